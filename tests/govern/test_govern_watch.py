@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from isocenter.govern.watch import BASELINE, CHARTS, Seen, watch
-from isocenter.methods.control_chart import chart, delays
+from isocenter.methods.growing_chart import delays_from_now, follow_growing
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -66,12 +66,13 @@ def test_what_it_always_did_is_no_news() -> None:
 
 
 def test_the_delay_that_is_told_is_that_of_a_fall_from_what_was_seen() -> None:
-    """Ten of the first hundred; what is taken for usual is more, and a fall from there would be found far sooner."""
+    """One in ten; what is taken for usual is more, and a fall from there would be found far sooner."""
     seen = [Seen(DAY + timedelta(days=k / 10), True, k % 10 > 0, "A") for k in range(300)]
     line = next(c for c in watch(seen, times=300)["charts"] if c["chart"] == "agreement")
-    by = chart(line["usual"], line["made_for"], line["cases_between_false_alarms"] - 1)
-    told, flattering = (
-        delays(by, share, rng=np.random.default_rng(1), times=300).mean for share in (0.15, line["usual"] + 0.05)
-    )
-    assert line["usual"] > 0.13 and line["delays"][0]["cases_mean"] > 2 * flattering
-    assert abs(line["delays"][0]["cases_mean"] / told - 1) < 0.3
+    run = 182.625 * 10 * 200 / 299 * len(CHARTS)
+    told = follow_growing(10, 100, [k % 10 == 0 for k in range(200)], 0.05, run)
+    flattering = delays_from_now(told, 300, line["usual"] + 0.05, 0.05, run, rng=np.random.default_rng(1), times=300)
+    assert line["usual_from"] == told.cases == 191 and line["usual"] == told.chart.usual > 0.12
+    five, ten = line["delays"]
+    assert five["cases_mean"] > 1.3 * flattering.mean
+    assert five["cases_mean"] > 1.5 * five["cases_at_best"] and ten["cases_mean"] > ten["cases_at_best"]

@@ -5,7 +5,7 @@ right, and answers may go wrong on images that look as ever. So both are watched
 said, how often it finds something, how often it declines, whether images look otherwise than they did, and whether
 they come from scanners that it had not met. All charts
 together alarm falsely at most once in six months on average; how long a fall of five and of ten points stays unseen is
-simulated from the same charts and told with them.
+simulated from the same charts and told with them, beside the least that it could be if what is usual were known.
 """
 
 from __future__ import annotations
@@ -19,15 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isocenter.methods.intervals import wilson
-
 if TYPE_CHECKING:
-    from isocenter.methods.control_chart import Chart
+    from isocenter.methods.growing_chart import Followed
 
 __all__ = ["BASELINE", "CHARTS", "SHIFTS", "Seen", "watch"]
 
 BASELINE = 100
-"""First cases, from which what is usual is taken; before that nothing is said."""
+"""First cases; before that nothing is said. What is usual is taken from these, then from more and more of the past."""
 
 SHIFTS = (0.05, 0.10)
 """Falls (or rises) of a share for which the delay is stated."""
@@ -45,7 +43,6 @@ CHARTS: Mapping[str, str] = MappingProxyType(
 """Chart -> what counts as a case of it."""
 
 _SIX_MONTHS = 182.625  # days
-_SURE = 0.8  # of the interval whose upper end is taken for usual, so that a lucky beginning causes no alarms
 _NEARLY_ALL = 0.95
 _NUMBERS, _FINEST = 3, 1e-3  # of a look, and to what it is rounded
 _SEED = 4
@@ -86,15 +83,16 @@ def watch(seen: Sequence[Seen], *, times: int = 2000) -> dict[str, Any]:
     }  # fmt: skip
     if told["needed"]:
         return told
-    from isocenter.methods.control_chart import chart  # with a compiler that no other command shall wait for
+    from isocenter.methods.growing_chart import follow_growing  # with a compiler that no other command shall wait for
 
     expected = 0.0
-    for name, (flags, first, usual, places) in _streams(seen).items():
+    for name, (flags, hits, first, places) in _streams(seen).items():
         days = max((seen[-1].when - seen[0].when).total_seconds() / 86_400, 1.0)
         in_six = max(len(flags) / days * _SIX_MONTHS, 1.0)
-        by = chart(usual, min(usual + SHIFTS[0], (1 + usual) / 2), in_six * len(CHARTS))
-        expected += in_six / by.run
-        line = _line(name, by, first, flags, days / max(len(flags), 1), places, times)
+        run = in_six * len(CHARTS)
+        by = follow_growing(hits, first, flags, SHIFTS[0], run)
+        expected += in_six / by.chart.run
+        line = _line(name, by, run, first, flags, days / max(len(flags), 1), places, times)
         told["charts"].append(line)
         if line["alarm"] is not None:
             told["alarms"].append({"chart": name, "of": CHARTS[name], **line["alarm"]})
@@ -102,8 +100,8 @@ def watch(seen: Sequence[Seen], *, times: int = 2000) -> dict[str, Any]:
     return told
 
 
-def _streams(seen: Sequence[Seen]) -> dict[str, tuple[list[bool], float, float, list[int]]]:
-    """Chart -> (whether each case counts, its share in the baseline, what is taken for usual, place of each case)."""
+def _streams(seen: Sequence[Seen]) -> dict[str, tuple[list[bool], int, int, list[int]]]:
+    """Chart -> (whether each case counts, those that do in the baseline, all of it, place of each case)."""
     first = seen[:BASELINE]
     known = Counter(s.scanner for s in first)
     flags: dict[str, list[bool | None]] = {
@@ -123,10 +121,9 @@ def _streams(seen: Sequence[Seen]) -> dict[str, tuple[list[bool], float, float, 
             hits = sum(n == 1 for n in known.values())
         if len(before) < BASELINE // 2:
             continue
-        usual = max(wilson(hits, len(before), _SURE).high, 0.005)
-        if usual > _NEARLY_ALL:  # there is no rise left that could be seen
+        if hits > _NEARLY_ALL * len(before):  # there is no rise left that could be seen
             continue
-        streams[name] = ([bool(all_flags[n]) for n in places], hits / len(before), usual, places)
+        streams[name] = ([bool(all_flags[n]) for n in places], hits, len(before), places)
     return streams
 
 
@@ -147,27 +144,34 @@ def _otherwise(seen: Sequence[Seen]) -> list[bool | None]:
 
 
 def _line(
-    name: str, by: Chart, first: float, flags: Sequence[bool], days: float, places: Sequence[int], times: int
+    name: str, by: Followed, run: float, first: int, flags: Sequence[bool], days: float, places: Sequence[int],
+    times: int,
 ) -> dict[str, Any]:  # fmt: skip
-    from isocenter.methods.control_chart import delays, follow
+    from isocenter.methods.control_chart import chart, delays
+    from isocenter.methods.growing_chart import delays_from_now
 
-    sums, place = follow(flags, by)
     alarm = None
-    if place is not None:
-        lately = flags[max(0, place - 49) : place + 1]
+    if by.alarm is not None:
+        lately = flags[max(0, by.alarm - 49) : by.alarm + 1]
         alarm = {
-            "case": places[place] + 1, "share_lately": sum(lately) / len(lately), "usual": by.usual,
+            "case": places[by.alarm] + 1, "share_lately": sum(lately) / len(lately), "usual": by.chart.usual,
         }  # fmt: skip
-    late = []
+    late, known = [], min(max(by.share, 0.005), _NEARLY_ALL)
     for shift in SHIFTS if times else ():
-        after = min(first + shift, 0.999)  # from what was seen, not from what is taken for usual to be on the safe side
-        told = delays(by, after, rng=np.random.default_rng(_SEED), times=times)
+        after = min(by.share + shift, 0.999)  # from what was seen, not from what is taken for usual to be safe
+        told = delays_from_now(
+            by, first + len(flags), after, SHIFTS[0], run, rng=np.random.default_rng(_SEED), times=times
+        )
+        best = chart(known, min(known + shift, (1 + known) / 2), run)
+        least = delays(best, max(after, best.worse), rng=np.random.default_rng(_SEED), times=times)
         late.append(
             {"points": round(100 * shift), "cases_mean": told.mean, "cases_median": told.median,
-             "cases_nine_in_ten": told.late, "days_mean": round(told.mean * days, 1), "missed": told.missed}
+             "cases_nine_in_ten": told.late, "days_mean": round(told.mean * days, 1), "missed": told.missed,
+             "cases_at_best": least.mean}
         )  # fmt: skip
+    now = by.chart
     return {
-        "chart": name, "of": CHARTS[name], "cases": len(flags), "usual": by.usual, "made_for": by.worse,
-        "rise": by.rise, "fall": by.fall, "limit": by.limit, "sum": int(sums[-1]) if len(sums) else 0,
-        "cases_between_false_alarms": by.run, "delays": late, "alarm": alarm,
+        "chart": name, "of": CHARTS[name], "cases": len(flags), "usual": now.usual, "usual_from": by.cases,
+        "made_for": now.worse, "rise": now.rise, "fall": now.fall, "limit": now.limit, "sum": by.sum,
+        "cases_between_false_alarms": now.run, "delays": late, "alarm": alarm,
     }  # fmt: skip
