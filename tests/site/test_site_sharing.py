@@ -86,7 +86,8 @@ def test_every_look_is_an_event_and_none_is_shown_without(sharing: Sharing, site
     sharing.instance(secret, CT_IMAGE, address="192.0.2.7")
     looks = [s.event for s in site.journal.since(kinds=[Kind.SHARE_USED])]
     assert [e.details["what"] for e in looks] == ["study", CT_IMAGE] and looks[1].details["address"] == "192.0.2.7"
-    assert sharing.shares(who=CHIEF)[0]["used"] == 2
+    (told,) = sharing.shares(who=CHIEF)
+    assert (told["used"], told["opened"], told["last"]) == (2, 1, looks[1].time.isoformat())
 
     def full(*_: Any, **__: Any) -> Any:
         raise Unavailable("the disk is full")

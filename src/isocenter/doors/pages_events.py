@@ -58,6 +58,12 @@ TOLD = frozenset(
 )
 """What a page may hear. Who signed in, who looked at what, and what was refused is for the audit."""
 
+_TOLD_TO = {
+    **dict.fromkeys((Kind.SHARED, Kind.SHARE_USED, Kind.SHARE_EXTENDED, Kind.SHARE_ENDED), "share"),
+    **dict.fromkeys((Kind.CONSENT_GIVEN, Kind.CONSENT_WITHDRAWN), "consent"),
+}
+"""What the pages of those hear who have a right to the lists that it changes."""
+
 _AT_ONCE = 200
 _BREATH = 10  # pauses without an event until a pulse shows that the channel lives; five seconds
 
@@ -104,7 +110,7 @@ async def stream(
         found = await run_in_threadpool(site.events, since=since, limit=_AT_ONCE, who=who)
         for sealed in found:
             since = sealed.number
-            if sealed.event.kind in TOLD or _own(sealed, who):
+            if sealed.event.kind in TOLD or _own(sealed, who) or _held(sealed, who):
                 quiet = 0
                 yield f"id: {site.tickets.of(sealed.number)}\ndata: {_said(sealed)}\n\n"
         if len(found) == _AT_ONCE:
@@ -128,6 +134,11 @@ def _own(sealed: Sealed, who: Person) -> bool:
     """Settings that this person wears: their own, the site's, and shared views. Others' are not told."""
     worn = (f"me:{who.name}", "site", "views")
     return sealed.event.kind is Kind.SETTINGS_CHANGED and sealed.event.subject in worn
+
+
+def _held(sealed: Sealed, who: Person) -> bool:
+    """What changes a list that this person has a right to."""
+    return (verb := _TOLD_TO.get(sealed.event.kind)) is not None and may(who, verb)
 
 
 def _said(sealed: Sealed) -> str:

@@ -37,7 +37,8 @@ class Share:
         until: when it ends by itself.
         to: for whom, in the words of whoever gave it.
         credential: of the word that must be said too; empty where none is asked.
-        used: how often something was seen through it.
+        used: how often something was seen through it. opened: how often the study was opened, for which a browser asks
+            once and then for each series. last: when something was seen last.
         purpose: what for; what is not care opens only while the terms of use permit it.
     """
 
@@ -50,6 +51,8 @@ class Share:
     to: str = ""
     credential: str = ""
     used: int = 0
+    opened: int = 0
+    last: datetime | None = None
     ended: datetime | None = None
     purpose: Purpose = Purpose.CARE
 
@@ -62,6 +65,7 @@ class Share:
         return {
             "id": self.id, "study": self.study_uid, "by": self.by, "given": self.given.isoformat(),
             "until": self.until.isoformat(), "to": self.to, "asks_a_word": bool(self.credential), "used": self.used,
+            "opened": self.opened, "last": self.last.isoformat() if self.last else None,
             "purpose": self.purpose.value,
             "ended": self.ended.isoformat() if self.ended else None, "lives": self.lives(now),
         }  # fmt: skip
@@ -157,7 +161,8 @@ def after(shares: Mapping[str, Share], events: Iterable[Sealed]) -> dict[str, Sh
 
 def _changed(one: Share, event: Event) -> Share:
     if event.kind is Kind.SHARE_USED:
-        return replace(one, used=one.used + 1)
+        opened = one.opened + (event.details.get("what") == "study")
+        return replace(one, used=one.used + 1, opened=opened, last=event.time)
     if event.kind is Kind.SHARE_EXTENDED:
         return replace(one, until=datetime.fromisoformat(event.details["until"]))
     return replace(one, ended=event.time)

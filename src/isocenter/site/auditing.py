@@ -99,7 +99,7 @@ _WORDS = {
     Kind.MODE_SET: "set the mode {mode} in {use}",
     Kind.IMAGES_SEEN: "saw its images",
     Kind.SHARED: "gave a link to it until {until}",
-    Kind.SHARE_USED: "saw {what} of it",
+    Kind.SHARE_USED: "looked through the link at it ({what})",
     Kind.SHARE_EXTENDED: "let link {share} open until {until}",
     Kind.SHARE_ENDED: "ended link {share}",
     Kind.CONSENT_GIVEN: "recorded terms of use {consent}",

@@ -77,7 +77,7 @@ export function ownerOf(where: Scope, act: string, key: string): { where: Scope;
   return null;
 }
 
-const names: Record<string, string> = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", PageUp: "PgUp", PageDown: "PgDn", Escape: "Esc", Enter: "↵", " ": "Space" };
+const names: Record<string, string> = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", PageUp: "PgUp", PageDown: "PgDn", Escape: "Esc", Enter: "↵", Backspace: "⌫", " ": "Space" };
 
 export function shown(key: string): string {
   if (key === " ") return "Space";

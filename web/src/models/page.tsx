@@ -38,17 +38,19 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
     return () => (forget(), models.stop());
   }, []);
   const shown = (models.value ?? []).filter((one) => `${one.name} ${one.card.title ?? ""}`.toLowerCase().includes(filter.toLowerCase()));
+  const marked = useRef<Listed>(undefined); // the row that is marked when a key comes, however fast after the one before
+  marked.current = shown[at];
   const here = part || "card";
   useEffect(() => bind("models", {
     filter: () => field.current?.focus(),
-    down: () => setAt(Math.min(shown.length - 1, at + 1)),
-    up: () => setAt(Math.max(0, at - 1)),
-    open: () => shown[at] && go(to.models(shown[at].name)),
+    down: () => setAt((row) => Math.min(shown.length - 1, row + 1)),
+    up: () => setAt((row) => Math.max(0, row - 1)),
+    open: () => marked.current && go(to.models(marked.current.name)),
     ...Object.fromEntries(PARTS.slice(0, 9).map((one, i) => [`tab-${i + 1}`, () => name && go(to.models(name, one))])),
     compare: () => name && go(to.models(name, "compare")),
     leave: () => go(to.models()),
     stop: () => name && setStopping(stopping + 1),
-  }), [name, at, filter, stopping, models.state.value]);
+  }), [name, filter, stopping, models.state.value]);
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
-import { ask, reachable } from "../api/door";
+import { ask } from "../api/door";
+import { live } from "../api/live";
 import { type Loaded, Source } from "../api/load";
 import { to } from "../router";
 import { clock, sentence, spoken } from "../words";
@@ -30,7 +31,7 @@ export function EffectLine() {
     // The list comes first: the figures are computed from the whole log.
     const later = setTimeout(() => void effect.load(), 1500);
     // What could not be asked for is asked again as soon as the server is there.
-    const forget = reachable.subscribe((here) => here && unreached(effect.state.peek()) && void effect.load());
+    const forget = live.subscribe((here) => here && unreached(effect.state.peek()) && void effect.load());
     return () => (clearTimeout(later), forget(), effect.stop());
   }, []);
   const state = effect.state.value;
