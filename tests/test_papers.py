@@ -33,14 +33,20 @@ def test_every_control_of_a_hazard_is_a_test_that_exists(row: dict[str, str]) ->
     _must_exist(row["test"])
 
 
+_KINDS = ("design", "protection", "information")
+
+
 def _must_be_assessed(row: dict[str, str]) -> None:
     """Severity and probability in the words of ISO 14971; risks are those of the table, what remains bearable."""
     assert all(row.values()), "hazard, sequence, harm, severity, probability, control and what remains are all said"
+    assert row["kind"] in _KINDS, "a control by design, a protection, or information (ISO 14971, 7.1)"
     table = {rule["severity"]: rule for rule in _rows("risk-acceptability.tsv")}
     assert row["severity"] in table, row["severity"]
     scale = [word for word in table[row["severity"]] if word != "severity"]
     assert row["probability"] in scale and row["after"] in scale, "no word of the scale"
     assert scale.index(row["after"]) <= scale.index(row["probability"]), "a control makes nothing more probable"
+    steps = scale.index(row["probability"]) - scale.index(row["after"])
+    assert row["kind"] != "information" or steps <= 1, "who is told something may pass over it"
     assert row["risk"] == table[row["severity"]][row["probability"]], "the risk before is that of the table"
     assert row["residual"] == table[row["severity"]][row["after"]] != "not acceptable", "the risk that remains"
 
@@ -86,6 +92,8 @@ def test_a_hazard_without_a_sequence_or_with_that_of_another_is_refused() -> Non
         ("after", "frequent"),
         ("residual", "acceptable"),
         ("risk", ""),
+        ("kind", "hope"),
+        ("remains", ""),
     ],
 )
 def test_a_hazard_that_is_not_assessed_is_refused(column: str, word: str) -> None:
