@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -198,22 +199,35 @@ def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
     shot(lee, "oversight-view-together")
 
 
-def test_a_series_dropped_on_the_page_and_gone_again(desk: Any, served: Any, axe: str) -> None:
+def dropped(page: Any, *paths: Path) -> None:
+    """Let go of files or folders over the foot of the page, as a hand does: beside the field that is meant for them."""
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    hand = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        hand.send("Input.dispatchDragEvent", {"type": kind, "x": 900, "y": 700, "data": data})
+
+
+def test_a_series_dropped_on_the_page_and_gone_again(desk: Any, served: Any, axe: str, tmp_path: Path) -> None:
     page = desk("lee", expected=("404",))
     page.goto("/segment")
     page.locator(".service select").first.select_option("image_quality")
     before = served[1].index.counts()["instances"]
     file = str(get_testdata_file("CT_small.dcm", download=False))
-    page.locator("input[type=file]").first.set_input_files([file])
+    (tmp_path / "of a study/series").mkdir(parents=True)
+    shutil.copy(file, tmp_path / "of a study/series/IM0001")
+    dropped(page, tmp_path / "of a study")
     page.get_by_text("Done. Deleted at").wait_for(timeout=60_000)
     page.get_by_role("heading", name="Image quality").wait_for()
     page.locator("main").get_by_role("link", name="JSON").wait_for()
     shot(page, "segment-done")
     assert faults(page, axe) == []
+    (tmp_path / "nothing").mkdir()
+    dropped(page, tmp_path / "nothing")
+    page.get_by_role("alert").get_by_text("There was no file in what you dropped").wait_for()
     page.reload()  # whoever leaves the page finds it again
     page.get_by_text("Done. Deleted at").wait_for()
     page.get_by_role("button", name="Delete it now").click()
-    page.get_by_text("Drop files, a folder or a ZIP here").wait_for()
+    page.get_by_text("Drop files, a folder or a ZIP anywhere").wait_for()
     until(lambda: not served[1].guests._guests)
     assert served[1].index.counts()["instances"] == before
     shot(page, "segment-empty")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser_eyes import addresses, shot, until
+from browser_eyes import Site, addresses, shot, until
 
 pytestmark = pytest.mark.browser
 
@@ -195,6 +195,65 @@ def test_whoever_may_not_is_told_the_rule_and_who_grants_it(page: Any, context: 
     page.route("**/api/models", lambda route: route.fulfill(status=500, json={"error": told}))
     page.reload()
     page.get_by_role("alert").get_by_text("ab12").wait_for()
+
+
+def test_a_page_that_hears_nothing_says_so_and_hears_later_what_it_missed(page: Any, context: Any, site: Site) -> None:
+    """What answers in the server's place while it starts anew, as a proxy does, closes a browser's channel for good."""
+    context.expected += ["status of 503"]
+    page.add_init_script("delete window.SharedWorker")  # a channel of its own, which a test can refuse
+    page.clock.install()
+    page.goto("/settings")
+    page.locator(".live .fine").wait_for()
+    page.route("**/api/events*", lambda route: route.fulfill(status=503))
+    with page.expect_response("**/api/events*"):
+        page.clock.fast_forward(16_000)  # three pulses have not come: the line is dead, and is opened anew
+    page.locator(".live .fine").wait_for(state="detached")
+    page.clock.fast_forward(10_000)
+    page.locator(".offline", has_text="what others did may be missing").get_by_role("button").wait_for()
+
+    theme = lambda: page.evaluate("document.documentElement.dataset.theme")  # noqa: E731
+    before = theme()
+
+    def wear(other: str) -> None:
+        told = page.request.get("/api/settings/me").json()
+        data = {"settings": told["settings"] | {"theme": other}, "version": told["version"]}
+        assert page.request.put("/api/settings/me", data=data, headers={"Origin": site.address}).ok
+
+    wear("dark" if before == "light" else "light")
+    page.unroute("**/api/events*")
+    page.clock.fast_forward(30_000)
+    until(lambda: theme() != before)
+    page.locator(".offline").wait_for(state="detached")
+    wear(before)
+
+
+@pytest.mark.slow
+def test_who_lacks_a_right_reads_the_rule_and_is_offered_nothing_that_would_be_refused(
+    browser: Any, page: Any, site: Site
+) -> None:
+    somebody = {"name": "looks-on", "role": "researcher", "password": "violet harbour kite"}
+    page.request.post("/api/people", data=somebody, headers={"Origin": site.address})
+    context = browser.new_context(base_url=site.address)
+    own = context.new_page()
+    asked = {name: somebody[name] for name in ("name", "password")}
+    assert own.request.post("/api/sign-in", data=asked, headers={"Origin": site.address}).ok
+    refused = {"/department/identities": "identity", "/oversight/followups": "followup", "/sharing": "share"}
+    for path, rule in refused.items():
+        own.goto(path)
+        alert = own.get_by_role("alert")
+        alert.get_by_text(f"rule '{rule}'").wait_for()
+        assert "Who can grant it" in alert.inner_text()
+        assert own.locator("main").get_by_role("button").all_inner_texts() == ["Copy a request"]
+        assert own.locator("main form, main summary").count() == 0
+    own.goto("/models/chest_xray_opacity")
+    own.get_by_text("rule 'stop' lets only").wait_for()
+    assert own.get_by_role("button", name="Stop it everywhere").count() == 0
+    own.goto("/worklist")
+    own.get_by_role("alert").get_by_text("rule 'worklist'").wait_for()
+    own.set_viewport_size({"width": 390, "height": 844})
+    assert own.evaluate("document.documentElement.scrollWidth") == 390
+    own.locator(".foot .live").click(trial=True)  # what the foot says is all to be seen, in as many lines as it takes
+    context.close()
 
 
 @pytest.mark.slow

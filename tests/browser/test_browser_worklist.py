@@ -379,7 +379,7 @@ def channel(page: Any) -> list[dict[str, Any]]:
         route.fulfill(content_type="text/event-stream", body=f"retry: 100\n\n{lines}")
 
     page.add_init_script("delete window.SharedWorker")  # in a browser without one each page has a channel of its own
-    page.route("**/api/events", told)
+    page.route("**/api/events*", told)
     return waiting
 
 

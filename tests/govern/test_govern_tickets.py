@@ -39,6 +39,13 @@ def test_law_every_version_leads_back_fits_a_browser_and_nothing_written_stays_z
     assert tickets.seen(7) == tickets.seen(2**60) == -1, "an entry's own number is no version: it cannot be tried out"
 
 
+def test_law_a_place_leads_back_and_is_another_one_each_time() -> None:
+    tickets = Tickets(b"secret")
+    numbers = [0, 1, 7, 3000, 2**48 - 1]
+    assert [tickets.behind(tickets.place(number)) for number in numbers] == numbers
+    assert len({tickets.place(7) for _ in range(200)}) > 190
+
+
 def test_another_archive_has_others() -> None:
     assert Tickets(b"one").of(7) != Tickets(b"other").of(7)
 

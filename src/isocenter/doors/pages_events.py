@@ -1,8 +1,9 @@
 """What happens in the house, told to open pages as it happens (server-sent events).
 
 An event says that something changed, never what: a page that may see it asks for it. The browser resumes with the
-ticket of the last event that it heard, so that nothing is missed while a laptop sleeps. A ticket stands for the event's
-number, whose gaps would tell how much happened of which this person may not hear yet.
+ticket of the last event that it heard, or of the place where it began to listen, so that nothing is missed while a
+laptop sleeps. A ticket stands for the event's number, whose gaps would tell how much happened of which this person may
+not hear yet.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -76,10 +77,14 @@ async def events(
     site: SiteHere,
     who: Annotated[Person, needs("events", touch=False)],
     last_event_id: Annotated[str, Header(max_length=20)] = "",
+    since: Annotated[str, Query(max_length=20)] = "",
 ) -> StreamingResponse:
-    """The stream; it ends when the browser leaves, the session ends, or the server stops."""
+    """The stream; it ends when the browser leaves, the session ends, or the server stops.
+
+    Where it goes on is told by the browser's own header, or by `since` where the page itself opened it anew.
+    """
     here: PagesSite = site
-    since = await run_in_threadpool(_heard, here, last_event_id)
+    begin = await run_in_threadpool(_heard, here, last_event_id or since)
     token, pause = token_of(request), request.app.state.pause
 
     async def goes_on() -> bool:
@@ -89,7 +94,7 @@ async def events(
         return now == who and may(now, "events")
 
     return StreamingResponse(
-        stream(here, who, since, goes_on=goes_on, pause=pause),
+        stream(here, who, begin, goes_on=goes_on, pause=pause),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -104,7 +109,8 @@ async def stream(
     pause: Callable[[], Awaitable[Any]],
 ) -> AsyncIterator[str]:
     """Lines of the stream, from after an event's number until `goes_on` says no; `pause` waits between two looks."""
-    yield "retry: 2000\n\n"
+    # The place is told at once: a browser that has heard no event yet shall know where to go on as well.
+    yield f"retry: 2000\nid: {site.tickets.place(since)}\nevent: pulse\ndata: {{}}\n\n"
     quiet = 0
     while await goes_on():
         found = await run_in_threadpool(site.events, since=since, limit=_AT_ONCE, who=who)
@@ -125,7 +131,7 @@ def _heard(site: PagesSite, ticket: str) -> int:
     """The number of the event that a browser heard last; that of the newest where it says none of this archive."""
     head = site.head()
     try:
-        return number if (number := site.tickets.number(ticket)) <= head else head
+        return number if (number := site.tickets.behind(ticket)) <= head else head
     except Refused:
         return head
 

@@ -10,6 +10,7 @@ Source of the construction: Luby and Rackoff, How to construct pseudorandom perm
 from __future__ import annotations
 
 from hashlib import blake2b
+from secrets import randbelow
 from typing import Any
 
 from isocenter.errors import Refused
@@ -21,6 +22,7 @@ NUMBERS = ("asked", "change", "proposal", "rejection", "thread", "undoes", "with
 
 _ROUNDS = 4
 _HALF, _HALF_VERSION = 32, 26  # bits of each half of a number
+_PLACE = 1 << 48  # above it a ticket of a place has what makes it another one each time
 _FIRST_VERSION = 10**15  # so that all have as many digits, and answers as many bytes
 
 
@@ -51,6 +53,25 @@ class Tickets:
         if len(ticket) != 16 or set(ticket) - set("0123456789abcdef"):
             raise Refused(f"the ticket '{ticket:.20}'", "it is not 16 hexadecimal digits", "load the page again")
         return self._back(int(ticket, 16), _HALF)
+
+    def place(self, number: int) -> str:
+        """A ticket of the place behind an entry (its number is below 2**48), another one each time that it is given.
+
+        Whoever asks twice where the journal stands shall not learn whether it has grown by what they may not hear of.
+        """
+        return self.of((1 + randbelow(2**16 - 1)) * _PLACE + number)
+
+    def behind(self, ticket: str) -> int:
+        """The number of the entry behind which a ticket stands, be it the entry's own or that of a place.
+
+        >>> tickets = Tickets(b"a secret")
+        >>> tickets.behind(tickets.place(7)), tickets.behind(tickets.of(7))
+        (7, 7)
+
+        Raises:
+            Refused: the text is no ticket of any archive.
+        """
+        return self.number(ticket) % _PLACE
 
     def version(self, number: int) -> int:
         """The ticket of a reading's last entry (below 2**52) as a number of 16 digits that a browser holds; 0 stays 0.

@@ -29,16 +29,18 @@ export function StopForm({ path, what, stopped, stopKey, asked, done }: { path: 
       setRefused(`${trouble.message}. ${trouble.remedy}`);
     }
   };
+  const allowed = may("stop");
+  if (!stopped.length && !allowed) return <p class="muted">{ruleOf("stop")}</p>;
   if (!stopped.length && !open) return <p class="acts"><button type="button" onClick={() => choose({ open: true, asked })}><span class="now" aria-hidden="true">⬢</span> Stop it everywhere <Key of={stopKey} /></button></p>;
   const mine = stopped.some((one) => one.by === me.value?.name);
   return (
     <form class={stopped.length ? "stop-form stopped" : "stop-form"} onSubmit={send} aria-label={stopped.length ? `Start ${what} again` : `Stop ${what} everywhere`}>
       {stopped.map((one) => <p key={one.analysis}><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> {spoken(one.analysis)}, by {one.by}, {moment(one.when)} UTC: {one.reason}</p>)}
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
-      {stopped.length > 0 && mine ? <p class="muted">You stopped it; somebody else can start it again.</p> : (
+      {!allowed ? <p class="muted">{ruleOf("stop")}</p> : stopped.length > 0 && mine ? <p class="muted">You stopped it; somebody else can start it again.</p> : (
         <div class="reason">
-          <label>{stopped.length ? "Why it may start again" : "Why it is stopped"}<input ref={field} required maxLength={1000} value={reason} disabled={!may("stop")} autocomplete="off" onInput={(event) => setReason(event.currentTarget.value)} /></label>
-          <button aria-disabled={!may("stop")} title={may("stop") ? undefined : ruleOf("stop")}>{stopped.length ? "Start it again" : <><span class="now" aria-hidden="true">⬢</span> Stop it everywhere</>} {!stopped.length && <Key of={stopKey} />}</button>
+          <label>{stopped.length ? "Why it may start again" : "Why it is stopped"}<input ref={field} required maxLength={1000} value={reason} autocomplete="off" onInput={(event) => setReason(event.currentTarget.value)} /></label>
+          <button>{stopped.length ? "Start it again" : <><span class="now" aria-hidden="true">⬢</span> Stop it everywhere</>} {!stopped.length && <Key of={stopKey} />}</button>
         </div>
       )}
       {!stopped.length && <button type="button" class="quiet" onClick={() => choose({ open: false, asked })}>Leave it running</button>}

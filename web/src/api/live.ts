@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { Channel, type Said } from "./channel";
 
 /** Something that happened on the server: what, and the study or thing that it is about. */
 export interface Happening {
@@ -10,12 +11,14 @@ export interface Happening {
 /** An analysis was stopped, or started again: its subject is the analysis, and every page that shows what it said is concerned. */
 export const STOPS: ReadonlySet<string> = new Set(["AnalysisStopped", "AnalysisResumed"]);
 
-/** What the channel that all pages of a browser share tells each of them. */
-export type Said = { at: "open" | "lost" | "refused" | "pulse" } | { at: "said"; data: string };
-
 /** When the live channel last spoke, and whether it is open. */
 export const heard = signal<Date | null>(null);
 export const live = signal(false);
+
+/** Whether it has been closed for so long that a page may show what is true no more. */
+export const deaf = signal(false);
+const DEAF_MS = 10_000;
+let growingDeaf = 0;
 
 /** How often the server has refused the channel, as it does when the session has ended. */
 export const refused = signal(0);
@@ -25,13 +28,27 @@ let close: (() => void) | null = null;
 
 /** Open the channel once. The browser itself resumes it with the last event's number, so that nothing is missed. */
 export function listen(): void {
+  if (!close) notHearing();
   close ??= typeof SharedWorker === "undefined" ? ofOnesOwn() : shared();
 }
 
 export function hangUp(): void {
   close?.();
   close = null;
+  live.value = deaf.value = false;
+  clearTimeout(growingDeaf);
+}
+
+function notHearing(): void {
   live.value = false;
+  clearTimeout(growingDeaf);
+  growingDeaf = window.setTimeout(() => (deaf.value = true), DEAF_MS);
+}
+
+function hearing(): void {
+  clearTimeout(growingDeaf);
+  live.value = true;
+  deaf.value = false;
 }
 
 /** Hear what happens until the returned function is called. */
@@ -44,7 +61,7 @@ export function onHappening(listener: (happening: Happening) => void): () => voi
 function shared(): () => void {
   const worker = new SharedWorker(new URL("./live-worker.ts", import.meta.url), { type: "module", name: "isocenter-live" });
   const { port } = worker;
-  worker.onerror = () => close && (hangUp(), (close = ofOnesOwn())); // its code did not come
+  worker.onerror = () => close && (hangUp(), notHearing(), (close = ofOnesOwn())); // its code did not come
   port.onmessage = ({ data }: MessageEvent<Said>) => take(data);
   const begin = () => port.postMessage("listen");
   const end = () => port.postMessage("bye");
@@ -61,18 +78,16 @@ function shared(): () => void {
 
 /** Where a browser shares no worker between pages. */
 function ofOnesOwn(): () => void {
-  const source = new EventSource("/api/events");
-  source.onopen = () => take({ at: "open" });
-  source.onerror = () => take({ at: source.readyState === EventSource.CLOSED ? "refused" : "lost" });
-  source.onmessage = (message: MessageEvent<string>) => take({ at: "said", data: message.data });
-  source.addEventListener("pulse", () => take({ at: "pulse" })); // nothing happened, but the channel lives
-  return () => source.close();
+  const channel = new Channel(take);
+  channel.open();
+  return () => channel.close();
 }
 
 function take(said: Said): void {
-  const deaf = said.at === "lost" || said.at === "refused";
-  if (said.at !== "pulse") live.value = !deaf;
-  if (!deaf) heard.value = new Date();
+  if (said.at !== "lost" && said.at !== "refused") {
+    hearing();
+    heard.value = new Date();
+  } else if (live.value) notHearing();
   if (said.at === "refused") refused.value += 1;
   const happening = said.at === "said" && read(said.data);
   if (happening) for (const listener of listeners) listener(happening);

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { bind, keyOf } from "../keys/keyboard";
+import { WithRight } from "../kit/states";
 import { Tabs } from "../kit/tabs";
 import { may } from "../me";
 import "../oversight/oversight.css";
@@ -68,7 +69,7 @@ export function DepartmentPage({ part }: { part: string }) {
         <Tabs label="Parts of the department" here={here.part} tabs={DEPARTMENT.flatMap((one, i) => (may(one.verb) ? [{ part: one.part, name: one.name, at: to.department(one.part), key: keyOf("department", `tab-${i + 1}`) }] : []))} />
       </header>
       <main class="oversight department" data-region tabIndex={-1} ref={main}>
-        <here.Part key={here.part} />
+        <WithRight verb={here.verb}><here.Part key={here.part} /></WithRight>
       </main>
     </>
   );

@@ -1,7 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Loaded, Progress, Source } from "../api/load";
-import type { Trouble } from "../api/door";
+import { Trouble } from "../api/door";
+import { may, ruleOf } from "../me";
 import { waitingActs } from "../api/waiting";
 import { clock, count, sentence } from "../words";
 
@@ -71,6 +72,12 @@ export function NoPermission({ trouble, children }: { trouble: Trouble; children
       </p>
     </section>
   );
+}
+
+/** What a right lets a person see or do here; without it the rule in its place, so that nothing is offered that would be refused. */
+export function WithRight({ verb, children }: { verb: string; children: ComponentChildren }) {
+  if (may(verb)) return <>{children}</>;
+  return <NoPermission trouble={new Trouble(403, ruleOf(verb).replace(/\.$/, ""), "", "", "Forbidden")} />;
 }
 
 /** One predicate that the data did not meet. */

@@ -102,13 +102,14 @@ function Steps({ way, again }: { way: Way; again: () => void }) {
       setRefused(`${trouble.message}. ${trouble.remedy}`);
     }
   };
+  if (!may("release")) return <p class="muted">{ruleOf("release")}</p>;
   if (!offered.length) return <p class="muted">No step leads on from here.</p>;
   return (
     <form class="stop-form" onSubmit={(event) => event.preventDefault()} aria-label="Take a step">
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       <div class="reason">
-        <label>Why, in your name ({me.value?.name})<input required maxLength={1000} value={reason} disabled={!may("release")} autocomplete="off" onInput={(event) => setReason(event.currentTarget.value)} /></label>
-        {offered.map((one) => <button key={one} type="button" aria-disabled={!may("release")} title={may("release") ? undefined : ruleOf("release")} onClick={() => void take(one)}>{spoken(one)}</button>)}
+        <label>Why, in your name ({me.value?.name})<input required maxLength={1000} value={reason} autocomplete="off" onInput={(event) => setReason(event.currentTarget.value)} /></label>
+        {offered.map((one) => <button key={one} type="button" onClick={() => void take(one)}>{spoken(one)}</button>)}
       </div>
       {way.possible.includes(BY_COMMAND) && <p class="muted">The sealed test is looked at by the command <code>isocenter release {way.model} --data FILE</code>.</p>}
     </form>

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { bind, keyOf } from "../keys/keyboard";
+import { WithRight } from "../kit/states";
 import { Tabs } from "../kit/tabs";
 import { go, to } from "../router";
 import { AuditPart } from "./audit-part";
@@ -14,13 +15,13 @@ import { TurnaroundPart } from "./turnaround-part";
 import { ViewPart } from "./view-part";
 
 const parts = [
-  { part: "audit", name: "Audit", Part: AuditPart },
-  { part: "turnaround", name: "Turnaround", Part: TurnaroundPart },
-  { part: "peer", name: "Peer learning", Part: PeerPart },
-  { part: "triage", name: "Triage benefit", Part: TriagePart },
-  { part: "readers", name: "Readers with AI", Part: ReadersPart },
-  { part: "followups", name: "Follow-up", Part: FollowUpPart },
-  { part: "double", name: "Double reading", Part: DoublePart },
+  { part: "audit", name: "Audit", verb: "oversight", Part: AuditPart },
+  { part: "turnaround", name: "Turnaround", verb: "oversight", Part: TurnaroundPart },
+  { part: "peer", name: "Peer learning", verb: "peer", Part: PeerPart },
+  { part: "triage", name: "Triage benefit", verb: "oversight", Part: TriagePart },
+  { part: "readers", name: "Readers with AI", verb: "oversight", Part: ReadersPart },
+  { part: "followups", name: "Follow-up", verb: "followup", Part: FollowUpPart },
+  { part: "double", name: "Double reading", verb: "peer", Part: DoublePart },
 ];
 
 /** How it came about, how long it took, how good we are, whether AI helped and whom it cost. */
@@ -46,7 +47,7 @@ export function OversightPage({ part, id }: { part: string; id: string }) {
         <Tabs label="Parts of oversight" here={here.part} tabs={parts.map((one, i) => ({ part: one.part, name: one.name, at: to.oversight(one.part), key: keyOf("oversight", `tab-${i + 1}`) }))} />
       </header>
       <main class="oversight" data-region tabIndex={-1} ref={main}>
-        <Shown key={`${here.part} ${id}`} />
+        <WithRight verb={here.verb}><Shown key={`${here.part} ${id}`} /></WithRight>
       </main>
     </>
   );

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { onHappening } from "../api/live";
-import { Shown } from "../kit/states";
+import { Shown, WithRight } from "../kit/states";
 import { me } from "../me";
 import { address, go, to } from "../router";
 import { moment } from "../words";
@@ -77,7 +77,7 @@ export function ViewPart({ study }: { study: string }) {
         {live.trouble.value && <p class="callout" role="alert">{live.trouble.value}</p>}
         <div class="beside">
           <Slices whose study={study} at={at} move={move} point={(place) => live.point(place)} others={live.others.value} />
-          <Threads study={study} at={at} move={move} />
+          <section class="threads" aria-label="What was said"><WithRight verb="consult"><Threads study={study} at={at} move={move} /></WithRight></section>
         </div>
       </main>
     </>
@@ -103,7 +103,7 @@ function Threads({ study, at, move }: { study: string; at: Spot; move: (to: Spot
     if (told) source.current!.put(told.threads);
   };
   return (
-    <section class="threads" aria-label="What was said">
+    <>
       <form onSubmit={(event) => void say(event)}>
         <label>About this view{at.marks.length > 0 && ` and its ${marksOf(at.marks)}`}<textarea name="words" rows={3} required maxLength={4000} placeholder="Click into the image to mark a place, then ask" /></label>
         <button type="submit" class="primary" disabled={act.busy.value}>Say it</button>
@@ -124,6 +124,6 @@ function Threads({ study, at, move }: { study: string; at: Spot; move: (to: Spot
           ))}</>
         )}
       </Shown>
-    </section>
+    </>
   );
 }

@@ -34,7 +34,7 @@ export function ReportPage({ study: uid }: { study: string }) {
   useEffect(() => {
     void whole.load();
     const forget = onHappening(({ kind }) => STOPS.has(kind) && void whole.load());
-    const unbind = bind("report", { leave: () => go(to.study(uid)), print: () => print() });
+    const unbind = bind("report", { leave: () => go(to.study(uid)), print: () => whole.value && print() });
     return () => (forget(), unbind());
   }, []);
   const signed = isSigned(whole.value?.report);
@@ -44,8 +44,8 @@ export function ReportPage({ study: uid }: { study: string }) {
         <h1>Report</h1>
         <span class="gap" />
         <a class="button" href={to.study(uid)}>Back to the study <Key of={keyOf("report", "leave")} /></a>
-        <button type="button" onClick={() => print()}>Print <Key of={keyOf("report", "print")} /></button>
-        <a class="button" href={`/api/readings/${uid}/report.csv`} download>Numbers as CSV</a>
+        {whole.value && <button type="button" onClick={() => print()}>Print <Key of={keyOf("report", "print")} /></button>}
+        {whole.value && <a class="button" href={`/api/readings/${uid}/report.csv`} download>Numbers as CSV</a>}
         {signed && <a class="button primary" href={`/api/readings/${uid}/report.pdf`} target="_blank" rel="noopener">PDF</a>}
       </header>
       <main class="desk" data-region tabIndex={-1}>

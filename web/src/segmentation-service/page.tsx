@@ -6,7 +6,7 @@ import { bind } from "../keys/keyboard";
 import { MachineMark } from "../kit/marks";
 import { Failed, Refused } from "../kit/states";
 import { clock, count, number, person, quantity, sentence, spoken } from "../words";
-import { filesOf, type Measurement, type OfStudy, Run, type Result } from "./run";
+import { type Measurement, type OfStudy, Run, type Result } from "./run";
 import "./segmentation.css";
 
 /** Drop a series, choose an analysis, take what comes out. Nothing of it is kept. */
@@ -27,6 +27,7 @@ export function SegmentPage() {
     return () => (forget(), here.stop());
   }, []);
   const take = (files: File[]) => void here.send(files, analysis, modality);
+  useDrops(setOver, (dropped) => void here.take(dropped).then((files) => files && take(files)));
   const state = here.state.value;
   const told = here.told.value;
   const others = here.yours.value.filter((one) => one.id !== told?.id && state !== "sending");
@@ -54,10 +55,8 @@ export function SegmentPage() {
         </form>
         {catalogue.at === "failed" && <Failed trouble={catalogue.trouble} again={() => void analyses.current!.load()} stands="The list of analyses is not here, so that none can be chosen. Images can still be dropped: every analysis that fits them is run then." />}
         {state === "empty" && (
-          <section class={over ? "drop over" : "drop"} aria-label="Images"
-            onDragOver={(event) => (event.preventDefault(), setOver(true))} onDragLeave={() => setOver(false)}
-            onDrop={(event) => { event.preventDefault(); setOver(false); void filesOf(event.dataTransfer!).then(take); }}>
-            <p><strong>Drop files, a folder or a ZIP here</strong><br /><span class="muted">DICOM, or NIfTI with its modality chosen above; a file with “mask” in its name outlines the regions of the image beside it</span></p>
+          <section class={over ? "drop over" : "drop"} aria-label="Images">
+            <p><strong>Drop files, a folder or a ZIP anywhere on this page</strong><br /><span class="muted">DICOM, or NIfTI with its modality chosen above; a file with “mask” in its name outlines the regions of the image beside it</span></p>
             <p class="acts">
               <label class="button">Choose files<input ref={field} class="hidden" type="file" multiple onChange={(event) => take([...(event.currentTarget.files ?? [])])} /></label>
               <label class="button">Choose a folder<input class="hidden" type="file" multiple {...{ webkitdirectory: true }} onChange={(event) => take([...(event.currentTarget.files ?? [])])} /></label>
@@ -82,6 +81,7 @@ export function SegmentPage() {
             {(state === "waiting" || state === "running") && <>{state === "waiting" ? "Waiting" : "Running"}: {here.heard.value ? told?.words : "the server does not answer; it is asked again"}</>}
             {state === "done" && <><span class="fine" aria-hidden="true">✓</span> Done. Deleted at {clock(new Date(told!.gone_at))} unless you look again</>}
             {state === "failed" && <><span class="now" aria-hidden="true">⬢</span> Not analysed: {told?.words}</>}
+            {(state === "done" || state === "failed") && <button type="button" onClick={() => here.aside()}>Begin another</button>}
             <button type="button" onClick={() => void here.leave()}>{state === "sending" || state === "running" || state === "waiting" ? "Stop and delete" : "Delete it now"}</button>
           </p>
         )}
@@ -90,13 +90,31 @@ export function SegmentPage() {
         {told?.studies.map((of, n) => (
           <section key={n} aria-label={nameOf(of)}>
             <h2>{nameOf(of)}</h2>
-            {told.results.map((one, i) => one.study === n && (told.analysis || one.answer !== "declined") && <Outcome key={i} one={one} take={(name) => void here.take(name)} base={`/api/segment/${told.id}/files/`} />)}
+            {told.results.map((one, i) => one.study === n && (told.analysis || one.answer !== "declined") && <Outcome key={i} one={one} take={(name) => void here.fetch(name)} base={`/api/segment/${told.id}/files/`} />)}
             <NotLooked of={told.analysis ? [] : told.results.filter((one) => one.study === n && one.answer === "declined")} />
           </section>
         ))}
       </main>
     </>
   );
+}
+
+/** Files may be dropped anywhere on the page, at any time: a browser would leave the page and show what fell beside a field for them. */
+function useDrops(over: (is: boolean) => void, dropped: (what: DataTransfer) => void): void {
+  const taken = useRef(dropped);
+  taken.current = dropped;
+  useEffect(() => {
+    const drag = (event: DragEvent) => (event.preventDefault(), over(true));
+    const leave = (event: DragEvent) => event.relatedTarget === null && over(false);
+    const drop = (event: DragEvent) => {
+      event.preventDefault();
+      over(false);
+      if (event.dataTransfer) taken.current(event.dataTransfer);
+    };
+    const heard = { dragover: drag, dragleave: leave, drop } as const;
+    for (const [name, hear] of Object.entries(heard)) document.addEventListener(name, hear as EventListener);
+    return () => Object.entries(heard).forEach(([name, hear]) => document.removeEventListener(name, hear as EventListener));
+  }, []);
 }
 
 /** Whose study it is, and which: what was dropped tells it, or is a file's name. */

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { ask, Trouble, troubleOf } from "../api/door";
 import { asTrouble } from "../api/load";
+import { filesOf } from "../kit/drops";
 
 export interface Measurement {
   what: { meaning: string };
@@ -112,8 +113,23 @@ export class Run {
     }
   }
 
+  /** Files of a drop. A run that stands here is put aside for them; while files go up, more are not taken. */
+  async take(dropped: DataTransfer): Promise<File[] | null> {
+    const [files, sending] = [filesOf(dropped), this.state.peek() === "sending"]; // what was dropped can be asked for only at once
+    try {
+      const found = await files;
+      if (sending) throw new Trouble(400, "What you dropped was not taken", "other files are still being sent", "Drop it again when they are there, or stop them", "busy");
+      if (!found.length) throw new Trouble(400, "There was no file in what you dropped", "a folder without files, or something that is none", "Drop images, a folder of them or a ZIP", "empty");
+      if (this.state.peek() !== "empty") this.aside();
+      return found;
+    } catch (error) {
+      this.trouble.value = error instanceof Trouble ? error : new Trouble(400, "What you dropped could not be read", error instanceof Error ? error.message : String(error), "Choose it by the button instead", "unreadable");
+      return null;
+    }
+  }
+
   /** Take one file to this computer; where it is deleted already that is said, instead of a download that fails without a word. */
-  async take(name: string): Promise<void> {
+  async fetch(name: string): Promise<void> {
     const id = this.told.peek()?.id;
     if (!id) return;
     try {
@@ -150,6 +166,13 @@ export class Run {
     clearTimeout(this.clock);
     this.told.value = null;
     this.state.value = "empty";
+  }
+
+  /** Put it down and begin with an empty page; it stands among those from before. */
+  aside(): void {
+    this.putDown();
+    this.trouble.value = null;
+    void this.list();
   }
 
   private async list(): Promise<boolean> {
@@ -208,22 +231,4 @@ async function put(id: string, file: File): Promise<void> {
   }
   if (answer.ok) return;
   throw await troubleOf(answer);
-}
-
-/** Files of a drop, also those in folders. */
-export async function filesOf(drop: DataTransfer): Promise<File[]> {
-  const entries = [...drop.items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => !!entry);
-  if (!entries.length) return [...drop.files];
-  return (await Promise.all(entries.map(under))).flat();
-}
-
-async function under(entry: FileSystemEntry): Promise<File[]> {
-  if (entry.isFile) return [await new Promise<File>((take, fail) => (entry as FileSystemFileEntry).file(take, fail))];
-  const reader = (entry as FileSystemDirectoryEntry).createReader();
-  const found: File[] = [];
-  for (;;) {
-    const some = await new Promise<FileSystemEntry[]>((take, fail) => reader.readEntries(take, fail));
-    if (!some.length) return found;
-    for (const one of some) found.push(...(await under(one)));
-  }
 }

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ask, Trouble } from "../api/door";
+import { ask } from "../api/door";
 import { asTrouble, Source } from "../api/load";
-import { NoPermission, Shown } from "../kit/states";
-import { may, me, ruleOf } from "../me";
+import { Shown, WithRight } from "../kit/states";
+import { may, me } from "../me";
 import { day } from "../words";
 
 interface Account {
@@ -36,7 +36,7 @@ export function PeoplePart() {
           <Add done={(all) => people.put(all)} />
         </section>
       ) : (
-        <NoPermission trouble={new Trouble(403, "The list of accounts", ruleOf("people"), "an administrator of this site can give you such a role", "Forbidden")} />
+        <WithRight verb="people">{null}</WithRight>
       )}
     </>
   );

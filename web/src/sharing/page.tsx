@@ -1,9 +1,9 @@
 import { useEffect } from "preact/hooks";
 import { bind, keyOf } from "../keys/keyboard";
 import { Lazy } from "../frame/lazy";
-import { Empty } from "../kit/states";
+import { WithRight } from "../kit/states";
 import { Tabs } from "../kit/tabs";
-import { may, ruleOf } from "../me";
+import { may } from "../me";
 import { go, to } from "../router";
 import { ConsentPart } from "./consent";
 import { LedgerPart } from "./ledger";
@@ -34,13 +34,9 @@ function Parts({ part }: { part: string }) {
         <Tabs label="Parts of sharing" here={part} tabs={PARTS.map((one, i) => ({ ...one, at: to.sharing(one.part), key: keyOf("sharing", `tab-${i + 1}`) }))} />
       </header>
       <main class="desk-list model" data-region tabIndex={0}>
-        {part === "ledger" ? (
-          may("audit") ? <LedgerPart /> : <Empty title="Not yours to see">{ruleOf("audit")}</Empty>
-        ) : part === "consent" ? (
-          may("consent") ? <ConsentPart /> : <Empty title="Not yours to see">{ruleOf("consent")}</Empty>
-        ) : links ? <Links tabs={TABS} /> : (
-          <Empty title="Not yours to see">{ruleOf("share")}</Empty>
-        )}
+        {part === "ledger" ? <WithRight verb="audit"><LedgerPart /></WithRight>
+          : part === "consent" ? <WithRight verb="consent"><ConsentPart /></WithRight>
+          : <WithRight verb="share"><Links tabs={TABS} /></WithRight>}
       </main>
     </>
   );

@@ -2,6 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { ask } from "../api/door";
 import { live } from "../api/live";
 import { type Loaded, Source } from "../api/load";
+import { may } from "../me";
 import { to } from "../router";
 import { clock, sentence, spoken } from "../words";
 
@@ -28,6 +29,7 @@ export function EffectLine() {
   source.current ??= new Source((abort) => ask<Effect>("/api/worklist/effect", { abort }));
   const effect = source.current;
   useEffect(() => {
+    if (!may("oversight")) return;
     // The list comes first: the figures are computed from the whole log.
     const later = setTimeout(() => void effect.load(), 1500);
     // What could not be asked for is asked again as soon as the server is there.
@@ -36,6 +38,7 @@ export function EffectLine() {
   }, []);
   const state = effect.state.value;
   const words = wordsOf(state);
+  if (!may("oversight")) return null;
   return (
     <p class="effect">
       <span class="muted">Effect of triage</span> <span title={words}>{words}</span>

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { asTrouble } from "../api/load";
 import { Trouble } from "../api/door";
+import { filesOf } from "../kit/drops";
 import { may, me, ruleOf } from "../me";
 import { to } from "../router";
 import { count } from "../words";
@@ -32,13 +33,13 @@ export function FirstRun() {
         setLedger({ ...told });
       }
     } catch (error) {
-      setTrouble(asTrouble(error).message);
+      setTrouble(`${asTrouble(error).message}. Bring them again: what is stored already is not stored twice.`);
     }
     setBusy(false);
   };
   const missing = ledger ? ledger.expected - ledger.stored - ledger.rejected.length : 0;
   return (
-    <section class="state first-run" aria-label="Set up" onDragOver={(event) => event.preventDefault()} onDrop={(event) => (event.preventDefault(), void bring([...(event.dataTransfer?.files ?? [])]))}>
+    <section class="state first-run" aria-label="Set up" onDragOver={(event) => event.preventDefault()} onDrop={(event) => (event.preventDefault(), event.dataTransfer && void filesOf(event.dataTransfer).then(bring, (error) => setTrouble(asTrouble(error).message)))}>
       <h2>The archive is empty</h2>
       <ol>
         <li><strong><span class="fine" aria-hidden="true">✓</span> You are signed in as {me.value?.name}.</strong> <span class="muted">{may("people") ? <>Others get their accounts in <a href={to.settings("people")}>Settings</a>.</> : ruleOf("people")}</span></li>
