@@ -12,7 +12,7 @@ export function PreviewPage({ study: uid }: { study: string }) {
   source.current ??= new Source((abort) => ask<SharedStudy>(`/api/studies/${uid}/links/preview`, { abort }));
   const study = source.current;
   useEffect(() => (void study.load(), () => study.stop()), []);
-  if (!study.value) return <main><Shown of={study} what="what they would see">{() => null}</Shown></main>;
+  if (!study.value) return <main><h1 class="hidden">What they would see</h1><Shown of={study} what="what they would see">{() => null}</Shown></main>;
   return (
     <Shown of={study} what="what they would see">
       {(told) => (
