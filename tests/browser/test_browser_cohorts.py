@@ -51,7 +51,7 @@ def test_a_question_is_frozen_and_taken_out_and_a_link_is_ended(browser: Any, tm
         shot(page, "cohort-hand-out")
         page.get_by_role("button", name="Hand out 20 studies").focus()
         page.keyboard.press("Enter")
-        page.get_by_text("Nothing left:").wait_for()
+        page.get_by_text("Nothing to take:").wait_for()
         assert faults(page, axe) == []
         shot(page, "cohort-hand-out-refused")
         page.get_by_role("button", name="Change it and try again").click()

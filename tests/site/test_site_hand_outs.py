@@ -113,6 +113,25 @@ def test_a_refusal_is_told_and_leaves_nothing(site: Site, runs: HandOuts) -> Non
         runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=1)
 
 
+def test_copies_that_are_ready_go_as_soon_as_consent_to_one_of_them_is_withdrawn(site: Site, runs: HandOuts) -> None:
+    id = frozen(site)
+    run = runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=2)
+    assert ended(runs, run["id"])["state"] == "done"
+    held = runs.file(run["id"], who=LEE)
+    site.consents.withdraw(patient="P3", issuer=site.index.study("1.2.3").patient.issuer, who=HOUSE)
+    with pytest.raises(WrongState, match=r"Terms of use of 1 of the studies ended"):
+        runs.file(run["id"], who=LEE)
+    told = runs.state(run["id"], who=LEE)
+    assert told["state"] == "refused" and told["report"] is None and not held.exists()
+    runs.remove(run["id"], who=LEE)
+    again = runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=2)
+    assert ended(runs, again["id"])["done"] == 2
+    held = runs.file(again["id"], who=LEE)
+    site.consents.withdraw(patient="P2", issuer=site.index.study("1.2.2").patient.issuer, who=HOUSE)
+    runs.expire()
+    assert not held.exists(), "nobody has to ask for them"
+
+
 def test_who_may_not_and_a_purpose_that_nobody_gave_begin_nothing(site: Site, runs: HandOuts, tmp_path: Path) -> None:
     id = frozen(site)
     for verb in (runs.plan, runs.begin):

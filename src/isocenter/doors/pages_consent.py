@@ -89,10 +89,12 @@ def everybody(
 
 @router.post("/api/consents/of")
 def of(about: About, site: SiteHere, who: Annotated[Person, needs("consent")]) -> Any:
-    """What stands of a patient or a study; of everybody where neither is named."""
+    """What stands of a patient or a study, and what it answers today; of everybody where neither is named."""
     here: PagesSite = site
     found = here.consents.listed(patient=about.patient, issuer=about.issuer, study=about.study, who=who)
-    return here.tickets.told({"consents": found}, "number")
+    one = {"patient": about.patient, "issuer": about.issuer, "study": about.study}
+    answers = here.consents.answers(**one, who=who) if about.patient or about.study else []
+    return here.tickets.told({"consents": found, "answers": answers}, "number")
 
 
 @router.post("/api/consents")

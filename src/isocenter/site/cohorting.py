@@ -345,7 +345,9 @@ def _closed(closed: Closed) -> list[dict[str, Any]]:
 
 def _safe(name: str, of: Member) -> float | str | None:
     value = of.values.get(name)
-    return min(value, _OLDEST) if name == "age" and isinstance(value, float) else value
+    if name in ("age", "year") and isinstance(value, float):
+        return int(min(value, _OLDEST) if name == "age" else value)
+    return value
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -215,6 +215,22 @@ class Consenting:
             ]  # fmt: skip
         return [t.told() for t in sorted(found, key=lambda t: -t.number)]
 
+    def answers(self, *, who: Person, patient: str = "", issuer: str = "", study: str = "") -> list[dict[str, Any]]:
+        """What holds today of a patient, or of one study, for each purpose: ``purpose``, ``allowed`` and ``reason``.
+
+        Nothing is said of the use but its purpose, so that terms that ask for more answer no.
+        """
+        must(who, "consent", study)
+        whose = self._whose(patient, issuer, study, who)
+        acts, now, unasked, phantom = self._acts.state(), self.clock(), self._unasked(), self.of_demonstration(study)
+        told = []
+        for purpose in Purpose:
+            use = self.use(purpose, who=who)
+            made = consent.decide(acts, (whose["id"], whose["issuer"]), study, use, now, unasked)
+            made = _STAYS if phantom and purpose in _TEACHES else made
+            told.append({"purpose": purpose.value, "allowed": made.allowed, "reason": made.reason})
+        return told
+
     # ---- what was reached ------------------------------------------------------------------------------------
 
     def taught(

@@ -2,7 +2,8 @@
 
 The act itself, with its rights, terms of use and entries in the journal, is `isocenter.site.handing_out`; here it is
 run for somebody at a screen. Copies lie in a temporary folder of this server until whoever asked has taken them, says
-that they may go, or a day has passed; a run that is stopped or refused leaves nothing and no entry.
+that they may go, a day has passed, or terms of use of one of them ended; a run that is stopped or refused leaves
+nothing and no entry.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class _Run:
     id: str
     who: Person
     cohort: str
+    use: Use
     folder: Path
     touched: datetime
     state: str = "waiting"
@@ -131,10 +133,10 @@ class HandOuts:
                     f"{_RUNS} cohorts on their way", "each holds its copies", "take one of them, and delete it here"
                 )
             id = secrets.token_hex(16)
-            run = _Run(id, who, cohort, temporary.made(_PREFIX, self._base), self._clock())
+            run = _Run(id, who, cohort, use, temporary.made(_PREFIX, self._base), self._clock())
             self._runs[id] = run
         how = {"reviewed": tuple(reviewed), "blank": blank, "smallest_group": smallest_group, "reason": reason}
-        self._pool.submit(self._work, run, use, how)
+        self._pool.submit(self._work, run, how)
         return self.state(id, who=who)
 
     def state(self, id: str, *, who: Person) -> dict[str, Any]:
@@ -162,8 +164,10 @@ class HandOuts:
         self._forget(self._run(id, who))
 
     def expire(self) -> None:
-        """Delete copies for which nobody has asked for a day."""
+        """Delete copies for which nobody has asked for a day, and those of studies that may no longer be used so."""
         for run in list(self._runs.values()):
+            if run.state == "done":
+                self._ask_again(run)
             if run.state in ("done", "refused") and self._clock() - run.touched >= KEPT:
                 self._forget(run)
 
@@ -202,6 +206,8 @@ class HandOuts:
         if run is None or run.who.name != who.name:
             raise NotFound("no such hand-out", "it was deleted, or it is another person's", "begin another one")
         run.touched = self._clock()
+        if run.state == "done":
+            self._ask_again(run)
         return run
 
     def _forget(self, run: _Run) -> None:
@@ -209,7 +215,19 @@ class HandOuts:
             self._runs.pop(run.id, None)
         shutil.rmtree(run.folder, ignore_errors=True)
 
-    def _work(self, run: _Run, use: Use, how: Mapping[str, Any]) -> None:
+    def _ask_again(self, run: _Run) -> None:
+        """Delete copies that are ready as soon as a study of them may no longer be used so."""
+        made, kept, _ = self._site.would_leave(run.cohort, run.use, who=run.who)
+        within = set(made.members) - {row["study"] for row in run.left}
+        gone = within - {member.study for member in kept}
+        if not gone:
+            return
+        run.state, run.file, run.report = "refused", None, {}
+        run.words = f"terms of use of {len(gone)} of the studies ended after the copies were made, which are deleted: "
+        run.words += "begin again, and what may still be used will leave"
+        shutil.rmtree(run.folder, ignore_errors=True)
+
+    def _work(self, run: _Run, how: Mapping[str, Any]) -> None:
         def told(words: str, done: int, of: int) -> None:
             if run.id not in self._runs:
                 raise _Stopped
@@ -219,7 +237,7 @@ class HandOuts:
             told("studies", 0, 0)
             out = run.folder / "cohort"
             report, run.left = self._site.hand_out(
-                run.cohort, out, use=use, who=run.who, workers=self._workers, told=told, **how
+                run.cohort, out, use=run.use, who=run.who, workers=self._workers, told=told, **how
             )
             run.words = "packing"
             packed = _packed(out, run.folder / "cohort.zip")

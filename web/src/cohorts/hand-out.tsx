@@ -116,7 +116,7 @@ function Progress({ told, here, again }: { told: Told; here: HandOut; again: () 
   const box = useRef<HTMLElement>(null);
   const ended = told.state === "done" || told.state === "refused";
   useEffect(() => void (ended && box.current?.focus()), [ended]);
-  const remove = () => void here.remove().then(again);
+  const remove = () => void here.remove().then(again).then(() => document.getElementById("hand-out-first")?.focus());
   return (
     <section class="form-rows" aria-label="Copies" ref={box} tabIndex={-1}>
       <h2>Copies</h2>
@@ -124,7 +124,7 @@ function Progress({ told, here, again }: { told: Told; here: HandOut; again: () 
         {told.state === "waiting" && <>Waiting: {told.words}.</>}
         {told.state === "running" && (told.words === "packing" ? <>Packing {count(told.of, "study", "studies")} into one file.</> : <>{Math.min(told.done + 1, told.of || 1)} of {count(told.of, "study", "studies")}: copies without persons and faces.</>)}
         {told.state === "done" && <><span class="fine" aria-hidden="true">✓</span> Ready: {size(told.bytes ?? 0)}. Deleted here at {moment(told.gone_at)} UTC unless you look again.</>}
-        {told.state === "refused" && <><span class="now" aria-hidden="true">⬢</span> Nothing left: {told.words}</>}
+        {told.state === "refused" && <><span class="now" aria-hidden="true">⬢</span> Nothing to take: {told.words}</>}
       </p>
       {!ended && told.of > 0 && <progress max={told.of} value={told.done} aria-label="Studies copied" />}
       <div class="acts">

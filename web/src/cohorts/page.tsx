@@ -61,7 +61,7 @@ function Question({ id, part }: { id: string; part: string }) {
   const path = query.toString();
   useEffect(() => void table.load(), [path]);
   useEffect(() => (void frozen.current?.load(), () => (table.stop(), frozen.current?.stop())), []);
-  const parts = q.match(/[\w.+-]+:(?:"[^"]*"|\S+)/g) ?? [];
+  const parts = q.match(/[\w.+-]+:(?:"[^"]*"|\S+)|\S+/g) ?? [];
   const drop = (at: number) => setQuery("q", parts.filter((_, i) => i !== at).join(" "), { keep: true });
   useEffect(() => bind("cohorts", { filter: () => field.current?.focus(), undo: () => !id && drop(parts.length - 1), leave: () => id && go(to.cohorts()), take: () => document.querySelector<HTMLElement>(".hand-out a.primary")?.click(), ...Object.fromEntries(PARTS.map((one, i) => [`tab-${i + 1}`, () => go(at(id, one.part))])) }), [path]);
   const told = table.value;
@@ -159,7 +159,7 @@ function Whole({ table, id, q, frozen }: { table: Table; id: string; q: string; 
 function Ledger({ table }: { table: Table }) {
   const out = table.ledger.filter((one) => one.left_out > 0);
   if (!out.length && !table.closed.length && !table.demonstrated) return null;
-  return <ul class="bullets">{table.demonstrated > 0 && <li><strong>{table.demonstrated}</strong> of these are phantoms of the demonstration: every row of them says so when the table is taken out, and their images stay here</li>}{table.closed.map((one) => <li key={one.reason}><strong>{one.studies ?? `under ${table.few}`}</strong> stay out: {one.reason} (<a href={to.sharing("consent")}>consent</a>)</li>)}{out.map((one) => <li key={one.filter}><strong>{one.left_out}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}</ul>;
+  return <ul class="bullets">{table.demonstrated > 0 && <li><strong>{count(table.demonstrated, "phantom")}</strong> of the demonstration among these: the table that is taken out says so in each row, and the images stay here</li>}{table.closed.map((one) => <li key={one.reason}><strong>{one.studies ?? `under ${table.few}`}</strong> stay out: {one.reason} (<a href={to.sharing("consent")}>consent</a>)</li>)}{out.map((one) => <li key={one.filter}><strong>{one.left_out}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}</ul>;
 }
 
 function Line({ column, current, few }: { column: Column; current: boolean; few: number }) {

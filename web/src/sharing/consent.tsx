@@ -29,6 +29,12 @@ interface Consent {
   source: string;
 }
 
+/** What stands, and what it answers today. */
+interface Standing {
+  consents: Consent[];
+  answers: { purpose: string; allowed: boolean; reason: string }[];
+}
+
 /** A patient by number and issuer, or one study. Names and numbers go in the body of a call, never into an address. */
 interface About {
   patient: string;
@@ -87,8 +93,8 @@ function Whom({ about, choose }: { about: About; choose: (about: About) => void 
 }
 
 function OfWhom({ about }: { about: About }) {
-  const source = useRef<Source<Consent[]>>(null);
-  source.current ??= new Source(async (abort) => (await ask<{ consents: Consent[] }>("/api/consents/of", { method: "POST", body: about, abort })).consents);
+  const source = useRef<Source<Standing>>(null);
+  source.current ??= new Source((abort) => ask<Standing>("/api/consents/of", { method: "POST", body: about, abort }));
   const standing = source.current;
   const again = () => void standing.load();
   const one = !!(about.patient || about.study);
@@ -100,15 +106,37 @@ function OfWhom({ about }: { about: About }) {
   return (
     <>
       {one && <Give about={about} again={again} />}
+      {standing.value && standing.value.answers.length > 0 && <Today answers={standing.value.answers} />}
       <Shown of={standing} what="what may be done">
-        {(all) => (all.length ? <><List all={all} />{one && <Withdraw about={about} again={again} />}</> : (
-          <Empty title={one ? "Nothing is recorded here" : "No terms of use are recorded"}>
-            <p>{one ? "Of this patient or study nobody has recorded what data may be used for: the site's default answers, and without one only care is allowed." : "For each patient or study stands here what they agreed to, what they refused, until when, and by which document."}</p>
+        {({ consents: all }) => (all.length ? <><List all={all} />{one && <Withdraw about={about} again={again} />}</> : (
+          <Empty title={one ? "No terms of use stand here" : "No terms of use are recorded"}>
+            <p>{one ? "Nothing was recorded of this patient or study, or it was withdrawn; what holds today stands above." : "For each patient or study stands here what they agreed to, what they refused, until when, and by which document."}</p>
             {!one && <p>Name a patient above, take “Consent” from the menu of a row in the <a href={to.worklist}>worklist</a>, or send FHIR Consent resources to the archive.</p>}
           </Empty>
         ))}
       </Shown>
     </>
+  );
+}
+
+/** What the terms, a withdrawal or the site's setting answer for each purpose. */
+function Today({ answers }: { answers: Standing["answers"] }) {
+  return (
+    <section aria-label="What holds today">
+      <h2>What holds today</h2>
+      <table class="plain wide">
+        <thead><tr><th scope="col">Use</th><th scope="col">Answer</th><th scope="col">Because</th></tr></thead>
+        <tbody>
+          {answers.map((one) => (
+            <tr key={one.purpose}>
+              <th scope="row">{PURPOSES[one.purpose] ?? one.purpose}</th>
+              <td>{one.allowed ? <span class="fine"><span aria-hidden="true">✓</span> permitted</span> : <span class="now"><span aria-hidden="true">⬢</span> refused</span>}</td>
+              <td>{one.reason}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
   );
 }
 
@@ -143,6 +171,10 @@ function Give({ about, again }: { about: About; again: () => void }) {
   const [told, setTold] = useState({ until: "", source: "" });
   const [open, setOpen] = useState(false);
   useEffect(() => (void source.current?.load(), () => source.current?.stop()), []);
+  const summary = useRef<HTMLElement>(null);
+  const [reached, setReached] = useState<Reached | null>(null);
+  // A change shows what it touches before it is made.
+  useEffect(() => void (open && refusing && ask<Reached>("/api/consents/reached", { method: "POST", body: about }).then(setReached, (error: unknown) => setRefused(asTrouble(error).message))), [open, refusing]);
   const toggle = (code: string) => setChosen(({ [code]: was, ...rest }) => (was === undefined ? { ...rest, [code]: "" } : rest));
   const send = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -153,6 +185,7 @@ function Give({ about, again }: { about: About; again: () => void }) {
       setChosen({});
       setRefused("");
       setOpen(false);
+      summary.current?.focus();
       again();
     } catch (error) {
       const trouble = asTrouble(error);
@@ -161,7 +194,7 @@ function Give({ about, again }: { about: About; again: () => void }) {
   };
   return (
     <details class="for" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>Record terms of use, or a refusal</summary>
+      <summary ref={summary}>Record terms of use, or a refusal</summary>
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       <form onSubmit={send} aria-label="Record terms">
         <fieldset><legend>It</legend>
@@ -178,6 +211,7 @@ function Give({ about, again }: { about: About; again: () => void }) {
                 </div>
               ))}</div>}</Shown>}
         </fieldset>
+        {refusing && reached && <ReachedList of={reached} what="the uses that are chosen are refused from now on" />}
         <div class="acts">
           <label>Until (empty: until withdrawn)<input type="date" value={told.until} onInput={(event) => setTold({ ...told, until: event.currentTarget.value })} /></label>
           <label>Document<input maxLength={200} value={told.source} onInput={(event) => setTold({ ...told, source: event.currentTarget.value })} /></label>
@@ -197,6 +231,18 @@ function OneTerm({ term, values, toggle, say }: { term: Term; values: string | u
   );
 }
 
+/** What a change reaches, and what it cannot call back. */
+function ReachedList({ of, what }: { of: Reached; what: string }) {
+  return (
+    <ul class="bullets">
+      <li>{count(of.studies.length, "study", "studies")}: {what}. Copies that wait to be taken are deleted.</li>
+      <li>{count(of.links.length, "link")} given: those for research end; those for care stay until ended.</li>
+      <li>Not to be called back: {count(of.exports.length + of.sent.length, "export")}, {count(of.tables.length, "table")} of {count(of.cohorts.length, "cohort")}{of.cohorts.length > 0 && ` (${of.cohorts.map((one) => one.name).join(", ")})`}.</li>
+      <li>{of.models.length ? `Models that learned from it: ${of.models.map((one) => `${one.model} ${one.version} (${one.known_by})`).join(", ")}.` : "No model is known to have learned from it."}</li>
+    </ul>
+  );
+}
+
 /** End everything that stands, after it was shown what it reaches and what it cannot call back. */
 function Withdraw({ about, again }: { about: About; again: () => void }) {
   const [reached, setReached] = useState<Reached | null>(null);
@@ -206,19 +252,14 @@ function Withdraw({ about, again }: { about: About; again: () => void }) {
   useEffect(() => head.current?.focus(), [reached]);
   const say = (error: unknown) => setRefused(asTrouble(error).message);
   const look = () => ask<Reached>("/api/consents/reached", { method: "POST", body: about }).then(setReached, say);
-  const end = () => ask("/api/consents/withdraw", { method: "POST", body: { ...about, reason } }).then(() => (setReached(null), again()), say);
+  const end = () => ask("/api/consents/withdraw", { method: "POST", body: { ...about, reason } }).then(() => (setReached(null), again(), document.querySelector<HTMLElement>("main")?.focus()), say);
   return (
     <section aria-label="Withdraw">
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       {!reached ? <button type="button" onClick={() => void look()}>Withdraw: see what it reaches</button> : (
         <>
           <h2 ref={head} tabIndex={-1}>What a withdrawal reaches</h2>
-          <ul class="bullets">
-            <li>{count(reached.studies.length, "study", "studies")}: every use but care is refused from now on.</li>
-            <li>{count(reached.links.length, "link")} given: those for research end; those for care stay until ended.</li>
-            <li>Not to be called back: {count(reached.exports.length + reached.sent.length, "export")}, {count(reached.tables.length, "table")} of {count(reached.cohorts.length, "cohort")}{reached.cohorts.length > 0 && ` (${reached.cohorts.map((one) => one.name).join(", ")})`}.</li>
-            <li>{reached.models.length ? `Models that learned from it: ${reached.models.map((one) => `${one.model} ${one.version} (${one.known_by})`).join(", ")}.` : "No model is known to have learned from it."}</li>
-          </ul>
+          <ReachedList of={reached} what="every use but care is refused from now on" />
           <p class="acts"><label>Reason <input value={reason} maxLength={500} onInput={(event) => setReason(event.currentTarget.value)} /></label> <button type="button" onClick={() => void end()}>Withdraw now</button> <button type="button" onClick={() => setReached(null)}>Leave it</button></p>
         </>
       )}

@@ -37,6 +37,7 @@ export function EffectLine() {
     return () => (clearTimeout(later), forget(), effect.stop());
   }, []);
   const state = effect.state.value;
+  if (state.at === "failed" && state.trouble.status === 403) return null; // whoever may not see the list has no use for its effect
   const words = wordsOf(state);
   if (!may("oversight")) return null;
   return (
