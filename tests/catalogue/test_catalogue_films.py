@@ -59,6 +59,10 @@ def test_an_adult_on_a_pa_film_has_a_ratio() -> None:
         ({}, {"PatientAge": ""}, "does not say the patient's age"),
         ({"turned_mm": 34.0}, {}, "lies off the middle"),
         ({"height_mm": 165.0}, {}, "poor inspiration"),
+        ({}, {"PatientPosition": "HFS"}, "the patient lay"),
+        ({}, {"PatientOrientationCode": "recumbent"}, "taken lying"),
+        ({}, {"ProtocolName": "Thorax im Bett"}, "taken lying"),
+        ({}, {"StudyDescription": "XR CHEST PORTABLE"}, "'PORTABLE'"),
     ],
 )
 def test_where_the_ratio_means_nothing_there_is_none(how: dict[str, Any], said: dict[str, Any], words: str) -> None:
@@ -98,7 +102,10 @@ def test_a_cropped_lung_has_no_ratio() -> None:
         ({"ViewPosition": "", "ViewCode": "left lateral"}, "a view 'left lateral'"),
         ({"ViewCode": "postero-anterior oblique"}, "a view 'postero-anterior oblique'"),
         ({"PatientAge": "012Y"}, "a patient of 12 years"),
-        ({"PatientAge": "009M"}, "those of adults"),
+        ({"PatientAge": "009M"}, "a patient of 9 months"),
+        ({"ViewPosition": "", "SeriesDescription": "CHEST LATERAL"}, "described as 'CHEST LATERAL'"),
+        ({"SeriesDescription": "Thorax seitlich"}, "described as 'Thorax seitlich'"),
+        ({"PatientOrientation": ["A", "F"]}, "from front to back"),
     ],
 )
 def test_a_lateral_view_or_a_child_is_not_outlined(said: dict[str, Any], words: str) -> None:
@@ -167,6 +174,13 @@ def test_the_side_is_checked() -> None:
         ({"SeriesDescription": "Implant Displaced L MLO"}, "implant hides"),
         ({"BreastImplantPresent": "YES"}, "with an implant"),
         ({"EstimatedRadiographicMagnificationFactor": 1.8}, "magnified 1.8 times"),
+        ({"ViewCode": "cranio-caudal exaggerated laterally", "ViewPosition": "XCCL"}, "only a part"),
+        ({"ViewModifier": "Rolled Lateral"}, "elsewhere than in a plain view"),
+        ({"ViewModifier": "Axillary Tail"}, "only a part"),
+        ({"PartialView": "YES"}, "a partial view"),
+        ({"PaddleDescription": "SPOT 8 x 10"}, "not the whole breast"),
+        ({"SeriesDescription": "LCC ID"}, "implant hides"),
+        ({"SeriesDescription": "SPECIMEN"}, "no breast"),
         ({"ViewCode": "", "ViewPosition": "ML", "SeriesDescription": ""}, "view is not stated"),
     ],
 )
@@ -193,3 +207,55 @@ def test_the_network_outlines_with_the_threshold_beside_it() -> None:
     inverted = replace(image, array=image.array.max() - image.array)
     with pytest.raises(Refused, match="no two lungs"):
         ChestXrayHeart().run(inverted, weights=open_session("chest_xray_heart"))
+
+
+def test_a_picture_is_turned_as_it_is_hung_before_it_is_outlined() -> None:
+    image, _ = chest(seed=1)
+    picture = image.array[0]
+    ways = {
+        "RF": picture[:, ::-1], "LH": picture[::-1], "RH": picture[::-1, ::-1],
+        "FL": picture.T, "HR": picture[::-1, ::-1].T, "FR": picture[:, ::-1].T,
+    }  # fmt: skip
+    upright = ChestXrayHeart().run(image)
+    (ratio,) = [m.value for m in upright.measurements if m.what == RATIO]
+    for towards, stored in ways.items():
+        turned = replace(image, array=np.ascontiguousarray(stored)[None])
+        answer = ChestXrayHeart().run(facts(turned, PatientOrientation=list(towards)))
+        assert [m.value for m in answer.measurements if m.what == RATIO] == [ratio], towards
+        (right,) = [f for f in answer.findings if f.laterality == codes.RIGHT]
+        (before,) = [f for f in upright.findings if f.laterality == codes.RIGHT]
+        assert right.where is not None and before.where is not None
+        assert right.where.mask is not None and before.where.mask is not None
+        back = {"RF": lambda m: m[:, ::-1], "LH": lambda m: m[::-1], "RH": lambda m: m[::-1, ::-1], "FL": lambda m: m.T,
+                "HR": lambda m: m.T[::-1, ::-1], "FR": lambda m: m.T[:, ::-1]}[towards]  # fmt: skip
+        np.testing.assert_array_equal(back(right.where.mask[0]), before.where.mask[0])
+    mirrored = ChestXrayHeart().run(replace(image, array=picture[None, :, ::-1].copy()))
+    assert any("may be mirrored" in reason for reason in mirrored.reasons)
+    assert not any("may be mirrored" in reason for reason in upright.reasons)
+
+
+def test_a_raw_mammogram_in_proportion_to_the_exposure() -> None:
+    """Behind a breast a tenth is left: without the logarithm all of it was one grey beside the air."""
+    image, made = mammogram(seed=1, side="L", view="CC")
+    absorbed = image.array / image.array.max()
+    came_through = np.exp(-4.0 * absorbed).astype(np.float32) * 16000.0
+    said = {"PresentationIntentType": "FOR PROCESSING", "PixelIntensityRelationshipSign": 1, "BitsStored": 14}
+    for how in ({"PixelIntensityRelationship": "LIN"}, {"PixelIntensityRelationship": None}):
+        for turned in ({}, {"InvertedFromMonochrome1": True}):
+            stored = 16383.0 - came_through if turned else came_through
+            answer = BreastDensity().run(replace(facts(image, **said, **how, **turned), array=stored))
+            assert answer.measurements[0].value == pytest.approx(made.truth["percent_density"], abs=3.0), (how, turned)
+    unsaid = {"PresentationIntentType": "FOR PROCESSING", "PixelIntensityRelationshipSign": None, "BitsStored": 14}
+    with pytest.raises(Refused, match="darker than the air"):
+        BreastDensity().run(replace(facts(image, **unsaid), array=came_through))
+
+
+def test_the_side_is_held_against_what_else_the_header_says() -> None:
+    image, _ = mammogram(seed=1, side="L", view="CC")
+    for said, words in (({"SeriesDescription": "R CC"}, "'R CC' says right"), ({"Laterality": "R"}, "Laterality says")):
+        found = [f for f in BreastDensity().run(facts(image, **said)).findings if f.what == codes.HEADER_MISMATCH]
+        assert len(found) == 1 and words in found[0].words
+    silent = BreastDensity().run(facts(image, ImageLaterality=None, Laterality=None, SeriesDescription=""))
+    assert any("does not say the side" in reason for reason in silent.reasons)
+    made = BreastDensity().run(facts(image, ImageType=["DERIVED", "PRIMARY", "TOMO", "GENERATED_2D"]))
+    assert any("computed from tomosynthesis" in reason for reason in made.reasons)

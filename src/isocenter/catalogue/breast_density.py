@@ -30,10 +30,23 @@ _MAGNIFIED = 1.3  # contact views have 1.0 to 1.1, magnification stands 1.5 to 2
 _SPOILED = {
     r"magnification|magnified|mag": "a magnified part is not the whole breast",
     r"spot": "a spot is not the whole breast",
-    r"implant displaced": "an implant hides tissue",
+    r"implants?(?: displaced)?|[lr]?[ _-]?(?:cc|mlo)[ _-]?id": "an implant hides tissue",
     r"tangential|tan": "only a part is shown",
+    r"exaggerated|xccl|xccm|axillary tail|anterior compression": "only a part is shown",
+    r"rolled": "tissue lies elsewhere than in a plain view",
     r"cleavage": "both breasts are shown",
+    r"specimen": "it is no breast",
+    r"biopsy|stereotactic|stereo": "only a part is shown",
 }
+_WHOSE = r"(?=[ _-]?(?:cc|mlo|breast|brust|mamma)|[^a-z]|$)"
+_SAID_SIDE = {
+    "L": re.compile(rf"(?<![a-z])(?:l|lt|left|links?e?){_WHOSE}", re.IGNORECASE),
+    "R": re.compile(rf"(?<![a-z])(?:r|rt|right|rechte?s?){_WHOSE}", re.IGNORECASE),
+}
+_NAMES = {"L": "left", "R": "right"}
+
+
+_TELLING = ("ViewCode", "ViewModifier", "ViewPosition", "SeriesDescription", "PaddleDescription")
 
 
 class BreastDensity:
@@ -71,9 +84,7 @@ class BreastDensity:
         Raises:
             Refused: for spot, magnification and implant views, other views, or where no breast lies at one edge.
         """
-        said = " ".join(
-            str(image.facts.get(k) or "") for k in ("ViewCode", "ViewModifier", "ViewPosition", "SeriesDescription")
-        )
+        said = " ".join(str(image.facts.get(k) or "") for k in _TELLING)
         for words, why in _SPOILED.items():
             if spoiled := re.search(rf"(?<![a-z])(?:{words})(?![a-z])", said.casefold()):
                 raise Refused(f"a view with {spoiled.group()}", why, "send the CC or MLO view")
@@ -85,6 +96,8 @@ class BreastDensity:
             )  # fmt: skip
         if str(image.facts.get("BreastImplantPresent") or "").upper() == "YES":
             raise Refused("a breast with an implant", "it is neither fat nor gland", "measure it by hand")
+        if str(image.facts.get("PartialView") or "").upper() == "YES":
+            raise Refused("a partial view", "a part is not the whole breast", "send the CC or MLO view")
         shown = view if view != "by header" else _view(said)
         if shown not in _VIEWS:
             raise Refused("a mammogram whose view is not stated", "muscle is looked for in MLO alone", "say CC or MLO")
@@ -129,13 +142,37 @@ def _dense_bright(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) ->
     """The picture with dense tissue bright.
 
     In a picture for processing the values are those of the detector: where they grow with the exposure, dense tissue is
-    dark, whichever way the picture would be shown.
+    dark, whichever way the picture would be shown; where they are in proportion to it, their logarithm is looked at.
     """
     sign = facts.get("PixelIntensityRelationshipSign")
-    if str(facts.get("PresentationIntentType") or "").upper() != "FOR PROCESSING" or sign not in (1, -1, 65535):
+    if str(facts.get("PresentationIntentType") or "").upper() != "FOR PROCESSING":
         return picture
     turned = bool(facts.get("InvertedFromMonochrome1"))
-    return picture if turned == (sign == 1) else np.asarray(picture.max() - picture, np.float32)
+    grows = turned if sign not in (1, -1, 65535) else sign == 1  # not said: what would be shown white saw little
+    top = max(float(2 ** int(facts.get("BitsStored") or 16) - 1), 1.0)
+    top = top if 0.5 * top < float(picture.max()) <= top else float(picture.max())
+    stored = np.asarray(top - picture, np.float32) if turned else picture
+    if not grows:
+        return stored
+    exposure = np.maximum(stored, 0.0)
+    relation = str(facts.get("PixelIntensityRelationship") or "").strip().upper()
+    if relation == "LIN" or (relation != "LOG" and mammogram.is_linear(exposure)):
+        return mammogram.attenuation(exposure)
+    return np.asarray(top - stored, np.float32)
+
+
+def _stated(image: Volume) -> str:
+    return str(image.facts.get("ImageLaterality") or image.facts.get("Laterality") or "").strip().upper()
+
+
+def _told_elsewhere(image: Volume) -> Iterator[tuple[str, str]]:
+    """(where, side) that the header tells in other places."""
+    if (other := str(image.facts.get("Laterality") or "").strip().upper()) in _NAMES:
+        yield "Laterality", other
+    words = str(image.facts.get("SeriesDescription") or "")
+    found = [side for side, pattern in _SAID_SIDE.items() if pattern.search(words)]
+    if len(found) == 1:
+        yield f"Series Description '{words}'", found[0]
 
 
 def _mismatch(image: Volume, side: str) -> str:
@@ -145,8 +182,7 @@ def _mismatch(image: Volume, side: str) -> str:
     is taken to be stored as it is hung, with the chest wall at the left. A picture for presentation that lies and is
     oriented as the other side's is doubted too: the wrong side was written, or it was stored mirrored.
     """
-    names = {"L": "left", "R": "right"}
-    said = str(image.facts.get("ImageLaterality") or image.facts.get("Laterality") or "").strip().upper()
+    names, said = _NAMES, _stated(image)
     towards = image.facts.get("PatientOrientation")
     first = str(towards[0] if isinstance(towards, (list, tuple)) and towards else "").strip().upper()[:1]
     wanted = {"A": "L", "P": "R"}.get(first)
@@ -160,6 +196,9 @@ def _mismatch(image: Volume, side: str) -> str:
         )
     if wanted is None and said in names and said != side:
         return f"The breast lies as a {names[side]} one does, the header says {names[said]}: mirrored, or mixed up."
+    for where, other in _told_elsewhere(image):
+        if said in names and other != said:
+            return f"The header says {names[said]}, its {where} says {names[other]}: confirm the side."
     return ""
 
 
@@ -172,6 +211,10 @@ def _answer(image: Volume, held: mammogram.Breast, view: str) -> Answer:
             "the picture is for presentation: its grey was changed by the maker, and density is by area alone; "
             "volumetric density needs the picture for processing"
         )
+    if _stated(image) not in _NAMES:
+        remarks.append(f"the header does not say the side; the breast lies as a {_NAMES[held.side]} one is hung")
+    if any("TOMO" in str(w).upper() or "2D" in str(w).upper() for w in image.facts.get("ImageType") or ()):
+        remarks.append("the picture was computed from tomosynthesis: its density is not that of a mammogram")
     if held.touches:
         remarks.append(f"the breast reaches the {' and '.join(held.touches)} of the picture: tissue may be missing")
 

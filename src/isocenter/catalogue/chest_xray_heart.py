@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,8 +31,22 @@ _PARTS = ("chest", "thorax", "lung")
 _BORDER = "that four looks of the network place differently; of the threshold: beyond which it is as dark as within"
 _ADULT_YEARS = 18.0
 _LARGE = 0.50
+_EDGE = 0.02  # of the longer side of the picture
+_OTHER_WAY = 0.10  # of the heart's width, by which it lies more to the right than to the left
 _MOST_TURNED, _LEAST_INSPIRED, _MOST_UNSURE, _LEAST_SYMMETRY = 0.15, 0.60, 0.15, 0.45
-_LYING = re.compile(r"(?<![a-z])(supine|semi-?erect|recumbent|bed ?side|portable|mobile|lying)(?![a-z])", re.IGNORECASE)
+_LYING = re.compile(
+    r"(?<![a-z])(supine|prone|semi-?erect|recumbent|decubitus|bed(?: ?side)?|icu|portable|portatif|mobile|lying|"
+    r"im bett|bettaufnahme|liegend|liegen|couch[eé]e?)(?![a-z])",
+    re.IGNORECASE,
+)
+_SIDEWAYS = re.compile(r"(?<![a-z])(lateral|lat|seitlich|seitl|profil|ll|rl)(?![a-z])", re.IGNORECASE)
+_FRONTAL = re.compile(
+    r"(?<![a-z])(pa|ap|p\.a|a\.p|frontal|postero-?anterior|antero-?posterior|face)(?![a-z])", re.IGNORECASE
+)
+_DESCRIBED = (
+    "SeriesDescription", "ProtocolName", "StudyDescription", "PerformedProcedureStepDescription",
+    "RequestedProcedureDescription", "PatientOrientationCode", "ViewCode",
+)  # fmt: skip
 
 
 class ChestXrayHeart:
@@ -92,6 +107,12 @@ class ChestXrayHeart:
                 "lungs and heart are outlined on a frontal one",
                 "send the PA picture",
             )
+        for words in (str(image.facts.get(k) or "") for k in ("SeriesDescription", "ProtocolName")):
+            if _SIDEWAYS.search(words) and not _FRONTAL.search(words):
+                raise Refused(
+                    f"a picture described as '{words}'", "lungs and heart are outlined on a frontal one",
+                    "send the PA picture",
+                )  # fmt: skip
         years = age_years(str(image.facts.get("PatientAge") or ""))
         if years is not None and years < _ADULT_YEARS:
             raise Refused(
@@ -104,8 +125,11 @@ class ChestXrayHeart:
         spacing = image.geometry.spacing_mm[1:]
         if abs(spacing[0] / spacing[1] - 1.0) > 0.01:
             raise Refused(f"pixels of {spacing[0]:g} by {spacing[1]:g} mm", "widths are compared in square pixels")
-        chest, doubts, compared = _outlined(picture, weights)
+        towards = _towards(image)
+        chest, doubts, compared = _outlined(_hung(picture, towards), weights)
         remarks = _quality(chest)
+        right, left, heart_seen = (_stored(m, towards) for m in (chest.right, chest.left, chest.heart))
+        chest = replace(chest, right=right, left=left, heart=heart_seen)
         against = (*_unfit(image, view), *doubts, *remarks[0])
         calibrated = image.geometry.reference is Reference.PLANE
         lungs = [
@@ -157,6 +181,39 @@ def _outlined(
     return both.chest, (both.doubt,) if both.doubt else (), said
 
 
+def _towards(image: Volume) -> str:
+    """Where rows and columns of the picture run in the patient: LF as a frontal radiograph is hung.
+
+    Raises:
+        Refused: where they run from front to back, or make no frontal picture.
+    """
+    stated = image.facts.get("PatientOrientation")
+    parts = [str(part).strip().upper()[:1] for part in stated] if isinstance(stated, (list, tuple)) else []
+    said = "".join(parts)
+    if len(parts) != 2 or not all(parts):
+        return "LF"
+    if set(said) & {"A", "P"}:
+        raise Refused(
+            f"a picture that runs from front to back (Patient Orientation {'/'.join(map(str, stated or ()))})",
+            "lungs and heart are outlined on a frontal one", "send the PA picture",
+        )  # fmt: skip
+    return said if set(said) in ({"L", "F"}, {"L", "H"}, {"R", "F"}, {"R", "H"}) else "LF"
+
+
+def _hung(picture: npt.NDArray[Any], towards: str) -> npt.NDArray[Any]:
+    """The picture with the patient's right on the left and the head above."""
+    if towards[0] in "FH":
+        picture, towards = picture.T, towards[::-1]
+    return np.ascontiguousarray(picture[:: -1 if towards[1] == "H" else 1, :: -1 if towards[0] == "R" else 1])
+
+
+def _stored(mask: npt.NDArray[np.bool_], towards: str) -> npt.NDArray[np.bool_]:
+    """A mask on the picture as it is stored, from one on the picture as it is hung."""
+    across, down = sorted(towards, key="LRFH".index)
+    mask = mask[:: -1 if down == "H" else 1, :: -1 if across == "R" else 1]
+    return np.ascontiguousarray(mask if towards[0] in "LR" else mask.T)
+
+
 def _instance(image: Volume) -> str:
     return image.instance_uids[0] if image.instance_uids else ""
 
@@ -189,8 +246,11 @@ def _unfit(image: Volume, view: str) -> tuple[str, ...]:
         reasons.append("the view is AP: the heart lies far from the detector and is magnified")
     elif "pa" not in said.split() and "postero-anterior" not in said:
         reasons.append("the header does not say that the view is PA")
-    described = " ".join(str(image.facts.get(k) or "") for k in ("SeriesDescription", "ViewCode"))
-    if lying := _LYING.search(described):
+    described = " ".join(str(image.facts.get(k) or "") for k in _DESCRIBED)
+    position = str(image.facts.get("PatientPosition") or "").strip().upper()
+    if position in ("HFS", "FFS", "HFP", "FFP", "HFDR", "HFDL", "FFDR", "FFDL"):
+        reasons.append(f"the patient lay (Patient Position {position}): the heart is magnified")
+    elif lying := _LYING.search(described):
         reasons.append(f"the picture was taken lying or at the bed ('{lying.group()}'): the heart is magnified")
     if age_years(str(image.facts.get("PatientAge") or "")) is None:
         reasons.append("the header does not say the patient's age")
@@ -202,6 +262,9 @@ def _quality(chest: lung_fields.Chest) -> tuple[tuple[str, ...], tuple[str, ...]
     against, remarks = [], []
     if chest.cut:
         against.append(f"a lung is cut off at the {' and '.join(chest.cut)}")
+    margin = max(1, round(_EDGE * max(chest.heart.shape)))
+    if chest.heart.sum() > chest.heart[margin:-margin, margin:-margin].sum():
+        against.append("the outline of the heart runs to the edge of the picture: correct it")
     if chest.unsure > _MOST_UNSURE:
         against.append(f"{chest.unsure:.0%} of the outlines have no sure border: correct them")
     if abs(chest.turned) > _MOST_TURNED:
@@ -210,4 +273,8 @@ def _quality(chest: lung_fields.Chest) -> tuple[tuple[str, ...], tuple[str, ...]
         against.append("the lungs are low for their width: poor inspiration, or a lung is partly white")
     if chest.symmetry < _LEAST_SYMMETRY:
         remarks.append("one lung field is less than half the other: see whether it is whole")
+    middle = sum(end[1] for end in chest.thorax_ends) / 2
+    right, left = middle - chest.heart_ends[0][1], chest.heart_ends[1][1] - middle
+    if right - left > _OTHER_WAY * (right + left):
+        remarks.append("the heart as outlined lies to the right: the picture may be mirrored, confirm the side")
     return tuple(against), tuple(remarks)

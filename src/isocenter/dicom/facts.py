@@ -90,6 +90,7 @@ _TABLE = """
 00181151 XRayTubeCurrent n I
 00181152 Exposure n I
 00181164 ImagerPixelSpacing D I
+001811A4 PaddleDescription t I
 00181210 ConvolutionKernel t S
 00181242 ActualFrameDuration n I
 00181312 InPlanePhaseEncodingDirection w S
@@ -126,9 +127,11 @@ _TABLE = """
 00280103 PixelRepresentation b I
 00280120 PixelPaddingValue b S
 00280301 BurnedInAnnotation w S
+00281040 PixelIntensityRelationship w I
 00281041 PixelIntensityRelationshipSign b I
 00281050 WindowCenter D I
 00281300 BreastImplantPresent w S
+00281350 PartialView w I
 00281051 WindowWidth D I
 00281052 RescaleIntercept d I
 00281053 RescaleSlope d I
@@ -211,7 +214,12 @@ _OF_VELOCITY = (
 )
 # Sequence -> keyword under which its first item's code meaning stands.
 _VIEW, _MODIFIERS = 0x00540220, 0x00540222
-_CODES = ((0x00082218, "AnatomicRegion"), (_VIEW, "ViewCode"), (0x00181200, "Calibration"))
+_CODES = (
+    (0x00082218, "AnatomicRegion"),
+    (_VIEW, "ViewCode"),
+    (0x00181200, "Calibration"),
+    (0x00540410, "PatientOrientationCode"),
+)
 _VALUE, _SCHEME, _MEANING = 0x00080100, 0x00080102, 0x00080104
 
 

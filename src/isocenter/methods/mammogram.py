@@ -18,9 +18,10 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["Breast", "outline"]
+__all__ = ["Breast", "attenuation", "is_linear", "outline"]
 
 _SIDE = 320
+_FLAT = 1e-3  # of the range of the picture: a breast of one value
 _LEAST, _MOST = 0.08, 0.95  # of the picture
 # Variance between fat and gland over the whole, and how much brighter gland must be: below, all is of one kind.
 # A single bell of values reaches 0.64.
@@ -49,6 +50,27 @@ class Breast:
     percent: float
     side: str
     touches: tuple[str, ...]
+
+
+def attenuation(exposure: Floats) -> Floats:
+    """What absorbed the rays along each of them, up to a constant: the negative logarithm of what came through.
+
+    Values of a detector that grow in proportion to the exposure show fat and gland hardly apart beside the air.
+
+    Args:
+        exposure: (rows, columns), 0 where nothing came through.
+    """
+    top = float(exposure.max())
+    return np.asarray(-np.log(np.maximum(exposure, 1e-4 * top) / top), np.float32)
+
+
+def is_linear(exposure: Floats) -> bool:
+    """Whether values that grow with the exposure do so in proportion: behind a breast a fifth or less of them is left.
+
+    After a logarithm at least a third is left.
+    """
+    low, high = np.percentile(exposure, (10.0, 99.0))
+    return bool(low < 0.33 * high)
 
 
 def outline(picture: Floats, *, oblique: bool) -> Breast:
@@ -112,6 +134,15 @@ def _breast(small: Floats) -> tuple[Mask, str]:
     share = np.count_nonzero(whole) / whole.size
     if not _LEAST <= share <= _MOST:
         raise Refused(f"a breast that fills {share:.0%} of the picture", "it is a spot, a specimen, or no mammogram")
+    widths = np.count_nonzero(whole, axis=1)
+    tenth = max(1, len(widths) // 10)
+    ends = min(float(widths[:tenth].mean()), float(widths[-tenth:].mean()))
+    if ends > 1.15 * float(widths[len(widths) // 2 - tenth : len(widths) // 2 + tenth].mean()):
+        raise Refused(
+            "a breast darker than the air beside it",
+            "the picture is inverted, or its Pixel Intensity Relationship Sign is missing or wrong",
+            "send it as the machine made it",
+        )
     left, right = np.count_nonzero(whole[:, :2]), np.count_nonzero(whole[:, -2:])
     if max(left, right) < 0.25 * 2 * whole.shape[0] or min(left, right) > 0.7 * max(left, right):
         raise Refused("no chest wall at one side", "a breast lies along the left or the right edge of a mammogram")
@@ -157,6 +188,8 @@ def _dense(upright: Floats, breast: Mask, whole: Mask) -> Mask:
     if np.count_nonzero(core) < 400:
         return np.zeros_like(breast)
     values = upright[core]
+    if float(np.ptp(values)) < _FLAT:
+        return np.zeros_like(breast)
     counts, edges = np.histogram(values, 128)
     share = np.cumsum(counts) / counts.sum()
     middles = (edges[:-1] + edges[1:]) / 2
