@@ -158,6 +158,16 @@ def test_regions_go_with_the_series_on_which_they_were_drawn() -> None:
     assert planned.bindings[0].series["drawn"] == ()
 
 
+class _Outlines(_Lesions):
+    needs = {"drawn": Need(modality="RTSTRUCT", gives="regions")}  # noqa: RUF012
+
+
+def test_structures_in_series_of_their_own_are_taken_together() -> None:
+    organs = [drawn(f"3.{n}", "1.5") for n in (7, 8, 9)]
+    planned = plan([_Outlines()], study(series("PT", uid="1.5"), *organs, drawn("2.1", "1.6"), drawn("2.2", "4", "8")))
+    assert set(planned.bindings[0].series["drawn"]) == {"3.7", "3.8", "3.9"}
+
+
 def test_the_best_series_is_bound_and_every_series_where_every_is_wanted() -> None:
     thin = series(uid="1.3", n=9, facts={"SliceThickness": 1.0})
     derived = series(uid="1.4", n=30, facts={"ImageType": ["DERIVED", "SECONDARY"]})

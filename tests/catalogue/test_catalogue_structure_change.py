@@ -106,6 +106,20 @@ def test_values_are_compared_only_in_units_that_mean_the_same() -> None:
         assert not [m for m in ask(then, now, scans(unit)).findings[0].measurements if m.what == codes.MEAN]
 
 
+def test_an_outline_without_its_empty_slices_has_the_same_values_and_is_the_same_outline() -> None:
+    """As a Segmentation comes: cropped to the slices that have voxels."""
+    then, now = on(0, (HERE, 10.0, "a")), on(50, (HERE, 10.0, "a"))
+    (whole,) = now.regions
+    (low, *_), (high, *_) = whole.bounds
+    cut = Region(GRID.cropped((low, 0, 0), (high, 50, 50)), mask=whole.mask[low:high], label="a")
+    scans = [Volume(np.full(GRID.shape, v, np.float32), GRID, "attenuation", "[hnsf'U]") for v in (40.0, 70.0)]
+    dated = tuple(Dated(d.study_uid, d.day, v) for d, v in zip((then, now), scans, strict=True))
+    (found,) = ask(then, replace(now, given=(whole, cut)), dated).findings
+    assert value(found, CHANGE, "[hnsf'U]") == pytest.approx(30.0)
+    (found,) = ask(then, replace(now, given=(cut,)), dated).findings
+    assert value(found, CHANGE, "[hnsf'U]") == pytest.approx(30.0)
+
+
 def test_coarser_voxels_are_told() -> None:
     thick = Geometry.regular(shape=(12, 50, 50), spacing_mm=(5.0, 2.0, 2.0), frame_of_reference="2.25.7")
     answer = ask(on(0, (HERE, 10.0, "a")), on(50, (HERE, 10.0, "a"), grid=thick))

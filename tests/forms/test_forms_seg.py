@@ -441,3 +441,27 @@ def test_segmentations_of_others_are_read(name: str, data_folder: Path) -> None:
 
 def test_a_result_without_findings_has_no_segments() -> None:
     assert seg.segments(Result(STUDY_UID, Outcome.NONE, Origin("machine", "x"), WHEN)) == ()
+
+
+def test_a_segmentation_of_a_tilted_gantry_is_read_where_it_lies(archive: Archive, axial: Geometry) -> None:
+    mask = np.zeros(axial.shape, bool)
+    mask[1:4, 1:3, 2:4] = mask[5, 2, 2] = True
+    (data,) = seg.write(found(Region(axial, mask=mask, series_uid=SERIES_UID)), *archive)
+    made = dcmread(io.BytesIO(data))
+    for frame in made.PerFrameFunctionalGroupsSequence:
+        plane = frame.PlanePositionSequence[0]
+        depth = (np.array(plane.ImagePositionPatient, float) - axial.origin_mm) @ axial.directions[:, 0]
+        plane.ImagePositionPatient = [*plane.ImagePositionPatient[:1], plane.ImagePositionPatient[1] + 0.4 * depth,
+                                      plane.ImagePositionPatient[2]]  # fmt: skip
+    lean = axial.affine.copy()
+    lean[1, 0] += 0.4 * axial.spacing_mm[0]
+    tilted = Geometry(lean, axial.shape, FRAME_UID)
+    (alone,) = seg.read(file_bytes(made))
+    assert alone.volume_ml == pytest.approx(mask.sum() * tilted.voxel_volume_mm3 / 1000.0)
+    assert np.allclose(alone.centre_mm, Region(tilted, mask=mask).centre_mm, atol=0.02)
+    (onto,) = seg.read(file_bytes(made), tilted)
+    assert np.array_equal(onto.mask, mask)
+    crooked = made.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence[0]
+    crooked.ImagePositionPatient = [crooked.ImagePositionPatient[0] + 1.0, *crooked.ImagePositionPatient[1:]]
+    with pytest.raises(Refused, match="no regular grid"):
+        seg.read(file_bytes(made))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import zipfile
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import highdicom as hd
+import numpy as np
 import pytest
+from pydicom import dcmread
+from pydicom.sr.codedict import codes
 
 from isocenter.analysis.need import Dated, Need
 from isocenter.dicom.header import merge, read_header
@@ -103,6 +108,29 @@ def test_structures_without_their_images_are_refused(kept: tuple[Study, dict[str
     ct = next(s for s in study.series if s.modality == "CT")
     with pytest.raises(Refused, match="draws no regions"):
         regions_of(study, ct, files.__getitem__)
+
+
+def test_a_segmentation_ends_where_its_images_end_and_not_where_its_voxels_do(trunk: Phantom) -> None:
+    sets = [dcmread(io.BytesIO(d)) for d in trunk.files]
+    images = sorted((d for d in sets if d.Modality == "PT"), key=lambda d: float(d.ImagePositionPatient[2]))
+    code = codes.SCT.Organ
+    said = hd.seg.SegmentDescription(1, "liver", code, code, hd.seg.SegmentAlgorithmTypeValues.MANUAL)
+    for first, last, wanted in ((3, 5, 5), (0, 4, 6), (0, len(images) - 1, len(images))):
+        mask = np.zeros((len(images), images[0].Rows, images[0].Columns), np.uint8)
+        mask[first : last + 1, 2:6, 2:6] = 1
+        drawn = hd.seg.Segmentation(
+            images, mask, "BINARY", [said], "2.25.8", 9, f"2.25.{100 + last}", 1, "maker", "model", "1", "2"
+        )  # fmt: skip
+        out = io.BytesIO()
+        drawn.save_as(out)
+        files = {hashlib.sha256(d).hexdigest(): d for d in (*trunk.files, out.getvalue())}
+        (study,) = merge(read_header(d) for d in files.values())
+        held = next(s for s in study.series if s.modality == "SEG")
+        (region,) = regions_of(study, held, files.__getitem__)
+        assert region.geometry.shape[0] == wanted and region.voxels == 16 * (last - first + 1)
+        alone = replace(study, series=(held,))
+        (region,) = regions_of(alone, held, files.__getitem__)
+        assert region.geometry.shape[0] == last - first + 1
 
 
 def test_inputs_of_other_days_come_with_their_day_the_oldest_first(kept: tuple[Study, dict[str, bytes]]) -> None:

@@ -156,6 +156,8 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
         bound: dict[str, tuple[str, ...]] = {first_name: (main.uid,)}
         if first.gives == "volumes" or together:
             bound[first_name] += _framed(main, [s for s in fit if s.uid != main.uid])
+        elif first.gives == "regions" and not first.every:
+            bound[first_name] += _drawn_alike(main, [s for s in fit if s.uid != main.uid])
         for name, need in others:
             if need.earlier:
                 bound[name] = _before(main, earlier, need)
@@ -186,6 +188,14 @@ def _beside(main: Series, fitting: list[Series], need: Need) -> tuple[str, ...]:
         return tuple(s.uid for s in (drawn or framed))
     chosen = sorted(framed or fitting, key=_preference, reverse=True)[:1]
     return tuple(s.uid for s in chosen)
+
+
+def _drawn_alike(main: Series, fitting: list[Series]) -> tuple[str, ...]:
+    """Outlines of the same images: many programs write each structure as a series of its own."""
+    on = set(main.facts.get("ReferencedSeriesUIDs", ()))
+    alike = [s for s in fitting if on & set(s.facts.get("ReferencedSeriesUIDs", ()))]
+    framed = [s for s in fitting if main.frame_of_reference and s.frame_of_reference == main.frame_of_reference]
+    return tuple(s.uid for s in (alike if on else framed))
 
 
 def _framed(main: Series, fitting: list[Series]) -> tuple[str, ...]:

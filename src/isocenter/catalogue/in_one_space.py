@@ -14,7 +14,7 @@ from isocenter.analysis.need import Dated
 from isocenter.errors import Refused
 from isocenter.methods import registration
 from isocenter.methods.lesion_matching import Spot, spot
-from isocenter.space import Reference, Region, Volume
+from isocenter.space import Reference, Region, Volume, resample_region
 
 __all__ = ["Drawn", "drawn", "mask_of", "spaces", "spots"]
 
@@ -60,9 +60,15 @@ def drawn(of: Dated, *, empty: bool = False) -> Drawn:
 
 
 def _twice(one: Region, other: Region) -> bool:
-    """Whether a structure set and a segmentation hold the same outline."""
-    if not one.geometry.same_grid(other.geometry):
+    """Whether two objects hold the same outline, such as a structure set and a segmentation of it."""
+    if abs(one.volume_ml - other.volume_ml) > 0.2 * max(one.volume_ml, other.volume_ml):
         return False
+    if one.geometry.frame_of_reference != other.geometry.frame_of_reference:
+        return False
+    if not one.geometry.same_grid(other.geometry):  # a Segmentation leaves out the slices that are empty
+        if np.linalg.norm(np.subtract(one.centre_mm, other.centre_mm)) > max(*one.geometry.spacing_mm, 2.0):
+            return False
+        one = resample_region(one, other.geometry)
     shared = int(np.count_nonzero(mask_of(one) & mask_of(other)))
     return 2 * shared > 0.9 * (one.voxels + other.voxels)
 

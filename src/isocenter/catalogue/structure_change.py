@@ -281,11 +281,8 @@ def _values(case: _Case, was: Sequence[int], is_now: Sequence[int]) -> list[Meas
         scan = case.scans.get(time.study_uid)
         if scan is None or scan.unit not in _ABSOLUTE or scan.axes:
             return []
-        regions = [time.regions[i] for i in places]
-        if not all(r.geometry.same_grid(scan.geometry) for r in regions):
-            return []
-        values = np.concatenate([scan.array[mask_of(r)].ravel() for r in regions])
-        if not np.isfinite(values).all():
+        values = np.concatenate([_within(scan, time.regions[i]) for i in places])
+        if not len(values) or not np.isfinite(values).all():
             return []
         means.append((float(values.mean(dtype=np.float64)), scan.unit, scan.quantity))
     if means[0][1:] != means[1][1:]:
@@ -295,6 +292,15 @@ def _values(case: _Case, was: Sequence[int], is_now: Sequence[int]) -> list[Meas
         Measurement(codes.MEAN, means[1][0], unit, definition=quantity),
         Measurement(CHANGE, means[1][0] - means[0][0], unit, definition=f"mean {quantity}"),
     ]
+
+
+def _within(scan: Volume, region: Region) -> Any:
+    """Values of an image in a region whose voxels are its own, though it may hold fewer slices; none where they are not."""
+    index = scan.geometry.to_index(region.geometry.to_patient(np.argwhere(mask_of(region))))
+    at = np.round(index).astype(int)
+    if np.abs(index - at).max() > 0.02 or (at < 0).any() or (at >= scan.geometry.shape).any():
+        return np.empty(0)
+    return scan.array[tuple(at.T)]
 
 
 def _curve(case: _Case, pairs: Sequence[Pair]) -> Curve:

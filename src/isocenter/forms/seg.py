@@ -19,6 +19,7 @@ import numpy.typing as npt
 from isocenter.errors import LimitReached, Refused
 from isocenter.forms import maker, planes
 from isocenter.forms.maker import Sources
+from isocenter.forms.slanted import frames_of, slanted
 from isocenter.record import Code, Finding, Result, Study, Verdict, codes
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
 from isocenter.space.regrid import onto
@@ -356,22 +357,11 @@ def _each(opened: Any, wanted: Geometry | None) -> list[tuple[str, npt.NDArray[A
 
 def _flat(opened: Any, number: int, wanted: Geometry | None) -> tuple[npt.NDArray[Any], Geometry]:
     """A segment on a projection image, which has no patient space."""
-    frames = np.asarray(opened.pixel_array).reshape(-1, int(opened.Rows), int(opened.Columns))
+    _, array = frames_of(opened, number)
     if opened.SegmentationType == "LABELMAP":
-        array: npt.NDArray[Any] = (frames[:1] == number).astype(np.uint8)
-    else:
-        shared = opened.SharedFunctionalGroupsSequence[0]
-        each = opened.get("PerFrameFunctionalGroupsSequence", [])
-        said = [
-            int((g if "SegmentIdentificationSequence" in g else shared)
-                .SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-            for g in each
-        ]  # fmt: skip
-        array = frames[[i for i, n in enumerate(said) if n == number]]
-        if not len(array):
-            array = np.zeros((1, *frames.shape[1:]), frames.dtype)
-        if opened.SegmentationType == "FRACTIONAL":
-            array = array.astype(np.float32) / float(opened.MaximumFractionalValue)
+        array = array[:1]
+    elif not len(array):
+        array = np.zeros((1, *array.shape[1:]), array.dtype)
     if wanted is None:
         return array, Geometry.regular(shape=(1, *array.shape[1:]), reference=Reference.PIXEL)
     if wanted.shape != (1, *array.shape[1:]):
@@ -384,7 +374,8 @@ def _placed(opened: Any, number: int, wanted: Geometry | None) -> tuple[npt.NDAr
     try:
         where = opened.get_volume_geometry()
         if where is None:
-            raise Refused("frames that make no regular grid", "their positions are not evenly spaced along the normal")
+            array, own = slanted(opened, number)
+            return (array, own) if wanted is None else (onto(array, own, wanted), wanted)
         if int(np.prod(where.spatial_shape, dtype=np.int64)) > _LARGEST:
             raise LimitReached(f"a grid of {tuple(where.spatial_shape)} voxels", "no image is that large")
         volume = opened.get_volume(segment_numbers=[number])

@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from isocenter.analysis.need import Dated, Need
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
@@ -139,7 +141,7 @@ def regions_of(study: Study, series: Series, get: Get) -> tuple[Region, ...]:
         from isocenter.forms import seg
 
         drawn = (r for i in series.instances for r in seg.read(files(i.sop_uid)))
-        return tuple(_calibrated(r, study, get) for r in drawn)
+        return _among_slices(tuple(_calibrated(r, study, get) for r in drawn), study, files)
     if series.modality == "RTSTRUCT":
         return _structures(series, files, _drawn_on(study, series), get)
     raise Refused(f"{series.named} is {series.modality}", "it draws no regions", "give an RTSTRUCT or SEG")
@@ -181,6 +183,41 @@ def _scaled(region: Region, picture: Volume) -> Geometry:
     if (1.0, down, across) == tuple(picture.geometry.spacing_mm):
         return picture.geometry
     return Geometry.regular(shape=picture.geometry.shape, spacing_mm=(1.0, down, across), reference=Reference.PLANE)
+
+
+def _among_slices(regions: tuple[Region, ...], study: Study, files: _Files) -> tuple[Region, ...]:
+    """Outlines with one empty slice more at an end where the images that they were drawn on go on.
+
+    A Segmentation leaves out slices without voxels, so that each structure would seem to end where the images do.
+    """
+    depths: dict[str, Any] = {}
+    kept = []
+    for region in regions:
+        grid, uid = region.geometry, region.series_uid
+        if uid not in depths:
+            depths[uid] = _places(study, uid, files)
+        places = depths[uid]
+        if grid.reference is not Reference.PATIENT or region.mask is None or places is None or not len(places):
+            kept.append(region)
+            continue
+        index = grid.to_index(places)[:, 0]
+        before, after = bool((index < -0.5).any()), bool((index > grid.shape[0] - 0.5).any())
+        mask = np.pad(region.mask, ((int(before), int(after)), (0, 0), (0, 0)))
+        kept.append(replace(region, geometry=grid.padded((int(before), 0, 0), (int(after), 0, 0)), mask=mask))
+    return tuple(kept)
+
+
+def _places(study: Study, uid: str, files: _Files) -> Any:
+    """(n, 3) where the images of a series lie; None where they are not in the study, or have no place."""
+    from isocenter.dicom.assemble import placed_frames
+
+    for series in study.series:
+        if series.uid == uid:
+            try:
+                return np.array([one.position for i in series.instances for one in placed_frames(series, i, files)])
+            except IsocenterError:
+                return None
+    return None
 
 
 def _structures(series: Series, files: _Files, candidates: list[Series], get: Get) -> tuple[Region, ...]:
