@@ -114,5 +114,7 @@ def is_gated(ct: Volume) -> bool:
     facts = ct.facts
     if any(facts.get(k) is not None for k in ("HeartRate", "NominalInterval", "TriggerTime", "CardiacNumberOfImages")):
         return True
+    if str(facts.get("CardiacSynchronizationTechnique") or "NONE").upper() != "NONE":
+        return True  # of enhanced images, whose frames have no ScanOptions
     told = " ".join(str(facts.get(k) or "") for k in ("ScanOptions", "ProtocolName", "ImageType"))
     return bool(_GATED.search(told))

@@ -295,7 +295,7 @@ def _values(case: _Case, was: Sequence[int], is_now: Sequence[int]) -> list[Meas
 
 
 def _within(scan: Volume, region: Region) -> Any:
-    """Values of an image in a region whose voxels are its own, though it may hold fewer slices; none where they are not."""
+    """Values of an image in a region of its own voxels, which may hold fewer slices; none where they are others."""
     index = scan.geometry.to_index(region.geometry.to_patient(np.argwhere(mask_of(region))))
     at = np.round(index).astype(int)
     if np.abs(index - at).max() > 0.02 or (at < 0).any() or (at >= scan.geometry.shape).any():

@@ -21,7 +21,7 @@ from isocenter.dicom.elements import parse
 from isocenter.dicom.pixels import frames, native
 from isocenter.dicom.placed import Placed, classic, enhanced, gamma_tomography, mosaic
 from isocenter.dicom.plane import plane
-from isocenter.dicom.quantity import quantity
+from isocenter.dicom.quantity import pet_units, quantity
 from isocenter.dicom.regions import regions
 from isocenter.dicom.stack import Stack, stacks
 from isocenter.dicom.velocity import ENCODING
@@ -206,6 +206,8 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
     kinds = {one.kind for one in stack.order}
     if len(kinds) == 1 and len({one.sop_uid for one in stack.order}) < len(stack.order):
         facts["FrameType"] = list(kinds.pop())
+    if series.modality == "PT" and (units := pet_units(facts)):
+        facts["Units"] = units
     what, unit = quantity(series.modality, facts)
     return Volume(
         array.reshape(*(len(axis) for axis in stack.axes), *stack.geometry.shape),

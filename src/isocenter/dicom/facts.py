@@ -98,6 +98,7 @@ _TABLE = """
 00182010 NominalScannedPixelSpacing D I
 00185100 PatientPosition w S
 00185101 ViewPosition w S
+00189037 CardiacSynchronizationTechnique w S
 00189073 AcquisitionDuration b S
 00089208 ComplexImageComponent w I
 00189018 EchoPlanarPulseSequence w S
@@ -207,6 +208,10 @@ _GROUPED = (
 )
 _SHARED_GROUPS, _FRAME_GROUPS, _CONVERTED = 0x52009229, 0x52009230, 0x00209170
 _AGENTS = 0x00180012
+_DECAY_CORRECTED, _DECAY_MOMENT = 0x00189758, 0x00189701
+# Enhanced PET says of each correction YES or NO (PS3.3 C.8.22.3) where classic images list those that were made.
+_CORRECTIONS = ((_DECAY_CORRECTED, "DECY"), (0x00189759, "ATTN"), (0x00189760, "SCAT"), (0x00189761, "DTIM"),
+                (0x00189764, "NORM"), (0x00189765, "RAN"))  # fmt: skip
 _VELOCITY = 0x00189197  # some write the sequence of enhanced images into classic ones
 _OF_VELOCITY = (
     Row(0x00189090, "VelocityEncodingDirection", "B", False),
@@ -342,9 +347,21 @@ def _of_series(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> 
             found["ViewModifier"] = ", ".join(said)
     if agents := [text(file, _MEANING, charsets, item) for item in file.items(_AGENTS)]:
         found.setdefault("ContrastBolusAgent", ", ".join(a for a in agents if a) or "stated by a code without a name")
+    if _DECAY_CORRECTED in file.dataset:
+        _of_enhanced_pet(file, found)
     _references(file, found)
     if _machine_made(file):
         found["MadeBy"] = "machine"
+
+
+def _of_enhanced_pet(file: File, found: dict[str, Any]) -> None:
+    """The corrections of an enhanced PET in the words of classic ones, and the moment that decay is corrected to."""
+    found.setdefault("CorrectedImage", [word for tag, word in _CORRECTIONS if file.ascii(tag).upper() == "YES"])
+    if file.ascii(_DECAY_CORRECTED).upper() != "YES":
+        found.setdefault("DecayCorrection", "NONE")
+    elif moment := file.ascii(_DECAY_MOMENT):
+        found.setdefault("DecayCorrection", "START")
+        found["DecayCorrectionDateTime"] = moment
 
 
 def _of_drug(file: File, charsets: tuple[str, ...], among: Dataset, found: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["quantity"]
+__all__ = ["pet_units", "quantity"]
 
 _PET = {
     "BQML": ("activity concentration", "Bq/mL"),
@@ -25,6 +25,15 @@ _REAL = {
 _SUV = {"BW": ("SUVbw", "g/ml"), "LBM": ("SUVlbm", "g/ml"), "BSA": ("SUVbsa", "cm2/ml"), "IBW": ("SUVibw", "g/ml")}
 
 
+def pet_units(facts: Mapping[str, Any]) -> str:
+    """DICOM Units of a PET, which enhanced images state by the unit of their real-world values; empty where unsaid.
+
+    >>> pet_units({"RealWorldValueUnit": "Bq/ml"})
+    'BQML'
+    """
+    return str(facts.get("Units") or _REAL.get(str(facts.get("RealWorldValueUnit", "")).lower(), "")).upper()
+
+
 def quantity(modality: str, facts: Mapping[str, Any]) -> tuple[str, str]:
     """Quantity and UCUM unit of rescaled values.
 
@@ -39,7 +48,7 @@ def quantity(modality: str, facts: Mapping[str, Any]) -> tuple[str, str]:
             return "attenuation", "[hnsf'U]"
         return "intensity", "{arbitrary}"
     if modality == "PT":
-        units = str(facts.get("Units") or _REAL.get(str(facts.get("RealWorldValueUnit", "")).lower(), "")).upper()
+        units = pet_units(facts)
         if units == "GML" and facts.get("SUVType"):
             return _SUV.get(str(facts["SUVType"]).upper(), ("SUVbw", "g/ml"))
         return _PET.get(units, ("intensity", "{arbitrary}"))

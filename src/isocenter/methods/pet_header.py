@@ -27,7 +27,7 @@ KEYWORDS = (
     "RadionuclideTotalDose", "RadionuclideHalfLife", "Radionuclide",
     "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime",
     "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration",
-    "GEScanDateTime", "PhilipsSUVScaleFactor", "PhilipsActivityConcentrationScaleFactor",
+    "DecayCorrectionDateTime", "GEScanDateTime", "PhilipsSUVScaleFactor", "PhilipsActivityConcentrationScaleFactor",
     "Unlike",
 )  # fmt: skip
 """Every fact that is looked at. "Unlike" has the values of what the images of the series do not agree in. The three
@@ -108,13 +108,13 @@ def uptake_time_s(facts: Mapping[str, Any]) -> float | None:
 def scan_started_at(facts: Mapping[str, Any], half_life_s: float | None) -> tuple[datetime | None, tuple[str, ...]]:
     """The moment that an image with Decay Correction START is corrected to, with remarks; None where it is unknown.
 
-    GE's private scan time is believed first. Series Time is right unless it lies after the first acquisition: then
-    the series was made again later, and the start is computed from the frame (its mean activity is reached at Frame
-    Reference Time), or is the first acquisition.
+    Decay Correction DateTime of enhanced images and GE's private scan time are believed first. Series Time is right
+    unless it lies after the first acquisition: then the series was made again later, and the start is computed from the
+    frame (its mean activity is reached at Frame Reference Time), or is the first acquisition.
     """
-    private = _datetime(facts, "GEScanDateTime")
-    if private is not None:
-        return private, ()
+    stated = _datetime(facts, "DecayCorrectionDateTime") or _datetime(facts, "GEScanDateTime")
+    if stated is not None:
+        return stated, ()
     series = _moment(facts, "SeriesDate", "SeriesTime")
     acquired = _moment(facts, "AcquisitionDate", "AcquisitionTime", otherwise="SeriesDate")
     if series is None or acquired is None:
