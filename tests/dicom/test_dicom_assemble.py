@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 from isocenter.dicom.assemble import assemble
 from isocenter.dicom.header import merge, read_header, scan
 from isocenter.errors import IsocenterError, NotAVolume, Refused
+from isocenter.methods import pet_header, suv
 from isocenter.record import Study
 from isocenter.space import Reference, Volume
 
@@ -472,6 +473,44 @@ def test_enhanced_heart_phases_and_kinds_and_stacks() -> None:
     assert [v.array.shape for v in kinds] == [(2, 4, 6)] * 2
     apart = volumes([enhanced([{"z": z, "stack": s} for s, z in (("1", 0), ("1", 3), ("2", 90), ("2", 93))])])
     assert [v.array.shape for v in apart] == [(2, 4, 6)] * 2
+
+
+def test_enhanced_ct_of_no_hounsfield_units_is_not_taken_for_them() -> None:
+    """Spectral results (effective atomic number, electron density) are CT objects too."""
+    pixels = np.stack([np.full((4, 6), n, np.uint16) for n in range(2)])
+    for said, quantity in (("HU", "attenuation"), ("Z_EFF", "intensity")):
+        ds = made.dataset(1, sop_class=made.ENHANCED_CT, modality="CT", pixels=pixels)
+        for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleType"):
+            if keyword in ds:
+                delattr(ds, keyword)
+        ds.SharedFunctionalGroupsSequence = [groups({}, everywhere=True)]
+        ds.PerFrameFunctionalGroupsSequence = [groups({"z": z, "slope": 1}) for z in (0, 3)]
+        for frame in ds.PerFrameFunctionalGroupsSequence:
+            frame.PixelValueTransformationSequence[0].RescaleType = said
+        assert only([made.written(ds)]).quantity == quantity
+
+
+def test_enhanced_pet_states_its_unit_corrections_and_the_moment_of_decay() -> None:
+    pixels = np.stack([np.full((4, 6), n + 1, np.uint16) for n in range(2)])
+    ds = made.dataset(1, sop_class=made.ENHANCED_PET, modality="PT", pixels=pixels)
+    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+        delattr(ds, keyword)
+    drug = item(
+        RadionuclideTotalDose=3e8, RadionuclideHalfLife=6586.2, RadiopharmaceuticalStartDateTime="20260102090000"
+    )
+    ds.RadiopharmaceuticalInformationSequence, ds.PatientWeight = [drug], 80.0
+    ds.DecayCorrected, ds.AttenuationCorrected, ds.DecayCorrectionDateTime = "YES", "YES", "20260102100000"
+    ds.SharedFunctionalGroupsSequence = [groups({}, everywhere=True)]
+    ds.PerFrameFunctionalGroupsSequence = [groups({"z": z, "real": "Bq/ml"}) for z in (0, 3)]
+    volume = only([made.written(ds)])
+    assert (volume.unit, volume.facts["Units"]) == ("Bq/mL", "BQML")
+    known = suv.conversion(pet_header.read(volume.facts))
+    assert known.factor == pytest.approx(80_000 / (3e8 * 2 ** (-3600 / 6586.2)))
+    ds.AttenuationCorrected = "NO"
+    with pytest.raises(Refused, match="not corrected for attenuation"):
+        suv.conversion(pet_header.read(only([made.written(ds)]).facts))
+    ds.DecayCorrected = "NO"
+    assert only([made.written(ds)]).facts["DecayCorrection"] == "NONE"
 
 
 def test_enhanced_without_place_or_with_too_few_groups_refuses() -> None:

@@ -144,7 +144,8 @@ def _contradicted(group: list[_Part], given: float) -> list[str]:
 
 
 def _words(volume: Volume) -> set[str]:
-    said = [*(volume.facts.get("ImageType") or []), *(volume.facts.get("FrameType") or [])]
+    # Image Type of an object with frames of several kinds is that of one of them, or MIXED.
+    said = list(volume.facts.get("FrameType") or volume.facts.get("ImageType") or [])
     said.append(volume.facts.get("ComplexImageComponent", ""))
     return {str(w).strip().upper() for w in said}
 

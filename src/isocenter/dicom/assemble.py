@@ -199,6 +199,8 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
     facts = _facts(series, stack)
     if stack.order[0].unit and len({one.unit for one in stack.order}) == 1:
         facts["RealWorldValueUnit"] = stack.order[0].unit
+    if stack.order[0].scaled_to and len({one.scaled_to for one in stack.order}) == 1:
+        facts["RescaleType"] = stack.order[0].scaled_to
     if len({one.keys.get(ENCODING) for one in stack.order}) == 1 and stack.order[0].keys.get(ENCODING):
         facts["VelocityEncoding"] = list(stack.order[0].keys[ENCODING])
     if series.modality == "MR" and (coded := _coded_range(stack, facts)) is not None:

@@ -36,6 +36,7 @@ class Placed:
         thickness: of the slice, mm; 0 where unknown.
         slope, intercept: stored value to real value.
         unit: UCUM unit of a real-world map, where that is what scales the frame.
+        scaled_to: Rescale Type of a frame of an enhanced object; a classic image has it among its facts.
         kind: words of Image Type or Frame Type, without those that number or name a single image.
         keys: what may differ between frames at one place: echo, b_value, direction, energy, trigger, time, ...
         tile: (row, column) of the first pixel in the stored frame, for mosaics.
@@ -53,6 +54,7 @@ class Placed:
     slope: float = 1.0
     intercept: float = 0.0
     unit: str = ""
+    scaled_to: str = ""
     kind: tuple[str, ...] = ()
     stack: str = ""
     keys: Mapping[str, Any] = field(default_factory=dict)
@@ -272,6 +274,7 @@ def _enhanced_frame(instance: Instance, file: File, shared: Dataset, own: Datase
         slope=slope,
         intercept=intercept,
         unit=str(facts.get("RealWorldValueUnit", "")),
+        scaled_to=file.ascii(0x00281054, _group(file, 0x00289145, own, shared)),
         kind=_frame_type(file, own, shared),
         stack=file.ascii(0x00209056, content),
         keys=_enhanced_keys(instance, file, own, shared, content, number),
