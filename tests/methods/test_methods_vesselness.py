@@ -76,6 +76,18 @@ def test_half_a_circle_is_as_long_as_it_is_and_more_than_its_chord() -> None:
     assert tree.branch_points == 0 and tree.ends == 2
 
 
+@pytest.mark.parametrize("along", [(0.16, -0.82, 0.55), (0.74, 0.54, -0.4), (-0.88, -0.08, -0.47)])
+def test_an_oblique_vessel_is_not_longer_for_the_steps_of_its_voxels(along: tuple[float, float, float]) -> None:
+    way = np.array(along) / np.linalg.norm(along)
+    place = np.stack(np.meshgrid(*(np.arange(60) - 29.5,) * 3, indexing="ij"), axis=-1)
+    deep = place @ way
+    tube = (np.linalg.norm(place - deep[..., None] * way, axis=-1) <= 3.0) & (np.abs(deep) <= 25.0)
+    tree = tree_of(tube, (1.0, 1.0, 1.0))
+    assert tree.tortuosity == pytest.approx(1.0, abs=0.01)
+    ends = np.argwhere(tree.line) @ way
+    assert tree.length_mm == pytest.approx(np.ptp(ends), rel=0.02) and tree.branch_points == 0
+
+
 def test_dimensions_of_lines_and_solids_and_what_is_refused() -> None:
     line, solid = np.zeros((1, 1, 64), bool), np.ones((32, 32, 32), bool)
     line[:] = True

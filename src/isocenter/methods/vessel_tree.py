@@ -1,7 +1,8 @@
 """A tree of vessels in numbers: length of its centre line, branches, radius, tortuosity, fractal dimension.
 
 The mask is thinned to a line of voxels; the shortest tree that joins neighbouring voxels of it (26 neighbours,
-millimetres) has neither loops nor corners counted twice. Ends shorter than the vessel is wide are no branches.
+millimetres) has neither loops nor corners counted twice. Ends shorter than the vessel is wide are no branches. Voxels
+follow an oblique vessel in steps, which are up to 8 % longer than it: lengths are those of the smoothed ways.
 
 Sources: Lee, Kashyap & Chu, CVGIP 56 (1994) 462 (thinning); Mandelbrot 1982 (box counting).
 """
@@ -22,6 +23,8 @@ from isocenter.errors import Refused
 __all__ = ["Tree", "box_dimension", "tree_of"]
 
 Mask = npt.NDArray[np.bool_]
+
+_SMOOTHED = 7  # voxels of a way that are averaged
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +64,15 @@ def tree_of(mask: Mask, spacing_mm: tuple[float, float, float]) -> Tree:
     kept = np.asarray(graph.getnnz(axis=1)).ravel() > 0
     degree = np.asarray(graph.getnnz(axis=1)).ravel()
     ways = _ways(graph, degree)
-    paths = np.array([w[2] for w in ways])
     mm = places * np.array(spacing_mm)
-    chords = np.array([np.linalg.norm(mm[a] - mm[b]) for a, b, _ in ways])
+    paths = np.array([_smooth_mm(mm[way]) for way, _ in ways])
+    chords = np.array([np.linalg.norm(mm[way[0]] - mm[way[-1]]) for way, _ in ways])
     good = chords > 2 * max(spacing_mm)
     bent = float((paths[good] ** 2 / chords[good]).sum() / paths[good].sum()) if good.any() else 1.0
     left = np.zeros_like(line)
     left[tuple(places[kept].T)] = True
     return Tree(
-        float(graph.sum()) / 2.0, int((degree >= 3).sum()), int((degree == 1).sum()),
+        float(paths.sum()), int((degree >= 3).sum()), int((degree == 1).sum()),
         float(radius[left].mean()) if left.any() else float(radius.max()), bent, left,
     )  # fmt: skip
 
@@ -114,20 +117,31 @@ def _joined(line: Mask, places: npt.NDArray[np.int64], spacing: npt.NDArray[np.f
     return csr_matrix(tree + tree.T)
 
 
-def _ways(graph: csr_matrix, degree: npt.NDArray[np.int64]) -> list[tuple[int, int, float]]:
-    """Each way between two voxels of other than two neighbours: its ends and its length."""
+def _ways(graph: csr_matrix, degree: npt.NDArray[np.int64]) -> list[tuple[list[int], float]]:
+    """Each way between two voxels of other than two neighbours: its voxels from end to end, and its length in steps."""
     starts, to, length = graph.indptr, graph.indices, graph.data
     found = []
     for start in np.flatnonzero((degree != 2) & (degree > 0)):
         for k in range(starts[start], starts[start + 1]):
-            before, here, path = int(start), int(to[k]), float(length[k])
-            while degree[here] == 2:
-                pair = slice(starts[here], starts[here + 1])
-                n = 0 if to[pair][0] != before else 1
-                before, here, path = here, int(to[pair][n]), path + float(length[pair][n])
-            if here >= start:
-                found.append((int(start), here, path))
+            way, path = [int(start), int(to[k])], float(length[k])
+            while degree[way[-1]] == 2:
+                pair = slice(starts[way[-1]], starts[way[-1] + 1])
+                n = 0 if to[pair][0] != way[-2] else 1
+                path += float(length[pair][n])
+                way.append(int(to[pair][n]))
+            if way[-1] >= start:
+                found.append((way, path))
     return found
+
+
+def _smooth_mm(line: npt.NDArray[np.float64]) -> float:
+    """Length of a line of voxel centres (n, 3), each averaged with its neighbours; the ends stay where they are."""
+    half = min(_SMOOTHED // 2, (len(line) - 1) // 2)
+    if half:
+        before, after = 2 * line[0] - line[half:0:-1], 2 * line[-1] - line[-2 : -half - 2 : -1]
+        summed = np.cumsum(np.concatenate([np.zeros((1, 3)), before, line, after]), axis=0)
+        line = (summed[2 * half + 1 :] - summed[: -2 * half - 1]) / (2 * half + 1)
+    return float(np.linalg.norm(np.diff(line, axis=0), axis=1).sum())
 
 
 def _without_spurs(graph: csr_matrix, radius: npt.NDArray[np.float64]) -> csr_matrix:
@@ -135,8 +149,8 @@ def _without_spurs(graph: csr_matrix, radius: npt.NDArray[np.float64]) -> csr_ma
     for _ in range(50):
         degree = np.asarray(graph.getnnz(axis=1)).ravel()
         short = []
-        for a, b, path in _ways(graph, degree):
-            end, root = (a, b) if degree[a] == 1 else (b, a)
+        for way, path in _ways(graph, degree):
+            end, root = (way[0], way[-1]) if degree[way[0]] == 1 else (way[-1], way[0])
             if degree[end] == 1 and degree[root] >= 3 and path < 1.5 * radius[root] + 1e-9:
                 short.append((path, end, root))
         if not short:
