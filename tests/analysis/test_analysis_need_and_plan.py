@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from datetime import date
 
@@ -10,6 +11,7 @@ import pytest
 from isocenter.analysis.need import Need
 from isocenter.analysis.plan import checked, earlier_of, looks_back, plan
 from isocenter.analysis.protocol import Answer, Yield, parameters
+from isocenter.catalogue.calcium_scan import is_for_calcium
 from isocenter.errors import Refused
 from isocenter.record import Code, Instance, Patient, Series, Study, Urgency
 
@@ -175,6 +177,41 @@ def test_the_best_series_is_bound_and_every_series_where_every_is_wanted() -> No
     both, *each = planned.bindings
     assert both.series == {"pet": ("1.5",), "ct": ("1.3",)}
     assert len(each) == 4
+
+
+def test_what_was_drawn_on_is_measured_and_not_the_series_with_more_images() -> None:
+    """Phases of one liver lie in one frame of reference: an outline of the portal one is not measured on another."""
+    native, portal = (series(uid=u, n=n, frame_of_reference="9") for u, n in (("1.1", 9), ("1.2", 4)))
+
+    class Texture(_Lesions):
+        needs = {"ct": Need(modality="CT"), "drawn": Need(modality="RTSTRUCT", gives="regions")}  # noqa: RUF012
+
+    class Change(_Lesions):
+        needs = {  # noqa: RUF012
+            "drawn": Need(modality="RTSTRUCT", gives="regions"),
+            "ct": Need(modality="CT", optional=True),
+            "old": Need(modality="CT", earlier="last", optional=True),
+        }
+
+    here = on("20260301", native, portal, drawn("1.8", "1.2"), uid="1")
+    (binding,) = plan([Texture()], here).bindings
+    assert binding.series == {"ct": ("1.2",), "drawn": ("1.8",)}
+    before = on("20260101", *(replace(s, uid=f"{s.uid}.7") for s in (native, portal)), drawn("1.9", "1.2.7"), uid="2")
+    (binding,) = plan([Change()], here, [before]).bindings
+    assert binding.series == {"drawn": ("1.8",), "ct": ("1.2",), "old": ("1.2.7",)}
+
+
+def test_of_several_reconstructions_that_is_taken_which_the_analysis_is_defined_on() -> None:
+    thin = series(uid="1.3", n=9, facts={"SliceThickness": 1.0, "ConvolutionKernel": "Br64"})
+    thick = series(uid="1.4", n=4, facts={"SliceThickness": 3.0, "ConvolutionKernel": "Qr36"})
+
+    class Calcium(_Lesions):
+        needs = {"ct": Need(modality="CT", better=is_for_calcium)}  # noqa: RUF012
+
+    calcium = Calcium()
+    assert plan([calcium], study(thin, thick)).bindings[0].series["ct"] == ("1.4",)
+    assert plan([calcium], study(thin)).bindings[0].series["ct"] == ("1.3",)
+    assert pickle.loads(pickle.dumps(calcium.needs))["ct"].suits(thick)
 
 
 class _Phases(_Lesions):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -93,6 +93,9 @@ class Need:
             of them. `run` is then given a `Dated`, or a tuple of them, the oldest first. The first need of an analysis
             is of the study itself.
         dated: `run` is given a `Dated` here too, because it compares with another day.
+        better: says of a series' facts whether it is what the analysis is defined on. Of several series that meet the
+            need (thick and thin slices, soft and sharp kernels of one scan) such a one is taken first. A function of a
+            module, for needs travel to other processes.
 
     Raises:
         Refused: when `gives` or `earlier` is none of its words.
@@ -114,6 +117,7 @@ class Need:
     every: bool = False
     earlier: str = ""
     dated: bool = False
+    better: Callable[[Mapping[str, Any]], bool] | None = None
 
     def __post_init__(self) -> None:
         if self.gives not in ("volume", "volumes", "regions"):
@@ -128,6 +132,10 @@ class Need:
     def unmet(self, series: Series) -> tuple[Unmet, ...]:
         """Every predicate that this series does not meet; empty when it will do."""
         return tuple(Unmet(c.predicate, c.wanted, c.found) for c in self.checks(series) if not c.met)
+
+    def suits(self, series: Series) -> bool:
+        """Whether the series is what the analysis is defined on, as far as its header says; see `better`."""
+        return self.better is not None and self.better(series.facts)
 
     def checks(self, series: Series) -> tuple[Check, ...]:
         """Every predicate that the need has, with what this series says to it."""

@@ -149,7 +149,8 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
     if not fit:
         return [], _nearest(first, study)
     drawn = _drawn_on(study) if any(n.gives == "regions" and not n.earlier for _, n in others) else set()
-    candidates = fit if first.every else sorted(fit, key=lambda s: (s.uid in drawn, _preference(s)), reverse=True)[:1]
+    ranked = sorted(fit, key=lambda s: (s.uid in drawn, first.suits(s), _preference(s)), reverse=True)
+    candidates = fit if first.every else ranked[:1]
     bindings = []
     unmet: tuple[Unmet, ...] = ()
     for main in candidates:
@@ -179,14 +180,15 @@ def _drawn_on(study: Study) -> set[str]:
 
 
 def _beside(main: Series, fitting: list[Series], need: Need) -> tuple[str, ...]:
-    """Series that go with the main one: drawn on it first, else in its frame of reference, else the best of all."""
+    """Series that go with the main one: drawn on it, or by it, first, else in its frame of reference, else the best."""
     drawn = [s for s in fitting if main.uid in s.facts.get("ReferencedSeriesUIDs", ())]
     framed = [s for s in fitting if main.frame_of_reference and s.frame_of_reference == main.frame_of_reference]
     if need.gives == "volumes":
         return _framed(main, fitting)
     if need.gives == "regions":
         return tuple(s.uid for s in (drawn or framed))
-    chosen = sorted(framed or fitting, key=_preference, reverse=True)[:1]
+    under = [s for s in fitting if s.uid in main.facts.get("ReferencedSeriesUIDs", ())]
+    chosen = sorted(under or framed or fitting, key=lambda s: (need.suits(s), _preference(s)), reverse=True)[:1]
     return tuple(s.uid for s in chosen)
 
 
@@ -213,7 +215,8 @@ def _before(main: Series, earlier: Sequence[Study], need: Need) -> tuple[str, ..
         if need.gives == "regions":
             bound.append(tuple(s.uid for s in fitting))
         else:
-            like = max(fitting, key=lambda s: (_likeness(main, s), _preference(s)))
+            drawn = _drawn_on(study) if main.modality in ("SEG", "RTSTRUCT") else set()
+            like = max(fitting, key=lambda s: (s.uid in drawn, _likeness(main, s), _preference(s)))
             bound.append((like.uid,))
         if need.earlier == "last":
             break

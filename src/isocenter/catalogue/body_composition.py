@@ -23,6 +23,7 @@ from isocenter.methods.body_composition import (
     tissues,
     wall_is_whole,
 )
+from isocenter.methods.calcium import is_sharp
 from isocenter.record import Code, Curve, Finding, Measurement, codes
 from isocenter.space import Reference, Region, Volume, resample_region
 
@@ -47,12 +48,23 @@ _PARTS: tuple[tuple[str, str, Code], ...] = (
 Mask = npt.NDArray[np.bool_]
 
 
+def _is_soft(facts: Mapping[str, Any]) -> bool:
+    """Whether a kernel is stated that is not a sharp one, whose noise leaves the windows of muscle and fat."""
+    kernel = str(facts.get("ConvolutionKernel") or "")
+    return bool(kernel) and not is_sharp(kernel)
+
+
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
     name, version = "body_composition", "1"
     needs: ClassVar[Mapping[str, Need]] = {
-        "ct": Need(modality="CT", at_least=1, body_part=("abdomen", "lumbar", "pelvis", "trunk", "whole body")),
+        "ct": Need(
+            modality="CT",
+            at_least=1,
+            body_part=("abdomen", "lumbar", "pelvis", "trunk", "whole body"),
+            better=_is_soft,
+        ),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
     yields = (

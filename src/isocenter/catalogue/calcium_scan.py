@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +13,10 @@ from isocenter.errors import Refused
 from isocenter.methods.calcium import is_sharp
 from isocenter.space import Volume
 
-__all__ = ["is_gated", "must_be_clean", "must_be_scorable"]
+__all__ = ["is_for_calcium", "is_gated", "must_be_clean", "must_be_scorable"]
 
 _KV, _THICK_MM, _METAL_HU, _CONTRAST_HU, _NOISE_HU = 120.0, (2.5, 3.0), 1500.0, 100.0, 40.0
+_WITHOUT = ("", "no", "none", "0", "n", "without")  # contrast agents that are none
 _GATED = re.compile(r"cardiac|ecg|gat|trig|prospect|retrospect|ca ?sc|calcium|cac\b|agatston", re.IGNORECASE)
 _TOLD = (
     "ReasonForStudy", "ReasonForTheRequestedProcedure", "RequestedProcedureDescription",
@@ -31,6 +34,22 @@ _OPERATED = re.compile(
 )
 
 
+def is_for_calcium(facts: Mapping[str, Any]) -> bool:
+    """Whether a header is that of the reconstruction on which calcium is scored: 2.5 to 3 mm, soft, before contrast.
+
+    >>> is_for_calcium({"SliceThickness": 3.0, "ConvolutionKernel": "Qr36d"}), is_for_calcium({"SliceThickness": 1.0})
+    (True, False)
+    """
+    thick = facts.get("SliceThickness")
+    agent = str(facts.get("ContrastBolusAgent") or "").strip().lower()
+    return (
+        isinstance(thick, int | float)
+        and _THICK_MM[0] - 0.01 <= thick <= _THICK_MM[1] + 0.01
+        and not is_sharp(str(facts.get("ConvolutionKernel") or ""))
+        and agent in _WITHOUT
+    )
+
+
 def must_be_scorable(ct: Volume) -> list[str]:
     """What the header must not say; what it leaves unsaid is told."""
     facts = ct.facts
@@ -39,7 +58,7 @@ def must_be_scorable(ct: Volume) -> list[str]:
     if ct.unit != "[hnsf'U]":
         raise Refused(f"images in {ct.unit}", "the threshold is in Hounsfield units", "send the original CT")
     agent = str(facts.get("ContrastBolusAgent") or "").strip()
-    if agent and agent.lower() not in ("no", "none", "0", "n", "without"):
+    if agent.lower() not in _WITHOUT:
         raise Refused(f"contrast agent '{agent}'", "blood would count as calcium", "score the scan before contrast")
     told = " ".join(str(facts.get(k) or "") for k in _TOLD)
     operated = _OPERATED.search(told)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.calcium_scan import is_gated, must_be_clean, must_be_scorable
+from isocenter.catalogue.calcium_scan import is_for_calcium, is_gated, must_be_clean, must_be_scorable
 from isocenter.errors import Refused
 from isocenter.methods import risk
 from isocenter.methods.calcium import (
@@ -44,7 +44,12 @@ class CoronaryCalcium:
 
     name, version = "coronary_calcium", "1"
     needs: ClassVar[Mapping[str, Need]] = {
-        "ct": Need(modality="CT", at_least=10, body_part=("heart", "chest", "thorax", "cardiac", "coronary")),
+        "ct": Need(
+            modality="CT",
+            at_least=10,
+            body_part=("heart", "chest", "thorax", "cardiac", "coronary"),
+            better=is_for_calcium,
+        ),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
     yields = (

@@ -28,12 +28,23 @@ _LEAST_VOXELS = 30
 Mask = npt.NDArray[np.bool_]
 
 
+def _has_contrast(facts: Mapping[str, Any]) -> bool:
+    """Whether a contrast agent is stated."""
+    agent = str(facts.get("ContrastBolusAgent") or "").strip().lower()
+    return agent not in ("", "no", "none", "n", "0", "without")
+
+
 class LiverVessels:
     """Which share of an outlined liver is vessels, and how long, branched and winding is their tree?"""
 
     name, version = "liver_vessels", "1"
     needs: ClassVar[Mapping[str, Need]] = {
-        "image": Need(modality=("CT", "MR"), at_least=20, slice_mm=(0.3, _THICKEST_MM)),
+        "image": Need(
+            modality=("CT", "MR"),
+            at_least=20,
+            slice_mm=(0.3, _THICKEST_MM),
+            better=_has_contrast,
+        ),
         "drawn": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
     }
     yields = (
@@ -169,8 +180,7 @@ def _must_show_vessels(image: Volume) -> None:
         raise Refused(f"images of {image.geometry.shape} without content", "no vessel can be seen in them")
     if image.geometry.spacing_mm[0] > _THICKEST_MM + 0.01:
         raise Refused(f"slices {image.geometry.spacing_mm[0]:g} mm apart", "vessels break between them")
-    agent = str(facts.get("ContrastBolusAgent") or "").strip().lower()
-    if image.unit == "[hnsf'U]" and agent in ("", "no", "none", "n", "0", "without"):
+    if image.unit == "[hnsf'U]" and not _has_contrast(facts):
         raise Refused(
             "a CT of which no contrast agent is stated", "no contrast, no vessels to be seen", "send that phase"
         )
