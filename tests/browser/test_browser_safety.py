@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,9 +93,11 @@ def test_findings_that_did_not_come_are_said_to_be_missing(page: Any, studies: C
         "kind": "Error",
         "event": "7",
     }
-    failing = "**/api/studies/*/results"
+    failing = re.compile(r"/api/studies/[\d.]+/(results|priors|plan)$|/api/results/\w+/section")
     page.route(failing, lambda route: route.fulfill(status=500, json={"error": told}))
     lock(page, studies("PET/CT"))
+    others = page.get_by_role("alert").filter(has_text="Not on this page, because it could not be read")
+    others.get_by_text("what was not looked for; earlier studies").wait_for()
     missing = page.get_by_role("alert").filter(has_text="that is not to say that nothing was")
     missing.wait_for()
     assert "the answers could not be read" in missing.inner_text().lower()
@@ -102,4 +105,8 @@ def test_findings_that_did_not_come_are_said_to_be_missing(page: Any, studies: C
     page.unroute(failing)
     missing.get_by_role("button", name="Try again").click()
     page.locator(".card").first.wait_for()
+    others.get_by_role("button", name="Try again").click()
+    page.get_by_text("No earlier study here").wait_for()
+    page.get_by_text("Not looked:").wait_for()
+    assert others.count() == 0
     assert missing.count() == 0

@@ -84,8 +84,16 @@ def test_a_server_that_does_not_answer_is_said_and_recovered_from(page: Any, con
     page.get_by_role("alert").get_by_text("Offline").wait_for()
     shot(page, "worklist-offline")
     page.unroute("**/api/worklist*")
-    page.get_by_role("button", name="Try again").click()
+    failing = re.compile("/api/(stops|critical)$")
+    page.route(failing, lambda route: route.fulfill(status=500))
+    page.reload()
     rows(page).first.wait_for()
+    for what in ("Which analyses are stopped", "Which critical findings were told to nobody"):
+        page.get_by_role("alert").filter(has_text=f"{what} could not be read").wait_for()
+    page.unroute(failing)
+    for _ in range(2):
+        page.get_by_role("button", name="Try again").first.click()
+    page.get_by_text("could not be read").first.wait_for(state="detached")
 
 
 def test_the_keys_of_this_screen(page: Any) -> None:

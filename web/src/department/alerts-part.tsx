@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { onHappening } from "../api/live";
 import { Critical, firstCall, isWhole, told, utc, WRITTEN } from "../critical/fields";
 import { openCriticals } from "../critical/open";
-import { Empty, Shown } from "../kit/states";
+import { Empty, Lacking, Shown } from "../kit/states";
 import { StudyField } from "../kit/study-field";
 import { may, me } from "../me";
 import { Act } from "../oversight/act";
@@ -140,7 +140,7 @@ function Untold() {
   held.current ??= openCriticals();
   useEffect(() => held.current!.follow(), []);
   const rows = held.current.source.value?.rows ?? [];
-  if (rows.length === 0) return null;
+  if (rows.length === 0) return <Lacking of={held.current.source} what="Which critical findings were signed and told to nobody" />;
   return (
     <section aria-labelledby="untold">
       <h2 id="untold">Signed as critical, told to nobody <span class="muted">{count(rows.length, "study", "studies")}</span></h2>

@@ -134,6 +134,19 @@ export function Stale({ time, again }: { time: Date; again: () => void }) {
   );
 }
 
+/** A line in the place of a part that did not come, where its absence would be good news. `what` begins the sentence. */
+export function Lacking({ of, what }: { of: Source<unknown>; what: string }) {
+  const state = of.state.value;
+  if (state.at !== "failed" || state.trouble.status === 403) return null;
+  return (
+    <p class="callout slim" role="alert">
+      <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span>
+      <span><strong>{what} could not be read.</strong> That is not to say that there is nothing. <span class="muted">{state.trouble.message}.</span></span>
+      <button type="button" onClick={() => void of.load()}>Try again</button>
+    </p>
+  );
+}
+
 /** Draw a source in whichever state it is. */
 export function Show<T>({ state, what, again, cancel, stands, children }: { state: Loaded<T>; what: string; again: () => void; cancel?: () => void; stands?: string; children: (value: T) => ComponentChildren }) {
   if (state.at === "loading") return <Loading what={what} progress={state.progress} cancel={cancel} />;

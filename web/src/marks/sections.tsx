@@ -1,3 +1,4 @@
+import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { ask } from "../api/door";
 import type { Found } from "../room/session";
@@ -9,6 +10,8 @@ import { type Placing, placing, type Section } from "./shapes";
 
 const MOST = 400;
 const kept = new Map<string, Promise<Section>>();
+/** Counts up when a person asks again for outlines that did not come. */
+const tries = signal(0);
 
 /** The section of one result; a plane that was looked at is not asked for again. */
 function section(path: string): Promise<Section> {
@@ -46,7 +49,8 @@ function OfResult({ id, desk, viewport, view, before, found }: { id: string; des
   const foot = view.normal.map((part) => part * depth);
   const plane = `point=${foot.map((v) => v.toFixed(3)).join()}&normal=${view.normal.map((v) => v.toFixed(6)).join()}`;
   const near = `/api/results/${id}/section?${plane}`;
-  const answer = useAnswer(() => section(near), near);
+  const absent = desk.session.absent;
+  const answer = useAnswer(() => absent.tried(`outlines ${id}`, "outlines of findings", () => section(near), () => void (tries.value += 1)), `${near} ${tries.value}`);
   useEffect(() => {
     if (answer) desk.marks.shapes.set(viewport, id, answer, found);
     if (answer) for (const one of found) before.set(one.finding.tracking, { plane, answer });

@@ -89,7 +89,7 @@ export class Desk {
   private begun = false;
 
   constructor(readonly session: Session) {
-    this.hanging = new Hanging(session.uid, this.lightbox);
+    this.hanging = new Hanging(session.uid, this.lightbox, session.absent);
     this.marks = new Marks(session, this.lightbox);
     this.maps = new Maps(session);
     this.registration = new Registration(session, this.lightbox);

@@ -3,6 +3,7 @@ import { ask } from "../api/door";
 import { asTrouble } from "../api/load";
 import { may } from "../me";
 import { moment } from "../words";
+import type { Session } from "./session";
 
 interface Glass {
   id: string;
@@ -34,9 +35,14 @@ export function Emergency({ study, again }: { study: string; again: () => void }
 }
 
 /** The mark on a study that one sees through broken glass, with the way to close it. */
-export function GlassBar({ study }: { study: string }) {
+export function GlassBar({ session }: { session: Session }) {
+  const study = session.uid;
   const [glass, setGlass] = useState<Glass | null>(null);
-  useEffect(() => void ask<{ glass: Glass | null }>(`/api/studies/${study}/project`).then((told) => setGlass(told.glass), () => undefined), [study]);
+  const look = async () => {
+    const told = await session.absent.tried("glass", "whether it is open in an emergency only", () => ask<{ glass: Glass | null }>(`/api/studies/${study}/project`), () => void look());
+    if (told) setGlass(told.glass);
+  };
+  useEffect(() => void look(), [study]);
   if (!glass) return null;
   const close = () => void ask(`/api/glass/${glass.id}/end`, { method: "POST" }).then(() => location.reload(), () => undefined);
   return (

@@ -5,6 +5,7 @@ import type { Hang, HangStage, Prior, Priors } from "../api/shapes";
 import { change, mine } from "../settings/mine";
 import type { Cell, Lightbox } from "../viewer/lightbox";
 import { day } from "../words";
+import type { Absent } from "./absent";
 
 /** How this study hangs: the protocol that fits, its stages, and the earlier studies that may stand beside it. */
 export class Hanging {
@@ -27,14 +28,20 @@ export class Hanging {
     return { short: `hung as ${hang.name}, ${met} of ${hang.rules.length} rules`, long: hang.rules.map((one) => `${one.met ? "✓" : "✗"} ${one.words}`).join("\n") };
   });
 
-  constructor(private readonly study: string, private readonly lightbox: Lightbox) {}
+  constructor(private readonly study: string, private readonly lightbox: Lightbox, private readonly absent: Absent) {}
 
-  /** Ask how it hangs. Both are conveniences: without them the order of the study stands. */
+  /** Ask how it hangs, and beside what. Without an answer the order of the study stands. */
   async load(): Promise<void> {
-    this.hang.value = await askOrTake<Hang>(`/api/studies/${this.study}/hang`).catch(() => null);
+    const again = () => void this.load().then(() => this.show());
+    this.hang.value = await this.absent.tried("hang", "how it hangs", () => askOrTake<Hang>(`/api/studies/${this.study}/hang`), again);
     const kept = this.keptStage();
     this.stage.value = Math.max(0, this.stages.value.findIndex((one) => one.name === kept));
-    void this.lightbox.soon().then(() => ask<Priors>(`/api/studies/${this.study}/priors`)).then((found) => this.take(found), () => undefined);
+    void this.lightbox.soon().then(() => this.earlier());
+  }
+
+  private async earlier(): Promise<void> {
+    const found = await this.absent.tried("priors", "earlier studies", () => ask<Priors>(`/api/studies/${this.study}/priors`), () => void this.earlier());
+    if (found) this.take(found);
   }
 
   /** The address may name an earlier study to begin beside; one that is none of this person's is not in the list, and not heeded. */

@@ -56,7 +56,7 @@ export function RoomPage({ study: uid }: { study: string }) {
   return (
     <>
       <PatientBar session={session} study={state.value} frozen={frozen} leave={() => void desk.leave()} sign={() => desk.askToSign()} />
-      <GlassBar study={uid} />
+      <GlassBar session={session} />
       {state.stale && <Stale time={state.time} again={() => void session.study.load()} />}
       {trouble && <p class="callout over" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{sentence(trouble.what)}{trouble.why && `: ${trouble.why}`}. {trouble.remedy && `${sentence(trouble.remedy)}.`}</span><span class="gap" /><button type="button" onClick={() => (session.acts.trouble.value = null)}>Close</button></p>}
       <main class="room" inert={frozen}>
@@ -67,6 +67,7 @@ export function RoomPage({ study: uid }: { study: string }) {
         </div>
         <aside class="panel" aria-label="Findings and report" data-region tabIndex={-1}>
           <Unread session={session} />
+          <NotHere session={session} />
           {session.unaided.value ? <FirstOpinion desk={desk} /> : <Findings desk={desk} />}
           <MapPanel desk={desk} />
           <Similar desk={desk} />
@@ -92,6 +93,24 @@ export function RoomPage({ study: uid }: { study: string }) {
 function Unread({ session }: { session: Session }) {
   const state = session.results.state.value;
   return state.at === "failed" ? <Failed trouble={state.trouble} again={() => void session.results.load()} stands="What was found on this study is not on this page: that is not to say that nothing was." /> : null;
+}
+
+/** All else that did not come, in one place: no earlier study, nothing that was not looked for and no outline are findings of their own. */
+function NotHere({ session }: { session: Session }) {
+  const asked = [["what was not looked for", session.plan], ["the report", session.report], ["how your opinion compares", session.comparison]] as const;
+  const failed = asked.flatMap(([what, source]) => {
+    const state = source.state.value;
+    return state.at === "failed" && state.trouble.status !== 403 ? [{ what, why: state.trouble.message, again: () => void source.load() }] : [];
+  });
+  const parts = [...failed, ...session.absent.parts.value.values()];
+  if (!parts.length) return null;
+  return (
+    <div class="callout" role="alert">
+      <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span>
+      <span><strong>Not on this page, because it could not be read: {[...new Set(parts.map((one) => one.what))].join("; ")}.</strong> That is not to say that there is nothing. <span class="muted">{[...new Set(parts.map((one) => one.why))].join("; ")}.</span></span>
+      <button type="button" onClick={() => parts.forEach((one) => one.again())}>Try again</button>
+    </div>
+  );
 }
 
 function Signed({ desk }: { desk: Desk }) {

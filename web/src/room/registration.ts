@@ -29,7 +29,7 @@ export class Registration {
 
   /** What the study holds already. Without an answer there is none, and what shares no frame is refused. */
   async load(): Promise<void> {
-    const found = await ask<{ registrations: Join[] }>(this.path).catch(() => null);
+    const found = await this.session.absent.tried("registrations", "how its series are registered", () => ask<{ registrations: Join[] }>(this.path), () => void this.load());
     if (found) this.keep(found.registrations);
   }
 

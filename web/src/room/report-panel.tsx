@@ -73,11 +73,13 @@ function Choice({ desk, report }: { desk: Desk; report: Report }) {
   if (!template) return null;
   if (!open) return <p class="muted">{template.title} <span class="faint">template, version {template.version}</span></p>;
   const templates = all.current.value ?? [template];
+  const lacking = all.current.state.value.at === "failed";
   return (
     <label class="template muted">Template
       <select value={template.name} onChange={(event) => session.useTemplate(event.currentTarget.value)}>
         {templates.map((one) => <option key={one.name} value={one.name}>{one.title}</option>)}
       </select>
+      {lacking && <button type="button" class="link" onClick={() => void all.current!.load()}>The others could not be read: try again</button>}
     </label>
   );
 }

@@ -5,6 +5,7 @@ import { type Happening, onHappening, STOPS } from "../api/live";
 import { asTrouble, Source } from "../api/load";
 import type { Coded, Compared, Comparison, Finding, Planned, Reading, Report, Result, Study, Verdict } from "../api/shapes";
 import { mayRead, me } from "../me";
+import { Absent } from "./absent";
 import { Acts } from "./acts";
 import { titleOf } from "./naming";
 
@@ -82,6 +83,8 @@ export class Session {
   /** What the last undoing took back. */
   readonly undone = signal("");
   readonly acts = new Acts(() => this.refresh());
+  /** What beside all this was asked for and did not come. */
+  readonly absent = new Absent();
 
   readonly found = computed<Found[]>(() =>
     (this.results.value ?? [])

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { asTrouble, Source } from "../api/load";
+import { Failed } from "../kit/states";
 import { to } from "../router";
 import { count } from "../words";
 import type { Desk } from "./desk";
@@ -15,6 +16,8 @@ export function Timeline({ desk }: { desk: Desk }) {
   const [refused, setRefused] = useState("");
   useEffect(() => () => lesions.stop(), []);
   useEffect(() => void lesions.load(), [session.results.value]); // decisions change what stands in it
+  const state = lesions.state.value;
+  if (state.at === "failed" && state.trouble.status !== 403) return <Failed trouble={state.trouble} again={() => void lesions.load()} stands="What became of lesions since earlier studies is not on this page." />;
   const told = lesions.value;
   if (!told || told.studies.length < 2) return null;
   const say = (pair: Pair) => void ask<Lesions>(`/api/studies/${session.uid}/lesions`, { method: "POST", body: pair }).then((now) => lesions.put(now), (error: unknown) => setRefused(asTrouble(error).message));

@@ -3,6 +3,7 @@ import { ask } from "../api/door";
 import { asTrouble } from "../api/load";
 import { type Call, Critical, firstCall, isWhole, told } from "../critical/fields";
 import { openCriticals, type OpenCriticals } from "../critical/open";
+import { Lacking } from "../kit/states";
 import { may } from "../me";
 import { moment } from "../words";
 import type { Session } from "./session";
@@ -17,7 +18,8 @@ export function Untold({ session }: { session: Session }) {
   const [call, setCall] = useState<Call>(() => firstCall(null));
   const [refused, setRefused] = useState("");
   const [row] = source.value?.rows ?? [];
-  if (!signed || !row) return null;
+  if (!signed) return null;
+  if (!row) return <Lacking of={source} what="Whether a critical finding was told" />;
   const send = async (event: SubmitEvent) => {
     event.preventDefault();
     try {

@@ -64,6 +64,7 @@ export function SegmentPage() {
           </section>
         )}
         {here.trouble.value && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {sentence(here.trouble.value.what)}{here.trouble.value.why && `: ${here.trouble.value.why}`}. {here.trouble.value.remedy && `${sentence(here.trouble.value.remedy)}.`}</p>}
+        {!here.listed.value && <p class="callout slim" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> <span>What you have here from before could not be asked for. It goes on, and is deleted half an hour after you last looked.</span> <button type="button" onClick={() => void here.find()}>Try again</button></p>}
         {others.length > 0 && (
           <section aria-label="Yours from before">
             <h2>Yours from before</h2>

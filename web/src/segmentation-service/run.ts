@@ -65,6 +65,8 @@ export class Run {
   readonly trouble = signal<Trouble | null>(null);
   /** Runs of this person on the server, the newest first. */
   readonly yours = signal<readonly Yours[]>([]);
+  /** False where it could not be asked which those are. */
+  readonly listed = signal(true);
   /** False while the server does not answer; the run goes on there. */
   readonly heard = signal(true);
   private turn = 0;
@@ -178,6 +180,7 @@ export class Run {
   private async list(): Promise<boolean> {
     const { runs } = await ask<{ runs: Yours[] }>("/api/segment").catch(() => ({ runs: null }));
     if (runs) this.yours.value = runs;
+    this.listed.value = runs !== null;
     return runs !== null;
   }
 

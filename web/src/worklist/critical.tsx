@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { openCriticals } from "../critical/open";
+import { Lacking } from "../kit/states";
 import { me } from "../me";
 import { to } from "../router";
 import { moment, waited } from "../words";
@@ -13,6 +14,7 @@ export function CriticalBar() {
   const rows = (held.current.source.value?.rows ?? []).filter((one) => one.late || one.by === me.value?.name);
   return (
     <>
+      <Lacking of={held.current.source} what="Which critical findings were told to nobody" />
       {rows.map((one) => (
         <p key={one.study} class={one.late ? "callout slim late" : "callout slim"} role={one.late ? "alert" : "status"}>
           <span class={one.late ? "now" : "soon"} aria-hidden="true">{one.late ? "⬢" : "▲"}</span> <span class="hidden">Important:</span>

@@ -3,6 +3,7 @@ import { askOrTake } from "../api/early";
 import { onHappening, STOPS } from "../api/live";
 import { Source } from "../api/load";
 import type { Stop } from "../api/shapes";
+import { Lacking } from "../kit/states";
 import { to } from "../router";
 import { moment, spoken } from "../words";
 import { afterTheList } from "./list";
@@ -19,6 +20,7 @@ export function Stops() {
   }), []);
   return (
     <>
+      <Lacking of={stops} what="Which analyses are stopped" />
       {(stops.value ?? []).map((one) => (
         <p key={one.analysis} class="callout slim" role="status">
           <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {spoken(one.analysis)} was stopped {moment(one.when)} UTC by {one.by}: its studies stand as they would without it. <span class="muted">{one.reason}</span> <a href={to.analyses(one.analysis)}>Why</a>
