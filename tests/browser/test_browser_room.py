@@ -268,7 +268,11 @@ def test_write_sign_and_read_what_was_signed(page: Any, studies: Callable[[str],
     dialog.get_by_text("Is there anything that cannot wait?").press("Enter")
     dialog.get_by_label("Air beside the brain").press("Space")
     dialog.get_by_role("group", name="Critical: Air beside the brain").wait_for()
+    dialog.get_by_label("Told whom").fill("Dr Lee")
     dialog.get_by_label("Or: nobody could be told yet, because").fill("nobody answers on ward 3")
+    dialog.get_by_text("Either somebody was told, or nobody could be").wait_for()
+    assert dialog.get_by_role("button", name="Sign as").get_attribute("aria-disabled") == "true"
+    dialog.get_by_label("Told whom").fill("")
     shot(page, "sign")
     page.keyboard.press("Control+Enter")
     page.get_by_role("heading", name="Signed by").wait_for()

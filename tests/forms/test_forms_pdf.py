@@ -116,6 +116,21 @@ def test_numbers_of_one_name_are_told_apart_by_their_definition(archive: Archive
     assert [row[2] for row in shown(archive, [named])["measurements"]] == ["Volume (voxels)", "Volume (surface)"]
 
 
+def test_a_number_that_a_person_kept_is_still_the_machine_s(archive: Archive, axial: Geometry) -> None:
+    one = found(ball(axial))
+    numbers = (Measurement(codes.VOLUME, 8.5, "mL"),)
+    kept, changed = (
+        replace(one.findings[0], tracking=f"2.25.{n}", measurements=numbers, verdict=verdict)
+        for n, verdict in enumerate((Verdict.KEPT, Verdict.CHANGED))
+    )
+    of = {"of": {"analysis": "volumetry", "version": "1", "model": ""}}
+    answered = replace(
+        one, origin=Origin("person", "ito", parameters=of), findings=(kept, changed), measurements=numbers
+    )
+    who = [row[4] for row in shown(archive, [answered])["measurements"]]
+    assert who == ["volumetry 1, kept by ito", "ito", "volumetry 1"]
+
+
 def test_hundreds_of_numbers_do_not_bury_the_report(archive: Archive, axial: Geometry) -> None:
     """Radiomics of ten regions were 45 pages of rows; a table for programs goes with the report."""
     (one,) = found(ball(axial)).findings

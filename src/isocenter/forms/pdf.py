@@ -230,7 +230,6 @@ def _measurements(results: Sequence[Result]) -> tuple[list[list[str]], int]:
         return more
 
     for result in results:
-        who = words.one_line(f"{result.origin.name} {result.origin.version}")
         for finding in result.findings:
             if finding.verdict is Verdict.STRUCK:
                 continue
@@ -238,11 +237,21 @@ def _measurements(results: Sequence[Result]) -> tuple[list[list[str]], int]:
                 beyond += len(finding.measurements)
                 continue
             count += 1
-            beyond += add(f"[{count}]", _named(finding), who, finding.measurements)
+            beyond += add(f"[{count}]", _named(finding), _measured_by(result, finding), finding.measurements)
         # Numbers of an analysis that looked and found none are in its result; on paper they would bury the others.
         if result.outcome is Outcome.FOUND:
-            beyond += add("", "Whole study", who, result.measurements)
+            beyond += add("", "Whole study", _measured_by(result), result.measurements)
     return rows, beyond
+
+
+def _measured_by(result: Result, finding: Finding | None = None) -> str:
+    """Who measured: a number that a person kept is still the machine's, and nobody guesses who said it."""
+    person = words.one_line(f"{result.origin.name} {result.origin.version}")
+    of = result.origin.parameters.get("of")
+    if result.origin.kind != "person" or not of or (finding and finding.verdict is not Verdict.KEPT):
+        return person
+    machine = words.one_line(f"{of['analysis']} {of['version']}")
+    return f"{machine}, kept by {person}" if finding else machine
 
 
 def _beyond(numbers: int) -> str:

@@ -3,7 +3,7 @@ import { ask } from "../api/door";
 import { asTrouble, Source } from "../api/load";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
-import { Empty, Shown } from "../kit/states";
+import { Empty, Lacking, Shown } from "../kit/states";
 import { may, ruleOf } from "../me";
 import { Tabs } from "../kit/tabs";
 import { address, go, setQuery, to } from "../router";
@@ -80,6 +80,7 @@ function Question({ id, part }: { id: string; part: string }) {
         <span class="muted" role="status">{told && `${told.n} of ${count(told.of, "study", "studies")}, ${count(told.people, "person", "people")}`}</span>
       </header>
       <main class="desk-list cohort" data-region tabIndex={0}>
+        <Lacking of={frozen.current} what="Which cohorts were frozen" />
         {part === "federated" ? <Federated /> : part === "hand-out" ? <HandOutPart id={id} frozen={frozen.current.value ?? []} /> : (
           <Shown of={table} what="the cohort">
             {(value) => {

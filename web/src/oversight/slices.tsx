@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
-import { Source } from "../api/load";
+import { asTrouble, Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { opposite, sidesOf } from "../viewer/sides";
 import { day, person } from "../words";
@@ -66,10 +66,12 @@ function Stack({ told, study, at, move, point, others = [], whose }: Props & { t
   const [size, setSize] = useState<[number, number]>([0, 0]);
   const [placed, setPlaced] = useState<Placed | null>(null);
   const [cross, setCross] = useState<[number, number] | null>(null);
+  const [unplaced, setUnplaced] = useState("");
   useEffect(() => {
+    setUnplaced("");
     setPlaced(null); // no letter is better than that of another series
     const abort = new AbortController();
-    if (series) void ask<Placed>(`/api/studies/${study}/series/${series.uid}/pictures`, { abort: abort.signal }).then(setPlaced, () => {});
+    if (series) void ask<Placed>(`/api/studies/${study}/series/${series.uid}/pictures`, { abort: abort.signal }).then(setPlaced, (error: unknown) => !abort.signal.aborted && setUnplaced(asTrouble(error).message));
     return () => abort.abort();
   }, [series?.uid]);
   if (!series) return <Empty title="This study has no images to look at" />;
@@ -130,6 +132,7 @@ function Stack({ told, study, at, move, point, others = [], whose }: Props & { t
         )}
         {edges && (["left", "right", "top", "bottom"] as const).map((edge) => <span key={edge} class={`side ${edge}`}>{edges[edge]}</span>)}
       </div>
+      {unplaced && <p role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> The sides of the patient are not on this image: they could not be read ({unplaced}). Load the page again.</p>}
       <p class="muted hint" role="status">{cross ? `Cross at column ${cross[0]}, row ${cross[1]}: Enter marks it, Escape puts it away` : "Click marks a place. By keys, on the image: Enter shows a cross, arrows move it (Shift: ten pixels), Enter marks"}</p>
       {at.marks.length > 0 && <p class="acts">{at.marks.length} marked <button type="button" class="quiet" onClick={() => move({ ...at, marks: [] })}>Remove the marks</button></p>}
     </div>

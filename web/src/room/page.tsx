@@ -130,8 +130,9 @@ function Signed({ desk }: { desk: Desk }) {
   );
 }
 
+/** The study to read next; where the list cannot be asked for, its page says so. */
 async function nextStudy(): Promise<void> {
-  const list = await ask<Worklist>("/api/worklist?limit=50&q=is:waiting");
+  const list = await ask<Worklist>("/api/worklist?limit=50&q=is:waiting").catch(() => ({ rows: [] }));
   const row = rowToTake(list.rows);
   go(row ? to.study(row.study) : to.worklist);
 }

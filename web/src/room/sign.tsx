@@ -34,7 +34,8 @@ function Signing({ desk, away }: { desk: Desk; away: boolean }) {
   const critical = [...declared, ...others.filter((one) => urgent.includes(one.finding.tracking))];
   const [call, setCall] = useState<Call>(() => firstCall(session.reading.value?.opinion?.locked ?? session.reading.value?.opened));
   const [untold, setUntold] = useState("");
-  const told = !critical.length || !!untold.trim() || isWhole(call);
+  const both = critical.length > 0 && !!untold.trim() && !!call.recipient.trim();
+  const told = !critical.length || (!both && (!!untold.trim() || isWhole(call)));
   const ready = !undecided && told;
   const amends = session.reading.value?.state === "amending";
   useEffect(() => {
@@ -60,7 +61,7 @@ function Signing({ desk, away }: { desk: Desk; away: boolean }) {
         {others.length > 0 && <Urgent others={others} urgent={urgent} change={setUrgent} />}
         {critical.length > 0 && <Critical names={critical.map((one) => titleOf(one.finding))} call={call} change={setCall} untold={untold} because={setUntold} />}
         <p class="muted">Signing seals the report with your name, the time and a digest. {amends ? "The version before stays, and both name each other." : "An amendment later is a new version; this one stays."}</p>
-        {!undecided && !told && <p role="status"><span class="soon" aria-hidden="true">▲</span> To sign, fill in who was told, or say why nobody could be told yet.</p>}
+        {!undecided && !told && <p role="status"><span class="soon" aria-hidden="true">▲</span> {both ? "Either somebody was told, or nobody could be: empty one of the two." : "To sign, fill in who was told, or say why nobody could be told yet."}</p>}
         <div class="acts">
           <button class="primary" aria-disabled={!ready} disabled={undecided > 0} autofocus={ready}>Sign as {me.value?.name} <Key of={keyOf("room", "sign")} /></button>
           <button type="button" onClick={close} autofocus={undecided > 0}>Not yet</button>

@@ -46,9 +46,10 @@ function Why({ people, rights }: { people: Account[]; rights: string[] }) {
   const [who, setWho] = useState("");
   const [what, setWhat] = useState("sign");
   const [told, setTold] = useState<{ may: boolean; why: string; grants: string } | null>(null);
+  const [failed, setFailed] = useState("");
   useEffect(() => {
     const asked = new URLSearchParams({ what, ...(who ? { who } : {}) });
-    ask<{ may: boolean; why: string; grants: string }>(`/api/policy/why?${asked}`).then(setTold, () => setTold(null));
+    ask<{ may: boolean; why: string; grants: string }>(`/api/policy/why?${asked}`).then((answer) => (setTold(answer), setFailed("")), (error: unknown) => (setTold(null), setFailed(asTrouble(error).message)));
   }, [who, what]);
   return (
     <section aria-labelledby="why">
@@ -57,6 +58,7 @@ function Why({ people, rights }: { people: Account[]; rights: string[] }) {
         May <select aria-label="Person" value={who} onChange={(event) => setWho(event.currentTarget.value)}><option value="">I</option>{people.filter((one) => one.name !== me.value?.name).map((one) => <option key={one.name}>{one.name}</option>)}</select>
         <select aria-label="Act" value={what} onChange={(event) => setWhat(event.currentTarget.value)}>{rights.map((right) => <option key={right}>{right}</option>)}</select> ?
       </div>
+      {failed && <p role="alert"><span class="soon" aria-hidden="true">▲</span> The rule could not be read: {failed}. Choose again to ask again.</p>}
       {told && <p role="status">{told.may ? <span class="fine"><span aria-hidden="true">✓</span> Yes.</span> : <span class="soon"><span aria-hidden="true">▲</span> No.</span>} {told.why} {!told.may && <span class="muted">Who can grant it: {told.grants}.</span>}</p>}
     </section>
   );

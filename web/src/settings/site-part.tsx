@@ -112,17 +112,16 @@ function Changes() {
   source.current ??= new Source(() => historyOf("site"));
   const past = source.current;
   useEffect(() => void past.load(), []);
-  const changes = past.value ?? [];
   return (
     <section aria-labelledby="changes">
       <h2 id="changes">Changes</h2>
-      {changes.length === 0 ? <p class="muted">Nothing was changed since this archive was made.</p> : (
+      <Shown of={past} what="the changes">{(changes) => changes.length === 0 ? <p class="muted">Nothing was changed since this archive was made.</p> : (
         <ul class="changes">
           {changes.map((one) => (
             <li key={one.version}><span class="muted">{moment(one.when)} UTC</span> <strong>{one.by}</strong>: {one.changes.map((what) => `${what.name.replace(/_/g, " ")} ${words(what.was)} → ${words(what.now)}`).join("; ")}. <span class="muted">{one.reason}</span></li>
           ))}
         </ul>
-      )}
+      )}</Shown>
     </section>
   );
 }
