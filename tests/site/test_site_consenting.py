@@ -104,6 +104,26 @@ def _digest(site: Site) -> str:
     return site.index.study(uid(1)).series[0].instances[0].digest
 
 
+def test_what_holds_today_is_told_for_each_use(house: tuple[Site, Clock]) -> None:
+    site, _ = house
+    none = {one["purpose"]: one for one in site.consents.answers(patient="P01", who=ITO)}
+    assert [p for p, one in none.items() if one["allowed"]] == ["care"] and "nothing is known" in none["research"][
+        "reason"
+    ]
+    site.consents.give({"GRU": []}, patient="P01", who=ITO)
+    site.consents.give({}, refuses=[Purpose.TRAINING], patient="P01", who=ITO)
+    told = {one["purpose"]: one for one in site.consents.answers(study=uid(1), who=ITO)}
+    assert told["research"]["allowed"] and "was refused" in told["training"]["reason"]
+    site.consents.withdraw(patient="P01", who=ITO)
+    told = {one["purpose"]: one for one in site.consents.answers(patient="P01", who=ITO)}
+    assert (
+        all("was withdrawn" in told[p]["reason"] for p in RESEARCH)
+        and site.consents.listed(patient="P01", who=ITO) == []
+    )
+    with pytest.raises(Forbidden):
+        site.consents.answers(patient="P01", who=Person("s", Role.SERVICE))
+
+
 def test_the_journal_alone_remembers_and_names_no_patient_to_whoever_reads_it(house: tuple[Site, Clock]) -> None:
     site, _ = house
     made = site.consents.give({"DS": ["363406005"], "IRB": []}, study=uid(5), who=ITO)

@@ -108,7 +108,7 @@ class Consenting:
     def of_demonstration(self, study_uid: str) -> bool:
         """Whether the demonstration brought this study along."""
         kinds = (Kind.INSTANCES_RECEIVED,)
-        return bool(self.journal.since(kinds=kinds, subject=study_uid, who=DEMONSTRATION, limit=1))
+        return bool(study_uid and self.journal.since(kinds=kinds, subject=study_uid, who=DEMONSTRATION, limit=1))
 
     def demonstrated(self) -> frozenset[str]:
         """The studies that the demonstration brought along."""

@@ -16,6 +16,13 @@ export function StopForm({ path, what, stopped, stopKey, asked, done }: { path: 
   useLayoutEffect(() => {
     if (open) field.current?.focus();
   }, [open, asked]);
+  const form = useRef<HTMLFormElement>(null);
+  const before = useRef(stopped.length);
+  useLayoutEffect(() => {
+    // What the act did stands where the act was: the focus stays there.
+    if (stopped.length && !before.current) form.current?.focus();
+    before.current = stopped.length;
+  }, [stopped.length]);
   const act = stopped.length ? "resume" : "stop";
   const send = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -34,7 +41,7 @@ export function StopForm({ path, what, stopped, stopKey, asked, done }: { path: 
   if (!stopped.length && !open) return <p class="acts"><button type="button" onClick={() => choose({ open: true, asked })}><span class="now" aria-hidden="true">⬢</span> Stop it everywhere <Key of={stopKey} /></button></p>;
   const mine = stopped.some((one) => one.by === me.value?.name);
   return (
-    <form class={stopped.length ? "stop-form stopped" : "stop-form"} onSubmit={send} aria-label={stopped.length ? `Start ${what} again` : `Stop ${what} everywhere`}>
+    <form ref={form} tabIndex={-1} class={stopped.length ? "stop-form stopped" : "stop-form"} onSubmit={send} aria-label={stopped.length ? `Start ${what} again` : `Stop ${what} everywhere`}>
       {stopped.map((one) => <p key={one.analysis}><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> {spoken(one.analysis)}, by {one.by}, {moment(one.when)} UTC: {one.reason}</p>)}
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       {!allowed ? <p class="muted">{ruleOf("stop")}</p> : stopped.length > 0 && mine ? <p class="muted">You stopped it; somebody else can start it again.</p> : (
