@@ -114,7 +114,7 @@ def test_a_name_alone_takes_no_step(folder: Path) -> None:
     archive = ["--folder", str(folder / "archive")]
     asked = ["release", NAME, "--by", "ito", "--reason", "r", "--change", str(folder / "change.json"), *archive]
     for typed, by, error in (
-        ("another word\n", "ito", Forbidden), ("", "ito", SystemExit), (f"{WORD}\n", "kim", Forbidden)
+        ("another word\n", "ito", Forbidden), ("", "ito", Refused), (f"{WORD}\n", "kim", Forbidden)
     ):  # fmt: skip
         said = [by if one == "ito" else one for one in asked]
         assert isinstance(RUN.invoke(app, said, input=typed).exception, error)
@@ -126,6 +126,13 @@ def test_a_name_alone_takes_no_step(folder: Path) -> None:
     ends = [s.event.kind for s in held.site.journal.since(0) if s.event.kind in (Kind.SIGNED_IN, Kind.SIGNED_OUT)]
     held.close()
     assert ends == [Kind.SIGNED_IN, Kind.SIGNED_OUT] * 2, "a command leaves no session behind"
+
+
+def test_where_nobody_types_a_command_names_the_file(folder: Path) -> None:
+    asked = ["release", NAME, "--by", "ann", "--reason", "r", "--folder", str(folder / "archive")]
+    refused = RUN.invoke(app, asked, input="").exception
+    assert isinstance(refused, Refused) and "Password of ann" in str(refused)
+    assert "nobody types here" in str(refused) and "ISOCENTER_PASSWORD_FILE" in str(refused)
 
 
 def test_a_password_is_read_from_a_file_of_its_owner_alone(folder: Path) -> None:

@@ -19,6 +19,7 @@ from isocenter.errors import NotFound, Refused
 __all__ = ["Account", "Asking", "hidden", "signed_in", "sure"]
 
 Account = Annotated[str, typer.Option(help="Your account: persons erase, not the house. The password is asked for.")]
+_FILE = "call it from a terminal, or name a file with the password by ISOCENTER_PASSWORD_FILE"
 Asking = Annotated[str, typer.Option(help="Why: then another is asked to erase. Without it, you do.")]
 
 
@@ -33,7 +34,7 @@ def signed_in(folder: Path | None, name: str) -> Iterator[tuple[Any, Any]]:
     from isocenter.cli import house, settings
 
     kept = settings(folder).password_file
-    word = _in_file(kept) if kept is not None else hidden(f"Password of {name}")
+    word = _in_file(kept) if kept is not None else hidden(f"Password of {name}", otherwise=_FILE)
     with house(folder) as held:
         token = held.site.sign_in(name, word, address="this machine")
         try:
@@ -53,9 +54,18 @@ def _in_file(path: Path) -> str:
         ) from absent
 
 
-def hidden(words: str, *, new: bool = False) -> str:
-    """What nobody may read over a shoulder; a new one is asked for twice."""
-    return str(typer.prompt(words, hide_input=True, confirmation_prompt=new, err=True))
+def hidden(words: str, *, new: bool = False, otherwise: str = "call it from a terminal") -> str:
+    """What nobody may read over a shoulder; a new one is asked for twice.
+
+    Raises:
+        Refused: nobody types, for the input has ended; `otherwise` says what to do.
+    """
+    try:
+        return str(typer.prompt(words, hide_input=True, confirmation_prompt=new, err=True))
+    except typer.Abort as ended:
+        if not isinstance(ended.__context__, EOFError):  # somebody sits here and broke off
+            raise
+        raise Refused(f"'{words}' without an answer", "nobody types here", otherwise) from None
 
 
 def sure(words: str, *, yes: bool = False) -> None:
