@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import io
+import json
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from real_series import loaded
+from typer.testing import CliRunner
 
+from isocenter.analysis.plan import plan
 from isocenter.analysis.weights import open_session
+from isocenter.app import open_house
 from isocenter.catalogue.breast_density import PERCENT_DENSITY, BreastDensity
 from isocenter.catalogue.chest_xray_heart import AGREEMENT, RATIO, ChestXrayHeart
+from isocenter.cli import app
+from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
 from isocenter.record import codes
+from isocenter.settings import Settings
+from isocenter.site.verbs import HOUSE
 from isocenter.space import Axis, Geometry, Reference, Volume
 from isocenter.testing.phantoms import Person, Phantom, breast, thorax
 
@@ -259,3 +270,59 @@ def test_the_side_is_held_against_what_else_the_header_says() -> None:
     assert any("does not say the side" in reason for reason in silent.reasons)
     made = BreastDensity().run(facts(image, ImageType=["DERIVED", "PRIMARY", "TOMO", "GENERATED_2D"]))
     assert any("computed from tomosynthesis" in reason for reason in made.reasons)
+
+
+WHO = Person("P7", "PHANTOM^ONE", "F", "19680214", 1.65, 66.0)
+
+
+def one_series(*films: tuple[bytes, dict[str, Any]]) -> list[bytes]:
+    """Films as images of one series, as readers of computed radiography and some archives write them."""
+    made = []
+    for number, (data, said) in enumerate(films, start=1):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.InstanceNumber = "2.25.70", "2.25.71", number
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"2.25.72.{number}"
+        for keyword, value in said.items():
+            setattr(ds, keyword, value)
+        out = io.BytesIO()
+        ds.save_as(out)
+        made.append(out.getvalue())
+    return made
+
+
+def test_each_frontal_film_of_a_series_is_asked_by_itself_wherever_the_lateral_one_stands() -> None:
+    (film,) = thorax.patient(person=WHO).files
+    (study,) = merge(
+        [read_header(f) for f in one_series((film, {"ViewPosition": "LL"}), (film, {}), (film, {"ViewPosition": "AP"}))]
+    )
+    assert [b.image for b in plan([ChestXrayHeart()], study).bindings] == ["2.25.72.2", "2.25.72.3"]
+    (study,) = merge(
+        [read_header(f) for f in one_series((film, {"ViewPosition": "LL"}), (film, {"ViewPosition": "RL"}))]
+    )
+    planned = plan([ChestXrayHeart()], study)
+    assert not planned.bindings and "has LL" in planned.declined[0].sentences()[0]
+
+
+def test_four_mammograms_in_one_series_have_four_answers(tmp_path: Path) -> None:
+    made = [breast.patient(side=s, view=v, gland=g, person=WHO) for s, v, g in
+            (("L", "CC", 0.3), ("R", "CC", 0.45), ("L", "MLO", 0.3), ("R", "MLO", 0.45))]  # fmt: skip
+    files = one_series(*((m.files[0], {}) for m in made))
+    truths = [m.truth["percent_density"] for m in made]
+    for number, file in enumerate(files):
+        (tmp_path / f"{number}.dcm").write_bytes(file)
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "breast_density", "--json"])
+    said = [answer["measurements"][0]["value"] for answer in json.loads(done.stdout)]
+    assert said == pytest.approx(truths, abs=3.0), done.stdout
+    words = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "breast_density"]).stdout
+    assert all(f"image {number}" in words for number in range(1, 5)), words
+    house = open_house(Settings(folder=tmp_path / "archive"), apart=False)
+    try:
+        house.site.receive(files, sender="test", who=HOUSE)
+        (study,) = house.site.studies(who=HOUSE)
+        first = house.site.analyse(study.uid, only="breast_density", who=HOUSE)
+        assert len({digest for digest, _ in first}) == 4
+        assert house.site.analyse(study.uid, only="breast_density", who=HOUSE) == first, "none takes another's place"
+        rows = [row for row in house.site.why(study.uid, who=HOUSE) if row["analysis"] == "breast_density"]
+        assert [row["answer"] for row in rows] == ["found"] * 4
+    finally:
+        house.close()

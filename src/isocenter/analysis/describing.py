@@ -8,9 +8,9 @@ from typing import Any
 
 from isocenter.analysis import weights
 from isocenter.analysis.protocol import Limits, parameters
-from isocenter.record import Outcome, Result, to_plain
+from isocenter.record import Outcome, Result, Study, to_plain
 
-__all__ = ["describe", "same_asking", "same_question"]
+__all__ = ["describe", "of_other_picture", "same_asking", "same_question"]
 
 
 def describe(analysis: Any) -> dict[str, Any]:
@@ -45,6 +45,20 @@ def same_question(result: Result, name: str, series: tuple[str, ...]) -> bool:
     """Whether a machine's result answers this analysis' question on these series."""
     origin = result.origin
     return origin.kind == "machine" and origin.name == name and result.receipt.series == series
+
+
+def of_other_picture(result: Result, study: Study, image: str) -> bool:
+    """Whether a result was read from other pictures of its series than the one that is asked about.
+
+    Args:
+        image: SOP Instance UID of that one; empty where the whole series is asked about.
+    """
+    if not image or not result.receipt.inputs:
+        return False
+    beside = {
+        i.digest for s in study.series if s.uid in result.receipt.series for i in s.instances if i.sop_uid != image
+    }
+    return beside.issuperset(result.receipt.inputs)
 
 
 def same_asking(result: Result, analysis: Any, given: Mapping[str, Any], models: str) -> bool:

@@ -88,7 +88,8 @@ class Need:
         velocity: the images must encode velocity, as phase contrast does, as far as their headers say; multi-frame
             objects are looked into when they are read.
         optional: the analysis runs without it and is given None.
-        every: run once for each series that meets the need, not only for the best one.
+        every: run once for each series that meets the need, not only for the best one; and where a series holds several
+            radiographs (CR, DX, MG), for each of them that meets it.
         earlier: sought in earlier studies of the same patient: ``"last"`` in the newest that has it, ``"all"`` in each
             of them. `run` is then given a `Dated`, or a tuple of them, the oldest first. The first need of an analysis
             is of the study itself.

@@ -7,17 +7,28 @@ from dataclasses import dataclass, replace
 
 from isocenter.analysis.need import Check, Need, Unmet
 from isocenter.analysis.protocol import Analysis
-from isocenter.record import Series, Study, Urgency
+from isocenter.record import Instance, Series, Study, Urgency
 
 __all__ = ["Binding", "Checked", "Declined", "Plan", "checked", "earlier_of", "looks_back", "plan"]
 
 
+_RADIOGRAPHS = frozenset({"CR", "DX", "MG"})
+
+
 @dataclass(frozen=True)
 class Binding:
-    """One run to be done: need name -> Series Instance UIDs (empty where an optional need found none)."""
+    """One run to be done.
+
+    Args:
+        analysis: its name.
+        series: need name -> Series Instance UIDs (empty where an optional need found none).
+        image: SOP Instance UID of the one radiograph of the first need's series that this run is on; empty where it is
+            on the whole series.
+    """
 
     analysis: str
     series: Mapping[str, tuple[str, ...]]
+    image: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,7 +162,7 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
     drawn = _drawn_on(study) if any(n.gives == "regions" and not n.earlier for _, n in others) else set()
     ranked = sorted(fit, key=lambda s: (s.uid in drawn, first.suits(s), _preference(s)), reverse=True)
     candidates = fit if first.every else ranked[:1]
-    bindings = []
+    bindings: list[Binding] = []
     unmet: tuple[Unmet, ...] = ()
     for main in candidates:
         bound: dict[str, tuple[str, ...]] = {first_name: (main.uid,)}
@@ -170,8 +181,27 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
                 unmet = _nearest_before(need, earlier) if need.earlier else _nearest(need, study)
                 break
         else:
-            bindings.append(Binding(analysis.name, bound))
+            pictures = _pictures(main, first)
+            unmet = unmet if pictures else first.unmet(_alone(main, main.instances[0]))
+            bindings.extend(Binding(analysis.name, bound, image) for image in pictures)
     return bindings, unmet
+
+
+def _pictures(series: Series, need: Need) -> tuple[str, ...]:
+    """The radiographs of a series that meet a need each by itself, where it is asked of every series.
+
+    Makers put a frontal and a lateral film, or both sides and views of the breasts, into one series or into several.
+    One empty name where the series is to be taken as a whole.
+    """
+    each = [i for i in series.instances if i.rows and i.columns]
+    if not (need.every and need.gives == "volume" and series.modality in _RADIOGRAPHS and len(each) > 1):
+        return ("",)
+    return tuple(i.sop_uid for i in each if not need.unmet(_alone(series, i)))
+
+
+def _alone(series: Series, instance: Instance) -> Series:
+    """A series of one of its images, which has its facts to itself."""
+    return replace(series, instances=(instance,), facts={**series.facts, **instance.facts})
 
 
 def _drawn_on(study: Study) -> set[str]:

@@ -180,7 +180,7 @@ def _of_path(
         for number, binding in enumerate(planned.bindings):
             told(binding.analysis, number, len(planned.bindings))
             analysis = asked_for[binding.analysis]
-            load = Loading(study, analysis.needs, binding.series, held, earlier)
+            load = Loading(study, analysis.needs, binding.series, held, earlier, binding.image)
             series = tuple(uid for uids in binding.series.values() for uid in uids)
             asked = Request(
                 address(analysis), study.uid, load, now(), given[analysis.name], load.digests, series, shelf
@@ -226,11 +226,14 @@ def _head(screen: Any, study: Any, studies: Sequence[Any]) -> None:
         screen.say(("" if study is studies[0] else "\n") + ", ".join(w for w in words if w))
 
 
-def _named(name: str, uids: Sequence[str], study: Any) -> str:
-    """An analysis with the one series that it read, by which two answers of it are told apart."""
+def _named(name: str, uids: Sequence[str], study: Any, inputs: Sequence[str] = ()) -> str:
+    """An analysis with the one series, and the one radiograph of it, that it read: two answers are told apart by it."""
     from isocenter.forms.words import one_line
 
     read = [s for s in study.series if s.uid in uids]
+    images = [i for s in read for i in s.instances]
+    if len(images) > len(inputs) == 1:
+        name = " ".join([name, *(f"image {i.number}" for i in images if i.digest in inputs)])
     if len(read) != 1 or len(study.series) == 1:
         return name
     words = " ".join(one_line(str(w)) for w in (read[0].number, read[0].modality, read[0].description) if w is not None)
@@ -252,7 +255,8 @@ def _show(screen: Any, results: list[Any], study: Any, what: str, *, every: bool
     for result in results:
         if result in others:
             continue
-        title = _named(f"{result.origin.name} {result.origin.version}", result.receipt.series, study)
+        read = result.receipt
+        title = _named(f"{result.origin.name} {result.origin.version}", read.series, study, read.inputs)
         screen.say(f"{title}: {result.outcome.value}")
         for reason in result.reasons:
             screen.say(f"   {'because ' if result.outcome is Outcome.DECLINED else ''}{reason}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
-from isocenter.analysis.describing import same_asking, same_question
+from isocenter.analysis.describing import of_other_picture, same_asking, same_question
 from isocenter.analysis.protocol import own
 from isocenter.analysis.registry import address
 from isocenter.analysis.run import Request, run, run_apart
@@ -84,9 +84,13 @@ class Analysing(Answers):
     ) -> list[tuple[str, Result]]:
         """The answer that is there or is made; none where the analysis was stopped while it ran."""
         analysis = self.registry.get(binding.analysis)
-        load = Loading(study, analysis.needs, binding.series, self.blobs.kept, earlier)
+        load = Loading(study, analysis.needs, binding.series, self.blobs.kept, earlier, binding.image)
         series = tuple(uid for uids in binding.series.values() for uid in uids)
-        said = self.index.results(study.uid, replaced=True)
+        said = [
+            (d, r)
+            for d, r in self.index.results(study.uid, replaced=True)
+            if not of_other_picture(r, study, binding.image)
+        ]
         after = {r.replaces: r.origin.kind for _, r in said}
         answered = [(d, r) for d, r in said if same_question(r, analysis.name, series) and after.get(d) != "machine"]
         before = [(d, r) for d, r in answered if d not in after]

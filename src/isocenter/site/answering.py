@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from isocenter.analysis import plan as planning
+from isocenter.analysis.describing import of_other_picture
 from isocenter.analysis.need import Check
 from isocenter.govern.policy import Person, must
 from isocenter.reading import session
@@ -41,7 +42,8 @@ class Answers(Sitting):
         asked = planning.plan(chosen, study, earlier)
         for binding in asked.bindings:
             series = tuple(uid for uids in binding.series.values() for uid in uids)
-            answer, reasons = self._answer(study_uid, binding.analysis, series, said, who)
+            about = [(d, r) for d, r in said if not of_other_picture(r, study, binding.image)]
+            answer, reasons = self._answer(study_uid, binding.analysis, series, about, who)
             if answer == "waiting" and (stop := stops.get(binding.analysis)):
                 answer, reasons = "declined", (stop.sentence(),)
             rows.append(self._answer_row(binding.analysis, answer, reasons, series))

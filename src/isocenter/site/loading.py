@@ -51,6 +51,7 @@ class Loading:
         series: need name -> Series Instance UIDs, from the plan.
         get: digest -> bytes; must survive pickling.
         earlier: earlier studies of the patient, for needs that look back.
+        image: SOP Instance UID of the one radiograph of its series that is read, from the plan; empty for all.
     """
 
     study: Study
@@ -58,6 +59,7 @@ class Loading:
     series: Mapping[str, tuple[str, ...]]
     get: Get
     earlier: tuple[Study, ...] = ()
+    image: str = ""
 
     def __call__(self) -> dict[str, Any]:
         """Need name -> Volume, tuple of Region, either of them `Dated`, or None.
@@ -69,7 +71,7 @@ class Loading:
         for name, need in self.needs.items():
             wanted = self.series.get(name, ())
             whole = self.earlier if need.earlier else (self.study,)
-            parts = [(study, [s for s in study.series if s.uid in wanted]) for study in whole]
+            parts = [(study, [self._narrowed(s) for s in study.series if s.uid in wanted]) for study in whole]
             found = [(study, chosen) for study, chosen in parts if chosen]
             if not found:
                 given[name] = None
@@ -91,12 +93,16 @@ class Loading:
         whole = _in_one(chosen)
         return _with_axis(volumes_of(whole, self.get), need, whole)
 
+    def _narrowed(self, series: Series) -> Series:
+        mine = tuple(i for i in series.instances if i.sop_uid == self.image)
+        return replace(series, instances=mine) if mine else series
+
     @property
     def digests(self) -> tuple[str, ...]:
         """Digests of every instance that is read."""
         used = {uid for uids in self.series.values() for uid in uids}
         every = (s for study in (self.study, *self.earlier) for s in study.series)
-        return tuple(sorted(i.digest for s in every if s.uid in used for i in s.instances))
+        return tuple(sorted(i.digest for s in every if s.uid in used for i in self._narrowed(s).instances))
 
 
 def _in_one(chosen: list[Series]) -> Series:

@@ -322,7 +322,7 @@ class Segmenting:
         for number, binding in enumerate(planned.bindings, start=1):
             guest.words = f"{binding.analysis}, {number} of {len(planned.bindings)}"
             analysis = self._registry.get(binding.analysis)
-            load = Loading(study, analysis.needs, binding.series, held)
+            load = Loading(study, analysis.needs, binding.series, held, image=binding.image)
             series = tuple(uid for uids in binding.series.values() for uid in uids)
             done = self._run(
                 guest,
