@@ -103,6 +103,8 @@ def test_what_enhanced_objects_keep_in_groups_is_known_as_in_a_classic_header() 
         30,
     )
     assert found["ContrastBolusAgent"] == "Gadobutrol"
+    spin = made.dataset(sop_class=made.ENHANCED_MR, EchoPulseSequence="SPIN", **given)
+    assert series_facts(parse(made.written(spin)), ())["ScanningSequence"] == ["SE"]
     frames[1].MREchoSequence[0].EffectiveEchoTime = 60.0
     given["PerFrameFunctionalGroupsSequence"] = frames
     assert "EchoTime" not in instance_facts(parse(made.written(made.dataset(sop_class=made.ENHANCED_MR, **given))), ())

@@ -208,6 +208,8 @@ _GROUPED = (
 )
 _SHARED_GROUPS, _FRAME_GROUPS, _CONVERTED = 0x52009229, 0x52009230, 0x00209170
 _AGENTS = 0x00180012
+_ECHOES = 0x00189008  # Echo Pulse Sequence of enhanced MR, in the words of classic Scanning Sequence
+_SCANNING = {"SPIN": ["SE"], "GRADIENT": ["GR"], "BOTH": ["SE", "GR"]}
 _DECAY_CORRECTED, _DECAY_MOMENT = 0x00189758, 0x00189701
 # Enhanced PET says of each correction YES or NO (PS3.3 C.8.22.3) where classic images list those that were made.
 _CORRECTIONS = ((_DECAY_CORRECTED, "DECY"), (0x00189759, "ATTN"), (0x00189760, "SCAT"), (0x00189761, "DTIM"),
@@ -347,6 +349,8 @@ def _of_series(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> 
             found["ViewModifier"] = ", ".join(said)
     if agents := [text(file, _MEANING, charsets, item) for item in file.items(_AGENTS)]:
         found.setdefault("ContrastBolusAgent", ", ".join(a for a in agents if a) or "stated by a code without a name")
+    if echoes := _SCANNING.get(file.ascii(_ECHOES).upper()):
+        found.setdefault("ScanningSequence", echoes)
     if _DECAY_CORRECTED in file.dataset:
         _of_enhanced_pet(file, found)
     _references(file, found)
