@@ -17,7 +17,7 @@ def test_each_line_names_its_tag_and_its_kind_rightly(row: Row) -> None:
     vr = dictionary_VR(row.tag)
     allowed = {
         "t": {"LO", "SH", "CS", "UC", "ST"}, "T": {"CS", "LO"}, "d": {"DS"}, "D": {"DS"}, "n": {"IS"},
-        "b": {"US", "SS", "FD", "US or SS"}, "B": {"FD"}, "w": {"CS", "DA", "TM", "DT", "AS", "UI"},
+        "b": {"US", "US or SS"}, "h": {"SS"}, "f": {"FD"}, "B": {"FD"}, "w": {"CS", "DA", "TM", "DT", "AS", "UI"},
     }  # fmt: skip
     assert vr in allowed[row.kind]
     if row.kind in "TDB":
@@ -108,6 +108,25 @@ def test_what_enhanced_objects_keep_in_groups_is_known_as_in_a_classic_header() 
     frames[1].MREchoSequence[0].EffectiveEchoTime = 60.0
     given["PerFrameFunctionalGroupsSequence"] = frames
     assert "EchoTime" not in instance_facts(parse(made.written(made.dataset(sop_class=made.ENHANCED_MR, **given))), ())
+
+
+@pytest.mark.parametrize("syntax", [made.EXPLICIT, made.IMPLICIT, made.BIG])
+def test_binary_values_are_read_by_their_width_where_the_file_does_not_say_it(syntax: str) -> None:
+    """Implicit VR writes no VR at all: a b-value is eight bytes there, and a VENC of Philips three times four."""
+    public = {
+        "DiffusionBValue": 1000.0, "VelocityEncodingMaximumValue": 150.0, "PixelIntensityRelationshipSign": -1,
+        "VelocityEncodingDirection": [0.0, 0.0, 1.0],
+    }  # fmt: skip
+    ds = made.dataset(modality="MR", **public)
+    for group, owner, offset, vr, value in (
+        (0x2001, "Philips Imaging DD 001", 0x1A, "FL", [150.0, 0.0, 0.0]),
+        (0x0019, "GEMS_ACQU_01", 0xCC, "SS", 1500),
+        (0x0043, "GEMS_PARM_01", 0x2F, "SS", 3),
+    ):
+        ds.private_block(group, owner, create=True).add_new(offset, vr, value)
+    told = instance_facts(parse(made.written(ds, syntax)), ())
+    wanted = {**public, "PhilipsPCVelocity": [150.0, 0.0, 0.0], "GEVelocityEncoding": 1500, "GEImageKind": 3}
+    assert {k: told[k] for k in wanted} == wanted
 
 
 def test_the_old_header_of_a_converted_object_is_read() -> None:

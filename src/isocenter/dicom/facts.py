@@ -3,9 +3,10 @@
 One line a value: tag, keyword, kind, and whether a series shares it (S) or each instance has its own (I). A value
 that a series should share and does not is moved to the instances when their records are merged, so nothing is lost.
 
-Kinds: ``t`` text, ``T`` list of texts, ``d`` decimal, ``D`` list of decimals, ``n`` whole number, ``b`` binary
-number, ``B`` list of binary numbers, ``w`` raw words kept as they stand. What is no finite number is kept as its
-text, so that whoever computes with it refuses it by name.
+Kinds: ``t`` text, ``T`` list of texts, ``d`` decimal, ``D`` list of decimals, ``n`` whole number, ``w`` raw words kept
+as they stand; and binary ones, whose width is told here for files that do not tell it (implicit VR, or UN): ``b``
+unsigned short, ``h`` signed short, ``f`` double, ``B`` list of doubles, ``F`` list of singles. What is no finite number
+is kept as its text, so that whoever computes with it refuses it by name.
 """
 
 from __future__ import annotations
@@ -99,13 +100,13 @@ _TABLE = """
 00185100 PatientPosition w S
 00185101 ViewPosition w S
 00189037 CardiacSynchronizationTechnique w S
-00189073 AcquisitionDuration b S
+00189073 AcquisitionDuration f S
 00089208 ComplexImageComponent w I
 00189018 EchoPlanarPulseSequence w S
-00189087 DiffusionBValue b I
+00189087 DiffusionBValue f I
 00189089 DiffusionGradientOrientation B I
 00189090 VelocityEncodingDirection B I
-00189217 VelocityEncodingMaximumValue b I
+00189217 VelocityEncodingMaximumValue f I
 00200012 AcquisitionNumber n I
 00200020 PatientOrientation T I
 00200032 ImagePositionPatient D I
@@ -129,7 +130,7 @@ _TABLE = """
 00280120 PixelPaddingValue b S
 00280301 BurnedInAnnotation w S
 00281040 PixelIntensityRelationship w I
-00281041 PixelIntensityRelationshipSign b I
+00281041 PixelIntensityRelationshipSign h I
 00281050 WindowCenter D I
 00281300 BreastImplantPresent w S
 00281350 PartialView w I
@@ -171,15 +172,15 @@ _PRIVATE = (
     (0x0019, "SIEMENS MR HEADER", 0x0A, "SiemensImagesInMosaic", "b", False),
     (0x0019, "SIEMENS MR HEADER", 0x0C, "SiemensBValue", "d", False),
     (0x0019, "SIEMENS MR HEADER", 0x0E, "SiemensDiffusionGradientDirection", "B", False),
-    (0x0043, "GEMS_PARM_01", 0x2F, "GEImageKind", "d", False),
+    (0x0043, "GEMS_PARM_01", 0x2F, "GEImageKind", "h", False),
     (0x0043, "GEMS_PARM_01", 0x39, "GEBValue", "D", False),
     (0x0019, "GEMS_ACQU_01", 0xBB, "GEDiffusionGradientX", "d", False),
     (0x0019, "GEMS_ACQU_01", 0xBC, "GEDiffusionGradientY", "d", False),
     (0x0019, "GEMS_ACQU_01", 0xBD, "GEDiffusionGradientZ", "d", False),
-    (0x0019, "GEMS_ACQU_01", 0xCC, "GEVelocityEncoding", "b", False),
-    (0x0043, "GEMS_PARM_01", 0x30, "GEFlowDirection", "b", False),
-    (0x0043, "GEMS_PARM_01", 0x32, "GEVelocityFlags", "b", False),
-    (0x2001, "Philips Imaging DD 001", 0x1A, "PhilipsPCVelocity", "B", False),
+    (0x0019, "GEMS_ACQU_01", 0xCC, "GEVelocityEncoding", "h", False),
+    (0x0043, "GEMS_PARM_01", 0x30, "GEFlowDirection", "h", False),
+    (0x0043, "GEMS_PARM_01", 0x32, "GEVelocityFlags", "h", False),
+    (0x2001, "Philips Imaging DD 001", 0x1A, "PhilipsPCVelocity", "F", False),
     (0x0051, "SIEMENS MR HEADER", 0x14, "SiemensVelocity", "t", False),
 )
 
@@ -201,8 +202,8 @@ _GROUPED = (
     (0x00189112, Row(0x00180080, "RepetitionTime", "d", True)),
     (0x00189112, Row(0x00181314, "FlipAngle", "d", False)),
     (0x00189112, Row(0x00180091, "EchoTrainLength", "n", True)),
-    (0x00189114, Row(0x00189082, "EchoTime", "d", False)),
-    (0x00189118, Row(0x00209070, "NominalInterval", "n", False)),
+    (0x00189114, Row(0x00189082, "EchoTime", "f", False)),
+    (0x00189118, Row(0x00209070, "NominalInterval", "f", False)),
     (0x00189325, Row(0x00180060, "KVP", "d", False)),
     (0x00189314, Row(0x00181210, "ConvolutionKernel", "t", True)),
 )
@@ -217,7 +218,7 @@ _CORRECTIONS = ((_DECAY_CORRECTED, "DECY"), (0x00189759, "ATTN"), (0x00189760, "
 _VELOCITY = 0x00189197  # some write the sequence of enhanced images into classic ones
 _OF_VELOCITY = (
     Row(0x00189090, "VelocityEncodingDirection", "B", False),
-    Row(0x00189217, "VelocityEncodingMaximumValue", "b", False),
+    Row(0x00189217, "VelocityEncodingMaximumValue", "f", False),
 )
 # Sequence -> keyword under which its first item's code meaning stands.
 _VIEW, _MODIFIERS = 0x00540220, 0x00540222
@@ -276,11 +277,14 @@ def _decoded(raw: bytes, charsets: tuple[str, ...]) -> str:
             return raw.decode("latin-1")
 
 
+_WIDTHS = {"b": "H", "h": "h", "f": "d", "B": "d", "F": "f"}  # kind -> letter of struct
+
+
 def _read(file: File, row: Row, charsets: tuple[str, ...], among: Dataset) -> Any:
     kind = row.kind
-    if kind in "bB":
-        found = [_plain(v) for v in file.numbers(row.tag, among, "d" if kind == "B" else "H")]
-        return (found or None) if kind == "B" else (found[0] if found else None)
+    if (width := _WIDTHS.get(kind)) and among[row.tag][0] not in ("DS", "IS"):
+        found = [_plain(v) for v in file.numbers(row.tag, among, width)]
+        return (found or None) if kind in "BF" else (found[0] if found else None)
     if kind == "w":
         return file.ascii(row.tag, among) or None
     slot = among[row.tag]
@@ -294,7 +298,7 @@ def _read(file: File, row: Row, charsets: tuple[str, ...], among: Dataset) -> An
         return said
     if kind == "T":
         return [part.strip(" \0") for part in said.split("\\")]
-    if kind == "D":
+    if kind in "DBF":
         return [_number(part) for part in said.split("\\")]
     value = _number(said.split("\\")[0])
     return int(value) if kind == "n" and isinstance(value, float) and value.is_integer() else value
