@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unavailable
 from isocenter.settings import Settings
@@ -410,7 +411,10 @@ class House:
         dimse_scu.echo(_peer(self.settings, peer), calling=self.settings.aet)
 
     def _names(self) -> tuple[str, ...]:
-        return _listed(self.settings.names)
+        """Those of the settings, and what our own links say: the address on which we listen, the one that is told."""
+        told = urlsplit(self.settings.address).hostname or ""
+        listens = "" if self.settings.host in ("", "0.0.0.0", "::") else self.settings.host  # noqa: S104
+        return tuple(name for name in (*_listed(self.settings.names), told, listens) if name)
 
     def add_known_peers(self) -> None:
         """Let the peers named in the settings associate."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pydicom.data import get_testdata_file
@@ -19,6 +20,7 @@ from isocenter.app import House, open_house
 from isocenter.doors import tls
 from isocenter.doors.dimse import Listener
 from isocenter.doors.dimse_scu import Peer, echo, send
+from isocenter.doors.share_client import fetch
 from isocenter.errors import Forbidden, Refused, Unavailable
 from isocenter.govern.certificates import issue, root
 from isocenter.govern.policy import HOUSE
@@ -185,6 +187,37 @@ def test_curl_finds_the_pages_under_https_alone(house: tuple[House, Path]) -> No
     assert "strict-transport-security" in answer.stdout
     assert asked("--cacert", str(folder / "strange" / "ca.pem"), f"{here.address}/healthz").returncode
     assert asked(f"http://127.0.0.1:{here.web_port}/healthz").returncode, "no word in the clear"
+
+
+def test_a_link_is_followed_to_whom_a_root_vouches_for_and_to_nobody_else(house: tuple[House, Path]) -> None:
+    here, folder = house
+    here.site.receive([CT.read_bytes()], sender="CT1", who=HOUSE)
+    secret, _ = here.site.sharing.share(here.site.studies(who=HOUSE)[0].uid, who=HOUSE)
+    link = f"{here.address}/shared#{secret}"
+    for stranger in (None, folder / "strange" / "ca.pem"):
+        with pytest.raises(Unavailable, match=r"127\.0\.0\.1:\d+ is not who it says.*--root"):
+            list(fetch(link, root=stranger))
+    with pytest.raises(Refused, match="no PEM certificate"):
+        list(fetch(link, root=CT))
+    ((uid, data),) = fetch(link, root=folder / "archive" / "secrets" / "tls" / "ca.pem")
+    assert data == here.site.instance(uid, who=HOUSE)
+
+
+@pytest.mark.parametrize(
+    ("told", "names"),
+    [
+        ({"host": "192.0.2.2"}, {"192.0.2.2"}),
+        ({"host": "0.0.0.0", "address": "https://images.example.org"}, {"images.example.org"}),
+        ({"names": "a, b"}, {"a", "b", "127.0.0.1"}),
+    ],
+)
+def test_the_pages_answer_to_the_name_that_our_own_links_say(
+    tmp_path: Path, told: dict[str, Any], names: set[str]
+) -> None:
+    """A sign-in link that `serve` prints, and a link to a study, would otherwise open a refusal."""
+    held = open_house(Settings(folder=tmp_path / "archive", **told))
+    assert set(held._names()) == names and (urlsplit(held.address).hostname in names or not told.get("address"))
+    held.close()
 
 
 def test_beyond_loopback_nothing_is_opened_in_the_clear(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import secrets
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -190,6 +191,11 @@ def share(
     link = f"{base}/shared#{secret}"
     screen.answer({"link": link, **told})
     screen.say(f"{link}\nopens study {study} until {told['until']}; end it with `isocenter unshare {told['id']}`")
+    if urlsplit(base).hostname in ("127.0.0.1", "::1", "localhost"):
+        screen.warn(
+            "warning: this address leads to the server on this machine only. For somebody elsewhere say how they reach"
+            " it: --address https://HOST, or the setting ISOCENTER_ADDRESS"
+        )
 
 
 @app.command()
@@ -242,6 +248,10 @@ def fetch(
     link: Annotated[str, typer.Argument(help="The whole link, https://…/shared#SECRET.")],
     ask_word: Annotated[bool, typer.Option("--word", help="The link asks for a word.")] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help="Take a link without TLS from another machine.")] = False,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="Root certificate (ca.pem) of the other house, where no public one signed its own."),
+    ] = None,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -258,7 +268,7 @@ def fetch(
     counts: Counter[str] = Counter()
     lost: list[dict[str, str]] = []
     with house(folder, make=True) as held, screen.progress("fetching") as told:
-        for uid, given in take(link, word=word, insecure=insecure):
+        for uid, given in take(link, word=word, insecure=insecure, root=root):
             if isinstance(given, IsocenterError):
                 lost.append({"sop_uid": uid, "reason": str(given)})
                 continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,7 +17,12 @@ __all__ = ["fetch"]
 
 
 def fetch(
-    link: str, *, word: str = "", insecure: bool = False, client: httpx.Client | None = None
+    link: str,
+    *,
+    word: str = "",
+    insecure: bool = False,
+    root: Path | None = None,
+    client: httpx.Client | None = None,
 ) -> Iterator[tuple[str, bytes | IsocenterError]]:
     """The files of the study behind a link, one by one.
 
@@ -23,13 +30,14 @@ def fetch(
         link: as it was given, ``https://…/shared#SECRET``.
         word: where the link asks for one.
         insecure: take a link without TLS from another machine.
+        root: PEM certificate of the authority that signed the other side's, beside those that this machine trusts.
         client: to ask with; a test passes its own.
 
     Yields:
         (SOP Instance UID, bytes or why it did not come).
 
     Raises:
-        Refused: no such link, or one without TLS.
+        Refused: no such link, one without TLS, or a root that is none.
         Forbidden: the link opens nothing.
         Unavailable: the other side does not answer.
     """
@@ -46,7 +54,7 @@ def fetch(
     if word:
         headers[b"X-Isocenter-Word"] = word.encode()  # bytes, for it may have any letters
     base = f"{parts.scheme}://{parts.netloc}"
-    with client or httpx.Client(timeout=60, follow_redirects=False) as asked:
+    with client or httpx.Client(timeout=60, follow_redirects=False, verify=_trusted(root)) as asked:
         told = _asked(asked, f"{base}/api/shared", headers).json()
         for series in told["series"]:
             for one in series["instances"]:
@@ -60,13 +68,34 @@ def fetch(
                     yield uid, refusal
 
 
+def _trusted(root: Path | None) -> ssl.SSLContext:
+    trusted = ssl.create_default_context()
+    if root is not None:
+        try:
+            trusted.load_verify_locations(root)
+        except OSError as fault:  # ssl.SSLError is one
+            raise Refused(
+                f"the root '{root}'", f"it is no PEM certificate: {fault}", "take the other house's ca.pem"
+            ) from None
+    return trusted
+
+
 def _asked(client: httpx.Client, url: str, headers: dict[bytes, bytes]) -> httpx.Response:
     import httpx
 
     try:
         answer = client.get(url, headers=headers)
     except httpx.HTTPError as fault:
-        raise Unavailable("the other side does not answer", str(fault), "try again later") from fault
+        host = urlsplit(url).netloc
+        if "CERTIFICATE_VERIFY_FAILED" in str(fault):
+            raise Unavailable(
+                f"{host} is not who it says, as far as this machine can tell",
+                str(fault),
+                "ask the other house for its root certificate, and name it with --root",
+            ) from fault
+        raise Unavailable(
+            f"{host} does not answer", str(fault), "see whether the address is right, or try later"
+        ) from fault
     if answer.status_code == 200:
         return answer
     try:
