@@ -258,7 +258,7 @@ def test_the_object_says_truthfully_what_was_done() -> None:
 
 def test_an_identity_that_is_still_found_does_not_leave() -> None:
     data = made.made(PatientName="Petersen^Ann", Manufacturer="made for nesreteP")  # backwards: no word of the name
-    with pytest.raises(HeldBack, match="still stand in the copy"):
+    with pytest.raises(HeldBack, match=r"still stands? in the copy"):
         deidentify(data)
 
 

@@ -184,7 +184,9 @@ def _copy(
     left = leaks(b"".join(p for at, p in enumerate(parts) if at not in cleaner.pixels), sought)
     if left:
         raise HeldBack(
-            f"{len(left)} identities of the original still stand in the copy",
+            "1 identity of the original still stands in the copy"
+            if len(left) == 1
+            else f"{len(left)} identities of the original still stand in the copy",
             "a name or number was written where nobody expects one",
             "look at the object; nothing of it was written",
         )
@@ -340,7 +342,7 @@ def _risks(file: File, options: frozenset[Option], verdict: Verdict, face: str) 
     found = [_FACE_RISKS[face]] if face in _FACE_RISKS else []
     if PIXELS in file.dataset:
         if not verdict.searched:
-            found.append("the pixels were not searched for writing")
+            found.append(f"the pixels were not searched for writing: {verdict.why}")
         elif verdict.boxes:
             found.append("writing was found and blanked; the search misses some")
     for option, words in (
