@@ -23,3 +23,15 @@ def test_a_mask_without_an_outside_and_one_without_an_inside() -> None:
     flat = np.zeros((1, 1, 6), bool)
     flat[..., 2] = True
     assert depth_mm(flat, (9.0, 9.0, 2.0)).ravel().tolist() == [0, 0, 2, 0, 0, 0]
+
+
+@pytest.mark.parametrize("spacing", [(2.0, 2.0, 2.0), (3.27, 0.98, 0.98), (0.5, 2.0, 7.0)])
+@pytest.mark.parametrize("up_to_mm", [1.9, 4.0, 10.0])
+def test_what_lies_deeper_than_asked_is_infinite_and_all_else_as_it_is(
+    spacing: tuple[float, float, float], up_to_mm: float
+) -> None:
+    mask = ndimage.binary_closing(np.random.default_rng(4).random((17, 30, 23)) < 0.8)
+    whole = depth_mm(mask, spacing)
+    expected = np.where(whole <= up_to_mm, whole, np.inf)
+    assert depth_mm(mask, spacing, up_to_mm) == pytest.approx(expected, rel=1e-5)
+    assert np.isinf(depth_mm(np.ones((3, 1, 1), bool), spacing, up_to_mm)).all()

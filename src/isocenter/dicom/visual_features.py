@@ -12,8 +12,10 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -80,10 +82,16 @@ class Cover:
         return cls("cut", "", tuple(float(x) for x in affine.ravel()), (a, b, c), bits, dict(measured))
 
     def mask(self) -> npt.NDArray[np.bool_]:
-        """The part of space that is taken away."""
-        count = int(np.prod(self.shape))
-        bits = np.frombuffer(zlib.decompress(self.packed), np.uint8)
-        return np.unpackbits(bits, count=count).reshape(self.shape).astype(bool)
+        """The part of space that is taken away; not to be written on."""
+        return _unpacked(self.packed, self.shape)
+
+
+@lru_cache(maxsize=2)  # one image after the other asks for the same
+def _unpacked(packed: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
+    bits = np.frombuffer(zlib.decompress(packed), np.uint8)
+    mask = np.unpackbits(bits, count=int(np.prod(shape))).view(bool).reshape(shape)
+    mask.flags.writeable = False
+    return mask
 
 
 def shows(file: File) -> Shows:
@@ -122,7 +130,7 @@ def without_face(file: File, data: bytes, pixels: npt.NDArray[Any], cover: Cover
         raise Refused("a head in colour", "what is skin in it cannot be told", "look at the images")
     if "LOCALIZER" in file.ascii(_IMAGE_TYPE).split("\\") and file.ascii(_MODALITY) == "CT":
         raise Refused("a localiser of a head", "it is a projection through the face", "leave it out")
-    study = read_header(data)
+    study = read_header(data, digest="of these bytes")
     series, instance = study.series[0], study.series[0].instances[0]
     placed = placed_frames(series, instance, lambda _: data)
     if not placed:
@@ -144,20 +152,24 @@ def _in_plane(one: Placed, mask: npt.NDArray[np.bool_], back: npt.NDArray[np.flo
     """What of a part of space lies in one slice: of a thick one, all that its thickness reaches."""
     along, down = one.orientation[:3] * one.spacing[1], one.orientation[3:] * one.spacing[0]
     normal = np.cross(one.orientation[:3], one.orientation[3:])
-    rows, columns = np.ogrid[: one.rows, : one.columns]
-    found = np.zeros((one.rows, one.columns), bool)
     half = min(one.thickness, _THICKEST_MM) / 2.0
-    for off in np.unique((0.0, -half, half)):
-        at = []
-        start = back[:3, :3] @ (one.position + normal * off) + back[:3, 3]
-        a, d = back[:3, :3] @ along, back[:3, :3] @ down
-        inside = np.ones((one.rows, one.columns), bool)
-        for k in range(3):
-            index = np.rint(start[k] + a[k] * columns + d[k] * rows).astype(np.int64)
-            inside &= (index >= 0) & (index < mask.shape[k])
-            at.append(np.clip(index, 0, mask.shape[k] - 1))
-        found |= inside & mask[at[0], at[1], at[2]]
+    starts = [back[:3, :3] @ (one.position + normal * off) + back[:3, 3] for off in sorted({0.0, -half, half})]
+    found = np.zeros((one.rows, one.columns), bool)
+    _reached(mask, np.array(starts), back[:3, :3] @ along, back[:3, :3] @ down, found)
     return found
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _reached(mask: Any, starts: Any, along: Any, down: Any, found: Any) -> None:  # pragma: no cover
+    """Pixels of which the place, in one of several planes, is nearest to a voxel of the mask."""
+    a, b, c = mask.shape
+    for n in range(starts.shape[0]):
+        for row in range(found.shape[0]):
+            x, y, z = starts[n] + down * row
+            for column in range(found.shape[1]):
+                i, j, k = np.rint(x + along[0] * column), np.rint(y + along[1] * column), np.rint(z + along[2] * column)
+                if 0 <= i < a and 0 <= j < b and 0 <= k < c and mask[int(i), int(j), int(k)]:
+                    found[row, column] = True
 
 
 def _empty(one: Placed, pixels: npt.NDArray[Any], file: File) -> int | float:

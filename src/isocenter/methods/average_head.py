@@ -7,9 +7,10 @@ says: the share of both that coincides is given, and whoever uses the fit decide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,10 @@ from scipy import ndimage
 
 from isocenter.methods.components import labelled
 from isocenter.methods.cross_steps import closed, filled_in_slices, opened
+from isocenter.methods.likeness import Laid, Likeness, similar
+from isocenter.methods.trilinear import sampled, shared
 from isocenter.space import Geometry, Volume
-from isocenter.space.resample import resample, to_itk, within
+from isocenter.space.resample import to_itk, within
 
 if TYPE_CHECKING:
     import SimpleITK
@@ -26,16 +29,21 @@ if TYPE_CHECKING:
 __all__ = ["AverageHead", "Fit", "fits", "tissue", "upright_at"]
 
 Mask = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.floating]
+Matrix = npt.NDArray[np.float64]
+_Signs = tuple[float, float, float]
 
-_COARSE_MM, _SEED = 4.0, 1
+_COARSE_MM, _SMOOTH_MM = 4.0, 4.0
+_SEED = 1
+_PLACES = (5_000, 40_000)  # that are compared coarsely and finely
+_COARSELY, _FINELY = (4.0, 0.2, 60), (4.0, 0.05, 80)  # first and last step, mm; places asked at most
+_HOPELESS = 0.75  # seen coarsely so much less alike, of which no fine look makes a rival
 _AIR_HU = -400.0
 _AIR_SHARE = 0.08  # of the range from background to the brightest hundredth
 _TALL_MM, _WINDOW_MM, _STEP_MM, _WINDOWS = 330.0, 260.0, 60.0, 8
 _SHIFTS_MM = (0.0, -35.0, 35.0, -70.0)
 _SCALES, _TURNED_DEG, _OUTLINE, _COINCIDES = (0.7, 1.4), 40.0, 0.8, 0.04
-_BACKWARDS = (-1.0, -1.0, 1.0)  # a half turn about z
-_HALF_TURNS = ((1.0, -1.0, -1.0), (-1.0, 1.0, -1.0), _BACKWARDS)  # about x, y, z
+_STRAYED_DEG = 15.0
+_HALF_TURNS = ((1.0, -1.0, -1.0), (-1.0, 1.0, -1.0), (-1.0, -1.0, 1.0))  # about x, y, z
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,25 +58,43 @@ class AverageHead:
     signal: Volume
     brain: Mask
 
-    def signal_at(self, matrix: npt.NDArray[np.float64], grid: Geometry) -> Floats:
-        """Its signal on the grid of an image.
+    @cached_property
+    def smooth(self) -> npt.NDArray[np.float32]:
+        """The signal without its fine structure, to be laid coarsely."""
+        sigma = [_SMOOTH_MM / mm for mm in self.signal.geometry.spacing_mm]
+        return np.asarray(ndimage.gaussian_filter(self.plain, sigma, mode="nearest"))
+
+    @cached_property
+    def border(self) -> float:
+        """Of the signal, between air and tissue."""
+        return _AIR_SHARE * float(np.percentile(self.signal.array, 99))
+
+    def overlap(self, matrix: npt.NDArray[np.float64], grid: Geometry, head: Mask, inside: Mask) -> float:
+        """Overlap (Dice) of this head with the head of an image, within what the image has.
 
         Args:
             matrix: (4, 4) from the image's millimetres to the average head's.
+            grid: of the image.
+            head, inside: where its head is, and what of the grid it has.
         """
-        return self._at(self.signal.array, matrix, grid)
+        return shared(self.plain, self._step(matrix, grid), self.border, head, inside)
 
     def brain_at(self, matrix: npt.NDArray[np.float64], grid: Geometry) -> Mask:
         """Its brain on the grid of an image; `matrix` as above."""
-        return np.asarray(self._at(self.brain, matrix, grid) >= 0.5)
+        return np.asarray(sampled(self.brain.astype(np.float32), self._step(matrix, grid), grid.shape) >= 0.5)
 
-    def _at(self, array: npt.NDArray[Any], matrix: npt.NDArray[np.float64], grid: Geometry) -> Floats:
-        step = np.linalg.inv(self.signal.geometry.affine) @ matrix @ grid.affine
-        return np.asarray(
-            ndimage.affine_transform(
-                array.astype(np.float32), step[:3, :3], step[:3, 3], output_shape=grid.shape, order=1
-            )
-        )
+    @cached_property
+    def crown(self) -> npt.NDArray[np.float64]:
+        """The middle of its uppermost ten centimetres, mm."""
+        return _crown(self.signal.array > self.border, self.signal.geometry)
+
+    @cached_property
+    def plain(self) -> npt.NDArray[np.float32]:
+        """The signal as it is compared."""
+        return self.signal.array.astype(np.float32)
+
+    def _step(self, matrix: npt.NDArray[np.float64], grid: Geometry) -> npt.NDArray[np.float64]:
+        return np.asarray(np.linalg.inv(self.signal.geometry.affine) @ matrix @ grid.affine)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +108,7 @@ class Fit:
         scales: by how much the average head was shrunk or widened along its main axes.
         turned_deg: by how much it was turned.
         otherwise: mutual information of the best head that stands on its crown or looks to the back, as a share of
-            that of this one, both seen coarsely, or of one that was laid as carefully to the back: near one, the
-            header may be wrong.
+            that of this one, both laid by turn, shift and size: near one, the header may be wrong.
     """
 
     matrix: npt.NDArray[np.float64]
@@ -118,8 +143,9 @@ def upright_at(volume: Volume, spacing_mm: float) -> tuple[Volume, Mask]:
     )
     # Of one slice, or of few, the planes of the grid lie between: a thin image fills the grid as thick as it is.
     seen = within(grid, onto)
-    found = resample(Volume(np.asarray(array, np.float32), grid, volume.quantity, volume.unit), onto)
-    return found, seen
+    step = np.linalg.inv(grid.affine) @ onto.affine
+    found = sampled(np.asarray(array, np.float32), step, onto.shape, beyond=0.5)
+    return Volume(found, onto, volume.quantity, volume.unit), seen
 
 
 def tissue(image: Volume, seen: Mask) -> Mask:
@@ -156,41 +182,96 @@ def fits(volume: Volume, average: AverageHead) -> Iterator[Fit]:
     head = tissue(image, seen)
     if head.sum() * _COARSE_MM**3 < 200_000.0:  # 200 mL are no head
         return
-    moving = to_itk(average.signal.array.astype(np.float32), average.signal.geometry)
-    model = average.signal.array > _AIR_SHARE * np.percentile(average.signal.array, 99)
+    moving = to_itk(average.plain, average.signal.geometry)
     for low, high in _windows(head):
         part = image.cropped((low, 0, 0), (high, *head.shape[1:]))
         inside, mine = seen[low:high], head[low:high]
         if mine.sum() * _COARSE_MM**3 < 200_000.0:
             continue
-        ends = np.percentile(part.array[inside], (1, 99.5))
-        fixed = to_itk(np.clip(part.array, *ends).astype(np.float32), part.geometry)
+        clipped = np.clip(part.array, *np.percentile(part.array[inside], (1, 99.5))).astype(np.float32)
+        fixed = to_itk(clipped, part.geometry)
         looked = sitk.Cast(to_itk(inside.astype(np.uint8), part.geometry), sitk.sitkUInt8)
-        begins, centre = _crown(mine, part.geometry), _crown(model, average.signal.geometry)
+        begins = _crown(mine, part.geometry)
+        rivals: _Rivals | None = None
         for shift in _SHIFTS_MM:
             start = np.eye(4)
-            start[:3, 3] = centre - begins + (0.0, 0.0, shift)
+            start[:3, 3] = average.crown - begins + (0.0, 0.0, shift)
             matrix, similarity = _laid(fixed, looked, moving, begins, start)
             if matrix is None:
                 continue
-            outline = _outline(average, matrix, part.geometry, mine, inside)
-            turn, widths, other = np.linalg.svd(matrix[:3, :3])
-            cosine = (np.trace(turn @ other) - 1.0) / 2.0
-            turned = float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
-            if outline < _OUTLINE or turned > _TURNED_DEG or not _SCALES[0] <= widths[2] <= widths[0] <= _SCALES[1]:
+            outline = average.overlap(matrix, part.geometry, mine, inside)
+            turned, scales = _shape(matrix)
+            if outline < _OUTLINE or not _is_of_a_head(turned, scales):
                 continue
+            rivals = rivals or _Rivals(clipped, part.geometry, inside, mine, average)
+            yield Fit(matrix, similarity, outline, scales, turned, rivals.share(matrix, start))
 
-            def coincides(other: npt.NDArray[np.float64], at: Geometry = part.geometry, mine: Mask = mine) -> float:
-                return _outline(average, other, at, mine, inside)  # noqa: B023  of this window
 
-            middle = np.asarray(part.geometry.to_patient(np.argwhere(mine).mean(0)))
-            otherwise = _otherwise(fixed, looked, moving, matrix, middle, coincides)
-            half = _half_turn(_BACKWARDS, begins)
-            facing, back = _laid(_moved(fixed, half), _moved(looked, half), moving, begins, start)
-            if facing is not None and coincides(facing @ half) >= outline - _COINCIDES:
-                otherwise = max(otherwise, back / similarity)
-            scales = (float(widths[0]), float(widths[1]), float(widths[2]))
-            yield Fit(matrix, similarity, outline, scales, turned, otherwise)
+class _Rivals:
+    """Heads that are turned by half, laid upon the same image: if one of them fits as well, the header may be wrong."""
+
+    def __init__(
+        self, image: npt.NDArray[np.float32], grid: Geometry, inside: Mask, head: Mask, average: AverageHead
+    ) -> None:
+        self._grid, self._inside, self._head, self._average = grid, inside, head, average
+        smooth = ndimage.gaussian_filter(image, _SMOOTH_MM / _COARSE_MM, mode="nearest")
+        theirs = average.signal.geometry
+        self._coarse = Likeness(smooth, grid, inside, average.smooth, theirs, _PLACES[0], thinned=2)
+        self._fine = Likeness(image, grid, inside, average.plain, theirs, _PLACES[1])
+        self._crown = _crown(head, grid)
+        self._middle = np.asarray(grid.to_patient(np.argwhere(head).mean(0)))
+
+    def share(self, matrix: Matrix, start: Matrix) -> float:
+        """How well the best head turned by half fits, as a share of how this one does, by turn, shift and size.
+
+        Args:
+            matrix: how the head was laid that they are held against.
+            start: where that one began.
+        """
+        coarse = similar(self._coarse, matrix, *_COARSELY)
+        alike = similar(self._fine, coarse.matrix, *_FINELY)
+        if _shape(alike.matrix @ np.linalg.inv(matrix))[0] > _STRAYED_DEG:  # another head than the one that is asked of
+            coarse, alike = (similar(one, matrix, *_COARSELY[:2], most=1) for one in (self._coarse, self._fine))
+        share = 0.0
+        about = matrix[:3, :3] @ self._middle + matrix[:3, 3]
+        for signs in _HALF_TURNS:
+            half = _half_turn(signs, self._middle)
+            level = half.copy()  # a head that is laid the wrong way round nods the wrong way, too
+            level[:3, 3] += about - self._middle
+            starts = (matrix @ half, level, start @ _half_turn(signs, self._crown))
+            ends = (similar(self._coarse, one, *_COARSELY) for one in starts)
+            # Likeness is of what overlaps: what slid half out of the image may have more of it.
+            least = self._overlap(coarse.matrix) - _COINCIDES
+            rivals = [end for end in ends if self._is_a_head(end, signs, least)]
+            best = max(rivals, key=lambda end: end.value, default=None)
+            if best is None:
+                continue
+            if best.value < _HOPELESS * coarse.value:
+                share = max(share, best.value / coarse.value)
+                continue
+            near = similar(self._fine, best.matrix, *_FINELY)
+            if self._is_a_head(near, signs, self._overlap(alike.matrix) - _COINCIDES):
+                share = max(share, near.value / alike.value)
+        return share
+
+    def _is_a_head(self, laid: Laid, signs: _Signs, least: float) -> bool:
+        """From its half turn it may be turned by as much as any head."""
+        return _is_of_a_head(*_shape(laid.matrix @ np.diag((*signs, 1.0)))) and self._overlap(laid.matrix) >= least
+
+    def _overlap(self, matrix: Matrix) -> float:
+        return self._average.overlap(matrix, self._grid, self._head, self._inside)
+
+
+def _shape(matrix: Matrix) -> tuple[float, tuple[float, float, float]]:
+    """By how much a matrix turns, degrees, and by how much it widens along its main axes."""
+    turn, widths, other = np.linalg.svd(matrix[:3, :3])
+    cosine = (np.trace(turn @ other) - 1.0) / 2.0
+    turned = float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+    return turned, (float(widths[0]), float(widths[1]), float(widths[2]))
+
+
+def _is_of_a_head(turned: float, scales: tuple[float, float, float]) -> bool:
+    return turned <= _TURNED_DEG and _SCALES[0] <= scales[2] <= scales[0] <= _SCALES[1]
 
 
 def _windows(head: Mask) -> list[tuple[int, int]]:
@@ -210,60 +291,10 @@ def _crown(mask: Mask, grid: Geometry) -> npt.NDArray[np.float64]:
     return np.asarray(grid.to_patient(upper.mean(0)))
 
 
-def _outline(average: AverageHead, matrix: npt.NDArray[np.float64], grid: Geometry, head: Mask, inside: Mask) -> float:
-    """Overlap (Dice) of the average head with the head of an image, within the image."""
-    laid = average.signal_at(matrix, grid)
-    theirs = (laid > _AIR_SHARE * np.percentile(average.signal.array, 99)) & inside
-    both = int(theirs.sum()) + int(head.sum())
-    return 2.0 * float((theirs & head).sum()) / both if both else 0.0
-
-
-def _otherwise(
-    fixed: SimpleITK.Image, looked: SimpleITK.Image, moving: SimpleITK.Image, matrix: npt.NDArray[np.float64],
-    middle: npt.NDArray[np.float64], coincides: Callable[[npt.NDArray[np.float64]], float],
-) -> float:  # fmt: skip
-    """How well the best of three heads turned by half fits, as a share of how this one fits, seen coarsely."""
-    best: list[float] = []
-    least = 0.0
-    for signs in ((1.0, 1.0, 1.0), *_HALF_TURNS):
-        found = [0.0]
-        half = _half_turn(signs, middle)
-        level = half.copy()  # a head that is laid the wrong way round nods the wrong way, too
-        level[:3, 3] += matrix[:3, :3] @ middle + matrix[:3, 3] - middle
-        for start in (matrix @ half, level):
-            method, alike = _method(fixed, looked), _alike(start, middle)
-            try:
-                _descended(method, fixed, moving, alike, (4.0, 0.2, 60), ([2], [4.0]))
-            except RuntimeError:  # they have slid apart
-                continue
-            turn, _, other = np.linalg.svd(start[:3, :3])
-            ended = np.array(alike.GetMatrix()).reshape(3, 3)
-            if float(np.trace(ended @ (turn @ other).T)) <= 1.0:  # it came back by more than a quarter turn
-                continue
-            # Mutual information is of what overlaps: what slid half out of the image may have more of it.
-            outline = coincides(_matrix(alike))
-            if best and outline < least:
-                continue
-            least = outline - _COINCIDES if not best else least
-            found.append(-float(method.GetMetricValue()))
-        best.append(max(found))
-    return max(best[1:]) / best[0] if best[0] > 0 else 1.0
-
-
-def _half_turn(signs: tuple[float, float, float], about: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _half_turn(signs: _Signs, about: Matrix) -> Matrix:
     half = np.diag((*signs, 1.0))
     half[:3, 3] = about - half[:3, :3] @ about
     return half
-
-
-def _moved(image: SimpleITK.Image, by: npt.NDArray[np.float64]) -> SimpleITK.Image:
-    """The image elsewhere: a transform that begins at a half turn cannot be improved, for its versor has no scalar."""
-    import SimpleITK as sitk
-
-    moved = sitk.Image(image)
-    moved.SetOrigin((by[:3, :3] @ np.array(image.GetOrigin()) + by[:3, 3]).tolist())
-    moved.SetDirection((by[:3, :3] @ np.array(image.GetDirection()).reshape(3, 3)).flatten().tolist())
-    return moved
 
 
 def _alike(start: npt.NDArray[np.float64], centre: npt.NDArray[np.float64]) -> SimpleITK.Similarity3DTransform:

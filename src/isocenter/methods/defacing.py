@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -28,8 +29,9 @@ from isocenter.space import Geometry, Volume
 __all__ = ["LEFT", "LITTLE_CM2", "Face", "face_of", "skin_left"]
 
 Mask = npt.NDArray[np.bool_]
-_Places = tuple[npt.NDArray[np.float32], ...]
-"""Where each voxel lies in the average head, mm: x, y, z."""
+_FACE, _SKIN, _NEAR_NOSE = 1, 2, 4
+_Parts = npt.NDArray[np.uint8]
+"""Of which parts of a head each voxel is, by where it lies in the average head: bits of the three above."""
 
 _FINE_MM = 2.0
 # In millimetres of the average head (x to the left, y to the back, z to the crown): below the line from the brows to
@@ -110,29 +112,22 @@ def skin_left(volume: Volume, face: Face) -> tuple[float, float, float]:
     image, seen = upright_at(volume, _FINE_MM)
     step = np.linalg.inv(face.geometry.affine) @ image.geometry.affine
     gone = _carried(face.mask, step, image.geometry.shape)
-    return _skin(tissue(image, seen), seen, gone, image.geometry, _in_head(image.geometry, face.fit))
+    return _skin(tissue(image, seen), seen, gone, image.geometry, _parts(image.geometry, face.fit))
 
 
 def _cut(image: Volume, seen: Mask, brain: Mask, agreement: float, fit: Fit) -> Face:
     grid = image.geometry
-    places = _in_head(grid, fit)
-    _, y, z = places
-    face = (y < _BACK_Y) & (z > _THROAT_Z) & (z < _upper(y))
-    mask = face & ~brain
+    parts = _parts(grid, fit)
+    mask = ((parts & _FACE) > 0) & ~brain
     head = tissue(image, seen)
-    _must_have_its_nose(head, seen, grid, places)
-    skin_cm2, left, depth = _skin(head, seen, mask, grid, places)
+    _must_have_its_nose(head, seen, grid, parts, fit)
+    skin_cm2, left, depth = _skin(head, seen, mask, grid, parts)
     if skin_cm2 > LITTLE_CM2 and (left > LEFT or depth < _DEPTH_MM):
         raise Refused(
             f"{left:.0%} of {skin_cm2:.0f} cm2 of facial skin, and {depth:.0f} mm of depth",
             "so much of the face would be left, or the cut would be so shallow", "look at the images",
         )  # fmt: skip
     return Face(grid, mask, brain, fit, agreement, skin_cm2, left, depth)
-
-
-def _upper(y: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """How high the face goes, at a depth behind the brows."""
-    return np.asarray(np.minimum(_BROW_YZ[1], _BROW_YZ[1] - _SLOPE * (y - _BROW_YZ[0])), np.float32)
 
 
 def _around(image: Volume, seen: Mask, fit: Fit) -> tuple[Volume, Mask]:
@@ -155,13 +150,30 @@ def _three(numbers: npt.NDArray[np.int_]) -> tuple[int, int, int]:
     return int(numbers[0]), int(numbers[1]), int(numbers[2])
 
 
-def _in_head(grid: Geometry, fit: Fit) -> _Places:
-    """Where each voxel lies in the average head, mm."""
-    step = (fit.matrix @ grid.affine).astype(np.float32)
-    i, j, k = np.ogrid[: grid.shape[0], : grid.shape[1], : grid.shape[2]]
-    return tuple(
-        np.asarray(step[n, 0] * i + step[n, 1] * j + step[n, 2] * k + step[n, 3], np.float32) for n in range(3)
-    )
+def _parts(grid: Geometry, fit: Fit) -> _Parts:
+    parts = np.zeros(grid.shape, np.uint8)
+    _find_parts((fit.matrix @ grid.affine).astype(np.float64), parts)
+    return parts
+
+
+@numba.njit(cache=True)
+def _find_parts(step, parts):  # type: ignore[no-untyped-def]  # pragma: no cover
+    a, b, c = parts.shape
+    for i in range(a):
+        for j in range(b):
+            for k in range(c):
+                y = step[1, 0] * i + step[1, 1] * j + step[1, 2] * k + step[1, 3]
+                if y >= _BACK_Y:
+                    continue
+                x = step[0, 0] * i + step[0, 1] * j + step[0, 2] * k + step[0, 3]
+                z = step[2, 0] * i + step[2, 1] * j + step[2, 2] * k + step[2, 3]
+                upper = min(_BROW_YZ[1], _BROW_YZ[1] - _SLOPE * (y - _BROW_YZ[0]))
+                if _THROAT_Z < z < upper:
+                    parts[i, j, k] |= _FACE
+                if _SKIN_Z < z < upper - _BELOW_MM and y < _SKIN_Y and abs(x) < _SKIN_X:
+                    parts[i, j, k] |= _SKIN
+                if abs(x) < 60.0 and _NOSE[2] - 55.0 < z < _NOSE[2] + 30.0 and y < -80.0:
+                    parts[i, j, k] |= _NEAR_NOSE
 
 
 def _brain(image: Volume, seen: Mask, average: AverageHead, fit: Fit) -> tuple[Mask, float]:
@@ -173,25 +185,30 @@ def _brain(image: Volume, seen: Mask, average: AverageHead, fit: Fit) -> tuple[M
     array, seen = image.array[here], seen[here]
     expected = average.brain_at(fit.matrix, grid)
     there = expected & seen
-    core = (depth_mm(np.pad(expected, 1), grid.spacing_mm)[1:-1, 1:-1, 1:-1] > _CORE_MM) & seen
+    core = _deeper(expected, grid, _CORE_MM) & seen
     if core.sum() * grid.voxel_volume_mm3 < 50_000.0:
         raise Refused("a head with less than 50 mL of brain in the images", "the fit has too little to hold on to")
     smooth = ndimage.gaussian_filter(array, 0.7)
     low, high = np.percentile(smooth[core], (4, 96))
     room = 0.35 * (high - low)
     alike = (smooth > low - room) & (smooth < high + room) & seen
-    away = depth_mm(~expected, grid.spacing_mm)
+    away = depth_mm(~expected, grid.spacing_mm, _REACH_MM)
     reach = away <= _REACH_MM
-    worn = depth_mm(np.pad(alike & reach, 1), grid.spacing_mm)[1:-1, 1:-1, 1:-1] > _NECK_MM
+    worn = _deeper(alike & reach, grid, _NECK_MM)
     parts, _ = labelled(worn)
     joined = np.isin(parts, np.setdiff1d(np.unique(parts[core]), [0]))
-    like = (depth_mm(~joined, grid.spacing_mm) <= _NECK_MM) & alike & reach if joined.any() else joined
+    like = (depth_mm(~joined, grid.spacing_mm, _NECK_MM) <= _NECK_MM) & alike & reach if joined.any() else joined
     filled = closed(like, 2) & reach & seen
     both = int(filled.sum()) + int(there.sum())
     agreement = 2.0 * float((filled & there).sum()) / both if both else 0.0
     brain = np.zeros(image.geometry.shape, bool)
     brain[here] = (away <= _MARGIN_MM) | filled
     return brain, agreement
+
+
+def _deeper(mask: Mask, grid: Geometry, mm: float) -> Mask:
+    """What lies deeper in a mask than this, where beyond the grid nothing is of it."""
+    return np.asarray(depth_mm(np.pad(mask, 1), grid.spacing_mm, mm)[1:-1, 1:-1, 1:-1] > mm)
 
 
 def _box_of_brain(grid: Geometry, average: AverageHead, fit: Fit) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
@@ -207,12 +224,10 @@ def _box_of_brain(grid: Geometry, average: AverageHead, fit: Fit) -> tuple[tuple
     return _three(low), _three(high)
 
 
-def _skin(head: Mask, seen: Mask, gone: Mask, grid: Geometry, places: _Places) -> tuple[float, float, float]:
+def _skin(head: Mask, seen: Mask, gone: Mask, grid: Geometry, parts: _Parts) -> tuple[float, float, float]:
     """Facial skin (cm2), the share that is left, and how far what is left lies behind it (median, mm)."""
-    x, y, z = places
     border = head & dilated(_from_the_front(~head) & seen)
-    window = (z > _SKIN_Z) & (z < _upper(y) - _BELOW_MM) & (y < _SKIN_Y) & (np.abs(x) < _SKIN_X)
-    skin = border & window
+    skin = border & ((parts & _SKIN) > 0)
     at = np.argwhere(skin)
     if not len(at):
         return 0.0, 0.0, 0.0
@@ -230,22 +245,20 @@ def _from_the_front(air: Mask) -> Mask:
     return np.asarray(np.logical_and.accumulate(air, axis=1))
 
 
-def _must_have_its_nose(head: Mask, seen: Mask, grid: Geometry, places: _Places) -> None:
+def _must_have_its_nose(head: Mask, seen: Mask, grid: Geometry, parts: _Parts, fit: Fit) -> None:
     """The foremost point below the brows is the tip of the nose: where it is whole in the images it must be expected.
 
     Raises:
         Refused: the most prominent point lies elsewhere; the head may be turned otherwise than its header says.
     """
-    x, y, z = places
-    near = head & (np.abs(x) < 60.0) & (z > _NOSE[2] - 55.0) & (z < _NOSE[2] + 30.0) & (y < -80.0)
-    if near.sum() * grid.voxel_volume_mm3 < 5_000.0:
+    near = np.argwhere(head & ((parts & _NEAR_NOSE) > 0))
+    if len(near) * grid.voxel_volume_mm3 < 5_000.0:
         return
-    inside = np.flatnonzero(near)
-    at = np.unravel_index(int(inside[y.ravel()[inside].argmin()]), near.shape)
-    before = max(int(at[1]) - 2, 0)
-    if at[1] < 3 or not seen[at[0], before, at[2]]:
+    step = fit.matrix @ grid.affine
+    at = near[int((near @ step[1, :3]).argmin())]
+    if at[1] < 3 or not seen[at[0], max(int(at[1]) - 2, 0), at[2]]:
         return  # the field of view ends before the nose does
-    off = np.array([x[at] - _NOSE[0], y[at] - _NOSE[1], z[at] - _NOSE[2]])
+    off = step[:3, :3] @ at + step[:3, 3] - np.array(_NOSE)
     if float(np.linalg.norm(off[[0, 2]])) > _NOSE_MM + 15.0 or abs(float(off[1])) > _NOSE_MM:
         raise Refused(
             f"a foremost point {np.linalg.norm(off):.0f} mm from where the nose is expected",

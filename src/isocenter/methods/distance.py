@@ -14,12 +14,15 @@ import numpy.typing as npt
 __all__ = ["depth_mm"]
 
 
-def depth_mm(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> npt.NDArray[np.float32]:
+def depth_mm(
+    mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float], up_to_mm: float = np.inf
+) -> npt.NDArray[np.float32]:
     """Distance from each voxel of a mask to the centre of the nearest voxel that is not of it, in mm; 0 outside.
 
     Args:
         mask: (slices, rows, columns).
         spacing_mm: of the grid.
+        up_to_mm: what lies deeper need not be told apart, and is infinite: a few voxels are far faster than any depth.
 
     Returns:
         infinite everywhere in a mask that is everywhere.
@@ -28,12 +31,55 @@ def depth_mm(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]
     >>> depth_mm(line, (1.0, 1.0, 0.5)).ravel().tolist()
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
-    squares = np.where(mask, np.inf, 0.0).astype(np.float32)
+    squares = np.where(mask, np.float32(np.inf), np.float32(0.0))
+    if up_to_mm < np.inf:
+        out = np.empty_like(squares)
+        most = np.float32(up_to_mm) ** 2
+        _near(squares, out, np.array(spacing_mm, np.float32), most)
+        out[out > most * np.float32(1.00001)] = np.inf
+        return np.asarray(np.sqrt(out, out=out))
     for axis in (2, 1, 0):
         moved = np.ascontiguousarray(np.moveaxis(squares, axis, 2))
         _envelopes(moved.reshape(-1, moved.shape[2]), np.float64(spacing_mm[axis]) ** 2)
         squares = np.moveaxis(moved, 2, axis)
     return np.ascontiguousarray(np.sqrt(squares))
+
+
+@numba.njit(cache=True)
+def _lowered(one, other, by):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Each value becomes the other where that, raised, is lower: a loop that a processor does eight at once."""
+    for k in range(one.size):
+        raised = other[k] + by
+        one[k] = raised if raised < one[k] else one[k]
+
+
+@numba.njit(cache=True)
+def _near(squares, out, spacing, most):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The smallest of the parabolas that stand within reach, axis by axis; the end is in `out`."""
+    a, b, c = squares.shape
+    reach = np.sqrt(most) + np.float32(1e-3)
+    for i in range(a):
+        for j in range(b):
+            one, here = out[i, j], squares[i, j]
+            one[:] = here
+            for n in range(1, min(c - 1, int(reach / spacing[2])) + 1):
+                _lowered(one[: c - n], here[n:], np.float32((n * spacing[2]) ** 2))
+                _lowered(one[n:], here[: c - n], np.float32((n * spacing[2]) ** 2))
+    for i in range(a):
+        squares[i] = out[i]
+        for n in range(1, min(b - 1, int(reach / spacing[1])) + 1):
+            by = np.float32((n * spacing[1]) ** 2)
+            for j in range(b - n):
+                _lowered(squares[i, j], out[i, j + n], by)
+                _lowered(squares[i, j + n], out[i, j], by)
+    for i in range(a):
+        out[i] = squares[i]
+        for n in range(1, int(reach / spacing[0]) + 1):
+            by = np.float32((n * spacing[0]) ** 2)
+            for at in (i - n, i + n):
+                if 0 <= at < a:
+                    for j in range(b):
+                        _lowered(out[i, j], squares[at, j], by)
 
 
 @numba.njit(cache=True)
