@@ -78,6 +78,7 @@ def test_a_question_is_frozen_and_taken_out_and_a_link_is_ended(browser: Any, tm
         assert faults(page, axe) == []
         shot(page, "sharing")
         row.get_by_role("button", name="End it").click()
+        page.get_by_role("button", name="End it now").click()
         row.get_by_text("ended").wait_for()
         until(lambda: outside.request.get("/api/shared", headers=headers).status == 403)
         outside.close()
@@ -85,7 +86,7 @@ def test_a_question_is_frozen_and_taken_out_and_a_link_is_ended(browser: Any, tm
         page.goto("/sharing/consent")
         page.get_by_label("Patient number").fill("P03")
         page.get_by_role("button", name="Show this patient").click()
-        page.get_by_role("heading", name="Nothing is recorded here").wait_for()
+        page.get_by_role("heading", name="No terms of use stand here").wait_for()
         page.get_by_text("Record terms of use, or a refusal").click()
         page.get_by_label("not for profit, non-commercial use only").check()
         page.get_by_role("button", name="Record the terms").click()
@@ -102,7 +103,7 @@ def test_a_question_is_frozen_and_taken_out_and_a_link_is_ended(browser: Any, tm
         assert faults(page, axe) == []
         shot(page, "consent-withdrawing")
         page.get_by_role("button", name="Withdraw now").click()
-        page.get_by_role("heading", name="Nothing is recorded here").wait_for()
+        page.get_by_role("heading", name="No terms of use stand here").wait_for()
         page.goto("/cohorts")
         page.get_by_text("29 of 29 studies").wait_for()
         page.context.close()

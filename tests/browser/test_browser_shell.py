@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser_eyes import Site, addresses, shot, until
+from browser_eyes import Site, addresses, faults, shot, until
 
 pytestmark = pytest.mark.browser
 
@@ -303,3 +303,33 @@ def test_a_page_that_breaks_half_way_says_so_until_one_goes_elsewhere(page: Any,
     page.keyboard.press("w")
     page.get_by_role("table", name="Studies to read").wait_for()
     assert alert.count() == 0
+
+
+@pytest.mark.slow
+def test_what_could_not_be_asked_for_is_said_with_its_remedy_and_asked_again(page: Any, context: Any, axe: str) -> None:
+    context.expected.append("500")
+    fault = {
+        "what": "the disk is full",
+        "why": "nothing can be written",
+        "do": "free some space",
+        "kind": "Unavailable",
+    }
+    for path in ("**/api/analyses", "**/api/worklist/effect"):
+        page.route(path, lambda route: route.fulfill(status=500, json={"error": fault}))
+    page.goto("/segment")
+    alert = page.get_by_role("alert")
+    alert.get_by_text("Free some space").wait_for()
+    assert "The disk is full" in alert.inner_text() and "Images can still be dropped" in alert.inner_text()
+    assert not faults(page, axe)
+    page.unroute("**/api/analyses")
+    alert.get_by_role("button", name="Try again").press("Enter")
+    page.get_by_role("option", name="Image quality").wait_for(state="attached")
+    assert alert.count() == 0
+    page.goto("/worklist")
+    line = page.locator(".effect")
+    line.get_by_text("not known, because the figures could not be asked for. The disk is full").wait_for()
+    assert "Free some space." in line.inner_text()
+    page.unroute("**/api/worklist/effect")
+    line.get_by_role("button", name="Try again").press("Enter")
+    line.get_by_text("more read studies").wait_for()
+    assert line.get_by_role("button").count() == 0

@@ -116,6 +116,7 @@ function Progress({ told, here, again }: { told: Told; here: HandOut; again: () 
   const box = useRef<HTMLElement>(null);
   const ended = told.state === "done" || told.state === "refused";
   useEffect(() => void (ended && box.current?.focus()), [ended]);
+  useEffect(() => void (told.state === "done" && again()), [told.state]); // it stands among those that were handed out before
   const remove = () => void here.remove().then(again).then(() => document.getElementById("hand-out-first")?.focus());
   return (
     <section class="form-rows" aria-label="Copies" ref={box} tabIndex={-1}>

@@ -29,7 +29,7 @@ export function Learned({ id, q }: { id: string; q: string }) {
     <Shown of={held} what="what was learned">
       {(told) => (
         <>
-          <p><strong>{told.open ?? `Fewer than ${told.few}`}</strong> of {count(told.n, "study", "studies")} may be learnt from.{told.closed.map((one) => <span key={one.reason} class="muted"> {one.studies ?? `Under ${told.few}`} may not: {one.reason}.</span>)} <a href={to.sharing("consent")}>Consent</a></p>
+          <p>{told.open === null ? <>Some of {count(told.n, "study", "studies")} may be learnt from, <strong>fewer than {told.few}</strong>, which are not counted.</> : <><strong>{told.open}</strong> of {count(told.n, "study", "studies")} may be learnt from.</>}{told.closed.map((one) => <span key={one.reason} class="muted"> {one.studies ?? `Under ${told.few}`} may not: {one.reason}.</span>)} <a href={to.sharing("consent")}>Consent</a></p>
           {told.models.length > 0 && (
             <section aria-label="Models that learned from these studies">
               <h2>Models that learned from these studies</h2>

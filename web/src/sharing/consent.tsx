@@ -4,8 +4,9 @@ import { onHappening } from "../api/live";
 import { asTrouble, Source } from "../api/load";
 import type { Study } from "../api/shapes";
 import { Empty, Shown } from "../kit/states";
+import { DayField } from "../oversight/period";
 import { address, to } from "../router";
-import { count, day, moment, person } from "../words";
+import { count, day, moment, person, sentence } from "../words";
 
 interface Term {
   code: string;
@@ -189,7 +190,7 @@ function Give({ about, again }: { about: About; again: () => void }) {
       again();
     } catch (error) {
       const trouble = asTrouble(error);
-      setRefused(`${trouble.message}. ${trouble.remedy}`);
+      setRefused(`${sentence(trouble.message)}. ${sentence(trouble.remedy)}.`);
     }
   };
   return (
@@ -213,7 +214,7 @@ function Give({ about, again }: { about: About; again: () => void }) {
         </fieldset>
         {refusing && reached && <ReachedList of={reached} what="the uses that are chosen are refused from now on" />}
         <div class="acts">
-          <label>Until (empty: until withdrawn)<input type="date" value={told.until} onInput={(event) => setTold({ ...told, until: event.currentTarget.value })} /></label>
+          <label>Until (empty: until withdrawn)<DayField value={told.until} onInput={(event) => setTold({ ...told, until: event.currentTarget.value })} /></label>
           <label>Document<input maxLength={200} value={told.source} onInput={(event) => setTold({ ...told, source: event.currentTarget.value })} /></label>
           <button class="primary" disabled={!Object.keys(chosen).length}>{refusing ? "Record the refusal" : "Record the terms"}</button>
         </div>

@@ -10,7 +10,7 @@ import { Empty, Shown } from "../kit/states";
 import { StudyField } from "../kit/study-field";
 import { may } from "../me";
 import { address, go, setQuery, to } from "../router";
-import { count, day, moment } from "../words";
+import { count, day, moment, sentence } from "../words";
 
 interface Link {
   id: string;
@@ -43,7 +43,7 @@ export function Links({ tabs }: { tabs: Acts }) {
   const again = () => void links.load();
   useEffect(() => {
     again();
-    const forget = onHappening(({ kind }) => kind.startsWith("Share") && again());
+    const forget = onHappening(({ kind }) => /^(Share|Consent)/.test(kind) && again());
     return () => (forget(), links.stop());
   }, []);
   const all = links.value ?? [];
@@ -64,7 +64,7 @@ export function Links({ tabs }: { tabs: Acts }) {
     const trouble = asTrouble(error);
     setLonger(null);
     setEnding(null);
-    setRefused(`${trouble.message}. ${trouble.remedy}`);
+    setRefused(`${sentence(trouble.message)}. ${sentence(trouble.remedy)}.`);
   });
   return (
     <>
@@ -131,7 +131,7 @@ function Give({ study: uid, again }: { study: string; again: () => void }) {
       again();
     } catch (error) {
       const trouble = asTrouble(error);
-      setRefused(`${trouble.message}. ${trouble.remedy}`);
+      setRefused(`${sentence(trouble.message)}. ${sentence(trouble.remedy)}.`);
     }
   };
   return (
@@ -174,7 +174,7 @@ function Terms({ study, purpose }: { study: string; purpose: string }) {
     return () => abort.abort();
   }, [study, purpose]);
   if (!said) return null;
-  return <li role="status">Terms of use for {purpose === "care" ? "care" : "research of another house"}: {said} (<a href={`${to.sharing("consent")}?study=${study}`}>what is recorded</a>).</li>;
+  return <li><span role="status">Terms of use for {purpose === "care" ? "care" : "research of another house"}: {said} (<a href={`${to.sharing("consent")}?study=${study}`}>what is recorded</a>).</span></li>;
 }
 
 function List({ links, here, longer, end }: { links: Link[]; here?: Link; longer: (one: Link) => void; end: (one: Link) => void }) {
