@@ -272,6 +272,22 @@ def test_the_side_is_held_against_what_else_the_header_says() -> None:
     assert any("computed from tomosynthesis" in reason for reason in made.reasons)
 
 
+def test_a_border_about_the_film_is_left_out_and_outlines_lie_where_they_lay() -> None:
+    image, _ = chest(seed=1)
+    plain = ChestXrayHeart().run(image)
+    (ratio,) = [m.value for m in plain.measurements if m.what == RATIO]
+    for value in (0.0, float(image.array.max())):
+        framed = np.pad(image.array[0], ((20, 30), (90, 120)), constant_values=value)[None]
+        grid = Geometry.regular(shape=framed.shape, spacing_mm=image.geometry.spacing_mm, reference=Reference.PLANE)
+        answer = ChestXrayHeart().run(replace(image, array=framed, geometry=grid))
+        assert [m.value for m in answer.measurements if m.what == RATIO] == [ratio], value
+        for one, other in zip(plain.findings, answer.findings, strict=True):
+            assert one.where is not None and other.where is not None
+            assert one.where.mask is not None and other.where.mask is not None
+            np.testing.assert_array_equal(other.where.mask[0, 20:-30, 90:-120], one.where.mask[0])
+            assert np.count_nonzero(other.where.mask) == np.count_nonzero(one.where.mask)
+
+
 WHO = Person("P7", "PHANTOM^ONE", "F", "19680214", 1.65, 66.0)
 
 

@@ -126,9 +126,13 @@ class ChestXrayHeart:
         if abs(spacing[0] / spacing[1] - 1.0) > 0.01:
             raise Refused(f"pixels of {spacing[0]:g} by {spacing[1]:g} mm", "widths are compared in square pixels")
         towards = _towards(image)
-        chest, doubts, compared = _outlined(_hung(picture, towards), weights)
+        hung = _hung(picture, towards)
+        field = _exposed(hung)
+        chest, doubts, compared = _outlined(hung[field], weights)
         remarks = _quality(chest)
-        right, left, heart_seen = (_stored(m, towards) for m in (chest.right, chest.left, chest.heart))
+        right, left, heart_seen = (
+            _stored(_on_whole(m, hung.shape, field), towards) for m in (chest.right, chest.left, chest.heart)
+        )
         chest = replace(chest, right=right, left=left, heart=heart_seen)
         against = (*_unfit(image, view), *doubts, *remarks[0])
         calibrated = image.geometry.reference is Reference.PLANE
@@ -205,6 +209,18 @@ def _hung(picture: npt.NDArray[Any], towards: str) -> npt.NDArray[Any]:
     if towards[0] in "FH":
         picture, towards = picture.T, towards[::-1]
     return np.ascontiguousarray(picture[:: -1 if towards[1] == "H" else 1, :: -1 if towards[0] == "R" else 1])
+
+
+def _exposed(picture: npt.NDArray[Any]) -> tuple[slice, slice]:
+    """The part of a picture within its border of one value: what was shut out by the collimator, or added around."""
+    down, across = (np.flatnonzero(np.ptp(picture, axis=1 - axis) > 0) for axis in (0, 1))
+    return slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
+
+
+def _on_whole(mask: npt.NDArray[np.bool_], shape: tuple[int, ...], field: tuple[slice, slice]) -> npt.NDArray[np.bool_]:
+    whole = np.zeros(shape, np.bool_)
+    whole[field] = mask
+    return whole
 
 
 def _stored(mask: npt.NDArray[np.bool_], towards: str) -> npt.NDArray[np.bool_]:
