@@ -303,6 +303,27 @@ def _seen_in_a_headset(page: Any, study: str, floor: bool, wide_m: float, deep_m
     until(lambda: page.evaluate("!headset.session"))
 
 
+@pytest.mark.slow
+def test_a_study_behind_a_closed_laptop_is_taken_over_and_not_before(desk: Any, served: Any) -> None:
+    """Late: half an hour later everybody has to sign in anew."""
+    _, site, clock, _ = served
+    study = site.find("STUDY", {"PatientID": "1CT1"}, who=HOUSE)[0]["StudyInstanceUID"]
+    ito, lee = desk("ito"), desk("lee", expected=("409",))
+    ito.goto(f"/study/{study}")
+    ito.get_by_text("You read").wait_for()
+    ito.close()
+    lee.goto(f"/study/{study}")
+    lee.get_by_text("ito has it open: read only").wait_for()
+    lee.get_by_role("button", name="Take it over").click()
+    lee.get_by_role("alert").get_by_text("one reader at a time; the last act was").wait_for()
+    clock.now += timedelta(minutes=31)
+    lee = desk("lee")
+    lee.goto(f"/study/{study}")
+    lee.get_by_role("button", name="Take it over").click()
+    lee.get_by_text("You read").wait_for()
+    assert site.reading(study, who=HOUSE).by == "lee"
+
+
 def test_one_flipped_byte_shows(desk: Any, served: Any) -> None:
     """Last: it breaks the journal of this department."""
     _, _, clock, folder = served

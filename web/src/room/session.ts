@@ -198,11 +198,17 @@ export class Session {
     this.opening.value = true;
     this.acts.do("open the study", async () => {
       try {
+        const other = this.reading.peek()?.by;
         this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/open`, { method: "POST" });
+        if (other && other !== me.value?.name) await this.refresh(); // what the one before left is there for whoever takes it over
       } catch (error) {
-        if (asTrouble(error).unreached) throw error; // it is asked again, and what waits goes on waiting
+        const trouble = asTrouble(error);
+        if (trouble.unreached) throw error; // it is asked again, and what waits goes on waiting
         this.opening.value = false;
-        throw error;
+        if (!trouble.cameSecond) throw error;
+        await this.refresh(); // somebody else has it: nothing of one's own is in question, so nothing is to be chosen
+        this.acts.trouble.value = trouble;
+        return;
       }
       this.opening.value = false;
     });
