@@ -134,6 +134,7 @@ def test_a_prior_that_is_held_over_comes_back_after_a_lost_context(page: Any) ->
 
     until(still)
     assert held[0] not in today
+    assert f"/{IMAGES} at the same part of the stack" in page.locator(".corner.prior").inner_text()
     drawn = lambda: page.locator(".stage > .viewport").first.get_attribute("data-viewport")  # noqa: E731
     before = drawn()
     assert page.evaluate(LOSE) >= 1
