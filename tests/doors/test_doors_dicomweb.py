@@ -95,6 +95,10 @@ def test_every_retrieval_has_a_route(web: _Web, place: str) -> None:
     assert web.client.get(f"{place}/frames/1/rendered").content[:2] == b"\xff\xd8"
     assert web.client.get(f"{place}/frames/1/thumbnail").content[:2] == b"\xff\xd8"
     assert len(web.client.get(f"{place}/bulkdata/7FE00010").content) == 128 * 128 * 2
+    alone = {"Accept": "application/dicom"}
+    for path, how in ((place, alone), (f"{place}/bulkdata/7FE00010", {"Accept": "application/octet-stream"})):
+        kept = web.client.get(path, headers=how).headers["content-disposition"]
+        assert kept == f'attachment; filename="{place.rpartition("/")[2]}"', "saved, never opened by a browser"
 
 
 @pytest.mark.parametrize(

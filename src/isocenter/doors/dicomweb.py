@@ -189,6 +189,8 @@ class _Door:
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         body = make()
+        if body.type.startswith(("application/dicom;", "application/octet-stream")):  # a browser opens neither
+            headers["Content-Disposition"] = f'attachment; filename="{target.instances[0][1].sop_uid}"'
         begun: list[bytes] = []
         for piece in body.pieces:
             begun.append(piece)

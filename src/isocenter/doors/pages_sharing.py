@@ -125,7 +125,7 @@ def shared_instance(
     """One stored file of the study behind a link."""
     here: PagesSite = site
     data = here.sharing.instance(secret, uid, address=_address(request), word=_said(word))
-    headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
+    headers = {"Content-Disposition": f'attachment; filename="{uid}.dcm"', "X-Content-Type-Options": "nosniff"}
     return Response(harmless(data), media_type="application/dicom", headers=headers)
 
 
