@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from isocenter.analysis.protocol import Answer
 from isocenter.catalogue.liver_fat_iron import LiverFatIron
+from isocenter.catalogue.one_scan import component
 from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.record import Outcome, codes
@@ -78,6 +79,16 @@ def test_real_and_imaginary_parts_and_mirrored_phase_say_the_same(parts: tuple[V
     mirrored = LiverFatIron().run(parts_of(mirrored=True), None)
     assert said(mirrored, codes.PDFF) == pytest.approx(straight, abs=0.02)
     assert any("mirrored" in r for r in mirrored.reasons)
+
+
+def test_parts_in_one_object_are_told_by_the_type_of_their_frames(parts: tuple[Volume, ...]) -> None:
+    """Enhanced MR may hold magnitude and phase together: Image Type of the object is that of its first frames."""
+    whole = {"ImageType": ["ORIGINAL", "PRIMARY", "M", "NONE"]}
+    kinds = {"magnitude": "MAGNITUDE", "phase": "PHASE", "real": "REAL", "imaginary": "IMAGINARY"}
+    types = [["ORIGINAL", "PRIMARY", "OTHER", "NONE", kinds[component(v)]] for v in parts]
+    frames = [replace(v, facts={**v.facts, **whole, "FrameType": t}) for v, t in zip(parts, types, strict=True)]
+    assert [component(v) for v in frames] == [component(v) for v in parts]
+    assert len({component(v) for v in frames}) == 2
 
 
 def test_a_lean_liver_full_of_iron_at_three_tesla() -> None:

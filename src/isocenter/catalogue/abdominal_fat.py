@@ -12,6 +12,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.echo_scan import gathered, joined
+from isocenter.catalogue.one_scan import kind_words
 from isocenter.errors import Refused
 from isocenter.methods import fatwater
 from isocenter.methods.body_composition import Tissues, arms_beside, tissues, wall_is_whole
@@ -115,8 +116,9 @@ def _put_together(images: tuple[Volume, ...], field_t: float) -> _FatWater:
         v for v in images
         if v.geometry.reference is Reference.PATIENT and not v.axes and np.isfinite(v.array).all()
     ]  # fmt: skip
-    for fat in (v for v in usable if _words(v) & _FAT and not _words(v) & _WATER):
-        for water in (v for v in usable if _words(v) & _WATER and not _words(v) & _FAT):
+    said = {id(v): set(kind_words(v)) for v in usable}
+    for fat in (v for v in usable if said[id(v)] & _FAT and not said[id(v)] & _WATER):
+        for water in (v for v in usable if said[id(v)] & _WATER and not said[id(v)] & _FAT):
             if water.geometry.same_grid(fat.geometry):
                 how = "fat and water as the scanner made them"
                 return _FatWater(fat, np.asarray(fat.array, np.float32), np.asarray(water.array, np.float32), how)
@@ -139,11 +141,6 @@ def _put_together(images: tuple[Volume, ...], field_t: float) -> _FatWater:
     made = fatwater.separate(scan.images, scan.times_s, float(field), scan.main.geometry.spacing_mm)
     parts = [np.nan_to_num(np.asarray(part, np.float32)) for part in (made.fat, made.water)]
     return _FatWater(scan.main, parts[0], parts[1], "fat and water from the echoes, six peaks")
-
-
-def _words(volume: Volume) -> set[str]:
-    said = [*(volume.facts.get("ImageType") or []), *(volume.facts.get("FrameType") or [])]
-    return {str(w).strip().upper() for w in said}
 
 
 def _must_be_axial(main: Volume) -> None:

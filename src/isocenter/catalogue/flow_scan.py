@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.catalogue.one_scan import timing
+from isocenter.catalogue.one_scan import kind_words, timing
 from isocenter.errors import Refused
 from isocenter.methods import complex_images
 from isocenter.space import Reference, Volume
@@ -144,10 +144,7 @@ def _contradicted(group: list[_Part], given: float) -> list[str]:
 
 
 def _words(volume: Volume) -> set[str]:
-    # Image Type of an object with frames of several kinds is that of one of them, or MIXED.
-    said = list(volume.facts.get("FrameType") or volume.facts.get("ImageType") or [])
-    said.append(volume.facts.get("ComplexImageComponent", ""))
-    return {str(w).strip().upper() for w in said}
+    return {*kind_words(volume), str(volume.facts.get("ComplexImageComponent", "")).strip().upper()}
 
 
 def _is_phase(volume: Volume) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from isocenter.space import Axis, Reference, Volume
 
-__all__ = ["component", "joined", "timing"]
+__all__ = ["component", "joined", "kind_words", "timing"]
 
 _WORDS = {
     "phase": {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "1", "1.0"},
@@ -27,10 +27,15 @@ _ALONG = {"echo": ("EchoTime", "ms", "FlipAngle"), "flip": ("FlipAngle", "deg", 
 """Axis -> the fact that it runs along, its unit, and the fact that stays then."""
 
 
+def kind_words(volume: Volume) -> list[str]:
+    """The words of Image Type; of an object with frames of several kinds those of the frames that this volume holds."""
+    return [str(w).strip().upper() for w in volume.facts.get("FrameType") or volume.facts.get("ImageType") or []]
+
+
 def component(volume: Volume) -> str:
     """magnitude, phase, real or imaginary, as the header tells."""
     facts = volume.facts
-    said = [str(w).strip().upper() for w in facts.get("ImageType") or []][2:]
+    said = kind_words(volume)[2:]
     said += [str(facts[k]).upper() for k in ("ComplexImageComponent", "GEImageKind") if k in facts]
     for name in ("phase", "real", "imaginary", "magnitude"):
         words = {w for w in _WORDS[name] if len(w) > 1 or not w.isdigit() or "GEImageKind" in facts}
@@ -58,7 +63,7 @@ def joined(volumes: tuple[Volume, ...], along: Literal["echo", "flip"]) -> tuple
         value = volume.facts.get(fact)
         if volume.axes or volume.geometry.reference is not Reference.PATIENT or not isinstance(value, (int, float)):
             continue
-        if {str(w).strip().upper() for w in volume.facts.get("ImageType") or []} & _MADE:
+        if set(kind_words(volume)) & _MADE:
             continue
         scan = next((s for s in scans if value not in s and _of_one(next(iter(s.values())), volume, stays)), None)
         if scan is None:
