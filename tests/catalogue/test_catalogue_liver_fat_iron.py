@@ -146,11 +146,13 @@ def test_fat_and_iron_where_noise_drowns_all_but_two_echoes(field_t: float, r2_s
     answer = LiverFatIron().run(heavy, drawn(heavy, abdomen_mr.images(**made)[1]["liver"]))
     assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=within)
     assert said(answer, codes.R2_STAR) == pytest.approx(r2_star, rel=0.03)
-    assert any("neighbourhoods of voxels together" in r for r in answer.reasons)
+    assert any("neighbourhoods of voxels together: the fat fraction may be 2 points off" in r for r in answer.reasons)
 
 
-def test_iron_that_leaves_no_second_echo_gives_no_number() -> None:
-    made = {"size": 64, "slices": 2, "snr": 50.0, "r2_star": 1000.0}
+@pytest.mark.parametrize("r2_star", [1000.0, 1500.0, 2500.0])
+def test_iron_that_leaves_no_second_echo_gives_no_number(r2_star: float) -> None:
+    # At 1,500 the readout was blamed; at 2,500 voxels that are bright by chance gave 61 % fat.
+    made = {"size": 64, "slices": 2, "snr": 50.0, "r2_star": r2_star, "seed": 2}
     heavy = parts_of(**made)
     with pytest.raises(Refused, match=r"gone by the second echo \(3.5 ms\).*very much iron"):
         LiverFatIron().run(heavy, drawn(heavy, abdomen_mr.images(**made)[1]["liver"]))

@@ -28,12 +28,14 @@ Mask = npt.NDArray[np.bool_]
 
 _UNSOUND_POINTS = 3.0  # of standard error, with all that the neighbourhood tells
 _GONE = 2.6  # decays by the second echo, of which a fourteenth is left: only the first echo says anything
+_DEPHASED = 0.7  # of the second echo that the usual fat leaves
 _KNOWN_POINTS = 1.0
 _FAINT = 6.0  # standard deviations of one channel that one of the later echoes must reach on the mean of 3 x 3 voxels
 _DROWNED = 4.0  # the same of the voxel alone: beside bright tissue the mean says nothing
 _HALVES = np.array([3, 5, 8])  # of the neighbourhood within a slice, voxels
 _RATES = np.geomspace(20.0, 2000.0, 24)
 _HERTZ = np.arange(-60.0, 61.0, 15.0)
+_CHANCE = 2.0  # of the noise, energies
 _LEAST = 12  # voxels of a neighbourhood
 
 
@@ -60,16 +62,21 @@ def faint(echoes: npt.NDArray[Any], where: Mask, residual: Array) -> Mask:
 
 
 def sound(together: npt.NDArray[np.float32], times: npt.NDArray[np.float64]) -> Mask:
-    """Where an answer of `pool` is one: the fraction known to 3 points, and more left at the second echo than 7 %."""
+    """Where an answer of `pool` is one: the fraction known to 3 points, and more left at the second echo than 7 %.
+
+    With nothing but noise at the second echo every decay fits alike, and the one that fits best may look slow and well
+    known: so what is left of the echo itself is asked, too.
+    """
+    least = _DEPHASED * np.exp(-_GONE * (times[1] - times[0]) / times[1])
     with np.errstate(invalid="ignore"):
-        return np.asarray((together[3] <= _UNSOUND_POINTS) & (together[1] * times[1] <= _GONE))
+        return np.asarray((together[3] <= _UNSOUND_POINTS) & (together[1] * times[1] <= _GONE) & (together[4] >= least))
 
 
 def pool(
     echoes: npt.NDArray[np.complexfloating], mirrored: bool, times: npt.NDArray[np.float64],
     fat: npt.NDArray[np.complexfloating], where: Mask, field_hz: Array,
 ) -> npt.NDArray[np.float32]:  # fmt: skip
-    """Fat fraction (percent), R2* (1/s), field (Hz) and the fraction's standard error (points), from neighbourhoods.
+    """Fat fraction (%), R2* (1/s), field (Hz), the fraction's standard error (points) and second echo over first.
 
     Args:
         echoes: (echoes, slices, rows, columns).
@@ -79,20 +86,40 @@ def pool(
         field_hz: the field of each voxel as it was fitted alone.
 
     Returns:
-        (4, slices, rows, columns); NaN outside, and where too few neighbours tell nothing.
+        (5, slices, rows, columns), from neighbourhoods; NaN outside, and where too few neighbours tell nothing.
     """
-    out = np.full((4, *where.shape), np.nan, np.float32)
+    out = np.full((5, *where.shape), np.nan, np.float32)
     if not where.any():
         return out
-    slow, stored = _calm(field_hz, where), np.asarray(echoes, np.complex128)
+    slow, stored = _calm(field_hz, where), np.asarray(echoes.conj() if mirrored else echoes, np.complex64)
+    explained = _explained(np.asarray(times, np.float64), np.asarray(fat, np.complex128))
     # Voxels whose slow field is wrong add up out of phase: that of neighbourhoods is calmer, so it is done twice.
     for halves in (_HALVES[:1], _HALVES):
+        turn = np.exp(-2j * np.pi * slow * np.asarray(times).reshape(-1, 1, 1, 1)).astype(np.complex64)
         in_parts(
-            _pool, where.shape[0] * where.shape[1], stored, mirrored, times, np.asarray(fat, np.complex128), where,
-            slow, halves, _RATES, _HERTZ, _KNOWN_POINTS, _LEAST, out,
+            _pool, where.shape[0] * where.shape[1], stored * turn, times, np.asarray(fat, np.complex128), where, slow,
+            halves, _RATES, _HERTZ, explained, _KNOWN_POINTS, _LEAST, out,
         )  # fmt: skip
         slow = _calm(out[2], where)
     return out
+
+
+def _explained(times: npt.NDArray[np.float64], fat: npt.NDArray[np.complex128]) -> npt.NDArray[np.float64]:
+    """For each rate and field that is tried, what turns products of echoes into the energy that water and fat explain.
+
+    (rates, fields, n * n): real and imaginary parts of the projection onto both, pair after pair as `_pool` packs them.
+    """
+    rates, hertz = _RATES[:, None, None], _HERTZ[:, None]
+    turned = np.exp((2j * np.pi * hertz - rates) * times)
+    made = np.stack(np.broadcast_arrays(turned, turned * fat), axis=-1)
+    basis, _ = np.linalg.qr(made)
+    onto = np.einsum("rfka,rfja->rfkj", basis, basis.conj())
+    n = len(times)
+    parts = [onto[..., a, a].real for a in range(n)]
+    for a in range(n):
+        for b in range(a):
+            parts += [2.0 * onto[..., a, b].real, 2.0 * onto[..., a, b].imag]
+    return np.ascontiguousarray(np.stack(parts, axis=-1))
 
 
 def _calm(field_hz: Array, where: Mask) -> Array:
@@ -108,12 +135,14 @@ def _calm(field_hz: Array, where: Mask) -> Array:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _pool(
-    first: int, last: int, echoes: Any, mirrored: bool, times: Any, fat: Any, where: Any, slow: Any, halves: Any,
-    rates: Any, hertz: Any, known: float, least: int, out: Any,
+    first: int, last: int, echoes: Any, times: Any, fat: Any, where: Any, slow: Any, halves: Any, rates: Any,
+    hertz: Any, explained: Any, known: float, least: int, out: Any,
 ) -> None:  # fmt: skip
+    """Of echoes without their slow field."""
     n, slices, rows, columns = echoes.shape
     products, s, both = np.empty((n, n), np.complex128), np.empty(n, np.complex128), np.empty((2, 2), np.complex128)
-    at = np.empty(4)
+    packed = np.empty(n * n)
+    at = np.empty(5)
     for line in range(first, last):
         z, y = line // rows, line % rows
         for x in range(columns):
@@ -130,21 +159,22 @@ def _pool(
                                 continue
                             count += 1
                             for a in range(n):
-                                value = echoes[a, k, j, i]
-                                if mirrored:
-                                    value = np.conj(value)
-                                s[a] = value * np.exp(-2j * np.pi * slow[k, j, i] * times[a])
+                                s[a] = echoes[a, k, j, i]
                             for a in range(n):
                                 for b in range(a + 1):
                                     products[a, b] += s[a] * np.conj(s[b])
                 if count < least:
                     continue
+                at_pair = n
                 for a in range(n):
+                    packed[a] = products[a, a].real
                     for b in range(a):
                         products[b, a] = np.conj(products[a, b])
-                _settle(products, count, times, fat, rates, hertz, both, at)
+                        packed[at_pair], packed[at_pair + 1] = products[a, b].real, products[a, b].imag
+                        at_pair += 2
+                _settle(products, packed, count, times, fat, rates, hertz, explained, both, at)
                 out[0, z, y, x], out[1, z, y, x] = at[0], at[1]
-                out[2, z, y, x], out[3, z, y, x] = slow[z, y, x] + at[2], at[3]
+                out[2, z, y, x], out[3, z, y, x], out[4, z, y, x] = slow[z, y, x] + at[2], at[3], at[4]
                 if at[3] <= known:
                     break
 
@@ -198,19 +228,25 @@ def _fraction(both: Any, aa: float, bb: float, ab: complex, noise: float) -> flo
 
 
 @njit(cache=True, error_model="numpy")
-def _settle(products: Any, count: int, times: Any, fat: Any, rates: Any, hertz: Any, both: Any, at: Any) -> None:
+def _settle(
+    products: Any, packed: Any, count: int, times: Any, fat: Any, rates: Any, hertz: Any, explained: Any, both: Any,
+    at: Any,
+) -> None:  # fmt: skip
     """Field and decay that leave least, by a search that halves its step.
 
-    Fraction, decay, field and error stand in `at`.
+    Fraction, decay, field, error and what the second echo has of the first, without noise, stand in `at`.
     """
     n = len(times)
     turned = np.empty(n, np.complex128)
-    now, f, r = np.inf, 0.0, rates[0]
+    most, f, r = -np.inf, 0.0, rates[0]
     for i in range(len(rates)):
         for j in range(len(hertz)):
-            then = _left(products, times, fat, hertz[j], rates[i], turned, both)[0]
-            if then < now:
-                now, f, r = then, hertz[j], rates[i]
+            held = 0.0
+            for k in range(len(packed)):
+                held += explained[i, j, k] * packed[k]
+            if held > most:
+                most, f, r = held, hertz[j], rates[i]
+    now = _left(products, times, fat, f, r, turned, both)[0]
     by_f, by_r = 0.5 * (hertz[1] - hertz[0]), 0.1 * r
     while by_f > 0.05 or by_r > 0.1:
         better = False
@@ -254,4 +290,7 @@ def _settle(products: Any, count: int, times: Any, fat: Any, rates: Any, hertz: 
         at[3] = 100.0 * np.sqrt(error)
     else:
         at[3] = np.inf
+    first, second = products[0, 0].real - noise * count, products[1, 1].real - noise * count
+    # Voxels whose second echo is bright by chance alone pass for signal: of such, nothing is left.
+    at[4] = np.sqrt(second / first) if first > 0.0 and second > _CHANCE * noise * count else 0.0
     at[0], at[1], at[2] = share, r, f

@@ -224,8 +224,9 @@ def _askew(share: Array, where: Mask) -> float:
     rows, columns = (_PATCH * (n // _PATCH) for n in share.shape[1:])
     held = (share.shape[0], rows // _PATCH, _PATCH, columns // _PATCH, _PATCH)
     inside = where[:, :rows, :columns].reshape(held).sum(axis=(2, 4))
-    # One voxel of noise may be wild; a patch is judged by what its voxels mostly say.
-    sums = np.clip(np.nan_to_num(share[:, :rows, :columns]), -1.0, 1.0).reshape(held).sum(axis=(2, 4))
+    # One voxel of noise may be wild; a patch is judged by what its voxels mostly say, those full of iron left out.
+    asked = np.where(where, np.clip(np.nan_to_num(share), -1.0, 1.0), 0.0)
+    sums = asked[:, :rows, :columns].reshape(held).sum(axis=(2, 4))
     whole = inside >= _PATCH * _PATCH // 2
     return float(np.sqrt(np.mean((sums[whole] / inside[whole]) ** 2))) if whole.any() else 0.0
 
