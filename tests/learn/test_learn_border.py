@@ -87,7 +87,7 @@ def test_every_road_asks_the_border_and_says_why(taught: Path, tmp_path: Path) -
     mixed = saved(tmp_path / "mixed.npz", np.concatenate([right(60, 7), right(10, 8)[:, ::-1]]))
     told = judged(taught, upside)
     assert told.report["border"] == "asked"
-    assert all(bool(row["because"]) == row["declined"] for row in told.predictions)
+    assert all(bool(row["because"]) for row in told.predictions if row["declined"])
     assert any("beyond the border taught to the model" in row["because"] for row in told.predictions)
     out: list[tuple[str, str]] = []
     indexed([("", mixed)], taught, refused=0.1, left_out=out).write(tmp_path / "index")
@@ -99,6 +99,23 @@ def test_every_road_asks_the_border_and_says_why(taught: Path, tmp_path: Path) -
     told = chosen_from(mixed, known, taught, n=5)
     assert set(told["because"]) == set(told["strange"]) and len(told["strange"]) >= 9
     assert not set(told["strange"]) & {one["file"] for one in told["chosen"]}
+
+
+def test_nothing_is_found_near_the_border_without_a_word(taught: Path, tmp_path: Path) -> None:
+    own = right(120, 7)
+    told, scope = judged(taught, saved(tmp_path / "own.npz", own)), json.loads((taught / "model.json").read_text())
+    inner = scope["inputs"]["scope"]["near"]
+    far = strangeness(taught, scope["inputs"]["scope"], list(own))
+    answered = [(row, s) for row, s in zip(told.predictions, far, strict=True) if not row["declined"]]
+    assert 0 < inner < 1.5 and len(answered) > 90
+    for row, s in answered:
+        assert ("near the border" in row["because"]) == (row["said"] == 0 and s > inner)
+    record = tmp_path / "strict" / "pneumoniamnist"
+    shutil.copytree(taught, record)
+    scope["inputs"]["scope"]["near"] = 0.0
+    (record / "model.json").write_text(json.dumps(scope))
+    for row in judged(record, tmp_path / "own.npz").predictions:
+        assert bool(row["because"]) == (row["declined"] or row["said"] == 0), "a finding needs no such word"
 
 
 def test_a_model_without_a_border_says_so() -> None:
@@ -162,8 +179,10 @@ def test_a_shipped_border_knows_wrong_images_of_a_part_that_taught_nothing(name:
         for k, one in enumerate(some)
     ]  # fmt: skip
     told = held.inputs["scope"]
-    assert np.mean(strangeness(weights.parent, told, [np.clip(w, 0, 255).astype(np.uint8) for w in wrong]) > 1) >= 0.96
-    assert np.mean(strangeness(weights.parent, told, list(some)) > 1) <= 0.1
+    far = strangeness(weights.parent, told, [np.clip(w, 0, 255).astype(np.uint8) for w in wrong])
+    assert np.mean(far > 1) >= 0.96 and np.mean(far <= told["near"]) <= 0.01
+    right_ones = strangeness(weights.parent, told, list(some))
+    assert np.mean(right_ones > 1) <= 0.1 and np.mean(right_ones > told["near"]) <= 0.35
 
 
 def test_a_wrong_picture_without_a_box_is_declined_and_not_passed_over(

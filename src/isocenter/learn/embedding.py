@@ -78,7 +78,7 @@ def embedded(model: Model, session: Any, folder: Path, pictures: npt.NDArray[np.
         for name, value in zip(wanted, session.run(wanted, {"image": image}), strict=True):
             parts[name].append(value.reshape(len(image), -1))
     said = {name: np.concatenate(values) for name, values in parts.items()}
-    strange, why = why_declined(folder, model.inputs, said, list(pictures))
+    strange, why, _ = why_declined(folder, model.inputs, said, list(pictures))
     return Looked(said["embedding"].astype(np.float32), strange, tuple(why))
 
 

@@ -258,7 +258,7 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
             held_.append(value.astype(np.float64))
     said = {name: np.concatenate(v) for name, v in parts.items()}
     logits, certainty = said["logits"], said["certainty"]
-    why = why_declined(place, inputs, said, list(examples.pictures))[1]
+    _, why, unsure = why_declined(place, inputs, said, list(examples.pictures))
     declined = np.array([bool(line) for line in why])
     if rest:
         certainty = certainty[:, :kinds] / certainty[:, :kinds].sum(1, keepdims=True)
@@ -276,9 +276,9 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
     rows = [
         {"name": name, "person": int(whose), "label": int(label), "said": int(c.argmax())}
         | {f"certainty {n}": float(v) for n, v in zip(how.classes, c, strict=True)}
-        | {"declined": bool(line), "because": line or ("" if _positive(int(c.argmax()), inputs) else no_border(inputs))}
-        for name, whose, label, c, line in zip(
-            examples.names, examples.groups, examples.labels, certainty, why, strict=True
+        | {"declined": bool(line), "because": line or ("" if _positive(int(c.argmax()), inputs) else doubt)}
+        for name, whose, label, c, line, doubt in zip(
+            examples.names, examples.groups, examples.labels, certainty, why, unsure, strict=True
         )
     ]  # fmt: skip
     return shown, rows, said.get("embedding")

@@ -23,6 +23,7 @@ from isocenter.methods.picture import resampled
 __all__ = [
     "FILE",
     "NAMED",
+    "NEAR",
     "NO_BORDER",
     "SIDE",
     "canvas",
@@ -36,6 +37,12 @@ __all__ = [
 FILE, SIDE = "scope.onnx", 40
 NAMED = "scope"
 """Under this word the metadata of a model's file name the digest of the network beside it."""
+NEAR = 0.85
+"""Share of a model's own images, of those that lay its border, that lie far enough inside to be called normal silently.
+
+Most of the few wrong images that a border does not decline lie close to it, where few right ones do. To decline all
+that lies there would cost too many right ones; a word costs little, and nobody takes a wrong image for a healthy one.
+"""
 NO_BORDER = "no border was taught: that it finds nothing says nothing of what it was not made for"
 
 Array = npt.NDArray[Any]
@@ -112,8 +119,11 @@ def no_border(inputs: Mapping[str, Any]) -> str:
 
 def why_declined(
     folder: Path, inputs: Mapping[str, Any], said: Mapping[str, npt.NDArray[Any]], images: Sequence[Array]
-) -> tuple[npt.NDArray[np.float64], list[str]]:
-    """(n,) how strange images are to a model and to the border beside it, and why each is declined; empty where not.
+) -> tuple[npt.NDArray[np.float64], list[str], list[str]]:
+    """How strange images are to a model, why each is declined, and what is to be said where nothing is found in it.
+
+    (n,) of the model and of the border beside it, the higher; n reasons, and n words (see `NEAR`), empty where none
+    is due.
 
     Args:
         folder: of the model. inputs: of its record.
@@ -139,7 +149,19 @@ def why_declined(
             why.append(far(own[k]))
         else:
             why.append("")
-    return np.maximum(own / limit, beside), why
+    return np.maximum(own / limit, beside), why, _doubts(inputs, beside)
+
+
+def _doubts(inputs: Mapping[str, Any], beside: npt.NDArray[np.float64]) -> list[str]:
+    if unsaid := no_border(inputs):
+        return [unsaid] * len(beside)
+    inner = float(inputs.get("scope", {}).get("near", np.inf))
+    return [
+        f"it lies near the border of what the model was made for (strangeness {s:.2f}; "
+        f"{100 * NEAR:.0f} in 100 of its own images are within {inner:.2f}): look whether it is such an image"
+        if s > inner else ""
+        for s in beside
+    ]  # fmt: skip
 
 
 def far(strangeness: float) -> str:

@@ -31,7 +31,7 @@ from isocenter.learn.judge import opened as opened_model
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import opened_npz, pairs_of, read_labelled
 from isocenter.learn.learnt import FILE as MARKS
-from isocenter.learn.outside import NAMED, canvas, strangeness
+from isocenter.learn.outside import NAMED, NEAR, canvas, strangeness
 from isocenter.record import Model, to_plain
 
 __all__ = ["collections_in", "taught_to_decline"]
@@ -104,8 +104,9 @@ def taught_to_decline(
             right.read(spoilt(measured[k % len(measured)], measured[(7 * k + 1) % len(measured)], kind, rng))
             for k in range(_EACH)
         ]
+    laid = [one for one, i in zip(right.images, lays, strict=True) if i]
     return _written(
-        held, folder_of(model, held, extra), border, measured, asked_about, out, {
+        held, folder_of(model, held, extra), border, measured, laid, asked_about, out, {
             "taught on": f"{len(right.images)} images, seed {seed}, {steps} steps, width {width}, "
             f"{given_up:g} beyond each border"
             + ("" if given_up_turned is None else f", {given_up_turned:g} beyond that of turned views")
@@ -199,13 +200,14 @@ def _pieces(x: Array, shape: Sequence[int], rng: np.random.Generator) -> list[Ar
 
 
 def _written(
-    held: Model, place: Path, border: Border, measured: Sequence[Array], wrong: dict[str, list[Array]], out: Path,
-    told: dict[str, Any],
+    held: Model, place: Path, border: Border, measured: Sequence[Array], laid: Sequence[Array],
+    wrong: dict[str, list[Array]], out: Path, told: dict[str, Any],
 ) -> Model:  # fmt: skip
     import onnx
 
     out.mkdir(parents=True, exist_ok=True)
     scope = kept_beside(border, len(canvas(measured[0])), out)
+    scope["near"] = float(np.quantile(strangeness(out, scope, laid), NEAR))
     whole = onnx.load_model_from_string(read_file(place / "model.onnx"))
     kept = {one.key: one.value for one in whole.metadata_props} | {NAMED: scope["digest"]}
     onnx.helper.set_model_props(whole, kept)
