@@ -54,6 +54,17 @@ def test_a_foot_of_the_heart_under_a_lung_is_no_width_of_it() -> None:
     assert apart.heart_px == 51.0, "no lung borders on it: all rows count"
 
 
+def test_the_right_hilum_drawn_as_heart_is_no_width_of_it() -> None:
+    row, column = np.indices((256, 256))
+    right, left = ((row > 60) & (row < 200) & (np.abs(column - c) < 30) for c in (70, 180))
+    heart = (row > 120) & (row < 190) & (column > 99) & (column < 151)
+    hilum = heart | ((row > 124) & (row < 145) & (column > 84) & (column < 151))
+    seen = lung_fields.measured(right & ~hilum, left, hilum, right | left, 1.0, (256, 256))
+    assert seen.heart_px == lung_fields.measured(right, left, heart, right | left, 1.0, (256, 256)).heart_px == 51.0
+    only = right & (row < 150)  # where lung lies beside the upper part alone, it is taken there
+    assert lung_fields.measured(only & ~hilum, left, hilum, only | left, 1.0, (256, 256)).heart_px == 66.0
+
+
 def test_outlines_are_enlarged_as_a_general_interpolation_would() -> None:
     from scipy.ndimage import gaussian_filter, zoom
 

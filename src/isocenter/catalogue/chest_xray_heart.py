@@ -52,7 +52,7 @@ _DESCRIBED = (
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "3"
+    name, version = "chest_xray_heart", "4"
     weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(

@@ -25,6 +25,7 @@ from isocenter.errors import Refused
 __all__ = ["Chest", "dark_parts", "levelled_copy", "measured", "outline"]
 
 _BESIDE, _HELD = 0.045, 0.15  # of the width: lung that the heart borders on; of its height: over which its width holds
+_HILUM = 0.4  # of the height of the heart, from above: there the right hilum lies against it
 _SIDE = 256
 _SMOOTH = 2.0
 _SHARES = (1.0, 0.8, 0.6, 0.45)  # of Otsu's threshold, for the cores
@@ -347,25 +348,28 @@ def _extremes(
 
     The heart's border is seen against a lung; what is drawn of it below a dome is supposed, and now and then a foot
     under the lung. So the farthest is taken over the rows in which lung lies beside the heart, and has to hold over a
-    part of its height. Where it is seen in too few rows, all of them count.
+    part of its height. On the right the upper rows are left out, in which the hilum is drawn as heart now and then: the
+    right atrium lies lower. Where it is seen in too few rows, the upper ones count too, and at last all of them.
     """
     from scipy.ndimage import grey_opening
 
     rows = np.flatnonzero(heart.any(axis=1))
     run, near, side = max(1, int(_HELD * len(rows))), max(1.0, _BESIDE * thorax_px), heart.shape[1]
 
-    def farthest(mask: Mask, lung: Mask) -> tuple[float, float]:
+    def farthest(mask: Mask, lung: Mask, first: int) -> tuple[float, float]:
         """Of the border with the lower columns."""
         edge = mask[rows].argmax(axis=1)
         beside = lung[rows] & (np.arange(side) < edge[:, None] + 2)
         last = np.where(beside.any(axis=1), side - beside[:, ::-1].argmax(axis=1), -side)
-        seen = edge - last <= near
-        if np.count_nonzero(seen) < max(3, run):
-            seen[:] = True
+        beside_it = edge - last <= near
+        lower = beside_it & (np.arange(len(rows)) >= first)
+        enough = (s for s in (lower, beside_it) if np.count_nonzero(s) >= max(3, run))
+        seen = next(enough, np.ones(len(rows), np.bool_))
         held = -grey_opening(np.where(seen, -edge, -edge[seen].max()), run, mode="nearest")
         return float(rows[held == held.min()].mean()), float(held.min())
 
-    one, other = farthest(heart, right), farthest(heart[:, ::-1], left[:, ::-1])
+    one = farthest(heart, right, int(_HILUM * len(rows)))
+    other = farthest(heart[:, ::-1], left[:, ::-1], 0)
     return one, (other[0], side - other[1])
 
 
