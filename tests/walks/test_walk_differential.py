@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import subprocess
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
@@ -95,11 +96,13 @@ def theirs(folder: Path, files: list[bytes]) -> list[dict[str, str]]:
 
 def third(data: bytes) -> dict[str, str] | None:
     """What pydicom reads; None where it raises. It takes nearly everything, so that only what it reads is compared."""
-    try:
-        ds = pydicom.dcmread(BytesIO(data), stop_before_pixels=True)
-        return {name: str(ds.get(int(tag.replace(",", ""), 16), Empty).value or "") for tag, name in TAGS.items()}
-    except Exception:  # it raises whatever its parts raise
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ds = pydicom.dcmread(BytesIO(data), stop_before_pixels=True)
+            return {name: str(ds.get(int(tag.replace(",", ""), 16), Empty).value or "") for tag, name in TAGS.items()}
+        except Exception:  # it raises whatever its parts raise
+            return None
 
 
 class Empty:
