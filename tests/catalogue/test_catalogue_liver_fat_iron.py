@@ -20,7 +20,7 @@ from isocenter.catalogue.one_scan import component
 from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.record import Outcome, codes
-from isocenter.space import Region, Volume
+from isocenter.space import Region, Volume, resample_region
 from isocenter.testing.encodings import ENCODINGS
 from isocenter.testing.phantoms import abdomen_mr
 from isocenter.testing.phantoms.patient import written
@@ -237,6 +237,16 @@ def test_vessels_are_left_out_and_a_region_of_more_than_liver_is_refused(
         LiverFatIron().run(parts, drawn(parts, truth["liver"] & (np.indices(whole.shape)[2] < 36) | around))
     with pytest.raises(Refused, match="without signal"):
         LiverFatIron().run(parts, drawn(parts, np.indices(whole.shape)[1:].sum(axis=0) < 4))
+
+
+def test_a_liver_outlined_on_another_grid_is_brought_to_the_images_and_told(
+    parts: tuple[Volume, ...], truth: dict[str, Any]
+) -> None:
+    coarse = parts[0].geometry.respaced((16.0, 10.0, 10.0))
+    region = resample_region(drawn(parts, truth["liver"])[0], coarse)
+    answer = LiverFatIron().run(parts, (region,))
+    assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=0.5)
+    assert any("segment VI: its mask (2 x 30 x 40 voxels of 16 x 10 x 10 mm" in told for told in answer.reasons)
 
 
 def test_however_the_voxels_are_stored_it_says_the_same(parts: tuple[Volume, ...], truth: dict[str, Any]) -> None:

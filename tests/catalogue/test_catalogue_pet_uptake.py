@@ -145,6 +145,7 @@ def test_a_lesion_drawn_on_a_finer_grid() -> None:
     assert values(answer, codes.COUNT) == [216]
     where = answer.findings[0].where
     assert where is not None and where.geometry.same_grid(GRID)
+    assert any("on CT: its mask" in told and "on another grid than the image" in told for told in answer.reasons)
 
 
 def test_another_frame_of_reference_is_declined() -> None:

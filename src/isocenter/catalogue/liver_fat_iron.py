@@ -12,6 +12,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.echo_scan import EchoScan, gathered
+from isocenter.catalogue.mask_grid import brought
 from isocenter.errors import Refused
 from isocenter.methods import bipolar, fat_magnitude, fatwater, liver_iron, liver_region
 from isocenter.methods.fat_spectrum import t1_bias_points
@@ -330,16 +331,17 @@ def _places(
     main: Volume, drawn: tuple[Region, ...] | None, pdff: npt.NDArray[np.float32], signal: Mask
 ) -> tuple[list[tuple[str, Mask]], list[str]]:
     """Drawn regions, else the liver that is found."""
-    placed = []
+    placed, said = [], []
     for region in drawn or ():
         region.must_be_placed()
         if region.mask is None or not region.voxels:
             continue
-        moved = resample_region(region, main.geometry)
+        moved, told = brought(region, main.geometry)
         if moved.mask is not None and (moved.mask & signal).sum() >= _LEAST_VOXELS:
             placed.append((region.label or "drawn region", np.asarray(moved.mask & signal)))
+            said += [f"{placed[-1][0]}: {told}"] if told else []
     if placed:
-        return placed, []
+        return placed, said
     if drawn:
         raise Refused("drawn regions without signal in them", "there is nothing to measure", "draw them in the liver")
     index = np.stack(np.meshgrid(*(np.arange(n) for n in main.geometry.shape), indexing="ij"), axis=-1)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.catalogue.mask_grid import brought
 from isocenter.errors import Refused
 from isocenter.methods import pet_header, suv, uptake
-from isocenter.space import Geometry, Reference, Region, Volume, resample_region
+from isocenter.space import Geometry, Reference, Region, Volume
 
 __all__ = ["BLOOD", "LIVER", "VARIANTS", "UptakeScan", "is_reference", "mask_of", "on_grid", "reference_of"]
 
@@ -126,9 +127,10 @@ def on_grid(regions: Sequence[Region], grid: Geometry, remarks: list[str]) -> li
                 f"{region.label or 'a region'} is a {region.shape.value} without voxels and was left out{why}"
             )
             continue
-        moved = region if region.geometry.same_grid(grid) else resample_region(region, grid)
+        moved, told = brought(region, grid)
         if moved.voxels:
             placed.append(moved)
+            remarks += [f"{region.label or 'a region'}: {told}"] if told else []
         else:
             remarks.append(f"{region.label or 'a region'} holds no voxel of the PET and was left out")
     if not placed:
