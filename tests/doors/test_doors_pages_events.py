@@ -33,9 +33,11 @@ async def no_pause() -> None:
     return None
 
 
-def heard(house: House, since: int, many: int, pause: Callable[[], Awaitable[None]] = no_pause) -> list[str]:
+def heard(
+    house: House, since: int, many: int, pause: Callable[[], Awaitable[None]] = no_pause, *, role: str = "reader"
+) -> list[str]:
     async def go() -> list[str]:
-        who = house.people["reader"]
+        who = house.people[role]
         return [line async for line in stream(house, who, since, goes_on=looks(many), pause=pause)]
 
     return anyio.run(go)
@@ -64,6 +66,15 @@ def test_what_is_for_the_audit_is_not_told_and_does_not_stop_the_rest() -> None:
         house.append(Event(kind, house.now, "somebody"))
     house.append(Event(Kind.PLANNED, house.now, "isocenter", CT))
     assert numbers(heard(house, before, 1)) == [house.head()]
+
+
+def test_links_and_consent_are_told_to_whoever_has_a_right_to_their_lists() -> None:
+    house = House()
+    before = house.head()
+    for kind in (Kind.SHARED, Kind.SHARE_USED, Kind.SHARE_ENDED, Kind.CONSENT_WITHDRAWN):
+        house.append(Event(kind, house.now, "somebody", CT))
+    assert len(numbers(heard(house, before, 1))) == 4
+    assert numbers(heard(house, before, 1, role="researcher")) == []
 
 
 def test_it_resumes_after_the_last_number_and_misses_nothing() -> None:
