@@ -128,6 +128,22 @@ def test_the_label_map_keeps_its_own_rules(archive: Archive, axial: Geometry) ->
     assert seg.check_labelmap(binary) == ("Segmentation Type is BINARY, not LABELMAP",)
 
 
+def test_a_label_map_of_many_segments_is_decoded_once(
+    archive: Archive, axial: Geometry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred organs on hundreds of slices were decoded a hundred times, for minutes."""
+    masks = [np.zeros(axial.shape, bool) for _ in range(4)]
+    for n, mask in enumerate(masks):
+        mask[n : n + 2, n, n : n + 3] = True
+    result = found(*(Region(axial, mask=m, series_uid=SERIES_UID) for m in masks))
+    (data,) = seg.write(result, *archive, kind=Kind.LABELMAP)
+    asked, read = [], hd.seg.Segmentation.get_volume
+    monkeypatch.setattr(hd.seg.Segmentation, "get_volume", lambda self, **how: asked.append(how) or read(self, **how))
+    back = seg.read(data, axial)
+    assert [np.array_equal(r.mask, m) for r, m in zip(back, masks, strict=True)] == [True] * 4
+    assert len(asked) == 1
+
+
 def test_overlap_is_refused_in_a_label_map_and_kept_in_binary(archive: Archive, axial: Geometry) -> None:
     result = found(ball(axial, 5.0), ball(axial, 2.0))
     with pytest.raises(Refused, match="belong to more than one segment"):

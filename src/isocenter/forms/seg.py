@@ -8,7 +8,7 @@ it (an algorithm by name and version, or a person) and followed through time by 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -347,12 +347,24 @@ def _of(opened: Any) -> tuple[str, str]:
     return "", ""
 
 
-def _each(opened: Any, wanted: Geometry | None) -> list[tuple[str, npt.NDArray[Any], Geometry]]:
+def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[str, npt.NDArray[Any], Geometry]]:
+    """Label, values and grid of each segment, one by one: of a hundred organs the masks alone fill gigabytes."""
     labels = {int(s.SegmentNumber): str(s.get("SegmentLabel", "")) for s in opened.SegmentSequence}
     numbers = [int(n) for n in opened.segment_numbers]
     if not opened.get("FrameOfReferenceUID"):
-        return [(labels[n], *_flat(opened, n, wanted)) for n in numbers]
-    return [(labels[n], *_placed(opened, n, wanted)) for n in numbers]
+        yield from ((labels[n], *_flat(opened, n, wanted)) for n in numbers)
+    elif opened.SegmentationType == "LABELMAP" and _is_upright(opened):
+        whole, grid = _placed(opened, None, wanted)  # decoded once, not once for each segment
+        yield from ((labels[n], whole == n, grid) for n in numbers)
+    else:
+        yield from ((labels[n], *_placed(opened, n, wanted)) for n in numbers)
+
+
+def _is_upright(opened: Any) -> bool:
+    try:
+        return opened.get_volume_geometry() is not None
+    except (ValueError, RuntimeError, TypeError, AttributeError):
+        return False
 
 
 def _flat(opened: Any, number: int, wanted: Geometry | None) -> tuple[npt.NDArray[Any], Geometry]:
@@ -369,21 +381,23 @@ def _flat(opened: Any, number: int, wanted: Geometry | None) -> tuple[npt.NDArra
     return array, wanted
 
 
-def _placed(opened: Any, number: int, wanted: Geometry | None) -> tuple[npt.NDArray[Any], Geometry]:
-    """A segment with its frames put where their positions say."""
+def _placed(opened: Any, number: int | None, wanted: Geometry | None) -> tuple[npt.NDArray[Any], Geometry]:
+    """A segment with its frames put where their positions say; or, of a label map, all of them by their numbers."""
     try:
         where = opened.get_volume_geometry()
-        if where is None:
+        if where is None and number is not None:
             array, own = slanted(opened, number)
             return (array, own) if wanted is None else (onto(array, own, wanted), wanted)
         if int(np.prod(where.spatial_shape, dtype=np.int64)) > _LARGEST:
             raise LimitReached(f"a grid of {tuple(where.spatial_shape)} voxels", "no image is that large")
-        volume = opened.get_volume(segment_numbers=[number])
+        some = {"combine_segments": True} if number is None else {"segment_numbers": [number]}
+        volume = opened.get_volume(**some)
     except (ValueError, RuntimeError, TypeError, AttributeError) as bad:
         if isinstance(bad, Refused):
             raise
         raise Refused("frames that make no regular grid", str(bad)[:200]) from bad
-    array = np.asarray(volume.array)[..., 0]
+    array = np.asarray(volume.array)
+    array = array if number is None else array[..., 0]
     slide = str(volume.coordinate_system.value) != "PATIENT"
     own = Geometry(
         volume.affine,
