@@ -312,24 +312,30 @@ def test_a_list_of_ten_thousand_stays_small_and_quick(page: Any) -> None:
     page.goto("/worklist")
     rows(page).first.wait_for()
     assert rows(page).count() < 80
-    steps = page.evaluate(
-        """async () => {
-          const steps = [];
-          for (let i = 0; i < 100; i++) {
-            const began = performance.now();
-            dispatchEvent(new KeyboardEvent('keydown', { key: 'j', bubbles: true }));
-            await new Promise(requestAnimationFrame);
-            await new Promise(requestAnimationFrame);
-            steps.push(performance.now() - began);
-          }
-          return steps.sort((a, b) => a - b);
-        }"""
-    )
+    # Others may share this machine: what is measured is the processor time of the page's own thread.
+    clock = page.context.new_cdp_session(page)
+    clock.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent_ms() -> float:
+        told = clock.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(float(one["value"]) for one in told if one["name"] == "TaskDuration")
+
+    steps = []
+    for _ in range(100):
+        before = spent_ms()
+        page.evaluate(
+            """async () => {
+              dispatchEvent(new KeyboardEvent('keydown', { key: 'j', bubbles: true }));
+              await new Promise(requestAnimationFrame);
+              await new Promise(requestAnimationFrame);
+            }"""
+        )
+        steps.append(spent_ms() - before)
+    steps.sort()
     assert page.locator("tr[aria-current=true]").get_attribute("aria-rowindex") == "101"
-    print(f"100 steps through 10,000 rows, two frames each: median {steps[50]:.0f} ms, slowest {steps[-1]:.0f} ms")
-    # On a quiet machine 33 ms, which is two frames; others may share this one, so the budget of a frame is held by the
-    # time that the page itself takes for a step: benchmarks/bench_worklist.py.
-    assert steps[50] < 200
+    print(f"100 steps through 10,000 rows, two frames each: median {steps[50]:.1f} ms, slowest {steps[-1]:.1f} ms")
+    assert 0.1 < steps[0], "the clock runs"
+    assert steps[-1] < 50
 
 
 def test_an_arrival_above_does_not_move_the_focus(page: Any) -> None:
