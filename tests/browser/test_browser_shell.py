@@ -252,6 +252,10 @@ def test_who_lacks_a_right_reads_the_rule_and_is_offered_nothing_that_would_be_r
     own.get_by_role("alert").get_by_text("rule 'worklist'").wait_for()
     own.set_viewport_size({"width": 390, "height": 844})
     assert own.evaluate("document.documentElement.scrollWidth") == 390
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/oversight/audit")
+    page.get_by_role("button", name="Explain").or_(page.locator("tbody tr")).first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390, "nor by what is for the ear alone"
     own.locator(".foot .live").click(trial=True)  # what the foot says is all to be seen, in as many lines as it takes
     context.close()
 

@@ -334,7 +334,7 @@ def test_a_list_of_ten_thousand_stays_small_and_quick(page: Any) -> None:
     steps.sort()
     assert page.locator("tr[aria-current=true]").get_attribute("aria-rowindex") == "101"
     print(f"100 steps through 10,000 rows, two frames each: median {steps[50]:.1f} ms, slowest {steps[-1]:.1f} ms")
-    assert 0.1 < steps[0], "the clock runs"
+    assert steps[0] > 0.1, "the clock runs"
     assert steps[-1] < 50
 
 
