@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -13,12 +14,18 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
+import onnx
+import onnx.numpy_helper
+
 from isocenter.analysis.weights import models
 from isocenter.app import open_house
 from isocenter.cli import app
 from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused
 from isocenter.govern.passwords import hash_password
+from isocenter.govern.policy import Person, Role
 from isocenter.learn.learnt import keep
+from isocenter.learn.recalibrate import recalibrated
+from isocenter.learn.sealed import digest_of_data
 from isocenter.record import Event, Kind
 from isocenter.settings import Settings
 
@@ -80,6 +87,55 @@ def test_the_whole_way(folder: Path) -> None:
         release(folder, *mine)
     told = release(folder, "--by", "lee", "--reason", "it was the scanner")
     assert told["state"] == "released" and [s["by"] for s in told["steps"]][-2:] == ["ito", "lee"]
+
+
+@pytest.mark.nightly
+def test_a_recalibrated_model_goes_the_same_way_and_no_other_network_in_its_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, files = ("--by", "ito", "--reason", "it is time"), models()[NAME][1].parent
+    rng, lines = np.random.default_rng(1), (folder / "test.csv").read_text().splitlines()
+    other = [",".join([*line.split(",")[:-1], rng.permutation(lines)[0].split(",")[-1]]) for line in lines * 3]
+    (folder / "local.csv").write_text("\n".join(other))
+    change = {**CHANGE, "may_change": ["calibration"], "protocol": {"shadow_cases": 0, "group_margin": 0.3}}
+    look = ("--data", str(folder / "test.csv"), "--groups", str(folder / "groups.csv"))
+    held = open_house(Settings(folder=folder / "archive"))
+    gating, test = held.site.gating, digest_of_data(folder / "test.csv")
+    said = {"reason": "it is time", "who": Person("ito", Role.ADMIN)}
+    gating.declare(NAME, change, **said)
+    gating.seal(NAME, test, **said)
+    gating.look(NAME, test, **said)
+    primary = {"value": 0.9, "low": 0.8, "high": 1.0}
+    gating.judged(NAME, {"metric": "auc", "n": 40, "against": "", "primary": primary, "gaps": []}, **said)
+    assert [gating.step(NAME, step, **said) for step in ("compare", "shadow", "release")][-1] == "released"
+    held.close()
+    made = recalibrated(NAME, folder / "local.csv", folder / "next" / NAME, "temperature")
+    monkeypatch.setenv("ISOCENTER_MODELS", str(folder / "next"))
+    with pytest.raises(IsocenterError, match="with which it must be compared"):
+        release(folder, *mine, *look)
+    against = (*look, "--against", str(files))
+    right = (folder / "next" / NAME / "model.onnx").read_bytes()
+    whole = onnx.load_model_from_string(right)
+    weights = next(t for t in whole.graph.initializer if not t.name.startswith("recalibrated/"))
+    weights.CopyFrom(onnx.numpy_helper.from_array(2 * onnx.numpy_helper.to_array(weights), weights.name))
+    record = json.loads((folder / "next" / NAME / "model.json").read_text())
+    _put(folder, whole.SerializeToString(), record)
+    with pytest.raises(IsocenterError, match="only the calibration changed, and the network is another"):
+        release(folder, *mine, *against)
+    _put(folder, right, record)
+    tested = release(folder, *mine, *against)
+    gaps = tested["judged"]["gaps"]
+    assert tested["digest"] == made.digest and tested["state"] == "tested" and tested["looks"] == 1
+    assert {g.get("group", "") for g in gaps} >= {"", "sex F", "sex M"} and all(g["value"] == 0 for g in gaps), gaps
+    states = [release(folder, *mine)["state"] for _ in range(3)]
+    assert states == ["compared", "shadow", "released"]
+
+
+def _put(folder: Path, weights: bytes, record: dict[str, Any]) -> None:
+    """Weights and a record that names them."""
+    place = folder / "next" / NAME
+    (place / "model.onnx").write_bytes(weights)
+    (place / "model.json").write_text(json.dumps({**record, "digest": hashlib.sha256(weights).hexdigest()}))
 
 
 def test_a_sealed_test_of_what_it_learnt_from_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
