@@ -114,7 +114,8 @@ def separate_alternate(
     if start.size_rad < _SMALL_RAD:
         start = AlternatePhase(0.0, 0.0, 0.0)
     first = without(echoes, start) if start.size_rad else echoes
-    found = separate(first, times, field_t, spacing_mm, turning=turning, signal=where)
+    # Of a phase that is there voxels full of noise say nothing; with none suspected, this separation may be the answer.
+    found = separate(first, times, field_t, spacing_mm, turning=turning, signal=where, pooling=not start.size_rad)
     phase = _refined(echoes, times, field_t, found, start)
     if not phase.there:
         # The first guess may see a phase where there is none, as in a liver full of iron: its separation is no answer.

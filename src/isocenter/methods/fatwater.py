@@ -120,6 +120,7 @@ def separate(
     *,
     turning: str = "find",
     signal: Mask | None = None,
+    pooling: bool = True,
 ) -> FatWater:
     """Fat fraction, R2* and field of complex images.
 
@@ -131,6 +132,7 @@ def separate(
         turning: which way phase turns: ``"find"`` tries both and keeps what leaves less, ``"as is"`` (fat, of lower
             frequency, turns backward), ``"mirrored"``.
         signal: where to fit; by default `foreground`.
+        pooling: whether voxels whose later echoes are lost in noise are fitted by neighbourhoods; else they stay NaN.
 
     Raises:
         Refused: see `must_be_echo_times`; and for images that are not complex, that hold no signal, or values that are
@@ -198,7 +200,9 @@ def separate(
     pooled = fat_pooled.faint(echoes, where, maps[5])
     askew = _askew(maps[6], lasting & ~pooled)
     unsound = np.zeros(where.shape, bool)
-    if pooled.any():
+    if not pooling:
+        maps[:3, pooled] = np.nan
+    elif pooled.any():
         together = fat_pooled.pool(echoes, mirrored, times, fat, pooled, maps[2])
         unsound = pooled & ~fat_pooled.sound(together, times)
         maps[:3, pooled] = together[:3, pooled]
