@@ -95,9 +95,10 @@ def pool(
     explained = _explained(np.asarray(times, np.float64), np.asarray(fat, np.complex128))
     # Voxels whose slow field is wrong add up out of phase: that of neighbourhoods is calmer, so it is done twice.
     for halves in (_HALVES[:1], _HALVES):
-        turn = np.exp(-2j * np.pi * slow * np.asarray(times).reshape(-1, 1, 1, 1)).astype(np.complex64)
+        still = np.zeros(echoes.shape, np.complex64)
+        still[:, where] = stored[:, where] * np.exp(-2j * np.pi * np.asarray(times)[:, None] * slow[where])
         in_parts(
-            _pool, where.shape[0] * where.shape[1], stored * turn, times, np.asarray(fat, np.complex128), where, slow,
+            _pool, where.shape[0] * where.shape[1], still, times, np.asarray(fat, np.complex128), where, slow,
             halves, _RATES, _HERTZ, explained, _KNOWN_POINTS, _LEAST, out,
         )  # fmt: skip
         slow = _calm(out[2], where)
