@@ -44,9 +44,30 @@ def named(page: Any, column: str) -> Any:
     return page.locator("main table").filter(has=page.get_by_role("columnheader", name=column, exact=True))
 
 
+def gaps_of(groups: list[dict[str, Any]]) -> dict[str, str]:
+    """By group, its gap to the best of its question as the page words it; empty where no figure can be compared."""
+    names = {name for g in groups for name in g.get("metrics", {})}
+    by = next((name for name in ("sensitivity", "auc", "accuracy", "dice") if name in names), None)
+    told = {}
+    for question in {g.get("by") for g in groups} if by else ():
+        some = [g for g in groups if g.get("by") == question and min(g.get("events", g["n"]), g["n"]) >= FEW]
+        some = [g for g in some if by in g.get("metrics", {})]
+        if len(some) < 2:
+            continue
+        best = max(some, key=lambda g: g["metrics"][by]["value"])["metrics"][by]
+        for one in some:
+            own = one["metrics"][by]
+            gap = best["value"] - own["value"]
+            words = f"−{gap:.3f}" if gap else "best"
+            told[" ".join(filter(None, (one.get("by"), one["name"])))] = words + (
+                " ▲ apart" if own["high"] < best["low"] else ""
+            )
+    return told
+
+
 def test_every_figure_of_every_model_is_that_of_its_file(page: Any) -> None:
     """Figures, what it was not made for, subgroups and calibration of each model that ships, to the last digit."""
-    compared = 0
+    compared = shown_gaps = 0
     for file in FILES:
         model = json.loads(file.read_text("utf-8"))
         evidence = model["evidence"]
@@ -65,14 +86,22 @@ def test_every_figure_of_every_model_is_that_of_its_file(page: Any) -> None:
         groups = evidence.get("subgroups") or []
         if groups:
             rows = cells(named(page, "Group"))
-            for row, group in zip(rows, groups, strict=True):
-                assert row[0] == " ".join(filter(None, (group.get("by"), group["name"]))) and row[1] == str(group["n"])
+            by_name = {" ".join(filter(None, (g.get("by"), g["name"]))): g for g in groups}
+            gaps = gaps_of(groups)
+            assert sorted(row[0] for row in rows) == sorted(by_name), file
+            for row in rows:
+                group, gap = by_name[row[0]], row.pop() if gaps else ""
+                assert row[1] == str(group["n"])
                 assert row[2] == str(group.get("events", group.get("positives", "not told")))
                 few = min(group.get("events", group["n"]), group["n"]) < FEW
                 assert few == row[3].startswith("withheld: "), (file, row)
                 if not few:
                     assert sorted(row[3:]) == sorted(figure(one) for one in group["metrics"].values()), (file, row)
+                    assert gap == gaps.get(row[0], gap), (file, row, gap)
                 compared += len(row) - 1
+            first = [by_name[row[0]].get("by", "") for row in rows]
+            assert first == sorted(first, key=first.index), "groups of one question stand together"
+            shown_gaps += len(gaps)
         else:
             page.get_by_text("its evidence names no subgroup").wait_for()
         page.keyboard.press("4")
@@ -89,7 +118,7 @@ def test_every_figure_of_every_model_is_that_of_its_file(page: Any) -> None:
             compared += 3 * len(rows) + 2 + len(line)
         else:
             page.get_by_text("its evidence holds no calibration").wait_for()
-    assert len(FILES) > 8 and compared > 500, "what is compared is a figure"
+    assert len(FILES) > 8 and compared > 500 and shown_gaps > 8, (compared, shown_gaps)
 
 
 def share(n: int | None, *parts: float) -> dict[str, Any]:

@@ -16,7 +16,8 @@ import { Comparing } from "./comparing";
 import { GatePart } from "./gate";
 import { GeneratedCard } from "./generated";
 import { WatchPart } from "./watch";
-import { Card, casesOf, Figures, Lineage, Subgroups, Unknown } from "./parts";
+import { Card, casesOf, Figures, Lineage, notFor, Unknown } from "./parts";
+import { Subgroups } from "./subgroups";
 import { Where } from "./where";
 
 type Listed = Pick<ModelPage, "name" | "version" | "digest" | "state" | "card" | "evidence" | "stopped" | "alarms">;
@@ -109,6 +110,7 @@ function Whole({ model, part, stopping, again }: { model: ModelPage; part: strin
       <section class="for" aria-label="In short">
         <p><strong>{model.stopped.length ? "suspended" : model.state}</strong> <span class="muted">version {model.version} · digest <span class="id">{model.digest.slice(0, 12)}…</span> · parent {model.parent ? <span class="id">{model.parent.slice(0, 12)}…</span> : "none: it is the first"}</span></p>
         <p><strong>For:</strong> {model.card.intended_use ?? <Unknown because="its card does not say" />}</p>
+        <p><strong>Not for:</strong> {notFor(model.card.not_for) || <Unknown because="its card does not say" />}</p>
         <p><strong>Here:</strong> <Confirmed of={model} />. <span class="muted">{casesOf(model.evidence) ? `Claimed on ${count(casesOf(model.evidence)!, "test case")}: see Evidence.` : model.evidence.metrics ? "Claimed without a number of cases: see Evidence." : "Its maker claims no figure."}</span></p>
         {model.alarms.map((one) => (
           <p key={one.number} class="callout" role="alert"><span class="now" aria-hidden="true">⬢</span> Alarm of {moment(one.when)} UTC: {one.chart}, {one.of}, {(100 * one.share_lately).toFixed(0)}{"\u2009"}% lately where {(100 * one.usual).toFixed(0)}{"\u2009"}% was usual. {one.stop_rule ? `The stop rule that ${one.stop_rule} declared suspended it.` : model.stopped.length ? "" : "Nothing was stopped: that is yours to decide."} <a href={to.models(model.name, "drift")}>Charts</a></p>

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { spoken } from "../words";
-import type { Figure, Model, Subgroup, Told } from "./shapes";
+import type { Figure, Model, Told } from "./shapes";
 
 /** An empty field says why it is empty. */
 export function Unknown({ because }: { because: string }) {
@@ -11,8 +11,13 @@ export function figure({ value, low, high }: Figure): string {
   return low == null || high == null ? value.toFixed(3) : `${value.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)})`;
 }
 
+/** What a model must not be used for, in one line; empty where its card does not say. */
+export function notFor(said: unknown): string {
+  return Array.isArray(said) ? said.join("; ") : typeof said === "string" ? said : "";
+}
+
 /** A figure of whichever form: what is no interval is named, as the greatest error or the number of cases. */
-function told(one: Told): string {
+export function told(one: Told): string {
   const plain = (value: number) => (Number.isInteger(value) ? String(value) : value.toFixed(3));
   if (typeof one === "number") return plain(one);
   const whole = one.low != null && one.high != null;
@@ -90,28 +95,6 @@ export function Figures({ evidence }: { evidence: Model["evidence"] }) {
         </>
       )}
     </>
-  );
-}
-
-export function Subgroups({ model }: { model: Model }) {
-  const groups = model.evidence.subgroups ?? [];
-  if (!groups.length) return <p><Unknown because="its evidence names no subgroup" /></p>;
-  const names = [...new Set(groups.flatMap((group) => Object.keys(group.metrics ?? {})))];
-  const nameOf = (group: Subgroup) => Object.entries(group).filter(([key, value]) => !["insufficient", "without"].includes(key) && typeof value === "string").map(([, value]) => value).join(" ") || "unnamed";
-  return (
-    <table class="plain">
-      <thead><tr><th scope="col">Group</th><th scope="col" class="num">n</th><th scope="col" class="num">Positive</th>{names.map((name) => <th scope="col" key={name}>{spoken(name)} (95 %)</th>)}</tr></thead>
-      <tbody>
-        {groups.map((group, i) => (
-          <tr key={i}>
-            <td>{nameOf(group)}</td>
-            <td class="num">{group.n ?? ""}</td>
-            <td class="num">{group.events ?? group.positives ?? <span class="muted">not told</span>}</td>
-            {group.insufficient ? <td colSpan={names.length} class="muted">withheld: {group.insufficient}</td> : names.map((name) => <td key={name}>{group.metrics?.[name] ? told(group.metrics[name]) : <Unknown because="not given" />}</td>)}
-          </tr>
-        ))}
-      </tbody>
-    </table>
   );
 }
 
