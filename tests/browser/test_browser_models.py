@@ -167,3 +167,15 @@ def test_drift_runs_and_charts_are_the_figures_that_were_counted(page: Any) -> N
     page.keyboard.press("4")
     bands = [[text.replace("\u2009", " ") for text in row] for row in cells(named(page, "Stated certainty"))]
     assert bands == [["0.6 to 0.8", "57 % (37–74, n 23)"], ["0.8 to 1.0", "withheld: too few cases"]]
+
+
+def test_the_gate_says_which_stop_rule_a_person_declared(page: Any) -> None:
+    name = "chest_xray_opacity"
+    way = page.request.get(f"/api/models/{name}/gate").json()
+    page.goto(f"/models/{name}/gate")
+    page.get_by_text("None was declared: an alarm is told, and stops nothing by itself.").wait_for()
+    way["change"] = {"may_change": ["weights"], "protocol": {"stop_on_alarm": True}, "impact": "safer", "by": "ada",
+                     "when": "2026-11-02T08:30:00+00:00"}  # fmt: skip
+    page.route(f"**/api/models/{name}/gate", lambda route: route.fulfill(json=way))
+    page.reload()
+    page.get_by_text("An alarm of one of its charts suspends it at once. Declared by ada, 2026-11-02").wait_for()

@@ -62,6 +62,8 @@ function Told({ way, again }: { way: Way; again: () => void }) {
       <Steps way={way} again={again} />
       <h2>What may change</h2>
       {way.change ? <p>{way.change.may_change.join(", ")}. <span class="muted">{way.change.impact} Declared by {way.change.by}, {moment(way.change.when)} UTC.</span></p> : <p class="muted">No change record was declared. The command is <code>isocenter release {way.model} --change FILE</code>.</p>}
+      <h2>Stop rule</h2>
+      {way.change?.protocol?.stop_on_alarm ? <p>An alarm of one of its charts suspends it at once. <span class="muted">Declared by {way.change.by}, {moment(way.change.when)} UTC.</span></p> : <p class="muted">None was declared: an alarm is told, and stops nothing by itself.</p>}
       <h2>Sealed test</h2>
       {way.test ? <p><span class="id">{way.test.digest.slice(0, 12)}</span>, sealed by {way.test.by}, {moment(way.test.when)} UTC; these weights were measured on it {way.looks === 1 ? "once" : `${way.looks} times`}.</p> : <p class="muted">No test set was sealed. The command is <code>isocenter release {way.model} --seal FILE</code>.</p>}
       {way.judged && <Judged of={way.judged} replaces={way.replaces} />}
