@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -89,6 +90,18 @@ class Endless(_Base):
     def run(self, image: Volume) -> Answer:
         while True:
             pass
+
+
+class Slower(_Base):
+    """Does it take longer than its limit?"""
+
+    limits = Limits(seconds=0.5)
+
+    def run(self, image: Volume) -> Answer:
+        end = time.monotonic() + 0.9
+        while time.monotonic() < end:
+            pass
+        return Answer.none()
 
 
 class Greedy(_Base):

@@ -138,6 +138,14 @@ def test_limits_hold_and_the_next_run_works(name: str, word: str) -> None:
     assert run_apart(request("Bright")).result.outcome is Outcome.FOUND
 
 
+def test_a_run_that_a_busy_machine_does_not_get_round_to_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("isocenter.analysis.run.processor_seconds", lambda pid: asked.append(pid) or 0.0)
+    assert run_apart(request("Slower")).result.outcome is Outcome.NONE  # four fifths more than its limit on the clock
+    assert len(asked) > 2
+    assert "more than 0.5 s, its limit" in run_apart(request("Endless")).result.reasons[0], "but not for ever"
+
+
 def test_a_run_that_nobody_wants_any_more_ends_before_its_limit() -> None:
     looks = iter((False, True))
     assert run_apart(request("Endless"), stopped=lambda: next(looks)).result.reasons == ("it was stopped",)

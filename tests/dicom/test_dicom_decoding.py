@@ -59,25 +59,6 @@ def test_a_stream_that_takes_too_long_is_given_up_again_and_again() -> None:
     assert np.array_equal(decode(compressed(), [0])[0], PIXELS[0])
 
 
-def test_a_busy_machine_is_waited_for_and_a_busy_decoder_is_not() -> None:
-    now = {"clock": 5.0, "used": 70.0}
-    patience = decoding._Patience(30.0, lambda: now["used"], lambda: now["clock"])
-    assert patience.left() == 30.0
-    now |= {"clock": 40.0, "used": 72.0}  # 35 seconds passed, and it was given two of them
-    assert patience.left() == 28.0
-    now["used"] = 100.0
-    assert patience.left() <= 0
-    now |= {"clock": 125.0, "used": 72.0}  # it sleeps
-    assert patience.left() <= 0
-
-
-def test_the_processor_of_another_process_is_known_and_of_none_the_clock() -> None:
-    mine = decoding._processor_seconds(os.getpid())
-    assert 0 < mine <= time.process_time() + 0.05
-    before = time.monotonic()
-    assert before <= decoding._processor_seconds(2**30) <= time.monotonic()
-
-
 def test_damaged_streams_only_ever_refuse() -> None:
     data = compressed()
     at = data.index(b"\xff\x4f\xff\x51")

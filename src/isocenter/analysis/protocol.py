@@ -66,7 +66,13 @@ class Yield:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a run may take before it is stopped and says so."""
+    """How much a run may take before it is stopped and says so.
+
+    Args:
+        seconds: of the clock while the machine has nothing else to do. On a busy one a run may use as many of the
+            processor, within four times as many on the clock.
+        memory_mib: beyond what its libraries take.
+    """
 
     seconds: float = 120.0
     memory_mib: int = 4096

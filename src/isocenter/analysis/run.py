@@ -27,6 +27,7 @@ from isocenter import __version__
 from isocenter.analysis.protocol import Analysis, Answer, Limits, parameters
 from isocenter.analysis.registry import address, load
 from isocenter.dicom.confining import confine
+from isocenter.dicom.patience import Patience, processor_seconds
 from isocenter.errors import IsocenterError, LimitReached, Refused
 from isocenter.methods.look import look
 from isocenter.record import Finding, Map, Measurement, Origin, Outcome, Receipt, Result, Urgency, digest_of
@@ -170,11 +171,11 @@ def _asked(work: Callable[[], Any], limits: Limits, stopped: Callable[[], bool] 
     child.start()
     there.close()
     try:
-        end = time.monotonic() + limits.seconds
-        while not here.poll(min(_LOOK_S, max(0.0, end - time.monotonic()))):
+        patience = Patience(limits.seconds, lambda: processor_seconds(child.pid))
+        while not here.poll(min(_LOOK_S, max(0.01, patience.left()))):
             if stopped():
                 return "it was stopped"
-            if time.monotonic() >= end:
+            if patience.left() <= 0 and not here.poll():
                 return f"it took more than {limits.seconds:g} s, its limit. {_AGAIN}"
         return here.recv()
     except EOFError:

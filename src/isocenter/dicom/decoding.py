@@ -20,9 +20,8 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -30,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.confining import bound_memory, confine
+from isocenter.dicom.patience import Patience, processor_seconds
 from isocenter.errors import LimitReached, Refused, Unavailable
 
 __all__ = ["decode"]
@@ -40,7 +40,6 @@ _MEMORY = 16 << 30  # address space of the child, at most
 _ROOM, _ROOM_FOR_FILE, _ROOM_FOR_PIXELS = 512 << 20, 3, 12
 _LARGEST_FILE = 2 << 30  # that a child may write: SimpleITK reads files only
 _SECONDS, _SECONDS_A_FRAME = 30.0, 2.0
-_WAITS = 4  # times as long on the clock as the processor may take
 _CHILDREN = 2
 _KINDS = frozenset({"|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<f4", "<f8", "|b1"})
 # OpenJPEG refuses what it cannot read, where GDCM's own copy of it aborts.
@@ -86,29 +85,6 @@ def _fits(answer: dict[str, Any], raw: bytes) -> bool:
     return bool(np.prod(answer["shape"], dtype=np.int64) * np.dtype(answer["kind"]).itemsize == len(raw))
 
 
-class _Patience:
-    """How long to wait for an answer: so much of the child's processor, and a few times as much on the clock."""
-
-    def __init__(self, seconds: float, used: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> None:
-        self.seconds, self.used, self.clock = seconds, used, clock
-        self.began, self.had = clock(), used()
-
-    def left(self) -> float:
-        """Seconds after which it is worth asking again; none are left when this is not positive."""
-        waited = self.clock() - self.began
-        return min(self.seconds - min(waited, self.used() - self.had), _WAITS * self.seconds - waited)
-
-
-def _processor_seconds(pid: int) -> float:
-    """What a process took of the processor; without Linux's table of processes nobody knows, and the clock decides."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return time.monotonic()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 class _Child:
     """One decoding process and the two pipes to it."""
 
@@ -121,7 +97,7 @@ class _Child:
         )
 
     def ask(self, question: dict[str, Any], data: bytes, seconds: float) -> tuple[dict[str, Any], bytes]:
-        patience = _Patience(seconds, lambda: _processor_seconds(self.process.pid))
+        patience = Patience(seconds, lambda: processor_seconds(self.process.pid))
         # Question and answer are larger than a pipe holds: a thread writes while this one reads.
         writer = threading.Thread(target=self._write, args=(question, data), daemon=True)
         writer.start()
@@ -138,7 +114,7 @@ class _Child:
         except (OSError, ValueError):
             return  # the child has died; whoever reads from it learns so
 
-    def _read(self, count: int, patience: _Patience) -> bytes:
+    def _read(self, count: int, patience: Patience) -> bytes:
         assert self.process.stdout is not None
         out = bytearray()
         with selectors.DefaultSelector() as ready:
