@@ -243,6 +243,7 @@ class House:
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}
         self.journal: list[Sealed] = []
+        self.denials: list[tuple[str, str, str]] = []
         self.studies = {s.uid: s for s in (_ct(), _dx())}
         self.kept: dict[str, Result] = {}
         self.rows: dict[str, dict[str, Any]] = {uid: {} for uid in self.studies}
@@ -327,6 +328,9 @@ class House:
 
     def sign_in_refused(self, cause: str, *, address: str) -> None:
         pass
+
+    def denied(self, who: Person, verb: str, *, address: str) -> None:
+        self.denials.append((who.name, verb, address))
 
     def sign_in_by_link(self, link: str, *, address: str) -> str:
         return self.token(self.links.redeem(link, self.now))

@@ -53,3 +53,12 @@ def test_programs_sign_in_with_each_request_but_the_password_is_checked_once() -
 
 def test_basic_is_not_taken_by_the_pages_themselves() -> None:
     assert Browser(app_of(House())).get("/api/me", headers=basic(f"reader:{PASSWORD}")).status_code == 401
+
+
+def test_what_a_role_may_not_is_told_to_the_house_and_a_stranger_is_nobody() -> None:
+    house = House()
+    app = app_of(house)
+    assert Browser(app, bearer=house.token("researcher")).get("/api/worklist").status_code == 403
+    assert Browser(app, bearer=house.token("reader")).get("/api/worklist").status_code == 200
+    assert Browser(app).get("/api/worklist").status_code == 401
+    assert house.denials == [("researcher", "worklist", "192.0.2.1")]

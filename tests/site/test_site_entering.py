@@ -57,6 +57,22 @@ def test_a_session_lives_on_after_a_restart(door: Door) -> None:
     assert door.entrance.person_of(token) == Person("ito", Role.READER)
 
 
+def test_what_a_role_may_not_is_an_entry_and_asked_again_soon_the_same(door: Door) -> None:
+    gray, lee = Person("gray", Role.RESEARCHER), Person("lee", Role.READER)
+    for who, verb in ((gray, "worklist"), (gray, "worklist"), (gray, "people"), (lee, "people")):
+        door.entrance.denied(who, verb, address="192.0.2.1")
+    door.now += timedelta(minutes=9)
+    door.entrance.denied(gray, "worklist", address="192.0.2.1")
+    door.now += timedelta(minutes=2)
+    door.entrance.denied(gray, "worklist", address="192.0.2.7")
+    told = [(s.event.who, s.event.details) for s in door.journal.since(kinds=(Kind.REFUSED,))]
+    assert [(who, one["what"], one["address"]) for who, one in told] == [
+        ("gray", "rule 'worklist'", "192.0.2.1"), ("gray", "rule 'people'", "192.0.2.1"),
+        ("lee", "rule 'people'", "192.0.2.1"), ("gray", "rule 'worklist'", "192.0.2.7"),
+    ]  # fmt: skip
+    assert told[0][1]["why"] == "the role 'researcher' may not"
+
+
 def test_who_signed_out_stays_out_after_a_restart(door: Door) -> None:
     token, other = door.sign_in(), door.sign_in()
     door.start()

@@ -131,6 +131,7 @@ def needs(verb: str, *, touch: bool = True, loopback: bool = False) -> Any:
             raise NotSignedIn(
                 f"not signed in (rule '{verb}')", f"only people with an account may {RULES[verb].about}", "sign in"
             )
+        site.denied(person, verb, address=request.client.host if request.client else "")
         must(person, verb)
         raise AssertionError("unreachable: the table refused and allowed at once")
 

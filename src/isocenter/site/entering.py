@@ -29,6 +29,7 @@ _ABSOLUTE = timedelta(hours=12)  # a reader's day
 _FRESH = timedelta(minutes=10)  # for so long a sign-in proves that it is still the same person
 _PAGE = 500
 _OF_SERVICE = "oidc:"  # before the identity of an account that has no password here
+_SOON, _MOST_DENIED = timedelta(minutes=10), 1000  # a page that asks again and again is one entry
 _LONGEST_NAME = 64  # of a name that nobody has; what is remembered of strangers stays small
 
 
@@ -55,6 +56,7 @@ class Entrance:
         self._names, self._addresses = people.Tries(), people.Tries(allowed=20)
         self._restoring, self._beginning = threading.Lock(), threading.Lock()
         self._restored = False
+        self._denied: dict[tuple[str, str], datetime] = {}
         self._changes = Follower[dict[str, tuple[int, datetime]]](
             self.journal, (Kind.PERSON_CHANGED,), dict, _changed
         )  # fmt: skip
@@ -267,6 +269,20 @@ class Entrance:
     def refused(self, cause: str, *, address: str) -> None:
         """A sign-in that was not proven; the journal keeps the cause, the answer does not tell it."""
         self._tell(Kind.SIGN_IN_REFUSED, "", address=address, cause=cause[:200])
+
+    def denied(self, who: Person, verb: str, *, address: str) -> None:
+        """Somebody asked for what their role may not; the journal keeps it, and what is asked again soon once."""
+        now = self.clock()
+        last = self._denied.get((who.name, verb))
+        if last is not None and now - last < _SOON:
+            return
+        if len(self._denied) >= _MOST_DENIED:
+            self._denied = {key: when for key, when in self._denied.items() if now - when < _SOON}
+        if len(self._denied) < _MOST_DENIED:
+            self._denied[who.name, verb] = now
+        self._tell(
+            Kind.REFUSED, who.name, what=f"rule '{verb}'", why=f"the role '{who.role.value}' may not", address=address
+        )
 
     def leave(self, token: str) -> None:
         """End a session."""

@@ -233,6 +233,10 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         """A sign-in was not proven; the journal keeps why."""
         self._entrance.refused(cause, address=address)
 
+    def denied(self, who: Person, verb: str, *, address: str) -> None:
+        """Somebody asked for what their role may not; the journal keeps it."""
+        self._entrance.denied(who, verb, address=address)
+
     def my_sessions(self, token: str) -> list[tuple[people.Session, bool]]:
         """The sessions of whoever holds this token, and which of them is this one."""
         return self._entrance.sessions(token)
