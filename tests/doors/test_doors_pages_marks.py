@@ -316,9 +316,9 @@ def test_a_region_is_taken_as_a_file_in_four_forms_and_the_journal_tells_it(
     sent = [s.event.details["destination"] for s in bench.site.journal.since() if s.event.kind is Kind.SENT]
     assert sent == [f"a file ({form})" for form in taken]
     assert bench.browser.get(f"{here}/pdf").status_code == 404
-    assert bench.browser.get(f"{here[:-1]}0/seg").status_code == 404
+    assert bench.browser.get(f"{here}0/seg").status_code == 404
     with monkeypatch.context() as shown:
-        shown.setattr(bench.site.consents, "demonstrated", lambda: frozenset({bench.study}))
+        shown.setattr(bench.site.consents, "of_demonstration", lambda study: study == bench.study)
         answer = bench.browser.get(f"{here}/seg")
     assert (answer.status_code, "an image of the demonstration" in answer.text) == (400, True)
     asked = {"version": bench.version(), "tracking": finding["tracking"], "verdict": "struck", "reason": "deleted"}
