@@ -443,7 +443,9 @@ def test_what_does_not_end_is_heard_by_whom_the_table_lets_and_tells_of_ones_own
                     if role is not Role.NONE:
                         headers["Authorization"] = f"Bearer {world.tokens[role]}"
                     path = address(route, side, world.others)
-                    status, told = await heard(world.app, path, headers, "pulse" if "events" in route else "retry")
+                    status, told = await heard(
+                        world.app, path, headers, "\n\nevent: pulse" if "events" in route else "retry"
+                    )
                     allowed = all(role in RULES[verb].roles for verb in CHANNELS[route])
                     right = 200 if allowed else 401 if role is Role.NONE else 403
                     if allowed and whose == "others" and "together" in route:
