@@ -71,10 +71,10 @@ def test_what_to_label_next_and_what_a_rule_would_have_brought(known: Path, tmp_
     np.savez(tmp_path / "new.npz", train_images=images)
     with pytest.raises(Refused, match="30 of 30 are like nothing that breastmnist learnt from"):
         chosen_from(tmp_path / "new.npz", known, MODEL, n=5)
-    report = said("gain", str(known), "--draws", "3", "--rounds", "3", "--batch", "15")
+    report = said("gain", str(known), "--draws", "2", "--rounds", "2", "--batch", "15")
     assert set(report["rules"]) >= {"uncertainty", "diversity", "change", "mixed", "chance"}
     for curve in report["rules"].values():
-        assert [p["labels"] for p in curve] == [10, 25, 40, 55]
+        assert [p["labels"] for p in curve] == [10, 25, 40]
         assert curve[-1]["auc"] > curve[0]["auc"] - 0.02 and all(p["low"] <= p["auc"] <= p["high"] for p in curve)
     with pytest.raises(Refused, match="labels of"):
         gained_in(known, MODEL, rounds=99)
