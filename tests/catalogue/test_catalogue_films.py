@@ -288,6 +288,17 @@ def test_a_border_about_the_film_is_left_out_and_outlines_lie_where_they_lay() -
             assert np.count_nonzero(other.where.mask) == np.count_nonzero(one.where.mask)
 
 
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_picture_of_stripes_is_no_fault_of_the_program(axis: int) -> None:
+    image, _ = chest(seed=1)
+    stripes = np.broadcast_to(image.array.mean(axis=axis, keepdims=True), image.array.shape)
+    try:
+        answer = ChestXrayHeart().run(replace(image, array=np.ascontiguousarray(stripes)))
+    except Refused:
+        return
+    assert not [m for m in answer.measurements if m.what == RATIO]
+
+
 WHO = Person("P7", "PHANTOM^ONE", "F", "19680214", 1.65, 66.0)
 
 

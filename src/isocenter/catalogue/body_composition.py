@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.errors import Refused
 from isocenter.methods import lumbar_level
 from isocenter.methods.body_composition import (
@@ -199,8 +200,7 @@ def _must_be_measurable(ct: Volume) -> list[str]:
     thick = float(facts.get("SliceThickness") or ct.geometry.spacing_mm[0])
     if thick > _THICKEST_MM + 0.01:
         raise Refused(f"slices of {thick:g} mm", "fat and muscle mix within them", "reconstruct at 5 mm or less")
-    agent = str(facts.get("ContrastBolusAgent") or "").strip()
-    if agent and agent.lower() not in ("no", "none", "0", "n", "without"):
+    if agent := contrast_agent(facts):
         remarks.append(
             f"contrast ({agent}): muscle attenuation is 5 to 10 HU higher than without, by the phase, which the header "
             "does not tell. No cut-off of attenuation is applied"

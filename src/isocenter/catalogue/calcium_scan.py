@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.errors import Refused
 from isocenter.methods.calcium import is_sharp
 from isocenter.space import Volume
@@ -16,7 +17,6 @@ from isocenter.space import Volume
 __all__ = ["is_for_calcium", "is_gated", "must_be_clean", "must_be_scorable"]
 
 _KV, _THICK_MM, _METAL_HU, _CONTRAST_HU, _NOISE_HU = 120.0, (2.5, 3.0), 1500.0, 100.0, 40.0
-_WITHOUT = ("", "no", "none", "0", "n", "without")  # contrast agents that are none
 _GATED = re.compile(r"cardiac|ecg|gat|trig|prospect|retrospect|ca ?sc|calcium|cac\b|agatston", re.IGNORECASE)
 _TOLD = (
     "ReasonForStudy", "ReasonForTheRequestedProcedure", "RequestedProcedureDescription",
@@ -41,12 +41,11 @@ def is_for_calcium(facts: Mapping[str, Any]) -> bool:
     (True, False)
     """
     thick = facts.get("SliceThickness")
-    agent = str(facts.get("ContrastBolusAgent") or "").strip().lower()
     return (
         isinstance(thick, int | float)
         and _THICK_MM[0] - 0.01 <= thick <= _THICK_MM[1] + 0.01
         and not is_sharp(str(facts.get("ConvolutionKernel") or ""))
-        and agent in _WITHOUT
+        and not contrast_agent(facts)
     )
 
 
@@ -57,8 +56,7 @@ def must_be_scorable(ct: Volume) -> list[str]:
         raise Refused(f"a CT with {[a.name for a in ct.axes]}", "calcium is counted on one image of the chest")
     if ct.unit != "[hnsf'U]":
         raise Refused(f"images in {ct.unit}", "the threshold is in Hounsfield units", "send the original CT")
-    agent = str(facts.get("ContrastBolusAgent") or "").strip()
-    if agent.lower() not in _WITHOUT:
+    if agent := contrast_agent(facts):
         raise Refused(f"contrast agent '{agent}'", "blood would count as calcium", "score the scan before contrast")
     told = " ".join(str(facts.get(k) or "") for k in _TOLD)
     operated = _OPERATED.search(told)

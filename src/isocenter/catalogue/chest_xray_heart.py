@@ -214,6 +214,8 @@ def _hung(picture: npt.NDArray[Any], towards: str) -> npt.NDArray[Any]:
 def _exposed(picture: npt.NDArray[Any]) -> tuple[slice, slice]:
     """The part of a picture within its border of one value: what was shut out by the collimator, or added around."""
     down, across = (np.flatnonzero(np.ptp(picture, axis=1 - axis) > 0) for axis in (0, 1))
+    if not down.size or not across.size:  # every row, or every column, is of one value: no border can be told
+        return slice(0, picture.shape[0]), slice(0, picture.shape[1])
     return slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.catalogue.in_one_space import Drawn, mask_of
 from isocenter.errors import Refused
 from isocenter.methods import recist
@@ -103,11 +104,7 @@ def _values(scan: Volume, region: Region) -> np.ndarray[tuple[int, ...], np.dtyp
 
 
 def _must_be_of_one_phase(times: Sequence[Drawn], scans: Mapping[str, Volume]) -> None:
-    given = {
-        time.day: bool(str(scans[time.study_uid].facts.get("ContrastBolusAgent") or "").strip())
-        for time in times
-        if time.study_uid in scans
-    }
+    given = {time.day: bool(contrast_agent(scans[time.study_uid].facts)) for time in times if time.study_uid in scans}
     without = [str(day) for day, agent in given.items() if not agent]
     if without and any(given.values()):
         raise Refused(

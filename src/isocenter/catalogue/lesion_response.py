@@ -13,6 +13,7 @@ import numpy as np
 from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.choi_response import answered
+from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.catalogue.in_one_space import Drawn, drawn, spaces, spots
 from isocenter.catalogue.lesion_visits import (
     chosen_targets,
@@ -250,7 +251,7 @@ def _otherwise(times: Sequence[Drawn], scans: Mapping[str, Volume]) -> list[str]
             f"slices of {thick[0]:g} mm at baseline and {thick[1]:g} mm now: a change below {2 * max(thick):g} mm may "
             "be that of the slices"
         )
-    agent = [bool(str(v.facts.get("ContrastBolusAgent") or "").strip()) for v in (first, last)]
+    agent = [bool(contrast_agent(v.facts)) for v in (first, last)]
     if agent[0] is not agent[1]:
         said.append(
             f"contrast was given {'at baseline' if agent[0] else 'now'} only: lesions look larger or smaller in "

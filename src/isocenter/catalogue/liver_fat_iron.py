@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.catalogue.echo_scan import EchoScan, gathered
 from isocenter.catalogue.mask_grid import brought
 from isocenter.errors import Refused
@@ -40,7 +41,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverFatIron:
     """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
 
-    name, version = "liver_fat_iron", "1"
+    name, version = "liver_fat_iron", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "echoes": Need(
             modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")
@@ -395,8 +396,8 @@ def _said(
 
 
 def _after_contrast(main: Volume, remarks: list[str]) -> bool:
-    agent = str(main.facts.get("ContrastBolusAgent") or "").strip()
-    if not agent or agent.lower() in ("no", "none", "0", "n", "without"):
+    agent = contrast_agent(main.facts)
+    if not agent:
         return False
     remarks.append(f"WARNING: contrast agent '{agent}' adds to R2*, and to fat by its T1: no iron is given")
     return True

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.errors import Refused
 from isocenter.methods.vessel_tree import box_dimension, tree_of
 from isocenter.methods.vesselness import vesselness
@@ -30,14 +31,13 @@ Mask = npt.NDArray[np.bool_]
 
 def _has_contrast(facts: Mapping[str, Any]) -> bool:
     """Whether a contrast agent is stated."""
-    agent = str(facts.get("ContrastBolusAgent") or "").strip().lower()
-    return agent not in ("", "no", "none", "n", "0", "without")
+    return bool(contrast_agent(facts))
 
 
 class LiverVessels:
     """Which share of an outlined liver is vessels, and how long, branched and winding is their tree?"""
 
-    name, version = "liver_vessels", "1"
+    name, version = "liver_vessels", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality=("CT", "MR"),

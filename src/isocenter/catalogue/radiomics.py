@@ -56,7 +56,7 @@ OtherGrid = Literal["refuse", "nearest"]
 class Radiomics:
     """What are the shape, intensities and texture of each outlined region, as IBSI defines them?"""
 
-    name, version = "radiomics", "1"
+    name, version = "radiomics", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality=("CT", "MR", "PT"), every=True),
         "regions": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),

@@ -12,6 +12,7 @@ import numpy as np
 from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import in_one_space
+from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.catalogue.in_one_space import Drawn, mask_of
 from isocenter.errors import Refused
 from isocenter.methods import detectable_change, volumetry
@@ -192,7 +193,7 @@ def _contrast(before: Volume | None, now: Volume | None) -> list[str]:
     """Whether contrast was given at one time only: borders and values are then others."""
     if before is None or now is None:
         return []
-    given = [bool(str(v.facts.get("ContrastBolusAgent") or "").strip()) for v in (before, now)]
+    given = [bool(contrast_agent(v.facts)) for v in (before, now)]
     if given[0] == given[1]:
         return []
     return [f"contrast was given {'now' if given[1] else 'then'} alone: borders and values may differ by that"]

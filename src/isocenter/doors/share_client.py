@@ -69,7 +69,9 @@ def fetch(
 
 
 def _trusted(root: Path | None) -> ssl.SSLContext:
-    trusted = ssl.create_default_context()
+    import httpx
+
+    trusted = httpx.create_ssl_context()
     if root is not None:
         try:
             trusted.load_verify_locations(root)

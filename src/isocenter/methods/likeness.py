@@ -16,6 +16,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from isocenter.space import Geometry
 
@@ -192,7 +193,7 @@ def similar(images: Likeness, start: Floats, first_mm: float, least_mm: float, m
     about, arm = images.middle, 2.0 * images.reach_mm
     turn, _, other = np.linalg.svd(start[:3, :3])
     first = np.empty(7)
-    first[:4] = _quaternion(turn @ other) * arm
+    first[:4] = Rotation.from_matrix(turn @ other).as_quat(scalar_first=True) * arm
     first[4:] = start[:3, :3] @ about + start[:3, 3]
 
     def laid(p: Floats) -> Floats:
@@ -257,21 +258,6 @@ def _about(shape: Floats, there: Floats, about: Floats) -> Floats:
     matrix[:3, :3] = shape
     matrix[:3, 3] = there - shape @ about
     return matrix
-
-
-def _quaternion(turn: Floats) -> Floats:
-    """Of a rotation; by its largest part, so that half turns are as good as any."""
-    m = turn
-    squares = np.array([
-        1 + m[0, 0] + m[1, 1] + m[2, 2], 1 + m[0, 0] - m[1, 1] - m[2, 2],
-        1 - m[0, 0] + m[1, 1] - m[2, 2], 1 - m[0, 0] - m[1, 1] + m[2, 2],
-    ])  # fmt: skip
-    k = int(squares.argmax())
-    x, y, z = m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]
-    xy, xz, yz = m[0, 1] + m[1, 0], m[0, 2] + m[2, 0], m[1, 2] + m[2, 1]
-    rows = ((squares[0], x, y, z), (x, squares[1], xy, xz), (y, xy, squares[2], yz), (z, xz, yz, squares[3]))
-    q = np.array(rows[k], float)
-    return np.asarray(q / np.linalg.norm(q))
 
 
 def _turned(q: Floats) -> Floats:
