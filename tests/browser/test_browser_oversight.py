@@ -319,7 +319,8 @@ def test_a_study_behind_a_closed_laptop_is_taken_over_and_not_before(desk: Any, 
     clock.now += timedelta(minutes=31)
     lee = desk("lee")
     lee.goto(f"/study/{study}")
-    lee.get_by_role("button", name="Take it over").click()
+    lee.get_by_role("button", name="Take it over").wait_for()
+    lee.keyboard.press("Shift+K")
     lee.get_by_text("You read").wait_for()
     assert site.reading(study, who=HOUSE).by == "lee"
 

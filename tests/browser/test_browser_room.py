@@ -288,7 +288,8 @@ def test_write_sign_and_read_what_was_signed(page: Any, studies: Callable[[str],
     shot(page, "report")
 
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Amend").press("Enter")
+    page.get_by_role("button", name="Amend").wait_for()
+    page.keyboard.press("Shift+A")
     page.get_by_text("You amend").wait_for()  # the page knows it, not the server alone
     page.keyboard.press("Control+Enter")
     amended = page.get_by_role("dialog", name="Sign amendment")

@@ -10,7 +10,7 @@ from pathlib import Path
 import made
 import pytest
 
-from isocenter.dicom.scan import scan
+from isocenter.dicom.scan import places, scan
 from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused
 
 
@@ -23,7 +23,11 @@ def test_a_folder_is_read_to_its_depth_in_order(tmp_path: Path) -> None:
     (tmp_path / "b" / "c" / "2.dcm").write_bytes(b"two")
     (tmp_path / "a.dcm").write_bytes(b"one")
     (tmp_path / ".DS_Store").write_bytes(b"x")
+    (tmp_path / "b" / "c" / "Thumbs.db").write_bytes(b"x")
     assert dict(scan(tmp_path)) == {"a.dcm": b"one", "b/c/2.dcm": b"two"}
+    passed: list[str] = []
+    assert len(list(places(tmp_path, beside=passed.append))) == 2
+    assert passed == [".DS_Store", "b/c/Thumbs.db"], "what is passed over is told to who asks"
 
 
 def test_one_file(tmp_path: Path) -> None:

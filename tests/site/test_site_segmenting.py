@@ -167,6 +167,21 @@ def test_what_cannot_be_analysed_says_why(guests: Segmenting) -> None:
     assert (told["state"], "cut off" in told["words"]) == ("failed", True)
 
 
+def test_what_a_system_left_beside_the_images_is_counted_and_listed(guests: Segmenting) -> None:
+    beside = packed(("IM1", ct()), ("__MACOSX/._IM1", b"x"), ("DICOMDIR", b"x"), ("in/Thumbs.db", b"x"))
+    told = done(guests, give(guests, (".DS_Store", b"x"), ("a.zip", beside), ("desktop.ini", b"x"), ("IM2", ct())))
+    assert told["state"] == "done", told
+    said = {r["file"]: r["why"] for r in told["rejected"]}
+    assert sorted(said) == [
+        ".DS_Store", "a.zip!/DICOMDIR", "a.zip!/__MACOSX/._IM1", "a.zip!/in/Thumbs.db", "desktop.ini",
+    ]  # fmt: skip
+    assert all("nothing of an image is in it" in why for why in said.values())
+    assert told["rejected_in_all"] == 5 and told["files"] == 4
+    guests.remove(told["id"], who=ITO)
+    told = done(guests, give(guests, (".DS_Store", b"x")))
+    assert told["state"] == "failed" and told["words"].startswith(".DS_Store: a system's own file")
+
+
 def test_a_zip_is_read_without_being_unpacked(guests: Segmenting, tmp_path: Path) -> None:
     data = packed(("study/1.dcm", ct()), ("../../evil.dcm", ct()))
     told = done(guests, give(guests, ("study.zip", data)))

@@ -10,6 +10,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from isocenter.dicom.bare import enveloped, is_bare
@@ -26,6 +27,12 @@ _NOTHING = b"PK\x05\x06"  # where a ZIP archive begins that holds no file
 _FILE_ID, _RECORDS = 0x00041500, 0x00041220
 # What lies beside images on every disc and in every repository, and is no image that was lost.
 _BESIDE = {".ds_store", "thumbs.db", "desktop.ini", "autorun.inf"}
+Beside = Callable[[str], object]
+"""Hears the name of each file that is passed over: a system's own, or a DICOMDIR, whose files are read themselves."""
+
+
+def _nobody(name: str) -> None:
+    """Nobody asks what was passed over."""
 
 
 def scan(path: Path) -> Iterator[tuple[str, bytes | IsocenterError]]:
@@ -47,14 +54,14 @@ def scan(path: Path) -> Iterator[tuple[str, bytes | IsocenterError]]:
 
 
 def files_under(
-    path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
+    path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None, beside: Beside = _nobody
 ) -> Iterator[tuple[str, bytes | IsocenterError]]:
     """Every file under a path, and the reason for each that cannot be read.
 
     Pictures are wrapped where that is wanted, and a data set that was saved without preamble and meta information is
     given them.
     """
-    for name, found in places(path):
+    for name, found in places(path, beside=beside):
         yield name, image_of(name, found, wrap=wrap)
 
 
@@ -85,22 +92,25 @@ def read(place: Path, name: str) -> bytes | IsocenterError:
         return _unreadable(name, fault)
 
 
-def places(path: Path) -> Iterator[tuple[str, Path | bytes | IsocenterError]]:
+def places(path: Path, *, beside: Beside = _nobody) -> Iterator[tuple[str, Path | bytes | IsocenterError]]:
     """As `scan`, but of a file that lies in a place of its own the place, so that another process can read it.
+
+    Args:
+        beside: hears what is passed over.
 
     Raises:
         NotFound: when the path itself does not exist.
     """
     path = Path(path)
     if path.is_dir():
-        yield from _folder(path)
+        yield from _folder(path, beside)
     elif path.exists():
-        yield from _file(path, path.name)
+        yield from _file(path, path.name, beside)
     else:
         raise NotFound(f"no file or folder {path}", "", "check the path")
 
 
-def _folder(root: Path) -> Iterator[tuple[str, Path | bytes | IsocenterError]]:
+def _folder(root: Path, beside: Beside) -> Iterator[tuple[str, Path | bytes | IsocenterError]]:
     try:
         inside = sorted(root.iterdir())
     except OSError as fault:
@@ -108,25 +118,32 @@ def _folder(root: Path) -> Iterator[tuple[str, Path | bytes | IsocenterError]]:
         return
     for path in inside:
         if _is_beside(path.name):
+            beside(path.name)
             continue
         if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
             yield path.name, Refused(f"{path.name} is a link out of the folder", "", "copy the file into the folder")
         elif path.is_dir():
             if path.is_symlink():
                 continue  # its files are found where they lie; a link may also lead in a circle
-            for name, found in _folder(path):
+            for name, found in _folder(path, partial(_within, path.name, beside)):
                 yield f"{path.name}/{name}", found
         elif path.name.upper() == "DICOMDIR":
-            continue  # the files that it lists lie in the same folder and are read themselves
+            beside(path.name)  # the files that it lists lie in the same folder and are read themselves
         else:
-            yield from _file(path, path.name, follow=False)
+            yield from _file(path, path.name, beside, follow=False)
+
+
+def _within(folder: str, beside: Beside, name: str) -> None:
+    beside(f"{folder}/{name}")
 
 
 def _is_beside(name: str) -> bool:
     return name.lower() in _BESIDE or name.startswith("._") or name == "__MACOSX"
 
 
-def _file(path: Path, name: str, *, follow: bool = True) -> Iterator[tuple[str, Path | bytes | IsocenterError]]:
+def _file(
+    path: Path, name: str, beside: Beside, *, follow: bool = True
+) -> Iterator[tuple[str, Path | bytes | IsocenterError]]:
     """One file, or what stands in it; `follow` a DICOMDIR to the files that it lists."""
     try:
         if not path.is_file():
@@ -139,7 +156,7 @@ def _file(path: Path, name: str, *, follow: bool = True) -> Iterator[tuple[str, 
             head = handle.read(132)
             # A preamble may say anything; what has the mark behind it is an image.
             if _is_archive(head):
-                yield from _archive(path, name)
+                yield from _archive(path, name, beside)
                 return
             data = b""
             if follow and path.name.upper().startswith("DICOMDIR") and head[128:] == b"DICM":
@@ -165,7 +182,9 @@ def _is_archive(head: bytes) -> bool:
     return head.startswith((b"PK\x03\x04", _NOTHING)) and head[128:132] != b"DICM"
 
 
-def _archive(packed: Path | io.BytesIO, name: str, depth: int = 0) -> Iterator[tuple[str, bytes | IsocenterError]]:
+def _archive(
+    packed: Path | io.BytesIO, name: str, beside: Beside, depth: int = 0
+) -> Iterator[tuple[str, bytes | IsocenterError]]:
     try:
         with zipfile.ZipFile(packed) as archive:
             if not archive.infolist():
@@ -173,14 +192,19 @@ def _archive(packed: Path | io.BytesIO, name: str, depth: int = 0) -> Iterator[t
             for member in archive.infolist():
                 parts = PurePosixPath(member.filename).parts
                 # A DICOMDIR only lists files, and they are members of the same archive.
-                if member.is_dir() or any(map(_is_beside, parts)) or "DICOMDIR" in (p.upper() for p in parts[-1:]):
+                if member.is_dir():
                     continue
-                yield from _unpacked(f"{name}!/{member.filename}", _member(archive, member), depth)
+                if any(map(_is_beside, parts)) or "DICOMDIR" in (p.upper() for p in parts[-1:]):
+                    beside(f"{name}!/{member.filename}")
+                    continue
+                yield from _unpacked(f"{name}!/{member.filename}", _member(archive, member), beside, depth)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as fault:
         yield name, NotWhole(f"{name} is a damaged ZIP archive", str(fault), "pack it again")
 
 
-def _unpacked(name: str, given: bytes | IsocenterError, depth: int) -> Iterator[tuple[str, bytes | IsocenterError]]:
+def _unpacked(
+    name: str, given: bytes | IsocenterError, beside: Beside, depth: int
+) -> Iterator[tuple[str, bytes | IsocenterError]]:
     """A member, or where it is an archive itself, the members of that."""
     if isinstance(given, IsocenterError) or not _is_archive(given[:132]):
         yield name, given
@@ -194,7 +218,7 @@ def _unpacked(name: str, given: bytes | IsocenterError, depth: int) -> Iterator[
             ),
         )
     else:
-        yield from _archive(io.BytesIO(given), name, depth + 1)
+        yield from _archive(io.BytesIO(given), name, beside, depth + 1)
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | IsocenterError:
@@ -251,7 +275,7 @@ def _directory(path: Path, data: bytes) -> Iterator[tuple[str, Path | bytes | Is
         elif not target.is_file():
             yield name, NotFound(f"DICOMDIR names {name}, which is not there", "the copy is not complete", "copy again")
         else:
-            yield from _file(target, name, follow=False)
+            yield from _file(target, name, _nobody, follow=False)
 
 
 def _as_copied(root: Path, parts: list[str], listed: dict[Path, dict[str, str]]) -> Path:

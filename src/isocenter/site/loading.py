@@ -308,14 +308,16 @@ class Folder:
 
 
 def read_folder(
-    path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None, base: Path | None = None, nifti: bool = False
-) -> Folder:
+    path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None, base: Path | None = None, nifti: bool = False,
+    beside: Callable[[str], object] = lambda name: None,
+) -> Folder:  # fmt: skip
     """Read a file, folder, ZIP or DICOMDIR: every instance is checked whole before its header is believed.
 
     Args:
         wrap: makes DICOM of a JPEG or PNG, when images of that kind are wanted.
         base: where what is unpacked is laid for the time being; the system's own place where it is not given.
         nifti: set NIfTI files aside, by name and place, instead of rejecting them.
+        beside: hears the name of each file that is passed over because a system wrote it beside the images.
     """
     from isocenter.dicom.header import merge, read_header
     from isocenter.dicom.scan import files_under
@@ -326,15 +328,15 @@ def read_folder(
     paths: dict[str, str] = {}
     rejected: list[tuple[str, str]] = []
     root = path if path.is_dir() else path.parent  # what names are relative to
-    with ThreadPoolExecutor(1, thread_name_prefix="digests") as beside:
-        for name, given in files_under(path, wrap=wrap):
+    with ThreadPoolExecutor(1, thread_name_prefix="digests") as digests:
+        for name, given in files_under(path, wrap=wrap, beside=beside):
             if isinstance(given, IsocenterError):
                 rejected.append((name, str(given)))
                 continue
             if nifti and is_nifti(Path(name)):
                 aside.append((name, _laid(root / name, given, name, Path(spill.name) / f"nifti-{len(aside)}")))
                 continue
-            said = beside.submit(_digest, given)  # while the header is read
+            said = digests.submit(_digest, given)  # while the header is read
             try:
                 record = read_header(given, digest=partial(_result, said))
             except IsocenterError as refusal:

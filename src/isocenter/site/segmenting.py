@@ -44,6 +44,7 @@ KEPT = timedelta(minutes=30)
 
 _PREFIX = "isocenter-guest-"
 _NO_DICOM = "a DICOM object refers to DICOM images, and a NIfTI file is none. Drop the DICOM series to get it."
+_BESIDE = "a system's own file beside the images, or a list of them; nothing of an image is in it"
 _FILES, _BYTES, _RUNS = 5000, 4 << 30, 4  # of one run, of one run, of one person
 
 
@@ -171,6 +172,7 @@ class Segmenting:
             "id": id, "state": guest.state, "words": self._words(guest), "analysis": guest.analysis,
             "files": guest.files, "bytes": guest.bytes, "studies": guest.studies, "results": guest.results,
             "rejected": [{"file": n, "why": w} for n, w in guest.rejected[:200]],
+            "rejected_in_all": len(guest.rejected),
             "gone_at": (guest.touched + KEPT).isoformat(),
         }  # fmt: skip
 
@@ -284,7 +286,9 @@ class Segmenting:
 
     def _all(self, guest: _Guest) -> None:
         """Every study of the DICOM files, and every NIfTI image with its masks."""
-        with read_folder(guest.folder / "in", base=guest.folder, nifti=True) as held:
+        passed: list[str] = []
+        with read_folder(guest.folder / "in", base=guest.folder, nifti=True, beside=passed.append) as held:
+            guest.rejected += [(_without_place(name), _BESIDE) for name in passed]
             guest.rejected += [(_without_place(name), why) for name, why in held.rejected]
             for study in held.studies:
                 self._study(guest, study, held)

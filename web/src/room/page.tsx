@@ -207,6 +207,8 @@ function useRoomKeys(desk: Desk): void {
         report: () => toCaret(),
         blocks: () => expandHere(session.report.value?.template),
         sign: () => desk.askToSign(),
+        "take-over": () => session.heldByOther.value && session.open(),
+        amend: () => session.amendable.value && session.open(),
         next: () => {
           if (!session.mine.value) void nextStudy();
           else desk.askToSign(); // an open study is signed or left first, never lost by one key

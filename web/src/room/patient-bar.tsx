@@ -1,7 +1,6 @@
 import type { Study } from "../api/shapes";
 import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
-import { mayRead, me } from "../me";
 import { age, clock, day, person } from "../words";
 import { useEffect, useRef } from "preact/hooks";
 import type { Session } from "./session";
@@ -23,10 +22,10 @@ export function PatientBar({ session, study, frozen, leave, sign }: { session: S
       <span class="gap" />
       <Saved session={session} />
       <State session={session} />
-      {reading && ["open", "amending"].includes(reading.state) && !session.mine.value && mayRead() && !frozen && <button type="button" title={`If ${reading.by} has done nothing for half an hour`} onClick={() => session.open()}>Take it over</button>}
+      {session.heldByOther.value && !frozen && <button type="button" title={`If ${reading!.by} has done nothing for half an hour`} onClick={() => session.open()}>Take it over <Key of={keyOf("room", "take-over")} /></button>}
       {session.mine.value && !frozen && <button type="button" class="primary" onClick={sign}>Sign <Key of={keyOf("room", "sign")} /></button>}
       {reading?.state === "signed" && <a class="button" href={`/api/readings/${study.uid}/report.pdf`} target="_blank" rel="noopener">PDF</a>}
-      {reading?.state === "signed" && me.value && !frozen && <button type="button" onClick={() => session.open()}>Amend</button>}
+      {session.amendable.value && !frozen && <button type="button" onClick={() => session.open()}>Amend <Key of={keyOf("room", "amend")} /></button>}
     </header>
   );
 }

@@ -120,6 +120,12 @@ export class Session {
     return !!reading && (reading.state === "open" || reading.state === "amending") && reading.by === me.value?.name;
   });
 
+  /** Another person has it open; whoever reads may take it over once they have done nothing for half an hour. */
+  readonly heldByOther = computed(() => ["open", "amending"].includes(this.reading.value?.state ?? "") && !this.mine.value && mayRead());
+
+  /** The report is signed, and a new version of it can be begun. */
+  readonly amendable = computed(() => this.reading.value?.state === "signed" && !!me.value);
+
   /** The study is being opened with this person: what they do meanwhile waits for it. */
   readonly opening = signal(false);
 

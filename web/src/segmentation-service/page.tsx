@@ -86,7 +86,7 @@ export function SegmentPage() {
             <button type="button" onClick={() => void here.leave()}>{state === "sending" || state === "running" || state === "waiting" ? "Stop and delete" : "Delete it now"}</button>
           </p>
         )}
-        {told && told.rejected.length > 0 && <details class="rules"><summary>{count(told.rejected.length, "file")} not taken</summary><ul>{told.rejected.map((one, i) => <li key={i}>{one.file}: {one.why}</li>)}</ul></details>}
+        {told && told.rejected.length > 0 && <details class="rules"><summary>{count(told.rejected_in_all, "file")} not taken</summary><ul>{told.rejected.map((one, i) => <li key={i}>{one.file}: {one.why}</li>)}{told.rejected_in_all > told.rejected.length && <li>and {told.rejected_in_all - told.rejected.length} more</li>}</ul></details>}
         {people > 1 && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> Images of {people} patients: each result stands under its own.</p>}
         {told?.studies.map((of, n) => (
           <section key={n} aria-label={nameOf(of)}>

@@ -46,7 +46,9 @@ export interface Yours {
 }
 
 export interface Told extends Yours {
+  /** The first two hundred of them. */
   rejected: { file: string; why: string }[];
+  rejected_in_all: number;
   studies: OfStudy[];
   results: Result[];
 }
