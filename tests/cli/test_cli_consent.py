@@ -38,7 +38,11 @@ def test_consent_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(Refused, match="IRB"):
         asked("consent", "asked", study.uid, "research")
     assert asked("consent", "asked", study.uid, "research", "--say", "ethics=EC-12")["by"] == made["id"]
-    assert asked("export", study.uid, str(tmp_path / "out"), "--say", "ethics=EC-12")["report"]["use"] == "research"
+    said = ["--say", "ethics=EC-12", "--reason", "a second opinion"]
+    with pytest.raises(Refused, match="a group of 1 patient"):
+        asked("export", study.uid, str(tmp_path / "out"), *said[:2])
+    assert not (tmp_path / "out").exists()
+    assert asked("export", study.uid, str(tmp_path / "out"), *said)["report"]["use"] == "research"
     file = tmp_path / "consents.json"
     fhir = {"resourceType": "Consent", "status": "inactive", "patient": {"identifier": {"value": study.patient.id}}}
     file.write_text(json.dumps(fhir) + "\n" + json.dumps({"resourceType": "Patient"}))

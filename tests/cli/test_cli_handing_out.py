@@ -37,7 +37,7 @@ def test_one_command_from_a_question_to_a_folder(tmp_path: Path, monkeypatch: py
         asked(*words, "--ask", "modality:CT")
     asked("consent", "give", "GRU", "IRB", "--patient", study.patient.id)
     say = ["--say", "ethics=EC-12"]
-    with pytest.raises(Refused, match="a group of 1 patients"):
+    with pytest.raises(Refused, match="a group of 1 patient:"):
         asked(*words, *say, "--ask", "modality:CT")
     told = asked(*words, *say, "--reason", "a test")  # the cohort was frozen by the question before
     assert told["written"] == 1 and told["cohort"]["name"] == "lungs" and told["stayed"] == []

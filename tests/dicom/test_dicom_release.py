@@ -54,6 +54,7 @@ def test_a_folder_leaves_without_names_and_with_a_report(tmp_path: Path) -> None
     assert ("StudyInstanceUID", "mapped") in attributes and ("StudyDate", "moved") in attributes
     # One man alone, two women alike.
     assert report["risk"]["smallest_group"] == 1 and report["risk"]["patients_alone_in_their_group"] == 1
+    assert report["risk"]["unique_rate"] == 0.3333 and report["risk"]["by"] == ["age", "modality", "part", "sex"]
 
 
 def test_what_a_person_has_looked_at_leaves(tmp_path: Path) -> None:

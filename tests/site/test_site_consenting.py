@@ -69,7 +69,11 @@ def test_a_withdrawal_reaches_everything_with_the_next_question(house: tuple[Sit
         site.consents.give({"GRU": []}, patient=f"P{n:02d}", source="form 7", who=ITO)
     assert site.cohorts.ask("", who=GRAY)["of"] == 12
     cohort = site.cohorts.freeze("twelve", "", who=GRAY)
-    site.cohorts.export(cohort, "csv", who=GRAY)
+    with pytest.raises(Refused, match="a group of 2 patients: each shall share age, kind of image, sex and year"):
+        site.cohorts.export(cohort, "csv", who=GRAY)
+    site.cohorts.export(cohort, "csv", reason="phantoms", who=GRAY)
+    (taken,) = site.journal.since(kinds=(Kind.COHORT_EXPORTED,))
+    assert (taken.event.details["reason"], taken.event.details["smallest_group"]) == ("phantoms", 2)
     secret, _ = site.sharing.share(uid(1), who=ITO, purpose=Purpose.SHARING)
     care, _ = site.sharing.share(uid(1), who=ITO)
     assert site.sharing.study(secret, address="a").uid == uid(1)
@@ -89,7 +93,7 @@ def test_a_withdrawal_reaches_everything_with_the_next_question(house: tuple[Sit
         site.sharing.study(secret, address="a")
     assert site.sharing.study(care, address="a").uid == uid(1), "care goes on"
     assert site.cohorts.cohort(cohort, who=GRAY)["gone"] == 1 and site.cohorts.ask("", who=GRAY)["of"] == 11
-    assert b"\n" in site.cohorts.export(cohort, "csv", who=GRAY)[0]
+    assert b"\n" in site.cohorts.export(cohort, "csv", reason="phantoms", who=GRAY)[0]
     with pytest.raises(Refused, match="withdrawn"):
         site.export(uid(1), key=KEY, who=GRAY)
     with pytest.raises(Refused, match="withdrawn"):

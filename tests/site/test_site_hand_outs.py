@@ -26,6 +26,7 @@ from isocenter.site.hand_outs import KEPT, HandOuts
 from isocenter.site.verbs import HOUSE, Site
 
 LEE, ITO = Person("lee", Role.RESEARCHER), Person("ito", Role.RESEARCHER)
+WHY = "a rare disease, EC-12"
 PATIENTS = ("P1", "P2", "P3")
 
 
@@ -79,7 +80,7 @@ def test_what_would_leave_is_told_first_and_then_leaves_as_one_file(site: Site, 
     assert (plan["name"], plan["studies"], plan["of"], plan["people"], plan["before"]) == ("three", 2, 3, 2, [])
     assert [one["studies"] for one in plan["left_out"]] == [1] and "withdrawn" in plan["left_out"][0]["why"]
     assert not site.journal.since(kinds=(Kind.EXPORTED,)), "to ask records nothing"
-    run = runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=2)
+    run = runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=2, reason=WHY)
     assert runs.plan(id, Purpose.RESEARCH, who=LEE)["running"] == run["id"]
     told = ended(runs, run["id"])
     assert (told["state"], told["done"], told["of"]) == ("done", 2, 2), told["words"]
@@ -110,12 +111,14 @@ def test_a_refusal_is_told_and_leaves_nothing(site: Site, runs: HandOuts) -> Non
     again = runs.begin(id, Purpose.RESEARCH, who=LEE, reason="a rare disease, EC-12")
     assert ended(runs, again["id"])["state"] == "done"
     with pytest.raises(LimitReached, match="2 cohorts on their way"):
+        runs.begin(id, Purpose.RESEARCH, who=LEE, reason=WHY)
+    with pytest.raises(Refused, match="a smallest group of 1 without a reason"):
         runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=1)
 
 
 def test_copies_that_are_ready_go_as_soon_as_consent_to_one_of_them_is_withdrawn(site: Site, runs: HandOuts) -> None:
     id = frozen(site)
-    run = runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=2)
+    run = runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=2, reason=WHY)
     assert ended(runs, run["id"])["state"] == "done"
     held = runs.file(run["id"], who=LEE)
     site.consents.withdraw(patient="P3", issuer=site.index.study("1.2.3").patient.issuer, who=HOUSE)
@@ -124,7 +127,7 @@ def test_copies_that_are_ready_go_as_soon_as_consent_to_one_of_them_is_withdrawn
     told = runs.state(run["id"], who=LEE)
     assert told["state"] == "refused" and told["report"] is None and not held.exists()
     runs.remove(run["id"], who=LEE)
-    again = runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=2)
+    again = runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=2, reason=WHY)
     assert ended(runs, again["id"])["done"] == 2
     held = runs.file(again["id"], who=LEE)
     site.consents.withdraw(patient="P2", issuer=site.index.study("1.2.2").patient.issuer, who=HOUSE)
@@ -158,7 +161,7 @@ def test_what_is_stopped_while_copies_are_made_leaves_nothing_and_no_entry(
         yield from files(study_uid, *given)
 
     monkeypatch.setattr(site, "_files", slow)
-    run = runs.begin(frozen(site), Purpose.RESEARCH, who=LEE, smallest_group=1)
+    run = runs.begin(frozen(site), Purpose.RESEARCH, who=LEE, smallest_group=1, reason=WHY)
     assert reached.wait(20) and runs.state(run["id"], who=LEE)["state"] == "running"
     runs.remove(run["id"], who=LEE)
     go_on.set()
@@ -169,7 +172,7 @@ def test_what_is_stopped_while_copies_are_made_leaves_nothing_and_no_entry(
 
 
 def test_copies_that_nobody_takes_go_after_a_day(site: Site, runs: HandOuts) -> None:
-    run = runs.begin(frozen(site), Purpose.RESEARCH, who=LEE, smallest_group=1)
+    run = runs.begin(frozen(site), Purpose.RESEARCH, who=LEE, smallest_group=1, reason=WHY)
     assert ended(runs, run["id"])["bytes"] > 0
     clock = site.clock
     site.clock = lambda: clock() + KEPT - timedelta(minutes=1)
@@ -192,12 +195,12 @@ def test_an_image_that_waits_for_a_person_leaves_once_they_have_looked(site: Sit
     ds.save_as(held)
     list(site.receive([held.getvalue()], sender="CT", who=HOUSE))
     id = frozen(site)
-    first = ended(runs, runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=1)["id"])
+    first = ended(runs, runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=1, reason=WHY)["id"])
     (waits,) = first["left"]
     assert (waits["object"], waits["of"], waits["kind"], waits["leaves"]) == (
         "1.2.1.1.2", "1.2.1", "review", "reviewed",
     )  # fmt: skip
-    again = runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=1, reviewed=["1.2.1.1.2"])
+    again = runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=1, reason=WHY, reviewed=["1.2.1.1.2"])
     told = ended(runs, again["id"])
     assert told["left"] == [] and told["report"]["written"] == first["report"]["written"] + 1
     said = site.journal.since(subject="1.2.1", kinds=(Kind.EXPORTED,), newest_first=True)[0].event

@@ -62,7 +62,7 @@ def test_images_table_and_report_leave_together_under_the_same_pseudonyms(site: 
     list(
         site.receive([scan_of("P04", SOPInstanceUID="1.2.77704.1.2", BurnedInAnnotation="YES")], sender="CT", who=HOUSE)
     )
-    report, left = site.hand_out(id, out, use=research(site), who=HOUSE, smallest_group=4)
+    report, left = site.hand_out(id, out, use=research(site), who=HOUSE, smallest_group=4, reason="four are left")
     assert sorted(p.name for p in out.iterdir()) == ["dicom", "report.json", "studies.csv", "studies.parquet"]
     held = [pydicom.dcmread(p) for p in out.rglob("*.dcm")]
     rows = list(csv.DictReader(io.StringIO((out / "studies.csv").read_text())))
@@ -87,7 +87,9 @@ def test_every_study_has_its_entry_and_a_withdrawal_finds_it(site: Site, tmp_pat
     assert all(s.event.details["cohort"] == id and s.event.details["objects"] == 1 for s in entries)
     reached = site.consents.withdraw(patient="P02", who=HOUSE)
     assert len(reached["exports"]) == 1 and len(reached["tables"]) == 1
-    report, _ = site.hand_out(id, tmp_path / "again", use=research(site), who=HOUSE, smallest_group=4)
+    report, _ = site.hand_out(
+        id, tmp_path / "again", use=research(site), who=HOUSE, smallest_group=4, reason="four are left"
+    )
     assert report["cohort"]["studies"] == 4
 
 
@@ -99,8 +101,16 @@ def test_small_groups_leave_only_with_a_reason_and_nothing_stays_of_a_refusal(si
     site.hand_out(id, out, use=research(site), who=HOUSE, smallest_group=6, reason="a rare disease, EC-12")
     (entry,) = site.journal.since(kinds=(Kind.COHORT_EXPORTED,))
     assert entry.event.details["reason"] == "a rare disease, EC-12" and entry.event.details["rows"] == 5
-    with pytest.raises(Refused, match="it is there"):
+    with pytest.raises(Refused, match="not empty"):
         site.hand_out(id, out, use=research(site), who=HOUSE)
+    with pytest.raises(Refused, match="a smallest group of 4 without a reason"):
+        site.hand_out(id, tmp_path / "four", use=research(site), who=HOUSE, smallest_group=4)
+    with pytest.raises(Refused, match="say why this one may leave"):
+        site.export("1.2.77701", key=b"k" * 32, who=HOUSE)
+    assert [s.event.subject for s in site.journal.since(kinds=(Kind.EXPORTED,))].count("1.2.77701") == 1
+    site.export("1.2.77701", key=b"k" * 32, who=HOUSE, reason="a second opinion", reviewed=["*"])
+    (last,) = site.journal.since(kinds=(Kind.EXPORTED,), newest_first=True, limit=1)
+    assert last.event.details["reason"] == "a second opinion"
 
 
 def test_terms_that_end_while_copies_are_made_take_everything_back(site: Site, tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_images_of_the_demonstration_stay_and_an_export_of_ones_own_carries_no_n
     isocenter("receive", str(images), folder=mine)
     (study,) = (row["StudyInstanceUID"] for row in isocenter("studies", folder=mine)["studies"])
     isocenter("consent", "give", "GRU", "--patient", "OWN-77", folder=mine)
-    done = isocenter("export", study, str(tmp_path / "out"), folder=mine)
+    done = isocenter("export", study, str(tmp_path / "out"), "--reason", "a second opinion", folder=mine)
     files = list((tmp_path / "out").glob("*.dcm"))
     assert len(files) == done["written"] == len(own.files) and (tmp_path / "out" / "report.json").exists()
     planted = [b"QUXLEY", b"OWN-77", study.encode()]

@@ -200,6 +200,9 @@ def export(
     reviewed: Reviewed = None,
     purpose: For = "research",
     say: Said = None,
+    reason: Annotated[
+        str, typer.Option(help="Why a patient whom fewer than four others are like may leave; the journal keeps it.")
+    ] = "",
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -216,6 +219,7 @@ def export(
         clean, held_back, report = held.site.export(
             study, key=held.secret("pseudonyms")[0].encode(), who=HOUSE, options=option or ["research"],
             reviewed=reviewed or [], use=held.site.consents.use(purpose_of(purpose), who=HOUSE, **said_of(say or [])),
+            reason=reason,
         )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")

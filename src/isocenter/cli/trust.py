@@ -45,8 +45,15 @@ def deidentify(
         ),
     ] = None,
     smallest_group: Annotated[
-        int, typer.Option(help="Refuse to keep the copies when fewer patients than this share sex, age and kind.")
-    ] = 0,
+        int, typer.Option(help="Fewest patients that share sex, age, body part and kind of image.")
+    ] = 5,
+    reason: Annotated[
+        str, typer.Option(help="Why smaller groups may leave, as of one patient; report.json keeps it.")
+    ] = "",
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", help="Archive whose journal keeps what left and why.", envvar="ISOCENTER_FOLDER"),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes; 0 takes one for each processor.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -54,25 +61,37 @@ def deidentify(
     import os
 
     from isocenter.cli.screen import Screen
+    from isocenter.dicom.alike import must_be_alike, must_say_why
     from isocenter.dicom.confidentiality import Option, options_named
-    from isocenter.dicom.release import Terms, held_names, release
+    from isocenter.dicom.release import Terms, growing, held_names, release
     from isocenter.dicom.scan import places
     from isocenter.site.defacing import faces
+    from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     options = options_named(option or ["research"])
     if deface is not None:
         options = options | {Option.FACES} if deface else options - {Option.FACES}
     terms = Terms(options, frozenset(keep or ()), frozenset(reviewed or ()), blank)
+    must_say_why(smallest_group, reason)
     key = _secret(secret, out)
-    with screen.progress("cleaning") as told:
-        found = release(
-            places(path), out, secret=key, terms=terms, workers=workers or os.cpu_count() or 1, faces=faces, told=told
-        )
-    report = found.report()
-    report["secret"] = "kept apart" if secret else "destroyed: nobody can make these pseudonyms again"
-    _hold_small_groups(out, report, smallest_group)
-    (out / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
+    with growing(out) as partial:
+        with screen.progress("cleaning") as told:
+            found = release(
+                places(path), partial, secret=key, terms=terms, workers=workers or os.cpu_count() or 1, faces=faces,
+                told=told,
+            )  # fmt: skip
+        report = found.report()
+        must_be_alike(
+            report["risk"], smallest_group, reason,
+            'to let them leave all the same say why: --reason "…", which the report keeps',
+        )  # fmt: skip
+        report |= {"smallest_group_wanted": smallest_group, "smaller_groups_because": reason.strip()}
+        report["secret"] = "kept apart" if secret else "destroyed: nobody can make these pseudonyms again"
+        (partial / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
+        if folder is not None:
+            with house(folder) as held:
+                held.site.files_left(report, len(found.held_back), who=HOUSE)
     alone = _in_small_groups(report["risk"]["small_groups"])
     screen.answer(report | {"stayed": held_names(found), "warnings": alone})
     screen.say(
@@ -132,24 +151,6 @@ def _secret(place: Path | None, out: Path) -> bytes:
     return drawn.encode()
 
 
-def _hold_small_groups(out: Path, report: dict[str, object], wanted: int) -> None:
-    """Take the copies back where patients stand too much alone."""
-    import shutil
-
-    from isocenter.errors import Refused
-
-    risk = report["risk"]
-    assert isinstance(risk, dict)
-    if wanted > 1 and 0 < risk["smallest_group"] < wanted:
-        for inside in out.iterdir():
-            shutil.rmtree(inside)
-        raise Refused(
-            f"a group of {risk['smallest_group']} patients",
-            f"each shall share sex, age, body part and kind of image with {wanted - 1} others; the copies were removed",
-            "take more patients, leave out those that stand alone, or ask for a smaller group",
-        )
-
-
 def _in_small_groups(told: dict[str, int]) -> list[str]:
     """What to say of patients whom few are like: nothing where there are none."""
     if not told["groups"]:
@@ -158,9 +159,7 @@ def _in_small_groups(told: dict[str, int]) -> list[str]:
     people = "1 patient" if told["patients"] == 1 else f"{told['patients']} patients in all"
     return [
         f"warning: {groups} of fewer than {told['fewer_than']} patients who share sex, age, body part and kind of image"
-        f" ({people}): who knows these of somebody may find the copies of that person. Before you give them away, take"
-        " more patients or leave out those that stand alone; next time"
-        f" --smallest-group {told['fewer_than']} keeps no such copies"
+        f" ({people}): who knows these of somebody may find the copies of that person; the report keeps the reason"
     ]
 
 

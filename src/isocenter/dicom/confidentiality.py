@@ -23,7 +23,6 @@ __all__ = [
     "COLUMNS",
     "EDITION",
     "RESEARCH",
-    "SMALLEST_GROUP",
     "Act",
     "Choice",
     "Option",
@@ -34,9 +33,6 @@ __all__ = [
 ]
 
 EDITION = "PS3.15 table E.1-1: basic profile 2026c, options 2025c; table E.3.10-1: 2025b"
-
-SMALLEST_GROUP = 5
-"""Patients that have to share sex, age, body part and kind of image, so that none of them stands alone."""
 
 
 class Option(StrEnum):

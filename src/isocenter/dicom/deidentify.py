@@ -16,6 +16,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from isocenter.dicom.alike import age_band
 from isocenter.dicom.burned_in import Verdict, judge
 from isocenter.dicom.cleaning import Cleaner, Report, Rule, element, item
 from isocenter.dicom.confidentiality import BASIC, CLEAN_PIXELS, CODES, COLUMNS, RESEARCH, Act, Option, acts
@@ -198,7 +199,7 @@ def _copy(
     made = b"".join([_meta(file.ascii(_CLASS), instance, file.syntax), *parts])
     names = (cleaner.renamed(_STUDY), cleaner.renamed(_SERIES), cleaner.renamed(_INSTANCE))
     risks = _risks(file, options, verdict, face)
-    return Deidentified(made, report.done, verdict, pseudonym, risks, _quasi(file), names, face)
+    return Deidentified(made, report.done, verdict, pseudonym, risks, _quasi(file, options, keep), names, face)
 
 
 def _identity(file: File) -> tuple[str, str]:
@@ -363,17 +364,26 @@ _FACE_RISKS = {
 }
 
 
-def _quasi(file: File) -> dict[str, str]:
-    """What does not name a person and yet singles out: for k-anonymity."""
-    age = file.ascii(0x00101010)
-    return {
-        "sex": file.ascii(0x00100040),
-        "age": f"{int(age[:3]) // 5 * 5}-{int(age[:3]) // 5 * 5 + 4}"
-        if age[:3].isdecimal() and age[3:] == "Y"
-        else age,
-        "part": file.ascii(_PART),
-        "modality": file.ascii(_MODALITY),
+_SINGLES_OUT = {
+    "sex": (0x00100040, "PatientSex"), "age": (0x00101010, "PatientAge"), "part": (_PART, "BodyPartExamined"),
+    "modality": (_MODALITY, "Modality"), "ethnic group": (0x00102160, "EthnicGroup"),
+    "institution": (0x00080080, "InstitutionName"),
+}  # fmt: skip
+_SELDOM = ("ethnic group", "institution")  # most images do not say it
+
+
+def _quasi(file: File, options: frozenset[Option], keep: frozenset[str]) -> dict[str, str]:
+    """What stands in the copy, names nobody and yet singles out: for k-anonymity."""
+    done = acts(options)
+    told = {
+        name: file.ascii(tag)
+        for name, (tag, keyword) in _SINGLES_OUT.items()
+        if keyword in keep or tag not in done or done[tag].letter in "KC"
     }
+    age = told.get("age", "")
+    if age[:3].isdecimal() and age[3:] == "Y":
+        told["age"] = age_band(int(age[:3]))
+    return {name: value for name, value in told.items() if value or name not in _SELDOM}
 
 
 def _meta(sop_class: str, instance: str, syntax: str) -> bytes:

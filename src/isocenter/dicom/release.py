@@ -8,6 +8,7 @@ image (k-anonymity). It names no original, so it may travel with the copies.
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isocenter.dicom.alike import risk
 from isocenter.dicom.aside import Aside, Lying
-from isocenter.dicom.confidentiality import EDITION, RESEARCH, SMALLEST_GROUP, Option
+from isocenter.dicom.confidentiality import EDITION, RESEARCH, Option
 from isocenter.dicom.deidentify import Deidentified, HeldBack, deidentify
 from isocenter.dicom.elements import parse
 from isocenter.dicom.in_processes import Given, each, one_by_one
@@ -25,7 +27,7 @@ from isocenter.dicom.scan import read
 from isocenter.dicom.visual_features import Cover, Shows, group_of, shows
 from isocenter.errors import IsocenterError, Refused, Unavailable
 
-__all__ = ["Faces", "Release", "Remembered", "Terms", "held_names", "release", "remembered"]
+__all__ = ["Faces", "Release", "Remembered", "Terms", "growing", "held_names", "release", "remembered"]
 
 Faces = Callable[[Sequence[bytes | Lying]], Mapping[str, Cover]]
 """All images of one frame of reference -> what is known of a face, by Series Instance UID."""
@@ -126,17 +128,14 @@ class Release:
             for name, values in facts.items():
                 person[name] |= values
 
-    def groups(self) -> Counter[tuple[tuple[str, str], ...]]:
-        """How many patients share what is known of each."""
-        return Counter(
-            tuple((name, "/".join(sorted(values))) for name, values in sorted(person.items()))
-            for person in self.people.values()
-        )
+    def risk(self) -> dict[str, Any]:
+        """How many patients are alike in what singles somebody out and stands in the copies, and what else remains."""
+        return risk(self.people.values()) | {
+            "remaining": [{"risk": r, "objects": n} for r, n in self.risks.most_common()]
+        }
 
     def report(self) -> dict[str, Any]:
         """The report, without any original name."""
-        groups = self.groups()
-        small = [n for n in groups.values() if n < SMALLEST_GROUP]
         stayed = Counter((kind, why) for _, kind, why in self.held_back)
         return {
             "standard": EDITION,
@@ -151,14 +150,30 @@ class Release:
             "attributes": [
                 {"attribute": a, "done": d, "because": w, "count": n} for (a, d, w), n in sorted(self.done.items())
             ],
-            "risk": {
-                "smallest_group": min(groups.values(), default=0),
-                "patients_alone_in_their_group": sum(1 for n in groups.values() if n == 1),
-                "small_groups": {"fewer_than": SMALLEST_GROUP, "groups": len(small), "patients": sum(small)},
-                "by": ["age", "modality", "part", "sex"],
-                "remaining": [{"risk": r, "objects": n} for r, n in self.risks.most_common()],
-            },
+            "risk": self.risk(),
         }
+
+
+@contextlib.contextmanager
+def growing(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that takes its place once all is well, and goes away when anything refuses.
+
+    Raises:
+        Refused: `out` holds something already.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise Refused(f"folder '{out}'", "it is not empty, and old files beside new ones mislead", "name a new one")
+    partial = out.absolute().with_name(f".{out.absolute().name}.growing")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        if out.exists():
+            out.rmdir()
+        partial.rename(out)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
 
 
 def release(
@@ -171,7 +186,7 @@ def release(
     faces: Faces | None = None,
     told: Callable[[str, int, int], None] = lambda words, done, of: None,
 ) -> Release:
-    """Write clean copies into a folder, named by patient, study, series and instance as they are called now.
+    """Write clean copies into a new folder, named by patient, study, series and instance as they are called now.
 
     Args:
         files: names and places (`scan.places`) or bytes (`scan.scan`), or why they could not be read.

@@ -108,11 +108,12 @@ def cohort(
 
 @router.get("/api/cohorts/{id}/export")
 def export(
-    id: _Id, site: SiteHere, who: Annotated[Person, needs("export")], form: Literal["csv", "parquet"] = "csv"
-) -> Response:
+    id: _Id, site: SiteHere, who: Annotated[Person, needs("export")], form: Literal["csv", "parquet"] = "csv",
+    reason: Annotated[str, Query(max_length=500)] = "",
+) -> Response:  # fmt: skip
     """The table of a frozen cohort under pseudonyms; the header names the digest that the journal keeps."""
     here: PagesSite = site
-    data, digest = here.cohorts.export(id, form, who=who)
+    data, digest = here.cohorts.export(id, form, reason=reason, who=who)
     kind = "text/csv; charset=utf-8" if form == "csv" else "application/vnd.apache.parquet"
     headers = {"Content-Disposition": f'attachment; filename="cohort-{id[:12]}.{form}"', "X-Isocenter-Digest": digest}
     return Response(data, media_type=kind, headers=headers)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from isocenter.dicom.alike import SMALLEST_GROUP, age_band, must_be_alike, risk
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.errors import LimitReached, NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
@@ -205,20 +206,32 @@ class Cohorting:
             **self._told(kept, field, by), "id": id, "name": made.name, "q": made.question["q"],
             "of": len(made.members), "gone": len(made.members) - len(kept), "ledger": ledger,
             "closed": _closed(closed),
+            "few_alike": 0 < self._risk(kept)["smallest_group"] < SMALLEST_GROUP,
             "frozen": made.frozen.isoformat() if made.frozen else None,
         }  # fmt: skip
 
-    def export(self, id: str, form: str, *, who: Person) -> tuple[bytes, str]:
+    def export(self, id: str, form: str, *, reason: str = "", who: Person) -> tuple[bytes, str]:
         """The table of a frozen cohort as CSV or Parquet under pseudonyms, and the digest of the file.
 
         The pseudonyms are keyed by the secret of the archive and hold for this cohort alone; ages above 90 years are
         given as 90, and no date but the year. Each row says whether it is of the demonstration, whose phantoms would
         be taken for patients elsewhere.
+
+        Args:
+            reason: why it may leave although fewer than five people share sex, age, year and kind of image; the
+                journal keeps it.
+
+        Raises:
+            Refused: nobody of it may be used, or so few are alike and there is no reason.
         """
         must(who, "export", id)
         made, kept, closed = self._frozen(id, who)
         if closed and not kept:
             raise Refused("a table of nobody", closed[0][0], "ask for terms of use, or for another cohort")
+        told = self._risk(kept)
+        must_be_alike(
+            told, SMALLEST_GROUP, reason, "freeze more people, or say why they may leave: the journal keeps the reason"
+        )
         by = Pseudonyms(self.secret("pseudonyms")).within(f"cohort {id}")
         phantoms = self.consents.demonstrated()
         rows = [
@@ -229,6 +242,8 @@ class Cohorting:
         data = _csv(rows) if form == "csv" else _parquet(rows)
         digest = hashlib.sha256(data).hexdigest()
         details = {"name": made.name, "rows": len(rows), "form": form, "file": digest, "domain": by.domain}
+        details |= {"smallest_group": told["smallest_group"], "unique_rate": told["unique_rate"]}
+        details |= {"reason": reason.strip()}
         self.journal.append(Event(Kind.COHORT_EXPORTED, self.clock(), who.name, id, details))
         return data, digest
 
@@ -269,6 +284,18 @@ class Cohorting:
         """What the table of an export says of each study, beside whose it is."""
         names = [f["name"] for f in table.fields(kept) if f["name"] != "description"]
         return [{n: _safe(n, m) for n in names} for m in kept]
+
+    def _risk(self, kept: Sequence[Member]) -> dict[str, Any]:
+        """How many people of a table are alike, whatever was measured of them; phantoms are nobody."""
+        phantoms, people = self.consents.demonstrated(), dict[str, dict[str, set[str]]]()
+        for m in kept:
+            if m.study in phantoms:
+                continue
+            for name in ("sex", "age", "year", "modality"):
+                value = m.values.get(name, "")
+                said = age_band(int(min(value, _OLDEST))) if name == "age" and isinstance(value, float) else str(value)
+                people.setdefault(m.patient, {}).setdefault(name, set()).add(said)
+        return risk(people.values())
 
     # ---- members ---------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from isocenter.dicom.confidentiality import SMALLEST_GROUP
+from isocenter.dicom.alike import SMALLEST_GROUP, must_say_why
 from isocenter.errors import IsocenterError, LimitReached, NotFound, WrongState
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
@@ -120,10 +120,11 @@ class HandOuts:
             smallest_group, reason: fewest alike patients, and why fewer may leave.
 
         Raises:
-            Refused: nobody of the cohort may be used so.
+            Refused: nobody of the cohort may be used so, or groups under five are asked for without a reason.
             LimitReached: this person has several on their way.
         """
         must(who, "export", cohort)
+        must_say_why(smallest_group, reason)
         use = self._site.consents.use(purpose, who=who, **said)
         self._site.must_have_members(*self._site.would_leave(cohort, use, who=who)[1:])
         self.expire()

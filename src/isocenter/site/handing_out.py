@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isocenter.dicom.confidentiality import SMALLEST_GROUP, options_named
+from isocenter.dicom.alike import SMALLEST_GROUP, must_be_alike, must_say_why
+from isocenter.dicom.confidentiality import options_named
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.consent import Use
@@ -57,7 +58,7 @@ class HandingOut(Sending):
 
         Args:
             id: digest of the cohort.
-            out: a folder that is not there yet.
+            out: a folder that is new or empty.
             use: what for; each member's terms of use are asked, at the start, before it is read, and at the end.
             options: of PS3.15 table E.1-1, by name.
             reviewed: SOP Instance UIDs whose pixels `who` has looked at.
@@ -70,25 +71,21 @@ class HandingOut(Sending):
             the report, which names no original; and for whoever asked which studies and images stayed, and why.
 
         Raises:
-            Refused: the folder is there, nobody may be used so, terms ended meanwhile, or a group is too small and no
-                reason was given; nothing is left then.
+            Refused: the folder holds something, nobody may be used so, terms ended meanwhile, or a group is too small
+                and no reason was given; nothing is left then.
         """
         must(who, "export", id)
-        if out.exists():
-            raise Refused(f"folder '{out}'", "it is there, and old files beside new ones mislead", "name a new one")
+        must_say_why(smallest_group, reason)
         # Both bring compilers: nobody waits for them but who hands out.
         from isocenter.dicom.deidentify import REVIEWED
-        from isocenter.dicom.release import Release, Terms, release
+        from isocenter.dicom.release import Release, Terms, growing, release
         from isocenter.site.defacing import faces
 
         terms = Terms(options_named(options), reviewed=frozenset(reviewed), blank=blank)
         made, kept, left = self.would_leave(id, use, who=who)
         key = Pseudonyms(self.secret("pseudonyms")).secret_within(f"cohort {id}")
         self.must_have_members(kept, left)
-        partial = out.with_name(f".{out.name}.growing")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        try:
+        with growing(out) as partial:
             found, parts = Release(terms, Pseudonyms(key).domain), {}
             held: _Left = []
             for number, member in enumerate(kept):
@@ -116,10 +113,6 @@ class HandingOut(Sending):
             report["table"] = self._table(partial, gone, key)
             (partial / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
             self._write_down(id, report, {m.study: parts[m.study] for m in gone}, use, who)
-            partial.rename(out)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
         return report, left
 
     def would_leave(self, id: str, use: Use, *, who: Person) -> tuple[Cohort, list[Member], _Left]:
@@ -237,10 +230,6 @@ def _must_be_many(found: Release, wanted: int, reason: str) -> None:
             "a cohort of which nothing can leave", found.held_back[0][2] if found.held_back else "it has no images",
             "look at what was held back",
         )  # fmt: skip
-    smallest = min(found.groups().values(), default=0)
-    if smallest < wanted and not reason.strip():
-        raise Refused(
-            f"a group of {smallest} patients",
-            f"each shall share sex, age, body part and kind of image with {wanted - 1} others",
-            "take more patients, ask for a smaller group, or give a reason, which the journal keeps",
-        )
+    must_be_alike(
+        found.risk(), wanted, reason, "take more patients, or say why fewer may leave: the journal keeps the reason"
+    )

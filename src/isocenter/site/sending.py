@@ -100,6 +100,7 @@ class Sending(Reports):
         options: Sequence[str] = ("research",),
         reviewed: Sequence[str] = (),
         use: Use | None = None,
+        reason: str = "",
     ) -> tuple[list[bytes], list[tuple[str, str]], dict[str, Any]]:
         """The study's images and results without names, under pseudonyms of a secret key.
 
@@ -107,14 +108,16 @@ class Sending(Reports):
             options: of PS3.15 table E.1-1, by name.
             reviewed: SOP Instance UIDs whose pixels `who` has looked at.
             use: what for; research by this person where nothing is said.
+            reason: why one patient may leave, who is like no other here; the journal keeps it.
 
         Raises:
-            Refused: the terms of use of the study do not permit it.
+            Refused: the terms of use of the study do not permit it, or there is no reason.
 
         Returns:
             the copies; for each object that cannot go out its SOP Instance UID and why (writing in the pixels, a
             document, an unknown class): what is not surely clean stays here; and the report of what was done.
         """
+        from isocenter.dicom.alike import SMALLEST_GROUP, must_be_alike
         from isocenter.site.releasing import released
 
         must(who, "export", study_uid)
@@ -124,12 +127,27 @@ class Sending(Reports):
         study = self._disclosing.study(self.index.study(study_uid), who)
         images = (self.blobs.kept(i.digest) for s in study.series for i in s.instances)
         clean, held_back, report = released([images, self.objects(study_uid, who=who)], key, options, reviewed)
+        must_be_alike(
+            report["risk"], SMALLEST_GROUP, reason,
+            'hand out a cohort, or say why this one may leave: --reason "…", which the journal keeps',
+        )  # fmt: skip
+        report |= {"smaller_groups_because": reason.strip()}
         self._tell(
             Kind.EXPORTED, who.name, study_uid, objects=len(clean), held_back=len(held_back),
             options=report["options"], domain=report["domain"], reviewed=list(reviewed),
             purpose=wanted.purpose.value, project=wanted.project, permitted=permitted.reason,
+            reason=reason.strip(),
         )  # fmt: skip
         return clean, held_back, report | {"use": wanted.purpose.value, "permitted": permitted.reason}
+
+    def files_left(self, report: Mapping[str, Any], held_back: int, *, who: Person) -> None:
+        """Keep in the journal that files from beside the archive left without names, and why so few alike might."""
+        must(who, "export")
+        self._tell(
+            Kind.EXPORTED, who.name, "", objects=report["written"], held_back=held_back, options=report["options"],
+            domain=report["domain"], purpose="files of a folder", reason=report["smaller_groups_because"],
+            smallest_group=report["risk"]["smallest_group"],
+        )  # fmt: skip
 
     def objects(self, study_uid: str, *, who: Person) -> list[bytes]:
         """The study's results as DICOM objects: SEG and SR of the latest of each chain that the sender may see, and

@@ -101,8 +101,8 @@ function Begin({ value, reviewed, start, refused }: { value: Plan; reviewed: num
       <label>Smallest group of alike patients
         <input type="number" min={1} max={1000} required value={how.smallest_group} onInput={(event) => setHow({ ...how, smallest_group: event.currentTarget.valueAsNumber || 1 })} />
       </label>
-      <p class="muted">Patients with the same sex, age, body part and kind of image are one group (k-anonymity). Groups are counted on the copies; where one is smaller, nothing leaves unless there is a reason.</p>
-      <label>Why smaller groups may leave<input value={how.reason} maxLength={500} autocomplete="off" placeholder="empty: they may not" onInput={(event) => setHow({ ...how, reason: event.currentTarget.value })} /></label>
+      <p class="muted">Patients with the same sex, age, body part and kind of image are one group (k-anonymity). Groups are counted on the copies; where one is smaller, nothing leaves unless there is a reason, and groups under {value.smallest_group} are asked for with a reason only.</p>
+      <label>Why smaller groups may leave<input value={how.reason} maxLength={500} required={how.smallest_group < value.smallest_group} autocomplete="off" placeholder="empty: they may not" onInput={(event) => setHow({ ...how, reason: event.currentTarget.value })} /></label>
       <label class="check"><input type="checkbox" checked={how.blank} onChange={(event) => setHow({ ...how, blank: event.currentTarget.checked })} /> Blank lines of writing that are found in pixels; otherwise such images stay for a person to look at</label>
       {reviewed > 0 && <p><span aria-hidden="true">●</span> {count(reviewed, "object")} that you have looked at may leave; the journal says that you did.</p>}
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
@@ -161,7 +161,7 @@ function Made({ report }: { report: Report }) {
     ["Studies", number(report.cohort.studies)],
     ["Patients", number(report.patients)],
     ["Smallest group of alike patients", `${report.risk.smallest_group} (wanted ${report.smallest_group_wanted})${report.smaller_groups_because ? `, because ${report.smaller_groups_because}` : ""}`],
-    ["Patients alone in their group", number(alone)],
+    ["Patients alone in their group", `${number(alone)} (${number(Math.round(report.risk.unique_rate * 1000) / 10)} %)`],
     ["Faces", Object.entries(report.faces.objects).map(([what, n]) => `${what}: ${n}`).join(", ") || "no head among them"],
     ["Attributes cleaned", number(report.attributes.length)],
     ["Made by", report.standard],

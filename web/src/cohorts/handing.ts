@@ -46,7 +46,7 @@ export interface Report {
   held_back: { kind: string; why: string; count: number }[];
   faces: { objects: Record<string, number> };
   attributes: unknown[];
-  risk: { smallest_group: number; patients_alone_in_their_group: number; remaining: { risk: string; objects: number }[] };
+  risk: { smallest_group: number; patients_alone_in_their_group: number; unique_rate: number; remaining: { risk: string; objects: number }[] };
 }
 
 export interface Told {

@@ -108,6 +108,19 @@ function Nobody({ closed }: { closed: Table["closed"] }) {
   );
 }
 
+/** The table of a frozen cohort as a file; where few people are alike only once there is a reason. */
+function TakeOut({ id, few }: { id: string; few: boolean }) {
+  const [reason, setReason] = useState("");
+  const wanting = few && !reason.trim();
+  const why = !may("export") ? ruleOf("export") : wanting ? "Fewer than five people of it are alike in sex, age, year and kind of image: say why it may leave" : "Under pseudonyms; the journal keeps who took it, why, and its digest";
+  return (
+    <>
+      {few && may("export") && <label>Why a table of which fewer than five people are alike may leave <input value={reason} maxLength={500} autocomplete="off" placeholder="empty: it may not" onInput={(event) => setReason(event.currentTarget.value)} /></label>}
+      {["csv", "parquet"].map((form) => <a key={form} class="button" href={may("export") && !wanting ? `/api/cohorts/${id}/export?form=${form}&reason=${encodeURIComponent(reason.trim())}` : undefined} download aria-disabled={!may("export") || wanting} title={why}>Take out as {form === "csv" ? "CSV" : "Parquet"}</a>)}
+    </>
+  );
+}
+
 function Whole({ table, id, q, frozen }: { table: Table; id: string; q: string; frozen: Frozen[] }) {
   const chosen = table.fields.find((one) => one.name === table.chart?.field);
   const words = table.fields.filter((one) => one.kind === "words");
@@ -116,7 +129,7 @@ function Whole({ table, id, q, frozen }: { table: Table; id: string; q: string; 
       {id ? (
         <p class="acts">Frozen {table.frozen && moment(table.frozen)} UTC by the question <code>{table.q || "everything"}</code> · digest <span class="id">{id.slice(0, 16)}…</span>
           {!!table.gone && <span class="soon"> · {count(table.gone, "study", "studies")} of it may not be seen any more, or is gone</span>}
-          {" "}{["csv", "parquet"].map((form) => <a key={form} class="button" href={`/api/cohorts/${id}/export?form=${form}`} download aria-disabled={!may("export")} title={may("export") ? "Under pseudonyms; the journal keeps who took it, and its digest" : ruleOf("export")}>Take out as {form === "csv" ? "CSV" : "Parquet"}</a>)}
+          {" "}<TakeOut id={id} few={!!table.few_alike} />
         </p>
       ) : <Freeze q={q} n={table.n} />}
       <div class="cohort-grid">

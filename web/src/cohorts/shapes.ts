@@ -47,6 +47,8 @@ export interface Table {
   id?: string;
   name?: string;
   gone?: number;
+  /** Fewer than five people of it are alike: its table leaves with a reason only. */
+  few_alike?: boolean;
   frozen?: string | null;
 }
 

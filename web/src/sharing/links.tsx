@@ -74,7 +74,7 @@ export function Links({ tabs }: { tabs: Acts }) {
         {(told) => (told.length ? <List links={told} here={here} longer={setLonger} end={setEnding} /> : (
           <Empty title="Nothing is shared">
             <p>What somebody outside may see stands here: which study, until when, how often it was opened, and a button that takes it back.</p>
-            <p>To share a study, name it by the button above, or take “Share” from the menu of its row in the <a href={to.worklist}>worklist</a>. To take one out without names, run <code>isocenter export STUDY --folder OUT</code>: what is not surely clean stays here, and the reason is told.</p>
+            <p>To share a study, name it by the button above, or take “Share” from the menu of its row in the <a href={to.worklist}>worklist</a>. To take one out without names, run <code>isocenter export STUDY COPIES --reason WHY</code>: what is not surely clean stays here, and the reason is told.</p>
           </Empty>
         ))}
       </Shown>
