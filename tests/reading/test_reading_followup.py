@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -117,6 +118,14 @@ def test_what_is_not_due_yet_is_not_missed() -> None:
     assert adherence([one], one.due) is None
     assert adherence([one], one.due + timedelta(days=30)) is None
     assert adherence([one], one.due + timedelta(days=31)).value == 0  # type: ignore[union-attr]
+
+
+def test_what_was_completed_early_counts_when_the_others_of_its_time_do() -> None:
+    """Five were due a week ago: two are done. Only a share of all five is one; before, it would have been all."""
+    one = asked()
+    five = [replace(one, id=str(n), completed="2.9" if n < 2 else "") for n in range(5)]
+    assert adherence(five, one.due + timedelta(days=7)) is None
+    assert adherence(five, one.due + timedelta(days=31)).value == pytest.approx(2 / 5)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("rest", [{"finding": " "}, {"responsible": ""}, {"due": TODAY}, {"due": date(2020, 1, 1)}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -49,6 +50,11 @@ def test_thirty_triples_by_hand() -> None:
     works = {s.name: s.n for s in told.splits}  # ten hours on Monday and six on Tuesday, three studies in each
     assert works == {"all": 90, "working hours": 48, "off hours": 42}
     assert told.splits[1].needed == 12
+
+
+def test_of_those_that_were_opened_too_soon_only_the_ones_since_then_are_told() -> None:
+    many = [replace(case(n, 60.0 * n, 60.0 * n + 5), late=n % 2 == 0) for n in range(20)]
+    assert (run(many).late, run(many, since=many[11].arrived).late) == (10, 4)
 
 
 def test_readers_who_do_not_follow_the_list_are_seen() -> None:

@@ -207,6 +207,8 @@ def test_what_the_machine_missed_or_nobody_saw_of_it_counts_as_the_report_says(
     (sealed,) = site.journal.since(subject=study, kinds=(Kind.REPORT_SIGNED,))
     told = [(c["analysis"], c["mode"], c["machine"], c["final"]) for c in sealed.event.details["calls"]]
     assert told == ([] if final is None else [(OF, mode.value, machine, final)])
+    firsts = [c["first"] for c in sealed.event.details["calls"]]
+    assert firsts == [None if mode is Mode.CONCURRENT else False] * len(told), "what was on screen came before the lock"
 
 
 def test_what_a_reader_found_alone_and_calls_urgent_stays_open_until_somebody_is_told(site: Site) -> None:

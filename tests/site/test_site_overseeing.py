@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from department_for_oversight import AI, CHIEF, ITO, MONDAY, at, department, uid
+from department_for_oversight import AI, CHIEF, ITO, MONDAY, at, department, keep, uid
 from isocenter.errors import Forbidden, LimitReached, NotFound, Refused
 from isocenter.govern.policy import Person, Role
-from isocenter.record import Event, Kind
+from isocenter.record import Event, Kind, Origin, Outcome, Result
 from isocenter.site.overseeing import Period, zone_of
 from isocenter.site.verbs import Site
 
@@ -112,6 +112,29 @@ def test_what_the_signature_wrote_down_is_what_counts(tmp_path_factory: pytest.T
         assert (rates[0].override.value, rates[0].changed.value, rates[0].seconds) == (3 / 12, 3 / 12, 240)
         kept = site.oversight._log.by_subject()["1.9.1"][-1].details
         assert set(kept) == {"report", "calls"}, "what is large is not held"
+
+
+def test_what_no_machine_had_said_when_it_was_signed_and_what_was_seen_beside_it(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A signature that names no machine stays without one, though it speaks later; beside AI there is no first look."""
+    with department(tmp_path_factory.mktemp("beside"), read=3) as (site, _):
+        call = {"analysis": AI, "version": "1", "machine": True, "final": True, "first": False}
+        for n, mode in enumerate(("second", "concurrent", "shadow"), 4):
+            signed = {"report": "f" * 64, "calls": [{**call, "mode": mode}]}
+            _signed(site, f"1.9.{n}", at(n), signed)
+        _signed(site, "1.9.7", at(7), {"report": "f" * 64, "calls": []})
+        keep(site, Result("1.9.7", Outcome.NONE, Origin("machine", AI, "1"), at(8)), "isocenter", at(8))
+        told = site.oversight.readers(who=ITO, period=ALWAYS)
+        assert (told["all"].n, [r.n for r in told["rows"]]) == (6, [1, 3, 1, 1])
+        assert {row.group[0]: row.needed["changed"] for row in told["rows"]} == {
+            "concurrent": 10, "not told": 10, "second": 10, "shadow": 9,  # the three of the department are not told
+        }  # fmt: skip
+
+
+def _signed(site: Site, study: str, now: datetime, told: dict[str, object]) -> None:
+    opened = Event(Kind.READING_OPENED, now - timedelta(minutes=4), "ito", study, {"by": "ito"})
+    site.journal.append(opened, Event(Kind.REPORT_SIGNED, now, "ito", study, told))
 
 
 def test_the_mode_of_the_worklist_says_since_when(tmp_path_factory: pytest.TempPathFactory) -> None:

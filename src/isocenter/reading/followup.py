@@ -198,11 +198,12 @@ def queue(many: Iterable[FollowUp], today: date) -> list[FollowUp]:
 
 
 def adherence(many: Iterable[FollowUp], today: date) -> Estimate | None:
-    """Share completed of those whose due date and grace have passed or that are completed; closed ones are left out.
+    """Share completed of those whose due date and grace have passed; closed ones are left out. None where none has.
 
-    None where there is none yet.
+    One that was completed before then does not count yet: those that will be missed cannot be told from those that
+    wait, and a share of what is completed already would always look too good.
     """
-    told = [f for f in many if not f.closed and (f.completed or today > f.due + GRACE)]
+    told = [f for f in many if not f.closed and today > f.due + GRACE]
     return wilson(sum(bool(f.completed) for f in told), len(told)) if told else None
 
 

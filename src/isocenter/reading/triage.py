@@ -49,6 +49,7 @@ class Case:
         raise_min: limit of the level to which the AI raised it; None where it did not, or came too late.
         machine: what the AI said; None where it did not look.
         present: what stands in the signed report, or what turned out to be true; None where that is not known.
+        late: it was opened before the AI had spoken.
     """
 
     study: str
@@ -60,6 +61,7 @@ class Case:
     raise_min: float | None = None
     machine: bool | None = None
     present: bool | None = None
+    late: bool = False
 
     @property
     def group(self) -> str:
@@ -106,7 +108,7 @@ class Effect:
         splits: all, working hours, off hours.
         kinds: change of the mean wait by class of study, the worst first.
         waits: rows (group, minutes, share read within them as it was, share in the plain order).
-        late: studies that were opened before the AI had spoken.
+        late: of these studies, how many were opened before the AI had spoken.
     """
 
     since: datetime
@@ -124,7 +126,6 @@ def effect(
     zone: tzinfo,
     rng: np.random.Generator,
     hours: tuple[int, int] = (8, 18),
-    late: int = 0,
 ) -> Effect:
     """The effect since the AI was switched on.
 
@@ -144,7 +145,7 @@ def effect(
         tuple(_split(name, table, _Table(before, zone, hours), rng) for name in names),
         _kinds(table, rng),
         _waits(table),
-        late,
+        sum(c.late for c in after),
     )
 
 

@@ -395,6 +395,8 @@ class Desk(Reports, Answers):
         told = []
         for digest, result in every:
             analysis, version, _ = session.machine_of(result)
+            # What a reader had on screen before they locked is no opinion of their own on that question.
+            own_first = first if first and not _seen_before(analysis, first, modes) else None
             if not analysis or result.outcome is Outcome.DECLINED:
                 continue
             wanted = looks_for.get(analysis, ())
@@ -405,10 +407,16 @@ class Desk(Reports, Answers):
             told.append(
                 {
                     "analysis": analysis, "version": version, "mode": modes[analysis], "machine": bool(machine),
-                    "final": final, "first": comparison.call(first, result, wanted) if first else None,
+                    "final": final, "first": comparison.call(own_first, result, wanted) if own_first else None,
                 }
             )  # fmt: skip
         return told
+
+
+def _seen_before(analysis: str, first: Opinion, modes: Mapping[str, str]) -> bool:
+    """Whether what an analysis says could be seen before a first opinion was locked."""
+    told = first.modes.get(analysis) or modes.get(analysis)
+    return told is not None and disclosure.may_leave(Mode(told), locked=False)
 
 
 def _is_own(result: Result, who: Person) -> bool:

@@ -19,7 +19,7 @@ from isocenter.errors import LimitReached, NotFound, Refused
 from isocenter.govern.policy import Person, may, must
 from isocenter.reading import readers, triage, turnaround
 from isocenter.reading import worklist as lists
-from isocenter.reading.disclosure import Mode, Use
+from isocenter.reading.disclosure import Mode, Use, may_leave
 from isocenter.reading.readers import Call
 from isocenter.reading.session import machine_of
 from isocenter.reading.triage import Case
@@ -39,6 +39,7 @@ __all__ = ["Overseeing", "Period", "zone_of"]
 _ALL = 10_000_000
 _MOST = 50_000
 _SIGNED: Sequence[Kind] = (Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
+_BESIDE = {m.value for m in Mode if may_leave(m, locked=False)}  # shown at once: no opinion comes before it
 _SEED = 20261120  # the bootstrap draws the same each time, so that a figure does not tremble between two looks
 
 
@@ -210,12 +211,10 @@ class Overseeing:
             known = ", ".join(self._urgent()) or "none"
             raise NotFound(f"triage by '{analysis:.40}'", f"analyses that may raise a study are: {known}")
         begun = since or self._since(analysis)
-        cases, late = self._cases(analysis, period, who)
+        cases = self._cases(analysis, period, who)
         if begun is None:
             begun = self.clock()
-        told = triage.effect(
-            cases, begun, zone=period.zone, rng=np.random.default_rng(_SEED), hours=period.hours, late=late
-        )
+        told = triage.effect(cases, begun, zone=period.zone, rng=np.random.default_rng(_SEED), hours=period.hours)
         return {"analysis": analysis, "enough": triage.ENOUGH, "few": triage.FEW, "groups": triage.GROUPS, **vars(told)}
 
     def effect_line(self, *, who: Person, period: Period) -> dict[str, Any]:
@@ -229,7 +228,7 @@ class Overseeing:
             begun = self._since(name)
             if begun is None:
                 continue
-            cases, _ = self._cases(name, period, who)
+            cases = self._cases(name, period, who)
             told = triage.effect(cases, begun, zone=period.zone, rng=np.random.default_rng(_SEED), hours=period.hours)
             whole = told.splits[0]
             line = {
@@ -259,11 +258,11 @@ class Overseeing:
         found = self.index.result_heads(uids, replaced=True)
         return [h for heads in found.values() for h in heads if h["origin"] == "machine" and h["name"] == analysis]
 
-    def _cases(self, analysis: str, period: Period, who: Person) -> tuple[list[Case], int]:
+    def _cases(self, analysis: str, period: Period, who: Person) -> list[Case]:
         log, limits = self._log.by_subject(), self.limits()
         studies = self._studies(period, who)
         heads = self.index.result_heads([s.uid for s in studies], replaced=True)
-        cases, late = [], 0
+        cases = []
         for study in studies:
             exam = turnaround.exam(study, log.get(study.uid, ()))
             arrived, opened = exam.stamps.get("available"), exam.stamps.get("opened")
@@ -276,15 +275,15 @@ class Overseeing:
             raised = first is not None and first["outcome"] == Outcome.FOUND.value
             level = Urgency(first["urgency"]) if first is not None else Urgency.ROUTINE
             in_time = first is not None and datetime.fromisoformat(first["made"]) <= opened
-            late += first is not None and not in_time
             cases.append(
                 Case(
                     study.uid, exam.modality or "other", asked is Urgency.NOW, _minutes(limits[asked]), arrived,
                     opened, _minutes(limits[level]) if raised and in_time else None,
                     raised if first is not None else None, self._present(study.uid, analysis, log.get(study.uid, ())),
+                    first is not None and not in_time,
                 )
             )  # fmt: skip
-        return cases, late
+        return cases
 
     # ---- readers with AI -------------------------------------------------------------------------------------
 
@@ -328,13 +327,14 @@ class Overseeing:
             seal = _first(events, _SIGNED)
             opened = [e.time for e in events if e.kind is Kind.READING_OPENED and e.time <= seal.time]
             seconds = (seal.time - max(opened)).total_seconds() if opened else None
-            for told in seal.details.get("calls") or self._told(uid, heads.get(uid, ())):
+            written = seal.details.get("calls")  # an empty list says that no machine had spoken when it was signed
+            for told in self._told(uid, heads.get(uid, ())) if written is None else written:
                 name = str(told["analysis"])
                 truth = [bool(e.details["present"]) for e in events if _tells(e, name)]
                 calls.append(
                     Call(
                         uid, seal.who, name, str(told["mode"]), bool(told["machine"]), bool(told["final"]),
-                        told["first"], truth[-1] if truth else None, seconds,
+                        None if told["mode"] in _BESIDE else told["first"], truth[-1] if truth else None, seconds,
                     )
                 )  # fmt: skip
         return calls

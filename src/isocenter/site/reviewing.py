@@ -271,6 +271,7 @@ class Reviewing:
             "possible": [m for m in self._matches(open_, who) if not m.sure],
             "adherence": followup.adherence(many.values(), today),
             "published": followup.PUBLISHED,
+            "grace_days": followup.GRACE.days,
             "today": today.isoformat(),
         }
 

@@ -34,6 +34,7 @@ interface FollowUps {
   possible: { follow_up: string; study: string; on: string; why: string }[];
   adherence: Estimate | null;
   published: number;
+  grace_days: number;
 }
 
 const marks: Record<string, [string, string]> = { overdue: ["⬢", "tag now"], due: ["▲", "tag soon"], open: ["○", "level faint"], completed: ["✓", "level fine"], closed: ["–", "level faint"] };
@@ -66,7 +67,7 @@ function Told({ told, again }: { told: FollowUps; again: () => void }) {
   const close = async (id: string, event: SubmitEvent) => { if (await act.send(`/api/followups/${id}/close`, fields(event))) again(); };
   return (
     <>
-      <p>{told.adherence ? <>Completed {share(told.adherence)} of {told.adherence.n} that came due <span class="muted">· {Math.round(told.published * 100)} % in a published programme</span></> : <span class="muted">None has come due yet, so there is no share.</span>} <button type="button" onClick={() => void find()} disabled={act.busy.value}>Find completed examinations</button></p>
+      <p>{told.adherence ? <>Completed {share(told.adherence)} of {told.adherence.n} that were due more than {told.grace_days} days ago <span class="muted">· {Math.round(told.published * 100)} % in a published programme</span></> : <span class="muted">None was due more than {told.grace_days} days ago, so there is no share yet.</span>} <button type="button" onClick={() => void find()} disabled={act.busy.value}>Find completed examinations</button></p>
       <Refusal of={act} />
       {told.rows.length === 0 ? <Empty title="No follow-up stands here">What readers recommend is tracked here until an examination or a person closes it.</Empty> : (
         <table class="plain wide">
