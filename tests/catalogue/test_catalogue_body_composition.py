@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from other_grids import coarser, must_refuse
 from real_series import loaded
 from typer.testing import CliRunner
 
@@ -64,6 +65,11 @@ def test_a_drawn_compartment_is_exact(phantom: Phantom, ct: Volume) -> None:
     answer = BodyComposition().run(ct, (wall, Region(ct.geometry, mask=vertebra, label="L3")))
     assert said(answer, codes.SKELETAL_MUSCLE) == pytest.approx(phantom.truth["muscle_cm2"], rel=1e-9)
     assert said(answer, codes.INTERMUSCULAR_FAT) == pytest.approx(phantom.truth["intermuscular_cm2"], rel=1e-9)
+    must_refuse(lambda region: BodyComposition().run(ct, (region,), level_mm=0.0), wall)
+    asked = BodyComposition().run(ct, (coarser(wall),), level_mm=0.0, other_grid="nearest")
+    assert any("'Muscle': its mask" in told for told in asked.reasons)
+    level = Region(ct.geometry, mask=vertebra, label="L3")
+    must_refuse(lambda region: BodyComposition().run(ct, (region,)), level, mean=True)
 
 
 def test_without_a_level_there_are_volumes_and_no_index(ct: Volume) -> None:

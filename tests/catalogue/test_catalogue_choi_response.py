@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from other_grids import coarser, finer
 
 from isocenter.analysis.need import Dated
 from isocenter.analysis.protocol import Answer
@@ -43,6 +44,18 @@ def ask(*times: tuple[Dated, Dated], **how: Any) -> Answer:
 def the(answer: Answer, what: Any) -> Finding:
     (found,) = [f for f in answer.findings if f.what == what]
     return found
+
+
+def test_outlines_on_other_voxels_than_the_ct() -> None:
+    first, (then, scan) = on(0, 20, 100), on(60, 20, 84)
+    given = {name: Dated(then.study_uid, then.day, (change(then.regions[0]),))
+             for name, change in (("coarse", coarser), ("fine", finer))}  # fmt: skip
+    with pytest.raises(Refused, match=r"'liver': a mask on another grid .*other_grid=nearest"):
+        ask(first, (given["coarse"], scan))
+    assert ask(first, (given["coarse"], scan), other_grid="nearest").reasons
+    fine = ask(first, (given["fine"], scan))
+    assert the(fine, CURRENT).words.startswith("Choi: PR")
+    assert any(told.startswith(f"{then.day}: 'liver': its mask") for told in fine.reasons)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from other_grids import coarser, must_refuse
 from real_series import loaded
 from typer.testing import CliRunner
 
@@ -78,6 +79,13 @@ def test_everything_in_a_phantom_without_bone_counts(scan: Volume, around: float
     water[:, 30:44, 4:44] = 300.0  # as large as a bone: a patient, perhaps, whose heart is not there
     with pytest.raises(Refused, match="a heart does not fit"):
         CoronaryCalcium().run(replace(scan, array=water, geometry=grid, instance_uids=()), None)
+
+
+def test_arteries_on_other_pixels_than_the_ct(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    run = CoronaryCalcium().run
+    must_refuse(lambda region: run(scan, (region,)), arteries[1])
+    asked = run(scan, tuple(coarser(region) for region in arteries), other_grid="nearest")
+    assert sum("brought to it by nearest neighbour" in told for told in asked.reasons) == 4
 
 
 def test_a_drawn_heart_is_taken(phantom: Phantom, scan: Volume) -> None:

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from other_grids import finer, must_refuse
 from real_series import loaded
 
 from isocenter.analysis.plan import plan
 from isocenter.analysis.protocol import Answer
 from isocenter.catalogue.ct_perfusion import CTPerfusion
+from isocenter.catalogue.perfusion_answer import vessels_of
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
 from isocenter.record import Outcome, codes
@@ -98,6 +100,9 @@ def test_a_person_chooses_the_artery(ill: tuple[Volume, dict[str, Any], np.ndarr
     drawn = tuple(Region(volume.geometry, mask=labels == n, label=w) for n, w in ((8, "AIF left"), (9, "VOF")))
     by_region = CTPerfusion().run(volume, drawn)
     assert {f.what: f.words for f in by_region.findings}[codes.ARTERIAL_INPUT].count("drawn by a person") == 1
+    must_refuse(lambda region: CTPerfusion().run(volume, (region,)), drawn[0], mean=True)
+    places, told = vessels_of(volume, (finer(drawn[0]),), {})
+    assert np.array_equal(places["artery"], labels == 8) and "'AIF left': its mask" in told[0]
     by_place = CTPerfusion().run(volume, None, artery_mm="-30, -8, 0", vein_mm="0 74 5")
     assert {f.what: f.words for f in by_place.findings}[codes.VENOUS_OUTPUT].count("drawn by a person") == 1
     assert value(by_place, codes.VOLUME, "hypoperfused") == pytest.approx(

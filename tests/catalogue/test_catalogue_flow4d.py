@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from other_grids import must_refuse
 from real_series import loaded
 from typer.testing import CliRunner
 
@@ -121,6 +122,7 @@ def test_a_drawn_vessel_is_measured(made: Phantom, parts: tuple[Volume, ...]) ->
     answer = run(parts, (Region(parts[0].geometry, mask=blood > 0.5, label="aorta"),))
     assert said(answer, codes.NET_FLOW) == pytest.approx(made.truth["net_ml"], rel=0.015)
     assert not any("found by the program" in r for r in answer.reasons)
+    must_refuse(lambda region: run(parts, (region,)), Region(parts[0].geometry, mask=blood > 0.5, label="aorta"))
     empty = (Region(parts[0].geometry, mask=np.zeros_like(blood, bool), label="aorta"),)
     with pytest.raises(Refused, match="hold no voxel"):
         run(parts, empty)
@@ -240,6 +242,7 @@ def test_drawn_vessels_of_a_slice_their_ratio_and_what_keeps_still(sliced: Phant
     answer = run(plane, (aorta, lungs))
     assert said(answer, codes.FLOW_RATIO) == pytest.approx(1.0)
     assert answer.findings[0].words.startswith("Flow through Aorta asc: net")
+    must_refuse(lambda region: run(plane, (region,)), aorta)
     tissue = run(plane, (circle(plane, 67.5, 67.5, 5.0, "vein"),))
     assert any("hardly changes over the beat" in r for r in tissue.reasons)
     with pytest.raises(Refused, match="mostly edge"):

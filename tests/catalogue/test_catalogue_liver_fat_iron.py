@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from other_grids import must_refuse
 from real_series import loaded
 from typer.testing import CliRunner
 
@@ -239,14 +240,13 @@ def test_vessels_are_left_out_and_a_region_of_more_than_liver_is_refused(
         LiverFatIron().run(parts, drawn(parts, np.indices(whole.shape)[1:].sum(axis=0) < 4))
 
 
-def test_a_liver_outlined_on_another_grid_is_brought_to_the_images_and_told(
-    parts: tuple[Volume, ...], truth: dict[str, Any]
-) -> None:
+def test_a_liver_outlined_on_other_voxels(parts: tuple[Volume, ...], truth: dict[str, Any]) -> None:
     coarse = parts[0].geometry.respaced((16.0, 10.0, 10.0))
     region = resample_region(drawn(parts, truth["liver"])[0], coarse)
-    answer = LiverFatIron().run(parts, (region,))
+    answer = LiverFatIron().run(parts, (region,), other_grid="nearest")
     assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=0.5)
-    assert any("segment VI: its mask (2 x 30 x 40 voxels of 16 x 10 x 10 mm" in told for told in answer.reasons)
+    must_refuse(lambda other: LiverFatIron().run(parts, (other,)), drawn(parts, truth["liver"])[0], mean=True)
+    assert any("'segment VI': its mask (2 x 30 x 40 voxels of 16 x 10 x 10 mm" in told for told in answer.reasons)
 
 
 def test_however_the_voxels_are_stored_it_says_the_same(parts: tuple[Volume, ...], truth: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from other_grids import must_refuse
 from typer.testing import CliRunner
 
 from isocenter.analysis.protocol import Answer
@@ -67,6 +68,7 @@ def test_images_in_which_no_vessel_would_be_seen(ct: Volume, liver: tuple[Region
         run(replace(ct, facts={"Modality": "CT"}), liver)
     with pytest.raises(Refused, match="none of them is named liver"):
         run(ct, (replace(liver[0], label="Spleen"),))
+    must_refuse(lambda region: run(ct, (region,)), liver[0])
     with pytest.raises(Refused, match="radii"):
         run(ct, liver, smallest_radius_mm=9.0)
     far = Geometry.regular(shape=GRID.shape, spacing_mm=(5.0, 1.0, 1.0), frame_of_reference="2.25.1")

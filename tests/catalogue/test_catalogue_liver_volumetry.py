@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from other_grids import coarser, must_refuse, turned
 from typer.testing import CliRunner
 
 from isocenter.catalogue.liver_volumetry import LiverVolumetry
@@ -46,6 +47,19 @@ def test_remnant_and_standard_volume() -> None:
     )
     bare = LiverVolumetry().run((LIVER,), None, height_m=170.0, weight_kg=65.0)
     assert any("centimetres or pounds" in r for r in bare.reasons) and len(bare.measurements) == 1
+
+
+def test_a_remnant_and_a_tumour_on_grids_of_their_own() -> None:
+    plain = LiverVolumetry().run((LIVER, REMNANT, TUMOUR), None).measurements
+    assert LiverVolumetry().run((LIVER, turned(REMNANT), turned(TUMOUR)), None).measurements == plain
+    # An object holds only the slices that it marks: the tumour bulges beyond those of the liver.
+    bulge = box("Tumour 1", slice(3, 15), slice(5, 30), slice(28, 38))
+    liver = replace(LIVER, geometry=GRID.cropped((4, 0, 0), (26, 40, 40)), mask=np.asarray(LIVER.mask)[4:26])
+    assert LiverVolumetry().run((liver, REMNANT, bulge), None).measurements == plain
+    for part in (REMNANT, TUMOUR):
+        must_refuse(lambda region: LiverVolumetry().run((LIVER, region), None), part)
+    asked = LiverVolumetry().run((LIVER, coarser(REMNANT)), None, other_grid="nearest")
+    assert any("'FLR': its mask" in told for told in asked.reasons)
 
 
 @pytest.mark.parametrize(

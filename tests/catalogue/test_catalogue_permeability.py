@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from other_grids import must_refuse
 from real_series import loaded
 from typer.testing import CliRunner
 
@@ -50,6 +51,11 @@ def test_planted_permeability_is_measured(scan: tuple[Volume, Volume], drawn: tu
     assert answer.maps is not None and set(answer.maps) == {"Ktrans", "ve", "vp"}
     assert [f.where.label for f in answer.findings if f.where] == ["tumour", "muscle"]
     assert set(answer.curves[0].y) == {"plasma", "tumour", "muscle"}
+
+
+def test_masks_of_coarser_pixels_than_the_series(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    for region in drawn[:2]:
+        must_refuse(lambda other: Permeability().run(scan[0], (scan[1],), (other,)), region, mean=True)
 
 
 def test_a_population_artery_is_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:

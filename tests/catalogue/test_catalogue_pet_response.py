@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from other_grids import coarser
 
 from isocenter.analysis.need import Dated
 from isocenter.analysis.plan import earlier_of, plan
@@ -137,3 +138,11 @@ def test_a_folder_of_two_pets_gives_a_response(tmp_path: Path) -> None:
     assert "PMR" in current.words
     changes = [m.value for m in current.measurements if m.unit == "%"]
     assert changes == pytest.approx([-50.0], abs=3.0)
+
+
+def test_outlines_on_coarser_voxels_than_the_pet() -> None:
+    first, (pet, regions) = _made(9.0, 0), _made(4.5, 60)
+    wide = tuple(coarser(region) for region in regions)
+    with pytest.raises(Refused, match=r"'lung': a mask on another grid .*other_grid=nearest"):
+        ask(first, (pet, wide))
+    assert any("'lung': its mask" in told for told in ask(first, (pet, wide), other_grid="nearest").reasons)

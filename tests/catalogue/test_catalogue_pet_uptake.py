@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from other_grids import coarser, must_refuse
 from real_series import loaded, zipped
 
 from isocenter.analysis.protocol import Answer
@@ -145,7 +146,9 @@ def test_a_lesion_drawn_on_a_finer_grid() -> None:
     assert values(answer, codes.COUNT) == [216]
     where = answer.findings[0].where
     assert where is not None and where.geometry.same_grid(GRID)
-    assert any("on CT: its mask" in told and "on another grid than the image" in told for told in answer.reasons)
+    assert any("'on CT': its mask" in told and "on another grid than the image" in told for told in answer.reasons)
+    must_refuse(lambda region: PETUptake().run(pet(hot()), (region,)), LESION, mean=True)
+    assert PETUptake().run(pet(hot()), (coarser(LESION),), other_grid="nearest").findings
 
 
 def test_another_frame_of_reference_is_declined() -> None:

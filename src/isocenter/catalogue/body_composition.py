@@ -12,6 +12,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.contrast_agent import contrast_agent
+from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods import lumbar_level
 from isocenter.methods.body_composition import (
@@ -58,7 +59,7 @@ def _is_soft(facts: Mapping[str, Any]) -> bool:
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "1"
+    name, version = "body_composition", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -102,6 +103,7 @@ class BodyComposition:
         height_m: float = 0.0,
         weight_kg: float = 0.0,
         lumbar_vertebrae: int = 5,
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Measure one CT.
 
@@ -116,6 +118,7 @@ class BodyComposition:
             cutoff: the study whose limits are applied, with its population in the answer.
             height_m, weight_kg: of the person, where the header does not state them; 0 believes the header.
             lumbar_vertebrae: how many the person counted; with other than 5 the third is no common level.
+            other_grid: a drawn muscle whose voxels are not those of the CT: ``nearest`` brings it there.
 
         Raises:
             Refused: for images on which areas or attenuation would be wrong; the message says why.
@@ -127,7 +130,7 @@ class BodyComposition:
                 f"{lumbar_vertebrae} lumbar vertebrae", "published limits are of the third of five", "choose by hand"
             )
         hu, spacing = np.asarray(held.array), held.geometry.spacing_mm
-        compartment = _drawn(held, drawn, _MUSCLE)
+        compartment = _drawn(held, drawn, _MUSCLE, other_grid, remarks)
         found = tissues(hu, spacing, muscle=compartment)
         if int(np.count_nonzero(hu[found.body] > _METAL_HU)) > _METAL_VOXELS:
             raise Refused("metal in the images", "its streaks move attenuation in and out of the windows")
@@ -139,7 +142,7 @@ class BodyComposition:
             )
         if compartment is None:
             remarks.append("the muscle wall was found by the program: a person looks at the outlines")
-        level, sight = _level(held, drawn, level_mm), None
+        level, sight = _level(held, drawn, level_mm, other_grid, remarks), None
         if level is None and find_level:
             sight = _found_level(hu, spacing, remarks)
             level = None if sight is None else sight.index
@@ -220,18 +223,29 @@ def _axial(ct: Volume) -> Volume:
     return held
 
 
-def _drawn(ct: Volume, drawn: tuple[Region, ...] | None, named: re.Pattern[str]) -> Mask | None:
+def _drawn(
+    ct: Volume,
+    drawn: tuple[Region, ...] | None,
+    named: re.Pattern[str],
+    other_grid: OtherGrid,
+    remarks: list[str],
+    *,
+    mean: bool = False,
+) -> Mask | None:
     for region in drawn or ():
         if named.search(region.label):
             region.must_be_placed()
         if region.mask is not None and named.search(region.label) and region.voxels:
-            moved = region if region.geometry.same_grid(ct.geometry) else resample_region(region, ct.geometry)
+            moved, told = laid(region, ct.geometry, other_grid, mean=mean)
             if moved.voxels:
+                remarks += told
                 return moved.mask
     return None
 
 
-def _level(ct: Volume, drawn: tuple[Region, ...] | None, level_mm: float) -> int | None:
+def _level(
+    ct: Volume, drawn: tuple[Region, ...] | None, level_mm: float, other_grid: OtherGrid, remarks: list[str]
+) -> int | None:
     """Index of the slice of the level."""
     heights = ct.geometry.to_patient(
         np.stack([np.arange(ct.geometry.shape[0]), *np.zeros((2, ct.geometry.shape[0]))], 1)
@@ -243,7 +257,7 @@ def _level(ct: Volume, drawn: tuple[Region, ...] | None, level_mm: float) -> int
                 f"level_mm {level_mm:g}", f"the images reach from {heights[:, 2].min():g} to {heights[:, 2].max():g} mm"
             )
         return int(off.argmin())
-    mask = _drawn(ct, drawn, _LEVEL)
+    mask = _drawn(ct, drawn, _LEVEL, other_grid, remarks, mean=True)  # it picks a slice
     if mask is None:
         return None
     held = np.flatnonzero(mask.any(axis=(1, 2)))

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.catalogue.in_one_space import Drawn, mask_of
+from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods import recist
 from isocenter.methods.lesion_matching import Track
 from isocenter.record import Code, Measurement
-from isocenter.space import Region, Volume, resample_region
+from isocenter.space import Region, Volume
 
 __all__ = ["Answered", "answered"]
 
@@ -25,11 +27,12 @@ _ORDER = ("CR", "PR", "SD", "PD", "NE")
 
 @dataclass(frozen=True)
 class Answered:
-    """The response now, the best one until progression, and the densities that they are made of."""
+    """The response now, the best one until progression, the densities that they are made of, and remarks on them."""
 
     now: recist.Judged
     best: recist.Judged
     measurements: tuple[Measurement, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def answered(
@@ -38,6 +41,7 @@ def answered(
     followed: Sequence[Track],
     chosen: Sequence[int],
     visits: Sequence[recist.Visit],
+    other_grid: OtherGrid = "refuse",
 ) -> Answered:
     """Response by Choi at the last time and the best of all times.
 
@@ -47,11 +51,13 @@ def answered(
         visits: their sums.
 
     Raises:
-        Refused: without targets, without CT in HU at a time, or where contrast was given at one time only.
+        Refused: without targets, where one lies on coarser voxels than the CT, without CT in HU at a time, or where
+            contrast was given at one time only.
     """
     if not chosen:
         raise Refused("Choi without target lesions", "size and density are those of targets", "name the targets")
-    hu = [_density(time, scans, followed, chosen, k) for k, time in enumerate(times)]
+    remarks: list[str] = []
+    hu = [_density(time, scans, followed, chosen, k, other_grid, remarks) for k, time in enumerate(times)]
     _must_be_of_one_phase(times, scans)
     judged: list[tuple[int, recist.Judged]] = []
     assert hu[0] is not None and visits[0].sum_mm is not None
@@ -73,11 +79,18 @@ def answered(
             Measurement(ATTENUATION, density, "[hnsf'U]", definition=how),
             Measurement(ATTENUATION_CHANGE, 100.0 * (density / hu[0] - 1.0), "%", definition=how),
         ]
-    return Answered(judged[-1][1], recist.Judged(best.response, best.rule, f"day {day}: {best.why}"), tuple(said))
+    best = recist.Judged(best.response, best.rule, f"day {day}: {best.why}")
+    return Answered(judged[-1][1], best, tuple(said), tuple(remarks))
 
 
 def _density(
-    time: Drawn, scans: Mapping[str, Volume], followed: Sequence[Track], chosen: Sequence[int], k: int
+    time: Drawn,
+    scans: Mapping[str, Volume],
+    followed: Sequence[Track],
+    chosen: Sequence[int],
+    k: int,
+    other_grid: OtherGrid,
+    remarks: list[str],
 ) -> float | None:
     """Mean over the targets of their mean attenuation; None where none is outlined."""
     there = [[time.regions[i] for i in followed[n].at[k]] for n in chosen]
@@ -91,12 +104,16 @@ def _density(
             "tumour density in HU is one of their two halves",
             "send the CT of the portal venous phase on which the lesions were outlined, or choose RECIST 1.1",
         )
-    return float(np.mean([np.mean(np.concatenate([_values(scan, r) for r in parts])) for parts in there]))
+
+    def values(region: Region) -> npt.NDArray[np.float64]:
+        moved, told = laid(region, scan.geometry, other_grid, mean=True)
+        remarks.extend(f"{time.day}: {one}" for one in told)
+        return _values(scan, moved)
+
+    return float(np.mean([np.mean(np.concatenate([values(r) for r in parts])) for parts in there]))
 
 
-def _values(scan: Volume, region: Region) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    if not region.geometry.same_grid(scan.geometry):
-        region = resample_region(region, scan.geometry)
+def _values(scan: Volume, region: Region) -> npt.NDArray[np.float64]:
     values = scan.array.reshape(scan.geometry.shape)[mask_of(region)]
     if not values.size:
         raise Refused(f"lesion '{region.label}' has no voxel on the CT", "it was outlined elsewhere")

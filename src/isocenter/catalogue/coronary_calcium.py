@@ -13,6 +13,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.calcium_scan import is_for_calcium, is_gated, must_be_clean, must_be_scorable
+from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods import risk
 from isocenter.methods.calcium import (
@@ -24,7 +25,7 @@ from isocenter.methods.calcium import (
 )
 from isocenter.methods.heart_region import has_bone, heart_region
 from isocenter.record import Code, Finding, Measurement, codes
-from isocenter.space import Region, Volume, resample_region
+from isocenter.space import Region, Volume
 
 __all__ = ["CoronaryCalcium"]
 
@@ -42,7 +43,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "1"
+    name, version = "coronary_calcium", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -83,6 +84,7 @@ class CoronaryCalcium:
         neighbours: Literal[8, 4] = 8,
         gated: Literal["header", "yes", "no"] = "header",
         heart: Literal["find", "drawn"] = "find",
+        other_grid: OtherGrid = "refuse",
         mg_per_mm3_hu: float = 0.0,
         systolic_mmhg: float = 0.0,
         cholesterol_mg_dl: float = 0.0,
@@ -104,6 +106,7 @@ class CoronaryCalcium:
             gated: whether the scan followed the heart beat; ``header`` believes what the header says. A scan that did
                 not gives a category and no number.
             heart: ``find`` looks for the heart where none is drawn, ``drawn`` declines then.
+            other_grid: a drawn mask whose voxels are not those of the CT: ``nearest`` brings it there.
             mg_per_mm3_hu: calibration of the mass from an insert; 0 gives no mass.
             systolic_mmhg, cholesterol_mg_dl, hdl_mg_dl: with all three, and age and sex in the header, the risk of
                 coronary heart disease within 10 years is given (MESA, with the score); 0 leaves it out.
@@ -118,7 +121,7 @@ class CoronaryCalcium:
             raise Refused(f"calibration {mg_per_mm3_hu:g}", "it is positive, or 0 for none")
         turned = _axial(ct)
         hu = np.asarray(turned.array, dtype=np.float32)
-        places, remarks = _places(turned, drawn or (), heart)
+        places, remarks = _places(turned, drawn or (), heart, other_grid)
         region = np.logical_or.reduce([p.mask for p in places])
         remarks += unsaid + must_be_clean(hu, region)
         by_beat = is_gated(ct) if gated == "header" else gated == "yes"
@@ -177,22 +180,24 @@ def _axial(ct: Volume) -> Volume:
     return held
 
 
-def _places(ct: Volume, drawn: tuple[Region, ...], heart: str) -> tuple[list[_Place], list[str]]:
+def _places(ct: Volume, drawn: tuple[Region, ...], heart: str, other_grid: OtherGrid) -> tuple[list[_Place], list[str]]:
     """Drawn arteries, else a drawn heart, else the heart that is found."""
     placed: list[_Place] = []
     hearts: list[Mask] = []
+    said: list[str] = []
     for region in drawn:
         region.must_be_placed()
-        if region.mask is None:
+        artery = next(((name, code) for name, words, code in _VESSELS if words.search(region.label)), None)
+        if not region.voxels or (artery is None and not _HEART.search(region.label)):
             continue
-        moved = region if region.geometry.same_grid(ct.geometry) else resample_region(region, ct.geometry)
+        moved, told = laid(region, ct.geometry, other_grid)
         if not moved.voxels:
             continue
         assert moved.mask is not None
-        artery = next(((name, code) for name, words, code in _VESSELS if words.search(region.label)), None)
+        said += told
         if artery is not None:
             placed.append(_Place(moved.mask, artery[0], artery[1], True))
-        elif _HEART.search(region.label):
+        else:
             hearts.append(moved.mask)
     if placed:
         together = np.zeros(ct.geometry.shape, dtype=np.int8)
@@ -200,11 +205,12 @@ def _places(ct: Volume, drawn: tuple[Region, ...], heart: str) -> tuple[list[_Pl
             together += place.mask
         if (together > 1).any():
             raise Refused("arteries that overlap", "their calcium would count twice", "draw them apart")
-        return placed, []
+        return placed, said
     if hearts:
         mask = np.logical_or.reduce(hearts)
         return [_Place(mask, "drawn heart", codes.HEART, False)], [
-            "within the drawn heart: valves, aortic root and arteries are not told apart"
+            *said,
+            "within the drawn heart: valves, aortic root and arteries are not told apart",
         ]
     if drawn:
         raise Refused(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits
 from isocenter.catalogue import perfusion_answer
+from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.space import Region, Volume
 
 __all__ = ["CTPerfusion"]
@@ -16,7 +17,7 @@ __all__ = ["CTPerfusion"]
 class CTPerfusion:
     """Which brain is lost and which can be saved: core, penumbra and mismatch on a CT perfusion series?"""
 
-    name, version = "ct_perfusion", "1"
+    name, version = "ct_perfusion", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "bolus": Need(modality="CT", body_part=("head", "brain", "skull"), axis="time", at_least=60),
         "vessels": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
@@ -56,6 +57,7 @@ class CTPerfusion:
         most_motion_voxels: float = 2.0,
         artery_mm: str = "",
         vein_mm: str = "",
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Map one CT perfusion series.
 
@@ -76,13 +78,16 @@ class CTPerfusion:
             most_motion_voxels: refuse a head that moved further, in voxels of their longest edge.
             artery_mm: a place in the artery, "x y z" in patient millimetres; overrides the program's choice.
             vein_mm: a place in the vein.
+            other_grid: a vessel outlined on coarser voxels than the series: ``nearest`` brings it there.
 
         Raises:
             Refused: for a scan that cannot be deconvolved; the message says what is missing.
         """
-        found, how = perfusion_answer.examined(
+        found, how, said = perfusion_answer.examined(
             bolus, vessels, {"artery": artery_mm, "vein": vein_mm}, "CT",
             threshold, oscillation, shape, smooth_mm, not correct_motion, most_motion_voxels, core_percent / 100.0,
-            delay_s, smallest_ml,
+            delay_s, smallest_ml, other_grid=other_grid,
         )  # fmt: skip
-        return perfusion_answer.told(found, how, bolus, curve_unit="[hnsf'U]", rule=trial, hours=hours, nihss=nihss)
+        return perfusion_answer.told(
+            found, how, bolus, curve_unit="[hnsf'U]", rule=trial, hours=hours, nihss=nihss, extra=said
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -14,10 +14,11 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.flow_body import FlowBody
 from isocenter.catalogue.flow_scan import FlowScan, gather
 from isocenter.catalogue.flow_through import through_plane
+from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods import flow_field, flow_path, flow_phase, flow_plane, flow_pressure
 from isocenter.record import Curve, Finding, Measurement, codes
-from isocenter.space import Region, Volume, resample_region
+from isocenter.space import Region, Volume
 
 __all__ = ["Flow4D"]
 
@@ -36,7 +37,7 @@ Mask = npt.NDArray[np.bool_]
 class Flow4D:
     """How much blood flows through the vessel in a beat, how much comes back, how fast, and with what stress?"""
 
-    name, version = "flow4d", "1"
+    name, version = "flow4d", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "velocity": Need(modality="MR", gives="volumes", velocity=True, at_least=8),
         "magnitude": Need(modality="MR", gives="volumes", at_least=8, optional=True),
@@ -90,6 +91,7 @@ class Flow4D:
         viscosity_mpa_s: float = 3.5,
         arrangement: Literal["as written", "conserve mass"] = "as written",
         accept_few_frames: bool = False,
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Correct the velocities and measure flow.
 
@@ -103,6 +105,7 @@ class Flow4D:
             viscosity_mpa_s: of blood, for wall shear stress, friction and pressure.
             arrangement: whether the directions are taken as they are written, or as mass is conserved best.
             accept_few_frames: measure fewer than 20 frames; peaks are then too low.
+            other_grid: a drawn vessel whose voxels are not those of the scan: ``nearest`` brings it there.
 
         Raises:
             Refused: for images that carry no flow; the message says why.
@@ -122,10 +125,11 @@ class Flow4D:
                 "tissue that keeps still cannot be told from noise without them",
                 "send the magnitude series too",
             )
+        vessels = _laid(scan, drawn, other_grid, remarks)
         scan, offset = _without_background(scan, background_order, remarks)
         if scan.velocity.shape[2] == 1 or len(scan.velocity) == 1:
-            return through_plane(scan, drawn, offset.moving, offset.measured, remarks)
-        return _volume(scan, drawn, viscosity_mpa_s / 1000.0, arrangement, offset, remarks)
+            return through_plane(scan, vessels, offset.moving, offset.measured, remarks)
+        return _volume(scan, vessels, viscosity_mpa_s / 1000.0, arrangement, offset, remarks)
 
 
 def _coarse(scan: FlowScan) -> list[str]:
@@ -176,7 +180,7 @@ def _without_background(scan: FlowScan, order: int, remarks: list[str]) -> tuple
 
 def _volume(
     scan: FlowScan,
-    drawn: tuple[Region, ...] | None,
+    drawn: Sequence[Region],
     viscosity: float,
     arrangement: str,
     offset: _Moving,
@@ -225,18 +229,24 @@ def _volume(
     )
 
 
-def _drawn_vessel(scan: FlowScan, drawn: tuple[Region, ...] | None) -> Mask | None:
+def _laid(scan: FlowScan, drawn: tuple[Region, ...] | None, other_grid: OtherGrid, remarks: list[str]) -> list[Region]:
+    """Drawn vessels on the voxels of the scan."""
+    placed = []
+    for region in drawn or ():
+        region.must_be_placed()
+        if region.voxels:
+            moved, told = laid(region, scan.main.geometry, other_grid)
+            placed.append(moved)
+            remarks += told
+    if drawn and not any(region.voxels for region in placed):
+        raise Refused("drawn regions that hold no voxel of the scan", "there is no flow in them", "draw the vessel")
+    return [region for region in placed if region.voxels]
+
+
+def _drawn_vessel(scan: FlowScan, drawn: Sequence[Region]) -> Mask | None:
     if not drawn:
         return None
-    whole = np.zeros(scan.velocity.shape[2:], np.bool_)
-    for region in drawn:
-        geometry = scan.main.geometry
-        placed = region if region.geometry.same_grid(geometry) else resample_region(region, geometry)
-        if placed.mask is not None:
-            whole |= scan.laid(placed.mask)
-    if not whole.any():
-        raise Refused("drawn regions that hold no voxel of the scan", "there is no flow in them", "draw the vessel")
-    return whole
+    return np.asarray(np.logical_or.reduce([scan.laid(r.mask) for r in drawn if r.mask is not None]), np.bool_)
 
 
 def _along_axes(scan: FlowScan, inside: Mask, arrangement: str, remarks: list[str]) -> Floats:

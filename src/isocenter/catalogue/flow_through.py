@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from isocenter.catalogue.flow_scan import FlowScan
 from isocenter.errors import Refused
 from isocenter.methods import flow_plane, flow_pressure
 from isocenter.record import Curve, Finding, Measurement, codes
-from isocenter.space import Region, resample_region
+from isocenter.space import Region
 
 __all__ = ["through_plane"]
 
@@ -33,7 +34,7 @@ class _Vessel:
 
 def through_plane(
     scan: FlowScan,
-    drawn: tuple[Region, ...] | None,
+    drawn: Sequence[Region],
     moving: Floats,
     offset: tuple[Measurement, ...],
     remarks: list[str],
@@ -42,7 +43,7 @@ def through_plane(
 
     Args:
         scan: corrected, of one slice.
-        drawn: vessels; None looks for the one that pulses most.
+        drawn: vessels, on the voxels of the slice; without any, it looks for the one that pulses most.
         moving: (1, rows, columns) speed over the beat in units of noise.
         offset: measurements of the background.
 
@@ -102,21 +103,14 @@ def _through(scan: FlowScan) -> tuple[Floats, float]:
     )
 
 
-def _drawn_vessels(scan: FlowScan, drawn: tuple[Region, ...] | None, velocity: Floats) -> list[_Vessel] | None:
+def _drawn_vessels(scan: FlowScan, drawn: Sequence[Region], velocity: Floats) -> list[_Vessel] | None:
     if not drawn:
         return None
-    found = []
-    for n, region in enumerate(drawn, 1):
-        region.must_be_placed()
-        geometry = scan.main.geometry
-        placed = region if region.geometry.same_grid(geometry) else resample_region(region, geometry)
-        if placed.mask is None or not placed.mask.any():
-            continue
-        mask = scan.laid(placed.mask)[0]
-        found.append(_measured(scan, region.label or f"region {n}", mask, velocity))
-    if not found:
-        raise Refused("drawn regions that hold no pixel of the slice", "there is no flow in them", "draw the vessel")
-    return found
+    return [
+        _measured(scan, region.label or f"region {n}", scan.laid(region.mask)[0], velocity)
+        for n, region in enumerate(drawn, 1)
+        if region.mask is not None
+    ]
 
 
 def _measured(scan: FlowScan, label: str, mask: Mask, velocity: Floats) -> _Vessel:

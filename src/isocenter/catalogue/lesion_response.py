@@ -23,6 +23,7 @@ from isocenter.catalogue.lesion_visits import (
     visits_of,
     without,
 )
+from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.errors import Refused
 from isocenter.methods import irecist, recist, volumetry
 from isocenter.methods.lesion_matching import Spot, Track, doubling_time_days, tracks
@@ -47,7 +48,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "1"
+    name, version = "lesion_response", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -92,6 +93,7 @@ class LesionResponse:
         non_targets: Literal["as outlined", "CR", "non-CR/non-PD", "PD", "NE"] = "as outlined",
         all_gone: bool = False,
         therapy_began: str = "",
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Follow the lesions from the oldest study that has outlines (the baseline) to this one.
 
@@ -111,6 +113,7 @@ class LesionResponse:
             all_gone: a person says that an empty outline, of this study or of one since baseline, means that nothing is
                 left.
             therapy_began: day of the first treatment as YYYY-MM-DD; a baseline of more than 28 days before is refused.
+            other_grid: for Choi, targets on coarser voxels than the CT: ``nearest`` brings them there.
 
         Raises:
             Refused: without a baseline, without common place or images to register by, when registration fails, when
@@ -149,8 +152,9 @@ class LesionResponse:
             best = irecist.best_immune_response(visits, confirmed=confirmed, stable_days=stable_days)
         density: tuple[Measurement, ...] = ()
         if criteria == "Choi":
-            by_choi = answered(times, scans, followed, chosen, visits)
+            by_choi = answered(times, scans, followed, chosen, visits, other_grid)
             now, best, density = by_choi.now, by_choi.best, by_choi.measurements
+            remarks += by_choi.remarks
         why = (
             ""
             if criteria == "Choi" or target.response == "none"

@@ -13,12 +13,12 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.catalogue.echo_scan import EchoScan, gathered
-from isocenter.catalogue.mask_grid import brought
+from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods import bipolar, fat_magnitude, fatwater, liver_iron, liver_region
 from isocenter.methods.fat_spectrum import t1_bias_points
 from isocenter.record import Curve, Finding, Measurement, codes
-from isocenter.space import Region, Volume, resample_region
+from isocenter.space import Region, Volume
 
 __all__ = ["LiverFatIron"]
 
@@ -41,7 +41,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverFatIron:
     """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
 
-    name, version = "liver_fat_iron", "2"
+    name, version = "liver_fat_iron", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "echoes": Need(
             modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")
@@ -84,6 +84,7 @@ class LiverFatIron:
         turning: Literal["find", "as is", "mirrored"] = "find",
         field_t: float = 0.0,
         allow_t1_bias: bool = False,
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Separate fat and water and measure in the liver.
 
@@ -94,12 +95,13 @@ class LiverFatIron:
             turning: which way phase turns; ``find`` tries both.
             field_t: tesla, where the header is wrong or silent; 0 believes the header.
             allow_t1_bias: go on when repetition time and flip angle lift the fat fraction by more than 2 points.
+            other_grid: a liver outlined on coarser voxels than the echoes: ``nearest`` brings it there.
 
         Raises:
             Refused: for images that carry no fat fraction; the message says why.
         """
         stored = gathered(echoes)
-        answer = self._measured(stored.upright(), drawn, calibration, turning, field_t, allow_t1_bias)
+        answer = self._measured(stored.upright(), drawn, calibration, turning, field_t, allow_t1_bias, other_grid)
         return _as_stored(answer, stored.main)
 
     def _measured(
@@ -110,13 +112,14 @@ class LiverFatIron:
         turning: str,
         field_t: float,
         allow_t1_bias: bool,
+        other_grid: OtherGrid,
     ) -> Answer:
         field = field_t or _number(scan.main, "MagneticFieldStrength")
         if not field:
             raise Refused("no Magnetic Field Strength", "fat's frequency follows from it", "give field_t")
         remarks = [*scan.remarks, *_t1(scan.main, field, allow_t1_bias)]
         if len(scan.times_s) == 2:
-            return _two_point(scan, field, drawn, remarks)
+            return _two_point(scan, field, drawn, other_grid, remarks)
         spacing = scan.main.geometry.spacing_mm
         maps: dict[str, Volume] = {}
         if scan.images is not None:
@@ -139,17 +142,17 @@ class LiverFatIron:
         maps = _of_the_body(maps, fatwater.body(signal, scan.main.geometry.voxel_volume_mm3 / 1000.0, left))
         unsound = found.unsound if scan.images is not None else fitted.unsound
         # Iron drowns the fat of watery tissue; that of fat it does not.
-        places, told = _places(scan.main, drawn, np.where(unsound, np.float32(0.0), pdff), signal)
+        places, told = _places(scan.main, drawn, other_grid, np.where(unsound, np.float32(0.0), pdff), signal)
         remarks += told
         measured, findings = [], []
         if scan.images is not None:
-            for label, mask in places:
-                remarks += _of_iron(label, mask, _dark(scan.main, drawn, label, signal), found, scan.times_s)
+            for label, mask, dark in places:
+                remarks += _of_iron(label, mask, dark, found, scan.times_s)
             _must_be_in_phase(found, scan.times_s)
         else:
-            for label, mask in places:
+            for label, mask, _ in places:
                 remarks += _of_magnitudes(label, mask, fitted, scan.remarks)
-        for label, mask in places:
+        for label, mask, _ in places:
             kept, share = liver_region.without_vessels(mask & ~unsound, pdff, r2_star)
             one = _Measured(label, kept, share, float(pdff[kept].mean()), float(r2_star[kept].mean()), how)
             if scan.images is None:
@@ -329,18 +332,25 @@ def _of_magnitudes(label: str, mask: Mask, fitted: fat_magnitude.Magnitudes, tol
 
 
 def _places(
-    main: Volume, drawn: tuple[Region, ...] | None, pdff: npt.NDArray[np.float32], signal: Mask
-) -> tuple[list[tuple[str, Mask]], list[str]]:
-    """Drawn regions, else the liver that is found."""
-    placed, said = [], []
+    main: Volume,
+    drawn: tuple[Region, ...] | None,
+    other_grid: OtherGrid,
+    pdff: npt.NDArray[np.float32],
+    signal: Mask,
+) -> tuple[list[tuple[str, Mask, int]], list[str]]:
+    """Drawn regions, else the liver that is found: name, voxels with signal, number of those without."""
+    placed: list[tuple[str, Mask, int]] = []
+    said: list[str] = []
     for region in drawn or ():
         region.must_be_placed()
         if region.mask is None or not region.voxels:
             continue
-        moved, told = brought(region, main.geometry)
-        if moved.mask is not None and (moved.mask & signal).sum() >= _LEAST_VOXELS:
-            placed.append((region.label or "drawn region", np.asarray(moved.mask & signal)))
-            said += [f"{placed[-1][0]}: {told}"] if told else []
+        moved, told = laid(region, main.geometry, other_grid, mean=True)
+        assert moved.mask is not None
+        lit = moved.mask & signal
+        if (voxels := int(lit.sum())) >= _LEAST_VOXELS:
+            placed.append((region.label or "drawn region", lit, moved.voxels - voxels))
+            said += told
     if placed:
         return placed, said
     if drawn:
@@ -348,14 +358,7 @@ def _places(
     index = np.stack(np.meshgrid(*(np.arange(n) for n in main.geometry.shape), indexing="ij"), axis=-1)
     across = main.geometry.to_patient(index)[..., 0]
     core = liver_region.liver_core(pdff, signal, _as_slices(main), across < float(np.median(across[signal])))
-    return [("liver", core)], ["the region was found by the program, well inside the liver: a person confirms it"]
-
-
-def _dark(main: Volume, drawn: tuple[Region, ...] | None, label: str, signal: Mask) -> int:
-    """Voxels of the drawn region of a name that have no signal."""
-    named = [r for r in drawn or () if r.mask is not None and r.voxels and (r.label or "drawn region") == label]
-    masks = [resample_region(r, main.geometry).mask for r in named]
-    return sum(int(np.count_nonzero(mask & ~signal)) for mask in masks if mask is not None)
+    return [("liver", core, 0)], ["the region was found by the program, well inside the liver: a person confirms it"]
 
 
 def _as_slices(main: Volume) -> tuple[float, float, float]:
@@ -422,7 +425,9 @@ def _iron(one: _Measured, field: float, calibration: str, remarks: list[str]) ->
     )
 
 
-def _two_point(scan: EchoScan, field: float, drawn: tuple[Region, ...] | None, remarks: list[str]) -> Answer:
+def _two_point(
+    scan: EchoScan, field: float, drawn: tuple[Region, ...] | None, other_grid: OtherGrid, remarks: list[str]
+) -> Answer:
     """Two echoes: a fat fraction of signal, and neither PDFF nor R2*."""
     fraction, signal = fat_magnitude.two_point(scan.magnitude, scan.times_s, field)
     if not drawn:
@@ -431,9 +436,9 @@ def _two_point(scan: EchoScan, field: float, drawn: tuple[Region, ...] | None, r
             "a fraction of signal does not tell the liver from muscle and bowel around it: what is found may hold both",
             "draw the liver",
         )
-    places, told = _places(scan.main, drawn, fraction, signal)
+    places, told = _places(scan.main, drawn, other_grid, fraction, signal)
     measured = []
-    for label, mask in places:
+    for label, mask, _ in places:
         kept, share = liver_region.without_vessels(mask, fraction)
         words = f"{label}: two-point Dixon from magnitudes, not PDFF"
         measured += [

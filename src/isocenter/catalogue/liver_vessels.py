@@ -13,6 +13,7 @@ from scipy import ndimage
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.contrast_agent import contrast_agent
+from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods.vessel_tree import box_dimension, tree_of
 from isocenter.methods.vesselness import vesselness
@@ -37,7 +38,7 @@ def _has_contrast(facts: Mapping[str, Any]) -> bool:
 class LiverVessels:
     """Which share of an outlined liver is vessels, and how long, branched and winding is their tree?"""
 
-    name, version = "liver_vessels", "2"
+    name, version = "liver_vessels", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality=("CT", "MR"),
@@ -80,6 +81,7 @@ class LiverVessels:
         scales: int = 5,
         threshold: float = 0.12,
         smallest_ml: float = 0.1,
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Measure the vessels.
 
@@ -90,6 +92,7 @@ class LiverVessels:
             scales: how many radii between them, evenly in the logarithm.
             threshold: vesselness from which a voxel is vessel, 0 to 1.
             smallest_ml: connected parts below this are noise.
+            other_grid: a liver whose voxels are not those of the image: ``nearest`` brings it there.
 
         Raises:
             Refused: when the liver is not outlined, or vessels would not stand out in it.
@@ -100,7 +103,7 @@ class LiverVessels:
                 "radii rise from 0.3 to 20 mm, scales are 2 to 12, the threshold lies between 0 and 0.7",
             )
         _must_show_vessels(image)
-        cubes, liver = _cubes(image, drawn)
+        cubes, liver, told = _cubes(image, drawn, other_grid)
         depth = ndimage.distance_transform_edt(np.pad(liver, 1), sampling=cubes.geometry.spacing_mm)
         where = depth[1:-1, 1:-1, 1:-1] > _SURFACE_MM
         ml = cubes.geometry.voxel_volume_mm3 / 1000.0
@@ -115,6 +118,7 @@ class LiverVessels:
         back = resample(cubes.like(strength, quantity="vesselness", unit="1"), image.geometry)
         maps = {"Vesselness": image.like(np.asarray(back.array, np.float32), quantity="vesselness", unit="1")}
         remarks: tuple[str, ...] = (
+            *told,
             f"radii of {smallest_radius_mm:g} to {largest_radius_mm:g} mm; vesselness from {threshold:g}; portal and "
             "hepatic veins are not told apart; no reference by age or disease is applied",
         )
@@ -186,13 +190,13 @@ def _must_show_vessels(image: Volume) -> None:
         )
 
 
-def _cubes(image: Volume, drawn: tuple[Region, ...]) -> tuple[Volume, Mask]:
+def _cubes(image: Volume, drawn: tuple[Region, ...], other_grid: OtherGrid) -> tuple[Volume, Mask, tuple[str, ...]]:
     """Image and liver on cubes of about a millimetre, cropped to the liver."""
     liver = next((r for r in drawn if r.mask is not None and r.voxels and _LIVER.search(r.label)), None)
     if liver is None:
         names = ", ".join(r.label or "nothing" for r in drawn) or "none"
         raise Refused(f"regions named {names}", "none of them is named liver", "outline the liver")
-    on = liver if liver.geometry.same_grid(image.geometry) else resample_region(liver, image.geometry)
+    on, told = laid(liver, image.geometry, other_grid)
     if not on.voxels:
         raise Refused("a liver outside the images", "there is nothing to look at")
     start, stop = on.bounds
@@ -206,7 +210,7 @@ def _cubes(image: Volume, drawn: tuple[Region, ...]) -> tuple[Volume, Mask]:
     part = Region(inside.geometry, mask=np.ascontiguousarray(inside.array))
     mask = resample_region(part, grid).mask
     assert mask is not None
-    return resample(cut, grid), mask
+    return resample(cut, grid), mask, told
 
 
 def _parts(mask: Mask, least: float) -> Mask:

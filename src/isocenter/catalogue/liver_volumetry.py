@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods.liver_volume import FORMULAE, standard_volume_ml
 from isocenter.record import Finding, Measurement, codes
-from isocenter.space import Geometry, Reference, Region, Volume, resample_region
+from isocenter.space import Geometry, Reference, Region, Volume
 
 __all__ = ["LiverVolumetry"]
 
@@ -23,6 +25,7 @@ _LESION = re.compile(r"tumou?r|lesion|metastas|(?<![a-z])(hcc|[gc]tv)", re.IGNOR
 _LIVER = re.compile(r"(?<![a-z])(liver|hepar|leber)(?![a-z])", re.IGNORECASE)
 _LITRES = (0.3, 6.0)
 _CUT_SHARE, _OUTSIDE_SHARE = 0.25, 0.05
+_ROUNDED = 0.05  # of a voxel: positions in headers are rounded
 
 Mask = npt.NDArray[np.bool_]
 
@@ -30,7 +33,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverVolumetry:
     """How large is the outlined liver for this body, and what share would a resection leave?"""
 
-    name, version = "liver_volumetry", "1"
+    name, version = "liver_volumetry", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "drawn": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
         "image": Need(modality=("CT", "MR"), optional=True),
@@ -61,6 +64,7 @@ class LiverVolumetry:
         standard: Literal["Vauthey 2002", "Urata 1995"] = "Vauthey 2002",
         height_m: float = 0.0,
         weight_kg: float = 0.0,
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Measure the outlined liver.
 
@@ -69,29 +73,29 @@ class LiverVolumetry:
             image: whose header states height and weight.
             standard: formula of the standard volume.
             height_m, weight_kg: of the person, where the header does not state them; 0 believes the header.
+            other_grid: a remnant or tumour on other voxels than the liver: ``nearest`` brings it there.
 
         Raises:
             Refused: when there is no liver among the regions, or its volume would be wrong.
         """
-        liver, remnant, lesions = _named(drawn)
+        liver, roomy, remnant, lesions, remarks = _named(drawn, other_grid)
         ml = liver.geometry.voxel_volume_mm3 / 1000.0
         assert liver.mask is not None
         total = liver.voxels * ml
         if not 1000 * _LITRES[0] <= total <= 1000 * _LITRES[1]:
             raise Refused(f"a liver of {total:.0f} mL", "no adult liver has that size: another structure, or a part")
         _must_be_whole(liver)
-        diseased = float((lesions & liver.mask).sum()) * ml
+        diseased = float((lesions & roomy).sum()) * ml
         said = [Measurement(codes.VOLUME, total, "mL", definition="total liver")]
         if diseased:
             said.append(Measurement(codes.VOLUME, diseased, "mL", definition="tumour within the liver"))
-        remarks: list[str] = []
         expected = _standard(said, image, standard, height_m, weight_kg, remarks)
         if expected:
             share = 100.0 * total / expected
             said.append(Measurement(codes.LIVER_SHARE, share, "%", definition=f"total / standard ({standard})"))
         words = f"Liver of {total:.0f} mL" + (f", standard {expected:.0f} mL ({standard})" if expected else "")
         if remnant is not None:
-            words += _left(said, remnant, liver.mask, total - diseased, ml, expected, standard)
+            words += _left(said, remnant, roomy, total - diseased, ml, expected, standard)
         finding = Finding(codes.LIVER, where=liver, site=codes.LIVER, measurements=tuple(said[:1]), words=f"{words}.")
         return Answer.found(finding, measurements=tuple(said), reasons=tuple(remarks))
 
@@ -108,7 +112,8 @@ class LiverVolumetry:
         yield {"drawn": (regions[1],), "image": None}, {"answer": "declined", "words": "named liver"}
 
 
-def _named(drawn: tuple[Region, ...]) -> tuple[Region, Region | None, Mask]:
+def _named(drawn: tuple[Region, ...], other_grid: OtherGrid) -> tuple[Region, Mask, Region | None, Mask, list[str]]:
+    """The liver as it was outlined; then on one grid that holds them all: liver, remnant and tumours; and remarks."""
     liver, remnant, lesions = None, None, []
     for region in drawn:
         region.must_be_placed()
@@ -125,15 +130,37 @@ def _named(drawn: tuple[Region, ...]) -> tuple[Region, Region | None, Mask]:
         raise Refused(f"regions named {names}", "none of them is named liver", "name the whole liver 'liver'")
     if liver.geometry.reference is not Reference.PATIENT:
         raise Refused("an outline without patient coordinates", "its voxels have no volume")
+    others = [*lesions, *([] if remnant is None else [remnant])]
+    roomy = _with_room(liver, others)
+    moved: list[Region] = []
+    said: list[str] = []
+    for region in others:
+        one, told = laid(region, roomy.geometry, other_grid)
+        moved.append(one)
+        said += told
+    together = np.zeros(roomy.geometry.shape, bool)
+    for region in moved[: len(lesions)]:
+        together |= np.asarray(region.mask)
+    return liver, np.asarray(roomy.mask), None if remnant is None else moved[-1], together, said
 
-    def on(region: Region) -> Region:
-        return region if region.geometry.same_grid(liver.geometry) else resample_region(region, liver.geometry)
 
-    together = np.zeros(liver.geometry.shape, bool)
-    for region in lesions:
-        mask = on(region).mask
-        together |= together if mask is None else mask
-    return liver, None if remnant is None else on(remnant), together
+def _with_room(liver: Region, others: list[Region]) -> Region:
+    """The liver with empty voxels around it, as far as others reach: an object holds only the slices that it marks."""
+    places = [_ends(r) for r in others if r.geometry.frame_of_reference == liver.geometry.frame_of_reference]
+    if not places:
+        return liver
+    index = liver.geometry.to_index(np.concatenate(places))
+    before = np.maximum(0, np.ceil(-index.min(axis=0) - _ROUNDED)).astype(int)
+    after = np.maximum(0, np.ceil(index.max(axis=0) - np.array(liver.geometry.shape) + 1 - _ROUNDED)).astype(int)
+    pads = list(zip(before.tolist(), after.tolist(), strict=True))
+    grid = liver.geometry.padded((pads[0][0], pads[1][0], pads[2][0]), (pads[0][1], pads[1][1], pads[2][1]))
+    return replace(liver, geometry=grid, mask=np.pad(np.asarray(liver.mask), pads))
+
+
+def _ends(region: Region) -> npt.NDArray[np.float64]:
+    """Outermost marked voxels, in patient millimetres."""
+    start, stop = region.bounds
+    return region.geometry.cropped(start, stop).corners_mm()
 
 
 def _must_be_whole(liver: Region) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits
 from isocenter.catalogue import perfusion_answer
+from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.space import Region, Volume
 
 __all__ = ["MRPerfusion"]
@@ -21,7 +22,7 @@ _CORE = (
 class MRPerfusion:
     """Which brain is hypoperfused on a T2*-weighted MR series while a bolus passes?"""
 
-    name, version = "mr_perfusion", "1"
+    name, version = "mr_perfusion", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "bolus": Need(modality="MR", body_part=("head", "brain", "skull"), axis="time", at_least=60),
         "vessels": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
@@ -59,6 +60,7 @@ class MRPerfusion:
         most_motion_voxels: float = 2.0,
         artery_mm: str = "",
         vein_mm: str = "",
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Map one DSC series.
 
@@ -79,15 +81,16 @@ class MRPerfusion:
             most_motion_voxels: refuse a head that moved further, in voxels of their longest edge.
             artery_mm: a place in the artery, "x y z" in patient millimetres; overrides the program's choice.
             vein_mm: a place in the vein.
+            other_grid: a vessel outlined on coarser voxels than the series: ``nearest`` brings it there.
 
         Raises:
             Refused: for a scan that cannot be deconvolved; the message says what is missing.
         """
-        found, how = perfusion_answer.examined(
+        found, how, said = perfusion_answer.examined(
             bolus, vessels, {"artery": artery_mm, "vein": vein_mm}, "MR",
             threshold, oscillation, shape, smooth_mm, not correct_motion, most_motion_voxels, core_percent / 100.0,
-            delay_s, smallest_ml,
+            delay_s, smallest_ml, other_grid=other_grid,
         )  # fmt: skip
         return perfusion_answer.told(
-            found, how, bolus, curve_unit="1/s", rule=trial, hours=hours, nihss=nihss, extra=(_CORE,)
+            found, how, bolus, curve_unit="1/s", rule=trial, hours=hours, nihss=nihss, extra=(_CORE, *said)
         )

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.analysis.protocol import Answer, Yield
+from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.catalogue.one_scan import timing
 from isocenter.errors import Refused
 from isocenter.record import Curve, Finding, Measurement, Threshold, Urgency, codes
-from isocenter.space import Reference, Region, Volume, resample_region
+from isocenter.space import Reference, Region, Volume
 
 if TYPE_CHECKING:
     from isocenter.methods.arterial import Vessel
@@ -94,12 +95,14 @@ def examined(
     places_mm: Mapping[str, str],
     kind: Literal["CT", "MR"],
     *options: float | bool,
-) -> tuple[Examined, Options]:
-    """Maps and volumes of a CT or MR bolus series, and the options that they were made with.
+    other_grid: OtherGrid = "refuse",
+) -> tuple[Examined, Options, tuple[str, ...]]:
+    """Maps and volumes of a CT or MR bolus series, the options that they were made with, and remarks on the vessels.
 
     Args:
         places_mm: of artery and vein, as `vessels_of` takes them.
         options: the fields of `Options`, in their order.
+        other_grid: what becomes of a mask of a vessel on other voxels than the series.
 
     Raises:
         Refused: for a series that cannot be deconvolved; the message says what is missing.
@@ -114,39 +117,44 @@ def examined(
     echo = bolus.facts.get("EchoTime") if kind == "MR" else 0.0
     if not isinstance(echo, (int, float)):
         raise Refused("no Echo Time", "relaxation is signal over echo time", "complete the header")
-    places, how = vessels_of(bolus, vessels, places_mm), Options(*options)  # type: ignore[arg-type]
+    places, said = vessels_of(bolus, vessels, places_mm, other_grid)
+    how = Options(*options)  # type: ignore[arg-type]
     found = examine(
         frames, times_s, bolus.geometry.disk_mm, kind=kind, echo_time_s=float(echo) / 1000.0,
         artery=places["artery"], vein=places["vein"], options=how,
     )  # fmt: skip
-    return found, how
+    return found, how, said
 
 
 def vessels_of(
-    series: Volume, drawn: tuple[Region, ...] | None, points_mm: Mapping[str, str]
-) -> dict[str, npt.NDArray[np.bool_] | None]:
+    series: Volume, drawn: tuple[Region, ...] | None, points_mm: Mapping[str, str], other_grid: OtherGrid = "refuse"
+) -> tuple[dict[str, npt.NDArray[np.bool_] | None], tuple[str, ...]]:
     """Masks of artery and vein that a person chose, on the grid of the series; None to let the program choose.
+
+    Then what is to be said of them.
 
     Args:
         drawn: regions; one whose name says artery or AIF, vein or VOF is taken.
         points_mm: "artery" and "vein" -> "x y z" in patient millimetres, or empty; 3 mm around it are taken.
 
     Raises:
-        Refused: for a point that is none, or a choice outside the images.
+        Refused: for a point that is none, a mask of coarser voxels than the series, or a choice outside the images.
     """
     chosen: dict[str, npt.NDArray[np.bool_] | None] = {}
+    remarks: tuple[str, ...] = ()
     for name, pattern in _NAMES.items():
         mask: npt.NDArray[np.bool_] | None = None
         named = next((r for r in drawn or () if r.mask is not None and pattern.search(r.label)), None)
         if points_mm.get(name, "").strip():
             mask = _around(series, name, points_mm[name])
         elif named is not None:
-            same = named.geometry.same_grid(series.geometry)
-            mask = (named if same else resample_region(named, series.geometry)).mask
+            moved, told = laid(named, series.geometry, other_grid, mean=True)
+            mask = moved.mask
+            remarks += told
         if mask is not None and not mask.any():
             raise Refused(f"the chosen {name} lies outside the images", "it has no curve", "choose a place on them")
         chosen[name] = mask
-    return chosen
+    return chosen, remarks
 
 
 def _around(series: Volume, name: str, said: str) -> npt.NDArray[np.bool_]:

@@ -12,12 +12,13 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import one_scan
+from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods import population_input
 from isocenter.methods.dce import Fit, fit
 from isocenter.methods.relaxation import concentration, t1_from_angles
 from isocenter.record import Code, Curve, Finding, Measurement, codes
-from isocenter.space import Reference, Region, Volume, resample_region
+from isocenter.space import Reference, Region, Volume
 
 __all__ = ["Permeability"]
 
@@ -47,7 +48,7 @@ Array = npt.NDArray[np.float64]
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "1"
+    name, version = "permeability", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES),
         "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),
@@ -88,6 +89,7 @@ class Permeability:
         relaxivity: float = 4.5,
         baseline_frames: int = 0,
         fit_delay: bool = False,
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Fit one model to a dynamic series.
 
@@ -103,6 +105,7 @@ class Permeability:
             relaxivity: of the agent, L/mmol/s.
             baseline_frames: frames before the agent arrives; 0 looks for the arrival.
             fit_delay: whether the arrival in each voxel is fitted as well.
+            other_grid: a mask of coarser voxels than the series: ``nearest`` brings it there.
 
         Raises:
             Refused: for a series from which no concentration follows; the message says why.
@@ -121,7 +124,7 @@ class Permeability:
             f"haematocrit {haematocrit:g}, relaxivity {relaxivity:g} L/mmol/s",
             *one_scan.timing(dynamic),
         ]
-        source, places = _regions(dynamic, drawn)
+        source, places = _regions(dynamic, drawn, other_grid, remarks)
         first = baseline_frames or _arrival(frames)
         if first == 0:
             return Answer.none(reasons=("nothing enhances: no contrast agent arrives in this series", *remarks))
@@ -206,16 +209,19 @@ def _stated(dynamic: Volume, keyword: str) -> float:
     return float(value)
 
 
-def _regions(dynamic: Volume, drawn: tuple[Region, ...] | None) -> tuple[Mask | None, list[tuple[str, Mask]]]:
+def _regions(
+    dynamic: Volume, drawn: tuple[Region, ...] | None, other_grid: OtherGrid, remarks: list[str]
+) -> tuple[Mask | None, list[tuple[str, Mask]]]:
     artery, places = None, []
     for region in drawn or ():
         region.must_be_placed()
         if region.mask is None or not region.voxels:
             continue
-        same = region.geometry.same_grid(dynamic.geometry)
-        mask = (region if same else resample_region(region, dynamic.geometry)).mask
+        moved, told = laid(region, dynamic.geometry, other_grid, mean=True)
+        mask = moved.mask
         if mask is None or not mask.any():
             continue
+        remarks += told
         if _ARTERY.search(region.label):
             artery = mask
         else:

@@ -15,6 +15,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import in_one_space
 from isocenter.catalogue.in_one_space import Drawn
+from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.catalogue.uptake_scan import VARIANTS, UptakeScan, is_reference, mask_of, on_grid, reference_of
 from isocenter.errors import Refused
 from isocenter.methods import lugano, percist, pet_header, suv, uptake
@@ -46,7 +47,7 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "1"
+    name, version = "pet_response", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", dated=True),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
@@ -87,6 +88,7 @@ class PETResponse:
         glucose_mmol_l: float = 0.0,
         glucose_before_mmol_l: float = 0.0,
         extravasated: bool = False,
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Compare this PET with the baseline.
 
@@ -100,6 +102,7 @@ class PETResponse:
             reach_mm: how far a lesion may have moved beyond the error of registration.
             glucose_mmol_l, glucose_before_mmol_l: in blood; 0 where it is not known.
             extravasated: whether tracer went beside the vein at either scan. The program does not look for it.
+            other_grid: regions on coarser voxels than their PET: ``nearest`` brings them there.
 
         Raises:
             Refused: when a reference organ or SUL is missing, or the two scans are not comparable; the message has
@@ -112,12 +115,12 @@ class PETResponse:
                 "repeat the scan, or read it by eye",
             )
         remarks: list[str] = []
-        now = _Time.of(pet, drawn, lean, glucose_mmol_l, remarks)
+        now = _Time.of(pet, drawn, glucose_mmol_l, other_grid, remarks)
         known = {d.study_uid: d.regions for d in drawn_before or ()}
         earlier = []
         for one in pet_before or ():
             if one.study_uid in known:
-                earlier.append(_Time.of(one, known[one.study_uid], lean, glucose_before_mmol_l, remarks))
+                earlier.append(_Time.of(one, known[one.study_uid], glucose_before_mmol_l, other_grid, remarks))
             else:
                 remarks.append(f"the PET of {one.day} has no outlines and was left out")
         times = [*(earlier if baseline == "oldest" else earlier[-1:]), now]
@@ -169,7 +172,9 @@ class _Time:
     conditions: percist.Conditions
 
     @classmethod
-    def of(cls, pet: Dated, regions: Sequence[Region], lean: str, glucose: float, remarks: list[str]) -> _Time:
+    def of(
+        cls, pet: Dated, regions: Sequence[Region], glucose: float, other_grid: OtherGrid, remarks: list[str]
+    ) -> _Time:
         scan = UptakeScan.of(pet.volume)
         kept = in_one_space.drawn(Dated(pet.study_uid, pet.day, tuple(regions)), empty=True).regions
         lesions = [r for r in kept if not is_reference(r.label)]
@@ -181,8 +186,8 @@ class _Time:
             pet_header.uptake_time_s(facts), header.activity_bq, " ".join(k for k in known if k), header.nuclide,
             glucose or None,
         )  # fmt: skip
-        placed = tuple(on_grid(lesions, scan.geometry, remarks)) if lesions else ()
-        liver, blood = (reference_of(scan, regions, organ) for organ in ("liver", "blood pool"))
+        placed = tuple(on_grid(lesions, scan.geometry, remarks, other_grid)) if lesions else ()
+        liver, blood = (reference_of(scan, regions, organ, other_grid) for organ in ("liver", "blood pool"))
         return cls(pet.study_uid, pet.day, pet.volume, scan, placed, liver, blood, conditions)
 
     def factor(self, lean: str) -> float:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.catalogue.uptake_scan import VARIANTS, UptakeScan, is_reference, on_grid, reference_of
 from isocenter.errors import Refused
 from isocenter.methods import pet_header, suv, uptake
@@ -32,7 +33,7 @@ _HEADER: Mapping[str, Any] = {
 class PETUptake:
     """How much tracer did the lesions take up: SUVmax, SUVpeak, SUVmean, metabolic volume and total glycolysis?"""
 
-    name, version = "pet_uptake", "1"
+    name, version = "pet_uptake", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT"),
         "lesions": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
@@ -65,18 +66,21 @@ class PETUptake:
         find_above: float = 4.0,
         smallest_ml: float = 1.0,
         structures: str = "",
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Measure drawn lesions, or those that a threshold finds.
 
         Args:
             pet: one static PET image in Bq/mL, Philips counts, or SUV.
-            lesions: drawn on any grid of the same frame of reference; None or empty to look for hot spots.
+            lesions: in the same frame of reference, on voxels no coarser than the PET's; None or empty to look for hot
+                spots.
             threshold: definition of the metabolic volume: 41 % or 50 % of the lesion's SUVmax, SUV 4.0 or 2.5, or
                 PERCIST (1.5 times liver mean plus two standard deviations, in SUL; needs a region named liver. Without
                 one, twice the mean plus two standard deviations of a region named aorta or blood pool).
             find_above: SUV from which a hot spot counts, when no lesions are given.
             smallest_ml: hot spots below this volume are left out, when no lesions are given.
             structures: take only those regions whose name has this word.
+            other_grid: lesions on coarser voxels than the PET: ``nearest`` brings them there.
 
         Raises:
             Refused: when SUV cannot be computed, the lesions lie in another frame of reference, or PERCIST has no
@@ -86,11 +90,11 @@ class PETUptake:
         drawn = tuple(r for r in lesions or () if structures.lower() in r.label.lower())
         if lesions and not drawn:
             raise Refused(f"no region named '{structures}'", f"there are {', '.join(r.label for r in lesions)}")
-        cut = _Cut(threshold, scan, lesions or ())
+        cut = _Cut(threshold, scan, lesions or (), other_grid)
         targets = [r for r in drawn if not is_reference(r.label)]
         remarks: list[str] = []
         if targets:
-            regions = on_grid(targets, scan.geometry, remarks)
+            regions = on_grid(targets, scan.geometry, remarks, other_grid)
         else:
             regions = _hot_spots(scan, pet.series_uid, find_above, smallest_ml, remarks)
         reasons = (*scan.remarks, *remarks)
@@ -127,14 +131,15 @@ class PETUptake:
 class _Cut:
     """Which voxels of a lesion make its metabolic volume."""
 
-    def __init__(self, threshold: str, scan: UptakeScan, drawn: Sequence[Region]) -> None:
+    def __init__(self, threshold: str, scan: UptakeScan, drawn: Sequence[Region], other_grid: OtherGrid) -> None:
         self.name = "PERCIST" if threshold == "PERCIST" else f"SUVbw {threshold}"
         self.share, self.level, self.scale = 0.0, 0.0, 1.0
         if threshold.endswith("%"):
             self.share = float(threshold[:-1]) / 100.0
             self.name = f"{threshold[:-1]} % of SUVmax"
         elif threshold == "PERCIST":
-            reference = reference_of(scan, drawn, "liver") or reference_of(scan, drawn, "blood pool")
+            organs = (reference_of(scan, drawn, organ, other_grid) for organ in ("liver", "blood pool"))
+            reference = next((found for found in organs if found is not None), None)
             if reference is None:
                 raise Refused(
                     "PERCIST without a liver",

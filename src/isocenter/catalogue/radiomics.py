@@ -13,7 +13,7 @@ from scipy.ndimage import map_coordinates
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.mask_grid import brought, only_its_own
+from isocenter.catalogue.mask_grid import OtherGrid, brought, only_its_own
 from isocenter.errors import Refused
 from isocenter.methods import ibsi, ibsi_diagnostics, pet_header, suv
 from isocenter.methods import radiomics as methods
@@ -50,7 +50,6 @@ Named = Literal[
     "7.a.1", "7.a.2", "8.a.1", "8.a.2", "8.a.3", "9.a", "9.b.1", "10.a", "10.b.1",
 ]  # fmt: skip
 Kept = Literal["as configured", "yes", "no"]
-OtherGrid = Literal["refuse", "nearest"]
 
 
 class Radiomics:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.catalogue.mask_grid import brought
+from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods import pet_header, suv, uptake
 from isocenter.space import Geometry, Reference, Region, Volume
@@ -113,11 +113,16 @@ def _activity_held(
     return ()
 
 
-def on_grid(regions: Sequence[Region], grid: Geometry, remarks: list[str]) -> list[Region]:
+def on_grid(
+    regions: Sequence[Region], grid: Geometry, remarks: list[str], other_grid: OtherGrid = "refuse"
+) -> list[Region]:
     """Regions on the grid of the PET; those that it cannot hold are left out with a remark.
 
+    Outlines are drawn on the CT as often as on the PET, whose voxels are larger: uptake is a mean, a peak or what a
+    threshold cuts out within the outline, so that a mask of voxels no coarser than the PET's is taken.
+
     Raises:
-        Refused: when none is left.
+        Refused: when one lies on coarser voxels than the PET and `other_grid` says nothing of it, or none is left.
     """
     placed = []
     for region in regions:
@@ -127,10 +132,10 @@ def on_grid(regions: Sequence[Region], grid: Geometry, remarks: list[str]) -> li
                 f"{region.label or 'a region'} is a {region.shape.value} without voxels and was left out{why}"
             )
             continue
-        moved, told = brought(region, grid)
+        moved, told = laid(region, grid, other_grid, mean=True)
         if moved.voxels:
             placed.append(moved)
-            remarks += [f"{region.label or 'a region'}: {told}"] if told else []
+            remarks += told
         else:
             remarks.append(f"{region.label or 'a region'} holds no voxel of the PET and was left out")
     if not placed:
@@ -153,7 +158,9 @@ def mask_of(region: Region) -> npt.NDArray[np.bool_]:
     return region.mask
 
 
-def reference_of(scan: UptakeScan, regions: Sequence[Region], organ: str) -> uptake.ReferenceUptake | None:
+def reference_of(
+    scan: UptakeScan, regions: Sequence[Region], organ: str, other_grid: OtherGrid = "refuse"
+) -> uptake.ReferenceUptake | None:
     """SUVbw of the liver or the blood pool, by a region with such a name; None where there is none.
 
     Raises:
@@ -164,6 +171,6 @@ def reference_of(scan: UptakeScan, regions: Sequence[Region], organ: str) -> upt
     drawn = next((r for r in named if r.mask is not None and r.voxels), None)
     if drawn is None:
         return None
-    held = mask_of(on_grid([drawn], scan.geometry, [])[0])
+    held = mask_of(on_grid([drawn], scan.geometry, [], other_grid)[0])
     measure = uptake.liver if organ == "liver" else uptake.blood_pool
     return measure(scan.suvbw, scan.geometry, held)
