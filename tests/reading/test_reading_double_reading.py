@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,7 +28,7 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def asked(*readers: str) -> Event:
-    return ask("1.2", "Recall?", readers or ("ito", "lee"), "chief", NOW)
+    return ask("1.2", "Recall?", readers or ("ito", "lee"), "chief", NOW, analysis="lesions")
 
 
 def pair(*events: Event) -> Pair:
@@ -117,13 +118,13 @@ def test_figures_by_hand() -> None:
     def made(n: int, a: bool, b: bool, third: bool | None = None, second: str = "lee") -> Pair:
         said = (Opinion("ito", a, "w", NOW), Opinion(second, b, "w", NOW + timedelta(minutes=1)))
         settled = None if third is None else Opinion("ruiz", third, "w", NOW)
-        return Pair(f"i{n}", f"1.{n}", "Recall?", ("ito", second), NOW, said, settled)
+        return Pair(f"i{n}", f"1.{n}", "Recall?", ("ito", second), NOW, said, settled, "lesions")
 
     pairs = [
         made(1, True, True), made(2, True, False, True), made(3, True, True), made(4, False, True, False),
         *(made(n, False, False) for n in range(5, 10)), made(10, False, False, second=AI_READER),
     ]  # fmt: skip
-    truth = {
+    turned_out = {
         "1.1": True,
         "1.2": True,
         "1.3": False,
@@ -133,10 +134,14 @@ def test_figures_by_hand() -> None:
         "1.7": False,
         "1.8": False,
     }
+    truth = {(study, "lesions"): present for study, present in turned_out.items()}
+    truth |= {(study, "fractures"): True for study in turned_out}  # another question on the same images
     told = figures([*pairs, Pair("open", "9", "Recall?", ("a", "b"), NOW)], truth)
     shares = (told.recall, told.detection, told.ppv, told.interval_cancers, told.discordant)
     assert [(s.value, s.n) for s in shares if s] == [(0.3, 10), (0.2, 10), (2 / 3, 3), (0.2, 5), (0.2, 10)]
-    assert (told.n, told.reads, told.saved) == (10, 21, 1)
+    assert (told.n, told.reads, told.saved, told.known) == (10, 21, 1, 8)
+    unnamed = figures([replace(pair, analysis="") for pair in pairs], truth)
+    assert (unnamed.n, unnamed.detection, unnamed.ppv, unnamed.interval_cancers) == (10, None, None, None)
     nothing = figures([], {})
     assert (nothing.n, nothing.recall, nothing.detection) == (0, None, None)
 
@@ -147,6 +152,7 @@ def test_figures_by_hand() -> None:
         lambda: ask("1", "q", ("ito", "ito"), "c", NOW),
         lambda: ask("1", "q", ("ito",), "c", NOW),
         lambda: ask("1", " ", ("ito", "lee"), "c", NOW),
+        lambda: ask("1", "q", ("ito", AI_READER), "c", NOW),
         lambda: Protocol("three readers"),
         lambda: readers_needed(Protocol("by AI score"), 11),
     ],

@@ -128,6 +128,7 @@ def test_who_sees_what() -> None:
     assert "score" not in seen_by(waiting, waiting.arbiter, owner=False), "the third reader reads for themselves"
     done = fold([*events_of(one), asked, arbitrate(waiting, waiting.arbiter, "2b", "yes", NOW)])[one.id]
     learnt = seen_by(done, one.authors[0], owner=False)
+    assert (mine["part"], learnt["part"]) == ("read it again", "signed it"), "what one did oneself, and nobody else"
     assert (learnt["score"], learnt["words"]) == ("2b", "Reviewer: missed effusion\nThird reader: yes")
     assert "reviewer" not in learnt
     assert one.reviewer not in str(learnt)

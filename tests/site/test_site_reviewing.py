@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from department_for_oversight import CHIEF, ITO, LEE, MONDAY, RUIZ, Clock, at, department, uid
+from department_for_oversight import AI, CHIEF, ITO, LEE, MONDAY, RUIZ, Clock, at, department, uid
 from isocenter.errors import Conflict, Forbidden, NotFound, Refused, WrongState
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.consultation import Mark, View
@@ -120,7 +120,7 @@ def test_the_words_of_a_drawn_case_do_not_tell_what_a_machine_had_said(site: Sit
 
 
 def test_double_reading_is_blind_at_the_door(site: Site) -> None:
-    id = site.reviews.ask_double(uid(3), "Opacity?", ("ito", "lee"), who=CHIEF)
+    id = site.reviews.ask_double(uid(3), "Opacity?", ("ito", "lee"), analysis=AI, who=CHIEF)
     assert site.reviews.blind(uid(3), ITO) and site.reviews.blind(uid(3), LEE)
     before = site.reviews.pairs(who=LEE)["pairs"]
     site.reviews.lock_double(id, True, "in the left base", who=ITO)
@@ -138,6 +138,27 @@ def test_double_reading_is_blind_at_the_door(site: Site) -> None:
         site.reviews.ask_double(uid(4), "q", ("ito", "nobody"), who=CHIEF)
     with pytest.raises(NotFound):
         site.reviews.lock_double("0" * 24, True, "x", who=ITO)
+
+
+def test_an_analysis_as_the_second_reader_has_answered_already_and_is_unseen(site: Site) -> None:
+    """Study 9: the AI found an opacity, what turned out to be true says that there was none."""
+    with pytest.raises(Refused, match="is not said"):
+        site.reviews.ask_double(uid(9), "Opacity?", ("lee", "AI"), who=CHIEF)
+    with pytest.raises(NotFound, match="palm_reading"):
+        site.reviews.ask_double(uid(9), "Opacity?", ("lee", "ito"), analysis="palm_reading", who=CHIEF)
+    with pytest.raises(Refused, match="has not answered"):
+        site.reviews.ask_double(uid(9), "Opacity?", ("lee", "AI"), analysis="image_quality", who=CHIEF)
+    id = site.reviews.ask_double(uid(9), "Opacity?", ("lee", "AI"), analysis=AI, who=CHIEF)
+    mine = next(p for p in site.reviews.pairs(who=LEE)["pairs"] if p["id"] == id)
+    assert (mine["state"], mine["opinions"], mine["turn"]) == ("reading", [], True)
+    assert site.reviews.blind(uid(9), LEE)
+    told = site.reviews.lock_double(id, False, "", who=LEE)
+    assert (told["state"], [(o["who"], o["positive"]) for o in told["opinions"]]) == (
+        "discordant", [("AI", True), ("you", False)],
+    )  # fmt: skip
+    assert site.reviews.lock_double(id, False, "a rib", who=RUIZ)["answer"] is False
+    figures = site.reviews.pairs(who=CHIEF)["figures"]
+    assert figures.known >= 1 and figures.interval_cancers.n >= 1
 
 
 def test_a_follow_up_is_found_by_itself_or_is_overdue(held: tuple[Site, Clock]) -> None:

@@ -83,6 +83,7 @@ class Double(BaseModel):
     study: str = Field(pattern=r"^[0-9.]{1,64}$")
     question: str = Field(min_length=1, max_length=300)
     readers: list[Annotated[str, Field(max_length=200)]] = Field(min_length=2, max_length=2)
+    analysis: str = Field("", max_length=64)
 
 
 class Opinion(BaseModel):
@@ -103,7 +104,7 @@ def pairs(site: SiteHere, who: Annotated[Person, needs("peer")]) -> Any:
 def ask_double(asked: Double, site: SiteHere, who: Annotated[Person, needs("peer_owner")]) -> Any:
     """Ask two readers about a study."""
     here: PagesSite = site
-    return {"id": here.reviews.ask_double(asked.study, asked.question, asked.readers, who=who)}
+    return {"id": here.reviews.ask_double(**asked.model_dump(exclude={"study"}), study_uid=asked.study, who=who)}
 
 
 @router.post("/api/double/{id}/opinion")

@@ -76,6 +76,7 @@ class Pair:
     Args:
         id: opaque.
         question: what is asked, one sentence.
+        analysis: whose outcomes tell what turned out to be true of the question; empty where none does.
         readers: who was asked; `AI_READER` may be one of them.
         opinions: locked ones.
         settled: by the third reader, or None.
@@ -88,6 +89,7 @@ class Pair:
     asked: datetime
     opinions: tuple[Opinion, ...] = ()
     settled: Opinion | None = None
+    analysis: str = ""
 
     @property
     def state(self) -> str:
@@ -121,18 +123,23 @@ def readers_needed(protocol: Protocol, ai_score: int | None) -> int:
     return 2 if ai_score >= protocol.double_from else 1
 
 
-def ask(study: str, question: str, readers: Sequence[str], who: str, now: datetime) -> Event:
+def ask(study: str, question: str, readers: Sequence[str], who: str, now: datetime, *, analysis: str = "") -> Event:
     """Ask two readers, or one and the AI, about a study.
 
+    Args:
+        analysis: that asks the same, so that what turned out to be true for it is true here; it is the AI, too.
+
     Raises:
-        Refused: not two different readers, or no question.
+        Refused: not two different readers, no question, or an AI that is not named.
     """
     if len(set(readers)) != 2 or len(readers) != 2:
         raise Refused(f"{len(set(readers))} reader for a double reading", "it takes two different ones")
     if not question.strip():
         raise Refused("a double reading without a question", "two answers could not be compared", "ask one thing")
+    if AI_READER in readers and not analysis:
+        raise Refused("a double reading by an AI", "which analysis reads it is not said", "choose the analysis")
     id = digest_of([study, question, sorted(readers), now])[:24]
-    told = {"study": study, "question": question.strip(), "readers": list(readers)}
+    told = {"study": study, "question": question.strip(), "readers": list(readers), "analysis": analysis}
     return Event(Kind.DOUBLE_READ_ASKED, now, who, id, told)
 
 
@@ -142,7 +149,10 @@ def fold(events: Iterable[Event]) -> dict[str, Pair]:
     for event in events:
         told, id = event.details, event.subject
         if event.kind is Kind.DOUBLE_READ_ASKED:
-            found[id] = Pair(id, told["study"], told["question"], tuple(told["readers"]), event.time)
+            found[id] = Pair(
+                id, told["study"], told["question"], tuple(told["readers"]), event.time,
+                analysis=str(told.get("analysis", "")),
+            )  # fmt: skip
         elif event.kind in (Kind.DOUBLE_READ_LOCKED, Kind.DOUBLE_READ_SETTLED):
             said = Opinion(str(told.get("by", event.who)), bool(told["positive"]), told["words"], event.time)
             if event.kind is Kind.DOUBLE_READ_LOCKED:
@@ -232,11 +242,13 @@ class Figures:
 
     Args:
         recall: positive answers of all that are done.
-        detection: cancers detected of all that are done (CDR).
+        detection: positive answers that were confirmed, of all that are done (cancer detection rate); the least that it
+            can be, since what is not known yet does not count.
         ppv: cancers of the positive answers whose truth is known.
         interval_cancers: negatives that turned out to be true after all, of those whose truth is known.
         discordant: pairs that needed a third reader.
         reads: human readings made, and `saved` against two readers each.
+        known: of how many that are done it is known what turned out to be true.
     """
 
     n: int
@@ -247,15 +259,20 @@ class Figures:
     discordant: Estimate | None
     reads: int
     saved: int
+    known: int = 0
 
 
-def figures(pairs: Iterable[Pair], truth: Mapping[str, bool]) -> Figures:
-    """The figures of a programme; `truth` is by study, for those of which it is known."""
+def figures(pairs: Iterable[Pair], truth: Mapping[tuple[str, str], bool]) -> Figures:
+    """The figures of a programme; `truth` is by study and analysis, for those of which it is known.
+
+    What turned out to be true of another question on the same study says nothing of this one.
+    """
     done = [p for p in pairs if p.answer is not None]
     positive = [p for p in done if p.answer]
-    known = [p for p in positive if p.study in truth]
-    negative = [p for p in done if not p.answer and p.study in truth]
-    found = sum(truth[p.study] for p in known)
+    known = [p for p in positive if (p.study, p.analysis) in truth]
+    negative = [p for p in done if not p.answer and (p.study, p.analysis) in truth]
+    found = sum(truth[p.study, p.analysis] for p in known)
+    sure = len(known) + len(negative)
     differed = sum(len({o.positive for o in p.opinions}) > 1 for p in done)
     reads = sum(sum(o.by != AI_READER for o in p.opinions) + (p.settled is not None) for p in done)
 
@@ -263,7 +280,7 @@ def figures(pairs: Iterable[Pair], truth: Mapping[str, bool]) -> Figures:
         return wilson(events, n) if n else None
 
     return Figures(
-        len(done), share(len(positive), len(done)), share(found, len(done)) if truth else None,
-        share(found, len(known)), share(sum(truth[p.study] for p in negative), len(negative)),
-        share(differed, len(done)), reads, 2 * len(done) + differed - reads,
+        len(done), share(len(positive), len(done)), share(found, len(done)) if sure else None,
+        share(found, len(known)), share(sum(truth[p.study, p.analysis] for p in negative), len(negative)),
+        share(differed, len(done)), reads, 2 * len(done) + differed - reads, sure,
     )  # fmt: skip

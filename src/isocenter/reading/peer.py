@@ -222,11 +222,12 @@ def seen_by(one: Review, who: str, *, owner: bool) -> dict[str, Any]:
         return {**told, **names, **done, "study": one.study, "mine": one.turn == who}
     if who in (one.reviewer, one.arbiter):
         # The arbiter reads for themselves: what the reviewer scored is told when both have.
-        mine = {"study": one.study, "mine": one.turn == who}
+        part = "settled it" if who == one.arbiter else "read it again"
+        mine = {"study": one.study, "mine": one.turn == who, "part": part}
         done = {"score": one.score, "words": one.words} if one.state == "done" else {}
         return {**told, **mine, **done}
     if who in one.authors and one.state == "done":
-        return {**told, "study": one.study, "score": one.score, "words": one.words, "mine": False}
+        return {**told, "study": one.study, "score": one.score, "words": one.words, "mine": False, "part": "signed it"}
     raise NotFound("no such case", "nothing of this name is yours to see", "look into your own list")
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import NotFound
+from isocenter.errors import NotFound, Refused
 from isocenter.forms.text import NONE_DETECTED, NONE_KEPT
-from isocenter.govern.policy import Person, Role, may, must
+from isocenter.govern.policy import HOUSE, Person, Role, may, must
 from isocenter.reading import consultation, double_reading, followup, peer
 from isocenter.reading.session import machine_of
 from isocenter.record import Event, Kind, Outcome, Patient, Sealed, Study
@@ -44,6 +44,7 @@ class Reviewing:
     Args:
         holds: whether somebody may ask for a study by a verb.
         together: whether two studies are at home in one project.
+        known: raises NotFound where there is no analysis of a name.
     """
 
     index: Index
@@ -52,6 +53,7 @@ class Reviewing:
     clock: Callable[[], datetime]
     holds: Callable[[str, Person, str], bool] = lambda study_uid, who, verb: True
     together: Callable[[str, str], bool] = lambda one, other: True
+    known: Callable[[str], object] = lambda analysis: None
 
     def __post_init__(self) -> None:
         self._peer, self._double = Logbook(self.journal, _PEER), Logbook(self.journal, _DOUBLE)
@@ -216,11 +218,18 @@ class Reviewing:
             }  # fmt: skip
         return {}  # rejected since
 
-    def ask_double(self, study_uid: str, question: str, readers: Sequence[str], *, who: Person) -> str:
+    def ask_double(
+        self, study_uid: str, question: str, readers: Sequence[str], *, analysis: str = "", who: Person
+    ) -> str:
         """Ask two readers, who do not see each other's opinion; the id.
 
+        Args:
+            analysis: that asks the same: its outcomes tell what turned out to be true. Where one of the two is the AI,
+                its answer stands as that opinion at once, unseen until the other is given.
+
         Raises:
-            NotFound: no such study or reader.
+            NotFound: no such study, reader or analysis.
+            Refused: the AI is to read and has not answered.
         """
         must(who, "peer_owner", study_uid)
         self.index.study(study_uid)
@@ -228,9 +237,34 @@ class Reviewing:
         for name in readers:
             if name not in known and name != double_reading.AI_READER:
                 raise NotFound(f"a reader '{name:.40}'", "nobody of that name may read here")
-        event = double_reading.ask(study_uid, question, readers, who.name, self.clock())
-        self.journal.append(event)
+        if analysis:
+            self.known(analysis)
+        event = double_reading.ask(study_uid, question, readers, who.name, self.clock(), analysis=analysis)
+        self.journal.append(event, *self._of_ai(event))
         return event.subject
+
+    def _of_ai(self, asked: Event) -> list[Event]:
+        """What the AI had said, as the opinion of the reader that it is here; nothing where two people read."""
+        pair = double_reading.fold([asked])[asked.subject]
+        if double_reading.AI_READER not in pair.readers:
+            return []
+        said = [
+            r for _, r in self.index.results(pair.study, replaced=True)
+            if r.origin.kind == "machine" and r.origin.name == pair.analysis and r.outcome is not Outcome.DECLINED
+        ]  # fmt: skip
+        if not said:
+            raise Refused(
+                f"a double reading by {pair.analysis}",
+                "it has not answered on this study, or has declined it",
+                "let it analyse the study first, or ask two people",
+            )
+        positive = said[-1].outcome is Outcome.FOUND
+        words = f"{pair.analysis} {said[-1].origin.version} {'found something' if positive else 'found nothing'}"
+        return [
+            double_reading.lock(
+                pair, HOUSE.name, positive, words, self.clock(), by=double_reading.AI_READER,
+            )
+        ]  # fmt: skip
 
     def lock_double(self, id: str, positive: bool, words: str, *, who: Person) -> dict[str, Any]:
         """One's own opinion in a double reading, or the third reader's decision."""
@@ -250,10 +284,11 @@ class Reviewing:
     def _pairs(self) -> dict[str, double_reading.Pair]:
         return double_reading.fold(self._double.events())
 
-    def _truth(self) -> dict[str, bool]:
-        found: dict[str, bool] = {}
+    def _truth(self) -> dict[tuple[str, str], bool]:
+        found: dict[tuple[str, str], bool] = {}
         for sealed in self.journal.since(kinds=(Kind.OUTCOME_KNOWN,), limit=_ALL):
-            found[sealed.event.subject] = bool(sealed.event.details["present"])
+            told = sealed.event.details
+            found[sealed.event.subject, str(told["analysis"])] = bool(told["present"])
         return found
 
     # ---- follow-ups ------------------------------------------------------------------------------------------

@@ -111,8 +111,9 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self._entrance = Entrance(self.index, self.journal, self.clock)
         self._listing = Listing(self.index, self.journal)
         self.reviews = Reviewing(
-            self.index, self.journal, self.blobs, self.clock, self.projects.holds, self.projects.together
-        )
+            self.index, self.journal, self.blobs, self.clock, self.projects.holds, self.projects.together,
+            self.registry.get,
+        )  # fmt: skip
         self._disclosing = Disclosing(self.index, self.journal, self.reviews.blinded, self.projects)
         self.cataloguing = Cataloguing(
             self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf

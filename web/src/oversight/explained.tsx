@@ -57,5 +57,5 @@ function Steps({ told }: { told: Chain }) {
 }
 
 function stamp(time: string): string {
-  return time.slice(0, 19).replace("T", " ");
+  return `${time.slice(0, 19).replace("T", " ")} UTC`;
 }

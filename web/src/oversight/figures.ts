@@ -16,13 +16,21 @@ export function minutes(value: number, { signed = false } = {}): string {
   const sign = value < 0 ? "−" : signed && value > 0 ? "+" : "";
   if (size >= 48 * 60) return `${sign}${number(size / 1440)}${THIN}d`;
   if (size >= 180) return `${sign}${number(size / 60)}${THIN}h`;
-  return `${sign}${number(size)}${THIN}min`;
+  return `${sign}${tenths(size)}${THIN}min`;
+}
+
+/** To a tenth of a minute: nobody's wait is known more exactly, and one column then has one precision. */
+function tenths(size: number): string {
+  return (Math.round(size * 10) / 10).toString();
 }
 
 /** “−22 min (−31 … −12)”; without bounds where there are too few for them. */
 export function change(one: Estimate): string {
-  const bounds = one.low === null || one.high === null ? "" : ` (${signed(one.low)} … ${signed(one.high)})`;
-  return `${minutes(one.value, { signed: true })}${bounds}`;
+  if (one.low === null || one.high === null) return minutes(one.value, { signed: true });
+  const [value, ...bounds] = [one.value, one.low, one.high].map((each) => minutes(each, { signed: true }).split(THIN));
+  // One unit for all three is said once; bounds in another unit carry it.
+  const told = bounds.every((bound) => bound[1] === value![1]) ? bounds.map((bound) => bound[0]) : bounds.map((bound) => bound.join(THIN));
+  return `${value!.join(THIN)} (${told.join(" … ")})`;
 }
 
 export function span(one: Estimate | null): string {
@@ -40,8 +48,9 @@ export function share(one: Estimate | null): string {
   return `${per(one.value)}${THIN}% (${per(one.low)}–${per(one.high)})`;
 }
 
-function signed(value: number): string {
-  return `${value < 0 ? "−" : value > 0 ? "+" : ""}${number(Math.abs(value))}`;
+/** How many of how many, before the share: “7 of 19, 37 % (19–59)”. */
+export function counted(one: Estimate | null): string {
+  return one ? `${Math.round(one.value * one.n)} of ${one.n}, ${share(one)}` : "–";
 }
 
 /** “11 of 60 needed”: studies. */

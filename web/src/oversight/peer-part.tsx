@@ -22,6 +22,8 @@ export interface Case {
   reviewer?: string;
   arbiter?: string;
   arm?: string;
+  /** What this person did in it: signed it, read it again, settled it. */
+  part?: string;
 }
 
 interface Peer {
@@ -41,7 +43,7 @@ export function PeerPart() {
 
 function Told({ told, again }: { told: Peer; again: () => void }) {
   const turn = told.cases.filter((one) => one.mine);
-  const learnt = told.cases.filter((one) => one.state === "done" && !told.owner);
+  const learnt = told.cases.filter((one) => one.state === "done" && !told.owner).sort((a, b) => (b.score ?? "").localeCompare(a.score ?? ""));
   return (
     <>
       <h2>For you to read again</h2>
@@ -51,8 +53,8 @@ function Told({ told, again }: { told: Peer; again: () => void }) {
         </table>
       )}
       {learnt.length > 0 && (
-        <><h2>To learn from</h2><table class="plain wide"><thead><tr><th scope="col">Case</th><th scope="col">Score</th><th scope="col">What was said</th></tr></thead>
-          <tbody>{learnt.map((one) => <tr key={one.id}><th scope="row">{one.study ? <a href={to.study(one.study)}>{one.stratum}</a> : one.stratum}</th><td>{one.score}</td><td class="said">{one.words || <span class="muted">{told.scores[one.score ?? ""]}</span>}</td></tr>)}</tbody></table></>
+        <><h2>To learn from</h2><table class="plain wide"><thead><tr><th scope="col">Case</th><th scope="col">Your part</th><th scope="col">Score</th><th scope="col">What was said</th></tr></thead>
+          <tbody>{learnt.map((one) => <tr key={one.id}><th scope="row">{one.study ? <a href={to.study(one.study)}>{one.stratum} <span class="id">{one.id.slice(0, 8)}</span></a> : one.stratum}</th><td>{one.part}</td><td>{one.score}</td><td class="said">{one.words || <span class="muted">{told.scores[one.score ?? ""]}</span>}</td></tr>)}</tbody></table></>
       )}
       <h2>Figures, without names</h2>
       {told.figures.length === 0 ? <Empty title="Nothing was drawn yet">{told.owner ? "Draw cases below: signed studies are taken by chance, and given to a colleague who knows neither name nor AI." : "The owner of this programme draws cases."}</Empty> : (

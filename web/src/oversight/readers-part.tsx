@@ -3,7 +3,8 @@ import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { address } from "../router";
-import { type Estimate, share } from "./figures";
+import { type Estimate, minutes, share } from "./figures";
+import { spoken } from "../words";
 import { Choice, Period, wantedPeriod } from "./period";
 
 const names = ["agreement", "override", "changed", "wrong_follow", "wrong_override", "led_astray", "rescued"] as const;
@@ -58,17 +59,17 @@ function Table({ told }: { told: Readers }) {
   return (
     <>
       <h2>{told.all.n} {told.all.n === 1 ? "answer" : "answers"} in signed reports; of {told.all.with_truth} it is known what turned out to be true</h2>
-      <div class="across">
+      <div class="across" tabIndex={0} role="region" aria-label="Rates of readers with AI">
         <table class="plain wide">
           <caption class="hidden">Rates with 95 % intervals</caption>
-          <thead><tr>{told.by.map((name) => <th scope="col" key={name}>{name}</th>)}<th scope="col" class="num">n</th>{names.map((name) => <th scope="col" key={name} title={words[name][1]}>{words[name][0]}</th>)}<th scope="col" class="num">Median time</th></tr></thead>
+          <thead><tr>{told.by.map((name) => <th scope="col" key={name}>{spoken(name)}</th>)}<th scope="col" class="num">n</th>{names.map((name) => <th scope="col" key={name} title={words[name][1]}>{words[name][0]}</th>)}<th scope="col" class="num">Median time</th></tr></thead>
           <tbody>
             <Line rates={told.all} heads={["All together", ...told.by.slice(1).map(() => "")]} />
             {told.rows.map((row) => <Line key={row.group.join(" ")} rates={row} heads={row.group} />)}
           </tbody>
         </table>
       </div>
-      <details class="rules"><summary>What the words mean</summary><dl class="facts">{names.map((name) => <div key={name}><dt>{words[name][0]}</dt><dd>{words[name][1]}</dd></div>)}</dl><p class="muted">Below {told.few} cases a rate is withheld. Intervals are Wilson's.</p></details>
+      <details class="rules"><summary>What the words mean</summary><dl class="facts">{names.map((name) => <div key={name}><dt>{words[name][0]}</dt><dd>{words[name][1]}</dd></div>)}</dl><p class="muted">Below {told.few} cases a rate is withheld. Intervals are Wilson's. What AI says only after the signature does not count, and where AI was on screen from the beginning (second, concurrent) there is no first opinion.</p></details>
     </>
   );
 }
@@ -79,7 +80,7 @@ function Line({ rates, heads }: { rates: Rates; heads: string[] }) {
       {heads.map((head, i) => (i ? <td key={i}>{head}</td> : <th scope="row" key={i}>{head}</th>))}
       <td class="num">{rates.n}</td>
       {names.map((name) => <td key={name}>{rates[name] ? share(rates[name]) : <span class="muted">{rates.needed[name]} more needed</span>}</td>)}
-      <td class="num">{rates.seconds === null ? "–" : `${Math.round(rates.seconds)}\u2009s`}</td>
+      <td class="num">{rates.seconds === null ? "–" : rates.seconds < 180 ? `${Math.round(rates.seconds)}\u2009s` : minutes(rates.seconds / 60)}</td>
     </tr>
   );
 }

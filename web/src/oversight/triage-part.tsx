@@ -36,6 +36,9 @@ interface Listed {
   since: string | null;
 }
 
+/** Everybody with the finding is in one of two groups, by whether AI had found it. */
+const NAMES: Record<string, string> = { "with the finding": "finding, found by AI", "missed by AI": "finding, missed by AI" };
+
 /** What a triage AI gave here, and whom it cost. */
 export function TriagePart() {
   const list = useRef<Source<Listed[]>>(null);
@@ -95,7 +98,7 @@ function Told({ told }: { told: Effect }) {
               : told.groups.filter((group) => split.observed[group]).map((group, i) => (
                 <tr key={`${split.name} ${group}`}>
                   {i === 0 && <th scope="row" rowSpan={told.groups.filter((g) => split.observed[g]).length}>{split.name}</th>}
-                  <td>{group === "missed by AI" && <span class="soon" aria-hidden="true">▲ </span>}{group}</td>
+                  <td>{group === "missed by AI" && <span class="soon" aria-hidden="true">▲ </span>}{NAMES[group] ?? group}</td>
                   <td class="num">{split.observed[group]!.n}{split.observed[group]!.low === null && <span class="muted"> few</span>}</td>
                   <td>{change(split.observed[group]!)}</td>
                   <td>{change(split.predicted[group]!)}</td>
@@ -106,7 +109,7 @@ function Told({ told }: { told: Effect }) {
         </tbody>
       </table>
       {worst && whole.needed === 0 && worst[1].value > 0 && <p class="callout"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {worst[0]} pays most: {change(worst[1])}, {worst[1].n} studies.</p>}
-      {groups.length > 0 && <Ranges title="Observed change of the mean wait, all hours" line={0} rows={groups.map((group) => ({ name: group, ...whole.observed[group]! }))} />}
+      {groups.length > 0 && <Ranges title="Observed change of the mean wait, all hours" line={0} rows={groups.map((group) => ({ name: NAMES[group] ?? group, ...whole.observed[group]! }))} />}
       {told.waits.length > 0 && whole.needed === 0 && <Waits told={told} />}
       <details class="rules">
         <summary>How it is counted</summary>
@@ -114,7 +117,7 @@ function Told({ told }: { told: Effect }) {
           <li>Observed: the wait as it was, minus the wait in the order without AI, taken at the same moments at which somebody took the next study. Shifts, breaks and reading times need no model.</li>
           <li>Predicted: the same with every reader following the raised order. Where observed falls short of it, the list is not followed.</li>
           <li>After minus before holds all else that has changed as well. Intervals are bootstrapped over whole days.</li>
-          <li>Missed by AI: there by the signed report or by what turned out to be true, and the AI said nothing. They always stand apart.</li>
+          <li>Whether the finding is there is told by what turned out to be true, else by the signed report. Those that AI missed always stand apart; others also holds studies whose answer is not known or that AI never looked at.</li>
         </ul>
       </details>
     </>
@@ -129,12 +132,12 @@ function Waits({ told }: { told: Effect }) {
   const per = (part: number) => `${Math.round(part * 100)} %`;
   return (
     <>
-      <h3>Read within …, {group}</h3>
+      <h3>Read within …, {NAMES[group] ?? group}</h3>
       <table class="plain">
         <thead><tr><th scope="col">Minutes</th><th scope="col" class="num">As it was</th><th scope="col" class="num">Without AI</th></tr></thead>
         <tbody>{rows.map(([, at, was, plain]) => <tr key={at}><th scope="row">{minutes(at)}</th><td class="num">{per(was)}</td><td class="num">{per(plain)}</td></tr>)}</tbody>
       </table>
-      <Cumulative title={`Share of the studies ${group} that were read within so many minutes`} curves={[
+      <Cumulative title={`Share of the studies (${NAMES[group] ?? group}) that were read within so many minutes`} curves={[
         { name: "as it was", dash: false, points: rows.map(([, at, was]) => [at, was]) },
         { name: "in the order without AI", dash: true, points: rows.map(([, at, , plain]) => [at, plain]) },
       ]} />
