@@ -255,10 +255,16 @@ ABOUT = {
         GET /api/analyses/{name}
         GET /api/stops
         POST /api/analyses/{name}/stop
+        POST /api/analyses/{name}/stop/undo
+        POST /api/analyses/{name}/stop/reason
         POST /api/analyses/{name}/resume
         GET /api/models
         GET /api/models/{name}
+        GET /api/models/{name}/stop-rules
+        POST /api/models/{name}/rehearse
         POST /api/models/{name}/stop
+        POST /api/models/{name}/stop/undo
+        POST /api/models/{name}/stop/reason
         POST /api/models/{name}/resume
         GET /api/openapi.json
         GET /healthz
@@ -371,7 +377,7 @@ CHANGES_ALL = re.compile(
     r".*/(reject|project|sign|move|merge|lapse|lock|analyse|stop|resume|members|senders|glass|site|withdraw|purge)$"
     r"|(PUT|POST) /api/(projects|people|views|segment|settings|orders|workitems).*"
     r"|POST /api/consents|POST /dicom-web.*|PUT /dicom-web.*"
-    r"|POST /fhir.*|POST /api/models.*|POST /api/modes.*"
+    r"|POST /fhir.*|POST /api/models.*|POST /api/analyses/.*/stop/.*|POST /api/modes.*"
 )
 """Acts after which the archive of the test would be another; on one's own their own test files do them."""
 

@@ -125,7 +125,7 @@ BODIES: dict[str, Any] = {
     **{
         f"/api/{what}/{{name}}/{act}": {"reason": "drift"}
         for what in ("analyses", "models")
-        for act in ("stop", "resume")
+        for act in ("stop", "stop/reason", "resume")
     },
 }
 

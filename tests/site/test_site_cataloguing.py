@@ -78,8 +78,8 @@ def test_a_stop_ends_raises_runs_and_what_leaves_the_house(tmp_path: Path) -> No
         file = Path(str(get_testdata_file("CT_small.dcm", download=False)))
         site.receive([file.read_bytes()], sender="CT", who=HOUSE)
         study = next(s.uid for s in site.studies(who=HOUSE) if not s.uid.startswith("1.2.3") and len(s.uid) > 8)
-        site.cataloguing.stop("image_quality", reason="it sees ghosts", who=ITO)
-        assert [one["analysis"] for one in site.cataloguing.stops(who=LEE)] == ["image_quality"]
+        site.halting.stop("image_quality", reason="it sees ghosts", who=ITO)
+        assert [one["analysis"] for one in site.halting.stops(who=LEE)] == ["image_quality"]
         (line,) = (w for w in site.why(study, who=HOUSE) if w["analysis"] == "image_quality")
         assert line["answer"] == "declined" and "stopped by ito" in line["reasons"][0]
         site.analyse(study, who=HOUSE)
@@ -89,8 +89,8 @@ def test_a_stop_ends_raises_runs_and_what_leaves_the_house(tmp_path: Path) -> No
         with pytest.raises(Refused, match="image_quality"):
             site.guests.begin(who=ITO, analysis="image_quality")
         with pytest.raises(Refused):
-            site.cataloguing.resume("image_quality", reason="they were real", who=ITO)
-        site.cataloguing.resume("image_quality", reason="they were real", who=LEE)
+            site.halting.resume("image_quality", reason="they were real", who=ITO)
+        site.halting.resume("image_quality", reason="they were real", who=LEE)
         site.analyse(study, who=HOUSE)
         assert "image_quality" in {r.origin.name for _, r in site.results(study, who=HOUSE)}
         kinds = [c["kind"] for c in site.cataloguing.analysis("image_quality", who=ITO)["changes"]]
@@ -107,12 +107,12 @@ def test_a_stopped_model_stops_what_runs_on_it_and_raises_nothing(tmp_path: Path
 
         held = [len(r.findings) for _, r in site.results(uid(3), who=HOUSE)]
         before = raised()
-        site.cataloguing.stop_model(AI, reason="drift", who=CHIEF)
+        site.halting.stop_model(AI, reason="drift", who=CHIEF)
         assert before == [1] and raised() == [0]
         assert [len(r.findings) for _, r in site.results(uid(3), who=HOUSE)] == held, "what was said stays, marked"
         (model,) = (m for m in site.cataloguing.models(who=ITO) if m["name"] == AI)
         assert [one["reason"] for one in model["stopped"]] == ["drift"]
         with pytest.raises(NotFound):
-            site.cataloguing.stop_model("nonsense", reason="x", who=CHIEF)
-        site.cataloguing.resume_model(AI, reason="trained anew", who=LEE)
+            site.halting.stop_model("nonsense", reason="x", who=CHIEF)
+        site.halting.resume_model(AI, reason="trained anew", who=LEE)
         assert raised() == [1]

@@ -258,5 +258,5 @@ def test_a_kept_list_tells_each_what_they_may_see_and_no_more(site: Site) -> Non
     assert told() == [("found", 1), ("found", 1), ("after", 0)]
     site.set_mode(OF, Use.WORKLIST, Mode.TRIAGE, reason="for everybody")
     assert told() == [("found", 1), ("found", 1), ("after", 1)]
-    site.cataloguing.stop(OF, reason="it errs", who=CHIEF)
+    site.halting.stop(OF, reason="it errs", who=CHIEF)
     assert told() == [("found", 0), ("found", 0), ("after", 0)]

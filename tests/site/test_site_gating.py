@@ -70,13 +70,13 @@ def test_the_way_of_a_model_on_an_archive(tmp_path: Path) -> None:
         (model,) = (m for m in site.cataloguing.models(who=ITO) if m["name"] == AI)
         assert model["state"] == "released" == gating.states(who=ITO)[model["digest"]]
         begun = time.monotonic()
-        site.cataloguing.stop_model(AI, reason="it calls every film", who=ITO)
-        assert [one["analysis"] for one in site.cataloguing.stops(who=ITO)] == [AI]
+        site.halting.stop_model(AI, reason="it calls every film", who=ITO)
+        assert [one["analysis"] for one in site.halting.stops(who=ITO)] == [AI]
         assert gating.told(AI, who=ITO)["state"] == "suspended" and time.monotonic() - begun < 5
         with pytest.raises(Refused, match="by the gate"):
-            site.cataloguing.resume_model(AI, reason="it was the detector", who=CHIEF)
+            site.halting.resume_model(AI, reason="it was the detector", who=CHIEF)
         assert gating.step(AI, "release", reason="it was the detector", who=OTHER) == "released"
-        assert not site.cataloguing.stops(who=ITO)
+        assert not site.halting.stops(who=ITO)
         # Somebody suspends it in another process: this one has it stopped the next time that it is asked.
         word = tmp_path / "word"
         word.touch(0o600)
@@ -89,7 +89,7 @@ def test_the_way_of_a_model_on_an_archive(tmp_path: Path) -> None:
             env={**os.environ, "ISOCENTER_PASSWORD_FILE": str(word)},
         )  # fmt: skip
         begun = time.monotonic()
-        assert [one["analysis"] for one in site.cataloguing.stops(who=ITO)] == [AI]
+        assert [one["analysis"] for one in site.halting.stops(who=ITO)] == [AI]
         assert gating.told(AI, who=ITO)["state"] == "suspended" and time.monotonic() - begun < 5
         kinds = [s.event.kind for s in site.journal.since(subject=AI)]
         assert kinds.count(Kind.TEST_LOOKED) == 1 and kinds.count(Kind.MODEL_STEPPED) == 7
@@ -189,7 +189,7 @@ def test_an_analysis_that_is_stopped_while_it_runs_leaves_no_answer(
         whole = analysing.run
 
         def slow(request: object, analysis: object) -> object:
-            site.cataloguing.stop("image_quality", reason="it is wrong", who=ITO)
+            site.halting.stop("image_quality", reason="it is wrong", who=ITO)
             return whole(request, analysis)
 
         monkeypatch.setattr(analysing, "run", slow)

@@ -66,10 +66,10 @@ def test_a_stop_rule_suspends_everywhere_at_once(tmp_path: Path) -> None:
         _going_wrong(site)
         beside = open_house(Settings(folder=tmp_path / "archive"), apart=False)
         try:
-            assert not beside.site.cataloguing.stops(who=ITO)
+            assert not beside.site.halting.stops(who=ITO)
             begun = time.monotonic()
             (heard,) = site.watching.heed(who=HOUSE)
-            (stopped,) = beside.site.cataloguing.stops(who=ITO)  # whoever serves or works from the same archive
+            (stopped,) = beside.site.halting.stops(who=ITO)  # whoever serves or works from the same archive
             assert time.monotonic() - begun < 5
             assert stopped["analysis"] == AI and "stop rule that chief declared: agreement" in stopped["reason"]
             assert beside.site.gating.told(AI, who=ITO)["state"] == "suspended" and heard["stop_rule"] == "chief"

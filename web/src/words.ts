@@ -97,3 +97,8 @@ export function spoken(name: string): string {
   const words = name.split("_").map((word) => WRITTEN[word] ?? word).join(" ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
+
+/** Why a machine was stopped; who stopped it by one press may still have to say so. */
+export function whyStopped(reason: string): string {
+  return reason || "they have not said why yet";
+}

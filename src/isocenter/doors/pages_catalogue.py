@@ -26,6 +26,12 @@ class Why(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
+class Pressed(BaseModel):
+    """A stop acts at once; its reason may come with it or follow."""
+
+    reason: Annotated[str, Field(max_length=1000)] = ""
+
+
 @router.get("/api/analyses")
 def analyses(site: SiteHere, who: Annotated[Person, needs("catalogue")]) -> Any:
     """Every analysis with its needs as sentences, parameters and limits, how it is used, whether it is stopped."""
@@ -44,14 +50,30 @@ def analysis(name: _Name, site: SiteHere, who: Annotated[Person, needs("catalogu
 def stops(site: SiteHere, who: Annotated[Person, needs("catalogue")]) -> Any:
     """Analyses that are stopped everywhere."""
     here: PagesSite = site
-    return {"stops": here.cataloguing.stops(who=who)}
+    return {"stops": here.halting.stops(who=who)}
 
 
 @router.post("/api/analyses/{name}/stop")
-def stop(name: _Name, why: Why, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
+def stop(name: _Name, why: Pressed, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
     """Stop an analysis everywhere, at once."""
     here: PagesSite = site
-    here.cataloguing.stop(name, reason=why.reason, who=who)
+    here.halting.stop(name, reason=why.reason, who=who)
+    return stops(here, who)
+
+
+@router.post("/api/analyses/{name}/stop/undo")
+def undo(name: _Name, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
+    """Take one's own stop of an analysis back, within five seconds."""
+    here: PagesSite = site
+    here.halting.undo(name, who=who)
+    return stops(here, who)
+
+
+@router.post("/api/analyses/{name}/stop/reason")
+def explain_stop(name: _Name, why: Why, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
+    """Say why one has stopped an analysis, where that was not said with the stop."""
+    here: PagesSite = site
+    here.halting.explain(name, reason=why.reason, who=who)
     return stops(here, who)
 
 
@@ -59,7 +81,7 @@ def stop(name: _Name, why: Why, site: SiteHere, who: Annotated[Person, needs("st
 def resume(name: _Name, why: Why, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
     """Start an analysis again that somebody else has stopped."""
     here: PagesSite = site
-    here.cataloguing.resume(name, reason=why.reason, who=who)
+    here.halting.resume(name, reason=why.reason, who=who)
     return stops(here, who)
 
 
@@ -82,10 +104,26 @@ def model(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) 
 
 
 @router.post("/api/models/{name}/stop")
-def stop_model(name: _Name, why: Why, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
+def stop_model(name: _Name, why: Pressed, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
     """Stop every analysis that runs on a model, at once."""
     here: PagesSite = site
-    here.cataloguing.stop_model(name, reason=why.reason, who=who)
+    here.halting.stop_model(name, reason=why.reason, who=who)
+    return stops(here, who)
+
+
+@router.post("/api/models/{name}/stop/undo")
+def undo_model(name: _Name, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
+    """Take one's own stop of a model back, within five seconds."""
+    here: PagesSite = site
+    here.halting.undo_model(name, who=who)
+    return stops(here, who)
+
+
+@router.post("/api/models/{name}/stop/reason")
+def explain_stop_of_model(name: _Name, why: Why, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
+    """Say why one has stopped a model, where that was not said with the stop."""
+    here: PagesSite = site
+    here.halting.explain_model(name, reason=why.reason, who=who)
     return stops(here, who)
 
 
@@ -93,8 +131,22 @@ def stop_model(name: _Name, why: Why, site: SiteHere, who: Annotated[Person, nee
 def resume_model(name: _Name, why: Why, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
     """Start every analysis again that runs on a model and that somebody else has stopped."""
     here: PagesSite = site
-    here.cataloguing.resume_model(name, reason=why.reason, who=who)
+    here.halting.resume_model(name, reason=why.reason, who=who)
     return stops(here, who)
+
+
+@router.get("/api/models/{name}/stop-rules")
+def stop_rules(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) -> Any:
+    """When the house stops a model by itself, and when a stop of it was rehearsed last."""
+    here: PagesSite = site
+    return here.halting.rules(name, who=who)
+
+
+@router.post("/api/models/{name}/rehearse")
+def rehearse(name: _Name, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
+    """Try a stop of a model on what is here now, and stop nothing."""
+    here: PagesSite = site
+    return here.halting.rehearse(name, who=who)
 
 
 @router.get("/api/explain/{id}")

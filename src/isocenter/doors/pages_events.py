@@ -54,6 +54,8 @@ TOLD = frozenset(
         Kind.CRITICAL_TOLD,
         Kind.CRITICAL_ESCALATED,
         Kind.ANALYSIS_STOPPED,
+        Kind.STOP_EXPLAINED,
+        Kind.STOP_REHEARSED,
         Kind.ANALYSIS_RESUMED,
     }
 )

@@ -57,7 +57,8 @@ class PagesSite(Protocol):
     committing: Any  # `isocenter.site.committing.Committing`: promises that images are kept
     calls: Any  # `isocenter.site.escalating.Escalating`: critical results that nobody was told of
     cohorts: Any  # `isocenter.site.cohorting.Cohorting`: questions to many studies, frozen and taken out
-    cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them, stops
+    cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them
+    halting: Any  # `isocenter.site.halting.Halting`: stops, taken back, explained, rehearsed
     federation: Any  # `isocenter.site.federating.Federating`: what the journal keeps of federations
     gating: Any  # `isocenter.site.gating.Gating`: models on their way to people
     comparing: Any  # `isocenter.site.comparing.Comparing`: two versions of a model beside each other

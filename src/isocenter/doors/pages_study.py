@@ -62,7 +62,7 @@ def results(uid: Uid, site: SiteHere, who: Annotated[Person, needs("results")]) 
     """The latest answer of each analysis and person."""
     here: PagesSite = site
     whole = here.study(uid, who=who)
-    stops = {one["analysis"]: one for one in here.cataloguing.stops(who=who)}
+    stops = {one["analysis"]: one for one in here.halting.stops(who=who)}
     states = here.gating.states(who=who)
     under = here.segments(uid, who=who)
     told = [_told(here, id, one, whole, who, under) for id, one in here.results(uid, who=who)]

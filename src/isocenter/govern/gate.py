@@ -342,6 +342,8 @@ def must_step(
     """
     way = gates.of(new.digest)
     after = states.step(states.MODEL, way.state, step)
+    if step == "undo":
+        raise Refused(f"'undo' of {new.name}", "it is no step of the gate", "take the stop back, or release it again")
     if not who.strip():
         raise Refused(f"'{step}' by nobody", "a model takes no step by itself", "name the person who takes it")
     if not reason.strip():

@@ -83,7 +83,9 @@ class Kind(StrEnum):
     CRITICAL_TOLD = "CriticalTold"  # subject: study; details.told: who was told after the signature
     CRITICAL_ESCALATED = "CriticalEscalated"  # subject: study; nobody was told within the time
     ANALYSIS_STOPPED = "AnalysisStopped"  # subject: analysis; details.reason, .model where a model was stopped
-    ANALYSIS_RESUMED = "AnalysisResumed"  # the same, by another person; details.stopped_by
+    STOP_EXPLAINED = "StopExplained"  # the same, by who stopped it without a word; details.reason
+    STOP_REHEARSED = "StopRehearsed"  # subject: model; details: digest, checks, passed; nothing was stopped
+    ANALYSIS_RESUMED = "AnalysisResumed"  # by another person, or undone at once; details.stopped_by, .undone
     IMAGES_SEEN = "ImagesSeen"  # subject: study; one for what a person sees of it within five minutes
     SHARED = "Shared"  # subject: study; details: share, digest of the secret, until, to
     SHARE_USED = "ShareUsed"  # subject: study; details: share, address, what: "study" or a SOP Instance UID

@@ -48,6 +48,7 @@ MODEL: Table = {
     ("shadow", "release"): ("a named person releases it; its cases in shadow are enough", "released"),
     ("shadow", "reject"): ("did not hold in shadow", "rejected"),
     ("released", "suspend"): ("stopped everywhere; no new result is shown", "suspended"),
+    ("suspended", "undo"): ("whoever stopped it takes that back within five seconds", "released"),
     ("suspended", "release"): ("another person releases it again, with a reason", "released"),
     ("suspended", "retire"): ("never used again; its results stay explained", "retired"),
     ("released", "retire"): ("replaced by a child", "retired"),

@@ -94,6 +94,8 @@ _WORDS = {
     Kind.CRITICAL_TOLD: "told somebody of a critical result",
     Kind.CRITICAL_ESCALATED: "asked everybody: a critical result was told to nobody in time",
     Kind.ANALYSIS_STOPPED: "stopped it everywhere",
+    Kind.STOP_EXPLAINED: "said why it was stopped",
+    Kind.STOP_REHEARSED: "rehearsed a stop of it, by which nothing was stopped",
     Kind.ANALYSIS_RESUMED: "started it again",
     Kind.MODE_PROPOSED: "asked for the mode {mode} in {use}",
     Kind.MODE_SET: "set the mode {mode} in {use}",

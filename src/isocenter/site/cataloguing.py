@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import weights
 from isocenter.analysis.describing import describe
-from isocenter.errors import NotFound, Refused
+from isocenter.errors import NotFound
 from isocenter.govern import stopping
 from isocenter.govern.gate import Way
 from isocenter.govern.policy import Person, may, must
@@ -23,7 +23,7 @@ from isocenter.methods import subgroups
 from isocenter.methods.intervals import wilson
 from isocenter.reading.confirmed import BANDS, LEAST, band
 from isocenter.reading.disclosure import Use
-from isocenter.record import Event, Kind, states, to_plain
+from isocenter.record import Event, Kind, to_plain
 from isocenter.site.disclosing import Disclosing
 
 if TYPE_CHECKING:
@@ -58,79 +58,6 @@ class Cataloguing:
     clock: Callable[[], datetime]
     shelf: str = ""
 
-    # ---- stop and start --------------------------------------------------------------------------------------
-
-    def stops(self, *, who: Person) -> list[dict[str, Any]]:
-        """Analyses that are stopped everywhere: by whom, when, why."""
-        must(who, "catalogue")
-        return [_stop(one) for one in self.disclosing.stops().values()]
-
-    def stop(self, name: str, *, reason: str, who: Person) -> None:
-        """Stop an analysis everywhere, at once: one person is enough.
-
-        Raises:
-            NotFound: there is none of that name. WrongState: it is stopped already. Refused: no reason is given.
-        """
-        must(who, "stop", name)
-        self.registry.get(name)
-        stops = self.disclosing.stops()
-        self.journal.append(stopping.stop(stops, name, reason=reason, who=who.name, now=self.clock()))
-
-    def resume(self, name: str, *, reason: str, who: Person) -> None:
-        """Start an analysis again that somebody else has stopped.
-
-        Raises:
-            NotFound: it is not stopped. Refused: by the same person, or without a reason.
-        """
-        must(who, "stop", name)
-        stops = self.disclosing.stops()
-        self.journal.append(stopping.resume(stops, name, reason=reason, who=who.name, now=self.clock()))
-
-    def stop_model(self, name: str, *, reason: str, who: Person) -> None:
-        """Stop every analysis that runs on a model, in one act."""
-        must(who, "stop", name)
-        stops, now = self.disclosing.stops(), self.clock()
-        running = [a for a in self._users(name) if a not in stops] or self._users(name)
-        events = [stopping.stop(stops, a, reason=reason, who=who.name, now=now, model=name) for a in running]
-        self.journal.append(*events, *self._stepped(name, "released", "suspend", reason, who, now))
-
-    def resume_model(self, name: str, *, reason: str, who: Person) -> None:
-        """Start every analysis again that runs on a model and is stopped."""
-        must(who, "stop", name)
-        stops, now = self.disclosing.stops(), self.clock()
-        stopped = [a for a in self._users(name) if a in stops] or self._users(name)
-        events = [stopping.resume(stops, a, reason=reason, who=who.name, now=now, model=name) for a in stopped]
-        if self._state(name)[1] == "suspended":
-            raise Refused(
-                f"{name}, which was released and is suspended", "it comes back by the gate, as it was released",
-                f"isocenter release {name}",
-            )  # fmt: skip
-        self.journal.append(*events)
-
-    def _state(self, name: str) -> tuple[str, str]:
-        held = weights.models(Path(self.shelf) if self.shelf else None).get(name)
-        return (held[0].digest, self.disclosing.gates().of(held[0].digest).state) if held else ("", "")
-
-    def _stepped(self, name: str, at: str, step: str, reason: str, who: Person, now: datetime) -> list[Event]:
-        """The step of the model's way that a stop is, where it stood there."""
-        digest, state = self._state(name)
-        if state != at:
-            return []
-        after = states.step(states.MODEL, state, step)
-        told = {"digest": digest, "step": step, "state": after, "was": state, "reason": reason.strip()}
-        return [Event(Kind.MODEL_STEPPED, now, who.name, name, told)]
-
-    def _users(self, model: str) -> list[str]:
-        """Analyses that run on a model.
-
-        Raises:
-            NotFound: no analysis does.
-        """
-        found = [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") == model]
-        if not found:
-            raise NotFound(f"an analysis that runs on the model '{model:.64}'", "none does", "look into the models")
-        return found
-
     # ---- analyses --------------------------------------------------------------------------------------------
 
     def analyses(self, *, who: Person) -> list[dict[str, Any]]:
@@ -140,7 +67,7 @@ class Cataloguing:
         told: list[dict[str, Any]] = []
         for name, analysis in self.registry.analyses.items():
             used = {use.value: modes.of(name, use).value for use in Use}
-            told.append({**describe(analysis), "modes": used, "stopped": _stop(stops[name]) if name in stops else None})
+            told.append({**describe(analysis), "modes": used, "stopped": stops[name].told() if name in stops else None})
         return told + [{"name": name, "broken": reason} for name, reason in self.registry.broken.items()]
 
     def analysis(self, name: str, *, who: Person) -> dict[str, Any]:
@@ -176,7 +103,7 @@ class Cataloguing:
         told = []
         for held, _ in weights.models(Path(self.shelf) if self.shelf else None).values():
             users = [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") == held.name]
-            stopped = [_stop(stops[n]) for n in users if n in stops]
+            stopped = [stops[n].told() for n in users if n in stops]
             way = self.disclosing.gates().of(held.digest)
             plain = to_plain(held)
             told.append(
@@ -293,10 +220,6 @@ def _told(evidence: Mapping[str, Any]) -> dict[str, Any]:
     if not evidence.get("subgroups"):
         return dict(evidence)
     return {**evidence, "subgroups": subgroups.shown(evidence["subgroups"])}
-
-
-def _stop(one: stopping.Stop) -> dict[str, Any]:
-    return {"analysis": one.analysis, "by": one.by, "when": one.when.isoformat(), "reason": one.reason}
 
 
 def _share(hits: int, n: int, *, least: int = FEW) -> dict[str, Any]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
-__all__ = ["Disclosing", "unbound"]
+__all__ = ["Disclosing", "unbound", "unraised"]
 
 _PAGE = 5000
 _FOLLOWED = (
@@ -270,7 +270,7 @@ class Disclosing:
         self, one: lists.Waiting, how: str, modes: Modes, stops: Mapping[str, Any], hidden: frozenset[str]
     ) -> lists.Waiting:
         if stops:
-            one = _unraised(one, stops)
+            one = unraised(one, stops)
         if how == "all":
             return one.shown(one.ai, one.raises)
         if how == "bound" and one.study.uid in hidden:
@@ -376,7 +376,7 @@ def taken_back(result: Result) -> bool:
     return bool(result.replaces) and not (result.findings or result.measurements or session.machine_of(result)[0])
 
 
-def _unraised(waiting: lists.Waiting, stops: Mapping[str, Any]) -> lists.Waiting:
+def unraised(waiting: lists.Waiting, stops: Mapping[str, Any]) -> lists.Waiting:
     """A row of the worklist as if analyses that are stopped had raised nothing."""
     if not any(raised.analysis in stops for raised in waiting.raises):
         return waiting

@@ -89,7 +89,7 @@ class Gating:
             "released": way.state == "released",
             "replaces": old.digest if old else "",
             "next": following,
-            "possible": list(states.allowed(states.MODEL, way.state)),
+            "possible": [step for step in states.allowed(states.MODEL, way.state) if step != "undo"],
             "missing": list(gate.missing(gates, model, old, following, self._shadow(model))) if following else [],
             "change": gates.changes.get(name),
             "test": gates.tests.get(name),

@@ -43,6 +43,7 @@ from isocenter.site.exchanging import Exchanging
 from isocenter.site.federating import Federating
 from isocenter.site.following import Following
 from isocenter.site.gating import Gating
+from isocenter.site.halting import Halting
 from isocenter.site.hand_outs import HandOuts
 from isocenter.site.handing_out import HandingOut
 from isocenter.site.identifying import Identifying
@@ -118,6 +119,9 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self.cataloguing = Cataloguing(
             self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf
         )
+        self.halting = Halting(
+            self.journal, self.registry, self._disclosing, lambda: self.clock(), self._listing.waiting, self.shelf
+        )
         self.gating = Gating(self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf)
         self.tickets = Tickets(self.secret("journal tickets"))
         self.audits = Auditing(self.journal, self.clock, self._disclosing.hears, self.projects.hears, self.tickets)
@@ -136,7 +140,7 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self.comparing = Comparing(self.journal, self._disclosing, self.shelf)
         self.watching = Watching(
             self.index, self.journal, self.registry, self._disclosing, lambda: self.clock(),
-            lambda name, why: self.cataloguing.stop_model(name, reason=why, who=HOUSE), self.shelf,
+            lambda name, why: self.halting.stop_model(name, reason=why, who=HOUSE), self.shelf,
         )  # fmt: skip
         self.carding = Carding(self.gating, self.cataloguing, self.watching, self.clock)
         self.cohorts = Cohorting(

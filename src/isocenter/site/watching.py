@@ -37,7 +37,7 @@ class Watching:
     """The watch over the models of one archive.
 
     Args:
-        stop: (model, reason) -> None: stops it everywhere (`Cataloguing.stop_model`).
+        stop: (model, reason) -> None: stops it everywhere (`Halting.stop_model`).
         shelf: folder of the site's own weights, or empty.
     """
 

@@ -57,6 +57,7 @@ export function Drift({ of }: { of: Fate }) {
 
 const WORDS: Record<string, (change: Change) => string> = {
   AnalysisStopped: () => "stopped it everywhere",
+  StopExplained: () => "said why it was stopped",
   AnalysisResumed: () => "started it again",
   ModeSet: ({ use, mode }) => `set ${mode} for the ${use}`,
   ModeProposed: ({ use, mode }) => `proposed ${mode} for the ${use}`,

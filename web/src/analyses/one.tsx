@@ -11,20 +11,20 @@ import { spoken } from "../words";
 import { needsOf, StateOf, yieldsOf } from "./card";
 import { Changes, Confirmed, Drift, Runs } from "./fate";
 import type { AnalysisPage } from "./shapes";
-import { StopForm } from "./stop";
+import { type Asked, StopForm } from "./stop";
 
 /** One analysis: what it asks, what it needs, how well it does, what became of it here, and how to stop it. */
 export function OneAnalysis({ name }: { name: string }) {
   const source = useRef<Source<AnalysisPage>>(null);
   source.current ??= new Source((abort) => ask<AnalysisPage>(`/api/analyses/${encodeURIComponent(name)}`, { abort }));
   const page = source.current;
-  const [stopping, setStopping] = useState(0);
+  const [asked, setAsked] = useState<Asked>({ stop: 0, undo: 0 });
   useEffect(() => {
     void page.load();
     const forget = onHappening(({ subject }) => subject === name && void page.load());
     return () => (forget(), page.stop());
   }, []);
-  useEffect(() => bind("analyses", { leave: () => go(to.analyses()), stop: () => setStopping(stopping + 1) }), [stopping]);
+  useEffect(() => bind("analyses", { leave: () => go(to.analyses()), stop: () => setAsked((before) => ({ ...before, stop: before.stop + 1 })), undo: () => setAsked((before) => ({ ...before, undo: before.undo + 1 })) }), []);
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
@@ -33,7 +33,7 @@ export function OneAnalysis({ name }: { name: string }) {
         {page.value && <><span class="id">version {page.value.version}</span> <StateOf card={page.value} /></>}
       </header>
       <main class="desk-list model" data-region tabIndex={0}>
-        <Shown of={page} what="the analysis">{(one) => <Whole one={one} stopping={stopping} again={() => void page.load()} />}</Shown>
+        <Shown of={page} what="the analysis">{(one) => <Whole one={one} asked={asked} again={() => void page.load()} />}</Shown>
       </main>
     </>
   );
@@ -41,7 +41,7 @@ export function OneAnalysis({ name }: { name: string }) {
 
 const CARD: [string, string][] = [["intended_use", "For"], ["not_for", "Not for"], ["limits", "Limits"], ["level", "Level of evidence"], ["sources", "Sources"]];
 
-function Whole({ one, stopping, again }: { one: AnalysisPage; stopping: number; again: () => void }) {
+function Whole({ one, asked, again }: { one: AnalysisPage; asked: Asked; again: () => void }) {
   const others = Object.keys(one.card).filter((name) => !CARD.some(([known]) => known === name)).map((name) => [name, spoken(name)] as [string, string]);
   const yields = yieldsOf(one);
   return (
@@ -49,7 +49,7 @@ function Whole({ one, stopping, again }: { one: AnalysisPage; stopping: number; 
       <section class="for" aria-label="In short">
         <p class="lead">{one.about}</p>
         <p><strong>Here:</strong> <Confirmed of={one} />.</p>
-        <StopForm path={`/api/analyses/${encodeURIComponent(one.name)}`} what={spoken(one.name)} stopped={one.stopped ? [one.stopped] : []} stopKey={keyOf("analyses", "stop")} asked={stopping} done={again} />
+        <StopForm path={`/api/analyses/${encodeURIComponent(one.name)}`} what={spoken(one.name)} stopped={one.stopped ? [one.stopped] : []} keys={{ stop: keyOf("analyses", "stop"), undo: keyOf("analyses", "undo") }} asked={asked} done={again} />
       </section>
       <h2>What it needs</h2>
       <dl class="facts card-facts">{needsOf(one).map(([need, words]) => <div key={need}><dt>{spoken(need)}</dt><dd>{words}</dd></div>)}</dl>

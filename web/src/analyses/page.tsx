@@ -25,7 +25,7 @@ function List() {
   const [at, setAt] = useState(0);
   useEffect(() => {
     void all.load();
-    const forget = onHappening(({ kind }) => ["AnalysisStopped", "AnalysisResumed", "ModeSet"].includes(kind) && void all.load());
+    const forget = onHappening(({ kind }) => ["AnalysisStopped", "StopExplained", "AnalysisResumed", "ModeSet"].includes(kind) && void all.load());
     return () => (forget(), all.stop());
   }, []);
   const whole = (all.value ?? []).filter((one) => !one.broken);

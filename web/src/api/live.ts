@@ -9,7 +9,7 @@ export interface Happening {
 }
 
 /** An analysis was stopped, or started again: its subject is the analysis, and every page that shows what it said is concerned. */
-export const STOPS: ReadonlySet<string> = new Set(["AnalysisStopped", "AnalysisResumed"]);
+export const STOPS: ReadonlySet<string> = new Set(["AnalysisStopped", "StopExplained", "AnalysisResumed"]);
 
 /** When the live channel last spoke, and whether it is open. */
 export const heard = signal<Date | null>(null);

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Changes, Confirmed, Drift, Runs } from "../analyses/fate";
 import type { ModelPage } from "../analyses/shapes";
-import { StopForm } from "../analyses/stop";
+import { type Asked, StopForm } from "../analyses/stop";
 import { ask } from "../api/door";
 import { onHappening } from "../api/live";
 import { Source } from "../api/load";
@@ -17,6 +17,7 @@ import { GatePart } from "./gate";
 import { GeneratedCard } from "./generated";
 import { WatchPart } from "./watch";
 import { Card, casesOf, Figures, Lineage, notFor, Unknown } from "./parts";
+import { StopRules } from "./rules";
 import { Subgroups } from "./subgroups";
 import { Where } from "./where";
 
@@ -29,13 +30,14 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
   const source = useRef<Source<Listed[]>>(null);
   source.current ??= new Source(async (abort) => (await ask<{ models: Listed[] }>("/api/models", { abort })).models);
   const models = source.current;
-  const [stopping, setStopping] = useState(0);
+  const [asked, setAsked] = useState<Asked & { drill: number }>({ stop: 0, undo: 0, drill: 0 });
+  const press = (what: keyof typeof asked) => name && setAsked((before) => ({ ...before, [what]: before[what] + 1 }));
   const field = useRef<HTMLInputElement>(null);
   const [filter, setFilter] = useState("");
   const [at, setAt] = useState(0);
   useEffect(() => {
     void models.load();
-    const forget = onHappening(({ kind }) => ["AnalysisStopped", "AnalysisResumed", "ModelStepped", "WatchAlarmed"].includes(kind) && void models.load());
+    const forget = onHappening(({ kind }) => ["AnalysisStopped", "StopExplained", "AnalysisResumed", "ModelStepped", "WatchAlarmed"].includes(kind) && void models.load());
     return () => (forget(), models.stop());
   }, []);
   const shown = (models.value ?? []).filter((one) => `${one.name} ${one.card.title ?? ""}`.toLowerCase().includes(filter.toLowerCase()));
@@ -50,8 +52,10 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
     ...Object.fromEntries(PARTS.slice(0, 9).map((one, i) => [`tab-${i + 1}`, () => name && go(to.models(name, one))])),
     compare: () => name && go(to.models(name, "compare")),
     leave: () => go(to.models()),
-    stop: () => name && setStopping(stopping + 1),
-  }), [name, filter, stopping, models.state.value]);
+    stop: () => press("stop"),
+    undo: () => press("undo"),
+    rehearse: () => press("drill"),
+  }), [name, filter, models.state.value]);
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
@@ -66,7 +70,7 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
           {(all) => {
             if (!name) return shown.length ? <List models={shown} at={at} /> : <Empty title={filter ? "No model fits the filter" : "No model is here"}>Analyses without weights need none. A site's own models are looked for in the folder that ISOCENTER_MODELS names.</Empty>;
             const one = all.find((model) => model.name === name);
-            return one ? <One key={name} name={name} part={here} stopping={stopping} /> : <Empty title="There is no such model">No model of that name is installed. <a href={to.models()}>All models</a></Empty>;
+            return one ? <One key={name} name={name} part={here} asked={asked} /> : <Empty title="There is no such model">No model of that name is installed. <a href={to.models()}>All models</a></Empty>;
           }}
         </Shown>
       </main>
@@ -92,7 +96,7 @@ function List({ models, at }: { models: Listed[]; at: number }) {
   );
 }
 
-function One({ name, part, stopping }: { name: string; part: string; stopping: number }) {
+function One({ name, part, asked }: { name: string; part: string; asked: Asked & { drill: number } }) {
   const source = useRef<Source<ModelPage>>(null);
   source.current ??= new Source((abort) => ask<ModelPage>(`/api/models/${encodeURIComponent(name)}`, { abort }));
   const page = source.current;
@@ -101,10 +105,10 @@ function One({ name, part, stopping }: { name: string; part: string; stopping: n
     const forget = onHappening(({ subject }) => (subject === name || page.value?.analyses.includes(subject)) && void page.load());
     return () => (forget(), page.stop());
   }, []);
-  return <Shown of={page} what="the model">{(model) => <Whole model={model} part={part} stopping={stopping} again={() => void page.load()} />}</Shown>;
+  return <Shown of={page} what="the model">{(model) => <Whole model={model} part={part} asked={asked} again={() => void page.load()} />}</Shown>;
 }
 
-function Whole({ model, part, stopping, again }: { model: ModelPage; part: string; stopping: number; again: () => void }) {
+function Whole({ model, part, asked, again }: { model: ModelPage; part: string; asked: Asked & { drill: number }; again: () => void }) {
   return (
     <>
       <section class="for" aria-label="In short">
@@ -116,7 +120,7 @@ function Whole({ model, part, stopping, again }: { model: ModelPage; part: strin
           <p key={one.number} class="callout" role="alert"><span class="now" aria-hidden="true">⬢</span> Alarm of {moment(one.when)} UTC: {one.chart}, {one.of}, {(100 * one.share_lately).toFixed(0)}{"\u2009"}% lately where {(100 * one.usual).toFixed(0)}{"\u2009"}% was usual. {one.stop_rule ? `The stop rule that ${one.stop_rule} declared suspended it.` : model.stopped.length ? "" : "Nothing was stopped: that is yours to decide."} <a href={to.models(model.name, "drift")}>Charts</a></p>
         ))}
         {model.analyses.length > 0 && <p><strong>Used by:</strong> {model.analyses.map((one) => <a key={one} href={to.analyses(one)}>{spoken(one)} </a>)}</p>}
-        {model.analyses.length > 0 ? <StopForm path={`/api/models/${encodeURIComponent(model.name)}`} what={spoken(model.name)} stopped={model.stopped} stopKey={keyOf("models", "stop")} asked={stopping} done={again} />
+        {model.analyses.length > 0 ? <StopForm path={`/api/models/${encodeURIComponent(model.name)}`} what={spoken(model.name)} stopped={model.stopped} keys={{ stop: keyOf("models", "stop"), undo: keyOf("models", "undo") }} asked={asked} done={again} />
           : <p class="muted">No analysis here runs on it, so that there is nothing to stop.</p>}
       </section>
       {part === "card" && <><Card model={model} /><GeneratedCard name={model.name} /></>}
@@ -129,6 +133,7 @@ function Whole({ model, part, stopping, again }: { model: ModelPage; part: strin
       {part === "changes" && <Changes of={model} />}
       {part === "gate" && <GatePart name={model.name} done={again} />}
       {part === "compare" && <Comparing name={model.name} />}
+      {model.analyses.length > 0 && <StopRules name={model.name} asked={asked.drill} />}
     </>
   );
 }

@@ -4,7 +4,7 @@ import type { Finding, Planned, Relation, Result } from "../api/shapes";
 import { keyOf } from "../keys/keyboard";
 import { Certainty, Key, MachineMark, PersonMark } from "../kit/marks";
 import { to } from "../router";
-import { count, moment, number, quantity, spoken, unbroken, unit } from "../words";
+import { count, moment, number, quantity, spoken, unbroken, unit, whyStopped } from "../words";
 import { titleOf, wordsOf } from "./naming";
 import { colourOf } from "./overlay";
 import type { Desk } from "./desk";
@@ -101,7 +101,7 @@ export function Card({ of, desk }: { of: Answerable; desk: Desk }) {
       {one.compared?.why && <p class="muted">{one.compared.why}</p>}
       {said && <p>{unbroken(said)}</p>}
       {result.model_state && result.model_state !== "released" && <p class="muted"><span class="soon" aria-hidden="true">▲</span> Its model is {result.model_state === "candidate" ? "a candidate" : result.model_state}: it was released by nobody here.</p>}
-      {result.stopped && <p><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> <span class="muted">by {result.stopped.by}, {moment(result.stopped.when)} UTC: {result.stopped.reason}</span></p>}
+      {result.stopped && <p><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> <span class="muted">by {result.stopped.by}, {moment(result.stopped.when)} UTC: {whyStopped(result.stopped.reason)}</span></p>}
       <Numbers of={finding.measurements} />
       <Take one={one} session={session} />
       <p class="muted">

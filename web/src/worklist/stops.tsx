@@ -5,7 +5,7 @@ import { Source } from "../api/load";
 import type { Stop } from "../api/shapes";
 import { Lacking } from "../kit/states";
 import { to } from "../router";
-import { moment, spoken } from "../words";
+import { moment, spoken, whyStopped } from "../words";
 import { afterTheList } from "./list";
 
 /** What is stopped stands above the list that it no longer orders: who, when, why. */
@@ -23,7 +23,7 @@ export function Stops() {
       <Lacking of={stops} what="Which analyses are stopped" />
       {(stops.value ?? []).map((one) => (
         <p key={one.analysis} class="callout slim" role="status">
-          <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {spoken(one.analysis)} was stopped {moment(one.when)} UTC by {one.by}: its studies stand as they would without it. <span class="muted">{one.reason}</span> <a href={to.analyses(one.analysis)}>Why</a>
+          <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {spoken(one.analysis)} was stopped {moment(one.when)} UTC by {one.by}: its studies stand as they would without it. <span class="muted">{whyStopped(one.reason)}</span> <a href={to.analyses(one.analysis)}>Why</a>
         </p>
       ))}
     </>
