@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.methods import calibration, roc, subgroups
+from isocenter.methods import roc, subgroups
 from isocenter.methods.intervals import wilson
 
 __all__ = ["DRAWN", "LEVEL", "MOST", "Cases", "fairness"]
@@ -171,21 +171,7 @@ def _row(cases: Cases, by: str, name: str, mine: Mask, few: int) -> dict[str, An
     if cases.truth is None or cases.score is None or cases.called is None:
         row["metrics"][cases.figure] = _mean(cases.right[mine], cases.figure)
         return _marked(row)
-    truth, called = cases.truth[mine] == 1, cases.called[mine]
-    row["metrics"]["sensitivity"] = _share(called[truth])
-    if (~truth).sum() < few:
-        row["without"] = f"{int((~truth).sum())} cases without the disease: no specificity, area or calibration"
-        return _marked(row)
-    row["metrics"]["specificity"] = _share(~called[~truth])
-    if called.any():
-        row["metrics"]["ppv"] = _share(truth[called])
-    area = roc.auc(truth.astype(int), cases.score[mine])
-    row["metrics"]["auc"] = {"value": area.value, "low": area.low, "high": area.high}
-    row["calibration"] = {
-        "ece": calibration.expected_error(truth, cases.score[mine]),
-        "observed": float(truth.mean()),
-        "stated": float(cases.score[mine].mean()),
-    }
+    row |= subgroups.figures_of(cases.truth[mine], cases.score[mine], cases.called[mine], few=few)
     return _marked(row)
 
 

@@ -35,6 +35,7 @@ __all__ = ["Judged", "answered", "asked", "figures", "folder_of", "judge", "judg
 _Measured = tuple[dict[str, Any], list[dict[str, Any]], npt.NDArray[np.float64] | None]
 _REPORTED = ("n", "metrics", "calibration", "subgroups", "declined")
 
+_ALL_ILL = "everybody of the group has the disease: there is no call that could be wrong, so no PPV and no ECE"
 _OWN = {
     "table": "tabulate", "masks": "segment", "boxes": "detect", "findings": "several", "heart": "heart",
     "chest": "judge_chest",
@@ -335,6 +336,7 @@ def figures(
                 {
                     "name": word,
                     "n": int(own.sum()),
+                    "without": _ALL_ILL,
                     "metrics": {
                         "auc": area_of(truth[some], logit[some]),
                         "sensitivity": {"value": hits / int(own.sum()), "low": low, "high": high},

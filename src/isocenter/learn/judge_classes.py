@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.methods import agreement, calibration, roc
+from isocenter.methods import agreement, calibration, roc, subgroups
 
 __all__ = ["FEW", "area_of", "class_figures", "line_of", "rate_of"]
 
@@ -98,7 +98,10 @@ def class_figures(
                 {"n": n, "stated": told, "true": true} for n, told, true in calibration.reliability(truth, stated)
             ],
         },
-        "subgroups": [*_by_class(labels, rank, said, classes), *_by_group(labels, rank, inputs, groups or {})],
+        "subgroups": [
+            *_by_class(labels, rank, said, certainty, classes),
+            *_by_group(labels, rank, certainty, inputs, groups or {}),
+        ],
         "declined": int(np.count_nonzero(declined)),
     }
 
@@ -154,8 +157,10 @@ def _of_many(
 
 
 def _by_class(
-    labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], said: npt.NDArray[Any], classes: list[str]
-) -> list[dict[str, Any]]:
+    labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], said: npt.NDArray[Any],
+    certainty: npt.NDArray[np.float64], classes: list[str],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Of several classes each against the rest: found, believed when said, ranked, and how far its certainty is off."""
     if len(classes) == 2:
         return []
     rows = []
@@ -166,25 +171,30 @@ def _by_class(
                 "auc": area_of(own.astype(int), rank[:, kind]),
                 "sensitivity": rate_of(int(np.count_nonzero(said[own] == kind)), int(own.sum())),
             }
-            rows.append({"by": "class", "name": name, "n": int(own.sum()), "metrics": figures})
+            if (called := said == kind).any():
+                figures["ppv"] = rate_of(int(np.count_nonzero(own[called])), int(called.sum()))
+            error = calibration.expected_error(own, np.clip(certainty[:, kind], 0, 1))
+            row = {"by": "class", "name": name, "n": int(own.sum()), "metrics": figures, "calibration": {"ece": error}}
+            rows.append(row)
     return rows
 
 
 def _by_group(
-    labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], inputs: Mapping[str, Any],
-    groups: Mapping[str, npt.NDArray[Any]],
+    labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], certainty: npt.NDArray[np.float64],
+    inputs: Mapping[str, Any], groups: Mapping[str, npt.NDArray[Any]],
 ) -> list[dict[str, Any]]:  # fmt: skip
     rows: list[dict[str, Any]] = []
+    positive, two = int(inputs["positive"]), len(inputs["classes"]) == 2
     for by, values in groups.items():
         for value in sorted({str(v) for v in values}):
             own = np.array([str(v) == value for v in values])
             row: dict[str, Any] = {"by": by, "name": value, "n": int(own.sum())}
-            counts = np.bincount(labels[own], minlength=len(inputs["classes"]))
-            row["events"] = int(counts[int(inputs["positive"])]) if len(counts) == 2 else int(own.sum())
-            if len(counts) == 2 and counts.min() < FEW:
-                row["insufficient"] = f"insufficient data: fewer than {FEW} of a class"
-                row["metrics"] = {}
+            if two:
+                truth, stated = labels[own] == positive, certainty[own, positive]
+                row["events"] = int(np.count_nonzero(truth))
+                called = stated >= float(inputs["threshold"])
+                row |= subgroups.figures_of(truth, stated, called, rank=rank[own, positive], few=FEW)
             else:
-                row["metrics"] = {"auc": _area(labels[own], rank[own], inputs)}
+                row |= {"events": int(own.sum()), "metrics": {"auc": _area(labels[own], rank[own], inputs)}}
             rows.append(row)
     return rows

@@ -19,10 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.calibration import expected_error
 from isocenter.methods.intervals import wilson
 from isocenter.methods.roc import auc
 
-__all__ = ["FEW", "Gap", "Question", "area_gap", "bands", "chances", "events", "mean_gap", "share_gap", "shown"]
+__all__ = [
+    "FEW", "Gap", "Question", "area_gap", "bands", "chances", "events", "figures_of", "mean_gap", "share_gap", "shown",
+]  # fmt: skip
 
 FEW = 10
 """Fewer events than this are insufficient data (handbooks ask for ten at least)."""
@@ -55,6 +58,47 @@ def shown(groups: Sequence[Mapping[str, Any]], few: int = FEW) -> list[dict[str,
         why = one.get("insufficient") or f"insufficient data: {held} events, {few} are needed"
         told.append({**counts, "metrics": {}, "insufficient": why})
     return told
+
+
+def figures_of(
+    truth: npt.ArrayLike, score: npt.ArrayLike, called: npt.ArrayLike, *, rank: npt.ArrayLike | None = None,
+    few: int = FEW,
+) -> dict[str, Any]:  # fmt: skip
+    """What is told of one group of two classes: who is found, whether a call can be believed, whether certainties hold.
+
+    Args:
+        truth: (n,) 1 with the disease. score: (n,) certainty from 0 to 1. called: (n,) whether it was called.
+        rank: (n,) what orders the cases where that is finer than the certainty.
+        few: events below which nothing is told; cases without the disease below which only sensitivity is.
+
+    Returns:
+        ``metrics`` (sensitivity, specificity, ppv, auc; shares with Wilson's interval) and ``calibration`` (``ece``,
+        the expected error in ten bins; ``observed`` and ``stated`` share of the disease); or ``insufficient`` or
+        ``without``, which say why not. Of a group that nothing was called of there is no ppv.
+
+    >>> figures_of([1] * 12 + [0] * 12, [0.9] * 12 + [0.2] * 12, [True] * 11 + [False] * 13)["metrics"]["ppv"]["value"]
+    1.0
+    """
+    sick, said, stated = np.asarray(truth) == 1, np.asarray(called, bool), np.asarray(score, np.float64)
+    events, healthy = int(sick.sum()), int((~sick).sum())
+    if events < few:
+        return {"metrics": {}, "insufficient": f"insufficient data: {events} events, {few} are needed"}
+    metrics = {"sensitivity": _wilson(said[sick])}
+    if healthy < few:
+        return {"metrics": metrics, "without": f"{healthy} cases without the disease: no specificity, PPV, area or ECE"}
+    metrics["specificity"] = _wilson(~said[~sick])
+    if said.any():
+        metrics["ppv"] = _wilson(sick[said])
+    area = auc(sick.astype(int), stated if rank is None else rank)
+    metrics["auc"] = {"value": area.value, "low": area.low, "high": area.high}
+    error = expected_error(sick, np.clip(stated, 0, 1))
+    told = {"ece": error, "observed": float(sick.mean()), "stated": float(stated.mean())}
+    return {"metrics": metrics, "calibration": told}
+
+
+def _wilson(hits: npt.NDArray[np.bool_]) -> dict[str, float]:
+    told = wilson(int(hits.sum()), len(hits))
+    return {"value": told.value, "low": told.low, "high": told.high}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,12 @@ export interface Subgroup {
   positives?: number;
   /** Why its figures are withheld. */
   insufficient?: string;
+  /** Why it has some figures and not others. */
+  without?: string;
   metrics?: Record<string, Told>;
+  calibration?: { ece: number; observed?: number; stated?: number };
+  /** Each figure against all others of the division, with the chance of that before and after correction for all comparisons. */
+  gaps?: Record<string, { value: number; low: number; high: number; p: number; p_corrected: number }>;
 }
 
 export interface Bin {
