@@ -45,7 +45,8 @@ def test_one_stops_it_everywhere_and_only_another_starts_it_again(
     page.keyboard.press("Enter")
     page.get_by_text("You stopped it; somebody else can start it again.").wait_for()
     shot(page, "analysis-stopped")
-    banner.get_by_text("it matched two people").wait_for(timeout=5_000)  # in another browser within five seconds: on the list, in the room, in the report
+    # in another browser within five seconds: on the list, in the room, in the report
+    banner.get_by_text("it matched two people").wait_for(timeout=5_000)
     room.locator(".card", has_text="Stopped").first.wait_for(timeout=5_000)
     report.get_by_text("was stopped by admin").first.wait_for(timeout=5_000)
     shot(room, "room-stopped")
