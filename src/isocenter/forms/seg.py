@@ -116,8 +116,7 @@ def write(result: Result, study: Study, sources: Sources, *, kind: Kind | str = 
     made = []
     for number, group in enumerate(groups):
         parts = [_Segment(f, f.where, n) for n, f in group if f.where is not None]
-        stack = np.stack([p.region.mask for p in parts if p.region.mask is not None], axis=-1)
-        made.append(_object(result, study, sources, kind, parts, stack, identity(result, number, kind)))
+        made.append(_object(result, study, sources, kind, parts, None, identity(result, number, kind)))
     return tuple(made)
 
 
@@ -146,7 +145,7 @@ def write_fractions(
     region = Region(fractions.geometry, mask=values > 0, series_uid=fractions.series_uid, label=str(finding.what))
     words = (result.id, "fractions", kind.value, fractions.quantity, finding.tracking)
     both = maker.uid(*words, "series"), maker.uid(*words, "instance")
-    return _object(result, study, sources, kind, [_Segment(finding, region, 1)], values[..., None], both)
+    return _object(result, study, sources, kind, [_Segment(finding, region, 1)], values, both)
 
 
 def _object(
@@ -155,7 +154,7 @@ def _object(
     sources: Sources,
     kind: Kind,
     parts: Sequence[_Segment],
-    stack: npt.NDArray[Any],
+    fractions: npt.NDArray[np.float32] | None,
     uids: tuple[str, str],
 ) -> bytes:
     import highdicom as hd
@@ -171,17 +170,30 @@ def _object(
     # Slices without a region are not stored; leaving them out at once spares their headers and their voxels.
     first = min(p.region.bounds[0][0] for p in parts)
     last = max(p.region.bounds[1][0] for p in parts)
-    stack, grid = stack[first:last], grid.cropped((first, 0, 0), (last, *grid.shape[1:]))
-    array: npt.NDArray[Any] = stack.astype(np.float32) if kind in (Kind.PROBABILITY, Kind.OCCUPANCY) else stack
-    if kind is Kind.LABELMAP:
-        array = _labels(stack, parts)
-    elif stack.dtype == bool and kind is Kind.BINARY:
-        array = stack.astype(np.uint8)
-    cited = _cited(study, replace(parts[0].region, geometry=grid, mask=stack[..., 0] > 0), sources)
+    grid = grid.cropped((first, 0, 0), (last, *grid.shape[1:]))
+    # One number for each voxel where segments do not overlap: a mask for each of a hundred would fill gigabytes.
+    labels, twice = _labels(parts, first, last)
+    array: npt.NDArray[Any] = labels
+    if fractions is not None:
+        array = fractions[first:last, ..., None].astype(np.float32)
+    elif twice and kind is Kind.LABELMAP:
+        raise Refused(
+            f"{twice} voxels belong to more than one segment",
+            "a label map has one label for each voxel, so one region would silently lose them",
+            "write BINARY, which allows overlap",
+        )
+    elif twice or kind not in (Kind.BINARY, Kind.LABELMAP):
+        array = np.stack([np.asarray(p.region.mask)[first:last] for p in parts], axis=-1).astype(
+            np.uint8 if kind is Kind.BINARY else np.float32
+        )
+    named = array.ndim == 4
+    cited = _cited(
+        study, replace(parts[0].region, geometry=grid, mask=np.asarray(parts[0].region.mask)[first:last]), sources
+    )
     pixels: Any
     if grid.reference == Reference.PATIENT:
-        named = None if kind is Kind.LABELMAP else {"SegmentNumber": [p.number for p in parts]}
-        pixels = hd.Volume(array, grid.affine, "PATIENT", cited[0].FrameOfReferenceUID, channels=named)
+        channels = {"SegmentNumber": [p.number for p in parts]} if named else None
+        pixels = hd.Volume(array, grid.affine, "PATIENT", cited[0].FrameOfReferenceUID, channels=channels)
     else:
         pixels = array  # a single projection: pixel for pixel on the source image
     try:
@@ -214,19 +226,18 @@ def _object(
     return maker.dump(made)
 
 
-def _labels(stack: npt.NDArray[Any], parts: Sequence[_Segment]) -> npt.NDArray[Any]:
-    """One number for each voxel; overlap is refused because one of the two would be lost."""
-    twice = int(np.count_nonzero(np.count_nonzero(stack, axis=-1) > 1))
-    if twice:
-        raise Refused(
-            f"{twice} voxels belong to more than one segment",
-            "a label map has one label for each voxel, so one region would silently lose them",
-            "write BINARY, which allows overlap",
-        )
-    labels = np.zeros(stack.shape[:-1], dtype=np.uint16 if len(parts) > 255 else np.uint8)
-    for i, part in enumerate(parts):
-        labels[stack[..., i] > 0] = part.number
-    return labels
+def _labels(parts: Sequence[_Segment], first: int, last: int) -> tuple[npt.NDArray[Any], int]:
+    """One number for each voxel of some slices, and how many voxels belong to more than one segment."""
+    shape = parts[0].region.geometry.shape
+    labels = np.zeros((last - first, *shape[1:]), dtype=np.uint16 if len(parts) > 255 else np.uint8)
+    twice = 0
+    for part in parts:
+        start, stop = part.region.bounds
+        held = labels[start[0] - first : stop[0] - first, start[1] : stop[1], start[2] : stop[2]]
+        cut = part.region.cut
+        twice += int(np.count_nonzero(held[cut]))
+        held[cut] = part.number
+    return labels, twice
 
 
 def _description(part: _Segment, result: Result) -> Any:

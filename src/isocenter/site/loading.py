@@ -22,7 +22,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
 from isocenter.site.nifti_study import NIFTI, is_nifti, nifti_files, regions_in, volume_in
-from isocenter.space import Geometry, Reference, Region, Volume
+from isocenter.space import Geometry, Reference, Region, Shape, Volume
 
 __all__ = ["Folder", "Loading", "read_folder", "read_nifti", "regions_of", "safe_name", "volumes_of"]
 
@@ -203,13 +203,17 @@ def _among_slices(regions: tuple[Region, ...], study: Study, files: _Files) -> t
         if uid not in depths:
             depths[uid] = _places(study, uid, files)
         places = depths[uid]
-        if grid.reference is not Reference.PATIENT or region.mask is None or places is None or not len(places):
+        if (
+            grid.reference is not Reference.PATIENT
+            or region.shape is not Shape.MASK
+            or places is None
+            or not len(places)
+        ):
             kept.append(region)
             continue
         index = grid.to_index(places)[:, 0]
         before, after = bool((index < -0.5).any()), bool((index > grid.shape[0] - 0.5).any())
-        mask = np.pad(region.mask, ((int(before), int(after)), (0, 0), (0, 0)))
-        kept.append(replace(region, geometry=grid.padded((int(before), 0, 0), (int(after), 0, 0)), mask=mask))
+        kept.append(region.padded((int(before), 0, 0), (int(after), 0, 0)))
     return tuple(kept)
 
 

@@ -7,9 +7,10 @@ compressed, so that a result with its regions is one JSON text with one digest.
 from __future__ import annotations
 
 import base64
+import math
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from isocenter.errors import LimitReached, Refused
 from isocenter.space.geometry import Geometry
+from isocenter.space.packed import LARGE, Held, Packed, box_of
 
 __all__ = ["Region", "Shape"]
 
@@ -43,7 +45,8 @@ class Region:
     Args:
         geometry: the grid on which it was drawn or computed.
         shape: what it is made of.
-        mask: (slices, rows, columns) bool, for `Shape.MASK`.
+        mask: (slices, rows, columns) bool, for `Shape.MASK`. A large one is kept packed, and opened when it is looked
+            at.
         points_mm: (n, 3) in patient space, for all others.
         series_uid: the series whose grid this is; empty when it stands alone.
         instance_uid: the image that carries a two-dimensional shape.
@@ -59,7 +62,7 @@ class Region:
 
     geometry: Geometry
     shape: Shape = Shape.MASK
-    mask: npt.NDArray[np.bool_] | None = None
+    mask: Held = Held()  # noqa: RUF009 - a descriptor: what it gives is None
     points_mm: npt.NDArray[np.float64] | None = None
     series_uid: str = ""
     instance_uid: str = ""
@@ -103,12 +106,19 @@ class Region:
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", Shape(self.shape))
         if self.shape == Shape.MASK:
-            if self.mask is None or tuple(self.mask.shape) != self.geometry.shape:
+            held = self.__dict__["_mask"]
+            if held is None or tuple(held.shape) != self.geometry.shape:
                 raise Refused(
-                    f"mask of shape {None if self.mask is None else tuple(self.mask.shape)}",
+                    f"mask of shape {None if held is None else tuple(held.shape)}",
                     f"the grid has {self.geometry.shape}",
                 )
-            object.__setattr__(self, "mask", np.asarray(self.mask, dtype=bool))
+            large = math.prod(self.geometry.shape) >= LARGE
+            if isinstance(held, Packed):
+                held = held if large else held.unpacked()
+            else:
+                held = np.asarray(held, dtype=bool)
+                held = Packed.of(held) if large else held
+            object.__setattr__(self, "mask", held)
             return
         points = np.array(self.points_mm if self.points_mm is not None else [], dtype=np.float64).reshape(-1, 3)
         least = {Shape.POINT: 1, Shape.POLYLINE: 2, Shape.POLYGON: 3, Shape.BOX: 2, Shape.ELLIPSE: 4}[self.shape]
@@ -119,7 +129,8 @@ class Region:
     @cached_property
     def voxels(self) -> int:
         """Number of voxels in the mask; 0 for shapes without a mask."""
-        return int(np.count_nonzero(self.mask)) if self.mask is not None else 0
+        held = self.__dict__["_mask"]
+        return held.voxels if isinstance(held, Packed) else 0 if held is None else int(np.count_nonzero(held))
 
     @property
     def volume_ml(self) -> float:
@@ -133,14 +144,16 @@ class Region:
         Raises:
             Refused: for shapes without a mask.
         """
-        if self.mask is None:
+        if self.__dict__["_mask"] is None:
             raise Refused(f"the area of a {self.shape}", "it has no voxels", "give a mask")
         if self.drawn_mm2 is not None:
             return dict(self.drawn_mm2)
         _, rows, columns = (self.geometry.affine[:3, axis] for axis in range(3))
         pixel = float(np.linalg.norm(np.cross(rows, columns)))
-        counts = np.count_nonzero(self.mask, axis=(1, 2))
-        return {int(k): float(counts[k]) * pixel for k in np.flatnonzero(counts)}
+        if not self.voxels:
+            return {}
+        counts = np.count_nonzero(self.cut, axis=(1, 2))
+        return {self.bounds[0][0] + int(k): float(counts[k]) * pixel for k in np.flatnonzero(counts)}
 
     @cached_property
     def bounds(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
@@ -149,33 +162,50 @@ class Region:
         Raises:
             Refused: when the mask is empty.
         """
-        if self.mask is not None:
+        held = self.__dict__["_mask"]
+        if held is not None:
             if not self.voxels:
                 raise Refused("an empty mask", "it has no place")
-            start, stop = [], []
-            for axis in range(3):
-                hit = np.flatnonzero(self.mask.any(axis=tuple(a for a in range(3) if a != axis)))
-                start.append(int(hit[0]))
-                stop.append(int(hit[-1]) + 1)
-        else:
-            assert self.points_mm is not None
-            index = np.round(self.geometry.to_index(self.points_mm)).astype(int)
-            high = np.array(self.geometry.shape) - 1
-            start = np.clip(index.min(axis=0), 0, high).tolist()
-            stop = (np.clip(index.max(axis=0), 0, high) + 1).tolist()
+            return (held.start, held.stop) if isinstance(held, Packed) else box_of(held)
+        assert self.points_mm is not None
+        index = np.round(self.geometry.to_index(self.points_mm)).astype(int)
+        high = np.array(self.geometry.shape) - 1
+        start = np.clip(index.min(axis=0), 0, high).tolist()
+        stop = (np.clip(index.max(axis=0), 0, high) + 1).tolist()
         return (start[0], start[1], start[2]), (stop[0], stop[1], stop[2])
 
     @cached_property
     def centre_mm(self) -> tuple[float, float, float]:
         """Centre of mass of the mask, or mean of the points, in patient space."""
-        if self.mask is not None:
-            (a, b, c), (x, y, z) = self.bounds
-            index = np.argwhere(self.mask[a:x, b:y, c:z]).mean(axis=0) + np.array([a, b, c])
+        if self.__dict__["_mask"] is not None:
+            index = np.argwhere(self.cut).mean(axis=0) + np.array(self.bounds[0])
             centre = self.geometry.to_patient(index)
         else:
             assert self.points_mm is not None
             centre = self.points_mm.mean(axis=0)
         return float(centre[0]), float(centre[1]), float(centre[2])
+
+    @property
+    def cut(self) -> npt.NDArray[np.bool_]:
+        """The voxels of the box `bounds`: what is worth looking at of a small region in a large image.
+
+        Raises:
+            Refused: for shapes without a mask, and for an empty one.
+        """
+        held = self.__dict__["_mask"]
+        if held is None:
+            raise Refused(f"the voxels of a {self.shape}", "it has none", "give a mask")
+        start, stop = self.bounds
+        return held.box if isinstance(held, Packed) else held[tuple(map(slice, start, stop))]
+
+    def padded(self, before: tuple[int, int, int], after: tuple[int, int, int]) -> Region:
+        """On a grid with voxels more before and after along each axis, none of them marked."""
+        held = self.__dict__["_mask"]
+        if isinstance(held, Packed):
+            held = held.padded(before, after)
+        elif held is not None:
+            held = np.pad(held, list(zip(before, after, strict=True)))
+        return replace(self, geometry=self.geometry.padded(before, after), mask=held)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Region):
@@ -194,7 +224,7 @@ class Region:
             "instance_uid": self.instance_uid,
             "label": self.label,
         }
-        if self.mask is None:
+        if self.__dict__["_mask"] is None:
             assert self.points_mm is not None
             said["points_mm"] = self.points_mm.tolist()
             return said
@@ -202,8 +232,7 @@ class Region:
             said["mask"] = {"start": [0, 0, 0], "stop": [0, 0, 0], "bits": ""}
             return said
         start, stop = self.bounds
-        cut = self.mask[start[0] : stop[0], start[1] : stop[1], start[2] : stop[2]]
-        bits = base64.b64encode(zlib.compress(np.packbits(cut).tobytes(), 6)).decode("ascii")
+        bits = base64.b64encode(zlib.compress(np.packbits(self.cut).tobytes(), 6)).decode("ascii")
         said["mask"] = {"start": list(start), "stop": list(stop), "bits": bits}
         return said
 
@@ -222,7 +251,6 @@ class Region:
             return cls(geometry, shape, None, np.array(data["points_mm"], dtype=np.float64), **rest)
         if int(np.prod(geometry.shape, dtype=np.int64)) > _LARGEST_MASK:
             raise LimitReached(f"a mask of {geometry.shape} voxels", "no image is that large")
-        mask = np.zeros(geometry.shape, dtype=bool)
         start, stop = data["mask"]["start"], data["mask"]["stop"]
         size = [b - a for a, b in zip(start, stop, strict=True)]
         count = int(np.prod(size))
@@ -233,6 +261,9 @@ class Region:
             raw = inflate.decompress(base64.b64decode(data["mask"]["bits"]), (count + 7) // 8)
             if len(raw) != (count + 7) // 8:
                 raise Refused("mask bits", f"{len(raw)} bytes for {count} voxels")
-            bits = np.unpackbits(np.frombuffer(raw, np.uint8), count=count).astype(bool).reshape(size)
-            mask[start[0] : stop[0], start[1] : stop[1], start[2] : stop[2]] = bits
-        return cls(geometry, shape, mask, None, **rest)
+            bits = np.frombuffer(raw, np.uint8)
+            marked = int(np.count_nonzero(np.unpackbits(bits, count=count)))
+            held = Packed(geometry.shape, (start[0], start[1], start[2]), (stop[0], stop[1], stop[2]), bits, marked)
+        else:
+            held = Packed(geometry.shape, (0, 0, 0), (0, 0, 0), np.empty(0, np.uint8), 0)
+        return cls(geometry, shape, held, None, **rest)
