@@ -36,12 +36,15 @@ def liver() -> tuple[Region, ...]:
     return (Region(GRID, mask=mask, label="Liver"),)
 
 
+def fork_of() -> np.ndarray:
+    trunk = tube((50, 12, 37), (50, 50, 37), 3.0)
+    return trunk | tube((50, 50, 37), (20, 84, 37), 2.5) | tube((50, 50, 37), (80, 84, 37), 2.5)
+
+
 @pytest.fixture(scope="module")
 def ct() -> Volume:
-    trunk = tube((50, 12, 37), (50, 50, 37), 3.0)
-    fork = tube((50, 50, 37), (20, 84, 37), 2.5) | tube((50, 50, 37), (80, 84, 37), 2.5)
     noise = np.random.default_rng(2).normal(0, 6, GRID.shape)
-    image = np.where(trunk | fork, 190.0, 105.0) + noise
+    image = np.where(fork_of(), 190.0, 105.0) + noise
     return Volume(image.astype(np.float32), GRID, "attenuation", "[hnsf'U]", facts=FACTS)
 
 
@@ -55,7 +58,12 @@ def test_a_planted_fork_is_measured(ct: Volume, liver: tuple[Region, ...]) -> No
     length = 38 + 2 * np.hypot(30, 34)
     assert said(answer, codes.CENTRE_LINE, "mm") == pytest.approx(length, rel=0.12)
     assert said(answer, codes.BRANCH_POINTS, "{counts}") == 1
-    assert said(answer, codes.VESSEL_RADIUS, "mm") == pytest.approx(2.7, abs=0.7)
+    planted = fork_of()
+    assert said(answer, codes.VESSEL_RADIUS, "mm") == pytest.approx((38 * 3.0 + 90.7 * 2.5) / 128.7, rel=0.05)
+    inside = np.zeros(GRID.shape, bool)
+    inside[5:45, 8:92, 8:92] = True  # 4 mm from the surface, about
+    share = said(answer, codes.VESSEL_FRACTION, "%")
+    assert share == pytest.approx(100 * (planted & inside).sum() / inside.sum(), rel=0.08)
     assert said(answer, codes.TORTUOSITY, "{ratio}") == pytest.approx(1.0, abs=0.09)  # steps of a grid: 8 % at most
     assert 0.8 < said(answer, codes.FRACTAL_DIMENSION, "1") < 1.3  # diagonal voxels count low
     assert answer.findings[0].where is not None and answer.findings[0].where.geometry.same_grid(GRID)

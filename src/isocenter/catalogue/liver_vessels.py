@@ -15,6 +15,7 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
+from isocenter.methods.vessel_calibre import calibre
 from isocenter.methods.vessel_tree import box_dimension, tree_of
 from isocenter.methods.vesselness import vesselness
 from isocenter.record import Finding, Measurement, codes
@@ -125,13 +126,18 @@ class LiverVessels:
         if vessels.sum() < _LEAST_VOXELS:
             return Answer.none(maps=maps, reasons=remarks)
         tree = tree_of(vessels, cubes.geometry.spacing_mm)
+        voxel_mm = float(np.cbrt(image.geometry.voxel_volume_mm3))
+        size = calibre(values, vessels, tree, cubes.geometry.spacing_mm, inside=liver, counted=where, voxel_mm=voxel_mm)
+        if not size.resolved:
+            thin = "no vessel is wide enough to show how bright blood is: thin ones may come out too wide"
+            remarks = (*remarks, f"{thin}, and their share too high, by what the kernel blurs")
         inside_ml = float(where.sum()) * ml
-        fraction = 100.0 * float(vessels.sum()) * ml / inside_ml
+        fraction = 100.0 * size.volume_mm3 / 1000.0 / inside_ml
         share = Measurement(
             codes.VESSEL_FRACTION,
             fraction,
             "%",
-            definition=f"of the liver {_SURFACE_MM:g} mm and more from its surface",
+            definition=f"of the liver {_SURFACE_MM:g} mm and more from its surface, by brightness",
         )
         measured: tuple[Measurement, ...] = (
             share,
@@ -139,18 +145,20 @@ class LiverVessels:
             Measurement(codes.CENTRE_LINE, tree.length_mm / inside_ml, "mm/mL", definition="by volume of liver"),
             Measurement(codes.BRANCH_POINTS, tree.branch_points, "{counts}", definition="three ways or more"),
             Measurement(codes.BRANCH_POINTS, tree.branch_points / inside_ml, "{counts}/mL", definition="by volume"),
-            Measurement(codes.VESSEL_RADIUS, tree.radius_mm, "mm", definition="mean over the centre line"),
+            Measurement(
+                codes.VESSEL_RADIUS, size.radius_mm, "mm", definition="mean over the centre line, by brightness"
+            ),
             Measurement(codes.TORTUOSITY, tree.tortuosity, "{ratio}", definition="path / chord, weighted by path"),
         )
         try:
             measured += (Measurement(codes.FRACTAL_DIMENSION, box_dimension(tree.line), "1", definition="box count"),)
         except Refused as why:
             remarks = (*remarks, f"no fractal dimension: {why}")
-        region = Region(cubes.geometry, mask=vessels, series_uid=image.series_uid, label="vessels")
+        region = Region(cubes.geometry, mask=size.lumen, series_uid=image.series_uid, label="vessels")
         shown = resample_region(region, image.geometry)
         words = (
             f"Vessels take {fraction:.1f} % of the liver: {tree.length_mm:.0f} mm of centre line, "
-            f"{tree.branch_points} branch points, radius {tree.radius_mm:.1f} mm, tortuosity {tree.tortuosity:.2f}."
+            f"{tree.branch_points} branch points, radius {size.radius_mm:.1f} mm, tortuosity {tree.tortuosity:.2f}."
         )
         finding = Finding(codes.BLOOD_VESSEL, where=shown, site=codes.LIVER, measurements=(share,), words=words)
         return Answer.found(finding, measurements=measured, maps=maps, reasons=remarks)

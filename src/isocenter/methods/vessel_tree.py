@@ -35,9 +35,10 @@ class Tree:
         length_mm: of the centre line.
         branch_points: where three ways or more meet.
         ends: free ends.
-        radius_mm: mean over the centre line.
+        radius_mm: of the mask, mean over the centre line.
         tortuosity: path over chord of the ways between branch points and ends, mean weighted by path; 1 is straight.
         line: (slices, rows, columns) the centre line.
+        ways: (n, 3) voxels of each way between branch points and ends. ways_mm: how long it is.
     """
 
     length_mm: float
@@ -46,6 +47,8 @@ class Tree:
     radius_mm: float
     tortuosity: float
     line: Mask
+    ways: tuple[npt.NDArray[np.int64], ...] = ()
+    ways_mm: tuple[float, ...] = ()
 
 
 def tree_of(mask: Mask, spacing_mm: tuple[float, float, float]) -> Tree:
@@ -74,6 +77,7 @@ def tree_of(mask: Mask, spacing_mm: tuple[float, float, float]) -> Tree:
     return Tree(
         float(paths.sum()), int((degree >= 3).sum()), int((degree == 1).sum()),
         float(radius[left].mean()) if left.any() else float(radius.max()), bent, left,
+        tuple(places[way] for way, _ in ways), tuple(float(path) for path in paths),
     )  # fmt: skip
 
 
