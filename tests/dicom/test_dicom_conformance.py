@@ -14,6 +14,7 @@ from isocenter.dicom.conformance import (
     storage_classes,
     transfer_syntaxes,
 )
+from isocenter.dicom.kept_sequences import kept_keys
 
 NEWER_THAN_THE_DICTIONARY = {"1.2.840.10008.5.1.4.1.1.66.7"}  # label map segmentation, Sup 243
 
@@ -49,4 +50,5 @@ def test_the_statement_lists_every_line_of_the_tables() -> None:
     said = statement()
     for one in (*storage_classes(), *transfer_syntaxes(), *services()):
         assert one.uid in said and one.name in said
+    assert all(f"{word}," in said or f"{word}." in said for word in kept_keys())
     assert said == statement() and "Research software" in said

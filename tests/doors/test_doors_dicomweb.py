@@ -156,9 +156,11 @@ def test_a_page_of_a_search_says_when_there_may_be_more(web: _Web, place: str, m
     assert "warning" not in web.client.get("/studies?limit=1").headers
     monkeypatch.setattr(dicomweb_query, "_LARGEST_PAGE", 1)
     assert "there may be more" in web.client.get("/studies").headers["warning"]
-    assert (
-        "ignored" in web.client.get("/studies?RequestAttributesSequence.ScheduledProcedureStepID=1").headers["warning"]
+    assert "there may be more" in web.client.get("/studies?limit=2").headers["warning"], (
+        "more than a page was asked for"
     )
+    said = web.client.get("/studies?OperatorsName=X").headers["warning"]
+    assert "OperatorsName is not matched here; that key was ignored" in said
 
 
 def test_partial_failure(web: _Web, sample: Callable[[str], bytes]) -> None:

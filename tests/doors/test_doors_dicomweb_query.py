@@ -7,7 +7,7 @@ import pytest
 from pydicom import dcmread
 from shelf_for_doors import READER, Shelf
 
-from isocenter.doors.dicomweb_query import parse, search
+from isocenter.doors.dicomweb_query import parse, search, unmatched
 from isocenter.errors import Refused
 
 
@@ -50,9 +50,56 @@ def test_what_a_url_may_not_ask(name: str, value: str) -> None:
         parse([(name, value)])
 
 
-def test_a_key_within_a_sequence_is_ignored_with_a_warning() -> None:
-    query = parse([("RequestAttributesSequence.ScheduledProcedureStepID", "7")])
-    assert query.keys == {} and "ignored" in query.warnings[0]
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("00400275.00400009", "RequestAttributesSequence.ScheduledProcedureStepID"),
+        ("RequestAttributesSequence.00400009", "RequestAttributesSequence.ScheduledProcedureStepID"),
+        ("RequestAttributesSequence.ScheduledProtocolCodeSequence.CodeValue",) * 2,
+    ],
+)
+def test_a_key_within_a_sequence_is_a_path_of_tags_or_keywords(path: str, keys: str) -> None:
+    query = parse([(path, "7")])
+    assert query.keys == {keys: "7"} and [unmatched(level, query) for level in ("STUDY", "SERIES", "IMAGE")] == [[]] * 3
+    assert unmatched("PATIENT", query) == [keys]
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("RequestAttributesSequence", "has no value of its own"),
+        ("Modality.CodeValue", "Modality is no sequence"),
+        ("RequestAttributesSequence.Shoesize", "no attribute"),
+        ("RequestAttributesSequence.", "no attribute"),
+        (".".join(["ContentSequence"] * 4 + ["CodeValue"]), "4 attributes at most"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_refused_with_its_reason(path: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        parse([(path, "7")])
+
+
+def test_one_attribute_has_one_value_and_lists_grow() -> None:
+    twice = [("ModalitiesInStudy", "CT"), ("ModalitiesInStudy", "MR,PT"), ("SeriesInstanceUID", "1.2")]
+    assert parse(twice).keys == {"ModalitiesInStudy": "CT\\MR\\PT", "SeriesInstanceUID": "1.2"}
+    with pytest.raises(Refused, match="twice"):
+        parse([("Modality", "CT"), ("00080060", "MR")])
+
+
+def test_what_no_record_keeps_is_named_and_not_asked_for(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
+    shelf.files["1"] = sample("CT_small.dcm")
+    query = parse([("OperatorsName", "X"), ("KVP", "1"), ("RTPlanLabel", "Y"), ("StudyID", "")])
+    assert unmatched("STUDY", query) == ["OperatorsName", "KVP", "RTPlanLabel"]
+    assert unmatched("SERIES", query) == ["OperatorsName", "RTPlanLabel"]
+    asked: list[set[str]] = []
+
+    class Asked(Shelf):
+        def find(self, level, keys, **rest):  # type: ignore[no-untyped-def]
+            asked.append({word for word, value in keys.items() if value})
+            return super().find(level, keys, **rest)
+
+    search(Asked(shelf.files), "SERIES", query, {}, "http://x", READER)
+    assert asked == [{"KVP"}]
 
 
 def test_each_level_has_the_attributes_of_the_standard(shelf: Shelf, sample: Callable[[str], bytes]) -> None:

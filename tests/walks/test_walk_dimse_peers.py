@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
 
 from isocenter.app import House, open_house
 from isocenter.doors import part10
@@ -101,6 +102,31 @@ def test_dcmtk_stores_and_gets_back_the_same_pixels(
     (file,) = got.iterdir()
     # Bit-preserving where getscu took our encoding; in any case the same pixels.
     assert dcmread(file).get("PixelData") == before.get("PixelData")
+
+
+def test_dcmtk_finds_by_what_stands_within_a_sequence(archive: _Archive, tmp_path: Path) -> None:
+    """Both keys must fit one item; the items come back whole where nothing in them was named."""
+    path = tmp_path / "asked.dcm"
+    image = dcmread(_sample("CT_small.dcm"))
+    image.RequestAttributesSequence = [Dataset(), Dataset()]
+    for item, (step, procedure) in zip(
+        image.RequestAttributesSequence, (("SPS1", "RP1"), ("SPS2", "RP2")), strict=True
+    ):
+        item.ScheduledProcedureStepID, item.RequestedProcedureID = step, procedure
+    image.save_as(path)
+    archive.dcmtk("storescu", "-R", files=(path, _sample("MR_small.dcm")))
+
+    def found(level: str, *keys: str) -> str:
+        words = [word for key in (f"QueryRetrieveLevel={level}", "PatientID", *keys) for word in ("-k", key)]
+        return archive.dcmtk("findscu", "-v", "-S", *words)
+
+    step, procedure = "(0040,0275)[0].(0040,0009)", "(0040,0275)[0].(0040,1001)"
+    for level in ("STUDY", "SERIES", "IMAGE"):
+        said = found(level, f"{step}=SPS2", f"{procedure}=RP?")
+        assert "[1CT1" in said and "4MR1" not in said and "Find Response: 2" not in said, level
+        assert "Pending" not in found(level, f"{step}=SPS1", f"{procedure}=RP2")
+    assert "SPS1" in said and "RP2" in said
+    assert "4MR1" in found("SERIES", "(0040,0275)[0].(0040,0009)"), "an empty key matches everything"
 
 
 def test_dcmtk_finds_at_every_level(archive: _Archive) -> None:

@@ -280,6 +280,7 @@ def statement() -> str:
         "|---|---|---|",
     ]
     said += [f"| {c.name} | {c.uid} | {_carries(c)} |" for c in storage_classes()]
+    said += ["", "## Searching", "", *_SEARCHING, *_kept_values()]
     said += [
         "",
         "## Refused",
@@ -291,6 +292,29 @@ def statement() -> str:
         "",
     ]
     return "\n".join(said)
+
+
+_SEARCHING = (
+    "C-FIND and QIDO-RS ask the same: patients, studies, series and images by the attributes of PS3.4 tables C.6-1 to "
+    "C.6-5 and of PS3.18 tables 10.6.1-5 and 10.6.3-3 to 10.6.3-5, by single values, lists, `*` and `?`, ranges of "
+    "dates and times; names without regard to case, with `fuzzymatching=true` by the beginnings of their parts. "
+    "Attributes of a series that are asked at the level of studies name studies with such a series.",
+    "",
+    "A key within a sequence is a path, `RequestAttributesSequence.ScheduledProcedureStepID=SPS7` or "
+    "`00400275.00400009=SPS7`; all keys of one sequence must fit one and the same item. Of a series whose images differ "
+    "one image has to fit. What is not kept is not matched: QIDO-RS names it in a Warning, C-FIND answers 0xFF01. Images "
+    "that an earlier version stored are found by the values that it kept, and not by those that are kept since.",
+    "",
+    "A sequence is kept with 64 items at most, values of 64 letters, two sequences deep. Kept beside the attributes "
+    "that the standard asks for:",
+    "",
+)
+
+
+def _kept_values() -> list[str]:
+    from isocenter.dicom.kept_sequences import kept_keys
+
+    return [", ".join(sorted(kept_keys())) + "."]
 
 
 def _yes(value: bool) -> str:

@@ -107,6 +107,7 @@ _TABLE = """
 00189089 DiffusionGradientOrientation B I
 00189090 VelocityEncodingDirection B I
 00189217 VelocityEncodingMaximumValue f I
+00200010 StudyID t S
 00200012 AcquisitionNumber n I
 00200020 PatientOrientation T I
 00200032 ImagePositionPatient D I
@@ -143,6 +144,9 @@ _TABLE = """
 00282112 LossyImageCompressionRatio D S
 00321030 ReasonForStudy t S
 00321060 RequestedProcedureDescription t S
+00400244 PerformedProcedureStepStartDate w S
+00400245 PerformedProcedureStepStartTime w S
+00400253 PerformedProcedureStepID t S
 00400254 PerformedProcedureStepDescription t S
 00401002 ReasonForTheRequestedProcedure t S
 00541000 SeriesType T S

@@ -16,6 +16,7 @@ from typing import Any
 
 from isocenter.dicom.elements import File
 from isocenter.dicom.facts import all_facts, text
+from isocenter.dicom.kept_sequences import kept_sequences
 from isocenter.dicom.scan import scan
 from isocenter.dicom.whole import check_whole, whole
 from isocenter.dicom.wrap import wrap_image
@@ -58,6 +59,7 @@ def read_header(data: bytes | bytearray, *, digest: str | Callable[[str], str] =
     if len(file.syntax) > 64 or not _UID.match(file.syntax):
         raise Refused(f"transfer syntax {file.syntax[:80]!r}", "it is no UID", "export it again in one of DICOM's")
     facts, own = all_facts(file, charsets)
+    facts |= kept_sequences(file, charsets)
     sop_uid, sop_class, series_uid, study_uid = (_identity(file, tag, name) for tag, name in _IDENTITIES)
     instance = Instance(
         sop_uid=sop_uid,

@@ -39,6 +39,8 @@ def row(values: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, Any]:
 
 
 def _value(value: Any, vr: str) -> Any:
+    if isinstance(value, Mapping):
+        return row(value, value)
     if vr == "PN":
         names = ("Alphabetic", "Ideographic", "Phonetic")
         return {name: part for name, part in zip(names, str(value).split("="), strict=False) if part}

@@ -158,7 +158,9 @@ class _Door:
         fixed = {words[name]: uid for name, uid in request.path_params.items()}
         rows = dicomweb_query.search(self._site, level, query, fixed, self._base(request), who)
         headers = {}
-        warnings = list(query.warnings)
+        warnings = [
+            f"{path} is not matched here; that key was ignored" for path in dicomweb_query.unmatched(level, query)
+        ]
         if rows and len(rows) == query.limit and not query.limited:
             warnings.append("there may be more rows; ask with offset")
         if warnings:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final, Literal, NamedTuple
 
+from isocenter.dicom.kept_sequences import kept_keys
 from isocenter.doors.archive import Archive
 from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.policy import Person
 from isocenter.record.study import Instance
+from isocenter.store.search import column_keys
 
 __all__ = [
     "LEVELS",
@@ -18,6 +20,7 @@ __all__ = [
     "failed_list",
     "instances",
     "keys_of",
+    "matched_keys",
     "pages",
     "question",
     "read",
@@ -35,15 +38,20 @@ _UNIQUE: Final = {
 _OWN: Final = ("QueryRetrieveLevel", "SpecificCharacterSet", "RetrieveAETitle", "InstanceAvailability")
 _WHOLE: Final = ("US", "UL", "UV")
 _PAGE: Final = 1000
+_DEEPEST: Final = 3
 
 
 class Key(NamedTuple):
-    """One element of an identifier: its tag, keyword (empty for private ones), VR, and its value as text."""
+    """One element of an identifier: its tag, keyword (empty for private ones), VR, and its value as text.
+
+    A sequence has the keys of its first item instead of a value: a query has one item (PS3.4 C.2.2.2.6).
+    """
 
     tag: int
     keyword: str
     vr: str
     value: str
+    item: tuple[Key, ...] = ()
 
 
 def read(data: list[bytes] | None, syntax: str) -> list[Key]:
@@ -52,28 +60,38 @@ def read(data: list[bytes] | None, syntax: str) -> list[Key]:
     Raises:
         Refused: it cannot be read, or there is none.
     """
-    from pydicom.datadict import dictionary_VR, keyword_for_tag
-    from pydicom.dataelem import RawDataElement
     from pydicom.uid import UID
     from pynetdicom.dsutils import decode
 
     uid = UID(syntax)
-    keys: list[Key] = []
     try:
         dataset = decode(BytesIO(b"".join(data or ())), uid.is_implicit_VR, uid.is_little_endian, uid.is_deflated)
-        charset: list[str] = []
-        for tag in dataset.keys():  # noqa: SIM118 - iterating a dataset would decode and judge every value
-            element = dataset.get_item(tag)
-            word = keyword_for_tag(tag)
-            vr = element.VR or (dictionary_VR(tag).split(" ")[0] if word else "UN")
-            raw = element.value if isinstance(element, RawDataElement) else b""
-            if word == "SpecificCharacterSet":
-                charset = raw.decode("ascii").strip(" \0").split("\\")
-            keys.append(Key(int(tag), word, vr, _text(raw or b"", vr, charset, uid.is_little_endian)))
+        keys = _keys(dataset, [], uid.is_little_endian, _DEEPEST)
     except Exception as error:
         raise Refused("An identifier that cannot be read", type(error).__name__, "look at the sender's query") from None
     if not keys:
         raise Refused("An empty identifier", "it asks for nothing", "name a level and at least one key")
+    return keys
+
+
+def _keys(dataset: Any, charset: list[str], little: bool, depth: int) -> list[Key]:
+    from pydicom.datadict import dictionary_VR, keyword_for_tag
+    from pydicom.dataelem import RawDataElement
+
+    keys: list[Key] = []
+    for tag in dataset.keys():  # noqa: SIM118 - iterating a dataset would decode and judge every value
+        element = dataset.get_item(tag)
+        word = keyword_for_tag(tag)
+        vr = element.VR or (dictionary_VR(tag).split(" ")[0] if word else "UN")
+        if vr == "SQ":
+            items = list(dataset[tag].value)[:1] if depth else []
+            inner = tuple(one for item in items for one in _keys(item, charset, little, depth - 1))
+            keys.append(Key(int(tag), word, vr, "", inner))
+            continue
+        raw = element.value if isinstance(element, RawDataElement) else b""
+        if word == "SpecificCharacterSet":
+            charset = raw.decode("ascii").strip(" \0").split("\\")
+        keys.append(Key(int(tag), word, vr, _text(raw or b"", vr, charset, little)))
     return keys
 
 
@@ -92,6 +110,9 @@ def _text(raw: bytes, vr: str, charset: list[str], little: bool) -> str:
 def keys_of(asked: list[Key], root: str) -> tuple[str, dict[str, str]]:
     """The level and the matching keys of an identifier, by DICOM keyword; empty keys ask for a value in return.
 
+    Those within a sequence stand by a path of keywords. What no record keeps is not matched (PS3.4 C.2.2.1.3); the
+    answer says that it is not supported.
+
     Raises:
         Refused: no level, or one that the information model (Patient or Study Root) does not have.
     """
@@ -101,9 +122,17 @@ def keys_of(asked: list[Key], root: str) -> tuple[str, dict[str, str]]:
         raise Refused(
             f"Query/Retrieve Level {level[:16]!a}", f"the {root.title()} Root has {', '.join(allowed)}", "set it"
         )
-    return level, {
-        key.keyword: key.value for key in asked if key.keyword and key.vr != "SQ" and key.keyword not in _OWN
-    }
+    kept = matched_keys(level)
+    paths = {path: value for path, value in _paths(asked) if path not in _OWN}
+    return level, {path: value for path, value in paths.items() if not value or path.split(".")[0] in kept}
+
+
+def _paths(keys: Sequence[Key], above: str = "") -> Iterator[tuple[str, str]]:
+    for key in keys:
+        if key.keyword and key.vr == "SQ":
+            yield from _paths(key.item, f"{above}{key.keyword}.")
+        elif key.keyword:
+            yield above + key.keyword, key.value
 
 
 def unique_keys(level: str, keys: Mapping[str, str]) -> dict[str, str]:
@@ -159,8 +188,10 @@ def answer(asked: list[Key], row: Mapping[str, Any], *, level: str, aet: str, sy
         if not key.keyword or key.keyword in _OWN:
             continue
         if key.vr == "SQ":
-            made.add(DataElement(key.tag, "SQ", []))
-            complete = False
+            items = [_item(one, key.item) for one in row.get(key.keyword) or () if isinstance(one, Mapping)]
+            made.add(DataElement(key.tag, "SQ", items))
+            complete = complete and key.keyword in matched_keys(level)
+            ascii_only = ascii_only and str(row.get(key.keyword, "")).isascii()
             continue
         complete = complete and key.keyword in row
         value = _plain(row.get(key.keyword))
@@ -175,6 +206,36 @@ def answer(asked: list[Key], row: Mapping[str, Any], *, level: str, aet: str, sy
     if not ascii_only:
         made.SpecificCharacterSet = "ISO_IR 192"
     return _encode(made, syntax), complete
+
+
+def _item(held: Mapping[str, Any], asked: Sequence[Key]) -> Any:
+    """What is kept of one item, as far as it was asked for; all of it where nothing in it was named."""
+    from pydicom.datadict import dictionary_VR, tag_for_keyword
+    from pydicom.dataelem import DataElement
+    from pydicom.dataset import Dataset
+
+    inner = {key.keyword: key.item for key in asked if key.keyword}
+    made = Dataset()
+    for word, value in held.items():
+        tag = tag_for_keyword(word)
+        if tag is None or (inner and word not in inner):
+            continue
+        vr = dictionary_VR(tag)
+        said = [_item(one, inner.get(word, ())) for one in value] if vr == "SQ" else value
+        made.add(DataElement(tag, vr, said, validation_mode=0))
+    for key in asked:
+        if key.keyword and key.tag not in made:
+            made.add(DataElement(key.tag, key.vr, [] if key.vr == "SQ" else None))
+    return made
+
+
+def matched_keys(level: str) -> frozenset[str]:
+    """Keywords of what can be searched for at a level: columns, kept header values, and sequences that are kept."""
+    if level == "PATIENT":
+        return column_keys(level)
+    if level == "STUDY":
+        return column_keys(level) | {"StudyID"} | {word for word in kept_keys() if word.endswith("Sequence")}
+    return column_keys(level) | kept_keys()
 
 
 def failed_list(uids: list[str], syntax: str) -> bytes:

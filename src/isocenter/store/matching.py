@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from isocenter.errors import Refused
 
 __all__ = [
-    "fact",
     "match_date",
     "match_name",
     "match_number",
@@ -121,16 +120,6 @@ def match_number(column: sa.ColumnElement[int], key: str) -> Condition:
     """A whole number (or several, separated by backslash); anything else matches nothing."""
     numbers = [int(one) for one in key.split("\\") if re.fullmatch(r"\s*[+-]?\d{1,18}\s*", one)]
     return column.in_(numbers)
-
-
-def fact(column: Column, keyword: str, dialect: str) -> Column:
-    """The value of a header fact that is kept in a JSON column, as text."""
-    if dialect == "sqlite":
-        return sa.cast(sa.func.json_extract(column, f'$."{keyword}"'), sa.Text())
-    from sqlalchemy.dialects.postgresql import JSONB
-
-    found: Column = sa.cast(column, JSONB)[keyword].astext
-    return found
 
 
 def _one(column: Column, key: str, dialect: str) -> Condition:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -13,17 +12,10 @@ from isocenter.errors import Refused
 from isocenter.record.project import Reach
 from isocenter.store import tables as t
 from isocenter.store.homes import within
-from isocenter.store.matching import (
-    fact,
-    match_date,
-    match_name,
-    match_number,
-    match_text,
-    match_time,
-    match_uid,
-)
+from isocenter.store.matching import match_date, match_name, match_number, match_text, match_time, match_uid
+from isocenter.store.matching_facts import Asked, asked, each, fits
 
-__all__ = ["LEVELS", "find", "study_conditions"]
+__all__ = ["LEVELS", "column_keys", "find", "study_conditions"]
 
 _FEW = 3000  # series of a modality; fewer are looked up, more are walked to
 LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
@@ -73,6 +65,13 @@ _IMAGE: dict[str, tuple[str, Any]] = {
     "Columns": ("number", _i.columns),
     "NumberOfFrames": ("number", _i.frames),
 }
+_OF_STUDY = ("StudyID", "ProcedureCodeSequence")  # of a study, and kept with its series
+
+
+def column_keys(level: str) -> frozenset[str]:
+    """Keywords that columns answer at a level of a search; others are header values that records keep, or nothing."""
+    of = {"PATIENT": _PATIENT | _STUDY, "STUDY": _STUDY | _SERIES, "SERIES": _STUDY | _SERIES}
+    return frozenset(of.get(level, _STUDY | _SERIES | _IMAGE))
 
 
 def find(
@@ -90,17 +89,15 @@ def find(
     search = {"PATIENT": _patients, "STUDY": _studies, "SERIES": _series, "IMAGE": _images}.get(level.upper())
     if search is None:
         raise Refused(f"the level '{level:.20}'", f"known are {', '.join(LEVELS)}")
-    asked, dialect = dict(keys), connection.dialect.name
+    left, dialect = dict(keys), connection.dialect.name
     rare = None
     if level.upper() != "PATIENT":
-        rare = _rare_modality(connection, asked.get("ModalitiesInStudy", ""), without)
+        rare = _rare_modality(connection, left.get("ModalitiesInStudy", ""), without)
     if rare is not None:
-        del asked["ModalitiesInStudy"]
-    query = search(asked, dialect, fuzzy, reach)
+        del left["ModalitiesInStudy"]
+    query = search(left, dialect, fuzzy, reach, list(without))
     if rare is not None:
         query = query.where(_s.uid.in_(rare))
-    if without and level.upper() in ("SERIES", "IMAGE"):
-        query = query.where(_e.uid.not_in(list(without)))
     # SQLite knows no OFFSET without LIMIT.
     query = query.limit(-1 if limit is None and dialect == "sqlite" else limit).offset(offset)
     return [_row(row) for row in connection.execute(query).mappings()]
@@ -127,7 +124,9 @@ def study_conditions(keys: Mapping[str, str], dialect: str, *, fuzzy: bool = Fal
     return _conditions(_STUDY, keys, dialect, fuzzy)
 
 
-def _patients(keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | None) -> sa.Select[Any]:
+def _patients(
+    keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | None, without: list[str]
+) -> sa.Select[Any]:
     of = (_s.patient_id == _p.id) & (_s.issuer == _p.issuer)
     if reach is not None:  # a patient is shown for the studies that may be asked for, and counted by them
         of &= within(_s.uid, reach)
@@ -145,8 +144,19 @@ def _patients(keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | No
     return query.order_by(_p.id, _p.issuer)
 
 
-def _studies(keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | None) -> sa.Select[Any]:
+def _studies(
+    keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | None, without: list[str]
+) -> sa.Select[Any]:
     query = sa.select(*_labelled(_STUDY)).where(*_conditions(_STUDY, keys, dialect, fuzzy), *_held(reach))
+    mine = sa.and_(_e.study_uid == _s.uid, *_shown(without))
+    below = {name: value for name, value in keys.items() if name not in _STUDY}
+    wanted = asked({path: value for path, value in below.items() if "." in path or path in _OF_STUDY})
+    conditions = [*_conditions(_SERIES, below, dialect, fuzzy), *_about_series(wanted, dialect)]
+    if conditions:  # one series of the study fits them all
+        query = query.where(sa.exists().where(mine, *conditions).correlate(t.study))
+    if any(path.split(".")[0] in _OF_STUDY for path in keys):
+        first = sa.select(_e.facts).where(mine).order_by(_e.number.is_(None), _e.number, _e.uid).limit(1)
+        query = query.add_columns(first.scalar_subquery().label("study_facts"))
     return query.order_by(_s.arrived.desc(), _s.uid.desc())
 
 
@@ -154,22 +164,28 @@ def _held(reach: Reach | None) -> list[sa.ColumnElement[bool]]:
     return [] if reach is None else [within(_s.uid, reach)]
 
 
-def _series(keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | None) -> sa.Select[Any]:
+def _series(keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | None, without: list[str]) -> sa.Select[Any]:
     query = sa.select(*_labelled(_STUDY | _SERIES), _e.facts.label("series_facts"))
     query = query.join_from(t.study, t.series, _e.study_uid == _s.uid)
     conditions = _conditions(_STUDY | _SERIES, keys, dialect, fuzzy) + _held(reach)
-    conditions += _about_facts(keys, _STUDY | _SERIES | _IMAGE, (_e.facts,), dialect)
+    conditions += _about_series(asked(keys, but=(_STUDY | _SERIES | _IMAGE).keys()), dialect) + _shown(without)
     return query.where(*conditions).order_by(_s.arrived.desc(), _s.uid.desc(), _e.number.is_(None), _e.number, _e.uid)
 
 
-def _images(keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | None) -> sa.Select[Any]:
+def _images(keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | None, without: list[str]) -> sa.Select[Any]:
     columns = _STUDY | _SERIES | _IMAGE
     query = sa.select(*_labelled(columns), _e.facts.label("series_facts"), _i.facts.label("facts"))
     query = query.join_from(t.study, t.series, _e.study_uid == _s.uid).join(t.instance, _i.series_uid == _e.uid)
     conditions = _conditions(columns, keys, dialect, fuzzy) + _held(reach)
-    conditions += _about_facts(keys, columns, (_i.facts, _e.facts), dialect)
+    for _, one in each(asked(keys, but=columns.keys())):
+        conditions.append(sa.or_(fits(_i.facts, one, dialect), fits(_e.facts, one, dialect)))
+    conditions += _shown(without)
     in_order = (_e.number.is_(None), _e.number, _e.uid, _i.number.is_(None), _i.number, _i.sop_uid)
     return query.where(*conditions).order_by(_s.arrived.desc(), _s.uid.desc(), *in_order)
+
+
+def _shown(without: list[str]) -> list[sa.ColumnElement[bool]]:
+    return [_e.uid.not_in(without)] if without else []
 
 
 def _labelled(columns: Mapping[str, tuple[str, Any]]) -> list[sa.Label[Any]]:
@@ -212,16 +228,13 @@ _MATCHES: dict[str, Callable[[Any, str, str, bool], sa.ColumnElement[bool]]] = {
 }
 
 
-def _about_facts(
-    keys: Mapping[str, str], columns: Mapping[str, Any], where: tuple[Any, ...], dialect: str
-) -> list[sa.ColumnElement[bool]]:
-    """Keys that no column answers are looked for among the header facts, if they look like a keyword at all."""
+def _about_series(wanted: Asked, dialect: str) -> list[sa.ColumnElement[bool]]:
+    """Whether a series fits what is asked of header values: what its images share, or one of them where they differ."""
     found = []
-    for keyword, value in keys.items():
-        text = str(value).strip()
-        if keyword in columns or not text.strip("*") or not re.fullmatch(r"[A-Z][A-Za-z0-9]{2,63}", keyword):
-            continue
-        found.append(sa.or_(*(match_text(fact(column, keyword, dialect), text, dialect) for column in where)))
+    for word, one in each(wanted):
+        of_it = sa.exists().where(_i.series_uid == _e.uid, fits(_i.facts, one, dialect)).correlate(t.series)
+        differs = _e.varying.contains(f'"{word}"', autoescape=True)
+        found.append(sa.or_(fits(_e.facts, one, dialect), sa.and_(differs, of_it)))
     return found
 
 
@@ -230,4 +243,5 @@ def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
     if "ModalitiesInStudy" in told:
         told["ModalitiesInStudy"] = [one for one in told["ModalitiesInStudy"].split("\\") if one]
     facts = {**json.loads(told.pop("series_facts", "{}")), **json.loads(told.pop("facts", "{}"))}
-    return {**facts, **told}
+    of_study = json.loads(told.pop("study_facts", None) or "{}")
+    return {**facts, **{name: of_study[name] for name in _OF_STUDY if name in of_study}, **told}
