@@ -269,6 +269,7 @@ class House:
         for host, port, secure in doors:
             listener = Listener(
                 self.site, aet=self.settings.aet, host=host, port=port, said_no=self.site.refused,
+                turned_away=self.site.turned_away,
                 who=partial(self._caller, secure=secure is not None), services=exchange.services(self.site), tls=secure,
             )  # fmt: skip
             opened = listener.start()
@@ -301,14 +302,15 @@ class House:
 
         from isocenter.doors import dicomweb, fhir, pages, pages_machine, pages_pace, pages_who, workitems_rs
 
-        dicom_web = dicomweb.router(self.site, pages_who.person_of)
-        dicom_web.include_router(workitems_rs.router(self.site.working, pages_who.person_of))
+        who, denied = pages_who.person_of, self.site.denied
+        dicom_web = dicomweb.router(self.site, who, denied=denied)
+        dicom_web.include_router(workitems_rs.router(self.site.working, who, denied=denied))
         application = pages.application(
             self.site,
             demo=self.settings.demo,
             clock=now,
             dicomweb_router=dicom_web,
-            fhir_router=fhir.router(self.site, pages_who.person_of),
+            fhir_router=fhir.router(self.site, who, denied=denied),
             names=self._names(),
             machine=pages_machine.Machine(
                 self.settings,

@@ -216,7 +216,7 @@ def test_a_voi_table_is_used() -> None:
     )
     table["LUTDescriptor"].VR, table["LUTData"].VR = "US", "OW"
     seen = shown(made.made(pixels=RAMP, VOILUTSequence=[table], RescaleIntercept=0))
-    assert seen[0, 0] == 255 and seen[-1, -1] == 0
+    assert seen[0, 0] == 255 and seen[-1, -1] == round((65535 - 3960 * 15) / 65535 * 255), "of all its bits"
 
 
 def test_colours_palettes_and_ybr() -> None:
@@ -246,11 +246,6 @@ def test_a_thumbnail_of_means_looks_like_one_of_all_pixels(rows: int, columns: i
 def test_a_thumbnail_keeps_its_shape_and_is_never_enlarged() -> None:
     data = made.made(pixels=np.zeros((200, 100), np.uint16))
     assert shown(data, size=50).shape == (50, 25) and shown(data, size=5000).shape == (200, 100)
-
-
-def test_annotation_writes_into_the_picture() -> None:
-    data = made.made(pixels=np.zeros((128, 256), np.uint16), PatientName="Müller^Ä=山田")
-    assert shown(data).max() == 0 < shown(data, annotate=True).max()
 
 
 def test_enhanced_frames_use_the_window_of_their_group() -> None:

@@ -330,8 +330,8 @@ class House:
     def sign_in_refused(self, cause: str, *, address: str) -> None:
         pass
 
-    def denied(self, who: Person, verb: str, *, address: str) -> None:
-        self.denials.append((who.name, verb, address))
+    def denied(self, who: Person, refusal: IsocenterError, address: str) -> None:
+        self.denials.append((who.name, refusal.what, address))
 
     def sign_in_by_link(self, link: str, *, address: str) -> str:
         return self.token(self.links.redeem(link, self.now))

@@ -101,6 +101,28 @@ def test_every_retrieval_has_a_route(web: _Web, place: str) -> None:
         assert kept == f'attachment; filename="{place.rpartition("/")[2]}"', "saved, never opened by a browser"
 
 
+def test_pictures_of_all_images_and_frames_come_in_parts(web: _Web, sample: Callable[[str], bytes]) -> None:
+    """One media type gives the image that stands for all; parts give every frame, each with its own address."""
+    header = dcmread(BytesIO(sample("rtdose.dcm")), stop_before_pixels=True)
+    assert web.stow(sample("rtdose.dcm")).status_code == 200
+    study = f"/studies/{header.StudyInstanceUID}"
+    one = f"{study}/series/{header.SeriesInstanceUID}/instances/{header.SOPInstanceUID}"
+    parts = {"Accept": 'multipart/related; type="image/png"'}
+    for path, count in (
+        (study, 15), (f"{study}/series/{header.SeriesInstanceUID}", 15), (one, 15), (f"{one}/frames/2,5,7", 3),
+    ):  # fmt: skip
+        answer = web.client.get(f"{path}/rendered?viewport=16,16", headers=parts)
+        assert answer.headers["content-type"].startswith('multipart/related; type="image/png"')
+        assert answer.content.count(b"\x89PNG") == count
+        assert len(web.client.get(f"{path}/thumbnail", headers={"Accept": "image/png"}).content.split(b"\x89PNG")) == 2
+    assert f"{one}/frames/7/rendered".encode() in answer.content
+    assert answer.content != web.client.get(f"{one}/frames/1,2,3/rendered?viewport=16,16", headers=parts).content
+    assert web.client.get(f"{one}/frames/1,2/rendered", headers={"Accept": "image/png"}).status_code == 406
+    assert web.client.get(f"{one}/frames/1,16/rendered", headers=parts).status_code == 404
+    alone = [web.client.get(f"{path}/rendered", headers={"Accept": "image/png"}).content for path in (study, one)]
+    assert alone[0] == alone[1] and alone[0][1:4] == b"PNG"
+
+
 @pytest.mark.parametrize(
     ("tail", "accept", "status"),
     [

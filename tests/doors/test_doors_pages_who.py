@@ -61,4 +61,4 @@ def test_what_a_role_may_not_is_told_to_the_house_and_a_stranger_is_nobody() -> 
     assert Browser(app, bearer=house.token("researcher")).get("/api/worklist").status_code == 403
     assert Browser(app, bearer=house.token("reader")).get("/api/worklist").status_code == 200
     assert Browser(app).get("/api/worklist").status_code == 401
-    assert house.denials == [("researcher", "worklist", "192.0.2.1")]
+    assert house.denials == [("researcher", "rule 'worklist' refuses the role 'researcher'", "192.0.2.1")]

@@ -10,7 +10,7 @@ import pytest
 
 from isocenter.errors import Forbidden, LimitReached, NotFound, Refused
 from isocenter.govern.passwords import hash_password
-from isocenter.govern.policy import NOBODY, Person, Role
+from isocenter.govern.policy import NOBODY, Person, Role, must
 from isocenter.record import Event, Kind
 from isocenter.site.entering import Entrance
 from isocenter.store.database import Database
@@ -57,20 +57,44 @@ def test_a_session_lives_on_after_a_restart(door: Door) -> None:
     assert door.entrance.person_of(token) == Person("ito", Role.READER)
 
 
+def _refusal(who: Person, verb: str) -> Forbidden:
+    with pytest.raises(Forbidden) as refusal:
+        must(who, verb)
+    return refusal.value
+
+
 def test_what_a_role_may_not_is_an_entry_and_asked_again_soon_the_same(door: Door) -> None:
     gray, lee = Person("gray", Role.RESEARCHER), Person("lee", Role.READER)
     for who, verb in ((gray, "worklist"), (gray, "worklist"), (gray, "people"), (lee, "people")):
-        door.entrance.denied(who, verb, address="192.0.2.1")
+        door.entrance.denied(who, _refusal(who, verb), address="192.0.2.1")
     door.now += timedelta(minutes=9)
-    door.entrance.denied(gray, "worklist", address="192.0.2.1")
+    door.entrance.denied(gray, _refusal(gray, "worklist"), address="192.0.2.1")
     door.now += timedelta(minutes=2)
-    door.entrance.denied(gray, "worklist", address="192.0.2.7")
+    door.entrance.denied(gray, _refusal(gray, "worklist"), address="192.0.2.7")
     told = [(s.event.who, s.event.details) for s in door.journal.since(kinds=(Kind.REFUSED,))]
     assert [(who, one["what"], one["address"]) for who, one in told] == [
-        ("gray", "rule 'worklist'", "192.0.2.1"), ("gray", "rule 'people'", "192.0.2.1"),
-        ("lee", "rule 'people'", "192.0.2.1"), ("gray", "rule 'worklist'", "192.0.2.7"),
-    ]  # fmt: skip
-    assert told[0][1]["why"] == "the role 'researcher' may not"
+        ("gray", "rule 'worklist' refuses the role 'researcher'", "192.0.2.1"),
+        ("gray", "rule 'people' refuses the role 'researcher'", "192.0.2.1"),
+        ("lee", "rule 'people' refuses the role 'reader'", "192.0.2.1"),
+        ("gray", "rule 'worklist' refuses the role 'researcher'", "192.0.2.7"),
+    ]
+    assert told[0][1]["why"].startswith("only ") and [one.get("alike_before") for _, one in told] == [
+        None,
+        None,
+        None,
+        2,
+    ]
+
+
+def test_a_flood_of_refusals_is_a_few_entries_whatever_names_it_has(door: Door) -> None:
+    for n in range(3000):
+        door.entrance.turned_away(Forbidden(f"AE 'X{n}' is not known", "it is not listed"), address=f"192.0.2.{n % 7}")
+        door.entrance.denied(NOBODY, Forbidden("not signed in", "known people only"), address=f"198.51.100.{n % 200}")
+    for n in range(3000):  # from ever new addresses
+        door.entrance.turned_away(Forbidden(f"AE 'X{n}' is not known", "it is not listed"), address=f"2001:db8::{n:x}")
+    told = [s.event for s in door.journal.since(kinds=(Kind.REFUSED,))]
+    assert 7 * 20 < len(told) <= 7 * 21 + 1 + 92 + 21, "a hundred askers in twenty ways each, and one for all others"
+    assert sum(one.who == "" for one in told) == 1
 
 
 def test_who_signed_out_stays_out_after_a_restart(door: Door) -> None:

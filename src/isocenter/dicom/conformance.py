@@ -281,6 +281,7 @@ def statement() -> str:
     ]
     said += [f"| {c.name} | {c.uid} | {_carries(c)} |" for c in storage_classes()]
     said += ["", "## Searching", "", *_SEARCHING, *_kept_values()]
+    said += ["", "## Pictures by URL", "", *_PICTURES]
     said += [
         "",
         "## Refused",
@@ -301,13 +302,24 @@ _SEARCHING = (
     "Attributes of a series that are asked at the level of studies name studies with such a series.",
     "",
     "A key within a sequence is a path, `RequestAttributesSequence.ScheduledProcedureStepID=SPS7` or "
-    "`00400275.00400009=SPS7`; all keys of one sequence must fit one and the same item. Of a series whose images differ "
-    "one image has to fit. What is not kept is not matched: QIDO-RS names it in a Warning, C-FIND answers 0xFF01. Images "
-    "that an earlier version stored are found by the values that it kept, and not by those that are kept since.",
+    "`00400275.00400009=SPS7`; all keys of one sequence must fit one and the same item. Of a series whose images "
+    "differ one image has to fit. What is not kept is not matched: QIDO-RS names it in a Warning, C-FIND answers "
+    "0xFF01. Images that an earlier version stored are found by the values that it kept, and not by those that are "
+    "kept since.",
     "",
     "A sequence is kept with 64 items at most, values of 64 letters, two sequences deep. Kept beside the attributes "
     "that the standard asks for:",
     "",
+)
+
+
+_PICTURES = (
+    "`/rendered` and `/thumbnail` of a study, a series, an image and frames, as `image/jpeg` or `image/png`. One media "
+    "type gives one picture: of a study or series the middle image, of an image its first frame; `multipart/related` "
+    "gives every frame of every image to `/rendered`. Parameters (PS3.18 section 8.3.5): `window=centre,width,shape` "
+    "(linear, linear-exact, sigmoid), `viewport=vw,vh` or `viewport=vw,vh,sx,sy,sw,sh` (a negative `sw` or `sh` "
+    "mirrors), `quality`, `annotation=patient,technique`. Colour profiles, presentation states, and pictures of "
+    "reports and documents are not offered.",
 )
 
 

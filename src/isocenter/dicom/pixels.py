@@ -238,20 +238,21 @@ def rendered(
     frame: int = 0,
     *,
     window: tuple[float, float] | None = None,
+    function: str = "",
     size: int | None = None,
-    annotate: bool = False,
 ) -> bytes:
     """One frame as a PNG of 8 bits, as a radiologist would see it first.
 
-    Rescale, then the window asked for, or the VOI LUT or window of the header, or the range of the values where the
-    header has neither; MONOCHROME1 turned so that bone is white; palettes and YBR as RGB (PS3.14, PS3.3 C.11.2).
+    Rescale or modality LUT, then the window asked for, or the VOI LUT or window of the header, or the range of the
+    values where the header has neither; MONOCHROME1 turned so that bone is white; palettes and YBR as RGB (PS3.4 N.2,
+    PS3.3 C.11.1 and C.11.2).
 
     Args:
         data: a whole Part 10 file.
         frame: frame number from 0.
         window: (centre, width) in rescaled values.
+        function: LINEAR, LINEAR_EXACT or SIGMOID, by which that window is applied; empty for the header's.
         size: longest edge in pixels, for a thumbnail; the picture is never enlarged.
-        annotate: write name, identity and date into the picture.
 
     Raises:
         Refused, NotFound: as `frames`; Refused also where a palette, table or window of the header makes no picture.
@@ -265,7 +266,7 @@ def rendered(
         header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
         try:
             small = _reduced(stored, header, window, size)
-            grey = _to_display(small, header, frame, window)
+            grey = _to_display(small, header, frame, window, function)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
             raise Refused(
                 "the pixels are whole, but the header does not say how they are shown",
@@ -277,8 +278,6 @@ def rendered(
         scale = size / max(stored.shape[:2])
         edges = [max(1, round(edge * scale)) for edge in stored.shape[1::-1]]
         picture = picture.resize((edges[0], edges[1]), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    if annotate:
-        _annotate(picture, header)
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=1)
     return out.getvalue()
@@ -295,7 +294,7 @@ def _reduced(
     longest = max(stored.shape[:2])
     side = longest // size if size is not None and size > 0 else 1
     grey = stored.ndim == 2 and str(header.get("PhotometricInterpretation", "")).startswith("MONOCHROME")
-    tables = window is None and header.get("VOILUTSequence")
+    tables = (window is None and header.get("VOILUTSequence")) or header.get("ModalityLUTSequence")
     windowed = window is not None or _pair(header.get("WindowCenter"), header.get("WindowWidth")) is not None
     if side < 2 or not grey or tables or not windowed or min(stored.shape) < side:
         return stored
@@ -311,27 +310,30 @@ def _reduced(
 
 
 def _to_display(
-    stored: npt.NDArray[Any], header: Any, frame: int, window: tuple[float, float] | None
+    stored: npt.NDArray[Any], header: Any, frame: int, window: tuple[float, float] | None, function: str
 ) -> npt.NDArray[np.uint8]:
     photometric = str(header.get("PhotometricInterpretation", "MONOCHROME2"))
+    bits = int(header.get("BitsStored", 16))
     if photometric == "PALETTE COLOR":
         from pydicom.pixels.processing import apply_color_lut
 
         stored = apply_color_lut(stored, header)
-        photometric = "RGB"
+        photometric, bits = "RGB", 8 * stored.dtype.itemsize
     if stored.ndim == 3:
         if stored.dtype == np.uint8:
             return np.ascontiguousarray(stored[..., :3])
-        top = max(int(stored.max()), 1)
-        return np.asarray(stored[..., :3].astype(np.float64) * 255 / top, np.uint8)
+        shares = stored[..., :3].astype(np.float64) / (2.0**bits - 1)
+        return np.asarray(np.round(np.clip(shares, 0.0, 1.0) * 255), np.uint8)
     values, groups = _rescaled(stored, header, frame)
     if window is None and "VOILUTSequence" in header and header.VOILUTSequence:
         from pydicom.pixels.processing import apply_voi
 
-        values = apply_voi(stored, header).astype(np.float64)
-        unit = _scaled(values, float(values.min()), float(values.max()))
+        # What goes in is what the modality transformation gave; what comes out fills the bits of the table.
+        entry = header.VOILUTSequence[0].LUTDescriptor[2]
+        unit = apply_voi(np.round(values).astype(np.int64), header).astype(np.float64) / (2.0 ** int(entry) - 1)
+        unit = np.clip(unit, 0.0, 1.0)
     else:
-        unit = _windowed(values, header, groups, window)
+        unit = _windowed(values, header, groups, window, function)
     if photometric == "MONOCHROME1" or str(header.get("PresentationLUTShape", "")) == "INVERSE":
         unit = 1.0 - unit
     return np.asarray(np.round(unit * 255), np.uint8)
@@ -347,6 +349,10 @@ def _rescaled(stored: npt.NDArray[Any], header: Any, frame: int) -> tuple[npt.ND
         for item in group.get("PixelValueTransformationSequence", []):
             slope = item.get("RescaleSlope", 1) if slope is None else slope
             intercept = item.get("RescaleIntercept", 0) if intercept is None else intercept
+    if header.get("ModalityLUTSequence"):
+        from pydicom.pixels.processing import apply_modality_lut
+
+        return apply_modality_lut(stored, header).astype(np.float64), groups
     values = stored.astype(np.float64)
     try:
         values = values * float(1 if slope is None else slope) + float(0 if intercept is None else intercept)
@@ -356,9 +362,13 @@ def _rescaled(stored: npt.NDArray[Any], header: Any, frame: int) -> tuple[npt.ND
 
 
 def _windowed(
-    values: npt.NDArray[np.float64], header: Any, groups: list[Any], window: tuple[float, float] | None
+    values: npt.NDArray[np.float64],
+    header: Any,
+    groups: list[Any],
+    window: tuple[float, float] | None,
+    function: str,
 ) -> npt.NDArray[np.float64]:
-    function = str(header.get("VOILUTFunction", "LINEAR")).upper()
+    function = function or str(header.get("VOILUTFunction") or _of_frame(groups, "VOILUTFunction") or "LINEAR").upper()
     if window is None:
         centre, width = header.get("WindowCenter"), header.get("WindowWidth")
         for group in groups:
@@ -371,11 +381,15 @@ def _windowed(
         return _scaled(values, low, high)
     centre, width = window
     if function == "SIGMOID":
-        return 1.0 / (1.0 + np.exp(-4.0 * (values - centre) / width))
+        return 1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -500.0, 500.0)))
     if function == "LINEAR" and width > 1:
         # PS3.3 C.11.2.1.2.1: the window of an integer image ends half a value earlier on each side.
         return np.clip((values - (centre - 0.5)) / (width - 1) + 0.5, 0.0, 1.0)
     return np.clip((values - centre) / max(width, 1e-9) + 0.5, 0.0, 1.0)
+
+
+def _of_frame(groups: list[Any], word: str) -> Any:
+    return next((item.get(word) for g in groups for item in g.get("FrameVOILUTSequence", []) if word in item), None)
 
 
 def _pair(centre: Any, width: Any) -> tuple[float, float] | None:
@@ -392,20 +406,3 @@ def _scaled(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDA
     if not high > low:
         return np.zeros_like(values)
     return np.clip((values - low) / (high - low), 0.0, 1.0)
-
-
-def _annotate(picture: Any, header: Any) -> None:
-    from PIL import ImageDraw
-
-    said = [
-        str(header.get("PatientName", "")),
-        str(header.get("PatientID", "")),
-        f"{header.get('StudyDate', '')} {header.get('Modality', '')}",
-        str(header.get("SeriesDescription", "")),
-    ]
-    draw = ImageDraw.Draw(picture)
-    text = "\n".join(line for line in said if line.strip())
-    # Pillow's built-in font has Latin letters only; a name in another script is shown by its first, Latin component.
-    text = text.split("=")[0].encode("latin-1", "replace").decode("latin-1")
-    colour = 255 if picture.mode == "L" else (255, 255, 255)
-    draw.multiline_text((4, 4), text, fill=colour, stroke_width=1, stroke_fill=0 if picture.mode == "L" else (0, 0, 0))

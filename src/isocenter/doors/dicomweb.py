@@ -12,17 +12,19 @@ import itertools
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from isocenter.doors import dicomweb_query, dicomweb_rendered, dicomweb_retrieve, multipart
 from isocenter.doors.archive import Archive
+from isocenter.doors.denying import Denied, NobodyKnown, tell_denied
 from isocenter.doors.dicomweb_store import Storing
 from isocenter.doors.faults import note
 from isocenter.doors.media import NotAcceptable, wishes
 from isocenter.doors.pages_guard import error_body, status_of
 from isocenter.doors.part10 import is_uid
-from isocenter.errors import Forbidden, IsocenterError, LimitReached, NotFound, NotWhole, Refused
+from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused
 from isocenter.govern.policy import Person, Role
 
 if TYPE_CHECKING:
@@ -47,18 +49,21 @@ class _Unsupported(Refused):
     """A body that is no body for storing (415)."""
 
 
-def router(site: Archive, person_of: PersonOf, *, limits: multipart.Limits | None = None) -> APIRouter:
+def router(
+    site: Archive, person_of: PersonOf, *, limits: multipart.Limits | None = None, denied: Denied | None = None
+) -> APIRouter:
     """The routes of DICOMweb, to be mounted under ``/dicom-web``.
 
     Args:
         site: what stores and finds.
         person_of: who asks; Forbidden, or a person without a role, is answered with 401.
         limits: bounds of a body that stores.
+        denied: called with who asked for what they may not, the refusal and their address.
     """
     from fastapi import APIRouter
 
     made = APIRouter()
-    door = _Door(site, person_of, limits or multipart.Limits())
+    door = _Door(site, person_of, limits or multipart.Limits(), denied)
     for path, level in (
         ("/studies", "STUDY"),
         ("/series", "SERIES"),
@@ -83,8 +88,8 @@ def router(site: Archive, person_of: PersonOf, *, limits: multipart.Limits | Non
 
 
 class _Door:
-    def __init__(self, site: Archive, person_of: PersonOf, limits: multipart.Limits) -> None:
-        self._site, self._person_of, self._limits = site, person_of, limits
+    def __init__(self, site: Archive, person_of: PersonOf, limits: multipart.Limits, denied: Denied | None) -> None:
+        self._site, self._person_of, self._limits, self._denied = site, person_of, limits, denied
 
     # errors and identity
 
@@ -102,6 +107,8 @@ class _Door:
     ) -> Callable[[Request], Awaitable[Response]]:
         """An async function with its errors said in the house's way."""
 
+        from starlette.concurrency import run_in_threadpool
+
         async def endpoint(request: Request) -> Response:
             try:
                 for name in ("study", "series", "instance"):
@@ -110,6 +117,7 @@ class _Door:
                         raise NotFound(f"{name} of that UID", "a UID has digits and dots, at most 64", "search first")
                 return await (verb(request) if identified else verb(request, self._person(request)))
             except IsocenterError as error:
+                await run_in_threadpool(tell_denied, self._denied, request, error)
                 return _refusal(error)
             except Exception as error:
                 from starlette.requests import ClientDisconnect
@@ -129,7 +137,8 @@ class _Door:
     def _person(self, request: Request) -> Person:
         person = self._person_of(request)
         if person.role is Role.NONE:
-            raise _NotSignedIn("not signed in", "images are shown to known people and devices only", "sign in")
+            raise NobodyKnown("not signed in", "images are shown to known people and devices only", "sign in")
+        request.state.who = person
         return person
 
     def _base(self, request: Request) -> str:
@@ -238,22 +247,27 @@ class _Door:
         return self._answer(request, target, make)
 
     def rendered(self, request: Request, who: Person) -> Response:
-        return self._picture(request, who, dicomweb_rendered.asked(request.query_params))
+        return self._picture(request, who, dicomweb_rendered.asked(request.query_params), self._wishes(request))
 
     def thumbnail(self, request: Request, who: Person) -> Response:
-        return self._picture(request, who, dicomweb_rendered.asked({"viewport": "128,128", **request.query_params}))
+        """One small picture, whatever is named (PS3.18 section 10.4.1.1.5)."""
+        picture = dicomweb_rendered.asked({"viewport": "128,128", **request.query_params})
+        said = [replace(wish, many=False) for wish in self._wishes(request)]
+        return self._picture(request, who, replace(picture, enlarge=False), said, first=True)
 
-    def _picture(self, request: Request, who: Person, picture: dicomweb_rendered.Picture) -> Response:
+    def _picture(
+        self, request: Request, who: Person, picture: dicomweb_rendered.Picture, said: list[Any], *, first: bool = False
+    ) -> Response:
         target = self._target(request, who)
-        kind = dicomweb_rendered.type_of(self._wishes(request))
-        instance = dicomweb_retrieve.first_image(target)
-        frame = dicomweb_retrieve.frame_numbers(request.path_params.get("frames", "1"))[0] - 1
-
-        def make() -> dicomweb_retrieve.Body:
-            data = self._site.instance(instance.sop_uid, who=who)
-            return dicomweb_retrieve.Body(kind, iter((dicomweb_rendered.render(data, frame, picture, kind),)))
-
-        return self._answer(request, target, make)
+        named = request.path_params.get("frames")
+        numbers = None if named is None else dicomweb_retrieve.frame_numbers(named)
+        numbers = numbers[:1] if numbers and first else numbers
+        dicomweb_rendered.type_of(said)
+        return self._answer(
+            request,
+            target,
+            lambda: dicomweb_rendered.pictures(self._site, who, target, numbers, picture, said),
+        )
 
     # STOW-RS
 
@@ -311,10 +325,6 @@ class _Door:
             yield part.data
 
 
-class _NotSignedIn(Forbidden):
-    """Nobody is known behind the request (401)."""
-
-
 def _refusal(error: IsocenterError) -> Response:
     kind = type(error).__name__.lstrip("_")
     status = status_of(error)
@@ -323,7 +333,7 @@ def _refusal(error: IsocenterError) -> Response:
         status = 406
     elif isinstance(error, _Unsupported):
         status = 415
-    elif isinstance(error, _NotSignedIn):
+    elif isinstance(error, NobodyKnown):
         status, kind = 401, "Forbidden"
         headers["WWW-Authenticate"] = 'Basic realm="Isocenter"'
     return _said(status, error_body(error.what, error.why, error.do, kind=kind), headers=headers)

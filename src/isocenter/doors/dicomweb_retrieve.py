@@ -23,7 +23,18 @@ from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person
 from isocenter.record.study import Instance
 
-__all__ = ["Body", "Target", "bulk", "find_target", "first_image", "frame_numbers", "frames", "metadata", "whole"]
+__all__ = [
+    "Body",
+    "Target",
+    "bulk",
+    "find_target",
+    "first_image",
+    "frame_numbers",
+    "frames",
+    "in_parts",
+    "metadata",
+    "whole",
+]
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,7 @@ def whole(site: Archive, who: Person, target: Target, said: Sequence[Wish]) -> B
         data, syntax = next(files())
         return Body(f"application/dicom; transfer-syntax={syntax}", iter((data,)))
     parts = (Part({"Content-Type": f"application/dicom; transfer-syntax={s}"}, d) for d, s in files())
-    return _multipart("application/dicom", parts)
+    return in_parts("application/dicom", parts)
 
 
 def _dicom_wishes(said: Sequence[Wish], *, single: bool) -> list[Wish]:
@@ -130,7 +141,8 @@ def _syntax_for(taken: Sequence[Wish], stored: str) -> str:
     return native[0] if native else taken[0].syntax
 
 
-def _multipart(kind: str, parts: Iterator[Part]) -> Body:
+def in_parts(kind: str, parts: Iterator[Part]) -> Body:
+    """A multipart answer; its first part is made before the answer begins."""
     boundary = new_boundary()
     return Body(f'multipart/related; type="{kind}"; boundary={boundary}', _begun(write(parts, boundary)))
 
@@ -201,7 +213,7 @@ def frames(data: bytes, numbers: Sequence[int], stored: str, said: Sequence[Wish
         for one, kind in made:
             yield Part({"Content-Type": kind}, one)
 
-    return _multipart(first[1].split(";")[0], parts())
+    return in_parts(first[1].split(";")[0], parts())
 
 
 def _frame(data: bytes, place: int, decode: bool) -> tuple[bytes, str]:
@@ -227,7 +239,7 @@ def bulk(data: bytes, path: str, stored: str, said: Sequence[Wish]) -> Body:
     for wish in said:
         if wish.takes("application/octet-stream") and wish.syntax in ("", "*", EXPLICIT, stored):
             if wish.many:
-                return _multipart(
+                return in_parts(
                     "application/octet-stream", iter([Part({"Content-Type": "application/octet-stream"}, value)])
                 )
             return Body("application/octet-stream", iter((value,)))

@@ -155,6 +155,7 @@ class Listener:
         idle_s: longest silence within an association.
         largest_instance: bytes of one instance.
         said_no: called with every refusal at this door, for the journal.
+        turned_away: called instead with every call that was rejected, and the address that it came from.
         services: what else is spoken here, each with SOP classes of its own.
         tls: answers every caller's handshake first; without it the port speaks in the clear.
     """
@@ -173,12 +174,13 @@ class Listener:
         idle_s: float = 300.0,
         largest_instance: int = 2 * 2**30,
         said_no: Callable[[IsocenterError], None] | None = None,
+        turned_away: Callable[[IsocenterError, str], None] | None = None,
         services: Sequence[Service] = (),
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._tls = tls
         self._services = {uid: service for service in services for uid in service.classes}
-        self._site, self._who, self._said_no = site, who, said_no
+        self._site, self._who, self._said_no, self._turned_away = site, who, said_no, turned_away
         self.aet, self._port = ae_title(aet), Port(host, port, kind="DICOM", called=self._called)
         self._limit, self._artim_s, self._idle_s, self._largest = associations, artim_s, idle_s, largest_instance
         self._makes_room_s = makes_room_s
@@ -382,7 +384,9 @@ class Listener:
     def _tell(self, error: IsocenterError, address: str) -> None:
         # Not its words: a title may hold whatever a stranger put there. The journal has them.
         LOG.warning("a call from %s refused (%s); the journal says why", address, type(error).__name__)
-        if self._said_no is not None:
+        if self._turned_away is not None:
+            self._turned_away(error, address)
+        elif self._said_no is not None:
             self._said_no(error)
 
     # services

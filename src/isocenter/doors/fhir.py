@@ -12,10 +12,11 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from isocenter.dicom.model import first
+from isocenter.doors.denying import Denied, NobodyKnown, tell_denied
 from isocenter.doors.faults import note
 from isocenter.doors.pages_guard import status_of
 from isocenter.doors.part10 import is_uid
-from isocenter.errors import Forbidden, IsocenterError, LimitReached, NotFound, Refused
+from isocenter.errors import IsocenterError, LimitReached, NotFound, Refused
 from isocenter.forms import fhir_workflow as made
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.record import Patient
@@ -37,8 +38,12 @@ _ANYWHERE: Final = frozenset({"_format", "_pretty", "_count"})
 _VERSIONS: Final = {"/r5": "5.0.0", "": "4.0.1"}
 
 
-def router(site: Any, person_of: Callable[[Any], Person]) -> APIRouter:
-    """The routes, to be mounted under ``/fhir``."""
+def router(site: Any, person_of: Callable[[Any], Person], *, denied: Denied | None = None) -> APIRouter:
+    """The routes, to be mounted under ``/fhir``.
+
+    Args:
+        denied: called with who asked for what they may not, the refusal and their address.
+    """
     from fastapi import APIRouter
     from starlette.concurrency import run_in_threadpool
 
@@ -49,7 +54,8 @@ def router(site: Any, person_of: Callable[[Any], Person]) -> APIRouter:
             try:
                 who = await run_in_threadpool(person_of, request)
                 if who.role is Role.NONE:
-                    raise _NotSignedIn("not signed in", "the archive answers known people and systems", "sign in")
+                    raise NobodyKnown("not signed in", "the archive answers known people and systems", "sign in")
+                request.state.who = who
                 body = bytearray()
                 async for piece in request.stream():
                     body += piece
@@ -59,7 +65,8 @@ def router(site: Any, person_of: Callable[[Any], Person]) -> APIRouter:
                 status, resource = told if isinstance(told, tuple) else (200, told)
                 return _said(status, resource, version)
             except IsocenterError as error:
-                status = 401 if isinstance(error, _NotSignedIn) else status_of(error)
+                await run_in_threadpool(tell_denied, denied, request, error)
+                status = 401 if isinstance(error, NobodyKnown) else status_of(error)
                 return _said(status, _outcome(error), version)
             except Exception as error:
                 number = note(LOG, error, str(getattr(request.scope.get("route"), "path", "unknown address")))
@@ -78,10 +85,6 @@ def router(site: Any, person_of: Callable[[Any], Person]) -> APIRouter:
     for version in _VERSIONS:  # else the pages would answer, with a page
         routes.add_route(f"{version}/{{rest:path}}", guarded(version, _nothing), methods=["GET"])
     return routes
-
-
-class _NotSignedIn(Forbidden):
-    """Nobody is known behind the request (401)."""
 
 
 class _Asked:

@@ -114,8 +114,8 @@ class PagesSite(Protocol):
     def sign_in_refused(self, cause: str, *, address: str) -> None:
         """A sign-in was not proven."""
 
-    def denied(self, who: Person, verb: str, *, address: str) -> None:
-        """Somebody asked for what their role may not."""
+    def denied(self, who: Person, refusal: IsocenterError, address: str) -> None:
+        """Somebody asked for what they may not."""
 
     def new_password(self, old: str, new: str, *, who: Person, address: str) -> str:
         """Give one's own account another password; the token of the one session that is left."""

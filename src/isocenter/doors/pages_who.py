@@ -23,7 +23,18 @@ from isocenter.govern.policy import NOBODY, RULES, Person, Role, may, must
 if TYPE_CHECKING:
     from isocenter.doors.pages_site import PagesSite
 
-__all__ = ["COOKIE", "NotSignedIn", "Programs", "SiteHere", "cookie_name", "needs", "person_of", "token_of", "verb_of"]
+__all__ = [
+    "COOKIE",
+    "NotSignedIn",
+    "Programs",
+    "SiteHere",
+    "address_of",
+    "cookie_name",
+    "needs",
+    "person_of",
+    "token_of",
+    "verb_of",
+]
 
 
 def cookie_name(request: Request, name: str) -> str:
@@ -58,7 +69,7 @@ def person_of(request: Request) -> Person:
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         programs: Programs = request.app.state.programs
-        return programs.person_of(value.strip(), request.client.host if request.client else "")
+        return programs.person_of(value.strip(), address_of(request))
     token = token_of(request)
     return site_of(request).person_of(token, touch=request.scope["type"] == "http") if token else NOBODY
 
@@ -98,6 +109,11 @@ class Programs:
         return self._site.person_of(token)
 
 
+def address_of(request: Any) -> str:
+    """Where a request comes from; empty where the server does not know."""
+    return request.client.host if request.client else ""
+
+
 def site_of(request: Request) -> PagesSite:
     """The site that this application serves."""
     site: PagesSite = request.app.state.site
@@ -131,8 +147,11 @@ def needs(verb: str, *, touch: bool = True, loopback: bool = False) -> Any:
             raise NotSignedIn(
                 f"not signed in (rule '{verb}')", f"only people with an account may {RULES[verb].about}", "sign in"
             )
-        site.denied(person, verb, address=request.client.host if request.client else "")
-        must(person, verb)
+        try:
+            must(person, verb)
+        except Forbidden as refusal:
+            site.denied(person, refusal, address_of(request))
+            raise
         raise AssertionError("unreachable: the table refused and allowed at once")
 
     allowed.verb = verb  # type: ignore[attr-defined]

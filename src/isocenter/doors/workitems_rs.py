@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from isocenter.dicom.model import Model, encode, first
+from isocenter.doors.denying import Denied, NobodyKnown, tell_denied
 from isocenter.doors.faults import note
 from isocenter.doors.pages_guard import error_body, status_of
 from isocenter.doors.part10 import is_uid
-from isocenter.errors import Forbidden, IsocenterError, LimitReached, NotFound, Refused
+from isocenter.errors import IsocenterError, LimitReached, NotFound, Refused
 from isocenter.govern.policy import Person, Role
 from isocenter.record.order import study_uid_of
 from isocenter.site.working import ALL, FILTERED, Report, Working
@@ -40,17 +41,18 @@ _JSON: Final = "application/dicom+json"
 PersonOf = Callable[[Any], Person]
 
 
-def router(working: Working, person_of: PersonOf, *, every_s: float = 0.25) -> APIRouter:
+def router(working: Working, person_of: PersonOf, *, every_s: float = 0.25, denied: Denied | None = None) -> APIRouter:
     """The routes of work items, to be mounted under ``/dicom-web``.
 
     Args:
         person_of: who asks.
         every_s: how often the journal is looked at for a watcher.
+        denied: called with who asked for what they may not, the refusal and their address.
     """
     from fastapi import APIRouter
 
     made = APIRouter()
-    door = _Door(working, person_of, every_s)
+    door = _Door(working, person_of, every_s, denied)
     one = "/workitems/{uid}"
     for path, method, verb in (
         ("/workitems", "POST", door.create),
@@ -69,8 +71,8 @@ def router(working: Working, person_of: PersonOf, *, every_s: float = 0.25) -> A
 
 
 class _Door:
-    def __init__(self, working: Working, person_of: PersonOf, every_s: float) -> None:
-        self._working, self._person_of, self._every_s = working, person_of, every_s
+    def __init__(self, working: Working, person_of: PersonOf, every_s: float, denied: Denied | None) -> None:
+        self._working, self._person_of, self._every_s, self._denied = working, person_of, every_s, denied
 
     def guarded(
         self, verb: Callable[[Request, bytes, Person], Response]
@@ -92,7 +94,8 @@ class _Door:
             except NotNow as error:
                 return _said(409, error_body(error.what, error.why, error.do, kind="WrongState"), _warned(error))
             except IsocenterError as error:
-                headers = {"WWW-Authenticate": 'Basic realm="Isocenter"'} if isinstance(error, _NotSignedIn) else {}
+                await run_in_threadpool(tell_denied, self._denied, request, error)
+                headers = {"WWW-Authenticate": 'Basic realm="Isocenter"'} if isinstance(error, NobodyKnown) else {}
                 status = 401 if headers else status_of(error)
                 kind = type(error).__name__.lstrip("_")
                 return _said(status, error_body(error.what, error.why, error.do, kind=kind), headers)
@@ -105,7 +108,8 @@ class _Door:
     def _who(self, request: HTTPConnection) -> Person:
         person = self._person_of(request)
         if person.role is Role.NONE:
-            raise _NotSignedIn("not signed in", "work items are for known people and devices only", "sign in")
+            raise NobodyKnown("not signed in", "work items are for known people and devices only", "sign in")
+        request.state.who = person
         return person
 
     # ---- acts
@@ -196,7 +200,8 @@ class _Door:
         try:
             who = await run_in_threadpool(self._who, socket)
             self._working.watchers(ALL, who=who)  # asks the policy
-        except IsocenterError:
+        except IsocenterError as error:
+            await run_in_threadpool(tell_denied, self._denied, socket, error)
             await socket.close(4401)
             return
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
@@ -243,10 +248,6 @@ async def _until_gone(socket: WebSocket) -> None:
             pass
     except (WebSocketDisconnect, RuntimeError):
         pass
-
-
-class _NotSignedIn(Forbidden):
-    """Nobody is known behind the request (401)."""
 
 
 _ALWAYS: Final = ("00080016", "00080018", STATE, "00741200", "00741204", "00404005", "00100010", "00100020")

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import Forbidden, NotFound, Refused
+from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused
 from isocenter.govern import passwords, people
 from isocenter.govern.oidc import Ended, NotProven
 from isocenter.govern.policy import HOUSE, NOBODY, Person, Role
+from isocenter.govern.seldom import Seldom
 from isocenter.record import Event, Kind, Sealed
 from isocenter.store.follower import Follower
 
@@ -29,7 +30,6 @@ _ABSOLUTE = timedelta(hours=12)  # a reader's day
 _FRESH = timedelta(minutes=10)  # for so long a sign-in proves that it is still the same person
 _PAGE = 500
 _OF_SERVICE = "oidc:"  # before the identity of an account that has no password here
-_SOON, _MOST_DENIED = timedelta(minutes=10), 1000  # a page that asks again and again is one entry
 _LONGEST_NAME = 64  # of a name that nobody has; what is remembered of strangers stays small
 
 
@@ -56,7 +56,7 @@ class Entrance:
         self._names, self._addresses = people.Tries(), people.Tries(allowed=20)
         self._restoring, self._beginning = threading.Lock(), threading.Lock()
         self._restored = False
-        self._denied: dict[tuple[str, str], datetime] = {}
+        self._seldom = Seldom()
         self._changes = Follower[dict[str, tuple[int, datetime]]](
             self.journal, (Kind.PERSON_CHANGED,), dict, _changed
         )  # fmt: skip
@@ -270,19 +270,20 @@ class Entrance:
         """A sign-in that was not proven; the journal keeps the cause, the answer does not tell it."""
         self._tell(Kind.SIGN_IN_REFUSED, "", address=address, cause=cause[:200])
 
-    def denied(self, who: Person, verb: str, *, address: str) -> None:
-        """Somebody asked for what their role may not; the journal keeps it, and what is asked again soon once."""
-        now = self.clock()
-        last = self._denied.get((who.name, verb))
-        if last is not None and now - last < _SOON:
+    def denied(self, who: Person, refusal: IsocenterError, *, address: str) -> None:
+        """Somebody asked for what they may not, or nobody known did; what is asked again soon is one entry."""
+        self._tell_seldom(who.name, who.name, refusal, address=address)
+
+    def turned_away(self, refusal: IsocenterError, *, address: str) -> None:
+        """A device that called was turned away; one that calls again and again is one entry."""
+        self._tell_seldom(HOUSE.name, address, refusal, address=address)
+
+    def _tell_seldom(self, who: str, asker: str, refusal: IsocenterError, *, address: str) -> None:
+        way = f"{refusal.what} {refusal.why}"
+        if (left_out := self._seldom.tells(f"{who} {asker}", way, self.clock())) is None:
             return
-        if len(self._denied) >= _MOST_DENIED:
-            self._denied = {key: when for key, when in self._denied.items() if now - when < _SOON}
-        if len(self._denied) < _MOST_DENIED:
-            self._denied[who.name, verb] = now
-        self._tell(
-            Kind.REFUSED, who.name, what=f"rule '{verb}'", why=f"the role '{who.role.value}' may not", address=address
-        )
+        told: dict[str, Any] = {"what": refusal.what, "why": refusal.why, "address": address}
+        self._tell(Kind.REFUSED, who, **told, **({"alike_before": left_out} if left_out else {}))
 
     def leave(self, token: str) -> None:
         """End a session."""

@@ -238,9 +238,9 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         """A sign-in was not proven; the journal keeps why."""
         self._entrance.refused(cause, address=address)
 
-    def denied(self, who: Person, verb: str, *, address: str) -> None:
-        """Somebody asked for what their role may not; the journal keeps it."""
-        self._entrance.denied(who, verb, address=address)
+    def denied(self, who: Person, refusal: IsocenterError, address: str) -> None:
+        """Somebody asked for what they may not; the journal keeps it."""
+        self._entrance.denied(who, refusal, address=address)
 
     def my_sessions(self, token: str) -> list[tuple[people.Session, bool]]:
         """The sessions of whoever holds this token, and which of them is this one."""
@@ -287,6 +287,10 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
     def refused(self, refusal: IsocenterError) -> None:
         """A door said no before any verb was reached; the journal keeps it."""
         self._tell(Kind.REFUSED, HOUSE.name, "", what=refusal.what, why=refusal.why)
+
+    def turned_away(self, refusal: IsocenterError, address: str) -> None:
+        """A device called that may not; the journal keeps it."""
+        self._entrance.turned_away(refusal, address=address)
 
     def events(self, *, since: int, limit: int, who: Person) -> list[Sealed]:
         """The journal from a number on; what a person may not hear of yet has its number and nothing else."""
