@@ -123,20 +123,34 @@ class Dying(_Base):
 
 
 class Calling(_Base):
-    """Tries to call home, to start a program and to learn what it may."""
+    """Tries to call home, to start a program, and to leave a child behind; threads are its own affair."""
 
     name = "calling"
 
     def run(self, image: Volume) -> Answer:
+        import os
         import socket
         import subprocess
+        import threading
 
-        for act in (socket.socket, lambda: subprocess.run(["/bin/true"], check=False)):
+        def leave_a_child() -> None:
+            if not os.fork():
+                os._exit(0)
+
+        for act in (socket.socket, lambda: subprocess.run(["/bin/true"], check=False), leave_a_child):
             try:
                 act()
             except PermissionError:
                 continue
             return Answer.declined("it could reach out")
+        counted: list[int] = []
+        threads = [threading.Thread(target=counted.append, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if len(counted) != 4:
+            return Answer.declined("it has no threads")
         return Answer.none()
 
 

@@ -110,6 +110,10 @@ class Shelf:
         rows = list(seen.values())[offset:]
         return rows if limit is None else rows[:limit]
 
+    def found(self, level: str, keys: Mapping[str, str], *, who: Person, most: int, fuzzy: bool = False) -> list[str]:
+        unique = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}[level]
+        return [row[unique] for row in self.find(level, keys, who=who, limit=most, fuzzy=fuzzy)]
+
     def study(self, uid: str, *, who: Person) -> Study:
         must(who, "study")
         for study in self._studies():

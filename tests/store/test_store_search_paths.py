@@ -11,6 +11,7 @@ import pytest
 from store_samples import NOON, after, image, pixels
 from test_store_search_law import by_eye, some_study
 
+from isocenter.doors.dicomweb_paging import Paging
 from isocenter.doors.dicomweb_query import parse, search
 from isocenter.govern.policy import Person, Role
 from isocenter.record import Event, Kind, Patient, Study
@@ -225,6 +226,65 @@ class _Site:
     def find(self, level: str, keys: dict[str, str], *, who: Person, **rest: Any) -> list[Row]:
         found: list[Row] = self._index.find(level, keys, **rest)
         return found
+
+    def found(self, level: str, keys: dict[str, str], *, who: Person, most: int, fuzzy: bool = False) -> list[str]:
+        found: list[str] = self._index.found(level, keys, limit=most, fuzzy=fuzzy)
+        return found
+
+
+_LEVELS = {"STUDY": "0020000D", "SERIES": "0020000E", "IMAGE": "00080018"}
+
+
+@pytest.mark.parametrize("level", _LEVELS)
+def test_pages_show_each_row_once_while_studies_and_images_come(archive: Any, level: str) -> None:
+    """A study to which images come is new again and stands first: cut from what stands now, pages would lose it."""
+
+    def came(study: int, k: int, seconds: int) -> None:
+        one = image(k, study=f"1.2.{study}", shared={}, facts={})
+        receive(archive.database, archive.blobs, archive.journal, [(pixels(k, str(study)), one)], "S", after(seconds))
+
+    for n in range(9):
+        came(n, 1, n)
+    site, paging, seen = _Site(archive.index), Paging(clock=lambda: 0.0), []
+
+    def page(offset: int, who: Person = _READER) -> list[str]:
+        url = [("limit", "4"), ("offset", str(offset)), ("Modality", "CT")]
+        rows = search(site, level, parse(url), {}, "http://x", who, paging)
+        return [row[_LEVELS[level]]["Value"][0] for row in rows]
+
+    before = archive.index.found(level, {}, limit=100)
+    for offset in range(0, 12, 4):
+        seen += page(offset)
+        came(20 + offset, 1, 100 + offset)  # a new study
+        came(offset // 4, 2, 200 + offset)  # an image of a study that is still to come, or was shown
+    assert seen == before and page(12) == [], "each once, in the order of the first page"
+    assert page(4, Person("kim", Role.READER)) != seen[4:8], "another person's search is another"
+    assert page(0) == archive.index.found(level, {}, limit=4), "whoever begins again sees what stands now"
+
+
+def test_a_search_that_went_on_too_long_or_is_too_long_goes_on_with_what_stands(
+    archive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from isocenter.doors import dicomweb_paging
+
+    for n in range(6):
+        files = [(pixels(1, str(n)), image(1, study=f"1.2.{n}", shared={}, facts={}))]
+        receive(archive.database, archive.blobs, archive.journal, files, "S", after(n))
+    now = [0.0]
+    site, paging = _Site(archive.index), Paging(clock=lambda: now[0])
+
+    def page(offset: int) -> list[str]:
+        rows = paging.page(site, "STUDY", {}, who=_READER, limit=2, offset=offset, fuzzy=False)
+        return [row["StudyInstanceUID"] for row in rows]
+
+    assert page(0) == ["1.2.5", "1.2.4"]
+    files = [(pixels(1, "new"), image(1, study="1.2.9", shared={}, facts={}))]
+    receive(archive.database, archive.blobs, archive.journal, files, "S", after(60))
+    assert page(2) == ["1.2.3", "1.2.2"]
+    now[0] = 600.0
+    assert page(2) == ["1.2.4", "1.2.3"], "ten minutes are over"
+    monkeypatch.setattr(dicomweb_paging, "_MOST_ROWS", 3)
+    assert page(0) == ["1.2.9", "1.2.5"] and page(2) == ["1.2.4", "1.2.3"] and page(6) == ["1.2.0"]
 
 
 def test_keys_of_one_sequence_are_of_one_item_and_come_back_whole(archive: Any) -> None:

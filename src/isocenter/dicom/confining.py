@@ -1,7 +1,8 @@
-"""What a process that opens strangers' streams may still do: compute, within bounds. No network, no other program.
+"""What a process that opens strangers' streams may still do: compute, within bounds. No network, no other process.
 
 On Linux the kernel itself refuses (seccomp): a decoder that a hostile stream has taken over can neither call home nor
-start a shell. Elsewhere, and where the kernel does not offer it, the bounds of memory and time remain.
+start a shell, and no child of its own outlives the process that is ended at its limit. Elsewhere, and where the kernel
+does not offer it, the bounds of memory and time remain.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from isocenter.errors import IsocenterError, LimitReached, Refused
 __all__ = ["bound_memory", "bounded_memory", "confine"]
 
 _NO_NEW_PRIVILEGES, _SECCOMP, _FILTER = 38, 22, 2  # of prctl
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
-_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # BPF: ld [k], jeq, jge, ret
+_ALLOW, _REFUSE, _ABSENT = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF: ld [k], jeq, jge, jset, ret
+_THREAD = 0x10000  # CLONE_THREAD: what is begun is a thread of this process, and no process
 _OTHER_ABI = 0x40000000  # numbers of the x32 interface, which would pass a list of the plain ones by
-_KERNELS: dict[str, tuple[int, tuple[int, ...]]] = {
-    # machine: its number for the filter; socket, connect, bind, listen, execve, execveat, ptrace, io_uring_setup, …
-    "x86_64": (0xC000003E, (41, 42, 49, 50, 53, 57, 58, 59, 101, 322, 425)),
-    "aarch64": (0xC00000B7, (198, 199, 200, 201, 203, 117, 221, 281, 425)),
+_CLONE3 = 435  # its flags lie where a filter cannot look; where it is absent libraries use clone
+_KERNELS: dict[str, tuple[int, int, tuple[int, ...]]] = {
+    # machine: its number for the filter; clone; socket, connect, bind, listen, execve, execveat, ptrace, io_uring, …
+    "x86_64": (0xC000003E, 56, (41, 42, 49, 50, 53, 57, 58, 59, 101, 322, 425)),
+    "aarch64": (0xC00000B7, 220, (198, 199, 200, 201, 203, 117, 221, 281, 425)),
 }
 
 
@@ -100,11 +103,13 @@ def _available() -> int:
     return int(told["MemAvailable"].split()[0]) * 1024
 
 
-def _program(machine: int, refused: tuple[int, ...]) -> bytes:
-    """The filter: another machine's calls and those on the list are refused, all others pass."""
+def _program(machine: int, clone: int, refused: tuple[int, ...]) -> bytes:
+    """The filter: another machine's calls, those on the list and new processes are refused, all others pass."""
     lines = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, machine), (_RETURN, 0, 0, _REFUSE), (_LOAD, 0, 0, 0)]
     left = len(refused)
-    lines.append((_AT_LEAST, left + 1, 0, _OTHER_ABI))
-    lines += [(_EQUAL, left - n, 0, number) for n, number in enumerate(refused)]
-    lines += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
+    lines.append((_AT_LEAST, left + 5, 0, _OTHER_ABI))
+    lines += [(_EQUAL, left + 4 - n, 0, number) for n, number in enumerate(refused)]
+    lines += [(_EQUAL, 2, 0, clone), (_EQUAL, 4, 0, _CLONE3), (_RETURN, 0, 0, _ALLOW)]
+    lines += [(_LOAD, 0, 0, 16), (_ANY_BIT, 2, 0, _THREAD)]  # the low half of the first argument: the flags
+    lines += [(_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ABSENT), (_RETURN, 0, 0, _ALLOW)]
     return b"".join(struct.pack("HBBI", *line) for line in lines)

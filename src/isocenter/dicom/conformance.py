@@ -307,6 +307,9 @@ _SEARCHING = (
     "0xFF01. Images that an earlier version stored are found by the values that it kept, and not by those that are "
     "kept since.",
     "",
+    "Pages (`limit`, `offset`) of a search stay those of the moment of its first page, for ten minutes and 20,000 "
+    "rows, whatever comes in meanwhile: each row is given once.",
+    "",
     "A sequence is kept with 64 items at most, values of 64 letters, two sequences deep. Kept beside the attributes "
     "that the standard asks for:",
     "",

@@ -70,6 +70,10 @@ class Archive(Protocol):
         """Rows by DICOM keyword that match the keys (PS3.4 C.2.2.2) at level PATIENT, STUDY, SERIES or IMAGE."""
         ...
 
+    def found(self, level: str, keys: Mapping[str, str], *, who: Person, most: int, fuzzy: bool = False) -> list[str]:
+        """The unique keys of the rows of `find`, in their order: how a search stands at this moment."""
+        ...
+
     def study(self, uid: str, *, who: Person) -> Study:
         """The whole record of a study; NotFound."""
         ...

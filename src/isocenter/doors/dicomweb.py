@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from isocenter.doors import dicomweb_query, dicomweb_rendered, dicomweb_retrieve, multipart
 from isocenter.doors.archive import Archive
 from isocenter.doors.denying import Denied, NobodyKnown, tell_denied
+from isocenter.doors.dicomweb_paging import Paging
 from isocenter.doors.dicomweb_store import Storing
 from isocenter.doors.faults import note
 from isocenter.doors.media import NotAcceptable, wishes
@@ -90,6 +91,7 @@ def router(
 class _Door:
     def __init__(self, site: Archive, person_of: PersonOf, limits: multipart.Limits, denied: Denied | None) -> None:
         self._site, self._person_of, self._limits, self._denied = site, person_of, limits, denied
+        self._paging = Paging()
 
     # errors and identity
 
@@ -165,7 +167,7 @@ class _Door:
         query = dicomweb_query.parse(request.query_params.multi_items())
         words = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID"}
         fixed = {words[name]: uid for name, uid in request.path_params.items()}
-        rows = dicomweb_query.search(self._site, level, query, fixed, self._base(request), who)
+        rows = dicomweb_query.search(self._site, level, query, fixed, self._base(request), who, self._paging)
         headers = {}
         warnings = [
             f"{path} is not matched here; that key was ignored" for path in dicomweb_query.unmatched(level, query)

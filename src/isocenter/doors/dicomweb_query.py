@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from isocenter.doors import dicom_json
 from isocenter.doors.archive import Archive
+from isocenter.doors.dicomweb_paging import Paging
 from isocenter.doors.identifiers import matched_keys
 from isocenter.errors import Refused
 from isocenter.govern.policy import Person
@@ -135,7 +136,7 @@ def unmatched(level: str, query: Query) -> list[str]:
 
 
 def search(
-    site: Archive, level: str, query: Query, fixed: dict[str, str], base: str, who: Person
+    site: Archive, level: str, query: Query, fixed: dict[str, str], base: str, who: Person, paging: Paging | None = None
 ) -> list[dict[str, Any]]:
     """Rows of a search as DICOM JSON.
 
@@ -143,6 +144,7 @@ def search(
         level: STUDY, SERIES or IMAGE.
         fixed: UIDs that stand in the path.
         base: URL of the DICOMweb root, for RetrieveURL.
+        paging: the searches of the door that go on, so that their pages stay those of one moment.
     """
     wanted = dict.fromkeys(_STUDY if level == "STUDY" or "StudyInstanceUID" not in fixed else ("StudyInstanceUID",))
     if level in ("SERIES", "IMAGE") and (level == "SERIES" or "SeriesInstanceUID" not in fixed):
@@ -153,7 +155,8 @@ def search(
     wanted |= dict.fromkeys((*named, *(word for word in query.include if word != "all")))
     left = {path: value for path, value in query.keys.items() if path not in unmatched(level, query)}
     asked = {**dict.fromkeys(wanted, ""), **left, **fixed}
-    rows = site.find(level, asked, who=who, limit=query.limit, offset=query.offset, fuzzy=query.fuzzy)
+    page = (paging or Paging()).page
+    rows = page(site, level, asked, who=who, limit=query.limit, offset=query.offset, fuzzy=query.fuzzy)
     made = []
     for one in rows:
         words = (*wanted, *one) if "all" in query.include else tuple(wanted)

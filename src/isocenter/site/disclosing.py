@@ -334,6 +334,11 @@ class Disclosing:
         touched = {self._made[series] for series in without}
         return [self._recounted(row, without, touched) for row in rows] if touched else rows
 
+    def found(self, level: str, keys: Mapping[str, str], who: Person, *, most: int, fuzzy: bool) -> list[str]:
+        """The UIDs of a search that matches nothing that a person may not see yet."""
+        hidden, reach = self.withheld(who), self.reach(who, "find")
+        return self.index.found(level, keys, limit=most, fuzzy=fuzzy, without=hidden, reach=reach)
+
     def counted(self, counts: Mapping[str, int], who: Person) -> dict[str, int]:
         """How much the archive holds: to whoever reads, studies, series and images that they may know of.
 

@@ -84,6 +84,11 @@ class Looking:
         self._witness.search(who, level, [name for name, value in keys.items() if value])
         return self._disclosing.find(level, keys, who, limit=limit, offset=offset, fuzzy=fuzzy)
 
+    def found(self, level: str, keys: Mapping[str, str], *, who: Person, most: int, fuzzy: bool = False) -> list[str]:
+        """UIDs of what `find` gives at a level below patients, in its order; the search itself was told of already."""
+        must(who, "find")
+        return self._disclosing.found(level, keys, who, most=most, fuzzy=fuzzy)
+
     def study(self, study_uid: str, *, who: Person) -> Study:
         """One study, whole."""
         must(who, "study", study_uid)

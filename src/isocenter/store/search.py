@@ -65,6 +65,7 @@ _IMAGE: dict[str, tuple[str, Any]] = {
     "Columns": ("number", _i.columns),
     "NumberOfFrames": ("number", _i.frames),
 }
+_UNIQUE: dict[str, Any] = {"STUDY": _s.uid, "SERIES": _e.uid, "IMAGE": _i.sop_uid}
 _OF_STUDY = ("StudyID", "ProcedureCodeSequence")  # of a study, and kept with its series
 
 
@@ -84,6 +85,7 @@ def find(
     fuzzy: bool,
     without: Collection[str] = (),
     reach: Reach | None = None,
+    only_uid: bool = False,
 ) -> list[dict[str, Any]]:
     """Rows by keyword; see `isocenter.store.index.Index.find`."""
     search = {"PATIENT": _patients, "STUDY": _studies, "SERIES": _series, "IMAGE": _images}.get(level.upper())
@@ -98,6 +100,8 @@ def find(
     query = search(left, dialect, fuzzy, reach, list(without))
     if rare is not None:
         query = query.where(_s.uid.in_(rare))
+    if only_uid:
+        query = query.with_only_columns(_UNIQUE[level.upper()], maintain_column_froms=True)
     # SQLite knows no OFFSET without LIMIT.
     query = query.limit(-1 if limit is None and dialect == "sqlite" else limit).offset(offset)
     return [_row(row) for row in connection.execute(query).mappings()]
