@@ -189,14 +189,14 @@ def _refined(echoes: Complex, times: Array, field_t: float, found: FatWater, sta
         across = own.transpose(0, 2, 1)
         back = np.linalg.solve(across @ own, across)
         along = _parts(1j * parity * model)
-        free = along - np.einsum("vki,vij,vj->vk", own, back, along)
-        energy = ((rest - np.einsum("vki,vij,vj->vk", own, back, rest)) ** 2).sum(axis=1)
+        free = along - (own @ (back @ along[:, :, None]))[:, :, 0]
+        energy = ((rest - (own @ (back @ rest[:, :, None]))[:, :, 0]) ** 2).sum(axis=1)
         weight = 1.0 / (1.0 + energy / (np.median(energy) + 1e-30))
         normal = np.einsum("v,vi,vj->ij", weight * (free**2).sum(axis=1), basis, basis)
         change = np.linalg.pinv(normal) @ (basis.T @ (weight * (free * rest).sum(axis=1)))
         change = np.clip(change, -0.3, 0.3)
         now += change
-        local = np.einsum("vij,vj->vi", back, rest - along * (basis @ change)[:, None])
+        local = (back @ (rest - along * (basis @ change)[:, None])[:, :, None])[:, :, 0]
         field += np.clip(local[:, 3], -20.0, 20.0)
         decay = np.clip(decay + np.clip(local[:, 4], -60.0, 60.0), -50.0, 3000.0)
         if np.abs(change).max() < 1e-6:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from scipy import ndimage
 
 from isocenter.methods.shares import in_parts
 
@@ -37,6 +36,9 @@ _RATES = np.geomspace(20.0, 2000.0, 24)
 _HERTZ = np.arange(-60.0, 61.0, 15.0)
 _CHANCE = 2.0  # of the noise, energies
 _LEAST = 12  # voxels of a neighbourhood
+_PARABOLAS = 8
+_ASTRAY_HZ = 120.0  # from the field round about, and
+_TOO_FAST = 2.0 * _GONE  # decays by the second echo: a search that is led so far follows noise
 
 
 def faint(echoes: npt.NDArray[Any], where: Mask, residual: Array) -> Mask:
@@ -48,17 +50,55 @@ def faint(echoes: npt.NDArray[Any], where: Mask, residual: Array) -> Mask:
         residual: what the fit left, 0 to 1 (root of the ratio of energies): it tells the noise.
     """
     n = len(echoes)
+    out = np.zeros(where.shape, bool)
     if n < 4:
-        return np.zeros(where.shape, bool)
-    size = np.abs(echoes)
-    left = residual[where].astype(np.float64) ** 2 * (size[:, where].astype(np.float64) ** 2).sum(axis=0)
+        return out
+    lines = where.shape[0] * where.shape[1]
+    left = np.full(where.shape, np.nan)
+    in_parts(_energy_left, lines, echoes, where, residual, left)
     left = left[np.isfinite(left)]
     # Six real unknowns of 2 n numbers; the median of a chi-square is a little below its mean.
     noise = float(np.sqrt(np.median(left) / (2 * n - 6) * (1.0 + 2.0 / (9.0 * (2 * n - 6))) ** 3)) if left.size else 0.0
-    if not noise > 0.0:
-        return np.zeros(where.shape, bool)
-    late = np.stack([ndimage.uniform_filter(each, (1, 3, 3)) for each in size[2:]]).max(axis=0)
-    return np.asarray(where & ((late < _FAINT * noise) | (size[2:].max(axis=0) < _DROWNED * noise)))
+    if noise > 0.0:
+        in_parts(_faint, lines, echoes, where, _FAINT * noise, _DROWNED * noise, out)
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _energy_left(first: int, last: int, echoes: Any, where: Any, residual: Any, left: Any) -> None:
+    rows = where.shape[1]
+    for line in range(first, last):
+        z, y = line // rows, line % rows
+        for x in range(where.shape[2]):
+            if where[z, y, x]:
+                energy = 0.0
+                for k in range(len(echoes)):
+                    energy += echoes[k, z, y, x].real ** 2 + echoes[k, z, y, x].imag ** 2
+                left[z, y, x] = np.float64(residual[z, y, x]) ** 2 * energy
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _faint(first: int, last: int, echoes: Any, where: Any, mean: float, own: float, out: Any) -> None:
+    """Voxels whose later echoes all stay below `mean` on the mean of 3 x 3, or below `own` in the voxel itself."""
+    n, _, rows, columns = echoes.shape
+    for line in range(first, last):
+        z, y = line // rows, line % rows
+        for x in range(columns):
+            if not where[z, y, x]:
+                continue
+            seen, bright = False, False
+            for k in range(2, n):
+                if not bright:
+                    bright = abs(echoes[k, z, y, x]) >= own
+                if not seen:
+                    whole = 0.0
+                    for j in range(y - 1, y + 2):
+                        for i in range(x - 1, x + 2):  # the border counts twice beyond itself
+                            whole += abs(echoes[k, z, min(max(j, 0), rows - 1), min(max(i, 0), columns - 1)])
+                    seen = whole >= 9.0 * mean
+                if seen and bright:
+                    break
+            out[z, y, x] = not (seen and bright)
 
 
 def sound(together: npt.NDArray[np.float32], times: npt.NDArray[np.float64]) -> Mask:
@@ -91,24 +131,26 @@ def pool(
     out = np.full((5, *where.shape), np.nan, np.float32)
     if not where.any():
         return out
-    slow, stored = _calm(field_hz, where), np.asarray(echoes.conj() if mirrored else echoes, np.complex64)
     explained = _explained(np.asarray(times, np.float64), np.asarray(fat, np.complex128))
+    held = np.ascontiguousarray(echoes[:, where].T, np.complex128)
+    held = held.conj() if mirrored else held
+    rank = np.full(where.shape, -1, np.int64)
+    rank[where] = np.arange(len(held))
     # Voxels whose slow field is wrong add up out of phase: that of neighbourhoods is calmer, so it is done twice.
-    for halves in (_HALVES[:1], _HALVES):
-        still = np.zeros(echoes.shape, np.complex64)
-        still[:, where] = stored[:, where] * np.exp(-2j * np.pi * np.asarray(times)[:, None] * slow[where])
+    for halves, known_hz in ((_HALVES[:1], field_hz), (_HALVES, out[2])):
+        slow = _calm(known_hz, where)
+        still = held * np.exp(-2j * np.pi * slow[where].astype(np.float64)[:, None] * np.asarray(times))
         in_parts(
-            _pool, where.shape[0] * where.shape[1], still, times, np.asarray(fat, np.complex128), where, slow,
+            _pool, where.shape[0] * where.shape[1], still, times, np.asarray(fat, np.complex128), rank, slow,
             halves, _RATES, _HERTZ, explained, _KNOWN_POINTS, _LEAST, out,
         )  # fmt: skip
-        slow = _calm(out[2], where)
     return out
 
 
 def _explained(times: npt.NDArray[np.float64], fat: npt.NDArray[np.complex128]) -> npt.NDArray[np.float64]:
     """For each rate and field that is tried, what turns products of echoes into the energy that water and fat explain.
 
-    (rates, fields, n * n): real and imaginary parts of the projection onto both, pair after pair as `_pool` packs them.
+    (n * n, rates * fields): real and imaginary parts of the projection onto both, pair after pair as `_pool` packs them.
     """
     rates, hertz = _RATES[:, None, None], _HERTZ[:, None]
     turned = np.exp((2j * np.pi * hertz - rates) * times)
@@ -120,64 +162,127 @@ def _explained(times: npt.NDArray[np.float64], fat: npt.NDArray[np.complex128]) 
     for a in range(n):
         for b in range(a):
             parts += [2.0 * onto[..., a, b].real, 2.0 * onto[..., a, b].imag]
-    return np.ascontiguousarray(np.stack(parts, axis=-1))
+    return np.stack([part.ravel() for part in parts])
 
 
 def _calm(field_hz: Array, where: Mask) -> Array:
-    """The field by the median of 5 x 5 voxels, those without one taking their nearest neighbour's."""
+    """The field in `where` by the median of what is known there within 5 x 5 voxels, or farther off in that slice."""
     known = where & np.isfinite(field_hz)
     if not known.any():
         return np.zeros(where.shape, np.float32)
-    nearest = ndimage.distance_transform_edt(
-        ~known, sampling=(1e3, 1.0, 1.0), return_distances=False, return_indices=True
-    )
-    return np.asarray(ndimage.median_filter(field_hz[tuple(nearest)], (1, 5, 5)), np.float32)
+    out = np.full(where.shape, np.median(field_hz[known]), np.float32)
+    in_parts(_medians, where.shape[0] * where.shape[1], field_hz, where, known, known.any(axis=(1, 2)), out)
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _medians(first: int, last: int, field: Any, where: Any, known: Any, told: Any, out: Any) -> None:
+    _, rows, columns = where.shape
+    near = np.empty(rows * columns, np.float32)
+    for line in range(first, last):
+        z, y = line // rows, line % rows
+        for x in range(columns):
+            if not (where[z, y, x] and told[z]):
+                continue
+            half, count = 2, 0
+            while count == 0:
+                for j in range(max(y - half, 0), min(y + half + 1, rows)):
+                    for i in range(max(x - half, 0), min(x + half + 1, columns)):
+                        if known[z, j, i]:
+                            near[count] = field[z, j, i]
+                            count += 1
+                half *= 2
+            out[z, y, x] = np.median(near[:count])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _pool(
-    first: int, last: int, echoes: Any, times: Any, fat: Any, where: Any, slow: Any, halves: Any, rates: Any,
+    first: int, last: int, echoes: Any, times: Any, fat: Any, rank: Any, slow: Any, halves: Any, rates: Any,
     hertz: Any, explained: Any, known: float, least: int, out: Any,
 ) -> None:  # fmt: skip
-    """Of echoes without their slow field."""
-    n, slices, rows, columns = echoes.shape
-    products, s, both = np.empty((n, n), np.complex128), np.empty(n, np.complex128), np.empty((2, 2), np.complex128)
-    packed = np.empty(n * n)
-    at = np.empty(5)
+    """Of echoes without their slow field, (voxels, echoes); `rank` says which is where, -1 for none.
+
+    Neighbourhoods of one line overlap: products are summed down each column once, and columns then for each voxel.
+    """
+    n, (slices, rows, columns) = echoes.shape[1], rank.shape
+    products, both = np.empty((n, n), np.complex128), np.empty((2, 2), np.complex128)
+    packed, down, counts = np.empty(n * n), np.empty((columns, n * n)), np.empty(columns, np.int64)
+    wanted, at = np.empty(columns, np.bool_), np.empty(5)
+    energies = np.empty(rates.size * hertz.size)
     for line in range(first, last):
         z, y = line // rows, line % rows
-        for x in range(columns):
-            if not where[z, y, x]:
-                continue
-            for h in range(len(halves)):
-                half, deep = halves[h], 0 if h == 0 else 1
-                products[:] = 0.0
-                count = 0
-                for k in range(max(z - deep, 0), min(z + deep + 1, slices)):
-                    for j in range(max(y - half, 0), min(y + half + 1, rows)):
-                        for i in range(max(x - half, 0), min(x + half + 1, columns)):
-                            if not where[k, j, i]:
+        wanted[:] = rank[z, y] >= 0
+        for h in range(len(halves)):
+            half, deep, ready = halves[h], 0 if h == 0 else 1, 0  # columns before `ready` are summed, as far as wanted
+            for x in range(columns):
+                if not wanted[x]:
+                    continue
+                left, right = max(x - half, 0), min(x + half + 1, columns)
+                for i in range(max(left, ready), right):
+                    down[i] = 0.0
+                    counts[i] = 0
+                    for k in range(max(z - deep, 0), min(z + deep + 1, slices)):
+                        for j in range(max(y - half, 0), min(y + half + 1, rows)):
+                            if rank[k, j, i] < 0:
                                 continue
-                            count += 1
+                            counts[i] += 1
+                            s = echoes[rank[k, j, i]]
+                            pair = n
                             for a in range(n):
-                                s[a] = echoes[a, k, j, i]
-                            for a in range(n):
-                                for b in range(a + 1):
-                                    products[a, b] += s[a] * np.conj(s[b])
+                                down[i, a] += s[a].real ** 2 + s[a].imag ** 2
+                                for b in range(a):
+                                    product = s[a] * np.conj(s[b])
+                                    down[i, pair] += product.real
+                                    down[i, pair + 1] += product.imag
+                                    pair += 2
+                ready = right
+                count = 0
+                packed[:] = 0.0
+                for i in range(left, right):
+                    if counts[i]:
+                        count += counts[i]
+                        for p in range(n * n):
+                            packed[p] += down[i, p]
                 if count < least:
                     continue
-                at_pair = n
+                pair = n
                 for a in range(n):
-                    packed[a] = products[a, a].real
+                    products[a, a] = packed[a]
                     for b in range(a):
+                        products[a, b] = complex(packed[pair], packed[pair + 1])
                         products[b, a] = np.conj(products[a, b])
-                        packed[at_pair], packed[at_pair + 1] = products[a, b].real, products[a, b].imag
-                        at_pair += 2
-                _settle(products, packed, count, times, fat, rates, hertz, explained, both, at)
+                        pair += 2
+                _settle(products, packed, count, times, fat, rates, hertz, explained, energies, both, at)
                 out[0, z, y, x], out[1, z, y, x] = at[0], at[1]
                 out[2, z, y, x], out[3, z, y, x], out[4, z, y, x] = slow[z, y, x] + at[2], at[3], at[4]
-                if at[3] <= known:
-                    break
+                wanted[x] = at[3] > known
+
+
+@njit(cache=True, error_model="numpy")
+def _rest(products: Any, times: Any, fat: Any, f: float, r: float, turned: Any) -> float:
+    """What water and fat of each voxel leave at a field and a decay, and no more than that: it is asked often."""
+    n = len(times)
+    whole, aa, bb, pp, qq = 0.0, 0.0, 0.0, 0.0, 0.0
+    ab, pq = 0j, 0j
+    for k in range(n):
+        turned[k] = np.exp(complex(-r, 2.0 * np.pi * f) * times[k])
+        size = turned[k].real ** 2 + turned[k].imag ** 2
+        own = size * products[k, k].real
+        whole += products[k, k].real
+        aa += size
+        bb += size * (fat[k].real ** 2 + fat[k].imag ** 2)
+        ab += size * fat[k]
+        pp += own
+        pq += own * fat[k]
+        qq += own * (fat[k].real ** 2 + fat[k].imag ** 2)
+        for j in range(k):
+            part = np.conj(turned[k]) * products[k, j] * turned[j]
+            pp += 2.0 * part.real
+            pq += part * fat[j] + np.conj(part) * fat[k]
+            qq += 2.0 * (np.conj(fat[k]) * part * fat[j]).real
+    below = aa * bb - (ab.real**2 + ab.imag**2)
+    explained: float = (bb * pp - 2.0 * (np.conj(ab) * pq).real + aa * qq) / below
+    return whole - explained
 
 
 @njit(cache=True, error_model="numpy")
@@ -230,8 +335,8 @@ def _fraction(both: Any, aa: float, bb: float, ab: complex, noise: float) -> flo
 
 @njit(cache=True, error_model="numpy")
 def _settle(
-    products: Any, packed: Any, count: int, times: Any, fat: Any, rates: Any, hertz: Any, explained: Any, both: Any,
-    at: Any,
+    products: Any, packed: Any, count: int, times: Any, fat: Any, rates: Any, hertz: Any, explained: Any,
+    energies: Any, both: Any, at: Any,
 ) -> None:  # fmt: skip
     """Field and decay that leave least, by a search that halves its step.
 
@@ -239,26 +344,49 @@ def _settle(
     """
     n = len(times)
     turned = np.empty(n, np.complex128)
-    most, f, r = -np.inf, 0.0, rates[0]
-    for i in range(len(rates)):
-        for j in range(len(hertz)):
-            held = 0.0
-            for k in range(len(packed)):
-                held += explained[i, j, k] * packed[k]
-            if held > most:
-                most, f, r = held, hertz[j], rates[i]
-    now = _left(products, times, fat, f, r, turned, both)[0]
+    energies[:] = 0.0
+    for k in range(len(packed)):
+        for i in range(len(energies)):
+            energies[i] += explained[k, i] * packed[k]
+    most = np.argmax(energies)
+    r, f = rates[most // len(hertz)], hertz[most % len(hertz)]
+    now = _rest(products, times, fat, f, r, turned)
     by_f, by_r = 0.5 * (hertz[1] - hertz[0]), 0.1 * r
+    # Parabolas through the places around lead to the bottom of a round valley; in others the search halves its steps.
+    for _ in range(_PARABOLAS):
+        df, dr = 0.05 * by_f, 0.05 * by_r
+        up, down = _rest(products, times, fat, f + df, r, turned), _rest(products, times, fat, f - df, r, turned)
+        slope_f, bent_f = 0.5 * (up - down) / df, (up + down - 2.0 * now) / df**2
+        up, down = _rest(products, times, fat, f, r + dr, turned), _rest(products, times, fat, f, r - dr, turned)
+        slope_r, bent_r = 0.5 * (up - down) / dr, (up + down - 2.0 * now) / dr**2
+        if not (bent_f > 0.0 and bent_r > 0.0):
+            break
+        f_new = f + min(max(-slope_f / bent_f, -4.0 * by_f), 4.0 * by_f)
+        r_new = max(r + min(max(-slope_r / bent_r, -4.0 * by_r), 4.0 * by_r), 0.0)
+        moved_f, moved_r = abs(f_new - f), abs(r_new - r)
+        then = _rest(products, times, fat, f_new, r_new, turned)
+        settled, better = moved_f < 0.02 and moved_r < 0.05, then < now
+        if better:
+            now, f, r = then, f_new, r_new
+        if settled:
+            by_f, by_r = 0.0, 0.0
+        if settled or not better or abs(f) > _ASTRAY_HZ or r * times[1] > _TOO_FAST:
+            break
     while by_f > 0.05 or by_r > 0.1:
+        if abs(f) > _ASTRAY_HZ or r * times[1] > _TOO_FAST:
+            break
         better = False
         for k in range(4):
             f_new = f + (by_f if k == 0 else (-by_f if k == 1 else 0.0))
             r_new = max(r + (by_r if k == 2 else (-by_r if k == 3 else 0.0)), 0.0)
-            then = _left(products, times, fat, f_new, r_new, turned, both)[0]
+            then = _rest(products, times, fat, f_new, r_new, turned)
             if then < now:
                 now, f, r, better = then, f_new, r_new, True
         if not better:
             by_f, by_r = 0.5 * by_f, 0.5 * by_r
+    if abs(f) > _ASTRAY_HZ or r * times[1] > _TOO_FAST:
+        at[0], at[1], at[2], at[3], at[4] = np.nan, r, np.nan, np.inf, 0.0
+        return
     now, aa, bb, ab = _left(products, times, fat, f, r, turned, both)
     noise = now / max(count * (n - 2) - 1, 1)  # of both channels together
     share = _fraction(both, aa, bb, ab, noise * count)

@@ -159,12 +159,8 @@ def separate(
     fat = fat_signal(times, field_t)
     stored = np.asarray(echoes, np.complex128)  # of one type, so that one kernel serves
     widest = _WIDEST_PPM * GAMMA_MHZ_PER_T * field_t
-    blocks = field_map.blocks_of(echoes, spacing_mm)
-    costs = {
-        mirrored: _costs(echoes, blocks, mirrored, times, fat, widest)
-        for mirrored, words in ((False, "as is"), (True, "mirrored"))
-        if turning in ("find", words)
-    }
+    blocks = field_map.blocks_of(stored, spacing_mm)
+    ways = [mirrored for mirrored, words in ((False, "as is"), (True, "mirrored")) if turning in ("find", words)]
 
     def fitted(mirrored: bool, within: Mask, hertz: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]) -> Array:
         maps = np.full((7, *echoes.shape[1:]), np.nan, np.float32)
@@ -176,24 +172,29 @@ def separate(
         return maps
 
     def left(mirrored: bool) -> float:
-        cost, grid = costs[mirrored]
-        if len(times) == 3 or len(costs) == 1:  # three echoes leave nothing where both phases are free
-            return float(cost.min(axis=1).sum())
         # The costs know four decays only: a wrong turning that meets one of them can cost less than the right one.
         # At low field fat lies so near water that a block's deepest valley may be the wrong one: the next is tried too.
         few = _some(where)
         shape, shares = blocks.covariance.shape[:3], []
         places = tuple(at // size for at, size in zip(np.nonzero(few), blocks.size, strict=True))
         held = np.unique(np.ravel_multi_index(places, shape))
-        for lowest in _valleys(cost[held], field_map.period_hz(times) > 0.0):
+        asked = replace(blocks, covariance=blocks.covariance.reshape(-1, len(times), len(times))[held])
+        cost, grid = _costs(stored, asked, mirrored, times, fat, widest)
+        for lowest in _valleys(cost, field_map.period_hz(times) > 0.0):
             hertz = np.zeros(shape)
             hertz.ravel()[held] = grid[lowest]
             shares.append(fitted(mirrored, few, hertz, np.zeros(shape))[5][few].astype(np.float64))
         energy = (np.abs(echoes[:, few]) ** 2).sum(axis=0)
         return float(np.nansum(np.fmin(*shares) ** 2 * energy))
 
-    mirrored, sure = _turning({one: left(one) for one in costs})
-    field = field_map.solve(*costs[mirrored], blocks, times, widest, spacing_mm)
+    if len(times) == 3:  # three echoes leave nothing where both phases are free
+        costs = {way: _costs(stored, blocks, way, times, fat, widest) for way in ways}
+        mirrored, sure = _turning({way: float(costs[way][0].min(axis=1).sum()) for way in ways})
+        chosen = costs[mirrored]
+    else:
+        mirrored, sure = _turning({way: left(way) if len(ways) > 1 else 0.0 for way in ways})
+        chosen = _costs(stored, blocks, mirrored, times, fat, widest)
+    field = field_map.solve(*chosen, blocks, times, widest, spacing_mm)
     maps = fitted(mirrored, where, field.hertz, field.weight + 1e-12)
     # Where iron has left nothing by the third echo, phase is that of noise and tells of no readout.
     lasting = where & (maps[1] * times[min(2, len(times) - 1)] < _FADED)
@@ -335,7 +336,7 @@ def _between(hertz: Any, weight: Any, period: float, size: Any, z: int, y: int, 
     return found
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
 def _model(s: Any, times: Any, even: bool, fat: Any, f: float, r: float, turn: Any, m: Any, answer: Any) -> float:
     """Best W and F at a field and a decay; the model's signal, and the sum of squares that it leaves."""
     n = len(times)
@@ -358,8 +359,9 @@ def _model(s: Any, times: Any, even: bool, fat: Any, f: float, r: float, turn: A
         sa += back
         sb += np.conj(fat[k]) * back
     below = aa * bb - (ab.real**2 + ab.imag**2)
-    water = (bb * sa - ab * sb) / below
-    lipid = (aa * sb - np.conj(ab) * sa) / below
+    share = 1.0 / below  # a complex number over a real one would be divided as two complex ones
+    water = share * (bb * sa - ab * sb)
+    lipid = share * (aa * sb - np.conj(ab) * sa)
     answer[0], answer[1] = water, lipid
     left = 0.0
     for k in range(n):
@@ -369,7 +371,7 @@ def _model(s: Any, times: Any, even: bool, fat: Any, f: float, r: float, turn: A
     return left
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
 def _newton(
     s: Any, times: Any, even: bool, fat: Any, start: float, slowest: float, fastest: float, most: int, m: Any,
     turn: Any, answer: Any, whole: float,
@@ -391,8 +393,8 @@ def _newton(
             da += back
             db += np.conj(fat[k]) * back
         below = aa * bb - (ab.real**2 + ab.imag**2)
-        u = (bb * da - ab * db) / below
-        v = (aa * db - np.conj(ab) * da) / below
+        u = 1.0 / below * (bb * da - ab * db)
+        v = 1.0 / below * (aa * db - np.conj(ab) * da)
         dd, ds = 0.0, 0j
         for k in range(n):
             along = times[k] * m[k] - turn[k] * (u + v * fat[k])
@@ -400,7 +402,7 @@ def _newton(
             ds += np.conj(along) * (s[k] - m[k])
         if dd <= 1e-24 * whole:
             break
-        step = ds / dd  # the change of i 2 pi f - R2*
+        step = 1.0 / dd * ds  # the change of i 2 pi f - R2*
         change_f, change_r = step.imag / (2.0 * np.pi), -step.real
         share, better = 1.0, False
         for _try in range(6):

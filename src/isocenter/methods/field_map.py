@@ -133,7 +133,7 @@ def costs(
     # Pairs of echoes that are as far apart turn together: one term for each distance.
     lags, which = np.unique(np.round(gaps * 1e7).astype(np.int64), return_inverse=True)
     seconds = np.array([gaps[which == j].mean() for j in range(len(lags))])
-    turn = np.exp(2j * np.pi * grid[:, None] * seconds[None, :])
+    turn = np.exp(2j * np.pi * grid[None, :] * seconds[:, None])
     own = blocks.covariance.reshape(-1, n, n)
     cost = np.empty((len(own), len(grid)), np.float32)
     project = projectors(times_s, fat, _RATES)
@@ -175,8 +175,10 @@ def _fields(times_s: npt.NDArray[np.float64], widest_hz: float) -> npt.NDArray[n
 def _covariance_costs(
     first: int, last: int, own: Any, project: Any, pairs: Any, which: Any, turn: Any, cost: Any
 ) -> None:
-    fields, lags = turn.shape
+    lags, fields = turn.shape
     terms = np.empty(lags, np.complex128)
+    real, imaginary = np.ascontiguousarray(turn.real), np.ascontiguousarray(turn.imag)
+    here = np.empty(fields)
     for b in range(first, last):
         total = 0.0
         for m in range(own.shape[1]):
@@ -188,12 +190,14 @@ def _covariance_costs(
             terms[:] = 0
             for j in range(len(pairs)):
                 terms[which[j]] += project[r, pairs[j, 0], pairs[j, 1]] * own[b, pairs[j, 0], pairs[j, 1]]
+            here[:] = level
+            for k in range(lags):  # all fields at once, which the processor does side by side
+                along, across = 2.0 * terms[k].real, 2.0 * terms[k].imag
+                for f in range(fields):
+                    here[f] -= along * real[k, f] - across * imaginary[k, f]
             for f in range(fields):
-                here = level
-                for k in range(lags):
-                    here -= 2.0 * (terms[k] * turn[f, k]).real
-                if r == 0 or here < cost[b, f]:
-                    cost[b, f] = here
+                if r == 0 or here[f] < cost[b, f]:
+                    cost[b, f] = here[f]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from isocenter.errors import Refused
+from isocenter.methods.distance import depth_mm
 
 __all__ = ["liver_core", "without_vessels"]
 
@@ -43,7 +44,7 @@ def liver_core(pdff: Array, signal: Mask, spacing_mm: tuple[float, float, float]
     watery = ndimage.binary_closing(watery, np.ones((1, 3, 3), bool), border_value=0)
     # Slices at the ends are no borders of the liver: only distance within a slice counts.
     flat = (1e6, spacing_mm[1], spacing_mm[2])
-    depth = ndimage.distance_transform_edt(watery, sampling=flat) if watery.any() else np.zeros(watery.shape)
+    depth = depth_mm(watery, flat, _DEEP_MM + 1.0)
     labels, count = ndimage.label((depth > _DEEP_MM) & right)
     voxel_ml = float(np.prod(spacing_mm)) / 1000.0
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
@@ -52,7 +53,7 @@ def liver_core(pdff: Array, signal: Mask, spacing_mm: tuple[float, float, float]
             "no liver was found", "no thick piece of watery tissue lies on the right", "draw the liver or its segments"
         )
     seed = labels == 1 + int(sizes.argmax())
-    near = ndimage.distance_transform_edt(~seed, sampling=flat) <= _DEEP_MM - _MARGIN_MM
+    near = depth_mm(~seed, flat, _DEEP_MM) <= _DEEP_MM - _MARGIN_MM
     core = np.asarray(near & (depth > _MARGIN_MM))
     if core.sum() * voxel_ml < _LEAST_ML:
         raise Refused(
@@ -72,7 +73,10 @@ def without_vessels(region: Mask, *maps: Array) -> tuple[Mask, float]:
         Refused: when more than 40 % would have to be left out, or the values are no one tissue's.
     """
     kept = region.copy()
-    for each in maps:
+    # What lies more than a voxel from the region is not looked at.
+    box = tuple(slice(max(int(at.min()) - 1, 0), int(at.max()) + 2) for at in np.nonzero(region))
+    region = region[box]
+    for each in (whole[box] for whole in maps):
         # The mean of what there is: a hole in the map beside a voxel says nothing of it.
         known = ndimage.uniform_filter(np.isfinite(each).astype(np.float64), (1, 3, 3))
         smooth = ndimage.uniform_filter(np.nan_to_num(each).astype(np.float64), (1, 3, 3)) / np.maximum(known, 1e-9)
@@ -86,7 +90,7 @@ def without_vessels(region: Mask, *maps: Array) -> tuple[Mask, float]:
                 "no one tissue varies so much: it holds more than liver, and differs from the rest of it",
                 "draw it inside the liver, away from vessels",
             )
-        kept &= np.isfinite(each) & (np.abs(smooth - middle) <= _FAR * max(spread, 1e-6 + 0.05 * abs(middle)))
+        kept[box] &= np.isfinite(each) & (np.abs(smooth - middle) <= _FAR * max(spread, 1e-6 + 0.05 * abs(middle)))
     share = 1.0 - float(kept.sum()) / max(1, int(region.sum()))
     if share > _MOST_LEFT_OUT:
         raise Refused(
