@@ -150,7 +150,7 @@ def pool(
 def _explained(times: npt.NDArray[np.float64], fat: npt.NDArray[np.complex128]) -> npt.NDArray[np.float64]:
     """For each rate and field that is tried, what turns products of echoes into the energy that water and fat explain.
 
-    (n * n, rates * fields): real and imaginary parts of the projection onto both, pair after pair as `_pool` packs them.
+    (n * n, rates * fields): real and imaginary parts of the projection onto both, in the order of `_pool`.
     """
     rates, hertz = _RATES[:, None, None], _HERTZ[:, None]
     turned = np.exp((2j * np.pi * hertz - rates) * times)
