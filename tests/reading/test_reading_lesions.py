@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from isocenter.reading.lesions import Lesion, Match, Told, follow, told_of
+from isocenter.reading.lesions import Absence, Lesion, Match, Told, follow, told_of
 from isocenter.record import (
     Event,
     Finding,
@@ -60,6 +60,22 @@ def test_the_only_one_of_its_kind_is_proposed_and_two_are_not() -> None:
     assert len(follow([time(0, finding("a", 10.0)), other])[0]) == 2, "another side is another lesion"
     gap = [time(0, finding("a", 10.0)), time(1), time(2, finding("b", 9.0))]
     assert len(follow(gap)[0]) == 2, "what was gone in between is not proposed"
+
+
+def test_not_detected_is_said_only_where_it_was_looked_for() -> None:
+    """A nodule, then: looked for and none; a report of which nobody can say; declined; not read; found again."""
+    other = Result("1.2", Outcome.NONE, Origin("machine", "bone_age", "1"), NOON)
+    declined = Result("1.3", Outcome.DECLINED, Origin("machine", "nodule", "1"), NOON, reasons=("too thick",))
+    times = [
+        time(0, finding("a", 10.0)), time(1), (time(2)[0], [("r", other)]), (time(3)[0], [("r", declined)]), time(4),
+        time(5, finding("a", 12.0)),
+    ]  # fmt: skip
+    (lesion,), _ = follow(times, signed=("1.0", "1.1", "1.2", "1.3", "1.5"))
+    told = [None, Absence.LOOKED, Absence.UNTOLD, Absence.UNTOLD, Absence.UNREAD, None]
+    assert list(lesion.absent) == told and [p is None for p in lesion.points] == [a is not None for a in told]
+    by_hand = Result("1.0", Outcome.FOUND, Origin("person", "ito"), NOON, findings=(finding("b"),))
+    (own,), _ = follow([(time(0)[0], [("r", by_hand)]), times[1]], signed=("1.0", "1.1"))
+    assert own.absent == (None, Absence.UNTOLD), "no machine is known to look for what a person found alone"
 
 
 def said(one: str, other: str, same: bool, number: int = 1) -> Sealed:

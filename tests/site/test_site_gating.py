@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from pydicom.data import get_testdata_file
 from department_for_oversight import AI, CHIEF, ITO, department, uid
 from isocenter.analysis.weights import models
 from isocenter.app import open_house
-from isocenter.errors import Forbidden, NotFound, Refused
+from isocenter.errors import Forbidden, NotFound, Refused, WrongState
 from isocenter.govern.passwords import hash_password
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.disclosure import Mode, Use
@@ -197,6 +198,19 @@ def test_an_analysis_that_is_stopped_while_it_runs_leaves_no_answer(
         assert not site.index.results(study)
     finally:
         house.close()
+
+
+def test_nothing_is_released_over_a_broken_journal_and_everything_can_be_stopped(tmp_path: Path) -> None:
+    with department(tmp_path, read=3) as (site, _):
+        with pytest.raises(WrongState):  # the journal is whole: it is the way of the model that is not
+            site.gating.step(AI, "release", reason="r", who=CHIEF)
+        with sqlite3.connect(tmp_path / "archive/archive.sqlite") as raw:
+            for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                raw.execute(f"DROP TRIGGER {name}")
+            raw.execute("UPDATE event SET who = 'itp' WHERE number = 7")
+        with pytest.raises(Refused, match="while the journal is broken at entry 7"):
+            site.gating.step(AI, "release", reason="r", who=CHIEF)
+        assert site.gating.step(AI, "reject", reason="r", who=CHIEF) == "rejected"
 
 
 def test_who_may_not_and_what_is_not_there(tmp_path: Path) -> None:

@@ -7,14 +7,15 @@ for a person to confirm or refuse. Nothing is proposed where two could be meant.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
-from isocenter.record import Code, Finding, Kind, Measurement, Result, Sealed, Study, Verdict, codes
+from isocenter.reading.session import machine_of
+from isocenter.record import Code, Finding, Kind, Measurement, Outcome, Result, Sealed, Study, Verdict, codes
 
-__all__ = ["Lesion", "Match", "Point", "Sum", "Told", "follow", "told_of"]
+__all__ = ["Absence", "Lesion", "Match", "Point", "Sum", "Told", "follow", "told_of"]
 
 _SIZES = (codes.LONG_AXIS, codes.DIAMETER, codes.LENGTH, codes.VOLUME, codes.MTV, codes.AREA)
 """What a lesion is followed by, the first that it has."""
@@ -45,15 +46,28 @@ class Point:
     interval_days: int | None = None
 
 
+class Absence(StrEnum):
+    """Why a lesion has no point in a study. Only the first says that it is not there."""
+
+    LOOKED = "looked for"  # an analysis that had found it looked there, and it stands in no finding
+    UNTOLD = "untold"  # the report is signed, and nobody can say from it whether it was looked for
+    UNREAD = "unread"  # nobody has signed a report of the study
+
+
 @dataclass(frozen=True)
 class Lesion:
-    """One lesion: what it is, where, and a point for each study of the patient, None where it is not seen."""
+    """One lesion: what it is, where, and a point for each study of the patient, None where it has none.
+
+    Args:
+        absent: for each study why it has no point; None where it has one.
+    """
 
     what: Code
     site: Code | None
     laterality: Code | None
     words: str
     points: tuple[Point | None, ...]
+    absent: tuple[Absence | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +109,7 @@ class _Track:
     """A lesion while it is being followed."""
 
     findings: dict[int, tuple[Finding, Match]] = field(default_factory=dict)  # number of the study -> what was seen
+    by: set[str] = field(default_factory=set)  # analyses that had found it in one of them
 
     @property
     def last(self) -> Finding:
@@ -102,13 +117,16 @@ class _Track:
 
 
 def follow(
-    times: Sequence[tuple[Study, Sequence[tuple[str, Result]]]], told: Told = _NOTHING
+    times: Sequence[tuple[Study, Sequence[tuple[str, Result]]]],
+    told: Told = _NOTHING,
+    signed: Collection[str] = (),
 ) -> tuple[tuple[Lesion, ...], tuple[Sum, ...]]:
     """Lesions and sums through studies.
 
     Args:
         times: studies of one patient, the oldest first, each with its latest results as the asker may see them.
         told: what people said of pairs.
+        signed: studies with a signed report.
     """
     tracks: list[_Track] = []
     for number, (_, results) in enumerate(times):
@@ -120,9 +138,30 @@ def follow(
                 track.findings[number] = left.pop(known), Match.SAME
         _propose(tracks, left, number, told)
         tracks += [_Track({number: (f, Match.FIRST)}) for f in left.values()]
+    for track in tracks:
+        mine = {finding.tracking for finding, _ in track.findings.values()}
+        held = (r for _, results in times for _, r in results if any(f.tracking in mine for f in r.findings))
+        track.by = {name for r in held if (name := machine_of(r)[0])}
     dates = [study.date for study, _ in times]
     uids = [study.uid for study, _ in times]
-    return tuple(_lesion(track, uids, dates) for track in tracks), _sums(times)
+    return tuple(
+        replace(
+            _lesion(track, uids, dates), absent=tuple(_absent(track, n, *one, signed) for n, one in enumerate(times))
+        )
+        for track in tracks
+    ), _sums(times)
+
+
+def _absent(
+    track: _Track, number: int, study: Study, results: Sequence[tuple[str, Result]], signed: Collection[str]
+) -> Absence | None:
+    """Not found is one thing, not looked for another, and not read yet a third."""
+    if number in track.findings:
+        return None
+    if study.uid not in signed:
+        return Absence.UNREAD
+    looked = any(r.outcome is not Outcome.DECLINED and machine_of(r)[0] in track.by for _, r in results)
+    return Absence.LOOKED if looked else Absence.UNTOLD
 
 
 def _is_lesion(finding: Finding) -> bool:

@@ -56,7 +56,9 @@ class Following:
         must(who, "results", study_uid)
         studies = self._studies(study_uid, who)
         times = [(study, self.disclosing.results(study.uid, who)) for study in studies]
-        found, sums = lesions.follow(times, lesions.told_of(self._matched(studies)))
+        readings = self.index.readings([study.uid for study in studies])
+        signed = {uid for uid, one in readings.items() if one["reports"]}
+        found, sums = lesions.follow(times, lesions.told_of(self._matched(studies)), signed)
         return studies, found, sums
 
     def match(self, study_uid: str, one: str, other: str, *, same: bool, who: Person) -> None:

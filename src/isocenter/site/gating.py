@@ -183,14 +183,27 @@ class Gating:
         """Take a step of the table; the state after it.
 
         Raises:
-            WrongState: there is no such step from here. Refused: something is missing; each is named.
+            WrongState: there is no such step from here. Refused: something is missing; each is named. Also where the
+                journal is broken: what a release rests on is read from it.
         """
         if who is HOUSE:
             raise Refused(f"'{step}' by the house", "a model takes no step by itself", "name a person with --by")
         must(who, "release", name)
+        if step == "release":
+            self._must_be_whole(name)
         events = self._step(self.disclosing.gates(), self.model(name), step, reason, who)
         self.journal.append(*events)
         return str(events[-1].details["state"])
+
+    def _must_be_whole(self, name: str) -> None:
+        try:
+            self.journal.verify()
+        except Refused as broken:
+            raise Refused(
+                f"a release of {name} while {broken.what}",
+                "what it is released on is read from the journal, and nothing after that entry can be trusted",
+                "restore the journal from a backup first; whoever stops or suspends a model still can",
+            ) from broken
 
     def _step(self, gates: gate.Gates, model: Model, step: str, reason: str, who: Person) -> list[Event]:
         old, now = self.replaced(model), self.clock()

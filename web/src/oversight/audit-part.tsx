@@ -53,6 +53,7 @@ export function AuditPart() {
       <form class="controls" role="search" onSubmit={(event) => (event.preventDefault(), setQuery("q", new FormData(event.currentTarget).get("q") as string, { keep: true }))}>
         <label class="wide">Filter<input key={q} name="q" type="search" defaultValue={q} placeholder="who:ito what:sign on:1.2.3 since:2026-11-01 model:lung_nodule" /></label>
         <button type="submit">Filter</button>
+        <a class="button quiet" href={`/api/audit?${new URLSearchParams({ q, limit: "1000" })}`} download="journal.json">As JSON</a>
         <ChainMark of={chain.current} />
       </form>
       <Shown of={source.current} what="the journal">

@@ -60,6 +60,7 @@ export function TriagePart() {
                   </select>
                 </label>
                 <Period />
+                <a class="button quiet" href={`/api/triage/${encodeURIComponent(one.analysis)}?${wantedPeriod()}`} download="triage.json">As JSON</a>
               </form>
               <EffectOf key={one.analysis} analysis={one.analysis} />
             </>

@@ -17,6 +17,8 @@ export interface Lesion {
   laterality: Coded | null;
   words: string;
   points: (Point | null)[];
+  /** For each study why the lesion has no point there. */
+  absent: ("looked for" | "untold" | "unread" | null)[];
 }
 
 export interface Lesions {
@@ -76,7 +78,7 @@ function Row({ lesion, told, say, byHand }: { lesion: Lesion; told: Lesions; say
         const before = lesion.points.slice(0, i).reverse().find(Boolean);
         return (
           <td key={i} class={told.studies[i]?.here ? "here" : undefined}>
-            {point ? <Seen point={point} fresh={i === first && i > 0} /> : <span class="faint">{i > first ? "not seen" : "–"}</span>}
+            {point ? <Seen point={point} first={i !== first || i === 0 ? "" : lesion.absent[i - 1] === "looked for" ? "new" : "first seen"} /> : <span class="faint">{ABSENT[lesion.absent[i] ?? "untold"]}</span>}
             {point && byHand && lesion.points.filter((one) => one?.tracking === point.tracking).length === 1 && <label class="check"><input type="checkbox" checked={byHand.taken.includes(point.tracking)} onChange={() => byHand.take(point.tracking)} /> take<span class="hidden"> {name}, {day(told.studies[i]?.date)}</span></label>}
             {point?.match === "unsure" && before && (
               <small>match unsure ?{say && <> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: true })}>Same</button> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: false })}>Not</button></>}</small>
@@ -89,13 +91,16 @@ function Row({ lesion, told, say, byHand }: { lesion: Lesion; told: Lesions; say
   );
 }
 
-function Seen({ point, fresh }: { point: Point; fresh: boolean }) {
+/** Three answers, never two: only the first says that it is not there. */
+const ABSENT = { "looked for": "not detected", untold: "not reported", unread: "not read yet" };
+
+function Seen({ point, first }: { point: Point; first: string }) {
   const { size, change, interval_days: days } = point;
   const sign = change === null || change === 0 ? "" : change > 0 ? "+" : "\u2212";
   return (
     <>
       {size ? quantity(size.value, size.unit) : "seen"}
-      {fresh && <small>new</small>}
+      {first && <small>{first}</small>}
       {change !== null && <small>{sign}{number(Math.abs(change))}{"\u2009"}%{days !== null && ` in ${days}\u2009d`}</small>}
     </>
   );
