@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,25 @@ def test_who_exchanges_labels_is_named(known: Path) -> None:
     assert told["border"] == "asked" and len(told["because"]) > 200, "spots are no ultrasound"
     words = CliRunner().invoke(app, ["examples", "doubt", str(known), "--model", MODEL]).output
     assert words.count("is none for this model: it") == 20
+
+
+def test_the_same_picture_under_another_person_or_label_is_named(known: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(known, tmp_path / "known")
+    with (folder / "examples.csv").open(newline="") as text:
+        rows = list(csv.reader(text))
+    copied = []
+    for k, other in ((1, "malignant"), (2, rows[2][1]), (3, "normal or benign")):
+        name = f"{other}/person{900 + k:06d}_{900 + k:06d}.png"
+        shutil.copy(folder / rows[k][0], folder / name)
+        copied.append((rows[k][0], name, other != rows[k][1]))
+        rows.append([name, other, "1", "lee", *rows[k][4:]])
+    with (folder / "examples.csv").open("w", newline="") as text:
+        csv.writer(text).writerows(rows)
+    told = said("doubt", str(folder))["twins"]
+    assert {(frozenset(t["files"]), t["apart"]) for t in told} == {(frozenset(c[:2]), c[2]) for c in copied}
+    assert [t["apart"] for t in told] == sorted((t["apart"] for t in told), reverse=True)
+    assert all("lee" in t["readers"] for t in told)
+    assert said("doubt", str(known))["twins"] == []
 
 
 def test_what_to_label_next_and_what_a_rule_would_have_brought(known: Path, tmp_path: Path) -> None:

@@ -11,7 +11,17 @@ import pytest
 from isocenter.errors import Refused
 from isocenter.learn.examples import weights_in
 from isocenter.learn.films import read_films
-from isocenter.learn.from_readings import Example, Said, classes_of, examples_of, learned, rehearsed, written
+from isocenter.learn.from_readings import (
+    Example,
+    Said,
+    capped,
+    classes_of,
+    examples_of,
+    influence,
+    learned,
+    rehearsed,
+    written,
+)
 from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.recipes import RECIPES
 from isocenter.record import Model
@@ -101,3 +111,50 @@ def test_a_weight_of_nought_is_as_if_the_example_were_not_there() -> None:
     logits, labels = torch.randn(4, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 0, 1])
     some = _loss(logits, labels, torch.tensor([2.0, 0.0, 2.0, 0.0]), how)
     assert torch.allclose(some, _loss(logits[[0, 2]], labels[[0, 2]], torch.ones(2), how))
+
+
+def _by(reader: str, n: int, weight: float = 1.0) -> list[Example]:
+    return [Example(f"{reader}{k}", "p", k % 2 == 0, weight, (reader,), "unaided", "", True) for k in range(n)]
+
+
+def test_one_reader_does_not_outweigh_the_others() -> None:
+    busy = [
+        *_by("lee", 400),
+        *_by("ito", 40),
+        *_by("kim", 20),
+        Example("x", "p", True, 1.0, ("ito", "lee"), "", "", True),
+    ]
+    kept, scaled = capped(busy)
+    part = influence(kept)
+    assert part["lee"] == pytest.approx(0.5, abs=1e-4) and max(part.values()) == part["lee"]
+    assert list(scaled) == ["lee"] and scaled["lee"] == pytest.approx(61 / 400, abs=1e-3)
+    assert [e.weight for e in kept if e.readers != ("lee",)] == [1.0] * 61, "nobody else's labels change"
+    part = influence(capped(busy, 0.4)[0])
+    assert max(part.values()) == pytest.approx(0.5, abs=1e-4), "of three readers half is the least that is asked"
+    four = [*_by("a", 90), *_by("b", 60), *_by("c", 5), *_by("d", 5)]
+    kept, scaled = capped(four, 0.4)
+    assert max(influence(kept).values()) <= 0.4001 and list(scaled) == ["a", "b"]
+    two = [*_by("lee", 300), *_by("ito", 10)]
+    assert influence(capped(two)[0])["lee"] == pytest.approx(0.75, abs=1e-4)
+    assert capped(_by("lee", 30)) == (_by("lee", 30), {}) and capped(busy, 1.0) == (busy, {})
+    for bad in (0.0, -1.0, 1.5):
+        with pytest.raises(Refused, match="a reader's part"):
+            capped(busy, bad)
+
+
+def test_a_reader_who_exchanges_every_label_spoils_less_when_their_part_is_capped() -> None:
+    from isocenter.methods.logistic import fit_head
+    from isocenter.methods.roc import auc
+
+    rng = np.random.default_rng(4)
+    truth = np.arange(900) % 2
+    x = rng.normal(0, 1, (900, 6)) + 0.9 * truth[:, None]
+    who = np.array(["lee"] * 330 + ["ito", "kim", "ruiz"] * 90)
+    said = np.where(who == "lee", 1 - truth[:600], truth[:600])
+    made = [Example(str(k), str(k), bool(said[k]), 1.0, (str(who[k]),), "unaided", "", True) for k in range(600)]
+    areas = []
+    for examples in (made, capped(made, 0.375)[0]):
+        weights = np.array([e.weight for e in examples], np.float32)
+        head = fit_head(x[:600], said, weights=weights)
+        areas.append(auc(truth[600:], head.certainty(x[600:])).value)
+    assert areas[0] < 0.4 < 0.8 < areas[1], areas

@@ -40,6 +40,7 @@ def take(
         Path | None, typer.Option(help="File with Study Instance UIDs that stay out, one a line: a sealed test.")
     ] = None,
     cohort: Annotated[str, typer.Option(help="Name or digest of a frozen cohort: only its members.")] = "",
+    most: Annotated[float, typer.Option(help="Largest part of the weight that one reader may give alone.")] = 0.5,
     rehearse: Annotated[Path | None, typer.Option(help="Folder of earlier examples that are mixed in.")] = None,
     share: Annotated[float, typer.Option(help="Part of the whole that the earlier ones shall be.")] = 0.3,
     folder: Where = None,
@@ -57,10 +58,15 @@ def take(
         report = held.site.teaching.examples(
             analysis, out, who=HOUSE, task=task, use=use, agreement=agreement, without=left_out, not_by=not_by or (),
             rehearse=rehearse, share=share, cohort=held.site.cohorts.made(cohort, who=HOUSE) if cohort else None,
+            most=most,
         )  # fmt: skip
     screen.answer(report)
     screen.say(f"{report['n']} examples of {report['people']} people in {out}, weighing {report['weight']:g}")
     screen.table("", ("how the label came about", "n"), list(report["by_mode"].items()))
+    for reader, by in report["scaled"].items():
+        screen.say(f"labels of {reader} count {by:.2f} times: no reader gives more than a part of the weight alone")
+    if any(part > 0.999 for part in report["influence"].values()):
+        screen.warn("warning: one reader taught all of it: no other labels stand against theirs, the sealed test alone")
     for why, n in report["closed"].items():
         screen.say(f"{n} studies stay out: {why}")
     for why, n in report["left"].items():
@@ -89,6 +95,9 @@ def doubt(
     screen.say(f"{len(report['files'])} labels are doubted; look at these files first:")
     for file in report["files"][:20]:
         screen.say(f"   {file['file']} ({file['certainty']:.2f})")
+    for twin in report["twins"][:20]:
+        said = "with another label" if twin["apart"] else "under another person"
+        screen.say(f"   {twin['files'][0]} and {twin['files'][1]} show the same, {said}")
     _tell_declined(screen, report)
 
 

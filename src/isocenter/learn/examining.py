@@ -11,6 +11,7 @@ import numpy as np
 from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.embedding import embedded, pictures_of
+from isocenter.learn.examples import twins
 from isocenter.learn.judge import folder_of, opened
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import unlabelled
@@ -30,7 +31,9 @@ def doubted_in(
     """Doubted labels of a folder of examples, and each reader's share in them.
 
     Each case is answered by a head on the model's embedding that saw no case of its person. Examples of several readers
-    count for each of them. Images that the model was not made for are named with the reason (``because``).
+    count for each of them. Images that the model was not made for are named with the reason (``because``), and pictures
+    that are nearly the same under two persons or two labels (``twins``): strange pictures and copies are how a training
+    set is poisoned, most often unmeant.
 
     Args:
         data: folder of `from_readings.written`.
@@ -67,6 +70,11 @@ def doubted_in(
             {"file": cases.names[k], "label": int(cases.labels[k]), "certainty": round(float(certainty[k]), 4),
              "readers": readers.get(cases.names[k], [])}
             for k in worst if flagged[k]
+        ],
+        "twins": [
+            {"files": [cases.names[a], cases.names[b]], "apart": bool(cases.labels[a] != cases.labels[b]),
+             "readers": sorted({*readers.get(cases.names[a], ()), *readers.get(cases.names[b], ())})}
+            for a, b in twins(cases)
         ],
     }  # fmt: skip
 

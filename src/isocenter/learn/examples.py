@@ -24,6 +24,7 @@ __all__ = [
     "numbered",
     "person",
     "split",
+    "twins",
     "weights_in",
 ]
 
@@ -180,15 +181,29 @@ def split(examples: Examples, part: float, seed: int) -> tuple[npt.NDArray[np.in
 
 def _linked(examples: Examples) -> tuple[npt.NDArray[np.int64], int]:
     """The groups, those that share a near-duplicate made one, and how many pairs of near-duplicates there are."""
-    groups, flat = examples.groups.copy(), examples.pictures
-    if flat.ndim == 4:
-        axis = 3 if flat.shape[-1] == 3 else 1
-        flat = np.asarray(flat.mean(axis, dtype=np.float32), np.uint8) if axis == 3 else flat.max(axis)
-    pairs = near_duplicates(flat)
+    groups = examples.groups.copy()
+    pairs = near_duplicates(_flat(examples.pictures))
     for a, b in pairs:
         if groups[a] != groups[b]:
             groups[groups == groups[b]] = groups[a]
     return groups, len(pairs)
+
+
+def twins(examples: Examples) -> list[tuple[int, int]]:
+    """Pairs of near-duplicates of two persons, or with two labels: those with two labels first."""
+    which, labels = examples.groups, examples.labels
+    pairs = near_duplicates(_flat(examples.pictures))
+    strange = [(a, b) for a, b in pairs if which[a] != which[b] or labels[a] != labels[b]]
+    return sorted(strange, key=lambda pair: (bool(labels[pair[0]] == labels[pair[1]]), pair))
+
+
+def _flat(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """One grey picture of each: colours averaged, the brightest of a volume's slices."""
+    if pictures.ndim != 4:
+        return pictures
+    if pictures.shape[-1] == 3:
+        return np.asarray(pictures.mean(3, dtype=np.float32), np.uint8)
+    return np.asarray(pictures.max(1), np.uint8)
 
 
 def must_be_of_two_classes(labels: npt.NDArray[np.int64]) -> None:

@@ -24,10 +24,28 @@ from isocenter.learn.examples import person
 from isocenter.learn.kinds import Classes, Classifier2D, Recipe
 from isocenter.record import Model, to_plain
 
-__all__ = ["AGREEMENT", "Example", "Said", "classes_of", "examples_of", "learned", "rehearsed", "weight_of", "written"]
+__all__ = [
+    "AGREEMENT",
+    "MOST",
+    "Example",
+    "Said",
+    "capped",
+    "classes_of",
+    "examples_of",
+    "influence",
+    "learned",
+    "rehearsed",
+    "weight_of",
+    "written",
+]
 
 AGREEMENT = 0.25
 """Weight of an agreement with a machine whose answer had been seen."""
+
+MOST = 0.5
+"""Largest part of all that teaches which one reader may give without anybody beside."""
+
+_EASE = 1.5  # of two readers none gives more than three quarters: half would weigh twenty labels like two hundred
 
 _COLUMNS = ("file", "label", "weight", "readers", "mode", "time", "machine")
 
@@ -120,6 +138,49 @@ def examples_of(told: Iterable[Said], agreement: float = AGREEMENT) -> tuple[lis
         readers = tuple(sorted(s.reader for s in all_said))
         found.append(Example(study, best.person, label, weight, readers, mode, best.time, best.machine))
     return found, torn
+
+
+def influence(examples: Sequence[Example]) -> dict[str, float]:
+    """What part of the weight each reader gives alone; what several read of one study is nobody's alone.
+
+    >>> one = Example("1", "p", True, 1.0, ("ito",), "unaided", "", False)
+    >>> influence([one, replace(one, readers=("lee",), weight=0.25), replace(one, readers=("ito", "lee"), weight=0.75)])
+    {'ito': 0.5, 'lee': 0.125}
+    """
+    total, own = sum(e.weight for e in examples), dict[str, float]()
+    for one in examples:
+        if len(one.readers) == 1:
+            own[one.readers[0]] = own.get(one.readers[0], 0.0) + one.weight
+    return {r: w / total for r, w in sorted(own.items())} if total > 0 else {}
+
+
+def capped(examples: Sequence[Example], most: float = MOST) -> tuple[list[Example], dict[str, float]]:
+    """The same examples, no reader of which gives more than a part of the weight alone; and by what theirs was scaled.
+
+    Whoever wants to teach a model something wrong has to give many labels, and one who gives most of them decides. Of
+    two readers each may give three quarters. What one reader alone taught cannot be weighed against anybody: it stays
+    as it is, and the sealed test of the gate stands between it and the patients.
+
+    Args:
+        most: largest part of the weight, over 0 to 1.
+
+    Raises:
+        Refused: a part outside of that.
+    """
+    if not 0 < most <= 1:
+        raise Refused(f"a reader's part of {most:g}", "it lies over 0 and up to 1", "give 0.5, or 1 for no limit")
+    kept, scaled = list(examples), dict[str, float]()
+    everybody = {r for e in examples for r in e.readers}
+    bound = max(most, _EASE / max(len(everybody), 1))
+    for _ in range(100 * len(everybody) if bound < 1 else 0):
+        part = influence(kept)
+        who = max(part, key=lambda r: part[r], default="")
+        if not who or part[who] <= bound + 1e-6:
+            break
+        by = bound * (1 - part[who]) / ((1 - bound) * part[who])
+        scaled[who] = scaled.get(who, 1.0) * by
+        kept = [replace(e, weight=e.weight * by) if e.readers == (who,) else e for e in kept]
+    return kept, {r: round(f, 4) for r, f in sorted(scaled.items())}
 
 
 def classes_of(how: Recipe) -> tuple[str, str]:

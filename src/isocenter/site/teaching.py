@@ -18,7 +18,17 @@ from typing import TYPE_CHECKING, Any
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
-from isocenter.learn.from_readings import AGREEMENT, Said, classes_of, examples_of, rehearsed, written
+from isocenter.learn.from_readings import (
+    AGREEMENT,
+    MOST,
+    Said,
+    capped,
+    classes_of,
+    examples_of,
+    influence,
+    rehearsed,
+    written,
+)
 from isocenter.learn.recipes import recipe
 from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, Study
@@ -71,6 +81,7 @@ class Teaching:
         self, analysis: str, out: Path, *, who: Person, task: str = "", use: Use | None = None,
         agreement: float = AGREEMENT, without: Collection[str] = (), not_by: Collection[str] = (),
         rehearse: Path | None = None, share: float = 0.3, cohort: Cohort | None = None,
+        most: float = MOST,
     ) -> dict[str, Any]:  # fmt: skip
         """Write a training set of an analysis' question into a folder that `train` reads.
 
@@ -82,6 +93,7 @@ class Teaching:
             not_by: readers whose labels are not taken.
             rehearse: folder of earlier examples; share: part of the whole that they shall be.
             cohort: only its members; all that is signed where nothing is said.
+            most: largest part of the weight that one reader may give alone; see `from_readings.capped`.
 
         Raises:
             Refused: no signed report says anything of it, the terms of use close all of them, or one class is left.
@@ -107,11 +119,13 @@ class Teaching:
         if not made:
             why = f"most because {closed[0][0]}" if closed else "readers outweigh each other"
             raise Refused(f"none of {len(studies)} studies may be learnt from", why, "ask for terms of use")
+        made, scaled = capped(made, most)
         report = written(
             out, made, classes, lambda e: self._pixels(studies[e.study], analysis),
             {"analysis": analysis, "task": task or analysis, "agreement": agreement, "closed": dict(closed),
              "cohort": cohort.name if cohort is not None else "", "readers_apart": torn,
-             "readers": dict(sorted(Counter(r for e in made for r in e.readers).items()))},
+             "readers": dict(sorted(Counter(r for e in made for r in e.readers).items())),
+             "influence": {r: round(part, 4) for r, part in influence(made).items()}, "scaled": scaled},
         )  # fmt: skip
         if rehearse is not None:
             report["rehearsed"] = {"n": rehearsed(out, rehearse, share), "share": share}
