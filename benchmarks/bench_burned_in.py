@@ -9,7 +9,8 @@ Chinese, Japanese and Korean names where a font has their letters (`--fonts` nam
 Noticed is an image for which a line is found that lies on the letters; a false alarm is any line on one without. A dose
 screen is a page of writing also without a name: of it nothing is counted as held without cause.
 
-`--turned 30` draws every line at up to so many degrees, `--contrast 0.1 0.25` with so little of the range.
+`--turned 30` draws every line at up to so many degrees, `--at 30 45` at these alone, either way; `--contrast 0.1 0.25`
+with so little of the range.
 `--script arabic` writes names whose letters join (DejaVu, with Pillow's Raqm), `--script hand` words of one stroke
 each, of loops, arches and stems as a pen joins them; no real hand wrote them.
 
@@ -65,6 +66,7 @@ class Writing:
     Args:
         western: files, and None for the font that ships with Pillow.
         turned_deg: by up to how much every line is turned; 0 for the mixture of upright, a quarter and slightly askew.
+        at_deg: at which angles every line stands, either way; none for as `turned_deg` says.
         contrast: least and most of the range from what is below a line to its letters.
         script: "print", "arabic" or "hand".
     """
@@ -72,6 +74,7 @@ class Writing:
     western: list[Path | None]
     eastern: list[Path]
     turned_deg: float = 0.0
+    at_deg: tuple[float, ...] = ()
     contrast: tuple[float, float] = (0.25, 1.0)
     script: str = "print"
 
@@ -234,6 +237,8 @@ def _mask(rng: np.random.Generator, some: Writing, shape: tuple[int, int]) -> Gr
         angle = float(rng.choice([0, 0, 0, 0, 90, rng.uniform(-4, 4)]))
         if some.turned_deg:
             angle = rng.uniform(-some.turned_deg, some.turned_deg)
+        if some.at_deg:
+            angle = float(rng.choice(some.at_deg) * rng.choice([-1, 1]))
         mask = np.asarray(page.rotate(angle, Image.Resampling.BICUBIC, expand=True)) / 255.0
         rows, columns = np.nonzero(mask > 0.4)
         mask = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
@@ -345,10 +350,14 @@ def main() -> None:
     asked.add_argument("--kinds", nargs="*", default=list(KINDS), choices=KINDS)
     asked.add_argument("--fonts", type=Path, help="folder with more fonts")
     asked.add_argument("--turned", type=float, default=0.0, help="degrees by which lines are turned")
+    asked.add_argument("--at", type=float, nargs="*", default=(), help="degrees at which lines stand, either way")
     asked.add_argument("--contrast", type=float, nargs=2, default=(0.25, 1.0), help="of letters, shares of the range")
     asked.add_argument("--script", choices=("print", "arabic", "hand"), default="print")
     given = asked.parse_args()
-    some = replace(fonts(given.fonts), turned_deg=given.turned, contrast=tuple(given.contrast), script=given.script)
+    some = replace(
+        fonts(given.fonts), turned_deg=given.turned, at_deg=tuple(given.at), contrast=tuple(given.contrast),
+        script=given.script,
+    )  # fmt: skip
     told: dict[str, object] = {}
     started = time.process_time()
     for kind in given.kinds if given.images else ():

@@ -108,6 +108,24 @@ def test_letters_in_speckle_are_noticed_sharp_or_compressed_and_speckle_alone_is
             assert share >= 0.5 and over <= 0.25, (number, share, over)
 
 
+def at_an_angle(empty: np.ndarray, degrees: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A made-up image with one line at an angle across its middle, and where its letters are."""
+    page = Image.new("L", (440, 440))
+    ImageDraw.Draw(page).text((60, 210), "QUAXELBERG ANNA", fill=255, font=ImageFont.load_default(size))
+    mask = np.asarray(page.rotate(degrees, Image.Resampling.BICUBIC))[60:380, 60:380] / 255.0
+    return empty * (1 - mask) + mask, mask > 0.4
+
+
+@pytest.mark.parametrize("degrees", [20, 30, 45, 60, -30, -45, -70])
+def test_a_line_at_any_angle_is_noticed_and_its_boxes_hold_it(degrees: int) -> None:
+    rng = np.random.default_rng(degrees % 360)
+    empty = tissue(rng, (320, 320))
+    assert written_lines((empty * 255).astype(np.uint8)) == []
+    drawn, letters = at_an_angle(empty, degrees, 22)
+    share, over = found_share((drawn * 255).astype(np.uint8), letters)
+    assert share >= 0.95 and over <= 0.25, (degrees, share, over)
+
+
 def radiograph(words: str = "") -> bytes:
     picture = tissue(np.random.default_rng(3))
     if words:

@@ -20,10 +20,11 @@ import numpy.typing as npt
 from isocenter.dicom.drawn_values import has_drawn_value
 from isocenter.dicom.elements import PIXELS, File
 from isocenter.dicom.fine_structure import relief, standing_out
-from isocenter.dicom.lettering import rows_of_pieces
+from isocenter.dicom.lettering import Pieces
 from isocenter.dicom.pixels import frame_count, frames, native
+from isocenter.dicom.slants import covering, level
 from isocenter.dicom.streams import Box
-from isocenter.dicom.strokes import Least, is_written
+from isocenter.dicom.strokes import Least, is_written, may_be_written
 from isocenter.errors import IsocenterError
 
 __all__ = ["Verdict", "judge", "written_lines"]
@@ -190,6 +191,12 @@ _SURELY_OF_ONE = Least(0.15, crossed=3, dense=0.5, apart=5, apart_dense=0.5, con
 _SURELY_OF_ANY = Least(0.15, crossed=4, dense=0.9, apart=5, apart_dense=0.5, contrast=0.05)
 _FAR_OUT = Least(0.4, apart=6, apart_dense=0.4)
 _PERHAPS_OF_ANY = Least(0.13, crossed=4)
+# Slants at which rows are sought without turning the picture, and those across them; and what is asked of such a row.
+_ASKEW = tuple(11.25 * step for step in range(1, 8))  # degrees
+_SURELY_ASKEW = Least(0.2, crossed=5, dense=0.8, apart=7, apart_dense=0.7, contrast=0.15)
+_FAR_OUT_ASKEW = Least(0.4, crossed=4, dense=0.5, apart=5, apart_dense=0.6, contrast=0.35)
+_TALLEST_ASKEW = 45  # pixels, at one scale
+_THE_SAME = 0.3  # of the boxes of such a row in known lines: it is made of their letters
 _SLANTS = (-15.0, -7.5, 7.5, 15.0)  # degrees by which a line that was found may run at a slant
 _THICKER = 1.35  # how much thicker a line may be along a slant than the part of it that was found level
 _AROUND = 16  # pixels: half the width of what counts as around
@@ -205,8 +212,8 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
     any value (a lossy compression or a lens has blurred them) are thin and stand out from what is around them; a rib, a
     ripple or a vessel does so, too, but runs along the line, where letters cross it stroke by stroke and show the
     ground between strokes (`strokes`); a row of grain is crossed less often or stands out less. Both bright and dark,
-    upright and turned by a quarter, at three scales. What runs at a slight slant is noticed less often; where it
-    is, boxes follow it.
+    upright and turned by a quarter, at three scales; letters of any value at every slant as well, where small boxes
+    follow the line.
 
     Args:
         grey: (rows, columns).
@@ -214,16 +221,43 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
     Returns:
         (first row, first column, row behind, column behind) of each line, with a margin around it.
     """
-    found = _level_lines(grey)
-    return found + _slanted(grey, found) if found else []
+    found, askew = _lines(grey, slants=_ASKEW)
+    if found:
+        found += _slanted(grey, found)
+    known = np.zeros(grey.shape, bool)
+    for top, left, bottom, right in found:
+        known[top:bottom, left:right] = True
+    rows = (row for row in askew if np.mean([known[a:c, b:d].mean() for a, b, c, d in row]) < _THE_SAME)
+    return found + sorted({box for row in rows for box in row})
 
 
-def _level_lines(grey: npt.NDArray[Any], *, sure: bool = False) -> list[Line]:
-    """Lines along rows or columns; with `sure` those alone that are surely of letters."""
+def _askew(
+    pieces: Pieces, mask: npt.NDArray[np.bool_], thin: npt.NDArray[np.float32], light: npt.NDArray[np.float32],
+    slants: tuple[float, ...],
+) -> list[list[Line]]:  # fmt: skip
+    """Boxes along each row at a slant that is surely of letters."""
+    least = _SURELY_ASKEW, _FAR_OUT_ASKEW
+    found: list[list[Line]] = []
+    for degrees, row in pieces.at_slants(slants, _MANY) if slants else ():
+        tall = _TALL <= min(row[2] - row[0], row[3] - row[1]) <= _TALLEST_ASKEW
+        if not tall or not may_be_written(mask, thin, degrees, row, *least):
+            continue
+        (held, strong, shown), inside = level((mask, thin, light), degrees, row)
+        if is_written(held & inside, strong, shown, (0, 0, *held.shape), *least):
+            found.append(covering(degrees, row, mask.shape))
+    return found
+
+
+def _lines(
+    grey: npt.NDArray[Any], *, sure: bool = False, slants: tuple[float, ...] = ()
+) -> tuple[list[Line], list[list[Line]]]:
+    """Lines along rows or columns, with `sure` those alone that are surely of letters; and small boxes along each line
+    that runs at a slant and is surely of letters."""
     low, high = (float(grey.min()), float(grey.max())) if grey.size else (0.0, 0.0)
     if high <= low:
-        return []
-    found: list[tuple[int, int, int, int]] = []
+        return [], []
+    found: list[Line] = []
+    askew: list[list[Line]] = []
     surely = False
     for scale in _SCALES:
         part = grey[::scale, ::scale]
@@ -234,19 +268,22 @@ def _level_lines(grey: npt.NDArray[Any], *, sure: bool = False) -> list[Line]:
         for soft, light in ((even, drawn), (1 - even, 1 - drawn)):
             thin = relief(light)
             for mask in _drawn(part, thin):
-                rows = rows_of_pieces(mask, least=_FEW)
+                pieces = Pieces(mask)
+                rows = pieces.rows(_FEW)
                 certain = [r for r in rows if (sure or not surely) and is_written(mask, thin, light, r, _SURELY_OF_ONE)]
                 surely = surely or bool(certain)
                 found += _times(certain if sure else rows, scale)
             if scale < _SCALES[-1]:
                 thin = relief(soft) if scale > 1 else thin  # nothing was averaged
                 mask = standing_out(thin, _AROUND, _CLEAR, _STEEP)
-                plain = [r for r in _tall(mask, _MANY) if is_written(mask, thin, soft, r, _PERHAPS_OF_ANY)]
-                far = [r for r in _tall(mask, _FEW) if is_written(mask, thin, soft, r, _FAR_OUT)]
+                pieces = Pieces(mask)
+                plain = [r for r in _tall(pieces, _MANY) if is_written(mask, thin, soft, r, _PERHAPS_OF_ANY)]
+                far = [r for r in _tall(pieces, _FEW) if is_written(mask, thin, soft, r, _FAR_OUT)]
                 certain = [r for r in plain if (sure or not surely) and is_written(mask, thin, soft, r, _SURELY_OF_ANY)]
                 surely = surely or bool(far or certain)
                 found += _times((certain if sure else plain) + far, scale)
-    return _joined(found, grey.shape) if surely else []
+                askew += [_times(row, scale) for row in _askew(pieces, mask, thin, soft, slants)]
+    return _joined(found, grey.shape) if surely else [], askew
 
 
 def _slanted(grey: npt.NDArray[Any], found: Sequence[Line]) -> list[Line]:
@@ -267,7 +304,7 @@ def _slanted(grey: npt.NDArray[Any], found: Sequence[Line]) -> list[Line]:
         turned = ndimage.rotate(_floats(grey), degrees, reshape=True, order=1, mode="nearest")
         back = np.deg2rad(degrees)
         turn = np.array([[np.cos(back), np.sin(back)], [-np.sin(back), np.cos(back)]])
-        for top, left, bottom, right in _level_lines(turned, sure=True):
+        for top, left, bottom, right in _lines(turned, sure=True)[0]:
             half = min(bottom - top, right - left) / 2
             rows, columns = (
                 np.arange(top + half, bottom - half + 1, half),
@@ -285,8 +322,8 @@ def _slanted(grey: npt.NDArray[Any], found: Sequence[Line]) -> list[Line]:
     return more
 
 
-def _tall(mask: npt.NDArray[np.bool_], least: int) -> list[tuple[int, int, int, int]]:
-    return [r for r in rows_of_pieces(mask, least=least) if min(r[2] - r[0], r[3] - r[1]) >= _TALL]
+def _tall(pieces: Pieces, least: int) -> list[Line]:
+    return [r for r in pieces.rows(least) if min(r[2] - r[0], r[3] - r[1]) >= _TALL]
 
 
 def _floats(grey: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

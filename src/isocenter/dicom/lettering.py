@@ -12,53 +12,108 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["rows_of_pieces"]
+__all__ = ["Pieces", "rows_of_pieces"]
 
 Box = tuple[int, int, int, int]
 _TOUCHING = np.ones((3, 3), bool)
 _MOST = 100_000  # pieces of one mask; where there are more, it is grain and no letter can be told from it
+_MOST_ASKEW = 3_000  # the same where rows at slants are sought, each slant of which asks every piece again
 _TALLEST = 60  # pixels, at one scale
+_SMALLEST = 3  # pixels of a piece
 _SWEEP = 64  # pieces after which rows that have ended are dropped
 
 
-def rows_of_pieces(mask: npt.NDArray[np.bool_], *, least: int) -> list[Box]:
-    """Rows of so many letters or more, along the rows of the picture and along its columns.
+class Pieces:
+    """The pieces of a mask, of which rows are made: along the rows of the picture, along its columns, and at slants.
 
     Args:
         mask: (rows, columns), true where a stroke of a letter may be.
-        least: how many letters make a row; pieces that touch count by their width.
-
-    Returns:
-        (first row, first column, row behind, column behind) of each.
     """
-    from scipy import ndimage
 
-    labels, count = ndimage.label(mask, _TOUCHING)
-    if not count or count > _MOST:
-        return []
-    boxes, sizes = _boxes(labels, count)
-    upright = _found(boxes, sizes, least)
-    turned = _found(np.ascontiguousarray(boxes[:, [1, 0, 3, 2]]), sizes, least)
-    return [tuple(r) for r in upright.tolist()] + [(b, a, d, c) for a, b, c, d in turned.tolist()]
+    def __init__(self, mask: npt.NDArray[np.bool_]) -> None:
+        from scipy import ndimage
+
+        self._mask = mask
+        self._labels, count = ndimage.label(mask, _TOUCHING)
+        self._count = count if count <= _MOST else 0
+        self._boxes, self._sizes = _boxes(self._labels, self._count)
+        self._level: _Rows | None = None
+        self._across: _Rows | None = None
+
+    def rows(self, least: int) -> list[Box]:
+        """Rows of so many letters or more, along the rows of the picture and along its columns.
+
+        Args:
+            least: how many letters make a row; pieces that touch count by their width.
+
+        Returns:
+            (first row, first column, row behind, column behind) of each.
+        """
+        if not self._count:
+            return []
+        if self._level is None or self._across is None:
+            self._level, self._across = _Rows(self._boxes, self._sizes), _Rows(_turned(self._boxes), self._sizes)
+        return self._level.of(least) + [(b, a, d, c) for a, b, c, d in self._across.of(least)]
+
+    def at_slants(self, degrees: tuple[float, ...], least: int) -> list[tuple[float, Box]]:
+        """Rows of letters that run at slants, found without turning the picture: pieces are measured along each slant.
+
+        Args:
+            degrees: by how much the rows rise to the right, each under 90; what runs across such a row is found, too.
+
+        Returns:
+            the slant of each, and its box in places across and along the slant (`isocenter.dicom.slants`).
+        """
+        fit = self._sizes >= _SMALLEST
+        if not 0 < np.count_nonzero(fit) <= _MOST_ASKEW:
+            return []
+        numbers, sizes = np.cumsum(fit) - 1, self._sizes[fit]
+        rows, columns = np.nonzero(self._mask)
+        of = self._labels[rows, columns] - 1
+        kept = fit[of]
+        rows, columns, of = rows[kept], columns[kept], numbers[of[kept]]
+        found: list[tuple[float, Box]] = []
+        for slant in degrees:
+            turn = np.deg2rad(slant)
+            boxes = _boxes_along(rows, columns, of, len(sizes), np.cos(turn), np.sin(turn))
+            found += [(slant, row) for row in _Rows(boxes, sizes).of(least)]
+            found += [(slant, (b, a, d, c)) for a, b, c, d in _Rows(_turned(boxes), sizes).of(least)]
+        return found
 
 
-def _found(boxes: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], least: int) -> npt.NDArray[np.int64]:
-    high, wide = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    # A plate or a bar is full and wide; a letter, or some that touch, is tall or has holes.
-    kept = (high >= 2) & (high <= _TALLEST) & (sizes >= 3) & ((wide <= 3 * high) | (sizes < 0.7 * high * wide))
-    pieces = boxes[kept]
-    pieces = np.ascontiguousarray(pieces[np.lexsort((pieces[:, 0], pieces[:, 1]))])
-    if not len(pieces):
-        return pieces
-    whole, letters = _measured(pieces, *_rows(pieces))
-    rows: npt.NDArray[np.int64] = whole[
-        (letters >= least) & (whole[:, 3] - whole[:, 1] >= 1.2 * (whole[:, 2] - whole[:, 0]))
-    ]
-    if len(rows):
-        pieces = pieces[np.argsort(pieces[:, 0], kind="stable")]
-        near = np.searchsorted(pieces[:, 0], rows[:, 0] - _TALLEST), np.searchsorted(pieces[:, 0], rows[:, 2])
-        _widen(rows, pieces, *near)
-    return rows
+def rows_of_pieces(mask: npt.NDArray[np.bool_], *, least: int) -> list[Box]:
+    """Rows of letters of a mask; see `Pieces.rows`."""
+    return Pieces(mask).rows(least)
+
+
+def _turned(boxes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.ascontiguousarray(boxes[:, [1, 0, 3, 2]])
+
+
+class _Rows:
+    """All rows along one direction, of which those with letters enough are asked for."""
+
+    def __init__(self, boxes: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> None:
+        high, wide = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+        # A plate or a bar is full and wide; a letter, or some that touch, is tall or has holes.
+        kept = (high >= 2) & (high <= _TALLEST) & (sizes >= _SMALLEST)
+        kept &= (wide <= 3 * high) | (sizes < 0.7 * high * wide)
+        pieces = boxes[kept]
+        self._pieces = np.ascontiguousarray(pieces[np.lexsort((pieces[:, 0], pieces[:, 1]))])
+        self._whole, self._letters = pieces, np.zeros(0)
+        if len(pieces):
+            self._whole, self._letters = _measured(self._pieces, *_rows(self._pieces))
+
+    def of(self, least: int) -> list[Box]:
+        if not len(self._letters):
+            return []
+        whole = self._whole
+        rows = whole[(self._letters >= least) & (whole[:, 3] - whole[:, 1] >= 1.2 * (whole[:, 2] - whole[:, 0]))]
+        if len(rows):
+            pieces = self._pieces[np.argsort(self._pieces[:, 0], kind="stable")]
+            near = np.searchsorted(pieces[:, 0], rows[:, 0] - _TALLEST), np.searchsorted(pieces[:, 0], rows[:, 2])
+            _widen(rows, pieces, *near)
+        return [(a, b, c, d) for a, b, c, d in rows.tolist()]
 
 
 # What is compiled assigns number by number and asks NumPy for nothing but room: a row assigned whole, or a search in
@@ -82,6 +137,23 @@ def _boxes(labels: Any, count: Any) -> Any:
                 boxes[label, 2] = max(boxes[label, 2], row + 1)
                 boxes[label, 3] = max(boxes[label, 3], column + 1)
     return boxes, sizes
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _boxes_along(rows: Any, columns: Any, of: Any, count: Any, cos: Any, sin: Any) -> Any:
+    """Of each piece, whose pixels are given one by one, the box around them in places across and along a slant."""
+    boxes = np.empty((count, 4), np.int64)
+    for piece in range(count):
+        boxes[piece, 0], boxes[piece, 1], boxes[piece, 2], boxes[piece, 3] = 1 << 40, 1 << 40, -(1 << 40), -(1 << 40)
+    for number in range(len(rows)):
+        piece = of[number]
+        across = int(np.floor(rows[number] * cos - columns[number] * sin + 0.5))
+        along = int(np.floor(rows[number] * sin + columns[number] * cos + 0.5))
+        boxes[piece, 0] = min(boxes[piece, 0], across)
+        boxes[piece, 1] = min(boxes[piece, 1], along)
+        boxes[piece, 2] = max(boxes[piece, 2], across + 1)
+        boxes[piece, 3] = max(boxes[piece, 3], along + 1)
+    return boxes
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]

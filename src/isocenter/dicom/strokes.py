@@ -15,7 +15,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Least", "is_written"]
+__all__ = ["Least", "is_written", "may_be_written"]
 
 _LEFT_GROUND, _BACK = 0.65, 0.35  # shares of the way from the ground to the letters
 
@@ -73,6 +73,25 @@ def is_written(
     return any(contrast >= e.contrast and apart >= e.apart and apart >= e.apart_dense * long for e in every)
 
 
+def may_be_written(
+    mask: npt.NDArray[np.bool_], relief: npt.NDArray[np.float32], degrees: float, row: tuple[int, int, int, int],
+    *least: Least,
+) -> bool:  # fmt: skip
+    """Whether a row at a slant has strokes enough in its mask: grain makes thousands of rows that have not.
+
+    Args:
+        mask, relief: see `is_written`; of the whole picture.
+        row: in places across and along the slant (`slants`).
+    """
+    top, left, bottom, right = row
+    turn = np.deg2rad(degrees)
+    wide = right - left >= bottom - top
+    strokes, strong = _strokes_at(mask, relief, np.cos(turn), np.sin(turn), top, left, bottom, right, wide)
+    crossed = _of_a_quarter(strokes)
+    long = max(right - left, bottom - top) / min(right - left, bottom - top)
+    return any(strong >= e.strong and crossed >= e.crossed and crossed >= e.dense * long for e in least)
+
+
 def _of_a_quarter(strokes: npt.NDArray[np.int64]) -> int:
     return int(np.sort(strokes)[-1 - max(1, len(strokes) // 4)])
 
@@ -90,3 +109,29 @@ def _strokes_apart(light: Any, back: Any, left: Any) -> Any:
                 within = True
                 strokes[row] += 1
     return strokes
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _strokes_at(
+    mask: Any, relief: Any, cos: Any, sin: Any, top: Any, left: Any, bottom: Any, right: Any, wide: Any
+) -> Any:
+    """Of each line of places along a row, how often its pieces begin; and the mean relief of the pieces."""
+    lines, length = (bottom - top, right - left) if wide else (right - left, bottom - top)
+    strokes = np.zeros(lines, np.int64)
+    total, count = 0.0, 0
+    for line in range(lines):
+        before = False
+        for at in range(length):
+            across, along = (top + line, left + at) if wide else (top + at, left + line)
+            row = int(np.rint(across * cos + along * sin))
+            column = int(np.rint(along * cos - across * sin))
+            here = False
+            if 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]:
+                here = mask[row, column]
+            if here:
+                total += relief[row, column]
+                count += 1
+                if not before:
+                    strokes[line] += 1
+            before = here
+    return strokes, total / max(count, 1)
