@@ -113,7 +113,7 @@ def test_places_are_blanked_where_the_header_fits_and_nowhere_else(words: bytes)
 
 @pytest.mark.parametrize("words", [DEID, CTP], ids=["deid", "ctp"])
 def test_attributes_are_kept_emptied_and_removed_and_nobody_stays_named(words: bytes) -> None:
-    copy, plain = cleaned(image(), recipe_of(words)), cleaned(image(), Recipe(b"", "none"))
+    copy, plain = cleaned(image(), recipe_of(words)), cleaned(image(), Recipe(b"", recipe_of, "none"))
     assert copy.StudyDescription == "Study of the alpha ward" != plain.StudyDescription
     assert copy.Manufacturer == "" and plain.Manufacturer == "ACME"
     assert "ViewPosition" not in copy and plain.ViewPosition == "AP"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
@@ -54,6 +54,13 @@ def deidentify(
         Path | None,
         typer.Option("--folder", help="Archive whose journal keeps what left and why.", envvar="ISOCENTER_FOLDER"),
     ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="Recipe of deid, or script of CTP (attributes or pixels), on top of the options."),
+    ] = None,
+    partly: Annotated[
+        bool, typer.Option("--partly", help="Go on where lines of the recipe are refused; the report names them.")
+    ] = False,
     workers: Annotated[int, typer.Option(help="Processes; 0 takes one for each processor.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -72,7 +79,8 @@ def deidentify(
     options = options_named(option or ["research"])
     if deface is not None:
         options = options | {Option.FACES} if deface else options - {Option.FACES}
-    terms = Terms(options, frozenset(keep or ()), frozenset(reviewed or ()), blank)
+    asked = _recipe(recipe, partly, screen) if recipe is not None else None
+    terms = Terms(options, frozenset(keep or ()), frozenset(reviewed or ()), blank, asked)
     must_say_why(smallest_group, reason)
     key = _secret(secret, out)
     with growing(out) as partial:
@@ -129,6 +137,25 @@ def pseudonyms(
         told = held.new_pseudonyms(destroy=destroy)
     screen.answer(told | {"destroyed": destroy})
     screen.say(f"domain {told['was']} {'is destroyed' if destroy else 'is kept'}; new pseudonyms are of {told['now']}")
+
+
+def _recipe(place: Path, partly: bool, screen: Any) -> Any:
+    """A recipe of another tool; refused where lines of it are, unless the rest alone is wanted."""
+    from isocenter.dicom.foreign_recipes import read_recipe
+    from isocenter.errors import Refused
+
+    found = read_recipe(place)
+    told = [f"line {x.number} '{x.said}': {x.why}" for x in found.refused]
+    if told and not partly:
+        more = f", and {len(told) - 20} more" if len(told) > 20 else ""
+        raise Refused(
+            f"{len(told)} of {len(told) + found.taken} lines of the recipe '{place.name}'", "; ".join(told[:20]) + more,
+            "change these lines, or take over the others alone: --partly",
+        )  # fmt: skip
+    screen.say(f"{found.taken} lines of the recipe are taken over")
+    for words in told:
+        screen.warn(f"not taken over: {words}")
+    return found
 
 
 def _secret(place: Path | None, out: Path) -> bytes:

@@ -97,6 +97,7 @@ class Rule:
         keep: keywords that are kept although the table would not.
         days: how far this patient's dates move.
         banned: words, in small letters, that no text may keep.
+        empty, remove: keywords that are emptied or removed although the table would keep them.
     """
 
     by: Pseudonyms
@@ -104,6 +105,15 @@ class Rule:
     days: int
     keep: frozenset[str] = frozenset()
     banned: Collection[str] = frozenset()
+    empty: frozenset[str] = frozenset()
+    remove: frozenset[str] = frozenset()
+
+    def asked(self, keyword: str) -> Act | None:
+        """What was asked for an attribute by name, whatever the table says."""
+        for letter, names in (("X", self.remove), ("Z", self.empty), ("K", self.keep)):
+            if keyword in names:
+                return Act(letter)
+        return None
 
 
 @dataclass
@@ -164,7 +174,7 @@ class Cleaner:
         spelled = all(slot[0] for slot in file.dataset.values())
         way = (self.explicit, file.little, spelled, self.charsets, file.integer(_SIGNED))
         banned = frozenset(rule.banned)
-        self._held = outcomes(rule.by, (rule.options, rule.days, rule.keep, banned, way))
+        self._held = outcomes(rule.by, (rule.options, rule.days, rule.keep, rule.empty, rule.remove, banned, way))
 
     def dataset(
         self, among: Dataset, path: str = "", *, mode: str = "", extra: Mapping[int, tuple[str, bytes]] | None = None
@@ -298,11 +308,12 @@ class Cleaner:
         elif vr == "SQ":
             self._count(name, REMOVED, "a sequence that could not be read")
             return b""
-        act = Act("K") if keyword in self.rule.keep else self.acts.get(tag)
+        asked = self.rule.asked(keyword)
+        act = asked or self.acts.get(tag)
         if vr == "SQ":
             return self._sequence(tag, slot, name, mode, act)
         what, value = self._value(tag, slot, among, (vr, vm, keyword), mode, act)
-        why = "asked to be kept" if keyword in self.rule.keep else _why(act)
+        why = "asked for by name" if asked else _why(act)
         self._count(name, what, why)
         if value is None:
             return b""

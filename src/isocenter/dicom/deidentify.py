@@ -13,7 +13,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isocenter.dicom.alike import age_band
@@ -23,6 +23,7 @@ from isocenter.dicom.confidentiality import BASIC, CLEAN_PIXELS, CODES, COLUMNS,
 from isocenter.dicom.conformance import storage_class
 from isocenter.dicom.elements import PIXELS, Dataset, File
 from isocenter.dicom.facts import text
+from isocenter.dicom.foreign_recipes import Recipe
 from isocenter.dicom.leaks import leaks
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.streams import blanked
@@ -92,6 +93,7 @@ def deidentify(
     reviewed: bool = False,
     blank: bool = False,
     cover: Cover | None = None,
+    recipe: Recipe | None = None,
 ) -> Deidentified:
     """A copy of an object without names, dates, places and whatever else tells who somebody is.
 
@@ -105,6 +107,7 @@ def deidentify(
         blank: let images with found writing go without a person, the found lines blanked.
         cover: the face of the head that this object is of, found in all images of it; wanted where `options` has
             ``faces``.
+        recipe: of another tool, on top of the table (`foreign_recipes`).
 
     Raises:
         HeldBack: when a person must look first: a document, raw data or an unknown class, writing in the pixels, a
@@ -121,9 +124,13 @@ def deidentify(
     waits = verdict.state == "review" or (verdict.state == "writing" and not blank)
     if waits and not reviewed:
         raise HeldBack(verdict.why, "the text may be a name", f"look at it, and {REVIEWED}")
+    if recipe is not None:
+        verdict = _with_places(file, verdict, recipe, reviewed=reviewed)
+        keep = {*keep, *recipe.keep}
     face = _face(file, Option.FACES in options, cover)
+    taken = (recipe.empty, recipe.remove) if recipe is not None else (frozenset[str](), frozenset[str]())
     try:
-        return _copy(file, data, by, frozenset(options), frozenset(keep), verdict, reviewed, cover, face)
+        return _copy(file, data, by, frozenset(options), frozenset(keep), taken, verdict, reviewed, cover, face)
     except IsocenterError:
         raise
     except (ValueError, LookupError, TypeError, ArithmeticError) as fault:  # an odd value that nobody thought of
@@ -141,6 +148,24 @@ def _must_be_known(file: File) -> None:
             "what it holds inside cannot be judged",
             "leave it out, or look at it and export it by hand",
         )
+
+
+def _with_places(file: File, verdict: Verdict, recipe: Recipe, *, reviewed: bool) -> Verdict:
+    """What is known of the pixels, with what a recipe wants blanked.
+
+    Raises:
+        HeldBack: the recipe wants such an object looked at.
+    """
+    if PIXELS not in file.dataset:
+        return verdict
+    flagged = [p.name for p in recipe.fitting(file) if not p.boxes]
+    if flagged and not reviewed:
+        raise HeldBack(
+            f"the recipe flags it: {flagged[0][:60]}", "it says no place to blank", f"look at it, and {REVIEWED}"
+        )
+    boxes = recipe.boxes(file)
+    state = "blank" if boxes and verdict.state == "clean" else verdict.state
+    return replace(verdict, boxes=verdict.boxes + boxes, state=state)
 
 
 def _face(file: File, wanted: bool, cover: Cover | None) -> str:
@@ -169,13 +194,13 @@ def _face(file: File, wanted: bool, cover: Cover | None) -> str:
 
 
 def _copy(
-    file: File, data: bytes, by: Pseudonyms, options: frozenset[Option], keep: frozenset[str], verdict: Verdict,
-    reviewed: bool, cover: Cover | None, face: str,
+    file: File, data: bytes, by: Pseudonyms, options: frozenset[Option], keep: frozenset[str],
+    taken: tuple[frozenset[str], frozenset[str]], verdict: Verdict, reviewed: bool, cover: Cover | None, face: str,
 ) -> Deidentified:  # fmt: skip
     identity, issuer = _identity(file)
     banned, sought = _people(file, options)
     report = Report()
-    rule = Rule(by, options, by.days(identity, issuer), keep, banned)
+    rule = Rule(by, options, by.days(identity, issuer), keep, banned, *taken)
     pseudonym = by.patient(identity, issuer)
     if verdict.boxes or face == _CUT:
         file = _painted_over(file, data, verdict, cover if face == _CUT else None)

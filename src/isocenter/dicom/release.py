@@ -21,6 +21,7 @@ from isocenter.dicom.aside import Aside, Lying
 from isocenter.dicom.confidentiality import EDITION, RESEARCH, Option
 from isocenter.dicom.deidentify import Deidentified, HeldBack, deidentify
 from isocenter.dicom.elements import parse
+from isocenter.dicom.foreign_recipes import Recipe
 from isocenter.dicom.in_processes import Given, each, one_by_one
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.scan import read
@@ -42,12 +43,14 @@ class Terms:
         keep: keywords kept all the same.
         reviewed: SOP Instance UIDs whose pixels a person has looked at; ``*`` for all.
         blank: images with found writing go without a person, the found lines blanked.
+        recipe: of another tool, on top of the table.
     """
 
     options: frozenset[Option] = RESEARCH
     keep: frozenset[str] = frozenset()
     reviewed: frozenset[str] = frozenset()
     blank: bool = False
+    recipe: Recipe | None = None
 
     def covers(self, data: bytes) -> bool:
         """Whether a person has looked at the pixels of this object."""
@@ -141,6 +144,7 @@ class Release:
             "standard": EDITION,
             "options": sorted(self.terms.options),
             "kept_by_wish": sorted(self.terms.keep),
+            "recipe": self.terms.recipe.report() if self.terms.recipe else None,
             "domain": self.domain,
             "written": self.written,
             "patients": len(self.people),
@@ -297,7 +301,7 @@ def _one(
             cover = (covers or {}).get(head.ascii(0x0020000E))
         copy = deidentify(
             data, by=by, options=terms.options, keep=terms.keep, reviewed=terms.covers(data), blank=terms.blank,
-            cover=cover,
+            cover=cover, recipe=terms.recipe,
         )  # fmt: skip
         place = _place(copy, out)
     except IsocenterError as refusal:
