@@ -233,6 +233,29 @@ def test_a_signed_report_is_owed_until_the_receiver_has_it(tmp_path: Path) -> No
     again.close()
 
 
+def test_an_amendment_is_told_to_everybody_who_had_the_report_and_both_stay(house: House) -> None:
+    to = ["192.0.2.1:2575", "192.0.2.2:2575"]
+    house.site.messaging.want(to)
+    study = _signed(house)
+    came: dict[str, list[bytes]] = {one: [] for one in to}
+
+    def takes(receiver: str, message: bytes) -> bytes:
+        came[receiver].append(message)
+        return hl7.acknowledge(hl7.read(message), "AA", now=house.site.clock(), control="1")
+
+    assert house.site.messaging.deliver(to, takes) == 2
+    version = house.site.open(study, who=ITO).version
+    version = house.site.word(study, "own", "Stone of 7 mm.", section="Findings", version=version, who=ITO).version
+    house.site.sign(study, version=version, who=ITO)
+    assert house.site.messaging.deliver(to, takes) == 2 and house.site.messaging.due(to) == []
+    for first, second in came.values():
+        status = [hl7.read(one).one("OBR") for one in (first, second)]
+        assert [one.at(25) for one in status if one is not None] == ["F", "C"]
+        assert b"4 mm" in first and b"7 mm" in second and b"4 mm" not in second
+    first, second = house.site.reading(study, who=ITO).reports
+    assert first != second and b"4 mm" in house.site.blobs.get(first) and b"7 mm" in house.site.blobs.get(second)
+
+
 def test_results_go_over_a_socket_at_sign_off(tmp_path: Path) -> None:
     got: list[bytes] = []
     came = threading.Event()
