@@ -73,6 +73,13 @@ def test_not_detected_is_said_only_where_it_was_looked_for() -> None:
     (lesion,), _ = follow(times, signed=("1.0", "1.1", "1.2", "1.3", "1.5"))
     told = [None, Absence.LOOKED, Absence.UNTOLD, Absence.UNTOLD, Absence.UNREAD, None]
     assert list(lesion.absent) == told and [p is None for p in lesion.points] == [a is not None for a in told]
+    two = [time(0, finding("a"), finding("b")), time(1, finding("c"))]
+    uncertain = [Absence.UNMATCHED if n else None for n in (0, 1)]
+    assert [list(one.absent) for one in follow(two, signed=("1.0", "1.1"))[0]] == [
+        uncertain, uncertain, uncertain[::-1],
+    ], "which of the two is left cannot be told"  # fmt: skip
+    parted = told_of([said("a", "c", False), said("b", "c", False, 2)])
+    assert {a for one in follow(two, parted, ("1.0", "1.1"))[0] for a in one.absent} == {None, Absence.LOOKED}
     by_hand = Result("1.0", Outcome.FOUND, Origin("person", "ito"), NOON, findings=(finding("b"),))
     (own,), _ = follow([(time(0)[0], [("r", by_hand)]), times[1]], signed=("1.0", "1.1"))
     assert own.absent == (None, Absence.UNTOLD), "no machine is known to look for what a person found alone"

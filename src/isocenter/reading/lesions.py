@@ -50,6 +50,7 @@ class Absence(StrEnum):
     """Why a lesion has no point in a study. Only the first says that it is not there."""
 
     LOOKED = "looked for"  # an analysis that had found it looked there, and it stands in no finding
+    UNMATCHED = "unmatched"  # one of its kind was found there, of which nobody has said yet whether it is this one
     UNTOLD = "untold"  # the report is signed, and nobody can say from it whether it was looked for
     UNREAD = "unread"  # nobody has signed a report of the study
 
@@ -146,20 +147,36 @@ def follow(
     uids = [study.uid for study, _ in times]
     return tuple(
         replace(
-            _lesion(track, uids, dates), absent=tuple(_absent(track, n, *one, signed) for n, one in enumerate(times))
+            _lesion(track, uids, dates),
+            absent=tuple(_absent(tracks, track, n, one, told, signed) for n, one in enumerate(times)),
         )
         for track in tracks
     ), _sums(times)
 
 
+def _may_be_one(one: _Track, other: _Track, told: Told) -> bool:
+    """Two of a kind that were never found in one study, and of which nobody has said that they are two."""
+    ours, theirs = ({f.tracking for f, _ in t.findings.values()} for t in (one, other))
+    apart = any(frozenset((a, b)) in told.apart for a in ours for b in theirs)
+    return _kind(one.last) == _kind(other.last) and one.findings.keys().isdisjoint(other.findings) and not apart
+
+
 def _absent(
-    track: _Track, number: int, study: Study, results: Sequence[tuple[str, Result]], signed: Collection[str]
+    tracks: Sequence[_Track],
+    track: _Track,
+    number: int,
+    time: tuple[Study, Sequence[tuple[str, Result]]],
+    told: Told,
+    signed: Collection[str],
 ) -> Absence | None:
     """Not found is one thing, not looked for another, and not read yet a third."""
+    study, results = time
     if number in track.findings:
         return None
     if study.uid not in signed:
         return Absence.UNREAD
+    if any(number in other.findings and _may_be_one(track, other, told) for other in tracks):
+        return Absence.UNMATCHED
     looked = any(r.outcome is not Outcome.DECLINED and machine_of(r)[0] in track.by for _, r in results)
     return Absence.LOOKED if looked else Absence.UNTOLD
 

@@ -18,7 +18,7 @@ export interface Lesion {
   words: string;
   points: (Point | null)[];
   /** For each study why the lesion has no point there. */
-  absent: ("looked for" | "untold" | "unread" | null)[];
+  absent: ("looked for" | "unmatched" | "untold" | "unread" | null)[];
 }
 
 export interface Lesions {
@@ -78,7 +78,7 @@ function Row({ lesion, told, say, byHand }: { lesion: Lesion; told: Lesions; say
         const before = lesion.points.slice(0, i).reverse().find(Boolean);
         return (
           <td key={i} class={told.studies[i]?.here ? "here" : undefined}>
-            {point ? <Seen point={point} first={i !== first || i === 0 ? "" : lesion.absent[i - 1] === "looked for" ? "new" : "first seen"} /> : <span class="faint">{ABSENT[lesion.absent[i] ?? "untold"]}</span>}
+            {point ? <Seen point={point} first={i !== first || i === 0 ? "" : lesion.absent[i - 1] === "looked for" ? "new" : "first seen"} /> : <span class="muted">{ABSENT[lesion.absent[i] ?? "untold"]}</span>}
             {point && byHand && lesion.points.filter((one) => one?.tracking === point.tracking).length === 1 && <label class="check"><input type="checkbox" checked={byHand.taken.includes(point.tracking)} onChange={() => byHand.take(point.tracking)} /> take<span class="hidden"> {name}, {day(told.studies[i]?.date)}</span></label>}
             {point?.match === "unsure" && before && (
               <small>match unsure ?{say && <> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: true })}>Same</button> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: false })}>Not</button></>}</small>
@@ -92,7 +92,7 @@ function Row({ lesion, told, say, byHand }: { lesion: Lesion; told: Lesions; say
 }
 
 /** Three answers, never two: only the first says that it is not there. */
-const ABSENT = { "looked for": "not detected", untold: "not reported", unread: "not read yet" };
+const ABSENT = { "looked for": "not detected", unmatched: "not matched", untold: "not reported", unread: "not read yet" };
 
 function Seen({ point, first }: { point: Point; first: string }) {
   const { size, change, interval_days: days } = point;
