@@ -78,6 +78,7 @@ function Page({ here }: { here: Place }) {
       return <WorklistPage />;
     case "study":
       if (part === "why") return <Lazy key={`why ${id}`} what="the reasons" load={() => import("./analyses/why").then((module) => module.WhyPage)} with={{ study: id }} />;
+      if (part === "panel") return <Lazy key={`panel ${id}`} what="the panel" load={() => import("./room/page").then((module) => module.PanelPage)} with={{ study: id }} />;
       return <Lazy key={`study ${id}`} what="the reading room" load={() => enterRoom(id)} with={{ study: id }} />;
     case "report":
       return <Lazy key={`report ${id}`} what="the report" load={() => import("./report/page").then((module) => module.ReportPage)} with={{ study: id }} />;

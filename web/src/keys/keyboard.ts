@@ -98,7 +98,9 @@ export function nameOf(event: KeyboardEvent): string {
   const letter = event.key.length === 1 && /[a-z]/i.test(event.key);
   const shift = event.shiftKey && (letter || event.key.length > 1) ? "Shift+" : "";
   const key = letter ? (shift ? event.key.toUpperCase() : event.key.toLowerCase()) : event.key;
-  return control + shift + (control && letter && !shift ? key.toUpperCase() : key);
+  const alt = event.altKey && event.key.length > 1 ? "Alt+" : "";
+  if (event.altKey && !alt) return ""; // with Alt a letter is another letter on many keyboards, and no key of ours
+  return control + alt + shift + (control && letter && !shift ? key.toUpperCase() : key);
 }
 
 const PREFIX_MS = 1500;
@@ -106,8 +108,9 @@ let prefix = "";
 let prefixed = 0;
 
 function pressed(event: KeyboardEvent): void {
-  if (event.defaultPrevented || event.isComposing || event.altKey || event.key === "Shift" || event.key === "Control") return;
+  if (event.defaultPrevented || event.isComposing || event.key === "Shift" || event.key === "Control" || event.key === "Alt") return;
   const name = nameOf(event);
+  if (!name) return;
   const chord = name.startsWith("Ctrl+") || name === "F6";
   if (writes(event.target)) {
     // In a text field only chords act; Escape leaves the field.

@@ -1,4 +1,5 @@
 import { computed, effect, signal, untracked } from "@preact/signals";
+import { Trouble } from "../api/door";
 import type { Coded, Series, Study } from "../api/shapes";
 import { go, setQuery, to } from "../router";
 import { drawingOf } from "../marks/layer";
@@ -11,8 +12,11 @@ import type { Tool } from "../viewer/mouse";
 import { PlaneView } from "../viewer/plane";
 import { presetsOf } from "../viewer/presets";
 import { StackView } from "../viewer/stack";
+import { Apart } from "./apart";
+import { caretLine } from "./caret-line";
 import { Evidence } from "./evidence";
 import { Hanging } from "./hanging";
+import { LesionSteps } from "./lesion-steps";
 import { Registration } from "./registration";
 import type { Answerable, Beside, Decision, Found, Session } from "./session";
 
@@ -84,17 +88,24 @@ export class Desk {
   readonly marks: Marks;
   readonly maps: Maps;
   readonly registration: Registration;
+  readonly apart: Apart;
+  readonly lesionSteps: LesionSteps;
   /** Where the pointer is on the active viewport (canvas pixels). */
   cursor: Point2 | null = null;
   private begun = false;
+  private forgetActs: () => void = () => undefined;
 
-  constructor(readonly session: Session) {
+  /** With `images` false it is the desk of a window that holds the panel alone. */
+  constructor(readonly session: Session, readonly images = true) {
+    this.apart = new Apart(session.uid, images ? "images" : "panel");
+    this.shareWithTheOtherWindow();
     this.hanging = new Hanging(session.uid, this.lightbox, session.absent);
     this.marks = new Marks(session, this.lightbox);
     this.maps = new Maps(session);
     this.registration = new Registration(session, this.lightbox);
+    this.lesionSteps = new LesionSteps(session.uid, this.lightbox);
     this.lightbox.addLayer(drawingOf(this));
-    this.hung = this.hanging.load().then(() => {
+    this.hung = !images ? Promise.resolve() : this.hanging.load().then(() => {
       const asked = new URL(location.href).searchParams.get("series");
       if (asked) this.lightbox.prepare({ kind: "stack", study: session.uid, series: asked });
       else this.hanging.prepare();
@@ -103,13 +114,47 @@ export class Desk {
     // The server is told what was seen as soon as it was, and of a finding only once in each result that carries it.
     this.forget = effect(() => {
       const seen = this.evidence.findings.value;
-      if (!session.mine.value) return;
+      if (!images || !session.mine.value) return;
       const fresh = session.found.value.filter((one) => one.machine && seen.has(one.finding.tracking) && !this.told.has(one.finding.tracking));
       if (!fresh.length) return;
       for (const one of fresh) this.told.add(one.finding.tracking);
       const picture = untracked(() => this.stack?.picture.value);
       session.saw(fresh.map((one) => ({ result: one.result.id, tracking: one.finding.tracking, sop: picture?.sop ?? "", frame: picture?.frame ?? 0 })));
     });
+  }
+
+  private shareWithTheOtherWindow(): void {
+    const { apart, evidence, session } = this;
+    const keys = { from: "images", write: (all: ReadonlySet<string>) => [...all], read: (all: unknown): ReadonlySet<string> => new Set(all as string[]) } as const;
+    apart.share("seen pictures", evidence.pictures, keys);
+    apart.share("seen findings", evidence.findings, keys);
+    apart.share("finding in hand", this.active);
+    apart.share("adding", this.adding);
+    apart.share("mark", this.mark);
+    apart.share("line", this.line);
+    apart.share("caret", caretLine, { from: "panel" });
+    this.forgetActs = effect(() => void (session.acts.saved.value && apart.tell({ kind: "acted" })));
+  }
+
+  /** Begin to speak with a window of the panel, or with that of the images; `follow` goes to the study that the other one shows now. */
+  speak(follow: (study: string) => void): void {
+    const { session } = this;
+    this.apart.begin({
+      follow,
+      acted: () => void session.refresh().catch(() => undefined), // the next act, or the next that is heard, brings it
+      jump: (tracking) => {
+        const one = session.found.peek().find((other) => other.finding.tracking === tracking);
+        if (one) this.jump(one);
+      },
+    });
+  }
+
+  /** The panel into a window of its own, or back from it. */
+  movePanel(): void {
+    const { apart, session } = this;
+    if (!this.images) window.close();
+    else if (apart.away.value) apart.tell({ kind: "back" });
+    else if (!apart.open()) session.acts.trouble.value = new Trouble(0, "the panel stays here", "the browser opened no other window", "allow this address to open windows", "");
   }
 
   /** The stack in hand: the active viewport, where it shows stored images, else the first that does. */
@@ -150,6 +195,8 @@ export class Desk {
   end(): void {
     this.forget();
     this.forgetGrowth();
+    this.forgetActs();
+    this.apart.end();
     this.evidence.stop();
     this.maps.end();
     this.lightbox.end();
@@ -233,6 +280,7 @@ export class Desk {
   /** Bring the evidence of a finding on screen: its series, the middle image of it, and the planes through its centre. */
   jump(one: Found): void {
     this.choose(one);
+    if (!this.images) return this.apart.tell({ kind: "jump", tracking: one.finding.tracking });
     const { where } = one.finding;
     if (!where) return;
     const sop = this.middleOf(where.instances) || where.instance_uid;

@@ -1,11 +1,13 @@
 import { signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import "../style/room.css";
 import "../style/opinion.css";
 import "../style/report.css";
-import { ask } from "../api/door";
+import { ask, type Trouble } from "../api/door";
 import { type Worklist, signedAt } from "../api/shapes";
-import { type Acts, bind } from "../keys/keyboard";
+import { type Acts, bind, keyOf } from "../keys/keyboard";
+import { Key } from "../kit/marks";
 import { Failed, Loading, Stale } from "../kit/states";
 import { MapPanel } from "../maps/panel";
 import { MarkTools, Sets } from "../marks/panel";
@@ -22,6 +24,7 @@ import { PatientBar, useOnlyStudy } from "./patient-bar";
 import { ReportPanel, toCaret } from "./report-panel";
 import { Session, waits } from "./session";
 import { ConflictDialog, SignDialog } from "./sign";
+import { PanelEdge } from "./panel-edge";
 import { Similar } from "./similar";
 import { Stage } from "./stage";
 import { Thumbnails } from "./thumbnails";
@@ -43,6 +46,7 @@ export function RoomPage({ study: uid }: { study: string }) {
   const { session } = desk;
   useEffect(() => {
     void session.begin(() => desk.lightbox.soon());
+    desk.speak(() => undefined);
     return () => (session.end(), desk.end());
   }, []);
   useEffect(() => whenStill(STILL_MS, () => desk.lightbox.viewports.peek().some((one) => one.series.peek()?.noVolume === "") && void warmPlanes()), []);
@@ -53,40 +57,95 @@ export function RoomPage({ study: uid }: { study: string }) {
   if (state.at === "failed") return <main><h1 class="hidden">A study that is not shown</h1><Failed trouble={state.trouble} again={() => void session.begin()} />{state.trouble.status === 404 && <Emergency study={uid} again={() => void session.begin()} />}<p class="state"><a href={to.worklist}>Back to the worklist</a></p></main>;
   const trouble = session.acts.trouble.value;
   const frozen = otherStudy.value !== null;
+  const away = desk.apart.away.value;
+  const maps = desk.maps.all.value.length > 0;
   return (
     <>
       <PatientBar session={session} study={state.value} frozen={frozen} leave={() => void desk.leave()} sign={() => desk.askToSign()} />
       <GlassBar session={session} />
       {state.stale && <Stale time={state.time} again={() => void session.study.load()} />}
-      {trouble && <p class="callout over" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{sentence(trouble.what)}{trouble.why && `: ${trouble.why}`}. {trouble.remedy && `${sentence(trouble.remedy)}.`}</span><span class="gap" /><button type="button" onClick={() => (session.acts.trouble.value = null)}>Close</button></p>}
-      <main class="room" inert={frozen}>
+      {trouble && <Refused trouble={trouble} close={() => (session.acts.trouble.value = null)} />}
+      <main class={away ? "room alone" : "room"} inert={frozen}>
         <div class="images">
-          <div><div class="benches"><ToolBar desk={desk} /><MarkTools desk={desk} /></div><HandBar desk={desk} /></div>
+          <div>{away && <p class="callout slim" role="status">The panel is in another window. <button type="button" onClick={() => desk.movePanel()}>Bring it back {<Key of={keyOf("room", "panel")} />}</button></p>}<div class="benches"><ToolBar desk={desk} /><MarkTools desk={desk} /></div><HandBar desk={desk} /></div>
           <Stage desk={desk} />
           <Thumbnails desk={desk} />
         </div>
-        <aside class="panel" aria-label="Findings and report" data-region tabIndex={-1}>
-          <Unread session={session} />
-          <NotHere session={session} />
-          {session.unaided.value ? <FirstOpinion desk={desk} /> : <Findings desk={desk} />}
-          <MapPanel desk={desk} />
-          <Similar desk={desk} />
-          <Sets desk={desk} />
-          <ReportPanel desk={desk} />
-          <Signed desk={desk} />
-          <Untold session={session} />
-        </aside>
+        {!away && <PanelEdge />}
+        {!away && (
+          <aside class="panel" aria-label="Findings and report" data-region tabIndex={-1}>
+            <Read desk={desk}><MapPanel desk={desk} /><Similar desk={desk} /><Sets desk={desk} /></Read>
+          </aside>
+        )}
+        {away && maps && <aside class="panel" aria-label="Maps and drawing" data-region tabIndex={-1}><MapPanel desk={desk} /><Sets desk={desk} /></aside>}
       </main>
-      {frozen && (
-        <div class="frozen" role="alert">
-          <h2><span class="soon" aria-hidden="true">▲</span> Another study is open in another window</h2>
-          <p>Two studies at once is how a report gets to the wrong patient. Close one of the windows; this one goes on by itself.</p>
-        </div>
-      )}
+      {frozen && <Frozen />}
       <SignDialog desk={desk} away={frozen} />
       <ConflictDialog desk={desk} away={frozen} />
     </>
   );
+}
+
+/** What there is to read, to decide and to write; between the findings and the report what belongs to the images beside them. */
+function Read({ desk, children }: { desk: Desk; children?: ComponentChildren }) {
+  const { session } = desk;
+  return (
+    <>
+      <Unread session={session} />
+      <NotHere session={session} />
+      {session.unaided.value ? <FirstOpinion desk={desk} /> : <Findings desk={desk} />}
+      {children}
+      <ReportPanel desk={desk} />
+      <Signed desk={desk} />
+      <Untold session={session} />
+      <p class="panel-foot"><button type="button" class="quiet" onClick={() => desk.movePanel()}>{desk.images ? "In a window of its own" : "Back beside the images"} <Key of={keyOf("room", "panel")} /></button></p>
+    </>
+  );
+}
+
+/** The panel alone, for a second screen. It speaks of the study whose images are in the other window, and of nothing without them. */
+export function PanelPage({ study: uid }: { study: string }) {
+  const [desk] = useState(() => new Desk(new Session(uid), false));
+  const { session } = desk;
+  useEffect(() => {
+    void session.begin();
+    desk.speak((study) => go(to.study(study, "panel"), { replace: true }));
+    return () => (session.end(), desk.end());
+  }, []);
+  useOnlyStudy(uid, (other) => (otherStudy.value = other));
+  useRoomKeys(desk);
+  const state = session.study.state.value;
+  if (state.at === "loading") return <main><Loading what="the study" /></main>;
+  if (state.at === "failed") return <main><h1 class="hidden">A study that is not shown</h1><Failed trouble={state.trouble} again={() => void session.begin()} /></main>;
+  const trouble = session.acts.trouble.value;
+  const frozen = otherStudy.value !== null;
+  const still = frozen || !desk.apart.images.value;
+  return (
+    <>
+      <PatientBar session={session} study={state.value} frozen={still} leave={() => window.close()} sign={() => desk.askToSign()} alone />
+      <GlassBar session={session} />
+      {trouble && <Refused trouble={trouble} close={() => (session.acts.trouble.value = null)} />}
+      {!frozen && still && <p class="callout slim" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> The images of this study are not on screen in another window: open it there, and this panel goes on.</p>}
+      <main class="panel whole-window" aria-label="Findings and report" data-region tabIndex={-1} inert={still}><Read desk={desk} /></main>
+      {frozen && <Frozen />}
+      <SignDialog desk={desk} away={still} />
+      <ConflictDialog desk={desk} away={still} />
+    </>
+  );
+}
+
+function Frozen() {
+  return (
+    <div class="frozen" role="alert">
+      <h2><span class="soon" aria-hidden="true">▲</span> Another study is open in another window</h2>
+      <p>Two studies at once is how a report gets to the wrong patient. Close one of the windows; this one goes on by itself.</p>
+    </div>
+  );
+}
+
+/** An act that was refused, where it moves no image. */
+function Refused({ trouble, close }: { trouble: Trouble; close: () => void }) {
+  return <p class="callout over" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{sentence(trouble.what)}{trouble.why && `: ${trouble.why}`}. {trouble.remedy && `${sentence(trouble.remedy)}.`}</span><span class="gap" /><button type="button" onClick={close}>Close</button></p>;
 }
 
 /** What was found did not come: an empty panel would say that nothing was. */
@@ -122,12 +181,18 @@ function Signed({ desk }: { desk: Desk }) {
       <h2 class="fine"><span aria-hidden="true">✓</span> Signed by {signed.by}</h2>
       <p class="muted">{moment(signedAt(signed))} UTC · digest <span class="id">{signed.digest.slice(0, 12)}…</span></p>
       <div class="acts">
-        <button type="button" class="primary" onClick={() => void nextStudy()}>Next study <kbd aria-hidden="true">N</kbd></button>
+        <button type="button" class="primary" onClick={() => onward(desk)}>Next study <kbd aria-hidden="true">N</kbd></button>
         <a class="button" href={`/api/readings/${session.uid}/report.pdf`} target="_blank" rel="noopener">PDF</a>
         <a class="button" href={to.report(session.uid)}>As it prints</a>
       </div>
     </section>
   );
+}
+
+/** From a signed study to the next: the window of the images goes there, and a panel of its own goes along. */
+function onward(desk: Desk): void {
+  if (desk.images) void nextStudy();
+  else desk.apart.tell({ kind: "act", act: "next", released: false });
 }
 
 /** The study to read next; where the list cannot be asked for, its page says so. */
@@ -152,7 +217,7 @@ function useRoomKeys(desk: Desk): void {
     const decide = (act: Parameters<typeof on>[0]) => on((one) => session.mine.value && one.finding.verdict !== "struck" && act(one));
     return bind(
       "room",
-      whileAlone({
+      bound.current.apart.keys(whileAlone({
         "slice+1": () => marks.nudge(0, 1) || active()?.step(1),
         "slice-1": () => marks.nudge(0, -1) || active()?.step(-1),
         "slice+10": () => active()?.step(10),
@@ -202,6 +267,9 @@ function useRoomKeys(desk: Desk): void {
         strike: decide((one) => desk.edit(one, "struck")),
         nothing: () => desk.nothing(),
         lock: () => desk.lock(),
+        panel: () => desk.movePanel(),
+        "lesion-1": () => void desk.lesionSteps.step(-1, desk.active.value),
+        "lesion+1": () => void desk.lesionSteps.step(1, desk.active.value),
         undo: () => session.mine.value && session.undo(),
         add: () => session.mine.value && (desk.adding.value = true),
         report: () => toCaret(),
@@ -210,12 +278,12 @@ function useRoomKeys(desk: Desk): void {
         "take-over": () => session.heldByOther.value && session.open(),
         amend: () => session.amendable.value && session.open(),
         next: () => {
-          if (!session.mine.value) void nextStudy();
+          if (!session.mine.value) onward(bound.current);
           else desk.askToSign(); // an open study is signed or left first, never lost by one key
         },
-        leave: () => outOfText() || marks.giveUp() || (desk.adding.value || desk.editing.value ? (desk.stopAdding(), (desk.editing.value = null)) : void desk.leave()),
-      }),
-      { hide: () => (desk.hidden.value = false), peek: () => (desk.peeking.value = false) },
+        leave: () => outOfText() || marks.giveUp() || (desk.adding.value || desk.editing.value ? (desk.stopAdding(), (desk.editing.value = null)) : desk.images ? void desk.leave() : window.close()),
+      })),
+      bound.current.apart.letGo({ hide: () => (desk.hidden.value = false), peek: () => (desk.peeking.value = false) }),
     );
   }, []);
 }

@@ -5,14 +5,14 @@ import { age, clock, day, person } from "../words";
 import { useEffect, useRef } from "preact/hooks";
 import type { Session } from "./session";
 
-/** Who this is. One study owns the screen; its identity stands above image and report alike. `frozen`: there is no way but out. */
-export function PatientBar({ session, study, frozen, leave, sign }: { session: Session; study: Study; frozen: boolean; leave: () => void; sign: () => void }) {
+/** Who this is. One study owns the screen; its identity stands above image and report alike. `frozen`: there is no way but out; `alone`: above a panel without images. */
+export function PatientBar({ session, study, frozen, leave, sign, alone = false }: { session: Session; study: Study; frozen: boolean; leave: () => void; sign: () => void; alone?: boolean }) {
   const { patient } = study;
   const reading = session.reading.value;
   const years = age(patient.birth_date, study.date);
   return (
     <header class="bar patient" aria-label="Patient" data-region tabIndex={-1}>
-      <button type="button" class="quiet" onClick={leave}><span aria-hidden="true">←</span> Worklist <Key of={keyOf("room", "leave")} /></button>
+      <button type="button" class="quiet" onClick={leave}><span aria-hidden="true">←</span> {alone ? "Close" : "Worklist"} <Key of={keyOf("room", "leave")} /></button>
       <h1>{person(patient.name)}</h1>
       <span class="id">{patient.id}</span>
       {patient.birth_date && <span>b. {day(patient.birth_date)}{years && ` (${years})`}</span>}

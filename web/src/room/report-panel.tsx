@@ -9,6 +9,7 @@ import { Marked, Reasons } from "../report/doubts";
 import { Fresh, Writing } from "../report/writing";
 import { to } from "../router";
 import { count } from "../words";
+import { useCaretLine } from "./caret-line";
 import type { Desk } from "./desk";
 
 /** What only the house itself writes. */
@@ -20,6 +21,7 @@ const ONE_WILL_DO = new Set(["Clinical information", "Technique", "Comparison"])
 export function ReportPanel({ desk }: { desk: Desk }) {
   const { session } = desk;
   const report = session.report.value;
+  useCaretLine();
   if (!report) return null;
   const mine = session.mine.value;
   const doubts = report.disagreements ?? [];

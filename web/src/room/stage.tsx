@@ -12,6 +12,7 @@ import { lost } from "../viewer/start";
 import { fromPixel, inPlane, type Point2, toCanvas, type Viewport, type ViewState } from "../viewer/viewport";
 import { number, unit } from "../words";
 import type { Desk } from "./desk";
+import { CaretLine } from "./caret-line";
 import { Hanging } from "./hanging";
 import { Overlay } from "./overlay";
 import { Peek } from "./peek";
@@ -47,6 +48,7 @@ function Place({ desk, number, cell }: { desk: Desk; number: number; cell: Cell 
     <div class="viewport" data-active={many && number === Math.max(0, lightbox.activeNumber.value) ? "" : undefined} data-viewport={view?.id} data-plane={view?.view.value ? JSON.stringify(view.view.value) : undefined}>
       <div class="canvas" ref={element} role="img" aria-label={view ? spokenLine(view) : "No image yet"} data-marking={desk.adding.value || undefined} onClick={(event) => (event.ctrlKey || event.metaKey ? desk.pick(view, whereIn(event)) : markPlace(desk, view, event))} onPointerMove={(event) => desk.pointAt(view, whereIn(event))} onPointerLeave={() => desk.pointAt(view, null)} style={lightbox.hand.value ? { cursor: lightbox.hand.value.cursor } : undefined} />
       {view && <Drawn desk={desk} view={view} />}
+      {number === Math.max(0, lightbox.activeNumber.value) && <CaretLine />}
       {view && desk.peeking.value && view === lightbox.active.value && <Peek desk={desk} over={view} />}
       {view ? <Corners desk={desk} view={view} number={number} /> : <Note state={{ at: "loading", words: "the series" }} />}
     </div>
@@ -166,6 +168,7 @@ function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
     const there = placingOf(view, grid);
     said.push(!there ? `◇ map ${titleOfMap(grid.told)}: in another space than these images` : grid.told.kind === "sensitivity" ? "◇ map: where the model was sensitive, not where disease is" : `◇ map: ${grid.told.name} ${unit(grid.told.unit)}`);
   }
+  if (desk.lesionSteps.words.value && view === desk.lightbox.active.value) said.push(<span role="status">{desk.lesionSteps.words.value}</span>);
   if (desk.hidden.value) said.push("drawing hidden");
   return <span class="corner br">{said.map((one, i) => <span key={i}>{one}{i < said.length - 1 && "\n"}</span>)}</span>;
 }

@@ -100,7 +100,7 @@ function KeyTable({ wanted, set }: { wanted: string; set: (patch: Partial<Mine>)
                   <li key={bound.act}>
                     <button type="button" class="key" aria-label={`${bound.words}: ${shown(bound.key)}. Change`} aria-pressed={now} onClick={() => setHearing(now ? null : { where, act: bound.act })}
                       onKeyDown={(event) => {
-                        if (!now || event.key === "Tab" || event.key === "Shift" || event.key === "Control") return;
+                        if (!now || event.key === "Tab" || event.key === "Shift" || event.key === "Control" || event.key === "Alt" || !nameOf(event)) return;
                         event.preventDefault();
                         event.stopPropagation();
                         if (event.key === "Escape") return setHearing(null);
