@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     hl7_senders: str = Field("127.0.0.1", description="Addresses that HL7 messages are taken from, by commas.")
     hl7_processing: str = Field("P", description="Processing IDs that are taken, by commas; P,T in a test archive.")
     hl7_results: str = Field("", description="Where signed reports go as HL7 (ORU^R01): host:port, by commas.")
+    dicom_results: str = Field(
+        "", description="DICOM peers, by AE title and commas, that get signed reports and results (PDF, SR, SEG)."
+    )
     hl7_plain: bool = Field(False, description="HL7 without TLS: only on a network of its own.")
     audit_collector: str = Field(
         "", description="Where every entry of the journal goes as a DICOM audit message (syslog over TLS): host:port."

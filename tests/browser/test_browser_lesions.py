@@ -35,8 +35,8 @@ def test_one_lesion_stands_in_two_studies_side_by_side(browser: Any, tmp_path: P
         page.goto(f"/study/{max(rows, key=lambda row: row['date'])['study']}")
         until(lambda: lit(page) > 0.02)
         page.get_by_label("In one line").wait_for()
-        page.keyboard.press("Alt+ArrowLeft")
-        page.get_by_text("No lesion was seen in more than one study").wait_for()  # before one's own opinion
+        page.keyboard.press("Alt+ArrowLeft")  # before one's own opinion: what is signed, and nothing of a machine's
+        page.get_by_text(f"{_FIRST:%Y-%m-%d} beside {BEFORE:%Y-%m-%d}, 1 of 1").wait_for()
         page.keyboard.press("0")
         page.locator(".card").wait_for()
         page.keyboard.press("Alt+ArrowLeft")

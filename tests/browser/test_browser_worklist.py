@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from browser_eyes import Site, parts_alone, shot, until
+from own_archive import own_archive
 
 pytestmark = pytest.mark.browser
 
@@ -420,3 +423,21 @@ def test_the_rail_opens_the_first_study_by_keyboard(page: Any, studies: Callable
     page.locator("header[aria-label=Patient]").wait_for()
     page.keyboard.press("Escape")
     page.wait_for_url("**/worklist")
+
+
+def test_when_all_is_read_it_says_what_is_expected_next(browser: Any, tmp_path: Path) -> None:
+    with own_archive(browser, tmp_path, []) as site:
+        context = browser.new_context(base_url=site.address, storage_state=site.state)
+        page = context.new_page()
+        page.goto("/worklist?q=is:waiting")
+        page.get_by_text("Nothing more is ordered here.").wait_for()
+        day = (datetime.now(UTC) + timedelta(days=3)).date()
+        order = {"patient": {"id": "P1"}, "accession": "A1", "procedure": "CT chest", "modality": "CT",
+                 "date": f"{day}", "time": "1040"}  # fmt: skip
+        assert page.request.post("/api/orders", data=order, headers={"Origin": site.address}).ok
+        page.reload()
+        page.get_by_role("heading", name="All read").wait_for()
+        page.get_by_text(f"Next expected {day} 10:40: CT chest.").wait_for()
+        page.get_by_role("button", name="Show all studies").click()
+        page.wait_for_url("**/worklist")
+        context.close()

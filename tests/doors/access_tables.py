@@ -53,6 +53,7 @@ ABOUT = {
         GET /api/readings/{uid}/report
         PUT /api/readings/{uid}/sentences/{id}
         PUT /api/readings/{uid}/template
+        GET /api/readings/{uid}/gone
         GET /api/readings/{uid}/report.csv
         GET /api/readings/{uid}/report.pdf
         GET /api/readings/{uid}/report.fhir

@@ -25,6 +25,7 @@ from isocenter.doors.worklist_scp import Worklist
 from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.policy import Person, Role
 from isocenter.settings import Settings
+from isocenter.site.messaging import DICOM
 from isocenter.site.working import Report
 
 __all__ = ["Exchange", "services"]
@@ -82,6 +83,10 @@ class Exchange:
         files = None if chosen.hl7_plain else chosen.tls
         if chosen.hl7_port >= 0:
             self._open_hl7(files)
+        peers = _listed(chosen.dicom_results)
+        if peers:
+            here.want([DICOM + one for one in peers])
+            self._again("signed results", every_s, lambda: self.site.deliver_signed(peers))
         receivers = _listed(chosen.hl7_results)
         if not receivers:
             return

@@ -53,6 +53,13 @@ def report(uid: Uid, site: SiteHere, who: Annotated[Person, needs("report")]) ->
     return _told(site, uid, who)
 
 
+@router.get("/api/readings/{uid}/gone")
+def gone(uid: Uid, site: SiteHere, who: Annotated[Person, needs("report")]) -> Any:
+    """Where the signed report goes, and how far it has come at each receiver."""
+    here: PagesSite = site
+    return {"ways": here.gone(uid, who=who)}
+
+
 @router.put("/api/readings/{uid}/sentences/{id}")
 def sentence(uid: Uid, id: _SentenceId, words: Words, site: SiteHere, who: Annotated[Person, needs("word")]) -> Any:
     """Change a sentence, add one (with its section), or take one out (empty text)."""

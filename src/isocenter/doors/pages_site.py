@@ -286,6 +286,9 @@ class PagesSite(Protocol):
     def report_fhir(self, study_uid: str, *, who: Person) -> bytes:
         """The report as FHIR R4."""
 
+    def gone(self, study_uid: str, *, who: Person) -> list[dict[str, str]]:
+        """Where the signed report goes, and how far it has come."""
+
     def report_table(self, study_uid: str, *, who: Person) -> bytes:
         """Every number behind the report as CSV."""
 

@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
-__all__ = ["Due", "Messaging", "Tell"]
+__all__ = ["DICOM", "Due", "Messaging", "Tell"]
+
+DICOM: Final = "dicom:"
+"""Before the AE title of a receiver that gets results as DICOM objects; a receiver of HL7 has none."""
 
 Tell = Callable[[str, bytes], bytes]
 """Sends a message to a receiver (``host:port``); its answer. Raises where there is none."""
@@ -240,6 +243,22 @@ class Messaging:
                     held[one, report] = Due(one, event.subject, report, sealed.number)
         return sorted((d for d in held.values() if d.to in receivers), key=lambda d: d.number)
 
+    def heard_of(self, study: str) -> dict[tuple[str, str], Event]:
+        """What receivers answered to reports of a study, by receiver and report; the latest answer stands."""
+        told = self.journal.since(subject=study, kinds=(Kind.RESULT_TOLD,), limit=_PAGE)
+        return {(str(s.event.details["to"]), str(s.event.details["report"])): s.event for s in told}
+
+    def receivers(self) -> list[str]:
+        """Whom signed reports are owed to, in the order in which they were set."""
+        return list(dict.fromkeys(s.event.subject for s in self.journal.each(kinds=(Kind.RESULTS_WANTED,))))
+
+    def settle(self, due: Due, code: str, text: str = "") -> None:
+        """A receiver has answered: it is owed this report no longer."""
+        details: dict[str, Any] = {"to": due.to, "report": due.report, "control": due.control, "code": code[:20]}
+        if text:
+            details["text"] = text[:200]
+        self.journal.append(Event(Kind.RESULT_TOLD, self.clock(), HOUSE.name, due.study, details))
+
     def message_of(self, due: Due) -> bytes:
         """The message of a report that is owed."""
         report = Report.from_json(json.loads(self.blobs.kept(due.report)))
@@ -266,8 +285,7 @@ class Messaging:
             if not code:
                 silent.add(due.to)
                 continue
-            details: dict[str, Any] = {"to": due.to, "report": due.report, "control": due.control, "code": code[:20]}
-            self.journal.append(Event(Kind.RESULT_TOLD, self.clock(), HOUSE.name, due.study, details))
+            self.settle(due, code)
             done += code in ("AA", "CA")
         return done
 
@@ -300,7 +318,7 @@ class Messaging:
     def owed(self, *, who: Person) -> list[dict[str, Any]]:
         """Receivers of reports with how many they are owed, and the study of the oldest of these."""
         must(who, "orders")
-        receivers = list(dict.fromkeys(s.event.subject for s in self.journal.each(kinds=(Kind.RESULTS_WANTED,))))
+        receivers = self.receivers()
         due = self.due(receivers)
         mine = {one: [d for d in due if d.to == one] for one in receivers}
         return [{"to": one, "owed": len(many), "oldest": many[0].study if many else ""} for one, many in mine.items()]
@@ -323,7 +341,8 @@ def _traffic(event: Event) -> dict[str, Any]:
     if event.kind is Kind.RESULT_TOLD:
         return {
             "direction": "out", "time": event.time.isoformat(), "peer": told["to"], "control": told["control"],
-            "kind": "ORU^R01", "code": code, "text": "", "study": event.subject, "fault": fault,
+            "kind": "C-STORE" if told["to"].startswith(DICOM) else "ORU^R01", "code": code,
+            "text": told.get("text", ""), "study": event.subject, "fault": fault,
         }  # fmt: skip
     sender, _, control = event.subject.removeprefix("hl7:").rpartition("|")
     return {

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import NotFound
+from isocenter.errors import IsocenterError, NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
-from isocenter.govern.policy import Person, must
-from isocenter.record import Kind, Verdict
+from isocenter.govern.policy import HOUSE, Person, must
+from isocenter.record import Event, Kind, Verdict
 from isocenter.site.consenting import Consenting
+from isocenter.site.messaging import DICOM, Messaging
 from isocenter.site.reporting import Reports
 from isocenter.site.showing import Showing
 
@@ -27,6 +28,7 @@ class Sending(Reports):
     """How studies leave; the site that is made of it brings what it works on."""
 
     consents: Consenting
+    messaging: Messaging
     showing: Showing
     organisation: str
     send_by: Mapping[str, Send]
@@ -55,6 +57,67 @@ class Sending(Reports):
             objects=len(answers), failed=len(lost), reasons=sorted(set(lost))[:5],
         )  # fmt: skip
         return answers
+
+    def deliver_signed(self, peers: Sequence[str]) -> int:
+        """Send reports (PDF in DICOM) and results (SR, SEG) of signed studies to peers that are owed them.
+
+        A peer that cannot be reached is left until the next time. One that refuses an object is not sent that report
+        again by itself, and its words are kept.
+
+        Args:
+            peers: AE titles.
+
+        Returns:
+            how many reports were taken whole.
+        """
+        done = 0
+        silent: set[str] = set()
+        known = {one["aet"]: one for one in self.index.peers()}
+        for due in self.messaging.due([DICOM + one for one in peers]):
+            peer = known.get(due.to.removeprefix(DICOM))
+            if peer is None or due.to in silent:
+                continue
+            try:
+                self.consents.leaving(due.study)
+                files = [self._report_object(due.study), *self.objects(due.study, who=HOUSE)]
+                answers = list(self.send_by[peer["kind"]](peer, files))
+            except Refused as refused:
+                self.messaging.settle(due, "kept here", str(refused))
+                continue
+            except IsocenterError:
+                silent.add(due.to)
+                continue
+            lost = sorted({reason for _, reason in answers if reason})
+            self.messaging.settle(due, "not taken" if lost else "AA", "; ".join(lost))
+            done += not lost
+        return done
+
+    def _report_object(self, study_uid: str) -> bytes:
+        """The signed report as it prints, filed with the study."""
+        from isocenter.forms import encapsulate
+
+        report = self.report(study_uid, who=HOUSE)
+        assert report.signed is not None
+        return encapsulate.write(
+            self.report_pdf(study_uid, who=HOUSE), self.index.study(study_uid), self._source, when=report.signed,
+            title="Radiology report", identity=report.digest,
+        )  # fmt: skip
+
+    def gone(self, study_uid: str, *, who: Person) -> list[dict[str, str]]:
+        """Where the report of a study goes once it is signed, and how far it has come.
+
+        Each: ``to``; ``form`` ("HL7" or "DICOM"); ``state``: "at signing", "waits" (not acknowledged yet), "arrived",
+        "refused" (the receiver has answered, and not taken it); ``time`` of the answer; ``why``, in its words.
+        """
+        must(who, "report", study_uid)
+        self._disclosing.study(self.index.study(study_uid), who)
+        signed = next(reversed(self.index.reading(study_uid)["reports"]), "")
+        heard = self.messaging.heard_of(study_uid)
+        known = {DICOM + one["aet"] for one in self.index.peers()}
+        return [
+            _way(to, signed, heard.get((to, signed)), known=to in known or not to.startswith(DICOM))
+            for to in self.messaging.receivers()
+        ]
 
     def report_table(self, study_uid: str, *, who: Person) -> bytes:
         """Every number behind the report, as CSV: what stands on paper, and the hundreds (radiomics) that do not.
@@ -173,3 +236,15 @@ class Sending(Reports):
                 ).files
             ]
         return objects
+
+
+def _way(to: str, signed: str, answer: Event | None, *, known: bool) -> dict[str, str]:
+    """One receiver: what it is, and what became of the report that is signed now."""
+    way = {"to": to.removeprefix(DICOM), "form": "DICOM" if to.startswith(DICOM) else "HL7", "time": ""}
+    if answer is None:
+        way["why"] = "" if known else "no peer of this title is known here"
+        return {**way, "state": "waits" if signed else "at signing"}
+    code, words = str(answer.details["code"]), str(answer.details.get("text", ""))
+    if code in ("AA", "CA"):
+        return {**way, "state": "arrived", "time": answer.time.isoformat(), "why": ""}
+    return {**way, "state": "refused", "time": answer.time.isoformat(), "why": words or f"answered {code}"}

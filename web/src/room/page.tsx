@@ -30,6 +30,7 @@ import { Stage } from "./stage";
 import { Thumbnails } from "./thumbnails";
 import { HandBar, ToolBar } from "./tool-bar";
 import { Untold } from "./untold";
+import { Ways } from "./ways";
 import { warmPlanes } from "../viewer/warm";
 import { whenStill } from "../kit/still";
 
@@ -180,6 +181,7 @@ function Signed({ desk }: { desk: Desk }) {
     <section class="signed" aria-label="Signed" role="status">
       <h2 class="fine"><span aria-hidden="true">✓</span> Signed by {signed.by}</h2>
       <p class="muted">{moment(signedAt(signed))} UTC · digest <span class="id">{signed.digest.slice(0, 12)}…</span></p>
+      <p class="muted" role="status">Goes to: <Ways study={session.uid} signed={signed.digest} /></p>
       <div class="acts">
         <button type="button" class="primary" onClick={() => onward(desk)}>Next study <kbd aria-hidden="true">N</kbd></button>
         <a class="button" href={`/api/readings/${session.uid}/report.pdf`} target="_blank" rel="noopener">PDF</a>

@@ -9,6 +9,7 @@ import { me } from "../me";
 import { count, person } from "../words";
 import { titleOf } from "./naming";
 import type { Desk } from "./desk";
+import { Ways } from "./ways";
 import type { Found } from "./session";
 
 /** The last look before a name goes under it: what is undecided, what was not looked for, which images were never on screen, who was told of what cannot wait. */
@@ -57,6 +58,7 @@ function Signing({ desk, away }: { desk: Desk; away: boolean }) {
           {doubts > 0 && <div class="soon"><dt>Words in doubt</dt><dd>{count(doubts, "place")} where the words and the findings differ, or a blank is open</dd></div>}
           <div><dt>Images not shown</dt><dd>{images - shown} of {images}</dd></div>
           {session.comparison.value && <div><dt>Changed after AI</dt><dd>{later ? `${count(later, "finding")} that you had not said` : "nothing"}{struck > 0 && ` · ${struck} struck`}</dd></div>}
+          <div><dt>Goes to</dt><dd><Ways study={session.uid} signed="" /></dd></div>
         </dl>
         {others.length > 0 && <Urgent others={others} urgent={urgent} change={setUrgent} />}
         {critical.length > 0 && <Critical names={critical.map((one) => titleOf(one.finding))} call={call} change={setCall} untold={untold} because={setUntold} />}

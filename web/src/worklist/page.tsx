@@ -137,6 +137,7 @@ export function WorklistPage() {
 }
 
 function NothingHere({ q }: { q: string }) {
+  if (q.split(" ").includes("is:waiting")) return <Lazy key={q} load={() => import("./all-read").then((module) => module.AllRead)} what="what is expected next" with={{ q }} />;
   if (q) {
     return (
       <Empty title="No study fits the filter">
