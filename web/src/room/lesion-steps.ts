@@ -46,6 +46,7 @@ export class LesionSteps {
     this.words.value = `${nameOf(lesion)}: ${pair.map((one) => day(one.date)).join(" beside ")}, ${this.at} of ${last}${nowhere.length ? `. Of ${nowhere.map((one) => day(one.date)).join(" and ")} it is not known on which image it lies` : ""}`;
     const hung = cells.filter((one) => one !== null);
     if (!hung.length) return;
+    this.lightbox.links.on.value = false; // each stands at its own middle, also where the lesion has moved; a key links them again
     this.lightbox.activeNumber.value = hung.length - 1;
     this.lightbox.hang(hung.length > 1 ? "1x2" : "1x1", hung);
   }
