@@ -42,6 +42,29 @@ def test_sequences_and_empty_keys() -> None:
     assert not complete and row["PatientID"] == "7" and row["RetrieveAETitle"] == "A"
 
 
+def test_what_is_not_kept_is_not_matched_and_what_names_images_always_is() -> None:
+    """A key that no record keeps must not empty the answer, and one that narrows a retrieval must not widen it."""
+    item = Dataset()
+    item.ScheduledProcedureStepID, item.RequestedProcedureID = "SPS7", ""
+    asked = _asked(
+        QueryRetrieveLevel="STUDY", OperatorsName="X", SOPInstanceUID="1.2.3", StudyID="7",
+        RequestAttributesSequence=[item],
+    )  # fmt: skip
+    path = "RequestAttributesSequence."
+    assert identifiers.keys_of(asked, "STUDY")[1] == {
+        "SOPInstanceUID": "1.2.3", "StudyID": "7",
+        path + "ScheduledProcedureStepID": "SPS7", path + "RequestedProcedureID": "",
+    }  # fmt: skip
+    row = {"RequestAttributesSequence": [{"ScheduledProcedureStepID": "SPS7", "AccessionNumber": "A1"}]}
+    data, complete = identifiers.answer(asked, row, level="STUDY", aet="A", syntax=_IMPLICIT)
+    (told,) = [key for key in identifiers.read([data], _IMPLICIT) if key.keyword == "RequestAttributesSequence"]
+    assert {key.keyword: key.value for key in told.item} == {
+        "ScheduledProcedureStepID": "SPS7",
+        "RequestedProcedureID": "",
+    }
+    assert not complete, "nobody keeps who operated the scanner"
+
+
 @pytest.mark.parametrize("value", ["\u5c71\u7530^\u592a\u90ce", "M\u00fcller^J\u00f6rg"])
 def test_names_of_all_writings_come_through(value: str) -> None:
     asked = _asked(QueryRetrieveLevel="STUDY", PatientName="")

@@ -122,7 +122,7 @@ def keys_of(asked: list[Key], root: str) -> tuple[str, dict[str, str]]:
         raise Refused(
             f"Query/Retrieve Level {level[:16]!a}", f"the {root.title()} Root has {', '.join(allowed)}", "set it"
         )
-    kept = matched_keys(level)
+    kept = matched_keys(level) | set(_UNIQUE.values())  # a retrieval is narrowed by whichever of them it names
     paths = {path: value for path, value in _paths(asked) if path not in _OWN}
     return level, {path: value for path, value in paths.items() if not value or path.split(".")[0] in kept}
 
