@@ -9,6 +9,9 @@ ABOUT = {
     "study": """
         POST /api/studies/{uid}/links
         GET /api/studies/{uid}/links/preview
+        POST /api/links
+        POST /api/links/preview
+        POST /api/deid/preview
         POST /api/studies/{uid}/analyse
         GET /api/worklist/{uid}/preview
         GET /api/studies/{uid}
@@ -114,6 +117,8 @@ ABOUT = {
     "named": """
         POST /api/links/{id}/end
         POST /api/links/{id}/extend
+        POST /api/links/{id}/identity
+        POST /api/links/{id}/preview
         POST /api/alerts/{id}/acknowledge
         GET /api/cohorts/{id}
         GET /api/cohorts/{id}/export
@@ -285,6 +290,11 @@ ABOUT = {
         DELETE /api/hand-outs/{id}
         GET /api/shared
         GET /api/shared/left
+        GET /api/shared/identity
+        POST /api/shared/identity
+        GET /api/shared/files
+        POST /api/shared/taken
+        POST /api/shared/measure
         GET /api/shared/instances/{uid}
         GET /api/shared/series/{series}/pictures
         GET /api/shared/series/{series}/slab

@@ -25,6 +25,7 @@ from isocenter.govern.oidc import Ended
 from isocenter.govern.passwords import fits, hash_password
 from isocenter.govern.people import Links, Session, Sessions, Tries, secret_digest
 from isocenter.govern.policy import Person, Role, may, must
+from isocenter.govern.sharing import Share
 from isocenter.govern.tickets import Tickets
 from isocenter.reading import disclosure, opinion, session
 from isocenter.reading import report as reports
@@ -65,6 +66,7 @@ from isocenter.site.marking import Drawn
 from isocenter.site.outlining import Edit
 from isocenter.site.preferring import Preferences
 from isocenter.site.registering import Proposed
+from isocenter.site.through_links import Seen
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -182,10 +184,16 @@ class Quiet:
         says: dict[str, Any] = {
             "blind": False, "taking": nullcontext(len), "file": (b"", "text/plain"), "lesions": ((), (), ()),
             "timeline": {"patient": _ct().patient}, "stops": [], "share": ("secret", {"id": "1"}), "study": _ct(),
-            "instance": b"", "export": (b"case", "0" * 64), "preview": _ct(),
+            "instance": b"", "export": (b"case", "0" * 64), "preview": "secret", "preview_of": "secret",
+            "studies": (_link(), [Seen(_ct(), CT, bytes, {})]), "files": (), "state_identity": "pending",
+            "measured": Correction(Verdict.ADDED, ""), "identity": "not asked", "left_s": 1.0,
             "paper": b"%PDF", "allowed": Decision(True, "permitted", "permitted"),
         }  # fmt: skip
         return lambda *given, **named: says.get(verb, {})
+
+
+def _link() -> Share:
+    return Share("1", "d" * 64, (CT,), "chief", NOON, NOON + timedelta(days=1))
 
 
 class _Projects(Quiet):

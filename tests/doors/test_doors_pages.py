@@ -23,6 +23,18 @@ BODIES: dict[str, Any] = {
     "/api/me/sessions/end": {"sessions": [], "password": PASSWORD},
     "/api/me/password": {"old": PASSWORD, "new": "another long sentence"},
     "/api/studies/{uid}/links": {"hours": 1},
+    "/api/links": {"studies": [CT], "hours": 1},
+    "/api/links/preview": {"studies": [CT]},
+    "/api/deid/preview": {"studies": [CT], "to": "Dr Lee"},
+    "/api/links/{id}/identity": {"claim": "0", "accepted": True},
+    "/api/shared/identity": {"name": "Dr Lee"},
+    "/api/shared/taken": {"study": CT, "expected": 1, "stored": 1, "there": 0, "rejected": 0, "missing": 0},
+    "/api/shared/measure": {
+        "kind": "length",
+        "points": [[1, 1], [2, 2]],
+        "series_uid": CT_SERIES,
+        "instance_uid": CT_SERIES,
+    },
     "/api/studies/{uid}/alerts": {"finding": "x", "level": 2, "identified": "2026-11-20T12:00Z", "responsible": "y"},
     "/api/alerts/{id}/acknowledge": {
         "finding": "x",

@@ -33,15 +33,16 @@ def test_a_link_that_is_guessed_is_told_when_to_come_back(monkeypatch: object) -
     from datetime import timedelta
 
     from isocenter.govern.people import Tries
+    from isocenter.site.through_links import Bearer
 
     house = House()
     tries = Tries(allowed=2, window=timedelta(minutes=1))
 
     class Sharing:
-        def study(self, secret: str, *, address: str, word: str) -> None:
-            tries.check(address, house.now)
-            tries.failed(address, house.now)
-            raise KeyError(secret)
+        def studies(self, bearer: Bearer) -> None:
+            tries.check(bearer.address, house.now)
+            tries.failed(bearer.address, house.now)
+            raise KeyError(bearer.secret)
 
     house.sharing = Sharing()
     stranger = Browser(application(house, demo=False, clock=lambda: NOON))

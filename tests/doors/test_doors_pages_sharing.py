@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
 from isocenter.doors.pages import application
-from isocenter.doors.share_client import fetch
+from isocenter.doors.share_client import Fetched, linked
 from isocenter.errors import Forbidden, Refused, Unavailable
 from isocenter.govern.policy import HOUSE, Role
 from isocenter.settings import Settings
@@ -41,9 +44,17 @@ class Wire(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.seen.append(str(request.url))
         named = {k.decode().lower(): v for k, v in request.headers.raw}
-        headers: dict[str, Any] = {k: v for k, v in named.items() if k.startswith("x-isocenter")}
-        answer = self.stranger.ask(request.method, request.url.raw_path.decode(), headers=headers)
+        headers: dict[str, Any] = {k: v for k, v in named.items() if k.startswith(("x-isocenter", "content-type"))}
+        path, body = request.url.raw_path.decode(), request.read()
+        answer = self.stranger.ask(
+            request.method, path, headers=headers, content=body or None, origin=request.headers.get("origin")
+        )
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+
+def fetch(link: str, **more: Any) -> list[Fetched]:
+    with linked(link, **more) as other:
+        return list(other.images())
 
 
 def test_another_archive_takes_the_study_through_the_link(site: Site, tmp_path: Path) -> None:
@@ -57,11 +68,11 @@ def test_another_archive_takes_the_study_through_the_link(site: Site, tmp_path: 
     other = open_house(Settings(folder=tmp_path / "two"), make=True)
     try:
         with pytest.raises(Forbidden):
-            list(fetch(link, client=httpx.Client(transport=wire)))
+            fetch(link, client=httpx.Client(transport=wire))
         for _ in range(2):  # the second time it is there already
-            for _, data in fetch(link, word=WORD, client=httpx.Client(transport=wire)):
-                assert isinstance(data, bytes)
-                (stored,) = other.site.receive([data], sender="link", who=HOUSE)
+            for one in fetch(link, word=WORD, client=httpx.Client(transport=wire)):
+                assert isinstance(one.data, bytes) and one.study == study
+                (stored,) = other.site.receive([one.data], sender="link", who=HOUSE)
         assert stored.status == "there" and other.site.studies(who=HOUSE)[0].uid == study
     finally:
         other.close()
@@ -70,7 +81,7 @@ def test_another_archive_takes_the_study_through_the_link(site: Site, tmp_path: 
 
     assert chief.post(f"/api/links/{told['id']}/end", {"reason": "done"}).status_code == 200
     with pytest.raises(Forbidden, match="opens nothing"):
-        list(fetch(link, word=WORD, client=httpx.Client(transport=wire)))
+        fetch(link, word=WORD, client=httpx.Client(transport=wire))
     kinds = [row["kind"] for row in site.audits.page(who=HOUSE)["rows"]]
     assert kinds.count("ShareUsed") == 4 and "Shared" in kinds and "ShareEnded" in kinds
 
@@ -85,8 +96,8 @@ def test_no_program_leaves_by_a_link(site: Site, begin: bytes) -> None:
     app = application(site, demo=False, clock=site.clock)
     chief = Browser(app, bearer=site.sign_in_by_link(site.link("chief"), address="x"))
     told = chief.post(f"/api/studies/{study}/links", {"hours": 2}).json()
-    ((_, left),) = list(fetch("http://localhost" + told["link"], client=httpx.Client(transport=Wire(app))))
-    assert left == bytes(128) + mr[128:]
+    (left,) = fetch("http://localhost" + told["link"], client=httpx.Client(transport=Wire(app)))
+    assert left.data == bytes(128) + mr[128:]
     assert site.blobs.get(stored.digest) == planted, "what is stored stays as it came"
 
 
@@ -116,9 +127,92 @@ def test_whoever_holds_the_link_sees_the_images_and_nothing_once_it_has_ended(si
 def test_links_that_are_none_and_links_without_tls_are_not_followed() -> None:
     for link in ("ftp://a/shared#x", "https://a/shared", "shared#x"):
         with pytest.raises(Refused, match="no link"):
-            list(fetch(link))
+            fetch(link)
     with pytest.raises(Refused, match="without TLS"):
-        list(fetch("http://hospital.example/shared#x"))
+        fetch("http://hospital.example/shared#x")
     down = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(502, content=b"?")))
     with pytest.raises(Unavailable, match="502"):
-        list(fetch("https://hospital.example/shared#x", client=down))
+        fetch("https://hospital.example/shared#x", client=down)
+
+
+def test_a_link_of_several_studies_with_a_check_and_without_measuring(site: Site) -> None:
+    site.receive([Path(str(get_testdata_file("MR_small.dcm"))).read_bytes()], sender="MR1", who=HOUSE)
+    app = application(site, demo=False, clock=site.clock)
+    chief, stranger = Browser(app, bearer=site.sign_in_by_link(site.link("chief"), address="x")), Browser(app)
+    studies = [study.uid for study in site.studies(who=HOUSE)]
+    given = {"studies": studies, "to": "Dr Okafor", "check": True, "hours": 2}
+    told = chief.post("/api/links", given).json()
+    held: dict[str, Any] = {"X-Isocenter-Link": told["link"].partition("#")[2]}
+    closed = stranger.ask("GET", "/api/shared", headers=held)
+    assert closed.status_code == 403 and "shared.identity" in closed.json()["error"]["why"]
+    assert stranger.ask("GET", "/api/shared/identity", headers=held).json() == {"identity": "wanted"}
+    held["X-Isocenter-Code"] = told["code"].replace("-", " ")
+    said = stranger.ask("POST", "/api/shared/identity", headers=held, json={"name": "Dr Okafor"})
+    assert said.json() == {"identity": "pending"}
+    (row,) = chief.get("/api/links").json()["links"]
+    judged = chief.post(f"/api/links/{row['id']}/identity", {"claim": row["claim"]["id"], "accepted": True})
+    assert judged.json()["identity"] == "accepted"
+    shown = stranger.ask("GET", "/api/shared", headers=held).json()
+    assert [one["uid"] for one in shown["studies"]] == studies and shown["may"] == ["view"]
+    assert len(shown["series"]) == 2, "an older archive reads the series of all"
+    series = shown["series"][0]
+    sop = series["instances"][0]["sop_uid"]
+    mark = {"kind": "length", "points": [[1, 1], [9, 1]], "series_uid": series["uid"], "instance_uid": sop}
+    for method, path, body in (
+        ("GET", f"/api/shared/instances/{sop}", None), ("GET", "/api/shared/files", None),
+        ("POST", "/api/shared/measure", mark),
+    ):  # fmt: skip
+        refused = stranger.ask(method, path, headers=held, json=body)
+        assert refused.status_code == 403 and "rule 'shared." in refused.json()["error"]["why"], path
+    with pytest.raises(Forbidden, match="to look at them"):
+        fetch("http://localhost" + told["link"], code=told["code"], client=httpx.Client(transport=Wire(app)))
+
+    measuring = chief.post("/api/links", {"studies": studies[:1], "may": ["measure", "download"]}).json()
+    holds = {"X-Isocenter-Link": measuring["link"].partition("#")[2]}
+    study = stranger.ask("GET", "/api/shared", headers=holds).json()["studies"][0]["series"][0]
+    mark |= {"series_uid": study["uid"], "instance_uid": study["instances"][0]["sop_uid"]}
+    measured = stranger.ask("POST", "/api/shared/measure", headers=holds, json=mark).json()
+    assert measured["words"].startswith("Length") and measured["measurements"][0]["unit"] == "mm"
+    uneven = stranger.ask("POST", "/api/shared/measure", headers=holds, json=mark | {"points": [[1, 1], [1, 2, 3]]})
+    assert uneven.status_code == 400
+    packed = stranger.ask("GET", "/api/shared/files", headers=holds)
+    with zipfile.ZipFile(BytesIO(packed.content)) as archive:
+        (name,) = archive.namelist()
+        assert archive.read(name)[128:132] == b"DICM" and archive.testzip() is None
+
+
+def test_a_receiving_archive_tells_both_ledgers_what_came_and_what_is_missing(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from isocenter.cli import app as cli
+    from isocenter.doors import share_client
+
+    site.receive([Path(str(get_testdata_file("MR_small.dcm"))).read_bytes()], sender="MR1", who=HOUSE)
+    web = application(site, demo=False, clock=site.clock)
+    studies = [study.uid for study in site.studies(who=HOUSE)]
+    secret, _ = site.sharing.share(studies, who=HOUSE, may=["download"], to="the other house")
+    lost = site.index.study(studies[1]).series[0].instances[0].digest
+    (stored,) = [path for path in tmp_path.rglob("*") if path.is_file() and lost in path.name]
+    stored.unlink()
+    wire, whole = httpx.Client(transport=Wire(web)), share_client.linked
+    monkeypatch.setattr(share_client, "linked", lambda link, **said: whole(link, **{**said, "client": wire}))
+    said = CliRunner().invoke(
+        cli, ["fetch", f"http://localhost/shared#{secret}", "--folder", str(tmp_path / "two"), "--json"]
+    )
+    assert said.exit_code == 1, said.output
+    told = json.loads(said.stdout)
+    assert [(row["offered"], row["stored"], row["missing"]) for row in told["ledger"]] == [(1, 1, 0), (1, 0, 1)]
+    other = open_house(Settings(folder=tmp_path / "two"))
+    try:
+        (row,) = other.site.ledgers.arrivals(who=HOUSE)["rows"]
+        assert [(d["offered"], d["stored"], d["missing"], d["adds_up"]) for d in row["deliveries"]] == [
+            (1, 0, 1, True), (1, 1, 0, True),
+        ]  # fmt: skip
+    finally:
+        other.close()
+    left = [row for row in site.ledgers.departures(who=HOUSE)["rows"] if row["kind"] == "ShareTaken"]
+    assert [(row["study"], row["objects"], row["parts"]["stored"], row["failed"]) for row in left] == [
+        (studies[1], 1, 0, 1), (studies[0], 1, 1, 0),
+    ]  # fmt: skip

@@ -20,7 +20,7 @@ from isocenter.app import House, open_house
 from isocenter.doors import tls
 from isocenter.doors.dimse import Listener
 from isocenter.doors.dimse_scu import Peer, echo, send
-from isocenter.doors.share_client import fetch
+from isocenter.doors.share_client import Fetched, linked
 from isocenter.errors import Forbidden, Refused, Unavailable
 from isocenter.govern.certificates import issue, root
 from isocenter.govern.policy import HOUSE
@@ -64,6 +64,11 @@ def _storescu(house: House, folder: Path, name: str, *more: str, port: int = 0) 
 
 
 @pytest.mark.peer
+def taken(link: str, root: Path) -> list[Fetched]:
+    with linked(link, root=root) as other:
+        return list(other.images())
+
+
 def test_dcmtk_stores_under_tls_with_its_certificate_and_in_no_other_way(house: tuple[House, Path]) -> None:
     here, folder = house
     for name in ("", "STRANGER", "OLD"):
@@ -192,15 +197,15 @@ def test_curl_finds_the_pages_under_https_alone(house: tuple[House, Path]) -> No
 def test_a_link_is_followed_to_whom_a_root_vouches_for_and_to_nobody_else(house: tuple[House, Path]) -> None:
     here, folder = house
     here.site.receive([CT.read_bytes()], sender="CT1", who=HOUSE)
-    secret, _ = here.site.sharing.share(here.site.studies(who=HOUSE)[0].uid, who=HOUSE)
+    secret, _ = here.site.sharing.share(here.site.studies(who=HOUSE)[0].uid, who=HOUSE, may=["download"])
     link = f"{here.address}/shared#{secret}"
     for stranger in (None, folder / "strange" / "ca.pem"):
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1:\d+ is not who it says.*--root"):
-            list(fetch(link, root=stranger))
+            taken(link, stranger)
     with pytest.raises(Refused, match="no PEM certificate"):
-        list(fetch(link, root=CT))
-    ((uid, data),) = fetch(link, root=folder / "archive" / "secrets" / "tls" / "ca.pem")
-    assert data == here.site.instance(uid, who=HOUSE)
+        taken(link, CT)
+    (one,) = taken(link, folder / "archive" / "secrets" / "tls" / "ca.pem")
+    assert one.data == here.site.instance(one.sop_uid, who=HOUSE)
 
 
 @pytest.mark.parametrize(

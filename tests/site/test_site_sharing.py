@@ -18,9 +18,11 @@ from isocenter.errors import Forbidden, LimitReached, NotFound, Refused, Unavail
 from isocenter.govern import sharing as links
 from isocenter.govern.consent import DEMONSTRATION
 from isocenter.govern.policy import HOUSE, Person, Role
+from isocenter.govern.sharing import May
 from isocenter.record import Kind
 from isocenter.settings import Settings
 from isocenter.site.sharing import Sharing
+from isocenter.site.through_links import Bearer
 from isocenter.site.verbs import Site
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -63,27 +65,30 @@ CT, CT_IMAGE = uids("CT_small.dcm")
 MR, MR_IMAGE = uids("MR_small.dcm")
 
 
+ALL = tuple(May)
+
+
 def opened(sharing: Sharing, secret: str, **more: Any) -> str:
-    return sharing.study(secret, address="a", **more).uid
+    return sharing.studies(Bearer(secret, "a", **more))[1][0].study.uid
 
 
 def test_a_link_opens_one_study_and_no_other(sharing: Sharing, site: Site) -> None:
-    secret, told = sharing.share(CT, who=CHIEF, to="Dr. Ruiz")
+    secret, told = sharing.share(CT, who=CHIEF, to="Dr. Ruiz", may=ALL)
     assert opened(sharing, secret) == CT and told["lives"] and secret not in str(told)
-    assert sharing.instance(secret, CT_IMAGE, address="a")[128:132] == b"DICM"
+    assert sharing.instance(Bearer(secret, "a"), CT_IMAGE)[128:132] == b"DICM"
     there, absent = (pytest.raises(NotFound, match="does not show") for _ in range(2))
     with there as one:
-        sharing.instance(secret, MR_IMAGE, address="a")
+        sharing.instance(Bearer(secret, "a"), MR_IMAGE)
     with absent as other:
-        sharing.instance(secret, "1.2.3.4", address="a")
+        sharing.instance(Bearer(secret, "a"), "1.2.3.4")
     assert str(one.value).replace(MR_IMAGE, "") == str(other.value).replace("1.2.3.4", ""), "nothing tells them apart"
     assert not any(secret in str(s.event.details) for s in site.journal.since())
 
 
 def test_every_look_is_an_event_and_none_is_shown_without(sharing: Sharing, site: Site, monkeypatch: Any) -> None:
-    secret, _ = sharing.share(CT, who=CHIEF)
+    secret, _ = sharing.share(CT, who=CHIEF, may=ALL)
     opened(sharing, secret)
-    sharing.instance(secret, CT_IMAGE, address="192.0.2.7")
+    sharing.instance(Bearer(secret, "192.0.2.7"), CT_IMAGE)
     looks = [s.event for s in site.journal.since(kinds=[Kind.SHARE_USED])]
     assert [e.details["what"] for e in looks] == ["study", CT_IMAGE] and looks[1].details["address"] == "192.0.2.7"
     (told,) = sharing.shares(who=CHIEF)
@@ -93,7 +98,7 @@ def test_every_look_is_an_event_and_none_is_shown_without(sharing: Sharing, site
         raise Unavailable("the disk is full")
 
     monkeypatch.setattr(site.journal, "append", full)
-    for look in (lambda: opened(sharing, secret), lambda: sharing.instance(secret, CT_IMAGE, address="a")):
+    for look in (lambda: opened(sharing, secret), lambda: sharing.instance(Bearer(secret, "a"), CT_IMAGE)):
         with pytest.raises(Unavailable):
             look()
 
@@ -121,12 +126,12 @@ def test_an_open_page_asks_how_long_it_may_stay_and_is_shown_nothing_by_it(
 ) -> None:
     secret, told = sharing.share(CT, who=CHIEF, hours=1, word="früh um fünf")
     looks = len(site.journal.since(kinds=[Kind.SHARE_USED]))
-    assert sharing.left_s(secret, address="a", word="früh um fünf") == 3600
+    assert sharing.left_s(Bearer(secret, "a", "früh um fünf")) == 3600
     with pytest.raises(Forbidden):
-        sharing.left_s(secret, address="a")
+        sharing.left_s(Bearer(secret, "a"))
     sharing.end(told["id"], who=CHIEF)
     with pytest.raises(Forbidden, match="opens nothing"):
-        sharing.left_s(secret, address="a", word="früh um fünf")
+        sharing.left_s(Bearer(secret, "a", "früh um fünf"))
     assert len(site.journal.since(kinds=[Kind.SHARE_USED])) == looks
 
 
@@ -140,13 +145,13 @@ def test_a_link_to_a_study_of_the_demonstration_opens_nothing_and_is_not_extende
     out = BytesIO()
     ds.save_as(out)
     list(site.receive([out.getvalue()], sender=DEMONSTRATION, who=HOUSE))
-    secret, event = links.share(
-        shown, who="chief", now=clock(), life=timedelta(hours=72)
+    secret, _, events = links.share(
+        [shown], who="chief", now=clock(), life=timedelta(hours=72)
     )  # as older versions gave them
-    site.journal.append(event)
+    site.journal.append(*events)
     for look in (
-        lambda: opened(sharing, secret), lambda: sharing.left_s(secret, address="a"),
-        lambda: sharing.instance(secret, "1.2.777.8.1", address="a"),
+        lambda: opened(sharing, secret), lambda: sharing.left_s(Bearer(secret, "a")),
+        lambda: sharing.instance(Bearer(secret, "a"), "1.2.777.8.1"),
     ):  # fmt: skip
         with pytest.raises(Forbidden, match="opens nothing"):
             look()
@@ -183,9 +188,10 @@ def test_a_link_is_extended_while_it_lives_and_only_forwards(sharing: Sharing, s
 
 def test_the_preview_is_what_the_link_shows_and_no_look(sharing: Sharing) -> None:
     secret, _ = sharing.share(CT, who=CHIEF)
-    seen = sharing.preview(CT, who=CHIEF)
+    preview = sharing.preview([CT], who=CHIEF)
+    seen = [one.study for one in sharing.studies(Bearer(preview, "b"))[1]]
     assert sharing.shares(who=CHIEF)[0]["used"] == 0
-    assert seen == sharing.study(secret, address="a")
+    assert seen == [one.study for one in sharing.studies(Bearer(secret, "a"))[1]]
 
 
 def test_a_word_is_asked_where_one_was_set(sharing: Sharing) -> None:
@@ -200,11 +206,11 @@ def test_the_word_of_a_link_that_leaked_is_not_guessed_from_many_addresses(shari
     secret, _ = sharing.share(CT, who=CHIEF, word="told by telephone")
     for n in range(20):
         with pytest.raises(Forbidden):
-            sharing.study(secret, address=f"host {n}", word=f"guess {n}")
+            sharing.studies(Bearer(secret, f"host {n}", f"guess {n}"))
     with pytest.raises(LimitReached):
-        sharing.study(secret, address="host 99", word="told by telephone")
+        sharing.studies(Bearer(secret, "host 99", "told by telephone"))
     other, _ = sharing.share(CT, who=CHIEF, word="told by telephone")
-    assert sharing.study(other, address="host 99", word="told by telephone").uid == CT
+    assert opened(sharing, other, word="told by telephone") == CT
 
 
 @pytest.mark.parametrize("guesses", [4_000, pytest.param(1_000_000, marks=pytest.mark.nightly)])
@@ -214,7 +220,7 @@ def test_guesses_find_nothing_and_are_soon_not_looked_at(sharing: Sharing, guess
     for n in range(guesses):
         tried = secrets.token_urlsafe(32) if n % 2 else secret[:-1] + "-"
         try:
-            found += sharing.study(tried, address=f"host {n // 40}").uid == CT
+            found += sharing.studies(Bearer(tried, f"host {n // 40}"))[1][0].study.uid == CT
         except LimitReached:
             stopped += 1
         except Forbidden:

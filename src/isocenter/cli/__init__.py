@@ -186,6 +186,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     scoping,
     sealing,
     server,
+    sharing,
     teaching,
     trust,
     watching,

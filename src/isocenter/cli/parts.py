@@ -16,7 +16,8 @@ PARTS = {
     ),
     "Orders and other systems": ("peer", "order", "orders", "cancel", "commit"),
     "Give images to others": (
-        "deidentify", "export", "cohort", "pseudonyms", "share", "links", "unshare", "fetch", "consent",
+        "deidentify", "export", "cohort", "pseudonyms", "share", "links", "confirm", "unshare", "fetch",
+        "consent",
     ),
     "Look after the archive": (
         "person", "account", "project", "work", "verify", "scrub", "rebuild", "backup", "restore", "audit",

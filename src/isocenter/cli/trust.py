@@ -1,4 +1,4 @@
-"""Commands of trust: deidentify, pseudonyms; share, links, unshare, fetch; audit; scrub; certificate."""
+"""Commands of trust: deidentify, pseudonyms; audit; scrub; certificate."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import json
 import secrets
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
-from isocenter.cli import Blank, Json, Limit, Offset, Reviewed, Where, app, house
-from isocenter.cli.persons import hidden, sure
+from isocenter.cli import Blank, Json, Reviewed, Where, app, house
+from isocenter.cli.persons import sure
 
 __all__: list[str] = []
 
@@ -188,125 +187,6 @@ def _in_small_groups(told: dict[str, int]) -> list[str]:
         f"warning: {groups} of fewer than {told['fewer_than']} patients who share sex, age, body part and kind of image"
         f" ({people}): who knows these of somebody may find the copies of that person; the report keeps the reason"
     ]
-
-
-@app.command()
-def share(
-    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
-    hours: Annotated[float, typer.Option(help="How long the link opens; a year at most.")] = 72.0,
-    to: Annotated[str, typer.Option(help="For whom, for the record.")] = "",
-    ask_word: Annotated[bool, typer.Option("--word", help="Ask for a word that must be said with it.")] = False,
-    research: Annotated[
-        bool, typer.Option("--research", help="For the research of another house: the terms of use have to permit it.")
-    ] = False,
-    address: Annotated[str, typer.Option(help="Address of this server as others reach it.")] = "",
-    folder: Where = None,
-    as_json: Json = False,
-) -> None:
-    """Give a link to one study; it ends by itself, can be ended, and leaves a trace of each look."""
-    from isocenter.cli.screen import Screen
-    from isocenter.govern.consent import Purpose
-    from isocenter.site.verbs import HOUSE
-
-    screen = Screen(as_json)
-    word = hidden("Word", new=True) if ask_word else ""
-    with house(folder) as held:
-        purpose = Purpose.SHARING if research else Purpose.CARE
-        secret, told = held.site.sharing.share(study, who=HOUSE, hours=hours, to=to, word=word, purpose=purpose)
-        base = address.rstrip("/") or held.address
-    link = f"{base}/shared#{secret}"
-    screen.answer({"link": link, **told})
-    screen.say(f"{link}\nopens study {study} until {told['until']}; end it with `isocenter unshare {told['id']}`")
-    if urlsplit(base).hostname in ("127.0.0.1", "::1", "localhost"):
-        screen.warn(
-            "warning: this address leads to the server on this machine only. For somebody elsewhere say how they reach"
-            " it: --address https://HOST, or the setting ISOCENTER_ADDRESS"
-        )
-
-
-@app.command()
-def unshare(
-    link: Annotated[str, typer.Argument(help="Name of the link, as `isocenter links` tells it.")],
-    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
-    folder: Where = None,
-    as_json: Json = False,
-) -> None:
-    """End a link now."""
-    from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
-
-    screen = Screen(as_json)
-    with house(folder) as held:
-        held.site.sharing.end(link, who=HOUSE, reason=reason)
-    screen.answer({"id": link, "ended": True})
-    screen.say(f"link {link} opens nothing any more")
-
-
-@app.command()
-def links(
-    study: Annotated[str, typer.Option(help="Study Instance UID; all without it.")] = "",
-    limit: Limit = 50,
-    offset: Offset = 0,
-    folder: Where = None,
-    as_json: Json = False,
-) -> None:
-    """Links that were given: to what, for whom, until when, how often used."""
-    from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
-
-    screen = Screen(as_json)
-    with house(folder) as held:
-        many = held.site.sharing.shares(who=HOUSE, study_uid=study)
-    rows = many[offset : offset + limit]
-    screen.answer({"links": rows, "total": len(many), "offset": offset})
-    screen.table(
-        f"{len(rows)} of {len(many)} links", ("link", "study", "by", "to", "until", "used", "opens"),
-        [
-            (r["id"], r["study"], r["by"], r["to"], r["until"], r["used"],
-             f"no: {r['closed']}" if r["closed"] else "yes" if r["lives"] else "no")
-            for r in rows
-        ],
-    )  # fmt: skip
-
-
-@app.command()
-def fetch(
-    link: Annotated[str, typer.Argument(help="The whole link, https://…/shared#SECRET.")],
-    ask_word: Annotated[bool, typer.Option("--word", help="The link asks for a word.")] = False,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Take a link without TLS from another machine.")] = False,
-    root: Annotated[
-        Path | None,
-        typer.Option(help="Root certificate (ca.pem) of the other house, where no public one signed its own."),
-    ] = None,
-    folder: Where = None,
-    as_json: Json = False,
-) -> None:
-    """Take a study that somebody shared into this archive."""
-    from collections import Counter
-
-    from isocenter.cli.screen import Screen
-    from isocenter.doors.share_client import fetch as take
-    from isocenter.errors import IsocenterError
-    from isocenter.site.verbs import HOUSE
-
-    screen = Screen(as_json)
-    word = hidden("Word") if ask_word else ""
-    counts: Counter[str] = Counter()
-    lost: list[dict[str, str]] = []
-    with house(folder, make=True) as held, screen.progress("fetching") as told:
-        for uid, given in take(link, word=word, insecure=insecure, root=root):
-            if isinstance(given, IsocenterError):
-                lost.append({"sop_uid": uid, "reason": str(given)})
-                continue
-            (stored,) = held.site.receive([given], sender="link", who=HOUSE)
-            counts[stored.status] += 1
-            if stored.status in ("conflict", "rejected"):
-                lost.append({"sop_uid": uid, "reason": stored.reason})
-            told(uid, counts.total(), counts.total())
-    screen.answer({"stored": counts["stored"], "there": counts["there"], "lost": lost})
-    screen.say(f"{counts['stored']} stored, {counts['there']} already there, {len(lost)} lost")
-    if lost:
-        raise typer.Exit(1)
 
 
 @app.command()

@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs, token_of
 from isocenter.errors import Refused
+from isocenter.govern import sharing
 from isocenter.govern.policy import Person, may
 from isocenter.record import Kind
 
@@ -62,8 +63,8 @@ TOLD = frozenset(
 """What a page may hear. Who signed in, who looked at what, and what was refused is for the audit."""
 
 _TOLD_TO = {
-    **dict.fromkeys((Kind.SHARED, Kind.SHARE_USED, Kind.SHARE_EXTENDED, Kind.SHARE_ENDED), "share"),
-    **dict.fromkeys((Kind.CONSENT_GIVEN, Kind.CONSENT_WITHDRAWN), "consent"),
+    **dict.fromkeys(sharing.KINDS, "share"),
+    **dict.fromkeys((Kind.CONSENT_GIVEN, Kind.CONSENT_WITHDRAWN, Kind.CONSENT_ASKED, Kind.CONSENT_ANSWERED), "consent"),
 }
 """What the pages of those hear who have a right to the lists that it changes."""
 

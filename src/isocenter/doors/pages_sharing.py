@@ -1,42 +1,64 @@
-"""Links through which one study is seen: given and ended by those who may, opened by whoever holds one.
+"""Links through which studies are seen: given, looked at beforehand, extended and ended by those who may.
 
-The secret stands behind the ``#`` of a link, so that no server, proxy or log on the way sees it; whoever opens it sends
-it in the header ``X-Isocenter-Link``, and the word, where one is asked, in ``X-Isocenter-Word``.
+What a link opens for whoever holds it is in `pages_shared`.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Path, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 
-from isocenter.doors.pages_json import patient
-from isocenter.doors.pages_pictures import Wanted, described
+from isocenter.doors.pages_shared import address_of, told
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
-from isocenter.doors.part10 import harmless
 from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import Person
-from isocenter.record import Study
+from isocenter.govern.sharing import OLDER, May
+from isocenter.site.through_links import Bearer
 
 __all__ = ["router"]
 
 router = APIRouter()
 
 Uid = Annotated[str, Path(max_length=64, pattern=r"^[0-9.]+$")]
-Secret = Annotated[str, Header(alias="X-Isocenter-Link", max_length=200)]
-Word = Annotated[str, Header(alias="X-Isocenter-Word", max_length=1024)]
+_Link = Annotated[str, Path(max_length=32)]
+_May = Annotated[list[May], Field(max_length=3)]
+_Gives = Annotated[Person, needs("share")]
 
 
 class Given(BaseModel):
-    """How long a link opens, for whom, and what has to be said with it."""
+    """How long a link opens, for whom, what they may, and what has to be said with it."""
 
     hours: float = Field(default=72.0, gt=0, le=8760)
     to: str = Field(default="", max_length=200)
     word: str = Field(default="", max_length=1024)
     purpose: Literal["care", "sharing"] = "care"
+    may: _May = sorted(OLDER)
+    pseudonym: bool = False
+    check: bool = False
+
+
+class Chosen(BaseModel):
+    """Which studies, for whom."""
+
+    studies: Annotated[list[Annotated[str, Field(max_length=64, pattern=r"^[0-9.]+$")]], Field(max_length=100)]
+    to: str = Field(default="", max_length=200)
+
+
+class GivenMany(Given):
+    """The same for several studies; what they may is to see the images, unless more is said."""
+
+    studies: Annotated[list[Annotated[str, Field(max_length=64, pattern=r"^[0-9.]+$")]], Field(max_length=100)]
+    may: _May = [May.VIEW]
+
+
+class Looked(Chosen):
+    """What a link would show."""
+
+    may: _May = [May.VIEW]
+    pseudonym: bool = False
 
 
 class Ended(BaseModel):
@@ -52,131 +74,91 @@ class Longer(BaseModel):
     reason: str = Field(default="", max_length=500)
 
 
+class Judged(BaseModel):
+    """Whether what somebody stated who holds a link is right."""
+
+    claim: str = Field(max_length=32)
+    accepted: bool
+    reason: str = Field(default="", max_length=500)
+
+
 @router.post("/api/studies/{uid}/links")
-def share(uid: Uid, given: Given, site: SiteHere, who: Annotated[Person, needs("share")]) -> Any:
-    """Give a link; its secret is told once, here."""
-    here: PagesSite = site
-    purpose = Purpose(given.purpose)
-    secret, told = here.sharing.share(uid, who=who, hours=given.hours, to=given.to, word=given.word, purpose=purpose)
-    return {"link": f"/shared#{secret}", **told}
+def share(uid: Uid, given: Given, site: SiteHere, who: _Gives) -> Any:
+    """Give a link to one study; its secret is told once, here. Its files may be taken, unless `may` says otherwise."""
+    return _given(site, [uid], given, who)
+
+
+@router.post("/api/links")
+def share_many(given: GivenMany, site: SiteHere, who: _Gives) -> Any:
+    """Give one link to several studies; its secret, and the code where a check is wanted, are told once, here."""
+    return _given(site, given.studies, given, who)
+
+
+def _given(here: PagesSite, studies: list[str], given: Given, who: Person) -> dict[str, Any]:
+    secret, row = here.sharing.share(
+        studies, who=who, hours=given.hours, to=given.to, word=given.word, purpose=Purpose(given.purpose),
+        may=given.may, pseudonym=given.pseudonym, check=given.check,
+    )  # fmt: skip
+    return {"link": f"/shared#{secret}", **row}
 
 
 @router.get("/api/links")
-def links(site: SiteHere, who: Annotated[Person, needs("share")], study: str = "") -> Any:
+def links(site: SiteHere, who: _Gives, study: str = "") -> Any:
     """Links that were given, the newest first."""
     here: PagesSite = site
     return {"links": here.sharing.shares(who=who, study_uid=study[:64])}
 
 
 @router.post("/api/links/{id}/end")
-def end(
-    id: Annotated[str, Path(max_length=32)], told: Ended, site: SiteHere, who: Annotated[Person, needs("share")]
-) -> Any:
+def end(id: _Link, why: Ended, site: SiteHere, who: _Gives) -> Any:
     """End a link now."""
     here: PagesSite = site
-    here.sharing.end(id, who=who, reason=told.reason)
+    here.sharing.end(id, who=who, reason=why.reason)
     return {"id": id, "ended": True}
 
 
 @router.post("/api/links/{id}/extend")
-def extend(
-    id: Annotated[str, Path(max_length=32)], longer: Longer, site: SiteHere, who: Annotated[Person, needs("share")]
-) -> Any:
+def extend(id: _Link, longer: Longer, site: SiteHere, who: _Gives) -> Any:
     """Let a link open for longer; whoever holds it needs no other."""
     here: PagesSite = site
     return here.sharing.extend(id, who=who, hours=longer.hours, reason=longer.reason)
 
 
+@router.post("/api/links/{id}/identity")
+def judge(id: _Link, judged: Judged, site: SiteHere, who: _Gives) -> Any:
+    """Accept or refuse what somebody stated who holds a link."""
+    here: PagesSite = site
+    return here.sharing.judge(id, judged.claim, judged.accepted, who=who, reason=judged.reason)
+
+
 @router.get("/api/studies/{uid}/links/preview")
-def preview(uid: Uid, site: SiteHere, who: Annotated[Person, needs("share")]) -> Any:
+def preview(uid: Uid, request: Request, site: SiteHere, who: _Gives) -> Any:
     """What a link to this study would show: the same as `/api/shared` tells whoever holds one."""
     here: PagesSite = site
-    return _told(here.sharing.preview(uid, who=who))
+    secret = here.sharing.preview([uid], who=who)
+    return told(*here.sharing.studies(Bearer(secret, address_of(request))))
 
 
-@router.get("/api/shared")
-def shared(
-    request: Request, site: SiteHere, _: Annotated[Person, needs("shared")], secret: Secret = "", word: Word = ""
-) -> Any:
-    """The study behind a link: its series and the names of its images."""
+@router.post("/api/links/preview")
+def preview_many(looked: Looked, site: SiteHere, who: _Gives) -> Any:
+    """A secret by which whoever asks sees at `/api/shared` for half an hour what a link would show; their own look."""
     here: PagesSite = site
-    study = here.sharing.study(secret, address=_address(request), word=_said(word))
-    return _told(study)
+    said = {"to": looked.to, "may": looked.may, "pseudonym": looked.pseudonym}
+    return {"secret": here.sharing.preview(looked.studies, who=who, **said)}
 
 
-@router.get("/api/shared/left")
-def shared_left(
-    request: Request, site: SiteHere, _: Annotated[Person, needs("shared")], secret: Secret = "", word: Word = ""
-) -> Any:
-    """For how many seconds a link goes on to open: an open page asks, and closes when it has ended."""
+@router.post("/api/links/{id}/preview")
+def preview_of(id: _Link, site: SiteHere, who: _Gives) -> Any:
+    """The same for a link that was given."""
     here: PagesSite = site
-    return {"left_s": here.sharing.left_s(secret, address=_address(request), word=_said(word))}
+    return {"secret": here.sharing.preview_of(id, who=who)}
 
 
-@router.get("/api/shared/instances/{uid}")
-def shared_instance(
-    uid: Uid,
-    request: Request,
-    site: SiteHere,
-    _: Annotated[Person, needs("shared")],
-    secret: Secret = "",
-    word: Word = "",
-) -> Response:
-    """One stored file of the study behind a link."""
+@router.post("/api/deid/preview")
+def without_person(chosen: Chosen, site: SiteHere, who: _Gives) -> Any:
+    """What a recipient sees and does not see of studies under a pseudonym, from the copies themselves.
+
+    As long as these are made, the answer says how many images were looked through; ask again.
+    """
     here: PagesSite = site
-    data = here.sharing.instance(secret, uid, address=_address(request), word=_said(word))
-    headers = {"Content-Disposition": f'attachment; filename="{uid}.dcm"', "X-Content-Type-Options": "nosniff"}
-    return Response(harmless(data), media_type="application/dicom", headers=headers)
-
-
-@router.get("/api/shared/series/{series}/pictures")
-def shared_pictures(
-    series: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
-    request: Request,
-    site: SiteHere,
-    _: Annotated[Person, needs("shared")],
-    secret: Secret = "",
-    word: Word = "",
-) -> Any:
-    """The images of a series behind a link, described as for the reading room (see pages_pictures)."""
-    here: PagesSite = site
-    return described(here.sharing.pictures(secret, series, address=_address(request), word=_said(word)))
-
-
-@router.get("/api/shared/series/{series}/slab")
-def shared_slab(
-    series: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
-    request: Request,
-    site: SiteHere,
-    _: Annotated[Person, needs("shared")],
-    wanted: Wanted,
-    secret: Secret = "",
-    word: Word = "",
-) -> StreamingResponse:
-    """Values of several of them."""
-    here: PagesSite = site
-    told = here.sharing.slab(secret, series, wanted.of, tag=wanted.tag, address=_address(request), word=_said(word))
-    return wanted.streamed(*told)
-
-
-def _said(word: str) -> str:
-    """A word whose letters came as bytes of UTF-8, as headers have none but bytes."""
-    try:
-        return word.encode("latin-1").decode()
-    except UnicodeError:
-        return word
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
-
-
-def _told(study: Study) -> dict[str, Any]:
-    return {
-        "uid": study.uid, "patient": patient(study.patient), "date": study.date, "description": study.description,
-        "series": [
-            {"uid": s.uid, "modality": s.modality, "description": s.description,
-             "instances": [{"sop_uid": i.sop_uid, "frames": i.frames} for i in s.instances]}
-            for s in study.series
-        ],
-    }  # fmt: skip
+    return here.sharing.without_person(chosen.studies, who=who, to=chosen.to)

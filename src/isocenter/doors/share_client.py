@@ -1,11 +1,13 @@
-"""Taking a study that somebody shared: the other side of a link."""
+"""Taking studies that somebody shared: the other side of a link."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unavailable
@@ -13,33 +15,94 @@ from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unava
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["fetch"]
+__all__ = ["Fetched", "Link", "linked"]
+
+_LONGEST_COUNT = 1_000_000  # images that another house may name
 
 
-def fetch(
+@dataclass(frozen=True)
+class Fetched:
+    """One image of a link.
+
+    Args:
+        study: Study Instance UID through the link. sop_uid: of the image.
+        data: the file, or why it did not come.
+    """
+
+    study: str
+    sop_uid: str
+    data: bytes | IsocenterError
+
+
+class Link:
+    """A link that another house gave, opened; `linked` makes one."""
+
+    def __init__(self, client: httpx.Client, base: str, headers: dict[bytes, bytes]) -> None:
+        self._client, self._base, self._headers = client, base, headers
+
+    def state(self, name: str) -> str:
+        """Say who holds it, where the link asks; how far that is: ``pending`` until whoever gave it has answered."""
+        said = self._ask("POST", "/api/shared/identity", {"name": name}).json()
+        return str(said["identity"])[:20]
+
+    def images(self) -> Iterator[Fetched]:
+        """The files behind it, one by one.
+
+        Raises:
+            Forbidden: the link opens nothing, or does not let its files be taken.
+            Unavailable: the other side does not answer.
+        """
+        told = self._ask("GET", "/api/shared").json()
+        studies = told.get("studies") or [told]  # an older house has one study a link
+        if "may" in told and "download" not in told["may"]:
+            raise Forbidden(
+                "this link does not let you take its files", "it was given to look at them (rule 'shared.download')",
+                "ask whoever gave it for one that does, or open it in a browser",
+            )  # fmt: skip
+        named = [(_uid(s["uid"]), str(i["sop_uid"])) for s in studies for x in s["series"] for i in x["instances"]]
+        for study, uid in named[:_LONGEST_COUNT]:
+            if not uid or set(uid) - set("0123456789."):
+                yield Fetched(study, uid[:64], Refused("a UID that is none", "the other side sent it"))
+                continue
+            try:
+                yield Fetched(study, uid, self._ask("GET", f"/api/shared/instances/{uid}").content)
+            except IsocenterError as refusal:
+                yield Fetched(study, uid, refusal)
+
+    def tell(self, study: str, counts: Mapping[str, int]) -> bool:
+        """Say what was taken of a study, for the ledger of the other house; whether it keeps that."""
+        try:
+            self._ask("POST", "/api/shared/taken", {"study": study, **counts})
+        except IsocenterError:
+            return False  # an older house has no such ledger, or the link has ended: what came is here all the same
+        return True
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        return _asked(self._client, method, self._base + path, self._headers, body)
+
+
+@contextmanager
+def linked(
     link: str,
     *,
     word: str = "",
+    code: str = "",
     insecure: bool = False,
     root: Path | None = None,
     client: httpx.Client | None = None,
-) -> Iterator[tuple[str, bytes | IsocenterError]]:
-    """The files of the study behind a link, one by one.
+) -> Iterator[Link]:
+    """A link that another house gave.
 
     Args:
         link: as it was given, ``https://…/shared#SECRET``.
         word: where the link asks for one.
+        code: where the other house wants to know who holds it.
         insecure: take a link without TLS from another machine.
         root: PEM certificate of the authority that signed the other side's, beside those that this machine trusts.
         client: to ask with; a test passes its own.
 
-    Yields:
-        (SOP Instance UID, bytes or why it did not come).
-
     Raises:
         Refused: no such link, one without TLS, or a root that is none.
-        Forbidden: the link opens nothing.
-        Unavailable: the other side does not answer.
     """
     import httpx
 
@@ -50,22 +113,19 @@ def fetch(
         raise Refused(
             f"a link to {parts.hostname} without TLS", "images and the secret would be read on the way", "use https"
         )
-    headers = {b"X-Isocenter-Link": parts.fragment.encode()}
+    base = f"{parts.scheme}://{parts.netloc}"
+    headers = {b"X-Isocenter-Link": parts.fragment.encode(), b"Origin": base.encode()}
     if word:
         headers[b"X-Isocenter-Word"] = word.encode()  # bytes, for it may have any letters
-    base = f"{parts.scheme}://{parts.netloc}"
+    if code:
+        headers[b"X-Isocenter-Code"] = code.encode()
     with client or httpx.Client(timeout=60, follow_redirects=False, verify=_trusted(root)) as asked:
-        told = _asked(asked, f"{base}/api/shared", headers).json()
-        for series in told["series"]:
-            for one in series["instances"]:
-                uid = str(one["sop_uid"])
-                if set(uid) - set("0123456789."):
-                    yield uid[:64], Refused("a UID that is none", "the other side sent it")
-                    continue
-                try:
-                    yield uid, _asked(asked, f"{base}/api/shared/instances/{uid}", headers).content
-                except IsocenterError as refusal:
-                    yield uid, refusal
+        yield Link(asked, base, headers)
+
+
+def _uid(said: Any) -> str:
+    """A UID that the other side names, as far as it is one."""
+    return "".join(letter for letter in str(said)[:64] if letter in "0123456789.")
 
 
 def _trusted(root: Path | None) -> ssl.SSLContext:
@@ -82,11 +142,13 @@ def _trusted(root: Path | None) -> ssl.SSLContext:
     return trusted
 
 
-def _asked(client: httpx.Client, url: str, headers: dict[bytes, bytes]) -> httpx.Response:
+def _asked(
+    client: httpx.Client, method: str, url: str, headers: dict[bytes, bytes], body: Mapping[str, Any] | None
+) -> httpx.Response:
     import httpx
 
     try:
-        answer = client.get(url, headers=headers)
+        answer = client.request(method, url, headers=headers, json=body)
     except httpx.HTTPError as fault:
         host = urlsplit(url).netloc
         if "CERTIFICATE_VERIFY_FAILED" in str(fault):

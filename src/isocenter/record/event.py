@@ -23,7 +23,7 @@ class Kind(StrEnum):
     INSTANCE_SET_ASIDE = "InstanceSetAside"  # same UID, other digest: quarantined
     INSTANCES_REJECTED = "InstancesRejected"  # not whole, not DICOM: reason
     BATCH_TAKEN = (
-        "BatchTaken"  # several at once, not all stored; details: offered, stored, there, conflict, rejected: how many
+        "BatchTaken"  # several at once, or by a link; details: offered, stored, there, conflict, rejected, missing
     )
     PLANNED = "Planned"  # details.bindings: [{analysis, version, series}]
     DECLINED = "Declined"  # details: analysis, predicate, wanted, found
@@ -87,12 +87,17 @@ class Kind(StrEnum):
     STOP_REHEARSED = "StopRehearsed"  # subject: model; details: digest, checks, passed; nothing was stopped
     ANALYSIS_RESUMED = "AnalysisResumed"  # by another person, or undone at once; details.stopped_by, .undone
     IMAGES_SEEN = "ImagesSeen"  # subject: study; one for what a person sees of it within five minutes
-    SHARED = "Shared"  # subject: study; details: share, digest of the secret, until, to
+    SHARED = "Shared"  # subject: study, one for each of a link; details: share, digest of the secret, until, to, may
     SHARE_USED = "ShareUsed"  # subject: study; details: share, address, what: "study" or a SOP Instance UID
     SHARE_EXTENDED = "ShareExtended"  # subject: study; details: share, until, was: when it would have ended, reason
     SHARE_ENDED = "ShareEnded"
+    SHARE_TAKEN = "ShareTaken"  # subject: study; another archive took it: share, expected, stored, there, missing …
+    IDENTITY_STATED = "IdentityStated"  # subject: study; who holds a link says who they are: share, claim, name
+    IDENTITY_JUDGED = "IdentityJudged"  # the same; details: share, claim, accepted, reason
     CONSENT_GIVEN = "ConsentGiven"  # subject: study, or empty for the patient; details: patient, codes, until, permits
     CONSENT_WITHDRAWN = "ConsentWithdrawn"  # the same; details: patient, reason
+    CONSENT_ASKED = "ConsentAsked"  # subject: study; details: request, of: patient or steward, purpose, to, until
+    CONSENT_ANSWERED = "ConsentAnswered"  # the same; details: request, granted, consent: id of the terms, reason
     PSEUDONYMS_CHANGED = "PseudonymsChanged"  # subject: its name; details: was, now: domains of pseudonyms; destroyed
     AUDIT_EXPORTED = "AuditExported"  # details: form, entries, first, last
     SCRUBBED = "Scrubbed"  # details: files, bytes, damaged: digests, mended: how many, left: digests that were not

@@ -1,14 +1,15 @@
 """What came into the archive and what left it, as a ledger: from whom, to whom, how much, and whether it adds up.
 
 Everything is read off the journal. A delivery of several files (a folder, a ZIP, one request) says how many were
-offered, so that offered = stored + there before + set aside + rejected can be checked; images that a scanner sends one
-at a time are counted as they were taken, and one that it sends again leaves no entry.
+offered, so that offered = stored + there before + set aside + rejected can be checked; a study that was taken by a link
+says how many were expected, and how many of these are missing. Images that a scanner sends one at a time are counted as
+they were taken, and one that it sends again leaves no entry.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,8 @@ __all__ = ["ARRIVED", "LEFT", "Ledgering", "tally"]
 
 ARRIVED = (Kind.INSTANCES_RECEIVED, Kind.INSTANCE_SET_ASIDE, Kind.INSTANCES_REJECTED, Kind.BATCH_TAKEN)
 LEFT = (
-    Kind.SENT, Kind.SEND_FAILED, Kind.EXPORTED, Kind.SHARED, Kind.COHORT_EXPORTED, Kind.AUDIT_EXPORTED,
+    Kind.SENT, Kind.SEND_FAILED, Kind.EXPORTED, Kind.SHARED, Kind.SHARE_TAKEN, Kind.COHORT_EXPORTED,
+    Kind.AUDIT_EXPORTED,
 )  # fmt: skip
 
 _PAGE = 2000
@@ -33,6 +35,7 @@ _LONGEST = timedelta(days=366)
 _ROWS = 500
 _REASONS = 20
 _PARTS = ("stored", "there", "conflict", "rejected")  # what becomes of a file that is offered
+_OF_LINKS = (*_PARTS, "missing")  # and of one that was to come by a link
 
 
 def tally(statuses: Iterator[str]) -> dict[str, int]:
@@ -63,7 +66,7 @@ class _Day:
             self.reasons |= set(told.get("reasons", ()))
         else:
             self.counts["there"] += int(told["there"])
-            parts = {part: int(told[part]) for part in _PARTS}
+            parts = {part: int(told.get(part, 0)) for part in _OF_LINKS}
             self.deliveries.append({
                 "time": event.time.isoformat(), "offered": int(told["offered"]), **parts,
                 "adds_up": sum(parts.values()) == int(told["offered"]),
@@ -81,6 +84,20 @@ class Ledgering:
     journal: Journal
     clock: Callable[[], datetime]
     within: Callable[[Sealed, Person], bool] = lambda sealed, who: True
+
+    def taken_by_link(self, study_uid: str, statuses: Iterable[str], expected: int, *, who: Person) -> dict[str, int]:
+        """Write down what became of a study that was taken by a link, and tell it.
+
+        Args:
+            study_uid: as it is called here.
+            statuses: of each image that came: ``stored``, ``there``, ``conflict`` or ``rejected``.
+            expected: how many the other house named.
+        """
+        must(who, "receive", study_uid)
+        told = tally(iter(statuses))
+        counts = {"offered": expected, **{p: told[p] for p in _PARTS}, "missing": expected - told["offered"]}
+        self.journal.append(Event(Kind.BATCH_TAKEN, self.clock(), "link", study_uid, counts))
+        return counts
 
     def arrivals(self, *, who: Person, since: datetime | None = None, until: datetime | None = None) -> dict[str, Any]:
         """What came, by day and sender, the newest first.
@@ -154,6 +171,7 @@ def _left(event: Event) -> dict[str, Any]:
     row: dict[str, Any] = {
         "time": event.time.isoformat(), "who": event.who, "kind": event.kind.value, "study": event.subject,
         "to": "", "objects": 0, "failed": 0, "held_back": 0, "purpose": "", "permitted": "", "reasons": [],
+        "parts": {},
     }  # fmt: skip
     match event.kind:
         case Kind.SENT | Kind.SEND_FAILED:
@@ -162,6 +180,9 @@ def _left(event: Event) -> dict[str, Any]:
         case Kind.EXPORTED:
             row |= {name: told.get(name, row[name]) for name in ("objects", "held_back", "purpose", "permitted")}
             row["to"] = told.get("project", "")
+        case Kind.SHARE_TAKEN:
+            parts = {part: int(told[part]) for part in ("stored", "there", "rejected", "missing")}
+            row |= {"objects": told["expected"], "failed": parts["rejected"] + parts["missing"], "parts": parts}
         case Kind.SHARED:
             row |= {"to": told.get("to", ""), "purpose": told.get("purpose", "care"), "permitted": told["until"]}
         case Kind.COHORT_EXPORTED:

@@ -1,89 +1,90 @@
-"""Links through which one study is seen without an account: given, listed, extended, ended, and opened.
+"""Links through which studies are seen without an account: given, listed, extended, ended, and looked at beforehand.
 
-Every look is an event, written before anything is shown: where the journal cannot be written, nothing is shown. The
-state of all links is what the journal says, so that a link that was ended stays ended after any restart.
+What a link opens for whoever holds it is in `through_links`.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
 
-import numpy.typing as npt
-
-from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound
+from isocenter.errors import Refused
 from isocenter.govern import sharing
 from isocenter.govern.consent import Purpose
-from isocenter.govern.passwords import fits
-from isocenter.govern.people import Tries, secret_digest
-from isocenter.govern.policy import Person, Role, must
-from isocenter.govern.sharing import Share
-from isocenter.reading.pictures import Pictures, real_values, shown
-from isocenter.record import Event, Kind, Series, Study
-from isocenter.site.consenting import Consenting
-from isocenter.store.follower import Follower
-
-if TYPE_CHECKING:
-    from isocenter.store.blobs import Blobs
-    from isocenter.store.index import Index
-    from isocenter.store.journal import Journal
+from isocenter.govern.people import secret_digest
+from isocenter.govern.policy import Person, must
+from isocenter.govern.sharing import MOST, May, Share
+from isocenter.site.through_links import ThroughLinks, images_of
 
 __all__ = ["Sharing"]
 
 
-@dataclass
-class Sharing:
+class Sharing(ThroughLinks):
     """The links of one archive."""
 
-    index: Index
-    journal: Journal
-    blobs: Blobs
-    clock: Callable[[], datetime]
-    consents: Consenting
-    holds: Callable[[str, Person, str], bool] = lambda study_uid, who, verb: True
-
-    def __post_init__(self) -> None:
-        self._known = Follower[Mapping[str, Share]](self.journal, sharing.KINDS, dict, sharing.after)
-        self._tries = Tries(allowed=20)
-
     def share(
-        self, study_uid: str, *, who: Person, hours: float = 72.0, to: str = "", word: str = "",
-        purpose: Purpose = Purpose.CARE,
+        self, studies: str | Sequence[str], *, who: Person, hours: float = 72.0, to: str = "", word: str = "",
+        purpose: Purpose = Purpose.CARE, may: Collection[May] = (May.VIEW,), pseudonym: bool = False,
+        check: bool = False,
     ) -> tuple[str, dict[str, Any]]:  # fmt: skip
-        """A secret that opens one study, and the link as lists show it.
+        """A secret that opens some studies, and the link as lists show it; with ``code`` where a check is wanted.
 
         Args:
             purpose: care of the patient, or sharing for the research of another house.
+            may: what its holder may do; seeing the images is always among it.
+            pseudonym: show them without the person: copies are made first, and what is not surely clean is not shown.
+            check: open nothing before it was confirmed who holds it.
 
         Raises:
             NotFound: no such study.
-            Refused: a life that is too long, a word that can be guessed, or terms of use that do not permit it.
+            Refused: a life that is too long, a word that can be guessed, terms of use that do not permit it, or a
+                pseudonym where nothing is surely clean.
+            Unavailable: the copies are not made yet.
         """
-        must(who, "share", study_uid)
-        self.consents.allowed(study_uid, purpose, who=who)
-        self.consents.leaving(study_uid)
+        chosen = (studies,) if isinstance(studies, str) else tuple(studies)
+        self._must_all(chosen, who)
+        for uid in chosen:
+            self.consents.allowed(uid, purpose, who=who)
+            self.consents.leaving(uid)
         now = self.clock()
-        secret, event = sharing.share(
-            study_uid, who=who.name, now=now, life=timedelta(hours=hours), to=to, word=word, purpose=purpose
-        )
-        self.journal.append(event)
-        return secret, self._known.state()[secret_digest(secret)].told(now)
+        given = sharing.share(
+            chosen, who=who.name, now=now, life=timedelta(hours=hours), to=to, word=word, purpose=purpose, may=may,
+            pseudonym=pseudonym, check=check,
+        )  # fmt: skip
+        if pseudonym:
+            for uid in chosen:
+                self.pseudonymising.of(images_of(self.index.study(uid)), to)
+        self.journal.append(*given.events)
+        told = self._known.state()[secret_digest(given.secret)].told(now)
+        return given.secret, told | ({"code": given.code} if given.code else {})
 
     def shares(self, *, who: Person, study_uid: str = "") -> list[dict[str, Any]]:
-        """Links that were given, the newest first; ``closed`` says why one opens nothing though it has not ended."""
+        """Links that were given, the newest first.
+
+        ``closed`` says why one opens nothing though it has not ended, ``shut`` the same of single studies of it, and
+        ``models`` which models learned from its studies.
+        """
         must(who, "share", study_uid)
         now = self.clock()
-        held = [s for s in self._known.state().values() if self.holds(s.study_uid, who, "share")]
-        found = sorted((s for s in held if not study_uid or s.study_uid == study_uid), key=lambda s: s.given)
-        return [s.told(now) | {"closed": self._closed(s) if s.lives(now) else ""} for s in reversed(found)]
+        found = sorted(
+            (s for s in self._mine(who).values() if not study_uid or study_uid in s.studies), key=lambda s: s.given
+        )
+        learned: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        rows = []
+        for one in reversed(found):
+            if one.studies not in learned:
+                learned[one.studies] = self.consents.learned(self._here(one.studies))
+            shut = {uid: why for uid in one.studies if (why := self._shut(one, uid))} if one.lives(now) else {}
+            closed = next(iter(shut.values())) if len(shut) == len(one.studies) else ""
+            rows.append(one.told(now) | {"closed": closed, "shut": shut, "models": learned[one.studies]})
+        return rows
 
     def end(self, id: str, *, who: Person, reason: str = "") -> None:
         """End a link now."""
         must(who, "share")
-        self.journal.append(sharing.end(self._mine(who), id, who=who.name, now=self.clock(), reason=reason))
+        self.journal.append(*sharing.end(self._mine(who), id, who=who.name, now=self.clock(), reason=reason))
 
     def extend(self, id: str, *, who: Person, hours: float, reason: str = "") -> dict[str, Any]:
         """Let a link open for so many hours from now on; the link as lists show it.
@@ -95,138 +96,73 @@ class Sharing:
         must(who, "share")
         mine, now = self._mine(who), self.clock()
         link = sharing.living(mine, id, now)
-        self.consents.allowed(link.study_uid, link.purpose, who=who)
-        self.consents.leaving(link.study_uid)
-        self.journal.append(sharing.extend(mine, id, who=who.name, now=now, life=timedelta(hours=hours), reason=reason))
+        for uid in link.studies:
+            self.consents.allowed(uid, link.purpose, who=who)
+            self.consents.leaving(uid)
+        longer = sharing.extend(mine, id, who=who.name, now=now, life=timedelta(hours=hours), reason=reason)
+        self.journal.append(*longer)
         return self._known.state()[link.digest].told(now)
 
-    def preview(self, study_uid: str, *, who: Person) -> Study:
-        """What a link to this study would show, for whoever may give one; it is not counted as a look of theirs.
+    def judge(self, id: str, claim: str, accepted: bool, *, who: Person, reason: str = "") -> dict[str, Any]:
+        """Accept or refuse what somebody stated who holds a link; the link as lists show it.
+
+        Raises:
+            NotFound: none of that name that lives. WrongState: nobody states that now.
+        """
+        must(who, "share")
+        mine, now = self._mine(who), self.clock()
+        link = sharing.living(mine, id, now)
+        self.journal.append(*sharing.judge(mine, id, claim, accepted, who=who.name, now=now, reason=reason))
+        return self._known.state()[link.digest].told(now)
+
+    # ---- beforehand ------------------------------------------------------------------------------------------
+
+    def preview(
+        self, studies: Sequence[str], *, who: Person, to: str = "", may: Collection[May] = (May.VIEW,),
+        pseudonym: bool = False,
+    ) -> str:  # fmt: skip
+        """A secret by which whoever may give a link sees for half an hour what it would show; a look of their own.
 
         Raises:
             NotFound: no such study.
         """
-        must(who, "share", study_uid)
-        return _through_a_link(self.index.study(study_uid))
-
-    def _mine(self, who: Person) -> dict[str, Share]:
-        return {d: s for d, s in self._known.state().items() if self.holds(s.study_uid, who, "share")}
-
-    def study(self, secret: str, *, address: str, word: str = "") -> Study:
-        """What a link shows: one study, of it the images; results of machines and reports stay in the house."""
-        link = self._opened(secret, address, word)
-        study = self.index.study(link.study_uid)
-        self._used(link, address, what="study")
-        return _through_a_link(study)
-
-    def left_s(self, secret: str, *, address: str, word: str = "") -> float:
-        """Seconds for which a link goes on to open; whoever has its study on screen asks, and is shown nothing by it.
-
-        Raises:
-            Forbidden: the link opens nothing (any more).
-        """
-        return (self._opened(secret, address, word).until - self.clock()).total_seconds()
-
-    def instance(self, secret: str, sop_uid: str, *, address: str, word: str = "") -> bytes:
-        """One stored file of the study.
-
-        Raises:
-            Forbidden: the link opens nothing (any more), in the same words for every cause.
-            NotFound: an instance that is not of this study; the same whether it is in the archive or not.
-        """
-        link = self._opened(secret, address, word)
-        try:
-            study, series, instance = self.index.instance(sop_uid)
-        except NotFound:
-            raise _not_in_it(sop_uid) from None
-        if study.uid != link.study_uid or not _is_shown(series):
-            raise _not_in_it(sop_uid)
-        self._used(link, address, what=sop_uid)
-        return self.blobs.kept(instance.digest)
-
-    def pictures(self, secret: str, series_uid: str, *, address: str, word: str = "") -> Pictures:
-        """The images of one series of the study for a screen, without their pixels.
-
-        Raises:
-            Forbidden: the link opens nothing (any more).
-            NotFound: a series that the link does not show.
-        """
-        return self._pictures(self._opened(secret, address, word), series_uid, address)
-
-    def slab(
-        self,
-        secret: str,
-        series_uid: str,
-        wanted: Callable[[Pictures], range],
-        *,
-        tag: str,
-        address: str,
-        word: str = "",
-    ) -> tuple[range, Pictures, Iterator[npt.NDArray[Any] | IsocenterError]]:
-        """Real values of several images of a series; which of them, `wanted` says of its description.
-
-        Raises:
-            Forbidden, NotFound: as for `pictures`; Conflict: the series has changed since it was described.
-        """
-        of = self._pictures(self._opened(secret, address, word), series_uid, address)
-        if of.tag != tag:
-            raise Conflict("this series has grown since", "its images are numbered anew", "load its description again")
-        which = wanted(of)
-        return which, of, real_values(of, [of.order[n] for n in which], self.blobs.kept)
-
-    def _pictures(self, link: Share, series_uid: str, address: str) -> Pictures:
-        study = self.index.study(link.study_uid)
-        series = next((s for s in study.series if s.uid == series_uid and _is_shown(s)), None)
-        if series is None:
-            raise _not_in_it(series_uid)
-        self._used(link, address, what=series_uid)
-        return shown(series, self.blobs.kept)
-
-    def _opened(self, secret: str, address: str, word: str) -> Share:
+        self._must_all(studies, who)
         now = self.clock()
-        self._tries.check(address, now)
-        digest = secret_digest(secret)
-        link = self._known.state().get(digest)
-        right = link is not None and hmac.compare_digest(link.digest, digest) and link.lives(now)
-        if link is not None and right and link.credential:
-            self._tries.check(f"word of {link.id}", now)  # from however many addresses it is guessed
-        if link is None or not right or self._closed(link) or (link.credential and not fits(link.credential, word)):
-            self._tries.failed(address, now)
-            if link is not None and right and word:
-                self._tries.failed(f"word of {link.id}", now)
-            raise Forbidden(
-                "this link opens nothing",
-                "it was never given, has ended, or a word has to be said with it (rule 'shared')",
-                "ask whoever gave it to you",
-            )
-        return link
+        link = Share(
+            secrets.token_hex(8), "", tuple(dict.fromkeys(studies)), who.name, now, now, to,
+            may=frozenset({May.VIEW, *may}), pseudonym=pseudonym,
+        )  # fmt: skip
+        return self._previewed(link, who)
 
-    def _closed(self, link: Share) -> str:
-        """Why a link that has not ended opens nothing; empty where it opens.
+    def preview_of(self, id: str, *, who: Person) -> str:
+        """The same for a link that was given and lives."""
+        must(who, "share")
+        return self._previewed(sharing.living(self._mine(who), id, self.clock()), who)
 
-        Terms of use may have been withdrawn after it was given, and links of older versions may show a study of the
-        demonstration, which stays here.
+    def without_person(self, studies: Sequence[str], *, who: Person, to: str = "") -> dict[str, Any]:
+        """What a recipient would see and not see of studies under a pseudonym: computed from the copies themselves.
+
+        Returns:
+            ``done`` and ``of`` images looked through; ``studies`` when all were, each as `Copies.told` says it.
+
+        Raises:
+            NotFound: no such study. Refused: one of which nothing can be shown.
         """
-        if self.consents.of_demonstration(link.study_uid):
-            return "a study of the demonstration stays here"
-        if link.purpose is Purpose.CARE:
-            return ""
-        study = self.index.study(link.study_uid)
-        made = self.consents.decided(study, self.consents.use(link.purpose, who=Person(link.by, Role.SERVICE)))
-        return "" if made.allowed else made.reason
+        self._must_all(studies, who)
+        records = [images_of(self.index.study(uid)) for uid in dict.fromkeys(studies)]
+        far = [self.pseudonymising.so_far(one, to) for one in records]
+        told: dict[str, Any] = {"done": sum(done for done, _, _ in far), "of": sum(of for _, of, _ in far)}
+        if not all(made for _, _, made in far):
+            return told
+        return told | {"studies": [self.pseudonymising.of(one, to).told() | {"study": one.uid} for one in records]}
 
-    def _used(self, link: Share, address: str, *, what: str) -> None:
-        told = {"share": link.id, "address": address, "what": what}
-        self.journal.append(Event(Kind.SHARE_USED, self.clock(), f"link {link.id}", link.study_uid, told))
+    def _must_all(self, studies: Sequence[str], who: Person) -> None:
+        must(who, "share", studies[0] if studies else "")
+        if not 0 < len(studies) <= MOST:
+            raise Refused(f"{len(studies)} studies at once", f"at least one and at most {MOST}", "choose others")
 
+    def _here(self, studies: Sequence[str]) -> set[str]:
+        return {uid for uid in studies if self.index.studies({"StudyInstanceUID": uid}, limit=1)}
 
-def _through_a_link(study: Study) -> Study:
-    return replace(study, series=tuple(s for s in study.series if _is_shown(s)))
-
-
-def _is_shown(series: Series) -> bool:
-    return series.facts.get("MadeBy") != "machine"
-
-
-def _not_in_it(sop_uid: str) -> NotFound:
-    return NotFound(f"instance {sop_uid:.64}", "this link does not show one of that name")
+    def _mine(self, who: Person) -> Mapping[str, Share]:
+        return {d: s for d, s in self._known.state().items() if all(self.holds(uid, who, "share") for uid in s.studies)}

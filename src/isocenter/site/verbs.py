@@ -156,7 +156,9 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self.projects.sealing = self.sealing
         self.mending = Mending(self.database, self.blobs, self.index, self.journal, lambda: self.clock())
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
-        self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents, self.projects.holds)
+        self.sharing = Sharing(
+            self.index, self.journal, self.blobs, self.clock, self.consents, self.projects.holds, self.secret
+        )
         self.ledgers = Ledgering(self.journal, lambda: self.clock(), self._disclosing.hears)
         self.federation = Federating(self.journal, self.clock)
         self.teaching = Teaching(
