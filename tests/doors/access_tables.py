@@ -77,6 +77,7 @@ ABOUT = {
         POST /api/consents/withdraw
         POST /api/consents/reached
         POST /api/consents/asked
+        POST /api/consents/requests
         POST /api/identities/move
         POST /api/followups/{id}/match
         GET /api/results/{id}/contours/{tracking}
@@ -117,6 +118,7 @@ ABOUT = {
     "named": """
         POST /api/links/{id}/end
         POST /api/links/{id}/extend
+        POST /api/consents/requests/{id}/answer
         POST /api/links/{id}/identity
         POST /api/links/{id}/preview
         POST /api/alerts/{id}/acknowledge
@@ -152,6 +154,7 @@ ABOUT = {
     # many: nothing of another project stands in the answer
     "list": """
         GET /api/consents
+        GET /api/consents/requests
         GET /api/links
         POST /api/palette
         POST /api/patients

@@ -244,7 +244,7 @@ class House:
             Quiet()
         )
         self.ordering = self.working = self.messaging = self.committing = Quiet()
-        self.projects = _Projects()
+        self.projects, self.requesting = _Projects(), Quiet()
         self.showing = SimpleNamespace(withheld=lambda result: {})
         self.halting = Quiet()
         self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), _Links(), Quiet()

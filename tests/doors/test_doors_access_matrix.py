@@ -130,8 +130,9 @@ class Side:
         moved = site.identities.move([self.study], Patient(f"MOVED-{name}", f"Moved^{name}"), reason="a test", who=who)
         patient = site.index.study(self.study).patient
         request = made_fhir.service_request(ordered, "scheduled")
+        (wish,) = site.requesting.ask([self.study], of="steward", purpose="sharing", to=f"for {name}", who=who)
         self.names = {
-            "/api/links": link["id"], "/api/alerts": alert.id, "/api/cohorts": cohort, "/api/peer": drawn[0].subject,
+            "/api/consents/requests": wish["id"], "/api/links": link["id"], "/api/alerts": alert.id, "/api/cohorts": cohort, "/api/peer": drawn[0].subject,
             "/api/double": double, "/api/followups": followup, "/api/identities": site.tickets.of(moved["number"]),
             "/api/glass": "0" * 16, "/dicom-web/workitems": self.workitem,
             "/fhir/Patient": made_fhir.patient_id(patient), "/fhir/r5/Patient": made_fhir.patient_id(patient),
@@ -141,7 +142,7 @@ class Side:
         self.canaries = {
             self.study, self.series, self.image, self.patient, self.result, self.order, self.workitem, cohort,
             f"MOVED-{name}", f"Moved^{name}", f"ORDERED-{name}", f"Ordered^{name}", f"of {name}", f"for {name}",
-            link["id"], alert.id, double, followup, drawn[0].subject,
+            link["id"], wish["id"], alert.id, double, followup, drawn[0].subject,
         }  # fmt: skip
 
 

@@ -28,6 +28,8 @@ BODIES: dict[str, Any] = {
     "/api/deid/preview": {"studies": [CT], "to": "Dr Lee"},
     "/api/links/{id}/identity": {"claim": "0", "accepted": True},
     "/api/shared/identity": {"name": "Dr Lee"},
+    "/api/consents/requests": {"studies": [CT], "of": "steward", "purpose": "sharing", "to": "Dr Lee"},
+    "/api/consents/requests/{id}/answer": {"granted": False},
     "/api/shared/taken": {"study": CT, "expected": 1, "stored": 1, "there": 0, "rejected": 0, "missing": 0},
     "/api/shared/measure": {
         "kind": "length",

@@ -60,8 +60,8 @@ export const to = {
   models: (name = "", part = "") => under("models", name, part),
   cohorts: (id = "", part = "") => under("cohorts", id, part),
   sharing: (part = "") => under("sharing", part),
-  /** What a link to a study would show. */
-  preview: (study: string) => under("sharing", "preview", study),
+  /** What a link would show; which studies, or which link, stands behind `?`. */
+  preview: () => under("sharing", "preview"),
   oversight: (part = "", id = "") => under("oversight", part, id),
   settings: (part = "") => under("settings", part),
   /** Images that are analysed and not kept. */

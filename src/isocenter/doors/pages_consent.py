@@ -8,13 +8,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.govern.consent import DUO, Purpose
 from isocenter.govern.consent_fhir import read
+from isocenter.govern.consent_requests import Asked as Of
 from isocenter.govern.policy import Person
 
 __all__ = ["router"]
@@ -64,6 +65,59 @@ class Asked(About):
     publishes: bool = False
     collaborates: bool = False
     returns: bool = False
+
+
+class Wanted(BaseModel):
+    """Consent that is asked for: of whom, to what, for whom, until when, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+    studies: Annotated[
+        list[Annotated[str, Field(max_length=64, pattern=r"^[0-9.]+$")]], Field(min_length=1, max_length=100)
+    ]
+    of: Of
+    purpose: Purpose
+    to: Annotated[str, Field(max_length=200)]
+    words: Annotated[str, Field(max_length=500)] = ""
+    until: datetime | None = None
+
+
+class Answered(BaseModel):
+    """The answer to a request, by which document, and why."""
+
+    granted: bool
+    source: Annotated[str, Field(max_length=200)] = ""
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+@router.get("/api/consents/requests")
+def requests(
+    site: SiteHere,
+    who: Annotated[Person, needs("consent")],
+    study: Annotated[str, Query(pattern=r"^[0-9.]{0,64}$")] = "",
+) -> Any:
+    """Requests for consent, those that wait first; of everybody, or of one study."""
+    here: PagesSite = site
+    return {"requests": here.requesting.listed(study=study, who=who)}
+
+
+@router.post("/api/consents/requests")
+def request(wanted: Wanted, site: SiteHere, who: Annotated[Person, needs("share")]) -> Any:
+    """Ask the patient or the data steward for consent: a record that waits for an answer, and nothing is sent."""
+    here: PagesSite = site
+    made = here.requesting.ask(
+        wanted.studies, of=wanted.of, purpose=wanted.purpose, to=wanted.to, words=wanted.words, until=wanted.until,
+        who=who,
+    )  # fmt: skip
+    return {"requests": made}
+
+
+@router.post("/api/consents/requests/{id}/answer")
+def answer(
+    id: Annotated[str, Path(max_length=32)], said: Answered, site: SiteHere, who: Annotated[Person, needs("consent")]
+) -> Any:
+    """Answer a request: a yes records terms of use, a patient's no that they refuse it."""
+    here: PagesSite = site
+    return here.requesting.answer(id, said.granted, source=said.source, reason=said.reason, who=who)
 
 
 @router.get("/api/consents/terms")

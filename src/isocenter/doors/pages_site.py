@@ -73,6 +73,7 @@ class PagesSite(Protocol):
     sharing: Any  # `isocenter.site.sharing.Sharing`: links through which one study is seen
     ledgers: Any  # `isocenter.site.ledgering.Ledgering`: what came and what left
     consents: Any  # `isocenter.site.consenting.Consenting`: what data may be used for
+    requesting: Any  # `isocenter.site.requesting.Requesting`: consent that is asked for
     preferences: Preferences
     """What people and the site have set."""
     staff: Staff

@@ -54,6 +54,11 @@ export async function askArray<T>(path: string, deadline_s = 60): Promise<{ told
   return { told: JSON.parse(answer.headers.get("X-Isocenter-Array") ?? "null") as T, body: await answer.arrayBuffer() };
 }
 
+/** A file from the server, as it comes. */
+export async function askBlob(path: string, headers: Record<string, string>, deadline_s = 600): Promise<Blob> {
+  return (await answerTo(path, { headers, deadline_s })).blob();
+}
+
 async function answerTo(path: string, { method = "GET", body, deadline_s = 20, abort, headers }: Ask): Promise<Response> {
   const clock = AbortSignal.timeout(deadline_s * 1000);
   let answer: Response;

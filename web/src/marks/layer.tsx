@@ -105,7 +105,7 @@ function scale(viewport: Viewport): [number, number] {
   return [Math.hypot(a, b) / across, Math.hypot(c, d) / down];
 }
 
-function Drawing({ sketch, viewport, at }: { sketch: Sketch; viewport: Viewport; at: Point2 | null }) {
+export function Drawing({ sketch, viewport, at }: { sketch: Sketch; viewport: Viewport; at: Point2 | null }) {
   const spot = at && spotAt(viewport, at);
   const live: Sketch = spot && at ? { ...sketch, spots: [...sketch.spots, spot], corners: [...sketch.corners, at] } : sketch;
   const spots = shaped(live);
@@ -125,7 +125,7 @@ function preview(viewport: Viewport, [a, b]: readonly Spot[]): string {
   return `${far.toFixed(1)} ${unit}`;
 }
 
-function Figure({ kind, points }: { kind: Kind; points: readonly Point2[] }) {
+export function Figure({ kind, points }: { kind: Kind; points: readonly Point2[] }) {
   const d = path(kind, points);
   const dots = kind === "probe" ? points : [];
   return (
@@ -159,14 +159,14 @@ function Way({ points, width, add }: { points: readonly Point2[]; width: number;
   return <path class={add ? "way" : "way take"} d={d} stroke-width={width} />;
 }
 
-function Label({ at: [x, y], words }: { at: Point2; words: string }) {
+export function Label({ at: [x, y], words }: { at: Point2; words: string }) {
   return <text x={x + 8} y={y - 6} fill="#FFFFFF">{words}</text>;
 }
 
-function labelAt(points: readonly Point2[]): Point2 {
+export function labelAt(points: readonly Point2[]): Point2 {
   return points.reduce((best, point) => (point[0] - point[1] > best[0] - best[1] ? point : best), points[0]!);
 }
 
-function shortly(words: string): string {
+export function shortly(words: string): string {
   return words.replace(/^(Length|Ellipse|Area|Angle|Probe) /, "").replace(/, (mean .*)$/, " · $1");
 }

@@ -1,5 +1,4 @@
-import { signal } from "@preact/signals";
-import type { Lightbox } from "../viewer/lightbox";
+import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Hand, Point2, Viewport } from "../viewer/viewport";
 import { inscribed, type Spot, spotAt, upright } from "./spot";
 
@@ -20,6 +19,12 @@ export interface Sketch {
   corners: Point2[];
 }
 
+/** Where marks are drawn: which viewport the keys act on, and who has the left button. */
+export interface Sheets {
+  readonly active: ReadonlySignal<Viewport | null>;
+  readonly hand: Signal<Hand | null>;
+}
+
 /** Draw a mark by drag, by clicks, or by keys alone: the arrows move a cross, Enter sets a point. */
 export class Measuring implements Hand {
   readonly cursor = "crosshair";
@@ -30,7 +35,7 @@ export class Measuring implements Hand {
   readonly note = signal("");
   private pressed: Point2 | null = null;
 
-  constructor(private readonly lightbox: Lightbox, private readonly done: (sketch: Sketch) => void, private readonly may: () => string) {}
+  constructor(private readonly lightbox: Sheets, private readonly done: (sketch: Sketch) => void, private readonly may: () => string) {}
 
   /** Take a tool in hand, or put it back. */
   take(kind: Kind): void {

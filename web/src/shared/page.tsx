@@ -1,10 +1,10 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { ask, type Trouble } from "../api/door";
 import { asTrouble } from "../api/load";
 import { Empty, Loading } from "../kit/states";
 import { address } from "../router";
-import { loadShared } from "../viewer/series";
-import { type SharedStudy, Viewing } from "./viewing";
+import { Identity } from "./identity";
+import { behind, type Shared, Viewing } from "./viewing";
 
 type Headers = Record<string, string>;
 
@@ -14,21 +14,49 @@ const ASK_MS = 5000;
 /** What somebody shares by a link: the images of one study, without an account. The secret stands behind `#` and travels in a header only. */
 export function SharedPage() {
   const secret = address.value.hash.slice(1);
-  const [word, setWord] = useState("");
-  const [study, setStudy] = useState<SharedStudy | null>(null);
+  const [said, setSaid] = useState<Said>(() => ({ word: "", code: keptCode(secret) }));
+  const [shown, setShown] = useState<Shared | null>(null);
   const [trouble, setTrouble] = useState<Trouble | null>(null);
-  const open = (said: string) => {
-    setWord(said);
-    ask<SharedStudy>("/api/shared", { headers: headersOf(secret, said) }).then((told) => (setStudy(told), setTrouble(null)), (error: unknown) => (setStudy(null), setTrouble(asTrouble(error))));
+  const [identity, setIdentity] = useState("");
+  const open = (now: Said) => {
+    setSaid(now);
+    const headers = headersOf(secret, now);
+    ask<Shared>("/api/shared", { headers, deadline_s: 60 }).then(
+      (told) => (setShown(told), setTrouble(null), setIdentity("")),
+      async (error: unknown) => {
+        setShown(null);
+        setTrouble(asTrouble(error));
+        // Whoever holds the link is told that it waits for them; to everybody else it opens nothing.
+        const { identity: how } = await ask<{ identity: string }>("/api/shared/identity", { headers }).catch(() => ({ identity: "" }));
+        setIdentity(how === "not asked" ? "" : how);
+      },
+    );
   };
   useEffect(() => {
-    if (secret) open("");
+    if (secret) open(said);
   }, [secret]);
-  useEffect(() => (study ? whileItOpens(headersOf(secret, word), (ended) => (setStudy(null), setTrouble(ended))) : undefined), [study, word]);
+  useEffect(() => (shown ? whileItOpens(headersOf(secret, said), (ended) => (setShown(null), setTrouble(ended))) : undefined), [shown, said]);
+  const door = useMemo(() => behind(headersOf(secret, said)), [secret, said]);
   if (!secret) return <main><h1 class="hidden">Shared with you</h1><Empty title="This link is not whole">What opens a study stands behind the sign # of its link, and here is nothing. Copy the whole of it, to its end.</Empty></main>;
-  if (trouble) return <Closed trouble={trouble} again={open} />;
-  if (!study) return <main><Loading what="the study" /></main>;
-  return <Viewing study={study} load={(series) => loadShared(study.uid, series, headersOf(secret, word))} closed={() => open(word)} />;
+  if (trouble && identity) return <Identity state={identity} headers={(code) => headersOf(secret, { ...said, code })} stated={(code) => (keepCode(secret, code), open({ ...said, code }))} again={() => open(said)} />;
+  if (trouble) return <Closed trouble={trouble} again={(word) => open({ ...said, word })} />;
+  if (!shown) return <main><Loading what="the study" /></main>;
+  return <Viewing shared={shown} door={door} closed={() => open(said)} />;
+}
+
+/** What has to be said with a link, where it asks. */
+interface Said {
+  word: string;
+  code: string;
+}
+
+/** The code stays for as long as this tab: a page that is loaded again does not ask for it once more. */
+function keptCode(secret: string): string {
+  return sessionStorage.getItem(`code ${secret.slice(-6)}`) ?? "";
+}
+
+function keepCode(secret: string, code: string): void {
+  sessionStorage.setItem(`code ${secret.slice(-6)}`, code);
 }
 
 /** What is on screen leaves it when the link is taken back, and at the second at which it ends, also where the server cannot be reached. */
@@ -46,8 +74,8 @@ function whileItOpens(headers: Headers, ended: (trouble: Trouble) => void): () =
 }
 
 /** A header carries bytes: of a word in other letters those of UTF-8. */
-function headersOf(secret: string, word: string): Headers {
-  return { "X-Isocenter-Link": secret, ...(word && { "X-Isocenter-Word": String.fromCharCode(...new TextEncoder().encode(word)) }) };
+function headersOf(secret: string, { word, code }: Said): Headers {
+  return { "X-Isocenter-Link": secret, ...(code && { "X-Isocenter-Code": code.replace(/[^\x20-\x7e]/g, "") }), ...(word && { "X-Isocenter-Word": String.fromCharCode(...new TextEncoder().encode(word)) }) };
 }
 
 /** The link opens nothing: never given, ended, or it wants a word. Which of these is nobody's business who does not hold it. */

@@ -7,6 +7,7 @@ import { Empty, Shown } from "../kit/states";
 import { DayField } from "../oversight/period";
 import { address, to } from "../router";
 import { count, day, moment, person, sentence } from "../words";
+import { Requests } from "./requests";
 
 interface Term {
   code: string;
@@ -66,6 +67,7 @@ export function ConsentPart() {
     <>
       <p class="muted">Where nothing is recorded the site's setting decides: as shipped, care needs no terms, and research, training and sharing are refused. A refusal always wins, and a withdrawal reaches every use at once.</p>
       <Whom about={about} choose={setAbout} />
+      {!about.patient && <Requests key={about.study} study={about.study} purposes={PURPOSES} />}
       <OfWhom key={JSON.stringify(about)} about={about} />
     </>
   );

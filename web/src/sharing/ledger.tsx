@@ -13,6 +13,7 @@ interface Delivery {
   there: number;
   conflict: number;
   rejected: number;
+  missing: number;
   adds_up: boolean;
 }
 
@@ -40,6 +41,8 @@ interface Departure {
   purpose: string;
   permitted: string;
   reasons: string[];
+  /** Of what another archive took by a link: how many came to which end. */
+  parts: Record<string, number>;
 }
 
 interface Ledger<T> {
@@ -109,13 +112,13 @@ function Arrivals({ rows }: { rows: Arrival[] }) {
   );
 }
 
-/** 310 offered = 306 stored + 1 there before + 3 rejected. */
+/** 310 expected = 306 stored + 1 there before + 3 missing. */
 function sum(lot: Delivery): string {
-  const parts = [[lot.stored, "stored"], [lot.there, "there before"], [lot.conflict, "set aside"], [lot.rejected, "rejected"]] as const;
-  return `${lot.offered} offered = ${parts.filter(([n]) => n).map(([n, words]) => `${n} ${words}`).join(" + ") || "nothing"}`;
+  const parts = [[lot.stored, "stored"], [lot.there, "there before"], [lot.conflict, "set aside"], [lot.rejected, "rejected"], [lot.missing, "missing"]] as const;
+  return `${lot.offered} expected = ${parts.filter(([n]) => n).map(([n, words]) => `${n} ${words}`).join(" + ") || "nothing"}`;
 }
 
-const HOW: Record<string, string> = { Sent: "sent", SendFailed: "sent in part", Exported: "exported without names", Shared: "shared by a link", CohortExported: "table of a cohort", AuditExported: "entries of the journal" };
+const HOW: Record<string, string> = { Sent: "sent", SendFailed: "sent in part", Exported: "exported without names", Shared: "shared by a link", ShareTaken: "taken by another archive", CohortExported: "table of a cohort", AuditExported: "entries of the journal" };
 const UNITS: Record<string, [string, string?]> = { CohortExported: ["row"], AuditExported: ["entry", "entries"] };
 const PURPOSES: Record<string, string> = { care: "care", research: "research", sharing: "sharing for research", training: "training of models", commercial: "commercial use" };
 
@@ -139,7 +142,8 @@ function Departures({ rows }: { rows: Departure[] }) {
               {PURPOSES[one.purpose] ?? one.purpose}
               {one.permitted && !handedOut(one) && <span class="muted">{one.purpose && " · "}{one.kind === "Shared" ? `until ${moment(one.permitted)} UTC` : one.permitted}</span>}
               {one.held_back > 0 && <div class="soon"><span aria-hidden="true">▲</span> {count(one.held_back, "object")} held back: not surely without a name</div>}
-              {one.failed > 0 && <div class="soon"><span aria-hidden="true">▲</span> {one.failed} of {one.objects} did not arrive{one.reasons.length > 0 && `: ${one.reasons.join("; ")}`}</div>}
+              {one.kind === "ShareTaken" && <span class={one.failed ? "soon" : "muted"}>{one.objects} expected = {Object.entries(one.parts).filter(([, n]) => n).map(([words, n]) => `${n} ${words === "there" ? "there before" : words}`).join(" + ") || "nothing"}</span>}
+              {one.failed > 0 && one.kind !== "ShareTaken" && <div class="soon"><span aria-hidden="true">▲</span> {one.failed} of {one.objects} did not arrive{one.reasons.length > 0 && `: ${one.reasons.join("; ")}`}</div>}
             </td>
             <td>{one.study && <a href={to.study(one.study)}>Open</a>}</td>
           </tr>

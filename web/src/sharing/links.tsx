@@ -2,15 +2,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { onHappening } from "../api/live";
 import { asTrouble, Source } from "../api/load";
-import type { Study } from "../api/shapes";
 import { type Acts, bind, keyOf } from "../keys/keyboard";
 import { Dialog } from "../kit/dialog";
 import { Key } from "../kit/marks";
 import { Empty, Shown } from "../kit/states";
-import { StudyField } from "../kit/study-field";
 import { may } from "../me";
-import { address, go, setQuery, to } from "../router";
-import { count, day, moment, sentence } from "../words";
+import { address, go, to } from "../router";
+import { count, moment, sentence } from "../words";
+import { Choose, Give } from "./give";
 
 interface Link {
   id: string;
@@ -25,13 +24,26 @@ interface Link {
   last: string | null;
   ended: string | null;
   lives: boolean;
+  studies: string[];
+  may: string[];
+  pseudonym: boolean;
+  /** How far it is known who holds it. */
+  identity: "not asked" | "wanted" | "pending" | "accepted" | "refused";
+  /** Who its holder says to be. */
+  claim: { id: string; name: string; address: string; at: string } | null;
+  /** What other archives said that they took. */
+  taken: { time: string; study: string; expected: number; stored: number; there: number; rejected: number; missing: number }[];
+  /** Models that learned from its studies. */
+  models: { model: string; version: string; known_by: string }[];
   /** Why it opens nothing although it has not ended; empty where it opens. */
   closed: string;
+  /** The same of single studies of it. */
+  shut: Record<string, string>;
 }
 
 /** What somebody outside may see: given, extended, seen as they see it, and taken back. */
 export function Links({ tabs }: { tabs: Acts }) {
-  const study = address.value.searchParams.get("study") ?? "";
+  const studies = address.value.searchParams.getAll("study");
   const source = useRef<Source<Link[]>>(null);
   source.current ??= new Source(async (abort) => (await ask<{ links: Link[] }>("/api/links", { abort })).links);
   const links = source.current;
@@ -39,11 +51,12 @@ export function Links({ tabs }: { tabs: Acts }) {
   const [choosing, setChoosing] = useState(false);
   const [longer, setLonger] = useState<Link | null>(null);
   const [ending, setEnding] = useState<Link | null>(null);
+  const [judging, setJudging] = useState<{ of: Link; accepted: boolean } | null>(null);
   const [refused, setRefused] = useState("");
   const again = () => void links.load();
   useEffect(() => {
     again();
-    const forget = onHappening(({ kind }) => /^(Share|Consent)/.test(kind) && again());
+    const forget = onHappening(({ kind }) => /^(Share|Consent|Identity)/.test(kind) && again());
     return () => (forget(), links.stop());
   }, []);
   const all = links.value ?? [];
@@ -55,31 +68,35 @@ export function Links({ tabs }: { tabs: Acts }) {
     down: () => setAt((row) => Math.min(all.length - 1, row + 1)),
     up: () => setAt((row) => Math.max(0, row - 1)),
     share: () => setChoosing(true),
-    view: () => opens(now.current) && go(to.preview(now.current.study)),
+    view: () => opens(now.current) && go(previewOf(now.current)),
+    accept: () => waits(now.current) && setJudging({ of: now.current, accepted: true }),
+    refuse: () => waits(now.current) && setJudging({ of: now.current, accepted: false }),
     extend: () => opens(now.current) && setLonger(now.current),
     end: () => now.current?.lives && setEnding(now.current),
   }), [all.length]);
-  const done = () => (setLonger(null), setEnding(null), setRefused(""), again());
+  const done = () => (setLonger(null), setEnding(null), setJudging(null), setRefused(""), again());
   const act = (one: Link, what: string, body: object) => void ask(`/api/links/${one.id}/${what}`, { method: "POST", body }).then(done, (error: unknown) => {
     const trouble = asTrouble(error);
     setLonger(null);
     setEnding(null);
+    setJudging(null);
     setRefused(`${sentence(trouble.message)}. ${sentence(trouble.remedy)}.`);
   });
   return (
     <>
-      {study ? <Give key={study} study={study} again={again} /> : <p class="acts"><button type="button" onClick={() => setChoosing(true)}>Share a study <Key of={keyOf("sharing", "share")} /></button></p>}
+      {studies.length ? <Give key={studies.join()} studies={studies} again={again} add={() => setChoosing(true)} /> : <p class="acts"><button type="button" onClick={() => setChoosing(true)}>Share a study <Key of={keyOf("sharing", "share")} /></button></p>}
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       <Shown of={links} what="what is shared">
-        {(told) => (told.length ? <List links={told} here={here} longer={setLonger} end={setEnding} /> : (
+        {(told) => (told.length ? <List links={told} here={here} longer={setLonger} end={setEnding} judge={(of, accepted) => setJudging({ of, accepted })} /> : (
           <Empty title="Nothing is shared">
             <p>What somebody outside may see stands here: which study, until when, how often it was opened, and a button that takes it back.</p>
             <p>To share a study, name it by the button above, or take “Share” from the menu of its row in the <a href={to.worklist}>worklist</a>. To take one out without names, run <code>isocenter export STUDY COPIES --reason WHY</code>: what is not surely clean stays here, and the reason is told.</p>
           </Empty>
         ))}
       </Shown>
-      {choosing && <Choose close={() => setChoosing(false)} />}
+      {choosing && <Choose chosen={studies} close={() => setChoosing(false)} />}
       {longer && <Longer of={longer} close={() => setLonger(null)} save={(hours, reason) => act(longer, "extend", { hours, reason })} />}
+      {judging && <Judging of={judging.of} accepted={judging.accepted} close={() => setJudging(null)} save={(reason) => act(judging.of, "identity", { claim: judging.of.claim?.id, accepted: judging.accepted, reason })} />}
       {ending && <Ending of={ending} close={() => setEnding(null)} save={(reason) => act(ending, "end", { reason })} />}
     </>
   );
@@ -89,123 +106,111 @@ function opens(one?: Link): one is Link {
   return !!one?.lives && !one.closed;
 }
 
-/** Which study is to be shared, by its accession number. */
-function Choose({ close }: { close: () => void }) {
-  const take = (event: SubmitEvent) => {
-    event.preventDefault();
-    const uid = String(new FormData(event.currentTarget as HTMLFormElement).get("study") ?? "");
-    close();
-    go(`${to.sharing()}?${new URLSearchParams({ study: uid })}`);
-  };
-  return (
-    <Dialog title="Share a study" close={close}>
-      <form class="stack" onSubmit={take}>
-        <StudyField label="Study" />
-        <p class="acts"><button class="primary">Say to whom, and until when</button><button type="button" onClick={close}>Cancel</button></p>
-      </form>
-    </Dialog>
-  );
-}
-
 const HOURS: [number, string][] = [[24, "one day"], [72, "three days"], [168, "a week"], [720, "thirty days"]];
 
-/** A link to one study: what it gives and what not stands before the button. */
-function Give({ study: uid, again }: { study: string; again: () => void }) {
-  const about = useRef<Source<Study>>(null);
-  about.current ??= new Source((abort) => ask<Study>(`/api/studies/${uid}`, { abort }));
-  const [given, setGiven] = useState({ to: "", word: "", hours: 72, purpose: "care" });
-  const [link, setLink] = useState("");
-  const [copied, setCopied] = useState(false);
-  const [refused, setRefused] = useState("");
-  const first = useRef<HTMLInputElement>(null);
-  const copy = useRef<HTMLButtonElement>(null);
-  useEffect(() => (void about.current?.load(), first.current?.focus(), () => about.current?.stop()), []);
-  useEffect(() => copy.current?.focus(), [link]);
-  const study = about.current.value;
-  const send = async (event: SubmitEvent) => {
-    event.preventDefault();
-    try {
-      const told = await ask<{ link: string }>(`/api/studies/${uid}/links`, { method: "POST", body: given });
-      setLink(location.origin + told.link);
-      setRefused("");
-      again();
-    } catch (error) {
-      const trouble = asTrouble(error);
-      setRefused(`${sentence(trouble.message)}. ${sentence(trouble.remedy)}.`);
-    }
-  };
-  return (
-    <section class="for" aria-label="Share a study">
-      <h2>Share {study ? `${study.description || study.modalities.join(" ")}, ${study.accession || "no accession"}, ${day(study.date)}` : "a study"}</h2>
-      <ul class="bullets">
-        <li>They will get: its images as they were received, with the name, number and birth date that stand in them.</li>
-        <li>They will not get: results of analyses, reports, earlier studies, or anything else of this archive.</li>
-        <li>Each look is in the journal. It ends by itself, and at once when you end it.</li>
-        <Terms study={uid} purpose={given.purpose} />
-      </ul>
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
-      {link ? (
-        <p role="status">The link, told once: <code class="secret">{link}</code> <button ref={copy} type="button" onClick={() => void navigator.clipboard?.writeText(link).then(() => setCopied(true))}>Copy</button>{copied && <span class="muted"> copied</span>} <button type="button" onClick={() => setQuery("study", "")}>Done</button> <span class="muted">Another archive takes the study in by <code>isocenter fetch</code>.</span></p>
-      ) : (
-        <form class="add give" onSubmit={send} aria-label="Give a link">
-          <label>For whom<input ref={first} required maxLength={200} autocomplete="off" value={given.to} onInput={(event) => setGiven({ ...given, to: event.currentTarget.value })} /></label>
-          <label>For what<select value={given.purpose} onChange={(event) => setGiven({ ...given, purpose: event.currentTarget.value })}><option value="care">care of this patient</option><option value="sharing">research of another house</option></select></label>
-          <label>Until<select value={given.hours} onChange={(event) => setGiven({ ...given, hours: Number(event.currentTarget.value) })}>{HOURS.map(([hours, words]) => <option key={hours} value={hours}>{words}</option>)}</select></label>
-          <label>A word they must say (optional)<input type="password" autocomplete="new-password" value={given.word} onInput={(event) => setGiven({ ...given, word: event.currentTarget.value })} /></label>
-          <button class="primary">Give the link</button>
-          <a class="button" href={to.preview(uid)}>See what they will see</a>
-        </form>
-      )}
-    </section>
-  );
+function waits(one?: Link): one is Link {
+  return !!one?.lives && one.identity === "pending";
 }
 
-/** What the terms of use say of this purpose, before the button is pressed. */
-function Terms({ study, purpose }: { study: string; purpose: string }) {
-  const [said, setSaid] = useState("");
-  useEffect(() => {
-    if (!may("consent")) return;
-    const abort = new AbortController();
-    setSaid("");
-    ask<{ reason: string }>("/api/consents/asked", { method: "POST", body: { study, purpose }, abort: abort.signal }).then(
-      (told) => setSaid(`permitted: ${told.reason}`),
-      (error: unknown) => !abort.signal.aborted && setSaid(`refused: ${asTrouble(error).why || asTrouble(error).message}`),
-    );
-    return () => abort.abort();
-  }, [study, purpose]);
-  if (!said) return null;
-  return <li><span role="status">Terms of use for {purpose === "care" ? "care" : "research of another house"}: {said} (<a href={`${to.sharing("consent")}?study=${study}`}>what is recorded</a>).</span></li>;
+/** The page of its recipient, through the eyes of whoever gave it. */
+function previewOf(one: Link): string {
+  return `${to.preview()}?link=${one.id}`;
 }
 
-function List({ links, here, longer, end }: { links: Link[]; here?: Link; longer: (one: Link) => void; end: (one: Link) => void }) {
+interface Acting {
+  longer: (one: Link) => void;
+  end: (one: Link) => void;
+  judge: (one: Link, accepted: boolean) => void;
+}
+
+function List({ links, here, ...acts }: { links: Link[]; here?: Link } & Acting) {
   return (
     <table class="plain wide">
-      <thead><tr><th scope="col">For whom</th><th scope="col">Study</th><th scope="col">Given (UTC)</th><th scope="col">Until (UTC)</th><th scope="col">Opened (UTC)</th><th scope="col">State</th></tr></thead>
+      <thead><tr><th scope="col">For whom</th><th scope="col">Studies, and what they may</th><th scope="col">Given (UTC)</th><th scope="col">Until (UTC)</th><th scope="col">Who holds what (UTC)</th><th scope="col">State</th></tr></thead>
       <tbody>
         {links.map((one) => (
           <tr key={one.id} aria-current={one === here ? "true" : undefined}>
-            <td>{one.to || <span class="muted">nobody was named</span>}{one.purpose !== "care" && <span class="muted"> · for research</span>}</td>
-            <td><a href={to.study(one.study)}>Open</a>{one.lives && !one.closed && <> · <a href={to.preview(one.study)}>as they see it</a></>}</td>
+            <td>{one.to || <span class="muted">nobody was named</span>}{one.purpose !== "care" && <span class="muted"> · for research</span>}{one.pseudonym && <span class="muted"> · under a pseudonym</span>}</td>
+            <td><What of={one} /></td>
             <td>{moment(one.given)} <span class="muted">by {one.by}</span></td>
             <td>{moment(one.until)}{one.asks_a_word && <span class="muted"> · with a word</span>}</td>
-            <td>{count(one.opened, "time")}{one.last && <span class="muted"> · last {moment(one.last)}</span>}{one.last && may("audit") && <> · <a href={`${to.oversight("audit")}?q=${one.id}`}>each look<span class="hidden"> of {one.to}</span></a></>}</td>
-            <td>
-              {one.lives ? (
-                <span class="acts">
-                  {one.closed ? <span>opens nothing: {one.closed}</span> : (
-                    <>
-                      <span class="soon"><span aria-hidden="true">▲</span> open</span>
-                      <button type="button" onClick={() => longer(one)}>Extend<span class="hidden"> the link for {one.to}</span>{one === here && <> <Key of={keyOf("sharing", "extend")} /></>}</button>
-                    </>
-                  )}
-                  <button type="button" onClick={() => end(one)}>End it<span class="hidden"> for {one.to}</span>{one === here && <> <Key of={keyOf("sharing", "end")} /></>}</button>
-                </span>
-              ) : <span class="muted">{one.ended ? `ended ${moment(one.ended)} UTC` : "expired"}</span>}
-            </td>
+            <td><Holds of={one} /></td>
+            <td><State of={one} marked={one === here} {...acts} /></td>
           </tr>
         ))}
       </tbody>
     </table>
+  );
+}
+
+/** Its studies, and what its holder may do with them. */
+function What({ of: one }: { of: Link }) {
+  return (
+    <>
+      {one.studies.length === 1 ? <a href={to.study(one.study)}>Open</a> : one.studies.map((uid, i) => <span key={uid}>{i > 0 && " · "}<a href={to.study(uid)}>study {i + 1}</a></span>)}
+      {opens(one) && <> · <a href={previewOf(one)}>as they see {one.studies.length === 1 ? "it" : "them"}<span class="hidden"> of {one.to}</span></a></>}
+      <div class="muted">may {[...one.may].sort().reverse().join(", ")}</div>
+      {!one.closed && Object.entries(one.shut).map(([uid, why]) => <div key={uid} class="soon"><span aria-hidden="true">▲</span> study {one.studies.indexOf(uid) + 1} is not shown: {why}</div>)}
+    </>
+  );
+}
+
+/** Who saw it and took it, and which models learned from its studies. */
+function Holds({ of: one }: { of: Link }) {
+  return (
+    <>
+      opened {count(one.opened, "time")}{one.last && <span class="muted"> · last {moment(one.last)}</span>}{one.last && may("audit") && <> · <a href={`${to.oversight("audit")}?q=${one.id}`}>each look<span class="hidden"> of {one.to}</span></a></>}
+      {one.taken.map((lot) => <div key={lot.time + lot.study}><span class={lot.missing + lot.rejected ? "soon" : "fine"} aria-hidden="true">{lot.missing + lot.rejected ? "▲" : "✓"}</span> another archive: {sumOf(lot)}</div>)}
+      <div class="muted">{one.models.length ? `models trained with it: ${one.models.map((model) => `${model.model} ${model.version}`).join(", ")}` : "no model is known to have learned from it"}</div>
+    </>
+  );
+}
+
+/** 96 expected = 94 stored + 2 missing. */
+function sumOf(lot: Link["taken"][number]): string {
+  const parts = [[lot.stored, "stored"], [lot.there, "there before"], [lot.rejected, "rejected"], [lot.missing, "missing"]] as const;
+  return `${lot.expected} expected = ${parts.filter(([n]) => n).map(([n, words]) => `${n} ${words}`).join(" + ") || "nothing"}`;
+}
+
+function State({ of: one, marked, longer, end, judge }: { of: Link; marked: boolean } & Acting) {
+  if (!one.lives) return <span class="muted">{one.ended ? `ended ${moment(one.ended)} UTC` : "expired"}</span>;
+  const key = (act: string) => marked && <> <Key of={keyOf("sharing", act)} /></>;
+  return (
+    <>
+      {one.identity === "pending" && one.claim && (
+        <div class="callout" role="status">
+          <span class="soon" aria-hidden="true">▲</span> <strong>{one.claim.name}</strong> says so with the code, from {one.claim.address}, {moment(one.claim.at)} UTC.{" "}
+          <span class="acts"><button type="button" onClick={() => judge(one, true)}>It is them<span class="hidden">: {one.claim.name}</span>{key("accept")}</button> <button type="button" onClick={() => judge(one, false)}>It is not<span class="hidden"> {one.claim.name}</span>{key("refuse")}</button></span>
+        </div>
+      )}
+      <span class="acts">
+        {one.closed ? <span>opens nothing: {one.closed}</span> : (
+          <>
+            <span class="soon"><span aria-hidden="true">▲</span> {OPEN[one.identity]}{one.identity === "accepted" && one.claim && ` by ${one.claim.name}`}</span>
+            <button type="button" onClick={() => longer(one)}>Extend<span class="hidden"> the link for {one.to}</span>{key("extend")}</button>
+          </>
+        )}
+        <button type="button" onClick={() => end(one)}>End it<span class="hidden"> for {one.to}</span>{key("end")}</button>
+      </span>
+    </>
+  );
+}
+
+const OPEN: Record<Link["identity"], string> = {
+  "not asked": "open", accepted: "open, held", pending: "check of identity pending: opens nothing", wanted: "opens nothing: nobody has said who they are", refused: "opens nothing: who they said they are was refused",
+}; // prettier-ignore
+
+/** Confirm or refuse who holds a link. */
+function Judging({ of, accepted, close, save }: { of: Link; accepted: boolean; close: () => void; save: (reason: string) => void }) {
+  const [reason, setReason] = useState("");
+  return (
+    <Dialog title={accepted ? `Confirm that ${of.claim?.name} holds the link` : `Refuse ${of.claim?.name}`} close={close}>
+      <form class="stack" onSubmit={(event) => (event.preventDefault(), save(reason))}>
+        <p class="muted">The link was given for {of.to}. {accepted ? "It opens then for whoever has both the link and its code." : "It goes on to open nothing; they may state once more who they are. If it is in the wrong hands, end it."} The answer is in the journal.</p>
+        <label>How you know (optional)<input maxLength={500} value={reason} onInput={(event) => setReason(event.currentTarget.value)} /></label>
+        <p class="acts"><button class="primary">{accepted ? "It is them" : "It is not"}</button><button type="button" onClick={close}>Cancel</button></p>
+      </form>
+    </Dialog>
   );
 }
 

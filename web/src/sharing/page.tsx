@@ -4,7 +4,7 @@ import { Lazy } from "../frame/lazy";
 import { WithRight } from "../kit/states";
 import { Tabs } from "../kit/tabs";
 import { may } from "../me";
-import { go, to } from "../router";
+import { address, go, to } from "../router";
 import { ConsentPart } from "./consent";
 import { LedgerPart } from "./ledger";
 import { Links } from "./links";
@@ -19,7 +19,11 @@ const TABS = Object.fromEntries(PARTS.map((one, i) => [`tab-${i + 1}`, () => go(
 
 /** Give exactly this, to exactly them, until exactly then; and take it back. */
 export function SharingPage({ part, id }: { part: string; id: string }) {
-  if (part === "preview" && id && may("share")) return <Lazy key={id} what="what they would see" load={() => import("./preview").then((module) => module.PreviewPage)} with={{ study: id }} />;
+  const query = address.value.searchParams;
+  if (part === "preview" && may("share")) {
+    const [link, studies] = [query.get("link") ?? "", id ? [id] : query.getAll("study")];
+    return <Lazy key={link + studies.join()} what="what they would see" load={() => import("./preview").then((module) => module.PreviewPage)} with={{ studies, link }} />;
+  }
   return <Parts part={part} />;
 }
 
