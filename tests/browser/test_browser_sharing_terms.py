@@ -15,7 +15,7 @@ from isocenter.site.verbs import HOUSE
 from isocenter.site.verbs import Site as Archive
 from isocenter.testing.phantoms import balls
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 JAR, OTHER = balls.patient(seed=3), balls.patient(seed=4)
 STUDIES = [JAR.truth["study_uid"], OTHER.truth["study_uid"]]
