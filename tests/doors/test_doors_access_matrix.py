@@ -132,7 +132,8 @@ class Side:
         request = made_fhir.service_request(ordered, "scheduled")
         (wish,) = site.requesting.ask([self.study], of="steward", purpose="sharing", to=f"for {name}", who=who)
         self.names = {
-            "/api/consents/requests": wish["id"], "/api/links": link["id"], "/api/alerts": alert.id, "/api/cohorts": cohort, "/api/peer": drawn[0].subject,
+            "/api/consents/requests": wish["id"], "/api/links": link["id"], "/api/alerts": alert.id,
+            "/api/cohorts": cohort, "/api/peer": drawn[0].subject,
             "/api/double": double, "/api/followups": followup, "/api/identities": site.tickets.of(moved["number"]),
             "/api/glass": "0" * 16, "/dicom-web/workitems": self.workitem,
             "/fhir/Patient": made_fhir.patient_id(patient), "/fhir/r5/Patient": made_fhir.patient_id(patient),

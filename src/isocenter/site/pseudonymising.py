@@ -35,6 +35,7 @@ _KEPT = 8  # studies whose copies wait
 _PATIENCE_S = 25.0
 _GONE = ("removed", "emptied", "made neutral")
 _PRIVATE = "private ("
+_ALONE = "one person by themselves: whoever knows age, sex and history may know who it is"
 
 
 class _Lying(NamedTuple):
@@ -201,6 +202,7 @@ class Pseudonymising:
                 "show it as it was received, or leave it out",
             )  # fmt: skip
         (made.study,) = merge(records)
+        made.risks[_ALONE] = len(made.files)
         return made
 
     def _covers(self, study: Study) -> dict[str, Cover]:
