@@ -180,7 +180,8 @@ function WithoutPerson({ studies, to: whom }: { studies: string[]; to: string })
   if (!looked?.studies) return <li role="status">{looked ? `${looked.done} of ${looked.of} images are looked through.` : "The images are looked through."}</li>;
   const all = looked.studies;
   const sum = (of: (one: Seen) => number) => all.reduce((total, one) => total + of(one), 0);
-  const held = all.flatMap((one) => one.not_seen.held_back);
+  const held = new Map<string, number>();
+  for (const one of all.flatMap((study) => study.not_seen.held_back)) held.set(one.why, (held.get(one.why) ?? 0) + one.images);
   const person = [...new Set(all.flatMap((one) => one.not_seen.person))];
   const gone = new Set(all.flatMap((one) => one.not_seen.attributes)).size;
   const names = [...new Set(all.map((one) => one.sees.id))];
@@ -188,7 +189,7 @@ function WithoutPerson({ studies, to: whom }: { studies: string[]; to: string })
     <>
       <li>They will see: {count(sum((one) => one.sees.images), "image")} of {count(sum((one) => one.sees.series), "series", "series")} under the pseudonym {names.map((id, i) => <span key={id}>{i > 0 && ", "}<code>{id}</code></span>)}{whom ? "" : " (another one when you have said for whom)"}; sex, age and intervals stay, dates are moved.</li>
       <li>They will not see: {[...person, ...(gone ? [count(gone, "other attribute")] : []), ...[count(Math.max(0, ...all.map((one) => one.not_seen.private)), "private tag")], ...(sum((one) => one.not_seen.blanked) ? [`writing in ${count(sum((one) => one.not_seen.blanked), "image")}`] : []), ...(sum((one) => one.not_seen.faces) ? [`the face in ${count(sum((one) => one.not_seen.faces), "image")}`] : [])].join(", ")}; nor results, reports, or anything else of this archive.</li>
-      {held.map((one) => <li key={one.why}><span class="soon" aria-hidden="true">▲</span> {count(one.images, "image")} stay here: {one.why}.</li>)}
+      {[...held].map(([why, images]) => <li key={why}><span class="soon" aria-hidden="true">▲</span> {count(images, "image")} {images === 1 ? "stays" : "stay"} here: {why}</li>)}
       {[...new Set(all.flatMap((one) => one.risks.map(({ risk }) => risk)))].map((risk) => <li key={risk} class="muted">What remains: {risk}.</li>)}
     </>
   );
