@@ -81,6 +81,20 @@ def test_without_a_level_there_are_volumes_and_no_index(ct: Volume) -> None:
         BodyComposition().run(ct, None, level_mm=400.0)
 
 
+def test_areas_of_leaning_slices_are_not_given(ct: Volume) -> None:
+    """A plane that leans by 15 degrees cuts 3.5 % more; volumes are what they are."""
+    lean = np.eye(4)
+    angle = np.radians(15.0)
+    lean[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    tilted = replace(ct, geometry=replace(ct.geometry, affine=lean @ ct.geometry.affine))
+    answer = BodyComposition().run(tilted, None, level_mm=float(tilted.geometry.to_patient((2, 160, 160))[2]))
+    assert {m.unit for m in answer.measurements} == {"mL"}
+    assert any("slices lean by 15°: areas would be 4 % larger" in r for r in answer.reasons)
+    assert said(answer, codes.SKELETAL_MUSCLE, "mL") == pytest.approx(
+        said(BodyComposition().run(ct, None, level_mm=0.0), codes.SKELETAL_MUSCLE, "mL")
+    )
+
+
 def test_cutoffs_carry_their_study_and_people(ct: Volume) -> None:
     low = BodyComposition().run(ct, None, level_mm=0.0, cutoff="Prado 2008")
     words = " ".join(f.words for f in low.findings)

@@ -91,6 +91,32 @@ def test_images_in_which_no_vessel_would_be_seen(ct: Volume, liver: tuple[Region
         run(ct, (Region(GRID, mask=small, label="liver"),))
 
 
+def test_slices_of_a_tilted_gantry_measure_the_same() -> None:
+    """The slices step 20 degrees off their normal: on cubes sheared like them a vessel was 12 % short and 8 % wide."""
+
+    def asked(tilt_deg: float) -> Answer:
+        grid = Geometry.regular(shape=(34, 64, 64), spacing_mm=(1.5, 1.0, 1.0), frame_of_reference="2.25.1")
+        affine = grid.affine.copy()
+        affine[1, 0] = 1.5 * np.tan(np.radians(tilt_deg))
+        affine[1, 3] = -affine[1, 0] * 16.5
+        grid = replace(grid, affine=affine)
+        place = grid.to_patient(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1))
+        off, way = place - np.array([31.5, 31.5, 24.75]), np.array([0.3, 0.6, 0.74])
+        along = off @ (way / np.linalg.norm(way))
+        away = np.linalg.norm(off - along[..., None] * way / np.linalg.norm(way), axis=-1)
+        image = np.where((away <= 3.0) & (np.abs(along) < 19), 190.0, 105.0)
+        image += np.random.default_rng(4).normal(0, 6, grid.shape)
+        inside = (np.abs(off) < np.array([27.0, 27.0, 22.0])).all(axis=-1)
+        volume = Volume(image.astype(np.float32), grid, "attenuation", "[hnsf'U]", facts=FACTS)
+        return LiverVessels().run(volume, (Region(grid, mask=inside, label="liver"),))
+
+    straight, tilted = asked(0.0), asked(20.0)
+    near = {codes.VESSEL_RADIUS: ("mm", 0.04), codes.CENTRE_LINE: ("mm", 0.1), codes.VESSEL_FRACTION: ("%", 0.04)}
+    for what, (unit, off) in near.items():
+        assert said(tilted, what, unit) == pytest.approx(said(straight, what, unit), rel=off)
+    assert said(tilted, codes.VESSEL_RADIUS, "mm") == pytest.approx(3.0, abs=0.15)
+
+
 def test_from_dicom_to_json(tmp_path: Path) -> None:
     made = liver_ct.patient(slices=28)
     for n, data in enumerate(made.files):

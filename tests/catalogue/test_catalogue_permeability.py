@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from enhanced_mr import enhanced
 from other_grids import must_refuse
 from real_series import loaded
 from typer.testing import CliRunner
@@ -51,6 +52,18 @@ def test_planted_permeability_is_measured(scan: tuple[Volume, Volume], drawn: tu
     assert answer.maps is not None and set(answer.maps) == {"Ktrans", "ve", "vp"}
     assert [f.where.label for f in answer.findings if f.where] == ["tumour", "muscle"]
     assert set(answer.curves[0].y) == {"plasma", "tumour", "muscle"}
+
+
+def test_enhanced_objects_measure_the_same(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    files = dce_mr.patient().files
+    volumes = loaded(enhanced(files))[0]
+    assert {v.axes[0].name for v in volumes} == {"time", "flip"}
+    angles, dynamic = sorted(volumes, key=lambda v: v.axes[0].name)
+    again = Permeability().run(dynamic, (angles,), drawn)
+    assert again.measurements == Permeability().run(scan[0], (scan[1],), drawn).measurements
+    with pytest.raises(Refused, match="Scanning Sequence SE"):
+        spin = next(v for v in loaded(enhanced(files, pulse="SPIN"))[0] if v.axes[0].name == "time")
+        Permeability().run(spin, (angles,), drawn)
 
 
 def test_masks_of_coarser_pixels_than_the_series(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:

@@ -209,6 +209,22 @@ def test_speckle_takes_no_colour_and_no_white() -> None:
         UltrasoundSpeckle().run(film, (disc(5.0),), dynamic_range_db=60.0)
 
 
+def test_a_film_carries_what_a_person_gives_and_no_outline() -> None:
+    """Its pixels are not measured then; an outline on it would lie on a frame that nothing names."""
+    array = np.stack([np.zeros_like(PICTURE) + 1.0, PICTURE])[::-1]
+    film = Volume(array, PLANE, axes=(Axis("time", (0.0, 1.0), "s"),), instance_uids=("2.25.8",))
+    head = replace(disc(5.0, label="head"), instance_uid="2.25.8")
+    given: Any = {"hc_mm": 230.0, "ac_mm": 215.0, "fl_mm": 45.0}
+    on_film, on_still = (FetalBiometry().run(image, None, **given) for image in (film, IMAGE))
+    assert [f.words for f in on_film.findings] == [f.words for f in on_still.findings] != []
+    assert LiverStiffness().run(film, readings="5,5,5,5,6", unit="kPa").findings
+    for asked in (lambda: FetalBiometry().run(film, (head,)), lambda: ThyroidNodule().run(film, (head,), **SOLID)):
+        with pytest.raises(
+            Refused, match=r"on a film of 2 frames: nothing says on which .*still picture of the machine"
+        ):
+            asked()
+
+
 def test_lists_of_numbers_and_no_are_understood_on_the_command_line(tmp_path: Path) -> None:
     """As the pages write them: three dimensions with commas between, and a focus that is not there."""
     for n, data in enumerate(ultrasound.patient(seed=1).files):

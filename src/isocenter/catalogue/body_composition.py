@@ -33,6 +33,7 @@ __all__ = ["BodyComposition"]
 
 _KV = (110.0, 130.0)
 _THICKEST_MM = 5.0
+_MOST_LEAN_DEG = 10.0  # areas grow by 1.5 %
 _METAL_HU = 2800.0
 _BRIGHT_ML = 5.0
 _METAL_VOXELS = 20
@@ -146,6 +147,12 @@ class BodyComposition:
         if level is None and find_level:
             sight = _found_level(hu, spacing, remarks)
             level = None if sight is None else sight.index
+        if (lean := _lean_deg(held)) > _MOST_LEAN_DEG:
+            more = 100.0 / np.cos(np.radians(lean)) - 100.0
+            remarks.append(
+                f"slices lean by {lean:.0f}°: areas would be {more:.0f} % larger than on axial ones, none given"
+            )
+            level, sight = None, None
         seen = imaged(hu)
         whole, lean = wall_is_whole(found.body, seen), muscle_is_whole(hu, found.body, seen, spacing)
         rows = slice(None) if level is None else slice(level, level + 1)
@@ -211,6 +218,13 @@ def _must_be_measurable(ct: Volume) -> list[str]:
     return remarks
 
 
+def _lean_deg(ct: Volume) -> float:
+    """How far the slices lean from axial ones, as with a tilted gantry or an oblique reconstruction."""
+    down, across = ct.geometry.directions[:, 1], ct.geometry.directions[:, 2]
+    normal = np.cross(across, down)
+    return float(np.degrees(np.arccos(min(1.0, abs(float(normal[2])) / float(np.linalg.norm(normal))))))
+
+
 def _axial(ct: Volume) -> Volume:
     if ct.geometry.sides[0] not in "HF":
         raise Refused(f"slices towards {ct.geometry.sides[0]}", "areas are defined on axial slices", "send those")
@@ -247,9 +261,8 @@ def _level(
     ct: Volume, drawn: tuple[Region, ...] | None, level_mm: float, other_grid: OtherGrid, remarks: list[str]
 ) -> int | None:
     """Index of the slice of the level."""
-    heights = ct.geometry.to_patient(
-        np.stack([np.arange(ct.geometry.shape[0]), *np.zeros((2, ct.geometry.shape[0]))], 1)
-    )
+    slices, rows, columns = ct.geometry.shape
+    heights = ct.geometry.to_patient([(k, (rows - 1) / 2, (columns - 1) / 2) for k in range(slices)])
     if level_mm != _NONE_GIVEN:
         off = np.abs(heights[:, 2] - level_mm)
         if off.min() > ct.geometry.spacing_mm[0]:
@@ -306,7 +319,7 @@ def _vertebra(sight: lumbar_level.Level, ct: Volume, held: Volume) -> Finding:
 def _volumes(
     found: Tissues, ct: Volume, whole: npt.NDArray[np.bool_], lean: npt.NDArray[np.bool_], remarks: list[str]
 ) -> list[Measurement]:
-    length = ct.geometry.shape[0] * ct.geometry.spacing_mm[0]
+    length = ct.geometry.shape[0] * ct.geometry.disk_mm[0]
     said = []
     if not lean.all():
         remarks.append(f"the picture cuts the muscle wall in {int((~lean).sum())} slices: no volumes")

@@ -41,7 +41,7 @@ _ROUND = 0.9  # least overlap of an outline with its ellipse
 class FetalBiometry:
     """How large and how heavy is the fetus for its age, by INTERGROWTH-21st or by Hadlock?"""
 
-    name, version = "fetal_biometry", "1"
+    name, version = "fetal_biometry", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality="US",
@@ -96,7 +96,7 @@ class FetalBiometry:
             Refused: without any measurement, for lengths that no fetus has, ages outside the standard, or outlines on a
                 picture without calibration.
         """
-        grey(image)
+        grey(image, film=True)
         remarks: list[str] = []
         given = {"HC": hc_mm, "BPD": bpd_mm, "OFD": ofd_mm, "AC": ac_mm, "FL": fl_mm, "CRL": crl_mm}
         held = {what: (mm, "as measured") for what, mm in given.items() if mm}

@@ -27,7 +27,7 @@ READINGS = Code("readings", "99ISO", "Number of readings")
 class LiverStiffness:
     """How stiff is the liver by shear-wave elastography, and are the readings reliable?"""
 
-    name, version = "liver_stiffness", "1"
+    name, version = "liver_stiffness", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("liver", "abdomen", "hepatic", "hepatobiliary"))
     }
@@ -59,7 +59,7 @@ class LiverStiffness:
             Refused: without readings or their unit, for fewer than five, for decimals with a comma, or for a reading
                 that the unit cannot have.
         """
-        grey(image)
+        grey(image, film=True)
         if not readings.strip():
             raise Refused("no readings", "stiffness is read on the machine", "give them with commas between")
         if unit == "not stated":

@@ -210,7 +210,9 @@ def _cubes(image: Volume, drawn: tuple[Region, ...], other_grid: OtherGrid) -> t
     start, stop = on.bounds
     cut = image.cropped(start, stop).upright()
     edge = max(_STEP_MM, min(image.geometry.spacing_mm))
-    grid = cut.geometry.respaced((edge, edge, edge))
+    grid = (
+        cut.geometry.respaced((edge, edge, edge)) if cut.geometry.is_orthogonal else _right_angled(cut.geometry, edge)
+    )
     if min(grid.shape) < 8:
         raise Refused(f"a liver of {grid.shape} voxels", "it is too thin to hold vessels")
     assert on.mask is not None
@@ -219,6 +221,20 @@ def _cubes(image: Volume, drawn: tuple[Region, ...], other_grid: OtherGrid) -> t
     mask = resample_region(part, grid).mask
     assert mask is not None
     return resample(cut, grid), mask, told
+
+
+def _right_angled(sheared: Geometry, edge: float) -> Geometry:
+    """Cubes along the rows, the columns and the normal of slices that a tilted gantry moved against one another."""
+    down, across = sheared.directions[:, 1], sheared.directions[:, 2]
+    axes = np.stack([np.cross(across, down), down, across], axis=1)
+    if axes[:, 0] @ sheared.directions[:, 0] < 0:
+        axes[:, 0] *= -1
+    corners = sheared.corners_mm() @ axes
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = axes * edge, axes @ low
+    z, y, x = (int(n) + 1 for n in np.ceil((high - low) / edge))
+    return Geometry(affine, (z, y, x), sheared.frame_of_reference)
 
 
 def _parts(mask: Mask, least: float) -> Mask:

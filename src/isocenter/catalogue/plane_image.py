@@ -20,8 +20,11 @@ __all__ = ["Ellipse", "age_said", "age_years", "calibrated", "ellipse_of", "grey
 _FEWEST_PIXELS = 32  # along a side
 
 
-def grey(image: Volume) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None]:
+def grey(image: Volume, *, film: bool = False) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None]:
     """(rows, columns) brightness of one picture, and which pixels are coloured (Doppler, text, overlays).
+
+    Args:
+        film: whether a film will do, of which the first frame is given: what is measured is not on its pixels.
 
     Raises:
         Refused: for a film or a stack of slices, a picture of one value or of less than 32 pixels a side, or values
@@ -35,10 +38,14 @@ def grey(image: Volume) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] 
             "send the plain picture",
         )
     for axis in image.axes:
-        if axis.name != "channel" and len(axis) > 1:
+        if axis.name != "channel" and len(axis) > 1 and not film:
             raise Refused(
-                f"a film of {len(axis)} frames", "one picture is looked at", "send the frame that was measured"
+                f"a film of {len(axis)} frames",
+                "one picture is looked at, and nothing says which",
+                "send the frame that was measured as a still picture of the machine, with its calibration",
             )
+    if film:
+        array = array[tuple(slice(None) if axis.name == "channel" else 0 for axis in image.axes)]
     coloured = None
     if any(axis.name == "channel" for axis in image.axes):
         where = [axis.name for axis in image.axes].index("channel")
@@ -75,11 +82,23 @@ def age_said(years: float) -> str:
 
 
 def on_image(regions: Sequence[Region] | None, image: Volume) -> tuple[Region, ...]:
-    """Outlines that lie on this picture, with its calibration."""
-    kept = []
+    """Outlines that lie on this picture, with its calibration.
+
+    Raises:
+        Refused: for outlines on a film, of which nothing says on which frame they lie.
+    """
+    kept: list[Region] = []
+    frames = max((len(axis) for axis in image.axes if axis.name != "channel"), default=1)
     for region in regions or ():
         mine = not region.instance_uid or region.instance_uid in image.instance_uids
-        flat = region.geometry.reference is Reference.PIXEL and region.geometry.shape == image.geometry.shape
+        same = region.geometry.shape == image.geometry.shape
+        flat = region.geometry.reference is Reference.PIXEL and same
+        if mine and same and frames > 1:
+            raise Refused(
+                f"{region.label or 'an outline'} on a film of {frames} frames",
+                "nothing says on which of them it was drawn",
+                "outline it on a still picture of the machine, or give what was measured there",
+            )
         kept.append(replace(region, geometry=image.geometry) if mine and flat else region)
     return tuple(kept)
 

@@ -26,7 +26,7 @@ _UNKNOWN: Final = "not stated"
 class ThyroidNodule:
     """Which ACR TI-RADS level has this thyroid nodule, and does its size ask for aspiration or follow-up?"""
 
-    name, version = "thyroid_nodule", "1"
+    name, version = "thyroid_nodule", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("thyroid", "neck")),
         "outlines": Need(modality="SEG", gives="regions", optional=True),
@@ -91,7 +91,7 @@ class ThyroidNodule:
             Refused: for a child, for features that are not stated or contradict each other, and for a size from an
                 outline on a picture without calibration.
         """  # fmt: skip
-        grey(image)
+        grey(image, film=True)
         years = age_years(str(image.facts.get("PatientAge") or ""))
         if years is not None and years < 18:
             raise Refused(f"a patient of {age_said(years)}", "ACR TI-RADS was made for the nodules of adults")

@@ -1,0 +1,76 @@
+"""Classic MR series as Enhanced MR images by hand (PS3.3 A.36), with the words that scanners write there."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pydicom
+from pydicom.dataset import Dataset
+
+__all__ = ["enhanced"]
+
+
+def _item(**values: Any) -> list[Dataset]:
+    made = Dataset()
+    for keyword, value in values.items():
+        setattr(made, keyword, value)
+    return [made]
+
+
+def enhanced(files: Sequence[bytes], *, pulse: str = "GRADIENT") -> list[bytes]:
+    """One object for each series: echo and flip angle, place and moment of each frame in functional groups.
+
+    Args:
+        pulse: Echo Pulse Sequence.
+    """
+    series: dict[str, list[Any]] = {}
+    for data in files:
+        ds = pydicom.dcmread(io.BytesIO(data))
+        series.setdefault(str(ds.SeriesInstanceUID), []).append(ds)
+    return [_one(images, pulse) for images in series.values()]
+
+
+def _one(images: list[Any], pulse: str) -> bytes:
+    ds = images[0]
+    made = pydicom.dcmread(io.BytesIO(_bytes(ds)))
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4.1"
+    for keyword in (
+        "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "EchoTime", "FlipAngle",
+        "RepetitionTime", "ScanningSequence", "SequenceVariant", "ScanOptions", "TemporalPositionIdentifier",
+        "NumberOfTemporalPositions", "AcquisitionTime", "AcquisitionDate", "MRAcquisitionType", "EchoTrainLength",
+    ):  # fmt: skip
+        made.pop(keyword, None)
+    made.EchoPulseSequence, made.Spoiling, made.SteadyStatePulseSequence = pulse, "RF", "NONE"
+    made.AcquisitionContrast, made.ImageType = "T1", ["ORIGINAL", "PRIMARY", "DYNAMIC", "NONE"]
+    shared = Dataset()
+    shared.PixelMeasuresSequence = _item(PixelSpacing=ds.PixelSpacing, SliceThickness=ds.SliceThickness)
+    shared.PlaneOrientationSequence = _item(ImageOrientationPatient=ds.ImageOrientationPatient)
+    shared.MREchoSequence = _item(EffectiveEchoTime=float(ds.EchoTime))
+    frame_type = {"FrameType": made.ImageType, "ComplexImageComponent": "MAGNITUDE", "AcquisitionContrast": "T1"}
+    shared.MRImageFrameTypeSequence = _item(**frame_type)
+    made.SharedFunctionalGroupsSequence = [shared]
+    made.PerFrameFunctionalGroupsSequence = [_frame(one) for one in images]
+    made.NumberOfFrames = len(images)
+    made.PixelData = b"".join(one.PixelData for one in images)
+    return _bytes(made)
+
+
+def _frame(one: Any) -> Dataset:
+    own = Dataset()
+    own.PlanePositionSequence = _item(ImagePositionPatient=one.ImagePositionPatient)
+    timing = {"RepetitionTime": one.RepetitionTime, "FlipAngle": one.FlipAngle, "EchoTrainLength": 1}
+    own.MRTimingAndRelatedParametersSequence = _item(**timing)
+    content = {"StackID": "1", "InStackPositionNumber": 1 + round(float(one.ImagePositionPatient[2]) / 4.0)}
+    if "TemporalPositionIdentifier" in one:
+        content["TemporalPositionIndex"] = int(one.TemporalPositionIdentifier)
+    moment = f"{one.AcquisitionDate}{one.AcquisitionTime}"
+    own.FrameContentSequence = _item(FrameAcquisitionDateTime=moment, FrameReferenceDateTime=moment, **content)
+    return own
+
+
+def _bytes(ds: Any) -> bytes:
+    out = io.BytesIO()
+    ds.save_as(out)
+    return out.getvalue()
