@@ -147,10 +147,10 @@ class BodyComposition:
         if level is None and find_level:
             sight = _found_level(hu, spacing, remarks)
             level = None if sight is None else sight.index
-        if (lean := _lean_deg(held)) > _MOST_LEAN_DEG:
-            more = 100.0 / np.cos(np.radians(lean)) - 100.0
+        if (off_axial := _lean_deg(held)) > _MOST_LEAN_DEG:
+            more = 100.0 / np.cos(np.radians(off_axial)) - 100.0
             remarks.append(
-                f"slices lean by {lean:.0f}°: areas would be {more:.0f} % larger than on axial ones, none given"
+                f"slices lean by {off_axial:.0f}°: areas would be {more:.0f} % larger than on axial ones, none given"
             )
             level, sight = None, None
         seen = imaged(hu)
