@@ -124,6 +124,18 @@ def test_groups_of_five_leave_without_a_word_and_smaller_ones_are_told(tmp_path:
     assert done.exit_code == 0 and "warning" not in done.stderr and json.loads(done.stdout)["warnings"] == []
 
 
+def test_a_recipe_of_another_tool_is_followed_and_its_other_lines_are_told(scans: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "deid.dicom"
+    recipe.write_text("FORMAT dicom\n%header\nREMOVE Manufacturer\nREPLACE PatientID nobody\n")
+    ask = ["deidentify", str(scans), "--out", str(tmp_path / "out"), "--recipe", str(recipe), *ONE]
+    with pytest.raises(Refused, match=r"1 of 2 lines .*line 4 'REPLACE PatientID nobody': values are made here"):
+        asked(*ask)
+    said = asked(*ask, "--partly")
+    assert said["recipe"]["lines_taken"] == 1 and [x["line"] for x in said["recipe"]["lines_refused"]] == [4]
+    copies = [pydicom.dcmread(file) for file in (tmp_path / "out").rglob("*.dcm")]
+    assert len(copies) == 2 and not any("Manufacturer" in copy for copy in copies)
+
+
 def test_the_journal_is_taken_out_signed_and_checked(scans: Path, tmp_path: Path) -> None:
     where = ["--folder", str(tmp_path / "archive")]
     asked("receive", str(scans), *where)
