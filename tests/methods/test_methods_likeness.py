@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from scipy import ndimage
 
-from isocenter.methods.likeness import Likeness, similar
+from isocenter.methods.likeness import Likeness, _stretched, shaped, similar
 from isocenter.space import Geometry
 from isocenter.testing.phantoms import head
 
@@ -101,3 +101,20 @@ def test_images_that_do_not_touch_are_not_alike_and_the_way_ends_where_it_began(
     assert found.value == 0.0 and found.steps == 1 and found.matrix == pytest.approx(far)
     flat = likeness(np.ones_like(FIXED.array), FIXED.geometry)
     assert flat.at(np.eye(4))[0] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_price_of_unlike_proportions_is_of_squared_logarithms_and_its_slope_is_known() -> None:
+    turn = head.turned((20.0, -10.0, 5.0))
+    assert _stretched(1.3 * turn)[0] == pytest.approx(0.0, abs=1e-12)
+    price, _ = _stretched(turn @ np.diag((1.02, 1.0, 0.98)))
+    assert price == pytest.approx(np.square(np.log((1.02, 1.0, 0.98))).sum(), rel=0.05)
+    shape = turn @ np.diag((1.1, 1.0, 0.9))
+    step = np.random.default_rng(1).normal(0, 1e-5, (3, 3))
+    change = _stretched(shape + step)[0] - _stretched(shape - step)[0]
+    assert 2 * (_stretched(shape)[1] * step).sum() == pytest.approx(change, rel=1e-3)
+
+
+def test_a_common_scale_costs_nothing() -> None:
+    grown = np.diag((1.12, 1.12, 1.12, 1.0))
+    images = likeness(FIXED.array, Geometry(grown @ FIXED.geometry.affine, FIXED.array.shape))
+    assert apart_mm(shaped(images, np.eye(4), 4.0, 0.03).matrix, grown) < 1.0

@@ -10,21 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from isocenter.methods.components import labelled
+from isocenter.methods.components import largest
 from isocenter.methods.cross_steps import closed, filled_in_slices, opened
-from isocenter.methods.likeness import Laid, Likeness, similar
+from isocenter.methods.likeness import Laid, Likeness, shaped, similar
 from isocenter.methods.trilinear import sampled, shared
 from isocenter.space import Geometry, Volume
-from isocenter.space.resample import to_itk, within
-
-if TYPE_CHECKING:
-    import SimpleITK
+from isocenter.space.resample import within
 
 __all__ = ["AverageHead", "Fit", "fits", "tissue", "upright_at"]
 
@@ -33,9 +29,8 @@ Matrix = npt.NDArray[np.float64]
 _Signs = tuple[float, float, float]
 
 _COARSE_MM, _SMOOTH_MM = 4.0, 4.0
-_SEED = 1
 _PLACES = (5_000, 40_000)  # that are compared coarsely and finely
-_COARSELY, _FINELY = (4.0, 0.2, 60), (4.0, 0.05, 80)  # first and last step, mm; places asked at most
+_COARSELY, _FINELY, _SHAPED = (4.0, 0.2, 60), (4.0, 0.05, 80), (2.0, 0.03, 80)  # first, last step (mm); steps at most
 _HOPELESS = 0.75  # seen coarsely so much less alike, of which no fine look makes a rival
 _AIR_HU = -400.0
 _AIR_SHARE = 0.08  # of the range from background to the brightest hundredth
@@ -108,7 +103,8 @@ class Fit:
         scales: by how much the average head was shrunk or widened along its main axes.
         turned_deg: by how much it was turned.
         otherwise: mutual information of the best head that stands on its crown or looks to the back, as a share of
-            that of this one, both laid by turn, shift and size: near one, the header may be wrong.
+            that of this one, both laid by turn, shift and size: near one, the header may be wrong. Infinite where this
+            head itself is turned as no head lies in a scanner.
     """
 
     matrix: npt.NDArray[np.float64]
@@ -156,14 +152,7 @@ def tissue(image: Volume, seen: Mask) -> Mask:
     else:
         low, high = np.percentile(values[:: max(1, values.size // 200_000)], (2, 99))
         border = float(low + _AIR_SHARE * (high - low))
-    mask = (image.array > border) & seen
-    mask = opened(mask)
-    parts, count = labelled(mask)
-    if not count:
-        return np.zeros(mask.shape, bool)
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
-    held = parts == int(sizes.argmax())
+    held = largest(opened((image.array > border) & seen))
     return filled_in_slices(closed(np.pad(held, 2), 2)[2:-2, 2:-2, 2:-2]) & seen
 
 
@@ -176,39 +165,25 @@ def fits(volume: Volume, average: AverageHead) -> Iterator[Fit]:
     Yields:
         those that leave the head the shape of a head and coincide with its outline.
     """
-    import SimpleITK as sitk
-
     image, seen = upright_at(volume, _COARSE_MM)
     head = tissue(image, seen)
     if head.sum() * _COARSE_MM**3 < 200_000.0:  # 200 mL are no head
         return
-    moving = to_itk(average.plain, average.signal.geometry)
     for low, high in _windows(head):
         part = image.cropped((low, 0, 0), (high, *head.shape[1:]))
         inside, mine = seen[low:high], head[low:high]
         if mine.sum() * _COARSE_MM**3 < 200_000.0:
             continue
         clipped = np.clip(part.array, *np.percentile(part.array[inside], (1, 99.5))).astype(np.float32)
-        fixed = to_itk(clipped, part.geometry)
-        looked = sitk.Cast(to_itk(inside.astype(np.uint8), part.geometry), sitk.sitkUInt8)
-        begins = _crown(mine, part.geometry)
-        rivals: _Rivals | None = None
+        laying = _Laying(clipped, part.geometry, inside, mine, average)
         for shift in _SHIFTS_MM:
-            start = np.eye(4)
-            start[:3, 3] = average.crown - begins + (0.0, 0.0, shift)
-            matrix, similarity = _laid(fixed, looked, moving, begins, start)
-            if matrix is None:
-                continue
-            outline = average.overlap(matrix, part.geometry, mine, inside)
-            turned, scales = _shape(matrix)
-            if outline < _OUTLINE or not _is_of_a_head(turned, scales):
-                continue
-            rivals = rivals or _Rivals(clipped, part.geometry, inside, mine, average)
-            yield Fit(matrix, similarity, outline, scales, turned, rivals.share(matrix, start))
+            fit = laying.fit(shift)
+            if fit is not None:
+                yield fit
 
 
-class _Rivals:
-    """Heads that are turned by half, laid upon the same image: if one of them fits as well, the header may be wrong."""
+class _Laying:
+    """An average head and an image that it is laid upon, as it stands and turned by half."""
 
     def __init__(
         self, image: npt.NDArray[np.float32], grid: Geometry, inside: Mask, head: Mask, average: AverageHead
@@ -220,6 +195,19 @@ class _Rivals:
         self._fine = Likeness(image, grid, inside, average.plain, theirs, _PLACES[1])
         self._crown = _crown(head, grid)
         self._middle = np.asarray(grid.to_patient(np.argwhere(head).mean(0)))
+
+    def fit(self, shift_mm: float) -> Fit | None:
+        """From crown on crown, so much higher: by turn, shift and size, then by proportions. None: there is no head."""
+        start = np.eye(4)
+        start[:3, 3] = self._average.crown - self._crown + (0.0, 0.0, shift_mm)
+        coarse = similar(self._coarse, start, *_COARSELY)
+        laid = shaped(self._fine, similar(self._fine, coarse.matrix, *_FINELY).matrix, *_SHAPED)
+        outline, (turned, scales) = self._overlap(laid.matrix), _shape(laid.matrix)
+        if outline < _OUTLINE or not _is_of_a_head(0.0, scales):
+            return None
+        askew = turned > _TURNED_DEG
+        otherwise = float("inf") if askew else self.share(laid.matrix, start)
+        return Fit(laid.matrix, laid.value, outline, scales, turned, otherwise)
 
     def share(self, matrix: Matrix, start: Matrix) -> float:
         """How well the best head turned by half fits, as a share of how this one does, by turn, shift and size.
@@ -295,76 +283,3 @@ def _half_turn(signs: _Signs, about: Matrix) -> Matrix:
     half = np.diag((*signs, 1.0))
     half[:3, 3] = about - half[:3, :3] @ about
     return half
-
-
-def _alike(start: npt.NDArray[np.float64], centre: npt.NDArray[np.float64]) -> SimpleITK.Similarity3DTransform:
-    import SimpleITK as sitk
-
-    turn, _, other = np.linalg.svd(start[:3, :3])
-    alike = sitk.Similarity3DTransform()
-    alike.SetCenter(centre.tolist())
-    alike.SetMatrix((turn @ other).flatten().tolist(), 1e-6)
-    alike.SetTranslation((start[:3, :3] @ centre + start[:3, 3] - centre).tolist())
-    return alike
-
-
-def _matrix(transform: SimpleITK.AffineTransform | SimpleITK.Similarity3DTransform) -> npt.NDArray[np.float64]:
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
-    about = np.array(transform.GetCenter())
-    matrix[:3, 3] = np.array(transform.GetTranslation()) + about - matrix[:3, :3] @ about
-    return matrix
-
-
-def _method(fixed: SimpleITK.Image, looked: SimpleITK.Image) -> SimpleITK.ImageRegistrationMethod:
-    import SimpleITK as sitk
-
-    method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(24)
-    method.SetMetricFixedMask(looked)
-    method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(min(1.0, 40_000 / max(1, fixed.GetNumberOfPixels())), _SEED)
-    method.SetInterpolator(sitk.sitkLinear)
-    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
-    return method
-
-
-def _laid(
-    fixed: SimpleITK.Image, looked: SimpleITK.Image, moving: SimpleITK.Image, centre: npt.NDArray[np.float64],
-    start: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.float64] | None, float]:  # fmt: skip
-    import SimpleITK as sitk
-
-    method, alike = _method(fixed, looked), _alike(start, centre)
-    affine = sitk.AffineTransform(3)
-    try:
-        _descended(method, fixed, moving, alike, (4.0, 0.05, 80), ([2, 1], [4.0, 0.0]))
-        affine.SetCenter(alike.GetCenter())
-        affine.SetMatrix(alike.GetMatrix())
-        affine.SetTranslation(alike.GetTranslation())
-        _descended(method, fixed, moving, affine, (2.0, 0.03, 80), ([1], [0.0]))
-    except RuntimeError:  # they have slid apart
-        return None, 0.0
-    matrix = _matrix(affine)
-    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:3, :3])) < 0.05:
-        return None, 0.0
-    return matrix, -float(method.GetMetricValue())
-
-
-def _descended(
-    method: SimpleITK.ImageRegistrationMethod, fixed: SimpleITK.Image, moving: SimpleITK.Image,
-    transform: SimpleITK.Transform, steps: tuple[float, float, int], levels: tuple[list[int], list[float]],
-) -> None:  # fmt: skip
-    import SimpleITK as sitk
-
-    method.SetOptimizerAsRegularStepGradientDescent(*steps, 0.6, 1e-6)
-    method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel(levels[0])
-    method.SetSmoothingSigmasPerLevel(levels[1])
-    method.SetInitialTransform(transform, inPlace=True)
-    threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # sums of several differ each time, and the cut with them
-    try:
-        method.Execute(fixed, moving)
-    finally:
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["labelled"]
+__all__ = ["labelled", "largest"]
 
 
 def labelled(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[Any], int]:
@@ -25,3 +26,26 @@ def labelled(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[Any], int]:
     held = np.pad(mask, 1) if line else np.ascontiguousarray(mask)
     labels, count = cc3d.connected_components(held, connectivity=26, return_N=True)
     return (labels[1:-1, 1:-1, 1:-1] if line else labels), int(count)
+
+
+def largest(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The largest connected part of a three-dimensional mask; nothing where there is none.
+
+    >>> mask = np.zeros((1, 1, 6), bool); mask[0, 0, [0, 3, 4]] = True
+    >>> largest(mask).ravel().tolist()
+    [False, False, False, True, True, False]
+    """
+    labels, count = labelled(mask)
+    if not count:
+        return np.zeros(mask.shape, bool)
+    sizes = np.zeros(count + 1, np.int64)
+    _count(np.ascontiguousarray(labels).ravel(), sizes)
+    sizes[0] = 0
+    return np.asarray(labels == sizes.argmax())
+
+
+@numba.njit(cache=True)
+def _count(labels, sizes):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """As `np.bincount`, which would copy the labels to wider numbers first."""
+    for n in range(labels.size):
+        sizes[labels[n]] += 1

@@ -6,6 +6,7 @@ whole arrays are combined instead of visiting each voxel's neighbours.
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -56,16 +57,35 @@ def filled_in_slices(mask: Mask) -> Mask:
     Args:
         mask: (slices, rows, columns).
     """
-    from scipy import ndimage
+    filled = np.ones(mask.shape, bool)
+    _open_from_the_edge(np.ascontiguousarray(mask), filled)
+    return filled
 
-    within = np.zeros((3, 3, 3), bool)
-    within[1] = ndimage.generate_binary_structure(2, 1)
-    parts, count = ndimage.label(~mask, within)
-    outside = np.zeros(count + 1, bool)
-    for edge in (parts[:, 0], parts[:, -1], parts[:, :, 0], parts[:, :, -1]):
-        outside[edge] = True
-    outside[0] = False
-    return np.asarray(~outside[parts])
+
+@numba.njit(cache=True)
+def _open_from_the_edge(mask, filled):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """False wherever one comes to from the edge of a slice without a step through the mask."""
+    slices, rows, columns = mask.shape
+    waiting = np.empty((rows * columns, 2), np.int32)
+    for n in range(slices):
+        inside, out = mask[n], filled[n]
+        count = 0
+        for i in range(rows):
+            whole = i == 0 or i == rows - 1
+            for j in range(0, columns, 1 if whole or columns == 1 else columns - 1):
+                if not inside[i, j] and out[i, j]:
+                    out[i, j] = False
+                    waiting[count, 0], waiting[count, 1] = i, j
+                    count += 1
+        while count:
+            count -= 1
+            i, j = waiting[count, 0], waiting[count, 1]
+            for di, dj in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+                y, x = i + di, j + dj
+                if 0 <= y < rows and 0 <= x < columns and out[y, x] and not inside[y, x]:
+                    out[y, x] = False
+                    waiting[count, 0], waiting[count, 1] = y, x
+                    count += 1
 
 
 def _shifted(axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

@@ -36,11 +36,12 @@ _Parts = npt.NDArray[np.uint8]
 _FINE_MM = 2.0
 # In millimetres of the average head (x to the left, y to the back, z to the crown): below the line from the brows to
 # the floor of the skull, before the plane through the cheekbones, above the larynx.
-_BROW_YZ, _SLOPE, _BACK_Y, _THROAT_Z = (-110.0, -12.0), 0.62, -46.0, -170.0
+_BROW_YZ, _SLOPE, _BACK_Y, _THROAT_Z = (-110.0, -13.5), 0.62, -46.0, -170.0
 # Where skin is a face's: below the brows, before the ears.
 _SKIN_Z, _SKIN_Y, _SKIN_X, _BELOW_MM = -150.0, -62.0, 70.0, 4.0
 _NOSE = (0.0, -122.0, -62.0)
 _MARGIN_MM, _CORE_MM, _REACH_MM, _NECK_MM = 6.0, 8.0, 10.0, 4.0
+_BULK_MM, _FURTHER_MM, _RIM_MM = 12.0, 25.0, 8.0
 _FAR_MM = 40.0
 _BRAIN, _OTHERWISE = 0.8, 0.98
 LEFT, _DEPTH_MM, _NOSE_MM = 0.02, 8.0, 25.0
@@ -85,8 +86,9 @@ def face_of(volume: Volume, average: AverageHead) -> Face | None:
     upright: tuple[Volume, Mask] | None = None
     for fit in fits(volume, average):
         if fit.otherwise > _OTHERWISE:  # from another beginning this would only be missed
+            half = f"{fit.otherwise:.2f} times as well when it is turned by half"
             raise Refused(
-                f"a head that fits {fit.otherwise:.2f} times as well when it is turned by half",
+                f"a head that fits {half if np.isfinite(fit.otherwise) else f'turned by {fit.turned_deg:.0f} degrees'}",
                 "the face may lie elsewhere than the header says", "look at the images",
             )  # fmt: skip
         upright = upright or upright_at(volume, _FINE_MM)
@@ -192,18 +194,30 @@ def _brain(image: Volume, seen: Mask, average: AverageHead, fit: Fit) -> tuple[M
     low, high = np.percentile(smooth[core], (4, 96))
     room = 0.35 * (high - low)
     alike = (smooth > low - room) & (smooth < high + room) & seen
-    away = depth_mm(~expected, grid.spacing_mm, _REACH_MM)
+    away = depth_mm(~expected, grid.spacing_mm, _FURTHER_MM)
     reach = away <= _REACH_MM
-    worn = _deeper(alike & reach, grid, _NECK_MM)
-    parts, _ = labelled(worn)
-    joined = np.isin(parts, np.setdiff1d(np.unique(parts[core]), [0]))
+    joined = _joined(_deeper(alike & reach, grid, _NECK_MM), core)
     like = (depth_mm(~joined, grid.spacing_mm, _NECK_MM) <= _NECK_MM) & alike & reach if joined.any() else joined
     filled = closed(like, 2) & reach & seen
     both = int(filled.sum()) + int(there.sum())
     agreement = 2.0 * float((filled & there).sum()) / both if both else 0.0
     brain = np.zeros(image.geometry.shape, bool)
     brain[here] = (away <= _MARGIN_MM) | filled
+    # A brain that reaches lower than expected is thick where it does, as nerves, muscles and the eyes' bands are not.
+    bulk = _joined(_deeper(alike & (away <= _FURTHER_MM), grid, _BULK_MM), core)
+    if bulk.any():
+        whole_mm = _BULK_MM + _RIM_MM
+        brain[here] |= depth_mm(~bulk, grid.spacing_mm, whole_mm) <= whole_mm
     return brain, agreement
+
+
+def _joined(mask: Mask, core: Mask) -> Mask:
+    """What of a mask hangs together with the core."""
+    parts, count = labelled(mask)
+    wanted = np.zeros(count + 1, bool)
+    wanted[parts[core]] = True
+    wanted[0] = False
+    return np.asarray(wanted[parts])
 
 
 def _deeper(mask: Mask, grid: Geometry, mm: float) -> Mask:
@@ -218,7 +232,7 @@ def _box_of_brain(grid: Geometry, average: AverageHead, fit: Fit) -> tuple[tuple
     corners = average.signal.geometry.to_patient([[ends[n][k] for k, n in enumerate(c)] for c in np.ndindex(2, 2, 2)])
     back = np.linalg.inv(fit.matrix)
     held = grid.to_index(np.asarray(corners) @ back[:3, :3].T + back[:3, 3])
-    room = int(np.ceil((_REACH_MM + 4 * _FINE_MM) / min(grid.spacing_mm)))
+    room = int(np.ceil((_FURTHER_MM + 4 * _FINE_MM) / min(grid.spacing_mm)))
     low = np.clip(np.floor(held.min(0)).astype(int) - room, 0, np.array(grid.shape) - 1)
     high = np.clip(np.ceil(held.max(0)).astype(int) + room + 1, low + 1, np.array(grid.shape))
     return _three(low), _three(high)
@@ -226,18 +240,34 @@ def _box_of_brain(grid: Geometry, average: AverageHead, fit: Fit) -> tuple[tuple
 
 def _skin(head: Mask, seen: Mask, gone: Mask, grid: Geometry, parts: _Parts) -> tuple[float, float, float]:
     """Facial skin (cm2), the share that is left, and how far what is left lies behind it (median, mm)."""
-    border = head & dilated(_from_the_front(~head) & seen)
-    skin = border & ((parts & _SKIN) > 0)
-    at = np.argwhere(skin)
+    # Only what lies before and beside facial skin is asked, with a border of one voxel.
+    box = _box_of(parts, _SKIN)
+    if box is None:
+        return 0.0, 0.0, 0.0
+    near = (box[0], slice(0, box[1].stop), box[2])
+    border = head[near] & dilated(_from_the_front(~head[near]) & seen[near])
+    at = np.argwhere(border & ((parts[near] & _SKIN) > 0))
     if not len(at):
         return 0.0, 0.0, 0.0
     area = len(at) * grid.spacing_mm[0] ** 2 / 100.0
+    at += [box[0].start, 0, box[2].start]
     # What lies further behind than this is as good as gone.
     low, high = at.min(0) - round(_FAR_MM / _FINE_MM), at.max(0) + 1 + round(_FAR_MM / _FINE_MM)
     here = tuple(slice(max(0, a), b) for a, b in zip(low, high, strict=True))
     left = (head & ~gone)[here]
-    away = np.minimum(depth_mm(~left, grid.spacing_mm)[skin[here]], _FAR_MM)
+    within = at - [one.start for one in here]
+    away = np.minimum(depth_mm(~left, grid.spacing_mm)[tuple(within.T)], _FAR_MM)
     return area, float((away < 1.0).mean()), float(np.median(away))
+
+
+def _box_of(parts: _Parts, which: int) -> tuple[slice, slice, slice] | None:
+    """Where a part lies, with a border of one voxel."""
+    held = (parts & which) > 0
+    spans = [np.flatnonzero(held.any(axis)) for axis in ((1, 2), (0, 2), (0, 1))]
+    if not len(spans[0]):
+        return None
+    z, y, x = (slice(max(0, int(span[0]) - 1), int(span[-1]) + 2) for span in spans)
+    return z, y, x
 
 
 def _from_the_front(air: Mask) -> Mask:
