@@ -340,6 +340,7 @@ class House:
         config.ssl = secure
         server = uvicorn.Server(config)
         self.site.guests.watch()
+        self.site.hand_outs.keep(self.settings.folder / "hand-outs")
         self.site.hand_outs.watch()
         self._closing += [self.site.guests.close, self.site.hand_outs.close]
         thread = threading.Thread(target=server.run, args=([held],), name="web", daemon=True)

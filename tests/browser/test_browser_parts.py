@@ -51,7 +51,8 @@ def test_survival_two_groups_and_federations_by_key_and_address(desk: Any, axe: 
     page = desk("ito")
     page.goto("/cohorts?q=description:liver")
     page.get_by_text("120 of 124 studies").wait_for()
-    page.keyboard.press("4")
+    for _ in range(3):
+        page.keyboard.press("t")
     page.get_by_role("heading", name="Say what ends it").wait_for()
     assert page.url.endswith("/cohorts/ask/survival?q=description%3Aliver")
     page.get_by_label("Until a study shows").fill(f"{LIVER}:1900..")
@@ -77,7 +78,8 @@ def test_survival_two_groups_and_federations_by_key_and_address(desk: Any, axe: 
     shot(page, "cohort-compare")
 
     page.get_by_role("heading", name="Cohorts").click()
-    page.keyboard.press("7")
+    for _ in range(3):
+        page.keyboard.press("t")
     page.get_by_role("row", name="Chest X-ray opacity takes part").wait_for()
     page.get_by_role("button", name="PneumoniaMNIST").click()
     page.get_by_role("row", name="east").get_by_text("▲ east").wait_for()
@@ -89,7 +91,7 @@ def test_plots_narrow_the_question_and_a_value_finds_its_percentile(desk: Any, a
     page = desk("ito")
     page.goto("/cohorts?q=description:liver")
     page.get_by_text("120 of 124 studies").wait_for()
-    page.keyboard.press("2")
+    page.keyboard.press("t")
     sex = page.get_by_role("region", name="Sex")
     sex.get_by_role("button", name="M", exact=True).focus()
     assert faults(page, axe) == []
@@ -99,7 +101,7 @@ def test_plots_narrow_the_question_and_a_value_finds_its_percentile(desk: Any, a
     page.keyboard.press("u")
     page.get_by_text("120 of 124 studies").wait_for()
 
-    page.keyboard.press("3")
+    page.keyboard.press("t")
     page.get_by_label("Field").select_option(label="Liver volumetry: Volume mL")
     page.get_by_label("Value in mL").fill("1500")
     page.keyboard.press("Enter")
@@ -110,7 +112,8 @@ def test_plots_narrow_the_question_and_a_value_finds_its_percentile(desk: Any, a
     page.get_by_role("heading", name="No figure: a percentile among fewer than 39 people").wait_for()
 
     page.get_by_role("heading", name="Cohorts").click()
-    page.keyboard.press("6")
+    for _ in range(3):
+        page.keyboard.press("t")
     page.get_by_role("heading", name="Nothing has learned from these studies yet").wait_for()
     assert faults(page, axe) == []
     shot(page, "cohort-train")

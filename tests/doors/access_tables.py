@@ -124,6 +124,8 @@ ABOUT = {
         POST /api/alerts/{id}/acknowledge
         GET /api/cohorts/{id}
         GET /api/cohorts/{id}/export
+        POST /api/cohorts/{id}/tags
+        POST /api/cohorts/{id}/without
         POST /api/cohorts/{id}/hand-out/plan
         POST /api/cohorts/{id}/hand-out
         GET /api/peer/{id}

@@ -122,6 +122,8 @@ BODIES: dict[str, Any] = {
     "/api/studies/{uid}/glass": {"reason": "a seizure in the ward"},
     "/api/glass/{id}/review": {"justified": True},
     "/api/cohorts": {"name": "adults"},
+    "/api/cohorts/{id}/tags": {"tag": 1, "all": True},
+    "/api/cohorts/{id}/without": {"name": "fewer", "reason": "motion", "studies": ["1.2"]},
     "/api/cohorts/{id}/hand-out": {"purpose": "research"},
     "/api/cohorts/{id}/hand-out/plan": {"purpose": "research"},
     "/api/models/{name}/step": {"step": "examine", "reason": "a test"},

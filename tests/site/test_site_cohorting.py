@@ -80,3 +80,40 @@ def test_a_frozen_cohort_never_changes_and_goes_out_with_a_receipt(site: tuple[S
             here.cohorts.freeze(*bad, who=GRAY)
     with pytest.raises(NotFound):
         here.cohorts.cohort("ab", who=ITO)
+
+
+def test_tags_belong_to_one_cohort_with_who_and_when_and_nothing_selected_does_nothing(
+    site: tuple[Site, Path],
+) -> None:
+    here, _ = site
+    id = here.cohorts.freeze("to be tagged", "modality:CT", who=GRAY)
+    other = here.cohorts.freeze("another", "", who=GRAY)
+    members = [row["study"] for row in here.cohorts.cohort(id, who=ITO)["rows"]]
+    assert here.cohorts.tag(id, 2, members[:3], on=True, who=ITO) == 3
+    (told,) = here.cohorts.cohort(id, who=GRAY)["tags"]
+    assert (told["tag"], told["n"], told["by"], told["studies"]) == (2, 3, "ito", members[:3]) and told["when"]
+    assert here.cohorts.cohort(other, who=GRAY)["tags"] == [], "of this cohort, and of no other"
+    narrowed = here.cohorts.cohort(id, tag=2, who=ITO)
+    assert (narrowed["n"], narrowed["gone"], narrowed["ledger"][-1]) == (
+        3, 0, {"filter": "tag: 2", "left_out": 17, "missing": None},
+    )  # fmt: skip
+    assert here.cohorts.tag(id, 2, members[:1], on=False, who=GRAY) == 1
+    assert here.cohorts.cohort(id, who=GRAY)["tags"][0]["studies"] == members[1:3]
+    assert here.cohorts.tag(id, 3, [], on=True, all=True, who=GRAY) == 20
+    assert [c["name"] for c in here.cohorts.frozen(who=ITO) if c["id"] == id] == ["to be tagged"], "it is not changed"
+    stranger = next(r["study"] for r in here.cohorts.cohort(other, who=ITO)["rows"] if r["study"] not in members)
+    for bad, why in (({"studies": []}, "nothing selected"), ({"studies": [stranger]}, "not of this cohort")):
+        with pytest.raises(Refused, match=why):
+            here.cohorts.tag(id, 1, on=True, who=ITO, **bad)
+    with pytest.raises(Refused, match="from 1 to 9"):
+        here.cohorts.tag(id, 0, members, on=True, who=ITO)
+    with pytest.raises(Forbidden):
+        here.cohorts.tag(id, 1, members, on=True, who=Person("s", Role.SERVICE))
+
+    less = here.cohorts.without(id, "without three", members[:3], "motion", who=ITO)
+    told = here.cohorts.cohort(less, who=GRAY)
+    assert told["n"] == 17 and {"filter": "by hand: motion", "left_out": 3, "missing": None} in told["ledger"]
+    assert here.cohorts.cohort(id, who=GRAY)["n"] == 20, "what is frozen stays"
+    for name, studies, reason in (("", members[:1], "x"), ("a", members[:1], " "), ("a", [], "x"), ("a", members, "x")):
+        with pytest.raises(Refused):
+            here.cohorts.without(id, name, studies, reason, who=ITO)

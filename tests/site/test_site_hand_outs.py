@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -17,7 +20,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
-from isocenter.errors import Forbidden, LimitReached, NotFound, Refused, WrongState
+from isocenter.errors import Forbidden, LimitReached, NotFound, Refused, Unavailable, WrongState
 from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import Person, Role
 from isocenter.record import Kind
@@ -59,7 +62,7 @@ def frozen(site: Site) -> str:
 
 
 def until(look: Callable[[], Any]) -> Any:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not (said := look()):
         assert time.monotonic() < end, "it did not end"
         threading.Event().wait(0.01)
@@ -205,3 +208,121 @@ def test_an_image_that_waits_for_a_person_leaves_once_they_have_looked(site: Sit
     assert told["left"] == [] and told["report"]["written"] == first["report"]["written"] + 1
     said = site.journal.since(subject="1.2.1", kinds=(Kind.EXPORTED,), newest_first=True)[0].event
     assert (said.who, said.details["reviewed"]) == ("lee", ["1.2.1.1.2"])
+
+
+# ---- kept by a server, and found by the next ---------------------------------------------------------------------
+
+_SERVER = """
+import os, signal, sys, threading
+from pathlib import Path
+from isocenter.app import open_house
+from isocenter.govern.consent import Purpose
+from isocenter.govern.policy import Person, Role
+from isocenter.settings import Settings
+from isocenter.site.hand_outs import HandOuts
+
+folder, cohort, when = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+site = open_house(Settings(folder=folder / "archive"), apart=False).site
+die = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+if when == "reading":
+    site._files = die
+elif when == "told":  # the entries are in the journal, and the copies are not yet in their place
+    whole = type(site)._write_down
+    site._write_down = lambda *given: (whole(site, *given), die())
+runs = HandOuts(site, site.clock, workers=1)
+runs.keep(folder / "kept")
+lee = Person("lee", Role.RESEARCHER)
+runs.begin(cohort, Purpose.RESEARCH, who=lee, smallest_group=2, reason="a rare disease, EC-12")
+threading.Event().wait(60)
+"""
+
+
+def lee_works_here(site: Site) -> None:
+    site.add_person("lee", Role.RESEARCHER, "four quiet herons wade", who=HOUSE)
+
+
+def next_server(site: Site, tmp_path: Path) -> HandOuts:
+    made = HandOuts(site, lambda: site.clock(), base=tmp_path, workers=1)
+    made.keep(tmp_path / "kept")
+    return made
+
+
+@pytest.mark.parametrize("when", ["reading", "told"])
+def test_a_server_that_is_killed_goes_on_and_hands_nothing_out_twice(site: Site, tmp_path: Path, when: str) -> None:
+    lee_works_here(site)
+    id = frozen(site)
+    died = subprocess.run([sys.executable, "-c", _SERVER, str(tmp_path), id, when], timeout=120, check=False)
+    assert died.returncode == -signal.SIGKILL
+    before = len(site.journal.since(kinds=(Kind.COHORT_EXPORTED,)))
+    assert before == (1 if when == "told" else 0)
+    runs = next_server(site, tmp_path)
+    try:
+        (run,) = (tmp_path / "kept").glob("[0-9a-f]*")
+        told = ended(runs, run.name)
+        assert told["state"] == "done", told["words"]
+        with zipfile.ZipFile(runs.file(run.name, who=LEE)) as held:
+            assert len([n for n in held.namelist() if n.endswith(".dcm")]) == 3 and "report.json" in held.namelist()
+        subjects = [s.event.subject for s in site.journal.since(kinds=(Kind.EXPORTED,))]
+        assert sorted(subjects) == ["1.2.1", "1.2.2", "1.2.3"], "each left once"
+        (whole,) = site.journal.since(kinds=(Kind.COHORT_EXPORTED,))
+        assert whole.event.details["run"] == run.name
+        assert runs.plan(id, Purpose.RESEARCH, who=LEE)["running"] == run.name, "the page finds it again"
+        runs.remove(run.name, who=LEE)
+        assert not run.exists()
+    finally:
+        runs.close()
+
+
+def test_what_is_ready_stays_over_a_restart_unless_consent_was_withdrawn_meanwhile(site: Site, tmp_path: Path) -> None:
+    lee_works_here(site)
+    id = frozen(site)
+    first = next_server(site, tmp_path)
+    run = first.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=1, reason=WHY)["id"]
+    assert ended(first, run)["state"] == "done"
+    with pytest.raises(Unavailable, match="the hand-outs in"):  # only one server keeps them
+        next_server(site, tmp_path)
+    data = first.file(run, who=LEE).read_bytes()
+    first.close()
+    second = next_server(site, tmp_path)
+    assert second.file(run, who=LEE).read_bytes() == data
+    second.close()
+    site.consents.withdraw(patient="P3", issuer=site.index.study("1.2.3").patient.issuer, who=HOUSE)
+    third = next_server(site, tmp_path)
+    with pytest.raises(WrongState, match=r"Terms of use of 1 of the studies ended"):
+        third.file(run, who=LEE)
+    assert not list((tmp_path / "kept").rglob("cohort.zip"))
+    third.close()
+    fourth = next_server(site, tmp_path)  # what is refused stays so, and says why
+    assert "terms of use" in fourth.state(run, who=LEE)["words"].lower()
+    fourth.close()
+    assert len(site.journal.since(kinds=(Kind.COHORT_EXPORTED,))) == 1
+
+
+def test_what_was_lost_or_is_no_longer_theirs_is_said_and_not_made_again(site: Site, tmp_path: Path) -> None:
+    lee_works_here(site)
+    id = frozen(site)
+    first = next_server(site, tmp_path)
+    run = first.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=1, reason=WHY)["id"]
+    assert ended(first, run)["state"] == "done"
+    first.close()
+    place = tmp_path / "kept" / run
+    (place / "cohort.zip").unlink()  # somebody tidied up
+    second = next_server(site, tmp_path)
+    told = second.state(run, who=LEE)
+    assert told["state"] == "refused" and "not on this server any more" in told["words"] and told["bytes"] is None
+    second.close()
+    told = json.loads((place / "asked.json").read_text())
+    (place / "asked.json").write_text(json.dumps({**told, "state": "running"}))
+    third = next_server(site, tmp_path)
+    told = ended(third, run)
+    assert told["state"] == "refused" and "hand the cohort out anew" in told["words"]
+    third.close()
+    assert len(site.journal.since(kinds=(Kind.COHORT_EXPORTED,))) == 1, "nothing was handed out again"
+    (tmp_path / "kept" / "junk").mkdir()
+    told = json.loads((place / "asked.json").read_text())
+    (place / "asked.json").write_text(json.dumps({**told, "state": "waiting", "who": "nobody here"}))
+    fourth = next_server(site, tmp_path)
+    until(lambda: fourth._runs[run].state == "refused")
+    assert "not signed in" in fourth._runs[run].words
+    assert not (tmp_path / "kept" / "junk").exists(), "what tells nothing of itself goes"
+    fourth.close()

@@ -30,6 +30,26 @@ class Asked(BaseModel):
     q: Annotated[str, Field(max_length=1000)] = ""
 
 
+_Studies = Annotated[list[Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]], Field(max_length=20_000)]
+
+
+class Marks(BaseModel):
+    """A tag, on or off, for some studies of a cohort or for all."""
+
+    tag: Annotated[int, Field(ge=1, le=9)]
+    on: bool = True
+    studies: _Studies = []
+    all: bool = False
+
+
+class Out(BaseModel):
+    """Studies that a cohort shall go on without, why, and its new name."""
+
+    name: Annotated[str, Field(max_length=120)]
+    reason: Annotated[str, Field(max_length=500)]
+    studies: _Studies = []
+
+
 @router.get("/api/cohorts")
 def cohorts(site: SiteHere, who: Annotated[Person, needs("cohorts")]) -> Any:
     """Every cohort that was frozen, the newest first."""
@@ -99,11 +119,26 @@ def freeze(asked: Asked, site: SiteHere, who: Annotated[Person, needs("cohorts")
 
 @router.get("/api/cohorts/{id}")
 def cohort(
-    id: _Id, site: SiteHere, who: Annotated[Person, needs("cohorts")], field: _Column = "", by: _Column = ""
-) -> Any:
-    """A frozen cohort with its table as it is today."""
+    id: _Id, site: SiteHere, who: Annotated[Person, needs("cohorts")], field: _Column = "", by: _Column = "",
+    tag: Annotated[int, Query(ge=0, le=9)] = 0,
+) -> Any:  # fmt: skip
+    """A frozen cohort with its table as it is today, and its tags; with a tag only the studies that carry it."""
     here: PagesSite = site
-    return here.cohorts.cohort(id, field=field, by=by, who=who)
+    return here.cohorts.cohort(id, field=field, by=by, tag=tag, who=who)
+
+
+@router.post("/api/cohorts/{id}/tags")
+def tag(id: _Id, marks: Marks, site: SiteHere, who: Annotated[Person, needs("cohorts")]) -> Any:
+    """Give studies of a frozen cohort a tag from 1 to 9, or take it off; the journal keeps who and when."""
+    here: PagesSite = site
+    return {"studies": here.cohorts.tag(id, marks.tag, marks.studies, on=marks.on, all=marks.all, who=who)}
+
+
+@router.post("/api/cohorts/{id}/without")
+def without(id: _Id, out: Out, site: SiteHere, who: Annotated[Person, needs("cohorts")]) -> Any:
+    """Freeze a cohort anew without some of its studies, for a reason that its ledger keeps."""
+    here: PagesSite = site
+    return {"id": here.cohorts.without(id, out.name, out.studies, out.reason, who=who)}
 
 
 @router.get("/api/cohorts/{id}/export")

@@ -80,6 +80,7 @@ class Kind(StrEnum):
     MODE_SET = "ModeSet"  # the same, with proposed_by where two people had to agree
     COHORT_FROZEN = "CohortFrozen"  # subject: digest of the cohort; details: name, q, n
     COHORT_EXPORTED = "CohortExported"  # the same; details: rows, form (dicom: with images), file: digest of the table
+    COHORT_TAGGED = "CohortTagged"  # the same; details: tag: 1 to 9, on: given or taken off, studies
     CRITICAL_TOLD = "CriticalTold"  # subject: study; details.told: who was told after the signature
     CRITICAL_ESCALATED = "CriticalEscalated"  # subject: study; nobody was told within the time
     ANALYSIS_STOPPED = "AnalysisStopped"  # subject: analysis; details.reason, .model where a model was stopped

@@ -20,7 +20,7 @@ from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.errors import LimitReached, NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
-from isocenter.population import events, groups, percentiles, table
+from isocenter.population import events, groups, percentiles, table, tags
 from isocenter.population.table import Measured, Member
 from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, canonical, from_plain
@@ -193,22 +193,94 @@ class Cohorting:
             if reach is None or self._is_within(s.event.subject, who)
         ]  # fmt: skip
 
-    def cohort(self, id: str, *, field: str = "", by: str = "", who: Person) -> dict[str, Any]:
-        """A frozen cohort with its table as it is today.
+    def cohort(self, id: str, *, field: str = "", by: str = "", tag: int = 0, who: Person) -> dict[str, Any]:
+        """A frozen cohort with its table as it is today, and who gave which tag to which study.
+
+        Args:
+            tag: only studies that carry it; 0 for all.
 
         Raises:
             NotFound: none of that digest was frozen.
         """
         must(who, "cohorts")
-        made, kept, closed = self._frozen(id, who)
+        made, seen, closed = self._frozen(id, who)
+        held, kept = self._tags(id), list(seen)
         ledger = [{"filter": words, "left_out": n, "missing": None} for words, n in made.left_out.items()]
+        if tag:
+            kept = [m for m in seen if m.study in held.get(tag, {})]
+            ledger.append({"filter": f"tag: {tag}", "left_out": len(seen) - len(kept), "missing": None})
         return {
             **self._told(kept, field, by), "id": id, "name": made.name, "q": made.question["q"],
-            "of": len(made.members), "gone": len(made.members) - len(kept), "ledger": ledger,
+            "of": len(made.members), "gone": len(made.members) - len(seen), "ledger": ledger, "tag": tag,
+            "tags": self._told_tags(held, {m.study for m in seen}),
             "closed": _closed(closed),
             "few_alike": 0 < self._risk(kept)["smallest_group"] < SMALLEST_GROUP,
             "frozen": made.frozen.isoformat() if made.frozen else None,
         }  # fmt: skip
+
+    def tag(self, id: str, tag: int, studies: Sequence[str], *, on: bool, all: bool = False, who: Person) -> int:
+        """Give studies of a frozen cohort a tag, or take it off; how many.
+
+        Args:
+            studies: of the cohort; nothing selected means that nothing happens. all: all of it that this person sees.
+
+        Raises:
+            NotFound: none of that digest was frozen. Refused: no such tag, nothing selected, or a study of another.
+        """
+        must(who, "cohorts")
+        _, seen, _ = self._frozen(id, who)
+        if tag not in tags.TAGS:
+            raise Refused(f"tag {tag}", "tags are the numbers from 1 to 9", "press one of them")
+        chosen = self._chosen(seen, studies, all)
+        told = {"tag": tag, "on": on, "studies": chosen}
+        self.journal.append(Event(Kind.COHORT_TAGGED, self.clock(), who.name, id, told))
+        return len(chosen)
+
+    def without(self, id: str, name: str, studies: Sequence[str], reason: str, *, who: Person) -> str:
+        """Freeze a cohort anew without some of its studies, which its ledger counts with the reason; its digest.
+
+        Raises:
+            NotFound: none of that digest was frozen. Refused: no name, no reason, nothing selected, or nobody is left.
+        """
+        must(who, "cohorts")
+        made, seen, _ = self._frozen(id, who)
+        if not name.strip() or not reason.strip():
+            raise Refused("a cohort made smaller", "it has a name, and says why studies are left out", "give both")
+        out = set(self._chosen(seen, studies, False))
+        members = tuple(uid for uid in made.members if uid not in out)
+        if not members:
+            raise Refused("a cohort of nobody", "every study is left out", "leave fewer out")
+        left_out = {**made.left_out, f"by hand: {reason.strip()}": len(out)}
+        question = {**made.question, "of": id}
+        digest = self.blobs.put(canonical(Cohort(name.strip(), question, members, left_out, self.clock())))
+        details = {"name": name.strip(), "q": made.question["q"], "n": len(members), "cohort": digest, "of": id}
+        self.journal.append(Event(Kind.COHORT_FROZEN, self.clock(), who.name, digest, details))
+        return digest
+
+    @staticmethod
+    def _chosen(seen: Sequence[Member], studies: Sequence[str], all: bool) -> list[str]:
+        known = [m.study for m in seen]
+        chosen = known if all else [uid for uid in known if uid in set(studies)]
+        if not all and set(studies) - set(known):
+            raise Refused("a study that is not of this cohort", "its tags belong to it alone", "load the cohort again")
+        if not chosen:
+            raise Refused("nothing selected", "nothing selected means that nothing happens", "select rows with X")
+        return chosen
+
+    def _tags(self, id: str) -> dict[int, dict[str, tags.Tagged]]:
+        told = self.journal.since(kinds=(Kind.COHORT_TAGGED,), subject=id, limit=_ALL)
+        return tags.tagged(sealed.event for sealed in told)
+
+    @staticmethod
+    def _told_tags(held: Mapping[int, Mapping[str, tags.Tagged]], seen: set[str]) -> list[dict[str, Any]]:
+        """Of each tag its studies that may be seen, with who gave it last and when."""
+        told = []
+        for tag, of in held.items():
+            mine = sorted((one for one in of.values() if one.study in seen), key=lambda one: one.when)
+            if mine:
+                last = {"by": mine[-1].by, "when": mine[-1].when.isoformat()}
+                told.append({"tag": tag, "n": len(mine), "studies": [one.study for one in mine], **last})
+        return told
 
     def export(self, id: str, form: str, *, reason: str = "", who: Person) -> tuple[bytes, str]:
         """The table of a frozen cohort as CSV or Parquet under pseudonyms, and the digest of the file.

@@ -1,13 +1,19 @@
 """Cohorts on their way out by the page: what would leave, copies made while one waits, one file to take, and gone.
 
 The act itself, with its rights, terms of use and entries in the journal, is `isocenter.site.handing_out`; here it is
-run for somebody at a screen. Copies lie in a temporary folder of this server until whoever asked has taken them, says
-that they may go, a day has passed, or terms of use of one of them ended; a run that is stopped or refused leaves
-nothing and no entry.
+run for somebody at a screen. Copies lie in a folder of this server until whoever asked has taken them, says that they
+may go, a day has passed, or terms of use of one of them ended; a run that is stopped or refused leaves nothing and no
+entry.
+
+A server that keeps them (`keep`) finds them again after a restart, also after it was killed. What is ready stays ready,
+once terms of use were asked anew. What was half done is made from the beginning, as the journal has no entry of it;
+where the journal has, the copies are whole and are only packed, so that nothing leaves twice; and where they are not,
+that is said.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -23,11 +29,12 @@ from pathlib import Path
 from typing import Any
 
 from isocenter.dicom.alike import SMALLEST_GROUP, must_say_why
-from isocenter.errors import IsocenterError, LimitReached, NotFound, WrongState
+from isocenter.errors import IsocenterError, LimitReached, NotFound, Refused, WrongState
 from isocenter.govern.consent import Purpose, Use
-from isocenter.govern.policy import Person, must
+from isocenter.govern.policy import Person, Role, must
 from isocenter.record import Kind
 from isocenter.site import temporary
+from isocenter.site.hand_out_ledger import Ledger
 from isocenter.site.handing_out import HandingOut
 
 __all__ = ["KEPT", "HandOuts"]
@@ -38,6 +45,9 @@ KEPT = timedelta(hours=24)
 _PREFIX = "isocenter-hand-out-"
 _RUNS = 2  # of one person: each holds the copies of a whole cohort
 _SHOWN = 200  # of what stayed
+_LOST = (
+    "the journal says that these copies were made, and they are not on this server any more: nobody has taken them here"
+)
 _BEFORE = 1000  # entries of the journal that are looked through
 
 
@@ -55,6 +65,8 @@ class _Run:
     use: Use
     folder: Path
     touched: datetime
+    asked: Mapping[str, Any]
+    begun: datetime
     state: str = "waiting"
     words: str = "another cohort is before it"
     done: int = 0
@@ -82,7 +94,23 @@ class HandOuts:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(1, "hand-out")
         self._swept = threading.Event()
+        self._ledger: Ledger | None = None
         temporary.sweep(_PREFIX, self._base)
+
+    def keep(self, folder: Path) -> None:
+        """Keep hand-outs in a folder from now on, and go on with those that an earlier server left there.
+
+        Raises:
+            Unavailable: another server keeps them there.
+        """
+        self._ledger = Ledger(folder)
+        for id, told in self._ledger.kept():
+            run = self._found(id, told)
+            self._runs[id] = run
+            if run.state in ("waiting", "running"):
+                self._again(run)
+            else:
+                self._put(run)
 
     def plan(self, cohort: str, purpose: Purpose, *, who: Person, **said: Any) -> dict[str, Any]:
         """What would leave for a use, what would stay and why, and what left before. Asks only; nothing is recorded.
@@ -133,11 +161,14 @@ class HandOuts:
                 raise LimitReached(
                     f"{_RUNS} cohorts on their way", "each holds its copies", "take one of them, and delete it here"
                 )
-            id = secrets.token_hex(16)
-            run = _Run(id, who, cohort, use, temporary.made(_PREFIX, self._base), self._clock())
-            self._runs[id] = run
-        how = {"reviewed": tuple(reviewed), "blank": blank, "smallest_group": smallest_group, "reason": reason}
-        self._pool.submit(self._work, run, how)
+            id, now = secrets.token_hex(16), self._clock()
+            folder = self._ledger.place(id) if self._ledger else temporary.made(_PREFIX, self._base)
+            how = {"reviewed": list(reviewed), "blank": blank, "smallest_group": smallest_group, "reason": reason}
+            plain = {n: sorted(v) if isinstance(v, frozenset) else v for n, v in said.items()}
+            asked = {"purpose": use.purpose.value, "said": plain, "how": how}
+            self._runs[id] = run = _Run(id, who, cohort, use, folder, now, asked, now)
+        self._put(run)
+        self._pool.submit(self._work, run)
         return self.state(id, who=who)
 
     def state(self, id: str, *, who: Person) -> dict[str, Any]:
@@ -177,11 +208,15 @@ class HandOuts:
         threading.Thread(target=self._watching, args=(every_s,), name="hand-outs", daemon=True).start()
 
     def close(self) -> None:
-        """Stop and delete everything."""
+        """Stop; delete everything, or where it is kept leave it to the next server."""
         self._swept.set()
-        for run in list(self._runs.values()):
-            self._forget(run)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._ledger is None:
+            for run in list(self._runs.values()):
+                self._forget(run)
+        self._runs.clear()  # whoever makes copies hears it, and leaves them
+        self._pool.shutdown(wait=self._ledger is not None, cancel_futures=True)
+        if self._ledger is not None:
+            self._ledger.close()
 
     # ---- within ----------------------------------------------------------------------------------------------
 
@@ -209,6 +244,8 @@ class HandOuts:
         run.touched = self._clock()
         if run.state == "done":
             self._ask_again(run)
+        if run.state in ("done", "refused"):
+            self._put(run)  # how long it stays
         return run
 
     def _forget(self, run: _Run) -> None:
@@ -226,38 +263,98 @@ class HandOuts:
         run.state, run.file, run.report = "refused", None, {}
         run.words = f"terms of use of {len(gone)} of the studies ended after the copies were made, which are deleted: "
         run.words += "begin again, and what may still be used will leave"
-        shutil.rmtree(run.folder, ignore_errors=True)
+        (run.folder / "cohort.zip").unlink(missing_ok=True)
+        shutil.rmtree(run.folder / "cohort", ignore_errors=True)
+        self._put(run)
 
-    def _work(self, run: _Run, how: Mapping[str, Any]) -> None:
+    # ---- kept -------------------------------------------------------------------------------------------------
+
+    def _put(self, run: _Run) -> None:
+        """Keep how it stands, where it is kept at all; what was removed meanwhile is not put again."""
+        if self._ledger is None or run.id not in self._runs:
+            return
+        self._ledger.write(run.id, {
+            "who": run.who.name, "cohort": run.cohort, "asked": dict(run.asked), "begun": run.begun.isoformat(),
+            "touched": run.touched.isoformat(), "state": run.state, "words": run.words, "done": run.done,
+            "of": run.of, "report": run.report, "left": run.left, "file": run.file.name if run.file else "",
+        })  # fmt: skip
+
+    def _found(self, id: str, told: Mapping[str, Any]) -> _Run:
+        """A hand-out as an earlier server left it, with the rights that whoever asked has now."""
+        assert self._ledger is not None
+        row = next((one for one in self._site.index.people() if one["name"] == told["who"]), None)
+        role = Role(row["role"]) if row and not row["disabled"] else Role.NONE
+        who, asked, folder = Person(told["who"], role), told["asked"], self._ledger.place(id)
+        said = {n: frozenset(v) if isinstance(v, list) else v for n, v in asked["said"].items()}
+        use = self._site.consents.use(Purpose(asked["purpose"]), who=who, **said)
+        touched, begun = (datetime.fromisoformat(told[n]) for n in ("touched", "begun"))
+        run = _Run(id, who, told["cohort"], use, folder, touched, asked, begun, told["state"], told["words"])
+        run.done, run.of, run.report, run.left = told["done"], told["of"], told["report"], told["left"]
+        run.file = folder / told["file"] if told["file"] else None
+        if run.state == "done" and (run.file is None or not run.file.is_file()):
+            run.state, run.file, run.report, run.words = "refused", None, {}, _LOST
+        return run
+
+    def _again(self, run: _Run) -> None:
+        """Go on with what was not done when the server ended."""
+        run.state, run.done = "waiting", 0
+        run.words = "the server was started anew, and it goes on by itself"
+        self._put(run)
+        self._pool.submit(self._work, run)
+
+    def _told_before(self, run: _Run) -> bool:
+        """Whether the journal has it that these copies left: then none are made again."""
+        told = self._site.journal.since(kinds=(Kind.COHORT_EXPORTED,), subject=run.cohort, limit=_BEFORE)
+        return any(s.event.details.get("run") == run.id for s in told)
+
+    def _work(self, run: _Run) -> None:
         def told(words: str, done: int, of: int) -> None:
             if run.id not in self._runs:
                 raise _Stopped
             run.state, run.words, run.done, run.of = "running", words, done, of
 
+        out, growing = run.folder / "cohort", run.folder / ".cohort.growing"
         try:
             told("studies", 0, 0)
-            out = run.folder / "cohort"
-            report, run.left = self._site.hand_out(
-                run.cohort, out, use=run.use, who=run.who, workers=self._workers, told=told, **how
-            )
+            if self._told_before(run):
+                if growing.is_dir():  # the entry was written, and then the server ended
+                    growing.rename(out)
+                if not (out / "report.json").is_file():
+                    raise Refused(
+                        "copies that are not here any more", _LOST, "delete this, and hand the cohort out anew"
+                    )
+                report = json.loads((out / "report.json").read_text("utf-8"))
+                run.left, run.of = run.left or self._site.would_leave(run.cohort, run.use, who=run.who)[2], run.of or 1
+            else:
+                shutil.rmtree(out, ignore_errors=True)
+                report, run.left = self._site.hand_out(
+                    run.cohort, out, use=run.use, who=run.who, workers=self._workers, told=told, run=run.id,
+                    **run.asked["how"],
+                )  # fmt: skip
             run.words = "packing"
             packed = _packed(out, run.folder / "cohort.zip")
-            shutil.rmtree(out)
             run.report, run.file, run.done = report, packed, run.of
             run.state, run.words = "done", ""
+            self._put(run)
+            if run.id in self._runs:  # otherwise the server ends, and the next one packs them
+                shutil.rmtree(out)
         except _Stopped:
             pass
         except IsocenterError as refusal:
             run.state, run.words = "refused", str(refusal)
+            self._put(run)
         except Exception as fault:
             run.state, run.words = "refused", f"a fault of ours: {type(fault).__name__}"
+            self._put(run)
         finally:
-            if run.id not in self._runs:  # removed while it ran: what was written since goes as well
+            if run.id not in self._runs and not (self._ledger and self._swept.is_set()):
+                # Removed while it ran: what was written since goes as well.
                 shutil.rmtree(run.folder, ignore_errors=True)
 
 
 def _packed(folder: Path, into: Path) -> Path:
-    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as held:
+    growing = into.with_name(f".{into.name}")
+    with zipfile.ZipFile(growing, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as held:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             held.write(path, path.relative_to(folder))
-    return into
+    return growing.replace(into)

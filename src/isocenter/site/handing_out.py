@@ -21,7 +21,7 @@ from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.consent import Use
 from isocenter.govern.policy import Person, must
 from isocenter.population.table import Member
-from isocenter.record import Cohort, Kind, Patient
+from isocenter.record import Cohort, Event, Kind, Patient
 from isocenter.site.cohorting import Cohorting
 from isocenter.site.sending import Sending
 
@@ -53,6 +53,7 @@ class HandingOut(Sending):
         reason: str = "",
         workers: int = 1,
         told: Callable[[str, int, int], None] = lambda words, done, of: None,
+        run: str = "",
     ) -> tuple[dict[str, Any], _Left]:
         """Write a frozen cohort into a folder: ``dicom``, ``studies.parquet``, ``studies.csv``, ``report.json``.
 
@@ -66,6 +67,7 @@ class HandingOut(Sending):
             smallest_group: fewest patients that share sex, age, body part and kind of image.
             reason: why fewer may leave; the journal keeps it.
             workers: processes.
+            told: progress. run: id by which the journal knows this hand-out again.
 
         Returns:
             the report, which names no original; and for whoever asked which studies and images stayed, and why.
@@ -112,7 +114,7 @@ class HandingOut(Sending):
             report = found.report() | self._told(id, made.name, left, gone, use, smallest_group, reason)
             report["table"] = self._table(partial, gone, key)
             (partial / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
-            self._write_down(id, report, {m.study: parts[m.study] for m in gone}, use, who)
+            self._write_down(id, report, {m.study: parts[m.study] for m in gone}, use, who, run)
         return report, left
 
     def would_leave(self, id: str, use: Use, *, who: Person) -> tuple[Cohort, list[Member], _Left]:
@@ -201,19 +203,26 @@ class HandingOut(Sending):
             told[form] = hashlib.sha256(data).hexdigest()
         return told
 
-    def _write_down(self, id: str, report: dict[str, Any], parts: dict[str, Release], use: Use, who: Person) -> None:
-        """One entry for each study that left, and one for the table."""
-        for study, one in parts.items():
-            self._tell(
-                Kind.EXPORTED, who.name, study, objects=one.written, held_back=len(one.held_back),
-                options=report["options"], domain=report["domain"], reviewed=sorted(one.terms.reviewed),
-                purpose=use.purpose.value, project=use.project, cohort=id,
-            )  # fmt: skip
-        self._tell(
-            Kind.COHORT_EXPORTED, who.name, id, name=report["cohort"]["name"], rows=report["table"]["rows"],
-            form="dicom", file=report["table"]["parquet"], domain=report["domain"], purpose=use.purpose.value,
-            smallest_group=report["risk"]["smallest_group"], reason=report["smaller_groups_because"],
-        )  # fmt: skip
+    def _write_down(
+        self, id: str, report: dict[str, Any], parts: dict[str, Release], use: Use, who: Person, run: str
+    ) -> None:
+        """One entry for each study that left, and one for the table: all of them, or none."""
+        now = self.clock()
+        each = [
+            Event(Kind.EXPORTED, now, who.name, study, {
+                "objects": one.written, "held_back": len(one.held_back), "options": report["options"],
+                "domain": report["domain"], "reviewed": sorted(one.terms.reviewed), "purpose": use.purpose.value,
+                "project": use.project, "cohort": id,
+            })
+            for study, one in parts.items()
+        ]  # fmt: skip
+        whole = {
+            "name": report["cohort"]["name"], "rows": report["table"]["rows"], "form": "dicom",
+            "file": report["table"]["parquet"], "domain": report["domain"], "purpose": use.purpose.value,
+            "smallest_group": report["risk"]["smallest_group"], "reason": report["smaller_groups_because"],
+            **({"run": run} if run else {}),
+        }  # fmt: skip
+        self.journal.append(*each, Event(Kind.COHORT_EXPORTED, now, who.name, id, whole))
 
 
 def _identity(patient: Patient, study_uid: str) -> str:

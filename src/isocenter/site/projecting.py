@@ -45,7 +45,7 @@ _OF_OTHERS = {
 as a whole is told to the house."""
 _BLIND = frozenset({Kind.PEER_REVIEWED, Kind.PEER_ARBITRATED, Kind.DOUBLE_READ_LOCKED, Kind.DOUBLE_READ_SETTLED})
 """Acts on what is read blind, which name no study: whoever is not in every project hears of their own."""
-_COHORTS = frozenset({Kind.COHORT_FROZEN, Kind.COHORT_EXPORTED})
+_COHORTS = frozenset({Kind.COHORT_FROZEN, Kind.COHORT_EXPORTED, Kind.COHORT_TAGGED})
 _ONE, _MANY = ("study_uid", "study"), ("studies",)
 """Parameters of verbs that name a study, or several."""
 

@@ -71,7 +71,7 @@ export const PURPOSES: Record<string, string> = {
 };
 
 const LOOK_MS = 700;
-const GONE = new Trouble(404, "The copies are not here any more", "they were deleted, nobody asked for them for a day, or the server was started anew; what was handed out before stands beside", "Hand the cohort out again", "gone");
+const GONE = new Trouble(404, "The copies are not here any more", "they were deleted, or nobody asked for them for a day; what was handed out before stands beside", "Hand the cohort out again", "gone");
 
 /** One hand-out of this person: begun, asked after until it ends, taken, deleted. It goes on when the page is left. */
 export class HandOut {

@@ -16,6 +16,7 @@ import { Learned } from "./learned";
 import { Percentiles } from "./percentiles";
 import { Plots } from "./plots";
 import { Survival } from "./survival";
+import { Choosing, Rows } from "./rows";
 import type { Column, Frozen, Table } from "./shapes";
 
 /** What the question that is not frozen, and so has no digest, is called in an address with a part. */
@@ -44,7 +45,7 @@ function at(id: string, part: string): string {
   return to.cohorts(id || (part ? ASKED : ""), part) + (q ? `?${new URLSearchParams({ q })}` : "");
 }
 
-const asked = () => new URLSearchParams(["q", "field", "by"].flatMap((name) => {
+const asked = () => new URLSearchParams(["q", "field", "by", "tag"].flatMap((name) => {
   const value = address.value.searchParams.get(name);
   return value ? [[name, value] as [string, string]] : [];
 }));
@@ -56,21 +57,31 @@ function Question({ id, part }: { id: string; part: string }) {
   frozen.current ??= new Source(async (abort) => (await ask<{ cohorts: Frozen[] }>("/api/cohorts", { abort })).cohorts);
   const table = source.current;
   const field = useRef<HTMLInputElement>(null);
+  const choosing = useRef<Choosing>(null);
+  choosing.current ??= new Choosing();
+  const rows = choosing.current;
+  rows.again = () => void table.load();
   const query = asked();
   const q = query.get("q") ?? "";
   const path = query.toString();
-  useEffect(() => void table.load(), [path]);
+  const next = (PARTS.findIndex((one) => one.part === part) + 1) % PARTS.length;
+  useEffect(() => (void rows.none(), (rows.at.value = 0), void table.load()), [path]);
   useEffect(() => (void frozen.current?.load(), () => (table.stop(), frozen.current?.stop())), []);
   const parts = q.match(/[\w.+-]+:(?:"[^"]*"|\S+)|\S+/g) ?? [];
   const drop = (at: number) => setQuery("q", parts.filter((_, i) => i !== at).join(" "), { keep: true });
-  useEffect(() => bind("cohorts", { filter: () => field.current?.focus(), undo: () => !id && drop(parts.length - 1), leave: () => id && go(to.cohorts()), take: () => document.querySelector<HTMLElement>(".hand-out a.primary")?.click(), ...Object.fromEntries(PARTS.map((one, i) => [`tab-${i + 1}`, () => go(at(id, one.part))])) }), [path]);
+  useEffect(() => bind("cohorts", {
+    field: () => document.getElementById("cohort-field")?.focus(), filter: () => field.current?.focus(), undo: () => (query.get("tag") ? setQuery("tag", "", { keep: true }) : !id && drop(parts.length - 1)),
+    down: () => rows.step(1), up: () => rows.step(-1), select: () => !part && rows.toggle(), "select-all": () => !part && table.value && (rows.asking.value = true),
+    ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [`tag-${n}`, () => !part && void rows.tag(n)])),
+    tab: () => go(at(id, PARTS[next]!.part)), leave: () => rows.none() || (id && go(to.cohorts())), take: () => document.querySelector<HTMLElement>(".hand-out a.primary")?.click(),
+  }), [path, part, table.state.value]);
   const told = table.value;
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
         {id && <a class="button quiet" href={to.cohorts()}><span aria-hidden="true">←</span> All <Key of={keyOf("cohorts", "leave")} /></a>}
         <h1>{told?.name ?? "Cohorts"}</h1>
-        <Tabs label="Parts of the cohort" here={part} tabs={PARTS.map((one, i) => ({ part: one.part, name: one.name, at: at(id, one.part), key: keyOf("cohorts", `tab-${i + 1}`) }))} />
+        <Tabs label="Parts of the cohort" here={part} tabs={PARTS.map((one, i) => ({ part: one.part, name: one.name, at: at(id, one.part), key: i === next ? keyOf("cohorts", "tab") : "" }))} />
         {!id && (
           <form class="filter" onSubmit={(event) => (event.preventDefault(), setQuery("q", [q, field.current!.value.trim()].filter(Boolean).join(" "), { keep: true }), (field.current!.value = ""))}>
             <Key of={keyOf("cohorts", "filter")} /><input ref={field} type="search" aria-label="Add a filter" placeholder="age:40..80 modality:CT" />
@@ -90,7 +101,7 @@ function Question({ id, part }: { id: string; part: string }) {
               if (part === "train") return <Learned id={id} q={q} />;
               if (part === "survival") return <Survival id={id} q={q} />;
               if (part === "compare") return <Compare id={id} q={q} />;
-              return <Whole table={value} id={id} q={q} frozen={frozen.current?.value ?? []} />;
+              return <Whole table={value} id={id} q={q} frozen={frozen.current?.value ?? []} choosing={rows} />;
             }}
           </Shown>
         )}
@@ -121,7 +132,9 @@ function TakeOut({ id, few }: { id: string; few: boolean }) {
   );
 }
 
-function Whole({ table, id, q, frozen }: { table: Table; id: string; q: string; frozen: Frozen[] }) {
+function Whole({ table, id, q, frozen, choosing }: { table: Table; id: string; q: string; frozen: Frozen[]; choosing: Choosing }) {
+  const [sought, seek] = useState("");
+  const fields = table.fields.filter((one) => `${one.title} ${one.name}`.toLowerCase().includes(sought.toLowerCase()));
   const chosen = table.fields.find((one) => one.name === table.chart?.field);
   const words = table.fields.filter((one) => one.kind === "words");
   return (
@@ -136,9 +149,11 @@ function Whole({ table, id, q, frozen }: { table: Table; id: string; q: string; 
         <section aria-label="Fields">
           <h2>Fields</h2>
           <Ledger table={table} />
+          <label class="filter"><Key of={keyOf("cohorts", "field")} /><input id="cohort-field" type="search" aria-label="Search the fields" placeholder="name of a field" value={sought} onInput={(event) => seek(event.currentTarget.value)} onKeyDown={(event) => event.key === "Enter" && fields[0] && setQuery("field", fields[0].name, { keep: true })} /></label>
+          {!fields.length && <p class="muted">No field is called so.</p>}
           <table class="plain wide fields">
             <thead><tr><th scope="col">Field</th><th scope="col" class="num">n</th><th scope="col" class="num">Median</th><th scope="col"><span class="hidden">Small histogram</span></th></tr></thead>
-            <tbody>{table.fields.map((one) => <Line key={one.name} column={one} current={one.name === chosen?.name} few={table.few} />)}</tbody>
+            <tbody>{fields.map((one) => <Line key={one.name} column={one} current={one.name === chosen?.name} few={table.few} />)}</tbody>
           </table>
         </section>
         <div>
@@ -163,7 +178,7 @@ function Whole({ table, id, q, frozen }: { table: Table; id: string; q: string; 
               </table>
             </section>
           )}
-          <Rows table={table} />
+          <Rows table={table} choosing={choosing} />
         </div>
       </div>
     </>
@@ -207,22 +222,5 @@ function Freeze({ q, n }: { q: string; n: number }) {
       <button disabled={!n}>Freeze</button>
       <span class="muted">Who it was on this day, kept by its digest; the journal says who froze it.</span>
     </form>
-  );
-}
-
-const SHOWN_ROWS = 50;
-
-function Rows({ table }: { table: Table }) {
-  const columns = table.fields.slice(0, 8);
-  return (
-    <details class="whole">
-      <summary>Table: the first {Math.min(SHOWN_ROWS, table.rows.length)} of {table.n}</summary>
-      <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Rows of the cohort">
-        <table class="plain">
-          <thead><tr><th scope="col">Study</th>{columns.map((one) => <th key={one.name} scope="col" class={one.kind === "number" ? "num" : undefined}>{one.title}</th>)}</tr></thead>
-          <tbody>{table.rows.slice(0, SHOWN_ROWS).map((row) => <tr key={row.study}><td><a href={to.study(row.study)}>open</a></td>{columns.map((one) => <td key={one.name} class={one.kind === "number" ? "num" : undefined}>{typeof row[one.name] === "number" ? number(row[one.name] as number) : (row[one.name] ?? <span class="faint">missing</span>)}</td>)}</tr>)}</tbody>
-        </table>
-      </div>
-    </details>
   );
 }

@@ -47,6 +47,9 @@ export interface Table {
   id?: string;
   name?: string;
   gone?: number;
+  /** Of a frozen cohort: the tag by which it is narrowed, 0 for none, and its tags with who gave each last. */
+  tag?: number;
+  tags?: { tag: number; n: number; studies: string[]; by: string; when: string }[];
   /** Fewer than five people of it are alike: its table leaves with a reason only. */
   few_alike?: boolean;
   frozen?: string | null;
