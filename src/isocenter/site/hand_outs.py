@@ -316,6 +316,7 @@ class HandOuts:
         out, growing = run.folder / "cohort", run.folder / ".cohort.growing"
         try:
             told("studies", 0, 0)
+            must(run.who, "export", run.cohort)  # who may do it now, and not when it was asked for
             if self._told_before(run):
                 if growing.is_dir():  # the entry was written, and then the server ended
                     growing.rename(out)
