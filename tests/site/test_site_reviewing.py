@@ -103,7 +103,8 @@ def test_the_words_of_a_drawn_case_do_not_tell_what_a_machine_had_said(site: Sit
     none = [("none-ai", "An opacity was not detected by opacity 1.", True),
             ("impression-none", "No finding was detected by the analyses named here.", True)]  # fmt: skip
     kept = [("finding-1", "Possible opacity (certainty 76 %), left.", False), ("own", "Scar.", False)]
-    for n, sentences in ((3, struck), (5, none), (9, kept)):
+    alone = [("impression-unread", "No analysis looked at this study.", False)]
+    for n, sentences in ((3, struck), (5, none), (7, alone), (9, kept)):
         who = "ito"
         told = [{"id": i, "section": "Findings", "text": t, "machine": m} for i, t, m in sentences]
         report = site.blobs.put(canonical({"sentences": told}))
@@ -112,10 +113,10 @@ def test_the_words_of_a_drawn_case_do_not_tell_what_a_machine_had_said(site: Sit
     site.reviews.draw(who=CHIEF, seed="november", rate=1.0)
     read = {}
     for case in site.reviews.peers(who=CHIEF)["cases"]:
-        if case["study"] in (uid(3), uid(5), uid(9)):
+        if case["study"] in (uid(3), uid(5), uid(7), uid(9)):
             told = site.reviews.reading(case["id"], who=BY_NAME[case["reviewer"]])["report"]
             read[case["study"]] = [s["text"] for s in told]
-    assert read[uid(3)] == read[uid(5)] == ["No finding."], "struck, or never found: nobody can tell"
+    assert read[uid(3)] == read[uid(5)] == read[uid(7)] == ["No finding."], "struck, never found, or never asked"
     assert read[uid(9)] == ["Possible opacity, left.", "Scar."]
 
 

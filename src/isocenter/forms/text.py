@@ -18,12 +18,14 @@ from isocenter.record import Finding, Measurement, Outcome, Result, Study, Verdi
 from isocenter.record.plain import digest_of
 
 __all__ = [
-    "DECLINED", "FINDING", "NONE_DETECTED", "NONE_KEPT", "NOT_LOOKED_FOR", "SECTIONS", "Sentence", "draft", "latest",
+    "DECLINED", "FINDING", "NONE_DETECTED", "NONE_KEPT", "NOT_LOOKED_FOR", "SECTIONS", "UNANALYSED", "Sentence",
+    "draft", "latest",
 ]  # fmt: skip
 
 FINDING = "finding-"
 """How the name of a sentence begins that speaks of one finding."""
 NONE_DETECTED, NONE_KEPT = "No finding was detected by the analyses named here.", "No finding was kept."
+UNANALYSED = "No analysis looked at this study."
 DECLINED, NOT_LOOKED_FOR = "declined-", " was not looked for"
 """How the name of a sentence begins that tells what was declined, and what follows the analysis in it."""
 
@@ -238,7 +240,7 @@ def _impression(
         text = NONE_DETECTED if machine else NONE_KEPT
         told.append(Sentence("impression-none", "Impression", text, machine))
     if not looked:
-        told.append(Sentence("impression-unread", "Impression", "No analysis looked at this study.", machine=False))
+        told.append(Sentence("impression-unread", "Impression", UNANALYSED, machine=False))
     return told
 
 

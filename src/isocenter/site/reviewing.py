@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, Refused
-from isocenter.forms.text import NONE_DETECTED, NONE_KEPT
+from isocenter.forms.text import NONE_DETECTED, NONE_KEPT, UNANALYSED
 from isocenter.govern.policy import HOUSE, Person, Role, may, must
 from isocenter.reading import consultation, double_reading, followup, peer
 from isocenter.reading.session import machine_of
@@ -470,7 +470,7 @@ class Reviewing:
 
 def _own(text: str) -> str:
     """A sentence of a report as one who reads blind may see it."""
-    return "No finding." if text in (NONE_DETECTED, NONE_KEPT) else _CERTAINTY.sub("", text)
+    return "No finding." if text in (NONE_DETECTED, NONE_KEPT, UNANALYSED) else _CERTAINTY.sub("", text)
 
 
 def _awaits(pair: double_reading.Pair, name: str) -> bool:
