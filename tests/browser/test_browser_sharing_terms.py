@@ -163,7 +163,7 @@ def test_two_studies_leave_without_their_person_to_whoever_was_confirmed(
     for _ in range(8):
         theirs.keyboard.press("Shift+ArrowRight")
     theirs.keyboard.press("Enter")
-    until(lambda: "mm" in theirs.locator("[data-mark=length] text").inner_text())
+    until(lambda: "mm" in (theirs.locator("[data-mark=length] text").text_content() or ""))
     shot(theirs, "sharing-terms-measured")
     theirs.keyboard.press("Escape")
     first = theirs.locator(".thumbnails [aria-pressed=true]").first.inner_text()
