@@ -85,13 +85,13 @@ export function Give({ studies, again, add }: { studies: string[]; again: () => 
         })}
       </ul>
       {!given && <p class="acts"><button type="button" onClick={add}>Add a study <Key of={keyOf("sharing", "share")} /></button></p>}
-      <ul class="bullets" aria-label="What they will see and what not">
+      {!given && <ul class="bullets" aria-label="What they will see and what not">
         {now.pseudonym ? <WithoutPerson studies={studies} to={now.to} /> : <AsReceived known={known} />}
         <li>They may: see the images{now.may.includes("measure") && ", measure in them"}{now.may.includes("download") && ", and take the files"}.{!now.may.includes("download") && " Files are refused."}</li>
         {now.check && <li>It opens nothing before they have said who they are, by a code that you tell them, and you have confirmed it here.</li>}
         <li>Each look is in the journal. It ends by itself{hours > 0 && ` after ${day(now.until)} (UTC)`}, and at once when you end it.</li>
         <Terms studies={studies} purpose={now.purpose} />
-      </ul>
+      </ul>}
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       {given ? <Told of={given} copy={copy} /> : (
         <form class="give" onSubmit={(event) => void send(event)} aria-label="Give a link">

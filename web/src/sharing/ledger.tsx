@@ -136,7 +136,7 @@ function Departures({ rows }: { rows: Departure[] }) {
             <td>{moment(one.time)}</td>
             <td>{handedOut(one) ? "cohort handed out, with its images" : (HOW[one.kind] ?? one.kind)}</td>
             <td>{one.who}</td>
-            <td>{one.to || <span class="muted">{one.kind === "Sent" || one.kind === "Shared" ? "nobody was named" : "taken out here"}</span>}</td>
+            <td>{one.to || <span class="muted">{one.kind === "ShareTaken" ? "another archive" : one.kind === "Sent" || one.kind === "Shared" ? "nobody was named" : "taken out here"}</span>}</td>
             <td class="num">{one.kind === "Shared" ? <span class="muted">see Shared</span> : handedOut(one) ? count(one.objects, "study", "studies") : count(one.objects, ...((UNITS[one.kind] ?? ["object"]) as [string, string?]))}</td>
             <td>
               {PURPOSES[one.purpose] ?? one.purpose}
