@@ -112,7 +112,7 @@ def test_tags_belong_to_one_cohort_with_who_and_when_and_nothing_selected_does_n
 
     less = here.cohorts.without(id, "without three", members[:3], "motion", who=ITO)
     told = here.cohorts.cohort(less, who=GRAY)
-    assert told["n"] == 17 and {"filter": "by hand: motion", "left_out": 3, "missing": None} in told["ledger"]
+    assert told["n"] == 17 and {"filter": "hand: motion", "left_out": 3, "missing": None} in told["ledger"]
     assert here.cohorts.cohort(id, who=GRAY)["n"] == 20, "what is frozen stays"
     for name, studies, reason in (("", members[:1], "x"), ("a", members[:1], " "), ("a", [], "x"), ("a", members, "x")):
         with pytest.raises(Refused):

@@ -250,7 +250,7 @@ class Cohorting:
         members = tuple(uid for uid in made.members if uid not in out)
         if not members:
             raise Refused("a cohort of nobody", "every study is left out", "leave fewer out")
-        left_out = {**made.left_out, f"by hand: {reason.strip()}": len(out)}
+        left_out = {**made.left_out, f"hand: {reason.strip()}": len(out)}
         question = {**made.question, "of": id}
         digest = self.blobs.put(canonical(Cohort(name.strip(), question, members, left_out, self.clock())))
         details = {"name": name.strip(), "q": made.question["q"], "n": len(members), "cohort": digest, "of": id}

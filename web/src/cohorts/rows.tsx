@@ -5,7 +5,7 @@ import { asTrouble } from "../api/load";
 import { keyOf } from "../keys/keyboard";
 import { Dialog } from "../kit/dialog";
 import { Key } from "../kit/marks";
-import { address, go, setQuery, to } from "../router";
+import { go, setQuery, to } from "../router";
 import { count, moment, number } from "../words";
 import type { Table } from "./shapes";
 
@@ -95,11 +95,10 @@ export function Rows({ table, choosing }: { table: Table; choosing: Choosing }) 
       {table.id && n > 0 && n < table.n && !all && <LeaveOut table={table} studies={[...chosen]} />}
       <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Rows of the cohort" data-rows>
         <table class="plain">
-          <thead><tr><th scope="col"><span class="hidden">Selected</span></th><th scope="col"><span class="hidden">Picture</span></th><th scope="col">Study</th><th scope="col">Tags</th>{columns.map((one) => <th key={one.name} scope="col" class={one.kind === "number" ? "num" : undefined}>{one.title}</th>)}</tr></thead>
+          <thead><tr><th scope="col"><span class="hidden">Selected</span></th><th scope="col">Study</th><th scope="col">Tags</th>{columns.map((one) => <th key={one.name} scope="col" class={one.kind === "number" ? "num" : undefined}>{one.title}</th>)}</tr></thead>
           <tbody>{rows.map((row, i) => (
             <tr key={row.study} ref={i === at ? here : undefined} aria-current={i === at ? "true" : undefined}>
               <td><input type="checkbox" checked={all || chosen.has(row.study)} aria-label={`Select row ${i + 1}`} onChange={() => ((choosing.at.value = i), choosing.toggle(row.study))} /></td>
-              <td><img src={`/dicom-web/studies/${row.study}/thumbnail?viewport=96,96`} alt="" loading="lazy" width={48} height={48} onError={(event) => (event.currentTarget.style.visibility = "hidden")} /></td>
               <td><a href={to.study(row.study)}>open</a></td>
               <td class="num">{marks.get(row.study)?.join(" ") ?? ""}</td>
               {columns.map((one) => <td key={one.name} class={one.kind === "number" ? "num" : undefined}>{typeof row[one.name] === "number" ? number(row[one.name] as number) : (row[one.name] ?? <span class="faint">missing</span>)}</td>)}
@@ -152,5 +151,3 @@ function LeaveOut({ table, studies }: { table: Table; studies: string[] }) {
     </form>
   );
 }
-
-export const tagAsked = () => address.value.searchParams.get("tag") ?? "";
