@@ -643,6 +643,10 @@ class House:
         must(who, "report", study_uid)
         return b'{"resourceType": "Bundle"}'
 
+    def gone(self, study_uid: str, *, who: Person) -> list[dict[str, str]]:
+        must(who, "report", study_uid)
+        return []
+
     def report_table(self, study_uid: str, *, who: Person) -> bytes:
         must(who, "report", study_uid)
         return b"study_uid\r\n"
