@@ -75,7 +75,7 @@ def test_findings_are_decided_in_a_window_of_their_own(page: Any, context: Any, 
     panel.keyboard.press("j")
     panel.locator(".card.active").wait_for()
     panel.keyboard.press("Enter")  # the images go there
-    panel.locator(".card.active").get_by_text("seen").wait_for()
+    panel.locator(".card.active").get_by_text("seen ✓").wait_for()
 
     def verdicts() -> dict[str, str]:
         results = page.request.get(f"/api/studies/{study}/results").json()["results"]
