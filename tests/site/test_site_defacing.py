@@ -14,7 +14,7 @@ import pytest
 from isocenter.dicom.release import Release, held_names, release
 from isocenter.site.defacing import faces
 from isocenter.site.releasing import released
-from isocenter.testing.phantoms import head
+from isocenter.testing.phantoms import head, pet_ct
 from isocenter.testing.phantoms.patient import Phantom
 
 COARSE: dict[str, Any] = {"step_mm": 4.0, "pixel_mm": 3.0}
@@ -89,3 +89,15 @@ def test_a_study_of_the_archive_leaves_in_the_same_way(scan: Phantom) -> None:
     assert len(clean) == len(scan.files[:60]) and not held
     assert {pydicom.dcmread(io.BytesIO(c)).RecognizableVisualFeatures for c in clean} == {"NO"}
     assert report["faces"]["series"][0]["left"] == 0.0
+
+
+def test_pet_in_which_no_head_is_seen_stays_unless_a_ct_shows_that_there_is_none() -> None:
+    """Skin that takes up little is not seen in PET: a head may leave with its face where nothing else tells."""
+    images = [(pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True), data) for data in pet_ct.patient().files]
+    by = {kind: [data for ds, data in images if ds.Modality == kind] for kind in ("PT", "CT")}
+    pet = next(ds.SeriesInstanceUID for ds, _ in images if ds.Modality == "PT")
+    alone = faces(by["PT"])[pet]
+    assert alone.state == "unsure" and "skin that takes up little" in alone.why
+    assert faces(by["PT"] + by["CT"])[pet].state == "none"
+    half = sorted(by["CT"], key=lambda data: float(pydicom.dcmread(io.BytesIO(data)).ImagePositionPatient[2]))[:30]
+    assert faces(by["PT"] + half)[pet].state == "unsure", "the CT does not reach as far"

@@ -25,6 +25,11 @@ from isocenter.space import Geometry, Volume
 __all__ = ["average_head", "faces"]
 
 _FEWEST = 3  # slices of which skin can be measured
+_BEYOND_MM = 20.0  # so far may a PET reach beyond the CT that shows that no head is there
+_FAINT = (
+    "a PET in which no head was found: skin that takes up little is not seen, and no CT or MR of the same frame of"
+    " reference shows that there is none"
+)
 
 
 @cache
@@ -77,9 +82,22 @@ def _told(every: Sequence[Series], get: Get) -> dict[str, Cover]:
             told[series.uid] = _borrowed(best, volumes[series.uid])
         elif isinstance(own, IsocenterError):
             told[series.uid] = Cover("unsure", str(own))
+        elif series.modality == "PT" and not any(_speaks_for(s, series, volumes, found) for s in every):
+            told[series.uid] = Cover("unsure", _FAINT)
         else:
             told[series.uid] = Cover("none", "said to be of a head, and no head was found in it")
     return told
+
+
+def _speaks_for(
+    other: Series, pet: Series, volumes: Mapping[str, Volume | None], found: Mapping[str, Face | IsocenterError | None]
+) -> bool:
+    """Whether another image was looked through and shows that where this PET lies there is no head."""
+    own, its = volumes[pet.uid], volumes[other.uid]
+    if other.modality not in ("CT", "MR") or own is None or its is None or found.get(other.uid, ...) is not None:
+        return False
+    mine, theirs = own.geometry.corners_mm()[:, 2], its.geometry.corners_mm()[:, 2]
+    return bool(theirs.min() - _BEYOND_MM <= mine.min() and mine.max() <= theirs.max() + _BEYOND_MM)
 
 
 def _borrowed(face: Face, volume: Volume | None) -> Cover:
