@@ -15,6 +15,7 @@ from pynetdicom.sop_class import CTImageStorage, StudyRootQueryRetrieveInformati
 from isocenter.app import House, open_house
 from isocenter.errors import Damaged
 from isocenter.govern.policy import HOUSE
+from isocenter.govern.sharing import May
 from isocenter.record import Kind
 from isocenter.settings import Settings
 
@@ -81,7 +82,7 @@ def test_every_door_says_that_the_archive_failed_and_the_journal_and_the_alarm_s
     # over DICOMweb, by the pages, through a link
     instance = f"/dicom-web/studies/{study}/series/{series}/instances/{sop}"
     gone = f"/dicom-web/studies/{other}/series/{other_series}/instances/{other_sop}"
-    secret, _ = house.site.sharing.share(study, who=HOUSE, hours=1, to="tester")
+    secret, _ = house.site.sharing.share(study, who=HOUSE, hours=1, to="tester", may=tuple(May))
     for path in (
         instance, f"{instance}/metadata", f"{instance}/frames/1", f"{instance}/rendered", f"{instance}/thumbnail",
         f"/dicom-web/studies/{study}", gone,

@@ -14,17 +14,19 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isocenter.dicom.aside import Aside, Held
 from isocenter.dicom.confidentiality import RESEARCH, Option
-from isocenter.dicom.deidentify import Deidentified, deidentify
 from isocenter.dicom.elements import parse
 from isocenter.dicom.header import merge, read_header
 from isocenter.dicom.pseudonyms import Pseudonyms
-from isocenter.dicom.visual_features import Cover, Shows, group_of, shows
 from isocenter.errors import IsocenterError, Refused, Unavailable
 from isocenter.record import Study
+
+if TYPE_CHECKING:
+    from isocenter.dicom.deidentify import Deidentified
+    from isocenter.dicom.visual_features import Cover
 
 __all__ = ["OPTIONS", "Copies", "Pseudonymising"]
 
@@ -181,6 +183,8 @@ class Pseudonymising:
             return run
 
     def _made(self, run: _Run, study: Study, key: bytes) -> Copies:
+        from isocenter.dicom.deidentify import deidentify
+
         by, covers, aside = Pseudonyms(key), self._covers(study), Aside()
         made, records = Copies(study, study), []
         weakref.finalize(made, aside.__exit__)
@@ -207,6 +211,7 @@ class Pseudonymising:
 
     def _covers(self, study: Study) -> dict[str, Cover]:
         """What is known of faces, by Series Instance UID."""
+        from isocenter.dicom.visual_features import Shows, group_of, shows
         from isocenter.site.defacing import faces  # brings a compiler: nobody waits for it but who needs it
 
         heads: dict[tuple[str, str], list[_Lying]] = {}

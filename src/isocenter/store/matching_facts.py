@@ -88,7 +88,7 @@ def _values(held: sa.ColumnElement[Any], word: str, dialect: str) -> Any:
 
 
 def _value(word: str, value: sa.ColumnElement[Any], key: str, dialect: str) -> Condition:
-    text = sa.cast(value, sa.Text()) if dialect == "sqlite" else value.op("#>>")(sa.text("'{}'"))
+    text = sa.cast(value, sa.Text()) if dialect == "sqlite" else value.op("#>>", return_type=sa.Text())(sa.text("'{}'"))
     if word in DATES:
         return match_date(text, key)
     if word in TIMES:

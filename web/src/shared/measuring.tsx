@@ -6,7 +6,7 @@ import { onCanvas, type Spot } from "../marks/spot";
 import { hand } from "../viewer/mouse";
 import type { StackView } from "../viewer/stack";
 import { sentence } from "../words";
-import type { Door } from "./viewing";
+import type { Door } from "./ways";
 
 export const KINDS: Partial<Record<Kind, string>> = { length: "Length", angle: "Angle", ellipse: "Ellipse", probe: "Probe" };
 

@@ -4,7 +4,8 @@ import { asTrouble } from "../api/load";
 import { Empty, Loading } from "../kit/states";
 import { address } from "../router";
 import { Identity } from "./identity";
-import { behind, type Shared, Viewing } from "./viewing";
+import { type Shared, Viewing } from "./viewing";
+import { behind } from "./ways";
 
 type Headers = Record<string, string>;
 

@@ -2,7 +2,6 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren, Ref } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import "../style/room.css";
-import { ask, askBlob } from "../api/door";
 import { asTrouble } from "../api/load";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
@@ -11,10 +10,10 @@ import { SliceBar } from "../room/slice-bar";
 import { wordsOf } from "../viewer/deadline";
 import { Mouse, type Tool, tool } from "../viewer/mouse";
 import { presetsOf } from "../viewer/presets";
-import { type Loaded, loadShared } from "../viewer/series";
 import { sidesOn } from "../viewer/edges";
 import { StackView } from "../viewer/stack";
 import { KINDS, Measured, SharedMarks } from "./measuring";
+import type { Door } from "./ways";
 import { age, count, day, number, person, unit } from "../words";
 
 export interface SharedStudy {
@@ -31,22 +30,6 @@ export interface Shared {
   may: string[];
   pseudonym: boolean;
   until: string;
-}
-
-/** The ways to what is behind a link. */
-export interface Door {
-  load: (study: string, series: string) => Promise<Loaded>;
-  measure: (mark: object) => Promise<{ words: string }>;
-  files: () => Promise<Blob>;
-}
-
-/** The ways of whoever brings these headers. */
-export function behind(headers: Record<string, string>): Door {
-  return {
-    load: (study, series) => loadShared(study, series, headers),
-    measure: (mark) => ask<{ words: string }>("/api/shared/measure", { method: "POST", body: mark, headers }),
-    files: () => askBlob("/api/shared/files", headers),
-  };
 }
 
 const NOTHING: ReadonlySet<string> = new Set();

@@ -3,7 +3,8 @@ import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { to } from "../router";
-import { behind, type Shared, Viewing } from "../shared/viewing";
+import { type Shared, Viewing } from "../shared/viewing";
+import { behind } from "../shared/ways";
 import { draft } from "./draft";
 import { withStudies } from "./give";
 
