@@ -11,6 +11,7 @@ from browser_eyes import lock, shot, until
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_the_panel_keeps_the_width_that_was_given_to_it(page: Any, studies: Callable[[str], str]) -> None:
     lock(page, studies("PET/CT"))
     edge = page.get_by_role("separator", name="Width of the panel")

@@ -340,6 +340,7 @@ def signed_in(twin: Twin, who: Person) -> None:
     twin.browser = Browser(twin.browser.app, bearer=token)
 
 
+@pytest.mark.nightly
 def test_law_an_own_act_does_not_tell_how_much_was_written_before_it(tmp_path: Path) -> None:
     """Entries have numbers; one that leaves with an act of one's own counts those that one may not hear of yet."""
     with twins(tmp_path) as (a, b):

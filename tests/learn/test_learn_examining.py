@@ -85,6 +85,7 @@ def test_the_same_picture_under_another_person_or_label_is_named(known: Path, tm
     assert said("doubt", str(known))["twins"] == []
 
 
+@pytest.mark.nightly
 def test_what_to_label_next_and_what_a_rule_would_have_brought(known: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     images = np.stack([picture(rng, bool(n % 2)) for n in range(30)])
