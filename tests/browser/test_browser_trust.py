@@ -70,7 +70,7 @@ def test_one_stops_it_everywhere_and_only_another_starts_it_again(
         theirs.get_by_role("button", name="Start it again").click()
         theirs.get_by_role("button", name="Stop it everywhere").wait_for()
         until(lambda: banner.count() == 0)
-        theirs.get_by_text("second started it again").wait_for()
+        theirs.get_by_role("listitem").filter(has_text="second").filter(has_text="started it again").wait_for()
         until(lambda: room.locator(".card", has_text="Stopped").count() == 0)
     finally:
         other.close()
