@@ -10,7 +10,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from isocenter.app import House, open_house
-from isocenter.errors import Forbidden, Unavailable
+from isocenter.errors import Damaged, Forbidden, Refused, Unavailable
 from isocenter.govern.policy import Person, Role
 from isocenter.record import Kind
 from isocenter.settings import Settings
@@ -48,6 +48,8 @@ class Pacs:
     def __call__(self, peer: Mapping[str, Any], files: Sequence[bytes]) -> Answers:
         if self.mood == "away":
             raise Unavailable("no association", "it does not answer", "wait")
+        if self.mood == "knows us not":
+            raise Refused("PACS refused the association", "it does not know us", "tell it our title")
         self.came += len(files)
         return [(str(n), "" if self.mood == "takes" else "0xA700: out of resources") for n, _ in enumerate(files)]
 
@@ -96,6 +98,50 @@ def test_a_peer_that_takes_it_not_is_not_asked_again_and_its_words_are_shown(hou
     assert site.deliver_signed(["PACS"]) == 1 and _one(house, study)[2] == "arrived"
 
 
+def test_what_is_being_amended_waits_and_what_was_amended_is_replaced(house: House) -> None:
+    pacs, site = Pacs(house), house.site
+    site.messaging.want([DICOM + "PACS"])
+    study, version = _open(house)
+    site.sign(study, version=version, who=ITO)
+    assert site.deliver_signed(["PACS"]) == 0
+    pacs.mood = "takes"
+    version = site.open(study, who=ITO).version
+    assert site.deliver_signed(["PACS"]) == 0 and pacs.came == 0, "no draft leaves"
+    assert _one(house, study)[2] == "waits"
+    version = site.word(study, "own", "No stone.", section="Findings", version=version, who=ITO).version
+    site.sign(study, version=version, who=ITO)
+    assert site.deliver_signed(["PACS"]) == 1
+    assert [row["code"] for row in site.messaging.traffic(who=HOUSE, which="out")] == ["AA", "replaced"]
+    assert _one(house, study)[2] == "arrived"
+
+
+def test_a_report_that_cannot_be_read_does_not_stand_in_the_way(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    pacs, site = Pacs(house), house.site
+    pacs.mood = "takes"
+
+    def lost(study: str, *, who: Person) -> list[bytes]:
+        raise Damaged("a stored file", "it is changed", "mend it")
+
+    site.messaging.want([DICOM + "PACS"])
+    study, version = _open(house)
+    site.sign(study, version=version, who=ITO)
+    monkeypatch.setattr(site, "objects", lost)
+    assert site.deliver_signed(["PACS"]) == 0 and pacs.came == 0
+    assert _one(house, study)[2] == "refused" and "it is changed" in _one(house, study)[3]
+    assert site.messaging.due([DICOM + "PACS"]) == []
+
+
+def test_a_peer_that_refuses_the_association_is_asked_again(house: House) -> None:
+    pacs, site = Pacs(house), house.site
+    pacs.mood = "knows us not"
+    site.messaging.want([DICOM + "PACS"])
+    study, version = _open(house)
+    site.sign(study, version=version, who=ITO)
+    assert site.deliver_signed(["PACS"]) == 0 and _one(house, study)[2] == "waits"
+    pacs.mood = "takes"
+    assert site.deliver_signed(["PACS"]) == 1
+
+
 def test_a_title_that_nobody_has_is_said(house: House) -> None:
     house.site.messaging.want([DICOM + "ELSE"])
     study, version = _open(house)
@@ -105,8 +151,6 @@ def test_a_title_that_nobody_has_is_said(house: House) -> None:
 
 
 def test_images_of_the_demonstration_stay(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    from isocenter.errors import Refused
-
     pacs, site = Pacs(house), house.site
     pacs.mood = "takes"
 

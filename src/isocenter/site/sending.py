@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import IsocenterError, NotFound, Refused
+from isocenter.errors import Damaged, IsocenterError, NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.record import Event, Kind, Verdict
@@ -61,8 +61,8 @@ class Sending(Reports):
     def deliver_signed(self, peers: Sequence[str]) -> int:
         """Send reports (PDF in DICOM) and results (SR, SEG) of signed studies to peers that are owed them.
 
-        A peer that cannot be reached is left until the next time. One that refuses an object is not sent that report
-        again by itself, and its words are kept.
+        A peer that takes no association is left until the next time. One that refuses an object is not sent that report
+        again by itself, and its words are kept. A report that is being amended waits, one that was amended is replaced.
 
         Args:
             peers: AE titles.
@@ -77,13 +77,20 @@ class Sending(Reports):
             peer = known.get(due.to.removeprefix(DICOM))
             if peer is None or due.to in silent:
                 continue
+            reading = self.index.reading(due.study)
+            if reading["reports"][-1] != due.report:
+                self.messaging.settle(due, "replaced", "an amendment was signed, which is owed by itself")
+                continue
+            if reading["state"] != "signed":
+                continue  # what is being amended goes once that is signed or left
             try:
                 self.consents.leaving(due.study)
                 files = [self._report_object(due.study), *self.objects(due.study, who=HOUSE)]
-                answers = list(self.send_by[peer["kind"]](peer, files))
-            except Refused as refused:
-                self.messaging.settle(due, "kept here", str(refused))
+            except (Refused, NotFound, Damaged) as error:  # it must not stand in the way of those behind it
+                self.messaging.settle(due, "kept here", str(error))
                 continue
+            try:
+                answers = list(self.send_by[peer["kind"]](peer, files))
             except IsocenterError:
                 silent.add(due.to)
                 continue
