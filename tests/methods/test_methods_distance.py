@@ -35,3 +35,12 @@ def test_what_lies_deeper_than_asked_is_infinite_and_all_else_as_it_is(
     expected = np.where(whole <= up_to_mm, whole, np.inf)
     assert depth_mm(mask, spacing, up_to_mm) == pytest.approx(expected, rel=1e-5)
     assert np.isinf(depth_mm(np.ones((3, 1, 1), bool), spacing, up_to_mm)).all()
+
+
+@pytest.mark.parametrize("up_to_mm", [25.0, 31.8, 40.0])
+def test_on_cubes_also_where_a_byte_would_not_hold_the_square(up_to_mm: float) -> None:
+    mask = np.ones((40, 44, 36), bool)
+    mask[3, 4, 5] = mask[37, 20, 30] = False
+    whole = ndimage.distance_transform_edt(mask, sampling=2.0)
+    expected = np.where(whole <= up_to_mm, whole, np.inf)
+    assert depth_mm(mask, (2.0, 2.0, 2.0), up_to_mm) == pytest.approx(expected, rel=1e-5)

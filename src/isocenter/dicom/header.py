@@ -23,7 +23,7 @@ from isocenter.dicom.wrap import wrap_image
 from isocenter.errors import Conflict, Refused
 from isocenter.record import Instance, Patient, Series, Study
 
-__all__ = ["ae_title", "check_whole", "merge", "read_header", "scan", "wrap_image"]
+__all__ = ["ae_title", "check_whole", "merge", "read_header", "record_of", "scan", "wrap_image"]
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*\Z")
 _DATE = re.compile(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
@@ -51,7 +51,15 @@ def read_header(data: bytes | bytearray, *, digest: str | Callable[[str], str] =
         Refused: when a UID is missing or carries other characters than digits and points, or an AE title carries a
             path; the message names the attribute and its value.
     """
-    file = whole(data)
+    return record_of(whole(data), len(data), lambda uid: _digest(uid, digest, data))
+
+
+def record_of(file: File, size: int, digest: Callable[[str], str]) -> Study:
+    """The same of a file that was read already and found whole.
+
+    Raises:
+        Refused: as above.
+    """
     charsets = tuple(c.strip() for c in file.ascii(0x00080005).split("\\")) if 0x00080005 in file.dataset else ()
     if file.meta_ascii(0x00020002) == _DIRECTORY or 0x00041220 in file.dataset:
         raise Refused("the file is a DICOMDIR", "it lists images and holds none", "give the folder in which it lies")
@@ -68,8 +76,8 @@ def read_header(data: bytes | bytearray, *, digest: str | Callable[[str], str] =
         number=_whole_number(file, 0x00200013),
         facts=own,
         **_size(file),
-        size=len(data),
-        digest=(digest(sop_uid) if callable(digest) else digest) or hashlib.sha256(data).hexdigest(),
+        size=size,
+        digest=digest(sop_uid),
     )
     series = Series(
         uid=series_uid,
@@ -99,6 +107,10 @@ def read_header(data: bytes | bytearray, *, digest: str | Callable[[str], str] =
         priority=file.ascii(0x00321031) or file.ascii(0x0040100A),
         series=(series,),
     )
+
+
+def _digest(sop_uid: str, known: str | Callable[[str], str], data: bytes | bytearray) -> str:
+    return (known(sop_uid) if callable(known) else known) or hashlib.sha256(data).hexdigest()
 
 
 def ae_title(said: str, *, empty: bool = False) -> str:

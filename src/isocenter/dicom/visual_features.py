@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from isocenter.dicom.assemble import placed_frames
 from isocenter.dicom.elements import PIXELS, File
-from isocenter.dicom.header import read_header
+from isocenter.dicom.header import record_of
 from isocenter.dicom.placed import Placed
 from isocenter.errors import Refused
 
@@ -130,7 +130,7 @@ def without_face(file: File, data: bytes, pixels: npt.NDArray[Any], cover: Cover
         raise Refused("a head in colour", "what is skin in it cannot be told", "look at the images")
     if "LOCALIZER" in file.ascii(_IMAGE_TYPE).split("\\") and file.ascii(_MODALITY) == "CT":
         raise Refused("a localiser of a head", "it is a projection through the face", "leave it out")
-    study = read_header(data, digest="of these bytes")
+    study = record_of(file, len(data), lambda uid: "of these bytes")
     series, instance = study.series[0], study.series[0].instances[0]
     placed = placed_frames(series, instance, lambda _: data)
     if not placed:

@@ -31,18 +31,74 @@ def depth_mm(
     >>> depth_mm(line, (1.0, 1.0, 0.5)).ravel().tolist()
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
+    least, most = min(spacing_mm), max(spacing_mm)
+    steps = (up_to_mm / least) ** 2 * 1.00001  # the most that is told apart, in squares of voxels
+    if least == most and steps < _INFINITE:
+        return _of_even(mask, spacing_mm[0], int(steps))
     squares = np.where(mask, np.float32(np.inf), np.float32(0.0))
     if up_to_mm < np.inf:
         out = np.empty_like(squares)
-        most = np.float32(up_to_mm) ** 2
-        _near(squares, out, np.array(spacing_mm, np.float32), most)
-        out[out > most * np.float32(1.00001)] = np.inf
+        furthest = np.float32(up_to_mm) ** 2
+        _near(squares, out, np.array(spacing_mm, np.float32), furthest)
+        out[out > furthest * np.float32(1.00001)] = np.inf
         return np.asarray(np.sqrt(out, out=out))
     for axis in (2, 1, 0):
         moved = np.ascontiguousarray(np.moveaxis(squares, axis, 2))
         _envelopes(moved.reshape(-1, moved.shape[2]), np.float64(spacing_mm[axis]) ** 2)
         squares = np.moveaxis(moved, 2, axis)
     return np.ascontiguousarray(np.sqrt(squares))
+
+
+_INFINITE = 255  # of a byte
+
+
+def _of_even(mask: npt.NDArray[np.bool_], spacing_mm: float, furthest: int) -> npt.NDArray[np.float32]:
+    """On a grid of cubes squares of distances are whole numbers: a byte each, many at once."""
+    squares = np.negative(np.ascontiguousarray(mask).view(np.int8)).view(np.uint8)  # 255 in the mask
+    out = np.empty_like(squares)
+    _near_even(squares, out, int(np.sqrt(furthest)))
+    told = np.sqrt(np.arange(_INFINITE + 1, dtype=np.float32)) * np.float32(spacing_mm)
+    told[furthest + 1 :] = np.inf
+    return np.asarray(np.take(told, out))
+
+
+@numba.njit(cache=True)
+def _lowered_byte(one, other, by):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """As `_lowered`, of bytes: what would be raised beyond the last one stays there."""
+    room = np.uint8(255 - by)
+    for k in range(one.size):
+        kept = min(other[k], room)
+        raised = np.uint8(kept + by)
+        one[k] = min(raised, one[k])
+
+
+@numba.njit(cache=True)
+def _near_even(squares, out, reach):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """As `_near`, in squares of voxels."""
+    a, b, c = squares.shape
+    for i in range(a):
+        for j in range(b):
+            one, here = out[i, j], squares[i, j]
+            one[:] = here
+            for n in range(1, min(c - 1, reach) + 1):
+                by = np.uint8(n * n)
+                _lowered_byte(one[: c - n], here[n:], by)
+                _lowered_byte(one[n:], here[: c - n], by)
+    for i in range(a):
+        squares[i] = out[i]
+        for n in range(1, min(b - 1, reach) + 1):
+            by = np.uint8(n * n)
+            # Rows lie one behind the other: all that lie n apart are one loop.
+            _lowered_byte(squares[i, : b - n].reshape(-1), out[i, n:].reshape(-1), by)
+            _lowered_byte(squares[i, n:].reshape(-1), out[i, : b - n].reshape(-1), by)
+    for i in range(a):
+        out[i] = squares[i]
+        for n in range(1, reach + 1):
+            by = np.uint8(n * n)
+            if i >= n:
+                _lowered_byte(out[i].reshape(-1), squares[i - n].reshape(-1), by)
+            if i + n < a:
+                _lowered_byte(out[i].reshape(-1), squares[i + n].reshape(-1), by)
 
 
 @numba.njit(cache=True)
