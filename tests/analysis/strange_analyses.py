@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -45,6 +46,29 @@ class Refusing(_Base):
 
     def run(self, image: Volume) -> Answer:
         raise Refused("slices are 9 mm thick", "a nodule could hide", "scan with 1 mm")
+
+
+class Filling(_Base):
+    """Does it leave room on the disk?"""
+
+    limits = Limits(seconds=20.0, disk_mib=24)
+
+    def run(self, image: Volume) -> Answer:
+        for number in range(256):  # many files, none of which is large
+            Path(tempfile.gettempdir(), f"{number}").write_bytes(b"x" * 2**22)
+            time.sleep(0.02)
+        return Answer.none()
+
+
+class Swelling(_Base):
+    """Does one file grow without end?"""
+
+    limits = Limits(seconds=20.0, disk_mib=24)
+
+    def run(self, image: Volume) -> Answer:
+        with tempfile.TemporaryFile() as file:
+            file.truncate(2**40)  # takes no room, and would be as long as it likes
+        return Answer.none()
 
 
 class Failing(_Base):

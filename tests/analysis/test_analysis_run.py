@@ -131,11 +131,19 @@ def test_a_run_apart_gives_the_same_as_a_run_here() -> None:
         ("Greedy", "200 MiB"),
         ("Dying", "ended with code -9: killed, out of memory, or a fault in a library. Run it again"),
         ("Failing", "oops"),
+        ("Filling", "it wrote more than 24 MiB to the disk, its limit"),
+        ("Swelling", "File too large"),
     ],
 )
 def test_limits_hold_and_the_next_run_works(name: str, word: str) -> None:
     assert word in run_apart(request(name)).result.reasons[0]
     assert run_apart(request("Bright")).result.outcome is Outcome.FOUND
+
+
+def test_nothing_of_a_run_that_filled_the_disk_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert "24 MiB" in run_apart(request("Filling")).result.reasons[0]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_that_a_busy_machine_does_not_get_round_to_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

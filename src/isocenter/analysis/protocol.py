@@ -72,10 +72,12 @@ class Limits:
         seconds: of the clock while the machine has nothing else to do. On a busy one a run may use as many of the
             processor, within four times as many on the clock.
         memory_mib: beyond what its libraries take.
+        disk_mib: written to disks; its temporary files are gone at its end.
     """
 
     seconds: float = 120.0
     memory_mib: int = 4096
+    disk_mib: int = 256
 
 
 @dataclass(frozen=True, eq=False)

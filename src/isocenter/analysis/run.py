@@ -26,6 +26,7 @@ import numpy as np
 from isocenter import __version__
 from isocenter.analysis.protocol import Analysis, Answer, Limits, parameters
 from isocenter.analysis.registry import address, load
+from isocenter.analysis.scratch import bound_files, scratch, written_bytes
 from isocenter.dicom.confining import confine
 from isocenter.dicom.patience import Patience, processor_seconds
 from isocenter.errors import IsocenterError, LimitReached, Refused
@@ -166,34 +167,46 @@ def _boxed(work: Callable[[], Any]) -> tuple[Any]:
 
 def _asked(work: Callable[[], Any], limits: Limits, stopped: Callable[[], bool] = bool) -> Any:
     """What some work gives in a process of its own, or in words why it gives nothing."""
-    here, there = _context().Pipe(duplex=False)
-    child = _context().Process(target=_apart, args=(there, work, limits.memory_mib), daemon=True)
-    child.start()
-    there.close()
-    try:
-        patience = Patience(limits.seconds, lambda: processor_seconds(child.pid))
-        while not here.poll(min(_LOOK_S, max(0.01, patience.left()))):
-            if stopped():
-                return "it was stopped"
-            if patience.left() <= 0 and not here.poll():
-                return f"it took more than {limits.seconds:g} s, its limit. {_AGAIN}"
-        return here.recv()
-    except EOFError:
-        child.join(5)
-        return f"its process ended with code {child.exitcode}: killed, out of memory, or a fault in a library. {_AGAIN}"
-    finally:
-        here.close()
-        if child.is_alive():
-            child.kill()
-        child.join(5)
+    with scratch() as folder:
+        here, there = _context().Pipe(duplex=False)
+        child = _context().Process(target=_apart, args=(there, work, limits, folder), daemon=True)
+        child.start()
+        there.close()
+        try:
+            return _awaited(here, child.pid, limits, folder, stopped)
+        except EOFError:
+            child.join(5)
+            code = child.exitcode
+            return f"its process ended with code {code}: killed, out of memory, or a fault in a library. {_AGAIN}"
+        finally:
+            here.close()
+            if child.is_alive():
+                child.kill()
+            child.join(5)
 
 
-def _apart(pipe: Connection, work: Callable[[], Any], memory_mib: int) -> None:
-    _limit_memory(memory_mib)
+def _awaited(
+    here: Connection, pid: int | None, limits: Limits, folder: str, stopped: Callable[[], bool]
+) -> Any:  # fmt: skip
+    """What comes back from a process, or why nobody waits any longer."""
+    patience = Patience(limits.seconds, lambda: processor_seconds(pid or 0))
+    while not here.poll(min(_LOOK_S, max(0.01, patience.left()))):
+        if stopped():
+            return "it was stopped"
+        if written_bytes(pid, folder) > limits.disk_mib * 2**20:
+            return f"it wrote more than {limits.disk_mib} MiB to the disk, its limit"
+        if patience.left() <= 0 and not here.poll():
+            return f"it took more than {limits.seconds:g} s, its limit. {_AGAIN}"
+    return here.recv()
+
+
+def _apart(pipe: Connection, work: Callable[[], Any], limits: Limits, folder: str) -> None:
+    _limit_memory(limits.memory_mib)
+    bound_files(folder, limits.disk_mib * 2**20)
     try:
         pipe.send(work())
     except MemoryError:
-        pipe.send(_over_memory(memory_mib))
+        pipe.send(_over_memory(limits.memory_mib))
     except IsocenterError as refusal:
         pipe.send(str(refusal))
     except Exception as fault:  # such as an analysis that cannot be imported here
