@@ -19,20 +19,20 @@ def _item(**values: Any) -> list[Dataset]:
     return [made]
 
 
-def enhanced(files: Sequence[bytes], *, pulse: str = "GRADIENT") -> list[bytes]:
+def enhanced(files: Sequence[bytes], *, pulse: str = "GRADIENT", **header: str) -> list[bytes]:
     """One object for each series: echo and flip angle, place and moment of each frame in functional groups.
 
     Args:
-        pulse: Echo Pulse Sequence.
+        pulse: Echo Pulse Sequence. header: further keywords of each object.
     """
     series: dict[str, list[Any]] = {}
     for data in files:
         ds = pydicom.dcmread(io.BytesIO(data))
         series.setdefault(str(ds.SeriesInstanceUID), []).append(ds)
-    return [_one(images, pulse) for images in series.values()]
+    return [_one(images, pulse, header) for images in series.values()]
 
 
-def _one(images: list[Any], pulse: str) -> bytes:
+def _one(images: list[Any], pulse: str, header: dict[str, str]) -> bytes:
     ds = images[0]
     made = pydicom.dcmread(io.BytesIO(_bytes(ds)))
     made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4.1"
@@ -43,6 +43,8 @@ def _one(images: list[Any], pulse: str) -> bytes:
     ):  # fmt: skip
         made.pop(keyword, None)
     made.EchoPulseSequence, made.Spoiling, made.SteadyStatePulseSequence = pulse, "RF", "NONE"
+    for keyword, value in header.items():
+        setattr(made, keyword, value)
     made.AcquisitionContrast, made.ImageType = "T1", ["ORIGINAL", "PRIMARY", "DYNAMIC", "NONE"]
     shared = Dataset()
     shared.PixelMeasuresSequence = _item(PixelSpacing=ds.PixelSpacing, SliceThickness=ds.SliceThickness)

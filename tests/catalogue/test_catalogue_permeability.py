@@ -66,6 +66,18 @@ def test_enhanced_objects_measure_the_same(scan: tuple[Volume, Volume], drawn: t
         Permeability().run(spin, (angles,), drawn)
 
 
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [({"Spoiling": "NONE"}, "Spoiling NONE"),
+     ({"Spoiling": "GRADIENT", "SteadyStatePulseSequence": "TRANSVERSE"}, "Pulse Sequence TRANSVERSE"),
+     ({"Spoiling": "", "SteadyStatePulseSequence": "FREE_PRECESSION"}, "Pulse Sequence FREE_PRECESSION")],
+)  # fmt: skip
+def test_enhanced_echoes_that_are_not_spoiled(drawn: tuple[Region, ...], header: dict[str, str], words: str) -> None:
+    volumes = loaded(enhanced(dce_mr.patient(angles=False).files, **header))[0]
+    with pytest.raises(Refused, match=words):
+        Permeability().run(volumes[0], None, drawn, t1_ms=1200.0)
+
+
 def test_masks_of_coarser_pixels_than_the_series(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
     for region in drawn[:2]:
         must_refuse(lambda other: Permeability().run(scan[0], (scan[1],), (other,)), region, mean=True)
@@ -120,7 +132,8 @@ def test_tissue_that_does_not_leak_is_told_as_such(scan: tuple[Volume, Volume], 
 @pytest.mark.parametrize(
     ("facts", "words"),
     [({"RepetitionTime": None}, "no RepetitionTime"), ({"FlipAngle": None}, "no FlipAngle"),
-     ({"RepetitionTime": 0.005}, "seconds may have been given")],
+     ({"RepetitionTime": 0.005}, "seconds may have been given"),
+     ({"SequenceVariant": ["SK", "SS"]}, "Sequence Variant SK, SS"), ({"SequenceVariant": "TRSS"}, "Variant TRSS")],
 )  # fmt: skip
 def test_headers_without_concentration(
     scan: tuple[Volume, Volume], drawn: tuple[Region, ...], facts: dict[str, Any], words: str
@@ -128,6 +141,14 @@ def test_headers_without_concentration(
     wrong = replace(scan[0], facts={**scan[0].facts, **facts})
     with pytest.raises(Refused, match=words):
         Permeability().run(wrong, (scan[1],), drawn)
+
+
+@pytest.mark.parametrize("variant", [["SS", "SP", "SK"], ["SP", "OSP"], "NONE", ["SK", "MP"]])
+def test_variants_of_spoiled_echoes_are_taken(
+    scan: tuple[Volume, Volume], drawn: tuple[Region, ...], variant: Any
+) -> None:
+    said = replace(scan[0], facts={**scan[0].facts, "SequenceVariant": variant})
+    assert Permeability().run(said, (scan[1],), drawn, model="patlak").findings
 
 
 def test_times_baselines_and_blood_that_cannot_be(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:

@@ -124,6 +124,7 @@ PERMEABILITY = (
     Trap("permeability", "no RepetitionTime", header={"RepetitionTime": None}),
     Trap("permeability", "no FlipAngle", of("dynamic"), {"FlipAngle": None}, {"t1_ms": 1200}),
     Trap("permeability", "seconds may have been given", of("dynamic"), {"RepetitionTime": 0.005}, {"t1_ms": 1200}),
+    Trap("permeability", "Sequence Variant SK, SS", of("dynamic"), {"SequenceVariant": ["SK", "SS"]}, {"t1_ms": 1200}),
     Trap("permeability", "no T1 before contrast", of("dynamic")),
     Trap("permeability", "50 to 5,000", of("dynamic"), given={"t1_ms": 1.2}),
     Trap("permeability", "a baseline of 2 frames", of("dynamic"), given={"t1_ms": 1200, "baseline_frames": 2}),

@@ -31,6 +31,12 @@ _TOO_LATE = (
     "without a baseline nobody knows what is agent and what is tissue",
     "send the frames before the injection too",
 )
+_NOT_SPOILED = (
+    "concentration follows from the steady state of a spoiled gradient echo, which this is not",
+    "send the T1-weighted gradient echo",
+)
+_KEPT = {"FREE_PRECESSION", "TRANSVERSE", "TIME_REVERSED"}  # transverse magnetisation lives on to the next pulse
+_BY_PHASE = {"RF", "RF_AND_GRADIENT"}
 _SAID: dict[str, tuple[Code, str, str]] = {
     "ktrans": (codes.KTRANS, "/min", "Ktrans"),
     "ps": (codes.PERMEABILITY_SURFACE, "/min", "PS"),
@@ -48,7 +54,7 @@ Array = npt.NDArray[np.float64]
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "2"
+    name, version = "permeability", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES),
         "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),
@@ -192,14 +198,23 @@ def _frames(dynamic: Volume) -> tuple[Array, Array]:
 
 
 def _must_be_spoiled(dynamic: Volume) -> None:
-    said = dynamic.facts.get("ScanningSequence") or []
-    words = {str(w).strip().upper() for w in ([said] if isinstance(said, str) else said)}
-    if words and ("GR" not in words or words & {"SE", "IR"}):
-        raise Refused(
-            f"Scanning Sequence {', '.join(sorted(words))}",
-            "concentration follows from the steady state of a spoiled gradient echo, which this is not",
-            "send the T1-weighted gradient echo",
-        )
+    echoes = _words(dynamic, "ScanningSequence")
+    if echoes and ("GR" not in echoes or echoes & {"SE", "IR"}):
+        raise Refused(f"Scanning Sequence {', '.join(sorted(echoes))}", *_NOT_SPOILED)
+    variant = _words(dynamic, "SequenceVariant")
+    # GE writes SS beside SP for its spoiled echoes, so SS alone tells of one that is not.
+    if variant & {"SS", "TRSS"} and "SP" not in variant:
+        raise Refused(f"Sequence Variant {', '.join(sorted(variant))}", *_NOT_SPOILED)
+    kept = _words(dynamic, "SteadyStatePulseSequence") & _KEPT
+    if kept and not _words(dynamic, "Spoiling") & _BY_PHASE:
+        raise Refused(f"Steady State Pulse Sequence {', '.join(kept)}", *_NOT_SPOILED)
+    if "NONE" in _words(dynamic, "Spoiling"):
+        raise Refused("Spoiling NONE", *_NOT_SPOILED)
+
+
+def _words(dynamic: Volume, keyword: str) -> set[str]:
+    said = dynamic.facts.get(keyword) or []
+    return {str(w).strip().upper() for w in ([said] if isinstance(said, str) else said)}
 
 
 def _stated(dynamic: Volume, keyword: str) -> float:

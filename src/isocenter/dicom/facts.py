@@ -102,6 +102,8 @@ _TABLE = """
 00189037 CardiacSynchronizationTechnique w S
 00189073 AcquisitionDuration f S
 00089208 ComplexImageComponent w I
+00189016 Spoiling w S
+00189017 SteadyStatePulseSequence w S
 00189018 EchoPlanarPulseSequence w S
 00189087 DiffusionBValue f I
 00189089 DiffusionGradientOrientation B I
