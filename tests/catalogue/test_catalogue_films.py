@@ -220,6 +220,23 @@ def test_the_network_outlines_with_the_threshold_beside_it() -> None:
         ChestXrayHeart().run(inverted, weights=open_session("chest_xray_heart"))
 
 
+def test_a_heart_far_below_a_lung_whose_base_is_white_has_no_ratio() -> None:
+    """The lung that is left is tall for its width, so that nothing but the heart below it tells that its base lacks."""
+    image, made = chest(seed=1, height_mm=300.0, thorax_mm=240.0, heart_mm=110.0)
+    network = open_session("chest_xray_heart")
+    plain = ChestXrayHeart().run(image, weights=network)
+    assert [m for m in plain.measurements if m.what == RATIO]
+    heart = next(f.where.mask for f in plain.findings if f.what == codes.HEART and f.where)
+    picture = np.array(image.array[0])
+    rows = np.flatnonzero(made.truth["right"].any(axis=1))
+    base = np.zeros_like(made.truth["right"])
+    base[rows[-1] - len(rows) * 3 // 10 :] = made.truth["right"][rows[-1] - len(rows) * 3 // 10 :]
+    picture[base] = np.median(image.array[heart])
+    answer = ChestXrayHeart().run(replace(image, array=picture[None]), weights=network)
+    assert not [m for m in answer.measurements if m.what == RATIO]
+    assert "far below the right lung" in answer.findings[0].words and "are low" not in answer.findings[0].words
+
+
 def test_a_picture_is_turned_as_it_is_hung_before_it_is_outlined() -> None:
     image, _ = chest(seed=1)
     picture = image.array[0]

@@ -34,6 +34,7 @@ _LARGE = 0.50
 _EDGE = 0.02  # of the longer side of the picture
 _OTHER_WAY = 0.10  # of the heart's width, by which it lies more to the right than to the left
 _MOST_TURNED, _LEAST_INSPIRED, _MOST_UNSURE, _LEAST_SYMMETRY = 0.15, 0.60, 0.15, 0.45
+_MOST_BELOW = 0.20  # heights of the lung: 3 cm of an adult's least, 20 cm, are 0.15; a third more for the outlines
 _LYING = re.compile(
     r"(?<![a-z])(supine|prone|semi-?erect|recumbent|decubitus|bed(?: ?side)?|icu|portable|portatif|mobile|lying|"
     r"im bett|bettaufnahme|liegend|liegen|couch[eé]e?)(?![a-z])",
@@ -52,7 +53,7 @@ _DESCRIBED = (
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "4"
+    name, version = "chest_xray_heart", "5"
     weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
@@ -289,6 +290,11 @@ def _quality(chest: lung_fields.Chest) -> tuple[tuple[str, ...], tuple[str, ...]
         against.append("the upper mediastinum lies off the middle: rotated, or pulled to a side")
     if chest.inspiration < _LEAST_INSPIRED:
         against.append("the lungs are low for their width: poor inspiration, or a lung is partly white")
+    if _below_lung(chest) > _MOST_BELOW:
+        against.append(
+            "the heart as outlined reaches far below the right lung: the base of that lung is white or was not "
+            "outlined, or the outline of the heart runs into the abdomen; correct them"
+        )
     if chest.symmetry < _LEAST_SYMMETRY:
         remarks.append("one lung field is less than half the other: see whether it is whole")
     middle = sum(end[1] for end in chest.thorax_ends) / 2
@@ -296,3 +302,14 @@ def _quality(chest: lung_fields.Chest) -> tuple[tuple[str, ...], tuple[str, ...]
     if right - left > _OTHER_WAY * (right + left):
         remarks.append("the heart as outlined lies to the right: the picture may be mirrored, confirm the side")
     return tuple(against), tuple(remarks)
+
+
+def _below_lung(chest: lung_fields.Chest) -> float:
+    """How far the heart reaches below the lowest point of the right lung, in heights of that lung.
+
+    The heart rests on the diaphragm, whose right dome stands at most some 3 cm above the left one.
+    """
+    lung, heart = (np.flatnonzero(mask.any(axis=1)) for mask in (chest.right, chest.heart))
+    if not lung.size or not heart.size:
+        return 0.0
+    return float(heart[-1] - lung[-1]) / float(np.ptp(lung) + 1)
