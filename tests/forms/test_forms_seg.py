@@ -408,6 +408,27 @@ def test_what_is_no_segmentation_is_refused(archive: Archive, axial: Geometry) -
         seg.read(data, moved)
 
 
+@pytest.mark.parametrize("left", ["nothing", "place"])
+def test_frames_that_their_maker_did_not_index_are_read(left: str, archive: Archive, axial: Geometry) -> None:
+    (data,) = seg.write(found(ball(axial), ball(axial, 2.0)), *archive)
+    ds = dcmread(io.BytesIO(data))
+    if left == "nothing":
+        del ds.DimensionIndexSequence, ds.DimensionOrganizationSequence
+        for frame in ds.PerFrameFunctionalGroupsSequence:
+            del frame.FrameContentSequence
+    else:
+        ds.DimensionIndexSequence = [i for i in ds.DimensionIndexSequence if i.DimensionIndexPointer != 0x0062000B]
+        for frame in ds.PerFrameFunctionalGroupsSequence:
+            content = frame.FrameContentSequence[0]
+            content.DimensionIndexValues = content.DimensionIndexValues[1:]
+    again, whole = seg.read(file_bytes(ds), axial), seg.read(data, axial)
+    assert [np.array_equal(a.mask, b.mask) for a, b in zip(again, whole, strict=True)] == [True] * len(whole)
+    for frame in ds.PerFrameFunctionalGroupsSequence:
+        del frame.SegmentIdentificationSequence
+    with pytest.raises(Refused, match="name no segment"):
+        seg.read(file_bytes(ds))
+
+
 def test_a_lie_about_size_is_not_allocated(archive: Archive, axial: Geometry) -> None:
     mask = np.zeros(axial.shape, bool)
     mask[0, 0, 0] = mask[5, 0, 0] = True

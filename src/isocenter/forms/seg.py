@@ -41,6 +41,8 @@ __all__ = [
 
 _LARGEST = 2**31  # voxels; a lie in a header must not become an allocation
 
+_NUMBER, _IDENTIFICATION = 0x0062000B, 0x0062000A  # Referenced Segment Number and the sequence that holds it
+_POSITION, _PLANE_POSITION = 0x00200032, 0x00209113
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")  # PS3.5 9.1
 _ALTERED = Code("49755003", "SCT", "Morphologically Altered Structure")
 _ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
@@ -345,10 +347,52 @@ def _open(data: bytes) -> Any:
     found = maker.load(data)
     if found.get("Modality") != "SEG" or "SegmentSequence" not in found:
         raise Refused(f"an object of modality {found.get('Modality', 'none')}", "it is not a DICOM Segmentation")
+    _index(found)
     try:
         return Segmentation.from_dataset(found, copy=False)
     except (ValueError, AttributeError, TypeError, KeyError) as bad:
         raise Refused("a Segmentation that cannot be read", str(bad)[:200]) from bad
+
+
+def _index(found: Dataset) -> None:
+    """Index the frames by segment and place where their maker did not: highdicom looks for segments there alone."""
+    from pydicom import Dataset
+
+    frames = found.get("PerFrameFunctionalGroupsSequence") or []
+    known = {int(i.DimensionIndexPointer) for i in found.get("DimensionIndexSequence") or []}
+    if found.get("SegmentationType") == "LABELMAP" or not frames or _NUMBER in known:
+        return
+    shared = (found.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
+    places = [
+        tuple(f.PlanePositionSequence[0].ImagePositionPatient) if "PlanePositionSequence" in f else () for f in frames
+    ]
+    rank = {place: n for n, place in enumerate(sorted(set(places)), start=1)}
+    pointers = [(_NUMBER, _IDENTIFICATION), (_POSITION, _PLANE_POSITION)][: 2 if all(places) else 1]
+    organisation = maker.uid("dimensions", str(found.get("SOPInstanceUID")))
+    for frame, place in zip(frames, places, strict=True):
+        named = frame.get("SegmentIdentificationSequence") or shared.get("SegmentIdentificationSequence")
+        if not named:
+            raise Refused(
+                "a Segmentation whose frames name no segment", "nothing says what they show", "export it again"
+            )
+        frame.SegmentIdentificationSequence = named
+        content = Dataset()
+        content.DimensionIndexValues = [int(named[0].ReferencedSegmentNumber), rank[place]][: len(pointers)]
+        frame.FrameContentSequence = [content]
+    found.DimensionOrganizationSequence = [_item(DimensionOrganizationUID=organisation)]
+    found.DimensionIndexSequence = [
+        _item(DimensionOrganizationUID=organisation, DimensionIndexPointer=tag, FunctionalGroupPointer=group)
+        for tag, group in pointers
+    ]
+
+
+def _item(**values: Any) -> Dataset:
+    from pydicom import Dataset
+
+    made = Dataset()
+    for keyword, value in values.items():
+        setattr(made, keyword, value)
+    return made
 
 
 def _of(opened: Any) -> tuple[str, str]:
