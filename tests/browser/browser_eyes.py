@@ -125,7 +125,11 @@ def addresses(study: str, model: str = "chest_xray_opacity") -> dict[str, list[s
         "segment": ["/segment"],
         "department": [f"/department/{one}" for one in department],
         "analyses": ["/analyses/volumetry", "/analyses"],
-        "models": ["/models", f"/models/{model}", f"/models/{model}/gate", f"/models/{model}/compare"],
+        "models": [
+            "/models",
+            f"/models/{model}",
+            *(f"/models/{model}/{one}" for one in ("gate", "wrong_cases", "compare")),
+        ],
         "cohorts": [f"/cohorts/ask{one}?q=modality:CT" for one in cohort],
         "sharing": ["/sharing", "/sharing/consent", "/sharing/ledger?since=2026-01-01", f"/sharing/preview/{study}"],
         "oversight": [f"/oversight/{one}" for one in oversight],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -187,3 +188,36 @@ def test_the_gate_says_which_stop_rule_a_person_declared(page: Any) -> None:
     page.route(f"**/api/models/{name}/gate", lambda route: route.fulfill(json=way))
     page.reload()
     page.get_by_text("An alarm of one of its charts suspends it at once. Declared by ada, 2026-11-02").wait_for()
+
+
+def test_cases_in_which_it_was_wrong_open_in_the_reading_room_by_one_key(
+    page: Any, studies: Callable[[str], str]
+) -> None:
+    """Which cases these are is held below the page (`tests/site/test_site_erring.py`); here each is on it and opens."""
+    name, pet, ct = "chest_xray_opacity", studies("PET/CT"), studies("CT")
+    page.goto(f"/models/{name}")
+    page.get_by_role("region", name="In short").wait_for()
+    page.keyboard.press("w")
+    page.get_by_text("No signed report and no later outcome speaks against it.").wait_for()
+    common = {"analysis": name, "version": "1", "mode": "shadow", "modalities": ["DX"], "date": "2026-11-02"}
+    told = [
+        common
+        | {"study": ct, "kind": "missed", "by": "", "source": "pathology", "signed": "2026-11-20T10:00:00+00:00"},
+        common
+        | {"study": pet, "kind": "false alarm", "by": "ada", "source": "", "signed": "2026-11-19T10:00:00+00:00"},
+    ]
+    answer = {"since": "2026-11-01T00:00:00+00:00", "cases": told, "of": 2}
+    page.route(f"**/api/models/{name}/wrong", lambda route: route.fulfill(json=answer))
+    page.reload()
+    page.get_by_text("2 cases since its release on 2026-11-01 00:00 UTC").wait_for()
+    shown = cells(named(page, "Says who"))
+    assert [row[2] for row in shown] == [
+        "turned out: pathology 2026-11-20 10:00 UTC",
+        "signed by ada 2026-11-19 10:00 UTC",
+    ]
+    assert [row[1][:8].strip() for row in shown] == ["○ missed", "▲ false"]
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.locator("tr[aria-current]").get_by_text("false alarm").wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/study/{pet}")

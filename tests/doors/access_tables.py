@@ -235,6 +235,7 @@ ABOUT = {
         GET /api/me/sessions
         GET /api/models/{name}/gate
         GET /api/models/{name}/watch
+        GET /api/models/{name}/wrong
         GET /api/models/{name}/compare
         GET /api/models/{name}/card
         GET /api/models/{name}/card.pdf

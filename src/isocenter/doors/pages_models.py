@@ -44,6 +44,13 @@ def watch(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) 
     return here.watching.model(name, who=who)
 
 
+@router.get("/api/models/{name}/wrong")
+def wrong(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) -> Any:
+    """Signed cases in which a model was wrong here since its release, of those that the asker may see."""
+    here: PagesSite = site
+    return here.erring.wrong(name, who=who)
+
+
 @router.get("/api/models/{name}/compare")
 def compare(
     name: _Name, site: SiteHere, who: Annotated[Person, needs("models")], one: _Digest = "", other: _Digest = ""

@@ -63,6 +63,7 @@ class PagesSite(Protocol):
     gating: Any  # `isocenter.site.gating.Gating`: models on their way to people
     comparing: Any  # `isocenter.site.comparing.Comparing`: two versions of a model beside each other
     watching: Any  # `isocenter.site.watching.Watching`: models in use, with alarms
+    erring: Any  # `isocenter.site.erring.Erring`: signed cases in which a model was wrong
     carding: Any  # `isocenter.site.carding.Carding`: generated cards of models
     showing: Any  # `isocenter.site.showing.Showing`: which maps may be shown
     likening: Any  # `isocenter.site.likening.Likening`: signed cases that look like one in hand

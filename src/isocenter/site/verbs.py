@@ -38,6 +38,7 @@ from isocenter.site.consenting import Consenting
 from isocenter.site.desk import Desk
 from isocenter.site.disclosing import Disclosing, unbound
 from isocenter.site.entering import Entrance
+from isocenter.site.erring import Erring
 from isocenter.site.escalating import Escalating
 from isocenter.site.exchanging import Exchanging
 from isocenter.site.federating import Federating
@@ -148,6 +149,9 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
             self.index, self.journal, self.blobs, self._disclosing, self.clock, self.consents, self.secret
         )
         self._witness = Witness(self.journal, lambda: self.clock())
+        self.erring = Erring(
+            self.journal, self.cataloguing, lambda who, study: self._witness.look(who, study, "results")
+        )
         self.rejecting = Rejecting(
             self.database, self.index, self.journal, self.blobs, lambda: self.clock(), self._receiving.take
         )

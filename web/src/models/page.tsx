@@ -20,10 +20,13 @@ import { Card, casesOf, Figures, Lineage, notFor, Unknown } from "./parts";
 import { StopRules } from "./rules";
 import { Subgroups } from "./subgroups";
 import { Where } from "./where";
+import { type Case, Wrong } from "./wrong";
 
 type Listed = Pick<ModelPage, "name" | "version" | "digest" | "state" | "card" | "evidence" | "stopped" | "alarms">;
 
-const PARTS = ["card", "evidence", "subgroups", "calibration", "drift", "runs", "lineage", "changes", "gate", "compare"];
+const PARTS = ["card", "evidence", "subgroups", "calibration", "drift", "runs", "lineage", "changes", "gate", "wrong_cases", "compare"];
+/** Keys of the parts that have no number. */
+const KEYS: Record<string, string> = { compare: "compare", wrong_cases: "wrong" };
 
 /** May I trust it here, for whom, since when; and how do I stop it. */
 export function ModelsPage({ name, part }: { name: string; part: string }) {
@@ -43,25 +46,34 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
   const shown = (models.value ?? []).filter((one) => `${one.name} ${one.card.title ?? ""}`.toLowerCase().includes(filter.toLowerCase()));
   const marked = useRef<Listed>(undefined); // the row that is marked when a key comes, however fast after the one before
   marked.current = shown[at];
+  const cases = useRef<readonly Case[]>([]); // of the part that is open, as they are shown
   const here = part || "card";
+  const rows = () => (name ? cases.current.length : shown.length);
+  const open = () => {
+    if (!name) return marked.current && go(to.models(marked.current.name));
+    const one = here === "wrong_cases" ? cases.current[at] : undefined;
+    if (one) go(to.study(one.study));
+  };
+  useEffect(() => setAt(0), [name, here]);
   useEffect(() => bind("models", {
     filter: () => field.current?.focus(),
-    down: () => setAt((row) => Math.min(shown.length - 1, row + 1)),
+    down: () => setAt((row) => Math.max(0, Math.min(rows() - 1, row + 1))),
     up: () => setAt((row) => Math.max(0, row - 1)),
-    open: () => marked.current && go(to.models(marked.current.name)),
+    open,
     ...Object.fromEntries(PARTS.slice(0, 9).map((one, i) => [`tab-${i + 1}`, () => name && go(to.models(name, one))])),
     compare: () => name && go(to.models(name, "compare")),
+    wrong: () => name && go(to.models(name, "wrong_cases")),
     leave: () => go(to.models()),
     stop: () => press("stop"),
     undo: () => press("undo"),
     rehearse: () => press("drill"),
-  }), [name, filter, models.state.value]);
+  }), [name, here, at, filter, models.state.value]);
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
         {name && <a class="button quiet" href={to.models()}><span aria-hidden="true">←</span> All <Key of={keyOf("models", "leave")} /></a>}
         <h1>{name ? spoken(name) : "Models"}</h1>
-        {name && <Tabs label="Parts of the model's page" here={here} tabs={PARTS.map((one, i) => ({ part: one, name: spoken(one), at: to.models(name, one), key: keyOf("models", one === "compare" ? one : `tab-${i + 1}`) }))} />}
+        {name && <Tabs label="Parts of the model's page" here={here} tabs={PARTS.map((one, i) => ({ part: one, name: spoken(one), at: to.models(name, one), key: keyOf("models", KEYS[one] ?? `tab-${i + 1}`) }))} />}
         {!name && <label class="filter"><span class="hidden">Filter</span><Key of={keyOf("models", "filter")} /><input ref={field} type="search" placeholder="name" onInput={(event) => setFilter(event.currentTarget.value)} /></label>}
         {!name && models.value && <span class="muted" role="status">{count(shown.length, "model")}</span>}
       </header>
@@ -70,7 +82,7 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
           {(all) => {
             if (!name) return shown.length ? <List models={shown} at={at} /> : <Empty title={filter ? "No model fits the filter" : "No model is here"}>Analyses without weights need none. A site's own models are looked for in the folder that ISOCENTER_MODELS names.</Empty>;
             const one = all.find((model) => model.name === name);
-            return one ? <One key={name} name={name} part={here} asked={asked} /> : <Empty title="There is no such model">No model of that name is installed. <a href={to.models()}>All models</a></Empty>;
+            return one ? <One key={name} name={name} part={here} asked={asked} at={at} cases={cases} /> : <Empty title="There is no such model">No model of that name is installed. <a href={to.models()}>All models</a></Empty>;
           }}
         </Shown>
       </main>
@@ -96,7 +108,14 @@ function List({ models, at }: { models: Listed[]; at: number }) {
   );
 }
 
-function One({ name, part, asked }: { name: string; part: string; asked: Asked & { drill: number } }) {
+interface Told {
+  part: string;
+  asked: Asked & { drill: number };
+  at: number;
+  cases: { current: readonly Case[] };
+}
+
+function One({ name, ...told }: Told & { name: string }) {
   const source = useRef<Source<ModelPage>>(null);
   source.current ??= new Source((abort) => ask<ModelPage>(`/api/models/${encodeURIComponent(name)}`, { abort }));
   const page = source.current;
@@ -105,10 +124,10 @@ function One({ name, part, asked }: { name: string; part: string; asked: Asked &
     const forget = onHappening(({ subject }) => (subject === name || page.value?.analyses.includes(subject)) && void page.load());
     return () => (forget(), page.stop());
   }, []);
-  return <Shown of={page} what="the model">{(model) => <Whole model={model} part={part} asked={asked} again={() => void page.load()} />}</Shown>;
+  return <Shown of={page} what="the model">{(model) => <Whole model={model} {...told} again={() => void page.load()} />}</Shown>;
 }
 
-function Whole({ model, part, asked, again }: { model: ModelPage; part: string; asked: Asked & { drill: number }; again: () => void }) {
+function Whole({ model, part, asked, at, cases, again }: Told & { model: ModelPage; again: () => void }) {
   return (
     <>
       <section class="for" aria-label="In short">
@@ -132,6 +151,7 @@ function Whole({ model, part, asked, again }: { model: ModelPage; part: string; 
       {part === "lineage" && <Lineage model={model} />}
       {part === "changes" && <Changes of={model} />}
       {part === "gate" && <GatePart name={model.name} done={again} />}
+      {part === "wrong_cases" && <Wrong name={model.name} at={at} cases={cases} />}
       {part === "compare" && <Comparing name={model.name} />}
       {model.analyses.length > 0 && <StopRules name={model.name} asked={asked.drill} />}
     </>
