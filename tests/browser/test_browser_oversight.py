@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sqlite3
@@ -81,6 +82,10 @@ def test_the_figures_of_thirty_studies(desk: Any) -> None:
     assert "by=site" in page.url
     page.reload()
     until(lambda: cells(page, "south"))
+    with page.expect_download() as taken:
+        page.keyboard.press("d")
+    page.get_by_role("status").filter(has_text="Taken: turnaround, 3 rows").wait_for()
+    assert json.loads(Path(taken.value.path()).read_text())["receipt"]["by"] == "ito"
     shot(page, "oversight-turnaround")
     page.keyboard.press("5")
     until(lambda: cells(page, "All together")[:3] == ["30", "87 % (70–95)", "13 % (5–30)"])

@@ -187,7 +187,7 @@ class Quiet:
             "instance": b"", "export": (b"case", "0" * 64), "preview": "secret", "preview_of": "secret",
             "studies": (_link(), [Seen(_ct(), CT, bytes, {})]), "files": (), "state_identity": "pending",
             "measured": Correction(Verdict.ADDED, ""), "identity": "not asked", "left_s": 1.0,
-            "paper": b"%PDF", "allowed": Decision(True, "permitted", "permitted"),
+            "paper": b"%PDF", "receipt": b"{}", "allowed": Decision(True, "permitted", "permitted"),
         }  # fmt: skip
         return lambda *given, **named: says.get(verb, {})
 

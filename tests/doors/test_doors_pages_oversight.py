@@ -11,6 +11,7 @@ from browser_for_pages import Browser
 
 from department_for_oversight import AI, department, uid
 from isocenter.doors.pages import application
+from isocenter.record import Kind, digest_of
 from isocenter.site.verbs import Site
 
 
@@ -42,6 +43,27 @@ def test_turnaround(ito: Browser) -> None:
     assert [(r["group"], r["median"]["value"]) for r in told["rows"]] == [("north", 10.5), ("south", 25.5)]
     for wrong in ("zone=Mars", "hours=18-8", "hours=x", "by=moon", "span=moon", "since=yesterday"):
         assert ito.get(f"/api/turnaround?{wrong}").status_code == 400, wrong
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["turnaround?by=site", f"triage/{AI}?zone=UTC", "readers?by=mode", "peer", "double", "followups?state=overdue"],
+)
+def test_every_part_is_taken_as_a_file_and_written_down(ito: Browser, site: Site, path: str) -> None:
+    shown, head = ito.get(f"/api/{path}").json(), site.head()
+    answer = ito.get(f"/api/{path}{'&' if '?' in path else '?'}take=true")
+    assert answer.headers["content-disposition"].startswith('attachment; filename="')
+    assert answer.json()["figures"] == shown
+    (entry,) = [s.event for s in site.journal.since(head) if s.event.kind is Kind.FIGURES_TAKEN]
+    assert entry.details["file"] == answer.json()["receipt"]["sha256"] == digest_of(shown)
+    assert entry.details["asked"] == dict(part.split("=") for part in path.partition("?")[2].split("&") if part)
+
+
+def test_the_journal_is_taken_whole_by_whoever_may_read_it(chief: Browser, ito: Browser) -> None:
+    answer = chief.get("/api/audit?q=what:reportsigned&take=true")
+    assert answer.headers["content-type"] == "application/x-ndjson" and "journal.jsonl" in str(answer.headers)
+    assert json.loads(answer.text.splitlines()[-1])["receipt"]["rows"] == len(answer.text.splitlines()) - 1 == 30
+    assert ito.get("/api/audit?take=true").status_code == 403
 
 
 def test_a_stamp_and_a_truth_are_told(ito: Browser, site: Site) -> None:

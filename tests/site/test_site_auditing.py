@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,7 +14,7 @@ import pytest
 from department_for_oversight import AI, CHIEF, ITO, Clock, department, report_of, uid
 from isocenter.errors import Forbidden, Refused
 from isocenter.govern.policy import Person, Role
-from isocenter.record import Event, Kind
+from isocenter.record import Event, Kind, digest_of
 from isocenter.site.auditing import _WORDS, Auditing, query_of, sentence
 from isocenter.site.verbs import Site
 
@@ -86,6 +87,35 @@ def test_no_filter_finds_out_what_may_not_be_heard_yet(site: Site, asked: str) -
     assert (told["rows"], told["withheld"], told["looked"], told["next"]) == ([], [], 0, None)
     assert site.audits.page(who=CHIEF, q=f"on:{uid(9)}")["withheld"] == []
     assert deaf.page(who=CHIEF, q=f"on:{uid(9)} since:2026-01-01")["withheld"] == [uid(9)]
+
+
+def test_all_that_fits_is_taken_with_a_receipt_and_nothing_that_is_withheld(site: Site) -> None:
+    head = site.head()
+    *lines, last = site.audits.taken(who=CHIEF, q="what:reportsigned")
+    receipt = json.loads(last)["receipt"]
+    assert [json.loads(line)["kind"] for line in lines] == ["ReportSigned"] * 30
+    assert (receipt["rows"], receipt["by"], receipt["of"]) == (30, CHIEF.name, "journal")
+    assert receipt["sha256"] == hashlib.sha256(b"".join(lines)).hexdigest()
+    (entry,) = site.journal.since(head)
+    assert (entry.event.kind, entry.event.who) == (Kind.AUDIT_EXPORTED, CHIEF.name)
+    assert entry.event.details == {"form": "json", "asked": ["what"]}, "by what it was narrowed, and not to what"
+    deaf = Auditing(site.journal, site.clock, lambda sealed, who: sealed.event.subject != uid(9))
+    *lines, last = deaf.taken(who=CHIEF, q="what:reportsigned")
+    assert len(lines) == json.loads(last)["receipt"]["rows"] == 29
+    with pytest.raises(Forbidden):
+        site.audits.taken(who=ITO)
+
+
+def test_figures_leave_with_a_receipt_that_fits_them(site: Site) -> None:
+    head = site.head()
+    figures = {"rows": [{"n": n} for n in range(3)], "spans": ["a", "b", "c", "d"], "to": "x"}
+    whole = json.loads(site.audits.receipt("turnaround", {"by": "site"}, figures, who=ITO))
+    assert whole["figures"] == figures
+    assert whole["receipt"]["sha256"] == digest_of(whole["figures"])
+    (entry,) = site.journal.since(head)
+    told = {"of": "turnaround", "asked": {"by": "site"}, "rows": 3, "file": whole["receipt"]["sha256"]}
+    assert (entry.event.kind, entry.event.who, entry.event.details) == (Kind.FIGURES_TAKEN, ITO.name, told)
+    assert sentence(entry.event) == "ito took figures of turnaround out, 3 rows"
 
 
 def test_every_kind_has_its_sentence_and_none_names_a_patient() -> None:

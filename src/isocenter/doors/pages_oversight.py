@@ -6,10 +6,12 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_study import Uid
+from isocenter.doors.pages_taking import Take, attached
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import Refused
 from isocenter.govern.policy import Person
@@ -44,13 +46,15 @@ def turnaround(
     site: SiteHere,
     who: Annotated[Person, needs("oversight")],
     period: Within,
+    take: Take,
     span: Annotated[str, Query(max_length=40)] = "archive to report",
     by: Literal["hour", "day", "hours", "modality", "site"] = "modality",
     target_min: Annotated[float, Query(gt=0, le=100_000)] = 60,
 ) -> Any:
     """Median, 90th and 95th percentile and the share within a target, all together and in groups."""
     here: PagesSite = site
-    return to_plain(here.oversight.turnaround(who=who, period=period, span=span, by=by, target_min=target_min))
+    told = here.oversight.turnaround(who=who, period=period, span=span, by=by, target_min=target_min)
+    return take.of("turnaround", told, here.audits, who)
 
 
 class Stamp(BaseModel):
@@ -97,13 +101,15 @@ def triage(
     site: SiteHere,
     who: Annotated[Person, needs("oversight")],
     period: Within,
+    take: Take,
     on_since: datetime | None = None,
 ) -> Any:
     """What one triage AI gave and whom it cost, from this site's own list."""
     here: PagesSite = site
     if on_since is not None and on_since.tzinfo is None:
         raise Refused(f"{on_since} without a time zone", "it would be another moment elsewhere", "say the zone")
-    return to_plain(here.oversight.triage(analysis, who=who, period=period, since=on_since))
+    told = here.oversight.triage(analysis, who=who, period=period, since=on_since)
+    return take.of("triage", told, here.audits, who)
 
 
 @router.get("/api/worklist/effect")
@@ -183,11 +189,13 @@ def readers(
     site: SiteHere,
     who: Annotated[Person, needs("oversight")],
     period: Within,
+    take: Take,
     by: Annotated[str, Query(pattern=r"^(reader|analysis|mode)(,(reader|analysis|mode)){0,2}$")] = "mode",
 ) -> Any:
     """How readers and AI agree, and who is led by whom, with intervals."""
     here: PagesSite = site
-    return to_plain(here.oversight.readers(who=who, period=period, by=tuple(dict.fromkeys(by.split(",")))))
+    told = here.oversight.readers(who=who, period=period, by=tuple(dict.fromkeys(by.split(","))))
+    return take.of("readers with AI", told, here.audits, who)
 
 
 @router.get("/api/audit")
@@ -197,9 +205,13 @@ def audit(
     q: Annotated[str, Query(max_length=300)] = "",
     before: Annotated[str, Query(max_length=16)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    take: bool = False,
 ) -> Any:
-    """The journal, newest first, a page at a time; counts only for whoever may not read it."""
+    """The journal, newest first, a page at a time, or taken out; counts only for whoever may not read it."""
     here: PagesSite = site
+    if take:
+        lines = here.audits.taken(who=who, q=q)
+        return StreamingResponse(lines, media_type="application/x-ndjson", headers=attached("journal.jsonl"))
     return to_plain(here.audits.page(who=who, q=q, before=before, limit=limit))
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_study import Uid
+from isocenter.doors.pages_taking import Take
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.govern.policy import Person
 from isocenter.record import to_plain
@@ -43,10 +44,10 @@ class Score(BaseModel):
 
 
 @router.get("/api/peer")
-def peers(site: SiteHere, who: Annotated[Person, needs("peer")]) -> Any:
+def peers(site: SiteHere, who: Annotated[Person, needs("peer")], take: Take) -> Any:
     """One's own cases and the figures of all; names for the owner alone."""
     here: PagesSite = site
-    return to_plain(here.reviews.peers(who=who))
+    return take.of("peer learning", here.reviews.peers(who=who), here.audits, who)
 
 
 @router.post("/api/peer/draw")
@@ -94,10 +95,10 @@ class Opinion(BaseModel):
 
 
 @router.get("/api/double")
-def pairs(site: SiteHere, who: Annotated[Person, needs("peer")]) -> Any:
+def pairs(site: SiteHere, who: Annotated[Person, needs("peer")], take: Take) -> Any:
     """Double readings as this person may see them, and the figures of all."""
     here: PagesSite = site
-    return to_plain(here.reviews.pairs(who=who))
+    return take.of("double reading", here.reviews.pairs(who=who), here.audits, who)
 
 
 @router.post("/api/double")
@@ -140,11 +141,12 @@ class Matched(BaseModel):
 def followups(
     site: SiteHere,
     who: Annotated[Person, needs("followup")],
+    take: Take,
     state: Annotated[str, Query(pattern=r"^(|overdue|due|open|completed|closed)$")] = "",
 ) -> Any:
     """Follow-ups, what is overdue first."""
     here: PagesSite = site
-    return to_plain(here.reviews.followups(who=who, state=state))
+    return take.of("follow-ups", here.reviews.followups(who=who, state=state), here.audits, who)
 
 
 @router.post("/api/studies/{uid}/followups")

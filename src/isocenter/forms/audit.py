@@ -65,6 +65,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.SEND_FAILED: Audited("110104", action="R", outcome=_SERIOUS),
     Kind.EXPORTED: Audited("110106", action="R"),
     Kind.AUDIT_EXPORTED: Audited("110101", action="R"),
+    Kind.FIGURES_TAKEN: Audited("110106", action="R"),
     Kind.PERSON_ADDED: _ACCOUNT._replace(action="C"),
     Kind.PERSON_CHANGED: _ACCOUNT,
     Kind.PEER_ADDED: Audited("110113", "110129", "C"),

@@ -100,7 +100,8 @@ class Kind(StrEnum):
     CONSENT_ASKED = "ConsentAsked"  # subject: study; details: request, of: patient or steward, purpose, to, until
     CONSENT_ANSWERED = "ConsentAnswered"  # the same; details: request, granted, consent: id of the terms, reason
     PSEUDONYMS_CHANGED = "PseudonymsChanged"  # subject: its name; details: was, now: domains of pseudonyms; destroyed
-    AUDIT_EXPORTED = "AuditExported"  # details: form, entries, first, last
+    AUDIT_EXPORTED = "AuditExported"  # details: form, entries, first, last; asked: by what it was narrowed, not to what
+    FIGURES_TAKEN = "FiguresTaken"  # details: of: part of oversight, asked, rows, file: digest of the figures
     SCRUBBED = "Scrubbed"  # details: files, bytes, damaged: digests, mended: how many, left: digests that were not
     DAMAGE_FOUND = "DamageFound"  # subject: study; details: digest, what: changed, missing or closed, instance: UID
     BACKED_UP = "BackedUp"  # details: entries, hash, blobs, new_blobs, damaged: how many

@@ -7,9 +7,10 @@ named, and nothing after it can be trusted.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
@@ -20,7 +21,7 @@ from isocenter.errors import Refused
 from isocenter.govern.heads import Head, checked, signed
 from isocenter.govern.policy import Person, may, must
 from isocenter.govern.tickets import NUMBERS, Tickets
-from isocenter.record import Event, Kind, Sealed, canonical
+from isocenter.record import Event, Kind, Sealed, canonical, digest_of
 
 if TYPE_CHECKING:
     from isocenter.store.journal import Journal
@@ -114,6 +115,7 @@ _WORDS = {
     Kind.CONSENT_ANSWERED: "answered a request for consent; granted: {granted}",
     Kind.PSEUDONYMS_CHANGED: "changed a secret; older ones destroyed: {destroyed}",
     Kind.AUDIT_EXPORTED: "took entries of the journal out as {form}",
+    Kind.FIGURES_TAKEN: "took figures of {of} out, {rows} rows",
     Kind.SCRUBBED: "read every stored file and mended {mended}",
     Kind.DAMAGE_FOUND: "met a damaged file ({what}): {digest}",
     Kind.BACKED_UP: "made a backup",
@@ -345,6 +347,47 @@ class Auditing:
                 words = sentence(sealed.event)
                 yield audit.message(sealed, words) if form == "dicom" else canonical(audit.fhir(sealed, words))
             at = page[-1].number
+
+    def taken(self, *, who: Person, q: str = "") -> Iterator[bytes]:
+        """All entries that fit, newest first, one line of JSON each as on a page, and last the receipt of them.
+
+        The receipt says who took what and when, how many entries, and the SHA-256 of the lines before it.
+
+        Raises:
+            Forbidden: whoever may not read the journal.
+        """
+        must(who, "audit")
+        query, now = query_of(q), self.clock()
+        by = [name for name in ("who", "what", "on", "since", "until", "words") if getattr(query, name)]
+        self.journal.append(Event(Kind.AUDIT_EXPORTED, now, who.name, "", {"form": "json", "asked": by}))
+        return self._taken(query, {"of": "journal", "asked": q, "by": who.name, "at": now.isoformat()}, who)
+
+    def _taken(self, query: Query, receipt: Mapping[str, Any], who: Person) -> Iterator[bytes]:
+        lines, digest = 0, hashlib.sha256()
+        for sealed in self._entries(query, 0):
+            if query.since and sealed.event.time < query.since - _UNEVEN:
+                break
+            if query.fits(sealed.event) and self.hears(sealed, who) and self.within(sealed, who):
+                line = canonical(self._row(sealed)) + b"\n"
+                lines += 1
+                digest.update(line)
+                yield line
+        yield canonical({"receipt": {**receipt, "rows": lines, "sha256": digest.hexdigest()}}) + b"\n"
+
+    def receipt(self, of: str, asked: Mapping[str, str], figures: Any, *, who: Person) -> bytes:
+        """A file of figures that somebody takes out, with its receipt; an entry of the journal says so first.
+
+        Args:
+            of: which figures. asked: of which days, in which groups.
+            figures: that this person may see.
+        """
+        now, digest = self.clock(), digest_of(figures)
+        lists = [value for value in figures.values() if isinstance(value, list)]
+        many = [len(value) for value in lists if all(isinstance(row, Mapping) for row in value)]
+        told = {"of": of, "asked": dict(asked), "rows": max(many, default=1)}
+        self.journal.append(Event(Kind.FIGURES_TAKEN, now, who.name, "", {**told, "file": digest}))
+        said = {**told, "by": who.name, "at": now.isoformat(), "sha256": digest}
+        return canonical({"figures": figures, "receipt": said})
 
     def events_fhir(self, subject: str, *, who: Person, limit: int) -> list[dict[str, Any]]:
         """The newest entries about a subject (all where it is empty) as FHIR AuditEvents; itself an entry.

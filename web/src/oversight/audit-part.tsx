@@ -1,10 +1,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
+import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Shown } from "../kit/states";
 import { address, setQuery } from "../router";
 import { Explained } from "./explained";
+import { TakeOut } from "./take-out";
 
 interface Entry {
   /** Its name: the numbers of entries are not told, since the gaps between them would tell what is withheld. */
@@ -53,7 +55,7 @@ export function AuditPart() {
       <form class="controls" role="search" onSubmit={(event) => (event.preventDefault(), setQuery("q", new FormData(event.currentTarget).get("q") as string, { keep: true }))}>
         <label class="wide">Filter<input key={q} name="q" type="search" defaultValue={q} placeholder="who:ito what:sign on:1.2.3 since:2026-11-01 model:lung_nodule" /></label>
         <button type="submit">Filter</button>
-        <a class="button quiet" href={`/api/audit?${new URLSearchParams({ q, limit: "1000" })}`} download="journal.json">As JSON</a>
+        <TakeOut path={`/api/audit?${new URLSearchParams({ q })}`} name="journal.jsonl" />
         <ChainMark of={chain.current} />
       </form>
       <Shown of={source.current} what="the journal">
@@ -76,6 +78,7 @@ export function AuditPart() {
             <p class="acts">
               {before.length > 1 && <button type="button" onClick={() => setBefore(before.slice(0, -1))}>Newer</button>}
               {told.next !== null && <button type="button" onClick={() => setBefore([...before, told.next!])}>Older</button>}
+              {told.next !== null && <span class="muted">{told.rows.length} entries are shown here; there are older ones: narrow the filter, or take all of them <Key of={keyOf("oversight", "download")} /></span>}
             </p>
           </>
         )}

@@ -9,6 +9,7 @@ import { day, spoken } from "../words";
 import { Act, fields } from "./act";
 import { type Estimate, counted } from "./figures";
 import { Refusal } from "./refusal";
+import { TakeOut } from "./take-out";
 
 interface Pair {
   id: string;
@@ -56,7 +57,7 @@ export function DoublePart() {
 function Figures({ told }: { told: Double["figures"] }) {
   return (
     <>
-      <h2>Figures of {told.n} that are done; of {told.known} it is known what turned out to be true <a class="button quiet" href="/api/double" download="double-reading.json">As JSON</a></h2>
+      <h2>Figures of {told.n} that are done; of {told.known} it is known what turned out to be true <TakeOut path="/api/double" name="double-reading.json" /></h2>
       <table class="plain">
         <caption class="hidden">Shares with 95 % intervals</caption>
         <thead><tr><th scope="col">Share</th><th scope="col">Studies, and with its 95 % interval</th></tr></thead>

@@ -9,6 +9,7 @@ import { Act, fields } from "./act";
 import { type Estimate, share } from "./figures";
 import { Choice, DayField } from "./period";
 import { Refusal } from "./refusal";
+import { TakeOut } from "./take-out";
 
 interface FollowUp {
   id: string;
@@ -51,7 +52,7 @@ export function FollowUpPart() {
     <>
       <form class="controls" onSubmit={(event) => event.preventDefault()}>
         <Choice name="state" label="State" choices={["all", "overdue", "due", "open", "completed", "closed"]} fallback="all" />
-        <a class="button quiet" href={path} download="follow-ups.json">As JSON</a>
+        <TakeOut path={path} name="follow-ups.json" />
       </form>
       <Shown of={source.current} what="follow-ups">{(told) => <Told told={told} again={again} />}</Shown>
       <AskOne again={again} />

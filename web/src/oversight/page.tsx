@@ -35,7 +35,7 @@ export function OversightPage({ part, id }: { part: string; id: string }) {
       filter: () => first("input[type=search], .controls input, .controls select"),
       facet: () => first(".controls select"),
       explain: () => (main.current?.querySelector<HTMLElement>("tr:focus-within [data-explain], [data-explain]") as HTMLElement | null)?.click(),
-      download: () => main.current?.querySelector<HTMLElement>("a[download]")?.click(),
+      download: () => main.current?.querySelector<HTMLElement>("[data-take]")?.click(),
     });
   }, []);
   if (part === "view" && id) return <ViewPart study={id} />;

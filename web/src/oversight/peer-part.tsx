@@ -8,6 +8,7 @@ import { Act, fields } from "./act";
 import { type Estimate, share, tooFew } from "./figures";
 import { DayField } from "./period";
 import { Refusal } from "./refusal";
+import { TakeOut } from "./take-out";
 
 export interface Case {
   id: string;
@@ -56,7 +57,7 @@ function Told({ told, again }: { told: Peer; again: () => void }) {
         <><h2>To learn from</h2><table class="plain wide"><thead><tr><th scope="col">Case</th><th scope="col">Your part</th><th scope="col">Score</th><th scope="col">What was said</th></tr></thead>
           <tbody>{learnt.map((one) => <tr key={one.id}><th scope="row">{one.study ? <a href={to.study(one.study)}>{one.stratum} <span class="id">{one.id.slice(0, 8)}</span></a> : one.stratum}</th><td>{one.part}</td><td>{one.score}</td><td class="said">{one.words || <span class="muted">{told.scores[one.score ?? ""]}</span>}</td></tr>)}</tbody></table></>
       )}
-      <h2>Figures, without names <a class="button quiet" href="/api/peer" download="peer-learning.json">As JSON</a></h2>
+      <h2>Figures, without names <TakeOut path="/api/peer" name="peer-learning.json" /></h2>
       {told.figures.length === 0 ? <Empty title="Nothing was drawn yet">{told.owner ? "Draw cases below: signed studies are taken by chance, and given to a colleague who knows neither name nor AI." : "The owner of this programme draws cases."}</Empty> : (
         <table class="plain wide">
           <caption class="hidden">Scores by stratum</caption>

@@ -6,6 +6,7 @@ import { address } from "../router";
 import { type Estimate, minutes, share } from "./figures";
 import { spoken } from "../words";
 import { Choice, Period, wantedPeriod } from "./period";
+import { TakeOut } from "./take-out";
 
 const names = ["agreement", "override", "changed", "wrong_follow", "wrong_override", "led_astray", "rescued"] as const;
 type Name = (typeof names)[number];
@@ -46,7 +47,7 @@ export function ReadersPart() {
       <form class="controls" onSubmit={(event) => event.preventDefault()}>
         <Choice name="by" label="Groups" choices={["mode", "analysis", "reader", "mode,analysis", "mode,reader"]} fallback="mode" />
         <Period />
-        <a class="button quiet" href={path} download="readers-with-ai.json">As JSON</a>
+        <TakeOut path={path} name="readers-with-ai.json" />
       </form>
       <Shown of={source.current} what="readers with AI">
         {(told) => told.all.n === 0 ? <Empty title="No signed reading with AI in this period">A study counts here once an analysis has spoken of it and its report is signed.</Empty> : <Table told={told} />}

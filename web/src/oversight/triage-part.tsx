@@ -8,6 +8,7 @@ import { type Estimate, change, minutes, tooFew } from "./figures";
 import { Period, wantedPeriod } from "./period";
 import { Cumulative, Ranges } from "./plots";
 import { WhatIf } from "./what-if";
+import { TakeOut } from "./take-out";
 
 interface Split {
   name: string;
@@ -60,7 +61,7 @@ export function TriagePart() {
                   </select>
                 </label>
                 <Period />
-                <a class="button quiet" href={`/api/triage/${encodeURIComponent(one.analysis)}?${wantedPeriod()}`} download="triage.json">As JSON</a>
+                <TakeOut path={`/api/triage/${encodeURIComponent(one.analysis)}?${wantedPeriod()}`} name="triage.json" />
               </form>
               <EffectOf key={one.analysis} analysis={one.analysis} />
             </>

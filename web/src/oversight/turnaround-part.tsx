@@ -7,6 +7,7 @@ import { type Estimate, minutes, share, span, tooFew } from "./figures";
 import { Choice, Period, wantedPeriod } from "./period";
 import { Ranges } from "./plots";
 import { spoken } from "../words";
+import { TakeOut } from "./take-out";
 
 interface Row {
   group: string;
@@ -58,7 +59,7 @@ export function TurnaroundPart() {
         <Choice name="by" label="Groups" choices={["modality", "site", "hours", "hour", "day"]} fallback="modality" />
         <label>Target, minutes<input class="short" type="number" min="1" value={address.value.searchParams.get("target") ?? "60"} onChange={(event) => setQuery("target", event.currentTarget.value, { keep: true })} /></label>
         <Period />
-        <a class="button quiet" href={path} download="turnaround.json">As JSON</a>
+        <TakeOut path={path} name="turnaround.json" />
       </form>
       <Shown of={source.current} what="turnaround">
         {(told) => told.all.n + told.all.missing === 0 ? <Empty title="No study in this period">Choose another period: the first arrival begins it.</Empty> : <Figures told={told} />}
