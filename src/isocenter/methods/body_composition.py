@@ -48,6 +48,7 @@ _AIR_HU, _BONE_HU, _BRIGHT_HU = -300.0, 200.0, 300.0
 _SKIN_MM = 4.0  # half of what skin is thick at most, cut aslant
 _PADDING_HU = -1100.0  # no air is so thin
 _DEPTH_MM = 16.0  # of the wall where there is no spine behind it
+_SECTORS, _ALL_AROUND, _EVEN, _DEEPEST_MM = 72, 0.75, 1.5, 35.0  # of the wall, seen from the middle of the trunk
 _PSOAS_MM, _AHEAD_MM = 42.0, 4.0  # muscle lies so near the spine, and so far ahead of it
 _GAPS_MM = (8.0, 12.0, 16.0, 20.0)  # half of gaps that are closed: linea alba, between obliques; then parted recti
 _GAP_MM = _GAPS_MM[0]
@@ -299,14 +300,42 @@ def _wall(
     spine = _spine(values, behind, spacing_mm)
     count = bool(spine.any())
     dense_behind = behind & dense & ~spine
-    seed = dense_behind & (depth <= _DEPTH_MM)
-    near_spine = _far(spine, spacing_mm) <= _PSOAS_MM if count else np.zeros_like(seed)
+    near_spine = _far(spine, spacing_mm) <= _PSOAS_MM if count else np.zeros_like(behind)
     rows = np.arange(len(values))[:, None]
-    front = np.argwhere(spine)[:, 0].min() - _AHEAD_MM / spacing_mm[1] if count else -1.0
+    front = np.argwhere(spine)[:, 0].min() - _AHEAD_MM / spacing_mm[1] if count else len(values)
     back = np.argwhere(spine)[:, 0].mean() if count else len(values)
+    ahead = behind & (rows < front)
+    seed = dense_behind & (depth <= _thickness_mm(values, ahead, ahead & dense_behind, depth, spacing_mm))
     beside = dense_behind & ((near_spine & (rows >= front)) | (rows >= back))
     wall = ndimage.binary_closing(seed | beside, _disc(4.0, spacing_mm)) & behind & ~spine
     return wall, behind & ~wall & ~spine, trunk
+
+
+def _thickness_mm(
+    values: npt.NDArray[np.float32], behind: Mask, dense: Mask, depth: npt.NDArray[np.float64],
+    spacing_mm: tuple[float, float, float],
+) -> float:  # fmt: skip
+    """How thick the wall is: to the fat inside of it where that lies at an even depth nearly all around, and the usual
+    depth where it does not, because organs touch the wall.
+
+    Args:
+        behind: the trunk within the wall's outer side, of the rows that are looked at. dense: what may be wall.
+    """
+    fat = ndimage.binary_opening(behind & ~dense & _within(values, "fat"), _disc(_GAP_MM / 2, spacing_mm))
+    inner, outer = fat & ndimage.binary_dilation(dense, iterations=2), behind & (depth <= max(spacing_mm[1:]))
+    if not inner.any():
+        return _DEPTH_MM
+    away = (np.indices(behind.shape) - np.argwhere(behind).mean(axis=0)[:, None, None]) * np.reshape(
+        spacing_mm[1:], (2, 1, 1)
+    )
+    sector = np.floor((np.arctan2(*away) / (2 * np.pi) + 0.5) * _SECTORS).astype(int) % _SECTORS
+    first = np.full(_SECTORS, np.inf)
+    np.minimum.at(first, sector[inner], depth[inner])
+    met = np.sort(first[np.isfinite(first)])
+    all_around = len(met) >= _ALL_AROUND * len(np.unique(sector[outer]))
+    if not all_around or met[int(0.95 * (len(met) - 1))] > _EVEN * met[int(0.05 * (len(met) - 1))]:
+        return _DEPTH_MM
+    return float(np.clip(met[-1], _DEPTH_MM, _DEEPEST_MM))
 
 
 def _spine(values: npt.NDArray[np.float32], within: Mask, spacing_mm: tuple[float, float, float]) -> Mask:

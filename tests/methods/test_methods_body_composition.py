@@ -1,0 +1,49 @@
+"""Muscle and fat of a trunk made of ellipses: areas are counted where they were put."""
+
+import numpy as np
+import pytest
+
+from isocenter.methods.body_composition import tissues
+
+MM = (5.0, 1.6, 1.6)
+
+
+def trunk(wall_mm: float, *, spine: bool = True, bowel: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """(HU of one slice, what is muscle): a wall of even thickness around fat."""
+    y, x = (np.indices((1, 256, 256))[1:] - 128) * MM[1]
+
+    def inside(across: float, down: float) -> np.ndarray:
+        return np.asarray((x / across) ** 2 + (y / down) ** 2 <= 1.0)
+
+    hu = np.full(x.shape, -1000.0)
+    hu[inside(180, 140)] = -100.0
+    wall = inside(150, 110) & ~inside(150 - wall_mm, 110 - wall_mm)
+    hu[wall] = 55.0
+    if bowel:  # loops that touch the wall, between them fat
+        turns = np.arange(0.0, 2 * np.pi, 0.5)
+        for at in turns[np.sin(turns) < 0.5]:
+            loop = (x - 118 * np.cos(at)) ** 2 + (y - 80 * np.sin(at)) ** 2 < 18.0**2
+            hu[loop & ~wall & inside(150, 110)] = 40.0
+    if spine:
+        psoas = (np.abs(x) - 38) ** 2 + (y - 66) ** 2 < 15.0**2
+        hu[psoas] = 50.0
+        hu[x**2 + (y - 70) ** 2 < 22.0**2] = 300.0
+        wall |= psoas
+    return hu, wall & (hu < 200)
+
+
+@pytest.mark.parametrize("spine", [True, False])
+@pytest.mark.parametrize("wall_mm", [10.0, 15.0, 18.0, 24.0, 30.0])
+def test_a_wall_of_any_thickness_is_counted_to_its_inner_side(wall_mm: float, spine: bool) -> None:
+    hu, muscle = trunk(wall_mm, spine=spine)
+    found = tissues(hu, MM)
+    assert found.muscle.sum() == pytest.approx(muscle.sum(), rel=0.005)
+    assert not found.visceral[found.muscle].any() and found.closed.all()
+
+
+def test_loops_that_touch_the_wall_leave_it_its_usual_depth() -> None:
+    hu, muscle = trunk(12.0, bowel=True)
+    found = tissues(hu, MM)
+    loops = (hu == 40.0) & found.muscle
+    assert loops.sum() < 0.25 * (hu == 40.0).sum()
+    assert (found.muscle & muscle).sum() > 0.99 * muscle.sum()
