@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pydicom.dataset import Dataset
 from scipy import ndimage
 
+from isocenter.dicom import burned_in
 from isocenter.dicom.burned_in import judge, written_lines
 from isocenter.dicom.deidentify import HeldBack, deidentify
 from isocenter.dicom.elements import parse
@@ -70,17 +71,15 @@ def test_lines_of_writing_are_found_on_tissue(turned: bool, level: float) -> Non
     assert np.mean(np.array(shares) > 0.3) >= 0.9 and np.mean(shares) > 0.8 and np.mean(over) < 0.1, (shares, over)
 
 
-def test_the_boxes_follow_a_line_at_a_slant_where_it_is_noticed() -> None:
+def test_lines_a_little_askew_are_noticed_and_their_boxes_hold_them_to_their_ends() -> None:
     """Blanked without a person's look, half of a name would otherwise leave."""
-    rng, shares = np.random.default_rng(5), []
+    rng = np.random.default_rng(5)
     for n, degrees in enumerate((3, 8, 15, 8, 15, 15)):
         slant = Image.new("L", (256, 256))
         ImageDraw.Draw(slant).text((40, 120), NAMES[n % 5], fill=255, font=ImageFont.load_default(13 + n))
         mask = np.asarray(slant.rotate(degrees, resample=Image.Resampling.BICUBIC)) / 255.0
         share, over = found_share(tissue(rng) * (1 - mask) + mask, mask > 0.4)
-        shares.append(share)
-        assert share == 0 or (share > 0.95 and over < 0.15), (n, degrees, share, over)
-    assert sum(share > 0 for share in shares) >= 3, shares
+        assert share > 0.95 and over < 0.15, (n, degrees, share, over)
 
 
 def test_tissue_alone_is_not_writing() -> None:
@@ -108,22 +107,38 @@ def test_letters_in_speckle_are_noticed_sharp_or_compressed_and_speckle_alone_is
             assert share >= 0.5 and over <= 0.25, (number, share, over)
 
 
-def at_an_angle(empty: np.ndarray, degrees: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+def at_an_angle(empty: np.ndarray, degrees: float, size: int, words: str) -> tuple[np.ndarray, np.ndarray]:
     """A made-up image with one line at an angle across its middle, and where its letters are."""
-    page = Image.new("L", (440, 440))
-    ImageDraw.Draw(page).text((60, 210), "QUAXELBERG ANNA", fill=255, font=ImageFont.load_default(size))
+    page, font = Image.new("L", (440, 440)), ImageFont.load_default(size)
+    ImageDraw.Draw(page).text((220, 220), words, fill=255, font=font, anchor="mm")
     mask = np.asarray(page.rotate(degrees, Image.Resampling.BICUBIC))[60:380, 60:380] / 255.0
     return empty * (1 - mask) + mask, mask > 0.4
 
 
-@pytest.mark.parametrize("degrees", [20, 30, 45, 60, -30, -45, -70])
-def test_a_line_at_any_angle_is_noticed_and_its_boxes_hold_it(degrees: int) -> None:
+@pytest.mark.parametrize("words", ["QUAXELBERG ANNA", "Petersen, Ole", "MULLER-LUDENSCHEIDT, Hans-Georg"])
+@pytest.mark.parametrize("degrees", [5, 17, 20, 28, 39, 45, 60, 73, -5, -17, -30, -39, -45, -70])
+def test_a_line_at_any_angle_is_noticed_and_its_boxes_hold_it(degrees: int, words: str) -> None:
+    """Long lines between the slants at which rows are sought, and those above the diagonal, were lost once."""
     rng = np.random.default_rng(degrees % 360)
     empty = tissue(rng, (320, 320))
     assert written_lines((empty * 255).astype(np.uint8)) == []
-    drawn, letters = at_an_angle(empty, degrees, 22)
+    drawn, letters = at_an_angle(empty, degrees, 22 if len(words) < 20 else 15, words)
     share, over = found_share((drawn * 255).astype(np.uint8), letters)
     assert share >= 0.95 and over <= 0.25, (degrees, share, over)
+
+
+def test_what_is_left_of_a_picture_when_its_lines_are_blanked_is_searched_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    empty = tissue(np.random.default_rng(33), (320, 320))
+    drawn, letters = at_an_angle(empty, 33, 22, NAMES[0])
+    data = made.made(sop_class=made.DX, modality="DX", pixels=(drawn * 4000).astype(np.uint16))
+    copy = deidentify(data, by=BY, blank=True)
+    shown = frames(copy.data)[0]
+    assert written_lines(shown) == [] and (shown[letters] == shown.min()).mean() > 0.99
+    monkeypatch.setattr(burned_in, "_LOOKS", 1)  # the second look, at which nothing more is found, is not reached
+    with pytest.raises(HeldBack, match="more of them after what was found had been blanked"):
+        deidentify(data, by=BY, blank=True)
 
 
 def radiograph(words: str = "") -> bytes:

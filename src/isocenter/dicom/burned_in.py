@@ -22,7 +22,7 @@ from isocenter.dicom.elements import PIXELS, File
 from isocenter.dicom.fine_structure import relief, standing_out
 from isocenter.dicom.lettering import Pieces
 from isocenter.dicom.pixels import frame_count, frames, native
-from isocenter.dicom.slants import covering, level
+from isocenter.dicom.slants import boxes_of, cover, level
 from isocenter.dicom.streams import Box
 from isocenter.dicom.strokes import Least, is_written, may_be_written
 from isocenter.errors import IsocenterError
@@ -88,20 +88,17 @@ def judge(file: File, data: bytes) -> Verdict:
     if kind in _MEASURED and not _may_be_drawn_on(file):
         return Verdict("clean", "measured values, none of which many pixels share", searched=True)
     try:
-        found = _searched(file, data, outside)
+        found, whole = _searched(file, data, outside)
     except IsocenterError as fault:
         return Verdict("review", f"its pixels cannot be searched ({fault.what})")
-    if kind in _ULTRASOUND:
-        if found:
-            return Verdict(
-                "writing",
-                f"{len(found)} lines of writing inside the region of the image",
-                outside + found,
-                searched=True,
-            )
-        return Verdict("blank", "what lies outside of the declared regions", outside, searched=True)
+    if not whole:
+        why = f"lines that look like writing, and more of them after what was found had been blanked {_LOOKS} times"
+        return Verdict("review", why, outside + found, searched=True)
     if found:
-        return Verdict("writing", f"{len(found)} lines that look like writing", found, searched=True)
+        where = "inside the region of the image" if kind in _ULTRASOUND else "in the image"
+        return Verdict("writing", f"lines that look like writing {where}", outside + found, searched=True)
+    if kind in _ULTRASOUND:
+        return Verdict("blank", "what lies outside of the declared regions", outside, searched=True)
     return Verdict("clean", "searched, no writing found", searched=True)
 
 
@@ -161,18 +158,22 @@ def _some(count: int) -> list[int]:
     return sorted({0, count // 2, count - 1}) if count > _FRAMES_LOOKED_AT else list(range(count))
 
 
-def _searched(file: File, data: bytes, outside: Sequence[Box]) -> tuple[Box, ...]:
+def _searched(file: File, data: bytes, outside: Sequence[Box]) -> tuple[tuple[Box, ...], bool]:
+    """What has to be blanked, and whether the search finds nothing more then."""
     which = _some(frame_count(file))
     straight = native(file)
     found: list[Box] = []
+    every = True
     pictures = straight[which] if straight is not None else frames(data, which)
     for picture in pictures:
         grey = _grey(picture)
         for _, top, left, bottom, right in outside:
             grey[top:bottom, left:right] = grey.min()
         # Burned-in lines stand on every frame, or might: what is found on one is blanked on all.
-        found += [(-1, *line) for line in written_lines(grey)]
-    return tuple(dict.fromkeys(found))
+        lines, whole = _until_nothing(grey)
+        found += [(-1, *line) for line in lines]
+        every = every and whole
+    return tuple(dict.fromkeys(found)), every
 
 
 def _grey(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -191,14 +192,12 @@ _SURELY_OF_ONE = Least(0.15, crossed=3, dense=0.5, apart=5, apart_dense=0.5, con
 _SURELY_OF_ANY = Least(0.15, crossed=4, dense=0.9, apart=5, apart_dense=0.5, contrast=0.05)
 _FAR_OUT = Least(0.4, apart=6, apart_dense=0.4)
 _PERHAPS_OF_ANY = Least(0.13, crossed=4)
-# Slants at which rows are sought without turning the picture, and those across them; and what is asked of such a row.
-_ASKEW = tuple(11.25 * step for step in range(1, 8))  # degrees
+# Slants from which rows are sought without turning the picture; and what is asked of such a row.
+_ASKEW = tuple(11.25 * step for step in range(16))  # degrees
 _SURELY_ASKEW = Least(0.2, crossed=5, dense=0.8, apart=7, apart_dense=0.7, contrast=0.15)
 _FAR_OUT_ASKEW = Least(0.4, crossed=4, dense=0.5, apart=5, apart_dense=0.6, contrast=0.35)
 _TALLEST_ASKEW = 45  # pixels, at one scale
-_THE_SAME = 0.3  # of the boxes of such a row in known lines: it is made of their letters
-_SLANTS = (-15.0, -7.5, 7.5, 15.0)  # degrees by which a line that was found may run at a slant
-_THICKER = 1.35  # how much thicker a line may be along a slant than the part of it that was found level
+_LOOKS = 4  # at a picture, each after what was found before has been blanked
 _AROUND = 16  # pixels: half the width of what counts as around
 _WIDEST = 1 << 17  # between whole values that are counted one by one
 _SPIKE, _SPIKES = 6.0, 6  # by how many deviations a drawn value is too frequent, and how many such are followed
@@ -221,43 +220,45 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
     Returns:
         (first row, first column, row behind, column behind) of each line, with a margin around it.
     """
-    found, askew = _lines(grey, slants=_ASKEW)
-    if found:
-        found += _slanted(grey, found)
-    known = np.zeros(grey.shape, bool)
-    for top, left, bottom, right in found:
-        known[top:bottom, left:right] = True
-    rows = (row for row in askew if np.mean([known[a:c, b:d].mean() for a, b, c, d in row]) < _THE_SAME)
-    return found + sorted({box for row in rows for box in row})
+    return _until_nothing(grey)[0]
+
+
+def _until_nothing(grey: npt.NDArray[Any]) -> tuple[list[Line], bool]:
+    """Lines of a picture and of what is left when they are blanked, and whether nothing is found any more then."""
+    left, found = grey, list[Line]()
+    for _ in range(_LOOKS):
+        lines, covered = _lines(left)
+        lines += boxes_of(covered)
+        if not lines:
+            return found, True
+        found += lines
+        left = np.array(left)
+        for top, first, bottom, behind in lines:
+            left[top:bottom, first:behind] = grey.min()
+    return found, False
 
 
 def _askew(
-    pieces: Pieces, mask: npt.NDArray[np.bool_], thin: npt.NDArray[np.float32], light: npt.NDArray[np.float32],
-    slants: tuple[float, ...],
-) -> list[list[Line]]:  # fmt: skip
-    """Boxes along each row at a slant that is surely of letters."""
+    pieces: Pieces, mask: npt.NDArray[np.bool_], thin: npt.NDArray[np.float32], light: npt.NDArray[np.float32]
+) -> Iterator[tuple[float, Line]]:
+    """Rows at a slant that are surely of letters."""
     least = _SURELY_ASKEW, _FAR_OUT_ASKEW
-    found: list[list[Line]] = []
-    for degrees, row in pieces.at_slants(slants, _MANY) if slants else ():
-        tall = _TALL <= min(row[2] - row[0], row[3] - row[1]) <= _TALLEST_ASKEW
+    for degrees, row in pieces.at_slants(_ASKEW, _MANY):
+        tall = _TALL <= row[2] - row[0] <= _TALLEST_ASKEW
         if not tall or not may_be_written(mask, thin, degrees, row, *least):
             continue
         (held, strong, shown), inside = level((mask, thin, light), degrees, row)
         if is_written(held & inside, strong, shown, (0, 0, *held.shape), *least):
-            found.append(covering(degrees, row, mask.shape))
-    return found
+            yield degrees, pieces.widened(degrees, row)
 
 
-def _lines(
-    grey: npt.NDArray[Any], *, sure: bool = False, slants: tuple[float, ...] = ()
-) -> tuple[list[Line], list[list[Line]]]:
-    """Lines along rows or columns, with `sure` those alone that are surely of letters; and small boxes along each line
-    that runs at a slant and is surely of letters."""
+def _lines(grey: npt.NDArray[Any]) -> tuple[list[Line], npt.NDArray[np.bool_]]:
+    """Lines along rows or columns; and what those at a slant cover that are surely of letters."""
+    covered = np.zeros(grey.shape, bool)
     low, high = (float(grey.min()), float(grey.max())) if grey.size else (0.0, 0.0)
     if high <= low:
-        return [], []
+        return [], covered
     found: list[Line] = []
-    askew: list[list[Line]] = []
     surely = False
     for scale in _SCALES:
         part = grey[::scale, ::scale]
@@ -270,56 +271,19 @@ def _lines(
             for mask in _drawn(part, thin):
                 pieces = Pieces(mask)
                 rows = pieces.rows(_FEW)
-                certain = [r for r in rows if (sure or not surely) and is_written(mask, thin, light, r, _SURELY_OF_ONE)]
-                surely = surely or bool(certain)
-                found += _times(certain if sure else rows, scale)
+                surely = surely or any(is_written(mask, thin, light, r, _SURELY_OF_ONE) for r in rows)
+                found += _times(rows, scale)
             if scale < _SCALES[-1]:
                 thin = relief(soft) if scale > 1 else thin  # nothing was averaged
                 mask = standing_out(thin, _AROUND, _CLEAR, _STEEP)
                 pieces = Pieces(mask)
                 plain = [r for r in _tall(pieces, _MANY) if is_written(mask, thin, soft, r, _PERHAPS_OF_ANY)]
                 far = [r for r in _tall(pieces, _FEW) if is_written(mask, thin, soft, r, _FAR_OUT)]
-                certain = [r for r in plain if (sure or not surely) and is_written(mask, thin, soft, r, _SURELY_OF_ANY)]
-                surely = surely or bool(far or certain)
-                found += _times((certain if sure else plain) + far, scale)
-                askew += [_times(row, scale) for row in _askew(pieces, mask, thin, soft, slants)]
-    return _joined(found, grey.shape) if surely else [], askew
-
-
-def _slanted(grey: npt.NDArray[Any], found: Sequence[Line]) -> list[Line]:
-    """More boxes, where a line that was found runs at a slant and its ends lie outside of the first ones.
-
-    The picture is turned so that such a line lies level; each line that meets a known one and is hardly thicker, for it
-    runs along it, is covered by small boxes. Nothing is held back for what is seen here alone.
-    """
-    from scipy import ndimage
-
-    known = np.zeros(grey.shape)  # how thick the lines are that cover a place
-    for top, left, bottom, right in found:
-        part = known[top:bottom, left:right]
-        np.maximum(part, min(bottom - top, right - left), out=part)
-    more: list[Line] = []
-    middle = (np.array(grey.shape) - 1) / 2
-    for degrees in _SLANTS:
-        turned = ndimage.rotate(_floats(grey), degrees, reshape=True, order=1, mode="nearest")
-        back = np.deg2rad(degrees)
-        turn = np.array([[np.cos(back), np.sin(back)], [-np.sin(back), np.cos(back)]])
-        for top, left, bottom, right in _lines(turned, sure=True)[0]:
-            half = min(bottom - top, right - left) / 2
-            rows, columns = (
-                np.arange(top + half, bottom - half + 1, half),
-                np.arange(left + half, right - half + 1, half),
-            )
-            places = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
-            places = (places - (np.array(turned.shape) - 1) / 2) @ turn.T + middle
-            low = np.clip(np.floor(places - half), 0, grey.shape).astype(int)
-            high = np.clip(np.ceil(places + half) + 1, 0, grey.shape).astype(int)
-            boxes = [
-                (a, b, c, d) for (a, b), (c, d) in zip(low.tolist(), high.tolist(), strict=True) if c > a and d > b
-            ]
-            if max((known[a:c, b:d].max() for a, b, c, d in boxes), default=0) * _THICKER > 2 * half:
-                more += boxes
-    return more
+                surely = surely or bool(far) or any(is_written(mask, thin, soft, r, _SURELY_OF_ANY) for r in plain)
+                found += _times(plain + far, scale)
+                for degrees, row in _askew(pieces, mask, thin, soft):
+                    cover(covered, degrees, *_times([row], scale))
+    return _joined(found, grey.shape) if surely else [], covered
 
 
 def _tall(pieces: Pieces, least: int) -> list[Line]:

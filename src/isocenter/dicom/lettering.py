@@ -6,6 +6,7 @@ rows are followed in compiled code, and a row is left as soon as nothing can rea
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numba
@@ -20,6 +21,7 @@ _MOST = 100_000  # pieces of one mask; where there are more, it is grain and no 
 _MOST_ASKEW = 3_000  # the same where rows at slants are sought, each slant of which asks every piece again
 _TALLEST = 60  # pixels, at one scale
 _SMALLEST = 3  # pixels of a piece
+_STEEPEST = 0.3  # rise of the line through a row at a slant, along that slant
 _SWEEP = 64  # pieces after which rows that have ended are dropped
 
 
@@ -58,27 +60,55 @@ class Pieces:
     def at_slants(self, degrees: tuple[float, ...], least: int) -> list[tuple[float, Box]]:
         """Rows of letters that run at slants, found without turning the picture: pieces are measured along each slant.
 
+        A row that is found along one of them is laid level by the straight line through the middles of its letters, so
+        that few slants do for any.
+
         Args:
-            degrees: by how much the rows rise to the right, each under 90; what runs across such a row is found, too.
+            degrees: by how much rows fall to the right.
 
         Returns:
-            the slant of each, and its box in places across and along the slant (`isocenter.dicom.slants`).
+            the slant of each, and its box in places across and along that slant (`isocenter.dicom.slants`).
         """
-        fit = self._sizes >= _SMALLEST
-        if not 0 < np.count_nonzero(fit) <= _MOST_ASKEW:
+        if not 0 < np.count_nonzero(self._sizes >= _SMALLEST) <= _MOST_ASKEW:
             return []
-        numbers, sizes = np.cumsum(fit) - 1, self._sizes[fit]
-        rows, columns = np.nonzero(self._mask)
-        of = self._labels[rows, columns] - 1
-        kept = fit[of]
-        rows, columns, of = rows[kept], columns[kept], numbers[of[kept]]
         found: list[tuple[float, Box]] = []
         for slant in degrees:
-            turn = np.deg2rad(slant)
-            boxes = _boxes_along(rows, columns, of, len(sizes), np.cos(turn), np.sin(turn))
-            found += [(slant, row) for row in _Rows(boxes, sizes).of(least)]
-            found += [(slant, (b, a, d, c)) for a, b, c, d in _Rows(_turned(boxes), sizes).of(least)]
+            found += self._leaning(_Rows(self._along(slant), self._sizes), np.deg2rad(slant), least)
         return found
+
+    def widened(self, degrees: float, row: Box) -> Box:
+        """A row at a slant with all that stands at its height and close by, letters or parts of them."""
+        whole, pieces = np.array([row]), self._along(degrees)
+        pieces = pieces[(self._sizes >= _SMALLEST) & (pieces[:, 2] - pieces[:, 0] <= _TALLEST)]
+        _widen(whole, pieces, np.zeros(1, np.int64), np.full(1, len(pieces)))
+        top, left, bottom, right = whole[0].tolist()
+        return top, left, bottom, right
+
+    def _along(self, degrees: float) -> npt.NDArray[np.int64]:
+        """Of each piece its box in places across and along a slant."""
+        turns = np.full(self._count, np.deg2rad(degrees))
+        boxes: npt.NDArray[np.int64] = _boxes_along(*self._pixels, np.arange(self._count), np.cos(turns), np.sin(turns))
+        return boxes
+
+    def _leaning(self, made: _Rows, slant: float, least: int) -> list[tuple[float, Box]]:
+        """The rows that were made along a slant, each by its own: a long row that is some degrees off is many letters
+        tall, so how many letters it may have is asked when it lies level."""
+        if not made.count:
+            return []
+        turns = slant + made.rise()
+        row_of = np.full(self._count, -1)
+        row_of[made.numbers] = made.row_of
+        boxes = _boxes_along(*self._pixels, row_of, np.cos(turns), np.sin(turns))
+        high, wide = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+        kept = np.flatnonzero((made.letters(high) >= least) & (wide >= 1.2 * high))
+        return [(float(np.rad2deg(turns[n])), tuple(boxes[n].tolist())) for n in kept]
+
+    @cached_property
+    def _pixels(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Rows and columns of all pixels, one piece after the other, and of each piece its first pixel."""
+        rows, columns = np.nonzero(self._mask)
+        order = np.argsort(self._labels[rows, columns], kind="stable")
+        return rows[order], columns[order], np.concatenate([[0], np.cumsum(self._sizes)])
 
 
 def rows_of_pieces(mask: npt.NDArray[np.bool_], *, least: int) -> list[Box]:
@@ -91,29 +121,59 @@ def _turned(boxes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 class _Rows:
-    """All rows along one direction, of which those with letters enough are asked for."""
+    """All rows along one direction, of which those with letters enough are asked for.
+
+    Args:
+        boxes, sizes: of each piece.
+    """
 
     def __init__(self, boxes: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> None:
         high, wide = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
         # A plate or a bar is full and wide; a letter, or some that touch, is tall or has holes.
         kept = (high >= 2) & (high <= _TALLEST) & (sizes >= _SMALLEST)
         kept &= (wide <= 3 * high) | (sizes < 0.7 * high * wide)
-        pieces = boxes[kept]
-        self._pieces = np.ascontiguousarray(pieces[np.lexsort((pieces[:, 0], pieces[:, 1]))])
-        self._whole, self._letters = pieces, np.zeros(0)
-        if len(pieces):
-            self._whole, self._letters = _measured(self._pieces, *_rows(self._pieces))
+        numbers = np.flatnonzero(kept)
+        self.numbers = numbers[np.lexsort((boxes[numbers, 0], boxes[numbers, 1]))]
+        self.pieces = np.ascontiguousarray(boxes[self.numbers])
+        self.row_of: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self.count = 0
+        if len(self.pieces):
+            self.row_of, self.count = _rows(self.pieces)
+        self._measured: Any = None
 
     def of(self, least: int) -> list[Box]:
-        if not len(self._letters):
+        if not self.count:
             return []
-        whole = self._whole
-        rows = whole[(self._letters >= least) & (whole[:, 3] - whole[:, 1] >= 1.2 * (whole[:, 2] - whole[:, 0]))]
+        if self._measured is None:
+            self._measured = _measured(self.pieces, self.row_of, self.count)
+        whole, letters = self._measured
+        rows = whole[(letters >= least) & (whole[:, 3] - whole[:, 1] >= 1.2 * (whole[:, 2] - whole[:, 0]))]
         if len(rows):
-            pieces = self._pieces[np.argsort(self._pieces[:, 0], kind="stable")]
+            pieces = self.pieces[np.argsort(self.pieces[:, 0], kind="stable")]
             near = np.searchsorted(pieces[:, 0], rows[:, 0] - _TALLEST), np.searchsorted(pieces[:, 0], rows[:, 2])
             _widen(rows, pieces, *near)
         return [(a, b, c, d) for a, b, c, d in rows.tolist()]
+
+    def rise(self) -> npt.NDArray[np.float64]:
+        """Radians by which the straight line through the middles of its letters leans from each row."""
+        high, wide = self.pieces[:, 2] - self.pieces[:, 0], self.pieces[:, 3] - self.pieces[:, 1]
+        tallest = np.zeros(self.count, np.int64)
+        np.maximum.at(tallest, self.row_of, high)
+        weight = wide * (high >= np.maximum(4, 0.5 * tallest[self.row_of]))
+        across, along = (self.pieces[:, :2] + self.pieces[:, 2:]).T / 2
+        along = along - (self._total(weight * along) / np.maximum(self._total(weight), 1))[self.row_of]
+        rise = self._total(weight * along * across) / np.maximum(self._total(weight * along * along), 1)
+        turns: npt.NDArray[np.float64] = np.arctan(np.clip(rise, -_STEEPEST, _STEEPEST))
+        return turns
+
+    def letters(self, tall: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """How many letters each row may have, that is so many pixels tall; letters that touch count by their width."""
+        high, wide = self.pieces[:, 2] - self.pieces[:, 0], self.pieces[:, 3] - self.pieces[:, 1]
+        return self._total(np.maximum(1, wide / high) * (high >= np.maximum(4, 0.5 * tall[self.row_of])))
+
+    def _total(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Of each row the sum over its pieces."""
+        return np.asarray(np.bincount(self.row_of, weights=values, minlength=self.count), np.float64)
 
 
 # What is compiled assigns number by number and asks NumPy for nothing but room: a row assigned whole, or a search in
@@ -140,19 +200,29 @@ def _boxes(labels: Any, count: Any) -> Any:
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _boxes_along(rows: Any, columns: Any, of: Any, count: Any, cos: Any, sin: Any) -> Any:
-    """Of each piece, whose pixels are given one by one, the box around them in places across and along a slant."""
-    boxes = np.empty((count, 4), np.int64)
-    for piece in range(count):
-        boxes[piece, 0], boxes[piece, 1], boxes[piece, 2], boxes[piece, 3] = 1 << 40, 1 << 40, -(1 << 40), -(1 << 40)
-    for number in range(len(rows)):
-        piece = of[number]
-        across = int(np.floor(rows[number] * cos - columns[number] * sin + 0.5))
-        along = int(np.floor(rows[number] * sin + columns[number] * cos + 0.5))
-        boxes[piece, 0] = min(boxes[piece, 0], across)
-        boxes[piece, 1] = min(boxes[piece, 1], along)
-        boxes[piece, 2] = max(boxes[piece, 2], across + 1)
-        boxes[piece, 3] = max(boxes[piece, 3], along + 1)
+def _boxes_along(rows: Any, columns: Any, first: Any, into: Any, cos: Any, sin: Any) -> Any:
+    """Boxes around pieces, or around rows of them, each in places across and along a slant of its own.
+
+    Args:
+        rows, columns: of the pixels of all pieces, one piece after the other.
+        first: of each piece its first pixel.
+        into: of each piece, in which box it lies; below zero where in none.
+        cos, sin: of the slant of each box.
+    """
+    boxes = np.empty((len(cos), 4), np.int64)
+    for at in range(len(cos)):
+        boxes[at, 0], boxes[at, 1], boxes[at, 2], boxes[at, 3] = 1 << 40, 1 << 40, -(1 << 40), -(1 << 40)
+    for piece in range(len(into)):
+        at = into[piece]
+        if at < 0:
+            continue
+        for number in range(first[piece], first[piece + 1]):
+            across = int(np.floor(rows[number] * cos[at] - columns[number] * sin[at] + 0.5))
+            along = int(np.floor(rows[number] * sin[at] + columns[number] * cos[at] + 0.5))
+            boxes[at, 0] = min(boxes[at, 0], across)
+            boxes[at, 1] = min(boxes[at, 1], along)
+            boxes[at, 2] = max(boxes[at, 2], across + 1)
+            boxes[at, 3] = max(boxes[at, 3], along + 1)
     return boxes
 
 
@@ -218,7 +288,7 @@ def _measured(pieces: Any, row_of: Any, rows: Any) -> Any:
     """The box around each row, and how many letters it may have."""
     whole = np.empty((rows, 4), np.int64)
     for row in range(rows):
-        whole[row, 0], whole[row, 1], whole[row, 2], whole[row, 3] = 1 << 40, 1 << 40, 0, 0
+        whole[row, 0], whole[row, 1], whole[row, 2], whole[row, 3] = 1 << 40, 1 << 40, -(1 << 40), -(1 << 40)
     for number in range(len(pieces)):
         row, piece = row_of[number], pieces[number]
         whole[row, 0], whole[row, 1] = min(whole[row, 0], piece[0]), min(whole[row, 1], piece[1])

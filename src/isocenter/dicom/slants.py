@@ -1,4 +1,4 @@
-"""Places along a slant: a row of letters that runs askew is cut out level, and covered by small upright boxes.
+"""Places along a slant: a row of letters that runs askew is cut out level, and covered by a rectangle along it.
 
 A place is measured across and along the slant, in pixels: ``across = row * cos - column * sin`` and
 ``along = row * sin + column * cos``.
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["covering", "level"]
+__all__ = ["boxes_of", "cover", "level"]
 
 Box = tuple[int, int, int, int]
 
@@ -35,23 +35,36 @@ def level(
     return tuple(one[at] for one in pictures), inside
 
 
-def covering(degrees: float, row: Box, shape: tuple[int, ...]) -> list[Box]:
-    """Upright boxes, half as thick as the row with its margin, that together cover a row at a slant."""
-    top, left, bottom, right = row
-    half = min(bottom - top, right - left) / 2
-    margin = max(3.0, half * 0.67)
-    ends = margin * 2
-    high, wide = (margin, ends) if right - left >= bottom - top else (ends, margin)
-    step = half / 2
-    across, along = np.meshgrid(
-        np.arange(top - high + step, bottom + high, step), np.arange(left - wide + step, right + wide, step),
-        indexing="ij",
-    )  # fmt: skip
-    rows, columns = (part.ravel() for part in _places(across, along, degrees))
-    low = np.clip(np.floor(np.stack([rows, columns], -1) - step), 0, shape).astype(int)
-    behind = np.clip(np.ceil(np.stack([rows, columns], -1) + step) + 1, 0, shape).astype(int)
-    made = {(a, b, c, d) for (a, b), (c, d) in zip(low.tolist(), behind.tolist(), strict=True) if c > a and d > b}
-    return sorted(made)
+def cover(covered: npt.NDArray[np.bool_], degrees: float, row: Box) -> None:
+    """Mark every pixel of a picture that lies in a row at a slant or in the margin around it.
+
+    Args:
+        covered: (rows, columns), changed.
+        row: see `level`.
+    """
+    margin = max(3.0, (row[2] - row[0]) * 0.33)
+    top, bottom, left, right = row[0] - margin, row[2] + margin, row[1] - 2 * margin, row[3] + 2 * margin
+    rows, columns = _places(np.array([top, top, bottom, bottom]), np.array([left, right, left, right]), degrees)
+    first, last = np.floor([rows.min(), columns.min()]), np.ceil([rows.max(), columns.max()])
+    a, b = (int(v) for v in np.clip(first, 0, covered.shape))
+    c, d = (int(v) for v in np.clip(last + 1, 0, covered.shape))
+    row_at, column_at = np.ogrid[a:c, b:d]
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    across, along = row_at * cos - column_at * sin, row_at * sin + column_at * cos
+    covered[a:c, b:d] |= (across >= top) & (across <= bottom) & (along >= left) & (along <= right)
+
+
+def boxes_of(covered: npt.NDArray[np.bool_]) -> list[Box]:
+    """Upright boxes that together hold exactly what is covered: each run of a row, with the same runs below it."""
+    found: list[Box] = []
+    going: dict[tuple[int, int], int] = {}  # first column and column behind, and where such runs began
+    edges = np.diff(np.pad(covered.astype(np.int8), ((0, 1), (1, 1))), axis=1)
+    for row in range(len(edges)):
+        starts, ends = np.flatnonzero(edges[row] > 0), np.flatnonzero(edges[row] < 0)
+        here = set(zip(starts.tolist(), ends.tolist(), strict=True))
+        found += [(going.pop(run), run[0], row, run[1]) for run in sorted(going.keys() - here)]
+        going.update((run, row) for run in here - going.keys())
+    return found
 
 
 def _places(

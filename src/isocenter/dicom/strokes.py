@@ -85,10 +85,9 @@ def may_be_written(
     """
     top, left, bottom, right = row
     turn = np.deg2rad(degrees)
-    wide = right - left >= bottom - top
-    strokes, strong = _strokes_at(mask, relief, np.cos(turn), np.sin(turn), top, left, bottom, right, wide)
+    strokes, strong = _strokes_at(mask, relief, np.cos(turn), np.sin(turn), top, left, bottom, right)
     crossed = _of_a_quarter(strokes)
-    long = max(right - left, bottom - top) / min(right - left, bottom - top)
+    long = (right - left) / (bottom - top)
     return any(strong >= e.strong and crossed >= e.crossed and crossed >= e.dense * long for e in least)
 
 
@@ -112,17 +111,14 @@ def _strokes_apart(light: Any, back: Any, left: Any) -> Any:
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _strokes_at(
-    mask: Any, relief: Any, cos: Any, sin: Any, top: Any, left: Any, bottom: Any, right: Any, wide: Any
-) -> Any:
+def _strokes_at(mask: Any, relief: Any, cos: Any, sin: Any, top: Any, left: Any, bottom: Any, right: Any) -> Any:
     """Of each line of places along a row, how often its pieces begin; and the mean relief of the pieces."""
-    lines, length = (bottom - top, right - left) if wide else (right - left, bottom - top)
-    strokes = np.zeros(lines, np.int64)
+    strokes = np.zeros(bottom - top, np.int64)
     total, count = 0.0, 0
-    for line in range(lines):
+    for line in range(bottom - top):
         before = False
-        for at in range(length):
-            across, along = (top + line, left + at) if wide else (top + at, left + line)
+        across = top + line
+        for along in range(left, right):
             row = int(np.rint(across * cos + along * sin))
             column = int(np.rint(along * cos - across * sin))
             here = False
