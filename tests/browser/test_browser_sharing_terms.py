@@ -106,6 +106,8 @@ def test_two_studies_leave_without_their_person_to_whoever_was_confirmed(
     said = seen.inner_text()
     assert "name, number, birth date, accession number" in said and "1 private tag" in said, said
     assert "2 images stay here" in said and "burned into its pixels" in said, said
+    assert "Fewer than five people of these are alike" in said, said
+    type_into(page, "Why a link may show fewer than five people", "second opinion asked for")
     assert not faults(page, axe)
     shot(page, "sharing-terms-give")
     pseudonym = seen.locator("code").first.inner_text()

@@ -54,6 +54,7 @@ def planted(name: str, study: str, at: int, **more: Any) -> bytes:
     return out.getvalue()
 
 
+WHY = "asked by the tumour board"
 ONE, OTHER = "1.2.840.99.1", "1.2.840.99.2"
 
 
@@ -171,7 +172,7 @@ def test_under_a_pseudonym_nothing_that_is_received_tells_who_it_is(sharing: Sha
     assert begun["of"] == 2
     sharing.pseudonymising.of(images_of(site.index.study(ONE)), "Dr Okafor")  # waits for them
     before = sharing.without_person([ONE], who=CHIEF, to="dr  OKAFOR")
-    secret, _ = sharing.share([ONE, OTHER], who=CHIEF, may=list(May), pseudonym=True, to="Dr Okafor")
+    secret, _ = sharing.share([ONE, OTHER], who=CHIEF, may=list(May), pseudonym=True, to="Dr Okafor", reason=WHY)
     _, seen = sharing.studies(held(secret))
     one = seen[0].study
     series = one.series[0]
@@ -201,7 +202,7 @@ def test_under_a_pseudonym_nothing_that_is_received_tells_who_it_is(sharing: Sha
 
     again = Sharing(site.index, site.journal, site.blobs, sharing.clock, site.consents, secret=sharing.secret)
     assert again.studies(held(secret))[1][0].study == one, "the same after a restart"
-    other, _ = sharing.share(ONE, who=CHIEF, pseudonym=True, to="Dr Lee")
+    other, _ = sharing.share(ONE, who=CHIEF, pseudonym=True, to="Dr Lee", reason=WHY)
     assert sharing.studies(held(other))[1][0].study.patient.id != one.patient.id, "two recipients cannot join them"
 
 
@@ -210,8 +211,35 @@ def test_a_pseudonym_is_refused_for_nobody_and_where_nothing_is_surely_clean(sha
         sharing.share(ONE, who=CHIEF, pseudonym=True)
     site.receive([planted("CT_small.dcm", "1.2.840.99.3", 1, BurnedInAnnotation="YES")], sender="CT1", who=HOUSE)
     with pytest.raises(Refused, match="nothing can be shown without the person"):
-        sharing.share("1.2.840.99.3", who=CHIEF, pseudonym=True, to="Dr Okafor")
+        sharing.share("1.2.840.99.3", who=CHIEF, pseudonym=True, to="Dr Okafor", reason=WHY)
     assert not site.journal.since(kinds=[Kind.SHARED])
+
+
+def test_a_pseudonym_where_few_people_are_alike_wants_a_reason_that_is_kept(sharing: Sharing, site: Site) -> None:
+    alone = {"who": CHIEF, "pseudonym": True, "to": "Dr Okafor"}
+    sharing.pseudonymising.of(images_of(site.index.study(ONE)), "Dr Okafor")
+    assert sharing.without_person([ONE], who=CHIEF, to="Dr Okafor")["few_alike"] is True
+    for reason in ("", "  "):
+        with pytest.raises(Refused, match=r"a group of 1 patient.*Add studies of more patients, or say why"):
+            sharing.share(ONE, **alone, reason=reason)
+    assert not site.journal.since(kinds=[Kind.SHARED])
+    _, told = sharing.share([ONE, OTHER], **alone, reason=f" {WHY} ")
+    assert told["reason"] == WHY and sharing.shares(who=CHIEF)[0]["reason"] == WHY
+    assert {s.event.details["reason"] for s in site.journal.since(kinds=[Kind.SHARED])} == {WHY}
+    _, told = sharing.share(ONE, who=CHIEF)  # with the person in it nobody is asked
+    assert told["reason"] == ""
+
+
+def test_a_pseudonym_for_five_people_who_are_alike_wants_no_reason(sharing: Sharing, site: Site) -> None:
+    many = [f"1.2.840.98.{n}" for n in range(1, 6)]
+    for n, uid in enumerate(many):
+        one = planted("CT_small.dcm", uid, 1, PatientID=f"P{n}", PatientName=f"{SURNAME}^{n}")
+        site.receive([one], sender="CT1", who=HOUSE)
+    with pytest.raises(Refused, match="a group of 4 patients"):
+        sharing.share(many[:4], who=CHIEF, pseudonym=True, to="Dr Okafor")
+    secret, told = sharing.share(many, who=CHIEF, pseudonym=True, to="Dr Okafor")
+    assert told["reason"] == "" and len({s.study.patient.id for s in sharing.studies(held(secret))[1]}) == 5
+    assert sharing.without_person(many, who=CHIEF, to="Dr Okafor")["few_alike"] is False
 
 
 def test_a_link_with_a_check_opens_when_the_giver_has_confirmed_who_holds_it(
@@ -281,7 +309,7 @@ def test_the_code_of_a_link_is_not_guessed_from_many_addresses(sharing: Sharing,
 
 def test_a_preview_is_the_page_of_the_recipient_and_a_look_of_whoever_asks(sharing: Sharing, site: Site) -> None:
     secret, told = sharing.share(
-        [ONE, OTHER], who=CHIEF, to="Dr Okafor", pseudonym=True, may=[May.MEASURE], word="früh um fünf"
+        [ONE, OTHER], who=CHIEF, to="Dr Okafor", pseudonym=True, may=[May.MEASURE], word="früh um fünf", reason=WHY
     )
     before = sharing.preview([ONE, OTHER], who=CHIEF, to="Dr Okafor", pseudonym=True, may=[May.MEASURE])
     of_it = sharing.preview_of(told["id"], who=CHIEF)

@@ -30,6 +30,9 @@ def share(
     check: Annotated[
         bool, typer.Option("--check", help="Open nothing before you have confirmed who holds it (`confirm`).")
     ] = False,
+    reason: Annotated[
+        str, typer.Option(help="Why fewer than 5 alike patients may be shown under a pseudonym; the journal keeps it.")
+    ] = "",
     ask_word: Annotated[bool, typer.Option("--word", help="Ask for a word that must be said with it.")] = False,
     research: Annotated[
         bool, typer.Option("--research", help="For the research of another house: the terms of use have to permit it.")
@@ -54,7 +57,7 @@ def share(
             raise Refused(f"--may: {wrong}", f"known are {', '.join(May)}", "name one of them") from None
         secret, told = held.site.sharing.share(
             studies, who=HOUSE, hours=hours, to=to, word=word, purpose=purpose, may=allowed, pseudonym=pseudonym,
-            check=check,
+            check=check, reason=reason,
         )  # fmt: skip
         base = address.rstrip("/") or held.address
     link = f"{base}/shared#{secret}"

@@ -29,7 +29,7 @@ _Gives = Annotated[Person, needs("share")]
 
 
 class Given(BaseModel):
-    """How long a link opens, for whom, what they may, and what has to be said with it."""
+    """How long a link opens, for whom, what they may, what has to be said with it, and why few alike may be shown."""
 
     hours: float = Field(default=72.0, gt=0, le=8760)
     to: str = Field(default="", max_length=200)
@@ -38,6 +38,7 @@ class Given(BaseModel):
     may: _May = sorted(OLDER)
     pseudonym: bool = False
     check: bool = False
+    reason: str = Field(default="", max_length=500)
 
 
 class Chosen(BaseModel):
@@ -97,7 +98,7 @@ def share_many(given: GivenMany, site: SiteHere, who: _Gives) -> Any:
 def _given(here: PagesSite, studies: list[str], given: Given, who: Person) -> dict[str, Any]:
     secret, row = here.sharing.share(
         studies, who=who, hours=given.hours, to=given.to, word=given.word, purpose=Purpose(given.purpose),
-        may=given.may, pseudonym=given.pseudonym, check=given.check,
+        may=given.may, pseudonym=given.pseudonym, check=given.check, reason=given.reason,
     )  # fmt: skip
     return {"link": f"/shared#{secret}", **row}
 

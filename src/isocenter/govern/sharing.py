@@ -91,6 +91,7 @@ class Share:
         claim: the last of what was stated.
         taken: what other archives said that they took: of each study how many images were expected, stored, there
             before, rejected and missing.
+        reason: why a pseudonym does where few people are alike.
     """
 
     id: str
@@ -111,6 +112,7 @@ class Share:
     code: str = ""
     claim: Claim | None = None
     taken: tuple[Mapping[str, Any], ...] = ()
+    reason: str = ""
 
     def lives(self, now: datetime) -> bool:
         """Whether it still opens."""
@@ -146,7 +148,7 @@ class Share:
             "given": self.given.isoformat(), "until": self.until.isoformat(), "to": self.to,
             "asks_a_word": bool(self.credential), "used": self.used, "opened": self.opened,
             "last": self.last.isoformat() if self.last else None, "purpose": self.purpose.value,
-            "may": sorted(self.may), "pseudonym": self.pseudonym, "identity": self.identity,
+            "may": sorted(self.may), "pseudonym": self.pseudonym, "reason": self.reason, "identity": self.identity,
             "claim": {"id": claim.id, "name": claim.name, "address": claim.address, "at": claim.at.isoformat()}
             if claim else None,
             "taken": list(self.taken),
@@ -179,6 +181,7 @@ def share(
     may: Collection[May] = (May.VIEW,),
     pseudonym: bool = False,
     check: bool = False,
+    reason: str = "",
 ) -> Given:
     """A fresh secret, and the events that let it open these studies.
 
@@ -189,6 +192,7 @@ def share(
         may: what its holder may do; seeing the images is always among it.
         pseudonym: show the studies without the person.
         check: open nothing before the holder has stated who they are and that was accepted.
+        reason: why a pseudonym does where few people are alike; kept with the link.
 
     Raises:
         Refused: a life that is none or too long, a word that can be guessed, no study or too many, or a pseudonym or a
@@ -210,6 +214,7 @@ def share(
         "share": secrets.token_hex(8), "digest": secret_digest(secret), "until": (now + life).isoformat(),
         "to": to[:200], "credential": hash_password(word) if word else "", "purpose": purpose.value,
         "may": sorted({May.VIEW, *may}), "pseudonym": pseudonym, "code": code_digest(secret, code) if code else "",
+        **({"reason": reason.strip()[:500]} if reason.strip() else {}),
     }  # fmt: skip
     return Given(secret, code, tuple(Event(Kind.SHARED, now, who, study, details) for study in chosen))
 
@@ -344,7 +349,7 @@ def _given(event: Event) -> Share:
         datetime.fromisoformat(told["until"]), told["to"], told["credential"],
         purpose=Purpose(told.get("purpose", "care")),
         may=frozenset(map(May, told["may"])) if "may" in told else OLDER,
-        pseudonym=told.get("pseudonym", False), code=told.get("code", ""),
+        pseudonym=told.get("pseudonym", False), code=told.get("code", ""), reason=told.get("reason", ""),
     )  # fmt: skip
 
 

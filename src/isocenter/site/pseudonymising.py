@@ -11,11 +11,12 @@ import hashlib
 import threading
 import weakref
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from isocenter.dicom.alike import risk
 from isocenter.dicom.aside import Aside, Held
 from isocenter.dicom.confidentiality import RESEARCH, Option
 from isocenter.dicom.elements import parse
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from isocenter.dicom.deidentify import Deidentified
     from isocenter.dicom.visual_features import Cover
 
-__all__ = ["OPTIONS", "Copies", "Pseudonymising"]
+__all__ = ["OPTIONS", "Copies", "Pseudonymising", "alike"]
 
 OPTIONS = RESEARCH - {Option.SAFE_PRIVATE}
 """Options of PS3.15 table E.1-1 under which a study leaves by a link without its person."""
@@ -63,6 +64,7 @@ class Copies:
         private: private attributes that were removed, each once.
         blanked: images in which writing was blanked. faces: images out of which a face was taken.
         risks: what could still tell who it is -> in how many images.
+        people: of each patient, by pseudonym, what singles them out and stands in the copies (`isocenter.dicom.alike`).
     """
 
     study: Study
@@ -75,6 +77,7 @@ class Copies:
     blanked: int = 0
     faces: int = 0
     risks: Counter[str] = field(default_factory=Counter)
+    people: dict[str, dict[str, set[str]]] = field(default_factory=dict, repr=False)
 
     def read(self, digest: str) -> bytes:
         """A copy."""
@@ -93,6 +96,9 @@ class Copies:
         self.blanked += bool(copy.pixels.boxes)
         self.faces += copy.face == "cut"
         self.risks.update(copy.risks)
+        person = self.people.setdefault(copy.patient, {})
+        for name, value in copy.facts.items():
+            person.setdefault(name, set()).add(value)
 
     def told(self) -> dict[str, Any]:
         """What whoever receives it will see, and what not; the second names nothing but kinds of attributes."""
@@ -114,6 +120,17 @@ class Copies:
             },
             "risks": [{"risk": risk, "images": n} for risk, n in self.risks.most_common()],
         }  # fmt: skip
+
+
+def alike(several: Iterable[Copies]) -> dict[str, Any]:
+    """How many of the people of some studies are alike, of each of whom all of their studies are known together."""
+    people: dict[str, dict[str, set[str]]] = {}
+    for copies in several:
+        for patient, facts in copies.people.items():
+            person = people.setdefault(patient, {})
+            for name, values in facts.items():
+                person[name] = person.get(name, set()) | values
+    return risk(people.values())
 
 
 @dataclass

@@ -10,12 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from isocenter.dicom.alike import SMALLEST_GROUP, must_be_alike
 from isocenter.errors import Refused
 from isocenter.govern import sharing
 from isocenter.govern.consent import Purpose
 from isocenter.govern.people import secret_digest
 from isocenter.govern.policy import Person, must
 from isocenter.govern.sharing import MOST, May, Share
+from isocenter.site.pseudonymising import alike
 from isocenter.site.through_links import ThroughLinks, images_of
 
 __all__ = ["Sharing"]
@@ -27,7 +29,7 @@ class Sharing(ThroughLinks):
     def share(
         self, studies: str | Sequence[str], *, who: Person, hours: float = 72.0, to: str = "", word: str = "",
         purpose: Purpose = Purpose.CARE, may: Collection[May] = (May.VIEW,), pseudonym: bool = False,
-        check: bool = False,
+        check: bool = False, reason: str = "",
     ) -> tuple[str, dict[str, Any]]:  # fmt: skip
         """A secret that opens some studies, and the link as lists show it; with ``code`` where a check is wanted.
 
@@ -36,11 +38,12 @@ class Sharing(ThroughLinks):
             may: what its holder may do; seeing the images is always among it.
             pseudonym: show them without the person: copies are made first, and what is not surely clean is not shown.
             check: open nothing before it was confirmed who holds it.
+            reason: why a pseudonym does where fewer people than `SMALLEST_GROUP` are alike; the journal keeps it.
 
         Raises:
             NotFound: no such study.
             Refused: a life that is too long, a word that can be guessed, terms of use that do not permit it, or a
-                pseudonym where nothing is surely clean.
+                pseudonym where nothing is surely clean, or so few are alike and there is no reason.
             Unavailable: the copies are not made yet.
         """
         chosen = (studies,) if isinstance(studies, str) else tuple(studies)
@@ -51,14 +54,17 @@ class Sharing(ThroughLinks):
         now = self.clock()
         given = sharing.share(
             chosen, who=who.name, now=now, life=timedelta(hours=hours), to=to, word=word, purpose=purpose, may=may,
-            pseudonym=pseudonym, check=check,
+            pseudonym=pseudonym, check=check, reason=reason,
         )  # fmt: skip
         if pseudonym:
-            for uid in chosen:
-                self.pseudonymising.of(images_of(self.index.study(uid)), to)
+            made = [self.pseudonymising.of(images_of(self.index.study(uid)), to) for uid in dict.fromkeys(chosen)]
+            must_be_alike(
+                alike(made), SMALLEST_GROUP, reason,
+                "add studies of more patients, or say why these may be shown: the journal keeps the reason",
+            )  # fmt: skip
         self.journal.append(*given.events)
-        told = self._known.state()[secret_digest(given.secret)].told(now)
-        return given.secret, told | ({"code": given.code} if given.code else {})
+        row = self._known.state()[secret_digest(given.secret)].told(now)
+        return given.secret, row | ({"code": given.code} if given.code else {})
 
     def shares(self, *, who: Person, study_uid: str = "") -> list[dict[str, Any]]:
         """Links that were given, the newest first.
@@ -143,7 +149,8 @@ class Sharing(ThroughLinks):
         """What a recipient would see and not see of studies under a pseudonym: computed from the copies themselves.
 
         Returns:
-            ``done`` and ``of`` images looked through; ``studies`` when all were, each as `Copies.told` says it.
+            ``done`` and ``of`` images looked through; when all were, ``studies``, each as `Copies.told` says it, and
+            ``few_alike``: whether so few of their people are alike that a link asks for a reason.
 
         Raises:
             NotFound: no such study. Refused: one of which nothing can be shown.
@@ -154,7 +161,9 @@ class Sharing(ThroughLinks):
         told: dict[str, Any] = {"done": sum(done for done, _, _ in far), "of": sum(of for _, of, _ in far)}
         if not all(made for _, _, made in far):
             return told
-        return told | {"studies": [self.pseudonymising.of(one, to).told() | {"study": one.uid} for one in records]}
+        made = [self.pseudonymising.of(one, to) for one in records]
+        studies_ = [copies.told() | {"study": one.uid} for copies, one in zip(made, records, strict=True)]
+        return told | {"studies": studies_, "few_alike": 0 < alike(made)["smallest_group"] < SMALLEST_GROUP}
 
     def _must_all(self, studies: Sequence[str], who: Person) -> None:
         must(who, "share", studies[0] if studies else "")

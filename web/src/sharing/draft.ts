@@ -12,12 +12,14 @@ export interface Draft {
   may: May[];
   pseudonym: boolean;
   check: boolean;
+  /** Why a pseudonym does where few people are alike. */
+  reason: string;
 }
 
 const DAYS = 3;
 
 export function fresh(): Draft {
-  return { to: "", until: inDays(DAYS), word: "", purpose: "care", may: ["view"], pseudonym: false, check: false };
+  return { to: "", until: inDays(DAYS), word: "", purpose: "care", may: ["view"], pseudonym: false, check: false, reason: "" };
 }
 
 export const draft = signal<Draft>(fresh());

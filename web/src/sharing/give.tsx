@@ -51,6 +51,7 @@ export function Give({ studies, again, add }: { studies: string[]; again: () => 
   const [given, setGiven] = useState<Given | null>(null);
   const [sending, setSending] = useState(false);
   const [refused, setRefused] = useState("");
+  const [few, setFew] = useState(false);
   const first = useRef<HTMLInputElement>(null);
   const copy = useRef<HTMLButtonElement>(null);
   useEffect(() => (void about.current?.load(), first.current?.focus(), () => about.current?.stop()), []);
@@ -86,7 +87,7 @@ export function Give({ studies, again, add }: { studies: string[]; again: () => 
       </ul>
       {!given && <p class="acts"><button type="button" onClick={add}>Add a study <Key of={keyOf("sharing", "share")} /></button></p>}
       {!given && <ul class="bullets" aria-label="What they will see and what not">
-        {now.pseudonym ? <WithoutPerson studies={studies} to={now.to} /> : <AsReceived known={known} />}
+        {now.pseudonym ? <WithoutPerson studies={studies} to={now.to} few={setFew} /> : <AsReceived known={known} />}
         <li>They may: see the images{now.may.includes("measure") && ", measure in them"}{now.may.includes("download") && ", and take the files"}.{!now.may.includes("download") && " Files are refused."}</li>
         {now.check && <li>It opens nothing before they have said who they are, by a code that you tell them, and you have confirmed it here.</li>}
         <li>Each look is in the journal. It ends by itself{hours > 0 && ` after ${day(now.until)} (UTC)`}, and at once when you end it.</li>
@@ -109,6 +110,7 @@ export function Give({ studies, again, add }: { studies: string[]; again: () => 
             <label class="check"><input type="checkbox" checked={now.pseudonym} onChange={() => set({ pseudonym: !now.pseudonym })} /> pseudonym: they see no name, number, birth date, private attribute or writing in the images</label>
             <label class="check"><input type="checkbox" checked={now.check} onChange={() => set({ check: !now.check })} /> confirm who they are before it opens</label>
           </fieldset>
+          {now.pseudonym && few && <label>Why a link may show fewer than five people who are alike in sex, age, body part and kind of image <input required maxLength={500} autocomplete="off" value={now.reason} onInput={(event) => set({ reason: event.currentTarget.value })} /></label>}
           {now.until && hours <= 0 && <p class="soon" role="status">{day(now.until)} has passed, or is no day: write it as 2026-11-30.</p>}
           <p class="acts">
             <button class="primary" disabled={sending || hours <= 0}>{sending ? "Making it" : "Give the link"}</button>
@@ -159,10 +161,11 @@ interface Looked {
   done: number;
   of: number;
   studies?: Seen[];
+  few_alike?: boolean;
 }
 
 /** What leaves under a pseudonym and what stays, counted from the copies themselves. */
-function WithoutPerson({ studies, to: whom }: { studies: string[]; to: string }) {
+function WithoutPerson({ studies, to: whom, few }: { studies: string[]; to: string; few: (so: boolean) => void }) {
   const [looked, setLooked] = useState<Looked | null>(null);
   const [failed, setFailed] = useState("");
   useEffect(() => {
@@ -170,7 +173,7 @@ function WithoutPerson({ studies, to: whom }: { studies: string[]; to: string })
     let again = 0;
     const look = () =>
       void ask<Looked>("/api/deid/preview", { method: "POST", body: { studies, to: whom }, abort: abort.signal, deadline_s: 60 }).then(
-        (told) => (setLooked(told), setFailed(""), told.studies || (again = window.setTimeout(look, 700))),
+        (told) => (setLooked(told), setFailed(""), few(!!told.few_alike), told.studies || (again = window.setTimeout(look, 700))),
         (error: unknown) => abort.signal.aborted || setFailed(asTrouble(error).message),
       );
     look();
@@ -189,6 +192,7 @@ function WithoutPerson({ studies, to: whom }: { studies: string[]; to: string })
     <>
       <li>They will see: {count(sum((one) => one.sees.images), "image")} of {count(sum((one) => one.sees.series), "series", "series")} under the pseudonym {names.map((id, i) => <span key={id}>{i > 0 && ", "}<code>{id}</code></span>)}{whom ? "" : " (another one when you have said for whom)"}; sex, age and intervals stay, dates are moved.</li>
       <li>They will not see: {[...person, ...(gone ? [count(gone, "other attribute")] : []), ...[count(Math.max(0, ...all.map((one) => one.not_seen.private)), "private tag")], ...(sum((one) => one.not_seen.blanked) ? [`writing in ${count(sum((one) => one.not_seen.blanked), "image")}`] : []), ...(sum((one) => one.not_seen.faces) ? [`the face in ${count(sum((one) => one.not_seen.faces), "image")}`] : [])].join(", ")}; nor results, reports, or anything else of this archive.</li>
+      {looked.few_alike && <li><span class="soon" aria-hidden="true">▲</span> Fewer than five people of these are alike in sex, age, body part and kind of image: who knows these of somebody may find that person, so a link asks you why it may be. The journal keeps what you say.</li>}
       {[...held].map(([why, images]) => <li key={why}><span class="soon" aria-hidden="true">▲</span> {count(images, "image")} {images === 1 ? "stays" : "stay"} here: {why}</li>)}
       {[...new Set(all.flatMap((one) => one.risks.map(({ risk }) => risk)))].map((risk) => <li key={risk} class="muted">What remains: {risk}.</li>)}
     </>
