@@ -92,3 +92,13 @@ def test_a_card_withholds_the_figures_of_groups_with_few_events(tmp_path: Path) 
 
 def test_values_as_words() -> None:
     assert lines({"a_b": [1.5, "x"], "empty": None}) == "a b: 1.5\nx" and lines([]) == "none"
+
+
+def test_where_no_group_was_measured_the_card_says_what_its_data_hold() -> None:
+    model = Model("m", "1", "0" * 64, card={"groups": "the table tells nobody's age"}, evidence={"n": 80})
+    for one, says in (
+        (model, "the table tells nobody's age"),
+        (replace(model, card={}), "no sex, age, site or scanner"),
+    ):
+        told = card(one, now=datetime(2026, 11, 27, tzinfo=UTC))["source_attributes"]["5.i"]
+        assert told["known"] is False and says in told["says"]

@@ -87,6 +87,7 @@ def test_every_kind_is_read_with_its_defaults() -> None:
         (SPOTS, "leaves out title"),
         (SPOTS + CARD.replace('["patients"]', '"patients"'), "list of sentences"),
         (SPOTS + CARD.replace('"Spots"', "3"), "it is a text"),
+        (SPOTS + CARD + "groups = 3\n", "groups of the card in own.toml"),
     ],
 )  # fmt: skip
 def test_nonsense_is_refused_with_the_field_and_the_reason(text: str, says: str) -> None:

@@ -60,6 +60,10 @@ def test_it_is_judged(name: str, tmp_path: Path) -> None:
     assert model.evidence["parity"] <= 1e-4
     page = (ROOT / "models" / name / "card.md").read_text("utf-8")
     assert model.digest in page and model.card["licence"] in page
+    assert model.card["groups"] == recipe(name).card["groups"] and model.card["groups"] in page
+    people = [g for g in model.evidence["subgroups"] if g["by"] != "class"]
+    assert bool(people) == ("the table tells" in model.card["groups"]), "figures of a group where the data tell of one"
+    assert all({"ppv"} <= set(g["metrics"]) and "ece" in g["calibration"] for g in people if "insufficient" not in g)
 
 
 @pytest.mark.parametrize("name", [n for n in SHIPPED if SHIPPED[n].inputs["kind"] in ("classes", "table")])

@@ -176,7 +176,8 @@ def _attributes(
 ) -> dict[str, dict[str, Any]]:
     told, shown, inputs = model.card, model.evidence, model.inputs
     groups = [g for g in subgroups.shown(shown.get("subgroups") or ()) if g.get("by") not in (None, "class")]
-    fair: dict[str, Any] = _says(groups, "evidence.subgroups") if groups else _unknown(_NO_GROUPS, "evidence.subgroups")
+    because = str(told.get("groups") or _NO_GROUPS)
+    fair: dict[str, Any] = _says(groups, "evidence.subgroups") if groups else _unknown(because, "evidence.subgroups")
     judged, local = way.get("judged"), here["confirmed"]
     columns = [c["name"] for c in inputs.get("columns", ()) if c["name"].lower() in ("sex", "age", "race", "gender")]
     outside = "no set from another hospital was declared as such"
@@ -199,7 +200,7 @@ def _attributes(
                       "none: its inputs are images" if "columns" not in inputs else "none of them", "inputs"),
         "4.iii": _of(told, "people", "its training did not tell who they were"),
         "4.iv": _unknown("the setting of use is this site's to judge; compare the source with your patients"),
-        "5.i": fair if groups else _unknown(_NO_GROUPS),
+        "5.i": fair if groups else _unknown(because),
         "5.ii": _of(told, "bias"),
         "6.i": _of(told, "external", outside), "6.ii": _of(told, "external_by", outside),
         "6.iii": _of(told, "external_people", outside), "6.iv": _of(told, "external_how", outside),

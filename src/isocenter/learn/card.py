@@ -19,7 +19,7 @@ from isocenter.learn.recipes import RECIPES
 from isocenter.methods import subgroups
 from isocenter.record import Model, to_plain
 
-__all__ = ["amended", "code_digest", "explained", "headings", "marks_in", "page", "plain_page", "written"]
+__all__ = ["amended", "code_digest", "explained", "headings", "marks_in", "of_groups", "page", "plain_page", "written"]
 
 _FILES = {
     Classes: (
@@ -57,6 +57,7 @@ def page(model: Model) -> str:
         "",
         card["source"] + ".",
         "",
+        *of_groups(card),
         f"Licence: {card['licence']}.",
         "",
         f"{card['people']['training']} children ({card['pictures']['training']} pictures) for training, "
@@ -250,6 +251,11 @@ def headings(metrics: Collection[str], goal: Collection[str] = ()) -> list[str]:
     return [name for name in metrics if name in ("auc", "map50", *goal) or name.startswith("dice_")]
 
 
+def of_groups(card: Mapping[str, Any]) -> list[str]:
+    """What the data tell of groups of people, where the card says it."""
+    return [f"Groups of people: {card['groups']}.", ""] if card.get("groups") else []
+
+
 def plain_page(model: Model) -> str:
     """The card of any model but the one of films: use, limits, data, training, evidence against its goal."""
     card, shown = model.card, model.evidence
@@ -259,6 +265,7 @@ def plain_page(model: Model) -> str:
         "Research software; not a medical device. This page is written by the training; do not edit it.", "",
         "## For what", "", card["intended_use"], "", "## Not for", "", *[f"- {line}" for line in card["not_for"]], "",
         "## Limits", "", *[f"- {line}" for line in card["limits"]], "", "## Data", "", card["source"] + ".", "",
+        *of_groups(card),
         f"Licence: {card['licence']}. Digest of the examples `{model.examples[:16]}…`.", "",
         "## Training", "", *[f"- {name}: {value}" for name, value in card["training"].items()], "",
         "## Evidence", "", f"n = {shown['n']}: {card['shown_on']}.", "",

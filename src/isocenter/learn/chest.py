@@ -22,6 +22,7 @@ from scipy.special import expit
 
 import isocenter
 from isocenter.errors import Unavailable
+from isocenter.learn.card import of_groups
 from isocenter.learn.chest_fit import ChestRecipe, films, fit_chest
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.heart_network import HeartNet
@@ -42,6 +43,7 @@ _CARD: dict[str, Any] = {
     ],
     "source": "virtual films in closed form (isocenter.methods.virtual_chest); no radiograph of a person",
     "licence": "no data of people; weights Apache-2.0",
+    "groups": "the films are drawn: there are no people in them, and so no groups of people",
     "limits": [
         "never saw a radiograph of a person in training; no outlines by readers were at hand to judge it on",
         "a consolidation counts as lung, fluid does not; the heart is whole, with what lies below the domes",
@@ -151,6 +153,7 @@ def _page(model: Model) -> str:
         "Research software; not a medical device. This page is written by the training; do not edit it.", "",
         "## For what", "", card["intended_use"], "", "## Not for", "", *[f"- {line}" for line in card["not_for"]], "",
         "## Limits", "", *[f"- {line}" for line in card["limits"]], "", "## Data", "", card["source"] + ".", "",
+        *of_groups(card),
         f"Licence: {card['licence']}. Digest of the examples `{model.examples[:16]}…`.", "", "## Training", "",
         *[f"- {name}: {value}" for name, value in card["training"].items()], "",
         "## Evidence", "",

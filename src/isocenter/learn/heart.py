@@ -23,6 +23,7 @@ from scipy.special import expit
 
 import isocenter
 from isocenter.errors import IsocenterError, Refused, Unavailable
+from isocenter.learn.card import of_groups
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.heart_border import Outliner, cut_mm
 from isocenter.learn.heart_fit import HeartRecipe, drawn_outward, fit_heart, virtual_hearts
@@ -50,6 +51,7 @@ _CARD: dict[str, Any] = {
     "source": "Sunnybrook Cardiac Data (Radau et al., MIDAS J 2009; CC0 1.0), the patients named below; and virtual "
     "hearts in closed form (isocenter.methods.virtual_heart)",
     "licence": "data CC0 1.0; weights Apache-2.0",
+    "groups": "two patients: too few for a figure of any group of people, whatever their headers tell",
     "limits": [
         "two patients with heart failure after infarction, one scanner (GE 1.5 T), one group of experts",
         "papillary muscles belong to the cavity, the base is cut by the rule of half a ring of muscle",
@@ -293,7 +295,7 @@ def _page(model: Model) -> str:
         "Research software; not a medical device. This page is written by the training; do not edit it.", "",
         "## For what", "", card["intended_use"], "", "## Not for", "", *[f"- {line}" for line in card["not_for"]], "",
         "## Limits", "", *[f"- {line}" for line in (*card["limits"], *_vouched(shown))], "",
-        "## Data", "", card["source"] + ".", "",
+        "## Data", "", card["source"] + ".", "", *of_groups(card),
         f"Patients: {', '.join(card['people'])}. Licence: {card['licence']}. Digest of the examples "
         f"`{model.examples[:16]}…`.", "", "## Training", "",
         *[f"- {name}: {value}" for name, value in card["training"].items()], "",

@@ -30,7 +30,8 @@ KINDS: Mapping[str, type[Classes | Masks | Table | Boxes]] = {
 }  # fmt: skip
 _TASK = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 CARD = ("title", "intended_use", "not_for", "limits", "source", "licence")
-"""What an author says of a model before there is any figure."""
+"""What an author says of a model before there is any figure. Beside it may stand what the data tell of groups of people
+(`groups`), so that a page says why there is no figure of one."""
 _LISTS = ("not_for", "limits")
 _LARGEST = 64 * 2**20  # voxels of the grid that a network sees: 256 MB for one picture of it
 
@@ -64,9 +65,15 @@ def recipe_in(text: str, where: str) -> Recipe:
     for name in CARD:
         if name in _LISTS and not _sentences(how.card[name]):
             raise Refused(f"{name} of the card in {where}", "it is a list of sentences", f'such as {name} = ["…"]')
-        if name not in _LISTS and not isinstance(how.card[name], str):
-            raise Refused(f"{name} of the card in {where}", "it is a text", f'such as {name} = "…"')
+        if name not in _LISTS:
+            _must_be_text(how.card[name], name, where)
+    _must_be_text(how.card.get("groups", ""), "groups", where)
     return how
+
+
+def _must_be_text(value: Any, name: str, where: str) -> None:
+    if not isinstance(value, str):
+        raise Refused(f"{name} of the card in {where}", "it is a text", f'such as {name} = "…"')
 
 
 def _sentences(value: Any) -> bool:

@@ -49,6 +49,8 @@ _CHEST: dict[str, Any] = {
     "doi 10.17632/rscbjbr9sj (Guangzhou Women and Children's Medical Center); gate also with MedNIST "
     "(Dr B. J. Erickson, Mayo Clinic; from TCIA, RSNA bone age and NIH chest X-ray)",
     "licence": "data CC BY 4.0 (Kermany) and CC BY-SA 4.0 (MedNIST); weights CC BY-SA 4.0",
+    "groups": "file names tell a number for each child and what kind of pneumonia a film shows (bacteria or virus), "
+    "and nothing else of the children: no age, sex, site or scanner",
     "limits": [
         "one hospital, one country; no sex, age or scanner is known for single pictures, so fairness cannot be shown",
         "pneumonia was diagnosed with clinical information, not from the picture alone",
@@ -73,6 +75,9 @@ _MEDMNIST = "Yang et al., MedMNIST v2, Sci Data 2023;10:41"
 _SMALL = "pictures of 28 pixels: what needs a finer look cannot be seen, and no clinical picture is that small"
 _UNFAIR = "no sex, age, site or scanner is known for single pictures, so fairness cannot be shown"
 
+_NOBODY = "{} pictures and what each shows, and nothing of the people in them: no age, sex, site or scanner"
+"""What many collections tell of groups of people, for the card."""
+
 _PNEUMONIA = {
     "title": "Pneumonia on a small child's chest radiograph of 28 pixels",
     "intended_use": "Compare methods on PneumoniaMNIST, and show how a small model is trained, judged and carded. "
@@ -85,6 +90,7 @@ _PNEUMONIA = {
     "source": f"PneumoniaMNIST, training and validation part ({_MEDMNIST}), made from Kermany, Zhang, Goldbaum, "
     "Mendeley Data, doi 10.17632/rscbjbr9sj (Guangzhou Women and Children's Medical Center)",
     "licence": "data CC BY 4.0; weights CC BY 4.0",
+    "groups": _NOBODY.format("MedMNIST's arrays hold"),
     "limits": [
         "one hospital, one country; " + _UNFAIR,
         "which pictures are of one child is not known here, so a child may be in two parts: the evidence flatters",
@@ -108,6 +114,7 @@ _BREAST = {
     "source": f"BreastMNIST, training and validation part ({_MEDMNIST}), made from Al-Dhabyani et al., Dataset of "
     "breast ultrasound images, Data Brief 2020;28:104863" + _PHOTOGRAPHS,
     "licence": "data CC BY 4.0; weights CC BY 4.0" + _OF_PHOTOGRAPHS,
+    "groups": _NOBODY.format("MedMNIST's arrays hold"),
     "limits": [
         "624 pictures of one hospital, of some patients several, which are not marked and may be in two parts: the "
         "evidence flatters; " + _UNFAIR,
@@ -123,6 +130,7 @@ _RETINA = {
     "source": f"RetinaMNIST, training and validation part ({_MEDMNIST}), made from the DeepDRiD challenge "
     "(Liu et al., Patterns 2022;3:100512)" + _PHOTOGRAPHS,
     "licence": "data CC BY 4.0; weights CC BY 4.0" + _OF_PHOTOGRAPHS,
+    "groups": _NOBODY.format("MedMNIST's arrays hold"),
     "limits": [
         "1,200 pictures, both eyes of a patient are not marked and may be in two parts; " + _UNFAIR, _SMALL,
         "grade 1 and grade 4 are few, and are mixed up with their neighbours",
@@ -138,6 +146,7 @@ _KIND = {
     "as none of them also BreastMNIST and RetinaMNIST (Yang et al., Sci Data 2023;10:41) and slices of the Medical "
     "Segmentation Decathlon, Task04 Hippocampus (Antonelli et al., Nat Commun 2022;13:4128)",
     "licence": "data CC BY-SA 4.0 (MedNIST, Decathlon) and CC BY 4.0; weights CC BY-SA 4.0",
+    "groups": _NOBODY.format("MedNIST holds"),
     "limits": [
         "pictures of 48 pixels from few sources: each kind comes from one collection, whose look may have been learnt",
         "no patient is known, so slices of one patient may be in two parts: the evidence flatters",
@@ -151,6 +160,7 @@ _ADRENAL = {
     "not_for": ["patients", "CT as it is: the input is an outlined gland, not an image"],
     "source": f"AdrenalMNIST3D, training and validation part ({_MEDMNIST}), from Zhongshan Hospital, Shanghai",
     "licence": "data CC BY 4.0; weights CC BY 4.0",
+    "groups": _NOBODY.format("MedMNIST's arrays hold"),
     "limits": [
         "one hospital; both glands of a patient are not marked and may be in two parts; " + _UNFAIR,
         "the outline was made by a person helped by a program; its care is not known",
@@ -163,6 +173,7 @@ _FINDINGS = {
     "not_for": ["patients: 28 pixels are no radiograph", "a finding that is not among the fourteen"],
     "source": f"ChestMNIST ({_MEDMNIST}), made from NIH ChestX-ray14 (Wang et al., CVPR 2017), given by who trains it",
     "licence": "data CC0 (NIH) and CC BY 4.0; weights CC BY 4.0",
+    "groups": _NOBODY.format("MedMNIST's arrays hold"),
     "limits": [
         "the collection was not at hand: nobody trained it here but in tests, on pictures that were made up",
         "labels were read out of reports by a program, and are wrong in part; " + _UNFAIR, _SMALL,
@@ -227,6 +238,7 @@ _MASS = {
     "not_for": ["deciding whether to biopsy", "images: it reads descriptors", "microcalcifications without a mass"],
     "source": "Mammographic Mass, UCI (Elter, Schulz-Wendtland, Wittenberg, Med Phys 2007;34:4164)",
     "licence": "data CC BY 4.0; weights CC BY 4.0",
+    "groups": "the table tells age; no sex, site or scanner",
     "limits": [
         "one institute, full-field digital mammograms of 2003 to 2006, masses that went to biopsy or follow-up",
         "the BI-RADS assessment is a reader's verdict: without it the figures are lower",
@@ -239,6 +251,7 @@ _HEART = {
     "not_for": ["patients of today: referred for angiography in the 1980s", "people without symptoms"],
     "source": "Heart Disease (Cleveland), UCI (Detrano et al., Am J Cardiol 1989;64:304)",
     "licence": "data CC BY 4.0; weights CC BY 4.0",
+    "groups": "the table tells sex and age; one hospital, no scanner",
     "limits": ["303 patients of one hospital, two thirds men", "vessels seen on fluoroscopy are among the inputs"],
 }
 
@@ -312,6 +325,7 @@ _HIPPOCAMPUS = {
     "source": "Medical Segmentation Decathlon, Task04 Hippocampus (Antonelli et al., Nat Commun 2022;13:4128; "
     "Vanderbilt University Medical Center)",
     "licence": "data CC BY-SA 4.0; weights CC BY-SA 4.0",
+    "groups": _NOBODY.format("the Decathlon's task holds") + "; the healthy and those with psychosis are not marked",
     "limits": ["one hospital; healthy adults and adults with psychosis, not told apart", "crops of 1 mm cubes"],
 }
 
@@ -337,6 +351,7 @@ _CELLS = {
     ],
     "source": "BCCD Dataset (Shenggan, from cosmicad and akshaylamba), 640 x 480 pixels with Pascal VOC boxes",
     "licence": "data MIT; weights MIT",
+    "groups": _NOBODY.format("BCCD holds"),
     "limits": [
         "one microscope and stain; no patient is known, so fields of one person may be in two parts",
         "some red cells at the edge or in heaps have no box in the data: finding them counts as a false alarm",
@@ -415,7 +430,7 @@ def recipe_behind(model: Model) -> Recipe:
         said = json.loads(told)
     except ValueError as e:
         raise Refused(f"the recipe on the card of {model.name}", f"it cannot be read: {e}", "restore the card") from e
-    words = {name: model.card[name] for name in CARD if name in model.card}
+    words = {name: model.card[name] for name in (*CARD, "groups") if name in model.card}
     whole = {"kind": kind, "task": model.name, **said, "card": words, "goal": model.card.get("goal", {})}
     return recipe_from(whole, f"the card of {model.name}")
 

@@ -27,7 +27,7 @@ export function told(one: Told): string {
 }
 
 const FIELDS: [string, string][] = [
-  ["intended_use", "For"], ["not_for", "Not for"], ["limits", "Limits"], ["source", "Data"], ["people", "People"], ["pictures", "Pictures"], ["licence", "Licence"], ["training", "Training"],
+  ["intended_use", "For"], ["not_for", "Not for"], ["limits", "Limits"], ["source", "Data"], ["people", "People"], ["groups", "Groups of people"], ["pictures", "Pictures"], ["licence", "Licence"], ["training", "Training"],
 ]; // prettier-ignore
 
 export function Card({ model }: { model: Model }) {

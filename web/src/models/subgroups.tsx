@@ -13,12 +13,14 @@ const PPV = "ppv";
 /** The evidence by group of people: of those that one question parts, the worst stands first, with its gap to the best. */
 export function Subgroups({ model }: { model: Model }) {
   const groups = model.evidence.subgroups ?? [];
-  if (!groups.length) return <p><Unknown because="its evidence names no subgroup: nobody who judged it told the sex, age, site or scanner of the cases (isocenter judge --groups does)" /></p>;
+  const held = typeof model.card.groups === "string" ? model.card.groups : "";
+  if (!groups.length) return <p><Unknown because={`its evidence names no subgroup: ${held || "nobody who judged it told the sex, age, site or scanner of the cases"} (isocenter judge --groups measures it on cases whose groups you know)`} /></p>;
   const names = [...new Set(groups.flatMap((group) => Object.keys(group.metrics ?? {})))].filter((name) => name !== PPV);
   const by = COMPARED.find((name) => names.includes(name));
   const columns = names.length + 2;
   return (
     <>
+      {held && <p><strong>Its data:</strong> {held}.</p>}
       <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Figures by group">
       <table class="plain">
         <caption class="hidden">Figures by group of people</caption>
