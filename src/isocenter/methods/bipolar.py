@@ -110,16 +110,20 @@ def separate_alternate(
             f"echoes at {', '.join(f'{1000 * t:g}' for t in times)} ms", why, "take four or more, evenly spaced"
         )
     where = foreground(echoes)
-    start = _coarse(echoes, where)
-    if start.size_rad < _SMALL_RAD:
-        start = AlternatePhase(0.0, 0.0, 0.0)
-    first = without(echoes, start) if start.size_rad else echoes
     # Of a phase that is there voxels full of noise say nothing; with none suspected, this separation may be the answer.
-    found = separate(first, times, field_t, spacing_mm, turning=turning, signal=where, pooling=not start.size_rad)
-    phase = _refined(echoes, times, field_t, found, start)
+    plain = separate(echoes, times, field_t, spacing_mm, turning=turning, signal=where)
+    phase, rest = _refined(echoes, times, field_t, plain, AlternatePhase(0.0, 0.0, 0.0))
+    start = _coarse(echoes, where)
+    if start.size_rad >= _SMALL_RAD:
+        # The first guess may see a phase where there is none (iron; echoes about half a turn of fat apart), and a
+        # separation without it may turn the wrong way: what leaves less is kept.
+        first = separate(
+            without(echoes, start), times, field_t, spacing_mm, turning=turning, signal=where, pooling=False
+        )
+        guessed, guessed_rest = _refined(echoes, times, field_t, first, start)
+        phase = guessed if guessed_rest < rest else phase
     if not phase.there:
-        # The first guess may see a phase where there is none, as in a liver full of iron: its separation is no answer.
-        return found if not start.size_rad else separate(echoes, times, field_t, spacing_mm, turning=turning), phase
+        return plain, phase
     if phase.error_rad > _CERTAIN_RAD:
         raise Refused(
             f"odd and even echoes apart by {phase.size_rad:.2f} rad, known to {phase.error_rad:.2f} only",
@@ -170,7 +174,10 @@ def _coarse(echoes: Complex, signal: npt.NDArray[np.bool_]) -> AlternatePhase:
     return AlternatePhase(constant, slopes[0], slopes[1], 0.0, float(np.sqrt(np.mean(here**2))) if here.size else 0.0)
 
 
-def _refined(echoes: Complex, times: Array, field_t: float, found: FatWater, start: AlternatePhase) -> AlternatePhase:
+def _refined(
+    echoes: Complex, times: Array, field_t: float, found: FatWater, start: AlternatePhase
+) -> tuple[AlternatePhase, float]:
+    """The phase, and the energy that the model with it leaves in a voxel."""
     usable = found.signal & np.isfinite(found.field_hz) & np.isfinite(found.r2_star)
     every = np.argwhere(usable)
     if len(every) < _LEAST_VOXELS:
@@ -206,7 +213,7 @@ def _refined(echoes: Complex, times: Array, field_t: float, found: FatWater, sta
     error = float(np.sqrt(np.einsum("vi,ij,vj->v", basis, spread, basis).mean()))
     here = basis @ now
     constant, row, column = (float(sign * v) for v in now)
-    return AlternatePhase(constant, row, column, error, float(np.sqrt(np.mean(here**2))))
+    return AlternatePhase(constant, row, column, error, float(np.sqrt(np.mean(here**2)))), noise
 
 
 def _parts(values: Complex) -> Array:
