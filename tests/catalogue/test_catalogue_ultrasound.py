@@ -90,6 +90,25 @@ def test_without_calibration_no_length_is_given() -> None:
         ThyroidNodule().run(image, (replace(head, label="nodule"),), composition="spongiform")
 
 
+@pytest.mark.parametrize(("beyond", "known"), [(0, True), (1, True), (200, False)])
+def test_a_picture_smaller_than_its_calibrated_regions_has_no_lengths(beyond: int, known: bool) -> None:
+    """As a converter leaves it that shrinks or cuts the pixels and keeps the header; 1: an end written one off."""
+    made = fetus.patient()
+    ds = pydicom.dcmread(io.BytesIO(made.files[0]))
+    region = ds.SequenceOfUltrasoundRegions[0]
+    region.RegionLocationMaxX1 = ds.Columns - 1 + beyond
+    ds.PixelSpacing = [0.3, 0.3]
+    out = io.BytesIO()
+    ds.save_as(out)
+    (image,), _ = loaded([out.getvalue()])
+    head = (Region(image.geometry, mask=made.truth["mask"][None], label="head"),)
+    if known:
+        assert FetalBiometry().run(image, head).findings
+        return
+    with pytest.raises(Refused, match="smaller than its calibrated regions"):
+        FetalBiometry().run(image, head)
+
+
 def test_an_outline_is_measured_by_the_part_of_the_picture_that_it_lies_in() -> None:
     twins = [[0.0, 0.0, 79.0, 119.0, 0.2, 0.2], [80.0, 0.0, 159.0, 119.0, 0.4, 0.4]]
     image = replace(IMAGE, facts={"UltrasoundRegions": twins})

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.dicom.plane import scales_at
+from isocenter.dicom.plane import BEYOND, scales_at
 from isocenter.errors import Refused
 from isocenter.methods.volumetry import axes_of
 from isocenter.space import Geometry, Reference, Region, Volume
@@ -112,6 +112,12 @@ def calibrated(region: Region, image: Volume) -> Region:
         Refused: where pixels have no length: no Sequence of Ultrasound Regions, none in centimetres, or an outline that
             lies outside of them or in two.
     """
+    if image.facts.get("SpacingFrom") == BEYOND:
+        raise Refused(
+            f"{region.label or 'an outline'} on a picture smaller than its calibrated regions",
+            "it was cut or made smaller after it was calibrated, so that nobody knows how long a pixel is",
+            "send the picture as the scanner made it",
+        )
     if region.geometry.reference is not Reference.PLANE:
         raise Refused(
             f"{region.label or 'an outline'} on a picture without calibration",

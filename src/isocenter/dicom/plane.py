@@ -21,7 +21,7 @@ from isocenter.errors import LimitReached, Refused
 from isocenter.record import Instance, Series
 from isocenter.space import Axis, Geometry, Reference, Volume
 
-__all__ = ["coloured", "plane", "scales_at"]
+__all__ = ["BEYOND", "coloured", "plane", "scales_at"]
 
 _LARGEST = 1 << 32  # bytes of one decoded image or cine
 _REGIONS, _UNITS_X, _UNITS_Y, _DELTA_X, _DELTA_Y, _SPATIAL = (
@@ -32,6 +32,9 @@ _REGIONS, _UNITS_X, _UNITS_Y, _DELTA_X, _DELTA_Y, _SPATIAL = (
     0x0018602E,
     0x00186012,
 )
+_ROWS, _COLUMNS = 0x00280010, 0x00280011
+BEYOND = "regions beyond the picture"
+"""The fact `SpacingFrom` of a picture that was cut or made smaller without its calibration."""
 _EDGES = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)  # of a region: left, top, right, bottom
 _MODALITY_LUT, _DESCRIPTOR, _LUT = 0x00283000, 0x00283002, 0x00283006
 _CENTIMETRES, _TISSUE = 3, 1
@@ -163,7 +166,12 @@ def _time(file: File, facts: Mapping[str, Any], count: int) -> Axis:
 
 
 def _spacing(file: File, facts: Mapping[str, Any], modality: str) -> tuple[tuple[float, float], Reference, str]:
-    for *_, across, down in _regions(file):
+    held = list(_regions(file))
+    width, height = file.integer(_COLUMNS, 0), file.integer(_ROWS, 0)
+    # Some write the first pixel beyond as the last one of a region. Farther out: somebody made the picture smaller.
+    if any(right > width or bottom > height for _, _, right, bottom, *_ in held):
+        return (1.0, 1.0), Reference.PIXEL, BEYOND
+    for *_, across, down in held:
         return (down, across), Reference.PLANE, "SequenceOfUltrasoundRegions"
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
         pair = facts.get(keyword)
