@@ -61,6 +61,13 @@ def test_what_is_said_has_codes_units_and_its_configuration() -> None:
     assert curve.x[0] < curve.x[-1] and curve.y["volume"][0] == 1.0 and curve.y["volume"][-1] == 0.0
 
 
+def test_the_volume_in_words_is_that_of_the_outline_and_not_of_the_voxels_it_is_brought_to() -> None:
+    grid = Geometry.regular(shape=(12, 30, 30), spacing_mm=(3.0, 1.0, 1.0), frame_of_reference="2.25.9")
+    image = replace(CT, array=HU[:12], geometry=grid)
+    (found,) = Radiomics().run(image, (box((2, 9), (5, 20), (5, 20), grid=grid),)).findings
+    assert "voxels of 2 x 2 x 2 mm measured, 4.7 mL outlined" in found.words  # 15 x 15 x 21 mm
+
+
 def test_two_lumps_that_only_texture_tells_apart() -> None:
     """From DICOM files to numbers that are arithmetic."""
     made = checkerboards.patient()

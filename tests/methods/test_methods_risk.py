@@ -95,6 +95,17 @@ def test_score2_op(published: dict[str, Any]) -> None:
         assert round(found.percent) == printed
 
 
+@pytest.mark.parametrize(("age", "older"), [(69.0, False), (69.5, False), (69.99, False), (70.0, True)])
+def test_an_age_in_parts_of_a_year_has_one_european_model(age: float, older: bool) -> None:
+    """Between 69 and 70 each of the two once sent to the other."""
+    for model, its in ((risk.score2, not older), (risk.score2_op, older)):
+        if its:
+            assert model(**{**_EU, "age": age}).percent > 0  # type: ignore[arg-type]
+        else:
+            with pytest.raises(Refused, match="Use SCORE2"):
+                model(**{**_EU, "age": age})  # type: ignore[arg-type]
+
+
 def test_the_tables_are_the_published_ones(published: dict[str, Any]) -> None:
     for ours, theirs in (("without calcium", "no_cac"), ("with calcium", "with_cac")):
         coefficients = published["MESA_2015"][theirs]["coef"]

@@ -317,10 +317,11 @@ class _Scan:
         measurements = tuple(m for tag, v in values.items() if (m := self._measurement(tag, v, chosen)) is not None)
         steps = sizes | ibsi_diagnostics.of_region(array, mask, made, sizes) if sizes else {}
         told = tuple(m for tag, v in steps.items() if (m := self._diagnostic(tag, v, chosen)) is not None)
-        volume_ml = np.count_nonzero(made.outline) * float(np.prod(made.spacing_mm)) / 1000.0
+        outlined_ml = np.count_nonzero(mask) * self.geometry.voxel_volume_mm3 / 1000.0
+        size = " x ".join(f"{s:g}" for s in made.spacing_mm)
         words = (
             f"{called}: {len(measurements)} features by configuration {chosen.name}; "
-            f"{count} voxels measured, {volume_ml:.1f} mL outlined."
+            f"{count} voxels of {size} mm measured, {outlined_ml:.1f} mL outlined."
         )
         found = Finding(codes.STRUCTURE, where=region, measurements=measurements + told, words=words)
         return found, _curve(x, called, self.unit)

@@ -256,13 +256,15 @@ def score2(
         region: risk region of the country (ESC 2021).
 
     Raises:
-        Refused: outside 40 to 69 years, 90 to 200 mmHg, 2.5 to 10 mmol/L total and 0.4 to 3 mmol/L HDL cholesterol.
+        Refused: outside 40 to 69 completed years, 90 to 200 mmHg, 2.5 to 10 mmol/L total and 0.4 to 3 mmol/L HDL
+            cholesterol.
 
     >>> one = dict(age=50, systolic_mmhg=140, cholesterol_mmol_l=6.3, hdl_mmol_l=1.4, smoker=True)
     >>> round(score2(sex="F", **one).percent, 1)
     4.3
     """
-    _within("age", age, 40, 69, "years", "SCORE2", "use SCORE2-OP from 70 on" if age >= 70 else "")
+    if not age < 70 or age < 40:  # 69 and a half is 69: the model for older people begins at 70
+        _within("age", age, 40, 69, "years", "SCORE2", "use SCORE2-OP from 70 on" if age >= 70 else "")
     area = _europe("SCORE2", sex, region, systolic_mmhg, cholesterol_mmol_l, hdl_mmol_l)
     scaled = ((age - 60.0) / 5.0, (systolic_mmhg - 120.0) / 20.0, cholesterol_mmol_l - 6.0, (hdl_mmol_l - 1.3) / 0.5)
     total = _european_sum(SCORE2_2021[sex], *scaled, smoker, diabetes)
