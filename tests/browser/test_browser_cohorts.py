@@ -36,6 +36,7 @@ def test_a_question_is_frozen_and_taken_out_and_a_link_is_ended(browser: Any, tm
         page.get_by_role("img", name="Histogram of Year").wait_for()
         page.reload()
         page.get_by_role("img", name="Histogram of Year").wait_for()
+        page.get_by_text("from the headers: Study Date").wait_for()
         assert faults(page, axe) == []
         shot(page, "cohort")
         page.get_by_label("Freeze these 20").fill("CT of the department")
@@ -51,6 +52,15 @@ def test_a_question_is_frozen_and_taken_out_and_a_link_is_ended(browser: Any, tm
         for key in ("x", "j", "x", "2"):
             page.keyboard.press(key)
         rows.get_by_text("Tag 2 given to 2 studies").wait_for()
+        page.keyboard.press("v")
+        pictures = rows.get_by_role("list", name="Pictures of the cohort")
+        assert pictures.get_by_role("listitem").count() == 20 and pictures.get_by_text("tag 2").count() == 2
+        told = pictures.get_by_role("img").evaluate_all("all => all.map(one => one.alt)")
+        pictures.get_by_text("no picture").first.wait_for()  # the files of this department are no images
+        assert told[0] == "Row 1: CT, 2026" and not re.search(r"PHANTOM|P0\d", "".join(told))
+        assert faults(page, axe) == []
+        shot(page, "cohort-pictures")
+        page.keyboard.press("v")
         page.keyboard.press("Shift+X")
         page.get_by_role("dialog", name="Select all 20?").wait_for()
         page.keyboard.press("Enter")

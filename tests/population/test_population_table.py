@@ -22,7 +22,7 @@ def studies(n: int, *, sized: int | None = None) -> list:
         struck = Finding(codes.LESION, measurements=(Measurement(codes.LONG_AXIS, 99.0, "mm"),), verdict=Verdict.STRUCK)
         result = Result(f"1.{k}", Outcome.FOUND, Origin("machine", "volumetry", "1"), NOON, findings=(one, struck))
         study = Study(f"1.{k}", patient, date=date(2026, 11, 20), description="CT chest")
-        made.append(member(study, ("CT",), [measured(result, "volumetry")]))
+        made.append(member(study, ("CT",), [measured(result, "volumetry", "2" if k < 12 else "1")]))
     return made
 
 
@@ -58,6 +58,10 @@ def test_fields_tell_how_many_have_them() -> None:
     size = told[SIZE]
     assert (size["n"], size["missing"], size["median"], size["unit"], size["kind"]) == (18, 12, 18.5, "mm", "number")
     assert told["sex"]["kind"] == "words" and told["age"]["missing"] == 0
+    assert (size["made_by"], size["source"], told["age"]["source"]) == (
+        "volumetry", "", "Patient's Birth Date, Study Date"
+    )  # fmt: skip
+    assert size["versions"] == [{"version": "1", "n": None}, {"version": "2", "n": 12}], "6 by version 1 are withheld"
     few = {f["name"]: f for f in fields(studies(30, sized=9))}[SIZE]
     assert (few["n"], few["missing"], few["median"], few["bars"]) == (None, 21, None, [])
 

@@ -46,19 +46,27 @@ _RANGE = re.compile(r"(?P<low>-?\d+(?:\.\d+)?)?\.\.(?P<high>-?\d+(?:\.\d+)?)?")
 
 @dataclass(frozen=True)
 class Field:
-    """A column: its name, what it means, and its UCUM unit; empty for words."""
+    """A column: its name, what it means, its UCUM unit (empty for words), and where its values are from.
+
+    Args:
+        source: attributes of the header; empty for what was measured. made_by: the analysis that measured it, or
+            "person". version: of that analysis.
+    """
 
     name: str
     title: str
     unit: str = ""
+    source: str = ""
+    made_by: str = ""
+    version: str = ""
 
 
 _OF_STUDIES = {
-    "age": Field("age", "Age at the study", "a"),
-    "sex": Field("sex", "Sex"),
-    "modality": Field("modality", "Modality"),
-    "year": Field("year", "Year of the study"),
-    "description": Field("description", "Description of the study"),
+    "age": Field("age", "Age at the study", "a", "Patient's Birth Date, Study Date"),
+    "sex": Field("sex", "Sex", source="Patient's Sex"),
+    "modality": Field("modality", "Modality", source="Modality of each series"),
+    "year": Field("year", "Year of the study", source="Study Date"),
+    "description": Field("description", "Description of the study", source="Study Description"),
 }
 
 
@@ -102,11 +110,12 @@ def member(study: Study, modalities: Sequence[str], results: Iterable[Measured])
     return Member(study.uid, study.patient.id, {n: v for n, v in values.items() if v != ""}, known, study.date)
 
 
-def measured(result: Result, analysis: str) -> tuple[dict[str, float], dict[str, Field]]:
+def measured(result: Result, analysis: str, version: str = "") -> tuple[dict[str, float], dict[str, Field]]:
     """What one result gives a table: each number of a finding that was not struck, and of the whole study.
 
     Args:
         analysis: under whose name it stands; empty for what a person measured.
+        version: of the analysis.
     """
     said = analysis or "person"
     found: dict[str, float] = {}
@@ -120,7 +129,8 @@ def measured(result: Result, analysis: str) -> tuple[dict[str, float], dict[str,
         who = words_of.spoken(said)
         title = ": ".join(w for w in (who[:1].upper() + who[1:], place, str(m.what)) if w)
         found[name] = max(m.value, found.get(name, m.value))
-        known[name] = Field(name, f"{title} ({m.definition})" if m.definition else title, m.unit)
+        whole = f"{title} ({m.definition})" if m.definition else title
+        known[name] = Field(name, whole, m.unit, made_by=said, version=version)
     return found, known
 
 
@@ -231,6 +241,11 @@ def fields(members: Sequence[Member]) -> list[dict[str, Any]]:
         enough = len(held) >= FEW
         line["median"] = float(np.median(numbers)) if numbers and enough else None
         line["bars"] = [b["n"] or 0 for b in _bins(numbers)] if numbers and enough else []
+        made = Counter(m.known[name].version for m in members if name in m.values and name in m.known)
+        line |= {
+            "source": what.source, "made_by": what.made_by,
+            "versions": [{"version": v, "n": count_of(n)} for v, n in sorted(made.items()) if v],
+        }  # fmt: skip
         told.append(line)
     return told
 

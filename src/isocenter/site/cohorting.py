@@ -413,7 +413,7 @@ class Cohorting:
             held = self._numbers.get(digest)
         if held is None:
             result = self.index.result(digest)
-            held = table.measured(result, machine_of(result)[0])
+            held = table.measured(result, *machine_of(result)[:2])
             with self._lock:
                 self._numbers[digest] = held
         return held

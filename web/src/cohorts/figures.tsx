@@ -1,4 +1,5 @@
-import { number, unit } from "../words";
+import { to } from "../router";
+import { number, spoken, unit } from "../words";
 import type { Column, Figures, Group } from "./shapes";
 
 const [WIDE, HIGH, LEFT, FOOT] = [520, 200, 40, 24];
@@ -10,11 +11,24 @@ export function Chart({ of, column }: { of: Figures; column: Column | undefined 
   return (
     <section aria-label={`Figures of ${title}`}>
       <h2>{title} {words && <span class="muted">{words}</span>}</h2>
+      {column && <Made column={column} few={of.few} />}
       {of.bins.some((one) => one.n) && <Histogram of={of} title={title} words={words} />}
       {of.words.length > 0 && <Words of={of} />}
       {of.groups.some((one) => one.n !== null) && <Boxes groups={of.groups} title={title} />}
       {!of.bins.some((one) => one.n) && !of.words.length && <p class="muted">Withheld: fewer than {of.few} studies have it.</p>}
     </section>
+  );
+}
+
+/** How the values of a field came about: which attribute or analysis, in which versions, how many have it. */
+function Made({ column, few }: { column: Column; few: number }) {
+  const told = (n: number | null) => n ?? `under ${few}`;
+  return (
+    <dl class="facts">
+      <div><dt>How made</dt><dd>{column.source ? <>from the headers: {column.source}</> : column.made_by === "person" ? "measured by people, as they signed it" : <>by the analysis <a href={to.analyses(column.made_by)}>{spoken(column.made_by)}</a>, after readers had kept, changed or struck what it found</>}</dd></div>
+      {column.versions.length > 0 && <div><dt>Version</dt><dd>{column.versions.map((one) => `${one.version}: ${told(one.n)} studies`).join(" · ")}</dd></div>}
+      <div><dt>Held by</dt><dd>{told(column.n)} studies{column.missing === 0 ? "" : `, missing in ${told(column.missing)}`}; of several values in a study the largest counts</dd></div>
+    </dl>
   );
 }
 

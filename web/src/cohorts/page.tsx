@@ -71,7 +71,7 @@ function Question({ id, part }: { id: string; part: string }) {
   const drop = (at: number) => setQuery("q", parts.filter((_, i) => i !== at).join(" "), { keep: true });
   useEffect(() => bind("cohorts", {
     field: () => document.getElementById("cohort-field")?.focus(), filter: () => field.current?.focus(), undo: () => (query.get("tag") ? setQuery("tag", "", { keep: true }) : !id && drop(parts.length - 1)),
-    down: () => rows.step(1), up: () => rows.step(-1), select: () => !part && rows.toggle(), "select-all": () => !part && table.value && (rows.asking.value = true),
+    down: () => rows.step(1), up: () => rows.step(-1), "page-on": () => !part && rows.turn(1), "page-back": () => !part && rows.turn(-1), view: () => !part && rows.view(), select: () => !part && rows.toggle(), "select-all": () => !part && table.value && (rows.asking.value = true),
     ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [`tag-${n}`, () => !part && void rows.tag(n)])),
     tab: () => go(at(id, PARTS[next]!.part)), leave: () => rows.none() || (id && go(to.cohorts())), take: () => document.querySelector<HTMLElement>(".hand-out a.primary")?.click(),
   }), [path, part, table.state.value]);

@@ -5,11 +5,14 @@ import { asTrouble } from "../api/load";
 import { keyOf } from "../keys/keyboard";
 import { Dialog } from "../kit/dialog";
 import { Key } from "../kit/marks";
-import { go, setQuery, to } from "../router";
+import { address, go, setQuery, to } from "../router";
 import { count, moment, number } from "../words";
 import type { Table } from "./shapes";
 
 const SHOWN_ROWS = 50;
+/** Pictures of one page of the gallery. */
+const PAGE = 24;
+const asPictures = () => address.value.searchParams.get("view") === "pictures";
 
 /** Which rows of a cohort are chosen, and what the keys do to them. Nothing selected means that nothing happens. */
 export class Choosing {
@@ -23,11 +26,22 @@ export class Choosing {
   again: () => void = () => undefined;
 
   private get rows() {
-    return this.table?.rows.slice(0, SHOWN_ROWS) ?? [];
+    return (asPictures() ? this.table?.rows : this.table?.rows.slice(0, SHOWN_ROWS)) ?? [];
   }
 
   step(by: number): void {
     this.at.value = Math.max(0, Math.min(this.rows.length - 1, this.at.peek() + by));
+  }
+
+  /** To the first picture of another page. */
+  turn(by: number): void {
+    const page = Math.floor(this.at.peek() / PAGE) + by;
+    if (asPictures() && page >= 0 && page * PAGE < this.rows.length) this.at.value = page * PAGE;
+  }
+
+  /** Rows as pictures or as a table; the address keeps which. */
+  view(): void {
+    setQuery("view", asPictures() ? "" : "pictures");
   }
 
   /** Select the row at hand, or let it go. */
@@ -74,7 +88,8 @@ export class Choosing {
 /** The rows: chosen by keys, tagged by number, left out with a reason. */
 export function Rows({ table, choosing }: { table: Table; choosing: Choosing }) {
   const columns = table.fields.slice(0, 7);
-  const rows = table.rows.slice(0, SHOWN_ROWS);
+  const pictures = asPictures();
+  const rows = pictures ? table.rows : table.rows.slice(0, SHOWN_ROWS);
   [choosing.table] = [table];
   const [all, chosen, at] = [choosing.all.value, choosing.chosen.value, choosing.at.value];
   const n = all ? table.n : chosen.size;
@@ -89,11 +104,12 @@ export function Rows({ table, choosing }: { table: Table; choosing: Choosing }) 
       <p class="acts">
         <span role="status"><strong>{n}</strong> of {table.n} selected{choosing.said.value && <>. {choosing.said.value}</>}</span>{" "}
         <button type="button" onClick={() => (choosing.asking.value = true)}>Select all {table.n} <Key of={keyOf("cohorts", "select-all")} /></button>{" "}
+        <button type="button" aria-pressed={pictures} onClick={() => choosing.view()}>As pictures <Key of={keyOf("cohorts", "view")} /></button>{" "}
         {n > 0 && <button type="button" class="quiet" onClick={() => choosing.none()}>Select none</button>}
         <span class="muted">{keyOf("cohorts", "select")} selects the marked row, 1 to 9 tag what is selected{table.id ? "; tags belong to this cohort and to no other" : ": of a frozen cohort"}.</span>
       </p>
       {table.id && n > 0 && n < table.n && !all && <LeaveOut table={table} studies={[...chosen]} />}
-      <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Rows of the cohort" data-rows>
+      {pictures ? <Gallery table={table} choosing={choosing} marks={marks} /> : <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Rows of the cohort" data-rows>
         <table class="plain">
           <thead><tr><th scope="col"><span class="hidden">Selected</span></th><th scope="col">Study</th><th scope="col">Tags</th>{columns.map((one) => <th key={one.name} scope="col" class={one.kind === "number" ? "num" : undefined}>{one.title}</th>)}</tr></thead>
           <tbody>{rows.map((row, i) => (
@@ -105,7 +121,7 @@ export function Rows({ table, choosing }: { table: Table; choosing: Choosing }) 
             </tr>
           ))}</tbody>
         </table>
-      </div>
+      </div>}
       {choosing.asking.value && (
         <Dialog title={`Select all ${table.n}?`} close={() => (choosing.asking.value = false)}>
           <p>{count(table.n, "study", "studies")} of {count(table.people, "person", "people")}{table.tag ? `, all that carry tag ${table.tag}` : ""}: also those that are not among the {rows.length} rows of this page.</p>
@@ -113,6 +129,40 @@ export function Rows({ table, choosing }: { table: Table; choosing: Choosing }) 
         </Dialog>
       )}
     </section>
+  );
+}
+
+/** A page of the rows as thumbnails, chosen and tagged as the rows are. No word of a picture names a person. */
+function Gallery({ table, choosing, marks }: { table: Table; choosing: Choosing; marks: ReadonlyMap<string, number[]> }) {
+  const [at, chosen, all] = [choosing.at.value, choosing.chosen.value, choosing.all.value];
+  const [page, pages] = [Math.floor(at / PAGE), Math.ceil(table.rows.length / PAGE)];
+  const here = useRef<HTMLLIElement>(null);
+  useEffect(() => here.current?.scrollIntoView({ block: "nearest" }), [at]);
+  return (
+    <>
+      <ul class="gallery" aria-label="Pictures of the cohort">
+        {table.rows.slice(page * PAGE, (page + 1) * PAGE).map((row, i) => {
+          const n = page * PAGE + i;
+          const words = [row.modality, row.year].filter(Boolean).join(", ");
+          const tags = marks.get(row.study);
+          return (
+            <li key={row.study} ref={n === at ? here : undefined} aria-current={n === at ? "true" : undefined}>
+              <label>
+                <img src={`/dicom-web/studies/${row.study}/thumbnail?viewport=128,128`} alt={`Row ${n + 1}: ${words || "a study"}`} loading="lazy" width={128} height={128} onError={(event) => event.currentTarget.classList.add("gone")} />
+                <span class="none muted">no picture</span>
+                <span><input type="checkbox" checked={all || chosen.has(row.study)} aria-label={`Select row ${n + 1}`} onChange={() => ((choosing.at.value = n), choosing.toggle(row.study))} /> {words}{tags && <strong> · tag {tags.join(" ")}</strong>}</span>
+              </label>
+              <a href={to.study(row.study)}>open<span class="hidden"> row {n + 1}</span></a>
+            </li>
+          );
+        })}
+      </ul>
+      <p class="acts">
+        <button type="button" disabled={page === 0} onClick={() => choosing.turn(-1)}>Page before <Key of={keyOf("cohorts", "page-back")} /></button>{" "}
+        <button type="button" disabled={page + 1 >= pages} onClick={() => choosing.turn(1)}>Next page <Key of={keyOf("cohorts", "page-on")} /></button>{" "}
+        <span class="muted" role="status">page {page + 1} of {pages}{table.rows.length < table.n && `, of the first ${table.rows.length} of ${table.n}`}</span>
+      </p>
+    </>
   );
 }
 
@@ -131,7 +181,8 @@ function Tags({ table }: { table: Table }) {
 /** Go on without the selected rows: a frozen cohort never changes, so that this is another one, whose ledger says why. */
 function LeaveOut({ table, studies }: { table: Table; studies: string[] }) {
   const [reason, setReason] = useState("");
-  const [name, setName] = useState(`${table.name} without ${studies.length}`);
+  const [typed, type] = useState<string | null>(null);
+  const name = typed ?? `${table.name} without ${studies.length}`;
   const [refused, setRefused] = useState("");
   const send = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -146,7 +197,7 @@ function LeaveOut({ table, studies }: { table: Table; studies: string[] }) {
     <form class="freeze" onSubmit={send} aria-label="Freeze without the selected rows">
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       <label>Leave these {studies.length} out, because<input required maxLength={500} value={reason} autocomplete="off" onInput={(event) => setReason(event.currentTarget.value)} /></label>
-      <label>under the name<input required maxLength={120} value={name} autocomplete="off" onInput={(event) => setName(event.currentTarget.value)} /></label>
+      <label>under the name<input required maxLength={120} value={name} autocomplete="off" onInput={(event) => type(event.currentTarget.value)} /></label>
       <button>Freeze without them</button>
     </form>
   );

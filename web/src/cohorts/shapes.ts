@@ -8,6 +8,11 @@ export interface Column {
   missing: number | null;
   median: number | null;
   bars: number[];
+  /** Attributes of the header that it is taken from; empty for what was measured. */
+  source: string;
+  /** The analysis that measured it, or "person". */
+  made_by: string;
+  versions: { version: string; n: number | null }[];
 }
 
 export interface Group {
