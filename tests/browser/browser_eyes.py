@@ -115,7 +115,7 @@ def faults(page: Any, axe: str) -> list[str]:
 def addresses(study: str, model: str = "chest_xray_opacity") -> dict[str, list[str]]:
     """Every view of the house by its place in the rail, with a study and a model where a view is about one."""
     department = ("alerts", "orders", "performed", "work", "messages", "peers", "rejected", "identities")
-    cohort = ("", "/plots", "/percentiles", "/survival", "/compare", "/train", "/federated")
+    cohort = ("", "/plots", "/percentiles", "/survival", "/compare", "/train", "/federated", "/hand-out")
     oversight = ("audit?q=who:admin", "turnaround?span=waiting&by=site&target=20", "peer", "readers?by=reader",
                  f"triage?analysis={model}", "followups?state=all", "double", f"view/{study}")  # fmt: skip
     return {

@@ -13,6 +13,7 @@ from browser_eyes import addresses, faults, lit, shot, until
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WIDE, TWICE = {"width": 1440, "height": 900}, {"width": 720, "height": 450}  # what 200 % leaves of the first
+PHONE = {"width": 390, "height": 844}
 
 
 def asked_of(page: Any) -> set[Any]:
@@ -63,8 +64,9 @@ def test_every_screen(page: Any, studies: Callable[[str], str], axe: str, place:
             shot(page, f"screen-{name}-{theme}")
             if told := faults(page, axe):
                 found[path, theme] = told
-        page.set_viewport_size(TWICE)
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            found[path, "twice as large"] = page.evaluate("document.documentElement.scrollWidth")
-        shot(page, f"screen-{name}-twice")
+        for size, how in ((TWICE, "twice"), (PHONE, "phone")):
+            page.set_viewport_size(size)
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found[path, how] = page.evaluate("document.documentElement.scrollWidth")
+            shot(page, f"screen-{name}-{how}")
     assert found == {}

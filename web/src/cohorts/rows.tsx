@@ -140,7 +140,7 @@ function Gallery({ table, choosing, marks }: { table: Table; choosing: Choosing;
   useEffect(() => here.current?.scrollIntoView({ block: "nearest" }), [at]);
   return (
     <>
-      <ul class="gallery" aria-label="Pictures of the cohort">
+      <ul class="cohort-pictures" aria-label="Pictures of the cohort">
         {table.rows.slice(page * PAGE, (page + 1) * PAGE).map((row, i) => {
           const n = page * PAGE + i;
           const words = [row.modality, row.year].filter(Boolean).join(", ");

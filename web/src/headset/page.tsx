@@ -36,7 +36,7 @@ export function HeadsetPage({ study }: { study: string }) {
         <h1>Surfaces</h1>
         <span class="muted">at true scale, research only</span>
         <span class="gap" />
-        <a class="button" href={`/api/studies/${study}/surfaces.glb`} download="segments.glb">GLB</a>
+        {!!source.current.value?.length && <a class="button" href={`/api/studies/${study}/surfaces.glb`} download="segments.glb">GLB</a>}
         <a class="button" href={to.study(study)}>To the reading room</a>
       </header>
       <main class="surfaces" data-region tabIndex={-1}>
