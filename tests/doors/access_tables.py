@@ -28,6 +28,7 @@ ABOUT = {
         POST /api/readings/{uid}/measure
         DELETE /api/readings/{uid}/measure/{tracking}
         POST /api/studies/{uid}/segment
+        POST /api/studies/{uid}/flow
         POST /api/studies/{uid}/series/{series}/ready
         GET /api/studies/{uid}/registrations
         POST /api/studies/{uid}/register

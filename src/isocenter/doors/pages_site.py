@@ -66,6 +66,7 @@ class PagesSite(Protocol):
     erring: Any  # `isocenter.site.erring.Erring`: signed cases in which a model was wrong
     carding: Any  # `isocenter.site.carding.Carding`: generated cards of models
     showing: Any  # `isocenter.site.showing.Showing`: which maps may be shown
+    probing: Any  # `isocenter.site.probing.Probing`: flow through planes that a reader sets
     likening: Any  # `isocenter.site.likening.Likening`: signed cases that look like one in hand
     tickets: Any  # `isocenter.govern.tickets.Tickets`: names for entries of the journal
     audits: Any  # `isocenter.site.auditing.Auditing`: the journal as people read it

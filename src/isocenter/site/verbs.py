@@ -57,6 +57,7 @@ from isocenter.site.mending import Mending
 from isocenter.site.outlining import Marks
 from isocenter.site.overseeing import Overseeing
 from isocenter.site.preferring import Preferences
+from isocenter.site.probing import Probing
 from isocenter.site.projecting import Projects
 from isocenter.site.receiving import Receiving
 from isocenter.site.registering import Registering
@@ -183,11 +184,14 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
             self.index, self.journal, self.blobs, self.registry, self._disclosing, self.projects,
             lambda who, study: self._witness.look(who, study, "results"), self.shelf,
         )  # fmt: skip
+        self.probing = Probing(
+            self.blobs, self.registry, lambda: self.clock(), lambda uid, who: self.study(uid, who=who), self.apart
+        )  # fmt: skip
         self._experience = Experience(self.journal.since, self.head)
         self.projects.guard(
             self, self.alerts, self.calls, self.committing, self.consents, self.following, self.identities,
             self.likening,
-            self.ordering, self.oversight, self.projects, self.rejecting, self.requesting, self.reviews,
+            self.ordering, self.oversight, self.probing, self.projects, self.rejecting, self.requesting, self.reviews,
             self.sharing,
         )  # fmt: skip
 
