@@ -21,6 +21,7 @@ from pydicom.uid import generate_uid
 from conftest import BUILT
 from isocenter.app import House, open_house
 from isocenter.doors import dicomweb, pages, pages_who
+from isocenter.govern.consent import Purpose
 from isocenter.record import Event, Finding, Kind, Measurement, Origin, Outcome, Result, Verdict, canonical, codes
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE
@@ -51,10 +52,11 @@ def serving(folder: Path) -> Iterator[tuple[House, str]]:
         house.close()
 
 
-def of(day: str, description: str, time: str = "120000") -> bytes:
+def of(day: str, description: str, time: str = "120000", modality: str = "CT") -> bytes:
     """A study of one image of the same patient."""
     image = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
     image.StudyDate, image.StudyTime, image.StudyDescription = day, time, description
+    image.Modality = modality
     image.StudyInstanceUID, image.SeriesInstanceUID, image.SOPInstanceUID = (generate_uid() for _ in range(3))
     image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
     out = io.BytesIO()
@@ -103,7 +105,30 @@ def test_an_empty_archive_leads_to_its_first_study_and_a_patient_has_a_past(
         assert [text in row.inner_text() for text in ("18", "24", "+33.3")] == [True] * 3, row.inner_text()
         page.get_by_text("report signed").first.wait_for()
         assert early.patient.id not in page.url and early.patient.name.split("^")[0] not in page.url
+        lane = page.get_by_role("region", name="Treatment")
+        assert "No plan, dose or record of radiotherapy is held" in lane.inner_text()
+        lane.locator("summary").press("Enter")
+        assert not lane.get_by_text("No plan, dose or record").is_visible(), "a lane can be folded"
+        lane.locator("summary").press("Enter")
+        assert "No terms of use are recorded" in page.get_by_role("region", name="Consent").inner_text()
         shot(page, "timeline")
+        assert faults(page, axe) == []
+
+        plan = of("20250401", "Plan of the chest", modality="RTPLAN")
+        assert [one.status for one in house.site.receive([plan], sender="TPS", who=HOUSE)] == ["stored"]
+        whose = {"patient": early.patient.id, "issuer": early.patient.issuer}
+        house.site.consents.give({}, **whose, refuses=[Purpose.TRAINING], source="form 7", who=HOUSE)
+        page.reload()
+        page.get_by_role("region", name="Consent").get_by_text("refuses training of models").wait_for()
+        assert "by form 7" in page.get_by_role("region", name="Consent").inner_text()
+        planned = lane.locator("li").all_inner_texts()
+        assert len(planned) == 1 and "2025-04-01" in planned[0] and "radiotherapy planned" in planned[0], planned
+        page.keyboard.press("l")
+        page.get_by_role("region", name="Everything, oldest first").wait_for()
+        lines = ["".join(line.split()) for line in page.locator("main li").all_inner_texts()]
+        for words in ("18mm", "24mm", "radiotherapyplanned", "refusestrainingofmodels", "reportsigned"):
+            assert sum(words in line for line in lines) == 1, (words, lines)
+        shot(page, "timeline-list")
         assert faults(page, axe) == []
         page.context.close()
 

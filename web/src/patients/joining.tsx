@@ -35,10 +35,9 @@ export function Joining({ told, about, again }: { told: Lesions; about: string; 
   const allowed = may("correct");
   return (
     <>
-      <h2 class="with-act">
-        Lesions
+      <p class="acts">
         <button type="button" aria-pressed={open} aria-disabled={!allowed} title={allowed ? "Say which findings are one lesion, or that two are not" : ruleOf("correct")} onClick={() => allowed && (setOpen(!open), setTaken([]))}>Join or part by hand</button>
-      </h2>
+      </p>
       {open && <Hand told={told} two={taken.map((one) => placeOf(told, one)).filter((one): one is Taken => !!one)} busy={busy} refused={refused} say={(pair) => void say(pair)} />}
       <LesionTable told={told} say={allowed ? (pair) => void say(pair) : undefined} byHand={open ? { taken, take } : undefined} />
       {!open && refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}

@@ -7,12 +7,17 @@ import type { Coded, Patient } from "../api/shapes";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Shown } from "../kit/states";
-import { type Lesion, type Lesions, Spark } from "../room/lesion-table";
+import { may } from "../me";
+import { type Lesion, type Lesions, nameOf, Spark } from "../room/lesion-table";
 import { go, to } from "../router";
 import { count, day, moment, number, person, quantity } from "../words";
+import { type Consent, inWords } from "../sharing/consent";
+import { ConsentLane } from "./consent-lane";
 import { Joining } from "./joining";
+import { Lane } from "./lane";
+import { Treatment, treatmentOf } from "./treatment";
 
-interface Study {
+export interface Study {
   study: string;
   date: string | null;
   time: string;
@@ -38,13 +43,17 @@ export function TimelinePage({ study }: { study: string }) {
   const source = useRef<Source<Whole>>(null);
   source.current ??= new Source((abort) => ask<Whole>(`/api/patients/${study}/timeline`, { abort }));
   const whole = source.current;
+  const terms = useRef<Source<Consent[]>>(null);
+  terms.current ??= new Source(async (abort) => (await ask<{ consents: Consent[] }>("/api/consents/of", { method: "POST", body: { study }, abort })).consents);
+  const consent = terms.current;
   // Signals: a key that comes before the page is drawn anew must act on where one is now.
   const at = useSignal(-1);
   const [listed, setListed] = useState(false);
   const chosen = useSignal("");
   useEffect(() => {
     void whole.load();
-    return () => whole.stop();
+    if (may("consent")) void consent.load();
+    return () => (whole.stop(), consent.stop());
   }, []);
   const studies = whole.value?.studies ?? [];
   const from = () => (at.value < 0 ? studies.findIndex((one) => one.here) : at.value);
@@ -78,18 +87,17 @@ export function TimelinePage({ study }: { study: string }) {
         <a class="button" href={to.patients()}>All patients <Key of={keyOf("timeline", "leave")} /></a>
       </header>
       <main class="desk-list" data-region tabIndex={-1}>
-        <Shown of={whole} what="the timeline">{(value) => (listed ? <Listed whole={value} /> : <Lanes whole={value} now={now} take={(i) => (at.value = i)} again={() => void whole.load()} />)}</Shown>
+        <Shown of={whole} what="the timeline">{(value) => (listed ? <Listed whole={value} consents={consent.value ?? []} /> : <Lanes whole={value} consent={consent} now={now} take={(i) => (at.value = i)} again={() => void whole.load()} />)}</Shown>
       </main>
     </>
   );
 }
 
-function Lanes({ whole, now, take, again }: { whole: Whole; now: number; take: (at: number) => void; again: () => void }) {
+function Lanes({ whole, consent, now, take, again }: { whole: Whole; consent: Source<Consent[]>; now: number; take: (at: number) => void; again: () => void }) {
   const { studies, lesions, sums, measurements, events, access } = whole;
   return (
     <>
-      <section class="lane" aria-label="Imaging">
-        <h2>Imaging <span class="muted">{count(studies.length, "study", "studies")}</span></h2>
+      <Lane name="Imaging" told={count(studies.length, "study", "studies")}>
         <Strip studies={studies} now={now} take={take} />
         <ol>
           {studies.map((one, i) => (
@@ -99,39 +107,39 @@ function Lanes({ whole, now, take, again }: { whole: Whole; now: number; take: (
             </li>
           ))}
         </ol>
-      </section>
-      <section class="lane" aria-label="Lesions">
-        {lesions.length ? <Joining key={studies.length} told={{ studies, lesions, sums }} about={studies.find((one) => one.here)?.study ?? ""} again={again} /> : <><h2>Lesions</h2><p class="muted">No lesion is known of this patient, or what is known is shown after your own opinion.</p></>}
-      </section>
-      {measurements.length > 0 && <Measurements studies={studies} rows={measurements} />}
-      <section class="lane" aria-label="Reports and access">
-        <h2>Reports and access <span class="muted">{count(access.readers, "reader")}, {count(access.sent, "transfer")}, {count(access.exported, "export")}</span></h2>
+      </Lane>
+      <Lane name="Lesions" told={lesions.length ? count(lesions.length, "lesion") : ""}>
+        {lesions.length ? <Joining key={studies.length} told={{ studies, lesions, sums }} about={studies.find((one) => one.here)?.study ?? ""} again={again} /> : <p class="muted">No lesion is known of this patient, or what is known is shown after your own opinion.</p>}
+      </Lane>
+      <Lane name="Measurements" told={measurements.length ? count(measurements.length, "quantity", "quantities") : ""}>
+        {measurements.length ? <Measurements studies={studies} rows={measurements} /> : <p class="muted">No number of a whole study is known of this patient, or what is known is shown after your own opinion.</p>}
+      </Lane>
+      <Treatment studies={studies} />
+      <ConsentLane consent={consent} study={studies.find((one) => one.here)?.study ?? ""} />
+      <Lane name="Reports and access" told={`${count(access.readers, "reader")}, ${count(access.sent, "transfer")}, ${count(access.exported, "export")}`}>
         <ol>{events.map((one) => <li key={one.time + one.what}><span>{moment(one.time)} <span class="muted">UTC</span></span><span>{one.what}{one.who && ` by ${one.who}`}</span></li>)}</ol>
         {!events.length && <p class="muted">Nothing was signed, sent or exported yet.</p>}
-      </section>
+      </Lane>
     </>
   );
 }
 
 function Measurements({ studies, rows }: { studies: Study[]; rows: Whole["measurements"] }) {
   return (
-    <section class="lane" aria-label="Measurements">
-      <h2>Measurements</h2>
-      <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Measurements through the studies">
-        <table class="lesions">
-          <thead><tr><th scope="col">What</th>{studies.map((one) => <th scope="col" key={one.study}>{day(one.date)}</th>)}<th scope="col">Course</th></tr></thead>
-          <tbody>
-            {rows.map((row) => (
-              <tr key={row.what.code + row.definition + row.unit}>
-                <th scope="row">{row.what.meaning} <small>{row.definition}</small></th>
-                {row.values.map((one, i) => <td key={i}>{one ? <>{quantity(one.value, row.unit, one.low, one.high)}{one.percentile !== null && <small title={one.norm}>p {number(one.percentile)}</small>}</> : <span class="faint">–</span>}</td>)}
-                <td><Spark values={row.values.map((one) => one?.value ?? null)} words={`${row.what.meaning} through the studies`} /></td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </section>
+    <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Measurements through the studies">
+      <table class="lesions">
+        <thead><tr><th scope="col">What</th>{studies.map((one) => <th scope="col" key={one.study}>{day(one.date)}</th>)}<th scope="col">Course</th></tr></thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={row.what.code + row.definition + row.unit}>
+              <th scope="row">{row.what.meaning} <small>{row.definition}</small></th>
+              {row.values.map((one, i) => <td key={i}>{one ? <>{quantity(one.value, row.unit, one.low, one.high)}{one.percentile !== null && <small title={one.norm}>p {number(one.percentile)}</small>}</> : <span class="faint">–</span>}</td>)}
+              <td><Spark values={row.values.map((one) => one?.value ?? null)} words={`${row.what.meaning} through the studies`} /></td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
@@ -167,9 +175,15 @@ function datesOf(first: number, last: number): [time: number, words: string][] {
 }
 
 /** The same as a dated list, oldest first. */
-function Listed({ whole }: { whole: Whole }) {
+function Listed({ whole, consents }: { whole: Whole; consents: Consent[] }) {
+  const { studies } = whole;
+  const of = (number: number) => ({ at: studies[number]!.date ?? "", link: to.study(studies[number]!.study) });
   const lines = [
     ...whole.studies.map((one) => ({ at: one.date ?? "", words: `${one.description || one.modalities.join(" ")}: ${one.state}`, link: to.study(one.study) })),
+    ...treatmentOf(studies).map((one) => ({ at: one.study.date ?? "", words: one.words, link: to.study(one.study.study) })),
+    ...whole.lesions.flatMap((lesion) => lesion.points.flatMap((point, n) => (point ? [{ ...of(n), words: `${nameOf(lesion)}: ${point.size ? quantity(point.size.value, point.size.unit) : "seen, not measured"}${point.match === "unsure" ? " (match unsure)" : ""}` }] : []))),
+    ...whole.measurements.flatMap((row) => row.values.flatMap((one, n) => (one ? [{ ...of(n), words: `${row.what.meaning}${row.definition ? `, ${row.definition}` : ""}: ${quantity(one.value, row.unit, one.low, one.high)}${one.percentile !== null ? `, percentile ${number(one.percentile)}` : ""}` }] : []))),
+    ...consents.map((one) => ({ at: one.given, words: `Consent: ${inWords(one)}`, link: `${to.sharing("consent")}?study=${studies.find((one) => one.here)?.study ?? ""}` })),
     ...whole.events.map((one) => ({ at: one.time, words: `${one.what}${one.who ? ` by ${one.who}` : ""}`, link: to.study(one.study) })),
   ].sort((a, b) => a.at.slice(0, 10).localeCompare(b.at.slice(0, 10)));
   return (

@@ -17,7 +17,7 @@ interface Term {
   limited: boolean;
 }
 
-interface Consent {
+export interface Consent {
   id: string;
   patient: string;
   issuer: string;
@@ -58,6 +58,12 @@ const PURPOSES: Record<string, string> = {
   research: "research (cohorts, tables, images without names)", training: "training of models", federation: "training together with other houses",
   sharing: "links for the research of another house", care: "care of this patient",
 }; // prettier-ignore
+
+/** What one record says, in words. */
+export function inWords(one: Consent): string {
+  if (one.permits) return `permits ${one.terms.map((term) => term.label + (term.limited_to.length ? `: ${term.limited_to.join(", ")}` : "")).join("; ")}`;
+  return `refuses ${one.refuses.map((purpose) => PURPOSES[purpose] ?? purpose).join("; ") || "every use but care"}`;
+}
 
 /** What data may be used for: what stands of each patient or study, new terms, and withdrawal with what it reaches. */
 export function ConsentPart() {
