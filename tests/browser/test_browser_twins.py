@@ -127,6 +127,7 @@ def seen(browser: Any, site: Site) -> dict[str, Any]:
     page.keyboard.press("Space")
     page.get_by_role("complementary", name="Preview").get_by_text("Open with").wait_for()
     arrived(page, "/worklist", asked)
+    until(lambda: page.get_by_text("is being counted").count() == 0)  # the effect is asked for when the rows are there
     study = page.request.get("/api/worklist?limit=5").json()["rows"][0]["study"]
     keep("worklist")
     for path in (f"/study/{study}", f"/study/{study}/why", f"/report/{study}", f"/patients/{study}", "/analyses",
