@@ -120,3 +120,9 @@ def test_classes_told_apart_without_an_error_are_not_called_certain() -> None:
     told = np.exp(z - z.max(1, keepdims=True))
     told /= told.sum(1, keepdims=True)
     assert told.max(1) == pytest.approx(np.full(60, 61 / 63), abs=2e-3) and np.all(told.argmax(1) == labels)
+
+
+@pytest.mark.parametrize("certainty", [[0.2, 0.9, 0.9, 0.95], [1e-12, 1.0, 1.0, 1.0], [1 - 1e-9, 1.0, 1 - 1e-8, 1.0]])
+def test_classes_that_only_meet_in_a_tie_have_no_line(certainty: list[float]) -> None:
+    with pytest.raises(Refused):
+        line([0, 0, 1, 1], certainty)

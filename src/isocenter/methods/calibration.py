@@ -187,11 +187,16 @@ def line(labels: npt.ArrayLike, certainty: npt.ArrayLike) -> Line:
     truth, stated = _checked(labels, certainty)
     if len(np.unique(truth)) < 2 or len(np.unique(stated)) < 2:
         raise Refused("one class only, or one certainty for all", "no line can be laid through it")
-    if stated[truth == 1].min() > stated[truth == 0].max() or stated[truth == 1].max() < stated[truth == 0].min():
+    clipped = np.clip(stated, 1e-7, 1 - 1e-7)
+    with_it, without = clipped[truth == 1], clipped[truth == 0]
+    # Ties where they meet change nothing: the likelihood still rises without end.
+    if with_it.min() >= without.max() or with_it.max() <= without.min():
         raise Refused("certainties that tell the classes apart without a fault", "the slope has no finite value")
-    x = np.log(clipped := np.clip(stated, 1e-7, 1 - 1e-7)) - np.log1p(-clipped)
+    x = np.log(clipped) - np.log1p(-clipped)
     both, spread = _newton(np.stack([np.ones_like(x), x], 1), truth, np.zeros_like(x), np.array([0.0, 1.0]))
     large, own = _newton(np.ones((len(x), 1)), truth, x, np.zeros(1))
+    if min(spread[0, 0], spread[1, 1], own[0, 0]) <= 0:  # rounding: as good as parted
+        raise Refused("certainties that all but tell the classes apart", "the slope has no value that can be relied on")
     return Line(
         _wald(both[1], spread[1, 1]), _wald(both[0], spread[0, 0]), _wald(large[0], own[0, 0]), len(x),
         int(truth.sum()),

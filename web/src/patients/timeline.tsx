@@ -15,18 +15,8 @@ import { type Consent, inWords } from "../sharing/consent";
 import { ConsentLane } from "./consent-lane";
 import { Joining } from "./joining";
 import { Lane } from "./lane";
+import type { Study } from "./study";
 import { Treatment, treatmentOf } from "./treatment";
-
-export interface Study {
-  study: string;
-  date: string | null;
-  time: string;
-  description: string;
-  modalities: string[];
-  accession: string;
-  state: string;
-  here: boolean;
-}
 
 interface Whole {
   patient: Patient;

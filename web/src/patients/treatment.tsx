@@ -1,7 +1,7 @@
 import { to } from "../router";
 import { count, day } from "../words";
 import { Lane } from "./lane";
-import type { Study } from "./timeline";
+import type { Study } from "./study";
 
 /** What an object of radiotherapy says was done; a record says more than a plan. */
 const DONE = { RTRECORD: "radiotherapy given", RTPLAN: "radiotherapy planned", RTDOSE: "dose of radiotherapy calculated" } as const;
