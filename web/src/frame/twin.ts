@@ -22,6 +22,7 @@ export function jsonOf({ page, id, part }: Place, query: URLSearchParams): strin
       return id ? `/api/analyses/${word}` : "/api/analyses";
     case "models":
       if (part === "gate") return `/api/models/${word}/gate`;
+      if (part === "wrong_cases") return `/api/models/${word}/wrong`;
       if (part === "compare") return `/api/models/${word}/compare${asked}`;
       return id ? `/api/models/${word}` : "/api/models";
     case "cohorts":
