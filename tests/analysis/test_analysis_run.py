@@ -146,6 +146,13 @@ def test_nothing_of_a_run_that_filled_the_disk_is_left(tmp_path: Path, monkeypat
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_that_finds_no_room_for_temporary_files_is_declined_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere/at/all")
+    assert (
+        "no room for its temporary files (No such file or directory)" in run_apart(request("Bright")).result.reasons[0]
+    )
+
+
 def test_a_run_that_a_busy_machine_does_not_get_round_to_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr("isocenter.analysis.run.processor_seconds", lambda pid: asked.append(pid) or 0.0)

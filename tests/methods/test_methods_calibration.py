@@ -126,3 +126,13 @@ def test_classes_told_apart_without_an_error_are_not_called_certain() -> None:
 def test_classes_that_only_meet_in_a_tie_have_no_line(certainty: list[float]) -> None:
     with pytest.raises(Refused):
         line([0, 0, 1, 1], certainty)
+
+
+def test_certainties_that_are_sure_and_wrong_have_the_line_of_their_two_odds() -> None:
+    """Far out the likelihood is nearly flat: whole Newton steps leapt from there to where nothing can be told."""
+    labels = [1] * 3 + [0] * 7 + [1] * 2 + [0] * 8
+    found = line(labels, [1e-12] * 10 + [1.0] * 10)
+    low, high, far = np.log(3 / 7), np.log(2 / 8), np.log(1e-7) - np.log1p(-1e-7)
+    assert found.slope[0] == pytest.approx((high - low) / (-2 * far), rel=1e-6)
+    assert found.intercept[0] == pytest.approx((high + low) / 2, rel=1e-6)
+    assert found.slope[1] < found.slope[0] < found.slope[2]

@@ -7,6 +7,7 @@ back, cost counted, and a process of its own when strangers' code or hostile pix
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import math
@@ -167,7 +168,11 @@ def _boxed(work: Callable[[], Any]) -> tuple[Any]:
 
 def _asked(work: Callable[[], Any], limits: Limits, stopped: Callable[[], bool] = bool) -> Any:
     """What some work gives in a process of its own, or in words why it gives nothing."""
-    with scratch() as folder:
+    with contextlib.ExitStack() as held:
+        try:
+            folder = held.enter_context(scratch())
+        except OSError as full:
+            return f"there is no room for its temporary files ({full.strerror}): free some, or set TMPDIR"
         here, there = _context().Pipe(duplex=False)
         child = _context().Process(target=_apart, args=(there, work, limits, folder), daemon=True)
         child.start()
@@ -185,9 +190,7 @@ def _asked(work: Callable[[], Any], limits: Limits, stopped: Callable[[], bool] 
             child.join(5)
 
 
-def _awaited(
-    here: Connection, pid: int | None, limits: Limits, folder: str, stopped: Callable[[], bool]
-) -> Any:  # fmt: skip
+def _awaited(here: Connection, pid: int | None, limits: Limits, folder: str, stopped: Callable[[], bool]) -> Any:
     """What comes back from a process, or why nobody waits any longer."""
     patience = Patience(limits.seconds, lambda: processor_seconds(pid or 0))
     while not here.poll(min(_LOOK_S, max(0.01, patience.left()))):

@@ -117,12 +117,6 @@ class Flow4D:
                 "scan with more, or accept_few_frames for numbers that are too low",
             )
         remarks = [scan.scaling, *scan.remarks, *coarse(scan), _MAXWELL]
-        if scan.magnitude is None:
-            raise Refused(
-                "no magnitude images of the same grid and beat",
-                "tissue that keeps still cannot be told from noise without them",
-                "send the magnitude series too",
-            )
         vessels = _laid(scan, drawn, other_grid, remarks)
         scan, offset = without_background(scan, background_order, remarks)
         if scan.velocity.shape[2] == 1 or len(scan.velocity) == 1:

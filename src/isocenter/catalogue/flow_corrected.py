@@ -48,13 +48,21 @@ def without_background(scan: FlowScan, order: int, remarks: list[str]) -> tuple[
     """Velocities without background and wraps, and what the correction leaves behind.
 
     Args:
-        scan: with magnitudes.
+        scan: put together (`flow_scan.gather`).
         order: of the polynomial through stationary tissue; 0 takes nothing off.
         remarks: what is worth saying is added.
+
+    Raises:
+        Refused: no magnitudes.
     """
     from scipy.ndimage import binary_dilation
 
-    assert scan.magnitude is not None
+    if scan.magnitude is None:
+        raise Refused(
+            "no magnitude images of the same grid and beat",
+            "tissue that keeps still cannot be told from noise without them",
+            "send the magnitude series too",
+        )
     still = flow_phase.steadiness(scan.velocity, scan.magnitude.mean(axis=0, dtype=np.float32), scan.venc_m_s)
     velocity, mean = scan.velocity.copy() if not order else scan.velocity, still.mean
     measured: list[Measurement] = []

@@ -111,11 +111,6 @@ def corrected(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> Corrected:
             "through a plane that is set afterwards flow is known from three directions in a volume only",
             "outline the vessel on the slice that was scanned, or send all three series",
         )  # fmt: skip
-    if scan.magnitude is None:
-        raise Refused(
-            "no magnitude images of the same grid and beat", "still tissue cannot be told from noise without them",
-            "send the magnitude series too",
-        )  # fmt: skip
     from scipy.ndimage import binary_dilation
 
     remarks = [*scan.remarks, *coarse(scan)]

@@ -195,12 +195,13 @@ def line(labels: npt.ArrayLike, certainty: npt.ArrayLike) -> Line:
     x = np.log(clipped) - np.log1p(-clipped)
     both, spread = _newton(np.stack([np.ones_like(x), x], 1), truth, np.zeros_like(x), np.array([0.0, 1.0]))
     large, own = _newton(np.ones((len(x), 1)), truth, x, np.zeros(1))
-    if min(spread[0, 0], spread[1, 1], own[0, 0]) <= 0:  # rounding: as good as parted
-        raise Refused("certainties that all but tell the classes apart", "the slope has no value that can be relied on")
     return Line(
         _wald(both[1], spread[1, 1]), _wald(both[0], spread[0, 0]), _wald(large[0], own[0, 0]), len(x),
         int(truth.sum()),
     )  # fmt: skip
+
+
+_LEAP = 4.0  # logits that one step may move any case by
 
 
 def _newton(
@@ -219,6 +220,8 @@ def _newton(
     for _ in range(100):
         p = sigmoid(x @ beta + given)
         step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + 1e-12 * np.eye(x.shape[1]), x.T @ (y - p))
+        # Far out the likelihood is nearly flat, and a whole step would leap to where it is flat altogether.
+        step *= min(1.0, _LEAP / max(float(np.abs(x @ step).max()), 1e-300))
         scale = 1.0
         while lost(beta + scale * step) > lost(beta) + 1e-12 and scale > 1e-6:
             scale /= 2

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { askBlob, type Trouble } from "../api/door";
+import { keep } from "../api/keep";
 import { asTrouble } from "../api/load";
 import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
@@ -22,10 +23,7 @@ export function TakeOut({ path, name }: { path: string; name: string }) {
     try {
       const file = await askBlob(`${path}${path.includes("?") ? "&" : "?"}take=true`, {});
       setTold(await receiptOf(file));
-      const link = document.createElement("a");
-      [link.href, link.download] = [URL.createObjectURL(file), name];
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      keep(file, name);
     } catch (error) {
       setTold(asTrouble(error));
     }

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { Trouble, troubleOf } from "../api/door";
+import { keep } from "../api/keep";
 import { asTrouble } from "../api/load";
 import { me, may } from "../me";
 import type { Found, Session } from "./session";
@@ -38,8 +39,5 @@ async function save(path: string): Promise<void> {
   }
   if (!answer.ok) throw await troubleOf(answer);
   const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "region";
-  const link = document.createElement("a");
-  [link.href, link.download] = [URL.createObjectURL(await answer.blob()), name];
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  keep(await answer.blob(), name);
 }

@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren, Ref } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import "../style/room.css";
+import { keep } from "../api/keep";
 import { asTrouble } from "../api/load";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
@@ -148,11 +149,7 @@ function Take({ door, button }: { door: Door; button: Ref<HTMLButtonElement> }) 
     setSaid("coming");
     door.files().then(
       (blob) => {
-        const link = document.createElement("a");
-        link.href = URL.createObjectURL(blob);
-        link.download = "shared.zip";
-        link.click();
-        setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+        keep(blob, "shared.zip");
         setSaid("taken");
       },
       (error: unknown) => setSaid(asTrouble(error).message),
