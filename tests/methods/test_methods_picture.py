@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import lcm
+
 import numpy as np
 import pytest
 
@@ -21,6 +24,26 @@ def test_pillow_agrees(picture: np.ndarray) -> None:
     assert np.abs(resampled(picture, 120, 160) - theirs).max() < 1e-2
     up = np.asarray(image.fromarray(picture.astype(np.float32)).resize((500, 400), image.Resampling.BILINEAR))
     assert np.abs(resampled(picture, 400, 500) - up).max() < 1e-2
+
+
+def _whole(wanted: int, given: int) -> tuple[np.ndarray, int]:
+    """The triangle filter of a line that shrinks in whole numbers, and what they are to be divided by."""
+    scale, half = Fraction(given, wanted), Fraction(1, 2)
+    rows = [
+        [max(1 - abs(i + half - (k + half) * scale) / scale, Fraction(0)) for i in range(given)] for k in range(wanted)
+    ]
+    shares = [[v / sum(row) for v in row] for row in rows]
+    under = lcm(*(v.denominator for row in shares for v in row))
+    return np.array([[int(v * under) for v in row] for row in shares]), under
+
+
+def test_half_a_grey_level_is_the_same_whole_one_on_every_processor() -> None:
+    grey = np.random.default_rng(5).integers(0, 256, (100, 32, 32))
+    weights, under = _whole(24, 32)
+    exact = weights @ grey @ weights.T
+    assert np.array_equal(resampled(grey, 24, 24), (exact / under**2).astype(np.float32))
+    halves = np.count_nonzero(2 * exact % (2 * under**2) == under**2)
+    assert halves > 100, "pictures in which nothing lies between two levels would show nothing"
 
 
 def test_grey_scale_and_offset_make_no_difference(picture: np.ndarray) -> None:
