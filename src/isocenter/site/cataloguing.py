@@ -24,6 +24,7 @@ from isocenter.methods.intervals import wilson
 from isocenter.reading.confirmed import BANDS, LEAST, band
 from isocenter.reading.disclosure import Use
 from isocenter.record import Event, Kind, to_plain
+from isocenter.site.declining import reasons
 from isocenter.site.disclosing import Disclosing
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ FEW = 10
 """Below so many cases a cell is withheld: it says nothing, and might point to a person."""
 
 _ALL = 10_000_000
-_PLANS = 2000  # plans that are looked through for reasons, the newest
 _SIGNED = ("signed", "amending")
 _CONFIRMED = frozenset({"kept", "changed"})
 _CHANGES = (Kind.MODE_PROPOSED, Kind.MODE_SET, *stopping.KINDS)
@@ -82,7 +82,7 @@ class Cataloguing:
         return {
             **card,
             "runs": self._runs([name]),
-            "declined": self._reasons(name),
+            "declined": reasons(self.journal, self.index, name),
             "confirmed": self._confirmed([name]),
             "changes": self._changes([name]) if may(who, "modes") else [],
             "evidence": self._evidence(str(card["weights"])),
@@ -189,19 +189,6 @@ class Cataloguing:
                 if decision["analysis"] in names:
                     yield f"{event.time:%Y-%m}", decision
 
-    def _reasons(self, name: str) -> list[dict[str, Any]]:
-        """Why it did not look, by the headers alone: the commonest reasons of the latest plan of each study."""
-        planned = self.journal.since(kinds=(Kind.PLANNED,), limit=_PLANS, newest_first=True)
-        latest: dict[str, Event] = {}
-        for sealed in planned:
-            latest.setdefault(sealed.event.subject, sealed.event)
-        told: Counter[str] = Counter()
-        for event in latest.values():
-            for one in event.details.get("declined", ()):
-                if one["analysis"] == name:
-                    told.update({_kind(reason) for reason in one["reasons"]})
-        return [{"reason": reason, "studies": n, "of": len(latest)} for reason, n in told.most_common(8)]
-
     def _changes(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """What people decided of them, the newest first."""
         found = [s for n in names for s in self.journal.since(kinds=_CHANGES, subject=n, limit=_ALL)]
@@ -228,8 +215,3 @@ def _share(hits: int, n: int, *, least: int = FEW) -> dict[str, Any]:
         return {"n": None, "share": None, "low": None, "high": None}
     told = wilson(hits, n)
     return {"n": n, "share": told.value, "low": told.low, "high": told.high}
-
-
-def _kind(reason: str) -> str:
-    """A reason without the series that it is about, so that the same reason of two studies is one."""
-    return reason.partition("; ")[0]

@@ -13,6 +13,11 @@ import { Changes, Confirmed, Drift, Runs } from "./fate";
 import type { AnalysisPage } from "./shapes";
 import { type Asked, StopForm } from "./stop";
 
+/** "12 (31 %)" */
+function ofAll(some: number, all: number): string {
+  return `${some} (${Math.round((100 * some) / all)}\u2009%)`;
+}
+
 /** One analysis: what it asks, what it needs, how well it does, what became of it here, and how to stop it. */
 export function OneAnalysis({ name }: { name: string }) {
   const source = useRef<Source<AnalysisPage>>(null);
@@ -57,8 +62,17 @@ function Whole({ one, asked, again }: { one: AnalysisPage; asked: Asked; again: 
         <>
           <h3>Why it did not look, of the latest {one.declined[0]!.of} studies</h3>
           <table class="plain">
-            <thead><tr><th scope="col">Reason</th><th scope="col" class="num">Studies</th></tr></thead>
-            <tbody>{one.declined.map(({ reason, studies }) => <tr key={reason}><td>{reason}</td><td class="num">{studies}</td></tr>)}</tbody>
+            <thead><tr><th scope="col">Reason</th><th scope="col" class="num">Studies</th><th scope="col">Scanners that give it most often</th><th scope="col">By week</th></tr></thead>
+            <tbody>
+              {one.declined.map(({ reason, studies, of, scanners, weeks }) => (
+                <tr key={reason}>
+                  <td>{reason}</td>
+                  <td class="num">{ofAll(studies, of)}</td>
+                  <td>{scanners.length ? scanners.map((each) => <div key={each.scanner}>{each.scanner}: <span class="muted">{each.studies} of {each.of}</span></div>) : <span class="muted">no header names one</span>}</td>
+                  <td>{weeks.map((each) => <div key={each.week}>{each.week}: <span class="muted">{each.studies} of {each.of}</span></div>)}</td>
+                </tr>
+              ))}
+            </tbody>
           </table>
         </>
       )}

@@ -27,9 +27,12 @@ export interface Change {
   mode: string;
 }
 
+/** In how many of the studies of a scanner or a week a reason stood. */
+type Part<Name extends string> = Record<Name, string> & { studies: number; of: number };
+
 /** An analysis on its own page. */
 export interface AnalysisPage extends AnalysisCard, Fate {
-  declined: { reason: string; studies: number; of: number }[];
+  declined: { reason: string; studies: number; of: number; scanners: Part<"scanner">[]; weeks: Part<"week">[] }[];
   evidence: Model["evidence"];
 }
 
