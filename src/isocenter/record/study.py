@@ -100,6 +100,15 @@ class Study:
         """Number of instances in all series."""
         return sum(len(s.instances) for s in self.series)
 
+    @property
+    def scanner(self) -> str:
+        """Maker, model and station of what made it, by the first series whose header tells any of them; or empty."""
+        for series in self.series:
+            told = [str(series.facts.get(k, "")) for k in ("Manufacturer", "ManufacturerModelName", "StationName")]
+            if any(told):
+                return " ".join(filter(None, told))
+        return ""
+
 
 def no_study(uid: str) -> NotFound:
     """Said to whoever asks for a study that is not here, or that is none of theirs: the same words for both."""

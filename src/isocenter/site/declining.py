@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from isocenter.record import Event, Kind
-from isocenter.site.watching import scanner_of
 
 if TYPE_CHECKING:
     from isocenter.store.index import Index
@@ -66,7 +65,7 @@ def _scanners(index: Index, uids: Sequence[str]) -> dict[str, str]:
     for start in range(0, len(uids), _MANY):
         some = uids[start : start + _MANY]
         for study in index.studies({"StudyInstanceUID": "\\".join(some)}, limit=len(some)):
-            found[study.uid] = scanner_of(study.series)
+            found[study.uid] = study.scanner
     return found
 
 

@@ -7,7 +7,7 @@ has declared the stop rule for a model, the same look suspends it everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +19,7 @@ from isocenter.errors import NotFound, WrongState
 from isocenter.govern.gate import stop_rule
 from isocenter.govern.policy import Person, must
 from isocenter.govern.watch import Seen, watch
-from isocenter.record import Event, Kind, Outcome, Series
+from isocenter.record import Event, Kind, Outcome
 from isocenter.site.disclosing import Disclosing
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
-__all__ = ["Watching", "scanner_of"]
+__all__ = ["Watching"]
 
 _ALL = 10_000_000
 
@@ -118,7 +118,7 @@ class Watching:
             if since is None or sealed.event.time >= since:
                 signed.setdefault(sealed.event.subject, sealed.event)
         heads = self.index.result_heads(list(signed), replaced=True) if signed else {}
-        scanners = {s.uid: scanner_of(s.series) for s in self.index.studies(limit=_ALL)} if signed else {}
+        scanners = {s.uid: s.scanner for s in self.index.studies(limit=_ALL)} if signed else {}
         seen = []
         for uid, event in signed.items():
             mine = [h for h in heads.get(uid, ()) if h["origin"] == "machine" and h["name"] in users]
@@ -137,12 +137,3 @@ class Watching:
         if digest not in self._looks:
             self._looks[digest] = self.index.result(digest).receipt.look
         return self._looks[digest]
-
-
-def scanner_of(series: Iterable[Series]) -> str:
-    """Maker, model and station of what made a study, as the first series tells that tells any of them."""
-    for one in series:
-        told = [str(one.facts.get(k, "")) for k in ("Manufacturer", "ManufacturerModelName", "StationName")]
-        if any(told):
-            return " ".join(filter(None, told))
-    return ""
