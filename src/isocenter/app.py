@@ -205,6 +205,10 @@ class House:
         """Jobs that are not done."""
         return self._jobs.waiting() if self._jobs is not None else 0
 
+    def ahead(self, study: str) -> int | None:
+        """Jobs that run or go before the analysis of a study; None where none of it is promised."""
+        return self._jobs.ahead(f"analyse:{study}:") if self._jobs is not None else None
+
     def again(self, study: str) -> None:
         """Promise a study another plan and analysis, because a person asked for it."""
         assert self._jobs is not None
@@ -318,6 +322,7 @@ class House:
                 self.again if self._jobs is not None else None,
                 self._echo,
                 self.site.collecting.silent_s,
+                self.ahead,
             ),
             way=self._way(),
             pace=pages_pace.Pace(self.settings.requests_per_min),

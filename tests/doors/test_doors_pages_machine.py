@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from browser_for_pages import Browser
 from house_for_pages import CT, House
 
@@ -25,6 +26,20 @@ def test_the_system_tells_queue_disk_and_archive(tmp_path: Path) -> None:
     assert 0 < told["disk"]["free"] <= told["disk"]["total"]
     alone = admin(None).get("/api/system").json()
     assert (alone["works"], alone["disk"]) == (False, None)
+
+
+def test_a_study_that_waits_says_how_many_go_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def ahead(study: str) -> int:
+        asked.append(study)
+        return 2
+
+    one = admin(Machine(ahead=ahead))
+    assert one.get(f"/api/studies/{CT}/plan").json()["ahead"] is None and not asked, "nothing of it waits"
+    line = {"analysis": "pet_uptake", "about": "Uptake", "answer": "waiting", "reasons": []}
+    monkeypatch.setattr(House, "why", lambda self, study, *, who: [line])
+    assert one.get(f"/api/studies/{CT}/plan").json()["ahead"] == 2 and asked == [CT]
 
 
 def test_a_study_is_promised_another_analysis() -> None:

@@ -99,6 +99,21 @@ def test_the_urgent_go_first_and_equals_in_order(jobs: Jobs, work: Work) -> None
     assert work.done == [12, 24, 31, 35, 43, 50]
 
 
+def test_how_many_go_before_one_is_known(jobs: Jobs, work: Work) -> None:
+    for key, urgent, delay in (("a:1", 5, 0.0), ("a:2", 5, 3600.0), ("a:3", 5, 0.0), ("a:4", 1, 0.0), ("b:5", 5, 0.0)):
+        jobs.submit("hold", key=key, priority=urgent, delay_s=delay)
+    assert [jobs.ahead(key) for key in ("a:4", "a:1", "a:3", "b:", "a:2", "a:", "c")] == [0, 1, 2, 3, 4, 0, None]
+    jobs.start(concurrency=1)
+    assert work.entered.wait(30)
+    assert [jobs.ahead(key) for key in ("a:4", "a:1", "b:5")] == [0, 1, 3], (
+        "what runs is before them, and before itself is none"
+    )
+    jobs.cancel("a:2")
+    work.go.set()
+    jobs.drain(30)
+    assert jobs.ahead("a:1") is None
+
+
 def test_a_job_stays_quiet_for_its_delay_and_is_pushed_back(jobs: Jobs, work: Work) -> None:
     jobs.submit("add", 1, 1, key="plan", delay_s=0.01)
     jobs.submit("add", 1, 1, key="plan", delay_s=3600)  # another image arrived meanwhile

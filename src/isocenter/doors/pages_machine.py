@@ -32,6 +32,7 @@ class Machine:
         again: promises a study another plan and analysis; None where no worker listens.
         echo: asks a DICOM peer whether it answers; raises where it does not. None where this server calls nobody.
         audit_silent_s: seconds since the audit collector was first not reached, 0 while it takes entries.
+        ahead: number of jobs that run or go before the analysis of a study; None where none of it is promised.
     """
 
     settings: Settings | None = None
@@ -39,6 +40,7 @@ class Machine:
     again: Callable[[str], None] | None = None
     echo: Callable[[Mapping[str, Any]], None] | None = None
     audit_silent_s: Callable[[], float] = lambda: 0.0
+    ahead: Callable[[str], int | None] = lambda study: None
 
     def start(self, *, secrets: bool) -> list[dict[str, Any]]:
         """What was set at start: name, variable, value, shipped value, meaning. Each needs a restart.

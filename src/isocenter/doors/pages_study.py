@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from isocenter.doors import pages_json
+from isocenter.doors import pages_json, pages_machine
 from isocenter.doors.pages_overlay import contours
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
@@ -76,10 +76,12 @@ def results(uid: Uid, site: SiteHere, who: Annotated[Person, needs("results")]) 
 
 
 @router.get("/api/studies/{uid}/plan")
-def plan(uid: Uid, site: SiteHere, who: Annotated[Person, needs("plan")]) -> Any:
-    """What every analysis said of this study, or why it did not look."""
+def plan(uid: Uid, request: Request, site: SiteHere, who: Annotated[Person, needs("plan")]) -> Any:
+    """What every analysis said of this study, or why it did not look; and how many jobs go before it where it waits."""
     here: PagesSite = site
-    return {"analyses": [dict(line) for line in here.why(uid, who=who)]}
+    lines = [dict(line) for line in here.why(uid, who=who)]
+    waits = any(line["answer"] == "waiting" for line in lines)
+    return {"analyses": lines, "ahead": pages_machine.machine_of(request).ahead(uid) if waits else None}
 
 
 @router.get("/api/results/{id}/contours/{tracking}")

@@ -168,6 +168,17 @@ class Jobs:
         found = self._client.list_workflows(status=_UNFINISHED, queue_name=_QUEUE, load_input=False, load_output=False)
         return len(found)
 
+    def ahead(self, prefix: str) -> int | None:
+        """How many jobs run or go before the first whose key begins so; 0 while it runs itself, None when all are done.
+
+        A job that is still to stay quiet goes after those that may start.
+        """
+        found = self._client.list_workflows(status=_UNFINISHED, queue_name=_QUEUE, load_input=False, load_output=False)
+        order = ("PENDING", "ENQUEUED", "DELAYED")
+        found.sort(key=lambda one: (order.index(one.status), one.priority or 0, one.created_at or 0))
+        at = next((at for at, one in enumerate(found) if one.workflow_id.startswith(prefix)), None)
+        return 0 if at is not None and found[at].status == "PENDING" else at
+
     def cancel(self, key: str) -> None:
         """Withdraw a job; a running one stops before its next step.
 

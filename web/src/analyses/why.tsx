@@ -22,8 +22,8 @@ const ANSWERS: Record<Planned["answer"] | "after", { shape: string; words: strin
 
 /** Why was this not analysed: every analysis with its answer on one study, each predicate with the value that was met. */
 export function WhyPage({ study }: { study: string }) {
-  const plans = useRef<Source<Planned[]>>(null);
-  plans.current ??= new Source(async (abort) => (await ask<{ analyses: Planned[] }>(`/api/studies/${study}/plan`, { abort })).analyses);
+  const plans = useRef<Source<Plan>>(null);
+  plans.current ??= new Source((abort) => ask<Plan>(`/api/studies/${study}/plan`, { abort }));
   const about = useRef<Source<Study>>(null);
   about.current ??= new Source((abort) => ask<Study>(`/api/studies/${study}`, { abort }));
   const plan = plans.current;
@@ -40,7 +40,7 @@ export function WhyPage({ study }: { study: string }) {
     });
     return () => (forget(), clearTimeout(due), plan.stop(), about.current?.stop());
   }, []);
-  const lines = sorted(plan.value ?? []);
+  const lines = sorted(plan.value?.analyses ?? []);
   useEffect(() => bind("why", {
     down: () => setAt((now) => Math.min(lines.length - 1, now + 1)),
     up: () => setAt((now) => Math.max(0, now - 1)),
@@ -76,10 +76,10 @@ export function WhyPage({ study }: { study: string }) {
       </header>
       <main class="catalogue" data-region tabIndex={-1}>
         <Shown of={plan} what="the reasons" stands="The study and what is known of it are not touched.">
-          {(all) => all.length ? (
+          {({ analyses: all, ahead }) => all.length ? (
             <>
               <p class="ledger muted">{ledger(all)}</p>
-              <dl class="why">{sorted(all).map((line, i) => <Line key={line.analysis + i} line={line} current={i === at} />)}</dl>
+              <dl class="why">{sorted(all).map((line, i) => <Line key={line.analysis + i} line={line} ahead={ahead} current={i === at} />)}</dl>
             </>
           ) : <Empty title="No analysis is installed">Install a package that brings one; <code>isocenter check</code> tells whether it is a good one.</Empty>}
         </Shown>
@@ -88,7 +88,18 @@ export function WhyPage({ study }: { study: string }) {
   );
 }
 
-function Line({ line, current }: { line: Planned; current: boolean }) {
+interface Plan {
+  analyses: Planned[];
+  /** Jobs that run or go before the analyses of this study; null where none of them is promised. */
+  ahead: number | null;
+}
+
+/** When a study's turn comes: "3 jobs go before it". */
+function turn(ahead: number): string {
+  return ahead ? `${count(ahead, "job")} ${ahead === 1 ? "goes" : "go"} before it` : "it is its turn now";
+}
+
+function Line({ line, ahead, current }: { line: Planned; ahead: number | null; current: boolean }) {
   const ref = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (current) ref.current?.scrollIntoView({ block: "nearest" });
@@ -113,7 +124,7 @@ function Line({ line, current }: { line: Planned; current: boolean }) {
               ))}
             </tbody>
           </table>
-        ) : line.reasons.length ? <ul>{line.reasons.map((reason) => <li key={reason}>{reason}</li>)}</ul> : <span class="muted">{line.about}</span>}
+        ) : line.answer === "waiting" && ahead !== null ? <span class="muted">{turn(ahead)}</span> : line.reasons.length ? <ul>{line.reasons.map((reason) => <li key={reason}>{reason}</li>)}</ul> : <span class="muted">{line.about}</span>}
       </dd>
     </div>
   );
