@@ -52,11 +52,11 @@ def serving(folder: Path) -> Iterator[tuple[House, str]]:
         house.close()
 
 
-def of(day: str, description: str, time: str = "120000", modality: str = "CT") -> bytes:
-    """A study of one image of the same patient."""
+def of(day: str, description: str, time: str = "120000", modality: str = "CT", patient: str = "") -> bytes:
+    """A study of one image of the same patient, or under another number."""
     image = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
     image.StudyDate, image.StudyTime, image.StudyDescription = day, time, description
-    image.Modality = modality
+    image.Modality, image.PatientBirthDate, image.PatientID = modality, "19600101", patient or image.PatientID
     image.StudyInstanceUID, image.SeriesInstanceUID, image.SOPInstanceUID = (generate_uid() for _ in range(3))
     image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
     out = io.BytesIO()
@@ -115,7 +115,8 @@ def test_an_empty_archive_leads_to_its_first_study_and_a_patient_has_a_past(
         assert faults(page, axe) == []
 
         plan = of("20250401", "Plan of the chest", modality="RTPLAN")
-        assert [one.status for one in house.site.receive([plan], sender="TPS", who=HOUSE)] == ["stored"]
+        again = of("20250402", "Registered twice", patient="Z-2")
+        assert [one.status for one in house.site.receive([plan, again], sender="TPS", who=HOUSE)] == ["stored"] * 2
         whose = {"patient": early.patient.id, "issuer": early.patient.issuer}
         house.site.consents.give({}, **whose, refuses=[Purpose.TRAINING], source="form 7", who=HOUSE)
         page.reload()
@@ -123,7 +124,26 @@ def test_an_empty_archive_leads_to_its_first_study_and_a_patient_has_a_past(
         assert "by form 7" in page.get_by_role("region", name="Consent").inner_text()
         planned = lane.locator("li").all_inner_texts()
         assert len(planned) == 1 and "2025-04-01" in planned[0] and "radiotherapy planned" in planned[0], planned
-        page.keyboard.press("l")
+        other = page.get_by_role("region", name="Perhaps the same person")
+        assert "Z-2" in other.inner_text() and "born 1960-01-01, too" in other.inner_text()
+        dots = page.locator("svg.strip circle")
+        assert dots.count() == 3
+        page.keyboard.press("+")
+        page.keyboard.press("+")
+        page.wait_for_function("document.querySelectorAll('svg.strip circle').length === 2", timeout=5000)
+        shot(page, "timeline-near")
+        for _ in range(2):
+            page.keyboard.press("-")
+        page.wait_for_function("document.querySelectorAll('svg.strip circle').length === 3", timeout=5000)
+        page.evaluate("window.print = () => { window.printed = document.querySelector('main').innerText; }")
+        page.keyboard.press("p")
+        page.wait_for_function("(window.printed ?? '').includes('Everything, oldest first')", timeout=5000)
+        page.emulate_media(media="print")
+        assert not page.get_by_role("link", name="All patients").is_visible(), "on paper nothing is to be pressed"
+        ink = "getComputedStyle(document.querySelector('main h2')).color.match(/[0-9]+/g).slice(0, 3).map(Number)"
+        page.wait_for_function(f"Math.max(...{ink}) < 80", timeout=5000)
+        shot(page, "timeline-printed")
+        page.emulate_media(media="screen")
         page.get_by_role("region", name="Everything, oldest first").wait_for()
         lines = ["".join(line.split()) for line in page.locator("main li").all_inner_texts()]
         for words in ("18mm", "24mm", "radiotherapyplanned", "refusestrainingofmodels", "reportsigned"):

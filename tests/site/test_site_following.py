@@ -24,9 +24,10 @@ ITO, RITA = Person("ito", Role.READER), Person("rita", Role.RESEARCHER)
 DAYS = (("20260328", "233000"), ("20260329", "013000"), ("20260329", "120000"), ("20250101", "080000"))
 
 
-def image(day: str, at: str, patient: str = "P1") -> bytes:
+def image(day: str, at: str, patient: str = "P1", *, name: str = "Phantom^Eva", born: str = "") -> bytes:
     made = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
-    made.PatientID, made.PatientName = patient, "Phantom^Eva"
+    made.PatientID, made.PatientName, made.PatientBirthDate = patient, name, born
+    made.SpecificCharacterSet = "ISO_IR 192"
     made.StudyDate, made.StudyTime = day, at
     made.StudyInstanceUID = generate_uid(entropy_srcs=[day, at, patient])
     made.SeriesInstanceUID = generate_uid(entropy_srcs=[day, at, patient, "s"])
@@ -124,4 +125,37 @@ def test_reports_and_access_are_counted(site: Site) -> None:
     site.sign(study, version=version, who=ITO)
     told = line(site, studies(site)[3])
     assert [(e["lane"], e["what"], e["who"]) for e in told["events"]] == [("reports", "report signed", "ito")]
-    assert told["access"] == {"readers": 1, "sent": 0, "exported": 0}
+    assert told["access"] == {"readers": 1, "sent": 0, "exported": 0, "shared": 0, "ended": 0}
+    given = {"share": "1", "until": "", "to": "Dr Lee"}
+    for kind in (Kind.SHARED, Kind.SHARED, Kind.SHARE_ENDED):
+        site.journal.append(Event(kind, site.clock(), "ito", study, given))
+    told = line(site, study)
+    assert [e["what"] for e in told["events"]] == ["report signed", "link given", "link given", "link ended"]
+    assert (told["access"]["shared"], told["access"]["ended"]) == (2, 1)
+
+
+def test_another_identity_with_the_name_and_the_day_of_birth_is_perhaps_the_same_person(site: Site) -> None:
+    named = {"P3": ("PHANTOM^éva", "19600101"), "P4": ("Phantom^Eva", "19600101"), "P5": ("Phantom^Eva", "19600102"),
+             "P6": ("Phantom^Ava", "19600101"), "P7": ("", "19600101"), "P8": ("Phantom^Eva", "")}  # fmt: skip
+    site.receive(
+        [image("20260401", "100000", p, name=n, born=b) for p, (n, b) in named.items()], sender="CT", who=HOUSE
+    )
+    site.receive([image("20260402", "100000", "P3", name="Phantom^Eva", born="19600101")], sender="CT", who=HOUSE)
+    of = lambda patient, day="20260401": line(site, generate_uid(entropy_srcs=[day, "100000", patient]))  # noqa: E731
+    assert [(one["id"], one["studies"]) for one in of("P4")["others"]] == [("P3", 2)]
+    assert [one["id"] for one in of("P3")["others"]] == ["P4"]
+    assert [of(patient)["others"] for patient in ("P5", "P6", "P7", "P8")] == [[]] * 4
+    assert line(site, of("P4")["others"][0]["study"])["patient"].id == "P3", "where it leads"
+
+
+def test_studies_of_a_project_in_which_one_has_no_part_are_counted_and_told_by_nothing_else(site: Site) -> None:
+    chief, gone = Person("chief", Role.ADMIN), studies(site)[1]
+    for person in (ITO, chief):
+        site.add_person(person.name, person.role, "a long secret of their own", who=HOUSE)
+    site.projects.found("trial", "a trial", keeper="chief", who=chief)
+    assert line(site, studies(site)[0])["hidden"] == 0
+    site.projects.move(gone, "trial", reason="enrolled", who=chief)
+    told = line(site, studies(site)[0])
+    assert (told["hidden"], len(told["studies"])) == (1, 3) and gone not in str(told)
+    site.projects.move(generate_uid(entropy_srcs=["20260101", "100000", "P2"]), "trial", reason="enrolled", who=chief)
+    assert line(site, studies(site)[0])["hidden"] == 1, "another person's study is none of this one's"

@@ -5,6 +5,10 @@ const ofSystem = matchMedia("(prefers-color-scheme: light)");
 const systemLight = signal(ofSystem.matches);
 ofSystem.addEventListener("change", (event) => (systemLight.value = event.matches));
 
+const onPaper = matchMedia("print");
+const printing = signal(onPaper.matches);
+onPaper.addEventListener("change", (event) => (printing.value = event.matches));
+
 /** Dark is the reading theme, light serves lists in a bright room. Both are made of the same tokens. */
 export const theme = computed<"dark" | "light">(() => {
   const wanted = mine.value.theme;
@@ -19,7 +23,7 @@ export function otherTheme(): void {
 export function wearSettings(): void {
   effect(() => {
     const { dataset } = document.documentElement;
-    dataset.theme = theme.value;
+    dataset.theme = printing.value ? "light" : theme.value; // pale letters of the dark theme would vanish on paper
     dataset.density = mine.value.density;
     dataset.motion = mine.value.motion;
     dataset.vision = mine.value.vision;

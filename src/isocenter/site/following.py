@@ -5,6 +5,7 @@ The address of a patient's timeline is that of one of their studies: it holds no
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person, may, must
 from isocenter.reading import lesions
 from isocenter.reading.lesions import Lesion, Sum
-from isocenter.record import Event, Kind, Outcome, Result, Study, to_plain
+from isocenter.record import Event, Kind, Outcome, Patient, Result, Study, to_plain
 from isocenter.site.disclosing import Disclosing
+from isocenter.store.matching import person_key
 
 if TYPE_CHECKING:
     from isocenter.store.index import Index
@@ -31,13 +33,18 @@ _LANES = {
     Kind.REPORT_AMENDED: "reports",
     Kind.SENT: "access",
     Kind.EXPORTED: "access",
+    Kind.SHARED: "access",
+    Kind.SHARE_ENDED: "access",
 }
 _WORDS = {
     Kind.REPORT_SIGNED: "report signed",
     Kind.REPORT_AMENDED: "amendment signed",
     Kind.SENT: "sent to another system",
     Kind.EXPORTED: "exported without names",
+    Kind.SHARED: "link given",
+    Kind.SHARE_ENDED: "link ended",
 }
+_COUNTED = (Kind.READING_OPENED, Kind.SENT, Kind.EXPORTED, Kind.SHARED, Kind.SHARE_ENDED)
 
 
 @dataclass
@@ -54,7 +61,11 @@ class Following:
     def lesions(self, study_uid: str, *, who: Person) -> tuple[tuple[Study, ...], tuple[Lesion, ...], tuple[Sum, ...]]:
         """The patient's studies, the oldest first, and their lesions through them, as a person may see them."""
         must(who, "results", study_uid)
-        studies = self._studies(study_uid, who)
+        return self._followed(self._studies(study_uid, who)[0], who)
+
+    def _followed(
+        self, studies: tuple[Study, ...], who: Person
+    ) -> tuple[tuple[Study, ...], tuple[Lesion, ...], tuple[Sum, ...]]:
         times = [(study, self.disclosing.results(study.uid, who)) for study in studies]
         readings = self.index.readings([study.uid for study in studies])
         signed = {uid for uid, one in readings.items() if one["reports"]}
@@ -70,7 +81,7 @@ class Following:
         """
         must(who, "correct", study_uid)
         at: dict[str, str] = {}
-        for study in self._studies(study_uid, who):
+        for study in self._studies(study_uid, who)[0]:
             for _, result in self.disclosing.results(study.uid, who):
                 at.update((f.tracking, study.uid) for f in result.findings if f.tracking)
         if one not in at or other not in at:
@@ -86,28 +97,35 @@ class Following:
         ]
         return sorted(found, key=lambda sealed: sealed.number)
 
-    def _studies(self, study_uid: str, who: Person) -> tuple[Study, ...]:
-        """All studies of the person of a study, the oldest first; those of one day in the order of their times."""
+    def _studies(self, study_uid: str, who: Person) -> tuple[tuple[Study, ...], int]:
+        """Studies of the person of a study, the oldest first, those of one day in the order of their times; and how
+        many more there are that are none of the asker's."""
         home = self.index.study(study_uid)
         if not home.patient.id:
-            return (home,)
+            return (home,), 0
         keys = {"PatientID": home.patient.id, "IssuerOfPatientID": home.patient.issuer}
         rows = self.index.studies(keys, limit=_MOST, order="date")
         held = self.disclosing.sieve(who, "results")
         mine = [s for s in rows if (s.patient.id, s.patient.issuer) == (home.patient.id, home.patient.issuer)]
-        mine = [s for s in mine if held(s.uid)]
-        whole = [self.disclosing.study(self.index.study(s.uid), who) for s in mine]
-        return tuple(sorted(whole, key=lambda s: (s.date or date.min, s.time, s.uid)))
+        seen = [s for s in mine if held(s.uid)]
+        whole = [self.disclosing.study(self.index.study(s.uid), who) for s in seen]
+        return tuple(sorted(whole, key=lambda s: (s.date or date.min, s.time, s.uid))), len(mine) - len(seen)
 
     # ---- the patient -----------------------------------------------------------------------------------------
 
     def timeline(self, study_uid: str, *, who: Person) -> dict[str, Any]:
-        """Lanes of a patient: imaging, lesions, measurements, reports, and who had access, each as a dated list."""
+        """Lanes of a patient: imaging, lesions, measurements, reports, and who had access, each as a dated list.
+
+        Also how many studies are hidden from the asker, and other identities that may be the same person.
+        """
         must(who, "results", study_uid)
-        studies, found, sums = self.lesions(study_uid, who=who)
+        mine, hidden = self._studies(study_uid, who)
+        studies, found, sums = self._followed(mine, who)
         readings = self.index.readings([s.uid for s in studies])
         return {
             "patient": studies[-1].patient,
+            "hidden": hidden,
+            "others": self._others(studies[-1].patient, who),
             "studies": [
                 {
                     "study": s.uid, "date": s.date.isoformat() if s.date else None, "time": s.time,
@@ -122,6 +140,27 @@ class Following:
             "events": self._events(studies, who),
             "access": self._access(studies),
         }  # fmt: skip
+
+    def _others(self, patient: Patient, who: Person) -> list[dict[str, Any]]:
+        """Other identities with the same name and date of birth: perhaps the same person, and no more than perhaps.
+
+        Names are compared without capitals and accents, which one clerk writes and another does not.
+        """
+        if not patient.birth_date or not patient.name.strip("^ ="):
+            return []
+        born = self.index.studies({"PatientBirthDate": f"{patient.birth_date:%Y%m%d}"}, limit=_ACTS, order="-date")
+        held, own = self.disclosing.sieve(who, "results"), (patient.id, patient.issuer)
+        found: dict[tuple[str, str], list[Study]] = {}
+        for study in born:
+            one = study.patient
+            alike = _bare(one.name) == _bare(patient.name)
+            if alike and (one.id, one.issuer) != own and held(study.uid):
+                found.setdefault((one.id, one.issuer), []).append(study)
+        return [
+            {"id": id, "issuer": issuer, "name": theirs[0].patient.name, "sex": theirs[0].patient.sex,
+             "studies": len(theirs), "study": theirs[0].uid}
+            for (id, issuer), theirs in found.items()
+        ]  # fmt: skip
 
     def _measurements(self, studies: Sequence[Study], who: Person) -> list[dict[str, Any]]:
         """Numbers of whole studies, by what they are, through time."""
@@ -159,14 +198,21 @@ class Following:
         """How many people read, and how often something went out."""
         counts: Counter[str] = Counter()
         readers: set[str] = set()
-        kinds = (Kind.READING_OPENED, Kind.SENT, Kind.EXPORTED)
         for study in studies:
-            for sealed in self.journal.since(subject=study.uid, kinds=kinds, limit=_ACTS):
+            for sealed in self.journal.since(subject=study.uid, kinds=_COUNTED, limit=_ACTS):
                 if sealed.event.kind is Kind.READING_OPENED:
                     readers.add(sealed.event.who)
                 else:
                     counts[sealed.event.kind.value] += 1
-        return {"readers": len(readers), "sent": counts["Sent"], "exported": counts["Exported"]}
+        return {
+            "readers": len(readers), "sent": counts["Sent"], "exported": counts["Exported"],
+            "shared": counts["Shared"], "ended": counts["ShareEnded"],
+        }  # fmt: skip
+
+
+def _bare(name: str) -> str:
+    letters = unicodedata.normalize("NFKD", person_key(name))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _of_the_whole(result: Result) -> Sequence[Any]:

@@ -13,6 +13,7 @@ import { go, to } from "../router";
 import { count, day, moment, number, person, quantity } from "../words";
 import { type Consent, inWords } from "../sharing/consent";
 import { ConsentLane } from "./consent-lane";
+import { IdentitiesLane, type Other } from "./identities-lane";
 import { Joining } from "./joining";
 import { Lane } from "./lane";
 import type { Study } from "./study";
@@ -21,11 +22,14 @@ import { Treatment, treatmentOf } from "./treatment";
 interface Whole {
   patient: Patient;
   studies: Study[];
+  /** Studies of this patient that are none of the asker's. */
+  hidden: number;
+  others: Other[];
   lesions: Lesion[];
   sums: Lesions["sums"];
   measurements: { what: Coded; unit: string; definition: string; values: ({ value: number; low: number | null; high: number | null; percentile: number | null; norm: string } | null)[] }[];
   events: { time: string; lane: string; what: string; study: string; who: string }[];
-  access: { readers: number; sent: number; exported: number };
+  access: { readers: number; sent: number; exported: number; shared: number; ended: number };
 }
 
 /** One person through time. The strip shows when; the lists below say the same in words, and are enough alone. */
@@ -40,6 +44,7 @@ export function TimelinePage({ study }: { study: string }) {
   const at = useSignal(-1);
   const [listed, setListed] = useState(false);
   const chosen = useSignal("");
+  const [near, setNear] = useState(1);
   useEffect(() => {
     void whole.load();
     if (may("consent")) void consent.load();
@@ -56,12 +61,20 @@ export function TimelinePage({ study }: { study: string }) {
     const [early, late] = studies.map((one) => one.study).filter((one) => one === first || one === here);
     go(`${to.study(late!)}?beside=${early}`);
   };
+  /** On paper goes the dated list: a strip of days says nothing there. */
+  const print = () => {
+    setListed(true);
+    setTimeout(() => window.print());
+  };
   useEffect(() => bind("timeline", {
     later: () => (at.value = Math.min(studies.length - 1, from() + 1)),
     earlier: () => (at.value = Math.max(0, from() - 1)),
     open: () => studies[from()] && go(to.study(studies[from()]!.study)),
     compare,
     list: () => setListed((before) => !before),
+    nearer: () => setNear((before) => Math.min(64, 2 * before)),
+    farther: () => setNear((before) => Math.max(1, before / 2)),
+    print,
     leave: () => go(to.patients()),
   }), [studies]);
   const patient = whole.value?.patient;
@@ -73,22 +86,24 @@ export function TimelinePage({ study }: { study: string }) {
         <span class="gap" />
         <span class="muted" role="status">{chosen.value && `${day(studies.find((one) => one.study === chosen.value)?.date)} beside which other? Go to it and compare again.`}</span>
         {studies.length > 1 && <button type="button" aria-pressed={!!chosen.value} onClick={compare}>Compare <Key of={keyOf("timeline", "compare")} /></button>}
+        <button type="button" onClick={print}>Print <Key of={keyOf("timeline", "print")} /></button>
         <button type="button" aria-pressed={listed} onClick={() => setListed(!listed)}>As a list <Key of={keyOf("timeline", "list")} /></button>
         <a class="button" href={to.patients()}>All patients <Key of={keyOf("timeline", "leave")} /></a>
       </header>
       <main class="desk-list" data-region tabIndex={-1}>
-        <Shown of={whole} what="the timeline">{(value) => (listed ? <Listed whole={value} consents={consent.value ?? []} /> : <Lanes whole={value} consent={consent} now={now} take={(i) => (at.value = i)} again={() => void whole.load()} />)}</Shown>
+        <Shown of={whole} what="the timeline">{(value) => (listed ? <Listed whole={value} consents={consent.value ?? []} /> : <Lanes whole={value} consent={consent} now={now} near={near} take={(i) => (at.value = i)} again={() => void whole.load()} />)}</Shown>
       </main>
     </>
   );
 }
 
-function Lanes({ whole, consent, now, take, again }: { whole: Whole; consent: Source<Consent[]>; now: number; take: (at: number) => void; again: () => void }) {
+function Lanes({ whole, consent, now, near, take, again }: { whole: Whole; consent: Source<Consent[]>; now: number; near: number; take: (at: number) => void; again: () => void }) {
   const { studies, lesions, sums, measurements, events, access } = whole;
   return (
     <>
       <Lane name="Imaging" told={count(studies.length, "study", "studies")}>
-        <Strip studies={studies} now={now} take={take} />
+        <Strip studies={studies} now={now} near={near} take={take} />
+        <Hidden n={whole.hidden} />
         <ol>
           {studies.map((one, i) => (
             <li key={one.study} aria-current={i === now ? "true" : undefined} onClick={() => take(i)}>
@@ -98,6 +113,7 @@ function Lanes({ whole, consent, now, take, again }: { whole: Whole; consent: So
           ))}
         </ol>
       </Lane>
+      <IdentitiesLane others={whole.others} born={whole.patient.birth_date ?? null} />
       <Lane name="Lesions" told={lesions.length ? count(lesions.length, "lesion") : ""}>
         {lesions.length ? <Joining key={studies.length} told={{ studies, lesions, sums }} about={studies.find((one) => one.here)?.study ?? ""} again={again} /> : <p class="muted">No lesion is known of this patient, or what is known is shown after your own opinion.</p>}
       </Lane>
@@ -106,12 +122,21 @@ function Lanes({ whole, consent, now, take, again }: { whole: Whole; consent: So
       </Lane>
       <Treatment studies={studies} />
       <ConsentLane consent={consent} study={studies.find((one) => one.here)?.study ?? ""} />
-      <Lane name="Reports and access" told={`${count(access.readers, "reader")}, ${count(access.sent, "transfer")}, ${count(access.exported, "export")}`}>
+      <Lane name="Reports and access" told={accessOf(access)}>
         <ol>{events.map((one) => <li key={one.time + one.what}><span>{moment(one.time)} <span class="muted">UTC</span></span><span>{one.what}{one.who && ` by ${one.who}`}</span></li>)}</ol>
         {!events.length && <p class="muted">Nothing was signed, sent or exported yet.</p>}
       </Lane>
     </>
   );
+}
+
+function accessOf({ readers, sent, exported, shared, ended }: Whole["access"]): string {
+  return `${count(readers, "reader")}, ${count(sent, "transfer")}, ${count(exported, "export")}, ${count(shared, "link")}${ended ? ` (${ended} ended)` : ""}`;
+}
+
+/** That there is more than one may see: a past that looks whole and is not would mislead. */
+function Hidden({ n }: { n: number }) {
+  return n ? <p class="muted"><span aria-hidden="true">▨</span> {count(n, "more study", "more studies")} of this patient {n === 1 ? "is" : "are"} hidden: {n === 1 ? "it belongs" : "they belong"} to projects in which you have no part.</p> : null;
 }
 
 function Measurements({ studies, rows }: { studies: Study[]; rows: Whole["measurements"] }) {
@@ -133,12 +158,16 @@ function Measurements({ studies, rows }: { studies: Study[]; rows: Whole["measur
   );
 }
 
-/** When: studies along a line of days. Everything in it stands in the list below as well. */
-function Strip({ studies, now, take }: { studies: Study[]; now: number; take: (at: number) => void }) {
+/** When: studies along a line of days, or the part of it about the one where one is. Everything in it stands in the list below as well. */
+function Strip({ studies, now, near, take }: { studies: Study[]; now: number; near: number; take: (at: number) => void }) {
   const days = studies.map((one) => (one.date ? Date.parse(one.date) : NaN));
   const known = days.filter((one) => !Number.isNaN(one));
-  const [first, last] = [Math.min(...known), Math.max(...known)];
-  if (known.length < 2 || first === last) return null;
+  const [begin, end] = [Math.min(...known), Math.max(...known)];
+  if (known.length < 2 || begin === end) return null;
+  const middle = Number.isNaN(days[now] ?? NaN) ? end : days[now]!;
+  const half = (end - begin) / near / 2;
+  const first = near === 1 ? begin : Math.max(begin, Math.min(middle - half, end - 2 * half));
+  const last = near === 1 ? end : first + 2 * half;
   const at = (time: number) => `${2 + (96 * (time - first)) / (last - first)}%`;
   return (
     <svg class="strip" aria-hidden="true">
@@ -146,14 +175,15 @@ function Strip({ studies, now, take }: { studies: Study[]; now: number; take: (a
       {datesOf(first, last).map(([time, words]) => (
         <g key={words}><line x1={at(time)} x2={at(time)} y1="18" y2="24" /><text x={at(time)} y="38">{words}</text></g>
       ))}
-      {studies.map((one, i) => !Number.isNaN(days[i]!) && <circle key={one.study} class={i === now ? "now" : undefined} cx={at(days[i]!)} cy="18" r={i === now ? 6 : 5} onPointerEnter={() => take(i)} />)}
+      {studies.map((one, i) => days[i]! >= first && days[i]! <= last && <circle key={one.study} class={i === now ? "now" : undefined} cx={at(days[i]!)} cy="18" r={i === now ? 6 : 5} onPointerEnter={() => take(i)} />)}
     </svg>
   );
 }
 
-/** Round dates between two days, so few that their words stand apart: whole years, else quarters, else months. */
+/** Round dates between two days, so few that their words stand apart: whole years, else quarters, else months, else days. */
 function datesOf(first: number, last: number): [time: number, words: string][] {
   const months = (last - first) / 2.63e9;
+  if (months < 2) return daysOf(first, last);
   const step = [1, 3, 12, 24, 60, 120].find((one) => months / one <= 10) ?? 240;
   const begin = new Date(first);
   const dates: [number, string][] = [];
@@ -162,6 +192,14 @@ function datesOf(first: number, last: number): [time: number, words: string][] {
     if (time > last) return dates;
     if (time >= first) dates.push([time, new Date(time).toISOString().slice(0, step < 12 ? 7 : 4)]);
   }
+}
+
+function daysOf(first: number, last: number): [time: number, words: string][] {
+  const day = 86_400_000;
+  const step = [1, 2, 5, 10].find((one) => (last - first) / day / one <= 8) ?? 20;
+  const dates: [number, string][] = [];
+  for (let time = Math.ceil(first / day) * day; time <= last; time += step * day) dates.push([time, new Date(time).toISOString().slice(5, 10)]);
+  return dates;
 }
 
 /** The same as a dated list, oldest first. */
@@ -179,6 +217,7 @@ function Listed({ whole, consents }: { whole: Whole; consents: Consent[] }) {
   return (
     <section class="lane" aria-label="Everything, oldest first">
       <h2>Everything, oldest first</h2>
+      <Hidden n={whole.hidden} />
       <ol>{lines.map((line) => <li key={line.at + line.words}><span>{line.at ? day(line.at) : "no date"}</span><a href={line.link}>{line.words}</a></li>)}</ol>
     </section>
   );
