@@ -37,8 +37,9 @@ def test_a_reason_is_told_by_scanner_and_by_week(tmp_path: Path) -> None:
 def test_weeks_are_those_in_which_it_was_planned_and_only_the_latest_eight(tmp_path: Path) -> None:
     with department(tmp_path, read=0) as (site, _):
         for n in range(1, 11):
-            when, why = MONDAY + timedelta(days=7 * n), [{"analysis": "breast_density", "reasons": ["needs a mammogram"]}]
-            site.journal.append(Event(Kind.PLANNED, when, "isocenter", uid(n), {"declined": why if n % 2 else []}))
+            why = [{"analysis": "breast_density", "reasons": ["needs a mammogram"]}] if n % 2 else []
+            when = MONDAY + timedelta(days=7 * n)
+            site.journal.append(Event(Kind.PLANNED, when, "isocenter", uid(n), {"declined": why}))
         (told,) = site.cataloguing.analysis("breast_density", who=ITO)["declined"]
     assert [week["week"] for week in told["weeks"]] == [f"2026-W{w}" for w in range(50, 54)] + [
         f"2027-W0{w}" for w in range(1, 5)
