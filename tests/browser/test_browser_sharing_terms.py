@@ -199,6 +199,59 @@ def test_two_studies_leave_without_their_person_to_whoever_was_confirmed(
     stranger.close()
 
 
+def test_a_link_out_of_the_site_s_own_region_is_asked_why_by_keys(
+    page: Any, context: Any, site: Site, axe: str
+) -> None:
+    context.expected.append("400")  # terms that refuse
+    page.goto("/settings/site")
+    page.get_by_label("Own region").wait_for()
+    page.get_by_label("Own region").focus()
+    page.keyboard.type("DE, FR")
+    tab_to(page, "Reason, kept in the journal")
+    page.keyboard.type("rule of the hospital")
+    assert not faults(page, axe)
+    shot(page, "settings-region")
+    page.keyboard.press("Enter")
+    page.get_by_text("rule of the hospital").wait_for()
+    try:
+        page.goto(f"/sharing?study={STUDIES[1]}")
+        until(lambda: page.evaluate(FOCUS).startswith("INPUT For whom"))
+        page.keyboard.type("Dr Okafor")
+        type_into(page, "Institution", "University of Lagos")
+        type_into(page, "Country", "xx")
+        assert "no country" in page.get_by_label("Country").locator("..").inner_text()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.validity.customError"), "what is no country gives no link"
+        page.keyboard.press("Control+a")
+        page.keyboard.type("fr")
+        assert not page.get_by_label("Why it may leave this site's own region").count()
+        page.keyboard.press("Control+a")
+        page.keyboard.type("ng")
+        page.get_by_text("Nigeria is outside this site's own region (DE, FR)").wait_for()
+        page.keyboard.press("Enter")
+        why = page.get_by_label("Why it may leave this site's own region")
+        until(lambda: page.evaluate(FOCUS).startswith("INPUT Why it may leave"))
+        page.keyboard.type("the patient has moved")
+        assert not faults(page, axe)
+        shot(page, "sharing-region")
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        shot(page, "sharing-region-390")
+        page.set_viewport_size({"width": 1280, "height": 800})
+        why.press("Enter")
+        page.locator("code.secret").wait_for()
+        row = page.get_by_role("row", name="Dr Okafor").filter(has_text="University of Lagos, NG")
+        row.get_by_text("outside the region: the patient has moved").wait_for()
+        page.goto("/sharing/ledger")
+        page.get_by_text("Dr Okafor, University of Lagos, NG").wait_for()
+    finally:
+        page.goto("/settings/site")
+        page.get_by_label("Own region").fill("")
+        page.get_by_label("Reason, kept in the journal").nth(0).fill("a test ends")
+        page.get_by_label("Reason, kept in the journal").nth(0).press("Enter")
+        page.get_by_text("a test ends").wait_for()
+
+
 def test_consent_is_asked_for_and_granted_by_keys(page: Any, context: Any, site: Site, axe: str) -> None:
     context.expected.append("400")  # terms that refuse
     page.goto(f"/sharing?study={STUDIES[1]}")

@@ -167,7 +167,15 @@ def test_a_link_of_several_studies_with_a_check_and_without_measuring(site: Site
     with pytest.raises(Forbidden, match="to look at them"):
         fetch("http://localhost" + told["link"], code=told["code"], client=httpx.Client(transport=Wire(app)))
 
-    measuring = chief.post("/api/links", {"studies": studies[:1], "may": ["measure", "download"]}).json()
+    here = chief.get("/api/settings/site").json()
+    region = {"version": here["version"], "reason": "a test", "settings": {"region": ["DE"]}}
+    assert chief.put("/api/settings/site", region).json()["region"] == ["DE"]
+    assert chief.get("/api/links").json()["region"] == ["DE"]
+    away = {"studies": studies[:1], "may": ["measure", "download"], "institution": "Lagos", "country": "NG"}
+    assert chief.post("/api/links", away | {"country": "Nigeria"}).status_code == 400
+    assert "into NG without a reason" in chief.post("/api/links", away).text
+    measuring = chief.post("/api/links", away | {"transfer_reason": "asked by the patient"}).json()
+    assert (measuring["country"], measuring["transfer_reason"]) == ("NG", "asked by the patient")
     holds = {"X-Isocenter-Link": measuring["link"].partition("#")[2]}
     study = stranger.ask("GET", "/api/shared", headers=holds).json()["studies"][0]["series"][0]
     mark |= {"series_uid": study["uid"], "instance_uid": study["instances"][0]["sop_uid"]}

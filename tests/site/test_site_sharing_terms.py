@@ -242,6 +242,69 @@ def test_a_pseudonym_for_five_people_who_are_alike_wants_no_reason(sharing: Shar
     assert sharing.without_person(many, who=CHIEF, to="Dr Okafor")["few_alike"] is False
 
 
+def set_region(site: Site, *region: str) -> None:
+    kept = site.preferences.site(who=CHIEF)
+    patch = {"region": list(region) or None, "country": "DE", "institution": "north"}
+    site.preferences.change_site(patch, version=kept.version, reason="a test", who=CHIEF)
+
+
+def test_a_link_keeps_where_its_recipient_is_and_asks_nothing_where_no_region_is_set(
+    sharing: Sharing, site: Site
+) -> None:
+    _, bare = sharing.share(ONE, who=CHIEF)
+    assert (bare["institution"], bare["country"], bare["transfer_reason"]) == ("", "", "")
+    _, told = sharing.share(ONE, who=CHIEF, to="Dr Okafor", institution=" University  of Lagos ", country="NG")
+    assert (told["institution"], told["country"]) == ("University of Lagos", "NG")
+    _, entry = (s.event.details for s in site.journal.since(kinds=[Kind.SHARED]))
+    assert (entry["institution"], entry["country"]) == ("University of Lagos", "NG")
+    row = site.ledgers.departures(who=CHIEF)["rows"][0]
+    assert row["to"] == "Dr Okafor, University of Lagos, NG"
+    (_, reached) = site.consents.reached(study=ONE, who=CHIEF)["links"]
+    assert (reached["institution"], reached["country"]) == ("University of Lagos", "NG")
+    for wrong in ("Nigeria", "ng", "N1"):
+        with pytest.raises(Refused, match=f"the country '{wrong}'.*two letters"):
+            sharing.share(ONE, who=CHIEF, country=wrong)
+
+
+def test_a_link_out_of_the_region_wants_a_reason_that_is_kept(sharing: Sharing, site: Site) -> None:
+    _, older = sharing.share(ONE, who=CHIEF, hours=1)
+    set_region(site, "DE", "FR")
+    with pytest.raises(Refused, match=r"into no country.*region is DE, FR.*[Ss]ay in which country"):
+        sharing.share(ONE, who=CHIEF)
+    for reason in ("", "  "):
+        with pytest.raises(Refused, match=r"into NG without a reason.*region is DE, FR.*[Ss]ay why"):
+            sharing.share(ONE, who=CHIEF, country="NG", transfer_reason=reason)
+    with pytest.raises(Refused, match="into no country"):
+        sharing.extend(older["id"], who=CHIEF, hours=9)
+    assert len(site.journal.since(kinds=[Kind.SHARED])) == 1
+    _, near = sharing.share(ONE, who=CHIEF, country="FR")
+    _, far = sharing.share(ONE, who=CHIEF, country="NG", transfer_reason=f" {WHY} ", hours=1)
+    assert (near["transfer_reason"], far["transfer_reason"]) == ("", WHY)
+    assert site.journal.since(kinds=[Kind.SHARED])[-1].event.details["transfer_reason"] == WHY
+    assert sharing.extend(far["id"], who=CHIEF, hours=9)["country"] == "NG"
+    set_region(site)
+    assert sharing.share(ONE, who=CHIEF)[1]["country"] == ""
+
+
+def test_terms_of_use_are_asked_for_the_country_and_house_of_the_recipient_and_not_for_ours(
+    sharing: Sharing, site: Site
+) -> None:
+    set_region(site)
+    site.consents.give({"GRU": (), "GS": ("DE", "NG"), "IS": ("north", "lagos")}, who=CHIEF, study=ONE)
+    research = {"who": CHIEF, "purpose": Purpose.SHARING}
+    with pytest.raises(Refused, match="does not say which country"):
+        sharing.share(ONE, **research)
+    with pytest.raises(Refused, match="country US is not among"):
+        sharing.share(ONE, **research, country="US", institution="lagos")
+    secret, told = sharing.share(ONE, **research, country="NG", institution="lagos")
+    assert sharing.studies(held(secret))[1] and told["lives"]
+    site.consents.give({"GRU": (), "GS": ("DE",)}, who=CHIEF, study=OTHER)
+    _, near = sharing.share(OTHER, **research, country="DE")
+    assert sharing.extend(near["id"], who=CHIEF, hours=99)["lives"] and not sharing.shares(who=CHIEF)[0]["closed"]
+    (answer,) = [a for a in site.consents.answers(study=OTHER, who=CHIEF) if a["purpose"] == "sharing"]
+    assert not answer["allowed"] and "which country" in answer["reason"]
+
+
 def test_a_link_with_a_check_opens_when_the_giver_has_confirmed_who_holds_it(
     sharing: Sharing, site: Site, clock: Clock
 ) -> None:

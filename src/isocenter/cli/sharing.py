@@ -33,6 +33,11 @@ def share(
     reason: Annotated[
         str, typer.Option(help="Why fewer than 5 alike patients may be shown under a pseudonym; the journal keeps it.")
     ] = "",
+    institution: Annotated[str, typer.Option(help="House of whoever it is for, as terms of use name it.")] = "",
+    country: Annotated[str, typer.Option(help="Where that is: two letters of ISO 3166, such as NG or DE.")] = "",
+    transfer_reason: Annotated[
+        str, typer.Option(help="Why it may leave the site's own region, where one is set; the journal keeps it.")
+    ] = "",
     ask_word: Annotated[bool, typer.Option("--word", help="Ask for a word that must be said with it.")] = False,
     research: Annotated[
         bool, typer.Option("--research", help="For the research of another house: the terms of use have to permit it.")
@@ -57,7 +62,7 @@ def share(
             raise Refused(f"--may: {wrong}", f"known are {', '.join(May)}", "name one of them") from None
         secret, told = held.site.sharing.share(
             studies, who=HOUSE, hours=hours, to=to, word=word, purpose=purpose, may=allowed, pseudonym=pseudonym,
-            check=check, reason=reason,
+            check=check, reason=reason, institution=institution, country=country, transfer_reason=transfer_reason,
         )  # fmt: skip
         base = address.rstrip("/") or held.address
     link = f"{base}/shared#{secret}"

@@ -29,7 +29,7 @@ _Name = Annotated[str, Field(min_length=1, max_length=64)]
 _Key = Annotated[str, Field(min_length=1, max_length=32)]
 _Act = Annotated[str, Field(pattern=r"^[a-z-]{1,32}\.[a-z0-9+-]{1,48}$")]
 _Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 60)]
-
+_Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 _Seen = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 """The ticket of the change after which these settings stood: a number would tell how much happened in between."""
@@ -88,7 +88,8 @@ class SiteWide(BaseModel):
     limits_min: dict[Literal["now", "soon", "today", "routine"], _Minutes] | None = None
     unasked: dict[Purpose, Literal["allow", "deny"]] | None = None
     institution: Annotated[str, Field(max_length=128)] | None = None
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    country: _Country | None = None
+    region: Annotated[list[_Country], Field(max_length=250)] | None = None
 
 
 class SiteChange(BaseModel):
@@ -143,6 +144,7 @@ def site_settings(request: Request, site: SiteHere, who: Annotated[Person, needs
         "unasked": kept.settings.get("unasked") or {},
         "institution": kept.settings.get("institution") or "",
         "country": kept.settings.get("country") or "",
+        "region": kept.settings.get("region") or [],
         "changed": sorted(kept.settings),
         "start": machine_of(request).start(secrets=may(who, "site")),
     }

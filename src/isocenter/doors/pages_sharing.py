@@ -29,7 +29,11 @@ _Gives = Annotated[Person, needs("share")]
 
 
 class Given(BaseModel):
-    """How long a link opens, for whom, what they may, what has to be said with it, and why few alike may be shown."""
+    """How long a link opens, for whom and where, what they may, what has to be said with it, and why it may be given.
+
+    `reason` is wanted where few people are alike, `transfer_reason` where `country` (ISO 3166, two letters) is outside
+    the site's own region.
+    """
 
     hours: float = Field(default=72.0, gt=0, le=8760)
     to: str = Field(default="", max_length=200)
@@ -39,6 +43,9 @@ class Given(BaseModel):
     pseudonym: bool = False
     check: bool = False
     reason: str = Field(default="", max_length=500)
+    institution: str = Field(default="", max_length=200)
+    country: str = Field(default="", pattern=r"^([A-Z]{2})?$")
+    transfer_reason: str = Field(default="", max_length=500)
 
 
 class Chosen(BaseModel):
@@ -99,15 +106,16 @@ def _given(here: PagesSite, studies: list[str], given: Given, who: Person) -> di
     secret, row = here.sharing.share(
         studies, who=who, hours=given.hours, to=given.to, word=given.word, purpose=Purpose(given.purpose),
         may=given.may, pseudonym=given.pseudonym, check=given.check, reason=given.reason,
+        institution=given.institution, country=given.country, transfer_reason=given.transfer_reason,
     )  # fmt: skip
     return {"link": f"/shared#{secret}", **row}
 
 
 @router.get("/api/links")
 def links(site: SiteHere, who: _Gives, study: str = "") -> Any:
-    """Links that were given, the newest first."""
+    """Links that were given, the newest first, and the countries out of which none leaves without a reason."""
     here: PagesSite = site
-    return {"links": here.sharing.shares(who=who, study_uid=study[:64])}
+    return {"links": here.sharing.shares(who=who, study_uid=study[:64]), "region": list(here.sharing.region())}
 
 
 @router.post("/api/links/{id}/end")

@@ -8,6 +8,7 @@ is said when it is given, and each entry is about one study: a link to three stu
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from isocenter.record import Event, Kind, Sealed
 
 __all__ = [
     "KINDS", "LONGEST", "MOST", "OLDER", "PARTS", "Claim", "Given", "May", "Share", "after", "code_digest", "end",
-    "extend", "judge", "living", "of_each", "share", "state_identity", "taken",
+    "extend", "judge", "living", "must_stay_within", "of_each", "share", "state_identity", "taken", "where",
 ]  # fmt: skip
 
 KINDS = (
@@ -47,6 +48,8 @@ class May(StrEnum):
 
 OLDER = frozenset({May.VIEW, May.DOWNLOAD})
 """What links allow that were given before one could choose."""
+
+_COUNTRY = re.compile("[A-Z]{2}")
 
 PARTS = ("stored", "there", "rejected", "missing")
 """What becomes of the images that another archive expects of a link; together they are as many as it expects."""
@@ -92,6 +95,8 @@ class Share:
         taken: what other archives said that they took: of each study how many images were expected, stored, there
             before, rejected and missing.
         reason: why a pseudonym does where few people are alike.
+        institution: of whoever it is for. country: of that, ISO 3166 two letters; both empty where nobody said.
+        transfer_reason: why it may leave the site's region.
     """
 
     id: str
@@ -113,6 +118,9 @@ class Share:
     claim: Claim | None = None
     taken: tuple[Mapping[str, Any], ...] = ()
     reason: str = ""
+    institution: str = ""
+    country: str = ""
+    transfer_reason: str = ""
 
     def lives(self, now: datetime) -> bool:
         """Whether it still opens."""
@@ -149,6 +157,7 @@ class Share:
             "asks_a_word": bool(self.credential), "used": self.used, "opened": self.opened,
             "last": self.last.isoformat() if self.last else None, "purpose": self.purpose.value,
             "may": sorted(self.may), "pseudonym": self.pseudonym, "reason": self.reason, "identity": self.identity,
+            "institution": self.institution, "country": self.country, "transfer_reason": self.transfer_reason,
             "claim": {"id": claim.id, "name": claim.name, "address": claim.address, "at": claim.at.isoformat()}
             if claim else None,
             "taken": list(self.taken),
@@ -182,6 +191,10 @@ def share(
     pseudonym: bool = False,
     check: bool = False,
     reason: str = "",
+    institution: str = "",
+    country: str = "",
+    region: Collection[str] = (),
+    transfer_reason: str = "",
 ) -> Given:
     """A fresh secret, and the events that let it open these studies.
 
@@ -193,10 +206,12 @@ def share(
         pseudonym: show the studies without the person.
         check: open nothing before the holder has stated who they are and that was accepted.
         reason: why a pseudonym does where few people are alike; kept with the link.
+        institution: of whoever it is for. country: of that, ISO 3166 two letters.
+        region: countries of the site's own region; none: nothing is asked. transfer_reason: why it may leave them.
 
     Raises:
-        Refused: a life that is none or too long, a word that can be guessed, no study or too many, or a pseudonym or a
-            check for nobody who is named.
+        Refused: a life that is none or too long, a word that can be guessed, no study or too many, a pseudonym or a
+            check for nobody who is named, a country that is none, or one outside the region without a reason.
     """
     if not timedelta() < life <= LONGEST:
         raise Refused(f"a link for {life}", f"it opens for more than nothing and at most {LONGEST.days} days")
@@ -208,15 +223,55 @@ def share(
             "a link for nobody", "pseudonyms are made for one recipient, and a check wants somebody to compare with",
             "say for whom it is",
         )  # fmt: skip
+    if country and not _COUNTRY.fullmatch(country):
+        raise Refused(
+            f"the country '{country:.20}'", "it is no code of ISO 3166", "write two letters, such as NG or DE"
+        )
+    must_stay_within(region, country, transfer_reason)
     secret = secrets.token_urlsafe(32)
     code = "-".join(f"{secrets.randbelow(10_000):04d}" for _ in range(4)) if check else ""
     details = {
         "share": secrets.token_hex(8), "digest": secret_digest(secret), "until": (now + life).isoformat(),
         "to": to[:200], "credential": hash_password(word) if word else "", "purpose": purpose.value,
         "may": sorted({May.VIEW, *may}), "pseudonym": pseudonym, "code": code_digest(secret, code) if code else "",
-        **({"reason": reason.strip()[:500]} if reason.strip() else {}),
     }  # fmt: skip
+    said = {
+        "reason": reason.strip()[:500], "institution": " ".join(institution.split())[:200], "country": country,
+        "transfer_reason": transfer_reason.strip()[:500],
+    }  # fmt: skip
+    details |= {name: words for name, words in said.items() if words}
     return Given(secret, code, tuple(Event(Kind.SHARED, now, who, study, details) for study in chosen))
+
+
+def where(institution: str, country: str) -> dict[str, frozenset[str]]:
+    """Who gets to see a study, and in which country, as terms of use ask it (`isocenter.govern.consent.Use`).
+
+    >>> where("", "NG")
+    {'countries': frozenset({'NG'})}
+    """
+    said = {"institutions": " ".join(institution.split())[:200], "countries": country}
+    return {name: frozenset({value}) for name, value in said.items() if value}
+
+
+def must_stay_within(region: Collection[str], country: str, transfer_reason: str) -> None:
+    """Go on only if what is given stays within a site's own region, or somebody said why it may leave.
+
+    Args:
+        region: countries, ISO 3166 two letters; none: nothing is asked.
+        country: of the recipient; empty where nobody said.
+
+    Raises:
+        Refused: no country, or one outside the region and no reason.
+    """
+    if not region or country in region:
+        return
+    within = f"this site's own region is {', '.join(sorted(region))}"
+    if not country:
+        raise Refused("a link into no country", within, "say in which country the recipient is")
+    if not transfer_reason.strip():
+        raise Refused(
+            f"a link into {country} without a reason", within, "say why it may leave: the journal keeps the reason"
+        )
 
 
 def code_digest(secret: str, code: str) -> str:
@@ -349,7 +404,8 @@ def _given(event: Event) -> Share:
         datetime.fromisoformat(told["until"]), told["to"], told["credential"],
         purpose=Purpose(told.get("purpose", "care")),
         may=frozenset(map(May, told["may"])) if "may" in told else OLDER,
-        pseudonym=told.get("pseudonym", False), code=told.get("code", ""), reason=told.get("reason", ""),
+        pseudonym=told.get("pseudonym", False), code=told.get("code", ""),
+        **{name: told.get(name, "") for name in ("reason", "institution", "country", "transfer_reason")},
     )  # fmt: skip
 
 

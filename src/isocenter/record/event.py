@@ -88,7 +88,7 @@ class Kind(StrEnum):
     STOP_REHEARSED = "StopRehearsed"  # subject: model; details: digest, checks, passed; nothing was stopped
     ANALYSIS_RESUMED = "AnalysisResumed"  # by another person, or undone at once; details.stopped_by, .undone
     IMAGES_SEEN = "ImagesSeen"  # subject: study; one for what a person sees of it within five minutes
-    SHARED = "Shared"  # subject: study, one for each of a link; details: share, digest of the secret, until, to, may
+    SHARED = "Shared"  # subject: study, one for each of a link; details: share, digest, until, to, country, may
     SHARE_USED = "ShareUsed"  # subject: study; details: share, address, what: "study" or a SOP Instance UID
     SHARE_EXTENDED = "ShareExtended"  # subject: study; details: share, until, was: when it would have ended, reason
     SHARE_ENDED = "ShareEnded"

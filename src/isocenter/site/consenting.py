@@ -65,8 +65,11 @@ class Consenting:
     # ---- asking ----------------------------------------------------------------------------------------------
 
     def use(self, purpose: Purpose, *, who: Person, **said: Any) -> Use:
-        """A use by somebody here: the account, the site's institution and country, and what else is said of it."""
-        here = self.site_wide()
+        """A use by somebody here: the account, the site's institution and country, and what else is said of it.
+
+        Of a link for the research of another house only who gives it is here: where it goes has to be said.
+        """
+        here = {} if Purpose(purpose) is Purpose.SHARING else self.site_wide()
         given = {"institutions": here.get("institution"), "countries": here.get("country")}
         known: dict[str, Any] = {n: frozenset({str(v)}) for n, v in given.items() if v and n not in said}
         return Use(Purpose(purpose), user=who.name, **known, **said)
@@ -343,7 +346,19 @@ class Consenting:
 
 def _row(sealed: Any) -> dict[str, Any]:
     told = sealed.event.details
-    names = ("to", "until", "destination", "objects", "domain", "form", "rows", "file", "name")
+    names = (
+        "to",
+        "institution",
+        "country",
+        "until",
+        "destination",
+        "objects",
+        "domain",
+        "form",
+        "rows",
+        "file",
+        "name",
+    )
     return {
         "number": sealed.number, "time": sealed.event.time.isoformat(), "by": sealed.event.who,
         "subject": sealed.event.subject, **{n: told[n] for n in names if n in told},

@@ -184,7 +184,9 @@ def _left(event: Event) -> dict[str, Any]:
             parts = {part: int(told[part]) for part in ("stored", "there", "rejected", "missing")}
             row |= {"objects": told["expected"], "failed": parts["rejected"] + parts["missing"], "parts": parts}
         case Kind.SHARED:
-            row |= {"to": told.get("to", ""), "purpose": told.get("purpose", "care"), "permitted": told["until"]}
+            whom = (told.get(name, "") for name in ("to", "institution", "country"))
+            row |= {"to": ", ".join(filter(None, whom)), "purpose": told.get("purpose", "care")}
+            row["permitted"] = told["until"]
         case Kind.COHORT_EXPORTED:
             row |= {"study": "", "objects": told.get("rows", 0), "permitted": str(told.get("form", ""))}
         case _:

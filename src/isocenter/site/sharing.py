@@ -29,7 +29,7 @@ class Sharing(ThroughLinks):
     def share(
         self, studies: str | Sequence[str], *, who: Person, hours: float = 72.0, to: str = "", word: str = "",
         purpose: Purpose = Purpose.CARE, may: Collection[May] = (May.VIEW,), pseudonym: bool = False,
-        check: bool = False, reason: str = "",
+        check: bool = False, reason: str = "", institution: str = "", country: str = "", transfer_reason: str = "",
     ) -> tuple[str, dict[str, Any]]:  # fmt: skip
         """A secret that opens some studies, and the link as lists show it; with ``code`` where a check is wanted.
 
@@ -39,22 +39,26 @@ class Sharing(ThroughLinks):
             pseudonym: show them without the person: copies are made first, and what is not surely clean is not shown.
             check: open nothing before it was confirmed who holds it.
             reason: why a pseudonym does where fewer people than `SMALLEST_GROUP` are alike; the journal keeps it.
+            institution: of whoever it is for. country: of that, ISO 3166 two letters; terms of use are asked for both.
+            transfer_reason: why it may leave the site's own region (`region`).
 
         Raises:
             NotFound: no such study.
-            Refused: a life that is too long, a word that can be guessed, terms of use that do not permit it, or a
-                pseudonym where nothing is surely clean, or so few are alike and there is no reason.
+            Refused: a life that is too long, a word that can be guessed, terms of use that do not permit it, a
+                pseudonym where nothing is surely clean, or so few are alike and there is no reason, or a country
+                outside the region without one.
             Unavailable: the copies are not made yet.
         """
         chosen = (studies,) if isinstance(studies, str) else tuple(studies)
         self._must_all(chosen, who)
         for uid in chosen:
-            self.consents.allowed(uid, purpose, who=who)
+            self.consents.allowed(uid, purpose, who=who, **sharing.where(institution, country))
             self.consents.leaving(uid)
         now = self.clock()
         given = sharing.share(
             chosen, who=who.name, now=now, life=timedelta(hours=hours), to=to, word=word, purpose=purpose, may=may,
-            pseudonym=pseudonym, check=check, reason=reason,
+            pseudonym=pseudonym, check=check, reason=reason, institution=institution,
+            country=country, region=self.region(), transfer_reason=transfer_reason,
         )  # fmt: skip
         if pseudonym:
             made = [self.pseudonymising.of(images_of(self.index.study(uid)), to) for uid in dict.fromkeys(chosen)]
@@ -65,6 +69,10 @@ class Sharing(ThroughLinks):
         self.journal.append(*given.events)
         row = self._known.state()[secret_digest(given.secret)].told(now)
         return given.secret, row | ({"code": given.code} if given.code else {})
+
+    def region(self) -> tuple[str, ...]:
+        """Countries of the site's own region, as it set them; none: nobody is asked where a recipient is."""
+        return tuple(self.consents.site_wide().get("region") or ())
 
     def shares(self, *, who: Person, study_uid: str = "") -> list[dict[str, Any]]:
         """Links that were given, the newest first.
@@ -97,14 +105,16 @@ class Sharing(ThroughLinks):
 
         Raises:
             NotFound: none of that name that lives. Refused: an end that is too far off or before the one that it has,
-                terms of use that do not permit it (any more), or a study of the demonstration.
+                terms of use that do not permit it (any more), a study of the demonstration, or a country outside
+                the site's region for which no reason was given.
         """
         must(who, "share")
         mine, now = self._mine(who), self.clock()
         link = sharing.living(mine, id, now)
         for uid in link.studies:
-            self.consents.allowed(uid, link.purpose, who=who)
+            self.consents.allowed(uid, link.purpose, who=who, **sharing.where(link.institution, link.country))
             self.consents.leaving(uid)
+        sharing.must_stay_within(self.region(), link.country, link.transfer_reason)
         longer = sharing.extend(mine, id, who=who.name, now=now, life=timedelta(hours=hours), reason=reason)
         self.journal.append(*longer)
         return self._known.state()[link.digest].told(now)

@@ -278,7 +278,9 @@ class ThroughLinks:
             return "it is no longer here"
         if link.purpose is Purpose.CARE:
             return ""
-        made = self.consents.decided(study, self.consents.use(link.purpose, who=Person(link.by, Role.SERVICE)))
+        where = sharing.where(link.institution, link.country)
+        use = self.consents.use(link.purpose, who=Person(link.by, Role.SERVICE), **where)
+        made = self.consents.decided(study, use)
         return "" if made.allowed else made.reason
 
     def _seen(self, link: Share) -> list[Seen]:

@@ -49,7 +49,7 @@ WORDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.CRITICAL_ESCALATED: ("findings.*",),
     Kind.ALERT_RAISED: ("finding", "responsible"),
     Kind.ALERT_ACKNOWLEDGED: ("told",),
-    Kind.SHARED: ("to", "reason"),
+    Kind.SHARED: ("to", "reason", "institution", "transfer_reason"),
     Kind.SHARE_EXTENDED: ("reason",),
     Kind.SHARE_ENDED: ("reason",),
     Kind.IDENTITY_STATED: ("name",),

@@ -26,6 +26,10 @@ interface SiteSettings {
   /** Within how many minutes somebody is told of a critical result. */
   told_within_min: number;
   changed: string[];
+  institution: string;
+  country: string;
+  /** Countries that a link leaves for a reason only; empty: none is asked for. */
+  region: string[];
   start: Start[];
 }
 
@@ -42,6 +46,7 @@ export function SitePart({ wanted }: { wanted: string }) {
       {(told) => (
         <>
           {"limits classes due within worklist critical told".includes(wanted) && <Limits told={told} put={(next) => site.put(next)} />}
+          {"region place institution country sharing transfer".includes(wanted) && <Place told={told} put={(next) => site.put(next)} />}
           <Modes wanted={wanted} />
           <section aria-labelledby="start">
             <h2 id="start">Set at start</h2>
@@ -60,7 +65,7 @@ export function SitePart({ wanted }: { wanted: string }) {
               </tbody>
             </table>
           </section>
-          <Changes />
+          <Changes key={told.version} />
         </>
       )}
     </Shown>
@@ -102,6 +107,49 @@ function Limits({ told, put }: { told: SiteSettings; put: (next: SiteSettings) =
         ) : (
           <p class="muted">{told.rule}</p>
         )}
+      </form>
+    </section>
+  );
+}
+
+/** Where this site is: terms of use ask it, and a link out of its region asks for a reason. */
+function Place({ told, put }: { told: SiteSettings; put: (next: SiteSettings) => void }) {
+  const here = { institution: told.institution, country: told.country, region: told.region.join(", ") };
+  const [place, setPlace] = useState(here);
+  const [reason, setReason] = useState("");
+  const [refused, setRefused] = useState("");
+  const summary = useRef<HTMLParagraphElement>(null);
+  const save = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const region = place.region.split(/[\s,]+/).filter(Boolean);
+    const settings = { institution: place.institution.trim() || null, country: place.country || null, region: region.length ? region : null };
+    try {
+      const next = await ask<SiteSettings>("/api/settings/site", { method: "PUT", body: { version: told.version, reason, settings } });
+      put(next);
+      setPlace({ institution: next.institution, country: next.country, region: next.region.join(", ") });
+      setReason("");
+      setRefused("");
+    } catch (error) {
+      setRefused(asTrouble(error).message);
+      requestAnimationFrame(() => summary.current?.focus());
+    }
+  };
+  const field = (name: keyof typeof here, label: string, hint: string, more: object = {}) => (
+    <label>{label}<input maxLength={128} autocomplete="off" disabled={!told.may_change} value={place[name]} {...more} onInput={(event) => setPlace({ ...place, [name]: event.currentTarget.value })} /><span class="muted">{hint}</span></label>
+  );
+  return (
+    <section aria-labelledby="place">
+      <h2 id="place">Where this site is</h2>
+      <p class="muted">Terms of use that are limited to institutions or countries ask for it. Countries are two letters of ISO 3166. Where a region is set, a link asks in which country its recipient is, and outside the region for a reason.</p>
+      <form onSubmit={(event) => void save(event)}>
+        {refused && <p ref={summary} tabIndex={-1} class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+        <div class="limits">
+          {field("institution", "Institution", "as terms of use name it")}
+          {field("country", "Country", "such as DE", { pattern: "[A-Z]{2}", maxLength: 2, title: "two capital letters" })}
+          {field("region", "Own region", "such as DE, FR, NL; empty: nothing is asked", { pattern: "\\s*([A-Z]{2}([\\s,]+[A-Z]{2})*)?[\\s,]*", maxLength: 1000, title: "countries, two capital letters each, with commas between" })}
+        </div>
+        {told.may_change && JSON.stringify(place) !== JSON.stringify(here) && <div class="reason"><label>Reason, kept in the journal<input required maxLength={500} value={reason} onInput={(event) => setReason(event.currentTarget.value)} /></label><button class="primary">Change for everybody</button><button type="button" onClick={() => setPlace(here)}>Leave as it is</button></div>}
+        {!told.may_change && <p class="muted">{told.rule}</p>}
       </form>
     </section>
   );

@@ -14,12 +14,17 @@ export interface Draft {
   check: boolean;
   /** Why a pseudonym does where few people are alike. */
   reason: string;
+  institution: string;
+  /** ISO 3166, two letters; empty where nobody said. */
+  country: string;
+  /** Why it may leave the site's own region. */
+  transfer_reason: string;
 }
 
 const DAYS = 3;
 
 export function fresh(): Draft {
-  return { to: "", until: inDays(DAYS), word: "", purpose: "care", may: ["view"], pseudonym: false, check: false, reason: "" };
+  return { to: "", until: inDays(DAYS), word: "", purpose: "care", may: ["view"], pseudonym: false, check: false, reason: "", institution: "", country: "", transfer_reason: "" };
 }
 
 export const draft = signal<Draft>(fresh());

@@ -45,7 +45,7 @@ interface Given {
 const MAY: [May, string][] = [["download", "download: take the files, also into an archive of theirs"], ["measure", "measure on the page"]];
 
 /** One link to some studies: what it gives and what not stands before the button. */
-export function Give({ studies, again, add }: { studies: string[]; again: () => void; add: () => void }) {
+export function Give({ studies, region, again, add }: { studies: string[]; region: readonly string[]; again: () => void; add: () => void }) {
   const about = useRef<Source<Study[]>>(null);
   about.current ??= new Source((abort) => Promise.all(studies.map((uid) => ask<Study>(`/api/studies/${uid}`, { abort }))));
   const [given, setGiven] = useState<Given | null>(null);
@@ -60,6 +60,7 @@ export function Give({ studies, again, add }: { studies: string[]; again: () => 
   const now = draft.value;
   const set = (change: Partial<Draft>) => (draft.value = { ...draft.peek(), ...change });
   const hours = hoursTo(now.until);
+  const outside = region.length > 0 && !!countryOf(now.country) && !region.includes(now.country);
   const toggle = (one: May) => set({ may: now.may.includes(one) ? now.may.filter((other) => other !== one) : [...now.may, one] });
   const send = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -91,13 +92,16 @@ export function Give({ studies, again, add }: { studies: string[]; again: () => 
         <li>They may: see the images{now.may.includes("measure") && ", measure in them"}{now.may.includes("download") && ", and take the files"}.{!now.may.includes("download") && " Files are refused."}</li>
         {now.check && <li>It opens nothing before they have said who they are, by a code that you tell them, and you have confirmed it here.</li>}
         <li>Each look is in the journal. It ends by itself{hours > 0 && ` after ${day(now.until)} (UTC)`}, and at once when you end it.</li>
-        <Terms studies={studies} purpose={now.purpose} />
+        {outside && <li><span class="soon" aria-hidden="true">▲</span> {countryOf(now.country)} is outside this site's own region ({region.join(", ")}): a link asks you why it may leave. The journal keeps what you say.</li>}
+        <Terms studies={studies} of={now} />
       </ul>}
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       {given ? <Told of={given} copy={copy} /> : (
         <form class="give" onSubmit={(event) => void send(event)} aria-label="Give a link">
           <div class="add many">
             <label>For whom<input ref={first} required maxLength={200} autocomplete="off" defaultValue={now.to} onChange={(event) => set({ to: event.currentTarget.value })} /></label>
+            <label>Institution (optional)<input maxLength={200} autocomplete="off" value={now.institution} onChange={(event) => set({ institution: event.currentTarget.value.trim() })} /></label>
+            <Country value={now.country} required={region.length > 0} set={(country) => set({ country })} />
             <label>For what<select value={now.purpose} onChange={(event) => set({ purpose: event.currentTarget.value as Draft["purpose"] })}><option value="care">care of this patient</option><option value="sharing">research of another house</option></select></label>
             <label>Until, included (UTC)<DayField required value={now.until} onInput={(event) => set({ until: event.currentTarget.value })} /></label>
             <label>A word they must say (optional)<input type="password" autocomplete="new-password" value={now.word} onInput={(event) => set({ word: event.currentTarget.value })} /></label>
@@ -111,6 +115,7 @@ export function Give({ studies, again, add }: { studies: string[]; again: () => 
             <label class="check"><input type="checkbox" checked={now.check} onChange={() => set({ check: !now.check })} /> confirm who they are before it opens</label>
           </fieldset>
           {now.pseudonym && few && <label>Why a link may show fewer than five people who are alike in sex, age, body part and kind of image <input required maxLength={500} autocomplete="off" value={now.reason} onInput={(event) => set({ reason: event.currentTarget.value })} /></label>}
+          {outside && <label>Why it may leave this site's own region <input required maxLength={500} autocomplete="off" value={now.transfer_reason} onInput={(event) => set({ transfer_reason: event.currentTarget.value })} /></label>}
           {now.until && hours <= 0 && <p class="soon" role="status">{day(now.until)} has passed, or is no day: write it as 2026-11-30.</p>}
           <p class="acts">
             <button class="primary" disabled={sending || hours <= 0}>{sending ? "Making it" : "Give the link"}</button>
@@ -119,6 +124,25 @@ export function Give({ studies, again, add }: { studies: string[]; again: () => 
         </form>
       )}
     </section>
+  );
+}
+
+const NAMES = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
+
+/** The name of a country by its two letters; undefined for what is none. */
+function countryOf(code: string): string | undefined {
+  return /^[A-Z]{2}$/.test(code) ? NAMES.of(code) : undefined;
+}
+
+/** In which country the recipient is, by the two letters of ISO 3166: terms of use name it so. */
+function Country({ value, required, set }: { value: string; required: boolean; set: (country: string) => void }) {
+  const field = useRef<HTMLInputElement>(null);
+  const name = countryOf(value);
+  useEffect(() => field.current?.setCustomValidity(value && !name ? `${value} is no country: write two letters, such as NG or DE` : ""), [value, name]);
+  return (
+    <label>Country{!required && " (optional)"}
+      <span class="with-unit"><input ref={field} required={required} maxLength={2} size={3} autocomplete="off" placeholder="NG" aria-describedby="country-name" value={value} onInput={(event) => set(event.currentTarget.value.toUpperCase())} /> <span id="country-name">{name ?? (value ? "no country" : "two letters")}</span></span>
+    </label>
   );
 }
 
@@ -200,20 +224,21 @@ function WithoutPerson({ studies, to: whom, few }: { studies: string[]; to: stri
 }
 
 /** What the terms of use say of this purpose, before the button is pressed; and whom one may ask. */
-function Terms({ studies, purpose }: { studies: string[]; purpose: Draft["purpose"] }) {
+function Terms({ studies, of: { purpose, institution, country } }: { studies: string[]; of: Draft }) {
   const [said, setSaid] = useState<string[]>([]);
   const [asking, setAsking] = useState<"patient" | "steward" | null>(null);
   const [asked, setAsked] = useState("");
   useEffect(() => {
     if (!may("consent")) return;
     const abort = new AbortController();
+    const where = { ...(institution && { institutions: [institution] }), ...(countryOf(country) && { countries: [country] }) };
     setSaid([]);
-    void Promise.all(studies.map((study) => ask<{ reason: string }>("/api/consents/asked", { method: "POST", body: { study, purpose }, abort: abort.signal }).then(
+    void Promise.all(studies.map((study) => ask<{ reason: string }>("/api/consents/asked", { method: "POST", body: { study, purpose, ...where }, abort: abort.signal }).then(
       (told) => `permitted: ${told.reason}`,
       (error: unknown) => `refused: ${asTrouble(error).why || asTrouble(error).message}`,
     ))).then((all) => !abort.signal.aborted && setSaid([...new Set(all)]));
     return () => abort.abort();
-  }, [studies.join(), purpose, asked]);
+  }, [studies.join(), purpose, institution, countryOf(country), asked]);
   if (!said.length) return null;
   return (
     <li>

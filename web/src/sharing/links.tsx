@@ -27,6 +27,9 @@ interface Link {
   studies: string[];
   may: string[];
   pseudonym: boolean;
+  institution: string;
+  country: string;
+  transfer_reason: string;
   /** How far it is known who holds it. */
   identity: "not asked" | "wanted" | "pending" | "accepted" | "refused";
   /** Who its holder says to be. */
@@ -41,11 +44,17 @@ interface Link {
   shut: Record<string, string>;
 }
 
+interface Given {
+  links: Link[];
+  /** Countries of the site's own region: none leaves them without a reason; empty where nobody asks. */
+  region: string[];
+}
+
 /** What somebody outside may see: given, extended, seen as they see it, and taken back. */
 export function Links({ tabs }: { tabs: Acts }) {
   const studies = address.value.searchParams.getAll("study");
-  const source = useRef<Source<Link[]>>(null);
-  source.current ??= new Source(async (abort) => (await ask<{ links: Link[] }>("/api/links", { abort })).links);
+  const source = useRef<Source<Given>>(null);
+  source.current ??= new Source((abort) => ask<Given>("/api/links", { abort }));
   const links = source.current;
   const [at, setAt] = useState(0);
   const [choosing, setChoosing] = useState(false);
@@ -59,7 +68,7 @@ export function Links({ tabs }: { tabs: Acts }) {
     const forget = onHappening(({ kind }) => /^(Share|Consent|Identity)/.test(kind) && again());
     return () => (forget(), links.stop());
   }, []);
-  const all = links.value ?? [];
+  const all = links.value?.links ?? [];
   const here = all[Math.min(at, all.length - 1)];
   const now = useRef(here); // the row that is marked when a key comes, however fast after the one before
   now.current = here;
@@ -84,10 +93,10 @@ export function Links({ tabs }: { tabs: Acts }) {
   });
   return (
     <>
-      {studies.length ? <Give key={studies.join()} studies={studies} again={again} add={() => setChoosing(true)} /> : <p class="acts"><button type="button" onClick={() => setChoosing(true)}>Share a study <Key of={keyOf("sharing", "share")} /></button></p>}
+      {studies.length ? <Give key={studies.join()} studies={studies} region={links.value?.region ?? []} again={again} add={() => setChoosing(true)} /> : <p class="acts"><button type="button" onClick={() => setChoosing(true)}>Share a study <Key of={keyOf("sharing", "share")} /></button></p>}
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       <Shown of={links} what="what is shared">
-        {(told) => (told.length ? <List links={told} here={here} longer={setLonger} end={setEnding} judge={(of, accepted) => setJudging({ of, accepted })} /> : (
+        {({ links: told }) => (told.length ? <List links={told} here={here} longer={setLonger} end={setEnding} judge={(of, accepted) => setJudging({ of, accepted })} /> : (
           <Empty title="Nothing is shared">
             <p>What somebody outside may see stands here: which study, until when, how often it was opened, and a button that takes it back.</p>
             <p>To share a study, name it by the button above, or take “Share” from the menu of its row in the <a href={to.worklist}>worklist</a>. To take one out without names, run <code>isocenter export STUDY COPIES --reason WHY</code>: what is not surely clean stays here, and the reason is told.</p>
@@ -130,7 +139,7 @@ function List({ links, here, ...acts }: { links: Link[]; here?: Link } & Acting)
       <tbody>
         {links.map((one) => (
           <tr key={one.id} aria-current={one === here ? "true" : undefined}>
-            <td>{one.to || <span class="muted">nobody was named</span>}{one.purpose !== "care" && <span class="muted"> · for research</span>}{one.pseudonym && <span class="muted"> · under a pseudonym</span>}</td>
+            <td>{one.to || <span class="muted">nobody was named</span>}{(one.institution || one.country) && <div class="muted">{[one.institution, one.country].filter(Boolean).join(", ")}</div>}{one.transfer_reason && <div class="muted">outside the region: {one.transfer_reason}</div>}{one.purpose !== "care" && <span class="muted"> · for research</span>}{one.pseudonym && <span class="muted"> · under a pseudonym</span>}</td>
             <td><What of={one} /></td>
             <td>{moment(one.given)} <span class="muted">by {one.by}</span></td>
             <td>{moment(one.until)}{one.asks_a_word && <span class="muted"> · with a word</span>}</td>
