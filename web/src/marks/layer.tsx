@@ -13,10 +13,17 @@ export function drawingOf(desk: Sheet) {
       <>
         {!desk.hidden.value && <Sections desk={desk} viewport={viewport} />}
         {!desk.hidden.value && <Own desk={desk} viewport={viewport} />}
+        {!desk.hidden.value && <Planes desk={desk} viewport={viewport} />}
         <InHand desk={desk} viewport={viewport} />
       </>
     );
   };
+}
+
+/** Planes across vessels, each where it cuts what the viewport shows, with the number that the panel gives it. */
+function Planes({ desk, viewport }: { desk: Sheet; viewport: Viewport }) {
+  const drawn = desk.marks.crossing.planes.value.map(({ spots }) => onCanvas(viewport, spots));
+  return drawn.some(Boolean) ? <svg class="overlay marks" aria-hidden="true">{drawn.map((points, i) => points && <g key={i} data-mark="flow"><Figure kind="flow" points={points} /><Label at={labelAt(points)} words={`Plane ${i + 1}`} /></g>)}</svg> : null;
 }
 
 /** Marks that are kept: lines of a person, solid and white, each with its number. */
@@ -142,7 +149,7 @@ function path(kind: Kind, points: readonly Point2[]): string {
   if (kind === "probe") return "";
   if (kind === "ellipse") return points.length === 4 ? line(ellipse(points), true) : "";
   if (kind === "bidirectional") return points.length > 2 ? line(points.slice(0, 2)) + line(points.slice(2)) : line(points);
-  return points.length > 1 ? line(points, kind === "freehand" && points.length > 2) + (kind === "length" ? ticks(points) : "") : "";
+  return points.length > 1 ? line(points, kind === "freehand" && points.length > 2) + (kind === "length" || kind === "flow" ? ticks(points) : "") : "";
 }
 
 /** Short strokes across the ends of a length, so that one sees where it ends. */

@@ -1,6 +1,7 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Found, Session } from "../room/session";
 import type { Lightbox } from "../viewer/lightbox";
+import { Crossing } from "./crossing";
 import { type Kind, Measuring, type Sketch } from "./measuring";
 import { type Brush, Painting } from "./painting";
 import { Shapes } from "./shapes";
@@ -35,6 +36,9 @@ export class Marks {
   readonly measuring: Measuring;
   readonly painting: Painting;
   readonly shapes = new Shapes();
+  readonly crossing: Crossing;
+  /** Whether the study has a 4-D flow scan, so that a plane may be set across it. */
+  readonly flows = computed(() => !!this.session.plan.value?.some((one) => one.analysis === "flow4d" && one.answer !== "declined"));
   /** Marks on their way to the server: shown until its answer brings them. */
   readonly pending = signal<readonly Sketch[]>([]);
   /** Sets of results that are not shown; it outlives every layout. */
@@ -43,7 +47,8 @@ export class Marks {
 
   constructor(private readonly session: Session, lightbox: Lightbox) {
     const may = () => (session.mine.peek() || session.opening.peek() ? "" : "read-only: this study is not open with you");
-    this.measuring = new Measuring(lightbox, (sketch) => this.keep(sketch), may);
+    this.measuring = new Measuring(lightbox, (sketch) => (sketch.kind === "flow" ? this.crossing.add(sketch) : this.keep(sketch)), may);
+    this.crossing = new Crossing(session.uid);
     this.painting = new Painting(session, lightbox, may);
   }
 

@@ -2,10 +2,10 @@ import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Hand, Point2, Viewport } from "../viewer/viewport";
 import { inscribed, type Spot, spotAt, upright } from "./spot";
 
-export type Kind = "length" | "bidirectional" | "angle" | "ellipse" | "probe" | "freehand";
+export type Kind = "length" | "bidirectional" | "angle" | "ellipse" | "probe" | "freehand" | "flow";
 
 /** How many places a person sets for each kind; a freehand line has as many as one likes. */
-const PLACES: Record<Kind, number> = { length: 2, bidirectional: 4, angle: 3, ellipse: 2, probe: 1, freehand: Infinity };
+const PLACES: Record<Kind, number> = { length: 2, bidirectional: 4, angle: 3, ellipse: 2, probe: 1, freehand: Infinity, flow: 2 };
 const DRAG_PX = 4;
 
 /** A mark being drawn, or on its way to the server. */

@@ -7,7 +7,7 @@ import { setOf } from "./marks";
 import type { Kind } from "./measuring";
 import type { Brush } from "./painting";
 
-const KINDS: Record<Kind, string> = { length: "Length", bidirectional: "Bidirectional", angle: "Angle", ellipse: "Ellipse", probe: "Probe", freehand: "Freehand" };
+const KINDS: Record<Kind, string> = { length: "Length", bidirectional: "Bidirectional", angle: "Angle", ellipse: "Ellipse", probe: "Probe", freehand: "Freehand", flow: "Flow" };
 /** What stands on a button where the word is long: all tools share one row on a screen of 1920 pixels. */
 const SHORT: Partial<Record<Kind, string>> = { bidirectional: "Bidir" };
 const BRUSHES: Record<Brush, string> = { brush: "Brush", threshold: "Threshold", click: "Click", box: "Box" };
@@ -20,8 +20,8 @@ export function MarkTools({ desk }: { desk: Desk }) {
   return (
     <div class="tools" role="toolbar" aria-label="Drawing tools">
       <Group name="Measure" from={1400} taken={measuring.kind.value ? KINDS[measuring.kind.value] : ""}>
-        {(Object.keys(KINDS) as Kind[]).map((kind) => (
-          <button type="button" class="quiet" key={kind} aria-pressed={measuring.kind.value === kind} title={SHORT[kind] && KINDS[kind]} onClick={() => desk.marks.take(kind)}>{SHORT[kind] ?? KINDS[kind]} {key(kind)}</button>
+        {(Object.keys(KINDS) as Kind[]).filter((kind) => kind !== "flow" || desk.marks.flows.value).map((kind) => (
+          <button type="button" class="quiet" key={kind} aria-pressed={measuring.kind.value === kind} title={kind === "flow" ? "A line across a vessel: flow through the plane that is upright on the image" : SHORT[kind] && KINDS[kind]} onClick={() => desk.marks.take(kind)}>{SHORT[kind] ?? KINDS[kind]} {key(kind)}</button>
         ))}
       </Group>
       <span class="rule" />

@@ -199,6 +199,7 @@ export class Desk {
     this.apart.end();
     this.evidence.stop();
     this.maps.end();
+    this.marks.crossing.end();
     this.lightbox.end();
   }
 

@@ -10,6 +10,7 @@ import { type Acts, bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Failed, Loading, Stale } from "../kit/states";
 import { MapPanel } from "../maps/panel";
+import { FlowPanel } from "../marks/flow-panel";
 import { MarkTools, Sets } from "../marks/panel";
 import { expandHere } from "../report/blocks";
 import { go, to } from "../router";
@@ -60,6 +61,7 @@ export function RoomPage({ study: uid }: { study: string }) {
   const frozen = otherStudy.value !== null;
   const away = desk.apart.away.value;
   const maps = desk.maps.all.value.length > 0;
+  const flowing = desk.marks.crossing.state.value.at !== "none";
   return (
     <>
       <PatientBar session={session} study={state.value} frozen={frozen} leave={() => void desk.leave()} sign={() => desk.askToSign()} />
@@ -75,10 +77,10 @@ export function RoomPage({ study: uid }: { study: string }) {
         {!away && <PanelEdge />}
         {!away && (
           <aside class="panel" aria-label="Findings and report" data-region tabIndex={-1}>
-            <Read desk={desk}><MapPanel desk={desk} /><Similar desk={desk} /><Sets desk={desk} /></Read>
+            <Read desk={desk}><FlowPanel desk={desk} /><MapPanel desk={desk} /><Similar desk={desk} /><Sets desk={desk} /></Read>
           </aside>
         )}
-        {away && maps && <aside class="panel" aria-label="Maps and drawing" data-region tabIndex={-1}><MapPanel desk={desk} /><Sets desk={desk} /></aside>}
+        {away && (maps || flowing) && <aside class="panel" aria-label="Maps and drawing" data-region tabIndex={-1}><FlowPanel desk={desk} /><MapPanel desk={desk} /><Sets desk={desk} /></aside>}
       </main>
       {frozen && <Frozen />}
       <SignDialog desk={desk} away={frozen} />
@@ -255,6 +257,7 @@ function useRoomKeys(desk: Desk): void {
         peek: () => (desk.peeking.value = true),
         hide: () => (desk.hidden.value = true),
         ...Object.fromEntries((["length", "bidirectional", "angle", "ellipse", "probe", "freehand"] as const).map((kind) => [kind, () => marks.take(kind)])),
+        flow: () => marks.flows.value && marks.take("flow"),
         ...Object.fromEntries((["brush", "threshold", "click", "box"] as const).map((how) => [`seg-${how}`, () => marks.paint(how)])),
         "seg-turn": () => (marks.painting.add.value = !marks.painting.add.value),
         "cross-down": () => marks.nudge(0, 10),
