@@ -12,7 +12,8 @@ from PIL import Image
 
 from isocenter.dicom.wrap import wrap_image
 from isocenter.errors import Refused
-from isocenter.learn.films import read_films
+from isocenter.learn.films import films_on, read_films
+from isocenter.learn.judge import judged
 from isocenter.learn.kinds import Classifier2D
 
 HOW = Classifier2D("films", "NORMAL", "PNEUMONIA", ("bacteria", "virus"))
@@ -140,3 +141,13 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     np.savez(tmp_path / "many.npz", images=np.zeros((4, 28, 28), np.uint8), labels=np.arange(4))
     with pytest.raises(Refused, match="label '2'"):
         read_films(tmp_path / "many.npz", HOW)
+
+
+def test_a_film_of_one_grey_is_declined_and_does_not_end_the_judging_of_others(tmp_path: Path) -> None:
+    folder = laid(tmp_path / "set", "{kind}/{stem}")
+    (folder / "NORMAL" / "flat.png").write_bytes(png(np.full((224, 224), 90, np.uint8)))
+    told = judged("chest_xray_opacity", folder)
+    because = {Path(str(row["name"])).stem: row["because"] for row in told.predictions}
+    assert told.report["n"] == 6 and told.report["declined"] == sum(bool(why) for why in because.values())
+    assert because["flat"] == "nothing is to be seen on it: it is of one grey"
+    assert not films_on([np.full((224, 224), 90, np.uint8)], 8).any()

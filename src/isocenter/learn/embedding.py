@@ -11,12 +11,11 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.learn.examples import Examples
-from isocenter.learn.films import read_films
+from isocenter.learn.films import films_on, read_films
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.outside import must_name, why_declined
 from isocenter.learn.recipes import recipe_behind
-from isocenter.methods.picture import prepared
 from isocenter.record import Model
 
 __all__ = ["Looked", "embedded", "pictures_of"]
@@ -87,4 +86,4 @@ def _prepared(model: Model, some: npt.NDArray[np.uint8]) -> npt.NDArray[np.float
         x = np.moveaxis(some, -1, 1) if int(model.inputs["channels"]) > 1 else some[:, None]
         return np.asarray(x, np.float32) / np.float32(255)
     size = int(model.inputs["size"])
-    return np.asarray(np.stack([prepared(p, size)[None] for p in some]), np.float32)
+    return films_on(some, size)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.learn.examples import Examples
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import read_labelled
+from isocenter.methods.picture import of_one_grey, prepared
 
-__all__ = ["SIDE", "read_films"]
+__all__ = ["SIDE", "films_on", "read_films"]
 
 SIDE = 224
 """Rows and columns that films are brought to (stretched, as the collection was)."""
@@ -44,6 +48,12 @@ def read_films(path: Path, how: Classifier2D, split: str | None = None) -> Examp
             )  # fmt: skip
     kinds = [_kind(name, how.subtypes) if label else -1 for name, label in zip(found.names, found.labels, strict=True)]
     return replace(found, subtypes=np.array(kinds, np.int64))
+
+
+def films_on(pictures: Sequence[npt.NDArray[Any]], size: int) -> npt.NDArray[np.float32]:
+    """(n, 1, size, size) as a network sees films; one of one grey, on which nothing is to be seen, is black."""
+    black = np.zeros((size, size), np.float32)
+    return np.asarray(np.stack([black if of_one_grey(p) else prepared(p, size) for p in pictures])[:, None], np.float32)
 
 
 def _kind(name: str, words: tuple[str, ...]) -> int:

@@ -18,7 +18,7 @@ from isocenter.analysis.weights import open_session, record_in
 from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
 from isocenter.learn.examples import Examples
-from isocenter.learn.films import read_films
+from isocenter.learn.films import films_on, read_films
 from isocenter.learn.judge_classes import area_of, class_figures, line_of, rate_of
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import REST, read_labelled
@@ -26,7 +26,7 @@ from isocenter.learn.learnt import FILE, seen
 from isocenter.learn.outside import must_name, no_border, strangeness, why_declined
 from isocenter.learn.recipes import recipe_behind
 from isocenter.methods import calibration, roc
-from isocenter.methods.picture import prepared
+from isocenter.methods.picture import of_one_grey
 from isocenter.methods.saliency import standing_out
 from isocenter.record import Model
 
@@ -293,19 +293,24 @@ def _positive(said: int, inputs: Any) -> bool:
 def answered(session: Any, pictures: npt.NDArray[np.uint8], size: int, batch: int = 16) -> dict[str, npt.NDArray[Any]]:
     """What an ONNX session says of pictures, by the names of its outputs.
 
-    Feature maps are left out; of a map of places stays ``place``: how far the highest of them stand out.
+    Feature maps are left out; of a map of places stays ``place``: how far the highest of them stand out. A picture of
+    one grey is none of what a model was made for, and one of them must not end the answers to all others: where the
+    model has a gate, the answer to it is that of black, with no chance of being what the gate lets through.
     """
     names = [o.name for o in session.get_outputs()]
     wanted = [n for n in names if n != "features"]
     parts: dict[str, list[npt.NDArray[Any]]] = {"place" if n == "map" else n: [] for n in wanted}
     for start in range(0, len(pictures), batch):
-        some = np.stack([prepared(p, size) for p in pictures[start : start + batch]])[:, None]
+        some = films_on(pictures[start : start + batch], size)
         for name, value in zip(wanted, session.run(wanted, {"image": some}), strict=True):
             if name == "map":
                 parts["place"].append(standing_out(value[:, 0]))
             else:
                 parts[name].append(value)
-    return {name: np.concatenate(values) for name, values in parts.items()}
+    said = {name: np.concatenate(values) for name, values in parts.items()}
+    if "scope" in said:
+        said["scope"][[of_one_grey(p) for p in pictures]] = 0
+    return said
 
 
 def figures(

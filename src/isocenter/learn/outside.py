@@ -18,7 +18,7 @@ import numpy.typing as npt
 from isocenter.analysis.self_contained import must_be_self_contained
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Refused
-from isocenter.methods.picture import resampled
+from isocenter.methods.picture import of_one_grey, resampled
 
 __all__ = [
     "FILE",
@@ -139,7 +139,9 @@ def why_declined(
     kinds = len(inputs.get("classes", ()))
     why = []
     for k in range(len(images)):
-        if "gate" in inputs and said["scope"][k, 1] < inputs["gate"]["child"]:
+        if "gate" in inputs and of_one_grey(images[k]):
+            why.append("nothing is to be seen on it: it is of one grey")
+        elif "gate" in inputs and said["scope"][k, 1] < inputs["gate"]["child"]:
             why.append("it does not look like an upright frontal chest radiograph of a small child")
         elif inputs.get("rest") and int(said["certainty"][k].argmax()) == kinds:
             why.append("it is none of the kinds that the model knows")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["enlarged", "prepared", "resampled"]
+__all__ = ["enlarged", "of_one_grey", "prepared", "resampled"]
 
 
 @lru_cache(maxsize=64)
@@ -55,11 +55,21 @@ def prepared(picture: npt.NDArray[Any], size: int, *, between: int = 224) -> npt
     if not np.isfinite(picture).all():
         raise Refused("pixels that are not finite", "they have no grey value")
     square = resampled(picture, between, between)
-    low, high = np.percentile(square, (1, 99))
-    if high - low <= 1e-6 * max(1.0, abs(float(high))):
+    if of_one_grey(square):
         raise Refused("a picture of one grey", "nothing is to be seen on it")
+    low, high = np.percentile(square, (1, 99))
     grey = np.floor(np.clip((square - low) * (255.0 / (high - low)) + 0.5, 0, 255))
     return resampled(grey / 255.0, size, size)
+
+
+def of_one_grey(picture: npt.NDArray[Any]) -> bool:
+    """Whether nothing is to be seen on a picture: its 1st and 99th percentiles are the same.
+
+    >>> of_one_grey(np.full((40, 40), 7)), of_one_grey(np.eye(40)), of_one_grey(np.eye(200))
+    (True, False, True)
+    """
+    low, high = np.percentile(picture, (1, 99))
+    return bool(high - low <= 1e-6 * max(1.0, abs(float(high))))
 
 
 def enlarged(map_: npt.NDArray[Any], rows: int, columns: int) -> npt.NDArray[np.float32]:
