@@ -13,6 +13,15 @@ import { Changes, Confirmed, Drift, Runs } from "./fate";
 import type { AnalysisPage } from "./shapes";
 import { type Asked, StopForm } from "./stop";
 
+type Week = AnalysisPage["declined"][number]["weeks"][number];
+
+/** The latest week, and those before it for who asks. */
+function Weeks({ of: [latest, ...before] }: { of: Week[] }) {
+  const told = (one: Week) => <>{one.week}: <span class="muted">{one.studies} of {one.of}</span></>;
+  if (!latest) return null;
+  return before.length ? <details><summary>{told(latest)}</summary>{before.map((one) => <div key={one.week}>{told(one)}</div>)}</details> : told(latest);
+}
+
 /** "12 (31 %)" */
 function ofAll(some: number, all: number): string {
   return `${some} (${Math.round((100 * some) / all)}\u2009%)`;
@@ -69,7 +78,7 @@ function Whole({ one, asked, again }: { one: AnalysisPage; asked: Asked; again: 
                   <td>{reason}</td>
                   <td class="num">{ofAll(studies, of)}</td>
                   <td>{scanners.length ? scanners.map((each) => <div key={each.scanner}>{each.scanner}: <span class="muted">{each.studies} of {each.of}</span></div>) : <span class="muted">no header names one</span>}</td>
-                  <td>{weeks.map((each) => <div key={each.week}>{each.week}: <span class="muted">{each.studies} of {each.of}</span></div>)}</td>
+                  <td><Weeks of={[...weeks].reverse()} /></td>
                 </tr>
               ))}
             </tbody>
