@@ -16,7 +16,7 @@ from isocenter.catalogue.coronary_calcium import CoronaryCalcium
 from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.record import Outcome, codes
-from isocenter.space import Axis, Region, Volume
+from isocenter.space import Axis, Geometry, Region, Volume
 from isocenter.testing.phantoms import Phantom, coronary
 
 
@@ -104,6 +104,24 @@ def test_conventions_and_mass_carry_their_names(scan: Volume, arteries: tuple[Re
     assert "x spacing / 3 mm" in CoronaryCalcium().run(scan, arteries).measurements[0].definition
     with pytest.raises(Refused, match="calibration"):
         CoronaryCalcium().run(scan, arteries, mg_per_mm3_hu=-1.0)
+
+
+def test_overlapping_slices_scored_by_area_keep_the_class_and_the_risk_of_agatston(
+    scan: Volume, arteries: tuple[Region, ...]
+) -> None:
+    grid = scan.geometry
+    close = Geometry.regular(
+        shape=grid.shape, spacing_mm=(grid.spacing_mm[0] / 2.0, *grid.spacing_mm[1:]), frame_of_reference="2.25.1"
+    )
+    ct = replace(scan, geometry=close, instance_uids=(), facts={**scan.facts, "PatientAge": "61Y", "PatientSex": "M"})
+    drawn = tuple(replace(region, geometry=close) for region in arteries)
+    asked = {"systolic_mmhg": 130.0, "cholesterol_mg_dl": 200.0, "hdl_mg_dl": 50.0}
+    area, spacing = (CoronaryCalcium().run(ct, drawn, convention=c, **asked) for c in ("area", "spacing"))
+    assert score(area) == pytest.approx(2.0 * score(spacing))
+    assert area.reasons[0] == spacing.reasons[0]
+    risks = [next(m.value for m in a.measurements if m.what == codes.CARDIOVASCULAR_RISK) for a in (area, spacing)]
+    assert risks[0] == pytest.approx(risks[1])
+    assert any("class, category and risk are those of area x weight x spacing" in r for r in area.reasons)
 
 
 def test_a_scan_that_did_not_follow_the_beat_gets_a_category_and_no_number(

@@ -151,7 +151,7 @@ _US_MODELS = (risk.mesa_2015, risk.framingham_2008, risk.pce_2013)
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"age": 25}, "age 25 years: .* is for"),
+        ({"age": 25}, "age 25 years: the range of .* is \\d+ to \\d+ years"),
         ({"age": 95}, "age 95 years"),
         ({"systolic_mmhg": 60}, "60 mmHg.*90 to 200 mmHg"),
         ({"systolic_mmhg": float("nan")}, "nan mmHg"),

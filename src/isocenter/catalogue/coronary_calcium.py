@@ -43,7 +43,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "2"
+    name, version = "coronary_calcium", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -129,7 +129,8 @@ class CoronaryCalcium:
         if convention == "area" and abs(spacing[0] - 3.0) > 0.05:
             remarks.append(
                 f"WARNING: by area alone slices {spacing[0]:.2f} mm apart count {3.0 / spacing[0]:.2f} times as much "
-                "as Agatston's, which lie 3 mm apart"
+                "as Agatston's, which lie 3 mm apart; class, category and risk are those of area x weight x spacing / "
+                "3 mm"
             )
         calibration = mg_per_mm3_hu or None
 
@@ -138,17 +139,19 @@ class CoronaryCalcium:
 
         found = [(place, count(place.mask)) for place in places]
         total = sum(c.score for _, c in found)
+        # Classes, categories and MESA were made from slices that lie 3 mm apart, whatever the sum is given by.
+        agatston = total if convention == "spacing" else total * spacing[0] / 3.0
         named = [p for p in places if p.site is not None and p.vessel]
         vessels = sum(1 for p, c in found if p.vessel and c.score > 0) if named else None
         name = f"Agatston, {'area x weight x spacing / 3 mm' if convention == 'spacing' else 'area x weight'}"
         if not by_beat:
-            return _categories(found, total, vessels, ct, turned, remarks)
+            return _categories(found, agatston, vessels, ct, turned, remarks)
         measured = _totals(found, total, name, hu, spacing, region)
         measured += _risk(
-            ct, total, remarks, systolic_mmhg, cholesterol_mg_dl, hdl_mg_dl, ethnicity, diabetes, smoker,
+            ct, agatston, remarks, systolic_mmhg, cholesterol_mg_dl, hdl_mg_dl, ethnicity, diabetes, smoker,
             pressure_drug, lipid_drug, family_history,
         )  # fmt: skip
-        said = (f"class {agatston_class(total)}, {cac_drs(total, vessels)}", *remarks)
+        said = (f"class {agatston_class(agatston)}, {cac_drs(agatston, vessels)}", *remarks)
         findings = [_finding(place, c, name, ct, turned) for place, c in found if c.score > 0]
         if not findings:
             return Answer.none(measurements=measured, reasons=said)
@@ -316,7 +319,7 @@ def _risk(
     given = (systolic, cholesterol, hdl)
     if not any(given):
         return ()
-    age = re.fullmatch(r"(\d{3})Y", str(ct.facts.get("PatientAge") or ""))
+    age = re.fullmatch(r"(\d{2,3})Y", str(ct.facts.get("PatientAge") or ""))
     sex = str(ct.facts.get("PatientSex") or "")
     if not all(given) or age is None or sex not in ("M", "F"):
         remarks.append("no risk is given: it needs pressure, total and HDL cholesterol, and age and sex in the header")

@@ -360,7 +360,9 @@ def _part_of_whole(hdl: float, cholesterol: float, unit: str) -> None:
 
 def _within(what: str, value: float, low: float, high: float, unit: str, model: str, do: str = "") -> None:
     if not low <= value <= high:  # also when it is not a number
-        raise Refused(f"{what} {value:g} {unit}".rstrip(), f"{model} is for {low:g} to {high:g} {unit}".rstrip(), do)
+        raise Refused(
+            f"{what} {value:g} {unit}".rstrip(), f"the range of {model} is {low:g} to {high:g} {unit}".rstrip(), do
+        )
 
 
 def _sex(sex: str) -> None:
