@@ -16,6 +16,7 @@ import made
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 from pydicom.datadict import DicomDictionary
 from pydicom.dataset import Dataset
 
@@ -24,6 +25,7 @@ from isocenter.dicom.assemble import assemble
 from isocenter.dicom.confidentiality import COLUMNS, Option, options_named, table
 from isocenter.dicom.deidentify import HeldBack
 from isocenter.dicom.deidentify import deidentify as whole_copy
+from isocenter.dicom.elements import parse
 from isocenter.dicom.header import check_whole, read_header
 from isocenter.dicom.leaks import leaks
 from isocenter.dicom.pseudonyms import Pseudonyms
@@ -394,3 +396,148 @@ def test_a_damaged_file_is_cleaned_or_refused_and_never_leaks(name: str) -> None
         check_whole(out)
         assert not [w for w in words if w.encode() in out and w.encode() not in bytes(broken[2500:])]
     assert refused and cleaned
+
+
+NAME = b"Zyqorblat"
+GRAPHICS = options_named(["research", "graphics"]) - {Option.FACES}
+
+
+def rough(*elements: tuple[int, str, bytes]) -> bytes:
+    """A CT file with elements that pydicom would not write: any VR with any bytes."""
+    data = made.written(made.dataset())
+    file = parse(data)
+    body = dict.fromkeys(file.dataset)
+    given = {tag: (vr, value) for tag, vr, value in elements}
+    parts = []
+    for tag in sorted(body.keys() | given.keys()):
+        vr, value = given[tag] if tag in given else (file.dataset[tag][0], file.raw(file.dataset[tag]))
+        parts.append(cleaning.element(tag, vr, value))
+    start = data.index(b"\x08\x00\x05\x00CS")
+    return data[:start] + b"".join(parts)
+
+
+def items(*content: tuple[int, str, bytes]) -> bytes:
+    """The bytes of a sequence of one item."""
+    return cleaning.item(b"".join(cleaning.element(*one) for one in content))
+
+
+SOMEWHERE = items(
+    (0x00080104, "LO", NAME), (0x0040A160, "UT", NAME), (0x00081080, "LO", NAME), (0x00181030, "LO", NAME)
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        (0x00100040, "SQ", SOMEWHERE),  # a sequence where the sex belongs, which the option keeps
+        (0x00102161, "SQ", SOMEWHERE),  # codes of an ethnic group
+        (0x00100043, "SQ", SOMEWHERE),
+        (0x00101020, "DS", b"172 " + NAME),
+        (0x00101030, "DS", b"72 kg, Mrs " + NAME),
+        (0x001021C0, "US", NAME),
+        (0x001021C0, "LO", NAME),
+        (0x00080070, "LO", b"Scanner of Dr. " + NAME),
+        (0x00181020, "LO", b"call sales@" + NAME + b".example"),
+        (0x00180024, "SH", NAME + b"^Ann"),
+        (0x00180015, "CS", NAME.upper() + b" KNEE"),
+        (0x00041130, "CS", NAME.upper()),  # what belongs into a DICOMDIR
+        (0x00189152, "FD", NAME[:8]),
+        (0x00281101, "LO", NAME),
+        (0x00080040, "US", NAME + b" "),
+        (0x7FE00008, "OF", NAME * 4),  # pixels beside pixels
+    ],
+)  # fmt: skip
+def test_what_an_option_keeps_is_what_its_kind_says(element: tuple[int, str, bytes]) -> None:
+    assert NAME.lower() not in deidentify(rough(element), reviewed=True).lower()
+
+
+@pytest.mark.parametrize("root", ["1.2.840.10008.5.1.4.1.1.2.20240301.", "2.16.840.1.113883.6.", "1.2.840.10008."])
+@pytest.mark.parametrize("tag", [0x00080018, 0x0020000D, 0x00200052, 0x0040A124])
+def test_an_instance_below_a_root_of_the_standard_gets_another_uid(root: str, tag: int) -> None:
+    assert b"7612345" not in deidentify(rough((tag, "UI", f"{root}7612345".encode())))
+
+
+@pytest.mark.parametrize("uid", ["1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.6.1.1022", "2.16.840.1.113883.6.96"])
+def test_what_the_standard_registers_stays(uid: str) -> None:
+    assert uid.encode() in deidentify(rough((0x0040A124, "UI", uid.encode())))
+
+
+def test_uids_that_stay_are_uids() -> None:
+    kept = rough((0x00080018, "UI", b"1.2.Zyqorblat"), (0x0020000E, "UI", b"1.2.5"))
+    copy = deidentify(kept, options=options_named(["research", "uids"]))
+    assert NAME not in copy
+    assert b"1.2.5" in copy
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("Zyqörblat^Ann", "Zyqoerblat"), ("Zyqörblat^Ann", "ZYQORBLAT"), ("O'Zyqorblat^Ann", "Zyqorblat"),
+        ("山田^太郎", "山田太郎"), ("Зык^Ор", "Зыкор"),
+    ],
+)  # fmt: skip
+def test_a_name_stays_in_no_technical_text_however_it_is_spelled(name: str, written: str) -> None:
+    copy = deidentify(made.written(made.dataset(PatientName=name, Manufacturer=f"Siemens {written}")))
+    assert written.encode().lower() not in copy.lower()
+
+
+def test_a_name_under_another_vr_is_known_as_a_name() -> None:
+    copy = deidentify(rough((0x00100010, "LO", b"Zyqorblat^Ann"), (0x00080070, "LO", b"Siemens Zyqorblat")))
+    assert NAME not in copy
+
+
+def test_an_item_is_read_in_its_own_letters() -> None:
+    inside = items(
+        (0x00080005, "CS", b"ISO_IR 144"), (0x00080070, "LO", "Зыкорблат".encode("iso8859_5")),
+        (0x0040A123, "PN", "Зыкорблат".encode("iso8859_5")),
+    )  # fmt: skip
+    outside = (0x00180024, "SH", "Зыкорблат".encode())
+    copy = deidentify(rough((0x00081115, "SQ", inside), outside))
+    assert not leaks(copy, ["Зыкорблат"])
+    assert "Зыкорблат".encode("iso8859_5") not in copy
+
+
+def test_a_time_that_is_a_number_of_somebody_is_none() -> None:
+    for options in ("research", "full-dates"):
+        given = rough((0x00080032, "TM", b"0351.7612345"), (0x0008002A, "DT", b"202403017612345"))
+        copy = deidentify(given, options=options_named([options]) - {Option.FACES})
+        assert b"7612345" not in copy
+
+
+def overlay(picture: np.ndarray, *more: tuple[int, str, bytes], behind: bytes = b"") -> bytes:
+    rows, columns = (n.to_bytes(2, "little") for n in picture.shape)
+    bits = np.packbits(picture.astype(np.uint8).ravel(), bitorder="little").tobytes()
+    return rough(
+        (0x60000010, "US", rows), (0x60000011, "US", columns), (0x60000040, "CS", b"R"),
+        (0x60000050, "SS", b"\1\0\1\0"), (0x60000100, "US", b"\1\0"), (0x60000102, "US", b"\0\0"),
+        (0x60003000, "OW", bits + behind), *more,
+    )  # fmt: skip
+
+
+def test_a_region_stays_and_letters_or_bytes_behind_it_do_not() -> None:
+    region = np.zeros((128, 256), bool)
+    region[30:90, 40:120] = True
+    copy = deidentify(overlay(region, behind=NAME), options=GRAPHICS)
+    assert NAME not in copy
+    assert (read(copy).overlay_array(0x6000) == region).all() and read(copy)[0x60000100].value == 1
+    canvas = Image.new("1", (256, 128))
+    ImageDraw.Draw(canvas).text((20, 30), "Zyqorblat Ann", fill=1, font=ImageFont.load_default(20))
+    assert 0x60003000 not in read(deidentify(overlay(np.array(canvas)), options=GRAPHICS))
+    for odd in ((0x60000011, "US", NAME), (0x60000015, "IS", NAME), (0x60000050, "SS", NAME)):
+        assert NAME not in deidentify(overlay(region, odd), options=GRAPHICS)
+
+
+def test_a_picture_in_floating_point_waits_for_a_person() -> None:
+    kept = made.dataset()
+    kept.FloatPixelData = np.zeros((4, 6), np.float32).tobytes()
+    kept.BitsAllocated = 32
+    del kept.PixelData
+    with pytest.raises(HeldBack, match="floating point"):
+        deidentify(made.written(kept))
+
+
+def test_no_refusal_says_a_value_of_the_header() -> None:
+    with pytest.raises(HeldBack, match="class unknown"):
+        deidentify(rough((0x00080016, "UI", NAME)))
+    with pytest.raises(HeldBack, match="kind SCREEN SAVE"):
+        deidentify(rough((0x00080008, "CS", b"DERIVED\\SECONDARY\\ZYQ SCREEN SAVE")))

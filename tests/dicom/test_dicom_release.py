@@ -33,6 +33,7 @@ def crowd(folder: Path, patients: int = 3, images: int = 2) -> Path:
             ds.PatientID, ds.PatientName = f"MRN-{p}", f"Quaxelberg^{p}"
             (folder / f"Quaxelberg-{p}-{n}.dcm").write_bytes(made.written(ds))
     (folder / "notes.txt").write_text("Quaxelberg was here")
+    (folder / "Quaxelberg-half.dcm").write_bytes(made.made(7)[:-9])
     capture = made.made(9, sop_class=made.SC, modality="OT", pixels=np.zeros((4, 4), np.uint8))
     (folder / "screen.dcm").write_bytes(capture)
     return folder
@@ -42,8 +43,8 @@ def test_a_folder_leaves_without_names_and_with_a_report(tmp_path: Path) -> None
     found = release(scan(crowd(tmp_path / "in")), tmp_path / "out", secret=b"s" * 32)
     report = found.report()
     assert report["written"] == 6 and report["patients"] == 3
-    assert {(r["kind"], r["count"]) for r in report["held_back"]} == {("review", 1), ("rejected", 1)}
-    assert {Path(r["file"]).name for r in held_names(found)} == {"notes.txt", "screen.dcm"}
+    assert {(r["kind"], r["count"]) for r in report["held_back"]} == {("review", 1), ("rejected", 2)}
+    assert {Path(r["file"]).name for r in held_names(found)} == {"notes.txt", "screen.dcm", "Quaxelberg-half.dcm"}
     assert [r["file"] for r in held_names(found, ["review"])] == ["screen.dcm"]
     files = sorted((tmp_path / "out").rglob("*.dcm"))
     studies = {read_header(f.read_bytes()).uid for f in files}
@@ -69,7 +70,7 @@ def test_several_processes_give_the_same_files(tmp_path: Path) -> None:
     folder = crowd(tmp_path / "in", 3, 12)
     for name, given, workers in (("one", scan, 1), ("two", places, 2)):
         found = release(given(folder), tmp_path / name, secret=b"s" * 32, workers=workers)
-        assert {Path(r["file"]).name for r in held_names(found)} == {"notes.txt", "screen.dcm"}
+        assert {Path(r["file"]).name for r in held_names(found)} == {"notes.txt", "screen.dcm", "Quaxelberg-half.dcm"}
     one, two = ({str(f.relative_to(tmp_path / n)): f.read_bytes() for f in (tmp_path / n).rglob("*.dcm")}
                 for n in ("one", "two"))  # fmt: skip
     assert len(one) == 36 and one == two

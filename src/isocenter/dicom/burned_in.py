@@ -25,9 +25,9 @@ from isocenter.dicom.pixels import frame_count, frames, native
 from isocenter.dicom.slants import boxes_of, cover, level
 from isocenter.dicom.streams import Box
 from isocenter.dicom.strokes import Least, is_written, may_be_written
-from isocenter.errors import IsocenterError
+from isocenter.errors import IsocenterError, NotWhole
 
-__all__ = ["Verdict", "judge", "written_lines"]
+__all__ = ["Verdict", "judge", "region_bits", "written_lines"]
 
 _CLASS, _TYPE, _BURNED, _CONVERSION, _MODALITY = 0x00080016, 0x00080008, 0x00280301, 0x00080064, 0x00080060
 _REGIONS, _LEFT, _TOP, _RIGHT, _BOTTOM = 0x00186011, 0x00186018, 0x0018601A, 0x0018601C, 0x0018601E
@@ -45,6 +45,7 @@ _NO_PICTURE = frozenset(_ROOT + tail for tail in ("66.4", "66.7", "30", "66.5"))
 _DIGITISED = {"DF": "film that was digitised", "SD": "a scanned document", "SI": "a scanned image", "DRW": "a drawing",
               "DV": "digitised video", "SYN": "a synthetic image", "WSD": "a captured workstation screen"}  # fmt: skip
 _SCREENS = ("SCREEN SAVE", "SCREENSHOT", "SCREEN_SAVE", "REPORT", "SUMMARY", "DOSE", "DOSEREPORT", "PATIENT_INFO")
+_IN_FLOATING_POINT = (0x7FE00008, 0x7FE00009)
 _FRAMES_LOOKED_AT = 3
 
 
@@ -74,9 +75,11 @@ def judge(file: File, data: bytes) -> Verdict:
         file: its places.
         data: the file, for a decoder.
     """
-    if PIXELS not in file.dataset:
-        return Verdict("clean", "no picture")
     kind = file.ascii(_CLASS)
+    if PIXELS not in file.dataset:
+        if kind not in _NO_PICTURE and any(tag in file.dataset for tag in _IN_FLOATING_POINT):
+            return Verdict("review", "a picture in floating point, which is not searched for writing")
+        return Verdict("clean", "no picture")
     if kind in _NO_PICTURE:
         return Verdict("clean", "labels or computed values, no picture")
     declared = _declared(file, kind)
@@ -90,7 +93,8 @@ def judge(file: File, data: bytes) -> Verdict:
     try:
         found, whole = _searched(file, data, outside)
     except IsocenterError as fault:
-        return Verdict("review", f"its pixels cannot be searched ({fault.what})")
+        damaged = "they are not whole" if isinstance(fault, NotWhole) else "they cannot be decoded"
+        return Verdict("review", f"its pixels cannot be searched ({damaged})")
     if not whole:
         why = f"lines that look like writing, and more of them after what was found had been blanked {_LOOKS} times"
         return Verdict("review", why, outside + found, searched=True)
@@ -102,6 +106,28 @@ def judge(file: File, data: bytes) -> Verdict:
     return Verdict("clean", "searched, no writing found", searched=True)
 
 
+def region_bits(file: File, group: int, raw: bytes) -> bytes:
+    """The bits of an overlay without what follows the last of them; none where they do not fit or letters stand in it.
+
+    Args:
+        group: of the overlay, 0x6000 and on.
+        raw: its Overlay Data, one bit a pixel.
+    """
+    rows, columns = (file.integer(group << 16 | element) for element in (0x0010, 0x0011))
+    said = file.decimals(group << 16 | 0x0015)
+    count = int(min(said[0], 1 << 20)) if said and said[0] >= 1 else 1
+    bits = rows * columns * count
+    length = (bits + 7) // 8
+    if not 0 < length <= len(raw):
+        return b""
+    order: Any = "little" if file.little else "big"
+    drawn = np.unpackbits(np.frombuffer(raw[:length], np.uint8), count=bits, bitorder=order)
+    planes = drawn.reshape(count, rows, columns)
+    if any(written_lines(planes[n].astype(np.float32)) for n in _some(count)):
+        return b""
+    return raw[: length + length % 2]
+
+
 def _declared(file: File, kind: str) -> str:
     if file.ascii(_BURNED) == "YES":
         return "the image says that text is burned into its pixels"
@@ -111,8 +137,9 @@ def _declared(file: File, kind: str) -> str:
         return "a photograph"
     types = file.ascii(_TYPE).upper().split("\\")
     for part in types[2:] + ([types[0]] if types else []):
-        if any(word in part for word in _SCREENS):
-            return f"an image of the kind {part[:16]}"
+        for word in _SCREENS:
+            if word in part:
+                return f"an image of the kind {word}"
     if file.ascii(_CONVERSION) in _DIGITISED:
         return _DIGITISED[file.ascii(_CONVERSION)]
     return ""

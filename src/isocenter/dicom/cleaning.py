@@ -14,22 +14,24 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
+from isocenter.dicom.burned_in import region_bits
 from isocenter.dicom.confidentiality import Act, Option, acts, safe_private, table
-from isocenter.dicom.elements import Dataset, File, Slot
+from isocenter.dicom.elements import PIXELS, Dataset, File, Slot
 from isocenter.dicom.facts import text
 from isocenter.dicom.outcomes import LONGEST, Outcome, outcomes
 from isocenter.dicom.pseudonyms import Pseudonyms, moved_date, moved_moment
 from isocenter.dicom.published import is_shaped, meaning_of
 from isocenter.dicom.streams import fragments, native_pixels, neutral_profile
-from isocenter.dicom.wording import cleaned, holds, is_clean
+from isocenter.dicom.true_kind import BULK, NUMBERS, are_decimals, are_moments, are_numbers
+from isocenter.dicom.wording import cleaned, holds, is_clean, may_name
 
-__all__ = ["Cleaner", "Report", "Rule", "element", "item"]
+__all__ = ["Cleaner", "Report", "Rule", "charsets_of", "element", "item"]
 
 KEPT, CLEANED, MOVED, MAPPED, EMPTY = "kept", "cleaned", "moved", "mapped", "empty already"
 NEUTRAL, EMPTIED, REMOVED = "made neutral", "emptied", "removed"
 
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
-_ICC, _AGE, _CHARSET = 0x00282000, 0x00101010, 0x00080005
+_ICC, _AGE, _CHARSET, _PART = 0x00282000, 0x00101010, 0x00080005, 0x00180015
 _SIGNED = 0x00280103
 _SCHEME, _CODE_VALUE, _LONG_CODE, _MEANING = 0x00080102, 0x00080100, 0x00080119, 0x00080104
 _OF_A_CODE = frozenset({_SCHEME, _CODE_VALUE, _LONG_CODE, _MEANING})  # judged by the scheme beside them
@@ -37,15 +39,19 @@ _LAYER_TEXT = 0x00700006
 _LONG_FORM = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 _TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
 _ONE_TEXT = frozenset({"ST", "LT", "UT", "UR"})  # a backslash is a character in these
-_NUMBERS = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
-_BULK = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "UN"})
-_DECIMAL = re.compile(r"[0-9eE+.\- \\]*\Z")
 _CODE_STRING = re.compile(r"[A-Z0-9_ \\]*\Z")
 _REPERTOIRE = re.compile(r"(?:\\?(?:ISO_IR \d{1,3}|ISO 2022 IR \d{1,3}|GB18030|GBK)?)*\Z")
 _MOMENT = re.compile(r"[0-9.:+\- \\]*\Z")
 _ZONE = re.compile(r"[+-]\d{4}\Z")
 _LOCAL_CODE = re.compile(r"(?=[A-Z._-]*[0-9])[A-Z0-9._-]{1,16}\Z")  # letters alone may be anybody
 _LONG_NUMBER = re.compile(r"\d{5}")
+# What an overlay of the kind region is made of: VR, how many.
+_OF_A_REGION = {
+    0x0010: ("US", "1"), 0x0011: ("US", "1"), 0x0015: ("IS", "1"), 0x0040: ("CS", "1"), 0x0050: ("SS", "2"),
+    0x0051: ("US", "1"), 0x0100: ("US", "1"), 0x0102: ("US", "1"), 0x3000: ("OW", "1"),
+}  # fmt: skip
+_SHAPED = frozenset({"DA", "TM", "DT"})
+_LONGEST_STAMP = 16  # bytes of a time that is written in binary
 _OLDEST = 89  # years; who is older is one of few
 _SCHEMES = "DCM SCT SRT SNM3 LN UCUM RADLEX RADELEMENT FMA NCIt IBSI UMLS MDC ICD10 I10 I9C"
 _PUBLISHED_SCHEMES = frozenset(_SCHEMES.split())
@@ -55,7 +61,7 @@ _TECHNICAL_WORDS = """
     Manufacturer ManufacturerModelName ManufacturerModelVersion SoftwareVersions ConvolutionKernel FilterType
     SequenceName PulseSequenceName ImagedNucleus Radiopharmaceutical RadiopharmaceuticalRoute ContrastBolusRoute
     AttenuationCorrectionMethod ScatterCorrectionMethod ReconstructionMethod ReceiveCoilName TransmitCoilName StackID
-    CodingSchemeDesignator CodingSchemeVersion CodingSchemeRegistry LUTExplanation WindowCenterWidthExplanation
+    CodingSchemeDesignator CodingSchemeVersion CodingSchemeRegistry LUTExplanation
     RescaleType ModalityLUTType AlgorithmName AlgorithmVersion SegmentAlgorithmName DimensionDescriptionLabel
     SecondaryCaptureDeviceManufacturer SecondaryCaptureDeviceManufacturerModelName
     SecondaryCaptureDeviceSoftwareVersions TypeOfFilters CollimatorGridName GridAbsorbingMaterial GridSpacingMaterial
@@ -65,7 +71,7 @@ _TECHNICAL_WORDS = """
     ReceiveCoilManufacturerName TransmitCoilManufacturerName ApplicationName ApplicationVersion TransducerData
     PixelSpacingCalibrationDescription PositionReferenceIndicator TargetPositionReferenceIndicator EnergyWindowName
     FunctionalGroupPrivateCreator DimensionIndexPrivateCreator SourceIsotopeName OpticalPathIdentifier
-    ReferencedOpticalPathIdentifier ImageFilter TargetLabel OutputPower MIMETypeOfEncapsulatedDocument DataSetVersion
+    ReferencedOpticalPathIdentifier ImageFilter OutputPower DataSetVersion
     """
 _TECHNICAL = frozenset(_TECHNICAL_WORDS.split())
 # Numbers in bulk that belong to the image or to its geometry.
@@ -142,7 +148,7 @@ def element(tag: int, vr: str, value: bytes, *, explicit: bool = True, little: b
 
 
 def _padding(vr: str) -> bytes:
-    return b"\0" if vr in _BULK or vr == "UI" else b" "
+    return b"\0" if vr in BULK or vr == "UI" else b" "
 
 
 def _head(tag: int, vr: str, length: int, *, explicit: bool, little: bool) -> bytes:
@@ -168,7 +174,7 @@ class Cleaner:
         self.file, self.rule, self.report = file, rule, report
         self.explicit = file.syntax != "1.2.840.10008.1.2"
         self.acts = acts(rule.options)
-        self.charsets = _charsets(file)
+        self.charsets = charsets_of(file, file.dataset)
         self.pixels: set[int] = set()
         self._lonely = True  # whether the outcome under way depends on no other element
         spelled = all(slot[0] for slot in file.dataset.values())
@@ -192,8 +198,18 @@ class Cleaner:
                 an option keeps.
             extra: elements that are written whatever was there.
         """
+        if path and _CHARSET in among:  # an item may be written in letters of its own
+            around, self.charsets = self.charsets, charsets_of(self.file, among)
+            try:
+                return self._parts(among, path, mode, extra or {})
+            finally:
+                self.charsets = around
+        return self._parts(among, path, mode, extra or {})
+
+    def _parts(
+        self, among: Dataset, path: str, mode: str, extra: Mapping[int, tuple[str, bytes]]
+    ) -> list[bytes | memoryview]:
         private = self._reviewed_private(among)
-        extra = extra or {}
         parts: list[bytes | memoryview] = []
         for tag in sorted(among.keys() | extra.keys()):
             if tag in extra:
@@ -208,6 +224,9 @@ class Cleaner:
                     parts.append(self._element(tag, private[tag], self.file.raw(slot)))
                 continue
             if tag in _PIXEL_TAGS and not path:
+                if tag != PIXELS and PIXELS in among:  # a second picture that nobody looked at
+                    self._count("PixelData", REMOVED, "pixels beside pixels")
+                    continue
                 pieces = self._pixels(tag, slot)
                 self.pixels.update(range(len(parts), len(parts) + len(pieces)))
                 parts += pieces
@@ -246,8 +265,7 @@ class Cleaner:
         if slot is None or slot[3] is not None:
             return ""
         act = self.acts.get(tag)
-        kept = act is not None and act.letter == "K"
-        return self.file.ascii(tag) if kept else self._uids(slot, mapped=True).decode()
+        return self._uids(slot, mapped=act is None or act.letter != "K").decode()
 
     def _element(self, tag: int, vr: str, value: bytes) -> bytes:
         return element(tag, vr, value, explicit=self.explicit, little=self.file.little)
@@ -283,12 +301,14 @@ class Cleaner:
     def _is_harmless(self, tag: int, vr: str, among: Dataset) -> bool:
         """A reviewed attribute must also hold what was reviewed: a number, a code, a short word."""
         slot = among[tag]
-        if vr in _NUMBERS:
-            return (slot[2] - slot[1]) % _NUMBERS[vr] == 0 and slot[0] in ("", "UN", vr)
+        if vr in NUMBERS:
+            return slot[0] in ("", "UN", vr) and are_numbers(self.file.raw(slot), vr, slot[0], "1-n")
         said = self.file.ascii(tag, among)
         if vr in ("DS", "IS"):
-            return bool(_DECIMAL.match(said))
-        return len(said) <= 64 and said.isascii() and not holds(said, self.rule.banned) and _is_no_number(said)
+            return are_decimals(said)
+        if vr == "CS":
+            return self._is_code(said)
+        return len(said) <= 64 and not (may_name(said) or holds(said, self.rule.banned)) and _is_no_number(said)
 
     # ---- standard --------------------------------------------------------------------------------------------
 
@@ -298,14 +318,15 @@ class Cleaner:
         name = f"{path}{keyword}" if keyword else f"{path}({group:04X},{tag & 0xFFFF:04X})"
         if 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF:
             return self._repeating(tag, slot, name)
-        if not keyword:
+        if not keyword or group < 0x0008:  # commands, meta information and directories are no part of an object
             self._count(name, REMOVED, "unknown attribute")
             return b""
         spelled = slot[0] if slot[0] not in ("", "??", "UN") else ""
         vr = self._vr(vr or spelled or "UN")
-        if slot[3] is not None:
-            vr = "SQ"
-        elif vr == "SQ":
+        if slot[3] is not None and vr != "SQ":  # its items would be judged as if the standard had a sequence there
+            self._count(name, REMOVED, "a sequence where the standard has a value")
+            return b""
+        if slot[3] is None and vr == "SQ":
             self._count(name, REMOVED, "a sequence that could not be read")
             return b""
         asked = self.rule.asked(keyword)
@@ -333,6 +354,8 @@ class Cleaner:
             self._count(name, REMOVED if letter == "X" else EMPTIED, _why(act))
             return b"" if letter == "X" else self._element(tag, "SQ", b"")
         inside = {"D": "neutral", "K": "keep"}.get(letter, mode)
+        if act is not None and act.option is Option.PATIENT:
+            inside = mode  # what is kept of a patient is codes and known words, never what somebody wrote
         if act is not None:
             self._count(name, NEUTRAL if letter == "D" else CLEANED if letter in ("C", "U") else KEPT, _why(act))
         items = b"".join(
@@ -349,12 +372,15 @@ class Cleaner:
         group = tag >> 16
         kind = self.file.ascii((group << 16) | 0x0040)
         keeps = Option.GRAPHICS in self.rule.options and 0x6000 <= group <= 0x60FF and kind == "R"
-        vr = {0x0010: "US", 0x0011: "US", 0x0015: "IS", 0x0040: "CS", 0x0050: "SS", 0x0051: "US", 0x0100: "US",
-              0x0102: "US", 0x3000: "OW"}.get(tag & 0xFFFF)  # fmt: skip
         name = f"overlay ({group & 0xFF00:04X}) {tag & 0xFFFF:04X}" if group >= 0x6000 else "curve"
-        if keeps and vr and slot[3] is None:
+        vr, vm = _OF_A_REGION.get(tag & 0xFFFF, ("", ""))
+        raw = self.file.raw(slot) if keeps and slot[3] is None else b""
+        if vr == "OW":
+            raw = region_bits(self.file, group, raw)
+        fits = {"OW": True, "CS": True, "IS": are_decimals(str(raw, "latin-1").strip(" \0"))}
+        if raw and (fits[vr] if vr in fits else vr in NUMBERS and are_numbers(raw, vr, slot[0], vm)):
             self._count(name, KEPT, Option.GRAPHICS)
-            return self._element(tag, slot[0] or vr, self.file.raw(slot))
+            return self._element(tag, slot[0] or vr, raw)
         self._count(name, REMOVED, "basic profile")
         return b""
 
@@ -403,9 +429,24 @@ class Cleaner:
             return KEPT, _age(self.file.ascii(tag, among)).encode()
         if act.option is Option.PATIENT and (vr in _TEXT or vr == "CS"):
             return self._characteristic(tag, slot, among, vr)
-        if act.option is Option.FULL_DATES and vr not in _BULK and not _MOMENT.match(self.file.ascii(tag, among)):
-            return EMPTIED, b""  # no date: it may be anything
-        return KEPT, self.file.raw(slot)
+        if act.option is None:  # asked for by name
+            return KEPT, self.file.raw(slot)
+        return self._of_its_kind(slot, self.file.ascii(tag, among), vr, vm, dates=act.option is Option.FULL_DATES)
+
+    def _of_its_kind(self, slot: Slot, said: str, vr: str, vm: str, *, dates: bool) -> tuple[str, bytes | None]:
+        """A value that an option keeps, where it is what its kind says; else it may be anything."""
+        raw = self.file.raw(slot)
+        if vr in NUMBERS:
+            return (KEPT, raw) if are_numbers(raw, vr, slot[0], vm) else (REMOVED, None)
+        if vr == "UI":
+            return KEPT, self._uids(slot, mapped=False)
+        if dates and vr in BULK:
+            return (KEPT, raw) if len(raw) <= _LONGEST_STAMP else (REMOVED, None)  # a certificate names its owner
+        if vr in _SHAPED:
+            return (KEPT, raw) if are_moments(vr, said) else (EMPTIED, b"")
+        if vr in ("DS", "IS"):
+            return (KEPT, raw) if are_decimals(said) else (EMPTIED, b"")
+        return (EMPTIED, b"") if dates and not _MOMENT.match(said) else (KEPT, raw)
 
     def _characteristic(self, tag: int, slot: Slot, among: Dataset, vr: str) -> tuple[str, bytes | None]:
         """What is kept of a patient must be what it says it is: a code or known words."""
@@ -431,7 +472,7 @@ class Cleaner:
         if vr == "DT":
             return MOVED, "\\".join(moved_moment(v, self.rule.days) for v in values).encode()
         if vr == "TM":  # whole days are moved: the time of day tells intervals and nobody's name
-            return KEPT, "\\".join(v for v in values if set(v.strip()) <= set("0123456789.:")).encode()
+            return KEPT, "\\".join(v for v in values if are_moments(vr, v)).encode()
         if vr == "SH" and _ZONE.match(said):
             return KEPT, said.encode()
         return REMOVED, None
@@ -442,16 +483,14 @@ class Cleaner:
         raw = self.file.raw(slot)
         if not raw:
             return EMPTY, b""
-        if vr in _NUMBERS:
-            size = _NUMBERS.get(slot[0], _NUMBERS[vr]) * (int(vm) if vm.isdigit() else 1)
-            fits = len(raw) == size if vm.isdigit() else len(raw) % size == 0
-            if not fits:
+        if vr in NUMBERS:
+            if not are_numbers(raw, vr, slot[0], vm):
                 return REMOVED, None
             return (NEUTRAL, b"\0" * len(raw)) if mode == "neutral" else (KEPT, raw)
         if vr == "UI":
             mapped = Option.UIDS not in self.rule.options
             return MAPPED if mapped else KEPT, self._uids(slot, mapped=mapped)
-        if vr in _BULK:
+        if vr in BULK:
             if tag == _ICC:
                 profile = neutral_profile(raw)
                 return (CLEANED, profile) if profile else (REMOVED, None)
@@ -460,20 +499,20 @@ class Cleaner:
             return self._unlisted_text(tag, slot, among, vr, keyword, mode)
         said = self.file.ascii(tag, among)
         if vr in ("DS", "IS"):
-            if not _DECIMAL.match(said):
+            if not are_decimals(said):
                 return EMPTIED, b""
             return (NEUTRAL, b"0") if mode == "neutral" else (KEPT, raw)
         if vr == "CS":
             if tag == _CHARSET:
                 return (KEPT, raw) if _REPERTOIRE.match(said) else (EMPTIED, b"")
-            if self._is_code(said):
+            if self._is_code(said) and (tag != _PART or is_clean(said.replace("_", " "), self.rule.banned)):
                 return KEPT, raw
             return CLEANED, cleaned(said, self.rule.banned).upper()[:16].encode()
         if vr in ("DA", "TM", "DT"):
             if mode == "neutral":
                 return NEUTRAL, self._dummy(vr, slot)
             if Option.FULL_DATES in self.rule.options:
-                return KEPT, raw
+                return (KEPT, raw) if are_moments(vr, said) else (EMPTIED, b"")
             return self._moved(tag, among, vr) if Option.MODIFIED_DATES in self.rule.options else (EMPTIED, b"")
         if vr == "AS" and Option.PATIENT in self.rule.options:
             return KEPT, _age(said).encode()
@@ -499,7 +538,10 @@ class Cleaner:
         if mode == "neutral":
             return NEUTRAL, self._dummy(vr, slot)
         if keyword in _TECHNICAL:
-            return (EMPTIED, b"") if holds(said, self.rule.banned) else (KEPT, self.file.raw(slot))
+            if holds(said, self.rule.banned):
+                return EMPTIED, b""
+            if not may_name(said):
+                return KEPT, self.file.raw(slot)
         # Something must stand there: many of these attributes may not be without a value (Type 1).
         return CLEANED, self._words(tag, slot, among, vr) or b"REMOVED"
 
@@ -534,7 +576,7 @@ class Cleaner:
     def _dummy(self, vr: str, slot: Slot) -> bytes:
         if vr == "UI":
             return self._uids(slot, mapped=True)
-        if vr in _NUMBERS:
+        if vr in NUMBERS:
             return b"\0" * (slot[2] - slot[1])
         return _DUMMY[vr].encode() if vr in _DUMMY else b"\0\0"
 
@@ -544,9 +586,9 @@ def _private(tag: int) -> str:
     return f"private ({tag >> 16:04X},xx{tag & 0xFF:02X})"
 
 
-def _charsets(file: File) -> tuple[str, ...]:
-    said = file.ascii(_CHARSET)
-    return tuple(c.strip() for c in said.split("\\")) if _CHARSET in file.dataset else ()
+def charsets_of(file: File, among: Dataset) -> tuple[str, ...]:
+    """The character sets that a data set names for itself."""
+    return tuple(c.strip() for c in file.ascii(_CHARSET, among).split("\\")) if _CHARSET in among else ()
 
 
 def _is_no_number(said: str) -> bool:

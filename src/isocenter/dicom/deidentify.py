@@ -10,6 +10,7 @@ more; before it leaves it is searched for every identity that stood in the origi
 from __future__ import annotations
 
 import re
+import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Collection
@@ -18,7 +19,7 @@ from typing import Any
 
 from isocenter.dicom.alike import age_band
 from isocenter.dicom.burned_in import Verdict, judge
-from isocenter.dicom.cleaning import Cleaner, Report, Rule, element, item
+from isocenter.dicom.cleaning import Cleaner, Report, Rule, charsets_of, element, item
 from isocenter.dicom.confidentiality import BASIC, CLEAN_PIXELS, CODES, COLUMNS, RESEARCH, Act, Option, acts
 from isocenter.dicom.conformance import storage_class
 from isocenter.dicom.elements import PIXELS, Dataset, File
@@ -37,7 +38,7 @@ __all__ = ["REVIEWED", "Deidentified", "HeldBack", "deidentify"]
 _IDENTITIES = frozenset({"PatientName", "PatientID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"})
 _CLASS, _INSTANCE, _STUDY, _SERIES, _DOCUMENT = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00420011
 _NAME, _ID, _ISSUER, _BIRTH = 0x00100010, 0x00100020, 0x00100021, 0x00100030
-_BURNED, _FEATURES, _PART, _MODALITY = 0x00280301, 0x00280302, 0x00180015, 0x00080060
+_CHARSET, _BURNED, _FEATURES, _PART, _MODALITY = 0x00080005, 0x00280301, 0x00280302, 0x00180015, 0x00080060
 _CUT, _NO_HEAD = "cut", "no head"
 _METHOD_TEXT, _METHOD_CODES, _REMOVED, _TEMPORAL = 0x00120063, 0x00120064, 0x00120062, 0x00280303
 _EXPLICIT, _IMPLICIT, _DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99"
@@ -144,10 +145,15 @@ def _must_be_known(file: File) -> None:
     kind = storage_class(uid)
     if kind is None or uid == _RAW_DATA or _DOCUMENT in file.dataset:
         raise HeldBack(
-            f"an object of class {kind.name if kind else uid or 'unknown'}",
+            f"an object of class {kind.name if kind else _numbers_of(uid) or 'unknown'}",
             "what it holds inside cannot be judged",
             "leave it out, or look at it and export it by hand",
         )
+
+
+def _numbers_of(uid: str) -> str:
+    """A UID to be named in a report that travels; empty where it is none."""
+    return uid if not set(uid) - set("0123456789.") else ""
 
 
 def _with_places(file: File, verdict: Verdict, recipe: Recipe, *, reviewed: bool) -> Verdict:
@@ -220,9 +226,8 @@ def _copy(
         packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
         body = packer.compress(b"".join(parts)) + packer.flush()
         parts = [body, b"\0" * (len(body) % 2)]
-    instance = by.uid(file.ascii(_INSTANCE)) if Option.UIDS not in options else file.ascii(_INSTANCE)
-    made = b"".join([_meta(file.ascii(_CLASS), instance, file.syntax), *parts])
     names = (cleaner.renamed(_STUDY), cleaner.renamed(_SERIES), cleaner.renamed(_INSTANCE))
+    made = b"".join([_meta(file.ascii(_CLASS), names[2], file.syntax), *parts])
     risks = _risks(file, options, verdict, face)
     return Deidentified(made, report.done, verdict, pseudonym, risks, _quasi(file, options, keep), names, face)
 
@@ -238,27 +243,24 @@ def _identity(file: File) -> tuple[str, str]:
 
 def _people(file: File, options: frozenset[Option]) -> tuple[frozenset[str], frozenset[str]]:
     """Words that no text may keep, in small letters; and what the copy is searched for."""
-    charsets = tuple(file.ascii(0x00080005).split("\\")) if 0x00080005 in file.dataset else ()
     words: set[str] = set()
     sought: set[str] = set()
     known = vocabulary()
     names = _person_tags()
     numbers = [tag for tag in _NUMBERS if acts(options).get(tag, Act("X")).letter != "K"]
 
-    def walk(among: Dataset) -> None:
+    def walk(among: Dataset, around: tuple[str, ...]) -> None:
+        charsets = charsets_of(file, among) if _CHARSET in among else around
         for tag, slot in among.items():
             if slot[3] is not None:
                 if slot[0] == "SQ":
                     for item in slot[3]:
-                        walk(item)
-            elif slot[0] == "PN" or (slot[0] in ("", "UN") and tag in names):
-                for part in text(file, tag, charsets, among).replace("=", "^").replace("\\", "^").split("^"):
-                    for word in part.replace(",", " ").replace("-", " ").split():
-                        low = word.lower().strip(".")
-                        if len(low) >= 2:
-                            words.add(low)
-                        if len(low) >= 5 and low not in known and low not in _NOBODY:
-                            sought.add(low)
+                        walk(item, charsets)
+            elif slot[0] == "PN" or tag in names:
+                for low in _words_of(text(file, tag, charsets, among)):
+                    words.add(low)
+                    if len(low) >= 5 and low not in known and low not in _NOBODY:
+                        sought.add(low)
             elif tag in numbers:
                 said = text(file, tag, charsets, among).strip()
                 for one in said.split("\\"):
@@ -270,13 +272,30 @@ def _people(file: File, options: frozenset[Option]) -> tuple[frozenset[str], fro
                     if len(low) >= 6 and low not in known:
                         sought.add(low)
 
-    walk(file.dataset)
+    walk(file.dataset, ())
     birth = file.ascii(_BIRTH)
     if len(birth) == 8 and Option.FULL_DATES not in options:  # the day of birth may be the day of the study
         sought.add(birth)
     return frozenset(words), frozenset(sought)
 
 
+def _words_of(name: str) -> set[str]:
+    """The words of a name in small letters, each also as it is written without the marks of its language.
+
+    >>> sorted(_words_of("O'Brien^Jürgen"))
+    ['brien', 'juergen', 'jurgen', 'jürgen', "o'brien"]
+    """
+    found = set()
+    for word in _BETWEEN.split(name.lower()):
+        whole = word.strip(".")
+        for one in (whole, *_PARTS.split(whole)):
+            plain = unicodedata.normalize("NFKD", one)
+            found |= {one, one.translate(_SPELLED_OUT), "".join(c for c in plain if not unicodedata.combining(c))}
+    return {word for word in found if len(word) >= 2}
+
+
+_BETWEEN = re.compile(r"[=^\\,\s-]+")
+_SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "ł": "l"})
 _PARTS = re.compile(r"[\W_]+")
 _NOBODY = frozenset({"anonymous", "anonymized", "removed", "unknown", "none", "test", "phantom"})
 _TAGS: set[int] = set()

@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from datetime import date, timedelta
+from functools import cache
 
+from isocenter.dicom.conformance import storage_classes
+from isocenter.dicom.true_kind import are_moments
 from isocenter.errors import Refused
 
 __all__ = ["Pseudonyms", "moved_date", "moved_moment"]
 
 _SHORTEST = 16  # bytes
 _SHIFT_DAYS = 3650
-_STANDARD_ROOT = "1.2.840.10008."
-# Roots of published code systems and registries: they name a vocabulary, never an object.
-_PUBLISHED = ("2.16.840.1.113883.6.", "2.16.840.1.113883.5.", "2.16.840.1.113883.4.642.")
+# Groups of codes of DICOM, published code systems and registries: they name a vocabulary, never an object. Some devices
+# make UIDs of objects below these roots; their numbers are longer.
+_VOCABULARY = re.compile(
+    r"1\.2\.840\.10008\.6\.1\.\d{1,4}|2\.16\.840\.1\.113883\.(?:[56]\.\d{1,4}(?:\.\d{1,4})?|4\.642(?:\.\d{1,4}){1,5})"
+)
 
 
 class Pseudonyms:
@@ -57,7 +63,7 @@ class Pseudonyms:
         """Another UID for this one, in the form of PS3.5 B.2 (2.25); what the standard itself registers stays."""
         known = self._uids.get(uid)
         if known is None:
-            if uid.startswith((_STANDARD_ROOT, *_PUBLISHED)):
+            if uid in _registered() or _VOCABULARY.fullmatch(uid):
                 return uid
             number = int.from_bytes(self._digest("uid", uid)[:16], "big")
             # A UUID of its own making (RFC 9562, version 8), as the root 2.25 asks for UUIDs.
@@ -93,6 +99,14 @@ class Pseudonyms:
         return hmac.new(self._keys[domain], identity.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
 
+@cache
+def _registered() -> frozenset[str]:
+    """What the standard itself registers (PS3.6 annex A): classes, transfer syntaxes, well-known instances."""
+    from pydicom.uid import UID_dictionary
+
+    return frozenset({*UID_dictionary, *(kind.uid for kind in storage_classes())})
+
+
 def moved_date(said: str, days: int) -> str:
     """A DA value so many days away; empty when it is no date.
 
@@ -120,7 +134,7 @@ def moved_moment(said: str, days: int) -> str:
     if head.isdecimal() and len(head) in (4, 6):
         moved = moved_date(head + ("0101" if len(head) == 4 else "01"), days)
         return moved[: len(head)]
-    if not head.isdecimal() or set(rest) - set("0123456789.+-"):
+    if not head.isdecimal() or not are_moments("DT", said):
         return ""
     moved = moved_date(head, days)
     return f"{moved}{rest}" if moved else ""

@@ -26,7 +26,7 @@ from isocenter.dicom.in_processes import Given, each, one_by_one
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.scan import read
 from isocenter.dicom.visual_features import Cover, Shows, group_of, shows
-from isocenter.errors import IsocenterError, Refused, Unavailable
+from isocenter.errors import IsocenterError, LimitReached, NotWhole, Refused, Unavailable
 
 __all__ = ["Faces", "Release", "Remembered", "Terms", "growing", "held_names", "release", "remembered"]
 
@@ -93,6 +93,7 @@ class Release:
     heads: list[Cover] = field(default_factory=list)
     held_back: list[tuple[str, str, str]] = field(default_factory=list)  # name, "review" or "rejected", why
     people: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    stayed: Counter[tuple[str, str]] = field(default_factory=Counter)  # the same kind, and why in words that travel
 
     def add(self, one: Remembered) -> None:
         """Count a copy that was written."""
@@ -117,6 +118,7 @@ class Release:
         """Count an object that stays here."""
         kind = "review" if isinstance(refusal, HeldBack) else "rejected"
         self.held_back.append((name, kind, str(refusal)))
+        self.stayed[kind, str(refusal) if kind == "review" else _without_values(refusal)] += 1
 
     def join(self, other: Release) -> None:
         """Count what another release of the same terms did as well."""
@@ -126,6 +128,7 @@ class Release:
         self.faces.update(other.faces)
         self.heads += other.heads
         self.held_back += other.held_back
+        self.stayed.update(other.stayed)
         for patient, facts in other.people.items():
             person = self.people.setdefault(patient, defaultdict(set))
             for name, values in facts.items():
@@ -139,7 +142,6 @@ class Release:
 
     def report(self) -> dict[str, Any]:
         """The report, without any original name."""
-        stayed = Counter((kind, why) for _, kind, why in self.held_back)
         return {
             "standard": EDITION,
             "options": sorted(self.terms.options),
@@ -148,7 +150,7 @@ class Release:
             "domain": self.domain,
             "written": self.written,
             "patients": len(self.people),
-            "held_back": [{"kind": k, "why": w, "count": n} for (k, w), n in stayed.most_common()],
+            "held_back": [{"kind": k, "why": w, "count": n} for (k, w), n in self.stayed.most_common()],
             "pixels": dict(self.pixels),
             "faces": {"objects": dict(self.faces), "series": [dict(c.measured) for c in self.heads if c.measured]},
             "attributes": [
@@ -156,6 +158,20 @@ class Release:
             ],
             "risk": self.risk(),
         }
+
+
+def _without_values(refusal: IsocenterError) -> str:
+    """Why an object was refused, without the name of its file or a value of its header, as a report travels."""
+    if isinstance(refusal, NotWhole):
+        return "not one whole DICOM object"
+    if isinstance(refusal, LimitReached):
+        return "larger or deeper than the limits"
+    if isinstance(refusal, Unavailable):
+        return "could not be read"
+    return _TWICE if refusal.what == _TWICE else "could not be copied without its person"
+
+
+_TWICE = "the same instance twice"
 
 
 @contextlib.contextmanager
@@ -347,7 +363,7 @@ def _full(fault: OSError) -> Unavailable:
 
 
 def _twice() -> Refused:
-    return Refused("the same instance twice", "it was written already", "leave one of them out")
+    return Refused(_TWICE, "it was written already", "leave one of them out")
 
 
 def remembered(copy: Deidentified) -> Remembered:

@@ -33,9 +33,9 @@ def native_pixels(file: File, slot: Slot, tag: int) -> bytes | memoryview:
     They are copied only where something has to be taken away.
     """
     value = memoryview(file.data)[slot[1] : slot[2]]
+    value = value[: native_length(file)]
     if tag != PIXELS:
         return value
-    value = value[: native_length(file)]
     allocated, stored = file.integer(_ALLOCATED), file.integer(_STORED)
     if not 0 < stored < allocated or allocated not in (8, 16, 32):
         return value

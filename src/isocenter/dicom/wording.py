@@ -12,7 +12,7 @@ from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
-__all__ = ["cleaned", "holds", "vocabulary"]
+__all__ = ["cleaned", "holds", "is_clean", "may_name", "vocabulary"]
 
 # A run of digits with what people write between them: dates, telephone and record numbers, postal codes.
 _NUMBERS = re.compile(r"[+(]?\d[\d ()/.:,+-]*\d")
@@ -65,6 +65,18 @@ def is_clean(text: str, banned: Collection[str] = ()) -> bool:
     (True, False)
     """
     return cleaned(text, banned).split() == _WORD.findall(text)
+
+
+_NAMING = re.compile(r"\^|@|://|www\.|\b(?:dr|prof|mr|mrs|ms|herr|frau|mme|tel|phone|fax)\b", re.IGNORECASE)
+
+
+def may_name(text: str) -> bool:
+    """Whether a technical text (a manufacturer, a kernel) looks as if somebody were named in it.
+
+    >>> may_name("SOMATOM Force VB20A"), may_name("Room of Dr. Meyer"), may_name("日立")
+    (False, True, True)
+    """
+    return not text.isascii() or not text.isprintable() or bool(_NAMING.search(text))
 
 
 def _is_small(low: str) -> bool:
