@@ -116,7 +116,7 @@ def test_what_has_no_pixels_or_too_few_says_so() -> None:
             call(sr)
     with pytest.raises(NotWhole):
         frames(made.made(Rows=100))
-    with pytest.raises(LimitReached):
+    with pytest.raises(LimitReached, match=r"50 frames of 335\.3 GiB.*8 GiB are decoded at once"):
         frames(made.made(Rows=60000, Columns=60000, NumberOfFrames=50))
 
 

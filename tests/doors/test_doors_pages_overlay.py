@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isocenter.doors import pages_section
 from isocenter.doors.pages_overlay import contours, crossed
-from isocenter.errors import Refused
+from isocenter.errors import LimitReached, Refused
 from isocenter.space import Geometry, Reference, Region, Shape
 
 FRAME = "1.2.3"
@@ -205,3 +206,15 @@ def test_which_images_a_region_crosses() -> None:
 def test_the_images_named_are_those_that_have_an_outline(k: int) -> None:
     named = crossed(block(), {str(n): plane(GRID, n) for n in range(6)})
     assert (str(k) in named) == bool(contours(block(), plane(GRID, k), sop_uid=str(k), series_uid="S"))
+
+
+def test_what_is_too_large_for_one_answer_says_how_large_and_what_the_limit_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages_section, "_MOST_VOXELS", 7)
+    monkeypatch.setattr(pages_section, "_LARGEST", 2)
+    with pytest.raises(LimitReached, match="a mask of 2 x 2 x 2 voxels: 7 are sent at once"):
+        pages_section.label_map([], Geometry.regular(shape=(2, 2, 2)), "1.2")
+    with pytest.raises(LimitReached, match="a map of 2 x 2 x 2 voxels: 7 are sent at once"):
+        pages_section.halves(np.zeros((2, 2, 2), np.float32))
+    across = pages_section.Plane.through([1.0, 1.0, 1.0], [0.0, 0.6, 0.8])
+    with pytest.raises(LimitReached, match=r"a section of \d+ x \d+ pixels: 2 are taken at once"):
+        pages_section.cut(np.ones((4, 4, 4), bool), Geometry.regular(shape=(4, 4, 4)), ((0, 0, 0), (4, 4, 4)), across)

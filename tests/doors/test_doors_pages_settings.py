@@ -94,6 +94,16 @@ def test_limits_are_changed_with_a_reason_and_must_grow(house: House) -> None:
     assert admin.get("/api/settings/site/history").json()["changes"][0]["reason"] == "night"
 
 
+def test_what_is_beyond_a_limit_is_told_with_how_far_and_never_a_name(house: House) -> None:
+    admin = browser(house, "admin")
+    change = {"version": house.tickets.of(0), "reason": "night", "settings": {"told_within_min": 90000}}
+    assert "less than or equal to 86400, not 90000" in admin.put("/api/settings/site", change).text
+    long = admin.put("/api/settings/site", {**change, "reason": "Kanarienvogel" * 50}).text
+    assert "at most 500 characters, not 650" in long and "Kanarienvogel" not in long
+    many = admin.put("/api/settings/site", {**change, "settings": {"region": ["DE"] * 251}}).text
+    assert "at most 250 items after validation, not 251" in many
+
+
 def test_views_are_shared_and_taken_back_by_their_owner(house: House) -> None:
     reader, admin = browser(house, "reader"), browser(house, "admin")
     told = reader.put("/api/views/night", {"name": "night", "q": "mod:CT"}).json()["views"]

@@ -57,14 +57,29 @@ def test_what_left_says_to_whom_and_what_permitted_it(site: Site) -> None:
     assert (shared["to"], shared["purpose"], shared["study"]) == ("Dr. Ruiz", "care", study)
 
 
+def test_a_ledger_that_is_too_long_for_a_page_says_how_long_it_is(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for destination in ("A", "B", "C"):
+        told = {"destination": destination, "objects": 1}
+        site.journal.append(Event(Kind.SENT, site.clock(), "isocenter", "1.2", told))
+    whole = site.ledgers.departures(who=CHIEF)
+    assert (len(whole["rows"]), whole["found"], whole["looked"]) == (3, 3, None)
+    monkeypatch.setattr("isocenter.site.ledgering._ROWS", 2)
+    short = site.ledgers.departures(who=CHIEF)
+    assert ([row["to"] for row in short["rows"]], short["found"], short["most"]) == (["C", "B"], 3, 2)
+    monkeypatch.setattr("isocenter.site.ledgering._LOOKED", 1)
+    assert site.ledgers.departures(who=CHIEF)["looked"] == 3, "a page of entries is looked through, and no more"
+
+
 def test_a_ledger_has_its_days_and_its_readers(site: Site) -> None:
     site.receive([CT], sender="CT1", who=HOUSE)
     with pytest.raises(Forbidden):
         site.ledgers.arrivals(who=READER)
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     assert site.ledgers.arrivals(who=CHIEF, since=long_ago, until=long_ago + timedelta(days=9))["rows"] == []
-    with pytest.raises(Refused, match="a year at most"):
+    with pytest.raises(Refused, match=r"a ledger of \d{4} days.*366 are read at once"):
         site.ledgers.departures(who=CHIEF, since=long_ago)
+    with pytest.raises(Refused, match="2019-12-31 is before 2020-01-01"):
+        site.ledgers.departures(who=CHIEF, since=long_ago, until=long_ago - timedelta(days=1))
     hidden = Ledgering(site.journal, site.clock, lambda sealed, who: False)
     assert hidden.arrivals(who=CHIEF)["rows"] == [], "of another's project nothing is told"
     assert tally(iter(["stored", "there", "stored"])) == {

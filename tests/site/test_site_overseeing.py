@@ -73,7 +73,7 @@ def test_stamps_from_outside_by_study_and_by_accession(tmp_path_factory: pytest.
 
 def test_too_many_studies_at_once_are_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isocenter.site.overseeing._MOST", 29)
-    with pytest.raises(LimitReached, match=r"30 studies.*shorter period"):
+    with pytest.raises(LimitReached, match=r"30 studies.*29 are counted at once.*shorter period.*journal out whole"):
         site.oversight.turnaround(who=ITO, period=ALWAYS)
 
 

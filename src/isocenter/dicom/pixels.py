@@ -67,8 +67,12 @@ def frames(data: bytes, which: Sequence[int] | None = None) -> npt.NDArray[Any]:
         if not 0 <= number < count:
             raise NotFound(f"frame {number + 1}", f"the image has {count}", "ask for a frame that is there")
     size = file.integer(_ROWS) * file.integer(_COLUMNS) * file.integer(_SAMPLES, 1) * max(len(wanted), 1)
-    if size * max(file.integer(_ALLOCATED, 8) // 8, 1) > _LARGEST:
-        raise LimitReached(f"{len(wanted)} frames of {size >> 20} million values", "too many at once", "ask for fewer")
+    if (taken := size * max(file.integer(_ALLOCATED, 8) // 8, 1)) > _LARGEST:
+        raise LimitReached(
+            f"{len(wanted)} frames of {taken / 2**30:.1f} GiB",
+            f"{_LARGEST >> 30} GiB are decoded at once",
+            "ask for fewer",
+        )
     straight = native(file)
     if straight is not None:
         return straight if which is None else straight[wanted]

@@ -53,8 +53,11 @@ def plane(series: Series, instance: Instance, data: bytes) -> Volume:
         LimitReached: when they would take more than 4 GiB.
     """
     facts: dict[str, Any] = {**series.facts, **instance.facts}
-    if instance.rows * instance.columns * instance.frames * 4 > _LARGEST:
-        raise LimitReached(f"{instance.frames} frames of {instance.rows} by {instance.columns}", "too much at once")
+    if (size := instance.rows * instance.columns * instance.frames * 4) > _LARGEST:
+        raise LimitReached(
+            f"{instance.frames} frames of {instance.rows} by {instance.columns}",
+            f"they would take {size / 2**30:.1f} GiB, and one image may take {_LARGEST >> 30}", "split the series",
+        )  # fmt: skip
     file = parse(data)
     stored = frames(data)
     palette = facts.get("PhotometricInterpretation") == "PALETTE COLOR"

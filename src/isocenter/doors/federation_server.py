@@ -56,7 +56,7 @@ async def _body(request: Request) -> bytes:
     async for piece in request.stream():
         data += piece
         if len(data) > PIECE + 2**16:
-            raise LimitReached("a body of more than a piece", "so much is not taken at once", "send it in pieces")
+            raise LimitReached(f"a body over {PIECE + 2**16} bytes", "so much is not taken at once", "send pieces")
     return bytes(data)
 
 

@@ -115,7 +115,7 @@ class _Source:
     """A stream of chunks of which a prefix up to a mark can be taken."""
 
     def __init__(self, stream: AsyncIterator[bytes], total: int) -> None:
-        self._stream, self._left = stream, total
+        self._stream, self._left, self._most = stream, total, total
         self.buffer = bytearray()
 
     async def _more(self) -> None:
@@ -129,7 +129,7 @@ class _Source:
                 ) from None
         self._left -= len(chunk)
         if self._left < 0:
-            raise LimitReached("A body that is larger than allowed", "one request may not hold more", "send several")
+            raise LimitReached(f"A body over {self._most} bytes", "one request may not hold more", "send several")
         self.buffer += chunk
 
     async def take(self, count: int) -> bytes:

@@ -180,7 +180,7 @@ class Guard:
             )
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._limit(scope):
-            return _too_large(self._limit(scope))
+            return _too_large(length, self._limit(scope))
         return None
 
     def _limit(self, scope: Scope) -> int:
@@ -252,9 +252,10 @@ def _busy(bodies: int) -> tuple[int, dict[str, Any]]:
     )  # fmt: skip
 
 
-def _too_large(limit: int) -> tuple[int, dict[str, Any]]:
+def _too_large(length: str, limit: int) -> tuple[int, dict[str, Any]]:
+    size = f"{int(length)} bytes" if length.isdecimal() and len(length) < 20 else "a length that is no number"
     return 413, error_body(
-        f"a body of more than {limit} bytes", "so much is not taken at once", "send it in parts", kind="LimitReached"
+        f"a body of {size}", f"at most {limit} bytes are taken at once", "send it in parts", kind="LimitReached"
     )
 
 

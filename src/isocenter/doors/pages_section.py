@@ -128,7 +128,9 @@ def _sampled(mask: Bools, grid: Geometry, bounds: tuple[tuple[int, ...], tuple[i
     at = np.column_stack([corners @ plane.right, corners @ plane.down])
     low, size = at.min(axis=0), np.ceil(np.ptp(at, axis=0) / step).astype(int) + 1
     if int(np.prod(size)) > _LARGEST:
-        raise LimitReached(f"a section of {size[0]} x {size[1]} pixels", "it is too much at once")
+        raise LimitReached(
+            f"a section of {size[0]} x {size[1]} pixels", f"{_LARGEST:,} are taken at once", "look at less of it"
+        )
     x, y = np.meshgrid(low[0] + step * np.arange(size[0]), low[1] + step * np.arange(size[1]))
     places = plane.point + x[..., None] * plane.right + y[..., None] * plane.down
     index = np.floor(grid.to_index(places) + 0.5 + 1e-6).astype(np.int64)
@@ -170,7 +172,8 @@ def label_map(findings: Sequence[Finding], onto: Geometry, series_uid: str) -> t
         LimitReached: more than 268 million voxels.
     """
     if int(np.prod(onto.shape)) > _MOST_VOXELS:
-        raise LimitReached(f"a mask of {onto.shape}", "it is too much at once", "ask for outlines")
+        size = " x ".join(map(str, onto.shape))
+        raise LimitReached(f"a mask of {size} voxels", f"{_MOST_VOXELS:,} are sent at once", "ask for outlines")
     chosen: list[tuple[str, Region]] = []
     for finding in findings:
         if finding.where is not None and finding.where.shape is Shape.MASK and finding.verdict is not Verdict.STRUCK:
@@ -193,7 +196,11 @@ def halves(values: npt.NDArray[np.float32]) -> tuple[bytes, float]:
         LimitReached: more than 268 million voxels.
     """
     if values.size > _MOST_VOXELS:
-        raise LimitReached(f"a map of {values.shape}", "it is too much at once")
+        raise LimitReached(
+            f"a map of {' x '.join(map(str, values.shape))} voxels",
+            f"{_MOST_VOXELS:,} are sent at once",
+            "crop the series",
+        )
     finite = values[np.isfinite(values)]
     largest = float(np.abs(finite).max()) if finite.size else 0.0
     scale = max(1.0, largest / _HALF_MAX)

@@ -65,8 +65,8 @@ def stroke(grid: Geometry, points: Points, radius: float, normal: Points | None 
     high = np.clip(np.ceil(index.max(axis=0) + reach) + 1, 0, grid.shape).astype(int)
     if (high <= low).any():
         raise Refused("a stroke beside the image", "it touches no voxel", "paint on the image")
-    if int(np.prod(high - low)) > _MOST:
-        raise LimitReached(f"a stroke over {int(np.prod(high - low)):,} voxels", "it is too much at once")
+    if (size := int(np.prod(high - low))) > _MOST:
+        raise LimitReached(f"a stroke over {size:,} voxels", f"{_MOST:,} are painted at once", "make it shorter")
     at = np.stack(np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)), indexing="ij"), axis=-1)
     place = grid.to_patient(at).astype(np.float32)
     under = np.zeros(place.shape[:3], dtype=bool)

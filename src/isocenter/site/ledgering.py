@@ -104,6 +104,10 @@ class Ledgering:
 
         Raises:
             Forbidden: whoever may not read the journal. Refused: a time that is longer than a year, or none.
+
+        Returns:
+            ``rows``, of ``found`` no more than ``most``; ``looked``: after how many entries the search was given up,
+            None where all of the time was looked through.
         """
         must(who, "audit")
         days: dict[tuple[str, str], _Day] = {}
@@ -118,7 +122,7 @@ class Ledgering:
             }
             for (day, sender), one in days.items()
         ]  # fmt: skip
-        return {"rows": rows[:_ROWS], "cut": told.cut or len(rows) > _ROWS}
+        return told.page(rows)
 
     def departures(
         self, *, who: Person, since: datetime | None = None, until: datetime | None = None
@@ -131,26 +135,32 @@ class Ledgering:
         must(who, "audit")
         told = self._each(LEFT, who, since, until)
         rows = [_left(event) for event in told]
-        return {"rows": rows[:_ROWS], "cut": told.cut or len(rows) > _ROWS}
+        return told.page(rows)
 
     def _each(self, kinds: tuple[Kind, ...], who: Person, since: datetime | None, until: datetime | None) -> _Entries:
         last = until or self.clock()
         first = since or last - timedelta(days=30)
-        if not timedelta() <= last - first <= _LONGEST:
-            raise Refused("the time of the ledger", "it begins before it ends, and is a year at most", "choose days")
+        if last < first:
+            raise Refused(
+                "a ledger that ends before it begins", f"{last:%Y-%m-%d} is before {first:%Y-%m-%d}", "choose days"
+            )
+        if last - first > _LONGEST:
+            raise Refused(
+                f"a ledger of {(last - first).days} days", f"{_LONGEST.days} are read at once", "choose fewer days"
+            )
         return _Entries(self.journal, kinds, first, last, lambda sealed: self.within(sealed, who))
 
 
 @dataclass
 class _Entries:
-    """Entries of some kinds in a time, newest first; `cut` once there were more than one request looks through."""
+    """Entries of some kinds in a time, newest first; `looked` once there were more than one request looks through."""
 
     journal: Journal
     kinds: tuple[Kind, ...]
     since: datetime
     until: datetime
     fits: Callable[[Sealed], bool]
-    cut: bool = False
+    looked: int | None = None
 
     def __iter__(self) -> Iterator[Event]:
         at = looked = 0
@@ -162,8 +172,12 @@ class _Entries:
                     yield sealed.event
             at, looked = page[-1].number, looked + len(page)
             if looked >= _LOOKED:
-                self.cut = True
+                self.looked = looked
                 return
+
+    def page(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """What is told of the rows that were made of them."""
+        return {"rows": rows[:_ROWS], "found": len(rows), "most": _ROWS, "looked": self.looked}
 
 
 def _left(event: Event) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _labels(held: Volume, name: str) -> list[int]:
     values = np.unique(held.array)
     if not np.isfinite(values).all() or (values != np.rint(values)).any() or len(values) > _MOST_LABELS + 1:
         raise Refused(
-            f"the mask {name}",
+            f"the mask {name} of {len(values)} values",
             f"a region is marked by a whole number, and at most {_MOST_LABELS} of them are taken",
             "cut it at a threshold first, or give the image and the mask the other way round",
         )

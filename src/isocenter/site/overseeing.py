@@ -178,8 +178,9 @@ class Overseeing:
         many = [s for s in mine if s.arrived is not None and period.holds(s.arrived)]
         if len(many) > _MOST:
             raise LimitReached(
-                f"{len(many)} studies", f"{_MOST} are counted at once", "choose a shorter period with since and until"
-            )
+                f"{len(many)} studies", f"{_MOST} are counted at once",
+                "choose a shorter period with since and until, or take the journal out whole and count elsewhere",
+            )  # fmt: skip
         return many
 
     # ---- triage ----------------------------------------------------------------------------------------------

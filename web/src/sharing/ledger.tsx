@@ -47,7 +47,11 @@ interface Departure {
 
 interface Ledger<T> {
   rows: T[];
-  cut: boolean;
+  /** Of how many rows, and how many stand on one page. */
+  found: number;
+  most: number;
+  /** After how many entries the search was given up; null where all of the days were looked through. */
+  looked: number | null;
 }
 
 /** What came and what left, and whether it adds up. */
@@ -80,7 +84,7 @@ function Half<T>({ way, period, children }: { way: string; period: string; child
     <Shown of={ledger} what="the ledger">
       {(told) => (
         <>
-          {told.cut && <p class="callout" role="status"><span class="soon" aria-hidden="true">▲</span> More lies in these days than one page holds: the newest stand here. Choose fewer days.</p>}
+          {(told.looked !== null || told.found > told.most) && <p class="callout" role="status"><span class="soon" aria-hidden="true">▲</span> {told.looked !== null ? `These days hold more than the ${told.looked} entries that one question looks through` : `These days hold ${told.found} rows, and a page ${told.most}`}: the newest stand here. Choose fewer days, or take the journal out whole under <a href={to.oversight("audit")}>Audit</a>.</p>}
           {children(told.rows)}
         </>
       )}
