@@ -335,6 +335,8 @@ def test_a_comma_within_a_reading_is_not_taken_for_two_readings() -> None:
         ({"longest_mm": 1.2}, "was it given in centimetres"),
         ({"sizes_mm": "1.2, 1.0, 1.4"}, "was it given in centimetres"),
         ({"sizes_before_mm": "10, 10, 10"}, "dimensions of one day alone"),
+        ({"sizes_mm": "1.2, 1.0, 1.4", "longest_mm": 14.0}, "was it given in centimetres"),
+        ({"sizes_mm": "30, 20, 10", "longest_mm": 12.0}, "longest dimension of 12 mm with sizes_mm '30, 20, 10'"),
     ],
 )
 def test_sizes_of_a_nodule_that_cannot_be_used(given: dict[str, Any], words: str) -> None:

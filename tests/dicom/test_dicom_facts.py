@@ -141,6 +141,18 @@ def test_the_old_header_of_a_converted_object_is_read() -> None:
     assert found["RadionuclideTotalDose"] == 370e6
 
 
+def test_several_injections_are_told() -> None:
+    first, again = (
+        _item(RadionuclideTotalDose=dose, RadiopharmaceuticalStartTime=at)
+        for dose, at in (("370000000", "101500"), ("90000000", "094000"))
+    )
+    ds = made.dataset(modality="PT", RadiopharmaceuticalInformationSequence=[first, again])
+    found = series_facts(parse(made.written(ds)), ())
+    assert found["Injections"] == ["370000000 at 101500", "90000000 at 094000"]
+    ds.RadiopharmaceuticalInformationSequence = [first, first]  # written twice, given once
+    assert "Injections" not in series_facts(parse(made.written(ds)), ())
+
+
 @pytest.mark.parametrize(
     ("born", "age"),
     [

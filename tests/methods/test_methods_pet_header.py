@@ -44,6 +44,13 @@ def test_numbers_may_come_as_numbers_and_lists_as_text() -> None:
     assert scan.corrected == ("DECY", "ATTN")
 
 
+def test_two_injections_are_refused_where_the_dose_counts() -> None:
+    two = {**STS_001, "Injections": ["3.9E8 at 103500", "1.0E8 at 095000"]}
+    with pytest.raises(Refused, match=r"several injections: 3\.9E8 at 103500, 1\.0E8 at 095000"):
+        pet_header.read(two)
+    assert pet_header.read({**two, "Units": "GML"}).units == "GML"  # it was scaled by whoever knew
+
+
 def test_nothing_known_stays_unknown() -> None:
     scan = pet_header.read({"CorrectedImage": ""})
     assert (scan.units, scan.weight_kg, scan.corrected, scan.uptake_s, scan.nuclide) == ("", None, None, None, "")

@@ -242,6 +242,13 @@ def test_progression_is_unconfirmed_first_then_confirmed_or_reset() -> None:
     assert immune(Visit(56, 130), Visit(90, 136), Visit(120, 60)) == ["iUPD", "iCPD", "iCPD"]
 
 
+def test_what_shrinks_after_an_unconfirmed_progression_is_measured_against_baseline_anew() -> None:
+    # 70.5 mm is -29.5 % from baseline: stable, though a response stood before the progression
+    assert immune(Visit(56, 60), Visit(112, 90), Visit(168, 70.5)) == ["iPR", "iUPD", "iSD"]
+    assert immune(Visit(56, 60), Visit(112, 90), Visit(168, 70)) == ["iPR", "iUPD", "iPR"]
+    assert immune(Visit(56, 70), Visit(112, 80)) == ["iPR", "iPR"]  # without a progression a response stands
+
+
 def test_other_ways_to_confirm() -> None:
     worse = Visit(56, 100, non_target="PD")
     assert immune(worse, Visit(90, 100, non_target="PD")) == ["iUPD", "iUPD"]

@@ -65,7 +65,7 @@ def test_all_foci_count_and_spongiform_takes_none() -> None:
         (1, 60.0, "no aspiration"), (2, 60.0, "no aspiration"),
         (3, 25.0, "fine-needle"), (3, 24.9, "follow-up after 1, 3 and 5"), (3, 15.0, "follow-up"),
         (3, 14.9, "no follow-up"), (4, 15.0, "fine-needle"), (4, 14.9, "follow-up after 1, 2, 3 and 5"),
-        (4, 10.0, "follow-up"), (4, 9.9, "no follow-up"), (5, 10.0, "fine-needle"), (5, 9.9, "follow-up after each"),
+        (4, 10.0, "follow-up"), (4, 9.9, "no follow-up"), (5, 10.0, "fine-needle"), (5, 9.9, "follow-up every year"),
         (5, 5.0, "follow-up"), (5, 4.9, "no follow-up"),
     ],
 )  # fmt: skip

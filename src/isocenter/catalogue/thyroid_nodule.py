@@ -21,12 +21,13 @@ NODULE = Code("237495005", "SCT", "Thyroid nodule")
 POINTS = Code("tirads-points", "99ISO", "ACR TI-RADS points")
 LEVEL = Code("tirads-level", "99ISO", "ACR TI-RADS level")
 _UNKNOWN: Final = "not stated"
+_SAME_MM = 1.0
 
 
 class ThyroidNodule:
     """Which ACR TI-RADS level has this thyroid nodule, and does its size ask for aspiration or follow-up?"""
 
-    name, version = "thyroid_nodule", "2"
+    name, version = "thyroid_nodule", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("thyroid", "neck")),
         "outlines": Need(modality="SEG", gives="regions", optional=True),
@@ -88,8 +89,8 @@ class ThyroidNodule:
             sizes_mm, sizes_before_mm: three dimensions now and before, such as "12, 10, 14", to judge growth.
 
         Raises:
-            Refused: for a child, for features that are not stated or contradict each other, and for a size from an
-                outline on a picture without calibration.
+            Refused: for a child, for features that are not stated or contradict each other, for a longest dimension
+                that is not the longest of three, and for a size from an outline on a picture without calibration.
         """  # fmt: skip
         grey(image, film=True)
         years = age_years(str(image.facts.get("PatientAge") or ""))
@@ -120,6 +121,12 @@ class ThyroidNodule:
         ]
         words = f"ACR TI-RADS: TR{rated.level}, {rated.meaning}, {rated.points} points ({rated.why})."
         now = _three(sizes_mm, "sizes_mm")
+        if now and longest_mm and abs(longest_mm - max(now)) > _SAME_MM:
+            raise Refused(
+                f"a longest dimension of {longest_mm:g} mm with sizes_mm '{sizes_mm}'",
+                "it is the longest of the three, and what is advised hangs on it",
+                "give one of them, both in millimetres",
+            )
         where, length, how = _size(image, outlines, longest_mm, now)
         if length:
             advised, rule = tirads.advice(rated.level, length)
@@ -160,6 +167,8 @@ def _three(said: str, name: str) -> tuple[float, ...]:
         raise Refused(f"{name} '{said}'", "three numbers with commas between are read, such as 12, 10, 14") from wrong
     if len(sizes) != 3 or not all(0 < s < 200 for s in sizes):
         raise Refused(f"{name} '{said}'", "a nodule has three dimensions in millimetres")
+    if max(sizes) < tirads.SMALLEST_MM:
+        raise Refused(f"{name} '{said}' (was it given in centimetres?)", "no nodule measures that", "give millimetres")
     return sizes
 
 

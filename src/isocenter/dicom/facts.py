@@ -190,7 +190,7 @@ _PRIVATE = (
     (0x0051, "SIEMENS MR HEADER", 0x14, "SiemensVelocity", "t", False),
 )
 
-_DRUG = 0x00540016
+_DRUG, _DOSE, _GIVEN_AT = 0x00540016, 0x00181074, 0x00181072
 _OF_DRUG = (
     Row(0x00180031, "Radiopharmaceutical", "t", True),
     Row(0x00181072, "RadiopharmaceuticalStartTime", "w", True),
@@ -379,7 +379,11 @@ def _of_enhanced_pet(file: File, found: dict[str, Any]) -> None:
 
 
 def _of_drug(file: File, charsets: tuple[str, ...], among: Dataset, found: dict[str, Any]) -> None:
-    for drug in file.items(_DRUG, among)[:1]:
+    drugs = file.items(_DRUG, among)
+    given = [" at ".join(file.ascii(tag, drug) or "?" for tag in (_DOSE, _GIVEN_AT)) for drug in drugs]
+    if len(set(given)) > 1:
+        found["Injections"] = given
+    for drug in drugs[:1]:
         for row in _OF_DRUG:
             if row.tag in drug:
                 value = _read(file, row, charsets, drug)

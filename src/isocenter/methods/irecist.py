@@ -66,6 +66,8 @@ def immune_responses(visits: Sequence[Visit]) -> tuple[Judged, ...]:
             nadir = min(nadir, visit.sum_mm)
         if target.response in ("CR", "PR"):
             standing = target.response
+        elif target.response == "PD":
+            standing = None  # what shrinks after a progression is measured against baseline anew
     return tuple(judged)
 
 

@@ -28,12 +28,12 @@ KEYWORDS = (
     "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime",
     "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration",
     "DecayCorrectionDateTime", "GEScanDateTime", "PhilipsSUVScaleFactor", "PhilipsActivityConcentrationScaleFactor",
-    "Unlike",
+    "Injections", "Unlike",
 )  # fmt: skip
-"""Every fact that is looked at. "Unlike" has the values of what the images of the series do not agree in. The three
-before it are private: GE (0009,100D), Philips (7053,1000) and (7053,1009).
-Acquisition Date and Time are the earliest of the series; Frame Reference Time and Actual Frame Duration (ms) belong to
-that same image."""
+"""Every fact that is looked at. "Injections" has dose and time of each, where there are several; "Unlike" has the
+values of what the images of the series do not agree in. The three before them are private: GE (0009,100D), Philips
+(7053,1000) and (7053,1009). Acquisition Date and Time are the earliest of the series; Frame Reference Time and Actual
+Frame Duration (ms) belong to that same image."""
 
 _ELEMENTS = {
     "fluorine": "F", "carbon": "C", "nitrogen": "N", "oxygen": "O", "gallium": "Ga", "copper": "Cu", "zirconium": "Zr",
@@ -47,8 +47,8 @@ def read(facts: Mapping[str, Any]) -> Scan:
     """The typed record of a PET header. What is missing stays None; `suv.conversion` decides what it needs.
 
     Raises:
-        Refused: when a time or a number cannot be read, the images of the series do not agree, or two statements about
-            the injection contradict each other.
+        Refused: when a time or a number cannot be read, the images of the series do not agree, there are several
+            injections, or two statements about the injection contradict each other.
 
     >>> read({"Units": "GML", "PatientWeight": "71.0"}).weight_kg
     71.0
@@ -64,6 +64,12 @@ def read(facts: Mapping[str, Any]) -> Scan:
     half_life = _number(facts, "RadionuclideHalfLife")
     decay = _text(facts, "DecayCorrection").upper()
     units = _text(facts, "Units").upper()
+    if (given := facts.get("Injections")) and units in ("BQML", "CNTS"):
+        raise Refused(
+            f"several injections: {', '.join(str(one) for one in given)} (Bq and time of day)",
+            "nothing says which of them the image shows",
+            "send the series with the dose that it belongs to",
+        )
     remarks: tuple[str, ...] = ()
     uptake = None
     if decay == "START" and units in ("BQML", "CNTS"):

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from isocenter.errors import Refused
 
-__all__ = ["COMPOSITION", "ECHOGENICITY", "FOCI", "MARGIN", "SHAPE", "Rated", "advice", "grown", "rate"]
+__all__ = ["COMPOSITION", "ECHOGENICITY", "FOCI", "MARGIN", "SHAPE", "SMALLEST_MM", "Rated", "advice", "grown", "rate"]
 
 COMPOSITION: Mapping[str, int] = MappingProxyType({
     "cystic": 0, "spongiform": 0, "mixed": 1, "solid": 2, "cannot be determined": 2,
@@ -39,9 +39,10 @@ _MEANING = {
     5: "highly suspicious",
 }
 _BIOPSY_MM, _FOLLOW_MM = {3: 25.0, 4: 15.0, 5: 10.0}, {3: 15.0, 4: 10.0, 5: 5.0}
-_YEARS = {3: "1, 3 and 5", 4: "1, 2, 3 and 5", 5: "each of 5"}
+_WHEN = {3: "after 1, 3 and 5 years", 4: "after 1, 2, 3 and 5 years", 5: "every year for 5 years"}
 _EPSILON = 1e-9
-_SMALLEST_MM = 2.0
+SMALLEST_MM = 2.0
+"""A nodule below is one that was measured in centimetres."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ def advice(level: int, longest_mm: float) -> tuple[str, str]:
     """
     if level not in _MEANING:
         raise Refused(f"level TR{level}", "it is TR1 to TR5")
-    if not _SMALLEST_MM <= longest_mm < 200:
-        cm = " (was it given in centimetres?)" if 0 < longest_mm < _SMALLEST_MM else ""
+    if not SMALLEST_MM <= longest_mm < 200:
+        cm = " (was it given in centimetres?)" if 0 < longest_mm < SMALLEST_MM else ""
         raise Refused(
             f"a nodule of {longest_mm:g} mm{cm}", "no nodule of the thyroid measures that", "give millimetres"
         )
@@ -120,7 +121,7 @@ def advice(level: int, longest_mm: float) -> tuple[str, str]:
     if longest_mm >= biopsy - _EPSILON:
         return "fine-needle aspiration", f"ACR TI-RADS 2017, TR{level} from {biopsy:g} mm"
     if longest_mm >= follow - _EPSILON:
-        return f"follow-up after {_YEARS[level]} years", f"ACR TI-RADS 2017, TR{level} from {follow:g} mm"
+        return f"follow-up {_WHEN[level]}", f"ACR TI-RADS 2017, TR{level} from {follow:g} mm"
     return "no follow-up", f"ACR TI-RADS 2017, TR{level} below {follow:g} mm"
 
 
