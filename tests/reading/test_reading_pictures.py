@@ -16,7 +16,7 @@ from isocenter.dicom.header import merge, read_header
 from isocenter.errors import IsocenterError, NotFound
 from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
 from isocenter.record import Series
-from isocenter.testing.phantoms import cine, pet_ct, ultrasound
+from isocenter.testing.phantoms import cine, flow_mr, pet_ct, ultrasound
 from isocenter.testing.phantoms.patient import Person, new, put_pixels, written
 
 WHO = Person("P", "PHANTOM^STAGE", "O", "19700101", 1.7, 70.0)
@@ -93,6 +93,21 @@ def test_phases_stand_together_with_their_true_times() -> None:
 def trunk() -> tuple[list[bytes], dict[str, Any]]:
     made = pet_ct.patient()
     return list(made.files), made.truth
+
+
+@pytest.mark.parametrize("lengths", ["told", "open"])
+def test_frames_of_an_enhanced_image_lie_where_they_say_however_long_their_sequences_are(lengths: str) -> None:
+    """A sequence tells its length or ends by a mark (PS3.5 7.5): writers do either."""
+    (first, *_) = flow_mr.patient(shape=(3, 6, 5), frames=4).files
+    ds = pydicom.dcmread(io.BytesIO(first))
+    for sequence in (ds["SharedFunctionalGroupsSequence"], ds["PerFrameFunctionalGroupsSequence"]):
+        sequence.is_undefined_length = lengths == "open"
+    out = io.BytesIO()
+    ds.save_as(out)
+    of, _ = described([out.getvalue()])
+    assert [p.position[0] for p in of.order] == [2.5] * 4 + [0.0] * 4 + [-2.5] * 4
+    assert {p.orientation for p in of.order} == {(0.0, 1.0, 0.0, 0.0, 0.0, -1.0)}
+    assert (of.phases, {p.duration_ms for p in of.order}) == (4, {200.0})
 
 
 def test_pet_comes_in_suv_where_the_header_carries_it() -> None:

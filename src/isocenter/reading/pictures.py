@@ -155,13 +155,13 @@ def _placed(series: Series, instance: Instance, read: Read) -> list[Placed]:
     """Its frames in the patient; none for an image without a place, or with one that makes no sense."""
     try:
         if instance.frames > 1:
-            file = parse(read(instance.digest), until_pixels=True)
+            file = parse(read(instance.digest))  # whole: a place stands in sequences, which may tell their length
             if file.items(0x52009230):
                 return enhanced(instance, file)
             return gamma_tomography(series, instance, file) if instance.sop_class in _STEPPED else []
         found = classic(series, instance)
         if found is None and 0 < len(series.instances) <= _FEW:
-            file = parse(read(instance.digest), until_pixels=True)
+            file = parse(read(instance.digest))
             return enhanced(instance, file) if file.items(0x52009230) else []
         return [found] if found else []
     except NotAVolume:
