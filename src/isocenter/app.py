@@ -486,6 +486,7 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
     from isocenter.analysis.registry import discover
     from isocenter.doors import commitment_scu
     from isocenter.doors.dimse_scu import send
+    from isocenter.doors.elsewhere import Elsewhere
     from isocenter.govern.passwords import words_in
     from isocenter.site.verbs import Site
     from isocenter.store.heap import keep_freed
@@ -516,6 +517,7 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
         lambda name: secret_of(settings.folder, name)[0].encode(),
     )
     site.bar_words(words_in(settings.password_words, settings.names, settings.aet, settings.address))
+    site.fetching.ways = Elsewhere(called, settings.aet)
     site.committing.report = lambda peer, answer: commitment_scu.report(called(peer), answer, calling=settings.aet)
     site.committing.ask_by = lambda peer, wanted: commitment_scu.request(called(peer), wanted, calling=settings.aet)
     if settings.workitem_lease_min:

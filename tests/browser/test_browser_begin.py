@@ -150,7 +150,44 @@ def test_an_empty_archive_leads_to_its_first_study_and_a_patient_has_a_past(
             assert sum(words in line for line in lines) == 1, (words, lines)
         shot(page, "timeline-list")
         assert faults(page, axe) == []
+
+        page.keyboard.press("l")
+        house.site.fetching.ways = pacs = Pacs(house.site)
+        house.site.add_peer("PACS", "127.0.0.1", 104, who=HOUSE)
+        page.keyboard.press("e")
+        lane = page.get_by_role("region", name="Held elsewhere")
+        lane.get_by_text("PACS answered.").wait_for()
+        held, doubted = lane.locator("li").all_inner_texts()
+        assert "2020-01-02" in held and "CT of 2020" in held and "Fetch" in held
+        assert "perhaps another person" in doubted and "Fetch" not in doubted
+        shot(page, "timeline-elsewhere")
+        assert faults(page, axe) == []
+        lane.get_by_role("button", name="Fetch the study of 2020-01-02 from PACS").press("Enter")
+        lane.get_by_text("Fetching 3 of 8").wait_for()
+        pacs.go.set()
+        page.get_by_role("region", name="Imaging").get_by_text("CT of 2020").wait_for()
+        lane.get_by_text("8 objects came").wait_for()
         page.context.close()
+
+
+class Pacs:
+    """Another system with two studies under the number of the patient; it sends one when it is let go."""
+
+    def __init__(self, site: Any) -> None:
+        self.site, self.go = site, threading.Event()
+
+    def find(self, peer: Any, keys: Any) -> list[dict[str, str]]:
+        told = {"PatientID": keys["PatientID"], "StudyDescription": "CT of 2020", "StudyDate": "20200102",
+                "ModalitiesInStudy": "CT", "NumberOfStudyRelatedInstances": "8"}  # fmt: skip
+        rows = [{**told, "StudyInstanceUID": "2.25.1"}, {**told, "StudyInstanceUID": "2.25.2",
+                "StudyDate": "20210102", "PatientBirthDate": "19590101"}]  # fmt: skip
+        return [row for row in rows if keys["StudyInstanceUID"] in ("", row["StudyInstanceUID"])]
+
+    def move(self, peer: Any, study_uid: str, told: Any) -> tuple[int, int, str]:
+        told(3, 8)
+        assert self.go.wait(30)
+        self.site.receive([of("20200102", "CT of 2020")], sender="PACS", who=HOUSE)
+        return 8, 0, ""
 
 
 @pytest.mark.slow

@@ -22,6 +22,9 @@ ABOUT = {
         GET /api/studies/{uid}/lesions
         POST /api/studies/{uid}/lesions
         GET /api/patients/{uid}/timeline
+        POST /api/patients/{uid}/elsewhere
+        POST /api/patients/{uid}/fetch
+        GET /api/patients/{uid}/fetch
         GET /api/studies/{uid}/series/{series}/pictures
         GET /api/studies/{uid}/series/{series}/slab
         GET /api/studies/{uid}/series/{series}/plane.png

@@ -19,7 +19,7 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from isocenter.app import open_house
+from isocenter.app import House, open_house
 from isocenter.doors.dimse import Listener
 from isocenter.doors.dimse_scu import Peer, echo, find, move, send
 from isocenter.govern.policy import Person, Role
@@ -67,6 +67,25 @@ def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
             threading.Event().wait(0.05)
 
 
+def _fetched(house: House, file: bytes) -> Any:
+    """Two studies of a patient that only Orthanc has: told, and one of them fetched."""
+    reader, uids = Person("reader", Role.READER), ("2.25.11", "2.25.12")
+    for uid, born in zip(uids, ("", "19590101"), strict=True):
+        earlier = dcmread(BytesIO(file))
+        earlier.StudyInstanceUID, earlier.StudyDate, earlier.PatientBirthDate = uid, "20010203", born
+        earlier.SeriesInstanceUID, earlier.SOPInstanceUID = f"{uid}.1", f"{uid}.2"
+        earlier.file_meta.MediaStorageSOPInstanceUID = earlier.SOPInstanceUID
+        out = BytesIO()
+        earlier.save_as(out)
+        _ask("/instances", out.getvalue())
+    home = str(dcmread(BytesIO(file)).StudyInstanceUID)
+    told = house.site.fetching.elsewhere(home, who=reader)
+    came = house.site.fetching.fetch(home, uids[0], peer="ORTHANC", who=reader)
+    past = [s["study"] for s in house.site.following.timeline(home, who=reader)["studies"]]
+    return {"told": sorted((s["study"], s["images"], bool(s["doubt"])) for s in told["studies"]), "came": came,
+            "in_the_past": uids[0] in past, "of_the_other": uids[1] in past}  # fmt: skip
+
+
 def main(folder: Path) -> dict[str, Any]:
     """Both store with, find at and move from the other."""
     house = open_house(Settings(folder=folder / "archive"), server=True)
@@ -109,6 +128,7 @@ def main(folder: Path) -> dict[str, Any]:
             ).completed
             for row in rows
         )
+        said["fetched"] = _fetched(house, files[0])
         assert all(outcome.ok for outcome in send(_ORTHANC, files, calling="ISOCENTER"))
         said["pixels_are_the_same"] = all(
             dcmread(BytesIO(house.site.instance(str(ds.SOPInstanceUID), who=reader))).PixelData == ds.PixelData

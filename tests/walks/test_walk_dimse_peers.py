@@ -247,6 +247,9 @@ def test_orthanc_stores_finds_and_moves(tmp_path: Path) -> None:
     assert said["we_found_at_orthanc"] == ["1CT1", "4MR1"]
     assert said["orthanc_moved_to_us"] == 2
     assert said["pixels_are_the_same"]
+    assert said["fetched"]["told"] == [["2.25.11", 1, False], ["2.25.12", 1, False]]
+    assert said["fetched"]["came"] == {"came": 1, "failed": 0, "why": ""} and said["fetched"]["in_the_past"]
+    assert not said["fetched"]["of_the_other"]
 
 
 @pytest.mark.parametrize("network_first", [True, False])

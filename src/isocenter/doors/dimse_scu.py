@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +30,7 @@ from isocenter.errors import IsocenterError, NotWhole, Refused, Unavailable
 __all__ = ["Moved", "Peer", "Sender", "Sent", "echo", "find", "move", "send"]
 
 _STUDY_ROOT_FIND = next(uid for uid, root in FIND.items() if root == "STUDY")
+_COUNTED = ("Remaining", "Completed", "Failed", "Warning")
 _STUDY_ROOT_MOVE = next(uid for uid, root in MOVE.items() if root == "STUDY")
 
 
@@ -283,8 +284,14 @@ def find(
     return rows
 
 
-def move(peer: Peer, level: str, keys: Mapping[str, str], *, to: str, calling: str, timeout_s: float = 600.0) -> Moved:
+def move(
+    peer: Peer, level: str, keys: Mapping[str, str], *, to: str, calling: str, timeout_s: float = 600.0,
+    told: Callable[[int, int], None] = lambda come, of: None,
+) -> Moved:  # fmt: skip
     """Ask a peer (Study Root) to send what the unique keys name to the AE title `to`.
+
+    Args:
+        told: progress, where the peer tells it: instances that were sent, and in all.
 
     Raises:
         Unavailable, Refused: the peer is not there or does not know us. A failed transfer is in the answer, not raised.
@@ -303,7 +310,8 @@ def move(peer: Peer, level: str, keys: Mapping[str, str], *, to: str, calling: s
         }
         link.send(context.id, words, identifiers.question(level, keys, context.syntax))
         while (message := _answer(link)).words.get("Status") == 0xFF00:
-            pass
+            counts = [int(message.words.get(f"NumberOf{name}Suboperations", 0)) for name in _COUNTED]
+            told(sum(counts[1:]), sum(counts))
     except Ended as end:
         raise Unavailable(f"{peer.aet} hung up", str(end), "look at the peer's log") from None
     finally:

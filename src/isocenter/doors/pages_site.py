@@ -31,6 +31,7 @@ from isocenter.reading.report import Report
 from isocenter.reading.session import Correction, Reading
 from isocenter.reading.worklist import Entry
 from isocenter.record import Result, Sealed, Study
+from isocenter.site.fetching import Fetching
 from isocenter.site.following import Following
 from isocenter.site.marking import Drawn
 from isocenter.site.outlining import Edit
@@ -135,6 +136,7 @@ class PagesSite(Protocol):
     def person_of(self, token: str, *, touch: bool = True) -> Person:
         """Who holds this token; `NOBODY` when it is unknown or has expired. Without `touch` it is not kept awake."""
 
+    fetching: Fetching
     following: Following
 
     def worklist(self, *, who: Person, with_ai: bool = True) -> Sequence[Entry]:

@@ -53,6 +53,34 @@ def match(uid: Uid, pair: Pair, site: SiteHere, who: Annotated[Person, needs("co
     return lesions(uid, site, who)
 
 
+class Wanted(BaseModel):
+    """A study at a peer."""
+
+    peer: str = Field(min_length=1, max_length=16)
+    study: str = Field(pattern=r"^[0-9.]{1,64}$")
+
+
+@router.post("/api/patients/{uid}/elsewhere")
+def elsewhere(uid: Uid, site: SiteHere, who: Annotated[Person, needs("fetch")]) -> Any:
+    """Ask the peers which studies of the person of a study they hold that are not here; the journal keeps who asked."""
+    here: PagesSite = site
+    return here.fetching.elsewhere(uid, who=who)
+
+
+@router.post("/api/patients/{uid}/fetch")
+def fetch(uid: Uid, wanted: Wanted, site: SiteHere, who: Annotated[Person, needs("fetch")]) -> Any:
+    """Have a peer send one of these studies; the answer comes when it has."""
+    here: PagesSite = site
+    return here.fetching.fetch(uid, wanted.study, peer=wanted.peer, who=who)
+
+
+@router.get("/api/patients/{uid}/fetch")
+def fetching(uid: Uid, site: SiteHere, who: Annotated[Person, needs("fetch")]) -> Any:
+    """What is being fetched now, and how much of it came."""
+    here: PagesSite = site
+    return {"fetching": here.fetching.going(uid, who=who)}
+
+
 @router.get("/api/patients/{uid}/timeline")
 def timeline(uid: Uid, site: SiteHere, who: Annotated[Person, needs("results")]) -> Any:
     """The person of a study through time: imaging, lesions, measurements, reports, access."""

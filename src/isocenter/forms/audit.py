@@ -62,6 +62,8 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.RESULT_MADE: _MADE,
     Kind.REPORT_SIGNED: _MADE,
     Kind.SENT: Audited("110104", action="R"),
+    Kind.ASKED_ELSEWHERE: Audited("110112"),
+    Kind.FETCHED: Audited("110104", action="C"),
     Kind.SEND_FAILED: Audited("110104", action="R", outcome=_SERIOUS),
     Kind.EXPORTED: Audited("110106", action="R"),
     Kind.AUDIT_EXPORTED: Audited("110101", action="R"),

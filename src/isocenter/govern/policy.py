@@ -113,6 +113,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("receive", "send images in", _A, _R, _S, _P),
             _rule("patients", "search patients by name", _A, _R),
             _rule("send", "send a study to another system", _A, _R),
+            _rule("fetch", "ask other systems for a patient's studies, and have them sent here", _A, _R),
             _rule("reject", "take images out of use by a rejection note, and take that back", _A, _R, _P),
             _rule("purge", "erase for good what stands rejected, two administrators together", _A),
             _rule("identity", "merge patients, move studies to another, and undo it", _A),

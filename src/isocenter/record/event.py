@@ -37,6 +37,8 @@ class Kind(StrEnum):
     REPORT_SIGNED = "ReportSigned"
     REPORT_AMENDED = "ReportAmended"
     SENT = "Sent"
+    ASKED_ELSEWHERE = "AskedElsewhere"  # subject: study; details.peers were asked for studies of its patient
+    FETCHED = "Fetched"  # subject: a study of the patient; details: peer, study that it sent, came, failed, why
     SEND_FAILED = "SendFailed"
     PERSON_ADDED = "PersonAdded"
     PERSON_CHANGED = "PersonChanged"  # subject: account; details: what, and of role, credential, disabled what is new

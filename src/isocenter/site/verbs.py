@@ -42,6 +42,7 @@ from isocenter.site.erring import Erring
 from isocenter.site.escalating import Escalating
 from isocenter.site.exchanging import Exchanging
 from isocenter.site.federating import Federating
+from isocenter.site.fetching import Fetching
 from isocenter.site.following import Following
 from isocenter.site.gating import Gating
 from isocenter.site.halting import Halting
@@ -184,13 +185,16 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
             self.index, self.journal, self.blobs, self.registry, self._disclosing, self.projects,
             lambda who, study: self._witness.look(who, study, "results"), self.shelf,
         )  # fmt: skip
+        self.fetching = Fetching(
+            self.index, self.journal, lambda: self.clock(), lambda uid, who: self.study(uid, who=who)
+        )
         self.probing = Probing(
             self.blobs, self.registry, lambda: self.clock(), lambda uid, who: self.study(uid, who=who), self.apart
         )  # fmt: skip
         self._experience = Experience(self.journal.since, self.head)
         self.projects.guard(
-            self, self.alerts, self.calls, self.committing, self.consents, self.following, self.identities,
-            self.likening,
+            self, self.alerts, self.calls, self.committing, self.consents, self.fetching, self.following,
+            self.identities, self.likening,
             self.ordering, self.oversight, self.probing, self.projects, self.rejecting, self.requesting, self.reviews,
             self.sharing,
         )  # fmt: skip

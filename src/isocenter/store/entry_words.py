@@ -52,6 +52,7 @@ WORDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.SHARED: ("to", "reason", "institution", "transfer_reason"),
     Kind.SHARE_EXTENDED: ("reason",),
     Kind.SHARE_ENDED: ("reason",),
+    Kind.FETCHED: ("why",),
     Kind.IDENTITY_STATED: ("name",),
     Kind.IDENTITY_JUDGED: ("reason",),
     Kind.OBJECTS_REJECTED: ("reason",),

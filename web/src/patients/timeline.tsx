@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import "../style/opinion.css";
 import { ask } from "../api/door";
@@ -13,6 +13,7 @@ import { go, to } from "../router";
 import { count, day, moment, number, person, quantity } from "../words";
 import { type Consent, inWords } from "../sharing/consent";
 import { ConsentLane } from "./consent-lane";
+import { type Asked, ElsewhereLane, lookElsewhere } from "./elsewhere-lane";
 import { IdentitiesLane, type Other } from "./identities-lane";
 import { Joining } from "./joining";
 import { Lane } from "./lane";
@@ -45,6 +46,7 @@ export function TimelinePage({ study }: { study: string }) {
   const [listed, setListed] = useState(false);
   const chosen = useSignal("");
   const [near, setNear] = useState(1);
+  const elsewhere = useSignal<Asked>({ at: "not" });
   useEffect(() => {
     void whole.load();
     if (may("consent")) void consent.load();
@@ -75,6 +77,7 @@ export function TimelinePage({ study }: { study: string }) {
     nearer: () => setNear((before) => Math.min(64, 2 * before)),
     farther: () => setNear((before) => Math.max(1, before / 2)),
     print,
+    elsewhere: () => void lookElsewhere(study, elsewhere),
     leave: () => go(to.patients()),
   }), [studies]);
   const patient = whole.value?.patient;
@@ -91,13 +94,13 @@ export function TimelinePage({ study }: { study: string }) {
         <a class="button" href={to.patients()}>All patients <Key of={keyOf("timeline", "leave")} /></a>
       </header>
       <main class="desk-list" data-region tabIndex={-1}>
-        <Shown of={whole} what="the timeline">{(value) => (listed ? <Listed whole={value} consents={consent.value ?? []} /> : <Lanes whole={value} consent={consent} now={now} near={near} take={(i) => (at.value = i)} again={() => void whole.load()} />)}</Shown>
+        <Shown of={whole} what="the timeline">{(value) => (listed ? <Listed whole={value} consents={consent.value ?? []} /> : <Lanes whole={value} study={study} elsewhere={elsewhere} consent={consent} now={now} near={near} take={(i) => (at.value = i)} again={() => void whole.load()} />)}</Shown>
       </main>
     </>
   );
 }
 
-function Lanes({ whole, consent, now, near, take, again }: { whole: Whole; consent: Source<Consent[]>; now: number; near: number; take: (at: number) => void; again: () => void }) {
+function Lanes({ whole, study, elsewhere, consent, now, near, take, again }: { whole: Whole; study: string; elsewhere: Signal<Asked>; consent: Source<Consent[]>; now: number; near: number; take: (at: number) => void; again: () => void }) {
   const { studies, lesions, sums, measurements, events, access } = whole;
   return (
     <>
@@ -113,6 +116,7 @@ function Lanes({ whole, consent, now, near, take, again }: { whole: Whole; conse
           ))}
         </ol>
       </Lane>
+      <ElsewhereLane study={study} asked={elsewhere} again={again} />
       <IdentitiesLane others={whole.others} born={whole.patient.birth_date ?? null} />
       <Lane name="Lesions" told={lesions.length ? count(lesions.length, "lesion") : ""}>
         {lesions.length ? <Joining key={studies.length} told={{ studies, lesions, sums }} about={studies.find((one) => one.here)?.study ?? ""} again={again} /> : <p class="muted">No lesion is known of this patient, or what is known is shown after your own opinion.</p>}
