@@ -210,6 +210,27 @@ def test_one_slice_through_a_leaking_valve(sliced: Phantom, plane: tuple[Volume,
         run(in_plane)
 
 
+@pytest.mark.parametrize(
+    ("facts", "beat"),
+    [
+        ({"NominalInterval": 1.1}, 1.1),
+        ({"NominalInterval": None, "HeartRate": 1.25}, 1.25),
+        ({"NominalInterval": 0.5, "HeartRate": None}, 1.0),  # shorter than the frames cover: no beat of this scan
+        ({"NominalInterval": None, "HeartRate": None}, 1.0),
+    ],
+)
+def test_flow_in_a_minute_is_by_the_beat_and_not_by_what_the_frames_cover(
+    plane: tuple[Volume, ...], facts: dict[str, Any], beat: float
+) -> None:
+    silent = run(without(plane, NominalInterval=None, HeartRate=None))
+    covered = 0.06 * said(silent, codes.NET_FLOW) / said(silent, codes.NET_FLOW_RATE)
+    ms = 1000.0 * covered
+    told = {k: v and (ms * v if k == "NominalInterval" else 60_000.0 / (ms * v)) for k, v in facts.items()}
+    answer = run(without(plane, **told))
+    minute = said(answer, codes.NET_FLOW) * 0.06 / (covered * beat)
+    assert said(answer, codes.NET_FLOW_RATE) == pytest.approx(minute, rel=1e-6)
+
+
 def test_magnitude_and_phase_in_one_series(sliced: Phantom) -> None:
     from io import BytesIO
 

@@ -35,7 +35,7 @@ Mask = npt.NDArray[np.bool_]
 class Flow4D:
     """How much blood flows through the vessel in a beat, how much comes back, how fast, and with what stress?"""
 
-    name, version = "flow4d", "2"
+    name, version = "flow4d", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "velocity": Need(modality="MR", gives="volumes", velocity=True, at_least=8),
         "magnitude": Need(modality="MR", gives="volumes", at_least=8, optional=True),
@@ -241,7 +241,7 @@ def _middle(planes: list[_Station], name: str) -> float:
 def _flow_numbers(planes: list[_Station], scan: FlowScan) -> list[Measurement]:
     words = f"median of {len(planes)} planes across the vessel"
     net = _middle(planes, "net_ml")
-    beat_s = scan.frame_ms * scan.velocity.shape[1] / 1000.0
+    beat_s = scan.beat_ms / 1000.0
     values = np.array([s.flow.net_ml for s in planes])
     peak = max(planes, key=lambda s: s.flow.p99_m_s).flow
     return [

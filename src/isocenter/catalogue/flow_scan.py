@@ -23,6 +23,7 @@ _BEYOND = 1.02  # of VENC: values above it are not velocities of this scan
 _VENCS_CM_S = (3.0, 1000.0)
 _UNEVEN = 0.2
 _RR_SPREAD = 0.3
+_SHORTEST_BEAT = 0.95  # of what the frames cover: times are rounded, and so is a beat
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class FlowScan:
         towards: (components, 3) direction of each in the patient (LPS); zeros where nobody wrote it.
         venc_m_s: of each component.
         frame_ms: between frames.
+        beat_ms: from one beat to the next, which may be longer than what the frames cover.
         scaling: in words, how stored values became velocities.
         remarks: what limits the scan.
         turned: axes that were flipped, so that all scans of one place are worked on in one sense.
@@ -49,6 +51,7 @@ class FlowScan:
     towards: npt.NDArray[np.float64]
     venc_m_s: tuple[float, ...]
     frame_ms: float
+    beat_ms: float
     scaling: str
     remarks: tuple[str, ...]
     turned: tuple[int, ...]
@@ -115,7 +118,7 @@ def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
         )
     group = _largest(parts)
     main = group[0].volume
-    frame_ms, remarks = _beat(main)
+    frame_ms, remarks = _frames(main)
     remarks += _contradicted(group, venc_cm_s)
     scaled, words = zip(*(_scaled(part) for part in group), strict=True)
     magnitude = next(
@@ -126,7 +129,7 @@ def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
     directions[:, turned] *= -1.0
     scan = FlowScan(
         main, directions, None, np.empty(0, np.float32), np.array([p.towards for p in group]),
-        tuple(p.venc_cm_s / 100.0 for p in group), frame_ms, words[0], tuple(remarks), turned,
+        tuple(p.venc_cm_s / 100.0 for p in group), frame_ms, _beat_ms(main, frame_ms), words[0], tuple(remarks), turned,
     )  # fmt: skip
     return replace(
         scan,
@@ -188,7 +191,19 @@ def _largest(parts: list[_Part]) -> list[_Part]:
     return max(groups, key=lambda g: (min(len(g), 3), g[0].array.size))[:3]
 
 
-def _beat(main: Volume) -> tuple[float, list[str]]:
+def _beat_ms(main: Volume, frame_ms: float) -> float:
+    """The header's beat, where it is as long as what the frames cover or longer: a scan that waits for the next R wave
+    leaves the end of the beat out. Else what they cover.
+    """
+    covered = frame_ms * len(main.axes[0])
+    interval, rate = (main.facts.get(k) for k in ("NominalInterval", "HeartRate"))
+    for said, beat in ((interval, lambda v: v), (rate, lambda v: 60_000.0 / v)):
+        if isinstance(said, (int, float)) and said > 0 and beat(said) >= _SHORTEST_BEAT * covered:
+            return float(beat(said))
+    return covered
+
+
+def _frames(main: Volume) -> tuple[float, list[str]]:
     axis = main.axes[0]
     scale = _TIMES[axis.name].get(axis.unit)
     times = np.array([float(v) for v in axis.values])

@@ -63,7 +63,7 @@ def through_plane(
     if vessels is None:
         vessels = [_found_vessel(scan, moving[0], velocity)]
         remarks.append("the vessel was found by the program, as the one that pulses most: a person confirms it")
-    beat_s = scan.frame_ms * velocity.shape[0] / 1000.0
+    beat_s = scan.beat_ms / 1000.0
     findings = tuple(_finding(scan, v, beat_s, remarks) for v in vessels)
     measured = [*offset, *_ratio(vessels)]
     ms = tuple(float(t * scan.frame_ms) for t in range(velocity.shape[0]))
