@@ -1,4 +1,5 @@
 import { dot, minus, plus, type Point2, type Viewport } from "../viewer/viewport";
+import { nameOf } from "./crossing";
 import { howDrawn, type Sheet, setOf } from "./marks";
 import { imageOf, type Kind, shaped, type Sketch } from "./measuring";
 import type { Stroke } from "./painting";
@@ -20,10 +21,13 @@ export function drawingOf(desk: Sheet) {
   };
 }
 
-/** Planes across vessels, each where it cuts what the viewport shows, with the number that the panel gives it. */
+/** The lines by which planes were set across vessels, on every image and plane in which they lie, under the names of the panel. */
 function Planes({ desk, viewport }: { desk: Sheet; viewport: Viewport }) {
-  const drawn = desk.marks.crossing.planes.value.map(({ spots }) => onCanvas(viewport, spots));
-  return drawn.some(Boolean) ? <svg class="overlay marks" aria-hidden="true">{drawn.map((points, i) => points && <g key={i} data-mark="flow"><Figure kind="flow" points={points} /><Label at={labelAt(points)} words={`Plane ${i + 1}`} /></g>)}</svg> : null;
+  const planes = desk.marks.crossing.planes.value;
+  const frame = viewport.view.value?.frame;
+  const drawn = planes.map((one) => (one.frame === frame ? onCanvas(viewport, one.line) : null));
+  if (!drawn.some(Boolean)) return null;
+  return <svg class="overlay marks" aria-hidden="true">{drawn.map((points, i) => points && <g key={i} data-mark="flow"><Figure kind="flow" points={points} /><Label at={labelAt(points)} words={nameOf(i, planes.length)} /></g>)}</svg>;
 }
 
 /** Marks that are kept: lines of a person, solid and white, each with its number. */

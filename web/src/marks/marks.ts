@@ -37,8 +37,6 @@ export class Marks {
   readonly painting: Painting;
   readonly shapes = new Shapes();
   readonly crossing: Crossing;
-  /** Whether the study has a 4-D flow scan, so that a plane may be set across it. */
-  readonly flows = computed(() => !!this.session.plan.value?.some((one) => one.analysis === "flow4d" && one.answer !== "declined"));
   /** Marks on their way to the server: shown until its answer brings them. */
   readonly pending = signal<readonly Sketch[]>([]);
   /** Sets of results that are not shown; it outlives every layout. */
@@ -47,8 +45,8 @@ export class Marks {
 
   constructor(private readonly session: Session, lightbox: Lightbox) {
     const may = () => (session.mine.peek() || session.opening.peek() ? "" : "read-only: this study is not open with you");
-    this.measuring = new Measuring(lightbox, (sketch) => (sketch.kind === "flow" ? this.crossing.add(sketch) : this.keep(sketch)), may);
-    this.crossing = new Crossing(session.uid);
+    this.measuring = new Measuring(lightbox, (sketch) => this.finish(sketch), (kind) => (kind === "flow" ? this.crossing.why() : may()));
+    this.crossing = new Crossing(session);
     this.painting = new Painting(session, lightbox, may);
   }
 
@@ -74,6 +72,12 @@ export class Marks {
 
   enter(): boolean {
     return this.measuring.enter() || this.painting.enter();
+  }
+
+  /** A line across a vessel becomes a plane, which is nobody's finding; all else is kept. */
+  private finish(sketch: Sketch): void {
+    if (sketch.kind === "flow") this.measuring.note.value = this.crossing.add(sketch);
+    else this.keep(sketch);
   }
 
   /** To the server at once: it measures, and what it says is what is shown from then on. */

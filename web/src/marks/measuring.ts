@@ -4,7 +4,7 @@ import { inscribed, type Spot, spotAt, upright } from "./spot";
 
 export type Kind = "length" | "bidirectional" | "angle" | "ellipse" | "probe" | "freehand" | "flow";
 
-/** How many places a person sets for each kind; a freehand line has as many as one likes. */
+/** How many places a person sets for each kind; a freehand line has as many as one likes, and of flow it is a line across a vessel. */
 const PLACES: Record<Kind, number> = { length: 2, bidirectional: 4, angle: 3, ellipse: 2, probe: 1, freehand: Infinity, flow: 2 };
 const DRAG_PX = 4;
 
@@ -35,7 +35,7 @@ export class Measuring implements Hand {
   readonly note = signal("");
   private pressed: Point2 | null = null;
 
-  constructor(private readonly lightbox: Sheets, private readonly done: (sketch: Sketch) => void, private readonly may: () => string) {}
+  constructor(private readonly lightbox: Sheets, private readonly done: (sketch: Sketch) => void, private readonly may: (kind: Kind) => string) {}
 
   /** Take a tool in hand, or put it back. */
   take(kind: Kind): void {
@@ -43,7 +43,7 @@ export class Measuring implements Hand {
     this.giveUp();
     if (again) return;
     const viewport = this.lightbox.active.peek();
-    this.note.value = this.may();
+    this.note.value = this.may(kind);
     if (this.note.peek() || !viewport) return;
     this.kind.value = kind;
     this.lightbox.hand.value = this;

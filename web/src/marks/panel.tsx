@@ -20,7 +20,7 @@ export function MarkTools({ desk }: { desk: Desk }) {
   return (
     <div class="tools" role="toolbar" aria-label="Drawing tools">
       <Group name="Measure" from={1400} taken={measuring.kind.value ? KINDS[measuring.kind.value] : ""}>
-        {(Object.keys(KINDS) as Kind[]).filter((kind) => kind !== "flow" || desk.marks.flows.value).map((kind) => (
+        {(Object.keys(KINDS) as Kind[]).filter((kind) => kind !== "flow" || desk.marks.crossing.offered.value).map((kind) => (
           <button type="button" class="quiet" key={kind} aria-pressed={measuring.kind.value === kind} title={kind === "flow" ? "A line across a vessel: flow through the plane that is upright on the image" : SHORT[kind] && KINDS[kind]} onClick={() => desk.marks.take(kind)}>{SHORT[kind] ?? KINDS[kind]} {key(kind)}</button>
         ))}
       </Group>

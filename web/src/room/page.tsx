@@ -61,7 +61,7 @@ export function RoomPage({ study: uid }: { study: string }) {
   const frozen = otherStudy.value !== null;
   const away = desk.apart.away.value;
   const maps = desk.maps.all.value.length > 0;
-  const flowing = desk.marks.crossing.state.value.at !== "none";
+  const flowing = desk.marks.crossing.planes.value.length > 0 || desk.marks.crossing.fits.value;
   return (
     <>
       <PatientBar session={session} study={state.value} frozen={frozen} leave={() => void desk.leave()} sign={() => desk.askToSign()} />
@@ -77,10 +77,10 @@ export function RoomPage({ study: uid }: { study: string }) {
         {!away && <PanelEdge />}
         {!away && (
           <aside class="panel" aria-label="Findings and report" data-region tabIndex={-1}>
-            <Read desk={desk}><FlowPanel desk={desk} /><MapPanel desk={desk} /><Similar desk={desk} /><Sets desk={desk} /></Read>
+            <Read desk={desk}><MapPanel desk={desk} /><FlowPanel desk={desk} /><Similar desk={desk} /><Sets desk={desk} /></Read>
           </aside>
         )}
-        {away && (maps || flowing) && <aside class="panel" aria-label="Maps and drawing" data-region tabIndex={-1}><FlowPanel desk={desk} /><MapPanel desk={desk} /><Sets desk={desk} /></aside>}
+        {away && (maps || flowing) && <aside class="panel" aria-label="Maps and drawing" data-region tabIndex={-1}><MapPanel desk={desk} /><FlowPanel desk={desk} /><Sets desk={desk} /></aside>}
       </main>
       {frozen && <Frozen />}
       <SignDialog desk={desk} away={frozen} />
@@ -256,8 +256,7 @@ function useRoomKeys(desk: Desk): void {
         "viewport+1": () => lightbox.choose((lightbox.activeNumber.value + 1) % Math.max(1, lightbox.viewports.value.length)),
         peek: () => (desk.peeking.value = true),
         hide: () => (desk.hidden.value = true),
-        ...Object.fromEntries((["length", "bidirectional", "angle", "ellipse", "probe", "freehand"] as const).map((kind) => [kind, () => marks.take(kind)])),
-        flow: () => marks.flows.value && marks.take("flow"),
+        ...Object.fromEntries((["length", "bidirectional", "angle", "ellipse", "probe", "freehand", "flow"] as const).map((kind) => [kind, () => marks.take(kind)])),
         ...Object.fromEntries((["brush", "threshold", "click", "box"] as const).map((how) => [`seg-${how}`, () => marks.paint(how)])),
         "seg-turn": () => (marks.painting.add.value = !marks.painting.add.value),
         "cross-down": () => marks.nudge(0, 10),
