@@ -440,6 +440,8 @@ SOMEWHERE = items(
         (0x00181020, "LO", b"call sales@" + NAME + b".example"),
         (0x00180024, "SH", NAME + b"^Ann"),
         (0x00180015, "CS", NAME.upper() + b" KNEE"),
+        (0x00080060, "CS", NAME.upper()),
+        (0x00100040, "CS", b"MRS " + NAME.upper()),
         (0x00041130, "CS", NAME.upper()),  # what belongs into a DICOMDIR
         (0x00189152, "FD", NAME[:8]),
         (0x00281101, "LO", NAME),

@@ -79,6 +79,25 @@ def test_images_table_and_report_leave_together_under_the_same_pseudonyms(site: 
             assert name not in file.read_bytes(), (file, name)
 
 
+def test_what_stands_where_sex_and_kind_of_image_belong_does_not_leave_with_the_table(
+    site: Site, tmp_path: Path
+) -> None:
+    odd = scan_of("P06", PatientSex="MRS ZYQORBLAT", StudyInstanceUID="1.2.9", SeriesInstanceUID="1.2.9.1")
+    made = pydicom.dcmread(io.BytesIO(odd))
+    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = "1.2.9.1.1"
+    made.Modality = "ZYQORBLAT"
+    given = io.BytesIO()
+    made.save_as(given)
+    list(site.receive([given.getvalue()], sender="CT", who=HOUSE))
+    site.consents.give({"GRU": []}, patient="P06", who=HOUSE)
+    id = site.cohorts.freeze("six", "", use=research(site), who=HOUSE)
+    site.hand_out(id, tmp_path / "out", use=research(site), who=HOUSE, smallest_group=1, reason="one is odd")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "studies.csv").read_text())))
+    assert {(r["sex"], r["modality"]) for r in rows} == {("F", "CT"), ("", "")}
+    for file in (p for p in (tmp_path / "out").rglob("*") if p.is_file()):
+        assert b"zyqorblat" not in file.read_bytes().lower(), file
+
+
 def test_every_study_has_its_entry_and_a_withdrawal_finds_it(site: Site, tmp_path: Path) -> None:
     id = frozen(site)
     site.hand_out(id, tmp_path / "out", use=research(site), who=HOUSE)

@@ -20,7 +20,7 @@ from isocenter.dicom.elements import PIXELS, Dataset, File, Slot
 from isocenter.dicom.facts import text
 from isocenter.dicom.outcomes import LONGEST, Outcome, outcomes
 from isocenter.dicom.pseudonyms import Pseudonyms, moved_date, moved_moment
-from isocenter.dicom.published import is_shaped, meaning_of
+from isocenter.dicom.published import is_kind_of_image, is_shaped, meaning_of
 from isocenter.dicom.streams import fragments, native_pixels, neutral_profile
 from isocenter.dicom.true_kind import BULK, NUMBERS, are_decimals, are_moments, are_numbers
 from isocenter.dicom.wording import cleaned, holds, is_clean, may_name
@@ -31,7 +31,7 @@ KEPT, CLEANED, MOVED, MAPPED, EMPTY = "kept", "cleaned", "moved", "mapped", "emp
 NEUTRAL, EMPTIED, REMOVED = "made neutral", "emptied", "removed"
 
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
-_ICC, _AGE, _CHARSET, _PART = 0x00282000, 0x00101010, 0x00080005, 0x00180015
+_ICC, _AGE, _CHARSET, _PART, _MODALITY = 0x00282000, 0x00101010, 0x00080005, 0x00180015, 0x00080060
 _SIGNED = 0x00280103
 _SCHEME, _CODE_VALUE, _LONG_CODE, _MEANING = 0x00080102, 0x00080100, 0x00080119, 0x00080104
 _OF_A_CODE = frozenset({_SCHEME, _CODE_VALUE, _LONG_CODE, _MEANING})  # judged by the scheme beside them
@@ -52,6 +52,7 @@ _OF_A_REGION = {
 }  # fmt: skip
 _SHAPED = frozenset({"DA", "TM", "DT"})
 _LONGEST_STAMP = 16  # bytes of a time that is written in binary
+_OF_PATIENTS = frozenset({"M", "F", "O", "YES", "NO", "UNKNOWN", "ALTERED", "UNALTERED"})  # sex, smoking, neutered
 _OLDEST = 89  # years; who is older is one of few
 _SCHEMES = "DCM SCT SRT SNM3 LN UCUM RADLEX RADELEMENT FMA NCIt IBSI UMLS MDC ICD10 I10 I9C"
 _PUBLISHED_SCHEMES = frozenset(_SCHEMES.split())
@@ -450,7 +451,7 @@ class Cleaner:
 
     def _characteristic(self, tag: int, slot: Slot, among: Dataset, vr: str) -> tuple[str, bytes | None]:
         """What is kept of a patient must be what it says it is: a code or known words."""
-        if vr == "CS" and self._is_code(self.file.ascii(tag, among)):
+        if vr == "CS" and self.file.ascii(tag, among) in _OF_PATIENTS:
             return KEPT, self.file.raw(slot)
         return CLEANED, self._words(tag, slot, among, vr)
 
@@ -505,6 +506,8 @@ class Cleaner:
         if vr == "CS":
             if tag == _CHARSET:
                 return (KEPT, raw) if _REPERTOIRE.match(said) else (EMPTIED, b"")
+            if tag == _MODALITY and not is_kind_of_image(said):
+                return CLEANED, b"OT"
             if self._is_code(said) and (tag != _PART or is_clean(said.replace("_", " "), self.rule.banned)):
                 return KEPT, raw
             return CLEANED, cleaned(said, self.rule.banned).upper()[:16].encode()

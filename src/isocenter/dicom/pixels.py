@@ -22,7 +22,7 @@ from isocenter.dicom.elements import PIXELS, File, parse
 from isocenter.dicom.whole import native_length
 from isocenter.errors import LimitReached, NotFound, NotWhole, Refused
 
-__all__ = ["frame_count", "frames", "native", "raw_frame", "rendered"]
+__all__ = ["frame_count", "frames", "native", "of_frames", "raw_frame", "rendered"]
 
 _SAMPLES, _PHOTOMETRIC, _PLANAR, _FRAMES, _ROWS, _COLUMNS = (
     0x00280002,
@@ -191,7 +191,7 @@ def raw_frame(data: bytes, number: int) -> tuple[bytes, str]:
     if slot is None:
         raise Refused("the object has no pixels", "there is no frame to give", "choose an image")
     if slot[0] == "fragments":
-        joined = b"".join(bytes(file.data[a:b]) for a, b in _fragments(file, slot[3], count)[number])
+        joined = b"".join(bytes(file.data[a:b]) for a, b in of_frames(file, slot[3], count)[number])
         return joined, file.syntax
     if file.integer(_ALLOCATED) == 1:
         one = np.packbits(_bits(file)[number], axis=None, bitorder="little").tobytes()
@@ -205,7 +205,12 @@ def raw_frame(data: bytes, number: int) -> tuple[bytes, str]:
     return found, _EXPLICIT
 
 
-def _fragments(file: File, places: list[tuple[int, int]], count: int) -> list[list[tuple[int, int]]]:
+def of_frames(file: File, places: list[tuple[int, int]], count: int) -> list[list[tuple[int, int]]]:
+    """Where the fragments of each frame lie.
+
+    Raises:
+        Refused: nothing tells the frames apart.
+    """
     table, rest = places[0], places[1:]
     if len(rest) == count:
         return [[one] for one in rest]

@@ -11,7 +11,7 @@ from functools import cache
 
 from isocenter.record import codes
 
-__all__ = ["is_shaped", "meaning_of"]
+__all__ = ["is_kind_of_image", "is_shaped", "meaning_of"]
 
 _SHAPED = re.compile(r"[A-Za-z]{0,4}[-:.]?[0-9][0-9A-F.:-]*\Z")  # RID58, 11528-7, T-28000 (not in a table), C50.9
 _UNIT = re.compile(r"(?:(?<![A-Za-z])[A-Za-z]{1,4}(?![A-Za-z])|[^A-Za-z])+\Z")
@@ -33,6 +33,18 @@ def is_shaped(scheme: str, value: str) -> bool:
     (True, False, True, False)
     """
     return bool((_UNIT if scheme == "UCUM" else _SHAPED).match(value))
+
+
+_YOUNGER_KINDS = frozenset({"RTINTENT", "RTRAD", "RTSEGANN", "XAPROTOCOL"})  # than the tables of pydicom
+
+
+def is_kind_of_image(modality: str) -> bool:
+    """Whether a word is a modality of the standard (PS3.3 section C.7.3.1.1.1).
+
+    >>> is_kind_of_image("CT"), is_kind_of_image("RTSTRUCT"), is_kind_of_image("PETERSEN")
+    (True, True, False)
+    """
+    return modality in _YOUNGER_KINDS or bool(meaning_of("DCM", modality))
 
 
 @cache

@@ -28,7 +28,17 @@ from isocenter.dicom.scan import read
 from isocenter.dicom.visual_features import Cover, Shows, group_of, shows
 from isocenter.errors import IsocenterError, LimitReached, NotWhole, Refused, Unavailable
 
-__all__ = ["Faces", "Release", "Remembered", "Terms", "growing", "held_names", "release", "remembered"]
+__all__ = [
+    "Faces",
+    "Release",
+    "Remembered",
+    "Terms",
+    "growing",
+    "held_names",
+    "release",
+    "remembered",
+    "without_values",
+]
 
 Faces = Callable[[Sequence[bytes | Lying]], Mapping[str, Cover]]
 """All images of one frame of reference -> what is known of a face, by Series Instance UID."""
@@ -118,7 +128,7 @@ class Release:
         """Count an object that stays here."""
         kind = "review" if isinstance(refusal, HeldBack) else "rejected"
         self.held_back.append((name, kind, str(refusal)))
-        self.stayed[kind, str(refusal) if kind == "review" else _without_values(refusal)] += 1
+        self.stayed[kind, without_values(refusal)] += 1
 
     def join(self, other: Release) -> None:
         """Count what another release of the same terms did as well."""
@@ -160,8 +170,14 @@ class Release:
         }
 
 
-def _without_values(refusal: IsocenterError) -> str:
-    """Why an object was refused, without the name of its file or a value of its header, as a report travels."""
+def without_values(refusal: IsocenterError) -> str:
+    """Why an object stays, without the name of its file or a value of its header: for whoever receives the others.
+
+    >>> without_values(NotWhole("Petersen.dcm is a damaged ZIP archive"))
+    'not one whole DICOM object'
+    """
+    if isinstance(refusal, HeldBack):  # these say what kind of object it is, and nothing of it
+        return str(refusal)
     if isinstance(refusal, NotWhole):
         return "not one whole DICOM object"
     if isinstance(refusal, LimitReached):

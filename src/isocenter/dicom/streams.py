@@ -1,7 +1,6 @@
 """Bytes that ride along with pixels and tell of the person: comments inside compressed streams, bits above the stored
-ones, what follows the last pixel, the words of a colour profile. The picture itself stays bit for bit.
-
-Formats: JPEG (ITU-T T.81 annex B) and JPEG-LS (T.87) markers, JPEG 2000 (T.800 annex A), ICC.1:2022 section 7.
+ones, what follows the last pixel, the words of a colour profile (ICC.1:2022 section 7). The picture itself stays bit
+for bit.
 """
 
 from __future__ import annotations
@@ -12,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from isocenter.dicom.compressed import bare_rle, bare_stream
 from isocenter.dicom.elements import PIXELS, File, Slot
-from isocenter.dicom.pixels import frames
+from isocenter.dicom.pixels import frame_count, frames, of_frames
 from isocenter.dicom.whole import native_length
 
-__all__ = ["Box", "blanked", "bare_stream", "fragments", "native_pixels", "neutral_profile"]
+__all__ = ["Box", "blanked", "fragments", "native_pixels", "neutral_profile"]
 
 Box = tuple[int, int, int, int, int]
 """(frame, or -1 for all; first row; first column; row behind; column behind)."""
 
 _ALLOCATED, _STORED, _SIGNED = 0x00280100, 0x00280101, 0x00280103
-_SAMPLES, _ROWS, _COLUMNS, _PLANAR, _FRAMES = 0x00280002, 0x00280010, 0x00280011, 0x00280006, 0x00280008
-_COMMENT, _SCAN, _ADOBE = 0xFE, 0xDA, 0xEE
-_J2K_COMMENT, _J2K_TILE = 0xFF64, 0xFF90
+_ROWS, _COLUMNS = 0x00280010, 0x00280011
+_RLE, _VIDEO = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.10"
 
 
 def native_pixels(file: File, slot: Slot, tag: int) -> bytes | memoryview:
@@ -67,78 +66,23 @@ def blanked(data: bytes, boxes: Sequence[Box]) -> np.ndarray[Any, Any]:
 
 
 def fragments(file: File, slot: Slot) -> list[bytes]:
-    """Fragments of compressed pixels, the offset table first and anew, each stream without its comments."""
-    places = slot[3]
-    table = file.data[places[0][0] : places[0][1]] if places else b""
-    had = len(table) // 4
-    found = [bare_stream(bytes(file.data[a:b]), file.syntax) for a, b in places[1:]]
-    count = len(found)
-    frame_count = had or (count if _one_a_frame(file, count) else 0)
-    offsets = b""
-    if frame_count and frame_count == count:
-        at, starts = 0, []
-        for part in found:
-            starts.append(at)
-            at += 8 + len(part)
-        if at < 1 << 32:
-            offsets = struct.pack(f"<{count}I", *starts)
-    elif had:
-        old = {a - 8 - places[1][0] + 8: n for n, (a, _) in enumerate(places[1:])}
-        at, new = 0, []
-        for part in found:
-            new.append(at)
-            at += 8 + len(part)
-        said = struct.unpack(f"<{had}I", table[: had * 4])
-        if all(o in old for o in said):
-            offsets = struct.pack(f"<{had}I", *(new[old[o]] for o in said))
-    return [offsets, *found]
+    """Fragments of compressed pixels, one a frame, each with what a decoder needs alone; the offset table first.
 
-
-def _one_a_frame(file: File, count: int) -> bool:
-    said = file.decimals(_FRAMES)
-    return count == (int(min(said[0], 2**31 - 1)) if said and said[0] == said[0] else 1)
-
-
-def bare_stream(stream: bytes, syntax: str) -> bytes:
-    """A compressed stream without comments, application segments and what follows its end; padded to even length."""
-    if stream[:2] == b"\xff\xd8":
-        stream = _bare_jpeg(stream)
-    elif stream[:2] == b"\xff\x4f":
-        stream = _bare_j2k(stream)
-    return stream + b"\0" * (len(stream) % 2)
-
-
-def _bare_jpeg(stream: bytes) -> bytes:
-    out, at = bytearray(stream[:2]), 2
-    while at + 4 <= len(stream) and stream[at] == 0xFF:
-        marker = stream[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        stop = at + 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
-        if marker == _SCAN or marker == 0xD9:
-            break
-        # Adobe's twelve bytes say how colours are stored; other application segments hold previews and free text.
-        if marker != _COMMENT and not (0xE0 <= marker <= 0xEF and not (marker == _ADOBE and stop - at == 16)):
-            out += stream[at:stop]
-        at = stop
-    body = stream[at:]
-    end = body.rfind(b"\xff\xd9")
-    return bytes(out) + (body[: end + 2] if end >= 0 else body)
-
-
-def _bare_j2k(stream: bytes) -> bytes:
-    out, at = bytearray(stream[:2]), 2
-    while at + 4 <= len(stream):
-        marker, length = struct.unpack_from(">HH", stream, at)
-        if marker == _J2K_TILE or marker < 0xFF00:
-            break
-        if marker != _J2K_COMMENT:
-            out += stream[at : at + 2 + length]
-        at += 2 + length
-    body = stream[at:]
-    end = body.rfind(b"\xff\xd9")
-    return bytes(out) + (body[: end + 2] if end >= 0 else body)
+    Raises:
+        Refused: frames cannot be told apart, or one is of no known form.
+    """
+    if file.syntax.startswith(_VIDEO):
+        return [b"", *(bytes(file.data[a:b]) for a, b in slot[3][1:])]
+    found = []
+    for places in of_frames(file, slot[3], frame_count(file)):
+        joined = b"".join(bytes(file.data[a:b]) for a, b in places)
+        pixels = file.integer(_ROWS) * file.integer(_COLUMNS)
+        found.append(bare_rle(joined, pixels) if file.syntax == _RLE else bare_stream(joined))
+    offsets, at = [], 0
+    for part in found:
+        offsets.append(at)
+        at += 8 + len(part)
+    return [struct.pack(f"<{len(offsets)}I", *offsets) if at < 1 << 32 else b"", *found]
 
 
 _COLOUR_TAGS = frozenset(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.dicom.alike import SMALLEST_GROUP, age_band, must_be_alike, risk
 from isocenter.dicom.pseudonyms import Pseudonyms
+from isocenter.dicom.published import is_kind_of_image
 from isocenter.errors import LimitReached, NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
@@ -42,6 +43,7 @@ _PLOTS = 24  # on one page; a question narrows to others
 Closed = list[tuple[str, int]]
 """Reasons for which studies may not be used, with how many."""
 
+_SEXES = frozenset({"M", "F", "O"})
 _OLDEST = 90.0  # years; older people are few enough to be known
 
 
@@ -444,6 +446,10 @@ def _closed(closed: Closed) -> list[dict[str, Any]]:
 
 def _safe(name: str, of: Member) -> float | str | None:
     value = of.values.get(name)
+    if name == "sex" and value not in _SEXES:
+        return None
+    if name == "modality":  # of a header that says anything else, anything may stand there
+        return " ".join(kind for kind in str(value or "").split() if is_kind_of_image(kind)) or None
     if name in ("age", "year") and isinstance(value, float):
         return int(min(value, _OLDEST) if name == "age" else value)
     return value

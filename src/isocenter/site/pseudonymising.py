@@ -201,6 +201,7 @@ class Pseudonymising:
 
     def _made(self, run: _Run, study: Study, key: bytes) -> Copies:
         from isocenter.dicom.deidentify import deidentify
+        from isocenter.dicom.release import without_values
 
         by, covers, aside = Pseudonyms(key), self._covers(study), Aside()
         made, records = Copies(study, study), []
@@ -212,7 +213,7 @@ class Pseudonymising:
                 copy = deidentify(data, by=by, options=OPTIONS, blank=True, cover=cover)
                 record = read_header(copy.data)
             except IsocenterError as refusal:
-                made.held_back[str(refusal)] += 1
+                made.held_back[without_values(refusal)] += 1
                 continue
             made.add(copy, record, (instance.sop_uid, series.uid), aside.lay(copy.data))
             records.append(record)
