@@ -197,10 +197,9 @@ def _beat_ms(main: Volume, frame_ms: float) -> float:
     """
     covered = frame_ms * len(main.axes[0])
     interval, rate = (main.facts.get(k) for k in ("NominalInterval", "HeartRate"))
-    for said, beat in ((interval, lambda v: v), (rate, lambda v: 60_000.0 / v)):
-        if isinstance(said, (int, float)) and said > 0 and beat(said) >= _SHORTEST_BEAT * covered:
-            return float(beat(said))
-    return covered
+    beats = [float(interval)] if isinstance(interval, (int, float)) else []
+    beats += [60_000.0 / rate] if isinstance(rate, (int, float)) and rate > 0 else []
+    return next((beat for beat in beats if beat >= _SHORTEST_BEAT * covered), covered)
 
 
 def _frames(main: Volume) -> tuple[float, list[str]]:
