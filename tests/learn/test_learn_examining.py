@@ -55,8 +55,13 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_who_exchanges_labels_is_named(known: Path) -> None:
-    told = said("doubt", str(known))
+@pytest.fixture(scope="module")
+def doubted(known: Path) -> Any:
+    return said("doubt", str(known))
+
+
+def test_who_exchanges_labels_is_named(known: Path, doubted: Any) -> None:
+    told = doubted
     named = {r["reader"]: r["named"] for r in told["readers"]}
     assert named == {"ito": False, "kim": False, "ruiz": False, "lee": True}, told["readers"]
     wrong = [f for f in told["files"] if f["readers"] == ["lee"]]
@@ -66,7 +71,7 @@ def test_who_exchanges_labels_is_named(known: Path) -> None:
     assert words.count("is none for this model: it") == 20
 
 
-def test_the_same_picture_under_another_person_or_label_is_named(known: Path, tmp_path: Path) -> None:
+def test_the_same_picture_under_another_person_or_label_is_named(known: Path, doubted: Any, tmp_path: Path) -> None:
     folder = shutil.copytree(known, tmp_path / "known")
     with (folder / "examples.csv").open(newline="") as text:
         rows = list(csv.reader(text))
@@ -82,7 +87,7 @@ def test_the_same_picture_under_another_person_or_label_is_named(known: Path, tm
     assert {(frozenset(t["files"]), t["apart"]) for t in told} == {(frozenset(c[:2]), c[2]) for c in copied}
     assert [t["apart"] for t in told] == sorted((t["apart"] for t in told), reverse=True)
     assert all("lee" in t["readers"] for t in told)
-    assert said("doubt", str(known))["twins"] == []
+    assert doubted["twins"] == []
 
 
 @pytest.mark.nightly

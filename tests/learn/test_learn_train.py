@@ -103,6 +103,7 @@ def test_judging_an_npz(trained: tuple[Model, Path, list[str]], tmp_path: Path) 
     assert said["n"] == 20 and said["subgroups"] == []
 
 
+@pytest.mark.nightly
 def test_the_same_seed_gives_the_same_file(trained: tuple[Model, Path, list[str]], data: Path, tmp_path: Path) -> None:
     assert train(TASK, data, tmp_path / "again", seed=3).digest == trained[0].digest
 

@@ -83,7 +83,7 @@ def test_it_decides_as_scikit_learn_does(tmp_path: Path) -> None:
     assert np.abs(said.sum(1)).max() < 1e-5
 
 
-@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("turned", [pytest.param(False, marks=pytest.mark.nightly), True])
 def test_the_whole_way(tmp_path: Path, turned: bool) -> None:
     recipes.RECIPES["stripes"] = replace(STRIPES, waves=Scattering(turned=turned))
     model = train("stripes", stripes(tmp_path / "a.npz", 72, 0), tmp_path / "out")
