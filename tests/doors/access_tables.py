@@ -237,6 +237,7 @@ ABOUT = {
         GET /sign-in/oidc/back
         GET /api/me
         GET /api/me/sessions
+        GET /api/counting/{answer}
         GET /api/models/{name}/gate
         GET /api/models/{name}/watch
         GET /api/models/{name}/wrong

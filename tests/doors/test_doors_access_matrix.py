@@ -268,7 +268,7 @@ def address(route: str, side: Side, others: Side) -> str:
     of = "/".join(path.split("/")[: 4 if "/r5/" in path else 3])
     named = {
         "{series}": side.series, "{instance}": side.image, "{study}": side.study, "{fixed}": side.series,
-        "{by}": "kept",
+        "{by}": "kept", "{answer}": "cohort",
         "{frames}": "1", "{path:path}": "7FE00010" if "bulk" in path else "worklist", "{tracking}": side.tracking,
         "{analysis}": "volumetry", "{name}": "volumetry", "{scope}": "me", "{thread}": SEVEN, "{aet}": "SOME",
         "{project}": "trial",

@@ -244,6 +244,7 @@ def test_every_route_with_every_role(role: str) -> None:
             .replace("{thread}", "7" * 16)
             .replace("{number}", "7" * 16)
             .replace("{analysis}", "volumetry")
+            .replace("{answer}", "cohort")
             .replace("{path:path}", "worklist")
         )
         if path.endswith(("/section", "/mask", "/map", "/measure/{tracking}")):

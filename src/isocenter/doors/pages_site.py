@@ -57,6 +57,7 @@ class PagesSite(Protocol):
     messaging: Any  # `isocenter.site.messaging.Messaging`: HL7 messages in and out
     committing: Any  # `isocenter.site.committing.Committing`: promises that images are kept
     calls: Any  # `isocenter.site.escalating.Escalating`: critical results that nobody was told of
+    counting: Any  # `isocenter.site.counting.Counting`: how far a long answer has come
     cohorts: Any  # `isocenter.site.cohorting.Cohorting`: questions to many studies, frozen and taken out
     cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them
     halting: Any  # `isocenter.site.halting.Halting`: stops, taken back, explained, rehearsed

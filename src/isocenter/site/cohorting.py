@@ -11,7 +11,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from isocenter.population.table import Measured, Member
 from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, canonical, from_plain
 from isocenter.site.consenting import Consenting
+from isocenter.site.counting import Counting
 from isocenter.site.disclosing import Disclosing, unbound
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Cohorting:
     clock: Callable[[], datetime]
     consents: Consenting
     secret: Callable[[str], bytes]
+    counting: Counting = field(default_factory=Counting)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -403,10 +405,10 @@ class Cohorting:
             raise LimitReached(f"{len(listed)} studies", f"a table holds {_MOST}", "ask the archive by command")
         heads = self.index.result_heads([study.uid for study, _, _ in listed])
         hidden = self.disclosing.blinded(who)
+        shown = sorted((one for one in listed if one[0].uid not in hidden), key=lambda one: one[0].uid)
         members = [
             table.member(study, kinds, [self._of(str(h["digest"])) for h in heads.get(study.uid, ())])
-            for study, kinds, _ in sorted(listed, key=lambda one: one[0].uid)
-            if study.uid not in hidden
+            for study, kinds, _ in self.counting.over(shown, "cohort", who=who)
         ]
         return members, closed
 

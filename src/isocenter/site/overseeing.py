@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -26,6 +26,7 @@ from isocenter.reading.triage import Case
 from isocenter.reading.turnaround import Exam
 from isocenter.record import Event, Kind, Outcome, Result, Study, Urgency, Verdict
 from isocenter.record.project import Reach
+from isocenter.site.counting import Counting
 from isocenter.site.logbook import Logbook
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Overseeing:
     clock: Callable[[], datetime]
     limits: Callable[[], Mapping[Urgency, timedelta]] = lambda: lists.LIMITS
     reach: Callable[[Person, str], Reach | None] = lambda who, verb: None
+    counting: Counting = field(default_factory=Counting)
 
     def __post_init__(self) -> None:
         self._log = Logbook(self.journal)
@@ -160,7 +162,7 @@ class Overseeing:
         for event in log.get("", ()):
             orders.setdefault(str(event.details.get("accession", "")), []).append(event)
         exams = []
-        for study in self._studies(period, who):
+        for study in self.counting.over(self._studies(period, who), "turnaround", who=who):
             events = [*(orders.get(study.accession, ()) if study.accession else ()), *log.get(study.uid, ())]
             told = self._of_headers(study, period.zone) if headers else (None, None)
             exams.append(turnaround.exam(study, events, acquisition=told))
@@ -264,7 +266,7 @@ class Overseeing:
         studies = self._studies(period, who)
         heads = self.index.result_heads([s.uid for s in studies], replaced=True)
         cases = []
-        for study in studies:
+        for study in self.counting.over(studies, "triage", who=who):
             exam = turnaround.exam(study, log.get(study.uid, ()))
             arrived, opened = exam.stamps.get("available"), exam.stamps.get("opened")
             if arrived is None or opened is None or opened < arrived:
@@ -323,7 +325,7 @@ class Overseeing:
         uids = [u for u, events in signed.items() if u in mine and period.holds(_first(events, _SIGNED).time)]
         heads = self.index.result_heads(uids, replaced=True)
         calls = []
-        for uid in uids:
+        for uid in self.counting.over(uids, "readers", who=who):
             events = signed[uid]
             seal = _first(events, _SIGNED)
             opened = [e.time for e in events if e.kind is Kind.READING_OPENED and e.time <= seal.time]

@@ -35,6 +35,7 @@ from isocenter.site.cataloguing import Cataloguing
 from isocenter.site.cohorting import Cohorting
 from isocenter.site.comparing import Comparing
 from isocenter.site.consenting import Consenting
+from isocenter.site.counting import Counting
 from isocenter.site.desk import Desk
 from isocenter.site.disclosing import Disclosing, unbound
 from isocenter.site.entering import Entrance
@@ -147,9 +148,11 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
             lambda name, why: self.halting.stop_model(name, reason=why, who=HOUSE), self.shelf,
         )  # fmt: skip
         self.carding = Carding(self.gating, self.cataloguing, self.watching, self.clock)
+        self.counting = Counting()
         self.cohorts = Cohorting(
-            self.index, self.journal, self.blobs, self._disclosing, self.clock, self.consents, self.secret
-        )
+            self.index, self.journal, self.blobs, self._disclosing, self.clock, self.consents, self.secret,
+            self.counting,
+        )  # fmt: skip
         self._witness = Witness(self.journal, lambda: self.clock())
         self.erring = Erring(
             self.journal, self.cataloguing, lambda who, study: self._witness.look(who, study, "results")
@@ -175,8 +178,9 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self._shelf, self._cutter = Shelf(), Cutter()
         self.calls = Escalating(self.index, self.journal, self.preferences, self.clock, self.projects.holds)
         self.oversight = Overseeing(
-            self.index, self.journal, self.blobs, self.registry, self.clock, self._limits, self.projects.reach
-        )
+            self.index, self.journal, self.blobs, self.registry, self.clock, self._limits, self.projects.reach,
+            self.counting,
+        )  # fmt: skip
         self.guests = Segmenting(self.registry, self.clock, shelf=self.shelf, apart=self.apart, stops=self.gating.stops)
         self.hand_outs = HandOuts(self, lambda: self.clock(), workers=0 if self.apart else 1)
         self._fits = {}

@@ -6,6 +6,8 @@ export interface Progress {
   done: number;
   of: number;
   unit: string;
+  /** Whether it is worked out rather than fetched. */
+  computing?: boolean;
 }
 
 /** What a page knows of something that it asked for. `since` lets a page stay still for the first moments. */

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import { ask } from "../api/door";
+import { computed } from "../api/computing";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { address, setQuery } from "../router";
@@ -46,10 +46,10 @@ export function Compare({ id, q }: { id: string; q: string }) {
   const [by, one, other] = [here("by"), here("one"), here("other")];
   const both = !!by && !!one && !!other;
   const source = useRef<Source<Told>>(null);
-  source.current ??= new Source((abort) => {
+  source.current ??= new Source((abort, tell) => {
     const whole = here("by") && here("one") && here("other");
     const words = { ...(id ? { id } : { q: here("q") }), ...(whole ? { by: here("by"), one: here("one"), other: here("other") } : {}) };
-    return ask<Told>(`/api/cohorts/compare?${new URLSearchParams(words)}`, { abort, deadline_s: 60 });
+    return computed<Told>("cohort", `/api/cohorts/compare?${new URLSearchParams(words)}`, abort, tell);
   });
   const choices = useRef<Choice[]>([]);
   const held = source.current;

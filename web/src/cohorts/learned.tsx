@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import { ask } from "../api/door";
+import { computed } from "../api/computing";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { address, to } from "../router";
@@ -18,9 +18,9 @@ interface Told {
 /** What models learned from studies of a cohort, and of how many more they may. Training itself is a command: it takes hours, and a machine for it. */
 export function Learned({ id, q }: { id: string; q: string }) {
   const source = useRef<Source<Told>>(null);
-  source.current ??= new Source((abort) => {
+  source.current ??= new Source((abort, tell) => {
     const asked = address.value.searchParams.get("q") ?? "";
-    return ask<Told>(`/api/cohorts/learned?${new URLSearchParams(id ? { id } : { q: asked })}`, { abort, deadline_s: 60 });
+    return computed<Told>("cohort", `/api/cohorts/learned?${new URLSearchParams(id ? { id } : { q: asked })}`, abort, tell);
   });
   const held = source.current;
   useEffect(() => void held.load(), [id, q]);

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { computed } from "../api/computing";
 import { ask } from "../api/door";
 import { asTrouble, Source } from "../api/load";
 import { bind, keyOf } from "../keys/keyboard";
@@ -52,7 +53,7 @@ const asked = () => new URLSearchParams(["q", "field", "by", "tag"].flatMap((nam
 
 function Question({ id, part }: { id: string; part: string }) {
   const source = useRef<Source<Table>>(null);
-  source.current ??= new Source((abort) => ask<Table>(`/api/cohorts/${id || "ask"}?${asked()}`, { abort, deadline_s: 60 }));
+  source.current ??= new Source((abort, tell) => computed<Table>("cohort", `/api/cohorts/${id || "ask"}?${asked()}`, abort, tell));
   const frozen = useRef<Source<Frozen[]>>(null);
   frozen.current ??= new Source(async (abort) => (await ask<{ cohorts: Frozen[] }>("/api/cohorts", { abort })).cohorts);
   const table = source.current;

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ask } from "../api/door";
+import { computed } from "../api/computing";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { address, setQuery } from "../router";
@@ -28,10 +28,10 @@ const here = (name: string) => address.value.searchParams.get(name) ?? "";
 /** Where one value stands among the people of a cohort. What is asked stands in the address. */
 export function Percentiles({ id, q }: { id: string; q: string }) {
   const source = useRef<Source<Told>>(null);
-  source.current ??= new Source((abort) => {
+  source.current ??= new Source((abort, tell) => {
     const whole = here("field") && here("value");
     const words = ASKED.flatMap((name) => (whole && here(name) ? [[name, here(name)] as [string, string]] : []));
-    return ask<Told>(`/api/cohorts/percentile?${new URLSearchParams([...(id ? [["id", id]] : [["q", here("q")]]), ...words])}`, { abort, deadline_s: 60 });
+    return computed<Told>("cohort", `/api/cohorts/percentile?${new URLSearchParams([...(id ? [["id", id]] : [["q", here("q")]]), ...words])}`, abort, tell);
   });
   const held = source.current;
   const known = useRef<Pick<Told, "fields" | "sexes">>({ fields: [], sexes: [] });

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import { ask } from "../api/door";
+import { computed } from "../api/computing";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { address, setQuery } from "../router";
@@ -17,9 +17,9 @@ interface Told {
 /** A figure of every field; a press on a part of one is the next filter, and the key of undoing takes it off again. */
 export function Plots({ id, q }: { id: string; q: string }) {
   const source = useRef<Source<Told>>(null);
-  source.current ??= new Source((abort) => {
+  source.current ??= new Source((abort, tell) => {
     const asked = address.value.searchParams.get("q") ?? "";
-    return ask<Told>(`/api/cohorts/plots?${new URLSearchParams(id ? { id } : { q: asked })}`, { abort, deadline_s: 60 });
+    return computed<Told>("cohort", `/api/cohorts/plots?${new URLSearchParams(id ? { id } : { q: asked })}`, abort, tell);
   });
   const held = source.current;
   useEffect(() => void held.load(), [id, q]);

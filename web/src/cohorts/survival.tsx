@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ask } from "../api/door";
+import { computed } from "../api/computing";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { address, setQuery } from "../router";
@@ -41,7 +41,7 @@ const here = (name: string) => address.value.searchParams.get(name) ?? "";
 export function Survival({ id, q }: { id: string; q: string }) {
   const [event, by] = [here("event"), here("by")];
   const source = useRef<Source<Told>>(null);
-  source.current ??= new Source((abort) => ask<Told>(`/api/cohorts/survival?${new URLSearchParams({ ...(id ? { id } : { q: here("q") }), event: here("event"), by: here("by") })}`, { abort, deadline_s: 60 }));
+  source.current ??= new Source((abort, tell) => computed<Told>("cohort", `/api/cohorts/survival?${new URLSearchParams({ ...(id ? { id } : { q: here("q") }), event: here("event"), by: here("by") })}`, abort, tell));
   const held = source.current;
   const known = useRef<Pick<Told, "choices" | "fields">>({ choices: [], fields: [] });
   useEffect(() => void held.load(), [id, q, event, by]);

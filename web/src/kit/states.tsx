@@ -30,8 +30,8 @@ export function Loading({ what, bars = 6, progress, cancel }: { what: string; ba
   return (
     <section class="state" aria-busy="true" aria-label={`Loading ${what}`}>
       <p class="muted" role="status">
-        {waited === 2 ? `Still waiting for ${what}.` : `Loading ${what}`}
-        {progress && `: ${progress.done} of ${progress.of} ${progress.unit}`}
+        {waited === 2 ? `Still waiting for ${what}.` : `${progress?.computing ? "Computing" : "Loading"} ${what}`}
+        {progress && (waited === 2 ? ` ${progress.computing ? "Computing" : "Loading"} ${progress.done} of ${progress.of} ${progress.unit}.` : `: ${progress.done} of ${progress.of} ${progress.unit}`)}
         {waited === 2 && " It ends by itself when nothing comes."}
       </p>
       {waited === 2 && cancel && <p><button type="button" onClick={cancel}>Cancel</button></p>}

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import { ask } from "../api/door";
+import { computed } from "../api/computing";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { address } from "../router";
@@ -39,7 +39,7 @@ function wanted(): string {
 /** How readers and AI agree, and who is led by whom. */
 export function ReadersPart() {
   const source = useRef<Source<Readers>>(null);
-  source.current ??= new Source((abort) => ask<Readers>(wanted(), { abort, deadline_s: 60 }));
+  source.current ??= new Source((abort, tell) => computed<Readers>("readers", wanted(), abort, tell));
   const path = wanted();
   useEffect(() => void source.current!.load(), [path]);
   return (

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { computed } from "../api/computing";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
@@ -78,7 +79,7 @@ function EffectOf({ analysis }: { analysis: string }) {
   const source = useRef<Source<Effect>>(null);
   const [asked] = useState({ path });
   asked.path = path;
-  source.current ??= new Source((abort) => ask<Effect>(asked.path, { abort, deadline_s: 60 }));
+  source.current ??= new Source((abort, tell) => computed<Effect>("triage", asked.path, abort, tell));
   useEffect(() => void source.current!.load(), [path]);
   return <Shown of={source.current} what="what triage gave">{(told) => <Told told={told} />}</Shown>;
 }

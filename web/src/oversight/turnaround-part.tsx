@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import { ask } from "../api/door";
+import { computed } from "../api/computing";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { address, setQuery } from "../router";
@@ -48,7 +48,7 @@ function wanted(): string {
 /** How long reports took, from nine stamps of three clocks. */
 export function TurnaroundPart() {
   const source = useRef<Source<Turnaround>>(null);
-  source.current ??= new Source((abort) => ask<Turnaround>(wanted(), { abort }));
+  source.current ??= new Source((abort, tell) => computed<Turnaround>("turnaround", wanted(), abort, tell));
   const path = wanted();
   useEffect(() => void source.current!.load(), [path]);
   const spans = source.current.value?.spans ?? ["archive to report"];
