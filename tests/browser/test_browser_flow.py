@@ -170,3 +170,65 @@ def test_a_study_without_flow_offers_no_plane_and_says_why(page: Any, site: Site
     assert page.get_by_role("button", name=re.compile("^Flow")).count() == 0
     page.keyboard.press("Shift+N")
     page.get_by_text("no plane: flow is measured on MR").wait_for()
+
+
+def test_a_plane_drawn_while_another_waits_is_asked_for_after_it_and_both_again_with_another_venc(
+    page: Any, made: Any
+) -> None:
+    """The server's part is played here: what is asked of it, in which order, is what is looked at."""
+    opened(page, made.truth["study_uid"])
+    asked: list[Any] = []
+    page.route("**/api/studies/*/flow", lambda route: asked.append(route))
+    page.context.expected.append("status of 400")
+
+    def heard() -> int:
+        page.evaluate("0")  # lets what waits in the browser come here
+        return len(asked)
+
+    panel = page.get_by_role("region", name="Flow through planes")
+    page.keyboard.press("Shift+N")
+    draw(page, LIMBS_MM[0])
+    until(lambda: heard() == 1)
+    lines = page.locator(".overlay [data-mark=flow]")
+    (left, right) = (canvas_of(page, LIMBS_MM[1] + d, BELOW_MM) for d in (-8.0, 8.0))
+    for place in (left, right):
+        page.mouse.click(*place)
+    until(lambda: lines.count() == 2)
+    assert heard() == 1, "one after the other"
+
+    def places(n: int) -> list[int]:
+        """On which side of the middle the planes of a request lie, and nothing else."""
+        until(lambda: heard() == n)
+        return [round(np.sign(one["point_mm"][1])) for one in asked[-1].request.post_data_json["planes"]]
+
+    def through(ml: float) -> dict[str, Any]:
+        return {
+            "rate_ml_s": [ml, 0.0], "forward_ml": ml, "backward_ml": 0.0, "net_ml": ml, "regurgitant_percent": 0.0,
+            "peak_m_s": 1.0, "p99_m_s": 1.0, "area_mm2": 300.0, "steady": False, "turned": False,
+        }  # fmt: skip
+
+    def answer(*volumes: float, lost: float | None = None) -> None:
+        told_of = {"planes": [through(ml) for ml in volumes], "frame_ms": 40.0, "lost_percent": lost, "remarks": []}
+        asked[-1].fulfill(json=told_of)
+
+    refusal = {"what": "no VENC", "why": "the header is silent", "do": "give venc_cm_s", "kind": "Refused"}
+    asked[0].fulfill(status=400, json={"error": refusal})
+    assert places(2) == [1], "what is refused is not asked for again with the other"
+    answer(40.0)
+    until(lambda: told(page, "net_ml") == [40.0])
+    assert "No VENC: the header is silent. Give venc_cm_s." in panel.get_by_role("alert").inner_text()
+
+    panel.get_by_label("VENC").fill("150")
+    panel.get_by_label("VENC").press("Enter")
+    assert places(3) == [-1]
+    assert asked[-1].request.post_data_json["venc_cm_s"] == 150
+    assert told(page, "net_ml") == [], "numbers of another VENC do not stay"
+    answer(50.0)
+    assert places(4) == [-1, 1]
+    answer(50.0, 40.0, lost=20.0)
+    until(lambda: told(page, "lost_percent") == [20.0])
+    assert told(page, "net_ml") == [50.0, 40.0]
+
+    panel.get_by_role("button", name="Take away: Inflow").click()
+    until(lambda: told(page, "net_ml") == [40.0])
+    assert lines.count() == 1 and heard() == 4
