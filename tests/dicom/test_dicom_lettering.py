@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pytest
 
 from isocenter.dicom.burned_in import written_lines
-from isocenter.dicom.lettering import rows_of_pieces
+from isocenter.dicom.lettering import Pieces, rows_of_pieces
 
 
 def letters(count: int) -> np.ndarray:
@@ -34,3 +35,13 @@ def test_a_slice_of_nothing_but_grain_is_searched_at_once() -> None:
     started = time.process_time()
     written_lines(grain)
     assert time.process_time() - started < 2.0
+
+
+def test_rows_that_are_left_out_before_they_are_measured_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    random, slants = np.random.default_rng(20261128), (0.0, 33.75, 90.0, 146.25)
+    masks = [random.random((90, 120)) < share for share in (0.1, 0.2, 0.3)]
+    masks += [np.pad(letters(6), 40), np.kron(random.random((40, 40)) < 0.3, np.ones((4, 3), bool))]
+    found = [Pieces(mask).at_slants(slants, 3) for mask in masks]
+    monkeypatch.setattr("isocenter.dicom.lettering._Rows.most_letters", lambda made: np.full(made.count, np.inf))
+    assert found == [Pieces(mask).at_slants(slants, 3) for mask in masks]
+    assert sum(map(len, found)) > 20

@@ -93,14 +93,15 @@ class Pieces:
     def _leaning(self, made: _Rows, slant: float, least: int) -> list[tuple[float, Box]]:
         """The rows that were made along a slant, each by its own: a long row that is some degrees off is many letters
         tall, so how many letters it may have is asked when it lies level."""
-        if not made.count:
+        may = made.most_letters() >= least
+        if not may.any():
             return []
         turns = slant + made.rise()
         row_of = np.full(self._count, -1)
-        row_of[made.numbers] = made.row_of
+        row_of[made.numbers] = np.where(may[made.row_of], made.row_of, -1)  # pixels of the others need no turning
         boxes = _boxes_along(*self._pixels, row_of, np.cos(turns), np.sin(turns))
         high, wide = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-        kept = np.flatnonzero((made.letters(high) >= least) & (wide >= 1.2 * high))
+        kept = np.flatnonzero(may & (made.letters(high) >= least) & (wide >= 1.2 * high))
         return [(float(np.rad2deg(turns[n])), tuple(boxes[n].tolist())) for n in kept]
 
     @cached_property
@@ -165,6 +166,10 @@ class _Rows:
         rise = self._total(weight * along * across) / np.maximum(self._total(weight * along * along), 1)
         turns: npt.NDArray[np.float64] = np.arctan(np.clip(rise, -_STEEPEST, _STEEPEST))
         return turns
+
+    def most_letters(self) -> npt.NDArray[np.float64]:
+        """More letters than these no row has, however tall it is found to be."""
+        return self.letters(np.zeros(self.count, np.int64))
 
     def letters(self, tall: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """How many letters each row may have, that is so many pixels tall; letters that touch count by their width."""

@@ -57,6 +57,8 @@ def cover(covered: npt.NDArray[np.bool_], degrees: float, row: Box) -> None:
 def boxes_of(covered: npt.NDArray[np.bool_]) -> list[Box]:
     """Upright boxes that together hold exactly what is covered: each run of a row, with the same runs below it."""
     found: list[Box] = []
+    if not covered.any():  # of most pictures
+        return found
     going: dict[tuple[int, int], int] = {}  # first column and column behind, and where such runs began
     edges = np.diff(np.pad(covered.astype(np.int8), ((0, 1), (1, 1))), axis=1)
     for row in range(len(edges)):
