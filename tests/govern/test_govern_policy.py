@@ -20,6 +20,7 @@ ALLOWED = {
     "receive": "admin reader researcher service",
     "send": "admin reader",
     "share": "admin reader",
+    "fetch": "admin reader",
     "reject": "admin reader service",
     "purge": "admin",
     "identity": "admin",

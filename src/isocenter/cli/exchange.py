@@ -118,3 +118,36 @@ def commit(
         screen.say(f"  not kept there: {uid}")
     if said["state"] == "not kept":
         raise typer.Exit(1)
+
+
+@app.command()
+def elsewhere(
+    study: Annotated[str, typer.Argument(help="Study Instance UID of a study of the patient.")],
+    take: Annotated[str, typer.Option(help="UID of a study to have sent here; the server has to listen.")] = "",
+    peer: Annotated[str, typer.Option(help="AE title of the peer that holds it.")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the peers which studies of a patient they hold that are not here (C-FIND), and have one sent (C-MOVE)."""
+    from isocenter.cli.screen import Screen
+    from isocenter.errors import Refused
+    from isocenter.site.verbs import HOUSE
+
+    if bool(take) != bool(peer):
+        raise Refused("half of a study to be sent", "a study is sent by a peer", "give both --take and --peer")
+    screen = Screen(as_json)
+    with house(folder) as held:
+        fetching = held.site.fetching
+        said = fetching.fetch(study, take, peer=peer, who=HOUSE) if take else fetching.elsewhere(study, who=HOUSE)
+    screen.answer(said)
+    if take:
+        screen.say(f"{said['came']} objects came, {said['failed']} failed{': ' if said['why'] else ''}{said['why']}")
+        return
+    for one in said["studies"]:
+        doubt = f"  ({one['doubt']})" if one["doubt"] else ""
+        words = one["description"] or " ".join(one["modalities"])
+        screen.say(f"{one['date'] or 'no date':10}  {one['peer']:16}  {one['study']}  {words}{doubt}")
+    for one in said["silent"]:
+        screen.say(f"no answer of {one['peer']}: {one['why']}")
+    if not said["studies"]:
+        screen.say(f"nothing that is not here: {', '.join(said['asked']) or 'nobody'} answered")
