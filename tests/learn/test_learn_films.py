@@ -150,4 +150,4 @@ def test_a_film_of_one_grey_is_declined_and_does_not_end_the_judging_of_others(t
     because = {Path(str(row["name"])).stem: row["because"] for row in told.predictions}
     assert told.report["n"] == 6 and told.report["declined"] == sum(bool(why) for why in because.values())
     assert because["flat"] == "nothing is to be seen on it: it is of one grey"
-    assert not films_on([np.full((224, 224), 90, np.uint8)], 8).any()
+    assert not films_on(np.full((1, 224, 224), 90, np.uint8), 8).any()

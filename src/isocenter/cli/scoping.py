@@ -37,6 +37,12 @@ def scope(
     checkpoint: Annotated[
         Path | None, typer.Option(help="File that keeps the teaching: it goes on after a stop.")
     ] = None,
+    keep: Annotated[
+        bool, typer.Option(help="Keep the network that lies beside the model: only what is asked besides is new.")
+    ] = False,
+    measured: Annotated[
+        bool, typer.Option(help="Ask plain measures of outlined organs (size, thickness, pieces, place), too.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same border on the same machine.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -53,7 +59,7 @@ def scope(
     made = taught_to_decline(
         model, data, out, show or (), ask or (), shelf, split=split, turned=turned, mirrored=mirrored,
         given_up=given_up, given_up_turned=given_up_turned, steps=steps, width=width, seed=seed, checkpoint=checkpoint,
-        tell=screen.warn if as_json else screen.say,
+        kept_network=keep, measured=measured, tell=screen.warn if as_json else screen.say,
     )  # fmt: skip
     screen.answer(made)
     rows = [

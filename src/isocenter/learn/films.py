@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -50,7 +49,7 @@ def read_films(path: Path, how: Classifier2D, split: str | None = None) -> Examp
     return replace(found, subtypes=np.array(kinds, np.int64))
 
 
-def films_on(pictures: Sequence[npt.NDArray[Any]], size: int) -> npt.NDArray[np.float32]:
+def films_on(pictures: npt.NDArray[Any], size: int) -> npt.NDArray[np.float32]:
     """(n, 1, size, size) as a network sees films; one of one grey, on which nothing is to be seen, is black."""
     black = np.zeros((size, size), np.float32)
     return np.asarray(np.stack([black if of_one_grey(p) else prepared(p, size) for p in pictures])[:, None], np.float32)

@@ -2,7 +2,7 @@
 
 A model answers whatever it is shown. So a second network, which never sees a label, has learnt what its images look
 like (see `border`). It looks at 40 × 40 pixels; of a volume at its three middle slices and its three shadows. What is
-strange to it is declined, whatever the model says.
+strange to it is declined, whatever the model says. Of outlined organs it may ask for plain measures as well (`likely`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from isocenter.analysis.self_contained import must_be_self_contained
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Refused
+from isocenter.learn.outline_measures import outline_measures
 from isocenter.methods.picture import of_one_grey, resampled
 
 __all__ = [
@@ -99,12 +100,16 @@ def strangeness(folder: Path, told: Any, images: Sequence[Array]) -> npt.NDArray
         Refused: the file is not the one of the record, or the images have other channels.
     """
     session = _opened(folder, str(told["digest"]))
+    measured = any(one.name == "measures" for one in session.get_inputs())
     found = np.zeros(len(images))
     for start in range(0, len(images), 64):
         some = np.stack([canvas(one) for one in images[start : start + 64]])
         if some.shape[1] != told["channels"]:
             raise Refused(f"images of {some.shape[1]} channels", f"the model looks at {told['channels']}")
-        found[start : start + 64] = session.run(["strangeness"], {"canvas": some})[0]
+        asked = {"canvas": some}
+        if measured:
+            asked["measures"] = np.stack([outline_measures(one) for one in images[start : start + 64]])
+        found[start : start + 64] = session.run(["strangeness"], asked)[0]
     return found
 
 

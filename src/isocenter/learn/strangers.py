@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, NotFound, Refused
-from isocenter.learn.border import KINDS, TURNS, Border, fit_border, kept_beside, spoilt
+from isocenter.learn.border import KINDS, TURNS, fit_border, kept_beside, spoilt
 from isocenter.learn.card import plain_page
 from isocenter.learn.gridded import ENDINGS, fitted, opened
 from isocenter.learn.judge import asked, folder_of
@@ -31,7 +31,9 @@ from isocenter.learn.judge import opened as opened_model
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import opened_npz, pairs_of, read_labelled
 from isocenter.learn.learnt import FILE as MARKS
-from isocenter.learn.outside import NAMED, NEAR, canvas, strangeness
+from isocenter.learn.likely import fit_likely, with_likely
+from isocenter.learn.outline_measures import COUNT, outline_measures
+from isocenter.learn.outside import FILE, NAMED, NEAR, canvas, strangeness
 from isocenter.record import Model, to_plain
 
 __all__ = ["collections_in", "taught_to_decline"]
@@ -57,7 +59,7 @@ def taught_to_decline(
     model: str | Path, data: Path, out: Path, shown: Sequence[Path] = (), kept: Sequence[Path] = (),
     extra: Path | None = None, *, split: str | None = None, turned: bool = True, mirrored: bool = False,
     given_up: float = 0.01, given_up_turned: float | None = None, steps: int = 1200, width: int = 16, seed: int = 0,
-    checkpoint: Path | None = None,
+    checkpoint: Path | None = None, kept_network: bool = False, measured: bool = False,
     tell: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
 ) -> Model:  # fmt: skip
     """A new version of a model that declines what is like nothing it learnt from.
@@ -71,9 +73,13 @@ def taught_to_decline(
             one is right.
         given_up: part of the right images that may lie beyond each border; given_up_turned: see `fit_border`.
         checkpoint: file that keeps the teaching; one that was stopped is taken up from it.
+        kept_network: whether the network that lies beside the model stays; it is not taught, only what is asked besides
+            and what is counted are new. It should have been taught with this seed, `data` and `shown`.
+        measured: whether plain measures of outlined organs are asked besides (see `likely`).
 
     Raises:
-        Refused: a model of another kind, too few images. NotFound: nothing there. Conflict: the folder holds something.
+        Refused: a model of another kind, too few images, measures of what is no volume, no network to be kept.
+        NotFound: nothing there. Conflict: the folder holds something.
     """
     if out.exists() and any(out.iterdir()):
         raise Conflict(f"'{out}' is not empty", "a model is never changed in place", "name another folder")
@@ -81,9 +87,13 @@ def taught_to_decline(
     if held.inputs.get("kind") not in ("classes", "masks", "boxes") or held.inputs.get("rest"):
         raise Refused(f"a border of {held.name}", "only of models of classes, outlines and boxes is one taught that "
                       "have none of their own")  # fmt: skip
+    if kept_network and "scope" not in held.inputs:
+        raise Refused(f"the border of {held.name}", "none was taught, so none can be kept", "teach it one")
     right, rng = _right(held, data, split), np.random.default_rng([seed, 41])
     part = rng.random(int(right.people.max()) + 1)[right.people]
     inside, lays = part < sum(_PARTS), (part >= _PARTS[0]) & (part < sum(_PARTS))
+    if measured and (right.images[0].ndim != 3 or right.images[0].shape[-1] == 3):
+        raise Refused(f"measures of {held.name}", "only outlined organs, volumes of one channel, have them")
     tell(f"{len(right.images)} right images, {int((~inside).sum())} of them only measure")
     others: dict[str, list[Array]] = {}
     asked_about: dict[str, list[Array]] = {}
@@ -93,26 +103,38 @@ def taught_to_decline(
             others[name] = [one for one, d in zip(images, drawn, strict=True) if d]
             told = f"{name} (others of it were shown)" if show else f"{name} (none was ever shown)"
             asked_about[told] = [right.read(one) for one, d in zip(images, drawn, strict=True) if not d][:_EACH]
-    border = fit_border(
-        [one for one, i in zip(right.images, inside, strict=True) if i], lays[inside], others, seed, turned=turned,
-        mirrored=mirrored, given_up=given_up, given_up_turned=given_up_turned, steps=steps, width=width,
-        read=right.read, checkpoint=checkpoint, progress=tell, clock=clock,
-    )  # fmt: skip
-    measured = [one for one, i in zip(right.images, inside, strict=True) if not i]
+    place = folder_of(model, held, extra)
+    taught = [one for one, i in zip(right.images, inside, strict=True) if i]
+    out.mkdir(parents=True, exist_ok=True)
+    if kept_network:
+        shutil.copyfile(place / FILE, out / FILE)
+        scope = dict(held.inputs["scope"])
+    else:
+        border = fit_border(
+            taught, lays[inside], others, seed, turned=turned, mirrored=mirrored, given_up=given_up,
+            given_up_turned=given_up_turned, steps=steps, width=width, read=right.read, checkpoint=checkpoint,
+            progress=tell, clock=clock,
+        )  # fmt: skip
+        scope = kept_beside(border, len(canvas(taught[0])), out)
+    if measured:
+        seen = np.stack([outline_measures(one) for one in taught])
+        (out / FILE).write_bytes(with_likely((out / FILE).read_bytes(), fit_likely(seen, lays[inside])))
+        scope["digest"] = hashlib.sha256((out / FILE).read_bytes()).hexdigest()
+    measuring = [one for one, i in zip(right.images, inside, strict=True) if not i]
     for kind in (k for k in KINDS if turned or k not in TURNS):
         asked_about[kind] = [
-            right.read(spoilt(measured[k % len(measured)], measured[(7 * k + 1) % len(measured)], kind, rng))
+            right.read(spoilt(measuring[k % len(measuring)], measuring[(7 * k + 1) % len(measuring)], kind, rng))
             for k in range(_EACH)
         ]
     laid = [one for one, i in zip(right.images, lays, strict=True) if i]
     return _written(
-        held, folder_of(model, held, extra), border, measured, laid, asked_about, out, {
-            "taught on": f"{len(right.images)} images, seed {seed}, {steps} steps, width {width}, "
-            f"{given_up:g} beyond each border"
+        held, place, scope, measuring, laid, asked_about, out, {
+            "taught on": held.card["border"]["taught on"] if kept_network else
+            f"{len(right.images)} images, seed {seed}, {steps} steps, width {width}, {given_up:g} beyond each border"
             + ("" if given_up_turned is None else f", {given_up_turned:g} beyond that of turned views")
             + (", mirrored ones are right" if mirrored else ""),
             "shown": [name for name, images in others.items() if images],
-        },
+        } | ({"measured": f"{COUNT} measures of each outline, 0.02 beyond what they keep to"} if measured else {}),
     )  # fmt: skip
 
 
@@ -200,13 +222,11 @@ def _pieces(x: Array, shape: Sequence[int], rng: np.random.Generator) -> list[Ar
 
 
 def _written(
-    held: Model, place: Path, border: Border, measured: Sequence[Array], laid: Sequence[Array],
+    held: Model, place: Path, scope: dict[str, Any], measured: Sequence[Array], laid: Sequence[Array],
     wrong: dict[str, list[Array]], out: Path, told: dict[str, Any],
 ) -> Model:  # fmt: skip
     import onnx
 
-    out.mkdir(parents=True, exist_ok=True)
-    scope = kept_beside(border, len(canvas(measured[0])), out)
     scope["near"] = float(np.quantile(strangeness(out, scope, laid), NEAR))
     whole = onnx.load_model_from_string(read_file(place / "model.onnx"))
     kept = {one.key: one.value for one in whole.metadata_props} | {NAMED: scope["digest"]}
