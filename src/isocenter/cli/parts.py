@@ -14,7 +14,7 @@ PARTS = {
     "Correct what was wrong": (
         "reject", "take-back", "rejections", "purge", "merge", "move", "undo", "identities",
     ),
-    "Orders and other systems": ("peer", "order", "orders", "cancel", "commit"),
+    "Orders and other systems": ("peer", "order", "orders", "cancel", "commit", "elsewhere"),
     "Give images to others": (
         "deidentify", "export", "cohort", "pseudonyms", "share", "links", "confirm", "unshare", "fetch",
         "consent",
