@@ -109,3 +109,48 @@ def test_a_browser_has_little_to_fetch(name: str, entry: str, budget_kb: int) ->
     size = sum(len(gzip.compress((BUILT / file).read_bytes())) for file in fetched) / 1000
     print(f"{entry}: {size:.1f} kB gzip of {budget_kb}")
     assert 1 < size <= budget_kb
+
+
+SIZES = {"12px", "13px", "15px", "18px", "24px", "10.5pt", "inherit"}
+"""Of type, and 10.5 pt for what is printed."""
+
+ODD = {".rail a, .rail button": "10.5px", '.rail a[href="/department"]': "9.5px", ".paper.draft::after": "150px"}
+"""Labels that stand in the 56 px of the rail, and the word across a draft."""
+
+
+def rules() -> list[tuple[str, str]]:
+    """Every rule of every style sheet: selector, and what stands in its braces."""
+    found = []
+    for sheet in sorted((WEB / "src").rglob("*.css")):
+        plain = re.sub(r"/\*.*?\*/", "", sheet.read_text(), flags=re.DOTALL)
+        found += [(name.strip(), body) for name, body in re.findall(r"([^{};]+)\{([^{}]*)\}", plain)]
+    return found
+
+
+def test_type_has_five_sizes_and_two_weights_and_nothing_shines() -> None:
+    seen = rules()
+    assert len(seen) > 400, "the style sheets were not found"
+    for name, body in seen:
+        for size in re.findall(r"font(?:-size)?:[^;]*?\b([\d.]+(?:px|pt|em|rem))", body):
+            assert size in SIZES or ODD.get(name) == size, f"{name} {{ {body.strip()} }}"
+        if not name.startswith("@font-face"):
+            assert set(re.findall(r"font-weight:\s*([^;\s]+)", body)) <= {"400", "600"}, name
+        assert "gradient(" not in body, name
+        shadows = re.findall(r"box-shadow:\s*([^;]+)", body)
+        assert all(one.startswith(("inset", "none")) and "blur" not in one for one in shadows), name
+
+
+def test_the_colours_are_those_of_the_table() -> None:
+    themes = dict(
+        re.findall(r"(:root|\[data-theme=\"light\"\]) \{(.*?)\n\}", (WEB / "src/style/tokens.css").read_text(), re.S)
+    )
+    dark = {"base": "#0b0e12", "panel": "#12171d", "raised": "#1b222b", "line": "#2e3945", "control": "#66788a",
+            "text": "#d9e1ea", "muted": "#9fadbb", "faint": "#7f8e9d", "accent": "#4c9be8", "link": "#7cc4ff",
+            "now": "#f2654a", "soon": "#ffd166", "fine": "#9be8cf", "machine": "#e2d4ff",
+            "person": "#f2f5f8"}  # fmt: skip
+    light = {"base": "#f3f6f9", "panel": "#fff", "raised": "#fff", "line": "#d5dde5", "control": "#6b7b8b",
+             "text": "#16202a", "muted": "#4a5a6a", "accent": "#0b5cad", "now": "#9c1c10", "soon": "#946200",
+             "fine": "#0b6b4f", "machine": "#4a2a73", "person": "#16202a"}  # fmt: skip
+    for theme, wanted in ((":root", dark), ('[data-theme="light"]', light)):
+        told = dict(re.findall(r"--([\w-]+):\s*([^;]+);", themes[theme]))
+        assert {name: told.get(name) for name in wanted} == wanted
