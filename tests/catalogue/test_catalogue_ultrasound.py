@@ -214,6 +214,16 @@ def test_speckle_of_a_picture_from_dicom() -> None:
             UltrasoundSpeckle().run(image, (region,) if words == "dynamic range" else (disc(5.0),), **how)
 
 
+def test_white_is_that_of_the_bits_that_are_stored() -> None:
+    """A dark picture of 12 bits: white is 4095, though nothing in it is brighter than half of that."""
+    echo = np.sqrt(np.random.default_rng(8).gamma(1.0, 1.0, IMAGE.geometry.shape))
+    grey = np.clip(np.round((0.37 + 20.0 * np.log10(echo) / 90.0) * 4095.0), 0, 4095).astype(np.float32)
+    assert 1024 < grey.max() < 2048
+    held = replace(IMAGE, array=grey, facts={**IMAGE.facts, "BitsStored": 12})
+    answer = UltrasoundSpeckle().run(held, (disc(9.0),), dynamic_range_db=90.0)
+    assert value(answer.findings[0], SHAPE) == pytest.approx(1.0, abs=0.05)
+
+
 def test_speckle_takes_no_colour_and_no_white() -> None:
     colour = np.repeat(PICTURE[None], 3, axis=0)
     colour[0, 0, 60, 80] += 60.0

@@ -31,6 +31,17 @@ def test_a_planted_shape_is_found(m: float) -> None:
     assert np.nanmedian(local) == pytest.approx(m, rel=0.08)
 
 
+@pytest.mark.parametrize("m", [0.8, 1.0, 1.5])
+def test_black_pixels_do_not_lift_the_shape(m: float) -> None:
+    rng = np.random.default_rng(7)
+    echo = np.sqrt(rng.gamma(m, 1.0 / m, 40_000))
+    grey = np.clip(np.round((0.3 + 20.0 * np.log10(echo) / 60.0) * 255.0), 0, 255)
+    seen = speckle.envelope(grey, 60.0)
+    black = 10.0 ** ((0.5 / 255.0 - 1.0) * 60.0 / 20.0)
+    assert speckle.nakagami(seen, black=black).m == pytest.approx(m, rel=0.02)
+    assert speckle.nakagami(seen).m > speckle.nakagami(seen, black=black).m
+
+
 def test_the_compression_is_undone() -> None:
     echo = rayleigh((300, 300))
     decibel = 20 * np.log10(echo / echo.max())

@@ -31,7 +31,7 @@ _FEWEST = 200  # pixels
 class UltrasoundSpeckle:
     """What do the statistics of speckle say about the outlined tissue, and what does the picture show without it?"""
 
-    name, version = "ultrasound_speckle", "1"
+    name, version = "ultrasound_speckle", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US"),
         "outlines": Need(modality="SEG", gives="regions"),
@@ -79,7 +79,9 @@ class UltrasoundSpeckle:
                 "send it as the machine made it, without loss",
             )
         picture, coloured = grey(image)
-        white = _white(picture)
+        white = _white(picture, image.facts.get("BitsStored"))
+        # A grey of 0 is one that was rounded down to it.
+        black = 10.0 ** ((0.5 / white - 1.0) * dynamic_range_db / 20.0)
         amplitude = speckle.envelope(picture, dynamic_range_db, white=white)
         held = [r for r in on_image(outlines, image) if r.mask is not None and r.mask.shape[1:] == picture.shape]
         if not held:
@@ -92,7 +94,7 @@ class UltrasoundSpeckle:
             part = amplitude[inside].astype(np.float64)
             values.append(part)
             spread_db = float(picture[inside].std(dtype=np.float64)) * dynamic_range_db / white
-            findings.append(_finding(region, part, spread_db, values, held, dynamic_range_db))
+            findings.append(_finding(region, part, black, spread_db, values, held, dynamic_range_db))
         m = speckle.nakagami_map(amplitude, (window_pixels, window_pixels))
         calm = _calmed(amplitude, filter)
         # What is black on the machine has no level of its own: the scale ends where its dynamic range does.
@@ -129,9 +131,13 @@ def _calmed(amplitude: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.flo
     return despeckle.lee(amplitude) if name == "Lee" else despeckle.non_local_means(amplitude)
 
 
-def _white(picture: npt.NDArray[np.float32]) -> float:
-    """The value of white: of 8 bits, or of as many as the picture needs."""
-    return float(2 ** max(8, int(np.ceil(np.log2(max(float(picture.max()), 1.0) + 1.0)))) - 1)
+def _white(picture: npt.NDArray[np.float32], bits: Any) -> float:
+    """The value of white: of as many bits as are stored, where the picture fills a quarter of them; else of 8 bits, or
+    of as many as the picture needs.
+    """
+    top = max(float(picture.max()), 1.0)
+    stored = float(2 ** int(bits) - 1) if isinstance(bits, int) and 8 < bits <= 16 else 0.0
+    return stored if top <= stored < 4.0 * top else float(2 ** max(8, int(np.ceil(np.log2(top + 1.0)))) - 1)
 
 
 def _usable(region: Region, values: npt.NDArray[Any], white: float, coloured: npt.NDArray[np.bool_] | None) -> None:
@@ -150,10 +156,10 @@ def _usable(region: Region, values: npt.NDArray[Any], white: float, coloured: np
 
 
 def _finding(
-    region: Region, part: npt.NDArray[np.float64], spread_db: float,
+    region: Region, part: npt.NDArray[np.float64], black: float, spread_db: float,
     values: list[npt.NDArray[np.float64]], held: list[Region], dynamic_range_db: float,
 ) -> Finding:  # fmt: skip
-    fit = speckle.nakagami(part)
+    fit = speckle.nakagami(part, black=black)
     by = f"log compression of {dynamic_range_db:g} dB undone"
     said = [
         Measurement(SHAPE, fit.m, "1", definition=f"maximum likelihood, {by}"),
