@@ -56,3 +56,11 @@ def test_the_rule_of_four(kpa: float, words: str) -> None:
 def test_what_is_refused(readings: list[float], unit: str, words: str) -> None:
     with pytest.raises(Refused, match=words):
         summary(readings, unit=unit)
+
+
+def test_kilopascal_given_as_speed_are_doubted() -> None:
+    healthy = [5.1, 4.8, 5.4, 5.0, 4.9, 5.2, 5.0, 5.3, 4.7, 5.1]
+    assert summary(healthy, unit="kPa").remarks == ()
+    (doubt,) = summary(healthy, unit="m/s").remarks
+    assert "5.0 m/s is 77 kPa" in doubt and "are the readings kPa" in doubt
+    assert summary(healthy, unit="m/s").reliable

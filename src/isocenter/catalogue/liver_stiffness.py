@@ -27,7 +27,7 @@ READINGS = Code("readings", "99ISO", "Number of readings")
 class LiverStiffness:
     """How stiff is the liver by shear-wave elastography, and are the readings reliable?"""
 
-    name, version = "liver_stiffness", "2"
+    name, version = "liver_stiffness", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("liver", "abdomen", "hepatic", "hepatobiliary"))
     }
@@ -78,10 +78,10 @@ class LiverStiffness:
             Measurement(SPREAD, held.spread, "1", definition=f"in {unit}"),
             Measurement(READINGS, held.count, "{counts}"),
         ]
-        words = f"Median {held.median:.1f} {unit} ({held.count} readings, IQR/median {held.spread:.2f})"
+        words = f"Median {held.median:.2f} {unit} ({held.count} readings, IQR/median {held.spread:.2f})"
         if held.reliable:
             meaning, rule = shear_wave.class_of(held.kpa)
-            words += f", {held.kpa:.1f} kPa: {meaning} ({rule})."
+            words += f", {held.kpa:.2f} kPa: {meaning} ({rule})."
         else:
             words += "; the spread is too large for a class."
         order = tuple(float(n) for n in range(1, held.count + 1))

@@ -20,6 +20,7 @@ __all__ = ["Stiffness", "class_of", "kilopascal", "speed_m_s", "summary"]
 _DENSITY = 1000.0  # kg/m3
 _PLAUSIBLE = {"kPa": (0.5, 300.0), "m/s": (0.4, 10.0)}
 _WORST_SPREAD = {"kPa": 0.30, "m/s": 0.15}
+_RARE_M_S = 4.0  # 48 kPa; a healthy liver's kPa are 4 to 6
 _FEWEST, _FEWEST_EVER = 10, 5
 _RULE = "SRU 2020, acoustic radiation force, viral hepatitis and NAFLD"
 
@@ -106,6 +107,11 @@ def summary(readings: Sequence[float], *, unit: str) -> Stiffness:
     if spread > _WORST_SPREAD[unit]:
         remarks.append(f"IQR/median {spread:.2f}, at most {_WORST_SPREAD[unit]:.2f} in {unit}: not reliable")
     reliable = not remarks
+    if unit == "m/s" and float(median) >= _RARE_M_S:
+        remarks.append(
+            f"WARNING: a median of {median:.1f} m/s is {kilopascal(float(median)):.0f} kPa, which few livers have: are "
+            "the readings kPa?"
+        )
     if len(values) < _FEWEST:
         remarks.append(f"{len(values)} readings: five are enough only with a quality measure of the machine")
     return Stiffness(float(median), iqr, unit, spread, len(values), reliable, tuple(remarks))
