@@ -80,6 +80,18 @@ def test_a_scan_is_corrected_once_and_again_after_a_while(
     here.clock = start
 
 
+def test_a_frame_lies_where_it_says_whatever_its_number(here: Site, made: Phantom) -> None:
+    """Twelve slices, twenty times: what is drawn over frame 66 belongs to the seventh slice, not to the last."""
+    uid = made.truth["study_uid"]
+    series = here.index.study(uid).series[0]
+    order = here.pictures(uid, series.uid, who=ITO).order
+    assert len({p.position for p in order}) == 12
+    for picture in order[::37]:
+        grid = here.geometry_of(picture.sop_uid, frame=picture.frame, who=ITO)
+        assert grid.shape == (1, 38, 34)
+        assert grid.to_patient((0, 0, 0)) == pytest.approx(picture.position, abs=1e-6)
+
+
 def test_who_may_not_and_what_is_none(here: Site, made: Phantom) -> None:
     uid = made.truth["study_uid"]
     film = next(s.uid for s in here.index.studies() if s.uid != uid)

@@ -26,7 +26,7 @@ from isocenter.errors import IsocenterError, NotAVolume, NotFound, Refused
 from isocenter.methods import pet_header, suv
 from isocenter.record import Instance, Series
 
-__all__ = ["Picture", "Pictures", "Shelf", "real_values", "shown"]
+__all__ = ["Picture", "Pictures", "Shelf", "corner", "real_values", "shown"]
 
 Read = Callable[[str], bytes]
 
@@ -149,6 +149,14 @@ def shown(series: Series, read: Read) -> Pictures:
 
 
 # ---- where, and in which order
+
+
+def corner(series: Series, instance: Instance, frame: int, read: Read) -> npt.NDArray[np.float64] | None:
+    """(3,) of the patient (LPS mm): centre of the first pixel of one frame; None for a frame without a place.
+
+    Frames of one object stand in any order, and several at one place: a frame's number is no number of a slice.
+    """
+    return next((one.position for one in _placed(series, instance, read) if one.frame == frame), None)
 
 
 def _placed(series: Series, instance: Instance, read: Read) -> list[Placed]:

@@ -10,7 +10,7 @@ from isocenter.analysis import plan as planning
 from isocenter.errors import Conflict, IsocenterError, NotFound
 from isocenter.govern.policy import Person, must
 from isocenter.reading.cutting import Cutter, Plane
-from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
+from isocenter.reading.pictures import Pictures, Shelf, corner, real_values, shown
 from isocenter.reading.priors import Prior
 from isocenter.reading.priors import priors as ranked
 from isocenter.record import Instance, Series, Study
@@ -127,7 +127,9 @@ class Looking:
         _, series, instance = self._image(sop_uid, who)
         alone = replace(series, instances=(instance,))
         grid = volumes_of(alone, self.blobs.kept)[0].geometry
-        slice_ = min(frame, grid.shape[0] - 1)
+        place = corner(alone, instance, frame, self.blobs.kept) if instance.frames > 1 else None
+        slice_ = frame if place is None else round(float(grid.to_index(place[None])[0, 0]))
+        slice_ = min(max(slice_, 0), grid.shape[0] - 1)
         return grid.cropped((slice_, 0, 0), (slice_ + 1, grid.shape[1], grid.shape[2]))
 
     def priors(self, study_uid: str, *, who: Person) -> tuple[list[Prior], int]:
