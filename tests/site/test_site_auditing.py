@@ -67,6 +67,11 @@ def test_counts_only_for_whoever_may_not_read_it(site: Site) -> None:
     told = site.audits.page(who=ITO)
     assert (told["rows"], told["may_see_rows"]) == ([], False)
     assert told["counts"]["ReportSigned"] == 30
+    few = [kind for kind, n in told["counts"].items() if n is None]
+    assert "PersonAdded" in few, "four were added: a count under ten leaves nothing"
+    assert all(n is None or n >= 10 for n in told["counts"].values())
+    hidden = Auditing(site.journal, site.clock, within=lambda sealed, who: False)
+    assert hidden.page(who=ITO)["counts"] == {}, "of another's project nothing is counted"
     with pytest.raises(Forbidden):
         site.audits.page(who=Person("gray", Role.RESEARCHER))
 

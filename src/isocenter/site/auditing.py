@@ -21,6 +21,7 @@ from isocenter.errors import Refused
 from isocenter.govern.heads import Head, checked, signed
 from isocenter.govern.policy import Person, may, must
 from isocenter.govern.tickets import NUMBERS, Tickets
+from isocenter.population.table import count_of
 from isocenter.record import Event, Kind, Sealed, canonical, digest_of
 
 if TYPE_CHECKING:
@@ -296,7 +297,7 @@ class Auditing:
         must(who, "oversight")
         query = query_of(q)
         if not may(who, "audit"):
-            counts = self._counts()
+            counts = self._counts(who)
             return {"rows": [], "counts": counts, "next": None, "looked": 0, "may_see_rows": False, "withheld": []}
         rows: list[dict[str, Any]] = []
         withheld: set[str] = set()
@@ -445,10 +446,11 @@ class Auditing:
         kinds = query.kinds if query.what else ()
         return self.journal.each(before, kinds=kinds, subject=query.on, who=query.who, newest_first=True)
 
-    def _counts(self) -> dict[str, int]:
-        counts: Counter[str] = Counter()
-        counts.update(s.event.kind.value for s in self.journal.each() if s.event.kind not in _OF_MACHINES)
-        return dict(sorted(counts.items()))
+    def _counts(self, who: Person) -> dict[str, int | None]:
+        """Of each kind how many entries there are of this person's projects; None where they are few."""
+        told = (s for s in self.journal.each() if s.event.kind not in _OF_MACHINES and self.within(s, who))
+        counts = Counter(s.event.kind.value for s in told)
+        return {kind: count_of(n) for kind, n in sorted(counts.items())}
 
     def _row(self, sealed: Sealed) -> dict[str, Any]:
         event = sealed.event

@@ -21,7 +21,8 @@ interface Entry {
 
 interface Journal {
   rows: Entry[];
-  counts: Record<string, number> | null;
+  /** None where there are fewer than ten. */
+  counts: Record<string, number | null> | null;
   next: string | null;
   looked: number;
   /** Studies with entries that may not be heard of yet. */
@@ -108,11 +109,11 @@ function ChainMark({ of }: { of: Source<Chain> }) {
   return <span class="chain now" role="alert"><span aria-hidden="true">⬢</span> <span class="hidden">Important:</span> {broken!.what}: {broken!.why}. {broken!.do}</span>;
 }
 
-function Counts({ counts }: { counts: Record<string, number> }) {
+function Counts({ counts }: { counts: Record<string, number | null> }) {
   return (
     <>
       <p class="callout">You may see how much happened, not what: reading the journal is for an administrator of this site.</p>
-      <table class="plain"><thead><tr><th scope="col">What happened</th><th scope="col" class="num">Times</th></tr></thead><tbody>{Object.entries(counts).map(([kind, n]) => <tr key={kind}><th scope="row">{kind}</th><td class="num">{n.toLocaleString("en")}</td></tr>)}</tbody></table>
+      <table class="plain"><thead><tr><th scope="col">What happened</th><th scope="col" class="num">Times</th></tr></thead><tbody>{Object.entries(counts).map(([kind, n]) => <tr key={kind}><th scope="row">{kind}</th><td class="num">{n?.toLocaleString("en") ?? <span class="muted">under 10</span>}</td></tr>)}</tbody></table>
     </>
   );
 }
