@@ -123,6 +123,7 @@ def test_what_may_not_be_fetched_is_refused(site: Site) -> None:
         ("1.9.3", "PACS", NotFound, "none of this patient"),
         ("1.9.9", "PACS", NotFound, "none of this patient"),
         ("../etc", "PACS", NotFound, "none of this patient"),
+        ("*", "PACS", NotFound, "none of this patient"),
         ("1.2.4", "PACS", Refused, "it is here"),
         ("1.9.1", "SCANNER", NotFound, "none of that name listens"),
         ("1.9.1", "DEAD", Unavailable, "does not answer"),
@@ -130,6 +131,9 @@ def test_what_may_not_be_fetched_is_refused(site: Site) -> None:
         with pytest.raises(error, match=words):
             site.fetching.fetch("1.2.3", wanted, peer=peer, who=ITO)
     peers: Any = site.fetching.ways
+    assert {keys["StudyInstanceUID"] for keys in peers.asked} <= {"1.9.1", "1.9.3", "1.9.4", "1.9.9", "1.2.4"}, (
+        "no pattern"
+    )
     for study, words in (("1.2.5", "without a Patient ID"), ("1.2.6", "as a pattern for many")):
         before = len(peers.asked)
         with pytest.raises(Refused, match=words):

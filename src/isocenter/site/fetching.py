@@ -116,8 +116,9 @@ class Fetching:
         if one is None:
             raise NotFound(f"the peer '{peer:.64}'", "none of that name listens", "load the list again")
         keys = {"PatientID": id, **dict.fromkeys(_WANTED, ""), "StudyInstanceUID": wanted}
-        rows = [r for r in ways.find(one, keys) if _is_of(r, id) and r.get("StudyInstanceUID") == wanted]
-        if not _UID.fullmatch(wanted) or not rows:
+        told = ways.find(one, keys) if _UID.fullmatch(wanted) else ()
+        rows = [row for row in told if _is_of(row, id) and row.get("StudyInstanceUID") == wanted]
+        if not rows:
             raise NotFound(f"study {wanted:.64} at {peer}", "it holds none of this patient", "look elsewhere again")
         if doubt := _row(peer, rows[0], patient)["doubt"]:
             raise Refused(f"study {wanted} at {peer}", doubt, "ask there whose it is, and have it sent")
