@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
-from department_for_oversight import ITO, MONDAY, department, uid
+from department_for_oversight import CHIEF, ITO, MONDAY, department, uid
 from isocenter.record import Event, Instance, Kind, Patient, Series, Study
 from isocenter.store.intake import receive
 
@@ -28,9 +28,14 @@ def test_a_reason_is_told_by_scanner_and_by_week(tmp_path: Path) -> None:
             for told in (declined, [*declined, *others]):  # planned twice: the latest plan counts, once
                 site._tell(Kind.PLANNED, "isocenter", uid(n), fingerprint="f", bindings=[], declined=told)
         thick, other = site.cataloguing.analysis("coronary_calcium", who=ITO)["declined"]
+        site.projects.found("trial", "a trial", keeper="chief", who=CHIEF)
+        for n in (12, 1):
+            site.projects.move(uid(n), "trial", reason="enrolled", who=CHIEF)
+        (fewer,) = site.cataloguing.analysis("coronary_calcium", who=ITO)["declined"]
     assert (thick["reason"], thick["studies"], thick["of"]) == (THICK, 6, 12)
     assert thick["scanners"] == [{"scanner": "N2", "studies": 6, "of": 6}]
     assert (other["reason"], other["studies"], other["scanners"]) == (NONE, 1, []), "its header names no scanner"
+    assert (fewer["studies"], fewer["of"]) == (5, 10), "what is of a project in which one has no part is not counted"
     assert sum(week["studies"] for week in thick["weeks"]) == 6 and sum(week["of"] for week in thick["weeks"]) == 12
 
 

@@ -82,7 +82,7 @@ class Cataloguing:
         return {
             **card,
             "runs": self._runs([name]),
-            "declined": reasons(self.journal, self.index, name),
+            "declined": reasons(self.journal, self.index, name, self.disclosing.sieve(who, "plan")),
             "confirmed": self._confirmed([name]),
             "changes": self._changes([name]) if may(who, "modes") else [],
             "evidence": self._evidence(str(card["weights"])),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from isocenter.record import Event, Kind
@@ -19,19 +19,24 @@ _REASONS, _SCANNERS, _WEEKS = 8, 3, 8
 _MANY = 500  # studies that are asked about at once
 
 
-def reasons(journal: Journal, index: Index, name: str) -> list[dict[str, Any]]:
+def reasons(journal: Journal, index: Index, name: str, holds: Callable[[str], bool]) -> list[dict[str, Any]]:
     """The commonest reasons of the latest plan of each study, among the newest plans.
 
     A reason that one scanner gives and others do not is one for its technologists: so each says which scanners give it
     most often, of how many studies of theirs, and in how many of the studies of each of the latest weeks.
 
+    Args:
+        name: of the analysis.
+        holds: whether a study is one that the asker may know of; others are neither counted nor named.
+
     Returns:
-        reason, studies, of, scanners (scanner, studies, of), weeks (week as ISO 8601
-        writes it, studies, of; oldest first).
+        reason, studies, of, scanners (scanner, studies, of), weeks (week as ISO 8601 writes it, studies, of; oldest
+        first).
     """
     latest: dict[str, Event] = {}
     for sealed in journal.since(kinds=(Kind.PLANNED,), limit=_PLANS, newest_first=True):
-        latest.setdefault(sealed.event.subject, sealed.event)
+        if holds(sealed.event.subject):
+            latest.setdefault(sealed.event.subject, sealed.event)
     found: dict[str, list[str]] = {}
     for uid, event in latest.items():
         mine = [one for one in event.details.get("declined", ()) if one["analysis"] == name]

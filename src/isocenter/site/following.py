@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Following"]
 
 _MOST = 200  # studies of one patient
+_BORN = 1000  # patients of one date of birth that are looked at: where a site writes one date for many, not all are
 _ACTS = 10_000
 _LANES = {
     Kind.REPORT_SIGNED: "reports",
@@ -148,19 +149,20 @@ class Following:
         """
         if not patient.birth_date or not patient.name.strip("^ ="):
             return []
-        born = self.index.studies({"PatientBirthDate": f"{patient.birth_date:%Y%m%d}"}, limit=_ACTS, order="-date")
-        held, own = self.disclosing.sieve(who, "results"), (patient.id, patient.issuer)
-        found: dict[tuple[str, str], list[Study]] = {}
-        for study in born:
-            one = study.patient
-            alike = _bare(one.name) == _bare(patient.name)
-            if alike and (one.id, one.issuer) != own and held(study.uid):
-                found.setdefault((one.id, one.issuer), []).append(study)
-        return [
-            {"id": id, "issuer": issuer, "name": theirs[0].patient.name, "sex": theirs[0].patient.sex,
-             "studies": len(theirs), "study": theirs[0].uid}
-            for (id, issuer), theirs in found.items()
-        ]  # fmt: skip
+        reach, own = self.disclosing.reach(who, "results"), (patient.id, patient.issuer)
+        born = {"PatientBirthDate": f"{patient.birth_date:%Y%m%d}"}
+        found = []
+        for row in self.index.find("PATIENT", born, limit=_BORN, reach=reach):
+            known = str(row["PatientID"] or ""), str(row.get("IssuerOfPatientID") or "")
+            if known == own or _bare(str(row["PatientName"] or "")) != _bare(patient.name):
+                continue
+            keys = {"PatientID": known[0], "IssuerOfPatientID": known[1]}
+            rows = self.index.studies(keys, limit=_MOST, order="-date", reach=reach)
+            if theirs := [s for s in rows if (s.patient.id, s.patient.issuer) == known]:
+                one = theirs[0].patient
+                found.append({"id": one.id, "issuer": one.issuer, "name": one.name, "sex": one.sex,
+                              "studies": len(theirs), "study": theirs[0].uid})  # fmt: skip
+        return found
 
     def _measurements(self, studies: Sequence[Study], who: Person) -> list[dict[str, Any]]:
         """Numbers of whole studies, by what they are, through time."""
