@@ -29,6 +29,7 @@ from isocenter.dicom.elements import parse
 from isocenter.dicom.header import check_whole, read_header
 from isocenter.dicom.leaks import leaks
 from isocenter.dicom.pseudonyms import Pseudonyms
+from isocenter.dicom.reviewed import DATA, TECHNICAL
 from isocenter.errors import IsocenterError, NotWhole, Refused
 
 KEY = b"sixteen secret b"
@@ -155,7 +156,7 @@ def planted(depth: int) -> tuple[Dataset, list[bytes]]:
         group = tag >> 16
         if not keyword or group in (0, 2, 4) or retired or keyword == "PixelData":
             continue
-        if keyword in cleaning._TECHNICAL | cleaning._DATA:
+        if keyword in TECHNICAL | DATA:
             continue  # kept on purpose: manufacturers and kernels, and the image's own numbers
         canary = f"Qzx{n:05d}{depth}Z"
         said = _WRITTEN[n % len(_WRITTEN)](canary)

@@ -21,6 +21,7 @@ from isocenter.dicom.facts import text
 from isocenter.dicom.outcomes import LONGEST, Outcome, outcomes
 from isocenter.dicom.pseudonyms import Pseudonyms, moved_date, moved_moment
 from isocenter.dicom.published import is_kind_of_image, is_shaped, meaning_of
+from isocenter.dicom.reviewed import DATA, TECHNICAL
 from isocenter.dicom.streams import fragments, native_pixels, neutral_profile
 from isocenter.dicom.true_kind import BULK, NUMBERS, are_decimals, are_moments, are_numbers
 from isocenter.dicom.wording import cleaned, holds, is_clean, may_name
@@ -57,36 +58,6 @@ _OLDEST = 89  # years; who is older is one of few
 _SCHEMES = "DCM SCT SRT SNM3 LN UCUM RADLEX RADELEMENT FMA NCIt IBSI UMLS MDC ICD10 I10 I9C"
 _PUBLISHED_SCHEMES = frozenset(_SCHEMES.split())
 
-# Technical words: kept unless they hold an identity of somebody in the object.
-_TECHNICAL_WORDS = """
-    Manufacturer ManufacturerModelName ManufacturerModelVersion SoftwareVersions ConvolutionKernel FilterType
-    SequenceName PulseSequenceName ImagedNucleus Radiopharmaceutical RadiopharmaceuticalRoute ContrastBolusRoute
-    AttenuationCorrectionMethod ScatterCorrectionMethod ReconstructionMethod ReceiveCoilName TransmitCoilName StackID
-    CodingSchemeDesignator CodingSchemeVersion CodingSchemeRegistry LUTExplanation
-    RescaleType ModalityLUTType AlgorithmName AlgorithmVersion SegmentAlgorithmName DimensionDescriptionLabel
-    SecondaryCaptureDeviceManufacturer SecondaryCaptureDeviceManufacturerModelName
-    SecondaryCaptureDeviceSoftwareVersions TypeOfFilters CollimatorGridName GridAbsorbingMaterial GridSpacingMaterial
-    DigitalImageFormatAcquired VideoImageFormatAcquired TriggerSourceOrType CardiacFramingType PVCRejection
-    AcquisitionMode DoseModeName PlateType PhosphorType AcquisitionDeviceProcessingCode ProcessingFunction
-    DetectorMode DetectorManufacturerName DetectorManufacturerModelName MultiCoilConfiguration MultiCoilElementName
-    ReceiveCoilManufacturerName TransmitCoilManufacturerName ApplicationName ApplicationVersion TransducerData
-    PixelSpacingCalibrationDescription PositionReferenceIndicator TargetPositionReferenceIndicator EnergyWindowName
-    FunctionalGroupPrivateCreator DimensionIndexPrivateCreator SourceIsotopeName OpticalPathIdentifier
-    ReferencedOpticalPathIdentifier ImageFilter OutputPower DataSetVersion
-    """
-_TECHNICAL = frozenset(_TECHNICAL_WORDS.split())
-# Numbers in bulk that belong to the image or to its geometry.
-_NUMBERS_IN_BULK = """
-    RedPaletteColorLookupTableData GreenPaletteColorLookupTableData BluePaletteColorLookupTableData
-    AlphaPaletteColorLookupTableData SegmentedRedPaletteColorLookupTableData SegmentedGreenPaletteColorLookupTableData
-    SegmentedBluePaletteColorLookupTableData SegmentedAlphaPaletteColorLookupTableData BlendingLookupTableData LUTData
-    VectorGridData PointCoordinatesData VectorCoordinateData DoublePointCoordinatesData LongPrimitivePointIndexList
-    LongTrianglePointIndexList LongEdgePointIndexList LongVertexPointIndexList RecommendedDisplayCIELabValueList
-    FloatingPointValues TrackPointIndexList AnnotationIndexList ChannelMinimumValue ChannelMaximumValue
-    WaveformPaddingValue WaveformData SpectroscopyData VolumetricCurvePoints VolumetricCurveUpDirections
-    TwoDimensionalToThreeDimensionalMapData CompensatorProximalThicknessMap CompensatorDistalThicknessMap BlockEdgeData
-    """
-_DATA = frozenset(_NUMBERS_IN_BULK.split())
 _DUMMY = {
     "PN": "Anonymous", "DA": "19000101", "TM": "000000", "DT": "19000101000000", "AS": "000Y", "DS": "0", "IS": "0",
     "UR": "urn:removed", "LO": "REMOVED", "SH": "REMOVED", "ST": "REMOVED", "LT": "REMOVED", "UT": "REMOVED",
@@ -495,7 +466,7 @@ class Cleaner:
             if tag == _ICC:
                 profile = neutral_profile(raw)
                 return (CLEANED, profile) if profile else (REMOVED, None)
-            return (KEPT, raw) if keyword in _DATA else (REMOVED, None)
+            return (KEPT, raw) if keyword in DATA else (REMOVED, None)
         if vr in _TEXT:
             return self._unlisted_text(tag, slot, among, vr, keyword, mode)
         said = self.file.ascii(tag, among)
@@ -540,7 +511,7 @@ class Cleaner:
             return NEUTRAL, b"REMOVED"
         if mode == "neutral":
             return NEUTRAL, self._dummy(vr, slot)
-        if keyword in _TECHNICAL:
+        if keyword in TECHNICAL:
             if holds(said, self.rule.banned):
                 return EMPTIED, b""
             if not may_name(said):
