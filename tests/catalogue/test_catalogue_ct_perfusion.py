@@ -171,6 +171,29 @@ def test_a_thin_slab_is_flagged_and_irregular_times_are_said(
     assert value(answer, codes.VOLUME, "hypoperfused") == pytest.approx(truth["hypoperfused_ml"], rel=0.10)
 
 
+def test_slices_of_a_table_that_goes_to_and_fro_are_brought_to_one_moment() -> None:
+    made: dict[str, Any] = {"size": 64, "slices": 6, "step_mm": 14.0, "noise_hu": 1.0, "stroke": False}
+    early, late = (np.arange(20) * 2.8 + half for half in (0.0, 1.4))
+    volume, _ = stroke_ct.volume(**made, times_s=tuple(early))
+    array = volume.array.copy()
+    array[:, 3:] = stroke_ct.volume(**made, times_s=tuple(late))[0].array[:, 3:]
+    between = tuple(float(t) for t in (early + late) / 2)
+    own = np.repeat(np.stack([early, late], axis=1), 3, axis=1)
+    apart = replace(
+        volume, array=array, axes=(Axis("time", between, "s"),), facts={**volume.facts, "SliceTimes": own.tolist()}
+    )
+    answer = CTPerfusion().run(apart, None, artery_mm="-30 -8 0", correct_motion=False)
+    assert answer.maps is not None
+    low, high = (float(np.nanmedian(answer.maps["Tmax"].array[k])) for k in (slice(0, 3), slice(3, 6)))
+    assert low == pytest.approx(high, abs=0.4)  # 1.4 s more apart as they came
+    assert any("up to 1.4 s apart: each was brought to its frame's time" in r for r in answer.reasons)
+    further = own + np.repeat([0.0, 4.2], 3)
+    with pytest.raises(Refused, match=r"5\.6 s apart, with a frame every 2\.8 s"):
+        CTPerfusion().run(
+            replace(apart, facts={**apart.facts, "SliceTimes": further.tolist()}), None, correct_motion=False
+        )
+
+
 def test_scans_that_cannot_be_deconvolved(ill: tuple[Volume, dict[str, Any], np.ndarray]) -> None:
     volume, _, labels = ill
     a = volume.array

@@ -134,6 +134,19 @@ def test_a_key_that_jitters_is_no_axis() -> None:
     assert [a.name for a in found.axes] == ["time"]
 
 
+def test_slices_that_were_measured_one_after_another_keep_their_times() -> None:
+    frames = [
+        frame(float(k), uid=f"{k}.{t}", keys={"moment": 2.8 * t + 1.4 * (k > 1)}) for k in range(4) for t in range(3)
+    ]
+    found = one(frames)
+    assert found.axes[0].values == pytest.approx((0.0, 2.8, 5.6))
+    assert found.notes["SliceTimes"][1] == pytest.approx([2.1, 2.1, 3.5, 3.5])  # the axis begins between the slices
+    together = [
+        frame(float(k), uid=f"{k}.{t}", keys={"moment": 2.8 * t + 0.01 * k}) for k in range(4) for t in range(3)
+    ]
+    assert "SliceTimes" not in one(together).notes
+
+
 def test_an_energy_that_alternates_and_repeats_in_time_gives_both_axes() -> None:
     frames = [
         frame(float(k), uid=f"{k}.{t}.{e}", keys={"energy": e, "moment": 10.0 * t + k})

@@ -29,3 +29,9 @@ def test_a_delay_moves_the_curve() -> None:
 def test_what_has_no_residue_is_refused(mtt: float, shape: float) -> None:
     with pytest.raises(Refused, match="above zero"):
         gamma_residue([0.0, 1.0], [mtt], shape)
+
+
+def test_boxes_that_end_within_one_step_differ() -> None:
+    steady = np.ones(20)
+    found = tissue_curves(steady, 2.8, [4.0, 4.01], np.inf)
+    assert found[:, -1] == pytest.approx([4.0, 4.01], abs=1e-9)

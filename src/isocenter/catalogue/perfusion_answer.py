@@ -121,7 +121,7 @@ def examined(
     how = Options(*options)  # type: ignore[arg-type]
     found = examine(
         frames, times_s, bolus.geometry.disk_mm, kind=kind, echo_time_s=float(echo) / 1000.0,
-        artery=places["artery"], vein=places["vein"], options=how,
+        slice_times_s=bolus.facts.get("SliceTimes"), artery=places["artery"], vein=places["vein"], options=how,
     )  # fmt: skip
     return found, how, said
 
@@ -167,7 +167,10 @@ def _around(series: Volume, name: str, said: str) -> npt.NDArray[np.bool_]:
     grid = series.geometry
     index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
     away = np.linalg.norm(grid.to_patient(index) - point, axis=-1)
-    return np.asarray(away <= max(_POINT_MM, float(away.min()) + 1e-6) if away.min() < 2 * _POINT_MM else away < 0)
+    at, last = grid.to_index(point[None])[0], np.array(grid.shape) - 0.5
+    if (at < -0.5).any() or (at > last).any():
+        return np.zeros(grid.shape, np.bool_)
+    return np.asarray(away <= max(_POINT_MM, float(away.min()) + 1e-6))
 
 
 def age_years(facts: Mapping[str, Any]) -> float | None:

@@ -370,6 +370,7 @@ def _time(
     for key, second in (("offset", 1.0), ("reference", 1e-3), ("moment", 1.0), ("trigger", 1e-3)):
         found = means(key)
         if found is not None:
+            _note_slice_times(cells, repeats, key, second, found, notes)
             return Axis("time", tuple(round((v - found[0]) * second, 6) for v in found), "s")
     if rules.repetition_s:
         return Axis("time", tuple(round(n * rules.repetition_s, 6) for n in range(repeats)), "s")
@@ -379,6 +380,21 @@ def _time(
         notes["TimedBy"] = "Content Time"
         return Axis("time", tuple(round(v - made[0], 6) for v in made), "s")
     return Axis("time", tuple(range(repeats)), "")
+
+
+def _note_slice_times(
+    cells: list[dict[tuple[Any, ...], list[Placed]]], repeats: int, key: str, second: float, frames: list[float],
+    notes: dict[str, Any],
+) -> None:  # fmt: skip
+    """The times of each slice (s, on the clock of the axis) under ``SliceTimes``, where a frame has several.
+
+    A table that goes to and fro, and slices that are excited one after another, measure each at a time of its own.
+    """
+    told = [[float(np.mean([m[n].keys[key] for m in by.values()])) - frames[0] for by in cells] for n in range(repeats)]
+    times = second * np.array(told)
+    step = second * (frames[-1] - frames[0]) / (repeats - 1)
+    if float(np.ptp(times, axis=1).max()) > _TICK * step:
+        notes["SliceTimes"] = np.round(times, 6).tolist()
 
 
 def _ticks_evenly(times: list[float]) -> bool:

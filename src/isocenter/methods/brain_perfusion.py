@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.interpolate import make_interp_spline
 
 from isocenter.errors import Refused
 from isocenter.methods import arterial, bolus, in_plane, intracranial, motion, stroke
@@ -29,6 +30,8 @@ _VESSEL = 3.5  # blood volume, in medians of the tissue, from which a voxel is a
 _MOST_VOXELS = 2.0
 _DARK = 0.35
 _SLAB_MM = 80.0
+_EVEN = 0.6  # of the time between frames: images of a slice that lie closer pair off
+_ONE_PASSAGE = 1.5  # of the time between frames: slices further apart are of different passages
 _EARLY_S, _LEAST_BASELINE = 5.0, 6
 _SAMPLE = 2000  # voxels that tell the usual flow
 
@@ -93,6 +96,7 @@ def examine(
     *,
     kind: Literal["CT", "MR"] = "CT",
     echo_time_s: float = 0.0,
+    slice_times_s: npt.ArrayLike | None = None,
     artery: Mask | None = None,
     vein: Mask | None = None,
     options: Options | None = None,
@@ -105,6 +109,8 @@ def examine(
         spacing_mm: along (slice, row, column).
         kind: CT, or MR by susceptibility.
         echo_time_s: of MR.
+        slice_times_s: (frames, slices) seconds on the same clock, where slices of a frame were measured one after
+            another; None where all are of one moment.
         artery, vein: drawn by a person, on the grid of the frames; None to choose them.
 
     Raises:
@@ -124,6 +130,8 @@ def examine(
         raise Refused("images with values that are not numbers", "curves over them would be none")
     remarks = list(plan.remarks)
     moved, seen = _hold_still(work, spacing, kind, how, remarks)
+    if slice_times_s is not None:
+        _at_one_moment(work, times_s, slice_times_s, remarks)
     before = work[:3].mean(axis=0)
     brain = (intracranial.brain_ct if kind == "CT" else intracranial.brain_mr)(before, spacing)
     baseline, arrival = _baseline(work, plan.times_s, brain, falling=kind == "MR")
@@ -264,6 +272,30 @@ def _hold_still(
         many = int(np.count_nonzero(found.largest_mm > motion.STILL * min(spacing)))
         remarks.append(f"the head moved by up to {furthest:.1f} mm: {many} of {len(work)} frames were brought back")
     return found.largest_mm, seen
+
+
+def _at_one_moment(
+    work: npt.NDArray[np.float32], times_s: npt.ArrayLike, slice_times_s: npt.ArrayLike, remarks: list[str]
+) -> None:
+    """In place: each slice as it was at the time of its frame, from its own times.
+
+    A slice that is seen a second later than the artery would else be told as filling a second earlier than it does.
+    """
+    frames = len(work)
+    to, own = np.asarray(times_s, np.float64)[:frames], np.asarray(slice_times_s, np.float64)[:frames]
+    apart, step = float(np.ptp(own, axis=1).max()), float(np.median(np.diff(to)))
+    if apart > _ONE_PASSAGE * step or (np.diff(own, axis=0) <= 0).any():
+        raise Refused(
+            f"slices of one frame that were measured {apart:.1f} s apart, with a frame every {step:.1f} s",
+            "they do not show one passage of the bolus together",
+            "send series in which every frame shows all slices",
+        )
+    for k in range(work.shape[1]):
+        at = np.clip(to, own[0, k], own[-1, k])
+        # Through two images at nearly one time a spline would run along their noise.
+        along = make_interp_spline(own[:, k], np.eye(frames), 3 if np.diff(own[:, k]).min() > _EVEN * step else 1)
+        work[:, k] = np.tensordot(along(at).astype(np.float32), work[:, k], 1)
+    remarks.append(f"slices of a frame were measured up to {apart:.1f} s apart: each was brought to its frame's time")
 
 
 def _baseline(
