@@ -34,6 +34,18 @@ def test_an_archive_that_burnt_is_there_again(tmp_path: Path) -> None:
         asked("restore", copy, "--until", "2001-01-01T00:00:00Z", "--folder", str(tmp_path / "never"))
 
 
+def test_headers_are_read_again_by_hand(tmp_path: Path) -> None:
+    archive = str(tmp_path / "archive")
+    for name in ("CT_small.dcm", "MR_small.dcm"):
+        asked("receive", str(get_testdata_file(name)), "--folder", archive)
+    nothing = {"studies": 2, "images": 2, "learnt": 0, "unread": [], "went_on_after": ""}
+    assert asked("reread", "--folder", archive) == nothing
+    blob = next(one for one in (tmp_path / "archive" / "blobs").rglob("*") if one.is_file())
+    blob.write_bytes(blob.read_bytes()[:-1])
+    done = asked("reread", "--anew", "--folder", archive, code=1)
+    assert (done["images"], len(done["unread"])) == (2, 1)
+
+
 @pytest.mark.parametrize("text", ["yesterday", "2026-11-26T10:00:00"])
 def test_a_time_must_be_one_and_say_its_zone(text: str) -> None:
     with pytest.raises(Refused, match="the time"):

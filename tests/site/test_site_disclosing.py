@@ -78,6 +78,17 @@ def test_what_is_written_while_it_reads_is_folded_once_and_what_a_machine_made_i
     assert len(journal.told) > 5 and len(journal.told) == len(set(journal.told)), "no event is folded twice"
 
 
+def test_what_a_reading_of_headers_finds_a_machine_to_have_made_is_withheld_from_then_on() -> None:
+    journal, rows = Meanwhile(), Rows()
+    seen = Disclosing(cast(Index, rows), cast(Journal, journal))
+    journal.append(ARRIVAL)
+    assert seen.withheld(ITO) == frozenset()
+    rows.made.append({"SeriesInstanceUID": SERIES, "StudyInstanceUID": STUDY})
+    learnt = {"study": {}, "series": {SERIES: {"facts": {"MadeBy": "machine"}}}, "instances": {}}
+    journal.append(Event(Kind.HEADERS_LEARNT, NOON, "isocenter", STUDY, learnt))
+    assert seen.withheld(ITO) == {SERIES} and not seen.hears(journal.events[-1], ITO)
+
+
 def test_a_study_is_planned_only_where_what_machines_said_does_not_decide() -> None:
     journal, rows, planned = Meanwhile(), Rows(), list[str]()
     seen = Disclosing(cast(Index, rows), cast(Journal, journal))

@@ -1,4 +1,4 @@
-"""Commands of keeping: backup, restore."""
+"""Commands of keeping: backup, restore, reread."""
 
 from __future__ import annotations
 
@@ -69,6 +69,32 @@ def restore(
     for digest in done.missing:
         screen.say(f"  missing or damaged in the backup: {digest}")
     if done.missing:
+        raise typer.Exit(1)
+
+
+@app.command()
+def reread(
+    anew: Annotated[bool, typer.Option(help="Begin at the first study, also where an earlier run was ended.")] = False,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Read the headers of stored images again and keep what an older version did not take from them; files stay as
+    they are. Goes on where it was ended; the archive may serve meanwhile."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held, screen.progress("reading headers") as told:
+        begun = "" if anew else held.site.rereading.unfinished()
+        done = held.site.rereading.learn(who=HOUSE, anew=anew, told=told)
+    unread = [{"study": study, "image": image} for study, image in done.unread]
+    said = {"studies": done.studies, "images": done.images, "learnt": done.learnt, "unread": unread}
+    screen.answer({**said, "went_on_after": begun})
+    if begun:
+        screen.say(f"went on after study {begun}")
+    screen.say(f"{done.images} images of {done.studies} studies read; something new is known of {done.learnt}")
+    screen.table("", ("study", "image that cannot be read"), [(one["study"], one["image"]) for one in unread])
+    if unread:
         raise typer.Exit(1)
 
 

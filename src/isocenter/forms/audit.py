@@ -113,6 +113,8 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.PLANNED: _RUN,
     Kind.DECLINED: _RUN,
     Kind.STARTED: Audited("110100", "110120"),
+    Kind.HEADERS_LEARNT: _RECORD._replace(action="U"),
+    Kind.HEADERS_READ: _RUN,
     Kind.SCRUBBED: _RUN,
     Kind.DAMAGE_FOUND: _RUN,
     Kind.BACKED_UP: Audited("110106", action="R"),

@@ -104,6 +104,8 @@ class Kind(StrEnum):
     PSEUDONYMS_CHANGED = "PseudonymsChanged"  # subject: its name; details: was, now: domains of pseudonyms; destroyed
     AUDIT_EXPORTED = "AuditExported"  # details: form, entries, first, last; asked: by what it was narrowed, not to what
     FIGURES_TAKEN = "FiguresTaken"  # details: of: part of oversight, asked, rows, file: digest of the figures
+    HEADERS_LEARNT = "HeadersLearnt"  # subject: study; details: study, series, instances: what read anew is different
+    HEADERS_READ = "HeadersRead"  # details: reader, study: the last read, studies, images, learnt, unread, done
     SCRUBBED = "Scrubbed"  # details: files, bytes, damaged: digests, mended: how many, left: digests that were not
     DAMAGE_FOUND = "DamageFound"  # subject: study; details: digest, what: changed, missing or closed, instance: UID
     BACKED_UP = "BackedUp"  # details: entries, hash, blobs, new_blobs, damaged: how many

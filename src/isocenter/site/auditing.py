@@ -119,6 +119,8 @@ _WORDS = {
     Kind.PSEUDONYMS_CHANGED: "changed a secret; older ones destroyed: {destroyed}",
     Kind.AUDIT_EXPORTED: "took entries of the journal out as {form}",
     Kind.FIGURES_TAKEN: "took figures of {of} out, {rows} rows",
+    Kind.HEADERS_LEARNT: "learnt more from its stored headers",
+    Kind.HEADERS_READ: "read the headers of {images} images again, and learnt of {learnt}",
     Kind.SCRUBBED: "read every stored file and mended {mended}",
     Kind.DAMAGE_FOUND: "met a damaged file ({what}): {digest}",
     Kind.BACKED_UP: "made a backup",

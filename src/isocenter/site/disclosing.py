@@ -34,8 +34,10 @@ __all__ = ["Disclosing", "unbound", "unraised"]
 
 _PAGE = 5000
 _FOLLOWED = (
-    Kind.MODE_PROPOSED, Kind.MODE_SET, Kind.OPINION_LOCKED, Kind.INSTANCES_RECEIVED, *stopping.KINDS, *gate.KINDS,
+    Kind.MODE_PROPOSED, Kind.MODE_SET, Kind.OPINION_LOCKED, Kind.INSTANCES_RECEIVED, Kind.HEADERS_LEARNT,
+    *stopping.KINDS, *gate.KINDS,
 )  # fmt: skip
+_OF_IMAGES = (Kind.INSTANCES_RECEIVED, Kind.HEADERS_LEARNT)
 _OF_MACHINES = (Kind.PLANNED, Kind.DECLINED, Kind.ANALYSIS_FAILED)
 _TELLING = (Kind.REPORT_DRAFTED, Kind.VIEWED)  # acts of another reader that may follow what a machine said
 _MACHINES_WRITE = {"Modality": "SEG\\SR", "MadeBy": "machine"}  # what can say of itself that an algorithm made it
@@ -99,7 +101,7 @@ class Disclosing:
                 return
             if self._level < 0 or head < self._level:  # at the start, or the archive was put back to an older copy
                 self._modes, self._stops, self._gates, self._locks, self._level = Modes(), {}, gate.Gates(), {}, 0
-                last = self._read(tuple(k for k in _FOLLOWED if k is not Kind.INSTANCES_RECEIVED), head)
+                last = self._read(tuple(k for k in _FOLLOWED if k not in _OF_IMAGES), head)
                 self._made = self._machine_made({})  # asked last: what came while the events were read is in it
             else:
                 last = self._read(_FOLLOWED, head)
@@ -116,7 +118,9 @@ class Disclosing:
                 event = sealed.event
                 if event.kind is Kind.OPINION_LOCKED:
                     self._locks.setdefault((event.subject, event.who), event.time)
-                elif event.kind is Kind.INSTANCES_RECEIVED and _may_be_machines(event.details):
+                elif event.kind is Kind.HEADERS_LEARNT or (
+                    event.kind is Kind.INSTANCES_RECEIVED and _may_be_machines(event.details)
+                ):
                     self._made |= self._machine_made({"StudyInstanceUID": event.subject})
             number = page[-1].number
         return number
@@ -303,7 +307,7 @@ class Disclosing:
             return self.sees(self.index.result(str(event.details["result"])), who)
         if event.kind in _OF_MACHINES or (event.kind in _TELLING and event.who != who.name):
             return self.free(event.subject, who)
-        if event.kind is Kind.INSTANCES_RECEIVED:
+        if event.kind in _OF_IMAGES:
             self._follow()  # this may be the first that is asked since they arrived
             return not set(event.details["series"]) <= set(self._made) or self.free(event.subject, who)
         return True

@@ -26,6 +26,7 @@ _UNREAD: Mapping[str, Any] = {"state": "waiting", "by": "", "assigned": ""}  # n
 _FEW = 200  # changed studies up to which they alone are read again
 _SPEAK = (
     Kind.INSTANCES_RECEIVED,
+    Kind.HEADERS_LEARNT,
     Kind.RESULT_MADE,
     Kind.READING_ASSIGNED,
     Kind.READING_OPENED,

@@ -46,6 +46,8 @@ as a whole is told to the house."""
 _BLIND = frozenset({Kind.PEER_REVIEWED, Kind.PEER_ARBITRATED, Kind.DOUBLE_READ_LOCKED, Kind.DOUBLE_READ_SETTLED})
 """Acts on what is read blind, which name no study: whoever is not in every project hears of their own."""
 _COHORTS = frozenset({Kind.COHORT_FROZEN, Kind.COHORT_EXPORTED, Kind.COHORT_TAGGED})
+_WHOLE = frozenset({Kind.SCRUBBED, Kind.BACKED_UP, Kind.RESTORED, Kind.HEADERS_READ})
+"""What was done to the archive as a whole: its numbers are those of every project."""
 _ONE, _MANY = ("study_uid", "study"), ("studies",)
 """Parameters of verbs that name a study, or several."""
 
@@ -183,6 +185,8 @@ class Projects:
         reach = self.reach(who, "events")
         if reach is None:
             return True
+        if event.kind in _WHOLE:
+            return False
         if event.kind in _COHORTS:
             return event.who == who.name
         told = event.details

@@ -65,6 +65,7 @@ from isocenter.site.receiving import Receiving
 from isocenter.site.registering import Registering
 from isocenter.site.rejecting import Rejecting
 from isocenter.site.requesting import Requesting
+from isocenter.site.rereading import Rereading
 from isocenter.site.reviewing import Reviewing
 from isocenter.site.sealing import Sealing
 from isocenter.site.segmenting import Segmenting
@@ -166,6 +167,7 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self.projects.sealing = self.sealing
         self.mending = Mending(self.database, self.blobs, self.index, self.journal, lambda: self.clock())
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
+        self.rereading = Rereading(self.database, self.blobs, self.journal, lambda: self.clock())
         self.requesting = Requesting(self.index, self.journal, self.clock, self.consents, self.projects.holds)
         self.sharing = Sharing(
             self.index, self.journal, self.blobs, self.clock, self.consents, self.projects.holds, self.secret

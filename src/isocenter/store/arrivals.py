@@ -18,7 +18,7 @@ from isocenter.store import tables as t
 from isocenter.store.matching import name_keys, person_key, plain_date, time_key
 from isocenter.store.statements import Statement
 
-__all__ = ["drop_if_empty", "fold_instances", "patient_columns"]
+__all__ = ["Agreement", "drop_if_empty", "fold_instances", "fold_learnt", "patient_columns"]
 
 _ABSENT = object()
 
@@ -60,6 +60,35 @@ def fold_instances(told: Mapping[str, Any], arrived: str, connection: sa.Connect
     modalities = {one["modality"] for one in told["series"].values()}
     new_series = _fold_series(study["uid"], told["series"], items, connection)
     _fold_study({**study, "patient": patient}, known, arrived, modalities, new_series, items, connection)
+
+
+def fold_learnt(told: Mapping[str, Any], study_uid: str, connection: sa.Connection) -> None:
+    """Fold one `Kind.HEADERS_LEARNT`: what stored headers say today that an older reader did not take from them.
+
+    Args:
+        told: its details: new values of columns of the ``study``, of ``series`` and ``instances`` by UID. Of ``facts``
+            those that are others are told, and None for one that the header does not have.
+        study_uid: whose they are; what is no longer there is passed over.
+    """
+    if told.get("study"):
+        _update(t.study, t.study.c.uid == study_uid, dict(told["study"]), connection)
+    for table, key, name in ((t.series, t.series.c.uid, "series"), (t.instance, t.instance.c.sop_uid, "instances")):
+        for uid, news in (told.get(name) or {}).items():
+            mine, row = (key == uid) & (table.c.study_uid == study_uid), dict(news)
+            if "facts" in row:
+                before = connection.execute(sa.select(table.c.facts).where(mine)).scalar()
+                if before is None:
+                    continue
+                facts = {**json.loads(before), **row["facts"]}
+                row["facts"] = _json({name: value for name, value in facts.items() if value is not None})
+            if "varying" in row:
+                row["varying"] = _json(row["varying"])
+            _update(table, mine, row, connection)
+
+
+def _update(table: sa.Table, mine: sa.ColumnElement[bool], row: dict[str, Any], connection: sa.Connection) -> None:
+    if row:
+        connection.execute(table.update().where(mine), row)
 
 
 def _whose(study: Mapping[str, Any], known: Mapping[str, Any] | None, connection: sa.Connection) -> Mapping[str, Any]:
@@ -162,7 +191,7 @@ def _fold_study(
     (_CHANGE_STUDY if words else _COUNT_STUDY).run(connection, row | mine)
 
 
-class _Agreement:
+class Agreement:
     """Which header values all instances of a series share, while instances are added to it."""
 
     def __init__(self, facts: dict[str, Any], varying: set[str]) -> None:
@@ -210,7 +239,7 @@ def _fold_series(
         mine = [item for item in items if item["series_uid"] == uid]
         before = known.get(uid)
         facts = dict(_read(before["facts"])) if before else dict(mine[0].get("series_facts", said["facts"]))
-        agreement = _Agreement(facts, set(_read(before["varying"])) if before else set())
+        agreement = Agreement(facts, set(_read(before["varying"])) if before else set())
         for item in mine:
             own = dict(item["facts"])
             agreement.add(item.get("series_facts", said["facts"]), own)
@@ -232,7 +261,7 @@ def _series_row(
     uid: str,
     said: Mapping[str, Any],
     before: Mapping[str, Any] | None,
-    agreement: _Agreement,
+    agreement: Agreement,
     count: int,
 ) -> dict[str, Any]:
     names = ("modality", "number", "description", "body_part", "laterality", "frame_of_reference")

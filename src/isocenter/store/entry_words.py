@@ -38,6 +38,7 @@ ERASED_WORD: Final = "erased"
 _PATIENT: Final = ("patient.id", "patient.issuer")
 WORDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.INSTANCE_SET_ASIDE: ("reason",),  # may name the patient in whose study the image is not
+    Kind.HEADERS_LEARNT: ("study", "series.*", "instances.*"),
     Kind.ANALYSIS_FAILED: ("reason",),
     Kind.REPORT_SIGNED: ("untold", "critical.*.what"),
     Kind.REPORT_AMENDED: ("untold", "critical.*.what"),

@@ -31,7 +31,7 @@ from isocenter.store.incoming import Incoming
 from isocenter.store.journal import Journal, append_within, hold_end
 from isocenter.store.statements import Statement
 
-__all__ = ["Stored", "is_new", "receive"]
+__all__ = ["Stored", "is_new", "plain", "receive"]
 
 _PER_EVENT = 250  # instances in one journal entry; a longer one is slow to read back
 _KEPT = "it is set aside, and nothing is overwritten."
@@ -210,11 +210,11 @@ class _Arrival:
     """One instance on its way in, as plain values that every database can hold."""
 
     def __init__(self, study: Study, series: Series, instance: Instance, given: bytes | bytearray | Incoming) -> None:
-        self.study, self.series = _plain(study), _plain(series)
+        self.study, self.series = plain(study), plain(series)
         self.item: dict[str, Any] = {
             "study_uid": study.uid,
             "series_uid": series.uid,
-            **_plain(instance),
+            **plain(instance),
             "size": len(given.data if isinstance(given, Incoming) else given),
         }
         self.study_uid, self.series_uid, self.sop_uid = study.uid, series.uid, instance.sop_uid
@@ -408,7 +408,7 @@ _VALUES = {kind: operator.attrgetter(*names) for kind, names in _FIELDS.items()}
 _AS_IT_STANDS = frozenset({int, bool, type(None)})
 
 
-def _plain(record: Study | Series | Instance | Patient) -> dict[str, Any]:
+def plain(record: Study | Series | Instance | Patient) -> dict[str, Any]:
     """The fields of a record as plain values that every database can hold."""
     kind = type(record)
     pairs = zip(_FIELDS[kind], _VALUES[kind](record), strict=True)
@@ -429,6 +429,6 @@ def _storable(value: Any) -> Any:
     if kind is list:
         return [_storable(one) for one in value]
     if kind is Patient:
-        return _plain(value)
+        return plain(value)
     made = to_plain(value)
     return made if type(made) is float else _storable(made)

@@ -19,7 +19,7 @@ from isocenter.record.event import Kind, Sealed
 from isocenter.record.states import READING, step
 from isocenter.store import tables as t
 from isocenter.store.arrival_words import opened
-from isocenter.store.arrivals import fold_instances
+from isocenter.store.arrivals import fold_instances, fold_learnt
 from isocenter.store.blobs import Blobs
 from isocenter.store.entry_words import opened as words_opened
 from isocenter.store.erasures import fold_erasure
@@ -56,6 +56,9 @@ def project(entry: Sealed, blobs: Blobs | None, connection: sa.Connection, erase
     if entry.event.kind is Kind.INSTANCES_RECEIVED:
         told = opened(entry.event.details, keyring, gone=gone)
         fold_instances(told, entry.event.time.isoformat(), connection)
+        return
+    if entry.event.kind is Kind.HEADERS_LEARNT:
+        fold_learnt(entry.event.details, entry.event.subject, connection)
         return
     if entry.event.kind is Kind.PATIENTS_MERGED:
         if "sealed" not in entry.event.details:  # else every study that it was about is erased

@@ -18,7 +18,7 @@ from isocenter.store.statements import Statement
 
 __all__ = ["Remembered"]
 
-_OF_THE_STUDY = (Kind.INSTANCES_RECEIVED,)
+_OF_THE_STUDY = (Kind.INSTANCES_RECEIVED, Kind.HEADERS_LEARNT)
 _OF_ANY = (
     Kind.OBJECTS_REJECTED, Kind.REJECTION_ENDED, Kind.OBJECTS_PURGED, Kind.STUDY_ERASED, Kind.PATIENTS_MERGED,
     Kind.STUDIES_MOVED,
