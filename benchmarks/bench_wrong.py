@@ -324,7 +324,7 @@ def main() -> None:
         known = seen(place, examples.pictures) if own in WHERE else None
         fresh = np.ones(len(examples), bool) if known is None else ~known
         right = halved(examples.pictures[fresh], examples.groups[fresh], said.half)
-        classes = int(len(held.inputs.get("classes", (0, 1))))
+        classes = len(held.inputs.get("classes", (0, 1)))
 
         def calls(images: Sequence[Array]) -> list[tuple[bool, bool]]:
             return [(bool(row["declined"]), _silent(row, held.inputs)) for row in told(model, images, classes)]
