@@ -276,6 +276,30 @@ def test_times_in_series_of_their_own_meet_together_what_none_meets_alone() -> N
     assert alone.series["dynamic"] == ("1.20",)
 
 
+def test_slices_in_series_of_their_own_are_taken_where_they_are_more_than_one_series() -> None:
+    class Beat:
+        """How much does it eject?"""
+
+        name, version, yields = "beat", "1", ()
+        needs = {"cine": Need(modality="MR", at_least=20, slices_apart=True)}  # noqa: RUF012
+
+        def run(self) -> None: ...
+
+    def slices(*heights: float, turn: float = 1.0, phases: int = 8) -> list[Series]:
+        turned = {"ImageOrientationPatient": [turn, 0.0, 0.0, 0.0, 1.0, 0.0]}
+        return [placed(f"1.{phases}.{h:g}", *[h] * phases, **turned) for h in heights]
+
+    short_axis = slices(0.0, 10.0, 20.0, 30.0)
+    others = [*slices(5.0, turn=-1.0), *slices(7.0, phases=9), *slices(8.0, phases=1), placed("1.3", *range(25))]
+    (bound,) = plan([Beat()], study(*short_axis, *others)).bindings  # type: ignore[list-item]
+    assert sorted(bound.series["cine"]) == [s.uid for s in short_axis]
+    larger = placed("1.4", *range(40))
+    (bound,) = plan([Beat()], study(*short_axis, *others, larger)).bindings  # type: ignore[list-item]
+    assert bound.series["cine"] == ("1.4",)
+    (told,) = plan([Beat()], study(*short_axis[:2])).declined  # type: ignore[list-item]
+    assert "at least 20 images" in told.sentences()[0]
+
+
 def test_what_is_missing_is_said_of_the_nearest_series() -> None:
     planned = plan([_Both()], study(series("PT", uid="1.5")))
     assert planned.bindings == ()

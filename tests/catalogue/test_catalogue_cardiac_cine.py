@@ -18,14 +18,17 @@ import pytest
 from real_series import loaded, zipped
 from typer.testing import CliRunner
 
+from isocenter.analysis.plan import plan
 from isocenter.analysis.protocol import Answer
 from isocenter.analysis.weights import open_session, record_of
 from isocenter.catalogue.cardiac_cine import CardiacCine
 from isocenter.cli import app
+from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
 from isocenter.learn.hearts import read_hearts
 from isocenter.methods.cine import polygon_area_mm2
 from isocenter.record import Model, Outcome, codes
+from isocenter.site.loading import Loading
 from isocenter.space import Axis, Region, Volume
 from isocenter.testing.phantoms import Phantom, heart
 from isocenter.testing.phantoms.patient import Person
@@ -395,6 +398,33 @@ def test_real_patients(data: Path, archive: str, edv: float, esv: float) -> None
     said = CardiacCine().run(stack, None, weights=open_session("cardiac_cine"))
     assert value(said, codes.LV_EDV) == pytest.approx(edv, abs=8.0)
     assert value(said, codes.LV_ESV) == pytest.approx(esv, abs=8.0)
+
+
+def test_each_slice_in_a_series_of_its_own_is_one_stack(virtual: Phantom) -> None:
+    whole: list[bytes] = []
+    for data in virtual.files:
+        ds = pydicom.dcmread(io.BytesIO(data))
+        if ds.Modality == "MR":
+            ds.SeriesInstanceUID = f"2.25.{5000 + (ds.InstanceNumber - 1) // 8}"
+            ds.NominalInterval = 800 + (ds.InstanceNumber - 1) // 8  # a breath-hold each
+        out = io.BytesIO()
+        ds.save_as(out)
+        whole.append(out.getvalue())
+    (study,) = merge(read_header(data) for data in whole)
+    (bound,) = plan([CardiacCine()], study).bindings
+    held = {i.digest: data for data in whole for i in read_header(data).series[0].instances}
+    given = Loading(study, CardiacCine.needs, bound.series, held.__getitem__)()
+    (together,), _ = loaded(virtual.files)
+    assert len(bound.series["cine"]) == together.geometry.shape[0]
+    assert given["cine"].geometry.same_grid(together.geometry) and np.array_equal(given["cine"].array, together.array)
+    assert "NominalInterval" not in given["cine"].facts  # of no slice alone
+    said = CardiacCine().run(given["cine"], given["drawn"])
+    assert value(said, codes.LV_EDV) == pytest.approx(virtual.truth["edv_ml"], abs=0.5)
+
+
+def test_what_was_drawn_under_no_name_of_it_is_told_and_left_out(painted: Volume) -> None:
+    said = CardiacCine().run(painted, (_disks(painted, np.full(11, 5.0), "heart"),), weights=Reader())
+    assert any("what a person drew was not used (heart)" in r for r in said.reasons)
 
 
 def test_from_a_folder_of_dicom(virtual: Phantom, tmp_path: Path) -> None:

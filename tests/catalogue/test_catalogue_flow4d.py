@@ -270,6 +270,19 @@ def test_drawn_vessels_of_a_slice_their_ratio_and_what_keeps_still(sliced: Phant
         run(plane, (circle(plane, y, x, 2.0, "aorta"),))
 
 
+def test_a_vessel_that_was_outlined_frame_by_frame_moves(sliced: Phantom, plane: tuple[Volume, ...]) -> None:
+    (y, x), radius = sliced.truth["centre_px"], sliced.truth["radius_px"]
+    still = circle(plane, y, x, radius + 1, "aorta")
+    frames = len(plane[0].axes[0])
+    each = tuple(replace(still, label=f"aorta phase {n + 1}") for n in range(frames))
+    elsewhere = circle(plane, 20.0, 20.0, radius + 1, "aorta phase 1")
+    (moved,), (whole,) = (run(plane, drawn, background_order=0).curves for drawn in ((elsewhere, *each[1:]), (still,)))
+    assert moved.y["aorta"][1:] == pytest.approx(whole.y["aorta"][1:])
+    assert abs(moved.y["aorta"][0]) < 0.5 * abs(whole.y["aorta"][0])
+    with pytest.raises(Refused, match=rf"'aorta' outlined in 2 of {frames} frames"):
+        run(plane, each[:2], background_order=0)
+
+
 def test_from_dicom_to_json(tmp_path: Path, sliced: Phantom) -> None:
     for n, data in enumerate(sliced.files):
         (tmp_path / f"{n}.dcm").write_bytes(data)

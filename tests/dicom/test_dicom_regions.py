@@ -35,6 +35,9 @@ def structure_set(contours: dict[str, list[list[tuple[float, float, float]]]], *
             contour = Dataset()
             contour.ContourGeometricType = facts.get("kind", "CLOSED_PLANAR")
             contour.NumberOfContourPoints = len(outline)
+            if images := facts.get("images"):
+                contour.ContourImageSequence = [Dataset()]
+                contour.ContourImageSequence[0].ReferencedSOPInstanceUID = images[len(drawn.ContourSequence)]
             contour.ContourData = [float(f"{v:.5f}") for point in outline for v in point]
             drawn.ContourSequence.append(contour)
         ds.StructureSetROISequence.append(roi)
@@ -202,3 +205,23 @@ def test_a_structure_set_may_name_its_frame_in_its_structures_only() -> None:
     del ds.FrameOfReferenceUID
     series, _ = made.record([made.written(ds)])
     assert series.frame_of_reference == "1.2.8"
+
+
+def test_what_was_drawn_on_several_phases_of_a_slice_is_no_ring() -> None:
+    files = [
+        made.made(2 * n + t, pixels=np.zeros((20, 20), np.uint16), ImagePositionPatient=[0, 0, 2.0 * n], TriggerTime=t)
+        for n in range(3)
+        for t in range(2)
+    ]
+    series, read = made.record(files)
+    onto = assemble(series, read)[0]
+    assert [a.name for a in onto.axes] == ["time"]
+    outlines = [square(2.0, 2.5, 12.5), square(2.0, 4.5, 9.5), square(4.0, 4.5, 9.5)]
+    on = [onto.instance_uids[n] for n in (1, 4, 5)]  # slices 1, 1, 2 of phases 0, 1, 1
+    first, second = drawn(structure_set({"LV endo": outlines}, images=on), onto)
+    assert (first.label, first.voxels) == ("LV endo phase 1", 100)
+    assert (second.label, second.voxels) == ("LV endo phase 2", 50)
+    (same,) = drawn(structure_set({"ring": outlines[:2]}, images=[on[0], on[0]]), onto)
+    assert same.label == "ring" and same.voxels == 75
+    with pytest.raises(Refused, match="'aorta' on several images of one slice"):
+        drawn(structure_set({"aorta": outlines}, images=["1.2.3", *on[1:]]), onto)

@@ -11,7 +11,7 @@ from isocenter.errors import Refused
 from isocenter.record import Series
 from isocenter.space import Region, Volume
 
-__all__ = ["Check", "Dated", "Need", "Unmet"]
+__all__ = ["Check", "Dated", "Need", "Unmet", "slices_apart"]
 
 _WORDS = {
     "CT": "CT", "MR": "MR", "PT": "PET", "US": "ultrasound", "CR": "computed radiograph", "DX": "digital radiograph",
@@ -87,6 +87,8 @@ class Need:
             that the header does not state does not refuse; the analysis looks at the pixels then.
         velocity: the images must encode velocity, as phase contrast does, as far as their headers say; multi-frame
             objects are looked into when they are read.
+        slices_apart: a stack will do of which each slice came, with all its phases, as a series of its own. It is
+            taken where it holds more images than any series that meets the need alone.
         optional: the analysis runs without it and is given None.
         every: run once for each series that meets the need, not only for the best one; and where a series holds several
             radiographs (CR, DX, MG), for each of them that meets it.
@@ -114,6 +116,7 @@ class Need:
     slice_mm: tuple[float, float] | None = None
     facts: Mapping[str, tuple[str, ...]] | None = None
     velocity: bool = False
+    slices_apart: bool = False
     optional: bool = False
     every: bool = False
     earlier: str = ""
@@ -154,6 +157,8 @@ class Need:
         one echo time (both, and one kind of image, where they are the times of a dynamic scan). Of several such scans
         that of most series; empty when there is none.
         """
+        if self.slices_apart:
+            return self._side_by_side(study)
         if self.axis == "time" and self.gives == "volume":
             return self._in_turn(study)
         if self.axis not in _APART or self.gives != "volumes":
@@ -165,6 +170,12 @@ class Need:
                 scans.setdefault(_acquired(one, stays), []).append(one)
         several = [s for s in scans.values() if len({v for one in s for v in _told(one, fact)}) > 1]
         return max((tuple(s) for s in several), key=len, default=())
+
+    def _side_by_side(self, study: Sequence[Series]) -> tuple[Series, ...]:
+        able = [one for one in study if {u.predicate for u in self.unmet(one)} <= {"images"}]
+        whole = max(slices_apart(able), key=_images, default=())
+        alone = (_images([s]) for s in study if not self.unmet(s) and (self.better is None or self.suits(s)))
+        return whole if _images(whole) >= self.at_least and _images(whole) > max(alone, default=0) else ()
 
     def _in_turn(self, study: Sequence[Series]) -> tuple[Series, ...]:
         """The series of a dynamic scan of which each is one time."""
@@ -320,6 +331,28 @@ def _acquired(series: Series, stays: str) -> Any:
     sizes = {(i.rows, i.columns, i.frames) for i in series.instances}
     same = (frozenset(_told(series, k)) for k in ("ImagePositionPatient", "RepetitionTime", stays))
     return series.frame_of_reference, frozenset(sizes), len(series.instances), *same
+
+
+def slices_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
+    """Stacks of which each slice is a series of its own, with several images at its one place.
+
+    They have one orientation, one size, one echo time, one kind of image and equally many phases.
+    """
+    stacks: dict[Any, list[Series]] = {}
+    for one in study:
+        places, turns = _told(one, "ImagePositionPatient"), _told(one, "ImageOrientationPatient")
+        alone = len(places) == len(turns) == 1 and None not in places | turns
+        if alone and len(one.instances) > 1 and all(i.frames <= 1 for i in one.instances):
+            size = {(i.rows, i.columns) for i in one.instances}
+            same = [frozenset(_told(one, k)) for k in ("PixelSpacing", "EchoTime", "ImageType")]
+            turn = tuple(round(float(v), 3) + 0.0 for v in next(iter(turns)))
+            key = (one.modality, one.frame_of_reference, frozenset(size), len(one.instances), turn, *same)
+            stacks.setdefault(key, []).append(one)
+    return [tuple(several) for several in stacks.values() if len(several) > 1]
+
+
+def _images(several: Sequence[Series]) -> int:
+    return sum(max(1, i.frames) for one in several for i in one.instances)
 
 
 def _unsaid(series: Series) -> str:

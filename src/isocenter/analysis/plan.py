@@ -155,8 +155,8 @@ def _distance(checks: Sequence[Check]) -> tuple[bool, int]:
 def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[list[Binding], tuple[Unmet, ...]]:
     (first_name, first), *others = analysis.needs.items()
     fit = [s for s in study.series if not first.unmet(s)]
-    together = () if fit else first.joined(study.series)
-    fit = fit or list(together)
+    together = first.joined(study.series) if first.slices_apart or not fit else ()
+    fit = list(together) or fit
     if not fit:
         return [], _nearest(first, study)
     drawn = _drawn_on(study) if any(n.gives == "regions" and not n.earlier for _, n in others) else set()

@@ -35,13 +35,25 @@ _DISKS = "disks, no interpolation; papillary muscles in the cavity; basal slice 
 Mask = npt.NDArray[np.bool_]
 
 
+def _shows_no_flow(facts: Mapping[str, Any]) -> bool:
+    """Whether nothing says that these are images of velocity, of which a scan has more than a cine has."""
+    said = ("VelocityEncodingDirection", "VelocityEncodingMaximumValue", "SiemensVelocity", "GEVelocityEncoding")
+    return not any(facts.get(name) for name in (*said, "PhilipsPCVelocity"))
+
+
 class CardiacCine:
     """How large is the left ventricle on a short-axis cine, how much does it eject, how thick is its wall?"""
 
-    name, version = "cardiac_cine", "1"
+    name, version = "cardiac_cine", "2"
     weights = "cardiac_cine"
     needs: ClassVar[Mapping[str, Need]] = {
-        "cine": Need(modality="MR", body_part=("heart", "cardiac", "chest", "thorax"), at_least=48),
+        "cine": Need(
+            modality="MR",
+            body_part=("heart", "cardiac", "chest", "thorax"),
+            at_least=48,
+            slices_apart=True,
+            better=_shows_no_flow,
+        ),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
     yields = (
@@ -115,6 +127,12 @@ class CardiacCine:
                 curves = (_curve(np.array(hand.curve_ml), phase_ms),)
                 measured += () if phase_ms is None else _rates(np.array(hand.curve_ml), phase_ms, reasons)
             return Answer.found(*findings, measurements=measured, curves=curves, reasons=(*reasons, *hand.remarks))
+        if drawn:
+            names = ", ".join(dict.fromkeys(r.label or "without a name" for r in drawn))
+            reasons.append(
+                f"WARNING: what a person drew was not used ({names}): no name says cavity, epicardium or muscle with "
+                "ED, ES or a phase, as LV endo ED does"
+            )
         if weights is None:
             raise Refused("no weights", "without outlines this analysis is a network", "open the model cardiac_cine")
         turn = turned(cine)

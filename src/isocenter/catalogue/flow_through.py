@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,13 +23,14 @@ Mask = npt.NDArray[np.bool_]
 
 _THROUGH = 0.94  # cosine between direction of velocity and normal of the slice
 _LEAST_VOXELS = 20
+_OF_FRAME = re.compile(r"(.*) phase (\d+)")  # as `dicom.regions` names what was outlined on several images of a slice
 _PULMONARY, _AORTIC = ("pulm", "mpa", "pa main"), ("aort", "ao asc", "asc ao")
 
 
 @dataclass(frozen=True, eq=False)
 class _Vessel:
     label: str
-    mask: Mask  # (rows, columns)
+    mask: Mask  # (rows, columns); of one that was outlined frame by frame wherever it was in any of them
     flow: flow_plane.Flow
 
 
@@ -106,24 +108,46 @@ def _through(scan: FlowScan) -> tuple[Floats, float]:
 def _drawn_vessels(scan: FlowScan, drawn: Sequence[Region], velocity: Floats) -> list[_Vessel] | None:
     if not drawn:
         return None
+    alone: dict[str, Mask] = {}
+    by_frame: dict[str, dict[int, Mask]] = {}
+    for n, region in enumerate(drawn, 1):
+        if region.mask is None:
+            continue
+        mask, told = scan.laid(region.mask)[0], _OF_FRAME.fullmatch(region.label)
+        if told:
+            by_frame.setdefault(told[1], {})[int(told[2])] = mask
+        else:
+            alone[region.label or f"region {n}"] = mask
+    frames = len(velocity)
+    for label, masks in by_frame.items():
+        if sorted(masks) != list(range(1, frames + 1)):
+            raise Refused(
+                f"'{label}' outlined in {len(masks)} of {frames} frames",
+                "where it lies in the others is not known",
+                "outline it in one frame or in all",
+            )
     return [
-        _measured(scan, region.label or f"region {n}", scan.laid(region.mask)[0], velocity)
-        for n, region in enumerate(drawn, 1)
-        if region.mask is not None
+        *(_measured(scan, label, np.broadcast_to(mask, velocity.shape), velocity) for label, mask in alone.items()),
+        *(
+            _measured(scan, label, np.stack([masks[n + 1] for n in range(frames)]), velocity)
+            for label, masks in by_frame.items()
+        ),
     ]
 
 
-def _measured(scan: FlowScan, label: str, mask: Mask, velocity: Floats) -> _Vessel:
+def _measured(scan: FlowScan, label: str, masks: Mask, velocity: Floats) -> _Vessel:
+    """Flow through a vessel. masks: (frames, rows, columns)."""
     _, dy, dx = scan.main.geometry.spacing_mm
-    if int(mask.sum()) < _LEAST_VOXELS:
+    least = int(masks.sum(axis=(1, 2)).min())
+    if least < _LEAST_VOXELS:
         raise Refused(
-            f"{int(mask.sum())} pixels in '{label}'",
+            f"{least} pixels in '{label}'",
             f"a vessel of fewer than {_LEAST_VOXELS} is mostly edge, and its flow is not to be relied on",
             "scan with smaller pixels",
         )
-    through = velocity[:, mask]
-    area = np.full(through.shape[1], dy * dx)
-    return _Vessel(label, mask, flow_plane.flow_of(through, area, scan.frame_ms))
+    anywhere = np.asarray(masks.any(axis=0), np.bool_)
+    area = masks[:, anywhere] * (dy * dx)
+    return _Vessel(label, anywhere, flow_plane.flow_of(velocity[:, anywhere], area, scan.frame_ms))
 
 
 def _found_vessel(scan: FlowScan, moving: Floats, velocity: Floats) -> _Vessel:
@@ -142,7 +166,7 @@ def _found_vessel(scan: FlowScan, moving: Floats, velocity: Floats) -> _Vessel:
         rate = velocity[:, mask].sum(axis=1)
         swing = float(rate.max() - rate.min())
         if swing > swings:
-            best, swings = _measured(scan, "vessel", mask, velocity), swing
+            best, swings = _measured(scan, "vessel", np.broadcast_to(mask, velocity.shape), velocity), swing
     if best is None:
         raise Refused(
             "no vessel in which blood moves faster than the noise",

@@ -24,8 +24,10 @@ __all__ = ["regions"]
 _ROIS, _CONTOURS_OF, _CONTOURS = 0x30060020, 0x30060039, 0x30060040
 _NUMBER, _REFERENCED, _NAME, _KIND, _POINTS = 0x30060022, 0x30060084, 0x30060026, 0x30060042, 0x30060050
 _FRAME = 0x30060024
+_DRAWN_ON, _IMAGE, _IMAGE_FRAME = 0x30060016, 0x00081155, 0x00081160
 _OFF_PLANE = 0.5  # of the slice distance: a contour further from every slice belongs to none
 _ONE_PLANE, _ROUNDED_MM = 0.05, 0.2  # of the slice distance; or as far as rounded coordinates part one plane
+_Drawn = tuple[npt.NDArray[np.float64], str]  # an outline, and the image that it names
 _Planes = dict[int, list[npt.NDArray[np.float64]]]
 _LOST = 0.01  # part of a structure's contours that may lie outside the grid before it is refused
 
@@ -80,22 +82,25 @@ def _structures(file: File, onto: Volume | None) -> list[Region]:
         if not outlines:
             continue
         if onto is None:
-            found.append(_polygon(outlines, label, frames.get(number, "")))
+            found.append(_polygon([o for o, _ in outlines], label, frames.get(number, "")))
         else:
             try:
                 _same_frame(frames.get(number, ""), onto.geometry, label)
-                found.append(_filled(_planes(outlines, onto.geometry, label), onto, label))
+                found += [
+                    _filled(_planes(of_one, onto.geometry, name), onto, name)
+                    for name, of_one in _by_phase(outlines, onto, label)
+                ]
             except Refused as why:
                 # A couch that leaves the image must not cost the tumour; whoever needs this one is told (`unplaced`).
                 refused.append(why)
-                largest = max(outlines, key=len)
+                largest = max((o for o, _ in outlines), key=len)
                 found.append(Region.of_unplaced(largest, why, frame=onto.geometry.frame_of_reference, label=label))
     if refused and len(refused) == len(found):
         raise refused[0]
     return found
 
 
-def _outlines(file: File, drawn: Dataset, label: str) -> list[npt.NDArray[np.float64]]:
+def _outlines(file: File, drawn: Dataset, label: str) -> list[_Drawn]:
     found = []
     for contour in file.items(_CONTOURS, drawn):
         if file.ascii(_KIND, contour) not in ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR"):
@@ -108,8 +113,32 @@ def _outlines(file: File, drawn: Dataset, label: str) -> list[npt.NDArray[np.flo
                 "export the structure set again",
             )
         if len(points) >= 9:
-            found.append(points.reshape(-1, 3))
+            images = [f"{file.ascii(_IMAGE, i)} {file.ascii(_IMAGE_FRAME, i)}" for i in file.items(_DRAWN_ON, contour)]
+            found.append((points.reshape(-1, 3), images[0].strip() if len(images) == 1 else ""))
     return found
+
+
+def _by_phase(outlines: list[_Drawn], onto: Volume, label: str) -> list[tuple[str, list[npt.NDArray[np.float64]]]]:
+    """A structure under its name; one that was drawn on several phases of a slice phase by phase, counted from 1.
+
+    Taken together such outlines would lie in each other, and an outline within another is a hole.
+    """
+    images: dict[int, set[str]] = {}
+    for points, image in outlines:
+        images.setdefault(int(np.rint(np.median(onto.geometry.to_index(points)[:, 0]))), set()).add(image)
+    if max(len(held) for held in images.values()) == 1:
+        return [(label, [points for points, _ in outlines])]
+    place = {uid: n // onto.geometry.shape[0] for n, uid in enumerate(onto.instance_uids)}
+    if len(onto.axes) != 1 or len(place) != len(onto.instance_uids) or not {i for _, i in outlines} <= place.keys():
+        raise Refused(
+            f"contours of '{label}' on several images of one slice",
+            "taken together the inner ones would be holes in the outer ones",
+            "name one structure for each phase",
+        )
+    phases: dict[int, list[npt.NDArray[np.float64]]] = {}
+    for points, image in outlines:
+        phases.setdefault(place[image], []).append(points)
+    return [(f"{label} phase {n + 1}", phases[n]) for n in sorted(phases)]
 
 
 def _same_frame(frame: str, geometry: Geometry, label: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from isocenter.analysis.need import Dated, Need
+from isocenter.analysis.need import Dated, Need, slices_apart
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
 from isocenter.site.nifti_study import NIFTI, is_nifti, nifti_files, regions_in, volume_in
@@ -106,13 +106,16 @@ class Loading:
 
 
 def _in_one(chosen: list[Series]) -> Series:
-    """The times of a dynamic scan that were sent as series of their own, as one series."""
+    """The times of a dynamic scan, or the slices of a stack, that were sent as series of their own, as one series."""
     first = chosen[0]
+    if len(chosen) == 1:
+        return first
+    shared = {k: v for k, v in first.facts.items() if all(k in s.facts and s.facts[k] == v for s in chosen)}
     images = []
     for one in chosen:
-        own = {k: v for k, v in one.facts.items() if first.facts.get(k) != v}
+        own = {k: v for k, v in one.facts.items() if k not in shared}
         images += [replace(i, facts={**own, **i.facts}) if own else i for i in one.instances]
-    return first if len(chosen) == 1 else replace(first, instances=tuple(images))
+    return replace(first, instances=tuple(images), facts=shared)
 
 
 def _along(volume: Volume, axis: str) -> bool:
@@ -269,7 +272,9 @@ def _drawn_on(study: Study, series: Series) -> list[Series]:
             "contours have no grid without them",
             "send the referenced series as well",
         )
-    return named_images or framed
+    drawn_on = named_images or framed
+    # A stack of which each slice is a series of its own holds outlines only as a whole.
+    return [*(_in_one(list(stack)) for stack in slices_apart(drawn_on)), *drawn_on]
 
 
 def _with_axis(volumes: list[Volume], need: Need, series: Series) -> Volume:
