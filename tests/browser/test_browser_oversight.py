@@ -187,6 +187,16 @@ def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
     lee.locator(".thread").get_by_text("Vessel or nodule?").wait_for()
     lee.locator(".mark").last.wait_for(state="attached")
     lee.get_by_text("CompressedSamples, CT1").wait_for()  # whose images these are: on the page, not in its address
+    lee.get_by_role("link", name="To the reading room").click()
+    lee.get_by_label("In one line").wait_for()
+    asked = lee.get_by_role("region", name="Asked by colleagues")
+    assert not asked.count(), "a colleague's words may tell what machines say"
+    lee.keyboard.press("0")
+    asked.get_by_text("Vessel or nodule?").wait_for()
+    place = asked.get_by_role("link", name="ito").get_attribute("href")
+    lee.keyboard.press("Escape")
+    lee.get_by_role("heading", name="Worklist").wait_for()
+    lee.goto(place)
     lee.get_by_placeholder("Answer").fill("A vessel")
     lee.get_by_role("button", name="Answer").click()
     ito.locator(".thread").get_by_text("A vessel").wait_for()  # without a reload
@@ -194,11 +204,14 @@ def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
     for page in (ito, lee):
         page.get_by_role("button", name="Look together").click()
     lee.get_by_text("here: ito, lee").wait_for()
+    lee.reload()  # the address says that one looks together
+    lee.get_by_text("here: ito, lee").wait_for()
     picture.hover(position={"x": 60, "y": 80})
     lee.locator(".other").wait_for(state="attached")
-    ito.get_by_label("Width").press_sequentially("1500")
-    ito.get_by_label("Width").press("Tab")
-    until(lambda: "window=40,1500" in lee.evaluate("location.href"))
+    ito.get_by_label("Centre").focus()
+    for key in ("6", "0", "Tab", "1", "5", "0", "0", "Tab"):  # as hands type them: the first number draws the page anew
+        ito.keyboard.press(key)
+    until(lambda: "window=60,1500" in lee.evaluate("location.href"))
     told = {sealed.event.kind for sealed in site.journal.since(head)}
     assert told <= {Kind.IMAGES_SEEN, Kind.VIEWED}, "nothing of it stands in the journal but that it was looked at"
     shot(lee, "oversight-view-together")

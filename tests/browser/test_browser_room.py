@@ -84,6 +84,19 @@ def test_scroll_window_and_sides(page: Any, studies: Callable[[str], str]) -> No
         "A",
         "P",
     ]
+    seen = [one.inner_text() for one in (at, page.locator(".corner.bl"))]
+    until(lambda: all(f"{part}=" in page.evaluate("location.href") for part in ("image", "window")))
+    page.reload()  # the address holds the image and its window
+    until(lambda: [one.inner_text() for one in (at, page.locator(".corner.bl"))] == seen)
+    page.keyboard.press("Shift+W")
+    page.wait_for_url("**/why")
+    page.go_back()
+    until(lambda: [one.inner_text() for one in (at, page.locator(".corner.bl"))] == seen)
+    page.keyboard.press("Shift+J")  # the same image for a colleague, and from there back to it
+    page.get_by_text(f"Image {seen[0].split('/')[0]} of").wait_for()
+    assert page.get_by_label("Width").input_value() == "1800"
+    page.get_by_role("link", name="To the reading room").click()
+    until(lambda: [one.inner_text() for one in (at, page.locator(".corner.bl"))] == seen)
 
 
 def test_cine_runs_through_the_phases_of_one_place(page: Any, studies: Callable[[str], str]) -> None:

@@ -1,9 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, Trouble } from "../api/door";
 import { asTrouble, Source } from "../api/load";
-import { bind } from "../keys/keyboard";
-import { Empty, Failed, Shown } from "../kit/states";
-import { to } from "../router";
+import { bind, keyOf } from "../keys/keyboard";
+import { Key } from "../kit/marks";
+import { Empty, Failed, Lacking, Shown } from "../kit/states";
+import { type Identified, Whose } from "../kit/whose";
+import { go, to } from "../router";
 import { number, sentence } from "../words";
 import "./headset.css";
 import type { Theatre } from "./theatre";
@@ -22,11 +24,14 @@ export interface Part {
 
 /** The segments of a study as surfaces at true scale: on the screen, and in a headset where there is one. */
 export function HeadsetPage({ study }: { study: string }) {
+  const whose = useRef<Source<Identified>>(null);
+  whose.current ??= new Source((abort) => ask<Identified>(`/api/studies/${study}`, { abort }));
   const source = useRef<Source<Part[]>>(null);
   source.current ??= new Source(async (abort) => (await ask<{ parts: Part[] }>(`/api/studies/${study}/surfaces`, { abort, deadline_s: 120 })).parts);
   useEffect(() => {
+    void whose.current!.load();
     void source.current!.load();
-    return bind("headset", {});
+    return bind("headset", { leave: () => go(to.study(study)) });
   }, []);
   const { value: state } = source.current.state;
   const trouble = state.at === "failed" ? state.trouble : null;
@@ -37,9 +42,11 @@ export function HeadsetPage({ study }: { study: string }) {
         <span class="muted">at true scale, research only</span>
         <span class="gap" />
         {!!source.current.value?.length && <a class="button" href={`/api/studies/${study}/surfaces.glb`} download="segments.glb">GLB</a>}
-        <a class="button" href={to.study(study)}>To the reading room</a>
+        <a class="button" href={to.study(study)}>To the reading room <Key of={keyOf("headset", "leave")} /></a>
       </header>
       <main class="surfaces" data-region tabIndex={-1}>
+        {whose.current.value && <Whose of={whose.current.value} />}
+        <Lacking of={whose.current} what="Whose surfaces these are" />
         {trouble?.status === 404 || trouble?.kind === "Refused" ? <Empty title="No surface to show"><p>{sentence(trouble.why || trouble.what)}.</p><p>Surfaces are made of what was outlined in the study, once your own opinion is locked. <a href={to.study(study)}>To the reading room</a></p></Empty> : <Shown of={source.current} what="the surfaces">{(parts) => <Stage parts={parts} study={study} />}</Shown>}
       </main>
     </>

@@ -2,8 +2,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { asTrouble, Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
+import { Whose } from "../kit/whose";
 import { opposite, sidesOf } from "../viewer/sides";
-import { day, person } from "../words";
 
 interface Study {
   uid: string;
@@ -108,13 +108,12 @@ function Stack({ told, study, at, move, point, others = [], whose }: Props & { t
       const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
       if (by && !(event.target as HTMLElement).closest("input, select, textarea")) (event.preventDefault(), go(here + by));
     }}>
-      {whose && <p class="whose"><strong>{person(told.patient.name)}</strong> <span class="id">{told.patient.id}</span>{told.patient.birth_date && ` b. ${day(told.patient.birth_date)}`} <span class="muted">{told.description} {day(told.date)}</span></p>}
-      {/* The window's fields keep what is being typed: another's cursor draws this page anew many times a second. */}
+      {whose && <Whose of={told} />}
       <form class="controls" onSubmit={(event) => event.preventDefault()}>
         <label>Series<select value={series.uid} onChange={(event) => move({ ...nowhere, series: event.currentTarget.value })}>{shown.map((one) => <option key={one.uid} value={one.uid}>{one.modality} {one.number ?? ""} {one.description}</option>)}</select></label>
         <label class="wide">Image {here + 1} of {images.length}<input type="range" min="0" max={images.length - 1} value={here} onInput={(event) => go(Number(event.currentTarget.value))} /></label>
-        <label>Centre<input class="short" type="number" key={`centre ${at.window?.[0]}`} defaultValue={at.window?.[0] ?? ""} placeholder="as sent" onChange={(event) => move({ ...at, window: event.currentTarget.value ? [Number(event.currentTarget.value), at.window?.[1] ?? 400] : null })} /></label>
-        <label>Width<input class="short" type="number" min="1" key={`width ${at.window?.[1]}`} defaultValue={at.window?.[1] ?? ""} placeholder="as sent" onChange={(event) => move({ ...at, window: Number(event.currentTarget.value) > 0 ? [at.window?.[0] ?? 40, Number(event.currentTarget.value)] : null })} /></label>
+        <WindowField name="Centre" value={at.window?.[0]} change={(centre) => move({ ...at, window: centre === null ? null : [centre, at.window?.[1] ?? 400] })} />
+        <WindowField name="Width" min={1} value={at.window?.[1]} change={(width) => move({ ...at, window: width !== null && width > 0 ? [at.window?.[0] ?? 40, width] : null })} />
       </form>
       <div class="picture" style={size[0] ? { aspectRatio: `${size[0]} / ${size[1]}`, width: `min(100%, calc((100vh - 210px) * ${size[0] / size[1]}))` } : {}} tabIndex={0} role="img" aria-label={`${series.modality} ${series.description}, image ${here + 1} of ${images.length}, ${at.marks.length} marks`}
         onKeyDown={steer} onBlur={() => (setCross(null), point?.(null))}
@@ -137,6 +136,12 @@ function Stack({ told, study, at, move, point, others = [], whose }: Props & { t
       {at.marks.length > 0 && <p class="acts">{at.marks.length} marked <button type="button" class="quiet" onClick={() => move({ ...at, marks: [] })}>Remove the marks</button></p>}
     </div>
   );
+}
+
+/** One number of the window. It keeps what is being typed, whatever comes from elsewhere meanwhile: another's cursor draws this page anew many times a second. */
+function WindowField({ name, value, min, change }: { name: string; value: number | undefined; min?: number; change: (value: number | null) => void }) {
+  const [typed, setTyped] = useState<string | null>(null);
+  return <label>{name}<input class="short" type="number" min={min} step="any" placeholder="as sent" value={typed ?? value ?? ""} onInput={(event) => setTyped(event.currentTarget.value)} onBlur={() => setTyped(null)} onChange={(event) => change(event.currentTarget.value === "" ? null : Number(event.currentTarget.value))} /></label>;
 }
 
 function round(value: number): number {

@@ -79,7 +79,7 @@ export class Together {
       if (!this.on.peek()) return;
       const body = { page: this.page, leads: this.leads, ...this.here(), cursor: this.cursor };
       this.leads = false;
-      void ask(`/api/studies/${this.study}/together`, { method: "POST", body }).catch((error) => (this.trouble.value = asTrouble(error).what));
+      void ask(`/api/studies/${this.study}/together`, { method: "POST", body }).then(() => (this.trouble.value = ""), (error: unknown) => (this.trouble.value = asTrouble(error).what));
     }, EVERY_MS);
   }
 

@@ -4,6 +4,7 @@ import { Source } from "../api/load";
 import { onHappening } from "../api/live";
 import { Shown, WithRight } from "../kit/states";
 import { me } from "../me";
+import { queryOf } from "../room/here";
 import { address, go, to } from "../router";
 import { moment } from "../words";
 import { Act, fields } from "./act";
@@ -30,15 +31,23 @@ function spotOf(query: URLSearchParams): Spot {
   }; // prettier-ignore
 }
 
-function addressOf(study: string, at: Spot): string {
+/** `together`: whoever opens it looks together with those who do; a reload goes on doing so. */
+function addressOf(study: string, at: Spot, together: boolean): string {
   const told = new URLSearchParams();
   if (at.series) told.set("series", at.series);
   if (at.image) told.set("image", at.image);
   if (at.frame) told.set("frame", String(at.frame));
   if (at.window) told.set("window", at.window.join(","));
   if (at.marks.length) told.set("marks", at.marks.map((mark) => mark.join(",")).join(";"));
+  if (together) told.set("together", "1");
   const query = told.toString().replaceAll("%2C", ",").replaceAll("%3B", ";");
   return `${to.oversight("view", study)}${query && `?${query}`}`;
+}
+
+/** The same image in the reading room. */
+function roomQuery(at: Spot): string {
+  const [centre, width] = at.window ?? [];
+  return at.image ? `?${queryOf({ ...at, window: centre !== undefined && width !== undefined ? { centre, width } : null })}` : "";
 }
 
 const marksOf = (marks: unknown[]) => `${marks.length} mark${marks.length === 1 ? "" : "s"}`;
@@ -46,12 +55,15 @@ const marksOf = (marks: unknown[]) => `${marks.length} mark${marks.length === 1 
 /** One view for two desks: what is on screen is in the address, what is said stays, where one points does not. */
 export function ViewPart({ study }: { study: string }) {
   const at = spotOf(address.value.searchParams);
-  const move = (next: Spot) => go(addressOf(study, next), { replace: true });
+  const move = (next: Spot) => go(addressOf(study, next, together.current!.on.peek()), { replace: true });
   const [copied, setCopied] = useState("");
   const together = useRef<Together>(null);
   together.current ??= new Together(study, () => spotOf(new URL(location.href).searchParams), move);
   const live = together.current;
-  useEffect(() => () => live.leave(), []);
+  useEffect(() => {
+    if (address.peek().searchParams.has("together")) live.join();
+    return () => live.leave();
+  }, []);
   useEffect(() => live.moved(), [address.value.search]);
   const copy = async () => {
     try {
@@ -66,12 +78,12 @@ export function ViewPart({ study }: { study: string }) {
       <header class="bar" data-region tabIndex={-1}>
         <h1>A view for a colleague</h1>
         <button type="button" onClick={() => void copy()}>Copy the address</button>
-        <button type="button" aria-pressed={live.on.value} onClick={() => (live.on.value ? live.leave() : live.join())}>Look together</button>
+        <button type="button" aria-pressed={live.on.value} onClick={() => (live.on.value ? live.leave() : live.join(), move(at))}>Look together</button>
         <label class="check"><input type="checkbox" checked={live.follow.value} onChange={(event) => (live.follow.value = event.currentTarget.checked)} /> follow the other</label>
         <span class="muted" role="status">{live.on.value ? (live.people.value.length > 1 ? `here: ${live.people.value.join(", ")}` : "nobody else is here yet") : copied}</span>
         <span class="gap" />
         <a class="button" href={to.headset(study)}>Surfaces</a>
-        <a class="button" href={to.study(study)}>To the reading room</a>
+        <a class="button" href={`${to.study(study)}${roomQuery(at)}`}>To the reading room</a>
       </header>
       <main class="oversight" data-region tabIndex={-1}>
         {live.trouble.value && <p class="callout" role="alert">{live.trouble.value}</p>}

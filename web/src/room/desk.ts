@@ -1,4 +1,4 @@
-import { computed, effect, signal, untracked } from "@preact/signals";
+import { computed, effect, type Signal, signal, untracked } from "@preact/signals";
 import { Trouble } from "../api/door";
 import type { Coded, Series, Study } from "../api/shapes";
 import { go, setQuery, to } from "../router";
@@ -16,6 +16,7 @@ import { Apart } from "./apart";
 import { caretLine } from "./caret-line";
 import { Evidence } from "./evidence";
 import { Hanging } from "./hanging";
+import { Here, type Place, queryOf } from "./here";
 import { LesionSteps } from "./lesion-steps";
 import { Registration } from "./registration";
 import type { Answerable, Beside, Decision, Found, Session } from "./session";
@@ -49,8 +50,8 @@ export class Desk {
   readonly active = signal("");
   readonly editing = signal<{ tracking: string; as: "changed" | "struck" } | null>(null);
   readonly adding = signal(false);
-  /** The one line of the first opinion. */
-  readonly line = signal("");
+  /** The one line of the first opinion: whoever looks at another page meanwhile finds it again. */
+  readonly line: Signal<string>;
   readonly mark = signal<{ sop: string; pixel: [number, number] } | null>(null);
   readonly signing = signal(false);
   readonly hidden = signal(false);
@@ -67,6 +68,7 @@ export class Desk {
   });
   readonly lightbox = new Lightbox();
   readonly hanging: Hanging;
+  readonly here: Here;
   /** What of this study may be laid over the series in hand: uptake first, then what lies in its space, then what would have to be registered. */
   readonly overlays = computed<Overlay[]>(() => {
     const inHand = this.viewable.value.find((one) => one.uid === this.shownSeries.value);
@@ -97,7 +99,9 @@ export class Desk {
 
   /** With `images` false it is the desk of a window that holds the panel alone. */
   constructor(readonly session: Session, readonly images = true) {
+    this.line = lineOf(session.uid);
     this.apart = new Apart(session.uid, images ? "images" : "panel");
+    this.here = new Here(session.uid, this.lightbox, () => this.stack);
     this.shareWithTheOtherWindow();
     this.hanging = new Hanging(session.uid, this.lightbox, session.absent);
     this.marks = new Marks(session, this.lightbox);
@@ -105,9 +109,9 @@ export class Desk {
     this.registration = new Registration(session, this.lightbox);
     this.lesionSteps = new LesionSteps(session.uid, this.lightbox);
     this.lightbox.addLayer(drawingOf(this));
-    this.hung = !images ? Promise.resolve() : this.hanging.load().then(() => {
-      const asked = new URL(location.href).searchParams.get("series");
-      if (asked) this.lightbox.prepare({ kind: "stack", study: session.uid, series: asked });
+    this.hung = !images ? Promise.resolve() : this.hanging.load(this.here.asked).then(() => {
+      const { series } = this.here.asked;
+      if (series) this.lightbox.prepare({ kind: "stack", study: session.uid, series, at: this.at });
       else this.hanging.prepare();
     });
     this.forgetGrowth = effect(() => this.grown(session.study.value));
@@ -170,11 +174,18 @@ export class Desk {
     const query = new URL(location.href).searchParams;
     const finding = query.get("finding");
     if (finding) this.whenFound(finding);
-    const asked = this.viewable.value.find((one) => one.uid === query.get("series"));
-    if (!asked && this.hanging.show()) return;
+    this.here.begin();
+    const asked = this.viewable.value.find((one) => one.uid === this.here.asked.series);
+    if ((!asked || asked === this.viewable.value[0]) && this.hanging.show()) return;
     const first = asked ?? this.viewable.value[0];
     this.begun = true;
-    if (first) await this.show(first.uid);
+    if (first) await this.show(first.uid, this.at?.sop, this.at?.frame, this.here.asked.window);
+  }
+
+  /** The image that the address asked for. */
+  private get at(): { sop: string; frame: number } | undefined {
+    const { image, frame } = this.here.asked;
+    return image ? { sop: image, frame } : undefined;
   }
 
   /** A study that is still being received: what hangs shows what has come since, and the first image hangs as soon as there is one. */
@@ -193,6 +204,7 @@ export class Desk {
   }
 
   end(): void {
+    this.here.end();
     this.forget();
     this.forgetGrowth();
     this.forgetActs();
@@ -203,10 +215,10 @@ export class Desk {
     this.lightbox.end();
   }
 
-  async show(series: string, sop = "", frame = 0): Promise<void> {
+  async show(series: string, sop = "", frame = 0, seen: Place["window"] = null): Promise<void> {
     setQuery("series", series === this.viewable.value[0]?.uid ? "" : series);
     const hang = this.hanging.hang.value;
-    const window = series === hang?.series[0] ? hang.window : null;
+    const window = seen ?? (series === hang?.series[0] ? hang.window : null);
     await this.lightbox.show({ kind: "stack", study: this.session.uid, series, window, at: sop ? { sop, frame } : undefined });
   }
 
@@ -364,8 +376,22 @@ export class Desk {
     if (session.mine.value && session.unaided.value && !session.found.value.length) session.lock(this.line.value.trim(), true);
   }
 
+  /** The image in hand as a view on which a colleague is asked, by its address or looking together. */
+  toAsk(): string {
+    const here = this.here.now();
+    return `${to.oversight("view", this.session.uid)}${here ? `?${queryOf(here)}` : ""}`;
+  }
+
   async leave(): Promise<void> {
     await this.session.lapse().catch(() => undefined); // leaving must always work; the study then stays open under this name, and the list says so
     go(to.worklist);
   }
+}
+
+const lines = new Map<string, Signal<string>>();
+
+function lineOf(study: string): Signal<string> {
+  const line = lines.get(study) ?? signal("");
+  lines.set(study, line);
+  return line;
 }

@@ -365,7 +365,7 @@ export function NotLooked({ desk }: { desk: Desk }) {
       {after.length > 0 && <p class="answers"><span aria-hidden="true">◇</span> After your opinion: {names}</p>}
       {not.length > 0 && (
         <div class="answers">
-          <strong>Not looked:</strong>
+          <strong>Not looked:</strong> <a class="quiet" href={to.why(desk.session.uid)}>why <Key of={keyOf("room", "why")} /></a>
           {near.length > 0 && <Because of={near} />}
           {far.length > 0 && <details><summary>{count(far.length, "analysis", "analyses")} for other images than these</summary><Because of={far} /></details>}
         </div>

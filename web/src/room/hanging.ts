@@ -6,6 +6,7 @@ import { change, mine } from "../settings/mine";
 import type { Cell, Lightbox } from "../viewer/lightbox";
 import { day } from "../words";
 import type { Absent } from "./absent";
+import type { Place } from "./here";
 
 /** How this study hangs: the protocol that fits, its stages, and the earlier studies that may stand beside it. */
 export class Hanging {
@@ -28,10 +29,14 @@ export class Hanging {
     return { short: `hung as ${hang.name}, ${met} of ${hang.rules.length} rules`, long: hang.rules.map((one) => `${one.met ? "✓" : "✗"} ${one.words}`).join("\n") };
   });
 
+  /** The image that an address asked for, and its window; it hangs once. */
+  private asked: Place | null = null;
+
   constructor(private readonly study: string, private readonly lightbox: Lightbox, private readonly absent: Absent) {}
 
   /** Ask how it hangs, and beside what. Without an answer the order of the study stands. */
-  async load(): Promise<void> {
+  async load(asked: Place | null = null): Promise<void> {
+    this.asked = asked;
     const again = () => void this.load().then(() => this.show());
     this.hang.value = await this.absent.tried("hang", "how it hangs", () => askOrTake<Hang>(`/api/studies/${this.study}/hang`), again);
     const kept = this.keptStage();
@@ -63,6 +68,7 @@ export class Hanging {
     if (!stage) return false;
     this.lightbox.activeNumber.value = Math.max(0, stage.places.findIndex((one) => !one.prior));
     this.lightbox.hang(stage.layout, stage.places.map((place) => this.cell(place)));
+    this.asked = null;
     return true;
   }
 
@@ -103,6 +109,7 @@ export class Hanging {
 
   private cell(place: HangStage["places"][number]): Cell {
     const first = this.hang.value?.series[0];
+    const asked = !place.prior && place.series === (this.asked?.series || first) ? this.asked : null;
     return {
       kind: place.plane ? "plane" : "stack",
       study: place.study,
@@ -110,8 +117,8 @@ export class Hanging {
       plane: place.plane || undefined,
       over: place.over || undefined,
       prior: place.prior,
-      window: place.series === first || place.prior ? this.hang.value!.window : null,
-      at: place.sop ? { sop: place.sop } : undefined,
+      window: asked?.window ?? (place.series === first || place.prior ? this.hang.value!.window : null),
+      at: asked?.image && !place.plane ? { sop: asked.image, frame: asked.frame } : place.sop ? { sop: place.sop } : undefined,
     };
   }
 

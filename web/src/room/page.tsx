@@ -28,6 +28,7 @@ import { ConflictDialog, SignDialog } from "./sign";
 import { PanelEdge } from "./panel-edge";
 import { Similar } from "./similar";
 import { Stage } from "./stage";
+import { Threads } from "./threads";
 import { Thumbnails } from "./thumbnails";
 import { HandBar, ToolBar } from "./tool-bar";
 import { Untold } from "./untold";
@@ -96,12 +97,16 @@ function Read({ desk, children }: { desk: Desk; children?: ComponentChildren }) 
     <>
       <Unread session={session} />
       <NotHere session={session} />
+      <Threads desk={desk} />
       {session.unaided.value ? <FirstOpinion desk={desk} /> : <Findings desk={desk} />}
       {children}
       <ReportPanel desk={desk} />
       <Signed desk={desk} />
       <Untold session={session} />
-      <p class="panel-foot"><button type="button" class="quiet" onClick={() => desk.movePanel()}>{desk.images ? "In a window of its own" : "Back beside the images"} <Key of={keyOf("room", "panel")} /></button></p>
+      <p class="panel-foot">
+        {desk.images && <><button type="button" class="quiet" onClick={() => go(desk.toAsk())}>Ask a colleague <Key of={keyOf("room", "ask")} /></button> <button type="button" class="quiet" onClick={() => go(to.headset(session.uid))}>Surfaces <Key of={keyOf("room", "surfaces")} /></button> </>}
+        <button type="button" class="quiet" onClick={() => desk.movePanel()}>{desk.images ? "In a window of its own" : "Back beside the images"} <Key of={keyOf("room", "panel")} /></button>
+      </p>
     </>
   );
 }
@@ -279,6 +284,9 @@ function useRoomKeys(desk: Desk): void {
         report: () => toCaret(),
         blocks: () => expandHere(session.report.value?.template),
         sign: () => desk.askToSign(),
+        why: () => go(to.why(session.uid)),
+        ask: () => go(desk.toAsk()),
+        surfaces: () => go(to.headset(session.uid)),
         "take-over": () => session.heldByOther.value && session.open(),
         amend: () => session.amendable.value && session.open(),
         next: () => {
