@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
 from isocenter.dicom.burned_in import region_bits
+from isocenter.dicom.coded_words import is_known
 from isocenter.dicom.confidentiality import Act, Option, acts, safe_private, table
 from isocenter.dicom.elements import PIXELS, Dataset, File, Slot
 from isocenter.dicom.facts import text
@@ -32,7 +33,7 @@ KEPT, CLEANED, MOVED, MAPPED, EMPTY = "kept", "cleaned", "moved", "mapped", "emp
 NEUTRAL, EMPTIED, REMOVED = "made neutral", "emptied", "removed"
 
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
-_ICC, _AGE, _CHARSET, _PART, _MODALITY = 0x00282000, 0x00101010, 0x00080005, 0x00180015, 0x00080060
+_ICC, _AGE, _CHARSET, _MODALITY = 0x00282000, 0x00101010, 0x00080005, 0x00080060
 _SIGNED = 0x00280103
 _SCHEME, _CODE_VALUE, _LONG_CODE, _MEANING = 0x00080102, 0x00080100, 0x00080119, 0x00080104
 _OF_A_CODE = frozenset({_SCHEME, _CODE_VALUE, _LONG_CODE, _MEANING})  # judged by the scheme beside them
@@ -40,7 +41,6 @@ _LAYER_TEXT = 0x00700006
 _LONG_FORM = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 _TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
 _ONE_TEXT = frozenset({"ST", "LT", "UT", "UR"})  # a backslash is a character in these
-_CODE_STRING = re.compile(r"[A-Z0-9_ \\]*\Z")
 _REPERTOIRE = re.compile(r"(?:\\?(?:ISO_IR \d{1,3}|ISO 2022 IR \d{1,3}|GB18030|GBK)?)*\Z")
 _MOMENT = re.compile(r"[0-9.:+\- \\]*\Z")
 _ZONE = re.compile(r"[+-]\d{4}\Z")
@@ -54,6 +54,7 @@ _OF_A_REGION = {
 _SHAPED = frozenset({"DA", "TM", "DT"})
 _LONGEST_STAMP = 16  # bytes of a time that is written in binary
 _OF_PATIENTS = frozenset({"M", "F", "O", "YES", "NO", "UNKNOWN", "ALTERED", "UNALTERED"})  # sex, smoking, neutered
+_LABELS = frozenset({"GraphicLayer"})
 _OLDEST = 89  # years; who is older is one of few
 _SCHEMES = "DCM SCT SRT SNM3 LN UCUM RADLEX RADELEMENT FMA NCIt IBSI UMLS MDC ICD10 I10 I9C"
 _PUBLISHED_SCHEMES = frozenset(_SCHEMES.split())
@@ -278,9 +279,9 @@ class Cleaner:
         said = self.file.ascii(tag, among)
         if vr in ("DS", "IS"):
             return are_decimals(said)
-        if vr == "CS":
-            return self._is_code(said)
-        return len(said) <= 64 and not (may_name(said) or holds(said, self.rule.banned)) and _is_no_number(said)
+        if vr != "CS":
+            said = said.upper().replace("-", " ")
+        return len(said) <= 64 and all(is_known("", v.strip()) for v in said.split("\\")) and not self._names(said)
 
     # ---- standard --------------------------------------------------------------------------------------------
 
@@ -479,9 +480,7 @@ class Cleaner:
                 return (KEPT, raw) if _REPERTOIRE.match(said) else (EMPTIED, b"")
             if tag == _MODALITY and not is_kind_of_image(said):
                 return CLEANED, b"OT"
-            if self._is_code(said) and (tag != _PART or is_clean(said.replace("_", " "), self.rule.banned)):
-                return KEPT, raw
-            return CLEANED, cleaned(said, self.rule.banned).upper()[:16].encode()
+            return self._code(keyword, said, raw)
         if vr in ("DA", "TM", "DT"):
             if mode == "neutral":
                 return NEUTRAL, self._dummy(vr, slot)
@@ -538,8 +537,26 @@ class Cleaner:
         values = [said] if vr in _ONE_TEXT else said.split("\\")
         return "\\".join(cleaned(v, self.rule.banned) for v in values).strip("\\").encode("ascii", "ignore")
 
-    def _is_code(self, said: str) -> bool:
-        return bool(_CODE_STRING.match(said)) and _is_no_number(said) and not holds(said, self.rule.banned)
+    def _code(self, keyword: str, said: str, raw: bytes) -> tuple[str, bytes | None]:
+        """A coded value: what is not known as a code may be a name, and gives way to its known words."""
+        values = [v.strip(" \0") for v in said.split("\\")]
+        known = [is_known(keyword, v) and not self._names(v) for v in values]
+        if all(known):
+            return KEPT, raw
+        if keyword in _LABELS:  # other attributes of the object name the same layer
+            return CLEANED, "\\".join(v if k else self._label(v) for v, k in zip(values, known, strict=True)).encode()
+        nothing = "REMOVED" if len(values) == 1 else "OTHER"  # the place of a value in a row tells what it is
+        left = [
+            v if k else cleaned(v.replace("_", " "), self.rule.banned).upper()[:16].strip() or nothing
+            for v, k in zip(values, known, strict=True)
+        ]
+        return CLEANED, "\\".join(left).encode()
+
+    def _label(self, said: str) -> str:
+        return f"LABEL {self.rule.by.uid(said)[-8:]}"
+
+    def _names(self, said: str) -> bool:
+        return holds(said, self.rule.banned)
 
     def _uids(self, slot: Slot, *, mapped: bool) -> bytes:
         said = str(self.file.raw(slot), "latin-1").strip(" \0")
