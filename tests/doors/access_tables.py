@@ -241,6 +241,7 @@ ABOUT = {
         GET /api/models/{name}/gate
         GET /api/models/{name}/watch
         GET /api/models/{name}/wrong
+        GET /api/models/{name}/cases
         GET /api/models/{name}/compare
         GET /api/models/{name}/card
         GET /api/models/{name}/card.pdf

@@ -246,7 +246,7 @@ class House:
         self.ordering = self.working = self.messaging = self.committing = Quiet()
         self.projects, self.requesting = _Projects(), Quiet()
         self.showing = SimpleNamespace(withheld=lambda result: {})
-        self.halting = self.erring = self.probing = self.fetching = self.counting = Quiet()
+        self.halting = self.erring = self.evidencing = self.probing = self.fetching = self.counting = Quiet()
         self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), _Links(), Quiet()
         self.hand_outs = _HandOuts()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()

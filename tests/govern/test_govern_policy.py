@@ -44,6 +44,7 @@ ALLOWED = {
     "assign": "admin reader",
     "site": "admin",
     "models": "admin reader researcher",
+    "test_cases": "admin reader",
     "unveiled": "researcher service",
     "modes": "admin reader researcher",
     "mode": "admin reader",

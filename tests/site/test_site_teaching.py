@@ -26,6 +26,7 @@ from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.learn.films import read_films
 from isocenter.learn.kinds import Classifier2D
+from isocenter.learn.sealed import digest_of_data
 from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Result, codes
 from isocenter.settings import Settings
 from isocenter.site.verbs import Site
@@ -211,3 +212,34 @@ def test_a_frozen_cohort_is_trained_on_by_its_name(site: Site, tmp_path: Path, m
     assert site.teaching.examples(AI, tmp_path / "few", who=HOUSE, cohort=only)["n"] == 3
     with pytest.raises(Refused, match="in the cohort 'films'"):
         site.teaching.examples(AI, tmp_path / "none", who=HOUSE, cohort=replace(only, members=()))
+
+
+def test_a_sealed_test_out_of_the_archive_opens_its_cases_in_the_archive(site: Site, tmp_path: Path) -> None:
+    """From signed films to a sealed folder, a look at it, and back to the studies; also of the DICOM files."""
+    from isocenter.cli.releasing import _test
+
+    pytest.importorskip("onnxruntime", reason="the extra 'ml' is not installed")
+    for patient in ("P1", "P4"):
+        site.consents.give({"GRU": ()}, patient=patient, who=HOUSE)
+    site.teaching.examples(AI, tmp_path / "set", who=HOUSE)
+    chief = Person("chief", Role.ADMIN)
+    said: dict[str, object] = {"reason": "it is time", "who": chief}
+    site.gating.declare(AI, {"may_change": ["weights"], "protocol": {"looks": 9}, "impact": "earlier"}, **said)
+    for number, label in enumerate(("NORMAL", "PNEUMONIA")):
+        (tmp_path / "files" / label).mkdir(parents=True)
+        uid = next(s.study for s in site.teaching.said(AI) if s.final == bool(number))
+        image = site.index.study(uid).series[0].instances[0]
+        (tmp_path / "files" / label / "film.dcm").write_bytes(site.blobs.get(image.digest))
+    for folder, n in (("set", 5), ("files", 2)):
+        site.gating.seal(AI, digest_of_data(tmp_path / folder), **said)
+        _test(site, AI, tmp_path / folder, None, None, said)
+        judged = site.gating.told(AI, who=chief)["judged"]
+        told = site.evidencing.cases(AI, who=chief)
+        assert (told["n"], told["elsewhere"], len(told["cases"])) == (n, 0, n) and judged["n"] == n
+        finals = {s.study: s.final for s in site.teaching.said(AI)}
+        assert all((case["truth"] == "yes") == finals[case["study"]] for case in told["cases"]), told["cases"]
+        assert len({case["study"] for case in told["cases"]}) == n
+        right = round(judged["metrics"]["sensitivity"]["value"] * site.evidencing.cases(AI, "ill", who=chief)["n"])
+        assert right == site.evidencing.cases(AI, "ill", who=chief)["n"] - judged["errors"]["missed"]
+        for k, row in enumerate(judged["calibration"]["bins"]):
+            assert site.evidencing.cases(AI, bin=k, who=chief)["n"] == row["n"]

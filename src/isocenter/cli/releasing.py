@@ -115,7 +115,8 @@ def _test(
     from isocenter.learn.answers import answers_of
     from isocenter.learn.judge import judged, must_be_new
     from isocenter.learn.judge_use import stated_of, used
-    from isocenter.learn.sealed import digest_of_data, measured, read_groups
+    from isocenter.learn.sealed import digest_of_data, measured, of_groups, read_groups
+    from isocenter.learn.tested import counted, image_digests, kept
 
     if data is None:
         raise Refused(f"a test of {model} without data", "the sealed test set is wanted", "give it with --data")
@@ -146,5 +147,7 @@ def _test(
     figures = measured(new, other, named, least_events=least, against=digest)
     cases = stated_of(held, own.predictions)
     use = used(cases, held, groups=named) if cases is not None else {}
+    lines = kept(held, own.predictions, new, image_digests(data, new.names, digest_of_test), named)
     shown = {k: own.report[k] for k in ("metrics", "calibration")}
-    gating.judged(model, {**figures, **shown, "use": use}, **said)
+    shown |= {"subgroups": of_groups(new, named), "errors": counted(lines)}
+    gating.judged(model, {**figures, **shown, "use": use}, lines, **said)

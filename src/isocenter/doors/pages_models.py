@@ -20,6 +20,7 @@ __all__ = ["router"]
 router = APIRouter()
 
 _Name = Annotated[str, Path(min_length=1, max_length=128)]
+_Word = Annotated[str, Query(max_length=200)]
 _Digest = Annotated[str, Query(pattern=r"^[0-9a-f]{0,64}$")]
 
 
@@ -49,6 +50,16 @@ def wrong(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) 
     """Signed cases in which a model was wrong here since its release, of those that the asker may see."""
     here: PagesSite = site
     return here.erring.wrong(name, who=who)
+
+
+@router.get("/api/models/{name}/cases")
+def cases(
+    name: _Name, site: SiteHere, who: Annotated[Person, needs("test_cases")], of: _Word = "all", by: _Word = "",
+    group: _Word = "", bin: Annotated[int, Query(ge=-1, le=99)] = -1,
+) -> Any:  # fmt: skip
+    """Test cases behind a figure of the sealed test; who asks is written down as one who saw single cases of it."""
+    here: PagesSite = site
+    return here.evidencing.cases(name, of, by=by, group=group, bin=bin, who=who)
 
 
 @router.get("/api/models/{name}/compare")

@@ -66,6 +66,7 @@ class PagesSite(Protocol):
     comparing: Any  # `isocenter.site.comparing.Comparing`: two versions of a model beside each other
     watching: Any  # `isocenter.site.watching.Watching`: models in use, with alarms
     erring: Any  # `isocenter.site.erring.Erring`: signed cases in which a model was wrong
+    evidencing: Any  # `isocenter.site.evidencing.Evidencing`: test cases behind the figures of a model
     carding: Any  # `isocenter.site.carding.Carding`: generated cards of models
     showing: Any  # `isocenter.site.showing.Showing`: which maps may be shown
     probing: Any  # `isocenter.site.probing.Probing`: flow through planes that a reader sets

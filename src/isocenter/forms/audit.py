@@ -110,6 +110,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.MODEL_JUDGED: _RUN,
     Kind.MAP_TESTED: _RUN,
     Kind.TEST_LOOKED: _RUN,
+    Kind.TEST_CASES_OPENED: Audited("110103", action="R"),
     Kind.PLANNED: _RUN,
     Kind.DECLINED: _RUN,
     Kind.STARTED: Audited("110100", "110120"),

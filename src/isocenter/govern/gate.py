@@ -37,7 +37,10 @@ __all__ = [
     "stop_rule",
 ]
 
-KINDS = (Kind.CHANGE_DECLARED, Kind.TEST_SEALED, Kind.TEST_LOOKED, Kind.MODEL_JUDGED, Kind.MODEL_STEPPED)
+KINDS = (
+    Kind.CHANGE_DECLARED, Kind.TEST_SEALED, Kind.TEST_LOOKED, Kind.TEST_CASES_OPENED, Kind.MODEL_JUDGED,
+    Kind.MODEL_STEPPED,
+)  # fmt: skip
 """Events of which the ways are made; their subject is the name of the model."""
 
 PARTS: Mapping[str, str] = MappingProxyType(
@@ -171,12 +174,14 @@ class Gates:
         changes: name of a model -> details of its change record, newest.
         tests: name of a model -> details of its sealed test set, newest.
         released: name of a model -> digest that is, or was last, released.
+        opened: digest of a sealed test set -> how often somebody saw single cases of it.
     """
 
     ways: Mapping[str, Way] = field(default_factory=dict, hash=False)
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     tests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
     released: Mapping[str, str] = field(default_factory=dict, hash=False)
+    opened: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def of(self, digest: str) -> Way:
         """The way of one set of weights; those of which nothing was said are candidates."""
@@ -185,12 +190,15 @@ class Gates:
     def after(self, events: Iterable[Sealed]) -> Gates:
         """As these events leave them."""
         ways, changes, tests, released = dict(self.ways), dict(self.changes), dict(self.tests), dict(self.released)
+        opened = dict(self.opened)
         for event in (sealed.event for sealed in events):
             told = {**event.details, "by": event.who, "when": event.time.isoformat()}
             if event.kind is Kind.CHANGE_DECLARED:
                 changes[event.subject] = told
             elif event.kind is Kind.TEST_SEALED:
                 tests[event.subject] = told
+            elif event.kind is Kind.TEST_CASES_OPENED:
+                opened[told["test"]] = opened.get(told["test"], 0) + 1
             elif event.kind in KINDS:
                 digest = str(event.details["digest"])
                 way = ways.get(digest, Way())
@@ -206,7 +214,7 @@ class Gates:
                     if told["step"] == "release":
                         released[event.subject] = digest
                 ways[digest] = way
-        return Gates(ways, changes, tests, released)
+        return Gates(ways, changes, tests, released, opened)
 
 
 def bound(model: Model) -> str:

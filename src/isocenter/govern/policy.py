@@ -133,6 +133,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("explain", "follow a number back to its images", *_STAFF),
             _rule("catalogue", "see which analyses there are", *_STAFF),
             _rule("models", "see which models there are, with their evidence", *_STAFF),
+            # whoever trains would learn from the single cases of a sealed test, which then tests nothing any more
+            _rule("test_cases", "open the test cases behind the figures of a model", _A, _R),
             _rule("unveiled", "see what machines said before a reader's own opinion is locked", _S, _P),
             _rule("modes", "see how each analysis is used here", *_STAFF),
             _rule("mode", "propose and confirm how an analysis is used", _A, _R),

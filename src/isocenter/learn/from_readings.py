@@ -47,7 +47,7 @@ MOST = 0.5
 
 _EASE = 1.5  # of two readers none gives more than three quarters: half would weigh twenty labels like two hundred
 
-_COLUMNS = ("file", "label", "weight", "readers", "mode", "time", "machine")
+_COLUMNS = ("file", "label", "weight", "readers", "mode", "time", "machine", "image")
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,8 @@ def written(
 ) -> dict[str, Any]:  # fmt: skip
     """A folder that `train` reads: a folder for each class, ``examples.csv`` and ``examples.json``.
 
-    Files are numbered; nothing in their names or in the table leads to a patient. A picture becomes an 8-bit PNG
+    Files are numbered; nothing in their names or in the table leads to a patient but for whoever has the archive, which
+    knows the stored image of each by its digest. A picture becomes an 8-bit PNG
     between its 1st and 99th percentile, a volume an array.
 
     Args:
@@ -235,7 +236,7 @@ def written(
         rows.append({
             "file": file, "label": classes[example.label], "weight": f"{example.weight:g}",
             "readers": " ".join(example.readers), "mode": example.mode, "time": example.time,
-            "machine": int(example.machine),
+            "machine": int(example.machine), "image": files[0] if files else "",
         })  # fmt: skip
     if len({r["label"] for r in rows}) < 2:
         raise Refused(f"{len(rows)} examples of one class", "nothing can be learnt from them", "wait for more reports")
@@ -319,7 +320,7 @@ def rehearsed(out: Path, old: Path, share: float, seed: int = 0) -> int:
             whose = old_people.setdefault(person(own[k].name), len(old_people)) + report["people"]
             to = out / label / f"person{whose:06d}_earlier_{own[k].name}"
             shutil.copyfile(own[k], to)
-            rows.append(f"{to.relative_to(out).as_posix()},{label},1,,earlier,,\r\n")
+            rows.append(f"{to.relative_to(out).as_posix()},{label},1,,earlier,,,\r\n")
     with (out / "examples.csv").open("a", newline="", encoding="utf-8") as text:
         text.writelines(rows)
     if (old / "examples.json").is_file():  # a withdrawal must find what was learnt from the earlier ones, too

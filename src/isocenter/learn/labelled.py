@@ -21,7 +21,7 @@ from isocenter.learn.examples import Examples, digest_of, numbered, person, weig
 from isocenter.learn.gridded import ENDINGS, Span, fitted, is_picture, opened, span_of
 from isocenter.learn.kinds import Classes
 
-__all__ = ["REST", "read_labelled", "unlabelled"]
+__all__ = ["REST", "by_name", "read_labelled", "unlabelled"]
 
 REST = -1
 """The label of what is none of the classes, for models that can say so."""
@@ -336,7 +336,7 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
         name = str(row[file] or "").strip()
         picture = path.parent / name
         if not picture.is_file():
-            elsewhere = elsewhere or _by_name(path.parent)
+            elsewhere = elsewhere or by_name(path.parent)
             key = Path(name).name
             if not name or (key not in elsewhere and key.lower() not in elsewhere):
                 raise Refused(f"{name} in row {number + 1} of {path.name}", "there is no such file beside the table")
@@ -349,7 +349,7 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
             yield name, kind, read, str(row[whose]) if whose and row[whose] else person(picture.name)
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
+def by_name(folder: Path) -> dict[str, Path]:
     """Images of a folder by their name, with and without its ending; none that two of them share."""
     found: dict[str, Path | None] = {}
     for p in _files(folder):

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.answers import Answers
-from isocenter.methods import noninferiority, roc
+from isocenter.methods import noninferiority, roc, subgroups
 from isocenter.methods.noninferiority import Gap
 
-__all__ = ["digest_of_data", "measured", "read_groups"]
+__all__ = ["digest_of_data", "measured", "of_groups", "read_groups"]
 
 _CASE = ("name", "case", "id", "image", "file")
 
@@ -139,6 +139,23 @@ def measured(
             else:
                 said["gaps"].append(_line(new.figure, _of_means(new, old, mine), name))
     return said
+
+
+def of_groups(answers: Answers, groups: Mapping[str, npt.NDArray[np.str_]]) -> list[dict[str, Any]]:
+    """Figures of each group of the cases, as a subgroup of evidence; of one with few events the counts alone."""
+    rows = []
+    for by, values in groups.items():
+        for value in sorted(set(values.tolist())):
+            mine = values == value
+            row: dict[str, Any] = {"by": by, "name": value, "n": int(mine.sum())}
+            if answers.truth is not None and answers.score is not None and answers.called is not None:
+                row["events"] = int((answers.truth[mine] == 1).sum())
+                row |= subgroups.figures_of(answers.truth[mine], answers.score[mine], answers.called[mine])
+            else:
+                own = noninferiority.means(answers.right[mine], np.zeros(row["n"]))
+                row["metrics"] = {answers.figure: {"value": own.value, "low": own.low, "high": own.high}}
+            rows.append(row)
+    return subgroups.shown(rows)
 
 
 def _of_means(new: Answers, old: Answers, mine: npt.NDArray[np.bool_]) -> Gap:

@@ -11,9 +11,12 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 
 __all__ = [
-    "Line", "Scale", "Steps", "brier", "expected_error", "fit_classes", "fit_isotonic", "fit_scale", "line",
+    "BINS", "Line", "Scale", "Steps", "brier", "expected_error", "fit_classes", "fit_isotonic", "fit_scale", "line",
     "reliability", "sigmoid",
 ]  # fmt: skip
+
+BINS = 15
+"""Bins of equal width into which stated certainties are sorted."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def brier(labels: npt.ArrayLike, certainty: npt.ArrayLike) -> float:
     return float(np.mean((stated - truth) ** 2))
 
 
-def reliability(labels: npt.ArrayLike, certainty: npt.ArrayLike, *, bins: int = 15) -> list[tuple[int, float, float]]:
+def reliability(labels: npt.ArrayLike, certainty: npt.ArrayLike, *, bins: int = BINS) -> list[tuple[int, float, float]]:
     """For each filled bin of equal width: (cases, mean certainty, part that was true)."""
     truth, stated = _checked(labels, certainty)
     number = np.minimum((stated * bins).astype(int), bins - 1)
@@ -92,7 +95,7 @@ def reliability(labels: npt.ArrayLike, certainty: npt.ArrayLike, *, bins: int = 
     ]
 
 
-def expected_error(labels: npt.ArrayLike, certainty: npt.ArrayLike, *, bins: int = 15) -> float:
+def expected_error(labels: npt.ArrayLike, certainty: npt.ArrayLike, *, bins: int = BINS) -> float:
     """Expected calibration error: mean distance between certainty and truth over bins, by their cases.
 
     >>> expected_error([0, 1, 1, 1], [0.75, 0.75, 0.75, 0.75])

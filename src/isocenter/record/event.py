@@ -50,7 +50,7 @@ class Kind(StrEnum):
     EXPORTED = "Exported"
     REFUSED = "Refused"  # a policy said no
     MODEL_TRAINED = "ModelTrained"
-    MODEL_JUDGED = "ModelJudged"  # subject: model; details: digest, test, look, metrics, against, gaps
+    MODEL_JUDGED = "ModelJudged"  # subject: model; details: digest, test, look, metrics, cases: digest, gaps
     MAP_TESTED = "MapTested"  # subject: model; details: digest, map, method, passed, failed, cases, partners: digests
     MODEL_STEPPED = "ModelStepped"  # subject: model; details: digest, step, state, was, reason
     WATCH_ALARMED = (
@@ -59,6 +59,7 @@ class Kind(StrEnum):
     CHANGE_DECLARED = "ChangeDeclared"  # subject: model; details: what may change, protocol, impact, reason
     TEST_SEALED = "TestSealed"  # subject: model; details: digest of the test set, looks that are allowed, reason
     TEST_LOOKED = "TestLooked"  # subject: model; details: digest of the model, test, look; written before it is opened
+    TEST_CASES_OPENED = "TestCasesOpened"  # subject: model; details: digest of the model, test; who saw single cases
     EXAMPLES_TAKEN = "ExamplesTaken"  # subject: analysis; details: n, by_class, by_mode, closed, digest, studies, use
     FEDERATION_JOINED = "FederationJoined"  # subject: run; details: the agreement, ground, aside: unusable pictures
     FEDERATION_ROUND = "FederationRound"  # subject: run; details: round, bytes, pictures, aside, epsilon

@@ -75,6 +75,7 @@ _WORDS = {
     Kind.CHANGE_DECLARED: "declared what may change of the model",
     Kind.TEST_SEALED: "sealed a test set of the model",
     Kind.TEST_LOOKED: "looked at the model's sealed test set, look {look}",
+    Kind.TEST_CASES_OPENED: "opened single cases of the model's sealed test set",
     Kind.EXAMPLES_TAKEN: "took training examples from signed reports",
     Kind.FEDERATION_JOINED: "joined a federation",
     Kind.FEDERATION_ROUND: "took part in a round of a federation",

@@ -8,7 +8,7 @@ shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,11 +21,12 @@ from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.methods.intervals import wilson
 from isocenter.reading import disclosure
 from isocenter.reading.disclosure import Mode, Use
-from isocenter.record import Event, Kind, Model, states
+from isocenter.record import Event, Kind, Model, canonical, states
 from isocenter.site.disclosing import Disclosing
 
 if TYPE_CHECKING:
     from isocenter.analysis.registry import Registry
+    from isocenter.store.blobs import Blobs
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
@@ -45,6 +46,7 @@ class Gating:
 
     index: Index
     journal: Journal
+    blobs: Blobs
     registry: Registry
     disclosing: Disclosing
     clock: Callable[[], datetime]
@@ -94,6 +96,7 @@ class Gating:
             "change": gates.changes.get(name),
             "test": gates.tests.get(name),
             "looks": way.looks.get(str(gates.tests.get(name, {}).get("digest", "")), 0),
+            "opened": gates.opened.get(str(gates.tests.get(name, {}).get("digest", "")), 0),
             "judged": dict(way.judged) or None,
             "steps": [{k: v for k, v in s.items() if k != "record"} for s in way.steps],
         }
@@ -154,13 +157,27 @@ class Gating:
         )  # fmt: skip
         return number
 
-    def judged(self, name: str, figures: Mapping[str, Any], *, reason: str, who: Person) -> None:
-        """What the look showed (`isocenter.learn.sealed.measured`); with it the model is tested."""
+    def judged(
+        self,
+        name: str,
+        figures: Mapping[str, Any],
+        cases: Sequence[Mapping[str, Any]] = (),
+        *,
+        reason: str,
+        who: Person,
+    ) -> None:
+        """What the look showed (`isocenter.learn.sealed.measured`); with it the model is tested.
+
+        Args:
+            cases: behind the figures (`isocenter.learn.tested.kept`), which are kept with them.
+        """
         must(who, "release", name)
         model, gates = self.model(name), self.disclosing.gates()
         test = gates.tests[name]["digest"]
         evidence = {**figures, "digest": model.digest, "test": test, "look": gates.of(model.digest).looks[test],
                     "bound": gate.bound(model)}  # fmt: skip
+        if cases:
+            evidence["cases"] = self.blobs.put(canonical({"cases": list(cases)}))
         way = replace(gates.of(model.digest), judged=evidence)
         self.journal.append(
             Event(Kind.MODEL_JUDGED, self.clock(), who.name, name, evidence),

@@ -41,6 +41,7 @@ from isocenter.site.disclosing import Disclosing, unbound
 from isocenter.site.entering import Entrance
 from isocenter.site.erring import Erring
 from isocenter.site.escalating import Escalating
+from isocenter.site.evidencing import Evidencing
 from isocenter.site.exchanging import Exchanging
 from isocenter.site.federating import Federating
 from isocenter.site.fetching import Fetching
@@ -128,7 +129,9 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self.halting = Halting(
             self.journal, self.registry, self._disclosing, lambda: self.clock(), self._listing.waiting, self.shelf
         )
-        self.gating = Gating(self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf)
+        self.gating = Gating(
+            self.index, self.journal, self.blobs, self.registry, self._disclosing, self.clock, self.shelf
+        )
         self.tickets = Tickets(self.secret("journal tickets"))
         self.audits = Auditing(self.journal, self.clock, self._disclosing.hears, self.projects.hears, self.tickets)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
@@ -158,6 +161,10 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self.erring = Erring(
             self.journal, self.cataloguing, lambda who, study: self._witness.look(who, study, "results")
         )
+        self.evidencing = Evidencing(
+            self.index, self.blobs, self.gating, self._disclosing, self._witness.test,
+            lambda who, study: self._witness.look(who, study, "results"),
+        )  # fmt: skip
         self.rejecting = Rejecting(
             self.database, self.index, self.journal, self.blobs, lambda: self.clock(), self._receiving.take
         )

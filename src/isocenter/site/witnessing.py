@@ -1,8 +1,9 @@
 """Whoever looks at a study leaves a trace before anything is shown; where none can be left, nothing is shown.
 
 A reader asks for hundreds of images of one study: one entry stands for what one person sees of one kind (images,
-results, report, record) of one study within five minutes, and one for searches of one kind. When an entry cannot be
-written, every earlier one loses its meaning too, so that the next look at anything has to be written first.
+results, report, record) of one study within five minutes, one for the cases of a sealed test, and one for searches of
+one kind. When an entry cannot be written, every earlier one loses its meaning too, so that the next look at anything
+has to be written first.
 """
 
 from __future__ import annotations
@@ -50,6 +51,17 @@ class Witness:
         kind = Kind.IMAGES_SEEN if what == "images" else Kind.VIEWED
         self._once(kind, who, study_uid, {"role": who.role.value, "what": what})
 
+    def test(self, who: Person, model: str, digest: str, test: str) -> None:
+        """Go on only when it is written down that this person sees single cases of a sealed test set.
+
+        Args:
+            model: its name. digest: of the weights that answered them. test: digest of the set.
+
+        Raises:
+            Unavailable: the journal cannot be written.
+        """
+        self._once(Kind.TEST_CASES_OPENED, who, model, {"role": who.role.value, "digest": digest, "test": test})
+
     def search(self, who: Person, level: str, keys: Collection[str]) -> None:
         """Go on only when it is written down that this person searches, and by what: the keys, never their values.
 
@@ -58,15 +70,15 @@ class Witness:
         """
         self._once(Kind.QUERIED, who, "", {"role": who.role.value, "level": level, "keys": " ".join(sorted(keys))})
 
-    def _once(self, kind: Kind, who: Person, study_uid: str, details: dict[str, str]) -> None:
+    def _once(self, kind: Kind, who: Person, subject: str, details: dict[str, str]) -> None:
         if who is HOUSE:
             return
-        now, pair = self.clock(), (who.name, study_uid, "/".join((kind, *details.values())))
+        now, pair = self.clock(), (who.name, subject, "/".join((kind, *details.values())))
         told = self._told.get(pair)
         if told is not None and timedelta() <= now - told < _ONE_LOOK:
             return
         try:
-            self.journal.append(Event(kind, now, who.name, study_uid, details))
+            self.journal.append(Event(kind, now, who.name, subject, details))
         except BaseException:
             with self._lock:
                 self._told.clear()

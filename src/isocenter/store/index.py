@@ -321,6 +321,16 @@ class Index:
             study = connection.execute(sa.select(result.c.study_uid).where(result.c.digest == digest)).scalar()
         return str(study or ""), ""
 
+    def studies_of(self, digests: Sequence[str]) -> dict[str, str]:
+        """Which of these stored files are images that are here: digest -> Study Instance UID."""
+        column, found = t.instance.c, dict[str, str]()
+        with self._database.read() as connection:
+            for start in range(0, len(digests), _MANY):
+                some = column.digest.in_(list(digests[start : start + _MANY]))
+                rows = connection.execute(sa.select(column.digest, column.study_uid).where(some))
+                found.update({row.digest: row.study_uid for row in rows})
+        return found
+
     def counts(self, *, reach: Reach | None = None) -> dict[str, int]:
         """How much there is: studies, series, instances, results, set_aside, events, bytes (of stored images).
 

@@ -9,7 +9,7 @@ import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Shown } from "../kit/states";
 import { Tabs } from "../kit/tabs";
-import { go, to } from "../router";
+import { address, go, to } from "../router";
 import { count, moment, spoken } from "../words";
 import { Calibration } from "./calibration";
 import { Comparing } from "./comparing";
@@ -20,7 +20,8 @@ import { Card, casesOf, Figures, Lineage, notFor, Unknown } from "./parts";
 import { StopRules } from "./rules";
 import { Subgroups } from "./subgroups";
 import { Where } from "./where";
-import { type Case, Wrong } from "./wrong";
+import { Tested } from "./tested";
+import { Wrong } from "./wrong";
 
 type Listed = Pick<ModelPage, "name" | "version" | "digest" | "state" | "card" | "evidence" | "stopped" | "alarms">;
 
@@ -46,15 +47,15 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
   const shown = (models.value ?? []).filter((one) => `${one.name} ${one.card.title ?? ""}`.toLowerCase().includes(filter.toLowerCase()));
   const marked = useRef<Listed>(undefined); // the row that is marked when a key comes, however fast after the one before
   marked.current = shown[at];
-  const cases = useRef<readonly Case[]>([]); // of the part that is open, as they are shown
+  const cases = useRef<readonly { study: string }[]>([]); // of the part that is open, as they are shown
   const here = part || "card";
   const rows = () => (name ? cases.current.length : shown.length);
   const open = () => {
     if (!name) return marked.current && go(to.models(marked.current.name));
-    const one = here === "wrong_cases" ? cases.current[at] : undefined;
+    const one = cases.current[at];
     if (one) go(to.study(one.study));
   };
-  useEffect(() => setAt(0), [name, here]);
+  useEffect(() => setAt(0), [name, here, address.value.search]);
   useEffect(() => bind("models", {
     filter: () => field.current?.focus(),
     down: () => setAt((row) => Math.max(0, Math.min(rows() - 1, row + 1))),
@@ -112,7 +113,7 @@ interface Told {
   part: string;
   asked: Asked & { drill: number };
   at: number;
-  cases: { current: readonly Case[] };
+  cases: { current: readonly { study: string }[] };
 }
 
 function One({ name, ...told }: Told & { name: string }) {
@@ -143,7 +144,7 @@ function Whole({ model, part, asked, at, cases, again }: Told & { model: ModelPa
           : <p class="muted">No analysis here runs on it, so that there is nothing to stop.</p>}
       </section>
       {part === "card" && <><Card model={model} /><GeneratedCard name={model.name} /></>}
-      {part === "evidence" && <><Figures evidence={model.evidence} /><Where verdicts={model.evidence.explanation} digest={model.digest} /></>}
+      {part === "evidence" && <><Figures evidence={model.evidence} /><Tested name={model.name} at={at} cases={cases} /><Where verdicts={model.evidence.explanation} digest={model.digest} /></>}
       {part === "subgroups" && <Subgroups model={model} />}
       {part === "calibration" && <Calibration model={model} here={model.confirmed.bands} />}
       {part === "drift" && <><WatchPart name={model.name} inUse={model.analyses.length > 0} /><Drift of={model} /></>}

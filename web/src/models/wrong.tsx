@@ -36,7 +36,7 @@ const KINDS: Record<Case["kind"], [shape: string, words: string]> = {
 const SIGNED = ["ReportSigned", "ReportAmended", "OutcomeKnown", "ModelStepped"];
 
 /** Signed cases in which the model was wrong here, each a step away from its images. */
-export function Wrong({ name, at, cases }: { name: string; at: number; cases: { current: readonly Case[] } }) {
+export function Wrong({ name, at, cases }: { name: string; at: number; cases: { current: readonly { study: string }[] } }) {
   const source = useRef<Source<Told>>(null);
   source.current ??= new Source((abort) => ask<Told>(`/api/models/${encodeURIComponent(name)}/wrong`, { abort }));
   const held = source.current;
@@ -51,7 +51,7 @@ export function Wrong({ name, at, cases }: { name: string; at: number; cases: { 
   return (
     <>
       <h2>Cases in which it was wrong here</h2>
-      <p class="muted">Signed studies that you may see, against what was signed or what turned out later; never one that you read blind. The test cases of its maker are not in this archive by name: its evidence names none.</p>
+      <p class="muted">Signed studies that you may see, against what was signed or what turned out later; never one that you read blind. The cases of the sealed test stand under Evidence; those of its maker are in no archive by name.</p>
       <Shown of={held} what="the cases">
         {(told) => told.cases.length === 0 ? <Empty title="No case is known">{told.since ? `None since it was released on ${moment(told.since)} UTC.` : "No signed report and no later outcome speaks against it."}</Empty> : (
           <>
