@@ -37,6 +37,7 @@ def test_the_panel_keeps_the_width_that_was_given_to_it(page: Any, studies: Call
     until(lambda: wide() == before)
 
 
+@pytest.mark.slow
 def test_the_line_that_is_written_stands_under_the_image(page: Any, studies: Callable[[str], str]) -> None:
     lock(page, studies("PET/CT"))
     page.get_by_label("Add a sentence to Impression").focus()

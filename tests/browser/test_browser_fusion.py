@@ -76,6 +76,7 @@ def test_an_mr_over_a_ct_is_coloured_from_where_the_reader_says(page: Any) -> No
     assert not colourful(settled(page, AX)).any()
 
 
+@pytest.mark.slow
 def test_what_lies_over_says_that_it_is_not_whole_until_it_is(page: Any) -> None:
     row = page.request.get("/api/worklist?limit=5").json()["rows"][0]
     told = page.request.get(f"/api/studies/{row['study']}").json()

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.browser
 _FIRST = BEFORE.replace(year=BEFORE.year - 1)
 
 
+@pytest.mark.slow
 def test_one_lesion_stands_in_two_studies_side_by_side(browser: Any, tmp_path: Path) -> None:
     files = [
         *stack(body(hu=20.0)[:6], "Stage chest CT", "first", at=_FIRST),

@@ -113,6 +113,7 @@ def opened(page: Any) -> Callable[[], None]:
     return open_
 
 
+@pytest.mark.slow
 def test_a_map_lies_on_its_anatomy_and_its_volumes_are_those_of_its_voxels(
     page: Any, opened: Callable[[], None]
 ) -> None:

@@ -267,6 +267,7 @@ def outlined(page: Any, viewport: int) -> dict[str, float] | None:
     return told
 
 
+@pytest.mark.slow
 def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any, jar: str) -> None:
     opened(page, jar)
     before = [f for f in findings(page) if f["where"]["has_mask"]]

@@ -155,6 +155,7 @@ def test_a_drawn_case_is_never_one_s_own_and_holds_no_machine(desk: Any, served:
     assert case["id"] not in other.content()
 
 
+@pytest.mark.slow
 def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
     _, site, _, _ = served
     study = site.find("STUDY", {"PatientID": "1CT1"}, who=HOUSE)[0]["StudyInstanceUID"]
@@ -225,6 +226,7 @@ def dropped(page: Any, *paths: Path) -> None:
         hand.send("Input.dispatchDragEvent", {"type": kind, "x": 900, "y": 700, "data": data})
 
 
+@pytest.mark.slow
 def test_a_series_dropped_on_the_page_and_gone_again(desk: Any, served: Any, axe: str, tmp_path: Path) -> None:
     page = desk("lee", expected=("404",))
     page.goto("/segment")

@@ -16,6 +16,7 @@ def report(page: Any, study: str) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.slow
 def test_words_by_template_and_block_and_what_is_doubted(page: Any, studies: Callable[[str], str]) -> None:
     study = studies("PET/CT")
     block = {"name": "eff", "text": "No effusion of the [side] side.\nPleura read to the [last] image."}

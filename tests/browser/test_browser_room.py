@@ -131,6 +131,7 @@ def test_no_planes_through_a_single_image_and_it_says_why(page: Any, studies: Ca
     assert "state no place in the patient" in (button.get_attribute("title") or "")
 
 
+@pytest.mark.slow
 def test_a_map_of_sensitivity_lies_over_its_film_and_says_what_it_is(page: Any, studies: Callable[[str], str]) -> None:
     lock(page, studies("Chest radiograph"))
     page.locator(".map-panel").wait_for()
@@ -315,6 +316,7 @@ def test_write_sign_and_read_what_was_signed(page: Any, studies: Callable[[str],
     page.get_by_text("to Dr Lee, ward 3").first.wait_for()
 
 
+@pytest.mark.slow
 def test_a_newer_version_is_shown_beside_ones_own(page: Any, context: Any, studies: Callable[[str], str]) -> None:
     study = studies("Brain MR")
     context.expected.append("409")

@@ -64,6 +64,7 @@ def test_nothing_can_be_done_to_either_patient_while_two_are_open(
     until(lambda: page.locator(".corner.tr").first.inner_text() != held[0][0])
 
 
+@pytest.mark.slow
 def test_what_is_typed_into_a_report_is_no_key(page: Any, studies: Callable[[str], str]) -> None:
     study = studies("PET/CT")
     lock(page, study)
@@ -83,6 +84,7 @@ def test_what_is_typed_into_a_report_is_no_key(page: Any, studies: Callable[[str
     field.fill("")
 
 
+@pytest.mark.slow
 def test_findings_that_did_not_come_are_said_to_be_missing(page: Any, studies: Callable[[str], str]) -> None:
     """An empty panel would say that nothing was found."""
     page.context.expected.append("Failed to load resource")

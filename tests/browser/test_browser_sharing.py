@@ -61,6 +61,7 @@ def test_a_link_ends_at_its_second_also_on_a_page_that_is_open(page: Any, browse
     stranger.close()
 
 
+@pytest.mark.slow
 def test_a_link_shows_the_images_to_whoever_holds_it_until_it_is_taken_back(
     page: Any, browser: Any, site: Site, axe: str
 ) -> None:

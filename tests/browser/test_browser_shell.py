@@ -62,6 +62,7 @@ FOLLOWED = """async places => {
 }"""
 
 
+@pytest.mark.slow
 def test_every_page_has_its_json(page: Any, studies: Callable[[str], str]) -> None:
     study, model = studies("PET/CT"), "/models/chest_xray_opacity"
     places = [path for paths in addresses(study).values() for path in paths]

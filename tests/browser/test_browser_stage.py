@@ -253,6 +253,7 @@ def test_a_slab_is_as_thick_as_it_says_and_equals_numpy(
         shot(page, "stage-mip")
 
 
+@pytest.mark.slow
 def test_greys_are_a_straight_line_through_the_window_and_turn_round_when_inverted(
     page: Any, open_study: Callable[[str], None]
 ) -> None:
@@ -418,6 +419,7 @@ def beside_the_prior(page: Any, open_study: Callable[[str], None]) -> None:
     until(lambda: page.locator(".stage > .viewport").count() == 2)
 
 
+@pytest.mark.slow
 def test_both_studies_are_drawn_side_by_side(page: Any, open_study: Callable[[str], None]) -> None:
     """However fast somebody stepped there: an image let go before it was drawn left every viewport black for good."""
     open_study("Stage chest CT")
@@ -443,6 +445,7 @@ def test_the_prior_hangs_beside_and_scrolls_along(page: Any, open_study: Callabl
     shot(page, "stage-prior")
 
 
+@pytest.mark.slow
 def test_a_pair_without_a_common_frame_is_pinned_by_hand(page: Any, open_study: Callable[[str], None]) -> None:
     open_study("Stage apart")
     page.keyboard.press("l")
@@ -465,6 +468,7 @@ def test_a_pair_without_a_common_frame_is_pinned_by_hand(page: Any, open_study: 
     until(lambda: at(0) == 25 and at(1) - at(0) == shift)
 
 
+@pytest.mark.slow
 def test_q_shows_the_prior_in_the_same_place(page: Any, open_study: Callable[[str], None]) -> None:
     """Today's ball has 60 HU and the earlier one 300: held, the pixels are the earlier study's; released, today's."""
     open_study("Stage chest CT")

@@ -93,6 +93,7 @@ def opened(page: Any) -> None:
     until(lambda: lit(page) > 0.02)
 
 
+@pytest.mark.slow
 def test_a_lost_graphics_context_costs_nothing_but_a_moment(page: Any) -> None:
     opened(page)
     page.keyboard.press("ArrowDown")
@@ -121,6 +122,7 @@ def test_a_lost_graphics_context_costs_nothing_but_a_moment(page: Any) -> None:
 PRIOR = "() => document.querySelector('.canvas.peek[data-there] canvas')?.toDataURL() ?? ''"
 
 
+@pytest.mark.slow
 def test_a_prior_that_is_held_over_comes_back_after_a_lost_context(page: Any) -> None:
     opened(page)
     today = page.evaluate(PICTURES)

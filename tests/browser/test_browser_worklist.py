@@ -425,6 +425,7 @@ def test_the_rail_opens_the_first_study_by_keyboard(page: Any, studies: Callable
     page.wait_for_url("**/worklist")
 
 
+@pytest.mark.slow
 def test_when_all_is_read_it_says_what_is_expected_next(browser: Any, tmp_path: Path) -> None:
     with own_archive(browser, tmp_path, []) as site:
         context = browser.new_context(base_url=site.address, storage_state=site.state)

@@ -54,6 +54,7 @@ def test_a_clear_chest_gives_none_with_its_number(weights: Any) -> None:
     assert stated.what == codes.PROBABILITY and stated.unit == "1" and stated.value < 0.5
 
 
+@pytest.mark.nightly
 def test_filled_lungs_of_in_silico_children_score_above_clear_ones(weights: Any) -> None:
     scores = [
         [

@@ -347,6 +347,7 @@ def test_each_frontal_film_of_a_series_is_asked_by_itself_wherever_the_lateral_o
     assert not planned.bindings and "has LL" in planned.declined[0].sentences()[0]
 
 
+@pytest.mark.nightly
 def test_four_mammograms_in_one_series_have_four_answers(tmp_path: Path) -> None:
     made = [breast.patient(side=s, view=v, gland=g, person=WHO) for s, v, g in
             (("L", "CC", 0.3), ("R", "CC", 0.45), ("L", "MLO", 0.3), ("R", "MLO", 0.45))]  # fmt: skip

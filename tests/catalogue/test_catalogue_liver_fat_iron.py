@@ -118,6 +118,7 @@ def test_shading_of_the_coil_changes_nothing(parts: tuple[Volume, ...]) -> None:
     assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=0.4)
 
 
+@pytest.mark.nightly
 def test_magnitudes_alone_tell_their_limit() -> None:
     thin = {"size": 96, "slices": 2, "echoes_ms": (1.2, 2.3, 3.5, 4.6, 5.8, 6.9)}
     liver = abdomen_mr.images(**thin)[1]["liver"]
@@ -265,6 +266,7 @@ def test_however_the_voxels_are_stored_it_says_the_same(parts: tuple[Volume, ...
     assert mine.centre_mm == pytest.approx(yours.centre_mm) and mine.voxels == yours.voxels
 
 
+@pytest.mark.nightly
 def test_each_echo_in_a_series_of_its_own(tmp_path: Path) -> None:
     """As some scanners send: put together where place, repetition time and flip angle are one."""
     files = abdomen_mr.patient(size=64, slices=4).files

@@ -61,7 +61,7 @@ def grids(draw: st.DrawFn) -> Geometry:
     return Geometry(affine, shape, FRAME_UID)  # type: ignore[arg-type]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(grid=grids(), kind=st.sampled_from(Kind), seed=st.integers(0, 2**16))
 def test_masks_come_back_voxel_for_voxel_at_any_angle(grid: Geometry, kind: Kind, seed: int) -> None:
     study, sources = stack(grid)
@@ -78,7 +78,7 @@ def test_masks_come_back_voxel_for_voxel_at_any_angle(grid: Geometry, kind: Kind
         assert region.series_uid == SERIES_UID
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(grid=grids())
 def test_without_a_grid_every_voxel_still_stands_at_its_place_in_the_patient(grid: Geometry) -> None:
     study, sources = stack(grid)

@@ -112,6 +112,7 @@ def test_the_shipped_network_gives_the_lungs_of_a_film_and_none_of_noise() -> No
     assert 2 * both / (np.count_nonzero(truth) + int(seen[0].sum())) > 0.85
 
 
+@pytest.mark.nightly
 def test_a_fit_with_drawings_repeats_and_learns_where(monkeypatch: pytest.MonkeyPatch) -> None:
     x, within = films(48)
     pictures = (x[:, 0].numpy() * 255).astype(np.uint8)

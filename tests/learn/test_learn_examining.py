@@ -108,6 +108,7 @@ def test_what_to_label_next_and_what_a_rule_would_have_brought(known: Path, tmp_
         gained_in(known, MODEL, draws=1)
 
 
+@pytest.mark.nightly
 @pytest.mark.data
 def test_the_unsure_of_real_images_are_chosen(data: Path, tmp_path: Path) -> None:
     whole = np.load(data / "medmnist" / "breastmnist.npz")

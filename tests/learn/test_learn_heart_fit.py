@@ -46,6 +46,7 @@ def test_where_a_patients_border_lies_weighs_little_and_whether_there_is_a_cavit
     assert off(0.1, none) > 0.8 * off(1.0, none)
 
 
+@pytest.mark.nightly
 def test_a_fit_goes_on_from_the_first_one_and_repeats(tmp_path: Path) -> None:
     recipe = replace(HeartRecipe(), widths=(4, 8), first=2, steps=2, batch=2)
     first = fit_heart(recipe, hearts(), 0)

@@ -51,6 +51,7 @@ def written(folder: Path, n: int, seed: int) -> Path:
     return folder / "rows.csv"
 
 
+@pytest.mark.nightly
 def test_both_together_know_more_than_either_alone(tmp_path: Path) -> None:
     data, held = written(tmp_path / "learn", 240, 0), written(tmp_path / "held", 120, 1)
     told = {}

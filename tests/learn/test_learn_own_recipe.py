@@ -56,6 +56,7 @@ def test_the_page_ends_with_a_model_that_finds_the_spot_in_strangers(walked: tup
     assert "A bright spot in speckle" in card and "isocenter train recipe.toml" in card
 
 
+@pytest.mark.nightly
 def test_what_the_model_keeps_is_the_recipe_and_gives_the_same_weights(walked: tuple[Path, dict[str, str]]) -> None:
     folder, _ = walked
     kept = recipe_in((folder / "model" / "recipe.toml").read_text(), "kept")

@@ -84,6 +84,7 @@ def test_shuffled_labels_say_nothing_of_the_films() -> None:
         party.shuffled(films(2), 0)
 
 
+@pytest.mark.nightly
 def test_partners_are_trained_once_and_taken_up_only_where_they_are_these(tmp_path: Path) -> None:
     examples, lines = films(24), list[str]()
     short = lambda how, epochs=1: replace(how, epochs=1, threads=1)  # noqa: E731

@@ -108,6 +108,7 @@ def test_the_same_seed_gives_the_same_file(trained: tuple[Model, Path, list[str]
     assert train(TASK, data, tmp_path / "again", seed=3).digest == trained[0].digest
 
 
+@pytest.mark.nightly
 def test_films_go_on_from_a_model_that_is_there(
     trained: tuple[Model, Path, list[str]], data: Path, tmp_path: Path
 ) -> None:

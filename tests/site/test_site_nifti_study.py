@@ -53,6 +53,7 @@ def ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.nightly
 def test_the_numbers_are_those_of_the_same_voxels_in_dicom(ct: Path) -> None:
     (truth,) = asked(ct / "dicom", "--only", "radiomics", "--set", "configuration=C")
     masks = sorted(ct.glob("*.nii"))

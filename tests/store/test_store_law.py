@@ -131,7 +131,7 @@ class Acts:
 
 
 @given(steps)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 def test_index_is_the_fold_of_the_journal(happenings: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         hold(f"sqlite:///{folder}/a.sqlite", happenings)
