@@ -15,7 +15,9 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_fragments
+from rle.rle import decode_segment, encode_segment
 
+from isocenter.dicom import compressed
 from isocenter.dicom.compressed import bare_rle, bare_stream
 from isocenter.dicom.deidentify import deidentify
 from isocenter.dicom.pixels import frames
@@ -111,6 +113,34 @@ def test_what_is_no_known_stream_is_refused() -> None:
     for stream in (b"", b"\0" * 64, struct.pack("<16I", 16, *[64] * 15), struct.pack("<2I", 1, 900) + b"\0" * 60):
         with pytest.raises(Refused, match="unknown form"):
             bare_rle(stream, 4)
+
+
+def rle_of(*segments: bytes) -> bytes:
+    starts = [64 + sum(map(len, segments[:n])) for n in range(len(segments))]
+    return struct.pack("<16I", len(segments), *starts, *[0] * (15 - len(segments))) + b"".join(segments)
+
+
+@pytest.mark.parametrize("most", [compressed._RLE_AT_ONCE, 0], ids=["decoded", "walked"])
+def test_of_a_segment_stays_what_makes_its_bytes_however_that_is_found(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compressed, "_RLE_AT_ONCE", most)
+    rng = np.random.default_rng(5)
+    for turn in range(30):
+        wanted = int(rng.integers(1, 3000))
+        plain = rng.integers(0, int(rng.choice([2, 5, 256])), wanted).astype(np.uint8).tobytes()
+        segment = bytes(encode_segment(plain, wanted) if turn % 2 else rle_of_bytes(plain))
+        for hidden in (b"", NAME, b"\x07" + NAME, b"\x80\x80" + NAME, bytes([len(NAME) - 1]) + NAME, b"\xf0" + NAME):
+            bare = bare_rle(rle_of(segment + hidden, segment + hidden), wanted)
+            assert NAME not in bare and len(bare) % 2 == 0
+            for start in struct.unpack_from("<2I", bare, 4):
+                assert bytes(decode_segment(bare[start : start + len(segment) + len(segment) % 2])) == plain
+        short = bare_rle(rle_of(segment[:-1]), wanted)
+        assert short[64:] == segment[:-1] + b"\0" * (len(segment[:-1]) % 2), "half a frame is no more than it was"
+
+
+def rle_of_bytes(plain: bytes) -> bytes:
+    return b"".join(bytes([len(part) - 1]) + part for part in (plain[n : n + 128] for n in range(0, len(plain), 128)))
 
 
 def sample(name: str, change: Callable[[list[bytes]], list[bytes]]) -> bytes:
