@@ -5,7 +5,8 @@
 FOLDER holds the collections as the project's data are laid out (``kermany_cxr``, ``medmnist``, ``mednist`` …). Right
 inputs are those that the model has not learnt from, as its folder tells; of the MedMNIST sets the part ``val``, on which
 no border was taught (some networks learnt from it). Wrong ones are made of them by code that no border was taught by, or come from other collections. Answers are those of `isocenter
-judge`; of outlines and boxes, of which no answer is negative, only the border is asked. Intervals are Clopper and
+judge`; of outlines and boxes, of which no answer is negative, only the border is asked. A wrong input to a table is a whole table
+of one row or of 50, declined where every row is, or where it is refused; its rows are those learnt from. Intervals are Clopper and
 Pearson's. Some pictures of other collections may be among those that a border was shown; of the film's gate they are
 those kept from it.
 """  # noqa: E501
@@ -25,13 +26,16 @@ from PIL import Image
 from scipy import ndimage, stats
 from scipy.spatial.transform import Rotation
 
+from isocenter.errors import Refused
 from isocenter.learn import detect, segment
 from isocenter.learn.films import read_films
 from isocenter.learn.judge import asked, folder_of, judged, opened
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import seen
 from isocenter.learn.outside import strangeness
+from isocenter.learn.plausible import implausible
 from isocenter.learn.recipes import recipe_behind
+from isocenter.learn.rows import read_rows
 
 Array = npt.NDArray[Any]
 Made = dict[str, list[Array]]
@@ -276,6 +280,64 @@ def volumes(right: Sequence[Array], data: Path, own: str, n: int, rng: np.random
     return made
 
 
+# ---- tables
+
+
+def write(values: Array, how: Any, place: Path) -> Path:
+    """Rows with outcomes that mean nothing, as a table is handed over."""
+    file = place / "rows.csv"
+    heads = [c.name for c in how.columns] + [how.label[0]]
+    lines = [[("" if np.isnan(v) else f"{v:.6g}") for v in row] + [f"{how.labels[0]:g}"] for row in values]
+    file.write_text("\n".join(",".join(line) for line in [heads, *lines]) + "\n")
+    return file
+
+
+UNITS = {"Age": (12, 365.25), "age": (12, 365.25), "trestbps": (0.1333, 0.1), "chol": (1 / 38.67, 0.01),
+         "thalach": (1 / 60,), "oldpeak": (0.1,)}  # fmt: skip
+"""Factors to other units: months, days; kPa, cm; mmol/L, g/L; Hz; mV or cm."""
+
+
+def tables(how: Any, right: Array, n: int, rng: np.random.Generator) -> Made:
+    """Wrong tables of one row or of 50, in turn; in brackets what is not among the `n`."""
+    columns = how.columns
+    numbers = [k for k, c in enumerate(columns) if c.kind == "number"]
+    kinds = ["a value out of range, one row", "another unit, one row", "another unit, 50 rows",
+             "two columns exchanged, 50 rows", "columns moved by one, 50 rows"]  # fmt: skip
+    made: Made = {kind: [] for kind in kinds}
+
+    def rows(count: int) -> Array:
+        some = right[~np.isnan(right).any(1)]
+        return some[rng.choice(len(some), count)].copy()
+
+    def in_unit(x: Array) -> Array:
+        k = int(rng.choice([k for k in numbers if x[:, k].any()]))  # nought is nought in every unit
+        x[:, k] = x[:, k] * rng.choice(UNITS[columns[k].name])
+        return x
+
+    def exchanged(x: Array) -> Array:
+        while True:
+            i, k = rng.choice(len(columns), 2, replace=False)
+            if not np.array_equal(x[:, i], x[:, k]):
+                x[:, [i, k]] = x[:, [k, i]]
+                return x
+
+    for k in range(n):
+        kind = kinds[k % len(kinds)]
+        x = rows(1 if "one" in kind.split(", ")[1] else 50)
+        if kind.startswith("a value"):
+            at = int(rng.integers(len(columns)))
+            value = [-1.0, -9.0, 999.0, 10 * max(x[0, at], 1), 100 * max(x[0, at], 1)][int(rng.integers(5))]
+            x[0, at] = value
+        elif kind.startswith("another"):
+            x = in_unit(x)
+        else:
+            x = exchanged(x) if kind.startswith("two") else np.roll(x, int(rng.integers(1, len(columns))), 1)
+        made[kind].append(x)
+    made["(two columns exchanged, one row)"] = [exchanged(rows(1)) for _ in range(n // 5)]
+    made["(right tables of 50 rows)"] = [rows(50) for _ in range(n // 5)]
+    return made
+
+
 # ---- what a model says
 
 
@@ -316,7 +378,14 @@ def main() -> None:
     place, kind = folder_of(model, held, None), held.inputs.get("kind", "films")
     data = said.data / WHERE.get(own, f"medmnist/{own}.npz")
     calls: Callable[[Sequence[Array]], list[tuple[bool, bool]]]
-    if kind in ("films", "classes"):
+    if kind == "table":
+        how, session = recipe_behind(held), opened(model, None)[1]
+        right = list(read_rows(data, how).values)
+
+        def calls(images: Sequence[Array]) -> list[tuple[bool, bool]]:
+            return [_of_table(np.atleast_2d(one), how, session, held.inputs) for one in images]
+
+    elif kind in ("films", "classes"):
         examples = (
             read_films(data, recipe_behind(held)) if kind == "films"
             else read_labelled(data, asked(held), None if own == "image_kind" else "val")
@@ -340,8 +409,11 @@ def main() -> None:
             away = strangeness(place, held.inputs["scope"], images)
             return [(bool(far > 1), bool(far <= min(1.0, near))) for far in away]
 
-    volume = right[0].ndim == 3 and right[0].shape[-1] != 3
-    made = (volumes if volume else pictures)(right, said.data, own, said.n, rng)
+    if kind == "table":
+        made = tables(how, np.stack(right), said.n, rng)
+    else:
+        volume = right[0].ndim == 3 and right[0].shape[-1] != 3
+        made = (volumes if volume else pictures)(right, said.data, own, said.n, rng)
     print(f"{own} {held.version}, seed {said.seed}" + ("" if said.half is None else f", half {said.half}"))
     total, declined, silent = 0, 0, 0
     for name, images in made.items():
@@ -353,6 +425,18 @@ def main() -> None:
     print(f"   {'all wrong ones':<40} {exact(declined, total)} declined, {silent} without a word")
     answers = calls(right)
     print(f"   {'right ones':<40} {exact(sum(d for d, _ in answers), len(answers))} declined")
+
+
+def _of_table(values: Array, how: Any, session: Any, inputs: Any) -> tuple[bool, bool]:
+    """Whether all of a table is declined or refused, and whether one of its rows is called negative without a word."""
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            read = read_rows(write(values, how, Path(place)), how).values
+        except Refused:
+            return True, False
+    why = implausible(read, inputs["usual"])
+    chance = session.run(["certainty"], {"image": read.astype(np.float32)})[0][:, 1]
+    return all(why), any(c < inputs["threshold"] and not w for c, w in zip(chance, why, strict=True))
 
 
 def _silent(row: dict[str, Any], inputs: Any) -> bool:

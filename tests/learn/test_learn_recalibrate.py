@@ -45,7 +45,8 @@ def test_a_new_version_states_what_is_true_on_other_people(tmp_path: Path, how: 
     data, other = rows_of(tmp_path, 800, 1), rows_of(tmp_path, 800, 2)
     made = recalibrated(HEART, data, tmp_path / "new", how)
     old, file = models()[HEART]
-    assert (made.parent, made.version, made.state) == (old.digest, "2", "candidate") and made.digest != old.digest
+    assert (made.parent, made.version, made.state) == (old.digest, str(int(old.version) + 1), "candidate")
+    assert made.digest != old.digest
     before, after = (judged(m, other).report for m in (HEART, tmp_path / "new"))
     assert after["calibration"]["ece"] < before["calibration"]["ece"] - 0.05
     assert after["calibration"]["brier"] < before["calibration"]["brier"]
@@ -63,7 +64,8 @@ def test_a_new_version_states_what_is_true_on_other_people(tmp_path: Path, how: 
     assert network_digest((tmp_path / "new" / "model.onnx").read_bytes()) == network_digest(file.read_bytes())
     if how == "platt":  # once more, on top of it
         again = recalibrated(tmp_path / "new", other, tmp_path / "third", "temperature")
-        assert (again.version, again.parent) == ("3", made.digest) and changed(again, old) == ("calibration",)
+        assert (again.version, again.parent) == (str(int(old.version) + 2), made.digest)
+        assert changed(again, old) == ("calibration",)
         assert network_digest((tmp_path / "third" / "model.onnx").read_bytes()) == network_digest(file.read_bytes())
 
 

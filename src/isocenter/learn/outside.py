@@ -8,6 +8,7 @@ strange to it is declined, whatever the model says. Of outlined organs it may as
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ __all__ = [
     "NEAR",
     "NO_BORDER",
     "SIDE",
+    "USUAL",
     "canvas",
+    "digest_of_usual",
     "far",
     "must_name",
     "no_border",
@@ -36,8 +39,8 @@ __all__ = [
 ]
 
 FILE, SIDE = "scope.onnx", 40
-NAMED = "scope"
-"""Under this word the metadata of a model's file name the digest of the network beside it."""
+NAMED, USUAL = "scope", "usual"
+"""Under these words the metadata of a model's file name the digest of the network beside it, or of what is usual."""
 NEAR = 0.85
 """Share of a model's own images, of those that lay its border, that lie far enough inside to be called normal silently.
 
@@ -77,17 +80,25 @@ def _span(x: Array) -> tuple[float, float]:
 
 
 def must_name(session: Any, inputs: Mapping[str, Any]) -> None:
-    """Refuse a record and weights that do not agree on which network stands beside the model, or that none does.
+    """Refuse a record and weights that do not agree on what is declined: by which network, or as unlike what is usual.
 
     Raises:
         Refused: they do not; what a model declines would have been changed without another digest.
     """
-    named = session.get_modelmeta().custom_metadata_map.get(NAMED)
-    told = inputs.get("scope", {}).get("digest")
-    if named != told:
-        raise Refused(
-            f"a record with the border {str(told)[:12]}", f"the weights name {str(named)[:12]}", "restore the record"
-        )
+    named = session.get_modelmeta().custom_metadata_map
+    told = {NAMED: inputs.get("scope", {}).get("digest")}
+    told[USUAL] = digest_of_usual(inputs["usual"]) if "usual" in inputs else None
+    for word, digest in told.items():
+        if named.get(word) != digest:
+            raise Refused(
+                f"a record with the border {str(digest)[:12]}", f"the weights name {str(named.get(word))[:12]}",
+                "restore the record",
+            )  # fmt: skip
+
+
+def digest_of_usual(usual: Any) -> str:
+    """SHA-256 of what is usual in the columns of a table (see `plausible`), as it stands in a record."""
+    return hashlib.sha256(json.dumps(usual, sort_keys=True).encode()).hexdigest()
 
 
 def strangeness(folder: Path, told: Any, images: Sequence[Array]) -> npt.NDArray[np.float64]:
@@ -117,9 +128,10 @@ def no_border(inputs: Mapping[str, Any]) -> str:
     """What is to be said with each negative answer of a model; empty where it was taught what to decline.
 
     Args:
-        inputs: of its record: of a border beside it, a class of what is none of its own, or a gate of films.
+        inputs: of its record: of a border beside it, a class of what is none of its own, a gate of films, or what is
+            usual in the columns of a table.
     """
-    return "" if "scope" in inputs or inputs.get("rest") or "gate" in inputs else NO_BORDER
+    return "" if inputs.get("rest") or {"scope", "gate", "usual"} & inputs.keys() else NO_BORDER
 
 
 def why_declined(

@@ -8,6 +8,7 @@ added and how many, and the calibration. The evidence is that of rows which none
 
 from __future__ import annotations
 
+import hashlib
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ from isocenter.learn.joined import Joined, read_joined
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.kinds import Column, Table
 from isocenter.learn.outside import no_border
+from isocenter.learn.plausible import implausible, naming, usual_of
 from isocenter.learn.rows import Rows, groups_of
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
@@ -267,6 +269,7 @@ def train_table(
         "kind": "table", "classes": list(how.classes), "positive": 1, "threshold": 0.5,
         "columns": to_plain([asdict(c) for c in how.columns]), "label": list(how.label), "labels": list(how.labels),
         "positive_above": how.positive_above, "graded": list(how.graded), "subgroups": list(how.subgroups),
+        "usual": usual_of(rows.values[:, : len(recipe.columns)], recipe.columns),
         **({"through": read.eyes} if read.eyes else {}),
     }  # fmt: skip
     none, groups = np.zeros(len(rows.labels), bool), groups_of(rows.values, how)
@@ -285,7 +288,10 @@ def train_table(
     trees = Trees(whole.trees, count) if count else None
     net = Risk(whole.encoding, line.weight, line.bias, trees, scale)
     asked = [torch.tensor(rows.values[i % len(rows.labels)][None], dtype=torch.float32) for i in range(COMPARED)]
-    digest, parity = exported(net, (len(how.columns),), out / "model.onnx", ("logits", "certainty"), inputs=asked)
+    _, parity = exported(net, (len(how.columns),), out / "model.onnx", ("logits", "certainty"), inputs=asked)
+    weights = naming((out / "model.onnx").read_bytes(), inputs["usual"])
+    (out / "model.onnx").write_bytes(weights)
+    digest = hashlib.sha256(weights).hexdigest()
     with torch.inference_mode():
         mine = net(torch.tensor(rows.values, dtype=torch.float32))[0][:, 1].numpy() * 2
     off = float(np.abs(mine - whole.logits(rows.values, how)[c, t]).max())
@@ -308,22 +314,26 @@ def judged(
 ) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
     """Figures and predictions of a model on the rows of a table.
 
-    A row with most values missing, or with a picture that is strange to the model which looks at it, would be declined.
+    Declined is a row with most values missing, with a picture that is strange to the model which looks at it, or with
+    a value beyond what it was made for; and all rows where the table is of other columns or units (`plausible`).
     """
     inputs = held.inputs
     read = _read(held, data, split)
     rows, how = read.rows, read.how
     logits, certainty = session.run(["logits", "certainty"], {"image": rows.values.astype(np.float32)})
-    missing = np.isnan(rows.values[:, : len(_asked(held).columns)]).mean(axis=1) > 0.5
-    declined = missing | read.strange
+    own = rows.values[:, : len(_asked(held).columns)]
+    missing = np.isnan(own).mean(axis=1) > 0.5
+    odd = implausible(own, inputs["usual"]) if "usual" in inputs else [""] * len(own)
+    why = [_because(bool(m), bool(s)) or line for m, s, line in zip(missing, read.strange, odd, strict=True)]
+    declined = np.array([bool(line) for line in why])
     shown = class_figures(
         rows.labels, logits.astype(np.float64), certainty.astype(np.float64), declined, inputs,
         groups_of(rows.values, how),
     )  # fmt: skip
     told = [
-        {"name": name, "label": int(label), "certainty": float(c), "declined": bool(m or s),
-         "because": _because(bool(m), bool(s)) or ("" if c >= inputs["threshold"] else no_border(inputs))}
-        for name, label, c, m, s in zip(rows.names, rows.labels, certainty[:, 1], missing, read.strange, strict=True)
+        {"name": name, "label": int(label), "certainty": float(c), "declined": bool(line),
+         "because": line or ("" if c >= inputs["threshold"] else no_border(inputs))}
+        for name, label, c, line in zip(rows.names, rows.labels, certainty[:, 1], why, strict=True)
     ]  # fmt: skip
     return shown, told, {}
 
