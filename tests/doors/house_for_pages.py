@@ -571,12 +571,15 @@ class House:
         version: int,
         section: str = "",
         heading: str = "",
+        findings: Sequence[str] | None = None,
         who: Person,
     ) -> Reading:
         must(who, "word", study_uid)
         with self.lock_:
             worded = session.word(self._reading(study_uid), who.name, self.now, version=version, report="r")
-            told = reports.reword(self._report(study_uid), sentence_id, text, section=section, heading=heading)
+            told = reports.reword(
+                self._report(study_uid), sentence_id, text, section=section, heading=heading, findings=findings
+            )
             self.append(*worded)
             self.drafts[study_uid] = told
         return self._reading(study_uid)

@@ -56,6 +56,25 @@ def test_a_doubt_names_the_characters(reader: Browser) -> None:
     assert all(words == ["9 mm", "right"] for words in marked.values())
 
 
+def test_a_sentence_of_one_s_own_is_tied_to_a_finding_and_held_against_it(reader: Browser) -> None:
+    before = report(reader)
+    finding = next(s["findings"][0] for s in before["sentences"] if s["findings"])
+    body = {"text": "Lesion of 9 mm on the right.", "section": "Findings", "findings": [finding]}
+
+    def put(version: int, **more: object) -> tuple[int, dict[str, object], list[str]]:
+        told = reader.put(f"/api/readings/{CT}/sentences/own-1", {**body, **more, "version": version}).json()
+        own = next(s for s in told["sentences"] if s["id"] == "own-1")
+        marks = [own["text"][d["start"] : d["end"]] for d in told["disagreements"] if d["sentence"] == "own-1"]
+        return told["version"], own, marks
+
+    version, own, marks = put(before["version"])
+    assert own["findings"] == [finding] and marks == ["9 mm", "right"]
+    version, own, _ = put(version, text="Lesion of 9 mm.", findings=None)
+    assert own["findings"] == [finding], "other words keep what they speak of"
+    _, own, marks = put(version, text="On the right.", findings=[])
+    assert own["findings"] == [] and marks == []
+
+
 def test_another_template_is_chosen_and_a_heading_of_it_written_to(reader: Browser) -> None:
     version = report(reader)["version"]
     chosen = reader.put(f"/api/readings/{CT}/template", {"version": version, "name": "ct_abdomen"})

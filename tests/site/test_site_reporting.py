@@ -11,7 +11,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
-from isocenter.errors import Conflict, NotFound
+from isocenter.errors import Conflict, NotFound, Refused
 from isocenter.govern.policy import Person, Role
 from isocenter.reading.session import Correction
 from isocenter.record import Measurement, Verdict, codes
@@ -61,6 +61,8 @@ def test_a_signed_report_keeps_the_template_that_was_chosen(site: Site) -> None:
         study, "own", "Stone of 4 mm.", section="Findings", heading="Kidneys, adrenals and bladder",
         version=reading.version, who=ITO,
     )  # fmt: skip
+    with pytest.raises(Refused, match="no such finding is on this study"):
+        site.word(study, "own", "Stone.", findings=["2.25.404"], version=reading.version, who=ITO)
     site.sign(study, version=reading.version, who=ITO)
     sealed = site.report(study, who=ITO)
     assert (sealed.state, sealed.template, sealed.template_version) == ("final", "ct_abdomen", "2")

@@ -26,12 +26,16 @@ _SentenceId = Annotated[str, Path(min_length=1, max_length=160)]
 
 
 class Words(BaseModel):
-    """A sentence; with a section, and a heading inside it, it may be a new one."""
+    """A sentence; with a section, and a heading inside it, it may be a new one.
+
+    `findings`: of which it speaks, by their tracking identities; left out, they stay as they are.
+    """
 
     version: _Version
     text: Annotated[str, Field(max_length=4000)]
     section: Annotated[str, Field(max_length=64)] = ""
     heading: Annotated[str, Field(max_length=64)] = ""
+    findings: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=100)] | None = None
 
 
 class Chosen(BaseModel):
@@ -65,7 +69,16 @@ def sentence(uid: Uid, id: _SentenceId, words: Words, site: SiteHere, who: Annot
     """Change a sentence, add one (with its section), or take one out (empty text)."""
     here: PagesSite = site
     version = here.tickets.seen(words.version)
-    here.word(uid, id, words.text, version=version, section=words.section, heading=words.heading, who=who)
+    here.word(
+        uid,
+        id,
+        words.text,
+        version=version,
+        section=words.section,
+        heading=words.heading,
+        findings=words.findings,
+        who=who,
+    )
     return _told(here, uid, who)
 
 

@@ -250,6 +250,7 @@ class PagesSite(Protocol):
         version: int,
         section: str = "",
         heading: str = "",
+        findings: Sequence[str] | None = None,
         who: Person,
     ) -> Reading:
         """Change, add or remove a sentence of the report."""

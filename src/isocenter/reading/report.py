@@ -255,12 +255,21 @@ def unread(report: Report) -> Report:
 
 
 def reword(
-    report: Report, sentence_id: str, text: str, *, section: str = "", heading: str = "", who: str = ""
+    report: Report,
+    sentence_id: str,
+    text: str,
+    *,
+    section: str = "",
+    heading: str = "",
+    findings: Sequence[str] | None = None,
+    who: str = "",
 ) -> Report:
     """A person's words: change a sentence, take it out (empty text), or add one (a new id, with its section).
 
     Args:
         heading: of a new sentence, inside its section; empty for none.
+        findings: tracking identities of what it speaks of; None leaves them as they are. A drafted sentence keeps those
+            that it was drafted for.
 
     Raises:
         WrongState: the report is sealed.
@@ -294,9 +303,14 @@ def reword(
             raise Refused(f"the heading '{heading:.64}'", f"'{section}' of {form.title} has no such heading")
         if not sentence_id or len(sentence_id) > 128:
             raise Refused("a new sentence without a short id", "nobody could refer to it", "give it one")
-        said_now = [*rest, Sentence(sentence_id, section, said, machine=False, heading=heading)]
+        said_now = [
+            *rest,
+            Sentence(sentence_id, section, said, machine=False, findings=tuple(findings or ()), heading=heading),
+        ]
     else:
-        said_now = [replace(s, text=said, machine=False) if s.id == sentence_id else s for s in report.sentences]
+        tied = before.findings if findings is None else tuple(findings)
+        worded = replace(before, text=said, machine=False, findings=tied)
+        said_now = [worded if s.id == sentence_id else s for s in report.sentences]
     return replace(
         report,
         sentences=_ordered(said_now, form),

@@ -7,8 +7,9 @@ read as it was sealed.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
-from isocenter.errors import NotFound
+from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person, must
 from isocenter.reading import report as reports
 from isocenter.reading import session
@@ -31,13 +32,35 @@ class Reports(Sitting):
         version: int,
         section: str = "",
         heading: str = "",
+        findings: Sequence[str] | None = None,
         who: Person,
     ) -> session.Reading:
-        """Change the words of one sentence of the report, add one, or take one out (empty text)."""
+        """Change the words of one sentence of the report, add one, or take one out (empty text).
+
+        Args:
+            findings: tracking identities of what the sentence speaks of; None leaves them as they are.
+
+        Raises:
+            Refused: this person sees no such finding on the study.
+        """
         must(who, "word", study_uid)
         reading = self._reading(study_uid, who)
+        seen = {f.tracking for _, r in self._disclosing.results(study_uid, who) for f in r.findings}
+        for tracking in findings or ():
+            if tracking not in seen:
+                raise Refused(
+                    f"a sentence about the finding '{tracking:.64}'",
+                    "no such finding is on this study",
+                    "load the study again",
+                )
         worded = reports.reword(
-            self._drafted(reading, who), sentence_id, text, section=section, heading=heading, who=who.name
+            self._drafted(reading, who),
+            sentence_id,
+            text,
+            section=section,
+            heading=heading,
+            findings=findings,
+            who=who.name,
         )
         return self._worded(reading, worded, version, who)
 

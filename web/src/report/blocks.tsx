@@ -9,7 +9,7 @@ import { mine } from "../settings/mine";
 export const choosing = signal<{ field: HTMLTextAreaElement; phrases: string[] } | null>(null);
 
 const WORD = /[\p{L}\p{N}_.+-]+$/u;
-const BLANK = /\[[^[\]]{1,80}\]/g;
+const BLANK = /\[(?!\s*\d+(?:\s*,\s*\d+)*\s*\])[^[\]]{1,80}\]/g; // "[2]" is a finding and no blank
 
 /** One key at the caret: the name of a text block becomes its text; behind it the next blank is chosen; else one chooses from all. */
 export function expandHere(template: Template | undefined): void {

@@ -309,7 +309,7 @@ export class Desk {
   private middleOf(sops: string[]): string {
     const order = this.stack?.series.value?.pictures.map((one) => one.sop) ?? [];
     const sorted = [...sops].sort((a, b) => order.indexOf(a) - order.indexOf(b));
-    return sorted[sorted.length >> 1] ?? "";
+    return sorted[(sorted.length - 1) >> 1] ?? ""; // the slice that the report names
   }
 
   /** Whether the evidence of a card was on screen: one outline is one piece of evidence, whichever of its measurements showed it. */

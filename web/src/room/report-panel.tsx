@@ -43,7 +43,7 @@ export function ReportPanel({ desk }: { desk: Desk }) {
         </p>
       )}
       {shown.map((section) => <Part key={section.name} section={section} desk={desk} report={report} />)}
-      {mine && <p class="muted">Text blocks at the caret: <Key of={keyOf("room", "blocks")} /></p>}
+      {mine && <p class="muted">Text blocks at the caret: <Key of={keyOf("room", "blocks")} /> · [2] in a sentence of yours ties it to finding 2</p>}
       <BlockChooser />
     </section>
   );
@@ -119,7 +119,8 @@ function Line({ sentence, desk, report }: { sentence: Sentence; desk: Desk; repo
   const doubts = (report.disagreements ?? []).filter((one) => one.sentence === sentence.id);
   const linked = session.found.value.filter((one) => sentence.findings.includes(one.finding.tracking));
   const where = (tracking: string) => report.evidence?.find((one) => one.finding === tracking)?.where;
-  const links = linked.map((one) => (
+  const once = linked.filter((one, i) => linked.findIndex((other) => other.number === one.number) === i);
+  const links = once.map((one) => (
     <button key={one.number} type="button" class="quiet link" title={where(one.finding.tracking)} onClick={() => desk.jump(one)}>
       <span class="hidden">Jump to finding </span>[{one.number}]<span class="hidden"> {where(one.finding.tracking)}</span>
     </button>

@@ -8,6 +8,7 @@ import { mayRead, me } from "../me";
 import { Absent } from "./absent";
 import { Acts } from "./acts";
 import { titleOf } from "./naming";
+import { tiedTo } from "./tying";
 
 /** A finding with the result that carries it and its number on this page; what else measures the same segment has the same number. */
 export interface Found {
@@ -28,6 +29,9 @@ export interface Answerable {
 
 /** So often at most a study that is still being received is looked at again. */
 const GROWS_MS = 1000;
+
+/** How the name of a sentence begins that somebody wrote. */
+const OWN = "own-";
 
 /** What differs stands first, then what machines add, then what agrees, then what is one's own. */
 const ORDER = ["differs", "adds", "agrees", "", "yours"];
@@ -265,14 +269,16 @@ export class Session {
     });
   }
 
+  /** Words of a sentence; in one of one's own, "[2]" ties it to finding 2. */
   word(id: string, text: string, section?: string, heading?: string): void {
-    this.acts.do(`report: ${text || "sentence removed"}`, () => this.write(`sentences/${encodeURIComponent(id)}`, { text, section, heading }));
+    const said = id.startsWith(OWN) ? tiedTo(text, this.cards.peek()) : { text };
+    this.acts.do(`report: ${text || "sentence removed"}`, () => this.write(`sentences/${encodeURIComponent(id)}`, { ...said, section, heading }));
   }
 
   /** Sentences of one's own, one after the other. */
   add(texts: string[], section: string, heading: string): void {
     const now = Date.now().toString(36);
-    texts.forEach((text, i) => this.word(`own-${now}${i ? `-${i}` : ""}`, text, section, heading));
+    texts.forEach((text, i) => this.word(`${OWN}${now}${i ? `-${i}` : ""}`, text, section, heading));
   }
 
   /** Build the report by another template. */
