@@ -51,7 +51,7 @@ from isocenter.site.loading import volumes_of
 from isocenter.space import Region, Shape
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-ROLES = [Role.ADMIN, Role.READER, Role.RESEARCHER, Role.SERVICE, Role.PATIENT, Role.NONE]
+ROLES = [Role.ADMIN, Role.READER, Role.RESEARCHER, Role.PLANNER, Role.SERVICE, Role.PATIENT, Role.NONE]
 
 
 ITEM = {
@@ -155,7 +155,7 @@ class World:
         site = self.site = self.house.site
         site.clock = lambda: NOW + timedelta(minutes=1)
         boss, chief = Person("boss", Role.ADMIN), Person("chief", Role.ADMIN)
-        for name, role in (("boss", Role.ADMIN), ("chief", Role.ADMIN), *((r.value, r) for r in ROLES[:5])):
+        for name, role in (("boss", Role.ADMIN), ("chief", Role.ADMIN), *((r.value, r) for r in ROLES[:-1])):
             told = {"role": role.value, "credential": ""}
             site.journal.append(Event(Kind.PERSON_ADDED, NOW, "isocenter", name, told))
         site.projects.found("trial", "a trial", keeper="boss", who=HOUSE)

@@ -117,3 +117,28 @@ def test_tags_belong_to_one_cohort_with_who_and_when_and_nothing_selected_does_n
     for name, studies, reason in (("", members[:1], "x"), ("a", members[:1], " "), ("a", [], "x"), ("a", members, "x")):
         with pytest.raises(Refused):
             here.cohorts.without(id, name, studies, reason, who=ITO)
+
+
+def test_a_planner_gets_numbers_and_no_row_and_no_way_to_one(site: tuple[Site, Path]) -> None:
+    here, _ = site
+    planner = Person("paul", Role.PLANNER)
+    id = here.cohorts.freeze("for a planner", "modality:CT", who=GRAY)
+    told = here.cohorts.ask("modality:CT", field="year", who=planner)
+    assert (told["n"], told["of"], told["rows"], told["may_see_rows"]) == (20, 30, [], False)
+    assert here.cohorts.ask("", who=GRAY)["may_see_rows"] and here.cohorts.ask("", who=GRAY)["rows"]
+    text = json.dumps([told, here.cohorts.plots(q="modality:CT", who=planner)])
+    assert "1.2.1" not in text and "study 1" not in text and here.cohorts.plots(who=planner)["n"] == 30
+    of = here.cohorts
+    for act in (
+        lambda: of.cohort(id, who=planner), lambda: of.plots(id=id, who=planner), lambda: of.frozen(who=planner),
+        lambda: of.freeze("x", "", who=planner), lambda: of.export(id, "csv", who=planner),
+        lambda: of.survival(q="", who=planner), lambda: of.contrast(who=planner), lambda: of.percentile(who=planner),
+        lambda: of.learned(who=planner), lambda: of.tag(id, 1, [], on=True, all=True, who=planner),
+        lambda: of.without(id, "x", [uid(1)], "r", who=planner), lambda: of.made("for a planner", who=planner),
+    ):  # fmt: skip
+        with pytest.raises(Forbidden):
+            act()
+    here.projects.found("trial", "a trial", keeper="chief", who=HOUSE)
+    for n in range(1, 12):
+        here.projects.move(uid(n), "trial", reason="a test of rows", who=HOUSE)
+    assert here.cohorts.ask("", who=planner)["of"] == 10, "19 are left in the house"

@@ -37,7 +37,8 @@ export function App() {
     region: nextRegion,
   }), []);
   useEffect(() => {
-    if (person) listen();
+    if (person && may("events")) listen();
+    if (person && here.page === "worklist" && !may("find") && may("cohorts")) go(to.cohorts(), { replace: true });
   }, [person]);
   useEffect(() => {
     if (person === null && !OPEN.has(here.page)) go(`/sign-in?to=${encodeURIComponent(location.pathname + location.search)}`, { replace: true });

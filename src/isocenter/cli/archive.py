@@ -301,7 +301,9 @@ def peer(
 @app.command()
 def person(
     name: Annotated[str, typer.Argument(help="Name of the account.")],
-    role: Annotated[Literal["admin", "reader", "researcher", "service"], typer.Argument(help="What they may do.")],
+    role: Annotated[
+        Literal["admin", "reader", "researcher", "planner", "service"], typer.Argument(help="What they may do.")
+    ],
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -322,7 +324,7 @@ def person(
 def account(
     name: Annotated[str, typer.Argument(help="Name of the account.")],
     role: Annotated[
-        Literal["admin", "reader", "researcher", "service"] | None, typer.Option(help="Another role.")
+        Literal["admin", "reader", "researcher", "planner", "service"] | None, typer.Option(help="Another role.")
     ] = None,
     password: Annotated[bool, typer.Option("--password", help="Another password; it is asked for.")] = False,
     close: Annotated[

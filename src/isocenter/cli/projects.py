@@ -63,7 +63,9 @@ def listed(folder: Where = None, as_json: Json = False) -> None:
 def join(
     name: _Name,
     who: Annotated[str, typer.Argument(help="Account or AE title.")],
-    role: Annotated[str, typer.Argument(help="What they are there: admin, reader, researcher, service; none: out.")],
+    role: Annotated[
+        str, typer.Argument(help="What they are there: admin, reader, researcher, planner, service; none: out.")
+    ],
     of: _Of = "account",
     folder: Where = None,
     as_json: Json = False,

@@ -51,7 +51,7 @@ class Out(BaseModel):
 
 
 @router.get("/api/cohorts")
-def cohorts(site: SiteHere, who: Annotated[Person, needs("cohorts")]) -> Any:
+def cohorts(site: SiteHere, who: Annotated[Person, needs("cohort_rows")]) -> Any:
     """Every cohort that was frozen, the newest first."""
     here: PagesSite = site
     return {"cohorts": here.cohorts.frozen(who=who)}
@@ -68,7 +68,7 @@ def ask(
 
 @router.get("/api/cohorts/compare")
 def compare(
-    site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question = "", id: _Frozen = "", by: _Column = "",
+    site: SiteHere, who: Annotated[Person, needs("cohort_rows")], q: _Question = "", id: _Frozen = "", by: _Column = "",
     one: _Column = "", other: _Column = "",
 ) -> Any:  # fmt: skip
     """Two groups of people of a question, or of a frozen cohort, field by field; without groups, the choices."""
@@ -78,7 +78,7 @@ def compare(
 
 @router.get("/api/cohorts/survival")
 def survival(
-    site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question = "", id: _Frozen = "",
+    site: SiteHere, who: Annotated[Person, needs("cohort_rows")], q: _Question = "", id: _Frozen = "",
     event: _Question = "", by: _Column = "",
 ) -> Any:  # fmt: skip
     """Time to the first later study that meets a condition: curves, numbers at risk, the test between groups."""
@@ -95,8 +95,8 @@ def plots(site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question
 
 @router.get("/api/cohorts/percentile")
 def percentile(
-    site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question = "", id: _Frozen = "", field: _Column = "",
-    value: _Value = 0.0, age: _Age = None, sex: _Column = "",
+    site: SiteHere, who: Annotated[Person, needs("cohort_rows")], q: _Question = "", id: _Frozen = "",
+    field: _Column = "", value: _Value = 0.0, age: _Age = None, sex: _Column = "",
 ) -> Any:  # fmt: skip
     """Where a value stands among the people of a question, or of a frozen cohort; without a field, the choices."""
     here: PagesSite = site
@@ -104,14 +104,14 @@ def percentile(
 
 
 @router.get("/api/cohorts/learned")
-def learned(site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question = "", id: _Frozen = "") -> Any:
+def learned(site: SiteHere, who: Annotated[Person, needs("cohort_rows")], q: _Question = "", id: _Frozen = "") -> Any:
     """Training sets and models that learned from studies of a cohort, and of how many more they may."""
     here: PagesSite = site
     return here.cohorts.learned(q=q, id=id, who=who)
 
 
 @router.post("/api/cohorts")
-def freeze(asked: Asked, site: SiteHere, who: Annotated[Person, needs("cohorts")]) -> Any:
+def freeze(asked: Asked, site: SiteHere, who: Annotated[Person, needs("cohort_rows")]) -> Any:
     """Keep who meets a question today."""
     here: PagesSite = site
     return {"id": here.cohorts.freeze(asked.name, asked.q, who=who)}
@@ -119,7 +119,7 @@ def freeze(asked: Asked, site: SiteHere, who: Annotated[Person, needs("cohorts")
 
 @router.get("/api/cohorts/{id}")
 def cohort(
-    id: _Id, site: SiteHere, who: Annotated[Person, needs("cohorts")], field: _Column = "", by: _Column = "",
+    id: _Id, site: SiteHere, who: Annotated[Person, needs("cohort_rows")], field: _Column = "", by: _Column = "",
     tag: Annotated[int, Query(ge=0, le=9)] = 0,
 ) -> Any:  # fmt: skip
     """A frozen cohort with its table as it is today, and its tags; with a tag only the studies that carry it."""
@@ -128,14 +128,14 @@ def cohort(
 
 
 @router.post("/api/cohorts/{id}/tags")
-def tag(id: _Id, marks: Marks, site: SiteHere, who: Annotated[Person, needs("cohorts")]) -> Any:
+def tag(id: _Id, marks: Marks, site: SiteHere, who: Annotated[Person, needs("cohort_rows")]) -> Any:
     """Give studies of a frozen cohort a tag from 1 to 9, or take it off; the journal keeps who and when."""
     here: PagesSite = site
     return {"studies": here.cohorts.tag(id, marks.tag, marks.studies, on=marks.on, all=marks.all, who=who)}
 
 
 @router.post("/api/cohorts/{id}/without")
-def without(id: _Id, out: Out, site: SiteHere, who: Annotated[Person, needs("cohorts")]) -> Any:
+def without(id: _Id, out: Out, site: SiteHere, who: Annotated[Person, needs("cohort_rows")]) -> Any:
     """Freeze a cohort anew without some of its studies, for a reason that its ledger keeps."""
     here: PagesSite = site
     return {"id": here.cohorts.without(id, out.name, out.studies, out.reason, who=who)}

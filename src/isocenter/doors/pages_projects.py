@@ -32,7 +32,7 @@ class Member(BaseModel):
 
     name: str = Field(max_length=64)
     of: Literal["account", "aet"] = "account"
-    role: Literal["admin", "reader", "researcher", "service", "none"]
+    role: Literal["admin", "reader", "researcher", "planner", "service", "none"]
 
 
 class Sender(BaseModel):

@@ -104,7 +104,7 @@ class Account(BaseModel):
     """A new account."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    role: Literal["admin", "reader", "researcher", "service"]
+    role: Literal["admin", "reader", "researcher", "planner", "service"]
     password: Annotated[str, Field(min_length=1, max_length=1024)]
 
 

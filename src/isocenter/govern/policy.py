@@ -22,6 +22,7 @@ class Role(StrEnum):
     ADMIN = "admin"  # runs the site: people, peers, models; may also read, so that one person can run a demonstration
     READER = "reader"  # reads studies and signs reports
     RESEARCHER = "researcher"  # analyses and exports; signs nothing and sees no duty list
+    PLANNER = "planner"  # plans research: hears how many people there are and how figures spread, sees no single study
     SERVICE = "service"  # a DICOM or DICOMweb peer: sends, searches and retrieves
     PATIENT = "patient"  # has no rights here yet: a portal would need consent and release rules first
     NONE = "none"  # has not signed in
@@ -87,7 +88,7 @@ class Rule:
     grants: str = "an administrator of this site can give you such a role"
 
 
-_A, _R, _S, _P = Role.ADMIN, Role.READER, Role.RESEARCHER, Role.SERVICE
+_A, _R, _S, _P, _N = Role.ADMIN, Role.READER, Role.RESEARCHER, Role.SERVICE, Role.PLANNER
 _STAFF = (_A, _R, _S)
 
 
@@ -104,8 +105,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("sign_in", "sign in", *Role),
             _rule("shared", "see one study through a link that was given", *Role),
             # one's own account
-            _rule("me", "see the own name and role, and sign out", _A, _R, _S, _P),
-            _rule("settings", "see how the site is set", *_STAFF),
+            _rule("me", "see the own name and role, and sign out", _A, _R, _S, _P, _N),
+            _rule("settings", "see how the site is set", *_STAFF, _N),
             # the archive
             _rule("find", "search studies", _A, _R, _S, _P),
             _rule("study", "see what a study holds", _A, _R, _S, _P),
@@ -164,7 +165,10 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             # the house
             _rule("events", "hear that something changed", *_STAFF),
             _rule("export", "take measurements and figures out", *_STAFF),
-            _rule("cohorts", "ask the archive for a cohort, and freeze it", *_STAFF),
+            _rule(
+                "cohorts", "ask the archive how many people meet a question, and how their figures spread", *_STAFF, _N
+            ),
+            _rule("cohort_rows", "see the single studies of a cohort, and freeze it", *_STAFF),
             _rule("train", "train and judge a model", _A, _S),
             _rule("consent", "record, see and withdraw what data may be used for", _A, _R),
             _rule("release", "release or stop a model", _A),

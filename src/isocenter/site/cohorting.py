@@ -20,8 +20,8 @@ from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.published import is_kind_of_image
 from isocenter.errors import LimitReached, NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
-from isocenter.govern.policy import Person, must
-from isocenter.population import events, groups, percentiles, table, tags
+from isocenter.govern.policy import Person, may, must
+from isocenter.population import coarse, events, groups, percentiles, table, tags
 from isocenter.population.table import Measured, Member
 from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, canonical, from_plain
@@ -45,7 +45,6 @@ Closed = list[tuple[str, int]]
 """Reasons for which studies may not be used, with how many."""
 
 _SEXES = frozenset({"M", "F", "O"})
-_OLDEST = 90.0  # years; older people are few enough to be known
 
 
 @dataclass
@@ -68,6 +67,8 @@ class Cohorting:
     def ask(self, q: str, *, field: str = "", by: str = "", use: Use | None = None, who: Person) -> dict[str, Any]:
         """Who meets a question now: how many, the ledger of those who do not, fields, and the figures of one field.
 
+        Whoever may see no single study is told of people in tens, and of no row (`isocenter.population.coarse`).
+
         Args:
             use: what for, research by this person where nothing is said; whoever may not be used so is left out.
 
@@ -76,6 +77,12 @@ class Cohorting:
         """
         must(who, "cohorts")
         everybody, closed = self._members(who, use=use)
+        if not may(who, "cohort_rows"):
+            told = coarse.asked(everybody, q, field, by)
+            stays = self.consents.demonstrated()
+            phantoms = len({m.patient for m in everybody if m.study in stays})
+            told |= {"closed": _coarse_closed(closed), "few": table.FEW, "demonstrated": coarse.rounded(phantoms) or 0}
+            return {**told, "rows": [], "may_see_rows": False}
         kept, ledger = table.narrow(everybody, table.filters(q))
         told = {**self._told(kept, field, by), "of": len(everybody), "ledger": _ledger(ledger), "q": q}
         return {**told, "closed": _closed(closed)}
@@ -89,7 +96,7 @@ class Cohorting:
         Raises:
             Refused: the same group twice, or fewer than ten people in one.
         """
-        must(who, "cohorts")
+        must(who, "cohort_rows")
         kept, _, closed = self._asked_of(who, **of)
         told = {"choices": groups.choices(kept), "closed": _closed(closed), "n": len(kept)}
         return {**told, **groups.contrasted(kept, by, one, other)} if by else told
@@ -100,7 +107,7 @@ class Cohorting:
         Raises:
             Refused: something in it is no condition, or fewer than ten people can be followed.
         """
-        must(who, "cohorts")
+        must(who, "cohort_rows")
         kept, everybody, closed = self._asked_of(who, **of)
         told = {"choices": groups.choices(kept), "fields": table.fields(kept), "closed": _closed(closed)}
         return {**told, **events.survived(kept, everybody, table.filters(event), by)} if event else told
@@ -108,6 +115,11 @@ class Cohorting:
     def plots(self, *, who: Person, **of: str) -> dict[str, Any]:
         """The figures of every field beside each other: histograms of numbers, counts of words."""
         must(who, "cohorts")
+        if not may(who, "cohort_rows"):
+            if of.get("id"):
+                must(who, "cohort_rows")
+            members, out = self._members(who)
+            return {**coarse.plots(members, of.get("q", ""), _PLOTS), "closed": _coarse_closed(out)}
         kept, _, closed = self._asked_of(who, **of)
         known = table.fields(kept)
         charts = [{**f, **table.chart(kept, f["name"])} for f in known[:_PLOTS]]
@@ -121,7 +133,7 @@ class Cohorting:
         Raises:
             Refused: a field that is no number, or too few people for a percentile.
         """
-        must(who, "cohorts")
+        must(who, "cohort_rows")
         kept, _, closed = self._asked_of(who, **of)
         told = {"fields": [f for f in table.fields(kept) if f["kind"] == "number"], "closed": _closed(closed)}
         told |= {"sexes": next((c["values"] for c in groups.choices(kept) if c["name"] == "sex"), [])}
@@ -134,7 +146,7 @@ class Cohorting:
             open: studies whose terms of use allow training by this person; closed: why others may not; taken:
             training sets that have studies of it; models: those that learned from any.
         """
-        must(who, "cohorts")
+        must(who, "cohort_rows")
         kept, _, _ = self._asked_of(who, **of)
         uids = {m.study for m in kept}
         studies = [study for study, _, _ in self.index.listed(sorted(uids))] if uids else []
@@ -168,7 +180,7 @@ class Cohorting:
         Raises:
             Refused: without a name, or nobody meets it.
         """
-        must(who, "cohorts")
+        must(who, "cohort_rows")
         if not name.strip():
             raise Refused("a cohort without a name", "nobody could ask for it again", "give it one")
         everybody, closed = self._members(who, use=use)
@@ -185,9 +197,9 @@ class Cohorting:
 
     def frozen(self, *, who: Person) -> list[dict[str, Any]]:
         """Every cohort that was frozen, the newest first."""
-        must(who, "cohorts")
+        must(who, "cohort_rows")
         told = self.journal.since(kinds=(Kind.COHORT_FROZEN,), limit=_ALL, newest_first=True)
-        reach = self.disclosing.reach(who, "cohorts")
+        reach = self.disclosing.reach(who, "cohort_rows")
         return [
             {
                 "id": s.event.subject, "name": s.event.details["name"], "q": s.event.details["q"],
@@ -206,7 +218,7 @@ class Cohorting:
         Raises:
             NotFound: none of that digest was frozen.
         """
-        must(who, "cohorts")
+        must(who, "cohort_rows")
         made, seen, closed = self._frozen(id, who)
         held, kept = self._tags(id), list(seen)
         ledger = [{"filter": words, "left_out": n, "missing": None} for words, n in made.left_out.items()]
@@ -231,7 +243,7 @@ class Cohorting:
         Raises:
             NotFound: none of that digest was frozen. Refused: no such tag, nothing selected, or a study of another.
         """
-        must(who, "cohorts")
+        must(who, "cohort_rows")
         _, seen, _ = self._frozen(id, who)
         if tag not in tags.TAGS:
             raise Refused(f"tag {tag}", "tags are the numbers from 1 to 9", "press one of them")
@@ -246,7 +258,7 @@ class Cohorting:
         Raises:
             NotFound: none of that digest was frozen. Refused: no name, no reason, nothing selected, or nobody is left.
         """
-        must(who, "cohorts")
+        must(who, "cohort_rows")
         made, seen, _ = self._frozen(id, who)
         if not name.strip() or not reason.strip():
             raise Refused("a cohort made smaller", "it has a name, and says why studies are left out", "give both")
@@ -369,7 +381,11 @@ class Cohorting:
                 continue
             for name in ("sex", "age", "year", "modality"):
                 value = m.values.get(name, "")
-                said = age_band(int(min(value, _OLDEST))) if name == "age" and isinstance(value, float) else str(value)
+                said = (
+                    age_band(int(min(value, coarse.OLDEST)))
+                    if name == "age" and isinstance(value, float)
+                    else str(value)
+                )
                 people.setdefault(m.patient, {}).setdefault(name, set()).add(said)
         return risk(people.values())
 
@@ -385,22 +401,23 @@ class Cohorting:
 
     def _is_within(self, id: str, who: Person) -> bool:
         """Whether a cohort has a member that somebody may ask for."""
-        held = self.disclosing.sieve(who, "cohorts")
+        held = self.disclosing.sieve(who, "cohort_rows")
         return any(held(str(uid)) for uid in json.loads(self.blobs.get(id)).get("members", ()))
 
     def _members(
         self, who: Person, only: Sequence[str] | None = None, *, use: Use | None = None
     ) -> tuple[list[Member], Closed]:
         """Who may be seen and used, and why how many may not be used."""
-        listed = self.index.listed(only, reach=self.disclosing.reach(who, "cohorts"))
+        rows = may(who, "cohort_rows")
+        listed = self.index.listed(only, reach=self.disclosing.reach(who, "cohort_rows" if rows else "cohorts"))
         readings = self.index.readings(only)
         if not unbound(who):
             listed = [one for one in listed if readings.get(one[0].uid, {}).get("state") in _SIGNED]
         open_, closed = self.consents.sifted(
             (study for study, _, _ in listed), use or self.consents.use(Purpose.RESEARCH, who=who)
         )
-        may = {study.uid for study in open_}
-        listed = [one for one in listed if one[0].uid in may]
+        usable = {study.uid for study in open_}
+        listed = [one for one in listed if one[0].uid in usable]
         if len(listed) > _MOST:
             raise LimitReached(f"{len(listed)} studies", f"a table holds {_MOST}", "ask the archive by command")
         heads = self.index.result_heads([study.uid for study, _, _ in listed])
@@ -408,7 +425,7 @@ class Cohorting:
         shown = sorted((one for one in listed if one[0].uid not in hidden), key=lambda one: one[0].uid)
         members = [
             table.member(study, kinds, [self._of(str(h["digest"])) for h in heads.get(study.uid, ())])
-            for study, kinds, _ in self.counting.over(shown, "cohort", who=who)
+            for study, kinds, _ in (self.counting.over(shown, "cohort", who=who) if rows else shown)
         ]
         return members, closed
 
@@ -431,6 +448,7 @@ class Cohorting:
             "people": len({m.patient for m in kept}),
             "few": table.FEW,
             "demonstrated": sum(m.study in phantoms for m in kept),
+            "may_see_rows": True,
             "fields": known,
             "chart": table.chart(kept, field, by) if field else None,
             "rows": [{"study": m.study, **{n: m.values[n] for n in names if n in m.values}} for m in kept[:_ROWS]],
@@ -446,6 +464,11 @@ def _closed(closed: Closed) -> list[dict[str, Any]]:
     return [{"reason": reason, "studies": n if n >= table.FEW else None} for reason, n in closed]
 
 
+def _coarse_closed(closed: Closed) -> list[dict[str, Any]]:
+    """The reasons that keep ten studies out, in tens."""
+    return [{"reason": reason, "studies": coarse.rounded(n)} for reason, n in closed if n >= table.FEW]
+
+
 def _safe(name: str, of: Member) -> float | str | None:
     value = of.values.get(name)
     if name == "sex" and value not in _SEXES:
@@ -453,7 +476,7 @@ def _safe(name: str, of: Member) -> float | str | None:
     if name == "modality":  # of a header that says anything else, anything may stand there
         return " ".join(kind for kind in str(value or "").split() if is_kind_of_image(kind)) or None
     if name in ("age", "year") and isinstance(value, float):
-        return int(min(value, _OLDEST) if name == "age" else value)
+        return int(min(value, coarse.OLDEST) if name == "age" else value)
     return value
 
 

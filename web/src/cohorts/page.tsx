@@ -37,7 +37,7 @@ const PARTS = [
 /** From a question to honest numbers. */
 export function CohortsPage({ id, part }: { id: string; part: string }) {
   const frozen = id === ASKED ? "" : id;
-  return <Question key={frozen} id={frozen} part={PARTS.some((one) => one.part === part) ? part : ""} />;
+  return <Question key={frozen} id={frozen} part={parts_of().some((one) => one.part === part) ? part : ""} />;
 }
 
 /** A part of a cohort's page; the question goes along. */
@@ -45,6 +45,10 @@ function at(id: string, part: string): string {
   const q = address.value.searchParams.get("q");
   return to.cohorts(id || (part ? ASKED : ""), part) + (q ? `?${new URLSearchParams({ q })}` : "");
 }
+
+/** Parts for whoever hears numbers and sees no single study. */
+const COUNTED = ["", "plots"];
+const parts_of = () => (may("cohort_rows") ? PARTS : PARTS.filter(({ part }) => COUNTED.includes(part)));
 
 const asked = () => new URLSearchParams(["q", "field", "by", "tag"].flatMap((name) => {
   const value = address.value.searchParams.get(name);
@@ -65,16 +69,17 @@ function Question({ id, part }: { id: string; part: string }) {
   const query = asked();
   const q = query.get("q") ?? "";
   const path = query.toString();
-  const next = (PARTS.findIndex((one) => one.part === part) + 1) % PARTS.length;
+  const offered = parts_of();
+  const next = (offered.findIndex((one) => one.part === part) + 1) % offered.length;
   useEffect(() => (void rows.none(), (rows.at.value = 0), void table.load()), [path]);
-  useEffect(() => (void frozen.current?.load(), () => (table.stop(), frozen.current?.stop())), []);
+  useEffect(() => (may("cohort_rows") && void frozen.current?.load(), () => (table.stop(), frozen.current?.stop())), []);
   const parts = q.match(/[\w.+-]+:(?:"[^"]*"|\S+)|\S+/g) ?? [];
   const drop = (at: number) => setQuery("q", parts.filter((_, i) => i !== at).join(" "), { keep: true });
   useEffect(() => bind("cohorts", {
     field: () => document.getElementById("cohort-field")?.focus(), filter: () => field.current?.focus(), undo: () => (query.get("tag") ? setQuery("tag", "", { keep: true }) : !id && drop(parts.length - 1)),
     down: () => rows.step(1), up: () => rows.step(-1), "page-on": () => !part && rows.turn(1), "page-back": () => !part && rows.turn(-1), view: () => !part && rows.view(), select: () => !part && rows.toggle(), "select-all": () => !part && table.value && (rows.asking.value = true),
     ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [`tag-${n}`, () => !part && void rows.tag(n)])),
-    tab: () => go(at(id, PARTS[next]!.part)), leave: () => rows.none() || (id && go(to.cohorts())), take: () => document.querySelector<HTMLElement>(".hand-out a.primary")?.click(),
+    tab: () => go(at(id, offered[next]!.part)), leave: () => rows.none() || (id && go(to.cohorts())), take: () => document.querySelector<HTMLElement>(".hand-out a.primary")?.click(),
   }), [path, part, table.state.value]);
   const told = table.value;
   return (
@@ -82,21 +87,21 @@ function Question({ id, part }: { id: string; part: string }) {
       <header class="bar" data-region tabIndex={-1}>
         {id && <a class="button quiet" href={to.cohorts()}><span aria-hidden="true">←</span> All <Key of={keyOf("cohorts", "leave")} /></a>}
         <h1>{told?.name ?? "Cohorts"}</h1>
-        <Tabs label="Parts of the cohort" here={part} tabs={PARTS.map((one, i) => ({ part: one.part, name: one.name, at: at(id, one.part), key: i === next ? keyOf("cohorts", "tab") : "" }))} />
+        <Tabs label="Parts of the cohort" here={part} tabs={offered.map((one, i) => ({ part: one.part, name: one.name, at: at(id, one.part), key: i === next ? keyOf("cohorts", "tab") : "" }))} />
         {!id && (
           <form class="filter" onSubmit={(event) => (event.preventDefault(), setQuery("q", [q, field.current!.value.trim()].filter(Boolean).join(" "), { keep: true }), (field.current!.value = ""))}>
             <Key of={keyOf("cohorts", "filter")} /><input ref={field} type="search" aria-label="Add a filter" placeholder="age:40..80 modality:CT" />
           </form>
         )}
         {!id && <span class="chips">{parts.map((part, i) => <button key={part} type="button" class="chip" onClick={() => drop(i)}>{part} <span aria-hidden="true">✕</span><span class="hidden">: remove</span></button>)}</span>}
-        <span class="muted" role="status">{told && `${told.n} of ${count(told.of, "study", "studies")}, ${count(told.people, "person", "people")}`}</span>
+        <span class="muted" role="status">{told && (told.may_see_rows ? `${told.n} of ${count(told.of, "study", "studies")}, ${count(told.people, "person", "people")}` : `${told.n ?? `under ${told.few}`} of ${told.of ?? `under ${told.few}`} people, in tens`)}</span>
       </header>
       <main class="desk-list cohort" data-region tabIndex={0}>
         <Lacking of={frozen.current} what="Which cohorts were frozen" />
         {part === "federated" ? <Federated /> : part === "hand-out" ? <HandOutPart id={id} frozen={frozen.current.value ?? []} /> : (
           <Shown of={table} what="the cohort">
             {(value) => {
-              if (!value.of) return <Nobody closed={value.closed} />;
+              if (!value.of) return value.may_see_rows ? <Nobody closed={value.closed} /> : <Empty title="Fewer than ten people can be asked">Of fewer nothing is told. Only studies with a signed report count.</Empty>;
               if (part === "plots") return <Plots id={id} q={q} />;
               if (part === "percentiles") return <Percentiles id={id} q={q} />;
               if (part === "train") return <Learned id={id} q={q} />;
@@ -145,7 +150,7 @@ function Whole({ table, id, q, frozen, choosing }: { table: Table; id: string; q
           {!!table.gone && <span class="soon"> · {count(table.gone, "study", "studies")} of it may not be seen any more, or is gone</span>}
           {" "}<TakeOut id={id} few={!!table.few_alike} />
         </p>
-      ) : <Freeze q={q} n={table.n} />}
+      ) : table.may_see_rows ? <Freeze q={q} n={table.n} /> : <p class="acts muted">You may hear how many people there are, and see no single study ({ruleOf("cohort_rows").replace(/^Refused: /, "").replace(/\.$/, "")}). People are counted in tens; of fewer than {table.few} nothing is told, and a filter that would leave out fewer is not applied.</p>}
       <div class="cohort-grid">
         <section aria-label="Fields">
           <h2>Fields</h2>
@@ -169,7 +174,7 @@ function Whole({ table, id, q, frozen, choosing }: { table: Table; id: string; q
               )}
               <Chart of={table.chart} column={chosen} />
             </>
-          ) : <Empty title="Choose a field">Its figures stand here: a histogram, groups beside each other, and the table of both.</Empty>}
+          ) : table.n === null ? <Empty title="Fewer than ten people">Of so few nothing is told: take off a filter.</Empty> : <Empty title="Choose a field">Its figures stand here: a histogram, groups beside each other, and the table of both.</Empty>}
           {!id && frozen.length > 0 && (
             <section aria-label="Frozen cohorts">
               <h2>Frozen</h2>
@@ -179,7 +184,7 @@ function Whole({ table, id, q, frozen, choosing }: { table: Table; id: string; q
               </table>
             </section>
           )}
-          <Rows table={table} choosing={choosing} />
+          {table.may_see_rows && <Rows table={table} choosing={choosing} />}
         </div>
       </div>
     </>
@@ -187,9 +192,10 @@ function Whole({ table, id, q, frozen, choosing }: { table: Table; id: string; q
 }
 
 function Ledger({ table }: { table: Table }) {
-  const out = table.ledger.filter((one) => one.left_out > 0);
-  if (!out.length && !table.closed.length && !table.demonstrated) return null;
-  return <ul class="bullets">{table.demonstrated > 0 && <li><strong>{count(table.demonstrated, "phantom")}</strong> of the demonstration among these: the table that is taken out says so in each row, and the images stay here</li>}{table.closed.map((one) => <li key={one.reason}><strong>{one.studies ?? `under ${table.few}`}</strong> stay out: {one.reason} (<a href={to.sharing("consent")}>consent</a>)</li>)}{out.map((one) => <li key={one.filter}><strong>{one.left_out}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}</ul>;
+  const out = table.ledger.filter((one) => one.applied !== false && one.left_out !== 0);
+  const idle = table.ledger.filter((one) => one.applied === false);
+  if (!out.length && !idle.length && !table.closed.length && !table.demonstrated) return null;
+  return <ul class="bullets">{table.demonstrated > 0 && <li><strong>{count(table.demonstrated, "phantom")}</strong> of the demonstration among these: the table that is taken out says so in each row, and the images stay here</li>}{table.closed.map((one) => <li key={one.reason}><strong>{one.studies ?? `under ${table.few}`}</strong> stay out: {one.reason} (<a href={to.sharing("consent")}>consent</a>)</li>)}{out.map((one) => <li key={one.filter}><strong>{one.left_out ?? `under ${table.few}`}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}{idle.map((one) => <li key={one.filter}><code>{one.filter}</code> was not applied: it would leave out fewer than {table.few} people, or nobody</li>)}</ul>;
 }
 
 function Line({ column, current, few }: { column: Column; current: boolean; few: number }) {

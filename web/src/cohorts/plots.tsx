@@ -9,7 +9,7 @@ import type { Column, Figures } from "./shapes";
 type Plot = Column & Figures;
 
 interface Told {
-  n: number;
+  n: number | null;
   charts: Plot[];
   more: number;
 }
@@ -33,7 +33,7 @@ export function Plots({ id, q }: { id: string; q: string }) {
           <div class="wall">{told.charts.map((one) => <Card key={one.name} of={one} narrow={narrow} />)}</div>
           {told.more > 0 && <p class="muted">{count(told.more, "more field", "more fields")}: choose one in the table.</p>}
         </>
-      ) : <Empty title="No study meets every filter">Take off the last one, or widen it; nothing is left to be drawn.</Empty>)}
+      ) : told.n === null ? <Empty title="Fewer than ten people">Of so few nothing is told: take off a filter.</Empty> : <Empty title="No study meets every filter">Take off the last one, or widen it; nothing is left to be drawn.</Empty>)}
     </Shown>
   );
 }

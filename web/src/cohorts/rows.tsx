@@ -7,7 +7,7 @@ import { Dialog } from "../kit/dialog";
 import { Key } from "../kit/marks";
 import { address, go, setQuery, to } from "../router";
 import { count, moment, number } from "../words";
-import type { Table } from "./shapes";
+import type { Rowed } from "./shapes";
 
 const SHOWN_ROWS = 50;
 /** Pictures of one page of the gallery. */
@@ -22,7 +22,7 @@ export class Choosing {
   readonly all = signal(false);
   readonly asking = signal(false);
   readonly said = signal("");
-  table: Table | null = null;
+  table: Rowed | null = null;
   again: () => void = () => undefined;
 
   private get rows() {
@@ -86,7 +86,7 @@ export class Choosing {
 }
 
 /** The rows: chosen by keys, tagged by number, left out with a reason. */
-export function Rows({ table, choosing }: { table: Table; choosing: Choosing }) {
+export function Rows({ table, choosing }: { table: Rowed; choosing: Choosing }) {
   const columns = table.fields.slice(0, 7);
   const pictures = asPictures();
   const rows = pictures ? table.rows : table.rows.slice(0, SHOWN_ROWS);
@@ -133,7 +133,7 @@ export function Rows({ table, choosing }: { table: Table; choosing: Choosing }) 
 }
 
 /** A page of the rows as thumbnails, chosen and tagged as the rows are. No word of a picture names a person. */
-function Gallery({ table, choosing, marks }: { table: Table; choosing: Choosing; marks: ReadonlyMap<string, number[]> }) {
+function Gallery({ table, choosing, marks }: { table: Rowed; choosing: Choosing; marks: ReadonlyMap<string, number[]> }) {
   const [at, chosen, all] = [choosing.at.value, choosing.chosen.value, choosing.all.value];
   const [page, pages] = [Math.floor(at / PAGE), Math.ceil(table.rows.length / PAGE)];
   const here = useRef<HTMLLIElement>(null);
@@ -167,7 +167,7 @@ function Gallery({ table, choosing, marks }: { table: Table; choosing: Choosing;
 }
 
 /** The tags of this cohort: each is a filter, and says who gave it last and when. */
-function Tags({ table }: { table: Table }) {
+function Tags({ table }: { table: Rowed }) {
   if (!table.tags?.length) return null;
   return (
     <table class="plain">
@@ -179,7 +179,7 @@ function Tags({ table }: { table: Table }) {
 }
 
 /** Go on without the selected rows: a frozen cohort never changes, so that this is another one, whose ledger says why. */
-function LeaveOut({ table, studies }: { table: Table; studies: string[] }) {
+function LeaveOut({ table, studies }: { table: Rowed; studies: string[] }) {
   const [reason, setReason] = useState("");
   const [typed, type] = useState<string | null>(null);
   const name = typed ?? `${table.name} without ${studies.length}`;

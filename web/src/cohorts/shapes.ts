@@ -35,13 +35,17 @@ export interface Figures {
   groups: Group[];
 }
 
-export interface Table {
+/** Whoever may hear how many there are, and sees no single study, gets people in tens; null of fewer than ten. */
+export type Table = Rowed | (Omit<Rowed, "n" | "of" | "people" | "may_see_rows"> & { n: number | null; of: number | null; people: number | null; may_see_rows: false });
+
+export interface Rowed {
   n: number;
   of: number;
   people: number;
+  may_see_rows: true;
   few: number;
   q: string;
-  ledger: { filter: string; left_out: number; missing: number | null }[];
+  ledger: { filter: string; left_out: number | null; missing: number | null; applied?: boolean }[];
   /** Why studies may not be used, by the terms of use; few are not counted. */
   /** How many of them are phantoms of the demonstration. */
   demonstrated: number;

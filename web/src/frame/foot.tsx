@@ -1,7 +1,7 @@
 import { reachable } from "../api/door";
 import { heard, live } from "../api/live";
 import { waitingActs } from "../api/waiting";
-import { me } from "../me";
+import { may, me } from "../me";
 import { address, place } from "../router";
 import { mine } from "../settings/mine";
 import { clock, count } from "../words";
@@ -26,7 +26,7 @@ export function Foot() {
 
 /** Whether the live channel speaks, and when it last did. */
 function LiveMark() {
-  if (!me.value) return null;
+  if (!me.value || !may("events")) return null;
   const at = heard.value;
   if (!reachable.value) return <span class="live soon">▲ offline{at && ` since ${clock(at)}`}</span>;
   if (live.value && at) return <span class="live"><span class="fine" aria-hidden="true">●</span> live · {clock(at)}</span>;

@@ -6,14 +6,14 @@ import { type PageName, place, to } from "../router";
 import { otherTheme, theme } from "../theme";
 
 const places: { page: PageName; name: string; icon: IconName; at: string; key: string; verb?: string }[] = [
-  { page: "worklist", name: "Worklist", icon: "worklist", at: to.worklist, key: "go-worklist" },
-  { page: "patients", name: "Patients", icon: "patients", at: to.patients(), key: "go-patients" },
+  { page: "worklist", name: "Worklist", icon: "worklist", at: to.worklist, key: "go-worklist", verb: "find" },
+  { page: "patients", name: "Patients", icon: "patients", at: to.patients(), key: "go-patients", verb: "study" },
   { page: "department", name: "Department", icon: "department", at: to.department(), key: "go-department", verb: "report" },
-  { page: "analyses", name: "Analyses", icon: "analyses", at: to.analyses(), key: "go-analyses" },
-  { page: "models", name: "Models", icon: "models", at: to.models(), key: "go-models" },
+  { page: "analyses", name: "Analyses", icon: "analyses", at: to.analyses(), key: "go-analyses", verb: "catalogue" },
+  { page: "models", name: "Models", icon: "models", at: to.models(), key: "go-models", verb: "models" },
   { page: "cohorts", name: "Cohorts", icon: "cohorts", at: to.cohorts(), key: "go-cohorts" },
-  { page: "sharing", name: "Sharing", icon: "sharing", at: to.sharing(), key: "go-sharing" },
-  { page: "oversight", name: "Oversight", icon: "oversight", at: to.oversight(), key: "go-oversight" },
+  { page: "sharing", name: "Sharing", icon: "sharing", at: to.sharing(), key: "go-sharing", verb: "find" },
+  { page: "oversight", name: "Oversight", icon: "oversight", at: to.oversight(), key: "go-oversight", verb: "catalogue" },
   { page: "settings", name: "Settings", icon: "settings", at: to.settings(), key: "go-settings" },
 ];
 

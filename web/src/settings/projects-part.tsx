@@ -110,7 +110,7 @@ function Acts({ known, done }: { known: string[]; done: (all: Project[]) => void
   );
 }
 
-const ROLES = [["reader", "a reader"], ["researcher", "a researcher"], ["admin", "an admin"], ["service", "a program"], ["none", "nobody: put out"]] as const;
+const ROLES = [["reader", "a reader"], ["researcher", "a researcher"], ["planner", "a planner: numbers, no single study"], ["admin", "an admin"], ["service", "a program"], ["none", "nobody: put out"]] as const;
 
 function Reviews() {
   const source = useRef<Source<Review[]>>(null);

@@ -1,0 +1,139 @@
+"""A cohort in numbers that point to nobody, for whoever may see how many there are and no single study.
+
+People are counted, not studies, and a count is rounded down to tens; fewer than ten are not told, nor that there are
+any. Two questions must not differ by a few people, or their difference would tell of these: a filter that would change
+the answer for fewer than ten is not applied, and says so whether it would leave out nine or nobody. Numbers are
+rounded, the oldest are "90", and what people wrote is no field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from isocenter.errors import Refused
+from isocenter.population import table
+from isocenter.population.table import FEW, Member
+
+__all__ = ["OLDEST", "STEP", "asked", "plots", "rounded"]
+
+STEP = 10
+"""To multiples of this counts are rounded down."""
+
+OLDEST = 90.0
+"""Years; older people are few enough to be known."""
+
+_SEXES = frozenset({"M", "F", "O"})
+_COUNTS = frozenset({"n", "missing"})
+_VALUES = frozenset({"median", "p5", "q1", "q3", "p95", "from", "to"})
+
+
+def rounded(n: int | None) -> int | None:
+    """A count in tens, None of fewer than ten.
+
+    >>> rounded(9), rounded(19), rounded(20)
+    (None, 10, 20)
+    """
+    return None if n is None or n < FEW else n // STEP * STEP
+
+
+def asked(members: Sequence[Member], q: str, field: str, by: str) -> dict[str, Any]:
+    """How many people meet a question, and the figures of the fields that ten of them have; of fewer people nothing.
+
+    Raises:
+        Refused: something in the question is no condition, or a field that fewer than ten people have.
+    """
+    known = _known([_plain(m) for m in members])
+    kept, ledger = _narrow(known, table.filters(q))
+    told = {"n": rounded(_people(kept)), "of": rounded(_people(known)), "people": rounded(_people(kept)), "q": q}
+    if told["n"] is None:
+        return {**told, "ledger": ledger, "fields": [], "chart": None}
+    fields = [f for f in table.fields(kept) if f["n"] is not None]
+    names = {f["name"] for f in fields}
+    if missing := {name for name in (field, by) if name} - names:
+        raise Refused(
+            f"the field '{sorted(missing)[0]:.60}'", f"fewer than {FEW} people of this question have it, or none",
+            "choose one of the list of fields",
+        )  # fmt: skip
+    chart = _chart(table.chart(kept, field, by)) if field else None
+    return {**told, "ledger": ledger, "fields": [_coarse(f) for f in fields], "chart": chart}
+
+
+def plots(members: Sequence[Member], q: str, most: int) -> dict[str, Any]:
+    """The figures of every field of a question."""
+    known = _known([_plain(m) for m in members])
+    kept, _ = _narrow(known, table.filters(q))
+    if _people(kept) < FEW:
+        return {"n": None, "charts": [], "more": 0}
+    fields = [f for f in table.fields(kept) if f["n"] is not None]
+    charts = [{**_coarse(f), **_chart(table.chart(kept, f["name"]))} for f in fields[:most]]
+    return {"n": rounded(_people(kept)), "charts": charts, "more": max(0, len(fields) - most)}
+
+
+def _people(members: Sequence[Member]) -> int:
+    return len({m.patient for m in members})
+
+
+def _plain(of: Member) -> Member:
+    values = {name: value for name, value in of.values.items() if name != "description"}
+    if isinstance(age := values.get("age"), float):
+        values["age"] = min(age, OLDEST)
+    if values.get("sex", "M") not in _SEXES:
+        del values["sex"]
+    return replace(of, values=values)
+
+
+def _known(members: Sequence[Member]) -> list[Member]:
+    """With the fields that ten people have; one more field would tell that there is somebody who has it."""
+    had: dict[str, set[str]] = {}
+    for m in members:
+        for name in m.values:
+            had.setdefault(name, set()).add(m.patient)
+    many = {name for name, people in had.items() if len(people) >= FEW}
+    return [replace(m, values={n: v for n, v in m.values.items() if n in many}) for m in members]
+
+
+def _narrow(members: Sequence[Member], by: Sequence[table.Filter]) -> tuple[list[Member], list[dict[str, Any]]]:
+    """The newest study of each person who meets every filter that may be applied, and the ledger in tens."""
+    left, ledger = list(members), list[dict[str, Any]]()
+    names = {name for m in members for name in m.values}
+    for one in by:
+        if one.name not in names:
+            raise Refused(
+                f"the field '{one.name:.60}'", f"fewer than {FEW} people have it, or none",
+                "choose one of the list of fields",
+            )  # fmt: skip
+        kept = [m for m in left if one.holds(m)]
+        touched = {m.patient for m in left if not one.holds(m)}
+        applies = len(touched) >= FEW
+        out = _people(left) - _people(kept) if applies else 0
+        left = kept if applies else left
+        ledger.append({"filter": str(one), "left_out": rounded(out), "missing": None, "applied": applies})
+    newest: dict[str, Member] = {}
+    for m in sorted(left, key=lambda m: (str(m.day or ""), m.study)):
+        newest[m.patient] = m
+    return list(newest.values()), ledger
+
+
+def _chart(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what only few have: that a word or a group is there would tell that somebody is in it."""
+    groups = [g for g in told["groups"] if g["n"] is not None]
+    return _coarse({**{k: v for k, v in told.items() if k != "withheld"}, "groups": groups})
+
+
+def _coarse(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with counts in tens and values in two figures; a bar keeps its height in tens."""
+    found: dict[str, Any] = {}
+    for name, value in told.items():
+        if name == "bars":
+            found[name] = [rounded(n) or 0 for n in value]
+        elif isinstance(value, list):
+            found[name] = [_coarse(one) if isinstance(one, Mapping) else one for one in value]
+        elif name in _COUNTS:
+            found[name] = rounded(value)
+        elif name in _VALUES and isinstance(value, float):
+            found[name] = float(round(value)) if abs(value) >= 100 else float(f"{value:.2g}")
+        else:
+            found[name] = value
+    return found

@@ -1,0 +1,89 @@
+"""Numbers of a cohort for whoever may see no study: no answer, and no difference of two, tells of fewer than ten."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from itertools import product
+from typing import Any
+
+import pytest
+
+from isocenter.errors import Refused
+from isocenter.population.coarse import asked, plots
+from isocenter.population.table import Field, Member
+
+
+def people(n: int = 60) -> list[Member]:
+    """Sixty people with a study or two; one is 103 years old, nine have a rare number, three are of sex O."""
+    made = []
+    for k in range(n):
+        values: dict[str, float | str] = {
+            "age": 103.0 if k == 0 else 20.0 + k, "modality": "CT" if k % 2 else "MR", "year": 2020.0 + k % 5,
+            "sex": "O" if k < 3 else "FM"[k % 2], "description": f"MEIER {k}", "lung.volume": 1234.5678 + k,
+        }  # fmt: skip
+        known = {"lung.volume": Field("lung.volume", "Lung volume", "mL", made_by="lung")}
+        if k < 9:
+            values["rare.number"] = 1.0
+            known["rare.number"] = Field("rare.number", "Rare number", made_by="rare")
+        for again in range(1 + k % 2):
+            made.append(Member(f"1.2.{k}.{again}", f"P{k}", values, known, date(2024, 1, 1 + again)))
+    return made
+
+
+def numbers(told: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(told, dict):
+        for name, value in told.items():
+            if isinstance(value, int) and not isinstance(value, bool):
+                yield name, value
+            yield from numbers(value)
+    elif isinstance(told, list):
+        for one in told:
+            yield from numbers(one)
+
+
+def test_people_are_counted_in_tens_and_nothing_tells_of_fewer() -> None:
+    told = asked(people(), "modality:CT", "age", "sex")
+    assert (told["n"], told["of"], told["ledger"][0]["left_out"]) == (30, 60, 30), "people, not their 90 studies"
+    assert all(value % 10 == 0 for name, value in numbers(told) if name not in ("few", "bars"))
+    text = json.dumps(told)
+    for secret in ("MEIER", "103", "rare", '"O"', "P1", "1.2.", "description"):
+        assert secret not in text, secret
+    assert {f["name"] for f in told["fields"]} == {"age", "sex", "modality", "year", "lung.volume"}
+    (volume,) = [f for f in told["fields"] if f["name"] == "lung.volume"]
+    assert volume["median"] == round(volume["median"]), "no number that was measured of somebody"
+    drawn = plots(people(), "", 24)
+    assert drawn["n"] == 60 and len(drawn["charts"]) == 5 and "MEIER" not in json.dumps(drawn)
+
+
+@pytest.mark.parametrize("nearly", ["sex:F,M", "age:..90", "age:21..90", "lung.volume:1235.5.."])
+def test_a_filter_that_leaves_out_few_changes_nothing_whether_few_or_none(nearly: str) -> None:
+    whole, told = asked(people(), "", "age", ""), asked(people(), nearly, "age", "")
+    assert told["ledger"] == [
+        {"filter": told["ledger"][0]["filter"], "left_out": None, "missing": None, "applied": False}
+    ]
+    assert {k: v for k, v in told.items() if k not in ("ledger", "q")} == {
+        k: v for k, v in whole.items() if k not in ("ledger", "q")
+    }
+
+
+def test_few_people_and_nobody_get_the_same_answer() -> None:
+    few, nobody = asked(people(), "age:21..25", "", ""), asked(people(), "age:150..160", "", "")
+    alike = ("n", "people", "of", "fields", "chart")
+    assert [few[k] for k in alike] == [nobody[k] for k in alike] == [None, None, 60, [], None]
+    assert plots(people(), "age:21..25", 24) == {"n": None, "charts": [], "more": 0}
+
+
+def test_whatever_the_range_no_count_but_of_tens_is_told() -> None:
+    ends = range(20, 80, 3)
+    n = {(a, b): asked(people(), f"age:{a}..{b}", "", "")["n"] for a, b in product(ends, ends) if a < b}
+    assert {v for v in n.values() if v is not None} <= set(range(10, 70, 10))
+
+
+@pytest.mark.parametrize("field", ["rare.number", "description", "nonsense"])
+def test_a_field_that_few_have_is_as_one_that_is_not_there(field: str) -> None:
+    with pytest.raises(Refused, match="fewer than 10 people"):
+        asked(people(), f"{field}:1..", "", "")
+    with pytest.raises(Refused, match="fewer than 10 people"):
+        asked(people(), "", field, "")
