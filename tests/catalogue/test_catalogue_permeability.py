@@ -54,6 +54,47 @@ def test_planted_permeability_is_measured(scan: tuple[Volume, Volume], drawn: tu
     assert set(answer.curves[0].y) == {"plasma", "tumour", "muscle"}
 
 
+def test_philips_scales_each_series_and_each_image_of_its_own(
+    scan: tuple[Volume, Volume], drawn: tuple[Region, ...]
+) -> None:
+    dynamic, angles = scan
+    rescale, scale = [1.1, 2.3, 3.7], [0.9, 0.45, 0.3]
+    by = np.array(rescale) * scale
+    told = {**angles.facts, "Manufacturer": "Philips Medical Systems"}
+    array = angles.array * by[:, None, None, None].astype(np.float32)
+    together = {"PerPhase": {"RescaleSlope": rescale, "PhilipsScaleSlope": [[v] for v in scale]}}
+    one = replace(angles, array=array, facts={**told, **together})
+
+    def each(**more: list[list[float]]) -> tuple[Volume, ...]:
+        return tuple(
+            replace(
+                angles.at("flip", n), array=array[n],
+                facts={**told, "FlipAngle": flip, "RescaleSlope": rescale[n], **{k: v[n] for k, v in more.items()}},
+            )
+            for n, flip in enumerate(angles.axes[0].values)
+        )  # fmt: skip
+
+    wanted = [m.value for m in Permeability().run(dynamic, (angles,), drawn).measurements]
+    for given in ((one,), each(PhilipsScaleSlope=[[v] for v in scale])):
+        found = [m.value for m in Permeability().run(dynamic, given, drawn).measurements]
+        assert found == pytest.approx(wanted, rel=1e-3)
+    with pytest.raises(Refused, match=r"series scaled by 1\.1, 2\.3, 3\.7 that do not state their scale"):
+        Permeability().run(dynamic, each(), drawn)
+    bare = replace(one, facts={**told, "PerPhase": {"RescaleSlope": rescale}})
+    with pytest.raises(Refused, match="scaled apart and do not state their scale"):
+        Permeability().run(dynamic, (bare,), drawn)
+
+
+def test_slices_that_were_measured_one_after_another_are_told(
+    scan: tuple[Volume, Volume], drawn: tuple[Region, ...]
+) -> None:
+    times = np.array(scan[0].axes[0].values)[:, None] + np.array([0.0, 2.4])
+    late = replace(scan[0], facts={**scan[0].facts, "SliceTimes": times.tolist()})
+    assert any(
+        "up to 2.4 s apart, which is not corrected" in r for r in Permeability().run(late, (scan[1],), drawn).reasons
+    )
+
+
 def test_enhanced_objects_measure_the_same(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
     files = dce_mr.patient().files
     volumes = loaded(enhanced(files))[0]

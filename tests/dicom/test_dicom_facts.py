@@ -120,12 +120,14 @@ def test_binary_values_are_read_by_their_width_where_the_file_does_not_say_it(sy
     ds = made.dataset(modality="MR", **public)
     for group, owner, offset, vr, value in (
         (0x2001, "Philips Imaging DD 001", 0x1A, "FL", [150.0, 0.0, 0.0]),
+        (0x2005, "Philips MR Imaging DD 001", 0x0E, "FL", 0.25),
         (0x0019, "GEMS_ACQU_01", 0xCC, "SS", 1500),
         (0x0043, "GEMS_PARM_01", 0x2F, "SS", 3),
     ):
         ds.private_block(group, owner, create=True).add_new(offset, vr, value)
     told = instance_facts(parse(made.written(ds, syntax)), ())
     wanted = {**public, "PhilipsPCVelocity": [150.0, 0.0, 0.0], "GEVelocityEncoding": 1500, "GEImageKind": 3}
+    wanted["PhilipsScaleSlope"] = [0.25]
     assert {k: told[k] for k in wanted} == wanted
 
 

@@ -6,14 +6,17 @@ time that differ in nothing but the echo time, or the flip angle, are of one sca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from isocenter.errors import Refused
 from isocenter.space import Axis, Reference, Volume
 
-__all__ = ["component", "joined", "kind_words", "timing"]
+__all__ = ["component", "joined", "kind_words", "on_one_scale", "timing"]
 
 _WORDS = {
     "phase": {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "1", "1.0"},
@@ -51,13 +54,49 @@ def timing(volume: Volume) -> tuple[str, ...]:
     return (f"frames are timed by {volume.facts['TimedBy']}, as nothing else states when they were measured",)
 
 
+def on_one_scale(volume: Volume) -> Volume:
+    """Magnitudes of Philips in the signal of the scanner: rescaled value / (Rescale Slope x Scale Slope (2005,100E)).
+
+    Philips scales each series, and may scale each image, to fill its bits: rescaled values of two flip angles are no
+    signals of one scale (Chenevert et al., Transl Oncol 7 (2014) 65). Others are given back as they are.
+
+    Raises:
+        Refused: when its images are scaled apart and not all state the scale.
+    """
+    facts = volume.facts
+    if not str(facts.get("Manufacturer", "")).upper().startswith("PHILIPS") or component(volume) != "magnitude":
+        return volume
+    rescale, scale = (_each(facts, keyword) for keyword in ("RescaleSlope", "PhilipsScaleSlope"))
+    if rescale.size and scale.size and (scale > 0).all():
+        by = 1.0 / (rescale * scale)
+        by = by.reshape(*by.shape, *(1,) * (volume.array.ndim - by.ndim)).astype(np.float32)
+        return replace(volume, array=volume.array.astype(np.float32) * by)
+    if rescale.ndim and rescale.size:
+        raise Refused(
+            "Philips images of one series that are scaled apart and do not state their scale",
+            "brightness cannot be compared between them without Scale Slope (2005,100E)",
+            "send them with their private elements",
+        )
+    return volume
+
+
+def _each(facts: Mapping[str, Any], keyword: str) -> npt.NDArray[np.float64]:
+    """One number where all images share it, one for each phase where these differ; none where it is not stated."""
+    if keyword in facts:
+        return np.asarray(np.ravel(facts[keyword])[0], np.float64)
+    return np.array([np.ravel(value)[0] for value in (facts.get("PerPhase") or {}).get(keyword, ())], np.float64)
+
+
 def joined(volumes: tuple[Volume, ...], along: Literal["echo", "flip"]) -> tuple[Volume, ...]:
     """Volumes that have the axis, and those without one put together where they are of one scan.
 
     Of two volumes with one echo time, or flip angle, the first is taken; the other begins another scan.
+
+    Raises:
+        Refused: see `on_one_scale`.
     """
     fact, unit, stays = _ALONG[along]
-    whole = [v for v in volumes if [a.name for a in v.axes] == [along]]
+    whole = [on_one_scale(v) for v in volumes if [a.name for a in v.axes] == [along]]
     scans: list[dict[float, Volume]] = []
     for volume in volumes:
         value = volume.facts.get(fact)
@@ -81,10 +120,23 @@ def _of_one(one: Volume, other: Volume, stays: str) -> bool:
 def _stacked(scan: dict[float, Volume], axis: str, unit: str) -> Volume:
     """Volumes by their place along the axis, as one."""
     values = sorted(scan)
-    parts = [scan[v] for v in values]
+    _must_state_scales(list(scan.values()))
+    parts = [on_one_scale(scan[v]) for v in values]
     return replace(
         parts[0],
         array=np.stack([p.array for p in parts]),
         axes=(Axis(axis, tuple(values), unit),),
         instance_uids=tuple(uid for p in parts for uid in p.instance_uids),
+    )
+
+
+def _must_state_scales(parts: list[Volume]) -> None:
+    philips = [p for p in parts if str(p.facts.get("Manufacturer", "")).upper().startswith("PHILIPS")]
+    slopes = {round(float(s), 6) for p in philips if isinstance(s := p.facts.get("RescaleSlope"), (int, float))}
+    if component(parts[0]) != "magnitude" or len(slopes) < 2 or all("PhilipsScaleSlope" in p.facts for p in philips):
+        return
+    raise Refused(
+        f"Philips series scaled by {', '.join(f'{s:g}' for s in sorted(slopes))} that do not state their scale",
+        "brightness cannot be compared between them without Scale Slope (2005,100E)",
+        "send them with their private elements",
     )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.protocol import Answer, Yield
 from isocenter.catalogue.mask_grid import OtherGrid, laid
-from isocenter.catalogue.one_scan import timing
+from isocenter.catalogue.one_scan import on_one_scale, timing
 from isocenter.errors import Refused
 from isocenter.record import Curve, Finding, Measurement, Threshold, Urgency, codes
 from isocenter.space import Reference, Region, Volume
@@ -111,7 +111,7 @@ def examined(
 
     if bolus.geometry.reference is not Reference.PATIENT:
         raise Refused(f"images in {bolus.geometry.reference.value} coordinates", "volumes need millimetres")
-    frames, times_s = bolus_frames(bolus)
+    frames, times_s = bolus_frames(on_one_scale(bolus))
     if not np.isfinite(frames[0]).all():
         raise Refused("images with values that are not numbers", "curves over them would be none")
     echo = bolus.facts.get("EchoTime") if kind == "MR" else 0.0

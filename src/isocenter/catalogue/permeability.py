@@ -54,7 +54,7 @@ Array = npt.NDArray[np.float64]
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "3"
+    name, version = "permeability", "4"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES),
         "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),
@@ -116,7 +116,7 @@ class Permeability:
         Raises:
             Refused: for a series from which no concentration follows; the message says why.
         """
-        frames, times = _frames(dynamic)
+        frames, times = _frames(one_scan.on_one_scale(dynamic))
         if not 0.2 <= haematocrit <= 0.65:
             raise Refused(f"a haematocrit of {haematocrit:g}", "blood has 0.2 to 0.65: percent may have been given")
         if not _RELAXIVITY[0] <= relaxivity <= _RELAXIVITY[1]:
@@ -129,6 +129,7 @@ class Permeability:
         remarks: list[str] = [
             f"haematocrit {haematocrit:g}, relaxivity {relaxivity:g} L/mmol/s",
             *one_scan.timing(dynamic),
+            *_slices_apart(dynamic),
         ]
         source, places = _regions(dynamic, drawn, other_grid, remarks)
         first = baseline_frames or _arrival(frames)
@@ -195,6 +196,16 @@ def _frames(dynamic: Volume) -> tuple[Array, Array]:
     if not np.isfinite(frames).all() or not np.ptp(frames) > 0:
         raise Refused("images without content, or with values that are not numbers", "no curve follows from them")
     return frames, np.array([float(v) for v in axis.values])
+
+
+def _slices_apart(dynamic: Volume) -> tuple[str, ...]:
+    own = dynamic.facts.get("SliceTimes")
+    if own is None:
+        return ()
+    apart = float(np.ptp(np.asarray(own, np.float64), axis=1).max())
+    return (
+        f"slices of a frame were measured up to {apart:.1f} s apart, which is not corrected: fit_delay allows for it",
+    )
 
 
 def _must_be_spoiled(dynamic: Volume) -> None:
