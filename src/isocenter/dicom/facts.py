@@ -443,21 +443,22 @@ def _collect(file: File, charsets: tuple[str, ...]) -> tuple[dict[str, Any], dic
             if value is not None:
                 (shared if row.shared else own)[row.keyword] = value
     if groups >> 16 & 1:  # private elements have odd groups
+        blocks = _blocks(file)
         for group, owner, offset, keyword, kind, of_series in _PRIVATE:
-            tag = _private(file, group, owner, offset)
-            if tag in dataset:
+            block = blocks.get((group, owner))
+            if block is not None and (tag := block | offset) in dataset:
                 value = _read(file, Row(tag, keyword, kind, of_series), charsets, dataset)
                 if value is not None:
                     (shared if of_series else own)[keyword] = value
     return shared, own
 
 
-def _private(file: File, group: int, owner: str, offset: int) -> int:
-    for block in range(0x10, 0x20):
-        tag = group << 16 | block
-        if tag in file.dataset and file.ascii(tag) == owner:
-            return group << 16 | block << 8 | offset
-    return 0
+def _blocks(file: File) -> dict[tuple[int, str], int]:
+    """Where the private elements of each creator stand: the first of its blocks in a group."""
+    found: dict[tuple[int, str], int] = {}
+    for tag in sorted(t for t in file.dataset if t & 0x1FFF0 == 0x10010):  # elements 0010 to 001F of odd groups
+        found.setdefault((tag >> 16, file.ascii(tag)), tag & 0xFFFF0000 | (tag & 0xFF) << 8)
+    return found
 
 
 def _real_world(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> None:

@@ -65,12 +65,15 @@ def encoding(facts: Mapping[str, Any], orientation: npt.NDArray[np.float64], wor
     found = stated(facts.get("VelocityEncodingDirection"), facts.get("VelocityEncodingMaximumValue"))
     if found is not None:
         return found
-    normal = np.cross(orientation[:3], orientation[3:])
+
+    def normal() -> npt.NDArray[np.float64]:  # costs more than all else here, and few images encode a velocity
+        return np.asarray(np.cross(orientation[:3], orientation[3:]))
+
     for text in (facts.get("SequenceName"), facts.get("SiemensVelocity")):
         told = _SIEMENS.search(str(text or ""))
         if told:
             way = told.group(2).lower()
-            return stated(_TOWARDS.get(way, normal), told.group(1))
+            return stated(_TOWARDS[way] if way in _TOWARDS else normal(), told.group(1))
     venc = None
     speed = facts.get("GEVelocityEncoding")
     if isinstance(speed, (int, float)) and speed:
@@ -81,7 +84,7 @@ def encoding(facts: Mapping[str, Any], orientation: npt.NDArray[np.float64], wor
         if code in _GE:
             towards = np.array(_TOWARDS[_GE[int(code)]])
             if code in _GE_OBLIQUE:
-                towards = _nearest(towards, np.stack([orientation[:3], orientation[3:], normal]))
+                towards = _nearest(towards, np.stack([orientation[:3], orientation[3:], normal()]))
             return stated(towards, venc)
     triple = facts.get("PhilipsPCVelocity")
     if isinstance(triple, (list, tuple)) and any(triple):
@@ -91,7 +94,7 @@ def encoding(facts: Mapping[str, Any], orientation: npt.NDArray[np.float64], wor
     named = _WORD.search(words)
     if named:
         return stated(_TOWARDS[named.group(1).lower()], venc)
-    return stated(normal if _THROUGH.search(words) else (0.0, 0.0, 0.0), venc)
+    return stated(normal() if _THROUGH.search(words) else (0.0, 0.0, 0.0), venc)
 
 
 def _nearest(towards: npt.NDArray[np.float64], axes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
