@@ -288,9 +288,13 @@ def test_write_sign_and_read_what_was_signed(page: Any, studies: Callable[[str],
     assert dialog.get_by_role("button", name="Sign as").get_attribute("aria-disabled") == "true"
     dialog.get_by_label("Told whom").fill("")
     shot(page, "sign")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    before = page.locator(".stage").bounding_box()
     page.keyboard.press("Control+Enter")
     page.get_by_role("heading", name="Signed by").wait_for()
     until(lambda: reading(page, study)["state"] == "signed")
+    page.get_by_role("button", name="Amend").wait_for()
+    assert page.locator(".stage").bounding_box()["y"] == before["y"], "what comes with a signature moves no image"
     shot(page, "room-signed")
     pdf = page.request.get(f"/api/readings/{study}/report.pdf")
     assert pdf.ok

@@ -9,6 +9,7 @@ import type { Session } from "./session";
 export function PatientBar({ session, study, frozen, leave, sign, alone = false }: { session: Session; study: Study; frozen: boolean; leave: () => void; sign: () => void; alone?: boolean }) {
   const { patient } = study;
   const reading = session.reading.value;
+  const what = `${study.description || study.modalities.join(" ")} ${day(study.date)}`;
   const years = age(patient.birth_date, study.date);
   return (
     <header class="bar patient" aria-label="Patient" data-region tabIndex={-1}>
@@ -18,7 +19,7 @@ export function PatientBar({ session, study, frozen, leave, sign, alone = false 
       {patient.birth_date && <span>b. {day(patient.birth_date)}{years && ` (${years})`}</span>}
       {patient.sex && <span>{patient.sex}</span>}
       {study.accession && <span>Acc <span class="id">{study.accession}</span></span>}
-      <span class="what">{study.description || study.modalities.join(" ")} {day(study.date)}</span>
+      <span class="what" title={what}>{what}</span>
       <span class="gap" />
       <Saved session={session} />
       <State session={session} />
