@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from forms_samples import STUDY_UID, finding, result
+from forms_samples import STUDY_UID, ball, finding, result
 from hypothesis import given
 from hypothesis import strategies as st
 
 from isocenter.forms.doubts import doubts
 from isocenter.forms.text import Sentence, draft
 from isocenter.record import Measurement, Patient, Study, Verdict, codes
+from isocenter.space import Geometry
 
 TIED = (f"{STUDY_UID}.a",)
 
@@ -35,6 +36,15 @@ TIED = (f"{STUDY_UID}.a",)
 def test_a_readers_words_are_held_against_the_numbers(words_of_reader: str, wrong: str) -> None:
     told = doubts(Sentence("x", "Findings", words_of_reader, False, TIED), [finding()])
     assert [d.what for d in told] == ([wrong] if wrong else [])
+
+
+def test_a_side_that_only_the_name_of_the_segment_says_is_held_against_too(axial: Geometry) -> None:
+    where = ball(axial, label="Lesion 1 (right lung)")
+    right = finding(laterality=None, site=None, where=where)
+    told = doubts(Sentence("x", "Findings", "A nodule of the left lung.", False, TIED), [right])
+    assert [d.what for d in told] == ["'left' is not the side of the finding (right)"]
+    both = replace(right, where=replace(where, label="right lung, left of the spine"))
+    assert doubts(Sentence("x", "Findings", "A nodule of the left lung.", False, TIED), [both]) == ()
 
 
 def test_a_number_of_a_definition_is_no_measurement() -> None:

@@ -120,6 +120,9 @@ def test_declined_stands_apart_with_its_reason(archive: Archive) -> None:
     (one,) = said(archive[0], declined, section="Not looked")
     assert one.text == "Increased uptake was not looked for: needs PET; series 1 is CT."
     assert said(archive[0], declined) == []
+    each = "; ".join(f"'lesion {n}': a mask on another grid than the image" for n in range(9))
+    (long,) = said(archive[0], replace(declined, reasons=(each,)), section="Not looked")
+    assert len(long.text) < 320 and long.text.endswith(" …, in full kept with the study.")
     assert said(archive[0], declined, section="Impression")[0].text == "No analysis looked at this study."
 
 

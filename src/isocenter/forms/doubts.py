@@ -125,7 +125,7 @@ def _base(value: float, unit: str) -> tuple[float, str]:
 
 
 def _sides(text: str, meant: Sequence[Finding]) -> Iterable[Doubt]:
-    sides = {words.side(f.laterality) for f in meant} - {""}
+    sides = {_side(f) for f in meant} - {""}
     if not sides or "bilateral" in sides:
         return
     for word in ("left", "right"):
@@ -133,3 +133,13 @@ def _sides(text: str, meant: Sequence[Finding]) -> Iterable[Doubt]:
             continue
         for said in re.finditer(rf"\b{word}\b", text, re.IGNORECASE):
             yield Doubt(f"'{word}' is not the side of the finding ({' and '.join(sorted(sides))})", *said.span())
+
+
+def _side(finding: Finding) -> str:
+    """The side of a finding: as it is coded, else as its site or its segment is named; empty where neither says one."""
+    coded = words.side(finding.laterality)
+    if coded:
+        return coded
+    names = f"{finding.site.meaning if finding.site else ''} {finding.where.label if finding.where else ''}"
+    named = {word for word in ("left", "right") if re.search(rf"\b{word}\b", names, re.IGNORECASE)}
+    return named.pop() if len(named) == 1 else ""

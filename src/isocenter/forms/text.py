@@ -29,6 +29,7 @@ UNANALYSED = "No analysis looked at this study."
 DECLINED, NOT_LOOKED_FOR = "declined-", " was not looked for"
 """How the name of a sentence begins that tells what was declined, and what follows the analysis in it."""
 
+_REASON = 240  # characters of a reason in a report
 _TECHNIQUE = {
     "CT": "Computed tomography", "MR": "Magnetic resonance imaging", "PT": "Positron emission tomography",
     "NM": "Nuclear medicine", "US": "Ultrasound", "CR": "Radiograph", "DX": "Radiograph", "RF": "Fluoroscopy",
@@ -246,7 +247,10 @@ def _impression(
 
 def _declined(result: Result) -> list[Sentence]:
     looked = _LOOKED_FOR.get(result.origin.name, _first_upper(words.spoken(result.origin.name)))
-    text = words.one_line(f"{looked}{NOT_LOOKED_FOR}: {'; '.join(result.reasons)}").rstrip(".") + "."
+    reason = words.one_line("; ".join(result.reasons)).rstrip(".")
+    if len(reason) > _REASON:  # one reason for each of many regions is for whoever repairs it, not for the referrer
+        reason = f"{reason[:_REASON].rpartition(' ')[0].rstrip(',;:.')} …, in full kept with the study"
+    text = words.one_line(f"{looked}{NOT_LOOKED_FOR}: {reason}.")
     return [Sentence(f"{DECLINED}{result.origin.name}", "Not looked", text, machine=True)]
 
 

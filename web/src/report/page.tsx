@@ -67,6 +67,7 @@ function Paper({ study, report, plan }: Whole) {
   const sections = [...new Set(said.map((one) => one.section))].sort((a, b) => Number(b === "Impression") - Number(a === "Impression"));
   const declined = plan.filter((one) => one.answer === "declined" || one.answer === "failed");
   const near = declined.filter((one) => !forOtherImages(one));
+  const told = new Set(said.map((one) => one.id));
   return (
     <article class={signed ? "paper" : "paper draft"} aria-label="Report">
       <header>
@@ -104,7 +105,7 @@ function Paper({ study, report, plan }: Whole) {
         <p>
           {signed ? `Signed by ${report.signed?.by ?? "a reader"}${report.signed ? ` ${moment(signedAt(report.signed))} UTC` : ""}.` : "Not signed: a draft, not to be acted upon."}{" "}
           {report.sentences.some((one) => one.machine) && "Sentences marked ◇ are a machine's words that a person has not touched. "}
-          {near.length > 0 && `Not looked: ${near.map((one) => `${spoken(one.analysis)} (${one.reasons.join("; ")})`).join(", ")}. `}
+          {near.length > 0 && `Not looked: ${near.map((one) => `${spoken(one.analysis)} (${told.has(`declined-${one.analysis}`) ? "see above" : one.reasons.join("; ")})`).join(", ")}. `}
           {near.length < declined.length && `${count(declined.length - near.length, "analysis", "analyses")} of this site ${declined.length - near.length === 1 ? "is" : "are"} for other kinds of images. `}
           {report.signed?.digest && <>Digest <span class="id">{report.signed.digest.slice(0, 16)}…</span>. </>}
           Research software, not for diagnosis.

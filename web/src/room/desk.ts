@@ -14,7 +14,7 @@ import { presetsOf } from "../viewer/presets";
 import { StackView } from "../viewer/stack";
 import { Apart } from "./apart";
 import { caretLine } from "./caret-line";
-import { Evidence } from "./evidence";
+import { type Evidence, evidenceOf } from "./evidence";
 import { Hanging } from "./hanging";
 import { Here, type Place, queryOf } from "./here";
 import { LesionSteps } from "./lesion-steps";
@@ -46,7 +46,7 @@ const rankOf = ({ series, placed }: Overlay) => (placed ? 0 : 2) + (series.modal
 
 /** The reader's desk: which series is up, which finding is in hand, and the acts behind every key and button. */
 export class Desk {
-  readonly evidence = new Evidence();
+  readonly evidence: Evidence;
   readonly active = signal("");
   readonly editing = signal<{ tracking: string; as: "changed" | "struck" } | null>(null);
   readonly adding = signal(false);
@@ -81,7 +81,6 @@ export class Desk {
   /** What lies over the planes now. */
   readonly fused = computed(() => this.lightbox.viewports.value.map((one) => (one instanceof PlaneView ? one.fused.value : null)).find(Boolean) ?? null);
 
-  private readonly told = new Set<string>();
   /** How the study hangs is known, or that it is not. */
   private readonly hung: Promise<void>;
   private readonly forget: () => void;
@@ -100,6 +99,7 @@ export class Desk {
   /** With `images` false it is the desk of a window that holds the panel alone. */
   constructor(readonly session: Session, readonly images = true) {
     this.line = lineOf(session.uid);
+    this.evidence = evidenceOf(session.uid);
     this.apart = new Apart(session.uid, images ? "images" : "panel");
     this.here = new Here(session.uid, this.lightbox, () => this.stack);
     this.shareWithTheOtherWindow();
@@ -119,9 +119,9 @@ export class Desk {
     this.forget = effect(() => {
       const seen = this.evidence.findings.value;
       if (!images || !session.mine.value) return;
-      const fresh = session.found.value.filter((one) => one.machine && seen.has(one.finding.tracking) && !this.told.has(one.finding.tracking));
+      const fresh = session.found.value.filter((one) => one.machine && seen.has(one.finding.tracking) && !this.evidence.told.has(one.finding.tracking));
       if (!fresh.length) return;
-      for (const one of fresh) this.told.add(one.finding.tracking);
+      for (const one of fresh) this.evidence.told.add(one.finding.tracking);
       const picture = untracked(() => this.stack?.picture.value);
       session.saw(fresh.map((one) => ({ result: one.result.id, tracking: one.finding.tracking, sop: picture?.sop ?? "", frame: picture?.frame ?? 0 })));
     });

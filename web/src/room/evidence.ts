@@ -9,6 +9,8 @@ export class Evidence {
   /** Keys of pictures. */
   readonly pictures = signal<ReadonlySet<string>>(new Set());
   readonly findings = signal<ReadonlySet<string>>(new Set());
+  /** Findings of which the server was told. */
+  readonly told = new Set<string>();
   private readonly clocks = new Map<string, { clock: number; what: string }>();
 
   /** This picture is on screen in a viewport now, with or without the drawing over it. */
@@ -33,7 +35,17 @@ export class Evidence {
 
   stop(): void {
     for (const { clock } of this.clocks.values()) clearTimeout(clock);
+    this.clocks.clear();
   }
+}
+
+const held = new Map<string, Evidence>();
+
+/** What this page has shown of a study: who looks at another page meanwhile has seen it all the same. */
+export function evidenceOf(study: string): Evidence {
+  const evidence = held.get(study) ?? new Evidence();
+  held.set(study, evidence);
+  return evidence;
 }
 
 /** Whether a finding is on this image. A statement on the whole has its evidence on every image. */

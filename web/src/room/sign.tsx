@@ -6,7 +6,7 @@ import { Dialog } from "../kit/dialog";
 import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { me } from "../me";
-import { count, person } from "../words";
+import { count, person, sentence } from "../words";
 import { titleOf } from "./naming";
 import type { Desk } from "./desk";
 import { Ways } from "./ways";
@@ -80,7 +80,7 @@ export function ConflictDialog({ desk, away }: { desk: Desk; away: boolean }) {
   const close = () => (desk.session.acts.conflict.value = null);
   return (
     <Dialog title="Another version came first" close={close} away={away}>
-      <p>{conflict.trouble.what}. {conflict.trouble.why}</p>
+      <p>{sentence(conflict.trouble.what)}: {conflict.trouble.why}.</p>
       <p><span class="muted">Yours, not saved:</span> {conflict.mine}</p>
       <p class="muted">The newer version is on the page behind this window.</p>
       <div class="acts">
