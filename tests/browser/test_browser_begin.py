@@ -74,6 +74,10 @@ def test_an_empty_archive_leads_to_its_first_study_and_a_patient_has_a_past(
         page.set_default_timeout(20_000)
         page.goto(f"/sign-in?token={house.site.link('admin')}")
         page.get_by_role("heading", name="The archive is empty").wait_for()
+        analyses = page.request.get("/api/modes").json()["analyses"]
+        assert {one["modes"]["worklist"] for one in analyses} == {"shadow"}
+        page.get_by_text(f"{len(analyses)} analyses found, all in shadow.").wait_for()
+        page.get_by_text("While you read: all unaided-first").wait_for()
         shot(page, "first-run")
         assert faults(page, axe) == []
         first = {"name": "a.dcm", "mimeType": "application/dicom", "buffer": of("20240301", "CT chest, first")}

@@ -261,6 +261,17 @@ def test_an_own_finding_with_its_place(page: Any, studies: Callable[[str], str])
 
 def test_write_sign_and_read_what_was_signed(page: Any, studies: Callable[[str], str]) -> None:
     study = studies("SAMPLE-HEAD")
+
+    def crowded(route: Any) -> None:
+        """With all that the bar of a patient can have to show."""
+        told = route.fetch().json()
+        told |= {
+            "accession": "ACC-2026-00123",
+            "description": "Magnetic resonance of the head with and without contrast, follow-up after twelve weeks",
+        }
+        route.fulfill(json=told | {"patient": told["patient"] | {"birth_date": "1960-01-01"}})
+
+    page.route(f"**/api/studies/{study}", crowded)
     lock(page, study)
     page.get_by_label("Add a sentence to Impression").fill("No acute finding on this sample.")
     page.keyboard.press("Enter")

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { asTrouble } from "../api/load";
-import { Trouble } from "../api/door";
+import { asTrouble, Source } from "../api/load";
+import { ask, Trouble } from "../api/door";
 import { filesOf } from "../kit/drops";
 import { may, me, ruleOf } from "../me";
 import { to } from "../router";
@@ -15,11 +15,18 @@ interface Ledger {
   rejected: { name: string; why: string }[];
 }
 
+interface Told {
+  analyses: { analysis: string; modes: Record<string, string> }[];
+}
+
 /** An empty archive: how the first study comes in, and what to do then. The list itself takes this place when it is there. */
 export function FirstRun() {
   const [ledger, setLedger] = useState<Ledger | null>(null);
   const [trouble, setTrouble] = useState("");
   const [busy, setBusy] = useState(false);
+  const modes = useRef<Source<Told>>(null);
+  modes.current ??= new Source((abort) => ask<Told>("/api/modes", { abort }));
+  useEffect(() => (may("modes") && void modes.current?.load(), () => modes.current?.stop()), []);
   const folder = useRef<HTMLInputElement>(null);
   useEffect(() => folder.current?.setAttribute("webkitdirectory", ""), []); // no attribute that the types know
   const bring = async (files: File[]) => {
@@ -58,9 +65,27 @@ export function FirstRun() {
           {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {trouble}</p>}
           <p class="muted">A scanner sends to the DICOM port of this machine once it is known here: <code>isocenter peer</code> adds it. A large folder is quickest by <code>isocenter receive FOLDER</code>.</p>
         </li>
-        <li><strong><span class="faint" aria-hidden="true">○</span> Read the first study.</strong> <span class="muted">It appears here by itself, as soon as its first image is stored; what fits it is analysed when it has been quiet. Analyses order no list until <a href={to.settings("site")}>two people let them</a>, and your own opinion comes before theirs.</span></li>
+        {modes.current.value && <Analyses of={modes.current.value} />}
+        <li><strong><span class="faint" aria-hidden="true">○</span> Read the first study.</strong> <span class="muted">It appears here by itself, as soon as its first image is stored; what fits it is analysed when it has been quiet.</span></li>
       </ol>
     </section>
+  );
+}
+
+/** How many analyses are here, and how they are used until people say otherwise: of the list and of reading apart. */
+function Analyses({ of }: { of: Told }) {
+  const all = of.analyses.length;
+  const used = (use: string) => {
+    const many = new Map<string, number>();
+    for (const one of of.analyses) many.set(one.modes[use] ?? "", (many.get(one.modes[use] ?? "") ?? 0) + 1);
+    return [...many].sort((a, b) => b[1] - a[1]).map(([mode, n]) => `${n === all ? "all" : n} ${mode}`).join(", ");
+  };
+  const shadow = of.analyses.filter(({ modes }) => modes.worklist === "shadow").length;
+  return (
+    <li>
+      <strong><span class="fine" aria-hidden="true">✓</span> {count(all, "analysis", "analyses")} found, {shadow === all ? "all" : `${shadow} of them`} in shadow.</strong>{" "}
+      <span class="muted">In the list: {used("worklist")}; in shadow an analysis orders nothing until <a href={to.settings("site")}>two people let it</a>. While you read: {used("reading")}{of.analyses.some(({ modes }) => modes.reading === "unaided-first") && "; unaided first, your own opinion comes before theirs"}.</span>
+    </li>
   );
 }
 
