@@ -14,8 +14,8 @@ from rejecting_samples import link_in
 
 from isocenter.app import House, open_house
 from isocenter.errors import Forbidden, NotFound, Refused, WrongState
-from isocenter.govern.policy import Owner, Person, Role
-from isocenter.record import Kind
+from isocenter.govern.policy import HOUSE, Owner, Person, Role
+from isocenter.record import Event, Kind
 from isocenter.settings import Settings
 from isocenter.site.verbs import Site
 from isocenter.store.refold import rebuild
@@ -151,6 +151,47 @@ def test_the_worklist_and_the_events_tell_of_ones_own(site: Site) -> None:
     assert [entry.waiting.study.uid for entry in site.worklist(who=ITO)] == [CT]
     told = {s.event.subject for s in site.events(since=0, limit=1000, who=ITO)}
     assert CT in told and MR not in told
+
+
+BOSS = Person("boss", Role.ADMIN)
+
+
+TOLD: list[tuple[Kind, str, dict[str, object], bool]] = [
+    (Kind.PROJECT_SEALED, "trial", {"version": 1, "studies": 12, "files": 300}, False),
+    (Kind.PROJECT_ERASED, "trial", {"asked": 3, "studies": 12}, False),
+    (Kind.PROJECT_SEALED, "own", {"version": 1, "studies": 1, "files": 3}, True),
+    (Kind.KEY_ROTATED, "trial", {"version": 2, "keys": 12}, False),
+    (Kind.KEY_ROTATED, "master", {"version": "k2", "keys": 13}, False),
+    (Kind.ERASURE_ASKED, "trial", {"what": "project", "reason": "withdrawn"}, False),
+    (Kind.ERASURE_ASKED, MR, {"what": "study", "reason": "withdrawn"}, False),
+    (Kind.PROJECT_SET, "trial", {"about": "a trial", "keeper": ""}, True),  # who runs projects runs them all
+    (Kind.SCRUBBED, "", {"files": 300, "bytes": 9, "damaged": ["d"], "mended": 0, "left": ["d"]}, False),
+    (Kind.BACKED_UP, "", {"entries": 300, "blobs": 300}, False),
+    (Kind.BATCH_TAKEN, "", {"offered": 12, "stored": 11, "there": 1}, False),  # by MR1, which sends to the trial
+    (Kind.INSTANCES_REJECTED, "", {"count": 2, "reasons": ["x"], "project": "trial"}, False),
+    (Kind.INSTANCES_REJECTED, "", {"count": 2, "reasons": ["x"], "project": "own"}, True),
+    (Kind.AUDIT_EXPORTED, "", {"form": "fhir", "entries": 300}, False),
+    (Kind.FIGURES_TAKEN, "", {"of": "readers", "rows": 300}, False),
+    (Kind.EXPORTED, "", {"objects": 300}, False),
+    (Kind.CONSENT_GIVEN, "", {"patient": {"id": "4711", "issuer": ""}, "source": "form"}, False),
+    (Kind.CONSENT_WITHDRAWN, MR, {"patient": {"id": "4711", "issuer": ""}}, False),
+    (Kind.ASKED_ELSEWHERE, MR, {"peers": ["PACS"]}, False),
+    (Kind.FETCHED, MR, {"peer": "PACS", "study": "1.2.3", "came": 1, "failed": 0, "why": ""}, False),
+    (Kind.HEADERS_LEARNT, MR, {"study": {}, "series": {}, "instances": {}}, False),
+]
+
+
+def test_nobody_hears_of_other_projects_nor_how_much_they_hold(site: Site) -> None:
+    link_in(site, "boss", Role.ADMIN)
+    site.projects.found("own", "of the boss", who=CHIEF)
+    site.projects.join("own", "boss", Role.ADMIN, who=CHIEF)
+    site.projects.join("house", "boss", Role.NONE, who=CHIEF)
+    for kind, subject, details, heard in TOLD:
+        (told,) = site.journal.append(Event(kind, NOW, "MR1", subject, details))
+        assert site.projects.hears(told, BOSS) is heard, (kind, details)
+        assert site.projects.hears(told, HOUSE)
+    page = str(site.audits.page(who=BOSS, limit=1000))  # and no entry keeps the page from them
+    assert "ProjectSealed" in page and not any(word in page for word in ("300", "withdrawn", "4711"))
 
 
 def test_broken_glass_shows_a_study_for_its_hour_and_another_person_looks_through_it(site: Site) -> None:

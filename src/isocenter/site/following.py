@@ -139,7 +139,7 @@ class Following:
             "sums": [to_plain(one) for one in sums],
             "measurements": self._measurements(studies, who),
             "events": self._events(studies, who),
-            "access": self._access(studies),
+            "access": self._access(studies, who),
         }  # fmt: skip
 
     def _others(self, patient: Patient, who: Person) -> list[dict[str, Any]]:
@@ -196,12 +196,13 @@ class Following:
             for s in sorted(told, key=lambda sealed: sealed.number)
         ]  # fmt: skip
 
-    def _access(self, studies: Sequence[Study]) -> dict[str, int]:
-        """How many people read, and how often something went out."""
+    def _access(self, studies: Sequence[Study], who: Person) -> dict[str, int]:
+        """How many people read, and how often something went out, as far as somebody may hear of it."""
         counts: Counter[str] = Counter()
         readers: set[str] = set()
         for study in studies:
-            for sealed in self.journal.since(subject=study.uid, kinds=_COUNTED, limit=_ACTS):
+            told = self.journal.since(subject=study.uid, kinds=_COUNTED, limit=_ACTS)
+            for sealed in (one for one in told if self.disclosing.hears(one, who)):
                 if sealed.event.kind is Kind.READING_OPENED:
                     readers.add(sealed.event.who)
                 else:

@@ -48,6 +48,13 @@ _BLIND = frozenset({Kind.PEER_REVIEWED, Kind.PEER_ARBITRATED, Kind.DOUBLE_READ_L
 _COHORTS = frozenset({Kind.COHORT_FROZEN, Kind.COHORT_EXPORTED, Kind.COHORT_TAGGED})
 _WHOLE = frozenset({Kind.SCRUBBED, Kind.BACKED_UP, Kind.RESTORED, Kind.HEADERS_READ})
 """What was done to the archive as a whole: its numbers are those of every project."""
+_TAKEN = frozenset({Kind.AUDIT_EXPORTED, Kind.FIGURES_TAKEN, Kind.EXPORTED})
+"""What somebody took of all that is theirs, without a subject: how much that is, is their own business."""
+_FOUNDED = frozenset({Kind.PROJECT_SET, Kind.PROJECT_JOINED, Kind.PROJECT_RULED})
+_SEALED = frozenset({Kind.PROJECT_SEALED, Kind.PROJECT_ERASED, Kind.KEY_ROTATED})
+"""Acts on a project, which is their subject; what is in it is counted in the second."""
+_BROUGHT = frozenset({Kind.BATCH_TAKEN, Kind.INSTANCES_REJECTED})
+_OF_A_PATIENT = frozenset({Kind.CONSENT_GIVEN, Kind.CONSENT_WITHDRAWN})
 _ONE, _MANY = ("study_uid", "study"), ("studies",)
 """Parameters of verbs that name a study, or several."""
 
@@ -187,8 +194,12 @@ class Projects:
             return True
         if event.kind in _WHOLE:
             return False
-        if event.kind in _COHORTS:
+        if event.kind in _COHORTS or (event.kind in _TAKEN and not event.subject):
             return event.who == who.name
+        if event.kind in _FOUNDED and may(who, "project"):
+            return True
+        if (project := self._project_of(event)) is not None:
+            return project in reach.projects
         told = event.details
         about = [str(uid) for uid in (*told.get("studies", ()), *([told["study"]] if "study" in told else ()))]
         of = _OF_OTHERS.get(event.kind)
@@ -197,6 +208,20 @@ class Projects:
         if event.kind in _BLIND and not about:
             return event.who == who.name
         return all(reach.holds(one, self.home(one)) for one in about)
+
+    def _project_of(self, event: Event) -> str | None:
+        """The project that an event without a study is about; None for any other."""
+        if event.kind in _FOUNDED | _SEALED or (
+            event.kind is Kind.ERASURE_ASKED and event.details["what"] == "project"
+        ):
+            return event.subject
+        if event.subject:
+            return None
+        if event.kind in _BROUGHT:  # before anybody knew of which study
+            senders, name = self.known().senders, event.who
+            ruled = senders.get(("aet", name)) or senders.get(("account", name)) or EVERYBODY
+            return str(event.details.get("project") or ruled)
+        return EVERYBODY if event.kind in _OF_A_PATIENT else None
 
     def at(self, study_uid: str, who: Person) -> Person:
         """Somebody as they are towards one study.
