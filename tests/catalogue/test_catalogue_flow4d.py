@@ -279,6 +279,9 @@ def test_a_vessel_that_was_outlined_frame_by_frame_moves(sliced: Phantom, plane:
     (moved,), (whole,) = (run(plane, drawn, background_order=0).curves for drawn in ((elsewhere, *each[1:]), (still,)))
     assert moved.y["aorta"][1:] == pytest.approx(whole.y["aorta"][1:])
     assert abs(moved.y["aorta"][0]) < 0.5 * abs(whole.y["aorta"][0])
+    small = circle(plane, y, x + 3, radius - 3, "aorta")
+    assert any("that it leaves out" in r for r in run(plane, (small,), background_order=0).reasons)
+    assert not any("that it leaves out" in r for r in run(plane, (still,), background_order=0).reasons)
     with pytest.raises(Refused, match=rf"'aorta' outlined in 2 of {frames} frames"):
         run(plane, each[:2], background_order=0)
 

@@ -23,6 +23,8 @@ Mask = npt.NDArray[np.bool_]
 
 _THROUGH = 0.94  # cosine between direction of velocity and normal of the slice
 _LEAST_VOXELS = 20
+_SIGNAL = 0.25  # of that of the vessel
+_BESIDE_MM, _MUCH_BESIDE = 4.0, 0.1  # how far around an outline is looked, and the share of its flow that is much
 _OF_FRAME = re.compile(r"(.*) phase (\d+)")  # as `dicom.regions` names what was outlined on several images of a slice
 _PULMONARY, _AORTIC = ("pulm", "mpa", "pa main"), ("aort", "ao asc", "asc ao")
 
@@ -65,6 +67,8 @@ def through_plane(
     if vessels is None:
         vessels = [_found_vessel(scan, moving[0], velocity)]
         remarks.append("the vessel was found by the program, as the one that pulses most: a person confirms it")
+    else:
+        remarks += [said for v in vessels if (said := _beside(scan, v, velocity))]
     beat_s = scan.beat_ms / 1000.0
     findings = tuple(_finding(scan, v, beat_s, remarks) for v in vessels)
     measured = [*offset, *_ratio(vessels)]
@@ -133,6 +137,28 @@ def _drawn_vessels(scan: FlowScan, drawn: Sequence[Region], velocity: Floats) ->
             for label, masks in by_frame.items()
         ),
     ]
+
+
+def _beside(scan: FlowScan, vessel: _Vessel, velocity: Floats) -> str:
+    """Words where much blood moves just outside of an outline, as where one frame was outlined and the vessel moves."""
+    from scipy.ndimage import binary_dilation
+
+    _, dy, dx = scan.main.geometry.spacing_mm
+    steps = max(1, round(_BESIDE_MM / max(dy, dx)))
+    around = binary_dilation(vessel.mask, iterations=steps) & ~vessel.mask
+    if scan.magnitude is not None:  # where there is no signal, as in the lung, phase points anywhere
+        bright = scan.magnitude[:, 0].mean(axis=0)
+        around &= bright > _SIGNAL * float(np.median(bright[vessel.mask]))
+    rates = np.abs(velocity[:, around].sum(axis=1, dtype=np.float64)) * dy * dx
+    left_out = float(rates.sum()) * scan.frame_ms / 1000.0
+    whole = vessel.flow.forward_ml + vessel.flow.backward_ml
+    if left_out <= _MUCH_BESIDE * whole:
+        return ""
+    return (
+        f"within {steps * max(dy, dx):.0f} mm of the outline of '{vessel.label}' {left_out:.0f} mL a beat move to and "
+        f"fro that it leaves out ({whole:.0f} mL within): the vessel moves and wants an outline in every frame, or "
+        "another one touches it"
+    )
 
 
 def _measured(scan: FlowScan, label: str, masks: Mask, velocity: Floats) -> _Vessel:
