@@ -57,11 +57,15 @@ def test_words_by_template_and_block_and_what_is_doubted(page: Any, studies: Cal
     assert "987 mm is not what was measured" in page.locator(f'[id="{described}"]').inner_text()
     shot(page, "report-doubts")
 
-    page.get_by_label("Add a sentence to Pleura").fill("Nodule of 986 mm [2]")
+    page.get_by_label("Add a sentence to Pleura").fill("Nodule of 985 mm [2]")
     page.keyboard.press("Enter")
-    own = page.locator(".sentence[data-sentence^=own-]", has_text="986 mm")
-    own.locator("mark", has_text="986 mm").wait_for(state="attached")  # held against finding 2 alone
-    own.get_by_role("button", name="[2]").click()
+    own = page.locator(".sentence[data-sentence^=own-]", has_text="985 mm")
+    own.locator("mark", has_text="985 mm").wait_for(state="attached")  # held against finding 2 alone
+    page.get_by_label("Add a sentence to Mediastinum and hila").focus()
+    page.keyboard.type("Unfinished")
+    page.reload()  # what stands in a field is sent as the page goes
+    page.locator(".sentence[data-sentence^=own-]", has_text="Unfinished").wait_for()
+    own.locator("textarea").press("Enter")
     until(lambda: page.locator(".card.active").get_attribute("aria-label").startswith("Finding 2"))
 
     page.get_by_label("Add a sentence to Impression").focus()

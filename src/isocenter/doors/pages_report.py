@@ -132,6 +132,7 @@ def _told(site: PagesSite, uid: str, who: Person) -> dict[str, Any]:
         "state": told.state,
         "version": site.tickets.version(state.version),
         "number": told.number,
+        "replaces": told.replaces,
         "template": {
             **_template(form), "name": told.template or form.name, "version": told.template_version or form.version,
         },

@@ -34,6 +34,14 @@ export const signedOut = signal(0);
 /** When the server last answered something that was asked: from then on it counts how long nobody asks. */
 export const answered = { at: Date.now() };
 
+/** The page is being reloaded or shut: what is sent now must outlive it. */
+let goes = false;
+addEventListener("pagehide", () => (goes = true), { capture: true });
+addEventListener("pageshow", () => (goes = false));
+
+/** So many characters may be on their way when a page goes; a browser refuses to send more. */
+const LAST_WORDS = 15_000;
+
 interface Ask {
   method?: "GET" | "POST" | "PUT" | "DELETE";
   body?: unknown;
@@ -63,12 +71,14 @@ async function answerTo(path: string, { method = "GET", body, deadline_s = 20, a
   const clock = AbortSignal.timeout(deadline_s * 1000);
   let answer: Response;
   try {
+    const said = body === undefined ? null : JSON.stringify(body);
     answer = await fetch(path, {
       method,
+      keepalive: goes && (said?.length ?? 0) < LAST_WORDS,
       signal: abort ? AbortSignal.any([clock, abort]) : clock,
       credentials: "same-origin",
       headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
-      body: body === undefined ? null : JSON.stringify(body),
+      body: said,
     });
   } catch (error) {
     if (abort?.aborted) throw error;

@@ -284,6 +284,8 @@ export interface Report {
   template?: Template;
   sentences: Sentence[];
   evidence?: Seen[];
+  /** Digest of the signed report that this one amends; empty where it amends none. */
+  replaces: string;
   signed: Signed | null;
   disagreements?: Doubt[];
   /** How it came about: the first opinion, what changed after AI, who was told of what is critical. */

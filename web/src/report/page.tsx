@@ -107,6 +107,7 @@ function Paper({ study, report, plan }: Whole) {
           {report.sentences.some((one) => one.machine) && "Sentences marked ◇ are a machine's words that a person has not touched. "}
           {near.length > 0 && `Not looked: ${near.map((one) => `${spoken(one.analysis)} (${told.has(`declined-${one.analysis}`) ? "see above" : one.reasons.join("; ")})`).join(", ")}. `}
           {near.length < declined.length && `${count(declined.length - near.length, "analysis", "analyses")} of this site ${declined.length - near.length === 1 ? "is" : "are"} for other kinds of images. `}
+          {report.replaces && <>It replaces the signed report <span class="id">{report.replaces.slice(0, 16)}…</span>, which is kept. </>}
           {report.signed?.digest && <>Digest <span class="id">{report.signed.digest.slice(0, 16)}…</span>. </>}
           Research software, not for diagnosis.
         </p>

@@ -5,8 +5,19 @@ import { Marked, Reasons } from "./doubts";
 
 const QUIET_MS = 700;
 
+/** Do this when the page is reloaded or shut: what is typed goes to the server then, too. */
+function useLeaving(act: () => void): void {
+  const latest = useRef(act);
+  latest.current = act;
+  useEffect(() => {
+    const last = () => latest.current();
+    addEventListener("pagehide", last);
+    return () => removeEventListener("pagehide", last);
+  }, []);
+}
+
 /** A sentence under a person's hands. It is kept as soon as they pause; what is doubted in it is underlined where it stands. */
-export function Writing({ sentence, doubts, save }: { sentence: Sentence; doubts: Doubt[]; save: (text: string) => void }) {
+export function Writing({ sentence, doubts, save, jump }: { sentence: Sentence; doubts: Doubt[]; save: (text: string) => void; jump: () => void }) {
   const [text, setText] = useState(sentence.text);
   const touched = useRef(false);
   const clock = useRef(0);
@@ -24,6 +35,7 @@ export function Writing({ sentence, doubts, save }: { sentence: Sentence; doubts
   const leaving = useRef(keep);
   leaving.current = keep;
   useEffect(() => () => leaving.current(), []);
+  useLeaving(() => leaving.current());
   const still = text === sentence.text ? doubts : []; // while it is written anew, nobody knows yet
   const because = `doubts-${sentence.id}`;
   return (
@@ -45,6 +57,12 @@ export function Writing({ sentence, doubts, save }: { sentence: Sentence; doubts
             clock.current = window.setTimeout(() => leaving.current(), QUIET_MS);
           }}
           onBlur={() => !choosing.peek() && leaving.current()}
+          onKeyDown={(event) => {
+            if (event.key !== "Enter" || event.ctrlKey || event.shiftKey || event.isComposing) return;
+            event.preventDefault(); // a sentence is one line
+            leaving.current();
+            jump();
+          }}
         />
       </div>
       <Reasons doubts={still} id={because} />
@@ -61,6 +79,7 @@ export function Fresh({ section, heading, add }: { section: string; heading: str
     add(lines);
     setText("");
   };
+  useLeaving(save);
   return (
     <div class="sentence fresh">
       <textarea

@@ -137,7 +137,7 @@ function Line({ sentence, desk, report }: { sentence: Sentence; desk: Desk; repo
   return (
     <div class={sentence.machine ? "sentence machine" : "sentence"} data-sentence={sentence.id}>
       {origin}
-      <Writing sentence={sentence} doubts={doubts} save={(text) => session.word(sentence.id, text)} />
+      <Writing sentence={sentence} doubts={doubts} save={(text) => session.word(sentence.id, text)} jump={() => linked[0] && desk.jump(linked[0])} />
       {links}
     </div>
   );
