@@ -31,6 +31,8 @@ def test_the_list_says_why_and_keys_walk_it(page: Any) -> None:
     assert page.title().startswith("DEMO · Worklist")
     assert "Research software, not for diagnosis" in page.locator("footer").inner_text()
     assert all(page.locator("tbody tr:not([aria-hidden]) td:nth-child(2)").all_inner_texts())
+    raised = page.locator("td:nth-child(2) a", has_text="moved up").first
+    assert raised.get_attribute("href") == "/oversight/triage", "a raised place leads to what it gave and cost"
     page.keyboard.press("j")
     page.keyboard.press("j")
     focused = page.locator("tr[aria-current=true]")

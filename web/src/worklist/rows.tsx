@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { AiState, Row } from "../api/shapes";
 import { LevelMark, MachineMark } from "../kit/marks";
-import { me } from "../me";
+import { may, me } from "../me";
 import { to } from "../router";
 import { mine } from "../settings/mine";
 import { count, day, person, waited } from "../words";
@@ -60,7 +60,7 @@ export function Rows({ list, menu }: { list: WorkList; menu: () => void }) {
     else if (bottom > element.scrollTop + inner) element.scrollTop = bottom - inner;
   }, [list.focused.value, at, height]);
   useEffect(() => {
-    const row = box.current?.querySelector<HTMLElement>("tr[aria-current=true] a");
+    const row = box.current?.querySelector<HTMLElement>("tr[aria-current=true] a[data-open]");
     if (row && document.activeElement !== row && !elsewhere(box.current!)) row.focus({ preventScroll: true });
   });
   const leave = (event: FocusEvent) => {
@@ -103,15 +103,14 @@ function StudyRow({ row, index, current, since, take, menu }: { row: Row; index:
   const done = row.state === "signed" || row.gone;
   const opened = (event: MouseEvent) => (event.preventDefault(), take(), menu());
   return (
-    <tr aria-rowindex={index} aria-current={current ? "true" : undefined} class={done ? "done" : undefined} onClick={take} onContextMenu={opened} onDblClick={(event) => event.currentTarget.querySelector("a")?.click()}>
+    <tr aria-rowindex={index} aria-current={current ? "true" : undefined} class={done ? "done" : undefined} onClick={take} onContextMenu={opened} onDblClick={(event) => event.currentTarget.querySelector<HTMLElement>("a[data-open]")?.click()}>
       <td>{row.gone ? <span class="faint">left the list</span> : done ? <span class="faint">read</span> : <LevelMark level={row.level} due={due(row.due)} />}</td>
       <td class={row.moved_up > 0 ? undefined : "muted"}>
-        {row.why}
-        {row.moved_up > 0 && !row.why.includes("moved up") && <span class="muted"> · moved up {row.moved_up}</span>}
+        <Why row={row} />
       </td>
       <td>{person(row.patient.name)} <span class="id">{row.patient.id}</span></td>
       <td>
-        <a href={to.study(row.study)} tabIndex={current ? 0 : -1}>{row.description || `${row.modalities.join(" ")} study`}</a>{" "}
+        <a data-open href={to.study(row.study)} tabIndex={current ? 0 : -1}>{row.description || `${row.modalities.join(" ")} study`}</a>{" "}
         <span class="muted">{row.modalities.join("/")} · {day(row.date)} · {count(row.instances, "image")}</span>
       </td>
       <td class="num">{done ? "" : waited(row.waits_s + (now.value - since) / 1000)}</td>
@@ -119,6 +118,14 @@ function StudyRow({ row, index, current, since, take, menu }: { row: Row; index:
       <td class={row.reader && !done ? undefined : "muted"}>{stateWords(row)}</td>
     </tr>
   );
+}
+
+/** Why it stands here; a place that AI gave it leads to what such places gave and cost. */
+function Why({ row }: { row: Row }) {
+  const up = row.moved_up > 0 ? `moved up ${row.moved_up}` : "";
+  if (!up) return <>{row.why}</>;
+  const [before, after] = row.why.includes(up) ? row.why.split(up) : [`${row.why} · `, ""];
+  return <>{before}{may("oversight") ? <a href={to.oversight("triage")} tabIndex={-1} title="What triage gave and cost">{up}</a> : up}{after}</>;
 }
 
 function due(at: string | null): string | undefined {
