@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -79,6 +79,23 @@ def test_whatever_the_range_no_count_but_of_tens_is_told() -> None:
     ends = range(20, 80, 3)
     n = {(a, b): asked(people(), f"age:{a}..{b}", "", "")["n"] for a, b in product(ends, ends) if a < b}
     assert {v for v in n.values() if v is not None} <= set(range(10, 70, 10))
+
+
+def test_two_questions_that_differ_by_one_person_get_one_answer() -> None:
+    """Ages are one person each: beside any other filter, a year more asks for one person less, and must not show."""
+    turns = {}
+    for high in (1262, 1275, 1288):
+        told = [asked(people(70), f"lung.volume:..{high} age:{age}..", "", "")["n"] for age in range(20, 90)]
+        turns[high] = [20 + n for n, (a, b) in enumerate(pairwise(told), 1) if a != b]
+    ages = sorted(set().union(*turns.values()))
+    assert ages and all(b - a >= 9 for a, b in pairwise(ages)), "it turns where a group of ten begins"
+
+
+def test_single_values_and_rare_words_cannot_be_picked() -> None:
+    with pytest.raises(Refused, match="asked for by a range"):
+        asked(people(), "age:21,23,25", "", "")
+    with_one, without = (asked(people(), q, "", "") for q in ("sex:F,O", "sex:F"))
+    assert with_one["n"] == without["n"], "nobody is of a sex that three people have"
 
 
 @pytest.mark.parametrize("field", ["rare.number", "description", "nonsense"])

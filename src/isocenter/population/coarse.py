@@ -4,6 +4,10 @@ People are counted, not studies, and a count is rounded down to tens; fewer than
 any. Two questions must not differ by a few people, or their difference would tell of these: a filter that would change
 the answer for fewer than ten is not applied, and says so whether it would leave out nine or nobody. Numbers are
 rounded, the oldest are "90", and what people wrote is no field.
+
+A range could be moved until it leaves out one person more, and other filters beside it until the count of tens turns at
+that very person. So a filter sees a number as the middle one of at least ten people with the nearest values, and a
+word only where ten people have it: no filter tells fewer than ten people apart by one field.
 """
 
 from __future__ import annotations
@@ -85,27 +89,62 @@ def _plain(of: Member) -> Member:
 
 
 def _known(members: Sequence[Member]) -> list[Member]:
-    """With the fields that ten people have; one more field would tell that there is somebody who has it."""
-    had: dict[str, set[str]] = {}
+    """With the fields, and the words, that ten people have; one more would tell that there is somebody who has it."""
+    had: dict[tuple[str, str], set[str]] = {}
     for m in members:
-        for name in m.values:
-            had.setdefault(name, set()).add(m.patient)
-    many = {name for name, people in had.items() if len(people) >= FEW}
-    return [replace(m, values={n: v for n, v in m.values.items() if n in many}) for m in members]
+        for name, value in m.values.items():
+            had.setdefault((name, "" if isinstance(value, float) else str(value)), set()).add(m.patient)
+    many = {what for what, people in had.items() if len(people) >= FEW}
+
+    def known(name: str, value: float | str) -> bool:
+        return (name, "" if isinstance(value, float) else str(value)) in many
+
+    return [replace(m, values={n: v for n, v in m.values.items() if known(n, v)}) for m in members]
+
+
+def _alike(members: Sequence[Member]) -> dict[str, dict[float, float]]:
+    """Of each field with numbers, what stands for each: the middle of its group of at least ten people."""
+    people: dict[str, dict[float, set[str]]] = {}
+    for m in members:
+        for name, value in m.values.items():
+            if isinstance(value, float):
+                people.setdefault(name, {}).setdefault(value, set()).add(m.patient)
+    found: dict[str, dict[float, float]] = {}
+    for name, by_value in people.items():
+        groups: list[list[float]] = [[]]
+        there: set[str] = set()
+        for value in sorted(by_value):
+            if len(there) >= FEW:
+                groups.append([])
+                there = set()
+            groups[-1].append(value)
+            there |= by_value[value]
+        if len(there) < FEW and len(groups) > 1:  # the last few are with those before them
+            few = groups.pop()
+            groups[-1] += few
+        found[name] = {value: group[len(group) // 2] for group in groups for value in group}
+    return found
 
 
 def _narrow(members: Sequence[Member], by: Sequence[table.Filter]) -> tuple[list[Member], list[dict[str, Any]]]:
     """The newest study of each person who meets every filter that may be applied, and the ledger in tens."""
-    left, ledger = list(members), list[dict[str, Any]]()
+    left, ledger, stands = list(members), list[dict[str, Any]](), _alike(members)
     names = {name for m in members for name in m.values}
+
+    def holds(one: table.Filter, m: Member) -> bool:
+        value = m.values.get(one.name)
+        return one.holds(replace(m, values={one.name: stands[one.name][value]}) if isinstance(value, float) else m)
+
     for one in by:
         if one.name not in names:
             raise Refused(
                 f"the field '{one.name:.60}'", f"fewer than {FEW} people have it, or none",
                 "choose one of the list of fields",
             )  # fmt: skip
-        kept = [m for m in left if one.holds(m)]
-        touched = {m.patient for m in left if not one.holds(m)}
+        if one.words and one.name in stands:
+            raise Refused(f"the condition '{one}'", "a number is asked for by a range", f"such as {one.name}:40..80")
+        kept = [m for m in left if holds(one, m)]
+        touched = {m.patient for m in left if not holds(one, m)}
         applies = len(touched) >= FEW
         out = _people(left) - _people(kept) if applies else 0
         left = kept if applies else left
