@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise, product
 from typing import Any
@@ -89,6 +90,15 @@ def test_two_questions_that_differ_by_one_person_get_one_answer() -> None:
         turns[high] = [20 + n for n, (a, b) in enumerate(pairwise(told), 1) if a != b]
     ages = sorted(set().union(*turns.values()))
     assert ages and all(b - a >= 9 for a, b in pairwise(ages)), "it turns where a group of ten begins"
+
+
+def test_no_figure_is_one_persons_own() -> None:
+    everybody = people()
+    everybody[0] = replace(everybody[0], values={**everybody[0].values, "lung.volume": 9876.5})
+    for told in (asked(everybody, "", "lung.volume", "sex"), plots(everybody, "", 24)):
+        assert "9876" not in json.dumps(told) and "9877" not in json.dumps(told) and "1234" not in json.dumps(told)
+    chart = asked(everybody, "", "lung.volume", "")["chart"]
+    assert chart["bins"][-1]["to"] <= 1300 and chart["groups"][0]["p95"] <= 1300, "the largest is one of ten"
 
 
 def test_single_values_and_rare_words_cannot_be_picked() -> None:

@@ -53,6 +53,7 @@ def asked(members: Sequence[Member], q: str, field: str, by: str) -> dict[str, A
     told = {"n": rounded(_people(kept)), "of": rounded(_people(known)), "people": rounded(_people(kept)), "q": q}
     if told["n"] is None:
         return {**told, "ledger": ledger, "fields": [], "chart": None}
+    kept = _blurred(kept)
     fields = [f for f in table.fields(kept) if f["n"] is not None]
     names = {f["name"] for f in fields}
     if missing := {name for name in (field, by) if name} - names:
@@ -70,6 +71,7 @@ def plots(members: Sequence[Member], q: str, most: int) -> dict[str, Any]:
     kept, _ = _narrow(known, table.filters(q))
     if _people(kept) < FEW:
         return {"n": None, "charts": [], "more": 0}
+    kept = _blurred(kept)
     fields = [f for f in table.fields(kept) if f["n"] is not None]
     charts = [{**_coarse(f), **_chart(table.chart(kept, f["name"]))} for f in fields[:most]]
     return {"n": rounded(_people(kept)), "charts": charts, "more": max(0, len(fields) - most)}
@@ -124,6 +126,16 @@ def _alike(members: Sequence[Member]) -> dict[str, dict[float, float]]:
             groups[-1] += few
         found[name] = {value: group[len(group) // 2] for group in groups for value in group}
     return found
+
+
+def _blurred(members: Sequence[Member]) -> list[Member]:
+    """With the middle of ten people for each number: where a histogram ends, and the smallest twentieth, are a person's
+    own value otherwise."""
+    stands = _alike(members)
+    return [
+        replace(m, values={n: stands[n][v] if isinstance(v, float) else v for n, v in m.values.items()})
+        for m in members
+    ]
 
 
 def _narrow(members: Sequence[Member], by: Sequence[table.Filter]) -> tuple[list[Member], list[dict[str, Any]]]:
