@@ -281,10 +281,18 @@ def test_two_hundred_crooked_files_end_in_a_ledger_that_adds_up(browser: Any, tm
         page.get_by_text("200 files expected = 0 stored + 200 rejected", exact=True).wait_for()
         page.get_by_text("What was rejected, and why").click()
         reasons = page.locator("details.whole li")
-        assert reasons.count() == 200 and all(len(one) > 20 for one in reasons.all_inner_texts())
+        told = reasons.all_inner_texts()
+        assert len(told) == 200 and sorted(one.split()[0] for one in told) == sorted(f"{n}.dcm" for n in range(200))
+        assert all(one.endswith(".") for one in told), "each with its file and the whole reason, what to do included"
         shot(page, "first-run-ledger")
         drop([*(of("20240302", f"CT {n}") for n in range(5)), *crooked])
         page.get_by_role("table", name="Studies to read").locator("tbody tr").first.wait_for()
+        whole = f"{5 + len(crooked)} files expected = 5 stored + {len(crooked)} rejected"
+        page.get_by_text(whole, exact=True).wait_for()  # the ledger outlives the page on which it began
+        page.get_by_text("What was rejected, and why").click()
+        page.locator(".brought li").first.wait_for()
+        page.get_by_role("button", name="Seen").click()
+        page.get_by_text(whole, exact=True).wait_for(state="detached")
         page.goto("/sharing/ledger")
         row = page.get_by_role("table").first.locator("tbody tr").first
 

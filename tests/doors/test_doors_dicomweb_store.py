@@ -44,6 +44,26 @@ def test_each_failure_has_its_reason(shelf: Shelf, sample: Callable[[str], bytes
     assert answer["0008119A"]["Value"][0]["00081197"]["Value"] == [0xC000]
 
 
+def test_of_each_failure_it_is_told_which_part_it_was_and_the_whole_reason(
+    shelf: Shelf, sample: Callable[[str], bytes]
+) -> None:
+    storing = _storing(shelf)
+    ct = sample("CT_small.dcm")
+    parts = [b"nothing", ct, sample("MR_small.dcm")[:-500], ct.replace(b"Samples^CT1", b"Samples^CT2")]
+    for batch in (parts[:2], parts[2:]):  # numbered through the whole request
+        for data in batch:
+            storing.add(data)
+        storing.keep(storing.batch())
+    answer = storing.answer()
+    assert [item["00991001"]["Value"][0] for item in answer["0008119A"]["Value"]] == [1]
+    failed = answer["00081198"]["Value"]
+    assert [item["00991001"]["Value"][0] for item in failed] == [3, 4]
+    for item in failed:
+        whole, short = item["00991002"]["Value"][0], item["00000902"]["Value"][0]
+        assert item["00990010"]["Value"] == ["ISOCENTER"] and whole.startswith(short[:20]) and len(whole) >= len(short)
+    assert failed[0]["00991002"]["Value"][0].endswith("Send it again."), "what to do is not cut off"
+
+
 def test_an_instance_of_another_study_is_not_even_offered(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
     storing = _storing(shelf, "1.2.3")
     storing.add(sample("CT_small.dcm"))

@@ -52,6 +52,7 @@ class Storing:
     full: bool = False
     _batch: list[Future[Checked]] = field(default_factory=list)
     _size: int = 0
+    _seen: int = 0
     _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="stow"))
 
     def __enter__(self) -> Storing:
@@ -78,23 +79,27 @@ class Storing:
 
     def keep(self, batch: Sequence[Future[Checked]]) -> None:
         """Store a batch; what fails is noted with its reason, and the rest goes on."""
-        fitting = [file for file in (checked.result() for checked in batch) if self._fits(file)]
+        numbered = [(n, checked.result()) for n, checked in enumerate(batch, self._seen + 1)]
+        self._seen += len(batch)
+        fitting = [(n, file) for n, file in numbered if self._fits(n, file)]
         if not fitting:
             return
         try:
-            answers = self.site.receive(fitting, sender=self.sender, who=self.who, project=self.project)
+            answers = self.site.receive(
+                [file for _, file in fitting], sender=self.sender, who=self.who, project=self.project
+            )
         except Forbidden:
             raise
         except (Unavailable, LimitReached) as error:
             self.full = True
-            for file in fitting:
-                self._fail(file.data, 0xA700, str(error))
+            for n, file in fitting:
+                self._fail(n, file.data, 0xA700, str(error))
             return
-        for file, answer in zip(fitting, answers, strict=True):
+        for (n, file), answer in zip(fitting, answers, strict=True):
             if answer.status in ("stored", "there") and file.study is not None:
                 self._keep(file.study)
             else:
-                self._fail(file.data, 0x0111 if answer.status == "conflict" else 0xC000, answer.reason)
+                self._fail(n, file.data, 0x0111 if answer.status == "conflict" else 0xC000, answer.reason)
 
     def refuse(self, error: IsocenterError) -> None:
         """Note a part that is no file at all."""
@@ -112,10 +117,10 @@ class Storing:
                 f"{refused} parts of this body were refused", "it holds hardly any image", "send images only"
             )
 
-    def _fits(self, file: Checked) -> bool:
+    def _fits(self, part: int, file: Checked) -> bool:
         if self.study in (None, file.study.uid if file.study is not None else self.study):
             return True  # a file that is not whole the site refuses, and writes that down
-        self._fail(file.data, 0xA900, "the instance belongs to another study than the address names")
+        self._fail(part, file.data, 0xA900, "the instance belongs to another study than the address names")
         return False
 
     def _keep(self, study: Study) -> None:
@@ -126,15 +131,15 @@ class Storing:
         item["00081190"] = {"vr": "UR", "Value": [url]}
         self.stored.append(item)
 
-    def _fail(self, data: bytes | bytearray, reason: int, words: str) -> None:
+    def _fail(self, part: int, data: bytes | bytearray, reason: int, words: str) -> None:
         try:
             meta = part10.split(data)
         except NotWhole:
-            self.unnamed.append(_item("", "", reason, words))
+            self.unnamed.append(_item("", "", reason, words, part))
             return
         named = part10.is_uid(meta.sop_uid) and part10.is_uid(meta.sop_class)
         kept = self.failed if named else self.unnamed
-        kept.append(_item(meta.sop_class if named else "", meta.sop_uid if named else "", reason, words))
+        kept.append(_item(meta.sop_class if named else "", meta.sop_uid if named else "", reason, words, part))
 
     @property
     def status(self) -> int:
@@ -156,7 +161,9 @@ class Storing:
         return made
 
 
-def _item(sop_class: str, sop_uid: str, reason: int | None = None, words: str = "") -> dict[str, Any]:
+def _item(
+    sop_class: str, sop_uid: str, reason: int | None = None, words: str = "", part: int = 0
+) -> dict[str, Any]:  # fmt: skip
     item: dict[str, Any] = {}
     if words:
         # Error Comment is what other archives use for the reason in words.
@@ -166,4 +173,9 @@ def _item(sop_class: str, sop_uid: str, reason: int | None = None, words: str = 
         item["00081155"] = {"vr": "UI", "Value": [sop_uid]}
     if reason is not None:
         item["00081197"] = {"vr": "US", "Value": [reason]}
+    if part:
+        # Of a file without a UID its sender could not tell which it was, and 64 letters end before what to do.
+        item["00990010"] = {"vr": "LO", "Value": ["ISOCENTER"]}
+        item["00991001"] = {"vr": "UL", "Value": [part]}
+        item["00991002"] = {"vr": "UT", "Value": [words]}
     return item

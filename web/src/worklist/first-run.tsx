@@ -5,15 +5,10 @@ import { filesOf } from "../kit/drops";
 import { may, me, ruleOf } from "../me";
 import { to } from "../router";
 import { count } from "../words";
+import { brought, type Ledger, Sum } from "./brought";
 
 const TOGETHER = 20;
 const BYTES = 32e6;
-
-interface Ledger {
-  expected: number;
-  stored: number;
-  rejected: { name: string; why: string }[];
-}
 
 interface Told {
   analyses: { analysis: string; modes: Record<string, string> }[];
@@ -21,32 +16,32 @@ interface Told {
 
 /** An empty archive: how the first study comes in, and what to do then. The list itself takes this place when it is there. */
 export function FirstRun() {
-  const [ledger, setLedger] = useState<Ledger | null>(null);
-  const [trouble, setTrouble] = useState("");
-  const [busy, setBusy] = useState(false);
+  const [unread, setUnread] = useState(""); // why what was dropped could not be read
+  const ledger = brought.value;
+  const busy = !!ledger?.busy;
+  const trouble = unread || ledger?.trouble;
   const modes = useRef<Source<Told>>(null);
   modes.current ??= new Source((abort) => ask<Told>("/api/modes", { abort }));
   useEffect(() => (may("modes") && void modes.current?.load(), () => modes.current?.stop()), []);
   const folder = useRef<HTMLInputElement>(null);
   useEffect(() => folder.current?.setAttribute("webkitdirectory", ""), []); // no attribute that the types know
   const bring = async (files: File[]) => {
-    if (!files.length || busy) return;
-    setBusy(true);
-    setTrouble("");
-    const told: Ledger = { expected: files.length, stored: 0, rejected: [] };
+    if (!files.length || brought.peek()?.busy) return;
+    setUnread("");
+    const told: Ledger = { expected: files.length, stored: 0, rejected: [], busy: true, trouble: "" };
+    brought.value = { ...told };
     try {
       for (const some of batches(files)) {
         await store(some, told);
-        setLedger({ ...told });
+        brought.value = { ...told };
       }
     } catch (error) {
-      setTrouble(`${asTrouble(error).message}. Bring them again: what is stored already is not stored twice.`);
+      told.trouble = `${asTrouble(error).message}. Bring them again: what is stored already is not stored twice.`;
     }
-    setBusy(false);
+    brought.value = { ...told, busy: false };
   };
-  const missing = ledger ? ledger.expected - ledger.stored - ledger.rejected.length : 0;
   return (
-    <section class="state first-run" aria-label="Set up" onDragOver={(event) => event.preventDefault()} onDrop={(event) => (event.preventDefault(), event.dataTransfer && void filesOf(event.dataTransfer).then(bring, (error) => setTrouble(asTrouble(error).message)))}>
+    <section class="state first-run" aria-label="Set up" onDragOver={(event) => event.preventDefault()} onDrop={(event) => (event.preventDefault(), event.dataTransfer && void filesOf(event.dataTransfer).then(bring, (error) => setUnread(asTrouble(error).message)))}>
       <h2>The archive is empty</h2>
       <ol>
         <li><strong><span class="fine" aria-hidden="true">✓</span> You are signed in as {me.value?.name}.</strong> <span class="muted">{may("people") ? <>Others get their accounts in <a href={to.settings("people")}>Settings</a>.</> : ruleOf("people")}</span></li>
@@ -58,8 +53,7 @@ export function FirstRun() {
           </p>
           {ledger && (
             <div role="status">
-              <p>{count(ledger.expected, "file")} expected = {ledger.stored} stored + {ledger.rejected.length} rejected{missing > 0 && ` + ${missing} ${busy ? "on their way" : "missing"}`}</p>
-              {ledger.rejected.length > 0 && <details class="whole"><summary>What was rejected, and why</summary><ul>{ledger.rejected.map((one, i) => <li key={i}>{one.name && <code>{one.name}</code>} {one.why}</li>)}</ul></details>}
+              <Sum of={ledger} />
             </div>
           )}
           {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {trouble}</p>}
@@ -106,6 +100,9 @@ function* batches(files: File[]): Generator<File[]> {
 
 interface Item {
   "00000902"?: { Value?: string[] };
+  /** Private: which part of the request it was, from 1, and the whole reason, of which Error Comment holds 64 letters. */
+  "00991001"?: { Value?: number[] };
+  "00991002"?: { Value?: string[] };
 }
 type Answer = Record<string, { Value?: Item[] } | undefined>;
 
@@ -121,5 +118,5 @@ async function store(files: File[], ledger: Ledger): Promise<void> {
     return;
   }
   ledger.stored += told["00081199"]?.Value?.length ?? 0;
-  for (const tag of ["00081198", "0008119A"]) for (const item of told[tag]?.Value ?? []) ledger.rejected.push({ name: files.length === 1 ? files[0]!.name : "", why: item["00000902"]?.Value?.[0] ?? "no reason was given" });
+  for (const tag of ["00081198", "0008119A"]) for (const item of told[tag]?.Value ?? []) ledger.rejected.push({ name: files[(item["00991001"]?.Value?.[0] ?? 0) - 1]?.name ?? "", why: item["00991002"]?.Value?.[0] ?? item["00000902"]?.Value?.[0] ?? "no reason was given" });
 }

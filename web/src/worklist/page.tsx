@@ -11,6 +11,7 @@ import { address, go, setQuery, to } from "../router";
 import { clock, count } from "../words";
 import { AssignDialog, assigning } from "./assign";
 import { CriticalBar } from "./critical";
+import { BroughtBar } from "./brought";
 import { EffectLine } from "./effect";
 import { Filter } from "./filter";
 import { rowToTake, WorkList } from "./list";
@@ -124,7 +125,7 @@ export function WorklistPage() {
         {list.missing.value && <p class="callout slim" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {list.missing.value}.</p>}
         {list.sort.value && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> Sorted by {list.sort.value.by}, not by urgency. <button type="button" class="link" onClick={() => list.setSort(null)}>In the order in which to read</button></p>}
         <Show state={state} what="the worklist" stands="Nothing is lost: the studies are in the archive, and can be found from Patients." again={() => void list.reload()} cancel={() => list.source.cancel()}>
-          {() => (rows.length ? <Rows list={list} menu={() => (menuOf.value = list.row() ?? null)} /> : <NothingHere q={q} />)}
+          {() => (rows.length ? <><BroughtBar /><Rows list={list} menu={() => (menuOf.value = list.row() ?? null)} /></> : <NothingHere q={q} />)}
         </Show>
         {shown && <Preview row={shown} close={() => setQuery("preview", "")} />}
         <EffectLine />
