@@ -202,6 +202,10 @@ def test_wrong_pictures_are_many_kinds_and_repeat() -> None:
     assert one.shape == (44, 1, 40, 40) and float(one.min()) >= 0 and float(one.max()) <= 1
     assert torch.equal(one, wrong_pictures(chests, others, 44, torch.Generator().manual_seed(1)))
     assert len(wrong_pictures(chests, None, 16, torch.Generator().manual_seed(1))) == 16
+    slope = torch.linspace(0, 1, 112).expand(1, 1, 112, 112)  # a film that grows brighter from side to side
+    with_crops = wrong_pictures(chests, None, 32, torch.Generator().manual_seed(1), slope)
+    steps = [one[0].mean(0).diff() for one in with_crops[-8:]]  # a crop of it does, too, whatever its exposure
+    assert len(with_crops) == 32 and all((step > -0.03).all() for step in steps)
 
 
 @pytest.mark.nightly  # a training of half a minute

@@ -31,7 +31,7 @@ _PREVALENCE = "calibrated where half of the children have an opacity"
 class ChestXrayOpacity:
     """Does this frontal chest radiograph of a small child show an opacity, as in pneumonia?"""
 
-    name, version = "chest_xray_opacity", "2"
+    name, version = "chest_xray_opacity", "3"
     weights = "chest_xray_opacity"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality=("CR", "DX"), body_part=_PARTS, at_most=4, facts={"ViewPosition": _FRONTAL}, every=True)

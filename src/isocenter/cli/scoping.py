@@ -14,7 +14,7 @@ __all__: list[str] = []
 
 @app.command()
 def scope(
-    model: Annotated[str, typer.Argument(help="Name of a model of classes, outlines or boxes, or its folder.")],
+    model: Annotated[str, typer.Argument(help="Name of a model of classes, outlines, boxes or films, or its folder.")],
     data: Annotated[Path, typer.Option(help="What it learnt from: images as these are in scope.")],
     out: Annotated[Path, typer.Option(help="Folder for the new version; empty or new.")],
     show: Annotated[
@@ -49,7 +49,8 @@ def scope(
     """Teach a model what it must decline: another version of it, with a small network beside, and a candidate.
 
     Wrong images are made of the right ones (inverted, turned, askew, cut out, in tiles, halves of two, noise) and taken
-    from other collections; the table tells how many of those that were not shown are declined.
+    from other collections; the table tells how many of those that were not shown are declined. A classifier of films
+    has a gate, which is taught anew; its answers stay.
     """
     from isocenter.cli.screen import Screen
     from isocenter.learn.strangers import taught_to_decline

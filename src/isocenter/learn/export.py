@@ -18,14 +18,29 @@ from isocenter.learn.networks import ResidualNet
 from isocenter.learn.scope import SEEN, Scope
 from isocenter.methods.calibration import Scale
 
-__all__ = ["COMPARED", "OUTPUTS", "Whole", "export", "exported"]
+__all__ = ["COMPARED", "OUTPUTS", "Gate", "Whole", "export", "exported"]
 
 OUTPUTS = ("logits", "certainty", "map", "features", "embedding", "scope", "strangeness")
 COMPARED = 100
 """Inputs on which a file that ships is held to torch."""
 
 
-class Whole(nn.Module):  # type: ignore[misc]
+class Gate(nn.Module):  # type: ignore[misc]
+    """``small`` (n, 1, 40, 40), a film at the size at which the gate looks at it → ``scope``, ``strangeness``."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__()
+        self.gate = scope.net
+        self.register_buffer("centre", scope.centre)
+        self.register_buffer("whiten", scope.whiten)
+
+    def forward(self, small: Tensor) -> tuple[Tensor, Tensor]:
+        far = self.gate.features(small).mean((2, 3))
+        away = (far - self.centre) @ self.whiten
+        return torch.softmax(self.gate.head(far), 1), (away * away).sum(1).sqrt()
+
+
+class Whole(Gate):
     """Picture → everything that an analysis needs.
 
     Input ``image``: (n, 1, size, size) in 0 … 1, as `isocenter.methods.picture.prepared` makes it. Outputs:
@@ -39,15 +54,12 @@ class Whole(nn.Module):  # type: ignore[misc]
     """
 
     def __init__(self, nets: Sequence[ResidualNet], scales: Sequence[Scale], scope: Scope) -> None:
-        super().__init__()
+        super().__init__(scope)
         self.nets = nn.ModuleList(nets)
-        self.gate = scope.net
         self.register_buffer("weight", torch.cat([n.head.weight.detach() for n in nets], 1) / len(nets))
         self.register_buffer("bias", torch.stack([n.head.bias.detach() for n in nets]).mean(0))
         self.register_buffer("slope", torch.tensor([s.slope for s in scales], dtype=torch.float32))
         self.register_buffer("offset", torch.tensor([s.offset for s in scales], dtype=torch.float32))
-        self.register_buffer("centre", scope.centre)
-        self.register_buffer("whiten", scope.whiten)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         mirrored = torch.flip(image, (3,))
@@ -56,13 +68,8 @@ class Whole(nn.Module):  # type: ignore[misc]
         embedding = features.mean((2, 3))
         logits = embedding @ self.weight.T + self.bias
         places = (features * self.weight[0].view(1, -1, 1, 1)).sum(1, keepdim=True) + self.bias[0]
-        small = _shrunk(image, SEEN)
-        far = self.gate.features(small).mean((2, 3))
-        scope = torch.softmax(self.gate.head(far), 1)
-        away = (far - self.centre) @ self.whiten
-        strangeness = (away * away).sum(1).sqrt()
         certainty = torch.sigmoid(logits * self.slope + self.offset)
-        return logits, certainty, places, features, embedding, scope, strangeness
+        return logits, certainty, places, features, embedding, *super().forward(_shrunk(image, SEEN))
 
 
 def _shrunk(image: Tensor, side: int) -> Tensor:

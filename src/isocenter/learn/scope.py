@@ -25,7 +25,9 @@ from isocenter.learn.networks import ResidualNet
 __all__ = ["ADULT", "CHILD", "OTHER", "SEEN", "WIDTHS", "Others", "Scope", "fit_scope", "read_others", "wrong_pictures"]
 
 OTHER, CHILD, ADULT = 0, 1, 2
-_SIDE, SEEN = 56, 40
+_SIDE, SEEN, _FINE = 56, 40, 112
+_CUT = (0.22, 0.66)
+"""Parts of each side of a film that a crop keeps: with two thirds of both sides, less than half of the film is left."""
 WIDTHS = (24, 48, 96)
 
 
@@ -53,9 +55,25 @@ def read_others(path: Path) -> Others:
     return Others(pictures, np.asarray(classes[labels] == "CXR"))
 
 
-def _small(pictures: npt.NDArray[np.uint8]) -> Tensor:
+def _small(pictures: npt.NDArray[np.uint8], side: int = _SIDE) -> Tensor:
     x = torch.from_numpy(levelled(pictures))[:, None].float() / 255
-    return functional.interpolate(x, (_SIDE, _SIDE), mode="bilinear", antialias=True, align_corners=False)
+    return functional.interpolate(x, (side, side), mode="bilinear", antialias=True, align_corners=False)
+
+
+def _cut_out(fine: Tensor, n: int, random: torch.Generator) -> Tensor:
+    """Crops of films (m, 1, 112, 112) anywhere in them, as fine as they are; half of them keep both sides alike."""
+    found = torch.empty(n, 1, SEEN, SEEN)
+    for row in range(n):
+        film = fine[int(torch.randint(0, len(fine), (1,), generator=random))]
+        parts = torch.rand(2, generator=random) * (_CUT[1] - _CUT[0]) + _CUT[0]
+        parts = parts[:1].expand(2) if row % 2 else parts
+        tall, wide = (round(float(part) * _FINE) for part in parts)
+        top, left = (int(torch.randint(0, _FINE - side + 1, (1,), generator=random)) for side in (tall, wide))
+        found[row] = functional.interpolate(
+            film[None, :, top : top + tall, left : left + wide], (SEEN, SEEN), mode="bilinear", antialias=True,
+            align_corners=False,
+        )[0]  # fmt: skip
+    return found
 
 
 def _moved(batch: Tensor, random: torch.Generator, *, turn: tuple[float, float], zoom: tuple[float, float],
@@ -117,15 +135,20 @@ def _shapes(n: int, random: torch.Generator) -> Tensor:
     return x
 
 
-def wrong_pictures(chests: Tensor, others: Tensor | None, n: int, random: torch.Generator) -> Tensor:
+def wrong_pictures(
+    chests: Tensor, others: Tensor | None, n: int, random: torch.Generator, fine: Tensor | None = None
+) -> Tensor:
     """(n, 1, 40, 40) pictures that must be refused, of all kinds in turn.
 
     Args:
         chests: (m, 1, 56, 56) upright chests, from which wrong ones are made: inverted, turned by 25 to 180 degrees,
             upside down, cropped to a quarter and less, shrunk, cut to pieces.
+        fine: (m, 1, 112, 112) upright chests, of which larger crops are made, too.
         others: (k, 1, 56, 56) pictures of other parts of the body, or None.
     """
     kinds: list[Tensor] = []
+    crops = 0 if fine is None else max(1, n // 4)
+    n -= crops
     share = max(1, n // (11 if others is not None else 8))
 
     def some(pool: Tensor, count: int) -> Tensor:
@@ -148,7 +171,8 @@ def wrong_pictures(chests: Tensor, others: Tensor | None, n: int, random: torch.
     inverted = torch.rand(len(batch), generator=random) < 0.15
     inverted[:share] = False  # what was inverted already would come out upright
     x = torch.where(inverted.view(-1, 1, 1, 1), 1 - batch, batch)
-    return _exposed(x[torch.randperm(len(x), generator=random)[:n]], random)
+    x = x[torch.randperm(len(x), generator=random)[:n]]
+    return _exposed(x if fine is None else torch.cat([x, _cut_out(fine, crops, random)]), random)
 
 
 def fit_scope(
@@ -171,7 +195,7 @@ def fit_scope(
     random = torch.Generator().manual_seed(seed)
     net = ResidualNet(WIDTHS, 3, 0.1)
     optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.02)
-    right = _small(chests.pictures)
+    right, fine = _small(chests.pictures), _small(chests.pictures, _FINE)
     adults = _small(others.pictures[others.adult]) if others is not None else None
     rest = _small(others.pictures[~others.adult]) if others is not None else None
     net.train()
@@ -182,7 +206,7 @@ def fit_scope(
         if adults is not None:
             parts.append((_upright(adults[torch.randint(0, len(adults), (16,), generator=random)], random), ADULT))
             pool = torch.cat([right[torch.randint(0, len(right), (96,), generator=random)], adults])
-        parts.append((wrong_pictures(pool, rest, 48, random), OTHER))
+        parts.append((wrong_pictures(pool, rest, 64, random, fine), OTHER))
         x = torch.cat([p for p, _ in parts])
         y = torch.cat([torch.full((len(p),), kind) for p, kind in parts])
         for group in optimiser.param_groups:

@@ -25,6 +25,7 @@ from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, NotFound, Refused
 from isocenter.learn.border import KINDS, TURNS, fit_border, kept_beside, spoilt
 from isocenter.learn.card import plain_page
+from isocenter.learn.gated import gate_taught
 from isocenter.learn.gridded import ENDINGS, fitted, opened
 from isocenter.learn.judge import asked, folder_of
 from isocenter.learn.judge import opened as opened_model
@@ -84,6 +85,13 @@ def taught_to_decline(
     if out.exists() and any(out.iterdir()):
         raise Conflict(f"'{out}' is not empty", "a model is never changed in place", "name another folder")
     held, _ = opened_model(model, extra)
+    if "gate" in held.inputs:
+        if len(shown) > 1 or kept or kept_network or measured:
+            raise Refused(f"a border of {held.name}", "it has a gate, to which other things are shown from one "
+                          "MedNIST array", "name no more than that")  # fmt: skip
+        return gate_taught(
+            held, folder_of(model, held, extra), data, out, shown[0] if shown else None, seed, tell=tell
+        )  # fmt: skip
     if held.inputs.get("kind") not in ("classes", "masks", "boxes") or held.inputs.get("rest"):
         raise Refused(f"a border of {held.name}", "only of models of classes, outlines and boxes is one taught that "
                       "have none of their own")  # fmt: skip

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,11 +29,12 @@ from isocenter.learn.networks import ResidualNet
 from isocenter.learn.scope import WIDTHS, Scope
 from isocenter.record import Model, to_plain
 
-__all__ = ["SPLIT", "apart_from", "digest_of_weights", "gate_of", "handed_on", "read_back", "split_of"]
+__all__ = ["SPLIT", "apart_from", "digest_of_weights", "gate_of", "handed_on", "read_back", "split_of", "with_gate"]
 
 SPLIT = "seed of the split"
 """On the card of what began with another model: by which seed its people were held back, where that is not its own."""
 
+_OF_GATE = ("gate.head.weight", "gate.head.bias", "centre", "whiten")
 Folded = list[tuple[Tensor, Tensor]]
 
 
@@ -143,8 +145,9 @@ def gate_of(folder: Path) -> Scope:
     net = ResidualNet(WIDTHS, 3)
     net.eval()
     pairs = _pairs(net)
-    wanted = {"gate.head.weight", "gate.head.bias", "centre", "whiten"}
-    if not wanted <= held.keys() or [w.shape for w, _ in kept[-len(pairs) :]] != [c.weight.shape for c, _ in pairs]:
+    if not {*_OF_GATE} <= held.keys() or [w.shape for w, _ in kept[-len(pairs) :]] != [
+        c.weight.shape for c, _ in pairs
+    ]:
         raise Refused(f"the gate in '{folder}'", f"it is not one of the widths {WIDTHS}", "give another")
     with torch.no_grad():
         for (convolution, norm), (weight, shift) in zip(pairs, kept[-len(pairs) :], strict=True):
@@ -157,6 +160,51 @@ def gate_of(folder: Path) -> Scope:
     return Scope(net, held["centre"], held["whiten"])
 
 
+def with_gate(weights: bytes, gate: bytes) -> bytes:
+    """The file of a classifier of films with the gate of another file in the place of its own; the rest stays as it is.
+
+    Args:
+        weights: see `export.Whole`. gate: a gate by itself, as `export.Gate` is written.
+
+    Raises:
+        Refused: the gates are of other widths.
+    """
+    import onnx
+
+    made, other = onnx.load_model_from_string(weights), onnx.load_model_from_string(gate).graph
+    graph = made.graph
+    mine, theirs = _convolutions(graph), _convolutions(other)
+    held, given = ({t.name: t for t in g.initializer} for g in (graph, other))
+    places = [(node, at, source) for (node, *_), (_, *names) in zip(mine[-len(theirs) :], theirs, strict=False)
+              for at, source in enumerate(names, start=1)]  # fmt: skip
+    last = [[n for n in g.node if n.op_type == "Conv"][-len(theirs) :] for g in (graph, other)]
+    whole = [[n for n, *_ in c[-len(theirs) :]] for c in (mine, theirs)] == last
+    alike = whole and len(mine) > len(theirs) and {*_OF_GATE} <= held.keys() & given.keys()
+    if not alike or any(list(held[node.input[at]].dims) != list(given[source].dims) for node, at, source in places):
+        raise Refused("a gate of other widths", f"the model has one of the widths {WIDTHS}", "train the model anew")
+    for number, (node, at, source) in enumerate(places):  # a name of its own: equal numbers may be shared in a file
+        node.input[at] = f"gate.{number}"
+        held[node.input[at]] = given[source]
+    held |= {name: given[name] for name in _OF_GATE}
+    used = {name for node in graph.node for name in node.input}
+    del graph.initializer[:]
+    for name, tensor in held.items():
+        if name in used:
+            graph.initializer.add().CopyFrom(tensor)
+            graph.initializer[-1].name = name
+    onnx.checker.check_model(made)
+    return bytes(made.SerializeToString())
+
+
+def _convolutions(graph: Any) -> list[tuple[Any, str, str]]:
+    """The convolutions of a graph in order, with the names of their weights and shifts."""
+    held = {t.name for t in graph.initializer}
+    return [
+        (node, node.input[1], node.input[2]) for node in graph.node
+        if node.op_type == "Conv" and len(node.input) == 3 and set(node.input[1:3]) <= held
+    ]  # fmt: skip
+
+
 def _within(folder: Path) -> tuple[Mapping[str, Tensor], Folded, list[Tensor]]:
     """What an ONNX file holds by name; its convolutions with the shifts of their norms, in order; and its heads."""
     import onnx
@@ -167,11 +215,7 @@ def _within(folder: Path) -> tuple[Mapping[str, Tensor], Folded, list[Tensor]]:
         raise NotFound(f"a model in '{folder}'", "it is model.onnx", "give the folder of a classifier of films")
     graph = onnx.load_model_from_string(read_file(file)).graph
     held = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
-    kept = [
-        (held[node.input[1]], held[node.input[2]])
-        for node in graph.node
-        if node.op_type == "Conv" and len(node.input) == 3 and set(node.input[1:3]) <= held.keys()
-    ]
+    kept = [(held[weight], held[shift]) for _, weight, shift in _convolutions(graph)]
     heads = [held[n].T for node in graph.node if node.op_type == "MatMul" for n in node.input if n in held]
     return held, kept, heads
 

@@ -37,7 +37,7 @@ from isocenter.learn.taken_up import SPLIT, apart_from, gate_of, handed_on, read
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
 
-__all__ = ["code_digest", "train"]
+__all__ = ["code_digest", "foreign_parts", "refusals", "train"]
 
 Progress = Callable[[str], None]
 _OWN: dict[type, tuple[str, str]] = {
@@ -144,7 +144,7 @@ def _trained(
     ]
     beside = others or data.parent / "mednist" / "mednist_64.npz"
     foreign = read_others(beside) if beside.is_file() else None
-    gate_train, gate_test = _foreign(foreign, seed)
+    gate_train, gate_test = foreign_parts(foreign, seed)
     scope = (
         fit_scope(chosen, gate_train, seed, steps=how.gate_steps, progress=tell) if begin is None else gate_of(begin)
     )
@@ -184,7 +184,7 @@ def _begun(
     return fit(how.begins, chosen, seed * 100, checkpoint=out / "begun.checkpoint", progress=tell)
 
 
-def _foreign(others: Others | None, seed: int) -> tuple[Others | None, Others | None]:
+def foreign_parts(others: Others | None, seed: int) -> tuple[Others | None, Others | None]:
     """Four fifths of the foreign pictures to train the gate, one fifth to show that it refuses."""
     if others is None:
         return None, None
@@ -255,7 +255,7 @@ def _place(labels: npt.NDArray[np.int64], said: dict[str, npt.NDArray[Any]], thr
     return float(np.nextafter(places[len(places) - 1 - lost], np.inf)) if len(places) > lost else 0.0
 
 
-def _refusals(session: Any, held: Examples, foreign: Others | None, size: int, seed: int) -> dict[str, Any]:
+def refusals(session: Any, held: Examples, foreign: Others | None, size: int, seed: int) -> dict[str, Any]:
     """How many wrong pictures are declined, by kind; none of them was seen in training."""
     some = held.pictures[np.random.default_rng([seed, 8]).permutation(len(held))[:200]]
     rng = np.random.default_rng([seed, 7])
@@ -295,7 +295,7 @@ def _written(
     said = answered(session, held.pictures, how.size)
     inputs["place"] = _place(held.labels, said, float(inputs["threshold"]))
     shown = figures(held, said, inputs, how.subtypes)
-    shown["out_of_scope"] = _refusals(session, held, foreign, how.size, seed)
+    shown["out_of_scope"] = refusals(session, held, foreign, how.size, seed)
     shown["parity"] = parity
     numbers = {k: v for k, v in asdict(how).items() if k not in ("card", "task")}
     card = dict(how.card) | {k: facts[k] for k in ("people", "pictures", "near_duplicates")}
