@@ -87,12 +87,15 @@ def there(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
 def test_each_number_of_the_sealed_test_opens_its_cases_and_a_key_opens_one_in_the_room(
     browser: Any, there: Site, axe: str, theme: Any
 ) -> None:
-    context = browser.new_context(base_url=there.address, storage_state=there.state, color_scheme=theme)
+    context = browser.new_context(base_url=there.address, storage_state=there.state)
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"/models/{MODEL}/evidence")
     page.get_by_role("link", name="3: Missed").wait_for()
+    if (other := page.get_by_role("button", name=theme.capitalize(), exact=True)).count():  # it names the other one
+        other.click()
+        page.get_by_role("button", name={"dark": "Light", "light": "Dark"}[theme], exact=True).wait_for()
     assert not any("/cases" in url for url in asked), "without a press nobody has looked at single cases"
     assert faults(page, axe) == []
     page.get_by_role("link", name="3: Missed").click()
@@ -116,5 +119,5 @@ def test_each_number_of_the_sealed_test_opens_its_cases_and_a_key_opens_one_in_t
     page.keyboard.press("Enter")
     page.wait_for_url(f"**{study}")
     page.goto(f"/models/{MODEL}/evidence")
-    page.get_by_text("Single cases of the set were opened 1 time").wait_for()
+    page.get_by_text("Single cases of the set were opened 1 time").wait_for()  # within five minutes, of one person
     context.close()

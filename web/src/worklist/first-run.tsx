@@ -59,7 +59,7 @@ export function FirstRun() {
           {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {trouble}</p>}
           <p class="muted">A scanner sends to the DICOM port of this machine once it is known here: <code>isocenter peer</code> adds it. A large folder is quickest by <code>isocenter receive FOLDER</code>.</p>
         </li>
-        {modes.current.value && <Analyses of={modes.current.value} />}
+        {may("modes") && (modes.current.value ? <Analyses of={modes.current.value} /> : <li class="muted">Analyses are being counted.</li>)}
         <li><strong><span class="faint" aria-hidden="true">○</span> Read the first study.</strong> <span class="muted">It appears here by itself, as soon as its first image is stored; what fits it is analysed when it has been quiet.</span></li>
       </ol>
     </section>
