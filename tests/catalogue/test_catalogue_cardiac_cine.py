@@ -422,6 +422,28 @@ def test_each_slice_in_a_series_of_its_own_is_one_stack(virtual: Phantom) -> Non
     assert value(said, codes.LV_EDV) == pytest.approx(virtual.truth["edv_ml"], abs=0.5)
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"MRAcquisitionType": "3D"},
+        {"SiemensVelocity": "v150in"},
+        {"ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 0.0, -1.0]},
+    ],
+)
+def test_larger_series_of_flow_and_of_other_planes_are_not_taken_for_the_cine(
+    virtual: Phantom, facts: dict[str, Any]
+) -> None:
+    (study,) = merge(read_header(data) for data in virtual.files)
+    stack = next(s for s in study.series if s.modality == "MR")
+    whole = replace(study, series=(stack,))
+    twice = [(n, i) for n in (1, 2) for i in stack.instances]
+    images = tuple(replace(i, sop_uid=f"{i.sop_uid}.{n}", facts={**i.facts, **facts}) for n, i in twice)
+    shared = {k: v for k, v in stack.facts.items() if k not in facts}
+    larger = replace(stack, uid="2.25.9", instances=images, facts=shared)
+    (bound,) = plan([CardiacCine()], replace(whole, series=(larger, stack))).bindings
+    assert bound.series["cine"] == (stack.uid,)
+
+
 def test_what_was_drawn_under_no_name_of_it_is_told_and_left_out(painted: Volume) -> None:
     said = CardiacCine().run(painted, (_disks(painted, np.full(11, 5.0), "heart"),), weights=Reader())
     assert any("what a person drew was not used (heart)" in r for r in said.reasons)

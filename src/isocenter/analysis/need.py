@@ -96,9 +96,9 @@ class Need:
             of them. `run` is then given a `Dated`, or a tuple of them, the oldest first. The first need of an analysis
             is of the study itself.
         dated: `run` is given a `Dated` here too, because it compares with another day.
-        better: says of a series' facts whether it is what the analysis is defined on. Of several series that meet the
-            need (thick and thin slices, soft and sharp kernels of one scan) such a one is taken first. A function of a
-            module, for needs travel to other processes.
+        better: says of the facts of a series and its first image whether it is what the analysis is defined on. Of
+            several series that meet the need (thick and thin slices, soft and sharp kernels of one scan) such a one is
+            taken first. A function of a module, for needs travel to other processes.
 
     Raises:
         Refused: when `gives` or `earlier` is none of its words.
@@ -139,7 +139,8 @@ class Need:
 
     def suits(self, series: Series) -> bool:
         """Whether the series is what the analysis is defined on, as far as its header says; see `better`."""
-        return self.better is not None and self.better(series.facts)
+        first = series.instances[0].facts if series.instances else {}
+        return self.better is not None and self.better({**first, **series.facts})
 
     def checks(self, series: Series) -> tuple[Check, ...]:
         """Every predicate that the need has, with what this series says to it."""

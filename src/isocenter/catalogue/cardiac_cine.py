@@ -30,15 +30,26 @@ _SURE = 0.85  # Dice of the windows below which the network does not know what i
 _APART = 0.35  # of a beat, by which a slice may beat before or after the others: infarcts move late, but not so late
 _PLAUSIBLE_ML = (20.0, 700.0)
 _RESTLESS = 0.05  # of the stroke volume; six curves of two patients and three networks had 0.01 to 0.03
+_OF_FLOW = (
+    "VelocityEncodingDirection", "VelocityEncodingMaximumValue", "SiemensVelocity", "GEVelocityEncoding",
+    "PhilipsPCVelocity",
+)  # fmt: skip
 _DISKS = "disks, no interpolation; papillary muscles in the cavity; basal slice with half a ring of muscle"
 
 Mask = npt.NDArray[np.bool_]
 
 
-def _shows_no_flow(facts: Mapping[str, Any]) -> bool:
-    """Whether nothing says that these are images of velocity, of which a scan has more than a cine has."""
-    said = ("VelocityEncodingDirection", "VelocityEncodingMaximumValue", "SiemensVelocity", "GEVelocityEncoding")
-    return not any(facts.get(name) for name in (*said, "PhilipsPCVelocity"))
+def _looks_like_a_cine(facts: Mapping[str, Any]) -> bool:
+    """Whether nothing in the header speaks against a short-axis cine: studies of the heart hold larger series than it,
+    of flow in three dimensions, of perfusion, of long axes.
+    """
+    if facts.get("MRAcquisitionType") == "3D" or any(facts.get(name) for name in _OF_FLOW):
+        return False
+    try:
+        cosines = np.array([float(v) for v in facts["ImageOrientationPatient"]]).reshape(2, 3)
+    except (KeyError, TypeError, ValueError):
+        return True
+    return abs(float(np.cross(*cosines) @ APEX)) >= _SHORT_AXIS * float(np.linalg.norm(APEX))
 
 
 class CardiacCine:
@@ -52,7 +63,7 @@ class CardiacCine:
             body_part=("heart", "cardiac", "chest", "thorax"),
             at_least=48,
             slices_apart=True,
-            better=_shows_no_flow,
+            better=_looks_like_a_cine,
         ),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
