@@ -157,5 +157,6 @@ def test_studies_of_a_project_in_which_one_has_no_part_are_counted_and_told_by_n
     site.projects.move(gone, "trial", reason="enrolled", who=chief)
     told = line(site, studies(site)[0])
     assert (told["hidden"], len(told["studies"])) == (1, 3) and gone not in str(told)
+    assert line(site, studies(site)[0], who=RITA)["hidden"] == 0, "a researcher treats nobody"
     site.projects.move(generate_uid(entropy_srcs=["20260101", "100000", "P2"]), "trial", reason="enrolled", who=chief)
     assert line(site, studies(site)[0])["hidden"] == 1, "another person's study is none of this one's"

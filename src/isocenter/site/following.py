@@ -117,7 +117,7 @@ class Following:
     def timeline(self, study_uid: str, *, who: Person) -> dict[str, Any]:
         """Lanes of a patient: imaging, lesions, measurements, reports, and who had access, each as a dated list.
 
-        Also how many studies are hidden from the asker, and other identities that may be the same person.
+        Also, for whoever reads, how many studies are hidden from them; and identities that may be the same person.
         """
         must(who, "results", study_uid)
         mine, hidden = self._studies(study_uid, who)
@@ -125,7 +125,8 @@ class Following:
         readings = self.index.readings([s.uid for s in studies])
         return {
             "patient": studies[-1].patient,
-            "hidden": hidden,
+            # Whoever treats a patient must know that the past is not whole; nobody else learns of other projects.
+            "hidden": hidden if may(who, "reading") else 0,
             "others": self._others(studies[-1].patient, who),
             "studies": [
                 {
