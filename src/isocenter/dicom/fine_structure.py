@@ -73,7 +73,9 @@ def _relief(light: Any) -> Any:
 def _greatest_above(ring: Any, row: Any, rows: Any, out: Any) -> None:
     """The greatest of seven rows above one another, of which a ring holds the last; at the ends of fewer."""
     first = max(row - _REACH, 0)
-    out[:] = ring[first % STROKE]
+    there = ring[first % STROKE]
+    for column in range(len(out)):  # to a slice, the words of an error would be compiled too, for seconds
+        out[column] = there[column]
     for other in range(first + 1, min(row + _REACH + 1, rows)):
         there = ring[other % STROKE]
         for column in range(len(out)):

@@ -63,6 +63,13 @@ def _of_even(mask: npt.NDArray[np.bool_], spacing_mm: float, furthest: int) -> n
 
 
 @numba.njit(cache=True)
+def _copied(one, other):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """A loop: where an array is assigned to a slice, the words of an error are compiled too, for seconds."""
+    for k in range(one.size):
+        other[k] = one[k]
+
+
+@numba.njit(cache=True)
 def _lowered_byte(one, other, by):  # type: ignore[no-untyped-def]  # pragma: no cover
     """As `_lowered`, of bytes: what would be raised beyond the last one stays there."""
     room = np.uint8(255 - by)
@@ -79,20 +86,20 @@ def _near_even(squares, out, reach):  # type: ignore[no-untyped-def]  # pragma: 
     for i in range(a):
         for j in range(b):
             one, here = out[i, j], squares[i, j]
-            one[:] = here
+            _copied(here, one)
             for n in range(1, min(c - 1, reach) + 1):
                 by = np.uint8(n * n)
                 _lowered_byte(one[: c - n], here[n:], by)
                 _lowered_byte(one[n:], here[: c - n], by)
     for i in range(a):
-        squares[i] = out[i]
+        _copied(out[i].reshape(-1), squares[i].reshape(-1))
         for n in range(1, min(b - 1, reach) + 1):
             by = np.uint8(n * n)
             # Rows lie one behind the other: all that lie n apart are one loop.
             _lowered_byte(squares[i, : b - n].reshape(-1), out[i, n:].reshape(-1), by)
             _lowered_byte(squares[i, n:].reshape(-1), out[i, : b - n].reshape(-1), by)
     for i in range(a):
-        out[i] = squares[i]
+        _copied(squares[i].reshape(-1), out[i].reshape(-1))
         for n in range(1, reach + 1):
             by = np.uint8(n * n)
             if i >= n:
@@ -117,19 +124,19 @@ def _near(squares, out, spacing, most):  # type: ignore[no-untyped-def]  # pragm
     for i in range(a):
         for j in range(b):
             one, here = out[i, j], squares[i, j]
-            one[:] = here
+            _copied(here, one)
             for n in range(1, min(c - 1, int(reach / spacing[2])) + 1):
                 _lowered(one[: c - n], here[n:], np.float32((n * spacing[2]) ** 2))
                 _lowered(one[n:], here[: c - n], np.float32((n * spacing[2]) ** 2))
     for i in range(a):
-        squares[i] = out[i]
+        _copied(out[i].reshape(-1), squares[i].reshape(-1))
         for n in range(1, min(b - 1, int(reach / spacing[1])) + 1):
             by = np.float32((n * spacing[1]) ** 2)
             for j in range(b - n):
                 _lowered(squares[i, j], out[i, j + n], by)
                 _lowered(squares[i, j + n], out[i, j], by)
     for i in range(a):
-        out[i] = squares[i]
+        _copied(squares[i].reshape(-1), out[i].reshape(-1))
         for n in range(1, int(reach / spacing[0]) + 1):
             by = np.float32((n * spacing[0]) ** 2)
             for at in (i - n, i + n):

@@ -211,7 +211,8 @@ def _pool(
     energies = np.empty(rates.size * hertz.size)
     for line in range(first, last):
         z, y = line // rows, line % rows
-        wanted[:] = rank[z, y] >= 0
+        for x in range(columns):  # to a slice, the words of an error would be compiled too, for seconds
+            wanted[x] = rank[z, y, x] >= 0
         for h in range(len(halves)):
             half, deep, ready = halves[h], 0 if h == 0 else 1, 0  # columns before `ready` are summed, as far as wanted
             for x in range(columns):
