@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from department_for_oversight import ITO, department, uid
-from isocenter.errors import Forbidden, NotFound, Refused
+from isocenter.errors import Forbidden, NotFound, Refused, Unavailable
 from isocenter.govern.policy import Person, Role
 from isocenter.record import Kind
+from isocenter.site.auditing import sentence
 from isocenter.site.verbs import HOUSE, Site
 
 GRAY = Person("gray", Role.RESEARCHER)
@@ -39,6 +40,35 @@ def test_counts_are_those_of_the_database(site: tuple[Site, Path]) -> None:
     assert "P01" not in json.dumps(told), "no patient's number in it"
     with pytest.raises(Forbidden):
         here.cohorts.ask("", who=Person("s", Role.SERVICE))
+
+
+def test_who_asks_leaves_a_trace_of_the_fields_and_none_of_the_values(tmp_path: Path) -> None:
+    planner = Person("ng", Role.PLANNER)
+    with department(tmp_path) as (site, _):
+        head = site.head()
+        site.cohorts.ask("modality:CT year:2024..2027", who=ITO)
+        site.cohorts.ask("modality:MR year:2020..2027", who=ITO)  # of the same fields, within five minutes
+        site.cohorts.plots(q="year:2024..2027", who=planner)
+        with pytest.raises(Refused, match="each part is FIELD"):
+            site.cohorts.ask("QUXLEY", who=GRAY)
+        with pytest.raises(Refused, match="QUXLEY"):
+            site.cohorts.ask("QUXLEY:1", who=GRAY)
+        id = site.cohorts.freeze("CT", "modality:CT", who=GRAY)
+        site.cohorts.cohort(id, who=ITO)
+        asked = [s.event for s in site.journal.since(head) if s.event.kind is Kind.QUERIED]
+        assert [(e.who, e.details["level"], e.details["keys"]) for e in asked] == [
+            ("ito", "COHORT", "modality year"), ("ng", "COHORT", "year"), ("ito", "COHORT", "cohort"),
+        ]  # fmt: skip
+        assert sentence(asked[0]) == "ito searched people of a cohort by modality year"
+        before = site.journal.append
+        site.journal.append = _broken  # type: ignore[method-assign]
+        with pytest.raises(Unavailable):
+            site.cohorts.ask("sex:F", who=ITO)
+        site.journal.append = before  # type: ignore[method-assign]
+
+
+def _broken(*events: object, **more: object) -> int:
+    raise Unavailable("the journal", "the disk is full", "make room")
 
 
 def test_who_reads_sees_no_study_that_is_not_signed(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_what_changed_and_whether_it_may(comparing: tuple[Comparing, Site, str])
     change = {"may_change": ["weights"], "protocol": {}, "impact": "earlier reads"}
     site.gating.declare(AI, change, reason="next year", who=CHIEF)
     told = here.compare(AI, who=ITO)
-    assert [side["version"] for side in told["sides"]] == ["1", "0.9"]
+    assert [side["version"] for side in told["sides"]] == ["2", "0.9"]
     assert {p["part"]: p["allowed"] for p in told["changed"]["parts"]} == {"weights": True, "threshold": False}
     auc = next(row for row in told["figures"] if row["name"] == "auc")
     assert auc["values"][1] == {"value": 0.9, "low": 0.88, "high": 0.92} and auc["values"][0]["value"] > 0.99

@@ -33,6 +33,7 @@ _PAGE = 2000
 _SEARCHED = {
     "PATIENT": "the patients", "STUDY": "the studies", "SERIES": "the series", "IMAGE": "the images",
     "WORKLIST": "the worklist", "WORKITEM": "the work items", "ORDER": "the orders", "STEP": "the performed steps",
+    "COHORT": "people of a cohort",
 }  # fmt: skip
 _LOOKED = 100_000  # entries that one request looks through before it answers with what it has
 _FRESH = timedelta(seconds=20)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,11 @@ _SEXES = frozenset({"M", "F", "O"})
 
 @dataclass
 class Cohorting:
-    """What one archive can be asked of many studies."""
+    """What one archive can be asked of many studies.
+
+    Args:
+        searched: (who, level, keys) -> None: writes down who asked, and by which fields, never by which values.
+    """
 
     index: Index
     journal: Journal
@@ -58,6 +62,7 @@ class Cohorting:
     clock: Callable[[], datetime]
     consents: Consenting
     secret: Callable[[str], bytes]
+    searched: Callable[[Person, str, Collection[str]], None]
     counting: Counting = field(default_factory=Counting)
 
     def __post_init__(self) -> None:
@@ -74,16 +79,19 @@ class Cohorting:
 
         Raises:
             Refused: something in the question is no condition, or a field that no study has.
+            Unavailable: the question could not be written down.
         """
         must(who, "cohorts")
         everybody, closed = self._members(who, use=use)
         if not may(who, "cohort_rows"):
             told = coarse.asked(everybody, q, field, by)
+            self._ask(q, who)
             stays = self.consents.demonstrated()
             phantoms = len({m.patient for m in everybody if m.study in stays})
             told |= {"closed": _coarse_closed(closed), "few": table.FEW, "demonstrated": coarse.rounded(phantoms) or 0}
             return {**told, "rows": [], "may_see_rows": False}
         kept, ledger = table.narrow(everybody, table.filters(q))
+        self._ask(q, who)
         told = {**self._told(kept, field, by), "of": len(everybody), "ledger": _ledger(ledger), "q": q}
         return {**told, "closed": _closed(closed)}
 
@@ -119,7 +127,9 @@ class Cohorting:
             if of.get("id"):
                 must(who, "cohort_rows")
             members, out = self._members(who)
-            return {**coarse.plots(members, of.get("q", ""), _PLOTS), "closed": _coarse_closed(out)}
+            told = coarse.plots(members, of.get("q", ""), _PLOTS)
+            self._ask(of.get("q", ""), who)
+            return {**told, "closed": _coarse_closed(out)}
         kept, _, closed = self._asked_of(who, **of)
         known = table.fields(kept)
         charts = [{**f, **table.chart(kept, f["name"])} for f in known[:_PLOTS]]
@@ -171,6 +181,7 @@ class Cohorting:
             kept = self._frozen(id, who)[1]
         else:
             kept, _ = table.narrow(everybody, table.filters(q))
+            self._ask(q, who)
         people = {m.patient for m in kept}
         return kept, [m for m in everybody if m.patient in people], closed
 
@@ -397,7 +408,12 @@ class Cohorting:
         if not self._is_within(id, who):
             raise NotFound("a cohort of that digest", "none was frozen", "look into the list of cohorts")
         made: Cohort = from_plain(Cohort, json.loads(self.blobs.get(id)))
+        self.searched(who, "COHORT", ("cohort",))
         return made, *self._members(who, made.members)
+
+    def _ask(self, q: str, who: Person) -> None:
+        """Go on only when it is written down by which fields was asked; of a question that was understood only."""
+        self.searched(who, "COHORT", {one.name for one in table.filters(q)})
 
     def _is_within(self, id: str, who: Person) -> bool:
         """Whether a cohort has a member that somebody may ask for."""

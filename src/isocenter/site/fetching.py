@@ -123,7 +123,10 @@ class Fetching:
         if doubt := _row(peer, rows[0], patient)["doubt"]:
             raise Refused(f"study {wanted} at {peer}", doubt, "ask there whose it is, and have it sent")
         if self._held([wanted]):
-            raise Refused(f"study {wanted}", "it is here", "open it")
+            raise Refused(
+                f"study {wanted}", "it is here",
+                "open it; where the timeline only counts it, it lies in another project, and breaking the glass opens it",
+            )  # fmt: skip
         return self._moved(study_uid, one, wanted, patient, who)
 
     def going(self, study_uid: str, *, who: Person) -> list[dict[str, Any]]:

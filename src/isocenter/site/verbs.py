@@ -155,7 +155,7 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self.counting = Counting()
         self.cohorts = Cohorting(
             self.index, self.journal, self.blobs, self._disclosing, self.clock, self.consents, self.secret,
-            self.counting,
+            lambda who, level, keys: self._witness.search(who, level, keys), self.counting,
         )  # fmt: skip
         self._witness = Witness(self.journal, lambda: self.clock())
         self.erring = Erring(

@@ -16,7 +16,7 @@ import { Apart } from "./apart";
 import { caretLine } from "./caret-line";
 import { type Evidence, evidenceOf } from "./evidence";
 import { Hanging } from "./hanging";
-import { Here, type Place, queryOf } from "./here";
+import { Here, queryOf, type Window } from "./here";
 import { LesionSteps } from "./lesion-steps";
 import { Registration } from "./registration";
 import type { Answerable, Beside, Decision, Found, Session } from "./session";
@@ -215,7 +215,7 @@ export class Desk {
     this.lightbox.end();
   }
 
-  async show(series: string, sop = "", frame = 0, seen: Place["window"] = null): Promise<void> {
+  async show(series: string, sop = "", frame = 0, seen: Window | null = null): Promise<void> {
     setQuery("series", series === this.viewable.value[0]?.uid ? "" : series);
     const hang = this.hanging.hang.value;
     const window = seen ?? (series === hang?.series[0] ? hang.window : null);

@@ -4,12 +4,17 @@ import type { StackView } from "../viewer/stack";
 import { toPatient } from "../viewer/viewport";
 import { setQuery } from "../router";
 
+export interface Window {
+  centre: number;
+  width: number;
+}
+
 /** An image of the study and the window that it is seen in, as an address has them. */
 export interface Place {
   series: string;
   image: string;
   frame: number;
-  window: { centre: number; width: number } | null;
+  window: Window | null;
 }
 
 /** So long nothing may move until the place is written down: nobody's address turns over while they scroll. */
