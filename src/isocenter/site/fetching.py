@@ -125,7 +125,7 @@ class Fetching:
         if self._held([wanted]):
             raise Refused(
                 f"study {wanted}", "it is here",
-                "open it; where the timeline only counts it, it lies in another project, and breaking the glass opens it",
+                "open it; where the timeline only counts it, another project has it, and breaking the glass opens it",
             )  # fmt: skip
         return self._moved(study_uid, one, wanted, patient, who)
 
