@@ -466,7 +466,7 @@ def test_a_signed_study_hides_nothing_any_more(tmp_path: Path) -> None:
     [
         (Use.READING, Mode.CONCURRENT, {f"/api/studies/{STUDY}/results", "/api/worklist"}),
         (Use.READING, Mode.SECOND, {f"/api/studies/{STUDY}/plan", f"/api/readings/{STUDY}/report"}),
-        (Use.WORKLIST, Mode.TRIAGE, {"/api/worklist", "/api/begin"}),
+        pytest.param(Use.WORKLIST, Mode.TRIAGE, {"/api/worklist", "/api/begin"}, marks=pytest.mark.nightly),
         (Use.WORKLIST, Mode.TRIAGE_NAMED, {"/api/worklist", "/api/begin"}),
         (Use.READING, Mode.SHADOW, set()),
     ],
