@@ -55,7 +55,7 @@ def test_a_question_is_frozen_and_taken_out_and_a_link_is_ended(browser: Any, tm
         page.keyboard.press("v")
         pictures = rows.get_by_role("list", name="Pictures of the cohort")
         assert pictures.get_by_role("listitem").count() == 20 and pictures.get_by_text("tag 2").count() == 2
-        told = pictures.get_by_role("img").evaluate_all("all => all.map(one => one.alt)")
+        told = pictures.locator("img").evaluate_all("all => all.map(one => one.alt)")
         pictures.get_by_text("no picture").first.wait_for()  # the files of this department are no images
         assert told[0] == "Row 1: CT, 2026" and not re.search(r"PHANTOM|P0\d", "".join(told))
         assert faults(page, axe) == []

@@ -7,7 +7,7 @@ import { Key } from "../kit/marks";
 import { Empty, Lacking, Shown } from "../kit/states";
 import { may, ruleOf } from "../me";
 import { Tabs } from "../kit/tabs";
-import { address, go, setQuery, to } from "../router";
+import { address, go, place, setQuery, to } from "../router";
 import { count, moment, number, unit } from "../words";
 import { Compare } from "./compare";
 import { Federated } from "./federated";
@@ -79,7 +79,8 @@ function Question({ id, part }: { id: string; part: string }) {
     field: () => document.getElementById("cohort-field")?.focus(), filter: () => field.current?.focus(), undo: () => (query.get("tag") ? setQuery("tag", "", { keep: true }) : !id && drop(parts.length - 1)),
     down: () => rows.step(1), up: () => rows.step(-1), "page-on": () => !part && rows.turn(1), "page-back": () => !part && rows.turn(-1), view: () => !part && rows.view(), select: () => !part && rows.toggle(), "select-all": () => !part && table.value && (rows.asking.value = true),
     ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [`tag-${n}`, () => !part && void rows.tag(n)])),
-    tab: () => go(at(id, offered[next]!.part)), leave: () => rows.none() || (id && go(to.cohorts())), take: () => document.querySelector<HTMLElement>(".hand-out a.primary")?.click(),
+    // the address, not what is drawn: keys may come faster than the page
+    tab: () => go(at(id, offered[(offered.findIndex((one) => one.part === place.peek().part) + 1) % offered.length]!.part)), leave: () => rows.none() || (id && go(to.cohorts())), take: () => document.querySelector<HTMLElement>(".hand-out a.primary")?.click(),
   }), [path, part, table.state.value]);
   const told = table.value;
   return (
