@@ -78,8 +78,12 @@ def test_philips_scales_each_series_and_each_image_of_its_own(
     for given in ((one,), each(PhilipsScaleSlope=[[v] for v in scale])):
         found = [m.value for m in Permeability().run(dynamic, given, drawn).measurements]
         assert found == pytest.approx(wanted, rel=1e-3)
-    with pytest.raises(Refused, match=r"series scaled by 1\.1, 2\.3, 3\.7 that do not state their scale"):
+    with pytest.raises(Refused, match=r"series scaled by 1\.1, 2\.3, 3\.7 of which 0 of 3 state their scale"):
         Permeability().run(dynamic, each(), drawn)
+    alike = [replace(v, facts={**v.facts, "RescaleSlope": 1.0}) for v in each()]
+    alike[1] = replace(alike[1], facts={**alike[1].facts, "PhilipsScaleSlope": [0.45]})
+    with pytest.raises(Refused, match="series scaled by 1 of which 1 of 3 state their scale"):  # it alone was scaled
+        Permeability().run(dynamic, tuple(alike), drawn)
     bare = replace(one, facts={**told, "PerPhase": {"RescaleSlope": rescale}})
     with pytest.raises(Refused, match="scaled apart and do not state their scale"):
         Permeability().run(dynamic, (bare,), drawn)

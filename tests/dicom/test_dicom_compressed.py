@@ -130,9 +130,12 @@ def test_of_a_segment_stays_what_makes_its_bytes_however_that_is_found(
         wanted = int(rng.integers(1, 3000))
         plain = rng.integers(0, int(rng.choice([2, 5, 256])), wanted).astype(np.uint8).tobytes()
         segment = bytes(encode_segment(plain, wanted) if turn % 2 else rle_of_bytes(plain))
-        for hidden in (b"", NAME, b"\x07" + NAME, b"\x80\x80" + NAME, bytes([len(NAME) - 1]) + NAME, b"\xf0" + NAME):
+        alone = bare_rle(rle_of(segment, segment), wanted)
+        before = (b"", b"\x07", b"\x80\x80", bytes([len(NAME) - 1]), b"\xf0")
+        for hidden in (b"", b"Q", b"\x80", *(one + NAME for one in before)):
             bare = bare_rle(rle_of(segment + hidden, segment + hidden), wanted)
             assert NAME not in bare and len(bare) % 2 == 0
+            assert bare == alone, "not even a byte that a scanner fills up with"
             for start in struct.unpack_from("<2I", bare, 4):
                 assert bytes(decode_segment(bare[start : start + len(segment) + len(segment) % 2])) == plain
         short = bare_rle(rle_of(segment[:-1]), wanted)

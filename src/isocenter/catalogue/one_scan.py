@@ -28,6 +28,10 @@ _WORDS = {
 _MADE = {"W", "WATER", "F", "FAT", "FF", "FAT_FRACTION", "R2_STAR", "R2STAR", "T2_STAR", "T2STAR", "T2_STAR_MAP", "MAP"}
 _ALONG = {"echo": ("EchoTime", "ms", "FlipAngle"), "flip": ("FlipAngle", "deg", "EchoTime")}
 """Axis -> the fact that it runs along, its unit, and the fact that stays then."""
+_UNSCALED = (
+    "brightness cannot be compared between them without Scale Slope (2005,100E)",
+    "send them with their private elements",
+)
 
 
 def kind_words(volume: Volume) -> list[str]:
@@ -64,7 +68,7 @@ def on_one_scale(volume: Volume) -> Volume:
         Refused: when its images are scaled apart and not all state the scale.
     """
     facts = volume.facts
-    if not str(facts.get("Manufacturer", "")).upper().startswith("PHILIPS") or component(volume) != "magnitude":
+    if not _is_of_philips(volume):
         return volume
     rescale, scale = (_each(facts, keyword) for keyword in ("RescaleSlope", "PhilipsScaleSlope"))
     if rescale.size and scale.size and (scale > 0).all():
@@ -72,12 +76,13 @@ def on_one_scale(volume: Volume) -> Volume:
         by = by.reshape(*by.shape, *(1,) * (volume.array.ndim - by.ndim)).astype(np.float32)
         return replace(volume, array=volume.array.astype(np.float32) * by)
     if rescale.ndim and rescale.size:
-        raise Refused(
-            "Philips images of one series that are scaled apart and do not state their scale",
-            "brightness cannot be compared between them without Scale Slope (2005,100E)",
-            "send them with their private elements",
-        )
+        raise Refused("Philips images of one series that are scaled apart and do not state their scale", *_UNSCALED)
     return volume
+
+
+def _is_of_philips(volume: Volume) -> bool:
+    """Whether it holds magnitudes of Philips."""
+    return str(volume.facts.get("Manufacturer", "")).upper().startswith("PHILIPS") and component(volume) == "magnitude"
 
 
 def _each(facts: Mapping[str, Any], keyword: str) -> npt.NDArray[np.float64]:
@@ -131,12 +136,11 @@ def _stacked(scan: dict[float, Volume], axis: str, unit: str) -> Volume:
 
 
 def _must_state_scales(parts: list[Volume]) -> None:
-    philips = [p for p in parts if str(p.facts.get("Manufacturer", "")).upper().startswith("PHILIPS")]
+    """Refuse series of which only some state their scale, or that are scaled apart and none does."""
+    philips = [p for p in parts if _is_of_philips(p)]
+    stated = sum("PhilipsScaleSlope" in p.facts for p in philips)
     slopes = {round(float(s), 6) for p in philips if isinstance(s := p.facts.get("RescaleSlope"), (int, float))}
-    if component(parts[0]) != "magnitude" or len(slopes) < 2 or all("PhilipsScaleSlope" in p.facts for p in philips):
+    if stated == len(philips) or (not stated and len(slopes) < 2):
         return
-    raise Refused(
-        f"Philips series scaled by {', '.join(f'{s:g}' for s in sorted(slopes))} that do not state their scale",
-        "brightness cannot be compared between them without Scale Slope (2005,100E)",
-        "send them with their private elements",
-    )
+    told = ", ".join(f"{s:g}" for s in sorted(slopes)) or "what is not told"
+    raise Refused(f"Philips series scaled by {told} of which {stated} of {len(philips)} state their scale", *_UNSCALED)

@@ -31,6 +31,7 @@ _J2K_NEEDED = frozenset({0xFF51, 0xFF52, 0xFF53, 0xFF5E, 0xFF5C, 0xFF5D, 0xFF5F,
 _JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 
 _RLE_HEADER, _RLE_MOST = 64, 15
+_RLE_FILLED = 3  # bytes behind a segment up to which its end is found by decoding: most have one, to an even length
 _RLE_GROWS, _RLE_AT_ONCE = 64, 1 << 28  # two bytes make 128 at most; so many may be made to be counted
 
 
@@ -195,7 +196,9 @@ def bare_rle(stream: bytes, pixels: int) -> bytes:
 def _coded(stream: bytes, start: int, stop: int, wanted: int) -> int:
     """How many bytes of a segment make as many as are wanted."""
     if _makes(stream[start:stop], wanted):
-        return stop - start
+        for end in range(stop - 1, max(stop - 1 - _RLE_FILLED, start), -1):
+            if not _makes(stream[start:end], wanted):
+                return end + 1 - start
     at, made = start, 0
     while made < wanted and at < stop:
         lead = stream[at]
@@ -211,10 +214,7 @@ def _coded(stream: bytes, start: int, stop: int, wanted: int) -> int:
 
 
 def _makes(segment: bytes, wanted: int) -> bool:
-    """Whether a segment makes just the bytes that are wanted, so that nothing rides behind them.
-
-    What a compiled decoder cannot tell apart are fillings that make nothing and one last byte that begins nothing.
-    """
+    """Whether a segment makes just the bytes that are wanted; a filling or a byte behind them makes nothing more."""
     if _RLE_GROWS * len(segment) > _RLE_AT_ONCE:
         return False
     from rle.rle import decode_segment  # type: ignore[import-not-found]  # most objects have no such frames
