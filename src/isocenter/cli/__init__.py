@@ -113,12 +113,12 @@ def _known() -> tuple[list[Any], list[Any]]:
 
 
 def _refuse(refusal: Any) -> None:
-    if "--json" in sys.argv:
-        import json
+    from isocenter.cli.screen import harmless, json_text
 
+    if "--json" in sys.argv:
         said = {"what": refusal.what, "why": refusal.why, "do": refusal.do, "kind": type(refusal).__name__}
-        print(json.dumps({"error": said}, indent=2, ensure_ascii=False))
-    print(f"isocenter: {refusal}", file=sys.stderr)
+        print(json_text({"error": said}))
+    print(harmless(f"isocenter: {refusal}"), file=sys.stderr)
 
 
 def settings(folder: Path | None = None, **given: Any) -> Any:

@@ -43,7 +43,7 @@ def receive(
         screen.say(f"no file was found in {', '.join(map(str, paths))}: nothing was taken in. Check the path.")
     if (failure := result.get("error")) is not None:
         screen.say("what is stored stays so: make room and run the same command again, it takes in what is missing")
-        typer.echo(f"isocenter: {failure['what']}: {failure['why']}", err=True)
+        screen.warn(f"isocenter: {failure['what']}: {failure['why']}")
         raise typer.Exit(2)
     if result["rejected"] or result["conflict"]:
         raise typer.Exit(1)

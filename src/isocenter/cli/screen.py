@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Screen"]
+__all__ = ["Screen", "harmless", "json_text"]
+
+# All that steers a terminal but tab and end of line; ends of line and directions that Unicode knows beside.
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def harmless(words: str) -> str:
+    """Words that no terminal obeys: a patient's name may come from a stranger's file and clear the screen, set its
+    title or turn what follows around. What would steer is shown as its number.
+
+    >>> harmless("A\\x1b[2J^B")
+    'A\\\\x1b[2J^B'
+    """
+    return _STEERING.sub(_shown, words)
+
+
+def _shown(steering: re.Match[str]) -> str:
+    at = ord(steering[0])
+    return f"\\x{at:02x}" if at < 256 else f"\\u{at:04x}"
+
+
+def json_text(data: Any) -> str:
+    """JSON for people and programs; what would steer a terminal is escaped, which says the same."""
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    return _STEERING.sub(lambda one: f"\\u{ord(one[0]):04x}", text)
 
 
 class Screen:
@@ -26,16 +51,16 @@ class Screen:
         if self.as_json:
             from isocenter.record import to_plain
 
-            print(json.dumps(to_plain(data), indent=2, ensure_ascii=False))
+            print(json_text(to_plain(data)))
 
     def say(self, words: str) -> None:
         """A line for a person."""
         if not self.as_json:
-            self._console().print(words, highlight=False, markup=False, soft_wrap=True)
+            self._console().print(harmless(words), highlight=False, markup=False, soft_wrap=True)
 
     def warn(self, words: str) -> None:
         """A line that a person should see whatever is printed."""
-        print(words, file=sys.stderr)
+        print(harmless(words), file=sys.stderr)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table for a person; every cell is text, never markup. Of one without rows the title is told."""
@@ -44,11 +69,12 @@ class Screen:
         from rich.table import Table
         from rich.text import Text
 
-        made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        name = harmless(title) or None
+        made = Table(title=name, title_justify="left", box=None, pad_edge=False, header_style="bold")
         for column in columns:
             made.add_column(column, overflow="fold")
         for row in rows:
-            made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+            made.add_row(*(Text("" if cell is None else harmless(str(cell))) for cell in row))
         self._console().print(made)
 
     @contextmanager
@@ -61,11 +87,13 @@ class Screen:
         from rich.progress import Progress, TextColumn
 
         with Progress(
-            TextColumn("{task.description}"), TextColumn("{task.completed:.0f} of {task.total:.0f}"),
+            TextColumn("{task.description}", markup=False), TextColumn("{task.completed:.0f} of {task.total:.0f}"),
             console=Console(stderr=True), transient=True,
         ) as bar:  # fmt: skip
             task = bar.add_task(what, total=0)
-            yield lambda words, done, of: bar.update(task, description=f"{what}: {words}", completed=done, total=of)
+            yield lambda words, done, of: bar.update(
+                task, description=harmless(f"{what}: {words}"), completed=done, total=of
+            )
 
     def _console(self) -> Any:
         from rich.console import Console

@@ -1,0 +1,56 @@
+"""What a command prints: no value of a stranger's file steers the terminal, in words, tables, refusals or JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+from typer.testing import CliRunner
+
+from isocenter.cli import _refuse as refuse
+from isocenter.cli import app
+from isocenter.cli.screen import Screen, harmless, json_text
+from isocenter.errors import NotFound
+
+STEERING = "A\x1b[2J\x1b]0;own\x07\x9b31m\u202egpj\r\b\x7f^B"
+
+
+def test_what_would_steer_a_terminal_is_shown_as_its_number_and_ends_of_lines_stay() -> None:
+    assert harmless("two\nlines\tof Ärzte, 山田^太郎 and ‎עברית") == "two\nlines\tof Ärzte, 山田^太郎 and ‎עברית"
+    assert harmless(STEERING) == r"A\x1b[2J\x1b]0;own\x07\x9b31m\u202egpj\x0d\x08\x7f^B"
+    assert json.loads(json_text({"name": STEERING})) == {"name": STEERING}, "JSON says the same as before"
+    assert not set(json_text({"name": STEERING})) & set("\x1b\x07\x9b\x7f\u202e")
+
+
+def test_words_tables_titles_and_warnings_do_not_steer(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen(False)
+    screen.say(f"patient {STEERING}")
+    screen.warn(f"no answer of {STEERING}")
+    screen.table(f"one of {STEERING}", ("patient",), [(STEERING,)])
+    told = capsys.readouterr()
+    assert not set(told.out + told.err) & set("\x1b\x07\x9b\x7f\u202e\r\b")
+    assert told.out.count("[2J") == 3 and "[2J" in told.err, "what was there is shown and not dropped"
+
+
+def test_a_file_whose_every_word_steers_is_listed_and_refused_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
+    made.PatientName, made.PatientID, made.StudyDescription = "A\x1b[2J^B", "P\x1b[31m", "D\x1b]0;own\x07"
+    out = io.BytesIO()
+    made.save_as(out)
+    (tmp_path / "\x1b[2J.dcm").write_bytes(out.getvalue())
+    (tmp_path / "\x1b[2Jbad.dcm").write_bytes(out.getvalue()[:3000])
+    for words in (["receive", str(tmp_path)], ["studies"], ["studies", "--json"]):
+        told = CliRunner().invoke(app, [*words, "--folder", str(tmp_path / "archive")]).output
+        assert "[2J" in told and not set(told) & set("\x1b\x07"), words
+    for words in ([], ["--json"]):
+        monkeypatch.setattr(sys, "argv", ["isocenter", *words])
+        refuse(NotFound(f"study {STEERING}", "the archive has none of that UID", "look at the list"))
+        said = capsys.readouterr()
+        assert "[2J" in said.err and not set(said.out + said.err) & set("\x1b\x07\x9b")
