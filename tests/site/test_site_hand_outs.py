@@ -174,6 +174,35 @@ def test_what_is_stopped_while_copies_are_made_leaves_nothing_and_no_entry(
     assert not site.journal.since(kinds=(Kind.EXPORTED, Kind.COHORT_EXPORTED))
 
 
+@pytest.mark.parametrize("how", ["closed", "another role", "let go", "withdrawn"])
+def test_who_loses_the_right_while_copies_are_made_has_none_and_no_entry(
+    site: Site, runs: HandOuts, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    lee_works_here(site)
+    lost, files = threading.Event(), site._files
+
+    def last(study_uid: str, *given: Any) -> Iterator[Any]:
+        yield from files(study_uid, *given)
+        if study_uid != "1.2.3":
+            return
+        if how == "closed":
+            site.change_person("lee", closed=True, who=HOUSE)
+        elif how == "another role":
+            site.change_person("lee", role=Role.PLANNER, who=HOUSE)
+        elif how == "let go":
+            site.projects.join("house", "lee", Role.NONE, who=HOUSE)
+        else:
+            site.consents.withdraw(patient="P1", issuer=site.index.study("1.2.1").patient.issuer, who=HOUSE)
+        lost.set()
+
+    monkeypatch.setattr(site, "_files", last)
+    run = runs.begin(frozen(site), Purpose.RESEARCH, who=LEE, smallest_group=1, reason=WHY)
+    told = ended(runs, run["id"])
+    assert lost.is_set() and told["state"] == "refused" and told["bytes"] is None, told["words"]
+    assert not site.journal.since(kinds=(Kind.EXPORTED, Kind.COHORT_EXPORTED))
+    assert not list(runs._base.rglob("*.dcm"))
+
+
 def test_copies_that_nobody_takes_go_after_a_day(site: Site, runs: HandOuts) -> None:
     run = runs.begin(frozen(site), Purpose.RESEARCH, who=LEE, smallest_group=1, reason=WHY)
     assert ended(runs, run["id"])["bytes"] > 0

@@ -194,6 +194,39 @@ def test_the_preview_is_what_the_link_shows_and_no_look(sharing: Sharing) -> Non
     assert seen == [one.study for one in sharing.studies(Bearer(secret, "a"))[1]]
 
 
+def test_who_may_not_give_a_link_any_more_sees_nothing_by_its_preview(sharing: Sharing, site: Site) -> None:
+    site.add_person("ito", Role.READER, "four quiet herons wade", who=HOUSE)
+    ito = Person("ito", Role.READER)
+    preview = sharing.preview([CT], who=ito)
+    assert opened(sharing, preview) == CT
+    site.change_person("ito", closed=True, who=HOUSE)
+    with pytest.raises(Forbidden, match="opens nothing"):
+        opened(sharing, preview)
+    site.change_person("ito", closed=False, who=HOUSE)
+    with pytest.raises(Forbidden, match="opens nothing"):
+        opened(sharing, preview)
+    again = sharing.preview([CT], who=ito)
+    assert opened(sharing, again) == CT
+    sharing.holds = lambda study_uid, who, verb: False  # a project lets them go
+    with pytest.raises(Forbidden, match="opens nothing"):
+        opened(sharing, again)
+
+
+@pytest.mark.parametrize("how", ["ended", "late"])
+def test_who_takes_the_files_slowly_gets_none_after_the_link_has_ended(
+    sharing: Sharing, site: Site, clock: Clock, how: str
+) -> None:
+    secret, told = sharing.share([CT, MR], who=CHIEF, hours=1, may=ALL)
+    taking = sharing.files(Bearer(secret, "a"))
+    assert isinstance(next(taking)[1], bytes)
+    if how == "ended":
+        sharing.end(told["id"], who=CHIEF)
+    else:
+        clock.now += timedelta(minutes=61)
+    ((place, rest),) = taking
+    assert isinstance(rest, Forbidden) and "ended meanwhile" in str(rest) and place.startswith("study-2/")
+
+
 def test_a_word_is_asked_where_one_was_set(sharing: Sharing) -> None:
     secret, told = sharing.share(CT, who=CHIEF, word="told by telephone")
     assert told["asks_a_word"] and "telephone" not in str(told)

@@ -282,9 +282,8 @@ class HandOuts:
     def _found(self, id: str, told: Mapping[str, Any]) -> _Run:
         """A hand-out as an earlier server left it, with the rights that whoever asked has now."""
         assert self._ledger is not None
-        row = next((one for one in self._site.index.people() if one["name"] == told["who"]), None)
-        role = Role(row["role"]) if row and not row["disabled"] else Role.NONE
-        who, asked, folder = Person(told["who"], role), told["asked"], self._ledger.place(id)
+        role = self._role_now(told["who"])
+        who, asked, folder = Person(told["who"], role or Role.NONE), told["asked"], self._ledger.place(id)
         said = {n: frozenset(v) if isinstance(v, list) else v for n, v in asked["said"].items()}
         use = self._site.consents.use(Purpose(asked["purpose"]), who=who, **said)
         touched, begun = (datetime.fromisoformat(told[n]) for n in ("touched", "begun"))
@@ -294,6 +293,16 @@ class HandOuts:
         if run.state == "done" and (run.file is None or not run.file.is_file()):
             run.state, run.file, run.report, run.words = "refused", None, {}, _LOST
         return run
+
+    def _role_now(self, name: str) -> Role | None:
+        """What an account may be now; NONE where it is closed, None where there is no such account."""
+        row = self._site.index.person(name)
+        return None if row is None else Role.NONE if row["disabled"] else Role(row["role"])
+
+    def _must_still(self, run: _Run) -> None:
+        """Go on only while whoever asked for copies may still have them: an account may be closed meanwhile."""
+        role = self._role_now(run.who.name)
+        must(run.who if role is None else Person(run.who.name, role), "export", run.cohort)
 
     def _again(self, run: _Run) -> None:
         """Go on with what was not done when the server ended."""
@@ -311,12 +320,12 @@ class HandOuts:
         def told(words: str, done: int, of: int) -> None:
             if run.id not in self._runs:
                 raise _Stopped
+            self._must_still(run)
             run.state, run.words, run.done, run.of = "running", words, done, of
 
         out, growing = run.folder / "cohort", run.folder / ".cohort.growing"
         try:
             told("studies", 0, 0)
-            must(run.who, "export", run.cohort)  # who may do it now, and not when it was asked for
             if self._told_before(run):
                 if growing.is_dir():  # the entry was written, and then the server ended
                     growing.rename(out)

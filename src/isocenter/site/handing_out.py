@@ -110,7 +110,7 @@ class HandingOut(Sending):
             told("studies", len(kept), len(kept))
             gone = [m for m in kept if parts[m.study].written]
             _must_be_many(found, smallest_group, reason)
-            self._must_still_be_open(gone, use)
+            self._must_still_be_open(gone, use, who)
             report = found.report() | self._told(id, made.name, left, gone, use, smallest_group, reason)
             report["table"] = self._table(partial, gone, key)
             (partial / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
@@ -162,9 +162,14 @@ class HandingOut(Sending):
             found.append({"study": uid, "object": "", "why": why})
         return found
 
-    def _must_still_be_open(self, gone: Sequence[Member], use: Use) -> None:
-        """Refuse where terms ended while the copies were made."""
+    def _must_still_be_open(self, gone: Sequence[Member], use: Use, who: Person) -> None:
+        """Refuse where terms ended, or a project let somebody go, while the copies were made."""
         for member in gone:
+            if not self.projects.holds(member.study, who, "export"):
+                raise Refused(
+                    "a study that whoever asked may no longer ask for", "its project has let them go meanwhile",
+                    "begin again: the study will be left out",
+                )  # fmt: skip
             known = self.index.studies({"StudyInstanceUID": member.study}, limit=1)
             if not known or not self.consents.decided(known[0], use).allowed:
                 raise Refused(

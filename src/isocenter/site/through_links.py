@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,7 +23,7 @@ from isocenter.govern.people import Tries, secret_digest, secrets_of_one_process
 from isocenter.govern.policy import Person, Role
 from isocenter.govern.sharing import May, Share
 from isocenter.reading.pictures import Pictures, real_values, shown
-from isocenter.record import Event, Kind, Series, Study
+from isocenter.record import Event, Kind, Sealed, Series, Study
 from isocenter.site.consenting import Consenting
 from isocenter.site.marking import Drawn, measured
 from isocenter.site.pseudonymising import Pseudonymising
@@ -40,6 +40,7 @@ __all__ = ["Bearer", "ThroughLinks", "images_of"]
 
 _PREVIEWED = timedelta(minutes=30)
 _PREVIEWS = 200
+_ASKED_EVERY = 50  # files, after which terms of use are asked again: each time the whole study is looked up
 
 
 class Bearer(NamedTuple):
@@ -88,6 +89,8 @@ class ThroughLinks:
         self._tries = Tries(allowed=20)
         self._witness = Witness(self.journal, lambda: self.clock())
         self._previews: dict[str, tuple[Share, Person]] = {}
+        self._changes = Follower[dict[str, int]](self.journal, (Kind.PERSON_CHANGED,), dict, _changed)
+        self._unchanged: dict[str, int] = {}  # digest of a preview -> the last change of its asker's account
         self.pseudonymising = Pseudonymising(self.blobs.kept, lambda: self.secret("pseudonyms"))
 
     def opens(self, bearer: Bearer) -> Share:
@@ -149,7 +152,7 @@ class ThroughLinks:
         seen = self._seen(link)
         for one in seen:
             self._used(link, bearer, one.uid, what="files")
-        return _each_file(seen)
+        return self._each_file(link, seen)
 
     def pictures(self, bearer: Bearer, series_uid: str) -> Pictures:
         """The images of one series for a screen, without their pixels.
@@ -234,6 +237,8 @@ class ThroughLinks:
         digest = secret_digest(bearer.secret)
         previewed = self._previews.get(digest)
         link = previewed[0] if previewed else self._known.state().get(digest)
+        if previewed and not self._still_theirs(digest, *previewed):
+            link = None
         right = link is not None and hmac.compare_digest(link.digest, digest) and link.lives(now)
         if link is not None and right and link.credential:
             self._tries.check(f"word of {link.id}", now)  # from however many addresses it is guessed
@@ -319,12 +324,47 @@ class ThroughLinks:
         told = {"share": link.id, "address": bearer.address, "what": what}
         self.journal.append(Event(Kind.SHARE_USED, self.clock(), f"link {link.id}", study_uid, told))
 
+    def _each_file(self, link: Share, seen: list[Seen]) -> Iterator[tuple[str, bytes | IsocenterError]]:
+        """The files one by one; whoever takes them slowly gets none any more once the link has ended."""
+        for number, one in enumerate(seen, 1):
+            for at, series in enumerate(one.study.series, 1):
+                for n, instance in enumerate(series.instances):
+                    place = f"study-{number}/series-{at}/{instance.sop_uid}.dcm"
+                    try:
+                        self._must_live(link, one.uid if n % _ASKED_EVERY == 0 else "")
+                        yield place, one.read(instance.digest)
+                    except IsocenterError as refusal:
+                        yield place, refusal
+
+    def _must_live(self, link: Share, study_uid: str) -> None:
+        """Go on only while a link that was opened lives, and shows a study where one is named.
+
+        Raises:
+            Forbidden: it was ended, its time is over, or terms of use were withdrawn.
+        """
+        previewed = self._previews.get(link.digest)
+        now = previewed[0] if previewed else self._known.state().get(link.digest)
+        shut = bool(study_uid and now and not previewed and self._shut(now, study_uid))
+        if now is None or not now.lives(self.clock()) or shut:
+            raise Forbidden(
+                "this link has ended meanwhile", "what was not taken by then stays here (rule 'shared')",
+                "ask whoever gave it to you",
+            )  # fmt: skip
+
+    def _still_theirs(self, digest: str, link: Share, who: Person) -> bool:
+        """Whether who looks through a link's eyes may still give it: their account is as it was, and so their reach."""
+        unchanged = self._changes.state().get(who.name, 0) == self._unchanged.get(digest, 0)
+        return unchanged and all(self.holds(uid, who, "share") for uid in link.studies)
+
     def _previewed(self, link: Share, who: Person) -> str:
         """A secret by which whoever may give a link looks through its eyes for a while."""
         secret, now = secrets.token_urlsafe(32), self.clock()
         living = [(d, one) for d, one in self._previews.items() if one[0].lives(now)]
         digest = secret_digest(secret)
         mine = replace(link, digest=digest, until=now + _PREVIEWED, ended=None, credential="", code="")
+        self._unchanged = {d: self._unchanged.get(d, 0) for d, _ in living} | {
+            digest: self._changes.state().get(who.name, 0)
+        }
         self._previews = dict([*living[-_PREVIEWS:], (digest, (mine, who))])
         return secret
 
@@ -334,15 +374,8 @@ def images_of(study: Study) -> Study:
     return replace(study, series=tuple(s for s in study.series if s.facts.get("MadeBy") != "machine"))
 
 
-def _each_file(seen: list[Seen]) -> Iterator[tuple[str, bytes | IsocenterError]]:
-    for number, one in enumerate(seen, 1):
-        for at, series in enumerate(one.study.series, 1):
-            for instance in series.instances:
-                place = f"study-{number}/series-{at}/{instance.sop_uid}.dcm"
-                try:
-                    yield place, one.read(instance.digest)
-                except IsocenterError as refusal:
-                    yield place, refusal
+def _changed(state: dict[str, int], page: Sequence[Sealed]) -> dict[str, int]:
+    return state | {sealed.event.subject: sealed.number for sealed in page}
 
 
 def _not_in_it(uid: str) -> NotFound:
