@@ -45,6 +45,18 @@ def test_runs_on_signed_studies_are_counted_by_hand(site: Site) -> None:
         site.cataloguing.analyses(who=Person("sender", Role.SERVICE))
 
 
+def test_runs_in_a_project_in_which_one_has_no_part_are_not_counted(tmp_path: Path) -> None:
+    with department(tmp_path, read=6) as (site, _):
+        site.projects.found("trial", "a trial", keeper="chief", who=CHIEF)
+        site.projects.join("trial", "chief", Role.ADMIN, who=CHIEF)
+        site.projects.move(uid(3), "trial", reason="enrolled", who=CHIEF)
+        (mine, theirs) = (site.cataloguing.analysis(AI, who=who)["runs"] for who in (ITO, CHIEF))
+        model = site.cataloguing.model(AI, who=ITO)["runs"]
+    assert (mine["studies"], mine["answers"]) == (5, {"found": 1, "none": 4}) and model == mine
+    assert sum(month["n"] or 0 for month in mine["months"]) == sum(month["n"] or 0 for month in theirs["months"]) == 0
+    assert (theirs["studies"], theirs["answers"]) == (6, {"found": 2, "none": 4}), "who is in the project"
+
+
 def test_what_readers_confirmed_is_withheld_while_it_is_little(site: Site) -> None:
     told = site.cataloguing.model(AI, who=ITO)
     assert (told["confirmed"]["n"], told["confirmed"]["share"], told["confirmed"]["needed"]) == (None, None, 10)

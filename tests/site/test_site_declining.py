@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
+
 from department_for_oversight import CHIEF, ITO, MONDAY, department, uid
+from isocenter.errors import Forbidden
+from isocenter.govern.policy import Person, Role
 from isocenter.record import Event, Instance, Kind, Patient, Series, Study
 from isocenter.store.intake import receive
 
@@ -37,6 +41,21 @@ def test_a_reason_is_told_by_scanner_and_by_week(tmp_path: Path) -> None:
     assert (other["reason"], other["studies"], other["scanners"]) == (NONE, 1, []), "its header names no scanner"
     assert (fewer["studies"], fewer["of"]) == (5, 10), "what is of a project in which one has no part is not counted"
     assert sum(week["studies"] for week in thick["weeks"]) == 6 and sum(week["of"] for week in thick["weeks"]) == 12
+
+
+def test_every_study_that_is_counted_is_one_whose_plan_the_asker_may_read(tmp_path: Path) -> None:
+    with department(tmp_path, read=4) as (site, _):
+        for n in (1, 2):
+            declined = [{"analysis": "breast_density", "reasons": ["needs a mammogram"]}]
+            site._tell(Kind.PLANNED, "isocenter", uid(n), fingerprint="f", bindings=[], declined=declined)
+        site.projects.found("trial", "a trial", keeper="chief", who=CHIEF)
+        site.projects.join("trial", "chief", Role.ADMIN, who=CHIEF)
+        site.projects.move(uid(2), "trial", reason="enrolled", who=CHIEF)
+        for who, most in ((ITO, 1), (CHIEF, 2), (Person("rita", Role.RESEARCHER), 1)):
+            (told,) = site.cataloguing.analysis("breast_density", who=who)["declined"]
+            assert told["studies"] == most == sum(site.projects.holds(uid(n), who, "plan") for n in (1, 2))
+        with pytest.raises(Forbidden):  # who may see nothing but figures of people is told of no reason
+            site.cataloguing.analysis("breast_density", who=Person("paula", Role.PLANNER))
 
 
 def test_weeks_are_those_in_which_it_was_planned_and_only_the_latest_eight(tmp_path: Path) -> None:

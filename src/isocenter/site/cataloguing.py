@@ -81,7 +81,7 @@ class Cataloguing:
         card = next(one for one in self.analyses(who=who) if one["name"] == name)
         return {
             **card,
-            "runs": self._runs([name]),
+            "runs": self._runs([name], who),
             "declined": reasons(self.journal, self.index, name, self.disclosing.sieve(who, "plan")),
             "confirmed": self._confirmed([name]),
             "changes": self._changes([name]) if may(who, "modes") else [],
@@ -135,17 +135,21 @@ class Cataloguing:
         users = found["analyses"]
         return {
             **found,
-            "runs": self._runs(users),
+            "runs": self._runs(users, who),
             "confirmed": self._confirmed(users),
             "changes": self._changes(users) if may(who, "modes") else [],
         }
 
     # ---- counted from signed studies -------------------------------------------------------------------------
 
-    def _runs(self, names: Sequence[str]) -> dict[str, Any]:
-        """How often they ran on studies that are signed, by answer, version and month."""
-        heads = self.index.result_heads(None, replaced=True)
-        signed = {uid for uid, row in self.index.readings(list(heads)).items() if row["state"] in _SIGNED}
+    def _runs(self, names: Sequence[str], who: Person) -> dict[str, Any]:
+        """How often they ran on signed studies that somebody may ask for, by answer, version and month.
+
+        These counts are not withheld where they are small, so they tell nothing of other projects.
+        """
+        heads, held = self.index.result_heads(None, replaced=True), self.disclosing.sieve(who, "results")
+        known = [uid for uid in heads if held(uid)]
+        signed = {uid for uid, row in self.index.readings(known).items() if row["state"] in _SIGNED}
         mine = [
             h for uid in signed for h in heads[uid] if h["origin"] == "machine" and h["name"] in names
         ]  # fmt: skip

@@ -25,6 +25,9 @@ def reasons(journal: Journal, index: Index, name: str, holds: Callable[[str], bo
     A reason that one scanner gives and others do not is one for its technologists: so each says which scanners give it
     most often, of how many studies of theirs, and in how many of the studies of each of the latest weeks.
 
+    Counts below ten are told, unlike those of a cohort: each study that is counted is one whose own plan the asker may
+    read, reason by reason, and whoever may see figures of people only (a planner) is not told of reasons at all.
+
     Args:
         name: of the analysis.
         holds: whether a study is one that the asker may know of; others are neither counted nor named.
