@@ -19,6 +19,7 @@ from isocenter.learn.classify import ellipsoid, fit_classes_net, veil  # noqa: E
 from isocenter.learn.judge import judge, judged  # noqa: E402
 from isocenter.learn.kinds import Augmentation, Classes, Movement  # noqa: E402
 from isocenter.learn.labelled import read_labelled  # noqa: E402
+from isocenter.learn.tested import picked, read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 from isocenter.record import Model, from_plain  # noqa: E402
 
@@ -59,9 +60,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path, Path]:
 
 def test_a_model_comes_out_with_its_evidence(made: tuple[Model, Path, Path]) -> None:
     model, out, _ = made
-    assert sorted(p.name for p in out.iterdir()) == ["card.md", "learnt.bin", "model.json", "model.onnx"], (
-        "no checkpoint"
-    )
+    files = ["card.md", "cases.json", "learnt.bin", "model.json", "model.onnx"]
+    assert sorted(p.name for p in out.iterdir()) == files, "no checkpoint"
+    lines = read(out, model)
+    right = sum(line["right"] for line in lines)
+    assert right / len(lines) == pytest.approx(model.evidence["metrics"]["accuracy"]["value"])
+    assert all(len(picked(lines, by="class", group=g["name"])) == g["n"] for g in model.evidence["subgroups"])
     assert from_plain(Model, json.loads((out / "model.json").read_text())) == model
     shown = model.evidence
     assert shown["n"] == 96 and shown["parity"] <= 1e-4 and set(shown["splits"]) == {"train", "val"}

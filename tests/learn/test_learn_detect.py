@@ -21,6 +21,7 @@ from isocenter.learn.judge import judged  # noqa: E402
 from isocenter.learn.judge_boxes import Found, box_figures  # noqa: E402
 from isocenter.learn.kinds import Boxes  # noqa: E402
 from isocenter.learn.networks import BoxNet  # noqa: E402
+from isocenter.learn.tested import read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
 SHAPES = Boxes(
@@ -73,6 +74,8 @@ def voc(folder: Path, names: dict[str, int]) -> Path:
 def test_the_whole_way(tmp_path: Path) -> None:
     data = voc(tmp_path / "set", {f"s{i}": i for i in range(24)})
     model = train("shapes", data, tmp_path / "shapes", seed=1)
+    lines = read(tmp_path / "shapes", model)
+    assert len(lines) == model.evidence["n"] and all(0 <= one["right"] <= 1 for one in lines)
     shown = model.evidence["metrics"]
     assert shown["map50"]["value"] > 0.6 and {"ap50_disc", "sensitivity_square"} <= set(shown)
     assert model.evidence["parity"] <= 1e-4 and "| map50 |" in (tmp_path / "shapes" / "card.md").read_text("utf-8")

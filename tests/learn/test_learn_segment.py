@@ -17,6 +17,7 @@ from isocenter.learn.judge import judged  # noqa: E402
 from isocenter.learn.kinds import Masks, Movement  # noqa: E402
 from isocenter.learn.outlined import pairs_in, read_case  # noqa: E402
 from isocenter.learn.segment import outlined  # noqa: E402
+from isocenter.learn.tested import read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
 BALLS = Masks(
@@ -58,6 +59,8 @@ def test_the_whole_way(tmp_path: Path) -> None:
         write(tmp_path / "set", f"b{seed}", *ball(seed))
     told: list[str] = []
     model = train("balls", tmp_path / "set", tmp_path / "balls", progress=told.append)
+    lines = read(tmp_path / "balls", model)
+    assert len(lines) == model.evidence["n"] and all(0 <= one["right"] <= 1 for one in lines)
     assert model.evidence["metrics"]["dice_front"]["value"] > 0.6 and model.evidence["parity"] < 1e-4
     image, labels = ball(30, (30, 40, 22))
     turned = np.array([[0, -1.0, 0, 9], [1, 0, 0, 4], [0, 0, -1, 2], [0, 0, 0, 1]])

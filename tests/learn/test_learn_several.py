@@ -20,6 +20,7 @@ from isocenter.learn.answers import answers_of
 from isocenter.learn.judge import judged
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.several import figures_of_findings, shown_in
+from isocenter.learn.tested import picked, read
 from isocenter.learn.train import train
 from isocenter.methods import roc
 
@@ -53,6 +54,10 @@ def test_the_whole_way(tmp_path: Path) -> None:
     np.savez(tmp_path / "learn.npz", train_images=pictures, train_labels=truth.astype(np.uint8))
     np.savez(tmp_path / "held.npz", test_images=held, test_labels=shown.astype(np.int64))
     model = train("marks", tmp_path / "learn.npz", tmp_path / "marks")
+    lines = read(tmp_path / "marks", model)
+    for one in model.evidence["subgroups"]:
+        if one["n"] >= 10:
+            assert len(picked(lines, by="finding", group=one["name"])) == one["n"], "a picture is of each it shows"
     assert model.evidence["metrics"]["auc"]["value"] > 0.9 and model.evidence["parity"] < 1e-4
     assert "| finding rim |" in (tmp_path / "marks/card.md").read_text()
     asked = ["judge", str(tmp_path / "marks"), "--data", str(tmp_path / "held.npz"), "--json"]

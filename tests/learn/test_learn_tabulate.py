@@ -18,6 +18,7 @@ from isocenter.learn.judge import judge, judged, opened  # noqa: E402
 from isocenter.learn.kinds import Column, Table  # noqa: E402
 from isocenter.learn.rows import read_rows  # noqa: E402
 from isocenter.learn.tabulate import Trees  # noqa: E402
+from isocenter.learn.tested import picked, read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
 RISK = Table(
@@ -67,6 +68,13 @@ def test_the_whole_way(tmp_path: Path) -> None:
     )
     again = train("risk", tmp_path / "rows.data", tmp_path / "again")
     assert again.digest == model.digest, "bit for bit"
+    assert again.evidence["cases"] == model.evidence["cases"], "and the cases behind its figures"
+    lines = read(tmp_path / "risk", model)
+    for group in (g for g in model.evidence["subgroups"] if g["by"] == "sex" and g["n"] >= 10):
+        assert len(picked(lines, by="sex", group=group["name"])) == group["n"]
+        assert len(picked(lines, "ill", by="sex", group=group["name"])) == group["events"]
+    for k, one in enumerate(model.evidence["calibration"]["bins"]):
+        assert len(picked(lines, bin=k)) == one["n"], "each bin opens as many cases as it counts"
 
 
 def test_grades_of_a_disease_teach_beside_its_presence(tmp_path: Path) -> None:

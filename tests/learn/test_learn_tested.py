@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from isocenter.errors import Refused
+from isocenter.errors import NotFound, Refused
 from isocenter.learn.answers import answers_of
 from isocenter.learn.sealed import digest_of_data, of_groups
-from isocenter.learn.tested import counted, digest_of_case, image_digests, kept, picked
+from isocenter.learn.tested import FILE, about, counted, digest_of_case, image_digests, kept, laid, picked, read
 from isocenter.methods.calibration import reliability
 from isocenter.record import Model
 from isocenter.store.erasures import digests_in
@@ -125,3 +126,59 @@ def test_a_case_is_known_by_its_image_its_file_or_its_place(tmp_path: Path) -> N
     assert len(set(rows)) == 2 and rows == image_digests(tmp_path / "t.npz", ["00000", "00001"], "f" * 64)
     assert rows[0] != image_digests(tmp_path / "t.npz", ["00000"], "e" * 64)[0], "of another set it is another case"
     assert hashlib.sha256(b"not of the array beside it").hexdigest() not in rows
+
+
+def beside(tmp_path: Path) -> Model:
+    (tmp_path / "set.csv").write_text("age,ill\n1,0\n")
+    rows = [
+        {"name": f"MEIER {k}", "label": k % 2, "certainty no": 0.5, "certainty yes": 0.5 + k / 100} for k in range(30)
+    ]
+    told = laid(tmp_path, TWO.inputs, rows, tmp_path / "set.csv", {"sex": ["F", "M", "M"] * 10})
+    return replace(TWO, evidence=told)
+
+
+def test_a_training_lays_its_cases_beside_the_model(tmp_path: Path) -> None:
+    model = beside(tmp_path)
+    held, told = read(tmp_path, model), model.evidence["cases"]
+    assert told["n"] == len(held) == 30 and told["errors"] == counted(held)
+    assert told["data"] == digest_of_data(tmp_path / "set.csv")
+    assert told["digest"] == hashlib.sha256((tmp_path / FILE).read_bytes()).hexdigest()
+    assert "MEIER" not in (tmp_path / FILE).read_text() and "set.csv" not in (tmp_path / FILE).read_text()
+    assert len(picked(held, "ill", by="sex", group="F")) == 5
+    assert [about(one) for one in ("sensitivity", "specificity", "auc", "ppv")] == ["ill", "well", "all", "called"]
+
+
+def test_cases_of_a_stranger_are_read_only_as_what_they_are(tmp_path: Path) -> None:
+    model, file = beside(tmp_path), tmp_path / FILE
+    whole = json.loads(file.read_bytes())["cases"]
+    with pytest.raises(NotFound, match="kept none"):
+        read(tmp_path, TWO)
+
+    def put(lines: Any) -> Model:
+        file.write_text(json.dumps(lines))
+        told = {**model.evidence["cases"], "digest": hashlib.sha256(file.read_bytes()).hexdigest()}
+        return replace(model, evidence={"cases": told})
+
+    assert len(read(tmp_path, put({"cases": whole}))) == 30
+    wrong: list[dict[str, Any]] = [
+        {"case": "../../etc"}, {"score": "high"}, {"right": float("nan")}, {"declined": "no"}, {"truth": {"a": 1}},
+        {"groups": []}, {"groups": {"sex": 3}}, {"ill": "yes"},
+    ]  # fmt: skip
+    for bad in wrong:
+        with pytest.raises(Refused, match="no cases"):
+            read(tmp_path, put({"cases": [{**whole[0], **bad}, *whole[1:]]}))
+    for text in ([], {"cases": 3}, {"cases": whole[:3]}, "cases"):
+        with pytest.raises(Refused, match="no cases"):
+            read(tmp_path, put(text))
+    file.write_text("{}")
+    with pytest.raises(Refused, match="not the file"):
+        read(tmp_path, model)
+    file.unlink()
+    with pytest.raises(NotFound, match="not there"):
+        read(tmp_path, model)
+
+
+def test_too_many_cases_are_counted_and_none_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isocenter.learn.tested.MOST", 29)
+    told = beside(tmp_path).evidence["cases"]
+    assert (told["n"], set(told)) == (30, {"n", "data"}) and not (tmp_path / FILE).exists()

@@ -68,9 +68,13 @@ def _tidy() -> object:
 
 def test_a_model_comes_out_with_card_and_evidence(trained: tuple[Model, Path, list[str]]) -> None:
     model, out, told = trained
-    assert sorted(p.name for p in out.iterdir()) == ["card.md", "learnt.bin", "model.json", "model.onnx"], (
-        "no checkpoint is left"
-    )
+    assert sorted(p.name for p in out.iterdir()) == [
+        "card.md",
+        "cases.json",
+        "learnt.bin",
+        "model.json",
+        "model.onnx",
+    ], "no checkpoint is left"
     assert from_plain(Model, json.loads((out / "model.json").read_text())) == model
     assert model.state == "candidate" and len(model.digest) == 64 and len(model.examples) == 64
     assert model.evidence["parity"] <= 1e-4

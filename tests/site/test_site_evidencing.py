@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from department_for_oversight import AI, CHIEF, ITO, LEE, RUIZ, department, uid
 from isocenter.errors import Forbidden, NotFound, Refused
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.learn.answers import answers_of
-from isocenter.learn.tested import counted, kept
+from isocenter.learn.tested import counted, kept, laid
 from isocenter.record import Instance, Kind, Patient, Series, Study
 from isocenter.site.verbs import Site
 from isocenter.store.intake import receive
@@ -141,3 +142,73 @@ def test_an_erased_image_is_no_case_any_more_and_the_kept_cases_survive_a_backup
     assert any(p.name.startswith(digest[4:]) or digest in p.as_posix() for p in (tmp_path / "copy").rglob("*"))
     site.database.write(lambda connection: connection.execute(instance.delete().where(instance.c.study_uid == uid(4))))
     assert told(site, "missed", CHIEF) == ([uid(2)], 2, 1)
+
+
+def claims(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]]) -> str:
+    """The model as one whose training kept its cases, eight of which are images of this archive; their data."""
+    data = folder / "learnt"
+    data.mkdir()
+    for n in range(1, CASES + 1):
+        (data / f"MEIER {n}.dcm").write_bytes(b"image %d" % n)
+    named = [{**row, "name": f"{row['name']}.dcm"} for row in rows]
+    model = site.gating.model(AI)
+    told = laid(folder, model.inputs, named, data)
+    claimed = replace(model, evidence={**model.evidence, **told})
+    monkeypatch.setattr(type(site.gating), "model", lambda self, name: claimed)
+    monkeypatch.setattr(type(site.gating), "beside", lambda self, name: folder)
+    return str(told["cases"]["data"])
+
+
+def test_what_a_training_claims_opens_its_cases_and_is_no_look_at_a_sealed_test(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotFound, match="kept none"):
+        site.evidencing.cases(AI, on="claimed", who=ITO)
+    data = claims(site, tmp_path, monkeypatch, _rows())
+    found = site.evidencing.cases(AI, "missed", on="claimed", who=ITO)
+    assert [one["study"] for one in found["cases"]] == [uid(4), uid(2)] and found["test"] == data
+    assert not site.journal.since(kinds=(Kind.TEST_CASES_OPENED,), limit=9)
+    assert {s.event.subject for s in site.journal.since(kinds=(Kind.VIEWED,), who="ito", limit=9)} == {uid(2), uid(4)}
+    with pytest.raises(Forbidden):
+        site.evidencing.cases(AI, on="claimed", who=Person("ray", Role.RESEARCHER))
+    site.gating.seal(AI, data, reason="it is time", who=CHIEF)
+    site.evidencing.cases(AI, "missed", on="claimed", who=ITO)
+    assert len(site.journal.since(kinds=(Kind.TEST_CASES_OPENED,), limit=9)) == 1, "sealed since: each look counts"
+
+
+def test_cases_elsewhere_stand_as_predictions_in_pages_and_a_waiting_study_cannot_be_told_by_them(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims(site, tmp_path, monkeypatch, _rows())
+    monkeypatch.setattr("isocenter.site.evidencing._PAGE", 10)
+    pages = [site.evidencing.cases(AI, on="claimed", start=start, who=LEE) for start in (0, 10, 20)]
+    assert [len(one["alone"]) for one in pages] == [10, 8, 0] and [len(one["cases"]) for one in pages] == [6, 0, 0]
+    alone = [line for one in pages for line in one["alone"]]
+    assert sum(line["right"] for line in alone) == 17, "7 is a false alarm"
+    assert {frozenset(line) for line in alone} == {frozenset({"truth", "said", "score", "right", "declined"})}
+    assert "MEIER" not in str(pages) and uid(7) not in str(pages) and uid(8) not in str(pages)
+
+
+def test_predictions_of_fewer_than_ten_cases_elsewhere_are_withheld(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims(site, tmp_path, monkeypatch, _rows()[:STUDIES])
+    found = site.evidencing.cases(AI, on="claimed", who=LEE)
+    assert (found["n"], found["elsewhere"], found["alone"], found["withheld"]) == (8, 2, [], True)
+
+
+def test_what_was_judged_here_is_kept_with_its_cases_and_the_newest_of_each_set_is_told(site: Site) -> None:
+    model, data = site.gating.model(AI), "d" * 64
+    images = [hashlib.sha256(b"image %d" % n).hexdigest() for n in range(1, CASES + 1)]
+    lines = kept(model, _rows(), answers_of(model, _rows()), images, {})
+    for n in (CASES, CASES + 1):
+        site.gating.measure(model, data, {"n": n, "errors": counted(lines)}, lines, who=CHIEF)
+    (told_of,) = site.gating.told(AI, who=ITO)["measured"]
+    assert (told_of["n"], told_of["by"], told_of["data"]) == (CASES + 1, "chief", data)
+    found = site.evidencing.cases(AI, "missed", on=data, who=ITO)
+    assert [one["study"] for one in found["cases"]] == [uid(4), uid(2)]
+    assert not site.journal.since(kinds=(Kind.TEST_CASES_OPENED,), limit=9)
+    with pytest.raises(NotFound, match="not measured on these data"):
+        site.evidencing.cases(AI, on="e" * 64, who=ITO)
+    with pytest.raises(Forbidden):
+        site.gating.measure(model, data, {}, lines, who=ITO)

@@ -169,6 +169,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     asking,
     carding,
     consent,
+    evidence,
     exchange,
     federating,
     handing_out,

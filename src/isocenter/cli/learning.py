@@ -54,7 +54,7 @@ def train(
             try:
                 held.site.teaching.taught(model.name, model.version, model.digest, source, who=HOUSE)
             except Refused:  # terms of use ended while it learnt
-                for name in ("model.onnx", "model.json", "card.md", "learnt.bin", "recipe.toml"):
+                for name in ("model.onnx", "model.json", "card.md", "learnt.bin", "cases.json", "recipe.toml"):
                     (out / name).unlink(missing_ok=True)
                 raise
     screen.answer(model)
@@ -178,7 +178,8 @@ def judge(
 ) -> None:
     """Measure a model on labelled cases: figures with intervals, subgroups, calibration, what acting on it brings.
 
-    Where an archive is named, its sealed test sets are not judged on: `release` looks at them, and counts.
+    Where an archive is named, it keeps the figures and the cases behind them (isocenter cases); and its sealed test
+    sets are not judged on: `release` looks at them, and counts.
     """
     from isocenter.cli.screen import Screen
     from isocenter.learn.judge import judged
@@ -198,6 +199,8 @@ def judge(
         if promise_on is not None else None
     )  # fmt: skip
     said |= _used(found, groups, alpha, apart)
+    if folder is not None and folder.exists():
+        said["kept"] = _keep(folder, data, found, said, groups)
     screen.answer(said)
     for name, value in said["metrics"].items():
         for part, one in {"": value}.items() if "value" in value else value.items():
@@ -211,12 +214,33 @@ def judge(
             f"{said['learnt_from']} of these cases the model has learnt from: of them it answers from memory, and no "
             "figure here says how well it does elsewhere"
         )
+    if "kept" in said:
+        screen.say(f"kept in the archive: {said['kept']['why'] or 'each figure opens its cases, isocenter cases'}")
     _tell_use(screen, said)
     for gap in said.get("fairness", {}).get("gaps", ()):
         screen.say(
             f"worse for {gap['by']} {gap['worse']}: {gap['figure']}, {abs(gap['value']):.3f} apart "
             f"({gap['low']:.3f} to {gap['high']:.3f}), corrected p {gap['p_corrected']:.3f}"
         )
+
+
+def _keep(folder: Path, data: Path, found: Any, said: dict[str, Any], groups: Path | None) -> dict[str, Any]:
+    """Have the archive keep figures and cases; the digest of the data, and why no cases are kept where none are."""
+    from isocenter.govern.policy import HOUSE
+    from isocenter.learn.answers import answers_of
+    from isocenter.learn.sealed import read_groups
+    from isocenter.learn.tested import MOST, counted, together
+
+    names = [str(row["name"]) for row in found.cases]
+    named = read_groups(groups, answers_of(found.model, found.cases).names) if groups is not None else {}
+    inside = set(answers_of(found.model, found.cases).names)
+    rows = [row for row in found.cases if str(row["name"]) in inside]
+    digest, lines = together(found.model, rows, data, named)
+    figures = {k: said[k] for k in ("n", "metrics", "calibration", "subgroups", "declined")}
+    with house(folder) as held:
+        held.site.gating.measure(found.model, digest, {**figures, "errors": counted(lines)}, lines, who=HOUSE)
+    why = "" if lines else f"the figures alone: {len(names)} cases are more than {MOST}"
+    return {"data": digest, "cases": len(lines), "why": why}
 
 
 def _used(found: Any, groups: Path | None, alpha: float, apart: tuple[Any, Path | None] | None) -> dict[str, Any]:

@@ -25,8 +25,8 @@ PARTS = {
     ),
     "Seal projects": ("master-key", "seal", "seals", "rotate", "change-master", "erase"),
     "Train, judge and release models": (
-        "models", "recipe", "train", "pretrain", "scope", "judge", "seeds", "recalibrate", "card", "sanity", "release",
-        "watch",
+        "models", "recipe", "train", "pretrain", "scope", "judge", "cases", "seeds", "recalibrate", "card", "sanity",
+        "release", "watch",
         "examples", "federate",
     ),
 }  # fmt: skip

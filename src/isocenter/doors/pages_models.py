@@ -56,10 +56,15 @@ def wrong(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) 
 def cases(
     name: _Name, site: SiteHere, who: Annotated[Person, needs("test_cases")], of: _Word = "all", by: _Word = "",
     group: _Word = "", bin: Annotated[int, Query(ge=-1, le=99)] = -1,
+    on: Annotated[str, Query(pattern=r"^(claimed|[0-9a-f]{64})?$")] = "",
+    start: Annotated[int, Query(ge=0, le=100_000)] = 0,
 ) -> Any:  # fmt: skip
-    """Test cases behind a figure of the sealed test; who asks is written down as one who saw single cases of it."""
+    """Cases behind a figure: of the sealed test, of what the training claims, or of data that were judged on here.
+
+    Who asks for those of a sealed test is written down as one who saw single cases of it.
+    """
     here: PagesSite = site
-    return here.evidencing.cases(name, of, by=by, group=group, bin=bin, who=who)
+    return here.evidencing.cases(name, of, by=by, group=group, bin=bin, on=on, start=start, who=who)
 
 
 @router.get("/api/models/{name}/compare")

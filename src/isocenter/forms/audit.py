@@ -108,6 +108,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.ANALYSIS_RESUMED: _SETTING,
     Kind.MODEL_TRAINED: _RUN,
     Kind.MODEL_JUDGED: _RUN,
+    Kind.MODEL_MEASURED: _RUN,
     Kind.MAP_TESTED: _RUN,
     Kind.TEST_LOOKED: _RUN,
     Kind.TEST_CASES_OPENED: Audited("110103", action="R"),

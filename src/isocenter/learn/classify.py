@@ -36,6 +36,7 @@ from isocenter.learn.networks import GridNet
 from isocenter.learn.pretrained import DIGEST
 from isocenter.learn.shape import Measured, fit_measured
 from isocenter.learn.tensors import packed
+from isocenter.learn.tested import laid
 from isocenter.learn.waves import Machine, scattered
 from isocenter.methods.calibration import fit_classes
 from isocenter.record import Model
@@ -376,6 +377,12 @@ def train_classes(
 
     shown = figures_of(part >= 0) | {"parity": parity}
     shown["networks"] = [figures_of(part == k)["metrics"] | {"seed": seed * 100 + k} for k in chosen]
+    rows = [
+        {"name": name, "label": int(label), "said": int(stated.argmax())}
+        | {f"certainty {kind}": float(v) for kind, v in zip(how.classes, stated, strict=True)}
+        for name, label, stated in zip(names, labels, certainty, strict=True)
+    ]
+    shown |= laid(out, inputs, rows, data, {"class": [how.classes[label] for label in labels]})
     if foreign is not None:
         shown["out_of_scope"] = _refusals(whole, pictures, foreign, how, seed)
     splits = np.array([name.split("/")[0] for name in names])

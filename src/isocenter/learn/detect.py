@@ -27,10 +27,11 @@ from isocenter.learn.device import halved
 from isocenter.learn.examples import Examples, folds
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.fit import Schedule, descend
-from isocenter.learn.judge_boxes import Found, box_figures, counting_thresholds, rows_of
+from isocenter.learn.judge_boxes import Found, box_figures, cases_of, counting_thresholds, rows_of
 from isocenter.learn.kinds import Boxes
 from isocenter.learn.learnt import keep
 from isocenter.learn.networks import BoxNet
+from isocenter.learn.tested import laid
 from isocenter.methods.boxes import suppressed
 from isocenter.record import Model
 
@@ -286,6 +287,7 @@ def train_boxes(how: Boxes, data: Path, out: Path, seed: int, tell: Progress, cl
         flat |= {name: value} if "value" in value else {f"{name}_{kind}": one for kind, one in value.items()}
     shown = {"n": len(truths), "metrics": flat, "subgroups": [], "declined": 0, "parity": parity}
     shown["networks"] = networks
+    shown |= laid(out, inputs, cases_of(truths, founds, how.classes, thresholds), data)
     return written(how, out, digest, digest_of_boxed(pictures), inputs, shown, {
         "pictures": len(pictures), "boxes": {
             name: sum(int(np.count_nonzero(one.kinds == k)) for one in pictures) for k, name in enumerate(how.classes)
@@ -350,4 +352,5 @@ def judged(
         found = {row["name"] for row in rows}
         blank: dict[str, Any] = dict.fromkeys(rows[0] if rows else ("name",), "")
         rows += [blank | {"name": name, "declined": True} for name in sorted(far - found)]
-    return figures | {"declined": missing}, rows, {}
+    cases = cases_of(pictures, founds, how.classes, inputs["thresholds"])
+    return figures | {"declined": missing, "cases": cases}, rows, {}

@@ -56,6 +56,7 @@ class Judged:
             answer of a model that was taught no border says so there.
         features: (n, d) of the same cases, what the answers are made from; None where the model does not tell them.
         masks: name -> (labels, affine) of a model that outlines; empty for others.
+        cases: a row for each case, of which the cases behind the figures are kept; mostly the predictions.
     """
 
     report: Mapping[str, Any]
@@ -63,6 +64,7 @@ class Judged:
     predictions: Sequence[Mapping[str, Any]]
     features: npt.NDArray[np.float64] | None
     masks: Mapping[str, tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]]
+    cases: Sequence[Mapping[str, Any]] = ()
 
     def write(self, path: Path) -> None:
         """The predictions as CSV, as JSON by that suffix, or, where masks are among them, into a folder.
@@ -139,7 +141,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     report["border"] = no_border(held.inputs) or "asked"
     if "learnt_from" in figures_:
         report["learnt_from"] = figures_["learnt_from"]
-    return Judged(report, held, rows, features, masks)
+    return Judged(report, held, rows, features, masks, figures_.get("cases", rows))
 
 
 def _learnt(

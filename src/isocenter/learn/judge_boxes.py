@@ -13,7 +13,7 @@ from isocenter.errors import Refused
 from isocenter.learn.boxed import Boxed
 from isocenter.methods.boxes import hits, overlaps, precision_of
 
-__all__ = ["Found", "box_figures", "counting_thresholds", "rows_of"]
+__all__ = ["Found", "box_figures", "cases_of", "counting_thresholds", "rows_of"]
 
 _DRAWS = 1000
 
@@ -108,6 +108,22 @@ def counting_thresholds(truths: Sequence[Boxed], founds: Sequence[Found], classe
         scores = np.sort(np.concatenate([said.scores[said.kinds == kind] for said in founds]))[::-1]
         found.append(float(scores[min(wanted, len(scores)) - 1]) if wanted and len(scores) else 0.5)
     return found
+
+
+def cases_of(
+    truths: Sequence[Boxed], founds: Sequence[Found], classes: Sequence[str], thresholds: Sequence[float]
+) -> list[dict[str, Any]]:
+    """A row for each picture: ``right`` is the share of hits among what is there or was counted, 1 where nothing is."""
+    rows = []
+    for one, said in zip(truths, founds, strict=True):
+        hit = either = 0
+        for kind in range(len(classes)):
+            found = _matched(one, said, kind, 0.5)
+            counted = found.scores >= thresholds[kind]
+            both = int(np.count_nonzero(found.right & counted))
+            hit, either = hit + both, either + int(np.count_nonzero(counted)) + found.truths - both
+        rows.append({"name": one.name, "right": hit / either if either else 1.0})
+    return rows
 
 
 def rows_of(

@@ -25,6 +25,7 @@ from isocenter.learn.kinds import Masks
 from isocenter.learn.learnt import keep
 from isocenter.learn.networks import MaskNet
 from isocenter.learn.outlined import Case, digest_of_cases, pairs_in, read_case
+from isocenter.learn.tested import laid
 from isocenter.learn.windows import Ask, Grey, labels_in_windows
 from isocenter.methods.overlap import dice, surfaces
 from isocenter.record import Model
@@ -198,6 +199,7 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
     metrics = _metrics(rows, how.classes)
     flat = {f"{name}_{kind}": value for name, kinds in metrics.items() for kind, value in kinds.items()}
     shown = {"n": len(rows), "metrics": flat, "subgroups": [], "declined": 0, "parity": parity}
+    shown |= laid(out, inputs, rows, data)
     return written(how, out, digest, digest_of_cases(cases), inputs, shown, {
         "cases": len(cases), "left out": alone, "networks": how.fitted,
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),

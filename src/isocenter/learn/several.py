@@ -26,6 +26,7 @@ from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import keep
 from isocenter.learn.networks import GridNet
 from isocenter.learn.outside import far, no_border
+from isocenter.learn.tested import laid
 from isocenter.methods import calibration, roc
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model
@@ -104,6 +105,9 @@ def train_several(
 
     evidence = figures(np.ones(len(truth), bool)) | {"parity": parity}
     evidence["networks"] = [figures(held_part == k)["metrics"] | {"seed": seed * 100 + k} for k in chosen]
+    names = [examples.names[i] for i in np.flatnonzero(answered)]
+    rows = _rows(names, truth, certainty, how.classes)
+    evidence |= laid(out, inputs, rows, data, {"finding": [str(row["findings"]) for row in rows]})
     return written(how, out, digest, examples.digest, inputs, evidence, {
         "examples": {name: int(n) for name, n in zip(how.classes, shown.sum(0), strict=True)}
         | {"none of them": int((~shown.any(1)).sum())},
@@ -111,6 +115,15 @@ def train_several(
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),
         "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; their average ships",
     })  # fmt: skip
+
+
+def _rows(names: Sequence[str], truth: Truth, certainty: Array, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Of each picture what it shows, how much of it was told rightly, and the certainty of each finding."""
+    return [
+        {"name": name, "findings": "|".join(np.array(classes)[own]), "right": float(((stated >= 0.5) == own).mean())}
+        | {f"certainty {n}": float(v) for n, v in zip(classes, stated, strict=True)}
+        for name, own, stated in zip(names, truth, certainty, strict=True)
+    ]
 
 
 def _scale(truth: Truth, logits: Array) -> Scale:
@@ -204,12 +217,10 @@ def judged(
     logits, certainty, strange = (np.concatenate(each) for each in parts.values())
     truth, declined, unsaid = shown_in(examples.labels, len(how.classes)), strange > 1, no_border(held.inputs)
     rows = [
-        {"name": name, "person": int(whose), "findings": "|".join(np.array(how.classes)[own]),
-         "right": float(((stated >= 0.5) == own).mean())}
-        | {f"certainty {n}": float(v) for n, v in zip(how.classes, stated, strict=True)}
+        {"name": row["name"], "person": int(whose)} | row
         | {"declined": bool(s > 1), "because": far(s) if s > 1 else "" if stated.max() >= 0.5 else unsaid}
-        for name, whose, own, stated, s in zip(
-            examples.names, examples.groups, truth, certainty, strange, strict=True
+        for row, whose, stated, s in zip(
+            _rows(examples.names, truth, certainty, how.classes), examples.groups, certainty, strange, strict=True
         )
     ]  # fmt: skip
     return figures_of_findings(truth, logits, certainty, declined, how.classes), rows, {}

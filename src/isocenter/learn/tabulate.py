@@ -30,6 +30,7 @@ from isocenter.learn.kinds import Column, Table
 from isocenter.learn.outside import no_border
 from isocenter.learn.plausible import implausible, naming, usual_of
 from isocenter.learn.rows import Rows, groups_of
+from isocenter.learn.tested import laid
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
 
@@ -278,6 +279,11 @@ def train_table(
         logits, stated = _nested(rows, how, seed * 100 + repeat)
         both = np.stack([-logits, logits], 1) / 2, np.stack([1 - stated, stated], 1)
         measured.append(class_figures(rows.labels, *both, none, inputs, groups))
+        if not repeat:
+            first = [
+                {"name": name, "label": int(label), "certainty": float(c)}
+                for name, label, c in zip(rows.names, rows.labels, stated, strict=True)
+            ]
         tell(
             f"nested cross-validation {repeat + 1} of {how.repeats}: AUC {measured[-1]['metrics']['auc']['value']:.4f}"
         )
@@ -297,7 +303,7 @@ def train_table(
     off = float(np.abs(mine - whole.logits(rows.values, how)[c, t]).max())
     if off > 1e-4:
         raise Refused(f"the exported model differs from scikit-learn by {off:.2e}", "at most 1e-4 is allowed")
-    shown = measured[0] | {"parity": max(parity, off)}
+    shown = measured[0] | {"parity": max(parity, off)} | laid(out, inputs, first, data, groups)
     shown["networks"] = [m["metrics"] | {"seed": seed * 100 + k} for k, m in enumerate(measured)]
     return written(recipe, out, digest, rows.digest, inputs, shown, {
         "rows": {name: int(np.count_nonzero(rows.labels == k)) for k, name in enumerate(how.classes)},

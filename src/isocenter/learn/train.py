@@ -34,6 +34,7 @@ from isocenter.learn.pretrain import beginning
 from isocenter.learn.recipes import OWN_TRAINING, recipe
 from isocenter.learn.scope import Others, Scope, fit_scope, read_others
 from isocenter.learn.taken_up import SPLIT, apart_from, gate_of, handed_on, read_back, split_of
+from isocenter.learn.tested import laid
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
 
@@ -157,6 +158,7 @@ def _trained(
         "seconds": round(clock() - started),
         "begun": begin,
         "split": drawn,
+        "data": data,
         "others": "MedNIST" if foreign is not None else "none: the gate knows only what chests can be turned into",
     })  # fmt: skip
     for name in ("begun", *(f"member{k}" for k in range(how.members))):
@@ -297,6 +299,12 @@ def _written(
     shown = figures(held, said, inputs, how.subtypes)
     shown["out_of_scope"] = refusals(session, held, foreign, how.size, seed)
     shown["parity"] = parity
+    rows = [
+        {"name": name, "label": int(label), "certainty": float(stated)}
+        for name, label, stated in zip(held.names, held.labels, said["certainty"][:, 0], strict=True)
+    ]
+    kinds = ["" if kind < 0 else how.subtypes[kind] for kind in held.subtypes]
+    shown |= laid(out, inputs, rows, facts["data"], {"": kinds})
     numbers = {k: v for k, v in asdict(how).items() if k not in ("card", "task")}
     card = dict(how.card) | {k: facts[k] for k in ("people", "pictures", "near_duplicates")}
     card["training"] = {

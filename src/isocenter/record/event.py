@@ -51,6 +51,7 @@ class Kind(StrEnum):
     REFUSED = "Refused"  # a policy said no
     MODEL_TRAINED = "ModelTrained"
     MODEL_JUDGED = "ModelJudged"  # subject: model; details: digest, test, look, metrics, cases: digest, gaps
+    MODEL_MEASURED = "ModelMeasured"  # subject: model; details: digest, data and cases: digests, n, metrics; no test
     MAP_TESTED = "MapTested"  # subject: model; details: digest, map, method, passed, failed, cases, partners: digests
     MODEL_STEPPED = "ModelStepped"  # subject: model; details: digest, step, state, was, reason
     WATCH_ALARMED = (

@@ -70,6 +70,7 @@ _WORDS = {
     Kind.REFUSED: "was refused: {what}",
     Kind.MODEL_TRAINED: "trained the model",
     Kind.MODEL_JUDGED: "judged the model",
+    Kind.MODEL_MEASURED: "measured the model on {n} cases that are no sealed test",
     Kind.MAP_TESTED: "tested whether the model's map {map} may be shown",
     Kind.MODEL_STEPPED: "took the model's step {step}: {state}",
     Kind.WATCH_ALARMED: "heard an alarm over the model: {chart}",

@@ -54,6 +54,11 @@ class Gating:
 
     # ---- who and what
 
+    def beside(self, name: str) -> Path:
+        """The folder that holds a model."""
+        self.model(name)
+        return weights.models(self._shelf())[name][1].parent
+
     def model(self, name: str) -> Model:
         """A model that is here, by name.
 
@@ -98,8 +103,18 @@ class Gating:
             "looks": way.looks.get(str(gates.tests.get(name, {}).get("digest", "")), 0),
             "opened": gates.opened.get(str(gates.tests.get(name, {}).get("digest", "")), 0),
             "judged": dict(way.judged) or None,
+            "measured": self.measured(model),
             "steps": [{k: v for k, v in s.items() if k != "record"} for s in way.steps],
         }
+
+    def measured(self, model: Model) -> list[dict[str, Any]]:
+        """What `judge` found of these weights here, the newest of each set of data, by whom and when."""
+        found: dict[str, dict[str, Any]] = {}
+        for s in self.journal.since(kinds=(Kind.MODEL_MEASURED,), subject=model.name, limit=_ALL, newest_first=True):
+            if s.event.details["digest"] == model.digest:
+                told = {**s.event.details, "by": s.event.who, "when": s.event.time.isoformat()}
+                found.setdefault(str(told["data"]), told)
+        return list(found.values())
 
     def sealed_for(self, digest: str, *, who: Person) -> str:
         """Name of a model whose sealed test set these data are; empty where they are none."""
@@ -183,6 +198,20 @@ class Gating:
             Event(Kind.MODEL_JUDGED, self.clock(), who.name, name, evidence),
             *self._step(replace(gates, ways={**gates.ways, model.digest: way}), model, "test", reason, who),
         )
+
+    def measure(
+        self, model: Model, data: str, figures: Mapping[str, Any], cases: Sequence[Mapping[str, Any]], *, who: Person
+    ) -> None:
+        """Keep what `judge` found on data that are no sealed test, with the cases behind it.
+
+        Args:
+            data: digest of them. cases: behind the figures (`isocenter.learn.tested.kept`); none where too many.
+        """
+        must(who, "release", model.name)
+        told = {**figures, "digest": model.digest, "data": data}
+        if cases:
+            told["cases"] = self.blobs.put(canonical({"cases": list(cases)}))
+        self._tell(Kind.MODEL_MEASURED, who, model.name, **told)
 
     def map_tested(self, model: Model, verdict: Mapping[str, Any], *, who: Person) -> None:
         """Write down that a map of a model was tested, and how that ended; the numbers are in the model's evidence."""

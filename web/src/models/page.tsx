@@ -20,7 +20,7 @@ import { Card, casesOf, Figures, Lineage, notFor, Unknown } from "./parts";
 import { StopRules } from "./rules";
 import { Subgroups } from "./subgroups";
 import { Where } from "./where";
-import { Tested } from "./tested";
+import { Claimed, Tested } from "./tested";
 import { Wrong } from "./wrong";
 
 type Listed = Pick<ModelPage, "name" | "version" | "digest" | "state" | "card" | "evidence" | "stopped" | "alarms">;
@@ -144,7 +144,7 @@ function Whole({ model, part, asked, at, cases, again }: Told & { model: ModelPa
           : <p class="muted">No analysis here runs on it, so that there is nothing to stop.</p>}
       </section>
       {part === "card" && <><Card model={model} /><GeneratedCard name={model.name} /></>}
-      {part === "evidence" && <><Figures evidence={model.evidence} /><Tested name={model.name} at={at} cases={cases} /><Where verdicts={model.evidence.explanation} digest={model.digest} /></>}
+      {part === "evidence" && <><Figures evidence={model.evidence} /><Claimed model={model} at={at} cases={cases} /><Tested name={model.name} at={at} cases={cases} /><Where verdicts={model.evidence.explanation} digest={model.digest} /></>}
       {part === "subgroups" && <Subgroups model={model} />}
       {part === "calibration" && <Calibration model={model} here={model.confirmed.bands} />}
       {part === "drift" && <><WatchPart name={model.name} inUse={model.analyses.length > 0} /><Drift of={model} /></>}

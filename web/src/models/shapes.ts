@@ -70,6 +70,8 @@ export interface Model {
     metrics?: Record<string, Told>;
     subgroups?: Subgroup[];
     calibration?: { bins: Bin[]; brier: number; ece: number; slope?: Figure; intercept?: Figure; line_not_made?: string };
+    /** The cases of the validation that lie beside the model: how many, the digest of the data and of the file, errors by kind. */
+    cases?: { n: number; data: string; digest?: string; errors?: Record<string, number> };
     out_of_scope?: Record<string, { n: number; declined: number }>;
     explanation?: Verdict | Verdict[];
   };
