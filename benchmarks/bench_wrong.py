@@ -6,8 +6,8 @@ FOLDER holds the collections as the project's data are laid out (``kermany_cxr``
 inputs are those that the model has not learnt from, as its folder tells; of the MedMNIST sets the part ``val``, on which
 no border was taught (some networks learnt from it). Wrong ones are made of them by code that no border was taught by, or come from other collections. Answers are those of `isocenter
 judge`; of outlines and boxes, of which no answer is negative, only the border is asked. A wrong input to a table is a whole table
-of one row or of 50, declined where every row is, or where it is refused; its rows are those learnt from. Intervals are Clopper and
-Pearson's. Some pictures of other collections may be among those that a border was shown; of the film's gate they are
+of one row or of 50, declined where every row is, or where it is refused; its rows are those learnt from (with --half, what is usual
+is learnt from the other half). Intervals are Clopper and Pearson's. Some pictures of other collections may be among those that a border was shown; of the film's gate they are
 those kept from it.
 """  # noqa: E501
 
@@ -33,7 +33,7 @@ from isocenter.learn.judge import asked, folder_of, judged, opened
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import seen
 from isocenter.learn.outside import strangeness
-from isocenter.learn.plausible import implausible
+from isocenter.learn.plausible import doubtful, implausible, usual_of
 from isocenter.learn.recipes import recipe_behind
 from isocenter.learn.rows import read_rows
 
@@ -370,7 +370,7 @@ def main() -> None:
     parser.add_argument("--folder", help="another version of the model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--n", type=int, default=500)
-    parser.add_argument("--half", type=int, choices=(0, 1), help="wrong ones of one half of the people only")
+    parser.add_argument("--half", type=int, choices=(0, 1), help="right and wrong ones of one half of the people only")
     said = parser.parse_args()
     rng, own = np.random.default_rng([said.seed, 1129]), str(said.model)
     model = said.folder or own
@@ -380,10 +380,13 @@ def main() -> None:
     calls: Callable[[Sequence[Array]], list[tuple[bool, bool]]]
     if kind == "table":
         how, session = recipe_behind(held), opened(model, None)[1]
-        right = list(read_rows(data, how).values)
+        rows = read_rows(data, how).values
+        right, inputs = halved(rows, np.arange(len(rows)), said.half), dict(held.inputs)
+        if said.half is not None:  # what is usual is then learnt from the other half
+            inputs["usual"] = usual_of(np.stack(halved(rows, np.arange(len(rows)), 1 - said.half)), how.columns)
 
         def calls(images: Sequence[Array]) -> list[tuple[bool, bool]]:
-            return [_of_table(np.atleast_2d(one), how, session, held.inputs) for one in images]
+            return [_of_table(np.atleast_2d(one), how, session, inputs) for one in images]
 
     elif kind in ("films", "classes"):
         examples = (
@@ -434,9 +437,10 @@ def _of_table(values: Array, how: Any, session: Any, inputs: Any) -> tuple[bool,
             read = read_rows(write(values, how, Path(place)), how).values
         except Refused:
             return True, False
-    why = implausible(read, inputs["usual"])
+    why, words = implausible(read, inputs["usual"]), doubtful(read, inputs["usual"])
     chance = session.run(["certainty"], {"image": read.astype(np.float32)})[0][:, 1]
-    return all(why), any(c < inputs["threshold"] and not w for c, w in zip(chance, why, strict=True))
+    silent = [c < inputs["threshold"] and not (w or word) for c, w, word in zip(chance, why, words, strict=True)]
+    return all(why), any(silent)
 
 
 def _silent(row: dict[str, Any], inputs: Any) -> bool:

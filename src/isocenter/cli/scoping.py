@@ -14,7 +14,9 @@ __all__: list[str] = []
 
 @app.command()
 def scope(
-    model: Annotated[str, typer.Argument(help="Name of a model of classes, outlines, boxes or films, or its folder.")],
+    model: Annotated[
+        str, typer.Argument(help="Name of a model of classes, outlines, boxes, films or rows, or its folder.")
+    ],
     data: Annotated[Path, typer.Option(help="What it learnt from: images as these are in scope.")],
     out: Annotated[Path, typer.Option(help="Folder for the new version; empty or new.")],
     show: Annotated[
@@ -50,7 +52,8 @@ def scope(
 
     Wrong images are made of the right ones (inverted, turned, askew, cut out, in tiles, halves of two, noise) and taken
     from other collections; the table tells how many of those that were not shown are declined. A classifier of films
-    has a gate, which is taught anew; its answers stay.
+    has a gate, which is taught anew; its answers stay. Of a table it learns what is usual in its columns, and which
+    values go together.
     """
     from isocenter.cli.screen import Screen
     from isocenter.learn.strangers import taught_to_decline

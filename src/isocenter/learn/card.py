@@ -294,7 +294,8 @@ def plain_page(model: Model) -> str:
         few = [g for g in groups if "insufficient" in g]
         lines += [f"| {g['by']} {g['name']} | {g['n']} | {g['insufficient']} | | |" for g in few]
     if refused := shown.get("out_of_scope"):
-        lines += ["", "## What is refused", "", "| pictures | n | declined |", "|---|---|---|"]
+        of = "rows" if model.inputs["kind"] == "table" else "pictures"
+        lines += ["", "## What is refused", "", f"| {of} | n | declined |", "|---|---|---|"]
         lines += [f"| {kind} | {row['n']} | {row['declined']} |" for kind, row in refused.items()]
     last = f"ONNX and torch differ by at most {shown['parity']:.1e}."
     return "\n".join([*lines, "", last, "", *explained(model)])

@@ -35,6 +35,7 @@ from isocenter.learn.learnt import FILE as MARKS
 from isocenter.learn.likely import fit_likely, with_likely
 from isocenter.learn.outline_measures import COUNT, outline_measures
 from isocenter.learn.outside import FILE, NAMED, NEAR, canvas, strangeness
+from isocenter.learn.tabulate import usual_taught
 from isocenter.record import Model, to_plain
 
 __all__ = ["collections_in", "taught_to_decline"]
@@ -66,7 +67,8 @@ def taught_to_decline(
     """A new version of a model that declines what is like nothing it learnt from.
 
     Args:
-        model: name, or folder, of one that tells classes, outlines or finds things. data: what it learnt from.
+        model: name, or folder, of one that tells classes, outlines or finds things, or of one of a table, of which only
+            what is usual in its columns is learnt. data: what it learnt from.
         out: folder for the new version; empty or new.
         shown: collections of other things (``.npz``, or a folder of pictures or volumes), of which three quarters are
             shown. kept: more of them, which are only asked about.
@@ -92,6 +94,11 @@ def taught_to_decline(
         return gate_taught(
             held, folder_of(model, held, extra), data, out, shown[0] if shown else None, seed, tell=tell
         )  # fmt: skip
+    if held.inputs.get("kind") == "table":
+        if shown or kept or kept_network or measured:
+            raise Refused(f"a border of {held.name}", "of a table only what is usual in its columns is learnt",
+                          "give its rows alone")  # fmt: skip
+        return usual_taught(held, folder_of(model, held, extra), data, out)
     if held.inputs.get("kind") not in ("classes", "masks", "boxes") or held.inputs.get("rest"):
         raise Refused(f"a border of {held.name}", "only of models of classes, outlines and boxes is one taught that "
                       "have none of their own")  # fmt: skip

@@ -9,10 +9,11 @@ added and how many, and the calibration. The evidence is that of rows which none
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +22,21 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from isocenter.analysis.weights import read_file
 from isocenter.errors import Refused
-from isocenter.learn.card import written
+from isocenter.learn.card import plain_page, written
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.joined import Joined, read_joined
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.kinds import Column, Table
 from isocenter.learn.outside import no_border
-from isocenter.learn.plausible import implausible, naming, usual_of
+from isocenter.learn.plausible import doubtful, implausible, naming, usual_of
 from isocenter.learn.rows import Rows, groups_of
 from isocenter.learn.tested import laid
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
 
-__all__ = ["Encoding", "Risk", "Trees", "judged", "learnt", "train_table"]
+__all__ = ["Encoding", "Risk", "Trees", "judged", "learnt", "train_table", "usual_taught"]
 
 Array = npt.NDArray[np.float64]
 
@@ -321,7 +323,8 @@ def judged(
     """Figures and predictions of a model on the rows of a table.
 
     Declined is a row with most values missing, with a picture that is strange to the model which looks at it, or with
-    a value beyond what it was made for; and all rows where the table is of other columns or units (`plausible`).
+    a value beyond what it was made for; and all rows where the table is of other columns or units (`plausible`). A
+    negative answer to a row of which that is only doubtful says so.
     """
     inputs = held.inputs
     read = _read(held, data, split)
@@ -330,6 +333,7 @@ def judged(
     own = rows.values[:, : len(_asked(held).columns)]
     missing = np.isnan(own).mean(axis=1) > 0.5
     odd = implausible(own, inputs["usual"]) if "usual" in inputs else [""] * len(own)
+    words = doubtful(own, inputs["usual"]) if "usual" in inputs else [no_border(inputs)] * len(own)
     why = [_because(bool(m), bool(s)) or line for m, s, line in zip(missing, read.strange, odd, strict=True)]
     declined = np.array([bool(line) for line in why])
     shown = class_figures(
@@ -338,8 +342,8 @@ def judged(
     )  # fmt: skip
     told = [
         {"name": name, "label": int(label), "certainty": float(c), "declined": bool(line),
-         "because": line or ("" if c >= inputs["threshold"] else no_border(inputs))}
-        for name, label, c, line in zip(rows.names, rows.labels, certainty[:, 1], why, strict=True)
+         "because": line or ("" if c >= inputs["threshold"] else word)}
+        for name, label, c, line, word in zip(rows.names, rows.labels, certainty[:, 1], why, words, strict=True)
     ]  # fmt: skip
     return shown, told, {}
 
@@ -348,6 +352,37 @@ def _because(missing: bool, strange: bool) -> str:
     if missing:
         return "most of its values are missing"
     return "its picture is like nothing that the model which looks at it learnt from" if strange else ""
+
+
+def usual_taught(held: Model, place: Path, data: Path, out: Path) -> Model:
+    """A new version of a model of a table that knows what is usual in its columns; its answers are those of the first.
+
+    Args:
+        held: its record. place: its folder. data: the rows that it learnt from. out: folder for the new version.
+
+    Raises:
+        Refused: other rows than those that it learnt from: what is usual there says nothing of what it answers for.
+    """
+    rows, asked = _read(held, data, None).rows, _asked(held)
+    if rows.digest != held.examples:
+        raise Refused(f"{len(rows.labels)} rows of {data.name}", f"{held.name} has not learnt from them, or not from "
+                      "these alone", "give the table of its training, whole")  # fmt: skip
+    own = rows.values[:, : len(asked.columns)]
+    usual = usual_of(own, asked.columns)
+    out.mkdir(parents=True, exist_ok=True)
+    weights = naming(read_file(place / "model.onnx"), usual)
+    (out / "model.onnx").write_bytes(weights)
+    alone = sum(bool(implausible(row[None], usual)[0]) for row in own)
+    model = replace(
+        held, version=str(int(held.version) + 1) if held.version.isdigit() else f"{held.version}, with what is usual",
+        digest=hashlib.sha256(weights).hexdigest(), parent=held.digest, state="candidate",
+        inputs={**held.inputs, "usual": usual},
+        evidence={**held.evidence, "out_of_scope": {"rows learnt from, for comparison": {
+            "n": len(own), "declined": alone}}},
+    )  # fmt: skip
+    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
+    (out / "card.md").write_text(plain_page(model), "utf-8")
+    return model
 
 
 def learnt(held: Model, data: Path, split: str | None) -> npt.NDArray[np.bool_] | None:
