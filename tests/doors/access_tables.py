@@ -35,6 +35,8 @@ ABOUT = {
         POST /api/studies/{uid}/series/{series}/ready
         GET /api/studies/{uid}/registrations
         POST /api/studies/{uid}/register
+        GET /api/studies/{uid}/register/{run}
+        DELETE /api/studies/{uid}/register/{run}
         POST /api/studies/{uid}/registrations
         GET /api/studies/{uid}/series/{series}/on/{fixed}/{by}/pictures
         GET /api/studies/{uid}/series/{series}/on/{fixed}/{by}/slab

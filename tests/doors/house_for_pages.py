@@ -487,9 +487,17 @@ class House:
         must(who, "study", study_uid)
         return [Joined("1.2.1", "1.2.2", np.eye(4), "residual 0.40 mm", "reader")]
 
-    def register(self, study_uid: str, fixed: str, moving: str, *, who: Person) -> Proposed:
+    def register(self, study_uid: str, fixed: str, moving: str, *, run: str = "", who: Person) -> Proposed:
         must(who, "correct", study_uid)
-        return Proposed("b" * 32, study_uid, Joined("1.2.1", "1.2.2", np.eye(4)), 0.4, 0.9, self.now)
+        joined = Joined("1.2.1", "1.2.2", np.eye(4))
+        return Proposed("b" * 32, study_uid, joined, 0.4, 0.9, self.now, (fixed, moving))
+
+    def registering(self, study_uid: str, run: str, *, who: Person) -> float:
+        must(who, "correct", study_uid)
+        return 0.5
+
+    def stop_registering(self, study_uid: str, run: str, *, who: Person) -> None:
+        must(who, "correct", study_uid)
 
     def accept_registration(self, study_uid: str, id: str, *, who: Person) -> list[Joined]:
         must(who, "correct", study_uid)

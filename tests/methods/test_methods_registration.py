@@ -73,6 +73,29 @@ def test_the_same_scans_give_the_same_answer_at_any_time() -> None:
     assert again.similarity == pytest.approx(first.similarity, abs=1e-6)
 
 
+def test_whoever_hears_how_far_it_is_may_end_it() -> None:
+    coarse = Geometry.regular(shape=(20, 28, 28), spacing_mm=(8.0, 6.0, 6.0))
+    fixed, moving = (
+        Volume(one.array[::2, ::2, ::2], coarse) for one in (scan(), moved(scan(), motion((4, 0, 6), (7, 0, 0))))
+    )
+    heard: list[float] = []
+    rigid(fixed, moving, told=heard.append)
+    assert heard == sorted(heard) and heard[0] == 0.0 and 0.5 < heard[-1] <= 1.0
+
+    class Enough(Exception):
+        pass
+
+    def until_half(part: float) -> None:
+        heard.append(part)
+        if part >= 0.3:
+            raise Enough
+
+    heard.clear()
+    with pytest.raises(Enough):
+        rigid(fixed, moving, told=until_half)
+    assert max(heard) < 0.5, "the way back was not begun"
+
+
 def test_another_contrast_is_registered_as_well() -> None:
     fixed, truth = scan(), motion((4, -5, 6), (7, -6, 5))
     inverted = replace(fixed, array=(300 - 0.8 * fixed.array + 20 * np.sin(fixed.array / 30)).astype(np.float32))

@@ -22,15 +22,18 @@ router = APIRouter()
 
 _Series = Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
 _SeriesPath = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")]
+_Run = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 _By = Annotated[str, Path(pattern=r"^(kept|[0-9a-f]{32})$")]
 """A registration that the study holds, or a proposal."""
 
 
 class Pair(BaseModel):
-    """Two series of the study: the one that stays, and the one that is laid over it."""
+    """The series of the study that stays, the one that is laid over it (of the study or of an earlier one of the same
+    patient), and a word of whoever asks, to look how far it is and to stop it."""
 
     fixed: _Series
     moving: _Series
+    run: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")] = ""
 
 
 class Accepted(BaseModel):
@@ -50,8 +53,22 @@ def registrations(uid: Uid, site: SiteHere, who: Annotated[Person, needs("study"
 def register(uid: Uid, pair: Pair, site: SiteHere, who: Annotated[Person, needs("correct")]) -> Any:
     """Compute where one series lies in another; nothing is kept until it is accepted."""
     here: PagesSite = site
-    made = here.register(uid, pair.fixed, pair.moving, who=who)
+    made = here.register(uid, pair.fixed, pair.moving, run=pair.run, who=who)
     return {**_told(made.joined), "proposal": made.id, "residual_mm": made.residual_mm, "overlap": made.overlap}
+
+
+@router.get("/api/studies/{uid}/register/{run}")
+def registering(uid: Uid, run: _Run, site: SiteHere, who: Annotated[Person, needs("correct")]) -> Any:
+    """How far a registration is that one asked for: 0 to 1."""
+    here: PagesSite = site
+    return {"part": here.registering(uid, run, who=who)}
+
+
+@router.delete("/api/studies/{uid}/register/{run}", status_code=204)
+def stop(uid: Uid, run: _Run, site: SiteHere, who: Annotated[Person, needs("correct")]) -> None:
+    """End it."""
+    here: PagesSite = site
+    here.stop_registering(uid, run, who=who)
 
 
 @router.post("/api/studies/{uid}/registrations")

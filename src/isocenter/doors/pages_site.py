@@ -227,8 +227,14 @@ class PagesSite(Protocol):
     def registrations(self, study_uid: str, *, who: Person) -> Sequence[Joined]:
         """What joins two frames of reference of a study."""
 
-    def register(self, study_uid: str, fixed: str, moving: str, *, who: Person) -> Proposed:
+    def register(self, study_uid: str, fixed: str, moving: str, *, run: str = "", who: Person) -> Proposed:
         """Compute where one series lies in another."""
+
+    def registering(self, study_uid: str, run: str, *, who: Person) -> float:
+        """How far that is, 0 to 1."""
+
+    def stop_registering(self, study_uid: str, run: str, *, who: Person) -> None:
+        """End it."""
 
     def accept_registration(self, study_uid: str, id: str, *, who: Person) -> Sequence[Joined]:
         """Keep a proposal in the study."""

@@ -7,8 +7,10 @@ standard has no place for it; of an object from elsewhere the comment is given a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,10 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.forms import maker
 from isocenter.forms.maker import Sources
-from isocenter.record import Study
+from isocenter.record import Series, Study
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 __all__ = ["Joined", "read", "write"]
 
@@ -49,11 +54,14 @@ class Joined:
         return float(told[1]) if told else None
 
 
-def write(joined: Joined, study: Study, sources: Sources, *, when: datetime) -> bytes:
+def write(
+    joined: Joined, study: Study, sources: Sources, *, of: Iterable[tuple[Study, Series]] = (), when: datetime
+) -> bytes:
     """A Spatial Registration object (PS3.3 A.39.1) of two frames of reference.
 
     Args:
         study: the study to file it with; its first image lends patient and study.
+        of: the series that were registered, each with its study; the object names them (PS3.3 C.12.2).
 
     Raises:
         Refused: when a frame has no UID or both are one, the matrix is not rigid, or the study has no instance.
@@ -73,6 +81,7 @@ def write(joined: Joined, study: Study, sources: Sources, *, when: datetime) -> 
     made.RegistrationSequence = [
         _item(joined.fixed, np.eye(4), ""), _item(joined.moving, joined.matrix, joined.words[:_LONGEST]),
     ]  # fmt: skip
+    _name(made, study, of)
     maker.settle(made, when, study.uid, "registration", identity)
     return maker.dump(made)
 
@@ -103,7 +112,32 @@ def read(data: bytes) -> list[Joined]:
         return told
 
 
-def _item(frame: str, matrix: npt.NDArray[np.float64], words: str):  # type: ignore[no-untyped-def]
+def _name(made: Dataset, study: Study, of: Iterable[tuple[Study, Series]]) -> None:
+    """Which images were registered: of this study, and of others."""
+    from pydicom import Dataset
+
+    own: list[Dataset] = []
+    elsewhere: list[Dataset] = []
+    for where, series in of:
+        item = Dataset()
+        item.SeriesInstanceUID, item.ReferencedInstanceSequence = series.uid, []
+        for instance in series.instances:
+            image = Dataset()
+            image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = instance.sop_class, instance.sop_uid
+            item.ReferencedInstanceSequence.append(image)
+        if where.uid == study.uid:
+            own.append(item)
+            continue
+        other = Dataset()
+        other.StudyInstanceUID, other.ReferencedSeriesSequence = where.uid, [item]
+        elsewhere.append(other)
+    if own:
+        made.ReferencedSeriesSequence = own
+    if elsewhere:
+        made.StudiesContainingOtherReferencedInstancesSequence = elsewhere
+
+
+def _item(frame: str, matrix: npt.NDArray[np.float64], words: str) -> Dataset:
     from pydicom import Dataset
 
     one, step, item = Dataset(), Dataset(), Dataset()

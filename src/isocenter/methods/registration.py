@@ -7,6 +7,7 @@ for a comparison.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ __all__ = ["Rigid", "carried", "rigid"]
 
 _GRID_MM = 3.0  # finest voxels that are used: finer ones cost time and win little for a rigid fit
 _LEAST_OVERLAP = 0.3
+_LEVELS, _STEPS = 3, 150  # of one fit: from coarse to fine, and at most so many in each
 _SEED = (
     20261101  # samples are shifted a little, by chance: without a seed by the clock, and every run gave another answer
 )
@@ -51,11 +53,13 @@ class Rigid:
         return float(np.linalg.norm(self.matrix[:3, 3]))
 
 
-def rigid(fixed: Volume, moving: Volume) -> Rigid:
+def rigid(fixed: Volume, moving: Volume, *, told: Callable[[float], None] | None = None) -> Rigid:
     """Register two scans of one patient.
 
     Args:
         fixed, moving: without leading axes; of the same or of different modalities.
+        told: hears which part of the longest possible way is done, 0 to 1, after each step; what it raises ends the
+            registration, and is raised.
 
     Raises:
         Refused: for volumes with leading axes, without contrast, that have no more in common at the end than when they
@@ -67,9 +71,10 @@ def rigid(fixed: Volume, moving: Volume) -> Rigid:
         if not np.isfinite(volume.array).all() or volume.array.min() == volume.array.max():
             raise Refused(f"a {name} scan without contrast", "there is nothing to align")
     one, other = _image(fixed), _image(moving)
-    there, similarity = _fit(one, other)  # fixed mm -> moving mm, as ITK has it
+    tell = told or _nobody
+    there, similarity = _fit(one, other, told=lambda part: tell(part / 2))  # fixed mm -> moving mm, as ITK has it
     _must_fit(one, other, there, similarity)
-    back, _ = _fit(other, one, start=_inverse(there))
+    back, _ = _fit(other, one, start=_inverse(there), told=lambda part: tell(0.5 + part / 2))
     corners = _corners(fixed.geometry)
     again = _applied(back, _applied(there, corners))
     overlap = _overlap(fixed.geometry, moving.geometry, there)
@@ -110,8 +115,16 @@ def _image(volume: Volume) -> SimpleITK.Image:
     return image
 
 
+def _nobody(part: float) -> None:
+    """Whom to tell where nobody asks."""
+
+
 def _fit(
-    fixed: SimpleITK.Image, moving: SimpleITK.Image, start: npt.NDArray[np.float64] | None = None
+    fixed: SimpleITK.Image,
+    moving: SimpleITK.Image,
+    start: npt.NDArray[np.float64] | None = None,
+    *,
+    told: Callable[[float], None],
 ) -> tuple[npt.NDArray[np.float64], float]:
     import SimpleITK as sitk
 
@@ -137,17 +150,31 @@ def _fit(
     method.SetMetricSamplingPercentage(min(1.0, 60_000 / fixed.GetNumberOfPixels()), seed=_SEED)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=4.0, minStep=0.01, numberOfIterations=150, relaxationFactor=0.7, gradientMagnitudeTolerance=1e-6
+        learningRate=4.0, minStep=0.01, numberOfIterations=_STEPS, relaxationFactor=0.7, gradientMagnitudeTolerance=1e-6
     )
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([4, 2, 1])
     method.SetSmoothingSigmasPerLevel([6.0, 3.0, 0.0])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     method.SetInitialTransform(begin, inPlace=True)
+    ended: list[Exception] = []
+
+    def step() -> None:
+        try:
+            told((method.GetCurrentLevel() + method.GetOptimizerIteration() / _STEPS) / _LEVELS)
+        except Exception as why:  # it must not travel through ITK's own frames
+            ended.append(why)
+            method.StopRegistration()
+
+    method.AddCommand(sitk.sitkIterationEvent, step)
     try:
         method.Execute(fixed, moving)
     except RuntimeError as failed:
+        if ended:
+            raise ended[0] from None
         raise Refused("scans that do not overlap", "nothing of one lies in the other", "compare one region") from failed
+    if ended:
+        raise ended[0]
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(begin.GetMatrix()).reshape(3, 3)
     about = np.array(begin.GetCenter())

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from isocenter.analysis.plan import earlier_of
 from isocenter.reading.hanging import REGIONS
-from isocenter.record import Study
+from isocenter.record import Series, Study
 
-__all__ = ["Prior", "priors", "region"]
+__all__ = ["Prior", "priors", "region", "regions"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,20 @@ def region(study: Study) -> str:
             if any(word in folded for word in words):
                 return name
     return ""
+
+
+def regions(study: Study, series: Series) -> set[str]:
+    """Every region of the body that the words of a series name; where they name none, those of its study.
+
+    >>> from isocenter.record import Patient, Series, Study
+    >>> sorted(regions(Study("1", Patient("p"), description="CT Thorax Abdomen"), Series("1.1", "CT")))
+    ['abdomen', 'chest']
+    """
+    for text in (f"{series.body_part} {series.description}", study.description):
+        folded = text.casefold()
+        if named := {name for name, words in REGIONS.items() if any(word in folded for word in words)}:
+            return named
+    return set()
 
 
 def priors(study: Study, others: Iterable[Study]) -> list[Prior]:
