@@ -1,7 +1,9 @@
-"""Series without a common frame of reference: refused in words, registered on request, laid where they belong."""
+"""Series without a common frame of reference: refused in words, registered on request, laid where they belong; and an
+earlier study beside, which goes along once somebody has accepted how it lies."""
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +13,8 @@ import pytest
 from browser_eyes import Site, lit, shot, until
 from own_archive import own_archive
 from pydicom import dcmread
-from stage_phantoms import BALL_MM, SHAPE, body, stack
-from test_browser_stage import AX, COR, SAG, colourful, picture, plane, settled, to_the_ball
+from stage_phantoms import BALL_MM, BEFORE, SHAPE, SPACING, body, stack
+from test_browser_stage import AX, COR, GREYS, SAG, centroid, colourful, picture, plane, settled, to_the_ball
 
 pytestmark = pytest.mark.browser
 
@@ -96,3 +98,163 @@ def test_what_shares_no_frame_is_registered_on_request_and_lies_where_it_should(
     to_the_ball(page)
     page.get_by_text("PT over CT, registered, residual").first.wait_for(timeout=60_000)
     on_the_ball(page)
+
+
+OWN, PRIOR = 0, 1
+
+
+def over_time() -> list[bytes]:
+    """A chest CT of today; before it the same chest with a brighter ball, turned and shifted, and a scan of a knee."""
+    before = stack(body(hu=300.0), "Chest before", "CT", at=BEFORE, frame="old")
+    knee = stack(body(), "Knee before", "CT", at=BEFORE, frame="knee", body_part="KNEE")
+    return [*stack(body(), "Chest today", "CT"), *map(elsewhere, before), *knee]
+
+
+@pytest.fixture(scope="module")
+def followed(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with own_archive(browser, tmp_path_factory.mktemp("followed"), over_time()) as there:
+        yield there
+
+
+@pytest.fixture
+def beside(browser: Any, followed: Site) -> Iterator[Any]:
+    """A page of whoever follows this patient."""
+    context = browser.new_context(
+        base_url=followed.address, storage_state=followed.state, viewport={"width": 1600, "height": 1000}
+    )
+    yield context.new_page()
+    context.close()
+
+
+def hung(page: Any, which: str) -> None:
+    """Today's study with an earlier one beside it."""
+    rows = page.request.get("/api/worklist?limit=9").json()["rows"]
+    page.goto(f"/study/{next(row['study'] for row in rows if row['description'] == 'Chest today')}")
+    page.get_by_role("button", name=which).click()
+    until(lambda: page.locator(".stage > .viewport").count() == 2, 60)
+    until(lambda: all(lit(page, n) > 0.02 for n in (OWN, PRIOR)), 60)
+    page.locator(".stage > .viewport .canvas").nth(OWN).click(button="middle")
+    page.keyboard.press("1")
+
+
+def said(page: Any, words: str) -> None:
+    until(lambda: words in page.locator(".corner.tl").nth(PRIOR).inner_text(), 60)
+
+
+def scroll_to_the_ball(page: Any) -> None:
+    """By keys, in today's images alone."""
+    page.keyboard.press("Home")
+    until(lambda: page.locator(".corner.tr").nth(OWN).inner_text().startswith("1/"))
+    for image in range(2, SHAPE[0] + 1):
+        if abs(plane(page, OWN).origin[2] - BALL_MM[2]) <= SPACING[0] / 2:
+            return
+        page.keyboard.press("ArrowDown")
+        until(lambda image=image: page.locator(".corner.tr").nth(OWN).inner_text().startswith(f"{image}/"))
+
+
+def goes_along(page: Any) -> None:
+    """In the earlier study the plane through the same place is up, and its ball is drawn where the truth says."""
+    there = plane(page, PRIOR)
+    normal = np.cross(there.right, there.down)
+    off = (turned(BALL_MM) - there.origin) @ normal / np.linalg.norm(normal)
+    assert abs(off) <= SPACING[0] / 2 + 0.5
+    seen = centroid(settled(page, PRIOR), 250, 255)  # 300 HU in the window of the body
+    assert np.subtract(seen, there.at(turned(BALL_MM))) == pytest.approx([0, 0], abs=1.5)
+
+
+def held_ball(page: Any) -> None:
+    """Under the held key the earlier ball lies on the place of today's, though its images are turned."""
+    page.keyboard.down("q")
+    peek = page.locator(".canvas.peek[data-there]")
+    peek.wait_for(timeout=60_000)
+    page.get_by_text("registered, residual").first.wait_for()
+    until(lambda: (held(page)[..., 0] >= 250).sum() > 20)
+    away = np.subtract(centroid(held(page), 250, 255), plane(page, OWN).at(BALL_MM))
+    assert np.hypot(*away) * np.linalg.norm(plane(page, OWN).right) < AWAY_MM
+    shot(page, "registration-held")
+    page.keyboard.up("q")
+    peek.wait_for(state="detached")
+
+
+def held(page: Any) -> Any:
+    """What is drawn under the held key."""
+    width, height, text = page.evaluate(GREYS.replace("querySelector('canvas", "querySelector('.peek canvas"), OWN)
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 3)
+
+
+@pytest.mark.slow
+def test_an_earlier_study_goes_along_once_it_is_registered_here_and_in_another_browser(
+    browser: Any, beside: Any, followed: Site
+) -> None:
+    page = beside
+    hung(page, "Chest before")
+    said(page, "not registered, alone")
+    page.keyboard.press("Shift+S")
+    page.get_by_text("Proposed: residual").wait_for(timeout=120_000)
+    said(page, "together, registered, not accepted, residual")
+    scroll_to_the_ball(page)
+    goes_along(page)
+    page.keyboard.press("Shift+S")
+    page.keyboard.press("Enter")
+    said(page, "together, registered, residual")
+    held_ball(page)
+    x, y = plane(page, OWN).at(BALL_MM)
+    box = page.locator(".stage > .viewport .canvas").nth(OWN).bounding_box()
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    mark = page.locator(".stage > .viewport").nth(PRIOR).locator("[data-carried]")
+    mark.wait_for()
+    where = mark.evaluate("e => { const b = e.getBBox(); return [b.x + b.width / 2, b.y + b.height / 2]; }")
+    there = plane(page, PRIOR)
+    assert np.hypot(*np.subtract(where, there.at(turned(BALL_MM)))) * np.linalg.norm(there.right) < AWAY_MM
+    assert page.locator(".stage > .viewport").nth(PRIOR).locator("text.carried").text_content() == "300 HU"
+    shot(page, "registration-prior")
+    page.keyboard.press("s")
+    said(page, "residual")
+    said(page, "alone · S pins")
+    page.keyboard.press("s")
+    said(page, "together, pinned by hand")
+    page.keyboard.press("s")
+    said(page, "together, registered, residual")
+
+    page.reload()
+    page.wait_for_load_state()
+    hung(page, "Chest before")
+    said(page, "together, registered, residual")
+    scroll_to_the_ball(page)
+    goes_along(page)
+    page.keyboard.press("Home")
+    until(lambda: abs(plane(page, OWN).origin[2] - BALL_MM[2]) > 20)
+    page.keyboard.press("o")  # the crosshair leaves both where they hang, and brings both to the place pressed
+    scroll_to_the_ball(page)
+    x, y = plane(page, OWN).at(BALL_MM)
+    page.mouse.click(box["x"] + x, box["y"] + y)
+    until(lambda: page.locator(".overlay .cross:not([data-carried])").count() == 2)
+    goes_along(page)
+
+    other = browser.new_context(base_url=followed.address, storage_state=followed.state)
+    second = other.new_page()
+    hung(second, "Chest before")
+    said(second, "together, registered, residual")
+    other.close()
+
+
+@pytest.mark.slow
+def test_a_registration_is_refused_in_words_and_esc_stops_one(beside: Any) -> None:
+    page = beside
+    hung(page, "Knee before")
+    said(page, "not registered, alone")
+    page.keyboard.press("Shift+S")
+    page.get_by_text("they show different parts of the body").wait_for()
+    asked: list[str] = []
+    page.route("**/register", lambda route: asked.append(route.request.method))  # never answered
+    page.route(
+        "**/register/*",
+        lambda route: (asked.append(route.request.method), route.fulfill(json={"part": 0.25})),
+    )
+    page.keyboard.press("Shift+S")
+    page.get_by_text("Registering, 25 % of the longest way").wait_for()
+    shot(page, "registration-computing")
+    page.keyboard.press("Escape")
+    until(lambda: asked[-1] == "DELETE")
+    page.get_by_text("CT and CT share no frame of reference").wait_for()
+    assert "/study/" in page.url, "it is the registration that ends, not the reading"

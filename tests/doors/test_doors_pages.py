@@ -241,6 +241,7 @@ def test_every_route_with_every_role(role: str) -> None:
             .replace("{series}", CT_SERIES)
             .replace("{fixed}", CT_SERIES)
             .replace("{by}", "kept")
+            .replace("{run}", "a" * 32)
             .replace("{thread}", "7" * 16)
             .replace("{number}", "7" * 16)
             .replace("{analysis}", "volumetry")

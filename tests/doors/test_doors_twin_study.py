@@ -174,6 +174,7 @@ def addresses(app: Any, a: Twin, b: Twin) -> list[str]:
     known: dict[str, list[str]] = {
         "form": ["seg", "nifti"],
         "thread": ["1"], "rest": ["metadata"], "name": ["heat", ANALYSIS], "fixed": [images[0][0]], "by": ["kept"],
+        "run": ["a" * 32],
         "answer": ["cohort", "turnaround", "triage", "readers"],
         "uid": [STUDY, PRIOR], "study": [STUDY, PRIOR], "frames": ["1"], "path": ["7FE00010", "00620002", "index.html"],
         "analysis": [ANALYSIS], "scope": ["me", "site", "views"], "tracking": [TRACKING], "name.png": ["heat.png"],

@@ -212,8 +212,11 @@ def test_of_another_person_another_project_or_another_part_nothing_is_registered
 def test_a_proposal_is_not_accepted_once_the_earlier_study_is_out_of_sight(
     followed: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from isocenter.methods.registration import Rigid
+
     site = followed
     uid, fixed = today(site)
+    monkeypatch.setattr("isocenter.methods.registration.rigid", lambda *of, told: Rigid(np.eye(4), 1.0, 0.9, 1.0))
     made = site.register(uid, fixed.uid, "1.2.84.1", who=GRAY)  # who has a part in the trial
     before = len(site.registrations(uid, who=GRAY))
     with pytest.raises(NotFound, match="that you may see"):

@@ -93,6 +93,8 @@ export class Desk {
   readonly lesionSteps: LesionSteps;
   /** Where the pointer is on the active viewport (canvas pixels). */
   cursor: Point2 | null = null;
+  /** The same with its viewport, for what is drawn of it in others. */
+  readonly pointed = signal<{ viewport: Viewport; at: Point2 } | null>(null);
   private begun = false;
   private forgetActs: () => void = () => undefined;
 
@@ -212,6 +214,7 @@ export class Desk {
     this.evidence.stop();
     this.maps.end();
     this.marks.crossing.end();
+    this.registration.end();
     this.lightbox.end();
   }
 
@@ -256,6 +259,12 @@ export class Desk {
     if (all.length) this.lightbox.lay(around[(at + 1) % around.length]!); // from one that lies in no common space back to none
   }
 
+  /** Ask for a registration of what hangs here; once one is proposed, to the button that accepts it. */
+  register(): void {
+    if (this.registration.proposal.peek()) document.querySelector<HTMLElement>("#accept-registration")?.focus();
+    else void this.registration.propose();
+  }
+
   /** Stronger or weaker colours: of the map, where one is shown, else of what lies over the planes. */
   stepOpacity(by: number): void {
     if (this.maps.grid.value) return this.maps.stepOpacity(by);
@@ -266,6 +275,7 @@ export class Desk {
   /** Somebody points at a place of a viewport, or no longer at any. */
   pointAt(viewport: Viewport | undefined, at: Point2 | null): void {
     this.cursor = at;
+    if (this.lightbox.cells.peek().some((one) => one.prior)) this.pointed.value = viewport && at ? { viewport, at } : null;
     if (viewport) this.maps.pointAt(viewport, at);
   }
 

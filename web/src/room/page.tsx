@@ -256,6 +256,7 @@ function useRoomKeys(desk: Desk): void {
         "opacity-1": () => desk.stepOpacity(-1),
         body: () => lightbox.toggleBody(),
         pin: () => lightbox.pin(),
+        register: () => bound.current.register(),
         "stage+1": () => desk.hanging.step(1),
         "stage-1": () => desk.hanging.step(-1),
         "viewport+1": () => lightbox.choose((lightbox.activeNumber.value + 1) % Math.max(1, lightbox.viewports.value.length)),
@@ -293,7 +294,7 @@ function useRoomKeys(desk: Desk): void {
           if (!session.mine.value) onward(bound.current);
           else desk.askToSign(); // an open study is signed or left first, never lost by one key
         },
-        leave: () => outOfText() || marks.giveUp() || (desk.adding.value || desk.editing.value ? (desk.stopAdding(), (desk.editing.value = null)) : desk.images ? void desk.leave() : window.close()),
+        leave: () => outOfText() || marks.giveUp() || desk.registration.giveUp() || (desk.adding.value || desk.editing.value ? (desk.stopAdding(), (desk.editing.value = null)) : desk.images ? void desk.leave() : window.close()),
       })),
       bound.current.apart.letGo({ hide: () => (desk.hidden.value = false), peek: () => (desk.peeking.value = false) }),
     );

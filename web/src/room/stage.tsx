@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { MapLayer } from "../maps/layer";
 import { placingOf, titleOfMap } from "../maps/maps";
 import { cutLines } from "../viewer/cross";
-import type { Join } from "../viewer/joins";
+import { fitOf, type Join } from "../viewer/joins";
 import type { Cell } from "../viewer/lightbox";
 import { PlaneView } from "../viewer/plane";
 import { sidesOn } from "../viewer/edges";
@@ -12,6 +12,7 @@ import { lost } from "../viewer/start";
 import { fromPixel, inPlane, type Point2, toCanvas, type Viewport, type ViewState } from "../viewer/viewport";
 import { number, unit } from "../words";
 import type { Desk } from "./desk";
+import { Carried } from "./carried";
 import { CaretLine } from "./caret-line";
 import { Hanging } from "./hanging";
 import { Overlay } from "./overlay";
@@ -83,6 +84,7 @@ function Drawn({ desk, view }: { desk: Desk; view: Viewport }) {
       {view instanceof StackView && own && <Overlay view={view} found={desk.session.outlines.value} active={desk.active.value} hidden={desk.hidden} />}
       {desk.lightbox.layers.value.map((Layer, i) => <Layer key={i} viewport={view} />)}
       <Cross desk={desk} view={view} />
+      <Carried desk={desk} view={view} />
     </>
   );
 }
@@ -90,12 +92,13 @@ function Drawn({ desk, view }: { desk: Desk; view: Viewport }) {
 /** Where the other planes cut this one, through the point that they share; and the place that somebody marked. */
 function Cross({ desk, view }: { desk: Desk; view: Viewport }) {
   const { lightbox } = desk;
-  const [point, at, mark, image] = [lightbox.point.value, view.view.value, desk.mark.value, view.image.value];
+  const [at, mark, image] = [view.view.value, desk.mark.value, view.image.value];
+  const point = lightbox.pointIn(at?.frame ?? "");
   const spots: Point2[] = [];
   if (mark && image && mark.sop === image.picture.sop) spots.push(fromPixel(image.affine, ...mark.pixel));
   const planes = view.kind !== "volume" && lightbox.viewports.value.some((one) => (one.kind === "plane" || one.kind === "server") && one.series.value?.frame === view.series.value?.frame);
   const lines = planes ? cutLines(lightbox, view) : [];
-  if (point && at && (view.kind === "plane" || view.kind === "server" || (lines.length > 0 && inPlane(at, point)))) spots.push(toCanvas(at, point).slice(0, 2) as Point2);
+  if (point && at && (view.kind === "plane" || view.kind === "server" || ((lines.length > 0 || lightbox.hand.value === lightbox.cross) && inPlane(at, point)))) spots.push(toCanvas(at, point).slice(0, 2) as Point2);
   if (!spots.length && !lines.length) return null;
   return (
     <svg class="overlay" aria-hidden="true">
@@ -124,7 +127,7 @@ function Corners({ desk, view, number: place }: { desk: Desk; view: Viewport; nu
         {range && `C ${number((range.lower + range.upper) / 2)}  W ${number(range.upper - range.lower)}`}{series.unit && !series.colour && !series.unit.startsWith("{") && ` ${unit(series.unit)}`}{series.unit.includes("SUV") && " SUV"}
       </span>
       <Below desk={desk} view={view} place={place} />
-      {sides && (["left", "right", "top", "bottom"] as const).map((edge) => <span key={edge} class={`side ${edge}`}>{sides[edge]}</span>)}
+      {sides && !(desk.peeking.value && view === desk.lightbox.active.value) && (["left", "right", "top", "bottom"] as const).map((edge) => <span key={edge} class={`side ${edge}`}>{sides[edge]}</span>)}
       <SliceBar view={view} seen={desk.evidence.pictures.value} />
       <Note state={view.state.value} again={again} />
     </>
@@ -138,16 +141,31 @@ function Whose({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
   const own = series.study === desk.session.uid;
   const prior = own ? undefined : hanging.priors.value?.priors.find((one) => one.study === series.study);
   const about = (own ? desk.viewable.value : (prior?.series ?? [])).find((one) => one.uid === series.uid);
-  const lead = lightbox.active.value;
-  const ended = !!lead && lead !== view && !lightbox.links.on.value;
-  const how = ended ? "ended" : lead && lead !== view && lightbox.cells.value[place]?.kind === "stack" && lightbox.layout.value !== "planes" ? lightbox.links.how(lead, view) : null;
+  const stacked = lightbox.cells.value[place]?.kind === "stack" && lightbox.layout.value !== "planes";
+  const lead = partnerOf(desk, view);
+  const how = lead && (stacked ? togetherWith(desk, lead, view) : !lightbox.links.on.value && lead === lightbox.active.value ? "alone · S links them again" : "");
   return (
     <>
       {!own && <strong class="prior">{prior ? `PRIOR ${Hanging.said(prior)}` : "PRIOR"}{"\n"}</strong>}
       {view.kind !== "stack" && `${view.name.value}  `}{series.modality} {about?.number != null && `#${about.number} `}{about?.description}
-      {how && `\n${{ frame: "together, same frame", pinned: "together, pinned by hand", no: "alone · S pins the pair", ended: "alone · S links them again" }[how]}`}
+      {how && `\n${how}`}
     </>
   );
+}
+
+/** With what a viewport goes along: the one in hand; an earlier study in hand says how it lies to this one's images. */
+function partnerOf({ lightbox, session }: Desk, view: Viewport): Viewport | null {
+  const lead = lightbox.active.value;
+  if (lead !== view) return lead;
+  if (view.series.value?.study === session.uid) return null;
+  return lightbox.viewports.value.find((one) => one.series.value?.study === session.uid) ?? null;
+}
+
+function togetherWith({ lightbox: { links } }: Desk, lead: Viewport, view: Viewport): string {
+  const how = links.how(lead, view);
+  const fit = how === "registered" ? joined(links.join(lead, view)) : "";
+  if (!links.on.value) return how === "frame" ? "alone · S links them again" : `${fit ? `${fit}, ` : ""}alone · S pins the pair`;
+  return { frame: "together, same frame", registered: `together, ${fit}`, pinned: "together, pinned by hand", no: "not registered, alone · S pins, ⇧S registers" }[how];
 }
 
 function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: number }) {
@@ -176,8 +194,7 @@ function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
 /** By what a second series lies over a first. */
 function joined(join: Join | null): string {
   if (!join) return "one frame of reference";
-  const told = join.residual_mm !== null ? `residual ${join.residual_mm.toFixed(2)} mm` : join.words || "residual not stated";
-  return join.proposal ? `registered, not accepted, ${told}` : `registered, ${told}`;
+  return `registered, ${join.proposal ? "not accepted, " : ""}${fitOf(join)}`;
 }
 
 function Note({ state, again }: { state: ViewState; again?: () => void }) {

@@ -60,7 +60,8 @@ export function ToolBar({ desk }: { desk: Desk }) {
 /** What goes with the tool in hand and with the planes. Its row is always there, so that no image moves under the hand when a tool is taken. */
 export function HandBar({ desk }: { desk: Desk }) {
   const { lightbox, marks } = desk;
-  const idle = !desk.registration.pair.value && !desk.registration.proposal.value && !marks.painting.how.value && !lightbox.laidOver.value && !(lightbox.slab.value && lightbox.layout.value === "planes");
+  const { registration } = desk;
+  const idle = !registration.lacking.value && !registration.proposal.value && !registration.busy.value && !registration.trouble.value && !marks.painting.how.value && !lightbox.laidOver.value && !(lightbox.slab.value && lightbox.layout.value === "planes");
   return (
     <div class="tools hand" role="group" aria-label="Of the tool in hand">
       <BrushOptions desk={desk} />
@@ -129,23 +130,32 @@ function Colours({ desk: { lightbox }, colours, words }: { desk: Desk; colours: 
 
 /** Two series of two frames of reference: register them, see how well it fits, and keep it or not. */
 function Registering({ desk: { registration, session } }: { desk: Desk }) {
-  const [pair, proposal, busy, trouble] = [registration.pair.value, registration.proposal.value, registration.busy.value, registration.trouble.value];
-  if (!pair && !proposal) return null;
+  const [pair, proposal, busy, part, trouble] = [registration.pair.value, registration.proposal.value, registration.busy.value, registration.part.value, registration.trouble.value];
+  const words = trouble && <span class="soon">▲ {trouble}</span>;
   if (proposal) {
     return (
       <span class="with" role="status">
         <span><span class="soon" aria-hidden="true">▲</span> Proposed: residual {proposal.residual_mm.toFixed(2)} mm, overlap {Math.round(100 * proposal.overlap)} %{proposal.residual_mm > MOST_MM && <span class="soon"> · too large to compare by</span>}</span>
-        <button type="button" class="primary" disabled={busy} title="Keep it with the study, for everybody" onClick={() => void registration.accept()}>Accept</button>
-        <button type="button" disabled={busy} onClick={() => registration.discard()}>Discard</button>
-        {trouble && <span class="soon">{trouble}</span>}
+        <button type="button" id="accept-registration" class="primary" disabled={busy} title="Keep it with the study, for everybody" onClick={() => void registration.accept()}>Accept {key("register")}</button>
+        <button type="button" disabled={busy} onClick={() => registration.discard()}>Discard {key("leave")}</button>
+        {words}
       </span>
     );
   }
+  if (part !== null) {
+    return (
+      <span class="with" role="status">
+        <progress aria-label="Registering" max={1} value={part} /> Registering, {Math.round(100 * part)} % of the longest way
+        <button type="button" onClick={() => registration.stop()}>Stop {key("leave")}</button>
+      </span>
+    );
+  }
+  if (!pair || (!registration.lacking.value && !trouble)) return words ? <span class="with" role="status">{words}</span> : null;
   return (
     <span class="with" role="status">
-      {pair!.moving.modality} and {pair!.fixed.modality} share no frame of reference
-      <button type="button" disabled={busy || !session.mine.value} title={session.mine.value ? "Rigid, by mutual information; some seconds" : "read-only: this study is not open with you"} onClick={() => void registration.propose()}>{busy ? "Registering" : "Register"}</button>
-      {trouble && <span class="soon">▲ {trouble}</span>}
+      {!trouble && `${pair.moving.modality} and ${pair.fixed.modality} share no frame of reference`}
+      <button type="button" disabled={busy || !session.mine.value} title={session.mine.value ? "Rigid, by mutual information; some seconds" : "read-only: this study is not open with you"} onClick={() => void registration.propose()}>Register {key("register")}</button>
+      {words}
     </span>
   );
 }

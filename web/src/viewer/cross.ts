@@ -18,12 +18,14 @@ export interface CutLine {
 /** What planes share: the point that they all go through, and how to move it. */
 export interface Sharing {
   readonly viewports: ReadonlySignal<Viewport[]>;
-  readonly point: ReadonlySignal<Point3 | null>;
-  go(point: Point3): void;
+  /** That point in a frame of reference; null where there is none, or nothing joins the frames. */
+  pointIn(frame: string): Point3 | null;
+  go(point: Point3, frame?: string): void;
 }
 
 export function cutLines(lightbox: Sharing, viewport: Viewport): CutLine[] {
-  const [view, point] = [viewport.view.value, lightbox.point.value];
+  const view = viewport.view.value;
+  const point = view && lightbox.pointIn(view.frame);
   if (!view || !point) return [];
   const lines: CutLine[] = [];
   for (const other of lightbox.viewports.value) {
@@ -53,15 +55,15 @@ export class CrossHand implements Hand {
     const line = viewport instanceof PlaneView ? cutLines(this.lightbox, viewport).find((one) => near(one, at)) : undefined;
     this.turning = line?.other ?? null;
     if (this.turning) this.last = this.angle(viewport, at);
-    else this.lightbox.go(toPatient(view, ...at));
+    else this.lightbox.go(toPatient(view, ...at), view.frame);
     return true;
   }
 
   move(viewport: Viewport, at: Point2): void {
     const view = viewport.view.peek();
-    const point = this.lightbox.point.peek();
+    const point = view && this.lightbox.pointIn(view.frame);
     if (!view || !point) return;
-    if (!this.turning) return this.lightbox.go(toPatient(view, ...at));
+    if (!this.turning) return this.lightbox.go(toPatient(view, ...at), view.frame);
     const now = this.angle(viewport, at);
     this.turning.tilt(view.normal, now - this.last, point);
     this.last = now;
@@ -73,13 +75,15 @@ export class CrossHand implements Hand {
 
   /** Turn all planes that cut the viewport in hand, by keys. */
   tilt(viewport: Viewport | null, degrees: number): void {
-    const [view, point] = [viewport?.view.peek(), this.lightbox.point.peek()];
+    const view = viewport?.view.peek();
+    const point = view && this.lightbox.pointIn(view.frame);
     if (!viewport || !view || !point) return;
     for (const { other } of cutLines(this.lightbox, viewport)) other.tilt(view.normal, degrees, point);
   }
 
   private angle(viewport: Viewport, at: Point2): number {
-    const [x, y] = toCanvas(viewport.view.peek()!, this.lightbox.point.peek() as Point3);
+    const view = viewport.view.peek()!;
+    const [x, y] = toCanvas(view, this.lightbox.pointIn(view.frame)!);
     return (Math.atan2(at[1] - y, at[0] - x) * 180) / Math.PI;
   }
 }

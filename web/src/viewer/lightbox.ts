@@ -4,7 +4,7 @@ import { BodyView } from "./body";
 import { Cine } from "./cine";
 import { CrossHand } from "./cross";
 import { wordsOf } from "./deadline";
-import { type Join, joinOf } from "./joins";
+import { type Join, joinOf, wayBy } from "./joins";
 import { Links } from "./links";
 import { hand, Mouse, tool } from "./mouse";
 import { type Blend, type Plane, PlaneView } from "./plane";
@@ -57,10 +57,13 @@ export class Lightbox {
   readonly activeNumber = signal(0);
   readonly active = computed<Viewport | null>(() => this.viewports.value[this.activeNumber.value] ?? this.viewports.value[0] ?? null);
   readonly layers = signal<Layer[]>([]);
-  /** The point of the patient that the planes go through (mm). */
+  /** The point of the patient that the planes go through (mm), and the frame of reference in which it is told. */
   readonly point = signal<Point3 | null>(null);
+  private pointFrame = "";
+  /** What joins two frames of reference: kept with the study, or proposed and not yet accepted. */
+  readonly joins = signal<readonly Join[]>([]);
   readonly cine = new Cine();
-  readonly links = new Links();
+  readonly links = new Links(this.joins);
   readonly tool = tool;
   readonly hand = hand;
   readonly cross = new CrossHand(this);
@@ -78,8 +81,6 @@ export class Lightbox {
   readonly trouble = signal<ReadonlyMap<number, string>>(new Map());
   readonly refusals = signal<ReadonlyMap<number, string>>(new Map());
 
-  /** What joins two frames of reference: kept with the study, or proposed and not yet accepted. */
-  readonly joins = signal<readonly Join[]>([]);
   /** Two series that were to be laid over one another and share no space. */
   readonly apart = signal<{ fixed: Loaded; moving: Loaded } | null>(null);
 
@@ -147,6 +148,11 @@ export class Lightbox {
     this.load(cell.study, cell.series).then((series) => series.prefetch([cell.at ? pictureAt(series, cell.at) : this.beginning(series)]), () => undefined); // whoever hangs it hears why
   }
 
+  /** A series as a registration lays it onto another: of a study, or of an earlier one of the patient. `by` is a proposal, or "kept". */
+  laid(study: string, series: string, fixed: string, by: string): Promise<Loaded> {
+    return this.once(`${series}/${fixed}/${by}`, () => loadLaid(study, series, fixed, by));
+  }
+
   private once(key: string, load: () => Promise<Loaded>): Promise<Loaded> {
     let loaded = this.kept.get(key);
     if (!loaded) {
@@ -192,7 +198,7 @@ export class Lightbox {
       const view = this.mounted.get(number);
       const before = view instanceof PlaneView ? view.volume.peek() : null;
       if (!(view instanceof PlaneView) || !before || before.series.uid !== series.uid || before.series === series || cell.over) return;
-      void this.volume(series).then((volume) => view.show(volume, view.range.peek(), this.point.peek()), (error: unknown) => this.say(this.trouble, number, wordsOf(error)));
+      void this.volume(series).then((volume) => view.show(volume, view.range.peek(), this.pointIn(series.frame)), (error: unknown) => this.say(this.trouble, number, wordsOf(error)));
     });
   }
 
@@ -239,10 +245,26 @@ export class Lightbox {
     };
   }
 
-  /** All planes through this point of the patient, and every stack of the same space to its nearest image. */
-  go(point: Point3, frame = this.active.peek()?.series.peek()?.frame): void {
+  /** All planes through this point of the patient, and every stack to its nearest image, where it lies in the same space or a registration joins them. */
+  go(point: Point3, frame = this.active.peek()?.series.peek()?.frame ?? ""): void {
+    this.place(point, frame);
+    for (const one of this.viewports.peek()) {
+      const there = this.pointIn(one.series.peek()?.frame ?? "");
+      if (there) one.go(there);
+    }
+  }
+
+  /** The point that the planes share, in a frame of reference; null where there is none, or nothing joins it to the frame in which it is told. */
+  pointIn(frame: string): Point3 | null {
+    const point = this.point.value;
+    if (!point || !this.pointFrame || this.pointFrame === frame) return point;
+    const join = joinOf(this.joins.value, this.pointFrame, frame);
+    return join && wayBy(join, this.pointFrame).point(point);
+  }
+
+  private place(point: Point3, frame: string): void {
+    this.pointFrame = frame;
     this.point.value = point;
-    for (const one of this.viewports.peek()) if (!frame || one.series.peek()?.frame === frame) one.go(point);
   }
 
   /** To a series, wherever it hangs; where it does not, into the active place. */
@@ -322,7 +344,7 @@ export class Lightbox {
 
   toggleCross(): void {
     this.hand.value = this.hand.peek() === this.cross ? null : this.cross;
-    if (this.hand.peek() && this.layout.peek() !== "planes") this.togglePlanes();
+    if (this.hand.peek() && this.layout.peek() !== "planes" && !this.cells.peek().some((one) => one.prior)) this.togglePlanes(); // with an earlier study beside, the point goes through both
   }
 
   again(number: number): void {
@@ -415,10 +437,10 @@ export class Lightbox {
     return effect(() => {
       const active = this.active.value;
       const view = active instanceof PlaneView ? active.view.value : null;
-      const point = this.point.peek();
+      const point = view && untracked(() => this.pointIn(view.frame));
       if (!view || !point) return;
       const away = (view.origin[0] - point[0]) * view.normal[0] + (view.origin[1] - point[1]) * view.normal[1] + (view.origin[2] - point[2]) * view.normal[2];
-      if (Math.abs(away) > 0.01) this.point.value = [point[0] + away * view.normal[0], point[1] + away * view.normal[1], point[2] + away * view.normal[2]];
+      if (Math.abs(away) > 0.01) this.place([point[0] + away * view.normal[0], point[1] + away * view.normal[1], point[2] + away * view.normal[2]], view.frame);
     });
   }
 
@@ -442,7 +464,7 @@ export class Lightbox {
       if (view instanceof ServerView) {
         if (series.noVolume) throw new Error(series.noVolume);
         if (cell.over) this.say(this.refusals, number, "no WebGL in this browser: nothing can be laid over");
-        return view.show(series, range, this.point.peek());
+        return view.show(series, range, this.pointIn(series.frame));
       }
       const volume = await this.volume(series);
       if (!current()) return;
@@ -450,8 +472,8 @@ export class Lightbox {
         await view.show(volume);
         return current() ? this.lieAgain(view, cell) : undefined;
       }
-      this.point.value ??= volume.middle();
-      if (before?.series !== cell.series) await view.show(volume, range, this.point.peek());
+      if (!this.pointIn(series.frame)) this.place(volume.middle(), series.frame);
+      if (before?.series !== cell.series) await view.show(volume, range, this.pointIn(series.frame));
       if (current()) this.lieAgain(view, cell);
       if (current()) await this.fuse(number, view, cell, series);
     } catch (error) {
@@ -482,7 +504,7 @@ export class Lightbox {
     }
     if (own.noVolume) return this.say(this.refusals, number, `${own.modality} cannot be laid over: ${own.noVolume}`);
     const by = join?.proposal ?? "kept";
-    const over = join ? await this.once(`${uid}/${series.uid}/${by}`, () => loadLaid(cell.study, uid, series.uid, by)) : own;
+    const over = join ? await this.laid(cell.study, uid, series.uid, by) : own;
     const volume = await this.volume(over);
     if (this.cells.peek()[number] !== cell || (join && !this.joins.peek().includes(join))) return; // something else hangs here by now, or another registration holds
     this.colour(cell, over);
