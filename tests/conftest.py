@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ LONG = ("walks/", "store/test_store_kill", "doors/test_doors_twin", "catalogue/"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Where a record of the night is named, what passed before is not run again."""
+    gc.disable()  # ten thousand tests are made, and none of them goes: nothing to look for until they are there
     if place := os.environ.get("ISOCENTER_NIGHT"):
         config.pluginmanager.register(Night(Path(place), code_digest()))
 
@@ -55,7 +57,12 @@ settings.load_profile("shared")
 
 
 def pytest_collection_finish() -> None:
-    """Typer makes all commands ready at every call of its runner, 70 ms each, where a process does so once."""
+    """What stays for the whole run is not looked through at every collection of garbage.
+
+    Typer makes all commands ready at every call of its runner, 70 ms each, where a process does so once.
+    """
+    gc.freeze()
+    gc.enable()
     if runner := sys.modules.get("typer.testing"):
         runner._get_command = functools.cache(runner._get_command)  # type: ignore[attr-defined]
 

@@ -65,11 +65,18 @@ def record_in(card: Path) -> Model:
         Refused: when it is no record; the message names the file and what is wrong in it.
     """
     try:
-        held: Model = from_plain(Model, json.loads(read_file(card, _LONGEST_CARD)))
+        held = _record(read_file(card, _LONGEST_CARD))
     except (ValueError, Refused, LimitReached, RecursionError) as fault:
         raise Refused(
             f"{card} is no record of a model", str(fault).rstrip("."), "restore the file, or move its folder away"
         ) from fault
+    return held
+
+
+@lru_cache(maxsize=64)
+def _record(text: bytes) -> Model:
+    # Every card is read at every image in which writing is sought: what says the same is understood once.
+    held: Model = from_plain(Model, json.loads(text))
     return held
 
 

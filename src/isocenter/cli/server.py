@@ -77,10 +77,9 @@ def demo(
 
 def _wait(house: Any, told: Any) -> None:
     """Until nothing is left to do; counts instead of a spinner."""
-    while not house.settled():
-        waiting = house.waiting()
+    while (waiting := house.waiting()) or not house.settled():  # asked seldom: the cores are the analyses'
         told("analysing", 0, waiting)
-        time.sleep(0.05)
+        time.sleep(0.25)
 
 
 @app.command()

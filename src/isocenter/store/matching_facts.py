@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
 from isocenter.store.matching import Condition, match_date, match_text, match_time
 
@@ -78,6 +77,8 @@ def _values(held: sa.ColumnElement[Any], word: str, dialect: str) -> Any:
     """The values under a keyword as rows: each of a list, or the one; none where it is absent."""
     if dialect == "sqlite":
         return sa.func.json_each(held, f'$."{word}"').table_valued("value").alias()
+    from sqlalchemy.dialects.postgresql import JSONB  # a twentieth of every command's start, for this one database
+
     one = sa.cast(held, JSONB)[word]
     several = sa.case(
         (sa.func.jsonb_typeof(one) == "array", one),
