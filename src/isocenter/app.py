@@ -120,9 +120,14 @@ class House:
         self._jobs = Jobs(
             self.settings.database_url,
             executor=executor or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
-            run={"analyse": self._analyse, "match_followups": self._match_followups, "send": self._send},
-        )
+            run={
+                "analyse": self._analyse, "match_followups": self._match_followups, "send": self._send,
+                "fetch": self._fetch,
+            },
+        )  # fmt: skip
         self._jobs.start(concurrency=self.settings.workers)
+        self.site.fetching.queue = _Fetches(self._jobs)
+        self.site.fetching.owed()
         self._closing.append(self._jobs.close)
         self._closing.append(self._jobs.stop)
 
@@ -236,6 +241,18 @@ class House:
         if lost:
             raise Unavailable(f"{len(lost)} of {len(answers)} objects were not acknowledged", lost[0], "it is retried")
         return len(answers)
+
+    def _fetch(self, study: str, wanted: str, peer: str, name: str) -> int:
+        """A study of a peer, for somebody as their account is now."""
+        from isocenter.govern.policy import Person, Role
+
+        row = self.site.index.person(name)
+        who = Person(name, Role.NONE if row is None or row["disabled"] else Role(row["role"]))
+        try:
+            return self.site.fetching.carry_out(study, wanted, peer=peer, who=who)
+        except (Forbidden, NotFound) as refusal:  # their project has let them go, or the study
+            self.site.fetching.give_up(study, wanted, peer=peer, why=str(refusal), name=name)
+            return 0
 
     @cached_property
     def exchange(self) -> Exchange:
@@ -439,6 +456,29 @@ class House:
             stop()
         self._closing.clear()
         self.database.close()
+
+
+class _Fetches:
+    """Fetching as jobs: people wait for it, so it goes before analyses."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    def promise(self, key: str, study_uid: str, wanted: str, peer: str, name: str) -> None:
+        self._jobs.submit("fetch", study_uid, wanted, peer, name, key=key, priority=1, again=True)
+
+    def standing(self, key: str) -> tuple[str, str]:
+        try:
+            told = self._jobs.state(key)
+        except NotFound:
+            return "", ""
+        return str(told["state"]), str(told["words"])
+
+    @staticmethod
+    def progress(came: int, of: int) -> None:
+        from isocenter.store.jobs import progress
+
+        progress(min(came / of, 1.0) if of else 0.0, f"{came} of {of}")
 
 
 def secret_of(folder: Path, name: str) -> tuple[str, Path]:

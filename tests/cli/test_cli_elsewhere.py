@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,18 +20,20 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from typer.testing import CliRunner
 
+from isocenter.analysis.registry import Registry
 from isocenter.app import House, open_house
 from isocenter.cli import app
 from isocenter.doors.dimse import Listener
 from isocenter.errors import Refused
 from isocenter.govern.policy import HOUSE, Person, Role
+from isocenter.record import Kind
 from isocenter.settings import Settings
 
 
-def study(uid: str, day: str, born: str = "19600101") -> bytes:
+def study(uid: str, day: str, born: str = "19600101", image: int = 1) -> bytes:
     made = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
     made.StudyInstanceUID, made.StudyDate, made.PatientBirthDate = uid, day, born
-    made.SeriesInstanceUID, made.SOPInstanceUID = f"{uid}.1", f"{uid}.1.1"
+    made.SeriesInstanceUID, made.SOPInstanceUID = f"{uid}.1", f"{uid}.1.{image}"
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
     out = io.BytesIO()
     made.save_as(out)
@@ -64,7 +72,12 @@ def test_an_earlier_study_is_told_of_and_sent_by_command(tmp_path: Path) -> None
             ("2.25.3", "2019-01-02", True), ("2.25.2", "2020-01-02", False),
         ]  # fmt: skip
         assert "perhaps another person" in said()
-        assert said("--take", "2.25.2", "--peer", "PACS", "--json") == {"came": 1, "failed": 0, "why": ""}
+        assert said("--take", "2.25.2", "--peer", "PACS", "--json") == {
+            "promised": False,
+            "came": 1,
+            "failed": 0,
+            "why": "",
+        }
         assert [one.uid for one in ours.site.studies(who=HOUSE, limit=5) if one.uid == "2.25.2"] == ["2.25.2"]
         for words, why in (
             (("--take", "2.25.2"), "half of a study"),
@@ -74,3 +87,76 @@ def test_an_earlier_study_is_told_of_and_sent_by_command(tmp_path: Path) -> None
             with pytest.raises(Refused, match=why):
                 said(*words)
     assert "no answer of PACS" in said(), "when it is gone, that is said"
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from isocenter.analysis import registry, run
+run.preload = run.warm_up = lambda *names: None
+registry.discover = registry.Registry
+from isocenter.app import open_house
+from isocenter.govern.policy import Person, Role
+from isocenter.settings import Settings
+
+folder, own = Path(sys.argv[1]), int(sys.argv[2])
+house = open_house(Settings(folder=folder, aet="ISOCENTER", dicom_port=own), server=True)
+house.start_listening()
+move = house.site.fetching.ways.move
+
+class Dying:
+    find = staticmethod(house.site.fetching.ways.find)
+    def move(self, peer, study_uid, told):
+        def killed(came, of):
+            told(came, of)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return move(peer, study_uid, killed)
+
+house.site.fetching.ways = Dying()
+house.start_work()
+house.site.fetching.fetch("2.25.1", "2.25.2", peer="PACS", who=Person("ito", Role.READER))
+signal.pause()
+"""
+
+
+@pytest.mark.nightly
+def test_what_was_promised_comes_although_the_server_was_killed_amid_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for slow in ("run.preload", "run.warm_up"):  # nothing is analysed
+        monkeypatch.setattr(f"isocenter.analysis.{slow}", lambda *names: None)
+    monkeypatch.setattr("isocenter.analysis.registry.discover", Registry)
+    here, free = tmp_path / "here", socket.create_server(("127.0.0.1", 0))
+    own = free.getsockname()[1]
+    free.close()
+    with listening(tmp_path / "there", "PACS") as (pacs, port):
+        pacs.site.receive(
+            [study("2.25.1", "20260101"), study("2.25.2", "20200102"), study("2.25.2", "20200102", image=2)],
+            sender="CT", who=HOUSE,
+        )  # fmt: skip
+        pacs.site.add_peer("ISOCENTER", "127.0.0.1", own, who=HOUSE)
+        house = open_house(Settings(folder=here, aet="ISOCENTER"))
+        house.site.receive([study("2.25.1", "20260101")], sender="CT", who=HOUSE)
+        house.site.add_peer("PACS", "127.0.0.1", port, who=HOUSE)
+        house.site.add_person("ito", Role.READER, "four quiet herons wade", who=HOUSE)
+        house.close()
+        died = subprocess.run([sys.executable, "-c", _KILLED, str(here), str(own)], timeout=120, check=False)
+        assert died.returncode == -signal.SIGKILL
+        after = open_house(Settings(folder=here, aet="ISOCENTER", dicom_port=own), server=True)
+        try:
+            journal, ito = after.site.journal, Person("ito", Role.READER)
+            assert not journal.since(kinds=(Kind.FETCHED,)), "it had not ended"
+            after.start_listening()
+            after.start_work()
+            deadline = time.monotonic() + 60
+            while not journal.since(kinds=(Kind.FETCHED,)):
+                assert time.monotonic() < deadline, "nobody went on with it"
+                threading.Event().wait(0.05)
+            assert {i.sop_uid for s in after.site.index.study("2.25.2").series for i in s.instances} == {
+                "2.25.2.1.1", "2.25.2.1.2"
+            }  # fmt: skip
+            (told,) = after.site.fetching.going("2.25.1", who=ito)
+            assert (told["state"], told["came"], told["why"]) == ("ended", 2, "")
+            assert len(journal.since(kinds=(Kind.FETCH_ASKED,))) == 1
+        finally:
+            after.close()

@@ -25,6 +25,7 @@ ABOUT = {
         POST /api/patients/{uid}/elsewhere
         POST /api/patients/{uid}/fetch
         GET /api/patients/{uid}/fetch
+        POST /api/patients/{uid}/fetch/stop
         GET /api/studies/{uid}/series/{series}/pictures
         GET /api/studies/{uid}/series/{series}/slab
         GET /api/studies/{uid}/series/{series}/plane.png

@@ -103,6 +103,7 @@ BODIES: dict[str, Any] = {
     "/api/readings/{uid}/measure": {"version": 0, "kind": "length", "points": [[1, 1], [2, 2]]},
     "/api/studies/{uid}/segment": {"version": 0, "how": "brush", "series_uid": CT_SERIES},
     "/api/patients/{uid}/fetch": {"peer": "PACS", "study": "1.2.3"},
+    "/api/patients/{uid}/fetch/stop": {"peer": "PACS", "study": "1.2.3"},
     "/api/studies/{uid}/flow": {"planes": [{"point_mm": [0, 0, 0], "normal": [0, 0, 1]}]},
     "/api/segment": {"analysis": ""},
     "/api/readings/{uid}/tell": {

@@ -149,6 +149,21 @@ def test_move_sends_the_stored_bytes_to_the_destination(
         assert kept[part10.split(kept).start :] == data[part10.split(data).start :]
 
 
+def test_who_follows_a_move_ends_it_and_the_peer_serves_the_next(
+    listener: tuple[Listener, int], shelf: Shelf, destination: tuple[Shelf, int], sample: Callable[[str], bytes]
+) -> None:
+    (ct,) = _fill(shelf, sample, _CT)
+    shelf.listed.append({"aet": "DEST", "host": "127.0.0.1", "port": destination[1]})
+    peer, keys = Peer("ISOCENTER", "127.0.0.1", listener[1]), {"StudyInstanceUID": str(ct.StudyInstanceUID)}
+
+    def enough(come: int, of: int) -> None:
+        raise KeyError(f"{come} of {of}")
+
+    with pytest.raises(KeyError, match="of 1"):
+        move(peer, "STUDY", keys, to="DEST", calling="TESTER", told=enough)
+    assert move(peer, "STUDY", keys, to="DEST", calling="TESTER").completed == 1
+
+
 def test_move_to_an_unknown_destination_is_refused_and_told(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
     (ct,) = _fill(shelf, sample, _CT)
     said: list[Exception] = []

@@ -110,11 +110,106 @@ def test_a_study_is_fetched_and_seen_on_its_way(site: Site) -> None:
             site.fetching.fetch("1.2.3", "1.9.1", peer="PACS", who=ITO)
 
     peers.during = during
-    assert site.fetching.fetch("1.2.3", "1.9.1", peer="PACS", who=ITO) == {"came": 2, "failed": 0, "why": ""}
-    assert on_its_way == [[{"peer": "PACS", "study": "1.9.1", "came": 1, "of": 2}], []], "of this patient alone"
-    assert site.fetching.going("1.2.3", who=ITO) == []
+    done = {"promised": False, "came": 2, "failed": 0, "why": ""}
+    assert site.fetching.fetch("1.2.3", "1.9.1", peer="PACS", who=ITO) == done
+    at = {"peer": "PACS", "study": "1.9.1", "state": "running", "came": 1, "of": 2, "failed": 0, "why": ""}
+    assert on_its_way == [[at], []], "of this patient alone"
+    assert site.fetching.going("1.2.3", who=ITO) == [{**at, "state": "ended", "came": 2, "of": 0}]
     (entry,) = site.journal.since(kinds=(Kind.FETCHED,))
     assert entry.event.details == {"peer": "PACS", "study": "1.9.1", "came": 2, "failed": 0, "why": ""}
+
+
+@dataclass
+class Jobs:
+    """Promises as a queue keeps them, carried out when the test says so."""
+
+    kept: list[tuple[str, ...]] = field(default_factory=list)
+    state: str = "waiting"
+    words: str = ""
+
+    def promise(self, key: str, study_uid: str, wanted: str, peer: str, name: str) -> None:
+        if (key, study_uid, wanted, peer, name) not in self.kept:
+            self.kept.append((key, study_uid, wanted, peer, name))
+
+    def standing(self, key: str) -> tuple[str, str]:
+        return (self.state, self.words) if any(one[0] == key for one in self.kept) else ("", "")
+
+    def progress(self, came: int, of: int) -> None:
+        self.words = f"{came} of {of}"
+
+
+def became(site: Site, study: str = "1.2.3") -> list[tuple[str, int, str]]:
+    return [(one["state"], one["came"], one["why"]) for one in site.fetching.going(study, who=ITO)]
+
+
+def test_what_is_promised_is_carried_out_once_whatever_server_does_it(site: Site) -> None:
+    jobs = site.fetching.queue = Jobs()
+    assert site.fetching.fetch("1.2.3", "1.9.1", peer="PACS", who=ITO) == {"promised": True}
+    assert [one[1:] for one in jobs.kept] == [("1.2.3", "1.9.1", "PACS", "ito")] and became(site) == [
+        ("waiting", 0, "")
+    ]
+    with pytest.raises(WrongState, match="being fetched"):
+        site.fetching.fetch("1.2.4", "1.9.1", peer="PACS", who=ITO)
+    jobs.state, jobs.words = "running", "7 of 9"  # another server has it
+    assert became(site, "1.2.4") == [("running", 7, "")] and became(site, "1.2.5") == []
+    peers: Any = site.fetching.ways
+    calls: list[str] = []
+    peers.during = lambda: calls.append(jobs.words)
+    assert site.fetching.carry_out("1.2.3", "1.9.1", peer="PACS", who=ITO) == 2
+    assert site.fetching.carry_out("1.2.3", "1.9.1", peer="PACS", who=ITO) == 0, "killed before the job could say so"
+    assert calls == ["1 of 2"] and became(site) == [("ended", 2, "")]
+    kinds = [s.event.kind for s in site.journal.since(kinds=(Kind.FETCH_ASKED, Kind.FETCHED))]
+    assert kinds == [Kind.FETCH_ASKED, Kind.FETCHED]
+
+
+def test_a_promise_that_a_server_lost_is_made_again_and_what_ended_is_not(site: Site) -> None:
+    site.fetching.queue = Jobs()
+    for wanted in ("1.9.1", "1.9.2"):
+        site.fetching.fetch("1.2.3", wanted, peer="PACS", who=ITO)
+    site.fetching.carry_out("1.2.3", "1.9.2", peer="PACS", who=ITO)
+    after = site.fetching.queue = Jobs()  # the server died between the entry and the job
+    assert ("ended", 0, "the server could not carry it out: ask again") in became(site)
+    site.fetching.owed()
+    assert [one[1:] for one in after.kept] == [("1.2.3", "1.9.1", "PACS", "ito")]
+
+
+def test_it_is_stopped_while_it_waits_and_while_it_comes(site: Site) -> None:
+    site.fetching.queue = jobs = Jobs()
+    peers: Any = site.fetching.ways
+    asked: list[int] = []
+    peers.during = lambda: asked.append(1)
+    site.fetching.fetch("1.2.3", "1.9.1", peer="PACS", who=ITO)
+    site.fetching.stop("1.2.4", "1.9.1", peer="PACS", who=ITO)
+    assert site.fetching.carry_out("1.2.3", "1.9.1", peer="PACS", who=ITO) == 0 and not asked
+    assert became(site) == [("ended", 0, "stopped by ito")]
+    with pytest.raises(WrongState, match="not being fetched"):
+        site.fetching.stop("1.2.3", "1.9.1", peer="PACS", who=ITO)
+    with pytest.raises(Forbidden):
+        site.fetching.stop("1.2.3", "1.9.1", peer="PACS", who=RITA)
+    site.fetching.fetch("1.2.3", "1.9.1", peer="PACS", who=ITO)
+
+    def move(peer: Mapping[str, Any], study_uid: str, told: Callable[[int, int], None]) -> tuple[int, int, str]:
+        told(1, 9)
+        jobs.state = "running"
+        site.fetching.stop("1.2.3", "1.9.1", peer="PACS", who=ITO)
+        told(2, 9)
+        raise AssertionError("it goes on")
+
+    peers.move = move
+    assert site.fetching.carry_out("1.2.3", "1.9.1", peer="PACS", who=ITO) == 2
+    assert became(site) == [("ended", 1, "stopped by ito")]
+
+
+def test_who_may_not_any_more_when_its_turn_comes_gets_nothing_and_the_journal_says_why(site: Site) -> None:
+    site.fetching.queue = Jobs()
+    peers: Any = site.fetching.ways
+    peers.during = lambda: pytest.fail("the peer was asked")
+    site.fetching.fetch("1.2.3", "1.9.1", peer="PACS", who=ITO)
+    assert site.fetching.carry_out("1.2.3", "1.9.1", peer="PACS", who=Person("ito", Role.NONE)) == 0
+    ((state, came, why),) = became(site)
+    assert (state, came) == ("ended", 0) and "rule 'fetch'" in why
+    site.fetching.holds = lambda study, who: False  # asked for in a project in which one has no part
+    assert became(site) == []
 
 
 def test_what_may_not_be_fetched_is_refused(site: Site) -> None:

@@ -176,6 +176,7 @@ TOLD: list[tuple[Kind, str, dict[str, object], bool]] = [
     (Kind.CONSENT_GIVEN, "", {"patient": {"id": "4711", "issuer": ""}, "source": "form"}, False),
     (Kind.CONSENT_WITHDRAWN, MR, {"patient": {"id": "4711", "issuer": ""}}, False),
     (Kind.ASKED_ELSEWHERE, MR, {"peers": ["PACS"]}, False),
+    (Kind.FETCH_ASKED, MR, {"peer": "PACS", "study": "1.2.3"}, False),
     (Kind.FETCHED, MR, {"peer": "PACS", "study": "1.2.3", "came": 1, "failed": 0, "why": ""}, False),
     (Kind.HEADERS_LEARNT, MR, {"study": {}, "series": {}, "instances": {}}, False),
 ]

@@ -291,7 +291,8 @@ def move(
     """Ask a peer (Study Root) to send what the unique keys name to the AE title `to`.
 
     Args:
-        told: progress, where the peer tells it: instances that were sent, and in all.
+        told: progress, where the peer tells it: instances that were sent, and in all. What it raises ends the
+            transfer: the peer is asked to send no more.
 
     Raises:
         Unavailable, Refused: the peer is not there or does not know us. A failed transfer is in the answer, not raised.
@@ -311,7 +312,12 @@ def move(
         link.send(context.id, words, identifiers.question(level, keys, context.syntax))
         while (message := _answer(link)).words.get("Status") == 0xFF00:
             counts = [int(message.words.get(f"NumberOf{name}Suboperations", 0)) for name in _COUNTED]
-            told(sum(counts[1:]), sum(counts))
+            try:
+                told(sum(counts[1:]), sum(counts))
+            except BaseException:  # whoever follows it wants no more of it
+                link.send(context.id, {"CommandField": commands.C_CANCEL_RQ, "MessageIDBeingRespondedTo": 1})
+                link.abort()  # some go on sending in spite of a cancel
+                raise
     except Ended as end:
         raise Unavailable(f"{peer.aet} hung up", str(end), "look at the peer's log") from None
     finally:

@@ -69,15 +69,23 @@ def elsewhere(uid: Uid, site: SiteHere, who: Annotated[Person, needs("fetch")]) 
 
 @router.post("/api/patients/{uid}/fetch")
 def fetch(uid: Uid, wanted: Wanted, site: SiteHere, who: Annotated[Person, needs("fetch")]) -> Any:
-    """Have a peer send one of these studies; the answer comes when it has."""
+    """Have a peer send one of these studies: a job that outlives the server; where no job is kept one waits for it."""
     here: PagesSite = site
     return here.fetching.fetch(uid, wanted.study, peer=wanted.peer, who=who)
 
 
 @router.get("/api/patients/{uid}/fetch")
 def fetching(uid: Uid, site: SiteHere, who: Annotated[Person, needs("fetch")]) -> Any:
-    """What is being fetched now, and how much of it came."""
+    """What of this patient is waiting, on its way or has ended, how much of it came, and why not all."""
     here: PagesSite = site
+    return {"fetching": here.fetching.going(uid, who=who)}
+
+
+@router.post("/api/patients/{uid}/fetch/stop")
+def stop_fetching(uid: Uid, wanted: Wanted, site: SiteHere, who: Annotated[Person, needs("fetch")]) -> Any:
+    """Want one of these studies no more; what has come stays."""
+    here: PagesSite = site
+    here.fetching.stop(uid, wanted.study, peer=wanted.peer, who=who)
     return {"fetching": here.fetching.going(uid, who=who)}
 
 

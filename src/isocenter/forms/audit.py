@@ -21,9 +21,9 @@ _DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _SOURCE = "isocenter"
 _EVENTS = {
     "110100": "Application Activity", "110101": "Audit Log Used", "110103": "DICOM Instances Accessed",
-    "110104": "DICOM Instances Transferred", "110106": "Export", "110107": "Import", "110111": "Procedure Record",
-    "110112": "Query",
-    "110113": "Security Alert", "110114": "User Authentication",
+    "110102": "Begin Transferring DICOM Instances", "110104": "DICOM Instances Transferred", "110106": "Export",
+    "110107": "Import", "110111": "Procedure Record", "110112": "Query", "110113": "Security Alert",
+    "110114": "User Authentication",
 }  # fmt: skip
 _TYPES = {
     "110120": "Application Start", "110127": "Emergency Override Started", "110128": "Emergency Override Stopped",
@@ -63,6 +63,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.REPORT_SIGNED: _MADE,
     Kind.SENT: Audited("110104", action="R"),
     Kind.ASKED_ELSEWHERE: Audited("110112"),
+    Kind.FETCH_ASKED: Audited("110102"),
     Kind.FETCHED: Audited("110104", action="C"),
     Kind.SEND_FAILED: Audited("110104", action="R", outcome=_SERIOUS),
     Kind.EXPORTED: Audited("110106", action="R"),

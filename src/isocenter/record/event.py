@@ -38,6 +38,7 @@ class Kind(StrEnum):
     REPORT_AMENDED = "ReportAmended"
     SENT = "Sent"
     ASKED_ELSEWHERE = "AskedElsewhere"  # subject: study; details.peers were asked for studies of its patient
+    FETCH_ASKED = "FetchAsked"  # subject: a study of the patient; details: peer, study that it is to send; a job
     FETCHED = "Fetched"  # subject: a study of the patient; details: peer, study that it sent, came, failed, why
     SEND_FAILED = "SendFailed"
     PERSON_ADDED = "PersonAdded"

@@ -57,6 +57,7 @@ _WORDS = {
     Kind.REPORT_AMENDED: "signed amendment {report}",
     Kind.SENT: "sent {objects} objects to {destination}",
     Kind.ASKED_ELSEWHERE: "asked {peers} for studies of its patient",
+    Kind.FETCH_ASKED: "asked that {peer} send study {study}",
     Kind.FETCHED: "had {peer} send study {study}: {came} objects came, {failed} failed",
     Kind.SEND_FAILED: "could not send {failed} of {objects} objects to {destination}",
     Kind.PERSON_ADDED: "set up the account",

@@ -199,8 +199,9 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
             lambda who, study: self._witness.look(who, study, "results"), self.shelf,
         )  # fmt: skip
         self.fetching = Fetching(
-            self.index, self.journal, lambda: self.clock(), lambda uid, who: self.study(uid, who=who)
-        )
+            self.index, self.journal, lambda: self.clock(), lambda uid, who: self.study(uid, who=who),
+            holds=lambda uid, who: self.projects.holds(uid, who, "fetch"),
+        )  # fmt: skip
         self.probing = Probing(
             self.blobs, self.registry, lambda: self.clock(), lambda uid, who: self.study(uid, who=who), self.apart
         )  # fmt: skip

@@ -60,38 +60,70 @@ export function ElsewhereLane({ study, asked, again }: { study: string; asked: S
   );
 }
 
+interface Going {
+  peer: string;
+  study: string;
+  state: "waiting" | "running" | "ended";
+  came: number;
+  /** Objects in all; 0 where the peer has not told. */
+  of: number;
+  failed: number;
+  why: string;
+}
+
+/** How often a row asks how far its study is, in milliseconds. */
+const EVERY = 1000;
+
 function Row({ study, one, again }: { study: string; one: There; again: () => void }) {
   const said = useSignal("");
   const going = useSignal(false);
+  const promised = useSignal(false);
+  const mine = ({ fetching }: { fetching: Going[] }) => fetching.find((other) => other.study === one.study && other.peer === one.peer);
+  const tell = (at: Going) => {
+    said.value = at.state !== "ended" ? (at.of ? `Fetching ${at.came} of ${at.of}` : at.state === "waiting" ? "Waiting for its turn" : "Fetching")
+      : at.came || !at.why ? `${count(at.came, "object")} came${at.failed || at.why ? `, ${at.failed} failed: ${at.why}` : ""}` : `▲ ${sentence(at.why)}`;
+    if (at.state === "ended" && at.came) again();
+    going.value = at.state !== "ended";
+  };
   useEffect(() => {
+    // What was asked for before this page was opened, also before the server was started anew, goes on.
+    void ask<{ fetching: Going[] }>(`/api/patients/${study}/fetch`).then((told) => { const at = mine(told); if (at && at.state !== "ended") { promised.value = true; tell(at); } }, () => undefined);
     const clock = setInterval(() => {
-      if (!going.peek()) return;
-      void ask<{ fetching: { study: string; peer: string; came: number; of: number }[] }>(`/api/patients/${study}/fetch`).then(({ fetching }) => {
-        const mine = fetching.find((other) => other.study === one.study && other.peer === one.peer);
-        if (mine?.of && going.peek()) said.value = `Fetching ${mine.came} of ${mine.of}`;
-      }, () => undefined);
-    }, 1000);
+      if (going.peek()) void ask<{ fetching: Going[] }>(`/api/patients/${study}/fetch`).then((told) => { const at = mine(told); if (at && going.peek() && (promised.peek() || at.state !== "ended")) tell(at); }, () => undefined);
+    }, EVERY);
     return () => clearInterval(clock);
   }, []);
   const fetchIt = async () => {
     if (going.peek()) return;
     going.value = true;
+    promised.value = false; // what is known as ended was another try
     said.value = "Fetching";
     try {
-      const { came, failed, why } = await ask<{ came: number; failed: number; why: string }>(`/api/patients/${study}/fetch`, { method: "POST", body: { peer: one.peer, study: one.study }, deadline_s: 600 });
-      said.value = `${count(came, "object")} came${failed ? `, ${failed} failed: ${why}` : ""}`;
-      again();
+      const told = await ask<{ promised: boolean; came?: number; failed?: number; why?: string }>(`/api/patients/${study}/fetch`, { method: "POST", body: { peer: one.peer, study: one.study }, deadline_s: 600 });
+      if (told.promised) promised.value = true;
+      else tell({ peer: one.peer, study: one.study, state: "ended", came: told.came ?? 0, of: 0, failed: told.failed ?? 0, why: told.why ?? "" });
+    } catch (error) {
+      going.value = false;
+      said.value = `▲ ${sentence(asTrouble(error).message)}`;
+    }
+  };
+  const stop = async () => {
+    try {
+      const at = mine(await ask<{ fetching: Going[] }>(`/api/patients/${study}/fetch/stop`, { method: "POST", body: { peer: one.peer, study: one.study } }));
+      if (at) tell(at);
     } catch (error) {
       said.value = `▲ ${sentence(asTrouble(error).message)}`;
     }
-    going.value = false;
   };
+  const of = <span class="hidden"> the study of {one.date ? day(one.date) : "no date"} from {one.peer}</span>;
   return (
     <li>
       <span>{one.date ? day(one.date) : "no date"}</span>
       <span>
         {one.description || `${one.modalities.join(" ")} study`} <span class="muted">{one.modalities.join("/")} · {one.peer}{one.images !== null && ` · ${count(one.images, "image")}`}</span>{" "}
-        {one.doubt ? <span><span class="soon" aria-hidden="true">▲</span> {one.doubt}</span> : <button type="button" aria-disabled={going.value} onClick={() => void fetchIt()}>Fetch<span class="hidden"> the study of {one.date ? day(one.date) : "no date"} from {one.peer}</span></button>} <span role="status">{said.value}</span>
+        {one.doubt ? <span><span class="soon" aria-hidden="true">▲</span> {one.doubt}</span>
+          : going.value ? <button type="button" onClick={() => void stop()}>Stop{of}</button>
+          : <button type="button" onClick={() => void fetchIt()}>Fetch{of}</button>} <span role="status">{said.value}</span>
       </span>
     </li>
   );
