@@ -63,6 +63,19 @@ def test_the_same_seed_writes_the_same_bytes() -> None:
     assert ultrasound.patient(seed=4).files != one.files
 
 
+def test_files_are_those_of_an_encoder_that_remembers_nothing(made: dict[str, Phantom]) -> None:
+    for phantom in made.values():
+        for file in (phantom.files[0], phantom.files[-1]):
+            told, other = pydicom.dcmread(io.BytesIO(file)), pydicom.Dataset()
+            for element in told:
+                other[element.tag] = pydicom.DataElement(element.tag, element.VR, element.value)
+            again = io.BytesIO()
+            pydicom.FileDataset(again, other, preamble=b"\0" * 128, file_meta=told.file_meta).save_as(
+                again, implicit_vr=False, little_endian=True, enforce_file_format=True
+            )
+            assert again.getvalue() == file, phantom.name
+
+
 def test_uids_are_valid_and_never_shared(made: dict[str, Phantom]) -> None:
     seen: list[str] = []
     for phantom in made.values():

@@ -7,7 +7,7 @@ derived from the seed (PS3.5 B.2, the ``2.25.`` root), so that the same call wri
 from __future__ import annotations
 
 import hashlib
-import io
+import struct
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,8 @@ import numpy.typing as npt
 __all__ = ["Person", "Phantom", "later", "new", "put_pixels", "uid", "written"]
 
 _MAKER = "Isocenter"
+_ENCODED: dict[tuple[Any, ...], bytes] = {}
+_MANY = 10_000
 
 
 @dataclass(frozen=True)
@@ -126,20 +128,42 @@ def put_pixels(ds: Any, pixels: npt.NDArray[np.uint16 | np.int16 | np.uint8], *,
 
 def written(ds: Any, instance: int) -> bytes:
     """The whole file of one instance; its UID is made from the series and the number."""
-    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian
 
     ds.InstanceNumber = instance
     ds.SOPInstanceUID = uid(ds.SeriesInstanceUID, instance)
     meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\0\1"
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = ds.SOPClassUID, ds.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = uid("implementation")
     meta.ImplementationVersionName = "ISOCENTER_1"
-    out = io.BytesIO()
-    whole = FileDataset(out, ds, preamble=b"\0" * 128, file_meta=meta)
-    whole.save_as(out, enforce_file_format=True)
-    return out.getvalue()
+    head, body = (b"".join(_encoded(held[tag], ds.SpecificCharacterSet) for tag in sorted(held.keys()))
+                  for held in (meta, ds))  # fmt: skip
+    length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(head))
+    return b"".join((b"\0" * 128, b"DICM", length, head, body))
+
+
+def _encoded(element: Any, characters: str) -> bytes:
+    """One element in explicit little endian; what one image of a series shares with the next is encoded once."""
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filewriter import write_data_element
+
+    key = None
+    if element.VR not in ("SQ", "OW", "OB"):
+        key = (element.tag, element.VR, characters, repr(element.value))
+        if key in _ENCODED:
+            return _ENCODED[key]
+    out = DicomBytesIO()
+    out.is_little_endian, out.is_implicit_VR = True, False
+    write_data_element(out, element, characters)
+    encoded: bytes = out.getvalue()
+    if key is not None:
+        if len(_ENCODED) > _MANY:
+            _ENCODED.clear()
+        _ENCODED[key] = encoded
+    return encoded
 
 
 def later(at: datetime, seconds: float) -> datetime:
