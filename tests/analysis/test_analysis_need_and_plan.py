@@ -199,6 +199,15 @@ def test_what_was_drawn_on_is_measured_and_not_the_series_with_more_images() -> 
     before = on("20260101", *(replace(s, uid=f"{s.uid}.7") for s in (native, portal)), drawn("1.9", "1.2.7"), uid="2")
     (binding,) = plan([Change()], here, [before]).bindings
     assert binding.series == {"drawn": ("1.8",), "ct": ("1.2",), "old": ("1.2.7",)}
+    # Outlines on two phases: all are given, and the images compared are those of the phase that was there before.
+    portal = replace(portal, description="portal")
+    both = on("20260301", native, portal, drawn("1.7", "1.1"), drawn("1.8", "1.2"), uid="1")
+    earlier = [replace(s, uid=f"{s.uid}.7") for s in (native, portal)]
+    for held, image, old in ((native, "1.1", "1.1.7"), (portal, "1.2", "1.2.7")):
+        was = on("20260101", *earlier, drawn("1.9", f"{held.uid}.7"), uid="2")
+        (binding,) = plan([Change()], both, [was]).bindings
+        assert set(binding.series["drawn"]) == {"1.7", "1.8"}
+        assert (binding.series["ct"], binding.series["old"]) == ((image,), (old,))
 
 
 def test_of_several_reconstructions_that_is_taken_which_the_analysis_is_defined_on() -> None:

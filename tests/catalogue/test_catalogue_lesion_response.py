@@ -202,6 +202,29 @@ def test_a_lesion_outside_the_images_of_now_is_not_evaluated() -> None:
     assert "SD" in the(between, CURRENT).words and "SD" in the(between, BEST).words  # no response in between
 
 
+def test_a_lesion_that_was_outlined_on_two_phases_counts_once() -> None:
+    """The phase that was left out now counted as gone: stable disease was a partial response."""
+    first, now = on(0, (LIVER, 20, "liver")), on(60, (LIVER, 20, "liver"))
+    (arterial,) = on(0, ((LIVER[0], LIVER[1] + 12.0, LIVER[2]), 20, "liver")).regions
+    (portal,) = first.regions
+    both = replace(first, given=(replace(arterial, series_uid="1.2"), replace(portal, series_uid="1.3")))
+    scan = Dated(first.study_uid, first.day, Volume(np.zeros(GRID.shape, np.float32), GRID, series_uid="1.3"))
+    answer = LesionResponse().run(now, (both,), None, (scan,))
+    assert "SD" in the(answer, CURRENT).words and "+0%" in the(answer, CURRENT).words
+    assert any("left out: each structure counts once" in told for told in answer.reasons)
+    elsewhere = replace(arterial, series_uid="1.2", geometry=replace(GRID, frame_of_reference="2.25.8"))
+    answer = LesionResponse().run(now, (replace(both, given=(*both.regions[1:], elsewhere)),), None, (scan,))
+    assert any("another frame of reference" in told for told in answer.reasons)
+
+
+def test_a_lesion_at_the_edge_of_the_images_is_told() -> None:
+    first, now = on(0, (LIVER, 20, "liver")), on(60, (LIVER, 20, "liver"))
+    short = Volume(np.zeros(GRID.shape, np.float32), GRID).cropped((0, 0, 0), (int(LIVER[0] // 2), 70, 70))
+    assert any(
+        "may be larger than its outline" in told for told in LesionResponse().run(now, (first,), short, None).reasons
+    )
+
+
 @pytest.mark.parametrize(
     ("began", "words"),
     [("2026-02-10", "40 days before treatment began"), ("2025-12-20", "12 days after treatment"), ("soon", "no day")],

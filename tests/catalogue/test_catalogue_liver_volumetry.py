@@ -62,10 +62,45 @@ def test_a_remnant_and_a_tumour_on_grids_of_their_own() -> None:
     assert any("'FLR': its mask" in told for told in asked.reasons)
 
 
+LEFT = box("Liver left lobe", slice(5, 25), slice(5, 30), slice(3, 13))  # 400 mL
+RIGHT = box("Liver right lobe", slice(5, 25), slice(5, 30), slice(13, 38))  # 1000 mL
+
+
+@pytest.mark.parametrize(
+    ("drawn", "words"),
+    [
+        ((LEFT, RIGHT), "2 outlines together: Liver right lobe, Liver left lobe"),
+        ((replace(LEFT, label="Liver"), replace(RIGHT, label="Liver")), "2 outlines together"),
+        ((LEFT, LIVER), "'Liver left lobe' lies within 'Liver'"),
+        ((replace(RIGHT, label="liver vessels"), LIVER), ""),
+        ((replace(RIGHT, label="Liver-GTV"), LIVER), ""),
+    ],
+)
+def test_the_whole_liver_counts_once_however_it_was_outlined(drawn: tuple[Region, ...], words: str) -> None:
+    """By the first outline that bears the name, lobes gave 400 mL and vessels 1000 mL, without a word."""
+    answer = LiverVolumetry().run(drawn, None)
+    assert answer.measurements[0].value == pytest.approx(1400.0) and len(answer.findings) == 1
+    assert any(words in told for told in answer.reasons)
+
+
+def test_a_remnant_in_parts_holds_no_tumour_and_a_tumour_outside_is_told() -> None:
+    parts = (replace(LEFT, label="remnant, segment 2"), box("FLR 3", slice(5, 25), slice(5, 30), slice(13, 18)))
+    within = box("tumour", slice(5, 25), slice(5, 30), slice(3, 8))  # 200 of 600 mL
+    answer = LiverVolumetry().run((LIVER, *parts, within), None)
+    said = {m.definition: m.value for m in answer.measurements}
+    assert said["future liver remnant"] == pytest.approx(400.0)
+    assert said["remnant / (total - tumour)"] == pytest.approx(100 * 400 / 1200)
+    assert any("200 mL of tumour within the remnant" in told for told in answer.reasons)
+    beside = box("tumour", slice(5, 25), slice(30, 35), slice(3, 8))
+    assert any("100 % of 'tumour' lie outside" in r for r in LiverVolumetry().run((LIVER, beside), None).reasons)
+
+
 @pytest.mark.parametrize(
     ("drawn", "words"),
     [
         ((REMNANT,), "named liver"),
+        ((RIGHT,), "a part of the liver"),
+        ((RIGHT, box("liver", slice(5, 25), slice(5, 30), slice(3, 25))), "share 55 %"),
         ((box("liver", slice(5, 7), slice(5, 10), slice(5, 10)),), "no adult liver has that size"),
         ((box("liver", slice(0, 20), slice(5, 30), slice(3, 38)),), "the images cut"),
         ((LIVER, box("remnant", slice(5, 25), slice(20, 40), slice(3, 13))), "outside the liver"),

@@ -120,6 +120,31 @@ def test_an_outline_without_its_empty_slices_has_the_same_values_and_is_the_same
     assert value(found, CHANGE, "[hnsf'U]") == pytest.approx(30.0)
 
 
+def test_a_structure_that_was_outlined_on_two_phases_counts_once() -> None:
+    """Their volumes were added: a nodule that had grown by 95 % had changed by -2 %."""
+    (portal,), (late,) = on(0, (HERE, 10.0, "a")).regions, on(0, ((30.0, 50.0, 46.0), 10.0, "a")).regions
+    then = replace(on(0, (HERE, 10.0, "a")), given=(replace(late, series_uid="1.2"), replace(portal, series_uid="1.3")))
+    now = on(50, (HERE, 12.5, "a"))
+    scan = Dated(then.study_uid, then.day, Volume(np.zeros(GRID.shape, np.float32), GRID, series_uid="1.3"))
+    answer = ask(then, now, (scan, None))
+    (found,) = answer.findings
+    assert value(found, CHANGE, "%") == pytest.approx(95.0, abs=4.0) and value(found, SHIFT, "mm") < 0.1
+    assert any("1 outline of 2026-01-01 on another series" in told for told in answer.reasons)
+    far = replace(then, given=(*then.regions, replace(on(0, (THERE, 8.0, "b")).regions[0], series_uid="1.2")))
+    assert sum("not outlined now" in f.words for f in ask(far, now, (scan, None)).findings) == 1  # b is not a's twin
+
+
+def test_a_structure_that_the_images_cut_has_no_change() -> None:
+    then, now = on(0, (HERE, 20.0, "liver")), on(50, (HERE, 20.0, "liver"))
+    short = GRID.cropped((0, 0, 0), (15, 50, 50))
+    mask = np.asarray(now.regions[0].mask)[:15]
+    now = replace(now, given=(Region(short, mask=mask, label="liver"),))
+    scan = Dated(now.study_uid, now.day, Volume(np.zeros(short.shape, np.float32), short))
+    (found,) = ask(then, now, (None, scan)).findings
+    assert "reaches the edge of the images of 2026-02-20" in found.words
+    assert [m.what for m in found.measurements] == [codes.VOLUME]
+
+
 def test_coarser_voxels_are_told() -> None:
     thick = Geometry.regular(shape=(12, 50, 50), spacing_mm=(5.0, 2.0, 2.0), frame_of_reference="2.25.7")
     answer = ask(on(0, (HERE, 10.0, "a")), on(50, (HERE, 10.0, "a"), grid=thick))

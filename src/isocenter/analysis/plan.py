@@ -160,7 +160,13 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
     if not fit:
         return [], _nearest(first, study)
     drawn = _drawn_on(study) if any(n.gives == "regions" and not n.earlier for _, n in others) else set()
-    ranked = sorted(fit, key=lambda s: (s.uid in drawn, first.suits(s), _preference(s)), reverse=True)
+    over_time = first.gives == "regions" and any(n.earlier for _, n in others)
+    past = [_under(s, was) for was in earlier[:1] for s in was.series if over_time and not first.unmet(s)]
+    ranked = sorted(
+        fit,
+        key=lambda s: (s.uid in drawn, first.suits(s), _alike(_under(s, study), past), _preference(s)),
+        reverse=True,
+    )
     candidates = fit if first.every else ranked[:1]
     bindings: list[Binding] = []
     unmet: tuple[Unmet, ...] = ()
@@ -168,11 +174,13 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
         bound: dict[str, tuple[str, ...]] = {first_name: (main.uid,)}
         if first.gives == "volumes" or together:
             bound[first_name] += _framed(main, [s for s in fit if s.uid != main.uid])
+        elif over_time:  # the analysis takes what stands on several series once
+            bound[first_name] += tuple(s.uid for s in fit if s.uid != main.uid)
         elif first.gives == "regions" and not first.every:
             bound[first_name] += _drawn_alike(main, [s for s in fit if s.uid != main.uid])
         for name, need in others:
             if need.earlier:
-                bound[name] = _before(main, earlier, need)
+                bound[name] = _before(main, study, earlier, need)
             else:
                 beside = [s for s in study.series if s.uid != main.uid]
                 fitting = [s for s in beside if not need.unmet(s)] or list(need.joined(beside))
@@ -235,22 +243,36 @@ def _framed(main: Series, fitting: list[Series]) -> tuple[str, ...]:
     return tuple(s.uid for s in fitting if s.frame_of_reference == main.frame_of_reference)
 
 
-def _before(main: Series, earlier: Sequence[Study], need: Need) -> tuple[str, ...]:
-    """Series of earlier studies, the oldest first: all regions of a study, or the volume most like the main one."""
+def _under(drawn: Series, study: Study) -> tuple[Series, ...]:
+    """The images that outlines were drawn on, where they are here; what draws nothing stands for itself."""
+    if drawn.modality not in ("SEG", "RTSTRUCT"):
+        return (drawn,)
+    on = drawn.facts.get("ReferencedSeriesUIDs", ())
+    return tuple(s for s in study.series if s.uid in on)
+
+
+def _before(main: Series, study: Study, earlier: Sequence[Study], need: Need) -> tuple[str, ...]:
+    """Series of earlier studies, the oldest first: all regions of a study, or the volume most like that of now."""
     bound: list[tuple[str, ...]] = []
-    for study in earlier:
-        fitting = [s for s in study.series if not need.unmet(s)]
+    now = _under(main, study)
+    for was in earlier:
+        fitting = [s for s in was.series if not need.unmet(s)]
         if not fitting:
             continue
         if need.gives == "regions":
             bound.append(tuple(s.uid for s in fitting))
         else:
-            drawn = _drawn_on(study) if main.modality in ("SEG", "RTSTRUCT") else set()
-            like = max(fitting, key=lambda s: (s.uid in drawn, _likeness(main, s), _preference(s)))
+            drawn = set() if main in now else _drawn_on(was)
+            like = max(fitting, key=lambda s: (s.uid in drawn, _alike([s], [now]), _preference(s)))
             bound.append((like.uid,))
         if need.earlier == "last":
             break
     return tuple(uid for uids in reversed(bound) for uid in uids)
+
+
+def _alike(some: Sequence[Series], others: Sequence[Sequence[Series]]) -> int:
+    """How much the likest two of them were made alike."""
+    return max((_likeness(a, b) for a in some for several in others for b in several), default=0)
 
 
 def _likeness(main: Series, other: Series) -> int:

@@ -16,11 +16,13 @@ from isocenter.methods import registration
 from isocenter.methods.lesion_matching import Spot, spot
 from isocenter.space import Reference, Region, Volume, resample_region
 
-__all__ = ["Drawn", "drawn", "mask_of", "spaces", "spots"]
+__all__ = ["Drawn", "drawn", "is_cut", "mask_of", "spaces", "spots"]
 
 Matrix = npt.NDArray[np.float64]
 
 _WORST_FIT_MM = 10.0
+_BREATH_MM = 30.0  # an organ moves so far between two breath-holds
+_LIKE_SIZE = 3.0  # one lesion on two phases; a tumour and its liver differ by more
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,25 +40,68 @@ def mask_of(region: Region) -> Any:
     return region.mask
 
 
-def drawn(of: Dated, *, empty: bool = False) -> Drawn:
-    """The outlines of a study: masks with voxels, each drawn once.
+def drawn(
+    of: Dated, *, empty: bool = False, scan: Volume | None = None, remarks: list[str] | None = None
+) -> Drawn:  # fmt: skip
+    """The outlines of a study: masks with voxels, each structure once.
 
     Args:
         empty: whether a study without outlines is an answer too (nothing was seen).
+        scan: the image that is compared. A structure that was outlined on several series of one study (phases) counts
+            as it was outlined on this one; without it, on the series of the first outline.
+        remarks: where outlines that were left out for that are told.
 
     Raises:
         Refused: for outlines without patient coordinates, or where none has voxels.
     """
-    kept: list[Region] = []
+    there: list[Region] = []
     for region in of.regions:
         region.must_be_placed()
         if region.geometry.reference is not Reference.PATIENT:
             raise Refused(f"lesions of {of.day} without patient coordinates", "sizes need millimetres")
-        if region.mask is not None and region.voxels and not any(_twice(region, other) for other in kept):
-            kept.append(region)
+        if region.mask is not None and region.voxels:
+            there.append(region)
+    on = [r.series_uid for r in there]
+    first = scan.series_uid if scan is not None and scan.series_uid in on else next(iter(on), "")
+    frame = next((r.geometry.frame_of_reference for r in there if r.series_uid == first), "")
+    kept: list[Region] = []
+    again = 0
+    for region in sorted(there, key=lambda r: r.series_uid != first):
+        if region.series_uid != first and region.geometry.frame_of_reference != frame:
+            if remarks is not None:
+                remarks.append(f"'{region.label}' of {of.day} left out: it lies in another frame of reference")
+            continue
+        if any(_twice(region, other) for other in kept):
+            continue
+        if any(_elsewhere(region, other) for other in kept):
+            again += 1
+            continue
+        kept.append(region)
+    if again and remarks is not None:
+        remarks.append(
+            f"{again} outline{'s' if again > 1 else ''} of {of.day} on another series of images (a phase, a "
+            "reconstruction) left out: each structure counts once, on the images that are compared"
+        )
     if not kept and not empty:
         raise Refused(f"the study of {of.day} has no lesion with voxels", "there is nothing to follow", "outline them")
-    return Drawn(of.study_uid, of.day, tuple(kept))
+    return Drawn(of.study_uid, of.day, tuple(r for r in there if any(r is k for k in kept)))
+
+
+def _elsewhere(one: Region, other: Region) -> bool:
+    """Whether two outlines are one structure on two series of one study: of one name, or one size at one place."""
+    a, b = one.geometry.frame_of_reference, other.geometry.frame_of_reference
+    if a != b or not one.series_uid or not other.series_uid or one.series_uid == other.series_uid:
+        return False
+    apart = float(np.linalg.norm(np.subtract(one.centre_mm, other.centre_mm)))
+    large, small = sorted((one.volume_ml, other.volume_ml), reverse=True)
+    if one.label.strip() and one.label.strip().casefold() == other.label.strip().casefold():
+        return apart <= max(_BREATH_MM, _radius_mm(large))
+    return large <= _LIKE_SIZE * small and apart <= _radius_mm(large)
+
+
+def _radius_mm(volume_ml: float) -> float:
+    """Of the ball of a volume."""
+    return float((750.0 * volume_ml / np.pi) ** (1 / 3))
 
 
 def _twice(one: Region, other: Region) -> bool:
@@ -71,6 +116,20 @@ def _twice(one: Region, other: Region) -> bool:
         one = resample_region(one, other.geometry)
     shared = int(np.count_nonzero(mask_of(one) & mask_of(other)))
     return 2 * shared > 0.9 * (one.voxels + other.voxels)
+
+
+def is_cut(region: Region, scan: Volume | None) -> bool:
+    """Whether an outline reaches the edge of the images that it was drawn on, so that the structure may go on outside.
+
+    False where those images are not at hand.
+    """
+    if scan is None or (region.series_uid and scan.series_uid not in ("", region.series_uid)):
+        return False
+    start, stop = region.bounds
+    index = scan.geometry.to_index(region.geometry.cropped(start, stop).corners_mm())
+    last = np.array(scan.geometry.shape) - 1
+    edge = (index.min(axis=0) < 0.5) | (index.max(axis=0) > last - 0.5)
+    return bool((edge & (last > 0)).any())
 
 
 def spaces(times: Sequence[Drawn], scans: Mapping[str, Volume], remarks: list[str]) -> list[tuple[Matrix, float]]:

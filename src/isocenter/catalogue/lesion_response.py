@@ -14,7 +14,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.choi_response import answered
 from isocenter.catalogue.contrast_agent import contrast_agent
-from isocenter.catalogue.in_one_space import Drawn, drawn, spaces, spots
+from isocenter.catalogue.in_one_space import Drawn, drawn, is_cut, spaces, spots
 from isocenter.catalogue.lesion_visits import (
     chosen_targets,
     named_lesions,
@@ -48,7 +48,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "3"
+    name, version = "lesion_response", "4"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -120,13 +120,14 @@ class LesionResponse:
                 a named lesion is not at baseline, or when the baseline is too old or from after the treatment began.
         """
         first, *rest = before
-        known = [_outlined(one, all_gone or bool(one.regions)) for one in rest]
-        times = [drawn(first), *known, _outlined(lesions, all_gone)]
-        _must_begin_before(times[0].day, therapy_began)
         scans = {one.study_uid: one.volume for one in images_before or ()}
         if image is not None:
             scans[lesions.study_uid] = image
         remarks: list[str] = []
+        known = [_outlined(one, scans, remarks, all_gone=all_gone or bool(one.regions)) for one in rest]
+        began = drawn(first, scan=scans.get(first.study_uid), remarks=remarks)
+        times = [began, *known, _outlined(lesions, scans, remarks, all_gone=all_gone)]
+        _must_begin_before(times[0].day, therapy_began)
         places = spaces(times, scans, remarks)
         spotted = spots(times, places)
         reaches = [reach_mm + a[1] + b[1] for a, b in pairwise(places)]
@@ -136,6 +137,12 @@ class LesionResponse:
         hidden = [out_of_sight(k, times, places, spotted, followed, scans) for k in range(1, len(times))]
         unseen = named_lesions(times[0], not_evaluated)
         remarks += [*_doubts(followed, times, chosen, bool(targets), unseen, hidden[-1]), *_otherwise(times, scans)]
+        remarks += [
+            f"'{region.label}' reaches the edge of the images of {time.day}: it may be larger than its outline"
+            for time in times
+            for region in time.regions
+            if is_cut(region, scans.get(time.study_uid))
+        ]
         visits = visits_of(times, sized, followed, chosen)
         visits = (visits[0], *(without(v, h, chosen) for v, h in zip(visits[1:], hidden, strict=True)))
         if unseen & set(chosen):
@@ -198,9 +205,9 @@ class LesionResponse:
         )
 
 
-def _outlined(study: Dated, all_gone: bool) -> Drawn:
+def _outlined(study: Dated, scans: Mapping[str, Volume], remarks: list[str], *, all_gone: bool) -> Drawn:
     """The outlines of a later study; without voxels only where a person says that nothing is left."""
-    found = drawn(study, empty=True)
+    found = drawn(study, empty=True, scan=scans.get(study.study_uid), remarks=remarks)
     if not found.regions and not all_gone:
         raise Refused(
             f"the study of {found.day} has no lesion with voxels",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy import ndimage
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.contrast_agent import contrast_agent
+from isocenter.catalogue.liver_outline import livers_among, whole_liver
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods.vessel_calibre import calibre
@@ -23,7 +24,6 @@ from isocenter.space import Geometry, Reference, Region, Volume, resample, resam
 
 __all__ = ["LiverVessels"]
 
-_LIVER = re.compile(r"(?<![a-z])(liver|hepar|leber)(?![a-z])", re.IGNORECASE)
 _THICKEST_MM, _LEAST_ML, _STEP_MM = 3.0, 50.0, 1.0
 _SURFACE_MM = 4.0  # the liver's own edge is a ridge to any filter
 _LEAST_VOXELS = 30
@@ -39,7 +39,7 @@ def _has_contrast(facts: Mapping[str, Any]) -> bool:
 class LiverVessels:
     """Which share of an outlined liver is vessels, and how long, branched and winding is their tree?"""
 
-    name, version = "liver_vessels", "3"
+    name, version = "liver_vessels", "4"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality=("CT", "MR"),
@@ -201,11 +201,11 @@ def _must_show_vessels(image: Volume) -> None:
 
 def _cubes(image: Volume, drawn: tuple[Region, ...], other_grid: OtherGrid) -> tuple[Volume, Mask, tuple[str, ...]]:
     """Image and liver on cubes of about a millimetre, cropped to the liver."""
-    liver = next((r for r in drawn if r.mask is not None and r.voxels and _LIVER.search(r.label)), None)
-    if liver is None:
-        names = ", ".join(r.label or "nothing" for r in drawn) or "none"
-        raise Refused(f"regions named {names}", "none of them is named liver", "outline the liver")
-    on, told = laid(liver, image.geometry, other_grid)
+    livers = livers_among(drawn)
+    moved = [laid(one, image.geometry, other_grid) for one in livers]
+    told = [words for _, several in moved for words in several]
+    whole = whole_liver(livers, [np.asarray(one.mask) for one, _ in moved], told)
+    on = replace(moved[0][0], mask=whole)
     if not on.voxels:
         raise Refused("a liver outside the images", "there is nothing to look at")
     start, stop = on.bounds
@@ -221,7 +221,7 @@ def _cubes(image: Volume, drawn: tuple[Region, ...], other_grid: OtherGrid) -> t
     part = Region(inside.geometry, mask=np.ascontiguousarray(inside.array))
     mask = resample_region(part, grid).mask
     assert mask is not None
-    return resample(cut, grid), mask, told
+    return resample(cut, grid), mask, tuple(told)
 
 
 def _right_angled(sheared: Geometry, edge: float) -> Geometry:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.liver_outline import livers_among, names_no_liver, whole_liver
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods.liver_volume import FORMULAE, standard_volume_ml
@@ -22,7 +23,6 @@ __all__ = ["LiverVolumetry"]
 
 _REMNANT = re.compile(r"remnant|(?<![a-z])flr(?![a-z])|future[ _-]?liver", re.IGNORECASE)
 _LESION = re.compile(r"tumou?r|lesion|metastas|(?<![a-z])(hcc|[gc]tv)", re.IGNORECASE)
-_LIVER = re.compile(r"(?<![a-z])(liver|hepar|leber)(?![a-z])", re.IGNORECASE)
 _LITRES = (0.3, 6.0)
 _CUT_SHARE, _OUTSIDE_SHARE = 0.25, 0.05
 _ROUNDED = 0.05  # of a voxel: positions in headers are rounded
@@ -33,7 +33,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverVolumetry:
     """How large is the outlined liver for this body, and what share would a resection leave?"""
 
-    name, version = "liver_volumetry", "2"
+    name, version = "liver_volumetry", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "drawn": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
         "image": Need(modality=("CT", "MR"), optional=True),
@@ -69,7 +69,8 @@ class LiverVolumetry:
         """Measure the outlined liver.
 
         Args:
-            drawn: a region named liver; may be with others named remnant (or FLR) and tumour (or lesion).
+            drawn: a region named liver, or several that lie side by side (lobes, segments); may be with others named
+                remnant (or FLR) and tumour (or lesion).
             image: whose header states height and weight.
             standard: formula of the standard volume.
             height_m, weight_kg: of the person, where the header does not state them; 0 believes the header.
@@ -95,7 +96,12 @@ class LiverVolumetry:
             said.append(Measurement(codes.LIVER_SHARE, share, "%", definition=f"total / standard ({standard})"))
         words = f"Liver of {total:.0f} mL" + (f", standard {expected:.0f} mL ({standard})" if expected else "")
         if remnant is not None:
-            words += _left(said, remnant, roomy, total - diseased, ml, expected, standard)
+            kept = replace(remnant, mask=np.asarray(remnant.mask) & ~lesions)
+            if kept.voxels < remnant.voxels:
+                remarks.append(
+                    f"{(remnant.voxels - kept.voxels) * ml:.0f} mL of tumour within the remnant left out of it"
+                )
+            words += _left(said, kept, roomy, total - diseased, ml, expected, standard)
         finding = Finding(codes.LIVER, where=liver, site=codes.LIVER, measurements=tuple(said[:1]), words=f"{words}.")
         return Answer.found(finding, measurements=tuple(said), reasons=tuple(remarks))
 
@@ -114,34 +120,46 @@ class LiverVolumetry:
 
 def _named(drawn: tuple[Region, ...], other_grid: OtherGrid) -> tuple[Region, Mask, Region | None, Mask, list[str]]:
     """The liver as it was outlined; then on one grid that holds them all: liver, remnant and tumours; and remarks."""
-    liver, remnant, lesions = None, None, []
     for region in drawn:
         region.must_be_placed()
-        if region.mask is None or not region.voxels:
-            continue
-        if _REMNANT.search(region.label):
-            remnant = region
-        elif _LESION.search(region.label):
-            lesions.append(region)
-        elif _LIVER.search(region.label) and liver is None:
-            liver = region
-    if liver is None:
-        names = ", ".join(r.label or "nothing" for r in drawn) or "none"
-        raise Refused(f"regions named {names}", "none of them is named liver", "name the whole liver 'liver'")
-    if liver.geometry.reference is not Reference.PATIENT:
+    there = [r for r in drawn if r.mask is not None and r.voxels and not names_no_liver(r.label)]
+    remnants = [r for r in there if _REMNANT.search(r.label)]
+    lesions = [r for r in there if _LESION.search(r.label) and not _REMNANT.search(r.label)]
+    livers = livers_among(drawn)
+    largest = max(livers, key=lambda r: r.voxels * r.geometry.voxel_volume_mm3)
+    if largest.geometry.reference is not Reference.PATIENT:
         raise Refused("an outline without patient coordinates", "its voxels have no volume")
-    others = [*lesions, *([] if remnant is None else [remnant])]
-    roomy = _with_room(liver, others)
-    moved: list[Region] = []
+    parts = [r for r in livers if r is not largest]
+    roomy = _with_room(largest, [*parts, *lesions, *remnants])
     said: list[str] = []
-    for region in others:
-        one, told = laid(region, roomy.geometry, other_grid)
-        moved.append(one)
-        said += told
-    together = np.zeros(roomy.geometry.shape, bool)
-    for region in moved[: len(lesions)]:
-        together |= np.asarray(region.mask)
-    return liver, np.asarray(roomy.mask), None if remnant is None else moved[-1], together, said
+
+    def on_one_grid(regions: list[Region]) -> list[Mask]:
+        masks = []
+        for region in regions:
+            moved, told = laid(region, roomy.geometry, other_grid)
+            said.extend(told)
+            masks.append(np.asarray(moved.mask))
+        return masks
+
+    whole = whole_liver([largest, *parts], [np.asarray(roomy.mask), *on_one_grid(parts)], said)
+    liver = largest if whole is roomy.mask else replace(largest, geometry=roomy.geometry, mask=whole)
+    kept, tumour = _once(remnants, on_one_grid(remnants), said), np.zeros(roomy.geometry.shape, bool)
+    for region, mask in zip(lesions, on_one_grid(lesions), strict=True):
+        if outside := round(100.0 * float((mask & ~whole).sum()) / region.voxels):
+            said.append(
+                f"{outside} % of '{region.label}' lie outside the outlined liver and are not counted in it: where the "
+                "liver was outlined without its tumours, its volume is that without them"
+            )
+        tumour |= mask
+    remnant = replace(remnants[0], geometry=roomy.geometry, mask=kept) if kept is not None else None
+    return liver, whole, remnant, tumour, said
+
+
+def _once(regions: list[Region], masks: list[Mask], said: list[str]) -> Mask | None:
+    """All parts of the remnant together; None where there is none."""
+    if len(regions) > 1:
+        said.append(f"the remnant is {len(regions)} outlines together: {', '.join(r.label for r in regions)}")
+    return np.logical_or.reduce(masks) if masks else None
 
 
 def _with_room(liver: Region, others: list[Region]) -> Region:

@@ -13,7 +13,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import in_one_space
 from isocenter.catalogue.contrast_agent import contrast_agent
-from isocenter.catalogue.in_one_space import Drawn, mask_of
+from isocenter.catalogue.in_one_space import Drawn, is_cut, mask_of
 from isocenter.errors import Refused
 from isocenter.methods import detectable_change, volumetry
 from isocenter.methods.lesion_matching import doubling_time_days, match
@@ -33,7 +33,7 @@ _COARSER = 2.0  # slices so many times as far apart as they were make another me
 class StructureChange:
     """What has changed in the segmented structures since the earlier study, and is it more than error?"""
 
-    name, version = "structure_change", "1"
+    name, version = "structure_change", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="last"),
@@ -81,9 +81,12 @@ class StructureChange:
         """
         if not 0.0 <= variation_percent < 100.0:
             raise Refused(f"a variation of {variation_percent:g} %", "it lies between 0 and 100 %")
-        now, then = (_chosen(in_one_space.drawn(one), named) for one in (structures, before))
         remarks: list[str] = []
         scans = {one.study_uid: one.volume for one in (image, image_before) if one is not None}
+        now, then = (
+            _chosen(in_one_space.drawn(one, scan=scans.get(one.study_uid), remarks=remarks), named)
+            for one in (structures, before)
+        )
         pairs = _by_name(then, now)
         paired = ({i for was, _, _ in pairs for i in was}, {j for _, is_now, _ in pairs for j in is_now})
         rest = [[i for i in range(len(t.regions)) if i not in p] for t, p in zip((then, now), paired, strict=True)]
@@ -235,6 +238,15 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
         least = detectable_change.border_volume_ml((surface + old_surface) / 2.0, step)
         by = f"smallest change by a border known to half a voxel of {step:.1f} mm"
     plane = max(sorted(g.spacing_mm)[1] for g in sides)
+    both = ((case.then, was), (case.now, is_now))
+    if cut := [t.day for t, mine in both if any(is_cut(t.regions[i], case.scans.get(t.study_uid)) for i in mine)]:
+        where_cut = " and ".join(map(str, cut))
+        words = (
+            f"{label}: {volume:.1f} mL, was {old_volume:.1f} mL on {case.then.day}, as far as it was imaged; it "
+            f"reaches the edge of the images of {where_cut}: no change of its size is given"
+        )
+        part = Measurement(codes.VOLUME, volume, "mL", definition="voxel counting, as far as it was imaged")
+        return Finding(codes.STRUCTURE, where=region, measurements=(part,), words=f"{words}.", tracking=tracking)
     change = volume - old_volume
     share = 100.0 * change / old_volume
     real = abs(change) > least
@@ -296,7 +308,11 @@ def _values(case: _Case, was: Sequence[int], is_now: Sequence[int]) -> list[Meas
 
 
 def _within(scan: Volume, region: Region) -> Any:
-    """Values of an image in a region of its own voxels, which may hold fewer slices; none where they are others."""
+    """Values of an image in a region of its own voxels, which may hold fewer slices; none where they are others, or
+    the region was drawn on another series.
+    """
+    if scan.series_uid and region.series_uid and scan.series_uid != region.series_uid:
+        return np.empty(0)
     index = scan.geometry.to_index(region.geometry.to_patient(np.argwhere(mask_of(region))))
     at = np.round(index).astype(int)
     if np.abs(index - at).max() > 0.02 or (at < 0).any() or (at >= scan.geometry.shape).any():
