@@ -46,6 +46,27 @@ def test_fat_inside_and_outside_the_wall(made: Phantom, parts: tuple[Volume, ...
     assert len(answer.curves[0].x) == 4
 
 
+def test_fat_and_water_of_one_scan_are_put_together(parts: tuple[Volume, ...]) -> None:
+    """Of a scan before contrast and one after it the first fat was taken with the first water, whosever they were."""
+    plain = said(AbdominalFat().run(parts), codes.VISCERAL_FAT)
+    fat, water = parts
+
+    def of(v: Volume, uid: str, time: str, gain: float = 1.0) -> Volume:
+        return replace(v, array=v.array * gain, series_uid=uid, facts={**v.facts, "AcquisitionTime": time})
+
+    later = (of(fat, "1.1", "110000", 3.0), of(water, "1.2", "110000", 2.0))
+    first = (of(water, "1.3", "100000"), of(fat, "1.4", "100000"))
+    answer = AbdominalFat().run((*later, *first))
+    assert (
+        said(answer, codes.VISCERAL_FAT) == plain and "2 scans of this place: the first, of 100000" in answer.reasons[0]
+    )
+    untold = [of(v, uid, "") for uid, v in zip(("1.1", "1.2", "1.3", "1.4"), (*later, *first), strict=True)]
+    with pytest.raises(Refused, match="2 fat and 2 water images of one place"):
+        AbdominalFat().run(tuple(untold))
+    station = tuple(v.cropped((0, 0, 0), (3, *v.geometry.shape[1:])) for v in parts)
+    assert "1 other stacks" in AbdominalFat().run((*station, *parts)).reasons[0]
+
+
 @pytest.mark.nightly
 def test_echoes_with_phase_give_litres_too() -> None:
     raw = abdomen_mr.patient(size=112, slices=2)

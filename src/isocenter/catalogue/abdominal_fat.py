@@ -36,7 +36,7 @@ Floats = npt.NDArray[np.float32]
 class AbdominalFat:
     """How many litres of visceral and subcutaneous fat, and of water, do fat and water MR images show?"""
 
-    name, version = "abdominal_fat", "1"
+    name, version = "abdominal_fat", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "images": Need(
             modality="MR", gives="volumes", at_least=4,
@@ -116,12 +116,8 @@ def _put_together(images: tuple[Volume, ...], field_t: float) -> _FatWater:
         v for v in images
         if v.geometry.reference is Reference.PATIENT and not v.axes and np.isfinite(v.array).all()
     ]  # fmt: skip
-    said = {id(v): set(kind_words(v)) for v in usable}
-    for fat in (v for v in usable if said[id(v)] & _FAT and not said[id(v)] & _WATER):
-        for water in (v for v in usable if said[id(v)] & _WATER and not said[id(v)] & _FAT):
-            if water.geometry.same_grid(fat.geometry):
-                how = "fat and water as the scanner made them"
-                return _FatWater(fat, np.asarray(fat.array, np.float32), np.asarray(water.array, np.float32), how)
+    if (one := _scanners_own(usable)) is not None:
+        return one
     if not joined(images):
         raise Refused(
             "no fat and water images of one grid",
@@ -141,6 +137,55 @@ def _put_together(images: tuple[Volume, ...], field_t: float) -> _FatWater:
     made = fatwater.separate(scan.images, scan.times_s, float(field), scan.main.geometry.spacing_mm)
     parts = [np.nan_to_num(np.asarray(part, np.float32)) for part in (made.fat, made.water)]
     return _FatWater(scan.main, parts[0], parts[1], "fat and water from the echoes, six peaks")
+
+
+def _scanners_own(usable: list[Volume]) -> _FatWater | None:
+    """Fat and water as the scanner made them, of one scan; None where there are none.
+
+    Raises:
+        Refused: for several of one place of which nothing tells which fat belongs to which water.
+    """
+    said = {id(v): set(kind_words(v)) for v in usable}
+    fats = [v for v in usable if said[id(v)] & _FAT and not said[id(v)] & _WATER]
+    waters = [v for v in usable if said[id(v)] & _WATER and not said[id(v)] & _FAT]
+    places: list[list[tuple[Volume, Volume]]] = []
+    while fats:
+        grid = fats[0].geometry
+        here = [[v for v in some if v.geometry.same_grid(grid)] for some in (fats, waters)]
+        fats = [v for v in fats if not v.geometry.same_grid(grid)]
+        if all(here):
+            places.append(_scans(*here))
+    if not places:
+        return None
+    scans = max(places, key=lambda some: some[0][0].array.size)
+    fat, water = min(scans, key=lambda pair: (str(pair[0].facts.get("AcquisitionTime") or ""), pair[0].series_uid))
+    how = ["fat and water as the scanner made them"]
+    if len(scans) > 1:
+        when = fat.facts.get("AcquisitionTime") or "no stated time"
+        how.append(f"there are {len(scans)} scans of this place: the first, of {when}, is measured")
+    if len(places) > 1:
+        how.append(f"fat and water of {len(places) - 1} other stacks (stations of a long scan) are not in these litres")
+    return _FatWater(fat, np.asarray(fat.array, np.float32), np.asarray(water.array, np.float32), "; ".join(how))
+
+
+def _scans(fats: list[Volume], waters: list[Volume]) -> list[tuple[Volume, Volume]]:
+    """Each fat with its water: the one other of the place, of its series, or of its time."""
+    if len(fats) == len(waters) == 1:
+        return [(fats[0], waters[0])]
+    found: list[tuple[Volume, Volume]] = []
+    for by_time in (False, True):
+        left = [[v for v in some if all(v not in pair for pair in found)] for some in (fats, waters)]
+        keys = [[v.facts.get("AcquisitionTime") if by_time else v.series_uid for v in some] for some in left]
+        for fat, key in zip(left[0], keys[0], strict=True):
+            if key and keys[0].count(key) == keys[1].count(key) == 1:
+                found.append((fat, left[1][keys[1].index(key)]))
+    if not found:
+        raise Refused(
+            f"{len(fats)} fat and {len(waters)} water images of one place",
+            "neither series nor time tells which belong together",
+            "send those of one scan",
+        )
+    return found
 
 
 def _must_be_axial(main: Volume) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -348,7 +349,7 @@ def _doubling(track: Track, times: Sequence[Drawn], spotted: Sequence[Sequence[S
     before, now = seen[-2:] if len(seen) > 1 else (seen[-1], seen[-1])
     small, large = (sum(spotted[k][i].volume_ml for i in track.at[k]) for k in (before, now))
     days = (times[now].day - times[before].day).days
-    if days <= 0 or small == large:
+    if days <= 0 or math.isclose(small, large, rel_tol=1e-9):  # the same voxels, counted in another order
         return []
     value = doubling_time_days(small, large, days)
     return [Measurement(DOUBLING, value, "d", definition="since the study before; negative: halving")]
