@@ -1,7 +1,8 @@
 """The twin study: one has a finding, the other none; before the first opinion nobody can tell which is which.
 
 Two archives hold the same images under the same identifiers at the same time. In one a machine found something that
-cannot wait, with a map, a segmentation and a report sent in from elsewhere; in the other it found none. A reader asks
+cannot wait, with a map, a segmentation and a report sent in from elsewhere, and a colleague who saw it asked about it
+and recommended a follow-up; in the other it found none, and nobody had anything to ask. A reader asks
 for everything that the application offers, route by route as it lists them itself, and listens to its events. Every
 status, header and byte has to be the same.
 """
@@ -14,7 +15,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from isocenter.doors.pages_events import stream
 from isocenter.forms import maps, seg, sr
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.govern.tickets import Tickets
+from isocenter.reading.consultation import Mark, View
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.reading.session import Correction
 from isocenter.record import (
@@ -129,7 +131,7 @@ def plant(twin: Twin, *, finds: bool, as_many: bool = True) -> None:
         site._tell(Kind.RESULT_MADE, "isocenter", study_uid, result=digest)
     twin.planted = digest
     if not finds:
-        for _ in range(2 * as_many):  # so that what happens afterwards has the same number in both
+        for _ in range(4 * as_many):  # so that what happens afterwards has the same number in both
             site._tell(Kind.DECLINED, "isocenter", STUDY)
         return
     study = site.index.study(STUDY)
@@ -139,6 +141,9 @@ def plant(twin: Twin, *, finds: bool, as_many: bool = True) -> None:
         site.receive([data], sender="AI1", who=HOUSE)
     twin.elsewhere = tuple(s.uid for s in site.index.study(STUDY).series if s.modality in ("SEG", "SR"))
     assert len(twin.elsewhere) == 2
+    asks = View(STUDY, study.series[0].uid, study.series[0].instances[0].sop_uid, marks=(Mark(50, 50),))
+    site.reviews.remark(asks, "Is this lesion of 13 mm new?", who=GRAY)
+    site.reviews.ask_followup(STUDY, finding="lesion", due=date(2027, 5, 1), responsible="ito", who=GRAY)
 
 
 def found(site: Any, none: Result) -> Result:
@@ -337,6 +342,37 @@ def test_law_who_keeps_the_archive_and_reads_cannot_tell_twins_apart_by_how_much
         assert "ReadingOpened" not in told and '"hash"' not in told and "SettingsChanged" in told
 
 
+def test_law_a_colleagues_words_wait_for_ones_own_opinion(tmp_path: Path) -> None:
+    """A thread, an answer in it, a follow-up, and where somebody points: what a colleague who saw the machine says."""
+    with twins(tmp_path) as (a, b):
+        plant(a, finds=True)
+        plant(b, finds=False)
+        said, way = "Is this lesion of 13 mm new?", f"/api/studies/{STUDY}"
+        thread = a.site.tickets.of(a.site.reviews.remarks(STUDY, who=HOUSE)[0]["number"])
+        for hidden in ({"words": "Yes.", "thread": thread}, {"words": "Yes.", "thread": "0" * 16}):
+            assert {t.browser.post(f"{way}/remarks", hidden).status_code for t in (a, b)} == {404}
+        assert same(a, b, "POST", f"{way}/remarks/{thread}/settle", {}).status_code == 404
+        for method, sent in (("POST", {"page": "p1"}), ("GET", None)):
+            assert same(a, b, method, f"{way}/together", sent).status_code == 403
+        mine = same(a, b, "POST", f"{way}/remarks", {"words": "Which side is this?"}).json()
+        assert mine["own_first"] and [r["words"] for t in mine["threads"] for r in t["remarks"]] == [
+            "Which side is this?"
+        ]
+        for told in (f"{way}/remarks", "/api/audit", "/api/followups"):
+            assert answer(a.browser, told) == answer(b.browser, told), told
+        assert heard(a) == heard(b)
+
+        by_gray = a.site.open(STUDY, who=GRAY)
+        assert said in a.browser.get(f"{way}/remarks").text, "who is asked while another reads it reads the words"
+        a.site.lapse(STUDY, version=by_gray.version, who=GRAY)
+        assert said not in a.browser.get(f"{way}/remarks").text, "whose turn it may be does not"
+        for twin in (a, b):
+            act_of(twin, "lock", {"version": act_of(twin, "open")["version"], "line": "a cyst"})
+        assert a.site.opinion(STUDY, who=ITO).consulted and not b.site.opinion(STUDY, who=ITO).consulted
+        assert said in a.browser.get(f"{way}/remarks").text and "lesion" in a.browser.get("/api/followups").text
+        assert a.browser.post(f"{way}/together", {"page": "p1"}).status_code == 200
+
+
 def signed_in(twin: Twin, who: Person) -> None:
     token = twin.site._entrance._sessions.begin(who, twin.site._entrance.clock())[0]
     twin.browser = Browser(twin.browser.app, bearer=token)
@@ -417,6 +453,12 @@ def act(a: Twin, b: Twin, step: str, body: Any = None) -> Any:
         for twin in (a, b):
             done = twin.browser.post(f"/api/readings/{STUDY}/{step}", body)
             assert done.status_code == 200, done.text
+    assert done.status_code == 200, done.text
+    return done.json()
+
+
+def act_of(twin: Twin, step: str, body: Any = None) -> Any:
+    done = twin.browser.post(f"/api/readings/{STUDY}/{step}", body)
     assert done.status_code == 200, done.text
     return done.json()
 

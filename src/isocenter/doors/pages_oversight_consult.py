@@ -7,6 +7,7 @@ never stored, here or in the journal.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -59,7 +60,7 @@ class Said(Place):
 def remarks(uid: Uid, site: SiteHere, who: Annotated[Person, needs("consult")]) -> Any:
     """Threads on places in the images of a study."""
     here: PagesSite = site
-    return _threads(here, here.reviews.remarks(uid, who=who))
+    return _threads(here, uid, here.reviews.remarks(uid, who=who), who)
 
 
 @router.post("/api/studies/{uid}/remarks")
@@ -67,18 +68,20 @@ def remark(uid: Uid, said: Said, site: SiteHere, who: Annotated[Person, needs("c
     """Say something about a view, or answer."""
     here: PagesSite = site
     thread = here.tickets.number(said.thread) if said.thread else 0
-    return _threads(here, here.reviews.remark(said.view(uid), said.words, thread=thread, who=who))
+    return _threads(here, uid, here.reviews.remark(said.view(uid), said.words, thread=thread, who=who), who)
 
 
 @router.post("/api/studies/{uid}/remarks/{thread}/settle")
 def settle(uid: Uid, thread: _Thread, site: SiteHere, who: Annotated[Person, needs("consult")]) -> Any:
     """Close a thread."""
     here: PagesSite = site
-    return _threads(here, here.reviews.settle(uid, here.tickets.number(thread), who=who))
+    return _threads(here, uid, here.reviews.settle(uid, here.tickets.number(thread), who=who), who)
 
 
-def _threads(site: PagesSite, threads: Any) -> Any:
-    return site.tickets.told({"threads": to_plain(threads)}, "number")
+def _threads(site: PagesSite, uid: str, threads: Any, who: Person) -> Any:
+    """`own_first`: this person's opinion is asked for before anybody else's words, of which they are told none."""
+    told = {"threads": to_plain(threads), "own_first": site.reviews.owes(uid, who)}
+    return site.tickets.told(told, "number")
 
 
 @dataclass
@@ -170,8 +173,7 @@ async def together(
     async def goes_on() -> bool:
         if await request.is_disconnected():
             return False
-        now = await run_in_threadpool(here.person_of, token, touch=False)
-        return now == who and may(now, "consult")
+        return await run_in_threadpool(_may_still_see, here, uid, who, token)
 
     return StreamingResponse(
         listening(room, uid, who.name, goes_on=goes_on),
@@ -187,15 +189,21 @@ async def listening(
     inbox = room.join(study, name)
     try:
         yield "retry: 2000\n\n"
-        while await goes_on():
-            try:
-                message = await asyncio.wait_for(inbox.get(), beat_s)
-            except TimeoutError:
-                yield ": still here\n\n"
-                continue
-            yield f"data: {json.dumps(message)}\n\n"
+        while True:
+            line = ": still here\n\n"
+            with contextlib.suppress(TimeoutError):
+                line = f"data: {json.dumps(await asyncio.wait_for(inbox.get(), beat_s))}\n\n"
+            if not await goes_on():  # asked after the wait: who lost the right while waiting hears nothing more
+                break
+            yield line
     finally:
         room.leave(study, inbox)
+
+
+def _may_still_see(site: PagesSite, uid: str, who: Person, token: str) -> bool:
+    """The session lives, and the study has not become theirs to read first meanwhile."""
+    now = site.person_of(token, touch=False)
+    return now == who and may(now, "consult") and not site.reviews.owes(uid, who)
 
 
 def _must_see(site: PagesSite, uid: str, who: Person) -> None:
@@ -204,4 +212,10 @@ def _must_see(site: PagesSite, uid: str, who: Person) -> None:
     if site.reviews.blind(uid, who):
         raise Forbidden(
             "a study that you read blind", "a colleague's cursor would tell", "give your own word first, then ask"
+        )
+    if site.reviews.owes(uid, who):
+        raise Forbidden(
+            "a study on which your own opinion comes first",
+            "where a colleague looks may tell what there is to see",
+            "lock your opinion in the reading room, then look together",
         )

@@ -16,7 +16,10 @@ from urllib.parse import parse_qsl, quote, urlencode
 from isocenter.errors import NotFound, Refused
 from isocenter.record import Event, Kind, Sealed
 
-__all__ = ["Mark", "Remark", "View", "address", "fold", "remark", "settle", "view_of"]
+__all__ = ["LOOK", "Mark", "Remark", "View", "address", "fold", "remark", "settle", "view_of"]
+
+LOOK = "remarks"
+"""What an entry calls it that somebody read what others had said."""
 
 _LONGEST = 4000
 _MARKS = 20

@@ -34,6 +34,7 @@ class Opinion:
         findings: as they stood when the opinion was locked.
         results: ids of the results that hold them.
         modes: analysis -> the mode in which it was read with.
+        consulted: what colleagues said of the study had been read before; it is no opinion of one's own alone.
     """
 
     study_uid: str
@@ -44,6 +45,7 @@ class Opinion:
     findings: tuple[Finding, ...] = ()
     results: tuple[str, ...] = ()
     modes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    consulted: bool = False
 
     def details(self, digest: str) -> dict[str, Any]:
         """What the event says of it: enough to count by, nothing that was said."""
@@ -60,6 +62,7 @@ def lock(
     line: str = "",
     nothing: bool = False,
     modes: Mapping[str, str],
+    consulted: bool = False,
 ) -> Opinion:
     """Lock the first opinion: it is not changed any more, and what machines say may be shown.
 
@@ -68,6 +71,7 @@ def lock(
         line: the opinion in one line.
         nothing: there is nothing to report.
         modes: analysis -> its mode in reading, for those that speak of the study.
+        consulted: the reader has read what colleagues said of the study.
 
     Raises:
         WrongState: the study is not open with this reader, or their opinion is locked already.
@@ -100,7 +104,7 @@ def lock(
             "add a finding, say it in a line, or say that there is nothing (key 0, or --nothing)",
         )
     ids = tuple(i for i, r in own if any(f in findings for f in r.findings))
-    return Opinion(reading.study_uid, who, now, nothing, said, findings, ids, dict(sorted(modes.items())))
+    return Opinion(reading.study_uid, who, now, nothing, said, findings, ids, dict(sorted(modes.items())), consulted)
 
 
 def locked(reading: Reading, opinion: Opinion, digest: str) -> Event:

@@ -46,7 +46,7 @@ class Kind(StrEnum):
     SIGNED_IN = "SignedIn"
     SIGN_IN_REFUSED = "SignInRefused"
     SIGNED_OUT = "SignedOut"
-    VIEWED = "Viewed"  # subject: study; details.what: results, report or record
+    VIEWED = "Viewed"  # subject: study; details.what: results, report, record or remarks
     QUERIED = "Queried"  # details: level, keys: what was asked by, never the values
     EXPORTED = "Exported"
     REFUSED = "Refused"  # a policy said no

@@ -178,11 +178,11 @@ _BLIND = (
 )  # fmt: skip
 
 
-_OF_MACHINES = (
+_TELLING = (
     Kind.INSTANCES_RECEIVED, Kind.PLANNED, Kind.DECLINED, Kind.RESULT_MADE, Kind.ANALYSIS_FAILED,
-    Kind.VIEWED,
+    Kind.VIEWED, Kind.REMARKED, Kind.FOLLOW_UP_ASKED, Kind.FOLLOW_UP_MATCHED, Kind.FOLLOW_UP_CLOSED,
 )  # fmt: skip
-"""What a count would tell before a reader's own opinion: that a machine spoke, here or elsewhere."""
+"""What a count would tell before a reader's own opinion: that a machine spoke, here or elsewhere, or a colleague."""
 
 
 @dataclass(frozen=True)
@@ -454,7 +454,7 @@ class Auditing:
 
     def _counts(self, who: Person) -> dict[str, int | None]:
         """Of each kind how many entries there are of this person's projects; None where they are few."""
-        told = (s for s in self.journal.each() if s.event.kind not in _OF_MACHINES and self.within(s, who))
+        told = (s for s in self.journal.each() if s.event.kind not in _TELLING and self.within(s, who))
         counts = Counter(s.event.kind.value for s in told)
         return {kind: count_of(n) for kind, n in sorted(counts.items())}
 

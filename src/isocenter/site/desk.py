@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, WrongState
 from isocenter.govern.policy import HOUSE, Person, must
-from isocenter.reading import comparison, critical, disclosure, escalation, one_segment, opinion, session, undoing
+from isocenter.reading import (
+    comparison,
+    consultation,
+    critical,
+    disclosure,
+    escalation,
+    one_segment,
+    opinion,
+    session,
+    undoing,
+)
 from isocenter.reading import report as reports
 from isocenter.reading import worklist as lists
 from isocenter.reading.confirmed import Confirmed, Experience
@@ -149,11 +159,16 @@ class Desk(Reports, Answers):
         own = [(i, r) for i, r in self._disclosing.results(study_uid, who) if _is_own(r, who)]
         given = opinion.lock(
             reading, own, who.name, self.clock(), version=version, line=line, nothing=nothing,
-            modes=self._modes_here(study_uid),
+            modes=self._modes_here(study_uid), consulted=self._consulted(study_uid, who),
         )  # fmt: skip
         return self._happened(
             reading, (opinion.locked(reading, given, self.blobs.put(canonical(given), of=study_uid)),), who
         )
+
+    def _consulted(self, study_uid: str, who: Person) -> bool:
+        """Whether this person has read what colleagues said of the study, when it was not theirs to read."""
+        looked = self.journal.since(subject=study_uid, who=who.name, kinds=(Kind.VIEWED,), limit=10_000)
+        return any(sealed.event.details.get("what") == consultation.LOOK for sealed in looked)
 
     def _modes_here(self, study_uid: str) -> dict[str, str]:
         modes, fitting = self._disclosing.modes(), self._fitting(study_uid)
@@ -240,7 +255,7 @@ class Desk(Reports, Answers):
         if act and self._done(study_uid, act, who):
             return self._reading(study_uid, who)
         reading, latest = self._reading(study_uid, who), self._disclosing.results(study_uid, who)
-        unaided = not any(session.machine_of(r)[0] for _, r in latest)
+        unaided = not any(session.machine_of(r)[0] for _, r in latest) and not self._consulted(study_uid, who)
         answers = (correction, *also)
         if also:
             whole = self._disclosing.study(self.index.study(study_uid), who)
@@ -414,7 +429,9 @@ class Desk(Reports, Answers):
 
 
 def _seen_before(analysis: str, first: Opinion, modes: Mapping[str, str]) -> bool:
-    """Whether what an analysis says could be seen before a first opinion was locked."""
+    """Whether what an analysis says could be seen, or read in the words of colleagues, before an opinion was locked."""
+    if first.consulted:
+        return True
     told = first.modes.get(analysis) or modes.get(analysis)
     return told is not None and disclosure.may_leave(Mode(told), locked=False)
 

@@ -40,6 +40,7 @@ _FOLLOWED = (
 _OF_IMAGES = (Kind.INSTANCES_RECEIVED, Kind.HEADERS_LEARNT)
 _OF_MACHINES = (Kind.PLANNED, Kind.DECLINED, Kind.ANALYSIS_FAILED)
 _TELLING = (Kind.REPORT_DRAFTED, Kind.VIEWED)  # acts of another reader that may follow what a machine said
+_OF_COLLEAGUES = (Kind.REMARKED, Kind.FOLLOW_UP_ASKED, Kind.FOLLOW_UP_MATCHED, Kind.FOLLOW_UP_CLOSED)  # their words
 _MACHINES_WRITE = {"Modality": "SEG\\SR", "MadeBy": "machine"}  # what can say of itself that an algorithm made it
 _SIGNED = ("signed", "amending")
 _MOST_ROWS = 100_000  # of the worklist, kept as they are shown: more than any list has, so that what is gone goes
@@ -55,12 +56,14 @@ class Disclosing:
         blinded: studies that a person reads blind now (drawn for review, or as one of two readers): of these nothing
             that a machine or a colleague said may reach them, whatever the modes are.
         projects: which studies a person may ask for at all.
+        fitting: names of the analyses that fit a study, each found when it is asked for.
     """
 
     index: Index
     journal: Journal
     blinded: Callable[[Person], frozenset[str]] = lambda who: frozenset()
     projects: Projects | None = None
+    fitting: Callable[[str], Iterable[str]] = lambda study_uid: ()
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -182,6 +185,23 @@ class Disclosing:
 
         spoken = {str(h["name"]) for h in heads if h["origin"] == "machine"}
         return unaided_first(spoken) or unaided_first(fitting)
+
+    def owes(self, study_uid: str, who: Person) -> bool:
+        """Whether a person still owes a first opinion of their own on a study, so that nothing that a colleague says
+        of it may reach them: it is theirs to read, or nobody's yet, and the site wants an opinion first.
+
+        Whoever is asked while somebody else has the study open is not the one who reads it, and may read the words.
+        What they have read is kept: an opinion that they give later is marked as given with those words at hand.
+        """
+        if study_uid in self.blinded(who):
+            return True
+        if unbound(who) or self.locked(study_uid, who) is not None:
+            return False
+        reading = self.index.reading(study_uid)
+        state, by, asked = (str(reading[key] or "") for key in ("state", "by", "assigned"))
+        if state in _SIGNED or (state == "open" and who.name not in (by, asked)):
+            return False
+        return self.asks(study_uid, self.fitting(study_uid))
 
     # ---- results
 
@@ -305,6 +325,8 @@ class Disclosing:
             return True
         if event.kind is Kind.RESULT_MADE:
             return self.sees(self.index.result(str(event.details["result"])), who)
+        if event.kind in _OF_COLLEAGUES:
+            return event.who == who.name or not self.owes(event.subject, who)
         if event.kind in _OF_MACHINES or (event.kind in _TELLING and event.who != who.name):
             return self.free(event.subject, who)
         if event.kind in _OF_IMAGES:

@@ -45,6 +45,9 @@ class Reviewing:
         holds: whether somebody may ask for a study by a verb.
         together: whether two studies are at home in one project.
         known: raises NotFound where there is no analysis of a name.
+        owes: whether somebody owes a first opinion of their own on a study. Until it is given they see of what people
+            say of it only what they said themselves: a colleague's word may tell what a machine says.
+        look: writes down that somebody sees something of a study.
     """
 
     index: Index
@@ -54,6 +57,8 @@ class Reviewing:
     holds: Callable[[str, Person, str], bool] = lambda study_uid, who, verb: True
     together: Callable[[str, str], bool] = lambda one, other: True
     known: Callable[[str], object] = lambda analysis: None
+    owes: Callable[[str, Person], bool] = lambda study_uid, who: False
+    look: Callable[[Person, str, str], None] = lambda who, study_uid, what: None
 
     def __post_init__(self) -> None:
         self._peer, self._double = Logbook(self.journal, _PEER), Logbook(self.journal, _DOUBLE)
@@ -297,7 +302,7 @@ class Reviewing:
         """Every follow-up, what is open first by due date; examinations that may complete one; the adherence."""
         must(who, "followup")
         today = self.clock().date()
-        many = {id: f for id, f in self._followups().items() if self.holds(f.study, who, "followup")}
+        many = self._followups_for(who)
         open_ = followup.queue(many.values(), today)
         done = [f for f in many.values() if f.completed or f.closed]
         rows = [followup.plain(f, today) for f in (*open_, *reversed(done))]
@@ -327,7 +332,7 @@ class Reviewing:
     def match_followups(self, *, who: Person) -> int:
         """Find examinations that surely complete an open follow-up; how many."""
         must(who, "followup")
-        many = {id: f for id, f in self._followups().items() if self.holds(f.study, who, "followup")}
+        many = self._followups_for(who)
         sure = [m for m in self._matches(followup.queue(many.values(), self.clock().date()), who) if m.sure]
         return sum(self._completed(many[m.follow_up], m, who) for m in sure)
 
@@ -412,9 +417,18 @@ class Reviewing:
     def _followups(self) -> dict[str, followup.FollowUp]:
         return followup.fold(self._follow.events())
 
+    def _followups_for(self, who: Person) -> dict[str, followup.FollowUp]:
+        return {id: asked for id, asked in self._followups().items() if self._may_follow(asked, who)}
+
+    def _may_follow(self, asked: followup.FollowUp, who: Person) -> bool:
+        """Whether somebody may know of a follow-up: its finding is a colleague's word on a study."""
+        if not self.holds(asked.study, who, "followup"):
+            return False
+        return asked.by == who.name or not self.owes(asked.study, who)
+
     def _followup(self, id: str, who: Person) -> followup.FollowUp:
         found = self._followups().get(id)
-        if found is None or not self.holds(found.study, who, "followup"):
+        if found is None or not self._may_follow(found, who):
             raise NotFound(f"follow-up '{id:.40}'", "there is none of that name", "load the list again")
         return found
 
@@ -435,9 +449,10 @@ class Reviewing:
         """Threads on places in the images of a study, the newest first."""
         must(who, "consult", study_uid)
         self.index.study(study_uid)
-        if self.blind(study_uid, who):
-            return []
-        return consultation.fold(self.journal.since(subject=study_uid, kinds=(Kind.REMARKED,), limit=_ALL))
+        said = self._said(study_uid, who)
+        if any(sealed.event.who != who.name for sealed in said):
+            self.look(who, study_uid, consultation.LOOK)
+        return consultation.fold(said)
 
     def remark(self, view: consultation.View, words: str, *, thread: int = 0, who: Person) -> list[dict[str, Any]]:
         """Say something about a view of a study, or answer in a thread."""
@@ -445,20 +460,23 @@ class Reviewing:
         if not self.holds(view.study, who, "consult"):
             raise no_study(view.study)
         self._must_show(view)
-        event = consultation.remark(view, words, who.name, self.clock(), thread=thread, known=self._known(view.study))
+        known = consultation.remarks(self._said(view.study, who))
+        event = consultation.remark(view, words, who.name, self.clock(), thread=thread, known=known)
         self.journal.append(event)
         return self.remarks(view.study, who=who)
 
     def settle(self, study_uid: str, thread: int, *, who: Person) -> list[dict[str, Any]]:
         """Close a thread."""
         must(who, "consult", study_uid)
-        self.journal.append(
-            consultation.settle(study_uid, thread, who.name, self.clock(), known=self._known(study_uid))
-        )
+        known = consultation.remarks(self._said(study_uid, who))
+        self.journal.append(consultation.settle(study_uid, thread, who.name, self.clock(), known=known))
         return self.remarks(study_uid, who=who)
 
-    def _known(self, study_uid: str) -> list[consultation.Remark]:
-        return consultation.remarks(self.journal.since(subject=study_uid, kinds=(Kind.REMARKED,), limit=_ALL))
+    def _said(self, study_uid: str, who: Person) -> list[Sealed]:
+        """What was said of a study as far as this person may read it: all of it, or while they owe an opinion of their
+        own what they said themselves, as if nobody else had said anything."""
+        only = who.name if self.owes(study_uid, who) else ""
+        return self.journal.since(subject=study_uid, who=only, kinds=(Kind.REMARKED,), limit=_ALL)
 
     def _must_show(self, view: consultation.View) -> None:
         """The series and the image of a view belong to its study."""

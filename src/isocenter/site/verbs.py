@@ -120,9 +120,12 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self._listing = Listing(self.index, self.journal)
         self.reviews = Reviewing(
             self.index, self.journal, self.blobs, self.clock, self.projects.holds, self.projects.together,
-            self.registry.get,
+            self.registry.get, lambda study_uid, who: self._disclosing.owes(study_uid, who),
+            lambda who, study_uid, what: self._witness.look(who, study_uid, what),
         )  # fmt: skip
-        self._disclosing = Disclosing(self.index, self.journal, self.reviews.blinded, self.projects)
+        self._disclosing = Disclosing(
+            self.index, self.journal, self.reviews.blinded, self.projects, self._fitting_one_by_one
+        )
         self.cataloguing = Cataloguing(
             self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf
         )

@@ -1,9 +1,9 @@
 """Whoever looks at a study leaves a trace before anything is shown; where none can be left, nothing is shown.
 
 A reader asks for hundreds of images of one study: one entry stands for what one person sees of one kind (images,
-results, report, record) of one study within five minutes, one for the cases of a sealed test, and one for searches of
-one kind. When an entry cannot be written, every earlier one loses its meaning too, so that the next look at anything
-has to be written first.
+results, report, record, remarks) of one study within five minutes, one for the cases of a sealed test, and one for
+searches of one kind. When an entry cannot be written, every earlier one loses its meaning too, so that the next look at
+anything has to be written first.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Witness:
         What the house does of itself is written down as what it does.
 
         Args:
-            what: images, results, report or record.
+            what: images, results, report, record or remarks.
 
         Raises:
             Unavailable: the journal cannot be written.

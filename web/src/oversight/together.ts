@@ -45,7 +45,7 @@ export class Together {
     this.source = new EventSource(`/api/studies/${this.study}/together`);
     this.source.onmessage = (message: MessageEvent<string>) => this.hear(JSON.parse(message.data) as Told);
     this.source.onerror = () => {
-      if (this.source?.readyState === EventSource.CLOSED) (this.leave(), (this.trouble.value = "The other desk cannot be reached: you may not look together at this study, or the server is gone."));
+      if (this.source?.readyState === EventSource.CLOSED) (this.leave(), (this.trouble.value = "The other desk cannot be reached: you may not look together at this study, your own opinion comes first, or the server is gone."));
     };
   }
 

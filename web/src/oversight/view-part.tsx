@@ -20,6 +20,12 @@ interface Thread {
   remarks: { number: string; who: string; time: string; words: string; settles: boolean }[];
 }
 
+/** `own_first`: this person's own opinion comes before others' words, of which the server has sent none. */
+interface Said {
+  threads: Thread[];
+  own_first: boolean;
+}
+
 /** The view that an address holds: UIDs and numbers, no name. */
 function spotOf(query: URLSearchParams): Spot {
   const numbers = (text: string | null) => (text ? text.split(",").map(Number) : []);
@@ -97,22 +103,22 @@ export function ViewPart({ study }: { study: string }) {
 }
 
 function Threads({ study, at, move }: { study: string; at: Spot; move: (to: Spot) => void }) {
-  const source = useRef<Source<Thread[]>>(null);
-  source.current ??= new Source(async (abort) => (await ask<{ threads: Thread[] }>(`/api/studies/${study}/remarks`, { abort })).threads);
+  const source = useRef<Source<Said>>(null);
+  source.current ??= new Source((abort) => ask<Said>(`/api/studies/${study}/remarks`, { abort }));
   const act = useRef(new Act()).current;
   const path = `/api/studies/${study}/remarks`;
   useEffect(() => {
     void source.current!.load();
-    return onHappening((one) => one.kind === "Remarked" && one.subject === study && void source.current!.load());
+    return onHappening((one) => (one.kind === "Remarked" || one.kind === "OpinionLocked") && one.subject === study && void source.current!.load());
   }, []);
   const say = async (event: SubmitEvent, thread = "", place: Spot = at) => {
     const form = event.currentTarget as HTMLFormElement;
-    const told = await act.send<{ threads: Thread[] }>(path, { ...fields(event), thread, ...place });
-    if (told) (source.current!.put(told.threads), form.reset());
+    const told = await act.send<Said>(path, { ...fields(event), thread, ...place });
+    if (told) (source.current!.put(told), form.reset());
   };
   const settle = async (number: string) => {
-    const told = await act.send<{ threads: Thread[] }>(`${path}/${number}/settle`, {});
-    if (told) source.current!.put(told.threads);
+    const told = await act.send<Said>(`${path}/${number}/settle`, {});
+    if (told) source.current!.put(told);
   };
   return (
     <>
@@ -122,8 +128,8 @@ function Threads({ study, at, move }: { study: string; at: Spot; move: (to: Spot
       </form>
       <Refusal of={act} />
       <Shown of={source.current} what="what was said">
-        {(threads) => threads.length === 0 ? <p class="muted">Nobody has said anything about this study.</p> : (
-          <>{threads.map((thread) => (
+        {({ threads, own_first: ownFirst }) => threads.length === 0 && !ownFirst ? <p class="muted">Nobody has said anything about this study.</p> : (
+          <>{ownFirst && <p class="muted">Your own opinion comes first here: what colleagues say of this study, and where they look, is shown once you have locked it in <a href={to.study(study)}>the reading room</a>. Until then you see your own words alone.</p>}{threads.map((thread) => (
             <article key={thread.number} class={thread.settled ? "thread settled" : "thread"}>
               <p><a href={thread.address} onClick={(event) => (event.preventDefault(), move({ ...nowhere, ...thread.place }))}>Show the place</a>{thread.place.marks.length > 0 && <span class="muted"> {marksOf(thread.place.marks)}</span>}{thread.settled && <span class="muted"> · settled</span>}</p>
               {thread.remarks.filter((one) => !one.settles).map((one) => <p key={one.number}><strong>{one.who === me.value?.name ? "You" : one.who}</strong> <span class="muted">{moment(one.time)} UTC</span><br />{one.words}</p>)}
