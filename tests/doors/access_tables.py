@@ -53,6 +53,8 @@ ABOUT = {
         POST /api/readings/{uid}/assign
         POST /api/readings/{uid}/lapse
         POST /api/readings/{uid}/lock
+        GET /api/readings/{uid}/line
+        PUT /api/readings/{uid}/line
         GET /api/readings/{uid}/comparison
         POST /api/readings/{uid}/seen
         POST /api/readings/{uid}/undo

@@ -678,6 +678,14 @@ class House:
             self.rows[study_uid]["locked"] = self.now
         return self._reading(study_uid)
 
+    def type_line(self, study_uid: str, line: str, *, who: Person) -> None:
+        must(who, "lock", study_uid)
+        self.append(opinion.typed(self._reading(study_uid), line, who.name, self.now))
+
+    def typed_line(self, study_uid: str, *, who: Person) -> str:
+        must(who, "lock", study_uid)
+        return ""
+
     def comparison(self, study_uid: str, *, who: Person) -> tuple[Opinion, list[Compared]]:
         must(who, "reading", study_uid)
         given = self.opinions.get((study_uid, who.name))

@@ -354,11 +354,15 @@ def test_law_a_colleagues_words_wait_for_ones_own_opinion(tmp_path: Path) -> Non
         assert same(a, b, "POST", f"{way}/remarks/{thread}/settle", {}).status_code == 404
         for method, sent in (("POST", {"page": "p1"}), ("GET", None)):
             assert same(a, b, method, f"{way}/together", sent).status_code == 403
+        for twin, line in ((a, "A lesion, right."), (b, "")):  # Gray reads, types, and leaves it
+            version = twin.site.open(STUDY, who=GRAY).version
+            twin.site.type_line(STUDY, line, who=GRAY)
+            twin.site.lapse(STUDY, version=version, who=GRAY)
         mine = same(a, b, "POST", f"{way}/remarks", {"words": "Which side is this?"}).json()
         assert mine["own_first"] and [r["words"] for t in mine["threads"] for r in t["remarks"]] == [
             "Which side is this?"
         ]
-        for told in (f"{way}/remarks", "/api/audit", "/api/followups"):
+        for told in (f"{way}/remarks", f"/api/readings/{STUDY}/line", "/api/audit", "/api/followups"):
             assert answer(a.browser, told) == answer(b.browser, told), told
         assert heard(a) == heard(b)
 

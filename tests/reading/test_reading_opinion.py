@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from isocenter.errors import Conflict, Refused, WrongState
-from isocenter.reading.opinion import Opinion, lock, locked
+from isocenter.reading.opinion import Opinion, lock, locked, typed
 from isocenter.reading.session import Reading
 from isocenter.record import Finding, Origin, Outcome, Result, Verdict, canonical, codes, from_plain, to_plain
 
@@ -60,3 +60,14 @@ def test_it_is_given_once_by_who_reads_at_the_version_they_saw() -> None:
         given(version=6)
     with pytest.raises(WrongState):
         given(replace(OPEN, state="waiting", by=""))
+
+
+def test_a_line_is_typed_by_who_reads_until_it_is_locked() -> None:
+    assert typed(OPEN, "a cy", "ito", NOON).details == {"line": "a cy"}
+    with pytest.raises(WrongState, match="is locked"):
+        typed(replace(OPEN, locked=NOON), "a cyst", "ito", NOON)
+    for other in (replace(OPEN, by="gray"), replace(OPEN, state="waiting")):
+        with pytest.raises(WrongState, match="not open with you"):
+            typed(other, "a cyst", "ito", NOON)
+    with pytest.raises(Refused, match="1001 characters"):
+        typed(OPEN, "x" * 1001, "ito", NOON)

@@ -260,3 +260,17 @@ def test_a_kept_list_tells_each_what_they_may_see_and_no_more(site: Site) -> Non
     assert told() == [("found", 1), ("found", 1), ("after", 1)]
     site.halting.stop(OF, reason="it errs", who=CHIEF)
     assert told() == [("found", 0), ("found", 0), ("after", 0)]
+
+
+def test_a_line_that_is_typed_is_its_readers_alone_and_gone_once_it_is_locked(site: Site) -> None:
+    study = study_of(site)
+    version = site.open(study, who=ITO).version
+    for line in ("a cy", "a cyst, ri"):
+        site.type_line(study, line, who=ITO)
+    assert site.typed_line(study, who=ITO) == "a cyst, ri" and site.typed_line(study, who=GRAY) == ""
+    heard = {
+        who.name: {one.event.kind for one in site.events(since=0, limit=100, who=who)} for who in (ITO, GRAY, CHIEF)
+    }
+    assert [name for name, kinds in heard.items() if Kind.OPINION_TYPED in kinds] == ["ito"]
+    site.lock(study, version=version, line="a cyst, right", who=ITO)
+    assert site.typed_line(study, who=ITO) == "", "what counts is what was locked"

@@ -103,6 +103,12 @@ class Locking(Seen):
     nothing: bool = False
 
 
+class Typed(BaseModel):
+    """The line of a first opinion as it is being typed."""
+
+    line: Annotated[str, Field(max_length=1000)]
+
+
 class Coded(BaseModel):
     """A coded word."""
 
@@ -205,6 +211,21 @@ def lock(uid: Uid, said: Locking, site: SiteHere, who: Annotated[Person, needs("
     version = here.tickets.seen(said.version)
     state = here.lock(uid, version=version, line=said.line, nothing=said.nothing, who=who)
     return pages_json.reading(here.tickets, state)
+
+
+@router.get("/api/readings/{uid}/line")
+def typed_line(uid: Uid, site: SiteHere, who: Annotated[Person, needs("lock")]) -> Any:
+    """The line of one's own first opinion as it was being typed; empty once the opinion is locked."""
+    here: PagesSite = site
+    return {"line": here.typed_line(uid, who=who)}
+
+
+@router.put("/api/readings/{uid}/line")
+def type_line(uid: Uid, typed: Typed, site: SiteHere, who: Annotated[Person, needs("lock")]) -> Any:
+    """Keep the line of one's own first opinion as it is typed: it outlives a reload, and nobody else sees it."""
+    here: PagesSite = site
+    here.type_line(uid, typed.line, who=who)
+    return {"line": typed.line}
 
 
 @router.get("/api/readings/{uid}/comparison")

@@ -194,6 +194,12 @@ class PagesSite(Protocol):
     def lock(self, study_uid: str, *, version: int, line: str = "", nothing: bool = False, who: Person) -> Reading:
         """Lock one's first opinion."""
 
+    def type_line(self, study_uid: str, line: str, *, who: Person) -> None:
+        """Keep the line of one's first opinion as it is typed."""
+
+    def typed_line(self, study_uid: str, *, who: Person) -> str:
+        """The line that this person was typing."""
+
     def modes(self, *, who: Person) -> Modes:
         """How each analysis is used."""
 

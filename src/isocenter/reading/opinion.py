@@ -12,9 +12,9 @@ from typing import Any
 
 from isocenter.errors import Refused, WrongState
 from isocenter.reading.session import Reading, must_be_mine
-from isocenter.record import Event, Finding, Kind, Result, Verdict
+from isocenter.record import Event, Finding, Kind, Result, Sealed, Verdict
 
-__all__ = ["CERTAINTY", "Opinion", "lock", "locked"]
+__all__ = ["CERTAINTY", "Opinion", "lock", "locked", "typed", "typed_line"]
 
 _LONGEST = 1000  # characters of the one line
 
@@ -110,3 +110,34 @@ def lock(
 def locked(reading: Reading, opinion: Opinion, digest: str) -> Event:
     """The event of a locked opinion."""
     return Event(Kind.OPINION_LOCKED, opinion.locked, opinion.by, reading.study_uid, opinion.details(digest))
+
+
+def typed(reading: Reading, line: str, who: str, now: datetime) -> Event:
+    """The one line as it is being typed, so that it outlives a reload; it is no opinion before it is locked.
+
+    Raises:
+        WrongState: the study is not open with this reader, or their opinion is locked already.
+        Refused: a line that is too long.
+    """
+    if reading.locked is not None or reading.state != "open" or reading.by != who:
+        raise WrongState(
+            "a line of a first opinion",
+            "the opinion is locked" if reading.locked is not None else "the study is not open with you",
+            "correct the findings, or take the study first",
+        )
+    if len(line) > _LONGEST:
+        raise Refused(f"an opinion of {len(line)} characters", f"it has at most {_LONGEST}", "say it in one line")
+    return Event(Kind.OPINION_TYPED, now, who, reading.study_uid, {"line": line})
+
+
+def typed_line(newest_first: Sequence[Sealed]) -> str:
+    """The line that was being typed, from one reader's entries on a study; empty where none was, or once it is locked.
+
+    An entry whose words were erased has none.
+    """
+    for sealed in newest_first:
+        if sealed.event.kind is Kind.OPINION_LOCKED:
+            return ""
+        if sealed.event.kind is Kind.OPINION_TYPED:
+            return str(sealed.event.details.get("line", ""))
+    return ""

@@ -32,6 +32,9 @@ class Kind(StrEnum):
     READING_ASSIGNED = "ReadingAssigned"  # details.to: who is asked to read the study; empty: nobody any more
     READING_OPENED = "ReadingOpened"
     READING_CLOSED = "ReadingClosed"
+    OPINION_TYPED = (
+        "OpinionTyped"  # the one line of a first opinion that is not locked yet; only its reader hears of it
+    )
     OPINION_LOCKED = "OpinionLocked"  # a reader's first opinion; details.report: digest of the opinion
     REPORT_DRAFTED = "ReportDrafted"
     REPORT_SIGNED = "ReportSigned"

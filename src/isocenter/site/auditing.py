@@ -51,6 +51,7 @@ _WORDS = {
     Kind.READING_ASSIGNED: "asked {to} to read it",
     Kind.READING_OPENED: "opened it to read",
     Kind.READING_CLOSED: "left it unsigned",
+    Kind.OPINION_TYPED: "typed a line of a first opinion",
     Kind.OPINION_LOCKED: "locked a first opinion ({report})",
     Kind.REPORT_DRAFTED: "changed words of the report",
     Kind.REPORT_SIGNED: "signed report {report}",
@@ -180,7 +181,7 @@ _BLIND = (
 
 _TELLING = (
     Kind.INSTANCES_RECEIVED, Kind.PLANNED, Kind.DECLINED, Kind.RESULT_MADE, Kind.ANALYSIS_FAILED,
-    Kind.VIEWED, Kind.REMARKED, Kind.FOLLOW_UP_ASKED, Kind.FOLLOW_UP_MATCHED, Kind.FOLLOW_UP_CLOSED,
+    Kind.VIEWED, Kind.OPINION_TYPED, Kind.REMARKED, Kind.FOLLOW_UP_ASKED, Kind.FOLLOW_UP_MATCHED, Kind.FOLLOW_UP_CLOSED,
 )  # fmt: skip
 """What a count would tell before a reader's own opinion: that a machine spoke, here or elsewhere, or a colleague."""
 

@@ -165,6 +165,21 @@ class Desk(Reports, Answers):
             reading, (opinion.locked(reading, given, self.blobs.put(canonical(given), of=study_uid)),), who
         )
 
+    def type_line(self, study_uid: str, line: str, *, who: Person) -> None:
+        """Keep the line of one's first opinion as it is typed: nobody else sees it, and the locked one replaces it."""
+        must(who, "lock", study_uid)
+        self.index.study(study_uid)
+        self.journal.append(opinion.typed(self._reading(study_uid, who), line, who.name, self.clock()))
+
+    def typed_line(self, study_uid: str, *, who: Person) -> str:
+        """The line that this person was typing on the study, while it is theirs and not locked; else empty."""
+        must(who, "lock", study_uid)
+        self.index.study(study_uid)
+        kinds = (Kind.OPINION_TYPED, Kind.OPINION_LOCKED)
+        return opinion.typed_line(
+            self.journal.since(subject=study_uid, who=who.name, kinds=kinds, limit=1, newest_first=True)
+        )
+
     def _consulted(self, study_uid: str, who: Person) -> bool:
         """Whether this person has read what colleagues said of the study, when it was not theirs to read."""
         looked = self.journal.since(subject=study_uid, who=who.name, kinds=(Kind.VIEWED,), limit=10_000)

@@ -319,6 +319,8 @@ class Disclosing:
         event = sealed.event
         if self.projects is not None and not self.projects.hears(sealed, who):
             return False
+        if event.kind is Kind.OPINION_TYPED:
+            return event.who == who.name  # it is not said yet
         if event.subject and event.subject in self.blinded(who):
             return False
         if unbound(who) or not event.subject:

@@ -42,6 +42,7 @@ WORDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.ANALYSIS_FAILED: ("reason",),
     Kind.REPORT_SIGNED: ("untold", "critical.*.what"),
     Kind.REPORT_AMENDED: ("untold", "critical.*.what"),
+    Kind.OPINION_TYPED: ("line",),
     Kind.REMARKED: ("words",),
     Kind.FOLLOW_UP_ASKED: ("patient", "issuer", "finding", "body_part", "responsible"),
     Kind.FOLLOW_UP_MATCHED: ("why",),

@@ -3,10 +3,11 @@ import type { Doubt, Sentence } from "../api/shapes";
 import { choosing } from "./blocks";
 import { Marked, Reasons } from "./doubts";
 
-const QUIET_MS = 700;
+/** Who pauses for so long while they type has what they typed kept. */
+export const QUIET_MS = 700;
 
 /** Do this when the page is reloaded or shut: what is typed goes to the server then, too. */
-function useLeaving(act: () => void): void {
+export function useLeaving(act: () => void): void {
   const latest = useRef(act);
   latest.current = act;
   useEffect(() => {

@@ -2,6 +2,7 @@ import { computed, effect, type Signal, signal, untracked } from "@preact/signal
 import { Trouble } from "../api/door";
 import type { Coded, Series, Study } from "../api/shapes";
 import { go, setQuery, to } from "../router";
+import { QUIET_MS } from "../report/writing";
 import { drawingOf } from "../marks/layer";
 import { Maps } from "../maps/maps";
 import { Marks } from "../marks/marks";
@@ -96,6 +97,7 @@ export class Desk {
   /** The same with its viewport, for what is drawn of it in others. */
   readonly pointed = signal<{ viewport: Viewport; at: Point2 } | null>(null);
   private begun = false;
+  private typing = 0;
   private forgetActs: () => void = () => undefined;
 
   /** With `images` false it is the desk of a window that holds the panel alone. */
@@ -206,6 +208,7 @@ export class Desk {
   }
 
   end(): void {
+    this.keepLine();
     this.here.end();
     this.forget();
     this.forgetGrowth();
@@ -372,10 +375,35 @@ export class Desk {
     document.querySelector<HTMLElement>("#opinion-line")?.focus();
   }
 
+  /** The line is typed: the server has it as soon as one pauses, so that a reload loses nothing. */
+  type(line: string): void {
+    this.line.value = line;
+    clearTimeout(this.typing);
+    this.typing = window.setTimeout(() => this.keepLine(), QUIET_MS);
+  }
+
+  /** What was typed and is not kept yet goes to the server now. */
+  keepLine(): void {
+    if (this.typing) this.session.typed(this.line.peek());
+    this.forgetTyping();
+  }
+
+  /** What was typed before this page was loaded comes back, unless one types already. */
+  async findLine(): Promise<void> {
+    const line = await this.session.lineTyped().catch(() => "");
+    if (!this.line.peek() && !this.typing) this.line.value = line;
+  }
+
+  private forgetTyping(): void {
+    clearTimeout(this.typing);
+    this.typing = 0;
+  }
+
   /** Lock what was said: the line as it stands, and what was added. */
   lock(): void {
     const { session } = this;
     if (!session.mine.value || !session.unaided.value) return;
+    this.forgetTyping();
     if (!this.line.value.trim() && !session.found.value.length) return this.toOpinion();
     session.lock(this.line.value.trim(), false);
   }
@@ -383,6 +411,7 @@ export class Desk {
   /** Nothing to report: locked at once, where nothing was said against it. */
   nothing(): void {
     const { session } = this;
+    this.forgetTyping();
     if (session.mine.value && session.unaided.value && !session.found.value.length) session.lock(this.line.value.trim(), true);
   }
 

@@ -1,6 +1,8 @@
+import { useEffect } from "preact/hooks";
 import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Adding, Card, NotLooked } from "./findings";
+import { useLeaving } from "../report/writing";
 import type { Desk } from "./desk";
 
 /** One's own opinion comes first. What machines say is not hidden behind this panel: the server has not sent it. */
@@ -9,6 +11,8 @@ export function FirstOpinion({ desk }: { desk: Desk }) {
   const own = session.found.value;
   const mine = session.mine.value;
   const said = own.length > 0 || !!desk.line.value.trim();
+  useEffect(() => void (mine && desk.findLine()), [mine]);
+  useLeaving(() => desk.keepLine());
   return (
     <section aria-label="First opinion" class="first-opinion">
       <h2>First opinion <span class="muted">AI is shown after it</span></h2>
@@ -18,7 +22,7 @@ export function FirstOpinion({ desk }: { desk: Desk }) {
       {mine && (
         <form onSubmit={(event) => (event.preventDefault(), desk.lock())}>
           <label class="line">In one line
-            <input id="opinion-line" value={desk.line.value} maxLength={1000} placeholder="Small effusion, right" autocomplete="off" onInput={(event) => (desk.line.value = event.currentTarget.value)}
+            <input id="opinion-line" value={desk.line.value} maxLength={1000} placeholder="Small effusion, right" autocomplete="off" onInput={(event) => desk.type(event.currentTarget.value)}
               onKeyDown={(event) => { if (event.key === "Enter" && event.shiftKey) { event.preventDefault(); desk.lock(); } }} />
           </label>
           <div class="acts">

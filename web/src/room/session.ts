@@ -185,6 +185,16 @@ export class Session {
     });
   }
 
+  /** The line of one's own opinion as it is typed, so that it outlives a reload; nobody else is told of it. */
+  typed(line: string): void {
+    this.acts.do("the line of your opinion", async () => void (await ask(`/api/readings/${this.uid}/line`, { method: "PUT", body: { line } })));
+  }
+
+  /** What was typed before this page was loaded, and not locked. */
+  async lineTyped(): Promise<string> {
+    return (await ask<{ line: string }>(`/api/readings/${this.uid}/line`)).line;
+  }
+
   /** The evidence of these findings was on screen: the server lets nobody keep what it has not been told of. */
   saw(looks: { result: string; tracking: string; sop: string; frame: number }[]): void {
     this.acts.do("what was on screen", async () => {
