@@ -78,7 +78,13 @@ def test_that_entries_go_to_a_collector_is_an_entry_itself_once(journal: Journal
 
 
 def test_what_persons_typed_and_numbers_of_patients_stay_here() -> None:
-    words = {"reason": "Quaxelberg's film", "finding": "Quaxelberg", "words": "Quaxelberg", "told": "Quaxelberg"}
+    words = {
+        "reason": "Quaxelberg's film",
+        "finding": "Quaxelberg",
+        "words": "Quaxelberg",
+        "told": "Quaxelberg",
+        "line": "Quaxelberg",
+    }
     patient = {"patient": {"id": "Quaxelberg", "name": "Quaxelberg"}}
     events = [Event(kind, NOW, "ito", "1.2.3", {**words, **patient}) for kind in Kind]
     events.append(Event(Kind.PATIENT_TOLD, NOW, "HL7", "Quaxelberg-77", patient))

@@ -83,6 +83,8 @@ def told(site: Site, study: str) -> None:
     site.working.create("1.2.840.9.2", item, who=HIS)
     site.working.update("1.2.840.9.2", {"00741204": text}, who=HIS)
     site.reviews.remark(View(study), TYPED, who=ITO)
+    site.open(study, who=ITO)
+    site.type_line(study, TYPED, who=ITO)
     site.reviews.ask_followup(study, who=ITO, finding=TYPED, due=NOON.date() + timedelta(90), responsible=TYPED)
     alert = site.alerts.raise_(study, TYPED, 1, identified=NOON, responsible=TYPED, who=ITO)
     said = Communication("", NOON, "ito", TYPED, NOON, "telephone", True)
@@ -115,6 +117,7 @@ def test_what_was_said_of_a_study_is_sealed_and_gone_with_its_key(site: Site, tm
     (order,) = site.ordering.all(who=HOUSE)
     assert (order.order.patient.name, order.order.procedure) == ("Meier^CANARY", TYPED), "who may read it reads it"
     assert site.reviews.remarks(study, who=ITO)[0]["remarks"][0]["words"] == TYPED
+    assert site.typed_line(study, who=ITO) == TYPED
     assert len(site.reviews.followups(who=ITO)["rows"]) == len(site.alerts.open(who=ITO)) == 1
     law(site)
     site.keeping.backup(tmp_path / "copy", who=HOUSE)
