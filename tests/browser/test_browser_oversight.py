@@ -17,11 +17,13 @@ from department_server import serving
 from pydicom.data import get_testdata_file
 
 from department_for_oversight import AI, CHIEF, uid
+from isocenter.govern.policy import Person, Role
 from isocenter.record import Event, Finding, Kind, Measurement, Origin, Outcome, Result, canonical, codes
 from isocenter.site.verbs import HOUSE
 from isocenter.space import Region, Shape
 
 pytestmark = pytest.mark.browser
+ITO = Person("ito", Role.READER)
 BUILT = Path(__file__).parents[2] / "src/isocenter/doors/web/index.html"
 DRIVER = "document.querySelector('.stage3d canvas').getContext('webgl2').getExtension('WEBGL_lose_context')"
 PARTS = ("audit", "turnaround", "peer", "triage", "readers", "followups", "double")
@@ -185,18 +187,27 @@ def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
     ito.get_by_role("button", name="Say it").click()
     ito.locator(".thread").get_by_text("Vessel or nodule?").wait_for()
     lee.goto(ito.url.removeprefix(ito.url.split("/oversight")[0]))
-    lee.locator(".thread").get_by_text("Vessel or nodule?").wait_for()
+    lee.get_by_text("Your own opinion comes first here").wait_for()
+    assert not lee.locator(".thread").count(), "nobody has read the study yet: it may be this person's to read"
+    shot(lee, "oversight-view-own-first")
     lee.locator(".mark").last.wait_for(state="attached")
     lee.get_by_text("CompressedSamples, CT1").wait_for()  # whose images these are: on the page, not in its address
     lee.get_by_role("link", name="To the reading room").click()
-    lee.get_by_label("In one line").wait_for()
+    line = lee.get_by_label("In one line")
+    line.press_sequentially("a vess")
+    until(lambda: site.typed_line(study, who=Person("lee", Role.READER)) == "a vess")
+    lee.reload()  # nothing is ever unsaved: the line comes back, to its reader alone
+    until(lambda: line.input_value() == "a vess")
+    shot(lee, "room-line-after-reload")
+    assert site.typed_line(study, who=ITO) == ""
     asked = lee.get_by_role("region", name="Asked by colleagues")
     assert not asked.count(), "a colleague's words may tell what machines say"
-    lee.keyboard.press("0")
+    line.press("Shift+Enter")
     asked.get_by_text("Vessel or nodule?").wait_for()
     place = asked.get_by_role("link", name="ito").get_attribute("href")
     lee.keyboard.press("Escape")
     lee.get_by_role("heading", name="Worklist").wait_for()
+    site.lock(study, version=site.open(study, who=ITO).version, nothing=True, who=ITO)
     lee.goto(place)
     lee.get_by_placeholder("Answer").fill("A vessel")
     lee.get_by_role("button", name="Answer").click()
