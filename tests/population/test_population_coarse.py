@@ -9,10 +9,11 @@ from datetime import date
 from itertools import pairwise, product
 from typing import Any
 
+import numpy as np
 import pytest
 
 from isocenter.errors import Refused
-from isocenter.population.coarse import asked, plots
+from isocenter.population.coarse import Tens, asked, plots
 from isocenter.population.table import Field, Member
 
 
@@ -114,3 +115,38 @@ def test_a_field_that_few_have_is_as_one_that_is_not_there(field: str) -> None:
         asked(people(), f"{field}:1..", "", "")
     with pytest.raises(Refused, match="fewer than 10 people"):
         asked(people(), "", field, "")
+
+
+def test_the_same_people_give_the_same_number_however_they_are_asked_for() -> None:
+    words = ["modality:CT", "modality:CT year:2000..2030", "year:1990.. modality:CT"]
+    every = []
+    for key in (b"a", b"b"):
+        told = []
+        for q in words:
+            tens = Tens(key)
+            told.append((asked(people(), q, "age", "", tens)["n"], tens.groups[-1]))
+        assert len(set(told)) == 1, "other words for the same people tell nothing more"
+        every += told
+    assert len({group for _, group in every}) == 2, "without the key nobody can say whom a digest is of"
+
+
+def test_a_keyed_count_turns_at_no_certain_person_and_tells_nothing_of_fewer_than_ten() -> None:
+    names = [f"P{k}" for k in range(400)]
+    for n in (9, 10, 15, 19, 20, 25, 100):
+        told = [Tens(b"%d" % k).of(names[:n]) for k in range(500)]
+        assert all(one is None or (10 <= one <= n and one % 10 == 0) for one in told)
+        assert n >= 10 or set(told) == {None}
+    for n in (19, 29, 100):  # one person more moves the share of answers by a tenth, and no answer for certain
+        shares = [np.mean([Tens(b"%d" % k).of(names[:m]) == m // 10 * 10 for k in range(2000)]) for m in (n, n - 1)]
+        assert abs(shares[0] - 1 / 10 - n % 10 / 10) < 0.04 and (n % 10 == 0 or abs(shares[0] - shares[1] - 0.1) < 0.05)
+    assert [Tens().of(names[:n]) for n in (9, 10, 19, 20)] == [None, 10, 10, 20]
+
+
+def test_every_number_of_a_keyed_answer_is_in_tens_and_below_the_true_one() -> None:
+    plain, keyed = (asked(people(120), "modality:CT", "sex", "", Tens(key)) for key in (b"", b"k"))
+    assert all(value % 10 == 0 for name, value in numbers(keyed) if name not in ("few", "bars"))
+    true = {f["name"]: f["n"] for f in plain["fields"]}
+    assert keyed["fields"] and all(f["n"] <= true[f["name"]] for f in keyed["fields"])
+    assert all(one["n"] for one in keyed["chart"]["words"])
+    drawn = plots(people(120), "", 24, Tens(b"k"))
+    assert all(value % 10 == 0 for name, value in numbers(drawn) if name not in ("few", "bars", "more"))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from department_for_oversight import ITO, department, uid
-from isocenter.errors import Forbidden, NotFound, Refused, Unavailable
+from isocenter.errors import Forbidden, LimitReached, NotFound, Refused, Unavailable
 from isocenter.govern.policy import Person, Role
 from isocenter.record import Kind
 from isocenter.site.auditing import sentence
@@ -149,8 +149,13 @@ def test_tags_belong_to_one_cohort_with_who_and_when_and_nothing_selected_does_n
             here.cohorts.without(id, name, studies, reason, who=ITO)
 
 
-def test_a_planner_gets_numbers_and_no_row_and_no_way_to_one(site: tuple[Site, Path]) -> None:
+def test_a_planner_gets_numbers_and_no_row_and_no_way_to_one(
+    site: tuple[Site, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     here, _ = site
+    keyed = [here.cohorts.ask("", who=Person("ng", Role.PLANNER))["of"] for _ in range(3)]
+    assert len(set(keyed)) == 1 and keyed[0] in (20, 30), "the same people, the same number"
+    monkeypatch.setattr(here.cohorts, "secret", lambda name: b"")
     planner = Person("paul", Role.PLANNER)
     id = here.cohorts.freeze("for a planner", "modality:CT", who=GRAY)
     told = here.cohorts.ask("modality:CT", field="year", who=planner)
@@ -172,3 +177,13 @@ def test_a_planner_gets_numbers_and_no_row_and_no_way_to_one(site: tuple[Site, P
     for n in range(1, 12):
         here.projects.move(uid(n), "trial", reason="a test of rows", who=HOUSE)
     assert here.cohorts.ask("", who=planner)["of"] == 10, "19 are left in the house"
+    (told,) = [one for one in here.cohorts.questions.told(who=HOUSE) if one["account"] == "paul"]
+    assert told["groups"] == len({g for s in here.journal.since(kinds=(Kind.COHORT_COUNTED,), subject="paul", limit=9)
+                                  for g in s.event.details["groups"]}) > 3  # fmt: skip
+    monkeypatch.setattr("isocenter.site.questioning.MOST", told["groups"])
+    here.cohorts.ask("", who=planner)
+    with pytest.raises(LimitReached, match="isocenter questions --renew paul"):
+        here.cohorts.ask("year:..2025", who=planner)
+    with pytest.raises(LimitReached):
+        here.cohorts.plots(q="year:..2025", who=planner)
+    here.cohorts.ask("year:..2025", who=GRAY)

@@ -179,6 +179,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     materials,
     pattern,
     projects,
+    questions,
     reading,
     rejecting,
     releasing,

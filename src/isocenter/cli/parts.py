@@ -20,8 +20,8 @@ PARTS = {
         "consent",
     ),
     "Look after the archive": (
-        "person", "account", "project", "work", "verify", "scrub", "rebuild", "reread", "backup", "restore",
-        "audit", "certificate", "sbom", "manual",
+        "person", "account", "questions", "project", "work", "verify", "scrub", "rebuild", "reread", "backup",
+        "restore", "audit", "certificate", "sbom", "manual",
     ),
     "Seal projects": ("master-key", "seal", "seals", "rotate", "change-master", "erase"),
     "Train, judge and release models": (

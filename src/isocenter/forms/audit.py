@@ -137,6 +137,8 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.GLASS_REVIEWED: Audited("110113", "110128", "R"),
     Kind.COHORT_FROZEN: _MADE,
     Kind.COHORT_EXPORTED: Audited("110106", action="R"),
+    Kind.COHORT_COUNTED: _RUN,
+    Kind.COHORT_RENEWED: _SETTING,
     Kind.COHORT_TAGGED: _MADE,
     Kind.RESULT_TOLD: Audited("110104", action="R"),
     Kind.MESSAGE_HEARD: Audited("110107", action="C"),

@@ -88,6 +88,8 @@ class Kind(StrEnum):
     MODE_SET = "ModeSet"  # the same, with proposed_by where two people had to agree
     COHORT_FROZEN = "CohortFrozen"  # subject: digest of the cohort; details: name, q, n
     COHORT_EXPORTED = "CohortExported"  # the same; details: rows, form (dicom: with images), file: digest of the table
+    COHORT_COUNTED = "CohortCounted"  # subject: account; details: groups: keyed digests of people it is told numbers of
+    COHORT_RENEWED = "CohortRenewed"  # subject: account; details: reason, groups: how many it was told of until then
     COHORT_TAGGED = "CohortTagged"  # the same; details: tag: 1 to 9, on: given or taken off, studies
     CRITICAL_TOLD = "CriticalTold"  # subject: study; details.told: who was told after the signature
     CRITICAL_ESCALATED = "CriticalEscalated"  # subject: study; nobody was told within the time

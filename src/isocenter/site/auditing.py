@@ -100,6 +100,8 @@ _WORDS = {
     Kind.SETTINGS_CHANGED: "changed settings",
     Kind.COHORT_FROZEN: "froze the cohort {name} of {n} studies",
     Kind.COHORT_EXPORTED: "took out {rows} rows of the cohort {name}",
+    Kind.COHORT_COUNTED: "was told the numbers of other groups of people",
+    Kind.COHORT_RENEWED: "let the account ask for more groups: {reason}",
     Kind.COHORT_TAGGED: "gave studies of a cohort tag {tag}, or took it off",
     Kind.CRITICAL_TOLD: "told somebody of a critical result",
     Kind.CRITICAL_ESCALATED: "asked everybody: a critical result was told to nobody in time",

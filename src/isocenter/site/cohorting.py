@@ -28,6 +28,7 @@ from isocenter.record import Cohort, Event, Kind, canonical, from_plain
 from isocenter.site.consenting import Consenting
 from isocenter.site.counting import Counting
 from isocenter.site.disclosing import Disclosing, unbound
+from isocenter.site.questioning import Questioning
 
 if TYPE_CHECKING:
     from isocenter.store.blobs import Blobs
@@ -66,6 +67,7 @@ class Cohorting:
     counting: Counting = field(default_factory=Counting)
 
     def __post_init__(self) -> None:
+        self.questions = Questioning(self.journal, self.clock)
         self._lock = threading.Lock()
         self._numbers: dict[str, Measured] = {}  # by digest, which never changes
 
@@ -80,11 +82,14 @@ class Cohorting:
         Raises:
             Refused: something in the question is no condition, or a field that no study has.
             Unavailable: the question could not be written down.
+            LimitReached: of whoever may see no single study, for more groups of people than that (see `questioning`).
         """
         must(who, "cohorts")
         everybody, closed = self._members(who, use=use)
         if not may(who, "cohort_rows"):
-            told = coarse.asked(everybody, q, field, by)
+            tens = coarse.Tens(self.secret("cohort counts"))
+            told = coarse.asked(everybody, q, field, by, tens)
+            self.questions.spend(tens.groups, who)
             self._ask(q, who)
             stays = self.consents.demonstrated()
             phantoms = len({m.patient for m in everybody if m.study in stays})
@@ -127,7 +132,9 @@ class Cohorting:
             if of.get("id"):
                 must(who, "cohort_rows")
             members, out = self._members(who)
-            told = coarse.plots(members, of.get("q", ""), _PLOTS)
+            tens = coarse.Tens(self.secret("cohort counts"))
+            told = coarse.plots(members, of.get("q", ""), _PLOTS, tens)
+            self.questions.spend(tens.groups, who)
             self._ask(of.get("q", ""), who)
             return {**told, "closed": _coarse_closed(out)}
         kept, _, closed = self._asked_of(who, **of)
