@@ -11,6 +11,7 @@ from isocenter.flow import FLOW, Follower
 from isocenter.record import Event, Kind, Sealed
 from isocenter.record.event import GENESIS
 
+ARRIVED = tuple(rule for rule in FLOW if rule.event is Kind.INSTANCES_RECEIVED)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -55,8 +56,8 @@ def test_arrivals_push_back_one_job(world: World, tmp_path: Path) -> None:
         world.now += timedelta(seconds=1)
     assert world.jobs == []
     world.now += timedelta(seconds=1)
-    assert follower.step() == len(FLOW)
-    assert world.jobs == [(rule.verb, "1", f"{rule.verb}:1:a") for rule in FLOW]
+    assert follower.step() == len(ARRIVED)
+    assert world.jobs == [(rule.verb, "1", f"{rule.verb}:1:a") for rule in ARRIVED]
     assert follower.step() == 0
     assert follower.is_level(5)
 
@@ -68,7 +69,7 @@ def test_what_arrives_later_is_another_job_because_the_bytes_are_others(world: W
         follower.step()
         world.now += timedelta(seconds=3)
         follower.step()
-    assert [key for _, _, key in world.jobs] == [f"{rule.verb}:1:{bytes_}" for bytes_ in "ab" for rule in FLOW]
+    assert [key for _, _, key in world.jobs] == [f"{rule.verb}:1:{bytes_}" for bytes_ in "ab" for rule in ARRIVED]
 
 
 def test_a_follower_that_was_killed_before_it_handed_over_does_so_at_the_next_start(
@@ -80,7 +81,7 @@ def test_a_follower_that_was_killed_before_it_handed_over_does_so_at_the_next_st
     after = world.follower(tmp_path / "mark")
     after.step()
     world.now += timedelta(seconds=3)
-    assert after.step() == 2 * len(FLOW)
+    assert after.step() == 2 * len(ARRIVED)
     last = world.follower(tmp_path / "mark")
     last.step()
     world.now += timedelta(seconds=3)
@@ -93,7 +94,16 @@ def test_a_mark_that_cannot_be_read_means_from_the_beginning(world: World, tmp_p
     follower = world.follower(tmp_path / "mark")
     follower.step()
     world.now += timedelta(seconds=3)
-    assert follower.step() == len(FLOW)
+    assert follower.step() == len(ARRIVED)
+
+
+def test_headers_that_were_learnt_ask_once_more_and_the_same_again_does_not(world: World, tmp_path: Path) -> None:
+    follower = world.follower(tmp_path / "mark")
+    world.content["1"] = "learnt"
+    world.events.append(Sealed.after(1, GENESIS, Event(Kind.HEADERS_LEARNT, world.now, "isocenter", "1")))
+    follower.step()
+    world.now += timedelta(seconds=3)
+    assert follower.step() == 1 and world.jobs == [("ask_again", "1", "ask_again:1:learnt")]
 
 
 def test_every_line_of_the_table_reads_as_a_sentence() -> None:

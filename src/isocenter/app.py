@@ -122,7 +122,7 @@ class House:
             executor=executor or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
             run={
                 "analyse": self._analyse, "match_followups": self._match_followups, "send": self._send,
-                "fetch": self._fetch,
+                "fetch": self._fetch, "ask_again": self._ask_again,
             },
         )  # fmt: skip
         self._jobs.start(concurrency=self.settings.workers)
@@ -134,7 +134,6 @@ class House:
     def start_following(self) -> None:
         """Watch the journal and hand over what `flow.FLOW` says."""
         from isocenter.flow import Follower
-        from isocenter.site.verbs import fingerprint
 
         assert self._jobs is not None
         jobs = self._jobs
@@ -145,7 +144,7 @@ class House:
         self.follower = Follower(
             self.site.journal.since,
             submit,
-            lambda study: fingerprint(self.site.index.study(study)),
+            lambda study: self.site.known(study),
             now,
             self.settings.quiet_s,
             self.settings.folder / "flow.mark",
@@ -227,6 +226,13 @@ class House:
         except Exception as fault:
             self.site.failed(study, f"{type(fault).__name__}: {fault}")
             raise
+
+    def _ask_again(self, study: str) -> int:
+        """What was computed from older headers, where it can still matter to whoever reads: what is signed is told of
+        by `isocenter reread` alone."""
+        if self.site.index.reading(study)["state"] in ("signed", "amending"):
+            return 0
+        return self._analyse(study)
 
     def _match_followups(self, study: str) -> int:
         from isocenter.site.verbs import HOUSE

@@ -42,6 +42,13 @@ FLOW: tuple[Rule, ...] = (
         "The examination that came completes the open follow-ups of its patient that it surely answers.",
         quiet=True,
     ),
+    Rule(
+        Kind.HEADERS_LEARNT,
+        "ask_again",
+        "More was learnt from stored headers: a study that nobody has signed is planned anew, and what was computed"
+        " from them before is asked again.",
+        quiet=True,
+    ),
 )
 """The whole automatism of the house."""
 

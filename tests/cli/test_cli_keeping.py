@@ -38,7 +38,7 @@ def test_headers_are_read_again_by_hand(tmp_path: Path) -> None:
     archive = str(tmp_path / "archive")
     for name in ("CT_small.dcm", "MR_small.dcm"):
         asked("receive", str(get_testdata_file(name)), "--folder", archive)
-    nothing = {"studies": 2, "images": 2, "learnt": 0, "unread": [], "went_on_after": ""}
+    nothing = {"studies": 2, "images": 2, "learnt": 0, "unread": [], "went_on_after": "", "outdated": {}}
     assert asked("reread", "--folder", archive) == nothing
     blob = next(one for one in (tmp_path / "archive" / "blobs").rglob("*") if one.is_file())
     blob.write_bytes(blob.read_bytes()[:-1])

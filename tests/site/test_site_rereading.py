@@ -7,20 +7,25 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
+from pydicom.data import get_testdata_file
 from rejecting_samples import ANNA, BERT, ITO, NOON, files, opened
 from test_site_sealing import admitted, clear, law, sealable
 from test_site_sealing import given as sent
 
 import isocenter
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Yield
+from isocenter.analysis.registry import Registry
 from isocenter.dicom.header import read_header
 from isocenter.errors import Forbidden
 from isocenter.govern.policy import HOUSE
-from isocenter.record import Kind, Patient, Study
+from isocenter.record import Event, Kind, Origin, Patient, Study, canonical, codes
 from isocenter.site.rereading import Rereading
 from isocenter.site.verbs import Site
 from isocenter.store import rebuild, receive
@@ -81,6 +86,69 @@ def test_what_is_learnt_is_what_a_new_archive_would_know(tmp_path: Path) -> None
         assert site.rereading.learn(who=HOUSE).learnt == 0, "nothing is new the second time"
         with pytest.raises(Forbidden):
             site.rereading.learn(who=ITO)
+
+
+def test_what_was_rejected_while_headers_were_read_is_read_when_it_comes_back(tmp_path: Path) -> None:
+    some = files(number=2)
+    with opened(tmp_path / "a") as site, opened(tmp_path / "b") as new:
+        uid = take(site, some)
+        take(new, some, read_header)
+        hidden = read_header(some[3]).series[0].instances[0].sop_uid
+        gone = site.rejecting.reject(uid, code="113037", reason="blurred", instances=[hidden], who=ANNA)
+        site.rereading.learn(who=HOUSE)
+        site.rejecting.take_back(uid, gone["number"], reason="a mistake", who=ANNA)
+        known = {i.sop_uid: i.facts for s in site.index.study(uid).series for i in s.instances}
+        wanted = {i.sop_uid: i.facts for s in new.index.study(uid).series for i in s.instances}
+        assert known[hidden] == wanted[hidden] and "ImagePositionPatient" in known[hidden]
+        before = rows(site)
+        rebuild(site.database, site.blobs)
+        assert rows(site) == before and site.journal.verify()
+
+
+class AnyCt:
+    """An analysis of any CT that finds nothing."""
+
+    name, version = "positions", "1"
+    needs: ClassVar = {"image": Need(modality="CT")}
+    yields = (Yield(what=codes.LESION),)
+
+    def run(self, image: Any = None) -> Answer:
+        return Answer.none()
+
+
+def test_answers_from_older_headers_are_told_and_asked_again_but_not_what_a_person_corrected(tmp_path: Path) -> None:
+    now = [NOON]
+    ct = Path(str(get_testdata_file("CT_small.dcm", download=False))).read_bytes()
+
+    def without(data: bytes) -> Study:
+        record = read_header(data)
+        (one,) = record.series
+        image = replace(one.instances[0], facts={**one.instances[0].facts, "Mistaken": 1})
+        return replace(record, series=(replace(one, instances=(image,)),))
+
+    with opened(tmp_path / "a") as site:
+        site.clock = lambda: now[0]
+        object.__setattr__(site, "registry", Registry({"positions": AnyCt()}, {}))
+        uid = take(site, [ct], without)
+        known = site.known(uid)
+        ((first, _),) = site.analyse(uid, who=HOUSE)
+        assert site.analyse(uid, who=HOUSE)[0][0] == first and site.outdated(who=HOUSE) == {}
+        now[0] += timedelta(minutes=1)
+        assert site.rereading.learn(who=HOUSE).learnt == 1 and site.known(uid) != known
+        assert site.outdated(who=HOUSE) == {uid: ["positions"]}
+        with pytest.raises(Forbidden):
+            site.outdated(who=ITO)
+        now[0] += timedelta(minutes=1)
+        ((second, result),) = site.analyse(uid, who=HOUSE)
+        assert second != first and result.replaces == first and site.outdated(who=HOUSE) == {}
+        assert site.analyse(uid, who=HOUSE)[0][0] == second, "asked once"
+        mine = replace(result, origin=Origin("person", "ito"), replaces=second, made=now[0])
+        digest = site.blobs.put(canonical(mine), of=uid)
+        site.journal.append(Event(Kind.RESULT_MADE, now[0], "ito", uid, {"result": digest}))
+        now[0] += timedelta(minutes=1)
+        headers = Rereading(site.database, site.blobs, site.journal, site.clock, lambda data, digest: without(data))
+        assert headers.learn(who=HOUSE, anew=True).learnt == 1
+        assert site.outdated(who=HOUSE) == {} and site.analyse(uid, who=HOUSE)[0][0] == second
 
 
 def test_it_is_killed_and_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -87,12 +87,18 @@ def reread(
     with house(folder) as held, screen.progress("reading headers") as told:
         begun = "" if anew else held.site.rereading.unfinished()
         done = held.site.rereading.learn(who=HOUSE, anew=anew, told=told)
+        outdated = held.site.outdated(who=HOUSE)
     unread = [{"study": study, "image": image} for study, image in done.unread]
     said = {"studies": done.studies, "images": done.images, "learnt": done.learnt, "unread": unread}
-    screen.answer({**said, "went_on_after": begun})
+    screen.answer({**said, "went_on_after": begun, "outdated": outdated})
     if begun:
         screen.say(f"went on after study {begun}")
     screen.say(f"{done.images} images of {done.studies} studies read; something new is known of {done.learnt}")
+    if outdated:
+        screen.table(
+            "computed before that was known; a server asks again where nobody has signed, `isocenter analyse STUDY`"
+            " does anywhere", ("study", "analyses"), [(study, ", ".join(names)) for study, names in outdated.items()],
+        )  # fmt: skip
     screen.table("", ("study", "image that cannot be read"), [(one["study"], one["image"]) for one in unread])
     if unread:
         raise typer.Exit(1)

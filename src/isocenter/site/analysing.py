@@ -95,7 +95,9 @@ class Analysing(Answers):
         answered = [(d, r) for d, r in said if same_question(r, analysis.name, series) and after.get(d) != "machine"]
         before = [(d, r) for d, r in answered if d not in after]
         for digest, result in answered:  # also one that a person has corrected: it is not asked again behind their back
-            if result.receipt.inputs == load.digests and same_asking(result, analysis, given, self.shelf):
+            current = digest in after or not self._is_outdated(result)
+            same = result.receipt.inputs == load.digests and same_asking(result, analysis, given, self.shelf)
+            if same and current:
                 return [(digest, result)]
         request = Request(address(analysis), study.uid, load, self.clock(), given, load.digests, series, self.shelf)
         done = run_apart(request) if self.apart else run(request, analysis)
@@ -105,6 +107,27 @@ class Analysing(Answers):
         if done.blobs:
             self.blobs.put_many(list(done.blobs.values()), of=study.uid)
         return [(self._keep(result, who.name), result)]
+
+    def outdated(self, *, who: Person) -> dict[str, list[str]]:
+        """Answers that were computed before more was learnt from the headers of their series: study -> analyses.
+
+        Only answers that stand are told: one that a person has corrected is theirs.
+        """
+        must(who, "site")
+        learnt = {sealed.event.subject for sealed in self.journal.each(kinds=(Kind.HEADERS_LEARNT,))}
+        found = {
+            uid: sorted({r.origin.name for _, r in self.index.results(uid) if self._is_outdated(r)})
+            for uid in sorted(learnt)
+        }
+        return {uid: names for uid, names in found.items() if names}
+
+    def _is_outdated(self, result: Result) -> bool:
+        """Whether a machine gave it before more was learnt from the headers of the series that it is about."""
+        if result.origin.kind != "machine":
+            return False
+        of = set(result.receipt.series)
+        told = self.journal.since(subject=result.study_uid, kinds=(Kind.HEADERS_LEARNT,), newest_first=True)
+        return any(s.event.time > result.made and of & set(s.event.details.get("series", ())) for s in told)
 
     def _keep(self, result: Result, who: str) -> str:
         digest = self.blobs.put(canonical(result), of=result.study_uid)
@@ -120,6 +143,12 @@ class Analysing(Answers):
         tried = self.journal.each(kinds=(Kind.PLANNED, Kind.ANALYSIS_FAILED))
         state = {s.event.subject: s.event.kind for s in tried}
         return [study for study, last in state.items() if last is Kind.ANALYSIS_FAILED]
+
+    def known(self, study_uid: str) -> str:
+        """Digest of what is known of a study: another one when images came, or more was learnt from their headers."""
+        held = fingerprint(self.index.study(study_uid))
+        last = self.journal.since(subject=study_uid, kinds=(Kind.HEADERS_LEARNT,), newest_first=True, limit=1)
+        return digest_of([held, last[0].number]) if last else held
 
     def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
         """Latest of each chain, newest last; what may not be shown yet is not in it."""

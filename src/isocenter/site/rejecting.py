@@ -7,12 +7,13 @@ are events, and only what stands rejected can be erased.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import NotFound, Refused, WrongState
+from isocenter.errors import NotFound, Refused, Unavailable, WrongState
 from isocenter.forms import rejection
 from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.record import Event, Kind, Sealed, Study
@@ -36,6 +37,7 @@ class Rejecting:
 
     Args:
         take: stores a file under a sender's name, as any that arrives.
+        read: reads the headers of images again that come back (`Rereading.again`).
     """
 
     database: Database
@@ -44,6 +46,7 @@ class Rejecting:
     blobs: Blobs
     clock: Callable[[], datetime]
     take: Callable[[Sequence[bytes], str], object]
+    read: Callable[[str, Sequence[str], Person], object] = lambda study_uid, images, who: None
 
     def reject(
         self,
@@ -91,7 +94,8 @@ class Rejecting:
         """
         must(who, "reject", study_uid)
         _must_say_why(reason)
-        note, now = self._one(study_uid, number)["note"], self.clock()
+        standing, now = self._one(study_uid, number), self.clock()
+        note = standing["note"]
         told = {"rejection": number, "reason": reason[:500]}
         events = [Event(Kind.REJECTION_ENDED, now, who.name, study_uid, told)]
         if note:
@@ -101,6 +105,8 @@ class Rejecting:
             }  # fmt: skip
             events.append(Event(Kind.OBJECTS_REJECTED, now, who.name, study_uid, hidden))
         self.journal.append(*events)
+        with contextlib.suppress(Unavailable):  # they are there again; `isocenter reread` reads what could not be read
+            self.read(study_uid, standing["instances"], who)
         return self._one(study_uid, number)
 
     def ask_purge(self, study_uid: str, number: int, *, reason: str, who: Person) -> dict[str, Any]:

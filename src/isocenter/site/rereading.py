@@ -6,7 +6,7 @@ It goes on where an earlier one was ended, however that was; one that came to it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -82,6 +82,18 @@ class Rereading:
                 self._say(done, who, ended=False)
         self._say(done, who, ended=True)
         return done
+
+    def again(self, study_uid: str, images: Collection[str], *, who: Person) -> int:
+        """Read the headers of some images of one study again; of how many something new is known.
+
+        Raises:
+            Unavailable: disk or database said no.
+        """
+        from isocenter.store.rereading import learn_of
+
+        return learn_of(
+            self.database, self.blobs, self.read, study_uid, images, who=who.name, clock=self.clock
+        )  # fmt: skip
 
     def unfinished(self) -> str:
         """The study behind which a reading by the same reader was ended; empty where none was."""

@@ -169,8 +169,9 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
             lambda who, study: self._witness.look(who, study, "results"),
         )  # fmt: skip
         self.rejecting = Rejecting(
-            self.database, self.index, self.journal, self.blobs, lambda: self.clock(), self._receiving.take
-        )
+            self.database, self.index, self.journal, self.blobs, lambda: self.clock(), self._receiving.take,
+            lambda uid, images, who: self.rereading.again(uid, images, who=who),
+        )  # fmt: skip
         self.identities = Identifying(self.index, self.journal, lambda: self.clock(), self.projects.holds)
         self._open_exchange()
         self.sealing = Sealing(self.database, self.blobs, self.journal, lambda: self.clock(), self.projects, self._mac)

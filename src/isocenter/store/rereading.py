@@ -9,7 +9,7 @@ stay as they are, and whose an image is, where it belongs and what a person corr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,7 @@ from isocenter.store.intake import plain
 from isocenter.store.journal import append_within, hold_end
 from isocenter.store.matching import person_key, plain_date, time_key
 
-__all__ = ["Learnt", "learn"]
+__all__ = ["Learnt", "learn", "learn_of"]
 
 _PER_EVENT = 250  # images in one journal entry; a longer one is slow to read back
 _PAGE = 200  # studies asked for at once
@@ -91,15 +91,29 @@ def learn(
             yield done, left - n
 
 
+def learn_of(
+    database: Database, blobs: Blobs, read: Callable[[bytes, str], Study], study_uid: str, images: Collection[str],
+    *, who: str, clock: Callable[[], datetime],
+) -> int:  # fmt: skip
+    """The same for some images of one study, which come back as they were known when they went; how many are new.
+
+    Raises:
+        Unavailable: disk or database said no.
+    """
+    said = dict(_records(database, blobs, read, study_uid, Learnt(), frozenset(images)))
+    return _keep(database, blobs, study_uid, said, who, clock)
+
+
 def _records(
-    database: Database, blobs: Blobs, read: Callable[[bytes, str], Study], study_uid: str, done: Learnt
-) -> Iterator[tuple[str, Study]]:
+    database: Database, blobs: Blobs, read: Callable[[bytes, str], Study], study_uid: str, done: Learnt,
+    only: Collection[str] | None = None,
+) -> Iterator[tuple[str, Study]]:  # fmt: skip
     """What each image's header says today; nothing of one that cannot be read."""
     c = t.instance.c
     with database.read() as connection:
         asked = sa.select(c.sop_uid, c.series_uid, c.digest).where(c.study_uid == study_uid).order_by(c.sop_uid)
         rows = connection.execute(asked).all()
-    for sop_uid, series_uid, digest in rows:
+    for sop_uid, series_uid, digest in (row for row in rows if only is None or row[0] in only):
         done.images += 1
         try:
             record = read(blobs.kept(digest), digest)
