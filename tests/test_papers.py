@@ -114,6 +114,19 @@ def test_every_promise_of_safety_is_a_test_that_exists_or_says_what_it_lacks() -
     assert counted["partly"] <= 2 and counted["open"] <= 2, "a change for the worse is said on purpose"
 
 
+def test_every_sentence_on_trust_names_the_tests_that_show_it_or_says_what_it_lacks() -> None:
+    rows = _rows("trust-sentences.tsv")
+    assert len({row["sentence"] for row in rows}) == len(rows) > 50
+    for row in rows:
+        assert row["answer"] in ("shown", "partly", "open"), row
+        assert row["words"] or row["answer"] == "shown", f"what is not shown is said: {row['sentence']}"
+        assert bool(row["test"]) == (row["answer"] != "open"), row
+        for test in row["test"].split():
+            _must_exist(test)
+    counted = Counter(row["answer"] for row in rows)
+    assert counted["partly"] <= 4 and counted["open"] <= 1, "a change for the worse is said on purpose"
+
+
 def test_every_promise_of_a_screen_is_a_test_that_exists_or_says_what_it_lacks() -> None:
     rows = _rows("browser.tsv")
     assert len({row["promise"] for row in rows}) == len(rows) > 50

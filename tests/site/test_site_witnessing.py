@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Yield
+from isocenter.analysis.registry import Registry
 from isocenter.app import open_house
 from isocenter.errors import Unavailable
 from isocenter.govern.policy import HOUSE, Person, Role
-from isocenter.record import Kind
+from isocenter.reading.session import Correction
+from isocenter.record import Finding, Kind, Verdict, codes
 from isocenter.settings import Settings
 from isocenter.site.verbs import Site
 
@@ -108,3 +114,57 @@ def test_none_of_them_is_served_while_the_journal_cannot_be_written(site: Site, 
     ):
         with pytest.raises(Unavailable):
             look()
+
+
+class Lesions:
+    """An analysis of any CT that finds something."""
+
+    name, version = "lesions", "1"
+    needs: ClassVar = {"image": Need(modality="CT")}
+    yields = (Yield(what=codes.LESION),)
+
+    def run(self, image: Any = None) -> Answer:
+        return Answer.found(Finding(codes.LESION, 0.9, words="A lesion."))
+
+
+def test_each_of_ten_acts_is_one_event_by_its_name(site: Site) -> None:
+    """Create, read, query, export, delete, sign in, change of rights, run of a model, display of AI, override."""
+    site = replace(site, registry=Registry({"lesions": Lesions()}, {}), apart=False)
+    ((ct, _, image), _) = sorted(images(site), key=lambda one: site.index.study(one[0]).series[0].modality)
+    file, chief = Path(str(get_testdata_file("MR_small.dcm"))).read_bytes(), Person("chief", Role.ADMIN)
+    site.add_person("ito", Role.RESEARCHER, "four quiet herons wade", who=chief)
+    site.consents.give({"GRU": []}, study=ct, who=chief)
+    fresh = pydicom.dcmread(io.BytesIO(file))
+    fresh.SOPInstanceUID = fresh.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4.5"
+    created = io.BytesIO()
+    fresh.save_as(created)
+
+    def struck() -> None:
+        reading = site.open(ct, who=ITO)
+        reading = site.lock(ct, version=reading.version, nothing=True, who=ITO)
+        ((digest, result),) = site.results(ct, who=ITO)
+        (found,) = result.findings
+        site.correct(
+            ct, Correction(Verdict.STRUCK, found.tracking, digest, reason="a vessel"), version=reading.version, who=ITO
+        )
+
+    acts: list[tuple[str, Kind, str, Callable[[], Any]]] = [
+        ("create", Kind.INSTANCES_RECEIVED, "CT1", lambda: site.receive([created.getvalue()], sender="CT1", who=PEER)),
+        ("read", Kind.IMAGES_SEEN, "ito", lambda: site.instance(image, who=ITO)),
+        ("query", Kind.QUERIED, "ito", lambda: site.find("STUDY", {"PatientName": "A*"}, who=ITO)),
+        ("sign-in", Kind.SIGNED_IN, "ito", lambda: site.sign_in("ito", "four quiet herons wade", address="a")),
+        ("permission change", Kind.PERSON_CHANGED, "chief",
+         lambda: site.change_person("ito", role=Role.READER, who=chief)),
+        ("model run", Kind.RESULT_MADE, "chief", lambda: site.analyse(ct, who=chief)),
+        ("AI display", Kind.VIEWED, "ito", lambda: site.results(ct, who=ITO)),
+        ("override", Kind.RESULT_MADE, "ito", struck),
+        ("export", Kind.EXPORTED, "chief", lambda: site.export(ct, key=b"k" * 32, reason="a rare disease", who=chief)),
+        ("delete", Kind.OBJECTS_REJECTED, "chief",
+         lambda: site.rejecting.reject(ct, code="113001", reason="a test", who=chief)),
+    ]  # fmt: skip
+    for name, kind, who, act in acts:
+        before = site.journal.head()[0]
+        act()
+        told = [s.event for s in site.journal.since(before, kinds=(kind,))]
+        assert [event.who for event in told] == [who], name
+    assert site.journal.verify()
