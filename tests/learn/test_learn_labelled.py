@@ -157,3 +157,36 @@ def test_people_may_have_folders_of_their_own(tmp_path: Path) -> None:
     Image.fromarray(grey(1)[0]).save(numbered / "a.png")
     with pytest.raises(Refused, match=r"0, 1 above 0/1/a\.png: they are different classes"):
         read_labelled(tmp_path / "numbered", GREY)
+
+
+def test_a_picture_in_colour_is_known_to_a_model_of_grey_values(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    grey = rng.integers(0, 255, (40, 40), dtype=np.uint8)
+    colour = np.stack([grey, grey // 2, grey // 3], -1)
+    marked = np.stack([grey] * 3, -1)
+    marked[:4, :6] = 255, 0, 0  # a mark in colour is no picture in colour
+    for name, image in (("a", grey), ("b", np.stack([grey] * 3, -1)), ("c", colour), ("d", marked)):
+        (tmp_path / "0").mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "0" / f"{name}.png")
+    how = Classes(task="t", classes=("no", "yes"), shape=(28, 28))
+    assert read_labelled(tmp_path, how).in_colour == {"0/c.png"}
+    assert read_labelled(tmp_path, how).take(np.array([0, 1])).in_colour == frozenset()
+    np.savez(tmp_path / "some.npz", test_images=np.stack([colour, marked]), test_labels=[0, 1])
+    assert read_labelled(tmp_path / "some.npz", how).in_colour == {"test/00000"}
+    three = Classes(task="t", classes=("no", "yes"), shape=(28, 28), channels=3)
+    assert not read_labelled(tmp_path, three).in_colour
+
+
+def test_a_picture_in_colour_is_declined_by_name(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+    from isocenter.learn.judge import judged
+
+    rng = np.random.default_rng(4)
+    for name, side in (("pneumoniamnist", 28), ("chest_xray_opacity", 224)):
+        images = rng.integers(0, 255, (4, side, side, 3), dtype=np.uint8)
+        images[:2] = images[:2, ..., :1]
+        np.savez(tmp_path / "some.npz", test_images=images, test_labels=[0, 1, 0, 1])
+        told = judged(name, tmp_path / "some.npz")
+        words = ["in colour" in row["because"] for row in told.predictions]
+        assert words == [False, False, True, True] and all(row["declined"] for row in told.predictions[2:])
+        assert told.report["declined"] >= 2

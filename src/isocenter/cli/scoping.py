@@ -45,6 +45,9 @@ def scope(
     measured: Annotated[
         bool, typer.Option(help="Ask plain measures of outlined organs (size, thickness, pieces, place), too.")
     ] = False,
+    detailed: Annotated[
+        bool, typer.Option(help="Ask that a picture hold the detail of its grid: enlarged crops do not.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same border on the same machine.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -63,7 +66,8 @@ def scope(
     made = taught_to_decline(
         model, data, out, show or (), ask or (), shelf, split=split, turned=turned, mirrored=mirrored,
         given_up=given_up, given_up_turned=given_up_turned, steps=steps, width=width, seed=seed, checkpoint=checkpoint,
-        kept_network=keep, measured=measured, tell=screen.warn if as_json else screen.say,
+        kept_network=keep, measured=measured, detailed=detailed,
+        tell=screen.warn if as_json else screen.say,
     )  # fmt: skip
     screen.answer(made)
     rows = [

@@ -31,6 +31,7 @@ from isocenter.learn.judge_boxes import Found, box_figures, cases_of, counting_t
 from isocenter.learn.kinds import Boxes
 from isocenter.learn.learnt import keep
 from isocenter.learn.networks import BoxNet
+from isocenter.learn.outside import doubts, far
 from isocenter.learn.tested import laid
 from isocenter.methods.boxes import suppressed
 from isocenter.record import Model
@@ -332,11 +333,12 @@ def _how(held: Model) -> Boxes:
 
 def judged(
     held: Model, session: Any, data: Path, split: str | None,
-    strange: Callable[[Sequence[npt.NDArray[np.uint8]]], npt.NDArray[np.bool_]] | None = None,
+    strange: Callable[[Sequence[npt.NDArray[np.uint8]]], npt.NDArray[np.float64]] | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:  # fmt: skip
     """Figures, and a row for each box that was found; of a picture that is `strange` (see `outside`) each is declined.
 
     A picture that is named but not there, and one that is strange, count as declined; the figures hold the latter, too.
+    One that lies near the border has a word in ``because``, also where no box was found in it.
     """
     inputs = held.inputs
     how = _how(held)
@@ -347,10 +349,16 @@ def judged(
     figures = box_figures(pictures, founds, how.classes, inputs["thresholds"])
     rows = rows_of(pictures, founds, how.classes, inputs["thresholds"])
     if strange is not None:
-        far = {one.name for one, s in zip(pictures, strange([one.picture for one in pictures]), strict=True) if s}
-        missing, rows = missing + len(far), [row | {"declined": row["name"] in far} for row in rows]
+        away = strange([one.picture for one in pictures])
+        said: dict[str, dict[str, Any]] = {
+            one.name: {"declined": bool(s > 1), "because": far(s) if s > 1 else word}
+            for one, s, word in zip(pictures, away, doubts(inputs, away), strict=True)
+        }
+        missing += sum(one["declined"] for one in said.values())
+        rows = [row | said[row["name"]] for row in rows]
         found = {row["name"] for row in rows}
         blank: dict[str, Any] = dict.fromkeys(rows[0] if rows else ("name",), "")
-        rows += [blank | {"name": name, "declined": True} for name in sorted(far - found)]
+        rows += [blank | {"name": name} | one for name, one in sorted(said.items())
+                 if one["because"] and name not in found]  # fmt: skip
     cases = cases_of(pictures, founds, how.classes, inputs["thresholds"])
     return figures | {"declined": missing, "cases": cases}, rows, {}

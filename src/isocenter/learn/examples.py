@@ -42,6 +42,7 @@ class Examples:
         groups: (n,) number of the person; pictures of one person share it.
         digest: SHA-256 over names, labels and pixels.
         weights: (n,) how much each counts, 0 to 1; None where all count alike.
+        in_colour: names of pictures that were in colour where grey values are wanted, and of which the mean was taken.
     """
 
     pictures: npt.NDArray[np.uint8]
@@ -51,6 +52,7 @@ class Examples:
     groups: npt.NDArray[np.int64]
     digest: str
     weights: npt.NDArray[np.float32] | None = None
+    in_colour: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -61,7 +63,8 @@ class Examples:
         parts = self.pictures[which], self.labels[which]
         weights = None if self.weights is None else self.weights[which]
         digest = digest_of(names, *parts[::-1], weights)
-        return Examples(*parts, self.subtypes[which], names, self.groups[which], digest, weights)
+        coloured = self.in_colour & frozenset(names)
+        return Examples(*parts, self.subtypes[which], names, self.groups[which], digest, weights, coloured)
 
 
 def person(name: str) -> str:

@@ -106,6 +106,20 @@ def fitted(
     return np.asarray(np.floor(np.clip(_on_grid(_eight_bit(x, span), how.shape) + 0.5, 0, 255)), np.uint8)
 
 
+def in_colour(image: npt.NDArray[Any]) -> bool:
+    """Whether a picture as it is opened shows colours, and is not grey values stored as three.
+
+    Its channels differ by more than an eighth of its greatest value in more than one of 20 pixels: more than a mark in
+    colour or what compression leaves.
+    """
+    x = np.asarray(image)
+    if x.ndim != 3 or (x.shape[-1] not in (3, 4) and x.shape[0] != 3):
+        return False
+    colours = x[..., :3] if x.shape[-1] in (3, 4) else np.moveaxis(x, 0, -1)
+    apart = np.ptp(np.asarray(colours, np.float32), axis=-1)
+    return bool(np.mean(apart > float(np.max(colours)) / 8) > 0.05)
+
+
 def _eight_bit(x: npt.NDArray[Any], span: Span) -> npt.NDArray[np.float32]:
     grey = np.asarray(x, np.float32)
     if span is not None:
@@ -147,8 +161,12 @@ def opened(file: Path, how: Classes) -> npt.NDArray[Any]:
         if file.name.lower().endswith(_DICOM) or _is_dicom(file):
             return _of_dicom(file)
         with Image.open(file) as image:
-            deep = image.mode.startswith(("I", "F"))
-            return np.asarray(image if deep else image.convert("RGB" if how.channels == 3 else "L"))
+            if image.mode.startswith(("I", "F", "L", "1")):
+                return np.asarray(
+                    image if image.mode[0] in "IF" else image.convert("RGB" if how.channels == 3 else "L")
+                )
+            colours = np.asarray(image.convert("RGB"))
+            return colours if how.channels == 3 or in_colour(colours) else np.asarray(image.convert("L"))
     except Exception as e:
         raise Refused(f"cannot read {file.name}", str(e)[:160], "take the file out or replace it") from e
 

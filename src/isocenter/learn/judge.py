@@ -131,7 +131,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         module, more = import_module(f"isocenter.learn.{_OWN[kind]}"), {}
         if told := held.inputs.get("scope"):
             place = folder_of(model, held, extra)
-            more["strange"] = lambda images: strangeness(place, told, images) > 1
+            more["strange"] = lambda images: strangeness(place, told, images)
         figures_, rows, masks = module.judged(held, session, data, split, **more)
         if (known := _learnt(model, held, data, split, extra)) is not None:
             figures_ |= {"learnt_from": int(np.count_nonzero(known))}
@@ -218,7 +218,9 @@ def _films(held: Model, session: Any, data: Path, split: str | None, place: Path
     assert isinstance(how, Classifier2D)
     examples = read_films(data, how, split)
     said = answered(session, examples.pictures, int(held.inputs["size"]))
-    why = why_declined(place, held.inputs, said, list(examples.pictures))[1]
+    why = _or_colour(why_declined(place, held.inputs, said, list(examples.pictures))[1], examples)
+    if "scope" in said:  # so that it counts as declined in all figures
+        said["scope"][[name in examples.in_colour for name in examples.names]] = 0
     rows = [
         {"name": name, "person": int(whose), "label": int(label), "certainty": float(c), "declined": bool(line),
          "because": line}
@@ -262,6 +264,7 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
     said = {name: np.concatenate(v) for name, v in parts.items()}
     logits, certainty = said["logits"], said["certainty"]
     _, why, unsure = why_declined(place, inputs, said, list(examples.pictures))
+    why = _or_colour(why, examples)
     declined = np.array([bool(line) for line in why])
     if rest:
         certainty = certainty[:, :kinds] / certainty[:, :kinds].sum(1, keepdims=True)
@@ -285,6 +288,14 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
         )
     ]  # fmt: skip
     return shown, rows, said.get("embedding")
+
+
+def _or_colour(why: Sequence[str], examples: Examples) -> list[str]:
+    """Why each picture is declined; one in colour, whose mean a model of grey values would be shown, for that alone."""
+    return [
+        "it is in colour, and the model learnt from grey values" if name in examples.in_colour else line
+        for name, line in zip(examples.names, why, strict=True)
+    ]
 
 
 def _positive(said: int, inputs: Any) -> bool:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.examples import Examples, digest_of, numbered, person, weights_in
-from isocenter.learn.gridded import ENDINGS, Span, fitted, is_picture, opened, span_of
+from isocenter.learn.gridded import ENDINGS, Span, fitted, in_colour, is_picture, opened, span_of
 from isocenter.learn.kinds import Classes
 
 __all__ = ["REST", "by_name", "read_labelled", "unlabelled"]
@@ -35,7 +35,9 @@ _PERSON_COLUMNS = ("person", "patient", "patient_id", "patientid", "subject")
 _REST_NAMES = ("none", "other", "others", "rest", "unknown")
 _NOTHING = ("nofinding", "nofindings", "none", "normal", "nothing")
 
-Found = tuple[str, int, npt.NDArray[np.uint8], str]
+Read = tuple[npt.NDArray[np.uint8], bool]
+"""An image on the grid of a recipe, and whether it was in colour where grey values are wanted."""
+Found = tuple[str, int, Read, str]
 Aside = list[tuple[str, str]] | None
 
 
@@ -75,13 +77,19 @@ def read_labelled(
     if not found:
         part = f" in the split '{split}'" if split else ""
         raise Refused(f"no labelled image in {path.name}{part}", "there is nothing to read")
-    images = np.stack([image for _, _, image, _ in found])
+    images = np.stack([image for _, _, (image, _), _ in found])
     labels = np.array([label for _, label, _, _ in found], np.int64)
     names = tuple(name for name, _, _, _ in found)
     groups = numbered([whose for _, _, _, whose in found])
     weights = weights_in(path, names)
     digest = digest_of(names, labels, images, weights)
-    return Examples(images, labels, np.full(len(found), -1, np.int64), names, groups, digest, weights)
+    coloured = frozenset(name for name, _, (_, colour), _ in found if colour)
+    return Examples(images, labels, np.full(len(found), -1, np.int64), names, groups, digest, weights, coloured)
+
+
+def _fitted(image: npt.NDArray[Any], how: Classes, name: str, enlarge: bool, span: Span = None) -> Read:
+    grey = how.channels == 1 and len(how.shape) == 2
+    return fitted(image, how, name, span=span, enlarge=enlarge), grey and in_colour(image)
 
 
 def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint8]]:
@@ -203,8 +211,8 @@ def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: 
         where, span = f"{path.name}, {label}", span_of(pictures)
         given = (_together if how.several else _numbers)(np.asarray(truth), len(how.classes), where)
 
-        def fit(picture: npt.NDArray[Any], name: str, span: Span = span) -> npt.NDArray[np.uint8]:
-            return fitted(picture, how, name, span=span, enlarge=enlarge)
+        def fit(picture: npt.NDArray[Any], name: str, span: Span = span) -> Read:
+            return _fitted(picture, how, name, enlarge, span)
 
         for i, (picture, said) in enumerate(zip(pictures, given, strict=True)):
             name = f"{part}/{i:05d}" if part else f"{i:05d}"
@@ -289,7 +297,7 @@ def _of_folder(path: Path, how: Classes, split: str | None, aside: Aside, enlarg
         name = file.relative_to(path).as_posix()
         label, at = _label_above(parts, how, name, path.name)
         whose = "/".join(parts[at : at + 2]) if own and parts[at + 1 :] else person(file.name)
-        read = _usable(lambda: fitted(opened(file, how), how, name, enlarge=enlarge), name, aside)  # noqa: B023
+        read = _usable(lambda: _fitted(opened(file, how), how, name, enlarge), name, aside)  # noqa: B023
         if read is not None:
             yield name, label, read, whose
 
@@ -344,7 +352,7 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
         if not str(row[label] or "").strip():
             raise Refused(f"row {number + 1} of {path.name} has no label", "a case without a label cannot be judged")
         kind = (_told_together if how.several else _of_word)(row[label], how, path.name)
-        read = _usable(lambda: fitted(opened(picture, how), how, name, enlarge=enlarge), name, aside)  # noqa: B023
+        read = _usable(lambda: _fitted(opened(picture, how), how, name, enlarge), name, aside)  # noqa: B023
         if read is not None:
             yield name, kind, read, str(row[whose]) if whose and row[whose] else person(picture.name)
 
@@ -358,7 +366,7 @@ def by_name(folder: Path) -> dict[str, Path]:
     return {key: p for key, p in found.items() if p is not None}
 
 
-def _usable(read: Callable[[], npt.NDArray[np.uint8]], name: str, aside: Aside) -> npt.NDArray[np.uint8] | None:
+def _usable(read: Callable[[], Read], name: str, aside: Aside) -> Read | None:
     """The image, or None where it was set aside."""
     try:
         return read()

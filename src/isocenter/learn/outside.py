@@ -2,7 +2,8 @@
 
 A model answers whatever it is shown. So a second network, which never sees a label, has learnt what its images look
 like (see `border`). It looks at 40 × 40 pixels; of a volume at its three middle slices and its three shadows. What is
-strange to it is declined, whatever the model says. Of outlined organs it may ask for plain measures as well (`likely`).
+strange to it is declined, whatever the model says. Of outlined organs it may ask for plain measures as well (`likely`),
+of pictures for the detail of their grid (`detail`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy.typing as npt
 from isocenter.analysis.self_contained import must_be_self_contained
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Refused
+from isocenter.learn.detail import detail
 from isocenter.learn.outline_measures import outline_measures
 from isocenter.methods.picture import of_one_grey, resampled
 
@@ -31,6 +33,7 @@ __all__ = [
     "USUAL",
     "canvas",
     "digest_of_usual",
+    "doubts",
     "far",
     "must_name",
     "no_border",
@@ -111,15 +114,17 @@ def strangeness(folder: Path, told: Any, images: Sequence[Array]) -> npt.NDArray
         Refused: the file is not the one of the record, or the images have other channels.
     """
     session = _opened(folder, str(told["digest"]))
-    measured = any(one.name == "measures" for one in session.get_inputs())
+    wanted = {one.name for one in session.get_inputs()}
     found = np.zeros(len(images))
     for start in range(0, len(images), 64):
         some = np.stack([canvas(one) for one in images[start : start + 64]])
         if some.shape[1] != told["channels"]:
             raise Refused(f"images of {some.shape[1]} channels", f"the model looks at {told['channels']}")
         asked = {"canvas": some}
-        if measured:
+        if "measures" in wanted:
             asked["measures"] = np.stack([outline_measures(one) for one in images[start : start + 64]])
+        if "detail" in wanted:
+            asked["detail"] = np.array([detail(one) for one in images[start : start + 64]], np.float32)
         found[start : start + 64] = session.run(["strangeness"], asked)[0]
     return found
 
@@ -168,10 +173,15 @@ def why_declined(
             why.append(far(own[k]))
         else:
             why.append("")
-    return np.maximum(own / limit, beside), why, _doubts(inputs, beside)
+    return np.maximum(own / limit, beside), why, doubts(inputs, beside)
 
 
-def _doubts(inputs: Mapping[str, Any], beside: npt.NDArray[np.float64]) -> list[str]:
+def doubts(inputs: Mapping[str, Any], beside: npt.NDArray[np.float64]) -> list[str]:
+    """What is to be said where nothing is found in an image that is not declined, or where it is outlined (see `NEAR`).
+
+    Args:
+        inputs: of the model's record. beside: (n,) how strange each image is to the border beside it.
+    """
     if unsaid := no_border(inputs):
         return [unsaid] * len(beside)
     inner = float(inputs.get("scope", {}).get("near", np.inf))

@@ -25,6 +25,7 @@ from isocenter.learn.kinds import Masks
 from isocenter.learn.learnt import keep
 from isocenter.learn.networks import MaskNet
 from isocenter.learn.outlined import Case, digest_of_cases, pairs_in, read_case
+from isocenter.learn.outside import doubts
 from isocenter.learn.tested import laid
 from isocenter.learn.windows import Ask, Grey, labels_in_windows
 from isocenter.methods.overlap import dice, surfaces
@@ -252,12 +253,13 @@ def cases_in(held: Model, data: Path, split: str | None) -> list[Grey]:
 
 def judged(
     held: Model, session: Any, data: Path, split: str | None,
-    strange: Callable[[Sequence[Grey]], npt.NDArray[np.bool_]] | None = None,
+    strange: Callable[[Sequence[Grey]], npt.NDArray[np.float64]] | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:  # fmt: skip
     """Figures, a row for each case, and the outlines.
 
     An image without outline, or the reverse, and a pair that does not fit together count as declined, with the reason;
-    so does what is `strange` (see `outside`), which is outlined and measured all the same.
+    so does what is `strange` (above 1, see `outside`), which is outlined and measured all the same. What lies near that
+    border has a word in ``because``.
 
     Raises:
         Refused: when no pair can be judged.
@@ -277,8 +279,10 @@ def judged(
         said = outlined(
             case.image, case.spacing_mm, lambda x: np.asarray(session.run(["chances"], {"image": x})[0]), inputs
         )  # fmt: skip
-        far = strange is not None and bool(strange([case.image])[0])
-        rows.append(_compared(case, said, how.classes) | {"declined": "unlike all that was learnt from" if far else ""})
+        away = strange([case.image]) if strange is not None else np.zeros(0)
+        unlike = "unlike all that was learnt from" if (away > 1).any() else ""
+        word = "" if unlike else "".join(doubts(inputs, away))
+        rows.append(_compared(case, said, how.classes) | {"declined": unlike, "because": word})
         masks[case.name] = (said, case.affine)
     if not rows:
         raise Refused(f"none of {len(files)} pairs in {data.name}", alone[-1], "repair them")

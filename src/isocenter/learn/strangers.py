@@ -25,6 +25,7 @@ from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, NotFound, Refused
 from isocenter.learn.border import KINDS, TURNS, fit_border, kept_beside, spoilt
 from isocenter.learn.card import plain_page
+from isocenter.learn.detail import detail, limit_of, with_detail
 from isocenter.learn.gated import gate_taught
 from isocenter.learn.gridded import ENDINGS, fitted, opened
 from isocenter.learn.judge import asked, folder_of
@@ -44,6 +45,7 @@ Array = npt.NDArray[Any]
 Progress = Callable[[str], None]
 _PARTS, _SHOWN = (0.7, 0.15), 0.75  # that teach and that lay the border; of another collection
 _EACH = 120  # wrong images of a kind that measure
+_COARSE = 0.01  # of right pictures may lie below the limit of detail
 _PIECES = 25  # of a volume far larger than the examples
 
 
@@ -62,7 +64,7 @@ def taught_to_decline(
     extra: Path | None = None, *, split: str | None = None, turned: bool = True, mirrored: bool = False,
     given_up: float = 0.01, given_up_turned: float | None = None, steps: int = 1200, width: int = 16, seed: int = 0,
     checkpoint: Path | None = None, kept_network: bool = False, measured: bool = False,
-    tell: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
+    detailed: bool = False, tell: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
 ) -> Model:  # fmt: skip
     """A new version of a model that declines what is like nothing it learnt from.
 
@@ -78,7 +80,8 @@ def taught_to_decline(
         checkpoint: file that keeps the teaching; one that was stopped is taken up from it.
         kept_network: whether the network that lies beside the model stays; it is not taught, only what is asked besides
             and what is counted are new. It should have been taught with this seed, `data` and `shown`.
-        measured: whether plain measures of outlined organs are asked besides (see `likely`).
+        measured: whether plain measures of outlined organs are asked besides (see `likely`). detailed: whether pictures
+            must hold the detail of their grid, which crops that were enlarged do not (see `detail`).
 
     Raises:
         Refused: a model of another kind, too few images, measures of what is no volume, no network to be kept.
@@ -88,14 +91,14 @@ def taught_to_decline(
         raise Conflict(f"'{out}' is not empty", "a model is never changed in place", "name another folder")
     held, _ = opened_model(model, extra)
     if "gate" in held.inputs:
-        if len(shown) > 1 or kept or kept_network or measured:
+        if len(shown) > 1 or kept or kept_network or measured or detailed:
             raise Refused(f"a border of {held.name}", "it has a gate, to which other things are shown from one "
                           "MedNIST array", "name no more than that")  # fmt: skip
         return gate_taught(
             held, folder_of(model, held, extra), data, out, shown[0] if shown else None, seed, tell=tell
         )  # fmt: skip
     if held.inputs.get("kind") == "table":
-        if shown or kept or kept_network or measured:
+        if shown or kept or kept_network or measured or detailed:
             raise Refused(f"a border of {held.name}", "of a table only what is usual in its columns is learnt",
                           "give its rows alone")  # fmt: skip
         return usual_taught(held, folder_of(model, held, extra), data, out)
@@ -109,6 +112,8 @@ def taught_to_decline(
     inside, lays = part < sum(_PARTS), (part >= _PARTS[0]) & (part < sum(_PARTS))
     if measured and (right.images[0].ndim != 3 or right.images[0].shape[-1] == 3):
         raise Refused(f"measures of {held.name}", "only outlined organs, volumes of one channel, have them")
+    if detailed and right.images[0].ndim == 3 and right.images[0].shape[-1] != 3:
+        raise Refused(f"detail of {held.name}", "only pictures are asked for it, these are volumes")
     tell(f"{len(right.images)} right images, {int((~inside).sum())} of them only measure")
     others: dict[str, list[Array]] = {}
     asked_about: dict[str, list[Array]] = {}
@@ -135,6 +140,10 @@ def taught_to_decline(
         seen = np.stack([outline_measures(one) for one in taught])
         (out / FILE).write_bytes(with_likely((out / FILE).read_bytes(), fit_likely(seen, lays[inside])))
         scope["digest"] = hashlib.sha256((out / FILE).read_bytes()).hexdigest()
+    if detailed:
+        laying = [detail(one) for one in taught]  # no network is taught by it, so that all of them may lay the limit
+        (out / FILE).write_bytes(with_detail((out / FILE).read_bytes(), *limit_of(laying, _COARSE)))
+        scope["digest"] = hashlib.sha256((out / FILE).read_bytes()).hexdigest()
     measuring = [one for one, i in zip(right.images, inside, strict=True) if not i]
     for kind in (k for k in KINDS if turned or k not in TURNS):
         asked_about[kind] = [
@@ -149,7 +158,8 @@ def taught_to_decline(
             + ("" if given_up_turned is None else f", {given_up_turned:g} beyond that of turned views")
             + (", mirrored ones are right" if mirrored else ""),
             "shown": [name for name, images in others.items() if images],
-        } | ({"measured": f"{COUNT} measures of each outline, 0.02 beyond what they keep to"} if measured else {}),
+        } | ({"measured": f"{COUNT} measures of each outline, 0.02 beyond what they keep to"} if measured else {})
+        | ({"detail": f"of its grid, {_COARSE:g} below the limit"} if detailed else {}),
     )  # fmt: skip
 
 
@@ -247,6 +257,7 @@ def _written(
     kept = {one.key: one.value for one in whole.metadata_props} | {NAMED: scope["digest"]}
     onnx.helper.set_model_props(whole, kept)
     data = whole.SerializeToString()
+    digest = hashlib.sha256(data).hexdigest()
     (out / "model.onnx").write_bytes(data)
     if (place / MARKS).is_file():
         shutil.copyfile(place / MARKS, out / MARKS)
@@ -258,7 +269,7 @@ def _written(
     refused["right ones, for comparison"] = count(measured)
     model = replace(
         held, version=str(int(held.version) + 1) if held.version.isdigit() else f"{held.version}, with a border",
-        digest=hashlib.sha256(data).hexdigest(), parent=held.digest, state="candidate",
+        digest=digest, parent=held.parent if digest == held.digest else held.digest, state="candidate",
         card={**held.card, "border": told}, evidence={**held.evidence, "out_of_scope": refused},
         inputs={**held.inputs, "scope": scope, "network": str(held.inputs.get("network", held.digest))},
     )  # fmt: skip
