@@ -134,6 +134,15 @@ def test_a_structure_that_was_outlined_on_two_phases_counts_once() -> None:
     assert sum("not outlined now" in f.words for f in ask(far, now, (scan, None)).findings) == 1  # b is not a's twin
 
 
+def test_lesions_that_were_numbered_anew_are_paired_by_place() -> None:
+    then = on(0, (HERE, 10.0, "lesion 1"), (THERE, 6.0, "lesion 2"))
+    answer = ask(then, on(50, (THERE, 6.0, "lesion 1"), (HERE, 10.0, "lesion 2")))
+    assert all("within the error" in f.words for f in answer.findings) and len(answer.findings) == 2
+    assert any("'lesion 1', 'lesion 2': now where another structure was" in told for told in answer.reasons)
+    moved = ask(on(0, (HERE, 10.0, "stone")), on(50, (THERE, 10.0, "stone")))  # nothing else was there: it moved
+    assert value(moved.findings[0], SHIFT, "mm") == pytest.approx(40.0)
+
+
 def test_a_structure_that_the_images_cut_has_no_change() -> None:
     then, now = on(0, (HERE, 20.0, "liver")), on(50, (HERE, 20.0, "liver"))
     short = GRID.cropped((0, 0, 0), (15, 50, 50))

@@ -135,6 +135,13 @@ def test_measurements_of_a_person_and_the_age_from_them() -> None:
         FetalBiometry().run(IMAGE, None, standard="Hadlock", crl_mm=60.0)
 
 
+def test_an_abdomen_alone_is_measured_without_an_age() -> None:
+    answer = FetalBiometry().run(IMAGE, None, ac_mm=233.0)
+    assert [m.value for m in answer.measurements or answer.findings[0].measurements] == [233.0]
+    assert "no age by INTERGROWTH-21st" in answer.findings[0].words
+    assert any("no age, and without weeks no centile" in told for told in answer.reasons)
+
+
 def test_lengths_before_22_weeks_have_centiles_without_a_weight() -> None:
     answer = FetalBiometry().run(IMAGE, None, hc_mm=176.0, ac_mm=151.0, ofd_mm=62.0, weeks=20.0)
     told = {str(m.what): m for m in answer.findings[0].measurements if m.unit == "mm"}

@@ -41,7 +41,7 @@ _ROUND = 0.9  # least overlap of an outline with its ellipse
 class FetalBiometry:
     """How large and how heavy is the fetus for its age, by INTERGROWTH-21st or by Hadlock?"""
 
-    name, version = "fetal_biometry", "2"
+    name, version = "fetal_biometry", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality="US",
@@ -120,10 +120,16 @@ class FetalBiometry:
                 remarks.append(f"no weight: {why}")
                 weight = None
         if not weeks:
-            said.append(_age(held, standard))
-            remarks.append(
-                "the age is estimated from this picture: a centile for it would compare the fetus with itself"
-            )
+            try:
+                said.append(_age(held, standard))
+            except Refused as why:
+                if held.keys() <= {"CRL"}:
+                    raise
+                remarks.append(f"no age, and without weeks no centile: {why}")
+            else:
+                remarks.append(
+                    "the age is estimated from this picture: a centile for it would compare the fetus with itself"
+                )
         curves = (_chart(held, weeks),) if weeks and standard == fetal.INTERGROWTH and "HC" in held else ()
         whole = Finding(BIOMETRY, measurements=tuple(said), words=_words(held, said, weight, weeks, standard))
         return Answer.found(whole, *findings, curves=curves, reasons=tuple(remarks))
@@ -253,7 +259,9 @@ def _words(held: Held, said: list[Measurement], weight: fetal.Weight | None, wee
     at = next((f"{_ordinal(m.percentile)} centile" for m in said if m.what == WEIGHT and m.percentile is not None), "")
     if weeks:
         return f"{', '.join(parts)}{f' ({at})' if at else ''} at {weeks:.1f} weeks, {standard}."
-    days = next(m.value for m in said if m.what == AGE)
+    days = next((m.value for m in said if m.what == AGE), None)
+    if days is None:
+        return f"{', '.join(parts)}; no age by {standard}."
     return f"{', '.join(parts)}; estimated age {int(days // 7)} weeks {int(days % 7)} days, {standard}."
 
 

@@ -16,7 +16,7 @@ from isocenter.methods import registration
 from isocenter.methods.lesion_matching import Spot, spot
 from isocenter.space import Reference, Region, Volume, resample_region
 
-__all__ = ["Drawn", "drawn", "is_cut", "mask_of", "spaces", "spots"]
+__all__ = ["Drawn", "drawn", "is_cut", "mask_of", "radius_mm", "spaces", "spots"]
 
 Matrix = npt.NDArray[np.float64]
 
@@ -95,11 +95,11 @@ def _elsewhere(one: Region, other: Region) -> bool:
     apart = float(np.linalg.norm(np.subtract(one.centre_mm, other.centre_mm)))
     large, small = sorted((one.volume_ml, other.volume_ml), reverse=True)
     if one.label.strip() and one.label.strip().casefold() == other.label.strip().casefold():
-        return apart <= max(_BREATH_MM, _radius_mm(large))
-    return large <= _LIKE_SIZE * small and apart <= _radius_mm(large)
+        return apart <= max(_BREATH_MM, radius_mm(large))
+    return large <= _LIKE_SIZE * small and apart <= radius_mm(large)
 
 
-def _radius_mm(volume_ml: float) -> float:
+def radius_mm(volume_ml: float) -> float:
     """Of the ball of a volume."""
     return float((750.0 * volume_ml / np.pi) ** (1 / 3))
 

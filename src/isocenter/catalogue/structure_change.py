@@ -33,7 +33,7 @@ _COARSER = 2.0  # slices so many times as far apart as they were make another me
 class StructureChange:
     """What has changed in the segmented structures since the earlier study, and is it more than error?"""
 
-    name, version = "structure_change", "2"
+    name, version = "structure_change", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="last"),
@@ -88,15 +88,17 @@ class StructureChange:
             for one in (structures, before)
         )
         pairs = _by_name(then, now)
-        paired = ({i for was, _, _ in pairs for i in was}, {j for _, is_now, _ in pairs for j in is_now})
-        rest = [[i for i in range(len(t.regions)) if i not in p] for t, p in zip((then, now), paired, strict=True)]
         matrix, error = None, 0.0
         try:
             (matrix, error), _ = in_one_space.spaces([then, now], scans, remarks)
         except Refused as why:
-            if rest[0] and rest[1]:
+            if len(pairs) < min(len(then.regions), len(now.regions)):
                 raise
             remarks.append(f"structures were paired by name alone: {why}")
+        else:
+            pairs = _not_exchanged(pairs, then, now, matrix, reach_mm + error, remarks)
+        paired = ({i for was, _, _ in pairs for i in was}, {j for _, is_now, _ in pairs for j in is_now})
+        rest = [[i for i in range(len(t.regions)) if i not in p] for t, p in zip((then, now), paired, strict=True)]
         pairs += _by_place(then, now, rest, matrix, reach_mm + error)
         sized = [[volumetry.measure(r) for r in t.regions] for t in (then, now)]
         remarks += [*_doubts(then, now), *_contrast(scans.get(then.study_uid), scans.get(now.study_uid))]
@@ -171,6 +173,31 @@ def _by_name(then: Drawn, now: Drawn) -> list[Pair]:
         for j, n in enumerate(names[1])
         if n and names[0].count(n) == 1 and names[1].count(n) == 1
     ]
+
+
+def _not_exchanged(
+    pairs: list[Pair], then: Drawn, now: Drawn, matrix: Any, reach_mm: float, remarks: list[str]
+) -> list[Pair]:  # fmt: skip
+    """Pairs by name without those of which the place says another: a program numbered its lesions anew.
+
+    A name is not believed where its structure lies out of reach of where it was, and another was there.
+    """
+    old = np.array([(matrix @ np.array([*r.centre_mm, 1.0]))[:3] for r in then.regions])
+    kept, dropped = [], []
+    for was, is_now, sure in pairs:
+        region = now.regions[is_now[0]]
+        away = np.linalg.norm(old - region.centre_mm, axis=1)
+        reach = max(reach_mm, in_one_space.radius_mm(region.volume_ml))
+        if away[was[0]] > reach and away.min() <= reach:
+            dropped.append(region.label)
+        else:
+            kept.append((was, is_now, sure))
+    if dropped:
+        names = ", ".join(f"'{n}'" for n in dropped)
+        remarks.append(
+            f"{names}: now where another structure was, as if numbered anew: paired by place and not by name"
+        )
+    return kept
 
 
 def _by_place(then: Drawn, now: Drawn, rest: list[list[int]], matrix: Any, reach_mm: float) -> list[Pair]:
