@@ -131,11 +131,85 @@ def test_each_line_that_is_not_taken_over_has_its_number_and_reason() -> None:
     assert "resembles is not known" in by_words["resembles Modality DX"] and "not asked" in by_words["LABEL broken"]
     assert "searched" in by_words["LABEL clean ones"] and "pseudonym" in by_words["KEEP PatientName"]
     assert "cannot be read" in by_words["REMOVE Rows"] and "one by one" in by_words["REMOVE ALL"]
-    assert "no attribute" in by_words["KEEP NoSuchThing"] and "made here" in by_words["REPLACE PatientID nobody"]
+    assert "no attribute" in by_words["KEEP NoSuchThing"] and "pseudonym" in by_words["REPLACE PatientID nobody"]
     ctp = {x.number: x.why for x in recipe_of(CTP).refused}
     assert sorted(ctp) == [9, 10] and "made here" in ctp[9] and "as a whole" in ctp[10] and recipe_of(CTP).taken == 5
     pixels = {x.number: x.why for x in recipe_of(CTP_PIXELS).refused}
     assert sorted(pixels) == [6, 8] and "matches is not taken over" in pixels[6] and "no region" in pixels[8]
+
+
+WRITES_DEID = b"""FORMAT dicom
+%header
+REPLACE InstitutionName Trial 7
+REPLACE StationName var:station
+REPLACE ReferringPhysicianName Somebody^Else
+REPLACE StudyDate 20000101
+REPLACE PatientSex O
+REPLACE PatientID nobody
+REPLACE Rows 5
+REPLACE Modality CT
+REPLACE StudyID more-than-sixteen-letters
+REPLACE InstitutionalDepartmentName two\\words
+REPLACE ScanningSequence SHARP
+REPLACE NoSuchThing x
+REMOVE InstitutionAddress
+REPLACE InstitutionAddress Elsewhere
+REPLACE RequestingService none
+KEEP RequestingService
+"""
+
+WRITES_CTP = b"""<script>
+ <p t="SITE">Trial 7</p>
+ <e en="T" t="00080080" n="InstitutionName">@param(@SITE)</e>
+ <e en="T" t="00080090" n="ReferringPhysicianName">Somebody^Else</e>
+ <e en="T" t="00080081" n="InstitutionAddress">Elsewhere</e>
+ <e en="T" t="00081010" n="StationName">@param(@NOTHING)</e>
+ <e en="T" t="00081040" n="InstitutionalDepartmentName">@always()x</e>
+ <e en="T" t="00080020" n="StudyDate">20000101</e>
+ <e en="T" t="00100020" n="PatientID">nobody</e>
+</script>
+"""
+
+
+@pytest.mark.parametrize("words", [WRITES_DEID, WRITES_CTP], ids=["deid", "ctp"])
+def test_a_constant_stands_where_the_profile_takes_the_value_away_and_nowhere_else(words: bytes) -> None:
+    ds = pydicom.dcmread(io.BytesIO(image()))
+    ds.InstitutionName, ds.ReferringPhysicianName, ds.StationName = "Quxley Hospital", "Quxley^Ann", "QUXLEY1"
+    ds.InstitutionalDepartmentName, ds.StudyDate, ds.PatientSex = "Quxley ward", "20260102", "F"
+    within = pydicom.Dataset()
+    within.InstitutionName = "Quxley Hospital"
+    ds.RequestAttributesSequence = [within]
+    held = io.BytesIO()
+    ds.save_as(held)
+    recipe = pickle.loads(pickle.dumps(recipe_of(words)))
+    copy, plain = cleaned(held.getvalue(), recipe), cleaned(held.getvalue(), Recipe(b"", recipe_of, "none"))
+    assert copy.InstitutionName == "Trial 7" and copy.ReferringPhysicianName == "Somebody^Else"
+    assert "InstitutionAddress" not in copy, "what an object has not, nobody gives it"
+    for kept in ("PatientName", "PatientID", "PatientSex", "StudyDate", "Rows", "Modality", "StationName"):
+        assert copy.get(kept) == plain.get(kept), kept
+    assert b"Quxley" not in deidentify(held.getvalue(), by=BY, recipe=recipe, reviewed=True).data
+    assert recipe.write["InstitutionAddress"] == "Elsewhere" and recipe.report()["lines_taken"] == recipe.taken
+
+
+def test_a_constant_that_would_say_what_is_not_so_is_refused_by_line() -> None:
+    recipe = recipe_of(WRITES_DEID)
+    lines = WRITES_DEID.decode().splitlines()
+    why = {lines[x.number - 1].split()[1]: x.why for x in recipe.refused}
+    assert set(why) == {
+        "StationName", "StudyDate", "PatientSex", "PatientID", "Rows", "Modality", "StudyID",
+        "InstitutionalDepartmentName", "ScanningSequence", "NoSuchThing",
+    }  # fmt: skip
+    assert "lets it stay" in why["ScanningSequence"]
+    for name, words in (
+        ("StudyDate", "intervals stay"), ("PatientSex", "of every patient"), ("PatientID", "pseudonym"),
+        ("Rows", "cannot be read"), ("Modality", "cannot be read"), ("StudyID", "kind SH"),
+        ("NoSuchThing", "no attribute"), ("InstitutionalDepartmentName", "kind LO"), ("StationName", "made here"),
+    ):  # fmt: skip
+        assert words in why[name], (name, why[name])
+    assert "RequestingService" in recipe.keep and "RequestingService" not in recipe.write, "the last line counts"
+    assert "InstitutionAddress" not in recipe.remove
+    ctp = recipe_of(WRITES_CTP)
+    assert [x.number for x in ctp.refused] == [6, 7, 8, 9] and "made here" in ctp.refused[0].why
 
 
 def test_what_a_recipe_flags_waits_for_a_person_and_what_is_no_recipe_is_refused() -> None:

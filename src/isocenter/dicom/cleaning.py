@@ -12,7 +12,7 @@ import struct
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 from isocenter.dicom.burned_in import region_bits
 from isocenter.dicom.coded_words import is_known
@@ -30,7 +30,7 @@ from isocenter.dicom.wording import cleaned, holds, is_clean, may_name
 __all__ = ["Cleaner", "Report", "Rule", "charsets_of", "element", "item"]
 
 KEPT, CLEANED, MOVED, MAPPED, EMPTY = "kept", "cleaned", "moved", "mapped", "empty already"
-NEUTRAL, EMPTIED, REMOVED = "made neutral", "emptied", "removed"
+NEUTRAL, EMPTIED, REMOVED, WRITTEN = "made neutral", "emptied", "removed", "written over"
 
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _ICC, _AGE, _CHARSET, _MODALITY = 0x00282000, 0x00101010, 0x00080005, 0x00080060
@@ -77,6 +77,7 @@ class Rule:
         days: how far this patient's dates move.
         banned: words, in small letters, that no text may keep.
         empty, remove: keywords that are emptied or removed although the table would keep them.
+        write: keywords with the constant that is written over their value.
     """
 
     by: Pseudonyms
@@ -86,6 +87,12 @@ class Rule:
     banned: Collection[str] = frozenset()
     empty: frozenset[str] = frozenset()
     remove: frozenset[str] = frozenset()
+    write: frozenset[tuple[str, str]] = frozenset()
+
+    @cached_property
+    def constants(self) -> Mapping[str, str]:
+        """`write` by keyword."""
+        return dict(self.write)
 
     def asked(self, keyword: str) -> Act | None:
         """What was asked for an attribute by name, whatever the table says."""
@@ -153,7 +160,8 @@ class Cleaner:
         spelled = all(slot[0] for slot in file.dataset.values())
         way = (self.explicit, file.little, spelled, self.charsets, file.integer(_SIGNED))
         banned = frozenset(rule.banned)
-        self._held = outcomes(rule.by, (rule.options, rule.days, rule.keep, rule.empty, rule.remove, banned, way))
+        asked = (rule.keep, rule.empty, rule.remove, rule.write)
+        self._held = outcomes(rule.by, (rule.options, rule.days, *asked, banned, way))
 
     def dataset(
         self, among: Dataset, path: str = "", *, mode: str = "", extra: Mapping[int, tuple[str, bytes]] | None = None
@@ -306,6 +314,9 @@ class Cleaner:
         act = asked or self.acts.get(tag)
         if vr == "SQ":
             return self._sequence(tag, slot, name, mode, act)
+        if (constant := self.rule.constants.get(keyword)) is not None:
+            self._count(name, WRITTEN, "asked for by name")
+            return self._element(tag, vr, constant.encode("ascii"))
         what, value = self._value(tag, slot, among, (vr, vm, keyword), mode, act)
         why = "asked for by name" if asked else _why(act)
         self._count(name, what, why)

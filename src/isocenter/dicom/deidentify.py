@@ -129,7 +129,8 @@ def deidentify(
         verdict = _with_places(file, verdict, recipe, reviewed=reviewed)
         keep = {*keep, *recipe.keep}
     face = _face(file, Option.FACES in options, cover)
-    taken = (recipe.empty, recipe.remove) if recipe is not None else (frozenset[str](), frozenset[str]())
+    none = frozenset[str]()
+    taken = (recipe.empty, recipe.remove, frozenset(recipe.write.items())) if recipe else (none, none, frozenset())
     try:
         return _copy(file, data, by, frozenset(options), frozenset(keep), taken, verdict, reviewed, cover, face)
     except IsocenterError:
@@ -199,9 +200,13 @@ def _face(file: File, wanted: bool, cover: Cover | None) -> str:
     )  # fmt: skip
 
 
+_Taken = tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]
+"""What a recipe empties, removes and writes over."""
+
+
 def _copy(
     file: File, data: bytes, by: Pseudonyms, options: frozenset[Option], keep: frozenset[str],
-    taken: tuple[frozenset[str], frozenset[str]], verdict: Verdict, reviewed: bool, cover: Cover | None, face: str,
+    taken: _Taken, verdict: Verdict, reviewed: bool, cover: Cover | None, face: str,
 ) -> Deidentified:  # fmt: skip
     identity, issuer = _identity(file)
     banned, sought = _people(file, options)

@@ -1,9 +1,9 @@
 """Recipes of other de-identifiers: `deid` (pydicom) and CTP (RSNA), scripts of attributes and of places in pixels.
 
 What such a file asks for is taken over where it can be done here, on top of the table and never instead of it:
-attributes kept, emptied and removed, places that are blanked where a header fits, objects that go to a person. Each
-line that cannot be taken over is told with its reason; nobody guesses what was meant. Pseudonyms and dates are made
-here alone (keyed, consistent, intervals kept).
+attributes kept, emptied and removed, constants over what the table takes away, places that are blanked where a header
+fits, objects that go to a person. Each line that cannot be taken over is told with its reason; nobody guesses what was
+meant. Pseudonyms and dates are made here alone (keyed, consistent, intervals kept).
 
 Formats: pydicom.github.io/deid (recipe-headers, recipe-filters), mircwiki.rsna.org (The CTP DICOM Anonymizer, The CTP
 DICOM Pixel Anonymizer).

@@ -118,6 +118,7 @@ def read_script(data: bytes) -> Recipe:
     wishes = Wishes()
     reader = expat.ParserCreate()
     held: dict[str, Any] = {"name": "", "attributes": {}, "line": 0, "words": []}
+    given: dict[str, str] = {}
 
     def begins(name: str, attributes: dict[str, str]) -> None:
         held.update(name=name, attributes=attributes, line=reader.CurrentLineNumber, words=[])
@@ -126,8 +127,11 @@ def read_script(data: bytes) -> Recipe:
         held["words"].append(words)
 
     def ends(name: str) -> None:
+        words = "".join(held["words"]).strip()
+        if name == held["name"] == "p":
+            given[held["attributes"].get("t", "")] = words
         if name == held["name"] and name in ("e", "k", "r") and held["attributes"].get("en", "T") == "T":
-            _ctp_line(wishes, name, held["attributes"], "".join(held["words"]).strip(), held["line"])
+            _ctp_line(wishes, name, held["attributes"], words, held["line"], given)
         held["name"] = ""
 
     def declared(*_: Any) -> None:
@@ -142,7 +146,9 @@ def read_script(data: bytes) -> Recipe:
     return wishes.recipe("CTP", data, read_script)
 
 
-def _ctp_line(wishes: Wishes, name: str, attributes: dict[str, str], script: str, number: int) -> None:
+def _ctp_line(
+    wishes: Wishes, name: str, attributes: dict[str, str], script: str, number: int, given: dict[str, str]
+) -> None:
     what = attributes.get("t", "")
     said = f"{name} {what} {attributes.get('n', '')} {script}"
     if name == "r" and what in _DONE_ANYHOW:
@@ -157,9 +163,18 @@ def _ctp_line(wishes: Wishes, name: str, attributes: dict[str, str], script: str
         wishes.ask(number, said, what, "remove")
     elif script.startswith("@hashuid(") and _is_mapped(what):
         wishes.taken += 1
+    elif (value := _constant(script, given)) is not None:
+        wishes.constant(number, said, what, value)
     else:
         wishes.refuse(number, said, "values are made here (pseudonyms by a key, dates moved for each patient);"
-                      " keep, empty and remove are taken over")  # fmt: skip
+                      " keep, empty, remove and constants are taken over")  # fmt: skip
+
+
+def _constant(script: str, given: dict[str, str]) -> str | None:
+    """The value that a script writes into every object: its own words, or a parameter that the file gives."""
+    if match := re.fullmatch(r"@param\(@(\w+)\)", script):
+        script = given.get(match[1], "")
+    return script if script and "@" not in script else None
 
 
 def _is_mapped(name: str) -> bool:

@@ -62,7 +62,9 @@ class _Reader:
         action, _, rest = said.partition(" ")
         name, _, value = rest.strip().partition(" ")
         wanted = {"KEEP": "keep", "BLANK": "empty", "REMOVE": "remove"}.get(action.upper(), "")
-        if not wanted:
+        if action.upper() == "REPLACE" and not re.match(r"[a-z_]+:|$", value.strip()) and ":" not in name:
+            self.wishes.constant(number, said, name, value.strip())
+        elif not wanted:
             self.wishes.refuse(number, said, _OURS.get(action.upper(), f"the action {action[:20]} is not known"))
         elif value.strip() or ":" in name or name.upper() == "ALL":
             self.wishes.refuse(number, said, "attributes are taken over one by one, by keyword or tag")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from isocenter.dicom.confidentiality import table
+from isocenter.dicom.confidentiality import Option, table
 from isocenter.dicom.elements import File
 from isocenter.dicom.facts import text
 from isocenter.dicom.streams import Box
@@ -30,6 +30,23 @@ _WHOLE_NUMBERS = frozenset({0x00280002, 0x00280010, 0x00280011, 0x00280100, 0x00
 NO_ATTRIBUTE = "no attribute has this name or number"
 _GUARDED = "it names somebody, or tells one object from another: it gets a pseudonym whatever is asked"
 _STRUCTURE = "without it the object cannot be read, or does not say truthfully what was done to it"
+
+
+_WORD = r"[ -\[\]-~]"  # what is printed in ASCII, but for the backslash that parts values
+_VALUES = {
+    "CS": r"[A-Z0-9_][A-Z0-9 _]{0,15}", "SH": f"{_WORD}{{1,16}}", "LO": f"{_WORD}{{1,64}}",
+    "PN": r"[ -<>-\[\]-~]{1,64}",
+    **dict.fromkeys(("ST", "LT", "UC", "UT"), f"{_WORD}{{1,1024}}"),
+}  # fmt: skip
+"""VR -> what a constant may be (PS3.5 6.2, narrowed to ASCII)."""
+_NO_CONSTANT = {
+    "UI": "UIDs are mapped by a key, so that what belongs together stays together",
+    **dict.fromkeys(
+        ("DA", "TM", "DT"), "dates are moved by one number of days for each patient, so that intervals stay"
+    ),
+}
+_STAYS = "the profile lets it stay: the same value in every copy would say of an image what is not so"
+_OF_PATIENT = "the same of every patient would be taken for what they were: it stays or goes as the options say"
 
 
 @dataclass(frozen=True)
@@ -62,7 +79,8 @@ class Recipe:
     Args:
         data, again: the file, and what reads it.
         kind: deid, CTP or CTP pixels.
-        keep, empty, remove: keywords.
+        keep, empty, remove: keywords. write: keyword -> the constant that stands in every copy instead of a value that
+            the table takes away.
         first: of several places that fit only the first counts.
         taken: lines that were taken over; refused: those that were not.
     """
@@ -73,6 +91,7 @@ class Recipe:
     keep: frozenset[str] = frozenset()
     empty: frozenset[str] = frozenset()
     remove: frozenset[str] = frozenset()
+    write: Mapping[str, str] = field(default_factory=dict)
     places: tuple[Place, ...] = ()
     first: bool = False
     taken: int = 0
@@ -141,13 +160,50 @@ def _why_not(keyword: str, wanted: str) -> str:
     return _STRUCTURE if keyword in _NEEDED or tag >> 16 in (0x0002, 0x0028, 0x7FE0) else ""
 
 
+def _why_no_constant(keyword: str, value: str) -> str:
+    """Why a constant cannot stand in an attribute; empty where it can: where the profile takes the value away."""
+    from pydicom.datadict import dictionary_VR
+
+    if not keyword:
+        return NO_ATTRIBUTE
+    if keyword in _IDENTITIES:
+        return _GUARDED
+    tag = tag_of(keyword) or 0
+    if keyword in _NEEDED or tag >> 16 in (0x0002, 0x0028, 0x7FE0):
+        return _STRUCTURE
+    line = next((one for one in table() if one.keyword == keyword), None)
+    if line is None or not set(line.basic) & set("XZD"):
+        return _STAYS
+    if Option.PATIENT in line.options:
+        return _OF_PATIENT
+    try:
+        vr = dictionary_VR(tag)
+    except KeyError:
+        return NO_ATTRIBUTE
+    if vr not in _VALUES:
+        return _NO_CONSTANT.get(vr, f"a constant is taken over where words stand, not where its kind of value is {vr}")
+    return "" if re.fullmatch(_VALUES[vr], value) else f"the value is none of kind {vr} in plain letters (PS3.5 6.2)"
+
+
 class Wishes:
     """What has been taken over and refused so far."""
 
     def __init__(self) -> None:
         self.by: dict[str, set[str]] = {"keep": set(), "empty": set(), "remove": set()}
+        self.write: dict[str, str] = {}
         self.refused: list[Line] = []
         self.taken = 0
+
+    def constant(self, number: int, said: str, name: str, value: str) -> None:
+        """The same value in every copy, where the table takes away what stood there."""
+        keyword = _keyword(name)
+        if why := _why_no_constant(keyword, value):
+            self.refuse(number, said, why)
+            return
+        for others in self.by.values():
+            others.discard(keyword)
+        self.write[keyword] = value
+        self.taken += 1
 
     def ask(self, number: int, said: str, name: str, wanted: str) -> None:
         keyword = _keyword(name)
@@ -156,6 +212,7 @@ class Wishes:
             return
         for others in self.by.values():  # the last line counts
             others.discard(keyword)
+        self.write.pop(keyword, None)
         self.by[wanted].add(keyword)
         self.taken += 1
 
@@ -173,7 +230,15 @@ class Wishes:
     ) -> Recipe:
         sets = {name: frozenset(held) for name, held in self.by.items()}
         return Recipe(
-            data, again, kind, **sets, places=places, first=first, taken=self.taken, refused=tuple(self.refused)
+            data,
+            again,
+            kind,
+            **sets,
+            write=dict(self.write),
+            places=places,
+            first=first,
+            taken=self.taken,
+            refused=tuple(self.refused),
         )
 
 
