@@ -72,6 +72,30 @@ def test_a_drawn_compartment_is_exact(phantom: Phantom, ct: Volume) -> None:
     must_refuse(lambda region: BodyComposition().run(ct, (region,)), level, mean=True)
 
 
+def test_a_compartment_outlined_in_parts_in_one_slice_or_not_closed(phantom: Phantom, ct: Volume) -> None:
+    """Of two outlines the first was the muscle; beyond an outline of one slice, and about a psoas, all fat was fat
+    under the skin.
+    """
+    masks = abdomen_ct.slices()[1]
+    wall = np.array(np.broadcast_to(masks["muscle"] | masks["intermuscular"], ct.geometry.shape))
+    left = np.zeros_like(wall)
+    left[:, :, : wall.shape[2] // 2] = True
+    halves = [Region(ct.geometry, mask=wall & side, label=f"Muscle {n}") for n, side in enumerate((left, ~left))]
+    level = float(ct.geometry.to_patient((2, 0, 0))[2])
+    answer = BodyComposition().run(ct, tuple(halves), level_mm=level)
+    assert said(answer, codes.SKELETAL_MUSCLE) == pytest.approx(phantom.truth["muscle_cm2"], rel=1e-9)
+    assert any("2 outlines are taken together" in told for told in answer.reasons)
+    one = wall & (np.arange(len(wall)) == 2)[:, None, None]
+    answer = BodyComposition().run(ct, (Region(ct.geometry, mask=one, label="muscle"),), level_mm=level)
+    assert said(answer, codes.VISCERAL_FAT) == pytest.approx(phantom.truth["visceral_cm2"], rel=0.02)
+    assert all(m.unit != "mL" for m in answer.measurements)
+    answer = BodyComposition().run(ct, (halves[0],), level_mm=level)
+    assert {codes.VISCERAL_FAT, codes.SUBCUTANEOUS_FAT}.isdisjoint(m.what for m in answer.measurements)
+    assert any("encloses no cavity" in told for told in answer.reasons)
+    with pytest.raises(Refused, match="no muscle outlined at the level"):
+        BodyComposition().run(ct, (Region(ct.geometry, mask=one, label="muscle"),), level_mm=level + 10.0)
+
+
 def test_without_a_level_there_are_volumes_and_no_index(ct: Volume) -> None:
     answer = BodyComposition().run(ct, None)
     assert answer.outcome is Outcome.NONE and {m.unit for m in answer.measurements} == {"mL"}

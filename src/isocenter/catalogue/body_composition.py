@@ -60,7 +60,7 @@ def _is_soft(facts: Mapping[str, Any]) -> bool:
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "3"
+    name, version = "body_composition", "4"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -164,7 +164,11 @@ class BodyComposition:
                 "muscle is missing, and fat within the wall is not parted from fat without",
                 "reconstruct a larger field of view",
             )
-        if not found.closed[rows].any():
+        if compartment is not None and not compartment[rows].any():
+            raise Refused(
+                "no muscle outlined at the level", "its area would be 0", "outline it there, or give that level"
+            )
+        if compartment is None and not found.closed[rows].any():
             raise Refused(
                 "no closed wall of muscle",
                 "fat within it runs on into fat without, and the two are not parted",
@@ -246,6 +250,8 @@ def _drawn(
     *,
     mean: bool = False,
 ) -> Mask | None:
+    """All regions of a name together, on the CT's voxels: left and right, or muscle by muscle, are one compartment."""
+    whole, labels = None, []
     for region in drawn or ():
         if named.search(region.label):
             region.must_be_placed()
@@ -253,8 +259,11 @@ def _drawn(
             moved, told = laid(region, ct.geometry, other_grid, mean=mean)
             if moved.voxels:
                 remarks += told
-                return moved.mask
-    return None
+                whole = np.asarray(moved.mask) if whole is None else whole | np.asarray(moved.mask)
+                labels.append(region.label)
+    if len(labels) > 1:
+        remarks.append(f"{len(labels)} outlines are taken together: {', '.join(labels)}")
+    return whole
 
 
 def _level(
@@ -341,7 +350,11 @@ def _volumes(
 def _at_level(found: Tissues, ct: Volume, level: int, whole: bool, remarks: list[str]) -> list[Measurement]:
     pixel_cm2 = ct.geometry.spacing_mm[1] * ct.geometry.spacing_mm[2] / 100.0
     said, area = [], {}
+    if not found.closed[level]:
+        remarks.append("the outlined muscle encloses no cavity at the level: fat within and without is not parted")
     for name, window, code in _PARTS:
+        if name in ("visceral", "subcutaneous") and not found.closed[level]:
+            continue
         if name == "subcutaneous" and not whole:
             remarks.append("the picture cuts the body wall at the level: no area of subcutaneous fat")
             continue

@@ -54,6 +54,7 @@ _GAPS_MM = (8.0, 12.0, 16.0, 20.0)  # half of gaps that are closed: linea alba, 
 _GAP_MM = _GAPS_MM[0]
 _SOLID = 0.9  # part of its convex hull that the trunk within the wall fills at least; where fat runs in it fills less
 _THIN_MM = 2.5
+_ENCLOSED = 0.1  # part of the body within an outlined wall at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,6 +230,9 @@ def tissues(hu: Hounsfield, spacing_mm: tuple[float, float, float], *, muscle: M
             wall, cavity, closed[k] = _wall(values[k], body[k], spacing_mm)
         else:
             wall, cavity = _given(muscle[k], spacing_mm)
+            closed[k] = (
+                cavity.sum() >= _ENCLOSED * body[k].sum()
+            )  # an outline of one slice, or of the psoas, is no wall
             cavity &= ~_spine(values[k], cavity & _behind_middle(cavity), spacing_mm)
         lean, fat = _within(values[k], "skeletal muscle"), _within(values[k], "fat")
         found[0][k] = wall & lean
