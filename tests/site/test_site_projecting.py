@@ -102,6 +102,23 @@ def test_one_sees_the_studies_of_ones_projects_and_no_others(site: Site, who: Pe
             site.instance(image[others], who=who)
 
 
+def test_a_study_of_another_project_takes_as_many_questions_as_one_that_is_nowhere(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.projects.home(MR)
+    asked: list[str] = []
+    known, of = site.projects.homes.known, site.projects.homes.of
+    monkeypatch.setattr(site.projects.homes, "known", lambda uids: asked.append("known") or known(uids))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(site.projects.homes, "of", lambda uid: asked.append("of") or of(uid))  # type: ignore[func-returns-value]
+    told = []
+    for uid in (MR, "1.2.3.4"):
+        asked.clear()
+        with pytest.raises(NotFound) as none:
+            site.study(uid, who=ITO)
+        told.append((list(asked), str(none.value).replace(uid, "UID")))
+    assert told[0] == told[1] and told[0][0] == ["known"]
+
+
 def test_a_page_is_full_though_others_studies_lie_between(site: Site) -> None:
     assert [row["StudyInstanceUID"] for row in site.find("STUDY", {}, who=ITO, limit=1)] == [CT]
     assert site.find("STUDY", {}, who=ITO, limit=1, offset=1) == []

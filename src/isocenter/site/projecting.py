@@ -234,7 +234,10 @@ class Projects:
             return who
         role = rules.role_in(known, who, self.home(study_uid))
         glass = rules.glass_of(known, who, study_uid, self.clock())
-        if (role is None and glass is None) or not self._is_here(study_uid, known, who):
+        if role is None and glass is None:
+            self.homes.known((study_uid,))  # as for one that the archive does not have: how long it takes tells, too
+            raise no_study(study_uid)
+        if not self._is_here(study_uid, known, who):
             raise no_study(study_uid)
         only = rules.only_of(role) if role is not None else frozenset()
         return replace(who, only=only | rules.GLASS if glass is not None else only)
