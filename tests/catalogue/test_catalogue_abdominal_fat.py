@@ -63,6 +63,9 @@ def test_fat_and_water_of_one_scan_are_put_together(parts: tuple[Volume, ...]) -
     untold = [of(v, uid, "") for uid, v in zip(("1.1", "1.2", "1.3", "1.4"), (*later, *first), strict=True)]
     with pytest.raises(Refused, match="2 fat and 2 water images of one place"):
         AbdominalFat().run(tuple(untold))
+    words = ("dixon pre_F", "dixon pre_W", "dixon post_W", "dixon post_F")  # a scanner that states no time
+    told = [replace(v, facts={**v.facts, "SeriesDescription": w}) for v, w in zip(untold, words, strict=True)]
+    assert "2 scans of this place" in AbdominalFat().run(tuple(told)).reasons[0]
     station = tuple(v.cropped((0, 0, 0), (3, *v.geometry.shape[1:])) for v in parts)
     assert "1 other stacks" in AbdominalFat().run((*station, *parts)).reasons[0]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -169,23 +170,41 @@ def _scanners_own(usable: list[Volume]) -> _FatWater | None:
 
 
 def _scans(fats: list[Volume], waters: list[Volume]) -> list[tuple[Volume, Volume]]:
-    """Each fat with its water: the one other of the place, of its series, or of its time."""
+    """Each fat with its water: the one other of the place, of its series, of its time, or of its description."""
     if len(fats) == len(waters) == 1:
         return [(fats[0], waters[0])]
     found: list[tuple[Volume, Volume]] = []
-    for by_time in (False, True):
+    for same in _TELLS:
         left = [[v for v in some if all(v not in pair for pair in found)] for some in (fats, waters)]
-        keys = [[v.facts.get("AcquisitionTime") if by_time else v.series_uid for v in some] for some in left]
+        keys = [[same(v) for v in some] for some in left]
         for fat, key in zip(left[0], keys[0], strict=True):
             if key and keys[0].count(key) == keys[1].count(key) == 1:
                 found.append((fat, left[1][keys[1].index(key)]))
     if not found:
         raise Refused(
             f"{len(fats)} fat and {len(waters)} water images of one place",
-            "neither series nor time tells which belong together",
+            "neither series, time nor description tells which belong together",
             "send those of one scan",
         )
     return found
+
+
+def _series(volume: Volume) -> str:
+    return volume.series_uid
+
+
+def _time(volume: Volume) -> str:
+    return str(volume.facts.get("AcquisitionTime") or "")
+
+
+def _description(volume: Volume) -> str:
+    """Series Description without what tells fat from water in it."""
+    return _FAT_OR_WATER.sub("", str(volume.facts.get("SeriesDescription") or "").casefold())
+
+
+# What tells which fat belongs to which water, the surest first.
+_TELLS: tuple[Callable[[Volume], str], ...] = (_series, _time, _description)
+_FAT_OR_WATER = re.compile(r"(?<![a-z])(fat|water|f|w)(?![a-z])")
 
 
 def _must_be_axial(main: Volume) -> None:
