@@ -112,11 +112,12 @@ class House:
     def start_work(self, executor: str = "") -> None:
         """Take jobs: in this process the waiting, in processes of their own the analyses."""
         from isocenter.analysis.run import preload, warm_up
+        from isocenter.site import outlining
         from isocenter.store.jobs import Jobs
 
         analyses = {type(a).__module__ for a in self.site.registry.analyses.values()}
         preload("isocenter.site.loading", "isocenter.dicom.assemble", "isocenter.store.blobs", *sorted(analyses))
-        threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+        threading.Thread(target=warm_up, args=(outlining.computes,), name="warm-up", daemon=True).start()
         self._jobs = Jobs(
             self.settings.database_url,
             executor=executor or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",

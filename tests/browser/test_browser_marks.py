@@ -272,8 +272,15 @@ def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any, jar: s
     opened(page, jar)
     before = [f for f in findings(page) if f["where"]["has_mask"]]
     assert not before
+    held: list[Any] = []
+    page.route("**/ready?step=program", lambda route: held.append(route))
     page.keyboard.press("Shift+C")
     page.get_by_role("combobox", name="region").wait_for()
+    page.get_by_text("getting ready: it loads what outlines").wait_for()  # what is waited for is said
+    shot(page, "segment-getting-ready")
+    held[0].continue_()
+    page.unroute("**/ready?step=program")
+    page.get_by_text("getting ready").wait_for(state="hidden")
     seen = page.evaluate(EXTENT, 0)
     (ox, oy) = seen["at"]
     page.context.expected.append("400")
@@ -328,6 +335,7 @@ def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any, jar: s
     page.mouse.move(ox + seen["right"] + 2 * scale, oy + seen["y"])
     page.mouse.down()
     held[0].continue_()
+    page.unroute("**/ready?step=program")
     page.unroute("**/segment")
     until(lambda: outlined(page, 0), 60)
     (boxed,) = [f for f in findings(page) if f["where"]["has_mask"]]

@@ -476,7 +476,7 @@ class House:
                     return series.uid
         raise NotFound("no such image")
 
-    def ready(self, study_uid: str, series_uid: str, *, who: Person) -> None:
+    def ready(self, study_uid: str, series_uid: str, *, step: str = "", who: Person) -> None:
         must(who, "correct", study_uid)
 
     def take(self, digest: str, tracking: str, form: str, *, who: Person) -> Written:

@@ -332,6 +332,9 @@ def test_what_is_made_ready_is_not_decoded_again(bench: Bench, monkeypatch: pyte
     whole = outlining.volumes_of
     monkeypatch.setattr(outlining, "volumes_of", lambda s, get: decoded.append(s.uid) or whole(s, get))
     at = f"/api/studies/{bench.study}/series/{bench.series}/ready"
+    assert bench.browser.post(f"{at}?step=program").status_code == 204 and decoded == []
+    assert bench.browser.post(f"{at}?step=images").status_code == 204 and decoded == [bench.series]
+    assert bench.browser.post(f"{at}?step=all").status_code == 400
     assert bench.browser.post(at).status_code == 204
     assert bench.segment("click", points=[bench.jar.truth["balls"][0]["centre_mm"]]).status_code == 200
     assert decoded == [bench.series]

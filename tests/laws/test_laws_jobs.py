@@ -76,7 +76,7 @@ def told_by(house: House) -> dict[str, list[str]]:
 
 
 def test_law_the_table_of_jobs_is_the_same_whatever_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "warm_up", lambda: None)
+    monkeypatch.setattr(run, "warm_up", lambda *first: None)
     monkeypatch.setattr(run, "preload", lambda *_: None)
     told: dict[str, dict[str, list[str]]] = {}
     for name, outcome in (("found", Outcome.FOUND), ("none", Outcome.NONE)):

@@ -12,6 +12,7 @@ import hashlib
 import io
 import math
 import multiprocessing
+import os
 import resource
 import sys
 import time
@@ -226,15 +227,23 @@ def preload(*modules: str) -> None:
     _preloaded.extend(m for m in modules if m not in _preloaded)
 
 
-def warm_up() -> None:
-    """Start the fork server now and not with the first study."""
-    child = _context().Process(target=_nothing, daemon=True)
+def warm_up(*first: Callable[[], object]) -> None:
+    """Start the fork server now and not with the first study.
+
+    Args:
+        first: what is done once, behind everything else: what it compiles is kept on disk, and nobody waits for it.
+    """
+    child = _context().Process(target=_behind, args=first, daemon=True)
     child.start()
     child.join()
 
 
-def _nothing() -> None:
-    """A child that only proves that children can be made."""
+def _behind(*first: Callable[[], object]) -> None:
+    """A child that proves that children can be made, and does what can be done before anybody asks."""
+    if hasattr(os, "nice"):
+        os.nice(15)
+    for act in first:
+        act()
 
 
 def _context() -> Any:

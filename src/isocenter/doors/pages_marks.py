@@ -126,10 +126,11 @@ def ready(
     series: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
     site: SiteHere,
     who: Annotated[Person, needs("correct")],
+    step: Literal["", "images", "program"] = "",
 ) -> None:
-    """A tool that outlines was taken in hand: what the first click needs is made ready."""
+    """A tool that outlines was taken in hand: what the first click needs is made ready, or one step of it."""
     here: PagesSite = site
-    here.ready(uid, series, who=who)
+    here.ready(uid, series, step=step, who=who)
 
 
 @router.get("/api/results/{id}/section")

@@ -227,7 +227,7 @@ class PagesSite(Protocol):
     def take(self, digest: str, tracking: str, form: str, *, who: Person) -> Written:
         """One region of a result as a file of whoever asks."""
 
-    def ready(self, study_uid: str, series_uid: str, *, who: Person) -> None:
+    def ready(self, study_uid: str, series_uid: str, *, step: str = "", who: Person) -> None:
         """Make ready what the first click on a series needs."""
 
     def registrations(self, study_uid: str, *, who: Person) -> Sequence[Joined]:

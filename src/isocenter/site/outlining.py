@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from isocenter.store.blobs import Blobs
     from isocenter.store.index import Index
 
-__all__ = ["HOW", "Edit", "Marks", "Volumes", "outlined"]
+__all__ = ["HOW", "Edit", "Marks", "Volumes", "computes", "outlined"]
 
 HOW = ("brush", "threshold", "click")
 Points = npt.NDArray[np.float64]
@@ -152,16 +152,22 @@ class Marks:
         correction = measured(self.index.study(study_uid), drawn, self.blobs.kept)
         return self.correct(study_uid, correction, version=version, who=who)
 
-    def ready(self: _Corrects, study_uid: str, series_uid: str, *, who: Person) -> None:
+    def ready(self: _Corrects, study_uid: str, series_uid: str, *, step: str = "", who: Person) -> None:
         """A reader has taken the tool in hand: decode the series and load what computes, before the first click comes.
+
+        Args:
+            step: "images" or "program" for one of the two, so that whoever waits is told which; both where it is empty.
 
         Raises:
             NotFound: the study has no such series.
             Refused: the series is no volume of one value for each voxel; a click would be refused likewise.
         """
         must(who, "correct", study_uid)
-        _volume(self.index.study(study_uid), Edit("click", series_uid), self.volumes, self.blobs.kept)
-        _computes()
+        study = self.index.study(study_uid)
+        if step != "program":
+            _volume(study, Edit("click", series_uid), self.volumes, self.blobs.kept)
+        if step != "images":
+            computes()
 
     def segment(self: _Corrects, study_uid: str, edit: Edit, *, version: int, who: Person) -> Reading:
         """One act on a region that the reader outlines: painted, chosen by its values, or clicked."""
@@ -172,8 +178,9 @@ class Marks:
 
 
 @cache
-def _computes() -> None:
-    """Outline a ball once: compiled code takes most of a second to load, of which no click should have to wait."""
+def computes() -> None:
+    """Outline a ball once: compiled code takes a second to load, and ten to compile where that was never done on this
+    machine, of which no click should have to wait."""
     from isocenter.methods.promptable import Click, outline
 
     z, y, x = np.ogrid[-8:9, -8:9, -8:9]

@@ -3,6 +3,7 @@ import { ask } from "../api/door";
 import type { Session } from "../room/session";
 import type { Lightbox } from "../viewer/lightbox";
 import { type Hand, plus, type Point2, type Point3, type Range, type Viewport } from "../viewer/viewport";
+import { count } from "../words";
 import { imageOf } from "./measuring";
 import { type Spot, spotAt } from "./spot";
 
@@ -39,6 +40,13 @@ export class Painting implements Hand {
   /** A box being drawn: its first corner, and where the other is now. */
   readonly box = signal<{ viewport: Viewport; from: Point2; to: Point2 } | null>(null);
   readonly note = signal("");
+  private readonly preparing = signal("");
+  /** What is being done before an outline is there; empty where nothing is waited for. */
+  readonly doing = computed(() => {
+    const [sent, getting] = [this.pending.value.length, this.preparing.value];
+    if (sent) return getting ? `your click waits: ${getting}` : `outlining ${sent === 1 ? "what you pointed at" : `${sent} acts, one after the other`}`;
+    return getting && `getting ready: ${getting}`;
+  });
   /** The stroke in hand, and those on their way to the server: they stay drawn until its answer brings the region. */
   readonly stroke = signal<Stroke | null>(null);
   readonly pending = signal<readonly Stroke[]>([]);
@@ -63,9 +71,19 @@ export class Painting implements Hand {
     this.lightbox.hand.value = this;
     const viewport = this.lightbox.active.peek();
     const series = viewport?.series.peek();
-    if (series && (how === "click" || how === "box")) void ask(`/api/studies/${this.session.uid}/series/${series.uid}/ready`, { method: "POST", body: {}, deadline_s: 60 }).catch(() => undefined); // the click says what cannot be done
+    if (series && (how === "click" || how === "box")) void this.prepare(series.uid, series.pictures.length);
     if (how === "threshold" && viewport && series && series.uid !== this.ranged) this.fromWindow(series.uid, viewport.range.peek());
     if (viewport) this.at.value = { viewport, at: [viewport.element.clientWidth / 2, viewport.element.clientHeight / 2] };
+  }
+
+  /** The server reads the series and loads what computes before the first click comes, and it is told which of the two. */
+  private async prepare(series: string, images: number): Promise<void> {
+    const at = `/api/studies/${this.session.uid}/series/${series}/ready`;
+    for (const [step, words] of [["images", `the server reads ${count(images, "image")}`], ["program", "it loads what outlines"]] as const) {
+      this.preparing.value = words;
+      await ask(`${at}?step=${step}`, { method: "POST", body: {}, deadline_s: 60 }).catch(() => undefined); // the click says what cannot be done
+    }
+    this.preparing.value = "";
   }
 
   /** A range that means something in the unit of a series: the brighter half of what is shown as grey. */

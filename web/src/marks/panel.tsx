@@ -49,6 +49,7 @@ export function BrushOptions({ desk }: { desk: Desk }) {
       {painting.how.value === "threshold" && [0, 1].map((end) => (
         <label class="small" key={end}>{end ? "to" : "from"} <input type="number" step="any" value={painting.values.value[end]} onInput={(event) => (painting.values.value = painting.values.value.map((v, i) => (i === end ? event.currentTarget.valueAsNumber || 0 : v)) as [number, number])} />{end ? ` ${unit}` : ""}</label>
       ))}
+      <span class="muted small" role="status">{painting.doing.value}</span>
       <label class="small">region <select value={painting.tracking.value} onChange={(event) => painting.choose(event.currentTarget.value)}>
         <option value="">new</option>
         {painting.regions.value.map((one) => <option key={one.finding.tracking} value={one.finding.tracking}>{one.number} {one.finding.where?.label || one.finding.what.meaning}</option>)}
