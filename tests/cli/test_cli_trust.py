@@ -128,7 +128,7 @@ def test_a_recipe_of_another_tool_is_followed_and_its_other_lines_are_told(scans
     recipe = tmp_path / "deid.dicom"
     recipe.write_text("FORMAT dicom\n%header\nREMOVE Manufacturer\nREPLACE PatientID nobody\n")
     ask = ["deidentify", str(scans), "--out", str(tmp_path / "out"), "--recipe", str(recipe), *ONE]
-    with pytest.raises(Refused, match=r"1 of 2 lines .*line 4 'REPLACE PatientID nobody': values are made here"):
+    with pytest.raises(Refused, match=r"1 of 2 lines .*line 4 'REPLACE PatientID nobody': it names somebody"):
         asked(*ask)
     said = asked(*ask, "--partly")
     assert said["recipe"]["lines_taken"] == 1 and [x["line"] for x in said["recipe"]["lines_refused"]] == [4]
