@@ -102,3 +102,25 @@ def test_the_caret_goes_to_the_findings_then_where_one_wrote_and_escape_puts_the
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     page.wait_for_url("**/worklist")
+
+
+@pytest.mark.slow
+def test_what_was_imaged_leads_to_its_images_and_a_comparison_to_the_study_beside(
+    page: Any, studies: Callable[[str], str]
+) -> None:
+    rows = page.request.get("/api/worklist?limit=200").json()["rows"]
+    known = {row["study"]: page.request.get(f"/api/studies/{row['study']}/priors").json()["priors"] for row in rows}
+    study = next(uid for uid, priors in known.items() if any(one["date"] for one in priors))
+    (earlier, *_) = (one for one in known[study] if one["date"])
+    page.goto(f"/report/{study}")
+    page.get_by_role("link", name="[images]").first.wait_for()
+    shot(page, "report-leads")
+    image = page.get_by_role("link", name="[images]").first.get_attribute("href")
+    page.get_by_role("link", name=f"[beside {earlier['date']}]").first.click()
+    until(lambda: page.locator(".viewport").count() >= 2)
+    assert f"beside={earlier['study']}" in page.url
+    shot(page, "report-led-beside")
+    page.goto(image)
+    until(lambda: f"image={image.partition('image=')[2]}" in page.url and page.locator(".viewport").count())
+    page.goto(f"/report/{study}")
+    page.get_by_role("link", name="[images]").first.wait_for()

@@ -3,7 +3,7 @@ import "../style/report.css";
 import { ask } from "../api/door";
 import { onHappening, STOPS } from "../api/live";
 import { Source } from "../api/load";
-import { type Planned, type Report, type Sentence, type Study, signedAt } from "../api/shapes";
+import { type Planned, type Prior, type Priors, type Report, type Sentence, type Study, signedAt } from "../api/shapes";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Show } from "../kit/states";
@@ -17,18 +17,20 @@ interface Whole {
   study: Study;
   report: Report;
   plan: Planned[];
+  priors: Prior[];
 }
 
 /** The report as it prints: identity on top, state in a frame, sentences, and how it was made. */
 export function ReportPage({ study: uid }: { study: string }) {
   const source = useRef<Source<Whole>>(null);
   source.current ??= new Source(async (abort) => {
-    const [study, report, plan] = await Promise.all([
+    const [study, report, plan, earlier] = await Promise.all([
       ask<Study>(`/api/studies/${uid}`, { abort }),
       ask<Report>(`/api/readings/${uid}/report`, { abort }),
       ask<{ analyses: Planned[] }>(`/api/studies/${uid}/plan`, { abort }),
+      ask<Priors>(`/api/studies/${uid}/priors`, { abort }).catch(() => null), // without them the report is whole, and leads to none of them
     ]);
-    return { study, report, plan: plan.analyses };
+    return { study, report, plan: plan.analyses, priors: earlier?.priors ?? [] };
   });
   const whole = source.current;
   useEffect(() => {
@@ -59,7 +61,7 @@ export function isSigned(report: Report | null | undefined): boolean {
   return !!report && (report.state === "signed" || !!report.signed);
 }
 
-function Paper({ study, report, plan }: Whole) {
+function Paper({ study, report, plan, priors }: Whole) {
   const signed = isSigned(report);
   usePrintedFoot([person(study.patient.name), study.patient.id && `ID ${study.patient.id}`, study.accession && `Accession ${study.accession}`, !signed && "DRAFT, not signed"].filter(Boolean).join(" · "));
   const said = report.sentences.filter((one) => one.text);
@@ -92,7 +94,7 @@ function Paper({ study, report, plan }: Whole) {
             {headings.map((heading) => (
               <div key={heading}>
                 {headings.length > 1 || heading ? <h4>{heading || "Other"}</h4> : null}
-                {inside.filter((one) => one.heading === heading).map((one) => <Line key={one.id} sentence={one} report={report} study={study.uid} signed={signed} />)}
+                {inside.filter((one) => one.heading === heading).map((one) => <Line key={one.id} sentence={one} report={report} study={study.uid} signed={signed} leads={leadsOf(one, study, priors)} />)}
               </div>
             ))}
           </section>
@@ -116,8 +118,25 @@ function Paper({ study, report, plan }: Whole) {
   );
 }
 
+interface Lead {
+  href: string;
+  words: string;
+}
+
+/** Where a sentence without a finding leads: what was imaged to its largest series, a comparison to each study that it names, hung beside, and what is said of the whole to the answers of the analyses. */
+function leadsOf({ id, text }: Sentence, study: Study, priors: Prior[]): Lead[] {
+  const kind = id.split("-", 1)[0]!;
+  if (kind === "technique") {
+    const [series] = study.series.filter((one) => one.modality === id.slice("technique-".length) && one.viewable).sort((a, b) => b.images - a.images);
+    const image = series?.instances[series.instances.length >> 1];
+    return series && image ? [{ href: `${to.study(study.uid)}?series=${series.uid}&image=${image.sop_uid}`, words: "images" }] : [];
+  }
+  if (kind === "comparison") return priors.filter((one) => one.date && text.includes(one.date)).map((one) => ({ href: `${to.study(study.uid)}?beside=${one.study}`, words: `beside ${one.date}` }));
+  return ["whole", "none", "remark", "declined"].includes(kind) ? [{ href: to.why(study.uid), words: "analysis" }] : [];
+}
+
 /** The numbers behind a sentence: each leads to its finding in the reading room. */
-function Line({ sentence, report, study, signed }: { sentence: Sentence; report: Report; study: string; signed: boolean }) {
+function Line({ sentence, report, study, signed, leads }: { sentence: Sentence; report: Report; study: string; signed: boolean; leads: Lead[] }) {
   const doubts = signed ? [] : (report.disagreements ?? []).filter((one) => one.sentence === sentence.id);
   const seen = (report.evidence ?? []).filter((one) => sentence.findings.includes(one.finding));
   return (
@@ -125,6 +144,7 @@ function Line({ sentence, report, study, signed }: { sentence: Sentence; report:
       <p class={sentence.machine && !signed ? "machine" : undefined}>
         {sentence.machine && <span role="img" aria-label="machine">◇ </span>}<Marked text={sentence.text} doubts={doubts} />
         {seen.map((one) => <a key={one.number} class="ref" href={`${to.study(study)}?finding=${encodeURIComponent(one.finding)}`} title={one.where}> [{one.number}]</a>)}
+        {leads.map((one) => <a key={one.href} class="ref no-print" href={one.href}> [{one.words}]</a>)}
       </p>
       <Reasons doubts={doubts} />
     </>
