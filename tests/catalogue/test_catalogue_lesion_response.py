@@ -217,6 +217,14 @@ def test_a_lesion_that_was_outlined_on_two_phases_counts_once() -> None:
     assert any("another frame of reference" in told for told in answer.reasons)
 
 
+def test_a_non_target_that_has_grown_into_a_target_is_not_gone() -> None:
+    z, y, x = LIVER
+    first = on(0, ((z, y - 8.0, x), 14, "liver"), ((z, y + 12.0, x), 3, "liver"))
+    answer = LesionResponse().run(on(60, ((z, y, x), 16, "liver")), (first,), None, None)
+    assert "non-targets non-CR/non-PD" in the(answer, CURRENT).words
+    assert "grown together" in answer.findings[0].words
+
+
 def test_a_lesion_at_the_edge_of_the_images_is_told() -> None:
     first, now = on(0, (LIVER, 20, "liver")), on(60, (LIVER, 20, "liver"))
     short = Volume(np.zeros(GRID.shape, np.float32), GRID).cropped((0, 0, 0), (int(LIVER[0] // 2), 70, 70))

@@ -109,7 +109,7 @@ def visits_of(
         gone = all((mm < 10.0 if node else mm == 0) for node, (_, mm) in zip(nodes, mine, strict=True))
         state: recist.NonTarget = "none"
         if others:
-            state = "non-CR/non-PD" if any(followed[n].at[k] for n in others) else "CR"
+            state = "non-CR/non-PD" if any(_is_there(followed, n, k) for n in others) else "CR"
         fresh = [t for t in followed if 0 < t.began <= k and t.at[k]]
         visits.append(
             recist.Visit(
@@ -125,6 +125,12 @@ def visits_of(
     if visits[0].sum_mm is None and visits[0].non_target == "none":
         raise Refused("no measurable and no other lesion at baseline", "there is nothing to respond")
     return tuple(visits)
+
+
+def _is_there(followed: Sequence[Track], n: int, k: int) -> bool:
+    """Whether a lesion is seen at one time, by itself or in the one that it has grown together with."""
+    into = followed[n].merged_into
+    return bool(followed[n].at[k]) or (into is not None and _is_there(followed, into, k))
 
 
 def without(visit: recist.Visit, hidden: set[int], chosen: Sequence[int]) -> recist.Visit:
