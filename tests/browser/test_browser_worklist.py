@@ -42,6 +42,15 @@ def test_the_list_says_why_and_keys_walk_it(page: Any) -> None:
     page.locator("tr[aria-current=true][aria-rowindex='2']").wait_for()
     assert focused.get_attribute("aria-rowindex") == "2"
     shot(page, "worklist")
+    lifted = rows(page).filter(has_text="moved up").first.get_attribute("aria-rowindex")
+    for _ in range(20):  # to the row that was moved up, then by its key to what that gave
+        now = focused.get_attribute("aria-rowindex")
+        if now == lifted:
+            break
+        page.keyboard.press("j" if int(now) < int(lifted) else "k")
+        until(lambda now=now: focused.get_attribute("aria-rowindex") != now)
+    page.keyboard.press("u")
+    until(lambda: page.url.endswith("/oversight/triage"))
 
 
 def test_the_list_opens_with_one_question_that_the_browser_asks_before_the_code_is_here(page: Any) -> None:

@@ -83,6 +83,7 @@ export function WorklistPage() {
       next: take,
       assign: withRow((row) => may("assign") && (assigning.value = row)),
       why: withRow((row) => go(to.why(row.study))),
+      effect: withRow((row) => void (row.moved_up > 0 && may("oversight") && go(to.oversight("triage")))),
       pin: () => (pinning.value = true),
       menu: withRow((row) => (menuOf.value = row)),
       show: () => list.settle(),

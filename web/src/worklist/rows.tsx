@@ -1,3 +1,4 @@
+import { keyOf } from "../keys/keyboard";
 import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { AiState, Row } from "../api/shapes";
@@ -125,7 +126,7 @@ function Why({ row }: { row: Row }) {
   const up = row.moved_up > 0 ? `moved up ${row.moved_up}` : "";
   if (!up) return <>{row.why}</>;
   const [before, after] = row.why.includes(up) ? row.why.split(up) : [`${row.why} · `, ""];
-  return <>{before}{may("oversight") ? <a href={to.oversight("triage")} tabIndex={-1} title="What triage gave and cost">{up}</a> : up}{after}</>;
+  return <>{before}{may("oversight") ? <a href={to.oversight("triage")} tabIndex={-1} title={`What triage gave and cost, key ${keyOf("worklist", "effect")}`}>{up}</a> : up}{after}</>;
 }
 
 function due(at: string | null): string | undefined {
