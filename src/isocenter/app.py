@@ -117,7 +117,7 @@ class House:
 
         analyses = {type(a).__module__ for a in self.site.registry.analyses.values()}
         preload("isocenter.site.loading", "isocenter.dicom.assemble", "isocenter.store.blobs", *sorted(analyses))
-        threading.Thread(target=warm_up, args=(outlining.computes,), name="warm-up", daemon=True).start()
+        threading.Thread(target=warm_up, args=(outlining.compiles,), name="warm-up", daemon=True).start()
         self._jobs = Jobs(
             self.settings.database_url,
             executor=executor or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",

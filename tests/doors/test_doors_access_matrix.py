@@ -30,6 +30,7 @@ from isocenter.doors import dicomweb, fhir, pages, pages_machine, pages_who, wor
 from isocenter.forms import fhir_workflow as made_fhir
 from isocenter.govern.policy import HOUSE, RULES, Person, Role
 from isocenter.reading import peer
+from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import (
     Cohort,
     Event,
@@ -162,6 +163,8 @@ class World:
         site.projects.join("trial", "boss", Role.ADMIN, who=HOUSE)
         site.projects.join("house", "boss", Role.NONE, who=HOUSE)
         site.projects.rule("trial", "boss", of="account", who=HOUSE)
+        for name in site.registry.analyses:  # who may look together is asked, not whose opinion comes first
+            site.set_mode(name, Use.READING, Mode.CONCURRENT, reason="a test")
         self.others = Side(site, "trial", boss, "MR_small.dcm")
         self.own = Side(site, "house", chief, "CT_small.dcm")
         web = dicomweb.router(site, pages_who.person_of)
@@ -271,6 +274,7 @@ def address(route: str, side: Side, others: Side) -> str:
         "{by}": "kept", "{answer}": "cohort",
         "{frames}": "1", "{path:path}": "7FE00010" if "bulk" in path else "worklist", "{tracking}": side.tracking,
         "{analysis}": "volumetry", "{name}": "volumetry", "{scope}": "me", "{thread}": SEVEN, "{aet}": "SOME",
+        "{run}": "a" * 32,
         "{project}": "trial",
         "{number}": side.names["/api/identities"] if of == "/api/identities" else SEVEN,
         "{uid}": side.workitem if "workitems" in path else side.study,

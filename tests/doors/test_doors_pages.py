@@ -71,6 +71,7 @@ BODIES: dict[str, Any] = {
     "/api/readings/{uid}/lapse": {"version": 0},
     "/api/readings/{uid}/sign": {"version": 0},
     "/api/readings/{uid}/lock": {"version": 0},
+    "/api/readings/{uid}/line": {"line": "a nodule on the right"},
     "/api/readings/{uid}/undo": {"version": 0},
     "/api/readings/{uid}/seen": {"shown": [{"result": "0" * 64, "tracking": "2.25.1"}]},
     "/api/modes/{analysis}": {"use": "reading", "mode": "second", "reason": "a test"},

@@ -11,11 +11,13 @@ Letters 17 (1996) 809 (the distance whose way costs more across edges, by raster
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["geodesic_mm", "usual_step", "walk"]
+__all__ = ["compiled", "geodesic_mm", "usual_step", "walk"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -91,6 +93,12 @@ def geodesic_mm(
     offsets = before @ np.array([far.shape[1] * far.shape[2], far.shape[2], 1])
     _scans(np.pad(np.asarray(values, np.float32), 1), offsets, ways, far, np.float32(1.0 / per_mm), _SCANS)
     return np.ascontiguousarray(far[1:-1, 1:-1, 1:-1])
+
+
+def compiled() -> bool:
+    """Whether the walk was compiled on this machine before, so that it has only to be loaded."""
+    code = _scans.py_func.__code__
+    return any(Path(_scans.stats.cache_path).glob(f"*.{code.co_name}-{code.co_firstlineno}.*.nbi"))
 
 
 @numba.njit(cache=True, fastmath=True)

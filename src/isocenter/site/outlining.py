@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from isocenter.store.blobs import Blobs
     from isocenter.store.index import Index
 
-__all__ = ["HOW", "Edit", "Marks", "Volumes", "computes", "outlined"]
+__all__ = ["HOW", "Edit", "Marks", "Volumes", "compiles", "computes", "outlined"]
 
 HOW = ("brush", "threshold", "click")
 Points = npt.NDArray[np.float64]
@@ -175,6 +175,14 @@ class Marks:
         study, latest = self.index.study(study_uid), self.results(study_uid, who=who)
         correction = outlined(study, edit, latest, self.volumes, self.blobs.kept)
         return self.correct(study_uid, correction, version=version, who=who)
+
+
+def compiles() -> None:
+    """What outlines is compiled, where it never was on this machine; else there is nothing to do before a click."""
+    from isocenter.methods.random_walk import compiled
+
+    if not compiled():
+        computes()
 
 
 @cache
