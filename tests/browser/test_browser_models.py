@@ -190,6 +190,44 @@ def test_the_gate_says_which_stop_rule_a_person_declared(page: Any) -> None:
     page.get_by_text("An alarm of one of its charts suspends it at once. Declared by ada, 2026-11-02").wait_for()
 
 
+def test_a_claimed_figure_opens_its_cases_and_predictions_of_those_elsewhere_in_pages(
+    page: Any, studies: Callable[[str], str]
+) -> None:
+    """Which cases these are is held below the page (`tests/site/test_site_evidencing.py`); here they are on it."""
+    name, ct = "chest_xray_opacity", studies("CT")
+    page.goto(f"/models/{name}/evidence")
+    page.get_by_text("They were not kept: it was trained before trainings kept them").wait_for()
+    whole = json.loads(page.request.get(f"/api/models/{name}").text())
+    whole["evidence"]["cases"] = {"n": 320, "data": "d" * 64, "digest": "c" * 64, "errors": {"missed": 2, "wrong": 5}}
+    page.route(f"**/api/models/{name}", lambda route: route.fulfill(json=whole))
+    line = {"truth": "yes", "said": "no", "score": 0.031, "right": 0.0, "declined": False}
+    asked: list[str] = []
+
+    def told(route: Any) -> None:
+        asked.append(route.request.url)
+        start = 200 if "start=200" in route.request.url else 0
+        alone = [line] * (119 if start else 200)
+        here = [] if start else [{**line, "study": ct, "date": "2026-11-02", "modalities": ["DX"], "groups": {}}]
+        route.fulfill(json={"words": "cases that it missed", "n": 320, "elsewhere": 319, "test": "d" * 64,
+                            "start": start, "page": 200, "cases": here, "alone": alone, "withheld": False})  # fmt: skip
+
+    page.route(f"**/api/models/{name}/cases?**", told)
+    page.reload()
+    page.get_by_role("link", name="2: Missed: it said that there is nothing, and there was").click()
+    page.get_by_role("heading", name="Cases that it missed").wait_for()
+    assert "of=missed" in asked[0] and "on=claimed" in asked[0]
+    page.get_by_text("319, from data dddddddddddd").wait_for()
+    alone = page.get_by_role("table", name="Predictions without their images")
+    assert alone.locator("tbody tr").count() == 200 and alone.locator("a").count() == 0
+    page.get_by_role("button", name="Next page").click()
+    page.get_by_text("201 to 319 of 319").wait_for()
+    assert alone.locator("tbody tr").count() == 119
+    page.get_by_role("button", name="Page before").click()
+    page.get_by_text("1 to 200 of 319").wait_for()
+    page.get_by_role("table", name="Cases that can be opened").get_by_role("link").click()
+    page.wait_for_url(f"**/{ct}*")
+
+
 def test_cases_in_which_it_was_wrong_open_in_the_reading_room_by_one_key(
     page: Any, studies: Callable[[str], str]
 ) -> None:

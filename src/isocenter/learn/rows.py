@@ -17,7 +17,7 @@ from isocenter.learn.kinds import Column, Table
 
 __all__ = ["Rows", "groups_of", "read_rows"]
 
-_MISSING = {"", "?", "na", "n/a", "nan", "null", "none", "."}
+_MISSING = {"", "?", "na", "n/a", "nan", "null", "none", ".", "-", "--"}
 _FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "picture", "img")
 _TABLES = (".csv", ".tsv", ".data", ".txt")
 
