@@ -59,14 +59,14 @@ def register(uid: Uid, pair: Pair, site: SiteHere, who: Annotated[Person, needs(
 
 @router.get("/api/studies/{uid}/register/{run}")
 def registering(uid: Uid, run: _Run, site: SiteHere, who: Annotated[Person, needs("correct")]) -> Any:
-    """How far a registration is that one asked for: 0 to 1."""
+    """How far a registration is that one asked for: 0 to 1, or null where none is computed under this word."""
     here: PagesSite = site
     return {"part": here.registering(uid, run, who=who)}
 
 
 @router.delete("/api/studies/{uid}/register/{run}", status_code=204)
 def stop(uid: Uid, run: _Run, site: SiteHere, who: Annotated[Person, needs("correct")]) -> None:
-    """End it."""
+    """End it, if it is still being computed."""
     here: PagesSite = site
     here.stop_registering(uid, run, who=who)
 

@@ -236,8 +236,8 @@ class PagesSite(Protocol):
     def register(self, study_uid: str, fixed: str, moving: str, *, run: str = "", who: Person) -> Proposed:
         """Compute where one series lies in another."""
 
-    def registering(self, study_uid: str, run: str, *, who: Person) -> float:
-        """How far that is, 0 to 1."""
+    def registering(self, study_uid: str, run: str, *, who: Person) -> float | None:
+        """How far that is, 0 to 1; None where nothing is computed under this word."""
 
     def stop_registering(self, study_uid: str, run: str, *, who: Person) -> None:
         """End it."""

@@ -167,12 +167,9 @@ class _Computing:
             with self._lock:
                 del self._runs[name]
 
-    def get(self, study_uid: str, who: Person, word: str) -> _Run:
+    def get(self, study_uid: str, who: Person, word: str) -> _Run | None:
         with self._lock:
-            found = self._runs.get((study_uid, who.name, word))
-        if found is None:
-            raise NotFound("no such registration", "none is being computed under this word")
-        return found
+            return self._runs.get((study_uid, who.name, word))
 
 
 class Registering:
@@ -241,23 +238,20 @@ class Registering:
             )
         )
 
-    def registering(self: _Registers, study_uid: str, run: str, *, who: Person) -> float:
+    def registering(self: _Registers, study_uid: str, run: str, *, who: Person) -> float | None:
         """How far a registration is that this person asked for: the part of the longest possible way, 0 to 1.
 
-        Raises:
-            NotFound: none is being computed under this word.
+        None where none is being computed under this word: it has not begun, it is over, or it is another person's.
         """
         must(who, "correct", study_uid)
-        return self._computing.get(self.study(study_uid, who=who).uid, who, run).part
+        found = self._computing.get(self.study(study_uid, who=who).uid, who, run)
+        return found.part if found else None
 
     def stop_registering(self: _Registers, study_uid: str, run: str, *, who: Person) -> None:
-        """End a registration that this person asked for; whoever waits for it is told so.
-
-        Raises:
-            NotFound: none is being computed under this word.
-        """
+        """End a registration that this person asked for, if it is still being computed; whoever waits is told so."""
         must(who, "correct", study_uid)
-        self._computing.get(self.study(study_uid, who=who).uid, who, run).stopped = True
+        if found := self._computing.get(self.study(study_uid, who=who).uid, who, run):
+            found.stopped = True
 
     def accept_registration(self: _Registers, study_uid: str, id: str, *, who: Person) -> list[Joined]:
         """Keep a proposal as a Spatial Registration in the study; all registrations of the study then.

@@ -125,8 +125,8 @@ export class Registration {
   }
 
   private async look(run: string, abort: AbortSignal): Promise<void> {
-    const told = await ask<{ part: number }>(`${this.base}/register/${run}`, { abort }).catch(() => null); // not yet begun, or over
-    if (told && this.run === run) this.part.value = told.part;
+    const told = await ask<{ part: number | null }>(`${this.base}/register/${run}`, { abort }).catch(() => null); // the next look may be answered
+    if (told && told.part !== null && this.run === run) this.part.value = told.part;
   }
 
   private keep(joins: Join[]): void {
