@@ -26,6 +26,8 @@ export class Here {
   readonly asked = placeIn(new URL(location.href).searchParams);
   /** How each series came on screen by itself; that needs no words in the address. */
   private readonly began = new Map<string, Place>();
+  /** The first image of each series, also where somebody scrolls on before it is there. */
+  private readonly first = new Map<string, Place>();
   private clock = 0;
   private forget: () => void = () => undefined;
 
@@ -39,6 +41,7 @@ export class Here {
       const [picture, plane] = [view?.picture.value, view?.view.value];
       void view?.range.value;
       clearTimeout(this.clock);
+      if (picture) this.opens();
       if (!view || !picture || view.state.value.at !== "there") return;
       setTimeout(() => this.begins()); // once it hangs in the window that it opens with
       if (wanted === picture.sop && plane) {
@@ -64,11 +67,16 @@ export class Here {
     return { series: series.uid, image: picture.sop, frame: picture.frame, window };
   }
 
+  private opens(): void {
+    const now = this.now();
+    if (now && !this.first.has(now.series)) this.first.set(now.series, now);
+  }
+
   private begins(): void {
     const now = this.now();
     if (!now || this.began.has(now.series)) return;
     const sent = !this.began.size && this.asked.image === now.image; // what an address asked for is no beginning
-    this.began.set(now.series, sent ? { ...now, image: "", window: null } : now);
+    this.began.set(now.series, sent ? { ...now, image: "", window: null } : { ...(this.first.get(now.series) ?? now), window: now.window });
   }
 
   private write(): void {
