@@ -248,7 +248,8 @@ def test_orthanc_stores_finds_and_moves(tmp_path: Path) -> None:
     assert said["orthanc_moved_to_us"] == 2
     assert said["pixels_are_the_same"]
     assert said["fetched"]["told"] == [["2.25.11", 1, False], ["2.25.12", 1, False]]
-    assert said["fetched"]["came"] == {"came": 1, "failed": 0, "why": ""} and said["fetched"]["in_the_past"]
+    assert said["fetched"]["came"] == {"promised": False, "came": 1, "failed": 0, "why": ""}
+    assert said["fetched"]["in_the_past"]
     assert not said["fetched"]["of_the_other"]
 
 
