@@ -152,6 +152,14 @@ def test_facts_are_those_of_all_and_the_earliest_time() -> None:
     assert "ImagePositionPatient" not in facts
 
 
+def test_the_earliest_image_of_a_scan_that_runs_past_midnight_is_of_the_evening() -> None:
+    """Beds at 23:58, 00:01 and 00:04: the earliest time of day is not that of the first."""
+    moments = [("20230406", "000100"), ("20230405", "235800"), ("20230406", "000400")]
+    files = [made.made(n, AcquisitionDate=d, AcquisitionTime=t) for n, (d, t) in enumerate(moments, start=1)]
+    facts = only(files).facts
+    assert (facts["AcquisitionDate"], facts["AcquisitionTime"]) == ("20230405", "235800")
+
+
 # ---- leading axes
 
 

@@ -82,6 +82,20 @@ def test_a_full_date_time_is_believed() -> None:
     assert scan.uptake_s == 2710.5
 
 
+def test_a_date_time_in_another_offset_is_brought_to_that_of_the_file() -> None:
+    """35 minutes past nine by UTC is 35 past ten where the scanner stands; as it stood, an hour was too much."""
+    utc = {**STS_001, "RadiopharmaceuticalStartDateTime": "20000907093500.00+0000", "TimezoneOffsetFromUTC": "+0100"}
+    alone = {k: v for k, v in utc.items() if k != "RadiopharmaceuticalStartTime"}
+    assert pet_header.read(utc).uptake_s == pet_header.read(alone).uptake_s == 2711.0
+    west = {**alone, "RadiopharmaceuticalStartDateTime": "20000907003500-0900", "TimezoneOffsetFromUTC": "+0100"}
+    assert pet_header.read(west).uptake_s == 2711.0
+    # Local time with an offset that is not its own: the time beside it says so.
+    slip = {**STS_001, "RadiopharmaceuticalStartDateTime": "20000907103500+0000", "TimezoneOffsetFromUTC": "+0100"}
+    assert pet_header.read(slip).uptake_s == 2711.0
+    assert pet_header.read({k: v for k, v in utc.items() if k != "TimezoneOffsetFromUTC"} | {
+        "RadiopharmaceuticalStartTime": "093500"}).uptake_s == 6311.0  # fmt: skip
+
+
 def test_dates_shifted_apart_are_refused_later() -> None:
     # Seen in public data: de-identification moved the date of injection by one day and left the scan's.
     scan = pet_header.read({**STS_001, "RadiopharmaceuticalStartDateTime": "20000908103500.00"})
@@ -175,6 +189,7 @@ def test_every_keyword_that_is_read_is_listed() -> None:
             self.asked.add(key)
             return super().get(key, default)
 
-    for change in ({}, {"SeriesTime": "180000"}, {"SeriesTime": "180000", "FrameReferenceTime": "120000"}):
+    utc = {"RadiopharmaceuticalStartDateTime": "20000907103500+0000"}
+    for change in ({}, utc, {"SeriesTime": "180000"}, {"SeriesTime": "180000", "FrameReferenceTime": "120000"}):
         pet_header.read(Listening({**STS_001, **change}))
     assert Listening.asked == set(pet_header.KEYWORDS)

@@ -321,6 +321,10 @@ def _facts(series: Series, stack: Stack) -> dict[str, Any]:
             facts[keyword] = min((v for v in values if v is not None), key=str if keyword != _EARLIEST[-1] else float)
         elif keyword in _OF_ONE_SCAN:
             unlike[keyword] = sorted({str(v) if v is not None else "none" for v in values})
+    dated = [f for f in unique if f.get("AcquisitionDate") and f.get("AcquisitionTime")]
+    if dated:  # past midnight the earliest time of day is not that of the earliest image
+        first = min(dated, key=lambda f: (str(f["AcquisitionDate"]), str(f["AcquisitionTime"])))
+        facts["AcquisitionDate"], facts["AcquisitionTime"] = first["AcquisitionDate"], first["AcquisitionTime"]
     if unlike:
         facts["Unlike"] = unlike
     slices = stack.geometry.shape[0]

@@ -48,6 +48,7 @@ _TABLE = """
 00081030 StudyDescription t S
 0008103E SeriesDescription t S
 00081090 ManufacturerModelName t S
+00080201 TimezoneOffsetFromUTC w S
 00082144 RecommendedDisplayFrameRate n I
 00100040 PatientSex w S
 00101010 PatientAge w S

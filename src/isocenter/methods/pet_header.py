@@ -28,7 +28,7 @@ KEYWORDS = (
     "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime",
     "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration",
     "DecayCorrectionDateTime", "GEScanDateTime", "PhilipsSUVScaleFactor", "PhilipsActivityConcentrationScaleFactor",
-    "Injections", "Unlike",
+    "TimezoneOffsetFromUTC", "Injections", "Unlike",
 )  # fmt: skip
 """Every fact that is looked at. "Injections" has dose and time of each, where there are several; "Unlike" has the
 values of what the images of the series do not agree in. The three before them are private: GE (0009,100D), Philips
@@ -40,6 +40,7 @@ _ELEMENTS = {
     "rubidium": "Rb", "iodine": "I",
 }  # fmt: skip
 _DATED_NUCLIDE_S = 86400.0  # beyond this half-life people are scanned days later, and a time without date says nothing
+_OFFSET = re.compile(r"([+-])(\d{2})(\d{2})$")
 _NIGHT, _NIGHT_HALF_LIVES = timedelta(hours=12), 3.0  # between an injection before midnight and its scan, at most
 
 
@@ -151,7 +152,11 @@ def injected_at(
     full = _datetime(facts, "RadiopharmaceuticalStartDateTime")
     clock = _text(facts, "RadiopharmaceuticalStartTime")
     if full is not None:
-        if clock and abs(_seconds_of_day(full) - _seconds_of_day(_parsed("19000101" + clock, clock))) > 60.0:
+        if clock and not _same_clock(full, clock):
+            # Some write the local time and then an offset that is not theirs; the time beside it tells which it is.
+            as_written = _datetime(facts, "RadiopharmaceuticalStartDateTime", local=False)
+            if as_written is not None and _same_clock(as_written, clock):
+                return as_written, ()
             raise Refused(
                 f"injection at {full:%H:%M:%S} and at {clock}",
                 "Radiopharmaceutical Start DateTime and Start Time contradict each other",
@@ -209,10 +214,26 @@ def _moment(facts: Mapping[str, Any], day: str, clock: str, otherwise: str = "")
     return _parsed(date + time, f"{date} {time}") if date and time else None
 
 
-def _datetime(facts: Mapping[str, Any], keyword: str) -> datetime | None:
+def _datetime(facts: Mapping[str, Any], keyword: str, *, local: bool = True) -> datetime | None:
+    """A date-time by the clock that Series Time follows, or as it was written.
+
+    One whose offset differs from the file's Timezone Offset From UTC is brought to that; where the file has none, it is
+    taken to be by the same wall clock.
+    """
     said = _text(facts, keyword)
-    # A UTC offset is dropped: Series Time carries none, and scanners write both by the same wall clock.
-    return _parsed(re.sub(r"[+-]\d{4}$", "", said), said) if len(said) >= 12 else None
+    if len(said) < 12:
+        return None
+    offset, ours = _OFFSET.search(said), _OFFSET.search(_text(facts, "TimezoneOffsetFromUTC"))
+    moment = _parsed(_OFFSET.sub("", said), said)
+    return moment + (_east(ours) - _east(offset)) if local and offset and ours else moment
+
+
+def _east(offset: re.Match[str]) -> timedelta:
+    return int(f"{offset[1]}1") * timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+
+
+def _same_clock(moment: datetime, clock: str) -> bool:
+    return abs(_seconds_of_day(moment) - _seconds_of_day(_parsed("19000101" + clock, clock))) <= 60.0
 
 
 def _parsed(digits: str, said: str) -> datetime:
