@@ -56,7 +56,8 @@ def file_of(ds: Dataset, syntax: str = "") -> bytes:
 
 
 def cleaned(data: bytes, cover: Cover | None = COVER, **terms: Any) -> tuple[Dataset, Deidentified]:
-    copy = deidentify(data, by=BY, cover=cover, **terms)
+    series = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True).SeriesInstanceUID
+    copy = deidentify(data, by=BY, covers={series: cover} if cover else {}, **terms)
     return pydicom.dcmread(io.BytesIO(copy.data)), copy
 
 

@@ -13,8 +13,9 @@ import re
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from isocenter.dicom.alike import age_band
@@ -93,7 +94,7 @@ def deidentify(
     keep: Collection[str] = (),
     reviewed: bool = False,
     blank: bool = False,
-    cover: Cover | None = None,
+    covers: Mapping[str, Cover] = MappingProxyType({}),
     recipe: Recipe | None = None,
 ) -> Deidentified:
     """A copy of an object without names, dates, places and whatever else tells who somebody is.
@@ -106,7 +107,7 @@ def deidentify(
             identities of patient and instances cannot be kept.
         reviewed: a person has looked at the pixels and found nobody named; what was found is still blanked.
         blank: let images with found writing go without a person, the found lines blanked.
-        cover: the face of the head that this object is of, found in all images of it; wanted where `options` has
+        covers: faces of heads by Series Instance UID, each found in all images of it; wanted where `options` has
             ``faces``.
         recipe: of another tool, on top of the table (`foreign_recipes`).
 
@@ -128,6 +129,7 @@ def deidentify(
     if recipe is not None:
         verdict = _with_places(file, verdict, recipe, reviewed=reviewed)
         keep = {*keep, *recipe.keep}
+    cover = covers.get(file.ascii(_SERIES))
     face = _face(file, Option.FACES in options, cover)
     none = frozenset[str]()
     taken = (recipe.empty, recipe.remove, frozenset(recipe.write.items())) if recipe else (none, none, frozenset())

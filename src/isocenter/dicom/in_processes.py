@@ -94,5 +94,5 @@ def _processes() -> Any:
     """Children of a quiet process that has loaded what cleans: they begin in milliseconds."""
     context = get_context("forkserver" if sys.platform != "win32" else "spawn")
     if sys.platform != "win32":
-        context.set_forkserver_preload(["isocenter.dicom.release"])
+        context.set_forkserver_preload(["isocenter.dicom.release", "isocenter.dicom.cleaning_once"])
     return context

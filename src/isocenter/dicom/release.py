@@ -247,7 +247,10 @@ def release(
     given = ((n, one) for n, one in files if not (isinstance(one, Path) and one.absolute().is_relative_to(place)))
     heads: dict[tuple[str, str], list[tuple[str, Lying]]] = defaultdict(list)
     with Aside() as aside:
-        for name, one, answer in each(given, partial(_some, secret, terms, out, None), workers):
+        known: dict[str, Cover] | None = (
+            None if faces else {}
+        )  # where nobody seeks faces, no head waits for its other images
+        for name, one, answer in each(given, partial(_some, secret, terms, out, known), workers):
             if isinstance(answer, Waiting) and not isinstance(one, IsocenterError):
                 # What has no place of its own waits sealed: it may come from a project that lies sealed itself.
                 heads[answer.group].append((name, one if isinstance(one, Path) else aside.lay(one)))
@@ -325,15 +328,13 @@ def _one(
     if isinstance(data, IsocenterError):
         return data
     try:
-        cover = None
-        if Option.FACES in terms.options:
+        if covers is None and Option.FACES in terms.options:
             head = parse(data, until_pixels=True)
-            if covers is None and shows(head) is not Shows.NO:
+            if shows(head) is not Shows.NO:
                 return Waiting(group_of(head))
-            cover = (covers or {}).get(head.ascii(0x0020000E))
         copy = deidentify(
             data, by=by, options=terms.options, keep=terms.keep, reviewed=terms.covers(data), blank=terms.blank,
-            cover=cover, recipe=terms.recipe,
+            covers=covers or {}, recipe=terms.recipe,
         )  # fmt: skip
         place = _place(copy, out)
     except IsocenterError as refusal:

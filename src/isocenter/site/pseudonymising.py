@@ -209,8 +209,7 @@ class Pseudonymising:
         for series, instance in ((s, i) for s in study.series for i in s.instances):
             run.done += 1
             try:
-                data, cover = self._read(instance.digest), covers.get(series.uid)
-                copy = deidentify(data, by=by, options=OPTIONS, blank=True, cover=cover)
+                copy = deidentify(self._read(instance.digest), by=by, options=OPTIONS, blank=True, covers=covers)
                 record = read_header(copy.data)
             except IsocenterError as refusal:
                 made.held_back[without_values(refusal)] += 1

@@ -18,8 +18,6 @@ from isocenter.site.defacing import faces
 
 __all__ = ["covers_of", "released"]
 
-_SERIES = 0x0020000E
-
 
 def released(
     groups: Iterable[Iterable[bytes]], key: bytes, options: Sequence[str], reviewed: Sequence[str]
@@ -33,8 +31,7 @@ def released(
     found.heads += covers.values()
     for data in every:
         try:
-            cover = covers.get(parse(data, until_pixels=True).ascii(_SERIES))
-            copy = deidentify(data, by=by, options=terms.options, reviewed=terms.covers(data), cover=cover)
+            copy = deidentify(data, by=by, options=terms.options, reviewed=terms.covers(data), covers=covers)
         except IsocenterError as refusal:
             uid = read_header(data).series[0].instances[0].sop_uid
             found.hold(uid, refusal)
