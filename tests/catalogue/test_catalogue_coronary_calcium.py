@@ -137,6 +137,8 @@ def test_a_scan_that_did_not_follow_the_beat_gets_a_category_and_no_number(
         assert answer.reasons[0] == "CAC-DRS A2/N4"
         assert any("a category is given, no score" in r for r in answer.reasons)
     assert score(CoronaryCalcium().run(replace(scan, facts=gateless), arteries, gated="yes")) > 0
+    asked = CoronaryCalcium().run(scan, arteries, gated="no", systolic_mmhg=130, cholesterol_mg_dl=190, hdl_mg_dl=50)
+    assert any("no risk is given: it is made with a score" in r for r in asked.reasons)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +200,33 @@ def test_regions_that_do_not_say_where_to_count(scan: Volume, arteries: tuple[Re
         CoronaryCalcium().run(scan, (other,))
     with pytest.raises(Refused, match="overlap"):
         CoronaryCalcium().run(scan, (arteries[0], replace(arteries[0], label="RCA")))
+
+
+def test_branches_and_segments_count_for_their_artery(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    """A diagonal branch was left out without a word, and two regions of one artery were two vessels of CAC-DRS."""
+    lad = next(r for r in arteries if r.label == "LAD")
+    assert lad.mask is not None
+    parts = [lad.mask.copy(), lad.mask.copy()]
+    parts[0][:19], parts[1][19:] = False, False
+    others = [r for r in arteries if r.label != "LAD"]
+    whole = CoronaryCalcium().run(scan, arteries)
+    for names in (("LAD proximal", "D1"), ("RIVA", "Diagonal branch"), ("LAD", "LAD distal")):
+        drawn = [replace(lad, mask=mask, label=name) for mask, name in zip(parts, names, strict=True)]
+        cut = CoronaryCalcium().run(scan, (*others, *drawn))
+        assert cut.measurements == whole.measurements and len(cut.findings) == 4
+        assert any("A2/N4" in r for r in cut.reasons)
+    posterior = CoronaryCalcium().run(scan, tuple(replace(r, label="PDA") if r.label == "RCA" else r for r in arteries))
+    assert posterior.measurements == whole.measurements and any("mostly springs" in r for r in posterior.reasons)
+
+
+@pytest.mark.parametrize("name", ["Left main bronchus", "Right coronary cusp", "D10", "Ramus", "plaque 4"])
+def test_what_is_not_named_as_an_artery_is_told_and_not_counted(
+    scan: Volume, arteries: tuple[Region, ...], name: str
+) -> None:
+    some = CoronaryCalcium().run(scan, tuple(r for r in arteries if r.label != "RCA"))
+    told = CoronaryCalcium().run(scan, tuple(replace(r, label=name) if r.label == "RCA" else r for r in arteries))
+    assert told.measurements == some.measurements
+    assert any(r.startswith(f"WARNING: calcium within {name} was not counted") for r in told.reasons)
 
 
 def test_risk_with_the_score(scan: Volume, arteries: tuple[Region, ...]) -> None:

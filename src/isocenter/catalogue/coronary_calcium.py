@@ -29,12 +29,18 @@ from isocenter.space import Region, Volume
 
 __all__ = ["CoronaryCalcium"]
 
-_VESSELS: tuple[tuple[str, re.Pattern[str], Code], ...] = (
-    ("left main", re.compile(r"(?<![a-z])(lm|lmca|left[ _-]?main)(?![a-z])", re.IGNORECASE), codes.LEFT_MAIN),
-    ("left anterior descending", re.compile(r"(?<![a-z])(lad(?![a-z])|anterior[ _-]?desc)", re.IGNORECASE), codes.LAD),
-    ("left circumflex", re.compile(r"(?<![a-z])(lcx|cx|circumflex)(?![a-z])", re.IGNORECASE), codes.CIRCUMFLEX),
-    ("right coronary", re.compile(r"(?<![a-z])(rca|right[ _-]?coronary)(?![a-z])", re.IGNORECASE), codes.RCA),
+_VESSELS: tuple[tuple[str, re.Pattern[str], Code], ...] = tuple(
+    (name, re.compile(rf"(?<![a-z])(?:{words})(?![a-z0-9])", re.IGNORECASE), code)
+    for name, words, code in (
+        ("left main", r"lm|lmca|left[ _-]?main\w*", codes.LEFT_MAIN),
+        ("left anterior descending", r"lad|riva|iva|anterior[ _-]?desc\w*|d[1-3]|diag\w*", codes.LAD),
+        ("left circumflex", r"lcx|cx|rcx|circumflex\w*|om[1-3]?|(?:obtuse|left)[ _-]?marginal\w*", codes.CIRCUMFLEX),
+        ("right coronary", r"rca|acd|right[ _-]?coronary\w*|(?:acute|right)[ _-]?marginal\w*", codes.RCA),
+        ("right coronary", r"pda|plb|plv|posterior[ _-]?desc\w*|postero[ _-]?lateral[ _-]?branch\w*", codes.RCA),
+    )
 )
+"""Arteries, by their own names and those of their branches; the last are the right one's in most people."""
+_NO_ARTERY = re.compile(r"bronch|cusp|sinus|leaflet|ventric|vein", re.IGNORECASE)
 _HEART = re.compile(r"heart|cor\b|herz|cardiac", re.IGNORECASE)
 
 Mask = npt.NDArray[np.bool_]
@@ -43,7 +49,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "3"
+    name, version = "coronary_calcium", "4"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -100,7 +106,8 @@ class CoronaryCalcium:
 
         Args:
             ct: axial slices of 2.5 to 3 mm at 120 kV, without contrast, by a soft kernel.
-            drawn: arteries (named LM, LAD, LCX, RCA) or a heart; without them the heart is looked for.
+            drawn: arteries (named LM, LAD, LCX, RCA, or by their branches) or a heart; without them the heart is
+                looked for.
             convention: ``spacing`` multiplies the sum of area and weight by slice distance / 3 mm, ``area`` does not.
             neighbours: pixels of a slice that make one lesion touch in 8 directions, or in 4.
             gated: whether the scan followed the heart beat; ``header`` believes what the header says. A scan that did
@@ -145,6 +152,8 @@ class CoronaryCalcium:
         vessels = sum(1 for p, c in found if p.vessel and c.score > 0) if named else None
         name = f"Agatston, {'area x weight x spacing / 3 mm' if convention == 'spacing' else 'area x weight'}"
         if not by_beat:
+            if any((systolic_mmhg, cholesterol_mg_dl, hdl_mg_dl)):
+                remarks.append("no risk is given: it is made with a score, and a scan that is not gated gets none")
             return _categories(found, agatston, vessels, ct, turned, remarks)
         measured = _totals(found, total, name, hu, spacing, region)
         measured += _risk(
@@ -185,30 +194,45 @@ def _axial(ct: Volume) -> Volume:
 
 def _places(ct: Volume, drawn: tuple[Region, ...], heart: str, other_grid: OtherGrid) -> tuple[list[_Place], list[str]]:
     """Drawn arteries, else a drawn heart, else the heart that is found."""
-    placed: list[_Place] = []
+    placed: dict[str, _Place] = {}
     hearts: list[Mask] = []
     said: list[str] = []
+    others: list[str] = []
     for region in drawn:
         region.must_be_placed()
-        artery = next(((name, code) for name, words, code in _VESSELS if words.search(region.label)), None)
-        if not region.voxels or (artery is None and not _HEART.search(region.label)):
+        artery = _artery(region.label)
+        if not region.voxels:
+            continue
+        if artery is None and not _HEART.search(region.label):
+            others.append(region.label or "nothing")
             continue
         moved, told = laid(region, ct.geometry, other_grid)
         if not moved.voxels:
             continue
         assert moved.mask is not None
         said += told
-        if artery is not None:
-            placed.append(_Place(moved.mask, artery[0], artery[1], True))
-        else:
+        if artery is None:
             hearts.append(moved.mask)
+            continue
+        if _VESSELS[-1][1].search(region.label):
+            said.append(f"'{region.label}' was counted with the right coronary artery, from which it mostly springs")
+        before = placed.get(
+            artery[0]
+        )  # branches and segments of an artery are one place, and a spot in two of them one
+        mask = moved.mask if before is None else before.mask | moved.mask
+        placed[artery[0]] = _Place(mask, artery[0], artery[1], True)
+    if others and (placed or hearts):
+        more = f" and {len(others) - 4} more" if len(others) > 4 else ""
+        said.append(
+            f"WARNING: calcium within {', '.join(others[:4])}{more} was not counted: none is named as a coronary artery"
+        )
     if placed:
         together = np.zeros(ct.geometry.shape, dtype=np.int8)
-        for place in placed:
+        for place in placed.values():
             together += place.mask
         if (together > 1).any():
             raise Refused("arteries that overlap", "their calcium would count twice", "draw them apart")
-        return placed, said
+        return list(placed.values()), said
     if hearts:
         mask = np.logical_or.reduce(hearts)
         return [_Place(mask, "drawn heart", codes.HEART, False)], [
@@ -235,6 +259,13 @@ def _places(ct: Volume, drawn: tuple[Region, ...], heart: str, other_grid: Other
         "the heart was found between the lungs, in front of the spine: calcium of valves, aortic root and pericardium "
         "is not told apart from that of the arteries. A person must confirm each spot"
     ]
+
+
+def _artery(label: str) -> tuple[str, Code] | None:
+    """Which artery a name is of: ``Left main bronchus`` and ``Right coronary cusp`` are of none."""
+    if _NO_ARTERY.search(label):
+        return None
+    return next(((name, code) for name, words, code in _VESSELS if words.search(label)), None)
 
 
 def _categories(
