@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -41,11 +42,15 @@ def elsewhere(data: bytes) -> bytes:
 
 def files() -> list[bytes]:
     """A CT, and a PET of the same body that lies 17.5 mm off and 6 degrees turned, in a frame of its own."""
+    pet = stack(tracer(), "Apart", "PET", frame="two", number=2, modality="PT")
+    return [*stack(body(), "Apart", "CT"), *map(elsewhere, pet)]
+
+
+def tracer() -> Any:
+    """SUV 8 in the ball and 1 in the body, on the grid of a PET."""
     values = body()
-    tracer = np.where(values == 60, 8.0, np.where(values > -500, 1.0, 0.0))
-    coarse = tracer.reshape(SHAPE[0] // 2, 2, SHAPE[1] // 2, 2, SHAPE[2] // 2, 2).mean(axis=(1, 3, 5))
-    pet = stack(coarse, "Apart", "PET", frame="two", number=2, modality="PT")
-    return [*stack(values, "Apart", "CT"), *map(elsewhere, pet)]
+    fine = np.where(values == 60, 8.0, np.where(values > -500, 1.0, 0.0))
+    return fine.reshape(SHAPE[0] // 2, 2, SHAPE[1] // 2, 2, SHAPE[2] // 2, 2).mean(axis=(1, 3, 5))
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +106,19 @@ def test_what_shares_no_frame_is_registered_on_request_and_lies_where_it_should(
 
 
 OWN, PRIOR = 0, 1
+FIRST = datetime(2025, 10, 6, 9)
 
 
 def over_time() -> list[bytes]:
-    """A chest CT of today; before it the same chest with a brighter ball, turned and shifted, and a scan of a knee."""
+    """A chest CT of today; before it the same chest, turned and shifted, once with a brighter ball and once with a PET,
+    and a scan of a knee."""
     before = stack(body(hu=300.0), "Chest before", "CT", at=BEFORE, frame="old")
     knee = stack(body(), "Knee before", "CT", at=BEFORE, frame="knee", body_part="KNEE")
-    return [*stack(body(), "Chest today", "CT"), *map(elsewhere, before), *knee]
+    first = [
+        *stack(body(), "Chest at first", "CT at first", at=FIRST, frame="first"),
+        *stack(tracer(), "Chest at first", "PET at first", at=FIRST, frame="first", number=2, modality="PT"),
+    ]
+    return [*stack(body(), "Chest today", "CT"), *map(elsewhere, [*before, *first]), *knee]
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +247,43 @@ def test_an_earlier_study_goes_along_once_it_is_registered_here_and_in_another_b
     hung(second, "Chest before")
     said(second, "together, registered, residual")
     other.close()
+
+
+@pytest.mark.slow
+def test_an_earlier_pet_lies_on_the_planes_of_today_by_the_registration_of_its_ct_and_not_without_one(
+    beside: Any,
+) -> None:
+    page = beside
+    hung(page, "Chest at first")
+    page.keyboard.press("u")
+    page.get_by_text("the earlier PT and CT do not share a frame of reference").first.wait_for(timeout=60_000)
+    cut(page)
+    assert not colourful(settled(page, AX)).any()
+
+    hung(page, "Chest at first")
+    page.keyboard.press("Shift+S")
+    page.get_by_text("Proposed: residual").wait_for(timeout=120_000)
+    page.keyboard.press("u")
+    page.get_by_text("PT over CT, registered, not accepted, residual").first.wait_for(timeout=60_000)
+    page.get_by_role("button", name="Accept").click()
+    page.get_by_text("PT over CT, registered, residual").first.wait_for(timeout=60_000)
+    cut(page)
+    page.keyboard.press("1")
+    to_the_ball(page)
+    on_the_ball(page)
+    said_over = page.locator(".corner.br").nth(AX).inner_text()
+    assert "PRIOR 2025-10-06" in said_over, "nobody takes it for uptake of today"
+    shot(page, "registration-prior-fused")
+
+    page.keyboard.press("u")  # the next that lies here: the CT of that day, brightest in its ball
+    page.get_by_text("CT over CT, registered, residual").first.wait_for(timeout=60_000)
+    page.reload()
+    hung(page, "Chest at first")
+    page.keyboard.press("u")
+    page.get_by_text("PT over CT, registered, residual").first.wait_for(timeout=60_000)
+    cut(page)
+    to_the_ball(page)
+    on_the_ball(page)
 
 
 @pytest.mark.slow

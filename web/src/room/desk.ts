@@ -1,6 +1,6 @@
 import { computed, effect, type Signal, signal, untracked } from "@preact/signals";
 import { Trouble } from "../api/door";
-import type { Coded, Series, Study } from "../api/shapes";
+import type { Coded, Prior, Series, Study } from "../api/shapes";
 import { go, setQuery, to } from "../router";
 import { QUIET_MS } from "../report/writing";
 import { drawingOf } from "../marks/layer";
@@ -29,6 +29,8 @@ const LEAST = 4;
 /** A series that may be laid over the one in hand. */
 export interface Overlay {
   series: Series;
+  /** The earlier study that it is of; null for the one that is read. */
+  prior: Prior | null;
   /** Whether it is known where it lies. */
   placed: boolean;
   /** By what, in words. */
@@ -43,7 +45,8 @@ function lieOf(series: Series, over: Series, joins: readonly Join[]): { placed: 
   return { placed: false, how: own && its ? "not registered yet" : "has no frame of reference" };
 }
 
-const rankOf = ({ series, placed }: Overlay) => (placed ? 0 : 2) + (series.modality === "PT" || series.modality === "NM" ? 0 : 1);
+const rankOf = ({ series, prior, placed }: Overlay) => (placed ? 0 : 4) + (prior ? 2 : 0) + (series.modality === "PT" || series.modality === "NM" ? 0 : 1);
+const canLie = (one: Series) => LAID.has(one.modality) && one.images >= LEAST;
 
 /** The reader's desk: which series is up, which finding is in hand, and the acts behind every key and button. */
 export class Desk {
@@ -70,13 +73,14 @@ export class Desk {
   readonly lightbox = new Lightbox();
   readonly hanging: Hanging;
   readonly here: Here;
-  /** What of this study may be laid over the series in hand: uptake first, then what lies in its space, then what would have to be registered. */
+  /** What may be laid over the series in hand, of this study and of the one compared with, and of others that lie in its space: those first, this study before earlier ones, uptake before the rest. */
   readonly overlays = computed<Overlay[]>(() => {
     const inHand = this.viewable.value.find((one) => one.uid === this.shownSeries.value);
     if (!inHand || !this.lightbox.canCut(inHand.uid)) return [];
-    return this.viewable.value
-      .filter((one) => one !== inHand && LAID.has(one.modality) && one.images >= LEAST)
-      .map((series) => ({ series, ...lieOf(series, inHand, this.lightbox.joins.value) }))
+    const lie = (series: Series, prior: Prior | null): Overlay => ({ series, prior, ...lieOf(series, inHand, this.lightbox.joins.value) });
+    const own = this.viewable.value.filter((one) => one !== inHand && canLie(one)).map((one) => lie(one, null));
+    const earlier = (this.hanging.priors.value?.priors ?? []).flatMap((prior) => prior.series.filter((one) => one.viewable && canLie(one)).map((one) => lie(one, prior)));
+    return [...own, ...earlier.filter((one) => one.placed || one.prior === this.hanging.prior.value)]
       .sort((a, b) => rankOf(a) - rankOf(b));
   });
   /** What lies over the planes now. */
@@ -253,13 +257,19 @@ export class Desk {
     this.lightbox.tool.value = tool;
   }
 
-  /** Lay the next series over the planes that lies in their space, after the last none; where none does, the one that could be registered. */
+  /** Lay the next series over the planes that lies in their space, this study's before those of earlier ones, after the last none; where this study has none, the one that could be registered. */
   fuse(): void {
     const all = this.overlays.value;
+    const own = all.filter((one) => !one.prior);
     const placed = all.filter((one) => one.placed);
-    const around = ["", ...(placed.length ? placed : all.slice(0, 1)).map((one) => one.series.uid)];
-    const at = around.indexOf(this.lightbox.laidOver.value);
-    if (all.length) this.lightbox.lay(around[(at + 1) % around.length]!); // from one that lies in no common space back to none
+    const around = own.length && !own[0]!.placed ? [own[0]!, ...placed] : placed.length ? placed : all.slice(0, 1);
+    const at = around.findIndex((one) => one.series.uid === this.lightbox.laidOver.value);
+    if (all.length) this.layOver(at < 0 && this.lightbox.laidOver.value ? undefined : around[at + 1]); // from one that lies in no common space back to none
+  }
+
+  /** A series over the planes; nothing takes away what lies there. */
+  layOver(one: Overlay | undefined): void {
+    this.lightbox.lay(one?.series.uid ?? "", one?.prior?.study);
   }
 
   /** Ask for a registration of what hangs here; once one is proposed, to the button that accepts it. */

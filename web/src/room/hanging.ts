@@ -15,9 +15,10 @@ export class Hanging {
   readonly priors = signal<Priors | null>(null);
   readonly stage = signal(0);
   readonly stages = computed<HangStage[]>(() => this.hang.value?.stages ?? []);
-  /** The earlier study that is compared with. */
+  private readonly compared = signal("");
+  /** The earlier study that is compared with: the one that hangs, or the one that hung last. */
   readonly prior = computed<Prior | null>(() => {
-    const hung = this.lightbox.cells.value.find((one) => one.prior)?.study ?? this.stages.value.flatMap((one) => one.places).find((one) => one.prior)?.study;
+    const hung = this.lightbox.cells.value.find((one) => one.prior)?.study ?? (this.compared.value || undefined) ?? this.stages.value.flatMap((one) => one.places).find((one) => one.prior)?.study;
     const all = this.priors.value?.priors ?? [];
     return all.find((one) => one.study === hung) ?? all[0] ?? null;
   });
@@ -98,6 +99,7 @@ export class Hanging {
     const modality = this.lightbox.viewports.value.find((one) => one.series.value?.uid === own?.series)?.series.value?.modality;
     const best = series.find((one) => one.modality === modality) ?? series[0];
     if (!own || !best) return;
+    this.compared.value = prior.study;
     this.lightbox.activeNumber.value = 0;
     this.lightbox.hang("1x2", [{ ...own, kind: "stack", plane: undefined, over: undefined }, { kind: "stack", study: prior.study, series: best.uid, prior: true }]);
   }

@@ -178,6 +178,8 @@ function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
   if (over) {
     const [{ volume }, its] = [over, over.volume.series.modality];
     const lacking = volume.failed.value || volume.words(); // where it has not come it looks like tissue without uptake
+    const prior = desk.hanging.priors.value?.priors.find((one) => one.study === desk.lightbox.cells.value[place]?.overOf);
+    if (prior) said.push(<strong class="prior">PRIOR {Hanging.said(prior)}</strong>);
     said.push(`${its} over ${series.modality}, ${joined(over.join)}`);
     if (lacking) said.push(<span class="soon" role="status">▲ {its} not whole: {lacking}</span>);
   }

@@ -8,6 +8,7 @@ import type { Blend } from "../viewer/plane";
 import type { Range } from "../viewer/viewport";
 import { unit } from "../words";
 import type { Desk } from "./desk";
+import { Hanging } from "./hanging";
 
 const blends: Record<Blend, string> = { mip: "MIP (largest)", mean: "Mean", minip: "MinIP (smallest)" };
 /** Residual of a registration (mm) from which on it is no basis for a comparison. */
@@ -48,7 +49,7 @@ export function ToolBar({ desk }: { desk: Desk }) {
         <button type="button" class="quiet" aria-pressed={planes} aria-disabled={!!flat} title={flat ? `No planes: ${flat}` : undefined} onClick={() => (flat ? undefined : lightbox.togglePlanes())}>Planes {key("planes")}</button>
         <button type="button" class="quiet" aria-pressed={lightbox.hand.value === lightbox.cross} aria-disabled={!!flat} title={flat ? `No planes: ${flat}` : "A press moves the point; a press on a line turns its plane"} onClick={() => !flat && lightbox.toggleCross()}>Crosshair {key("cross")}</button>
         <button type="button" class="quiet" aria-pressed={!!lightbox.slab.value} aria-disabled={!!flat} title={flat ? `No slab: ${flat}` : undefined} onClick={() => !flat && lightbox.nextSlab()}>Slab {key("slab")}</button>
-        {desk.overlays.value.length > 0 && <button type="button" class="quiet" aria-pressed={!!lightbox.laidOver.value} title="Lay another series of this study over the planes" onClick={() => desk.fuse()}>Fuse {key("fuse")}</button>}
+        {desk.overlays.value.length > 0 && <button type="button" class="quiet" aria-pressed={!!lightbox.laidOver.value} title="Lay another series over the planes, of this study or of an earlier one" onClick={() => desk.fuse()}>Fuse {key("fuse")}</button>}
         <button type="button" class="quiet" aria-pressed={solid} aria-disabled={!!flat} title={flat ? `No 3D: ${flat}` : undefined} onClick={() => !flat && lightbox.toggleBody()}>3D {key("body")}</button>
         <button type="button" class="quiet" onClick={() => desk.nextLayout()}>Layout {key("layout")}</button>
       </Group>
@@ -103,8 +104,8 @@ function Fusion({ desk }: { desk: Desk }) {
   return (
     <span class="with">
       {overlays.value.length > 1 && (
-        <label>Over <select aria-label="What lies over the planes" value={over} onChange={(event) => lightbox.lay(event.currentTarget.value)}>
-          {overlays.value.map(({ series, how }) => <option key={series.uid} value={series.uid}>{series.description.startsWith(series.modality) ? "" : `${series.modality} `}{series.description || `#${series.number ?? "?"}`} · {how}</option>)}
+        <label>Over <select aria-label="What lies over the planes" value={over} onChange={(event) => desk.layOver(overlays.value.find((one) => one.series.uid === event.currentTarget.value))}>
+          {overlays.value.map(({ series, prior, how }) => <option key={series.uid} value={series.uid}>{prior && `PRIOR ${Hanging.said(prior)} · `}{series.description.startsWith(series.modality) ? "" : `${series.modality} `}{series.description || `#${series.number ?? "?"}`} · {how}</option>)}
         </select></label>
       )}
       {fused && colours && <Colours key={fused.volume.series.uid} desk={desk} colours={colours} words={unit(fused.volume.series.unit)} />}

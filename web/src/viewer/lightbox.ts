@@ -22,8 +22,10 @@ export interface Cell {
   study: string;
   series: string;
   plane?: Plane;
-  /** Another series of the study, drawn over the plane in colour. */
+  /** Another series, drawn over the plane in colour. */
   over?: string;
+  /** The earlier study that it is of; else it is of this one. */
+  overOf?: string;
   /** Of an earlier study. */
   prior?: boolean;
   window?: { centre: number; width: number } | null;
@@ -307,10 +309,10 @@ export class Lightbox {
     else if (this.canCut(shown.series)) (this.put(0, { ...shown, kind: "volume" }), this.choose(0));
   }
 
-  /** Another series over the planes in colour; empty for none. */
-  lay(over: string): void {
+  /** Another series over the planes in colour, of an earlier study where one is named; empty for none. */
+  lay(over: string, overOf?: string): void {
     const shown = this.inHand();
-    if (shown) this.hang("planes", cut(shown).map((one) => (one.kind === "plane" && over ? { ...one, over } : one)));
+    if (shown) this.hang("planes", cut(shown).map((one) => (one.kind === "plane" && over ? { ...one, over, overOf } : one)));
   }
 
   /** The series that is to lie over the planes, whether it can or not; empty for none. */
@@ -403,7 +405,7 @@ export class Lightbox {
   /** The series in hand as a stack of its images. */
   private inHand(): Cell | null {
     const cell = this.cells.peek()[Math.max(0, this.activeNumber.peek())];
-    return cell ? { ...cell, kind: "stack", plane: undefined, over: undefined, at: undefined } : null;
+    return cell ? { ...cell, kind: "stack", plane: undefined, over: undefined, overOf: undefined, at: undefined } : null;
   }
 
   canCut(series: string): boolean {
@@ -495,12 +497,12 @@ export class Lightbox {
     this.say(this.refusals, number, "");
     if (!cell.over) return (this.apart.value = null), view.fuse(null);
     const uid = cell.over;
-    const own = await this.load(cell.study, uid);
+    const own = await this.load(cell.overOf ?? cell.study, uid);
     const join = own.frame === series.frame ? null : joinOf(this.joins.peek(), own.frame, series.frame);
     this.apart.value = !join && (!series.frame || own.frame !== series.frame) ? { fixed: series, moving: own } : null;
     if (this.apart.peek()) {
       await view.fuse(null);
-      return this.say(this.refusals, number, `${own.modality} and ${series.modality} do not share a frame of reference: register them, or read them side by side`);
+      return this.say(this.refusals, number, `${cell.overOf ? "the earlier " : ""}${own.modality} and ${series.modality} do not share a frame of reference: register them, or read them side by side`);
     }
     if (own.noVolume) return this.say(this.refusals, number, `${own.modality} cannot be laid over: ${own.noVolume}`);
     const by = join?.proposal ?? "kept";
