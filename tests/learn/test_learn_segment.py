@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
@@ -15,7 +17,7 @@ from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.judge import judged  # noqa: E402
 from isocenter.learn.kinds import Masks, Movement  # noqa: E402
-from isocenter.learn.outlined import pairs_in, read_case  # noqa: E402
+from isocenter.learn.outlined import names_of, pairs_in, read_case  # noqa: E402
 from isocenter.learn.segment import outlined  # noqa: E402
 from isocenter.learn.tested import read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
@@ -154,3 +156,74 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     (tmp_path / "nan" / "imagesTr" / "a.nii.gz").write_bytes(b"\x1f\x8b cut")
     with pytest.raises(Refused, match=r"cannot read a\.nii\.gz"):
         read_case(*pairs_in(tmp_path / "nan")[0][0], BALLS)
+
+
+DISCS = replace(
+    BALLS, task="discs", classes=("disc",), spacing_mm=(0.5, 0.5), window=(64, 64), widths=(8, 12), members=2,
+    epochs=12, views=((), (1,)), goal={},
+)  # fmt: skip
+
+
+def disc(seed: int, sides: tuple[int, int] = (28, 36)) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    y, x = np.indices(sides)
+    inside = (y - sides[0] / 2 - rng.uniform(-4, 4)) ** 2 + (x - sides[1] / 2 - rng.uniform(-4, 4)) ** 2 < 36
+    return (rng.normal(90, 12, sides) + 90 * inside).clip(0, 255).astype(np.uint8), inside.astype(np.uint8)
+
+
+def draw(folder: Path, name: str, image: np.ndarray, labels: np.ndarray) -> None:
+    for kind, array in (("images", image), ("masks", labels)):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(array).save(folder / kind / name)
+
+
+def test_pictures_are_outlined_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recipes.RECIPES, "discs", DISCS)
+    for seed in range(6):
+        image, labels = disc(seed)
+        draw(tmp_path / "set", f"of person {seed}.png", image, labels * 255)
+    model = train("discs", tmp_path / "set", tmp_path / "discs")
+    assert model.evidence["parity"] < 1e-4 and len(read(tmp_path / "discs", model)) == model.evidence["n"]
+    image, labels = disc(20, (40, 30))
+    draw(tmp_path / "held", "a.tif", image.astype(np.uint16) * 257, labels)
+    draw(tmp_path / "held", "b.png", np.repeat(image[..., None], 3, -1), labels * 255)
+    found = judged(tmp_path / "discs", tmp_path / "held")
+    assert (found.report["n"], found.report["declined"], found.report["learnt_from"]) == (2, 0, 0)
+    assert found.report["metrics"]["dice"]["disc"]["value"] > 0.6
+    found.write(tmp_path / "out")
+    said = np.asarray(Image.open(tmp_path / "out/a.png"))
+    assert said.shape == image.shape and set(np.unique(said)) == {0, 1}
+    grid = nibabel.Nifti1Image(image.T[..., None], np.diag([-1.0, -1, 1, 1]))  # as ITK writes a picture: columns first
+    nibabel.save(grid, tmp_path / "held/images/c.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(labels.T[..., None], grid.affine), tmp_path / "held/masks/c.nii.gz")
+    case = read_case(tmp_path / "held/images/c.nii.gz", tmp_path / "held/masks/c.nii.gz", DISCS)
+    assert np.array_equal(case.image, image) and np.array_equal(case.labels, labels) and case.spacing_mm == (1, 1)
+
+
+def test_a_picture_with_an_outline_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    image, labels = disc(0)
+    for name, mask, why in (
+        ("grid.png", labels[:-1], r"\(28, 36\) and its outline \(27, 36\)"),
+        ("set.png", labels * 7, r"labels \[0, 7\] in set.png.*knows 0 background, 1 disc"),
+        ("colour.png", np.repeat(labels[..., None], 3, -1), r"colour.png has the shape \(28, 36, 3\)"),
+    ):
+        draw(tmp_path, name, image, mask)
+        with pytest.raises(Refused, match=why):
+            read_case(tmp_path / "images" / name, tmp_path / "masks" / name, DISCS)
+    (tmp_path / "masks/grid.png").write_bytes(b"no picture")
+    with pytest.raises(Refused, match=r"cannot read grid\.png"):
+        read_case(tmp_path / "images/grid.png", tmp_path / "masks/grid.png", DISCS)
+
+
+def test_images_of_one_name_in_several_folders_are_several_cases(tmp_path: Path) -> None:
+    for seed, folder in enumerate(("one", "two")):
+        image, labels = ball(seed)
+        (tmp_path / folder).mkdir()
+        nibabel.save(nibabel.Nifti1Image(image, AFFINE), tmp_path / folder / "t1.nii.gz")
+        nibabel.save(nibabel.Nifti1Image(labels, AFFINE), tmp_path / folder / "seg.nii.gz")
+    pairs, _ = pairs_in(tmp_path)
+    assert names_of(pairs) == ["one/t1.nii.gz", "two/t1.nii.gz"]
+    (tmp_path / "list.csv").write_text(
+        "image,label\none/../two/t1.nii.gz,two/seg.nii.gz\none/t1.nii.gz,one/seg.nii.gz\n"
+    )
+    assert names_of(pairs_in(tmp_path / "list.csv")[0]) == ["two/t1.nii.gz", "one/t1.nii.gz"], "never a way out"

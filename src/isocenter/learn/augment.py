@@ -119,32 +119,33 @@ def turned_grid(n: int, how: Movement, shape: tuple[int, ...], random: torch.Gen
     """(n, slices, rows, columns, 3): where each voxel of a moved volume is taken from, for `grid_sample`.
 
     The same grid moves a volume and its outline, so that one stays true for the other. Angles are those of the volume
-    in millimetres only where its voxels are cubes.
+    in millimetres only where its voxels are cubes. Of a picture it is (n, rows, columns, 2), turned in its plane.
     """
+    axes = len(shape)
 
     def draw(low: float, high: float, *given: int) -> Tensor:
         return torch.rand(given or (n,), generator=random) * (high - low) + low
 
-    turn = draw(-how.rotate_deg, how.rotate_deg, n, 3) * (math.pi / 180)
+    planes = [(1, 2), (2, 0), (0, 1)] if axes == 3 else [(0, 1)]
+    turn = draw(-how.rotate_deg, how.rotate_deg, n, len(planes)) * (math.pi / 180)
     cosine, sine = turn.cos(), turn.sin()
-    one = torch.eye(3).expand(n, 3, 3)
+    one = torch.eye(axes).expand(n, axes, axes)
     about = one
-    for axis in range(3):
-        a, b = (axis + 1) % 3, (axis + 2) % 3
+    for axis, (a, b) in enumerate(planes):
         plane = one.clone()
         plane[:, a, a], plane[:, b, b] = cosine[:, axis], cosine[:, axis]
         plane[:, a, b], plane[:, b, a] = -sine[:, axis], sine[:, axis]
         about = about @ plane
-    zoom = draw(math.log(how.scale[0]), math.log(how.scale[1]), n, 1) + draw(-how.stretch / 2, how.stretch / 2, n, 3)
-    mirror = torch.where(draw(0, 1, n, 3) < torch.tensor(how.mirror), -1.0, 1.0)
+    zoom = draw(math.log(how.scale[0]), math.log(how.scale[1]), n, 1) + draw(-how.stretch / 2, how.stretch / 2, n, axes)
+    mirror = torch.where(draw(0, 1, n, axes) < torch.tensor(how.mirror[:axes]), -1.0, 1.0)
     sides = torch.tensor([float(s) for s in shape[::-1]])  # affine_grid counts the last axis first
     matrix = about * (mirror.flip(1) * (-zoom).exp())[:, None, :] * sides[None, None, :] / sides[None, :, None]
-    move = draw(-how.shift, how.shift, n, 3) * 2
+    move = draw(-how.shift, how.shift, n, axes) * 2
     grid = functional.affine_grid(torch.cat([matrix, move[:, :, None]], 2), [n, 1, *shape], align_corners=False)
     if how.bend:
-        lattice = draw(-how.bend, how.bend, n, 3, 4, 4, 4) * 2
-        bent = functional.interpolate(lattice, shape, mode="trilinear", align_corners=True)
-        grid = grid + bent.permute(0, 2, 3, 4, 1)
+        lattice = draw(-how.bend, how.bend, n, axes, *(4,) * axes) * 2
+        bent = functional.interpolate(lattice, shape, mode="trilinear" if axes == 3 else "bilinear", align_corners=True)
+        grid = grid + bent.movedim(1, -1)
     return grid
 
 

@@ -75,10 +75,19 @@ class Judged:
         try:
             if self.masks and not path.suffix:
                 import nibabel
+                from PIL import Image
 
                 path.mkdir(parents=True, exist_ok=True)
                 for name, (labels, affine) in self.masks.items():
-                    nibabel.save(nibabel.Nifti1Image(labels, affine), path / f"{name.split('.nii')[0]}.nii.gz")
+                    place = path / name
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    if labels.ndim == 2:
+                        stem = place.name.split(".nii")[0] if ".nii" in place.name else place.stem
+                        Image.fromarray(labels).save(place.with_name(f"{stem}.png"))
+                        continue
+                    nibabel.save(
+                        nibabel.Nifti1Image(labels, affine), place.with_name(f"{place.name.split('.nii')[0]}.nii.gz")
+                    )
                 path = path / "predictions.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == ".json":

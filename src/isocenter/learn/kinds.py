@@ -326,11 +326,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Masks:
-    """A network that gives each voxel a label.
+    """A network that gives each voxel of a volume, or each pixel of a picture, a label.
 
     Args:
         classes: names of the labels 1, 2 …; 0 is background.
-        spacing_mm: of the grid that the network sees. step: its sides are multiples of this.
+        spacing_mm: of the grid that the network sees, and of pictures that do not tell theirs; two numbers for
+            pictures, three for volumes, and as many in `window` and `piece`. step: its sides are multiples of this.
         window: largest part of a volume that is looked at in one piece; larger ones are done piece by piece.
         piece: sides of the part that a step of the training looks at, laid at random; a whole volume where empty.
         widths: channels from half the grid to the coarsest. fine: channels on the whole grid.
@@ -338,8 +339,8 @@ class Masks:
 
     task: str
     classes: tuple[str, ...]
-    spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    window: tuple[int, int, int] = (96, 96, 96)
+    spacing_mm: tuple[float, ...] = (1.0, 1.0, 1.0)
+    window: tuple[int, ...] = (96, 96, 96)
     piece: tuple[int, ...] = ()
     widths: tuple[int, ...] = (12, 24, 48)
     fine: int = 8

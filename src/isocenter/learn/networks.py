@@ -20,6 +20,10 @@ __all__ = ["BoxNet", "GridNet", "MaskNet", "PlainNet", "ResidualNet"]
 
 
 _LAYERS = {2: (nn.Conv2d, nn.BatchNorm2d, nn.AvgPool2d), 3: (nn.Conv3d, nn.BatchNorm3d, nn.AvgPool3d)}
+_OUTLINING = {
+    2: (nn.Conv2d, nn.InstanceNorm2d, nn.ConvTranspose2d, functional.max_pool2d),
+    3: (nn.Conv3d, nn.InstanceNorm3d, nn.ConvTranspose3d, functional.max_pool3d),
+}
 
 
 class _Step(nn.Module):  # type: ignore[misc]
@@ -178,36 +182,37 @@ class MaskNet(nn.Module):  # type: ignore[misc]
 
     The first convolution takes every block of 2 × 2 × 2 voxels to one place, and a transposed one gives each place its
     eight voxels back; a few channels of the whole grid beside it keep the edges sharp. The work is a fifth of that of
-    as many channels on the whole grid.
+    as many channels on the whole grid. Of a picture (`axes` 2) each pixel has its label.
 
     Args:
         widths: channels from half the grid to the coarsest; each step halves the grid. answers: labels with background.
         fine: channels on the whole grid.
     """
 
-    def __init__(self, widths: Sequence[int], answers: int, fine: int = 8) -> None:
+    def __init__(self, widths: Sequence[int], answers: int, fine: int = 8, axes: int = 3) -> None:
         super().__init__()
+        convolution, norm, raised, self.pool = _OUTLINING[axes]
 
         def step(inward: int, outward: int) -> nn.Sequential:
             return nn.Sequential(
-                nn.Conv3d(inward, outward, 3, 1, 1, bias=False), nn.InstanceNorm3d(outward, affine=True), nn.ReLU()
+                convolution(inward, outward, 3, 1, 1, bias=False), norm(outward, affine=True), nn.ReLU()
             )
 
-        self.stem = nn.Conv3d(1, widths[0], 4, 2, 1)
+        self.stem = convolution(1, widths[0], 4, 2, 1)
         down, narrow, up = [nn.Sequential(step(widths[0], widths[0]), step(widths[0], widths[0]))], [], []
         for inward, outward in pairwise(widths):
             down.append(nn.Sequential(step(inward, outward), step(outward, outward)))
-            narrow.append(nn.Conv3d(outward, inward, 1))
+            narrow.append(convolution(outward, inward, 1))
             up.append(nn.Sequential(step(2 * inward, inward), step(inward, inward)))
         self.down, self.narrow, self.up = nn.ModuleList(down), nn.ModuleList(narrow), nn.ModuleList(up)
-        self.fine, self.lift = step(1, fine), nn.ConvTranspose3d(widths[0], fine, 2, 2)
-        self.join, self.head = step(2 * fine, fine), nn.Conv3d(fine, answers, 1)
+        self.fine, self.lift = step(1, fine), raised(widths[0], fine, 2, 2)
+        self.join, self.head = step(2 * fine, fine), convolution(fine, answers, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         sharp, x = self.fine(x), self.stem(x)
         kept = []
         for k, step in enumerate(self.down):
-            x = step(functional.max_pool3d(x, 2) if k else x)
+            x = step(self.pool(x, 2) if k else x)
             kept.append(x)
         for k in reversed(range(len(self.up))):
             x = functional.interpolate(self.narrow[k](x), scale_factor=2.0, mode="nearest")

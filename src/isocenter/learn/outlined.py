@@ -1,4 +1,6 @@
-"""Images with outlines as people hand them over: pairs of NIfTI files in two folders or in one, or a table.
+"""Images with outlines as people hand them over: pairs of files in two folders or in one, or a table.
+
+Volumes are NIfTI; where a recipe is of pictures, these are PNG, TIFF and the like, or NIfTI of one layer.
 
 Folders are found by their names: ``imagesTr`` and ``labelsTr``, ``imagesTs`` and ``labelsTs``, ``images`` and
 ``masks``, or any two of which one speaks of labels, masks or segmentations. Files belong together by name; the ending
@@ -11,7 +13,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,33 +25,38 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
-from isocenter.learn.kinds import Masks
+from isocenter.learn.gridded import opened
+from isocenter.learn.kinds import Classes, Masks
 
-__all__ = ["Case", "digest_of_cases", "pairs_in", "read_case"]
+__all__ = ["Case", "digest_of_cases", "names_of", "pairs_in", "read_case"]
 
 _MASK_WORDS = ("label", "mask", "seg", "truth", "annotation")
 _ENDED = r"labels?|masks?|seg(mentation)?s?|truth|gt|annotations?|outlines?|images?|img"
-_ENDINGS = (".nii.gz", ".nii")
+_NIFTI = (".nii.gz", ".nii")
+_PICTURES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One image and its outline, axes from right to left, back to front and foot to head.
+    """One image and its outline, axes from right to left, back to front and foot to head; of a picture rows, columns.
 
     Args:
         image: (x, y, z) grey values. labels: (x, y, z) 0 background, 1, 2 …
-        spacing_mm: of neighbouring voxels. affine: from voxels to RAS millimetres.
+        spacing_mm: of neighbouring voxels. affine: from voxels to RAS millimetres; of a picture the unit one.
     """
 
     name: str
     image: npt.NDArray[np.float32]
     labels: npt.NDArray[np.uint8]
-    spacing_mm: tuple[float, float, float]
+    spacing_mm: tuple[float, ...]
     affine: npt.NDArray[np.float64]
 
 
-def pairs_in(path: Path, split: str | None = None) -> tuple[list[tuple[Path, Path]], list[str]]:
+def pairs_in(path: Path, split: str | None = None, *, flat: bool = False) -> tuple[list[tuple[Path, Path]], list[str]]:
     """Files of images with their outlines, and the names of those that lack the other.
+
+    Args:
+        flat: whether pictures are wanted: then files of pictures are taken beside NIfTI.
 
     Raises:
         NotFound: when nothing is there.
@@ -59,7 +68,7 @@ def pairs_in(path: Path, split: str | None = None) -> tuple[list[tuple[Path, Pat
         found, alone = _of_table(path, split), list[str]()
     else:
         found, alone = [], []
-        for one, other in _groups(path, split):
+        for one, other in _groups(path, split, (*_NIFTI, *_PICTURES) if flat else _NIFTI):
             found += [(one[k], other[k]) for k in sorted(one.keys() & other.keys())]
             alone += [f"{k}: no outline" for k in sorted(one.keys() - other.keys())]
             alone += [f"{k}: no image" for k in sorted(other.keys() - one.keys())]
@@ -71,12 +80,26 @@ def pairs_in(path: Path, split: str | None = None) -> tuple[list[tuple[Path, Pat
     return found, alone
 
 
-def _niftis(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.name.lower().endswith(_ENDINGS) and not p.name.startswith("."))
+def names_of(pairs: Sequence[tuple[Path, Path]]) -> list[str]:
+    """What each case is called: its image's file, or the way to it where another image has that name, too.
+
+    >>> names_of([(Path("set/a/t1.nii"), Path()), (Path("set/b/t1.nii"), Path()), (Path("set/b/t2.nii"), Path())])
+    ['a/t1.nii', 'b/t1.nii', 't2.nii']
+    """
+    # Not resolved: what a link leads to has another name.
+    images = [Path(os.path.abspath(image)) for image, _ in pairs]  # noqa: PTH100
+    often = Counter(image.name for image in images)
+    above = Path(os.path.commonpath([image.parent for image in images]))
+    return [i.name if often[i.name] == 1 else i.relative_to(above).as_posix() for i in images]
+
+
+def _images_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.name.lower().endswith(endings) and not p.name.startswith("."))
 
 
 def _stem(file: Path) -> str:
-    return re.sub(r"\.nii(\.gz)?$", "", file.name, flags=re.IGNORECASE)
+    ending = next((e for e in (*_NIFTI, *_PICTURES) if file.name.lower().endswith(e)), "")
+    return file.name[: len(file.name) - len(ending)]
 
 
 def _case(file: Path) -> str:
@@ -92,19 +115,21 @@ def _speaks_of_masks(name: str) -> bool:
     return any(word in name.lower() for word in _MASK_WORDS)
 
 
-def _groups(path: Path, split: str | None) -> Iterator[tuple[dict[str, Path], dict[str, Path]]]:
+def _groups(
+    path: Path, split: str | None, endings: tuple[str, ...]
+) -> Iterator[tuple[dict[str, Path], dict[str, Path]]]:
     """(images, outlines) by case: of each two folders, and of each folder that holds both."""
-    told = (p for p in (path, *sorted(path.rglob("*"))) if p.is_dir() and _niftis(p))
+    told = (p for p in (path, *sorted(path.rglob("*"))) if p.is_dir() and _images_in(p, endings))
     inside = [p for p in told if not any(part.startswith(".") for part in p.relative_to(path).parts)]
     masks = [p for p in inside if p != path and _speaks_of_masks(p.name)]
     rest = [p for p in inside if p not in masks]
     for folder in rest:
         if split is not None and split.lower() not in folder.relative_to(path).as_posix().lower():
             continue
-        own = [p for p in _niftis(folder) if _speaks_of_masks(_stem(p))]
-        images = [p for p in _niftis(folder) if p not in own]
+        own = [p for p in _images_in(folder, endings) if _speaks_of_masks(_stem(p))]
+        images = [p for p in _images_in(folder, endings) if p not in own]
         if (beside := _beside(folder, masks)) is not None:
-            yield _by_case(_niftis(folder)), _by_case(_niftis(beside))
+            yield _by_case(_images_in(folder, endings)), _by_case(_images_in(beside, endings))
         elif len(own) == len(images) == 1:
             yield {folder.name: images[0]}, {folder.name: own[0]}
         elif own:
@@ -140,13 +165,18 @@ def _of_table(path: Path, split: str | None) -> list[tuple[Path, Path]]:
     return [(path.parent / r[image], path.parent / r[mask]) for r in kept]
 
 
-def read_case(image: Path, mask: Path, how: Masks) -> Case:
-    """One pair, turned so that its axes run as those of all others.
+def read_case(image: Path, mask: Path, how: Masks, name: str = "") -> Case:
+    """One pair, turned so that its axes run as those of all others; where the recipe is of pictures, as these are.
+
+    Args:
+        name: of the case; that of the image's file where it is left out.
 
     Raises:
         Refused: when a file cannot be read, is no single volume, the two have other grids, a label is not of the
             recipe, or a voxel is not finite.
     """
+    if len(how.spacing_mm) == 2:
+        return _read_picture(image, mask, how, name or image.name)
     import nibabel
 
     read: list[Any] = []
@@ -170,15 +200,72 @@ def read_case(image: Path, mask: Path, how: Masks) -> Case:
         raise Refused(f"{image.name} and its outline lie elsewhere", "their positions in the body differ",
                       "resample the outline onto the image")  # fmt: skip
     grey, labels = np.asarray(picture.dataobj, np.float32), np.asarray(outline.dataobj)
+    _must_be_finite(grey, image)
+    x, y, z = (float(v) for v in picture.header.get_zooms()[:3])
+    kinds = _kinds(labels, mask, how)
+    return Case(name or image.name, grey, kinds, (x, y, z), np.asarray(picture.affine, np.float64))
+
+
+def _must_be_finite(grey: npt.NDArray[np.float32], image: Path) -> None:
     if not np.isfinite(grey).all():
         raise Refused(f"{image.name} holds {int(np.count_nonzero(~np.isfinite(grey)))} voxels that are not finite",
                       "they have no grey value", "repair or remove the image")  # fmt: skip
-    values = np.unique(labels)
-    if set(values.tolist()) - set(range(len(how.classes) + 1)):
+
+
+def _kinds(labels: npt.NDArray[Any], mask: Path, how: Masks) -> npt.NDArray[np.uint8]:
+    """Labels of the recipe; of one structure alone 255, as pictures have white, is taken for 1."""
+    values = set(np.unique(labels).tolist())
+    if len(how.classes) == 1 and values <= {0, 255}:
+        return np.asarray(labels == 255, np.uint8)
+    if values - set(range(len(how.classes) + 1)):
         known = ", ".join(f"{k} {n}" for k, n in enumerate(("background", *how.classes)))
-        raise Refused(f"labels {values.tolist()[:8]} in {mask.name}", f"'{how.task}' knows {known}")
-    x, y, z = (float(v) for v in picture.header.get_zooms()[:3])
-    return Case(image.name, grey, labels.astype(np.uint8), (x, y, z), np.asarray(picture.affine, np.float64))
+        raise Refused(f"labels {sorted(values)[:8]} in {mask.name}", f"'{how.task}' knows {known}")
+    return np.asarray(labels, np.uint8)
+
+
+def _read_picture(image: Path, mask: Path, how: Masks, name: str) -> Case:
+    """A picture and its outline; its spacing is that of the recipe where it is no NIfTI, which tells its own."""
+    pictures = Classes(how.task, how.classes, how.window)
+    grey = _one_layer(np.asarray(opened(image, pictures), np.float32), image, colours=True)
+    labels = _one_layer(_labels_in(mask, pictures), mask, colours=False)
+    if grey.shape != labels.shape:
+        raise Refused(f"{image.name} is {grey.shape} and its outline {labels.shape}", "they lie on other grids")
+    _must_be_finite(grey, image)
+    return Case(name, grey, _kinds(labels, mask, how), _spacing(image, how), np.eye(4))
+
+
+def _one_layer(x: npt.NDArray[Any], file: Path, *, colours: bool) -> npt.NDArray[Any]:
+    """(rows, columns) of a file; a picture in colour is made grey, an outline in colour says no labels."""
+    if colours and x.ndim == 3 and x.shape[-1] in (3, 4):
+        x = x[..., :3].mean(-1)
+    while x.ndim > 2 and x.shape[-1] == 1:
+        x = x[..., 0]
+    if x.ndim != 2 or min(x.shape) < 8:
+        raise Refused(f"{file.name} has the shape {x.shape}", "a picture of 8 pixels a side at least is wanted")
+    return x
+
+
+def _labels_in(mask: Path, pictures: Classes) -> npt.NDArray[Any]:
+    """As they are stored: of a picture with a palette its numbers, not its colours."""
+    from PIL import Image
+
+    if mask.name.lower().endswith(_NIFTI):
+        return opened(mask, pictures)
+    try:
+        with Image.open(mask) as held:
+            return np.asarray(held).astype(np.int64) if held.mode != "1" else np.asarray(held.convert("L"))
+    except Exception as e:
+        raise Refused(f"cannot read {mask.name}", str(e)[:160] or type(e).__name__, "take it out or replace it") from e
+
+
+def _spacing(image: Path, how: Masks) -> tuple[float, ...]:
+    if not image.name.lower().endswith(_NIFTI):
+        return how.spacing_mm
+    import nibabel
+
+    first, second = (float(v) for v in nibabel.load(image).header.get_zooms()[:2])
+    affine = nibabel.load(image).affine
+    return (second, first) if affine[0, 0] < 0 and affine[1, 1] < 0 else (first, second)  # as `gridded` turns it
 
 
 def digest_of_cases(cases: Sequence[Case]) -> str:

@@ -205,17 +205,20 @@ def _leads_out(path: str) -> bool:
 
 
 def _wrong_masks(how: Masks) -> _Rules:
-    step = 2 ** len(how.widths)
+    step, axes = 2 ** len(how.widths), len(how.spacing_mm)
     sides = (*how.window, *how.piece)
     return (
         *_descent(how),
         (not how.classes, "classes", "one structure at least is outlined; background has no name"),
-        (min(how.spacing_mm) <= 0, "spacing_mm", "millimetres are positive"),
+        (axes not in (2, 3) or min(how.spacing_mm) <= 0, "spacing_mm",
+         "positive millimetres along two axes of a picture or three of a volume"),
+        (len(how.window) != axes or len(how.piece) not in (0, axes), "window or piece",
+         f"as many sides as spacing_mm has axes, {axes}"),
         (any(s < step or s % step for s in sides) or math.prod(how.window) > _LARGEST, "window or piece",
          f"with {len(how.widths)} widths each side is a multiple of {step}"),
         (not 1 <= how.fitted <= how.members, f"fitted {how.fitted}", f"1 to {how.members} networks"),
-        (any(axis not in range(1, 4) for view in how.views for axis in view), "views",
-         "axes are counted from the last, 1 to 3"),
+        (any(axis not in range(1, axes + 1) for view in how.views for axis in view), "views",
+         f"axes are counted from the last, 1 to {axes}"),
     )  # fmt: skip
 
 

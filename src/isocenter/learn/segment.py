@@ -1,4 +1,4 @@
-"""From outlined volumes to a network that outlines others, judged on people that it never saw."""
+"""From outlined volumes or pictures to a network that outlines others, judged on people that it never saw."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.kinds import Masks
 from isocenter.learn.learnt import keep
 from isocenter.learn.networks import MaskNet
-from isocenter.learn.outlined import Case, digest_of_cases, pairs_in, read_case
+from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, read_case
 from isocenter.learn.outside import doubts
 from isocenter.learn.tested import laid
 from isocenter.learn.windows import Ask, Grey, labels_in_windows
@@ -74,7 +74,7 @@ def _on_spacing(array: Grey, factors: Sequence[float], order: int) -> Grey:
 
 
 def outlined(image: Grey, spacing_mm: Sequence[float], ask: Ask, inputs: Any) -> npt.NDArray[np.uint8]:
-    """The label of each voxel of a volume of any size and spacing.
+    """The label of each voxel of a volume, or of each pixel of a picture, of any size and spacing.
 
     It is brought to the spacing of the network, looked at in windows that overlap, and the chances are brought back
     (see `windows`).
@@ -125,7 +125,8 @@ def fit_masks(
     The outline moves with the volume as a share of each voxel, so that a border between two voxels stays one.
     """
     held = [_tensors(case, how) for case in cases]
-    kinds = len(how.classes) + 1
+    kinds, axes = len(how.classes) + 1, len(how.spacing_mm)
+    layout, grid_axes = torch.channels_last_3d if axes == 3 else torch.channels_last, tuple(range(1, axes + 1))
     order = torch.empty(0, dtype=torch.int64)
 
     def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
@@ -142,10 +143,10 @@ def fit_masks(
         x = x * (0.8 + 0.4 * gain) + (lift - 0.5) * 0.4
         x = x + torch.randn(x.shape, generator=random) * how.movement.noise * noise
         with halved(how.precision):
-            logits = net(x.contiguous(memory_format=torch.channels_last_3d))[0].float()
+            logits = net(x.contiguous(memory_format=layout))[0].float()
         said = torch.softmax(logits, 0)
-        both = (said * target)[1:].sum((1, 2, 3))
-        overlap = (2 * both + 1) / (said[1:].sum((1, 2, 3)) + target[1:].sum((1, 2, 3)) + 1)
+        both = (said * target)[1:].sum(grid_axes)
+        overlap = (2 * both + 1) / (said[1:].sum(grid_axes) + target[1:].sum(grid_axes) + 1)
         return functional.cross_entropy(logits[None], target[None]) + 1 - overlap.mean()
 
     said = {k: v for k, v in asdict(how).items() if k not in ("card", "goal", "members", "fitted", "views")}
@@ -153,7 +154,7 @@ def fit_masks(
         len(held) * how.epochs, len(held), how.rate, min(100, len(held)), how.decay, how.average, how.threads
     )  # fmt: skip
     net: MaskNet = descend(
-        lambda: MaskNet(how.widths, kinds, how.fine).to(memory_format=torch.channels_last_3d), shown, schedule, seed,
+        lambda: MaskNet(how.widths, kinds, how.fine, axes).to(memory_format=layout), shown, schedule, seed,
         repr((said, digest_of_cases(cases))), checkpoint=checkpoint, progress=progress, clock=clock,
     )  # fmt: skip
     return net
@@ -162,10 +163,10 @@ def fit_masks(
 def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float]) -> Model:
     """Fit on all parts but one, judge on that one, and export; see `train.train`."""
     started = clock()
-    files, alone = pairs_in(data)
+    files, alone = pairs_in(data, flat=len(how.spacing_mm) == 2)
     for line in alone:
         tell(f"left out, {line}")
-    cases = [read_case(image, mask, how) for image, mask in files]
+    cases = [read_case(*pair, how, name) for pair, name in zip(files, names_of(files), strict=True)]
     if len(cases) < 2 * how.members:
         raise Refused(f"{len(cases)} cases", f"{how.members} parts need two each", "give more")
     part = np.random.default_rng(seed).permutation(len(cases)) % how.members
@@ -189,11 +190,11 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
             for c, p in zip(cases, part, strict=True) if p == k
         ]  # fmt: skip
         tell(f"network {k + 1}: " + _told(_metrics(rows, how.classes)))
-    step = _step(how)
-    shapes = [tuple(step * (2 + (i + a) % 4) for a in range(3)) for i in range(COMPARED)]
+    step, axes = _step(how), len(how.spacing_mm)
+    shapes = [tuple(step * (2 + (i + a) % 4) for a in range(axes)) for i in range(COMPARED)]
     random = torch.Generator().manual_seed(seed)
     digest, parity = exported(
-        Chances(nets, how.views), (1, *(4 * step,) * 3), out / "model.onnx", ("chances",), free=True,
+        Chances(nets, how.views), (1, *(4 * step,) * axes), out / "model.onnx", ("chances",), free=True,
         inputs=[torch.randn(1, 1, *shape, generator=random) for shape in shapes],
     )  # fmt: skip
     keep(out, [c.image for c, p in zip(cases, part, strict=True) if how.fitted > 1 or p])
@@ -244,11 +245,17 @@ def _told(metrics: dict[str, dict[str, dict[str, float]]]) -> str:
 
 def cases_in(held: Model, data: Path, split: str | None) -> list[Grey]:
     """The images that can be judged, as they are read."""
-    how, found = Masks(task=held.name, classes=tuple(held.inputs["classes"])), []
-    for image, mask in pairs_in(data, split)[0]:
+    how, found = _how(held), []
+    for image, mask in pairs_in(data, split, flat=len(how.spacing_mm) == 2)[0]:
         with contextlib.suppress(Refused):
             found.append(read_case(image, mask, how).image)
     return found
+
+
+def _how(held: Model) -> Masks:
+    inputs = held.inputs
+    spacing = tuple(float(s) for s in inputs["spacing_mm"])
+    return Masks(task=held.name, classes=tuple(inputs["classes"]), spacing_mm=spacing, window=tuple(inputs["window"]))
 
 
 def judged(
@@ -265,16 +272,16 @@ def judged(
         Refused: when no pair can be judged.
     """
     inputs = held.inputs
-    how = Masks(task=held.name, classes=tuple(inputs["classes"]))
-    files, alone = pairs_in(data, split)
+    how = _how(held)
+    files, alone = pairs_in(data, split, flat=len(how.spacing_mm) == 2)
     rows, masks = [], {}
-    for image, mask in files:
+    for (image, mask), name in zip(files, names_of(files), strict=True):
         try:
-            case = read_case(image, mask, how)
+            case = read_case(image, mask, how, name)
         except Refused as why:
             if len(files) == 1:
                 raise
-            alone.append(f"{image.name}: {why.what}, {why.why}")
+            alone.append(f"{name}: {why.what}, {why.why}")
             continue
         said = outlined(
             case.image, case.spacing_mm, lambda x: np.asarray(session.run(["chances"], {"image": x})[0]), inputs

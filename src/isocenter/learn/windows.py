@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise, product
 
 import numpy as np
@@ -83,7 +84,7 @@ def labels_in_windows(
     """The most likely label of each voxel: the mean of what the windows say, brought to another grid linearly.
 
     Args:
-        volume: (x, y, z) on the grid of the network.
+        volume: (x, y, z), or (rows, columns) of a picture, on the grid of the network.
         ask: (1, 1, x, y, z), whose sides are multiples of `step`, → (1, 1 + classes, x, y, z) chances that add up to 1.
         window: largest sides that are asked at once. shape: of the answer; the same part of space on another grid.
     """
@@ -98,8 +99,7 @@ def labels_in_windows(
         for number, (axis, k) in enumerate(at, start=1):
             if axis.made:
                 said = np.moveaxis(np.tensordot(said, axis.made[k], ((number,), (1,))), -1, number)
-        x, y, z = (axis.weight[k] for axis, k in at)
-        weight = x[:, None, None] * y[:, None] * z * np.float32(_STEPS)
+        weight = reduce(np.multiply.outer, (axis.weight[k] for axis, k in at)) * np.float32(_STEPS)
         touched = [[(n, part, len(by)) for n, (part, by) in enumerate(axis.parts) if k in by] for axis, k in at]
         for cell in product(*touched):
             key, where, adding = zip(*cell, strict=True)
