@@ -17,12 +17,13 @@ from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.boxed import Boxed, read_boxed  # noqa: E402
 from isocenter.learn.detect import Finder, bells, decoded, moved_boxes  # noqa: E402
-from isocenter.learn.judge import judged  # noqa: E402
+from isocenter.learn.judge import Judged, judged  # noqa: E402
 from isocenter.learn.judge_boxes import Found, box_figures  # noqa: E402
 from isocenter.learn.kinds import Boxes  # noqa: E402
 from isocenter.learn.networks import BoxNet  # noqa: E402
 from isocenter.learn.tested import read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
+from isocenter.record import Model  # noqa: E402
 
 SHAPES = Boxes(
     task="shapes", classes=("disc", "square"), known_as={"ball": 0}, shape=(64, 80), widths=(8, 12, 16, 16), neck=12,
@@ -106,6 +107,19 @@ def test_layouts_say_the_same(tmp_path: Path) -> None:
         assert missing == gone
         for one, two in zip(first, other, strict=True):
             assert np.array_equal(one.boxes, two.boxes) and np.array_equal(one.kinds, two.kinds)
+    parts = [f"{line};{'split' if not n else 'kept' if line[0] == 'b' else 'train'}" for n, line in enumerate(lines)]
+    (tmp_path / "s.csv").write_text("\n".join(parts).replace(",", ";"))
+    assert [one.name for one in read_boxed(tmp_path / "s.csv", SHAPES)[0]] == ["a", "b", "c"]
+    assert [one.name for one in read_boxed(tmp_path / "s.csv", SHAPES, "kept")[0]] == ["b"]
+
+
+def test_predictions_of_a_detector_that_finds_nothing_are_an_empty_list(tmp_path: Path) -> None:
+    said = Judged({}, Model("shapes", "1", "0"), [], None, {})
+    said.write(tmp_path / "said.csv")
+    said.write(tmp_path / "said.json")
+    assert (tmp_path / "said.csv").read_text().strip() == "name" and not json.loads(
+        (tmp_path / "said.json").read_text()
+    )
 
 
 def test_a_box_goes_with_its_picture() -> None:

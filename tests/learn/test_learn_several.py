@@ -87,6 +87,9 @@ def test_layouts_are_the_same_examples(tmp_path: Path) -> None:
     one, other = read_labelled(tmp_path / "a.npz", MARKS), read_labelled(tmp_path / "a.csv", MARKS)
     assert np.array_equal(one.labels, other.labels) and np.array_equal(one.pictures, other.pictures)
     assert np.array_equal(shown_in(one.labels, 3), truth)
+    columns = ["rim;image;Line;spot", *(f"{int(r)};{k}.png;{int(b)};{float(s)}" for k, (b, s, r) in enumerate(truth))]
+    (tmp_path / "b.csv").write_text("\n".join(columns) + "\n")
+    assert np.array_equal(read_labelled(tmp_path / "b.csv", MARKS).labels, one.labels)
 
 
 def test_what_cannot_be_several_is_refused(tmp_path: Path) -> None:
@@ -106,6 +109,14 @@ def test_what_cannot_be_several_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder/bar/t.csv").write_text("file,label\n1.png,bar|moon\n")
     with pytest.raises(Refused, match="label 'moon'"):
         read_labelled(tmp_path / "folder/bar/t.csv", MARKS)
+    for text, why in (
+        ("file,bar,spot,rim\n1.png,1,-1,0\n", "spot is '-1' in row 1 of t.csv: a finding is there or not"),
+        ("file,bar,spot,rim\n1.png,1,,0\n", "row 1 of t.csv has no label"),
+        ("file,bar,spot\n1.png,1,0\n", "give a column for each finding"),
+    ):
+        (tmp_path / "folder/bar/t.csv").write_text(text)
+        with pytest.raises(Refused, match=why):
+            read_labelled(tmp_path / "folder/bar/t.csv", MARKS)
 
 
 def test_the_mean_area_is_that_of_each_and_its_error_knows_that_cases_are_shared() -> None:

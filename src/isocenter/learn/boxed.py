@@ -52,7 +52,8 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
     Args:
         path: a folder that holds ``Annotations/*.xml`` (Pascal VOC; pictures in ``JPEGImages`` or anywhere below), or a
             COCO ``.json``, or a ``.csv`` with file, class and four sides in each row; or one of these files.
-        split: of VOC the list ``ImageSets/Main/SPLIT.txt``, else a folder of that name in the path of the picture.
+        split: of VOC the list ``ImageSets/Main/SPLIT.txt``, of a table its column ``split``, else a folder of that
+            name in the path of the picture.
 
     Raises:
         NotFound: when nothing is there.
@@ -60,7 +61,7 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
     """
     if not path.exists():
         raise NotFound(f"no data at {path}", "there is nothing to read")
-    named = list(_named(path, split))
+    named, told = _named(path, split)
     root = path if path.is_dir() else path.parent
     files = {p.name.lower(): p for p in sorted(root.rglob("*")) if p.suffix.lower() in _PICTURES}
     stems = {Path(n).stem: p for n, p in files.items()}
@@ -69,7 +70,7 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
         file = files.get(Path(name).name.lower()) or stems.get(Path(name).stem.lower())
         if file is None:
             missing += 1
-        elif split is None or split in file.parts or (path.is_dir() and any(root.rglob("ImageSets"))):
+        elif split is None or told or split in file.parts:
             found.append(_one(file, rows, how))
     if not found:
         raise Refused(
@@ -79,23 +80,22 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
     return found, missing
 
 
-def _named(path: Path, split: str | None) -> Iterator[tuple[str, list[Row]]]:
+def _named(path: Path, split: str | None) -> tuple[list[tuple[str, list[Row]]], bool]:
+    """Pictures by name with their boxes, and whether what tells them also tells the split."""
     if path.is_dir():
         notes = sorted(p for p in path.rglob("*.xml") if not p.name.startswith("."))
         if notes:
-            yield from _of_voc(notes, path, split)
-            return
+            return list(_of_voc(notes, path, split)), any(path.rglob("ImageSets"))
         tables = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".json", ".csv"))
         if len(tables) != 1:
             raise Refused(f"{len(tables)} tables and no Annotations in {path.name}", "which of them has the boxes?",
                           "give the file itself")  # fmt: skip
         path = tables[0]
     if path.suffix.lower() == ".json":
-        yield from _of_coco(path)
-    elif path.suffix.lower() == ".csv":
-        yield from _of_table(path)
-    else:
-        raise Refused(f"{path.name} has no boxes", "a folder, .json or .csv is wanted")
+        return list(_of_coco(path)), False
+    if path.suffix.lower() == ".csv":
+        return _of_table(path, split)
+    raise Refused(f"{path.name} has no boxes", "a folder, .json or .csv is wanted")
 
 
 def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[tuple[str, list[Row]]]:
@@ -145,9 +145,11 @@ def _of_coco(path: Path) -> Iterator[tuple[str, list[Row]]]:
         raise Refused(f"{path.name} is no COCO file", f"{type(e).__name__} {e}"[:160], "give one") from e
 
 
-def _of_table(path: Path) -> Iterator[tuple[str, list[Row]]]:
+def _of_table(path: Path, split: str | None) -> tuple[list[tuple[str, list[Row]]], bool]:
     with path.open(newline="", encoding="utf-8-sig") as text:
-        lines = list(csv.DictReader(text))
+        sample = text.read(4096)
+        text.seek(0)
+        lines = list(csv.DictReader(text, delimiter="\t" if "\t" in sample else ";" if ";" in sample else ","))
     known = {c.strip().lower(): c for c in (lines[0] if lines else {}) if c}
     chosen = [next((known[c] for c in names if c in known), None) for names in (_FILE, _CLASS, *_SIDES)]
     if None in chosen:
@@ -156,11 +158,13 @@ def _of_table(path: Path) -> Iterator[tuple[str, list[Row]]]:
     file, kind, *sides = (str(c) for c in chosen)
     rows: dict[str, list[Row]] = {}
     for number, line in enumerate(lines):
+        if split is not None and "split" in known and str(line[known["split"]]).strip() != split:
+            continue
         try:
             rows.setdefault(line[file], []).append((line[kind], [float(line[s]) for s in sides], False))
         except (TypeError, ValueError) as e:
             raise Refused(f"row {number + 1} of {path.name} is no box", str(e)[:160]) from e
-    yield from rows.items()
+    return list(rows.items()), "split" in known
 
 
 def _one(file: Path, rows: Sequence[Row], how: Boxes) -> Boxed:

@@ -94,7 +94,7 @@ class Judged:
                 path.write_text(json.dumps(list(self.predictions), indent=1) + "\n", "utf-8")
                 return
             with path.open("w", newline="", encoding="utf-8") as text:
-                writer = csv.DictWriter(text, list(self.predictions[0]))
+                writer = csv.DictWriter(text, list(self.predictions[0]) if self.predictions else ["name"])
                 writer.writeheader()
                 writer.writerows(self.predictions)
         except OSError as e:

@@ -267,6 +267,22 @@ def _told_together(words: str, how: Classes, where: str) -> int:
     return sum(1 << k for k in {_label(w, how, (), where) for w in each})
 
 
+def _own_columns(columns: Mapping[str, str], how: Classes) -> tuple[str, ...]:
+    """The columns of a table that are named after the findings of a recipe, in its order; none where one lacks."""
+    if not how.several:
+        return ()
+    at = {kind: c for c in columns.values() if (kind := _named(c, how)) is not None}
+    return tuple(at[k] for k in range(len(how.classes))) if set(at) == set(range(len(how.classes))) else ()
+
+
+def _of_columns(said: Sequence[str], how: Classes, where: str) -> int:
+    """The sum of 2 ** k over the findings whose cell is 1."""
+    odd = [f"{name} is '{word}'" for name, word in zip(how.classes, said, strict=True) if _number(word) not in (0, 1)]
+    if odd:
+        raise Refused(f"{odd[0]} in {where}", "a finding is there or not", "write 1 or 0; leave out who is not sure")
+    return sum(1 << k for k, word in enumerate(said) if _number(word) == 1)
+
+
 def _files(path: Path) -> list[Path]:
     """The image files of a folder, at any depth, without hidden ones and what an archive of a Mac brings along."""
     found = []
@@ -330,10 +346,11 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
     )
     label = next((columns[c] for c in _LABEL_COLUMNS if c in columns), None)
     whose = next((columns[c] for c in _PERSON_COLUMNS if c in columns), None)
-    if file is None or label is None:
+    own = _own_columns(columns, how) if label is None else ()
+    if file is None or (label is None and not own):
         raise Refused(
             f"{path.name} has the columns {list(columns)}", "one for the file and one for the label are wanted",
-            "call them 'file' and 'label'",
+            "call them 'file' and 'label'" + (", or give a column for each finding" if how.several else ""),
         )  # fmt: skip
     if split is not None and "split" not in columns:
         raise Refused(f"{path.name} has no column 'split'", f"the rows of '{split}' cannot be told from others")
@@ -349,9 +366,13 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
             if not name or (key not in elsewhere and key.lower() not in elsewhere):
                 raise Refused(f"{name} in row {number + 1} of {path.name}", "there is no such file beside the table")
             picture = elsewhere.get(key) or elsewhere[key.lower()]
-        if not str(row[label] or "").strip():
+        said = [str(row[c] or "").strip() for c in own or (label,) if c]
+        if not all(said):
             raise Refused(f"row {number + 1} of {path.name} has no label", "a case without a label cannot be judged")
-        kind = (_told_together if how.several else _of_word)(row[label], how, path.name)
+        where = f"row {number + 1} of {path.name}"
+        kind = (
+            _of_columns(said, how, where) if own else (_told_together if how.several else _of_word)(said[0], how, where)
+        )
         read = _usable(lambda: _fitted(opened(picture, how), how, name, enlarge), name, aside)  # noqa: B023
         if read is not None:
             yield name, kind, read, str(row[whose]) if whose and row[whose] else person(picture.name)
