@@ -36,8 +36,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         house = open_house(Settings(folder=Path(folder)), server=True)
         try:
-            house.start_work()
-            house.start_following()
+            house.work.start()
+            house.work.follow()
             times = [flagged(house, list(one)) for one in files]
         finally:
             house.close()

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from isocenter.site.verbs import Site
     from isocenter.store.blobs import Blobs
     from isocenter.store.database import Database
-    from isocenter.store.jobs import Jobs
     from isocenter.store.journal import Journal
     from isocenter.store.keyring import Keyring
+    from isocenter.work import Work
 
 __all__ = ["House", "now", "open_house", "open_intake"]
 
@@ -53,7 +53,6 @@ class House:
     web_port: int = 0
     dicom_port: int = 0
     dicom_tls_port: int = 0
-    _jobs: Jobs | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _closing: list[Callable[[], None]] = field(default_factory=list)
 
@@ -107,159 +106,14 @@ class House:
         """An address that signs its bearer in once, within ten minutes unless another life is given."""
         return f"{self.address}/sign-in?token={self.site.link(name, life)}"
 
-    # ---- jobs ------------------------------------------------------------------------------------------------
+    # ---- what it does by itself ------------------------------------------------------------------------------
 
-    def start_work(self, executor: str = "") -> None:
-        """Take jobs: in this process the waiting, in processes of their own the analyses."""
-        from isocenter.analysis.run import preload, warm_up
-        from isocenter.site import outlining
-        from isocenter.store.jobs import Jobs
+    @cached_property
+    def work(self) -> Work:
+        """Jobs, and what is looked after again and again."""
+        from isocenter.work import Work
 
-        analyses = {type(a).__module__ for a in self.site.registry.analyses.values()}
-        preload("isocenter.site.loading", "isocenter.dicom.assemble", "isocenter.store.blobs", *sorted(analyses))
-        threading.Thread(target=warm_up, args=(outlining.compiles,), name="warm-up", daemon=True).start()
-        self._jobs = Jobs(
-            self.settings.database_url,
-            executor=executor or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
-            run={
-                "analyse": self._analyse, "match_followups": self._match_followups, "send": self._send,
-                "fetch": self._fetch, "ask_again": self._ask_again,
-            },
-        )  # fmt: skip
-        self._jobs.start(concurrency=self.settings.workers)
-        self.site.fetching.queue = _Fetches(self._jobs)
-        self.site.fetching.owed()
-        self._closing.append(self._jobs.close)
-        self._closing.append(self._jobs.stop)
-
-    def start_following(self) -> None:
-        """Watch the journal and hand over what `flow.FLOW` says."""
-        from isocenter.flow import Follower
-
-        assert self._jobs is not None
-        jobs = self._jobs
-
-        def submit(verb: str, study: str, key: str) -> None:
-            jobs.submit(verb, study, key=key)
-
-        self.follower = Follower(
-            self.site.journal.since,
-            submit,
-            lambda study: self.site.known(study),
-            now,
-            self.settings.quiet_s,
-            self.settings.folder / "flow.mark",
-        )
-        for study in self.site.failures():  # a fault that was mended must not leave studies behind
-            jobs.submit("analyse", study, key=f"analyse:{study}:again:{secrets.token_hex(8)}")
-        thread = threading.Thread(target=self.follower.follow, args=(self._stop,), name="flow", daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            self._stop.set()
-            thread.join(5)
-
-        self._closing.append(stop)
-
-    def start_escalating(self, every_s: float = 30.0) -> None:
-        """Look again and again for critical results that nobody was told of in time, and for claims of dead workers."""
-        self.site.alerts.mark = self.settings.folder / "alerts.mark"
-
-        def look() -> None:
-            while not self._stop.wait(every_s):
-                with contextlib.suppress(IsocenterError):  # a full disk now is no reason not to look again
-                    self.site.calls.escalate()
-                with contextlib.suppress(IsocenterError):
-                    self.site.alerts.look()
-                with contextlib.suppress(IsocenterError):
-                    self.site.working.lapse()
-
-        thread = threading.Thread(target=look, name="escalation", daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            self._stop.set()
-            thread.join(5)
-
-        self._closing.append(stop)
-
-    def start_watching(self, every_s: float = 300.0) -> None:
-        """Follow the charts of the models in use while the house is open; what alarms is written down, and obeyed."""
-        from isocenter.site.verbs import HOUSE
-
-        def look() -> None:
-            while not self._stop.wait(every_s):
-                with contextlib.suppress(IsocenterError):  # a full disk now is no reason not to look again
-                    self.site.watching.heed(who=HOUSE)
-
-        thread = threading.Thread(target=look, name="watch", daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            self._stop.set()
-            thread.join(5)
-
-        self._closing.append(stop)
-
-    def settled(self) -> bool:
-        """Whether nothing is waiting: the follower has read everything and no job is left."""
-        assert self._jobs is not None
-        return self.follower.is_level(self.site.head()) and self._jobs.waiting() == 0
-
-    def waiting(self) -> int:
-        """Jobs that are not done."""
-        return self._jobs.waiting() if self._jobs is not None else 0
-
-    def ahead(self, study: str) -> int | None:
-        """Jobs that run or go before the analysis of a study; None where none of it is promised."""
-        return self._jobs.ahead(f"analyse:{study}:") if self._jobs is not None else None
-
-    def again(self, study: str) -> None:
-        """Promise a study another plan and analysis, because a person asked for it."""
-        assert self._jobs is not None
-        self._jobs.submit("analyse", study, key=f"analyse:{study}:asked", again=True)
-
-    def _analyse(self, study: str) -> int:
-        from isocenter.site.verbs import HOUSE
-
-        try:
-            return len(self.site.analyse(study, who=HOUSE))
-        except Exception as fault:
-            self.site.failed(study, f"{type(fault).__name__}: {fault}")
-            raise
-
-    def _ask_again(self, study: str) -> int:
-        """What was computed from older headers, where it can still matter to whoever reads: what is signed is told of
-        by `isocenter reread` alone."""
-        if self.site.index.reading(study)["state"] in ("signed", "amending"):
-            return 0
-        return self._analyse(study)
-
-    def _match_followups(self, study: str) -> int:
-        from isocenter.site.verbs import HOUSE
-
-        return self.site.reviews.match_arrived(study, who=HOUSE)
-
-    def _send(self, study: str, destination: str, what: str = "all") -> int:
-        from isocenter.site.verbs import HOUSE
-
-        answers = self.site.send(study, destination, who=HOUSE, what=what)
-        lost = [reason for _, reason in answers if reason]
-        if lost:
-            raise Unavailable(f"{len(lost)} of {len(answers)} objects were not acknowledged", lost[0], "it is retried")
-        return len(answers)
-
-    def _fetch(self, study: str, wanted: str, peer: str, name: str) -> int:
-        """A study of a peer, for somebody as their account is now."""
-        from isocenter.govern.policy import Person, Role
-
-        row = self.site.index.person(name)
-        who = Person(name, Role.NONE if row is None or row["disabled"] else Role(row["role"]))
-        try:
-            return self.site.fetching.carry_out(study, wanted, peer=peer, who=who)
-        except (Forbidden, NotFound) as refusal:  # their project has let them go, or the study
-            self.site.fetching.give_up(study, wanted, peer=peer, why=str(refusal), name=name)
-            return 0
+        return Work(self.settings, self.site, now, self._stop, self._closing)
 
     @cached_property
     def exchange(self) -> Exchange:
@@ -342,11 +196,11 @@ class House:
             names=self._names(),
             machine=pages_machine.Machine(
                 self.settings,
-                self.waiting,
-                self.again if self._jobs is not None else None,
+                self.work.waiting,
+                self.work.again if self.work.begun else None,
                 self._echo,
                 self.site.collecting.silent_s,
-                self.ahead,
+                self.work.ahead,
             ),
             way=self._way(),
             pace=pages_pace.Pace(self.settings.requests_per_min),
@@ -463,29 +317,6 @@ class House:
             stop()
         self._closing.clear()
         self.database.close()
-
-
-class _Fetches:
-    """Fetching as jobs: people wait for it, so it goes before analyses."""
-
-    def __init__(self, jobs: Jobs) -> None:
-        self._jobs = jobs
-
-    def promise(self, key: str, study_uid: str, wanted: str, peer: str, name: str) -> None:
-        self._jobs.submit("fetch", study_uid, wanted, peer, name, key=key, priority=1, again=True)
-
-    def standing(self, key: str) -> tuple[str, str]:
-        try:
-            told = self._jobs.state(key)
-        except NotFound:
-            return "", ""
-        return str(told["state"]), str(told["words"])
-
-    @staticmethod
-    def progress(came: int, of: int) -> None:
-        from isocenter.store.jobs import progress
-
-        progress(min(came / of, 1.0) if of else 0.0, f"{came} of {of}")
 
 
 def secret_of(folder: Path, name: str) -> tuple[str, Path]:

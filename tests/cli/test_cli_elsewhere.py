@@ -113,7 +113,7 @@ class Dying:
         return move(peer, study_uid, killed)
 
 house.site.fetching.ways = Dying()
-house.start_work()
+house.work.start()
 house.site.fetching.fetch("2.25.1", "2.25.2", peer="PACS", who=Person("ito", Role.READER))
 signal.pause()
 """
@@ -147,7 +147,7 @@ def test_what_was_promised_comes_although_the_server_was_killed_amid_it(
             journal, ito = after.site.journal, Person("ito", Role.READER)
             assert not journal.since(kinds=(Kind.FETCHED,)), "it had not ended"
             after.start_listening()
-            after.start_work()
+            after.work.start()
             deadline = time.monotonic() + 60
             while not journal.since(kinds=(Kind.FETCHED,)):
                 assert time.monotonic() < deadline, "nobody went on with it"

@@ -51,12 +51,12 @@ def worked(folder: Path, *, finds: bool) -> Iterator[House]:
     house = open_house(Settings(folder=folder, quiet_s=0.0, workers=1), apart=False)
     try:
         object.__setattr__(house.site, "registry", Registry({"lesions": Lesions(finds)}, {}))
-        house.start_work("worker")
-        house.start_following()
+        house.work.start("worker")
+        house.work.follow()
         ct = Path(str(get_testdata_file("CT_small.dcm", download=False))).read_bytes()
         house.site.receive([ct], sender="CT1", who=HOUSE)
         until = time.monotonic() + 60
-        while not (house.site.index.counts()["results"] and house.settled()):
+        while not (house.site.index.counts()["results"] and house.work.settled()):
             assert time.monotonic() < until, "the jobs did not end"
             house._stop.wait(0.05)
         yield house

@@ -48,12 +48,12 @@ def demo(
         use_triage(house)
         if data is None:
             use_openly(house)
-        house.start_work()
-        house.start_following()
+        house.work.start()
+        house.work.follow()
         if not headless:
             house.start_listening()
-            house.start_escalating()
-            house.start_watching()
+            house.work.escalate()
+            house.work.watch()
             house.exchange.start()
             house.start_web()
         with screen.progress("demo") as told:
@@ -77,7 +77,7 @@ def demo(
 
 def _wait(house: Any, told: Any) -> None:
     """Until nothing is left to do; counts instead of a spinner."""
-    while (waiting := house.waiting()) or not house.settled():  # asked seldom: the cores are the analyses'
+    while (waiting := house.work.waiting()) or not house.work.settled():  # asked seldom: the cores are the analyses'
         told("analysing", 0, waiting)
         time.sleep(0.25)
 
@@ -104,11 +104,11 @@ def serve(
     try:
         secret = house.first_person()
         house.add_known_peers()
-        house.start_work()
-        house.start_following()
+        house.work.start()
+        house.work.follow()
         house.start_listening()
-        house.start_escalating()
-        house.start_watching()
+        house.work.escalate()
+        house.work.watch()
         house.exchange.start()
         house.start_web()
         said = {"web": house.web_port, "dicom": house.dicom_port, "aet": chosen.aet, "link": house.sign_in_link()}
@@ -139,7 +139,7 @@ def work(
     screen = Screen(as_json)
     house = open_house(settings(folder, workers=workers), make=False)
     try:
-        house.start_work()
+        house.work.start()
         screen.answer({"workers": house.settings.workers})
         screen.say(f"{house.settings.workers} workers take jobs. Stop with Ctrl+C.")
         _until_told()

@@ -1,0 +1,211 @@
+"""What a house does by itself: jobs that outlive it, and what is looked after again and again.
+
+Jobs are taken by their verb (`start`), the journal says which are owed (`follow`), critical results that nobody was
+told of are brought before people (`escalate`), and the charts of the models in use are heeded (`watch`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from isocenter.errors import Forbidden, IsocenterError, NotFound, Unavailable
+from isocenter.govern.policy import Person, Role
+from isocenter.settings import Settings
+from isocenter.site.verbs import HOUSE, Site
+
+if TYPE_CHECKING:
+    from isocenter.flow import Follower
+    from isocenter.store.jobs import Jobs
+
+__all__ = ["Work"]
+
+
+class Work:
+    """The jobs of one archive and its watches.
+
+    Args:
+        clock: what time it is.
+        stop: set when the house closes.
+        closing: what takes all of it down, the newest first.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        site: Site,
+        clock: Callable[[], datetime],
+        stop: threading.Event,
+        closing: list[Callable[[], None]],
+    ) -> None:
+        self._settings, self._site, self._clock = settings, site, clock
+        self._stop, self._closing = stop, closing
+        self._jobs: Jobs | None = None
+        self._follower: Follower | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether jobs are taken here."""
+        return self._jobs is not None
+
+    def start(self, executor: str = "") -> None:
+        """Take jobs: in this process the waiting, in processes of their own the analyses."""
+        from isocenter.analysis.run import preload, warm_up
+        from isocenter.site import outlining
+        from isocenter.store.jobs import Jobs
+
+        analyses = {type(a).__module__ for a in self._site.registry.analyses.values()}
+        preload("isocenter.site.loading", "isocenter.dicom.assemble", "isocenter.store.blobs", *sorted(analyses))
+        threading.Thread(target=warm_up, args=(outlining.compiles,), name="warm-up", daemon=True).start()
+        self._jobs = Jobs(
+            self._settings.database_url,
+            executor=executor or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+            run={
+                "analyse": self._analyse, "match_followups": self._match_followups, "send": self._send,
+                "fetch": self._fetch, "ask_again": self._ask_again,
+            },
+        )  # fmt: skip
+        self._jobs.start(concurrency=self._settings.workers)
+        self._site.fetching.queue = _Fetches(self._jobs)
+        self._site.fetching.owed()
+        self._closing.append(self._jobs.close)
+        self._closing.append(self._jobs.stop)
+
+    def follow(self) -> None:
+        """Watch the journal and hand over what `flow.FLOW` says."""
+        from isocenter.flow import Follower
+
+        assert self._jobs is not None
+        jobs = self._jobs
+
+        def submit(verb: str, study: str, key: str) -> None:
+            jobs.submit(verb, study, key=key)
+
+        self._follower = Follower(
+            self._site.journal.since,
+            submit,
+            lambda study: self._site.known(study),
+            self._clock,
+            self._settings.quiet_s,
+            self._settings.folder / "flow.mark",
+        )
+        for study in self._site.failures():  # a fault that was mended must not leave studies behind
+            jobs.submit("analyse", study, key=f"analyse:{study}:again:{secrets.token_hex(8)}")
+        self._until_closed("flow", partial(self._follower.follow, self._stop))
+
+    def escalate(self, every_s: float = 30.0) -> None:
+        """Look again and again for critical results that nobody was told of in time, and for claims of dead workers."""
+        self._site.alerts.mark = self._settings.folder / "alerts.mark"
+
+        def look() -> None:
+            while not self._stop.wait(every_s):
+                with contextlib.suppress(IsocenterError):  # a full disk now is no reason not to look again
+                    self._site.calls.escalate()
+                with contextlib.suppress(IsocenterError):
+                    self._site.alerts.look()
+                with contextlib.suppress(IsocenterError):
+                    self._site.working.lapse()
+
+        self._until_closed("escalation", look)
+
+    def watch(self, every_s: float = 300.0) -> None:
+        """Follow the charts of the models in use while the house is open; what alarms is written down, and obeyed."""
+
+        def look() -> None:
+            while not self._stop.wait(every_s):
+                with contextlib.suppress(IsocenterError):  # a full disk now is no reason not to look again
+                    self._site.watching.heed(who=HOUSE)
+
+        self._until_closed("watch", look)
+
+    def _until_closed(self, name: str, run: Callable[[], None]) -> None:
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            self._stop.set()
+            thread.join(5)
+
+        self._closing.append(stop)
+
+    def settled(self) -> bool:
+        """Whether nothing is waiting: the follower has read everything and no job is left."""
+        assert self._jobs is not None and self._follower is not None
+        return self._follower.is_level(self._site.head()) and self._jobs.waiting() == 0
+
+    def waiting(self) -> int:
+        """Jobs that are not done."""
+        return self._jobs.waiting() if self._jobs is not None else 0
+
+    def ahead(self, study: str) -> int | None:
+        """Jobs that run or go before the analysis of a study; None where none of it is promised."""
+        return self._jobs.ahead(f"analyse:{study}:") if self._jobs is not None else None
+
+    def again(self, study: str) -> None:
+        """Promise a study another plan and analysis, because a person asked for it."""
+        assert self._jobs is not None
+        self._jobs.submit("analyse", study, key=f"analyse:{study}:asked", again=True)
+
+    def _analyse(self, study: str) -> int:
+        try:
+            return len(self._site.analyse(study, who=HOUSE))
+        except Exception as fault:
+            self._site.failed(study, f"{type(fault).__name__}: {fault}")
+            raise
+
+    def _ask_again(self, study: str) -> int:
+        """What was computed from older headers, where it can still matter to whoever reads: what is signed is told of
+        by `isocenter reread` alone."""
+        if self._site.index.reading(study)["state"] in ("signed", "amending"):
+            return 0
+        return self._analyse(study)
+
+    def _match_followups(self, study: str) -> int:
+        return self._site.reviews.match_arrived(study, who=HOUSE)
+
+    def _send(self, study: str, destination: str, what: str = "all") -> int:
+        answers = self._site.send(study, destination, who=HOUSE, what=what)
+        lost = [reason for _, reason in answers if reason]
+        if lost:
+            raise Unavailable(f"{len(lost)} of {len(answers)} objects were not acknowledged", lost[0], "it is retried")
+        return len(answers)
+
+    def _fetch(self, study: str, wanted: str, peer: str, name: str) -> int:
+        """A study of a peer, for somebody as their account is now."""
+        row = self._site.index.person(name)
+        who = Person(name, Role.NONE if row is None or row["disabled"] else Role(row["role"]))
+        try:
+            return self._site.fetching.carry_out(study, wanted, peer=peer, who=who)
+        except (Forbidden, NotFound) as refusal:  # their project has let them go, or the study
+            self._site.fetching.give_up(study, wanted, peer=peer, why=str(refusal), name=name)
+            return 0
+
+
+class _Fetches:
+    """Fetching as jobs: people wait for it, so it goes before analyses."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    def promise(self, key: str, study_uid: str, wanted: str, peer: str, name: str) -> None:
+        self._jobs.submit("fetch", study_uid, wanted, peer, name, key=key, priority=1, again=True)
+
+    def standing(self, key: str) -> tuple[str, str]:
+        try:
+            told = self._jobs.state(key)
+        except NotFound:
+            return "", ""
+        return str(told["state"]), str(told["words"])
+
+    @staticmethod
+    def progress(came: int, of: int) -> None:
+        from isocenter.store.jobs import progress
+
+        progress(min(came / of, 1.0) if of else 0.0, f"{came} of {of}")
