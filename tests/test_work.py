@@ -12,6 +12,7 @@ import pytest
 from isocenter.errors import NotFound, Unavailable
 from isocenter.govern.policy import Role
 from isocenter.settings import Settings
+from isocenter.site.forward_clock import ForwardClock
 from isocenter.work import Work
 
 
@@ -32,7 +33,8 @@ def test_a_full_disk_ends_no_watch_and_closing_does(tmp_path: Any) -> None:
         done.set() if twice.is_set() else twice.set()
 
     site = SimpleNamespace(
-        calls=SimpleNamespace(escalate=full), alerts=SimpleNamespace(look=full, mark=None),
+        calls=SimpleNamespace(escalate=full), alerts=SimpleNamespace(look=full),
+        forward=ForwardClock(lambda: datetime(2026, 1, 1, tzinfo=UTC)),
         working=SimpleNamespace(lapse=lapse),
     )  # fmt: skip
     work, closing = work_of(site, tmp_path)

@@ -102,10 +102,11 @@ class Work:
 
     def escalate(self, every_s: float = 30.0) -> None:
         """Look again and again for critical results that nobody was told of in time, and for claims of dead workers."""
-        self._site.alerts.mark = self._settings.folder / "alerts.mark"
+        self._site.forward.keep(self._settings.folder / "alerts.mark")
 
         def look() -> None:
             while not self._stop.wait(every_s):
+                self._site.forward.leave_mark()
                 with contextlib.suppress(IsocenterError):  # a full disk now is no reason not to look again
                     self._site.calls.escalate()
                 with contextlib.suppress(IsocenterError):

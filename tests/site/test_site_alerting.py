@@ -1,155 +1,202 @@
-"""Alerts under kills and clocks that are set: none lost, none late, each rung climbed once."""
+"""Alerts under SIGKILL and clocks that are set: none lost, none late, each rung climbed once."""
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from kill_department import ITO as READER
+from kill_department import START, WORLD
 
+import isocenter
 from department_for_oversight import CHIEF, ITO, LEE, MONDAY, department, uid
 from isocenter.errors import Forbidden, NotFound, Refused, Unavailable
 from isocenter.reading.alerts import LIMITS
 from isocenter.reading.critical import Communication
 from isocenter.reading.worklist import Waiting
-from isocenter.record import Event, Kind
+from isocenter.record import Event, Instance, Kind, Patient, Series, Study
 from isocenter.site.alerting import Alerting
-from isocenter.site.verbs import Site
+from isocenter.site.forward_clock import ForwardClock
+from isocenter.store import Blobs, Database, Index, Journal
+from isocenter.store.intake import receive
 
-START = MONDAY + timedelta(days=3)
+STEP_S, KILL_S = 30.0, 5.0  # of true time between two looks, and until a supervisor has started the next process
+
+
+class Killed:
+    """Departments that live one after the other in one folder, and what time it truly is for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.heard, self.true, self.set_by = folder, b"", 0.0, 0.0
+        self.said: dict[str, float] = {}
+        self.told: set[str] = set()
+        self.tell()
+        here = Path(__file__).parent
+        paths = (here, Path(isocenter.__file__).parents[1])
+        self.process = subprocess.Popen(
+            [sys.executable, str(here / "kill_department.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        )  # fmt: skip
+
+    def tell(self) -> None:
+        with (self.folder / "world").open("r+b" if (self.folder / "world").exists() else "wb") as file:
+            file.write(WORLD.pack(self.true, self.set_by))
+
+    def set_clock(self, minutes: float) -> None:
+        self.set_by = 60 * minutes
+        self.tell()
+
+    def until(self, word: str, seconds: float = 60.0) -> str:
+        """Hear what is said up to a line that begins so; "" where the time is over before one comes."""
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + seconds
+        while True:
+            while b"\n" in self.heard:
+                line, _, self.heard = self.heard.partition(b"\n")
+                if self._heard(line.decode()).startswith(word):
+                    return line.decode()
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                return ""
+            said = os.read(self.process.stdout.fileno(), 1 << 16)
+            assert said, "the departments ended by themselves"
+            self.heard += said
+
+    def _heard(self, line: str) -> str:
+        what, *rest = line.split()
+        if what == "looked" and float(rest[0]) == self.true:
+            self.true += STEP_S
+            self.tell()
+        elif what == "raised":
+            self.said[rest[0]] = float(rest[1])
+        elif what == "told":
+            self.told.add(rest[0])
+        return line
+
+    def live_and_die(self, life: int, alerts: int, looks: int, delay: float) -> None:
+        """One department from its start to its violent end."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{self.folder} {alerts} {life}\n".encode())
+        self.process.stdin.flush()
+        pid = int(self.until("pid ").split()[1])
+        # Every third may die while it still opens the archive; the others live for some looks.
+        for word in ("ready", *["looked"] * looks) if life % 3 else ():
+            assert self.until(word)
+        self.until("never", delay)
+        os.kill(pid, signal.SIGKILL)
+        assert self.until("died")
+        self.true += KILL_S
+        self.tell()
+
+
+@pytest.fixture
+def killed() -> Iterator[Killed]:
+    with TemporaryDirectory(prefix="isocenter-alerts-") as folder:  # on disk, also where others write to memory
+        one = Killed(Path(folder))
+        yield one
+        one.process.kill()
+        one.process.communicate()
 
 
 @dataclass
-class _World:
-    """Time as it really passes, and the machine's clock, which somebody sets."""
+class Known:
+    """What the journal holds of each alert, and what must be true of it."""
 
-    true: timedelta = timedelta()
-    set_by: timedelta = timedelta()
+    journal: Journal
+    level: dict[str, int] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)  # true time by which it was there
+    rung: dict[str, int] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    read: int = 0
 
-    def clock(self) -> Any:
-        return START + self.true + self.set_by
-
-    def steady(self) -> float:
-        return self.true.total_seconds()
-
-
-def _told(world: _World) -> Communication:
-    at = START - timedelta(days=400)
-    return Communication("", at, "ito", "Dr Lee, ward 3", at, "telephone", read_back=True)
-
-
-class _Killed(Exception):
-    """The process is gone."""
-
-
-def _dying(journal: Any, draw: random.Random, chance: float) -> Any:
-    """The journal of a process that is killed now and then, before an append is durable or just after."""
-
-    class Dying:
-        since, head, epoch = journal.since, journal.head, journal.epoch
-
-        def _or_die(self, append: Callable[..., Any], *given: Any) -> Any:
-            fate = draw.random()
-            if fate < chance / 2:
-                raise _Killed
-            done = append(*given)
-            if fate < chance:
-                raise _Killed
-            return done
-
-        def append(self, *events: Event) -> Any:
-            return self._or_die(journal.append, *events)
-
-        def decide(self, *given: Any) -> Any:
-            return self._or_die(journal.decide, *given)
-
-    return Dying()
-
-
-def _live(
-    site: Site, world: _World, draw: random.Random, alerts: int, mark: Path, hours: float
-) -> tuple[dict[str, dict[str, Any]], int]:
-    """Days of a department: alerts are raised and acknowledged, processes die, the clock is set; what must be true."""
-    must: dict[str, dict[str, Any]] = {}
-    kills = 0
-
-    def start() -> Alerting:
-        return Alerting(site.index, _dying(site.journal, draw, 0.1), world.clock, steady=world.steady, mark=mark)
-
-    process = start()
-    raised = 0
-    while raised < alerts or world.true < timedelta(hours=hours):
-        world.true += timedelta(seconds=30)
-        try:
-            process.look()
-            for _ in range(draw.choice((0, 1, 3)) if raised < alerts else 0):
-                name = f"finding {raised}"
-                process.raise_(
-                    uid(1 + raised % 5), name, draw.choice((1, 1, 2)), identified=MONDAY, responsible="ito", who=ITO
-                )
-                raised += 1
-            for one in process.open(who=ITO):
-                if draw.random() < 0.001:
-                    process.acknowledge(one["id"], _told(world), who=LEE)
-        except _Killed:
-            kills += 1
-            process = _again(start)  # the supervisor starts it again; nothing of it is left
-            raised = len(
-                {s.event.details["finding"] for s in site.journal.since(kinds=(Kind.ALERT_RAISED,), limit=10**6)}
+    def follow(self, world: Killed) -> None:
+        for sealed in self.journal.each(self.read):
+            event, self.read = sealed.event, sealed.number
+            one = str(event.details.get("id", ""))
+            if event.kind is Kind.ALERT_RAISED:
+                assert one not in self.level, "none is there twice"
+                self.level[one] = event.details["level"]
+                self.since[one] = world.said.get(one, world.true)
+            elif event.kind is Kind.ALERT_CLIMBED:
+                assert event.details["rung"] > self.rung.get(one, 0), "no rung is climbed twice"
+                self.rung[one] = event.details["rung"]
+            elif event.kind is Kind.ALERT_ACKNOWLEDGED:
+                assert one not in self.ended, "ended once"
+                self.ended.add(one)
+        assert set(world.said) <= set(self.level) and world.told <= self.ended, "what was answered was kept"
+        for one, level in self.level.items():
+            late = timedelta(seconds=world.true - self.since[one] - 60)
+            assert one in self.ended or self.rung.get(one, 0) >= min(int(late / LIMITS[level]), 2), (
+                "late by more than 60 s"
             )
-        for sealed in site.journal.since(max([m["number"] for m in must.values()] or [0]), kinds=(Kind.ALERT_RAISED,)):
-            told = sealed.event.details
-            must[told["id"]] = {"number": sealed.number, "at": world.true, "level": told["level"]}
-        _check(site, world, must)
-        if draw.random() < 0.01:
-            world.set_by += timedelta(minutes=draw.choice((-90, -5, 5, -600)))
-    return must, kills
 
 
-def _again(start: Callable[[], Alerting]) -> Alerting:
-    while True:
-        process = start()
-        try:
-            process.look()
-        except _Killed:
-            continue
-        return process
+def _study(n: int) -> Study:
+    one = Instance(f"1.2.{n}.1.1", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1", "", 1, 1, 8, 8, 1)
+    return Study(f"1.2.{n}", Patient(f"P{n}"), series=(Series(f"1.2.{n}.1", "CT", instances=(one,)),))
 
 
-def _check(site: Site, world: _World, must: dict[str, dict[str, Any]]) -> None:
-    """No rung is later than sixty seconds after its true time, in what the journal holds."""
-    for sealed in site.journal.since(_check.at, kinds=(Kind.ALERT_CLIMBED, Kind.ALERT_ACKNOWLEDGED), limit=10**6):  # type: ignore[attr-defined]
-        told, _check.at = sealed.event.details, sealed.number  # type: ignore[attr-defined]
-        one = must[told["id"]]
-        if sealed.event.kind is Kind.ALERT_ACKNOWLEDGED:
-            assert not one.get("ended"), "ended once"
-            one["ended"] = True
-        else:
-            assert told["rung"] > one.get("rung", 0), "no rung is climbed twice"
-            one["rung"] = told["rung"]
-    for one in must.values():
-        age = world.true - one["at"]
-        wanted = min(int((age - timedelta(seconds=60)) / LIMITS[one["level"]]), 2)
-        assert one.get("ended") or one.get("rung", 0) >= wanted, (one, age)
-
-
-@pytest.mark.parametrize(("alerts", "hours"), [(60, 2.2), pytest.param(1000, 26.0, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(("alerts", "hours"), [(60, 1.1), pytest.param(1000, 2.1, marks=pytest.mark.nightly)])
 def test_alerts_are_neither_lost_nor_late_under_kills_and_clocks_that_are_set(
-    tmp_path: Path, alerts: int, hours: float
+    killed: Killed, alerts: int, hours: float, progress: Callable[[str], None]
 ) -> None:
-    with department(tmp_path, read=5) as (site, _):
-        world, draw = _World(), random.Random(alerts)
-        _check.at = 0  # type: ignore[attr-defined]
-        must, kills = _live(site, world, draw, alerts, tmp_path / "mark", hours)
-        assert len(must) >= alerts and kills > 5
-        held = Alerting(site.index, site.journal, world.clock, steady=world.steady)
-        open_now = {one["id"] for one in held.open(who=ITO)}
-        assert open_now == {id for id, one in must.items() if not one.get("ended")}, "none is lost"
-        assert any(one.get("ended") for one in must.values())
+    database, blobs = Database(f"sqlite:///{killed.folder}/a.sqlite"), Blobs(str(killed.folder / "blobs"))
+    known, draw = Known(Journal(database, blobs)), random.Random(alerts)
+    for n in range(1, 6):
+        receive(database, blobs, known.journal, [(b"image %d" % n, _study(n))], "CT1", START)
+    life, full = 0, 0.0
+    while len(known.level) < alerts or killed.true < full + hours * 3600:  # the last one has its hour, or both
+        killed.live_and_die(life, alerts, draw.randrange(24), draw.uniform(0.0, 0.05))
+        life += 1
+        known.follow(killed)
+        full = killed.true if len(known.level) < alerts else full
+        if life in (2, 3) or draw.random() < 0.5:  # back by hours, forward by minutes, and early on by half a day
+            killed.set_clock({2: 720, 3: -600}.get(life) or draw.choice((-600, -90, -5, 0, 5)))
+        if life % 100 == 0:
+            progress(f"{life} kills, {len(known.level)} alerts, {killed.true / 3600:.1f} h")
+    progress(f"{life} kills, {len(known.level)} alerts of which {len(known.ended)} ended, {killed.true / 3600:.1f} h")
+    assert len(known.level) >= alerts and life > alerts / 20
+    held = Alerting(Index(database, blobs), known.journal, ForwardClock(lambda: START))
+    assert {one["id"] for one in held.open(who=READER)} == set(known.level) - known.ended, "none is lost"
+    assert known.ended and known.journal.verify() == known.read
+    database.close()
+
+
+def test_time_goes_forward_only_whatever_the_clock_and_the_disk_say(tmp_path: Path) -> None:
+    set_to, timer = [START], [0.0]
+    clock = ForwardClock(lambda: set_to[0], steady=lambda: timer[0], boot="1")
+    clock.keep(tmp_path / "mark")
+    assert clock() == START
+    set_to[0] += timedelta(hours=10)
+    ahead = clock()
+    set_to[0], timer[0] = START, 60.0
+    assert clock() == ahead + timedelta(minutes=1), "what was raised while it was ahead goes on growing old"
+    clock.leave_mark()
+    killed = ForwardClock(lambda: START, steady=lambda: 85.0, boot=clock.boot)
+    killed.keep(tmp_path / "mark")
+    assert killed() == ahead + timedelta(seconds=85), "what passed while no process was there counts"
+    again = ForwardClock(lambda: START, steady=lambda: 0.0, boot="another start of the machine")
+    again.keep(tmp_path / "mark")
+    assert again() == ahead + timedelta(minutes=1)
+    assert again.not_before(ahead + timedelta(days=1)) == again() == ahead + timedelta(days=1)
+    (tmp_path / "mark.new").mkdir()  # a disk that takes nothing
+    again.leave_mark()
+    (tmp_path / "mark").write_text("nonsense")
+    fresh = ForwardClock(lambda: START, lambda: ahead, steady=lambda: 0.0)
+    fresh.keep(tmp_path / "mark")
+    assert fresh() == ahead
 
 
 def test_an_alert_ends_only_with_six_fields_and_by_who_may(tmp_path: Path) -> None:
@@ -194,7 +241,7 @@ def test_a_machines_flag_that_nobody_reads_asks_everybody_and_only_opening_ends_
         row = Waiting(study, clock.now, ("CT",), 1, "waiting", "", (Raise(Urgency.NOW, "bleeding", "ai"),), "found")
         rows = [row, replace(row, study=site.index.study(uid(2)), raises=()),
                 replace(row, study=site.index.study(uid(1)), state="open")]  # fmt: skip
-        alerting = Alerting(site.index, site.journal, clock, lambda: rows)
+        alerting = Alerting(site.index, site.journal, ForwardClock(clock), lambda: rows)
         assert alerting.look() == 0
         clock.now += timedelta(minutes=60)
         assert (alerting.look(), alerting.look()) == (1, 0)
@@ -231,5 +278,5 @@ def test_a_full_disk_now_does_not_lose_a_call(tmp_path: Path) -> None:
                 raise Unavailable("disk full")
 
         with pytest.raises(Unavailable):
-            Alerting(site.index, Full(), clock).look()  # type: ignore[arg-type]
+            Alerting(site.index, Full(), ForwardClock(clock)).look()  # type: ignore[arg-type]
         assert site.alerts.look() == 1

@@ -1,19 +1,15 @@
 """Alerts of a department: raised, climbing, ended; none lost by a kill, none late by a clock that is set.
 
 Alerts are events of the journal; a rung is climbed by an event that is decided on the study's history, so that two
-processes do not climb it twice. Time here never goes back: it is the clock's, but never less than what a steady timer
-says since the start, and at the start never less than the mark that the last process left. A clock that is set back
-holds nobody's call; one that is set ahead makes calls early.
+processes do not climb it twice. They grow old by a clock that never goes back: see `forward_clock`.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from isocenter.errors import NotFound
@@ -23,6 +19,7 @@ from isocenter.reading.alerts import Alert
 from isocenter.reading.critical import Communication
 from isocenter.reading.worklist import Waiting
 from isocenter.record import Event, Kind, Sealed, Urgency
+from isocenter.site.forward_clock import ForwardClock
 from isocenter.store.follower import Follower
 
 if TYPE_CHECKING:
@@ -42,19 +39,14 @@ class Alerting:
     Args:
         waiting: the reading list as it is before any opinion: a machine that must not speak has raised nothing there,
             and one that may only raise has no words.
-        steady: seconds of a timer that nobody can set.
         holds: whether somebody may ask for a study by a verb.
-        mark: file in which the time is left for the next process; None where there is none.
     """
 
     index: Index
     journal: Journal
-    clock: Callable[[], datetime]
+    clock: ForwardClock
     waiting: Callable[[], Sequence[Waiting]] = tuple
-    steady: Callable[[], float] = time.monotonic
-    mark: Path | None = None
     holds: Callable[[str, Person, str], bool] = lambda study_uid, who, verb: True
-    _base: tuple[datetime, float] | None = None
 
     def __post_init__(self) -> None:
         self._known = Follower[Mapping[str, Alert]](self.journal, alerts.KINDS, dict, alerts.fold)
@@ -70,7 +62,7 @@ class Alerting:
         must(who, "sign", study_uid)
         self.index.study(study_uid)
         event = alerts.raised(
-            study_uid, finding, level, identified=identified, responsible=responsible, who=who.name, now=self._now()
+            study_uid, finding, level, identified=identified, responsible=responsible, who=who.name, now=self.clock()
         )
         self.journal.append(event)
         return self._known.state()[str(event.details["id"])]
@@ -82,7 +74,7 @@ class Alerting:
             NotFound: no such alert is open. Refused: a field is missing or wrong.
         """
         must(who, "sign")
-        alert, now = self._known.state().get(id), self._now()
+        alert, now = self._known.state().get(id), self.clock()
         if alert is None or not self.holds(alert.study, who, "sign"):
             raise NotFound("an alert of that id", "there never was one")
 
@@ -94,7 +86,7 @@ class Alerting:
     def open(self, *, who: Person, study_uid: str = "") -> list[dict[str, Any]]:
         """Alerts that nobody has answered for, the most urgent and oldest first."""
         must(who, "report", study_uid)
-        many, now = alerts.open_ones(self._known.state()), self._now()
+        many, now = alerts.open_ones(self._known.state()), self.clock()
         mine = [a for a in many if (not study_uid or a.study == study_uid) and self.holds(a.study, who, "report")]
         return [alerts.plain(a, now - a.raised) for a in mine]
 
@@ -106,7 +98,7 @@ class Alerting:
                 first.
         """
         must(who, "report")
-        known, now = {i: a for i, a in self._known.state().items() if self.holds(a.study, who, "report")}, self._now()
+        known, now = {i: a for i, a in self._known.state().items() if self.holds(a.study, who, "report")}, self.clock()
         ended = sorted((a for a in known.values() if a.ended is not None), key=lambda a: (a.ended, a.id), reverse=True)
         chosen = [*(alerts.open_ones(known) if state != "ended" else ()), *(ended if state != "open" else ())]
         return [{**alerts.plain(a, (a.ended or now) - a.raised), **self._study(a.study)} for a in chosen]
@@ -124,8 +116,7 @@ class Alerting:
     def look(self) -> int:
         """Let every alert climb to the rung that its age asks for, and raise what a machine flagged and nobody read;
         how many steps that were."""
-        now = self._now()
-        self._leave_mark(now)
+        now = self.clock.not_before(*(a.raised for a in alerts.open_ones(self._known.state())))
         steps = self._raise_unread(now)
         for alert in alerts.open_ones(self._known.state()):
             rung = alerts.due(alert, now - alert.raised)
@@ -160,28 +151,6 @@ class Alerting:
             if str(event.details["id"]) not in known:
                 raised += len(self.journal.decide(event.subject, _ALERTS, partial(_once, event)))
         return raised
-
-    # ---- time ------------------------------------------------------------------------------------------------
-
-    def _now(self) -> datetime:
-        timer = self.steady()
-        if self._base is None:
-            newest = self.journal.since(kinds=_ALERTS, limit=1, newest_first=True)
-            self._base = max([self.clock(), *(s.event.time for s in newest), *self._marked()]), timer
-        base, then = self._base
-        return max(self.clock(), base + timedelta(seconds=timer - then))
-
-    def _marked(self) -> list[datetime]:
-        try:
-            return [datetime.fromisoformat(self.mark.read_text("ascii"))] if self.mark is not None else []
-        except (OSError, ValueError):
-            return []
-
-    def _leave_mark(self, now: datetime) -> None:
-        if self.mark is not None:
-            fresh = self.mark.with_suffix(".new")
-            fresh.write_text(now.isoformat(), "ascii")
-            fresh.replace(self.mark)
 
 
 def _once(event: Event, history: Sequence[Sealed]) -> Sequence[Event]:

@@ -14,6 +14,7 @@ from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.reading import escalation
 from isocenter.reading.critical import Communication
 from isocenter.reading.escalation import Open
+from isocenter.site.forward_clock import ForwardClock
 from isocenter.site.preferring import Preferences
 from isocenter.store.follower import Follower
 
@@ -26,12 +27,17 @@ __all__ = ["Escalating"]
 
 @dataclass
 class Escalating:
-    """The open critical results of one archive, kept level with its journal."""
+    """The open critical results of one archive, kept level with its journal.
+
+    Args:
+        clock: by which they grow old.
+        holds: whether somebody may ask for a study by a verb.
+    """
 
     index: Index
     journal: Journal
     preferences: Preferences
-    clock: Callable[[], datetime]
+    clock: ForwardClock
     holds: Callable[[str, Person, str], bool] = lambda study_uid, who, verb: True
 
     def __post_init__(self) -> None:
@@ -40,8 +46,8 @@ class Escalating:
     def open(self, *, who: Person, study_uid: str = "") -> dict[str, Any]:
         """Signed studies with a critical finding that nobody was told of, the oldest first."""
         must(who, "report", study_uid)
-        now, within = self.clock(), self.within()
         many = sorted(self._open.state().values(), key=lambda one: one.signed)
+        now, within = self.clock.not_before(*(one.signed for one in many)), self.within()
         rows = [
             self._row(one, now, within)
             for one in many
@@ -60,8 +66,9 @@ class Escalating:
 
     def escalate(self) -> int:
         """Ask everybody for what is past its time, each once; how many that were."""
-        now = self.clock()
-        late = escalation.overdue([o for o in self._open.state().values() if o.escalated is None], now, self.within())
+        waiting = [one for one in self._open.state().values() if one.escalated is None]
+        now = self.clock.not_before(*(one.signed for one in waiting))
+        late = escalation.overdue(waiting, now, self.within())
         if late:
             self.journal.append(*(escalation.escalated(one, HOUSE.name, now) for one in late))
         return len(late)

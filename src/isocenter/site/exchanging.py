@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from isocenter.govern.policy import Person, Role
+from isocenter.reading import alerts, escalation
 from isocenter.reading.worklist import Waiting
 from isocenter.site.alerting import Alerting
 from isocenter.site.collecting import Collecting
 from isocenter.site.committing import Committing
 from isocenter.site.disclosing import Disclosing
+from isocenter.site.forward_clock import ForwardClock
 from isocenter.site.identifying import Identifying
 from isocenter.site.listing import Listing
 from isocenter.site.messaging import Messaging
@@ -57,7 +59,13 @@ class Exchanging:
             hears=self.projects.hears, home_of_sender=self.projects.home_of_sender,
         )  # fmt: skip
         self.collecting = Collecting(self.journal, now)
-        self.alerts = Alerting(self.index, self.journal, now, self._waiting, holds=self.projects.holds)
+        self.forward = ForwardClock(now, self._newest_call)
+        self.alerts = Alerting(self.index, self.journal, self.forward, self._waiting, self.projects.holds)
+
+    def _newest_call(self) -> datetime | None:
+        """When the newest entry was made by whose age somebody is called."""
+        newest = self.journal.since(kinds=(*alerts.KINDS, *escalation.KINDS), limit=1, newest_first=True)
+        return newest[0].event.time if newest else None
 
     def _may_commit(self, by: str, study_uid: str) -> bool:
         """Whether a system may be promised that images of a study are kept: those that it may add to."""

@@ -189,7 +189,7 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
             self.index, self.journal, self.blobs, self._disclosing, self.consents, lambda: self.clock()
         )
         self._shelf, self._cutter = Shelf(), Cutter()
-        self.calls = Escalating(self.index, self.journal, self.preferences, self.clock, self.projects.holds)
+        self.calls = Escalating(self.index, self.journal, self.preferences, self.forward, self.projects.holds)
         self.oversight = Overseeing(
             self.index, self.journal, self.blobs, self.registry, self.clock, self._limits, self.projects.reach,
             self.counting,
