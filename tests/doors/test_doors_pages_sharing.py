@@ -124,6 +124,23 @@ def test_whoever_holds_the_link_sees_the_images_and_nothing_once_it_has_ended(si
         assert stranger.ask("GET", path, headers=held).status_code == 403
 
 
+def test_who_signs_out_sees_nothing_by_a_preview_that_stays_open(site: Site) -> None:
+    (uid,) = [s.uid for s in site.index.studies()]
+    app = application(site, demo=False, clock=site.clock)
+    stranger = Browser(app)
+    chief = Browser(app, bearer=site.sign_in("chief", "a long enough password", address="192.0.2.1"))
+    assert chief.post(f"/api/studies/{uid}/links", {"hours": 2}).status_code == 200
+    given = chief.get("/api/links").json()["links"][0]["id"]
+    for path, body in (("/api/links/preview", {"studies": [uid]}), (f"/api/links/{given}/preview", None)):
+        told = chief.post(path, body)
+        secret = {"X-Isocenter-Link": told.json()["secret"]}
+        assert stranger.get("/api/shared", headers=secret).status_code == 200
+        token = chief.headers["Authorization"].removeprefix("Bearer ")
+        site.sign_out(token)
+        assert stranger.get("/api/shared", headers=secret).status_code == 403
+        chief = Browser(app, bearer=site.sign_in("chief", "a long enough password", address="192.0.2.1"))
+
+
 def test_links_that_are_none_and_links_without_tls_are_not_followed() -> None:
     for link in ("ftp://a/shared#x", "https://a/shared", "shared#x"):
         with pytest.raises(Refused, match="no link"):

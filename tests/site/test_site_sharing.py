@@ -194,6 +194,17 @@ def test_the_preview_is_what_the_link_shows_and_no_look(sharing: Sharing) -> Non
     assert seen == [one.study for one in sharing.studies(Bearer(secret, "a"))[1]]
 
 
+def test_a_preview_ends_with_the_session_in_which_it_was_asked_for(sharing: Sharing) -> None:
+    here = True
+    preview = sharing.preview([CT], may=[May.DOWNLOAD], signed_in=lambda: here, who=CHIEF)
+    files = sharing.files(Bearer(preview, "b"))
+    assert opened(sharing, preview) == CT
+    here = False
+    with pytest.raises(Forbidden, match="opens nothing"):
+        opened(sharing, preview)
+    assert all(isinstance(data, Forbidden) for _, data in files), "what was begun ends, too"
+
+
 def test_who_may_not_give_a_link_any_more_sees_nothing_by_its_preview(sharing: Sharing, site: Site) -> None:
     site.add_person("ito", Role.READER, "four quiet herons wade", who=HOUSE)
     ito = Person("ito", Role.READER)

@@ -188,13 +188,19 @@ class _Door:
         )
 
     def _answer(
-        self, request: Request, target: dicomweb_retrieve.Target, make: Callable[[], dicomweb_retrieve.Body]
+        self,
+        request: Request,
+        who: Person,
+        target: dicomweb_retrieve.Target,
+        make: Callable[[], dicomweb_retrieve.Body],
     ) -> Response:
         """An answer with an entity tag, or 304 where the client has it already; streamed where it is long.
 
         Each piece of a stream waits for a thread, which takes longer than to make a header or a picture.
         """
         from starlette.responses import Response, StreamingResponse
+
+        from isocenter.doors.while_they_may import WhileTheyMay, must_still_be
 
         asked = f"{request.url.path}?{request.url.query}|{request.headers.get('accept', '')}"
         tag = f'"{target.tag}-{_short(asked)}"'
@@ -209,7 +215,11 @@ class _Door:
             begun.append(piece)
             if sum(map(len, begun)) > _LONG:
                 pieces = itertools.chain(begun, body.pieces)
-                return StreamingResponse(pieces, headers=headers, media_type=body.type)
+                long = StreamingResponse(pieces, headers=headers, media_type=body.type)
+                return WhileTheyMay(
+                    long, lambda: must_still_be(who, self._person_of(request)),
+                    told=partial(tell_denied, self._denied, request),
+                )  # fmt: skip
         return Response(b"".join(begun), headers=headers, media_type=body.type)
 
     def _wishes(self, request: Request) -> list[Any]:
@@ -218,12 +228,12 @@ class _Door:
     def whole(self, request: Request, who: Person) -> Response:
         target = self._target(request, who)
         said = self._wishes(request)
-        return self._answer(request, target, lambda: dicomweb_retrieve.whole(self._site, who, target, said))
+        return self._answer(request, who, target, lambda: dicomweb_retrieve.whole(self._site, who, target, said))
 
     def metadata(self, request: Request, who: Person) -> Response:
         target = self._target(request, who)
         said = self._wishes(request)
-        return self._answer(request, target, lambda: dicomweb_retrieve.metadata(self._site, who, target, said))
+        return self._answer(request, who, target, lambda: dicomweb_retrieve.metadata(self._site, who, target, said))
 
     def frames(self, request: Request, who: Person) -> Response:
         target = self._target(request, who)
@@ -235,7 +245,7 @@ class _Door:
             data = self._site.instance(instance.sop_uid, who=who)
             return dicomweb_retrieve.frames(data, numbers, instance.transfer_syntax, said)
 
-        return self._answer(request, target, make)
+        return self._answer(request, who, target, make)
 
     def bulk(self, request: Request, who: Person) -> Response:
         target = self._target(request, who)
@@ -246,7 +256,7 @@ class _Door:
             data = self._site.instance(instance.sop_uid, who=who)
             return dicomweb_retrieve.bulk(data, request.path_params["path"], instance.transfer_syntax, said)
 
-        return self._answer(request, target, make)
+        return self._answer(request, who, target, make)
 
     def rendered(self, request: Request, who: Person) -> Response:
         return self._picture(request, who, dicomweb_rendered.asked(request.query_params), self._wishes(request))
@@ -267,6 +277,7 @@ class _Door:
         dicomweb_rendered.type_of(said)
         return self._answer(
             request,
+            who,
             target,
             lambda: dicomweb_rendered.pictures(self._site, who, target, numbers, picture, said),
         )

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from isocenter.doors.faults import note
 from isocenter.doors.pages_pace import Pace
+from isocenter.doors.while_they_may import BrokenOff
 from isocenter.errors import (
     Conflict,
     Damaged,
@@ -155,6 +156,8 @@ class Guard:
                     await self._app(scope, _Counted(receive, self._limit(scope)), answer)
                 finally:
                     self._bodies -= 1
+        except BrokenOff:
+            pass  # the connection is closed before the answer is whole
         except Exception as error:
             await answer.refuse(500, _ours(error, scope))
         finally:

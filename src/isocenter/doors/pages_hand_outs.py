@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from isocenter.doors.pages_site import PagesSite
-from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.doors.pages_who import SiteHere, must_still_be, needs
+from isocenter.doors.while_they_may import WhileTheyMay
 from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import Person
 
 __all__ = ["router"]
 
 router = APIRouter()
+
+_ASKED_EVERY_S = 5.0  # terms of use of a whole cohort are asked anew: seconds, where it has thousands of studies
 
 _Cohort = Annotated[str, Path(pattern=r"^[0-9a-f]{1,64}$")]
 _Id = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
@@ -78,12 +81,18 @@ def state(id: _Id, site: SiteHere, who: Annotated[Person, needs("export")]) -> A
 
 
 @router.get("/api/hand-outs/{id}/file")
-def file(id: _Id, site: SiteHere, who: Annotated[Person, needs("export")]) -> FileResponse:
-    """Copies, table and report as one ZIP."""
+def file(id: _Id, site: SiteHere, who: Annotated[Person, needs("export")], request: Request) -> Response:
+    """Copies, table and report as one ZIP; broken off where terms of use or the right to it end meanwhile."""
     here: PagesSite = site
     path = here.hand_outs.file(id, who=who)
     headers = {"Cache-Control": "no-store"}
-    return FileResponse(path, media_type="application/zip", filename=f"cohort-{id[:8]}.zip", headers=headers)
+    held = FileResponse(path, media_type="application/zip", filename=f"cohort-{id[:8]}.zip", headers=headers)
+
+    def still() -> None:
+        must_still_be(request, who, "export")
+        here.hand_outs.file(id, who=who)
+
+    return WhileTheyMay(held, still, every_s=_ASKED_EVERY_S)
 
 
 @router.delete("/api/hand-outs/{id}")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_study import Uid
 from isocenter.doors.pages_taking import Take, attached
-from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.doors.pages_who import SiteHere, must_still_be, needs
+from isocenter.doors.while_they_may import WhileTheyMay
 from isocenter.errors import Refused
 from isocenter.govern.policy import Person
 from isocenter.record import to_plain
@@ -206,12 +207,15 @@ def audit(
     before: Annotated[str, Query(max_length=16)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     take: bool = False,
+    *,
+    request: Request,
 ) -> Any:
     """The journal, newest first, a page at a time, or taken out; counts only for whoever may not read it."""
     here: PagesSite = site
     if take:
         lines = here.audits.taken(who=who, q=q)
-        return StreamingResponse(lines, media_type="application/x-ndjson", headers=attached("journal.jsonl"))
+        taken = StreamingResponse(lines, media_type="application/x-ndjson", headers=attached("journal.jsonl"))
+        return WhileTheyMay(taken, lambda: must_still_be(request, who, "audit"))
     return to_plain(here.audits.page(who=who, q=q, before=before, limit=limit))
 
 

@@ -27,19 +27,21 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_study import Uid
-from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.doors.pages_who import SiteHere, must_still_see, needs
+from isocenter.doors.while_they_may import WhileTheyMay
 from isocenter.errors import IsocenterError, LimitReached, Refused
 from isocenter.govern.policy import Person
 from isocenter.reading.cutting import Plane
@@ -88,14 +90,14 @@ class Slab:
         return which
 
     def streamed(
-        self, which: range, of: Pictures, values: Iterator[npt.NDArray[Any] | IsocenterError]
-    ) -> StreamingResponse:
-        """The answer as it is made, a few images in memory at a time."""
+        self, which: range, of: Pictures, values: Iterator[npt.NDArray[Any] | IsocenterError], still: Callable[[], Any]
+    ) -> Response:
+        """The answer as it is made, a few images in memory at a time, while `still` does not refuse."""
         body = together(packed(of, which, values))
         headers = {"Content-Encoding": "gzip"} if self.small else {}
-        return StreamingResponse(
-            ahead(_gzip(body) if self.small else body), media_type="application/octet-stream", headers=headers
-        )
+        made = ahead(_gzip(body) if self.small else body)
+        answer = StreamingResponse(made, media_type="application/octet-stream", headers=headers)
+        return WhileTheyMay(answer, still)
 
 
 def _slab(
@@ -131,11 +133,13 @@ def slab(
     site: SiteHere,
     who: Annotated[Person, needs("instance")],
     wanted: Wanted,
-) -> StreamingResponse:
+    request: Request,
+) -> Response:
     """Images `first`, `first + step`, …: `count` of them, or as many as there are. `small`: for a slow line."""
     here: PagesSite = site
     which = wanted.of(here.pictures(uid, series, tag=wanted.tag, who=who))
-    return wanted.streamed(which, *here.slab(uid, series, which, tag=wanted.tag, who=who))
+    values = here.slab(uid, series, which, tag=wanted.tag, who=who)
+    return wanted.streamed(which, *values, still=partial(must_still_see, request, who, uid))
 
 
 def together(parts: Iterable[bytes | memoryview], most: int = _TOGETHER) -> Iterator[bytes]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from isocenter.doors.pages_pictures import Wanted, described
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_study import Uid
-from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.doors.pages_who import SiteHere, must_still_see, needs
 from isocenter.forms.registration import Joined
 from isocenter.govern.policy import Person
 
@@ -101,11 +101,13 @@ def laid_slab(
     site: SiteHere,
     who: Annotated[Person, needs("instance")],
     wanted: Wanted,
-) -> StreamingResponse:
+    request: Request,
+) -> Response:
     """Values of several of those slices, as a slab of a series is sent."""
     here: PagesSite = site
     which = wanted.of(here.laid(uid, fixed, series, by=_proposal(by), who=who).pictures)
-    return wanted.streamed(which, *here.laid_slab(uid, fixed, series, which, tag=wanted.tag, by=_proposal(by), who=who))
+    values = here.laid_slab(uid, fixed, series, which, tag=wanted.tag, by=_proposal(by), who=who)
+    return wanted.streamed(which, *values, still=partial(must_still_see, request, who, uid))
 
 
 def _proposal(by: str) -> str:

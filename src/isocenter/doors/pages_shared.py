@@ -149,10 +149,11 @@ def shared_pictures(series: _Series, site: SiteHere, _: _Shared, held: Holder) -
 
 
 @router.get("/api/shared/series/{series}/slab")
-def shared_slab(series: _Series, site: SiteHere, _: _Shared, wanted: Wanted, held: Holder) -> StreamingResponse:
+def shared_slab(series: _Series, site: SiteHere, _: _Shared, wanted: Wanted, held: Holder) -> Response:
     """Values of several of them."""
     here: PagesSite = site
-    return wanted.streamed(*here.sharing.slab(held, series, wanted.of, tag=wanted.tag))
+    which, of, values = here.sharing.slab(held, series, wanted.of, tag=wanted.tag)
+    return wanted.streamed(which, of, values, lambda: here.sharing.opens(held))
 
 
 def told(link: Share, seen: list[Seen]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ What a link opens for whoever holds it is in `pages_shared`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
@@ -12,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from isocenter.doors.pages_shared import address_of, told
 from isocenter.doors.pages_site import PagesSite
-from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.doors.pages_who import SiteHere, needs, site_of, token_of
 from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import Person
 from isocenter.govern.sharing import OLDER, May
@@ -149,18 +150,24 @@ def preview(uid: Uid, request: Request, site: SiteHere, who: _Gives) -> Any:
 
 
 @router.post("/api/links/preview")
-def preview_many(looked: Looked, site: SiteHere, who: _Gives) -> Any:
+def preview_many(looked: Looked, request: Request, site: SiteHere, who: _Gives) -> Any:
     """A secret by which whoever asks sees at `/api/shared` for half an hour what a link would show; their own look."""
     here: PagesSite = site
     said = {"to": looked.to, "may": looked.may, "pseudonym": looked.pseudonym}
-    return {"secret": here.sharing.preview(looked.studies, who=who, **said)}
+    return {"secret": here.sharing.preview(looked.studies, who=who, signed_in=_session(request, who), **said)}
 
 
 @router.post("/api/links/{id}/preview")
-def preview_of(id: _Link, site: SiteHere, who: _Gives) -> Any:
+def preview_of(id: _Link, request: Request, site: SiteHere, who: _Gives) -> Any:
     """The same for a link that was given."""
     here: PagesSite = site
-    return {"secret": here.sharing.preview_of(id, who=who)}
+    return {"secret": here.sharing.preview_of(id, who=who, signed_in=_session(request, who))}
+
+
+def _session(request: Request, who: Person) -> Callable[[], bool]:
+    """Whether the session in which something was asked for lives."""
+    here, token = site_of(request), token_of(request)
+    return lambda: here.person_of(token, touch=False) == who
 
 
 @router.post("/api/deid/preview")

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
+from isocenter.doors import while_they_may
 from isocenter.doors.pages_guard import COOKIE, LOOPBACK
 from isocenter.errors import Forbidden
 from isocenter.govern.policy import NOBODY, RULES, Person, Role, may, must
+from isocenter.record.study import no_study
 
 if TYPE_CHECKING:
     from isocenter.doors.pages_site import PagesSite
@@ -30,8 +32,11 @@ __all__ = [
     "SiteHere",
     "address_of",
     "cookie_name",
+    "must_still_be",
+    "must_still_see",
     "needs",
     "person_of",
+    "site_of",
     "token_of",
     "verb_of",
 ]
@@ -156,6 +161,28 @@ def needs(verb: str, *, touch: bool = True, loopback: bool = False) -> Any:
 
     allowed.verb = verb  # type: ignore[attr-defined]
     return Depends(allowed)
+
+
+def must_still_be(request: Request, who: Person, verb: str) -> None:
+    """Go on with a long answer only while its request is of whoever made it, and they may have it.
+
+    Raises:
+        Forbidden: they signed out, or their account is another one now.
+    """
+    token = token_of(request)
+    while_they_may.must_still_be(who, site_of(request).person_of(token, touch=False) if token else NOBODY)
+    must(who, verb)
+
+
+def must_still_see(request: Request, who: Person, study_uid: str) -> None:
+    """The same for images of one study.
+
+    Raises:
+        Forbidden: as `must_still_be`. NotFound: the study is none of theirs any more.
+    """
+    must_still_be(request, who, "instance")
+    if not site_of(request).projects.holds(study_uid, who, "instance"):
+        raise no_study(study_uid)
 
 
 def verb_of(route: Any) -> str | None:

@@ -6,7 +6,7 @@ What a link opens for whoever holds it is in `through_links`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -135,9 +135,12 @@ class Sharing(ThroughLinks):
 
     def preview(
         self, studies: Sequence[str], *, who: Person, to: str = "", may: Collection[May] = (May.VIEW,),
-        pseudonym: bool = False,
+        pseudonym: bool = False, signed_in: Callable[[], bool] = lambda: True,
     ) -> str:  # fmt: skip
         """A secret by which whoever may give a link sees for half an hour what it would show; a look of their own.
+
+        Args:
+            signed_in: whether the session in which it was asked for lives; the secret opens nothing when it has ended.
 
         Raises:
             NotFound: no such study.
@@ -148,12 +151,12 @@ class Sharing(ThroughLinks):
             secrets.token_hex(8), "", tuple(dict.fromkeys(studies)), who.name, now, now, to,
             may=frozenset({May.VIEW, *may}), pseudonym=pseudonym,
         )  # fmt: skip
-        return self._previewed(link, who)
+        return self._previewed(link, who, signed_in)
 
-    def preview_of(self, id: str, *, who: Person) -> str:
+    def preview_of(self, id: str, *, who: Person, signed_in: Callable[[], bool] = lambda: True) -> str:
         """The same for a link that was given and lives."""
         must(who, "share")
-        return self._previewed(sharing.living(self._mine(who), id, self.clock()), who)
+        return self._previewed(sharing.living(self._mine(who), id, self.clock()), who, signed_in)
 
     def without_person(self, studies: Sequence[str], *, who: Person, to: str = "") -> dict[str, Any]:
         """What a recipient would see and not see of studies under a pseudonym: computed from the copies themselves.

@@ -88,7 +88,7 @@ class ThroughLinks:
         self._known = Follower[Mapping[str, Share]](self.journal, sharing.KINDS, dict, sharing.after)
         self._tries = Tries(allowed=20)
         self._witness = Witness(self.journal, lambda: self.clock())
-        self._previews: dict[str, tuple[Share, Person]] = {}
+        self._previews: dict[str, tuple[Share, Person, Callable[[], bool]]] = {}
         self._changes = Follower[dict[str, int]](self.journal, (Kind.PERSON_CHANGED,), dict, _changed)
         self._unchanged: dict[str, int] = {}  # digest of a preview -> the last change of its asker's account
         self.pseudonymising = Pseudonymising(self.blobs.kept, lambda: self.secret("pseudonyms"))
@@ -344,6 +344,8 @@ class ThroughLinks:
         """
         previewed = self._previews.get(link.digest)
         now = previewed[0] if previewed else self._known.state().get(link.digest)
+        if previewed and not self._still_theirs(link.digest, *previewed):
+            now = None
         shut = bool(study_uid and now and not previewed and self._shut(now, study_uid))
         if now is None or not now.lives(self.clock()) or shut:
             raise Forbidden(
@@ -351,13 +353,16 @@ class ThroughLinks:
                 "ask whoever gave it to you",
             )  # fmt: skip
 
-    def _still_theirs(self, digest: str, link: Share, who: Person) -> bool:
-        """Whether who looks through a link's eyes may still give it: their account is as it was, and so their reach."""
+    def _still_theirs(self, digest: str, link: Share, who: Person, signed_in: Callable[[], bool]) -> bool:
+        """Whether who looks through a link's eyes is signed in and may still give it: their account is as it was, and
+        so their reach."""
+        if not signed_in():
+            return False
         unchanged = self._changes.state().get(who.name, 0) == self._unchanged.get(digest, 0)
         return unchanged and all(self.holds(uid, who, "share") for uid in link.studies)
 
-    def _previewed(self, link: Share, who: Person) -> str:
-        """A secret by which whoever may give a link looks through its eyes for a while."""
+    def _previewed(self, link: Share, who: Person, signed_in: Callable[[], bool]) -> str:
+        """A secret by which whoever may give a link looks through its eyes for a while, and while signed in."""
         secret, now = secrets.token_urlsafe(32), self.clock()
         living = [(d, one) for d, one in self._previews.items() if one[0].lives(now)]
         digest = secret_digest(secret)
@@ -365,7 +370,7 @@ class ThroughLinks:
         self._unchanged = {d: self._unchanged.get(d, 0) for d, _ in living} | {
             digest: self._changes.state().get(who.name, 0)
         }
-        self._previews = dict([*living[-_PREVIEWS:], (digest, (mine, who))])
+        self._previews = dict([*living[-_PREVIEWS:], (digest, (mine, who, signed_in))])
         return secret
 
 
