@@ -14,6 +14,7 @@ import { PlaneView } from "../viewer/plane";
 import { presetsOf } from "../viewer/presets";
 import { StackView } from "../viewer/stack";
 import { Apart } from "./apart";
+import { Arrangement } from "./arrangement";
 import { caretLine } from "./caret-line";
 import { type Evidence, evidenceOf } from "./evidence";
 import { Hanging } from "./hanging";
@@ -73,6 +74,7 @@ export class Desk {
   readonly lightbox = new Lightbox();
   readonly hanging: Hanging;
   readonly here: Here;
+  readonly arrangement: Arrangement;
   /** What may be laid over the series in hand, of this study and of the one compared with, and of others that lie in its space: those first, this study before earlier ones, uptake before the rest. */
   readonly overlays = computed<Overlay[]>(() => {
     const inHand = this.viewable.value.find((one) => one.uid === this.shownSeries.value);
@@ -112,12 +114,13 @@ export class Desk {
     this.here = new Here(session.uid, this.lightbox, () => this.stack);
     this.shareWithTheOtherWindow();
     this.hanging = new Hanging(session.uid, this.lightbox, session.absent);
+    this.arrangement = new Arrangement(session, this.lightbox, this.hanging);
     this.marks = new Marks(session, this.lightbox);
     this.maps = new Maps(session);
     this.registration = new Registration(session, this.lightbox);
     this.lesionSteps = new LesionSteps(session.uid, this.lightbox);
     this.lightbox.addLayer(drawingOf(this));
-    this.hung = !images ? Promise.resolve() : this.hanging.load(this.here.asked).then(() => {
+    this.hung = !images ? Promise.resolve() : this.hanging.load(this.here.asked, this.arrangement.asked.stage).then(() => {
       const { series } = this.here.asked;
       if (series) this.lightbox.prepare({ kind: "stack", study: session.uid, series, at: this.at });
       else this.hanging.prepare();
@@ -183,8 +186,17 @@ export class Desk {
     const finding = query.get("finding");
     if (finding) this.whenFound(finding);
     this.here.begin();
+    await this.hangFirst();
+    await this.arrangement.begin();
+  }
+
+  private async hangFirst(): Promise<void> {
     const asked = this.viewable.value.find((one) => one.uid === this.here.asked.series);
-    if ((!asked || asked === this.viewable.value[0]) && this.hanging.show()) return;
+    if ((!asked || asked === this.viewable.value[0] || this.arrangement.asked.stage) && this.hanging.show()) {
+      const place = this.lightbox.cells.value.findIndex((one) => one.series === asked?.uid && one.kind === "stack");
+      if (place >= 0) return this.lightbox.choose(place);
+      if (!asked || asked === this.viewable.value[0]) return;
+    }
     const first = asked ?? this.viewable.value[0];
     this.begun = true;
     if (first) await this.show(first.uid, this.at?.sop, this.at?.frame, this.here.asked.window);
@@ -214,6 +226,7 @@ export class Desk {
   end(): void {
     this.keepLine();
     this.here.end();
+    this.arrangement.end();
     this.forget();
     this.forgetGrowth();
     this.forgetActs();

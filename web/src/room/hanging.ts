@@ -30,18 +30,25 @@ export class Hanging {
     return { short: `hung as ${hang.name}, ${met} of ${hang.rules.length} rules`, long: hang.rules.map((one) => `${one.met ? "✓" : "✗"} ${one.words}`).join("\n") };
   });
 
+  /** Number of the stage that comes up by itself. */
+  first = 0;
   /** The image that an address asked for, and its window; it hangs once. */
   private asked: Place | null = null;
+  /** The earlier study that an address asked for. */
+  private readonly beside = new URLSearchParams(location.search).get("beside");
+  /** What the stage that is up hung. */
+  private up = "";
 
   constructor(private readonly study: string, private readonly lightbox: Lightbox, private readonly absent: Absent) {}
 
   /** Ask how it hangs, and beside what. Without an answer the order of the study stands. */
-  async load(asked: Place | null = null): Promise<void> {
+  async load(asked: Place | null = null, stage: number | null = null): Promise<void> {
     this.asked = asked;
     const again = () => void this.load().then(() => this.show());
     this.hang.value = await this.absent.tried("hang", "how it hangs", () => askOrTake<Hang>(`/api/studies/${this.study}/hang`), again);
     const kept = this.keptStage();
-    this.stage.value = Math.max(0, this.stages.value.findIndex((one) => one.name === kept));
+    this.first = Math.max(0, this.stages.value.findIndex((one) => one.name === kept));
+    this.stage.value = stage !== null && stage <= this.stages.value.length ? stage - 1 : this.first;
     void this.lightbox.soon().then(() => this.earlier());
   }
 
@@ -53,7 +60,7 @@ export class Hanging {
   /** The address may name an earlier study to begin beside; one that is none of this person's is not in the list, and not heeded. */
   private take(found: Priors): void {
     this.priors.value = found;
-    const wanted = new URLSearchParams(location.search).get("beside");
+    const wanted = this.beside;
     const named = wanted && found.priors.find((one) => one.study === wanted);
     if (named) this.compare(named);
   }
@@ -70,7 +77,18 @@ export class Hanging {
     this.lightbox.activeNumber.value = Math.max(0, stage.places.findIndex((one) => !one.prior));
     this.lightbox.hang(stage.layout, stage.places.map((place) => this.cell(place)));
     this.asked = null;
+    this.up = this.hangs();
     return true;
+  }
+
+  /** Whether it hangs as the stage that is up has it, or one series alone where there is no stage; whichever series that is. */
+  asHung(): boolean {
+    return this.hangs() === (this.up || "1x1 stack");
+  }
+
+  private hangs(): string {
+    const { layout, cells } = this.lightbox;
+    return `${layout.peek()} ${cells.peek().map((one) => [one.kind, one.plane, one.over, one.prior && one.study].filter(Boolean).join("-")).join(" ")}`;
   }
 
   step(by: number): void {

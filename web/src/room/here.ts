@@ -35,7 +35,7 @@ export class Here {
 
   /** Begin to write; planes beside the image that was asked for go through it. */
   begin(): void {
-    let wanted = this.asked.image;
+    let wanted = new URL(location.href).searchParams.get("at") ? "" : this.asked.image;
     this.forget = effect(() => {
       const view = this.stack();
       const [picture, plane] = [view?.picture.value, view?.view.value];

@@ -69,6 +69,7 @@ export function RoomPage({ study: uid }: { study: string }) {
       <GlassBar session={session} />
       {state.stale && <Stale time={state.time} again={() => void session.study.load()} />}
       {trouble && <Refused trouble={trouble} close={() => (session.acts.trouble.value = null)} />}
+      {desk.arrangement.ignored.value.length > 0 && <Unheeded desk={desk} />}
       <main class={away ? "room alone" : "room"} inert={frozen}>
         <div class="images">
           <div>{away && <p class="callout slim" role="status">The panel is in another window. <button type="button" onClick={() => desk.movePanel()}>Bring it back {<Key of={keyOf("room", "panel")} />}</button></p>}<div class="benches"><ToolBar desk={desk} /><MarkTools desk={desk} /></div><HandBar desk={desk} /></div>
@@ -154,6 +155,11 @@ function Frozen() {
 /** An act that was refused, where it moves no image. */
 function Refused({ trouble, close }: { trouble: Trouble; close: () => void }) {
   return <p class="callout over" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{sentence(trouble.what)}{trouble.why && `: ${trouble.why}`}. {trouble.remedy && `${sentence(trouble.remedy)}.`}</span><span class="gap" /><button type="button" onClick={close}>Close</button></p>;
+}
+
+/** What the address asked for and cannot be had here. */
+function Unheeded({ desk: { arrangement } }: { desk: Desk }) {
+  return <p class="callout over" role="status"><span class="soon" aria-hidden="true">▲</span> <span>Of this address not heeded: {arrangement.ignored.value.join("; ")}.</span><span class="gap" /><button type="button" onClick={() => (arrangement.ignored.value = [])}>Close</button></p>;
 }
 
 /** What was found did not come: an empty panel would say that nothing was. */

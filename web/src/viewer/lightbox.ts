@@ -131,6 +131,22 @@ export class Lightbox {
     this.cells.value = this.cells.peek().map((one, i) => (i === number ? cell : one));
   }
 
+  /** In which place a viewport stands. */
+  numberOf(view: Viewport): number {
+    return [...this.mounted].find(([, one]) => one === view)?.[0] ?? 0;
+  }
+
+  /** How what hangs in a place is to lie: at once where it is there, else once it is. */
+  layAs(number: number, how: (view: Viewport) => void): void {
+    const cell = this.cells.peek()[number];
+    const view = this.mounted.get(number);
+    if (!cell) return;
+    const hung = view && this.hung.get(view);
+    const same = hung && hung.series === cell.series && hung.kind === cell.kind && hung.plane === cell.plane;
+    if (same && view.state.peek().at === "there") how(view);
+    else this.layIn.set(same ? hung : cell, how);
+  }
+
   /** The stack that shows a series, if one does. */
   stackOf(series: string): StackView | null {
     return this.viewports.value.find((one): one is StackView => one instanceof StackView && one.series.value?.uid === series) ?? null;
@@ -262,6 +278,11 @@ export class Lightbox {
     if (!point || !this.pointFrame || this.pointFrame === frame) return point;
     const join = joinOf(this.joins.value, this.pointFrame, frame);
     return join && wayBy(join, this.pointFrame).point(point);
+  }
+
+  /** Planes that come go through this point. */
+  through(point: Point3, frame: string): void {
+    this.place(point, frame);
   }
 
   private place(point: Point3, frame: string): void {

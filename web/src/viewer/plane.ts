@@ -7,7 +7,7 @@ import { FUSED, registerMaps } from "./maps";
 import type { Loaded } from "./series";
 import { canDrawVolumes, engine, start } from "./start";
 import { thicken } from "./thick";
-import { cross, dot, minus, type Point2, type Point3, plus, type Range, type Turn, unit, type View, type Viewport, type ViewState } from "./viewport";
+import { cross, dot, minus, type Point2, type Point3, plus, type Range, toCanvas, toPatient, type Turn, unit, type View, type Viewport, type ViewState } from "./viewport";
 import { atDepth, type SeriesVolume } from "./volume";
 
 export type Plane = "axial" | "sagittal" | "coronal";
@@ -224,6 +224,35 @@ export class PlaneView implements Viewport {
     else this.viewport.setViewState({ flipVertical: !state.flipVertical });
     this.viewport.render();
     this.drawn();
+  }
+
+  /** The patient's point in the middle, how many millimetres the shorter edge is long, and of a turned plane how it stands. */
+  lying(): number[] | null {
+    const view = this.view.peek();
+    if (!view || this.state.peek().at !== "there") return null;
+    const [x, y] = this.viewport.getPan();
+    if (!this.oblique.peek() && Math.abs(this.viewport.getZoom() - 1) < 0.001 && Math.hypot(x, y) < 0.5) return null;
+    const { clientWidth, clientHeight } = this.element;
+    const stands = this.oblique.peek() ? [...this.look.towards, ...this.look.up] : [];
+    return [...toPatient(view, clientWidth / 2, clientHeight / 2), Math.min(clientWidth, clientHeight) * Math.hypot(...view.right), ...stands];
+  }
+
+  lie(numbers: readonly number[]): void {
+    const [x, y, z, wide, ...stands] = numbers;
+    if (x === undefined || y === undefined || z === undefined || wide === undefined || this.state.peek().at !== "there") return;
+    const [towards, up] = [stands.slice(0, 3) as Point3, stands.slice(3) as Point3];
+    if (stands.length === 6 && Math.hypot(...towards) > 0.5 && Math.hypot(...cross(towards, up)) > 0.5) {
+      this.look = { towards: unit(towards), up: unit(cross(unit(towards), unit(cross(up, towards)))) };
+      this.oblique.value = true;
+      this.viewport.setViewState({ orientation: this.orientation() });
+    }
+    const { clientWidth, clientHeight } = this.element;
+    this.go([x, y, z]);
+    const view = this.view.peek();
+    if (!view) return;
+    this.zoom((Math.min(clientWidth, clientHeight) * Math.hypot(...view.right)) / wide);
+    const [left, top] = toCanvas(this.view.peek()!, [x, y, z]);
+    this.pan(clientWidth / 2 - left, clientHeight / 2 - top);
   }
 
   /** How the plane lies now: tilted, zoomed, moved, turned, inverted. What is returned makes another plane lie so. */

@@ -4,7 +4,7 @@ import { within, wordsOf } from "./deadline";
 import { greyImages } from "./greys";
 import type { Loaded, Picture } from "./series";
 import { engine, start } from "./start";
-import { type Affine, cross, type Point2, type Point3, plus, type Range, type Shown, toCanvas, toPixel, type Turn, unit, type View, type Viewport, type ViewState } from "./viewport";
+import { type Affine, cross, fromPixel, type Point2, type Point3, plus, type Range, type Shown, toCanvas, toPixel, type Turn, unit, type View, type Viewport, type ViewState } from "./viewport";
 
 let serial = 0;
 
@@ -152,6 +152,25 @@ export class StackView implements Viewport {
     this.drawn();
     const [x, y] = toCanvas(this.view.value!, middle);
     this.pan(this.element.clientWidth / 2 - x, this.element.clientHeight / 2 - y);
+    this.drawn();
+  }
+
+  /** Column and row in the middle, and how many columns the shorter edge is long. */
+  lying(): number[] | null {
+    const affine = this.affine.peek();
+    if (!this.moved || !affine) return null;
+    const { clientWidth, clientHeight } = this.element;
+    return [...toPixel(affine, clientWidth / 2, clientHeight / 2), Math.min(clientWidth, clientHeight) / Math.hypot(affine[0], affine[1])];
+  }
+
+  lie([column, row, wide, more]: readonly number[]): void {
+    const affine = this.affine.peek();
+    if (column === undefined || row === undefined || wide === undefined || more !== undefined || !affine) return;
+    const { clientWidth, clientHeight } = this.element;
+    this.zoom(Math.min(clientWidth, clientHeight) / Math.hypot(affine[0], affine[1]) / wide);
+    this.drawn();
+    const [x, y] = fromPixel(this.affine.peek()!, column, row);
+    this.pan(clientWidth / 2 - x, clientHeight / 2 - y);
     this.drawn();
   }
 

@@ -90,6 +90,10 @@ export interface Viewport {
   zoom(factor: number, about?: Point2): void;
   /** Somebody points at what lies under a point of the canvas. */
   point?(at: Point2): void;
+  /** What lies in its middle and how much of it is seen, in numbers that hold in a window of any size; null where it lies as it came. */
+  lying?(): number[] | null;
+  /** To lie so; numbers of another kind of viewport are not heeded. */
+  lie?(numbers: readonly number[]): void;
   turn(act: Turn): void;
   reset(): void;
   valueAt(point: Point3): number | null;
