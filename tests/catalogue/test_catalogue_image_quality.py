@@ -188,6 +188,34 @@ def test_what_is_no_fault(image: Volume) -> None:
     assert said(image) == []
 
 
+@pytest.mark.parametrize(
+    ("padding", "facts"),
+    [
+        (-2000.0, {}),
+        (-3024.0, {}),
+        (-1024.0, {"PixelPaddingValue": 63536, "PixelRepresentation": 1, "RescaleSlope": 1, "RescaleIntercept": 976}),
+    ],
+)
+def test_padding_of_a_round_field_of_view_is_no_value_that_was_measured(padding: float, facts: dict[str, Any]) -> None:
+    """Minimum was -3024, and a mean and a spread over what nobody measured."""
+    y, x = np.indices((128, 128)) - 63.5
+    scan = np.maximum(ct(12), -1023.0)
+    answer = ImageQuality().run(volume(np.where(np.hypot(y, x) > 64, padding, scan), "CT", **facts))
+    inside = scan[:, np.hypot(y, x) <= 64]
+    value = {m.what: m.value for m in answer.measurements}
+    assert value[codes.MINIMUM] == pytest.approx(inside.min(), abs=1e-3)
+    assert value[codes.MEAN] == pytest.approx(inside.mean(), abs=2.0)  # of some images
+    assert value[codes.STANDARD_DEVIATION] == pytest.approx(inside.std(), abs=2.0)
+    assert any(m.definition == f"without padding of {padding:g}" for m in answer.measurements)
+
+
+def test_a_ct_without_padding_keeps_its_darkest_voxel() -> None:
+    scan = ct(12)
+    scan[5, 3, 3] = -1400.0
+    value = {m.what: m.value for m in ImageQuality().run(volume(scan, "CT")).measurements}
+    assert value[codes.MINIMUM] == -1400.0
+
+
 def test_strict_complains_sooner() -> None:
     soft = volume(ndimage.gaussian_filter(ct(), (0, 2.2, 2.2)), "CT")
     assert said(soft) == []

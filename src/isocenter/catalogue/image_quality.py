@@ -37,6 +37,7 @@ _SHARP = (*_RADIOGRAPHS, "CT", "MR", "MG", "XA", "RF", "PX", "IO")  # emission i
 _PHOTOMETRIC = "PhotometricInterpretation"
 _UNITS = tuple(codes.UNITS)  # an image may be in any
 _SAMPLED = 8
+_DARKEST_HU, _PADDED = -1024.0, 0.01  # 12-bit CT begins there; share of an image from which one lower value is padding
 _LARGEST_SIDE = 1024
 
 # Each limit with the room that was seen between good images and planted faults. Good: every sample of pydicom, 15
@@ -58,7 +59,7 @@ _LEAST_LUNG, _LONG_CHEST_MM = 0.03, 150.0  # a whole chest holds lung: one third
 class ImageQuality:
     """What is wrong with this image, and is it what its header says?"""
 
-    name, version = "image_quality", "1"
+    name, version = "image_quality", "2"
     needs: ClassVar[Mapping[str, Need]] = {"image": Need(every=True)}
     yields = (
         Yield(what=codes.QUALITY_ISSUE, units=_UNITS),
@@ -156,7 +157,7 @@ class _Look:
         return array.reshape(-1, *self.image.geometry.shape[1:])
 
     @cached_property
-    def sampled(self) -> list[npt.NDArray[np.float32]]:
+    def _chosen(self) -> list[npt.NDArray[np.float32]]:
         """A few whole frames in grey, spread evenly and the same from either end; very large ones by their middle."""
         n = len(self.frames)
         # From a quarter to three quarters: the first and last slices of a stack often hold little.
@@ -168,12 +169,42 @@ class _Look:
             frame = frame.mean(axis=-1) if frame.ndim == 3 else frame
             cut = [max(0, (side - _LARGEST_SIDE) // 2) for side in frame.shape]
             frame = frame[cut[0] : frame.shape[0] - cut[0], cut[1] : frame.shape[1] - cut[1]]
-            grey.append(self._without_padding(frame))
+            grey.append(frame)
         return grey
 
-    def _without_padding(self, frame: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        # CT scanners write -2000 or -3024 outside their round field of view; nothing was measured there.
-        return np.maximum(frame, -1024.0) if self.modality == "CT" else frame
+    @cached_property
+    def sampled(self) -> list[npt.NDArray[np.float32]]:
+        """The same, with the padding of a CT as dark as air, so that its edge is none of the picture."""
+        return [np.maximum(f, np.float32(_DARKEST_HU)) for f in self._chosen] if self.modality == "CT" else self._chosen
+
+    @cached_property
+    def padding(self) -> float | None:
+        """What a CT scanner wrote (-2000, -3024) outside its round field of view, where nothing was measured."""
+        low, _ = self.extremes
+        lowest = float(low.min())
+        if self.modality != "CT" or not (lowest < _DARKEST_HU or lowest == self._stated_padding):
+            return None
+        frame = self.frames[int(low.argmin())]
+        return lowest if np.count_nonzero(frame == lowest) >= _PADDED * frame.size else None
+
+    @property
+    def _stated_padding(self) -> float | None:
+        facts = self.image.facts
+        stored, slope, shift = (facts.get(k) for k in ("PixelPaddingValue", "RescaleSlope", "RescaleIntercept"))
+        if not (isinstance(stored, int) and isinstance(slope, int | float) and isinstance(shift, int | float)):
+            return None
+        signed = facts.get("PixelRepresentation") and stored >= 2**15
+        return float((stored - 2**16 if signed else stored) * slope + shift)
+
+    @cached_property
+    def measured(self) -> tuple[float, npt.NDArray[np.float32]]:
+        """The least value that was measured, and all sampled pixels that were."""
+        values = np.concatenate([f.ravel() for f in self._chosen])
+        if self.padding is None:
+            return self.ends[0], values
+        frames = np.asarray(self.frames)
+        least = np.min(frames, where=frames != self.padding, initial=self.ends[1])
+        return float(least), values[values != self.padding]
 
     @cached_property
     def values(self) -> npt.NDArray[np.float32]:
@@ -229,14 +260,15 @@ class _Look:
         return self.image.unit if self.image.unit in _UNITS else "{arbitrary}"
 
     def measurements(self) -> tuple[Measurement, ...]:
-        low, high = self.ends
+        low, values = self.measured
         ratio, noise = self.signal
-        mean, spread = float(self.values.mean(dtype=np.float64)), float(self.values.std(dtype=np.float64))
+        beside = "" if self.padding is None else f"without padding of {self.padding:g}"
+        sampled = f"sampled images{', ' if beside else ''}{beside}"
         said = [
-            Measurement(codes.MINIMUM, low, self.unit),
-            Measurement(codes.MAXIMUM, high, self.unit),
-            Measurement(codes.MEAN, mean, self.unit, definition="sampled images"),
-            Measurement(codes.STANDARD_DEVIATION, spread, self.unit, definition="sampled images"),
+            Measurement(codes.MINIMUM, low, self.unit, definition=beside),
+            Measurement(codes.MAXIMUM, self.ends[1], self.unit),
+            Measurement(codes.MEAN, float(values.mean(dtype=np.float64)), self.unit, definition=sampled),
+            Measurement(codes.STANDARD_DEVIATION, float(values.std(dtype=np.float64)), self.unit, definition=sampled),
             Measurement(NOISE, noise, self.unit, definition="median absolute deviation, finest diagonal detail"),
             Measurement(GREY_LEVELS, self.levels, "{counts}", definition="in one image"),
             Measurement(CLIPPED, 100.0 * self.clipped, "%"),
