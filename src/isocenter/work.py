@@ -59,12 +59,32 @@ class Work:
         """Take jobs: in this process the waiting, in processes of their own the analyses."""
         from isocenter.analysis.run import preload, warm_up
         from isocenter.site import outlining
-        from isocenter.store.jobs import Jobs
 
         analyses = {type(a).__module__ for a in self._site.registry.analyses.values()}
         preload("isocenter.site.loading", "isocenter.dicom.assemble", "isocenter.store.blobs", *sorted(analyses))
         threading.Thread(target=warm_up, args=(outlining.compiles,), name="warm-up", daemon=True).start()
-        self._jobs = Jobs(
+        self._jobs = self._promised(executor)
+        self._jobs.start(concurrency=self._settings.workers)
+        self._site.fetching.queue = _Fetches(self._jobs)
+        self._site.fetching.owed()
+        self._closing.append(self._jobs.close)
+        self._closing.append(self._jobs.stop)
+
+    def promise(self) -> Callable[[], bool]:
+        """Let studies be promised here and taken by whoever works: for a command beside the server.
+
+        Returns:
+            whether anybody works now.
+        """
+        jobs = self._promised()
+        self._site.fetching.queue = _Fetches(jobs)
+        self._closing.append(jobs.close)
+        return lambda: bool(jobs.leases.alive())
+
+    def _promised(self, executor: str = "") -> Jobs:
+        from isocenter.store.jobs import Jobs
+
+        return Jobs(
             self._settings.database_url,
             executor=executor or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
             run={
@@ -72,11 +92,6 @@ class Work:
                 "fetch": self._fetch, "ask_again": self._ask_again,
             },
         )  # fmt: skip
-        self._jobs.start(concurrency=self._settings.workers)
-        self._site.fetching.queue = _Fetches(self._jobs)
-        self._site.fetching.owed()
-        self._closing.append(self._jobs.close)
-        self._closing.append(self._jobs.stop)
 
     def follow(self) -> None:
         """Watch the journal and hand over what `flow.FLOW` says."""
@@ -179,9 +194,11 @@ class Work:
         return len(answers)
 
     def _fetch(self, study: str, wanted: str, peer: str, name: str) -> int:
-        """A study of a peer, for somebody as their account is now."""
+        """A study of a peer, for somebody as their account is now; no account is called as the house."""
         row = self._site.index.person(name)
         who = Person(name, Role.NONE if row is None or row["disabled"] else Role(row["role"]))
+        if row is None and name == HOUSE.name:  # by whoever has this machine: a command
+            who = HOUSE
         try:
             return self._site.fetching.carry_out(study, wanted, peer=peer, who=who)
         except (Forbidden, NotFound) as refusal:  # their project has let them go, or the study

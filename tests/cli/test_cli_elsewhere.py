@@ -24,7 +24,7 @@ from isocenter.analysis.registry import Registry
 from isocenter.app import House, open_house
 from isocenter.cli import app
 from isocenter.doors.dimse import Listener
-from isocenter.errors import Refused
+from isocenter.errors import Refused, WrongState
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Kind
 from isocenter.settings import Settings
@@ -51,6 +51,14 @@ def listening(folder: Path, aet: str) -> Iterator[tuple[House, int]]:
         house.close()
 
 
+@pytest.fixture
+def nothing_analysed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for slow in ("run.preload", "run.warm_up"):
+        monkeypatch.setattr(f"isocenter.analysis.{slow}", lambda *names: None)
+    monkeypatch.setattr("isocenter.analysis.registry.discover", Registry)
+
+
+@pytest.mark.usefixtures("nothing_analysed")
 def test_an_earlier_study_is_told_of_and_sent_by_command(tmp_path: Path) -> None:
     here = tmp_path / "here"
 
@@ -61,7 +69,10 @@ def test_an_earlier_study_is_told_of_and_sent_by_command(tmp_path: Path) -> None
 
     with listening(tmp_path / "there", "PACS") as (pacs, port), listening(here, "ISOCENTER") as (ours, own):
         pacs.site.receive(
-            [study("2.25.1", "20260101"), study("2.25.2", "20200102"), study("2.25.3", "20190102", "19590101")],
+            [
+                study("2.25.1", "20260101"), study("2.25.2", "20200102"), study("2.25.3", "20190102", "19590101"),
+                study("2.25.4", "20210102"),
+            ],
             sender="CT", who=HOUSE,
         )  # fmt: skip
         pacs.site.add_peer("ISOCENTER", "127.0.0.1", own, who=HOUSE)
@@ -69,15 +80,19 @@ def test_an_earlier_study_is_told_of_and_sent_by_command(tmp_path: Path) -> None
         ours.site.receive([study("2.25.1", "20260101")], sender="CT", who=HOUSE)
         told = said("--json")
         assert [(one["study"], one["date"], bool(one["doubt"])) for one in told["studies"]] == [
-            ("2.25.3", "2019-01-02", True), ("2.25.2", "2020-01-02", False),
+            ("2.25.3", "2019-01-02", True), ("2.25.2", "2020-01-02", False), ("2.25.4", "2021-01-02", False),
         ]  # fmt: skip
         assert "perhaps another person" in said()
-        assert said("--take", "2.25.2", "--peer", "PACS", "--json") == {
-            "promised": False,
-            "came": 1,
-            "failed": 0,
-            "why": "",
-        }
+        assert "promised: it comes as soon as" in said("--take", "2.25.2", "--peer", "PACS"), "nobody works yet"
+        with pytest.raises(WrongState, match="being fetched"):
+            said("--take", "2.25.2", "--peer", "PACS")
+        ours.work.start()
+        deadline = time.monotonic() + 60
+        while not ours.site.journal.since(kinds=(Kind.FETCHED,)):
+            assert time.monotonic() < deadline, "nobody kept the promise of a command that had ended"
+            threading.Event().wait(0.02)
+        told = said("--take", "2.25.4", "--peer", "PACS", "--json")
+        assert told == {"ended": True, "came": 1, "failed": 0, "why": ""}
         assert [one.uid for one in ours.site.studies(who=HOUSE, limit=5) if one.uid == "2.25.2"] == ["2.25.2"]
         for words, why in (
             (("--take", "2.25.2"), "half of a study"),
@@ -120,12 +135,8 @@ signal.pause()
 
 
 @pytest.mark.nightly
-def test_what_was_promised_comes_although_the_server_was_killed_amid_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for slow in ("run.preload", "run.warm_up"):  # nothing is analysed
-        monkeypatch.setattr(f"isocenter.analysis.{slow}", lambda *names: None)
-    monkeypatch.setattr("isocenter.analysis.registry.discover", Registry)
+@pytest.mark.usefixtures("nothing_analysed")
+def test_what_was_promised_comes_although_the_server_was_killed_amid_it(tmp_path: Path) -> None:
     here, free = tmp_path / "here", socket.create_server(("127.0.0.1", 0))
     own = free.getsockname()[1]
     free.close()

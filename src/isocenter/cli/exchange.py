@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from isocenter.cli import Json, Limit, Offset, Where, app, house
+
+if TYPE_CHECKING:
+    from isocenter.cli.screen import Screen
 
 __all__: list[str] = []
 
@@ -120,6 +123,24 @@ def commit(
         raise typer.Exit(1)
 
 
+def _taken(held: Any, study: str, wanted: str, peer: str, screen: Screen) -> dict[str, Any]:
+    """Promise a study and wait until it has come, as long as anybody works; who stops waiting ends nothing."""
+    from threading import Event
+
+    from isocenter.site.verbs import HOUSE
+
+    working = held.work.promise()
+    held.site.fetching.fetch(study, wanted, peer=peer, who=HOUSE)
+    last: dict[str, Any] = {"state": "waiting", "came": 0, "of": 0, "failed": 0, "why": ""}
+    with screen.progress(f"study {wanted}") as far:
+        while last["state"] != "ended" and working():
+            told = held.site.fetching.going(study, who=HOUSE)
+            last = next((one for one in told if (one["peer"], one["study"]) == (peer, wanted)), last)
+            far(last["state"], last["came"], last["of"])
+            Event().wait(0.2)
+    return {"ended": last["state"] == "ended", **{name: last[name] for name in ("came", "failed", "why")}}
+
+
 @app.command()
 def elsewhere(
     study: Annotated[str, typer.Argument(help="Study Instance UID of a study of the patient.")],
@@ -136,13 +157,20 @@ def elsewhere(
     if bool(take) != bool(peer):
         raise Refused("half of a study to be sent", "a study is sent by a peer", "give both --take and --peer")
     screen = Screen(as_json)
-    with house(folder) as held:
-        fetching = held.site.fetching
-        said = fetching.fetch(study, take, peer=peer, who=HOUSE) if take else fetching.elsewhere(study, who=HOUSE)
-    screen.answer(said)
     if take:
+        with house(folder) as held:
+            said = _taken(held, study, take, peer, screen)
+        screen.answer(said)
+        if not said["ended"]:
+            screen.say("promised: it comes as soon as `isocenter serve` or `isocenter work` runs here")
+            return
         screen.say(f"{said['came']} objects came, {said['failed']} failed{': ' if said['why'] else ''}{said['why']}")
+        if not said["came"]:
+            raise typer.Exit(1)
         return
+    with house(folder) as held:
+        said = held.site.fetching.elsewhere(study, who=HOUSE)
+    screen.answer(said)
     for one in said["studies"]:
         doubt = f"  ({one['doubt']})" if one["doubt"] else ""
         words = one["description"] or " ".join(one["modalities"])
