@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 
@@ -20,7 +21,7 @@ from shelf_for_doors import Shelf, person_behind
 from isocenter.doors import commands, identifiers, part10
 from isocenter.doors import negotiation as n
 from isocenter.doors.dimse import Listener
-from isocenter.doors.dimse_scu import Peer, move
+from isocenter.doors.dimse_scu import Peer, move, send
 from isocenter.doors.retrieve import Retrieval
 from isocenter.doors.upper_layer import connect
 from isocenter.errors import Unavailable
@@ -257,6 +258,75 @@ def test_some_failed_is_a_warning() -> None:
     said = wire.said[-1]
     assert said["Status"] == 0xB000
     assert [said[f"NumberOf{w}Suboperations"] for w in ("Completed", "Failed", "Warning")] == [1, 1, 1]
+
+
+def test_what_takes_too_long_fails_and_is_named() -> None:
+    from isocenter.doors.retrieve import get
+
+    wire = _Wire()
+    retrieval = _retrieval(wire, 3, lambda: False)
+    retrieval.late = lambda: True
+    get(retrieval)
+    assert wire.said[-1]["Status"] == 0xA702 and retrieval.failed == ["1.0", "1.1", "1.2"]
+
+
+def test_a_destination_that_hangs_up_each_time_is_asked_three_times(
+    listener: tuple[Listener, int], shelf: Shelf, sample: Callable[[str], bytes]
+) -> None:
+    (ct,) = _fill(shelf, sample, _CT)
+    for n_ in range(5):
+        other = sample(_CT).replace(b"5962.1.1.1.1.1.2004", b"5962.1.1.1.1.%d.2004" % (n_ + 2))
+        shelf.files[str(dcmread(BytesIO(other)).SOPInstanceUID)] = other
+    tries: list[int] = []
+
+    def hang_up(event: evt.Event) -> int:
+        tries.append(1)
+        event.assoc.abort()
+        return 0
+
+    ae = AE("HANGS")
+    ae.add_supported_context(CTImageStorage)
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, hang_up)])
+    shelf.listed.append({"aet": "HANGS", "host": "127.0.0.1", "port": server.socket.getsockname()[1]})
+    peer, keys = Peer("ISOCENTER", "127.0.0.1", listener[1]), {"StudyInstanceUID": str(ct.StudyInstanceUID)}
+    ended = move(peer, "STUDY", keys, to="HANGS", calling="TESTER")
+    server.shutdown()
+    assert (ended.status, ended.completed, ended.failed, len(tries)) == (0xA702, 0, 6, 3)
+
+
+def test_a_peer_that_sends_without_end_is_left(
+    listener: tuple[Listener, int], shelf: Shelf, destination: tuple[Shelf, int], sample: Callable[[str], bytes]
+) -> None:
+    (ct,) = _fill(shelf, sample, _CT)
+    shelf.listed.append({"aet": "DEST", "host": "127.0.0.1", "port": destination[1]})
+    peer, keys = Peer("ISOCENTER", "127.0.0.1", listener[1]), {"StudyInstanceUID": str(ct.StudyInstanceUID)}
+    passing = iter((0.0, 7201.0))
+    with pytest.raises(Unavailable, match="still sending after 2 h"):
+        move(peer, "STUDY", keys, to="DEST", calling="TESTER", longest_s=7200.0, timer=lambda: next(passing))
+
+
+def test_retrievals_leave_room_for_images(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
+    """Half of the associations retrieve at most: who asks then is told to ask again, and images still come in."""
+    (ct,) = _fill(shelf, sample, _CT)
+    shelf.listed += [{"aet": "TESTER", "host": "127.0.0.1", "port": 0}]
+    opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind, associations=3)
+    port = opened.start()
+    slow = connect("127.0.0.1", port, timeout_s=10)
+    model = str(StudyRootQueryRetrieveInformationModelGet)
+    offers = [(model, (n.IMPLICIT,)), (str(CTImageStorage), (n.EXPLICIT,))]
+    n.propose(slow, calling="TESTER", called="ISOCENTER", offers=offers, as_provider=(str(CTImageStorage),))
+    words: dict[str, int | str] = {"AffectedSOPClassUID": model, "CommandField": commands.C_GET_RQ, "MessageID": 3}
+    keys = {"StudyInstanceUID": str(ct.StudyInstanceUID)}
+    slow.send(1, words, identifiers.question("STUDY", keys, n.IMPLICIT))
+    assert slow.receive() is not None, "an image is on its way, and nobody says that it came"
+    _, statuses, _ = _get(port, _keys(ct), (CTImageStorage, n.EXPLICIT))
+    assert [s.Status for s in statuses] == [0xA702]
+    assert send(Peer("ISOCENTER", "127.0.0.1", port), [sample(_RLE)], calling="TESTER")[0].ok
+    slow.abort()
+    deadline = time.monotonic() + 20
+    while [s.Status for s in _get(port, _keys(ct), (CTImageStorage, n.EXPLICIT))[1]] != [0xFF00, 0]:
+        assert time.monotonic() < deadline, "who hung up still has the place"
+    opened.stop()
 
 
 def test_a_cancel_that_overtakes_an_answer_is_obeyed_before_the_next(

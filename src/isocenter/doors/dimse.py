@@ -25,7 +25,8 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -154,6 +155,8 @@ class Listener:
         artim_s: longest wait for the first request of a connection.
         idle_s: longest silence within an association.
         largest_instance: bytes of one instance.
+        longest_retrieval_s: what a C-MOVE or C-GET has not sent by then fails. Half of the associations at most
+            retrieve at a time, so that images always find a place; one more is told to ask again (0xA702).
         said_no: called with every refusal at this door, for the journal.
         turned_away: called instead with every call that was rejected, and the address that it came from.
         services: what else is spoken here, each with SOP classes of its own.
@@ -173,6 +176,7 @@ class Listener:
         artim_s: float = 30.0,
         idle_s: float = 300.0,
         largest_instance: int = 2 * 2**30,
+        longest_retrieval_s: float = 4 * 3600.0,
         said_no: Callable[[IsocenterError], None] | None = None,
         turned_away: Callable[[IsocenterError, str], None] | None = None,
         services: Sequence[Service] = (),
@@ -183,7 +187,8 @@ class Listener:
         self._site, self._who, self._said_no, self._turned_away = site, who, said_no, turned_away
         self.aet, self._port = ae_title(aet), Port(host, port, kind="DICOM", called=self._called)
         self._limit, self._artim_s, self._idle_s, self._largest = associations, artim_s, idle_s, largest_instance
-        self._makes_room_s = makes_room_s
+        self._makes_room_s, self._longest_retrieval_s = makes_room_s, longest_retrieval_s
+        self._retrieving = threading.Semaphore(max(1, associations // 2))
         self._threads: dict[threading.Thread, _Guest] = {}
         self._established = 0
         self._lock = threading.Lock()
@@ -550,6 +555,7 @@ class Listener:
         except Refused as error:
             self._respond(call, message, 0xA900, str(error))
             return None
+        end = time.monotonic() + self._longest_retrieval_s
         return Retrieval(
             link=call.link,
             message=message,
@@ -557,7 +563,21 @@ class Listener:
             instances=identifiers.instances(self._site, named, call.who),
             fetch=lambda uid: self._site.instance(uid, who=call.who),
             cancelled=lambda: self._cancelled(call, message),
+            late=lambda: time.monotonic() > end,
         )
+
+    @contextmanager
+    def _place(self, call: _Call, message: Message) -> Iterator[bool]:
+        """Whether there is a place for one more retrieval; where there is none the asker has been told."""
+        held = self._retrieving.acquire(blocking=False)
+        try:
+            if not held:
+                self._count("retrievals put off")
+                self._respond(call, message, 0xA702, f"{max(1, self._limit // 2)} retrievals are going on; ask again")
+            yield held
+        finally:
+            if held:
+                self._retrieving.release()
 
     def _move(self, call: _Call, context: Context, message: Message) -> None:
         wanted = str(message.words.get("MoveDestination", ""))
@@ -573,20 +593,24 @@ class Listener:
             return self._respond(call, message, 0xA801, "move destination is not known here")
         retrieval = self._retrieval(call, context, message, MOVE)
         if retrieval is not None:
-            self._count("move")
-            move(
-                retrieval,
-                Peer(wanted, str(known["host"]), int(known["port"])),
-                calling=self.aet,
-                origin=(call.calling, int(message.words.get("MessageID", 0))),
-            )
+            with self._place(call, message) as placed:
+                if placed:
+                    self._count("move")
+                    move(
+                        retrieval,
+                        Peer(wanted, str(known["host"]), int(known["port"])),
+                        calling=self.aet,
+                        origin=(call.calling, int(message.words.get("MessageID", 0))),
+                    )
         return None
 
     def _get(self, call: _Call, context: Context, message: Message) -> None:
         retrieval = self._retrieval(call, context, message, GET)
         if retrieval is not None:
-            self._count("get")
-            get(retrieval)
+            with self._place(call, message) as placed:
+                if placed:
+                    self._count("get")
+                    get(retrieval)
 
 
 def _addresses(host: str) -> set[str]:

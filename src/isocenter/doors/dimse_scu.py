@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -286,19 +287,24 @@ def find(
 
 def move(
     peer: Peer, level: str, keys: Mapping[str, str], *, to: str, calling: str, timeout_s: float = 600.0,
-    told: Callable[[int, int], None] = lambda come, of: None,
+    longest_s: float = 4 * 3600.0, told: Callable[[int, int], None] = lambda come, of: None,
+    timer: Callable[[], float] = time.monotonic,
 ) -> Moved:  # fmt: skip
     """Ask a peer (Study Root) to send what the unique keys name to the AE title `to`.
 
     Args:
+        timeout_s: longest silence of the peer.
+        longest_s: for how long it may go on in all.
         told: progress, where the peer tells it: instances that were sent, and in all. What it raises ends the
             transfer: the peer is asked to send no more.
 
     Raises:
-        Unavailable, Refused: the peer is not there or does not know us. A failed transfer is in the answer, not raised.
+        Unavailable, Refused: the peer is not there or does not know us, or goes on for longer than it may. A failed
+            transfer is in the answer, not raised.
     """
     from isocenter.doors import identifiers
 
+    end = timer() + longest_s
     link = _open(peer, calling, [(_STUDY_ROOT_MOVE, (IMPLICIT, EXPLICIT))], timeout_s)
     try:
         context = _only(link, peer)
@@ -314,6 +320,11 @@ def move(
             counts = [int(message.words.get(f"NumberOf{name}Suboperations", 0)) for name in _COUNTED]
             try:
                 told(sum(counts[1:]), sum(counts))
+                if timer() > end:
+                    raise Unavailable(
+                        f"{peer.aet} is still sending after {longest_s / 3600:.0f} h", "others wait for their turn",
+                        "what has come stays; ask again",
+                    )  # fmt: skip
             except BaseException:  # whoever follows it wants no more of it
                 link.send(context.id, {"CommandField": commands.C_CANCEL_RQ, "MessageIDBeingRespondedTo": 1})
                 link.abort()  # some go on sending in spite of a cancel

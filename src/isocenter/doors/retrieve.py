@@ -15,6 +15,8 @@ from isocenter.record.study import Instance
 
 __all__ = ["Retrieval", "get", "move"]
 
+_SILENT = 3  # instances in a row that a destination took without an answer: then it is asked for nothing further
+
 
 @dataclass
 class Retrieval:
@@ -25,6 +27,7 @@ class Retrieval:
         instances: what the unique keys name.
         fetch: the stored file of a SOP Instance UID.
         cancelled: whether the asker has sent C-CANCEL meanwhile.
+        late: whether it has taken longer than a retrieval may.
     """
 
     link: Link
@@ -33,6 +36,7 @@ class Retrieval:
     instances: Sequence[Instance]
     fetch: Callable[[str], bytes]
     cancelled: Callable[[], bool]
+    late: Callable[[], bool] = lambda: False
     completed: int = 0
     warnings: int = 0
     failed: list[str] = field(default_factory=list)
@@ -56,6 +60,10 @@ class Retrieval:
         """Book an instance that could not be offered; a damaged one is our own failure and is said to be."""
         self.damaged += isinstance(error, Damaged)
         self.count(sop_uid, None)
+
+    def fail_rest(self, of: Sequence[Instance]) -> None:
+        """Book as failed what is not tried any more."""
+        self.failed += [one.sop_uid for one in of]
 
     def say(self, status: int, comment: str = "") -> None:
         """Answer with a status and the counts; a final answer names what failed."""
@@ -96,12 +104,17 @@ def move(retrieval: Retrieval, to: Peer, *, calling: str, origin: tuple[str, int
                 sender.open()
             except IsocenterError as error:
                 return retrieval.say(0xA801, str(error))
-        for instance in retrieval.instances:
+        silent = 0
+        for number, instance in enumerate(retrieval.instances):
             if retrieval.cancelled():
                 return retrieval.say(0xFE00)
+            if silent == _SILENT or retrieval.late():
+                retrieval.fail_rest(retrieval.instances[number:])
+                break
             try:
                 outcome = sender.send(retrieval.fetch(instance.sop_uid), origin=origin)
                 retrieval.count(instance.sop_uid, outcome.status)
+                silent = silent + 1 if outcome.status is None else 0
             except (IsocenterError, Ended) as error:
                 retrieval.fault(instance.sop_uid, error)
             retrieval.say(0xFF00)
@@ -113,6 +126,9 @@ def get(retrieval: Retrieval) -> None:
     for number, instance in enumerate(retrieval.instances, 1):
         if retrieval.cancelled():
             return retrieval.say(0xFE00)
+        if retrieval.late():
+            retrieval.fail_rest(retrieval.instances[number - 1 :])
+            break
         try:
             context, data = _readied(retrieval, instance)
         except IsocenterError as error:
