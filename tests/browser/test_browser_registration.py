@@ -15,7 +15,7 @@ from browser_eyes import Site, lit, shot, until
 from own_archive import own_archive
 from pydicom import dcmread
 from stage_phantoms import BALL_MM, BEFORE, SHAPE, SPACING, body, stack
-from test_browser_stage import AX, COR, GREYS, SAG, centroid, colourful, picture, plane, settled, to_the_ball
+from test_browser_stage import AX, COR, GREYS, SAG, centroid, colourful, go_to, picture, plane, settled, to_the_ball
 
 pytestmark = pytest.mark.browser
 
@@ -284,6 +284,58 @@ def test_an_earlier_pet_lies_on_the_planes_of_today_by_the_registration_of_its_c
     cut(page)
     to_the_ball(page)
     on_the_ball(page)
+
+
+def same_planes(page: Any, number: int) -> None:
+    """The plane of the earlier study is that of today at the same place and angle, and its ball lies on the truth."""
+
+    def unlike() -> float:
+        own, its = plane(page, number), plane(page, 3 + number)
+        normals = [np.cross(one.right, one.down) for one in (own, its)]
+        here, there = (one / np.linalg.norm(one) for one in normals)
+        angle = np.degrees(np.arccos(min(1.0, float(there @ (turned(here) - SHIFT)))))
+        off = (turned(own.origin) - its.origin) @ there
+        return max(abs(off), angle)
+
+    until(lambda: unlike() < 0.3, 30)
+    its = plane(page, 3 + number)
+    seen = centroid(settled(page, 3 + number), 250, 255)
+    assert np.subtract(seen, its.at(turned(BALL_MM))) == pytest.approx([0, 0], abs=1.5)
+
+
+@pytest.mark.slow
+def test_planes_go_through_an_earlier_study_as_they_go_through_todays(beside: Any) -> None:
+    page = beside
+    hung(page, "Chest before")
+    page.keyboard.press("Shift+S")
+    page.get_by_text("Proposed: residual").wait_for(timeout=120_000)
+    page.get_by_role("button", name="Accept").click()
+    said(page, "together, registered, residual")
+    page.keyboard.press("Shift+L")
+    until(lambda: page.locator(".stage > .viewport").count() == 6)
+    until(lambda: all(lit(page, n) > 0.02 for n in range(6)), 60)
+    page.keyboard.press("1")
+    go_to(page, 2, BALL_MM)
+    until(lambda: abs(plane(page, 0).origin[2] - BALL_MM[2]) < SPACING[0])
+    go_to(page, 0, BALL_MM)
+    until(lambda: abs(plane(page, 2).origin[1] - BALL_MM[1]) < SPACING[1])
+    for number in range(3):
+        same_planes(page, number)
+        corner = page.locator(".corner.tl").nth(3 + number).inner_text()
+        assert "PRIOR 2026-04-02" in corner and "together, registered, residual" in corner
+    page.locator(".stage > .viewport .canvas").nth(0).click(button="middle")
+    page.keyboard.press("Shift+ArrowRight")  # the others turn about the axis of the body, by five degrees
+    until(lambda: abs(plane(page, 2).right[1]) > 0.01)
+    for number in (1, 2):
+        same_planes(page, number)
+    shot(page, "registration-planes")
+    page.keyboard.press("Shift+L")
+    until(lambda: page.locator(".stage > .viewport").count() == 2)
+
+    hung(page, "Knee before")
+    page.keyboard.press("Shift+L")
+    page.get_by_text("the earlier study has no planes here: nothing joins its space to this one").wait_for()
+    until(lambda: page.locator(".stage > .viewport").count() == 4)
 
 
 @pytest.mark.slow

@@ -141,7 +141,7 @@ function Whose({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
   const own = series.study === desk.session.uid;
   const prior = own ? undefined : hanging.priors.value?.priors.find((one) => one.study === series.study);
   const about = (own ? desk.viewable.value : (prior?.series ?? [])).find((one) => one.uid === series.uid);
-  const stacked = lightbox.cells.value[place]?.kind === "stack" && lightbox.layout.value !== "planes";
+  const stacked = lightbox.layout.value === "beside" ? !own : lightbox.cells.value[place]?.kind === "stack" && lightbox.layout.value !== "planes";
   const lead = partnerOf(desk, view);
   const how = lead && (stacked ? togetherWith(desk, lead, view) : !lightbox.links.on.value && lead === lightbox.active.value ? "alone · S links them again" : "");
   return (

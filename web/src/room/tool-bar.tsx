@@ -25,7 +25,7 @@ export function ToolBar({ desk }: { desk: Desk }) {
   // The button stays where another viewport can run: a row that breaks anew at a press moves the images under the hand.
   const runs = lightbox.viewports.value.some((one) => (one.series.value?.pictures.length ?? 0) > 1);
   const flat = series?.noVolume ?? "";
-  const planes = lightbox.layout.value === "planes";
+  const planes = lightbox.cutting.value;
   const solid = lightbox.cells.value.some((one) => one.kind === "volume");
   const taken = lightbox.hand.value === lightbox.cross ? "Crosshair" : lightbox.laidOver.value ? "Fuse" : planes && lightbox.slab.value ? "Slab" : planes ? "Planes" : solid ? "3D" : "";
   return (
@@ -62,7 +62,7 @@ export function ToolBar({ desk }: { desk: Desk }) {
 export function HandBar({ desk }: { desk: Desk }) {
   const { lightbox, marks } = desk;
   const { registration } = desk;
-  const idle = !registration.lacking.value && !registration.proposal.value && !registration.busy.value && !registration.trouble.value && !marks.painting.how.value && !lightbox.laidOver.value && !(lightbox.slab.value && lightbox.layout.value === "planes");
+  const idle = !registration.lacking.value && !registration.proposal.value && !registration.busy.value && !registration.trouble.value && !marks.painting.how.value && !lightbox.laidOver.value && !(lightbox.slab.value && lightbox.cutting.value);
   return (
     <div class="tools hand" role="group" aria-label="Of the tool in hand">
       <BrushOptions desk={desk} />
@@ -85,7 +85,7 @@ function inHand({ lightbox, marks }: Desk): string {
 function Slab({ desk }: { desk: Desk }) {
   const { lightbox } = desk;
   const slab = lightbox.slab.value;
-  if (!slab || lightbox.layout.value !== "planes") return null;
+  if (!slab || !lightbox.cutting.value) return null;
   return (
     <span class="with">
       <select aria-label="What a slab shows" value={slab.blend} onChange={(event) => (lightbox.slab.value = { ...slab, blend: event.currentTarget.value as Blend })}>

@@ -33,12 +33,13 @@ export interface Cell {
   at?: { sop: string; frame?: number };
 }
 
-export type Layout = "1x1" | "1x2" | "2x2" | "planes";
+/** `beside`: three planes, and below them the same planes through an earlier study. */
+export type Layout = "1x1" | "1x2" | "2x2" | "planes" | "beside";
 
 /** A drawing over every viewport (see viewport.ts). */
 export type Layer = ComponentType<{ viewport: Viewport }>;
 
-export const sizes: Record<Layout, number> = { "1x1": 1, "1x2": 2, "2x2": 4, planes: 4 };
+export const sizes: Record<Layout, number> = { "1x1": 1, "1x2": 2, "2x2": 4, planes: 4, beside: 6 };
 /** So long the first image may keep everything else waiting. */
 const IMAGE_FIRST_MS = 1000;
 /** Modalities whose values say how much was taken up. */
@@ -101,7 +102,7 @@ export class Lightbox {
   private readonly hung = new Map<Viewport, Cell>();
   /** How what hung in a lost drawing context lay. */
   private readonly layIn = new WeakMap<Cell, (again: Viewport) => void>();
-  private readonly forgets = [this.links.start(() => this.active.value, () => this.viewports.peek()), this.together(), this.carryPoint(), onLost((another) => void this.anew(another))];
+  private readonly forgets = [this.links.start(() => this.active.value, () => this.viewports.peek()), this.together(), this.carryPoint(), this.alongside(), onLost((another) => void this.anew(another))];
 
   constructor() {
     this.drawn = new Promise((resolve) => (this.firstDrawn = resolve));
@@ -116,6 +117,7 @@ export class Lightbox {
   /** Hang a list of cells. */
   hang(layout: Layout, cells: Cell[]): void {
     batch(() => {
+      this.say(this.refusals, 0, "");
       this.layout.value = layout;
       this.cells.value = cells.slice(0, sizes[layout]);
       this.activeNumber.value = Math.max(0, Math.min(this.activeNumber.peek(), this.cells.value.length - 1));
@@ -268,7 +270,7 @@ export class Lightbox {
     this.place(point, frame);
     for (const one of this.viewports.peek()) {
       const there = this.pointIn(one.series.peek()?.frame ?? "");
-      if (there) one.go(there);
+      if (there && !(one instanceof PlaneView && one.follows)) one.go(there); // what follows goes to where the other plane came to lie
     }
   }
 
@@ -307,18 +309,44 @@ export class Lightbox {
     const shown = this.inHand();
     if (!shown) return;
     const others = [shown, ...series.filter((one) => one.series !== shown.series)];
-    const fits = (Object.keys(sizes) as Layout[]).filter((layout) => layout === "1x1" || (layout === "planes" ? this.canCut(shown.series) : others.length >= sizes[layout] - (layout === "2x2" ? 1 : 0)));
+    const fits: Layout[] = (Object.keys(sizes) as Layout[]).filter((layout) => layout !== "beside").filter((layout) => layout === "1x1" || (layout === "planes" ? this.canCut(shown.series) : others.length >= sizes[layout] - (layout === "2x2" ? 1 : 0)));
     const next = fits[(fits.indexOf(this.layout.peek()) + 1) % fits.length]!;
     this.activeNumber.value = 0;
     this.hang(next, next === "planes" ? cut(shown) : others);
   }
 
-  /** Three planes through the series in hand beside its images; the same again takes them away. */
+  /** Three planes through the series in hand beside its images; with an earlier study beside that lies in its space or is registered, the same planes through both. The same again takes them away. */
   togglePlanes(): void {
     const shown = this.inHand();
     if (!shown) return;
-    if (this.layout.peek() === "planes") this.hang("1x1", [shown]);
-    else if (this.canCut(shown.series)) this.hang("planes", cut(shown));
+    const pair = this.pairBeside();
+    if (pair && this.layout.peek() === "beside") return this.hang("1x2", pair);
+    if (this.layout.peek() === "planes") return this.hang("1x1", [shown]);
+    const refusal = pair && this.refusedBeside(pair);
+    if (pair && !refusal) return this.hang("beside", pair.flatMap((one) => cut(one).slice(1)));
+    if (!this.canCut(shown.series)) return;
+    this.hang("planes", cut(shown));
+    this.say(this.refusals, 0, refusal ?? "");
+  }
+
+  /** Whether three planes hang, of one study or of two. */
+  readonly cutting = computed(() => this.layout.value === "planes" || this.layout.value === "beside");
+
+  /** A series of this study and one of an earlier study that hang beside one another, as stacks of their images. */
+  private pairBeside(): Cell[] | null {
+    const cells = this.cells.peek();
+    const pair = [cells.find((one) => !one.prior), cells.find((one) => one.prior)].flatMap((one) => (one ? [asStack(one)] : []));
+    return pair.length === 2 ? pair : null;
+  }
+
+  /** Why the planes of one cannot go through the other; null where they can. */
+  private refusedBeside(pair: Cell[]): string | null {
+    const [own, prior] = pair.map((cell) => this.viewports.peek().find((one) => one.series.peek()?.uid === cell.series)?.series.peek());
+    if (!own || !prior) return "the earlier study has no planes here: its images have not come yet";
+    if (own.noVolume || prior.noVolume) return `no planes through both: ${own.noVolume || prior.noVolume}`;
+    if (!canDrawVolumes()) return "no WebGL in this browser: no planes through the earlier study";
+    if (own.frame && own.frame === prior.frame) return null;
+    return joinOf(this.joins.peek(), own.frame, prior.frame) ? null : "the earlier study has no planes here: nothing joins its space to this one; register it first, side by side";
   }
 
   /** The first place turns into a body to turn about, or back into images. */
@@ -341,7 +369,7 @@ export class Lightbox {
 
   /** Thin planes, then slabs: largest value, mean, smallest value, and thin again. */
   nextSlab(): void {
-    if (this.layout.peek() !== "planes") this.togglePlanes();
+    if (!this.cutting.peek()) this.togglePlanes();
     const next = BLENDS[(BLENDS.indexOf(this.slab.peek()?.blend ?? null) + 1) % BLENDS.length]!;
     this.slab.value = next && { blend: next, thickness_mm: this.thickness_mm.peek() };
   }
@@ -367,7 +395,7 @@ export class Lightbox {
 
   toggleCross(): void {
     this.hand.value = this.hand.peek() === this.cross ? null : this.cross;
-    if (this.hand.peek() && this.layout.peek() !== "planes" && !this.cells.peek().some((one) => one.prior)) this.togglePlanes(); // with an earlier study beside, the point goes through both
+    if (this.hand.peek() && !this.cutting.peek() && !this.cells.peek().some((one) => one.prior)) this.togglePlanes(); // with an earlier study beside, the point goes through both
   }
 
   again(number: number): void {
@@ -426,7 +454,7 @@ export class Lightbox {
   /** The series in hand as a stack of its images. */
   private inHand(): Cell | null {
     const cell = this.cells.peek()[Math.max(0, this.activeNumber.peek())];
-    return cell ? { ...cell, kind: "stack", plane: undefined, over: undefined, overOf: undefined, at: undefined } : null;
+    return cell ? asStack(cell) : null;
   }
 
   canCut(series: string): boolean {
@@ -453,6 +481,30 @@ export class Lightbox {
         });
       }
     });
+  }
+
+  /** The planes through an earlier study lie as those of this one do, at the same place of the patient and at the same angle. */
+  private alongside(): () => void {
+    return effect(() => {
+      if (this.layout.value !== "beside") return;
+      const [planes, active] = [this.viewports.value.filter((one): one is PlaneView => one instanceof PlaneView), this.active.value];
+      void this.joins.value;
+      for (const follower of planes.filter((one) => this.ofPrior(one))) {
+        const lead = planes.find((one) => one.plane === follower.plane && !this.ofPrior(one));
+        if (!lead?.view.value || lead.state.value.at !== "there" || follower.state.value.at !== "there") continue;
+        untracked(() => {
+          const way = this.links.on.peek() ? this.links.way(lead, follower) : null;
+          if (!way) return;
+          const { towards, up, centre, oblique } = lead.lying();
+          follower.follow({ towards: way.along(towards), up: way.along(up), oblique, centre: follower === active ? null : way.point(centre) }); // what is scrolled leads
+        });
+      }
+    });
+  }
+
+  private ofPrior(view: View): boolean {
+    const number = [...this.mounted].find(([, one]) => one === view)?.[0] ?? -1;
+    return !!this.cells.value[number]?.prior;
   }
 
   /** The point that the planes share stays in the plane that is scrolled. */
@@ -576,6 +628,11 @@ function asItHangs(cell: Cell, view: View | undefined): Cell {
   const [range, picture] = [view?.range.peek(), view instanceof StackView ? view.picture.peek() : null];
   const window = range ? { centre: (range.lower + range.upper) / 2, width: range.upper - range.lower } : cell.window;
   return { ...cell, window, at: picture ? { sop: picture.sop, frame: picture.frame } : cell.at };
+}
+
+/** The same series as a stack of its images. */
+function asStack(cell: Cell): Cell {
+  return { ...cell, kind: "stack", plane: undefined, over: undefined, overOf: undefined, at: undefined };
 }
 
 export function cut(shown: Cell): Cell[] {

@@ -66,6 +66,8 @@ export class PlaneView implements Viewport {
   private enabled = false;
   private turns = 0;
   private look: { towards: Point3; up: Point3 };
+  /** As it lies unturned, where it follows a plane of another study; it then goes between its slices, too. */
+  private led: { towards: Point3; up: Point3 } | null = null;
   private centre: Point3 = [0, 0, 0];
   private readonly resized = new ResizeObserver(() => this.fit());
   private forget = () => {};
@@ -113,7 +115,7 @@ export class PlaneView implements Viewport {
     if (!volume || this.state.value.at !== "there") return;
     const { low, high, step } = volume.reach(this.inward());
     const wanted = Math.min(high, Math.max(low, dot(point, this.inward())));
-    const depth = this.oblique.value ? wanted : low + Math.round((wanted - low) / step) * step; // on the voxels' own slice, where nothing is interpolated
+    const depth = this.oblique.value || this.led ? wanted : low + Math.round((wanted - low) / step) * step; // on the voxels' own slice, where nothing is interpolated
     this.centre = atDepth(point, this.inward(), depth);
     this.viewport.setViewState({ slice: { kind: "volumePoint", sliceWorldPoint: this.centre } });
     this.viewport.render();
@@ -137,8 +139,32 @@ export class PlaneView implements Viewport {
     void this.at(Math.min(this.count.value - 1, this.index.value + by));
   }
 
-  /** Turn the plane about an axis of the patient through a point of it (degrees). */
+  /** How it lies: towards the reader, up, and a point of it. */
+  lying(): { towards: Point3; up: Point3; centre: Point3; oblique: boolean } {
+    return { ...this.look, centre: this.centre, oblique: this.oblique.peek() };
+  }
+
+  /** Whether it goes along with a plane of another study. */
+  get follows(): boolean {
+    return !!this.led;
+  }
+
+  /** Lie as a plane of another study does, told in the space of this one: at its place, or turned in place where none is given. */
+  follow({ towards, up, centre, oblique }: { towards: Point3; up: Point3; centre: Point3 | null; oblique: boolean }): void {
+    if (this.state.peek().at !== "there") return;
+    this.oblique.value = oblique;
+    const turned = !this.led || dot(this.led.towards, towards) < 1 - 1e-9 || dot(this.led.up, up) < 1 - 1e-9;
+    if (turned) {
+      this.look = this.led = { towards, up };
+      this.viewport.setViewState({ orientation: this.orientation() });
+    }
+    const away = centre && dot([centre[0] - this.centre[0], centre[1] - this.centre[1], centre[2] - this.centre[2]], this.inward());
+    if (turned || (away !== null && Math.abs(away) > 0.01)) this.go(centre ?? this.centre);
+  }
+
+  /** Turn the plane about an axis of the patient through a point of it (degrees); one that follows another is turned by that one. */
   tilt(axis: Point3, degrees: number, about: Point3): void {
+    if (this.led) return;
     this.look = { towards: rotated(this.look.towards, axis, degrees), up: rotated(this.look.up, axis, degrees) };
     this.oblique.value = Math.abs(dot(this.look.towards, looks[this.plane].towards)) < 0.9999;
     this.viewport.setViewState({ orientation: this.orientation() });
@@ -146,7 +172,7 @@ export class PlaneView implements Viewport {
   }
 
   straighten(): void {
-    this.look = looks[this.plane];
+    this.look = this.led ?? looks[this.plane];
     this.oblique.value = false;
     if (this.state.value.at !== "there") return;
     this.viewport.setViewState({ orientation: this.orientation() });
