@@ -6,7 +6,10 @@ import type { Point3 } from "../viewer/viewport";
 import type { Hanging } from "./hanging";
 import type { Session } from "./session";
 
-type Arranged = Layout | "3d";
+type Arranged = Exclude<Layout, "beside"> | "3d";
+
+/** What an address may name; planes through two studies it leads back to as the two side by side. */
+const LAYOUTS = [...Object.keys(sizes).filter((one) => one !== "beside"), "3d"];
 
 const BLENDS: readonly string[] = ["mip", "mean", "minip"] satisfies Blend[];
 /** So long nothing may move until it is written down: nobody's address turns over while they scroll. */
@@ -140,7 +143,7 @@ export class Arrangement {
     setQuery("beside", itself ? "" : prior);
     setQuery("at", plane ? this.point(plane.series.peek()?.frame ?? "") : "");
     setQuery("slab", slab ? `${slab.blend},${slab.thickness_mm}` : "");
-    const lies = lightbox.viewports.peek().flatMap((one) => {
+    const lies = (lightbox.layout.peek() === "beside" ? [] : lightbox.viewports.peek()).flatMap((one) => {
       const place = lightbox.numberOf(one);
       const numbers = one.state.peek().at === "there" ? one.lying?.() : null;
       return numbers ? [`${place + 1}:${numbers.map((value) => Number(value.toFixed(2))).join(",")}`] : [];
@@ -170,7 +173,7 @@ export class Arrangement {
     take("window", (text) => (numbersIn(text, [2]) && Number(text.split(",")[1]) > 0 ? text : null), "a window is its centre and its width");
     return {
       stage: take("stage", (text) => (/^[1-9][0-9]?$/.test(text) ? Number(text) : null), "stages count from 1"),
-      layout: take("layout", (text) => (text === "3d" || text in sizes ? (text as Arranged) : null), `known are ${Object.keys(sizes).join(", ")} and 3d`) ?? "",
+      layout: take("layout", (text) => (LAYOUTS.includes(text) ? (text as Arranged) : null), `known are ${LAYOUTS.slice(0, -1).join(", ")} and 3d`) ?? "",
       over: take("over", uid, "a UID has digits and dots alone") ?? "",
       of: take("of", uid, "a UID has digits and dots alone") ?? "",
       beside: take("beside", uid, "a UID has digits and dots alone") ?? "",

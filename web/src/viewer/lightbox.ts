@@ -495,7 +495,7 @@ export class Lightbox {
         untracked(() => {
           const way = this.links.on.peek() ? this.links.way(lead, follower) : null;
           if (!way) return;
-          const { towards, up, centre, oblique } = lead.lying();
+          const { towards, up, centre, oblique } = lead.stance();
           follower.follow({ towards: way.along(towards), up: way.along(up), oblique, centre: follower === active ? null : way.point(centre) }); // what is scrolled leads
         });
       }

@@ -140,7 +140,7 @@ export class PlaneView implements Viewport {
   }
 
   /** How it lies: towards the reader, up, and a point of it. */
-  lying(): { towards: Point3; up: Point3; centre: Point3; oblique: boolean } {
+  stance(): { towards: Point3; up: Point3; centre: Point3; oblique: boolean } {
     return { ...this.look, centre: this.centre, oblique: this.oblique.peek() };
   }
 
