@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import shutil
 import zipfile
 from pathlib import Path
@@ -11,7 +12,8 @@ import made
 import pytest
 
 from isocenter.dicom.scan import places, scan
-from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused
+from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused, Unavailable
+from isocenter.testing.hostile_objects import directory
 
 
 def names(path: Path) -> list[str]:
@@ -149,6 +151,57 @@ def test_a_dicomdir_that_points_outside_or_to_nothing(tmp_path: Path) -> None:
     kinds = {type(what) for what in found.values()}
     assert kinds == {Refused, NotFound}
     assert any("outside the folder" in str(what) for what in found.values())
+
+
+@pytest.mark.parametrize("named", ["A" * 300, "A\0B", "LOOP", "LOOP\\X", "A\\" * 2500])
+def test_a_dicomdir_that_names_what_no_system_can_look_up(tmp_path: Path, named: str) -> None:
+    """Each is told by name, and the honest file beside it is read."""
+    (tmp_path / "LOOP").symlink_to("LOOP")
+    (tmp_path / "HONEST").write_bytes(b"bytes")
+    (tmp_path / "DICOMDIR").write_bytes(directory(random.Random(1), "HONEST", named))
+    found = dict(scan(tmp_path / "DICOMDIR"))
+    assert found.pop("HONEST") == b"bytes"
+    (refused,) = found.values()
+    assert isinstance(refused, Unavailable | NotFound) and len(str(refused)) < 400
+
+
+def test_a_link_that_leads_in_a_circle_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "c").write_bytes(b"bytes")
+    found = dict(scan(tmp_path))
+    assert found["c"] == b"bytes" and all(isinstance(found[n], Unavailable) for n in "ab")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_that_lies_is_told_whatever_lies_in_it(tmp_path: Path, method: int) -> None:
+    rng, place, lied = random.Random(method), tmp_path / "a.zip", 0
+    count = 20 if method == zipfile.ZIP_LZMA else 100  # its reader takes 30 ms to begin
+    for number in range(count):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", method) as archive, archive.open("a", "w", force_zip64=number % 2 == 0) as file:
+            file.write(rng.randbytes(100) + bytes(100))
+        data = bytearray(out.getvalue())
+        for _ in range(rng.randrange(1, 5)):
+            at = rng.randrange(len(data) - 120, len(data)) if rng.random() < 0.4 else rng.randrange(4, len(data))
+            data[at] = rng.choice((0, 255, rng.randrange(256)))
+        place.write_bytes(data)
+        lied += any(isinstance(found, IsocenterError) for _, found in scan(place))
+    assert lied > count / 4
+
+
+def test_a_member_without_a_name_is_told(tmp_path: Path) -> None:
+    """It had ended the import of the whole folder."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a", b"bytes")
+    data = bytearray(out.getvalue())
+    for at in (data.index(b"PK\3\4") + 26, data.index(b"PK\1\2") + 28):
+        data[at], data[at + 2] = 0, 1  # its letter is something extra
+    (tmp_path / "a.zip").write_bytes(data)
+    (tmp_path / "b").write_bytes(b"honest")
+    found = dict(scan(tmp_path))
+    assert found["b"] == b"honest" and isinstance(found["a.zip"], NotWhole)
 
 
 def test_a_damaged_dicomdir(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import socket
 import time
@@ -23,6 +24,7 @@ from isocenter.dicom import whole
 from isocenter.dicom.header import read_header
 from isocenter.doors import commands, part10
 from isocenter.doors import negotiation as n
+from isocenter.doors.multipart import Part, write
 from isocenter.doors.upper_layer import Ended, connect
 from isocenter.errors import IsocenterError
 from isocenter.govern.policy import Person, Role
@@ -30,6 +32,7 @@ from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE
 from isocenter.testing.crooked import CT, EXPLICIT, image, written
 from isocenter.testing.hostile import Member
+from isocenter.testing.hostile_objects import directory
 
 READER = Person("ito", Role.READER)
 
@@ -48,6 +51,10 @@ class Doors:
     heard: Counter[tuple[str, str]] = field(default_factory=Counter)
     played: Counter[tuple[str, str]] = field(default_factory=Counter)
     slowest: tuple[float, str] = (0.0, "")
+
+    def __post_init__(self) -> None:
+        self._beside = written(image(random.Random(55)))
+        self._lists = directory(random.Random(56), "IM0")
 
     @classmethod
     def open(cls, folder: Path) -> Doors:
@@ -125,8 +132,10 @@ class Doors:
             self._imported,
             self._c_store,
             self._stow,
+            self._uploaded,
             self._zipped,
             self._on_media,
+            self._listed,
             self._as_weights,
         ]
 
@@ -219,6 +228,21 @@ class Doors:
         answer = self.web.post("/dicom-web/studies", content=member.data, headers={"Content-Type": "application/dicom"})
         return self._http(member, answer)
 
+    def _uploaded(self, member: Member) -> str:
+        """As a browser brings files: one of several in a body of parts; what came with it goes in all the same."""
+        with_it = self._beside
+        parts = (Part({"Content-Type": "application/dicom"}, one) for one in (with_it, member.data))
+        kind = 'multipart/related; type="application/dicom"; boundary=b-o-u-n-d'
+        body = b"".join(write(parts, "b-o-u-n-d"))
+        answer = self.web.post("/dicom-web/studies", content=body, headers={"Content-Type": kind})
+        said = self._http(member, answer)
+        if said != "kept":
+            return said
+        told = answer.json()
+        named = [one["00081155"]["Value"][0] for one in told.get("00081199", {}).get("Value", [])]
+        assert read_header(with_it).series[0].instances[0].sop_uid in named, (member.kind, member.name, told)
+        return "kept" if answer.status_code == 200 and len(named) == 2 else f"refused: {json.dumps(told)[:200]}"
+
     def _raw_http(self, member: Member) -> str:
         headers = {
             "Host": f"127.0.0.1:{self.house.web_port}", "Authorization": self.web.headers["authorization"],
@@ -260,6 +284,18 @@ class Doors:
 
     def _on_media(self, member: Member) -> str:
         return self._from_disk("DICOM/IM0", member.data, member)
+
+    def _listed(self, member: Member) -> str:
+        """As a DICOMDIR leads to it."""
+        disc = self.folder / "disc"
+        disc.mkdir(exist_ok=True)
+        (disc / "IM0").write_bytes(member.data)
+        (disc / "DICOMDIR").write_bytes(self._lists)
+        told = ledger(self.house.site, [disc / "DICOMDIR"])
+        assert told["expected"] == told["stored"] + told["there"] + told["conflict"] + told["rejected"]
+        if told["reasons"]:
+            return str(told["reasons"][0]["reason"])
+        return "kept" if told["expected"] else "nothing in it was an image"
 
     def _taken_from_disk(self, member: Member) -> str:
         return self._from_disk(member.file, member.data, member)

@@ -16,7 +16,7 @@ from isocenter.testing.crooked import image, written
 from isocenter.testing.hostile import CLASSES, Member, members
 from isocenter.testing.hostile_envelopes import BAIT, CANARY
 
-DOORS = ("imported", "c_store", "stow", "zipped", "on_media", "as_weights")
+DOORS = ("imported", "c_store", "stow", "uploaded", "zipped", "on_media", "listed", "as_weights")
 _ALLOWED_KB = 256 * 1024
 _ALLOWED_S = 2.0  # of processor time of the server, for one member at one door
 

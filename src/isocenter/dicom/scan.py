@@ -7,6 +7,8 @@ largest image. A member of an archive that cannot be read is told by its name, a
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,6 +27,13 @@ _DEEPEST = 1  # an archive within an archive, as portals send; what is packed de
 _CHUNK = 1 << 20
 _NOTHING = b"PK\x05\x06"  # where a ZIP archive begins that holds no file
 _FILE_ID, _RECORDS = 0x00041500, 0x00041220
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, ValueError, ArithmeticError,
+    LookupError, NotImplementedError, RuntimeError, MemoryError,
+)  # fmt: skip
+"""What Python's reader of ZIP archives says to bytes that are none, or that lie: of lengths, places and names."""
+_NO_PLACE = (OSError, ValueError, RuntimeError)
+"""What a system says to a name that is too long, has a NUL in it, or is a link that leads in a circle."""
 # What lies beside images on every disc and in every repository, and is no image that was lost.
 _BESIDE = {".ds_store", "thumbs.db", "desktop.ini", "autorun.inf"}
 Beside = Callable[[str], object]
@@ -120,9 +129,15 @@ def _folder(root: Path, beside: Beside) -> Iterator[tuple[str, Path | bytes | Is
         if _is_beside(path.name):
             beside(path.name)
             continue
-        if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+        try:
+            leads_out = path.is_symlink() and not path.resolve().is_relative_to(root.resolve())
+            is_folder = path.is_dir()
+        except _NO_PLACE as fault:
+            yield path.name, _nowhere(path.name, fault)
+            continue
+        if leads_out:
             yield path.name, Refused(f"{path.name} is a link out of the folder", "", "copy the file into the folder")
-        elif path.is_dir():
+        elif is_folder:
             if path.is_symlink():
                 continue  # its files are found where they lie; a link may also lead in a circle
             for name, found in _folder(path, partial(_within, path.name, beside)):
@@ -175,6 +190,10 @@ def _unreadable(name: str, fault: OSError) -> Unavailable:
     return Unavailable(f"{name} cannot be read", fault.strerror or str(fault), "check the disk and the permissions")
 
 
+def _nowhere(name: str, fault: Exception) -> Unavailable:
+    return Unavailable(f"{name} cannot be looked up", str(fault)[:200], "leave it out, or give it another name")
+
+
 # ---- archives ------------------------------------------------------------------------------------------------------
 
 
@@ -198,7 +217,7 @@ def _archive(
                     beside(f"{name}!/{member.filename}")
                     continue
                 yield from _unpacked(f"{name}!/{member.filename}", _member(archive, member), beside, depth)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as fault:
+    except _DAMAGED as fault:
         yield name, NotWhole(f"{name} is a damaged ZIP archive", str(fault), "pack it again")
 
 
@@ -241,7 +260,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | Isocen
                         "leave it out",
                     )
                 out.write(chunk)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as fault:
+    except _DAMAGED as fault:
         return NotWhole(f"archive member {said[:80]!r} is damaged", str(fault), "pack it again")
     return out.getvalue()
 
@@ -262,7 +281,12 @@ def _directory(path: Path, data: bytes) -> Iterator[tuple[str, Path | bytes | Is
         if not parts:
             continue
         name = "/".join(p.strip() for p in parts)
-        target = _as_copied(root, [p.strip() for p in parts], listed).resolve()
+        try:
+            target = _as_copied(root, [p.strip() for p in parts], listed).resolve()
+            there = target.is_file()
+        except _NO_PLACE as fault:
+            yield name[:80], _nowhere(f"the file {name[:80]!r} of a DICOMDIR", fault)
+            continue
         if not target.is_relative_to(root) or any(p.strip() in ("..", ".") or "/" in p for p in parts):
             yield (
                 name[:80],
@@ -272,8 +296,11 @@ def _directory(path: Path, data: bytes) -> Iterator[tuple[str, Path | bytes | Is
                     "leave it out",
                 ),
             )
-        elif not target.is_file():
-            yield name, NotFound(f"DICOMDIR names {name}, which is not there", "the copy is not complete", "copy again")
+        elif not there:
+            yield (
+                name[:80],
+                NotFound(f"DICOMDIR names {name[:80]!r}, which is not there", "the copy is not complete", "copy again"),
+            )
         else:
             yield from _file(target, name, _nobody, follow=False)
 

@@ -20,7 +20,7 @@ from isocenter.testing.crooked import (
 )
 from isocenter.testing.hostile_member import Member
 
-__all__ = ["misspelt", "nested", "palettes", "paths", "shells", "sizes", "streams", "truncated"]
+__all__ = ["directory", "misspelt", "nested", "palettes", "paths", "shells", "sizes", "streams", "truncated"]
 
 _UNDEFINED = 0xFFFFFFFF
 _RLE, _JPEG, _JPEG_LS, _J2K, _HTJ2K = (
@@ -192,7 +192,7 @@ def paths(rng: random.Random, n: int) -> Member:
     if where == 2:
         made[0x00100020], made[0x00080050] = ("LO", plain(text)), ("SH", plain(text[:16]))
         return Member("H10", f"Patient ID and accession {text!r}", "object", written(made))
-    return Member("H10", f"DICOMDIR names {text!r}", "folder", _directory(rng, text), True, "DICOMDIR")
+    return Member("H10", f"DICOMDIR names {text!r}", "folder", directory(rng, "HONEST", text), True, "DICOMDIR")
 
 
 def shells(rng: random.Random, n: int) -> Member:
@@ -238,10 +238,10 @@ def _with_sequence(made: Elements, sequence: bytes) -> bytes:
     return head(made, EXPLICIT) + _body(before) + sequence + _body(after)
 
 
-def _directory(rng: random.Random, text: str) -> bytes:
-    """A DICOMDIR of two records: the honest image beside it, and the path."""
+def directory(rng: random.Random, *names: str) -> bytes:
+    """A DICOMDIR that names these files."""
     records = b""
-    for name in ("HONEST", text):
+    for name in names:
         inside = (
             element(0x00041400, "UL", b"\0\0\0\0") + element(0x00041410, "US", b"\xff\xff")
             + element(0x00041420, "UL", b"\0\0\0\0") + element(0x00041430, "CS", plain("IMAGE"))
