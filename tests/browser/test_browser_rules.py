@@ -72,6 +72,14 @@ def test_only_the_viewer_opens_the_door_to_cornerstone() -> None:
     assert any("@cornerstonejs" in path.read_text() for path in SOURCES)
 
 
+def test_three_is_loaded_by_the_page_of_the_headset_and_only_once_it_is_open() -> None:
+    static = re.compile(r"^import (?!type\b).*\bfrom \"(three\b|.*/theatre\b)", re.M)
+    holds = {path.relative_to(WEB / "src").as_posix() for path in SOURCES if static.search(path.read_text())}
+    assert holds == {"headset/theatre.ts"}, "three comes with what imports it"
+    asks = {path.relative_to(WEB / "src").as_posix() for path in SOURCES if 'import("./theatre")' in path.read_text()}
+    assert asks == {"headset/page.tsx"}
+
+
 def test_nothing_is_made_from_text_that_the_content_policy_forbids() -> None:
     forbidden = re.compile(r"dangerouslySetInnerHTML|\beval\(|new Function\(|innerHTML\s*=")
     assert [path.name for path in SOURCES if forbidden.search(path.read_text())] == []
