@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.boxed import Boxed, read_boxed  # noqa: E402
-from isocenter.learn.detect import Finder, bells, decoded, moved_boxes  # noqa: E402
+from isocenter.learn.detect import Finder, _parts, bells, decoded, moved_boxes  # noqa: E402
 from isocenter.learn.judge import Judged, judged  # noqa: E402
 from isocenter.learn.judge_boxes import Found, box_figures  # noqa: E402
 from isocenter.learn.kinds import Boxes  # noqa: E402
@@ -113,6 +114,16 @@ def test_layouts_say_the_same(tmp_path: Path) -> None:
     assert [one.name for one in read_boxed(tmp_path / "s.csv", SHAPES, "kept")[0]] == ["b"]
 
 
+def test_a_picture_of_16_bits_is_what_it_is_in_8(tmp_path: Path) -> None:
+    grey = field(3)[0].mean(-1).astype(np.uint8)
+    found = []
+    for name, array in (("eight.png", grey), ("sixteen.png", grey.astype(np.uint16) * 257)):
+        Image.fromarray(array).save(tmp_path / name)
+        (tmp_path / "t.csv").write_text(f"file,class,xmin,ymin,xmax,ymax\n{name},disc,1,1,50,50\n")
+        found.append(read_boxed(tmp_path / "t.csv", SHAPES)[0][0].picture)
+    assert np.array_equal(*found) and np.ptp(found[0]) > 100
+
+
 def test_predictions_of_a_detector_that_finds_nothing_are_an_empty_list(tmp_path: Path) -> None:
     said = Judged({}, Model("shapes", "1", "0"), [], None, {})
     said.write(tmp_path / "said.csv")
@@ -194,3 +205,15 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text("{}")
     with pytest.raises(Refused, match="no COCO file"):
         read_boxed(tmp_path / "c.json", SHAPES)
+
+
+def test_pictures_of_a_person_stay_on_one_side() -> None:
+    rng, none = np.random.default_rng(0), np.zeros(0, bool)
+    pictures = [
+        Boxed(
+            f"sub-{k // 2}_field {k}", rng.integers(0, 255, (40, 40, 3), dtype=np.uint8), np.zeros((0, 4)), none, none
+        )
+        for k in range(12)
+    ]
+    part, pairs = _parts(pictures, replace(SHAPES, members=3), 0)
+    assert not pairs and set(part) == {0, 1, 2} and all(part[k] == part[k + 1] for k in range(0, 12, 2))

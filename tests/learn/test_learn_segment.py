@@ -17,8 +17,8 @@ from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.judge import judged  # noqa: E402
 from isocenter.learn.kinds import Masks, Movement  # noqa: E402
-from isocenter.learn.outlined import names_of, pairs_in, read_case  # noqa: E402
-from isocenter.learn.segment import outlined  # noqa: E402
+from isocenter.learn.outlined import Case, names_of, pairs_in, read_case  # noqa: E402
+from isocenter.learn.segment import _parts, outlined  # noqa: E402
 from isocenter.learn.tested import read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
@@ -227,3 +227,16 @@ def test_images_of_one_name_in_several_folders_are_several_cases(tmp_path: Path)
         "image,label\none/../two/t1.nii.gz,two/seg.nii.gz\none/t1.nii.gz,one/seg.nii.gz\n"
     )
     assert names_of(pairs_in(tmp_path / "list.csv")[0]) == ["two/t1.nii.gz", "one/t1.nii.gz"], "never a way out"
+
+
+def test_a_person_and_near_duplicates_stay_on_one_side() -> None:
+    grey = [np.random.default_rng(k).normal(100, 30, (40, 40)).astype(np.float32) for k in range(12)]
+    names = [*(f"patient{k // 2} {'ab'[k % 2]}.png" for k in range(10)), "one/t1.nii.gz", "two/t1.nii.gz"]
+    grey[11] = grey[4] + np.random.default_rng(20).normal(0, 1, (40, 40)).astype(np.float32)
+    cases = [Case(n, g, np.zeros(g.shape, np.uint8), (1.0, 1.0), np.eye(4)) for n, g in zip(names, grey, strict=True)]
+    for seed in range(5):
+        part, pairs = _parts(cases, 2, seed)
+        assert pairs == 1 and part[11] == part[4], "the same picture under two people"
+        assert all(part[k] == part[k + 1] for k in range(0, 10, 2)) and set(part) == {0, 1}
+    with pytest.raises(Refused, match=r"cases of 6 people: 4 parts need two each"):
+        _parts(cases, 4, 0)

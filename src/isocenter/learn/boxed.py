@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
+from isocenter.learn.gridded import in_eight_bits
 from isocenter.learn.kinds import Boxes
 from isocenter.methods.picture import resampled
 
@@ -60,7 +61,9 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
         Refused: when no picture has boxes, a class is not of the recipe, or a box is no box.
     """
     if not path.exists():
-        raise NotFound(f"no data at {path}", "there is nothing to read")
+        raise NotFound(
+            f"no data at {path}", "there is nothing to read", "give the path of a file or folder that is there"
+        )
     named, told = _named(path, split)
     root = path if path.is_dir() else path.parent
     files = {p.name.lower(): p for p in sorted(root.rglob("*")) if p.suffix.lower() in _PICTURES}
@@ -172,7 +175,9 @@ def _one(file: Path, rows: Sequence[Row], how: Boxes) -> Boxed:
 
     try:
         with Image.open(file) as image:
-            picture = np.asarray(image.convert("RGB"))
+            deep = image.mode[0] in "IF"  # Pillow cuts these off at 255: all would be white
+            grey = in_eight_bits(np.asarray(image)) if deep else None
+            picture = np.asarray(image.convert("RGB")) if grey is None else np.repeat(grey[..., None], 3, -1)
     except OSError as e:
         raise Refused(f"cannot read {file.name}", str(e)[:160], "take it out or replace it") from e
     known = {name.lower(): k for k, name in enumerate(how.classes)}

@@ -24,7 +24,7 @@ from isocenter.errors import Refused
 from isocenter.learn.boxed import Boxed, digest_of_boxed, on_canvas, read_boxed
 from isocenter.learn.card import written
 from isocenter.learn.device import halved
-from isocenter.learn.examples import Examples, folds
+from isocenter.learn.examples import Examples, folds, numbered, person
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.judge_boxes import Found, box_figures, cases_of, counting_thresholds, rows_of
@@ -242,11 +242,12 @@ def fit_boxes(
 
 
 def _parts(pictures: Sequence[Boxed], how: Boxes, seed: int) -> tuple[npt.NDArray[np.int64], int]:
-    """The part of each picture; near-duplicates, which are mostly the same smear, are kept together."""
+    """The part of each picture; those of a person and near-duplicates, mostly of one smear, are kept together."""
     small = np.stack([on_canvas(one.picture, (112, 112))[0].mean(0) * 255 for one in pictures]).astype(np.uint8)
     n = len(pictures)
     names = tuple(one.name for one in pictures)
-    return folds(Examples(small, np.zeros(n, np.int64), np.full(n, -1), names, np.arange(n), ""), how.members, seed)
+    people = numbered([person(f"{name}.") for name in names])
+    return folds(Examples(small, np.zeros(n, np.int64), np.full(n, -1), names, people, ""), how.members, seed)
 
 
 def train_boxes(how: Boxes, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float]) -> Model:

@@ -19,6 +19,7 @@ __all__ = [
     "Examples",
     "digest_of",
     "folds",
+    "linked",
     "must_be_of_two_classes",
     "near_duplicates",
     "numbered",
@@ -67,16 +68,21 @@ class Examples:
         return Examples(*parts, self.subtypes[which], names, self.groups[which], digest, weights, coloured)
 
 
-def person(name: str) -> str:
-    """The person number in a file name of the chest radiograph collection; the stem itself where there is none.
+_NAMED = re.compile(r"(person|patient|subject|sub)[-_ ]?([a-z]*\d[a-z\d]*)[-_. ]", re.IGNORECASE)
 
-    The numbers of the two classes are counted apart, so the class letter stays in front.
+
+def person(name: str) -> str:
+    """The person that a file name begins with, as ``person12_``, ``patient-12_`` or ``sub-A1_``; else its stem.
+
+    In the chest radiograph collection the numbers of the two classes are counted apart, so the class stays in front.
 
     >>> person("person1000_bacteria_2931.jpeg"), person("NORMAL2-IM-0383-0001-0002.jpeg")
     ('person1000', 'normal0383')
+    >>> person("sub-A1_ses-2_T1w.nii.gz"), person("Patient 12 left.png"), person("scan 3.png")
+    ('suba1', 'patient12', 'scan 3')
     """
-    if match := re.match(r"person(\d+)_", name):
-        return f"person{match[1]}"
+    if match := _NAMED.match(name):
+        return f"{match[1]}{match[2]}".lower()
     if match := re.match(r"(?:NORMAL2-)?IM-(\d+)-", name):
         return f"normal{match[1]}"
     return Path(name).stem
@@ -161,7 +167,7 @@ def split(examples: Examples, part: float, seed: int) -> tuple[npt.NDArray[np.in
     Raises:
         Refused: when a class is missing on one side.
     """
-    groups, pairs = _linked(examples)
+    groups, pairs = linked(_flat(examples.pictures), examples.groups)
     rng = np.random.default_rng(seed)
     held: set[int] = set()
     for label in (0, 1):
@@ -182,10 +188,13 @@ def split(examples: Examples, part: float, seed: int) -> tuple[npt.NDArray[np.in
     return train, validation, pairs
 
 
-def _linked(examples: Examples) -> tuple[npt.NDArray[np.int64], int]:
-    """The groups, those that share a near-duplicate made one, and how many pairs of near-duplicates there are."""
-    groups = examples.groups.copy()
-    pairs = near_duplicates(_flat(examples.pictures))
+def linked(pictures: npt.NDArray[np.uint8], people: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
+    """The people, those that share a near-duplicate made one, and how many pairs of near-duplicates there are.
+
+    Args:
+        pictures: (n, rows, columns) one grey picture of each case. people: (n,) number of the person.
+    """
+    groups, pairs = people.copy(), near_duplicates(pictures)
     for a, b in pairs:
         if groups[a] != groups[b]:
             groups[groups == groups[b]] = groups[a]
@@ -229,7 +238,7 @@ def folds(examples: Examples, parts: int, seed: int) -> tuple[npt.NDArray[np.int
     Raises:
         Refused: when a class has fewer people than there are parts.
     """
-    groups, pairs = _linked(examples)
+    groups, pairs = linked(_flat(examples.pictures), examples.groups)
     rng = np.random.default_rng(seed)
     part = np.full(len(examples), -1, np.int64)
     for label in np.unique(examples.labels):

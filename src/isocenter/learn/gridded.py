@@ -16,7 +16,7 @@ from isocenter.errors import Refused
 from isocenter.learn.kinds import Classes
 from isocenter.methods.picture import resampled
 
-__all__ = ["ENDINGS", "Span", "fitted", "is_picture", "opened", "span_of"]
+__all__ = ["ENDINGS", "Span", "fitted", "in_colour", "in_eight_bits", "is_picture", "opened", "span_of"]
 
 _DICOM = (".dcm", ".dicom")
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".npy", ".nii", ".nii.gz", *_DICOM)
@@ -104,6 +104,14 @@ def fitted(
     if grid == how.shape and x.dtype == np.uint8 and span == (0.0, 255.0):
         return x
     return np.asarray(np.floor(np.clip(_on_grid(_eight_bit(x, span), how.shape) + 0.5, 0, 255)), np.uint8)
+
+
+def in_eight_bits(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """The grey values of an image in 8 bits, as `fitted` has them; what is in 8 bits stays."""
+    x = np.asarray(image)
+    return (
+        x if x.dtype == np.uint8 else np.asarray(np.floor(np.clip(_eight_bit(x, span_of(x)) + 0.5, 0, 255)), np.uint8)
+    )
 
 
 def in_colour(image: npt.NDArray[Any]) -> bool:

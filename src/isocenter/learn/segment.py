@@ -19,13 +19,14 @@ from isocenter.errors import Refused
 from isocenter.learn.augment import turned_grid
 from isocenter.learn.card import written
 from isocenter.learn.device import halved
+from isocenter.learn.examples import linked, numbered, person
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.kinds import Masks
 from isocenter.learn.learnt import keep
 from isocenter.learn.networks import MaskNet
 from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, read_case
-from isocenter.learn.outside import doubts
+from isocenter.learn.outside import canvas, doubts
 from isocenter.learn.tested import laid
 from isocenter.learn.windows import Ask, Grey, labels_in_windows
 from isocenter.methods.overlap import dice, surfaces
@@ -160,6 +161,20 @@ def fit_masks(
     return net
 
 
+def _parts(cases: Sequence[Case], parts: int, seed: int) -> tuple[npt.NDArray[np.int64], int]:
+    """The part of each case, and how many pairs of near-duplicates there are; these and a person's stay together.
+
+    A person is told by the file name, or, where several files have one name, by the folder.
+    """
+    whose = [person(case.name) if "/" not in case.name else case.name.rpartition("/")[0] for case in cases]
+    looks = np.stack([np.hstack(list(canvas(case.image))) * 255 for case in cases]).astype(np.uint8)
+    people, pairs = linked(looks, numbered(whose))
+    each = np.unique(people, return_inverse=True)[1]
+    if each.max() + 1 < 2 * parts:
+        raise Refused(f"cases of {each.max() + 1} people", f"{parts} parts need two each", "give more")
+    return np.random.default_rng(seed).permutation(int(each.max()) + 1)[each] % parts, pairs
+
+
 def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float]) -> Model:
     """Fit on all parts but one, judge on that one, and export; see `train.train`."""
     started = clock()
@@ -169,8 +184,8 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
     cases = [read_case(*pair, how, name) for pair, name in zip(files, names_of(files), strict=True)]
     if len(cases) < 2 * how.members:
         raise Refused(f"{len(cases)} cases", f"{how.members} parts need two each", "give more")
-    part = np.random.default_rng(seed).permutation(len(cases)) % how.members
-    tell(f"{len(cases)} cases in {how.members} parts, {how.fitted} networks")
+    part, pairs = _parts(cases, how.members, seed)
+    tell(f"{len(cases)} cases in {how.members} parts, {how.fitted} networks; {pairs} near-duplicates kept together")
     nets, rows = [], []
     inputs: dict[str, Any] = {
         "kind": "masks", "classes": list(how.classes), "spacing_mm": list(how.spacing_mm), "step": _step(how),
@@ -203,7 +218,7 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
     shown = {"n": len(rows), "metrics": flat, "subgroups": [], "declined": 0, "parity": parity}
     shown |= laid(out, inputs, rows, data)
     return written(how, out, digest, digest_of_cases(cases), inputs, shown, {
-        "cases": len(cases), "left out": alone, "networks": how.fitted,
+        "cases": len(cases), "left out": alone, "near_duplicates": pairs, "networks": how.fitted,
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),
         "seed": seed, "seconds": round(clock() - started),
         "shown": f"cases of the parts that a network had not seen, {how.fitted} of {how.members} parts",
