@@ -52,6 +52,8 @@ class IsocenterError(Exception):
     'Slice spacing is 0 mm: slices would lie on each other. Send the series again.'
     >>> str(IsocenterError("a median of 1.3 kPa", "no liver is so soft", "are the readings m/s?"))
     'a median of 1.3 kPa: no liver is so soft. Are the readings m/s?'
+    >>> str(IsocenterError("two models named lung", "which of them is meant?", "move one away"))
+    'two models named lung: which of them is meant? Move one away.'
     """
 
     def __init__(self, what: str, why: str = "", do: str = "") -> None:
@@ -62,8 +64,8 @@ class IsocenterError(Exception):
         said = f"{self.what}: {self.why}" if self.why else self.what
         if not self.do:
             return said
-        end = "" if self.do.endswith("?") else "."
-        return f"{said.rstrip('.')}. {self.do[0].upper()}{self.do[1:].rstrip('.')}{end}"
+        stop, end = ("" if one.endswith("?") else "." for one in (said, self.do))
+        return f"{said.rstrip('.')}{stop} {self.do[0].upper()}{self.do[1:].rstrip('.')}{end}"
 
     def __reduce__(self) -> tuple[type[IsocenterError], tuple[str, str, str]]:
         # Refusals cross process borders whole: an analysis runs in a process of its own.

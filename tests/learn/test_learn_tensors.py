@@ -56,8 +56,9 @@ ONE = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
     ],
 )
 def test_a_header_that_lies_is_refused(data: bytes, kind: type[IsocenterError]) -> None:
-    with pytest.raises(kind):
+    with pytest.raises(kind) as told:
         unpacked(data)
+    assert told.value.why and told.value.do, "the reason, and what to do"
 
 
 def test_too_much_is_not_even_read() -> None:

@@ -127,7 +127,9 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     held, session = opened(model, extra)
     must_name(session, held.inputs)
     if not data.exists():
-        raise NotFound(f"no data at {data}", "there is nothing to judge on")
+        raise NotFound(
+            f"no data at {data}", "there is nothing to judge on", "give the path of a file or folder that is there"
+        )
     plain = "films" if "gate" in held.inputs else "chest" if "outlines" in held.inputs else "heart"
     kind = held.inputs.get("kind", plain)
     masks: dict[str, Any] = {}

@@ -62,7 +62,9 @@ def read_labelled(
         Refused: when labels are missing or of another set, pixels are not finite, or pictures are of another kind.
     """
     if not path.exists():
-        raise NotFound(f"no data at {path}", "there is nothing to read")
+        raise NotFound(
+            f"no data at {path}", "there is nothing to read", "give the path of a file or folder that is there"
+        )
     if path.is_dir():
         found = list(_of_folder(path, how, split, aside, enlarge))
     elif path.suffix.lower() == ".npz":
@@ -76,7 +78,11 @@ def read_labelled(
         )  # fmt: skip
     if not found:
         part = f" in the split '{split}'" if split else ""
-        raise Refused(f"no labelled image in {path.name}{part}", "there is nothing to read")
+        raise Refused(
+            f"no labelled image in {path.name}{part}",
+            "there is nothing to read",
+            "give images with their labels: a folder a class, .npz or .csv",
+        )
     images = np.stack([image for _, _, (image, _), _ in found])
     labels = np.array([label for _, label, _, _ in found], np.int64)
     names = tuple(name for name, _, _, _ in found)
@@ -99,7 +105,9 @@ def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint
         NotFound: when nothing is there. Refused: when there is no image, or one cannot be read.
     """
     if not path.exists():
-        raise NotFound(f"no data at {path}", "there is nothing to read")
+        raise NotFound(
+            f"no data at {path}", "there is nothing to read", "give the path of a file or folder that is there"
+        )
     names, found = [], []
     if path.is_dir():
         for file in _files(path):
@@ -113,7 +121,7 @@ def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint
                 names.append(f"{part}/{number:05d}" if part else f"{number:05d}")
                 found.append(fitted(picture, how, names[-1], span=span))
     if not found:
-        raise Refused(f"no image in {path.name}", "there is nothing to read")
+        raise Refused(f"no image in {path.name}", "there is nothing to read", "give a folder of images or an .npz")
     return names, np.stack(found)
 
 

@@ -63,7 +63,9 @@ def pairs_in(path: Path, split: str | None = None, *, flat: bool = False) -> tup
         Refused: when no image has an outline.
     """
     if not path.exists():
-        raise NotFound(f"no data at {path}", "there is nothing to read")
+        raise NotFound(
+            f"no data at {path}", "there is nothing to read", "give the path of a file or folder that is there"
+        )
     if path.is_file():
         found, alone = _of_table(path, split), list[str]()
     else:

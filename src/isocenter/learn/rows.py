@@ -53,7 +53,9 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
             one of its column: another coding of the same question would be answered wrongly without a sign.
     """
     if not path.exists():
-        raise NotFound(f"no data at {path}", "there is nothing to read")
+        raise NotFound(
+            f"no data at {path}", "there is nothing to read", "give the path of a file or folder that is there"
+        )
     if path.is_dir():
         tables = sorted(p for p in path.iterdir() if p.suffix.lower() in _TABLES and p.name != "SOURCE.txt")
         if len(tables) != 1:
@@ -64,7 +66,7 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     except UnicodeDecodeError as e:
         raise Refused(f"{path.name} is no text", str(e)[:120], "give a table as CSV") from e
     if not lines:
-        raise Refused(f"{path.name} is empty", "there is nothing to read")
+        raise Refused(f"{path.name} is empty", "there is nothing to read", "give a table with a row for each case")
     mark = next((m for m in (";", "\t", ",") if m in lines[0]), None)
     cells = list(csv.reader(lines, delimiter=mark)) if mark else [line.split() for line in lines]
     cells = [[_pointed(c.strip()) if mark != "," else c.strip() for c in row] for row in cells]
@@ -77,7 +79,7 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
             raise Refused(f"{path.name} has no column 'split'", f"the rows of '{split}' cannot be told from others")
         body = [row for row in body if row[names.index("split")] == split]
     if not body:
-        raise Refused(f"{path.name} has no rows", "there is nothing to read")
+        raise Refused(f"{path.name} has no rows", "there is nothing to read", "give a table with a row for each case")
     values, grades = np.empty((len(body), len(how.columns))), np.empty(len(body))
     labels = np.empty(len(body), np.int64)
     for number, row in enumerate(body):

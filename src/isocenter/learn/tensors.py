@@ -24,6 +24,7 @@ _TYPES: dict[str, np.dtype[Any]] = {
 }  # fmt: skip
 _NAMES = {kind: name for name, kind in _TYPES.items()}
 _LONGEST_HEADER = 4 * 2**20
+_ANOTHER = "send it again, or take another file: this one is damaged or made to deceive"
 
 
 def packed(arrays: Mapping[str, npt.NDArray[Any]], told: Mapping[str, str] | None = None) -> bytes:
@@ -74,27 +75,29 @@ def unpacked(data: bytes, *, largest: int = 2**31) -> tuple[dict[str, npt.NDArra
     header = _header(data[8 : 8 + length])
     told = header.pop("__metadata__", {})
     if not isinstance(told, dict) or not all(isinstance(v, str) for v in told.values()):
-        raise NotWhole("the words beside the weights", "they are no table of words")
+        raise NotWhole("the words beside the weights", "they are no table of words", _ANOTHER)
     body = memoryview(data)[8 + length :]
     found, spans = {}, []
     for name, said in header.items():
         kind, shape, first, last = _claim(name, said)
         if not 0 <= first <= last <= len(body):
-            raise NotWhole(f"'{name}' lies at {first} to {last}", f"there are {len(body)} bytes of numbers")
+            raise NotWhole(f"'{name}' lies at {first} to {last}", f"there are {len(body)} bytes of numbers", _ANOTHER)
         if last - first != kind.itemsize * _count(shape):
-            raise NotWhole(f"'{name}' of shape {shape} in {last - first} bytes", "the header lies")
+            raise NotWhole(f"'{name}' of shape {shape} in {last - first} bytes", "the header lies", _ANOTHER)
         spans.append((first, last, name))
         array = np.frombuffer(body[first:last], kind).reshape(shape).copy()
         if kind.kind == "b" and bool((np.frombuffer(body[first:last], np.uint8) > 1).any()):
-            raise NotWhole(f"'{name}' holds truth values that are neither 0 nor 1", "the file is damaged")
+            raise NotWhole(f"'{name}' holds truth values that are neither 0 nor 1", "the file is damaged", _ANOTHER)
         found[name] = array
     place = 0
     for first, last, name in sorted(spans):
         if first != place:
-            raise NotWhole(f"'{name}' begins at {first}, not at {place}", "parts overlap or leave a gap")
+            raise NotWhole(f"'{name}' begins at {first}, not at {place}", "parts overlap or leave a gap", _ANOTHER)
         place = last
     if place != len(body):
-        raise NotWhole(f"{len(body) - place} bytes after the last array", "nothing may be hidden behind the weights")
+        raise NotWhole(
+            f"{len(body) - place} bytes after the last array", "nothing may be hidden behind the weights", _ANOTHER
+        )
     return found, told
 
 
@@ -102,7 +105,7 @@ def _header(text: bytes) -> dict[str, Any]:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         if len(set(names)) < len(names):
-            raise NotWhole("a header that names something twice", "which of them is meant cannot be known")
+            raise NotWhole("a header that names something twice", "which of them is meant cannot be known", _ANOTHER)
         return dict(pairs)
 
     try:
@@ -122,10 +125,10 @@ def _claim(name: str, said: Any) -> tuple[np.dtype[Any], tuple[int, ...], int, i
         shape = said["shape"]
         first, last = said["data_offsets"]
     except (KeyError, TypeError, ValueError):
-        raise NotWhole(f"'{name}' is not described", "type, shape and place are wanted, of known types") from None
+        raise NotWhole(f"'{name}' is not described", "no type, shape and place of known types", _ANOTHER) from None
     numbers = [*shape, first, last] if isinstance(shape, list) else [None]
     if len(numbers) > 18 or not all(type(v) is int and 0 <= v < 2**40 for v in numbers):
-        raise NotWhole(f"'{name}' has a shape or place that is none", "the header lies")
+        raise NotWhole(f"'{name}' has a shape or place that is none", "the header lies", _ANOTHER)
     return kind, tuple(shape), first, last
 
 
