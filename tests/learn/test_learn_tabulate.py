@@ -17,7 +17,7 @@ from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.judge import judge, judged, opened  # noqa: E402
 from isocenter.learn.kinds import Column, Table  # noqa: E402
 from isocenter.learn.rows import read_rows  # noqa: E402
-from isocenter.learn.tabulate import Trees  # noqa: E402
+from isocenter.learn.tabulate import Trees, _parts  # noqa: E402
 from isocenter.learn.tested import picked, read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
@@ -147,3 +147,19 @@ def test_words_for_labels_gaps_and_one_class(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text([(50, 1, 2, 1)] * 40))
     with pytest.raises(Refused, match="rows of one class"):
         train("risk", tmp_path / "t.csv", tmp_path / "out")
+
+
+def test_nobody_is_on_both_sides_of_a_fold(tmp_path: Path) -> None:
+    rows = [(f"p{i // 3}", *row) for i, row in enumerate(table(240, 4))]
+    rows[5] = ("", *rows[5][1:])
+    (tmp_path / "rows.csv").write_text(text(rows, "Patient ID,age,sex,grade,outcome"))
+    read_ = read_rows(tmp_path / "rows.csv", RISK)
+    assert len(np.unique(read_.people)) == 81, "who is not named is somebody of their own"
+    for learn, held in _parts(read_.labels, read_.people, 3, 0):
+        assert not set(read_.people[learn]) & set(read_.people[held]) and len(learn) + len(held) == 240
+    model = train("risk", tmp_path / "rows.csv", tmp_path / "risk")
+    assert model.card["training"]["people"] == 81
+    few = [("one" if row[-1] else f"p{i}", *row[1:]) for i, row in enumerate(rows)]
+    (tmp_path / "few.csv").write_text(text(few, "Patient ID,age,sex,grade,outcome"))
+    with pytest.raises(Refused, match="1 people's rows of one class: 3 folds need 6 of each"):
+        train("risk", tmp_path / "few.csv", tmp_path / "few")

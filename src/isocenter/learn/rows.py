@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
+from isocenter.learn.examples import numbered, person
 from isocenter.learn.kinds import Column, Table
 
 __all__ = ["Rows", "groups_of", "read_rows"]
 
 _MISSING = {"", "?", "na", "n/a", "nan", "null", "none", ".", "-", "--"}
 _FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "picture", "img")
+_PERSON_COLUMNS = ("person", "personid", "patient", "patientid", "subject", "subjectid")
 _TABLES = (".csv", ".tsv", ".data", ".txt")
 
 
@@ -30,6 +32,8 @@ class Rows:
         values: (n, columns), NaN where a value is missing.
         labels: (n,) 1 for the diseased. grades: (n,) the labels as they stand there, or these where they are words.
         names: of the rows. digest: SHA-256 over values and labels, and over grades where they say more.
+        people: (n,) number of the person: by a column ``person``, ``patient`` or ``subject``, else by the picture's
+            file; without either each row is of somebody else.
         files: the picture of each row, where the recipe looks at one.
     """
 
@@ -38,6 +42,7 @@ class Rows:
     grades: npt.NDArray[np.float64]
     names: tuple[str, ...]
     digest: str
+    people: npt.NDArray[np.int64]
     files: tuple[Path, ...] = ()
 
 
@@ -93,7 +98,17 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
         known += grades.astype("<f8").tobytes()
     names_ = tuple(f"row {i + 1}" for i in range(len(body)))
     files = _files(cells[0] if headed else (), body, how, path) if how.through else ()
-    return Rows(values, labels, grades, names_, hashlib.sha256(known).hexdigest(), files)
+    people = _people(cells[0] if headed else (), body, {*places, outcome}, files)
+    return Rows(values, labels, grades, names_, hashlib.sha256(known).hexdigest(), people, files)
+
+
+def _people(
+    header: Sequence[str], body: Sequence[Sequence[str]], asked: set[int], files: Sequence[Path]
+) -> npt.NDArray[np.int64]:
+    at = next((i for i, n in enumerate(header) if _plain(n) in _PERSON_COLUMNS and i not in asked), None)
+    if at is not None:  # who is not told is somebody of their own
+        return numbered([row[at] or f" {number}" for number, row in enumerate(body)])
+    return numbered([person(file.name) for file in files]) if files else np.arange(len(body))
 
 
 def _files(header: Sequence[str], body: Sequence[Sequence[str]], how: Table, path: Path) -> tuple[Path, ...]:

@@ -217,19 +217,26 @@ def _fit(values: Array, targets: npt.NDArray[np.int64], how: Table, seed: int) -
     return _Fitted(encoding, lines, trees)
 
 
-def _parts(labels: npt.NDArray[np.int64], folds: int, seed: int) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-    from sklearn.model_selection import StratifiedKFold
+def _parts(
+    labels: npt.NDArray[np.int64], people: npt.NDArray[np.int64], folds: int, seed: int
+) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    """Rows to learn from and rows held back, nobody on both sides."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    yield from StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(len(labels)), labels)
+    several = len(np.unique(people)) < len(people)
+    deal = (StratifiedGroupKFold if several else StratifiedKFold)(folds, shuffle=True, random_state=seed)
+    yield from deal.split(np.zeros(len(labels)), labels, people if several else None)
 
 
-def _chosen(values: Array, targets: npt.NDArray[np.int64], how: Table, seed: int) -> tuple[int, int, Scale]:
+def _chosen(
+    values: Array, targets: npt.NDArray[np.int64], people: npt.NDArray[np.int64], how: Table, seed: int
+) -> tuple[int, int, Scale]:
     """Penalty and number of trees: those with the least log loss for the presence of disease on inner folds; and the
     calibration there.
     """
     labels = targets[0]
     logits, presence = np.empty((2, len(how.strengths), len(how.trees), len(labels)))
-    for learn, held in _parts(labels, how.inner, seed):
+    for learn, held in _parts(labels, people, how.inner, seed):
         fitted = _fit(values[learn], targets[:, learn], how, seed)
         logits[:, :, held] = fitted.logits(values[held], how)
         presence[:, :, held] = fitted.logits(values[held], how, presence=True)
@@ -242,9 +249,9 @@ def _nested(rows: Rows, how: Table, seed: int) -> tuple[Array, Array]:
     """Logits and certainties of rows that neither fit, choice nor calibration had seen."""
     logits, stated = np.empty(len(rows.labels)), np.empty(len(rows.labels))
     targets = _targets(rows, how)
-    for learn, held in _parts(rows.labels, how.outer, seed):
+    for learn, held in _parts(rows.labels, rows.people, how.outer, seed):
         values, own = rows.values[learn], targets[:, learn]
-        c, t, scale = _chosen(values, own, how, seed)
+        c, t, scale = _chosen(values, own, rows.people[learn], how, seed)
         logits[held] = _fit(values, own, how, seed).logits(rows.values[held], how)[c, t]
         stated[held] = scale(logits[held])
     return logits, stated
@@ -265,9 +272,11 @@ def train_table(
     if read.known:
         tell(f"{read.known} of {len(rows.labels)} pictures are known to '{how.through}' from its own training: "
              "the figures flatter")  # fmt: skip
-    few = int(np.bincount(rows.labels, minlength=2).min())
+    few = min(len(np.unique(rows.people[rows.labels == k])) for k in (0, 1))
     if few < 2 * how.outer:
-        raise Refused(f"{few} rows of one class", f"{how.outer} folds need {2 * how.outer} of each", "give more rows")
+        raise Refused(
+            f"{few} people's rows of one class", f"{how.outer} folds need {2 * how.outer} of each", "give more rows"
+        )
     inputs: dict[str, Any] = {
         "kind": "table", "classes": list(how.classes), "positive": 1, "threshold": 0.5,
         "columns": to_plain([asdict(c) for c in how.columns]), "label": list(how.label), "labels": list(how.labels),
@@ -290,7 +299,7 @@ def train_table(
             f"nested cross-validation {repeat + 1} of {how.repeats}: AUC {measured[-1]['metrics']['auc']['value']:.4f}"
         )
     targets = _targets(rows, how)
-    c, t, scale = _chosen(rows.values, targets, how, seed)
+    c, t, scale = _chosen(rows.values, targets, rows.people, how, seed)
     whole = _fit(rows.values, targets, how, seed)
     line, count = whole.lines[c], how.trees[t]
     trees = Trees(whole.trees, count) if count else None
@@ -309,6 +318,7 @@ def train_table(
     shown["networks"] = [m["metrics"] | {"seed": seed * 100 + k} for k, m in enumerate(measured)]
     return written(recipe, out, digest, rows.digest, inputs, shown, {
         "rows": {name: int(np.count_nonzero(rows.labels == k)) for k, name in enumerate(how.classes)},
+        **({"people": people} if (people := len(np.unique(rows.people))) < len(rows.labels) else {}),
         "chosen": f"ridge penalty C = {how.strengths[c]:g}, {count} trees of depth {how.depth}",
         **({"pictures that its eyes had learnt from": read.known} if read.eyes else {}),
         **({"lines": f"mean of {len(targets)}, for disease and for each higher grade"} if len(targets) > 1 else {}),
