@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +13,10 @@ import pytest
 
 from isocenter.errors import NotFound, Unavailable
 from isocenter.govern.policy import Role
+from isocenter.record import Event, Kind
 from isocenter.settings import Settings
 from isocenter.site.forward_clock import ForwardClock
+from isocenter.store import Database, Journal
 from isocenter.work import Work
 
 
@@ -76,6 +80,30 @@ def test_a_signed_report_is_not_computed_under_again(tmp_path: Any) -> None:
     assert work._ask_again("1.2") == 0
     state["state"] = "open"
     assert work._ask_again("1.2") == 2
+
+
+def test_the_end_of_the_journal_is_signed_as_it_grows_and_when_the_house_closes(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(Database(f"sqlite:///{tmp_path}/a.sqlite"))
+    site = SimpleNamespace(journal=journal, secret=lambda name: b"s" * 32)
+    closing: list[Any] = []
+    settings = Settings(folder=tmp_path, journal_ends=tmp_path / "away" / "ends")
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    stop = threading.Event()
+    work = Work(settings, site, lambda: now, stop, closing)  # type: ignore[arg-type]
+    journal.append(Event(Kind.IMAGES_SEEN, now, "ito", "1.2", {}))
+    work.sign_ends(every_s=0.001)
+    deadline = time.monotonic() + 20
+    while not caplog.records:
+        assert time.monotonic() < deadline, "a place that is not there is told"
+    (tmp_path / "away").mkdir()
+    while not (tmp_path / "away" / "ends").exists():
+        assert time.monotonic() < deadline, "nothing was signed"
+    journal.append(Event(Kind.IMAGES_SEEN, now, "ito", "1.2", {}))
+    closing[0]()
+    lines = (tmp_path / "away" / "ends").read_text().splitlines()
+    assert [json.loads(line)["number"] for line in lines] == [1, 2] and len(caplog.records) == 1
 
 
 def test_where_no_jobs_are_taken_nothing_waits(tmp_path: Any) -> None:

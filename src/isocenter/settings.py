@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     audit_collector: str = Field(
         "", description="Where every entry of the journal goes as a DICOM audit message (syslog over TLS): host:port."
     )
+    journal_ends: Path | None = Field(
+        None,
+        description="File to which the signed end of the journal is appended as it grows, every five minutes and when"
+        " something was taken out; lay it where this machine can only append.",
+    )
     requests_per_min: int = Field(12_000, ge=0, description="Requests that one address may make a minute; 0: no limit.")
     address: str = Field("", description="Address under which others reach us, https://…; empty: host and port.")
     password_words: str = Field(

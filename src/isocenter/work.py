@@ -1,12 +1,14 @@
 """What a house does by itself: jobs that outlive it, and what is looked after again and again.
 
 Jobs are taken by their verb (`start`), the journal says which are owed (`follow`), critical results that nobody was
-told of are brought before people (`escalate`), and the charts of the models in use are heeded (`watch`).
+told of are brought before people (`escalate`), the charts of the models in use are heeded (`watch`), and the end of
+the journal is signed as it grows (`sign_ends`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import socket
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING
 from isocenter.errors import Forbidden, IsocenterError, NotFound, Unavailable
 from isocenter.govern.policy import Person, Role
 from isocenter.settings import Settings
+from isocenter.site.signing_ends import SigningEnds
 from isocenter.site.verbs import HOUSE, Site
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from isocenter.store.jobs import Jobs
 
 __all__ = ["Work"]
+
+LOG = logging.getLogger("isocenter.work")
 
 
 class Work:
@@ -140,6 +145,32 @@ class Work:
                     self._site.watching.heed(who=HOUSE)
 
         self._until_closed("watch", look)
+
+    def sign_ends(self, every_s: float = 5.0) -> None:
+        """Sign the end of the journal as it grows, where a file is set that takes it; the last one when the house
+        closes."""
+        if self._settings.journal_ends is None:
+            return
+        ends = SigningEnds(
+            self._site.journal, self._clock, lambda: self._site.secret("journal"), self._settings.journal_ends
+        )
+        silent = False
+
+        def look() -> None:
+            nonlocal silent
+            while True:
+                over = self._stop.wait(every_s)
+                try:
+                    ends.look() if not over else ends.close()
+                    silent = False
+                except IsocenterError as refusal:
+                    if not silent:  # told once
+                        LOG.warning("%s", refusal)
+                    silent = True
+                if over:
+                    break
+
+        self._until_closed("signed ends", look)
 
     def _until_closed(self, name: str, run: Callable[[], None]) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)

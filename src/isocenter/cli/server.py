@@ -109,6 +109,7 @@ def serve(
         house.start_listening()
         house.work.escalate()
         house.work.watch()
+        house.work.sign_ends()
         house.exchange.start()
         house.start_web()
         said = {"web": house.web_port, "dicom": house.dicom_port, "aet": chosen.aet, "link": house.sign_in_link()}
