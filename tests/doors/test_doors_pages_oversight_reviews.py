@@ -59,9 +59,11 @@ def test_two_readers_do_not_hear_of_one_another(people: dict[str, Browser]) -> N
     assert people["lee"].get("/api/double").content == before, "byte for byte"
     assert people["ruiz"].post(f"/api/double/{id}/opinion", {"positive": True, "words": "x"}).status_code == 404
     assert people["lee"].post(f"/api/double/{id}/opinion", {"positive": False}).json()["state"] == "discordant"
-    assert (
-        people["ruiz"].post(f"/api/double/{id}/opinion", {"positive": False, "words": "skin"}).json()["answer"] is False
-    )
+    ruiz = people["ruiz"]
+    assert ruiz.get("/api/double").json()["pairs"][0]["opinions"] == []
+    assert ruiz.post(f"/api/double/{id}/opinion", {"positive": False}).json()["state"] == "discordant"
+    assert len(ruiz.get("/api/double").json()["pairs"][0]["opinions"]) == 3
+    assert ruiz.post(f"/api/double/{id}/opinion", {"positive": False, "words": "skin"}).json()["answer"] is False
     assert people["ito"].post("/api/double", asked).status_code == 403
 
 

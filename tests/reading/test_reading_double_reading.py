@@ -18,6 +18,7 @@ from isocenter.reading.double_reading import (
     figures,
     fold,
     lock,
+    look,
     readers_needed,
     seen_by,
     settle,
@@ -55,22 +56,50 @@ def test_the_third_reader_settles_and_then_all_see_it() -> None:
     no = lock(pair(first, yes), "lee", False, "", NOW)
     open_ = pair(first, yes, no)
     assert (open_.state, open_.answer) == ("discordant", None)
+    alone = seen_by(open_, "ruiz", owner=False)
+    assert (alone["turn"], alone["looks"], alone["opinions"]) == (True, True, [])
+    assert seen_by(open_, "chief", owner=True)["opinions"] == [], "an owner may be the third"
+    with pytest.raises(WrongState, match="without an own look"):
+        settle(open_, "ruiz", True, "spiculated", NOW)
+    with pytest.raises(Refused, match="positive look without words"):
+        look(open_, "ruiz", True, " ", NOW)
+    with pytest.raises(Forbidden, match="third person"):
+        look(open_, "lee", False, "", NOW)
+    saw = look(open_, "ruiz", False, "", NOW)
+    open_ = pair(first, yes, no, saw)
+    assert (open_.state, len(open_.opinions)) == ("discordant", 2)
+    with pytest.raises(WrongState, match="look is locked"):
+        look(open_, "ruiz", True, "on second thoughts", NOW)
+    assert seen_by(open_, "gray", owner=False)["opinions"] == [], "another third has not looked"
     third = seen_by(open_, "ruiz", owner=False)
-    assert third["turn"]
+    assert (third["turn"], third["looks"]) == (True, False)
     assert "ito" not in json.dumps(third)
     assert "lee" not in json.dumps(third)
-    assert [o["who"] for o in third["opinions"]] == ["one reader", "the other reader"]
+    assert [(o["who"], o["positive"]) for o in third["opinions"]] == [
+        ("one reader", True), ("the other reader", False), ("you, before both were shown", False),
+    ]  # fmt: skip
     assert [o["who"] for o in seen_by(open_, "ito", owner=False)["opinions"]] == ["you", "the other reader"]
     with pytest.raises(Forbidden, match="third person"):
         settle(open_, "ito", True, "x", NOW)
     with pytest.raises(Refused, match="without words"):
         settle(open_, "ruiz", True, "", NOW)
-    done = pair(first, yes, no, settle(open_, "ruiz", True, "spiculated", NOW))
+    done = pair(first, yes, no, saw, settle(open_, "ruiz", True, "spiculated", NOW))
     assert (done.state, done.answer) == ("done", True)
     assert seen_by(done, "lee", owner=False)["settled"] == "spiculated"
+    assert seen_by(done, "lee", owner=False)["opinions"][-1]["who"] == "the third reader, before both were shown"
     assert seen_by(done, "ruiz", owner=False)["answer"] is True
     with pytest.raises(WrongState, match="nothing to settle"):
         settle(done, "ruiz", True, "again", NOW)
+
+
+def test_a_third_reader_who_has_not_looked_is_told_the_same_whoever_said_what() -> None:
+    """The twin: one said *positive* and the other *negative*, or the other way round, or an AI was one of them."""
+    views = set()
+    for one in (True, False):
+        said = [lock(pair(asked()), who, positive, "mass" if positive else "", NOW)
+                for who, positive in (("ito", one), ("lee", not one))]  # fmt: skip
+        views.add(json.dumps(seen_by(pair(asked(), *said), "ruiz", owner=False), sort_keys=True))
+    assert len(views) == 1 and "mass" not in views.pop()
 
 
 def test_who_agrees_is_done_and_what_is_locked_stays() -> None:

@@ -12,13 +12,15 @@ from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
 from isocenter.errors import Conflict, NotFound, Refused
+from isocenter.forms import pdf
 from isocenter.govern.policy import Person, Role
+from isocenter.reading.consultation import View
 from isocenter.reading.session import Correction
 from isocenter.record import Measurement, Verdict, codes
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE, Site
 
-ITO = Person("ito", Role.READER)
+ITO, LEE, GRAY = (Person(name, Role.READER) for name in ("ito", "lee", "gray"))
 
 
 @pytest.fixture
@@ -44,6 +46,30 @@ def test_every_number_behind_a_report_is_a_row(site: Site) -> None:
     tracking = next(f.tracking for _, r in site.results(study, who=ITO) for f in r.findings if f.words == "A scar.")
     site.correct(study, Correction(Verdict.STRUCK, tracking), version=scar.version, who=ITO)
     assert site.report_table(study, who=ITO).count(b"\r\n") == 2, "what was struck is not in the report"
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_print_says_whose_words_were_read_before_the_first_opinion(
+    site: Site, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, printed = site.studies(who=HOUSE)[0].uid, []
+    if asked:  # while somebody else has it open, whoever is asked reads the words
+        mine = site.open(study, who=LEE)
+        site.reviews.remark(View(study), "Is this a stone?", who=LEE)
+        assert site.reviews.remarks(study, who=ITO)
+        site.lapse(study, version=mine.version, who=LEE)
+    version = site.lock(study, version=site.open(study, who=ITO).version, nothing=True, who=ITO).version
+    site.reviews.remark(View(study), "I agree.", who=GRAY)  # afterwards: nobody had read it before
+    site.sign(study, version=version, who=ITO)
+    lines = site.known_since(study, site.report(study, who=ITO), who=ITO)
+    assert (
+        lines
+        == ["Before that opinion, ito had read what was said of the study by lee: it is no opinion given alone."]
+        * asked
+    )
+    monkeypatch.setattr(pdf, "report", lambda *_, how, **__: printed.extend(how) or b"")
+    site.report_pdf(study, who=ITO)
+    assert [line for line in printed if "had read" in line] == lines
 
 
 def test_a_signed_report_keeps_the_template_that_was_chosen(site: Site) -> None:

@@ -130,7 +130,10 @@ def test_double_reading_is_blind_at_the_door(site: Site) -> None:
     assert "left base" not in str(site.reviews.pairs(who=CHIEF))
     site.reviews.lock_double(id, False, "", who=LEE)
     third = site.reviews.pairs(who=RUIZ)["pairs"]
-    assert [p["turn"] for p in third] == [True]
+    assert [(p["turn"], p["opinions"]) for p in third] == [(True, [])], "the third looks alone first"
+    shown = site.reviews.lock_double(id, False, "", who=RUIZ)
+    assert [o["who"] for o in shown["opinions"]][:2] == ["one reader", "the other reader"]
+    assert site.reviews.pairs(who=CHIEF)["pairs"][0]["opinions"] == []
     done = site.reviews.lock_double(id, True, "seen", who=RUIZ)
     assert (done["state"], done["answer"]) == ("done", True)
     figures = site.reviews.pairs(who=CHIEF)["figures"]
@@ -157,6 +160,7 @@ def test_an_analysis_as_the_second_reader_has_answered_already_and_is_unseen(sit
     assert (told["state"], [(o["who"], o["positive"]) for o in told["opinions"]]) == (
         "discordant", [("AI", True), ("you", False)],
     )  # fmt: skip
+    assert site.reviews.lock_double(id, False, "a rib", who=RUIZ)["state"] == "discordant"
     assert site.reviews.lock_double(id, False, "a rib", who=RUIZ)["answer"] is False
     figures = site.reviews.pairs(who=CHIEF)["figures"]
     assert figures.known >= 1 and figures.interval_cancers.n >= 1
@@ -187,6 +191,27 @@ def test_a_follow_up_is_found_by_itself_or_is_overdue(held: tuple[Site, Clock]) 
         site.reviews.match_followup(fourth, "1.3.1", who=ITO)
     with pytest.raises(NotFound):
         site.reviews.close_followup("f" * 16, "x", who=ITO)
+
+
+def test_who_answers_for_a_follow_up_that_they_may_not_read_yet_hears_that_it_is_due(
+    held: tuple[Site, Clock],
+) -> None:
+    site, clock = held
+    asked = {"finding": "nodule", "due": date(2027, 5, 18), "responsible": " Lee", "modality": "CT"}
+    site.reviews.ask_followup(uid(1), who=ITO, **asked)
+    site.reviews.ask_followup(uid(2), who=ITO, **{**asked, "responsible": "ruiz"})
+    site.reviews.ask_double(uid(1), "q", ("ruiz", "lee"), who=CHIEF)
+    site.reviews.ask_double(uid(2), "q", ("ruiz", "lee"), who=CHIEF)
+    told = site.reviews.followups(who=LEE)
+    assert (told["rows"], told["withheld"]) == ([], []), "what is due later would tell that there is something"
+    clock.now = MONDAY.replace(year=2027, month=5, day=2)
+    told = site.reviews.followups(who=LEE)
+    assert (told["rows"], told["withheld"]) == ([], [{"due": "2027-05-18", "state": "due"}])
+    assert "nodule" not in str(told) and uid(1) not in str(told)
+    clock.now = MONDAY.replace(year=2027, month=5, day=19)
+    assert site.reviews.followups(who=LEE)["withheld"][0]["state"] == "overdue"
+    open_ = site.reviews.followups(who=ITO)
+    assert len(open_["rows"]) == 2 and open_["withheld"] == []
 
 
 def test_an_examination_that_arrives_completes_what_it_surely_answers_and_says_why(

@@ -110,7 +110,7 @@ def ask_double(asked: Double, site: SiteHere, who: Annotated[Person, needs("peer
 
 @router.post("/api/double/{id}/opinion")
 def lock_double(id: _Id, said: Opinion, site: SiteHere, who: Annotated[Person, needs("peer")]) -> Any:
-    """Lock one's own opinion; the third reader settles what differs in the same way."""
+    """Lock one's own opinion; a third reader locks what they see alone and then, in the same way, settles."""
     here: PagesSite = site
     return to_plain(here.reviews.lock_double(id, said.positive, said.words, who=who))
 

@@ -1,5 +1,7 @@
 """Double reading: two people read the same study, neither knows of the other's opinion, a third settles what differs.
 
+The third looks alone first: until their own look is locked they are told that the two differ, and neither opinion.
+
 A protocol says who reads: two people always, a person and an AI as the second reader, or by the AI's score as in MASAI
 (scores 1 to 9: one reader, 10: two). Blindness is kept where the opinions leave the server: `seen_by` is what the API
 gives, and before both opinions are locked it holds nothing of either.
@@ -28,6 +30,7 @@ __all__ = [
     "figures",
     "fold",
     "lock",
+    "look",
     "readers_needed",
     "seen_by",
     "settle",
@@ -79,6 +82,7 @@ class Pair:
         analysis: whose outcomes tell what turned out to be true of the question; empty where none does.
         readers: who was asked; `AI_READER` may be one of them.
         opinions: locked ones.
+        looks: what third readers saw alone, before they were told of the two opinions.
         settled: by the third reader, or None.
     """
 
@@ -90,6 +94,11 @@ class Pair:
     opinions: tuple[Opinion, ...] = ()
     settled: Opinion | None = None
     analysis: str = ""
+    looks: tuple[Opinion, ...] = ()
+
+    def look_of(self, who: str) -> Opinion | None:
+        """What somebody saw alone as the third reader."""
+        return next((one for one in self.looks if one.by == who), None)
 
     @property
     def state(self) -> str:
@@ -155,7 +164,9 @@ def fold(events: Iterable[Event]) -> dict[str, Pair]:
             )  # fmt: skip
         elif event.kind in (Kind.DOUBLE_READ_LOCKED, Kind.DOUBLE_READ_SETTLED):
             said = Opinion(str(told.get("by", event.who)), bool(told["positive"]), told["words"], event.time)
-            if event.kind is Kind.DOUBLE_READ_LOCKED:
+            if event.kind is Kind.DOUBLE_READ_LOCKED and said.by not in found[id].readers:
+                found[id] = replace(found[id], looks=(*found[id].looks, said))
+            elif event.kind is Kind.DOUBLE_READ_LOCKED:
                 found[id] = replace(found[id], opinions=(*found[id].opinions, said))
             else:
                 found[id] = replace(found[id], settled=said)
@@ -183,28 +194,51 @@ def lock(pair: Pair, who: str, positive: bool, words: str, now: datetime, *, by:
     return Event(Kind.DOUBLE_READ_LOCKED, now, who, pair.id, told)
 
 
-def settle(pair: Pair, who: str, positive: bool, words: str, now: datetime) -> Event:
-    """The third reader decides.
+def look(pair: Pair, who: str, positive: bool, words: str, now: datetime) -> Event:
+    """What the third reader sees alone; afterwards they are told of the two opinions, and it can not be changed.
 
     Raises:
         Forbidden: this person was one of the two.
-        WrongState: nothing is to be settled.
+        WrongState: nothing is to be settled, or their look is locked already.
+        Refused: positive without words.
     """
+    _must_be_third(pair, who)
+    if pair.look_of(who):
+        raise WrongState("your own look is locked", "the two opinions are before you", "settle it")
+    if positive and not words.strip():
+        raise Refused("a positive look without words", "nobody could see later what you saw alone", "say what you see")
+    told = {"by": who, "positive": positive, "words": words.strip()}
+    return Event(Kind.DOUBLE_READ_LOCKED, now, who, pair.id, told)
+
+
+def settle(pair: Pair, who: str, positive: bool, words: str, now: datetime) -> Event:
+    """The third reader decides, with both opinions at hand and after an own look.
+
+    Raises:
+        Forbidden: this person was one of the two.
+        WrongState: nothing is to be settled, or they have not looked alone.
+    """
+    _must_be_third(pair, who)
+    if not pair.look_of(who):
+        raise WrongState("an arbitration without an own look", "both opinions wait for it", "lock your own look first")
+    if not words.strip():
+        raise Refused("an arbitration without words", "the two could not learn from it", "say why")
+    return Event(Kind.DOUBLE_READ_SETTLED, now, who, pair.id, {"positive": positive, "words": words.strip()})
+
+
+def _must_be_third(pair: Pair, who: str) -> None:
     if who in pair.readers:
         raise Forbidden("an arbitration by one of the two", "the third reader is a third person", "ask somebody else")
     if pair.state != "discordant":
         raise WrongState(f"this double reading is {pair.state}", "there is nothing to settle")
-    if not words.strip():
-        raise Refused("an arbitration without words", "the two could not learn from it", "say why")
-    return Event(Kind.DOUBLE_READ_SETTLED, now, who, pair.id, {"positive": positive, "words": words.strip()})
 
 
 def seen_by(pair: Pair, who: str, *, owner: bool, may_settle: bool = True) -> dict[str, Any]:
     """What leaves the server to one person.
 
     A reader sees that they are asked, their own opinion, and the other's when both are locked. Whoever was not asked
-    sees a case when it is discordant, without names, to settle it. The owner sees the state and the names, and no
-    opinion before both are locked either.
+    sees a case when it is discordant, without names, and neither opinion until their own look is locked; then both, to
+    settle it. The owner sees the state and the names, and no opinion before that either: an owner may be the third.
 
     Raises:
         NotFound: nothing of it is this person's to see.
@@ -219,7 +253,8 @@ def seen_by(pair: Pair, who: str, *, owner: bool, may_settle: bool = True) -> di
         "state": "reading" if pair.state == "reading" else pair.state,
     }  # fmt: skip
     mine = next((o for o in pair.opinions if o.by == who), None)
-    both = pair.state != "reading"
+    looked = None if reader else pair.look_of(who)
+    both = pair.state == "done" or (pair.state == "discordant" and (reader or looked is not None))
     shown = pair.opinions if both else ((mine,) if mine else ())
     called = ["the other reader"] if reader else ["one reader", "the other reader"]
     told["opinions"] = [
@@ -227,6 +262,13 @@ def seen_by(pair: Pair, who: str, *, owner: bool, may_settle: bool = True) -> di
          "positive": o.positive, "words": o.words}
         for o in shown
     ]  # fmt: skip
+    third = looked if pair.state == "discordant" else pair.settled and pair.look_of(pair.settled.by)
+    if third:
+        name = "you" if third is looked else third.by if owner else "the third reader"
+        told["opinions"].append(
+            {"who": f"{name}, before both were shown", "positive": third.positive, "words": third.words}
+        )
+    told["looks"] = not reader and pair.state == "discordant" and looked is None
     told["turn"] = (reader and mine is None) or (not reader and pair.state == "discordant")
     if owner:
         told["readers"] = list(pair.readers)

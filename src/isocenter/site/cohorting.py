@@ -82,7 +82,7 @@ class Cohorting:
         Raises:
             Refused: something in the question is no condition, or a field that no study has.
             Unavailable: the question could not be written down.
-            LimitReached: of whoever may see no single study, for more groups of people than that (see `questioning`).
+            TooOften: of whoever may see no single study, for more groups of people than that (see `questioning`).
         """
         must(who, "cohorts")
         everybody, closed = self._members(who, use=use)

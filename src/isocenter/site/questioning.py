@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import LimitReached, Refused
+from isocenter.errors import Refused, TooOften
 from isocenter.govern.policy import Person, must
 from isocenter.govern.seldom import Seldom
 from isocenter.record import Event, Kind
@@ -42,7 +42,7 @@ class Questioning:
         """Go on only when it is written down that this person is told of these groups, and that is not too many.
 
         Raises:
-            LimitReached: with these it would be more than `MOST` within `DAYS`.
+            TooOften: with these it would be more than `MOST` within `DAYS`; with when there is room for them again.
             Unavailable: the journal cannot be written.
         """
         with self._lock:
@@ -51,11 +51,13 @@ class Questioning:
             if not new:
                 return
             if len(before) + len(new) > MOST:
-                refusal = LimitReached(
+                free = sorted(before.values())[: max(0, len(before) + len(new) - MOST)]
+                wait_s = int(((free[-1] if free else now) + timedelta(days=DAYS) - now).total_seconds()) + 1
+                refusal = TooOften(
                     f"group {len(before) + len(new)} of {who.name} within {DAYS} days",
                     f"numbers of more than {MOST} groups of people could be laid over each other until they tell of "
                     "one of them; groups that were counted before are told again",
-                    f"ask an administrator: isocenter questions --renew {who.name}",
+                    f"try again in {wait_s} s, or ask an administrator: isocenter questions --renew {who.name}",
                 )  # fmt: skip
                 if self._seldom.tells(who.name, "groups", now) is not None:
                     self.journal.append(Event(Kind.REFUSED, now, who.name, "", {"what": str(refusal)}))
@@ -89,13 +91,14 @@ class Questioning:
         told = {"reason": reason.strip(), "groups": len(self._asked(account))}
         self.journal.append(Event(Kind.COHORT_RENEWED, self.clock(), who.name, account, told))
 
-    def _asked(self, account: str) -> set[str]:
-        """Groups that count against an account now."""
+    def _asked(self, account: str) -> dict[str, datetime]:
+        """Groups that count against an account now, and when each was told first."""
         kinds, since = (Kind.COHORT_COUNTED, Kind.COHORT_RENEWED), self.clock() - timedelta(days=DAYS)
-        found: set[str] = set()
+        found: dict[str, datetime] = {}
         for s in self.journal.since(kinds=kinds, subject=account, limit=_ALL):
             if s.event.kind is Kind.COHORT_RENEWED:
-                found = set()
+                found = {}
             elif s.event.time > since:
-                found |= set(s.event.details["groups"])
+                for group in s.event.details["groups"]:
+                    found.setdefault(group, s.event.time)
         return found

@@ -14,10 +14,13 @@ from isocenter.govern.policy import Person, must
 from isocenter.reading import report as reports
 from isocenter.reading import session
 from isocenter.reading.critical import Communication
+from isocenter.reading.opinion import Opinion
 from isocenter.record import Kind, canonical, from_plain
 from isocenter.site.sitting import Sitting
 
 __all__ = ["Reports"]
+
+_REMARKS = 10_000
 
 
 class Reports(Sitting):
@@ -132,8 +135,9 @@ class Reports(Sitting):
         )
 
     def known_since(self, study_uid: str, report: reports.Report, *, who: Person) -> list[str]:
-        """What is to be known of a report beyond its words, in sentences: who was told of critical findings after the
-        signature, and which analyses behind it are stopped."""
+        """What is to be known of a report beyond its words, in sentences: whose words its reader had read before the
+        first opinion, who was told of critical findings after the signature, and which analyses behind it are stopped.
+        """
         must(who, "report", study_uid)
         told = self.journal.since(subject=study_uid, kinds=(Kind.CRITICAL_TOLD,), limit=100)
         each = [from_plain(Communication, one) for sealed in told for one in sealed.event.details["told"]]
@@ -141,7 +145,21 @@ class Reports(Sitting):
         behind = [self.index.result(digest) for digest in report.results] if stops else []
         names = dict.fromkeys(session.machine_of(r)[0] or r.origin.name for r in behind)
         stopped = [f"The analysis {name} was {stops[name].sentence()}." for name in names if name in stops]
-        return [*(reports.heard(one) for one in each), *stopped]
+        return [*self._consulted_before(report), *(reports.heard(one) for one in each), *stopped]
+
+    def _consulted_before(self, report: reports.Report) -> list[str]:
+        """That the first opinion was given with colleagues' words at hand, and whose."""
+        if not report.opinion or report.locked is None:
+            return []
+        given: Opinion = from_plain(Opinion, json.loads(self.blobs.kept(report.opinion)))
+        if not given.consulted:
+            return []
+        said = self.journal.since(subject=report.study_uid, kinds=(Kind.REMARKED,), limit=_REMARKS)
+        names = {s.event.who for s in said if s.event.who != report.by and s.event.time <= report.locked}
+        return [
+            f"Before that opinion, {report.by} had read what was said of the study by {', '.join(sorted(names))}: "
+            "it is no opinion given alone."
+        ]
 
     def report_fhir(self, study_uid: str, *, who: Person) -> bytes:
         """The report as a FHIR R4 bundle; what a machine says is labelled until a person has signed it."""

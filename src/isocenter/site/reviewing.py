@@ -272,7 +272,7 @@ class Reviewing:
         ]  # fmt: skip
 
     def lock_double(self, id: str, positive: bool, words: str, *, who: Person) -> dict[str, Any]:
-        """One's own opinion in a double reading, or the third reader's decision."""
+        """One's own opinion in a double reading; of a third reader first what they see alone, then the decision."""
         must(who, "peer", id)
         pair = self._pairs().get(id)
         if pair is None or not self.holds(pair.study, who, "peer"):
@@ -280,7 +280,8 @@ class Reviewing:
         owner = may(who, "peer_owner")
         double_reading.seen_by(pair, who.name, owner=owner)
         if pair.state == "discordant" and who.name not in pair.readers:
-            event = double_reading.settle(pair, who.name, positive, words, self.clock())
+            third = double_reading.settle if pair.look_of(who.name) else double_reading.look
+            event = third(pair, who.name, positive, words, self.clock())
         else:
             event = double_reading.lock(pair, who.name, positive, words, self.clock())
         self.journal.append(event)
@@ -299,7 +300,11 @@ class Reviewing:
     # ---- follow-ups ------------------------------------------------------------------------------------------
 
     def followups(self, *, who: Person, state: str = "") -> dict[str, Any]:
-        """Every follow-up, what is open first by due date; examinations that may complete one; the adherence."""
+        """Every follow-up, what is open first by due date; examinations that may complete one; the adherence.
+
+        `withheld` are those that somebody answers for who owes their study an opinion of their own: that one is due and
+        when, and no word of what, of whom or from whom.
+        """
         must(who, "followup")
         today = self.clock().date()
         many = self._followups_for(who)
@@ -308,6 +313,7 @@ class Reviewing:
         rows = [followup.plain(f, today) for f in (*open_, *reversed(done))]
         return {
             "rows": [r for r in rows if not state or r["state"] == state],
+            "withheld": self._withheld(who, today),
             "possible": [m for m in self._matches(open_, who) if not m.sure],
             "adherence": followup.adherence(many.values(), today),
             "published": followup.PUBLISHED,
@@ -419,6 +425,19 @@ class Reviewing:
 
     def _followups_for(self, who: Person) -> dict[str, followup.FollowUp]:
         return {id: asked for id, asked in self._followups().items() if self._may_follow(asked, who)}
+
+    def _withheld(self, who: Person, today: date) -> list[dict[str, str]]:
+        """What is due of the follow-ups that this person answers for and may not read yet.
+
+        Not what is due later: of a study that waits for its first opinion now, a new entry would tell that there is
+        something to follow.
+        """
+        mine = [
+            one for one in followup.queue(self._followups().values(), today)
+            if one.responsible.strip().casefold() == who.name.casefold() and one.state(today) in ("due", "overdue")
+            and self.holds(one.study, who, "followup") and not self._may_follow(one, who)
+        ]  # fmt: skip
+        return [{"due": one.due.isoformat(), "state": one.state(today)} for one in mine]
 
     def _may_follow(self, asked: followup.FollowUp, who: Person) -> bool:
         """Whether somebody may know of a follow-up: its finding is a colleague's word on a study."""

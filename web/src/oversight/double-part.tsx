@@ -20,6 +20,8 @@ interface Pair {
   asked: string;
   state: string;
   turn: boolean;
+  /** It waits for what this third reader sees alone; both opinions are told after it. */
+  looks: boolean;
   opinions: { who: string; positive: boolean; words: string }[];
   readers?: string[];
   answer?: boolean;
@@ -98,7 +100,7 @@ function Done({ pairs }: { pairs: Pair[] }) {
   );
 }
 
-const STATES: Record<string, string> = { reading: "not both have answered", discordant: "they differ: a third reader settles it", done: "done" };
+const STATES: Record<string, string> = { reading: "not both have answered", discordant: "they differ: a third reader looks alone, then settles it", done: "done" };
 
 function One({ pair, nth, again }: { pair: Pair; nth: number; again: () => void }) {
   const act = useRef(new Act()).current;
@@ -106,17 +108,18 @@ function One({ pair, nth, again }: { pair: Pair; nth: number; again: () => void 
     const { answer, words = "" } = fields(event);
     if (await act.send(`/api/double/${pair.id}/opinion`, { positive: answer === "yes", words })) again();
   };
-  const mine = pair.state === "discordant" ? "Settle it" : "Lock my opinion";
+  const mine = pair.looks ? "Lock what I see" : pair.state === "discordant" ? "Settle it" : "Lock my opinion";
   return (
     <section class="pair" aria-label={`${nth}. ${pair.question} ${pair.about.accession ?? ""}`}>
       <h3>{pair.question} <span class="muted">asked {day(pair.asked)}, {STATES[pair.state] ?? pair.state}</span></h3>
       <p>{pair.about.description} {pair.about.date} <span class="id">{pair.about.patient}</span>{pair.about.accession && <> Acc <span class="id">{pair.about.accession}</span></>} · <a href={to.oversight("view", pair.study)}>Look at the images</a>{pair.readers && <span class="muted"> · {pair.readers.join(" and ")}</span>}</p>
       {pair.opinions.map((one) => <p key={one.who}><strong>{one.who}</strong>: {one.positive ? "yes" : "no"}{one.words && `, ${one.words}`}</p>)}
+      {pair.looks && <p class="muted">The two differ. What each said is shown once you have locked what you see yourself.</p>}
       {pair.turn && (
         <form class="controls" onSubmit={(event) => void send(event)}>
           <label class="radio"><input type="radio" name="answer" value="yes" required /> yes</label>
           <label class="radio"><input type="radio" name="answer" value="no" /> no</label>
-          <label class="wide">Why<input name="words" maxLength={4000} required={pair.state === "discordant"} /></label>
+          <label class="wide">Why<input name="words" maxLength={4000} required={pair.state === "discordant" && !pair.looks} /></label>
           <button type="submit" class="primary" disabled={act.busy.value}>{mine}</button>
         </form>
       )}

@@ -4,7 +4,7 @@ import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { StudyField } from "../kit/study-field";
 import { address, to } from "../router";
-import { day } from "../words";
+import { count, day } from "../words";
 import { Act, fields } from "./act";
 import { type Estimate, share } from "./figures";
 import { Choice, DayField } from "./period";
@@ -32,6 +32,8 @@ interface FollowUp {
 
 interface FollowUps {
   rows: FollowUp[];
+  /** Of those that one answers for and may not read yet: that they are due. */
+  withheld: { due: string; state: string }[];
   possible: { follow_up: string; study: string; on: string; why: string }[];
   adherence: Estimate | null;
   published: number;
@@ -70,6 +72,7 @@ function Told({ told, again }: { told: FollowUps; again: () => void }) {
     <>
       <p>{told.adherence ? <>Completed {share(told.adherence)} of {told.adherence.n} that were due more than {told.grace_days} days ago <span class="muted">· {Math.round(told.published * 100)} % in a published programme</span></> : <span class="muted">None was due more than {told.grace_days} days ago, so there is no share yet.</span>} <button type="button" onClick={() => void find()} disabled={act.busy.value}>Find completed examinations</button></p>
       <Refusal of={act} />
+      {told.withheld.length > 0 && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> {count(told.withheld.length, "follow-up")} that you answer for {told.withheld.length === 1 ? "is" : "are"} due ({told.withheld.map((one) => `${day(one.due)}${one.state === "overdue" ? ", overdue" : ""}`).join("; ")}). What it is about is told once you have given your own opinion on its study.</p>}
       {told.rows.length === 0 ? <Empty title="No follow-up stands here">What readers recommend is tracked here until an examination or a person closes it.</Empty> : (
         <table class="plain wide">
           <caption class="hidden">Follow-ups, the longest overdue first</caption>
