@@ -103,6 +103,15 @@ def test_choi_declines_without_two_scans_of_one_phase() -> None:
         LesionResponse().run(later[0], (first[0],), later[1].volume, (), criteria="Choi")
     with pytest.raises(Refused, match="contrast was not given on 2026-03-02"):
         ask(first, on(60, 20, 80, agent=""))
+    for baseline, now in (("ABD arterial 3.0", "ABD portal 3.0"), ("Leber nativ", "venös"), ("Art", "PV")):
+        described = [
+            (drawn, replace(scan, given=replace(scan.volume, facts={**scan.volume.facts, "SeriesDescription": words})))
+            for (drawn, scan), words in ((first, baseline), (later, now))
+        ]
+        with pytest.raises(Refused, match=r"phases \w+ on 2026-01-01, portal venous on 2026-03-02"):
+            ask(*described)
+        told = ask(*described, criteria="RECIST 1.1").reasons
+        assert any("phase at baseline and portal venous phase now" in r for r in told)
     with pytest.raises(Refused, match="Choi without target lesions"):
         ask(on(0, 3, 100), on(60, 3, 80))
     far = Geometry.regular(

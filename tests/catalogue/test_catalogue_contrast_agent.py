@@ -6,7 +6,7 @@ import pytest
 
 from isocenter.analysis.registry import discover
 from isocenter.catalogue.calcium_scan import is_for_calcium
-from isocenter.catalogue.contrast_agent import contrast_agent
+from isocenter.catalogue.contrast_agent import contrast_agent, contrast_phase
 
 
 @pytest.mark.parametrize("said", [None, "", " ", "NONE", "no", "0", "N", "Without"])
@@ -24,3 +24,29 @@ def test_vessels_are_looked_for_where_an_agent_was_given() -> None:
     better = discover().get("liver_vessels").needs["image"].better
     assert better is not None
     assert better({"ContrastBolusAgent": "Iomeprol"}) and not better({"ContrastBolusAgent": "NONE"})
+
+
+@pytest.mark.parametrize(
+    ("said", "phase"),
+    [
+        ("Abdomen ART 1.0 B30f", "arterial"),
+        ("late arterial", "arterial"),
+        ("portal-venous 5mm", "portal venous"),
+        ("PVP", "portal venous"),
+        ("Delayed 5 min", "delayed"),
+        ("nativ", "native"),
+        ("Non-contrast", "native"),
+        ("start", ""),
+        ("arterial and venous", ""),
+        ("event 5.0", ""),
+        ("spatial filter", ""),
+        ("Spätphase", "delayed"),
+        (None, ""),
+    ],
+)
+def test_a_phase_is_told_by_the_words_of_the_series(said: str | None, phase: str) -> None:
+    assert contrast_phase({"SeriesDescription": said}) == phase
+
+
+def test_the_protocol_tells_the_phase_where_the_series_does_not() -> None:
+    assert contrast_phase({"SeriesDescription": "3.0", "ProtocolName": "Liver venous"}) == "portal venous"

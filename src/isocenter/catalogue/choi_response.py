@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.catalogue.contrast_agent import contrast_agent
+from isocenter.catalogue.contrast_agent import contrast_agent, contrast_phase
 from isocenter.catalogue.in_one_space import Drawn, mask_of
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
@@ -51,8 +51,8 @@ def answered(
         visits: their sums.
 
     Raises:
-        Refused: without targets, where one lies on coarser voxels than the CT, without CT in HU at a time, or where
-            contrast was given at one time only.
+        Refused: without targets, where one lies on coarser voxels than the CT, without CT in HU at a time, where
+            contrast was given at one time only, or where the CTs are of phases that their series name otherwise.
     """
     if not chosen:
         raise Refused("Choi without target lesions", "size and density are those of targets", "name the targets")
@@ -128,4 +128,11 @@ def _must_be_of_one_phase(times: Sequence[Drawn], scans: Mapping[str, Volume]) -
             f"contrast was not given on {', '.join(without)} but on the other days",
             "density with and without contrast is not to be compared",
             "compare scans of the same phase, or choose RECIST 1.1",
+        )
+    named = {time.day: contrast_phase(scans[time.study_uid].facts) for time in times if time.study_uid in scans}
+    if len(set(named.values()) - {""}) > 1:
+        raise Refused(
+            f"phases {', '.join(f'{phase} on {day}' for day, phase in named.items() if phase)}",
+            "lesions are brighter or darker from one phase to the next, whether they answer or not",
+            "outline the portal venous phase of every time, or choose RECIST 1.1",
         )

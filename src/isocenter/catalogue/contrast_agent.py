@@ -1,11 +1,12 @@
-"""Whether images were made with a contrast agent, as far as their header says."""
+"""Whether images were made with a contrast agent, and in which of its phases, as far as their header says."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["contrast_agent"]
+__all__ = ["contrast_agent", "contrast_phase"]
 
 _WITHOUT = frozenset({"no", "none", "0", "n", "without"})
 
@@ -18,3 +19,25 @@ def contrast_agent(facts: Mapping[str, Any]) -> str:
     """
     said = str(facts.get("ContrastBolusAgent") or "").strip()
     return "" if said.lower() in _WITHOUT else said
+
+
+_PHASES = {
+    "native": r"nativ\w*|non[ _-]?(?:contrast|enhanced)|unenhanced|without contrast|pre[ _-]?contrast|plain",
+    "arterial": r"art|arterial\w*|arteriell\w*|cortico[ _-]?medullary",
+    "portal venous": r"portal\w*|pv|pvp|venous|ven[oö]s\w*|veineux",
+    "delayed": r"delay\w*|late phase|equilibrium|nephrographic|excretory|sp[aä]t(?:phase)?",
+}
+_WORDS = {name: re.compile(rf"(?<![a-z])(?:{said})(?![a-z])", re.IGNORECASE) for name, said in _PHASES.items()}
+
+
+def contrast_phase(facts: Mapping[str, Any]) -> str:
+    """The phase that the description of the series names, or else its protocol; empty where none or several are named.
+
+    >>> contrast_phase({"SeriesDescription": "Abdomen PORTAL_VENOUS 5.0"})
+    'portal venous'
+    """
+    for keyword in ("SeriesDescription", "ProtocolName"):
+        named = [name for name, words in _WORDS.items() if words.search(str(facts.get(keyword) or ""))]
+        if named:
+            return named[0] if len(named) == 1 else ""
+    return ""

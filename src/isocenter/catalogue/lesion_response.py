@@ -14,7 +14,7 @@ import numpy as np
 from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.choi_response import answered
-from isocenter.catalogue.contrast_agent import contrast_agent
+from isocenter.catalogue.contrast_agent import contrast_agent, contrast_phase
 from isocenter.catalogue.in_one_space import Drawn, drawn, is_cut, spaces, spots
 from isocenter.catalogue.lesion_visits import (
     chosen_targets,
@@ -49,7 +49,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "5"
+    name, version = "lesion_response", "6"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -268,6 +268,11 @@ def _otherwise(times: Sequence[Drawn], scans: Mapping[str, Volume]) -> list[str]
         said.append(
             f"contrast was given {'at baseline' if agent[0] else 'now'} only: lesions look larger or smaller in "
             "another phase"
+        )
+    phase = [contrast_phase(v.facts) for v in (first, last)]
+    if all(phase) and phase[0] != phase[1]:
+        said.append(
+            f"{phase[0]} phase at baseline and {phase[1]} phase now: lesions look larger or smaller in another phase"
         )
     if first.facts.get("Modality", "") != last.facts.get("Modality", ""):
         said.append("another modality than at baseline: sizes are not to be compared")
