@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn.detail import detail, limit_of, with_detail  # noqa: E402
 from isocenter.learn.export import exported  # noqa: E402
+from isocenter.learn.likely import Likely, with_likely  # noqa: E402
 from isocenter.learn.strangers import taught_to_decline  # noqa: E402
 from isocenter.methods.picture import resampled  # noqa: E402
 
@@ -71,8 +72,23 @@ def test_the_strangeness_of_a_border_is_the_higher_of_both(tmp_path: Path) -> No
     session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
     asked = {"canvas": np.full((3, 1, 40, 40), 0.6, np.float32), "detail": np.array([-5, -6.0, -7], np.float32)}
     assert np.allclose(session.run(["strangeness"], asked)[0], [0.6, 1.0, 3.0])
-    with pytest.raises(Refused, match="ask for it twice"):
+    with pytest.raises(Refused, match="ask for them twice"):
         with_detail(data, -6.0, 0.5)
+
+
+@pytest.mark.parametrize("first", ["detail", "measures"])
+def test_a_border_may_ask_for_detail_and_for_measures_in_any_order(tmp_path: Path, first: str) -> None:
+    import onnxruntime as ort
+
+    exported(_Still(), (1, 40, 40), tmp_path / "scope.onnx", ("strangeness",), name="canvas")
+    likely = Likely(np.zeros(4), np.ones(4), np.eye(4)[:, :1], 2.0)
+    both = (tmp_path / "scope.onnx").read_bytes()
+    for name in (first, "measures" if first == "detail" else "detail"):
+        both = with_detail(both, -6.0, 0.5) if name == "detail" else with_likely(both, likely)
+    session = ort.InferenceSession(both, providers=["CPUExecutionProvider"])
+    asked = {"canvas": np.full((3, 1, 40, 40), 0.6, np.float32), "detail": np.array([-5, -7, -5], np.float32),
+             "measures": np.array([[9, 0, 0, 0], [0, 0, 0, 0], [0, 0, 6, 8]], np.float32)}  # fmt: skip
+    assert np.allclose(session.run(["strangeness"], asked)[0], [0.6, 3.0, 5.0])
 
 
 def test_volumes_and_tables_are_not_asked_for_detail(tmp_path: Path) -> None:

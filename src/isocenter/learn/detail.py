@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.learn.besides import with_test
 
 __all__ = ["INPUT", "detail", "limit_of", "with_detail"]
 
@@ -74,22 +75,5 @@ def with_detail(border: bytes, limit: float, spread: float) -> bytes:
     Raises:
         Refused: one that asks for it already.
     """
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    model = onnx.load_model_from_string(border)
-    graph = model.graph
-    if any(one.name == INPUT for one in graph.input):
-        raise Refused("a border that asks for detail", "it cannot ask for it twice", "begin from the one before")
-    for node in graph.node:
-        node.output[:] = ["of_network" if name == "strangeness" else name for name in node.output]
-    numbers = {"detail.least": limit + spread, "detail.spread": spread}
-    graph.initializer.extend(numpy_helper.from_array(np.array([v], np.float32), k) for k, v in numbers.items())
-    graph.node.extend([
-        helper.make_node("Sub", ["detail.least", INPUT], ["detail.less"]),
-        helper.make_node("Div", ["detail.less", "detail.spread"], ["detail.away"]),
-        helper.make_node("Max", ["of_network", "detail.away"], ["strangeness"]),
-    ])  # fmt: skip
-    graph.input.append(helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n"]))
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
+    numbers = {"least": np.array([limit + spread]), "spread": np.array([spread])}
+    return with_test(border, INPUT, None, numbers, [("Sub", ("least", ""), {}), ("Div", ("", "spread"), {})])

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.learn.besides import with_test
 
 __all__ = ["INPUT", "Likely", "fit_likely", "with_likely"]
 
@@ -68,28 +69,15 @@ def fit_likely(measures: Array, held: npt.NDArray[np.bool_], given_up: float = 0
 
 
 def with_likely(border: bytes, likely: Likely) -> bytes:
-    """The file of a border that also asks for measures; its strangeness is the higher of both."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    """The file of a border that also asks for measures; its strangeness is the higher of both.
 
-    model = onnx.load_model_from_string(border)
-    graph = model.graph
-    if any(one.name == INPUT for one in graph.input):
-        raise Refused("a border that asks for measures", "it cannot ask for them twice", "begin from the one before")
-    for node in graph.node:
-        node.output[:] = ["of_network" if name == "strangeness" else name for name in node.output]
+    Raises:
+        Refused: one that asks for them already.
+    """
     # The columns of `off` are what is left of a measure, so that one product takes the directions away.
     off = (np.eye(len(likely.middle)) - likely.axes @ likely.axes.T) / likely.limit
-    numbers = {"likely.middle": likely.middle, "likely.spread": likely.spread, "likely.off": off}
-    graph.initializer.extend(numpy_helper.from_array(v.astype(np.float32), k) for k, v in numbers.items())
-    graph.initializer.append(numpy_helper.from_array(np.array([1]), "likely.axis"))
-    graph.node.extend([
-        helper.make_node("Sub", [INPUT, "likely.middle"], ["likely.moved"]),
-        helper.make_node("Div", ["likely.moved", "likely.spread"], ["likely.seen"]),
-        helper.make_node("MatMul", ["likely.seen", "likely.off"], ["likely.left"]),
-        helper.make_node("ReduceL2", ["likely.left", "likely.axis"], ["likely.away"], keepdims=0),
-        helper.make_node("Max", ["of_network", "likely.away"], ["strangeness"]),
+    numbers = {"middle": likely.middle, "spread": likely.spread, "off": off, "axis": np.array([1])}
+    return with_test(border, INPUT, len(likely.middle), numbers, [
+        ("Sub", ("", "middle"), {}), ("Div", ("", "spread"), {}), ("MatMul", ("", "off"), {}),
+        ("ReduceL2", ("", "axis"), {"keepdims": 0}),
     ])  # fmt: skip
-    graph.input.append(helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", len(likely.middle)]))
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
