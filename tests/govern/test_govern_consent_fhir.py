@@ -64,11 +64,63 @@ def test_r5_and_purposes() -> None:
         _r4(code=[_duo("DUO:0000042")], period={"end": "soon"}),
         _r4(code=[_duo("DUO:0000042")], data=[{"reference": {"reference": "Observation/1"}}]),
         _r4(purpose=[{"code": "DSRCH"}]),
+        {**_r4(code=[_duo("DUO:0000042")]), "status": "draft"},
+        {**_r4(code=[_duo("DUO:0000042")]), "status": "proposed"},
+        {**_r4(code=[_duo("DUO:0000042")]), "status": None},
+        {**_r4(code=[_duo("DUO:0000042")]), "modifierExtension": [{"url": "http://x/not", "valueBoolean": True}]},
+        {**_r4(code=[_duo("DUO:0000042")]), "implicitRules": "http://x/reverse"},
+        _r4(code=[_duo("DUO:0000042")], modifierExtension=[{"url": "http://x/not"}]),
+        _r4(code=[_duo("DUO:0000042")], actor=[{"reference": {"reference": "Organization/1"}}]),
+        _r4(code=[_duo("DUO:0000042")], action=[{"coding": [{"code": "collect"}]}]),
+        _r4(code=[_duo("DUO:0000042")], dataPeriod={"end": "2020-01-01"}),
+        _r4(code=[_duo("DUO:0000042")], securityLabel=[{"code": "N"}]),
+        _r4(code=[_duo("DUO:0000042")], **{"class": [{"code": "text/plain"}]}),
+        _r4(purpose=[{"code": "HRESCH"}], type=None),
+        _r4(code=["DUO:0000042"], purpose=[{"code": "HRESCH"}]),
+        _r4(code=[_duo("DUO:0000042")], period=["2027"]),
+        _r4(code=[_duo("DUO:0000042")], data=[{"reference": "1.2.3"}]),
+        _r4(code=[_duo("DUO:0000042")], period={"start": "one day"}),
+        {**_r4(code=[_duo("DUO:0000042")]), "patient": [PATIENT]},
+        {**_r4(code=[_duo("DUO:0000042")]), "patient": {"identifier": ["4711"]}},
+        {**_r4(code=[_duo("DUO:0000042")]), "provision": "permit"},
     ],
 )
 def test_what_would_be_a_guess_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(Refused):
         read(wrong)
+
+
+def test_opting_in_and_out_say_it_where_the_rule_has_no_type() -> None:
+    assert read(_r4(type=None, code=[_duo("DUO:0000042")])).permits, "terms of DUO are permissions"
+    out = {"coding": [{"code": "OPTOUT"}]}
+    assert not read({**_r4(type=None, code=[_duo("DUO:0000042")]), "policyRule": out}).permits
+    for code, permits in (("OPTIN", True), ("OPTOUT", False)):
+        policy = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": code}]}
+        said = read({**_r4(type=None, purpose=[{"code": "HRESCH"}]), "policyRule": policy})
+        assert said.permits is permits
+
+
+def test_a_refusal_and_a_withdrawal_hold_whatever_else_they_say() -> None:
+    denied = read({**_r4(type="deny", actor=[{"reference": {}}], securityLabel=[{"code": "N"}]), "implicitRules": "x"})
+    assert not denied.permits and denied.refuses == frozenset(Purpose) - {Purpose.CARE}
+    for odd in (
+        {"code": [{"coding": [{"code": "unknown"}]}]}, {"provision": [{"type": "deny"}]}, {"actor": [{}]},
+        {"data": [{"reference": {"reference": "Observation/1"}}]}, {"period": {"end": "soon"}}, {"type": "perhaps"},
+    ):  # fmt: skip
+        said = read({**_r4(**odd), "status": "inactive"})
+        assert said.withdrawn and said.studies == () and said.patient == ("4711", "HOSP"), odd
+    study = {"reference": {"identifier": {"value": "urn:oid:1.2.3"}}}
+    assert read({**_r4(data=[study]), "status": "rejected"}).studies == ("1.2.3",)
+
+
+def test_the_narrowest_time_holds_and_an_end_beyond_all_calendars_is_none() -> None:
+    codes = [_duo("DUO:0000042")]
+    both = {**_r4(code=codes, period={"start": "2026-01-01"}), "period": {"start": "2026-02-01", "end": "2027-01-01"}}
+    assert read(both).until == datetime(2027, 1, 2, tzinfo=UTC) and read(both).since == datetime(2026, 2, 1, tzinfo=UTC)
+    narrow = {**_r4(code=codes, period={"end": "2026-06-30"}), "period": {"end": "2027-01-01"}}
+    assert read(narrow).until == datetime(2026, 7, 1, tzinfo=UTC)
+    for far in ("9999-12-31", "9999-12-31T23:59:59-05:00"):
+        assert read(_r4(code=codes, period={"end": far})).until is None
 
 
 @pytest.mark.parametrize("as_told", [dict, as_r5])

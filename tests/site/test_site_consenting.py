@@ -159,6 +159,9 @@ def test_a_fhir_consent_is_recorded_and_ended(house: tuple[Site, Clock]) -> None
         "resourceType": "Consent", "id": "7", "status": "active", "patient": {"identifier": {"value": "P07"}},
         "provision": {"code": [{"coding": [{"code": "DUO:0000006"}]}]},
     }  # fmt: skip
+    later = {**one, "provision": {**one["provision"], "period": {"start": "2026-11-19"}}}
+    with pytest.raises(Refused, match="begins on 2026-11-19"):
+        site.consents.take_fhir(read(later), who=ITO)
     site.consents.take_fhir(read(one), who=ITO)
     assert site.consents.allowed(uid(7), Purpose.TRAINING, who=GRAY).allowed
     site.consents.take_fhir(read({**one, "status": "inactive"}), who=ITO)

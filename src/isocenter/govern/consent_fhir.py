@@ -2,7 +2,10 @@
 
 What cannot be read surely is refused, never guessed; what is told is read back as the same terms.
 
-A consent that is active permits or refuses; one that is inactive, rejected or entered in error withdraws. Terms of DUO
+A consent that is active permits or refuses; one that is inactive, rejected or entered in error withdraws, whatever
+else it says; a draft or a proposal is in force for nobody and is refused. A permit with a part that the terms of use do
+not know (actors, actions, kinds or times of data, anything that modifies what stands there) would be read as wider than
+it is, and is refused. Terms of DUO
 stand as codings in the provision's code; other codings of the same concept, and its text, are what the term is limited
 to (a disease, a country). Without such codes the purposes of use say it: HRESCH and what lies below it in
 v3-PurposeOfUse is health research (HMB), TREAT is care.
@@ -24,6 +27,9 @@ _ENDED = {"inactive", "rejected", "entered-in-error", "not-done", "unknown"}
 _RESEARCH = {"HRESCH", "BIORCH", "CLINTRCH", "CLINTRCHNPC", "CLINTRCHPC", "PRECLINTRCH", "DSRCH", "POARCH", "TRANSRCH"}
 _CARE = {"TREAT", "CAREMGT", "CLINTRL", "ETREAT", "BTG", "ERTREAT", "HOPERAT", "PATRQT", "POPHLTH", "RECORDMGT"}
 _DUO = "http://purl.obolibrary.org/obo/duo.owl"
+_RESEARCH_OF_ALL = frozenset(Purpose) - {Purpose.CARE}
+_KNOWN = {"type", "period", "code", "purpose", "data", "id", "extension"}
+"""Parts of a provision that are read here."""
 _OF = {"DSRCH": "DUO:0000007", "POARCH": "DUO:0000011"}
 
 
@@ -37,6 +43,7 @@ class Said:
         codes: DUO code -> values.
         permits: whether it permits; with `withdrawn` it ends what was given.
         refuses: purposes that a refusal closes.
+        since: when what it permits begins; None where it says nothing.
     """
 
     patient: tuple[str, str]
@@ -47,6 +54,7 @@ class Said:
     until: datetime | None
     withdrawn: bool
     source: str
+    since: datetime | None = None
 
 
 def read(resource: Mapping[str, Any]) -> Said:
@@ -57,24 +65,33 @@ def read(resource: Mapping[str, Any]) -> Said:
     """
     if resource.get("resourceType") != "Consent":
         raise Refused(f"a resource of the type '{str(resource.get('resourceType'))[:30]}'", "a Consent is wanted")
+    status = str(resource.get("status", ""))
+    source = f"FHIR Consent/{str(resource.get('id', ''))[:64]}"
+    if status in _ENDED:
+        return Said(_patient(resource), _studies_left(resource), {}, True, _RESEARCH_OF_ALL, None, True, source)
+    if status != "active":
+        raise Refused(f"a Consent in the state '{status[:20]}'", "only what is active is in force", "send it then")
     rule, permits = _rule(resource)
+    if permits:
+        _must_be_known(resource, rule)
     codes = _codes(rule)
-    refuses = frozenset(Purpose) - {Purpose.CARE}
+    refuses = _RESEARCH_OF_ALL
     purposes = {str(c.get("code", "")) for c in _many(rule.get("purpose"))}
     if not permits:
         refuses = _refused(purposes) or refuses
     elif not codes:
         codes = _of_purposes(purposes)
-    withdrawn = str(resource.get("status", "")) in _ENDED
-    if permits and not codes and not withdrawn:
+    if permits and not codes:
         raise Refused(
             "a Consent that permits nothing a program can read", "it has no DUO code and no purpose of use",
             "add a coding such as DUO:0000042 to the provision's code",
         )  # fmt: skip
-    period = rule.get("period") or resource.get("period") or {}
+    periods = [_one(rule.get("period"), "period"), _one(resource.get("period"), "period")]
+    ends = [end for period in periods if (end := _moment(period.get("end"), "end", last=True)) is not None]
+    begins = [begin for period in periods if (begin := _moment(period.get("start"), "start")) is not None]
     return Said(
-        _patient(resource), _studies(rule), codes if permits else {}, permits, refuses, _end(period), withdrawn,
-        f"FHIR Consent/{str(resource.get('id', ''))[:64]}",
+        _patient(resource), _studies(rule), codes if permits else {}, permits, refuses, min(ends, default=None),
+        False, source, max(begins, default=None) if permits else None,
     )  # fmt: skip
 
 
@@ -119,10 +136,42 @@ def _rule(resource: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
             "a Consent with rules inside rules", "which of them decides would be a guess", "send one rule each"
         )
     rule = rules[0] if rules else {}
-    kind = str(rule.get("type") or resource.get("decision") or "permit")
+    kind = str(rule.get("type") or resource.get("decision") or _of_policy(resource, rule))
     if kind not in ("permit", "deny"):
         raise Refused(f"a provision of the type '{kind[:20]}'", "it is permit or deny")
     return rule, kind == "permit"
+
+
+def _of_policy(resource: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
+    """What R4 takes from the policy where its rule has no type of its own: opting in or out."""
+    said = {str(c.get("code", "")) for c in _many(_one(resource.get("policyRule"), "policyRule").get("coding"))}
+    if said & {"OPTOUT", "OPTOUTE"}:
+        return "deny"
+    if said & {"OPTIN", "OPTINR"}:
+        return "permit"
+    if rule.get("code"):  # terms of DUO are permissions
+        return "permit"
+    raise Refused(
+        "a Consent that does not say whether it permits",
+        "its provision has neither a type nor terms of DUO, and its policy is no opting in or out",
+        "send provision.type (R4) or decision (R5)",
+    )
+
+
+def _must_be_known(resource: Mapping[str, Any], rule: Mapping[str, Any]) -> None:
+    """Go on only with a permit of which no part makes it narrower than it can be kept.
+
+    Raises:
+        Refused: naming the part.
+    """
+    narrower = [name for name in ("modifierExtension", "implicitRules") if resource.get(name)]
+    narrower += [name for name in rule if rule[name] and name.lstrip("_") not in _KNOWN]
+    if narrower:
+        raise Refused(
+            f"a Consent that permits within the limits of '{narrower[0][:30]}'",
+            "the terms of use do not know them, and without them it would permit more than was said",
+            "say it by DUO codes",
+        )  # fmt: skip
 
 
 def _codes(rule: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -162,8 +211,8 @@ def _refused(purposes: set[str]) -> frozenset[Purpose]:
 
 
 def _patient(resource: Mapping[str, Any]) -> tuple[str, str]:
-    said = resource.get("patient") or resource.get("subject") or {}
-    identifier = said.get("identifier") or {}
+    said = _one(resource.get("patient") or resource.get("subject"), "patient")
+    identifier = _one(said.get("identifier"), "identifier of the patient")
     if value := str(identifier.get("value") or ""):
         system = str(identifier.get("system") or "")
         return value, "" if "/" in system else system
@@ -178,7 +227,8 @@ def _patient(resource: Mapping[str, Any]) -> tuple[str, str]:
 def _studies(rule: Mapping[str, Any]) -> tuple[str, ...]:
     found = []
     for one in _many(rule.get("data")):
-        value = str(((one.get("reference") or {}).get("identifier") or {}).get("value") or "").removeprefix("urn:oid:")
+        named = _one(_one(one.get("reference"), "reference to data").get("identifier"), "identifier of data")
+        value = str(named.get("value") or "").removeprefix("urn:oid:")
         if not value or set(value) - set("0123456789."):
             raise Refused(
                 "a Consent for data that are no study", "only a Study Instance UID can be held to", "urn:oid:…"
@@ -187,17 +237,28 @@ def _studies(rule: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _end(period: Mapping[str, Any]) -> datetime | None:
-    said = str(period.get("end") or "")
+def _studies_left(resource: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which studies a withdrawal is about: all of the patient's where it does not say so surely."""
+    try:
+        return _studies(_rule({**resource, "decision": "deny"})[0])
+    except Refused:
+        return ()
+
+
+def _moment(said: Any, what: str, *, last: bool = False) -> datetime | None:
+    """A date or moment; with `last` a day is meant to its last second, and a day beyond all calendars is no end."""
     if not said:
         return None
     try:
-        when = datetime.fromisoformat(said)
+        when = datetime.fromisoformat(str(said))
     except ValueError as wrong:
-        raise Refused(f"the end '{said[:30]}'", "it is no date", "write it as 2027-11-30") from wrong
-    if len(said) <= 10:  # a day is meant to its last second
-        when += timedelta(days=1)
-    return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+        raise Refused(f"the {what} '{str(said)[:30]}'", "it is no date", "write it as 2027-11-30") from wrong
+    try:
+        if last and len(str(said)) <= 10:
+            when += timedelta(days=1)
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except OverflowError:
+        return None if last else datetime.max.replace(tzinfo=UTC)
 
 
 def _is_duo(coding: Mapping[str, Any]) -> bool:
@@ -211,4 +272,15 @@ def _first(codings: Sequence[Mapping[str, Any]]) -> str:
 
 def _many(said: Any) -> list[Mapping[str, Any]]:
     held = said if isinstance(said, list) else [said] if said else []
-    return [one for one in held if isinstance(one, dict)]
+    return [_one(one, "part") for one in held]
+
+
+def _one(said: Any, what: str) -> Mapping[str, Any]:
+    """An object of FHIR, empty where there is none.
+
+    Raises:
+        Refused: it is something else, which would be passed over unread.
+    """
+    if said is not None and not isinstance(said, dict):
+        raise Refused(f"a Consent whose {what} is no object", f"it is {str(said)[:30]!a}", "send it as FHIR has it")
+    return said or {}

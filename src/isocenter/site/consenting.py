@@ -187,7 +187,16 @@ class Consenting:
         return self.reached(who=who, patient=whose["id"], issuer=whose["issuer"], study=study)
 
     def take_fhir(self, said: Said, *, who: Person) -> list[dict[str, Any]]:
-        """Record a FHIR Consent: for each study that it names, or for the patient."""
+        """Record a FHIR Consent: for each study that it names, or for the patient.
+
+        Raises:
+            Refused: it begins later; or as `give`.
+        """
+        if said.since is not None and said.since > self.clock():
+            raise Refused(
+                f"a Consent that begins on {said.since:%Y-%m-%d}", "terms of use hold from when they are given",
+                "send it on that day",
+            )  # fmt: skip
         made = []
         patient, issuer = said.patient
         for study in said.studies or ("",):
