@@ -109,6 +109,32 @@ def test_what_an_order_lacks_is_named_by_its_code(line: str, code: int) -> None:
     assert answer.head.at(5) == "KIS", "the answer goes back to who sent"
 
 
+def _order(pid: str = "P1^^^HOSP", name: str = "Meier^Anna", placer: str = "O1", charset: str = "") -> hl7.Message:
+    lines = (
+        f"MSH|^~\\&|A|B|C|D|20261126||ORM^O01|7|P|2.5.1||||||{charset}", f"PID|1||{pid}||{name}||19700101|F",
+        f"ORC|NW|{placer}|F1", f"OBR|1|{placer}|F1|CT^CT head^L",
+    )  # fmt: skip
+    return hl7.read("\r".join(lines).encode())
+
+
+def test_what_an_escape_hides_ends_nowhere() -> None:
+    """A NUL, a command to a terminal or a mark that parts values in DICOM came in behind an escape."""
+    (asked,) = hl7_orders.orders_of(_order(name="A\\X00\\B\\X1B\\[2J^C\\E\\D\\X0D\\E"))
+    assert asked.order.patient.name == "A\ufffdB\ufffd[2J^C D E"
+    for wrong in ({"pid": "P\\E\\1^^^HOSP"}, {"pid": "P\\X00\\1"}, {"pid": "P1^^^H\\X5C\\"}, {"pid": "1" * 65},
+                  {"pid": "P\\X0A\\1"}, {"placer": "O\\E\\1"}, {"placer": "O\\X1B\\1"}):  # fmt: skip
+        with pytest.raises(hl7.NotTaken) as refused:
+            hl7_orders.orders_of(_order(**wrong))
+        assert refused.value.code == 102, wrong
+    merge = hl7.read(b"MSH|^~\\&|A|B|C|D|20261126||ADT^A40|7|P|2.5.1\rPID|1||P1\rMRG|P\\E\\2")
+    with pytest.raises(hl7.NotTaken):
+        hl7_orders.merge_of(merge)
+    with pytest.raises(hl7.NotTaken, match="control character 0x00"):
+        _order(name="A\0B", charset="ISO IR87")
+    told = hl7.read(b"MSH|^~\\&|A\\X1B\\|B|C|D|20261126||ADT^A08|7\\X00\\|P|2.5.1\rPID|1||P1")
+    assert b"\x1b" not in (answer := hl7.acknowledge(told, "AA", now=NOON, control="1")) and b"\0" not in answer
+
+
 def test_enhanced_mode_and_what_has_no_header() -> None:
     message = hl7.read(_message("ADT^A08").replace(b"|P|2.5.1||||||", b"|P|2.5.1|||AL|NE||"))
     assert b"MSA|CA|1" in hl7.acknowledge(message, "AA", now=NOON, control="9")

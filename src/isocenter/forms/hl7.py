@@ -19,7 +19,7 @@ from typing import Final
 
 from isocenter.errors import LimitReached, NotWhole, Refused
 
-__all__ = ["LARGEST", "Message", "NotTaken", "Segment", "acknowledge", "escape", "read", "write"]
+__all__ = ["HIDDEN", "LARGEST", "Message", "NotTaken", "Segment", "acknowledge", "escape", "read", "write"]
 
 LARGEST: Final = 1 << 20
 """Bytes of a message that is taken."""
@@ -34,6 +34,8 @@ _CHARSETS: Final = {
     "ISO IR14": "shift_jis",
 }  # fmt: skip
 _NAME: Final = re.compile(r"[A-Z][A-Z0-9]{2}")
+HIDDEN: Final = "\ufffd"
+"""Stands where an escape hid a control character."""
 _FRAME: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -128,7 +130,7 @@ def read(data: bytes) -> Message:
     first = re.split(b"[\r\n]", data, maxsplit=1)[0].decode("latin-1").split(marks[0])
     said = first[17].split(marks[2])[0].strip() if len(first) > 17 else ""
     text = _decode(data, said)
-    if (found := _FRAME.search(text)) is not None and said not in ("ISO IR87",):
+    if (found := _FRAME.search(text)) is not None:
         raise NotTaken(f"A control character 0x{ord(found[0]):02X} in a message", code=102, reject=True)
     lines = [line for line in re.split("[\r\n]+", text) if line]
     if len(lines) > _MOST_SEGMENTS:
@@ -178,7 +180,8 @@ def _unescape(text: str, marks: str) -> str:
             return bytes.fromhex(said[1:]).decode("latin-1")
         return known.get(said, found[0])
 
-    return re.sub(f"{re.escape(mark)}([^{re.escape(mark)}]*){re.escape(mark)}", undone, text)
+    plain = re.sub(f"{re.escape(mark)}([^{re.escape(mark)}]*){re.escape(mark)}", undone, text)
+    return _FRAME.sub(HIDDEN, plain)  # a control character that came behind an escape
 
 
 def escape(text: str) -> str:

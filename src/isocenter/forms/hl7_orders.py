@@ -12,13 +12,16 @@ from datetime import date
 from typing import Any, Final
 
 from isocenter.errors import Refused
-from isocenter.forms.hl7 import Message, NotTaken, Segment
+from isocenter.forms.hl7 import HIDDEN, Message, NotTaken, Segment
 from isocenter.record import Code, Order, Patient
 from isocenter.record.order import study_uid_of
 
 __all__ = ["Asked", "merge_of", "orders_of", "patient_of"]
 
 _SCHEMES: Final = {"L": "99LOCAL", "LN": "LN", "SCT": "SCT", "SRT": "SRT", "RADLEX": "RADLEX", "DCM": "DCM"}
+_LONGEST: Final = 64
+_NO_NAME: Final = str.maketrans(dict.fromkeys("^=\\\r\n\t", " "))
+"""What parts a name in DICOM, or ends its line."""
 _NEW, _TAKEN_BACK = ("NW", "XO", "SN", "RP", "SC"), ("CA", "DC", "OC")
 _PRIORITY: Final = {"S": "STAT", "A": "HIGH", "R": "ROUTINE", "T": "MEDIUM", "P": "MEDIUM", "STAT": "STAT"}
 
@@ -42,10 +45,22 @@ def patient_of(message: Message) -> Patient:
         raise NotTaken("A message without PID", "nobody could tell whose it is", code=100, place="PID")
     place = _identifier(pid)
     birth = pid.at(7)
-    return Patient(
+    return _surely(
         pid.at(3, repetition=place), _name(pid, 5), _date(birth, "PID^1^7"), pid.at(8) if pid.at(8) in "MFO" else "",
         pid.at(3, 4, repetition=place),
     )  # fmt: skip
+
+
+def _surely(
+    id: str, name: str = "", birth: date | None = None, sex: str = "", issuer: str = "", *, place: str = "PID^1^3"
+) -> Patient:
+    """A patient whose number is one value in DICOM, where a backslash would make two of it."""
+    if len(id) > _LONGEST or any(not one.isprintable() or {*one} & {"\\", HIDDEN} for one in (id, issuer)):
+        raise NotTaken(
+            f"A patient with the number {id[:20]!a}",
+            f"it has at most {_LONGEST} letters, and no backslash, which parts values in DICOM", code=102, place=place,
+        )  # fmt: skip
+    return Patient(id, name, birth, sex, issuer)
 
 
 def _identifier(pid: Segment) -> int:
@@ -70,7 +85,7 @@ def merge_of(message: Message) -> tuple[Patient, Patient]:
     stays, mrg = patient_of(message), message.one("MRG")
     if mrg is None or not mrg.at(1):
         raise NotTaken("A merge without the patient that goes", "MRG-1 is empty", code=101, place="MRG^1^1")
-    goes = Patient(mrg.at(1), issuer=mrg.at(1, 4))
+    goes = _surely(mrg.at(1), issuer=mrg.at(1, 4), place="MRG^1^1")
     if (goes.id, goes.issuer) == (stays.id, stays.issuer):
         raise NotTaken("A merge of a patient with themselves", "PID-3 and MRG-1 are the same", code=204, place="MRG")
     return stays, goes
@@ -135,6 +150,11 @@ def _order(
             "An order without a number", "IPC-1, OBR-18, ORC-2 and ORC-3 are empty", code=101, place="ORC^1^2"
         )
     step_id = ipc.at(4) or obr.at(20)
+    for number in (accession, step_id, placer, filler):
+        if {*number} & {"\\", HIDDEN}:
+            raise NotTaken(
+                f"The order number {number[:20]!a}", "a backslash parts values in DICOM", code=102, place="ORC"
+            )
     start = tq1.at(7) or orc.at(7, 4) or obr.at(27, 4) or obr.at(36)
     step, procedure = _code(ipc, 6) or _code(obr, 4, 4), _code(obr, 44) or _code(obr, 4)
     study = ipc.at(3) or zds.at(1)
@@ -180,7 +200,7 @@ def _name(segment: Segment, field: int) -> str:
     """XPN (family^given^middle^suffix^prefix) as DICOM PN (family^given^middle^prefix^suffix), in each script."""
     groups = {"A": "", "I": "", "P": ""}
     for n in range(1, segment.repeats(field) + 1):
-        parts = [segment.at(field, c, repetition=n).replace("^", " ").replace("=", " ") for c in (1, 2, 3, 5, 4)]
+        parts = [segment.at(field, c, repetition=n).translate(_NO_NAME) for c in (1, 2, 3, 5, 4)]
         script = segment.at(field, 8, repetition=n)
         kind = script if script in groups else "A"
         groups[kind] = groups[kind] or "^".join(parts).rstrip("^")
