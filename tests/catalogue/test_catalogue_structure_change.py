@@ -169,6 +169,15 @@ def test_contrast_at_one_time_only_is_told() -> None:
     )
     assert any("contrast was given now alone" in r for r in ask(then, now, scans).reasons)
     assert not any("contrast" in r for r in ask(then, now, (scans[0], replace(scans[1], given=plain))).reasons)
+    phases = tuple(
+        replace(one, given=replace(plain, facts={"ContrastBolusAgent": "Iohexol", "SeriesDescription": words}))
+        for one, words in zip(scans, ("Liver arterial", "Liver portal venous"), strict=True)
+    )
+    assert any("arterial phase then and portal venous phase now" in r for r in ask(then, now, phases).reasons)
+    assert not any(
+        "phase" in r
+        for r in ask(then, now, (phases[0], replace(phases[0], study_uid=now.study_uid, day=now.day))).reasons
+    )
 
 
 def test_names_pair_without_a_common_space_and_say_so() -> None:

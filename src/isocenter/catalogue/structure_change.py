@@ -12,7 +12,7 @@ import numpy as np
 from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import in_one_space
-from isocenter.catalogue.contrast_agent import contrast_agent
+from isocenter.catalogue.contrast_agent import contrast_agent, contrast_phase
 from isocenter.catalogue.in_one_space import Drawn, is_cut, mask_of
 from isocenter.errors import Refused
 from isocenter.methods import detectable_change, volumetry
@@ -33,7 +33,7 @@ _COARSER = 2.0  # slices so many times as far apart as they were make another me
 class StructureChange:
     """What has changed in the segmented structures since the earlier study, and is it more than error?"""
 
-    name, version = "structure_change", "3"
+    name, version = "structure_change", "4"
     needs: ClassVar[Mapping[str, Need]] = {
         "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="last"),
@@ -220,12 +220,15 @@ def _doubts(then: Drawn, now: Drawn) -> list[str]:
 
 
 def _contrast(before: Volume | None, now: Volume | None) -> list[str]:
-    """Whether contrast was given at one time only: borders and values are then others."""
+    """Whether contrast was given at one time only, or seen in another phase: borders and values are then others."""
     if before is None or now is None:
         return []
     given = [bool(contrast_agent(v.facts)) for v in (before, now)]
+    then, since = (contrast_phase(v.facts) for v in (before, now))
     if given[0] == given[1]:
-        return []
+        if not (then and since and then != since):
+            return []
+        return [f"{then} phase then and {since} phase now: borders and values may differ by that"]
     return [f"contrast was given {'now' if given[1] else 'then'} alone: borders and values may differ by that"]
 
 
