@@ -23,14 +23,19 @@ BALL_LIT = 0.005
 @pytest.fixture(scope="module")
 def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     bone = 700.0  # of softer things a body in 3-D shows next to nothing
-    files = [*stack(body(hu=bone), "Chest today", "CT"), *stack(body(hu=300.0), "Chest before", "CT", at=BEFORE)]
+    files = [
+        *stack(body(hu=bone), "Chest today", "CT"),
+        *stack(body(hu=300.0), "Chest before", "CT", at=BEFORE),
+        *stack(body(), "Two series", "first", body_part="PELVIS"),
+        *stack(body(hu=300.0), "Two series", "second", number=2, body_part="PELVIS"),
+    ]
     with own_archive(browser, tmp_path_factory.mktemp("arranged"), files) as there:
         yield there
 
 
-def opened(page: Any, query: str = "") -> None:
+def opened(page: Any, query: str = "", *, study: str = "Chest today") -> None:
     rows = page.request.get("/api/worklist?limit=9").json()["rows"]
-    page.goto(f"/study/{next(row['study'] for row in rows if row['description'] == 'Chest today')}{query}")
+    page.goto(f"/study/{next(row['study'] for row in rows if row['description'] == study)}{query}")
     until(lambda: lit(page) > BALL_LIT, 60)
 
 
@@ -100,7 +105,7 @@ def test_planes_their_point_slab_and_zoom_outlive_a_reload_and_lead_another_ther
 
 
 @pytest.mark.slow
-def test_a_zoomed_image_an_earlier_study_and_3d_come_back(page: Any) -> None:
+def test_a_zoomed_image_and_an_earlier_study_come_back(page: Any) -> None:
     opened(page)
     page.locator(".stage > .viewport .canvas").first.hover()
     page.keyboard.down("Control")
@@ -121,11 +126,53 @@ def test_a_zoomed_image_an_earlier_study_and_3d_come_back(page: Any) -> None:
     page.reload()
     until(lambda: "PRIOR" in " ".join(page.locator(".corner.tl").all_inner_texts()), 60)
 
+
+@pytest.mark.slow
+def test_a_body_comes_back_as_it_is_looked_at(page: Any) -> None:
     opened(page, "?layout=3d")
     until(lambda: "3D" in page.locator(".corner.tl").first.inner_text(), 60)
     until(lambda: page.get_by_role("button", name="3D", include_hidden=True).get_attribute("aria-pressed") == "true")
-    shot(page, "arrangement-3d")
     assert BALL_LIT < lit(page) < 0.1, "the ball, and nothing of the block around it"
+    assert sides(page) == ["R", "L", "H", "F"]
+    box = page.locator(".stage > .viewport .canvas").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down(button="middle")
+    page.mouse.move(x + 180, y)  # half a degree a pixel
+    page.mouse.up(button="middle")
+    until(lambda: sides(page)[:2] in (["A", "P"], ["P", "A"]), 60)
+    turned = sides(page)
+    until(lambda: told(page).get("view", "").startswith("1:"), 60)
+    page.reload()
+    until(lambda: page.locator(".stage .side.left").count() and sides(page) == turned, 90)
+    shot(page, "arrangement-3d")
+
+
+def sides(page: Any, place: int = 0) -> list[str]:
+    """Letters at the edges of a place."""
+    at = page.locator(".stage > .viewport").nth(place)
+    return [at.locator(f".side.{edge}").inner_text() for edge in ("left", "right", "top", "bottom")]
+
+
+@pytest.mark.slow
+def test_series_in_their_places_and_how_each_is_turned_come_back(page: Any) -> None:
+    opened(page, study="Two series")
+    page.keyboard.press("l")
+    until(lambda: page.locator(".stage > .viewport").count() == 2)
+    until(lambda: lit(page, 1) > BALL_LIT, 60)
+    page.locator(".stage > .viewport .canvas").nth(1).click()
+    for key in ("Shift+R", "Shift+F", "i", "ArrowDown"):
+        page.keyboard.press(key)
+    until(lambda: "turned" in told(page))
+    until(lambda: told(page).get("image"))
+    names = lambda: page.locator(".stage .corner.tl").all_inner_texts()  # noqa: E731
+    numbers = lambda: page.locator(".stage .corner.tr").all_inner_texts()  # noqa: E731
+    before = names(), numbers(), sides(page, 0), sides(page, 1)
+    assert before[2] != before[3]
+    page.reload()
+    until(lambda: page.locator(".stage .side.left").count() == 2, 60)
+    until(lambda: (names(), numbers(), sides(page, 0), sides(page, 1)) == before, 60)
+    shot(page, "arrangement-turned")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 import { effect, signal, untracked } from "@preact/signals";
 import { setQuery } from "../router";
+import { BodyView } from "../viewer/body";
 import { cut, type Layout, type Lightbox, sizes } from "../viewer/lightbox";
-import type { Blend } from "../viewer/plane";
-import type { Point3 } from "../viewer/viewport";
+import { type Blend, PlaneView } from "../viewer/plane";
+import { StackView } from "../viewer/stack";
+import type { Point3, Turn, Viewport } from "../viewer/viewport";
 import type { Hanging } from "./hanging";
+import type { Place } from "./here";
 import type { Session } from "./session";
 
 type Arranged = Exclude<Layout, "beside"> | "3d";
@@ -12,6 +15,7 @@ type Arranged = Exclude<Layout, "beside"> | "3d";
 const LAYOUTS = [...Object.keys(sizes).filter((one) => one !== "beside"), "3d"];
 
 const BLENDS: readonly string[] = ["mip", "mean", "minip"] satisfies Blend[];
+const TURNS: Record<string, Turn> = { h: "flip-horizontal", v: "flip-vertical", r: "rotate", i: "invert" };
 /** So long nothing may move until it is written down: nobody's address turns over while they scroll. */
 const STILL_MS = 400;
 /** A point that has moved by less is where it was. */
@@ -22,6 +26,8 @@ interface Asked {
   /** Of the hanging protocol, from 1. */
   stage: number | null;
   layout: Arranged | "";
+  /** The series of each place; empty for one that is as it comes. */
+  hang: readonly string[];
   over: string;
   /** The earlier study that `over` is of. */
   of: string;
@@ -31,10 +37,12 @@ interface Asked {
   slab: { blend: Blend; thickness_mm: number } | null;
   /** For each place, from 1: what lies in its middle, how much of it is seen, and for a plane that was turned how it stands. */
   lies: ReadonlyMap<number, number[]>;
+  /** How each place is turned, flipped and inverted. */
+  turned: ReadonlyMap<number, Turn[]>;
 }
 
 /**
- * Stage, layout, planes, slab, zoom and place stand in the address: a reload comes back to them, and an address that
+ * Stage, layout, planes, slab, zoom, place and turns stand in the address: a reload comes back to them, and an address that
  * somebody sends leads there. What comes by itself needs no words in it. What it asks for and cannot be had is told, and
  * the rest is heeded.
  */
@@ -46,7 +54,7 @@ export class Arrangement {
   private clock = 0;
   private forget: () => void = () => undefined;
 
-  constructor(private readonly session: Session, private readonly lightbox: Lightbox, private readonly hanging: Hanging) {
+  constructor(private readonly session: Session, private readonly lightbox: Lightbox, private readonly hanging: Hanging, private readonly place: Place) {
     const query = new URL(location.href).searchParams;
     this.asked = this.read(query);
   }
@@ -59,9 +67,11 @@ export class Arrangement {
     this.must("series", (uid) => this.session.study.value?.series.some((one) => one.uid === uid), "this study has no such series");
     this.must("image", (uid) => this.session.study.value?.series.some((one) => one.instances.some((image) => image.sop_uid === uid)), "this study has no such image");
     if (this.asked.layout && !beside) await this.lay(this.asked.layout);
-    this.lie();
+    this.put();
+    if (!beside) this.lie();
     const { of } = this.asked;
-    const stops = [beside && this.whenTold("beside", beside, () => queueMicrotask(() => this.lie())), of && this.whenTold("of", of, () => this.layOver(of))];
+    const lie = () => queueMicrotask(() => this.lie());
+    const stops = [beside && this.whenTold("beside", beside, lie, lie), of && this.whenTold("of", of, () => this.layOver(of))];
     const stopWriting = this.write();
     this.forget = () => [...stops, stopWriting].forEach((stop) => stop && stop());
   }
@@ -95,17 +105,45 @@ export class Arrangement {
     lightbox.hang(layout, [flat, ...others.map((one) => ({ kind: "stack" as const, study: flat.study, series: one.uid }))]);
   }
 
-  /** As much of each place is seen as the address says, once it is there. */
+  /** Other series in their places than come by themselves. */
+  private put(): void {
+    const viewable = new Set((this.session.study.value?.series ?? []).filter((one) => one.viewable).map((one) => one.uid));
+    this.lightbox.cells.peek().forEach((cell, place) => {
+      const series = this.asked.hang[place];
+      if (!series || cell.kind !== "stack" || cell.prior || cell.series === series) return;
+      if (!viewable.has(series)) return this.ignore("hang", "this study has no such series");
+      const { image, frame, window } = this.place;
+      const inHand = series === this.place.series;
+      this.lightbox.put(place, { kind: "stack", study: cell.study, series, window: inHand ? window : null, at: inHand && image ? { sop: image, frame } : undefined });
+    });
+    const inHand = this.asked.hang.indexOf(this.place.series);
+    if (this.place.series && inHand >= 0 && inHand < this.lightbox.cells.peek().length) this.lightbox.choose(inHand);
+  }
+
+  /** As much of each place is seen as the address says, and so turned, once it is there. */
   private lie(): void {
-    for (const [place, numbers] of this.asked.lies) this.lightbox.layAs(place - 1, (view) => view.lie?.(numbers));
+    const { lies, turned } = this.asked;
+    for (const place of new Set([...lies.keys(), ...turned.keys()])) {
+      this.lightbox.layAs(place - 1, (view) => {
+        for (const act of turned.get(place) ?? []) view.turn(act);
+        const numbers = lies.get(place);
+        if (numbers) view.lie?.(numbers);
+      });
+    }
   }
 
   /** What an earlier study is needed for happens when it is known that there is one. */
-  private whenTold(name: "beside" | "of", study: string, then: () => void): () => void {
+  private whenTold(name: "beside" | "of", study: string, then: () => void, otherwise: () => void = () => undefined): () => void {
+    let heeded = false;
     return effect(() => {
       const told = this.hanging.priors.value;
-      if (!told) return;
-      untracked(() => (told.priors.some((one) => one.study === study) ? then() : this.ignore(name, "it is no earlier study of this patient that you may see")));
+      if (!told || heeded) return;
+      heeded = true;
+      untracked(() => {
+        if (told.priors.some((one) => one.study === study)) return then();
+        this.ignore(name, "it is no earlier study of this patient that you may see");
+        otherwise();
+      });
     });
   }
 
@@ -120,7 +158,7 @@ export class Arrangement {
     const { lightbox, hanging } = this;
     return effect(() => {
       void [lightbox.layout.value, lightbox.cells.value, lightbox.slab.value, lightbox.point.value, hanging.stage.value, hanging.priors.value];
-      for (const one of lightbox.viewports.value) void [one.view.value, one.image.value, one.state.value];
+      for (const one of lightbox.viewports.value) void [one.view.value, one.image.value, one.state.value, one instanceof BodyView && one.stands.value, (one instanceof StackView || one instanceof PlaneView) && one.inverted.value];
       clearTimeout(this.clock);
       this.clock = window.setTimeout(() => this.tell(), STILL_MS);
     });
@@ -143,12 +181,20 @@ export class Arrangement {
     setQuery("beside", itself ? "" : prior);
     setQuery("at", plane ? this.point(plane.series.peek()?.frame ?? "") : "");
     setQuery("slab", slab ? `${slab.blend},${slab.thickness_mm}` : "");
-    const lies = (lightbox.layout.peek() === "beside" ? [] : lightbox.viewports.peek()).flatMap((one) => {
-      const place = lightbox.numberOf(one);
-      const numbers = one.state.peek().at === "there" ? one.lying?.() : null;
-      return numbers ? [`${place + 1}:${numbers.map((value) => Number(value.toFixed(2))).join(",")}`] : [];
-    });
-    setQuery("view", lies.join(";"));
+    const other = cells.some((one, place) => one.kind === "stack" && !one.prior && one.series !== hanging.cameIn(place));
+    setQuery("hang", other && cells.length > 1 && !planes && lightbox.layout.peek() !== "beside" ? cells.map((one) => (one.kind === "stack" && !one.prior ? one.series : "")).join(",") : "");
+    setQuery("view", this.placed((one) => one.lying?.()?.map((value, i) => Number(value.toFixed(i < 4 ? 2 : 4))).join(",")));
+    setQuery("turned", this.placed((one) => one.turned?.().map((act) => Object.keys(TURNS).find((letter) => TURNS[letter] === act)).join("")));
+  }
+
+  /** What there is to say of each place that is there. */
+  private placed(said: (one: Viewport) => string | undefined): string {
+    const { lightbox } = this;
+    if (lightbox.layout.peek() === "beside") return "";
+    return lightbox.viewports.peek().flatMap((one) => {
+      const words = one.state.peek().at === "there" && said(one);
+      return words ? [`${lightbox.numberOf(one) + 1}:${words}`] : [];
+    }).join(";");
   }
 
   /** Where the planes cross, unless it is where they crossed by themselves. */
@@ -174,12 +220,14 @@ export class Arrangement {
     return {
       stage: take("stage", (text) => (/^[1-9][0-9]?$/.test(text) ? Number(text) : null), "stages count from 1"),
       layout: take("layout", (text) => (LAYOUTS.includes(text) ? (text as Arranged) : null), `known are ${LAYOUTS.slice(0, -1).join(", ")} and 3d`) ?? "",
+      hang: take("hang", (text) => (/^[0-9.]{0,64}(,[0-9.]{0,64}){0,3}$/.test(text) ? text.split(",") : null), "a series for each place, between commas") ?? [],
       over: take("over", uid, "a UID has digits and dots alone") ?? "",
       of: take("of", uid, "a UID has digits and dots alone") ?? "",
       beside: take("beside", uid, "a UID has digits and dots alone") ?? "",
       at: take("at", (text) => numbersIn(text, [3]) as Point3 | null, "a point is x,y,z in mm"),
       slab: take("slab", slabIn, "a slab is mip, mean or minip and 1 to 500 mm"),
       lies: take("view", liesIn, "a view is its place, its middle and its width in numbers") ?? new Map(),
+      turned: take("turned", turnsIn, "turns are a place and letters of h, v, r, i") ?? new Map(),
     };
   }
 
@@ -214,6 +262,16 @@ function liesIn(text: string): Map<number, number[]> | null {
     const found = numbers && numbersIn(numbers, [3, 4, 10]);
     if (!place || !found || !(found[found.length === 3 ? 2 : 3]! > 0)) return null;
     told.set(Number(place), found);
+  }
+  return told;
+}
+
+function turnsIn(text: string): Map<number, Turn[]> | null {
+  const told = new Map<number, Turn[]>();
+  for (const part of text.split(";")) {
+    const [, place, letters] = /^([1-4]):([hvri]{1,6})$/.exec(part) ?? [];
+    if (!place || !letters) return null;
+    told.set(Number(place), [...letters].map((letter) => TURNS[letter]!));
   }
   return told;
 }

@@ -111,10 +111,10 @@ export class Desk {
     this.line = lineOf(session.uid);
     this.evidence = evidenceOf(session.uid);
     this.apart = new Apart(session.uid, images ? "images" : "panel");
-    this.here = new Here(session.uid, this.lightbox, () => this.stack);
+    this.here = new Here(session.uid, this.lightbox, () => this.stack, () => this.viewable.peek()[0]?.uid ?? "");
     this.shareWithTheOtherWindow();
     this.hanging = new Hanging(session.uid, this.lightbox, session.absent);
-    this.arrangement = new Arrangement(session, this.lightbox, this.hanging);
+    this.arrangement = new Arrangement(session, this.lightbox, this.hanging, this.here.asked);
     this.marks = new Marks(session, this.lightbox);
     this.maps = new Maps(session);
     this.registration = new Registration(session, this.lightbox);
@@ -192,7 +192,8 @@ export class Desk {
 
   private async hangFirst(): Promise<void> {
     const asked = this.viewable.value.find((one) => one.uid === this.here.asked.series);
-    if ((!asked || asked === this.viewable.value[0] || this.arrangement.asked.stage) && this.hanging.show()) {
+    const { stage, hang } = this.arrangement.asked;
+    if ((!asked || asked === this.viewable.value[0] || stage || hang.includes(asked.uid) || this.hanging.has(asked.uid)) && this.hanging.show()) {
       const place = this.lightbox.cells.value.findIndex((one) => one.series === asked?.uid && one.kind === "stack");
       if (place >= 0) return this.lightbox.choose(place);
       if (!asked || asked === this.viewable.value[0]) return;

@@ -38,6 +38,7 @@ export class Hanging {
   private readonly beside = new URLSearchParams(location.search).get("beside");
   /** What the stage that is up hung. */
   private up = "";
+  private came: readonly string[] = [];
 
   constructor(private readonly study: string, private readonly lightbox: Lightbox, private readonly absent: Absent) {}
 
@@ -70,6 +71,11 @@ export class Hanging {
     for (const place of this.stages.value[this.stage.value]?.places ?? []) if (!place.plane) this.lightbox.prepare(this.cell(place));
   }
 
+  /** Whether the stage that is up hangs a series of this study as its images. */
+  has(series: string): boolean {
+    return !!this.stages.value[this.stage.value]?.places.some((one) => one.series === series && !one.plane && !one.prior);
+  }
+
   /** Hang the stage that is up; false where there is none. */
   show(): boolean {
     const stage = this.stages.value[this.stage.value];
@@ -78,12 +84,18 @@ export class Hanging {
     this.lightbox.hang(stage.layout, stage.places.map((place) => this.cell(place)));
     this.asked = null;
     this.up = this.hangs();
+    this.came = this.lightbox.cells.peek().map((one) => one.series);
     return true;
   }
 
   /** Whether it hangs as the stage that is up has it, or one series alone where there is no stage; whichever series that is. */
   asHung(): boolean {
     return this.hangs() === (this.up || "1x1 stack");
+  }
+
+  /** The series that the stage hung in a place; empty where none did. */
+  cameIn(place: number): string {
+    return this.asHung() ? (this.came[place] ?? "") : "";
   }
 
   private hangs(): string {

@@ -31,7 +31,8 @@ export class Here {
   private clock = 0;
   private forget: () => void = () => undefined;
 
-  constructor(private readonly study: string, private readonly lightbox: Lightbox, private readonly stack: () => StackView | null) {}
+  /** `home` is the series that needs no words in the address. */
+  constructor(private readonly study: string, private readonly lightbox: Lightbox, private readonly stack: () => StackView | null, private readonly home: () => string) {}
 
   /** Begin to write; planes beside the image that was asked for go through it. */
   begin(): void {
@@ -85,6 +86,7 @@ export class Here {
     const first = this.began.get(now.series) ?? now;
     const moved = now.image !== first.image || now.frame !== first.frame;
     const other = words(now) !== words(first);
+    setQuery("series", now.series === this.home() ? "" : now.series);
     setQuery("image", moved ? now.image : "");
     setQuery("frame", moved && now.frame ? String(now.frame) : "");
     setQuery("window", other ? words(now) : "");

@@ -1,5 +1,6 @@
+import { BodyView } from "./body";
 import { letter, opposite } from "./sides";
-import { unit, type Viewport } from "./viewport";
+import { cross, unit, type Viewport } from "./viewport";
 
 export interface Edges {
   left: string;
@@ -18,6 +19,11 @@ export function sidesOn(viewport: Viewport): Edges | null {
   if (view) {
     const [right, bottom] = [letter(unit(view.right)), letter(unit(view.down))];
     return { left: opposite(right), right, top: opposite(bottom), bottom };
+  }
+  const stands = viewport instanceof BodyView ? viewport.stands.value : null;
+  if (stands) {
+    const [right, top] = [letter(unit(cross(stands.up, stands.towards))), letter(unit(stands.up))];
+    return { left: opposite(right), right, top, bottom: opposite(top) };
   }
   const image = viewport.image.value;
   const words = image?.picture.sides;

@@ -7,7 +7,7 @@ import { FUSED, registerMaps } from "./maps";
 import type { Loaded } from "./series";
 import { canDrawVolumes, engine, start } from "./start";
 import { thicken } from "./thick";
-import { cross, dot, minus, type Point2, type Point3, plus, type Range, toCanvas, toPatient, type Turn, unit, type View, type Viewport, type ViewState } from "./viewport";
+import { cross, dot, minus, type Point2, type Point3, plus, type Range, toCanvas, toPatient, type Turn, turnsOf, unit, type View, type Viewport, type ViewState } from "./viewport";
 import { atDepth, type SeriesVolume } from "./volume";
 
 export type Plane = "axial" | "sagittal" | "coronal";
@@ -250,6 +250,12 @@ export class PlaneView implements Viewport {
     else this.viewport.setViewState({ flipVertical: !state.flipVertical });
     this.viewport.render();
     this.drawn();
+  }
+
+  turned(): Turn[] {
+    if (this.state.peek().at !== "there") return [];
+    const { rotation = 0, flipHorizontal, flipVertical } = this.viewport.getViewState();
+    return turnsOf(rotation, !!flipHorizontal, !!flipVertical, this.inverted.peek());
   }
 
   /** The patient's point in the middle, how many millimetres the shorter edge is long, and of a turned plane how it stands. */

@@ -4,7 +4,7 @@ import { within, wordsOf } from "./deadline";
 import { greyImages } from "./greys";
 import type { Loaded, Picture } from "./series";
 import { engine, start } from "./start";
-import { type Affine, cross, fromPixel, type Point2, type Point3, plus, type Range, type Shown, toCanvas, toPixel, type Turn, unit, type View, type Viewport, type ViewState } from "./viewport";
+import { type Affine, cross, fromPixel, type Point2, type Point3, plus, type Range, type Shown, toCanvas, toPixel, type Turn, turnsOf, unit, type View, type Viewport, type ViewState } from "./viewport";
 
 let serial = 0;
 
@@ -36,6 +36,7 @@ export class StackView implements Viewport {
 
   private enabled = false;
   private moved = false;
+  private cameInverted = false;
   private readonly resized = new ResizeObserver(() => this.fit());
   private turns = 0;
   private stated: Range | null = null;
@@ -59,6 +60,7 @@ export class StackView implements Viewport {
       viewport.resetCamera();
       viewport.render();
       this.moved = false;
+      this.cameInverted = !!viewport.getProperties().invert;
       this.stated = viewport.getProperties().voiRange ?? null;
       batch(() => {
         this.range.value = this.stated;
@@ -153,6 +155,13 @@ export class StackView implements Viewport {
     const [x, y] = toCanvas(this.view.value!, middle);
     this.pan(this.element.clientWidth / 2 - x, this.element.clientHeight / 2 - y);
     this.drawn();
+  }
+
+  turned(): Turn[] {
+    const viewport = this.current();
+    if (!viewport || this.state.peek().at !== "there") return [];
+    const { flipHorizontal, flipVertical } = viewport.getCamera();
+    return turnsOf(viewport.getRotation(), !!flipHorizontal, !!flipVertical, this.inverted.peek() !== this.cameInverted);
   }
 
   /** Column and row in the middle, and how many columns the shorter edge is long. */

@@ -95,12 +95,20 @@ export interface Viewport {
   /** To lie so; numbers of another kind of viewport are not heeded. */
   lie?(numbers: readonly number[]): void;
   turn(act: Turn): void;
+  /** The acts that turned it so since it came. */
+  turned?(): Turn[];
   reset(): void;
   valueAt(point: Point3): number | null;
   destroy(): void;
 }
 
 export type Turn = "flip-horizontal" | "flip-vertical" | "rotate" | "invert";
+
+/** The acts that lead to how a picture stands, in whichever order. */
+export function turnsOf(degrees: number, horizontal: boolean, vertical: boolean, inverted: boolean): Turn[] {
+  const quarters = ((Math.round(degrees / 90) % 4) + 4) % 4;
+  return [...(horizontal ? (["flip-horizontal"] as const) : []), ...(vertical ? (["flip-vertical"] as const) : []), ...Array<Turn>(quarters).fill("rotate"), ...(inverted ? (["invert"] as const) : [])];
+}
 
 /** Who has the left button. Canvas coordinates, in CSS pixels; `down` answers whether it takes the press. */
 export interface Hand {
