@@ -62,7 +62,7 @@ export class Acts {
         }
         const refused = act;
         if (trouble.cameSecond) {
-          await this.afterConflict();
+          await this.afterConflict().catch(() => undefined); // what came first is read again by the next act; the queue must go on
           this.conflict.value = { mine: refused.words, trouble, again: () => this.do(refused.words, refused.send) };
         } else {
           this.trouble.value = trouble;
