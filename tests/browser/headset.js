@@ -1,5 +1,5 @@
 // A headset in a page, for tests: WebXR as three.js asks for it, two eyes 64 mm apart that stand 1.25 m above the floor and look
-// ahead. What each eye saw last is in `headset.seen`: the box of what was drawn, in pixels, and `headset.focal` of a pixel at one metre.
+// ahead. What each eye saw last is in `headset.seen`: the box of what was drawn in colour, in pixels, and `headset.focal` of a pixel at one metre.
 (() => {
   const SIDE = 512, HALF = (7 * Math.PI) / 180, EYES = [-0.032, 0.032];
   const [near, far, f] = [0.05, 20, 1 / Math.tan(HALF)];
@@ -33,7 +33,9 @@
     gl.readPixels(eye * SIDE, 0, SIDE, SIDE, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
     let [left, right, low, high] = [SIDE, -1, SIDE, -1];
     for (let i = 0; i < SIDE * SIDE; i += 1) {
-      if (pixels[4 * i] + pixels[4 * i + 1] + pixels[4 * i + 2] < 24) continue;
+      const colour = [...pixels.subarray(4 * i, 4 * i + 3)];
+      if (Math.max(...colour) - Math.min(...colour) < 12) continue; // black, or the grey of words and side letters
+      if (colour.reduce((sum, one) => sum + one) < 24) continue;
       const [x, y] = [i % SIDE, Math.floor(i / SIDE)];
       [left, right, low, high] = [Math.min(left, x), Math.max(right, x), Math.min(low, y), Math.max(high, y)];
     }

@@ -280,7 +280,7 @@ def test_surfaces_at_true_scale(desk: Any, served: Any, axe: str) -> None:
 
     mask = np.zeros(grid.shape, bool)
     mask[0, 40:80, 30:90] = True
-    where = Region(grid, Shape.MASK, mask, series_uid=study.series[0].uid, label="plate")
+    where = Region(grid, Shape.MASK, mask, series_uid=study.series[0].uid, label="plate (left)")
     found = Finding(
         codes.LESION, where=where, measurements=(Measurement(codes.VOLUME, where.volume_ml, "mL"),), tracking="2.25.77"
     )
@@ -297,14 +297,24 @@ def test_surfaces_at_true_scale(desk: Any, served: Any, axe: str) -> None:
     assert float(told[0]) == pytest.approx(wide, rel=0.01)
     assert float(told[2]) == pytest.approx(deep, rel=0.01)
     page.get_by_text("No headset is connected").wait_for()
+    assert page.get_by_role("rowheader").inner_text().split()[:3] == ["plate", "(left)", "L"]
+    side = lambda edge: page.locator(f".stage3d .side.{edge}").inner_text()  # noqa: E731
+    assert [side(edge) for edge in ("left", "right", "top", "bottom")] == ["R", "L", "H", "F"]
     canvas = page.locator("canvas")
+    canvas.focus()
+    for _ in range(16):  # a tenth of a radian each: to the patient's left side
+        page.keyboard.press("ArrowRight")
+    until(lambda: (side("left"), side("right")) == ("A", "P"))
+    for _ in range(16):
+        page.keyboard.press("ArrowLeft")
+    until(lambda: (side("left"), side("right")) == ("R", "L"))
     shown = lambda: canvas.screenshot()  # noqa: E731
     with_it = shown()
     shot(page, "surfaces")
-    page.get_by_label("Show plate").uncheck()
+    page.get_by_label("Show plate (left)").uncheck()
     until(lambda: shown() != with_it)
     assert faults(page, axe) == []
-    page.get_by_label("Show plate").check()
+    page.get_by_label("Show plate (left)").check()
     until(lambda: shown() == with_it)
     page.evaluate(f"() => {{ window.driver = {DRIVER}; window.driver.loseContext(); }}")
     page.get_by_text("The graphics context was lost").wait_for()

@@ -12,7 +12,7 @@ from browser_for_pages import Browser
 from house_for_pages import CT, DX, House
 
 from isocenter.doors.pages import application
-from isocenter.record import Origin
+from isocenter.record import Origin, Series, codes
 
 
 @pytest.fixture
@@ -62,3 +62,24 @@ def test_what_two_analyses_outlined_is_one_surface(house: House, reader: Browser
         ("volumetry", ["PET uptake"]),
         ("PET uptake", []),
     ]
+
+
+def test_a_surface_is_what_its_segment_is_and_not_what_measured_it(house: House, reader: Browser) -> None:
+    """Radiomics draws nothing: the surfaces of an RTSTRUCT stood there as its own."""
+    first = next(r for r in house.kept.values() if r.study_uid == CT and any(f.where for f in r.findings))
+    finding = next(f for f in first.findings if f.where)
+    region = finding.where
+    assert region is not None and region.mask is not None
+    study = house.studies[CT]
+    drawn = Series("2.25.77", "RTSTRUCT", number=4)
+    house.studies[CT] = replace(study, series=(*study.series, drawn))
+    measured = replace(
+        finding, what=codes.STRUCTURE, site=None, laterality=None, where=replace(region, label="Kidney_L")
+    )
+    house.kept.pop(first.id)
+    for name in ("radiomics", "volumetry"):
+        receipt = replace(first.receipt, series=("2.25.77",))
+        made = replace(first, origin=Origin("machine", name, "1"), findings=(measured,), receipt=receipt)
+        house.kept[made.id] = made
+    (part,) = reader.get(f"/api/studies/{CT}/surfaces").json()["parts"]
+    assert (part["name"], part["side"], part["by"]) == ("Kidney_L", "L", "RTSTRUCT #4")

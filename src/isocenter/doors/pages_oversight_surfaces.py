@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -14,9 +15,9 @@ from isocenter.doors.pages_study import Uid
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import NotFound, Refused
 from isocenter.forms.mesh import scene
-from isocenter.forms.words import name_of, spoken
+from isocenter.forms.words import name_of, one_line, side_of, spoken
 from isocenter.govern.policy import Person
-from isocenter.record import Verdict, digest_of, to_plain
+from isocenter.record import Finding, Result, Series, Verdict, codes, digest_of, to_plain
 from isocenter.space import Reference, Region
 
 __all__ = ["router"]
@@ -24,11 +25,13 @@ __all__ = ["router"]
 router = APIRouter()
 
 _MOST, _KEPT = 60, 4
+_OUTLINES = ("SEG", "RTSTRUCT")
+_LETTERS = {"left": "L", "right": "R"}
 
 
 @router.get("/api/studies/{uid}/surfaces")
 def surfaces(uid: Uid, request: Request, site: SiteHere, who: Annotated[Person, needs("results")]) -> Any:
-    """What the scene of a study holds: names, colours, volumes; and who else outlined the same, how large."""
+    """What the scene of a study holds: names, sides, colours, volumes; who outlined each, and who else the same."""
     return {"parts": to_plain(_scene(request, site, uid, who)[1])}
 
 
@@ -42,19 +45,23 @@ def surfaces_glb(uid: Uid, request: Request, site: SiteHere, who: Annotated[Pers
 
 @dataclass(frozen=True)
 class _Part:
-    """One surface: a region, who outlined it, and who else outlined the same."""
+    """One surface: what it is of, its side (L, R or nothing), who outlined it, whose result holds it, and who else
+    outlined the same.
+    """
 
     name: str
+    side: str
     by: str
+    teller: str
     region: Region
     also: tuple[tuple[str, float], ...] = ()
 
     def told(self) -> dict[str, Any]:
-        return {"by": self.by, "also": [{"by": by, "volume_ml": volume} for by, volume in self.also]}
+        also = [{"by": by, "volume_ml": volume} for by, volume in self.also]
+        return {"side": self.side, "by": self.by, "also": also}
 
 
 def _scene(request: Request, site: PagesSite, uid: str, who: Person) -> tuple[bytes, list[dict[str, Any]]]:
-    site.study(uid, who=who)
     parts = _parts(site, uid, who)
     if not parts:
         raise NotFound("segments of this study", "none that you may see now has voxels in patient space")
@@ -75,6 +82,7 @@ def _parts(site: PagesSite, uid: str, who: Person) -> list[_Part]:
 
     What several outlined is one surface: a reader's, else that of the finest voxels.
     """
+    series = site.study(uid, who=who).series
     found: list[tuple[bool, _Part]] = []
     for _, result in site.results(uid, who=who):
         machine = result.origin.kind == "machine"
@@ -82,9 +90,17 @@ def _parts(site: PagesSite, uid: str, who: Person) -> list[_Part]:
             where = finding.where
             if where is None or finding.verdict is Verdict.STRUCK or where.mask is None or not where.voxels:
                 continue
-            if where.geometry.reference is Reference.PATIENT and all(where != other.region for _, other in found):
-                by = spoken(result.origin.name) if machine else "a reader"
-                found.append((machine, _Part(where.label or name_of(finding), by, where)))
+            if where.geometry.reference is not Reference.PATIENT:
+                continue
+            name = one_line(where.label) or name_of(finding)
+            part = _Part(
+                name, _LETTERS.get(side_of(finding), ""), _by(series, result, finding), result.origin.name, where
+            )
+            same = next((n for n, (_, other) in enumerate(found) if where == other.region), None)
+            if same is None:
+                found.append((machine, part))
+            elif not found[same][1].side:  # what measured it first may not know its side
+                found[same] = found[same][0], replace(found[same][1], side=part.side)
     if not found:
         return []
     frame = max(found, key=lambda one: one[1].region.volume_ml)[1].region.geometry
@@ -98,8 +114,20 @@ def _parts(site: PagesSite, uid: str, who: Person) -> list[_Part]:
         if same is None:
             kept.append(part)
         else:
-            kept[same] = replace(kept[same], also=(*kept[same].also, (part.by, part.region.volume_ml)))
+            once = kept[same]
+            more = () if part.by == once.by else ((part.by, part.region.volume_ml),)
+            kept[same] = replace(once, side=once.side or part.side, also=(*once.also, *more))
     return sorted(kept, key=lambda part: -part.region.volume_ml)[:_MOST]
+
+
+def _by(series: Sequence[Series], result: Result, finding: Finding) -> str:
+    """Who outlined it. What only measures an outline that it was given (radiomics) drew none: its object is named."""
+    if result.origin.kind != "machine":
+        return "a reader"
+    given = [one for one in series if one.modality in _OUTLINES and one.uid in result.receipt.series]
+    if not given or finding.what not in (codes.STRUCTURE, codes.REGION):
+        return spoken(result.origin.name)
+    return ", ".join(f"{one.modality}{'' if one.number is None else f' #{one.number}'}" for one in given)
 
 
 def _voxel_mm3(region: Region) -> float:
@@ -108,7 +136,7 @@ def _voxel_mm3(region: Region) -> float:
 
 def _same(one: _Part, other: _Part) -> bool:
     """Whether two outlined one thing: of one name, one at most twice as large, their middles half a radius apart."""
-    if one.name != other.name or one.by == other.by:
+    if one.name != other.name or one.teller == other.teller:
         return False
     small, large = sorted((one.region.volume_ml, other.region.volume_ml))
     away = math.dist(one.region.centre_mm, other.region.centre_mm)

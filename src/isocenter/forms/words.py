@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 
 from isocenter.record import Code, Finding, Measurement, codes
 
-__all__ = ["SHOWN_UNIT", "decimals", "name_of", "number", "one_line", "quantity", "side", "spoken"]
+__all__ = ["SHOWN_UNIT", "decimals", "name_of", "number", "one_line", "quantity", "side", "side_of", "spoken"]
 
 SHOWN_UNIT = {
     "{SUVbw}g/ml": "", "{SUVlbm}g/ml": "(lbm)", "{SUVibw}g/ml": "(ibw)", "{SUVbsa}cm2/ml": "(bsa)", "1": "",
@@ -96,6 +97,32 @@ _NAMELESS = (codes.STRUCTURE, codes.REGION)
 def side(code: Code | None) -> str:
     """``left``, ``right``, ``bilateral`` or nothing."""
     return {codes.LEFT: "left", codes.RIGHT: "right", codes.BOTH: "bilateral"}.get(code, "") if code else ""
+
+
+_SIDES = {"left": codes.LEFT, "l": codes.LEFT, "right": codes.RIGHT, "r": codes.RIGHT}
+
+
+def side_of(finding: Finding) -> str:
+    """The side that was coded; else the one that the label of its segment names, in full or by the letter at its end.
+
+    ``left``, ``right``, ``bilateral``, or nothing where neither tells, or the label tells both.
+
+    Source: AAPM TG-263 for the letter (Mayo 2018, Standardizing Nomenclatures in Radiation Oncology).
+
+    >>> from isocenter.space import Geometry, Region
+    >>> import numpy as np
+    >>> grid = Geometry.regular(shape=(1, 1, 1))
+    >>> named = lambda text: Finding(codes.STRUCTURE, where=Region(grid, mask=np.ones((1, 1, 1), bool), label=text))
+    >>> [side_of(named(text)) for text in ("Kidney_L", "Lesion 1 (right lung)", "vertebra L", "left and right lung")]
+    ['left', 'right', '', '']
+    """
+    if finding.laterality or not finding.where:
+        return side(finding.laterality)
+    label = finding.where.label
+    told = {word.lower() for word in re.findall(r"(?<![A-Za-z])(left|right)(?![A-Za-z])", label, re.IGNORECASE)}
+    if not told and (letter := re.search(r"[A-Za-z]_([LR])$", label.strip())):
+        told = {letter[1].lower()}
+    return side(_SIDES[told.pop()]) if len(told) == 1 else ""
 
 
 def name_of(finding: Finding) -> str:

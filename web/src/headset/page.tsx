@@ -8,11 +8,13 @@ import { type Identified, Whose } from "../kit/whose";
 import { go, to } from "../router";
 import { number, sentence } from "../words";
 import "./headset.css";
-import type { Theatre } from "./theatre";
+import type { Edges, Theatre } from "./theatre";
 
 export interface Part {
   node: string;
   name: string;
+  /** "L", "R", or nothing where neither was coded nor named. */
+  side: string;
   colour: [number, number, number];
   volume_ml: number;
   triangles: number;
@@ -53,6 +55,8 @@ export function HeadsetPage({ study }: { study: string }) {
   );
 }
 
+const EDGES = ["left", "right", "top", "bottom"] as const;
+
 function Stage({ parts, study }: { parts: Part[]; study: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const theatre = useRef<Theatre | null>(null);
@@ -60,13 +64,16 @@ function Stage({ parts, study }: { parts: Part[]; study: string }) {
   const [modes, setModes] = useState<XRSessionMode[] | null>(null);
   const [size, setSize] = useState("");
   const [lost, setLost] = useState(false);
+  const [edges, setEdges] = useState<Edges | null>(null);
   const [failed, setFailed] = useState<Trouble | null>(null);
   useEffect(() => {
     let gone = false;
     // The library for three dimensions is a chunk of its own: nobody loads it who does not come here.
     import("./theatre").then(async ({ Theatre, headsets }) => {
       if (gone) return;
-      const made = await Theatre.open(canvas.current!, `/api/studies/${study}/surfaces.glb`, setLost);
+      const turned = (now: Edges) => setEdges((was) => (was && EDGES.every((edge) => was[edge] === now[edge]) ? was : now));
+      const signs = parts.map((part) => ({ node: part.node, words: part.side ? `${part.name} · ${part.side}` : part.name }));
+      const made = await Theatre.open(canvas.current!, `/api/studies/${study}/surfaces.glb`, signs, { lost: setLost, turned });
       if (gone) return made.close();
       theatre.current = made;
       setSize(made.size_mm.map((mm) => number(mm)).join(" × "));
@@ -90,6 +97,7 @@ function Stage({ parts, study }: { parts: Part[]; study: string }) {
         {failed ? <Failed trouble={failed} stands="The table and the download hold the same surfaces." /> : (
           <>
             <canvas ref={canvas} class={lost ? "lost" : undefined} tabIndex={0} role="img" aria-label={`${parts.length} surfaces at true scale${size && `, ${size} mm`}; drag or arrows turn, wheel or plus and minus zoom`} />
+            {edges && !lost && EDGES.map((edge) => <span key={edge} class={`side ${edge}`}>{edges[edge]}</span>)}
             <p class="muted" role="status">{lost ? "The graphics context was lost; the picture comes back with it" : size ? `${size} mm (side, height, depth)` : "Loading the surfaces"}</p>
           </>
         )}
@@ -101,7 +109,7 @@ function Stage({ parts, study }: { parts: Part[]; study: string }) {
           <tbody>{parts.map((part) => (
             <tr key={part.node}>
               <td><input type="checkbox" checked={!hidden.has(part.node)} onChange={() => toggle(part.node)} aria-label={`Show ${part.name}`} /></td>
-              <th scope="row"><svg class="swatch" width="12" height="12" aria-hidden="true"><rect width="12" height="12" rx="2" fill={`rgb(${part.colour.join(",")})`} /></svg> {part.name} <span class="muted">{part.by}{part.also.map((other) => ` · ${other.by} ${number(other.volume_ml)}\u2009mL`).join("")}</span></th>
+              <th scope="row"><svg class="swatch" width="12" height="12" aria-hidden="true"><rect width="12" height="12" rx="2" fill={`rgb(${part.colour.join(",")})`} /></svg> {part.name}{part.side && <> <abbr class="whichside" title={part.side === "L" ? "left" : "right"}>{part.side}</abbr></>} <span class="muted">{part.by}{part.also.map((other) => ` · ${other.by} ${number(other.volume_ml)}\u2009mL`).join("")}</span></th>
               <td class="num">{number(part.volume_ml)}{"\u2009"}mL</td>
             </tr>
           ))}</tbody>

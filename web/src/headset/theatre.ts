@@ -1,11 +1,35 @@
-import { AmbientLight, Box3, Color, DirectionalLight, type Object3D, PerspectiveCamera, Scene, Vector3, WebGLRenderer } from "three";
+import { AmbientLight, Box3, CanvasTexture, Color, DirectionalLight, Group, type Object3D, PerspectiveCamera, Scene, Sprite, SpriteMaterial, Vector3, WebGLRenderer } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 import { Trouble } from "../api/door";
+import { letter, opposite } from "../viewer/sides";
 
 const modes: XRSessionMode[] = ["immersive-ar", "immersive-vr"];
 
 const LOSSES = ["webglcontextlost", "webglcontextrestored"];
+
+/** Height of a side letter and of a name in a headset. */
+const LETTER_M = 0.025, NAME_M = 0.009;
+
+/** What stands beside a surface. */
+export interface Sign {
+  node: string;
+  words: string;
+}
+
+/** The patient's sides at the edges of the picture. */
+export interface Edges {
+  left: string;
+  right: string;
+  top: string;
+  bottom: string;
+}
+
+/** Whoever shows a scene: hears when the graphics context is lost or back, and which sides of the patient are where. */
+export interface Audience {
+  lost(now: boolean): void;
+  turned(edges: Edges): void;
+}
 
 /** Which kinds of headset this browser has; none where it has no WebXR. */
 export async function headsets(): Promise<XRSessionMode[]> {
@@ -22,12 +46,11 @@ export class Theatre {
   private readonly keys = (event: KeyboardEvent) => this.key(event);
   private readonly losses = (event: Event) => {
     const lost = event.type === "webglcontextlost";
-    this.lost(lost);
+    this.audience.lost(lost);
     if (!lost) this.draw(); // the library has made its programs anew, and brings its surfaces with the next picture
   };
 
-  /** `lost` hears when the graphics context is lost, and when it is back. */
-  static async open(canvas: HTMLCanvasElement, address: string, lost: (now: boolean) => void): Promise<Theatre> {
+  static async open(canvas: HTMLCanvasElement, address: string, signs: readonly Sign[], audience: Audience): Promise<Theatre> {
     let renderer: WebGLRenderer;
     try {
       renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
@@ -36,7 +59,7 @@ export class Theatre {
     }
     try {
       const { scene } = await new GLTFLoader().setWithCredentials(true).loadAsync(address);
-      return new Theatre(canvas, renderer, scene, lost);
+      return new Theatre(canvas, renderer, scene, signs, audience);
     } catch (error) {
       renderer.dispose();
       throw error;
@@ -46,16 +69,20 @@ export class Theatre {
   private readonly scene = new Scene();
   private readonly camera = new PerspectiveCamera(40, 1, 0.005, 20);
   private readonly controls: OrbitControls;
+  /** Names and side letters for a headset, where nothing stands beside the picture. */
+  private readonly written = new Group();
 
   private constructor(
     private readonly canvas: HTMLCanvasElement,
     private readonly renderer: WebGLRenderer,
     private readonly body: Object3D,
-    private readonly lost: (now: boolean) => void,
+    signs: readonly Sign[],
+    private readonly audience: Audience,
   ) {
     const box = new Box3().setFromObject(body);
     const size = box.getSize(new Vector3());
     this.size_mm = [size.x * 1000, size.y * 1000, size.z * 1000];
+    this.write(signs, box);
     body.position.sub(box.getCenter(new Vector3()));
     const front = new DirectionalLight(0xffffff, 2.2);
     front.position.set(0.4, 0.8, 1);
@@ -76,7 +103,24 @@ export class Theatre {
   show(node: string, on: boolean): void {
     const found = this.body.getObjectByName(node);
     if (found) found.visible = on;
+    const sign = this.written.getObjectByName(node);
+    if (sign) sign.visible = on;
     this.draw();
+  }
+
+  /** The names over their surfaces, and R and L at the patient's sides. */
+  private write(signs: readonly Sign[], all: Box3): void {
+    const middle = all.getCenter(new Vector3());
+    for (const [word, x] of [["R", all.min.x - LETTER_M], ["L", all.max.x + LETTER_M]] as const) this.written.add(sign("", word, LETTER_M, new Vector3(x, middle.y, middle.z)));
+    for (const { node, words } of signs) {
+      const part = this.body.getObjectByName(node);
+      if (!part) continue;
+      const box = new Box3().setFromObject(part);
+      const at = box.getCenter(new Vector3());
+      this.written.add(sign(node, words, NAME_M, new Vector3(at.x, box.max.y + NAME_M, at.z)));
+    }
+    this.written.visible = false;
+    this.body.add(this.written);
   }
 
   /** Into the headset: 0.6 m before the eyes, at the height of one who sits. It ends with the session. */
@@ -95,11 +139,13 @@ export class Theatre {
       throw error;
     }
     this.body.position.add(new Vector3(0, floor ? 1.25 : 0, -0.6));
+    this.written.visible = true;
     this.renderer.setAnimationLoop(() => this.renderer.render(this.scene, this.camera));
     session.addEventListener("end", () => {
       this.renderer.setAnimationLoop(null);
       this.renderer.xr.enabled = false;
       this.renderer.setClearColor(new Color(0x000000), 1);
+      this.written.visible = false;
       this.body.position.copy(at);
       this.fit();
     });
@@ -142,6 +188,31 @@ export class Theatre {
   }
 
   private draw(): void {
-    if (!this.renderer.xr.isPresenting) this.renderer.render(this.scene, this.camera);
+    if (this.renderer.xr.isPresenting) return;
+    this.renderer.render(this.scene, this.camera);
+    const [right, up] = [0, 1].map((axis) => letter(asPatient(new Vector3().setFromMatrixColumn(this.camera.matrixWorld, axis)))) as [string, string];
+    this.audience.turned({ left: opposite(right), right, top: up, bottom: opposite(up) });
   }
+}
+
+/** A direction of the scene (x to the patient's left, y to the head, z to the front) as LPS. */
+function asPatient({ x, y, z }: Vector3): number[] {
+  return [x, -z, y];
+}
+
+/** Words that always face the eye; grey, as nothing that is outlined is. */
+function sign(name: string, words: string, height_m: number, at: Vector3): Sprite {
+  const canvas = document.createElement("canvas");
+  const pen = canvas.getContext("2d")!;
+  const font = "600 48px sans-serif";
+  pen.font = font;
+  [canvas.width, canvas.height] = [Math.min(2048, Math.ceil(pen.measureText(words).width) + 8), 64];
+  pen.font = font; // a canvas of another size has forgotten it
+  [pen.fillStyle, pen.textBaseline] = ["#fff", "middle"];
+  pen.fillText(words, 4, 32);
+  const made = new Sprite(new SpriteMaterial({ map: new CanvasTexture(canvas), depthTest: false }));
+  made.name = name;
+  made.position.copy(at);
+  made.scale.set((height_m * canvas.width) / canvas.height, height_m, 1);
+  return made;
 }

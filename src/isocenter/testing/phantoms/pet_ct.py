@@ -132,7 +132,7 @@ def _ct_files(person: Person, seed: int, at: datetime, balls: tuple[Ball, ...]) 
     hu += noise * np.float32(14 / noise.std())
     ds = new(
         "pet_ct", person, seed=seed, sop_class="1.2.840.10008.5.1.4.1.1.2", modality="CT", study="FDG PET/CT trunk",
-        series="CT low dose", at=at, series_number=2, body_part="CHEST",
+        series="CT low dose", at=at, series_number=2, body_part="CHESTABDOMEN",
     )  # fmt: skip
     ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     ds.KVP, ds.SliceThickness, ds.PatientPosition = 120, _STEP_MM, "HFS"
@@ -180,7 +180,7 @@ def _pet_files(
     per_suv = decayed / (person.weight_kg * 1000.0)  # Bq/mL for one SUV
     ds = new(
         "pet_ct", person, seed=seed, sop_class="1.2.840.10008.5.1.4.1.1.128", modality="PT", study="FDG PET/CT trunk",
-        series="PET attenuation corrected", at=at, series_number=3, body_part="CHEST",
+        series="PET attenuation corrected", at=at, series_number=3, body_part="CHESTABDOMEN",
     )  # fmt: skip
     ds.ImageType = ["ORIGINAL", "PRIMARY"]
     ds.SeriesType, ds.Units, ds.CountsSource = ["WHOLE BODY", "IMAGE"], "BQML", "EMISSION"
