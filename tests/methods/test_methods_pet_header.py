@@ -89,6 +89,9 @@ def test_a_date_time_in_another_offset_is_brought_to_that_of_the_file() -> None:
     assert pet_header.read(utc).uptake_s == pet_header.read(alone).uptake_s == 2711.0
     west = {**alone, "RadiopharmaceuticalStartDateTime": "20000907003500-0900", "TimezoneOffsetFromUTC": "+0100"}
     assert pet_header.read(west).uptake_s == 2711.0
+    both = {k: v for k, v in alone.items() if k != "TimezoneOffsetFromUTC"}
+    for keyword in ("DecayCorrectionDateTime", "GEScanDateTime"):
+        assert pet_header.read({**both, keyword: "20000907112011.00+0100"}).uptake_s == 6311.0 - 3600.0
     # Local time with an offset that is not its own: the time beside it says so.
     slip = {**STS_001, "RadiopharmaceuticalStartDateTime": "20000907103500+0000", "TimezoneOffsetFromUTC": "+0100"}
     assert pet_header.read(slip).uptake_s == 2711.0

@@ -33,7 +33,7 @@ _HEADER: Mapping[str, Any] = {
 class PETUptake:
     """How much tracer did the lesions take up: SUVmax, SUVpeak, SUVmean, metabolic volume and total glycolysis?"""
 
-    name, version = "pet_uptake", "4"
+    name, version = "pet_uptake", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT"),
         "lesions": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),

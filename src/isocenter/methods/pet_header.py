@@ -40,6 +40,7 @@ _ELEMENTS = {
     "rubidium": "Rb", "iodine": "I",
 }  # fmt: skip
 _DATED_NUCLIDE_S = 86400.0  # beyond this half-life people are scanned days later, and a time without date says nothing
+_CLOCKS = ("TimezoneOffsetFromUTC", "DecayCorrectionDateTime", "GEScanDateTime")  # whose offset is that of the scan
 _OFFSET = re.compile(r"([+-])(\d{2})(\d{2})$")
 _NIGHT, _NIGHT_HALF_LIVES = timedelta(hours=12), 3.0  # between an injection before midnight and its scan, at most
 
@@ -217,13 +218,14 @@ def _moment(facts: Mapping[str, Any], day: str, clock: str, otherwise: str = "")
 def _datetime(facts: Mapping[str, Any], keyword: str, *, local: bool = True) -> datetime | None:
     """A date-time by the clock that Series Time follows, or as it was written.
 
-    One whose offset differs from the file's Timezone Offset From UTC is brought to that; where the file has none, it is
-    taken to be by the same wall clock.
+    One whose offset differs from the file's Timezone Offset From UTC, or else from that of the scan's own date-time, is
+    brought to that; where neither is stated, it is taken to be by the same wall clock.
     """
     said = _text(facts, keyword)
     if len(said) < 12:
         return None
-    offset, ours = _OFFSET.search(said), _OFFSET.search(_text(facts, "TimezoneOffsetFromUTC"))
+    of_file = (_OFFSET.search(_text(facts, k)) for k in _CLOCKS)
+    offset, ours = _OFFSET.search(said), next((found for found in of_file if found), None)
     moment = _parsed(_OFFSET.sub("", said), said)
     return moment + (_east(ours) - _east(offset)) if local and offset and ours else moment
 
