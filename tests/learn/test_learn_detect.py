@@ -84,6 +84,8 @@ def test_the_whole_way(tmp_path: Path) -> None:
     found = judged(tmp_path / "shapes", voc(tmp_path / "held", {f"h{i}": 90 + i for i in range(4)}))
     said = found.report
     assert json.loads(json.dumps(said)) == said and said["n"] == 4 and said["metrics"]["map50"]["value"] > 0.6
+    for one in (said["metrics"]["map50"], said["metrics"]["map50_95"], said["metrics"]["ap50"]["disc"]):
+        assert one["low"] <= one["value"] <= one["high"], "every figure has its interval"
     found.write(tmp_path / "said.csv")
     rows = list(csv.DictReader((tmp_path / "said.csv").open()))
     assert {"name", "class", "xmin", "score", "counted", "hit"} <= set(rows[0])

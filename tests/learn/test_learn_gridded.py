@@ -54,3 +54,14 @@ def test_a_coarse_image_is_enlarged_only_where_that_is_asked() -> None:
     with pytest.raises(Refused, match="too coarse"):
         fitted(np.zeros((28, 28), np.uint8), wide, "x")
     assert fitted(np.zeros((28, 28), np.uint8), wide, "x", enlarge=True).shape == (64, 64)
+
+
+def test_an_outline_on_a_finer_grid_stays_one() -> None:
+    x, y, z = np.indices((64, 64, 64))
+    ball = (x - 30) ** 2 + (y - 33) ** 2 + (z - 31) ** 2 < 400
+    how = Classes(task="glands", classes=("one", "other"), shape=(28, 28, 28))
+    for given in (ball, ball.astype(np.uint8), ball.astype(np.float32), ball.astype(np.uint8) * 255):
+        small = fitted(given, how, "a ball")
+        assert set(np.unique(small)) == {0, 255} and abs((small > 0).mean() / ball.mean() - 1) < 0.02
+    scan = fitted(np.where(ball, 200, 20 + x).astype(np.uint8), how, "a scan")
+    assert len(np.unique(scan)) > 20, "grey values stay what they are"

@@ -65,7 +65,7 @@ def fitted(
     """One picture or volume with 8-bit grey values on the grid of the recipe, channels last where there are three.
 
     Whole numbers up to 255 are taken as they are, parts of 1 are multiplied, and anything else is spread between its
-    1st and 99th percentile.
+    1st and 99th percentile. A volume of two values, an outline, has two on another grid, too.
 
     Args:
         span: see `span_of`; by default that of the image itself.
@@ -103,7 +103,11 @@ def fitted(
     span = span_of(x) if span is None else span
     if grid == how.shape and x.dtype == np.uint8 and span == (0.0, 255.0):
         return x
-    return np.asarray(np.floor(np.clip(_on_grid(_eight_bit(x, span), how.shape) + 0.5, 0, 255)), np.uint8)
+    grey = _eight_bit(x, span)
+    small = _on_grid(grey, how.shape)
+    if axes == 3 and grid != how.shape and len(two := np.unique(grey)) == 2:  # an outline, whose border is no grey
+        small = np.where(small > two.mean(), two[1], two[0])
+    return np.asarray(np.floor(np.clip(small + 0.5, 0, 255)), np.uint8)
 
 
 def in_eight_bits(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -60,7 +60,7 @@ def box_figures(
     """
     found: dict[str, Any] = {"map50": {}, "map50_95": {}, "ap50": {}, "sensitivity": {}, "precision": {}, "count": {}}
     drawn = np.random.default_rng(0).integers(0, len(truths), (_DRAWS, len(truths)))
-    areas, draws = [], []
+    areas, draws, strict = [], [], []
     for kind, name in enumerate(classes):
         half = [_matched(*pair, kind, 0.5) for pair in zip(truths, founds, strict=True)]
         total = sum(m.truths for m in half)
@@ -69,10 +69,12 @@ def box_figures(
         areas.append(_precision(half))
         draws.append([_precision([half[i] for i in row]) for row in drawn[:200]])
         found["ap50"][name] = _interval(areas[-1], draws[-1]) | {"boxes": total}
-        found["map50_95"][name] = np.mean([
-            _precision([_matched(*pair, kind, least) for pair in zip(truths, founds, strict=True)])
+        by_overlap = [
+            [_matched(*pair, kind, least) for pair in zip(truths, founds, strict=True)]
             for least in np.round(np.arange(0.5, 0.96, 0.05), 2)
-        ])  # fmt: skip
+        ]
+        found["map50_95"][name] = np.mean([_precision(some) for some in by_overlap])
+        strict.append([np.mean([_precision([some[i] for i in row]) for some in by_overlap]) for row in drawn[:200]])
         counted = [m.scores >= thresholds[kind] for m in half]
         said = np.array([
             [np.count_nonzero(c), np.count_nonzero(m.right & c), m.truths] for c, m in zip(counted, half, strict=True)
@@ -88,7 +90,7 @@ def box_figures(
         raise Refused(f"no box on {len(truths)} pictures", "nothing says where things are, so nothing can be counted",
                       "give the boxes, xmin below xmax and ymin below ymax")  # fmt: skip
     found["map50"] = _interval(float(np.mean(areas)), np.mean(draws, axis=0))
-    found["map50_95"] = {"value": float(np.mean(list(found["map50_95"].values())))}
+    found["map50_95"] = _interval(float(np.mean(list(found["map50_95"].values()))), np.mean(strict, axis=0))
     found["mean_error_of_count"] = found.pop("count")
     return {"n": len(truths), "metrics": found, "calibration": {}, "subgroups": []}
 
