@@ -22,8 +22,8 @@ from isocenter.errors import (  # noqa: E402
     Refused,
     WrongState,
 )
+from isocenter.learn import federation_model, site_steps  # noqa: E402
 from isocenter.learn import private_steps as accounting  # noqa: E402
-from isocenter.learn import site_steps  # noqa: E402
 from isocenter.learn.examples import Examples  # noqa: E402
 from isocenter.learn.federation import (  # noqa: E402
     Federation,
@@ -162,7 +162,9 @@ def test_a_federation_learns_goes_on_without_a_site_that_dies_and_counts_what_is
     assert {p.name for p in (tmp_path / "a").glob("*.json")} <= {"model.json"}  # keys of masks are thrown away
 
 
-def test_the_shared_weights_become_a_candidate_that_can_be_judged(tmp_path: Path) -> None:
+def test_the_shared_weights_become_a_candidate_that_can_be_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from isocenter.learn.judge import judge
 
     how = replace(HOW, rounds=1, held=0.4)
@@ -188,6 +190,15 @@ def test_the_shared_weights_become_a_candidate_that_can_be_judged(tmp_path: Path
     one.tell = lines.append
     one.finish(rounds.weights(rounds.now("a")["base"], 0, 2**30))
     assert any("no model of this site" in line for line in lines)
+
+    def refused(*_: Any) -> None:
+        raise Refused("AUC 0.000", "the model is worse than a coin")
+
+    monkeypatch.setattr(federation_model, "class_figures", refused)
+    sites[1].tell = lines.append
+    sites[1].finish(rounds.weights(rounds.now("a")["base"], 0, 2**30))
+    assert any("worse than a coin" in line for line in lines)
+    assert not (tmp_path / "b/model.onnx").exists(), "no half of a model is left"
 
 
 def test_a_coordinator_and_a_site_that_were_killed_go_on(tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ def site_model(
         facts: what the card shall say of the federation.
 
     Raises:
-        Refused: too few people were kept back, or they are of one class: nothing can be said of the model here.
+        Refused: too few people were kept back, or they are of one class: nothing can be said of the model here; or it
+            is no better than a coin. Nothing is written then.
     """
     counts = np.bincount(held.labels, minlength=len(own.classes))
     if min(counts) < 1 or len(held) < 5:
@@ -54,8 +55,6 @@ def site_model(
     slope, offsets = fit_classes(held.labels, scores)
     centre, whiten = ellipsoid(inside, np.arange(len(both)) >= len(training))
     whole = Answer([net], own.views, slope, torch.tensor(offsets, dtype=torch.float32), centre, whiten, plain)
-    outputs = ("logits", "certainty", "embedding", "strangeness")
-    digest, parity = exported(whole, (own.channels, *own.shape), out / "model.onnx", outputs)
     z = scores * slope + offsets
     certainty = np.exp(z - z.max(1, keepdims=True))
     certainty /= certainty.sum(1, keepdims=True)
@@ -64,7 +63,10 @@ def site_model(
         "channels": own.channels, "known_as": dict(own.known_as), "ordered": own.ordered > 0, "threshold": 0.5,
         "rest": False,
     }  # fmt: skip
-    shown = class_figures(held.labels, scores, certainty, np.zeros(len(held), bool), inputs) | {"parity": parity}
+    shown = class_figures(held.labels, scores, certainty, np.zeros(len(held), bool), inputs)
+    outputs = ("logits", "certainty", "embedding", "strangeness")
+    digest, parity = exported(whole, (own.channels, *own.shape), out / "model.onnx", outputs)
+    shown["parity"] = parity
     source = {"source": f"a federation of {facts['sites']} sites; the images of each stayed there",
               "licence": "as the sites agreed"}  # fmt: skip
     carded = replace(own, card={**own.card, **source})
