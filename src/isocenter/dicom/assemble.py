@@ -208,8 +208,9 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
     kinds = {one.kind for one in stack.order}
     if len(kinds) == 1 and len({one.sop_uid for one in stack.order}) < len(stack.order):
         facts["FrameType"] = list(kinds.pop())
-    if series.modality == "PT" and (units := pet_units(facts)):
-        facts["Units"] = units
+    if series.modality == "PT":
+        stated = zip(("Units", "SUVType"), pet_units(facts), strict=True)
+        facts.update({keyword: word for keyword, word in stated if word})
     what, unit = quantity(series.modality, facts)
     return Volume(
         array.reshape(*(len(axis) for axis in stack.axes), *stack.geometry.shape),

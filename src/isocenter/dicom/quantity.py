@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,19 +20,29 @@ _PET = {
 }
 # Real-world units of enhanced objects (CID 84, CID 85), lower case, to the words of the classic ones.
 _REAL = {
-    "bq/ml": "BQML", "{counts}": "CNTS", "g/ml": "GML", "g/ml{suvbw}": "GML", "{suvbw}g/ml": "GML",
-    "cm2/ml{suvbsa}": "CM2ML", "{suvbsa}cm2/ml": "CM2ML",
+    "bq/ml": ("BQML", ""), "{counts}": ("CNTS", ""), "g/ml": ("GML", ""), "g/ml{suvbw}": ("GML", "BW"),
+    "cm2/ml{suvbsa}": ("CM2ML", "BSA"), "g/ml{suvlbm}": ("GML", "LBM"), "g/ml{suvibw}": ("GML", "IBW"),
+    "g/ml{suvlbm(james128)}": ("GML", "LBMJAMES128"), "g/ml{suvlbm(janma)}": ("GML", "LBMJANMA"),
 }  # fmt: skip
-_SUV = {"BW": ("SUVbw", "g/ml"), "LBM": ("SUVlbm", "g/ml"), "BSA": ("SUVbsa", "cm2/ml"), "IBW": ("SUVibw", "g/ml")}
+_BODY_FIRST = re.compile(r"^(\{suv[^}]*\})(.+)$")  # some write {SUVbw}g/ml
+_SUV = {
+    "BW": ("SUVbw", "g/ml"), "LBM": ("SUVlbm", "g/ml"), "LBMJAMES128": ("SUVlbm", "g/ml"),
+    "LBMJANMA": ("SUVlbm", "g/ml"), "BSA": ("SUVbsa", "cm2/ml"), "IBW": ("SUVibw", "g/ml"),
+}  # fmt: skip
 
 
-def pet_units(facts: Mapping[str, Any]) -> str:
-    """DICOM Units of a PET, which enhanced images state by the unit of their real-world values; empty where unsaid.
+def pet_units(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """DICOM Units and SUV Type of a PET; enhanced images state both by the unit of their real-world values. Empty where
+    unsaid.
 
-    >>> pet_units({"RealWorldValueUnit": "Bq/ml"})
-    'BQML'
+    >>> pet_units({"RealWorldValueUnit": "Bq/ml"}), pet_units({"RealWorldValueUnit": "g/ml{SUVlbm(James128)}"})
+    (('BQML', ''), ('GML', 'LBMJAMES128'))
     """
-    return str(facts.get("Units") or _REAL.get(str(facts.get("RealWorldValueUnit", "")).lower(), "")).upper()
+    unit = _BODY_FIRST.sub(r"\2\1", str(facts.get("RealWorldValueUnit", "")).lower())
+    units, kind = _REAL.get(unit, ("", ""))
+    if facts.get("Units"):
+        units, kind = str(facts["Units"]).upper(), ""
+    return units, str(facts.get("SUVType") or kind).upper()
 
 
 def quantity(modality: str, facts: Mapping[str, Any]) -> tuple[str, str]:
@@ -48,9 +59,9 @@ def quantity(modality: str, facts: Mapping[str, Any]) -> tuple[str, str]:
             return "attenuation", "[hnsf'U]"
         return "intensity", "{arbitrary}"
     if modality == "PT":
-        units = pet_units(facts)
-        if units == "GML" and facts.get("SUVType"):
-            return _SUV.get(str(facts["SUVType"]).upper(), ("SUVbw", "g/ml"))
+        units, kind = pet_units(facts)
+        if units == "GML" and kind:
+            return _SUV.get(kind, ("SUVbw", "g/ml"))
         return _PET.get(units, ("intensity", "{arbitrary}"))
     if facts.get("DoseGridScaling") is not None:
         # RELATIVE doses refer to a value that the object does not state.
