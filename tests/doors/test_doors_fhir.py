@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -223,6 +225,31 @@ def test_an_order_placed_by_fhir_stands_on_the_worklist(web: _Web) -> None:
 def test_what_is_no_order_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(Refused):
         fhir_workflow.order_of({**REQUEST, **change})
+
+
+_ODD = (None, 1, True, "", [], {}, [[]], ["x"], {"a": 1}, 10**30, "9999-12-31", "#", "x" * 5000)
+
+
+def _places(told: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield place
+    for key in told if isinstance(told, dict) else range(len(told)) if isinstance(told, list) else ():
+        yield from _places(told[key], (*place, key))
+
+
+def test_parts_of_another_shape_are_read_or_refused_and_no_error_of_ours() -> None:
+    for place in [p for p in _places(REQUEST) if p]:
+        for odd in _ODD:
+            told = copy.deepcopy(REQUEST)
+            at = told
+            for key in place[:-1]:
+                at = at[key]
+            at[place[-1]] = odd
+            with suppress(Refused):
+                fhir_workflow.order_of(told)
+    with suppress(Refused):
+        fhir_workflow.order_of({"resourceType": "Bundle", "entry": [1, {"resource": 1}, {"resource": REQUEST}]})
+    for part in ("requester", "occurrencePeriod"):
+        assert fhir_workflow.order_of({**REQUEST, part: 1}).id == "A1"
 
 
 def test_who_may_not_is_told_so_in_an_outcome(web: _Web) -> None:

@@ -173,6 +173,13 @@ def test_orders_are_placed_changed_and_taken_back_and_survive_a_new_start(tmp_pa
         site.ordering.place([replace(first_one, patient=Patient("P9"))], source="HL7", who=CT1)
     with pytest.raises(Forbidden):
         site.ordering.place([first_one], source="person", who=READER)
+    for wrong in (
+        replace(first_one, id="A\0"), replace(first_one, accession="A\\B"), replace(first_one, station_aet="CT\n1"),
+        replace(first_one, patient=Patient("P1\\P2")), replace(first_one, patient=Patient("P1", "A\x1b[2J")),
+        replace(first_one, patient=Patient("P1", issuer="N\x7f")),
+    ):  # fmt: skip
+        with pytest.raises(Refused, match="backslash parts values"):
+            site.ordering.place([wrong], source="FHIR", who=CT1)
     site.ordering.place([replace(first_one, modality="MR")], source="HL7", who=CT1)
     assert site.ordering.rename(Patient("P1", "Neu^Name", date(1970, 1, 1)), source="HL7", who=CT1) == 1
     assert site.ordering.rename(Patient("P1", "Neu^Name", date(1970, 1, 1)), source="HL7", who=CT1) == 0

@@ -334,7 +334,7 @@ def order_of(told: Mapping[str, Any]) -> Order:
     """
     request, who = _request_and_patient(told)
     if request.get("intent") not in ("order", "original-order", "instance-order", "filler-order"):
-        raise Refused(f"a ServiceRequest of intent '{request.get('intent'):.20}'", "it is no order")
+        raise Refused(f"a ServiceRequest of intent '{request.get('intent')!s:.20}'", "it is no order")
     subject = _patient_of(who)
     code = _concept(request.get("code"))
     coded = _code_of(code)
@@ -344,9 +344,9 @@ def order_of(told: Mapping[str, Any]) -> Order:
         raise Refused("a ServiceRequest without an identifier", "nobody could name the order")
     details = [c for one in _listed(request, "orderDetail") for c in _details(one)]
     modality = next((str(c.get("code")) for c in details if c.get("system") == _DCM), "")
-    when = str(request.get("occurrenceDateTime") or (request.get("occurrencePeriod") or {}).get("start") or "")
+    when = str(request.get("occurrenceDateTime") or _object(request.get("occurrencePeriod")).get("start") or "")
     reasons = [_text(_concept(r)) for r in (*_listed(request, "reasonCode"), *_listed(request, "reason"))]
-    asker = request.get("requester") or {}
+    asker = _object(request.get("requester"))
     day, _, hour = when.partition("T")
     return Order(
         id=accession, patient=subject, accession=accession[:16], placer=numbers.get("PLAC", ""),
@@ -361,7 +361,7 @@ def order_of(told: Mapping[str, Any]) -> Order:
 def _request_and_patient(told: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     many: list[Mapping[str, Any]] = [told]
     if told.get("resourceType") == "Bundle":
-        many = [e["resource"] for e in _listed(told, "entry") if isinstance(e.get("resource"), Mapping)]
+        many = [r for e in _listed(told, "entry") if (r := _object(_object(e).get("resource")))]
     requests = [r for r in many if r.get("resourceType") == "ServiceRequest"]
     if len(requests) != 1:
         raise Refused(f"{len(requests)} ServiceRequests", "one order is taken at a time", "send one with its Patient")
@@ -380,7 +380,7 @@ def _patient_of(told: Mapping[str, Any]) -> Patient:
     if not identifiers:
         raise Refused("a Patient without an identifier", "nobody could tell whose the images are")
     mine = identifiers[0]
-    issuer = str((mine.get("assigner") or {}).get("display", ""))
+    issuer = str(_object(mine.get("assigner")).get("display", ""))
     names = [n for n in _listed(told, "name") if isinstance(n, Mapping)]
     name = ""
     if names:
@@ -396,9 +396,14 @@ def _identifiers(request: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in _listed(request, "identifier"):
         if isinstance(one, Mapping) and one.get("value"):
-            kinds = [str(c.get("code")) for c in _listed(one.get("type") or {}, "coding") if isinstance(c, Mapping)]
+            kinds = [str(c.get("code")) for c in _listed(_object(one.get("type")), "coding") if isinstance(c, Mapping)]
             found.setdefault(kinds[0] if kinds else "", str(one["value"]).strip())
     return found
+
+
+def _object(told: Any) -> Mapping[str, Any]:
+    """A part that is an object; nothing where it is something else, or is not there."""
+    return told if isinstance(told, Mapping) else {}
 
 
 def _concept(told: Any) -> Mapping[str, Any]:
@@ -412,7 +417,7 @@ def _concept(told: Any) -> Mapping[str, Any]:
 def _details(told: Any) -> list[Mapping[str, Any]]:
     if not isinstance(told, Mapping):
         return []
-    inner = [p.get("valueCodeableConcept") or {} for p in _listed(told, "parameter") if isinstance(p, Mapping)]
+    inner = [_object(p.get("valueCodeableConcept")) for p in _listed(told, "parameter") if isinstance(p, Mapping)]
     return [c for one in (told, *inner) for c in _listed(one, "coding") if isinstance(c, Mapping)]
 
 

@@ -127,6 +127,7 @@ class Ordering:
 
         Raises:
             WrongState: one of them has begun or is done; none is taken then.
+            Refused: a number or name of one has a control character or a backslash in it.
         """
         self._journal.append(*self.placing(orders, source=source, who=who))
         held = self._known()[0]
@@ -138,6 +139,7 @@ class Ordering:
         held, now = self._known()[0], self._clock()
         events: list[Event] = []
         for order in orders:
+            _must_be_one_value(order)
             before = held.get(order.id)
             if before is not None:
                 if before.order.patient.id != order.patient.id:
@@ -424,6 +426,22 @@ def _is_of(order: Order, study: Study) -> bool:
         return True
     same = order.patient.id == study.patient.id
     return same and bool(order.accession) and order.accession == study.accession
+
+
+def _must_be_one_value(order: Order) -> None:
+    """Go on only with numbers and names that are one value each in DICOM, and steer no terminal and no database."""
+    who = order.patient
+    for what, value in (
+        ("number", order.id), ("accession number", order.accession), ("placer's number", order.placer),
+        ("filler's number", order.filler), ("number of the procedure", order.procedure_id),
+        ("number of the step", order.step_id), ("patient's number", who.id), ("issuer", who.issuer),
+        ("patient's name", who.name), ("station", order.station_aet), ("number of the visit", order.admission),
+    ):  # fmt: skip
+        if "\\" in value or any(c < " " or c == "\x7f" for c in value):
+            raise Refused(
+                f"an order whose {what} is {value[:20]!a}", "in DICOM a backslash parts values, and none has control"
+                " characters", "correct it where it comes from",
+            )  # fmt: skip
 
 
 def _placed(order: Order, source: str, who: Person, now: datetime) -> Event:
