@@ -182,7 +182,7 @@ export class Arrangement {
     setQuery("at", plane ? this.point(plane.series.peek()?.frame ?? "") : "");
     setQuery("slab", slab ? `${slab.blend},${slab.thickness_mm}` : "");
     const other = cells.some((one, place) => one.kind === "stack" && !one.prior && one.series !== hanging.cameIn(place));
-    setQuery("hang", other && cells.length > 1 && !planes && lightbox.layout.peek() !== "beside" ? cells.map((one) => (one.kind === "stack" && !one.prior ? one.series : "")).join(",") : "");
+    setQuery("hang", other && cells.length > 1 && (itself || !prior) && !planes && lightbox.layout.peek() !== "beside" ? cells.map((one) => (one.kind === "stack" && !one.prior ? one.series : "")).join(",") : "");
     setQuery("view", this.placed((one) => one.lying?.()?.map((value, i) => Number(value.toFixed(i < 4 ? 2 : 4))).join(",")));
     setQuery("turned", this.placed((one) => one.turned?.().map((act) => Object.keys(TURNS).find((letter) => TURNS[letter] === act)).join("")));
   }
