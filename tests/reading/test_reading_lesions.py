@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
-from isocenter.reading.lesions import Absence, Lesion, Match, Told, follow, told_of
+from isocenter.reading.lesions import Absence, Lesion, Match, Told, Way, follow, told_of
 from isocenter.record import (
     Event,
     Finding,
@@ -23,6 +25,7 @@ from isocenter.record import (
     codes,
 )  # fmt: skip
 from isocenter.record.event import GENESIS
+from isocenter.space import Geometry, Region, Shape
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WHO = Patient("p")
@@ -123,3 +126,61 @@ def test_a_sum_stands_where_an_analysis_gives_one(given: bool) -> None:
     numbers = (Measurement(SUM, 31.0, "mm", definition="RECIST 1.1"),) if given else ()
     _, sums = follow([time(0), time(1, measurements=numbers)])
     assert [(s.unit, s.definition, s.values) for s in sums] == ([("mm", "RECIST 1.1", (None, 31.0))] if given else [])
+
+
+TURN = np.array([[0.0, -1, 0, 40], [1, 0, 0, -25], [0, 0, 1, 12], [0, 0, 0, 1]])
+"""From the frame of the earlier study to that of today's: a quarter turn, and a shift."""
+
+
+def at(tracking: str, place: Any, frame: str, **rest: Any) -> Finding:
+    grid = Geometry.regular(shape=(2, 4, 4), spacing_mm=(5.0, 1.0, 1.0), frame_of_reference=frame)
+    where = Region(grid, Shape.POINT, points_mm=np.array([place], float))
+    return replace(finding(tracking, 8.0, **rest), where=where)
+
+
+def by(residual_mm: float | None) -> Any:
+    def ways(one: str, other: str) -> Way | None:
+        return Way(TURN, residual_mm) if (one, other) == ("then", "now") else None
+
+    return ways
+
+
+def moved(place: Any, off: Any = (0, 0, 0)) -> Any:
+    return (TURN @ [*place, 1])[:3] + off
+
+
+def test_a_stored_registration_proposes_by_place_what_words_cannot_tell_apart() -> None:
+    first, second, third = (10.0, 20, 30), (60.0, 20, 30), (10.0, -80, 0)
+    then = time(0, at("a", first, "then"), at("b", second, "then"), at("c", third, "then"))
+    now = time(1, at("x", moved(second, (2, 0, 0)), "now"), at("y", moved(first, (0, 3, 4)), "now"),
+               at("z", (0, 0, 300), "now"))  # fmt: skip
+    assert len(follow([then, now])[0]) == 6, "three and three of one kind: nothing is proposed without"
+    pairs = {tuple(p.tracking for p in one.points if p): one for one in follow([then, now], ways=by(0.4))[0]}
+    assert set(pairs) == {("a", "y"), ("b", "x"), ("c",), ("z",)}
+    point = pairs["a", "y"].points[1]
+    assert point is not None and (point.match, point.apart_mm, point.residual_mm) == (Match.UNSURE, 5.0, 0.4)
+    refused = Told(apart=frozenset({frozenset(("a", "y"))}))
+    assert ("a",) in {
+        tuple(p.tracking for p in one.points if p) for one in follow([then, now], refused, ways=by(0.4))[0]
+    }
+    (same,) = (one for one in follow([then, now], Told(same=frozenset({frozenset(("a", "y"))})), ways=by(0.4))[0]
+               if one.points[0] and one.points[0].tracking == "a")  # fmt: skip
+    assert [p.match for p in same.points if p] == [Match.FIRST, Match.SAME], "once a person has confirmed it"
+
+
+def test_the_only_ones_of_a_kind_are_not_proposed_where_a_registration_says_that_they_lie_apart() -> None:
+    then, here = time(0, at("a", (10.0, 20, 30), "then")), moved((10.0, 20, 30), (0, 40, 0))
+    assert len(follow([then, time(1, at("b", here, "now"))])[0]) == 1
+    assert len(follow([then, time(1, at("b", here, "now"))], ways=by(0.4))[0]) == 2
+    assert len(follow([then, time(1, at("b", here, "elsewhere"))], ways=by(0.4))[0]) == 1, "nothing joins that frame"
+    right = time(1, at("b", moved((10.0, 20, 30)), "now", side=codes.RIGHT))
+    assert len(follow([then, right], ways=by(0.4))[0]) == 2, "one place, and the other side: somebody is wrong"
+
+
+def test_two_that_could_be_meant_at_one_place_are_not_proposed() -> None:
+    then = time(0, at("a", (10.0, 20, 30), "one frame"))
+    now = time(1, at("x", (10.0, 24, 30), "one frame"), at("y", (10.0, 16, 30), "one frame"))
+    assert len(follow([then, now])[0]) == 3
+    (lesion,) = follow([then, time(1, at("x", (10.0, 24, 30), "one frame"))])[0]
+    last = lesion.points[1]
+    assert last is not None and (last.apart_mm, last.residual_mm) == (4.0, 0.0), "one frame needs no registration"

@@ -16,9 +16,13 @@ from rejecting_samples import link_in
 from isocenter.app import open_house
 from isocenter.errors import Conflict, Forbidden, NotFound, Refused, WrongState
 from isocenter.govern.policy import Person, Role
+from isocenter.reading.lesions import Match
+from isocenter.reading.session import Correction
+from isocenter.record import Verdict, codes
 from isocenter.settings import Settings
 from isocenter.site.loading import volumes_of
 from isocenter.site.verbs import HOUSE, Site
+from isocenter.space import Region, Shape
 from isocenter.testing.phantoms import brain
 
 SHIFT = np.array([6.0, -9.0, 4.5])
@@ -191,6 +195,39 @@ def test_an_earlier_study_is_registered_kept_with_the_one_that_is_read_and_laid_
     under = under[row : row + over.shape[0], column : column + over.shape[1]]
     inside = tuple(slice(n // 4, -n // 4) for n in over.shape)
     assert np.corrcoef(over[inside].ravel(), under[inside].ravel())[0, 1] > 0.97
+
+
+def test_findings_of_two_studies_are_proposed_as_one_by_the_registration_that_is_kept(followed: Site) -> None:
+    """Three alike in each study, so that no word tells which is which: places do, and a person confirms."""
+    site = followed
+    uid, fixed = today(site)
+    if not site.registrations(uid, who=READER):
+        site.accept_registration(uid, site.register(uid, fixed.uid, "1.2.81.1", who=READER).id, who=READER)
+    grid = volumes_of(fixed, site.blobs.kept)[0].geometry
+    middle = grid.to_patient((np.array(grid.shape) - 1) / 2)
+    places = [middle + off for off in ((0, 0, 0), (40, 0, 0), (0, 40, 0))]
+
+    def seen(study: str, series: Any, points: list[Any]) -> list[str]:
+        own = volumes_of(series, site.blobs.kept)[0].geometry
+        version = site.open(study, who=READER).version
+        for n, point in enumerate(points):
+            where = Region(own, Shape.POINT, points_mm=np.array([point], float), series_uid=series.uid)
+            one = Correction(Verdict.ADDED, "", words=f"Lesion {n}.", what=codes.LESION, where=where)
+            version = site.correct(study, one, version=version, who=READER).version
+        held = {f.words: f.tracking for _, r in site.results(study, who=READER) for f in r.findings}
+        return [held[f"Lesion {n}."] for n in range(len(points))]
+
+    (before,) = (s for s in site.study("1.2.81", who=READER).series if s.uid == "1.2.81.1")
+    then = seen("1.2.81", before, [turned(point) for point in places])
+    now = seen(uid, fixed, places[::-1])[::-1]
+    _, lesions, _ = site.following.lesions(uid, who=READER)
+    points = [[p for p in one.points if p] for one in lesions]
+    assert {tuple(p.tracking for p in one) for one in points} == set(zip(then, now, strict=True))
+    for one in points:
+        assert one[1].match is Match.UNSURE and one[1].apart_mm < 1.0 and 0 < one[1].residual_mm < 1.0
+    site.following.match(uid, then[0], now[0], same=True, who=READER)
+    sure = [p.match for one in site.following.lesions(uid, who=READER)[1] for p in one.points if p]
+    assert sorted(sure) == sorted([Match.FIRST] * 3 + [Match.SAME] + [Match.UNSURE] * 2)
 
 
 def test_of_another_person_another_project_or_another_part_nothing_is_registered(followed: Site) -> None:

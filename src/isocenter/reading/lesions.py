@@ -1,21 +1,31 @@
 """Lesions through the studies of a patient: which is which, how large it was, and how sure the match is.
 
 Two findings of two studies are one lesion when they carry one tracking identity, or when a person has said so. Where
-neither holds, a pair is proposed only if each is the only one of its kind, site and side in its study: *match unsure*,
-for a person to confirm or refuse. Nothing is proposed where two could be meant.
+neither holds, a pair is proposed, *match unsure*, for a person to confirm or refuse: where the studies share a frame of
+reference or a stored registration joins them, by place; else only if each is the only one of its kind, site and side in
+its study. Nothing is proposed where two could be meant, or where the registration says that they lie apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.methods.lesion_matching import Spot, match
 from isocenter.reading.session import machine_of
 from isocenter.record import Code, Finding, Kind, Measurement, Outcome, Result, Sealed, Study, Verdict, codes
+from isocenter.space import Reference, Region
 
-__all__ = ["Absence", "Lesion", "Match", "Point", "Sum", "Told", "follow", "told_of"]
+__all__ = ["Absence", "Lesion", "Match", "Point", "Sum", "Told", "Way", "Ways", "follow", "told_of"]
+
+_REACH_MM = 10.0
+"""How far breath and posture move a lesion that a rigid registration puts in its place; its residual comes on top."""
+_POINT_ML = 0.1  # a place without an outline: a ball of 6 mm
 
 _SIZES = (codes.LONG_AXIS, codes.DIAMETER, codes.LENGTH, codes.VOLUME, codes.MTV, codes.AREA)
 """What a lesion is followed by, the first that it has."""
@@ -29,6 +39,27 @@ class Match(StrEnum):
     UNSURE = "unsure"  # proposed; a person confirms or refuses it
 
 
+@dataclass(frozen=True, eq=False)
+class Way:
+    """From one frame of reference into another.
+
+    Args:
+        matrix: (4, 4), from millimetres of the one to millimetres of the other (LPS).
+        residual_mm: of the registration; 0 within one frame, None where it does not say.
+    """
+
+    matrix: npt.NDArray[np.float64]
+    residual_mm: float | None = 0.0
+
+
+Ways = Callable[[str, str], Way | None]
+"""From a frame of reference into another, None where nothing joins them."""
+
+
+def _no_way(one: str, other: str) -> Way | None:
+    return Way(np.eye(4)) if one and one == other else None
+
+
 @dataclass(frozen=True)
 class Point:
     """A lesion in one study.
@@ -36,6 +67,8 @@ class Point:
     Args:
         change: against the point before it, in percent of that; None for the first, or where the measure is another.
         interval_days: since the point before it; None where a study has no date.
+        apart_mm: of a pair that is proposed by place, how far its centres lie apart.
+        residual_mm: of the registration by which they lie so; 0 within one frame of reference.
     """
 
     study: str
@@ -44,6 +77,8 @@ class Point:
     size: Measurement | None = None
     change: float | None = None
     interval_days: int | None = None
+    apart_mm: float | None = None
+    residual_mm: float | None = None
 
 
 class Absence(StrEnum):
@@ -111,6 +146,7 @@ class _Track:
 
     findings: dict[int, tuple[Finding, Match]] = field(default_factory=dict)  # number of the study -> what was seen
     by: set[str] = field(default_factory=set)  # analyses that had found it in one of them
+    places: dict[int, tuple[float, float | None]] = field(default_factory=dict)  # proposed by place: apart, residual
 
     @property
     def last(self) -> Finding:
@@ -121,6 +157,7 @@ def follow(
     times: Sequence[tuple[Study, Sequence[tuple[str, Result]]]],
     told: Told = _NOTHING,
     signed: Collection[str] = (),
+    ways: Ways = _no_way,
 ) -> tuple[tuple[Lesion, ...], tuple[Sum, ...]]:
     """Lesions and sums through studies.
 
@@ -128,6 +165,7 @@ def follow(
         times: studies of one patient, the oldest first, each with its latest results as the asker may see them.
         told: what people said of pairs.
         signed: studies with a signed report.
+        ways: by what registrations, kept with the studies, a place of one study is found in another.
     """
     tracks: list[_Track] = []
     for number, (_, results) in enumerate(times):
@@ -137,7 +175,8 @@ def follow(
             known = next((t for t in left if _is_same(track.last, left[t], told)), None)
             if known is not None:
                 track.findings[number] = left.pop(known), Match.SAME
-        _propose(tracks, left, number, told)
+        _propose_by_place(tracks, left, number, told, ways)
+        _propose(tracks, left, number, told, ways)
         tracks += [_Track({number: (f, Match.FIRST)}) for f in left.values()]
     for track in tracks:
         mine = {finding.tracking for finding, _ in track.findings.values()}
@@ -191,7 +230,72 @@ def _is_same(one: Finding, other: Finding, told: Told) -> bool:
     return pair not in told.apart and (one.tracking == other.tracking or pair in told.same)
 
 
-def _propose(tracks: Sequence[_Track], left: dict[str, Finding], number: int, told: Told) -> None:
+def _propose_by_place(tracks: Sequence[_Track], left: dict[str, Finding], number: int, told: Told, ways: Ways) -> None:
+    """Pairs that lie in one place by a registration; what is proposed is taken out of `left`."""
+    open_ = [t for t in tracks if number not in t.findings and _place(t.last)]
+    groups: dict[tuple[str, str, str], tuple[list[_Track], list[Finding]]] = {}
+    for track in open_:
+        for finding in left.values():
+            if (there := _place(finding)) and track.last.what.code == finding.what.code:
+                key = _frame(track.last), there.geometry.frame_of_reference, str(finding.what.code)
+                before, now = groups.setdefault(key, ([], []))
+                before += [track] * (track not in before)
+                now += [finding] * all(finding is not one for one in now)
+    for (here, there_, _), (before, now) in groups.items():
+        way = ways(here, there_)
+        if way is None:
+            continue
+        then = [_spot(t.last, k, way.matrix) for k, t in enumerate(before)]
+        today = [_spot(f, len(before) + k) for k, f in enumerate(now)]
+        for link in match(then, today, reach_mm=_REACH_MM + (way.residual_mm or 0.0)):
+            if link.event != "same" or not link.sure:
+                continue
+            track, finding = before[link.before[0]], now[link.now[0]]
+            pair = frozenset((finding.tracking, track.last.tracking))
+            if pair in told.apart or not _agree(track.last, finding) or number in track.findings:
+                continue
+            apart = float(np.linalg.norm(then[link.before[0]].centre_mm - today[link.now[0]].centre_mm))
+            track.findings[number] = left.pop(finding.tracking), Match.UNSURE
+            track.places[number] = round(apart, 1), way.residual_mm
+
+
+def _place(finding: Finding) -> Region | None:
+    """Where it lies in the patient, if it says so."""
+    where = finding.where
+    return where if where is not None and where.geometry.reference is Reference.PATIENT else None
+
+
+def _frame(finding: Finding) -> str:
+    return finding.where.geometry.frame_of_reference if finding.where else ""
+
+
+def _spot(finding: Finding, number: int, onto: npt.NDArray[np.float64] | None = None) -> Spot:
+    """A finding by its centre and size; each fills a cell of its own, so that places decide and no lattice does."""
+    where = finding.where
+    assert where is not None
+    centre = np.asarray(where.centre_mm, np.float64)
+    if onto is not None:
+        centre = onto[:3, :3] @ centre + onto[:3, 3]
+    voxel_ml = abs(float(np.linalg.det(where.geometry.affine[:3, :3]))) / 1000.0
+    return Spot(centre, where.voxels * voxel_ml or _POINT_ML, np.array([[number, 0, 0]], np.int64))
+
+
+def _agree(one: Finding, other: Finding) -> bool:
+    """What both say of site and side is the same."""
+    said = ((one.site, other.site), (one.laterality, other.laterality))
+    return all(a is None or b is None or a.code == b.code for a, b in said)
+
+
+def _lie_apart(one: Finding, other: Finding, ways: Ways) -> bool:
+    """A registration says that these are two places."""
+    if not _place(one) or not _place(other) or (way := ways(_frame(one), _frame(other))) is None:
+        return False
+    then, now = _spot(one, 0, way.matrix), _spot(other, 1)
+    (first, *_) = match([then], [now], reach_mm=_REACH_MM + (way.residual_mm or 0.0))
+    return first.event != "same"
+
+
+def _propose(tracks: Sequence[_Track], left: dict[str, Finding], number: int, told: Told, ways: Ways) -> None:
     """Pairs of the only ones of a kind; what is proposed is taken out of `left`."""
     open_ = [t for t in tracks if number not in t.findings and number - 1 in t.findings]
     for kind in {_kind(f) for f in left.values()}:
@@ -200,7 +304,8 @@ def _propose(tracks: Sequence[_Track], left: dict[str, Finding], number: int, to
         if len(mine) != 1 or len(theirs) != 1:
             continue
         (finding,), (track,) = mine, theirs
-        if frozenset((finding.tracking, track.last.tracking)) not in told.apart:
+        pair = frozenset((finding.tracking, track.last.tracking))
+        if pair not in told.apart and not _lie_apart(track.last, finding, ways):
             track.findings[number] = left.pop(finding.tracking), Match.UNSURE
 
 
@@ -216,14 +321,15 @@ def _lesion(track: _Track, uids: Sequence[str], dates: Sequence[date | None]) ->
         if number not in track.findings:
             points.append(None)
             continue
-        finding, match = track.findings[number]
+        finding, how = track.findings[number]
         size = _size(finding)
         change = interval = None
         if before is not None:
             change = _change(before[1], size)
             then, now = dates[before[0]], dates[number]
             interval = (now - then).days if then and now else None
-        points.append(Point(uid, finding.tracking, match, size, change, interval))
+        apart, residual = track.places.get(number, (None, None))
+        points.append(Point(uid, finding.tracking, how, size, change, interval, apart, residual))
         before = number, size
     last = track.last
     return Lesion(last.what, last.site, last.laterality, last.words, tuple(points))

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from isocenter.errors import NotFound, Refused
+from isocenter.forms.registration import Joined
 from isocenter.govern.policy import Person, may, must
 from isocenter.reading import lesions
-from isocenter.reading.lesions import Lesion, Sum
+from isocenter.reading.lesions import Lesion, Sum, Way, Ways
 from isocenter.record import Event, Kind, Outcome, Patient, Result, Study, to_plain
 from isocenter.site.disclosing import Disclosing
 from isocenter.store.matching import person_key
@@ -50,12 +53,17 @@ _COUNTED = (Kind.READING_OPENED, Kind.SENT, Kind.EXPORTED, Kind.SHARED, Kind.SHA
 
 @dataclass
 class Following:
-    """The studies of patients through time, of one archive."""
+    """The studies of patients through time, of one archive.
+
+    Args:
+        registrations: those that a study holds, as a person may see them.
+    """
 
     index: Index
     journal: Journal
     disclosing: Disclosing
     clock: Callable[[], datetime]
+    registrations: Callable[[str, Person], Sequence[Joined]] = lambda study_uid, who: ()
 
     # ---- lesions ---------------------------------------------------------------------------------------------
 
@@ -70,8 +78,30 @@ class Following:
         times = [(study, self.disclosing.results(study.uid, who)) for study in studies]
         readings = self.index.readings([study.uid for study in studies])
         signed = {uid for uid, one in readings.items() if one["reports"]}
-        found, sums = lesions.follow(times, lesions.told_of(self._matched(studies)), signed)
+        ways = self._ways(studies, who)
+        found, sums = lesions.follow(times, lesions.told_of(self._matched(studies)), signed, ways)
         return studies, found, sums
+
+    def _ways(self, studies: Sequence[Study], who: Person) -> Ways:
+        """Between the frames of reference of a patient's studies, by the newest registration that one of them holds."""
+        kept = [
+            joined
+            for study in studies
+            if any(series.modality == "REG" for series in study.series)
+            for joined in self.registrations(study.uid, who)
+        ]
+
+        def way(one: str, other: str) -> Way | None:
+            if one and one == other:
+                return Way(np.eye(4))
+            for joined in reversed(kept):
+                if one and (joined.moving, joined.fixed) == (one, other):
+                    return Way(joined.matrix, joined.residual_mm)
+                if one and (joined.fixed, joined.moving) == (one, other):
+                    return Way(np.linalg.inv(joined.matrix).astype(np.float64), joined.residual_mm)
+            return None
+
+        return way
 
     def match(self, study_uid: str, one: str, other: str, *, same: bool, who: Person) -> None:
         """Say that two findings are one lesion, or that they are not.

@@ -109,6 +109,15 @@ class _Registers(Protocol):
         """A stored file."""
 
 
+class _Holds(Protocol):
+    """What the registrations of a study are read from."""
+
+    blobs: Blobs
+
+    def study(self, uid: str, *, who: Person) -> Study:
+        """A study as this person may see it."""
+
+
 class _Waiting:
     """Proposals by their id, the oldest forgotten first."""
 
@@ -183,7 +192,7 @@ class Registering:
     def _computing(self) -> _Computing:
         return _Computing()
 
-    def registrations(self: _Registers, study_uid: str, *, who: Person) -> list[Joined]:
+    def registrations(self: _Holds, study_uid: str, *, who: Person) -> list[Joined]:
         """What joins two frames of reference of this study, the newest last; what cannot be read is left out."""
         found: list[Joined] = []
         for series in self.study(study_uid, who=who).series:

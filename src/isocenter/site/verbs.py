@@ -197,7 +197,10 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self.guests = Segmenting(self.registry, self.clock, shelf=self.shelf, apart=self.apart, stops=self.gating.stops)
         self.hand_outs = HandOuts(self, lambda: self.clock(), workers=0 if self.apart else 1)
         self._fits = {}
-        self.following = Following(self.index, self.journal, self._disclosing, self.clock)
+        self.following = Following(
+            self.index, self.journal, self._disclosing, self.clock,
+            registrations=lambda uid, who: self.registrations(uid, who=who),
+        )  # fmt: skip
         self.likening = Likening(
             self.index, self.journal, self.blobs, self.registry, self._disclosing, self.projects,
             lambda who, study: self._witness.look(who, study, "results"), self.shelf,

@@ -9,6 +9,9 @@ export interface Point {
   size: Measurement | null;
   change: number | null;
   interval_days: number | null;
+  /** Of a pair that is proposed by place: how far apart its centres lie, and the residual of the registration by which (0 in one frame, null where it does not say). */
+  apart_mm: number | null;
+  residual_mm: number | null;
 }
 
 export interface Lesion {
@@ -81,7 +84,7 @@ function Row({ lesion, told, say, byHand }: { lesion: Lesion; told: Lesions; say
             {point ? <Seen point={point} first={i !== first || i === 0 ? "" : lesion.absent[i - 1] === "looked for" ? "new" : "first seen"} /> : <span class="muted">{ABSENT[lesion.absent[i] ?? "untold"]}</span>}
             {point && byHand && lesion.points.filter((one) => one?.tracking === point.tracking).length === 1 && <label class="check"><input type="checkbox" checked={byHand.taken.includes(point.tracking)} onChange={() => byHand.take(point.tracking)} /> take<span class="hidden"> {name}, {day(told.studies[i]?.date)}</span></label>}
             {point?.match === "unsure" && before && (
-              <small>match unsure ?{say && <> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: true })}>Same</button> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: false })}>Not</button></>}</small>
+              <small>match unsure ?{point.apart_mm !== null && ` ${number(point.apart_mm)} mm apart, ${point.residual_mm === 0 ? "same frame" : point.residual_mm === null ? "registered, residual not stated" : `registered, residual ${point.residual_mm.toFixed(2)} mm`}`}{say && <> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: true })}>Same</button> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: false })}>Not</button></>}</small>
             )}
           </td>
         );
