@@ -70,6 +70,39 @@ def test_without_single_keys_every_act_of_the_room_is_found_by_its_name(
         until(lambda: mine(page)["single_keys"] is True)
 
 
+def test_the_mouse_does_what_its_person_chose_and_the_room_says_so(page: Any, studies: Callable[[str], str]) -> None:
+    page.goto("/settings")
+    shipped = {"left": "window", "middle": "pan", "right": "window", "wheel": "scroll"}
+    assert mine(page)["mouse"] == shipped
+    page.get_by_label("Right button").select_option("scroll")
+    until(lambda: mine(page)["mouse"]["right"] == "scroll")
+    page.get_by_label("Wheel").select_option("zoom")
+    until(lambda: mine(page)["mouse"] == {**shipped, "right": "scroll", "wheel": "zoom"})
+    try:
+        read(page, studies("PET/CT"))
+        assert "right: scroll · wheel: zoom · Ctrl and wheel: scroll" in page.locator(".tools.hand").inner_text()
+        at, window = page.locator(".corner.tr"), page.locator(".corner.bl")
+        page.keyboard.press("Home")
+        until(lambda: at.inner_text().startswith("1/"))
+        held = window.inner_text()
+        box = page.locator(".viewport .canvas").first.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 3
+        page.mouse.move(x, y)
+        page.mouse.down(button="right")
+        page.mouse.move(x, y + 8 * 3 + 2, steps=4)
+        page.mouse.up(button="right")
+        until(lambda: at.inner_text().startswith("4/"))
+        assert window.inner_text() == held  # a drag to the right would have been another window
+        place = lambda: page.locator(".viewport").first.get_attribute("data-plane")  # noqa: E731
+        before = place()
+        page.mouse.wheel(0, -200)
+        until(lambda: place() != before)
+        assert at.inner_text().startswith("4/")
+    finally:
+        told = page.request.get("/api/settings/me").json()
+        page.request.put("/api/settings/me", data={"settings": {}, "forget": ["mouse"], "version": told["version"]})
+
+
 def test_an_analysis_is_shown_more_of_only_when_two_people_say_so(page: Any, browser: Any, site: Site) -> None:
     origin = {"Origin": site.address}
     page.request.post("/api/people", data=LEE, headers=origin)

@@ -47,6 +47,8 @@ def test_shipped_settings_then_ones_own_in_every_browser(house: House) -> None:
         {"keys": {"room": "q"}},
         {"views": [{"name": ""}]},
         {"keys": {"room.keep": ""}},
+        {"mouse": {"left": "scroll"}},
+        {"mouse": {"fourth": "pan"}},
     ],
 )
 def test_what_is_no_setting_is_refused(house: House, settings: dict[str, object]) -> None:

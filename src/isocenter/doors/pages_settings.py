@@ -54,6 +54,16 @@ class Macro(BaseModel):
     text: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
+class Mouse(BaseModel):
+    """What a mouse does over an image; `left` is the tool with which its left button begins."""
+
+    model_config = ConfigDict(extra="forbid")
+    left: Literal["window", "zoom", "pan"] = "window"
+    middle: Literal["window", "zoom", "pan", "scroll"] = "pan"
+    right: Literal["window", "zoom", "pan", "scroll"] = "window"
+    wheel: Literal["scroll", "zoom"] = "scroll"
+
+
 class Mine(BaseModel):
     """One person's settings, with what is shipped."""
 
@@ -68,6 +78,7 @@ class Mine(BaseModel):
     default_view: Annotated[str, Field(max_length=64)] = ""
     macros: Annotated[list[Macro], Field(max_length=200)] = []
     checklist: Literal["open", "closed"] = "open"
+    mouse: Mouse = Mouse()
     room: dict[str, Any] = {}
 
 

@@ -9,7 +9,7 @@ import { Marks } from "../marks/marks";
 import type { Point2, Viewport } from "../viewer/viewport";
 import { type Join, joinOf } from "../viewer/joins";
 import { Lightbox } from "../viewer/lightbox";
-import type { Tool } from "../viewer/mouse";
+import { buttons, type Tool, tool } from "../viewer/mouse";
 import { PlaneView } from "../viewer/plane";
 import { presetsOf } from "../viewer/presets";
 import { StackView } from "../viewer/stack";
@@ -22,6 +22,12 @@ import { Here, queryOf, type Window } from "./here";
 import { LesionSteps } from "./lesion-steps";
 import { Registration } from "./registration";
 import type { Answerable, Beside, Decision, Found, Session } from "./session";
+import { mine } from "../settings/mine";
+
+// The mouse does what its person chose, from the first image on and as soon as they choose anew.
+const begins = computed(() => mine.value.mouse.left);
+effect(() => void (buttons.value = mine.value.mouse));
+effect(() => void (tool.value = begins.value));
 
 /** Series that fill a body and may be laid over another, and how many images they have at least. */
 const LAID = new Set(["CT", "MR", "PT", "NM"]);

@@ -3,6 +3,7 @@ import { Group, Menu } from "../kit/group";
 import { Key } from "../kit/marks";
 import { BrushOptions } from "../marks/panel";
 import { gradient } from "../viewer/maps";
+import { buttons, type Drag } from "../viewer/mouse";
 import { presetsOf } from "../viewer/presets";
 import type { Blend } from "../viewer/plane";
 import type { Range } from "../viewer/viewport";
@@ -79,8 +80,11 @@ function inHand({ lightbox, marks }: Desk): string {
   const kind = marks.measuring.kind.value;
   if (kind) return `Left: ${kind} by drag or by clicks · arrows move the cross, Enter sets a point · Esc puts it back`;
   if (lightbox.hand.value === lightbox.cross) return "Left: press moves the point, press on a line turns its plane · Esc puts it back";
-  return `Left: ${{ window: "window", zoom: "zoom", pan: "move the image" }[lightbox.tool.value]} · middle: move the image · right: window · wheel: scroll · Ctrl and wheel: zoom`;
+  const { middle, right, wheel } = buttons.value;
+  return `Left: ${DRAGS[lightbox.tool.value]} · middle: ${DRAGS[middle]} · right: ${DRAGS[right]} · wheel: ${wheel} · Ctrl and wheel: ${wheel === "zoom" ? "scroll" : "zoom"}`;
 }
+
+const DRAGS: Record<Drag, string> = { window: "window", zoom: "zoom", pan: "move the image", scroll: "scroll" };
 
 function Slab({ desk }: { desk: Desk }) {
   const { lightbox } = desk;

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { asTrouble } from "../api/load";
 import { nameOf, ownerOf, ownKeys, keysOf, SCOPES, SCREENS, type Scope, shown, type Bound } from "../keys/keyboard";
 import { Blocks } from "./blocks-part";
+import type { Buttons } from "../viewer/mouse";
 import { change, changed, mine, type Mine } from "./mine";
 import { Password } from "./password";
 import { Sessions } from "./sessions";
@@ -51,6 +52,7 @@ export function MinePart({ wanted }: { wanted: string }) {
           </div>
         )}
       </section>
+      {fits("mouse buttons wheel left middle right") && <MouseButtons set={set} />}
       {fits("text blocks macros report") && <Blocks set={set} />}
       {fits("password sign in account") && <Password />}
       {fits("where you are signed in sessions") && <Sessions />}
@@ -62,6 +64,33 @@ export function MinePart({ wanted }: { wanted: string }) {
         <KeyTable wanted={wanted} set={set} />
       </section>
     </>
+  );
+}
+
+const DRAGS: Record<string, string> = { window: "sets the window", zoom: "zooms", pan: "moves the image", scroll: "scrolls" };
+const MOUSE: [keyof Buttons, string, string[]][] = [
+  ["left", "Left button, until another tool is taken", ["window", "zoom", "pan"]],
+  ["middle", "Middle button", ["window", "zoom", "pan", "scroll"]],
+  ["right", "Right button", ["window", "zoom", "pan", "scroll"]],
+  ["wheel", "Wheel (with Ctrl the other of the two)", ["scroll", "zoom"]],
+];
+
+/** What a drag with each button does over an image, and what the wheel does. */
+function MouseButtons({ set }: { set: (patch: Partial<Mine>) => void }) {
+  const { mouse } = mine.value;
+  return (
+    <section aria-labelledby="mouse">
+      <h2 id="mouse">Mouse</h2>
+      <p class="muted">Over an image. Every drag has a key as well. <Origin name="mouse" /></p>
+      {MOUSE.map(([part, title, of]) => (
+        <div key={part} class="setting">
+          <label class="name" for={`mouse-${part}`}>{title}</label>
+          <select id={`mouse-${part}`} value={mouse[part]} onChange={(event) => set({ mouse: { ...mouse, [part]: event.currentTarget.value } as Buttons })}>
+            {of.map((drag) => <option key={drag} value={drag}>{DRAGS[drag]}</option>)}
+          </select>
+        </div>
+      ))}
+    </section>
   );
 }
 

@@ -1,6 +1,7 @@
 import { effect, signal } from "@preact/signals";
 import { ask } from "../api/door";
 import { onHappening } from "../api/live";
+import type { Buttons } from "../viewer/mouse";
 import { ownKeys, singleKeys } from "../keys/keyboard";
 
 /** A named question to the worklist: its filter words, its order, and whether AI may raise. */
@@ -30,7 +31,9 @@ export interface Mine {
   default_view: string;
   macros: TextBlock[];
   checklist: "open" | "closed";
-  /** What the reading room keeps: hanging, mouse, tools. */
+  /** What the buttons and the wheel do over an image. */
+  mouse: Buttons;
+  /** What the reading room keeps: hanging, tools. */
   room: Record<string, unknown>;
 }
 
@@ -43,7 +46,8 @@ export interface Kept {
 }
 
 export const SHIPPED: Mine = {
-  theme: "dark", density: "regular", motion: "system", vision: "own", single_keys: true, keys: {}, views: [], default_view: "", macros: [], checklist: "open", room: {},
+  theme: "dark", density: "regular", motion: "system", vision: "own", single_keys: true, keys: {}, views: [], default_view: "", macros: [], checklist: "open",
+  mouse: { left: "window", middle: "pan", right: "window", wheel: "scroll" }, room: {},
 }; // prettier-ignore
 
 // The last theme that was worn here, so that a page does not flash in the other one before the server has answered.

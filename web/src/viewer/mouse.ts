@@ -3,6 +3,19 @@ import type { Hand, Point2, Viewport } from "./viewport";
 
 export type Tool = "window" | "zoom" | "pan";
 
+/** What a drag of a button does. */
+export type Drag = Tool | "scroll";
+
+/** What the mouse does over an image, as its person wants it; `left` is the tool with which the left button begins. */
+export interface Buttons {
+  left: Tool;
+  middle: Drag;
+  right: Drag;
+  wheel: "scroll" | "zoom";
+}
+
+export const buttons = signal<Buttons>({ left: "window", middle: "pan", right: "window", wheel: "scroll" });
+
 /** What a drag with the left button does, in every viewport alike. */
 export const tool = signal<Tool>("window");
 
@@ -12,10 +25,12 @@ export const hand = signal<Hand | null>(null);
 /** How many pixels of a drag double the width of a window, and its size on screen. */
 const DRAG_PX = 250;
 const CLICK_PX = 3;
+/** How many pixels of a drag are one image further. */
+const IMAGE_PX = 8;
 
-/** Mouse, pen and wheel of one viewport: left is the tool in hand, middle pans, right windows, the wheel scrolls. Every drag has a key as well. */
+/** Mouse, pen and wheel of one viewport: left is the tool in hand, the others do what `buttons` says. Every drag has a key as well. */
 export class Mouse {
-  private drag: { tool: Tool | "hand"; at: Point2; began: Point2; moved: boolean } | null = null;
+  private drag: { tool: Drag | "hand"; at: Point2; began: Point2; moved: boolean } | null = null;
   private wheel = 0;
   private readonly ended = new AbortController();
 
@@ -39,7 +54,7 @@ export class Mouse {
     const at = this.where(event);
     const taken = event.button === 0 && hand.peek()?.down(this.viewport, at, event);
     const left = hand.peek() ? null : tool.peek();
-    const does = taken ? "hand" : event.button === 0 ? left : event.button === 1 ? "pan" : event.button === 2 ? "window" : null;
+    const does = taken ? "hand" : event.button === 0 ? left : event.button === 1 ? buttons.peek().middle : event.button === 2 ? buttons.peek().right : null;
     if (!does) return;
     if (event.button === 1) event.preventDefault(); // else the browser scrolls
     this.drag = { tool: does, at, began: at, moved: false };
@@ -54,11 +69,20 @@ export class Mouse {
     const from = drag.at;
     drag.moved ||= Math.hypot(at[0] - drag.began[0], at[1] - drag.began[1]) > CLICK_PX;
     if (!drag.moved && drag.tool !== "hand") return; // a hand that shakes is a click, not a drag
+    if (drag.tool === "scroll") return this.leaf(drag, at);
     drag.at = at;
     if (drag.tool === "hand") return hand.peek()?.move?.(viewport, at, event);
     if (drag.tool === "pan") viewport.pan(dx, dy);
     else if (drag.tool === "zoom") viewport.zoom(2 ** (-dy / DRAG_PX), from);
     else this.window(dx, dy);
+  }
+
+  /** Down is on, up is back, an image for each few pixels. */
+  private leaf(drag: { at: Point2 }, at: Point2): void {
+    const steps = Math.trunc((at[1] - drag.at[1]) / IMAGE_PX);
+    if (!steps) return;
+    drag.at = [at[0], drag.at[1] + steps * IMAGE_PX];
+    this.viewport.step(steps);
   }
 
   private up(event: PointerEvent): void {
@@ -80,7 +104,7 @@ export class Mouse {
 
   private scroll(event: WheelEvent): void {
     event.preventDefault();
-    if (event.ctrlKey) return this.viewport.zoom(2 ** (-event.deltaY / DRAG_PX), this.where(event));
+    if (event.ctrlKey !== (buttons.peek().wheel === "zoom")) return this.viewport.zoom(2 ** (-event.deltaY / DRAG_PX), this.where(event));
     this.wheel += event.deltaMode === 0 ? event.deltaY / 100 : event.deltaY / 3; // a notch of a wheel is 100 pixels or 3 lines; a touch pad sends less, more often
     const steps = Math.trunc(this.wheel) || (Math.abs(event.deltaY) >= 40 ? Math.sign(event.deltaY) : 0);
     if (!steps) return;
