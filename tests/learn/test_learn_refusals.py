@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.analysis.weights import models
-from isocenter.errors import Refused, Unavailable
+from isocenter.errors import MissingPart, Refused, Unavailable
 from isocenter.learn.judge import judge
 from isocenter.learn.train import train
 
@@ -31,9 +31,12 @@ def test_a_record_that_is_none_is_named(tmp_path: Path, said: str) -> None:
     (tmp_path / "own" / "model.json").write_text(said)
     with pytest.raises(Refused, match=r"own/model\.json is no record of a model"):
         judge(tmp_path / "own", some(tmp_path / "a.npz", 8))
-    shutil.copytree(BREAST, tmp_path / "good")
-    with pytest.raises(Refused, match=r"own/model\.json"):  # a neighbour that cannot be read is named, too
-        judge(tmp_path / "good", tmp_path / "a.npz")
+    for folder in ("good", "again"):  # what lies beside it is not opened, whatever it is called
+        shutil.copytree(BREAST, tmp_path / folder)
+    assert judge(tmp_path / "good", tmp_path / "a.npz")["n"] == 8
+    (tmp_path / "again/model.onnx").unlink()
+    with pytest.raises(MissingPart, match=r"no model\.onnx in"):
+        judge(tmp_path / "again", tmp_path / "a.npz")
 
 
 def test_no_case_and_one_class(tmp_path: Path) -> None:

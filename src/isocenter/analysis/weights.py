@@ -15,7 +15,9 @@ from isocenter.analysis.self_contained import must_be_self_contained
 from isocenter.errors import LimitReached, MissingPart, Refused
 from isocenter.record import Model, from_plain
 
-__all__ = ["open_session", "models", "model", "model_in", "read_file", "record_in", "record_of", "versions"]
+__all__ = [
+    "model", "model_in", "models", "open_session", "read_file", "record_in", "record_of", "session_in", "versions",
+]  # fmt: skip
 
 _RECORDS: WeakKeyDictionary[Any, Model] = WeakKeyDictionary()
 LARGEST = 2**31
@@ -149,7 +151,22 @@ def open_session(name: str, extra: Path | None = None) -> Any:
         MissingPart: when it is not there.
         Refused: when it is not the file that its card names, or no ONNX at all.
     """
-    held, path = model(name, extra)
+    return _opened(*model(name, extra))
+
+
+def session_in(folder: Path) -> tuple[Model, Any]:
+    """The record in a folder, and a session on its file, whatever lies in the folders beside it.
+
+    Raises:
+        MissingPart, Refused: as `open_session`.
+    """
+    held, path = record_in(folder / "model.json"), folder / "model.onnx"
+    if not path.is_file():
+        raise MissingPart(f"no model.onnx in {folder}", "its record is there without it", "put the file beside it")
+    return held, _opened(held, path)
+
+
+def _opened(held: Model, path: Path) -> Any:
     seen = path.stat()
     session = _session(str(path), held.digest, seen.st_mtime_ns, seen.st_size)
     _RECORDS[session] = held

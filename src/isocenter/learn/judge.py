@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.analysis.weights import models as shelf
-from isocenter.analysis.weights import open_session, record_in
+from isocenter.analysis.weights import open_session, session_in
 from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
 from isocenter.learn.examples import Examples
@@ -205,11 +205,7 @@ def opened(model: str | Path, extra: Path | None) -> tuple[Model, Any]:
                           "give a name, or a folder with model.onnx and model.json")  # fmt: skip
         folder = folder.parent
     if (folder / "model.json").is_file():
-        held = record_in(folder / "model.json")
-        beside = shelf(folder.resolve().parent)
-        if beside[held.name][1].resolve() != (folder / "model.onnx").resolve():
-            raise Refused(f"two models named {held.name} beside each other", "which of them is meant?", "move one away")
-        return held, open_session(held.name, folder.resolve().parent)
+        return session_in(folder)
     here = {_plain(name): name for name in shelf(extra)}
     if folder.is_dir() and _plain(folder.name) not in here:
         raise MissingPart(f"no model.json in {folder}", "a model is model.onnx with model.json beside it",
