@@ -97,8 +97,19 @@ def test_plots_narrow_the_question_and_a_value_finds_its_percentile(desk: Any, a
     sex.get_by_role("button", name="M", exact=True).focus()
     assert faults(page, axe) == []
     shot(page, "cohort-plots")
+    page.get_by_text("4 left out by description: liver").wait_for()
     page.keyboard.press("Enter")
     page.get_by_text("60 of 124 studies").wait_for()
+    page.get_by_text("60 left out by sex: M").wait_for()
+    page.keyboard.press("u")
+    page.get_by_text("120 of 124 studies").wait_for()
+    year = page.get_by_role("region", name="Year of the study")
+    year.get_by_text("Table and range").click()
+    year.get_by_label("From").fill("1900")
+    year.get_by_label("to", exact=True).fill("1901")
+    assert faults(page, axe) == []
+    page.keyboard.press("Enter")
+    page.get_by_text("120 left out by year: 1900 to 1901").wait_for()
     page.keyboard.press("u")
     page.get_by_text("120 of 124 studies").wait_for()
 
@@ -124,6 +135,7 @@ def test_of_nothing_selected_nothing_is_frozen_handed_out_or_learnt_from(desk: A
     page = desk("ito")
     page.goto("/cohorts?q=description:nowhere")
     page.get_by_text("0 of 124 studies").wait_for()
+    page.get_by_text("The filter description: nowhere leaves out the last of them").wait_for()
     shot(page, "cohort-nothing")
     assert page.get_by_label("Freeze these 0").is_disabled()
     assert page.get_by_role("button", name="Freeze").is_disabled()

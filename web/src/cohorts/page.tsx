@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { computed } from "../api/computing";
 import { ask } from "../api/door";
@@ -103,18 +104,28 @@ function Question({ id, part }: { id: string; part: string }) {
           <Shown of={table} what="the cohort">
             {(value) => {
               if (!value.of) return value.may_see_rows ? <Nobody closed={value.closed} /> : <Empty title="Fewer than ten people can be asked">Of fewer nothing is told. Only studies with a signed report count.</Empty>;
-              if (part === "plots") return <Plots id={id} q={q} />;
-              if (part === "percentiles") return <Percentiles id={id} q={q} />;
-              if (part === "train") return <Learned id={id} q={q} />;
-              if (part === "survival") return <Survival id={id} q={q} />;
-              if (part === "compare") return <Compare id={id} q={q} />;
-              return <Whole table={value} id={id} q={q} frozen={frozen.current?.value ?? []} choosing={rows} />;
+              return (
+                <>
+                  <Ledger table={value} />
+                  <Part part={part} id={id} q={q}><Whole table={value} id={id} q={q} frozen={frozen.current?.value ?? []} choosing={rows} /></Part>
+                </>
+              );
             }}
           </Shown>
         )}
       </main>
     </>
   );
+}
+
+/** One part of the cohort's page; its table where it is none of the others. */
+function Part({ part, children, ...of }: { part: string; id: string; q: string; children: ComponentChildren }) {
+  if (part === "plots") return <Plots {...of} />;
+  if (part === "percentiles") return <Percentiles {...of} />;
+  if (part === "train") return <Learned {...of} />;
+  if (part === "survival") return <Survival {...of} />;
+  if (part === "compare") return <Compare {...of} />;
+  return <>{children}</>;
 }
 
 function Nobody({ closed }: { closed: Table["closed"] }) {
@@ -155,7 +166,6 @@ function Whole({ table, id, q, frozen, choosing }: { table: Table; id: string; q
       <div class="cohort-grid">
         <section aria-label="Fields">
           <h2>Fields</h2>
-          <Ledger table={table} />
           <label class="filter"><Key of={keyOf("cohorts", "field")} /><input id="cohort-field" type="search" aria-label="Search the fields" placeholder="name of a field" value={sought} onInput={(event) => seek(event.currentTarget.value)} onKeyDown={(event) => event.key === "Enter" && fields[0] && setQuery("field", fields[0].name, { keep: true })} /></label>
           {!fields.length && <p class="muted">No field is called so.</p>}
           <table class="plain wide fields">
@@ -175,7 +185,7 @@ function Whole({ table, id, q, frozen, choosing }: { table: Table; id: string; q
               )}
               <Chart of={table.chart} column={chosen} />
             </>
-          ) : table.n === null ? <Empty title="Fewer than ten people">Of so few nothing is told: take off a filter.</Empty> : <Empty title="Choose a field">Its figures stand here: a histogram, groups beside each other, and the table of both.</Empty>}
+          ) : table.n === 0 ? <Emptied by={table.ledger} /> : table.n === null ? <Empty title="Fewer than ten people">Of so few nothing is told: take off a filter.</Empty> : <Empty title="Choose a field">Its figures stand here: a histogram, groups beside each other, and the table of both.</Empty>}
           {!id && frozen.length > 0 && (
             <section aria-label="Frozen cohorts">
               <h2>Frozen</h2>
@@ -192,6 +202,13 @@ function Whole({ table, id, q, frozen, choosing }: { table: Table; id: string; q
   );
 }
 
+/** Nothing is left, and by which filter: each leaves out of what those before it kept. */
+function Emptied({ by }: { by: Table["ledger"] }) {
+  const last = by.findLast((one) => one.left_out);
+  return <Empty title="No study meets every filter">{last ? <>The filter <code>{last.filter}</code> leaves out the last of them: take it off, or widen it.</> : "Take off a filter, or widen it."}</Empty>;
+}
+
+/** Who is not in it, and why: beside every figure of the cohort. */
 function Ledger({ table }: { table: Table }) {
   const out = table.ledger.filter((one) => one.applied !== false && one.left_out !== 0);
   const idle = table.ledger.filter((one) => one.applied === false);
@@ -225,7 +242,7 @@ function Freeze({ q, n }: { q: string; n: number }) {
   };
   return (
     <form class="freeze" onSubmit={freeze} aria-label="Freeze this cohort">
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       <label>Freeze these {n} under the name<input required maxLength={120} value={name} disabled={!n} autocomplete="off" onInput={(event) => setName(event.currentTarget.value)} /></label>
       <button disabled={!n}>Freeze</button>
       <span class="muted">Who it was on this day, kept by its digest; the journal says who froze it.</span>

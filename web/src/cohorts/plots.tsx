@@ -75,13 +75,30 @@ function Numbers({ of, narrow }: { of: Plot; narrow: Narrow }) {
         <text x={0} y={HIGH - 4}>{number(first.from)}</text><text x={WIDE} y={HIGH - 4} text-anchor="end">{number(last.to)}</text>
       </svg>
       <details>
-        <summary>Table</summary>
+        <summary>Table{narrow && " and range"}</summary>
+        {narrow && <Range of={of} narrow={narrow} />}
         <table class="plain">
           <thead><tr><th scope="col">From, to</th><th scope="col" class="num">Studies</th></tr></thead>
           <tbody>{of.bins.map((one, i) => <tr key={i}><td><Part narrow={narrow} condition={condition(i)}>{number(one.from)} to {number(one.to)}</Part></td><td class="num">{one.n ?? <span class="muted">under {of.few}</span>}</td></tr>)}</tbody>
         </table>
       </details>
     </>
+  );
+}
+
+/** The same as a press on a bar, between any two numbers. */
+function Range({ of, narrow }: { of: Plot; narrow: NonNullable<Narrow> }) {
+  const ask = (event: SubmitEvent) => {
+    event.preventDefault();
+    const told = new FormData(event.currentTarget as HTMLFormElement);
+    narrow(`${of.name}:${String(told.get("from"))}..${String(told.get("to"))}`);
+  };
+  return (
+    <form class="acts" aria-label={`Range of ${of.title}`} onSubmit={ask}>
+      <label>From<input name="from" type="number" step="any" required /></label>
+      <label>to<input name="to" type="number" step="any" required /></label>
+      <button>Ask for these</button>
+    </form>
   );
 }
 
