@@ -272,6 +272,8 @@ ABOUT = {
         DELETE /api/views/{name}
         GET /api/policy/why
         GET /api/system
+        GET /api/conformance
+        GET /api/licences
         GET /api/demo/steps
         GET /api/templates
         GET /api/analyses

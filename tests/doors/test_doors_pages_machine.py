@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ def test_the_system_tells_queue_disk_and_archive(tmp_path: Path) -> None:
     assert 0 < told["disk"]["free"] <= told["disk"]["total"]
     alone = admin(None).get("/api/system").json()
     assert (alone["works"], alone["disk"]) == (False, None)
+
+
+def test_conformance_and_the_licences_of_what_runs_here_are_told() -> None:
+    said = admin(None).get("/api/conformance")
+    assert said.headers["content-type"].startswith("text/plain") and "1.2.840.10008.5.1.4.1.1.2" in said.text
+    told = {one["name"].lower(): one for one in admin(None).get("/api/licences").json()["packages"]}
+    assert (told["numpy"]["version"], "BSD" in told["numpy"]["licence"]) == (version("numpy"), True)
+    assert "Apache" in told["isocenter"]["licence"] and "MIT" in told["pydicom"]["licence"]
 
 
 def test_a_study_that_waits_says_how_many_go_before_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,6 +96,20 @@ def test_limits_are_changed_with_a_reason_and_must_grow(house: House) -> None:
     assert admin.get("/api/settings/site/history").json()["changes"][0]["reason"] == "night"
 
 
+def test_consent_where_nothing_is_recorded_and_the_side_of_priors_are_changed_with_a_reason(house: House) -> None:
+    admin = browser(house, "admin")
+    told = admin.get("/api/settings/site").json()
+    assert told["unasked"] == told["unasked_shipped"] and told["unasked_set"] == {} and told["prior_side"] == "left"
+    assert (told["unasked"]["care"], told["unasked"]["research"]) == ("allow", "deny")
+    said = {"unasked": {"research": "allow", "training": "deny"}, "prior_side": "right"}
+    change = {"version": told["version"], "reason": "public images", "settings": said}
+    told = admin.put("/api/settings/site", change).json()
+    assert told["unasked"] == {
+        "care": "allow", "research": "allow", "training": "deny", "federation": "allow", "sharing": "allow",
+    }  # fmt: skip
+    assert (told["unasked_set"], told["prior_side"]) == (said["unasked"], "right")
+
+
 def test_what_is_beyond_a_limit_is_told_with_how_far_and_never_a_name(house: House) -> None:
     admin = browser(house, "admin")
     change = {"version": house.tickets.of(0), "reason": "night", "settings": {"told_within_min": 90000}}

@@ -6,11 +6,14 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import PackageMetadata, distributions, version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
+from fastapi.responses import PlainTextResponse
 
+from isocenter.dicom.conformance import statement
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import Refused
@@ -93,6 +96,38 @@ def system(request: Request, site: SiteHere, who: Annotated[Person, needs("metri
         "works": machine.again is not None,
         "disk": machine.disk(),
     }
+
+
+@router.get("/api/conformance", response_class=PlainTextResponse)
+def conformance(_: Annotated[Person, needs("me")]) -> str:
+    """What this archive takes, finds and gives over DICOM: its conformance statement, as Markdown."""
+    return statement()
+
+
+@router.get("/api/licences")
+def licences(_: Annotated[Person, needs("metrics")]) -> Any:
+    """The Python packages of this installation, each with its version and the licence that it states."""
+    return {"packages": list(_packages())}
+
+
+@cache
+def _packages() -> tuple[dict[str, str], ...]:
+    told = {
+        one.name: {"name": one.name, "version": one.version, "licence": _licence(one.metadata)}
+        for one in distributions()
+    }
+    return tuple(told[name] for name in sorted(told, key=str.lower))
+
+
+def _licence(stated: PackageMetadata) -> str:
+    """Its licence as an expression (PEP 639), else by its classifiers, else the first line of its own words."""
+
+    def first(field: str) -> str:
+        return str(next(iter(stated.get_all(field) or ()), ""))
+
+    by_class = (one.rpartition(" :: ")[2] for one in stated.get_all("Classifier") or () if one.startswith("License ::"))
+    words = next(iter(first("License").strip().splitlines()), "")
+    return first("License-Expression") or ", ".join(by_class) or words
 
 
 @router.post("/api/studies/{uid}/analyse")

@@ -6,6 +6,7 @@ environment and needs a restart; what it sets while it runs is an event with a r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
@@ -15,7 +16,7 @@ from isocenter.doors.pages_machine import machine_of
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import NotFound, Refused
-from isocenter.govern.consent import Purpose
+from isocenter.govern.consent import UNASKED, Purpose, unasked_by
 from isocenter.govern.policy import RULES, Person, Role, may, why
 from isocenter.reading.escalation import WITHIN
 from isocenter.reading.worklist import LIMITS, limits_of
@@ -152,7 +153,10 @@ def site_settings(request: Request, site: SiteHere, who: Annotated[Person, needs
         "limits_min": {u.value: limits[u].total_seconds() / 60 for u in LIMITS},
         "told_within_min": float(kept.settings.get("told_within_min") or WITHIN.total_seconds() / 60),
         "limits_shipped_min": {u.value: LIMITS[u].total_seconds() / 60 for u in LIMITS},
-        "unasked": kept.settings.get("unasked") or {},
+        "unasked": _answers(unasked_by(kept.settings.get("unasked") or {})),
+        "unasked_set": kept.settings.get("unasked") or {},
+        "unasked_shipped": _answers(UNASKED),
+        "prior_side": kept.settings.get("prior_side") or "left",
         "institution": kept.settings.get("institution") or "",
         "country": kept.settings.get("country") or "",
         "region": kept.settings.get("region") or [],
@@ -253,6 +257,10 @@ def policy(
     rule = RULES[what]
     told = {"who": person.name, "role": person.role.value, "what": what, "may": may(person, what)}
     return {**told, "about": rule.about, "why": why(person, what), "grants": rule.grants}
+
+
+def _answers(unasked: Mapping[Purpose, bool]) -> dict[str, str]:
+    return {purpose.value: "allow" if allowed else "deny" for purpose, allowed in unasked.items()}
 
 
 def _seen(site: PagesSite, ticket: str) -> int:

@@ -48,6 +48,18 @@ UNASKED: Mapping[Purpose, bool] = MappingProxyType({p: p is Purpose.CARE for p i
 """What is allowed where nothing is known, unless the site sets it otherwise."""
 
 
+def unasked_by(said: Mapping[str, str]) -> Mapping[Purpose, bool]:
+    """What is allowed where nothing is known, as a site said it: purpose -> ``allow`` or ``deny``.
+
+    What it says of research holds for the kinds of research that it does not name.
+    """
+    research = said.get("research")
+    kinds: dict[Purpose, bool] = {}
+    if research is not None:
+        kinds = {p: research == "allow" for p in Purpose if p is not Purpose.CARE}
+    return {**UNASKED, **kinds, **{Purpose(p): v == "allow" for p, v in said.items()}}
+
+
 @dataclass(frozen=True)
 class Use:
     """One use, with what the terms may ask about it. What is not said counts as the less welcome answer.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, Refused
 from isocenter.govern import consent
-from isocenter.govern.consent import DEMONSTRATION, UNASKED, Acts, Decision, Purpose, Use, duo, read_values
+from isocenter.govern.consent import DEMONSTRATION, Acts, Decision, Purpose, Use, duo, read_values
 from isocenter.govern.consent_fhir import Said
 from isocenter.govern.policy import Person, must
 from isocenter.record import Event, Kind, Study
@@ -345,12 +345,7 @@ class Consenting:
         return [s for s in found if (s.patient.id, s.patient.issuer) == (whose["id"], whose["issuer"])]
 
     def _unasked(self) -> Mapping[Purpose, bool]:
-        said = self.site_wide().get("unasked") or {}
-        research = said.get("research")
-        asked = {Purpose(p): v == "allow" for p, v in said.items()}
-        if research is not None:  # what holds for research holds for its kinds, unless they are named
-            asked = {p: research == "allow" for p in Purpose if p is not Purpose.CARE} | asked
-        return {**UNASKED, **asked}
+        return consent.unasked_by(self.site_wide().get("unasked") or {})
 
 
 def _row(sealed: Any) -> dict[str, Any]:

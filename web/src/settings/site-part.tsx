@@ -2,8 +2,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { asTrouble, Source } from "../api/load";
 import { Shown } from "../kit/states";
+import { to } from "../router";
 import { moment } from "../words";
 import { Modes } from "./modes";
+import { Rules } from "./rules";
 import { historyOf } from "./undo";
 
 interface Start {
@@ -15,7 +17,7 @@ interface Start {
   changed: boolean | null;
 }
 
-interface SiteSettings {
+export interface SiteSettings {
   version: string;
   by: string;
   when: string | null;
@@ -30,6 +32,11 @@ interface SiteSettings {
   country: string;
   /** Countries that a link leaves for a reason only; empty: none is asked for. */
   region: string[];
+  /** What holds for each purpose where no terms of use are recorded; what the site named itself; what is shipped. */
+  unasked: Record<string, "allow" | "deny">;
+  unasked_set: Record<string, "allow" | "deny">;
+  unasked_shipped: Record<string, "allow" | "deny">;
+  prior_side: "left" | "right";
   start: Start[];
 }
 
@@ -47,7 +54,9 @@ export function SitePart({ wanted }: { wanted: string }) {
         <>
           {"limits classes due within worklist critical told".includes(wanted) && <Limits told={told} put={(next) => site.put(next)} />}
           {"region place institution country sharing transfer".includes(wanted) && <Place told={told} put={(next) => site.put(next)} />}
+          {"consent terms of use research training sharing priors hanging side".includes(wanted) && <Rules told={told} put={(next) => site.put(next)} />}
           <Modes wanted={wanted} />
+          {ELSEWHERE.some((one) => fits(one, wanted)) && <Elsewhere wanted={wanted} />}
           <section aria-labelledby="start">
             <h2 id="start">Set at start</h2>
             <p class="muted">From the environment or the command line. Each needs a restart of the server.</p>
@@ -69,6 +78,27 @@ export function SitePart({ wanted }: { wanted: string }) {
         </>
       )}
     </Shown>
+  );
+}
+
+/** What the site sets on the page where it acts. */
+const ELSEWHERE = [
+  { words: "Stop rules of a model", where: "Models", at: to.models() },
+  { words: "Senders and destinations", where: "Department, Peers", at: to.department("peers") },
+  { words: "Retention: no image goes by its age; what was rejected is erased by two people", where: "Department, Rejected", at: to.department("rejected") },
+  { words: "Terms of use of a patient or study", where: "Sharing, Consent", at: to.sharing("consent") },
+] as const;
+
+const fits = (one: (typeof ELSEWHERE)[number], wanted: string) => `${one.words} ${one.where}`.toLowerCase().includes(wanted);
+
+function Elsewhere({ wanted }: { wanted: string }) {
+  return (
+    <section aria-labelledby="elsewhere">
+      <h2 id="elsewhere">Set where it acts</h2>
+      <ul class="bullets">
+        {ELSEWHERE.filter((one) => fits(one, wanted)).map((one) => <li key={one.at}>{one.words}: <a href={one.at}>{one.where}</a></li>)}
+      </ul>
+    </section>
   );
 }
 
@@ -95,7 +125,7 @@ function Limits({ told, put }: { told: SiteSettings; put: (next: SiteSettings) =
       <h2 id="limits">Limits of the classes</h2>
       <p class="muted">Within how many minutes after its arrival a study of each class is due. They order the worklist at once. {told.when ? `Changed by ${told.by}, ${moment(told.when)} UTC.` : "As shipped."}</p>
       <form onSubmit={save}>
-        {refused && <p ref={summary} tabIndex={-1} class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+        {refused && <p ref={summary} tabIndex={-1} class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
         <div class="limits">
           {Object.entries(limits).map(([level, minutes]) => (
             <label key={level}>{LEVELS[level] ?? level}<span class="with-unit"><input type="number" min="1" max="86400" required value={minutes} disabled={!told.may_change} onInput={(event) => setLimits({ ...limits, [level]: Number(event.currentTarget.value) })} /> min</span><span class="muted">shipped {told.limits_shipped_min[level]}</span></label>
@@ -142,7 +172,7 @@ function Place({ told, put }: { told: SiteSettings; put: (next: SiteSettings) =>
       <h2 id="place">Where this site is</h2>
       <p class="muted">Terms of use that are limited to institutions or countries ask for it. Countries are two letters of ISO 3166. Where a region is set, a link asks in which country its recipient is, and outside the region for a reason.</p>
       <form onSubmit={(event) => void save(event)}>
-        {refused && <p ref={summary} tabIndex={-1} class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+        {refused && <p ref={summary} tabIndex={-1} class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
         <div class="limits">
           {field("institution", "Institution", "as terms of use name it")}
           {field("country", "Country", "such as DE", { pattern: "[A-Z]{2}", maxLength: 2, title: "two capital letters" })}

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { Shown } from "../kit/states";
@@ -32,10 +32,41 @@ export function SystemPart() {
             <div><dt>Archive</dt><dd>{counts.studies} studies, {counts.series} series, {counts.instances} images</dd></div>
             <div><dt>Damaged</dt><dd>{counts.damaged ? <span role="alert" class="now"><span aria-hidden="true">⬢</span> {count(counts.damaged, "stored file is", "stored files are")} not what was stored. <span class="muted">Nobody is shown them. Mend them from a copy: <code>isocenter scrub --copy FOLDER</code></span></span> : "no stored file was met that is not what was stored"}</dd></div>
             <div><dt>Last backup tested</dt><dd class="muted">unknown, because no backup is told to this server</dd></div>
+            <div><dt>Conformance</dt><dd><a href="/api/conformance" target="_blank" rel="noopener">DICOM conformance statement</a> · <a href="/fhir/metadata" target="_blank" rel="noopener">FHIR capability statement</a></dd></div>
+            <div><dt>Licences</dt><dd>Isocenter: Apache-2.0. <Licences /></dd></div>
             <div><dt>Interface</dt><dd><a href="/api/openapi.json" target="_blank" rel="noopener">OpenAPI description, as JSON</a></dd></div>
           </dl>
         </section>
       )}
     </Shown>
+  );
+}
+
+interface Package {
+  name: string;
+  version: string;
+  licence: string;
+}
+
+/** Licences of the packages of this installation, asked for when somebody looks. */
+function Licences() {
+  const source = useRef<Source<Package[]>>(null);
+  source.current ??= new Source(async (abort) => (await ask<{ packages: Package[] }>("/api/licences", { abort })).packages);
+  const packages = source.current;
+  const [open, setOpen] = useState(false);
+  useEffect(() => {
+    if (open) void packages.load();
+    return () => packages.stop();
+  }, [open]);
+  return (
+    <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>Licences of its Python packages</summary>
+      {open && <Shown of={packages} what="the licences">{(all) => (
+        <table class="plain">
+          <thead><tr><th scope="col">Package</th><th scope="col">Version</th><th scope="col">States</th></tr></thead>
+          <tbody>{all.map((one) => <tr key={one.name}><td>{one.name}</td><td class="id">{one.version}</td><td>{one.licence || <span class="muted">nothing</span>}</td></tr>)}</tbody>
+        </table>
+      )}</Shown>}
+    </details>
   );
 }

@@ -54,7 +54,7 @@ interface Reached {
   models: { model: string; version: string; known_by: string }[];
 }
 
-const PURPOSES: Record<string, string> = {
+export const PURPOSES: Record<string, string> = {
   research: "research (cohorts, tables, images without names)", training: "training of models", federation: "training together with other houses",
   sharing: "links for the research of another house", care: "care of this patient",
 }; // prettier-ignore
@@ -204,7 +204,7 @@ function Give({ about, again }: { about: About; again: () => void }) {
   return (
     <details class="for" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary ref={summary}>Record terms of use, or a refusal</summary>
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       <form onSubmit={send} aria-label="Record terms">
         <fieldset><legend>It</legend>
           <label class="check"><input type="radio" name="kind" checked={!refusing} onChange={() => (setRefusing(false), setChosen({}))} /> permits, under these terms (Data Use Ontology)</label>
@@ -264,7 +264,7 @@ function Withdraw({ about, again }: { about: About; again: () => void }) {
   const end = () => ask("/api/consents/withdraw", { method: "POST", body: { ...about, reason } }).then(() => (setReached(null), again(), document.querySelector<HTMLElement>("main")?.focus()), say);
   return (
     <section aria-label="Withdraw">
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       {!reached ? <button type="button" onClick={() => void look()}>Withdraw: see what it reaches</button> : (
         <>
           <h2 ref={head} tabIndex={-1}>What a withdrawal reaches</h2>
