@@ -36,6 +36,17 @@ def test_a_clash_is_seen() -> None:
     assert clashes({"everywhere": [one], "room": [{**two, "key": "d w"}]}) == ["room: d begins d w"]
 
 
+def test_every_alarm_of_a_page_says_important_to_who_hears_it() -> None:
+    """Shape and colour are not heard: the hidden word stands in each callout that interrupts."""
+    silent = [
+        f"{path.name}: {found.group(0)[:60]}"
+        for path in SOURCES
+        for found in re.finditer(r'class="callout[^"]*"[^>]*role="alert">(?P<told>[^\x00]{0,400})', path.read_text())
+        if "Important:" not in found["told"]
+    ]
+    assert silent == []
+
+
 _SPREAD = re.compile(r"\.\.\.Object\.fromEntries\(\(?\[([^\]]*)\](?: as const\))?\.map\(\(\w+\) => \[(`[^`]*`|\w+), ")
 
 

@@ -107,8 +107,9 @@ class Cataloguing:
             way = self.disclosing.gates().of(held.digest)
             plain = to_plain(held)
             told.append(
-                {**plain, "evidence": _told(plain["evidence"]), "state": way.state, "analyses": users,
-                 "stopped": stopped, "alarms": self._alarms(held.name, held.digest, way)}
+                {**plain, "evidence": _told(plain["evidence"]), "state": way.state,
+                 "since": {k: way.steps[-1][k] for k in ("step", "by", "when", "reason")} if way.steps else None,
+                 "analyses": users, "stopped": stopped, "alarms": self._alarms(held.name, held.digest, way)}
             )  # fmt: skip
         return told
 

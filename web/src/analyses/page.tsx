@@ -53,7 +53,7 @@ function List() {
           {() => shown.length ? <ul>{shown.map((one, i) => <Line key={one.name} card={one} current={i === here} />)}</ul>
             : <Empty title={filter ? "No analysis fits the filter" : "No analysis is installed"}>{filter ? `Nothing fits “${filter}”.` : "Install a package that brings one; isocenter check tells whether it is a good one."}</Empty>}
         </Show>
-        {broken.map((one) => <p key={one.name} class="callout"><span class="soon" aria-hidden="true">▲</span> {one.name} could not be loaded: {one.broken}</p>)}
+        {broken.map((one) => <p key={one.name} class="callout"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {one.name} could not be loaded: {one.broken}</p>)}
       </main>
     </>
   );

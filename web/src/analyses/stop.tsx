@@ -58,7 +58,7 @@ export function StopForm({ path, what, stopped, keys, asked, done }: { path: str
     timed.current = !!left_s;
   }, [left_s]);
   const allowed = may("stop");
-  const trouble = refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>;
+  const trouble = refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>;
   if (!stopped.length) {
     if (!allowed) return <p class="muted">{ruleOf("stop")}</p>;
     return (

@@ -100,7 +100,7 @@ function Rounds({ run }: { run: Run }) {
   return (
     <section aria-label="Rounds">
       <h2>{spoken(String(agreement.task ?? ""))}: {state(run)}{run.ended && `, ${moment(run.ended)} UTC`}</h2>
-      {run.why && <p class="callout"><span class="soon" aria-hidden="true">▲</span> {run.why}</p>}
+      {run.why && <p class="callout"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {run.why}</p>}
       <p class="muted">{[agreement.method, agreement.at_least !== undefined && `sums of at least ${agreement.at_least} sites`, agreement.privacy ? `noise hides each ${agreement.privacy}, δ ${agreement.delta}` : "no noise agreed: a site is hidden in the sum, and nowhere else", agreement.ground && `ground: ${agreement.ground}`].filter(Boolean).join(" · ")}</p>
       {run.role === "site" && <p class="muted">A site's journal holds its own part: who else was in a round is known to the coordinator. Set aside when it joined: {String(agreement.aside ?? 0)}.</p>}
       {rounds.length ? (

@@ -195,7 +195,7 @@ function LeaveOut({ table, studies }: { table: Rowed; studies: string[] }) {
   };
   return (
     <form class="freeze" onSubmit={send} aria-label="Freeze without the selected rows">
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       <label>Leave these {studies.length} out, because<input required maxLength={500} value={reason} autocomplete="off" onInput={(event) => setReason(event.currentTarget.value)} /></label>
       <label>under the name<input required maxLength={120} value={name} autocomplete="off" onInput={(event) => type(event.currentTarget.value)} /></label>
       <button>Freeze without them</button>

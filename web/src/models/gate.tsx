@@ -104,11 +104,13 @@ function Steps({ way, again }: { way: Way; again: () => void }) {
       setRefused(`${trouble.message}. ${trouble.remedy}`);
     }
   };
+  const last = way.steps.at(-1); // what whoever went before wrote, beside the button of whoever goes on
   if (!may("release")) return <p class="muted">{ruleOf("release")}</p>;
   if (!offered.length) return <p class="muted">No step leads on from here.</p>;
   return (
     <form class="stop-form" onSubmit={(event) => event.preventDefault()} aria-label="Take a step">
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
+      {last && <p>Last, {last.by}: {last.step}. <q>{last.reason}</q></p>}
       <div class="reason">
         <label>Why, in your name ({me.value?.name})<input required maxLength={1000} value={reason} autocomplete="off" onInput={(event) => setReason(event.currentTarget.value)} /></label>
         {offered.map((one) => <button key={one} type="button" onClick={() => void take(one)}>{spoken(one)}</button>)}

@@ -132,12 +132,12 @@ function Whole({ model, part, asked, at, cases, again }: Told & { model: ModelPa
   return (
     <>
       <section class="for" aria-label="In short">
-        <p><strong>{model.stopped.length ? "suspended" : model.state}</strong> <span class="muted">version {model.version} · digest <span class="id">{model.digest.slice(0, 12)}…</span> · parent {model.parent ? <span class="id">{model.parent.slice(0, 12)}…</span> : "none: it is the first"}</span></p>
+        <p><strong>{model.stopped.length ? "suspended" : model.state}</strong> {model.since && <>since {moment(model.since.when)} UTC by {model.since.by} </>}<span class="muted">version {model.version} · digest <span class="id">{model.digest.slice(0, 12)}…</span> · parent {model.parent ? <span class="id">{model.parent.slice(0, 12)}…</span> : "none: it is the first"}</span></p>
         <p><strong>For:</strong> {model.card.intended_use ?? <Unknown because="its card does not say" />}</p>
         <p><strong>Not for:</strong> {notFor(model.card.not_for) || <Unknown because="its card does not say" />}</p>
         <p><strong>Here:</strong> <Confirmed of={model} />. <span class="muted">{casesOf(model.evidence) ? `Claimed on ${count(casesOf(model.evidence)!, "test case")}: see Evidence.` : model.evidence.metrics ? "Claimed without a number of cases: see Evidence." : "Its maker claims no figure."}</span></p>
         {model.alarms.map((one) => (
-          <p key={one.number} class="callout" role="alert"><span class="now" aria-hidden="true">⬢</span> Alarm of {moment(one.when)} UTC: {one.chart}, {one.of}, {(100 * one.share_lately).toFixed(0)}{"\u2009"}% lately where {(100 * one.usual).toFixed(0)}{"\u2009"}% was usual. {one.stop_rule ? `The stop rule that ${one.stop_rule} declared suspended it.` : model.stopped.length ? "" : "Nothing was stopped: that is yours to decide."} <a href={to.models(model.name, "drift")}>Charts</a></p>
+          <p key={one.number} class="callout" role="alert"><span class="now" aria-hidden="true">⬢</span> <span class="hidden">Important:</span> Alarm of {moment(one.when)} UTC: {one.chart}, {one.of}, {(100 * one.share_lately).toFixed(0)}{"\u2009"}% lately where {(100 * one.usual).toFixed(0)}{"\u2009"}% was usual. {one.stop_rule ? `The stop rule that ${one.stop_rule} declared suspended it.` : model.stopped.length ? "" : "Nothing was stopped: that is yours to decide."} <a href={to.models(model.name, "drift")}>Charts</a></p>
         ))}
         {model.analyses.length > 0 && <p><strong>Used by:</strong> {model.analyses.map((one) => <a key={one} href={to.analyses(one)}>{spoken(one)} </a>)}</p>}
         {model.analyses.length > 0 ? <StopForm path={`/api/models/${encodeURIComponent(model.name)}`} what={spoken(model.name)} stopped={model.stopped} keys={{ stop: keyOf("models", "stop"), undo: keyOf("models", "undo") }} asked={asked} done={again} />

@@ -64,7 +64,7 @@ export function StopRules({ name, asked }: { name: string; asked: number }) {
               {drill ? <><span class={drill.passed ? "fine" : "now"} aria-hidden="true">{drill.passed ? "✓" : "⬢"}</span> Last drill {moment(drill.when)} UTC by {drill.by}: {drill.passed ? "all held" : "not all held"}{due && <span class="soon"> · ▲ more than {every_days} days ago</span>}.{heard_s !== null && ` Heard here ${heard_s.toFixed(1)} s after the press.`}</> : <><span class="soon" aria-hidden="true">▲</span> No drill yet: whether a stop of it works was never tried here.</>}
             </p>
             {drill && <ul class="bullets">{Object.entries(drill.checks).map(([words, held]) => <li key={words}><span class={held ? "fine" : "now"} aria-hidden="true">{held ? "✓" : "⬢"}</span> {words}: {held ? "held" : "did not hold"}</li>)}</ul>}
-            {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+            {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
             {may("stop") ? <p class="acts"><button type="button" onClick={() => void rehearse()}>Rehearse a stop <Key of={keyOf("models", "rehearse")} /></button> <span class="muted">Stops nothing: the same rules are tried on the list as it is now, and the journal keeps that they were.</span></p> : <p class="muted">{ruleOf("stop")}</p>}
           </>
         )}

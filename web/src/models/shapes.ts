@@ -60,6 +60,8 @@ export interface Model {
   digest: string;
   parent: string;
   state: string;
+  /** The step that led there; null where none was taken here. */
+  since: { step: string; by: string; when: string; reason: string } | null;
   examples: string;
   code: string;
   card: Record<string, unknown> & { title?: string; intended_use?: string };

@@ -53,7 +53,7 @@ export function WatchPart({ name, inUse }: { name: string; inUse: boolean }) {
 function Charts({ told }: { told: Watched }) {
   return (
     <>
-      {told.alarms.length > 0 && <p class="callout" role="alert"><span class="now" aria-hidden="true">⬢</span> Alarm: {told.alarms.map((one) => one.chart).join("; ")}. Somebody should look, and stop it where that is safer.</p>}
+      {told.alarms.length > 0 && <p class="callout" role="alert"><span class="now" aria-hidden="true">⬢</span> <span class="hidden">Important:</span> Alarm: {told.alarms.map((one) => one.chart).join("; ")}. Somebody should look, and stop it where that is safer.</p>}
       <table class="plain">
         <thead><tr><th scope="col">Chart</th><th scope="col">Counts</th><th scope="col" class="num">Usual, at most</th><th scope="col" class="num">Evidence of limit</th><th scope="col">5 and 10 points show after</th></tr></thead>
         <tbody>

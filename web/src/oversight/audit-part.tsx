@@ -71,7 +71,7 @@ export function AuditPart() {
                   <tr key={row.ticket}>
                     <td class="id">{row.time.slice(0, 19).replace("T", " ")}</td><td>{row.words}</td>
                     <td class="id about">{row.subject}</td>
-                    <td>{row.explains && <button type="button" class="quiet" data-explain onClick={() => setExplained(row.subject)}>Explain <Key of="E" /></button>}</td>
+                    <td>{row.explains && <button type="button" class="quiet" data-explain onClick={() => setExplained(row.subject)}>Explain <Key of={keyOf("oversight", "explain")} /></button>}</td>
                   </tr>
                 ))}
               </tbody>

@@ -92,7 +92,7 @@ export function ViewPart({ study }: { study: string }) {
         <a class="button" href={`${to.study(study)}${roomQuery(at)}`}>To the reading room</a>
       </header>
       <main class="oversight" data-region tabIndex={-1}>
-        {live.trouble.value && <p class="callout" role="alert">{live.trouble.value}</p>}
+        {live.trouble.value && <p class="callout" role="alert"><span class="hidden">Important:</span> {live.trouble.value}</p>}
         <div class="beside">
           <Slices whose study={study} at={at} move={move} point={(place) => live.point(place)} others={live.others.value} />
           <section class="threads" aria-label="What was said"><WithRight verb="consult"><Threads study={study} at={at} move={move} /></WithRight></section>

@@ -40,7 +40,7 @@ export function Joining({ told, about, again }: { told: Lesions; about: string; 
       </p>
       {open && <Hand told={told} two={taken.map((one) => placeOf(told, one)).filter((one): one is Taken => !!one)} busy={busy} refused={refused} say={(pair) => void say(pair)} />}
       <LesionTable told={told} say={allowed ? (pair) => void say(pair) : undefined} byHand={open ? { taken, take } : undefined} />
-      {!open && refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {!open && refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
     </>
   );
 }
@@ -82,7 +82,7 @@ function Hand({ told, two, busy, refused, say }: { told: Lesions; two: Taken[]; 
         <button type="button" disabled={!pair || !together || busy} onClick={() => say({ ...pair!, same: false })}>They are not one</button>
         <span class="muted">It is in the journal under your name, and can be said otherwise later.</span>
       </p>
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
     </div>
   );
 }

@@ -25,7 +25,7 @@ export function Emergency({ study, again }: { study: string; again: () => void }
     <section class="state" aria-labelledby="emergency">
       <h2 id="emergency">In an emergency</h2>
       <p>If the patient needs this study now and it belongs to a project that you are not in, open it for an hour. You can look and nothing else; it is in the journal, and another person looks through it.</p>
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       <form class="add" onSubmit={send} aria-label="Open in an emergency">
         <label>Why<input required minLength={10} maxLength={1000} value={reason} onInput={(event) => setReason(event.currentTarget.value)} /></label>
         <button>Open it for an hour</button>

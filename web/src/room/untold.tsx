@@ -34,7 +34,7 @@ export function Untold({ session }: { session: Session }) {
     <section aria-label="Told to nobody yet">
       <form onSubmit={send}>
         <p><span class={row.late ? "now" : "soon"} aria-hidden="true">{row.late ? "⬢" : "▲"}</span> Signed {moment(row.signed)} UTC by {row.by}, told to nobody: {row.why}. {row.late && "Its time has passed."}</p>
-        {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+        {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
         <Critical names={row.findings.map((one) => one.what)} call={call} change={setCall} focus={false} />
         <button class="primary" aria-disabled={!isWhole(call) || !may("sign")} disabled={!isWhole(call)}>It was told</button>
       </form>

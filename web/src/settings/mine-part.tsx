@@ -28,7 +28,7 @@ export function MinePart({ wanted }: { wanted: string }) {
   const fits = (text: string) => text.toLowerCase().includes(wanted);
   return (
     <>
-      {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {trouble}</p>}
+      {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {trouble}</p>}
       <section aria-labelledby="looks">
         <h2 id="looks">How it looks</h2>
         {choices.filter((one) => fits(`${one.title} ${one.about}`)).map((one) => (

@@ -43,7 +43,7 @@ export function Modes({ wanted }: { wanted: string }) {
     <section aria-labelledby="modes">
       <h2 id="modes">How analyses are used</h2>
       <p class="muted">A change takes two people: one proposes with a reason, another agrees. To shadow, where nothing is shown, one is enough. {!may("mode") && ruleOf("mode")}</p>
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       <Shown of={modes} what="the modes">
         {(told) => (
           <table class="plain wide">

@@ -24,7 +24,7 @@ export function Password() {
       <h2 id="password">Password</h2>
       <p class="muted">At least 12 characters; a sentence is easy to remember. Every other session of yours ends.</p>
       <form class="add own" onSubmit={submit} aria-labelledby="password">
-        {told && <p class="callout" role={told.done ? "status" : "alert"}>{!told.done && <span class="soon" aria-hidden="true">▲</span>} {told.words}</p>}
+        {told && <p class="callout" role={told.done ? "status" : "alert"}>{!told.done && <><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span></>} {told.words}</p>}
         <label>Present password<input name="old" type="password" required maxLength={1024} autocomplete="current-password" /></label>
         <label>New password<input name="new" type="password" required minLength={12} maxLength={1024} autocomplete="new-password" /></label>
         <label>New password again<input name="again" type="password" required minLength={12} maxLength={1024} autocomplete="new-password" /></label>

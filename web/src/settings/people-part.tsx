@@ -81,7 +81,7 @@ function Add({ done }: { done: (all: Account[]) => void }) {
   };
   return (
     <form class="add" onSubmit={submit} aria-label="Add a person">
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       <label>Name<input name="name" required maxLength={64} autocomplete="off" /></label>
       <label>Role<select name="role"><option>reader</option><option>admin</option><option>researcher</option><option>planner</option></select></label>
       <label>First password<input name="password" type="password" required minLength={12} autocomplete="new-password" /></label>

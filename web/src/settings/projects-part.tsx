@@ -79,7 +79,7 @@ function Acts({ known, done }: { known: string[]; done: (all: Project[]) => void
   const project = <label>Project<select name="project" required>{known.filter((one) => one !== "house").map((one) => <option key={one}>{one}</option>)}</select></label>;
   return (
     <>
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       <h3 id="make-project">Make a project</h3>
       <form class="add many" onSubmit={act((name) => `/api/projects/${name}`, "PUT")} aria-labelledby="make-project">
         <label>Name<input name="project" required maxLength={40} pattern="[a-z0-9][a-z0-9_\-]*" title="Small letters, digits, - and _" autocomplete="off" /></label>
@@ -136,7 +136,7 @@ function Case({ one, again }: { one: Review; again: () => void }) {
   return (
     <article class="for" aria-label={`Opened by ${one.by}`}>
       <p><strong>{one.by}</strong> opened a study of {one.project}, {moment(one.begun)} to {moment(one.until)} UTC: “{one.reason}”. Seen: {one.seen.join(", ") || "nothing"}. <span class="id">{one.study}</span></p>
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       {one.reviewed ? <p class="muted">{one.reviewed}: {one.justified ? "rightly so" : "not rightly so"}. {one.words}</p> : (
         <p class="acts">
           <label>Words<input maxLength={1000} value={words} onInput={(event) => setWords(event.currentTarget.value)} /></label>

@@ -35,7 +35,7 @@ export function Sessions() {
     <section aria-labelledby="sessions">
       <h2 id="sessions">Where you are signed in</h2>
       <p class="muted">Ten sessions at most. One that you do not know: end it, and take another password.</p>
-      {told && <p class="callout" role={told.done ? "status" : "alert"}>{!told.done && <span class="soon" aria-hidden="true">▲</span>} {told.words}</p>}
+      {told && <p class="callout" role={told.done ? "status" : "alert"}>{!told.done && <><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span></>} {told.words}</p>}
       <Shown of={sessions} what="your sessions">
         {(all) => (
           <>

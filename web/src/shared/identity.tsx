@@ -37,9 +37,9 @@ export function Identity({ state, headers, stated, again }: Given) {
       <h1 class="hidden">Shared with you</h1>
       <section class="state" aria-label="Who holds this link">
         <h2 ref={head} tabIndex={-1}>{waits ? "Check of identity pending" : state === "accepted" ? "Say the code once more" : "Who are you?"}</h2>
-        {state === "refused" && <p class="callout" role="alert"><span class="now" aria-hidden="true">⬢</span> Whoever gave the link did not confirm what was stated. Speak with them, and state it once more.</p>}
+        {state === "refused" && <p class="callout" role="alert"><span class="now" aria-hidden="true">⬢</span> <span class="hidden">Important:</span> Whoever gave the link did not confirm what was stated. Speak with them, and state it once more.</p>}
         <p>{waits ? "Whoever gave the link is asked to confirm it. Nothing is shown before; this page opens by itself." : state === "accepted" ? "Who holds this link was confirmed; it opens with the code." : "This link opens when whoever gave it has confirmed who holds it. Say your name and your house, and the code that you were told."}</p>
-        {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+        {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
         {!waits && (
           <form class="stack" onSubmit={send} aria-label="Say who you are">
             {state !== "accepted" && <label>Name and house<input name="name" required maxLength={200} autocomplete="name" /></label>}

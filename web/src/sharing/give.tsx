@@ -95,7 +95,7 @@ export function Give({ studies, region, again, add }: { studies: string[]; regio
         {outside && <li><span class="soon" aria-hidden="true">▲</span> {countryOf(now.country)} is outside this site's own region ({region.join(", ")}): a link asks you why it may leave. The journal keeps what you say.</li>}
         <Terms studies={studies} of={now} />
       </ul>}
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       {given ? <Told of={given} copy={copy} /> : (
         <form class="give" onSubmit={(event) => void send(event)} aria-label="Give a link">
           <div class="add many">
@@ -265,7 +265,7 @@ function AskConsent({ of, studies, purpose, close, done }: { of: "patient" | "st
     <Dialog title={`Ask ${whom} for consent`} close={close}>
       <form class="stack" onSubmit={send}>
         <p class="muted">To {purpose === "care" ? "care" : "research of another house"}, for {count(studies.length, "study", "studies")}. The request waits on the page Consent for {of === "patient" ? "whoever speaks with the patient" : "another person who may decide"}; nothing is sent. It is in the journal.</p>
-        {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+        {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
         <label>For whom<input required maxLength={200} autocomplete="off" value={told.to} onInput={(event) => setTold({ ...told, to: event.currentTarget.value })} /></label>
         <label>Until, included (empty: until withdrawn)<DayField value={told.until} onInput={(event) => setTold({ ...told, until: event.currentTarget.value })} /></label>
         <label>Why<input maxLength={500} value={told.words} onInput={(event) => setTold({ ...told, words: event.currentTarget.value })} /></label>

@@ -94,7 +94,7 @@ export function Links({ tabs }: { tabs: Acts }) {
   return (
     <>
       {studies.length ? <Give key={studies.join()} studies={studies} region={links.value?.region ?? []} again={again} add={() => setChoosing(true)} /> : <p class="acts"><button type="button" onClick={() => setChoosing(true)}>Share a study <Key of={keyOf("sharing", "share")} /></button></p>}
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       <Shown of={links} what="what is shared">
         {({ links: told }) => (told.length ? <List links={told} here={here} longer={setLonger} end={setEnding} judge={(of, accepted) => setJudging({ of, accepted })} /> : (
           <Empty title="Nothing is shared">

@@ -84,7 +84,7 @@ function Answer({ of, granted, purposes, close }: { of: Request; granted: boolea
         <p class="muted">{granted
           ? `This records terms of use of this study (${of.purpose === "care" ? "clinical care use" : "general research use"})${of.until ? ` until ${moment(of.until)} UTC` : " until they are withdrawn"}.`
           : patient ? "This records that the patient refuses this use of the study; a refusal stands above every consent until it is withdrawn." : "Nothing is permitted by it, and what stands otherwise stays."} The answer is in the journal.</p>
-        {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+        {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
         <label>Document{patient && granted ? "" : " (optional)"}<input required={patient && granted} maxLength={200} value={told.source} onInput={(event) => setTold({ ...told, source: event.currentTarget.value })} /></label>
         <label>Why (optional)<input maxLength={500} value={told.reason} onInput={(event) => setTold({ ...told, reason: event.currentTarget.value })} /></label>
         <p class="acts"><button class="primary">{granted ? "Record that it is granted" : "Record that it is refused"}</button><button type="button" onClick={close}>Cancel</button></p>

@@ -32,7 +32,7 @@ function Open({ row, close, done }: { row: Row; close: () => void; done: () => v
   return (
     <Dialog title="Who shall read it?" close={close}>
       <p class="muted">{row.description || row.modalities.join(" ")}, accession {row.accession || "none"}. It is a request: whoever is free may still take it.</p>
-      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       <ul class="lines">
         {people.map((one) => <li key={one.name}><button type="button" class="line" aria-pressed={row.assigned === one.name} onClick={() => void give(one.name)}>{one.name === me.value?.name ? `${one.name} (you)` : one.name} <span class="muted">{one.role}</span></button></li>)}
         {row.assigned && <li><button type="button" class="line" onClick={() => void give("")}>Nobody: whoever is next</button></li>}

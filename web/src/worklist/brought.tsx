@@ -31,7 +31,7 @@ export function BroughtBar() {
   return (
     <div class="callout slim brought" role={told.trouble ? "alert" : "status"}>
       <Sum of={told} />
-      {told.trouble && <p><span class="soon" aria-hidden="true">▲</span> {told.trouble}</p>}
+      {told.trouble && <p><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {told.trouble}</p>}
       {!told.busy && <button type="button" onClick={() => (brought.value = null)}>Seen</button>}
     </div>
   );

@@ -56,7 +56,7 @@ export function FirstRun() {
               <Sum of={ledger} />
             </div>
           )}
-          {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {trouble}</p>}
+          {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {trouble}</p>}
           <p class="muted">A scanner sends to the DICOM port of this machine once it is known here: <code>isocenter peer</code> adds it. A large folder is quickest by <code>isocenter receive FOLDER</code>.</p>
         </li>
         {may("modes") && (modes.current.value ? <Analyses of={modes.current.value} /> : <li class="muted">Analyses are being counted.</li>)}

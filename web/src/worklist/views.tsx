@@ -88,7 +88,7 @@ export function PinDialog() {
     <Dialog title="Keep this as a view" close={close}>
       <form onSubmit={keep} class="stack">
         <p class="muted">{now.q ? <>Filter: <code>{now.q}</code></> : "All studies"}{now.sort && `, sorted by ${now.sort.replace("-", "")}`}{!now.ai && ", without AI"}</p>
-        {refused && <p class="callout" role="alert">{refused}</p>}
+        {refused && <p class="callout" role="alert"><span class="hidden">Important:</span> {refused}</p>}
         <label>Name<input required maxLength={64} value={name} autofocus onInput={(event) => setName(event.currentTarget.value)} /></label>
         <p class="acts"><button class="primary" disabled={!name.trim()}>Keep it</button><button type="button" onClick={close}>Cancel</button></p>
       </form>
