@@ -226,6 +226,9 @@ class _Catalogue(Quiet):
         must(who, "catalogue")
         return [{"name": "volumetry", "version": "1", "needs": ["any segmentation"]}]
 
+    def limits(self, name: str, version: str) -> tuple[str, ...]:
+        return ("not for patients",) if name == "volumetry" else ()
+
     def models(self, *, who: Person) -> list[dict[str, Any]]:
         must(who, "models")
         return [{"name": "chest_xray_opacity", "digest": "c" * 64}, {"name": "lung_nodule", "digest": "d" * 64}]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 from browser_for_pages import Browser
 from house_for_pages import CT, DX, House
 
@@ -19,7 +22,27 @@ def test_studies_by_accession_and_patients_only_with_the_right() -> None:
     assert browser("reader").post("/api/palette", {"words": "anna"}).json()["patients"][0]["latest"] == CT
     told = browser("researcher").post("/api/palette", {"words": "anna"}).json()
     assert (told["studies"], told["patients"]) == ([], [])
-    assert browser("reader").post("/api/palette", {"words": "  "}).json() == {"studies": [], "patients": []}
+    assert browser("reader").post("/api/palette", {"words": "  "}).json() == {
+        "studies": [], "cohorts": [], "patients": [],
+    }  # fmt: skip
+
+
+def test_frozen_cohorts_by_the_words_of_their_name_and_only_with_the_right() -> None:
+    house = House()
+    frozen = [
+        {"id": "a" * 64, "name": "Chest CT of 2026", "q": "", "n": 12, "by": "ito", "when": "2026-11-20T10:00:00"},
+        {"id": "b" * 64, "name": "Knees", "q": "", "n": 40, "by": "ito", "when": "2026-11-19T10:00:00"},
+    ]
+    house.cohorts = SimpleNamespace(frozen=lambda who: frozen)
+
+    def ask(role: str, words: str) -> list[dict[str, Any]]:
+        asker = Browser(application(house, demo=False, clock=lambda: house.now), bearer=house.token(role))
+        told: list[dict[str, Any]] = asker.post("/api/palette", {"words": words}).json()["cohorts"]
+        return told
+
+    assert ask("reader", "ct chest") == [{"id": "a" * 64, "name": "Chest CT of 2026", "when": "2026-11-20T10:00:00"}]
+    assert ask("researcher", "knee")[0]["id"] == "b" * 64
+    assert ask("reader", "chest knees") == [] and ask("service", "knee") == []
 
 
 def test_each_patient_once_with_their_newest_study() -> None:

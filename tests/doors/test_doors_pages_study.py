@@ -104,6 +104,7 @@ def test_results_say_what_where_and_from_which_machine(house: House, reader: Bro
     (told,) = reader.get(f"/api/studies/{CT}/results").json()["results"]
     assert told["id"] == house.result_of(CT, "volumetry")
     assert (told["analysis"], told["version"], told["answer"]) == ("volumetry", "1", "found")
+    assert told["limits"] == ["not for patients"]
     (finding,) = told["findings"]
     assert finding["what"] == {"code": "52988006", "scheme": "SCT", "meaning": "Lesion"}
     assert finding["laterality"]["meaning"] == "Left"

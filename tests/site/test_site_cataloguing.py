@@ -45,6 +45,14 @@ def test_runs_on_signed_studies_are_counted_by_hand(site: Site) -> None:
         site.cataloguing.analyses(who=Person("sender", Role.SERVICE))
 
 
+def test_limits_are_told_with_the_version_that_states_them_and_with_no_other(site: Site) -> None:
+    analysis = site.registry.get(AI)
+    stated = analysis.about["limits"]
+    assert site.cataloguing.limits(AI, analysis.version) == ((stated,) if isinstance(stated, str) else tuple(stated))
+    assert site.cataloguing.limits(AI, analysis.version)
+    assert site.cataloguing.limits(AI, "0.0") == site.cataloguing.limits("nonsense", "1") == ()
+
+
 def test_runs_in_a_project_in_which_one_has_no_part_are_not_counted(tmp_path: Path) -> None:
     with department(tmp_path, read=6) as (site, _):
         site.projects.found("trial", "a trial", keeper="chief", who=CHIEF)

@@ -1,4 +1,4 @@
-"""Finding a study by its accession number, or a person by name: what is typed travels in the body, never in an address.
+"""Finding a study by accession number, a cohort or a person by name: what is typed is in no address but in the body.
 
 An address ends in histories and logs, and what a person types into a search field may be a patient's name.
 """
@@ -30,11 +30,11 @@ class Typed(BaseModel):
 
 @router.post("/api/palette")
 def palette(typed: Typed, site: SiteHere, who: Annotated[Person, needs("find")]) -> Any:
-    """Studies whose accession number begins so, and patients for those who may search them."""
+    """Studies whose accession number begins so, frozen cohorts by name, and patients for those who may search them."""
     here: PagesSite = site
     words = typed.words.strip().translate(_WILD)
     if not words:
-        return {"studies": [], "patients": []}
+        return {"studies": [], "cohorts": [], "patients": []}
     rows = here.find("STUDY", {"AccessionNumber": f"{words}*"}, limit=_FEW, who=who)
     return {
         "studies": [
@@ -47,6 +47,7 @@ def palette(typed: Typed, site: SiteHere, who: Annotated[Person, needs("find")])
             }
             for row in rows
         ],
+        "cohorts": _cohorts(here, typed.words, who) if may(who, "cohort_rows") else [],
         "patients": _people(here, words, _FEW, who) if may(who, "patients") else [],
     }
 
@@ -56,6 +57,13 @@ def patients(typed: Typed, site: SiteHere, who: Annotated[Person, needs("patient
     """Patients whose name or ID begins so, each with the number of studies and the newest of them."""
     here: PagesSite = site
     return {"patients": _people(here, typed.words.strip().translate(_WILD), _MANY, who)}
+
+
+def _cohorts(here: PagesSite, words: str, who: Person) -> list[dict[str, Any]]:
+    """Frozen cohorts whose name holds every word, the newest first."""
+    wanted = words.lower().split()
+    fitting = [one for one in here.cohorts.frozen(who=who) if all(word in one["name"].lower() for word in wanted)]
+    return [{"id": one["id"], "name": one["name"], "when": one["when"]} for one in fitting[:_FEW]]
 
 
 def _people(here: PagesSite, words: str, most: int, who: Person) -> list[dict[str, Any]]:

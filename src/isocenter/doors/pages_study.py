@@ -69,6 +69,7 @@ def results(uid: Uid, site: SiteHere, who: Annotated[Person, needs("results")]) 
     return {
         "results": [
             {**line, "stopped": stops.get(line["analysis"]),
+             "limits": list(here.cataloguing.limits(line["analysis"], line["version"])),
              "model_state": states.get(line["model"], "candidate") if line["model"] else None}
             for line in told
         ]

@@ -88,6 +88,14 @@ class Cataloguing:
             "evidence": self._evidence(str(card["weights"])),
         }
 
+    def limits(self, name: str, version: str) -> tuple[str, ...]:
+        """What an analysis says of its own limits; nothing where another version of it is installed now."""
+        analysis = self.registry.analyses.get(name)
+        if analysis is None or analysis.version != version:
+            return ()
+        said = getattr(analysis, "about", {}).get("limits", ())
+        return (said,) if isinstance(said, str) else tuple(said)
+
     def _evidence(self, model: str) -> dict[str, Any]:
         if not model:
             return {}

@@ -213,6 +213,8 @@ export interface Result {
   stopped?: Stop | null;
   /** Of the weights that it ran on: released here, or not; null where it has none. */
   model_state?: string | null;
+  /** What its analysis says of its own limits; empty where that version is not installed any more. */
+  limits?: string[];
 }
 
 export interface Check {

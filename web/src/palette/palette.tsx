@@ -11,7 +11,7 @@ export const paletteOpen = signal(false);
 
 interface Choice {
   id: string;
-  kind: "Command" | "Study" | "Patient";
+  kind: "Command" | "Study" | "Cohort" | "Patient";
   words: string;
   beside: string;
   key: string;
@@ -20,10 +20,11 @@ interface Choice {
 
 interface Found {
   studies: { study: string; accession: string; description: string; date: string | null; modalities: string[] }[];
+  cohorts: { id: string; name: string; when: string }[];
   patients: { patient: Patient; latest: string; studies: number }[];
 }
 
-/** Ctrl+K: every act of this screen with its key, studies by accession, patients by name for those who may. */
+/** Ctrl+K: every act of this screen with its key, studies by accession, frozen cohorts by name, patients by name for those who may. */
 export function Palette() {
   return paletteOpen.value ? <Open close={() => (paletteOpen.value = false)} /> : null;
 }
@@ -36,7 +37,7 @@ function Open({ close }: { close: () => void }) {
   // Which acts are alive is read once, before the dialog takes the keys.
   const commands = useMemo(commandsNow, []);
   const fitting = commands.filter((one) => fits(`${one.words} ${one.beside}`, words));
-  const choices = [...fitting, ...found.studies.map(studyChoice), ...found.patients.map(patientChoice)];
+  const choices = [...fitting, ...found.studies.map(studyChoice), ...found.cohorts.map(cohortChoice), ...found.patients.map(patientChoice)];
   const chosen = choices[Math.min(at, choices.length - 1)];
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
@@ -59,10 +60,10 @@ function Open({ close }: { close: () => void }) {
     event.preventDefault();
   };
   return (
-    <dialog ref={dialog} class="palette" aria-label="Find a command, a study or a patient" onClose={close} onCancel={(event) => (event.preventDefault(), close())} onClick={(event) => event.target === dialog.current && close()}>
+    <dialog ref={dialog} class="palette" aria-label="Find a command, a study, a cohort or a patient" onClose={close} onCancel={(event) => (event.preventDefault(), close())} onClick={(event) => event.target === dialog.current && close()}>
       <input
-        type="text" role="combobox" aria-expanded="true" aria-controls="choices" aria-activedescendant={chosen ? `choice-${chosen.id}` : undefined} aria-label="Command, accession number or patient"
-        placeholder={may("patients") ? "Command, accession number or patient" : "Command or accession number"} autocomplete="off" spellcheck={false} value={words}
+        type="text" role="combobox" aria-expanded="true" aria-controls="choices" aria-activedescendant={chosen ? `choice-${chosen.id}` : undefined} aria-label="Command, accession number, cohort or patient"
+        placeholder={may("patients") ? "Command, accession number, cohort or patient" : "Command, accession number or cohort"} autocomplete="off" spellcheck={false} value={words}
         onInput={(event) => (setWords(event.currentTarget.value), setAt(0))} onKeyDown={onKey}
       />
       <ul id="choices" role="listbox" aria-label="What can be done">
@@ -93,7 +94,7 @@ function fits(text: string, words: string): boolean {
   return words.toLowerCase().split(/\s+/).filter(Boolean).every((word) => low.includes(word));
 }
 
-const nothing: Found = { studies: [], patients: [] };
+const nothing: Found = { studies: [], cohorts: [], patients: [] };
 
 function useFound(words: string): Found {
   const [found, setFound] = useState<Found>(nothing);
@@ -113,6 +114,10 @@ function useFound(words: string): Found {
 function studyChoice(one: Found["studies"][number]): Choice {
   const words = `${one.accession || "no accession"} · ${one.description || `${one.modalities.join(" ")} study`}`;
   return { id: `study-${one.study.replace(/\./g, "_")}`, kind: "Study", words, beside: day(one.date), key: "", take: () => go(to.study(one.study)) };
+}
+
+function cohortChoice(one: Found["cohorts"][number]): Choice {
+  return { id: `cohort-${one.id}`, kind: "Cohort", words: one.name, beside: `frozen ${day(one.when)}`, key: "", take: () => go(to.cohorts(one.id)) };
 }
 
 function patientChoice(one: Found["patients"][number]): Choice {

@@ -106,10 +106,11 @@ export function Card({ of, desk }: { of: Answerable; desk: Desk }) {
       <Take one={one} session={session} />
       <p class="muted">
         {one.machine && <><Certainty value={finding.certainty} />{finding.here && " · "}<Here known={finding.here} />{open && <> · <span class={`whole-word ${seen ? "fine" : "faint"}`}>{seen ? "seen ✓" : "not seen yet"}</span></>}<br /></>}
-        {result.analysis && one.machine && <><a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a> </>}
+        {result.analysis && one.machine && <><a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a>{typeof result.model === "string" && <> · <a href={to.models(result.model)}>its model</a></>} </>}
         {finding.research && "For research: no answer needed. "}
         {finding.reason && `because: ${finding.reason}`}
       </p>
+      {one.machine && <Limits of={result.limits ?? []} />}
       {beneath.filter((other) => !other.finding.research).map((other) => <Beneath key={other.finding.tracking} one={other} struck={finding.verdict === "struck"} />)}
       <Research of={beneath.filter((other) => other.finding.research)} struck={finding.verdict === "struck"} />
       {session.mine.value && finding.verdict !== "struck" && desk.editing.value?.tracking !== finding.tracking && (
@@ -126,6 +127,13 @@ export function Card({ of, desk }: { of: Answerable; desk: Desk }) {
       {desk.editing.value?.tracking === finding.tracking && <Editing one={one} desk={desk} as={desk.editing.value.as} />}
     </article>
   );
+}
+
+/** Where its analysis ends: a number is read with it, so the first stands and the others are at hand. */
+function Limits({ of: [first, ...more] }: { of: string[] }) {
+  if (!first) return null;
+  if (!more.length) return <p class="muted">Limit: {first}</p>;
+  return <details class="whole"><summary>Limit: {first} <span class="muted">{count(more.length, "more", "more")}</span></summary><ul>{more.map((words) => <li key={words}>{words}</li>)}</ul></details>;
 }
 
 /** What was measured for research alone: at hand, out of the way, and nothing to answer. */

@@ -14,7 +14,9 @@ import { number, unit } from "../words";
 import type { Desk } from "./desk";
 import { Carried } from "./carried";
 import { CaretLine } from "./caret-line";
+import { lies } from "./evidence";
 import { Hanging } from "./hanging";
+import { titleOf } from "./naming";
 import { Overlay } from "./overlay";
 import { Peek } from "./peek";
 import { SliceBar } from "./slice-bar";
@@ -47,7 +49,7 @@ function Place({ desk, number, cell }: { desk: Desk; number: number; cell: Cell 
   const many = lightbox.cells.value.length > 1;
   return (
     <div class="viewport" data-active={many && number === Math.max(0, lightbox.activeNumber.value) ? "" : undefined} data-viewport={view?.id} data-plane={view?.view.value ? JSON.stringify(view.view.value) : undefined}>
-      <div class="canvas" ref={element} role="img" aria-label={view ? spokenLine(view) : "No image yet"} data-marking={desk.adding.value || undefined} onClick={(event) => (event.ctrlKey || event.metaKey ? desk.pick(view, whereIn(event)) : markPlace(desk, view, event))} onPointerMove={(event) => desk.pointAt(view, whereIn(event))} onPointerLeave={() => desk.pointAt(view, null)} style={lightbox.hand.value ? { cursor: lightbox.hand.value.cursor } : undefined} />
+      <div class="canvas" ref={element} role="img" aria-label={view ? spokenLine(view, desk) : "No image yet"} data-marking={desk.adding.value || undefined} onClick={(event) => (event.ctrlKey || event.metaKey ? desk.pick(view, whereIn(event)) : markPlace(desk, view, event))} onPointerMove={(event) => desk.pointAt(view, whereIn(event))} onPointerLeave={() => desk.pointAt(view, null)} style={lightbox.hand.value ? { cursor: lightbox.hand.value.cursor } : undefined} />
       {view && <Drawn desk={desk} view={view} />}
       {number === Math.max(0, lightbox.activeNumber.value) && <CaretLine />}
       {view && desk.peeking.value && view === lightbox.active.value && <Peek desk={desk} over={view} />}
@@ -57,12 +59,24 @@ function Place({ desk, number, cell }: { desk: Desk; number: number; cell: Cell 
 }
 
 /** What a person who cannot see the image hears of it. */
-function spokenLine(view: Viewport): string {
+function spokenLine(view: Viewport, desk: Desk): string {
   const series = view.series.value;
   if (!series) return "No image yet";
   const range = view.range.value;
   const window = range ? `, window centre ${number((range.lower + range.upper) / 2)} width ${number(range.upper - range.lower)}` : "";
-  return `${series.modality}${view.kind === "plane" ? ` ${view.name.value}` : ""}, image ${view.index.value + 1} of ${view.count.value}${window}`;
+  return `${series.modality}${view.kind === "plane" ? ` ${view.name.value}` : ""}, image ${view.index.value + 1} of ${view.count.value}${window}${heard(view, desk)}`;
+}
+
+/** The findings of this study that lie on what is shown, by number and name; struck ones are none. */
+function heard(view: Viewport, { session }: Desk): string {
+  const [plane, picture, series] = [view.view.value, view.image.value?.picture, view.series.value];
+  if (series?.study !== session.uid) return "";
+  const here = session.cards.value.map(({ first }) => first).filter(({ finding }) => {
+    const { where, verdict } = finding;
+    if (!where || verdict === "struck") return false;
+    return picture ? lies(finding, picture.sop, series.uid) : !!plane && plane.frame === where.frame && !!where.centre_mm && inPlane(plane, where.centre_mm);
+  });
+  return here.length ? `, findings here: ${here.map((one) => `${one.number} ${titleOf(one.finding)}`).join(", ")}` : "";
 }
 
 function whereIn(event: MouseEvent): Point2 {
