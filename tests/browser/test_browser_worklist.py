@@ -137,6 +137,12 @@ def test_the_catalogue_says_needs_as_sentences(page: Any) -> None:
     page.keyboard.press("g")
     page.keyboard.press("t")
     until(lambda: page.request.get("/api/settings/me").json()["settings"]["theme"] == "dark")
+    page.keyboard.press("/")
+    page.keyboard.type("pet_uptake")
+    page.wait_for_url("**/analyses?q=pet_uptake")
+    page.reload()
+    until(lambda: page.locator(".catalogue li").count() == 1)
+    assert re.fullmatch(r"[0-9.]+\u2009s, [0-9]+\u2009MiB", card.locator("dt:text-is('At most') + dd").inner_text())
 
 
 def test_a_second_filter_keeps_the_first_through_reload_and_back_with_one_question_each(page: Any) -> None:

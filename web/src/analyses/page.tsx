@@ -6,7 +6,7 @@ import type { AnalysisCard } from "../api/shapes";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Show } from "../kit/states";
-import { go, to } from "../router";
+import { address, go, setQuery, to } from "../router";
 import { count, spoken } from "../words";
 import { needsOf, StateOf, yieldsOf } from "./card";
 import { OneAnalysis } from "./one";
@@ -21,7 +21,7 @@ function List() {
   source.current ??= new Source(async (abort) => (await ask<{ analyses: AnalysisCard[] }>("/api/analyses", { abort })).analyses);
   const all = source.current;
   const field = useRef<HTMLInputElement>(null);
-  const [filter, setFilter] = useState("");
+  const filter = address.value.searchParams.get("q") ?? "";
   const [at, setAt] = useState(0);
   useEffect(() => {
     void all.load();
@@ -39,12 +39,13 @@ function List() {
     open: () => shown[here] && go(to.analyses(shown[here].name)),
   }), [filter, here, all.state.value]);
   const stopped = whole.filter((one) => one.stopped).length;
+  const silent = whole.filter((one) => !one.stopped && one.modes.reading === "shadow" && one.modes.worklist === "shadow").length;
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
         <h1>Analyses</h1>
-        <label class="filter"><span class="hidden">Filter</span><Key of={keyOf("analyses", "filter")} /><input ref={field} type="search" placeholder="organ, modality, name" onInput={(event) => (setFilter(event.currentTarget.value), setAt(0))} /></label>
-        <span class="muted" role="status">{all.value && `${count(shown.length, "analysis", "analyses")}${stopped ? ` · ${stopped} stopped` : ""}`}</span>
+        <label class="filter"><span class="hidden">Filter</span><Key of={keyOf("analyses", "filter")} /><input ref={field} type="search" placeholder="organ, modality, name" value={filter} onInput={(event) => (setQuery("q", event.currentTarget.value), setAt(0))} /></label>
+        <span class="muted" role="status">{all.value && `${count(shown.length, "analysis", "analyses")}${silent ? ` · ${silent} in shadow` : ""}${stopped ? ` · ${stopped} stopped` : ""}`}</span>
         <span class="gap" />
         <a class="button" href={to.segment}>Analyse files without keeping them</a>
       </header>
@@ -71,6 +72,7 @@ function Line({ card, current }: { card: AnalysisCard; current: boolean }) {
       <dl class="facts">
         <div><dt>Needs</dt><dd>{needsOf(card).map(([name, words]) => <div key={name}>{words}</div>)}</dd></div>
         <div><dt>Yields</dt><dd>{yieldsOf(card).slice(0, 6).join(" · ") || "remarks only"}{yieldsOf(card).length > 6 && <span class="muted"> and {yieldsOf(card).length - 6} more</span>}</dd></div>
+        <div><dt>At most</dt><dd>{card.limits.seconds}{"\u2009"}s, {card.limits.memory_mib}{"\u2009"}MiB</dd></div>
       </dl>
     </li>
   );

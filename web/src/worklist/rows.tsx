@@ -152,11 +152,9 @@ function AiMark({ ai }: { ai: AiState | null }) {
     case "none":
       return <span class="fine"><span aria-hidden="true">✓</span> looked, none</span>;
     case "after":
-      return <span class="muted"><span aria-hidden="true">◇</span> after your opinion</span>;
+      return <span class="muted" title="The same for every study: what AI says of it is shown after your own opinion"><span aria-hidden="true">◇</span> after your opinion</span>;
     case "waiting":
       return <span class="muted">waiting</span>;
-    case "after":
-      return <span class="muted" title="The same for every study: what AI says of it is shown after your own opinion">after your opinion</span>;
     case "declined":
       return <span class="muted">not looked</span>;
     default:
