@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def test_one_lesion_stands_in_two_studies_side_by_side(browser: Any, tmp_path: P
         page.get_by_text(f"{_FIRST:%Y-%m-%d} beside {BEFORE:%Y-%m-%d}, 1 of 1").wait_for()
         page.keyboard.press("0")
         page.locator(".card").wait_for()
+        was = re.compile(rf"was 12(\.0)?\s?mm on {BEFORE:%Y-%m-%d}, 0(\.0)?\s?% in [0-9]+\s?d")
+        until(lambda: was.search(page.locator(".card").inner_text()))
         page.keyboard.press("Alt+ArrowLeft")
         told = lambda: page.locator(".corner.br").last.inner_text()  # noqa: E731
         heads = lambda: page.locator(".corner.tl").all_inner_texts()  # noqa: E731

@@ -4,13 +4,14 @@ import type { Finding, Planned, Relation, Result } from "../api/shapes";
 import { keyOf } from "../keys/keyboard";
 import { Certainty, Key, MachineMark, PersonMark } from "../kit/marks";
 import { to } from "../router";
-import { count, moment, number, quantity, spoken, unbroken, unit, whyStopped } from "../words";
+import { count, day, moment, number, quantity, spoken, unbroken, unit, whyStopped } from "../words";
 import { titleOf, wordsOf } from "./naming";
 import { colourOf } from "./overlay";
 import type { Desk } from "./desk";
+import { beforeOf, changed } from "./lesion-table";
 import { Timeline } from "./timeline";
 import choices from "./kinds.json";
-import { type Answerable, asks, type Decision, type Found, waits } from "./session";
+import { type Answerable, asks, type Decision, type Found, type Session, waits } from "./session";
 import { Take } from "./taking";
 
 /** What was found, one card each; what was looked for and not found; and what was not looked for, and why. Three answers, never two. */
@@ -103,6 +104,7 @@ export function Card({ of, desk }: { of: Answerable; desk: Desk }) {
       {result.model_state && result.model_state !== "released" && <p class="muted"><span class="soon" aria-hidden="true">▲</span> Its model is {result.model_state === "candidate" ? "a candidate" : result.model_state}: it was released by nobody here.</p>}
       {result.stopped && <p><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> <span class="muted">by {result.stopped.by}, {moment(result.stopped.when)} UTC: {whyStopped(result.stopped.reason)}</span></p>}
       <Numbers of={finding.measurements} />
+      <Before tracking={finding.tracking} session={session} />
       <Take one={one} session={session} />
       <p class="muted">
         {one.machine && <><Certainty value={finding.certainty} />{finding.here && " · "}<Here known={finding.here} />{open && <> · <span class={`whole-word ${seen ? "fine" : "faint"}`}>{seen ? "seen ✓" : "not seen yet"}</span></>}<br /></>}
@@ -127,6 +129,14 @@ export function Card({ of, desk }: { of: Answerable; desk: Desk }) {
       {desk.editing.value?.tracking === finding.tracking && <Editing one={one} desk={desk} as={desk.editing.value.as} />}
     </article>
   );
+}
+
+/** What the same lesion measured when it was seen last, where somebody has said that it is the same. */
+function Before({ tracking, session }: { tracking: string; session: Session }) {
+  const told = session.lesions.value;
+  const before = told && beforeOf(told, tracking);
+  if (!before?.then.size) return null;
+  return <p class="muted">was {quantity(before.then.size.value, before.then.size.unit)}{before.date && ` on ${day(before.date)}`}{changed(before.now) && `, ${changed(before.now)}`}</p>;
 }
 
 /** Where its analysis ends: a number is read with it, so the first stands and the others are at hand. */

@@ -69,6 +69,16 @@ export function LesionTable({ told, say, byHand }: { told: Lesions; say?: (pair:
   );
 }
 
+/** Of a finding of the study that is read: where its lesion was seen last before, once it is one lesion for sure. */
+export function beforeOf(told: Lesions, tracking: string): { then: Point; now: Point; date: string | null } | null {
+  const here = told.studies.findIndex((one) => one.here);
+  const points = told.lesions.find((one) => one.points[here]?.tracking === tracking)?.points;
+  const now = points?.[here];
+  if (!points || !now || now.match !== "same") return null;
+  const at = points.findLastIndex((point, i) => i < here && !!point);
+  return at < 0 ? null : { then: points[at]!, now, date: told.studies[at]!.date };
+}
+
 export const nameOf = (lesion: Lesion) => [lesion.what.meaning, lesion.laterality?.meaning.toLowerCase(), lesion.site?.meaning.toLowerCase()].filter(Boolean).join(", ");
 
 function Row({ lesion, told, say, byHand }: { lesion: Lesion; told: Lesions; say?: (pair: Pair) => void; byHand?: ByHand }) {
@@ -98,15 +108,21 @@ function Row({ lesion, told, say, byHand }: { lesion: Lesion; told: Lesions; say
 const ABSENT = { "looked for": "not detected", unmatched: "not matched", untold: "not reported", unread: "not read yet" };
 
 function Seen({ point, first }: { point: Point; first: string }) {
-  const { size, change, interval_days: days } = point;
-  const sign = change === null || change === 0 ? "" : change > 0 ? "+" : "\u2212";
+  const { size, change } = point;
   return (
     <>
       {size ? quantity(size.value, size.unit) : "seen"}
       {first && <small>{first}</small>}
-      {change !== null && <small>{sign}{number(Math.abs(change))}{"\u2009"}%{days !== null && ` in ${days}\u2009d`}</small>}
+      {change !== null && <small>{changed(point)}</small>}
     </>
   );
+}
+
+/** "+32 % in 213 d"; empty where nothing is known of it. */
+export function changed({ change, interval_days: days }: Point): string {
+  if (change === null) return "";
+  const sign = change === 0 ? "" : change > 0 ? "+" : "\u2212";
+  return `${sign}${number(Math.abs(change))}\u2009%${days === null ? "" : ` in ${days}\u2009d`}`;
 }
 
 /** The course as a line; the table beside it says the same in numbers. */

@@ -7,6 +7,7 @@ import type { Coded, Compared, Comparison, Finding, Planned, Reading, Report, Re
 import { mayRead, me } from "../me";
 import { Absent } from "./absent";
 import { Acts } from "./acts";
+import type { Lesions } from "./lesion-table";
 import { titleOf } from "./naming";
 import { tiedTo } from "./tying";
 
@@ -83,6 +84,8 @@ export class Session {
   readonly plan: Source<Planned[]>;
   readonly report: Source<Report>;
   readonly comparison: Source<Comparison | null>;
+  /** Lesions of this patient through their studies; asked for by the panel, whenever what stands in it may have changed. */
+  readonly lesions: Source<Lesions>;
   readonly reading = signal<Reading | null>(null);
   /** What the last undoing took back. */
   readonly undone = signal("");
@@ -146,6 +149,7 @@ export class Session {
     this.results = new Source(async (abort) => (await ask<{ results: Result[] }>(`${at}/results`, { abort })).results);
     this.plan = new Source(async (abort) => (await ask<{ analyses: Planned[] }>(`${at}/plan`, { abort })).analyses);
     this.report = new Source((abort) => ask<Report>(`/api/readings/${uid}/report`, { abort }));
+    this.lesions = new Source((abort) => ask<Lesions>(`${at}/lesions`, { abort }));
     this.comparison = new Source(async (abort) => (this.reading.peek()?.opinion?.locked ? ask<Comparison>(`/api/readings/${uid}/comparison`, { abort }) : null));
   }
 
@@ -169,7 +173,7 @@ export class Session {
     clearTimeout(this.clock);
     clearTimeout(this.growing);
     this.acts.stop();
-    for (const source of [this.study, this.results, this.plan, this.report, this.comparison]) source.stop();
+    for (const source of [this.study, this.results, this.plan, this.report, this.comparison, this.lesions]) source.stop();
   }
 
   async refresh(): Promise<void> {

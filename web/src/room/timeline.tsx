@@ -1,6 +1,6 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ask } from "../api/door";
-import { asTrouble, Source } from "../api/load";
+import { asTrouble } from "../api/load";
 import { Failed } from "../kit/states";
 import { to } from "../router";
 import { count } from "../words";
@@ -10,11 +10,8 @@ import { type Lesions, LesionTable, type Pair } from "./lesion-table";
 /** This patient's lesions through their studies, where there are earlier ones. What may not be shown yet is not in it. */
 export function Timeline({ desk }: { desk: Desk }) {
   const { session } = desk;
-  const source = useRef<Source<Lesions>>(null);
-  source.current ??= new Source((abort) => ask<Lesions>(`/api/studies/${session.uid}/lesions`, { abort }));
-  const lesions = source.current;
+  const { lesions } = session;
   const [refused, setRefused] = useState("");
-  useEffect(() => () => lesions.stop(), []);
   useEffect(() => void lesions.load(), [session.results.value]); // decisions change what stands in it
   const state = lesions.state.value;
   if (state.at === "failed" && state.trouble.status !== 403) return <Failed trouble={state.trouble} again={() => void lesions.load()} stands="What became of lesions since earlier studies is not on this page." />;
