@@ -12,6 +12,7 @@ import { count, day, moment, person, spoken } from "../words";
 import { forOtherImages } from "../analyses/shapes";
 import { Marked, Reasons } from "./doubts";
 import { usePrintedFoot } from "./foot";
+import { type Lead, leadsOf } from "./leads";
 
 interface Whole {
   study: Study;
@@ -116,23 +117,6 @@ function Paper({ study, report, plan, priors }: Whole) {
       </section>
     </article>
   );
-}
-
-interface Lead {
-  href: string;
-  words: string;
-}
-
-/** Where a sentence without a finding leads: what was imaged to its largest series, a comparison to each study that it names, hung beside, and what is said of the whole to the answers of the analyses. */
-function leadsOf({ id, text }: Sentence, study: Study, priors: Prior[]): Lead[] {
-  const kind = id.split("-", 1)[0]!;
-  if (kind === "technique") {
-    const [series] = study.series.filter((one) => one.modality === id.slice("technique-".length) && one.viewable).sort((a, b) => b.images - a.images);
-    const image = series?.instances[series.instances.length >> 1];
-    return series && image ? [{ href: `${to.study(study.uid)}?series=${series.uid}&image=${image.sop_uid}`, words: "images" }] : [];
-  }
-  if (kind === "comparison") return priors.filter((one) => one.date && text.includes(one.date)).map((one) => ({ href: `${to.study(study.uid)}?beside=${one.study}`, words: `beside ${one.date}` }));
-  return ["whole", "none", "remark", "declined"].includes(kind) ? [{ href: to.why(study.uid), words: "analysis" }] : [];
 }
 
 /** The numbers behind a sentence: each leads to its finding in the reading room. */

@@ -6,6 +6,7 @@ import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { BlockChooser } from "../report/blocks";
 import { Marked, Reasons } from "../report/doubts";
+import { type Lead, leadsOf } from "../report/leads";
 import { Fresh, Writing } from "../report/writing";
 import { to } from "../router";
 import { count } from "../words";
@@ -125,11 +126,13 @@ function Line({ sentence, desk, report }: { sentence: Sentence; desk: Desk; repo
       <span class="hidden">Jump to finding </span>[{one.number}]<span class="hidden"> {where(one.finding.tracking)}</span>
     </button>
   ));
+  const study = session.study.value;
+  const leads = study ? leadsOf(sentence, study, desk.hanging.priors.value?.priors ?? []).map((one) => <Leads key={one.href} to={one} desk={desk} />) : null;
   const origin = sentence.machine && <span class="origin" title="A machine's words, untouched" aria-label="machine" role="img">◇</span>;
   if (!session.mine.value) {
     return (
       <div>
-        <p class={sentence.machine ? "sentence machine" : "sentence"}>{origin}<Marked text={sentence.text} doubts={doubts} /> {links}</p>
+        <p class={sentence.machine ? "sentence machine" : "sentence"}>{origin}<Marked text={sentence.text} doubts={doubts} /> {links}{leads}</p>
         <Reasons doubts={doubts} />
       </div>
     );
@@ -138,7 +141,15 @@ function Line({ sentence, desk, report }: { sentence: Sentence; desk: Desk; repo
     <div class={sentence.machine ? "sentence machine" : "sentence"} data-sentence={sentence.id}>
       {origin}
       <Writing sentence={sentence} doubts={doubts} save={(text) => session.word(sentence.id, text)} jump={() => linked[0] && desk.jump(linked[0])} />
-      {links}
+      {links}{leads}
     </div>
   );
+}
+
+/** To what a sentence without a finding speaks of: where the images are in this window, without leaving it. */
+function Leads({ to: lead, desk }: { to: Lead; desk: Desk }) {
+  const { image, prior } = lead;
+  if (desk.images && image) return <button type="button" class="quiet link" onClick={() => void desk.show(image.series, image.sop)}><span class="hidden">Show the </span>[{lead.words}]</button>;
+  if (desk.images && prior) return <button type="button" class="quiet link" onClick={() => desk.hanging.compare(prior)}><span class="hidden">Hang </span>[{lead.words}]</button>;
+  return <a class="link" href={lead.href}>[{lead.words}]</a>;
 }
