@@ -395,6 +395,7 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
         lambda name: secret_of(settings.folder, name)[0].encode(),
     )
     site.bar_words(words_in(settings.password_words, settings.names, settings.aet, settings.address))
+    site.public_address = settings.address.rstrip("/")
     site.fetching.ways = Elsewhere(called, settings.aet)
     site.committing.report = lambda peer, answer: commitment_scu.report(called(peer), answer, calling=settings.aet)
     site.committing.ask_by = lambda peer, wanted: commitment_scu.request(called(peer), wanted, calling=settings.aet)

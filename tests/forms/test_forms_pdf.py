@@ -244,3 +244,13 @@ def test_what_cannot_be_set_is_refused(archive: Archive) -> None:
         pdf.report(archive[0], [], [], when=WHEN, pictures=[pdf.Picture("<svg", "broken")])
     with pytest.raises(Refused, match="known are pdf and png"):
         pdf.report(archive[0], [], [], when=WHEN, form="docx")  # type: ignore[arg-type]
+
+
+def test_numbers_lead_to_their_findings_where_the_site_has_an_address(archive: Archive) -> None:
+    results = [found(ball(Geometry.regular(shape=(6, 16, 18))))]
+    told = text.draft(archive[0], results)
+    (tracking,) = (f.tracking for f in results[0].findings)
+    led = unpacked(pdf.report(archive[0], told, results, when=WHEN, address="https://here.example/study/1.2"))
+    to = f"(https://here.example/study/1.2?finding={tracking})".encode()
+    assert led.count(to) >= 2, "the sentence and the row of where it is seen"
+    assert b"/URI" not in unpacked(pdf.report(archive[0], told, results, when=WHEN))

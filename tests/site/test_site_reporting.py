@@ -67,9 +67,13 @@ def test_print_says_whose_words_were_read_before_the_first_opinion(
         == ["Before that opinion, ito had read what was said of the study by lee: it is no opinion given alone."]
         * asked
     )
-    monkeypatch.setattr(pdf, "report", lambda *_, how, **__: printed.extend(how) or b"")
+    led: list[str] = []
+    monkeypatch.setattr(pdf, "report", lambda *_, how, address, **__: printed.extend(how) or led.append(address) or b"")
     site.report_pdf(study, who=ITO)
-    assert [line for line in printed if "had read" in line] == lines
+    site.public_address = "https://here.example"
+    site.report_pdf(study, who=ITO)
+    assert led == ["", f"https://here.example/study/{study}"], "without an address that others know it leads nowhere"
+    assert [line for line in printed if "had read" in line] == 2 * lines
 
 
 def test_a_signed_report_keeps_the_template_that_was_chosen(site: Site) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from isocenter.errors import Refused
 from isocenter.forms import maker, words
@@ -61,6 +62,7 @@ def report(
     pictures: Sequence[Picture] = (),
     form: Literal["pdf", "png"] = "pdf",
     how: Sequence[str] = (),
+    address: str = "",
 ) -> bytes:
     """The report of a study as PDF/A-2b.
 
@@ -72,6 +74,7 @@ def report(
         seal: of the signature; without it, every page says DRAFT.
         pictures: key images, at most 24.
         how: how it came about, a sentence each: opinions, what changed, who was told.
+        address: of the study in the reading room; the numbers [n] lead there, each to its finding. Empty for no links.
         form: ``"pdf"``, or ``"png"`` for the first page as a picture.
 
     Raises:
@@ -87,6 +90,7 @@ def report(
     if form not in ("pdf", "png"):
         raise Refused(f"a report as '{form}'", "known are pdf and png")
     data = _content(study, sentences, latest(results), seal, pictures)
+    data["leads"] = _leads(address, study, results) if address else {}
     data["how"] = [words.one_line(line) for line in how]
     try:
         return _set(data, form, when)
@@ -100,6 +104,15 @@ def report(
         return _set(data, form, when)
     except typst.TypstError as bad:
         raise Refused("a report that cannot be set", str(bad)[:300], "check the key images") from bad
+
+
+def _leads(address: str, study: Study, results: Sequence[Result]) -> dict[str, str]:
+    """Of each number that a sentence may carry the address of its finding."""
+    return {
+        str(e.number): f"{address}?finding={quote(e.tracking, safe='')}"
+        for e in evidence(study, latest(results))
+        if e.tracking
+    }
 
 
 def _set(data: dict[str, Any], form: Literal["pdf", "png"], when: datetime) -> bytes:

@@ -26,6 +26,8 @@ _REMARKS = 10_000
 class Reports(Sitting):
     """What a reader can do with a report."""
 
+    public_address = ""  # where others find the pages; a report on paper leads there by its numbers
+
     def word(
         self,
         study_uid: str,
@@ -128,6 +130,7 @@ class Reports(Sitting):
             when=report.signed or self.clock(),
             seal=seal,
             how=(*reports.how(report), *self.known_since(study_uid, report, who=who)),
+            address=f"{self.public_address}/study/{study_uid}" if self.public_address else "",
             pictures=(
                 *key_images(study, results, self._source),
                 *map_pictures(study, results, self._source, self.blobs.kept, withheld=self.showing.withheld),
