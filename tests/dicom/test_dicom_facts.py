@@ -17,7 +17,7 @@ def test_each_line_names_its_tag_and_its_kind_rightly(row: Row) -> None:
     vr = dictionary_VR(row.tag)
     allowed = {
         "t": {"LO", "SH", "CS", "UC", "ST"}, "T": {"CS", "LO"}, "d": {"DS"}, "D": {"DS"}, "n": {"IS"},
-        "b": {"US", "US or SS"}, "h": {"SS"}, "f": {"FD"}, "B": {"FD"}, "w": {"CS", "DA", "TM", "DT", "AS", "UI"},
+        "b": {"US", "US or SS"}, "h": {"SS"}, "f": {"FD"}, "B": {"FD"}, "w": {"CS", "DA", "TM", "DT", "AS", "UI", "SH"},
     }  # fmt: skip
     assert vr in allowed[row.kind]
     if row.kind in "TDB":

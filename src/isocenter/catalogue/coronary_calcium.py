@@ -30,11 +30,11 @@ from isocenter.space import Region, Volume
 __all__ = ["CoronaryCalcium"]
 
 _VESSELS: tuple[tuple[str, re.Pattern[str], Code], ...] = tuple(
-    (name, re.compile(rf"(?<![a-z])(?:{words})(?![a-z0-9])", re.IGNORECASE), code)
+    (name, re.compile(rf"(?<![a-z])(?:{words})(?![a-z])", re.IGNORECASE), code)
     for name, words, code in (
         ("left main", r"lm|lmca|left[ _-]?main\w*", codes.LEFT_MAIN),
-        ("left anterior descending", r"lad|riva|iva|anterior[ _-]?desc\w*|d[1-3]|diag\w*", codes.LAD),
-        ("left circumflex", r"lcx|cx|rcx|circumflex\w*|om[1-3]?|(?:obtuse|left)[ _-]?marginal\w*", codes.CIRCUMFLEX),
+        ("left anterior descending", r"lad|riva|iva|anterior[ _-]?desc\w*|d[1-3](?!\d)|diag\w*", codes.LAD),
+        ("left circumflex", r"lcx|cx|rcx|circumflex\w*|om[1-3]?(?!\d)|(?:obtuse|left)[ _-]?marginal\w*", codes.CIRCUMFLEX),
         ("right coronary", r"rca|acd|right[ _-]?coronary\w*|(?:acute|right)[ _-]?marginal\w*", codes.RCA),
         ("right coronary", r"pda|plb|plv|posterior[ _-]?desc\w*|postero[ _-]?lateral[ _-]?branch\w*", codes.RCA),
     )

@@ -2,7 +2,7 @@ import { useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { asTrouble } from "../api/load";
 import { PURPOSES } from "../sharing/consent";
-import type { SiteSettings } from "./site-part";
+import type { SiteSettings } from "./site-settings";
 
 interface Set {
   unasked: Record<string, "allow" | "deny">;

@@ -6,39 +6,8 @@ import { to } from "../router";
 import { moment } from "../words";
 import { Modes } from "./modes";
 import { Rules } from "./rules";
+import type { SiteSettings } from "./site-settings";
 import { historyOf } from "./undo";
-
-interface Start {
-  name: string;
-  variable: string;
-  about: string;
-  value: string | number | boolean | null;
-  shipped: string | number | boolean;
-  changed: boolean | null;
-}
-
-export interface SiteSettings {
-  version: string;
-  by: string;
-  when: string | null;
-  may_change: boolean;
-  rule: string;
-  limits_min: Record<string, number>;
-  limits_shipped_min: Record<string, number>;
-  /** Within how many minutes somebody is told of a critical result. */
-  told_within_min: number;
-  changed: string[];
-  institution: string;
-  country: string;
-  /** Countries that a link leaves for a reason only; empty: none is asked for. */
-  region: string[];
-  /** What holds for each purpose where no terms of use are recorded; what the site named itself; what is shipped. */
-  unasked: Record<string, "allow" | "deny">;
-  unasked_set: Record<string, "allow" | "deny">;
-  unasked_shipped: Record<string, "allow" | "deny">;
-  prior_side: "left" | "right";
-  start: Start[];
-}
 
 const LEVELS: Record<string, string> = { now: "Now (STAT)", soon: "Soon (high, urgent)", today: "Today (medium)", routine: "Routine" };
 
