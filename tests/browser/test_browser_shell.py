@@ -126,17 +126,19 @@ def test_single_keys_can_be_switched_off_and_every_act_stays_reachable(page: Any
     single = page.get_by_label("Single keys act")
     single.uncheck()
     until(lambda: page.request.get("/api/settings/me").json()["settings"]["single_keys"] is False)
-    page.evaluate("document.activeElement.blur()")
-    page.keyboard.press("g")
-    page.keyboard.press("w")
-    assert here(page) == "/settings"
-    page.keyboard.press("Control+k")
-    page.get_by_role("combobox").fill("worklist")
-    page.keyboard.press("Enter")
-    until(lambda: here(page) == "/worklist")
-    page.goto("/settings")
-    single.check()
-    until(lambda: page.request.get("/api/settings/me").json()["settings"]["single_keys"] is True)
+    try:
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("g")
+        page.keyboard.press("w")
+        assert here(page) == "/settings"
+        page.keyboard.press("Control+k")
+        page.get_by_role("dialog").get_by_role("combobox").fill("worklist")
+        page.keyboard.press("Enter")
+        until(lambda: here(page) == "/worklist")
+    finally:  # what is off here is off for every test that follows
+        page.goto("/settings")
+        single.check()
+        until(lambda: page.request.get("/api/settings/me").json()["settings"]["single_keys"] is True)
 
 
 def test_a_change_for_the_whole_site_wants_a_reason_and_can_be_refused(page: Any, context: Any) -> None:
