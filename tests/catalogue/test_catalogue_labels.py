@@ -22,7 +22,8 @@ _ARTERY = {name: pattern for name, pattern, _ in reversed(coronary_calcium._VESS
     [
         (lesion_visits._NODE, ("LN_2", "GTV_LN3", "LNs", "mediastinal_node", "GTV-N1"), ("lung_nodule", "GTV_1")),
         (lesion_visits._BONE, ("L_rib", "left femur", "bone_1", "vertebra-3"), ("backbone fat", "scribble")),
-        (_ARTERY["left anterior descending"], ("LAD_calc", "left_LAD", "LAD1", "anterior_descending", "D2"), ("ladder", "D12")),
+        (_ARTERY["left anterior descending"], ("LAD_calc", "left_LAD", "LAD1", "anterior_descending"), ("ladder",)),
+        (_ARTERY["left anterior descending"], ("D2", "RIVA", "diagonal_1"), ("D12",)),
         (_ARTERY["right coronary"], ("RCA_1", "calcium_rca"), ("carcass",)),
         (_ARTERY["left main"], ("LM_1", "left_main"), ("film",)),
         (_ARTERY["left circumflex"], ("LCX_2", "calc-Cx"), ("boxcx",)),
