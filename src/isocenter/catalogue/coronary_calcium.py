@@ -34,7 +34,7 @@ _VESSELS: tuple[tuple[str, re.Pattern[str], Code], ...] = tuple(
     for name, words, code in (
         ("left main", r"lm|lmca|left[ _-]?main\w*", codes.LEFT_MAIN),
         ("left anterior descending", r"lad|riva|iva|anterior[ _-]?desc\w*|d[1-3](?!\d)|diag\w*", codes.LAD),
-        ("left circumflex", r"lcx|cx|rcx|circumflex\w*|om[1-3]?(?!\d)|(?:obtuse|left)[ _-]?marginal\w*", codes.CIRCUMFLEX),
+        ("left circumflex", r"lcx|cx|rcx|circumflex\w*|om\d?|(?:obtuse|left)[ _-]?marginal\w*", codes.CIRCUMFLEX),
         ("right coronary", r"rca|acd|right[ _-]?coronary\w*|(?:acute|right)[ _-]?marginal\w*", codes.RCA),
         ("right coronary", r"pda|plb|plv|posterior[ _-]?desc\w*|postero[ _-]?lateral[ _-]?branch\w*", codes.RCA),
     )
