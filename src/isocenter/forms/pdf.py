@@ -109,9 +109,7 @@ def report(
 def _leads(address: str, study: Study, results: Sequence[Result]) -> dict[str, str]:
     """Of each number that a sentence may carry the address of its finding."""
     return {
-        str(e.number): f"{address}?finding={quote(e.tracking, safe='')}"
-        for e in evidence(study, latest(results))
-        if e.tracking
+        str(e.number): f"{address}?finding={quote(e.tracking, safe='')}" for e in evidence(study, results) if e.tracking
     }
 
 
