@@ -70,6 +70,23 @@ def test_fat_and_water_of_one_scan_are_put_together(parts: tuple[Volume, ...]) -
     assert "1 other stacks" in AbdominalFat().run((*station, *parts)).reasons[0]
 
 
+def test_fat_and_water_of_philips_are_brought_to_one_scale(parts: tuple[Volume, ...]) -> None:
+    """Each is scaled apart to fill its bits: their rescaled values made 393 mL of visceral fat 242, without a word."""
+    slopes = {"F": (0.3, 1.0), "W": (1.2, 1.0)}
+
+    def of_philips(v: Volume, *, stated: bool) -> Volume:
+        rescale, scale = slopes[v.facts["ImageType"][2]]
+        facts = {**v.facts, "Manufacturer": "Philips Medical Systems", "RescaleSlope": rescale}
+        facts |= {"PhilipsScaleSlope": [scale]} if stated else {}
+        return replace(v, array=v.array * np.float32(rescale * scale), facts=facts)
+
+    truth = said(AbdominalFat().run(parts), codes.VISCERAL_FAT)
+    answer = AbdominalFat().run(tuple(of_philips(v, stated=True) for v in parts))
+    assert said(answer, codes.VISCERAL_FAT) == pytest.approx(truth, rel=1e-3)
+    with pytest.raises(Refused, match="Send them with their private elements"):
+        AbdominalFat().run(tuple(of_philips(v, stated=False) for v in parts))
+
+
 @pytest.mark.nightly
 def test_echoes_with_phase_give_litres_too() -> None:
     raw = abdomen_mr.patient(size=112, slices=2)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.echo_scan import gathered, joined
-from isocenter.catalogue.one_scan import kind_words
+from isocenter.catalogue.one_scan import comparable, kind_words
 from isocenter.errors import Refused
 from isocenter.methods import fatwater
 from isocenter.methods.body_composition import Tissues, arms_beside, tissues, wall_is_whole
@@ -37,7 +37,7 @@ Floats = npt.NDArray[np.float32]
 class AbdominalFat:
     """How many litres of visceral and subcutaneous fat, and of water, do fat and water MR images show?"""
 
-    name, version = "abdominal_fat", "2"
+    name, version = "abdominal_fat", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "images": Need(
             modality="MR", gives="volumes", at_least=4,
@@ -144,7 +144,8 @@ def _scanners_own(usable: list[Volume]) -> _FatWater | None:
     """Fat and water as the scanner made them, of one scan; None where there are none.
 
     Raises:
-        Refused: for several of one place of which nothing tells which fat belongs to which water.
+        Refused: for several of one place of which nothing tells which fat belongs to which water, or for those of
+            Philips that are scaled apart and do not say how.
     """
     said = {id(v): set(kind_words(v)) for v in usable}
     fats = [v for v in usable if said[id(v)] & _FAT and not said[id(v)] & _WATER]
@@ -166,7 +167,8 @@ def _scanners_own(usable: list[Volume]) -> _FatWater | None:
         how.append(f"there are {len(scans)} scans of this place: the first, of {when}, is measured")
     if len(places) > 1:
         how.append(f"fat and water of {len(places) - 1} other stacks (stations of a long scan) are not in these litres")
-    return _FatWater(fat, np.asarray(fat.array, np.float32), np.asarray(water.array, np.float32), "; ".join(how))
+    parts = [np.asarray(one.array, np.float32) for one in comparable((fat, water))]
+    return _FatWater(fat, parts[0], parts[1], "; ".join(how))
 
 
 def _scans(fats: list[Volume], waters: list[Volume]) -> list[tuple[Volume, Volume]]:

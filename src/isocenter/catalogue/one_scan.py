@@ -6,7 +6,7 @@ time that differ in nothing but the echo time, or the flip angle, are of one sca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.space import Axis, Reference, Volume
 
-__all__ = ["component", "joined", "kind_words", "on_one_scale", "timing"]
+__all__ = ["comparable", "component", "joined", "kind_words", "on_one_scale", "timing"]
 
 _WORDS = {
     "phase": {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "1", "1.0"},
@@ -125,8 +125,7 @@ def _of_one(one: Volume, other: Volume, stays: str) -> bool:
 def _stacked(scan: dict[float, Volume], axis: str, unit: str) -> Volume:
     """Volumes by their place along the axis, as one."""
     values = sorted(scan)
-    _must_state_scales(list(scan.values()))
-    parts = [on_one_scale(scan[v]) for v in values]
+    parts = comparable([scan[v] for v in values])
     return replace(
         parts[0],
         array=np.stack([p.array for p in parts]),
@@ -135,7 +134,17 @@ def _stacked(scan: dict[float, Volume], axis: str, unit: str) -> Volume:
     )
 
 
-def _must_state_scales(parts: list[Volume]) -> None:
+def comparable(parts: Sequence[Volume]) -> list[Volume]:
+    """Series whose brightness is compared, on one scale (`on_one_scale`): echoes, flip angles, fat and water.
+
+    Raises:
+        Refused: where only some of Philips state their scale, or they are scaled apart and none does.
+    """
+    _must_state_scales(parts)
+    return [on_one_scale(part) for part in parts]
+
+
+def _must_state_scales(parts: Sequence[Volume]) -> None:
     """Refuse series of which only some state their scale, or that are scaled apart and none does."""
     philips = [p for p in parts if _is_of_philips(p)]
     stated = sum("PhilipsScaleSlope" in p.facts for p in philips)
