@@ -141,6 +141,9 @@ def test_height_and_contrast_limit_what_is_said(ct: Volume) -> None:
     told = BodyComposition().run(late, None, level_mm=0.0, cutoff="Martin 2013")
     assert any("5 to 10 HU higher" in r for r in told.reasons)
     assert all(f.what != codes.LOW_MUSCLE_ATTENUATION for f in told.findings)
+    unstated = replace(ct, facts={**ct.facts, "SeriesDescription": "Abdomen portal venous 5.0"})
+    told = BodyComposition().run(unstated, None, level_mm=0.0, cutoff="Martin 2013")
+    assert any("portal venous phase by its description" in r for r in told.reasons)
 
 
 def test_a_picture_that_cuts_the_body_wall_gives_no_subcutaneous_fat() -> None:
@@ -154,6 +157,7 @@ def test_a_picture_that_cuts_the_body_wall_gives_no_subcutaneous_fat() -> None:
     ("facts", "words"),
     [
         ({"KVP": 80.0}, "80 kV"),
+        ({"SeriesDescription": "MonoE 40keV[HU]"}, "a virtual image of 40 keV"),
         ({"SliceThickness": 8.0}, "slices of 8 mm"),
         ({"ImageType": ["DERIVED", "SECONDARY", "MPR"]}, "reformatted images"),
     ],

@@ -96,6 +96,20 @@ def test_a_person_says_what_became_of_the_other_lesions() -> None:
         assert f"{criteria}: PD" in found and "non-targets progress" in found
 
 
+def _with(time: tuple[Dated, Dated], **facts: Any) -> tuple[Dated, Dated]:
+    drawn, scan = time
+    return drawn, replace(scan, given=replace(scan.volume, facts={**scan.volume.facts, **facts}))
+
+
+def test_another_energy_is_no_change_of_density() -> None:
+    first, later = on(0, 20, 100), on(60, 20, 84)
+    with pytest.raises(Refused, match="plain CT on 2026-01-01, a virtual image of 40 keV on 2026-03-02"):
+        ask(first, _with(later, SeriesDescription="MonoE 40keV[HU]"))
+    told = ask(_with(first, KVP=100.0), _with(later, KVP=120.0)).reasons
+    assert any("100 kV on 2026-01-01, 120 kV on 2026-03-02: contrast is brighter" in r for r in told)
+    assert not any("kV" in r for r in ask(_with(first, KVP=120.0), _with(later, KVP=120.0)).reasons)
+
+
 def test_choi_declines_without_two_scans_of_one_phase() -> None:
     first, later = on(0, 20, 100), on(60, 20, 80)
     assert isinstance(later[1].volume, Volume)

@@ -6,7 +6,7 @@ import pytest
 
 from isocenter.analysis.registry import discover
 from isocenter.catalogue.calcium_scan import is_for_calcium
-from isocenter.catalogue.contrast_agent import contrast_agent, contrast_phase
+from isocenter.catalogue.contrast_agent import after_contrast, contrast_agent, contrast_phase
 
 
 @pytest.mark.parametrize("said", [None, "", " ", "NONE", "no", "0", "N", "Without"])
@@ -50,3 +50,19 @@ def test_a_phase_is_told_by_the_words_of_the_series(said: str | None, phase: str
 
 def test_the_protocol_tells_the_phase_where_the_series_does_not() -> None:
     assert contrast_phase({"SeriesDescription": "3.0", "ProtocolName": "Liver venous"}) == "portal venous"
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"ContrastBolusAgent": "Iomeprol", "SeriesDescription": "native"}, "Iomeprol"),
+        ({"ContrastBolusAgent": "", "SeriesDescription": "Abdomen venous 5.0"}, "portal venous phase"),
+        ({"SeriesDescription": "t1_vibe post Gd"}, "'post Gd'"),
+        ({"ProtocolName": "Liver HBP"}, "'HBP'"),
+        ({"SeriesDescription": "Abdomen 5.0 Br40"}, ""),
+        ({"SeriesDescription": "pre contrast"}, ""),
+        ({"SeriesDescription": "posterior cranium"}, ""),
+    ],
+)
+def test_contrast_is_told_by_the_series_where_the_agent_is_left_out(facts: dict[str, str], told: str) -> None:
+    assert after_contrast(facts).startswith(told) and bool(after_contrast(facts)) is bool(told)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.contrast_agent import contrast_agent
+from isocenter.catalogue.contrast_agent import after_contrast
 from isocenter.catalogue.mask_grid import OtherGrid, laid
+from isocenter.catalogue.virtual_ct import virtual_image
 from isocenter.errors import Refused
 from isocenter.methods import lumbar_level
 from isocenter.methods.body_composition import (
@@ -52,15 +53,15 @@ Mask = npt.NDArray[np.bool_]
 
 
 def _is_soft(facts: Mapping[str, Any]) -> bool:
-    """Whether a kernel is stated that is not a sharp one, whose noise leaves the windows of muscle and fat."""
+    """Whether these are plain images by a stated kernel that is no sharp one, whose noise leaves the windows."""
     kernel = str(facts.get("ConvolutionKernel") or "")
-    return bool(kernel) and not is_sharp(kernel)
+    return bool(kernel) and not is_sharp(kernel) and not virtual_image(facts)
 
 
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "4"
+    name, version = "body_composition", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -211,10 +212,15 @@ def _must_be_measurable(ct: Volume) -> list[str]:
     kv = facts.get("KVP")
     if kv is not None and not _KV[0] <= float(kv) <= _KV[1]:
         raise Refused(f"{float(kv):g} kV", "the windows are for 120 kV: fat and muscle lie elsewhere here")
+    if virtual := virtual_image(facts):
+        raise Refused(
+            virtual, "the windows are for 120 kV: fat and muscle lie elsewhere here",
+            "send the plain images, or virtual ones of about 70 keV",
+        )  # fmt: skip
     thick = float(facts.get("SliceThickness") or ct.geometry.spacing_mm[0])
     if thick > _THICKEST_MM + 0.01:
         raise Refused(f"slices of {thick:g} mm", "fat and muscle mix within them", "reconstruct at 5 mm or less")
-    if agent := contrast_agent(facts):
+    if agent := after_contrast(facts):
         remarks.append(
             f"contrast ({agent}): muscle attenuation is 5 to 10 HU higher than without, by the phase, which the header "
             "does not tell. No cut-off of attenuation is applied"

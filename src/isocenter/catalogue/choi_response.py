@@ -11,6 +11,7 @@ import numpy.typing as npt
 from isocenter.catalogue.contrast_agent import contrast_agent, contrast_phase
 from isocenter.catalogue.in_one_space import Drawn, mask_of
 from isocenter.catalogue.mask_grid import OtherGrid, laid
+from isocenter.catalogue.virtual_ct import virtual_image
 from isocenter.errors import Refused
 from isocenter.methods import recist
 from isocenter.methods.lesion_matching import Track
@@ -52,13 +53,15 @@ def answered(
 
     Raises:
         Refused: without targets, where one lies on coarser voxels than the CT, without CT in HU at a time, where
-            contrast was given at one time only, or where the CTs are of phases that their series name otherwise.
+            contrast was given at one time only, where the CTs are of phases that their series name otherwise, or where
+            one is a virtual image of another energy or material than the others.
     """
     if not chosen:
         raise Refused("Choi without target lesions", "size and density are those of targets", "name the targets")
     remarks: list[str] = []
     hu = [_density(time, scans, followed, chosen, k, other_grid, remarks) for k, time in enumerate(times)]
     _must_be_of_one_phase(times, scans)
+    remarks += _voltages(times, scans)
     judged: list[tuple[int, recist.Judged]] = []
     assert hu[0] is not None and visits[0].sum_mm is not None
     for visit, density in zip(visits[1:], hu[1:], strict=True):
@@ -136,3 +139,22 @@ def _must_be_of_one_phase(times: Sequence[Drawn], scans: Mapping[str, Volume]) -
             "lesions are brighter or darker from one phase to the next, whether they answer or not",
             "outline the portal venous phase of every time, or choose RECIST 1.1",
         )
+    kinds = {time.day: virtual_image(scans[time.study_uid].facts) for time in times if time.study_uid in scans}
+    if len(set(kinds.values())) > 1:
+        raise Refused(
+            ", ".join(f"{kind or 'plain CT'} on {day}" for day, kind in kinds.items()),
+            "the same tumour has another density in each",
+            "compare plain CT of every time, or choose RECIST 1.1",
+        )
+
+
+def _voltages(times: Sequence[Drawn], scans: Mapping[str, Volume]) -> list[str]:
+    """What is to be said where the tube voltage is not that of the baseline: contrast is brighter at a lower one."""
+    kv = {t.day: s.facts.get("KVP") for t in times if (s := scans.get(t.study_uid)) is not None}
+    stated = {day: float(v) for day, v in kv.items() if isinstance(v, (int, float))}
+    if len(set(stated.values())) < 2:
+        return []
+    told = ", ".join(f"{v:g} kV on {day}" for day, v in stated.items())
+    return [
+        f"WARNING: {told}: contrast is brighter at the lower voltage, so that a change of density may be that of kV"
+    ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["contrast_agent", "contrast_phase"]
+__all__ = ["after_contrast", "contrast_agent", "contrast_phase"]
 
 _WITHOUT = frozenset({"no", "none", "0", "n", "without"})
 
@@ -41,3 +41,24 @@ def contrast_phase(facts: Mapping[str, Any]) -> str:
         if named:
             return named[0] if len(named) == 1 else ""
     return ""
+
+
+_AFTER = re.compile(
+    r"(?<![a-z])(post[ _-]?(?:contrast|gd|gado\w*|km|c)|hepatobiliary|hepatobili[aä]r\w*|hbp|mit km|gado\w+)(?![a-z])",
+    re.IGNORECASE,
+)
+
+
+def after_contrast(facts: Mapping[str, Any]) -> str:
+    """By what a scan is told to be one after contrast: the agent, or else the words of its series, for many scanners
+    leave the agent out; empty where nothing tells it.
+
+    >>> after_contrast({"SeriesDescription": "Abdomen portal 3.0"}), after_contrast({"SeriesDescription": "native"})
+    ('portal venous phase by its description', '')
+    """
+    if agent := contrast_agent(facts):
+        return agent
+    if (phase := contrast_phase(facts)) not in ("", "native"):
+        return f"{phase} phase by its description"
+    said = " ".join(str(facts.get(k) or "") for k in ("SeriesDescription", "ProtocolName"))
+    return f"'{told.group()}' in its description" if (told := _AFTER.search(said)) else ""

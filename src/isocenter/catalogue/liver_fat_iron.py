@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.contrast_agent import contrast_agent
+from isocenter.catalogue.contrast_agent import after_contrast
 from isocenter.catalogue.echo_scan import EchoScan, gathered
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
@@ -41,7 +41,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverFatIron:
     """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
 
-    name, version = "liver_fat_iron", "4"
+    name, version = "liver_fat_iron", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "echoes": Need(
             modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")
@@ -399,10 +399,10 @@ def _said(
 
 
 def _after_contrast(main: Volume, remarks: list[str]) -> bool:
-    agent = contrast_agent(main.facts)
+    agent = after_contrast(main.facts)
     if not agent:
         return False
-    remarks.append(f"WARNING: contrast agent '{agent}' adds to R2*, and to fat by its T1: no iron is given")
+    remarks.append(f"WARNING: contrast agent ({agent}) adds to R2*, and to fat by its T1: no iron is given")
     return True
 
 
