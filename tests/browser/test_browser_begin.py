@@ -117,6 +117,10 @@ def test_an_empty_archive_leads_to_its_first_study_and_a_patient_has_a_past(
         assert "No terms of use are recorded" in page.get_by_role("region", name="Consent").inner_text()
         shot(page, "timeline")
         assert faults(page, axe) == []
+        page.keyboard.press("w")
+        page.wait_for_url(f"**/study/{late.uid}/why")
+        page.go_back()
+        page.get_by_role("group", name="Lesions through the studies").wait_for()
 
         plan = of("20250401", "Plan of the chest", modality="RTPLAN")
         again = of("20250402", "Registered twice", patient="Z-2")

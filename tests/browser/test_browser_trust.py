@@ -52,6 +52,10 @@ def test_one_stops_it_everywhere_and_only_another_starts_it_again(
     report.get_by_text("was stopped by admin").first.wait_for(timeout=5_000)
     shot(room, "room-stopped")
     shot(list_page, "worklist-stopped")
+    list_page.get_by_role("button", name="OK: PET uptake is stopped").click()
+    until(lambda: banner.count() == 0)
+    list_page.reload()
+    banner.get_by_text("it matched two people").wait_for()  # put away is not forgotten
 
     origin = {"Origin": site.address}
     mine = page.request.post(f"/api/analyses/{STOPPED}/resume", data={"reason": "x"}, headers=origin)

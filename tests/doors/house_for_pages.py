@@ -526,6 +526,10 @@ class House:
         must(who, "reading", study_uid)
         return self._reading(study_uid)
 
+    def due(self, study_uid: str, *, who: Person) -> tuple[Urgency, datetime] | None:
+        row = next(row for row in self.worklist(who=who) if row.waiting.study.uid == study_uid)
+        return (row.level, row.due) if row.due else None
+
     def open(self, study_uid: str, *, who: Person) -> Reading:
         must(who, "open", study_uid)
         with self.lock_:

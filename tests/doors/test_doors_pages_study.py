@@ -42,6 +42,14 @@ def test_a_study_lists_its_series_with_images_in_scrolling_order(reader: Browser
     assert {i["frames"] for i in ct["instances"]} == {1}
 
 
+def test_a_study_says_until_when_it_should_be_read_as_its_row_does(house: House, reader: Browser) -> None:
+    rows = {row["study"]: row for row in reader.get("/api/worklist").json()["rows"]}
+    for uid in (CT, DX):
+        assert reader.get(f"/api/studies/{uid}").json()["due"] == {"level": rows[uid]["level"], "at": rows[uid]["due"]}
+    device = Browser(application(house, demo=True, clock=lambda: house.now), bearer=house.token("service"))
+    assert device.get(f"/api/studies/{CT}").json()["due"] is None, "who may not know of the reading"
+
+
 def test_a_study_that_is_not_there(reader: Browser) -> None:
     answer = reader.get("/api/studies/9.9.9")
     assert answer.status_code == 404

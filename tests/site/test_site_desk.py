@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -260,6 +260,23 @@ def test_a_kept_list_tells_each_what_they_may_see_and_no_more(site: Site) -> Non
     assert told() == [("found", 1), ("found", 1), ("after", 1)]
     site.halting.stop(OF, reason="it errs", who=CHIEF)
     assert told() == [("found", 0), ("found", 0), ("after", 0)]
+
+
+def test_until_when_a_study_should_be_read_is_what_its_row_says_and_tells_no_more_than_may_be_seen(site: Site) -> None:
+    def row() -> tuple[Urgency, datetime | None]:
+        entry = next(e for e in site.worklist(who=ITO) if e.waiting.study.uid == study_of(site))
+        return entry.level, entry.due
+
+    study, plain = study_of(site), site.due(study_of(site), who=ITO)
+    says(site, lesion(), urgency=Urgency.NOW)
+    assert site.due(study, who=ITO) == plain == row(), "in shadow nothing is raised"
+    site.set_mode(OF, Use.WORKLIST, Mode.TRIAGE, reason="tried")
+    raised = site.due(study, who=ITO)
+    assert plain and raised and raised == row() and raised[0] is Urgency.NOW and raised[1] < plain[1]
+    version = site.correct(study, Correction(Verdict.STRUCK, "2.25.1", label="normal"), version=begun(site), who=ITO)
+    assert site.due(study, who=ITO) == plain, "what a person struck raises nothing"
+    site.sign(study, version=version.version, who=ITO)
+    assert site.due(study, who=ITO) is None
 
 
 def test_a_line_that_is_typed_is_its_readers_alone_and_gone_once_it_is_locked(site: Site) -> None:

@@ -10,6 +10,12 @@ export function waited(seconds: number): string {
   return `${Math.floor(hours / 24)}${THIN}d`;
 }
 
+/** How long until a time in the future, or since when it is over. */
+export function until(at: string, now: number): string {
+  const seconds = (Date.parse(at) - now) / 1000;
+  return seconds <= 0 ? `${waited(-seconds)} over` : waited(seconds);
+}
+
 export function clock(time: Date): string {
   return time.toTimeString().slice(0, 8);
 }

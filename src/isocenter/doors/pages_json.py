@@ -18,7 +18,7 @@ from isocenter.reading.opinion import Opinion
 from isocenter.reading.priors import Prior
 from isocenter.reading.session import Reading, machine_of
 from isocenter.reading.worklist import Entry
-from isocenter.record import Code, Finding, Measurement, Patient, Result, Series, Study, to_plain
+from isocenter.record import Code, Finding, Measurement, Patient, Result, Series, Study, Urgency, to_plain
 from isocenter.space import Reference, Region
 
 __all__ = ["NO_PICTURES", "hanging", "opinion", "paged", "patient", "prior", "reading", "result", "row", "study"]
@@ -101,8 +101,14 @@ def opinion(given: Opinion) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def study(whole: Study, state: Reading | None, tickets: Tickets) -> dict[str, Any]:
-    """A study with its series and images; without a reading for those who may not see it."""
+def study(
+    whole: Study, state: Reading | None, tickets: Tickets, due: tuple[Urgency, datetime] | None = None
+) -> dict[str, Any]:
+    """A study with its series and images; without a reading for those who may not see it.
+
+    Args:
+        due: its class and when it should be read, where it is still to be read.
+    """
     return {
         "uid": whole.uid,
         "patient": patient(whole.patient),
@@ -111,6 +117,7 @@ def study(whole: Study, state: Reading | None, tickets: Tickets) -> dict[str, An
         "description": whole.description,
         "modalities": list(whole.modalities),
         "reading": reading(tickets, state) if state else None,
+        "due": {"level": due[0].value, "at": _iso(due[1])} if due else None,
         "series": [_series(s) for s in whole.series],
     }
 

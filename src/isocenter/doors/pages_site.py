@@ -7,6 +7,7 @@ their own, and so that this list says at a glance what a browser can make the ho
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,7 +31,7 @@ from isocenter.reading.priors import Prior
 from isocenter.reading.report import Report
 from isocenter.reading.session import Correction, Reading
 from isocenter.reading.worklist import Entry
-from isocenter.record import Result, Sealed, Study
+from isocenter.record import Result, Sealed, Study, Urgency
 from isocenter.site.fetching import Fetching
 from isocenter.site.following import Following
 from isocenter.site.marking import Drawn
@@ -143,6 +144,9 @@ class PagesSite(Protocol):
 
     def worklist(self, *, who: Person, with_ai: bool = True) -> Sequence[Entry]:
         """The rows in their order."""
+
+    def due(self, study_uid: str, *, who: Person) -> tuple[Urgency, datetime] | None:
+        """Its class and when it should be read; None once it is signed."""
 
     def study(self, study_uid: str, *, who: Person) -> Study:
         """The whole study."""

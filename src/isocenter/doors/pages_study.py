@@ -35,7 +35,10 @@ def study(uid: Uid, site: SiteHere, who: Annotated[Person, needs("study")]) -> A
     """What the study holds, images in the order in which one scrolls through them."""
     here: PagesSite = site
     whole = here.study(uid, who=who)
-    told = pages_json.study(whole, here.reading(uid, who=who) if _may_know(here, uid, who) else None, here.tickets)
+    known = _may_know(here, uid, who)
+    told = pages_json.study(
+        whole, here.reading(uid, who=who) if known else None, here.tickets, here.due(uid, who=who) if known else None
+    )
     # Written here and not by the framework, which would look at each of thousands of images first.
     return Response(json.dumps(told, ensure_ascii=False, separators=(",", ":")), media_type="application/json")
 

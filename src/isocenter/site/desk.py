@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, WrongState
@@ -114,6 +114,15 @@ class Desk(Reports, Answers):
         # What depends on the time beside the order itself stands in the question: broken glass ends.
         reach = self._disclosing.reach(who, "worklist")
         return self._listing.queue((who, with_ai, tuple(limits.items()), reach), now, ordered)
+
+    def due(self, study_uid: str, *, who: Person) -> tuple[Urgency, datetime] | None:
+        """The class of a study and when it should be read, as its row of this person's worklist has them; None once it
+        is signed, or where they read it blind."""
+        must(who, "reading", study_uid)
+        waiting = self._disclosing.rows(self._listing.of(study_uid), who)
+        for row in lists.order(waiting, self.clock(), with_ai=True, limits=self._limits()):
+            return (row.level, row.due) if row.due else None
+        return None
 
     def _limits(self) -> Mapping[Urgency, timedelta]:
         return lists.limits_of(self.preferences.site_wide().get("limits_min") or {})

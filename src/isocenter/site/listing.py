@@ -121,6 +121,10 @@ class Listing:
             self._level = head
             return list(self._rows.values())
 
+    def of(self, study_uid: str) -> list[lists.Waiting]:
+        """One study as it stands now; none where there is no such study."""
+        return list(self._read([study_uid]).values())
+
     def _changed(self, head: int) -> list[str] | None:
         """Studies of which something was said since the rows were read; None where they are too many."""
         if self._level < 0 or head < self._level:

@@ -116,6 +116,8 @@ export interface Study {
   description: string;
   modalities: string[];
   reading: Reading;
+  /** Its class and when it should be read, as in the worklist; null once it is signed. */
+  due: { level: Level; at: string } | null;
   series: Series[];
 }
 

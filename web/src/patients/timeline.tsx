@@ -73,6 +73,7 @@ export function TimelinePage({ study }: { study: string }) {
     earlier: () => (at.value = Math.max(0, from() - 1)),
     open: () => studies[from()] && go(to.study(studies[from()]!.study)),
     compare,
+    why: () => studies[from()] && go(to.why(studies[from()]!.study)),
     list: () => setListed((before) => !before),
     nearer: () => setNear((before) => Math.min(64, 2 * before)),
     farther: () => setNear((before) => Math.max(1, before / 2)),

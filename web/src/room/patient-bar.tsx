@@ -1,7 +1,8 @@
 import type { Study } from "../api/shapes";
 import { keyOf } from "../keys/keyboard";
-import { Key } from "../kit/marks";
-import { age, clock, day, person } from "../words";
+import { Key, LevelMark } from "../kit/marks";
+import { now } from "../kit/minute";
+import { age, clock, day, person, until } from "../words";
 import { useEffect, useRef } from "preact/hooks";
 import type { Session } from "./session";
 
@@ -21,6 +22,7 @@ export function PatientBar({ session, study, frozen, leave, sign, alone = false 
       {study.accession && <span>Acc <span class="id">{study.accession}</span></span>}
       <span class="what" title={what}>{what}</span>
       <span class="gap" />
+      {study.due && reading?.state !== "signed" && <Due of={study.due} />}
       <Saved session={session} />
       <State session={session} />
       {session.heldByOther.value && !frozen && <button type="button" title={`If ${reading!.by} has done nothing for half an hour`} onClick={() => session.open()}>Take it over <Key of={keyOf("room", "take-over")} /></button>}
@@ -31,11 +33,22 @@ export function PatientBar({ session, study, frozen, leave, sign, alone = false 
   );
 }
 
+/** Until when it should be read, as its row of the worklist says. */
+function Due({ of: { level, at } }: { of: NonNullable<Study["due"]> }) {
+  return <span class="due" title={`To be read by ${clock(new Date(at)).slice(0, 5)}`}><LevelMark level={level} due={until(at, now.value)} /></span>;
+}
+
+/** When one's own opinion was locked, and with it what machines say came on screen. */
+function Locked({ session }: { session: Session }) {
+  const at = session.reading.value?.opinion?.locked;
+  return at ? <span class="muted">locked {clock(new Date(at)).slice(0, 5)}, AI shown</span> : null;
+}
+
 function State({ session }: { session: Session }) {
   const reading = session.reading.value;
   if (!reading) return null;
   if (reading.state === "signed") return <span class="tag fine"><span aria-hidden="true">✓</span> Signed by {reading.signed_by || reading.by || "a reader"}</span>;
-  if (session.mine.value) return <span class="tag person"><span aria-hidden="true">●</span> {reading.state === "amending" ? "You amend" : "You read"}</span>;
+  if (session.mine.value) return <><Locked session={session} /><span class="tag person"><span aria-hidden="true">●</span> {reading.state === "amending" ? "You amend" : "You read"}</span></>;
   if (reading.by) return <span class="tag soon"><span aria-hidden="true">▲</span> {reading.by} has it open: read only</span>;
   return <span class="muted">not open: read only</span>;
 }

@@ -1,12 +1,12 @@
 import { keyOf } from "../keys/keyboard";
-import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { AiState, Row } from "../api/shapes";
 import { LevelMark, MachineMark } from "../kit/marks";
+import { now } from "../kit/minute";
 import { may, me } from "../me";
 import { to } from "../router";
 import { mine } from "../settings/mine";
-import { count, day, person, waited } from "../words";
+import { count, day, person, until, waited } from "../words";
 import type { WorkList } from "./list";
 import type { Column } from "./order";
 
@@ -14,10 +14,6 @@ export { rowToTake } from "./list";
 
 const HEIGHTS = { compact: 28, regular: 32, roomy: 40 };
 const SPARE = 8;
-
-/** What is due is counted by the minute, in every row at once. */
-const now = signal(Date.now());
-setInterval(() => (now.value = Date.now()), 30_000);
 
 const columns: { name: string; css: string; by?: Column }[] = [
   { name: "Due", css: "c-due", by: "due" },
@@ -105,7 +101,7 @@ function StudyRow({ row, index, current, since, take, menu }: { row: Row; index:
   const opened = (event: MouseEvent) => (event.preventDefault(), take(), menu());
   return (
     <tr aria-rowindex={index} aria-current={current ? "true" : undefined} class={done ? "done" : undefined} onClick={take} onContextMenu={opened} onDblClick={(event) => event.currentTarget.querySelector<HTMLElement>("a[data-open]")?.click()}>
-      <td>{row.gone ? <span class="faint">left the list</span> : done ? <span class="faint">read</span> : <LevelMark level={row.level} due={due(row.due)} />}</td>
+      <td>{row.gone ? <span class="faint">left the list</span> : done ? <span class="faint">read</span> : <LevelMark level={row.level} due={row.due ? until(row.due, now.value) : undefined} />}</td>
       <td class={row.moved_up > 0 ? undefined : "muted"}>
         <Why row={row} />
       </td>
@@ -127,12 +123,6 @@ function Why({ row }: { row: Row }) {
   if (!up) return <>{row.why}</>;
   const [before, after] = row.why.includes(up) ? row.why.split(up) : [`${row.why} · `, ""];
   return <>{before}{may("oversight") ? <a href={to.oversight("triage")} tabIndex={-1} title={`What triage gave and cost, key ${keyOf("worklist", "effect")}`}>{up}</a> : up}{after}</>;
-}
-
-function due(at: string | null): string | undefined {
-  if (!at) return undefined;
-  const seconds = (Date.parse(at) - now.value) / 1000;
-  return seconds <= 0 ? `${waited(-seconds)} over` : waited(seconds);
 }
 
 function stateWords(row: Row): string {
