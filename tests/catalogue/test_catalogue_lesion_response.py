@@ -115,6 +115,20 @@ def test_an_outline_that_comes_twice_counts_once() -> None:
     assert len([f for f in ask(first, on(60, (LIVER, 20, "liver"))).findings if f.where is not None]) == 1
 
 
+def test_two_readers_outlines_of_one_lesion_are_no_two_lesions() -> None:
+    """They were: a partial response, or progression, of a lesion that is as it was."""
+    mine, theirs = (LIVER, 20.0, "liver"), ((31.0, 62.0, 42.0), 19.0, "liver, reader B")
+    assert the(ask(on(0, mine), on(60, mine)), CURRENT).words.startswith("RECIST 1.1: SD")
+    for times in ((on(0, mine, theirs), on(60, mine)), (on(0, mine), on(60, mine, theirs))):
+        with pytest.raises(Refused, match=r"'liver' and 'liver, reader B' of .* holds 94% of the other"):
+            ask(*times)
+    beside = ((30.0, 60.0, 78.0), 18.0, "liver 2")  # touches it
+    assert value(the(ask(on(0, mine, beside), on(60, mine, beside)), CURRENT), NEW) == 0
+    answer = ask(on(0, mine, (LIVER, 26.0, "PTV liver")), on(60, mine))
+    assert value(the(answer, CURRENT), SUM) == pytest.approx(42, abs=1)
+    assert "PTV liver of 2026-01-01 left out: a margin about a lesion is none" in answer.reasons
+
+
 @pytest.mark.parametrize(
     ("before", "now", "words"),
     [

@@ -19,6 +19,7 @@ from isocenter.catalogue.in_one_space import Drawn, drawn, is_cut, spaces, spots
 from isocenter.catalogue.lesion_visits import (
     chosen_targets,
     named_lesions,
+    of_one_reader,
     out_of_sight,
     recorded_mm,
     visits_of,
@@ -49,7 +50,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "7"
+    name, version = "lesion_response", "8"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -118,7 +119,8 @@ class LesionResponse:
 
         Raises:
             Refused: without a baseline, without common place or images to register by, when registration fails, when
-                a named lesion is not at baseline, or when the baseline is too old or from after the treatment began.
+                a named lesion is not at baseline, when two outlines of a study are of one lesion, or when the baseline
+                is too old or from after the treatment began.
         """
         first, *rest = before
         scans = {one.study_uid: one.volume for one in images_before or ()}
@@ -128,6 +130,7 @@ class LesionResponse:
         known = [_outlined(one, scans, remarks, all_gone=all_gone or bool(one.regions)) for one in rest]
         began = drawn(first, scan=scans.get(first.study_uid), remarks=remarks)
         times = [began, *known, _outlined(lesions, scans, remarks, all_gone=all_gone)]
+        times = [of_one_reader(time, remarks) for time in times]
         _must_begin_before(times[0].day, therapy_began)
         places = spaces(times, scans, remarks)
         spotted = spots(times, places)

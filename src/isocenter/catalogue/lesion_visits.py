@@ -8,16 +8,58 @@ from dataclasses import replace
 
 import numpy as np
 
-from isocenter.catalogue.in_one_space import Drawn, Matrix
+from isocenter.catalogue.in_one_space import Drawn, Matrix, mask_of, radius_mm
 from isocenter.errors import Refused
 from isocenter.methods import recist, volumetry
 from isocenter.methods.lesion_matching import Spot, Track
-from isocenter.space import Region, Volume
+from isocenter.space import Region, Volume, resample_region
 
-__all__ = ["chosen_targets", "named_lesions", "out_of_sight", "recorded_mm", "visits_of", "without"]
+__all__ = ["chosen_targets", "named_lesions", "of_one_reader", "out_of_sight", "recorded_mm", "visits_of", "without"]
 
 _NODE = re.compile(r"(?<![a-z])(node|nodal|lymph|lns?(?![a-z])|gtv[\s_-]?n\d*(?![a-z]))", re.IGNORECASE)
 _BONE = re.compile(r"(?<![a-z])(bone|rib|vertebra|spine|sacrum|femur|skull)", re.IGNORECASE)
+
+_PLANNED = re.compile(r"(?<![a-z])[cpi]tv(?![a-z])", re.IGNORECASE)
+_LIKE_SIZE = 3.0  # two readers' outlines of one lesion; a tumour and its organ differ by more
+
+
+def of_one_reader(time: Drawn, remarks: list[str]) -> Drawn:
+    """The lesions of a study, planning volumes (CTV, PTV, ITV) left out, which are told.
+
+    Raises:
+        Refused: where two of them lie in one another as two readers' outlines of one lesion do: both would count.
+    """
+    planned = [r for r in time.regions if _PLANNED.search(r.label)]
+    if planned and len(planned) < len(time.regions):
+        names = ", ".join(r.label for r in planned)
+        remarks.append(f"{names} of {time.day} left out: a margin about a lesion is none")
+        time = replace(time, regions=tuple(r for r in time.regions if not _PLANNED.search(r.label)))
+    for n, one in enumerate(time.regions):
+        for other in time.regions[:n]:
+            if (share := _shared(one, other)) > 0.5:
+                a, b = other.label or "a lesion", one.label or "another"
+                raise Refused(
+                    f"'{a}' and '{b}' of {time.day}, of which one holds {share:.0%} of the other",
+                    "a lesion that was outlined twice (by two readers, or with its core) counts twice in the sum, and "
+                    "seems gone or new where it was outlined once",
+                    "send the outlines of one reader, one for each lesion",
+                )
+    return time
+
+
+def _shared(one: Region, other: Region) -> float:
+    """The part of the smaller that lies in the larger, of lesions of like size; 0 for others."""
+    small, large = sorted((one, other), key=lambda r: r.volume_ml)
+    if large.volume_ml > _LIKE_SIZE * small.volume_ml:
+        return 0.0
+    if one.geometry.frame_of_reference != other.geometry.frame_of_reference:
+        return 0.0
+    # Long lesions may share voxels though their middles lie apart: one ball's radius each is no bound for them.
+    if float(np.linalg.norm(np.subtract(one.centre_mm, other.centre_mm))) > 4.0 * radius_mm(large.volume_ml):
+        return 0.0
+    if not small.geometry.same_grid(large.geometry):
+        large = resample_region(large, small.geometry)
+    return float(np.count_nonzero(mask_of(small) & mask_of(large))) / small.voxels
 
 
 def _lesion(region: Region, size: volumetry.Extent) -> recist.Lesion:
