@@ -332,6 +332,9 @@ def test_persons_in_reports_are_removed() -> None:
         (("g/mL", "UCUM", "g/mL"), ("g/mL", "UCUM", "g/mL")),
         (("A-17", "99LOCAL", "Zwirn lung"), ("A-17", "99LOCAL", "lung")),
         (("ZWIRN", "99LOCAL", "lung"), ("REMOVED", "99LOCAL", "lung")),
+        (("THORAX2", "99LOCAL", "lung"), ("THORAX2", "99LOCAL", "lung")),
+        (("MEYER7", "99LOCAL", "lung"), (f"CODE {BY.uid('MEYER7')[-8:]}", "99LOCAL", "lung")),
+        (("MRN4711", "99LOCAL", "lung"), (f"CODE {BY.uid('MRN4711')[-8:]}", "99LOCAL", "lung")),
     ],
 )
 def test_nobody_is_named_by_a_code_or_by_what_it_is_said_to_mean(
@@ -346,6 +349,68 @@ def test_nobody_is_named_by_a_code_or_by_what_it_is_said_to_mean(
 def test_half_of_a_record_number_does_not_stay_in_a_description() -> None:
     ds = read(deidentify(made.made(PatientID="STS_003", StudyDescription="STS 003 CT of 004")))
     assert ds.StudyDescription == "CT of 004"
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "left"),
+    [
+        ("K-123", "K123 thorax", "thorax"), ("K-123", "thorax K 123", "thorax"), ("K123", "K-123 thorax", "thorax"),
+        ("AB12CD34", "AB12 CD34 thorax", "thorax"), ("0000123", "thorax 123", "thorax"),
+        ("K-123", "thorax 124", "thorax 124"),
+    ],
+)  # fmt: skip
+def test_a_record_number_goes_however_it_is_spelled(number: str, said: str, left: str) -> None:
+    assert read(deidentify(made.made(PatientID=number, StudyDescription=said))).StudyDescription == left
+
+
+def test_words_of_a_place_stay_in_no_technical_text_unless_institutions_are_kept() -> None:
+    place = {"InstitutionName": "Zwickelheim General Klinikum", "InstitutionAddress": "Am Ring 3, Obsthausen"}
+    maker = {"Manufacturer": "General Electric", "ManufacturerModelName": "Force at Zwickelheim"}
+    data = made.made(**place, **maker, SoftwareVersions="VB10 Obsthausen", ReceiveCoilName="Head 24")
+    copy = read(deidentify(data))
+    assert copy.Manufacturer == "General Electric" and copy.ReceiveCoilName == "Head 24"
+    assert copy.ManufacturerModelName == "" and copy.SoftwareVersions == ""
+    kept = read(deidentify(data, options=[Option.INSTITUTION]))
+    assert kept.InstitutionName == place["InstitutionName"] and "Force" in kept.ManufacturerModelName
+
+
+def content(kind: str, code: str, scheme: str = "DCM", **values: Any) -> Dataset:
+    """A content item of a structured report."""
+    name, item = Dataset(), Dataset()
+    name.CodeValue, name.CodingSchemeDesignator, name.CodeMeaning = code, scheme, "what it is"
+    item.RelationshipType, item.ValueType, item.ConceptNameCodeSequence = "CONTAINS", kind, [name]
+    for keyword, value in values.items():
+        setattr(item, keyword, value)
+    return item
+
+
+def measured(number: str, unit: str) -> list[Dataset]:
+    units, item = Dataset(), Dataset()
+    units.CodeValue, units.CodingSchemeDesignator, units.CodeMeaning = unit, "UCUM", unit
+    item.NumericValue, item.FloatingPointValue, item.MeasurementUnitsCodeSequence = number, float(number), [units]
+    return [item]
+
+
+def test_a_report_tells_no_number_birth_or_great_age_of_its_subject() -> None:
+    inside = [
+        content("TEXT", "121030", TextValue="K77"), content("DATE", "121031", Date="19310705"),
+        content("NUM", "121033", MeasuredValueSequence=measured("93", "a")),
+        content("NUM", "121033", MeasuredValueSequence=measured("1140", "mo")),
+        content("NUM", "121033", MeasuredValueSequence=measured("41", "a")),
+        content("NUM", "30525-0", "LN", MeasuredValueSequence=measured("101", "a")),
+        content("NUM", "121206", MeasuredValueSequence=measured("93", "mm")),
+        content("DATE", "111060", Date="20240705"),
+    ]  # fmt: skip
+    tree = content("CONTAINER", "126000", ContentSequence=inside)
+    report = made.dataset(sop_class="1.2.840.10008.5.1.4.1.1.88.33", modality="SR", PixelData=None, Rows=None)
+    report.ContentSequence = [tree]
+    who, born, *ages, size, day = read(deidentify(made.written(report))).ContentSequence[0].ContentSequence
+    assert who.TextValue == "REMOVED" and born.Date == "19000101"
+    told = [one.MeasuredValueSequence[0] for one in ages]
+    assert [float(one.NumericValue) for one in told] == [90, 1080, 41, 90]
+    assert ["FloatingPointValue" in one for one in told] == [False, False, True, False]
+    assert float(size.MeasuredValueSequence[0].NumericValue) == 93
+    assert day.Date not in ("20240705", "19000101", "")
 
 
 def test_what_may_be_kept_and_what_never() -> None:

@@ -28,11 +28,49 @@ def test_only_known_words_and_short_numbers_stay(said: str, stays: str) -> None:
         assert kept == stays
 
 
+@pytest.mark.parametrize(
+    ("said", "stays"),
+    [
+        ("CT thorax 5/7/24", "CT thorax"), ("CT thorax 5.7.2024", "CT thorax"), ("5_7_24 thorax", "thorax"),
+        ("2024_07_05 thorax", "thorax"), ("thorax 24-07-05", "thorax"), ("5 7 24 thorax", "thorax"),
+        ("7Jul thorax", "thorax"), ("may5 thorax", "thorax"), ("chest 3/4 view 1.5", "chest 3 4 view 1.5"),
+        ("T2 3 5 8", "T2 3 5 8"), ("axial 3x3x20mm", "axial"),
+    ],
+)  # fmt: skip
+def test_a_day_stays_in_no_text_and_other_numbers_do(said: str, stays: str) -> None:
+    assert cleaned(said) == stays
+
+
+@pytest.mark.parametrize(
+    "said", ["95Y", "095Y", "95 years old", "93yo", "F93", "93 F", "aged 101", "age: 90", "92 Jahre"]
+)
+def test_an_age_beyond_89_years_stays_in_no_text(said: str) -> None:
+    assert cleaned(f"thorax {said}, lung") == "thorax lung"
+    assert cleaned("thorax 41Y F88 12mm") == "thorax 41Y F88 12mm"
+
+
+@pytest.mark.parametrize("said", ["Mr Long", "Dr. White", "DR. BLACK", "Frau Head", "Miss Short", "Prof Hand"])
+def test_a_word_behind_a_title_is_a_name(said: str) -> None:
+    assert cleaned(f"chest, {said}") == "chest" and cleaned("MR long axis, DR chest") == "MR long axis chest"
+
+
 def test_the_patients_own_name_never_stays_even_where_it_is_a_word() -> None:
     assert cleaned("HEAD of Head, Brain", {"head"}) == "of Brain"
+    assert cleaned("chest K 123 lung 12", {"k123"}) == "chest lung 12" and holds("model K-123", {"k123"})
     assert holds("Tom's scanner", {"tom"}) and not holds("SOMATOM", {"tom"}) and not holds("x", set())
 
 
 def test_names_and_places_are_no_vocabulary() -> None:
     assert len(vocabulary()) > 4000
-    assert not vocabulary() & {"smith", "johnson", "meyer", "rose", "grace", "london", "boston", "monday", "hospital"}
+    assert not vocabulary() & {
+        "smith",
+        "johnson",
+        "meyer",
+        "rose",
+        "grace",
+        "london",
+        "boston",
+        "monday",
+        "hospital",
+        "berlin",
+    }

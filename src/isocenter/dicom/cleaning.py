@@ -24,8 +24,9 @@ from isocenter.dicom.pseudonyms import Pseudonyms, moved_date, moved_moment
 from isocenter.dicom.published import is_kind_of_image, is_shaped, meaning_of
 from isocenter.dicom.reviewed import DATA, TECHNICAL
 from isocenter.dicom.streams import fragments, native_pixels, neutral_profile
+from isocenter.dicom.subject_context import OLDEST_YEARS, Tells, oldest_of, tells
 from isocenter.dicom.true_kind import BULK, NUMBERS, are_decimals, are_moments, are_numbers
-from isocenter.dicom.wording import cleaned, holds, is_clean, may_name
+from isocenter.dicom.wording import cleaned, holds, is_clean, may_name, vocabulary
 
 __all__ = ["Cleaner", "Report", "Rule", "charsets_of", "element", "item"]
 
@@ -45,7 +46,7 @@ _REPERTOIRE = re.compile(r"(?:\\?(?:ISO_IR \d{1,3}|ISO 2022 IR \d{1,3}|GB18030|G
 _MOMENT = re.compile(r"[0-9.:+\- \\]*\Z")
 _ZONE = re.compile(r"[+-]\d{4}\Z")
 _LOCAL_CODE = re.compile(r"(?=[A-Z._-]*[0-9])[A-Z0-9._-]{1,16}\Z")  # letters alone may be anybody
-_LONG_NUMBER = re.compile(r"\d{5}")
+_LETTERS, _SHORT_LETTERS, _FEW_DIGITS = re.compile(r"[A-Z]+"), 3, 3  # of a local code that can be nobody's
 # What an overlay of the kind region is made of: VR, how many.
 _OF_A_REGION = {
     0x0010: ("US", "1"), 0x0011: ("US", "1"), 0x0015: ("IS", "1"), 0x0040: ("CS", "1"), 0x0050: ("SS", "2"),
@@ -55,7 +56,10 @@ _SHAPED = frozenset({"DA", "TM", "DT"})
 _LONGEST_STAMP = 16  # bytes of a time that is written in binary
 _OF_PATIENTS = frozenset({"M", "F", "O", "YES", "NO", "UNKNOWN", "ALTERED", "UNALTERED"})  # sex, smoking, neutered
 _LABELS = frozenset({"GraphicLayer"})
-_OLDEST = 89  # years; who is older is one of few
+_TOLD_AS_TEXT = frozenset({0x0040A160, 0x0040A123})
+_TOLD_AS_DAY = frozenset({0x0040A120, 0x0040A121, 0x0040A13A})
+_MEASURED, _NUMBER = 0x0040A300, 0x0040A30A
+_OTHER_NUMBERS = frozenset({0x0040A161, 0x0040A162, 0x0040A163})  # the same number in floating point or as a fraction
 _SCHEMES = "DCM SCT SRT SNM3 LN UCUM RADLEX RADELEMENT FMA NCIt IBSI UMLS MDC ICD10 I10 I9C"
 _PUBLISHED_SCHEMES = frozenset(_SCHEMES.split())
 
@@ -313,12 +317,18 @@ class Cleaner:
         asked = self.rule.asked(keyword)
         act = asked or self.acts.get(tag)
         if vr == "SQ":
+            if tag == _MEASURED and not asked and tells(self.file, among) is Tells.AGE:
+                return self._measured_age(slot, name, mode)
             return self._sequence(tag, slot, name, mode, act)
         if (constant := self.rule.constants.get(keyword)) is not None:
             self._count(name, WRITTEN, "asked for by name")
             return self._element(tag, vr, constant.encode("ascii"))
-        what, value = self._value(tag, slot, among, (vr, vm, keyword), mode, act)
-        why = "asked for by name" if asked else _why(act)
+        if not asked and self._tells_of_subject(tag, among):
+            what, why = NEUTRAL, "it tells who the report is about"
+            value: bytes | None = self._dummy(vr, slot)
+        else:
+            what, value = self._value(tag, slot, among, (vr, vm, keyword), mode, act)
+            why = "asked for by name" if asked else _why(act)
         self._count(name, what, why)
         if value is None:
             return b""
@@ -346,6 +356,29 @@ class Cleaner:
             self._item(self.dataset(one, f"{name}/", mode=inside)) for one in (slot[3] if slot[0] == "SQ" else [])
         )
         return self._element(tag, "SQ", items)
+
+    def _tells_of_subject(self, tag: int, among: Dataset) -> bool:
+        """Whether a value of a content item is the number or the day of birth of whom a report is about."""
+        if tag not in _TOLD_AS_TEXT | _TOLD_AS_DAY:
+            return False
+        self._lonely = False
+        if tag in _TOLD_AS_TEXT:
+            return tells(self.file, among) is Tells.WHO
+        return tells(self.file, among) is Tells.BIRTH
+
+    def _measured_age(self, slot: Slot, name: str, mode: str) -> bytes:
+        """The age of whom a report is about; beyond 89 years all are alike."""
+        items = b""
+        for one in slot[3]:
+            if (oldest := oldest_of(self.file, one)) is None:
+                items += self._item(self.dataset(one, f"{name}/", mode=mode))
+                continue
+            self._count(f"{name}/NumericValue", CLEANED, "an age beyond 89 years")
+            left = {tag: held for tag, held in one.items() if tag not in _OTHER_NUMBERS}
+            items += self._item(
+                self.dataset(left, f"{name}/", mode=mode, extra={_NUMBER: ("DS", f"{oldest:g}".encode())})
+            )
+        return self._element(_MEASURED, "SQ", items)
 
     def _item(self, content: bytes) -> bytes:
         return item(content, little=self.file.little)
@@ -515,10 +548,13 @@ class Cleaner:
                 return NEUTRAL, b"REMOVED"
             if tag == _MEANING:
                 return CLEANED, self._words(tag, slot, among, vr) or b"REMOVED"
-            coded = _LOCAL_CODE.match(said) and _is_no_number(said) and not holds(said, self.rule.banned)
-            if coded or is_clean(said, self.rule.banned):
+            if is_clean(said, self.rule.banned):
                 return KEPT, self.file.raw(slot)
-            return NEUTRAL, b"REMOVED"
+            if not _LOCAL_CODE.match(said) or holds(said, self.rule.banned):
+                return NEUTRAL, b"REMOVED"
+            if _is_nobodys(said):
+                return KEPT, self.file.raw(slot)
+            return MAPPED, self._label(said, "CODE").encode()  # what was equal stays equal
         if mode == "neutral":
             return NEUTRAL, self._dummy(vr, slot)
         if keyword in TECHNICAL:
@@ -563,8 +599,8 @@ class Cleaner:
         ]
         return CLEANED, "\\".join(left).encode()
 
-    def _label(self, said: str) -> str:
-        return f"LABEL {self.rule.by.uid(said)[-8:]}"
+    def _label(self, said: str, kind: str = "LABEL") -> str:
+        return f"{kind} {self.rule.by.uid(said)[-8:]}"
 
     def _names(self, said: str) -> bool:
         return holds(said, self.rule.banned)
@@ -593,13 +629,20 @@ def charsets_of(file: File, among: Dataset) -> tuple[str, ...]:
     return tuple(c.strip() for c in file.ascii(_CHARSET, among).split("\\")) if _CHARSET in among else ()
 
 
-def _is_no_number(said: str) -> bool:
-    return not _LONG_NUMBER.search(said)
+def _is_nobodys(code: str) -> bool:
+    """Whether a local code can be nobody's name nor number: few digits, and letters that are few or a known word.
+
+    >>> _is_nobodys("A-17"), _is_nobodys("CT THORAX2"), _is_nobodys("MEYER7"), _is_nobodys("MRN4711")
+    (True, True, False, False)
+    """
+    known = vocabulary()
+    short = all(len(run) <= _SHORT_LETTERS or run.lower() in known for run in _LETTERS.findall(code))
+    return short and sum(c.isdigit() for c in code) <= _FEW_DIGITS
 
 
 def _age(said: str) -> str:
     if len(said) == 4 and said[:3].isdecimal() and said[3] == "Y":
-        return "090Y" if int(said[:3]) > _OLDEST else said
+        return f"{OLDEST_YEARS + 1:03}Y" if int(said[:3]) > OLDEST_YEARS else said
     return said if len(said) == 4 and said[:3].isdecimal() and said[3] in "DWM" else ""
 
 

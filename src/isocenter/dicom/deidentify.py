@@ -52,6 +52,16 @@ _NUMBERS = (
     0x00402016, 0x00402017, 0x00400009, 0x00401001, 0x00401004, 0x00120040, 0x00081010, 0x00181000,
 )  # fmt: skip
 
+_OF_DEVICES = frozenset({0x00081010, 0x00181000})
+_OF_PLACES = frozenset({0x00080080, 0x00080081, 0x00081040})  # institution, its address, its department
+# Words of places that are also words of makers: "General Electric", "Siemens Healthineers".
+_MAKERS = """
+    general electric siemens healthineers philips medical medicine systems system health healthcare toshiba canon
+    hitachi fujifilm fuji agfa carestream hologic varian elekta shimadzu samsung mindray esaote bruker united imaging
+    technologies technology corporation company center centre clinic hospital institute university research
+    """
+_OF_MAKERS = frozenset(_MAKERS.split())
+
 
 REVIEWED = "say that it was reviewed"
 """How the reason of an object ends that leaves as soon as a person has looked at it and said so."""
@@ -268,14 +278,15 @@ def _people(file: File, options: frozenset[Option]) -> tuple[frozenset[str], fro
                     words.add(low)
                     if len(low) >= 5 and low not in known and low not in _NOBODY:
                         sought.add(low)
+            elif tag in _OF_PLACES and Option.INSTITUTION not in options:
+                place = _PARTS.split(text(file, tag, charsets, among).lower())
+                words.update(w for w in place if len(w) >= 4 and w not in known and w not in _OF_MAKERS)
             elif tag in numbers:
                 said = text(file, tag, charsets, among).strip()
                 for one in said.split("\\"):
                     low = one.strip().lower()
                     if len(low) >= 2:
-                        words.add(low)
-                        # Half of a number ("003" of "STS_003") in a description would still tell whose it is.
-                        words.update(part for part in _PARTS.split(low) if len(part) >= 3)
+                        words.update(_ways_of(low, letters=tag not in _OF_DEVICES and low not in known))
                     if len(low) >= 6 and low not in known:
                         sought.add(low)
 
@@ -284,6 +295,26 @@ def _people(file: File, options: frozenset[Option]) -> tuple[frozenset[str], fro
     if len(birth) == 8 and Option.FULL_DATES not in options:  # the day of birth may be the day of the study
         sought.add(birth)
     return frozenset(words), frozenset(sought)
+
+
+def _ways_of(number: str, *, letters: bool) -> set[str]:
+    """How a number of somebody may be spelled as a word: whole, without what separates its parts, and its parts.
+
+    Half of a number ("003" of "STS_003") in a description would still tell whose it is.
+
+    Args:
+        number: in small letters.
+        letters: whether its letters alone may tell who somebody is (those of a device are often its maker's).
+
+    >>> sorted(_ways_of("k-0123", letters=True))
+    ['0123', '123', 'k-0123', 'k0123']
+    """
+    parts = [part for part in _PARTS.split(number) if part]
+    found = {number, "".join(parts), *(part for part in parts if len(part) >= 3)}
+    for part in parts:
+        found |= {run for run in _RUNS.findall(part) if len(run) >= 3 and (letters or run.isdigit())}
+    bare = {one.lstrip("0") for one in found if one.isdigit()}
+    return found | {one for one in bare if len(one) >= 3}
 
 
 def _words_of(name: str) -> set[str]:
@@ -304,6 +335,7 @@ def _words_of(name: str) -> set[str]:
 _BETWEEN = re.compile(r"[=^\\,\s-]+")
 _SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "ł": "l"})
 _PARTS = re.compile(r"[\W_]+")
+_RUNS = re.compile(r"\d+|[^\W\d_]+")
 _NOBODY = frozenset({"anonymous", "anonymized", "removed", "unknown", "none", "test", "phantom"})
 _TAGS: set[int] = set()
 

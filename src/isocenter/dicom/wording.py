@@ -8,7 +8,7 @@ the patient and of everybody in the same object never stay, even where they are 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +22,24 @@ _SHORT_CODE = re.compile(r"(?=[a-z0-9]*[0-9])(?=[a-z0-9]*[a-z])[a-z0-9]{2,4}\Z")
 _UNIT = re.compile(r"[0-9]{1,3}(?:mm|cm|ml|mgy|kv|kvp|ma|mas|ms|sec|s|hz|bit|mg|g|kg|t)\Z")
 _WITHOUT = re.compile(r"\bw/o\b", re.IGNORECASE)  # half of it would say the contrary
 _DIGITS = 5  # so many digits together can be a number of somebody
+_DAY = re.compile(r"(?<!\d)(\d{1,4})([ ._/-])(\d{1,2})\2(\d{4}|\d{1,2})(?!\d)")
+_DAY_OF_MONTH = re.compile(
+    r"\d{1,2}(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)\Z"
+    r"|(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)\d{1,2}\Z"
+)
+# Beyond 89 years, with the words that make a number an age: 95Y, 95 years, F93, 93 F, aged 93.
+_OLD = r"0?(?:9\d|1[0-2]\d)"
+_OF_THE_OLD = re.compile(
+    rf"(?<![^\W_])(?:(?:age|aged|alter)[\s:=_]*{_OLD}|[fmw][\s_/-]?{_OLD}"
+    rf"|{_OLD}[\s_-]*(?:[ymfwj]|y/?o|yrs?|years?|jahren?|ans|anni|años|jaar)(?:[\s_-]*old)?)(?![^\W_])",
+    re.IGNORECASE,
+)
+# A title and the word behind it, which may be a word of anatomy ("Dr White"); MR, DR and MS are words of imaging.
+_TITLED = re.compile(
+    r"(?<![^\W_])(?:(?:Mrs?|Ms|Miss|Dr|Prof|Herrn?|Frau|Mme|Sig|Sra?)\b\.?|(?:DR|PROF)\.|MRS|MISS|HERR|FRAU)\s+[\w'’-]+"
+)
+_TOGETHER = 6  # words that may spell one identity
+_SPELLED_APART = 4  # letters of an identity that is looked for in several words
 
 
 @cache
@@ -42,20 +60,51 @@ def cleaned(text: str, banned: Collection[str] = ()) -> str:
     'CT w contrast'
     >>> cleaned("T1 MPRAGE SAG 1.0mm")
     'T1 MPRAGE SAG 1.0mm'
+    >>> cleaned("CT thorax 5/7/24, 95Y, K-123", {"k123"})
+    'CT thorax'
     """
     known = vocabulary()
-    text = _WITHOUT.sub("WO", _ADDRESS.sub(" | ", text))
+    text = _TITLED.sub(" | ", _WITHOUT.sub("WO", _ADDRESS.sub(" | ", text)))
+    text = _OF_THE_OLD.sub(" | ", _DAY.sub(lambda m: " | " if _is_day(m) else m[0], text))
     text = _NUMBERS.sub(lambda m: " | " if sum(c.isdigit() for c in m[0]) >= _DIGITS else m[0], text)
+    words = _WORD.findall(text)
+    gone = _spelled(words, banned)
     kept: list[str] = []
-    for match in _WORD.finditer(text):
-        word = match[0]
+    for at, word in enumerate(words):
         low = word.lower()
-        if low in banned:
-            continue
-        if low in known or _SHORT_CODE.match(low) or _UNIT.match(low) or _is_small(low):
+        if at not in gone and (low in known or _is_short_code(low) or _UNIT.match(low) or _is_small(low)):
             kept.append(word)
     # Numbers alone, left over from something that was dropped, tell nothing.
     return " ".join(kept) if any(not w.replace(".", "").isdigit() for w in kept) else ""
+
+
+def _is_day(match: re.Match[str]) -> bool:
+    """Whether three numbers are a day: with the year first, or the day or the month."""
+    first, _, second, third = match.groups()
+    one, two, three = int(first), int(second), int(third)
+    if len(first) == 4 or one > 31:
+        return 1 <= two <= 12 and 1 <= three <= 31
+    short = len(third) in (2, 4) or match[2] in "./"
+    return short and len(first) <= 2 and min(one, two) >= 1 and min(one, two) <= 12 and max(one, two) <= 31
+
+
+def _is_short_code(low: str) -> bool:
+    return bool(_SHORT_CODE.match(low)) and not _DAY_OF_MONTH.match(low)
+
+
+def _spelled(words: Sequence[str], banned: Collection[str]) -> set[int]:
+    """Which words are banned, each by itself or several that spell one identity together ("K 123" for "K123")."""
+    if not banned:
+        return set()
+    lows = [word.lower() for word in words]
+    gone = {at for at, low in enumerate(lows) if low in banned}
+    for start in range(len(lows) - 1):
+        joined = lows[start]
+        for behind in range(start + 1, min(start + _TOGETHER, len(lows))):
+            joined += lows[behind]
+            if len(joined) >= _SPELLED_APART and joined in banned:
+                gone.update(range(start, behind + 1))
+    return gone
 
 
 def is_clean(text: str, banned: Collection[str] = ()) -> bool:
@@ -88,9 +137,9 @@ def _is_small(low: str) -> bool:
 
 
 def holds(text: str, banned: Collection[str]) -> bool:
-    """Whether a text has one of the banned words in it, as a word.
+    """Whether a text has one of the banned words in it, as a word or spelled by several words.
 
     >>> holds("SOMATOM of Dr. Meyer", {"meyer"}), holds("SOMATOM", {"tom"})
     (True, False)
     """
-    return any(w.lower() in banned for w in _WORD.findall(text)) if banned else False
+    return bool(_spelled(_WORD.findall(text), banned))
