@@ -309,6 +309,43 @@ def test_slices_in_series_of_their_own_are_taken_where_they_are_more_than_one_se
     assert "at least 20 images" in told.sentences()[0]
 
 
+def test_beds_of_one_pet_are_bound_together_now_and_before() -> None:
+    class Uptake:
+        """How much now, and before?"""
+
+        name, version, yields = "uptake", "1", ()
+        needs = {  # noqa: RUF012
+            "pet": Need(modality="PT", beds=True),
+            "before": Need(modality="PT", beds=True, earlier="all", optional=True),
+            "drawn": Need(modality="RTSTRUCT", gives="regions", optional=True),
+        }
+
+        def run(self) -> None: ...
+
+    def pet(uid: str, low: int, high: int, **said: str) -> Series:
+        turned = {"ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0], "Units": "BQML"}
+        return replace(placed(uid, *range(low, high), **turned), modality="PT", **said)  # type: ignore[arg-type]
+
+    def bound(*held: Series, before: tuple[Series, ...] = ()) -> dict[str, list[str]]:
+        past = [replace(study(*before), uid="0")] if before else []
+        (one,) = plan([Uptake()], study(*held), past).bindings  # type: ignore[list-item]
+        return {name: sorted(uids) for name, uids in one.series.items() if uids}
+
+    beds = (pet("1.1", 0, 20), pet("1.2", 18, 40), pet("1.3", 40, 60))
+    assert bound(*beds, before=beds[:2]) == {"pet": ["1.1", "1.2", "1.3"], "before": ["1.1", "1.2"]}
+    # A scan twice as long beside them is the scan; one as long as a bed is another picture of that bed.
+    assert bound(*beds, pet("1.4", 0, 60)) == {"pet": ["1.4"]}
+    assert bound(beds[0], beds[1], pet("1.5", 19, 40)) == {"pet": ["1.1", "1.2", "1.5"]}
+    # Two reconstructions go by their descriptions, whatever number the beds bear.
+    other = [pet(f"2.{n}", *ends, description=f"PSF {n}") for n, ends in enumerate(((0, 20), (18, 40)), 1)]
+    mine = [replace(bed, description=f"OSEM {n}") for n, bed in enumerate(beds[:2], 1)]
+    assert bound(*mine, *other) in ({"pet": ["1.1", "1.2"]}, {"pet": ["2.1", "2.2"]})
+    # What somebody drew on, and is no bed, is taken as it is.
+    lone = replace(pet("3.1", 0, 30), facts={**beds[0].facts, "Units": "GML"})
+    drawn = replace(series("RTSTRUCT", uid="4.1", frame_of_reference="9"), facts={"ReferencedSeriesUIDs": ["3.1"]})
+    assert bound(*beds, lone, drawn) == {"pet": ["3.1"], "drawn": ["4.1"]}
+
+
 def test_what_is_missing_is_said_of_the_nearest_series() -> None:
     planned = plan([_Both()], study(series("PT", uid="1.5")))
     assert planned.bindings == ()

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from isocenter.analysis.apart import beds_apart, images, reach_mm, slices_apart, told
 from isocenter.errors import Refused
 from isocenter.record import Series
 from isocenter.space import Region, Volume
 
-__all__ = ["Check", "Dated", "Need", "Unmet", "slices_apart"]
+__all__ = ["Check", "Dated", "Need", "Unmet"]
 
 _WORDS = {
     "CT": "CT", "MR": "MR", "PT": "PET", "US": "ultrasound", "CR": "computed radiograph", "DX": "digital radiograph",
@@ -89,6 +90,8 @@ class Need:
             objects are looked into when they are read.
         slices_apart: a stack will do of which each slice came, with all its phases, as a series of its own. It is
             taken where it holds more images than any series that meets the need alone.
+        beds: a PET will do of which each bed came as a series of its own, and is given as one volume (see
+            `methods.pet_beds`). It is taken where it reaches further than any series that meets the need alone.
         optional: the analysis runs without it and is given None.
         every: run once for each series that meets the need, not only for the best one; and where a series holds several
             radiographs (CR, DX, MG), for each of them that meets it.
@@ -117,6 +120,7 @@ class Need:
     facts: Mapping[str, tuple[str, ...]] | None = None
     velocity: bool = False
     slices_apart: bool = False
+    beds: bool = False
     optional: bool = False
     every: bool = False
     earlier: str = ""
@@ -160,6 +164,8 @@ class Need:
         """
         if self.slices_apart:
             return self._side_by_side(study)
+        if self.beds:
+            return self._end_to_end(study)
         if self.axis == "time" and self.gives == "volume":
             return self._in_turn(study)
         if self.axis not in _APART or self.gives != "volumes":
@@ -169,21 +175,27 @@ class Need:
         for one in study:
             if {u.predicate for u in self.unmet(one)} == {words}:
                 scans.setdefault(_acquired(one, stays), []).append(one)
-        several = [s for s in scans.values() if len({v for one in s for v in _told(one, fact)}) > 1]
+        several = [s for s in scans.values() if len({v for one in s for v in told(one, fact)}) > 1]
         return max((tuple(s) for s in several), key=len, default=())
 
     def _side_by_side(self, study: Sequence[Series]) -> tuple[Series, ...]:
         able = [one for one in study if {u.predicate for u in self.unmet(one)} <= {"images"}]
-        whole = max(slices_apart(able), key=_images, default=())
-        alone = (_images([s]) for s in study if not self.unmet(s) and (self.better is None or self.suits(s)))
-        return whole if _images(whole) >= self.at_least and _images(whole) > max(alone, default=0) else ()
+        whole = max(slices_apart(able), key=images, default=())
+        alone = (images([s]) for s in study if not self.unmet(s) and (self.better is None or self.suits(s)))
+        return whole if images(whole) >= self.at_least and images(whole) > max(alone, default=0) else ()
+
+    def _end_to_end(self, study: Sequence[Series]) -> tuple[Series, ...]:
+        able = [one for one in study if not self.unmet(one)]
+        whole = max(beds_apart(able), key=reach_mm, default=())
+        alone = (reach_mm([one]) for one in able)
+        return whole if whole and reach_mm(whole) > max(alone) + _FURTHER_MM else ()
 
     def _in_turn(self, study: Sequence[Series]) -> tuple[Series, ...]:
         """The series of a dynamic scan of which each is one time."""
         scans: dict[Any, list[Series]] = {}
         for one in study:
             if {"times"} <= {u.predicate for u in self.unmet(one)} <= {"times", "images"}:
-                kind = (frozenset(_told(one, "FlipAngle")), frozenset(_told(one, "ImageType")))
+                kind = (frozenset(told(one, "FlipAngle")), frozenset(told(one, "ImageType")))
                 scans.setdefault((_acquired(one, "EchoTime"), *kind), []).append(one)
         whole = max((tuple(s) for s in scans.values()), key=len, default=())
         return whole if len(whole) >= _LEAST_TIMES and sum(len(s.instances) for s in whole) >= self.at_least else ()
@@ -224,14 +236,14 @@ class Need:
         if self.axis not in _APART or any(i.frames > 1 for i in series.instances):
             return None
         fact, words, _ = _APART[self.axis]
-        stated = _told(series, fact)
+        stated = told(series, fact)
         return Check(words, f"several {words}", f"{series.named} has {len(stated)}", len(stated) > 1)
 
     def _times(self, series: Series) -> Check | None:
         """Images that all lie at places of their own are one time; what the header does not tell, the pixels decide."""
         if self.axis != "time" or any(i.frames > 1 for i in series.instances):
             return None
-        places = _told(series, "ImagePositionPatient")
+        places = told(series, "ImagePositionPatient")
         if None in places or not places:
             return None
         found = f"{series.named} has {len(series.instances)} images at {len(places)} places"
@@ -306,6 +318,7 @@ class Need:
 
 # Axis -> the fact that runs along it, in words, and the fact that stays between series of one scan.
 _APART = {"echo": ("EchoTime", "echo times", "FlipAngle"), "flip": ("FlipAngle", "flip angles", "EchoTime")}
+_FURTHER_MM = 1.0  # that beds reach beyond one series, to be more than rounding
 _LEAST_TIMES = 5  # series of one volume each that are taken for a dynamic scan
 _PHASE_WORDS = frozenset({"P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP"})
 _VELOCITY_FACTS = (
@@ -321,39 +334,11 @@ def _encodes_velocity(facts: Mapping[str, Any]) -> bool:
     return any(facts.get(name) for name in _VELOCITY_FACTS) or bool(words & _PHASE_WORDS and beats)
 
 
-def _told(series: Series, keyword: str) -> set[Any]:
-    """Every value of a fact in a series, lists as tuples."""
-    values = (i.facts.get(keyword, series.facts.get(keyword)) for i in series.instances)
-    return {tuple(v) if isinstance(v, list) else v for v in values}
-
-
 def _acquired(series: Series, stays: str) -> Any:
     """What two series of one scan have in common."""
     sizes = {(i.rows, i.columns, i.frames) for i in series.instances}
-    same = (frozenset(_told(series, k)) for k in ("ImagePositionPatient", "RepetitionTime", stays))
+    same = (frozenset(told(series, k)) for k in ("ImagePositionPatient", "RepetitionTime", stays))
     return series.frame_of_reference, frozenset(sizes), len(series.instances), *same
-
-
-def slices_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
-    """Stacks of which each slice is a series of its own, with several images at its one place.
-
-    They have one orientation, one size, one echo time, one kind of image and equally many phases.
-    """
-    stacks: dict[Any, list[Series]] = {}
-    for one in study:
-        places, turns = _told(one, "ImagePositionPatient"), _told(one, "ImageOrientationPatient")
-        alone = len(places) == len(turns) == 1 and None not in places | turns
-        if alone and len(one.instances) > 1 and all(i.frames <= 1 for i in one.instances):
-            size = {(i.rows, i.columns) for i in one.instances}
-            same = [frozenset(_told(one, k)) for k in ("PixelSpacing", "EchoTime", "ImageType")]
-            turn = tuple(round(float(v), 3) + 0.0 for v in next(iter(turns)))
-            key = (one.modality, one.frame_of_reference, frozenset(size), len(one.instances), turn, *same)
-            stacks.setdefault(key, []).append(one)
-    return [tuple(several) for several in stacks.values() if len(several) > 1]
-
-
-def _images(several: Sequence[Series]) -> int:
-    return sum(max(1, i.frames) for one in several for i in one.instances)
 
 
 def _unsaid(series: Series) -> str:

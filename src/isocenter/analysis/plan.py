@@ -155,7 +155,7 @@ def _distance(checks: Sequence[Check]) -> tuple[bool, int]:
 def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[list[Binding], tuple[Unmet, ...]]:
     (first_name, first), *others = analysis.needs.items()
     fit = [s for s in study.series if not first.unmet(s)]
-    together = first.joined(study.series) if first.slices_apart or not fit else ()
+    together = first.joined(study.series) if first.slices_apart or not (fit or first.beds) else ()
     fit = list(together) or fit
     if not fit:
         return [], _nearest(first, study)
@@ -174,6 +174,8 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
         bound: dict[str, tuple[str, ...]] = {first_name: (main.uid,)}
         if first.gives == "volumes" or together:
             bound[first_name] += _framed(main, [s for s in fit if s.uid != main.uid])
+        elif first.beds:
+            bound[first_name] = _with_its_beds(main, fit, first, drawn)
         elif over_time:  # the analysis takes what stands on several series once
             bound[first_name] += tuple(s.uid for s in fit if s.uid != main.uid)
         elif first.gives == "regions" and not first.every:
@@ -243,6 +245,12 @@ def _framed(main: Series, fitting: list[Series]) -> tuple[str, ...]:
     return tuple(s.uid for s in fitting if s.frame_of_reference == main.frame_of_reference)
 
 
+def _with_its_beds(chosen: Series, fitting: list[Series], need: Need, drawn: set[str]) -> tuple[str, ...]:
+    """The series that was chosen, or the beds of a scan instead, unless somebody drew on this one and it is no bed."""
+    beds = tuple(s.uid for s in need.joined(fitting)) if need.beds else ()
+    return beds if beds and (chosen.uid in beds or chosen.uid not in drawn) else (chosen.uid,)
+
+
 def _under(drawn: Series, study: Study) -> tuple[Series, ...]:
     """The images that outlines were drawn on, where they are here; what draws nothing stands for itself."""
     if drawn.modality not in ("SEG", "RTSTRUCT"):
@@ -264,7 +272,7 @@ def _before(main: Series, study: Study, earlier: Sequence[Study], need: Need) ->
         else:
             drawn = set() if main in now else _drawn_on(was)
             like = max(fitting, key=lambda s: (s.uid in drawn, _alike([s], [now]), _preference(s)))
-            bound.append((like.uid,))
+            bound.append(_with_its_beds(like, fitting, need, drawn))
         if need.earlier == "last":
             break
     return tuple(uid for uids in reversed(bound) for uid in uids)

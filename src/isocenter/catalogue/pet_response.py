@@ -47,11 +47,11 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "4"
+    name, version = "pet_response", "5"
     needs: ClassVar[Mapping[str, Need]] = {
-        "pet": Need(modality="PT", dated=True),
+        "pet": Need(modality="PT", dated=True, beds=True),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
-        "pet_before": Need(modality="PT", earlier="all", optional=True),
+        "pet_before": Need(modality="PT", earlier="all", optional=True, beds=True),
         "drawn_before": Need(modality=("RTSTRUCT", "SEG"), gives="regions", earlier="all", optional=True),
     }
     yields = (

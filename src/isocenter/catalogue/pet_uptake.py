@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -33,9 +34,9 @@ _HEADER: Mapping[str, Any] = {
 class PETUptake:
     """How much tracer did the lesions take up: SUVmax, SUVpeak, SUVmean, metabolic volume and total glycolysis?"""
 
-    name, version = "pet_uptake", "5"
+    name, version = "pet_uptake", "6"
     needs: ClassVar[Mapping[str, Need]] = {
-        "pet": Need(modality="PT"),
+        "pet": Need(modality="PT", beds=True),
         "lesions": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
     yields = (
@@ -71,7 +72,7 @@ class PETUptake:
         """Measure drawn lesions, or those that a threshold finds.
 
         Args:
-            pet: one static PET image in Bq/mL, Philips counts, or SUV.
+            pet: one static PET image in Bq/mL, Philips counts, or SUV; beds that came as series of their own, joined.
             lesions: in the same frame of reference, on voxels no coarser than the PET's; None or empty to look for hot
                 spots.
             threshold: definition of the metabolic volume: 41 % or 50 % of the lesion's SUVmax, SUV 4.0 or 2.5, or
@@ -96,7 +97,7 @@ class PETUptake:
         if targets:
             regions = on_grid(targets, scan.geometry, remarks, other_grid)
         else:
-            regions = _hot_spots(scan, pet.series_uid, find_above, smallest_ml, remarks)
+            regions = _hot_spots(scan, pet, find_above, smallest_ml, remarks)
         reasons = (*scan.remarks, *remarks)
         if not regions:
             return Answer.none(reasons=reasons)
@@ -161,7 +162,7 @@ class _Cut:
         return np.asarray(values >= least, dtype=np.bool_)
 
 
-def _hot_spots(scan: UptakeScan, series: str, level: float, smallest_ml: float, remarks: list[str]) -> list[Region]:
+def _hot_spots(scan: UptakeScan, pet: Volume, level: float, smallest_ml: float, remarks: list[str]) -> list[Region]:
     least = max(1, int(np.ceil(smallest_ml * 1000.0 / scan.geometry.voxel_volume_mm3)))
     spots = uptake.hot_components(scan.suvbw, level, voxels_at_least=least)
     remarks.append(
@@ -170,10 +171,18 @@ def _hot_spots(scan: UptakeScan, series: str, level: float, smallest_ml: float, 
     )
     if len(spots) > _MOST_FINDINGS:
         remarks.append(f"{len(spots)} hot spots; the {_MOST_FINDINGS} hottest are listed")
-    return [
-        Region(scan.geometry, mask=s.whole(scan.geometry.shape), series_uid=series, label=f"hot spot {i}")
+    found = [
+        Region(scan.geometry, mask=s.whole(scan.geometry.shape), series_uid=pet.series_uid, label=f"hot spot {i}")
         for i, s in enumerate(spots[:_MOST_FINDINGS], start=1)
     ]
+    beds = pet.facts.get("BedSeries")
+    return [replace(r, series_uid=_bed_of(r, beds)) for r in found] if beds else found
+
+
+def _bed_of(region: Region, beds: Sequence[str]) -> str:
+    """The series that shows the middle of a region, where each bed is one."""
+    (low, *_), (high, *_) = region.bounds
+    return beds[(low + high - 1) // 2]
 
 
 def _totals(regions: list[Region], scan: UptakeScan, cut: _Cut) -> tuple[Measurement, ...]:

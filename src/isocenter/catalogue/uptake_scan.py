@@ -81,7 +81,8 @@ class UptakeScan:
             except Refused as why:
                 unknown.setdefault(str(why), name.partition(",")[0])
         held = _activity_held(array, pet.geometry, known.factor, header.weight_kg)
-        remarks = (*known.remarks, *held, *(f"{name} is not given: {why}" for why, name in unknown.items()))
+        beds = tuple(str(word) for word in pet.facts.get("Beds", ()))
+        remarks = (*beds, *known.remarks, *held, *(f"{name} is not given: {why}" for why, name in unknown.items()))
         scaled = np.asarray(array, dtype=np.float32) if known.factor == 1.0 else (array * known.factor)
         return cls(scaled.astype(np.float32, copy=False), pet.geometry, factors, remarks)
 

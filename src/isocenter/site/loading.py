@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from isocenter.analysis.need import Dated, Need, slices_apart
+from isocenter.analysis.apart import beds_apart, left_beside, slices_apart
+from isocenter.analysis.need import Dated, Need
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
 from isocenter.site.nifti_study import NIFTI, is_nifti, nifti_files, regions_in, volume_in
@@ -90,6 +91,8 @@ class Loading:
             return along or (every if need.axis in ("echo", "flip") else ())
         if need.gives == "regions":
             return tuple(r for s in chosen for r in regions_of(study, s, self.get))
+        if need.beds:
+            return _with_beds(chosen, study, self.get)
         whole = _in_one(chosen)
         return _with_axis(volumes_of(whole, self.get), need, whole)
 
@@ -116,6 +119,29 @@ def _in_one(chosen: list[Series]) -> Series:
         own = {k: v for k, v in one.facts.items() if k not in shared}
         images += [replace(i, facts={**own, **i.facts}) if own else i for i in one.instances]
     return replace(first, instances=tuple(images), facts=shared)
+
+
+def _with_beds(chosen: list[Series], study: Study, get: Get) -> Volume:
+    """One PET, of one series or of beds that came as several, with words on others that show more of the patient."""
+    whole = _of_beds(chosen, get)
+    beside = left_beside(chosen, study.series)
+    if not beside:
+        return whole
+    return replace(whole, facts={**whole.facts, "Beds": [*whole.facts.get("Beds", ()), *beside]})
+
+
+def _of_beds(chosen: Sequence[Series], get: Get) -> Volume:
+    from isocenter.methods import pet_beds
+
+    beds = [_largest(s, get) for s in chosen]
+    return beds[0] if len(beds) == 1 else pet_beds.joined(beds)
+
+
+def _largest(series: Series, get: Get) -> Volume:
+    volumes = volumes_of(series, get)
+    if not volumes:
+        raise NotAVolume(f"{series.named}", "it gave no volume")
+    return volumes[0]
 
 
 def _along(volume: Volume, axis: str) -> bool:
@@ -152,7 +178,7 @@ def regions_of(study: Study, series: Series, get: Get) -> tuple[Region, ...]:
         drawn = (r for i in series.instances for r in seg.read(files(i.sop_uid)))
         return _among_slices(tuple(_calibrated(r, study, get) for r in drawn), study, files)
     if series.modality == "RTSTRUCT":
-        return _structures(series, files, _drawn_on(study, series), get)
+        return _structures(series, files, _drawn_on(study, series, get))
     raise Refused(f"{series.named} is {series.modality}", "it draws no regions", "give an RTSTRUCT or SEG")
 
 
@@ -233,7 +259,7 @@ def _places(study: Study, uid: str, files: _Files) -> Any:
     return None
 
 
-def _structures(series: Series, files: _Files, candidates: list[Series], get: Get) -> tuple[Region, ...]:
+def _structures(series: Series, files: _Files, candidates: list[Callable[[], Volume]]) -> tuple[Region, ...]:
     """The structures of a set on the first series that takes them all, else on that which takes most."""
     from isocenter.dicom.assemble import regions
 
@@ -241,7 +267,7 @@ def _structures(series: Series, files: _Files, candidates: list[Series], get: Ge
     first: Refused | None = None
     for onto in candidates:
         try:
-            found = regions(series, files, volumes_of(onto, get)[0])
+            found = regions(series, files, onto())
         except Refused as why:
             first = first or why
             continue
@@ -256,8 +282,8 @@ def _structures(series: Series, files: _Files, candidates: list[Series], get: Ge
     return best[1]
 
 
-def _drawn_on(study: Study, series: Series) -> list[Series]:
-    """The series that a structure set names, else those in its frame of reference.
+def _drawn_on(study: Study, series: Series, get: Get) -> list[Callable[[], Volume]]:
+    """The volumes of the series that a structure set names, else of those in its frame of reference.
 
     Raises:
         Refused: when none is there.
@@ -273,8 +299,12 @@ def _drawn_on(study: Study, series: Series) -> list[Series]:
             "send the referenced series as well",
         )
     drawn_on = named_images or framed
-    # A stack of which each slice is a series of its own holds outlines only as a whole.
-    return [*(_in_one(list(stack)) for stack in slices_apart(drawn_on)), *drawn_on]
+    # A scan of which each slice or bed is a series of its own holds outlines only as a whole.
+    whole = [*(_in_one(list(stack)) for stack in slices_apart(drawn_on)), *drawn_on]
+    beds = beds_apart(
+        [s for s in images if s.modality == "PT" and s.frame_of_reference == drawn_on[0].frame_of_reference]
+    )
+    return [*(partial(_largest, one, get) for one in whole), *(partial(_of_beds, scan, get) for scan in beds)]
 
 
 def _with_axis(volumes: list[Volume], need: Need, series: Series) -> Volume:

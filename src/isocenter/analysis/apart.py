@@ -1,0 +1,215 @@
+"""Scans of which each part came as a series of its own: the slices of a stack, the beds of a PET."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from isocenter.record import Series
+
+__all__ = ["beds_apart", "images", "left_beside", "reach_mm", "slices_apart", "told"]
+
+_SAME_PLACE = 0.5  # of the shorter of two series: beyond it they show one part of the body and are no neighbours
+_LARGER = 1.2  # of two series of one place, the one that is taken without asking
+_NEXT_TO = 1.5  # slices between the ends of two beds
+_ONE_SCAN_S = 1800.0  # from the end of a bed to the start of the next; what is later is a delayed image
+_NOT_NEXT = "it is not next to what was measured in place and time"
+
+
+def told(series: Series, keyword: str) -> set[Any]:
+    """Every value of a fact in a series, lists as tuples."""
+    values = (i.facts.get(keyword, series.facts.get(keyword)) for i in series.instances)
+    return {tuple(v) if isinstance(v, list) else v for v in values}
+
+
+def images(several: Sequence[Series]) -> int:
+    """How many images some series have, frames counted."""
+    return sum(max(1, i.frames) for one in several for i in one.instances)
+
+
+# ---- slices --------------------------------------------------------------------------------------------------------
+
+
+def slices_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
+    """Stacks of which each slice is a series of its own, with several images at its one place.
+
+    They have one orientation, one size, one echo time, one kind of image and equally many phases.
+    """
+    stacks: dict[Any, list[Series]] = {}
+    for one in study:
+        places, turns = told(one, "ImagePositionPatient"), told(one, "ImageOrientationPatient")
+        alone = len(places) == len(turns) == 1 and None not in places | turns
+        if alone and len(one.instances) > 1 and all(i.frames <= 1 for i in one.instances):
+            size = {(i.rows, i.columns) for i in one.instances}
+            same = [frozenset(told(one, k)) for k in ("PixelSpacing", "EchoTime", "ImageType")]
+            turn = tuple(round(float(v), 3) + 0.0 for v in next(iter(turns)))
+            key = (one.modality, one.frame_of_reference, frozenset(size), len(one.instances), turn, *same)
+            stacks.setdefault(key, []).append(one)
+    return [tuple(several) for several in stacks.values() if len(several) > 1]
+
+
+# ---- beds ----------------------------------------------------------------------------------------------------------
+
+
+def beds_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
+    """PET scans of which each bed is a series of its own, the beds along the patient.
+
+    They have one frame of reference, orientation, size of voxels, unit, tracer and set of corrections, end where the
+    next begins or overlap by at most half, and follow each other within half an hour. Several reconstructions of one
+    scan are told apart by their descriptions; where those do not part them, all are given, and whoever joins them
+    refuses (`methods.pet_beds`).
+    """
+    scans: dict[Any, list[_Bed]] = {}
+    for one in study:
+        if (bed := _Bed.of(one)) is not None:
+            scans.setdefault(tuple(_made(one).values()), []).append(bed)
+    return [tuple(bed.series for bed in scan) for several in scans.values() for scan in _scans(several)]
+
+
+def reach_mm(several: Sequence[Series]) -> float:
+    """From end to end of some series along the patient, in millimetres; 0 where their headers do not tell."""
+    beds = [bed for one in several if (bed := _Bed.of(one)) is not None]
+    return max(b.high for b in beds) - min(b.low for b in beds) if beds else 0.0
+
+
+def left_beside(chosen: Sequence[Series], study: Sequence[Series]) -> tuple[str, ...]:
+    """In words, each PET series in the frame of reference of the chosen ones that shows what lies beyond them."""
+    mine = {one.uid for one in chosen}
+    taken = [bed for one in chosen if (bed := _Bed.of(one)) is not None]
+    first = chosen[0]
+    said = []
+    for other in study:
+        near = other.modality == "PT" and other.frame_of_reference == first.frame_of_reference != ""
+        if other.uid in mine or not near or not images([other]):
+            continue
+        bed = _Bed.of(other)
+        if bed is None or not taken:
+            if images([other]) > 1 and _size(other) == _size(first):
+                said.append(f"{other.named} is another PET in this frame of reference, and was not measured")
+            continue
+        beyond = max(bed.high - max(t.high for t in taken), min(t.low for t in taken) - bed.low)
+        if beyond > 2.0 * bed.step:
+            unlike = [k for k, v in _made(other).items() if _made(first)[k] != v]
+            why = f"it was made otherwise ({', '.join(unlike)})" if unlike else _NOT_NEXT
+            said.append(f"{other.named} shows {beyond:.0f} mm more of the patient and was not measured: {why}")
+    return tuple(said)
+
+
+@dataclass(frozen=True)
+class _Bed:
+    """A series between its ends along the normal of its slices (mm), and from when to when it was acquired (s)."""
+
+    series: Series
+    low: float
+    high: float
+    step: float
+    begun: float | None
+    done: float | None
+
+    @classmethod
+    def of(cls, series: Series) -> _Bed | None:
+        """A series by what its header tells; None for what is no stack of single images of PET."""
+        turns, places = told(series, "ImageOrientationPatient"), told(series, "ImagePositionPatient")
+        if series.modality != "PT" or len(turns) != 1 or None in turns | places or len(places) < 2:
+            return None
+        (turn,) = turns
+        if len(turn) != 6 or any(len(p) != 3 for p in places) or any(i.frames > 1 for i in series.instances):
+            return None
+        (a, b, c), (d, e, f) = (float(v) for v in turn[:3]), (float(v) for v in turn[3:])
+        normal = (b * f - c * e, c * d - a * f, a * e - b * d)
+        along = sorted(sum(n * float(v) for n, v in zip(normal, place, strict=True)) for place in places)
+        step = (along[-1] - along[0]) / (len(along) - 1)
+        when = [w for i in series.instances if (w := _acquired_s({**series.facts, **i.facts})) is not None]
+        begun, done = (min(w for w, _ in when), max(w + last for w, last in when)) if when else (None, None)
+        return cls(series, along[0] - step / 2, along[-1] + step / 2, step, begun, done)
+
+    def over(self, other: _Bed) -> float:
+        """Which part of the shorter of the two the other shows as well; negative where there is a gap."""
+        both = min(self.high, other.high) - max(self.low, other.low)
+        return both / min(self.high - self.low, other.high - other.low)
+
+    def next_to(self, other: _Bed) -> bool:
+        """Whether the other begins where this one ends, in place and in time."""
+        if other.low - self.high > _NEXT_TO * max(self.step, other.step):
+            return False
+        if self.begun is None or self.done is None or other.begun is None or other.done is None:
+            return True
+        return max(other.begun - self.done, self.begun - other.done) <= _ONE_SCAN_S
+
+
+def _scans(beds: Sequence[_Bed]) -> list[list[_Bed]]:
+    """Beds that go together, parted by their descriptions no more than is needed to have one series at each place."""
+    last: list[list[list[_Bed]]] = []
+    for by in (lambda _: "", lambda text: re.sub(r"\d+", "", text), str):
+        groups: dict[str, list[_Bed]] = {}
+        for bed in beds:
+            groups.setdefault(by(bed.series.description), []).append(bed)
+        rows = [row for several in groups.values() for row in _in_a_row(several)]
+        last = rows or last
+        if all(len(place) == 1 for row in last for place in row):
+            break
+    return [[bed for place in row for bed in place] for row in last]
+
+
+def _in_a_row(beds: Sequence[_Bed]) -> Iterator[list[list[_Bed]]]:
+    """Places next to each other, each with the series that show it; one, unless none of several is the larger."""
+    places: list[list[_Bed]] = []
+    for bed in sorted(beds, key=lambda b: (b.low, b.high, b.series.uid)):
+        if places and any(bed.over(other) > _SAME_PLACE for other in places[-1]):
+            places[-1].append(bed)
+        else:
+            places.append([bed])
+    row: list[list[_Bed]] = []
+    for place in places:
+        place.sort(key=lambda b: b.high - b.low, reverse=True)
+        if len(place) > 1 and place[0].high - place[0].low > _LARGER * (place[1].high - place[1].low):
+            del place[1:]
+        if row and not any(before.next_to(bed) for before in row[-1] for bed in place):
+            if len(row) > 1:
+                yield row
+            row = []
+        row.append(place)
+    if len(row) > 1:
+        yield row
+
+
+def _made(series: Series) -> dict[str, Any]:
+    """What beds of one scan have in common, under the words for it."""
+    return {
+        "frame of reference": series.frame_of_reference,
+        "rows and columns": _size(series),
+        "orientation": _rounded(told(series, "ImageOrientationPatient"), 3),
+        "size of pixels": _rounded(told(series, "PixelSpacing"), 3),
+        "slice thickness": _rounded({(series.facts.get("SliceThickness"),)}, 2),
+        "kind of image": frozenset(told(series, "ImageType")),
+        "unit": frozenset(told(series, "Units") | told(series, "SUVType")),
+        "tracer": frozenset(told(series, "Radionuclide")),
+        "corrections": frozenset(told(series, "CorrectedImage") | told(series, "DecayCorrection")),
+    }
+
+
+def _size(series: Series) -> frozenset[tuple[int, int]]:
+    return frozenset((i.rows, i.columns) for i in series.instances)
+
+
+def _rounded(values: set[Any], digits: int) -> frozenset[Any]:
+    def one(v: Any) -> Any:
+        return round(float(v), digits) + 0.0 if isinstance(v, (int, float)) and math.isfinite(v) else v
+
+    return frozenset(tuple(one(v) for v in several) if several is not None else None for several in values)
+
+
+def _acquired_s(facts: Any) -> tuple[float, float] | None:
+    """When an image was begun and how long it took, in seconds; None where the header does not say."""
+    day = str(facts.get("AcquisitionDate") or facts.get("SeriesDate") or "19000101").strip()
+    clock = str(facts.get("AcquisitionTime") or "").strip().partition(".")[0]
+    try:
+        moment = datetime.strptime(day + clock.ljust(6, "0"), "%Y%m%d%H%M%S") if clock else None
+    except ValueError:
+        return None
+    lasted = facts.get("ActualFrameDuration")
+    return (moment.timestamp(), float(lasted) / 1000.0 if isinstance(lasted, int) else 0.0) if moment else None
