@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.gridded import in_eight_bits
 from isocenter.learn.kinds import Boxes
+from isocenter.learn.sheet import read_sheet
 from isocenter.methods.picture import resampled
 
 __all__ = ["Boxed", "digest_of_boxed", "on_canvas", "read_boxed"]
@@ -149,11 +149,8 @@ def _of_coco(path: Path) -> Iterator[tuple[str, list[Row]]]:
 
 
 def _of_table(path: Path, split: str | None) -> tuple[list[tuple[str, list[Row]]], bool]:
-    with path.open(newline="", encoding="utf-8-sig") as text:
-        sample = text.read(4096)
-        text.seek(0)
-        lines = list(csv.DictReader(text, delimiter="\t" if "\t" in sample else ";" if ";" in sample else ","))
-    known = {c.strip().lower(): c for c in (lines[0] if lines else {}) if c}
+    columns, lines = read_sheet(path)
+    known = {c.strip().lower(): c for c in columns if c.strip()}
     chosen = [next((known[c] for c in names if c in known), None) for names in (_FILE, _CLASS, *_SIDES)]
     if None in chosen:
         raise Refused(f"{path.name} has the columns {list(known)}", "file, class and the four sides are wanted",

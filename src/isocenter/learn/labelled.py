@@ -8,7 +8,6 @@ own below it), and a table (CSV) that names a file and a label in each row. File
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from isocenter.errors import NotFound, Refused
 from isocenter.learn.examples import Examples, digest_of, numbered, person, weights_in
 from isocenter.learn.gridded import ENDINGS, Span, fitted, in_colour, is_picture, opened, span_of
 from isocenter.learn.kinds import Classes
+from isocenter.learn.sheet import read_sheet
 
 __all__ = ["REST", "by_name", "read_labelled", "unlabelled"]
 
@@ -343,11 +343,7 @@ def _is_classed(file: Path, path: Path, how: Classes) -> bool:
 
 
 def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: bool) -> Iterator[Found]:
-    with path.open(newline="", encoding="utf-8-sig") as text:
-        sample = text.read(4096)
-        text.seek(0)
-        table = csv.DictReader(text, delimiter="\t" if "\t" in sample else ";" if ";" in sample else ",")
-        rows, named = list(table), table.fieldnames or ()
+    named, rows = read_sheet(path)
     columns = {c.strip().lower(): c for c in named if c}
     file = next(
         (columns[c] for c in (*_FILE_COLUMNS, *(c for c in columns if c.endswith(_FILE_ENDS))) if c in columns), None

@@ -11,7 +11,6 @@ outline is one case.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import re
@@ -27,6 +26,7 @@ import numpy.typing as npt
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.gridded import opened
 from isocenter.learn.kinds import Classes, Masks
+from isocenter.learn.sheet import read_sheet
 
 __all__ = ["Case", "digest_of_cases", "names_of", "pairs_in", "read_case"]
 
@@ -151,11 +151,8 @@ def _beside(folder: Path, masks: Sequence[Path]) -> Path | None:
 
 
 def _of_table(path: Path, split: str | None) -> list[tuple[Path, Path]]:
-    with path.open(newline="", encoding="utf-8-sig") as text:
-        sample = text.read(4096)
-        text.seek(0)
-        rows = list(csv.DictReader(text, delimiter=";" if ";" in sample else "\t" if "\t" in sample else ","))
-    names = {c.strip().lower(): c for c in (rows[0] if rows else {})}
+    columns, rows = read_sheet(path)
+    names = {c.strip().lower(): c for c in columns}
     image = next((names[c] for c in ("image", "file", "path") if c in names), None)
     mask = next((names[c] for c in ("label", "mask", "labels", "segmentation") if c in names), None)
     if image is None or mask is None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.examples import numbered, person
 from isocenter.learn.kinds import Column, Table
+from isocenter.learn.sheet import sheet_text
 
 __all__ = ["Rows", "groups_of", "read_rows"]
 
@@ -66,10 +67,7 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
         if len(tables) != 1:
             raise Refused(f"{len(tables)} tables in {path.name}", "one is wanted", "name the file")
         path = tables[0]
-    try:
-        lines = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError as e:
-        raise Refused(f"{path.name} is no text", str(e)[:120], "give a table as CSV") from e
+    lines = [line for line in sheet_text(path).splitlines() if line.strip()]
     if not lines:
         raise Refused(f"{path.name} is empty", "there is nothing to read", "give a table with a row for each case")
     mark = next((m for m in (";", "\t", ",") if m in lines[0]), None)

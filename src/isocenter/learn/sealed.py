@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.answers import Answers
+from isocenter.learn.sheet import separator, sheet_text
 from isocenter.methods import noninferiority, roc, subgroups
 from isocenter.methods.noninferiority import Gap
 
@@ -52,10 +53,8 @@ def read_groups(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[np.st
     """
     if not path.is_file():
         raise NotFound(f"no groups at {path}", "there is no such file")
-    try:
-        cells = [row for row in csv.reader(path.read_text("utf-8-sig").splitlines()) if row]
-    except UnicodeDecodeError as bad:
-        raise Refused(f"{path.name} is no text", str(bad)[:100], "give a CSV") from bad
+    lines = [line for line in sheet_text(path).splitlines() if line.strip()]
+    cells = list(csv.reader(lines, delimiter=separator(lines[0] if lines else "")))
     if len(cells) < 2:
         raise Refused(f"{path.name} has no rows", "there are no groups in it")
     head, body = [c.strip() for c in cells[0]], cells[1:]
