@@ -53,18 +53,19 @@ def _one(images: list[Any], pulse: str, header: dict[str, str]) -> bytes:
     frame_type = {"FrameType": made.ImageType, "ComplexImageComponent": "MAGNITUDE", "AcquisitionContrast": "T1"}
     shared.MRImageFrameTypeSequence = _item(**frame_type)
     made.SharedFunctionalGroupsSequence = [shared]
-    made.PerFrameFunctionalGroupsSequence = [_frame(one) for one in images]
+    heights = sorted({float(one.ImagePositionPatient[2]) for one in images})
+    made.PerFrameFunctionalGroupsSequence = [_frame(one, heights) for one in images]
     made.NumberOfFrames = len(images)
     made.PixelData = b"".join(one.PixelData for one in images)
     return _bytes(made)
 
 
-def _frame(one: Any) -> Dataset:
+def _frame(one: Any, heights: Sequence[float]) -> Dataset:
     own = Dataset()
     own.PlanePositionSequence = _item(ImagePositionPatient=one.ImagePositionPatient)
     timing = {"RepetitionTime": one.RepetitionTime, "FlipAngle": one.FlipAngle, "EchoTrainLength": 1}
     own.MRTimingAndRelatedParametersSequence = _item(**timing)
-    content = {"StackID": "1", "InStackPositionNumber": 1 + round(float(one.ImagePositionPatient[2]) / 4.0)}
+    content = {"StackID": "1", "InStackPositionNumber": 1 + heights.index(float(one.ImagePositionPatient[2]))}
     if "TemporalPositionIdentifier" in one:
         content["TemporalPositionIndex"] = int(one.TemporalPositionIdentifier)
     moment = f"{one.AcquisitionDate}{one.AcquisitionTime}"

@@ -1,12 +1,16 @@
 """Litres of fat and water on a phantom whose fat is known, and the scans on which they would be wrong."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
+from enhanced_mr import enhanced
+from pydicom.dataset import Dataset
 from real_series import loaded
 from typer.testing import CliRunner
 
@@ -85,6 +89,44 @@ def test_fat_and_water_of_philips_are_brought_to_one_scale(parts: tuple[Volume, 
     assert said(answer, codes.VISCERAL_FAT) == pytest.approx(truth, rel=1e-3)
     with pytest.raises(Refused, match="Send them with their private elements"):
         AbdominalFat().run(tuple(of_philips(v, stated=False) for v in parts))
+
+
+def test_enhanced_images_of_philips_state_their_scale_frame_by_frame(made: Phantom) -> None:
+    slopes = {"F": (0.4, 2.0), "W": (1.2, 0.8)}
+
+    def scaled(frame: Dataset, letter: str, *, stated: bool) -> None:
+        rescale, scale = slopes[letter]
+        frame.MRImageFrameTypeSequence = [Dataset()]
+        frame.MRImageFrameTypeSequence[0].FrameType = ["DERIVED", "PRIMARY", letter, letter]
+        frame.PixelValueTransformationSequence = [Dataset()]
+        frame.PixelValueTransformationSequence[0].RescaleSlope = rescale
+        frame.PixelValueTransformationSequence[0].RescaleIntercept = 0
+        if stated:
+            held = Dataset()
+            held.private_block(0x2005, "Philips MR Imaging DD 001", create=True).add_new(0x0E, "FL", scale)
+            frame.add_new(0x20050014, "LO", "Philips MR Imaging DD 005")
+            frame.add_new(0x2005140F, "SQ", [held])
+
+    def volumes(*, stated: bool) -> tuple[Volume, ...]:
+        files = []
+        for letter, data in zip("FW", enhanced(made.files), strict=True):
+            ds = pydicom.dcmread(io.BytesIO(data))
+            ds.Manufacturer, ds.ImageType = "Philips Medical Systems", ["DERIVED", "PRIMARY", letter, letter]
+            for keyword in ("RescaleSlope", "RescaleIntercept", "RescaleType"):
+                delattr(ds, keyword)
+            del ds.SharedFunctionalGroupsSequence[0].MRImageFrameTypeSequence
+            for frame in ds.PerFrameFunctionalGroupsSequence:
+                scaled(frame, letter, stated=stated)
+            ds.PixelData = np.round(ds.pixel_array * slopes[letter][1]).astype(np.uint16).tobytes()
+            out = io.BytesIO()
+            ds.save_as(out)
+            files.append(out.getvalue())
+        return tuple(loaded(files)[0])
+
+    answer = AbdominalFat().run(volumes(stated=True))
+    assert said(answer, codes.VISCERAL_FAT) == pytest.approx(made.truth["visceral_ml"], rel=0.04)
+    with pytest.raises(Refused, match=r"scaled by 0.4, 1.2 of which 0 of 2 state their scale"):
+        AbdominalFat().run(volumes(stated=False))
 
 
 @pytest.mark.nightly

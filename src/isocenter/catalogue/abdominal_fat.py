@@ -37,7 +37,7 @@ Floats = npt.NDArray[np.float32]
 class AbdominalFat:
     """How many litres of visceral and subcutaneous fat, and of water, do fat and water MR images show?"""
 
-    name, version = "abdominal_fat", "3"
+    name, version = "abdominal_fat", "4"
     needs: ClassVar[Mapping[str, Need]] = {
         "images": Need(
             modality="MR", gives="volumes", at_least=4,

@@ -212,6 +212,8 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
         stated = zip(("Units", "SUVType"), pet_units(facts), strict=True)
         facts.update({keyword: word for keyword, word in stated if word})
     what, unit = quantity(series.modality, facts)
+    if series.modality == "MR" and len({one.sop_uid for one in stack.order}) < len(stack.order):
+        _add_frame_scales(stack, facts)
     return Volume(
         array.reshape(*(len(axis) for axis in stack.axes), *stack.geometry.shape),
         stack.geometry,
@@ -303,6 +305,23 @@ def _coded_range(stack: Stack, facts: dict[str, Any]) -> list[float] | None:
     least = -(2 ** (bits - 1)) if facts.get("PixelRepresentation") else 0
     ends = sorted(intercept + slope * n for n in (least, least + 2**bits - 1))
     return [float(v) for v in ends]
+
+
+def _add_frame_scales(stack: Stack, facts: dict[str, Any]) -> None:
+    """How frames of an enhanced object are scaled, where classic images say it: once, or phase by phase."""
+    slices = stack.geometry.shape[0]
+    for keyword, stated in (
+        ("RescaleSlope", [one.slope for one in stack.order]),
+        ("PhilipsScaleSlope", [one.maker_scale for one in stack.order]),
+    ):
+        phases = [set(stated[n : n + slices]) for n in range(0, len(stated), slices)]
+        if keyword in facts or not all(stated) or any(len(phase) > 1 for phase in phases):
+            continue
+        values = [phase.pop() for phase in phases]
+        if len(set(values)) == 1:
+            facts[keyword] = values[0]
+        else:
+            facts["PerPhase"] = {**facts.get("PerPhase", {}), keyword: values}
 
 
 def _facts(series: Series, stack: Stack) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Placed:
         slope, intercept: stored value to real value.
         unit: UCUM unit of a real-world map, where that is what scales the frame.
         scaled_to: Rescale Type of a frame of an enhanced object; a classic image has it among its facts.
+        maker_scale: Scale Slope (2005,100E) of Philips in a frame of an enhanced object; 0 where none is stated.
         kind: words of Image Type or Frame Type, without those that number or name a single image.
         keys: what may differ between frames at one place: echo, b_value, direction, energy, trigger, time, ...
         tile: (row, column) of the first pixel in the stored frame, for mosaics.
@@ -55,6 +56,7 @@ class Placed:
     intercept: float = 0.0
     unit: str = ""
     scaled_to: str = ""
+    maker_scale: float = 0.0
     kind: tuple[str, ...] = ()
     stack: str = ""
     keys: Mapping[str, Any] = field(default_factory=dict)
@@ -275,6 +277,7 @@ def _enhanced_frame(instance: Instance, file: File, shared: Dataset, own: Datase
         intercept=intercept,
         unit=str(facts.get("RealWorldValueUnit", "")),
         scaled_to=file.ascii(0x00281054, _group(file, 0x00289145, own, shared)),
+        maker_scale=_philips_scale(file, own, shared),
         kind=_frame_type(file, own, shared),
         stack=file.ascii(0x00209056, content),
         keys=_enhanced_keys(instance, file, own, shared, content, number),
@@ -300,6 +303,14 @@ def _enhanced_scale(file: File, own: Dataset, shared: Dataset) -> dict[str, Any]
             unit_said = {"RealWorldValueUnit": mapped["RealWorldValueUnit"]}
             return {"RescaleSlope": slope, "RescaleIntercept": intercept, **unit_said}
     return {} if slope is None else {"RescaleSlope": slope, "RescaleIntercept": intercept}
+
+
+def _philips_scale(file: File, own: Dataset, shared: Dataset) -> float:
+    """Stored value over the scanner's signal, from Philips' own group of a frame or what a converted object kept."""
+    for held in (_group(file, 0x2005140F, own, shared), _group(file, 0x00209171, own, {})):
+        if file.ascii(0x20050010, held) == "Philips MR Imaging DD 001":
+            return _one(file.numbers(0x2005100E, held, "f")) or 0.0
+    return 0.0
 
 
 def _frame_type(file: File, own: Dataset, shared: Dataset) -> tuple[str, ...]:
