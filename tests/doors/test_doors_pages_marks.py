@@ -20,7 +20,7 @@ from pydicom import dcmread
 from isocenter.app import House, open_house
 from isocenter.doors.pages import application
 from isocenter.forms import maps
-from isocenter.govern.policy import Role
+from isocenter.govern.policy import Person, Role
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Event, Finding, Kind, Map, Origin, Outcome, Result, Threshold, canonical, codes
 from isocenter.settings import Settings
@@ -269,6 +269,47 @@ def test_one_step_back_is_one_step_through_strokes_and_marks(bench: Bench) -> No
     assert undo() == 200
     assert not bench.findings()
     assert undo() == 409, "nothing is left to undo"
+
+
+def test_a_mark_or_a_stroke_whose_answer_was_lost_is_not_done_twice(bench: Bench) -> None:
+    sop, right, _, centre = ends(bench)
+    seen = bench.version()
+    for _ in range(2):  # the page knows of no answer: it asks again from the version that it saw
+        drawn = bench.measure("length", [centre, centre + 12 * right], instance_uid=sop, version=seen, act="mark-1")
+        assert drawn.status_code == 200, drawn.text
+    assert [f["words"] for f in bench.findings()] == ["Length 12.0 mm"]
+    seen = bench.version()
+    for _ in range(2):
+        painted = bench.segment("brush", points=[centre], radius=5.0, version=seen, act="stroke-1")
+        assert painted.status_code == 200, painted.text
+    (region,) = [f for f in bench.findings() if f["where"]["has_mask"]]
+    seen = bench.version()
+    for _ in range(2):  # what it took away is gone by the second asking, which must not say that nothing is left
+        away = {"add": False, "tracking": region["tracking"], "version": seen, "act": "stroke-2"}
+        erased = bench.segment("brush", points=[centre + 3 * right], radius=4.0, **away)
+        assert erased.status_code == 200, erased.text
+    assert len(bench.findings()) == 2
+    assert bench.segment("brush", points=[centre], radius=5.0, version=seen, act="stroke-3").status_code == 409
+    assert bench.segment("brush", points=[centre], radius=5.0, act="no name/").status_code == 400
+
+
+def test_a_stroke_asked_again_while_it_is_still_computed_is_no_others_act(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, _, centre = ends(bench)
+    whole, who = outlining.outlined, Person("ito", Role.READER)
+    seen = bench.version()
+
+    def slow(study: Any, edit: Any, *given: Any) -> Any:
+        monkeypatch.setattr(outlining, "outlined", whole)
+        # the first asking ends meanwhile
+        bench.site.segment(bench.study, edit, version=bench.site.tickets.seen(seen), act="stroke-1", who=who)
+        return whole(study, edit, *given)
+
+    monkeypatch.setattr(outlining, "outlined", slow)
+    again = bench.segment("brush", points=[centre], radius=5.0, version=seen, act="stroke-1")
+    assert again.status_code == 200, again.text
+    assert len(bench.findings()) == 1
 
 
 # ---- outlining

@@ -33,6 +33,8 @@ _SopUid = Annotated[str, Field(pattern=r"^([0-9.]{1,64})?$")]
 _Held = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 _Tracking = Annotated[str, Field(max_length=128)]
 _TrackingPath = Annotated[str, Path(min_length=1, max_length=128)]
+_Act = Annotated[str, Field(pattern=r"^[\w.-]{0,64}$")]
+"""Drawn by the page for one act: sent again under the same name after a lost answer, it is not done twice."""
 _Words = Annotated[str, Field(max_length=1000)]
 _Series = Annotated[str, Query(pattern=r"^[0-9.]{1,64}$")]
 _Name = Annotated[str, Query(max_length=128)]
@@ -53,6 +55,7 @@ class Mark(BaseModel):
     tracking: _Tracking = ""
     result: _Held = ""
     words: _Words = ""
+    act: _Act = ""
 
 
 class Coded(BaseModel):
@@ -81,6 +84,7 @@ class Act(BaseModel):
     result: _Held = ""
     what: Coded | None = None
     words: Annotated[str, Field(max_length=64)] = ""
+    act: _Act = ""
 
 
 @router.post("/api/readings/{uid}/measure")
@@ -91,7 +95,8 @@ def measure(uid: Uid, mark: Mark, site: SiteHere, who: Annotated[Person, needs("
         mark.kind, _array(mark.points), mark.series_uid, mark.instance_uid, mark.frame, mark.normal, mark.window,
         mark.tracking, mark.result, mark.words,
     )  # fmt: skip
-    return pages_json.reading(here.tickets, here.measure(uid, drawn, version=here.tickets.seen(mark.version), who=who))
+    version = here.tickets.seen(mark.version)
+    return pages_json.reading(here.tickets, here.measure(uid, drawn, version=version, act=mark.act, who=who))
 
 
 @router.delete("/api/readings/{uid}/measure/{tracking}")
@@ -117,7 +122,8 @@ def segment(uid: Uid, act: Act, site: SiteHere, who: Annotated[Person, needs("co
         act.how, act.series_uid, act.instance_uid, act.frame, act.add, _array(act.points), act.radius, act.normal,
         act.values, _array(act.box) if act.box else None, act.tracking, act.result, what, act.words,
     )  # fmt: skip
-    return pages_json.reading(here.tickets, here.segment(uid, edit, version=here.tickets.seen(act.version), who=who))
+    version = here.tickets.seen(act.version)
+    return pages_json.reading(here.tickets, here.segment(uid, edit, version=version, act=act.act, who=who))
 
 
 @router.post("/api/studies/{uid}/series/{series}/ready", status_code=204)

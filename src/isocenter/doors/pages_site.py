@@ -222,11 +222,11 @@ class PagesSite(Protocol):
     ) -> Reading:  # fmt: skip
         """Decide on a finding, and on what else measures its segment; the same act sent again is done once."""
 
-    def measure(self, study_uid: str, drawn: Drawn, *, version: int, who: Person) -> Reading:
-        """Keep a mark with its numbers."""
+    def measure(self, study_uid: str, drawn: Drawn, *, version: int, act: str = "", who: Person) -> Reading:
+        """Keep a mark with its numbers; the same act sent again is done once."""
 
-    def segment(self, study_uid: str, edit: Edit, *, version: int, who: Person) -> Reading:
-        """One act on a region that the reader outlines."""
+    def segment(self, study_uid: str, edit: Edit, *, version: int, act: str = "", who: Person) -> Reading:
+        """One act on a region that the reader outlines; the same act sent again is done once."""
 
     def take(self, digest: str, tracking: str, form: str, *, who: Person) -> Written:
         """One region of a result as a file of whoever asks."""

@@ -7,11 +7,11 @@ study. What a person may see while they read is asked of `isocenter.site.disclos
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import NotFound, WrongState
+from isocenter.errors import Conflict, NotFound, WrongState
 from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.reading import (
     comparison,
@@ -276,11 +276,16 @@ class Desk(Reports, Answers):
                 lost on the way, it is the same act and not done twice.
         """
         must(who, "correct", study_uid)
-        if act and self._done(study_uid, act, who):
-            return self._reading(study_uid, who)
+        return self.once(
+            study_uid, act, lambda: self._corrected(study_uid, (correction, *also), version, act, who), who=who
+        )
+
+    def _corrected(
+        self, study_uid: str, answers: Sequence[session.Correction], version: int, act: str, who: Person
+    ) -> session.Reading:
+        correction, also = answers[0], answers[1:]
         reading, latest = self._reading(study_uid, who), self._disclosing.results(study_uid, who)
         unaided = not any(session.machine_of(r)[0] for _, r in latest) and not self._consulted(study_uid, who)
-        answers = (correction, *also)
         if also:
             whole = self._disclosing.study(self.index.study(study_uid), who)
             one_segment.must_be_one(whole, latest, [one.tracking for one in answers])
@@ -312,6 +317,24 @@ class Desk(Reports, Answers):
             for digest, one, result in zip(held, answers, results, strict=True)
         ]  # fmt: skip
         return self._happened(reading, made, who)
+
+    def once(self, study_uid: str, act: str, do: Callable[[], session.Reading], *, who: Person) -> session.Reading:
+        """Do an act of a person unless it was done already: its answer was lost on the way, or is still being made.
+
+        Args:
+            act: the name that the asker drew for it; an empty one is always done.
+
+        Raises:
+            Conflict: another act came first, and it was not this one.
+        """
+        if act and self._done(study_uid, act, who):
+            return self._reading(study_uid, who)
+        try:
+            return do()
+        except Conflict:
+            if act and self._done(study_uid, act, who):  # the first asking was still at work when it was asked again
+                return self._reading(study_uid, who)
+            raise
 
     def _done(self, study_uid: str, act: str, who: Person) -> bool:
         """Whether this person has done an act already, among the latest of theirs on the study."""

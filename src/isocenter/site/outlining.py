@@ -134,8 +134,11 @@ class _Corrects(Protocol):
     def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
         """Latest of each chain that this person may see."""
 
-    def correct(self, study_uid: str, correction: Correction, *, version: int, who: Person) -> Reading:
+    def correct(self, study_uid: str, correction: Correction, *, version: int, act: str = "", who: Person) -> Reading:
         """Keep, change, strike or add one finding."""
+
+    def once(self, study_uid: str, act: str, do: Callable[[], Reading], *, who: Person) -> Reading:
+        """Do an act unless it was done already."""
 
 
 class Marks:
@@ -146,11 +149,19 @@ class Marks:
         """Series that were outlined last, decoded."""
         return Volumes()
 
-    def measure(self: _Corrects, study_uid: str, drawn: Drawn, *, version: int, who: Person) -> Reading:
-        """A mark with its numbers, as a finding that the reader adds or draws anew."""
+    def measure(self: _Corrects, study_uid: str, drawn: Drawn, *, version: int, act: str = "", who: Person) -> Reading:
+        """A mark with its numbers, as a finding that the reader adds or draws anew.
+
+        Args:
+            act: a name that the asker draws for this one act; sent again after a lost answer, it is not done twice.
+        """
         must(who, "correct", study_uid)
-        correction = measured(self.index.study(study_uid), drawn, self.blobs.kept)
-        return self.correct(study_uid, correction, version=version, who=who)
+
+        def drew() -> Reading:
+            correction = measured(self.index.study(study_uid), drawn, self.blobs.kept)
+            return self.correct(study_uid, correction, version=version, act=act, who=who)
+
+        return self.once(study_uid, act, drew, who=who)
 
     def ready(self: _Corrects, study_uid: str, series_uid: str, *, step: str = "", who: Person) -> None:
         """A reader has taken the tool in hand: decode the series and load what computes, before the first click comes.
@@ -169,12 +180,20 @@ class Marks:
         if step != "images":
             computes()
 
-    def segment(self: _Corrects, study_uid: str, edit: Edit, *, version: int, who: Person) -> Reading:
-        """One act on a region that the reader outlines: painted, chosen by its values, or clicked."""
+    def segment(self: _Corrects, study_uid: str, edit: Edit, *, version: int, act: str = "", who: Person) -> Reading:
+        """One act on a region that the reader outlines: painted, chosen by its values, or clicked.
+
+        Args:
+            act: a name that the asker draws for this one act; sent again after a lost answer, it is not done twice.
+        """
         must(who, "correct", study_uid)
-        study, latest = self.index.study(study_uid), self.results(study_uid, who=who)
-        correction = outlined(study, edit, latest, self.volumes, self.blobs.kept)
-        return self.correct(study_uid, correction, version=version, who=who)
+
+        def drew() -> Reading:
+            study, latest = self.index.study(study_uid), self.results(study_uid, who=who)
+            correction = outlined(study, edit, latest, self.volumes, self.blobs.kept)
+            return self.correct(study_uid, correction, version=version, act=act, who=who)
+
+        return self.once(study_uid, act, drew, who=who)
 
 
 def compiles() -> None:

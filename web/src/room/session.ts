@@ -55,6 +55,9 @@ export interface Beside {
 /** Whether a person has to say something of it before they sign: of numbers for research alone nobody has to. */
 export const asks = ({ first, beneath }: Answerable): boolean => [first, ...beneath].some((one) => !one.finding.research);
 
+/** A name for one act: sent again under it after a lost answer, it is done once. */
+const actName = (): string => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+
 /** How many voxels the box has in which a finding lies. */
 function fineness({ finding: { where } }: Found): number {
   const [from, to] = where?.bounds ?? [[], []];
@@ -252,7 +255,7 @@ export class Session {
   /** Say something of one finding, or of a lesion and of what else was measured on it (`also`). */
   decide(one: Found | null, decision: Decision, also: Beside[] = []): void {
     const name = one ? one.finding.words || titleOf(one.finding) : (decision.words ?? "");
-    const act = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`; // sent again after a lost answer, it is the same act
+    const act = actName();
     this.acts.do(`${decision.verdict}: ${name}${decision.words && one ? `: ${decision.words}` : ""}`, async () => {
       // A correction makes a new result: the newest one that holds this finding is the one to correct.
       const newest = (tracking: string) => this.found.value.find((other) => other.finding.tracking === tracking);
@@ -269,9 +272,10 @@ export class Session {
 
   /** A mark or a stroke, to the server at once; `after` when its answer is on screen, or when it was refused. */
   send(words: string, path: string, body: object | (() => object), after: () => void): void {
+    const act = actName();
     this.acts.do(words, async () => {
       try {
-        this.reading.value = await ask<Reading>(path, { method: "POST", body: { version: this.version, ...(typeof body === "function" ? body() : body) }, deadline_s: 60 });
+        this.reading.value = await ask<Reading>(path, { method: "POST", body: { version: this.version, ...(typeof body === "function" ? body() : body), act }, deadline_s: 60 });
         this.undone.value = "";
         await Promise.all([this.results.load(), this.report.load()]);
       } catch (error) {
