@@ -39,7 +39,8 @@ def test_empty_disk_to_signed_report_by_keyboard_alone(page: Any, site: Site) ->
     page.get_by_role("heading", name="First opinion").wait_for()
     assert verdicts(page, study) == [], "nothing of a machine has left the server"
     said = page.locator(".bar.patient").inner_text()
-    assert "Routine · " in said and "AI shown" not in said, "until when it should be read, and no more"
+    due = page.request.get(f"/api/studies/{study}").json()["due"]["level"].capitalize()
+    assert f"{due} · " in said and "AI shown" not in said, "until when it should be read, and no more"
     assert page.get_by_text("Not looked:").count() == 1, "what no analysis looks for is said before as well"
     shot(page, "first-opinion")
     page.keyboard.press("f")

@@ -66,4 +66,7 @@ def test_of_a_crooked_study_the_broken_predicate_alone_is_named_and_the_line_tur
     until(lambda: line.count() and "at least 10 images" not in line.locator("tr:has(.soon)").all_inner_texts(), 60)
     until(lambda: "not looked" not in line.locator("dt").inner_text(), 120)
     assert page.evaluate("window.still"), "without a reload"
+    until(lambda: "series 1" in line.inner_text(), 120)  # what answered says on which series, and in which version
+    version = page.request.get("/api/analyses/coronary_calcium").json()["version"]
+    assert version in line.locator("dt .id").all_inner_texts()
     shot(page, "why-mended")

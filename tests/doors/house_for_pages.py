@@ -429,7 +429,9 @@ class House:
 
     def why(self, study_uid: str, *, who: Person) -> Sequence[dict[str, Any]]:
         must(who, "plan", study_uid)
-        return [{"analysis": "pet_uptake", "about": "Uptake", "answer": "declined", "reasons": ["no PET"]}]
+        return [
+            {"analysis": "pet_uptake", "version": "1", "about": "Uptake", "answer": "declined", "reasons": ["no PET"]}
+        ]
 
     def priors(self, study_uid: str, *, who: Person) -> tuple[list[Prior], int]:
         return priors(self.study(study_uid, who=who), self.studies.values()), 0

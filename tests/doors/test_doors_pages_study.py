@@ -100,7 +100,9 @@ def hung_with_prior(reader: Browser) -> list[dict[str, Any]]:
 
 def test_what_was_not_looked_at_and_why(reader: Browser) -> None:
     assert reader.get(f"/api/studies/{DX}/plan").json() == {
-        "analyses": [{"analysis": "pet_uptake", "about": "Uptake", "answer": "declined", "reasons": ["no PET"]}],
+        "analyses": [
+            {"analysis": "pet_uptake", "version": "1", "about": "Uptake", "answer": "declined", "reasons": ["no PET"]}
+        ],
         "ahead": None,
     }  # fmt: skip
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from department_for_oversight import CHIEF, ITO, MONDAY, department, uid
+from department_for_oversight import AI, CHIEF, ITO, MONDAY, department, uid
 from isocenter.errors import Forbidden
 from isocenter.govern.policy import Person, Role
 from isocenter.record import Event, Instance, Kind, Patient, Series, Study
@@ -36,6 +36,8 @@ def test_a_reason_is_told_by_scanner_and_by_week(tmp_path: Path) -> None:
         for n in (12, 1):
             site.projects.move(uid(n), "trial", reason="enrolled", who=CHIEF)
         (fewer,) = site.cataloguing.analysis("coronary_calcium", who=ITO)["declined"]
+        cards = {card["name"]: card["planned"] for card in site.cataloguing.analyses(who=ITO)}
+    assert cards["volumetry"] == {"studies": 0, "of": 10}, "planned on none of the ten that ITO may know of"
     assert (thick["reason"], thick["studies"], thick["of"]) == (THICK, 6, 12)
     assert thick["scanners"] == [{"scanner": "N2", "studies": 6, "of": 6}]
     assert (other["reason"], other["studies"], other["scanners"]) == (NONE, 1, []), "its header names no scanner"
@@ -56,6 +58,15 @@ def test_every_study_that_is_counted_is_one_whose_plan_the_asker_may_read(tmp_pa
             assert told["studies"] == most == sum(site.projects.holds(uid(n), who, "plan") for n in (1, 2))
         with pytest.raises(Forbidden):  # who may see nothing but figures of people is told of no reason
             site.cataloguing.analysis("breast_density", who=Person("paula", Role.PLANNER))
+
+
+def test_on_how_many_studies_it_was_planned_is_counted_by_the_latest_plan_of_each(tmp_path: Path) -> None:
+    with department(tmp_path, read=4) as (site, _):
+        on = [{"analysis": AI, "series": {"image": [f"{n}"]}} for n in (1, 2)]  # two films of one study are one study
+        for n, bound in ((1, on), (2, on), (3, []), (4, on), (4, [])):
+            site._tell(Kind.PLANNED, "isocenter", uid(n), fingerprint="f", bindings=bound, declined=[])
+        planned = {card["name"]: card["planned"] for card in site.cataloguing.analyses(who=ITO)}
+    assert planned[AI] == {"studies": 2, "of": 4} and planned["volumetry"] == {"studies": 0, "of": 4}
 
 
 def test_weeks_are_those_in_which_it_was_planned_and_only_the_latest_eight(tmp_path: Path) -> None:

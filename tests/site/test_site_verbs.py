@@ -147,9 +147,16 @@ def test_a_result_whose_findings_are_all_struck_is_none_found_everywhere(site: S
         (one,) = (w for w in site.why(study, who=HOUSE) if w["analysis"] == "image_quality")
         return one["answer"], one["reasons"]
 
+    def counted() -> tuple[int, str, list[str]]:
+        (one,) = (w for w in site.why(study, who=HOUSE) if w["analysis"] == "image_quality")
+        return one["findings"], one["version"], one["on"]
+
     assert row() == ("found", "now") and why() == ("found", [])
+    version, on = site.results(study, who=HOUSE)[0][1].origin.version, [s.named for s in site.index.study(study).series]
+    assert counted() == (2, version, on)
     decide(site, Verdict.STRUCK, "2.25.1")
     assert row() == ("found", "now") and why() == ("found", []), "one still stands"
+    assert counted() == (1, version, on), "what a person struck is counted no more"
     decide(site, Verdict.STRUCK, "2.25.2")
     assert row() == ("none", "routine")
     assert why() == ("none", ["what it found was struck by ito"])

@@ -11,7 +11,7 @@ from isocenter.analysis.need import Check
 from isocenter.govern.policy import Person, must
 from isocenter.reading import session
 from isocenter.reading.disclosure import AFTER
-from isocenter.record import Kind, Result
+from isocenter.record import Kind, Result, Verdict
 from isocenter.site.gating import Gating
 from isocenter.site.sitting import Sitting
 
@@ -46,7 +46,10 @@ class Answers(Sitting):
             answer, reasons = self._answer(study_uid, binding.analysis, series, about, who)
             if answer == "waiting" and (stop := stops.get(binding.analysis)):
                 answer, reasons = "declined", (stop.sentence(),)
-            rows.append(self._answer_row(binding.analysis, answer, reasons, series))
+            named = [s.named for s in study.series if s.uid in series]
+            said_now = self._said(binding.analysis, series, about) if answer in ("found", "none") else None
+            row = self._answer_row(binding.analysis, answer, reasons, series)
+            rows.append({**row, "on": named, **(_counted(said_now) if said_now else {})})
         for declined in asked.declined:
             row = self._answer_row(declined.analysis, "declined", declined.sentences(), ())
             held = planning.checked(self.registry.get(declined.analysis), study, earlier)
@@ -58,12 +61,18 @@ class Answers(Sitting):
     ) -> tuple[str, tuple[str, ...]]:
         if not self._disclosing.tells(study_uid, analysis, who):
             return AFTER, ("it is told after your own opinion",)
-        mine = [r for _, r in said if r.receipt.series == series and session.machine_of(r)[0] == analysis]
-        if not mine:
+        told = self._said(analysis, series, said)
+        if told is None:
             return self._unsaid(study_uid)
-        if mine[-1].answer is not mine[-1].outcome:
-            return mine[-1].answer.value, (f"what it found was struck by {mine[-1].origin.name}",)
-        return mine[-1].answer.value, mine[-1].reasons
+        if told.answer is not told.outcome:
+            return told.answer.value, (f"what it found was struck by {told.origin.name}",)
+        return told.answer.value, told.reasons
+
+    @staticmethod
+    def _said(analysis: str, series: tuple[str, ...], said: Sequence[tuple[str, Result]]) -> Result | None:
+        """The latest that an analysis said of these series, also as a person corrected it."""
+        mine = [r for _, r in said if r.receipt.series == series and session.machine_of(r)[0] == analysis]
+        return mine[-1] if mine else None
 
     def _unsaid(self, study_uid: str) -> tuple[str, tuple[str, ...]]:
         last = self.journal.since(
@@ -75,7 +84,16 @@ class Answers(Sitting):
 
     def _answer_row(self, name: str, answer: str, reasons: Sequence[str], series: Sequence[str]) -> dict[str, Any]:
         about = (type(self.registry.get(name)).__doc__ or "").strip().splitlines()[0]
-        return {"analysis": name, "about": about, "answer": answer, "reasons": list(reasons), "series": list(series)}
+        return {
+            "analysis": name, "version": self.registry.get(name).version, "about": about, "answer": answer,
+            "reasons": list(reasons), "series": list(series),
+        }  # fmt: skip
+
+
+def _counted(said: Result) -> dict[str, Any]:
+    """Which version said it, and how many findings and numbers of the whole stand."""
+    standing = sum(f.verdict is not Verdict.STRUCK for f in said.findings)
+    return {"version": session.machine_of(said)[1], "findings": standing, "numbers": len(said.measurements)}
 
 
 def _check_row(need: planning.Checked, check: Check) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from isocenter.methods.intervals import wilson
 from isocenter.reading.confirmed import BANDS, LEAST, band
 from isocenter.reading.disclosure import Use
 from isocenter.record import Event, Kind, to_plain
-from isocenter.site.declining import reasons
+from isocenter.site.declining import reasons, shares
 from isocenter.site.disclosing import Disclosing
 
 if TYPE_CHECKING:
@@ -61,8 +61,16 @@ class Cataloguing:
     # ---- analyses --------------------------------------------------------------------------------------------
 
     def analyses(self, *, who: Person) -> list[dict[str, Any]]:
-        """Every analysis as it declares itself, with how it is used here; broken ones with their reason."""
+        """Every analysis as it declares itself, with how it is used here and on how many studies it was planned;
+        broken ones with their reason."""
         must(who, "catalogue")
+        planned, of = shares(self.journal, self.disclosing.sieve(who, "plan"))
+        return [
+            {**card, "planned": {"studies": planned[card["name"]], "of": of}} if "broken" not in card else card
+            for card in self._cards()
+        ]
+
+    def _cards(self) -> list[dict[str, Any]]:
         modes, stops = self.disclosing.modes(), self.disclosing.stops()
         told: list[dict[str, Any]] = []
         for name, analysis in self.registry.analyses.items():
@@ -78,7 +86,7 @@ class Cataloguing:
         """
         must(who, "catalogue")
         self.registry.get(name)
-        card = next(one for one in self.analyses(who=who) if one["name"] == name)
+        card = next(one for one in self._cards() if one["name"] == name)
         return {
             **card,
             "runs": self._runs([name], who),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
-__all__ = ["reasons"]
+__all__ = ["reasons", "shares"]
 
 _PLANS = 2000  # plans that are looked through for reasons, the newest
 _REASONS, _SCANNERS, _WEEKS = 8, 3, 8
@@ -36,10 +36,7 @@ def reasons(journal: Journal, index: Index, name: str, holds: Callable[[str], bo
         reason, studies, of, scanners (scanner, studies, of), weeks (week as ISO 8601 writes it, studies, of; oldest
         first).
     """
-    latest: dict[str, Event] = {}
-    for sealed in journal.since(kinds=(Kind.PLANNED,), limit=_PLANS, newest_first=True):
-        if holds(sealed.event.subject):
-            latest.setdefault(sealed.event.subject, sealed.event)
+    latest = _latest(journal, holds)
     found: dict[str, list[str]] = {}
     for uid, event in latest.items():
         mine = [one for one in event.details.get("declined", ()) if one["analysis"] == name]
@@ -60,6 +57,27 @@ def reasons(journal: Journal, index: Index, name: str, holds: Callable[[str], bo
             "weeks": [{"week": one, "studies": n, "of": of} for one, n, of in of_weeks],
         })  # fmt: skip
     return rows
+
+
+def shares(journal: Journal, holds: Callable[[str], bool]) -> tuple[Counter[str], int]:
+    """On how many studies each analysis was planned, by the latest plan of each, and of how many.
+
+    Args:
+        holds: whether a study is one that the asker may know of.
+    """
+    latest = _latest(journal, holds)
+    planned = Counter(
+        name for event in latest.values() for name in {one["analysis"] for one in event.details.get("bindings", ())}
+    )
+    return planned, len(latest)
+
+
+def _latest(journal: Journal, holds: Callable[[str], bool]) -> dict[str, Event]:
+    latest: dict[str, Event] = {}
+    for sealed in journal.since(kinds=(Kind.PLANNED,), limit=_PLANS, newest_first=True):
+        if holds(sealed.event.subject):
+            latest.setdefault(sealed.event.subject, sealed.event)
+    return latest
 
 
 def _shares(uids: Sequence[str], parts: Mapping[str, str]) -> list[tuple[str, int, int]]:

@@ -78,8 +78,8 @@ export function WhyPage({ study }: { study: string }) {
         <Shown of={plan} what="the reasons" stands="The study and what is known of it are not touched.">
           {({ analyses: all, ahead }) => all.length ? (
             <>
-              <p class="ledger muted">{ledger(all)}</p>
-              <dl class="why">{sorted(all).map((line, i) => <Line key={line.analysis + i} line={line} ahead={ahead} current={i === at} />)}</dl>
+              <p class="ledger muted" role="status">{ledger(all)} {progress(all)}</p>
+              <dl class="why">{sorted(all).map((line, i) => <Line key={line.analysis + i} line={line} ahead={ahead} current={i === at} retry={() => void again()} />)}</dl>
             </>
           ) : <Empty title="No analysis is installed">Install a package that brings one; <code>isocenter check</code> tells whether it is a good one.</Empty>}
         </Shown>
@@ -99,7 +99,7 @@ function turn(ahead: number): string {
   return ahead ? `${count(ahead, "job")} ${ahead === 1 ? "goes" : "go"} before it` : "it is its turn now";
 }
 
-function Line({ line, ahead, current }: { line: Planned; ahead: number | null; current: boolean }) {
+function Line({ line, ahead, current, retry }: { line: Planned; ahead: number | null; current: boolean; retry: () => void }) {
   const ref = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (current) ref.current?.scrollIntoView({ block: "nearest" });
@@ -107,7 +107,7 @@ function Line({ line, ahead, current }: { line: Planned; ahead: number | null; c
   const { shape, words, css } = ANSWERS[line.answer] ?? ANSWERS.waiting;
   return (
     <div ref={ref} aria-current={current ? "true" : undefined}>
-      <dt><span class={css}><span aria-hidden="true">{shape}</span> {words}</span> <a href={to.analyses(line.analysis)}>{spoken(line.analysis)}</a></dt>
+      <dt><span class={css}><span aria-hidden="true">{shape}</span> {words}{line.answer === "found" && !!line.findings && ` ${line.findings}`}</span> <span><a href={to.analyses(line.analysis)}>{spoken(line.analysis)}</a> <span class="id">{line.version}</span></span></dt>
       <dd>
         {line.answer === "declined" && line.checks?.length ? (
           <table class="plain checks">
@@ -124,10 +124,26 @@ function Line({ line, ahead, current }: { line: Planned; ahead: number | null; c
               ))}
             </tbody>
           </table>
+        ) : line.answer === "failed" ? (
+          <><ul>{line.reasons.map((reason) => <li key={reason}>{reason}</li>)}</ul><button type="button" aria-disabled={!may("analyse")} title={may("analyse") ? undefined : ruleOf("analyse")} onClick={retry}>Retry</button></>
         ) : line.answer === "waiting" && ahead !== null ? <span class="muted">{turn(ahead)}</span> : line.reasons.length ? <ul>{line.reasons.map((reason) => <li key={reason}>{reason}</li>)}</ul> : <span class="muted">{line.about}</span>}
+        {said(line) && <div class="muted">{said(line)}</div>}
       </dd>
     </div>
   );
+}
+
+/** On which series it answered, and how many numbers of the whole it gave. */
+function said({ answer, on = [], numbers }: Planned): string {
+  if (answer !== "found" && answer !== "none") return "";
+  return [...on, numbers ? count(numbers, "number") + " of the whole study" : ""].filter(Boolean).join(" · ");
+}
+
+/** How far the plan of the study has come, while any analysis of it waits. */
+function progress(lines: Planned[]): string {
+  const fitting = lines.filter((line) => line.answer !== "declined" && line.answer !== "after");
+  const waiting = fitting.filter((line) => line.answer === "waiting").length;
+  return waiting ? `Analysing: ${fitting.length - waiting} of ${fitting.length} that fit have answered.` : "";
 }
 
 /** What needs an eye first: what was not looked at, then what failed or waits, then the answers. */

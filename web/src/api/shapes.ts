@@ -242,6 +242,13 @@ export interface Planned {
   about: string;
   answer: "found" | "none" | "declined" | "waiting" | "failed" | "after";
   reasons: string[];
+  /** That answered; where nothing is told yet, the one that is installed. */
+  version: string;
+  /** The series that it is planned on, as people name them. */
+  on?: string[];
+  /** How many findings stand, and numbers of the study as a whole; where it has answered. */
+  findings?: number;
+  numbers?: number;
   /** Each predicate of the nearest series with the value that was met. */
   checks?: Check[];
 }
@@ -354,6 +361,8 @@ export interface AnalysisCard {
   limits: { seconds: number; memory_mib: number };
   modes: Record<string, string>;
   stopped: Stop | null;
+  /** On how many of the studies that were planned lately; in the list only. */
+  planned?: { studies: number; of: number };
   /** Intended use, not for, sources, level of evidence: whatever its author states. */
   card: Record<string, string | string[]>;
   /** Why it could not be loaded; then nothing else of it is known. */
