@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 from isocenter.analysis.protocol import Answer
 from isocenter.catalogue.liver_fat_iron import LiverFatIron
-from isocenter.catalogue.one_scan import component
+from isocenter.catalogue.one_scan import component, joined
 from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.record import Outcome, codes
-from isocenter.space import Region, Volume, resample_region
+from isocenter.space import Geometry, Region, Volume, resample_region
 from isocenter.testing.encodings import ENCODINGS
 from isocenter.testing.phantoms import abdomen_mr
 from isocenter.testing.phantoms.patient import written
@@ -264,6 +264,25 @@ def test_however_the_voxels_are_stored_it_says_the_same(parts: tuple[Volume, ...
     mine, yours = (a.findings[0].where for a in (plain, other))
     assert mine is not None and yours is not None and yours.geometry.same_grid(turned[0].geometry)
     assert mine.centre_mm == pytest.approx(yours.centre_mm) and mine.voxels == yours.voxels
+
+
+@pytest.mark.parametrize(
+    ("kind", "described"),
+    [
+        ("FATFRAC", "liver"), ("FAT_FRACTION", "liver"), ("PDFF", "liver"), ("R2STAR_MAP", "liver"),
+        ("T2* MAP", "liver"), ("FIELD_MAP", "liver"), ("OTHER", "FatFrac: Ax IDEAL IQ"), ("OTHER", "R2*: Ax IDEAL IQ"),
+    ],
+)  # fmt: skip
+def test_maps_that_the_scanner_made_are_no_echoes(kind: str, described: str) -> None:
+    grid = Geometry.regular(shape=(2, 8, 8), spacing_mm=(5.0, 2.0, 2.0), frame_of_reference="2.25.1")
+
+    def series(echo: float, kind: str, words: str) -> Volume:
+        facts = {"EchoTime": echo, "ImageType": ["DERIVED", "PRIMARY", kind], "SeriesDescription": words}
+        return Volume(np.full(grid.shape, echo, np.float32), grid, facts=facts)
+
+    echoes = tuple(series(echo, "M", "liver in phase") for echo in (1.2, 2.4, 3.6))
+    (scan,) = joined((series(0.5, kind, described), *echoes), "echo")
+    assert scan.axes[0].values == (1.2, 2.4, 3.6)
 
 
 @pytest.mark.nightly

@@ -6,6 +6,7 @@ time that differ in nothing but the echo time, or the flip angle, are of one sca
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -25,7 +26,12 @@ _WORDS = {
     "magnitude": {"M", "MAGNITUDE", "M_FFE", "0", "0.0"},
 }
 # What a scanner computed of its images is none of them.
-_MADE = {"W", "WATER", "F", "FAT", "FF", "FAT_FRACTION", "R2_STAR", "R2STAR", "T2_STAR", "T2STAR", "T2_STAR_MAP", "MAP"}
+_MADE = re.compile(
+    r"w|water|f|fat|ff|pdff|.*fat[ _-]?frac.*|.*[rt]2[ _-]?(?:\*|star).*|(?!phase)(?!velocity).*map|.*field.*",
+    re.IGNORECASE,
+)
+# As GE begins a description.
+_MADE_BY_NAME = re.compile(r"(?:water|fat|fat ?frac\w*|[rt]2\*|pdff|ff) ?:", re.IGNORECASE)
 _ALONG = {"echo": ("EchoTime", "ms", "FlipAngle"), "flip": ("FlipAngle", "deg", "EchoTime")}
 """Axis -> the fact that it runs along, its unit, and the fact that stays then."""
 _UNSCALED = (
@@ -107,7 +113,7 @@ def joined(volumes: tuple[Volume, ...], along: Literal["echo", "flip"]) -> tuple
         value = volume.facts.get(fact)
         if volume.axes or volume.geometry.reference is not Reference.PATIENT or not isinstance(value, (int, float)):
             continue
-        if set(kind_words(volume)) & _MADE:
+        if _is_made(volume):
             continue
         scan = next((s for s in scans if value not in s and _of_one(next(iter(s.values())), volume, stays)), None)
         if scan is None:
@@ -115,6 +121,12 @@ def joined(volumes: tuple[Volume, ...], along: Literal["echo", "flip"]) -> tuple
         else:
             scan[float(value)] = volume
     return (*whole, *(_stacked(scan, along, unit) for scan in scans if len(scan) > 1))
+
+
+def _is_made(volume: Volume) -> bool:
+    """Whether a scanner computed it of its images: fat, water, their shares, maps."""
+    described = str(volume.facts.get("SeriesDescription") or "").strip()
+    return any(_MADE.fullmatch(word) for word in kind_words(volume)) or bool(_MADE_BY_NAME.match(described))
 
 
 def _of_one(one: Volume, other: Volume, stays: str) -> bool:
