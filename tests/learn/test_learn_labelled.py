@@ -138,6 +138,26 @@ def test_folders_and_tables_are_read(tmp_path: Path) -> None:
         read_labelled(table, GREY)
 
 
+def test_files_numbered_anew_in_every_folder_are_of_different_people(tmp_path: Path) -> None:
+    rows = []
+    for kind in ("clear", "spot"):
+        (tmp_path / "set" / kind).mkdir(parents=True)
+        for number in (1, 2, 3):
+            Image.fromarray(grey(1)[0]).save(tmp_path / "set" / kind / f"{number:04d}.png")
+            rows.append(f"set\\{kind}\\{number:04d}.png,{kind}")
+    Image.fromarray(grey(1)[0]).save(tmp_path / "set" / "spot" / "patient7_a.png")
+    Image.fromarray(grey(1)[0]).save(tmp_path / "set" / "clear" / "patient7_b.png")
+    found = read_labelled(tmp_path / "set", GREY)
+    assert len(set(found.groups.tolist())) == 7, "of eight files two name the same person"
+    (tmp_path / "list.csv").write_text("Image Index,Finding Labels\r\n" + "\r\n".join(rows))
+    told = read_labelled(tmp_path / "list.csv", GREY)
+    assert told.labels.tolist() == [0, 0, 0, 1, 1, 1] and len(set(told.groups.tolist())) == 6
+    (tmp_path / "list.csv").write_text(
+        "Patient ID,Image Index,Finding Labels\n" + "\n".join(f"4,{row}" for row in rows)
+    )
+    assert len(set(read_labelled(tmp_path / "list.csv", GREY).groups.tolist())) == 1
+
+
 def test_an_npz_may_hold_images_under_the_name_of_no_split() -> None:
     assert pairs_of({"images": np.zeros(1), "labels": np.zeros(1)}) == {"": ("images", "labels")}
 

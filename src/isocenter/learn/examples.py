@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -72,20 +72,25 @@ _NAMED = re.compile(r"(person|patient|subject|sub)[-_ ]?([a-z]*\d[a-z\d]*)[-_. ]
 
 
 def person(name: str) -> str:
-    """The person that a file name begins with, as ``person12_``, ``patient-12_`` or ``sub-A1_``; else its stem.
+    """The person that a file name begins with, as ``person12_``, ``patient-12_`` or ``sub-A1_``; else the file itself.
 
     In the chest radiograph collection the numbers of the two classes are counted apart, so the class stays in front.
+    So are files that are numbered anew in every folder.
+
+    Args:
+        name: of the file, with the folders above it where another of them may hold a file of the same name.
 
     >>> person("person1000_bacteria_2931.jpeg"), person("NORMAL2-IM-0383-0001-0002.jpeg")
     ('person1000', 'normal0383')
-    >>> person("sub-A1_ses-2_T1w.nii.gz"), person("Patient 12 left.png"), person("scan 3.png")
-    ('suba1', 'patient12', 'scan 3')
+    >>> person("well/sub-A1_ses-2_T1w.nii.gz"), person("Patient 12 left.png"), person("well/3.png"), person("ill/3.png")
+    ('suba1', 'patient12', 'well/3', 'ill/3')
     """
-    if match := _NAMED.match(name):
+    own = PurePosixPath(name).name
+    if match := _NAMED.match(own):
         return f"{match[1]}{match[2]}".lower()
-    if match := re.match(r"(?:NORMAL2-)?IM-(\d+)-", name):
+    if match := re.match(r"(?:NORMAL2-)?IM-(\d+)-", own):
         return f"normal{match[1]}"
-    return Path(name).stem
+    return str(PurePosixPath(name).with_name(PurePosixPath(name).stem)) if own else name
 
 
 def digest_of(

@@ -28,10 +28,10 @@ REST = -1
 
 _IMAGE_WORDS = {"images", "image", "imgs", "img", "x", "data", "pictures", "volumes"}
 _LABEL_WORDS = {"labels", "label", "y", "targets", "target", "truth"}
-_FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "image_id", "img", "name")
-_FILE_ENDS = ("image_name", "file_name", "filename", "image_path", "file_path", "image_id")
-_LABEL_COLUMNS = ("label", "labels", "class", "class_name", "target", "diagnosis", "grade", "y")
-_PERSON_COLUMNS = ("person", "patient", "patient_id", "patientid", "subject")
+_FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "imageid", "imageindex", "img", "name")
+_FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid")
+_LABEL_COLUMNS = ("label", "labels", "class", "classname", "target", "diagnosis", "grade", "findinglabels", "y")
+_PERSON_COLUMNS = ("person", "personid", "patient", "patientid", "subject", "subjectid")
 _REST_NAMES = ("none", "other", "others", "rest", "unknown")
 _NOTHING = ("nofinding", "nofindings", "none", "normal", "nothing")
 
@@ -320,7 +320,7 @@ def _of_folder(path: Path, how: Classes, split: str | None, aside: Aside, enlarg
             continue
         name = file.relative_to(path).as_posix()
         label, at = _label_above(parts, how, name, path.name)
-        whose = "/".join(parts[at : at + 2]) if own and parts[at + 1 :] else person(file.name)
+        whose = "/".join(parts[at : at + 2]) if own and parts[at + 1 :] else person(name)
         read = _usable(lambda: _fitted(opened(file, how), how, name, enlarge), name, aside)  # noqa: B023
         if read is not None:
             yield name, label, read, whose
@@ -344,7 +344,7 @@ def _is_classed(file: Path, path: Path, how: Classes) -> bool:
 
 def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: bool) -> Iterator[Found]:
     named, rows = read_sheet(path)
-    columns = {c.strip().lower(): c for c in named if c}
+    columns = {_plain(c): c for c in named if _plain(c)}
     file = next(
         (columns[c] for c in (*_FILE_COLUMNS, *(c for c in columns if c.endswith(_FILE_ENDS))) if c in columns), None
     )
@@ -353,7 +353,7 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
     own = _own_columns(columns, how) if label is None else ()
     if file is None or (label is None and not own):
         raise Refused(
-            f"{path.name} has the columns {list(columns)}", "one for the file and one for the label are wanted",
+            f"{path.name} has the columns {named}", "one for the file and one for the label are wanted",
             "call them 'file' and 'label'" + (", or give a column for each finding" if how.several else ""),
         )  # fmt: skip
     if split is not None and "split" not in columns:
@@ -362,7 +362,7 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
     for number, row in enumerate(rows):
         if split is not None and str(row[columns["split"]]).strip() != split:
             continue
-        name = str(row[file] or "").strip()
+        name = row[file].strip().replace("\\", "/")  # as Windows writes it
         picture = path.parent / name
         if not picture.is_file():
             elsewhere = elsewhere or by_name(path.parent)
@@ -379,7 +379,8 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
         )
         read = _usable(lambda: _fitted(opened(picture, how), how, name, enlarge), name, aside)  # noqa: B023
         if read is not None:
-            yield name, kind, read, str(row[whose]) if whose and row[whose] else person(picture.name)
+            whom = str(row[whose]).strip() if whose else ""
+            yield name, kind, read, whom or person(name)
 
 
 def by_name(folder: Path) -> dict[str, Path]:

@@ -121,7 +121,7 @@ def _whose(name: str) -> str:
     >>> _whose("PNEUMONIA/person12_bacteria_3.jpeg"), _whose("val/00003")
     ('person12', 'val/00003')
     """
-    return person(Path(name).name) if Path(name).suffix else name
+    return person(name) if Path(name).suffix else name
 
 
 def _classes(model: Model) -> tuple[str, ...]:
