@@ -185,6 +185,9 @@ def test_an_ultrasound_image_keeps_only_its_declared_regions() -> None:
     assert np.array_equal(out[40:180, 60:151], before[40:180, 60:151])
     with pytest.raises(HeldBack, match="does not say where"):
         deidentify(ultrasound(), by=BY)
+    for outside in ((310, 40, 400, 179), (60, 40, 60, 179), (60, 300, 90, 400)):
+        with pytest.raises(HeldBack, match="does not say where"):
+            deidentify(ultrasound(outside), by=BY)
     with pytest.raises(HeldBack, match="inside the region"):
         deidentify(ultrasound((60, 40, 239, 179), words=(100, 70)), by=BY)
 
@@ -196,6 +199,7 @@ def test_an_ultrasound_image_keeps_only_its_declared_regions() -> None:
         ({"sop_class": made.SC, "modality": "OT", "ConversionType": "DF"}, "film that was digitised"),
         ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, "of the kind SCREEN SAVE"),
         ({"sop_class": "1.2.840.10008.5.1.4.1.1.77.1.4", "modality": "XC"}, "a photograph"),
+        ({"sop_class": "1.2.840.10008.5.1.4.1.1.77.1.2", "modality": "GM"}, "a photograph"),
         ({"BurnedInAnnotation": "YES"}, "burned into"),
     ],
 )
@@ -209,8 +213,41 @@ def test_risky_kinds_wait_for_a_person_whatever_is_seen(facts: dict, why: str) -
 
 
 def test_measured_values_are_looked_at_only_where_many_are_brightest() -> None:
-    plain = made.made(pixels=np.arange(4096, dtype=np.uint16).reshape(64, 64))
+    plain = made.made(
+        pixels=np.arange(4096, dtype=np.uint16).reshape(64, 64), ImageType=["ORIGINAL", "PRIMARY", "AXIAL"]
+    )
     assert judge(parse(plain), plain).why.startswith("measured")
     picture, _ = inscribed(tissue(np.random.default_rng(4)) * 0.7, "QUAXELBERG", (20, 20), 18, 1.0, False)
     written = made.made(pixels=(picture * 4000).astype(np.uint16))
     assert judge(parse(written), written).state == "writing"
+
+
+def slices(count: int, written: int, rng: np.random.Generator) -> np.ndarray:
+    """Slices of 128 by 128 pixels, one of which (from 0) is written on."""
+    stack = np.stack([tissue(rng)[:128, :128] for _ in range(count)]) * 0.7
+    stack[written], _ = inscribed(stack[written], "QUAXELBERG", (20, 10), 16, 1.0, False)
+    return (stack * 4000).astype(np.uint16)
+
+
+@pytest.mark.parametrize(("sop_class", "modality"), [(made.ENHANCED_CT, "CT"), (f"{made.CT[:-1]}12.1", "XA")])
+def test_writing_on_one_of_many_frames_is_found_and_a_stack_without_is_clean(sop_class: str, modality: str) -> None:
+    terms = {"sop_class": sop_class, "modality": modality, "ImageType": ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]}
+    pixels = slices(7, 2, np.random.default_rng(8))
+    data = made.made(pixels=pixels, **terms)
+    assert judge(parse(data), data).state == "writing"
+    plain = made.made(pixels=np.delete(pixels, 2, axis=0), **terms)
+    assert judge(parse(plain), plain).state == "clean"
+
+
+def test_letters_that_were_scaled_with_a_derived_slice_are_searched_for() -> None:
+    picture, _ = inscribed(tissue(np.random.default_rng(4)) * 0.7, "QUAXELBERG ANNA", (20, 20), 30, 1.0, False)
+    drawn = Image.fromarray((picture * 4000).astype(np.float32))
+    scaled = np.asarray(drawn.resize((170, 170), Image.Resampling.BICUBIC))
+    rng = np.random.default_rng(9)
+    grainy = (scaled + rng.normal(0, 12, scaled.shape)).clip(0, 4095).astype(np.uint16)
+    for facts in (
+        {"ImageType": ["DERIVED", "SECONDARY", "MPR"]}, {},
+        {"ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "LossyImageCompression": "01"},
+    ):  # fmt: skip
+        data = made.made(pixels=grainy, **facts)
+        assert judge(parse(data), data).state == "writing"

@@ -21,6 +21,12 @@ BY = Pseudonyms(b"s" * 32)
 CANARY = b"Quaxelberg"
 
 
+def stored(ds: pydicom.Dataset) -> bytes:
+    out = io.BytesIO()
+    ds.save_as(out)
+    return out.getvalue()
+
+
 def jpeg(level: int) -> bytes:
     out = io.BytesIO()
     Image.fromarray(np.full((16, 16), level, np.uint8)).save(out, "JPEG", comment=CANARY)
@@ -77,3 +83,16 @@ def test_a_colour_profile_keeps_its_numbers_and_loses_its_words() -> None:
     ]
     assert np.array_equal(*both)
     assert neutral_profile(b"Quaxelberg" * 20) == b""
+
+
+def test_bits_above_the_stored_ones_leave_a_compressed_object_too() -> None:
+    values = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) % 4096
+    overlaid = values.copy()
+    overlaid[10:20, 10:40] |= 1 << 15
+    for pixels, syntax in ((overlaid, made.EXPLICIT), (values, made.RLE)):
+        held = pydicom.dcmread(io.BytesIO(made.made(pixels=pixels, syntax=made.RLE)))
+        held.BitsStored, held.HighBit = 12, 11  # the stream keeps all sixteen
+        copy = pydicom.dcmread(io.BytesIO(deidentify(stored(held), by=BY, reviewed=True).data))
+        assert copy.file_meta.TransferSyntaxUID == syntax
+        copy.BitsStored, copy.HighBit = 16, 15
+        assert np.array_equal(copy.pixel_array, values)

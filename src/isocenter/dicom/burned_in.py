@@ -35,7 +35,7 @@ _ROOT = "1.2.840.10008.5.1.4.1.1."
 _CAPTURES = frozenset(_ROOT + tail for tail in ("7", "7.1", "7.2", "7.3", "7.4"))
 _ULTRASOUND = frozenset(_ROOT + tail for tail in ("3", "3.1", "6", "6.1"))
 _PHOTOGRAPHS = frozenset(
-    _ROOT + tail for tail in ("77.1.1", "77.1.1.1", "77.1.2.1", "77.1.4", "77.1.4.1", "77.1.5.1", "77.1.5.2", "77.1.6")
+    _ROOT + f"77.1.{tail}" for tail in ("1", "1.1", "2", "2.1", "3", "4", "4.1", "5.1", "5.2", "6")
 )
 # Computed straight from what a detector measured: letters can only have been added, and with one value.
 _MEASURED = frozenset(
@@ -46,7 +46,12 @@ _DIGITISED = {"DF": "film that was digitised", "SD": "a scanned document", "SI":
               "DV": "digitised video", "SYN": "a synthetic image", "WSD": "a captured workstation screen"}  # fmt: skip
 _SCREENS = ("SCREEN SAVE", "SCREENSHOT", "SCREEN_SAVE", "REPORT", "SUMMARY", "DOSE", "DOSEREPORT", "PATIENT_INFO")
 _IN_FLOATING_POINT = (0x7FE00008, 0x7FE00009)
-_FRAMES_LOOKED_AT = 3
+_AT_ONCE = 8  # frames that are decoded together
+_LOSSY = 0x00282110
+_DOSE = _ROOT + "481.2"
+
+
+Line = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -85,10 +90,11 @@ def judge(file: File, data: bytes) -> Verdict:
     declared = _declared(file, kind)
     if declared:
         return Verdict("review", declared)
-    outside = _outside(file) if kind in _ULTRASOUND else ()
-    if kind in _ULTRASOUND and not outside and not file.items(_REGIONS):
+    regions = _regions(file) if kind in _ULTRASOUND else ()
+    if kind in _ULTRASOUND and not regions:
         return Verdict("review", "an ultrasound image that does not say where its image lies")
-    if kind in _MEASURED and not _may_be_drawn_on(file):
+    outside = _outside(file, regions)
+    if _is_measured(file, kind) and not _may_be_drawn_on(file):
         return Verdict("clean", "measured values, none of which many pixels share", searched=True)
     try:
         found, whole = _searched(file, data, outside)
@@ -123,7 +129,7 @@ def region_bits(file: File, group: int, raw: bytes) -> bytes:
     order: Any = "little" if file.little else "big"
     drawn = np.unpackbits(np.frombuffer(raw[:length], np.uint8), count=bits, bitorder=order)
     planes = drawn.reshape(count, rows, columns)
-    if any(written_lines(planes[n].astype(np.float32)) for n in _some(count)):
+    if any(written_lines(plane.astype(np.float32)) for plane in planes):
         return b""
     return raw[: length + length % 2]
 
@@ -145,8 +151,14 @@ def _declared(file: File, kind: str) -> str:
     return ""
 
 
-def _outside(file: File) -> tuple[Box, ...]:
-    """Boxes that cover all that no declared region covers."""
+def _is_measured(file: File, kind: str) -> bool:
+    """Whether values come from a detector as they are: letters of what was derived or compressed have no one value."""
+    straight = file.ascii(_TYPE).upper().startswith("ORIGINAL") or kind == _DOSE
+    return kind in _MEASURED and straight and file.ascii(_LOSSY) != "01"
+
+
+def _regions(file: File) -> tuple[Line, ...]:
+    """Where the image lies, by the regions that lie within the picture: (top, left, bottom, right), the ends behind."""
     rows, columns = file.integer(0x00280010), file.integer(0x00280011)
     places = []
     for item in file.items(_REGIONS):
@@ -155,6 +167,12 @@ def _outside(file: File) -> tuple[Box, ...]:
         )
         if 0 <= left < right <= columns and 0 <= top < bottom <= rows:
             places.append((top, left, min(bottom + 1, rows), min(right + 1, columns)))
+    return tuple(places)
+
+
+def _outside(file: File, places: Sequence[Line]) -> tuple[Box, ...]:
+    """Boxes that cover all that no declared region covers; none where no region is declared."""
+    rows, columns = file.integer(0x00280010), file.integer(0x00280011)
     if not places:
         return ()
     edges = sorted({0, rows, *(p[0] for p in places), *(p[2] for p in places)})
@@ -178,21 +196,16 @@ def _may_be_drawn_on(file: File) -> bool:
         return True
     if values is None or values.dtype.kind == "f":
         return values is None
-    return any(has_drawn_value(values[frame]) for frame in _some(len(values)))
-
-
-def _some(count: int) -> list[int]:
-    return sorted({0, count // 2, count - 1}) if count > _FRAMES_LOOKED_AT else list(range(count))
+    return any(has_drawn_value(frame) for frame in values)
 
 
 def _searched(file: File, data: bytes, outside: Sequence[Box]) -> tuple[tuple[Box, ...], bool]:
     """What has to be blanked, and whether the search finds nothing more then."""
-    which = _some(frame_count(file))
     straight = native(file)
     found: list[Box] = []
     every = True
-    pictures = straight[which] if straight is not None else frames(data, which)
-    for picture in pictures:
+    # A line may stand on one frame alone: a stack of slices is written on by slice, a cine from some moment on.
+    for picture in straight if straight is not None else _decoded(file, data):
         grey = _grey(picture)
         for _, top, left, bottom, right in outside:
             grey[top:bottom, left:right] = grey.min()
@@ -203,12 +216,17 @@ def _searched(file: File, data: bytes, outside: Sequence[Box]) -> tuple[tuple[Bo
     return tuple(dict.fromkeys(found)), every
 
 
+def _decoded(file: File, data: bytes) -> Iterator[npt.NDArray[Any]]:
+    count = frame_count(file)
+    for first in range(0, count, _AT_ONCE):
+        yield from frames(data, range(first, min(first + _AT_ONCE, count)))
+
+
 def _grey(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     grey = picture.astype(np.float32)
     return grey.max(axis=-1) if grey.ndim == 3 else grey
 
 
-Line = tuple[int, int, int, int]
 _SCALES = (1, 2, 4)
 _FAINT, _CLEAR = 0.06, 0.1  # shares of the picture's range: contrast of letters of one value, and of any
 _FEW = 3  # letters of one value that make a line

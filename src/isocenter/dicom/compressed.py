@@ -15,7 +15,7 @@ import struct
 
 from isocenter.errors import Refused
 
-__all__ = ["bare_rle", "bare_stream"]
+__all__ = ["bare_rle", "bare_stream", "precision"]
 
 _SOI, _EOI, _SCAN, _ADOBE, _COLOURS_OF_LS = 0xD8, 0xD9, 0xDA, 0xEE, 0xE8
 _FRAME_OF_LS, _PARAMETERS_OF_LS = 0xF7, 0xF8
@@ -28,6 +28,7 @@ _J2K_TILE, _J2K_DATA, _J2K_END = 0xFF90, 0xFF93, b"\xff\xd9"
 # SIZ, COD, COC, RGN, QCD, QCC, POC, CAP, CPF, TLM, PLM, PLT, PPM, PPT, CRG: all but comments.
 _J2K_NEEDED = frozenset({0xFF51, 0xFF52, 0xFF53, 0xFF5E, 0xFF5C, 0xFF5D, 0xFF5F, 0xFF50, 0xFF59,
                          0xFF55, 0xFF57, 0xFF58, 0xFF60, 0xFF61, 0xFF63})  # fmt: skip
+_J2K_BITS = 42  # where SIZ, the first segment, says how many bits the first component has
 _JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 
 _RLE_HEADER, _RLE_MOST = 64, 15
@@ -56,6 +57,22 @@ Send it in another transfer syntax.
     else:
         raise _unknown()
     return bare + b"\0" * (len(bare) % 2)
+
+
+def precision(bare: bytes) -> int:
+    """How many bits a value has in a bare stream (`bare_stream`); 0 where it does not say.
+
+    >>> precision(bytes.fromhex("ffd8ffc3000b0c0004000401001100ffd9"))
+    12
+    """
+    if bare[:4] == b"\xff\x4f\xff\x51" and len(bare) > _J2K_BITS:
+        return (bare[_J2K_BITS] & 0x7F) + 1
+    at = 2
+    while bare[at : at + 1] == b"\xff" and at + 5 <= len(bare):
+        if bare[at + 1] in _FRAMES or bare[at + 1] == _FRAME_OF_LS:
+            return bare[at + 4]
+        at += 2 + int.from_bytes(bare[at + 2 : at + 4], "big")
+    return 0
 
 
 def _unknown() -> Refused:

@@ -27,6 +27,7 @@ from isocenter.dicom.elements import PIXELS, Dataset, File
 from isocenter.dicom.facts import text
 from isocenter.dicom.foreign_recipes import Recipe
 from isocenter.dicom.leaks import leaks
+from isocenter.dicom.pixels import holds_more
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.streams import blanked
 from isocenter.dicom.visual_features import Cover, Shows, shows, without_face
@@ -225,7 +226,7 @@ def _copy(
     report = Report()
     rule = Rule(by, options, by.days(identity, issuer), keep, banned, *taken)
     pseudonym = by.patient(identity, issuer)
-    if verdict.boxes or face == _CUT:
+    if verdict.boxes or face == _CUT or holds_more(data, file):
         file = _painted_over(file, data, verdict, cover if face == _CUT else None)
     cleaner = Cleaner(file, rule, report)
     extra = _declared(file, options, verdict, pseudonym, reviewed, face)
@@ -349,7 +350,9 @@ def _person_tags() -> set[int]:
 
 
 def _painted_over(file: File, data: bytes, verdict: Verdict, cover: Cover | None) -> File:
-    """The same file with boxes of its pixels filled and a face taken out; compressed pixels become native ones.
+    """The same file with boxes of its pixels filled, a face taken out and no bits but those of its values.
+
+    Compressed pixels become native ones.
 
     Raises:
         HeldBack: the face cannot be taken out of this object.
@@ -362,7 +365,7 @@ def _painted_over(file: File, data: bytes, verdict: Verdict, cover: Cover | None
             taken = without_face(file, data, pixels, cover)
         except IsocenterError as why:
             raise HeldBack(str(why), "its face cannot be taken out", "look at it") from why
-        if not taken and not verdict.boxes:
+        if not taken and not verdict.boxes and not holds_more(data, file):
             return file  # the face lies elsewhere: the pixels stay as they are stored
     raw = pixels.astype(pixels.dtype.newbyteorder("<" if file.little else ">")).tobytes()
     at = len(file.data)

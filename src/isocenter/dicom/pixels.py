@@ -11,18 +11,19 @@ import io
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.dicom.compressed import bare_stream, precision
 from isocenter.dicom.conformance import native_syntaxes
 from isocenter.dicom.decoding import decode
 from isocenter.dicom.elements import PIXELS, File, parse
 from isocenter.dicom.whole import native_length
 from isocenter.errors import LimitReached, NotFound, NotWhole, Refused
 
-__all__ = ["frame_count", "frames", "native", "of_frames", "raw_frame", "rendered"]
+__all__ = ["frame_count", "frames", "holds_more", "native", "of_frames", "raw_frame", "rendered"]
 
 _SAMPLES, _PHOTOMETRIC, _PLANAR, _FRAMES, _ROWS, _COLUMNS = (
     0x00280002,
@@ -32,9 +33,9 @@ _SAMPLES, _PHOTOMETRIC, _PLANAR, _FRAMES, _ROWS, _COLUMNS = (
     0x00280010,
     0x00280011,
 )
-_ALLOCATED, _STORED, _SIGNED = 0x00280100, 0x00280101, 0x00280103
+_ALLOCATED, _STORED, _HIGH, _SIGNED = 0x00280100, 0x00280101, 0x00280102, 0x00280103
 _FLOAT_PIXELS, _DOUBLE_PIXELS = 0x7FE00008, 0x7FE00009
-_EXPLICIT, _BIG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
+_EXPLICIT, _BIG, _RLE = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.5"
 _LARGEST = 1 << 33  # bytes that decoded pixels of one object may take
 
 
@@ -139,7 +140,7 @@ def _bits(file: File) -> npt.NDArray[Any]:
 def _masked(stored: npt.NDArray[Any], file: File) -> npt.NDArray[Any]:
     """Bits above Bits Stored may hold overlays of old; they are no part of the value."""
     allocated, used = file.integer(_ALLOCATED), file.integer(_STORED)
-    if not 0 < used < allocated or stored.dtype.itemsize > 4:
+    if not 0 < used < allocated or stored.dtype.itemsize * 8 != allocated or allocated > 32:
         return stored
     if stored.dtype.kind == "u":
         return stored if not stored.size or int(stored.max()) < (1 << used) else stored & ((1 << used) - 1)
@@ -149,6 +150,33 @@ def _masked(stored: npt.NDArray[Any], file: File) -> npt.NDArray[Any]:
     shift = allocated - used
     kept: npt.NDArray[Any] = np.right_shift(np.left_shift(stored, shift), shift)
     return kept
+
+
+def holds_more(data: bytes, file: File) -> bool:
+    """Whether compressed grey values have bits above Bits Stored, as overlays of old have; a stream may keep them.
+
+    Raises:
+        Refused: no decoder opens them.
+    """
+    slot = file.dataset.get(PIXELS)
+    if slot is None or slot[0] != "fragments" or file.integer(_SAMPLES, 1) != 1:
+        return False
+    if _HIGH not in file.dataset or not 0 < file.integer(_STORED) < file.integer(_ALLOCATED):
+        return False
+    first = b"".join(bytes(file.data[a:b]) for a, b in of_frames(file, slot[3], frame_count(file))[0])
+    if file.syntax != _RLE and precision(bare_stream(first)) <= file.integer(_STORED):
+        return False
+    whole = bytearray(data)  # a decoder leaves out what the header calls no part of the value
+    order: Literal["little", "big"] = "little" if file.little else "big"
+    allocated = file.integer(_ALLOCATED)
+    for tag, bits in ((_STORED, allocated), (_HIGH, allocated - 1)):
+        at = file.dataset[tag][1]
+        whole[at : at + 2] = bits.to_bytes(2, order)
+    for number in range(frame_count(file)):  # one by one: a frame is small, and the first may answer
+        values = decode(bytes(whole), [number])
+        if _masked(values, file) is not values:
+            return True
+    return False
 
 
 def _converted(data: bytes, wanted: list[int]) -> npt.NDArray[Any]:
