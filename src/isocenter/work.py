@@ -96,6 +96,7 @@ class Work:
                 "analyse": self._analyse, "match_followups": self._match_followups, "send": self._send,
                 "fetch": self._fetch, "ask_again": self._ask_again,
             },
+            waits=("fetch", "send"),
         )  # fmt: skip
 
     def follow(self) -> None:
@@ -238,13 +239,13 @@ class Work:
 
 
 class _Fetches:
-    """Fetching as jobs: people wait for it, so it goes before analyses."""
+    """Fetching as jobs: a peer may take hours to send a study, so they stand beside analyses and not before them."""
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
 
     def promise(self, key: str, study_uid: str, wanted: str, peer: str, name: str) -> None:
-        self._jobs.submit("fetch", study_uid, wanted, peer, name, key=key, priority=1, again=True)
+        self._jobs.submit("fetch", study_uid, wanted, peer, name, key=key, again=True, system=peer)
 
     def standing(self, key: str) -> tuple[str, str]:
         try:

@@ -212,6 +212,34 @@ def test_one_worker_in_a_process(jobs: Jobs) -> None:
     assert jobs.state("k")["answer"] == 3
 
 
+def test_what_waits_for_a_slow_system_holds_no_worker_and_holds_up_no_other_system(
+    database_url: str, work: Work
+) -> None:
+    entered: list[str] = []
+
+    def fetch(system: str) -> str:
+        entered.append(system)
+        assert work.go.wait(60)
+        return system
+
+    jobs = Jobs(database_url, executor="A", run={"fetch": fetch, "add": work.add}, waits=("fetch",))
+    for n in range(4):
+        jobs.submit("fetch", "SLOW", key=f"slow{n}", system="SLOW")
+    jobs.submit("fetch", "OTHER", key="other", system="OTHER")
+    jobs.start(concurrency=1)
+    try:
+        eventually(lambda: sorted(entered) == ["OTHER", "SLOW", "SLOW"])
+        for n in range(3):
+            jobs.submit("add", n, n, key=f"add{n}")
+        eventually(lambda: all(jobs.state(f"add{n}")["state"] == "done" for n in range(3)))
+        assert sorted(entered) == ["OTHER", "SLOW", "SLOW"] and jobs.waiting() == 5
+    finally:
+        work.go.set()
+    jobs.drain(60)
+    assert sorted(entered) == ["OTHER", *["SLOW"] * 4]
+    jobs.close()
+
+
 def test_outside_a_job_steps_are_plain_calls() -> None:
     assert step("x", lambda a: a + 1, 1) == 2
     progress(0.5)
@@ -268,11 +296,12 @@ def lines_of(log: Path) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
 
 
+@pytest.mark.parametrize("waits", [(), ("three_steps",)], ids=["works", "waits for another system"])
 def test_a_killed_workers_job_goes_on_elsewhere_at_the_interrupted_step(
-    database_url: str, tmp_path: Path, worker: Callable[..., Worker]
+    database_url: str, tmp_path: Path, worker: Callable[..., Worker], waits: tuple[str, ...]
 ) -> None:
-    jobs, log = Jobs(database_url, executor="server", run={"three_steps": len}), tmp_path / "log"
-    jobs.submit("three_steps", "a", key="a")
+    jobs, log = Jobs(database_url, executor="server", run={"three_steps": len}, waits=waits), tmp_path / "log"
+    jobs.submit("three_steps", "a", key="a", system="PACS")
     first = worker("first")
     eventually(lambda: lines_of(log) == ["a first", "a middle"])
     assert jobs.state("a")["words"] == "in the middle" and jobs.state("a")["executor"] == "first"

@@ -4,6 +4,9 @@ A job is a named callable with plain arguments, kept by DBOS in SQLite or Postgr
 not be done twice: a job whose worker was killed goes on at the step that was interrupted, with the answers of the
 earlier steps as they were. What is not in a step is done again from its beginning. `progress` tells how far it is.
 
+A job that mostly waits for another system (`waits`) has a queue of its own: it holds no worker of the others, and of
+one slow system two run at a time, so that those of others go on.
+
 Every worker keeps saying that it lives. When one falls silent, another puts its unfinished jobs back into the queue.
 """
 
@@ -13,7 +16,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,7 +35,9 @@ __all__ = ["Jobs", "progress", "step"]
 
 T = TypeVar("T")
 
-_QUEUE = "isocenter"
+_QUEUE, _WAITING = "isocenter", "isocenter-waiting"
+_QUEUES = [_QUEUE, _WAITING]
+_AT_ONCE, _OF_ONE = 8, 2  # jobs that wait at a time in one process; of these, for one system
 _WORKFLOW = "isocenter_job"
 _VERSION = "isocenter-jobs-1"  # DBOS goes on only with jobs of its own version: bump it when old jobs must not go on
 _STATES = {
@@ -58,6 +63,7 @@ class Jobs:
             PostgreSQL they share the database, in a schema of their own.
         executor: name of this process among the workers, another one at every start.
         run: kind of job -> what does it. Arguments and answers are plain JSON values.
+        waits: kinds that mostly wait for another system.
         lease_s: how long a worker may be silent before its jobs are taken over. Clocks of the machines have to agree
             better than this.
         poll_s: how often a worker looks for new jobs.
@@ -73,6 +79,7 @@ class Jobs:
         *,
         executor: str,
         run: Mapping[str, Callable[..., Any]],
+        waits: Collection[str] = (),
         lease_s: float = 30.0,
         poll_s: float = 0.1,
         clock: Callable[[], float] = time.time,
@@ -80,6 +87,7 @@ class Jobs:
         from dbos import DBOSClient, run_dbos_database_migrations
 
         self._run, self._executor, self._poll_s = dict(run), executor, poll_s
+        self._waits = frozenset(waits)
         self._url = _jobs_url(database_url)
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -97,8 +105,9 @@ class Jobs:
     # ---- for everyone
 
     def submit(
-        self, kind: str, *args: Any, key: str, delay_s: float = 0.0, priority: int = 5, again: bool = False
-    ) -> str:
+        self, kind: str, *args: Any, key: str, delay_s: float = 0.0, priority: int = 5, again: bool = False,
+        system: str = "",
+    ) -> str:  # fmt: skip
         """Promise a job; returns its key. When this returns, the promise survives a crash.
 
         The same key is one job: while it waits for its delay, submitting it again pushes it back; later it changes
@@ -112,6 +121,7 @@ class Jobs:
             priority: 1 goes first; equals go in the order of their coming.
             again: when the job of this key runs already or is finished, promise it once more; `state` then speaks of
                 the new one. For what has to follow every change, such as planning a study that is still growing.
+            system: for which system a job of a kind that `waits` waits.
 
         Raises:
             Refused: arguments that are not plain JSON, an unknown kind, or a priority below 1.
@@ -129,11 +139,13 @@ class Jobs:
             return key
         options: dict[str, Any] = {
             "workflow_name": _WORKFLOW,
-            "queue_name": _QUEUE,
+            "queue_name": self._queue_of(kind),
             "workflow_id": f"{key}#{turn + 1}" if turn else key,
             "app_version": _VERSION,
             "priority": priority,
         }
+        if kind in self._waits:
+            options["queue_partition_key"] = system or kind
         if delay_s > 0:
             options["delay_seconds"] = delay_s
         self._client.enqueue(options, kind, list(args))  # type: ignore[arg-type]
@@ -165,13 +177,14 @@ class Jobs:
 
     def waiting(self) -> int:
         """Jobs that are not finished: waiting or running."""
-        found = self._client.list_workflows(status=_UNFINISHED, queue_name=_QUEUE, load_input=False, load_output=False)
+        found = self._client.list_workflows(status=_UNFINISHED, queue_name=_QUEUES, load_input=False, load_output=False)
         return len(found)
 
     def ahead(self, prefix: str) -> int | None:
         """How many jobs run or go before the first whose key begins so; 0 while it runs itself, None when all are done.
 
-        A job that is still to stay quiet goes after those that may start.
+        Those that wait for another system stand in nobody's way and are not counted. A job that is still to stay quiet
+        goes after those that may start.
         """
         found = self._client.list_workflows(status=_UNFINISHED, queue_name=_QUEUE, load_input=False, load_output=False)
         order = ("PENDING", "ENQUEUED", "DELAYED")
@@ -197,7 +210,11 @@ class Jobs:
             WrongState: it has not failed.
         """
         next_state(JOB, self.state(key)["state"], "retry")
-        self._client.rewind_workflow(self._one(key).workflow_id, application_version=_VERSION, queue_name=_QUEUE)
+        one = self._one(key)
+        self._client.rewind_workflow(
+            one.workflow_id, application_version=_VERSION, queue_name=one.queue_name or _QUEUE,
+            queue_partition_key=one.queue_partition_key,
+        )  # fmt: skip
 
     def drain(self, timeout_s: float) -> None:
         """Wait until no job is unfinished.
@@ -215,6 +232,8 @@ class Jobs:
 
     def start(self, *, concurrency: int) -> None:
         """Work on jobs, so many at a time, in threads of this process; returns at once.
+
+        Jobs that wait for another system are none of these: eight of them are under way beside, two for one system.
 
         Raises:
             WrongState: this process works already (DBOS allows one worker in a process).
@@ -245,6 +264,10 @@ class Jobs:
             DBOS.register_queue(
                 _QUEUE, worker_concurrency=concurrency, polling_interval_sec=self._poll_s, on_conflict="always_update"
             )
+            DBOS.register_queue(
+                _WAITING, worker_concurrency=_AT_ONCE, partition_worker_concurrency=_OF_ONE,
+                polling_interval_sec=self._poll_s, on_conflict="always_update",
+            )  # fmt: skip
         except BaseException:
             _serving = None
             DBOS.destroy()
@@ -276,18 +299,21 @@ class Jobs:
         if not self.leases.may_reap():
             return []
         alive = self.leases.alive()
-        running = self._client.list_workflows(status="PENDING", queue_name=_QUEUE, load_input=False, load_output=False)
-        lost = [one.workflow_id for one in running if one.executor_id not in alive]
-        for key in lost:
+        running = self._client.list_workflows(status="PENDING", queue_name=_QUEUES, load_input=False, load_output=False)
+        lost = [one for one in running if one.executor_id not in alive]
+        for one in lost:
             next_state(JOB, "running", "lose")
-            self._client.resume_workflow(key, queue_name=_QUEUE)
-        return lost
+            self._client.resume_workflow(one.workflow_id, queue_name=one.queue_name)
+        return [one.workflow_id for one in lost]
 
     def _live(self) -> None:
         while not self._stopped.wait(self._lease_s / 4):
             with contextlib.suppress(sa.exc.SQLAlchemyError, OSError):  # an unreachable database is tried again
                 self.leases.beat()
                 self.take_over()
+
+    def _queue_of(self, kind: str) -> str:
+        return _WAITING if kind in self._waits else _QUEUE
 
     def _latest(self, key: str) -> tuple[int, WorkflowStatus | None]:
         """How often a key was promised, and the latest of these jobs."""
