@@ -49,6 +49,19 @@ def test_remnant_and_standard_volume() -> None:
     assert any("centimetres or pounds" in r for r in bare.reasons) and len(bare.measurements) == 1
 
 
+def test_slices_that_nobody_outlined_are_missed() -> None:
+    """One was left out of 20 and the liver was 70 mL smaller, without a word."""
+    mask = np.asarray(LIVER.mask).copy()
+    mask[12] = False
+    with pytest.raises(Refused, match="1 slice between others that nobody outlined: some 5% of its volume"):
+        LiverVolumetry().run((replace(LIVER, mask=mask),), None)
+    thin = Geometry.regular(shape=(90, 40, 40), spacing_mm=(5.0 / 3.0, 4.0, 4.0), frame_of_reference="2.25.1")
+    mask = np.repeat(np.asarray(LIVER.mask), 3, axis=0)
+    mask[40] = False
+    answer = LiverVolumetry().run((Region(thin, mask=mask, label="Liver"),), None)
+    assert any("some 1.7 % of its volume are missing" in r for r in answer.reasons)
+
+
 def test_a_remnant_and_a_tumour_on_grids_of_their_own() -> None:
     plain = LiverVolumetry().run((LIVER, REMNANT, TUMOUR), None).measurements
     assert LiverVolumetry().run((LIVER, turned(REMNANT), turned(TUMOUR)), None).measurements == plain

@@ -49,8 +49,9 @@ def square(z: float, low: float, high: float) -> list[tuple[float, float, float]
     return [(low, low, z), (high, low, z), (high, high, z), (low, high, z)]
 
 
-def volume() -> Volume:
-    files = [made.made(n, pixels=np.zeros((20, 20), np.uint16), ImagePositionPatient=[0, 0, 2.0 * n]) for n in range(5)]
+def volume(slices: int = 5) -> Volume:
+    empty = np.zeros((20, 20), np.uint16)
+    files = [made.made(n, pixels=empty, ImagePositionPatient=[0, 0, 2.0 * n]) for n in range(slices)]
     series, read = made.record(files)
     return assemble(series, read)[0]
 
@@ -185,6 +186,10 @@ def test_contours_of_other_slices_are_refused_and_not_mixed() -> None:
     assert drawn(structure_set({"GTV": rounded}), volume())[0].voxels == 18
     with pytest.raises(Refused, match=r"on every 2\. slice only"):
         drawn(structure_set({"GTV": [square(z, 4.5, 9.5) for z in (0.0, 4.0, 8.0)]}), volume())
+    with pytest.raises(Refused, match=r"on every 2\. slice only"):  # and one more at the end
+        drawn(structure_set({"GTV": [square(z, 4.5, 9.5) for z in (0.0, 4.0, 8.0, 10.0)]}), volume(6))
+    missed = [square(z, 4.5, 9.5) for z in (0.0, 2.0, 6.0, 8.0)]
+    assert drawn(structure_set({"GTV": missed}), volume())[0].voxels == 100
     apart = [square(z, 4.5, 9.5) for z in (0.0, 4.0)]  # two parts of one slice each
     assert drawn(structure_set({"GTV": apart}), volume())[0].voxels == 50
 

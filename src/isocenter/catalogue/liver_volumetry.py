@@ -25,6 +25,7 @@ _REMNANT = re.compile(r"remnant|(?<![a-z])flr(?![a-z])|future[ _-]?liver", re.IG
 _LESION = re.compile(r"tumou?r|lesion|metastas|(?<![a-z])(hcc|[gc]tv)", re.IGNORECASE)
 _LITRES = (0.3, 6.0)
 _CUT_SHARE, _OUTSIDE_SHARE = 0.25, 0.05
+_LEFT_OUT = 0.02  # of the liver, in slices without an outline
 _ROUNDED = 0.05  # of a voxel: positions in headers are rounded
 
 Mask = npt.NDArray[np.bool_]
@@ -33,7 +34,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverVolumetry:
     """How large is the outlined liver for this body, and what share would a resection leave?"""
 
-    name, version = "liver_volumetry", "3"
+    name, version = "liver_volumetry", "4"
     needs: ClassVar[Mapping[str, Need]] = {
         "drawn": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
         "image": Need(modality=("CT", "MR"), optional=True),
@@ -86,6 +87,7 @@ class LiverVolumetry:
         if not 1000 * _LITRES[0] <= total <= 1000 * _LITRES[1]:
             raise Refused(f"a liver of {total:.0f} mL", "no adult liver has that size: another structure, or a part")
         _must_be_whole(liver)
+        remarks += _left_out(liver)
         diseased = float((lesions & roomy).sum()) * ml
         said = [Measurement(codes.VOLUME, total, "mL", definition="total liver")]
         if diseased:
@@ -187,6 +189,26 @@ def _must_be_whole(liver: Region) -> None:
         areas = liver.mask.sum(axis=tuple(a for a in range(3) if a != axis))
         if max(areas[0], areas[-1]) > _CUT_SHARE * areas.max() and len(areas) > 1:
             raise Refused("a liver that the images cut", "a part of it lies outside them", "scan the whole liver")
+
+
+def _left_out(liver: Region) -> list[str]:
+    """What is to be said of slices within the liver that nobody outlined.
+
+    Raises:
+        Refused: where they hold more than two hundredths of it.
+    """
+    areas = np.count_nonzero(np.asarray(liver.mask), axis=(1, 2))
+    drawn = np.flatnonzero(areas)
+    within = np.arange(drawn[0], drawn[-1] + 1)
+    empty = int(np.count_nonzero(areas[within] == 0))
+    if not empty:
+        return []
+    whole = np.interp(within, drawn, areas[drawn])
+    share = float(whole[areas[within] == 0].sum() / whole.sum())
+    told = f"a liver with {empty} slice{'s' * (empty > 1)} between others that nobody outlined"
+    if share > _LEFT_OUT:
+        raise Refused(told, f"some {share:.0%} of its volume would be missing", "outline them, or interpolate")
+    return [f"{told}: some {100 * share:.1f} % of its volume are missing"]
 
 
 def _standard(

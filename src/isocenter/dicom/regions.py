@@ -29,6 +29,7 @@ _OFF_PLANE = 0.5  # of the slice distance: a contour further from every slice be
 _ONE_PLANE, _ROUNDED_MM = 0.05, 0.2  # of the slice distance; or as far as rounded coordinates part one plane
 _Drawn = tuple[npt.NDArray[np.float64], str]  # an outline, and the image that it names
 _Planes = dict[int, list[npt.NDArray[np.float64]]]
+_FARTHEST_LEAP = 5  # slices from one outline to the next
 _LOST = 0.01  # part of a structure's contours that may lie outside the grid before it is refused
 
 
@@ -214,14 +215,27 @@ def _planes(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: 
             "its volume would be too small",
             "choose the series that the structure set refers to",
         )
-    steps = np.diff(sorted(planes))
-    if len(steps) > 1 and steps.min() > 1 and steps.min() == steps.max():
+    if leap := _leap(planes):
         raise Refused(
-            f"contours of '{label}' on every {steps[0]}. slice only",
+            f"contours of '{label}' on every {leap}. slice only",
             "the slices between would be left out, and most of its volume with them",
             "interpolate the structure, or send the series that it was drawn on",
         )
     return planes
+
+
+def _leap(planes: _Planes) -> int:
+    """From how many slices to the next the outlines of a structure go, where it is not from each; else 0.
+
+    Whoever outlines every second slice may add one at an end. Parts of a structure lie farther apart than that.
+    """
+    steps = np.diff(sorted(planes))
+    if len(steps) < 2:
+        return 0
+    usual = int(np.bincount(steps).argmax())
+    all_alike = int(steps.min()) == int(steps.max())
+    most = len(steps) > 2 and usual <= _FARTHEST_LEAP and int(np.count_nonzero(steps == usual)) * 2 > len(steps)
+    return usual if usual > 1 and (all_alike or most) else 0
 
 
 def _within(corners: npt.NDArray[np.float64], geometry: Geometry) -> bool:
