@@ -20,8 +20,9 @@ from isocenter.dicom.model import first, items
 from isocenter.errors import Forbidden, NotFound
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.settings import Settings
+from isocenter.site.forward_clock import ForwardClock
 from isocenter.site.projecting import WORKITEM
-from isocenter.site.working import ALL
+from isocenter.site.working import ALL, Working
 from isocenter.site.workitem import NotNow
 
 AI, BOSS = Person("AI1", Role.SERVICE), Person("SCHEDULER", Role.SERVICE, "aet")
@@ -38,7 +39,7 @@ HALF = {"00741002": {"vr": "SQ", "Value": [{"00741004": {"vr": "DS", "Value": [5
 
 class Clock:
     def __init__(self) -> None:
-        self.now = BEGAN
+        self.now, self.timer = BEGAN, 0.0
 
     def __call__(self) -> datetime:
         return self.now
@@ -53,6 +54,7 @@ def clock() -> Clock:
 def house(tmp_path: Path, clock: Clock) -> Iterator[House]:
     held = open_house(Settings(folder=tmp_path / "archive", peers="AI1@127.0.0.1:1", dicom_port=0))
     held.site.clock = clock
+    held.site.forward.steady = lambda: clock.timer
     held.add_known_peers()
     yield held
     held.close()
@@ -97,6 +99,24 @@ def test_who_says_nothing_for_the_lease_loses_the_claim_and_the_work_is_schedule
     assert late.value.code == 0xC300
     working.change_state(new.uid, "IN PROGRESS", "1.9.2", who=Person("AI2", Role.SERVICE))
     assert working.lapse() == []
+
+
+def test_a_clock_that_is_set_back_holds_no_claim_here_nor_in_a_process_that_begins_then(
+    house: House, clock: Clock
+) -> None:
+    working = house.site.working
+    claimed(house, "1.2.3")
+    clock.now -= timedelta(hours=30)
+    clock.timer += LEASE.total_seconds() - 1
+    assert working.lapse() == []
+    clock.timer += 1
+    assert working.lapse() == ["1.2.3"]
+    claimed(house, "1.2.4")
+    again = Working(house.site.journal, ForwardClock(clock, steady=lambda: clock.timer))
+    again.lease = LEASE
+    assert again.lapse() == [], "a process that began with the wrong clock goes on from the claim"
+    clock.timer += LEASE.total_seconds()
+    assert again.lapse() == ["1.2.4"]
 
 
 def test_a_performer_that_works_long_says_until_when(house: House, clock: Clock) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from isocenter.govern.policy import Person, Role
 from isocenter.reading import alerts, escalation
 from isocenter.reading.worklist import Waiting
+from isocenter.site import workitem
 from isocenter.site.alerting import Alerting
 from isocenter.site.collecting import Collecting
 from isocenter.site.committing import Committing
@@ -53,18 +54,19 @@ class Exchanging:
 
         self.ordering = Ordering(self.index, self.journal, now, self.projects, self._witness.search)
         self.committing = Committing(self.index, self.journal, self.blobs, now, may=self._may_commit)
-        self.working = Working(self.journal, now, self.projects, self._witness.search)
+        self.forward = ForwardClock(now, self._newest_aged)
+        self.working = Working(self.journal, self.forward, self.projects, self._witness.search)
         self.messaging = Messaging(
             self.index, self.journal, self.blobs, self.ordering, now, identities=self.identities,
             hears=self.projects.hears, home_of_sender=self.projects.home_of_sender,
         )  # fmt: skip
         self.collecting = Collecting(self.journal, now)
-        self.forward = ForwardClock(now, self._newest_call)
         self.alerts = Alerting(self.index, self.journal, self.forward, self._waiting, self.projects.holds)
 
-    def _newest_call(self) -> datetime | None:
-        """When the newest entry was made by whose age somebody is called."""
-        newest = self.journal.since(kinds=(*alerts.KINDS, *escalation.KINDS), limit=1, newest_first=True)
+    def _newest_aged(self) -> datetime | None:
+        """When the newest entry was made by whose age somebody is called, or a claim of work ends."""
+        aged = (*alerts.KINDS, *escalation.KINDS, *workitem.KINDS)
+        newest = self.journal.since(kinds=aged, limit=1, newest_first=True)
         return newest[0].event.time if newest else None
 
     def _may_commit(self, by: str, study_uid: str) -> bool:

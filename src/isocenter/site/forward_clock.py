@@ -1,4 +1,4 @@
-"""Time by which people are called: it never goes back, whatever the machine's clock is set to.
+"""Time by which people are called and claims of work end: it never goes back, whatever the machine's clock is set to.
 
 It is the machine's clock, but never less than it was a moment ago and what a steady timer has counted since. A mark
 tells the next process how far time was, and by the timer, which goes on until the machine is started anew, how far it

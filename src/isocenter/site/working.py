@@ -11,7 +11,7 @@ import math
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from isocenter.dicom.header import ae_title
@@ -25,6 +25,7 @@ from isocenter.site import projecting, workitem
 from isocenter.site.workitem import KINDS, STATE, NotNow, Workitem
 
 if TYPE_CHECKING:
+    from isocenter.site.forward_clock import ForwardClock
     from isocenter.site.projecting import Projects
     from isocenter.store.journal import Journal
 
@@ -57,12 +58,17 @@ class Report:
 
 
 class Working:
-    """The work items of one archive, kept level with its journal."""
+    """The work items of one archive, kept level with its journal.
+
+    Args:
+        clock: by which a performer is silent. A clock of the machine that is set back ends no claim late, and the
+            entries of an item bear the times by which it is judged.
+    """
 
     def __init__(
         self,
         journal: Journal,
-        clock: Callable[[], datetime],
+        clock: ForwardClock,
         projects: Projects | None = None,
         searches: Callable[[Person, str, Collection[str]], None] = lambda who, level, keys: None,
     ) -> None:
@@ -138,8 +144,9 @@ class Working:
         Returns:
             the UIDs of the items that were given up.
         """
-        now = self._clock()
-        gone = [item for item in self._known()[0].values() if item.silent(self.lease, now)]
+        claimed = [item for item in self._known()[0].values() if item.state == "IN PROGRESS"]
+        now = self._clock.not_before(*(item.changed for item in claimed))
+        gone = [item for item in claimed if item.silent(self.lease, now)]
         ended = []
         for item in gone:
             assert self.lease is not None
