@@ -103,6 +103,42 @@ def test_the_mouse_does_what_its_person_chose_and_the_room_says_so(page: Any, st
         page.request.put("/api/settings/me", data={"settings": {}, "forget": ["mouse"], "version": told["version"]})
 
 
+def test_what_was_set_for_everybody_is_put_back_with_a_reason_and_both_are_kept(page: Any, site: Site) -> None:
+    told = lambda: page.request.get("/api/settings/site").json()  # noqa: E731
+    before = told()
+    assert before["prior_side"] == "left"
+    other = {"allow": "deny", "deny": "allow"}[before["unasked"]["training"]]
+    origin = {"Origin": site.address}
+    try:
+        page.goto("/settings/site")
+        page.get_by_label("Earlier images hang on the").select_option("right")
+        page.get_by_label("Without terms of use: training of models").select_option(other)
+        page.get_by_label("Reason, kept in the journal").fill("as at the old site")
+        page.get_by_role("button", name="Change for everybody").click()
+        until(lambda: told()["prior_side"] == "right")
+        assert told()["unasked_set"]["training"] == other
+        made = page.get_by_role("listitem").filter(has_text="as at the old site")
+        made.wait_for()
+        page.keyboard.press("Control+z")
+        back = page.get_by_role("form", name="Put back: prior side, unasked")
+        back.wait_for()
+        assert "prior side right → as shipped" in back.inner_text()
+        shot(page, "settings-put-back")
+        back.get_by_role("button", name="Put it back for everybody").click()
+        assert told()["prior_side"] == "right", "nothing is put back without a reason"
+        back.get_by_label("Reason, kept in the journal").fill("the readers asked")
+        page.keyboard.press("Enter")
+        until(lambda: told()["prior_side"] == "left")
+        assert told()["unasked"] == before["unasked"] and told()["unasked_set"] == before["unasked_set"]
+        assert page.get_by_label("Earlier images hang on the").input_value() == "left"
+        page.get_by_role("listitem").filter(has_text="the readers asked").get_by_role("button").wait_for()
+        assert made.get_by_role("button").count() == 0, "what was set over since is not put back"
+    finally:
+        settings = {"prior_side": None, "unasked": before["unasked_set"] or None}
+        data = {"version": told()["version"], "reason": "a test", "settings": settings}
+        assert page.request.put("/api/settings/site", data=data, headers=origin).ok
+
+
 def test_an_analysis_is_shown_more_of_only_when_two_people_say_so(page: Any, browser: Any, site: Site) -> None:
     origin = {"Origin": site.address}
     page.request.post("/api/people", data=LEE, headers=origin)

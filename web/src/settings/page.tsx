@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { may } from "../me";
 import { asTrouble } from "../api/load";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
@@ -9,7 +10,7 @@ import { PeoplePart } from "./people-part";
 import { ProjectsPart } from "./projects-part";
 import { SitePart } from "./site-part";
 import { SystemPart } from "./system-part";
-import { undoLast } from "./undo";
+import { askBack, undoLast } from "./undo";
 
 const PARTS = [
   { part: "", name: "Me", key: "1" },
@@ -24,11 +25,16 @@ export function SettingsPage({ part }: { part: string }) {
   const field = useRef<HTMLInputElement>(null);
   const [wanted, setWanted] = useState("");
   const [told, setTold] = useState("");
+  const undo = () => {
+    const back = part === "" ? undoLast() : part === "site" && may("site") ? askBack() : Promise.resolve("Nothing to undo here");
+    void back.then(setTold, (error: unknown) => setTold(asTrouble(error).message));
+  };
   useEffect(() => bind("settings", {
     filter: () => field.current?.focus(),
     ...Object.fromEntries(PARTS.map((one, i) => [`tab-${i + 1}`, () => go(to.settings(one.part))])),
-    undo: () => void undoLast().then(setTold, (error: unknown) => setTold(asTrouble(error).message)),
-  }), []);
+    undo,
+    "undo-also": undo,
+  }), [part]);
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
@@ -37,7 +43,7 @@ export function SettingsPage({ part }: { part: string }) {
         <span class="gap" />
         {(part === "" || part === "site") && <label class="filter"><span class="hidden">Find a setting</span><Key of={keyOf("settings", "filter")} /><input ref={field} type="search" placeholder="find a setting" onInput={(event) => setWanted(event.currentTarget.value.toLowerCase())} /></label>}
         <span class="muted" role="status">{told}</span>
-        {part === "" && <button type="button" onClick={() => void undoLast().then(setTold, (error: unknown) => setTold(asTrouble(error).message))}>Undo <Key of={keyOf("settings", "undo")} /></button>}
+        {(part === "" || (part === "site" && may("site"))) && <button type="button" onClick={undo}>Undo <Key of={keyOf("settings", "undo")} /></button>}
       </header>
       <main class="settings" data-region tabIndex={-1}>
         {part === "" && <MinePart wanted={wanted} />}

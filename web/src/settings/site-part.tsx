@@ -4,10 +4,10 @@ import { asTrouble, Source } from "../api/load";
 import { Shown } from "../kit/states";
 import { to } from "../router";
 import { moment } from "../words";
+import { Changes } from "./changes";
 import { Modes } from "./modes";
 import { Rules } from "./rules";
 import type { SiteSettings } from "./site-settings";
-import { historyOf } from "./undo";
 
 const LEVELS: Record<string, string> = { now: "Now (STAT)", soon: "Soon (high, urgent)", today: "Today (medium)", routine: "Routine" };
 
@@ -21,9 +21,9 @@ export function SitePart({ wanted }: { wanted: string }) {
     <Shown of={site} what="how the site is set">
       {(told) => (
         <>
-          {"limits classes due within worklist critical told".includes(wanted) && <Limits told={told} put={(next) => site.put(next)} />}
-          {"region place institution country sharing transfer".includes(wanted) && <Place told={told} put={(next) => site.put(next)} />}
-          {"consent terms of use research training sharing priors hanging side".includes(wanted) && <Rules told={told} put={(next) => site.put(next)} />}
+          {"limits classes due within worklist critical told".includes(wanted) && <Limits key={JSON.stringify([told.limits_min, told.told_within_min])} told={told} put={(next) => site.put(next)} />}
+          {"region place institution country sharing transfer".includes(wanted) && <Place key={JSON.stringify([told.institution, told.country, told.region])} told={told} put={(next) => site.put(next)} />}
+          {"consent terms of use research training sharing priors hanging side".includes(wanted) && <Rules key={JSON.stringify([told.unasked, told.unasked_set, told.prior_side])} told={told} put={(next) => site.put(next)} />}
           <Modes wanted={wanted} />
           {ELSEWHERE.some((one) => fits(one, wanted)) && <Elsewhere wanted={wanted} />}
           <section aria-labelledby="start">
@@ -43,7 +43,7 @@ export function SitePart({ wanted }: { wanted: string }) {
               </tbody>
             </table>
           </section>
-          <Changes key={told.version} />
+          <Changes key={told.version} told={told} put={(next) => site.put(next)} />
         </>
       )}
     </Shown>
@@ -152,27 +152,4 @@ function Place({ told, put }: { told: SiteSettings; put: (next: SiteSettings) =>
       </form>
     </section>
   );
-}
-
-function Changes() {
-  const source = useRef<Source<Awaited<ReturnType<typeof historyOf>>>>(null);
-  source.current ??= new Source(() => historyOf("site"));
-  const past = source.current;
-  useEffect(() => void past.load(), []);
-  return (
-    <section aria-labelledby="changes">
-      <h2 id="changes">Changes</h2>
-      <Shown of={past} what="the changes">{(changes) => changes.length === 0 ? <p class="muted">Nothing was changed since this archive was made.</p> : (
-        <ul class="changes">
-          {changes.map((one) => (
-            <li key={one.version}><span class="muted">{moment(one.when)} UTC</span> <strong>{one.by}</strong>: {one.changes.map((what) => `${what.name.replace(/_/g, " ")} ${words(what.was)} → ${words(what.now)}`).join("; ")}. <span class="muted">{one.reason}</span></li>
-          ))}
-        </ul>
-      )}</Shown>
-    </section>
-  );
-}
-
-function words(value: unknown): string {
-  return value === null || value === undefined ? "as shipped" : typeof value === "object" ? Object.entries(value).map(([name, one]) => `${name} ${one}`).join(", ") : String(value);
 }

@@ -1,7 +1,8 @@
+import { signal } from "@preact/signals";
 import { ask } from "../api/door";
-import { change, mine, SHIPPED, type Mine } from "./mine";
+import { change, SHIPPED, type Mine } from "./mine";
 
-interface Change {
+export interface Change {
   version: string;
   by: string;
   when: string;
@@ -20,7 +21,22 @@ export async function undoLast(): Promise<string> {
   return `Undone: ${last.changes.map((one) => one.name.replace(/_/g, " ")).join(", ")}`;
 }
 
-/** Whether a setting has the value that is shipped. */
-export function asShipped(name: keyof Mine): boolean {
-  return JSON.stringify(mine.value[name]) === JSON.stringify(SHIPPED[name]);
+/** The change of the site's settings for whose putting back a reason is asked; empty: none. */
+export const puttingBack = signal("");
+
+/** Changes of which every value is still as they set it, newest first: what was set over since is not theirs to put back. */
+export function standing(newestFirst: Change[]): Change[] {
+  const over = new Set<string>();
+  return newestFirst.filter(({ changes }) => {
+    const free = changes.length > 0 && changes.every((one) => !over.has(one.name));
+    changes.forEach((one) => over.add(one.name));
+    return free;
+  });
+}
+
+/** Begin to put the newest standing change of the site back: its form asks for the reason. */
+export async function askBack(): Promise<string> {
+  const [last] = standing(await historyOf("site"));
+  puttingBack.value = last?.version ?? "";
+  return last ? "" : "Nothing to undo";
 }
