@@ -19,6 +19,14 @@ def test_an_archive_that_burnt_is_there_again(tmp_path: Path) -> None:
         asked("receive", str(get_testdata_file(name)), "--folder", archive)
     done = asked("backup", copy, "--folder", archive)
     assert (done["blobs"], done["new_blobs"], done["damaged"]) == (2, 2, [])
+    tried = asked("backup", copy, "--rehearse", "--folder", archive)["rehearsed"]
+    assert (tried["entries"], tried["blobs"], tried["missing"]) == (done["entries"] + 1, 2, [])
+    lost = next(one for one in (tmp_path / "copy" / "blobs").rglob("*") if one.is_file())
+    held = lost.read_bytes()
+    lost.write_bytes(held[:-1] + b"!")
+    assert asked("backup", copy, "--rehearse", "--folder", archive, code=1)["rehearsed"]["missing"] == [lost.name]
+    lost.write_bytes(held)
+    done = asked("backup", copy, "--folder", archive)
     inventory = asked("studies", "--folder", archive)
     shutil.rmtree(archive)
     restored = asked("restore", copy, "--folder", again)

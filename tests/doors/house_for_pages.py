@@ -62,6 +62,7 @@ from isocenter.record import (
 )
 from isocenter.record.event import GENESIS
 from isocenter.record.states import READING, step
+from isocenter.site.keeping import Keeping
 from isocenter.site.marking import Drawn
 from isocenter.site.outlining import Edit
 from isocenter.site.preferring import Preferences
@@ -266,6 +267,7 @@ class House:
         self.serial = itertools.count(100)
         self.rejecting = self.identities = Quiet()
         self.preferences: Any = Preferences(_Told(self), lambda: self.now)  # type: ignore[arg-type]
+        self.keeping = Keeping(None, None, _Told(self), lambda: self.now)  # type: ignore[arg-type]
         self.staff: Any = _Staff(self)
         self.opinions: dict[tuple[str, str], Opinion] = {}
         self.looked: set[tuple[str, str]] = set()

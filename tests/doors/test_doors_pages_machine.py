@@ -25,6 +25,7 @@ def test_the_system_tells_queue_disk_and_archive(tmp_path: Path) -> None:
     told = admin(Machine(Settings(folder=tmp_path), lambda: 3, lambda study: None)).get("/api/system").json()
     assert (told["waiting"], told["works"], told["counts"]) == (3, True, {"studies": 2})
     assert 0 < told["disk"]["free"] <= told["disk"]["total"]
+    assert told["backup"] == {"made": None, "tested": None}
     alone = admin(None).get("/api/system").json()
     assert (alone["works"], alone["disk"]) == (False, None)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from isocenter.errors import Forbidden
+from isocenter.errors import Conflict, Forbidden, NotFound, Refused
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Event, Kind
 from isocenter.site.keeping import Keeping
@@ -36,3 +36,36 @@ def test_both_are_written_down_and_for_those_who_run_the_site(tmp_path: Path) ->
     for one in (first, second):
         one.database.close()
         one.blobs.close()
+
+
+def test_a_rehearsal_restores_the_backup_and_leaves_nothing_but_its_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch, copy = tmp_path / "scratch", tmp_path / "copy"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    one, other = opened(tmp_path / "one"), opened(tmp_path / "other")
+    one.journal.append(Event(Kind.STARTED, NOON, "isocenter"))
+    other.journal.append(Event(Kind.STARTED, NOON, "another"))
+    assert one.last(who=HOUSE) == {"made": None, "tested": None}
+    with pytest.raises(NotFound):
+        one.rehearse(copy, who=HOUSE)
+    one.backup(copy, who=HOUSE)
+    with pytest.raises(Forbidden):
+        one.rehearse(copy, who=Person("ito", Role.READER))
+    with pytest.raises(Conflict, match="another archive"):
+        other.rehearse(copy, who=HOUSE)
+    assert one.last(who=HOUSE) == {"made": NOON.isoformat(), "tested": None}, "made is not tried"
+    done = one.rehearse(copy, who=HOUSE)
+    told = one.last(who=HOUSE)["tested"]
+    assert (told["passed"], told["entries"], told["hash"], told["missing"]) == (True, 1, done.hash, 0)
+    lines = next((copy / "journal").glob("*.jsonl"))
+    lines.write_text(lines.read_text().replace('"isocenter"', '"somebody"'))
+    with pytest.raises(Refused, match="entry 1 of the backup"):
+        one.rehearse(copy, who=HOUSE)
+    told = one.last(who=HOUSE)["tested"]
+    assert (told["passed"], told["why"]) == (False, "entry 1 of the backup is not what was sealed")
+    assert list(scratch.iterdir()) == []
+    for kept in (one, other):
+        kept.database.close()
+        kept.blobs.close()

@@ -184,6 +184,7 @@ TOLD: list[tuple[Kind, str, dict[str, object], bool]] = [
     (Kind.PROJECT_SET, "trial", {"about": "a trial", "keeper": ""}, True),  # who runs projects runs them all
     (Kind.SCRUBBED, "", {"files": 300, "bytes": 9, "damaged": ["d"], "mended": 0, "left": ["d"]}, False),
     (Kind.BACKED_UP, "", {"entries": 300, "blobs": 300}, False),
+    (Kind.BACKUP_REHEARSED, "", {"entries": 300, "files": 300, "missing": 0, "passed": True}, False),
     (Kind.BATCH_TAKEN, "", {"offered": 12, "stored": 11, "there": 1}, False),  # by MR1, which sends to the trial
     (Kind.INSTANCES_REJECTED, "", {"count": 2, "reasons": ["x"], "project": "trial"}, False),
     (Kind.INSTANCES_REJECTED, "", {"count": 2, "reasons": ["x"], "project": "own"}, True),

@@ -171,6 +171,9 @@ def test_what_is_damaged_is_named_on_both_ways(new: Any, tmp_path: Path) -> None
     (copy / "blobs" / images[0][:2] / images[0]).write_bytes(b"bit rot")
     second = new("second")
     assert restore(copy, second.database, second.blobs).missing == (images[0],)
+    (copy / "blobs" / images[1][:2] / images[1]).unlink()
+    third = new("third")
+    assert restore(copy, third.database, third.blobs).missing == (images[0], images[1])
 
 
 def test_two_pasts_are_not_made_one(new: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,9 @@ __all__: list[str] = []
 @app.command()
 def backup(
     to: Annotated[Path, typer.Argument(help="Folder that takes the backup; given again, it takes what is new.")],
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Then restore it into a temporary folder (TMPDIR), as a test.")
+    ] = False,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -26,15 +30,20 @@ def backup(
     screen = Screen(as_json)
     with house(folder) as held, screen.progress("copying") as told:
         done = held.site.keeping.backup(to, who=HOUSE, told=told)
+        tried = held.site.keeping.rehearse(to, who=HOUSE, told=told) if rehearse else None
         secrets = held.settings.folder / "secrets"
-    screen.answer(done)
+    screen.answer(done if tried is None else {**asdict(done), "rehearsed": asdict(tried)})
     screen.say(
         f"{done.entries} entries of the journal ({done.new_entries} new), {done.blobs} files ({done.new_blobs} new)"
     )
     for line in done.damaged:
         screen.say(f"  damaged in the archive, not copied: {line}")
     screen.say(f"not in it: the secrets in {secrets}; keep them elsewhere, apart from the backup")
-    if done.damaged:
+    if tried is not None:
+        screen.say(f"rehearsed: {tried.entries} entries, {tried.blobs} files came back; last hash {tried.hash[:16]}…")
+        for digest in tried.missing:
+            screen.say(f"  missing or damaged in the backup: {digest}")
+    if done.damaged or (tried is not None and tried.missing):
         raise typer.Exit(1)
 
 

@@ -86,7 +86,7 @@ def machine_of(request: Request) -> Machine:
 
 @router.get("/api/system")
 def system(request: Request, site: SiteHere, who: Annotated[Person, needs("metrics")]) -> Any:
-    """How the server does: version, what it holds, what waits, how full the disk is."""
+    """How the server does: version, what it holds, what waits, how full the disk is, when a backup was last tried."""
     here: PagesSite = site
     machine = machine_of(request)
     return {
@@ -95,6 +95,7 @@ def system(request: Request, site: SiteHere, who: Annotated[Person, needs("metri
         "waiting": machine.waiting(),
         "works": machine.again is not None,
         "disk": machine.disk(),
+        "backup": here.keeping.last(who=who),
     }
 
 

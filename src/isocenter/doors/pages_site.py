@@ -58,6 +58,7 @@ class PagesSite(Protocol):
     messaging: Any  # `isocenter.site.messaging.Messaging`: HL7 messages in and out
     committing: Any  # `isocenter.site.committing.Committing`: promises that images are kept
     calls: Any  # `isocenter.site.escalating.Escalating`: critical results that nobody was told of
+    keeping: Any  # `isocenter.site.keeping.Keeping`: backups, and when one was last tried
     counting: Any  # `isocenter.site.counting.Counting`: how far a long answer has come
     cohorts: Any  # `isocenter.site.cohorting.Cohorting`: questions to many studies, frozen and taken out
     cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them

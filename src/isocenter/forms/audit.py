@@ -121,6 +121,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.SCRUBBED: _RUN,
     Kind.DAMAGE_FOUND: _RUN,
     Kind.BACKED_UP: Audited("110106", action="R"),
+    Kind.BACKUP_REHEARSED: _RUN,
     Kind.RESTORED: _RUN,
     Kind.OBJECTS_PURGED: _RECORD._replace(action="D"),
     Kind.PROJECT_SEALED: _SETTING,

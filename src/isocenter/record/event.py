@@ -117,6 +117,7 @@ class Kind(StrEnum):
     SCRUBBED = "Scrubbed"  # details: files, bytes, damaged: digests, mended: how many, left: digests that were not
     DAMAGE_FOUND = "DamageFound"  # subject: study; details: digest, what: changed, missing or closed, instance: UID
     BACKED_UP = "BackedUp"  # details: entries, hash, blobs, new_blobs, damaged: how many
+    BACKUP_REHEARSED = "BackupRehearsed"  # details: entries, hash, files, missing, passed; why it did not
     RESTORED = "Restored"  # the first event after an archive was made again; details: entries, hash, of, missing
     OBJECTS_REJECTED = "ObjectsRejected"  # subject: study; details: code, reason, instances, note, instead, absent
     REJECTION_ENDED = "RejectionEnded"  # subject: study; details: rejection: number of the event, reason

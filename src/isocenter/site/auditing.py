@@ -131,6 +131,7 @@ _WORDS = {
     Kind.SCRUBBED: "read every stored file and mended {mended}",
     Kind.DAMAGE_FOUND: "met a damaged file ({what}): {digest}",
     Kind.BACKED_UP: "made a backup",
+    Kind.BACKUP_REHEARSED: "restored a backup into a scratch folder; passed: {passed}",
     Kind.RESTORED: "made the archive again from a backup",
     Kind.OBJECTS_REJECTED: "rejected images of it: {reason}",
     Kind.REJECTION_ENDED: "took a rejection back: {reason}",

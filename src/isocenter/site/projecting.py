@@ -46,7 +46,7 @@ as a whole is told to the house."""
 _BLIND = frozenset({Kind.PEER_REVIEWED, Kind.PEER_ARBITRATED, Kind.DOUBLE_READ_LOCKED, Kind.DOUBLE_READ_SETTLED})
 """Acts on what is read blind, which name no study: whoever is not in every project hears of their own."""
 _COHORTS = frozenset({Kind.COHORT_FROZEN, Kind.COHORT_EXPORTED, Kind.COHORT_TAGGED})
-_WHOLE = frozenset({Kind.SCRUBBED, Kind.BACKED_UP, Kind.RESTORED, Kind.HEADERS_READ})
+_WHOLE = frozenset({Kind.SCRUBBED, Kind.BACKED_UP, Kind.BACKUP_REHEARSED, Kind.RESTORED, Kind.HEADERS_READ})
 """What was done to the archive as a whole: its numbers are those of every project."""
 _TAKEN = frozenset({Kind.AUDIT_EXPORTED, Kind.FIGURES_TAKEN, Kind.EXPORTED})
 """What somebody took of all that is theirs, without a subject: how much that is, is their own business."""

@@ -143,7 +143,10 @@ def restore(
     if not number:
         raise NotFound(f"an entry until {until}", "the journal begins later", "name a later time")
     kept_now = len(digests) - len(missing) - gone
-    return Restored(number, last_hash, kept_now, head["entries"], missing)
+    with database.read() as connection:
+        known = set(connection.scalars(sa.select(t.instance.c.digest).distinct()))
+    absent = sorted(known - set(digests))
+    return Restored(number, last_hash, kept_now, head["entries"], (*missing, *absent))
 
 
 # ---- the journal as lines
