@@ -75,6 +75,21 @@ def test_a_second_server_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     open_house(Settings(folder=tmp_path / "a"), server=True).close()
 
 
+def test_a_command_beside_the_server_gives_links_to_where_it_listens(tmp_path: Path) -> None:
+    settings = Settings(folder=tmp_path / "a", port=0)
+    served = open_house(settings, server=True)
+    try:
+        served.start_web()
+        beside = open_house(Settings(folder=tmp_path / "a"))
+        assert beside.address == served.address == f"http://127.0.0.1:{served.web_port}"
+        beside.close()
+        named = open_house(Settings(folder=tmp_path / "a", address="https://images.example.org"))
+        assert named.address == "https://images.example.org"
+        named.close()
+    finally:
+        served.close()
+
+
 def test_an_unknown_destination_is_refused_with_those_that_are_known(house: House) -> None:
     house.add_known_peers()
     with pytest.raises(NotFound, match="CT1"):

@@ -233,6 +233,7 @@ class House:
             if not thread.is_alive() or time.monotonic() > deadline:
                 raise Unavailable("the web server", "it did not start", "see the lines above")
             time.sleep(0.01)
+        self.database.say(self.address)
 
         # The first person who asks for the list shall not wait until ten thousand studies are read.
         threading.Thread(target=self._read_ahead, name="worklist", daemon=True).start()
@@ -276,9 +277,13 @@ class House:
 
     @property
     def address(self) -> str:
-        """Where a browser finds the pages."""
+        """Where a browser finds the pages: as it is set, of this server, of the one that serves the folder now."""
+        from isocenter.store.lock import served_at
+
         if self.settings.address:
             return self.settings.address.rstrip("/")
+        if not self.web_port and (served := served_at(self.settings.folder)):
+            return served
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
         return f"{'https' if self.settings.tls else 'http'}://{host}:{self.web_port or self.settings.port}"
 

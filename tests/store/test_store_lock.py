@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from isocenter.errors import Unavailable
-from isocenter.store.lock import FolderLock
+from isocenter.store.lock import FolderLock, served_at
 
 
 def held_by(folder: Path, process: int) -> int:
@@ -53,3 +53,16 @@ def test_it_waits_neither_for_one_that_lives_nor_for_ever(tmp_path: Path) -> Non
             FolderLock(tmp_path / str(process), pause=waited.append)
         assert len(waited) == pauses
         os.close(left)
+
+
+def test_commands_hear_where_the_server_that_lives_is_found_and_nothing_of_a_dead_one(tmp_path: Path) -> None:
+    assert served_at(tmp_path) == ""
+    lock = FolderLock(tmp_path)
+    assert served_at(tmp_path) == "", "it listens not yet"
+    lock.say("https://127.0.0.1:18042")
+    assert served_at(tmp_path) == "https://127.0.0.1:18042"
+    with pytest.raises(Unavailable, match=f"process {os.getpid()} serves it already"):
+        FolderLock(tmp_path)
+    lock.release()
+    (tmp_path / "server.lock").write_text(f"{dead()}\nhttps://127.0.0.1:18042\n")
+    assert served_at(tmp_path) == ""

@@ -82,6 +82,11 @@ class Database:
             self.close()
             raise
 
+    def say(self, address: str) -> None:
+        """Tell commands beside this server where it is found; who is no server of a folder says nothing."""
+        if self._lock is not None:
+            self._lock.say(address)
+
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection that sees one moment of the archive.

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from isocenter.errors import Unavailable
 
-__all__ = ["FolderLock"]
+__all__ = ["FolderLock", "served_at"]
 
 
 _GRACE_S, _STEP_S = 5.0, 0.05
+_LONGEST = 512  # bytes of what a server says of itself
 
 
 class FolderLock:
@@ -35,7 +36,7 @@ class FolderLock:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         tries = round(_GRACE_S / _STEP_S)
         while not self._taken():
-            holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
+            holder = _said(os.pread(self._descriptor, _LONGEST, 0))[0]
             if tries and holder.isdigit() and not _lives(int(holder)):
                 tries -= 1
                 pause(_STEP_S)
@@ -46,8 +47,7 @@ class FolderLock:
                 f"process {holder or 'unknown'} serves it already",
                 "stop that one, or give this one another folder",
             )
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, f"{os.getpid()}\n".encode())
+        self.say("")
 
     def _taken(self) -> bool:
         try:
@@ -56,11 +56,31 @@ class FolderLock:
             return False
         return True
 
+    def say(self, address: str) -> None:
+        """Tell commands beside this server where it is found (`served_at`)."""
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n{address}\n".encode(), 0)
+
     def release(self) -> None:
         """Let another server take the folder."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def served_at(folder: Path) -> str:
+    """Where the server of a folder is found that lives now; empty where none does, or it has not said so."""
+    try:
+        holder, address = _said((folder / "server.lock").read_bytes()[:_LONGEST])
+    except OSError:
+        return ""
+    return address if holder.isdigit() and _lives(int(holder)) else ""
+
+
+def _said(held: bytes) -> tuple[str, str]:
+    """Number of the process and its address."""
+    process, _, address = held.decode("ascii", "replace").partition("\n")
+    return process.strip(), address.strip()
 
 
 def _lives(process: int) -> bool:
