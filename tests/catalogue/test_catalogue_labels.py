@@ -21,6 +21,8 @@ _ARTERY = {name: pattern for name, pattern, _ in reversed(coronary_calcium._VESS
     ("pattern", "known", "other"),
     [
         (lesion_visits._NODE, ("LN_2", "GTV_LN3", "LNs", "mediastinal_node", "GTV-N1"), ("lung_nodule", "GTV_1")),
+        (lesion_visits._NODE, ("LK axillär", "Adénopathie 1", "hilar adenopathy", "LNN_3"), ("Lkx", "lymphoma spleen")),
+        (lesion_visits._BONE, ("Wirbel L2", "Rippe 5", "sternum", "Knochen_1", "osseous"), ("Leber", "ribosome")),
         (lesion_visits._BONE, ("L_rib", "left femur", "bone_1", "vertebra-3"), ("backbone fat", "scribble")),
         (_ARTERY["left anterior descending"], ("LAD_calc", "left_LAD", "LAD1", "anterior_descending"), ("ladder",)),
         (_ARTERY["left anterior descending"], ("D2", "RIVA", "diagonal_1"), ("D12",)),

@@ -16,8 +16,16 @@ from isocenter.space import Region, Volume, resample_region
 
 __all__ = ["chosen_targets", "named_lesions", "of_one_reader", "out_of_sight", "recorded_mm", "visits_of", "without"]
 
-_NODE = re.compile(r"(?<![a-z])(node|nodal|lymph|lns?(?![a-z])|gtv[\s_-]?n\d*(?![a-z]))", re.IGNORECASE)
-_BONE = re.compile(r"(?<![a-z])(bone|rib|vertebra|spine|sacrum|femur|skull)", re.IGNORECASE)
+_NODE = re.compile(
+    r"(?<![a-z])(node|nodal|lymph(?!om|ang)|ad[eé]nopath|ganglion(?:s|naire)?(?![a-z])|linfonod|lnn?s?(?![a-z])|lk(?![a-z])|adp(?![a-z])|"
+    r"gtv[\s_-]?n\d*(?![a-z]))",
+    re.IGNORECASE,
+)
+_BONE = re.compile(
+    r"(?<![a-z])(bone|rib(?!osom)|vertebra|vert[eè]bre|spine|sacrum|femur|skull|sternum|humer(?:us|al)|scapula|"
+    r"clavic|tibia|skelet|osseous|knochen|rippe|wirbel|sch[aä]del)",
+    re.IGNORECASE,
+)
 
 _PLANNED = re.compile(r"(?<![a-z])[cpi]tv(?![a-z])", re.IGNORECASE)
 _LIKE_SIZE = 3.0  # two readers' outlines of one lesion; a tumour and its organ differ by more
