@@ -46,6 +46,10 @@ def test_empty_disk_to_signed_report_by_keyboard_alone(page: Any, site: Site) ->
     page.keyboard.press("f")
     page.keyboard.type("Faint opacity, right lower zone")
     shot(page, "first-opinion-finding")
+    form = page.get_by_role("form", name="Add a finding")
+    assert form.evaluate("one => one.scrollWidth <= one.clientWidth"), "nothing sticks out of the form"
+    tops = [page.get_by_role("button", name=name).bounding_box()["y"] for name in ("Add finding", "Lock")]
+    assert tops[0] == tops[1], "the way out of the opinion stands beside the ways into it"
     page.keyboard.press("Enter")
     until(lambda: verdicts(page, study) == ["added"])
     page.locator(".first-opinion .card").wait_for()
@@ -74,6 +78,21 @@ def test_empty_disk_to_signed_report_by_keyboard_alone(page: Any, site: Site) ->
         page.keyboard.press("y")
         until(lambda left=left: undecided.count() < left)  # on the page: the server knows it before
     until(lambda: "undecided" not in verdicts(page, study))
+
+    def changed() -> int:  # as the dialog says, and as the sealed report will
+        page.keyboard.press("Control+Enter")
+        words = page.get_by_role("dialog", name="Sign").locator("dt:has-text('Changed after AI') + dd").inner_text()
+        page.keyboard.press("Escape")
+        page.get_by_role("dialog", name="Sign").wait_for(state="detached")
+        return 0 if words.startswith("nothing") else int(words.split()[0])
+
+    before = changed()
+    page.keyboard.press("f")
+    page.keyboard.type("A scar, seen late")
+    page.keyboard.press("Enter")
+    until(lambda: verdicts(page, study).count("added") == 2)
+    page.locator(".card").get_by_text("A scar, seen late").wait_for()
+    assert changed() == before + 1
 
     page.keyboard.press("Control+Enter")
     page.get_by_role("dialog", name="Sign").wait_for()

@@ -437,7 +437,7 @@ def test_a_box_on_a_picture_without_a_place_in_the_patient(bench: Bench) -> None
     body = {"how": "click", "series_uid": series.uid, "instance_uid": image.sop_uid, "points": [], "box": box}
     answer = bench.browser.post(f"/api/studies/{study}/segment", body | {"version": bench.version(study)})
     assert answer.status_code == 200, answer.text
-    assert bench.findings(study)[0]["words"].endswith(" pixels.")
+    assert bench.findings(study)[0]["words"].endswith(" px.")
 
 
 def test_a_box_outlines_a_ball_without_a_click(bench: Bench) -> None:

@@ -220,6 +220,22 @@ def test_hundreds_of_numbers_are_a_few_in_a_sentence_and_the_rest_in_the_table(a
         assert "; 426 more in the table of measurements." in one.text
 
 
+def test_a_bare_mark_is_no_impression_beside_what_the_reader_said(archive: Archive) -> None:
+    def mark(tracking: str, words: str) -> Result:
+        one = finding(tracking, what=codes.REGION, words=words, verdict=Verdict.ADDED)
+        drawn = {"drawn": {one.tracking: {"tool": "length", "said": "Length 22.7 mm"}}}
+        return replace(result(one), origin=Origin("person", "ito", parameters=drawn))
+
+    own = result(finding("b", what=codes.FINDING, words="Small effusion, right.", verdict=Verdict.ADDED))
+    bare, named = mark("a", "Length 22.7 mm"), mark("c", "Node of 22.7 mm at the hilum")
+    assert [s.text for s in said(archive[0], own, bare, section="Impression")] == ["Small effusion, right."]
+    assert any("Length 22.7 mm" in s.text for s in said(archive[0], own, bare)), "its number stays with the findings"
+    assert len(said(archive[0], own, named, section="Impression")) == 2
+    assert [s.text for s in said(archive[0], bare, section="Impression")] == ["Length 22.7 mm."], (
+        "else it is all there is"
+    )
+
+
 def test_what_was_only_outlined_is_called_by_its_segment(archive: Archive) -> None:
     drawn = Region(Geometry.regular(shape=(2, 2, 2)), mask=np.ones((2, 2, 2), bool), label="Lesion 2, liver")
     named = finding(what=codes.STRUCTURE, where=drawn)

@@ -214,11 +214,18 @@ def _numbers(many: Sequence[Measurement]) -> str:
     return _first_upper("; ".join(words.quantity(m) for m in shown)) + f"{more}."
 
 
+def _bare(result: Result, finding: Finding) -> bool:
+    """Whether it is a mark of which the reader said nothing: a number for the findings, and no impression."""
+    drawn = result.origin.parameters.get("drawn", {}).get(finding.tracking, {})
+    return finding.what == codes.REGION and bool(finding.words) and drawn.get("said") == finding.words
+
+
 def _impression(
     kept: Sequence[tuple[Result, Finding]], current: Sequence[Result], worded: Mapping[str, str]
 ) -> list[Sentence]:
     alike: dict[tuple[str, bool], list[Finding]] = {}
-    for result, finding in kept:
+    spoken = [pair for pair in kept if not _bare(*pair) or worded.get(pair[1].tracking)]
+    for result, finding in spoken or kept:  # where nothing else was said, the marks are all there is
         own = worded.get(finding.tracking, "") or (finding.words if finding.verdict in _SAID else "")
         if finding.what in _NO_OBSERVATION and not own:
             continue

@@ -128,14 +128,15 @@ def measured(study: Study, drawn: Drawn, get: Callable[[str], bytes]) -> Correct
     points, grid = _placed(drawn, image)
     numbers = _numbers(drawn, points, grid, image)
     region = Region(grid, shape, None, points, image.series_uid, image.instance_uid, _NAMES.get(drawn.kind, ""))
+    said = _sentence(drawn.kind, numbers, image)
     told = {
-        "tool": drawn.kind, "frame": drawn.frame, "calibration": image.calibration,
+        "tool": drawn.kind, "frame": drawn.frame, "calibration": image.calibration, "said": said,
         **({"window": list(drawn.window)} if drawn.window else {}),
         **({"normal": list(drawn.normal)} if drawn.normal else {}),
     }  # fmt: skip
     return Correction(
         Verdict.CHANGED if drawn.tracking else Verdict.ADDED, drawn.tracking, drawn.result,
-        what=codes.REGION, words=drawn.words or _sentence(drawn.kind, numbers, image), measurements=numbers,
+        what=codes.REGION, words=drawn.words or said, measurements=numbers,
         where=region, drawn=told,
     )  # fmt: skip
 

@@ -235,15 +235,17 @@ def outlined(
             "an act that leaves nothing of the region", "a region without voxels says nothing", "strike the finding"
         )
     region = Region(volume.geometry, Shape.MASK, mask, None, volume.series_uid, edit.instance_uid, _label(edit, before))
-    drawn: dict[str, Any] = {"tool": edit.how, **({"clicks": clicks} if clicks else {})}
+    numbers = _size(region, volume)
+    words = f"{region.label}: {number(numbers[0].value, numbers[0].unit)}."
+    drawn: dict[str, Any] = {"tool": edit.how, "said": words, **({"clicks": clicks} if clicks else {})}
     if before is None:
         return Correction(
-            Verdict.ADDED, "", what=edit.what or codes.REGION, words=_words(region), measurements=_size(region, volume),
-            where=region, drawn=drawn,
+            Verdict.ADDED, "", what=edit.what or codes.REGION, words=words, measurements=numbers, where=region,
+            drawn=drawn,
         )  # fmt: skip
     return Correction(
-        Verdict.CHANGED, edit.tracking, before[0], what=edit.what, words=_words(region),
-        measurements=_size(region, volume), where=region, drawn=drawn,
+        Verdict.CHANGED, edit.tracking, before[0], what=edit.what, words=words, measurements=numbers, where=region,
+        drawn=drawn,
     )  # fmt: skip
 
 
@@ -391,9 +393,3 @@ def _size(region: Region, volume: Volume) -> tuple[Measurement, ...]:
                 Measurement(codes.STANDARD_DEVIATION, float(inside.std(ddof=1)), volume.unit, definition="n - 1")
             )
     return tuple(told)
-
-
-def _words(region: Region) -> str:
-    if region.geometry.reference is Reference.PATIENT:
-        return f"{region.label}: {number(region.volume_ml, 'mL')}."
-    return f"{region.label}: {region.voxels} pixels."

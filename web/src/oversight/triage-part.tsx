@@ -4,7 +4,7 @@ import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { address, setQuery } from "../router";
-import { day, spoken } from "../words";
+import { count, day, spoken } from "../words";
 import { type Estimate, change, minutes, tooFew } from "./figures";
 import { Period, wantedPeriod } from "./period";
 import { Cumulative, Ranges } from "./plots";
@@ -90,7 +90,7 @@ function Told({ told }: { told: Effect }) {
   const worst = told.kinds[0];
   return (
     <>
-      <h2>{spoken(told.analysis)} since {day(told.since)}: {told.studies} studies read{told.late > 0 && <span class="muted"> · {told.late} opened before AI had spoken</span>}</h2>
+      <h2>{spoken(told.analysis)} since {day(told.since)}: {count(told.studies, "study", "studies")} read{told.late > 0 && <span class="muted"> · {told.late} opened before AI had spoken</span>}</h2>
       <table class="plain wide">
         <caption class="hidden">Change of the mean wait, in minutes; negative is sooner</caption>
         <thead><tr><th scope="col">When</th><th scope="col">Who waits</th><th scope="col" class="num">Studies</th><th scope="col">Observed (95 %)</th><th scope="col">Predicted (95 %)</th><th scope="col">After minus before (95 %)</th></tr></thead>

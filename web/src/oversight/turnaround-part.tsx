@@ -6,7 +6,7 @@ import { address, setQuery } from "../router";
 import { type Estimate, minutes, share, span, tooFew } from "./figures";
 import { Choice, Period, wantedPeriod } from "./period";
 import { Ranges } from "./plots";
-import { spoken } from "../words";
+import { count, spoken } from "../words";
 import { TakeOut } from "./take-out";
 
 interface Row {
@@ -99,7 +99,7 @@ function Figures({ told }: { told: Turnaround }) {
 function Line({ row, name }: { row: Row; name: string }) {
   const notes = [
     row.missing && `${row.missing} without both stamps`, row.unread && `${row.unread} not signed yet`, row.skewed && `${row.skewed} with uneven clocks, as zero`,
-    row.wrong_clock && `${row.wrong_clock} left out: wrong clock`, row.cancelled && `${row.cancelled} cancelled`, row.addenda && `${row.addenda} addenda`,
+    row.wrong_clock && `${row.wrong_clock} left out: wrong clock`, row.cancelled && `${row.cancelled} cancelled`, row.addenda > 0 && count(row.addenda, "addendum", "addenda"),
   ].filter(Boolean); // prettier-ignore
   return (
     <tr>

@@ -27,7 +27,7 @@ function Signing({ desk, away }: { desk: Desk; away: boolean }) {
   const doubts = session.report.value?.disagreements?.length ?? 0;
   const images = study.series.filter((one) => one.viewable).reduce((sum, one) => sum + one.images, 0);
   const shown = Math.min(images, desk.evidence.pictures.value.size);
-  const later = found.filter((one) => ["kept", "changed"].includes(one.finding.verdict) && one.compared?.relation === "adds").length;
+  const later = found.filter(({ finding, compared }) => (finding.verdict === "added" ? !compared : ["kept", "changed"].includes(finding.verdict) && compared?.relation === "adds")).length;
   const struck = found.filter((one) => one.finding.verdict === "struck").length;
   const [urgent, setUrgent] = useState<string[]>([]);
   const declared = found.filter((one) => one.result.urgency === "now" && ["kept", "changed"].includes(one.finding.verdict));
