@@ -437,7 +437,11 @@ def test_a_box_on_a_picture_without_a_place_in_the_patient(bench: Bench) -> None
     body = {"how": "click", "series_uid": series.uid, "instance_uid": image.sop_uid, "points": [], "box": box}
     answer = bench.browser.post(f"/api/studies/{study}/segment", body | {"version": bench.version(study)})
     assert answer.status_code == 200, answer.text
-    assert bench.findings(study)[0]["words"].endswith(" px.")
+    area = bench.findings(study)[0]["measurements"][0]
+    assert area["unit"] == "mm2"
+    assert bench.findings(study)[0]["words"] == f"Region: {area['value']:.0f} mm².", (
+        "an ultrasound says how large its pixels are"
+    )
 
 
 def test_a_box_outlines_a_ball_without_a_click(bench: Bench) -> None:

@@ -207,6 +207,7 @@ def test_whatever_came_together_is_analysed_and_one_bad_file_costs_only_itself(g
         ("1CT1", "e+1"), ("", "b.nii.gz"), ("", "c.nii.gz")
     ]  # fmt: skip
     assert [(r["study"], r["answer"]) for r in told["results"]] == [(0, "found"), (1, "found"), (2, "found")]
+    assert told["results"][0]["on"] == ["CT 1, 1 image"]
     (refused,) = told["rejected"]
     assert (refused["file"], "no whole NIfTI image" in refused["why"]) == ("cut.nii", True)
     changed = bytearray(ct())

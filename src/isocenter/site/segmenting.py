@@ -13,7 +13,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -334,11 +334,12 @@ class Segmenting:
             )
             source = _no_source if _is_nifti(study) else lambda uid: held(where[uid])
             self._keep(guest, done, study, number_of_study, source, _images(load, study, held))
+            guest.results[-1]["on"] = _named(study, series)
         for declined in planned.declined:
             told = {"analysis": declined.analysis, "answer": "declined", "reasons": list(declined.sentences())}
             guest.results.append(
                 {**told, "study": number_of_study, "findings": [], "measurements": [], "files": [], "pictures": [],
-                 "left": []}
+                 "left": [], "on": []}
             )  # fmt: skip
 
     def _chosen(self, guest: _Guest) -> list[Any]:
@@ -405,6 +406,17 @@ class Segmenting:
             (guest.folder / "out" / name).write_bytes(data)
             made.append({"name": name, "media": "image/png", "size": len(data), "slice": place + 1})
         return made
+
+
+def _named(study: Study, uids: Collection[str]) -> list[str]:
+    """The series that an analysis was given, in the words of whoever dropped them: CT 2 Thorax, 48 images."""
+    told = []
+    for one in (s for s in study.series if s.uid in uids):
+        images = sum(i.frames for i in one.instances)
+        number = str(one.number) if one.number is not None else ""
+        name = " ".join(part for part in (one.modality, number, one.description) if part)
+        told.append(f"{name}, {images} image{'' if images == 1 else 's'}" if images else name)
+    return told
 
 
 def _images(load: Loading, study: Study, held: Folder) -> Callable[[], Iterator[Volume]]:

@@ -79,7 +79,7 @@ export function SegmentPage() {
         {state !== "empty" && (
           <p class="acts" role="status">
             {state === "sending" && <>{here.sent.value} of {count(here.total.value, "file")} sent</>}
-            {(state === "waiting" || state === "running") && <>{state === "waiting" ? "Waiting" : "Running"}: {here.heard.value ? told?.words : "the server does not answer; it is asked again"}</>}
+            {(state === "waiting" || state === "running") && <>{state === "waiting" ? "Waiting" : "Running"}: {here.heard.value ? sayRun(told?.words ?? "") : "the server does not answer; it is asked again"}</>}
             {state === "done" && <><span class="fine" aria-hidden="true">✓</span> Done. Deleted at {clock(new Date(told!.gone_at))} unless you look again</>}
             {state === "failed" && <><span class="now" aria-hidden="true">⬢</span> Not analysed: {told?.words}</>}
             {(state === "done" || state === "failed") && <button type="button" onClick={() => here.aside()}>Begin another</button>}
@@ -138,6 +138,7 @@ function Outcome({ one, base, take }: { one: Result; base: string; take: (name: 
   return (
     <section class="outcome" aria-label={spoken(one.analysis)}>
       <h3><MachineMark /> {spoken(one.analysis)} <span class="muted">{one.answer === "found" ? `found ${one.findings.length}` : "looked, found none"}</span></h3>
+      {one.on.length > 0 && <p class="muted">on {one.on.join(" · ")}</p>}
       {(one.findings.length > 0 || one.measurements.length > 0) && (
         <table class="plain">
           <thead><tr><th scope="col">What</th><th scope="col">Measured</th><th scope="col" class="num">Volume</th></tr></thead>
@@ -152,6 +153,12 @@ function Outcome({ one, base, take }: { one: Result; base: string; take: (name: 
       {one.left.length > 0 && <details class="rules"><summary>{count(one.left.length, "form")} left out</summary><ul>{one.left.map((left) => <li key={left.name}>{kindOf(left.name)}: {left.why}</li>)}</ul></details>}
     </section>
   );
+}
+
+/** What runs now, by the name that people call it: the server has that of the program. */
+function sayRun(words: string): string {
+  const [, name, rest] = /^(\w+)(, \d+ of \d+)$/.exec(words) ?? [];
+  return name ? spoken(name) + rest : words;
 }
 
 /** What was measured, and how where it can be measured in more ways than one. */

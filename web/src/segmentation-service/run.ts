@@ -23,6 +23,8 @@ export interface Result {
   files: { name: string; size: number }[];
   pictures: { name: string; slice: number }[];
   left: { name: string; why: string }[];
+  /** The series it was given, in words. */
+  on: string[];
 }
 
 /** Whose study it is, and which. */
