@@ -201,6 +201,7 @@ class House:
                 self._echo,
                 self.site.collecting.silent_s,
                 self.work.ahead,
+                self.work.research if self.work.begun else None,
             ),
             way=self._way(),
             pace=pages_pace.Pace(self.settings.requests_per_min),

@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from isocenter.errors import Forbidden, IsocenterError, NotFound, Unavailable
+from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unavailable, WrongState
 from isocenter.govern.policy import Person, Role
 from isocenter.settings import Settings
 from isocenter.site.signing_ends import SigningEnds
@@ -95,6 +95,7 @@ class Work:
             run={
                 "analyse": self._analyse, "match_followups": self._match_followups, "send": self._send,
                 "fetch": self._fetch, "ask_again": self._ask_again,
+                "research": self._research,
             },
             waits=("fetch", "send"),
         )  # fmt: skip
@@ -201,6 +202,25 @@ class Work:
         assert self._jobs is not None
         self._jobs.submit("analyse", study, key=f"analyse:{study}:asked", again=True)
 
+    def research(self, study: str, analysis: str, name: str) -> None:
+        """Promise somebody an analysis for research; people wait for it, so it goes before the others."""
+        assert self._jobs is not None
+        self._jobs.submit("research", study, analysis, name, key=f"research:{study}:{analysis}", priority=1, again=True)
+
+    def _research(self, study: str, analysis: str, name: str) -> int:
+        try:
+            return len(self._site.research(study, analysis, who=self._as_now(name))["said"])
+        except (Forbidden, NotFound, Refused, WrongState) as refusal:  # what they asked for may not be any more
+            LOG.warning("%s", refusal)
+            return 0
+
+    def _as_now(self, name: str) -> Person:
+        """Somebody as their account is now; no account is called as the house."""
+        row = self._site.index.person(name)
+        if row is None and name == HOUSE.name:  # by whoever has this machine: a command
+            return HOUSE
+        return Person(name, Role.NONE if row is None or row["disabled"] else Role(row["role"]))
+
     def _analyse(self, study: str) -> int:
         try:
             return len(self._site.analyse(study, who=HOUSE))
@@ -226,11 +246,8 @@ class Work:
         return len(answers)
 
     def _fetch(self, study: str, wanted: str, peer: str, name: str) -> int:
-        """A study of a peer, for somebody as their account is now; no account is called as the house."""
-        row = self._site.index.person(name)
-        who = Person(name, Role.NONE if row is None or row["disabled"] else Role(row["role"]))
-        if row is None and name == HOUSE.name:  # by whoever has this machine: a command
-            who = HOUSE
+        """A study of a peer, for somebody as their account is now."""
+        who = self._as_now(name)
         try:
             return self._site.fetching.carry_out(study, wanted, peer=peer, who=who)
         except (Forbidden, NotFound) as refusal:  # their project has let them go, or the study

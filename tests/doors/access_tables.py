@@ -13,6 +13,7 @@ ABOUT = {
         POST /api/links/preview
         POST /api/deid/preview
         POST /api/studies/{uid}/analyse
+        POST /api/studies/{uid}/research/{analysis}
         GET /api/worklist/{uid}/preview
         GET /api/studies/{uid}
         GET /api/studies/{uid}/hang
@@ -407,6 +408,7 @@ CHANGES_ALL = re.compile(
     r".*/(reject|project|sign|move|merge|lapse|lock|analyse|stop|resume|members|senders|glass|site|withdraw|purge)$"
     r"|(PUT|POST) /api/(projects|people|views|segment|settings|orders|workitems).*"
     r"|POST /api/consents|POST /dicom-web.*|PUT /dicom-web.*"
+    r"|POST /api/studies/[^ ]*/research/.*"
     r"|POST /fhir.*|POST /api/models.*|POST /api/analyses/.*/stop/.*|POST /api/modes.*"
 )
 """Acts after which the archive of the test would be another; on one's own their own test files do them."""

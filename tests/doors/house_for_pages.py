@@ -435,6 +435,12 @@ class House:
             {"analysis": "pet_uptake", "version": "1", "about": "Uptake", "answer": "declined", "reasons": ["no PET"]}
         ]
 
+    def researchable(self, study_uid: str, analysis: str, *, who: Person) -> None:
+        must(who, "analyse", study_uid)
+
+    def researched(self, study_uid: str, *, who: Person) -> list[dict[str, Any]]:
+        return []
+
     def priors(self, study_uid: str, *, who: Person) -> tuple[list[Prior], int]:
         return priors(self.study(study_uid, who=who), self.studies.values()), 0
 

@@ -171,7 +171,7 @@ class World:
         web.include_router(workitems_rs.router(site.working, pages_who.person_of))
         self.app = pages.application(
             site, demo=False, clock=site.clock, dicomweb_router=web, fhir_router=fhir.router(site, pages_who.person_of),
-            machine=pages_machine.Machine(again=lambda study: None),
+            machine=pages_machine.Machine(again=lambda study: None, research=lambda *asked: None),
         )  # fmt: skip
         self.colleagues: dict[Role, str] = {}
         self.extra = 0

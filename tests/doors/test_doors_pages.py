@@ -211,7 +211,10 @@ def test_a_verb_that_the_table_does_not_have_stops_the_start() -> None:
 def _fresh() -> tuple[House, Any]:
     house = House()
     return house, application(
-        house, demo=True, clock=lambda: NOON, machine=Machine(again=lambda study: None, echo=lambda peer: None)
+        house,
+        demo=True,
+        clock=lambda: NOON,
+        machine=Machine(again=lambda study: None, echo=lambda peer: None, research=lambda *asked: None),
     )
 
 

@@ -11,6 +11,8 @@ from house_for_pages import CT, House
 
 from isocenter.doors.pages import application
 from isocenter.doors.pages_machine import Machine
+from isocenter.errors import Refused
+from isocenter.govern.policy import Person
 from isocenter.settings import Settings
 
 
@@ -59,3 +61,18 @@ def test_a_study_is_promised_another_analysis() -> None:
     assert one.post("/api/studies/9.9/analyse").status_code == 404
     assert asked == [CT]
     assert "no worker" in admin(None).post(f"/api/studies/{CT}/analyse").json()["error"]["what"]
+
+
+def test_a_person_is_promised_an_analysis_for_research(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    one = admin(Machine(research=lambda *about: asked.append(about)))
+    assert one.post(f"/api/studies/{CT}/research/thin").json() == {"study": CT, "analysis": "thin", "promised": True}
+    assert asked == [(CT, "thin", "admin")]
+    assert one.post("/api/studies/9.9/research/thin").status_code == 404
+    assert "no worker" in admin(None).post(f"/api/studies/{CT}/research/thin").json()["error"]["what"]
+
+    def refused(self: House, study: str, analysis: str, *, who: Person) -> None:
+        raise Refused("the analysis 'thin' for research", "it fits this study")
+
+    monkeypatch.setattr(House, "researchable", refused)
+    assert "it fits this study" in one.post(f"/api/studies/{CT}/research/thin").text and len(asked) == 1

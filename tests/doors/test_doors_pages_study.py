@@ -104,6 +104,7 @@ def test_what_was_not_looked_at_and_why(reader: Browser) -> None:
             {"analysis": "pet_uptake", "version": "1", "about": "Uptake", "answer": "declined", "reasons": ["no PET"]}
         ],
         "ahead": None,
+        "research": [],
     }  # fmt: skip
 
 

@@ -508,18 +508,27 @@ def test_a_signed_study_hides_nothing_any_more(tmp_path: Path) -> None:
         assert any("SEG" in str(row) for row in a.browser.get("/dicom-web/studies?ModalitiesInStudy=SEG").json())
 
 
+BAND = {"/api/worklist", "/api/begin", f"/api/studies/{STUDY}"}  # where it stands, and until when it should be read
+
+
 @pytest.mark.parametrize(
     ("use", "mode", "told"),
     [
         (Use.READING, Mode.CONCURRENT, {f"/api/studies/{STUDY}/results", "/api/worklist"}),
         (Use.READING, Mode.SECOND, {f"/api/studies/{STUDY}/plan", f"/api/readings/{STUDY}/report"}),
-        pytest.param(Use.WORKLIST, Mode.TRIAGE, {"/api/worklist", "/api/begin"}, marks=pytest.mark.nightly),
-        (Use.WORKLIST, Mode.TRIAGE_NAMED, {"/api/worklist", "/api/begin"}),
+        pytest.param(
+            Use.WORKLIST,
+            Mode.TRIAGE,
+            {"/api/worklist", "/api/begin", f"/api/studies/{STUDY}"},
+            marks=pytest.mark.nightly,
+        ),
+        (Use.WORKLIST, Mode.TRIAGE_NAMED, {"/api/worklist", "/api/begin", f"/api/studies/{STUDY}"}),
         (Use.READING, Mode.SHADOW, set()),
     ],
 )
 def test_what_each_mode_tells(tmp_path: Path, use: Use, mode: Mode, told: set[str]) -> None:
-    """The same comparison in the other modes: it can fail, and triage tells its band and nothing else."""
+    """The same comparison in the other modes: it can fail, and triage tells its band (in the row, and above the images)
+    and nothing else."""
     with twins(tmp_path) as (a, b):
         plant(a, finds=True)
         plant(b, finds=False)
@@ -531,6 +540,8 @@ def test_what_each_mode_tells(tmp_path: Path, use: Use, mode: Mode, told: set[st
             assert {one.split("?")[0] for one in seen} == {one.split("?")[0] for one in told}
             rows = a.browser.get("/api/worklist").json()["rows"]
             whys = [row["why"] for row in rows]
+            told_of = [twin.browser.get(f"/api/studies/{STUDY}").json() for twin in (a, b)]
+            assert told_of[0] | {"due": None} == told_of[1] | {"due": None}, "beside until when to read, no word"
             if mode is Mode.TRIAGE:
                 assert any(why.startswith("raised by AI") for why in whys) and "lesion" not in str(rows).lower()
             if mode is Mode.TRIAGE_NAMED:

@@ -83,6 +83,7 @@ def told(site: Site, study: str) -> None:
     site.working.create("1.2.840.9.2", item, who=HIS)
     site.working.update("1.2.840.9.2", {"00741204": text}, who=HIS)
     site.reviews.remark(View(study), TYPED, who=ITO)
+    site._tell(Kind.RESEARCH_RUN, "ito", study, analysis="thin", series=[], said=[TYPED], unmet=[f"series {TYPED}"])
     site.open(study, who=ITO)
     site.type_line(study, TYPED, who=ITO)
     site.reviews.ask_followup(study, who=ITO, finding=TYPED, due=NOON.date() + timedelta(90), responsible=TYPED)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from isocenter.analysis.need import Check, Need, Unmet
 from isocenter.analysis.protocol import Analysis
 from isocenter.record import Instance, Series, Study, Urgency
 
-__all__ = ["Binding", "Checked", "Declined", "Plan", "checked", "earlier_of", "looks_back", "plan"]
+__all__ = ["Binding", "Checked", "Declined", "Plan", "checked", "closest", "earlier_of", "looks_back", "plan"]
 
 
 _RADIOGRAPHS = frozenset({"CR", "DX", "MG"})
@@ -85,7 +86,7 @@ def plan(analyses: Iterable[Analysis], study: Study, earlier: Sequence[Study] = 
     bindings: list[Binding] = []
     declined: list[Declined] = []
     for analysis in sorted(analyses, key=_calmness):
-        found, unmet = _bind(analysis, study, earlier)
+        found, unmet = _bind(analysis.name, analysis.needs, study, earlier)
         bindings.extend(found)
         if not found:
             declined.append(Declined(analysis.name, unmet))
@@ -152,8 +153,40 @@ def _distance(checks: Sequence[Check]) -> tuple[bool, int]:
     return any(c.predicate == "modality" for c in unmet), len(unmet)
 
 
-def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[list[Binding], tuple[Unmet, ...]]:
-    (first_name, first), *others = analysis.needs.items()
+def closest(
+    analysis: Analysis, study: Study, earlier: Sequence[Study] = ()
+) -> tuple[Binding, tuple[Unmet, ...]] | None:
+    """The series on which an analysis that declines a study could be tried all the same, and what these do not meet.
+
+    Only what says how well a series will do is waived: number of images, thickness of slices, part of the body, and
+    facts of the header. Another modality, or a series without the axis that is analysed, is none that it can work on:
+    None then. What comes out was shown to hold for no such images; it is for research.
+    """
+    (first_name, first), *_ = analysis.needs.items()
+    loose = {name: _loose(need) for name, need in analysis.needs.items()}
+    able = [s for s in study.series if not loose[first_name].unmet(s)]
+    if not able:
+        return None
+    least = min(len(first.unmet(s)) for s in able)
+    far = {s.uid for s in able if len(first.unmet(s)) > least}
+    bindings, _ = _bind(analysis.name, loose, replace(study, series=tuple(s for s in study.series if s.uid not in far)),
+                        earlier)  # fmt: skip
+    if not bindings:
+        return None
+    bound = bindings[0].series
+    every = {s.uid: s for s in chain(study.series, *(was.series for was in earlier))}
+    unmet = [u for name, need in analysis.needs.items() for uid in bound[name] for u in need.unmet(every[uid])]
+    return bindings[0], tuple(dict.fromkeys(unmet))
+
+
+def _loose(need: Need) -> Need:
+    return replace(need, body_part=(), at_least=1, at_most=None, slice_mm=None, facts=None)
+
+
+def _bind(
+    analysis: str, needs: Mapping[str, Need], study: Study, earlier: Sequence[Study]
+) -> tuple[list[Binding], tuple[Unmet, ...]]:
+    (first_name, first), *others = needs.items()
     fit = [s for s in study.series if not first.unmet(s)]
     together = first.joined(study.series) if first.slices_apart or not (fit or first.beds) else ()
     fit = list(together) or fit
@@ -193,7 +226,7 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
         else:
             pictures = _pictures(main, first)
             unmet = unmet if pictures else first.unmet(_alone(main, main.instances[0]))
-            bindings.extend(Binding(analysis.name, bound, image) for image in pictures)
+            bindings.extend(Binding(analysis, bound, image) for image in pictures)
     return bindings, unmet
 
 

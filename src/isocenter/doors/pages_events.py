@@ -35,6 +35,7 @@ TOLD = frozenset(
         Kind.DECLINED,
         Kind.RESULT_MADE,
         Kind.ANALYSIS_FAILED,
+        Kind.RESEARCH_RUN,
         Kind.READING_ASSIGNED,
         Kind.READING_OPENED,
         Kind.READING_CLOSED,

@@ -36,6 +36,7 @@ class Machine:
         echo: asks a DICOM peer whether it answers; raises where it does not. None where this server calls nobody.
         audit_silent_s: seconds since the audit collector was first not reached, 0 while it takes entries.
         ahead: number of jobs that run or go before the analysis of a study; None where none of it is promised.
+        research: promises a person an analysis of a study for research; None where no worker listens.
     """
 
     settings: Settings | None = None
@@ -44,6 +45,7 @@ class Machine:
     echo: Callable[[Mapping[str, Any]], None] | None = None
     audit_silent_s: Callable[[], float] = lambda: 0.0
     ahead: Callable[[str], int | None] = lambda study: None
+    research: Callable[[str, str, str], None] | None = None
 
     def start(self, *, secrets: bool) -> list[dict[str, Any]]:
         """What was set at start: name, variable, value, shipped value, meaning. Each needs a restart.
@@ -146,6 +148,25 @@ def analyse(
         raise Refused("no worker is running", "this server only shows", "start `isocenter serve` or `isocenter work`")
     again(uid)
     return {"study": uid, "promised": True}
+
+
+@router.post("/api/studies/{uid}/research/{analysis}")
+def research(
+    uid: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
+    analysis: Annotated[str, Path(min_length=1, max_length=128)],
+    request: Request,
+    site: SiteHere,
+    who: Annotated[Person, needs("analyse")],
+) -> Any:
+    """Run an analysis for research on a study that it declined; what it says reaches no report and no list."""
+    here: PagesSite = site
+    here.study(uid, who=who)
+    here.researchable(uid, analysis, who=who)
+    promise = machine_of(request).research
+    if promise is None:
+        raise Refused("no worker is running", "this server only shows", "start `isocenter serve` or `isocenter work`")
+    promise(uid, analysis, who.name)
+    return {"study": uid, "analysis": analysis, "promised": True}
 
 
 def _told(value: Any) -> Any:

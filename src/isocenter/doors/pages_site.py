@@ -161,6 +161,12 @@ class PagesSite(Protocol):
     def why(self, study_uid: str, *, who: Person) -> Sequence[Mapping[str, Any]]:
         """For every analysis: analysis, about, answer (found, none, declined, waiting, failed), reasons."""
 
+    def researchable(self, study_uid: str, analysis: str, *, who: Person) -> Any:
+        """Go on only if an analysis can be run on a study for research."""
+
+    def researched(self, study_uid: str, *, who: Person) -> Sequence[Mapping[str, Any]]:
+        """What was run for research on a study."""
+
     def priors(self, study_uid: str, *, who: Person) -> tuple[list[Prior], int]:
         """Earlier studies, the best to compare with first, and how many may not be seen."""
 

@@ -81,11 +81,13 @@ def results(uid: Uid, site: SiteHere, who: Annotated[Person, needs("results")]) 
 
 @router.get("/api/studies/{uid}/plan")
 def plan(uid: Uid, request: Request, site: SiteHere, who: Annotated[Person, needs("plan")]) -> Any:
-    """What every analysis said of this study, or why it did not look; and how many jobs go before it where it waits."""
+    """What every analysis said of this study, or why it did not look; how many jobs go before it where it waits; and
+    what was run for research."""
     here: PagesSite = site
     lines = [dict(line) for line in here.why(uid, who=who)]
     waits = any(line["answer"] == "waiting" for line in lines)
-    return {"analyses": lines, "ahead": pages_machine.machine_of(request).ahead(uid) if waits else None}
+    ahead = pages_machine.machine_of(request).ahead(uid) if waits else None
+    return {"analyses": lines, "ahead": ahead, "research": here.researched(uid, who=who)}
 
 
 @router.get("/api/results/{id}/contours/{tracking}")

@@ -59,6 +59,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.BATCH_TAKEN: Audited("110104", action="C"),
     Kind.INSTANCES_REJECTED: Audited("110104", action="C", outcome=_SERIOUS),
     Kind.ANALYSIS_FAILED: _RUN._replace(outcome=_SERIOUS),
+    Kind.RESEARCH_RUN: _RUN,
     Kind.RESULT_MADE: _MADE,
     Kind.REPORT_SIGNED: _MADE,
     Kind.SENT: Audited("110104", action="R"),

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     DECLINED = "Declined"  # details: analysis, predicate, wanted, found
     RESULT_MADE = "ResultMade"  # subject: study; details.result: digest
     ANALYSIS_FAILED = "AnalysisFailed"
+    RESEARCH_RUN = "ResearchRun"  # subject: study; details: analysis, version, series, answer, said, unmet; no result
     READING_ASSIGNED = "ReadingAssigned"  # details.to: who is asked to read the study; empty: nobody any more
     READING_OPENED = "ReadingOpened"
     READING_CLOSED = "ReadingClosed"

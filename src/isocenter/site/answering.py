@@ -52,8 +52,10 @@ class Answers(Sitting):
             rows.append({**row, "on": named, **(_counted(said_now) if said_now else {})})
         for declined in asked.declined:
             row = self._answer_row(declined.analysis, "declined", declined.sentences(), ())
-            held = planning.checked(self.registry.get(declined.analysis), study, earlier)
-            rows.append({**row, "checks": [_check_row(need, check) for need in held for check in need.checks]})
+            analysis = self.registry.get(declined.analysis)
+            held = planning.checked(analysis, study, earlier)
+            checks = [_check_row(need, check) for need in held for check in need.checks]
+            rows.append({**row, "near": planning.closest(analysis, study, earlier) is not None, "checks": checks})
         return rows
 
     def _answer(

@@ -48,6 +48,7 @@ _WORDS = {
     Kind.DECLINED: "declined an analysis",
     Kind.RESULT_MADE: "recorded result {result}",
     Kind.ANALYSIS_FAILED: "could not analyse it",
+    Kind.RESEARCH_RUN: "ran {analysis} on it for research",
     Kind.READING_ASSIGNED: "asked {to} to read it",
     Kind.READING_OPENED: "opened it to read",
     Kind.READING_CLOSED: "left it unsigned",
@@ -184,6 +185,7 @@ _BLIND = (
 
 _TELLING = (
     Kind.INSTANCES_RECEIVED, Kind.PLANNED, Kind.DECLINED, Kind.RESULT_MADE, Kind.ANALYSIS_FAILED,
+    Kind.RESEARCH_RUN,
     Kind.VIEWED, Kind.OPINION_TYPED, Kind.REMARKED, Kind.FOLLOW_UP_ASKED, Kind.FOLLOW_UP_MATCHED, Kind.FOLLOW_UP_CLOSED,
 )  # fmt: skip
 """What a count would tell before a reader's own opinion: that a machine spoke, here or elsewhere, or a colleague."""

@@ -40,7 +40,9 @@ _FOLLOWED = (
 _OF_IMAGES = (Kind.INSTANCES_RECEIVED, Kind.HEADERS_LEARNT)
 _OF_MACHINES = (Kind.PLANNED, Kind.DECLINED, Kind.ANALYSIS_FAILED)
 _TELLING = (Kind.REPORT_DRAFTED, Kind.VIEWED)  # acts of another reader that may follow what a machine said
-_OF_COLLEAGUES = (Kind.REMARKED, Kind.FOLLOW_UP_ASKED, Kind.FOLLOW_UP_MATCHED, Kind.FOLLOW_UP_CLOSED)  # their words
+_OF_COLLEAGUES = (  # their words, and what they had a machine say
+    Kind.REMARKED, Kind.FOLLOW_UP_ASKED, Kind.FOLLOW_UP_MATCHED, Kind.FOLLOW_UP_CLOSED, Kind.RESEARCH_RUN,
+)  # fmt: skip
 _MACHINES_WRITE = {"Modality": "SEG\\SR", "MadeBy": "machine"}  # what can say of itself that an algorithm made it
 _SIGNED = ("signed", "amending")
 _MOST_ROWS = 100_000  # of the worklist, kept as they are shown: more than any list has, so that what is gone goes

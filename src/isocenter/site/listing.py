@@ -44,9 +44,9 @@ _ANYBODY = (Kind.PATIENTS_MERGED, Kind.STUDIES_MOVED, Kind.PATIENTS_UNDONE)
 
 _LOOKS = (
     Kind.QUERIED, Kind.VIEWED, Kind.IMAGES_SEEN, Kind.SIGNED_IN, Kind.SIGNED_OUT, Kind.SIGN_IN_REFUSED,
-    Kind.TEST_CASES_OPENED, Kind.OPINION_TYPED,
+    Kind.TEST_CASES_OPENED, Kind.OPINION_TYPED, Kind.RESEARCH_RUN,
 )  # fmt: skip
-"""Events that tell only of a look: no list becomes another by them. After any other kind an order is made anew."""
+"""Events that tell only of a look, or of what no list reads. After any other kind an order is made anew."""
 _MOST_QUEUES = 8  # of as many people, or questions
 
 

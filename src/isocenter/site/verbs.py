@@ -67,6 +67,7 @@ from isocenter.site.registering import Registering
 from isocenter.site.rejecting import Rejecting
 from isocenter.site.requesting import Requesting
 from isocenter.site.rereading import Rereading
+from isocenter.site.researching import Researching
 from isocenter.site.reviewing import Reviewing
 from isocenter.site.sealing import Sealing
 from isocenter.site.segmenting import Segmenting
@@ -89,7 +90,7 @@ __all__ = ["HOUSE", "Send", "Site", "fingerprint"]
 
 
 @dataclass
-class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging):
+class Site(Looking, Analysing, Researching, HandingOut, Desk, Marks, Registering, Exchanging):
     """One archive with its analyses and its people.
 
     Args:

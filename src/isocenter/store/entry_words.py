@@ -40,6 +40,7 @@ WORDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.INSTANCE_SET_ASIDE: ("reason",),  # may name the patient in whose study the image is not
     Kind.HEADERS_LEARNT: ("study", "series.*", "instances.*"),
     Kind.ANALYSIS_FAILED: ("reason",),
+    Kind.RESEARCH_RUN: ("said.*", "unmet.*"),
     Kind.REPORT_SIGNED: ("untold", "critical.*.what"),
     Kind.REPORT_AMENDED: ("untold", "critical.*.what"),
     Kind.OPINION_TYPED: ("line",),

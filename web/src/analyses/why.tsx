@@ -2,13 +2,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { onHappening } from "../api/live";
 import { asTrouble, Source } from "../api/load";
-import type { Planned, Study } from "../api/shapes";
+import type { Planned, Research, Study } from "../api/shapes";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Shown } from "../kit/states";
 import { may, ruleOf } from "../me";
 import { go, to } from "../router";
-import { count, day, spoken } from "../words";
+import { count, day, moment, spoken } from "../words";
 
 /** The three answers, and the two states before one: each with its own shape and words. */
 const ANSWERS: Record<Planned["answer"] | "after", { shape: string; words: string; css: string }> = {
@@ -46,6 +46,7 @@ export function WhyPage({ study }: { study: string }) {
     up: () => setAt((now) => Math.max(0, now - 1)),
     open: () => lines[at] && go(to.analyses(lines[at].analysis)),
     replan: () => void again(),
+    research: () => lines[at] && void forResearch(lines[at]),
     copy: () => void copy(),
     leave: () => go(to.study(study)),
   }), [lines, at]);
@@ -54,6 +55,16 @@ export function WhyPage({ study }: { study: string }) {
     try {
       await ask(`/api/studies/${study}/analyse`, { method: "POST" });
       setTold("Promised: it is planned and analysed again. This page follows.");
+    } catch (error) {
+      setTold(asTrouble(error).message);
+    }
+  };
+  const forResearch = async ({ analysis, near }: Planned) => {
+    if (!may("analyse")) return setTold(ruleOf("analyse"));
+    if (!near) return setTold(`${spoken(analysis)} cannot be run for research: no series comes near enough to what it needs`);
+    try {
+      await ask(`/api/studies/${study}/research/${encodeURIComponent(analysis)}`, { method: "POST" });
+      setTold(`Promised: ${spoken(analysis)} is run for research. This page follows.`);
     } catch (error) {
       setTold(asTrouble(error).message);
     }
@@ -76,10 +87,10 @@ export function WhyPage({ study }: { study: string }) {
       </header>
       <main class="catalogue" data-region tabIndex={-1}>
         <Shown of={plan} what="the reasons" stands="The study and what is known of it are not touched.">
-          {({ analyses: all, ahead }) => all.length ? (
+          {({ analyses: all, ahead, research }) => all.length ? (
             <>
               <p class="ledger muted" role="status">{ledger(all)} {progress(all)}</p>
-              <dl class="why">{sorted(all).map((line, i) => <Line key={line.analysis + i} line={line} ahead={ahead} current={i === at} retry={() => void again()} />)}</dl>
+              <dl class="why">{sorted(all).map((line, i) => <Line key={line.analysis + i} line={line} ahead={ahead} current={i === at} retry={() => void again()} forResearch={() => void forResearch(line)} research={research.filter((one) => one.analysis === line.analysis)} />)}</dl>
             </>
           ) : <Empty title="No analysis is installed">Install a package that brings one; <code>isocenter check</code> tells whether it is a good one.</Empty>}
         </Shown>
@@ -92,6 +103,7 @@ interface Plan {
   analyses: Planned[];
   /** Jobs that run or go before the analyses of this study; null where none of them is promised. */
   ahead: number | null;
+  research: Research[];
 }
 
 /** When a study's turn comes: "3 jobs go before it". */
@@ -99,7 +111,7 @@ function turn(ahead: number): string {
   return ahead ? `${count(ahead, "job")} ${ahead === 1 ? "goes" : "go"} before it` : "it is its turn now";
 }
 
-function Line({ line, ahead, current, retry }: { line: Planned; ahead: number | null; current: boolean; retry: () => void }) {
+function Line({ line, ahead, current, retry, forResearch, research }: { line: Planned; ahead: number | null; current: boolean; retry: () => void; forResearch: () => void; research: Research[] }) {
   const ref = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (current) ref.current?.scrollIntoView({ block: "nearest" });
@@ -128,6 +140,8 @@ function Line({ line, ahead, current, retry }: { line: Planned; ahead: number | 
           <><ul>{line.reasons.map((reason) => <li key={reason}>{reason}</li>)}</ul><button type="button" aria-disabled={!may("analyse")} title={may("analyse") ? undefined : ruleOf("analyse")} onClick={retry}>Retry</button></>
         ) : line.answer === "waiting" && ahead !== null ? <span class="muted">{turn(ahead)}</span> : line.reasons.length ? <ul>{line.reasons.map((reason) => <li key={reason}>{reason}</li>)}</ul> : <span class="muted">{line.about}</span>}
         {said(line) && <div class="muted">{said(line)}</div>}
+        {line.near && <p><button type="button" class="quiet" aria-disabled={!may("analyse")} title={may("analyse") ? "On the series that comes nearest; marked, never in the report" : ruleOf("analyse")} onClick={forResearch}>Run for research {current && <Key of={keyOf("why", "research")} />}</button></p>}
+        {research.map((one) => <Tried key={one.when} of={one} />)}
       </dd>
     </div>
   );
@@ -144,6 +158,19 @@ function progress(lines: Planned[]): string {
   const fitting = lines.filter((line) => line.answer !== "declined" && line.answer !== "after");
   const waiting = fitting.filter((line) => line.answer === "waiting").length;
   return waiting ? `Analysing: ${fitting.length - waiting} of ${fitting.length} that fit have answered.` : "";
+}
+
+const TRIED: Record<Research["answer"], string> = { found: "found", none: "looked, none", declined: "declined on the pixels" };
+
+/** What it said for research: marked as such, with what the images are not, so that nobody takes it for an answer. */
+function Tried({ of: { answer, findings, said, unmet, on, by, when, version } }: { of: Research }) {
+  return (
+    <section class="research" aria-label="For research">
+      <p><strong>For research only, never in the report:</strong> {TRIED[answer]}{answer === "found" && !!findings && ` ${findings}`} <span class="muted">· version {version} · {on.join(", ")} · {by}, {moment(when)} UTC</span></p>
+      {said.length > 0 && <ul>{said.map((words, i) => <li key={i}>{words}</li>)}</ul>}
+      {unmet.length > 0 && <p class="soon">Not shown to hold here: {unmet.join("; ")}</p>}
+    </section>
+  );
 }
 
 /** What needs an eye first: what was not looked at, then what failed or waits, then the answers. */

@@ -249,8 +249,24 @@ export interface Planned {
   /** How many findings stand, and numbers of the study as a whole; where it has answered. */
   findings?: number;
   numbers?: number;
+  /** It declined, and a series comes near enough that it could be run for research. */
+  near?: boolean;
   /** Each predicate of the nearest series with the value that was met. */
   checks?: Check[];
+}
+
+/** An analysis that somebody had run on a study that it declined: words beside the analysis, and no result. */
+export interface Research {
+  analysis: string;
+  version: string;
+  answer: "found" | "none" | "declined";
+  findings: number;
+  said: string[];
+  /** What the series did not meet. */
+  unmet: string[];
+  on: string[];
+  by: string;
+  when: string;
 }
 
 export interface Sentence {
