@@ -183,7 +183,7 @@ def test_contrast_at_one_time_only_is_told() -> None:
 def test_names_pair_without_a_common_space_and_say_so() -> None:
     other = replace(GRID, frame_of_reference="2.25.8")
     answer = ask(on(0, (HERE, 10.0, "liver"), grid=other), on(50, (HERE, 10.0, "liver")))
-    assert any("paired by name alone" in r for r in answer.reasons)
+    assert any("paired by code and name alone" in r for r in answer.reasons)
     assert not [m for m in answer.findings[0].measurements if m.what == SHIFT]
 
 

@@ -8,7 +8,7 @@ from itertools import chain
 
 from isocenter.analysis.need import Check, Need, Unmet
 from isocenter.analysis.protocol import Analysis
-from isocenter.record import Instance, Series, Study, Urgency
+from isocenter.record import Instance, Patient, Series, Study, Urgency
 
 __all__ = ["Binding", "Checked", "Declined", "Plan", "checked", "closest", "earlier_of", "looks_back", "plan"]
 
@@ -100,7 +100,8 @@ def _calmness(analysis: Analysis) -> int:
 def earlier_of(study: Study, others: Iterable[Study]) -> tuple[Study, ...]:
     """The studies of the same patient from before this one, the newest first.
 
-    A study without a date has no place in time: it is before none, and none is before it.
+    A study without a date has no place in time: it is before none, and none is before it. One number with another date
+    of birth, or another sex, is another person (a number that two houses gave, or typed wrong): nothing is compared.
     """
     mine = (study.patient.id, study.patient.issuer)
     if not study.patient.id or study.date is None:
@@ -110,10 +111,16 @@ def earlier_of(study: Study, others: Iterable[Study]) -> tuple[Study, ...]:
         for s in others
         if s.uid != study.uid
         and (s.patient.id, s.patient.issuer) == mine
+        and not _another(s.patient, study.patient)
         and s.date is not None
         and (s.date, s.time) < (study.date, study.time)
     ]
     return tuple(sorted(before, key=lambda s: (s.date, s.time, s.uid), reverse=True))
+
+
+def _another(one: Patient, other: Patient) -> bool:
+    born = one.birth_date and other.birth_date and one.birth_date != other.birth_date
+    return bool(born) or {one.sex, other.sex} == {"F", "M"}
 
 
 def looks_back(analyses: Iterable[Analysis]) -> bool:

@@ -33,7 +33,7 @@ _COARSER = 2.0  # slices so many times as far apart as they were make another me
 class StructureChange:
     """What has changed in the segmented structures since the earlier study, and is it more than error?"""
 
-    name, version = "structure_change", "4"
+    name, version = "structure_change", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="last"),
@@ -65,8 +65,9 @@ class StructureChange:
         named: str = "",
         variation_percent: float = 0.0,
         reach_mm: float = 10.0,
+        across_modalities: bool = False,
     ) -> Answer:
-        """Pair structures by name, the rest by place, and measure both times in the same way.
+        """Pair structures by code and name, the rest by place, and measure both times in the same way.
 
         Args:
             structures: of this study. before: of the newest earlier one that has any.
@@ -75,9 +76,11 @@ class StructureChange:
             variation_percent: within-subject coefficient of variation of the volume from a test and retest of one's
                 own; 0: the smallest change is taken from the border.
             reach_mm: how far a structure without a name in common may have moved beyond the error of registration.
+            across_modalities: compare also what was outlined on a CT with what was outlined on MR or PET.
 
         Raises:
-            Refused: without structures at both times, or where they cannot be brought into one space.
+            Refused: without structures at both times, where they cannot be brought into one space, where those of one
+                time are coded as other parts of the body than those of the other, or images are of two modalities.
         """
         if not 0.0 <= variation_percent < 100.0:
             raise Refused(f"a variation of {variation_percent:g} %", "it lies between 0 and 100 %")
@@ -87,19 +90,24 @@ class StructureChange:
             _chosen(in_one_space.drawn(one, scan=scans.get(one.study_uid), remarks=remarks), named)
             for one in (structures, before)
         )
-        pairs = _by_name(then, now)
+        if not across_modalities:
+            _must_be_of_one_modality(then, now, scans)
+        _must_have_something_in_common(then, now)
+        pairs = _by_code(then, now)
+        pairs += _by_name(then, now, pairs)
         matrix, error = None, 0.0
         try:
             (matrix, error), _ = in_one_space.spaces([then, now], scans, remarks)
         except Refused as why:
             if len(pairs) < min(len(then.regions), len(now.regions)):
                 raise
-            remarks.append(f"structures were paired by name alone: {why}")
+            remarks.append(f"structures were paired by code and name alone: {why}")
         else:
             pairs = _not_exchanged(pairs, then, now, matrix, reach_mm + error, remarks)
         paired = ({i for was, _, _ in pairs for i in was}, {j for _, is_now, _ in pairs for j in is_now})
         rest = [[i for i in range(len(t.regions)) if i not in p] for t, p in zip((then, now), paired, strict=True)]
         pairs += _by_place(then, now, rest, matrix, reach_mm + error)
+        remarks += _coded_otherwise(then, now)
         sized = [[volumetry.measure(r) for r in t.regions] for t in (then, now)]
         remarks += [*_doubts(then, now), *_contrast(scans.get(then.study_uid), scans.get(now.study_uid))]
         case = _Case(then, now, sized[0], sized[1], matrix, scans, variation_percent / 100.0)
@@ -165,14 +173,63 @@ def _chosen(time: Drawn, named: str) -> Drawn:
     return replace(time, regions=kept)
 
 
-def _by_name(then: Drawn, now: Drawn) -> list[Pair]:
-    """Structures whose name stands once in each study."""
-    names = [[r.label.strip().casefold() for r in t.regions] for t in (then, now)]
-    return [
-        ((names[0].index(n),), (j,), True)
-        for j, n in enumerate(names[1])
-        if n and names[0].count(n) == 1 and names[1].count(n) == 1
+def _must_be_of_one_modality(then: Drawn, now: Drawn, scans: Mapping[str, Volume]) -> None:
+    kinds = []
+    for time in (then, now):
+        scan = scans.get(time.study_uid)
+        on = {r.series_uid for r in time.regions}
+        kinds.append(str(scan.facts.get("Modality") or "") if scan is not None and scan.series_uid in on else "")
+    if all(kinds) and kinds[0] != kinds[1]:
+        raise Refused(
+            f"outlines on {kinds[0]} then and on {kinds[1]} now",
+            "a border lies elsewhere on images of another modality, and the smallest change does not cover that",
+            "compare studies of one modality, or set across_modalities=yes",
+        )
+
+
+def _others(one: Region, other: Region) -> bool:
+    """Whether two structures are coded as two parts of the body."""
+    return bool(one.coded and other.coded) and one.coded != other.coded
+
+
+def _must_have_something_in_common(then: Drawn, now: Drawn) -> None:
+    if all(_others(a, b) for a in then.regions for b in now.regions):
+        told = [", ".join(f"'{r.label}' ({r.coded})" for r in time.regions) for time in (then, now)]
+        raise Refused(
+            f"outlined then: {told[0]}; now: {told[1]}",
+            "their codes name other parts of the body, so that nothing of one is in the other",
+            "outline the same structure at both times, or correct its code",
+        )
+
+
+def _by_code(then: Drawn, now: Drawn) -> list[Pair]:
+    """Structures whose code of a part of the body stands once in each study, whatever they are called or numbered."""
+    return _alone_in_both(*([r.coded for r in time.regions] for time in (then, now)))
+
+
+def _by_name(then: Drawn, now: Drawn, paired: Sequence[Pair]) -> list[Pair]:
+    """Of the others, structures whose name stands once in each study, unless they are coded as two things."""
+    taken = {i for was, _, _ in paired for i in was}, {j for _, is_now, _ in paired for j in is_now}
+    names = [
+        ["" if i in kept else r.label.strip().casefold() for i, r in enumerate(time.regions)]
+        for time, kept in zip((then, now), taken, strict=True)
     ]
+    alike = _alone_in_both(*names)
+    return [pair for pair in alike if not _others(then.regions[pair[0][0]], now.regions[pair[1][0]])]
+
+
+def _alone_in_both(then: list[str], now: list[str]) -> list[Pair]:
+    return [((then.index(n),), (j,), True) for j, n in enumerate(now) if n and then.count(n) == 1 and now.count(n) == 1]
+
+
+def _coded_otherwise(then: Drawn, now: Drawn) -> list[str]:
+    """Names that stand at both times for what is coded as two parts of the body: they were not believed."""
+    held = {r.label.strip().casefold(): r for r in then.regions if r.coded}
+    told = [r.label for r in now.regions if (was := held.get(r.label.strip().casefold())) and _others(was, r)]
+    if not told:
+        return []
+    names = ", ".join(f"'{n}'" for n in told)
+    return [f"{names}: coded as another part of the body than then: not compared by name"]
 
 
 def _not_exchanged(
@@ -188,7 +245,8 @@ def _not_exchanged(
         region = now.regions[is_now[0]]
         away = np.linalg.norm(old - region.centre_mm, axis=1)
         reach = max(reach_mm, in_one_space.radius_mm(region.volume_ml))
-        if away[was[0]] > reach and away.min() <= reach:
+        coded = region.coded and region.coded == then.regions[was[0]].coded
+        if away[was[0]] > reach and away.min() <= reach and not coded:
             dropped.append(region.label)
         else:
             kept.append((was, is_now, sure))
@@ -206,7 +264,14 @@ def _by_place(then: Drawn, now: Drawn, rest: list[list[int]], matrix: Any, reach
     parts = [replace(t, regions=tuple(t.regions[i] for i in kept)) for t, kept in zip((then, now), rest, strict=True)]
     old, new = in_one_space.spots(parts, [(matrix, 0.0), (np.eye(4), 0.0)])
     links = match(old, new, reach_mm=reach_mm)
-    return [(tuple(rest[0][i] for i in k.before), tuple(rest[1][j] for j in k.now), k.sure) for k in links]
+    found: list[Pair] = []
+    for link in links:
+        was, is_now = tuple(rest[0][i] for i in link.before), tuple(rest[1][j] for j in link.now)
+        if any(_others(then.regions[i], now.regions[j]) for i in was for j in is_now):
+            found += [*(((i,), (), True) for i in was), *(((), (j,), True) for j in is_now)]
+        else:
+            found.append((was, is_now, link.sure))
+    return found
 
 
 def _doubts(then: Drawn, now: Drawn) -> list[str]:

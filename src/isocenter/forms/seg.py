@@ -41,6 +41,8 @@ __all__ = [
 
 _LARGEST = 2**31  # voxels; a lie in a header must not become an allocation
 
+_PARTS_OF_BODY = frozenset({"SCT:123037004", "SCT:91723000", "SCT:113343008"})  # structure (two codes), organ
+_UNNAMED = _PARTS_OF_BODY | {"SCT:85756007"}  # tissue: which, it does not say
 _NUMBER, _IDENTIFICATION = 0x0062000B, 0x0062000A  # Referenced Segment Number and the sequence that holds it
 _POSITION, _PLANE_POSITION = 0x00200032, 0x00209113
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")  # PS3.5 9.1
@@ -319,8 +321,9 @@ def read(data: bytes, geometry: Geometry | None = None) -> tuple[Region, ...]:
                 series_uid=series_uid,
                 instance_uid=instance_uid if grid.reference != Reference.PATIENT else "",
                 label=label,
+                coded=coded,
             )
-            for label, array, grid in _each(opened, geometry)
+            for (label, coded), array, grid in _each(opened, geometry)
         )
 
 
@@ -402,9 +405,9 @@ def _of(opened: Any) -> tuple[str, str]:
     return "", ""
 
 
-def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[str, npt.NDArray[Any], Geometry]]:
-    """Label, values and grid of each segment, one by one: of a hundred organs the masks alone fill gigabytes."""
-    labels = {int(s.SegmentNumber): str(s.get("SegmentLabel", "")) for s in opened.SegmentSequence}
+def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[tuple[str, str], npt.NDArray[Any], Geometry]]:
+    """(label, code), values and grid of each segment, one by one: the masks of a hundred organs fill gigabytes."""
+    labels = {int(s.SegmentNumber): (str(s.get("SegmentLabel", "")), _coded(s)) for s in opened.SegmentSequence}
     numbers = [int(n) for n in opened.segment_numbers]
     if not opened.get("FrameOfReferenceUID"):
         yield from ((labels[n], *_flat(opened, n, wanted)) for n in numbers)
@@ -413,6 +416,31 @@ def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[str, npt.NDArr
         yield from ((labels[n], whole == n, grid) for n in numbers)
     else:
         yield from ((labels[n], *_placed(opened, n, wanted)) for n in numbers)
+
+
+def _coded(segment: Dataset) -> str:
+    """Which part of the body a segment is coded as, with its modifiers (side), in SNOMED's numbers where it has them.
+
+    Only of anatomy: "mass" says of no two lesions that they are one.
+    """
+    category = _codes(segment.get("SegmentedPropertyCategoryCodeSequence"))
+    kinds = segment.get("SegmentedPropertyTypeCodeSequence") or []
+    if not set(category) & _PARTS_OF_BODY or not (which := _codes(kinds[:1])) or which[0] in _UNNAMED:
+        return ""
+    return " ".join([*which, *sorted(_codes(kinds[0].get("SegmentedPropertyTypeModifierCodeSequence")))])
+
+
+def _codes(items: Any) -> list[str]:
+    from pydicom.sr._snomed_dict import mapping
+
+    said = []
+    for item in items or []:
+        scheme, value = str(item.get("CodingSchemeDesignator", "")), str(item.get("CodeValue", ""))
+        if scheme in ("SRT", "SNM3", "99SDM") and value in mapping["SRT"]:
+            scheme, value = "SCT", str(mapping["SRT"][value])
+        if value:
+            said.append(f"{scheme}:{value}")
+    return said
 
 
 def _is_upright(opened: Any) -> bool:

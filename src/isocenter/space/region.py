@@ -51,6 +51,8 @@ class Region:
         series_uid: the series whose grid this is; empty when it stands alone.
         instance_uid: the image that carries a two-dimensional shape.
         label: name of the structure as its author wrote it (segment label, ROI name).
+        coded: which part of the body its author coded it as, ``scheme:value`` with modifiers behind; empty for
+            lesions, and where nothing is coded.
 
     `drawn_mm2` is not given but set by `of_contours`: slice -> what its contours enclose. A region that was changed
     (`dataclasses.replace`) or written and read again has none, and is counted by its voxels. `unplaced` says of a
@@ -67,6 +69,7 @@ class Region:
     series_uid: str = ""
     instance_uid: str = ""
     label: str = ""
+    coded: str = ""
     drawn_mm2: Mapping[int, float] | None = field(default=None, init=False, repr=False)
     unplaced: tuple[str, str, str] | None = field(default=None, init=False, repr=False)
 
@@ -224,6 +227,8 @@ class Region:
             "instance_uid": self.instance_uid,
             "label": self.label,
         }
+        if self.coded:
+            said["coded"] = self.coded
         if self.__dict__["_mask"] is None:
             assert self.points_mm is not None
             said["points_mm"] = self.points_mm.tolist()
@@ -246,7 +251,7 @@ class Region:
         """
         geometry = Geometry.from_json(data["geometry"])
         shape = Shape(data["shape"])
-        rest = {k: str(data.get(k, "")) for k in ("series_uid", "instance_uid", "label")}
+        rest = {k: str(data.get(k, "")) for k in ("series_uid", "instance_uid", "label", "coded")}
         if shape != Shape.MASK:
             return cls(geometry, shape, None, np.array(data["points_mm"], dtype=np.float64), **rest)
         if int(np.prod(geometry.shape, dtype=np.int64)) > _LARGEST_MASK:
