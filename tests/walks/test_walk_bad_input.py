@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import commands
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
@@ -23,7 +24,7 @@ COMMAND = [sys.executable, "-m", "isocenter"]
 
 
 def run(*words: str) -> tuple[int, str, str]:
-    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=120, check=False)
+    done = commands.run(*words, seconds=120.0)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout, done.stderr
 
