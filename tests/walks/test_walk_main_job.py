@@ -1,4 +1,7 @@
-"""The main job as a newcomer meets it: one command, then open, correct, sign, print and explain, each a process."""
+"""The main job as a newcomer meets it: one command, then open, correct, sign, print and explain, each a process.
+
+The demonstration is started as one types it; what follows is forked from a process that has loaded the libraries.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import commands
 import pytest
-
-COMMAND = [sys.executable, "-m", "isocenter"]
 
 
 def isocenter(*words: str, folder: Path | None = None, code: int = 0) -> Any:
     """Run a command with --json; its answer."""
     where = ["--folder", str(folder)] if folder else []
-    done = subprocess.run(
-        [*COMMAND, *words, *where, "--json"], capture_output=True, text=True, timeout=240, check=False,
-        env=os.environ | {"ISOCENTER_FOLDER": ""},
-    )  # fmt: skip
+    return told(commands.run(*words, *where, "--json", ISOCENTER_FOLDER=""), code)
+
+
+def told(done: subprocess.CompletedProcess[str], code: int = 0) -> Any:
     assert done.returncode == code, (done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
     return json.loads(done.stdout)
@@ -31,7 +33,12 @@ def isocenter(*words: str, folder: Path | None = None, code: int = 0) -> Any:
 def house(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The demonstration, run once from nothing."""
     folder = tmp_path_factory.mktemp("demo") / "archive"
-    return folder, isocenter("demo", "--headless", folder=folder)
+    return folder, told(
+        subprocess.run(
+            [sys.executable, "-m", "isocenter", "demo", "--headless", "--folder", str(folder), "--json"],
+            capture_output=True, text=True, timeout=240, check=False, env=os.environ | {"ISOCENTER_FOLDER": ""},
+        )
+    )  # fmt: skip
 
 
 def test_the_ledger_adds_up_and_everything_was_answered(house: tuple[Path, dict[str, Any]]) -> None:
@@ -121,9 +128,7 @@ def test_a_finding_is_explained_down_to_its_voxels(house: tuple[Path, dict[str, 
     for place in places:
         assert place["series_uid"] in {read["series"] for r in told["results"] for read in r["inputs"]}
         assert all(first < end for first, end in zip(*place["bounds"], strict=True))
-    words = subprocess.run(
-        [*COMMAND, "explain", trunk["study"], "--folder", str(folder)], capture_output=True, text=True, check=True
-    )
+    words = commands.run("explain", trunk["study"], "--folder", str(folder))
     assert re.search(r"voxels \d+ to \d+, \d+ to \d+, \d+ to \d+ from 0; centre \(.+\) mm", words.stdout)
 
 
