@@ -204,9 +204,14 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     with pytest.raises(Refused, match="four sides"):
         read_boxed(tmp_path / "t.csv", SHAPES)
-    (tmp_path / "c.json").write_text("{}")
-    with pytest.raises(Refused, match="no COCO file"):
-        read_boxed(tmp_path / "c.json", SHAPES)
+    for text, why in (
+        ("[]", "no COCO file"), ("{}", "'categories' in c.json"),
+        ('{"images": [], "categories": [{"id": 1, "name": "a"}], '
+         '"annotations": [{"image_id": 5, "category_id": 1, "bbox": [1, 1, 2, 2]}]}', r"5 in c\.json.*lacks that name"),
+    ):  # fmt: skip
+        (tmp_path / "c.json").write_text(text)
+        with pytest.raises(Refused, match=why):
+            read_boxed(tmp_path / "c.json", SHAPES)
 
 
 def test_pictures_of_a_person_stay_on_one_side() -> None:

@@ -18,7 +18,7 @@ from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.judge import judged  # noqa: E402
 from isocenter.learn.kinds import Masks, Movement  # noqa: E402
 from isocenter.learn.outlined import Case, names_of, pairs_in, read_case  # noqa: E402
-from isocenter.learn.segment import _parts, outlined  # noqa: E402
+from isocenter.learn.segment import _parts, outlined, train_masks  # noqa: E402
 from isocenter.learn.tested import read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
@@ -153,6 +153,13 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     write(tmp_path / "none", "a", image, None)
     with pytest.raises(Refused, match="no image with an outline"):
         pairs_in(tmp_path / "none")
+    (tmp_path / "a.npz").write_bytes(b"PK")
+    with pytest.raises(Refused, match=r"a\.npz is not a folder or \.csv"):
+        pairs_in(tmp_path / "a.npz")
+    for seed in range(6):
+        write(tmp_path / "empty", f"{seed}", ball(seed)[0], np.minimum(ball(seed)[1], 1))
+    with pytest.raises(Refused, match="no outline of 'back' in 6 cases"):
+        train_masks(BALLS, tmp_path / "empty", tmp_path / "out", 0, print, float)
     (tmp_path / "nan" / "imagesTr" / "a.nii.gz").write_bytes(b"\x1f\x8b cut")
     with pytest.raises(Refused, match=r"cannot read a\.nii\.gz"):
         read_case(*pairs_in(tmp_path / "nan")[0][0], BALLS)
@@ -205,11 +212,14 @@ def test_a_picture_with_an_outline_that_does_not_fit_is_refused(tmp_path: Path) 
     for name, mask, why in (
         ("grid.png", labels[:-1], r"\(28, 36\) and its outline \(27, 36\)"),
         ("set.png", labels * 7, r"labels \[0, 7\] in set.png.*knows 0 background, 1 disc"),
-        ("colour.png", np.repeat(labels[..., None], 3, -1), r"colour.png has the shape \(28, 36, 3\)"),
+        ("colour.png", labels[..., None] * np.array([1, 0, 0], np.uint8), r"colour\.png is in colour"),
     ):
         draw(tmp_path, name, image, mask)
         with pytest.raises(Refused, match=why):
             read_case(tmp_path / "images" / name, tmp_path / "masks" / name, DISCS)
+    draw(tmp_path, "alike.png", image, np.repeat(labels[..., None], 3, -1) * 255)
+    alike = read_case(tmp_path / "images/alike.png", tmp_path / "masks/alike.png", DISCS)
+    assert np.array_equal(alike.labels, labels), "three colours that are alike are one number"
     (tmp_path / "masks/grid.png").write_bytes(b"no picture")
     with pytest.raises(Refused, match=r"cannot read grid\.png"):
         read_case(tmp_path / "images/grid.png", tmp_path / "masks/grid.png", DISCS)

@@ -144,8 +144,11 @@ def _of_coco(path: Path) -> Iterator[tuple[str, list[Row]]]:
                 (names[note["category_id"]], [x, y, x + wide, y + tall], bool(note.get("iscrowd")))
             )
         yield from ((str(picture["file_name"]), rows[picture["id"]]) for picture in held["images"])
-    except (ValueError, KeyError, TypeError) as e:
-        raise Refused(f"{path.name} is no COCO file", f"{type(e).__name__} {e}"[:160], "give one") from e
+    except KeyError as e:
+        raise Refused(f"{str(e)[:80]} in {path.name}", "a part of a COCO file, an image or a category lacks that name",
+                      "give images, annotations and categories that name each other") from e  # fmt: skip
+    except (ValueError, TypeError) as e:
+        raise Refused(f"{path.name} is no COCO file", str(e)[:160], "give one") from e
 
 
 def _of_table(path: Path, split: str | None) -> tuple[list[tuple[str, list[Row]]], bool]:

@@ -66,6 +66,9 @@ def pairs_in(path: Path, split: str | None = None, *, flat: bool = False) -> tup
         raise NotFound(
             f"no data at {path}", "there is nothing to read", "give the path of a file or folder that is there"
         )
+    if path.is_file() and path.suffix.lower() not in (".csv", ".tsv", ".txt"):
+        raise Refused(f"{path.name} is not a folder or .csv", "images with outlines are wanted in one of these",
+                      "give a folder that holds images and labels, or a .csv with image and label")  # fmt: skip
     if path.is_file():
         found, alone = _of_table(path, split), list[str]()
     else:
@@ -234,9 +237,16 @@ def _read_picture(image: Path, mask: Path, how: Masks, name: str) -> Case:
 
 
 def _one_layer(x: npt.NDArray[Any], file: Path, *, colours: bool) -> npt.NDArray[Any]:
-    """(rows, columns) of a file; a picture in colour is made grey, an outline in colour says no labels."""
-    if colours and x.ndim == 3 and x.shape[-1] in (3, 4):
-        x = x[..., :3].mean(-1)
+    """(rows, columns) of a file; a picture in colour is made grey, an outline in colour says no labels.
+
+    Raises:
+        Refused: an outline whose colours differ, or a file of other axes or fewer pixels.
+    """
+    if x.ndim == 3 and x.shape[-1] in (3, 4):
+        if not colours and (x[..., :3] != x[..., :1]).any():
+            raise Refused(f"{file.name} is in colour", "no colour says which label it is",
+                          "save the outline as numbers, 0 where nothing is")  # fmt: skip
+        x = x[..., :3].mean(-1) if colours else x[..., 0]
     while x.ndim > 2 and x.shape[-1] == 1:
         x = x[..., 0]
     if x.ndim != 2 or min(x.shape) < 8:

@@ -184,6 +184,10 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
     cases = [read_case(*pair, how, name) for pair, name in zip(files, names_of(files), strict=True)]
     if len(cases) < 2 * how.members:
         raise Refused(f"{len(cases)} cases", f"{how.members} parts need two each", "give more")
+    for kind, structure in enumerate(how.classes, start=1):
+        if not any((case.labels == kind).any() for case in cases):
+            raise Refused(f"no outline of '{structure}' in {len(cases)} cases", "what is nowhere is not learnt",
+                          "give cases that show it, or leave it out of the recipe")  # fmt: skip
     part, pairs = _parts(cases, how.members, seed)
     tell(f"{len(cases)} cases in {how.members} parts, {how.fitted} networks; {pairs} near-duplicates kept together")
     nets, rows = [], []
