@@ -19,6 +19,7 @@ from isocenter.learn import recipes
 from isocenter.learn.answers import answers_of
 from isocenter.learn.judge import judged
 from isocenter.learn.labelled import read_labelled
+from isocenter.learn.recalibrate import recalibrated
 from isocenter.learn.several import figures_of_findings, shown_in
 from isocenter.learn.tested import picked, read
 from isocenter.learn.train import train
@@ -70,6 +71,8 @@ def test_the_whole_way(tmp_path: Path) -> None:
     assert (tmp_path / "said.csv").read_text().splitlines()[0].split(",")[2] == "findings"
     found = judged(tmp_path / "marks", tmp_path / "learn.npz")
     assert found.report["learnt_from"] == 400 - model.evidence["n"], "all but the part that measured"
+    with pytest.raises(Refused, match=r"each of its findings has a calibration of its own.*Train it"):
+        recalibrated(tmp_path / "marks", tmp_path / "held.npz", tmp_path / "bent", "platt")
     given = answers_of(found.model, found.predictions)
     assert given.figure == "accuracy" and given.right.mean() == found.report["metrics"]["accuracy"]["value"]
 

@@ -75,9 +75,8 @@ def recalibrated(
     found = judged(model, data, split, extra)
     cases = stated_of(old, found.predictions)
     if cases is None or old.inputs.get("rest"):
-        raise Refused(
-            f"a calibration of {old.name}", "it does not state a certainty for each of its classes and no more"
-        )
+        why, do = _not_recalibrated(old)
+        raise Refused(f"a calibration of {old.name}", why, do)
     if digest_of_data(data) == old.examples or found.report.get("learnt_from"):
         raise Refused(f"the data '{data.name}'", "the model learnt from them", "take cases that it has not seen")
     if how == "isotonic" and len(cases.classes) > 2:
@@ -95,6 +94,21 @@ def recalibrated(
         if file.with_name(beside).is_file():
             shutil.copyfile(file.with_name(beside), out / beside)
     return made
+
+
+def _not_recalibrated(model: Model) -> tuple[str, str]:
+    """Why a model that does not state one certainty for each of its classes keeps its calibration, and what to do."""
+    if model.inputs.get("kind") == "findings":
+        return (
+            "each of its findings has a calibration of its own, and one bend is laid over all classes together",
+            "train it on these cases, too: a training calibrates each finding on people whom no network saw",
+        )
+    if model.inputs.get("rest"):
+        return (
+            "what is none of its classes has a certainty, too, which cases of the classes do not calibrate",
+            "train it on these cases, too: a training lays this border anew",
+        )
+    return "it does not state a certainty for each of its classes and no more", "`judge` tells how right it is"
 
 
 def network_digest(data: bytes) -> str:
