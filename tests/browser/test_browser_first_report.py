@@ -60,6 +60,15 @@ def test_empty_disk_to_signed_report_by_keyboard_alone(page: Any, site: Site) ->
     bar = page.locator(".bar.patient")
     until(lambda: "AI shown" in bar.inner_text())
     shot(page, "compare")
+    wide = page.viewport_size
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.keyboard.press("Shift+B")
+    row = page.locator(".tools.hand")
+    row.get_by_role("combobox", name="region").wait_for()
+    assert row.evaluate("one => one.scrollWidth <= one.clientWidth"), "a telephone shows the whole row of a tool"
+    shot(page, "tool-in-hand-phone")
+    page.keyboard.press("Escape")
+    page.set_viewport_size(wide)
 
     page.keyboard.press("Control+Enter")
     blocked = page.get_by_role("dialog", name="Sign").get_by_role("button", name="Sign as")
