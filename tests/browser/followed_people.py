@@ -87,6 +87,7 @@ def federated(site: Site) -> None:
         "task": "chest_xray_opacity",
         "privacy": "person",
         "aside": 3,
+        "most_epsilon": 3.0,
         "ground": "terms of use of each study",
     }
     told("joined", {"run": "5175", **own}, who=HOUSE)

@@ -110,6 +110,18 @@ def test_from_a_printed_number_back_to_the_sender(desk: Any) -> None:
     dialog.get_by_text("Sent by CT1").wait_for()
     dialog.get_by_text(f"Machine {AI} 1").wait_for()
     shot(page, "oversight-explain")
+    page.keyboard.press("Escape")
+    page.goto("/oversight/audit")
+    rows = page.locator("tr[data-row]")
+    until(lambda: rows.count() > 12)
+    lead = next(n for n in range(1, 12) if rows.nth(n).get_by_role("button", name="Explain").count())
+    for _ in range(lead + 2):
+        page.keyboard.press("j")
+    page.keyboard.press("k")
+    assert rows.nth(lead).evaluate("row => row === document.activeElement")
+    with page.expect_request(lambda asked: "/api/explain/" in asked.url) as asked:
+        page.keyboard.press("e")
+    assert asked.value.url.endswith(rows.nth(lead).locator("td.about").inner_text()), "of the marked row, not the first"
 
 
 @pytest.mark.slow

@@ -81,7 +81,8 @@ def test_survival_two_groups_and_federations_by_key_and_address(desk: Any, axe: 
     for way in ("train", "federated"):
         page.keyboard.press("t")
         until(lambda way=way: page.evaluate("location.pathname").endswith(way))
-    page.get_by_role("row", name="Chest X-ray opacity takes part").wait_for()
+    takes_part = page.get_by_role("row", name="Chest X-ray opacity takes part")
+    takes_part.get_by_role("cell", name="1.20 of 3", exact=True).wait_for()
     page.get_by_role("button", name="PneumoniaMNIST").click()
     page.get_by_role("row", name="east").get_by_text("▲ east").wait_for()
     assert page.get_by_text("west 12").count() == 2 and faults(page, axe) == []

@@ -40,6 +40,48 @@ def test_another_browser_has_the_same_settings(page: Any, browser: Any, site: Si
     elsewhere.close()
 
 
+def test_tables_are_light_and_images_dark_until_somebody_chooses(page: Any, site: Site) -> None:
+    theme = lambda: page.locator("html").get_attribute("data-theme")  # noqa: E731
+    origin = {"Origin": site.address}
+    held = page.request.get("/api/settings/me").json()["settings"]["theme"]
+    data = {"settings": {}, "forget": ["theme"]}
+    assert page.request.put("/api/settings/me", data=data, headers=origin).ok
+    try:
+        seen = {}
+        for path in ("/worklist", "/cohorts", "/oversight", "/models"):
+            page.goto(path)
+            page.locator("h1").first.wait_for()
+            until(lambda: page.locator(".rail").count())
+            seen[path] = theme()
+        assert seen == {"/worklist": "dark", "/cohorts": "light", "/oversight": "light", "/models": "dark"}
+        page.goto("/settings")
+        page.get_by_label("Dark", exact=True).check()
+        until(lambda: mine(page)["theme"] == "dark")
+        page.goto("/cohorts")
+        page.locator("h1").first.wait_for()
+        until(lambda: theme() == "dark")
+    finally:
+        back = {"settings": {"theme": held}}
+        assert page.request.put("/api/settings/me", data=back, headers=origin).ok
+
+
+def test_who_may_do_what_to_one_study_and_what_runs_here_under_which_licence(
+    page: Any, studies: Callable[[str], str]
+) -> None:
+    study = studies("Chest radiograph")
+    page.goto("/settings/people")
+    page.get_by_label("Act").select_option("sign")
+    with page.expect_response(lambda answer: f"on={study}" in answer.url) as asked:
+        page.get_by_label("Towards one study").fill(study)
+    assert asked.value.json()["on"] == study and asked.value.json()["may"] is True
+    page.get_by_role("status").filter(has_text="Yes.").wait_for()
+    page.goto("/settings/system")
+    page.get_by_text("Licences of its Python packages").click()
+    row = page.get_by_role("row").filter(has=page.get_by_role("cell", name="pydicom", exact=True))
+    assert "MIT" in row.inner_text()
+    page.get_by_text("never tested here").wait_for()
+
+
 def test_without_single_keys_every_act_of_the_room_is_found_by_its_name(
     page: Any, studies: Callable[[str], str]
 ) -> None:

@@ -198,7 +198,10 @@ def _link() -> Share:
 
 
 class _Projects(Quiet):
-    """One project, in which everybody is."""
+    """One project, in which everybody is but the researcher."""
+
+    def at(self, study_uid: str, who: Person) -> Person:
+        return replace(who, only=frozenset()) if who.role is Role.RESEARCHER else who
 
     def those(self, rows: Any, *given: Any, **named: Any) -> list[Any]:
         return list(rows)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from browser_for_pages import Browser
-from house_for_pages import House
+from house_for_pages import CT, House
 
 from isocenter.doors.pages import application
 from isocenter.doors.pages_machine import Machine
@@ -25,15 +25,15 @@ def browser(house: House, role: str, machine: Machine | None = None) -> Browser:
 def test_shipped_settings_then_ones_own_in_every_browser(house: House) -> None:
     one, other = browser(house, "reader"), browser(house, "reader")
     told = one.get("/api/settings/me").json()
-    assert (told["settings"]["theme"], told["changed"], told["version"]) == ("dark", [], house.tickets.of(0))
+    assert (told["settings"]["theme"], told["changed"], told["version"]) == ("screen", [], house.tickets.of(0))
     told = one.put(
         "/api/settings/me", {"version": told["version"], "settings": {"theme": "light", "keys": {"room.keep": "q"}}}
     ).json()
     assert told["changed"] == ["keys", "theme"]
     assert other.get("/api/settings/me").json() == told
-    assert browser(house, "admin").get("/api/settings/me").json()["settings"]["theme"] == "dark"
+    assert browser(house, "admin").get("/api/settings/me").json()["settings"]["theme"] == "screen"
     back = one.put("/api/settings/me", {"settings": {}, "forget": ["theme"]}).json()
-    assert (back["settings"]["theme"], back["changed"]) == ("dark", ["keys"])
+    assert (back["settings"]["theme"], back["changed"]) == ("screen", ["keys"])
     assert one.get("/api/settings/me/history").json()["changes"][0]["changes"] == [
         {"name": "theme", "was": "light", "now": None}
     ]
@@ -139,6 +139,12 @@ def test_the_rule_behind_a_right(house: House) -> None:
     assert admin.get("/api/policy/why?what=sign&who=nobody").status_code == 404
     assert admin.get("/api/policy/why?what=fly").status_code == 404
     assert reader.get("/api/policy/why?what=sign&who=admin").status_code == 403
+    assert reader.get(f"/api/policy/why?what=sign&on={CT}").json()["may"] is True
+    assert reader.get("/api/policy/why?what=sign&on=9.9").status_code == 404
+    assert reader.get("/api/policy/why?what=sign&on=head").status_code == 400
+    there = admin.get(f"/api/policy/why?what=find&who=researcher&on={CT}").json()
+    assert (there["may"], "not in the project" in there["why"]) == (False, True)
+    assert admin.get("/api/policy/why?what=find&who=researcher").json()["may"] is True
     rights = reader.get("/api/me").json()["rights"]
     assert (rights["sign"]["may"], rights["release"]["may"]) == (True, False)
 

@@ -1,4 +1,5 @@
 import { computed, effect, signal } from "@preact/signals";
+import { place } from "./router";
 import { change, mine } from "./settings/mine";
 
 const ofSystem = matchMedia("(prefers-color-scheme: light)");
@@ -9,9 +10,13 @@ const onPaper = matchMedia("print");
 const printing = signal(onPaper.matches);
 onPaper.addEventListener("change", (event) => (printing.value = event.matches));
 
+/** Pages of tables and plots, which are read like paper where nobody chose a theme. */
+const ON_PAPER: ReadonlySet<string> = new Set(["cohorts", "oversight"]);
+
 /** Dark is the reading theme, light serves lists in a bright room. Both are made of the same tokens. */
 export const theme = computed<"dark" | "light">(() => {
   const wanted = mine.value.theme;
+  if (wanted === "screen") return ON_PAPER.has(place.value.page) ? "light" : "dark";
   return wanted === "system" ? (systemLight.value ? "light" : "dark") : wanted;
 });
 

@@ -69,7 +69,7 @@ class Mine(BaseModel):
     """One person's settings, with what is shipped."""
 
     model_config = ConfigDict(extra="forbid")
-    theme: Literal["dark", "light", "system"] = "dark"
+    theme: Literal["screen", "dark", "light", "system"] = "screen"
     density: Literal["compact", "regular", "roomy"] = "regular"
     motion: Literal["system", "none"] = "system"
     vision: Literal["own", "protan", "deutan", "tritan"] = "own"
@@ -243,8 +243,13 @@ def policy(
     asks: Annotated[Person, needs("me")],
     what: Annotated[str, Query(max_length=64)] = "sign",
     who: Annotated[str, Query(max_length=64)] = "",
+    on: Annotated[str, Query(pattern=r"^[0-9.]{0,64}$")] = "",
 ) -> Any:
-    """May this person do that, and by which rule? Of others only somebody who manages people may ask."""
+    """May this person do that, and by which rule? Of others only somebody who manages people may ask.
+
+    With `on`, a Study Instance UID, it is asked towards that study, in whose project a person may be less than by their
+    account, or nobody; who asks must be able to ask for the study themselves, and is told nothing of it otherwise.
+    """
     here: PagesSite = site
     person = asks
     if who and who != asks.name:
@@ -255,8 +260,24 @@ def policy(
     if what not in RULES:
         raise NotFound(f"'{what}'", "no rule knows it", f"known are {', '.join(RULES)}")
     rule = RULES[what]
-    told = {"who": person.name, "role": person.role.value, "what": what, "may": may(person, what)}
-    return {**told, "about": rule.about, "why": why(person, what), "grants": rule.grants}
+    told = {"who": person.name, "role": person.role.value, "what": what, "on": on, "may": may(person, what)}
+    told |= {"about": rule.about, "why": why(person, what), "grants": rule.grants}
+    if on:
+        here.study(on, who=asks)
+        if told["may"] and not _may_there(here, on, person, what):
+            told |= {"may": False, "why": _ELSEWHERE, "grants": "whoever runs the project of that study"}
+    return told
+
+
+_ELSEWHERE = "Refused: their account may, but not in the project in which that study is at home."
+
+
+def _may_there(site: PagesSite, study_uid: str, person: Person, verb: str) -> bool:
+    """Whether somebody may do it to a study, as they are in its project."""
+    try:
+        return may(site.projects.at(study_uid, person), verb)
+    except NotFound:
+        return False
 
 
 def _answers(unasked: Mapping[Purpose, bool]) -> dict[str, str]:

@@ -225,8 +225,8 @@ class Participant:
         return file
 
     def agreement(self) -> dict[str, Any]:
-        """The agreement as it stands in the journal."""
-        return asdict(self.how)
+        """The agreement as it stands in the journal, with what this site may lose of privacy at most (0: any)."""
+        return {**asdict(self.how), "most_epsilon": self.most_epsilon}
 
     def _file(self, kind: str) -> Path:
         return self.out / f"{self.run[:32]}.{kind}"

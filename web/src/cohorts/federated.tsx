@@ -88,11 +88,12 @@ function Runs({ all, chosen }: { all: Run[]; chosen: Run }) {
   );
 }
 
-/** What privacy has lost so far; without noise nothing is promised, and nothing counted. */
+/** What privacy has lost so far, of what this site allows where it set a limit; without noise nothing is promised, and nothing counted. */
 function epsilon(run: Run): string {
   if (!run.agreement.privacy) return "no noise agreed";
   const told = run.rounds.map((one) => one.epsilon).filter((one) => one !== null);
-  return told.length ? Math.max(...told).toFixed(2) : "0";
+  const most = Number(run.agreement.most_epsilon ?? 0);
+  return `${told.length ? Math.max(...told).toFixed(2) : "0"}${most > 0 ? ` of ${most}` : ""}`;
 }
 
 function Rounds({ run }: { run: Run }) {

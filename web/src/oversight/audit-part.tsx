@@ -68,7 +68,7 @@ export function AuditPart() {
               <thead><tr><th scope="col">When (UTC)</th><th scope="col">What happened</th><th scope="col">About</th><th scope="col"><span class="hidden">Explain</span></th></tr></thead>
               <tbody>
                 {told.rows.map((row) => (
-                  <tr key={row.ticket}>
+                  <tr key={row.ticket} data-row tabIndex={-1}>
                     <td class="id">{row.time.slice(0, 19).replace("T", " ")}</td><td>{row.words}</td>
                     <td class="id about">{row.subject}</td>
                     <td>{row.explains && <button type="button" class="quiet" data-explain onClick={() => setExplained(row.subject)}>Explain <Key of={keyOf("oversight", "explain")} /></button>}</td>

@@ -24,6 +24,13 @@ const parts = [
   { part: "double", name: "Double reading", verb: "peer", Part: DoublePart },
 ];
 
+/** Mark the next row of a list, or the one before; at first the uppermost. */
+function step(main: HTMLElement | null, by: 1 | -1): void {
+  const rows = [...(main?.querySelectorAll<HTMLElement>("tr[data-row]") ?? [])];
+  const now = rows.findIndex((row) => row.contains(document.activeElement));
+  rows[now < 0 ? 0 : Math.min(Math.max(now + by, 0), rows.length - 1)]?.focus();
+}
+
 /** How it came about, how long it took, how good we are, whether AI helped and whom it cost. */
 export function OversightPage({ part, id }: { part: string; id: string }) {
   const main = useRef<HTMLElement>(null);
@@ -34,7 +41,9 @@ export function OversightPage({ part, id }: { part: string; id: string }) {
       ...Object.fromEntries(parts.map((one, i) => [`tab-${i + 1}`, () => go(to.oversight(one.part))])),
       filter: () => first("input[type=search], .controls input, .controls select"),
       facet: () => first(".controls select"),
-      explain: () => (main.current?.querySelector<HTMLElement>("tr:focus-within [data-explain], [data-explain]") as HTMLElement | null)?.click(),
+      explain: () => (main.current?.querySelector("tr:focus-within") ?? main.current)?.querySelector<HTMLElement>("[data-explain]")?.click(),
+      down: () => step(main.current, 1),
+      up: () => step(main.current, -1),
       download: () => main.current?.querySelector<HTMLElement>("[data-take]")?.click(),
     });
   }, []);

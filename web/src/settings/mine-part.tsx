@@ -15,7 +15,7 @@ interface Choice<K extends keyof Mine> {
 }
 
 const choices = [
-  { name: "theme", title: "Theme", about: "Dark is made for reading images; light serves lists in a bright room.", of: [{ value: "dark", words: "Dark" }, { value: "light", words: "Light" }, { value: "system", words: "As the system" }] } satisfies Choice<"theme">,
+  { name: "theme", title: "Theme", about: "Dark is made for reading images; light serves lists in a bright room.", of: [{ value: "screen", words: "By screen: light for Cohorts and Oversight" }, { value: "dark", words: "Dark" }, { value: "light", words: "Light" }, { value: "system", words: "As the system" }] } satisfies Choice<"theme">,
   { name: "density", title: "Rows", about: "How high the rows of lists are.", of: [{ value: "compact", words: "Compact, 28 px" }, { value: "regular", words: "Regular, 32 px" }, { value: "roomy", words: "Roomy, 40 px" }] } satisfies Choice<"density">,
   { name: "vision", title: "Colour vision", about: "A preview: the pages as somebody sees them who tells fewer colours apart. Nothing here is told by colour alone, and this shows it.", of: [{ value: "own", words: "My own" }, { value: "protan", words: "Protan: red is dark" }, { value: "deutan", words: "Deutan: red and green alike" }, { value: "tritan", words: "Tritan: blue and green alike" }] } satisfies Choice<"vision">,
   { name: "motion", title: "Motion", about: "Nothing moves in the reading room in any case.", of: [{ value: "system", words: "As the system" }, { value: "none", words: "None" }] } satisfies Choice<"motion">,

@@ -20,7 +20,8 @@ export interface TextBlock {
 
 /** What a person has made theirs; kept on the server, the same in every browser. */
 export interface Mine {
-  theme: "dark" | "light" | "system";
+  /** "screen": light where tables and plots are, dark where images are. */
+  theme: "screen" | "dark" | "light" | "system";
   density: "compact" | "regular" | "roomy";
   motion: "system" | "none";
   vision: "own" | "protan" | "deutan" | "tritan";
@@ -46,14 +47,14 @@ export interface Kept {
 }
 
 export const SHIPPED: Mine = {
-  theme: "dark", density: "regular", motion: "system", vision: "own", single_keys: true, keys: {}, views: [], default_view: "", macros: [], checklist: "open",
+  theme: "screen", density: "regular", motion: "system", vision: "own", single_keys: true, keys: {}, views: [], default_view: "", macros: [], checklist: "open",
   mouse: { left: "window", middle: "pan", right: "window", wheel: "scroll" }, room: {},
 }; // prettier-ignore
 
 // The last theme that was worn here, so that a page does not flash in the other one before the server has answered.
 const worn = localStorage.getItem("worn");
 
-export const mine = signal<Mine>({ ...SHIPPED, theme: worn === "light" || worn === "system" ? worn : "dark" });
+export const mine = signal<Mine>({ ...SHIPPED, theme: worn === "light" || worn === "dark" || worn === "system" ? worn : "screen" });
 export const changed = signal<readonly string[]>([]);
 export const known = signal(false);
 

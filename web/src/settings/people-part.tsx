@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { asTrouble, Source } from "../api/load";
 import { Shown, WithRight } from "../kit/states";
+import { StudyField } from "../kit/study-field";
 import { may, me } from "../me";
 import { day } from "../words";
 
@@ -45,12 +46,13 @@ export function PeoplePart() {
 function Why({ people, rights }: { people: Account[]; rights: string[] }) {
   const [who, setWho] = useState("");
   const [what, setWhat] = useState("sign");
+  const [on, setOn] = useState("");
   const [told, setTold] = useState<{ may: boolean; why: string; grants: string } | null>(null);
   const [failed, setFailed] = useState("");
   useEffect(() => {
-    const asked = new URLSearchParams({ what, ...(who ? { who } : {}) });
+    const asked = new URLSearchParams({ what, ...(who && { who }), ...(on && { on }) });
     ask<{ may: boolean; why: string; grants: string }>(`/api/policy/why?${asked}`).then((answer) => (setTold(answer), setFailed("")), (error: unknown) => (setTold(null), setFailed(asTrouble(error).message)));
-  }, [who, what]);
+  }, [who, what, on]);
   return (
     <section aria-labelledby="why">
       <h2 id="why">Who may do what, and why</h2>
@@ -58,6 +60,7 @@ function Why({ people, rights }: { people: Account[]; rights: string[] }) {
         May <select aria-label="Person" value={who} onChange={(event) => setWho(event.currentTarget.value)}><option value="">I</option>{people.filter((one) => one.name !== me.value?.name).map((one) => <option key={one.name}>{one.name}</option>)}</select>
         <select aria-label="Act" value={what} onChange={(event) => setWhat(event.currentTarget.value)}>{rights.map((right) => <option key={right}>{right}</option>)}</select> ?
       </div>
+      <StudyField name="" required={false} label="Towards one study, in whose project they may be less than here" keep={setOn} />
       {failed && <p role="alert"><span class="soon" aria-hidden="true">▲</span> The rule could not be read: {failed}. Choose again to ask again.</p>}
       {told && <p role="status">{told.may ? <span class="fine"><span aria-hidden="true">✓</span> Yes.</span> : <span class="soon"><span aria-hidden="true">▲</span> No.</span>} {told.why} {!told.may && <span class="muted">Who can grant it: {told.grants}.</span>}</p>}
     </section>
