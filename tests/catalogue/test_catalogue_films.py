@@ -74,6 +74,9 @@ def test_an_adult_on_a_pa_film_has_a_ratio() -> None:
         ({}, {"PatientOrientationCode": "recumbent"}, "taken lying"),
         ({}, {"ProtocolName": "Thorax im Bett"}, "taken lying"),
         ({}, {"StudyDescription": "XR CHEST PORTABLE"}, "'PORTABLE'"),
+        ({}, {"SeriesDescription": "Thorax Bett"}, "'Bett'"),
+        ({}, {"SeriesDescription": "Chest A.P."}, "the header says PA and its description 'A.P'"),
+        ({}, {"RequestedProcedureDescription": "XR CHEST 1 VIEW AP"}, "its description 'AP'"),
     ],
 )
 def test_where_the_ratio_means_nothing_there_is_none(how: dict[str, Any], said: dict[str, Any], words: str) -> None:
@@ -82,6 +85,12 @@ def test_where_the_ratio_means_nothing_there_is_none(how: dict[str, Any], said: 
     assert not [m for m in answer.measurements if m.what == RATIO]
     assert words in answer.findings[0].words and len(answer.findings) == 3
     assert not answer.findings[0].measurements
+
+
+def test_a_description_of_both_views_contradicts_no_header() -> None:
+    image, _ = chest(seed=1)
+    for words in ("Chest PA/AP", "Chest P.A.", "Chest apical"):
+        assert [m for m in ChestXrayHeart().run(facts(image, SeriesDescription=words)).measurements if m.what == RATIO]
 
 
 def test_millimetres_of_the_detector_are_told_from_those_of_the_patient() -> None:

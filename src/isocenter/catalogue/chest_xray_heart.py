@@ -37,13 +37,16 @@ _MOST_TURNED, _LEAST_INSPIRED, _MOST_UNSURE, _LEAST_SYMMETRY = 0.15, 0.60, 0.15,
 _MOST_BELOW = 0.20  # heights of the lung: 3 cm of an adult's least, 20 cm, are 0.15; a third more for the outlines
 _LYING = re.compile(
     r"(?<![a-z])(supine|prone|semi-?erect|recumbent|decubitus|bed(?: ?side)?|icu|portable|portatif|mobile|lying|"
-    r"im bett|bettaufnahme|liegend|liegen|couch[eé]e?)(?![a-z])",
+    r"bett|bettaufnahme|liegend|liegen|couch[eé]e?|au lit|wheel ?chair|rollstuhl|stretcher|trolley|gurney|"
+    r"brancard)(?![a-z])",
     re.IGNORECASE,
 )
 _SIDEWAYS = re.compile(r"(?<![a-z])(lateral|lat|seitlich|seitl|profil|ll|rl)(?![a-z])", re.IGNORECASE)
 _FRONTAL = re.compile(
     r"(?<![a-z])(pa|ap|p\.a|a\.p|frontal|postero-?anterior|antero-?posterior|face)(?![a-z])", re.IGNORECASE
 )
+_AP = re.compile(r"(?<![a-z.])(?:a\.?p|antero-?posterior)(?![a-z])", re.IGNORECASE)
+_PA = re.compile(r"(?<![a-z.])(?:p\.?a|postero-?anterior)(?![a-z])", re.IGNORECASE)
 _DESCRIBED = (
     "SeriesDescription", "ProtocolName", "StudyDescription", "PerformedProcedureStepDescription",
     "RequestedProcedureDescription", "PatientOrientationCode", "ViewCode",
@@ -53,7 +56,7 @@ _DESCRIBED = (
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "5"
+    name, version = "chest_xray_heart", "6"
     weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
@@ -266,6 +269,9 @@ def _unfit(image: Volume, view: str) -> tuple[str, ...]:
     elif "pa" not in said.split() and "postero-anterior" not in said:
         reasons.append("the header does not say that the view is PA")
     described = " ".join(str(image.facts.get(k) or "") for k in _DESCRIBED)
+    words = " ".join(str(image.facts.get(k) or "") for k in _DESCRIBED if not k.endswith("Code"))
+    if not reasons and (other := _AP.search(words)) and not _PA.search(words):
+        reasons.append(f"the header says PA and its description '{other.group()}': in AP the heart is magnified")
     position = str(image.facts.get("PatientPosition") or "").strip().upper()
     if position in ("HFS", "FFS", "HFP", "FFP", "HFDR", "HFDL", "FFDR", "FFDL"):
         reasons.append(f"the patient lay (Patient Position {position}): the heart is magnified")
