@@ -111,7 +111,7 @@ def test_every_promise_of_safety_is_a_test_that_exists_or_says_what_it_lacks() -
         if row["answer"] in ("met", "partly"):
             _must_exist(row["test"])
     counted = Counter(row["answer"] for row in rows)
-    assert counted["partly"] <= 2 and counted["open"] <= 2, "a change for the worse is said on purpose"
+    assert counted["partly"] <= 3 and counted["open"] <= 2, "a change for the worse is said on purpose"
 
 
 @pytest.mark.parametrize(

@@ -595,6 +595,20 @@ def test_a_region_stays_and_letters_or_bytes_behind_it_do_not() -> None:
         assert NAME not in deidentify(overlay(region, odd), options=GRAPHICS)
 
 
+def test_nothing_stands_behind_the_samples_of_a_waveform() -> None:
+    wave, channel = Dataset(), Dataset()
+    wave.NumberOfWaveformChannels, wave.NumberOfWaveformSamples, wave.WaveformBitsAllocated = 1, 4, 16
+    channel.ChannelLabel = "Zyqorblat lead"
+    wave.ChannelDefinitionSequence = [channel]
+    samples = np.arange(4, dtype=np.int16).tobytes()
+    wave.add_new(0x54001010, "OW", samples + b"Zyqorblat ")
+    ecg = made.dataset(
+        sop_class="1.2.840.10008.5.1.4.1.1.9.1.1", modality="ECG", PixelData=None, WaveformSequence=[wave]
+    )
+    copy = deidentify(made.written(ecg))
+    assert NAME not in copy and read(copy).WaveformSequence[0].WaveformData == samples
+
+
 def test_a_picture_in_floating_point_waits_for_a_person() -> None:
     kept = made.dataset()
     kept.FloatPixelData = np.zeros((4, 6), np.float32).tobytes()

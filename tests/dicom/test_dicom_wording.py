@@ -49,6 +49,12 @@ def test_an_age_beyond_89_years_stays_in_no_text(said: str) -> None:
     assert cleaned("thorax 41Y F88 12mm") == "thorax 41Y F88 12mm"
 
 
+@pytest.mark.parametrize("said", ["W1A 1AA", "SW1A1AA", "M1 1AE", "K1A 0B1"])
+def test_a_postal_code_is_no_short_code(said: str) -> None:
+    assert cleaned(f"chest {said}") == "chest"
+    assert cleaned("T2 3D L4 5MM C7 T1") == "T2 3D L4 5MM C7 T1"
+
+
 @pytest.mark.parametrize("said", ["Mr Long", "Dr. White", "DR. BLACK", "Frau Head", "Miss Short", "Prof Hand"])
 def test_a_word_behind_a_title_is_a_name(said: str) -> None:
     assert cleaned(f"chest, {said}") == "chest" and cleaned("MR long axis, DR chest") == "MR long axis chest"

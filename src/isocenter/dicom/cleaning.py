@@ -56,6 +56,7 @@ _SHAPED = frozenset({"DA", "TM", "DT"})
 _LONGEST_STAMP = 16  # bytes of a time that is written in binary
 _OF_PATIENTS = frozenset({"M", "F", "O", "YES", "NO", "UNKNOWN", "ALTERED", "UNALTERED"})  # sex, smoking, neutered
 _LABELS = frozenset({"GraphicLayer"})
+_WAVE, _SIZE_OF_WAVE = 0x54001010, ((0x003A0005, "H"), (0x003A0010, "I"), (0x54001004, "H"))
 _TOLD_AS_TEXT = frozenset({0x0040A160, 0x0040A123})
 _TOLD_AS_DAY = frozenset({0x0040A120, 0x0040A121, 0x0040A13A})
 _MEASURED, _NUMBER = 0x0040A300, 0x0040A30A
@@ -511,7 +512,7 @@ class Cleaner:
             if tag == _ICC:
                 profile = neutral_profile(raw)
                 return (CLEANED, profile) if profile else (REMOVED, None)
-            return (KEPT, raw) if keyword in DATA else (REMOVED, None)
+            return (KEPT, self._of_wave(raw, among) if tag == _WAVE else raw) if keyword in DATA else (REMOVED, None)
         if vr in _TEXT:
             return self._unlisted_text(tag, slot, among, vr, keyword, mode)
         said = self.file.ascii(tag, among)
@@ -534,6 +535,13 @@ class Cleaner:
         if vr == "AS" and Option.PATIENT in self.rule.options:
             return KEPT, _age(said).encode()
         return EMPTIED, b""
+
+    def _of_wave(self, raw: bytes, among: Dataset) -> bytes:
+        """Samples of a waveform without what stands behind the last of them."""
+        said = (self.file.numbers(tag, among, code) for tag, code in _SIZE_OF_WAVE)
+        channels, samples, bits = (int(next(iter(some), 0)) for some in said)
+        length = channels * samples * bits // 8
+        return raw[: length + length % 2] if length else raw
 
     def _unlisted_text(
         self, tag: int, slot: Slot, among: Dataset, vr: str, keyword: str, mode: str

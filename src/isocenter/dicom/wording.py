@@ -34,6 +34,10 @@ _OF_THE_OLD = re.compile(
     rf"|{_OLD}[\s_-]*(?:[ymfwj]|y/?o|yrs?|years?|jahren?|ans|anni|años|jaar)(?:[\s_-]*old)?)(?![^\W_])",
     re.IGNORECASE,
 )
+# British and Canadian postal codes, whose halves look like short codes: SW1A 1AA, K1A 0B1. Their letters are few.
+_POSTAL = re.compile(
+    r"(?<![^\W_])(?:[A-Z]{1,2}\d[A-Z\d]? ?\d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[A-Z] ?\d[A-Z]\d)(?![^\W_])"
+)
 # A title and the word behind it, which may be a word of anatomy ("Dr White"); MR, DR and MS are words of imaging.
 _TITLED = re.compile(
     r"(?<![^\W_])(?:(?:Mrs?|Ms|Miss|Dr|Prof|Herrn?|Frau|Mme|Sig|Sra?)\b\.?|(?:DR|PROF)\.|MRS|MISS|HERR|FRAU)\s+[\w'’-]+"
@@ -64,6 +68,7 @@ def cleaned(text: str, banned: Collection[str] = ()) -> str:
     'CT thorax'
     """
     known = vocabulary()
+    text = _POSTAL.sub(" | ", text)
     text = _TITLED.sub(" | ", _WITHOUT.sub("WO", _ADDRESS.sub(" | ", text)))
     text = _OF_THE_OLD.sub(" | ", _DAY.sub(lambda m: " | " if _is_day(m) else m[0], text))
     text = _NUMBERS.sub(lambda m: " | " if sum(c.isdigit() for c in m[0]) >= _DIGITS else m[0], text)
