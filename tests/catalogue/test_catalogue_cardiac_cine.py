@@ -94,6 +94,7 @@ def test_walls_by_segment(answer: Answer) -> None:
     assert [m.value for m in walls[:12]] == pytest.approx([9.0] * 12, abs=0.8)
     assert all(m.value > 15 for m in thicker)
     assert walls[0].definition == "segment 1, basal anterior, end-diastole"
+    assert "AHA segments not seen on these short-axis slices: 17 (apex)." in answer.findings[2].words
 
 
 def test_no_heart_rate_no_output_no_size_no_index(painted: Volume) -> None:
@@ -130,6 +131,7 @@ def test_outlines_of_a_person(virtual: Phantom) -> None:
     half = CardiacCine().run(stack, only)
     assert not half.measurements and any("no ejection fraction" in r for r in half.reasons)
     assert _walls_of(said) == _walls_of(half) and len(_walls_of(said)) == 16
+    assert sum("not seen on these short-axis slices: 17 (apex)." in f.words for f in said.findings) == 1
     other = (*drawn, replace(drawn[0], label="RV endo ED"))
     assert any("left out: RV endo ED" in r for r in CardiacCine().run(stack, other).reasons)
 

@@ -13,7 +13,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
 from isocenter.catalogue.cardiac_drawn import drawn_ventricle
-from isocenter.catalogue.cardiac_walls import Ring, walls
+from isocenter.catalogue.cardiac_walls import Ring, unseen, walls
 from isocenter.errors import Refused
 from isocenter.methods import cine as arithmetic
 from isocenter.methods.short_axis import APEX, Turned, turned
@@ -403,11 +403,12 @@ def _findings(
         )
     ]
     rings = {name: Ring(found.cavity[name], found.muscle[name]) for name in ("ed", "es")}
+    by_segment = walls(rings, turn.geometry.spacing_mm, anterior_deg)
     wall = Finding(
         codes.LEFT_VENTRICLE,
         where=region(found.muscle["ed"], "LV myocardium, end-diastole"),
-        measurements=(Measurement(codes.LV_MASS, mass, "g"), *walls(rings, turn.geometry.spacing_mm, anterior_deg)),
+        measurements=(Measurement(codes.LV_MASS, mass, "g"), *by_segment),
         site=codes.LEFT_VENTRICLE,
-        words=f"Left ventricular muscle, end-diastole: {mass:.0f} g.",
+        words=f"Left ventricular muscle, end-diastole: {mass:.0f} g.{unseen(by_segment)}",
     )
     return (*cavity, wall)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.catalogue.cardiac_walls import Ring, walls
+from isocenter.catalogue.cardiac_walls import Ring, unseen, walls
 from isocenter.errors import Refused
 from isocenter.methods import cine
 from isocenter.methods.short_axis import turned
@@ -69,6 +69,8 @@ class Drawn:
             what = {"endo": "cavity", "epi": "epicardium", "myo": "muscle"}[kind]
             volume = _volume_ml(region)
             words = f"Left ventricular {what}, {phase}, as drawn: {volume:.1f} mL."
+            if (kind, phase) == around:
+                words += unseen(by_segment)
             findings.append(
                 Finding(
                     codes.LEFT_VENTRICLE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,15 @@ def walls(
         if percent is not None:
             measured.append(Measurement(codes.WALL_THICKENING, percent, "%", definition=name))
     return tuple(measured)
+
+
+def unseen(measured: Sequence[Measurement]) -> str:
+    """In words, which of the 17 segments have no thickness; empty where none has one (no wall was drawn)."""
+    seen = {int(m.definition.split()[1].rstrip(",")) for m in measured if m.what == codes.WALL_THICKNESS}
+    if not seen:
+        return ""
+    missing = [f"{n} ({name})" for n, name in enumerate(SEGMENTS, start=1) if n not in seen]
+    return f" AHA segments not seen on these short-axis slices: {', '.join(missing)}." if missing else ""
 
 
 def _thickness(cavity: Mask, muscle: Mask, spacing_mm: tuple[float, float]) -> Thickness | None:
