@@ -237,7 +237,7 @@ def _pool(
                                     down[i, pair + 1] += product.imag
                                     pair += 2
                 ready = right
-                count = 0
+                count = np.int64(0)  # for a plain 0, `_settle` would be compiled once more
                 packed[:] = 0.0
                 for i in range(left, right):
                     if counts[i]:
