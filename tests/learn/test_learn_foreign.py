@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
@@ -17,6 +18,7 @@ from isocenter.learn.export import COMPARED, exported  # noqa: E402
 from isocenter.learn.foreign import read_foreign, wrong  # noqa: E402
 from isocenter.learn.judge import judged  # noqa: E402
 from isocenter.learn.kinds import Augmentation, Classes  # noqa: E402
+from isocenter.learn.outside import why_declined  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
 GATE = Classes(
@@ -101,8 +103,23 @@ def test_what_looks_more_like_a_class_when_it_is_turned_is_declined(tmp_path: Pa
     turned = [torch.rot90(film, k, (2, 3)) for k in range(4)]
     assert [int(plain(x)[1].argmax()) for x in turned] == [0] * 4, "each way up it is called the first class"
     assert [int(upright(x)[1].argmax()) for x in turned] == [0, 2, 2, 2]
+    askew = torch.tensor(ndimage.rotate(film[0, 0].numpy(), 40, reshape=False, order=1, mode="nearest"))[None, None]
+    assert int(plain(askew)[1].argmax()) == 0 and int(upright(askew)[1].argmax()) == 2, "turned by less than a quarter"
     film = torch.zeros(1, 1, 8, 8)
-    film[:, :, :2] = 0.6  # what looks like none when it is turned is as certain as before
+    film[:, :, :1] = 0.7  # what looks like none when it is turned is as certain as before
     assert torch.equal(plain(film)[1], upright(film)[1]) and int(plain(film)[1].argmax()) == 0
     told = ("logits", "certainty", "embedding", "strangeness")
     assert exported(upright, (1, 8, 8), tmp_path / "m.onnx", told)[1] < 1e-5 and COMPARED == 100
+
+
+def test_an_answer_beside_the_class_of_none_has_a_word(tmp_path: Path) -> None:
+    inputs = {"rest": True, "classes": ["a", "b"], "near": 0.2}
+    said = {
+        "strangeness": np.array([0.5, 0.5, 0.5]),
+        "certainty": np.array([[0.9, 0.0, 0.1], [0.0, 0.7, 0.3], [0.2, 0.2, 0.6]]),
+    }
+    images = [np.zeros((8, 8), np.uint8)] * 3
+    _, why, words = why_declined(tmp_path, inputs, said, images)
+    assert why == ["", "", "it is none of the kinds that the model knows"]
+    assert words[0] == "" and words[1].startswith("it may be none of the kinds") and "at most 0.20" in words[1]
+    assert why_declined(tmp_path, {k: v for k, v in inputs.items() if k != "near"}, said, images)[2] == [""] * 3

@@ -33,6 +33,7 @@ from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import keep
 from isocenter.learn.nested import Beside, spread
 from isocenter.learn.networks import GridNet
+from isocenter.learn.outside import NEAR
 from isocenter.learn.pretrained import DIGEST
 from isocenter.learn.shape import Measured, fit_measured
 from isocenter.learn.tensors import packed
@@ -64,8 +65,8 @@ class Answer(nn.Module):  # type: ignore[misc]
     ``embedding`` (n, channels) of the first network; ``strangeness`` (n,), distance of that from the examples: above 1
     is farther than nearly all of them. With `traits` it is the distance of the means of every stage from the nearest
     class (Lee 2018). Where a picture may show `several` of the classes, each has a certainty of its own. With `upright`
-    a picture is asked about again turned by one, two and three quarters: what looks more like a class when it is turned
-    lies on its side or head, and is none of the classes.
+    a picture is asked about again turned by one, two and three quarters, and by 45 degrees to either side: what looks
+    more like a class when it is turned lies askew, on its side or head, and is none of the classes.
     """
 
     def __init__(
@@ -90,8 +91,9 @@ class Answer(nn.Module):  # type: ignore[misc]
     def _turned(self, image: Tensor, scaled: Tensor) -> Tensor:
         """`scaled` with none of the classes (last) above the others where a turned picture looks more like one."""
         across = image.transpose(2, 3)
+        askew = [_slanted(image, angle_deg) for angle_deg in (45.0, -45.0)]
         apart = [_apart(self._logits(turned) * self.slope + self.offsets) for turned in (
-            across.flip(2), image.flip((2, 3)), across.flip(3)
+            across.flip(2), image.flip((2, 3)), across.flip(3), *askew
         )]  # fmt: skip
         top, more = scaled[:, :-1].amax(1), torch.stack(apart).amax(0) - _apart(scaled)
         return torch.cat([scaled[:, :-1], torch.maximum(scaled[:, -1], top + more)[:, None]], 1)
@@ -107,6 +109,15 @@ class Answer(nn.Module):  # type: ignore[misc]
             scaled = self._turned(image, scaled)
         certainty = torch.sigmoid(scaled) if self.several else torch.softmax(scaled, 1)
         return logits, certainty, embedding, (away * away).sum(2).amin(1).sqrt()
+
+
+def _slanted(image: Tensor, angle_deg: float) -> Tensor:
+    """Pictures turned about their middle, their border drawn out; where it reads is written into an export."""
+    turn = np.deg2rad(angle_deg)
+    matrix = torch.tensor([[[np.cos(turn), -np.sin(turn), 0.0], [np.sin(turn), np.cos(turn), 0.0]]])
+    one = functional.affine_grid(matrix.float(), [1, 1, int(image.shape[2]), int(image.shape[3])], align_corners=False)
+    places = torch.tensor(one.tolist()).expand(image.shape[0], -1, -1, -1)
+    return functional.grid_sample(image, places, padding_mode="border", align_corners=False)
 
 
 def _apart(scaled: Tensor) -> Tensor:
@@ -267,6 +278,13 @@ def ellipsoid(
     return centre.float(), (whiten / border).float()
 
 
+def _near(whole: Answer, pictures: Tensor) -> float:
+    """The chance of being none of the classes up to which an answer stands without a word (see `outside.NEAR`)."""
+    with torch.inference_mode():
+        none = torch.cat([whole.eval()(some.float() / 255)[1][:, -1] for some in pictures.split(128)])
+    return float(torch.quantile(none, NEAR))
+
+
 def _refusals(whole: Answer, pictures: Tensor, foreign: Foreign, how: Classes, seed: int) -> dict[str, dict[str, int]]:
     """How many wrong pictures are declined, by kind; none of them was learnt from as it stands here."""
     some = pictures[np.random.default_rng([seed, 8]).permutation(len(pictures))[:200]]
@@ -368,6 +386,8 @@ def train_classes(
         "channels": how.channels, "known_as": dict(how.known_as), "ordered": how.ordered > 0, "threshold": 0.5,
         "rest": how.foreign > 0,
     }  # fmt: skip
+    if how.foreign:
+        inputs["near"] = _near(whole, pictures[torch.from_numpy(answered)])
     certainty = np.exp(z - z.max(1, keepdims=True))
     certainty /= certainty.sum(1, keepdims=True)
 

@@ -289,7 +289,7 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
     rows = [
         {"name": name, "person": int(whose), "label": int(label), "said": int(c.argmax())}
         | {f"certainty {n}": float(v) for n, v in zip(how.classes, c, strict=True)}
-        | {"declined": bool(line), "because": line or ("" if _positive(int(c.argmax()), inputs) else doubt)}
+        | {"declined": bool(line), "because": line or (doubt if rest or not _positive(int(c.argmax()), inputs) else "")}
         for name, whose, label, c, line, doubt in zip(
             examples.names, examples.groups, examples.labels, certainty, why, unsure, strict=True
         )

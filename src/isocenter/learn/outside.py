@@ -173,7 +173,10 @@ def why_declined(
             why.append(far(own[k]))
         else:
             why.append("")
-    return np.maximum(own / limit, beside), why, doubts(inputs, beside)
+    words = doubts(inputs, beside)
+    if inputs.get("rest"):
+        words = _doubts_of_rest(inputs, np.asarray(said["certainty"], np.float64)[:, kinds])
+    return np.maximum(own / limit, beside), why, words
 
 
 def doubts(inputs: Mapping[str, Any], beside: npt.NDArray[np.float64]) -> list[str]:
@@ -190,6 +193,17 @@ def doubts(inputs: Mapping[str, Any], beside: npt.NDArray[np.float64]) -> list[s
         f"{100 * NEAR:.0f} in 100 of its own images are within {inner:.2f}): look whether it is such an image"
         if s > inner else ""
         for s in beside
+    ]  # fmt: skip
+
+
+def _doubts_of_rest(inputs: Mapping[str, Any], none: npt.NDArray[np.float64]) -> list[str]:
+    """What is to be said with each answer of a model that has a class for what is none of its own (see `NEAR`)."""
+    inner = float(inputs.get("near", np.inf))
+    return [
+        f"it may be none of the kinds that the model knows (chance {chance:.2f}; "
+        f"of {100 * NEAR:.0f} in 100 of its own images at most {inner:.2f}): look whether it is such an image"
+        if chance > inner else ""
+        for chance in none
     ]  # fmt: skip
 
 
