@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from browser_eyes import Site, shot, until
+from browser_eyes import Site, read, shot, until
 from stage_phantoms import body, stack
 from test_browser_stage import send
 
@@ -70,3 +70,27 @@ def test_of_a_crooked_study_the_broken_predicate_alone_is_named_and_the_line_tur
     version = page.request.get("/api/analyses/coronary_calcium").json()["version"]
     assert version in line.locator("dt .id").all_inner_texts()
     shot(page, "why-mended")
+
+
+def test_what_does_not_fit_is_run_for_research_after_the_own_opinion_and_reaches_no_report(
+    page: Any, site: Site
+) -> None:
+    send(page, site, stack(body()[10:22], "Crooked for research", "knee", body_part="KNEE"))
+    study = study_of(page, "Crooked for research")
+    planned(page, study)
+    asked = lambda: line_of(page).get_by_role("button", name="Run for research").click()  # noqa: E731
+    page.goto(f"/study/{study}/why")
+    asked()
+    page.get_by_text("your own opinion comes first here").wait_for()
+    read(page, study)
+    until(lambda: page.request.get(f"/api/readings/{study}").json()["by"])
+    page.keyboard.press("0")
+    until(lambda: page.request.get(f"/api/readings/{study}").json()["opinion"]["locked"])
+    results = page.request.get(f"/api/studies/{study}/results").json()["results"]
+    page.goto(f"/study/{study}/why")
+    asked()
+    tried = line_of(page).get_by_label("For research")
+    tried.wait_for(timeout=120_000)
+    assert "never in the report" in tried.inner_text() and "body part" in tried.inner_text()
+    shot(page, "why-research")
+    assert page.request.get(f"/api/studies/{study}/results").json()["results"] == results, "it is no result"

@@ -584,11 +584,13 @@ class House:
                 self._result(one)
         return self._reading(study_uid)
 
-    def measure(self, study_uid: str, drawn: Drawn, *, version: int, who: Person) -> Reading:
-        return self.correct(study_uid, Correction(Verdict.ADDED, "", words=drawn.kind), version=version, who=who)
+    def measure(self, study_uid: str, drawn: Drawn, *, version: int, act: str = "", who: Person) -> Reading:
+        return self.correct(
+            study_uid, Correction(Verdict.ADDED, "", words=drawn.kind), version=version, act=act, who=who
+        )
 
-    def segment(self, study_uid: str, edit: Edit, *, version: int, who: Person) -> Reading:
-        return self.correct(study_uid, Correction(Verdict.ADDED, "", words=edit.how), version=version, who=who)
+    def segment(self, study_uid: str, edit: Edit, *, version: int, act: str = "", who: Person) -> Reading:
+        return self.correct(study_uid, Correction(Verdict.ADDED, "", words=edit.how), version=version, act=act, who=who)
 
     def word(
         self,

@@ -93,6 +93,13 @@ def test_draft_and_signed_look_different(archive: Archive) -> None:
     assert all(p.startswith(b"\x89PNG") for p in pictures) and pictures[0] != pictures[1]
 
 
+def test_a_report_of_the_demonstration_says_so(archive: Archive) -> None:
+    pictures = [
+        pdf.report(archive[0], [], [], when=WHEN, seal=SEAL, form="png", demonstration=demo) for demo in (False, True)
+    ]
+    assert pictures[0] != pictures[1], "nobody takes a signed report of a phantom for a patient's"
+
+
 def test_identity_and_statement_stand_on_every_page(archive: Archive) -> None:
     data = shown(archive)
     assert data["foot"].startswith("Müller Jörg · P1 · A1")

@@ -13,6 +13,7 @@ from pydicom.data import get_testdata_file
 from isocenter.app import open_house
 from isocenter.errors import Conflict, NotFound, Refused
 from isocenter.forms import pdf
+from isocenter.govern.consent import DEMONSTRATION
 from isocenter.govern.policy import Person, Role
 from isocenter.reading.consultation import View
 from isocenter.reading.session import Correction
@@ -74,6 +75,17 @@ def test_print_says_whose_words_were_read_before_the_first_opinion(
     site.report_pdf(study, who=ITO)
     assert led == ["", f"https://here.example/study/{study}"], "without an address that others know it leads nowhere"
     assert [line for line in printed if "had read" in line] == 2 * lines
+
+
+def test_only_what_the_demonstration_brought_is_printed_as_its_own(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[bool] = []
+    monkeypatch.setattr(pdf, "report", lambda *_, demonstration, **__: said.append(demonstration) or b"")
+    study = site.studies(who=HOUSE)[0].uid
+    site.report_pdf(study, who=ITO)
+    phantom = Path(str(get_testdata_file("MR_small.dcm", download=False))).read_bytes()
+    site.receive([phantom], sender=DEMONSTRATION, who=HOUSE)
+    site.report_pdf(next(s.uid for s in site.studies(who=HOUSE) if s.uid != study), who=ITO)
+    assert said == [False, True]
 
 
 def test_a_signed_report_keeps_the_template_that_was_chosen(site: Site) -> None:

@@ -23,6 +23,7 @@ from isocenter.record import Finding, Measurement, Outcome, Result, Study, Verdi
 __all__ = ["Picture", "Seal", "report"]
 
 _STATEMENT = "Research software: not a medical device, not for diagnosis. What a machine says is marked as such."
+_DEMO = "DEMO: of a demonstration, and of no patient."
 _FIRST = "Impression"  # of all sections the one that is always read
 _OTHER = "Other"  # what stands under no heading, where others do
 _MANY, _FEW = 12, 6  # numbers of one finding or analysis: where there are more than many, the table shows a few
@@ -63,6 +64,7 @@ def report(
     form: Literal["pdf", "png"] = "pdf",
     how: Sequence[str] = (),
     address: str = "",
+    demonstration: bool = False,
 ) -> bytes:
     """The report of a study as PDF/A-2b.
 
@@ -75,6 +77,7 @@ def report(
         pictures: key images, at most 24.
         how: how it came about, a sentence each: opinions, what changed, who was told.
         address: of the study in the reading room; the numbers [n] lead there, each to its finding. Empty for no links.
+        demonstration: nobody's images: every page says DEMO.
         form: ``"pdf"``, or ``"png"`` for the first page as a picture.
 
     Raises:
@@ -91,6 +94,7 @@ def report(
         raise Refused(f"a report as '{form}'", "known are pdf and png")
     data = _content(study, sentences, latest(results), seal, pictures)
     data["leads"] = _leads(address, study, results) if address else {}
+    data["demo"] = _DEMO if demonstration else ""
     data["how"] = [words.one_line(line) for line in how]
     try:
         return _set(data, form, when)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person, must
@@ -18,6 +19,9 @@ from isocenter.reading.opinion import Opinion
 from isocenter.record import Kind, canonical, from_plain
 from isocenter.site.sitting import Sitting
 
+if TYPE_CHECKING:
+    from isocenter.site.consenting import Consenting
+
 __all__ = ["Reports"]
 
 _REMARKS = 10_000
@@ -26,6 +30,7 @@ _REMARKS = 10_000
 class Reports(Sitting):
     """What a reader can do with a report."""
 
+    consents: Consenting
     public_address = ""  # where others find the pages; a report on paper leads there by its numbers
 
     def word(
@@ -114,7 +119,7 @@ class Reports(Sitting):
         return reports.Report.from_json(json.loads(self.blobs.kept(digest)))
 
     def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
-        """The report as PDF/A; a draft says so on every page."""
+        """The report as PDF/A; a draft says so on every page, and so does one of the demonstration."""
         from isocenter.forms import pdf
         from isocenter.forms.key_images import key_images
         from isocenter.forms.map_pictures import map_pictures
@@ -131,6 +136,7 @@ class Reports(Sitting):
             seal=seal,
             how=(*reports.how(report), *self.known_since(study_uid, report, who=who)),
             address=f"{self.public_address}/study/{study_uid}" if self.public_address else "",
+            demonstration=self.consents.of_demonstration(study_uid),
             pictures=(
                 *key_images(study, results, self._source),
                 *map_pictures(study, results, self._source, self.blobs.kept, withheld=self.showing.withheld),

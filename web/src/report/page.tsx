@@ -7,6 +7,7 @@ import { type Planned, type Prior, type Priors, type Report, type Sentence, type
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Show } from "../kit/states";
+import { me } from "../me";
 import { go, to } from "../router";
 import { count, day, moment, person, spoken } from "../words";
 import { forOtherImages } from "../analyses/shapes";
@@ -64,7 +65,8 @@ export function isSigned(report: Report | null | undefined): boolean {
 
 function Paper({ study, report, plan, priors }: Whole) {
   const signed = isSigned(report);
-  usePrintedFoot([person(study.patient.name), study.patient.id && `ID ${study.patient.id}`, study.accession && `Accession ${study.accession}`, !signed && "DRAFT, not signed"].filter(Boolean).join(" · "));
+  const demo = me.value?.demo;
+  usePrintedFoot([demo && "DEMO, of no patient", person(study.patient.name), study.patient.id && `ID ${study.patient.id}`, study.accession && `Accession ${study.accession}`, !signed && "DRAFT, not signed"].filter(Boolean).join(" · "));
   const said = report.sentences.filter((one) => one.text);
   // As on the PDF: the impression is what is always read, then the sections as the template has them.
   const sections = [...new Set(said.map((one) => one.section))].sort((a, b) => Number(b === "Impression") - Number(a === "Impression"));
@@ -75,6 +77,7 @@ function Paper({ study, report, plan, priors }: Whole) {
     <article class={signed ? "paper" : "paper draft"} aria-label="Report">
       <header>
         <h2 class="title">Report</h2>
+        {demo && <strong class="stamp">DEMO, of no patient</strong>}
         <strong class="stamp">{!signed ? "DRAFT, not signed" : report.number > 1 ? `AMENDED, version ${report.number}, signed` : "FINAL, signed"}</strong>
       </header>
       <dl class="identity">

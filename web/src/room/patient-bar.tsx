@@ -41,7 +41,7 @@ function Due({ of: { level, at } }: { of: NonNullable<Study["due"]> }) {
 /** When one's own opinion was locked, and with it what machines say came on screen. */
 function Locked({ session }: { session: Session }) {
   const at = session.reading.value?.opinion?.locked;
-  return at ? <span class="muted">locked {clock(new Date(at)).slice(0, 5)}, AI shown</span> : null;
+  return at ? <span class="muted locked">locked {clock(new Date(at)).slice(0, 5)}, AI shown</span> : null;
 }
 
 function State({ session }: { session: Session }) {
