@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
+from isocenter.analysis.need import Unmet
 from isocenter.analysis.registry import address
 from isocenter.analysis.run import Request, run, run_apart
 from isocenter.errors import Refused, WrongState
@@ -38,8 +39,8 @@ class Researching(Answers):
     shelf: str
     apart: bool
 
-    def researchable(self, study_uid: str, analysis: str, *, who: Person) -> planning.Binding:
-        """Go on only if an analysis can be run on a study for research now; the series that it would be run on.
+    def researchable(self, study_uid: str, analysis: str, *, who: Person) -> tuple[planning.Binding, tuple[Unmet, ...]]:
+        """Go on only if an analysis can be run on a study for research now: on which series, what these lack.
 
         Raises:
             NotFound: no such study, or no analysis of which this person hears. Refused: it is stopped; it fits the
@@ -67,7 +68,7 @@ class Researching(Answers):
                 f"the analysis '{analysis}' for research", "no series of this study is of the kind that it works on",
                 "look at what it needs",
             )  # fmt: skip
-        return near[0]
+        return near
 
     def research(self, study_uid: str, analysis: str, *, who: Person) -> dict[str, Any]:
         """Run an analysis on the series that come nearest to what it needs, and keep what it says for research.
@@ -75,11 +76,10 @@ class Researching(Answers):
         Raises:
             as `researchable`.
         """
-        binding = self.researchable(study_uid, analysis, who=who)
+        binding, unmet = self.researchable(study_uid, analysis, who=who)
         held = self.registry.get(analysis)
         study = self._disclosing.imaged(self.index.study(study_uid))
         earlier = self._earlier(study, [held])
-        near = planning.closest(held, study, earlier)
         load = Loading(study, held.needs, binding.series, self.blobs.kept, earlier, binding.image)
         series = tuple(uid for uids in binding.series.values() for uid in uids)
         request = Request(address(held), study_uid, load, self.clock(), {}, load.digests, series, self.shelf)
@@ -87,7 +87,7 @@ class Researching(Answers):
         told = {
             "analysis": analysis, "version": held.version, "series": list(series), "answer": made.outcome.value,
             "findings": len(made.findings), "said": _said(made),
-            "unmet": [str(one) for one in (near[1] if near else ())],
+            "unmet": [str(one) for one in unmet],
         }  # fmt: skip
         self._tell(Kind.RESEARCH_RUN, who.name, study_uid, **told)
         return told
