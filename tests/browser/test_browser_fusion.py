@@ -98,10 +98,9 @@ def test_what_lies_over_says_that_it_is_not_whole_until_it_is(page: Any) -> None
     held.pop().abort()
     until(lambda: "did not come" in lacking.first.inner_text())
     page.unroute(url)
-    page.reload()
+    until(lambda: "over=" in page.url)
+    page.reload()  # the address lays it there again
     page.locator(".corner.tr").first.wait_for()
     until(lambda: lit(page) > 0.02)
-    planes(page)
-    page.keyboard.press("u")
     page.get_by_text("MR over CT, one frame of reference").first.wait_for()
     lacking.first.wait_for(state="detached")
