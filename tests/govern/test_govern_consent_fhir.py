@@ -143,7 +143,9 @@ def test_terms_that_are_told_are_read_back_as_the_same(
         "by": "ito", "source": "",
         "terms": [{"code": c, "short": "", "label": "x", "limited_to": list(v)} for c, v in codes.items()],
     }  # fmt: skip
-    said = read(as_told(told(row, "Patient/1")))
+    sent = told(row, "Patient/1")
+    assert str(sent).count("obo/mondo.owl") == str(codes).count("MONDO:"), "a code of MONDO says whose list it is of"
+    said = read(as_told(sent))
     assert said.patient == ("P1", "NORD") and dict(said.codes) == codes and said.permits is row["permits"]
     assert said.studies == ((row["study"],) if row["study"] else ()) and not said.withdrawn
     assert said.until == (datetime.fromisoformat(terms["until"]) if terms.get("until") else None)

@@ -27,6 +27,7 @@ _ENDED = {"inactive", "rejected", "entered-in-error", "not-done", "unknown"}
 _RESEARCH = {"HRESCH", "BIORCH", "CLINTRCH", "CLINTRCHNPC", "CLINTRCHPC", "PRECLINTRCH", "DSRCH", "POARCH", "TRANSRCH"}
 _CARE = {"TREAT", "CAREMGT", "CLINTRL", "ETREAT", "BTG", "ERTREAT", "HOPERAT", "PATRQT", "POPHLTH", "RECORDMGT"}
 _DUO = "http://purl.obolibrary.org/obo/duo.owl"
+_MONDO = "http://purl.obolibrary.org/obo/mondo.owl"
 _RESEARCH_OF_ALL = frozenset(Purpose) - {Purpose.CARE}
 _KNOWN = {"type", "period", "code", "purpose", "data", "id", "extension"}
 """Parts of a provision that are read here."""
@@ -109,7 +110,7 @@ def told(terms: Mapping[str, Any], reference: str) -> dict[str, Any]:
     if terms["terms"]:
         rule["code"] = [
             {"coding": [{"system": _DUO, "code": term["code"], "display": term["label"]},
-                        *({"code": value} for value in term["limited_to"])]}
+                        *map(_limit, term["limited_to"])]}
             for term in terms["terms"]
         ]  # fmt: skip
     if terms["refuses"]:
@@ -172,6 +173,11 @@ def _must_be_known(resource: Mapping[str, Any], rule: Mapping[str, Any]) -> None
             "the terms of use do not know them, and without them it would permit more than was said",
             "say it by DUO codes",
         )  # fmt: skip
+
+
+def _limit(value: str) -> dict[str, str]:
+    """What a term is limited to as a coding; whose list it is of is said where the code tells it."""
+    return {"system": _MONDO, "code": value} if value.startswith("MONDO:") else {"code": value}
 
 
 def _codes(rule: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
