@@ -50,6 +50,16 @@ def test_the_sections_stand_in_order(archive: Archive) -> None:
     )
 
 
+def test_the_part_of_the_body_is_told_in_words(archive: Archive) -> None:
+    def told(*parts: str) -> str:
+        series = tuple(replace(archive[0].series[0], body_part=part) for part in parts)
+        return said(replace(archive[0], series=series), section="Technique")[0].text
+
+    assert "tomography of the chest and abdomen, " in told("CHESTABDOMEN")
+    assert "tomography of the lumbar spine, neck, chest, abdomen and pelvis, " in told("LSPINE", "NECKCHESTABDPELV")
+    assert "tomography of the headset, " in told("HEADSET"), "no defined term"
+
+
 def test_the_reason_and_the_earlier_studies_are_told(archive: Archive) -> None:
     series = replace(archive[0].series[0], facts={"ReasonForTheRequestedProcedure": "Cough for 3 weeks?"})
     study = replace(archive[0], series=(series,))

@@ -135,7 +135,7 @@ def _technique(study: Study) -> list[Sentence]:
         series = [s for s in study.series if s.modality == modality]
         if modality not in _PICTURES:
             continue
-        parts = sorted({s.body_part.lower() for s in series if s.body_part})
+        parts = sorted({words.body_part(s.body_part) for s in series if s.body_part.strip()})
         images = sum(max(1, i.frames) for s in series for i in s.instances if i.rows)
         if not images:
             continue

@@ -7,7 +7,7 @@ import re
 
 from isocenter.record import Code, Finding, Measurement, codes
 
-__all__ = ["SHOWN_UNIT", "decimals", "name_of", "number", "one_line", "quantity", "side", "side_of", "spoken"]
+__all__ = ["SHOWN_UNIT", "body_part", "decimals", "name_of", "number", "one_line", "quantity", "side", "side_of", "spoken"]
 
 SHOWN_UNIT = {
     "{SUVbw}g/ml": "", "{SUVlbm}g/ml": "(lbm)", "{SUVibw}g/ml": "(ibw)", "{SUVbsa}cm2/ml": "(bsa)", "1": "",
@@ -43,6 +43,31 @@ def spoken(name: str) -> str:
     ('chest X-ray heart', 'PET uptake')
     """
     return " ".join(_WRITTEN.get(word, word) for word in name.split("_"))
+
+
+_REGION = re.compile("HEAD|NECK|CHEST|ABD(?:OMEN)?|PELV(?:IS)?")
+_REGIONS = {"ABD": "abdomen", "PELV": "pelvis"}
+_PARTS = {
+    "CSPINE": "cervical spine", "TSPINE": "thoracic spine", "LSPINE": "lumbar spine", "SSPINE": "sacral spine",
+    "CTSPINE": "cervicothoracic spine", "TLSPINE": "thoracolumbar spine", "LSSPINE": "lumbosacral spine",
+    "WHOLEBODY": "whole body", "CIRCLEOFWILLIS": "circle of Willis", "CORONARYARTERY": "coronary artery",
+    "IAC": "internal auditory canal", "TMJ": "temporomandibular joint", "SUBMANDIBULAR": "submandibular gland",
+}  # fmt: skip
+
+
+def body_part(term: str) -> str:
+    """Body Part Examined as people write it; what is no defined term stays as the device wrote it, in small letters.
+
+    Source: DICOM PS3.16 Annex L.
+
+    >>> body_part("CHESTABDPELVIS"), body_part("LSPINE"), body_part("KNEE")
+    ('chest, abdomen and pelvis', 'lumbar spine', 'knee')
+    """
+    word = term.strip().upper()
+    regions = [_REGIONS.get(one, one.lower()) for one in _REGION.findall(word)]
+    if regions and not _REGION.sub("", word):
+        return " and ".join([", ".join(regions[:-1]), regions[-1]]) if len(regions) > 1 else regions[0]
+    return _PARTS.get(word, word.lower())
 
 
 def decimals(value: float, unit: str) -> int:
