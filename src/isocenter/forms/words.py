@@ -7,7 +7,18 @@ import re
 
 from isocenter.record import Code, Finding, Measurement, codes
 
-__all__ = ["SHOWN_UNIT", "body_part", "decimals", "name_of", "number", "one_line", "quantity", "side", "side_of", "spoken"]
+__all__ = [
+    "SHOWN_UNIT",
+    "body_part",
+    "decimals",
+    "name_of",
+    "number",
+    "one_line",
+    "quantity",
+    "side",
+    "side_of",
+    "spoken",
+]
 
 SHOWN_UNIT = {
     "{SUVbw}g/ml": "", "{SUVlbm}g/ml": "(lbm)", "{SUVibw}g/ml": "(ibw)", "{SUVbsa}cm2/ml": "(bsa)", "1": "",
