@@ -285,6 +285,9 @@ def test_regions_that_cannot_be_measured() -> None:
         Radiomics().run(CT, (LUMP,), structures="liver")
     with pytest.raises(Refused, match="4 voxels of 2 x 2 x 2 mm are left"):
         Radiomics().run(CT, (box((1, 2), (1, 3), (1, 3)),))
+    with pytest.raises(Refused, match="a, b: 4 voxels of 2 x 2 x 2 mm are left") as both:
+        Radiomics().run(CT, tuple(box((1, 2), (1, 3), (1, 3), label=name) for name in "ab"))
+    assert str(both.value).count("4 voxels") == 1, "one reason, told once for all that share it"
     many = tuple(box((4, 9), (8, 13), (8, 13), label=f"n{k}") for k in range(21))
     assert "1 are not" in "; ".join(Radiomics().run(CT, many).reasons)
     sheared = np.array(GRID.affine)

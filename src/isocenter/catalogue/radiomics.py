@@ -152,17 +152,20 @@ class Radiomics:
             remarks.append(
                 f"only the first {_MOST_REGIONS} regions are measured; {len(left)} are not: name a structure"
             )
+        of_regions: dict[str, list[str]] = {}
         for number, region in enumerate(drawn, start=1):
             called = region.label or f"region {number}"
             try:
                 on_grid, doubts = scan.region(region, other_grid)
                 found, curve = scan.measured(on_grid, chosen, called, sizes, shown)
             except Refused as why:
-                remarks.append(f"{called}: {why}")
+                of_regions.setdefault(str(why), []).append(called)
                 continue
-            remarks += [f"{called}: {doubt}" for doubt in doubts]
+            for doubt in doubts:
+                of_regions.setdefault(doubt, []).append(called)
             findings.append(found)
             curves.append(curve)
+        remarks += [f"{', '.join(called)}: {said}" for said, called in of_regions.items()]
         if not findings:
             raise Refused("no region can be measured", "; ".join(remarks))
         maps = None
