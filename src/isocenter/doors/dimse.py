@@ -1,7 +1,7 @@
 """The DICOM port: what a scanner, a workstation or another archive talks to.
 
 C-ECHO, C-STORE, C-FIND, C-MOVE and C-GET as provider, Patient and Study Root. An image is answered with success only
-after `site.receive` returned, that is, when it is durable. Who may call is an allow-list of AE titles and addresses.
+after `site.receive` returned, that is, when it is durable. Who may call stands in `callers`.
 
 What a sender hears after C-STORE (PS3.4 table B.2-1, PS3.7 section 9.1.1.1.9 and annex C):
 
@@ -34,10 +34,10 @@ from typing import Any
 from isocenter.dicom.header import ae_title
 from isocenter.doors import commands, identifiers, part10
 from isocenter.doors.archive import Archive, Incoming
+from isocenter.doors.callers import Callers, Rejection, full
 from isocenter.doors.dimse_scu import Peer
 from isocenter.doors.faults import note
 from isocenter.doors.negotiation import (
-    APPLICATION,
     FIND,
     GET,
     MOVE,
@@ -130,16 +130,6 @@ class _Arriving:
         self.incoming.drop()
 
 
-# Result, source, reason of A-ASSOCIATE-RJ (PS3.8 table 9-21): permanent by the user, or transient by the provider.
-_UNKNOWN_CALLER, _UNKNOWN_CALLED, _UNKNOWN_APPLICATION, _FULL = (1, 1, 3), (1, 1, 7), (1, 1, 2), (2, 3, 2)
-
-
-class _Rejection(Exception):
-    def __init__(self, reason: tuple[int, int, int], error: IsocenterError) -> None:
-        super().__init__(str(error))
-        self.reason, self.error = reason, error
-
-
 class Listener:
     """The provider of one AE title on one port, one thread for each association.
 
@@ -184,8 +174,9 @@ class Listener:
     ) -> None:
         self._tls = tls
         self._services = {uid: service for service in services for uid in service.classes}
-        self._site, self._who, self._said_no, self._turned_away = site, who, said_no, turned_away
+        self._site, self._said_no, self._turned_away = site, said_no, turned_away
         self.aet, self._port = ae_title(aet), Port(host, port, kind="DICOM", called=self._called)
+        self._callers = Callers(site, self.aet, who)
         self._limit, self._artim_s, self._idle_s, self._largest = associations, artim_s, idle_s, largest_instance
         self._makes_room_s, self._longest_retrieval_s = makes_room_s, longest_retrieval_s
         self._retrieving = threading.Semaphore(max(1, associations // 2))
@@ -308,9 +299,10 @@ class Listener:
         """Either accept who calls or reject, with the reason for both sides."""
         link, address = guest.link, guest.address
         try:
-            calling, who = self._recognise(proposal, address, link.shown())
+            calling, who = self._callers.recognise(proposal, address, link.shown())
+            self._take_place(calling, address)
             guest.known = True
-        except _Rejection as no:
+        except Rejection as no:
             self._count("refused")
             self._tell(no.error, address)
             reject(link, no.reason)
@@ -319,72 +311,17 @@ class Listener:
         self._count("accepted")
         return _Call(link, calling, who)
 
-    def _recognise(self, proposal: Proposal, address: str, shown: frozenset[str] | None) -> tuple[str, Person]:
-        """Who calls, if they may; their place among the associations is taken when this returns."""
-        try:
-            calling = ae_title(proposal.calling)
-            hosts = self._known(calling, address)
-            if shown is not None and not shown & {name.lower() for name in (calling, *hosts)}:
-                raise Forbidden(
-                    f"AE '{calling}' from {address} showed a certificate of another",
-                    "it names neither this AE title nor the host that is listed for it",
-                    f"give it a certificate for '{calling}' (`isocenter certificate`), or list the host that stands in"
-                    " its certificate",
-                )
-            who = self._who(calling)
-        except (Forbidden, Refused) as error:
-            raise _Rejection(_UNKNOWN_CALLER, error) from None
-        if proposal.called != self.aet:
-            raise _Rejection(
-                _UNKNOWN_CALLED,
-                Forbidden(
-                    f"AE '{calling}' from {address} called {proposal.called[:16]!a}",
-                    f"this archive is '{self.aet}'",
-                    f"set the called AE title at '{calling}' to '{self.aet}'",
-                ),
-            )
-        if proposal.application != APPLICATION:
-            raise _Rejection(
-                _UNKNOWN_APPLICATION,
-                Forbidden(
-                    f"Application context {proposal.application[:64]!a}", "it is not DICOM's", "look at the sender"
-                ),
-            )
+    def _take_place(self, calling: str, address: str) -> None:
+        """A place among the associations is taken when this returns."""
         with self._left:
             if self._established >= self._limit:
                 since = time.monotonic() - self._makes_room_s
                 idle = [g for g in self._threads.values() if g.known and not g.busy and g.link.heard <= since]
                 if self._make_room(idle):
                     self._left.wait_for(lambda: self._established < self._limit, 5.0)
-            full = self._established >= self._limit
-            self._established += not full
-        if full:
-            raise _Rejection(
-                _FULL,
-                Forbidden(
-                    f"An association of '{calling}' from {address}",
-                    f"{self._limit} are open, the limit",
-                    "let it try again, or raise the limit of associations",
-                ),
-            )
-        return calling, who
-
-    def _known(self, calling: str, address: str) -> list[str]:
-        """The hosts that are listed for a caller, one of which is where it calls from."""
-        hosts = [str(p.get("host", "")) for p in self._site.peers() if p.get("aet") == calling]
-        if not hosts:
-            raise Forbidden(
-                f"AE '{calling}' from {address} is not known",
-                "only listed devices may send to or ask this archive",
-                f"add it with `isocenter peer {calling} {address} PORT`, or to the peers in the settings",
-            )
-        if not any(host in ("", "*") or address in _addresses(host) for host in hosts):
-            raise Forbidden(
-                f"AE '{calling}' is known at {', '.join(hosts)} but called from {address}",
-                "anybody can claim an AE title; the address must fit",
-                f"correct the host of '{calling}' in the DICOM peers, or set it to '*' to allow any",
-            )
-        return hosts
+            if self._established >= self._limit:
+                raise full(calling, address, self._limit)
+            self._established += 1
 
     def _tell(self, error: IsocenterError, address: str) -> None:
         # Not its words: a title may hold whatever a stranger put there. The journal has them.
@@ -611,11 +548,3 @@ class Listener:
                 if placed:
                     self._count("get")
                     get(retrieval)
-
-
-def _addresses(host: str) -> set[str]:
-    """The addresses of a host name; its own text where it cannot be resolved."""
-    try:
-        return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
-    except OSError:
-        return {host}
