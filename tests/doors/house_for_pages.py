@@ -602,6 +602,7 @@ class House:
         section: str = "",
         heading: str = "",
         findings: Sequence[str] | None = None,
+        act: str = "",
         who: Person,
     ) -> Reading:
         must(who, "word", study_uid)
@@ -614,7 +615,7 @@ class House:
             self.drafts[study_uid] = told
         return self._reading(study_uid)
 
-    def use_template(self, study_uid: str, name: str, *, version: int, who: Person) -> Reading:
+    def use_template(self, study_uid: str, name: str, *, version: int, act: str = "", who: Person) -> Reading:
         must(who, "word", study_uid)
         with self.lock_:
             worded = session.word(self._reading(study_uid), who.name, self.now, version=version, report="r")
@@ -633,6 +634,7 @@ class House:
         untold: str = "",
         urgent: Collection[str] = (),
         shown: Mapping[str, int] | None = None,
+        act: str = "",
         who: Person,
     ) -> Reading:
         must(who, "sign", study_uid)
@@ -688,7 +690,9 @@ class House:
         must(who, "report", study_uid)
         return b"%PDF-1.7 a report"
 
-    def lock(self, study_uid: str, *, version: int, line: str = "", nothing: bool = False, who: Person) -> Reading:
+    def lock(
+        self, study_uid: str, *, version: int, line: str = "", nothing: bool = False, act: str = "", who: Person
+    ) -> Reading:
         must(who, "lock", study_uid)
         with self.lock_:
             reading = self._reading(study_uid)
@@ -723,7 +727,7 @@ class House:
         must(who, "correct", study_uid)
         self.looked |= {(study_uid, one["tracking"]) for one in shown}
 
-    def undo(self, study_uid: str, *, version: int, who: Person) -> tuple[Reading, str]:
+    def undo(self, study_uid: str, *, version: int, act: str = "", who: Person) -> tuple[Reading, str]:
         must(who, "correct", study_uid)
         with self.lock_:
             events = [e for e in self.journal if e.event.subject == study_uid]

@@ -7,7 +7,7 @@ import io
 import json
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +291,29 @@ def test_a_mark_or_a_stroke_whose_answer_was_lost_is_not_done_twice(bench: Bench
     assert len(bench.findings()) == 2
     assert bench.segment("brush", points=[centre], radius=5.0, version=seen, act="stroke-3").status_code == 409
     assert bench.segment("brush", points=[centre], radius=5.0, act="no name/").status_code == 400
+
+
+def test_lock_words_undo_and_signature_whose_answer_was_lost_are_not_done_twice(bench: Bench) -> None:
+    at, browser = f"/api/readings/{bench.study}", bench.browser
+    words = {"text": "Nothing else.", "section": "Impression"}
+    acts: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
+        (browser.post, "lock", {"nothing": True}),
+        (browser.put, "sentences/own-1", words),
+        (browser.put, "template", {"name": "ct_chest"}),
+        (browser.put, "sentences/own-2", words),
+        (browser.post, "undo", {}),
+        (browser.post, "sign", {}),
+    ]
+    for number, (ask, path, body) in enumerate(acts):
+        asked = {**body, "version": bench.version(), "act": f"act-{number}"}
+        first, again = ask(f"{at}/{path}", asked), ask(f"{at}/{path}", asked)
+        assert (first.status_code, again.status_code) == (200, 200), again.text
+        assert again.json() == first.json()
+        assert ask(f"{at}/{path}", {**asked, "act": "another"}).status_code == 409
+        assert ask(f"{at}/{path}", {**asked, "act": "no name/"}).status_code == 400
+    told = browser.get(f"{at}/report").json()
+    assert [s["id"] for s in told["sentences"] if s["text"] == words["text"]] == ["own-1"]
+    assert (told["state"], told["number"]) == ("final", 1)
 
 
 def test_a_stroke_asked_again_while_it_is_still_computed_is_no_others_act(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.data import get_testdata_file
@@ -12,9 +13,10 @@ from pydicom.data import get_testdata_file
 from isocenter.app import open_house
 from isocenter.errors import Conflict, NotFound, WrongState
 from isocenter.govern.policy import Person, Role
+from isocenter.reading import report as reports
 from isocenter.reading.critical import Communication
 from isocenter.reading.disclosure import Mode, Use
-from isocenter.reading.session import Correction
+from isocenter.reading.session import Correction, Reading
 from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Result, Urgency, Verdict, canonical, codes
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE, Site
@@ -94,6 +96,59 @@ def test_an_act_that_is_sent_again_is_done_once(site: Site) -> None:
     assert (again.version, len(verdicts(site))) == (first.version, 1), "the answer was lost, the act was not"
     with pytest.raises(Conflict):
         site.correct(study, scar, version=version, act="a-2", who=ITO)
+
+
+def test_lock_words_undo_and_signature_sent_again_after_a_lost_answer_are_done_once(site: Site) -> None:
+    study = study_of(site)
+    version = site.open(study, who=ITO).version
+    acts: dict[str, Callable[..., Reading]] = {
+        "lock": lambda **given: site.lock(study, nothing=True, who=ITO, **given),
+        "word": lambda **given: site.word(study, "own", "All fine.", section="Impression", who=ITO, **given),
+        "template": lambda **given: site.use_template(study, "ct_chest", who=ITO, **given),
+        "word again": lambda **given: site.word(study, "own", "Not so fine.", who=ITO, **given),
+        "undo": lambda **given: site.undo(study, who=ITO, **given)[0],
+        "sign": lambda **given: site.sign(study, who=ITO, **given),
+    }
+    for name, act in acts.items():
+        named = {"version": version, "act": name.replace(" ", "-")}
+        done, again = act(**named), act(**named)
+        assert again == done and done.version > version, name
+        with pytest.raises((Conflict, WrongState)):
+            act(version=version, act="another")
+        version = done.version
+    report = site.report(study, who=ITO)
+    assert [s.text for s in report.sentences if s.id == "own"] == ["All fine."], "one step was taken back, not two"
+    assert (report.template, report.number) == ("ct_chest", 1)
+
+
+def test_an_undoing_sent_again_says_once_more_what_it_took_back(site: Site) -> None:
+    study, version = study_of(site), begun(site)
+    scar = Correction(Verdict.ADDED, "", words="A scar.")
+    version = site.correct(study, scar, version=version, who=ITO).version
+    told = [site.undo(study, version=version, act="u-1", who=ITO) for _ in range(2)]
+    assert told[0] == told[1] and told[0][1] == "added: Finding"
+    assert not verdicts(site)
+    version = site.word(study, "own", "Fine.", section="Impression", version=told[0][0].version, who=ITO).version
+    told = [site.undo(study, version=version, act="u-2", who=ITO) for _ in range(2)]
+    assert [words for _, words in told] == ["words of the report"] * 2
+
+
+def test_words_asked_again_while_they_are_still_kept_are_no_others_act(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, version, whole = study_of(site), begun(site), reports.reword
+
+    def say() -> Reading:
+        return site.word(study, "own", "Fine.", section="Impression", version=version, act="w-1", who=ITO)
+
+    def slow(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(reports, "reword", whole)
+        say()  # the first asking ends meanwhile
+        return whole(*given, **named)
+
+    monkeypatch.setattr(reports, "reword", slow)
+    assert say().version == version + 1
+    assert [s.text for s in site.report(study, who=ITO).sentences if s.id == "own"] == ["Fine."]
 
 
 def test_undo_goes_back_act_by_act_and_stops_at_the_opinion(site: Site) -> None:

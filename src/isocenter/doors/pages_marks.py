@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from isocenter.doors import pages_json
 from isocenter.doors.pages_planes import stack_of
+from isocenter.doors.pages_reading import ActName
 from isocenter.doors.pages_section import Plane, halves, label_map, packed, section, sure_parts, told
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_study import Digest, Uid
@@ -33,8 +34,6 @@ _SopUid = Annotated[str, Field(pattern=r"^([0-9.]{1,64})?$")]
 _Held = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 _Tracking = Annotated[str, Field(max_length=128)]
 _TrackingPath = Annotated[str, Path(min_length=1, max_length=128)]
-_Act = Annotated[str, Field(pattern=r"^[\w.-]{0,64}$")]
-"""Drawn by the page for one act: sent again under the same name after a lost answer, it is not done twice."""
 _Words = Annotated[str, Field(max_length=1000)]
 _Series = Annotated[str, Query(pattern=r"^[0-9.]{1,64}$")]
 _Name = Annotated[str, Query(max_length=128)]
@@ -55,7 +54,7 @@ class Mark(BaseModel):
     tracking: _Tracking = ""
     result: _Held = ""
     words: _Words = ""
-    act: _Act = ""
+    act: ActName = ""
 
 
 class Coded(BaseModel):
@@ -84,7 +83,7 @@ class Act(BaseModel):
     result: _Held = ""
     what: Coded | None = None
     words: Annotated[str, Field(max_length=64)] = ""
-    act: _Act = ""
+    act: ActName = ""
 
 
 @router.post("/api/readings/{uid}/measure")

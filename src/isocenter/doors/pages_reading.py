@@ -22,13 +22,15 @@ from isocenter.reading.session import Correction
 from isocenter.record import Code, Measurement, Verdict, to_plain
 from isocenter.space import Region, Shape
 
-__all__ = ["router"]
+__all__ = ["Act", "ActName", "router"]
 
 router = APIRouter()
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Version = Annotated[int, Field(ge=0)]
 _Text = Annotated[str, Field(max_length=4000)]
+ActName = Annotated[str, Field(pattern=r"^[\w.-]{0,64}$")]
+"""Drawn by the page for one act: sent again under the same name after a lost answer, it is not done twice."""
 _Point = Annotated[list[float], Field(min_length=2, max_length=3)]
 
 
@@ -36,6 +38,12 @@ class Seen(BaseModel):
     """The version that the writer saw."""
 
     version: _Version
+
+
+class Act(Seen):
+    """An act on what the writer saw, and the name that was drawn for it."""
+
+    act: ActName = ""
 
 
 class Asked(BaseModel):
@@ -71,7 +79,7 @@ class Screened(BaseModel):
     shown: Annotated[int, Field(ge=0, le=10**7)]
 
 
-class Signing(Seen):
+class Signing(Act):
     """The version that the reader saw, the ids of the results that they had before their eyes, who was told."""
 
     results: Annotated[list[_Digest], Field(max_length=10_000)] | None = None
@@ -96,7 +104,7 @@ class Looks(BaseModel):
     shown: Annotated[list[Look], Field(min_length=1, max_length=1000)]
 
 
-class Locking(Seen):
+class Locking(Act):
     """A first opinion: one line, or that there is nothing to report."""
 
     line: Annotated[str, Field(max_length=1000)] = ""
@@ -148,10 +156,9 @@ class Part(BaseModel):
     measurements: Annotated[list[Measured], Field(max_length=1000)] | None = None
 
 
-class Decision(BaseModel):
+class Decision(Act):
     """What a reader says of one finding, and of what else measures the same segment."""
 
-    version: _Version
     tracking: Annotated[str, Field(max_length=128)] = ""
     result: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     verdict: Literal["kept", "changed", "struck", "added"]
@@ -165,7 +172,6 @@ class Decision(BaseModel):
     label: Literal["", "artefact", "normal", "wrong-place", "known", "other"] = ""
     reason: _Text = ""
     also: Annotated[list[Part], Field(max_length=100)] = []
-    act: Annotated[str, Field(pattern=r"^[\w.-]{0,64}$")] = ""
 
 
 @router.get("/api/demo/steps")
@@ -209,7 +215,7 @@ def lock(uid: Uid, said: Locking, site: SiteHere, who: Annotated[Person, needs("
     """Lock one's first opinion; what machines say is shown from then on."""
     here: PagesSite = site
     version = here.tickets.seen(said.version)
-    state = here.lock(uid, version=version, line=said.line, nothing=said.nothing, who=who)
+    state = here.lock(uid, version=version, line=said.line, nothing=said.nothing, act=said.act, who=who)
     return pages_json.reading(here.tickets, state)
 
 
@@ -245,10 +251,10 @@ def seen(uid: Uid, looks: Looks, site: SiteHere, who: Annotated[Person, needs("c
 
 
 @router.post("/api/readings/{uid}/undo")
-def undo(uid: Uid, at: Seen, site: SiteHere, who: Annotated[Person, needs("correct")]) -> Any:
+def undo(uid: Uid, at: Act, site: SiteHere, who: Annotated[Person, needs("correct")]) -> Any:
     """Take back one's own last act."""
     here: PagesSite = site
-    reading, words = here.undo(uid, version=here.tickets.seen(at.version), who=who)
+    reading, words = here.undo(uid, version=here.tickets.seen(at.version), act=at.act, who=who)
     return {"reading": pages_json.reading(here.tickets, reading), "undone": words}
 
 
@@ -282,7 +288,8 @@ def sign(uid: Uid, seen: Signing, site: SiteHere, who: Annotated[Person, needs("
     here: PagesSite = site
     signed = here.sign(
         uid, version=here.tickets.seen(seen.version), results=seen.results, told=[one.record() for one in seen.told],
-        untold=seen.untold, urgent=seen.urgent, shown=seen.shown.model_dump() if seen.shown else None, who=who,
+        untold=seen.untold, urgent=seen.urgent, shown=seen.shown.model_dump() if seen.shown else None,
+        act=seen.act, who=who,
     )  # fmt: skip
     return pages_json.reading(here.tickets, signed)
 

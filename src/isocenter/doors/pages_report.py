@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from isocenter.doors.pages_reading import Act
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_study import Uid
 from isocenter.doors.pages_who import SiteHere, needs
@@ -21,27 +22,24 @@ __all__ = ["router"]
 
 router = APIRouter()
 
-_Version = Annotated[int, Field(ge=0)]
 _SentenceId = Annotated[str, Path(min_length=1, max_length=160)]
 
 
-class Words(BaseModel):
+class Words(Act):
     """A sentence; with a section, and a heading inside it, it may be a new one.
 
     `findings`: of which it speaks, by their tracking identities; left out, they stay as they are.
     """
 
-    version: _Version
     text: Annotated[str, Field(max_length=4000)]
     section: Annotated[str, Field(max_length=64)] = ""
     heading: Annotated[str, Field(max_length=64)] = ""
     findings: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=100)] | None = None
 
 
-class Chosen(BaseModel):
+class Chosen(Act):
     """Another template."""
 
-    version: _Version
     name: Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -77,6 +75,7 @@ def sentence(uid: Uid, id: _SentenceId, words: Words, site: SiteHere, who: Annot
         section=words.section,
         heading=words.heading,
         findings=words.findings,
+        act=words.act,
         who=who,
     )
     return _told(here, uid, who)
@@ -86,7 +85,7 @@ def sentence(uid: Uid, id: _SentenceId, words: Words, site: SiteHere, who: Annot
 def choose(uid: Uid, chosen: Chosen, site: SiteHere, who: Annotated[Person, needs("word")]) -> Any:
     """Build the report by another template; what people wrote stays."""
     here: PagesSite = site
-    here.use_template(uid, chosen.name, version=here.tickets.seen(chosen.version), who=who)
+    here.use_template(uid, chosen.name, version=here.tickets.seen(chosen.version), act=chosen.act, who=who)
     return _told(here, uid, who)
 
 

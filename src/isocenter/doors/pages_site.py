@@ -202,7 +202,9 @@ class PagesSite(Protocol):
     def lapse(self, study_uid: str, *, version: int, who: Person) -> Reading:
         """Leave the study unsigned."""
 
-    def lock(self, study_uid: str, *, version: int, line: str = "", nothing: bool = False, who: Person) -> Reading:
+    def lock(
+        self, study_uid: str, *, version: int, line: str = "", nothing: bool = False, act: str = "", who: Person
+    ) -> Reading:
         """Lock one's first opinion."""
 
     def type_line(self, study_uid: str, line: str, *, who: Person) -> None:
@@ -274,11 +276,12 @@ class PagesSite(Protocol):
         section: str = "",
         heading: str = "",
         findings: Sequence[str] | None = None,
+        act: str = "",
         who: Person,
     ) -> Reading:
         """Change, add or remove a sentence of the report."""
 
-    def use_template(self, study_uid: str, name: str, *, version: int, who: Person) -> Reading:
+    def use_template(self, study_uid: str, name: str, *, version: int, act: str = "", who: Person) -> Reading:
         """Build the report by another template."""
 
     def comparison(self, study_uid: str, *, who: Person) -> tuple[Opinion, Sequence[Compared]]:
@@ -290,7 +293,7 @@ class PagesSite(Protocol):
     def seen(self, study_uid: str, shown: Sequence[Mapping[str, Any]], *, who: Person) -> None:
         """The evidence of findings was on screen."""
 
-    def undo(self, study_uid: str, *, version: int, who: Person) -> tuple[Reading, str]:
+    def undo(self, study_uid: str, *, version: int, act: str = "", who: Person) -> tuple[Reading, str]:
         """Take back one's last act; what it was."""
 
     def sign(
@@ -303,6 +306,7 @@ class PagesSite(Protocol):
         untold: str = "",
         urgent: Collection[str] = (),
         shown: Mapping[str, int] | None = None,
+        act: str = "",
         who: Person,
     ) -> Reading:
         """Seal and sign the report; `results` are the ids that the reader saw, `told` who heard what is critical,

@@ -12,9 +12,9 @@ from datetime import datetime
 
 from isocenter.errors import Conflict, WrongState
 from isocenter.reading.session import Reading, machine_of, must_be_mine
-from isocenter.record import Kind, Origin, Outcome, Result, Sealed
+from isocenter.record import Event, Kind, Origin, Outcome, Result, Sealed
 
-__all__ = ["Undone", "undo"]
+__all__ = ["Undone", "undo", "words"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,14 @@ def undo(
     return (_one(act, events, latest, get, who, now),)
 
 
+def words(act: Event) -> str:
+    """What an act was, for the reader who takes it back."""
+    if act.kind is Kind.REPORT_DRAFTED:
+        return "words of the report"
+    said = act.details.get("decision", {})
+    return f"{said.get('verdict', 'decision')}: {said.get('what', 'finding')}"
+
+
 def _one(
     act: Sealed,
     events: Sequence[Sealed],
@@ -76,14 +84,12 @@ def _one(
     if act.event.kind is Kind.REPORT_DRAFTED:
         before = [e for e in events if e.number < act.number and e.event.kind in _DRAFTS]
         held = before[-1] if before and before[-1].event.kind is Kind.REPORT_DRAFTED else None
-        return Undone(act.number, "words of the report", report=str(held.event.details["report"]) if held else "")
+        return Undone(act.number, words(act.event), report=str(held.event.details["report"]) if held else "")
     digest = str(act.event.details["result"])
     head = _head(act, events, get)
     if head not in dict(latest):
         raise Conflict("something was decided on it since", "it would be lost", "load the findings again")
-    said = act.event.details.get("decision", {})
-    words = f"{said.get('verdict', 'decision')}: {said.get('what', 'finding')}"
-    return Undone(act.number, words, result=_before(get(digest), head, get, who, now))
+    return Undone(act.number, words(act.event), result=_before(get(digest), head, get, who, now))
 
 
 _DRAFTS = (Kind.REPORT_DRAFTED, Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)

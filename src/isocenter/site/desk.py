@@ -7,11 +7,11 @@ study. What a person may see while they read is asked of `isocenter.site.disclos
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import Conflict, NotFound, WrongState
+from isocenter.errors import NotFound, WrongState
 from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.reading import (
     comparison,
@@ -53,8 +53,6 @@ if TYPE_CHECKING:
     pass
 
 __all__ = ["Desk"]
-
-_LATEST_ACTS = 50  # of one person on one study, among which an act that is sent again is looked for
 
 
 class Desk(Reports, Answers):
@@ -160,19 +158,25 @@ class Desk(Reports, Answers):
         return self._happened(reading, session.lapse(reading, who.name, self.clock(), version=version), who)
 
     def lock(
-        self, study_uid: str, *, version: int, line: str = "", nothing: bool = False, who: Person
+        self, study_uid: str, *, version: int, line: str = "", nothing: bool = False, act: str = "", who: Person
     ) -> session.Reading:
-        """Lock one's first opinion: from now on this reader sees what machines say of the study."""
+        """Lock one's first opinion: from now on this reader sees what machines say of the study.
+
+        Args:
+            act: a name that the asker draws for this one act; sent again after a lost answer, it is not done twice.
+        """
         must(who, "lock", study_uid)
+        return self.once(study_uid, act, lambda: self._locked(study_uid, version, line, nothing, act, who), who=who)
+
+    def _locked(self, study_uid: str, version: int, line: str, nothing: bool, act: str, who: Person) -> session.Reading:
         reading = self._reading(study_uid, who)
         own = [(i, r) for i, r in self._disclosing.results(study_uid, who) if _is_own(r, who)]
         given = opinion.lock(
             reading, own, who.name, self.clock(), version=version, line=line, nothing=nothing,
             modes=self._modes_here(study_uid), consulted=self._consulted(study_uid, who),
         )  # fmt: skip
-        return self._happened(
-            reading, (opinion.locked(reading, given, self.blobs.put(canonical(given), of=study_uid)),), who
-        )
+        locked = opinion.locked(reading, given, self.blobs.put(canonical(given), of=study_uid))
+        return self._happened(reading, (locked,), who, act=act)
 
     def type_line(self, study_uid: str, line: str, *, who: Person) -> None:
         """Keep the line of one's first opinion as it is typed: nobody else sees it, and the locked one replaces it."""
@@ -308,7 +312,7 @@ class Desk(Reports, Answers):
                 "bring it on screen first; Enter jumps to it",
             )
         held = [self.blobs.put(canonical(result), of=study_uid) for result in results]
-        common = {**({"act": act} if act else {}), **({"answer": held[0]} if also else {})}
+        common = {"answer": held[0]} if also else {}
         made = [
             Event(
                 Kind.RESULT_MADE, self.clock(), who.name, study_uid,
@@ -316,32 +320,7 @@ class Desk(Reports, Answers):
             )
             for digest, one, result in zip(held, answers, results, strict=True)
         ]  # fmt: skip
-        return self._happened(reading, made, who)
-
-    def once(self, study_uid: str, act: str, do: Callable[[], session.Reading], *, who: Person) -> session.Reading:
-        """Do an act of a person unless it was done already: its answer was lost on the way, or is still being made.
-
-        Args:
-            act: the name that the asker drew for it; an empty one is always done.
-
-        Raises:
-            Conflict: another act came first, and it was not this one.
-        """
-        if act and self._done(study_uid, act, who):
-            return self._reading(study_uid, who)
-        try:
-            return do()
-        except Conflict:
-            if act and self._done(study_uid, act, who):  # the first asking was still at work when it was asked again
-                return self._reading(study_uid, who)
-            raise
-
-    def _done(self, study_uid: str, act: str, who: Person) -> bool:
-        """Whether this person has done an act already, among the latest of theirs on the study."""
-        mine = self.journal.since(
-            subject=study_uid, who=who.name, kinds=(Kind.RESULT_MADE,), limit=_LATEST_ACTS, newest_first=True
-        )
-        return any(sealed.event.details.get("act") == act for sealed in mine)
+        return self._happened(reading, made, who, act=act)
 
     def _decision(self, study_uid: str, correction: session.Correction, result: Result) -> dict[str, Any]:
         """What the journal says of one decision, so that readers and machines can be counted from it alone."""
@@ -355,14 +334,31 @@ class Desk(Reports, Answers):
             "certainty": finding.certainty, "unaided": result.origin.unaided,
         }  # fmt: skip
 
-    def undo(self, study_uid: str, *, version: int, who: Person) -> tuple[session.Reading, str]:
-        """Take back one's last act; what it was, in words."""
+    def undo(self, study_uid: str, *, version: int, act: str = "", who: Person) -> tuple[session.Reading, str]:
+        """Take back one's last act; what it was, in words.
+
+        Args:
+            act: a name that the asker draws for this one act; sent again after a lost answer, it takes back no more.
+        """
         must(who, "correct", study_uid)
-        reading, latest = self._reading(study_uid, who), self._disclosing.results(study_uid, who)
-        events = self.journal.since(subject=study_uid, limit=100_000)
-        undone = undoing.undo(reading, events, latest, self.index.result, who.name, self.clock(), version=version)
-        back = [self._taken_back(study_uid, one, who) for one in undone]
-        return self._happened(reading, back, who), undone[0].words
+        words = ""
+
+        def back() -> session.Reading:
+            nonlocal words
+            reading, latest = self._reading(study_uid, who), self._disclosing.results(study_uid, who)
+            events = self.journal.since(subject=study_uid, limit=100_000)
+            undone = undoing.undo(reading, events, latest, self.index.result, who.name, self.clock(), version=version)
+            happened = [self._taken_back(study_uid, one, who) for one in undone]
+            after, words = self._happened(reading, happened, who, act=act), undone[0].words
+            return after
+
+        reading = self.once(study_uid, act, back, who=who)
+        return reading, words or self._taken_back_before(study_uid, act, who)
+
+    def _taken_back_before(self, study_uid: str, act: str, who: Person) -> str:
+        """What an act of this name had taken back, in words, when it was done."""
+        number = int(self._acts(study_uid, act, who)[-1].event.details["undoes"])
+        return undoing.words(self.journal.since(number - 1, subject=study_uid, limit=1)[0].event)
 
     def _taken_back(self, study_uid: str, undone: undoing.Undone, who: Person) -> Event:
         if undone.result is None:
@@ -381,6 +377,7 @@ class Desk(Reports, Answers):
         untold: str = "",
         urgent: Collection[str] = (),
         shown: Mapping[str, int] | None = None,
+        act: str = "",
         who: Person,
     ) -> session.Reading:
         """Seal the report by name and digest.
@@ -390,8 +387,27 @@ class Desk(Reports, Answers):
             told, untold: who was told of critical findings, or why nobody was yet.
             urgent: findings of which the signer says that they cannot wait, beside those of analyses that do.
             shown: how many images there are (`of`) and how many were on screen (`shown`), as the reader's page counted.
+            act: a name that the asker draws for this one act; sent again after a lost answer, it is not done twice.
         """
         must(who, "sign", study_uid)
+
+        def seal() -> session.Reading:
+            return self._signed(study_uid, version, results, told, untold, urgent, shown, act, who)
+
+        return self.once(study_uid, act, seal, who=who)
+
+    def _signed(
+        self,
+        study_uid: str,
+        version: int,
+        results: Sequence[str] | None,
+        told: Sequence[Communication],
+        untold: str,
+        urgent: Collection[str],
+        shown: Mapping[str, int] | None,
+        act: str,
+        who: Person,
+    ) -> session.Reading:
         reading, latest = self._reading(study_uid, who), self._disclosing.results(study_uid, who)
         now = self.clock()
         session.sign(reading, latest, who.name, now, version=version, report="to be sealed", seen=results)
@@ -422,7 +438,7 @@ class Desk(Reports, Answers):
             "shown": dict(shown or {}),
         }  # fmt: skip
         signed = session.sign(reading, latest, who.name, now, version=version, report=held, details=details)
-        return self._happened(reading, signed, who)
+        return self._happened(reading, signed, who, act=act)
 
     def _still_urgent(self, study_uid: str, latest: Sequence[tuple[str, Result]]) -> list[str]:
         """What an earlier version of the report left open and still stands: an amendment does not close it unsaid."""

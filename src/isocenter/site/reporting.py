@@ -7,7 +7,7 @@ read as it was sealed.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from isocenter.errors import NotFound, Refused
@@ -43,46 +43,63 @@ class Reports(Sitting):
         section: str = "",
         heading: str = "",
         findings: Sequence[str] | None = None,
+        act: str = "",
         who: Person,
     ) -> session.Reading:
         """Change the words of one sentence of the report, add one, or take one out (empty text).
 
         Args:
             findings: tracking identities of what the sentence speaks of; None leaves them as they are.
+            act: a name that the asker draws for this one act; sent again after a lost answer, it is not done twice.
 
         Raises:
             Refused: this person sees no such finding on the study.
         """
         must(who, "word", study_uid)
-        reading = self._reading(study_uid, who)
+
+        def reworded(draft: reports.Report) -> reports.Report:
+            self._must_hold(study_uid, findings or (), who)
+            return reports.reword(
+                draft, sentence_id, text, section=section, heading=heading, findings=findings, who=who.name
+            )
+
+        return self._worded(study_uid, reworded, version, act, who)
+
+    def _must_hold(self, study_uid: str, findings: Sequence[str], who: Person) -> None:
+        """Go on only where the person sees each of these findings, by tracking identity, on the study."""
         seen = {f.tracking for _, r in self._disclosing.results(study_uid, who) for f in r.findings}
-        for tracking in findings or ():
+        for tracking in findings:
             if tracking not in seen:
                 raise Refused(
                     f"a sentence about the finding '{tracking:.64}'",
                     "no such finding is on this study",
                     "load the study again",
                 )
-        worded = reports.reword(
-            self._drafted(reading, who),
-            sentence_id,
-            text,
-            section=section,
-            heading=heading,
-            findings=findings,
-            who=who.name,
-        )
-        return self._worded(reading, worded, version, who)
 
-    def use_template(self, study_uid: str, name: str, *, version: int, who: Person) -> session.Reading:
-        """Build the report by another template; every word of a person stays."""
+    def use_template(self, study_uid: str, name: str, *, version: int, act: str = "", who: Person) -> session.Reading:
+        """Build the report by another template; every word of a person stays.
+
+        Args:
+            act: as in `word`.
+        """
         must(who, "word", study_uid)
-        reading = self._reading(study_uid, who)
-        return self._worded(reading, reports.use(self._drafted(reading, who), name), version, who)
+        return self._worded(study_uid, lambda draft: reports.use(draft, name), version, act, who)
 
-    def _worded(self, reading: session.Reading, report: reports.Report, version: int, who: Person) -> session.Reading:
-        held = self.blobs.put(canonical(report), of=reading.study_uid)
-        return self._happened(reading, session.word(reading, who.name, self.clock(), version=version, report=held), who)
+    def _worded(
+        self,
+        study_uid: str,
+        word: Callable[[reports.Report], reports.Report],
+        version: int,
+        act: str,
+        who: Person,
+    ) -> session.Reading:
+        def draft() -> session.Reading:
+            reading = self._reading(study_uid, who)
+            held = self.blobs.put(canonical(word(self._drafted(reading, who))), of=study_uid)
+            worded = session.word(reading, who.name, self.clock(), version=version, report=held)
+            return self._happened(reading, worded, who, act=act)
+
+        return self.once(study_uid, act, draft, who=who)
 
     def report(self, study_uid: str, *, who: Person) -> reports.Report:
         """The report as it is being worded, or the latest signed one; before one's own opinion, only one's own words

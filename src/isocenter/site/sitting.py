@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
 from isocenter.analysis.registry import Registry
+from isocenter.errors import Conflict
 from isocenter.govern.policy import Person
 from isocenter.reading import session
-from isocenter.record import Event, Kind, Study
+from isocenter.record import Event, Kind, Sealed, Study
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.projecting import Projects
 from isocenter.site.showing import Showing
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Sitting"]
 
 _HISTORY = 100  # studies of one patient that a comparison looks through
+_LATEST_ACTS = 50  # of one person on one study, among which an act that is sent again is looked for
+_ACTS = (Kind.OPINION_LOCKED, Kind.RESULT_MADE, Kind.REPORT_DRAFTED, Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
 
 
 class Sitting:
@@ -95,7 +98,37 @@ class Sitting:
             self._fits[study_uid] = held
         return held[1]
 
-    def _happened(self, reading: session.Reading, events: Sequence[Event], who: Person) -> session.Reading:
+    def once(self, study_uid: str, act: str, do: Callable[[], session.Reading], *, who: Person) -> session.Reading:
+        """Do an act of a person unless it was done already: its answer was lost on the way, or is still being made.
+
+        Args:
+            act: the name that the asker drew for it; an empty one is always done.
+
+        Raises:
+            Conflict: another act came first, and it was not this one.
+        """
+        if self._acts(study_uid, act, who):
+            return self._reading(study_uid, who)
+        try:
+            return do()
+        except Conflict:
+            if self._acts(study_uid, act, who):  # the first asking was still at work when it was asked again
+                return self._reading(study_uid, who)
+            raise
+
+    def _acts(self, study_uid: str, act: str, who: Person) -> list[Sealed]:
+        """What this person has done already under that name, among the latest of theirs on the study; newest first."""
+        if not act:
+            return []
+        mine = self.journal.since(subject=study_uid, who=who.name, kinds=_ACTS, limit=_LATEST_ACTS, newest_first=True)
+        return [sealed for sealed in mine if sealed.event.details.get("act") == act]
+
+    def _happened(
+        self, reading: session.Reading, events: Sequence[Event], who: Person, *, act: str = ""
+    ) -> session.Reading:
+        """Tell the journal what happened, under the name of the act that it was, if it has one."""
+        if act:
+            events = [replace(one, details={**one.details, "act": act}) for one in events]
         if events:  # `seen` makes the database itself the judge where two processes race
             self.journal.append(*events, seen=reading.version)
         return self._reading(reading.study_uid, who)

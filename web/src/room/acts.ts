@@ -10,13 +10,19 @@ export interface Conflict {
   again: () => void;
 }
 
+/** Sends an act under the name that was drawn for it: sent again after a lost answer, the server does it once. */
+type Send = (name: string) => Promise<void>;
+
 interface Act {
   words: string;
-  send: () => Promise<void>;
+  name: string;
+  send: Send;
 }
 
 const RETRY_MS = 2000;
 let places = 0;
+
+const drawName = (): string => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
 
 /** Each act goes to the server at once, one after the other. What could not be sent waits, is counted, and is sent again: nothing is ever unsaved. */
 export class Acts {
@@ -33,9 +39,9 @@ export class Acts {
 
   constructor(private readonly afterConflict: () => Promise<void>) {}
 
-  do(words: string, send: () => Promise<void>): void {
+  do(words: string, send: Send): void {
     this.trouble.value = null;
-    this.waiting.value = [...this.waiting.value, { words, send }];
+    this.waiting.value = [...this.waiting.value, { words, name: drawName(), send }];
     void this.work();
   }
 
@@ -52,7 +58,7 @@ export class Acts {
     clearTimeout(this.clock);
     for (let act = this.waiting.value[0]; act; act = this.waiting.value[0]) {
       try {
-        await act.send();
+        await act.send(act.name);
         this.saved.value = new Date();
       } catch (error) {
         const trouble = asTrouble(error);

@@ -55,9 +55,6 @@ export interface Beside {
 /** Whether a person has to say something of it before they sign: of numbers for research alone nobody has to. */
 export const asks = ({ first, beneath }: Answerable): boolean => [first, ...beneath].some((one) => !one.finding.research);
 
-/** A name for one act: sent again under it after a lost answer, it is done once. */
-const actName = (): string => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
-
 /** How many voxels the box has in which a finding lies. */
 function fineness({ finding: { where } }: Found): number {
   const [from, to] = where?.bounds ?? [[], []];
@@ -186,8 +183,8 @@ export class Session {
 
   /** Lock one's first opinion: what machines say comes on screen, and what machines elsewhere made of the study. */
   lock(line: string, nothing: boolean): void {
-    this.acts.do("lock the first opinion", async () => {
-      this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/lock`, { method: "POST", body: { version: this.version, line, nothing } });
+    this.acts.do("lock the first opinion", async (act) => {
+      this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/lock`, { method: "POST", body: { version: this.version, line, nothing, act } });
       await Promise.all([this.study.load(), this.results.load(), this.plan.load(), this.report.load(), this.comparison.load()]);
     });
   }
@@ -213,8 +210,8 @@ export class Session {
 
   /** Take back one's last act. */
   undo(): void {
-    this.acts.do("undo", async () => {
-      const { reading, undone } = await ask<{ reading: Reading; undone: string }>(`/api/readings/${this.uid}/undo`, { method: "POST", body: { version: this.version } });
+    this.acts.do("undo", async (act) => {
+      const { reading, undone } = await ask<{ reading: Reading; undone: string }>(`/api/readings/${this.uid}/undo`, { method: "POST", body: { version: this.version, act } });
       this.reading.value = reading;
       this.undone.value = undone;
       await Promise.all([this.results.load(), this.report.load(), this.comparison.load()]);
@@ -255,8 +252,7 @@ export class Session {
   /** Say something of one finding, or of a lesion and of what else was measured on it (`also`). */
   decide(one: Found | null, decision: Decision, also: Beside[] = []): void {
     const name = one ? one.finding.words || titleOf(one.finding) : (decision.words ?? "");
-    const act = actName();
-    this.acts.do(`${decision.verdict}: ${name}${decision.words && one ? `: ${decision.words}` : ""}`, async () => {
+    this.acts.do(`${decision.verdict}: ${name}${decision.words && one ? `: ${decision.words}` : ""}`, async (act) => {
       // A correction makes a new result: the newest one that holds this finding is the one to correct.
       const newest = (tracking: string) => this.found.value.find((other) => other.finding.tracking === tracking);
       const now = one && newest(one.finding.tracking);
@@ -272,8 +268,7 @@ export class Session {
 
   /** A mark or a stroke, to the server at once; `after` when its answer is on screen, or when it was refused. */
   send(words: string, path: string, body: object | (() => object), after: () => void): void {
-    const act = actName();
-    this.acts.do(words, async () => {
+    this.acts.do(words, async (act) => {
       try {
         this.reading.value = await ask<Reading>(path, { method: "POST", body: { version: this.version, ...(typeof body === "function" ? body() : body), act }, deadline_s: 60 });
         this.undone.value = "";
@@ -290,7 +285,7 @@ export class Session {
   /** Words of a sentence; in one of one's own, "[2]" ties it to finding 2. */
   word(id: string, text: string, section?: string, heading?: string): void {
     const said = id.startsWith(OWN) ? tiedTo(text, this.cards.peek()) : { text };
-    this.acts.do(`report: ${text || "sentence removed"}`, () => this.write(`sentences/${encodeURIComponent(id)}`, { ...said, section, heading }));
+    this.acts.do(`report: ${text || "sentence removed"}`, (act) => this.write(`sentences/${encodeURIComponent(id)}`, { ...said, section, heading, act }));
   }
 
   /** Sentences of one's own, one after the other. */
@@ -301,7 +296,7 @@ export class Session {
 
   /** Build the report by another template. */
   useTemplate(name: string): void {
-    this.acts.do(`template: ${name}`, () => this.write("template", { name }));
+    this.acts.do(`template: ${name}`, (act) => this.write("template", { name, act }));
   }
 
   private async write(path: string, body: object): Promise<void> {
@@ -312,10 +307,10 @@ export class Session {
   }
 
   sign(more: Signing): void {
-    this.acts.do("sign", async () => {
+    this.acts.do("sign", async (act) => {
       // Nobody signs a result that is not on their screen: the server compares.
       const results = this.results.value?.map((one) => one.id);
-      this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/sign`, { method: "POST", body: { version: this.version, results, ...more }, deadline_s: 60 });
+      this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/sign`, { method: "POST", body: { version: this.version, results, ...more, act }, deadline_s: 60 });
       await Promise.all([this.report.load(), this.results.load()]);
     });
   }
