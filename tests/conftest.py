@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import importlib.util
 import os
 import sys
 from collections.abc import Callable
@@ -48,6 +49,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     items.sort(key=rank)
 
+
+# At every request in memory httpx looks whether trio runs, through a package that only trio brings. Where that is not
+# here, Python would look through all folders for it each time, a twelfth of such a request.
+if importlib.util.find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 # Four tests share two cores with the servers that they start: how long one example took says nothing of our code.
 settings.register_profile(

@@ -14,6 +14,7 @@ import typer
 from pydicom.data import get_testdata_file
 from typer.models import CommandInfo
 
+import commands
 from isocenter.app import open_house
 from isocenter.cli import app, asked
 from isocenter.cli.demonstration import show
@@ -116,31 +117,23 @@ def test_a_line_makes_its_own_command_ready_and_a_line_without_one_makes_all() -
         assert (one.name or one.callback.__name__.replace("_", "-")) == name
     for words in ([], ["--help"], ["-h"], ["nonsense"], ["--version"]):
         assert sum(map(len, asked(words))) == len(names) > 60
-    known = [sys.executable, "-m", "isocenter"]
-    unknown = subprocess.run([*known, "studeis"], capture_output=True, text=True, check=False)
+    unknown = commands.run("studeis")
     assert unknown.returncode == 2 and "studies" in unknown.stderr, "it is told what it may have meant"
-    whole = subprocess.run([*known, "--help"], capture_output=True, text=True, check=True).stdout
+    whole = commands.run("--help").stdout
     assert all(f" {name} " in whole for name in names)
 
 
 def test_a_refusal_is_a_sentence_or_an_error_in_json_never_a_trace() -> None:
-    plain = subprocess.run(
-        [sys.executable, "-m", "isocenter", "studies", "--folder", "/nonexistent/x"], capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    plain = commands.run("studies", "--folder", "/nonexistent/x")
     assert plain.returncode == 2
     assert plain.stderr.startswith("isocenter: ")
-    spoken = subprocess.run(
-        [sys.executable, "-m", "isocenter", "studies", "--folder", "/nonexistent/x", "--json"], capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
+    spoken = commands.run("studies", "--folder", "/nonexistent/x", "--json")
     assert json.loads(spoken.stdout)["error"]["kind"] == "NotFound"
 
 
 def test_analyses_are_listed_with_their_needs_as_sentences() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "isocenter", "analyses", "--json"], capture_output=True, text=True, check=True
-    )
+    done = commands.run("analyses", "--json")
+    assert done.returncode == 0, done.stderr
     rows = {r["name"]: r for r in json.loads(done.stdout)["analyses"]}
     assert rows["pet_uptake"]["needs"]["pet"].startswith("PET")
     assert all(r["about"] for r in rows.values())
@@ -163,7 +156,7 @@ def test_every_command_stands_once_under_a_heading_of_the_help_and_what_a_newcom
     shown = [name for names in PARTS.values() for name in names]
     known = {name_of(one) for one in (*app.registered_commands, *app.registered_groups)}
     assert sorted(shown) == sorted(known)
-    done = subprocess.run([sys.executable, "-m", "isocenter", "--help"], capture_output=True, text=True, check=True)
+    done = commands.run("--help")
     places = [done.stdout.index(words) for words in (" demo ", " serve ", " receive ", " analyses ", " federate ")]
     assert places == sorted(places) and all(heading in done.stdout for heading in PARTS)
 
@@ -190,7 +183,7 @@ def test_what_was_mistyped_is_told_in_a_sentence(words: list[str], said: str, tm
     image = str(get_testdata_file("CT_small.dcm"))
     words = [image if word == "IMAGE" else word for word in words]
     where = [] if words[0] == "sbom" else ["--folder", str(tmp_path)]
-    done = subprocess.run([sys.executable, "-m", "isocenter", *words, *where], capture_output=True, text=True)
+    done = commands.run(*words, *where)
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 

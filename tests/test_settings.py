@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import commands
 from isocenter.errors import Refused
 from isocenter.settings import Settings
 
@@ -41,8 +40,7 @@ def test_a_value_that_cannot_be_read_is_told_with_its_variable(given: dict[str, 
 
 def test_a_command_says_so_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISOCENTER_PORT", "abc")
-    words = [sys.executable, "-m", "isocenter", "studies", "--folder", str(tmp_path)]
-    done = subprocess.run(words, capture_output=True, text=True)
+    done = commands.run("studies", "--folder", str(tmp_path))
     assert (
         done.returncode == 2
         and done.stderr.startswith("isocenter: ISOCENTER_PORT=abc: ")

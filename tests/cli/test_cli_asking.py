@@ -12,6 +12,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from typer.testing import CliRunner
 
+import commands
 from isocenter.cli import app
 from isocenter.errors import NotFound, Refused
 from isocenter.testing.phantoms import balls, chest, coronary
@@ -155,14 +156,17 @@ def test_a_parameter_goes_to_the_analyses_that_have_it_and_one_that_none_has_is_
             CliRunner().invoke(app, one, catch_exceptions=False)
 
 
-def test_the_page_on_writing_an_analysis_holds_one_that_passes_and_runs_on_a_path(tmp_path: Path) -> None:
+def test_the_page_on_writing_an_analysis_holds_one_that_passes_and_runs_on_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     page = (Path(__file__).parents[2] / "docs" / "do" / "write-an-analysis.md").read_text("utf-8")
     (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     (tmp_path / "my_bright.py").write_text(code, "utf-8")
     image = str(get_testdata_file("CT_small.dcm"))
     for words in (["check", "my_bright.py"], ["analyse", image, "--only", "my_bright.py", "--set", "above=500"]):
-        command = [sys.executable, "-m", "isocenter", *words, "--json"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=True)
+        done = commands.run(*words, "--json")
+        assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
         if words[0] == "check":
             assert told["passed"] and len(told["checks"]) >= 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 import anyio
 import httpx
@@ -47,15 +48,45 @@ class Browser:
         """What each address answers to its own headers, one after the other on one connection: for hundreds of them."""
 
         async def go() -> list[httpx.Response]:
-            transport = httpx.ASGITransport(self.app, client=(self.address, 40000))
-            async with httpx.AsyncClient(
-                transport=transport, base_url=f"{self.scheme}://{self.host}", cookies=self.cookies
-            ) as client:
-                told = [await client.get(path, headers={**self.headers, **headers}) for path, headers in asked]
-                self.cookies = client.cookies
-                return told
+            return [await self._got(path, headers) for path, headers in asked]
 
         return anyio.run(go)
+
+    async def _got(self, address: str, headers: dict[str, str]) -> httpx.Response:
+        """The application's own answer, without a client between: that is a third of the time of such a request."""
+        path, _, query = address.partition("?")
+        told = {"Host": self.host, "Accept": "*/*", "User-Agent": "test", **self.headers, **headers}
+        if len(self.cookies):
+            told["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": self.scheme,
+            "path": unquote(path), "raw_path": path.encode("ascii"), "query_string": query.encode("ascii"),
+            "root_path": "", "client": (self.address, 40000), "server": (self.host, None),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in told.items()],
+        }  # fmt: skip
+        begun: dict[str, Any] = {}
+        ended, body = anyio.Event(), bytearray()
+        sent = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive() -> dict[str, Any]:
+            for one in sent:
+                return one
+            await ended.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                begun.update(message)
+            else:
+                body.extend(message.get("body", b""))
+                if not message.get("more_body", False):
+                    ended.set()
+
+        await self.app(scope, receive, send)  # an exception that it lets through is its error: the test shall see it
+        assert ended.is_set(), f"{address}: no answer"
+        answer = httpx.Response(begun["status"], headers=begun["headers"], content=bytes(body))
+        assert "set-cookie" not in answer.headers, f"{address}: ask for it by itself, cookies are kept there"
+        return answer
 
     def get(self, path: str, **rest: Any) -> httpx.Response:
         return self.ask("GET", path, **rest)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +13,7 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
+import commands
 from department_for_oversight import AI, CHIEF, ITO, department, uid
 from isocenter.analysis.weights import models
 from isocenter.app import open_house
@@ -84,11 +82,11 @@ def test_the_way_of_a_model_on_an_archive(tmp_path: Path) -> None:
         word.write_text("four quiet herons wade\n")
         told = {"role": "admin", "credential": hash_password(word.read_text().strip())}
         site.journal.append(Event(Kind.PERSON_ADDED, clock(), "isocenter", "chief", told))
-        said = [sys.executable, "-m", "isocenter", "release", AI, "--step", "suspend", "--by", "chief"]
-        subprocess.run(
-            [*said, "--reason", "it calls again", "--folder", str(tmp_path / "archive")], check=True, timeout=60,
-            env={**os.environ, "ISOCENTER_PASSWORD_FILE": str(word)},
+        done = commands.run(
+            "release", AI, "--step", "suspend", "--by", "chief", "--reason", "it calls again",
+            "--folder", str(tmp_path / "archive"), ISOCENTER_PASSWORD_FILE=str(word),
         )  # fmt: skip
+        assert done.returncode == 0, done.stderr
         begun = time.monotonic()
         assert [one["analysis"] for one in site.halting.stops(who=ITO)] == [AI]
         assert gating.told(AI, who=ITO)["state"] == "suspended" and time.monotonic() - begun < 5

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import commands
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+
+import commands
 
 COMMAND = [sys.executable, "-m", "isocenter"]
 

@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import commands
 import pytest
+
+import commands
 
 
 def isocenter(*words: str, folder: Path | None = None, code: int = 0) -> Any:
