@@ -193,6 +193,7 @@ def test_series_in_their_places_and_how_each_is_turned_come_back(page: Any) -> N
             "layout=planes": "",
             "over=1.2.3": "over: this study has no such series",
             "slab=mip,9000": "a slab is mip, mean or minip",
+            "colours=9,1,0,0.5": "colours are their darkest and their brightest value",
         },
     ],
     ids=["images", "planes"],

@@ -12,6 +12,7 @@ from browser_eyes import Site, lit, shot, until
 from own_archive import own_archive
 from pydicom import dcmread
 from stage_phantoms import SHAPE, body, stack
+from test_browser_arrangement import told
 from test_browser_stage import AX, colourful, picture, planes, settled, to_the_ball
 
 pytestmark = pytest.mark.browser
@@ -104,3 +105,46 @@ def test_what_lies_over_says_that_it_is_not_whole_until_it_is(page: Any) -> None
     until(lambda: lit(page) > 0.02)
     page.get_by_text("MR over CT, one frame of reference").first.wait_for()
     lacking.first.wait_for(state="detached")
+
+
+@pytest.mark.slow
+def test_colours_opacity_and_the_window_of_planes_outlive_a_reload_and_lead_another_there(
+    page: Any, browser: Any, site: Site
+) -> None:
+    study = page.request.get("/api/worklist?limit=5").json()["rows"][0]["study"]
+    page.goto(f"/study/{study}")
+    until(lambda: lit(page) > 0.02, 60)
+    planes(page)
+    page.keyboard.press("u")
+    page.get_by_text("MR over CT, one frame of reference").first.wait_for()
+    until(lambda: "over" in told(page), 30)
+    assert "colours" not in told(page), "what comes by itself needs no words"
+    fields = {"The darkest colour": "100", "The brightest colour": "8000", "Nothing is drawn below": "500"}
+    for name, value in fields.items():
+        page.get_by_label(name).fill(value)
+        page.get_by_label(name).press("Enter")
+    page.locator(".stage > .viewport .canvas").nth(AX).click()
+    page.keyboard.press("[")
+    page.keyboard.press("3")
+    until(lambda: told(page).get("colours") == "100,8000,500,0.5" and "window" in told(page), 30)
+    sent, corner = page.evaluate("location.href"), page.locator(".corner.bl").nth(AX).inner_text()
+
+    def the_same(other: Any) -> None:
+        other.get_by_text("MR over CT, one frame of reference").first.wait_for()
+        for name, value in fields.items():
+            until(lambda name=name, value=value: other.get_by_label(name).input_value() == value, 60)
+        assert other.get_by_label("Opacity").input_value() == "0.5"
+        until(lambda: other.locator(".corner.bl").nth(AX).inner_text() == corner, 60)
+
+    page.reload()
+    the_same(page)
+    page.locator(".stage > .viewport .canvas").nth(AX).click()
+    page.keyboard.press("]")  # the address is written anew, and says the rest as it did
+    until(lambda: told(page).get("colours") == "100,8000,500,0.6", 30)
+    assert "window" in told(page)
+    page.goto("/worklist")  # two windows of one study would both freeze
+    context = browser.new_context(base_url=site.address, storage_state=site.state, viewport=page.viewport_size)
+    other = context.new_page()
+    other.goto(sent)
+    the_same(other)
+    context.close()

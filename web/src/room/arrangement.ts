@@ -1,7 +1,7 @@
 import { effect, signal, untracked } from "@preact/signals";
 import { setQuery } from "../router";
 import { BodyView } from "../viewer/body";
-import { cut, type Layout, type Lightbox, sizes } from "../viewer/lightbox";
+import { type Colouring, cut, type Layout, type Lightbox, sizes } from "../viewer/lightbox";
 import { type Blend, PlaneView } from "../viewer/plane";
 import { StackView } from "../viewer/stack";
 import type { Point3, Turn, Viewport } from "../viewer/viewport";
@@ -35,6 +35,8 @@ interface Asked {
   /** Where the planes cross (mm, LPS). */
   at: Point3 | null;
   slab: { blend: Blend; thickness_mm: number } | null;
+  /** Of what lies over the planes. */
+  colours: Colouring | null;
   /** For each place, from 1: what lies in its middle, how much of it is seen, and for a plane that was turned how it stands. */
   lies: ReadonlyMap<number, number[]>;
   /** How each place is turned, flipped and inverted. */
@@ -42,7 +44,7 @@ interface Asked {
 }
 
 /**
- * Stage, layout, planes, slab, zoom, place and turns stand in the address: a reload comes back to them, and an address that
+ * Stage, layout, planes, slab, colours, zoom, place and turns stand in the address: a reload comes back to them, and an address that
  * somebody sends leads there. What comes by itself needs no words in it. What it asks for and cannot be had is told, and
  * the rest is heeded.
  */
@@ -57,6 +59,7 @@ export class Arrangement {
   constructor(private readonly session: Session, private readonly lightbox: Lightbox, private readonly hanging: Hanging, private readonly place: Place) {
     const query = new URL(location.href).searchParams;
     this.asked = this.read(query);
+    if (this.asked.colours) lightbox.colourAs(this.asked.colours, this.asked.over);
   }
 
   /** What hangs first hangs: bring it to what the address asks for, and from then on write down what it has become. */
@@ -157,7 +160,7 @@ export class Arrangement {
   private write(): () => void {
     const { lightbox, hanging } = this;
     return effect(() => {
-      void [lightbox.layout.value, lightbox.cells.value, lightbox.slab.value, lightbox.point.value, hanging.stage.value, hanging.priors.value];
+      void [lightbox.layout.value, lightbox.cells.value, lightbox.colouring(), lightbox.slab.value, lightbox.point.value, hanging.stage.value, hanging.priors.value];
       for (const one of lightbox.viewports.value) void [one.view.value, one.image.value, one.state.value, one instanceof BodyView && one.stands.value, (one instanceof StackView || one instanceof PlaneView) && one.inverted.value];
       clearTimeout(this.clock);
       this.clock = window.setTimeout(() => this.tell(), STILL_MS);
@@ -181,6 +184,8 @@ export class Arrangement {
     setQuery("beside", itself ? "" : prior);
     setQuery("at", plane ? this.point(plane.series.peek()?.frame ?? "") : "");
     setQuery("slab", slab ? `${slab.blend},${slab.thickness_mm}` : "");
+    const worn = planes && lightbox.laidOver.peek() ? lightbox.colouring() : null; // of what has not come yet the address says what it said
+    if (worn !== undefined) setQuery("colours", worn ? [worn.lower, worn.upper, worn.threshold, worn.opacity].map((value) => Number(value.toPrecision(6))).join(",") : "");
     const other = cells.some((one, place) => one.kind === "stack" && !one.prior && one.series !== hanging.cameIn(place));
     setQuery("hang", other && cells.length > 1 && (itself || !prior) && !planes && lightbox.layout.peek() !== "beside" ? cells.map((one) => (one.kind === "stack" && !one.prior ? one.series : "")).join(",") : "");
     setQuery("view", this.placed((one) => one.lying?.()?.map((value, i) => Number(value.toFixed(i < 4 ? 2 : 4))).join(",")));
@@ -226,6 +231,7 @@ export class Arrangement {
       beside: take("beside", uid, "a UID has digits and dots alone") ?? "",
       at: take("at", (text) => numbersIn(text, [3]) as Point3 | null, "a point is x,y,z in mm"),
       slab: take("slab", slabIn, "a slab is mip, mean or minip and 1 to 500 mm"),
+      colours: take("colours", coloursIn, "colours are their darkest and their brightest value, the value from which they are drawn, and their opacity from 0 to 1"),
       lies: take("view", liesIn, "a view is its place, its middle and its width in numbers") ?? new Map(),
       turned: take("turned", turnsIn, "turns are a place and letters of h, v, r, i") ?? new Map(),
     };
@@ -242,16 +248,23 @@ export class Arrangement {
 }
 
 /** Finite numbers in their order; null where one is none, or there are not as many as there may be. */
-function numbersIn(text: string, many: readonly number[]): number[] | null {
+function numbersIn(text: string, many: readonly number[], below = 1e5): number[] | null {
   const parts = text.split(",");
   const told = parts.map(Number);
-  return many.includes(told.length) && parts.every((part) => part.trim() !== "") && told.every((value) => Number.isFinite(value) && Math.abs(value) < 1e5) ? told : null;
+  return many.includes(told.length) && parts.every((part) => part.trim() !== "") && told.every((value) => Number.isFinite(value) && Math.abs(value) < below) ? told : null;
 }
 
 function slabIn(text: string): Asked["slab"] {
   const [blend = "", mm = ""] = text.split(",");
   const thickness_mm = Number(mm);
   return BLENDS.includes(blend) && thickness_mm >= 1 && thickness_mm <= 500 ? { blend: blend as Blend, thickness_mm } : null;
+}
+
+/** Activity is told in Bq/mL, too: a billion of them is none that a scanner shows. */
+function coloursIn(text: string): Colouring | null {
+  const [lower, upper, threshold, opacity] = numbersIn(text, [4], 1e9) ?? [];
+  if (lower === undefined || upper === undefined || threshold === undefined || opacity === undefined) return null;
+  return upper > lower && opacity >= 0 && opacity <= 1 ? { lower, upper, threshold, opacity } : null;
 }
 
 /** Of an image column, row and width; of a plane x, y, z, width, and where it was turned two directions more. */

@@ -1,5 +1,6 @@
 import { effect } from "@preact/signals";
 import type { Lightbox } from "../viewer/lightbox";
+import { PlaneView } from "../viewer/plane";
 import type { StackView } from "../viewer/stack";
 import { toPatient } from "../viewer/viewport";
 import { setQuery } from "../router";
@@ -42,8 +43,9 @@ export class Here {
       const [picture, plane] = [view?.picture.value, view?.view.value];
       void view?.range.value;
       clearTimeout(this.clock);
+      if (!view) return this.windowed();
       if (picture) this.opens();
-      if (!view || !picture || view.state.value.at !== "there") return;
+      if (!picture || view.state.value.at !== "there") return;
       setTimeout(() => this.begins()); // once it hangs in the window that it opens with
       if (wanted === picture.sop && plane) {
         wanted = "";
@@ -54,6 +56,19 @@ export class Here {
     });
   }
 
+  /** Where planes hang without an image, their window stands in the address all the same. */
+  private windowed(): void {
+    const plane = this.plane();
+    if (plane?.state.value.at !== "there" || !plane.range.value) return;
+    setTimeout(() => this.begins());
+    this.clock = window.setTimeout(() => this.write(), STILL_MS);
+  }
+
+  private plane(): PlaneView | null {
+    const planes = this.lightbox.viewports.value.filter((one): one is PlaneView => one instanceof PlaneView && one.series.value?.study === this.study);
+    return planes.find((one) => one === this.lightbox.active.value) ?? planes[0] ?? null;
+  }
+
   end(): void {
     clearTimeout(this.clock);
     this.forget();
@@ -62,10 +77,16 @@ export class Here {
   /** Where somebody is; null where no image of this study is in hand. */
   now(): Place | null {
     const view = this.stack();
-    const [picture, series, range] = [view?.picture.peek(), view?.series.peek(), view?.range.peek()];
+    const [picture, series] = [view?.picture.peek(), view?.series.peek()];
     if (!picture || !series || series.study !== this.study) return null;
-    const window = range && !series.colour ? { centre: short((range.lower + range.upper) / 2), width: short(range.upper - range.lower) } : null;
-    return { series: series.uid, image: picture.sop, frame: picture.frame, window };
+    return { series: series.uid, image: picture.sop, frame: picture.frame, window: windowOf(view!) };
+  }
+
+  /** The same of a plane, in which no image is in hand. */
+  private cut(): Place | null {
+    const plane = this.stack() ? null : this.plane();
+    const series = plane?.series.peek();
+    return series ? { series: series.uid, image: "", frame: 0, window: windowOf(plane!) } : null;
   }
 
   private opens(): void {
@@ -74,26 +95,36 @@ export class Here {
   }
 
   private begins(): void {
-    const now = this.now();
+    const now = this.now() ?? this.cut();
     if (!now || this.began.has(now.series)) return;
-    const sent = !this.began.size && this.asked.image === now.image; // what an address asked for is no beginning
-    this.began.set(now.series, sent ? { ...now, image: "", window: null } : { ...(this.first.get(now.series) ?? now), window: now.window });
+    // what an address asked for is no beginning
+    const begins = !this.began.size;
+    const image = begins && !!now.image && this.asked.image === now.image;
+    const window = begins && !!this.asked.window && (this.asked.series || this.home()) === now.series;
+    const first = image ? { ...now, image: "" } : (this.first.get(now.series) ?? now);
+    this.began.set(now.series, { ...first, window: image || window ? null : now.window });
   }
 
   private write(): void {
-    const now = this.now();
+    const now = this.now() ?? this.cut();
     if (!now) return;
     const first = this.began.get(now.series) ?? now;
     const moved = now.image !== first.image || now.frame !== first.frame;
     const other = words(now) !== words(first);
+    setQuery("window", other ? words(now) : "");
+    if (!now.image) return; // a plane: the image that was in hand before stays in the address
     setQuery("series", now.series === this.home() ? "" : now.series);
     setQuery("image", moved ? now.image : "");
     setQuery("frame", moved && now.frame ? String(now.frame) : "");
-    setQuery("window", other ? words(now) : "");
   }
 }
 
 const words = ({ window }: Place) => (window ? `${window.centre},${window.width}` : "");
+
+function windowOf({ series, range }: StackView | PlaneView): Window | null {
+  const now = range.peek();
+  return now && !series.peek()?.colour ? { centre: short((now.lower + now.upper) / 2), width: short(now.upper - now.lower) } : null;
+}
 
 const short = (value: number) => Number(value.toPrecision(6));
 

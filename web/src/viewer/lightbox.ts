@@ -33,6 +33,12 @@ export interface Cell {
   at?: { sop: string; frame?: number };
 }
 
+/** What lies over planes, as it is coloured: the ends of the colours and the value from which they are drawn, in its own unit, and how strong they are, 0 to 1. */
+export interface Colouring extends Range {
+  threshold: number;
+  opacity: number;
+}
+
 /** `beside`: three planes, and below them the same planes through an earlier study. */
 export type Layout = "1x1" | "1x2" | "2x2" | "planes" | "beside";
 
@@ -46,6 +52,8 @@ const IMAGE_FIRST_MS = 1000;
 const UPTAKE = new Set(["PT", "NM"]);
 /** So long nothing more of a series may come until its planes go through what has come: each time is a whole new volume. */
 const QUIET_MS = 2500;
+/** So strong colours are by themselves. */
+const OPACITY = 0.6;
 const PLANES = ["axial", "sagittal", "coronal"] as const;
 const BLENDS: (Blend | null)[] = [null, "mip", "mean", "minip"];
 
@@ -74,12 +82,16 @@ export class Lightbox {
   readonly slab = signal<{ blend: Blend; thickness_mm: number } | null>(null);
   readonly thickness_mm = signal(10);
   /** Colours over a plane: how strong, and from which value. */
-  readonly opacity = signal(0.6);
+  readonly opacity = signal(OPACITY);
   readonly threshold = signal(0);
   /** What the darkest and the brightest colour stand for, in the unit of what lies over; null before anything did. */
   readonly colours = signal<Range | null>(null);
   /** Whose values the colours stand for now. */
   private coloured = "";
+  /** How it was coloured before anybody set anything. */
+  private plain: Colouring | null = null;
+  /** As what comes over the planes is to be coloured instead; for one series, or without one for whichever comes first. */
+  private wanted: { over: string; colouring: Colouring } | null = null;
   /** Why a cell is empty, or lacks what should lie over it, by its number. */
   readonly trouble = signal<ReadonlyMap<number, string>>(new Map());
   readonly refusals = signal<ReadonlyMap<number, string>>(new Map());
@@ -590,12 +602,29 @@ export class Lightbox {
   private colour(cell: Cell, over: Loaded): void {
     if (this.coloured === cell.over) return;
     const range = opening({ ...cell, window: null }, over) ?? over.sent ?? { lower: 0, upper: 5 };
-    const width = range.upper - range.lower;
+    const threshold = UPTAKE.has(over.modality) ? range.lower + 0.3 * (range.upper - range.lower) : range.lower;
+    const { colouring } = this.wanted && ["", cell.over].includes(this.wanted.over) ? this.wanted : { colouring: { ...range, threshold, opacity: this.opacity.peek() } };
     batch(() => {
+      this.plain = { ...range, threshold, opacity: OPACITY };
+      if (this.wanted?.colouring === colouring) this.wanted = null;
       this.coloured = cell.over!;
-      this.colours.value = range;
-      this.threshold.value = UPTAKE.has(over.modality) ? range.lower + 0.3 * width : range.lower;
+      this.colours.value = { lower: colouring.lower, upper: colouring.upper };
+      this.threshold.value = colouring.threshold;
+      this.opacity.value = colouring.opacity;
     });
+  }
+
+  /** What comes over the planes is coloured so, and not as it would be by itself. */
+  colourAs(colouring: Colouring, over: string): void {
+    this.wanted = { over, colouring };
+  }
+
+  /** How what lies over the planes is coloured; null where it is as it came by itself, undefined while it has not come. */
+  colouring(): Colouring | null | undefined {
+    const [range, plain] = [this.colours.value, this.plain];
+    const now = range && { ...range, threshold: this.threshold.value, opacity: this.opacity.value };
+    if (!now || !plain || this.coloured !== this.laidOver.value) return undefined;
+    return (Object.keys(plain) as (keyof Colouring)[]).every((name) => plain[name] === now[name]) ? null : now;
   }
 
   /** Where a stack begins: at the place that is looked at already, else in its middle. */
