@@ -75,11 +75,39 @@ def test_a_study_is_fetched_for_somebody_as_their_account_is_now(row: Any, role:
 
 def test_a_signed_report_is_not_computed_under_again(tmp_path: Any) -> None:
     state = {"state": "signed"}
-    site = SimpleNamespace(index=SimpleNamespace(reading=lambda study: state), analyse=lambda study, who: [1, 2])
+    site = SimpleNamespace(index=SimpleNamespace(reading=lambda study: state), analyse=lambda study, **_: [1, 2])
     work, _ = work_of(site, tmp_path)
     assert work._ask_again("1.2") == 0
     state["state"] = "open"
     assert work._ask_again("1.2") == 2
+
+
+def test_how_far_the_analysis_of_a_study_has_come_is_known_while_it_runs(tmp_path: Any) -> None:
+    half, go = threading.Event(), threading.Event()
+
+    def analyse(study: str, *, who: Any, told: Any) -> list[Any]:
+        for done, name in enumerate(("volumetry", "image_quality")):
+            told(name, done, 2)
+        half.set()
+        assert go.wait(20)
+        return []
+
+    work, _ = work_of(SimpleNamespace(analyse=analyse), tmp_path)
+    work._jobs = jobs = work._promised("A")
+    try:
+        jobs.start(concurrency=1)
+        work.again("1.2")
+        assert half.wait(30) and work.running() == {"1.2": 0.5}
+        go.set()
+        jobs.drain(30)
+        assert work.running() == {}
+        go.clear(), half.clear()
+        work.again("1.2")  # the same once more is a job of another key
+        assert half.wait(30) and work.running() == {"1.2": 0.5}
+    finally:
+        go.set()
+        jobs.drain(30)
+        jobs.close()
 
 
 def test_the_end_of_the_journal_is_signed_as_it_grows_and_when_the_house_closes(
@@ -108,4 +136,4 @@ def test_the_end_of_the_journal_is_signed_as_it_grows_and_when_the_house_closes(
 
 def test_where_no_jobs_are_taken_nothing_waits(tmp_path: Any) -> None:
     work, _ = work_of(SimpleNamespace(), tmp_path)
-    assert not work.begun and work.waiting() == 0 and work.ahead("1.2") is None
+    assert not work.begun and work.waiting() == 0 and work.ahead("1.2") is None and work.running() == {}

@@ -202,6 +202,7 @@ class House:
                 self.site.collecting.silent_s,
                 self.work.ahead,
                 self.work.research if self.work.begun else None,
+                self.work.running,
             ),
             way=self._way(),
             pace=pages_pace.Pace(self.settings.requests_per_min),

@@ -197,6 +197,12 @@ class Work:
         """Jobs that run or go before the analysis of a study; None where none of it is promised."""
         return self._jobs.ahead(f"analyse:{study}:") if self._jobs is not None else None
 
+    def running(self) -> dict[str, float]:
+        """Studies that are being analysed now: the share of the analyses that run on each that have answered."""
+        if self._jobs is None:
+            return {}
+        return {key.split(":")[1].partition("#")[0]: share for key, share in self._jobs.running("analyse:").items()}
+
     def again(self, study: str) -> None:
         """Promise a study another plan and analysis, because a person asked for it."""
         assert self._jobs is not None
@@ -223,7 +229,7 @@ class Work:
 
     def _analyse(self, study: str) -> int:
         try:
-            return len(self._site.analyse(study, who=HOUSE))
+            return len(self._site.analyse(study, who=HOUSE, told=_answered))
         except Exception as fault:
             self._site.failed(study, f"{type(fault).__name__}: {fault}")
             raise
@@ -253,6 +259,12 @@ class Work:
         except (Forbidden, NotFound) as refusal:  # their project has let them go, or the study
             self._site.fetching.give_up(study, wanted, peer=peer, why=str(refusal), name=name)
             return 0
+
+
+def _answered(analysis: str, done: int, of: int) -> None:
+    from isocenter.store.jobs import progress
+
+    progress(done / of, f"{done} of {of}")
 
 
 class _Fetches:

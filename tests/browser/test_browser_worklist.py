@@ -386,6 +386,21 @@ def test_an_arrival_above_does_not_move_the_focus(page: Any) -> None:
     assert page.locator(".moved").count() == 0
 
 
+def test_a_row_says_how_far_its_analyses_have_come(page: Any) -> None:
+    ais = ({"state": "waiting", "words": "", "done": 0.0}, {"state": "found", "words": "bleed", "done": 2 / 3},
+           {"state": "none", "words": "", "done": 0.999}, {"state": "none", "words": ""})  # fmt: skip
+    listed = [{**row(i), "ai": ai} for i, ai in enumerate(ais)]
+    answer(page, lambda: listed)
+    events = channel(page)
+    page.goto("/worklist")
+    rows(page).first.wait_for()
+    marks = lambda: [" ".join(one.inner_text().split()) for one in page.locator("tbody tr td:nth-child(6)").all()]  # noqa: E731
+    assert [mark.removesuffix(" analysed") for mark in marks()] == ["0 %", "◇ bleed 66 %", "99 %", "✓ looked, none"]
+    del listed[0]["ai"]["done"]
+    events.append({"kind": "ResultMade", "subject": "1.2.0", "who": "isocenter"})
+    until(lambda: marks()[0] == "waiting")
+
+
 def answer(page: Any, listed: Callable[[], list[dict[str, Any]]]) -> list[str]:
     """Answer the page's questions for the list from here; the addresses that were asked."""
     asked: list[str] = []

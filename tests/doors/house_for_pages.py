@@ -416,6 +416,10 @@ class House:
             )  # fmt: skip
         return order(waiting, self.now, with_ai=with_ai)
 
+    def underway(self, shares: Mapping[str, float], *, who: Person) -> dict[str, float]:
+        must(who, "worklist")
+        return dict(shares)
+
     def study(self, study_uid: str, *, who: Person) -> Study:
         must(who, "study", study_uid)
         if study_uid not in self.studies:

@@ -95,6 +95,12 @@ def test_the_list_says_when_nobody_looks(house: House) -> None:
     assert line(Machine(), "off") == line(Machine(again=lambda study: None), "on") == ""
 
 
+def test_a_row_says_how_far_its_analyses_have_come(house: House) -> None:
+    app = application(house, demo=True, clock=lambda: house.now, machine=Machine(running=lambda: {CT: 0.4}))
+    rows = Browser(app, bearer=house.token("reader")).get("/api/worklist").json()["rows"]
+    assert {row["study"]: row["ai"].get("done") for row in rows} == {CT: 0.4, DX: None}
+
+
 def test_a_preview_tells_what_was_asked_and_nothing_that_a_machine_made(house: House, reader: Browser) -> None:
     ct = house.studies[CT]
     pictures = [s for s in ct.series if s.modality == "CT"]

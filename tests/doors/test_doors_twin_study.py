@@ -14,7 +14,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from isocenter.app import House, open_house
-from isocenter.doors import dicomweb, fhir, pages, pages_who
+from isocenter.doors import dicomweb, fhir, pages, pages_machine, pages_who
 from isocenter.doors.pages_events import stream
 from isocenter.forms import maps, seg, sr
 from isocenter.govern.policy import HOUSE, Person, Role
@@ -83,6 +83,7 @@ class Twin:
     browser: Browser
     planted: str = ""  # digest of what the machine said
     elsewhere: tuple[str, ...] = ()  # digests of files that a machine sent in
+    running: dict[str, float] = field(default_factory=dict)  # studies that are analysed, and how far
 
     @property
     def site(self) -> Any:
@@ -103,12 +104,13 @@ def archive(folder: Path) -> Iterator[Twin]:
             site._tell(Kind.PERSON_ADDED, "isocenter", name, role="reader", credential="none")
         site._tell(Kind.SETTINGS_CHANGED, "chief", "site", settings={"unasked": {"research": "allow"}})
         site.receive([image(STUDY, n) for n in range(1, 3)] + [image(PRIOR)], sender="CT1", who=HOUSE)
+        running: dict[str, float] = {}
         app = pages.application(
             site, demo=False, clock=lambda: NOON, dicomweb_router=dicomweb.router(site, pages_who.person_of),
-            fhir_router=fhir.router(site, pages_who.person_of),
+            fhir_router=fhir.router(site, pages_who.person_of), machine=pages_machine.Machine(running=lambda: running),
         )  # fmt: skip
         token = site._entrance._sessions.begin(ITO, site._entrance.clock())[0]
-        yield Twin(house, Browser(app, bearer=token))
+        yield Twin(house, Browser(app, bearer=token), running=running)
     finally:
         house.close()
 
@@ -492,6 +494,33 @@ def test_another_readers_lock_opens_nothing_for_those_who_have_not_given_theirs(
                                     who=GRAY).version  # fmt: skip
             site.lapse(STUDY, version=version, who=GRAY)
         assert differences(a, b, under="/api") == set()
+
+
+def test_how_far_the_machine_has_come_waits_for_ones_own_opinion(tmp_path: Path) -> None:
+    """What takes longer where there is something to find would tell it."""
+    with twins(tmp_path) as (a, b):
+        for twin, done in ((a, 0.2), (b, 0.8)):
+            plant(twin, finds=twin is a)
+            planned = [{"analysis": ANALYSIS, "series": {}}, {"analysis": "brain_bleed", "series": {}}]
+            twin.site._tell(Kind.PLANNED, "isocenter", STUDY, fingerprint="f", bindings=planned, declined=[])
+            twin.running[STUDY] = done
+
+        def said() -> list[Any]:
+            rows = (row for twin in (a, b) for row in twin.browser.get("/api/worklist").json()["rows"])
+            return [row["ai"].get("done") for row in rows if row["study"] == STUDY]
+
+        for told in ("/api/worklist", "/api/worklist?form=columns", "/api/begin"):
+            assert answer(a.browser, told) == answer(b.browser, told), told
+        assert said() == [None, None]
+        for twin in (a, b):
+            set_mode(twin.site, Use.READING, Mode.CONCURRENT)
+        assert said() == [None, None], "another analysis runs beside, of which nothing may be heard yet"
+        for twin in (a, b):
+            act_of(twin, "lock", {"version": act_of(twin, "open")["version"], "line": "a cyst"})
+        assert said() == [0.2, 0.8]
+        assert "done" not in a.browser.get("/api/worklist?ai=off").text
+        a.running.clear()
+        assert said() == [None, 0.8]
 
 
 def test_a_signed_study_hides_nothing_any_more(tmp_path: Path) -> None:

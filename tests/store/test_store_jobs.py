@@ -40,6 +40,7 @@ class Work:
         return "mended"
 
     def hold(self) -> None:
+        progress(0.5)
         self.entered.set()
         assert self.go.wait(20)
         step("after", self.done.append, "after")
@@ -112,6 +113,17 @@ def test_how_many_go_before_one_is_known(jobs: Jobs, work: Work) -> None:
     work.go.set()
     jobs.drain(30)
     assert jobs.ahead("a:1") is None
+
+
+def test_how_far_those_are_that_run_is_known(jobs: Jobs, work: Work) -> None:
+    for key in ("a:1", "a:2", "b:3"):
+        jobs.submit("hold", key=key)
+    assert jobs.running("a:") == {}
+    jobs.start(concurrency=3)
+    assert eventually(lambda: len(jobs.running("a:")) == 2) and jobs.running("a:") == {"a:1": 0.5, "a:2": 0.5}
+    work.go.set()
+    jobs.drain(30)
+    assert jobs.running("") == {}, "what is done runs no more, however far it said that it was"
 
 
 def test_a_job_stays_quiet_for_its_delay_and_is_pushed_back(jobs: Jobs, work: Work) -> None:

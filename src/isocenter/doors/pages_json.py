@@ -47,9 +47,12 @@ def patient(who: Patient) -> dict[str, Any]:
     return {"id": who.id, "name": who.name, "sex": who.sex, "birth_date": born}
 
 
-def row(entry: Entry) -> dict[str, Any]:
-    """One row of the worklist."""
+def row(entry: Entry, done: float | None = None) -> dict[str, Any]:
+    """One row of the worklist; `done` is the share of its analyses that have answered, while they run."""
     waiting, told = entry.waiting, entry.waiting.study
+    ai: dict[str, Any] = {"state": waiting.ai, "words": ", ".join(dict.fromkeys(r.finding for r in waiting.raises))}
+    if done is not None:
+        ai["done"] = done
     return {
         "study": told.uid,
         "patient": patient(told.patient),
@@ -64,7 +67,7 @@ def row(entry: Entry) -> dict[str, Any]:
         "due": _iso(entry.due),
         "waits_s": round(entry.waits.total_seconds()),
         "moved_up": entry.moved_up,
-        "ai": {"state": waiting.ai, "words": ", ".join(dict.fromkeys(r.finding for r in waiting.raises))},
+        "ai": ai,
         "reader": waiting.reader,
         "assigned": waiting.assigned,
     }

@@ -37,6 +37,7 @@ class Machine:
         audit_silent_s: seconds since the audit collector was first not reached, 0 while it takes entries.
         ahead: number of jobs that run or go before the analysis of a study; None where none of it is promised.
         research: promises a person an analysis of a study for research; None where no worker listens.
+        running: studies that are being analysed, each with the share of its analyses that have answered.
     """
 
     settings: Settings | None = None
@@ -46,6 +47,7 @@ class Machine:
     audit_silent_s: Callable[[], float] = lambda: 0.0
     ahead: Callable[[str], int | None] = lambda study: None
     research: Callable[[str, str, str], None] | None = None
+    running: Callable[[], Mapping[str, float]] = dict
 
     def start(self, *, secrets: bool) -> list[dict[str, Any]]:
         """What was set at start: name, variable, value, shipped value, meaning. Each needs a restart.

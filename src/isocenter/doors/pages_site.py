@@ -149,6 +149,9 @@ class PagesSite(Protocol):
     def due(self, study_uid: str, *, who: Person) -> tuple[Urgency, datetime] | None:
         """Its class and when it should be read; None once it is signed."""
 
+    def underway(self, shares: Mapping[str, float], *, who: Person) -> dict[str, float]:
+        """Of studies that are being analysed, those of which this person may hear how far that has come."""
+
     def study(self, study_uid: str, *, who: Person) -> Study:
         """The whole study."""
 

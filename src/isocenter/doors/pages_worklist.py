@@ -51,7 +51,8 @@ def listed(
     entries = narrowed(here.worklist(who=who, with_ai=ai == "on"), q, request.app.state.clock(), who=who.name)
     shown = entries[cursor : cursor + limit]
     after = cursor + len(shown)
-    rows: list[Any] = [pages_json.row(entry) for entry in shown]
+    running = here.underway(machine_of(request).running(), who=who) if ai == "on" else {}
+    rows: list[Any] = [pages_json.row(entry, running.get(entry.waiting.study.uid)) for entry in shown]
     told: dict[str, Any] = {"next": after if after < len(entries) else None, "total": len(entries)}
     told["without"] = "" if machine_of(request).again or ai == "off" else _NOBODY_LOOKS
     if form == "columns":

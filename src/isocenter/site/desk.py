@@ -122,6 +122,27 @@ class Desk(Reports, Answers):
             return (row.level, row.due) if row.due else None
         return None
 
+    def underway(self, shares: Mapping[str, float], *, who: Person) -> dict[str, float]:
+        """How far the analysis of studies has come, as their rows of this person's worklist may say it.
+
+        Nothing is said where the person may not yet hear of every analysis that runs: how long one takes, and what
+        is still to come, would be a word of it.
+
+        Args:
+            shares: studies that are being analysed now, each with the share of its analyses that have answered.
+        """
+        must(who, "worklist")
+        held, blind = self._disclosing.sieve(who, "worklist"), self._disclosing.blinded(who)
+        return {
+            study: share for study, share in shares.items()
+            if held(study) and study not in blind and self._hears_all_that_runs(study, who)
+        }  # fmt: skip
+
+    def _hears_all_that_runs(self, study_uid: str, who: Person) -> bool:
+        last = self.journal.since(subject=study_uid, kinds=(Kind.PLANNED,), newest_first=True, limit=1)
+        planned = last[0].event.details.get("bindings", ()) if last else ()
+        return bool(planned) and all(self._disclosing.tells(study_uid, one["analysis"], who) for one in planned)
+
     def _limits(self) -> Mapping[Urgency, timedelta]:
         return lists.limits_of(self.preferences.site_wide().get("limits_min") or {})
 

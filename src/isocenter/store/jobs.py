@@ -192,6 +192,13 @@ class Jobs:
         at = next((at for at, one in enumerate(found) if one.workflow_id.startswith(prefix)), None)
         return 0 if at is not None and found[at].status == "PENDING" else at
 
+    def running(self, prefix: str) -> dict[str, float]:
+        """How far each job is that runs now and whose key begins so, from 0 to 1; of those that told it."""
+        found = self._client.list_workflows(
+            status="PENDING", queue_name=_QUEUE, workflow_id_prefix=prefix, load_input=False, load_output=False
+        )
+        return self.leases.notes([one.workflow_id for one in found]) if found else {}
+
     def cancel(self, key: str) -> None:
         """Withdraw a job; a running one stops before its next step.
 

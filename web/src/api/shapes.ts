@@ -49,6 +49,8 @@ export interface Row {
 export interface AiState {
   state: "found" | "none" | "declined" | "waiting" | "after" | "off";
   words: string[] | string;
+  /** While analyses run: the share of them that have answered. */
+  done?: number;
 }
 
 export interface Worklist {

@@ -21,7 +21,7 @@ export interface Listed {
 /** So long the rest of a long list is not asked for: its beginning is drawn first, and takes a key. */
 const FIRST_LOOK_MS = 150;
 /** Events that can change a row; the others need no new list. */
-const SPEAK = new Set(["InstancesReceived", "ResultMade", "ReadingAssigned", "ReadingOpened", "ReadingClosed", "ReportSigned", "ReportAmended", "OpinionLocked", "ModeSet", "AnalysisStopped", "AnalysisResumed", "SettingsChanged"]);
+const SPEAK = new Set(["InstancesReceived", "Planned", "ResultMade", "ReadingAssigned", "ReadingOpened", "ReadingClosed", "ReportSigned", "ReportAmended", "OpinionLocked", "ModeSet", "AnalysisStopped", "AnalysisResumed", "SettingsChanged"]);
 
 /** The list as the server orders it, and as it lies before a person: what a person holds does not move under their hands. */
 export class WorkList {

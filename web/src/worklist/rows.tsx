@@ -135,6 +135,7 @@ function stateWords(row: Row): string {
 
 /** Three answers, never two: found, looked and found none, not looked; and what still runs. */
 function AiMark({ ai }: { ai: AiState | null }) {
+  if (ai?.done !== undefined) return <>{ai.state === "found" && <><AiMark ai={{ ...ai, done: undefined }} /> </>}<span class="muted num" title="Of the analyses that run on this study, so many have answered">{Math.floor(100 * ai.done)} %<span class="hidden"> analysed</span></span></>;
   const words = [ai?.words ?? []].flat().join(", ");
   switch (ai?.state) {
     case "found":
