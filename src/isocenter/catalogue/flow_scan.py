@@ -20,6 +20,8 @@ Floats = npt.NDArray[np.float32]
 _TIMES = {"trigger": {"ms": 1.0, "s": 1000.0}, "time": {"ms": 1.0, "s": 1000.0}}
 _PER_CM_S = {"cm/s": 1.0, "mm/s": 0.1, "m/s": 100.0}
 _BEYOND = 1.02  # of VENC: values above it are not velocities of this scan
+_OTHER_UNITS = (10.0, 100.0)  # from one unit of velocity to another
+_SLOW = 0.15  # of VENC: where nothing is faster, noise and flow alike, the unit of the values may be another
 _VENCS_CM_S = (3.0, 1000.0)
 _UNEVEN = 0.2
 _RR_SPREAD = 0.3
@@ -131,11 +133,23 @@ def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
         main, directions, None, np.empty(0, np.float32), np.array([p.towards for p in group]),
         tuple(p.venc_cm_s / 100.0 for p in group), frame_ms, _beat_ms(main, frame_ms), words[0], tuple(remarks), turned,
     )  # fmt: skip
+    velocity = np.stack([scan.laid(part) for part in scaled])
     return replace(
         scan,
         magnitude=None if magnitude is None else scan.laid(magnitude),
-        velocity=np.stack([scan.laid(part) for part in scaled]),
+        velocity=velocity,
+        remarks=(*remarks, *_slow(velocity, min(scan.venc_m_s))),
     )
+
+
+def _slow(velocity: Floats, venc_m_s: float) -> list[str]:
+    most = float(np.abs(velocity).max())
+    if most >= _SLOW * venc_m_s:
+        return []
+    return [
+        f"WARNING: nothing is faster than {100 * most:.3g} cm/s, with a VENC of {100 * venc_m_s:g}: the unit of the "
+        "values may be another, or VENC was far too high for this vessel"
+    ]
 
 
 def _contradicted(group: list[_Part], given: float) -> list[str]:
@@ -236,16 +250,42 @@ def _frames(main: Volume) -> tuple[float, list[str]]:
     return usual, remarks
 
 
-def _from_venc(facts: Any, venc_cm_s: float) -> bool:
-    """Whether the coding of the images begins at -VENC, whether or not anything flows that fast."""
+def _coded_end(facts: Any, venc_cm_s: float, maker: str) -> tuple[float, str] | None:
+    """The value that the coding of the images lets stand for VENC, and how, whether or not anything flows that fast.
+
+    A phase image is coded over one turn, from -VENC to VENC, in a unit of the maker's choice. 2048 steps are taken as a
+    turn from Siemens alone: of others they may be room for velocities in mm/s.
+    """
     coded = facts.get("CodedRange")
-    return bool(coded) and abs(float(coded[0]) + venc_cm_s) <= 0.02 * venc_cm_s
+    if not coded:
+        return None
+    least = -float(coded[0])
+    ends = [(venc_cm_s, 0.02, "values are velocities in cm/s, coded from -VENC to VENC")]
+    ends += [(np.pi * k, 0.002, "phase coded over a whole turn, of which half is VENC") for k in (1.0, 1000.0)]
+    ends += [(4096.0, 0.002, "4096 steps are VENC")]
+    ends += [(2048.0, 0.002, "2048 steps are VENC")] if maker.startswith("SIEMENS") else []
+    return next(((end, how) for end, near, how in ends if abs(least - end) <= near * end), None)
+
+
+def _must_not_contradict(facts: Any, unit: str, venc_cm_s: float) -> None:
+    coded = facts.get("CodedRange")
+    share = -float(coded[0]) * _PER_CM_S[unit] / venc_cm_s if coded else 0.0
+    if any(abs(share * times - 1.0) <= 0.02 for times in _OTHER_UNITS):
+        raise Refused(
+            f"velocities in {unit} that are coded from {float(coded[0]):g} to {float(coded[1]):g}",
+            f"a coding ends at VENC, and that is {venc_cm_s:g} cm/s: the unit or VENC is wrong",
+            "export velocities with their unit, or give venc_cm_s from the protocol",
+        )
 
 
 def _around_2048(values: npt.NDArray[Any]) -> bool:
     """Whether these are 12 bits without a rescale: what keeps still, or points anywhere, lies in the middle."""
     inside = float(values.min()) >= 0 and float(values.max()) <= 4096
     return inside and abs(float(np.median(values)) - 2048.0) <= 128.0
+
+
+def _as_written(maker: str) -> str:
+    return next((f" as {name} writes them" for name in ("Siemens", "Philips") if maker.startswith(name.upper())), "")
 
 
 def _scaled(part: _Part) -> tuple[Floats, str]:
@@ -260,6 +300,7 @@ def _scaled(part: _Part) -> tuple[Floats, str]:
     values = part.array
     most = float(np.abs(values).max())
     if said in _PER_CM_S:
+        _must_not_contradict(facts, said, venc)
         factor, how = _PER_CM_S[said], f"values are velocities in {said} as the header says"
     elif maker.startswith("GE") and "GEVelocityEncoding" in facts:
         if int(facts.get("GEVelocityFlags") or 0) & 2:
@@ -269,14 +310,14 @@ def _scaled(part: _Part) -> tuple[Floats, str]:
                 "reconstruct the scan with weighting off",
             )
         factor, how = 0.1, "values are velocities in mm/s as GE writes them"
-    elif maker.startswith("PHILIPS") and (0.9 * venc <= most <= _BEYOND * venc or _from_venc(facts, venc)):
-        factor, how = 1.0, "values are velocities in cm/s as Philips writes them"
+    elif (coded := _coded_end(facts, venc, maker)) is not None:
+        factor, how = venc / coded[0], f"{coded[1]} ({venc:g} cm/s){_as_written(maker)}"
+    elif maker.startswith("PHILIPS") and 0.9 * venc <= most <= _BEYOND * venc:
+        factor, how = 1.0, f"values are velocities in cm/s{_as_written(maker)}"
     elif maker.startswith("SIEMENS") and _around_2048(values):
         values = values - np.float32(2048.0)
         most = float(np.abs(values).max())
-        factor, how = venc / 2048.0, f"2048 steps from 2048 are VENC ({venc:g} cm/s) as Siemens writes them"
-    elif maker.startswith("SIEMENS") and float(values.min()) < 0 and most <= 4096:
-        factor, how = venc / 4096.0, f"4096 steps are VENC ({venc:g} cm/s) as Siemens writes them"
+        factor, how = venc / 2048.0, f"2048 steps from 2048 are VENC ({venc:g} cm/s){_as_written(maker)}"
     else:
         try:
             turned = complex_images.radians(values)

@@ -1,0 +1,86 @@
+"""Velocities as makers code them, through DICOM of one slice of known flow; codings that contradict their header."""
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from real_series import loaded
+
+from isocenter.catalogue.flow_scan import FlowScan, gather
+from isocenter.errors import Refused
+from isocenter.testing.phantoms import Phantom, flow_mr
+
+VENC = 150.0
+SIEMENS, PHILIPS = {"Manufacturer": "SIEMENS"}, {"Manufacturer": "Philips Medical Systems"}
+OTHER = {"Manufacturer": "UIH"}
+
+
+@pytest.fixture(scope="module")
+def made() -> Phantom:
+    return flow_mr.slice_patient(size=40, mm=3.6, frames=10, venc_cm_s=VENC)
+
+
+def coded(made: Phantom, slope: float, lowest: float, *, most: float = np.pi, **header: Any) -> FlowScan:
+    """The scan with its phase (12 bits, unsigned) rescaled so; what is beyond `most` is masked to 0."""
+    files = []
+    for file in made.files:
+        ds = dcmread(BytesIO(file))
+        if "P" in ds.ImageType:
+            steps = ds.pixel_array.astype(np.int32)
+            masked = np.where(np.abs(steps - 2048) * np.pi / 2048 <= most, steps, 2048)
+            ds.PixelData, ds.BitsStored, ds.HighBit = masked.astype(np.uint16).tobytes(), 12, 11
+            ds.RescaleSlope, ds.RescaleIntercept = f"{slope:.8g}", f"{lowest:.8g}"
+        for keyword, value in header.items():
+            setattr(ds, keyword, value)
+        into = BytesIO()
+        ds.save_as(into)
+        files.append(into.getvalue())
+    return gather(tuple(loaded(tuple(files))[0]))
+
+
+@pytest.mark.parametrize("most", [np.pi, 2.6], ids=["noise in the air", "masked"])
+@pytest.mark.parametrize(
+    ("slope", "lowest", "header"),
+    [
+        (1.0, 0.0, SIEMENS),
+        (1.0, -2048.0, SIEMENS),
+        (2 * VENC / 4096, -VENC, SIEMENS),
+        (2 * np.pi / 4096, -np.pi, SIEMENS),
+        (2 * VENC / 4096, -VENC, PHILIPS),
+        (2000 * np.pi / 4096, -1000 * np.pi, PHILIPS | {"RescaleType": "normalized"}),
+        (2 * VENC / 4096, -VENC, OTHER),
+        (2.0, -4096.0, OTHER),
+        (VENC / 204800, -VENC / 100, OTHER | {"RescaleType": "m/s"}),
+    ],
+)
+def test_one_flow_in_every_coding(made: Phantom, slope: float, lowest: float, header: Any, most: float) -> None:
+    usual = coded(made, 2.0, -4096.0, most=most, **SIEMENS)
+    assert float(np.abs(usual.velocity).max()) > 0.7
+    found = coded(made, slope, lowest, most=most, **header)
+    np.testing.assert_allclose(found.velocity, usual.velocity, atol=1e-4)
+    assert not any("WARNING" in said for said in found.remarks)
+
+
+@pytest.mark.parametrize("tenth", [10.0, 100.0])
+def test_a_unit_that_the_coding_contradicts_is_refused(made: Phantom, tenth: float) -> None:
+    with pytest.raises(Refused, match="unit or VENC is wrong"):
+        coded(made, 2 * VENC / 4096 / tenth, -VENC / tenth, RescaleType="cm/s")
+
+
+def test_2048_steps_are_a_turn_from_siemens_alone(made: Phantom) -> None:
+    """Of others they may be room for velocities in mm/s."""
+    with pytest.raises(Refused, match="their scale is not known"):
+        coded(made, 1.0, -2048.0, **OTHER)
+
+
+def test_steps_of_siemens_that_no_coding_explains_are_refused(made: Phantom) -> None:
+    """They were taken as 4096 a VENC whatever they were."""
+    with pytest.raises(Refused, match="their scale is not known"):
+        coded(made, 0.3, -614.4, **SIEMENS)
+
+
+def test_velocities_that_stay_far_below_venc_are_warned_of(made: Phantom) -> None:
+    slow = coded(made, 0.01, -20.48, RescaleType="cm/s")
+    assert any("WARNING: nothing is faster than 20.5 cm/s, with a VENC of 150" in said for said in slow.remarks)
