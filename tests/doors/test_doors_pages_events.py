@@ -68,12 +68,12 @@ def test_what_is_for_the_audit_is_not_told_and_does_not_stop_the_rest() -> None:
     assert numbers(heard(house, before, 1)) == [house.head()]
 
 
-def test_links_and_consent_are_told_to_whoever_has_a_right_to_their_lists() -> None:
+def test_links_consent_and_emergencies_are_told_to_whoever_has_a_right_to_their_lists() -> None:
     house = House()
     before = house.head()
-    for kind in (Kind.SHARED, Kind.SHARE_USED, Kind.SHARE_ENDED, Kind.CONSENT_WITHDRAWN):
+    for kind in (Kind.SHARED, Kind.SHARE_USED, Kind.SHARE_ENDED, Kind.CONSENT_WITHDRAWN, Kind.GLASS_BROKEN):
         house.append(Event(kind, house.now, "somebody", CT))
-    assert len(numbers(heard(house, before, 1))) == 4
+    assert len(numbers(heard(house, before, 1))) == 5
     assert numbers(heard(house, before, 1, role="researcher")) == []
 
 

@@ -213,6 +213,22 @@ def test_nobody_hears_of_other_projects_nor_how_much_they_hold(site: Site) -> No
     assert "ProjectSealed" in page and not any(word in page for word in ("300", "withdrawn", "4711"))
 
 
+def test_whoever_is_asked_about_broken_glass_hears_of_it_at_once_and_of_nothing_else_there(site: Site) -> None:
+    site.projects.found("trial", "a trial", keeper="ito", who=CHIEF)  # who looks through it is in no such project
+    late = Person("late", Role.READER)
+    link_in(site, late.name, late.role)
+    begun = site.head()
+    assert site.projects.break_glass(MR, reason="seizure in the ward", who=late)["reviewer"] == "ito"
+    site.study(MR, who=late)
+
+    def heard(who: Person) -> list[Kind]:
+        return [s.event.kind for s in site.events(since=begun, limit=9, who=who)]
+
+    assert heard(ITO) == [Kind.GLASS_BROKEN, *[Kind.WITHHELD] * (site.head() - begun - 1)] and len(heard(ITO)) > 1
+    third = Person("third", Role.READER)
+    assert set(heard(third)) == {Kind.WITHHELD}, "nobody else outside of the project"
+
+
 def test_broken_glass_shows_a_study_for_its_hour_and_another_person_looks_through_it(site: Site) -> None:
     clock = site.clock
     with pytest.raises(WrongState):

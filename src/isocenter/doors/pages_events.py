@@ -66,6 +66,7 @@ TOLD = frozenset(
 _TOLD_TO = {
     **dict.fromkeys(sharing.KINDS, "share"),
     **dict.fromkeys((Kind.CONSENT_GIVEN, Kind.CONSENT_WITHDRAWN, Kind.CONSENT_ASKED, Kind.CONSENT_ANSWERED), "consent"),
+    **dict.fromkeys((Kind.GLASS_BROKEN, Kind.GLASS_ENDED, Kind.GLASS_REVIEWED), "glass_review"),
 }
 """What the pages of those hear who have a right to the lists that it changes."""
 

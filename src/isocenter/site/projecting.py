@@ -51,6 +51,7 @@ _WHOLE = frozenset({Kind.SCRUBBED, Kind.BACKED_UP, Kind.BACKUP_REHEARSED, Kind.R
 _TAKEN = frozenset({Kind.AUDIT_EXPORTED, Kind.FIGURES_TAKEN, Kind.EXPORTED})
 """What somebody took of all that is theirs, without a subject: how much that is, is their own business."""
 _FOUNDED = frozenset({Kind.PROJECT_SET, Kind.PROJECT_JOINED, Kind.PROJECT_RULED})
+_GLASS = frozenset({Kind.GLASS_BROKEN, Kind.GLASS_ENDED, Kind.GLASS_REVIEWED})
 _SEALED = frozenset({Kind.PROJECT_SEALED, Kind.PROJECT_ERASED, Kind.KEY_ROTATED})
 """Acts on a project, which is their subject; what is in it is counted in the second."""
 _BROUGHT = frozenset({Kind.BATCH_TAKEN, Kind.INSTANCES_REJECTED})
@@ -197,6 +198,8 @@ class Projects:
         if event.kind in _COHORTS or (event.kind in _TAKEN and not event.subject):
             return event.who == who.name
         if event.kind in _FOUNDED and may(who, "project"):
+            return True
+        if event.kind in _GLASS and self._asked_about(str(event.details.get("id", "")), who):
             return True
         if (project := self._project_of(event)) is not None:
             return project in reach.projects
@@ -403,6 +406,11 @@ class Projects:
         must(who, "me")
         now = self.clock()
         return [g.told(now) for g in self.known().glasses.values() if g.who == who.name and g.lives(now)]
+
+    def _asked_about(self, id: str, who: Person) -> bool:
+        """Whether this person is to look through it: they are called at once, whatever projects they are in."""
+        glass = self.known().glasses.get(id)
+        return glass is not None and may(who, "glass_review") and rules.may_review(glass, who)
 
     def _seen(self, glass: rules.Glass) -> list[str]:
         """What the journal tells of this person at this study while the glass was broken, in its own words."""

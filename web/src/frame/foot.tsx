@@ -5,6 +5,7 @@ import { may, me } from "../me";
 import { address, place } from "../router";
 import { mine } from "../settings/mine";
 import { clock, count } from "../words";
+import { Glass } from "./glass";
 import { jsonOf } from "./twin";
 
 /** What is true of every page: that this is research software, who reads it, its JSON, and when the server last spoke. */
@@ -17,6 +18,7 @@ export function Foot() {
       <span>Research software, not for diagnosis</span>
       <span class="gap" />
       {place.value.page !== "study" && waitingActs.value.length > 0 && <span class="soon" role="status" title={waitingActs.value.join("\n")}>{count(waitingActs.value.length, "act")} of yours being sent</span>}
+      <Glass />
       {me.value && <span class="who">{me.value.name} <span class="faint">{me.value.role}</span></span>}
       {json && <a class="json" href={json} target="_blank" rel="noopener">JSON<span class="hidden"> of this page</span></a>}
       <LiveMark />
