@@ -109,9 +109,10 @@ def test_every_promise_of_safety_is_a_test_that_exists_or_says_what_it_lacks() -
         assert row["answer"] in ("met", "partly", "open", "not applicable"), row
         assert row["words"] or row["answer"] == "met", f"what is not shown is said: {row['promise']}"
         if row["answer"] in ("met", "partly"):
-            _must_exist(row["test"])
+            for test in row["test"].split() or [""]:
+                _must_exist(test)
     counted = Counter(row["answer"] for row in rows)
-    assert counted["partly"] <= 3 and counted["open"] <= 2, "a change for the worse is said on purpose"
+    assert counted["partly"] <= 2 and counted["open"] <= 2, "a change for the worse is said on purpose"
 
 
 @pytest.mark.parametrize(
