@@ -22,8 +22,13 @@ def made() -> Phantom:
     return flow_mr.slice_patient(size=40, mm=3.6, frames=10, venc_cm_s=VENC)
 
 
-def coded(made: Phantom, slope: float, lowest: float, *, most: float = np.pi, **header: Any) -> FlowScan:
-    """The scan with its phase (12 bits, unsigned) rescaled so; what is beyond `most` is masked to 0."""
+def coded(
+    made: Phantom, slope: float, lowest: float, *, most: float = np.pi, named: bool = True, **header: Any
+) -> FlowScan:
+    """The scan with its phase (12 bits, unsigned) rescaled so; what is beyond `most` is masked to 0.
+
+    Where images are not `named`, no word tells magnitude from phase, and both state direction and VENC.
+    """
     files = []
     for file in made.files:
         ds = dcmread(BytesIO(file))
@@ -34,6 +39,8 @@ def coded(made: Phantom, slope: float, lowest: float, *, most: float = np.pi, **
             ds.RescaleSlope, ds.RescaleIntercept = f"{slope:.8g}", f"{lowest:.8g}"
         for keyword, value in header.items():
             setattr(ds, keyword, value)
+        if not named:
+            ds.ImageType, ds.SequenceName = ["ORIGINAL", "PRIMARY", "OTHER"], f"*fl2d1_v{VENC:.0f}in"
         into = BytesIO()
         ds.save_as(into)
         files.append(into.getvalue())
@@ -84,3 +91,14 @@ def test_steps_of_siemens_that_no_coding_explains_are_refused(made: Phantom) -> 
 def test_velocities_that_stay_far_below_venc_are_warned_of(made: Phantom) -> None:
     slow = coded(made, 0.01, -20.48, RescaleType="cm/s")
     assert any("WARNING: nothing is faster than 20.5 cm/s, with a VENC of 150" in said for said in slow.remarks)
+
+
+@pytest.mark.parametrize(("slope", "lowest"), [(2.0, -4096.0), (1.0, 0.0)])
+def test_magnitudes_that_state_a_velocity_and_no_kind_are_no_component(
+    made: Phantom, slope: float, lowest: float
+) -> None:
+    found = coded(made, slope, lowest, named=False, **SIEMENS)
+    usual = coded(made, 2.0, -4096.0, **SIEMENS)
+    np.testing.assert_allclose(found.velocity, usual.velocity, atol=1e-4)
+    assert found.magnitude is not None and usual.magnitude is not None
+    np.testing.assert_array_equal(found.magnitude, usual.magnitude)

@@ -180,8 +180,8 @@ def _parts(volume: Volume, given: float) -> list[_Part]:
         return []
     told = volume.facts.get("VelocityEncoding")
     if told is not None:
-        if not any(told[:3]) and not _is_phase(volume) and float(volume.array.min()) >= 0:
-            return []  # magnitudes of a maker that writes VENC into every image
+        if not _is_phase(volume) and float(volume.array.min()) >= 0 and not _around_2048(volume.array):
+            return []  # magnitudes of a maker that writes VENC, and which way, into every image
         return [_Part(volume, volume.array, (told[0], told[1], told[2]), given or told[3], told[3])]
     if given and _is_phase(volume):
         return [_Part(volume, volume.array, (0.0, 0.0, 0.0), given)]
