@@ -14,6 +14,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WIDE, TWICE = {"width": 1440, "height": 900}, {"width": 720, "height": 450}  # what 200 % leaves of the first
 PHONE = {"width": 390, "height": 844}
+# What of a page one has to move sideways for; tables that say their columns row by row need no such thing.
+BESIDE = """() => [...document.querySelectorAll('main')]
+  .filter(one => ['auto', 'scroll'].includes(getComputedStyle(one).overflowX) && one.scrollWidth > one.clientWidth + 1)
+  .map(one => one.className + ' ' + (one.scrollWidth - one.clientWidth))"""
 
 
 def asked_of(page: Any) -> set[Any]:
@@ -68,5 +72,7 @@ def test_every_screen(page: Any, studies: Callable[[str], str], axe: str, place:
             page.set_viewport_size(size)
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 found[path, how] = page.evaluate("document.documentElement.scrollWidth")
+            if how == "phone" and (told := page.evaluate(BESIDE)):
+                found[path, "beside the screen"] = told
             shot(page, f"screen-{name}-{how}")
     assert found == {}

@@ -67,6 +67,9 @@ def test_empty_disk_to_signed_report_by_keyboard_alone(page: Any, site: Site) ->
     row.get_by_role("combobox", name="region").wait_for()
     assert row.evaluate("one => one.scrollWidth <= one.clientWidth"), "a telephone shows the whole row of a tool"
     shot(page, "tool-in-hand-phone")
+    assert page.locator(".viewport").first.bounding_box()["height"] > 300, "and an image that can be read"
+    lettered = page.locator(".viewport .side:not(:empty)").first
+    assert lettered.evaluate("one => getComputedStyle(one).backgroundColor") != "rgba(0, 0, 0, 0)", "sides, on bone too"
     page.keyboard.press("Escape")
     page.set_viewport_size(wide)
 
@@ -118,6 +121,19 @@ def test_empty_disk_to_signed_report_by_keyboard_alone(page: Any, site: Site) ->
     assert took < EIGHT_MINUTES, f"{took:.0f} s from an empty disk"
     page.goto(f"/report/{study}")
     page.locator(".paper").get_by_text("DEMO, of no patient").wait_for()  # on paper, too, it is nobody's report
+    page.set_viewport_size({"width": 390, "height": 844})
+    for said in page.locator(".paper .identity dd").all():
+        place = said.bounding_box()
+        assert place["x"] + place["width"] <= 390, "whose report it is stands whole on a telephone"
+    shot(page, "report-phone")
+    page.goto("/models")
+    cell = page.locator("main table.plain tbody td").nth(1)
+    until(lambda: cell.get_attribute("data-column") == "What it does")
+    assert cell.evaluate("one => getComputedStyle(one, '::before').content").startswith('"What it does')
+    assert page.evaluate("(one => one.scrollWidth <= one.clientWidth)(document.querySelector('main'))"), (
+        "no column beside"
+    )
+    shot(page, "models-phone")
 
 
 def test_keep_sleeps_at_the_server_too_and_one_key_undoes_one_act(page: Any, studies: Callable[[str], str]) -> None:

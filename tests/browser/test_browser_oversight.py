@@ -100,6 +100,28 @@ def test_the_figures_of_thirty_studies(desk: Any) -> None:
     shot(page, "oversight-triage")
 
 
+def test_a_triage_that_changed_no_wait_has_an_axis_that_can_be_read(desk: Any) -> None:
+    page = desk("chief")
+    none = {"value": 0, "low": 0, "high": 0, "n": 40}
+
+    def told(route: Any) -> None:
+        effect = route.fetch().json()
+        groups = dict.fromkeys(effect["groups"], none)
+        split = {"name": "all", "n": 80, "needed": 0, "observed": groups, "predicted": groups, "before_after": {}}
+        waits = [[effect["groups"][0], minutes, part, part] for minutes, part in ((0, 0), (5, 0.2), (10, 0.6), (20, 1))]
+        route.fulfill(json=effect | {"splits": [split], "kinds": [], "waits": waits})
+
+    page.route("**/api/triage/*", told)
+    page.goto(f"/oversight/triage?analysis={AI}")
+    change, waits = (page.locator(".plot svg[role=img]").nth(n) for n in (0, 1))
+    waits.wait_for()
+    ticks = change.locator("g:has(> .grid) > text").all_text_contents()
+    assert len(ticks) > 2 and len(set(ticks)) == len(ticks), "every number of an axis once"
+    named = waits.locator("g > text[text-anchor=middle]").all_text_contents()
+    assert [one.replace("\u2009", " ") for one in named] == ["0 min", "5 min", "10 min", "20 min"]
+    shot(page, "oversight-triage-nothing-changed")
+
+
 def test_from_a_printed_number_back_to_the_sender(desk: Any) -> None:
     page = desk("chief")
     page.goto(f"/oversight/audit?q=on:{uid(3)}+what:reportsigned")

@@ -58,7 +58,7 @@ export function number(value: number): string {
 
 const units: Record<string, string> = {
   "1": "", "{ratio}": "", "{fraction}": "", "{counts}": "", "{count}": "", "{arbitrary}": "arbitrary units", "mm2": "mm²", "mm3": "mm³", "cm2": "cm²", "cm3": "cm³",
-  "ml": "mL", "mL": "mL", "[hnsf'U]": "HU", "{SUVbw}g/ml": "SUVbw", "{SUVbw}g/mL": "SUVbw", "{SUVlbm}g/ml": "SUVlbm", "{SUVbsa}cm2/ml": "SUVbsa",
+  "ml": "mL", "mL": "mL", "[hnsf'U]": "HU", "{SUVbw}g/ml": "SUVbw", "{SUVbw}g/mL": "SUVbw", "{SUVlbm}g/ml": "SUVlbm", "{SUVibw}g/ml": "SUVibw", "{SUVbsa}cm2/ml": "SUVbsa",
   "um": "µm", "deg": "°", "a": "years",
 }; // prettier-ignore
 

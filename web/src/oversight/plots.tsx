@@ -17,7 +17,7 @@ const ROW = 26, LEFT = 168, RIGHT = 24, TOP = 8, FOOT = 26, WIDTH = 760;
 export function Ranges({ title, rows, line, lineName }: { title: string; rows: Range[]; line?: number; lineName?: string }) {
   if (!rows.length) return null;
   const all = rows.flatMap((row) => [row.value, row.low ?? row.value, row.high ?? row.value, ...(row.ends ?? [])]).concat(line ?? []);
-  const ticks = ticksOf(Math.min(0, ...all), Math.max(...all, 1e-9));
+  const ticks = ticksOf(Math.min(0, ...all), Math.max(...all, all.some((value) => value !== 0) ? 0 : 1));
   const [from, until] = [ticks[0]!, ticks[ticks.length - 1]!];
   const x = (value: number) => LEFT + ((value - from) / (until - from || 1)) * (WIDTH - LEFT - RIGHT);
   const height = TOP + rows.length * ROW + FOOT;
@@ -59,14 +59,14 @@ export function Cumulative({ title, curves }: { title: string; curves: Curve[] }
   const last = Math.max(...curves.flatMap((one) => one.points.map(([at]) => at)), 1);
   const x = (at: number) => 52 + Math.sqrt(at / last) * (WIDTH - 52 - RIGHT);
   const y = (part: number) => TOP + (1 - part) * (HIGH - TOP - FOOT);
-  const marks = [0, 10, 30, 60, 120, 240, 480, 1440].filter((mark) => mark <= last);
+  const marks = [0, 5, 10, 20, 30, 60, 120, 240, 480, 1440].filter((mark) => mark <= last);
   const half = curves.map((one) => `${one.name}: half within ${minutes(one.points.find(([, part]) => part >= 0.5)?.[0] ?? last)}`).join("; ");
   return (
     <figure class="plot">
       <figcaption>{title}</figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HIGH}`} role="img" aria-label={`${title}. ${half}`}>
         {[0, 0.25, 0.5, 0.75, 1].map((part) => <g key={part}><path class="grid" d={`M52 ${y(part)}H${WIDTH - RIGHT}`} /><text x="44" y={y(part) + 4} text-anchor="end">{Math.round(part * 100)} %</text></g>)}
-        {marks.map((mark) => <text key={mark} x={x(mark)} y={HIGH - 8} text-anchor="middle">{minutes(mark)}</text>)}
+        {marks.map((mark) => <g key={mark}><path class="grid" d={`M${x(mark)} ${TOP}V${HIGH - FOOT}`} /><text x={x(mark)} y={HIGH - 8} text-anchor="middle">{minutes(mark)}</text></g>)}
         {curves.map((one) => <path key={one.name} class={one.dash ? "curve plain-order" : "curve"} d={one.points.map(([at, part], i) => `${i ? "L" : "M"}${x(at)} ${y(part)}`).join("")} />)}
       </svg>
       <ul class="legend">{curves.map((one) => <li key={one.name}><svg width="28" height="10" aria-hidden="true"><path class={one.dash ? "curve plain-order" : "curve"} d="M0 5H28" /></svg>{one.name}</li>)}</ul>

@@ -176,6 +176,8 @@ function kindOf(name: string): string {
   if (name.endsWith(".stl")) return `Mesh STL${of}`;
   if (name.endsWith(".glb")) return `Mesh GLB${of}`;
   if (name.endsWith(".json")) return "JSON";
+  const figure = /figure(\d+)\.svg$/.exec(name)?.[1];
+  if (figure) return `Figure ${figure} SVG`;
   return name.split(".").slice(1).join(".");
 }
 
