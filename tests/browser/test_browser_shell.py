@@ -250,10 +250,16 @@ def test_who_lacks_a_right_reads_the_rule_and_is_offered_nothing_that_would_be_r
         assert own.locator("main").get_by_role("button").all_inner_texts() == ["Copy a request"]
         assert own.locator("main form, main summary").count() == 0
     own.goto("/models/chest_xray_opacity")
-    own.get_by_text("rule 'stop' lets only").wait_for()
+    own.get_by_text("rule 'stop' lets only").first.wait_for()
     assert own.get_by_role("button", name="Stop it everywhere").count() == 0
     own.goto("/worklist")
     own.get_by_role("alert").get_by_text("rule 'worklist'").wait_for()
+    counted = own.get_by_role("table").get_by_role("row")
+    until(lambda: counted.count() == 5)
+    assert [row.split()[1:] for row in counted.all_inner_texts()[1:]] == [
+        [word, "under", "10"] for word in ("Now", "Soon", "Today", "Routine")
+    ], "how many of each class wait, and no study"
+    shot(own, "worklist-counted")
     own.set_viewport_size({"width": 390, "height": 844})
     assert own.evaluate("document.documentElement.scrollWidth") == 390
     page.set_viewport_size({"width": 390, "height": 844})

@@ -172,6 +172,7 @@ ABOUT = {
         POST /api/patients
         GET /api/begin
         GET /api/worklist
+        GET /api/worklist/counts
         GET /api/critical
         GET /api/rejections
         GET /api/alerts/all

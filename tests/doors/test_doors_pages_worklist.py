@@ -95,6 +95,15 @@ def test_the_list_says_when_nobody_looks(house: House) -> None:
     assert line(Machine(), "off") == line(Machine(again=lambda study: None), "on") == ""
 
 
+def test_whoever_may_not_see_the_list_hears_how_many_wait_in_each_class(house: House) -> None:
+    app = application(house, demo=True, clock=lambda: house.now)
+    researcher = Browser(app, bearer=house.token("researcher"))
+    assert researcher.get("/api/worklist").status_code == 403
+    told = researcher.get("/api/worklist/counts").json()
+    assert told == {"few": 10, "classes": {"now": 12, "soon": None, "today": None, "routine": None}}
+    assert Browser(app, bearer=house.token("planner")).get("/api/worklist/counts").status_code == 403
+
+
 def test_a_row_says_how_far_its_analyses_have_come(house: House) -> None:
     app = application(house, demo=True, clock=lambda: house.now, machine=Machine(running=lambda: {CT: 0.4}))
     rows = Browser(app, bearer=house.token("reader")).get("/api/worklist").json()["rows"]

@@ -49,6 +49,7 @@ ALLOWED = {
     "modes": "admin reader researcher",
     "mode": "admin reader",
     "worklist": "admin reader",
+    "worklist_counts": "admin reader researcher",
     "reading": "admin reader",
     "open": "admin reader",
     "lock": "admin reader",

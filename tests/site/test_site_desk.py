@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
-from isocenter.errors import Conflict, NotFound, WrongState
+from isocenter.errors import Conflict, Forbidden, NotFound, WrongState
 from isocenter.govern.policy import Person, Role
 from isocenter.reading import report as reports
 from isocenter.reading.critical import Communication
@@ -315,6 +317,36 @@ def test_a_kept_list_tells_each_what_they_may_see_and_no_more(site: Site) -> Non
     assert told() == [("found", 1), ("found", 1), ("after", 1)]
     site.halting.stop(OF, reason="it errs", who=CHIEF)
     assert told() == [("found", 0), ("found", 0), ("after", 0)]
+
+
+def test_whoever_may_not_see_the_list_hears_how_many_of_each_class_wait_and_not_whom_a_machine_raised(
+    site: Site,
+) -> None:
+    files = []
+    for number in range(10):
+        one = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
+        one.StudyInstanceUID = f"2.25.{4000 + number}"
+        one.SeriesInstanceUID, one.SOPInstanceUID = f"2.25.{5000 + number}", f"2.25.{6000 + number}"
+        one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
+        held = io.BytesIO()
+        one.save_as(held)
+        files.append(held.getvalue())
+    site.receive(files[:8], sender="test", who=HOUSE)
+    hears = Person("rita", Role.RESEARCHER)
+    few = {"now": None, "soon": None, "today": None, "routine": None}
+    assert site.worklist_counts(who=hears) == few, "nine are too few to be counted"
+    site.receive(files[8:], sender="test", who=HOUSE)
+    site.set_mode(OF, Use.WORKLIST, Mode.TRIAGE, reason="for everybody")
+    says(site, lesion(), urgency=Urgency.NOW)
+    assert site.worklist_counts(who=hears) == {**few, "routine": 11}, (
+        "what a machine raised counts where it was asked for"
+    )
+    site.sign("2.25.4000", version=site.lock("2.25.4000", version=site.open("2.25.4000", who=ITO).version, nothing=True,
+                                             who=ITO).version, who=ITO)  # fmt: skip
+    assert site.worklist_counts(who=hears) == {**few, "routine": 10}, "what is read waits no more"
+    for who in (Person("paula", Role.PLANNER), Person("PACS", Role.SERVICE)):
+        with pytest.raises(Forbidden):
+            site.worklist_counts(who=who)
 
 
 def test_until_when_a_study_should_be_read_is_what_its_row_says_and_tells_no_more_than_may_be_seen(site: Site) -> None:

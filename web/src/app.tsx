@@ -76,6 +76,7 @@ function Page({ here }: { here: Place }) {
   const { page, id, part } = here;
   switch (page) {
     case "worklist":
+      if (!may("worklist") && may("worklist_counts")) return <Lazy key="counted" what="how many wait" load={() => import("./worklist/counted").then((module) => module.CountedPage)} with={{}} />;
       return <WorklistPage />;
     case "study":
       if (part === "why") return <Lazy key={`why ${id}`} what="the reasons" load={() => import("./analyses/why").then((module) => module.WhyPage)} with={{ study: id }} />;

@@ -146,6 +146,9 @@ class PagesSite(Protocol):
     def worklist(self, *, who: Person, with_ai: bool = True) -> Sequence[Entry]:
         """The rows in their order."""
 
+    def worklist_counts(self, *, who: Person) -> dict[str, int | None]:
+        """How many studies of each class wait, None where few."""
+
     def due(self, study_uid: str, *, who: Person) -> tuple[Urgency, datetime] | None:
         """Its class and when it should be read; None once it is signed."""
 

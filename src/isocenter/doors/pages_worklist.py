@@ -13,6 +13,7 @@ from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_study import Uid
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.govern.policy import Person
+from isocenter.population.table import FEW
 from isocenter.reading.worklist import narrowed
 from isocenter.record import Series, Study
 
@@ -62,6 +63,13 @@ def listed(
 
 
 _NOBODY_LOOKS = "No worker listens: new studies are not analysed and stand in their plain order"
+
+
+@router.get("/api/worklist/counts")
+def counts(site: SiteHere, who: Annotated[Person, needs("worklist_counts")]) -> Any:
+    """How many studies of each class wait to be read, for whoever may not see the list; few are not counted."""
+    here: PagesSite = site
+    return {"few": FEW, "classes": here.worklist_counts(who=who)}
 
 
 @router.get("/api/worklist/{uid}/preview")

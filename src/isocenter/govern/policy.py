@@ -144,6 +144,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             ),
             # reading
             _rule("worklist", "see the list of studies to read", _A, _R),
+            _rule("worklist_counts", "hear how many studies of each class wait to be read", *_STAFF),
             _rule("assign", "ask somebody to read a study", _A, _R),
             _rule("reading", "see the state of a reading", _A, _R),
             _rule("open", "take a study to read it", _A, _R),

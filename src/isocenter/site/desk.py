@@ -7,12 +7,14 @@ study. What a person may see while they read is asked of `isocenter.site.disclos
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, WrongState
 from isocenter.govern.policy import HOUSE, Person, must
+from isocenter.population.table import count_of
 from isocenter.reading import (
     comparison,
     consultation,
@@ -112,6 +114,22 @@ class Desk(Reports, Answers):
         # What depends on the time beside the order itself stands in the question: broken glass ends.
         reach = self._disclosing.reach(who, "worklist")
         return self._listing.queue((who, with_ai, tuple(limits.items()), reach), now, ordered)
+
+    def worklist_counts(self, *, who: Person) -> dict[str, int | None]:
+        """How many studies of each class wait in the projects of whoever may not see the list itself; None where few.
+
+        A study is counted in the class that a person asked for: what a machine raised is told by no number.
+        """
+        must(who, "worklist_counts")
+        self._witness.search(who, "WORKLIST", ())
+        held = self._disclosing.sieve(who, "worklist_counts")
+        blind = self._disclosing.blinded(who)
+        many = Counter(
+            lists.requested(one.study)
+            for one in self._listing.waiting()
+            if one.state != "signed" and held(one.study.uid) and one.study.uid not in blind
+        )
+        return {level.value: count_of(many[level]) for level in Urgency}
 
     def due(self, study_uid: str, *, who: Person) -> tuple[Urgency, datetime] | None:
         """The class of a study and when it should be read, as its row of this person's worklist has them; None once it
