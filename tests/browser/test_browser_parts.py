@@ -94,7 +94,26 @@ def test_plots_narrow_the_question_and_a_value_finds_its_percentile(desk: Any, a
     page.goto("/cohorts?q=description:liver")
     page.get_by_text("120 of 124 studies").wait_for()
     page.keyboard.press("t")
+    page.get_by_role("heading", name="Choose a field").wait_for()
+    assert page.locator(".wall section").count() == 0, "no wall of charts before somebody chose one"
+    page.keyboard.press("/")
+    page.keyboard.type("sex")
+    page.keyboard.press("Enter")
     sex = page.get_by_role("region", name="Sex")
+    sex.wait_for()
+    search = page.get_by_label("Search the fields")
+    search.fill("year of the")
+    page.get_by_role("button", name="Year of the study").click()
+    page.get_by_role("region", name="Year of the study").wait_for()
+    assert [one.inner_text().split(" ")[0] for one in page.locator(".wall h2").all()] == ["Sex", "Year"]
+    search.fill("modality")
+    search.press("Enter")
+    until(lambda: page.locator(".wall section").count() == 3)
+    page.get_by_role("button", name="Take off Modality").click()
+    until(lambda: page.locator(".wall section").count() == 2)
+    page.reload()
+    sex.wait_for()
+    assert page.locator(".wall section").count() == 2, "what was chosen stands in the address"
     sex.get_by_role("button", name="M", exact=True).focus()
     assert faults(page, axe) == []
     shot(page, "cohort-plots")

@@ -38,6 +38,9 @@ def test_counts_are_those_of_the_database(site: tuple[Site, Path]) -> None:
     assert [(g["group"], g["n"]) for g in told["chart"]["groups"]] == [("CT", 20)]
     assert {f["name"] for f in told["fields"]} >= {"modality", "year", "description"}
     assert "P01" not in json.dumps(told), "no patient's number in it"
+    drawn = here.cohorts.plots(q="modality:CT", only=["year", "nobody_has_it"], who=ITO)
+    assert ([one["name"] for one in drawn["charts"]], drawn["n"], drawn["more"]) == (["year"], 20, 0)
+    assert len(here.cohorts.plots(q="modality:CT", who=ITO)["charts"]) > 1
     with pytest.raises(Forbidden):
         here.cohorts.ask("", who=Person("s", Role.SERVICE))
 
@@ -163,6 +166,8 @@ def test_a_planner_gets_numbers_and_no_row_and_no_way_to_one(
     assert here.cohorts.ask("", who=GRAY)["may_see_rows"] and here.cohorts.ask("", who=GRAY)["rows"]
     text = json.dumps([told, here.cohorts.plots(q="modality:CT", who=planner)])
     assert "1.2.1" not in text and "study 1" not in text and here.cohorts.plots(who=planner)["n"] == 30
+    drawn = here.cohorts.plots(only=["year", "description"], who=planner)
+    assert [one["name"] for one in drawn["charts"]] == ["year"], "nor by name is a field told that could be a person's"
     of = here.cohorts
     for act in (
         lambda: of.cohort(id, who=planner), lambda: of.plots(id=id, who=planner), lambda: of.frozen(who=planner),

@@ -87,10 +87,14 @@ def survival(
 
 
 @router.get("/api/cohorts/plots")
-def plots(site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question = "", id: _Frozen = "") -> Any:
-    """The figures of every field of a question, or of a frozen cohort. Counts below ten are withheld."""
+def plots(
+    site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question = "", id: _Frozen = "",
+    charts: Annotated[str, Query(max_length=4000)] = "",
+) -> Any:  # fmt: skip
+    """The figures of fields of a question, or of a frozen cohort: of those named in `charts`, between commas, or of
+    the first of all. Counts below ten are withheld."""
     here: PagesSite = site
-    return here.cohorts.plots(q=q, id=id, who=who)
+    return here.cohorts.plots(q=q, id=id, only=[name for name in charts.split(",") if name], who=who)
 
 
 @router.get("/api/cohorts/percentile")

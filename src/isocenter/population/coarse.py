@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -108,22 +108,25 @@ def asked(members: Sequence[Member], q: str, field: str, by: str, tens: Tens | N
     return {**told, "ledger": ledger, "fields": fields, "chart": chart}
 
 
-def plots(members: Sequence[Member], q: str, most: int, tens: Tens | None = None) -> dict[str, Any]:
-    """The figures of every field of a question."""
+def plots(
+    members: Sequence[Member], q: str, most: int, tens: Tens | None = None, *, only: Collection[str] = ()
+) -> dict[str, Any]:
+    """The figures of fields of a question: of those that are named, or of the first of all."""
     tens, known = tens or Tens(), _known([_plain(m) for m in members])
     kept, _ = _narrow(known, table.filters(q), tens)
     n = tens.of(m.patient for m in kept)
     if n is None:
         return {"n": None, "charts": [], "more": 0}
     kept = _blurred(kept)
-    fields = _fields(kept, tens)
+    fields = _fields(kept, tens, only)
     charts = [{**f, **_chart(table.chart(kept, f["name"]), tens)} for f in fields[:most]]
     return {"n": n, "charts": charts, "more": max(0, len(fields) - most)}
 
 
-def _fields(kept: Sequence[Member], tens: Tens) -> list[dict[str, Any]]:
+def _fields(kept: Sequence[Member], tens: Tens, only: Collection[str] = ()) -> list[dict[str, Any]]:
     """Of the fields that ten people have and that are told to have them."""
-    coarse = (_coarse(f, tens, str(f["name"])) for f in table.fields(kept) if f["n"] is not None)
+    asked = (f for f in table.fields(kept) if f["n"] is not None and (not only or f["name"] in only))
+    coarse = (_coarse(f, tens, str(f["name"])) for f in asked)
     return [f for f in coarse if f["n"] is not None]
 
 

@@ -125,20 +125,24 @@ class Cohorting:
         told = {"choices": groups.choices(kept), "fields": table.fields(kept), "closed": _closed(closed)}
         return {**told, **events.survived(kept, everybody, table.filters(event), by)} if event else told
 
-    def plots(self, *, who: Person, **of: str) -> dict[str, Any]:
-        """The figures of every field beside each other: histograms of numbers, counts of words."""
+    def plots(self, *, who: Person, only: Collection[str] = (), **of: str) -> dict[str, Any]:
+        """The figures of fields beside each other: histograms of numbers, counts of words.
+
+        Args:
+            only: names of fields; of those that no study here has, nothing is told. Empty for the first of all.
+        """
         must(who, "cohorts")
         if not may(who, "cohort_rows"):
             if of.get("id"):
                 must(who, "cohort_rows")
             members, out = self._members(who)
             tens = coarse.Tens(self.secret("cohort counts"))
-            told = coarse.plots(members, of.get("q", ""), _PLOTS, tens)
+            told = coarse.plots(members, of.get("q", ""), _PLOTS, tens, only=only)
             self.questions.spend(tens.groups, who)
             self._ask(of.get("q", ""), who)
             return {**told, "closed": _coarse_closed(out)}
         kept, _, closed = self._asked_of(who, **of)
-        known = table.fields(kept)
+        known = [f for f in table.fields(kept) if not only or f["name"] in only]
         charts = [{**f, **table.chart(kept, f["name"])} for f in known[:_PLOTS]]
         return {"n": len(kept), "charts": charts, "more": max(0, len(known) - _PLOTS), "closed": _closed(closed)}
 

@@ -9,9 +9,10 @@ import { Empty, Lacking, Shown } from "../kit/states";
 import { may, ruleOf } from "../me";
 import { Tabs } from "../kit/tabs";
 import { address, go, place, setQuery, to } from "../router";
-import { count, moment, number, unit } from "../words";
+import { count, moment } from "../words";
 import { Compare } from "./compare";
 import { Federated } from "./federated";
+import { Fields } from "./fields";
 import { HandOutPart } from "./hand-out";
 import { Chart } from "./figures";
 import { Learned } from "./learned";
@@ -19,7 +20,7 @@ import { Percentiles } from "./percentiles";
 import { Plots } from "./plots";
 import { Survival } from "./survival";
 import { Choosing, Rows } from "./rows";
-import type { Column, Frozen, Table } from "./shapes";
+import type { Frozen, Table } from "./shapes";
 
 /** What the question that is not frozen, and so has no digest, is called in an address with a part. */
 const ASKED = "ask";
@@ -41,20 +42,25 @@ export function CohortsPage({ id, part }: { id: string; part: string }) {
   return <Question key={frozen} id={frozen} part={parts_of().some((one) => one.part === part) ? part : ""} />;
 }
 
-/** A part of a cohort's page; the question goes along. */
+/** A part of a cohort's page; the question and the charts that were chosen go along. */
 function at(id: string, part: string): string {
-  const q = address.value.searchParams.get("q");
-  return to.cohorts(id || (part ? ASKED : ""), part) + (q ? `?${new URLSearchParams({ q })}` : "");
+  const along = named(["q", "charts"]).toString();
+  return to.cohorts(id || (part ? ASKED : ""), part) + (along && `?${along}`);
+}
+
+/** What stands in the address under these names. */
+function named(names: readonly string[]): URLSearchParams {
+  return new URLSearchParams(names.flatMap((name) => {
+    const value = address.value.searchParams.get(name);
+    return value ? [[name, value] as [string, string]] : [];
+  }));
 }
 
 /** Parts for whoever hears numbers and sees no single study. */
 const COUNTED = ["", "plots"];
 const parts_of = () => (may("cohort_rows") ? PARTS : PARTS.filter(({ part }) => COUNTED.includes(part)));
 
-const asked = () => new URLSearchParams(["q", "field", "by", "tag"].flatMap((name) => {
-  const value = address.value.searchParams.get(name);
-  return value ? [[name, value] as [string, string]] : [];
-}));
+const asked = () => named(["q", "field", "by", "tag"]);
 
 function Question({ id, part }: { id: string; part: string }) {
   const source = useRef<Source<Table>>(null);
@@ -107,7 +113,7 @@ function Question({ id, part }: { id: string; part: string }) {
               return (
                 <>
                   <Ledger table={value} />
-                  <Part part={part} id={id} q={q}><Whole table={value} id={id} q={q} frozen={frozen.current?.value ?? []} choosing={rows} /></Part>
+                  <Part part={part} id={id} q={q} table={value}><Whole table={value} id={id} q={q} frozen={frozen.current?.value ?? []} choosing={rows} /></Part>
                 </>
               );
             }}
@@ -119,8 +125,8 @@ function Question({ id, part }: { id: string; part: string }) {
 }
 
 /** One part of the cohort's page; its table where it is none of the others. */
-function Part({ part, children, ...of }: { part: string; id: string; q: string; children: ComponentChildren }) {
-  if (part === "plots") return <Plots {...of} />;
+function Part({ part, table, children, ...of }: { part: string; id: string; q: string; table: Table; children: ComponentChildren }) {
+  if (part === "plots") return <Plots {...of} fields={table.fields} few={table.few} />;
   if (part === "percentiles") return <Percentiles {...of} />;
   if (part === "train") return <Learned {...of} />;
   if (part === "survival") return <Survival {...of} />;
@@ -151,8 +157,6 @@ function TakeOut({ id, few }: { id: string; few: boolean }) {
 }
 
 function Whole({ table, id, q, frozen, choosing }: { table: Table; id: string; q: string; frozen: Frozen[]; choosing: Choosing }) {
-  const [sought, seek] = useState("");
-  const fields = table.fields.filter((one) => `${one.title} ${one.name}`.toLowerCase().includes(sought.toLowerCase()));
   const chosen = table.fields.find((one) => one.name === table.chart?.field);
   const words = table.fields.filter((one) => one.kind === "words");
   return (
@@ -164,15 +168,7 @@ function Whole({ table, id, q, frozen, choosing }: { table: Table; id: string; q
         </p>
       ) : table.may_see_rows ? <Freeze q={q} n={table.n} /> : <p class="acts muted">You may hear how many people there are, and see no single study ({ruleOf("cohort_rows").replace(/^Refused: /, "").replace(/\.$/, "")}). People are counted in tens; of fewer than {table.few} nothing is told, and a filter that would leave out fewer is not applied.</p>}
       <div class="cohort-grid">
-        <section aria-label="Fields">
-          <h2>Fields</h2>
-          <label class="filter"><Key of={keyOf("cohorts", "field")} /><input id="cohort-field" type="search" aria-label="Search the fields" placeholder="name of a field" value={sought} onInput={(event) => seek(event.currentTarget.value)} onKeyDown={(event) => event.key === "Enter" && fields[0] && setQuery("field", fields[0].name, { keep: true })} /></label>
-          {!fields.length && <p class="muted">No field is called so.</p>}
-          <table class="plain wide fields">
-            <thead><tr><th scope="col">Field</th><th scope="col" class="num">n</th><th scope="col" class="num">Median</th><th scope="col"><span class="hidden">Small histogram</span></th></tr></thead>
-            <tbody>{fields.map((one) => <Line key={one.name} column={one} current={one.name === chosen?.name} few={table.few} />)}</tbody>
-          </table>
-        </section>
+        <Fields of={table.fields} few={table.few} chosen={chosen ? [chosen.name] : []} choose={(name) => setQuery("field", name, { keep: true })} />
         <div>
           {table.chart ? (
             <>
@@ -214,18 +210,6 @@ function Ledger({ table }: { table: Table }) {
   const idle = table.ledger.filter((one) => one.applied === false);
   if (!out.length && !idle.length && !table.closed.length && !table.demonstrated) return null;
   return <ul class="bullets">{table.demonstrated > 0 && <li><strong>{count(table.demonstrated, "phantom")}</strong> of the demonstration among these: the table that is taken out says so in each row, and the images stay here</li>}{table.closed.map((one) => <li key={one.reason}><strong>{one.studies ?? `under ${table.few}`}</strong> stay out: {one.reason} (<a href={to.sharing("consent")}>consent</a>)</li>)}{out.map((one) => <li key={one.filter}><strong>{one.left_out ?? `under ${table.few}`}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}{idle.map((one) => <li key={one.filter}><code>{one.filter}</code> was not applied: it would leave out fewer than {table.few} people, or nobody</li>)}</ul>;
-}
-
-function Line({ column, current, few }: { column: Column; current: boolean; few: number }) {
-  const most = Math.max(1, ...column.bars);
-  return (
-    <tr aria-current={current ? "true" : undefined}>
-      <td><button type="button" class="quiet link" onClick={() => setQuery("field", column.name, { keep: true })}>{column.title}{column.unit && <span class="muted"> {unit(column.unit)}</span>}</button></td>
-      <td class="num">{column.n ?? <span class="muted">under {few}</span>}{!!column.missing && <span class="muted"> · {column.missing} missing</span>}</td>
-      <td class="num">{column.median === null ? "" : number(column.median)}</td>
-      <td>{column.bars.length > 0 && <svg class="small-bars" viewBox="0 0 72 18" width="72" height="18" aria-hidden="true">{column.bars.map((n, i) => <rect key={i} x={(i * 72) / column.bars.length} y={18 - (18 * n) / most} width={72 / column.bars.length - 1} height={(18 * n) / most} />)}</svg>}</td>
-    </tr>
-  );
 }
 
 function Freeze({ q, n }: { q: string; n: number }) {

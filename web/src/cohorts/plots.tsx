@@ -4,6 +4,7 @@ import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { address, setQuery } from "../router";
 import { count, number, unit } from "../words";
+import { Fields } from "./fields";
 import type { Column, Figures } from "./shapes";
 
 type Plot = Column & Figures;
@@ -14,36 +15,47 @@ interface Told {
   more: number;
 }
 
-/** A figure of every field; a press on a part of one is the next filter, and the key of undoing takes it off again. */
-export function Plots({ id, q }: { id: string; q: string }) {
+/** Figures of fields that are chosen one by one; a press on a part of one is the next filter, and the key of undoing takes it off again. */
+export function Plots({ id, q, fields, few }: { id: string; q: string; fields: readonly Column[]; few: number }) {
   const source = useRef<Source<Told>>(null);
   source.current ??= new Source((abort, tell) => {
-    const asked = address.value.searchParams.get("q") ?? "";
-    return computed<Told>("cohort", `/api/cohorts/plots?${new URLSearchParams(id ? { id } : { q: asked })}`, abort, tell);
+    const query = address.value.searchParams;
+    return computed<Told>("cohort", `/api/cohorts/plots?${new URLSearchParams({ ...(id ? { id } : { q: query.get("q") ?? "" }), charts: query.get("charts") ?? "" })}`, abort, tell);
   });
   const held = source.current;
-  useEffect(() => void held.load(), [id, q]);
+  const charts = address.value.searchParams.get("charts") ?? "";
+  const chosen = charts.split(",").filter(Boolean);
+  useEffect(() => void (charts && held.load()), [id, q, charts]);
   useEffect(() => () => held.stop(), []);
+  const choose = (name: string) => setQuery("charts", (chosen.includes(name) ? chosen.filter((one) => one !== name) : [...chosen, name]).join(","), { keep: true });
   const narrow = id ? null : (condition: string) => setQuery("q", [q, condition].filter(Boolean).join(" "), { keep: true });
   return (
-    <Shown of={held} what="the plots">
-      {(told) => (told.charts.length ? (
-        <>
-          {!id && <p class="muted">A press on a bar or a word asks for those alone.</p>}
-          <div class="wall">{told.charts.map((one) => <Card key={one.name} of={one} narrow={narrow} />)}</div>
-          {told.more > 0 && <p class="muted">{count(told.more, "more field", "more fields")}: choose one in the table.</p>}
-        </>
-      ) : told.n === null ? <Empty title="Fewer than ten people">Of so few nothing is told: take off a filter.</Empty> : <Empty title="No study meets every filter">Take off the last one, or widen it; nothing is left to be drawn.</Empty>)}
-    </Shown>
+    <div class="cohort-grid">
+      <Fields of={fields} few={few} chosen={chosen} many choose={choose} />
+      <div>
+        {!chosen.length ? <Empty title="Choose a field">Its chart stands here; each that is chosen after it stands beside. A press on a chosen one takes it off.</Empty> : (
+          <Shown of={held} what="the plots">
+            {(told) => told.n === null ? <Empty title="Fewer than ten people">Of so few nothing is told: take off a filter.</Empty> : told.n === 0 ? <Empty title="No study meets every filter">Take off the last one, or widen it; nothing is left to be drawn.</Empty> : (
+              <>
+                {!id && <p class="muted">A press on a bar or a word asks for those alone.</p>}
+                <div class="wall">{chosen.flatMap((name) => told.charts.filter((one) => one.name === name)).map((one) => <Card key={one.name} of={one} narrow={narrow} leave={() => choose(one.name)} />)}</div>
+                {chosen.filter((name) => told.more === 0 && !told.charts.some((one) => one.name === name)).map((name) => <p key={name} class="muted">No study of these has <code>{name}</code>. <button type="button" class="quiet link" onClick={() => choose(name)}>Take it off</button></p>)}
+                {told.more > 0 && <p class="muted">{count(told.more, "more chart", "more charts")} than are drawn at once: take others off.</p>}
+              </>
+            )}
+          </Shown>
+        )}
+      </div>
+    </div>
   );
 }
 
 type Narrow = ((condition: string) => void) | null;
 
-function Card({ of, narrow }: { of: Plot; narrow: Narrow }) {
+function Card({ of, narrow, leave }: { of: Plot; narrow: Narrow; leave: () => void }) {
   return (
     <section aria-label={of.title}>
-      <h2>{of.title} {of.unit && <span class="muted">{unit(of.unit)}</span>}</h2>
+      <h2>{of.title} {of.unit && <span class="muted">{unit(of.unit)}</span>} <button type="button" class="quiet" aria-label={`Take off ${of.title}`} onClick={leave}><span aria-hidden="true">✕</span></button></h2>
       <p class="muted">n {of.n ?? `under ${of.few}`}{of.missing === null ? `, under ${of.few} missing` : of.missing ? `, ${of.missing} missing` : ""}{of.median !== null && `, median ${number(of.median)}`}</p>
       {of.bins.length > 0 ? <Numbers of={of} narrow={narrow} /> : of.words.length > 0 ? <Words of={of} narrow={narrow} /> : <p>Withheld: fewer than {of.few} studies {of.kind === "words" ? "share a value" : "have it"}.</p>}
     </section>
