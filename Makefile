@@ -63,7 +63,7 @@ bench: $(STAMP) ## speed, beside peers where they are installed
 	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
 
 web: $(VENV)/.made-core ## build the pages again after a change under web/
-	$(call install,.)
+	$(call install,.,--compile-bytecode)
 
 sbom: $(VENV)/.made-core ## bill of materials of this installation (CycloneDX)
 	$(BIN)/isocenter sbom sbom.cdx.json --lock web/package-lock.json
@@ -84,16 +84,18 @@ $(VENV)/bin/uv:
 
 # uv is ten times faster than pip but knows nothing of pip's configuration; where it finds no index, pip does the work.
 $(VENV)/.made-core: pyproject.toml hatch_build.py web/package-lock.json | $(VENV)/bin/uv
-	$(call install,.)
+	$(call install,.,--compile-bytecode)
 	touch $@
 
+# A demonstration is waited for, so all that it may load is compiled before. Tests load a third of what they install, and
+# what they do load is compiled when it is first read.
 $(STAMP): pyproject.toml hatch_build.py web/package-lock.json | $(VENV)/bin/uv
 	$(call install,.[$(EXTRAS)])
 	touch $@ $(VENV)/.made-core
 
 define install
-	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --quiet -e '$(1)' \
-	  || $(BIN)/pip install --quiet --disable-pip-version-check -e '$(1)'
+	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv pip install --python $(BIN)/python $(2) --quiet -e '$(1)' \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check $(if $(2),,--no-compile) -e '$(1)'
 endef
 
 clean:

@@ -43,11 +43,12 @@ def progress(request: pytest.FixtureRequest) -> Callable[[str], None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first: a file stays in one process, and one that begins last leaves the other processes idle."""
 
-    def rank(item: pytest.Item) -> int:
-        within = item.path.relative_to(ROOT).as_posix().removeprefix("tests/")
+    @functools.cache
+    def rank(file: str) -> int:
+        within = file.removeprefix("tests/")
         return next((n for n, start in enumerate(LONG) if within.startswith(start)), len(LONG))
 
-    items.sort(key=rank)
+    items.sort(key=lambda item: rank(item.nodeid.partition("::")[0]))
 
 
 # At every request in memory httpx looks whether trio runs, through a package that only trio brings. Where that is not
