@@ -175,6 +175,13 @@ def test_alerts_are_communications_with_their_six_fields(web: _Web) -> None:
     assert communication(flag, None)["meta"]["security"][0]["code"] == "AIAST", (
         "what nobody has read is a machine's word"
     )
+    ended = {**flag, "ended": flag["raised"], "told": {"opened": "ito"}}
+    assert any("was opened" in n["text"] for n in communication(ended, None)["note"])
+    glass = {**ended, "source": "glass", "responsible": "", "asked": "administrators", "told": {"reviewed": "lee"}}
+    told = communication(glass, None)
+    assert told["category"] == [{"text": "study opened in an emergency"}] and "received" not in told
+    assert told["recipient"] == [{"display": "administrators"}]
+    assert told["note"][-1]["text"] == "looked through by lee"
 
 
 @pytest.mark.parametrize("version", ["", "/r5"])

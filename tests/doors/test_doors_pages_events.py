@@ -77,6 +77,15 @@ def test_links_consent_and_emergencies_are_told_to_whoever_has_a_right_to_their_
     assert numbers(heard(house, before, 1, role="researcher")) == []
 
 
+def test_alerts_are_told_to_whoever_may_see_them() -> None:
+    house = House()
+    before = house.head()
+    for kind in (Kind.ALERT_RAISED, Kind.ALERT_CLIMBED, Kind.ALERT_ACKNOWLEDGED):
+        house.append(Event(kind, house.now, "somebody", CT))
+    assert len(numbers(heard(house, before, 1))) == 3
+    assert numbers(heard(house, before, 1, role="researcher")) == []
+
+
 def test_it_resumes_after_the_last_number_and_misses_nothing() -> None:
     house = House()
     before = house.head()

@@ -15,6 +15,7 @@ from rejecting_samples import link_in
 from isocenter.app import House, open_house
 from isocenter.errors import Forbidden, NotFound, Refused, WrongState
 from isocenter.govern.policy import HOUSE, Owner, Person, Role
+from isocenter.reading.critical import Communication
 from isocenter.record import Event, Kind
 from isocenter.settings import Settings
 from isocenter.site.verbs import Site
@@ -257,3 +258,47 @@ def test_broken_glass_shows_a_study_for_its_hour_and_another_person_looks_throug
         site.study(MR, who=ITO)
     kinds = [s.event.kind for s in site.journal.since(kinds=(Kind.GLASS_BROKEN, Kind.GLASS_REVIEWED), limit=9)]
     assert kinds == [Kind.GLASS_BROKEN, Kind.GLASS_REVIEWED]
+
+
+def test_breaking_the_glass_calls_its_reviewer_at_once_and_every_administrator_after_an_hour(site: Site) -> None:
+    clock = site.clock
+    for name, role in (("boss", Role.ADMIN), ("lee", Role.READER)):
+        link_in(site, name, role)
+    lee = Person("lee", Role.READER)
+    glass = site.projects.break_glass(MR, reason="seizure in the ward", who=ITO)
+    (broken,) = site.journal.since(kinds=(Kind.GLASS_BROKEN,), limit=9)
+    (call,) = site.alerts.all(who=CHIEF)
+    assert (call["id"], call["source"], call["responsible"], call["asked"]) == (
+        glass["id"], "glass", "chief", "reviewer",
+    )  # fmt: skip
+    assert call["left_s"] == 3600 and "ito" in call["finding"] and "seizure in the ward" in call["finding"]
+    assert call["patient"] == call["accession"] == call["description"] == "", "the keeper is not in the trial"
+    assert site.projects.hears(broken, CHIEF), "an open page of theirs is told"
+    for other in (ITO, BOSS, GRAY, lee, CT1):  # who did it, who is not asked yet, a reader of the project, and others
+        assert other is CT1 or site.alerts.all(who=other) == site.alerts.open(who=other) == [], other
+        assert other in (ITO, GRAY) or not site.projects.hears(broken, other), other
+    told = Communication("", clock(), "chief", "Dr Lee", clock(), "telephone")
+    with pytest.raises(Refused, match="review"):
+        site.alerts.acknowledge(glass["id"], told, who=CHIEF)
+    with pytest.raises(NotFound):
+        site.alerts.acknowledge(glass["id"], told, who=GRAY)
+    clock.now += timedelta(minutes=59)  # type: ignore[attr-defined]
+    assert site.alerts.look() == 0 and site.alerts.all(who=BOSS) == []
+    clock.now += timedelta(minutes=1)  # type: ignore[attr-defined]
+    assert (site.alerts.look(), site.alerts.look()) == (1, 0)
+    assert [one["asked"] for one in site.alerts.all(who=BOSS)] == ["administrators"] and site.alerts.all(who=ITO) == []
+    site.projects.review(glass["id"], True, who=CHIEF)
+    assert site.alerts.all(who=CHIEF) == [] and site.alerts.look() == 0
+    (ended,) = site.alerts.all(who=CHIEF, state="ended")
+    assert ended["told"] == {"reviewed": "chief"}
+
+
+def test_a_broken_glass_without_a_reviewer_asks_every_administrator_at_once_but_who_broke_it(site: Site) -> None:
+    event = Event(Kind.GLASS_BROKEN, NOW, "chief", MR, {
+        "id": "ab" * 8, "reason": "seizure in the ward", "until": (NOW + timedelta(hours=1)).isoformat(),
+        "reviewer": "", "project": "trial",
+    })  # fmt: skip
+    site.journal.append(event)
+    assert site.alerts.all(who=CHIEF) == []
+    assert [one["asked"] for one in site.alerts.all(who=BOSS)] == ["administrators"]
+    assert [one["id"] for one in site.alerts.all(who=Owner("root", Role.ADMIN))] == ["ab" * 8]

@@ -286,7 +286,10 @@ def _communications(asked: _Asked, request: Request, body: bytes, who: Person) -
     if status not in states:
         raise Refused(f"status={status[:20]!a}", "there are in-progress and completed")
     found = [a for a in asked.site.alerts.all(who=who, state=states[status]) if not study or a["study"] == study]
-    made_of = [communication(one, _patient_of(asked, one["study"])) for one in found[:_PAGE]]
+    made_of = [
+        communication(one, _patient_of(asked, one["study"]) if one["source"] != "glass" else None)
+        for one in found[:_PAGE]
+    ]
     return made.bundle(made_of, asked.base, len(found))
 
 

@@ -45,7 +45,7 @@ def all_alerts(
     here: PagesSite = site
     limits = {str(level): limit.total_seconds() for level, limit in LIMITS.items()}
     return {
-        **paged(here.projects.those(here.alerts.all(who=who, state=state), who, "report"), offset),
+        **paged(here.alerts.all(who=who, state=state), offset),
         "limits_s": limits,
         "ladder": list(RUNGS),
     }

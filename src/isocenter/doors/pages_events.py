@@ -65,6 +65,7 @@ TOLD = frozenset(
 
 _TOLD_TO = {
     **dict.fromkeys(sharing.KINDS, "share"),
+    **dict.fromkeys((Kind.ALERT_RAISED, Kind.ALERT_CLIMBED, Kind.ALERT_ACKNOWLEDGED), "report"),
     **dict.fromkeys((Kind.CONSENT_GIVEN, Kind.CONSENT_WITHDRAWN, Kind.CONSENT_ASKED, Kind.CONSENT_ANSWERED), "consent"),
     **dict.fromkeys((Kind.GLASS_BROKEN, Kind.GLASS_ENDED, Kind.GLASS_REVIEWED), "glass_review"),
 }

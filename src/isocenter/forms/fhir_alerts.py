@@ -2,7 +2,8 @@
 
 An open alert is a communication in progress to whoever is responsible; an ended one is completed, with the six fields
 that the ACR work group on actionable findings asks for. What a machine flagged and nobody has read carries the label
-of what a machine says. Source: HL7 FHIR R4 (4.0.1) Communication; as R5 by `fhir_workflow.as_r5`.
+of what a machine says. A study that was opened in an emergency is one, too, to whoever looks through it. Source: HL7
+FHIR R4 (4.0.1) Communication; as R5 by `fhir_workflow.as_r5`.
 """
 
 from __future__ import annotations
@@ -28,23 +29,26 @@ def communication(alert: Mapping[str, Any], patient: Patient | None) -> dict[str
         alert: as `reading.alerts.plain` tells it.
         patient: whose study it is; None where that is not known any more.
     """
-    told = alert["told"]
+    how = alert["told"] or {}
+    told = how if "recipient" in how else None
     ended = alert["ended"] is not None
+    of_glass = alert["source"] == "glass"
     notes = [
         f"identified {alert['identified']}", f"to be told within {_WITHIN[alert['level']]}",
         *([] if ended else [f"asked now: {alert['asked']}"]),
-        *(["the study was opened; nobody else had to be told"] if ended and not told else []),
+        *(["the study was opened; nobody else had to be told"] if "opened" in how else []),
+        *([f"looked through by {how['reviewed']}"] if "reviewed" in how else []),
         *(["repeated by the recipient"] if told and told.get("read_back") else []),
     ]  # fmt: skip
     made: dict[str, Any] = {
         "resourceType": "Communication",
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"isocenter alert {alert['id']}")),
         "status": "completed" if ended else "in-progress",
-        "category": [{"text": "actionable finding"}],
+        "category": [{"text": "study opened in an emergency" if of_glass else "actionable finding"}],
         "priority": _PRIORITY[alert["level"]],
         "about": [{"reference": f"ImagingStudy/{alert['study']}"}],
         "sent": alert["raised"],
-        "recipient": [{"display": told["recipient"] if told else alert["responsible"] or "everybody"}],
+        "recipient": [{"display": told["recipient"] if told else alert["responsible"] or alert["asked"]}],
         "sender": {"display": told["communicator"] if told else alert["by"]},
         "payload": [{"contentString": alert["finding"]}],
         "note": [{"text": one} for one in notes],

@@ -4,7 +4,8 @@ The levels are those of the ACR Actionable Reporting Work Group (Larson 2014): 1
 within days. Each asks the responsible person at once, every reader when its time has passed, and the head of the
 department when it has passed twice. An alert ends when somebody was told, with all six fields, and in no other way.
 That a machine's flag was read by nobody is an alert of its own, which ends when a reader opens the study, and comes
-back when they leave it unread.
+back when they leave it unread. A broken glass is an alert from the moment it is broken, since it is read from the same
+entry; it asks the reviewer, then every administrator, and ends with the review.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from isocenter.reading.critical import Communication, whole
 from isocenter.record import Event, Kind, Sealed, digest_of, to_plain
 
 __all__ = [
+    "GLASS_RUNGS",
     "KINDS",
     "LIMITS",
     "RUNGS",
@@ -27,6 +29,7 @@ __all__ = [
     "climb",
     "due",
     "fold",
+    "is_glass",
     "last_unread",
     "plain",
     "raised",
@@ -39,10 +42,15 @@ LIMITS: Final[Mapping[int, timedelta]] = {1: timedelta(minutes=60), 2: timedelta
 RUNGS: Final = ("responsible", "readers", "chief")
 """Who is asked: at once, when the time has passed, when it has passed twice."""
 
+GLASS_RUNGS: Final = ("reviewer", "administrators")
+"""Who is asked about a broken glass: at once, and when the time of level 1 has passed without a review."""
+
 KINDS: Final = (
     Kind.ALERT_RAISED, Kind.ALERT_CLIMBED, Kind.ALERT_ACKNOWLEDGED, Kind.READING_OPENED, Kind.READING_CLOSED,
+    Kind.GLASS_BROKEN, Kind.GLASS_REVIEWED,
 )  # fmt: skip
 _UNREAD: Final = "unread"
+_GLASS: Final = "glass"
 _LONGEST: Final = 500
 
 
@@ -53,11 +61,11 @@ class Alert:
     Args:
         level: 1, 2 or 3.
         finding: what was found, in words.
-        source: "reader", or "unread" where a machine's flag was read by nobody.
+        source: "reader", "unread" where a machine's flag was read by nobody, or "glass" where a glass was broken.
         identified: when it was seen; raised: when the alert was; both aware.
-        responsible: who is to see that somebody is told.
-        rung: how far it has climbed: index into `RUNGS`.
-        ended: when somebody was told, or the study was opened; None before.
+        responsible: who is to see that somebody is told; empty for a broken glass that has no reviewer.
+        rung: how far it has climbed: index into `ladder`.
+        ended: when somebody was told, the study was opened, or the glass was reviewed; None before.
         left: when whoever had opened the study left it unsigned; None where nobody did.
     """
 
@@ -75,6 +83,16 @@ class Alert:
     ended: datetime | None = None
     told: Mapping[str, Any] | None = None
     left: datetime | None = None
+
+    @property
+    def ladder(self) -> Sequence[str]:
+        """Who is asked, one after the other."""
+        return GLASS_RUNGS if is_glass(self) else RUNGS
+
+
+def is_glass(alert: Alert) -> bool:
+    """Whether it tells of a broken glass: of what a person did, and of no finding."""
+    return alert.source == _GLASS
 
 
 def raised(
@@ -130,8 +148,12 @@ def fold(known: Mapping[str, Alert], events: Iterable[Sealed]) -> dict[str, Aler
     held = dict(known)
     for sealed in events:
         event, told = sealed.event, sealed.event.details
-        if event.kind is Kind.ALERT_RAISED and "sealed" in told:
+        if event.kind in (Kind.ALERT_RAISED, Kind.GLASS_BROKEN) and "sealed" in told:
             continue  # erased: nobody could be told of what
+        if event.kind is Kind.GLASS_BROKEN:
+            one = _broken(event)
+            held.setdefault(one.id, one)
+            continue
         if event.kind is Kind.ALERT_RAISED:
             one = Alert(
                 str(told["id"]), event.subject, int(told["level"]), str(told["finding"]), str(told["source"]),
@@ -148,9 +170,21 @@ def fold(known: Mapping[str, Alert], events: Iterable[Sealed]) -> dict[str, Aler
             one = held[str(told["id"])]
             if event.kind is Kind.ALERT_CLIMBED:
                 held[one.id] = replace(one, rung=max(one.rung, int(told["rung"])), climbed=event.time)
+            elif event.kind is Kind.GLASS_REVIEWED:
+                held[one.id] = replace(one, ended=event.time, told={"reviewed": event.who})
             elif one.ended is None:
                 held[one.id] = replace(one, ended=event.time, told=dict(told["told"]))
     return held
+
+
+def _broken(event: Event) -> Alert:
+    told = event.details
+    reviewer = str(told["reviewer"])
+    words = f"{event.who} opened a study of the project {told['project']} in an emergency: {told['reason']}"
+    return Alert(
+        str(told["id"]), event.subject, 1, words[:_LONGEST], _GLASS, event.time, event.time, reviewer, event.who,
+        rung=0 if reviewer else len(GLASS_RUNGS) - 1,
+    )  # fmt: skip
 
 
 def _waits_for_opening(alert: Alert, event: Event) -> bool:
@@ -166,12 +200,12 @@ def due(alert: Alert, age: timedelta, limits: Mapping[int, timedelta] = LIMITS) 
     >>> [due(one, timedelta(minutes=m)) for m in (0, 59, 60, 119, 120, 9999)]
     [0, 0, 1, 1, 2, 2]
     """
-    return max(0, min(int(age / limits[alert.level]), len(RUNGS) - 1))
+    return max(0, min(int(age / limits[alert.level]), len(alert.ladder) - 1))
 
 
 def climb(alert: Alert, rung: int, who: str, now: datetime) -> Event:
     """The next people are asked."""
-    details = {"id": alert.id, "rung": rung, "to": RUNGS[rung], "level": alert.level}
+    details = {"id": alert.id, "rung": rung, "to": alert.ladder[rung], "level": alert.level}
     return Event(Kind.ALERT_CLIMBED, now, who, alert.study, details)
 
 
@@ -180,12 +214,15 @@ def acknowledge(alert: Alert | None, told: Communication, who: str, now: datetim
 
     Raises:
         NotFound: no such alert is open.
-        Refused: a field is missing or wrong, or a machine's unread flag, which ends only when the study is opened.
+        Refused: a field is missing or wrong, or it ends in another way: a machine's unread flag when the study is
+            opened, a broken glass when it is reviewed.
     """
     if alert is None or alert.ended is not None:
         raise NotFound("an alert of that id that is open", "somebody was told already, or there never was one")
     if alert.source == _UNREAD:
         raise Refused("an unread flag that is acknowledged", "only opening the study ends it", "open the study")
+    if is_glass(alert):
+        raise Refused("a broken glass that is acknowledged", "only its review ends it", "look through it in Projects")
     whole(replace(told, finding=told.finding or alert.finding), now)
     given = to_plain(replace(told, finding=alert.finding))
     return Event(Kind.ALERT_ACKNOWLEDGED, now, who, alert.study, {"id": alert.id, "told": given})
@@ -194,7 +231,7 @@ def acknowledge(alert: Alert | None, told: Communication, who: str, now: datetim
 def plain(alert: Alert, age: timedelta, limits: Mapping[int, timedelta] = LIMITS) -> dict[str, Any]:
     """As JSON, with how much of its time is left (negative: past it)."""
     told = to_plain(alert)
-    return {**told, "asked": RUNGS[alert.rung], "left_s": (limits[alert.level] - age).total_seconds()}
+    return {**told, "asked": alert.ladder[alert.rung], "left_s": (limits[alert.level] - age).total_seconds()}
 
 
 def open_ones(known: Mapping[str, Alert]) -> Sequence[Alert]:

@@ -13,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from isocenter.errors import NotFound
-from isocenter.govern.policy import HOUSE, Person, must
+from isocenter.govern.policy import HOUSE, Person, Role, must
+from isocenter.govern.projects import unbound
 from isocenter.reading import alerts
 from isocenter.reading.alerts import Alert
 from isocenter.reading.critical import Communication
@@ -75,7 +76,7 @@ class Alerting:
         """
         must(who, "sign")
         alert, now = self._known.state().get(id), self.clock()
-        if alert is None or not self.holds(alert.study, who, "sign"):
+        if alert is None or not self._is_for(alert, who, "sign"):
             raise NotFound("an alert of that id", "there never was one")
 
         def rule(history: Sequence[Sealed]) -> Sequence[Event]:
@@ -87,7 +88,7 @@ class Alerting:
         """Alerts that nobody has answered for, the most urgent and oldest first."""
         must(who, "report", study_uid)
         many, now = alerts.open_ones(self._known.state()), self.clock()
-        mine = [a for a in many if (not study_uid or a.study == study_uid) and self.holds(a.study, who, "report")]
+        mine = [a for a in many if (not study_uid or a.study == study_uid) and self._is_for(a, who, "report")]
         return [alerts.plain(a, now - a.raised) for a in mine]
 
     def all(self, *, who: Person, state: str = "open") -> list[dict[str, Any]]:
@@ -98,16 +99,30 @@ class Alerting:
                 first.
         """
         must(who, "report")
-        known, now = {i: a for i, a in self._known.state().items() if self.holds(a.study, who, "report")}, self.clock()
+        known, now = {i: a for i, a in self._known.state().items() if self._is_for(a, who, "report")}, self.clock()
         ended = sorted((a for a in known.values() if a.ended is not None), key=lambda a: (a.ended, a.id), reverse=True)
         chosen = [*(alerts.open_ones(known) if state != "ended" else ()), *(ended if state != "open" else ())]
-        return [{**alerts.plain(a, (a.ended or now) - a.raised), **self._study(a.study)} for a in chosen]
+        return [{**alerts.plain(a, (a.ended or now) - a.raised), **self._study(a.study, who)} for a in chosen]
 
-    def _study(self, uid: str) -> dict[str, Any]:
+    def _is_for(self, alert: Alert, who: Person, verb: str) -> bool:
+        """Whether somebody sees an alert: who holds its study; of a broken glass only who is asked about it, who may
+        be outside of the project, and never the person who broke it."""
+        if not alerts.is_glass(alert):
+            return self.holds(alert.study, who, verb)
+        if unbound(who):
+            return True
+        if who.of != "account" or who.name == alert.by:
+            return False
+        return who.name == alert.responsible or (who.role is Role.ADMIN and alert.rung == len(alert.ladder) - 1)
+
+    def _study(self, uid: str, who: Person) -> dict[str, Any]:
+        nothing = {"accession": "", "description": "", "modalities": [], "patient": ""}
+        if not self.holds(uid, who, "report"):  # asked about a glass, and in another project
+            return nothing
         try:
             study = self.index.study(uid)
         except NotFound:  # rejected since: the alert stays
-            return {"accession": "", "description": "", "modalities": [], "patient": ""}
+            return nothing
         return {
             "accession": study.accession, "description": study.description, "modalities": list(study.modalities),
             "patient": study.patient.id,

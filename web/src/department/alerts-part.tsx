@@ -16,14 +16,14 @@ interface Alert {
   study: string;
   level: number;
   finding: string;
-  source: "reader" | "unread";
+  source: "reader" | "unread" | "glass";
   identified: string;
   raised: string;
   responsible: string;
   by: string;
   rung: number;
   ended: string | null;
-  told: { recipient?: string; method?: string; communicator?: string; received?: string; opened?: string } | null;
+  told: { recipient?: string; method?: string; communicator?: string; received?: string; opened?: string; reviewed?: string } | null;
   left_s: number;
   accession: string;
   description: string;
@@ -37,8 +37,9 @@ interface Alerts extends Paged<Alert> {
 }
 
 const LEVELS: Record<number, [string, string, string]> = { 1: ["⬢", "tag now", "60\u2009min"], 2: ["▲", "tag soon", "12\u2009h"], 3: ["●", "level", "7\u2009d"] };
-const RUNGS: Record<string, string> = { readers: "every reader", chief: "head of department" };
-const SPEAK = new Set(["AlertRaised", "AlertClimbed", "AlertAcknowledged", "ReadingOpened"]);
+const RUNGS: Record<string, string> = { readers: "every reader", chief: "head of department", administrators: "every administrator" };
+const GLASS = ["reviewer", "administrators"];
+const SPEAK = new Set(["AlertRaised", "AlertClimbed", "AlertAcknowledged", "ReadingOpened", "GlassBroken"]);
 
 /** Findings that somebody must act on: how much time is left, whom the house asks now, and who was told. */
 export function AlertsPart() {
@@ -98,14 +99,18 @@ function StudyHere() {
 function Row({ alert, ladder, again }: { alert: Alert; ladder: string[]; again: () => void }) {
   const [shape, css, words] = LEVELS[alert.level] ?? LEVELS[3]!;
   const over = alert.left_s < 0;
+  const glass = alert.source === "glass";
+  const asked = glass ? GLASS.slice(alert.responsible ? 0 : 1) : ladder;
+  const reached = glass && !alert.responsible ? 0 : alert.rung;
   return (
     <tr>
       <th scope="row"><span class={css}><span aria-hidden="true">{shape}</span> {words}</span></th>
-      <td><a href={to.study(alert.study)}>{alert.finding}</a><span class="sub"><span class="id">{alert.patient}</span> {[alert.description || alert.modalities.join(" "), alert.accession].filter(Boolean).join(" · ")}</span></td>
-      <td>{alert.ended ? <span class="muted">{moment(alert.ended)} UTC</span> : <span class={over ? "now" : undefined}>{waited(Math.abs(alert.left_s))} {over ? "over" : "left"}</span>}<span class="sub when">{alert.source === "unread" ? "flagged by a machine" : `seen by ${alert.by}`} {moment(alert.identified)} UTC</span></td>
-      <td><ol class="ladder">{ladder.map((rung, i) => <li key={rung} class={i === alert.rung && !alert.ended ? "reached" : undefined} aria-current={i === alert.rung && !alert.ended ? "step" : undefined}>{i === 0 ? (RUNGS[alert.responsible] ?? alert.responsible) : RUNGS[rung] ?? rung}</li>)}</ol></td>
+      <td>{glass ? alert.finding : <a href={to.study(alert.study)}>{alert.finding}</a>}<span class="sub"><span class="id">{alert.patient}</span> {[alert.description || alert.modalities.join(" "), alert.accession].filter(Boolean).join(" · ")}</span></td>
+      <td>{alert.ended ? <span class="muted">{moment(alert.ended)} UTC</span> : <span class={over ? "now" : undefined}>{waited(Math.abs(alert.left_s))} {over ? "over" : "left"}</span>}<span class="sub when">{alert.source === "unread" ? "flagged by a machine" : glass ? `opened by ${alert.by}` : `seen by ${alert.by}`} {moment(alert.identified)} UTC</span></td>
+      <td><ol class="ladder">{asked.map((rung, i) => <li key={rung} class={i === reached && !alert.ended ? "reached" : undefined} aria-current={i === reached && !alert.ended ? "step" : undefined}>{i === 0 && alert.responsible ? (RUNGS[alert.responsible] ?? alert.responsible) : RUNGS[rung] ?? rung}</li>)}</ol></td>
       <td>
-        {alert.ended ? (alert.told?.opened ? `study opened by ${alert.told.opened}` : `${alert.told?.recipient}, ${alert.told?.method}, by ${alert.told?.communicator}`)
+        {alert.ended ? (alert.told?.reviewed ? `looked through by ${alert.told.reviewed}` : alert.told?.opened ? `study opened by ${alert.told.opened}` : `${alert.told?.recipient}, ${alert.told?.method}, by ${alert.told?.communicator}`)
+          : glass ? <a href={to.settings("projects")}>Look through it: that ends it</a>
           : alert.source === "unread" ? <a href={to.study(alert.study)}>Open the study: that ends it</a>
           : may("sign") ? <Tell alert={alert} again={again} /> : <span class="muted">nobody yet</span>}
       </td>
