@@ -55,6 +55,21 @@ def test_parts_and_edges_are_remarked() -> None:
     assert "in 2 parts" in answer.findings[0].words
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_mask_on_every_second_slice_is_told_and_parts_are_not(axis: int) -> None:
+    """Its volume is half of what was meant; a structure set drawn so is refused when it is read."""
+    assert BIG.mask is not None and SMALL.mask is not None
+    rows = np.arange(GRID.shape[axis]).reshape([-1 if a == axis else 1 for a in range(3)])
+    leaping = Region(GRID, mask=BIG.mask & (rows % 2 == 0), label="leaping")
+    answer = Volumetry().run((leaping,))
+    assert any("WARNING: leaping has voxels on every 2. slice only" in r for r in answer.reasons)
+    parts = BIG.mask | SMALL.mask
+    parts[16, 1:3, 1:3] = True
+    answer = Volumetry().run((Region(GRID, mask=parts, label="three parts"),))
+    assert any("largest of 3 parts" in r for r in answer.reasons)
+    assert not any("WARNING" in r for r in answer.reasons)
+
+
 def test_one_bad_structure_stops_no_other() -> None:
     empty = Region(GRID, mask=np.zeros(GRID.shape, bool), label="empty")
     point = Region(GRID, Shape.POINT, points_mm=np.zeros((1, 3)))

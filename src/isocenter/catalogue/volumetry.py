@@ -17,13 +17,14 @@ from isocenter.space import Geometry, Reference, Region
 __all__ = ["SPHERICITY", "Volumetry"]
 
 SPHERICITY = Code("sphericity", "99ISO", "Sphericity")
+_FARTHEST_LEAP = 5  # slices from one drawn to the next; parts of a structure that lie farther apart are parts
 _SMALL = 27  # voxels: below three in each direction, half a voxel of border is a third of the size
 
 
 class Volumetry:
     """How large is each segmented structure: volume, diameters, surface, and in how many parts?"""
 
-    name, version = "volumetry", "1"
+    name, version = "volumetry", "2"
     needs: ClassVar[Mapping[str, Need]] = {
         "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", every=True),
     }
@@ -139,4 +140,25 @@ def _doubts(region: Region, called: str, size: Extent) -> list[str]:
     if size.components > 1:
         share = 100.0 * size.largest_ml / size.volume_ml
         doubts.append(f"{called}: diameters are those of the largest of {size.components} parts ({share:.0f} %)")
+    if size.components > 2 and (leap := _leap(region)):
+        doubts.append(
+            f"WARNING: {called} has voxels on every {leap}. slice only: if it goes on between them, its volume is "
+            f"about {leap} times this one"
+        )
     return doubts
+
+
+def _leap(region: Region) -> int:
+    """From how many slices to the next a mask goes, along any axis, where most of its slices are followed by empty
+    ones; else 0. So does one that was drawn on every second slice and not interpolated.
+    """
+    assert region.mask is not None
+    for axis in range(3):
+        filled = np.flatnonzero(region.mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        steps = np.diff(filled)
+        if len(steps) < 3:
+            continue
+        usual = int(np.bincount(steps).argmax())
+        if 1 < usual <= _FARTHEST_LEAP and 2 * int(np.count_nonzero(steps == usual)) > len(steps):
+            return usual
+    return 0
