@@ -75,6 +75,9 @@ def test_the_same_picture_under_another_person_or_label_is_named(known: Path, do
     folder = shutil.copytree(known, tmp_path / "known")
     with (folder / "examples.csv").open(newline="") as text:
         rows = list(csv.reader(text))
+    for row in rows[81:]:  # a third of them shows as much
+        (folder / row[0]).unlink()
+    del rows[81:]
     copied = []
     for k, other in ((1, "malignant"), (2, rows[2][1]), (3, "normal or benign")):
         name = f"{other}/person{900 + k:06d}_{900 + k:06d}.png"
