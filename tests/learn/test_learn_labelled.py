@@ -127,6 +127,17 @@ def test_folders_and_tables_are_read(tmp_path: Path) -> None:
     table = tmp_path / "list.csv"
     table.write_text("File;Label\nset/test/clear/0.png;clear\nset/test/SPOT/0.png;1\n")
     assert read_labelled(table, GREY).labels.tolist() == [0, 1]
+    table.write_text("file,label\nset/test/clear/0.png,False\nset/test/SPOT/0.png,TRUE\n")
+    assert read_labelled(table, GREY).labels.tolist() == [0, 1]
+    for unclear in (replace(GREY, positive=0), replace(GREY, classes=("clear", "spot", "line"))):
+        with pytest.raises(Refused, match="label 'False' in row 1"):  # which of the classes is true?
+            read_labelled(table, unclear)
+    several = replace(GREY, several=True)
+    table.write_text("file,clear,spot\nset/test/clear/0.png,TRUE,False\nset/test/SPOT/0.png,1,yes\n")
+    assert read_labelled(table, several).labels.tolist() == [1, 3]
+    table.write_text("file,clear,spot\nset/test/clear/0.png,1,perhaps\n")
+    with pytest.raises(Refused, match="spot is 'perhaps' in row 1"):
+        read_labelled(table, several)
     table.write_text("file,label\nset/test/clear/9.png,0\n")
     with pytest.raises(Refused, match=r"9\.png in row 1"):
         read_labelled(table, GREY)

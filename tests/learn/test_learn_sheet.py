@@ -31,6 +31,25 @@ def test_a_separator_in_a_later_cell_is_no_separator(tmp_path: Path) -> None:
     assert read_sheet(tmp_path / "t.csv")[1][1] == {"file": "b;c.png", "label": "d"}
 
 
+def test_a_cell_may_hold_a_line_break_and_stays_one_row(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_bytes('file,note,label\r\na.png,"two\nlines\n\nof it",dark\r\n \r\nb.png,a\u2028b,bright\r\n'.encode())
+    assert read_sheet(file)[1] == [
+        {"file": "a.png", "note": "two\nlines\n\nof it", "label": "dark"},
+        {"file": "b.png", "note": "a\u2028b", "label": "bright"},
+    ]
+    assert read_groups(file, ["b", "a"])["label"].tolist() == ["bright", "dark"]
+    file.write_bytes(b"a,b\r1,2\r3,4\r")  # as an old Mac writes it
+    assert read_sheet(file)[1] == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
+
+
+def test_a_quote_that_is_not_closed_swallows_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('file,note,label\na.png,"seen,dark\nb.png,seen,bright\n')
+    for read in (read_sheet, lambda file: read_groups(file, ["a", "b"])):
+        with pytest.raises(Refused, match="t.csv is no table: a quote or a cell does not end"):
+            read(tmp_path / "t.csv")
+
+
 def test_what_is_no_table_is_refused_in_words(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     for data, words in (

@@ -149,6 +149,15 @@ def test_words_for_labels_gaps_and_one_class(tmp_path: Path) -> None:
         train("risk", tmp_path / "t.csv", tmp_path / "out")
 
 
+def test_true_and_false_and_the_names_of_codes_are_read(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("age,sex,grade,num\n50,Male,2,TRUE\n51,female,2,False\n52,true,1,yes\n53,No,1,no\n")
+    rows = read_rows(tmp_path / "t.csv", RISK)
+    assert rows.values[:, 1].tolist() == [1, 0, 1, 0] and rows.labels.tolist() == [1, 0, 1, 0]
+    (tmp_path / "t.csv").write_text("age,sex,grade,num\n50,1,true,1\n")
+    with pytest.raises(Refused, match="grade is 'true' in row 1"):
+        read_rows(tmp_path / "t.csv", RISK)
+
+
 def test_nobody_is_on_both_sides_of_a_fold(tmp_path: Path) -> None:
     rows = [(f"p{i // 3}", *row) for i, row in enumerate(table(240, 4))]
     rows[5] = ("", *rows[5][1:])

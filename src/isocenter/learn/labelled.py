@@ -19,7 +19,7 @@ from isocenter.errors import NotFound, Refused
 from isocenter.learn.examples import Examples, digest_of, numbered, person, weights_in
 from isocenter.learn.gridded import ENDINGS, Span, fitted, in_colour, is_picture, opened, span_of
 from isocenter.learn.kinds import Classes
-from isocenter.learn.sheet import read_sheet
+from isocenter.learn.sheet import YES_NO, read_sheet
 
 __all__ = ["REST", "by_name", "read_labelled", "unlabelled"]
 
@@ -126,7 +126,7 @@ def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint
 
 
 def _label(said: Any, how: Classes, names: Sequence[str], where: str) -> int:
-    """The number of a class that was given by number or by name."""
+    """The number of a class that was given by number or by name; true is the disease, where that is the second of two."""
     word = str(said).strip()
     if (named := _named(word, how)) is not None:
         return named
@@ -135,6 +135,8 @@ def _label(said: Any, how: Classes, names: Sequence[str], where: str) -> int:
         return _label(names[int(number)], how, (), where)
     if number in range(len(how.classes)):
         return int(number)
+    if len(how.classes) == 2 and how.positive == 1 and not how.several and word.lower() in YES_NO:
+        return YES_NO[word.lower()]
     classes = ", ".join(f"{k} {name}" for k, name in enumerate(how.classes))
     raise Refused(f"label '{word}' in {where}", f"'{how.task}' knows {classes}", "give labels of this set")
 
@@ -285,10 +287,11 @@ def _own_columns(columns: Mapping[str, str], how: Classes) -> tuple[str, ...]:
 
 def _of_columns(said: Sequence[str], how: Classes, where: str) -> int:
     """The sum of 2 ** k over the findings whose cell is 1."""
-    odd = [f"{name} is '{word}'" for name, word in zip(how.classes, said, strict=True) if _number(word) not in (0, 1)]
+    told = [YES_NO.get(word.lower(), _number(word)) for word in said]
+    odd = [f"{name} is '{word}'" for name, word, v in zip(how.classes, said, told, strict=True) if v not in (0, 1)]
     if odd:
         raise Refused(f"{odd[0]} in {where}", "a finding is there or not", "write 1 or 0; leave out who is not sure")
-    return sum(1 << k for k, word in enumerate(said) if _number(word) == 1)
+    return sum(1 << k for k, v in enumerate(told) if v == 1)
 
 
 def _files(path: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.examples import numbered, person
 from isocenter.learn.kinds import Column, Table
-from isocenter.learn.sheet import sheet_text
+from isocenter.learn.sheet import YES_NO, cells_of, sheet_text
 
 __all__ = ["Rows", "groups_of", "read_rows"]
 
@@ -67,11 +66,12 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
         if len(tables) != 1:
             raise Refused(f"{len(tables)} tables in {path.name}", "one is wanted", "name the file")
         path = tables[0]
-    lines = [line for line in sheet_text(path).splitlines() if line.strip()]
+    text = sheet_text(path)
+    lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise Refused(f"{path.name} is empty", "there is nothing to read", "give a table with a row for each case")
     mark = next((m for m in (";", "\t", ",") if m in lines[0]), None)
-    cells = list(csv.reader(lines, delimiter=mark)) if mark else [line.split() for line in lines]
+    cells = cells_of(text, path.name, mark) if mark else [line.split() for line in lines]
     cells = [[_pointed(c.strip()) if mark != "," else c.strip() for c in row] for row in cells]
     headed = any(not _numeric(c) for c in cells[0])
     places, outcome = _places(cells[0], how, path.name) if headed else _in_order(cells[0], how, path.name)
@@ -169,6 +169,11 @@ def _in_order(first: Sequence[str], how: Table, where: str) -> tuple[list[int], 
 def _value(cell: str, column: Column, where: str) -> float:
     if cell.lower() in _MISSING:
         return float("nan")
+    named = {_plain(word): v for word, v in zip(column.unit.split(" | "), column.values, strict=False)}
+    if set(column.values) == {0, 1}:
+        named |= YES_NO
+    if (told := named.get(_plain(cell))) is not None and _plain(cell):
+        return float(told)
     try:
         value = float(cell)
     except ValueError:
@@ -185,10 +190,10 @@ def _value(cell: str, column: Column, where: str) -> float:
 
 
 def _outcome(cell: str, how: Table, where: str) -> tuple[int, float]:
-    """Whether it is the diseased class, and the label as a number."""
-    names = [_plain(n) for n in how.classes]
-    if _plain(cell) in names:
-        return names.index(_plain(cell)), float(names.index(_plain(cell)))
+    """Whether it is the diseased class, and the label as a number; true and yes are the second class."""
+    names = YES_NO | {_plain(n): k for k, n in enumerate(how.classes)}
+    if (named := names.get(_plain(cell))) is not None:
+        return named, float(named)
     try:
         value = float(cell)
     except ValueError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.answers import Answers
-from isocenter.learn.sheet import separator, sheet_text
+from isocenter.learn.sheet import cells_of, sheet_text
 from isocenter.methods import noninferiority, roc, subgroups
 from isocenter.methods.noninferiority import Gap
 
@@ -53,8 +52,7 @@ def read_groups(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[np.st
     """
     if not path.is_file():
         raise NotFound(f"no groups at {path}", "there is no such file")
-    lines = [line for line in sheet_text(path).splitlines() if line.strip()]
-    cells = list(csv.reader(lines, delimiter=separator(lines[0] if lines else "")))
+    cells = cells_of(sheet_text(path), path.name)
     if len(cells) < 2:
         raise Refused(f"{path.name} has no rows", "there are no groups in it")
     head, body = [c.strip() for c in cells[0]], cells[1:]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 from pathlib import Path
 
 from isocenter.errors import Refused
 
-__all__ = ["read_sheet", "separator", "sheet_text"]
+__all__ = ["YES_NO", "cells_of", "read_sheet", "sheet_text"]
+
+YES_NO = {"true": 1, "yes": 1, "false": 0, "no": 0}
+"""What the words that programs and people write for 1 and 0 mean, in lower case."""
 
 _MARKED = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -34,9 +39,22 @@ def sheet_text(path: Path) -> str:
     raise Refused(f"{path.name} is no text", why, "save the table as CSV in UTF-8")
 
 
-def separator(first: str) -> str:
-    """What separates the cells of a table, told by its first line: a semicolon, a tab, or else a comma."""
-    return next((m for m in (";", "\t") if m in first), ",")
+def cells_of(text: str, name: str, mark: str | None = None) -> list[list[str]]:
+    """The cells of a table's text, row by row, without empty lines; a cell in quotes may hold a line break.
+
+    What separates them is `mark`, or told by the first line: a semicolon, a tab, or else a comma.
+
+    Raises:
+        Refused: when a quote is not closed: the rows behind it would stand in one cell.
+    """
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    mark = mark or next((m for m in (";", "\t") if m in first), ",")
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True))
+    except csv.Error as e:
+        raise Refused(f"{name} is no table", f"a quote or a cell does not end as it should: {e}"[:160],
+                      "close the quote, or save it as CSV in UTF-8") from e  # fmt: skip
+    return [row for row in rows if len(row) > 1 or "".join(row).strip()]
 
 
 def read_sheet(path: Path) -> tuple[list[str], list[dict[str, str]]]:
@@ -47,16 +65,11 @@ def read_sheet(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     Raises:
         Refused: when it is no text, a column is named twice, or a row has more cells than there are columns.
     """
-    lines = [line for line in sheet_text(path).splitlines() if line.strip()]
-    try:
-        table = csv.DictReader(lines, delimiter=separator(lines[0] if lines else ""), restval="")
-        columns, rows = list(table.fieldnames or ()), list(table)
-    except csv.Error as e:
-        raise Refused(f"{path.name} is no table", str(e)[:120], "save it as CSV in UTF-8") from e
+    columns, *rows = cells_of(sheet_text(path), path.name) or [list[str]()]
     if twice := next((c for c in columns if c.strip() and columns.count(c) > 1), ""):
         raise Refused(f"the column '{twice:.80}' stands twice in {path.name}", "which of them is meant?", "leave one")
     for number, row in enumerate(rows, 1):
-        if any(row.pop(None, ())):
+        if any(row[len(columns) :]):
             raise Refused(f"row {number} of {path.name} has {len(columns)} cells and more", "where does each belong?",
                           "put cells that hold a separator in quotes")  # fmt: skip
-    return columns, rows
+    return columns, [dict(itertools.zip_longest(columns, row[: len(columns)], fillvalue="")) for row in rows]
