@@ -22,6 +22,9 @@ _DICOM = (".dcm", ".dicom")
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".npy", ".nii", ".nii.gz", *_DICOM)
 """Of files that are taken for images; a file without a telling ending is one if it has DICOM's preamble."""
 
+_SCALED = 32.0
+"""Fractions that stay within this of 0, and are no parts of 1, are no grey values of 8 bits or of a scanner."""
+
 Span = tuple[float, float] | None
 """The grey values that are black and white in all images of a file; None where each image has its own."""
 
@@ -39,21 +42,32 @@ def _is_dicom(file: Path) -> bool:
         return opened.read(132)[128:] == b"DICM"
 
 
-def span_of(images: npt.NDArray[Any]) -> Span:
+def span_of(images: npt.NDArray[Any], name: str = "an image") -> Span:
     """What is black and white in a whole array of images.
 
     0 and 1; 0 and 255; -1 and 1, as networks are often fed; 0 and 65535, where 8 bits were widened to 16.
 
     >>> span_of(np.array([0, 200], np.uint8)), span_of(np.array([-0.5, 1.0])), span_of(np.array([0, 4095]))
     ((0.0, 255.0), (-1.0, 1.0), None)
+
+    Raises:
+        Refused: for values that no longer tell what was black and white: below 0 in 8 bits with a sign, where values
+            above 127 may have been turned over, or centred and divided by their mean or spread.
     """
     if images.dtype.kind not in "biuf" or not images.size:
         return None
     low, high = float(images.min()), float(images.max())
     if not np.isfinite([low, high]).all():
         return None
+    if images.dtype == np.int8 and low < 0:
+        raise Refused(f"{name} holds int8 from {low:g} to {high:g}", "it does not say whether 0 or -128 is black, or "
+                      "whether what is below 0 was above 127", "save it as uint8, 0 black and 255 white")  # fmt: skip
     spans = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
     told = next((span for span in spans if span[0] <= low and high <= span[1]), None)
+    if told in (None, spans[2]) and max(-low, high) <= _SCALED and images.dtype.kind == "f" and np.any(images % 1):
+        raise Refused(f"{name} holds values from {low:.3g} to {high:.3g}", "they are neither parts of 1 nor of 255: centred, or "
+                      "divided by their mean or spread, they do not tell what was black and white",
+                      "give the grey values as they were, 0 to 255 or 0 to 1")  # fmt: skip
     if told is None and low >= 0 and high <= 65535 and not np.any(images % 257):
         return 0.0, 65535.0
     return told
@@ -100,7 +114,7 @@ def fitted(
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise Refused(f"{name} holds {int(np.count_nonzero(~np.isfinite(x)))} pixels that are not finite",
                       "they have no grey value", "repair or remove the image")  # fmt: skip
-    span = span_of(x) if span is None else span
+    span = span_of(x, name) if span is None else span
     if grid == how.shape and x.dtype == np.uint8 and span == (0.0, 255.0):
         return x
     grey = _eight_bit(x, span)

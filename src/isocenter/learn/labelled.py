@@ -116,7 +116,7 @@ def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint
     else:
         arrays = opened_npz(path)
         for part, (image, _) in pairs_of(arrays).items():
-            span = span_of(arrays[image])
+            span = span_of(arrays[image], f"{path.name}, {image}")
             for number, picture in enumerate(arrays[image]):
                 names.append(f"{part}/{number:05d}" if part else f"{number:05d}")
                 found.append(fitted(picture, how, names[-1], span=span))
@@ -218,7 +218,7 @@ def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: 
             )  # fmt: skip
         if not len(pictures):
             continue
-        where, span = f"{path.name}, {label}", span_of(pictures)
+        where, span = f"{path.name}, {label}", span_of(pictures, f"{path.name}, {image}")
         given = (_together if how.several else _numbers)(np.asarray(truth), len(how.classes), where)
 
         def fit(picture: npt.NDArray[Any], name: str, span: Span = span) -> Read:
