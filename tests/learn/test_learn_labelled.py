@@ -82,7 +82,10 @@ def test_other_sizes_depths_and_axes_are_brought_to_the_grid(tmp_path: Path) -> 
         ({"images": np.zeros((2, 28, 28), np.uint8), "labels": np.ones((2, 5))}, "one label"),
         ({"images": np.full((2, 28, 28), np.nan), "labels": [0, 1]}, "784 pixels that are not finite"),
         ({"images": np.full((2, 28, 28), 200, np.uint8).view(np.int8), "labels": [0, 1]}, "images holds int8 from -56"),
-        ({"images": (grey(2).astype(float) - 90) / 55, "labels": [0, 1]}, "images holds values from -1.6.* they do not tell"),
+        (
+            {"images": (grey(2).astype(float) - 90) / 55, "labels": [0, 1]},
+            "images holds values from -1.6.* they do not tell",
+        ),
         ({"images": grey(2) / 60, "labels": [0, 1]}, "to 4.*neither parts of 1 nor of 255"),
         ({"images": np.zeros((2, 28, 28, 28), np.uint8), "labels": [0, 1]}, "images of 2 axes"),
         ({"images": np.zeros((2, 9, 9), np.uint8), "labels": [0, 1]}, "too coarse"),

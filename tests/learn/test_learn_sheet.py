@@ -46,7 +46,7 @@ def test_a_cell_may_hold_a_line_break_and_stays_one_row(tmp_path: Path) -> None:
 def test_a_quote_that_is_not_closed_swallows_no_rows(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('file,note,label\na.png,"seen,dark\nb.png,seen,bright\n')
     for read in (read_sheet, lambda file: read_groups(file, ["a", "b"])):
-        with pytest.raises(Refused, match="t.csv is no table: a quote or a cell does not end"):
+        with pytest.raises(Refused, match=r"t\.csv is no table: a quote or a cell does not end"):
             read(tmp_path / "t.csv")
 
 

@@ -65,7 +65,8 @@ def span_of(images: npt.NDArray[Any], name: str = "an image") -> Span:
     spans = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
     told = next((span for span in spans if span[0] <= low and high <= span[1]), None)
     if told in (None, spans[2]) and max(-low, high) <= _SCALED and images.dtype.kind == "f" and np.any(images % 1):
-        raise Refused(f"{name} holds values from {low:.3g} to {high:.3g}", "they are neither parts of 1 nor of 255: centred, or "
+        raise Refused(f"{name} holds values from {low:.3g} to {high:.3g}",
+                      "they are neither parts of 1 nor of 255: centred, or "
                       "divided by their mean or spread, they do not tell what was black and white",
                       "give the grey values as they were, 0 to 255 or 0 to 1")  # fmt: skip
     if told is None and low >= 0 and high <= 65535 and not np.any(images % 257):

@@ -126,7 +126,7 @@ def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint
 
 
 def _label(said: Any, how: Classes, names: Sequence[str], where: str) -> int:
-    """The number of a class that was given by number or by name; true is the disease, where that is the second of two."""
+    """The number of a class that was given by number or name; true is the disease, where that is the second of two."""
     word = str(said).strip()
     if (named := _named(word, how)) is not None:
         return named
