@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isocenter.errors import Refused
-from isocenter.methods.exchange import curve
+from isocenter.methods.exchange import MODELS, NUMBER, convolved, curve, modelled_with_slopes
 
 T = np.linspace(0, 300, 301)
 C = np.interp(T, [0, 10, 20, 300], [0.5, 0.5, 5, 1])
@@ -61,3 +61,23 @@ def test_what_is_no_model() -> None:
         curve("tofts", T, C, ktrans=0.2)
     with pytest.raises(Refused, match="rise"):
         curve("tofts", T[::-1], C, ktrans=0.2, ve=0.3)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("low", [False, True])
+def test_slopes_are_those_of_the_curves(model: str, low: bool) -> None:
+    """Both the closed form and the series for slow exchange, against differences of the curves."""
+    values = {"ktrans": 0.25, "ps": 0.08, "fp": 30.0, "ve": 0.3, "vp": 0.06} | ({"ktrans": 1e-3} if low else {})
+    values |= {"ps": 1e-3} if low else {}
+    names = MODELS[model]
+    p = np.array([values[name] for name in names])
+    integral, work, out, slopes = np.empty(301), np.empty((4, 301)), np.empty(301), np.empty((len(names), 301))
+    convolved(T, C, 0.0, integral)
+    modelled_with_slopes(NUMBER[model], p, T, C, integral, work, out, slopes)
+    assert out == pytest.approx(curve(model, T, C, **dict(zip(names, p, strict=True))), rel=1e-12)
+    for k, name in enumerate(names):
+        far = 1e-4 * p[k]
+        above, below = (
+            curve(model, T, C, **dict(zip(names, p, strict=True)) | {name: p[k] + s * far}) for s in (1, -1)
+        )
+        assert slopes[k] == pytest.approx((above - below) / (2 * far), rel=1e-5, abs=1e-6 * np.abs(slopes[k]).max())

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from numba import njit
 
 from isocenter.errors import Refused
-from isocenter.methods.exchange import MODELS, NUMBER, modelled
+from isocenter.methods.exchange import MODELS, NUMBER, convolved, modelled, modelled_with_slopes, shifted
 from isocenter.methods.shares import in_parts
 
 __all__ = ["BOUNDS", "Fit", "fit"]
@@ -37,13 +37,9 @@ BOUNDS: dict[str, tuple[float, float]] = {
 
 _MAY_BE_NONE = ("ktrans", "ps", "vp")
 
-_STARTS: dict[str, tuple[tuple[float, ...], ...]] = {
-    "tofts": ((0.1, 0.25),),
-    "extended_tofts": ((0.1, 0.25, 0.02),),
-    "patlak": ((0.02, 0.05),),
-    "2cum": ((15.0, 0.02, 0.05), (40.0, 0.01, 0.05)),
-    "2cxm": ((15.0, 0.05, 0.2, 0.05), (40.0, 0.1, 0.15, 0.05), (5.0, 0.1, 0.1, 0.02)),
-}
+_RATES = np.geomspace(4e-4, 2.0, 15)  # 1/s: with which curves are compared for a start, for any model
+_BRIEF = 8  # steps from each start
+_APART = {"2cxm": (6, 2)}  # least steps on that grid between the two rates of a start; one start for each
 _DELAYS = (0.0, 3.0, 6.0, 10.0)
 
 
@@ -110,12 +106,13 @@ def fit(
         raise Refused(
             f"bounds {dict(zip(names, zip(low, high, strict=True), strict=True))}", "each needs low below high"
         )
-    starts = np.array(
-        [[*s, *([d] if fit_delay else [])] for d in (_DELAYS if fit_delay else (0.0,)) for s in _STARTS[model]]
-    )
-    starts = np.clip(starts, low, high)
     found = np.empty((len(data), len(names) + 2))
-    in_parts(_fit_all, len(data), NUMBER[model], t, c, data, starts, low, high, len(MODELS[model]), iterations, found)
+    delays = np.clip(_DELAYS, *chosen["delay_s"]) if fit_delay else np.zeros(1)
+    bases, apart = _bases(t, c, delays), np.array(_APART.get(model, (1,)))
+    gram = bases @ bases.transpose(0, 2, 1)
+    in_parts(
+        _fit_all, len(data), NUMBER[model], t, c, data, delays, bases, gram, _RATES, apart, low, high, iterations, found
+    )
     values = {n: found[:, k].copy() for k, n in enumerate(names)}
     near = 1e-6 * (high - low)
     none = {n: found[:, k] <= near[k] for k, n in enumerate(names) if n in _MAY_BE_NONE and low[k] == 0.0}
@@ -149,86 +146,163 @@ def _must_fit(model: str, t: Floats, c: Floats, data: Floats) -> None:
         raise Refused("an artery without tracer", "nothing can come from it", "choose another")
 
 
+def _bases(times: Floats, plasma: Floats, delays: Floats) -> npt.NDArray[np.float64]:
+    """(delays, curves, n): the plasma curve where it arrives, its integral, and it convolved with each of `_RATES`."""
+    bases = np.empty((len(delays), len(_RATES) + 2, len(times)))
+    for own, delay in zip(bases, delays, strict=True):
+        shifted(times, plasma, delay, own[0])
+        for rate, curve in zip((0.0, *_RATES), own[1:], strict=True):
+            convolved(times, own[0], rate, curve)
+    return bases
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fit_all(
-    first: int, last: int, model: int, times: Any, plasma: Any, data: Any, starts: Any, low: Any, high: Any, own: int,
-    most: int, found: Any,
+    first: int, last: int, model: int, times: Any, plasma: Any, data: Any, delays: Any, bases: Any, gram: Any,
+    rates: Any, apart: Any, low: Any, high: Any, most: int, found: Any,
 ) -> None:  # fmt: skip
-    n, many = data.shape[1], starts.shape[1]
-    work, out, moved = np.empty((3, n)), np.empty(n), np.empty(n)
-    slopes = np.empty((many, n))
-    p = np.empty(many)
+    n, many, own = data.shape[1], len(low), _own(model)
+    work, out, slopes = np.empty((6, n)), np.empty((2, n)), np.empty((2, many, n))
+    p, along = np.empty(many), np.empty(bases.shape[1])
+    # Of several starts only that which leads is followed to its end.
+    brief = min(most, _BRIEF) if len(delays) * len(apart) > 1 else most
     for v in range(first, last):
         best, settled = np.inf, False
-        for s in range(starts.shape[0]):
-            for k in range(many):
-                p[k] = starts[s, k]
-            left, calm = _levenberg(model, times, plasma, data[v], p, low, high, own, most, work, out, moved, slopes)
-            if left < best:
-                best, settled = left, calm
+        for d in range(len(delays)):
+            for r in range(len(along)):
+                along[r] = _dot(data[v], bases[d, r])
+            for g in range(len(apart)):
+                _start(model, along, gram[d], rates, apart[g], p)
+                if own < many:
+                    p[own] = delays[d]
                 for k in range(many):
-                    found[v, k] = p[k]
+                    p[k] = min(max(p[k], low[k]), high[k])
+                left, calm = _levenberg(model, times, plasma, data[v], p, low, high, brief, work, out, slopes)
+                if left < best:
+                    best, settled = left, calm
+                    found[v, :many] = p
+        if not settled:
+            p[:] = found[v, :many]
+            best, settled = _levenberg(model, times, plasma, data[v], p, low, high, most, work, out, slopes)
+            found[v, :many] = p
         found[v, many] = best
         found[v, many + 1] = 1.0 if settled else 0.0
 
 
 @njit(cache=True, error_model="numpy")
-def _left(model: int, times: Any, plasma: Any, target: Any, p: Any, own: int, work: Any, out: Any) -> float:
-    """Sum of squares that a set of parameters leaves; its curve stands in `out`."""
-    modelled(model, p, p[own] if len(p) > own else 0.0, times, plasma, work, out)
+def _start(model: int, along: Any, gram: Any, rates: Any, apart: int, p: Any) -> None:
+    """Every model is a sum of two curves, of which only rates are unknown: the best of a grid of rates, into `p`.
+
+    `along` is the curve's product with each of `_bases`, `gram` theirs with one another.
+    """
+    best, a, b, one, two = -1.0, 0.0, 0.0, 2, 2
+    for r in range(1 if model == 2 else 2, 2 if model == 2 else len(along)):
+        # Beside it: nothing (Tofts), plasma (extended, Patlak), its integral (uptake), any slower rate (exchange).
+        first = 2 if model == 4 else 1 if model == 3 else 0
+        for s in range(first, r - apart + 1 if model == 4 else first + 1):
+            x, y, cross = gram[r, r], gram[s, s], gram[r, s]
+            u, w = along[r], along[s]
+            whole = x * y - cross * cross
+            i, j = (y * u - cross * w) / whole, (x * w - cross * u) / whole
+            if model == 0 or not (i > 0.0 and j > 0.0):
+                alone = model == 0 or w <= 0.0 or (u > 0.0 and u * u * y >= w * w * x)
+                i, j = (max(u, 0.0) / x, 0.0) if alone else (0.0, w / y)
+            gain = i * u + j * w
+            if gain > best:
+                best, a, b, one, two = gain, i, j, r, s
+    _parameters(model, a, b, rates[max(one - 2, 0)], rates[max(two - 2, 0)], p)
+
+
+@njit(cache=True)
+def _own(model: int) -> int:
+    """How many parameters a model has without the delay."""
+    return 2 if model == 0 or model == 2 else 4 if model == 4 else 3
+
+
+@njit(cache=True, error_model="numpy")
+def _parameters(model: int, a: float, b: float, fast: float, slow: float, p: Any) -> None:
+    """Those of a + b of the two curves; a little of what is missing, so that a fit can find it."""
+    if model == 0 or model == 1:
+        p[0], p[1] = max(60.0 * a, 1e-3), max(a / fast, 5e-3)
+        if model == 1:
+            p[2] = b
+    elif model == 2:
+        p[0], p[1] = 60.0 * a, b
+    else:
+        flow = max(a + b, 1e-5)
+        share = min(max(b / flow, 0.02), 0.98)
+        p[0] = 6000.0 * flow
+        if model == 3:
+            ps = flow * share / (1.0 - share)
+            p[1], p[2] = 60.0 * ps, (flow + ps) / fast
+        else:
+            leave = fast - share * (fast - slow)
+            vp = flow / leave
+            ps = vp * (fast - leave) * (leave - slow) / leave
+            p[1], p[2], p[3] = 60.0 * ps, ps * leave / (fast * slow), vp
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _dot(a: Any, b: Any) -> float:
     total = 0.0
-    for i in range(len(times)):
-        total += (target[i] - out[i]) ** 2
+    for i in range(len(a)):
+        total += a[i] * b[i]
     return total
 
 
 @njit(cache=True, error_model="numpy")
+def _left(model: int, times: Any, plasma: Any, target: Any, p: Any, work: Any, out: Any, slopes: Any) -> float:
+    """Sum of squares that a set of parameters leaves; what is left stands in `out`, and its slopes beside it."""
+    own = _own(model)
+    late = own < len(p)
+    if late:
+        shifted(times, plasma, p[own], work[4])
+    source = work[4] if late else plasma
+    if late and (model == 2 or model == 3):
+        convolved(times, source, 0.0, work[5])
+    modelled_with_slopes(model, p, times, source, work[5], work, out, slopes)
+    if late:  # the plasma curve has corners: its arrival has no slope of its own
+        modelled(model, p, p[own] + 0.02, times, plasma, work, slopes[own])
+        for i in range(len(times)):
+            slopes[own, i] = (slopes[own, i] - out[i]) / 0.02
+    for i in range(len(times)):
+        out[i] = target[i] - out[i]
+    left: float = _dot(out, out)
+    return left
+
+
+@njit(cache=True, error_model="numpy")
 def _levenberg(
-    model: int, times: Any, plasma: Any, target: Any, p: Any, low: Any, high: Any, own: int, most: int, work: Any,
-    out: Any, moved: Any, slopes: Any,
+    model: int, times: Any, plasma: Any, target: Any, p: Any, low: Any, high: Any, most: int, work: Any, outs: Any,
+    slopes: Any,
 ) -> tuple[float, bool]:  # fmt: skip
     """Refine `p` in place; what it leaves, and whether it settled."""
-    many, n = len(p), len(times)
+    many = len(p)
     normal, gradient, step, trial = np.empty((many, many)), np.empty(many), np.empty(many), np.empty(many)
-    held = np.zeros(many, np.bool_)
-    damping = 1e-2
-    now = _left(model, times, plasma, target, p, own, work, out)
+    held, lower = np.zeros(many, np.bool_), np.zeros((many, many))
+    damping, here = 1e-3, 0
+    if many == _own(model):
+        convolved(times, plasma, 0.0, work[5])
+    now = _left(model, times, plasma, target, p, work, outs[0], slopes[0])
     for _ in range(most):
-        for k in range(many):
-            far = 0.02 if k >= own else 1e-6 + 1e-5 * abs(p[k])
-            far = -far if p[k] + far > high[k] else far
-            keep = p[k]
-            p[k] = keep + far
-            _left(model, times, plasma, target, p, own, work, moved)
-            p[k] = keep
-            for i in range(n):
-                slopes[k, i] = (moved[i] - out[i]) / far
         for a in range(many):
-            gradient[a] = 0.0
-            for i in range(n):
-                gradient[a] += slopes[a, i] * (target[i] - out[i])
+            gradient[a] = _dot(slopes[here, a], outs[here])
             held[a] = (p[a] <= low[a] and gradient[a] < 0) or (p[a] >= high[a] and gradient[a] > 0)
             for b in range(a + 1):
-                total = 0.0
-                for i in range(n):
-                    total += slopes[a, i] * slopes[b, i]
-                normal[a, b] = total
-                normal[b, a] = total
+                normal[a, b] = _dot(slopes[here, a], slopes[here, b])
+                normal[b, a] = normal[a, b]
         better = False
         change = 0.0
         for _try in range(12):
-            _solve(normal, gradient, held, damping, step)
+            _solve(normal, gradient, held, damping, lower, step)
             for k in range(many):
                 trial[k] = min(max(p[k] + step[k], low[k]), high[k])
-            then = _left(model, times, plasma, target, trial, own, work, moved)
+            then = _left(model, times, plasma, target, trial, work, outs[1 - here], slopes[1 - here])
             if then < now:
                 better = True
                 change = (now - then) / (now + 1e-300)
-                for k in range(many):
-                    p[k] = trial[k]
-                for i in range(n):
-                    out[i] = moved[i]
-                now = then
+                p[:] = trial
+                now, here = then, 1 - here
                 damping = max(damping * 0.1, 1e-12)
                 break
             damping *= 10.0
@@ -238,10 +312,9 @@ def _levenberg(
 
 
 @njit(cache=True, error_model="numpy")
-def _solve(normal: Any, gradient: Any, held: Any, damping: float, step: Any) -> None:
+def _solve(normal: Any, gradient: Any, held: Any, damping: float, lower: Any, step: Any) -> None:
     """(normal + damping diag(normal)) step = gradient by Cholesky; held parameters stay."""
     many = len(gradient)
-    lower = np.zeros((many, many))
     for a in range(many):
         for b in range(a + 1):
             value = 0.0 if held[a] or held[b] else normal[a, b]

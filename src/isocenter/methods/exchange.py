@@ -152,3 +152,105 @@ def modelled(model: int, p: Any, delay: float, times: Any, plasma: Any, work: An
         convolved(times, source, slow, two)
         for i in range(n):
             out[i] = fp * ((1.0 - share) * one[i] + share * two[i])
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def convolved_with_slope(times: Any, plasma: Any, rate: float, out: Any, slope: Any) -> None:
+    """As `convolved`, and how the integral changes with the rate."""
+    out[0], slope[0] = 0.0, 0.0
+    before, fade, first, whole, faded, firsts, wholes = -1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    now, turned = 0.0, 0.0
+    for i in range(1, len(times)):
+        step = times[i] - times[i - 1]
+        if step != before:
+            before = step
+            x = rate * step
+            if x < 1e-3:
+                fade = 1.0 - x * (1.0 - x * (0.5 - x / 6.0))
+                first = step * (0.5 - x * (1.0 / 3.0 - x * (0.125 - x / 30.0)))
+                whole = step * (1.0 - x * (0.5 - x * (1.0 / 6.0 - x / 24.0)))
+                firsts = -step * step * (1.0 / 3.0 - x * (0.25 - x / 10.0))
+                wholes = -step * step * (0.5 - x * (1.0 / 3.0 - x / 8.0))
+            else:
+                fade = np.exp(-x)
+                whole = (1.0 - fade) / rate
+                first = (whole - step * fade) / x
+                wholes = (step * fade - whole) / rate
+                firsts = (wholes + step * step * fade) / x - first / rate
+            faded = -step * fade
+        a, b = plasma[i - 1], plasma[i]
+        turned = turned * fade + (now * faded + a * firsts + b * (wholes - firsts))
+        now = now * fade + (a * first + b * (whole - first))
+        out[i], slope[i] = now, turned
+
+
+@njit(cache=True, error_model="numpy")
+def modelled_with_slopes(
+    model: int, p: Any, times: Any, source: Any, integral: Any, work: Any, out: Any, slopes: Any
+) -> None:
+    """One curve, and how it changes with each parameter of the model.
+
+    `source` is the plasma curve where it arrives, `integral` its integral over time, `work` (4, n) of scratch; `out` is
+    (n,) and `slopes` (parameters, n).
+    """
+    one, one_by, two, two_by = work[0], work[1], work[2], work[3]
+    n = len(times)
+    if model == 0 or model == 1:
+        ktrans, ve = p[0] / 60.0, max(p[1], 1e-9)
+        rate = ktrans / ve
+        convolved_with_slope(times, source, rate, one, one_by)
+        vp = p[2] if model == 1 else 0.0
+        for i in range(n):
+            out[i] = ktrans * one[i] + vp * source[i]
+            slopes[0, i] = (one[i] + rate * one_by[i]) / 60.0
+            slopes[1, i] = -rate * rate * one_by[i]
+            if model == 1:
+                slopes[2, i] = source[i]
+    elif model == 2:
+        for i in range(n):
+            out[i] = p[0] / 60.0 * integral[i] + p[1] * source[i]
+            slopes[0, i] = integral[i] / 60.0
+            slopes[1, i] = source[i]
+    elif model == 3:
+        fp, ps, vp = p[0] / 6000.0, p[1] / 60.0, max(p[2], 1e-9)
+        both = fp + ps
+        rate, stays, kept = both / vp, fp / both, ps / both
+        convolved_with_slope(times, source, rate, one, one_by)
+        for i in range(n):
+            by_rate = fp * stays * one_by[i]
+            out[i] = fp * (stays * one[i] + kept * integral[i])
+            swap = stays * stays * (integral[i] - one[i])
+            slopes[0, i] = (stays * (1.0 + kept) * one[i] + kept * kept * integral[i] + by_rate / vp) / 6000.0
+            slopes[1, i] = (swap + by_rate / vp) / 60.0
+            slopes[2, i] = -by_rate * rate / vp
+    else:
+        fp, ps, ve, vp = p[0] / 6000.0, p[1] / 60.0, max(p[2], 1e-9), max(p[3], 1e-9)
+        total, product = (fp + ps) / vp + ps / ve, fp * ps / (vp * ve)
+        root = np.sqrt(max(total * total - 4.0 * product, 0.0))
+        fast = 0.5 * (total + root)
+        slow = product / fast
+        apart = root > 1e-12
+        share = (fast - fp / vp) / (fast - slow) if apart else 0.5
+        convolved_with_slope(times, source, fast, one, one_by)
+        convolved_with_slope(times, source, slow, two, two_by)
+        for i in range(n):
+            out[i] = fp * ((1.0 - share) * one[i] + share * two[i])
+        for k in range(4):
+            # d total, d product and d(fp / vp) for each parameter, in rates per second.
+            if k == 0:
+                unit, more, times_, leave = 1.0 / 6000.0, 1.0 / vp, ps / (vp * ve), 1.0 / vp
+            elif k == 1:
+                unit, more, times_, leave = 1.0 / 60.0, 1.0 / vp + 1.0 / ve, fp / (vp * ve), 0.0
+            elif k == 2:
+                unit, more, times_, leave = 1.0, -ps / ve**2, -product / ve, 0.0
+            else:
+                unit, more, times_, leave = 1.0, -(fp + ps) / vp**2, -product / vp, -fp / vp**2
+            spread = (total * more - 2.0 * times_) / root if apart else 0.0
+            faster = 0.5 * (more + spread)
+            slower = (times_ - slow * faster) / fast
+            shares = (faster - leave - share * spread) / root if apart else 0.0
+            own = 1.0 if k == 0 else 0.0
+            a, b = unit * (own * (1.0 - share) - fp * shares), unit * (own * share + fp * shares)
+            c, d = unit * fp * (1.0 - share) * faster, unit * fp * share * slower
+            for i in range(n):
+                slopes[k, i] = a * one[i] + c * one_by[i] + b * two[i] + d * two_by[i]
