@@ -335,6 +335,17 @@ def test_a_stroke_asked_again_while_it_is_still_computed_is_no_others_act(
     assert len(bench.findings()) == 1
 
 
+def test_an_angle_says_nothing_of_a_spacing_on_which_it_does_not_depend(bench: Bench) -> None:
+    sop, right, down, centre = ends(bench)
+    bench.measure("angle", [centre + 5 * right, centre, centre + 5 * down], instance_uid=sop)
+    (one,) = bench.results()
+    (finding,) = one["findings"]
+    assert finding["measurements"][0]["value"] == pytest.approx(90.0, abs=1e-3)
+    assert "calibration" not in one["origin"]["parameters"]["drawn"][finding["tracking"]]
+    table = bench.browser.get(f"/api/readings/{bench.study}/report.csv").text
+    assert "between the two arms" in table and "Pixel Spacing" not in table
+
+
 # ---- outlining
 
 

@@ -37,6 +37,7 @@ KINDS: Mapping[str, tuple[Shape, int]] = {
 
 _NAMES = {"ellipse": "Ellipse", "freehand": "Area", "length": "Length", "angle": "Angle", "probe": "Probe"}
 _VALUE = Code("value", "99ISO", "Value of the voxel")
+_OF_ANGLE = "between the two arms"  # no spacing makes it larger or smaller
 _CALIBRATIONS = {
     "PixelSpacing": "Pixel Spacing",
     "ImagerPixelSpacing": "Imager Pixel Spacing: at the detector, larger than in the patient",
@@ -130,7 +131,8 @@ def measured(study: Study, drawn: Drawn, get: Callable[[str], bytes]) -> Correct
     region = Region(grid, shape, None, points, image.series_uid, image.instance_uid, _NAMES.get(drawn.kind, ""))
     said = _sentence(drawn.kind, numbers, image)
     told = {
-        "tool": drawn.kind, "frame": drawn.frame, "calibration": image.calibration, "said": said,
+        "tool": drawn.kind, "frame": drawn.frame, "said": said,
+        **({} if drawn.kind in ("angle", "probe") else {"calibration": image.calibration}),
         **({"window": list(drawn.window)} if drawn.window else {}),
         **({"normal": list(drawn.normal)} if drawn.normal else {}),
     }  # fmt: skip
@@ -208,7 +210,7 @@ def _numbers(drawn: Drawn, points: Points, grid: Geometry, image: Image) -> tupl
             Measurement(codes.SHORT_AXIS, short, unit, definition=source),
         )
     if drawn.kind == "angle":
-        return (Measurement(codes.ANGLE, measuring.angle_deg(points), "deg", definition=source),)
+        return (Measurement(codes.ANGLE, measuring.angle_deg(points), "deg", definition=_OF_ANGLE),)
     if drawn.kind == "probe":
         value = _value_at(drawn, grid, image)
         return (Measurement(_VALUE, value, image.volume.unit, definition="the voxel that holds the point"),)
