@@ -34,6 +34,7 @@ from isocenter.reading.confirmed import Confirmed
 from isocenter.reading.cutting import Plane, cut
 from isocenter.reading.disclosure import Mode, Modes, Use
 from isocenter.reading.laying import Laid, laid
+from isocenter.reading.numbering import numbers
 from isocenter.reading.one_segment import segments
 from isocenter.reading.opinion import Opinion
 from isocenter.reading.pictures import Pictures, real_values, shown
@@ -570,6 +571,11 @@ class House:
         with self.lock_:
             self.append(*session.lapse(self._reading(study_uid), who.name, self.now, version=version))
         return self._reading(study_uid)
+
+    def numbers(self, study_uid: str, *, who: Person) -> Mapping[str, int]:
+        must(who, "results", study_uid)
+        every = [(i, r) for i, r in self.kept.items() if r.study_uid == study_uid]
+        return numbers(every, self.segments(study_uid, who=who), lambda _: True)
 
     def segments(self, study_uid: str, *, who: Person) -> Mapping[str, str]:
         must(who, "results", study_uid)

@@ -335,6 +335,28 @@ def test_a_stroke_asked_again_while_it_is_still_computed_is_no_others_act(
     assert len(bench.findings()) == 1
 
 
+def test_a_number_stays_with_its_finding_whatever_is_said_of_it_and_is_not_given_twice(bench: Bench) -> None:
+    sop, right, down, centre = ends(bench)
+
+    def numbers() -> dict[str, int]:
+        return {f["tracking"]: f["number"] for f in bench.findings()}
+
+    for along in (right, down):
+        bench.measure("length", [centre, centre + 12 * along], instance_uid=sop)
+    first, second = numbers()
+    assert numbers() == {first: 1, second: 2}
+    held = next(r["id"] for r in bench.results() if r["findings"][0]["tracking"] == first)
+    again = {"instance_uid": sop, "tracking": first, "result": held}
+    assert bench.measure("length", [centre, centre + 9 * right], **again).status_code == 200
+    assert list(numbers()) == [second, first], "the newest result is the last"
+    assert numbers() == {first: 1, second: 2}
+    bench.measure("angle", [centre + 5 * right, centre, centre + 5 * down], instance_uid=sop)
+    (third,) = set(numbers()) - {first, second}
+    assert bench.browser.post(f"/api/readings/{bench.study}/undo", {"version": bench.version()}).status_code == 200
+    bench.measure("length", [centre, centre + 6 * down], instance_uid=sop)
+    assert third not in numbers() and sorted(numbers().values()) == [1, 2, 4]
+
+
 def test_an_angle_says_nothing_of_a_spacing_on_which_it_does_not_depend(bench: Bench) -> None:
     sop, right, down, centre = ends(bench)
     bench.measure("angle", [centre + 5 * right, centre, centre + 5 * down], instance_uid=sop)

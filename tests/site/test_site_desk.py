@@ -153,6 +153,23 @@ def test_words_asked_again_while_they_are_still_kept_are_no_others_act(
     assert [s.text for s in site.report(study, who=ITO).sentences if s.id == "own"] == ["Fine."]
 
 
+def test_numbers_of_findings_outlive_the_lock_that_shows_a_machine_and_every_answer(site: Site) -> None:
+    study, held = study_of(site), says(site, lesion())
+    version = site.open(study, who=ITO).version
+    cyst = Correction(Verdict.ADDED, "", words="A cyst.")
+    version = site.correct(study, cyst, version=version, who=ITO).version
+    before = dict(site.numbers(study, who=ITO))
+    assert list(before.values()) == [1], "of what is not shown yet no number tells"
+    version = site.lock(study, version=version, who=ITO).version
+    both = {**before, "2.25.1": 2}
+    assert site.numbers(study, who=ITO) == both
+    version = site.correct(study, Correction(Verdict.ADDED, "", words="A scar."), version=version, who=ITO).version
+    site.seen(study, [{"result": held, "tracking": "2.25.1"}], who=ITO)
+    site.correct(study, Correction(Verdict.KEPT, "2.25.1"), version=version, who=ITO)
+    numbers = site.numbers(study, who=ITO)
+    assert {one: numbers[one] for one in both} == both and sorted(numbers.values()) == [1, 2, 3]
+
+
 def test_undo_goes_back_act_by_act_and_stops_at_the_opinion(site: Site) -> None:
     study, held = study_of(site), says(site, lesion())
     version = site.open(study, who=ITO).version

@@ -228,6 +228,9 @@ class PagesSite(Protocol):
     def confirm_mode(self, analysis: str, use: Use, number: int, *, who: Person) -> Modes:
         """Agree to it as a second person."""
 
+    def numbers(self, study_uid: str, *, who: Person) -> Mapping[str, int]:
+        """Finding -> its number, which it keeps."""
+
     def segments(self, study_uid: str, *, who: Person) -> Mapping[str, str]:
         """Finding -> that under which it is answered, where several measure one segment."""
 

@@ -25,7 +25,7 @@ Uid = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 _SopUid = Annotated[str, Query(pattern=r"^[0-9.]{1,64}$")]
 _Frame = Annotated[int, Query(ge=0, le=100_000)]
-_NONE: Mapping[str, str] = MappingProxyType({})
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 router = APIRouter()
 
@@ -67,8 +67,8 @@ def results(uid: Uid, site: SiteHere, who: Annotated[Person, needs("results")]) 
     whole = here.study(uid, who=who)
     stops = {one["analysis"]: one for one in here.halting.stops(who=who)}
     states = here.gating.states(who=who)
-    under = here.segments(uid, who=who)
-    told = [_told(here, id, one, whole, who, under) for id, one in here.results(uid, who=who)]
+    under, numbers = here.segments(uid, who=who), here.numbers(uid, who=who)
+    told = [_told(here, id, one, whole, who, under, numbers) for id, one in here.results(uid, who=who)]
     return {
         "results": [
             {**line, "stopped": stops.get(line["analysis"]),
@@ -112,19 +112,26 @@ def outline(
 
 
 def _told(
-    site: PagesSite, id: str, told: Result, whole: Study, who: Person, under: Mapping[str, str] = _NONE
+    site: PagesSite,
+    id: str,
+    told: Result,
+    whole: Study,
+    who: Person,
+    under: Mapping[str, str] = _NONE,
+    numbers: Mapping[str, int] = _NONE,
 ) -> dict[str, Any]:
     """A result with what findings like its own turned out to be here, where a machine found them.
 
     Args:
         under: finding -> that under which it is answered, of findings that measure one segment.
+        numbers: finding -> its number, which it keeps.
     """
     line = pages_json.result(id, told, whole, site.showing.withheld(told))
     analysis, version, _ = machine_of(told)
     for finding, of in zip(told.findings, line["findings"], strict=True):
         known = site.confirmed(analysis, version, finding.certainty, who=who) if analysis else None
         of["here"] = to_plain(known) if known and finding.verdict is not Verdict.ADDED else None
-        of["under"] = under.get(finding.tracking, "")
+        of["under"], of["number"] = under.get(finding.tracking, ""), numbers.get(finding.tracking)
     return line
 
 

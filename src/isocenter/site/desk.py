@@ -21,6 +21,7 @@ from isocenter.reading import (
     critical,
     disclosure,
     escalation,
+    numbering,
     one_segment,
     opinion,
     session,
@@ -277,6 +278,20 @@ class Desk(Reports, Answers):
         must(who, "results", study_uid)
         whole = self._disclosing.study(self.index.study(study_uid), who)
         return one_segment.segments(whole, self._disclosing.results(study_uid, who))
+
+    def numbers(self, study_uid: str, *, who: Person) -> Mapping[str, int]:
+        """Finding -> its number on the pages, by its tracking identity; it keeps it."""
+        must(who, "results", study_uid)
+        modes, locked = self._disclosing.modes(), self._disclosing.locked(study_uid, who)
+
+        def seen_before(result: Result) -> bool:
+            """What was made after the lock comes after it, too, in the order in which it was made."""
+            return locked is None or (
+                result.made <= locked and disclosure.visible(result, modes, locked=False, who=who.name)
+            )
+
+        every = self._disclosing.results(study_uid, who, replaced=True)
+        return numbering.numbers(every, self.segments(study_uid, who=who), seen_before)
 
     # ---- deciding --------------------------------------------------------------------------------------------
 

@@ -166,6 +166,8 @@ export interface Finding {
   research?: boolean;
   /** The finding with which it is answered, where several measure one segment; empty or itself where it stands alone or first. */
   under?: string;
+  /** Its number for whoever asks, the same after a reload; what measures one segment shares it. Told in the list of a study's results. */
+  number?: number | null;
   /** How often findings like this were confirmed in signed reports of this site; null for a person's own. */
   here?: { n: number; of_100: number | null; low: number | null; high: number | null } | null;
 }

@@ -11,7 +11,7 @@ import type { Lesions } from "./lesion-table";
 import { titleOf } from "./naming";
 import { tiedTo } from "./tying";
 
-/** A finding with the result that carries it and its number on this page; what else measures the same segment has the same number. */
+/** A finding with the result that carries it and its number; what else measures the same segment has the same number. */
 export interface Found {
   number: number;
   result: Result;
@@ -96,7 +96,7 @@ export class Session {
   readonly found = computed<Found[]>(() =>
     (this.results.value ?? [])
       .flatMap((result) => result.findings.map((finding) => ({ result, finding, machine: finding.verdict !== "added" && finding.verdict !== "changed" })))
-      .map((one) => ({ ...one, number: this.numberOf(one.finding.under || one.finding.tracking), compared: this.linesOf(one.finding.tracking)[0] ?? null }))
+      .map((one) => ({ ...one, number: one.finding.number ?? 0, compared: this.linesOf(one.finding.tracking)[0] ?? null }))
       .sort((a, b) => ORDER.indexOf(a.compared?.relation ?? "") - ORDER.indexOf(b.compared?.relation ?? "") || a.number - b.number),
   );
   /** One's own opinion comes first here, and is not locked yet: nothing of a machine is shown. */
@@ -135,9 +135,6 @@ export class Session {
 
   /** The study is being opened with this person: what they do meanwhile waits for it. */
   readonly opening = signal(false);
-
-  /** A finding keeps its number, whatever newer result carries it. */
-  private readonly numbers = new Map<string, number>();
 
   private forget: () => void = () => undefined;
   private clock = 0;
@@ -313,11 +310,6 @@ export class Session {
       this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/sign`, { method: "POST", body: { version: this.version, results, ...more, act }, deadline_s: 60 });
       await Promise.all([this.report.load(), this.results.load()]);
     });
-  }
-
-  private numberOf(tracking: string): number {
-    if (!this.numbers.has(tracking)) this.numbers.set(tracking, this.numbers.size + 1);
-    return this.numbers.get(tracking)!;
   }
 
   private get version(): number | string {
