@@ -404,8 +404,18 @@ def test_h_held_leaves_every_pixel_to_the_image(page: Any, jar: str) -> None:
     seen = page.evaluate(EXTENT, 0)
     ox, oy = seen["at"]
     page.keyboard.press("Shift+C")
+    late: list[Any] = []
+    page.route("**/section?*", lambda route: late.append(route))
     page.mouse.click(ox + seen["x"], oy + seen["y"])
+    until(lambda: page.locator(".overlay").count() and late, 60)  # the region is kept, and its outline on its way
+    assert page.locator(".overlay [data-sent=click]").count() == 1, (
+        "the click stays to be seen until its outline is there"
+    )
+    page.unroute("**/section?*")
+    for route in late:
+        route.continue_()
     until(lambda: page.locator(".sections g[data-finding]").count(), 60)
+    until(lambda: page.locator(".overlay [data-sent]").count() == 0)
     page.keyboard.press("Escape")
     page.keyboard.press("e")
     page.mouse.move(ox + seen["left"], oy + seen["top"])

@@ -255,8 +255,32 @@ def test_an_own_finding_with_its_place(page: Any, studies: Callable[[str], str])
     page.get_by_text("Marked at column").wait_for()
     page.locator("form.card").get_by_role("button", name="Add").click()
     until(lambda: any(one["verdict"] == "added" for one in findings(page, study).values()))
-    page.locator(".overlay circle.line:not(.dashed)").wait_for(state="attached")
+    circle = page.locator(".overlay circle.line:not(.dashed)")
+    circle.wait_for(state="attached")
     shot(page, "room-added")
+    late: list[Any] = []
+    page.route("**/contours/**", lambda route: late.append(route))
+    page.keyboard.press("f")
+    page.get_by_label("Your finding").fill("Second cyst")
+    page.mouse.click(box["x"] + box["width"] / 3, box["y"] + box["height"] / 3)
+    page.get_by_text("Marked at column").wait_for()
+    page.locator("form.card").get_by_role("button", name="Add").click()
+    until(lambda: page.locator(".card").count() >= 2 and late)
+    assert circle.count() == 1, "the first stands while the line of the second is on its way"
+    page.locator(".card[aria-label^='Finding 1:'] header").click()
+    page.keyboard.press("x")
+    page.get_by_role("form", name="Strike, because").wait_for()
+    page.keyboard.press("1")
+    until(lambda: any(one["verdict"] == "struck" for one in findings(page, study).values()))
+    until(lambda: circle.count() == 0)  # what is struck waits for no other's line
+    while late:
+        late.pop().continue_()
+    page.unroute("**/contours/**")
+    circle.wait_for(state="attached")
+    titles = lambda: page.locator(".card").evaluate_all("all => all.map(one => one.getAttribute('aria-label')).sort()")  # noqa: E731
+    numbered = titles()
+    page.reload()
+    until(lambda: titles() == numbered)
 
 
 def lost(route: Any) -> None:

@@ -5,6 +5,7 @@ import type { Lightbox } from "../viewer/lightbox";
 import { type Hand, plus, type Point2, type Point3, type Range, type Viewport } from "../viewer/viewport";
 import { count } from "../words";
 import { imageOf } from "./measuring";
+import { sectionOf } from "./shapes";
 import { type Spot, spotAt } from "./spot";
 
 export type Brush = "brush" | "threshold" | "click" | "box";
@@ -228,9 +229,13 @@ export class Painting implements Hand {
     };
     this.pending.value = [...this.pending.peek(), stroke];
     this.session.send(`${add ? "add to" : "take from"} a region`, `/api/studies/${this.session.uid}/segment`, inTurn, () => {
-      this.pending.value = this.pending.peek().filter((one) => one !== stroke);
       const fresh = this.regions.peek().find((one) => !before.has(one.finding.tracking));
       if (fresh && !untracked(() => this.standing(target))) target.value = fresh.finding.tracking;
+      // What was drawn stays to be seen until the outline that it made is there, or is said not to come.
+      const [region, seen] = [this.regions.peek().find((one) => one.finding.tracking === target.peek()), viewport.view.peek()];
+      const gone = () => void (this.pending.value = this.pending.peek().filter((one) => one !== stroke));
+      if (region && seen) void sectionOf(region.result.id, seen).then(gone, gone);
+      else gone();
     });
   }
 }

@@ -1,29 +1,14 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { ask } from "../api/door";
 import type { Found } from "../room/session";
 import { useAnswer } from "../kit/answer";
-import { dot, type View, type Viewport } from "../viewer/viewport";
+import type { View, Viewport } from "../viewer/viewport";
 import { colourOf, dashOf } from "./colours";
 import { type Sheet, setOf } from "./marks";
-import { type Placing, placing, type Section } from "./shapes";
+import { type Placing, placing, planeOf, type Section, sectionOf } from "./shapes";
 
-const MOST = 400;
-const kept = new Map<string, Promise<Section>>();
 /** Counts up when a person asks again for outlines that did not come. */
 const tries = signal(0);
-
-/** The section of one result; a plane that was looked at is not asked for again. */
-function section(path: string): Promise<Section> {
-  let known = kept.get(path);
-  if (!known) {
-    known = ask<Section>(path);
-    known.catch(() => kept.delete(path));
-    kept.set(path, known);
-    if (kept.size > MOST) kept.delete(kept.keys().next().value!);
-  }
-  return known;
-}
 
 /** The outline of a finding as it was last drawn, and in which plane. */
 type Before = Map<string, { plane: string; answer: Section }>;
@@ -45,12 +30,9 @@ export function Sections({ desk, viewport }: { desk: Sheet; viewport: Viewport }
 }
 
 function OfResult({ id, desk, viewport, view, before, found }: { id: string; desk: Sheet; viewport: Viewport; view: View; before: Before; found: Found[] }) {
-  const depth = dot(view.origin, view.normal);
-  const foot = view.normal.map((part) => part * depth);
-  const plane = `point=${foot.map((v) => v.toFixed(3)).join()}&normal=${view.normal.map((v) => v.toFixed(6)).join()}`;
-  const near = `/api/results/${id}/section?${plane}`;
+  const plane = planeOf(view);
   const absent = desk.session.absent;
-  const answer = useAnswer(() => absent.tried(`outlines ${id}`, "outlines of findings", () => section(near), () => void (tries.value += 1)), `${near} ${tries.value}`);
+  const answer = useAnswer(() => absent.tried(`outlines ${id}`, "outlines of findings", () => sectionOf(id, view), () => void (tries.value += 1)), `${id} ${plane} ${tries.value}`);
   useEffect(() => {
     if (answer) desk.marks.shapes.set(viewport, id, answer, found);
     if (answer) for (const one of found) before.set(one.finding.tracking, { plane, answer });

@@ -1,5 +1,6 @@
 import type { Found } from "../room/session";
-import { type Point2, type Point3, toCanvas, type View, type Viewport } from "../viewer/viewport";
+import { ask } from "../api/door";
+import { dot, type Point2, type Point3, toCanvas, type View, type Viewport } from "../viewer/viewport";
 
 export interface Outline {
   lines: number[][];
@@ -12,6 +13,29 @@ export interface Section {
   right: Point3;
   down: Point3;
   outlines: Record<string, Outline>;
+}
+
+const MOST = 400;
+const kept = new Map<string, Promise<Section>>();
+
+/** A plane as the server is asked for it. */
+export function planeOf({ origin, normal }: View): string {
+  const depth = dot(origin, normal);
+  const foot = normal.map((part) => part * depth);
+  return `point=${foot.map((v) => v.toFixed(3)).join()}&normal=${normal.map((v) => v.toFixed(6)).join()}`;
+}
+
+/** The section of one result; a plane that was looked at is not asked for again. */
+export function sectionOf(result: string, view: View): Promise<Section> {
+  const path = `/api/results/${result}/section?${planeOf(view)}`;
+  let known = kept.get(path);
+  if (!known) {
+    known = ask<Section>(path);
+    known.catch(() => kept.delete(path));
+    kept.set(path, known);
+    if (kept.size > MOST) kept.delete(kept.keys().next().value!);
+  }
+  return known;
 }
 
 export type Placing = (x: number, y: number) => Point2;

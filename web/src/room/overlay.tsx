@@ -27,17 +27,22 @@ function contours(one: Found, sop: string, frame: number): Promise<Line[]> {
 
 /** Drawing over the image: lines of 2 px with a black halo of 1 px, at the image's own pixels, whatever the zoom. */
 export function Overlay({ view, found, active, hidden }: { view: StackView; found: Found[]; active: string; hidden: Signal<boolean> }) {
-  const [drawn, setDrawn] = useState<Drawn[]>([]);
+  const [come, setCome] = useState<{ image: string; drawn: Drawn[] }>({ image: "", drawn: [] });
   const picture = view.picture.value;
   const series = view.series.value?.uid ?? "";
   const here = picture ? found.filter((one) => one.finding.where && one.finding.verdict !== "struck" && lies(one.finding, picture.sop, series) && !drawnElsewhere(one, view)) : [];
   useEffect(() => {
-    if (!picture) return setDrawn([]);
+    if (!picture) return;
     let current = true;
-    void Promise.all(here.map(async (one) => ({ one, contours: await contours(one, picture.sop, picture.frame).catch(() => []) }))).then((all) => current && setDrawn(all));
+    void Promise.all(here.map(async (one) => ({ one, contours: await contours(one, picture.sop, picture.frame).catch(() => []) }))).then((drawn) => current && setCome({ image: picture.imageId, drawn }));
     return () => void (current = false);
   }, [picture?.imageId, here.map((one) => one.result.id + one.finding.tracking + one.finding.verdict).join()]);
 
+  // While lines of newer results are on their way those before stand, but only on their image, and of what still stands.
+  const drawn = (come.image === picture?.imageId ? come.drawn : []).flatMap(({ one, contours }) => {
+    const now = here.find((other) => other.finding.tracking === one.finding.tracking);
+    return now ? [{ one: now, contours }] : [];
+  });
   const affine = view.affine.value;
   if (!affine || !picture || hidden.value) return null;
   const [a, b, c, d, e, f] = affine;
