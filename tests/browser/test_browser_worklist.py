@@ -65,6 +65,21 @@ def test_the_list_opens_with_one_question_that_the_browser_asks_before_the_code_
     assert page.evaluate(first) == "link", "the head of the page named it"
 
 
+@pytest.mark.parametrize("width", [390, 800, 1000])
+def test_a_narrow_list_does_not_scroll_sideways(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto("/worklist")
+    page.get_by_role("table", name="Studies to read").locator("a[data-open]").first.wait_for()
+    wide = "one => one.scrollWidth - one.clientWidth"
+    assert [page.locator(of).first.evaluate(wide) for of in ("html", ".scroll")] == [0, 0]
+    rows = page.locator(".scroll tbody tr:not([aria-hidden])")
+    heights = set(rows.evaluate_all("all => all.map(one => one.getBoundingClientRect().height)"))
+    assert len(heights) == 1
+    if width == 390:
+        assert rows.first.locator(".beneath").inner_text(), "why it stands here, and the AI"
+    shot(page, f"worklist-{width}")
+
+
 def test_the_filter_stands_in_the_address_and_outlives_a_reload(page: Any) -> None:
     page.goto("/worklist")
     rows(page).first.wait_for()

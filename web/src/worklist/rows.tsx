@@ -14,6 +14,18 @@ export { rowToTake } from "./list";
 
 const HEIGHTS = { compact: 28, regular: 32, roomy: 40 };
 const SPARE = 8;
+const NARROW = matchMedia("(max-width: 700px)");
+
+/** Whether the window is that of a telephone, on which a row has two lines. */
+function useNarrow(): boolean {
+  const [narrow, setNarrow] = useState(NARROW.matches);
+  useEffect(() => {
+    const look = () => setNarrow(NARROW.matches);
+    NARROW.addEventListener("change", look);
+    return () => NARROW.removeEventListener("change", look);
+  }, []);
+  return narrow;
+}
 
 const columns: { name: string; css: string; by?: Column }[] = [
   { name: "Due", css: "c-due", by: "due" },
@@ -28,7 +40,8 @@ const columns: { name: string; css: string; by?: Column }[] = [
 /** A real table of which only the rows in view exist. */
 export function Rows({ list, menu }: { list: WorkList; menu: () => void }) {
   const box = useRef<HTMLDivElement>(null);
-  const height = HEIGHTS[mine.value.density];
+  const narrow = useNarrow();
+  const height = HEIGHTS[mine.value.density] * (narrow ? 2 : 1);
   const [view, setView] = useState({ top: 0, height: 800 });
   const rows = list.shown.value;
   const at = list.at.value;
@@ -81,7 +94,7 @@ export function Rows({ list, menu }: { list: WorkList; menu: () => void }) {
         <tbody>
           {first > 0 && <tr aria-hidden="true" style={{ height: `${first * height}px` }}><td colSpan={7} /></tr>}
           {rows.slice(first, last).map((row, i) => (
-            <StudyRow key={row.study} row={row} index={first + i + 2} current={first + i === at} since={list.time.value.getTime()} take={() => (list.focused.value = row.study)} menu={menu} />
+            <StudyRow key={row.study} row={row} index={first + i + 2} current={first + i === at} narrow={narrow} since={list.time.value.getTime()} take={() => (list.focused.value = row.study)} menu={menu} />
           ))}
           {last < rows.length && <tr aria-hidden="true" style={{ height: `${(rows.length - last) * height}px` }}><td colSpan={7} /></tr>}
         </tbody>
@@ -96,7 +109,7 @@ function elsewhere(box: HTMLElement): boolean {
   return !!active && active !== document.body && !box.contains(active) && !active.matches("[data-region]");
 }
 
-function StudyRow({ row, index, current, since, take, menu }: { row: Row; index: number; current: boolean; since: number; take: () => void; menu: () => void }) {
+function StudyRow({ row, index, current, narrow, since, take, menu }: { row: Row; index: number; current: boolean; narrow: boolean; since: number; take: () => void; menu: () => void }) {
   const done = row.state === "signed" || row.gone;
   const opened = (event: MouseEvent) => (event.preventDefault(), take(), menu());
   return (
@@ -109,6 +122,7 @@ function StudyRow({ row, index, current, since, take, menu }: { row: Row; index:
       <td>
         <a data-open href={to.study(row.study)} tabIndex={current ? 0 : -1}>{row.description || `${row.modalities.join(" ")} study`}</a>{" "}
         <span class="muted">{row.modalities.join("/")} · {day(row.date)} · {count(row.instances, "image")}</span>
+        {narrow && <span class="beneath"><Why row={row} /> · {stateWords(row)} · <AiMark ai={row.ai} /></span>}
       </td>
       <td class="num">{done ? "" : waited(row.waits_s + (now.value - since) / 1000)}</td>
       <td><AiMark ai={row.ai} /></td>
