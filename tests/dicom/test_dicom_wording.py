@@ -42,6 +42,30 @@ def test_a_day_stays_in_no_text_and_other_numbers_do(said: str, stays: str) -> N
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "7 July",
+        "7. Juli",
+        "July 7th",
+        "3rd of Sept.",
+        "on 5/7",
+        "vom 7.7.",
+        "seit 7.7",
+        "born 31.12.",
+        "07.07.",
+        "12.05.",
+    ],
+)
+def test_a_day_without_a_year_goes_where_the_words_around_it_say_that_it_is_one(said: str) -> None:
+    assert [w for w in cleaned(f"thorax {said} lung").split() if w not in ("on", "born")] == ["thorax", "lung"]
+
+
+@pytest.mark.parametrize("said", ["on 1.5T", "series 7.7", "3 4 view", "1.5", "on 45.7", "from 1.5 to 3.0 mm"])
+def test_a_measure_is_no_day_without_a_year(said: str) -> None:
+    assert cleaned(f"thorax {said} lung") == f"thorax {said} lung"
+
+
+@pytest.mark.parametrize(
     "said", ["95Y", "095Y", "95 years old", "93yo", "F93", "93 F", "aged 101", "age: 90", "92 Jahre"]
 )
 def test_an_age_beyond_89_years_stays_in_no_text(said: str) -> None:

@@ -27,6 +27,22 @@ _DAY_OF_MONTH = re.compile(
     r"\d{1,2}(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)\Z"
     r"|(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)\d{1,2}\Z"
 )
+# A day without a year: beside the name of a month, behind a word that says that a day comes, or with zeros before it.
+_MONTH = (
+    r"(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sept?|oct|okt|nov|dec|dez|january|february|march|april|june|july|august|september|october"
+    r"|november|december|januar|februar|märz|maerz|juni|juli|oktober|dezember|janvier|février|mars|avril|juin|juillet|août|septembre"
+    r"|octobre|novembre|décembre|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre)"
+)
+_OF_MONTH = re.compile(
+    rf"(?<![\w.])(?:[0-3]?\d(?:st|nd|rd|th)?\.?\s*(?:of\s+|de\s+)?{_MONTH}\b\.?|{_MONTH}\b\.?\s*[0-3]?\d(?:st|nd|rd|th)?(?![\w.]))",
+    re.IGNORECASE,
+)
+_BEHIND = r"(?:on|since|dated?|born|am|vom|seit|zum|den|le|du|del|op)"
+_YEARLESS = re.compile(
+    rf"(?<!\w){_BEHIND}[\s:]+(\d{{1,2}})[./](\d{{1,2}})\b(?!\.?\d)(?!\s*(?:mm|cm|ml|t|tesla|%|x|ms|s|mg|mgy|kg|views?)(?!\w))\.?"
+    r"|(?<![\w.])(?=0|\d\d\.0)(\d\d)\.(\d\d)\.(?![\w])",
+    re.IGNORECASE,
+)
 # Beyond 89 years, with the words that make a number an age: 95Y, 95 years, F93, 93 F, aged 93.
 _OLD = r"0?(?:9\d|1[0-2]\d)"
 _OF_THE_OLD = re.compile(
@@ -71,6 +87,7 @@ def cleaned(text: str, banned: Collection[str] = ()) -> str:
     text = _POSTAL.sub(" | ", text)
     text = _TITLED.sub(" | ", _WITHOUT.sub("WO", _ADDRESS.sub(" | ", text)))
     text = _OF_THE_OLD.sub(" | ", _DAY.sub(lambda m: " | " if _is_day(m) else m[0], text))
+    text = _OF_MONTH.sub(" | ", _YEARLESS.sub(lambda m: " | " if _is_yearless(m) else m[0], text))
     text = _NUMBERS.sub(lambda m: " | " if sum(c.isdigit() for c in m[0]) >= _DIGITS else m[0], text)
     words = _WORD.findall(text)
     gone = _spelled(words, banned)
@@ -91,6 +108,12 @@ def _is_day(match: re.Match[str]) -> bool:
         return 1 <= two <= 12 and 1 <= three <= 31
     short = len(third) in (2, 4) or match[2] in "./"
     return short and len(first) <= 2 and min(one, two) >= 1 and min(one, two) <= 12 and max(one, two) <= 31
+
+
+def _is_yearless(match: re.Match[str]) -> bool:
+    """Whether two numbers are a day of a month, in either order."""
+    one, two = (int(part) for part in match.groups() if part is not None)
+    return 1 <= min(one, two) <= 12 and max(one, two) <= 31
 
 
 def _is_short_code(low: str) -> bool:
