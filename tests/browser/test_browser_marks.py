@@ -411,9 +411,9 @@ def test_h_held_leaves_every_pixel_to_the_image(page: Any, jar: str) -> None:
     assert page.locator(".overlay [data-sent=click]").count() == 1, (
         "the click stays to be seen until its outline is there"
     )
+    while late:
+        late.pop().continue_()
     page.unroute("**/section?*")
-    for route in late:
-        route.continue_()
     until(lambda: page.locator(".sections g[data-finding]").count(), 60)
     until(lambda: page.locator(".overlay [data-sent]").count() == 0)
     page.keyboard.press("Escape")
