@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from isocenter.errors import NotFound, Unavailable
+from isocenter.errors import NotFound, Refused, Unavailable
 from isocenter.govern.policy import Role
 from isocenter.record import Event, Kind
 from isocenter.settings import Settings
@@ -71,6 +71,27 @@ def test_a_study_is_fetched_for_somebody_as_their_account_is_now(row: Any, role:
     work, _ = work_of(site, tmp_path)
     assert work._fetch("1.2", "1.3", "PACS", "ana") == 0
     assert asked == [role] and given_up == ["ana"]
+
+
+@pytest.mark.parametrize("fault", [Refused("the analysis 'thin'", "stopped by lee"), MemoryError("of a name^here")])
+def test_a_run_for_research_that_does_not_come_about_is_told_to_whoever_asked(fault: Exception, tmp_path: Any) -> None:
+    told: list[Any] = []
+
+    def research(study: str, analysis: str, *, who: Any) -> Any:
+        raise fault
+
+    site = SimpleNamespace(
+        index=SimpleNamespace(person=lambda name: {"disabled": False, "role": "reader"}), research=research,
+        unresearched=lambda study, analysis, why, *, name: told.append((study, analysis, why, name)),
+    )  # fmt: skip
+    work, _ = work_of(site, tmp_path)
+    if isinstance(fault, Refused):
+        assert work._research("1.2", "thin", "ana") == 0
+        assert told == [("1.2", "thin", str(fault), "ana")]
+    else:
+        with pytest.raises(MemoryError):
+            work._research("1.2", "thin", "ana")
+        assert told == [("1.2", "thin", "it failed: MemoryError", "ana")], "its words may hold what a file said"
 
 
 def test_a_signed_report_is_not_computed_under_again(tmp_path: Any) -> None:

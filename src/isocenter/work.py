@@ -217,8 +217,11 @@ class Work:
         try:
             return len(self._site.research(study, analysis, who=self._as_now(name))["said"])
         except (Forbidden, NotFound, Refused, WrongState) as refusal:  # what they asked for may not be any more
-            LOG.warning("%s", refusal)
+            self._site.unresearched(study, analysis, str(refusal), name=name)
             return 0
+        except Exception as fault:
+            self._site.unresearched(study, analysis, f"it failed: {type(fault).__name__}", name=name)
+            raise
 
     def _as_now(self, name: str) -> Person:
         """Somebody as their account is now; no account is called as the house."""

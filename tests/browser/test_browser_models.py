@@ -190,6 +190,20 @@ def test_the_gate_says_which_stop_rule_a_person_declared(page: Any) -> None:
     page.get_by_text("An alarm of one of its charts suspends it at once. Declared by ada, 2026-11-02").wait_for()
 
 
+def test_a_model_says_since_when_it_is_what_it_is_and_by_whom(page: Any) -> None:
+    name = "chest_xray_opacity"
+    page.goto(f"/models/{name}")
+    short = page.get_by_role("region", name="In short")
+    short.get_by_text("candidate").wait_for()
+    assert "since" not in short.inner_text(), "nobody has moved it"
+    whole = json.loads(page.request.get(f"/api/models/{name}").text())
+    whole |= {"state": "released", "since": {"when": "2026-11-02T08:30:00+00:00", "by": "ada"}}
+    page.route(f"**/api/models/{name}", lambda route: route.fulfill(json=whole))
+    page.reload()
+    short.get_by_text("since 2026-11-02 08:30 UTC by ada").wait_for()
+    assert "released since" in short.inner_text()
+
+
 def test_a_claimed_figure_opens_its_cases_and_predictions_of_those_elsewhere_in_pages(
     page: Any, studies: Callable[[str], str]
 ) -> None:

@@ -16,7 +16,7 @@ from browser_eyes import faults, shot, until
 from department_server import serving
 from pydicom.data import get_testdata_file
 
-from department_for_oversight import AI, CHIEF, uid
+from department_for_oversight import AI, CHIEF, LEE, uid
 from isocenter.govern.policy import Person, Role
 from isocenter.record import Event, Finding, Kind, Measurement, Origin, Outcome, Result, canonical, codes
 from isocenter.site.verbs import HOUSE
@@ -189,6 +189,33 @@ def test_a_drawn_case_is_never_one_s_own_and_holds_no_machine(desk: Any, served:
     other.goto("/oversight/peer")
     other.get_by_text("Figures, without names").wait_for()
     assert case["id"] not in other.content()
+
+
+@pytest.mark.slow
+def test_a_third_reader_looks_alone_then_sees_both_opinions_and_settles(desk: Any, served: Any) -> None:
+    _, site, _, _ = served
+    id = site.reviews.ask_double(uid(7), "Opacity on the left?", ("ito", "lee"), who=CHIEF)
+    site.reviews.lock_double(id, True, "in the left base", who=ITO)
+    site.reviews.lock_double(id, False, "a rib", who=LEE)
+    page = desk("ruiz")
+    page.goto("/oversight/double")
+    pair = page.get_by_role("region", name="Opacity on the left?")
+    pair.get_by_text("What each said is shown once you have locked what you see yourself.").wait_for()
+    assert "left base" not in page.content() and "a rib" not in page.content()
+    shot(page, "double-third-looks")
+    pair.get_by_role("radio", name="no").check()
+    pair.get_by_role("button", name="Lock what I see").click()
+    pair.get_by_role("button", name="Settle it").wait_for()
+    assert all(words in pair.inner_text() for words in ("in the left base", "a rib"))
+    assert not any(name in pair.inner_text() for name in ("ito", "lee")), "what was said counts, and not who said it"
+    pair.get_by_role("radio", name="yes").check()
+    pair.get_by_label("Why").fill("seen on both views")
+    pair.get_by_role("button", name="Settle it").press("Enter")
+    row = page.get_by_role("region", name="Double readings that are done").get_by_role(
+        "row", name="Opacity on the left?"
+    )
+    row.get_by_text("settled: seen on both views").wait_for()
+    assert row.get_by_role("cell").last.inner_text().startswith("yes")
 
 
 @pytest.mark.slow

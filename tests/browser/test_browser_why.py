@@ -94,3 +94,30 @@ def test_what_does_not_fit_is_run_for_research_after_the_own_opinion_and_reaches
     assert "never in the report" in tried.inner_text() and "series 1 is of KNEE" in tried.inner_text()
     shot(page, "why-research")
     assert page.request.get(f"/api/studies/{study}/results").json()["results"] == results, "it is no result"
+
+
+def test_what_failed_is_tried_again_by_its_button_and_a_run_that_did_not_come_about_says_why(
+    page: Any, site: Site
+) -> None:
+    send(page, site, stack(body()[10:22], "Crooked and failed", "knee", body_part="KNEE"))
+    study = study_of(page, "Crooked and failed")
+    planned(page, study)
+    told = page.request.get(f"/api/studies/{study}/plan").json()
+    line = next(one for one in told["analyses"] if one["analysis"] == "coronary_calcium")
+    line |= {"answer": "failed", "reasons": ["it took longer than 120 s"], "near": False}
+    told["research"] = [
+        {"analysis": "coronary_calcium", "version": "", "answer": "refused", "findings": 0, "said": ["stopped by lee"],
+         "unmet": [], "on": [], "by": "ana", "when": "2026-11-29T08:30:00+00:00"}
+    ]  # fmt: skip
+    page.route(f"**/api/studies/{study}/plan", lambda route: route.fulfill(json=told))
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if one.method == "POST" else None)
+    page.goto(f"/study/{study}/why")
+    line_of(page).get_by_text("it took longer than 120 s").wait_for()
+    tried = line_of(page).get_by_label("For research").inner_text()
+    assert (
+        "it was not run · ana, 2026-11-29 08:30 UTC" in tried and "stopped by lee" in tried and "version" not in tried
+    )
+    line_of(page).get_by_role("button", name="Retry").click()
+    page.get_by_text("Promised: it is planned and analysed again").wait_for()
+    assert asked == [f"{site.address}/api/studies/{study}/analyse"]

@@ -144,6 +144,17 @@ def test_what_cannot_be_run_for_research_says_why(site: Site) -> None:
         site.researchable(study, "thin", who=RITA)
 
 
+def test_whoever_asked_reads_why_it_did_not_come_about(site: Site) -> None:
+    study = study_of(site)
+    site.unresearched(study, "thin", "the patient's terms were withdrawn meanwhile", name="rita")
+    (told,) = site.researched(study, who=RITA)
+    assert (told["answer"], told["by"], told["findings"], told["on"]) == ("refused", "rita", 0, [])
+    assert told["said"] == ["the patient's terms were withdrawn meanwhile"]
+    begun = site.head()
+    site.unresearched("1.2.3", "thin", "it is gone", name="rita")
+    assert site.head() == begun, "nothing is told of a study that is not here"
+
+
 def test_who_refuses_research_is_not_used_for_it(site: Site) -> None:
     allowed(site)
     patient = site.index.study(study_of(site)).patient

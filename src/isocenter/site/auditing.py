@@ -48,7 +48,7 @@ _WORDS = {
     Kind.DECLINED: "declined an analysis",
     Kind.RESULT_MADE: "recorded result {result}",
     Kind.ANALYSIS_FAILED: "could not analyse it",
-    Kind.RESEARCH_RUN: "ran {analysis} on it for research",
+    Kind.RESEARCH_RUN: "asked for {analysis} on it for research: {answer}",
     Kind.READING_ASSIGNED: "asked {to} to read it",
     Kind.READING_OPENED: "opened it to read",
     Kind.READING_CLOSED: "left it unsigned",

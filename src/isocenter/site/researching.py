@@ -8,13 +8,14 @@ results are sent ever reads it, since all of these read results.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
 from isocenter.analysis.need import Unmet
 from isocenter.analysis.registry import address
 from isocenter.analysis.run import Request, run, run_apart
-from isocenter.errors import Refused, WrongState
+from isocenter.errors import NotFound, Refused, WrongState
 from isocenter.forms.words import quantity
 from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import Person, must
@@ -91,6 +92,15 @@ class Researching(Answers):
         }  # fmt: skip
         self._tell(Kind.RESEARCH_RUN, who.name, study_uid, **told)
         return told
+
+    def unresearched(self, study_uid: str, analysis: str, why: str, *, name: str) -> None:
+        """A run that was promised did not come about: whoever asked for it reads why where the answer would stand."""
+        with suppress(NotFound):  # of a study that is gone there is nobody to tell
+            self.index.study(study_uid)
+            self._tell(
+                Kind.RESEARCH_RUN, name, study_uid, analysis=analysis, version="", series=[], answer="refused",
+                findings=0, said=[why], unmet=[],
+            )  # fmt: skip
 
     def researched(self, study_uid: str, *, who: Person) -> list[dict[str, Any]]:
         """What was run for research on a study, the newest first; nothing while one's own opinion is owed."""

@@ -160,13 +160,13 @@ function progress(lines: Planned[]): string {
   return waiting ? `Analysing: ${fitting.length - waiting} of ${fitting.length} that fit have answered.` : "";
 }
 
-const TRIED: Record<Research["answer"], string> = { found: "found", none: "looked, none", declined: "declined on the pixels" };
+const TRIED: Record<Research["answer"], string> = { found: "found", none: "looked, none", declined: "declined on the pixels", refused: "it was not run" };
 
 /** What it said for research: marked as such, with what the images are not, so that nobody takes it for an answer. */
 function Tried({ of: { answer, findings, said, unmet, on, by, when, version } }: { of: Research }) {
   return (
     <section class="research" aria-label="For research">
-      <p><strong>For research only, never in the report:</strong> {TRIED[answer]}{answer === "found" && !!findings && ` ${findings}`} <span class="muted">· version {version} · {on.join(", ")} · {by}, {moment(when)} UTC</span></p>
+      <p><strong>For research only, never in the report:</strong> {TRIED[answer]}{answer === "found" && !!findings && ` ${findings}`} <span class="muted">· {[version && `version ${version}`, on.join(", "), `${by}, ${moment(when)} UTC`].filter(Boolean).join(" · ")}</span></p>
       {said.length > 0 && <ul>{said.map((words, i) => <li key={i}>{words}</li>)}</ul>}
       {unmet.length > 0 && <p class="soon">Not shown to hold here: {unmet.join("; ")}</p>}
     </section>

@@ -263,7 +263,8 @@ export interface Planned {
 export interface Research {
   analysis: string;
   version: string;
-  answer: "found" | "none" | "declined";
+  /** Refused: the run did not come about, and nothing was computed. */
+  answer: "found" | "none" | "declined" | "refused";
   findings: number;
   said: string[];
   /** What the series did not meet. */
