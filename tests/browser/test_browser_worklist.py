@@ -76,7 +76,10 @@ def test_a_narrow_list_does_not_scroll_sideways(page: Any, width: int) -> None:
     heights = set(rows.evaluate_all("all => all.map(one => one.getBoundingClientRect().height)"))
     assert len(heights) == 1
     if width == 390:
-        assert rows.first.locator(".beneath").inner_text(), "why it stands here, and the AI"
+        patient, said = rows.first.locator(".beneath").all()
+        assert patient.evaluate("one => one.scrollWidth <= one.clientWidth"), "whose study it is can be read whole"
+        mark = said.locator(":scope > *").first.bounding_box()
+        assert mark["x"] + mark["width"] <= width, "and so can what AI says"
     shot(page, f"worklist-{width}")
 
 

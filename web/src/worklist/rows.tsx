@@ -16,7 +16,7 @@ const HEIGHTS = { compact: 28, regular: 32, roomy: 40 };
 const SPARE = 8;
 const NARROW = matchMedia("(max-width: 700px)");
 
-/** Whether the window is that of a telephone, on which a row has two lines. */
+/** Whether the window is that of a telephone, on which patient, study, and what AI says stand beneath each other. */
 function useNarrow(): boolean {
   const [narrow, setNarrow] = useState(NARROW.matches);
   useEffect(() => {
@@ -120,9 +120,10 @@ function StudyRow({ row, index, current, narrow, since, take, menu }: { row: Row
       </td>
       <td>{person(row.patient.name)} <span class="id">{row.patient.id}</span></td>
       <td>
+        {narrow && <span class="beneath">{person(row.patient.name)} <span class="id">{row.patient.id}</span></span>}
         <a data-open href={to.study(row.study)} tabIndex={current ? 0 : -1}>{row.description || `${row.modalities.join(" ")} study`}</a>{" "}
         <span class="muted">{row.modalities.join("/")} · {day(row.date)} · {count(row.instances, "image")}</span>
-        {narrow && <span class="beneath"><Why row={row} /> · {stateWords(row)} · <AiMark ai={row.ai} /></span>}
+        {narrow && <span class="beneath"><AiMark ai={row.ai} /> <span class="muted">· {stateWords(row)} · <Why row={row} /></span></span>}
       </td>
       <td class="num">{done ? "" : waited(row.waits_s + (now.value - since) / 1000)}</td>
       <td><AiMark ai={row.ai} /></td>
