@@ -78,6 +78,7 @@ KNOWN = {
     "maps/maps.ts": {"next[end]", "next[1 - end]"},
     "maps/halves.ts": {"palette[code]"},
     "maps/layer.tsx": {"pixels[at]"},
+    "kit/columns.ts": {"held[at++]"},
 }
 """Arrays by their index, and tables of the pages' own screens."""
 

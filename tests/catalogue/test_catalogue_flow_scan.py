@@ -88,6 +88,11 @@ def test_steps_of_siemens_that_no_coding_explains_are_refused(made: Phantom) -> 
         coded(made, 0.3, -614.4, **SIEMENS)
 
 
+def test_velocities_that_are_0_everywhere_are_refused(made: Phantom) -> None:
+    with pytest.raises(Refused, match="0 everywhere: not even noise"):
+        coded(made, 2.0, -4096.0, most=-1.0, **SIEMENS)
+
+
 def test_velocities_that_stay_far_below_venc_are_warned_of(made: Phantom) -> None:
     slow = coded(made, 0.01, -20.48, RescaleType="cm/s")
     assert any("WARNING: nothing is faster than 20.5 cm/s, with a VENC of 150" in said for said in slow.remarks)

@@ -239,15 +239,22 @@ class _Catalogue(Quiet):
         return [{"name": "chest_xray_opacity", "digest": "c" * 64}, {"name": "lung_nodule", "digest": "d" * 64}]
 
 
+class _Alerts(Quiet):
+    """No alert is open."""
+
+    def all(self, *, who: Person, state: str = "open") -> list[dict[str, Any]]:
+        must(who, "report")
+        return []
+
+
 class House:
     """Everything that `PagesSite` asks for; `now` is set by the tests."""
 
     def __init__(self) -> None:
         self.now = NOON
         self.tickets = Tickets(b"of a test")
-        self.oversight = self.reviews = self.audits = self.guests = self.following = self.consents = self.alerts = (
-            Quiet()
-        )
+        self.oversight = self.reviews = self.audits = self.guests = self.following = self.consents = Quiet()
+        self.alerts = _Alerts()
         self.gating = self.watching = self.carding = self.likening = self.comparing = self.federation = self.ledgers = (
             Quiet()
         )

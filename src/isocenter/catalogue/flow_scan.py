@@ -134,6 +134,8 @@ def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
         tuple(p.venc_cm_s / 100.0 for p in group), frame_ms, _beat_ms(main, frame_ms), words[0], tuple(remarks), turned,
     )  # fmt: skip
     velocity = np.stack([scan.laid(part) for part in scaled])
+    if not velocity.any():
+        raise Refused("velocities that are 0 everywhere", "not even noise stands in them", "send the phase images")
     return replace(
         scan,
         magnitude=None if magnitude is None else scan.laid(magnitude),
