@@ -26,9 +26,10 @@ def browser(house: House, name: str, web: Path | None = None) -> Browser:
 def test_law_each_part_is_what_its_own_address_gives(house: House, name: str) -> None:
     asks = browser(house, name)
     told = asks.get("/api/begin?limit=1&q=is:waiting&ai=off").json()
-    assert set(told) == {"me", "settings", "views", "critical", "stops", "list"}
+    assert set(told) == {"me", "settings", "glass", "views", "critical", "stops", "list"}
     alone = {
         "me": "/api/me", "settings": "/api/settings/me", "critical": "/api/critical", "stops": "/api/stops",
+        "glass": "/api/glass/reviews",
         "list": "/api/worklist?limit=1&q=is:waiting&ai=off&form=columns",
     }  # fmt: skip
     refused = 0
@@ -42,7 +43,7 @@ def test_law_each_part_is_what_its_own_address_gives(house: House, name: str) ->
 
 def test_nobody_is_told_nothing_and_other_pages_ask_for_no_list(house: House) -> None:
     assert browser(house, "").get("/api/begin").status_code == 401
-    assert set(browser(house, "reader").get("/api/begin?limit=0").json()) == {"me", "settings"}
+    assert set(browser(house, "reader").get("/api/begin?limit=0").json()) == {"me", "settings", "glass"}
 
 
 def test_a_part_that_fails_leaves_the_others(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

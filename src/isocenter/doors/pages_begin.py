@@ -12,7 +12,14 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from isocenter.doors import pages_catalogue, pages_people, pages_reading, pages_settings, pages_worklist
+from isocenter.doors import (
+    pages_catalogue,
+    pages_people,
+    pages_projects,
+    pages_reading,
+    pages_settings,
+    pages_worklist,
+)
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import IsocenterError
 from isocenter.govern.policy import Person, may
@@ -31,8 +38,10 @@ def begin(
     limit: Annotated[int, Query(ge=0, le=1000)] = 60,
     ai: Literal["on", "off"] = "on",
 ) -> Any:
-    """Who asks and their settings; shared views, stops, what was told to nobody, and the beginning of the list."""
+    """Who asks, their settings, emergencies that they are asked about; shared views, stops, what was told to nobody,
+    and the beginning of the list."""
     told: dict[str, Any] = {"me": pages_people.me(request, who), "settings": pages_settings.mine(site, who)}
+    told["glass"] = _part(who, "glass_review", lambda: pages_projects.reviews(site, who))
     if limit:
         told["views"] = _part(who, "worklist", lambda: pages_settings.views(site, who))
         told["critical"] = _part(who, "report", lambda: pages_reading.critical(site, who))

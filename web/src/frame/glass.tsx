@@ -1,7 +1,8 @@
 import { useEffect } from "preact/hooks";
 import { signal } from "@preact/signals";
-import { ask } from "../api/door";
+import { askOrTake } from "../api/early";
 import { onHappening } from "../api/live";
+import { REVIEWS } from "../begin";
 import { may, me } from "../me";
 import { to } from "../router";
 import { count } from "../words";
@@ -14,7 +15,7 @@ export function Glass() {
   useEffect(() => {
     waiting.value = 0;
     if (!asked) return;
-    const load = () => void ask<{ reviews: { reviewed: string }[] }>("/api/glass/reviews").then(({ reviews }) => (waiting.value = reviews.filter((one) => !one.reviewed).length), () => undefined);
+    const load = () => void askOrTake<{ reviews: { reviewed: string }[] }>(REVIEWS).then(({ reviews }) => (waiting.value = reviews.filter((one) => !one.reviewed).length), () => undefined);
     load();
     return onHappening(({ kind }) => kind.startsWith("Glass") && load());
   }, [asked]);
