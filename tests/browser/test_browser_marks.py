@@ -334,9 +334,9 @@ def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any, jar: s
     page.keyboard.press("Shift+B")
     page.mouse.move(ox + seen["right"] + 2 * scale, oy + seen["y"])
     page.mouse.down()
+    while held:
+        held.pop().continue_()
     page.unroute("**/segment")
-    for route in held:  # none comes to them any more
-        route.continue_()
     until(lambda: outlined(page, 0), 60)
     (boxed,) = [f for f in findings(page) if f["where"]["has_mask"]]
     volume = boxed["where"]["volume_ml"]
@@ -345,9 +345,9 @@ def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any, jar: s
     page.route("**/section?*", lambda route: late.append(route))
     page.mouse.up()
     until(lambda: page.locator(".sections g[data-before] path.line").count() == 1 and late)  # it does not flicker
+    while late:
+        late.pop().continue_()
     page.unroute("**/section?*")
-    for route in late:  # none comes to them any more
-        route.continue_()
 
     def painted() -> float:
         return max((f["where"]["volume_ml"] or 0) for f in findings(page) if f["where"]["has_mask"])

@@ -100,7 +100,7 @@ def test_each_number_of_the_sealed_test_opens_its_cases_and_a_key_opens_one_in_t
     assert faults(page, axe) == []
     page.get_by_role("link", name="3: Missed").click()
     page.get_by_text("3 test cases; 1 of them is not listed").wait_for()
-    rows = page.locator("table.wide tbody tr")
+    rows = page.get_by_role("table", name="Cases that can be opened").locator("tbody tr")
     assert [r.locator("td").nth(3).inner_text() for r in rows.all()] == ["0.100", "0.300"], "the surest error first"
     assert page.url.endswith("?of=missed")
     numbers = page.locator(".tested td.num a").all()
