@@ -4,6 +4,7 @@
  */
 const MOST = 4096;
 
+/** By the bits of a whole number of 16 bits, signed or not: no larger one is asked for. */
 let table: Uint16Array | null = null;
 
 /** Whether numbers between two ends are at most one off. */
@@ -11,10 +12,11 @@ export function fitsHalves([low, high]: readonly [number, number]): boolean {
   return low >= -MOST && high <= MOST;
 }
 
-/** The bits of whole numbers that fit. */
-export function asHalves(values: ArrayLike<number>, into: Uint16Array): Uint16Array {
-  table ??= Uint16Array.from({ length: 2 * MOST + 1 }, (_, i) => bitsOf(i - MOST));
-  for (let i = 0; i < values.length; i++) into[i] = table[values[i]! + MOST]!;
+/** The bits of whole numbers that fit, from theirs. */
+export function asHalves(values: Int16Array | Uint16Array, into: Uint16Array): Uint16Array {
+  table ??= Uint16Array.from({ length: 2 ** 16 }, (_, bits) => bitsOf(bits > MOST ? bits - 2 ** 16 : bits));
+  const bits = new Uint16Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bits.length; i++) into[i] = table[bits[i]!]!; // a look-up without a shift of the values: half the time
   return into;
 }
 

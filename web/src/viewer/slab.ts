@@ -2,6 +2,7 @@ import * as core from "@cornerstonejs/core";
 import { ask } from "../api/door";
 import { DAMAGED, within } from "./deadline";
 import { slowLine, Timing } from "./line";
+import { type Parts, partsOf } from "./parts";
 
 /** Where a series lies and what its images are, as `GET /api/studies/{study}/series/{series}/pictures` says it. */
 export interface Described {
@@ -110,7 +111,7 @@ export class Slabs {
       const slow = slowLine();
       const answer = await within(DEADLINE_S, "The images", fetch(`${this.base}/slab?tag=${this.about.tag}&first=${first}&count=${count}&step=${step}${slow ? "&small=true" : ""}`, { credentials: "same-origin", headers: this.headers }));
       if (!answer.ok || !answer.body) throw new Error(await wordsOf(answer));
-      await this.read(answer.body.getReader(), new Timing(slow));
+      await this.read(partsOf(answer.body), new Timing(slow));
       this.fail(numbers, new Error("the answer ended before all images had come"));
     } catch (error) {
       this.fail(numbers, error as Error);
@@ -127,40 +128,21 @@ export class Slabs {
   }
 
   /** Take the stream apart as it comes: each image is handed on when its last byte is there. */
-  private async read(reader: ReadableStreamDefaultReader<Uint8Array>, timing: Timing): Promise<void> {
-    let part: Uint8Array = new Uint8Array(0);
-    let at = 0;
+  private async read(parts: Parts, timing: Timing): Promise<void> {
     let heard = performance.now();
     // One clock for the stream, not one for each of its thousand parts.
-    const clock = setInterval(() => performance.now() - heard > DEADLINE_S * 1000 && void reader.cancel(), 1000);
-    const fill = async (target: Uint8Array): Promise<boolean> => {
-      let done = 0;
-      while (done < target.length) {
-        if (at >= part.length) {
-          const next = await reader.read();
-          if (next.done) return false;
-          heard = performance.now();
-          timing.came(next.value.length, heard);
-          [part, at] = [next.value, 0];
-        }
-        const take = Math.min(target.length - done, part.length - at);
-        target.set(part.subarray(at, at + take), done);
-        done += take;
-        at += take;
-      }
-      return true;
-    };
-    const head = new Uint8Array(HEAD_BYTES);
-    const view = new DataView(head.buffer);
+    const clock = setInterval(() => performance.now() - heard > DEADLINE_S * 1000 && parts.cancel(), 1000);
+    const told = (bytes: number) => ((heard = performance.now()), timing.came(bytes, heard));
     try {
-      while (await fill(head)) {
+      for (let head = await parts.take(HEAD_BYTES, told); head; head = await parts.take(HEAD_BYTES, told)) {
+        const view = new DataView(head.buffer);
         const [bytes, number, reason] = [view.getUint32(0, true), view.getUint32(4, true), view.getUint16(14, true)];
-        const body = new Uint8Array(bytes || reason);
-        if (!(await fill(body))) return;
+        const body = await parts.take(bytes || reason, told);
+        if (!body) return;
         const waiting = this.waiting.get(number);
         this.waiting.delete(number);
         if (!bytes) waiting?.reject(new Error(`image ${number + 1} cannot be read: ${new TextDecoder().decode(body)}`));
-        else waiting?.resolve(this.image(number, body.buffer as ArrayBuffer, view));
+        else waiting?.resolve(this.image(number, body.buffer, view));
       }
     } finally {
       timing.end();

@@ -36,6 +36,7 @@ interface Pooled {
 
 interface Window {
   getCanvas(): HTMLCanvasElement;
+  getContext(): WebGL2RenderingContext | null;
   getViewNodeFactory?(): { get(name: "overrides"): { overrides?: Record<string, () => Drawer> } };
 }
 
@@ -44,6 +45,11 @@ interface Drawer {
   get(name: string): Record<string, unknown>;
   set(values: object, quietly: boolean, asTheyAre: boolean): void;
   delete(): void;
+}
+
+/** What draws all viewports, for those who make textures before anything is drawn. */
+export function drawer(): Window | null {
+  return windows(engine())[0] ?? null;
 }
 
 const windows = (made: core.RenderingEngine) => ((made as unknown as Pooled)._implementation?.contextPool?.contexts ?? []).map((one) => one.getOpenGLRenderWindow());
@@ -102,8 +108,14 @@ function drawOn(made: core.RenderingEngine): void {
   const inner = (made as unknown as { _implementation?: Drawing })._implementation;
   if (!inner?._renderFlaggedViewports) return;
   const draw = inner._renderFlaggedViewports;
+  const later = () => !made.hasBeenDestroyed && made.renderViewports([...inner._needsRender]);
   let failed = 0;
   inner._renderFlaggedViewports = () => {
+    if (held) {
+      inner._animationFrameSet = false;
+      if (waits !== held) void (waits = held).then(later);
+      return;
+    }
     try {
       draw();
       failed = 0;
@@ -111,10 +123,22 @@ function drawOn(made: core.RenderingEngine): void {
       inner._animationFrameSet = false;
       console.warn("a frame could not be drawn", trouble);
       failed += 1;
-      if (failed <= MOST_TRIES) setTimeout(() => !made.hasBeenDestroyed && made.renderViewports([...inner._needsRender]), AGAIN_MS);
+      if (failed <= MOST_TRIES) setTimeout(later, AGAIN_MS);
       else failed = 0;
     }
   };
+}
+
+let held: Promise<void> | null = null;
+/** What the engine's next frame waits for. */
+let waits: Promise<void> | null = null;
+
+/** Draw nothing until then: a frame would wait for what the graphics are busy with, and everything else for the frame. */
+export function holdFrames(until: Promise<unknown>): void {
+  const mine: Promise<void> = Promise.allSettled([held, until]).then(() => {
+    if (held === mine) held = null;
+  });
+  held = mine;
 }
 
 const AGAIN_MS = 50;

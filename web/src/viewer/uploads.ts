@@ -7,6 +7,10 @@ export interface Texture {
   activate(): void;
   deactivate(): void;
   destroyTexture(): void;
+  setOpenGLRenderWindow(window: Drawn): void;
+  enableUseHalfFloat(use: boolean): void;
+  resetFormatAndType(): void;
+  setTextureParameters(how: { width: number; height: number; depth: number; numberOfComponents: number; dataType: string }): void;
   create3DFromRaw(how: Made): boolean;
   update3DFromRaw(): unknown;
   getOpenGLDataType(type: string): number;
@@ -14,7 +18,12 @@ export interface Texture {
   get(): { context: WebGL2RenderingContext; target: number; format: number; openGLDataType: number; width: number; height: number; components: number };
 }
 
-interface Made {
+/** What draws, beyond the published types as well. */
+export interface Drawn {
+  getContext(): WebGL2RenderingContext | null;
+}
+
+export interface Made {
   width: number;
   height: number;
   depth: number;
@@ -49,6 +58,7 @@ export class Uploads {
   readonly texture: Texture;
   private readonly come = new Set<number>();
   private halves = true;
+  private busy = () => !this.own.getHandle();
   private made: Made | null = null;
   private floats = new Float32Array(0);
   private half = new Uint16Array(0);
@@ -60,10 +70,10 @@ export class Uploads {
     }) as Texture;
   }
 
-  /** When the texture is there: the first plane that is drawn makes it. */
+  /** When the graphics are done with making the texture; where it was not made ahead the first plane that is drawn makes it. */
   async ready(): Promise<void> {
     const began = performance.now();
-    while (!this.own.getHandle() && !this.ended.aborted && performance.now() - began < FIRST_MS) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    while (this.busy() && !this.ended.aborted && performance.now() - began < FIRST_MS) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 
   /** One image of the volume has come; the texture takes it now, or when it is made. */
@@ -74,6 +84,23 @@ export class Uploads {
     if (!this.own.getHandle()) return;
     if (this.halves && !fitsHalves(image.ends)) return this.widen();
     this.put(frame, image);
+  }
+
+  /**
+   * Make the texture before any plane is drawn, as the library would for the first of them. Without a graphics card room for
+   * a volume takes a quarter of a second, and whoever draws waits for it; images that travel meanwhile do not.
+   */
+  ahead(window: Drawn | null, how: Made): void {
+    const gl = window?.getContext();
+    if (!window || !gl || gl.getExtension("EXT_texture_norm16")) return; // graphics that know 16 bits are quick enough, and the library's way for them is its own
+    this.own.setOpenGLRenderWindow(window);
+    this.own.enableUseHalfFloat(false);
+    this.own.resetFormatAndType();
+    this.own.setTextureParameters({ ...how, numberOfComponents: how.numComps });
+    this.make(how);
+    const done = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    if (done) this.busy = () => gl.getSyncParameter(done, gl.SYNC_STATUS) === gl.UNSIGNALED;
   }
 
   private make(how: Made): boolean {
@@ -118,11 +145,11 @@ export class Uploads {
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     gl.pixelStorei(gl.UNPACK_FLIP_Y_WEBGL, false);
     const type = this.halves ? gl.HALF_FLOAT : openGLDataType;
-    gl.texSubImage3D(target, 0, 0, 0, frame, width, height, 1, format, type, this.halves ? this.asHalves(values) : type === gl.FLOAT ? this.asFloats(values) : (values as Int16Array));
+    gl.texSubImage3D(target, 0, 0, 0, frame, width, height, 1, format, type, this.halves ? this.asHalves(values as Int16Array) : type === gl.FLOAT ? this.asFloats(values) : (values as Int16Array));
     this.own.deactivate();
   }
 
-  private asHalves(values: ArrayLike<number>): Uint16Array {
+  private asHalves(values: Int16Array): Uint16Array {
     if (this.half.length !== values.length) this.half = new Uint16Array(values.length);
     return asHalves(values, this.half);
   }

@@ -2,13 +2,16 @@ import * as core from "@cornerstonejs/core";
 import { effect, signal } from "@preact/signals";
 import { within } from "./deadline";
 import { idOf, type Loaded } from "./series";
-import { start } from "./start";
+import { canDrawVolumes, drawer, holdFrames, start } from "./start";
 import { type Texture, Uploads, type Values } from "./uploads";
 import { dot, type Point3, plus } from "./viewport";
 
 const COARSE = 8;
 /** So often at most are planes of a volume that still fills drawn again: every drawing takes the processor from what comes. */
 const AGAIN_MS = 400;
+/** So long at most the first frame waits for them, unless the volume is soon whole. */
+const FIRST_MS = 600;
+const SOON_MS = 500;
 /** Drawing may take one part in so many of the time until the volume is whole. */
 const SHARE = 5;
 
@@ -53,37 +56,43 @@ export class SeriesVolume {
     filling.load = () => undefined;
     this.uploads = new Uploads(filling.vtkOpenGLTexture, (frame) => valuesOf(core.cache.getImage(volume.imageIds[frame]!)), this.ended.signal);
     filling.vtkOpenGLTexture = this.uploads.texture;
+    const [width, height, depth] = volume.dimensions;
+    if (!this.series.colour && canDrawVolumes()) this.uploads.ahead(drawer(), { width, height, depth, numComps: 1, dataType: volume.dataType!, data: null });
     void this.fill();
     return this;
   }
 
-  /** Every eighth image first, so that all planes show the whole body early; then the rest. Planes are drawn a few times on the way and when the last has come. */
+  /**
+   * Every eighth image first, so that all planes show the whole body early; then the rest. Planes are drawn for the first time
+   * when those have come, then a few times on the way, and when the last has come. What is soon whole is drawn once, whole.
+   */
   private async fill(): Promise<void> {
     const uploads = this.uploads!;
     const numbers = this.series.pictures.map((_, number) => number);
-    const coarse = numbers.filter((number) => number % COARSE === 0);
-    void this.series.prefetch(coarse); // they travel while the first plane is drawn
-    await uploads.ready();
-    let come = 0;
-    let next = performance.now() + AGAIN_MS;
+    const isCoarse = (number: number) => number % COARSE === 0;
+    const began = performance.now();
+    let [come, all, next] = [0, 0, began + FIRST_MS];
+    const soonWhole = () => ((performance.now() - began) / all) * (numbers.length - all) < SOON_MS;
+    const take = (number: number) => {
+      if (this.ended.signal.aborted) return;
+      uploads.take(this.volume!.getImageIdIndex(this.series.pictures[number]!.imageId)!);
+      [come, all] = [come + 1, all + 1];
+    };
+    const early = this.series.prefetch(numbers.filter(isCoarse), take);
+    const whole = early.then(() => (this.ended.signal.aborted ? undefined : this.series.prefetch(numbers.filter((number) => !isCoarse(number)), take)));
+    const unlessSoon = () => (soonWhole() ? whole : undefined);
+    // A frame before would wait for the graphics to make room for the volume, and all that comes for the frame.
+    holdFrames(Promise.race([Promise.all([uploads.ready(), early]).then(unlessSoon), pause(FIRST_MS).then(unlessSoon)]));
     const draw = () => {
-      const began = performance.now();
+      const drew = performance.now();
       this.draw(come);
       [come, next] = [0, Infinity];
       // Frames are drawn after what is due now: only then it is known how long they took.
-      requestAnimationFrame(() => setTimeout(() => (next = performance.now() + Math.max(AGAIN_MS, SHARE * (performance.now() - began)))));
+      requestAnimationFrame(() => setTimeout(() => (next = performance.now() + Math.max(AGAIN_MS, SHARE * (performance.now() - drew)))));
     };
-    const take = (number: number) => {
-      if (this.ended.signal.aborted) return;
-      const { imageId } = this.series.pictures[number]!;
-      uploads.take(this.volume!.getImageIdIndex(imageId)!);
-      come += 1;
-      if (performance.now() > next) draw();
-    };
-    await this.series.prefetch(coarse, take);
-    const late = setTimeout(() => come && draw(), AGAIN_MS); // on a slow line the next image is far away
-    if (!this.ended.signal.aborted) await this.series.prefetch(numbers.filter((number) => number % COARSE !== 0), take);
-    clearTimeout(late);
+    const onTheWay = setInterval(() => come && performance.now() > next && !soonWhole() && draw(), AGAIN_MS / 4);
+    await whole;
+    clearInterval(onTheWay);
     if (come) draw();
   }
 
@@ -168,6 +177,8 @@ export class SeriesVolume {
     if (core.cache.getVolume(this.id)) core.cache.removeVolumeLoadObject(this.id);
   }
 }
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 function valuesOf(image: core.Types.IImage | undefined): Values | null {
   return image ? { values: image.getPixelData(), ends: [image.minPixelValue, image.maxPixelValue] } : null;
