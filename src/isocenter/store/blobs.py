@@ -423,6 +423,9 @@ class Blobs:
         from obstore.exceptions import BaseError, NotFoundError
 
         try:
+            if self._files is not None:
+                # Half the time of the way through obstore, which copies once more.
+                return (self._files.folder / place_of(name)).read_bytes()
             return bytes(obstore.get(self._store, place_of(name)).bytes())
         except (NotFoundError, FileNotFoundError):
             return None

@@ -1,7 +1,7 @@
 /** A stream of bytes, taken in parts of sizes that whoever takes them knows. */
 export interface Parts {
   /** The next so many bytes, in memory of their own; null where the stream ends before. `came` is told of each that comes. */
-  take(bytes: number, came: (bytes: number) => void): Promise<Uint8Array<ArrayBuffer> | null>;
+  take(bytes: number, came: (bytes: number) => void): Promise<ArrayBuffer | null>;
   cancel(): void;
 }
 
@@ -30,7 +30,7 @@ function into(reader: ReadableStreamBYOBReader): Parts {
         at += next.value.byteLength;
         if (next.done) break;
       }
-      return new Uint8Array(buffer);
+      return buffer;
     },
     cancel: () => void reader.cancel(),
   };
@@ -59,7 +59,7 @@ function outOf(reader: ReadableStreamDefaultReader<Uint8Array>): Parts {
         target.set(part.subarray(from, from + take), at);
         [at, from] = [at + take, from + take];
       }
-      return target;
+      return target.buffer;
     },
     cancel: () => void reader.cancel(),
   };

@@ -1,8 +1,8 @@
 import * as core from "@cornerstonejs/core";
 import { ask } from "../api/door";
-import { DAMAGED, within } from "./deadline";
 import { slowLine, Timing } from "./line";
-import { type Parts, partsOf } from "./parts";
+import { type Sent, stream } from "./stream";
+import { streamApart } from "./stream-apart";
 
 /** Where a series lies and what its images are, as `GET /api/studies/{study}/series/{series}/pictures` says it. */
 export interface Described {
@@ -38,7 +38,6 @@ export function each<T>(value: Shared<T>, number: number): T {
   return value !== null && typeof value === "object" && !Array.isArray(value) && "each" in (value as object) ? (value as { each: T[] }).each[number]! : (value as T);
 }
 
-const HEAD_BYTES = 32;
 /** Bytes of one answer: small enough that the first images of it are on screen while the rest still comes. */
 const SLAB_BYTES = 24 * 2 ** 20;
 const AT_ONCE = 3;
@@ -107,46 +106,34 @@ export class Slabs {
   private async fetch(first: number, count: number, step: number): Promise<void> {
     const numbers = Array.from({ length: count }, (_, i) => first + i * step);
     for (const number of numbers) this.asked.add(number);
+    const slow = slowLine();
+    let timing: Timing | null = null;
     try {
-      const slow = slowLine();
-      const answer = await within(DEADLINE_S, "The images", fetch(`${this.base}/slab?tag=${this.about.tag}&first=${first}&count=${count}&step=${step}${slow ? "&small=true" : ""}`, { credentials: "same-origin", headers: this.headers }));
-      if (!answer.ok || !answer.body) throw new Error(await wordsOf(answer));
-      await this.read(partsOf(answer.body), new Timing(slow));
+      const url = `${this.base}/slab?tag=${this.about.tag}&first=${first}&count=${count}&step=${step}${slow ? "&small=true" : ""}`;
+      // Somebody waits for one image: it takes no way round. Many come without taking the page from whoever looks at it.
+      await (count > 1 ? streamApart : stream)(url, this.headers, (one) => this.came(one), (bytes) => (timing ??= new Timing(slow)).came(bytes, performance.now()));
       this.fail(numbers, new Error("the answer ended before all images had come"));
     } catch (error) {
       this.fail(numbers, error as Error);
     } finally {
+      (timing as Timing | null)?.end();
       for (const number of numbers) this.asked.delete(number);
     }
+  }
+
+  private came({ head, body }: Sent): void {
+    const view = new DataView(head);
+    const [bytes, number] = [view.getUint32(0, true), view.getUint32(4, true)];
+    const waiting = this.waiting.get(number);
+    this.waiting.delete(number);
+    if (!bytes) waiting?.reject(new Error(`image ${number + 1} cannot be read: ${new TextDecoder().decode(body)}`));
+    else waiting?.resolve(this.image(number, body, view));
   }
 
   private fail(numbers: number[], error: Error): void {
     for (const number of numbers) {
       this.waiting.get(number)?.reject(error);
       this.waiting.delete(number);
-    }
-  }
-
-  /** Take the stream apart as it comes: each image is handed on when its last byte is there. */
-  private async read(parts: Parts, timing: Timing): Promise<void> {
-    let heard = performance.now();
-    // One clock for the stream, not one for each of its thousand parts.
-    const clock = setInterval(() => performance.now() - heard > DEADLINE_S * 1000 && parts.cancel(), 1000);
-    const told = (bytes: number) => ((heard = performance.now()), timing.came(bytes, heard));
-    try {
-      for (let head = await parts.take(HEAD_BYTES, told); head; head = await parts.take(HEAD_BYTES, told)) {
-        const view = new DataView(head.buffer);
-        const [bytes, number, reason] = [view.getUint32(0, true), view.getUint32(4, true), view.getUint16(14, true)];
-        const body = await parts.take(bytes || reason, told);
-        if (!body) return;
-        const waiting = this.waiting.get(number);
-        this.waiting.delete(number);
-        if (!bytes) waiting?.reject(new Error(`image ${number + 1} cannot be read: ${new TextDecoder().decode(body)}`));
-        else waiting?.resolve(this.image(number, body.buffer, view));
-      }
-    } finally {
-      timing.end();
-      clearInterval(clock);
     }
   }
 
@@ -190,10 +177,4 @@ function canvasOf(values: ArrayLike<number>, rows: number, columns: number): HTM
   }
   pen.putImageData(data, 0, 0);
   return canvas;
-}
-
-async function wordsOf(answer: Response): Promise<string> {
-  const told = (await answer.json().catch(() => null)) as { error?: { what: string; kind?: string } } | null;
-  if (told?.error?.kind === "Damaged") return DAMAGED;
-  return told?.error?.what ?? `the server answered ${answer.status}`;
 }
