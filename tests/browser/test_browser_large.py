@@ -61,6 +61,28 @@ def test_a_series_of_2500_images_opens_before_it_is_all_here_and_is_walked_to_it
         until(lambda number=number: corner.inner_text() == f"{number}/{LONG}" and lit(page) > 0.02, 60)
 
 
+OLDER = """
+delete window.Worker;
+const own = ReadableStream.prototype.getReader;
+ReadableStream.prototype.getReader = function (how) {
+  if (how?.mode) throw new TypeError('this is no stream of bytes');
+  return own.call(this);
+};
+"""
+BREAKS = "window.Worker = class extends EventTarget { postMessage() { this.dispatchEvent(new Event('error')); } };"
+
+
+@pytest.mark.parametrize("lacking", [OLDER, BREAKS], ids=["no worker and no stream of bytes", "a worker that breaks"])
+def test_a_browser_that_cannot_read_beside_the_page_reads_within_it(page: Any, lacking: str) -> None:
+    page.add_init_script(lacking)
+    page.goto(f"/study/{study_of(page, 'Segments')}")
+    page.locator(".corner.tr").first.wait_for()
+    assert not page.evaluate("window.Worker?.toString().includes('native') ?? false"), "the page has what it lacks"
+    page.keyboard.press("Shift+L")
+    until(lambda: page.locator(".stage > .viewport").count() == 4 and all(lit(page, n) > 0.02 for n in range(4)), 120)
+    until(lambda: "reduced" not in " ".join(page.locator(".corner.br").all_inner_texts()), 120)
+
+
 def test_a_hundred_segments_on_a_volume_stay_under_a_gigabyte(page: Any) -> None:
     study = study_of(page, "Segments")
     assert page.request.get(f"/api/studies/{study}/results", timeout=120_000).ok  # read once: a busy machine takes long

@@ -37,7 +37,7 @@ function into(reader: ReadableStreamBYOBReader): Parts {
 }
 
 /** So many bytes may come before it is told of them: a slow line is alive while they do. */
-const MOST_UNHEARD = 2 ** 19;
+const MOST_UNHEARD = 2 ** 17;
 
 interface Waits {
   read(view: Uint8Array<ArrayBuffer>, how: { min: number }): Promise<{ done: boolean; value?: Uint8Array<ArrayBuffer> }>;

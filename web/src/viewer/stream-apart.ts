@@ -23,7 +23,7 @@ const running = new Map<number, Running>();
 
 /** As `stream`, in a thread of its own: a volume of 91 MB is several thousand parts, and a page that takes them draws nothing meanwhile. */
 export async function streamApart(url: string, headers: Record<string, string>, each: (image: Sent) => void, came: (bytes: number) => void): Promise<void> {
-  const at = broken ? null : (worker ??= begin());
+  const at = (worker ??= begin());
   if (!at) return stream(url, headers, each, came);
   const id = (serial += 1);
   // An address is relative to the page here, and to the worker's own file there.
@@ -39,7 +39,8 @@ export async function streamApart(url: string, headers: Record<string, string>, 
   if (broken) await stream(url, headers, each, came); // an image that has come already is passed over
 }
 
-function begin(): Worker {
+function begin(): Worker | null {
+  if (broken || !("Worker" in window)) return null;
   const made = new Worker(new URL("./stream.worker.ts", import.meta.url), { type: "module" });
   made.addEventListener("message", ({ data }: MessageEvent<Told>) => {
     const one = running.get(data.id);
@@ -48,7 +49,7 @@ function begin(): Worker {
     one?.each(data.image);
   });
   made.addEventListener("error", () => {
-    broken = true; // from now on the page does it by itself
+    [broken, worker] = [true, null]; // from now on the page does it by itself
     for (const one of running.values()) one.end("");
   });
   return made;
