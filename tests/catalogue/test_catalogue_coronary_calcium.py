@@ -12,6 +12,7 @@ from real_series import loaded
 from typer.testing import CliRunner
 
 from isocenter.analysis.protocol import Answer
+from isocenter.catalogue.calcium_scan import is_for_calcium
 from isocenter.catalogue.coronary_calcium import CoronaryCalcium
 from isocenter.cli import app
 from isocenter.errors import Refused
@@ -153,11 +154,26 @@ def test_a_scan_that_did_not_follow_the_beat_gets_a_category_and_no_number(
         ({"ReasonForStudy": "after CABG 2019"}, "the header says 'CABG'"),
         ({"StudyDescription": "Calcium score, stent LAD"}, "the header says 'stent'"),
         ({"ProtocolName": "Calcium, mitral valve replacement"}, "the header says 'valve replacement'"),
+        ({"SeriesDescription": "CaSc 3.0 MonoPlus 60 keV"}, "a virtual image of 60 keV"),
+        ({"ImageType": ["DERIVED", "PRIMARY", "AXIAL", "VMI"]}, "one energy that it does not state"),
+        ({"SeriesDescription": "Heart VNC 3.0"}, "a virtual image without contrast"),
+        ({"SeriesDescription": "PureCalcium 3.0"}, "an image without a material"),
+        ({"RescaleType": "HU_MOD"}, "Hounsfield units were modified"),
     ],
 )
 def test_headers_that_carry_no_score(scan: Volume, facts: dict[str, Any], words: str) -> None:
     with pytest.raises(Refused, match=words):
         CoronaryCalcium().run(replace(scan, facts={**scan.facts, **facts}), None)
+
+
+def test_a_virtual_image_of_70_kev_is_scored_with_a_warning(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    """Photon-counting scanners give no other image; at 60 and 80 keV the same calcium has another brightness."""
+    virtual = replace(scan, facts={**scan.facts, "SeriesDescription": "CaSc 3.0 Mono 70keV"})
+    answer, plain = (CoronaryCalcium().run(ct, arteries) for ct in (virtual, scan))
+    assert score(answer) == score(plain)
+    assert next(r for r in answer.reasons if r not in plain.reasons).startswith("WARNING: a virtual image of 70 keV")
+    assert is_for_calcium(virtual.facts)
+    assert not is_for_calcium({**virtual.facts, "SeriesDescription": "CaSc 3.0 Mono 40keV"})
 
 
 def test_no_agent_is_no_contrast(scan: Volume, arteries: tuple[Region, ...]) -> None:

@@ -74,6 +74,8 @@ def test_images_in_which_no_vessel_would_be_seen(ct: Volume, liver: tuple[Region
     run = LiverVessels().run
     with pytest.raises(Refused, match="no contrast agent is stated"):
         run(replace(ct, facts={"Modality": "CT"}), liver)
+    with pytest.raises(Refused, match="a virtual image without contrast: contrast was taken out, and"):
+        run(replace(ct, facts={**FACTS, "SeriesDescription": "Liver VNC 1.5"}), liver)
     with pytest.raises(Refused, match="none of them is named liver"):
         run(ct, (replace(liver[0], label="Spleen"),))
     must_refuse(lambda region: run(ct, (region,)), liver[0])
@@ -89,6 +91,12 @@ def test_images_in_which_no_vessel_would_be_seen(ct: Volume, liver: tuple[Region
     small[10:25, 10:30, 10:30] = True
     with pytest.raises(Refused, match="away from its edge"):
         run(ct, (Region(GRID, mask=small, label="liver"),))
+
+
+def test_a_virtual_image_of_one_energy_is_measured_and_told(ct: Volume, liver: tuple[Region, ...]) -> None:
+    answer = LiverVessels().run(replace(ct, facts={**FACTS, "SeriesDescription": "Mono 40 keV"}), liver)
+    assert any(r.startswith("a virtual image of 40 keV: vessels differ from liver") for r in answer.reasons)
+    assert not any("virtual" in r for r in LiverVessels().run(ct, liver).reasons)
 
 
 def test_slices_of_a_tilted_gantry_measure_the_same() -> None:

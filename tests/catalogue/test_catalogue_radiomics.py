@@ -187,6 +187,22 @@ def test_arbitrary_intensities_give_only_what_their_scale_leaves() -> None:
     assert not any("stat_mean" in d or "integ_int" in d for d in values[0])
 
 
+def test_images_computed_from_two_energies_are_told() -> None:
+    """A map of iodine without a rescale type was measured as one in HU, and nothing was said of 40 keV."""
+    kev, iodine = (
+        replace(CT, facts={"Modality": "CT", "SeriesDescription": said}) for said in ("Mono 40 keV", "Iodine[mg/ml]")
+    )
+    answer = Radiomics().run(kev, (LUMP,))
+    assert any("a virtual image of 40 keV" in r and r.startswith("WARNING") for r in answer.reasons)
+    assert answer.findings[0].measurements == Radiomics().run(CT, (LUMP,)).findings[0].measurements
+    arbitrary = Radiomics().run(iodine, (LUMP,))
+    assert any("a map of iodine" in r for r in arbitrary.reasons)
+    as_mr = Radiomics().run(replace(CT, unit="{arbitrary}"), (LUMP,))
+    assert arbitrary.findings[0].measurements == as_mr.findings[0].measurements
+    with pytest.raises(Refused, match="on intensities that are not HU"):
+        Radiomics().run(iodine, (LUMP,), configuration="C")
+
+
 def test_an_image_of_grey_levels_has_them_all() -> None:
     """Every consensus feature of the digital phantom can be had from DICOM."""
     levels = np.clip(np.rint(HU / 60.0) + 3.0, 1.0, 6.0).astype(np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.catalogue.contrast_agent import contrast_agent
+from isocenter.catalogue.virtual_ct import energies_kev, virtual_image
 from isocenter.errors import Refused
 from isocenter.methods.calcium import is_sharp
 from isocenter.space import Volume
@@ -17,6 +18,7 @@ from isocenter.space import Volume
 __all__ = ["is_for_calcium", "is_gated", "must_be_clean", "must_be_scorable"]
 
 _KV, _THICK_MM, _METAL_HU, _CONTRAST_HU, _NOISE_HU = 120.0, (2.5, 3.0), 1500.0, 100.0, 40.0
+_LIKE_KEV = (70, 70)  # by NIST's coefficients calcium is a third brighter at 60 keV, a fifth darker at 80
 _GATED = re.compile(r"cardiac|ecg|gat|trig|prospect|retrospect|ca ?sc|calcium|cac\b|agatston", re.IGNORECASE)
 _TOLD = (
     "ReasonForStudy", "ReasonForTheRequestedProcedure", "RequestedProcedureDescription",
@@ -46,6 +48,7 @@ def is_for_calcium(facts: Mapping[str, Any]) -> bool:
         and _THICK_MM[0] - 0.01 <= thick <= _THICK_MM[1] + 0.01
         and not is_sharp(str(facts.get("ConvolutionKernel") or ""))
         and not contrast_agent(facts)
+        and not virtual_image(facts, _LIKE_KEV)
     )
 
 
@@ -58,6 +61,11 @@ def must_be_scorable(ct: Volume) -> list[str]:
         raise Refused(f"images in {ct.unit}", "the threshold is in Hounsfield units", "send the original CT")
     if agent := contrast_agent(facts):
         raise Refused(f"contrast agent '{agent}'", "blood would count as calcium", "score the scan before contrast")
+    if virtual := virtual_image(facts, _LIKE_KEV):
+        raise Refused(
+            virtual, "130 HU is calcium's threshold on plain images of 120 kV only; here the same calcium has another "
+            "brightness, or was taken out", "send the plain images, or virtual ones of 70 keV",
+        )  # fmt: skip
     told = " ".join(str(facts.get(k) or "") for k in _TOLD)
     operated = _OPERATED.search(told)
     if operated:
@@ -87,7 +95,13 @@ def must_be_scorable(ct: Volume) -> list[str]:
     if is_sharp(kernel):
         raise Refused(f"kernel {kernel}", "a sharp kernel makes noise pass for calcium", "reconstruct with a soft one")
     unsaid = [words for keyword, words in _SUPPOSED.items() if not str(facts.get(keyword) or "")]
-    return [f"WARNING: the header does not state {', '.join(unsaid)}"] if unsaid else []
+    said = [f"WARNING: the header does not state {', '.join(unsaid)}"] if unsaid else []
+    if energies_kev(facts):
+        said.append(
+            "WARNING: a virtual image of 70 keV: calcium lies near where it lies at 120 kV, and the score near that of "
+            "plain images; how near depends on scanner and patient"
+        )
+    return said
 
 
 def must_be_clean(hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_]) -> list[str]:

@@ -49,7 +49,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "4"
+    name, version = "coronary_calcium", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -120,8 +120,8 @@ class CoronaryCalcium:
             ethnicity, diabetes, smoker, pressure_drug, lipid_drug, family_history: for that risk.
 
         Raises:
-            Refused: for contrast, another tube voltage, slices of another thickness, a sharp kernel, metal, noise, or
-                when there is no heart to look in.
+            Refused: for contrast, another tube voltage, a virtual image, slices of another thickness, a sharp kernel,
+                metal, noise, or when there is no heart to look in.
         """
         unsaid = must_be_scorable(ct)
         if mg_per_mm3_hu < 0:

@@ -15,6 +15,7 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.catalogue.liver_outline import livers_among, whole_liver
 from isocenter.catalogue.mask_grid import OtherGrid, laid
+from isocenter.catalogue.virtual_ct import virtual_image
 from isocenter.errors import Refused
 from isocenter.methods.vessel_calibre import calibre
 from isocenter.methods.vessel_tree import box_dimension, tree_of
@@ -31,15 +32,18 @@ _LEAST_VOXELS = 30
 Mask = npt.NDArray[np.bool_]
 
 
+_CONTRAST_OUT = ("a virtual image without contrast", "an image without a material")
+
+
 def _has_contrast(facts: Mapping[str, Any]) -> bool:
-    """Whether a contrast agent is stated."""
-    return bool(contrast_agent(facts))
+    """Whether a contrast agent is stated, and was not taken out of the images again."""
+    return bool(contrast_agent(facts)) and virtual_image(facts) not in _CONTRAST_OUT
 
 
 class LiverVessels:
     """Which share of an outlined liver is vessels, and how long, branched and winding is their tree?"""
 
-    name, version = "liver_vessels", "4"
+    name, version = "liver_vessels", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality=("CT", "MR"),
@@ -104,7 +108,7 @@ class LiverVessels:
                 f"radii {smallest_radius_mm:g} to {largest_radius_mm:g} mm in {scales} scales, threshold {threshold:g}",
                 "radii rise from 0.3 to 20 mm, scales are 2 to 12, the threshold lies between 0 and 0.7",
             )
-        _must_show_vessels(image)
+        doubts = _must_show_vessels(image)
         cubes, liver, told = _cubes(image, drawn, other_grid)
         depth = ndimage.distance_transform_edt(np.pad(liver, 1), sampling=cubes.geometry.spacing_mm)
         where = depth[1:-1, 1:-1, 1:-1] > _SURFACE_MM
@@ -121,6 +125,7 @@ class LiverVessels:
         maps = {"Vesselness": image.like(np.asarray(back.array, np.float32), quantity="vesselness", unit="1")}
         remarks: tuple[str, ...] = (
             *told,
+            *doubts,
             f"radii of {smallest_radius_mm:g} to {largest_radius_mm:g} mm; vesselness from {threshold:g}; portal and "
             "hepatic veins are not told apart; no reference by age or disease is applied",
         )
@@ -185,8 +190,14 @@ class LiverVessels:
         yield {"image": ct(plain), "drawn": drawn}, {"answer": "declined", "words": "without content"}
 
 
-def _must_show_vessels(image: Volume) -> None:
+def _must_show_vessels(image: Volume) -> list[str]:
+    """What header and values must not say; what they say that limits the numbers."""
     facts = image.facts
+    virtual = virtual_image(facts, (0, 0)) if facts.get("Modality") == "CT" else ""
+    if virtual in _CONTRAST_OUT:
+        raise Refused(
+            virtual, "contrast was taken out, and vessels do not stand out of the liver", "send the plain images"
+        )
     if image.axes or image.geometry.reference is not Reference.PATIENT:
         raise Refused(f"images with {[a.name for a in image.axes]}", "one phase of the liver is measured")
     if not np.isfinite(image.array).all() or min(image.geometry.shape) < 16 or not float(np.ptp(image.array)) > 0:
@@ -197,6 +208,8 @@ def _must_show_vessels(image: Volume) -> None:
         raise Refused(
             "a CT of which no contrast agent is stated", "no contrast, no vessels to be seen", "send that phase"
         )
+    told = f"{virtual}: vessels differ from liver by another amount than on plain images; compare only with such ones"
+    return [told] if virtual else []
 
 
 def _cubes(image: Volume, drawn: tuple[Region, ...], other_grid: OtherGrid) -> tuple[Volume, Mask, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from scipy.ndimage import map_coordinates
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.mask_grid import OtherGrid, brought, only_its_own
+from isocenter.catalogue.virtual_ct import is_map, virtual_image
 from isocenter.errors import Refused
 from isocenter.methods import ibsi, ibsi_diagnostics, pet_header, suv
 from isocenter.methods import radiomics as methods
@@ -26,6 +27,7 @@ from isocenter.space import Geometry, Reference, Region, Volume
 __all__ = ["Radiomics"]
 
 _HU, _SUV = "[hnsf'U]", "{SUVbw}g/ml"
+_NO_ENERGY = (0, 0)  # features of a virtual image of any energy are not those of plain CT
 _UNITS: Mapping[str, Mapping[str, str]] = {
     _HU: {"i": _HU, "i2": "[hnsf'U]2", "i.mm3": "[hnsf'U].mm3"},
     "1": {"i": "1", "i2": "1", "i.mm3": "mm3"},  # an image of grey levels
@@ -55,7 +57,7 @@ Kept = Literal["as configured", "yes", "no"]
 class Radiomics:
     """What are the shape, intensities and texture of each outlined region, as IBSI defines them?"""
 
-    name, version = "radiomics", "2"
+    name, version = "radiomics", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality=("CT", "MR", "PT"), every=True),
         "regions": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
@@ -226,6 +228,12 @@ class _Scan:
             raise Refused("slices that are sheared (tilted gantry)", "neighbours would not lie side by side")
         array = np.asarray(image.array.reshape(image.geometry.shape), dtype=np.float32)
         unit, remarks = image.unit, tuple[str, ...]()
+        if image.facts.get("Modality") == "CT" and (virtual := virtual_image(image.facts, _NO_ENERGY)):
+            told = (
+                "it is measured as one of arbitrary intensities" if is_map(virtual) else "its HU are those of no tube"
+            )
+            remarks = (f"WARNING: {virtual}, computed from several energies: {told}; compare only with such ones",)
+            unit = "" if is_map(virtual) else unit
         if image.facts.get("Modality") == "PT" or "activity" in image.quantity or image.unit == "Bq/mL":
             known = suv.conversion(pet_header.read(image.facts))
             array, unit, remarks = (array * known.factor).astype(np.float32), _SUV, tuple(known.remarks)

@@ -203,6 +203,7 @@ _OF_DRUG = (
     Row(0x00181078, "RadiopharmaceuticalStartDateTime", "w", True),
     Row(0x00181079, "RadiopharmaceuticalStopDateTime", "w", True),
 )
+_MULTI_ENERGY, _ENERGY = 0x00189364, Row(0x0018937C, "MonoenergeticEnergyEquivalent", "f", True)
 # What enhanced objects keep in functional groups (PS3.3 C.7.6.16): the group, where in it, and as what it is known.
 _GROUPED = (
     (0x00289110, Row(0x00180050, "SliceThickness", "d", True)),
@@ -214,6 +215,7 @@ _GROUPED = (
     (0x00189118, Row(0x00209070, "NominalInterval", "f", False)),
     (0x00189325, Row(0x00180060, "KVP", "d", False)),
     (0x00189314, Row(0x00181210, "ConvolutionKernel", "t", True)),
+    (_MULTI_ENERGY, _ENERGY),
 )
 _SHARED_GROUPS, _FRAME_GROUPS, _CONVERTED = 0x52009229, 0x52009230, 0x00209170
 _AGENTS = 0x00180012
@@ -361,6 +363,9 @@ def _of_series(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> 
             found["ViewModifier"] = ", ".join(said)
     if agents := [text(file, _MEANING, charsets, item) for item in file.items(_AGENTS)]:
         found.setdefault("ContrastBolusAgent", ", ".join(a for a in agents if a) or "stated by a code without a name")
+    for one in file.items(_MULTI_ENERGY)[:1]:
+        if _ENERGY.tag in one and (kev := _read(file, _ENERGY, charsets, one)) is not None:
+            found[_ENERGY.keyword] = kev
     if echoes := _SCANNING.get(file.ascii(_ECHOES).upper()):
         found.setdefault("ScanningSequence", echoes)
     if _DECAY_CORRECTED in file.dataset:
