@@ -157,6 +157,7 @@ def test_a_picture_that_cuts_the_body_wall_gives_no_subcutaneous_fat() -> None:
     ("facts", "words"),
     [
         ({"KVP": 80.0}, "80 kV"),
+        ({"Unlike": {"KVP": ["120", "80"]}}, "slices that differ in KVP: 120, 80"),
         ({"SeriesDescription": "MonoE 40keV[HU]"}, "a virtual image of 40 keV"),
         ({"SliceThickness": 8.0}, "slices of 8 mm"),
         ({"ImageType": ["DERIVED", "SECONDARY", "MPR"]}, "reformatted images"),

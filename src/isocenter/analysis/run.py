@@ -101,7 +101,7 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
         answer = held.run(**inputs, **chosen)
         if not isinstance(answer, Answer):
             raise Refused(f"{held.name} returned {type(answer).__name__}", "run must return an Answer")
-        answer = _named(_held_to_yields(held, answer), request, held)
+        answer = _named(_held_to_yields(held, _with_told(answer, inputs)), request, held)
         maps = _maps(answer, blobs)
     except IsocenterError as refusal:
         answer, maps = Answer.declined(str(refusal)), ()
@@ -126,6 +126,12 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
         maps, answer.curves, _urgency(held, answer), receipt,
     )  # fmt: skip
     return Run(result, blobs)
+
+
+def _with_told(answer: Answer, inputs: Mapping[str, Any]) -> Answer:
+    """The answer with what reading its inputs had to tell, as of stacks of a series that were not taken."""
+    told = [str(said) for one in inputs.values() if isinstance(one, Volume) for said in one.facts.get("Told", ())]
+    return replace(answer, reasons=(*answer.reasons, *told)) if told else answer
 
 
 def _look(inputs: Mapping[str, Any]) -> tuple[float, ...]:

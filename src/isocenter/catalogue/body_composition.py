@@ -53,15 +53,19 @@ Mask = npt.NDArray[np.bool_]
 
 
 def _is_soft(facts: Mapping[str, Any]) -> bool:
-    """Whether these are plain images by a stated kernel that is no sharp one, whose noise leaves the windows."""
-    kernel = str(facts.get("ConvolutionKernel") or "")
+    """Whether these are plain images of about 120 kV by a stated kernel that is no sharp one, whose noise leaves the
+    windows.
+    """
+    kernel, kv = str(facts.get("ConvolutionKernel") or ""), facts.get("KVP")
+    if isinstance(kv, int | float) and not _KV[0] <= kv <= _KV[1]:
+        return False
     return bool(kernel) and not is_sharp(kernel) and not virtual_image(facts)
 
 
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "5"
+    name, version = "body_composition", "6"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -209,6 +213,13 @@ def _must_be_measurable(ct: Volume) -> list[str]:
     kind = [str(w).upper() for w in facts.get("ImageType") or []]
     if any("MPR" in w or "RESAMPL" in w or "REFORMAT" in w for w in kind):
         raise Refused(f"reformatted images ({', '.join(kind)})", "interpolation moves edges in and out of the windows")
+    if unlike := facts.get("Unlike"):
+        keyword, values = next(iter(unlike.items()))
+        raise Refused(
+            f"slices that differ in {keyword}: {', '.join(values)}",
+            "fat and muscle lie elsewhere from one to the next",
+            "send each kind as a series of its own",
+        )
     kv = facts.get("KVP")
     if kv is not None and not _KV[0] <= float(kv) <= _KV[1]:
         raise Refused(f"{float(kv):g} kV", "the windows are for 120 kV: fat and muscle lie elsewhere here")

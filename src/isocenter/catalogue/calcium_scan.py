@@ -37,14 +37,15 @@ _OPERATED = re.compile(
 
 
 def is_for_calcium(facts: Mapping[str, Any]) -> bool:
-    """Whether a header is that of the reconstruction on which calcium is scored: 2.5 to 3 mm, soft, before contrast.
+    """Whether a header is that of the images on which calcium is scored: 2.5 to 3 mm, 120 kV, soft, before contrast.
 
     >>> is_for_calcium({"SliceThickness": 3.0, "ConvolutionKernel": "Qr36d"}), is_for_calcium({"SliceThickness": 1.0})
     (True, False)
     """
-    thick = facts.get("SliceThickness")
+    thick, kv = facts.get("SliceThickness"), facts.get("KVP")
     return (
-        isinstance(thick, int | float)
+        not (isinstance(kv, int | float) and abs(kv - _KV) > 1.0)
+        and isinstance(thick, int | float)
         and _THICK_MM[0] - 0.01 <= thick <= _THICK_MM[1] + 0.01
         and not is_sharp(str(facts.get("ConvolutionKernel") or ""))
         and not contrast_agent(facts)
@@ -61,6 +62,13 @@ def must_be_scorable(ct: Volume) -> list[str]:
         raise Refused(f"images in {ct.unit}", "the threshold is in Hounsfield units", "send the original CT")
     if agent := contrast_agent(facts):
         raise Refused(f"contrast agent '{agent}'", "blood would count as calcium", "score the scan before contrast")
+    if unlike := facts.get("Unlike"):
+        keyword, values = next(iter(unlike.items()))
+        raise Refused(
+            f"slices that differ in {keyword}: {', '.join(values)}",
+            "a score is of slices that were all made in one way",
+            "send each kind as a series of its own",
+        )
     if virtual := virtual_image(facts, _LIKE_KEV):
         raise Refused(
             virtual, "130 HU is calcium's threshold on plain images of 120 kV only; here the same calcium has another "

@@ -289,6 +289,8 @@ _OF_ONE_SCAN = frozenset(
         "RadionuclideHalfLife", "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime",
     }
 )  # fmt: skip
+# Of a CT: where its slices differ in one of these, no value of it holds for all.
+_OF_ONE_CT = ("KVP", "SliceThickness", "ConvolutionKernel", "MonoenergeticEnergyEquivalent", "ContrastBolusAgent")
 _OF_ONE_SLICE = frozenset({"ImagePositionPatient", "SliceLocation", "ImageIndex", "ContentTime", "WindowCenter"})
 
 
@@ -326,7 +328,7 @@ def _add_frame_scales(stack: Stack, facts: dict[str, Any]) -> None:
 
 def _facts(series: Series, stack: Stack) -> dict[str, Any]:
     """What all share; of times the earliest; under ``PerPhase`` what differs from phase to phase; and under ``Unlike``
-    the values of what one PET cannot have two of.
+    the values of what one PET, or the slices of one CT, cannot have two of.
     """
     facts: dict[str, Any] = dict(series.facts)
     of = {i.sop_uid: i.facts for i in series.instances}
@@ -345,6 +347,8 @@ def _facts(series: Series, stack: Stack) -> dict[str, Any]:
     if dated:  # past midnight the earliest time of day is not that of the earliest image
         first = min(dated, key=lambda f: (str(f["AcquisitionDate"]), str(f["AcquisitionTime"])))
         facts["AcquisitionDate"], facts["AcquisitionTime"] = first["AcquisitionDate"], first["AcquisitionTime"]
+    if series.modality == "CT":
+        unlike |= _of_ct(stack, used, facts)
     if unlike:
         facts["Unlike"] = unlike
     slices = stack.geometry.shape[0]
@@ -360,3 +364,23 @@ def _facts(series: Series, stack: Stack) -> dict[str, Any]:
         facts["PerPhase"] = per_phase
     facts.update(stack.notes)
     return facts
+
+
+def _of_ct(stack: Stack, used: list[dict[str, Any]], facts: dict[str, Any]) -> dict[str, list[str]]:
+    """How the slices of a CT were made goes into its facts, from the frames of an enhanced object, of which stacks may
+    differ; given back are the values of what its own slices differ in, but for energies and phases that are an axis.
+    """
+    unlike: dict[str, list[str]] = {}
+    axes = {axis.name for axis in stack.axes}
+    for keyword in _OF_ONE_CT:
+        values = [one.stated[keyword] if keyword in one.stated else own.get(keyword, facts.get(keyword))
+                  for one, own in zip(stack.order, used, strict=True)]  # fmt: skip
+        if all(v == values[0] for v in values):
+            facts.pop(keyword, None)
+            if values[0] is not None:
+                facts[keyword] = values[0]
+            continue
+        facts.pop(keyword, None)
+        if not axes:
+            unlike[keyword] = sorted({"none" if v is None else f"{v:g}" if isinstance(v, float) else v for v in values})
+    return unlike

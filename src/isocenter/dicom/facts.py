@@ -420,6 +420,8 @@ def _of_groups(file: File, charsets: tuple[str, ...], shared: dict[str, Any], ow
                 continue
             held = file.items(group, groups)[:1] or [one for own_ in frames for one in file.items(group, own_)[:1]]
             values = [_read(file, row, charsets, one) for one in held if row.tag in one]
+            if row is _ENERGY and group not in groups and len(values) < len(frames):
+                continue  # some frames are plain
             if values and values[0] is not None and all(v == values[0] for v in values):
                 into[row.keyword] = values[0]
 

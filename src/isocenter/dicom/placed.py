@@ -41,6 +41,8 @@ class Placed:
         kind: words of Image Type or Frame Type, without those that number or name a single image.
         keys: what may differ between frames at one place: echo, b_value, direction, energy, trigger, time, ...
         tile: (row, column) of the first pixel in the stored frame, for mosaics.
+        stated: facts that a frame of an enhanced object states for itself, None for one of the object's that is not
+            its own; empty for classic images, whose headers have them.
     """
 
     sop_uid: str
@@ -61,6 +63,7 @@ class Placed:
     stack: str = ""
     keys: Mapping[str, Any] = field(default_factory=dict)
     tile: tuple[int, int] | None = None
+    stated: Mapping[str, Any] = field(default_factory=dict)
 
 
 def moment_s(day: str, clock: str) -> float | None:
@@ -281,7 +284,27 @@ def _enhanced_frame(instance: Instance, file: File, shared: Dataset, own: Datase
         kind=_frame_type(file, own, shared),
         stack=file.ascii(0x00209056, content),
         keys=_enhanced_keys(instance, file, own, shared, content, number),
+        stated=_of_ct(file, own, shared) if file.ascii(0x00080060) == "CT" else {},
     )
+
+
+def _of_ct(file: File, own: Dataset, shared: Dataset) -> dict[str, Any]:
+    """How a frame of a CT was made: stacks of one object may differ in it."""
+    converted = (file.items(0x00209171, own) or [{}])[0]
+    kv = _one(file.decimals(0x00180060, _group(file, 0x00189325, own, shared)) or file.decimals(0x00180060, converted))
+    thick = _one(file.decimals(0x00180050, _group(file, 0x00289110, own, shared)))
+    kernel = file.ascii(0x00181210, _group(file, 0x00189314, own, shared))
+    energy = _one(file.numbers(0x0018937C, _group(file, 0x00189364, own, shared), "d"))
+    used = file.items(0x00189341, own) or file.items(0x00189341, shared)
+    given = {file.ascii(0x00189342, one).upper() for one in used}
+    said = {
+        "KVP": kv, "SliceThickness": thick, "ConvolutionKernel": kernel or None,
+        "MonoenergeticEnergyEquivalent": energy,
+    }  # fmt: skip
+    found: dict[str, Any] = {keyword: value for keyword, value in said.items() if value is not None}
+    if given == {"NO"}:
+        found["ContrastBolusAgent"] = None  # the object names it, and it was not yet given
+    return found
 
 
 def _enhanced_scale(file: File, own: Dataset, shared: Dataset) -> dict[str, Any]:

@@ -307,11 +307,28 @@ def _drawn_on(study: Study, series: Series, get: Get) -> list[Callable[[], Volum
     return [*(partial(_largest, one, get) for one in whole), *(partial(_of_beds, scan, get) for scan in beds)]
 
 
+def _best(volumes: list[Volume], need: Need, series: Series) -> Volume:
+    """Of several stacks of a CT series the first that the analysis is defined on, else the largest, with words on the
+    others.
+    """
+    stacks = [v for v in volumes if v.geometry.shape[0] > 1]
+    if series.modality != "CT" or len(stacks) < 2:
+        return volumes[0]
+    suited = [v for v in stacks if need.better is not None and not v.axes and need.better(v.facts)]
+    chosen = (suited or stacks)[0]
+    told = (
+        f"WARNING: {series.named} holds {len(stacks)} stacks of images; one of {chosen.geometry.shape[0]} slices was "
+        f"taken{' as the one that is fit for this' if suited else ''}, and {len(stacks) - 1} not. Send each as a "
+        "series of its own to have it measured"
+    )
+    return replace(chosen, facts={**chosen.facts, "Told": [*chosen.facts.get("Told", ()), told]})
+
+
 def _with_axis(volumes: list[Volume], need: Need, series: Series) -> Volume:
     if not volumes:
         raise NotAVolume(f"{series.named}", "it gave no volume")
     if not need.axis:
-        return volumes[0]
+        return _best(volumes, need, series)
     for volume in volumes:
         if _along(volume, need.axis):
             return volume

@@ -1,0 +1,138 @@
+"""Enhanced CT as scanners write it: frames in any order, with scales and stacks of their own, give the same."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from enhanced_ct import enhanced, item
+from phantom_studies import STUDIES, Asked, files_of, prepared
+from pydicom.dataset import Dataset
+from real_series import loaded
+
+from isocenter.catalogue.coronary_calcium import CoronaryCalcium
+from isocenter.errors import NotAVolume, Refused
+from isocenter.record import Outcome, Result
+from isocenter.space import Volume
+from isocenter.testing.encodings import differences
+from isocenter.testing.phantoms import coronary
+
+FILES = coronary.patient().files
+SLICES = len(FILES)
+
+
+def test_a_shuffled_enhanced_ct_gives_what_its_classic_series_gives(tmp_path: Path) -> None:
+    for name in ("coronary_calcium, drawn", "body_composition", "liver_vessels", "radiomics"):
+        files = files_of(name)
+        plain = [p.done() for p in prepared(files, STUDIES[name], tmp_path / f"{name} classic")]
+        slices = sum(len(v.instance_uids) for v in loaded(files)[0])
+        made = enhanced(files, order=random.Random(3).sample(range(slices), slices))
+        other = [p.done() for p in prepared(made, STUDIES[name], tmp_path / f"{name} enhanced")]
+        assert plain[0].outcome is Outcome.FOUND
+        assert differences(plain, other) == []
+
+
+def score(ct: Volume) -> float:
+    return CoronaryCalcium().run(ct, None).measurements[0].value
+
+
+def test_each_frame_is_scaled_by_its_own_slope() -> None:
+    (ct,), _ = loaded(enhanced(FILES, slopes=[0.5 if n % 2 else 1.0 for n in range(SLICES)]))
+    assert score(ct) == score(loaded(FILES)[0][0])
+
+
+def test_a_missing_frame_is_a_gap() -> None:
+    with pytest.raises(NotAVolume, match="slice 21 missing: gap of 6 mm where 3 mm"):
+        loaded(enhanced(FILES, order=[n for n in range(SLICES) if n != 20]))
+
+
+def twice(other: Callable[[Dataset], None], top: Callable[[Any], None] = lambda made: None) -> list[bytes]:
+    """An object with the scan in a stack of its own, and once more in a second stack whose frames are changed."""
+
+    def change(made: Any) -> None:
+        frames = list(made.PerFrameFunctionalGroupsSequence)
+        again = copy.deepcopy(frames)
+        for frame in again:
+            frame.FrameContentSequence[0].StackID = "2"
+            other(frame)
+        made.PerFrameFunctionalGroupsSequence = again + frames
+        made.NumberOfFrames, made.PixelData = 2 * len(frames), made.PixelData * 2
+        top(made)
+
+    return enhanced(FILES, change=change)
+
+
+def low_kv(frame: Dataset) -> None:
+    frame.CTXRayDetailsSequence[0].KVP = 80
+
+
+def sharp(frame: Dataset) -> None:
+    frame.CTReconstructionSequence[0].ConvolutionKernel = "Br64"
+
+
+def thick(frame: Dataset) -> None:
+    frame.PixelMeasuresSequence[0].SliceThickness = 5
+
+
+def virtual(frame: Dataset) -> None:
+    frame.MultienergyCTCharacteristicsSequence = item(MonoenergeticEnergyEquivalent=40.0)
+
+
+def given(frame: Dataset) -> None:
+    frame.ContrastBolusUsageSequence = item(ContrastBolusAgentNumber=1, ContrastBolusAgentAdministered="YES")
+
+
+def named(made: Any) -> None:
+    agent = {"CodeValue": "x", "CodingSchemeDesignator": "99X", "CodeMeaning": "Iomeprol"}
+    made.ContrastBolusAgentSequence = item(**agent)
+    for frame in made.PerFrameFunctionalGroupsSequence:
+        if "ContrastBolusUsageSequence" not in frame:
+            usage = item(ContrastBolusAgentNumber=1, ContrastBolusAgentAdministered="NO")
+            frame.ContrastBolusUsageSequence = usage
+
+
+STACKS = [
+    (low_kv, None, "80 kV"),
+    (sharp, None, "kernel Br64"),
+    (thick, None, "slices of 5 mm"),
+    (virtual, None, "a virtual image of 40 keV"),
+    (given, named, "contrast agent 'Iomeprol'"),
+]
+
+
+@pytest.mark.parametrize(("other", "top", "words"), STACKS, ids=lambda a: getattr(a, "__name__", ""))
+def test_each_stack_of_an_object_is_held_to_its_own_header(
+    other: Callable[[Dataset], None], top: Callable[[Any], None] | None, words: str, tmp_path: Path
+) -> None:
+    """A stack of 80 kV beside one of 120 was scored, as a header that states no tube voltage."""
+    files = twice(other, top or (lambda made: None))
+    volumes, _ = loaded(files)
+    told = []
+    for ct in volumes:
+        try:
+            told.append(f"{score(ct):g}")
+        except Refused as why:
+            told.append(str(why))
+    assert sum(words in t for t in told) == 1 and told.count(f"{score(loaded(FILES)[0][0]):g}") == 1
+    (run,) = prepared(files, Asked("coronary_calcium", lambda: files), tmp_path / "both")
+    answer: Result = run.done()
+    assert answer.outcome is Outcome.FOUND, answer.reasons
+    assert any(
+        "holds 2 stacks of images; one of 40 slices was taken as the one that is fit" in r for r in answer.reasons
+    )
+    assert not any("does not state" in r for r in answer.reasons)
+
+
+@pytest.mark.parametrize(("other", "keyword"), [(low_kv, "KVP: 120, 80"), (sharp, "ConvolutionKernel: Br64, Qr36d")])
+def test_slices_of_one_stack_that_were_made_in_two_ways(other: Callable[[Dataset], None], keyword: str) -> None:
+    def change(made: Any) -> None:
+        for frame in made.PerFrameFunctionalGroupsSequence[: SLICES // 2]:
+            other(frame)
+
+    (ct,), _ = loaded(enhanced(FILES, change=change))
+    with pytest.raises(Refused, match=f"slices that differ in {keyword}"):
+        score(ct)
