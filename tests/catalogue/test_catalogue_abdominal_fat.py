@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from isocenter.analysis.protocol import Answer
 from isocenter.catalogue.abdominal_fat import AbdominalFat
+from isocenter.catalogue.one_scan import dixon_part
 from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.record import codes
@@ -72,6 +73,35 @@ def test_fat_and_water_of_one_scan_are_put_together(parts: tuple[Volume, ...]) -
     assert "2 scans of this place" in AbdominalFat().run(tuple(told)).reasons[0]
     station = tuple(v.cropped((0, 0, 0), (3, *v.geometry.shape[1:])) for v in parts)
     assert "1 other stacks" in AbdominalFat().run((*station, *parts)).reasons[0]
+
+
+NAMED = [  # Image Type of fat and of water, and what their series are called
+    (("DIXON", "FAT"), ("DIXON", "WATER"), "FAT: Ax LAVA-Flex", "WATER: Ax LAVA-Flex"),
+    (("M", "NORM"), ("M", "NORM"), "t1_vibe_dixon_tra_bh_F", "t1_vibe_dixon_tra_bh_W"),
+    (("M", "ND"), ("M", "ND"), "t1_vibe_dixon_tra_bh_F_ND", "t1_vibe_dixon_tra_bh_W_ND"),
+    (("OTHER",), ("OTHER",), "Fat: Ax LAVA-Flex", "Water: Ax LAVA-Flex"),
+    (("F", "F"), ("W", "W"), "mDIXON-All BH", "mDIXON-All BH"),
+    (("M",), ("M",), "Quick 3Ds WFS FAT", "Quick 3Ds WFS WATER"),
+]
+
+
+@pytest.mark.parametrize(("fat", "water", "of_fat", "of_water"), NAMED)
+def test_fat_and_water_as_each_maker_names_them(
+    parts: tuple[Volume, ...], fat: tuple[str, ...], water: tuple[str, ...], of_fat: str, of_water: str
+) -> None:
+    def called(v: Volume, words: tuple[str, ...], described: str) -> Volume:
+        facts = {"ImageType": ["DERIVED", "PRIMARY", *words], "SeriesDescription": described}
+        return replace(v, facts={**v.facts, **facts})
+
+    plain = said(AbdominalFat().run(parts), codes.VISCERAL_FAT)
+    named = (called(parts[1], water, of_water), called(parts[0], fat, of_fat))
+    assert said(AbdominalFat().run(named), codes.VISCERAL_FAT) == plain
+
+
+@pytest.mark.parametrize("described", ["t2_tse_tra_fat sat", "T1 FS FAT", "t1_vibe_dixon_in", "STIR_W"])
+def test_suppressed_fat_is_no_fat_image(parts: tuple[Volume, ...], described: str) -> None:
+    facts = {"ImageType": ["ORIGINAL", "PRIMARY", "M"], "SeriesDescription": described}
+    assert dixon_part(replace(parts[0], facts=facts)) == ""
 
 
 def test_fat_and_water_of_philips_are_brought_to_one_scale(parts: tuple[Volume, ...]) -> None:

@@ -285,6 +285,20 @@ def test_maps_that_the_scanner_made_are_no_echoes(kind: str, described: str) -> 
     assert scan.axes[0].values == (1.2, 2.4, 3.6)
 
 
+@pytest.mark.parametrize("described", ["t1_vibe_dixon_tra_bh_W", "t1_vibe_dixon_tra_bh_F_ND", "WATER: Ax LAVA-Flex"])
+def test_a_water_image_that_only_its_description_tells_is_no_echo(described: str) -> None:
+    """It carries the echo time of one of the echoes: read before them it was taken for that echo."""
+    grid = Geometry.regular(shape=(2, 8, 8), spacing_mm=(5.0, 2.0, 2.0), frame_of_reference="2.25.1")
+
+    def series(echo: float, words: str, level: float) -> Volume:
+        facts = {"EchoTime": echo, "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND"], "SeriesDescription": words}
+        return Volume(np.full(grid.shape, level, np.float32), grid, facts=facts)
+
+    opposed, together = series(1.2, "t1_vibe_dixon_tra_bh_opp", 1.0), series(2.4, "t1_vibe_dixon_tra_bh_in", 2.0)
+    (scan,) = joined((series(1.2, described, 9.0), opposed, together), "echo")
+    assert scan.array[:, 0, 0, 0].tolist() == [1.0, 2.0]
+
+
 @pytest.mark.nightly
 def test_each_echo_in_a_series_of_its_own(tmp_path: Path) -> None:
     """As some scanners send: put together where place, repetition time and flip angle are one."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.echo_scan import gathered, joined
-from isocenter.catalogue.one_scan import comparable, kind_words
+from isocenter.catalogue.one_scan import comparable, dixon_part
 from isocenter.errors import Refused
 from isocenter.methods import fatwater
 from isocenter.methods.body_composition import Tissues, arms_beside, tissues, wall_is_whole
@@ -22,7 +22,6 @@ from isocenter.space import Reference, Region, Volume
 
 __all__ = ["AbdominalFat"]
 
-_FAT, _WATER = {"F", "FAT", "FAT_ONLY"}, {"W", "WATER", "WATER_ONLY"}
 _BODY = 0.10  # of the bright tissue's signal, above which a voxel is body
 _FAT_FROM = 0.5
 _THICKEST_MM, _WIDEST_MM = 12.0, 4.0
@@ -37,7 +36,7 @@ Floats = npt.NDArray[np.float32]
 class AbdominalFat:
     """How many litres of visceral and subcutaneous fat, and of water, do fat and water MR images show?"""
 
-    name, version = "abdominal_fat", "4"
+    name, version = "abdominal_fat", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "images": Need(
             modality="MR", gives="volumes", at_least=4,
@@ -122,7 +121,7 @@ def _put_together(images: tuple[Volume, ...], field_t: float) -> _FatWater:
     if not joined(images):
         raise Refused(
             "no fat and water images of one grid",
-            "Image Type names neither, and there are no echoes to make them from",
+            "neither Image Type nor Series Description names them, and there are no echoes to make them from",
             "send both series of the Dixon scan, or the echoes with their phase",
         )
     scan = gathered(images)
@@ -147,9 +146,7 @@ def _scanners_own(usable: list[Volume]) -> _FatWater | None:
         Refused: for several of one place of which nothing tells which fat belongs to which water, or for those of
             Philips that are scaled apart and do not say how.
     """
-    said = {id(v): set(kind_words(v)) for v in usable}
-    fats = [v for v in usable if said[id(v)] & _FAT and not said[id(v)] & _WATER]
-    waters = [v for v in usable if said[id(v)] & _WATER and not said[id(v)] & _FAT]
+    fats, waters = ([v for v in usable if dixon_part(v) == part] for part in ("fat", "water"))
     places: list[list[tuple[Volume, Volume]]] = []
     while fats:
         grid = fats[0].geometry

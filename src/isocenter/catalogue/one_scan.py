@@ -17,7 +17,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.space import Axis, Reference, Volume
 
-__all__ = ["comparable", "component", "joined", "kind_words", "on_one_scale", "timing"]
+__all__ = ["comparable", "component", "dixon_part", "joined", "kind_words", "on_one_scale", "timing"]
 
 _WORDS = {
     "phase": {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "1", "1.0"},
@@ -32,6 +32,13 @@ _MADE = re.compile(
 )
 # As GE begins a description.
 _MADE_BY_NAME = re.compile(r"(?:water|fat|fat ?frac\w*|[rt]2\*|pdff|ff) ?:", re.IGNORECASE)
+_OF_PART = {"fat": {"F", "FAT", "FAT_ONLY", "FAT_IMAGE"}, "water": {"W", "WATER", "WATER_ONLY", "WATER_IMAGE"}}
+# As Siemens and Canon end a description (t1_vibe_dixon_tra_bh_W), and GE begins it (WATER: Ax LAVA-Flex).
+_PART_BY_NAME = re.compile(
+    r"^(?:(?P<first>water|fat) ?:.*|.*[_ -](?:(?P<letter>[wf])|(?P<last>water|fat))(?:[_ -](?:nd|nd_mpr))?)$",
+    re.IGNORECASE,
+)
+_NO_DIXON = re.compile(r"sat(?![a-z])|supp|sup(?![a-z])|\bfs\b|stir|spair", re.IGNORECASE)
 _ALONG = {"echo": ("EchoTime", "ms", "FlipAngle"), "flip": ("FlipAngle", "deg", "EchoTime")}
 """Axis -> the fact that it runs along, its unit, and the fact that stays then."""
 _UNSCALED = (
@@ -43,6 +50,23 @@ _UNSCALED = (
 def kind_words(volume: Volume) -> list[str]:
     """The words of Image Type; of an object with frames of several kinds those of the frames that this volume holds."""
     return [str(w).strip().upper() for w in volume.facts.get("FrameType") or volume.facts.get("ImageType") or []]
+
+
+def dixon_part(volume: Volume) -> str:
+    """``fat`` or ``water`` where a scanner separated the two, by Image Type or else the description; empty otherwise.
+
+    Where Image Type names either, or calls the image in or out of phase, the description is not asked.
+    """
+    words = set(kind_words(volume))
+    said = [part for part, names in _OF_PART.items() if words & names]
+    if said or words & {"IP", "OP", "IN_PHASE", "OUT_PHASE", "INPHASE", "OUTPHASE", "OPP_PHASE"}:
+        return said[0] if len(said) == 1 else ""
+    described = str(volume.facts.get("SeriesDescription") or "").strip()
+    found = _PART_BY_NAME.match(described)
+    if found is None or _NO_DIXON.search(described):
+        return ""
+    told = (found["first"] or found["last"] or found["letter"]).lower()
+    return "fat" if told[0] == "f" else "water"
 
 
 def component(volume: Volume) -> str:
@@ -126,7 +150,8 @@ def joined(volumes: tuple[Volume, ...], along: Literal["echo", "flip"]) -> tuple
 def _is_made(volume: Volume) -> bool:
     """Whether a scanner computed it of its images: fat, water, their shares, maps."""
     described = str(volume.facts.get("SeriesDescription") or "").strip()
-    return any(_MADE.fullmatch(word) for word in kind_words(volume)) or bool(_MADE_BY_NAME.match(described))
+    made = any(_MADE.fullmatch(word) for word in kind_words(volume)) or bool(_MADE_BY_NAME.match(described))
+    return made or bool(dixon_part(volume))
 
 
 def _of_one(one: Volume, other: Volume, stays: str) -> bool:
