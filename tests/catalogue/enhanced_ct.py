@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
 
@@ -69,7 +70,8 @@ def enhanced(
 def _stored(one: Any, slope: float) -> bytes:
     if slope == float(one.RescaleSlope):
         return bytes(one.PixelData)
-    return np.round(one.pixel_array * (float(one.RescaleSlope) / slope)).astype(one.pixel_array.dtype).tobytes()
+    pixels: npt.NDArray[Any] = one.pixel_array
+    return np.round(pixels * (float(one.RescaleSlope) / slope)).astype(pixels.dtype).tobytes()
 
 
 def _frame(one: Any, stack: str, slope: float, number: int) -> Dataset:

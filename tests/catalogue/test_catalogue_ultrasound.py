@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 from dataclasses import replace
@@ -107,6 +108,44 @@ def test_a_picture_smaller_than_its_calibrated_regions_has_no_lengths(beyond: in
         return
     with pytest.raises(Refused, match="smaller than its calibrated regions"):
         FetalBiometry().run(image, head)
+
+
+@pytest.mark.parametrize(("spatial", "units", "known"), [(1, 3, True), (2, 4, False), (3, 4, False)])
+def test_pixel_spacing_says_nothing_of_a_picture_that_runs_over_time(spatial: int, units: int, known: bool) -> None:
+    """An M-mode (2) or Doppler (3) picture with a Pixel Spacing gave a head circumference by it."""
+    made = fetus.patient()
+    ds = pydicom.dcmread(io.BytesIO(made.files[0]))
+    region = ds.SequenceOfUltrasoundRegions[0]
+    region.RegionSpatialFormat, region.PhysicalUnitsXDirection, ds.PixelSpacing = spatial, units, [0.3, 0.3]
+    out = io.BytesIO()
+    ds.save_as(out)
+    (image,), _ = loaded([out.getvalue()])
+    head = (Region(image.geometry, mask=made.truth["mask"][None], label="head"),)
+    if known:
+        assert FetalBiometry().run(image, head).findings
+        return
+    with pytest.raises(Refused, match="head on a picture of an M-mode or Doppler curve: it runs over time"):
+        FetalBiometry().run(image, head)
+
+
+@pytest.mark.parametrize("other", [2, 3])
+def test_a_doppler_curve_below_leaves_the_tissue_its_scale(other: int) -> None:
+    made = fetus.patient()
+    ds = pydicom.dcmread(io.BytesIO(made.files[0]))
+    curve = copy.deepcopy(ds.SequenceOfUltrasoundRegions[0])
+    curve.RegionSpatialFormat, curve.PhysicalUnitsXDirection, curve.PhysicalUnitsYDirection = other, 4, 7
+    curve.RegionLocationMinY0, curve.RegionLocationMaxY1 = ds.Rows - 20, ds.Rows - 1
+    curve.PhysicalDeltaX = curve.PhysicalDeltaY = 0.5
+    ds.SequenceOfUltrasoundRegions = [curve, *ds.SequenceOfUltrasoundRegions]
+    out = io.BytesIO()
+    ds.save_as(out)
+    (plain,), _ = loaded(made.files)
+    (image,), _ = loaded([out.getvalue()])
+    sizes = [
+        FetalBiometry().run(v, (Region(v.geometry, mask=made.truth["mask"][None], label="head"),)).findings[0]
+        for v in (plain, image)
+    ]
+    assert sizes[0].measurements == sizes[1].measurements
 
 
 def test_an_outline_is_measured_by_the_part_of_the_picture_that_it_lies_in() -> None:

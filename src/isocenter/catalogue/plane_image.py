@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.dicom.plane import BEYOND, scales_at
+from isocenter.dicom.plane import BEYOND, OVER_TIME, scales_at
 from isocenter.errors import Refused
 from isocenter.methods.volumetry import axes_of
 from isocenter.space import Geometry, Reference, Region, Volume
@@ -117,6 +117,12 @@ def calibrated(region: Region, image: Volume) -> Region:
             f"{region.label or 'an outline'} on a picture smaller than its calibrated regions",
             "it was cut or made smaller after it was calibrated, so that nobody knows how long a pixel is",
             "send the picture as the scanner made it",
+        )
+    if image.facts.get("SpacingFrom") == OVER_TIME:
+        raise Refused(
+            f"{region.label or 'an outline'} on a picture of an M-mode or Doppler curve",
+            "it runs over time, and no part of it is stated to be tissue in centimetres",
+            "measure on a 2-D picture with its calibration",
         )
     if region.geometry.reference is not Reference.PLANE:
         raise Refused(

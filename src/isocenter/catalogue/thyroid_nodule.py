@@ -27,7 +27,7 @@ _SAME_MM = 1.0
 class ThyroidNodule:
     """Which ACR TI-RADS level has this thyroid nodule, and does its size ask for aspiration or follow-up?"""
 
-    name, version = "thyroid_nodule", "3"
+    name, version = "thyroid_nodule", "4"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("thyroid", "neck")),
         "outlines": Need(modality="SEG", gives="regions", optional=True),

@@ -7,7 +7,7 @@ that is no number, a doubled slice are told with their numbers, and no volume is
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Lock
@@ -366,7 +366,7 @@ def _facts(series: Series, stack: Stack) -> dict[str, Any]:
     return facts
 
 
-def _of_ct(stack: Stack, used: list[dict[str, Any]], facts: dict[str, Any]) -> dict[str, list[str]]:
+def _of_ct(stack: Stack, used: Sequence[Mapping[str, Any]], facts: dict[str, Any]) -> dict[str, list[str]]:
     """How the slices of a CT were made goes into its facts, from the frames of an enhanced object, of which stacks may
     differ; given back are the values of what its own slices differ in, but for energies and phases that are an axis.
     """

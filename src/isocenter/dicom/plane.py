@@ -21,7 +21,7 @@ from isocenter.errors import LimitReached, Refused
 from isocenter.record import Instance, Series
 from isocenter.space import Axis, Geometry, Reference, Volume
 
-__all__ = ["BEYOND", "coloured", "plane", "scales_at"]
+__all__ = ["BEYOND", "OVER_TIME", "coloured", "plane", "scales_at"]
 
 _LARGEST = 1 << 32  # bytes of one decoded image or cine
 _REGIONS, _UNITS_X, _UNITS_Y, _DELTA_X, _DELTA_Y, _SPATIAL = (
@@ -35,6 +35,9 @@ _REGIONS, _UNITS_X, _UNITS_Y, _DELTA_X, _DELTA_Y, _SPATIAL = (
 _ROWS, _COLUMNS = 0x00280010, 0x00280011
 BEYOND = "regions beyond the picture"
 """The fact `SpacingFrom` of a picture that was cut or made smaller without its calibration."""
+OVER_TIME = "regions over time"
+"""The fact `SpacingFrom` of a picture with M-mode or Doppler curves and without tissue in centimetres."""
+_OVER_TIME = (2, 3)  # Region Spatial Format: M-mode, spectral
 _EDGES = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)  # of a region: left, top, right, bottom
 _MODALITY_LUT, _DESCRIPTOR, _LUT = 0x00283000, 0x00283002, 0x00283006
 _CENTIMETRES, _TISSUE = 3, 1
@@ -176,6 +179,9 @@ def _spacing(file: File, facts: Mapping[str, Any], modality: str) -> tuple[tuple
         return (1.0, 1.0), Reference.PIXEL, BEYOND
     for *_, across, down in held:
         return (down, across), Reference.PLANE, "SequenceOfUltrasoundRegions"
+    # One Pixel Spacing cannot hold for a picture on which a part runs over time.
+    if any(file.integer(_SPATIAL, 0, region) in _OVER_TIME for region in file.items(_REGIONS)):
+        return (1.0, 1.0), Reference.PIXEL, OVER_TIME
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
         pair = facts.get(keyword)
         if isinstance(pair, list) and len(pair) == 2 and _positive(*pair):
