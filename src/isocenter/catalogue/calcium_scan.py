@@ -18,7 +18,7 @@ from isocenter.space import Volume
 __all__ = ["is_for_calcium", "is_gated", "must_be_clean", "must_be_scorable"]
 
 _KV, _THICK_MM, _METAL_HU, _CONTRAST_HU, _NOISE_HU = 120.0, (2.5, 3.0), 1500.0, 100.0, 40.0
-_LIKE_KEV = (70, 70)  # by NIST's coefficients calcium is a third brighter at 60 keV, a fifth darker at 80
+_LIKE_KEV = (70, 70)  # calcium is brighter below and darker above
 _GATED = re.compile(r"cardiac|ecg|gat|trig|prospect|retrospect|ca ?sc|calcium|cac\b|agatston", re.IGNORECASE)
 _TOLD = (
     "ReasonForStudy", "ReasonForTheRequestedProcedure", "RequestedProcedureDescription",
