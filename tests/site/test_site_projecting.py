@@ -284,13 +284,38 @@ def test_breaking_the_glass_calls_its_reviewer_at_once_and_every_administrator_a
         site.alerts.acknowledge(glass["id"], told, who=GRAY)
     clock.now += timedelta(minutes=59)  # type: ignore[attr-defined]
     assert site.alerts.look() == 0 and site.alerts.all(who=BOSS) == []
+    assert site.projects.to_review(who=BOSS) == []
+    with pytest.raises(NotFound, match="asked about none"):
+        site.projects.review(glass["id"], True, who=BOSS)
     clock.now += timedelta(minutes=1)  # type: ignore[attr-defined]
     assert (site.alerts.look(), site.alerts.look()) == (1, 0)
     assert [one["asked"] for one in site.alerts.all(who=BOSS)] == ["administrators"] and site.alerts.all(who=ITO) == []
+    (climbed,) = site.journal.since(kinds=(Kind.ALERT_CLIMBED,), limit=9)
+    assert site.projects.hears(climbed, BOSS) and not site.projects.hears(climbed, lee), (
+        "an open page of theirs is told"
+    )
     site.projects.review(glass["id"], True, who=CHIEF)
     assert site.alerts.all(who=CHIEF) == [] and site.alerts.look() == 0
     (ended,) = site.alerts.all(who=CHIEF, state="ended")
     assert ended["told"] == {"reviewed": "chief"}
+
+
+def test_an_administrator_who_was_called_reviews_in_the_place_of_whoever_let_the_time_pass(site: Site) -> None:
+    for name, role in (("boss", Role.ADMIN), ("lee", Role.READER)):
+        link_in(site, name, role)
+    glass = site.projects.break_glass(MR, reason="seizure in the ward", who=ITO)
+    own = site.projects.break_glass(CT, reason="seizure in the ward", who=GRAY)
+    assert (glass["reviewer"], own["reviewer"]) == ("chief", "boss")
+    site.clock.now += timedelta(hours=1)  # type: ignore[attr-defined]
+    assert site.alerts.look() == 2
+    for refused, why in ((Person("lee", Role.READER), NotFound), (ITO, Forbidden), (CT1, Forbidden)):
+        with pytest.raises(why):
+            site.projects.review(glass["id"], True, who=refused)
+    assert {row["id"] for row in site.projects.to_review(who=BOSS)} == {glass["id"], own["id"]}
+    site.projects.review(glass["id"], False, "nobody had called him", who=BOSS)
+    assert [one["id"] for one in site.alerts.all(who=CHIEF)] == [own["id"]]
+    with pytest.raises(WrongState, match="boss has looked"):
+        site.projects.review(glass["id"], True, who=CHIEF)
 
 
 def test_a_broken_glass_without_a_reviewer_asks_every_administrator_at_once_but_who_broke_it(site: Site) -> None:

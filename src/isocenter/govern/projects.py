@@ -33,8 +33,10 @@ __all__ = [
 
 KINDS = (
     Kind.PROJECT_SET, Kind.PROJECT_JOINED, Kind.PROJECT_RULED, Kind.GLASS_BROKEN, Kind.GLASS_ENDED, Kind.GLASS_REVIEWED,
+    Kind.ALERT_CLIMBED,
 )  # fmt: skip
-"""Events of which the projects are made; the subject of the first three is the project, of the others the study."""
+"""Events of which the projects are made; the subject of the first three is the project, of the others the study. The
+alert of a broken glass climbs when its reviewer has let the time pass, and with it the right to review."""
 
 GLASS = frozenset({"find", "study", "instance", "results", "plan", "reading", "report", "signed"})
 """What a broken glass lets somebody do, as far as their account may: look."""
@@ -53,6 +55,7 @@ class Glass:
 
     Args:
         reviewer: account that is asked to look through it; empty where there is no other administrator.
+        climbed: whether the reviewer let the time pass, and every other administrator was called.
         ended: by the person themselves, before its time.
         reviewed: by whom, or empty.
     """
@@ -65,6 +68,7 @@ class Glass:
     begun: datetime
     until: datetime
     reviewer: str
+    climbed: bool = False
     ended: datetime | None = None
     reviewed: str = ""
     justified: bool | None = None
@@ -260,12 +264,15 @@ def review(known: Known, id: str, justified: bool, words: str, *, who: Person, n
 
 
 def may_review(glass: Glass, who: Person) -> bool:
-    """Whether somebody is asked about a broken glass: the named reviewer, or any administrator where there is none."""
+    """Whether somebody is asked about a broken glass: the named reviewer, and any administrator where there is none or
+    since they were called. A review that hangs on one person would never come where that person is away."""
     if unbound(who):
         return True
     if who.of != "account" or glass.who == who.name:
         return False
-    return glass.reviewer == who.name if glass.reviewer else who.role is Role.ADMIN
+    if glass.reviewer == who.name:
+        return True
+    return who.role is Role.ADMIN and (glass.climbed or not glass.reviewer)
 
 
 def _must_be(known: Known, project: str) -> None:
@@ -300,6 +307,8 @@ def after(known: Known, events: Iterable[Sealed]) -> Known:
                 told["id"], event.subject, event.who, told["project"], told["reason"], event.time,
                 datetime.fromisoformat(told["until"]), told["reviewer"],
             )  # fmt: skip
+        elif event.kind is Kind.ALERT_CLIMBED and told["id"] in glasses:
+            glasses[told["id"]] = replace(glasses[told["id"]], climbed=True)
         elif event.kind is Kind.GLASS_ENDED and told["id"] in glasses:
             glasses[told["id"]] = replace(glasses[told["id"]], ended=event.time)
         elif event.kind is Kind.GLASS_REVIEWED and told["id"] in glasses:

@@ -5,7 +5,7 @@ within days. Each asks the responsible person at once, every reader when its tim
 department when it has passed twice. An alert ends when somebody was told, with all six fields, and in no other way.
 That a machine's flag was read by nobody is an alert of its own, which ends when a reader opens the study, and comes
 back when they leave it unread. A broken glass is an alert from the moment it is broken, since it is read from the same
-entry; it asks the reviewer, then every administrator, and ends with the review.
+entry; it asks the reviewer, then every administrator, who may review from then on, and ends with the review.
 """
 
 from __future__ import annotations

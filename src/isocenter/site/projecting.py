@@ -51,7 +51,7 @@ _WHOLE = frozenset({Kind.SCRUBBED, Kind.BACKED_UP, Kind.BACKUP_REHEARSED, Kind.R
 _TAKEN = frozenset({Kind.AUDIT_EXPORTED, Kind.FIGURES_TAKEN, Kind.EXPORTED})
 """What somebody took of all that is theirs, without a subject: how much that is, is their own business."""
 _FOUNDED = frozenset({Kind.PROJECT_SET, Kind.PROJECT_JOINED, Kind.PROJECT_RULED})
-_GLASS = frozenset({Kind.GLASS_BROKEN, Kind.GLASS_ENDED, Kind.GLASS_REVIEWED})
+_GLASS = frozenset({Kind.GLASS_BROKEN, Kind.GLASS_ENDED, Kind.GLASS_REVIEWED, Kind.ALERT_CLIMBED})
 _SEALED = frozenset({Kind.PROJECT_SEALED, Kind.PROJECT_ERASED, Kind.KEY_ROTATED})
 """Acts on a project, which is their subject; what is in it is counted in the second."""
 _BROUGHT = frozenset({Kind.BATCH_TAKEN, Kind.INSTANCES_REJECTED})
@@ -389,9 +389,15 @@ class Projects:
         self._append(rules.end_glass(self.known(), id, who=who, now=self.clock()))
 
     def review(self, id: str, justified: bool, words: str = "", *, who: Person) -> None:
-        """Say, as another person, whether the glass was rightly broken."""
+        """Say, as another person, whether the glass was rightly broken; of two at once, one does."""
         must(who, "glass_review")
-        self._append(rules.review(self.known(), id, justified, words, who=who, now=self.clock()))
+        glass, now = self.known().glasses.get(id), self.clock()
+
+        def rule(history: Sequence[Sealed]) -> Sequence[Event]:
+            there = rules.after(rules.Known(), history)
+            return [rules.review(there, id, justified, words, who=who, now=now)]
+
+        self.journal.decide(glass.study_uid if glass is not None else "", rules.KINDS, rule)
 
     def to_review(self, *, who: Person) -> list[dict[str, Any]]:
         """Broken glass that this person is asked about, what waits first, each with what was seen through it."""

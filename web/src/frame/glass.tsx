@@ -17,7 +17,7 @@ export function Glass() {
     if (!asked) return;
     const load = () => void askOrTake<{ reviews: { reviewed: string }[] }>(REVIEWS).then(({ reviews }) => (waiting.value = reviews.filter((one) => !one.reviewed).length), () => undefined);
     load();
-    return onHappening(({ kind }) => kind.startsWith("Glass") && load());
+    return onHappening(({ kind }) => (kind.startsWith("Glass") || kind === "AlertClimbed") && load());
   }, [asked]);
   if (!asked) return null;
   const many = waiting.value;
