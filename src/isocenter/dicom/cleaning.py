@@ -270,18 +270,15 @@ class Cleaner:
         creators = {
             tag: self.file.ascii(tag, among) for tag in odd if 0x10 <= tag & 0xFFFF <= 0xFF and among[tag][3] is None
         }
-        known = safe_private() if Option.SAFE_PRIVATE in self.rule.options else {}
-        for tag in odd:
-            block = tag & 0xFFFF0000 | (tag >> 8 & 0xFF)
-            if tag & 0xFFFF <= 0xFF:
-                continue
-            creator = creators.get(block, "")
-            vr = known.get((creator, tag >> 16, tag & 0xFF))
-            if vr and among[tag][3] is None and self._is_harmless(tag, vr, among):
+        named = tuple(creators.items())
+        known, unknown = _private_by_creator(tuple(odd), named, Option.SAFE_PRIVATE in self.rule.options)
+        self.report.done.update(unknown)
+        for tag, vr, block, creator in known:
+            if among[tag][3] is None and self._is_harmless(tag, vr, among):
                 kept[tag], kept[block] = vr, "LO"
                 self._count(f"{_private(tag & 0xFFFF00FF)} {creator}", KEPT, Option.SAFE_PRIVATE)
             else:
-                self._count(_private(tag & 0xFFFF00FF), REMOVED, "private and not reviewed")
+                self._count(_private(tag & 0xFFFF00FF), REMOVED, _NOT_REVIEWED)
         return kept
 
     def _is_harmless(self, tag: int, vr: str, among: Dataset) -> bool:
@@ -625,6 +622,36 @@ class Cleaner:
         if vr in NUMBERS:
             return b"\0" * (slot[2] - slot[1])
         return _DUMMY[vr].encode() if vr in _DUMMY else b"\0\0"
+
+
+_NOT_REVIEWED = "private and not reviewed"
+
+
+@lru_cache(maxsize=16)  # the same in every object of a series
+def _private_by_creator(
+    odd: tuple[int, ...], creators: tuple[tuple[int, str], ...], reviewed: bool
+) -> tuple[list[tuple[int, str, int, str]], Counter[tuple[str, str, str]]]:
+    """Private elements that may stay for their creator's sake (tag, VR, block, creator); what is counted of the others.
+
+    Args:
+        odd: tags of private elements.
+        creators: (tag, what stands there).
+        reviewed: whether reviewed attributes may stay.
+    """
+    by_block, table_of_them = dict(creators), safe_private() if reviewed else {}
+    known: list[tuple[int, str, int, str]] = []
+    unknown: Counter[tuple[str, str, str]] = Counter()
+    for tag in odd:
+        block = tag & 0xFFFF0000 | (tag >> 8 & 0xFF)
+        if tag & 0xFFFF <= 0xFF:
+            continue
+        creator = by_block.get(block, "")
+        vr = table_of_them.get((creator, tag >> 16, tag & 0xFF))
+        if vr:
+            known.append((tag, vr, block, creator))
+        else:
+            unknown[_private(tag & 0xFFFF00FF), REMOVED, _NOT_REVIEWED] += 1
+    return known, unknown
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -264,12 +265,15 @@ def _people(file: File, options: frozenset[Option]) -> tuple[frozenset[str], fro
     words: set[str] = set()
     sought: set[str] = set()
     known = vocabulary()
-    names = _person_tags()
-    numbers = [tag for tag in _NUMBERS if acts(options).get(tag, Act("X")).letter != "K"]
+    names, numbers = _person_tags(), _telling_numbers(options)
+    places = _OF_PLACES if Option.INSTITUTION not in options else frozenset[int]()
+    telling = names | numbers | places
 
     def walk(among: Dataset, around: tuple[str, ...]) -> None:
         charsets = charsets_of(file, among) if _CHARSET in among else around
         for tag, slot in among.items():
+            if tag not in telling and slot[3] is None and slot[0] != "PN":
+                continue
             if slot[3] is not None:
                 if slot[0] == "SQ":
                     for item in slot[3]:
@@ -279,7 +283,7 @@ def _people(file: File, options: frozenset[Option]) -> tuple[frozenset[str], fro
                     words.add(low)
                     if len(low) >= 5 and low not in known and low not in _NOBODY:
                         sought.add(low)
-            elif tag in _OF_PLACES and Option.INSTITUTION not in options:
+            elif tag in places:
                 place = _PARTS.split(text(file, tag, charsets, among).lower())
                 words.update(w for w in place if len(w) >= 4 and w not in known and w not in _OF_MAKERS)
             elif tag in numbers:
@@ -298,7 +302,14 @@ def _people(file: File, options: frozenset[Option]) -> tuple[frozenset[str], fro
     return frozenset(words), frozenset(sought)
 
 
-def _ways_of(number: str, *, letters: bool) -> set[str]:
+@cache
+def _telling_numbers(options: frozenset[Option]) -> frozenset[int]:
+    """Tags of numbers of somebody that the options do not keep."""
+    return frozenset(tag for tag in _NUMBERS if acts(options).get(tag, Act("X")).letter != "K")
+
+
+@lru_cache(maxsize=1024)  # an object has about ten, and a series the same ones
+def _ways_of(number: str, *, letters: bool) -> frozenset[str]:
     """How a number of somebody may be spelled as a word: whole, without what separates its parts, and its parts.
 
     Half of a number ("003" of "STS_003") in a description would still tell whose it is.
@@ -315,10 +326,11 @@ def _ways_of(number: str, *, letters: bool) -> set[str]:
     for part in parts:
         found |= {run for run in _RUNS.findall(part) if len(run) >= 3 and (letters or run.isdigit())}
     bare = {one.lstrip("0") for one in found if one.isdigit()}
-    return found | {one for one in bare if len(one) >= 3}
+    return frozenset(found | {one for one in bare if len(one) >= 3})
 
 
-def _words_of(name: str) -> set[str]:
+@lru_cache(maxsize=1024)
+def _words_of(name: str) -> frozenset[str]:
     """The words of a name in small letters, each also as it is written without the marks of its language.
 
     >>> sorted(_words_of("O'Brien^Jürgen"))
@@ -330,7 +342,7 @@ def _words_of(name: str) -> set[str]:
         for one in (whole, *_PARTS.split(whole)):
             plain = unicodedata.normalize("NFKD", one)
             found |= {one, one.translate(_SPELLED_OUT), "".join(c for c in plain if not unicodedata.combining(c))}
-    return {word for word in found if len(word) >= 2}
+    return frozenset(word for word in found if len(word) >= 2)
 
 
 _BETWEEN = re.compile(r"[=^\\,\s-]+")
@@ -338,15 +350,13 @@ _SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "�
 _PARTS = re.compile(r"[\W_]+")
 _RUNS = re.compile(r"\d+|[^\W\d_]+")
 _NOBODY = frozenset({"anonymous", "anonymized", "removed", "unknown", "none", "test", "phantom"})
-_TAGS: set[int] = set()
 
 
-def _person_tags() -> set[int]:
-    if not _TAGS:
-        from pydicom.datadict import DicomDictionary
+@cache
+def _person_tags() -> frozenset[int]:
+    from pydicom.datadict import DicomDictionary
 
-        _TAGS.update(tag for tag, entry in DicomDictionary.items() if entry[0] == "PN")
-    return _TAGS
+    return frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "PN")
 
 
 def _painted_over(file: File, data: bytes, verdict: Verdict, cover: Cover | None) -> File:

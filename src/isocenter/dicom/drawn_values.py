@@ -40,28 +40,44 @@ def has_drawn_value(one: npt.NDArray[Any]) -> bool:
     """
     if one.size == 0:
         return False
-    values = np.ascontiguousarray(one, np.int32)
+    narrow = one.dtype.itemsize <= 2
+    values = np.ascontiguousarray(one, one.dtype.newbyteorder("=") if narrow else np.int32)
     low, high = int(values.min()), int(values.max())
     if int(np.count_nonzero(values == high)) >= _CORE:
         return True
     if not 8 <= high - low <= _WIDEST:
         return False
-    counts = _counts(values, low, high - low + 1)
+    above = _above(values, low)
+    counts = _counts(above.ravel(), high - low + 1)
     drawn = _spikes(counts)
     drawn[: int((high - low) * _DARKEST) + 1] = False
     if not drawn.any():
         return False
     chance = np.minimum(1.0, 8 * counts / values.size) * counts
-    touching = _touching(values, low, drawn)
+    touching = _touching(above, drawn)
     return bool(np.any(drawn & ((counts < _FEW) | (touching > chance + _SPIKE * np.sqrt(chance)))))
 
 
+def _above(values: npt.NDArray[Any], low: int) -> npt.NDArray[Any]:
+    """How far each value lies above the lowest, in as many bits: without a sign, what wraps around comes out right."""
+    unsigned = np.dtype(f"u{values.itemsize}")
+    steps: npt.NDArray[Any] = values.view(unsigned) - unsigned.type(low % (1 << 8 * values.itemsize))
+    return steps
+
+
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _counts(values: Any, low: Any, many: Any) -> Any:
-    counts = np.zeros(many, np.int64)
-    for value in values.flat:
-        counts[value - low] += 1
-    return counts
+def _counts(above: Any, many: Any) -> Any:
+    """How often each value occurs: neighbours, which are often equal, are counted apart, so that none waits."""
+    counts = np.zeros((4, many), np.int64)
+    last = len(above) // 4 * 4
+    for at in range(0, last, 4):
+        counts[0, above[at]] += 1
+        counts[1, above[at + 1]] += 1
+        counts[2, above[at + 2]] += 1
+        counts[3, above[at + 3]] += 1
+    for at in range(last, len(above)):
+        counts[0, above[at]] += 1
+    return counts[0] + counts[1] + counts[2] + counts[3]
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
@@ -79,29 +95,29 @@ def _spikes(counts: Any) -> Any:
     return found
 
 
-def _touching(values: npt.NDArray[np.int32], low: int, drawn: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def _touching(above: npt.NDArray[Any], drawn: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Of each drawn value, how many of its pixels have a neighbour of the same value."""
-    few = np.flatnonzero(drawn)
+    few = np.flatnonzero(drawn).astype(above.dtype)  # compared in as few bits
     if len(few) > _COMPARED:
-        held = drawn[values - low]
+        held = drawn[above]
     else:
-        held = values == few[0] + low
+        held = above == few[0]
         for value in few[1:]:
-            held |= values == value + low
-    found: npt.NDArray[np.int64] = _beside(values, low, np.flatnonzero(held), len(drawn))
+            held |= above == value
+    found: npt.NDArray[np.int64] = _beside(above, np.flatnonzero(held), len(drawn))
     return found
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _beside(values: Any, low: Any, places: Any, many: Any) -> Any:
-    rows, columns = values.shape
+def _beside(above: Any, places: Any, many: Any) -> Any:
+    rows, columns = above.shape
     found = np.zeros(many, np.int64)
     for place in places:
         row, column = place // columns, place % columns
-        value = values[row, column]
+        value = above[row, column]
         same = -1  # itself
         for beside in range(max(row - 1, 0), min(row + 2, rows)):
             for along in range(max(column - 1, 0), min(column + 2, columns)):
-                same += values[beside, along] == value
-        found[value - low] += same >= 1
+                same += above[beside, along] == value
+        found[value] += same >= 1
     return found

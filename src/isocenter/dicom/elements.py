@@ -33,6 +33,7 @@ DEEPEST = 64
 """Sequences in sequences that are followed; DCMTK refuses beyond the same depth."""
 
 PIXELS = 0x7FE00010
+_PIXEL_GROUP = 0x7FE0
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, PIXELS)
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
@@ -378,7 +379,11 @@ class _Walk:
                     (length,) = long(data, at - 4)
                     name = ""
                 elif vr in _SHORT:
-                    name = _TEXT[vr]
+                    name, tag, stop = _TEXT[vr], group << 16 | element, at + length
+                    if stop <= end and group != _PIXEL_GROUP and tag not in into:  # nearly all, and nothing odd of it
+                        into[tag] = (name, at, stop, None)
+                        at = stop
+                        continue
                 elif vr in _LONG:
                     if at + 4 > end:
                         raise _short(head, 12, end - head, group << 16 | element)
