@@ -45,6 +45,33 @@ def test_an_object_is_written_the_same_whatever_came_before_it() -> None:
     assert [made.pydicom.dcmread(made.io.BytesIO(c)).StudyDescription for c in copies] == ["MR", "MR knee"]
 
 
+def private(creator: str, length: str, names: int = 1) -> bytes:
+    """A slice with private attributes: one that was reviewed as a number, beside others."""
+    ds = made.dataset(1, pixels=np.zeros((8, 8), np.uint16))
+    block = ds.private_block(0x00E1, creator, create=True)
+    block.add_new(0x21, "LO", length)
+    for n in range(names):
+        block.add_new(0x60 + n, "PN", "Vexmor^Zarah")
+    return made.written(ds)
+
+
+def test_private_attributes_are_judged_by_their_own_values_and_creators_whatever_the_slice_before_had() -> None:
+    said = [("ELSCINT1", "12.5"), ("ELSCINT1", "Vexmor"), ("VEXMOR", "12.5"), ("ELSCINT1", "13.5")]
+    by = Pseudonyms(SECRET)
+    copies = [deidentify(private(*one), by=by) for one in said]
+    kept_there = [(0x00E11021 in made.pydicom.dcmread(made.io.BytesIO(c.data))) for c in copies]
+    assert kept_there == [True, False, False, True]
+    assert not any(b"vexmor" in c.data.lower() for c in copies)
+    there, refused, of_nobody, again = (
+        {(name, what): n for (name, what, _), n in c.done.items() if name.startswith("private")} for c in copies
+    )
+    reviewed, name = "private (00E1,xx21)", ("private (00E1,xx60)", "removed")
+    assert there == again == {(f"{reviewed} ELSCINT1", "kept"): 1, name: 1}
+    assert refused == of_nobody == {(reviewed, "removed"): 1, name: 1}
+    more = deidentify(private("ELSCINT1", "12.5", names=2), by=by)
+    assert more.done["private (00E1,xx61)", "removed", "private and not reviewed"] == 1
+
+
 def test_it_is_bounded_and_goes_with_its_secret() -> None:
     one = Outcomes()
     for n in range(3000):
