@@ -21,7 +21,7 @@ from typing import Any
 
 from isocenter.dicom.alike import age_band
 from isocenter.dicom.burned_in import Verdict, judge
-from isocenter.dicom.cleaning import Cleaner, Report, Rule, charsets_of, element, item
+from isocenter.dicom.cleaning import Cleaner, Report, element, item
 from isocenter.dicom.confidentiality import BASIC, CLEAN_PIXELS, CODES, COLUMNS, RESEARCH, Act, Option, acts
 from isocenter.dicom.conformance import storage_class
 from isocenter.dicom.elements import PIXELS, Dataset, File
@@ -29,6 +29,7 @@ from isocenter.dicom.facts import text
 from isocenter.dicom.foreign_recipes import Recipe
 from isocenter.dicom.leaks import leaks
 from isocenter.dicom.pixels import holds_more
+from isocenter.dicom.plain_values import Rule, charsets_of
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.streams import blanked
 from isocenter.dicom.visual_features import Cover, Shows, shows, without_face
