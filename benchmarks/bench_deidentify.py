@@ -39,6 +39,8 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
     chosen = parser.parse_args()
+    # An installed program keeps its compiled modules, and so do the processes that it starts.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if chosen.instances:
         speed(chosen.instances, chosen.workers)
     if chosen.heads:
