@@ -214,7 +214,10 @@ def share(
             check for nobody who is named, a country that is none, or one outside the region without a reason.
     """
     if not timedelta() < life <= LONGEST:
-        raise Refused(f"a link for {life}", f"it opens for more than nothing and at most {LONGEST.days} days")
+        raise Refused(
+            f"a link for {life / timedelta(hours=1):g} h",
+            f"it opens for more than nothing and at most {LONGEST.days} days",
+        )
     chosen = tuple(dict.fromkeys(studies))
     if not 0 < len(chosen) <= MOST:
         raise Refused(f"a link to {len(chosen)} studies", f"it opens at least one and at most {MOST}", "choose others")
@@ -319,7 +322,11 @@ def extend(
     """
     found, until = living(shares, id, now), now + life
     if life > LONGEST:
-        raise Refused(f"a link for {life}", f"it opens for at most {LONGEST.days} days", "give another one later")
+        raise Refused(
+            f"a link for {life / timedelta(hours=1):g} h",
+            f"it opens for at most {LONGEST.days} days",
+            "give another one later",
+        )
     if until <= found.until:
         raise Refused("a link that would end sooner", f"it opens until {found.until:%Y-%m-%d %H:%M}", "end it instead")
     told = {"until": until.isoformat(), "was": found.until.isoformat(), "reason": reason[:500]}
