@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import ssl
 import threading
 from collections.abc import Iterator
@@ -153,3 +154,22 @@ def test_without_a_certificate_of_the_authority_nobody_is_heard(door: tuple[Door
     made.close()
     with caller(url, papers / "a") as client, pytest.raises(Unavailable):
         Line(client, lambda s: None, 0.0).json("GET", "/federation")
+    told: list[str] = []
+    with caller(url, papers / "a") as client, pytest.raises(Unavailable):
+        Line(client, lambda s: None, 20.0, told.append).json("GET", "/federation")
+    assert len(told) == 1 and "does not answer" in told[0] and "20 s" in told[0]  # once, at the first failure
+
+
+def test_a_site_that_is_between_two_calls_does_not_hold_up_the_end(
+    door: tuple[Door, Rounds], papers: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, _ = door
+    server = logging.getLogger("uvicorn.error")
+    server.addHandler(caplog.handler)
+    try:
+        with caller(f"https://127.0.0.1:{made.port}", papers / "a") as client:
+            Line(client, lambda s: None, 0.0).json("GET", "/federation")
+            made.close()  # the connection is still kept
+    finally:
+        server.removeHandler(caplog.handler)
+    assert not [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]

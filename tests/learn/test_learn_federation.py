@@ -177,6 +177,12 @@ def test_the_shared_weights_become_a_candidate_that_can_be_judged(
         last = rounds.weights(base, len(rounds.weights(base, 0, 2**30)), 2**20, site)
         assert last == b""
     assert rounds.everybody_knows()
+    late = Rounds(how, tmp_path / "out", sites=3, clock=lambda: 0.0)  # started once more for a site that was lost
+    assert late.finished() and not late.everybody_knows()
+    late.join("c", {})
+    assert late.now("c")["base"] == base and not late.everybody_knows()
+    late.weights(base, len(late.weights(base, 0, 2**30, "c")), 2**20, "c")
+    assert late.everybody_knows()
     sites[0].finish(rounds.weights(base, 0, 2**30))
     pictures, labels = spots(30, 5)
     np.savez(tmp_path / "test.npz", test_images=pictures, test_labels=labels)

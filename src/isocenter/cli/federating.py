@@ -127,7 +127,10 @@ def coordinate(
     with _kept(archive, run) as keep:
         door = Door(run, identity, host, port)
         try:
-            tell(f"listens at https://{host}:{door.port}, waits for {sites} sites")
+            waits = f"waits for {sites} sites"
+            if run.finished():
+                waits = f"keeps the weights ready for {patience:.0f} s (--patience): all rounds are done"
+            tell(f"listens at https://{host}:{door.port}, {waits}")
             while not run.finished():
                 time.sleep(0.25)
                 run.tick()
@@ -171,15 +174,16 @@ def join(
     from isocenter.learn.federation_site import Participant
 
     screen = Screen(as_json)
+    tell = screen.warn if as_json else screen.say
     name, certificate = known(identity)
     verify = checker((identity / AUTHORITY).read_bytes(), now)
     site = Participant(
         name, data, out, certificate, signer(identity), verify, at_least=at_least, most_epsilon=most_epsilon,
-        tell=screen.warn if as_json else screen.say,
+        tell=tell,
     )  # fmt: skip
     with caller(url, identity) as client, _terms(archive, data, ground) as (happened, learnt):
         file = take_part(
-            Line(client, time.sleep, patience), site, wait=time.sleep, happened=happened,
+            Line(client, time.sleep, patience, tell), site, wait=time.sleep, happened=happened,
             may=lambda step: learnt(site.how.task, site.run, step),
         )  # fmt: skip
         learnt(site.how.task, site.run, "done", file)

@@ -59,10 +59,14 @@ class Line:
 
     Args:
         wait: sleeps so many seconds. patience_s: after so much waiting in one call it is given up.
+        tell: hears once in a call that it waits and for how long, so that a wrong address is not minutes of silence.
     """
 
-    def __init__(self, client: httpx.Client, wait: Callable[[float], None], patience_s: float = 300.0) -> None:
-        self._client, self._wait, self._patience_s = client, wait, patience_s
+    def __init__(
+        self, client: httpx.Client, wait: Callable[[float], None], patience_s: float = 300.0,
+        tell: Callable[[str], None] = lambda words: None,
+    ) -> None:  # fmt: skip
+        self._client, self._wait, self._patience_s, self._tell = client, wait, patience_s, tell
 
     def call(self, method: str, path: str, **given: Any) -> httpx.Response:
         """One call.
@@ -86,6 +90,8 @@ class Line:
                     )
             if waited >= self._patience_s:
                 raise Unavailable("the coordinator does not answer", why[:300], "start again later: nothing is lost")
+            if not waited:
+                self._tell(f"the coordinator does not answer ({why[:300]}); tried again for {self._patience_s:.0f} s")
             self._wait(pause)
             waited, pause = waited + pause, min(2 * pause, 15.0)
 

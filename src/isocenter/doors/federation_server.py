@@ -42,6 +42,12 @@ class _Known(H11Protocol):
         self.app_state = {**self.app_state, "site": names[0] if len(names) == 1 else ""}
         super().connection_made(transport)
 
+    def shutdown(self) -> None:
+        """End at once where nothing is under way: a site between two calls does not answer TLS's goodbye."""
+        super().shutdown()
+        if self.transport.is_closing() and not self.transport.get_write_buffer_size():
+            self.transport.abort()
+
 
 def _site(request: Request) -> str:
     name = str(getattr(request.state, "site", ""))

@@ -220,11 +220,9 @@ class Rounds:
         return bool(self.stopped) or self.done >= self.how.rounds
 
     def everybody_knows(self) -> bool:
-        """Whether all sites that were not lost have the last weights whole."""
+        """Whether every site that ever called here has the last weights whole: a lost one may come back for them."""
         with self._lock:
-            now = self._clock()
-            alive = [s for s in self._seen.values() if now - s.last <= self._patience_s]
-            return all(s.told.get("knows") or self.stopped for s in alive)
+            return bool(self.stopped) or (bool(self._seen) and all(s.told.get("knows") for s in self._seen.values()))
 
     def _begin(self) -> None:
         now = self._clock()
