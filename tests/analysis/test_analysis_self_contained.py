@@ -31,6 +31,7 @@ def test_a_plain_model_passes_and_every_way_outside_is_refused_by_its_reason() -
         (_onnx("/etc/passwd", branch=True), "another file"),
         (_onnx("", domain=b"evil.ops"), "evil.ops"),
         (_onnx("")[:-3], "cannot be opened"),
+        (b"", "is empty"),
         (b"\x07\x01", "cannot be opened"),
         (b"\x80" * 20, "cannot be opened"),
     ):

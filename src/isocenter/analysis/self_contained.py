@@ -36,6 +36,8 @@ def must_be_self_contained(data: bytes, name: str) -> None:
     Raises:
         Refused: it is no whole protocol buffer, its numbers lie elsewhere, or it asks for operators of a stranger.
     """
+    if not data:
+        raise Refused(f"{name} is empty", "a copy that broke off leaves such a file", "export or copy it again")
     try:
         _walk(memoryview(data), "model", name, 0)
     except (IndexError, ValueError) as fault:
