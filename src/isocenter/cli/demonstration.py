@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import isocenter.testing
+from isocenter.cli.screen import many
 from isocenter.errors import NotFound, Unavailable
 
 __all__ = ["load", "samples", "show", "summary", "use_openly", "use_triage"]
@@ -175,10 +176,10 @@ def show(screen: Any, closing: dict[str, Any]) -> None:
         screen.say("no image was found: nothing was taken in. Check the path.")
         return
     screen.say(
-        f"{_many(closing['studies'], 'study', 'studies')}, {_many(closing['instances'], 'image', 'images')}; analyses:"
+        f"{many(closing['studies'], 'study', 'studies')}, {many(closing['instances'], 'image', 'images')}; analyses:"
         f" {runs['found']} found something, {runs['none']} looked and found none, {runs['declined']} declined,"
         f" {closing['of_other_images']} of them as about other images;"
-        f" {_many(closing['drafts'], 'report', 'reports')} drafted; {closing['seconds']} s"
+        f" {many(closing['drafts'], 'report', 'reports')} drafted; {closing['seconds']} s"
     )
     screen.table(
         "\nTop of the worklist", ("level", "why here", "patient", "kind", "study"),
@@ -194,7 +195,3 @@ def show(screen: Any, closing: dict[str, Any]) -> None:
     if more := closing["declined_for_other_reasons"]:
         screen.say(f"and for {more} other reasons")
     screen.say("\n`isocenter why STUDY` tells of each analysis why it declined.")
-
-
-def _many(count: int, one: str, more: str) -> str:
-    return f"{count} {one if count == 1 else more}"

@@ -111,14 +111,14 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Make two patients one; what still arrives under the first is the second's."""
-    from isocenter.cli.screen import Screen
+    from isocenter.cli.screen import Screen, many
     from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
         told = held.site.identities.merge(_identity(gone), _identity(stays), reason=reason, who=HOUSE)
     screen.answer(told)
-    screen.say(f"change {told['number']}: {len(told['studies'])} studies are of {stays} now")
+    screen.say(f"change {told['number']}: now of {stays}: {many(len(told['studies']), 'study', 'studies')}")
 
 
 @app.command()
@@ -131,7 +131,7 @@ def move(
     as_json: Json = False,
 ) -> None:
     """Give studies to another patient: what was filed under the wrong one."""
-    from isocenter.cli.screen import Screen
+    from isocenter.cli.screen import Screen, many
     from isocenter.record import Patient
     from isocenter.site.verbs import HOUSE
 
@@ -140,7 +140,7 @@ def move(
     with house(folder) as held:
         told = held.site.identities.move(studies, Patient(id, patient_name, None, "", issuer), reason=reason, who=HOUSE)
     screen.answer(told)
-    screen.say(f"change {told['number']}: {len(told['studies'])} studies are of {patient} now")
+    screen.say(f"change {told['number']}: now of {patient}: {many(len(told['studies']), 'study', 'studies')}")
 
 
 @app.command()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Screen", "harmless", "json_text"]
+__all__ = ["Screen", "harmless", "json_text", "many"]
 
 # All that steers a terminal but tab and end of line; ends of line and directions that Unicode knows beside.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -34,6 +34,15 @@ def json_text(data: Any) -> str:
     """JSON for people and programs; what would steer a terminal is escaped, which says the same."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
     return _STEERING.sub(lambda one: f"\\u{ord(one[0]):04x}", text)
+
+
+def many(count: int, one: str, more: str) -> str:
+    """So many of something.
+
+    >>> many(1, "study", "studies"), many(2, "study", "studies")
+    ('1 study', '2 studies')
+    """
+    return f"{count} {one if count == 1 else more}"
 
 
 class Screen:

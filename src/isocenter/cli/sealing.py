@@ -146,7 +146,7 @@ def erase(
     as_json: Json = False,
 ) -> None:
     """Ask that the key of a sealed study or project be destroyed, or destroy what another administrator asked for."""
-    from isocenter.cli.screen import Screen
+    from isocenter.cli.screen import Screen, many
 
     screen = Screen(as_json)
     with signed_in(folder, name) as (held, who):
@@ -157,7 +157,8 @@ def erase(
             return
         done = held.site.sealing.erase(subject, what=what, who=who)
     screen.answer(done)
-    screen.say(f"{done['keys']} keys are destroyed; nothing of {done['studies']} studies can be read any more")
+    keys, studies = many(done["keys"], "key", "keys"), many(done["studies"], "study", "studies")
+    screen.say(f"destroyed: {keys}; nothing can be read any more of {studies}")
     if done["shared"]:
         screen.say(f"{done['shared']} files with the same content are another study's, too, and stay for that one")
     if done["log"]:

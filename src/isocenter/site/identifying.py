@@ -124,4 +124,8 @@ class Identifying:
 
 def _must_say_why(reason: str) -> None:
     if len(reason.strip()) < 3:
-        raise Refused("no reason", "whose images these are must be explained to whoever asks later", "say why")
+        raise Refused(
+            f"the reason '{reason.strip()}'" if reason.strip() else "no reason",
+            "whose images these are must be explained to whoever asks later",
+            "say why",
+        )
