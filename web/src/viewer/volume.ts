@@ -9,7 +9,7 @@ import { dot, type Point3, plus } from "./viewport";
 const COARSE = 8;
 /** So often at most are planes of a volume that still fills drawn again: every drawing takes the processor from what comes. */
 const AGAIN_MS = 400;
-/** So long at most the first frame waits for them, unless the volume is soon whole. */
+/** So long the first frame waits for them, and as long again where the volume is soon whole: it may stall. */
 const FIRST_MS = 600;
 const SOON_MS = 500;
 /** Drawing may take one part in so many of the time until the volume is whole. */
@@ -82,7 +82,8 @@ export class SeriesVolume {
     const whole = early.then(() => (this.ended.signal.aborted ? undefined : this.series.prefetch(numbers.filter((number) => !isCoarse(number)), take)));
     const unlessSoon = () => (soonWhole() ? whole : undefined);
     // A frame before would wait for the graphics to make room for the volume, and all that comes for the frame.
-    holdFrames(Promise.race([Promise.all([uploads.ready(), early]).then(unlessSoon), pause(FIRST_MS).then(unlessSoon)]));
+    const dropped = new Promise((resolve) => this.ended.signal.addEventListener("abort", resolve));
+    holdFrames(Promise.race([Promise.all([uploads.ready(), early]).then(unlessSoon), pause(FIRST_MS).then(unlessSoon), pause(2 * FIRST_MS), dropped]));
     const draw = () => {
       const drew = performance.now();
       this.draw(come);

@@ -92,11 +92,12 @@ export function Rows({ list, menu }: { list: WorkList; menu: () => void }) {
           </tr>
         </thead>
         <tbody>
-          {first > 0 && <tr aria-hidden="true" style={{ height: `${first * height}px` }}><td colSpan={7} /></tr>}
+          {/* What is not drawn has one cell: spanning the columns that a narrow page hides, it would make room for them again. */}
+          {first > 0 && <tr aria-hidden="true" style={{ height: `${first * height}px` }}><td /></tr>}
           {rows.slice(first, last).map((row, i) => (
             <StudyRow key={row.study} row={row} index={first + i + 2} current={first + i === at} narrow={narrow} since={list.time.value.getTime()} take={() => (list.focused.value = row.study)} menu={menu} />
           ))}
-          {last < rows.length && <tr aria-hidden="true" style={{ height: `${(rows.length - last) * height}px` }}><td colSpan={7} /></tr>}
+          {last < rows.length && <tr aria-hidden="true" style={{ height: `${(rows.length - last) * height}px` }}><td /></tr>}
         </tbody>
       </table>
     </div>
