@@ -76,7 +76,10 @@ def test_a_narrow_list_does_not_scroll_sideways(page: Any, width: int) -> None:
     heights = set(rows.evaluate_all("all => all.map(one => one.getBoundingClientRect().height)"))
     assert len(heights) == 1
     assert page.locator(".scroll tbody tr[aria-hidden]").count(), "what is not drawn has a row, too"
-    head, beside = "all => all.reduce((sum, one) => sum + one.offsetWidth, 0)", "one => one.querySelector('table').offsetWidth"
+    head, beside = (
+        "all => all.reduce((sum, one) => sum + one.offsetWidth, 0)",
+        "one => one.querySelector('table').offsetWidth",
+    )
     columns = page.locator(".scroll thead th").evaluate_all(head)
     assert abs(columns - page.locator(".scroll").evaluate(beside)) <= 2, "no room for columns that are not shown"
     if width == 390:
