@@ -94,12 +94,12 @@ def test_what_lies_over_says_that_it_is_not_whole_until_it_is(page: Any) -> None
     page.get_by_text("MR over CT, one frame of reference").first.wait_for()
     lacking = page.get_by_text("MR not whole: ")
     lacking.first.wait_for()
-    until(lambda: held and lacking.first.inner_text().endswith(f"of {SHAPE[0] // 2} images"))
+    until(lambda: lacking.first.inner_text().endswith(f"of {SHAPE[0] // 2} images") and held)  # asking lets them come
     shot(page, "fusion-not-whole")
     held.pop().abort()
     until(lambda: "did not come" in lacking.first.inner_text())
     page.unroute(url)
-    until(lambda: "over=" in page.url)
+    until(lambda: "over=" in page.evaluate("location.href"))
     page.reload()  # the address lays it there again
     page.locator(".corner.tr").first.wait_for()
     until(lambda: lit(page) > 0.02)
