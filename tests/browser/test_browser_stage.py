@@ -281,10 +281,11 @@ def test_greys_are_a_straight_line_through_the_window_and_turn_round_when_invert
 
 
 SAID_TO_GRAPHICS = """
-  window.shaders = [];
+  [window.shaders, window.samples] = [[], []];
   const compile = WebGL2RenderingContext.prototype.shaderSource;
   WebGL2RenderingContext.prototype.shaderSource = function (shader, text) {
     window.shaders.push(text);
+    if (text.includes("colorTexture1")) window.samples.push(this.getParameter(this.SAMPLES));
     return compile.call(this, shader, text);
   };
 """
@@ -294,7 +295,10 @@ LOOKED_UP = ("texture2D(colorTexture1, vec2(intensity", "texture2D(pwfTexture1, 
 def test_what_replaces_parts_of_the_drawing_library_s_shaders_finds_them(
     page: Any, open_study: Callable[[str], None]
 ) -> None:
-    """A version of the library with other words in its shaders would draw as right and slower, or slabs too thick."""
+    """A version of the library with other words in its shaders would draw as right and slower, or slabs too thick.
+
+    So would one that asks for its canvas at another moment: every pixel would be drawn four times.
+    """
     page.add_init_script(SAID_TO_GRAPHICS)
     open_study("Stage ramp")
     planes(page)
@@ -308,6 +312,7 @@ def test_what_replaces_parts_of_the_drawing_library_s_shaders_finds_them(
     for text in [*of_images, *of_planes]:
         assert "mix(darkest, brightest, " in text and "float scalarOpacity = 1.0;" in text
         assert not any(table in text for table in LOOKED_UP)
+    assert set(page.evaluate("window.samples")) == {0}
 
 
 def test_fusion_lies_on_its_anatomy_and_obeys_threshold_and_opacity(

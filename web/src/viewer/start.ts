@@ -21,8 +21,7 @@ let shared: core.RenderingEngine | null = null;
 /** The one engine behind all viewports: drawing contexts are few in a browser, and volumes belong to the context that drew them. */
 export function engine(): core.RenderingEngine {
   if (!shared || shared.hasBeenDestroyed) {
-    shared = new core.RenderingEngine("isocenter");
-    oneSample(shared);
+    shared = withOneSample(() => new core.RenderingEngine("isocenter"));
     letGoUndrawn(shared);
     drawOn(shared);
   }
@@ -35,7 +34,6 @@ interface Pooled {
 }
 
 interface Window {
-  getCanvas(): HTMLCanvasElement;
   getContext(): WebGL2RenderingContext | null;
   getViewNodeFactory?(): { get(name: "overrides"): { overrides?: Record<string, () => Drawer> } };
 }
@@ -56,11 +54,19 @@ const windows = (made: core.RenderingEngine) => ((made as unknown as Pooled)._im
 
 /**
  * A browser draws four samples for each pixel where nobody says otherwise, and edges of surfaces gain by it. Images and
- * planes have none, and a processor that draws them takes several times as long. Whoever asks a canvas first decides.
+ * planes have none, and a processor that draws them takes twice as long. Whoever asks a canvas first decides, and the
+ * library does while the engine is made, without a way to say how: a test reads how many there are.
  */
-function oneSample(made: core.RenderingEngine): void {
-  for (const window of windows(made)) {
-    window.getCanvas().getContext("webgl2", { antialias: false, depth: true, alpha: true, preserveDrawingBuffer: false, powerPreference: "high-performance" });
+function withOneSample<T>(make: () => T): T {
+  const canvas = HTMLCanvasElement.prototype as unknown as { getContext: (this: HTMLCanvasElement, kind: string, how?: object) => unknown };
+  const own = canvas.getContext;
+  canvas.getContext = function (kind, how) {
+    return own.call(this, kind, kind === "webgl2" ? { ...how, antialias: false } : how);
+  };
+  try {
+    return make();
+  } finally {
+    canvas.getContext = own;
   }
 }
 
