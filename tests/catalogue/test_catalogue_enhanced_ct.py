@@ -136,3 +136,18 @@ def test_slices_of_one_stack_that_were_made_in_two_ways(other: Callable[[Dataset
     (ct,), _ = loaded(enhanced(FILES, change=change))
     with pytest.raises(Refused, match=f"slices that differ in {keyword}"):
         score(ct)
+
+
+@pytest.mark.parametrize("name", ["body_composition", "liver_vessels", "radiomics"])
+def test_nothing_is_measured_across_slices_that_were_made_in_two_ways(name: str, tmp_path: Path) -> None:
+    """Half of the slices at 80 kV: a texture, and vessels, were measured across both without a word."""
+
+    def change(made: Any) -> None:
+        frames = made.PerFrameFunctionalGroupsSequence
+        for frame in frames[: len(frames) // 2]:
+            low_kv(frame)
+
+    (run,) = prepared(enhanced(files_of(name), change=change), STUDIES[name], tmp_path / "mixed")
+    answer: Result = run.done()
+    assert answer.outcome is Outcome.DECLINED
+    assert "slices that differ in KVP: 120, 80" in answer.reasons[0], answer.reasons

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.contrast_agent import after_contrast
+from isocenter.catalogue.made_alike import must_be_made_alike
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.catalogue.virtual_ct import virtual_image
 from isocenter.errors import Refused
@@ -213,13 +214,7 @@ def _must_be_measurable(ct: Volume) -> list[str]:
     kind = [str(w).upper() for w in facts.get("ImageType") or []]
     if any("MPR" in w or "RESAMPL" in w or "REFORMAT" in w for w in kind):
         raise Refused(f"reformatted images ({', '.join(kind)})", "interpolation moves edges in and out of the windows")
-    if unlike := facts.get("Unlike"):
-        keyword, values = next(iter(unlike.items()))
-        raise Refused(
-            f"slices that differ in {keyword}: {', '.join(values)}",
-            "fat and muscle lie elsewhere from one to the next",
-            "send each kind as a series of its own",
-        )
+    must_be_made_alike(ct, "fat and muscle lie elsewhere from one to the next")
     kv = facts.get("KVP")
     if kv is not None and not _KV[0] <= float(kv) <= _KV[1]:
         raise Refused(f"{float(kv):g} kV", "the windows are for 120 kV: fat and muscle lie elsewhere here")

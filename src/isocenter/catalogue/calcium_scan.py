@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.catalogue.contrast_agent import contrast_agent
+from isocenter.catalogue.made_alike import must_be_made_alike
 from isocenter.catalogue.virtual_ct import energies_kev, virtual_image
 from isocenter.errors import Refused
 from isocenter.methods.calcium import is_sharp
@@ -62,13 +63,7 @@ def must_be_scorable(ct: Volume) -> list[str]:
         raise Refused(f"images in {ct.unit}", "the threshold is in Hounsfield units", "send the original CT")
     if agent := contrast_agent(facts):
         raise Refused(f"contrast agent '{agent}'", "blood would count as calcium", "score the scan before contrast")
-    if unlike := facts.get("Unlike"):
-        keyword, values = next(iter(unlike.items()))
-        raise Refused(
-            f"slices that differ in {keyword}: {', '.join(values)}",
-            "a score is of slices that were all made in one way",
-            "send each kind as a series of its own",
-        )
+    must_be_made_alike(ct, "a score is of slices that were all made in one way")
     if virtual := virtual_image(facts, _LIKE_KEV):
         raise Refused(
             virtual, "130 HU is calcium's threshold on plain images of 120 kV only; here the same calcium has another "

@@ -14,6 +14,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.catalogue.liver_outline import livers_among, whole_liver
+from isocenter.catalogue.made_alike import must_be_made_alike
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.catalogue.virtual_ct import virtual_image
 from isocenter.errors import Refused
@@ -43,7 +44,7 @@ def _has_contrast(facts: Mapping[str, Any]) -> bool:
 class LiverVessels:
     """Which share of an outlined liver is vessels, and how long, branched and winding is their tree?"""
 
-    name, version = "liver_vessels", "5"
+    name, version = "liver_vessels", "6"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality=("CT", "MR"),
@@ -208,6 +209,8 @@ def _must_show_vessels(image: Volume) -> list[str]:
         raise Refused(
             "a CT of which no contrast agent is stated", "no contrast, no vessels to be seen", "send that phase"
         )
+    if facts.get("Modality") == "CT":
+        must_be_made_alike(image, "vessels differ from liver by another amount in each")
     told = f"{virtual}: vessels differ from liver by another amount than on plain images; compare only with such ones"
     return [told] if virtual else []
 

@@ -13,6 +13,7 @@ from scipy.ndimage import map_coordinates
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.made_alike import must_be_made_alike
 from isocenter.catalogue.mask_grid import OtherGrid, brought, only_its_own
 from isocenter.catalogue.virtual_ct import is_map, virtual_image
 from isocenter.errors import Refused
@@ -57,7 +58,7 @@ Kept = Literal["as configured", "yes", "no"]
 class Radiomics:
     """What are the shape, intensities and texture of each outlined region, as IBSI defines them?"""
 
-    name, version = "radiomics", "3"
+    name, version = "radiomics", "4"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality=("CT", "MR", "PT"), every=True),
         "regions": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
@@ -226,6 +227,8 @@ class _Scan:
             raise Refused(f"an image in {image.geometry.reference.value} coordinates", "features need millimetres")
         if not image.geometry.is_orthogonal:
             raise Refused("slices that are sheared (tilted gantry)", "neighbours would not lie side by side")
+        if image.facts.get("Modality") == "CT":
+            must_be_made_alike(image, "one texture would be of two kinds of image")
         array = np.asarray(image.array.reshape(image.geometry.shape), dtype=np.float32)
         unit, remarks = image.unit, tuple[str, ...]()
         if image.facts.get("Modality") == "CT" and (virtual := virtual_image(image.facts, _NO_ENERGY)):
