@@ -311,7 +311,7 @@ def _before(main: Series, study: Study, earlier: Sequence[Study], need: Need) ->
             bound.append(tuple(s.uid for s in fitting))
         else:
             drawn = set() if main in now else _drawn_on(was)
-            like = max(fitting, key=lambda s: (s.uid in drawn, _alike([s], [now]), _preference(s)))
+            like = max(fitting, key=lambda s: (s.uid in drawn, need.suits(s), _alike([s], [now]), _preference(s)))
             bound.append(_with_its_beds(like, fitting, need, drawn))
         if need.earlier == "last":
             break

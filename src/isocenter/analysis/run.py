@@ -16,7 +16,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -26,6 +26,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from isocenter import __version__
+from isocenter.analysis.need import Dated
 from isocenter.analysis.protocol import Analysis, Answer, Limits, parameters
 from isocenter.analysis.registry import address, load
 from isocenter.analysis.scratch import bound_files, scratch, written_bytes
@@ -86,10 +87,11 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
     model = ""
     seen: tuple[float, ...] = ()
     chosen: dict[str, Any] = {}
+    told: tuple[str, ...] = ()
     try:
         chosen = _chosen(held, request.parameters or {})
         inputs = dict(request.load())
-        seen = _look(inputs)
+        seen, told = _look(inputs), _told(inputs)
         if weights := getattr(held, "weights", ""):
             from isocenter.analysis import weights as shelf
 
@@ -101,16 +103,18 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
         answer = held.run(**inputs, **chosen)
         if not isinstance(answer, Answer):
             raise Refused(f"{held.name} returned {type(answer).__name__}", "run must return an Answer")
-        answer = _named(_held_to_yields(held, _with_told(answer, inputs)), request, held)
+        answer = replace(answer, reasons=(*answer.reasons, *told)) if told else answer
+        answer = _named(_held_to_yields(held, answer), request, held)
         maps = _maps(answer, blobs)
     except IsocenterError as refusal:
-        answer, maps = Answer.declined(str(refusal)), ()
+        answer, maps = Answer.declined(str(refusal), *told), ()
     except MemoryError:
-        answer, maps = Answer.declined(_over_memory(getattr(held, "limits", Limits()).memory_mib)), ()
+        answer, maps = Answer.declined(_over_memory(getattr(held, "limits", Limits()).memory_mib), *told), ()
     except Exception as fault:  # a fault in one analysis must not stop the others
         answer, maps = (
             Answer.declined(
-                f"it failed: {type(fault).__name__}: {fault}. This is a fault of the analysis, not of the images"
+                f"it failed: {type(fault).__name__}: {fault}. This is a fault of the analysis, not of the images",
+                *told,
             ),
             (),
         )
@@ -128,10 +132,20 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
     return Run(result, blobs)
 
 
-def _with_told(answer: Answer, inputs: Mapping[str, Any]) -> Answer:
-    """The answer with what reading its inputs had to tell, as of stacks of a series that were not taken."""
-    told = [str(said) for one in inputs.values() if isinstance(one, Volume) for said in one.facts.get("Told", ())]
-    return replace(answer, reasons=(*answer.reasons, *told)) if told else answer
+def _told(inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """What reading the inputs had to tell, as of stacks of a series that were not taken; each once."""
+    words = (str(said) for one in _images(inputs.values()) for said in one.facts.get("Told", ()))
+    return tuple(dict.fromkeys(words))
+
+
+def _images(values: Iterable[Any]) -> Iterator[Volume]:
+    for one in values:
+        if isinstance(one, Volume):
+            yield one
+        elif isinstance(one, Dated):
+            yield from _images((one.given,))
+        elif isinstance(one, list | tuple):
+            yield from _images(one)
 
 
 def _look(inputs: Mapping[str, Any]) -> tuple[float, ...]:

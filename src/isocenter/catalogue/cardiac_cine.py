@@ -55,7 +55,7 @@ def _looks_like_a_cine(facts: Mapping[str, Any]) -> bool:
 class CardiacCine:
     """How large is the left ventricle on a short-axis cine, how much does it eject, how thick is its wall?"""
 
-    name, version = "cardiac_cine", "2"
+    name, version = "cardiac_cine", "3"
     weights = "cardiac_cine"
     needs: ClassVar[Mapping[str, Need]] = {
         "cine": Need(

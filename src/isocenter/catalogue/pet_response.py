@@ -16,7 +16,15 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import in_one_space
 from isocenter.catalogue.in_one_space import Drawn
 from isocenter.catalogue.mask_grid import OtherGrid
-from isocenter.catalogue.uptake_scan import VARIANTS, UptakeScan, is_reference, mask_of, on_grid, reference_of
+from isocenter.catalogue.uptake_scan import (
+    VARIANTS,
+    UptakeScan,
+    gives_suv,
+    is_reference,
+    mask_of,
+    on_grid,
+    reference_of,
+)
 from isocenter.errors import Refused
 from isocenter.methods import lugano, percist, pet_header, suv, uptake
 from isocenter.methods.lesion_matching import Track, tracks
@@ -47,11 +55,11 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "5"
+    name, version = "pet_response", "6"
     needs: ClassVar[Mapping[str, Need]] = {
-        "pet": Need(modality="PT", dated=True, beds=True),
+        "pet": Need(modality="PT", dated=True, beds=True, better=gives_suv),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
-        "pet_before": Need(modality="PT", earlier="all", optional=True, beds=True),
+        "pet_before": Need(modality="PT", earlier="all", optional=True, beds=True, better=gives_suv),
         "drawn_before": Need(modality=("RTSTRUCT", "SEG"), gives="regions", earlier="all", optional=True),
     }
     yields = (

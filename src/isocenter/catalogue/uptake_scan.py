@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,17 @@ from isocenter.errors import Refused
 from isocenter.methods import pet_header, suv, uptake
 from isocenter.space import Geometry, Reference, Region, Volume
 
-__all__ = ["BLOOD", "LIVER", "VARIANTS", "UptakeScan", "is_reference", "mask_of", "on_grid", "reference_of"]
+__all__ = [
+    "BLOOD",
+    "LIVER",
+    "VARIANTS",
+    "UptakeScan",
+    "gives_suv",
+    "is_reference",
+    "mask_of",
+    "on_grid",
+    "reference_of",
+]
 
 LIVER = re.compile(r"(?<![a-z])(liver|hepar)(?![a-z])|^leber(?![a-z])", re.IGNORECASE)
 BLOOD = re.compile(r"(?<![a-z])(blood[\s_-]*pool|aorta)(?![a-z])|(?<![a-z])mediastin", re.IGNORECASE)
@@ -33,6 +44,19 @@ VARIANTS: Mapping[str, tuple[str, str]] = {
     "bsa": ("SUVbsa, DuBois", "{SUVbsa}cm2/ml"),
 }
 """Variant of SUV -> (definition, UCUM unit)."""
+
+
+def gives_suv(facts: Mapping[str, Any]) -> bool:
+    """Whether a header leads to SUV. Beside it many scanners send an image without attenuation correction.
+
+    >>> gives_suv({"Units": "BQML", "DecayCorrection": "START", "CorrectedImage": ["DECY"]})
+    False
+    """
+    try:
+        suv.conversion(pet_header.read(facts))
+    except Refused:
+        return False
+    return True
 
 
 @dataclass(frozen=True, eq=False)

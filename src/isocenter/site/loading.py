@@ -7,6 +7,7 @@ pixels harm a child that has limits and not the server.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,8 @@ __all__ = ["Folder", "Loading", "read_folder", "read_nifti", "regions_of", "safe
 
 Get = Callable[[str], bytes]
 """Digest -> the stored file."""
+
+_FAULTS = 3  # that are told of images that make no stack
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,9 @@ class Loading:
         if need.gives == "regions":
             return tuple(r for s in chosen for r in regions_of(study, s, self.get))
         if need.beds:
-            return _with_beds(chosen, study, self.get)
+            return _with_beds(chosen, study, need, self.get)
         whole = _in_one(chosen)
-        return _with_axis(volumes_of(whole, self.get), need, whole)
+        return _fit(volumes_of(whole, self.get), need, whole)
 
     def _narrowed(self, series: Series) -> Series:
         mine = tuple(i for i in series.instances if i.sop_uid == self.image)
@@ -121,9 +124,12 @@ def _in_one(chosen: list[Series]) -> Series:
     return replace(first, instances=tuple(images), facts=shared)
 
 
-def _with_beds(chosen: list[Series], study: Study, get: Get) -> Volume:
+def _with_beds(chosen: list[Series], study: Study, need: Need, get: Get) -> Volume:
     """One PET, of one series or of beds that came as several, with words on others that show more of the patient."""
-    whole = _of_beds(chosen, get)
+    beds = [_fit(volumes_of(s, get), need, s) for s in chosen]
+    whole = _joined(beds)
+    if len(beds) > 1 and (told := [word for bed in beds for word in bed.facts.get("Told", ())]):
+        whole = replace(whole, facts={**whole.facts, "Told": told})
     beside = left_beside(chosen, study.series)
     if not beside:
         return whole
@@ -131,9 +137,12 @@ def _with_beds(chosen: list[Series], study: Study, get: Get) -> Volume:
 
 
 def _of_beds(chosen: Sequence[Series], get: Get) -> Volume:
+    return _joined([_largest(s, get) for s in chosen])
+
+
+def _joined(beds: Sequence[Volume]) -> Volume:
     from isocenter.methods import pet_beds
 
-    beds = [_largest(s, get) for s in chosen]
     return beds[0] if len(beds) == 1 else pet_beds.joined(beds)
 
 
@@ -160,7 +169,18 @@ def volumes_of(series: Series, get: Get) -> list[Volume]:
 
     if _is_plain(series):
         return [volume_in(series, get)]
-    return assemble(series, _Files(get, {i.sop_uid: i.digest for i in series.instances}))
+    volumes = assemble(series, _Files(get, {i.sop_uid: i.digest for i in series.instances}))
+    return [_with_words(v, *_not_assembled(v, series)) if v.facts.get("NotAssembled") else v for v in volumes]
+
+
+def _not_assembled(volume: Volume, series: Series) -> list[str]:
+    """In words, why images of a series made no stack beside those that did."""
+    faults = list(dict.fromkeys(str(fault) for fault in volume.facts["NotAssembled"]))
+    rest = f", and {len(faults) - _FAULTS} faults more" if len(faults) > _FAULTS else ""
+    return [
+        f"WARNING: {series.named} holds images besides that make no stack and were not looked at: "
+        f"{'; '.join(faults[:_FAULTS])}{rest}"
+    ]
 
 
 def regions_of(study: Study, series: Series, get: Get) -> tuple[Region, ...]:
@@ -307,32 +327,49 @@ def _drawn_on(study: Study, series: Series, get: Get) -> list[Callable[[], Volum
     return [*(partial(_largest, one, get) for one in whole), *(partial(_of_beds, scan, get) for scan in beds)]
 
 
-def _best(volumes: list[Volume], need: Need, series: Series) -> Volume:
-    """Of several stacks of a CT series the first that the analysis is defined on, else the largest, with words on the
+def _fit(volumes: list[Volume], need: Need, series: Series) -> Volume:
+    """Of several stacks of a series the first that the analysis is defined on, else the largest, with words on the
     others.
     """
-    stacks = [v for v in volumes if v.geometry.shape[0] > 1]
-    if series.modality != "CT" or len(stacks) < 2:
-        return volumes[0]
-    suited = [v for v in stacks if need.better is not None and not v.axes and need.better(v.facts)]
-    chosen = (suited or stacks)[0]
-    told = (
-        f"WARNING: {series.named} holds {len(stacks)} stacks of images; one of {chosen.geometry.shape[0]} slices was "
-        f"taken{' as the one that is fit for this' if suited else ''}, and {len(stacks) - 1} not. Send each as a "
-        "series of its own to have it measured"
-    )
-    return replace(chosen, facts={**chosen.facts, "Told": [*chosen.facts.get("Told", ()), told]})
-
-
-def _with_axis(volumes: list[Volume], need: Need, series: Series) -> Volume:
     if not volumes:
         raise NotAVolume(f"{series.named}", "it gave no volume")
-    if not need.axis:
-        return _best(volumes, need, series)
-    for volume in volumes:
-        if _along(volume, need.axis):
-            return volume
-    raise Refused(f"{series.named} has no {need.axis} axis", f"the analysis needs {need.sentence()}")
+    able = [v for v in volumes if _along(v, need.axis)]
+    if not able:
+        raise Refused(f"{series.named} has no {need.axis} axis", f"the analysis needs {need.sentence()}")
+    stacks = [v for v in volumes if v.geometry.reference is Reference.PATIENT and v.array.ndim > 2 and _images(v) > 1]
+    suited = [v for v in stacks if v in able and _suits(v, need, series)] if len(stacks) > 1 else []
+    chosen = (suited or able)[0]
+    left = [v for v in stacks if v is not chosen]
+    if len(stacks) < 2:
+        return chosen
+    told = (
+        f"WARNING: {series.named} holds {len(stacks)} stacks of images; one of {_size(chosen)} was "
+        f"taken{' as the one that is fit for this' if suited else ''}, and {len(left)} not "
+        f"({'; '.join(_size(v) for v in left)}). Send each as a series of its own to have it measured"
+    )
+    return _with_words(chosen, told)
+
+
+def _images(volume: Volume) -> int:
+    return math.prod((*(len(a) for a in volume.axes), volume.geometry.shape[0]))
+
+
+def _size(volume: Volume) -> str:
+    slices, rows, columns = volume.geometry.shape
+    times = "".join(f" x {len(a)} values of {a.name}" for a in volume.axes)
+    kind = " ".join(str(w) for w in (volume.facts.get("FrameType") or volume.facts.get("ImageType") or ())[2:] if w)
+    return f"{slices} slices{times} of {rows} x {columns}{f', {kind}' if kind else ''}"
+
+
+def _suits(volume: Volume, need: Need, series: Series) -> bool:
+    if need.better is None or (series.modality == "CT" and volume.axes):
+        return False
+    turn = [float(v) for v in np.ravel(volume.geometry.directions[:, [2, 1]].T)]
+    return need.better({"ImageOrientationPatient": turn, **volume.facts})
+
+
+def _with_words(volume: Volume, *words: str) -> Volume:
+    return replace(volume, facts={**volume.facts, "Told": [*volume.facts.get("Told", ()), *words]})
 
 
 @dataclass(frozen=True)
