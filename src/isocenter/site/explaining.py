@@ -110,7 +110,12 @@ def _tracks(kept: Kept, sealed: Sealed, tracking: str) -> bool:
 
 
 def _wanted(results: list[tuple[str, Result]], name: str) -> list[tuple[str, Result]]:
-    """The results that the name is about: itself and all it replaced; every one when the name is a whole study."""
+    """The results that the name is about: itself and all it replaced; every one when the name is a whole study.
+
+    What was said last stands first, as the signature before it: the way leads back, from a person's correction to what
+    the machine had said.
+    """
+    results = sorted(results, key=lambda one: one[1].made, reverse=True)
     by_digest = dict(results)
     start = [d for d, r in results if d.startswith(name) or any(f.tracking == name for f in r.findings)]
     if not start:

@@ -56,6 +56,8 @@ export class Crossing {
 
   /** Whether the study holds a scan through which planes can be set; null where the plan does not say. */
   readonly fits = computed<boolean | null>(() => (this.planned.value ? !this.planned.value.checks : null));
+  /** Whether its panel stands there unasked: not where the analysis declined the scan, which a VENC from the reader may mend. */
+  readonly stands = computed(() => this.fits.value === true && this.planned.value?.answer !== "declined");
   /** Whether the tool is offered. Where the plan says nothing of it, the server tells of an MR study what is wrong. */
   readonly offered = computed(() => may("correct") && !!this.session.plan.value && this.hasMr.value && this.fits.value !== false);
 

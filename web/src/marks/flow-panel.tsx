@@ -10,7 +10,7 @@ import { type Crossing, nameOf, type Plane, type Through } from "./crossing";
 export function FlowPanel({ desk: { marks } }: { desk: Desk }) {
   const flow = marks.crossing;
   const planes = flow.planes.value;
-  if (!planes.length && !flow.fits.value && marks.measuring.kind.value !== "flow") return null;
+  if (!planes.length && !flow.stands.value && marks.measuring.kind.value !== "flow") return null;
   const scan = flow.scan.value;
   return (
     <section class="flow-panel" aria-label="Flow through planes" aria-busy={flow.since.value !== null}>

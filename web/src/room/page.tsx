@@ -62,7 +62,7 @@ export function RoomPage({ study: uid }: { study: string }) {
   const frozen = otherStudy.value !== null;
   const away = desk.apart.away.value;
   const maps = desk.maps.all.value.length > 0;
-  const flowing = desk.marks.crossing.planes.value.length > 0 || desk.marks.crossing.fits.value;
+  const flowing = desk.marks.crossing.planes.value.length > 0 || desk.marks.crossing.stands.value;
   return (
     <>
       <PatientBar session={session} study={state.value} frozen={frozen} leave={() => void desk.leave()} sign={() => desk.askToSign()} />

@@ -16,3 +16,5 @@ export function wordsOf(error: unknown): string {
   const status = (inner as { status?: number } | null)?.status;
   return status ? `the server answered ${status}` : String((inner as { message?: string } | null)?.message ?? inner);
 }
+
+export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -1,5 +1,6 @@
 import * as core from "@cornerstonejs/core";
 import { signal } from "@preact/signals";
+import { pause } from "./deadline";
 
 let started: Promise<void> | null = null;
 let volumes: boolean | null = null;
@@ -177,7 +178,6 @@ async function renew(): Promise<void> {
 
 const LET_GO_MS = 100;
 const LONGEST_MS = 6400;
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** Whether this browser can draw planes through a volume. */
 export function canDrawVolumes(): boolean {

@@ -1,3 +1,4 @@
+import { pause } from "./deadline";
 import { asHalves, fitsHalves } from "./halves";
 
 /** The drawing library's own texture of a volume, beyond its published types (vtk.js 36 behind Cornerstone 5.14). */
@@ -23,7 +24,7 @@ export interface Drawn {
   getContext(): WebGL2RenderingContext | null;
 }
 
-export interface Made {
+interface Made {
   width: number;
   height: number;
   depth: number;
@@ -73,7 +74,7 @@ export class Uploads {
   /** When the graphics are done with making the texture; where it was not made ahead the first plane that is drawn makes it. */
   async ready(): Promise<void> {
     const began = performance.now();
-    while (this.busy() && !this.ended.aborted && performance.now() - began < FIRST_MS) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    while (this.busy() && !this.ended.aborted && performance.now() - began < FIRST_MS) await pause(LOOK_MS);
   }
 
   /** One image of the volume has come; the texture takes it now, or when it is made. */

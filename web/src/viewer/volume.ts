@@ -1,6 +1,6 @@
 import * as core from "@cornerstonejs/core";
 import { effect, signal } from "@preact/signals";
-import { within } from "./deadline";
+import { pause, within } from "./deadline";
 import { idOf, type Loaded } from "./series";
 import { canDrawVolumes, drawer, holdFrames, start } from "./start";
 import { type Texture, Uploads, type Values } from "./uploads";
@@ -179,7 +179,6 @@ export class SeriesVolume {
   }
 }
 
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 function valuesOf(image: core.Types.IImage | undefined): Values | null {
   return image ? { values: image.getPixelData(), ends: [image.minPixelValue, image.maxPixelValue] } : null;
