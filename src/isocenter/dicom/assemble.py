@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
@@ -197,8 +198,11 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
     except _DoesNotFitError:
         array = _fill(stack, read, np.empty(shape, np.float32))
     facts = _facts(series, stack)
-    if stack.order[0].unit and len({one.unit for one in stack.order}) == 1:
+    said = {one.unit for one in stack.order}
+    if stack.order[0].unit and len(said) == 1:
         facts["RealWorldValueUnit"] = stack.order[0].unit
+    elif series.modality == "PT" and len(said) > 1:
+        facts["Unlike"] = {**facts.get("Unlike", {}), "Units": sorted(unit or "none" for unit in said)}
     if stack.order[0].scaled_to and len({one.scaled_to for one in stack.order}) == 1:
         facts["RescaleType"] = stack.order[0].scaled_to
     if len({one.keys.get(ENCODING) for one in stack.order}) == 1 and stack.order[0].keys.get(ENCODING):
@@ -209,6 +213,7 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
     if len(kinds) == 1 and len({one.sop_uid for one in stack.order}) < len(stack.order):
         facts["FrameType"] = list(kinds.pop())
     if series.modality == "PT":
+        _add_first_moment(stack, facts)
         stated = zip(("Units", "SUVType"), pet_units(facts), strict=True)
         facts.update({keyword: word for keyword, word in stated if word})
     what, unit = quantity(series.modality, facts)
@@ -324,6 +329,18 @@ def _add_frame_scales(stack: Stack, facts: dict[str, Any]) -> None:
             facts[keyword] = values[0]
         else:
             facts["PerPhase"] = {**facts.get("PerPhase", {}), keyword: values}
+
+
+def _add_first_moment(stack: Stack, facts: dict[str, Any]) -> None:
+    """When the first frame of a multi-frame PET was acquired, as classic images state it each for itself: the Series
+    Time of a converted object may be that of its making.
+    """
+    moments = [m for one in stack.order if (m := one.keys.get("moment")) is not None and m >= 86400.0]
+    if "AcquisitionTime" in facts or not moments:
+        return
+    days, seconds = divmod(min(moments), 86400.0)
+    begun = datetime.fromordinal(int(days)) + timedelta(seconds=seconds)
+    facts["AcquisitionDate"], facts["AcquisitionTime"] = f"{begun:%Y%m%d}", f"{begun:%H%M%S.%f}"
 
 
 def _facts(series: Series, stack: Stack) -> dict[str, Any]:

@@ -263,7 +263,8 @@ def _enhanced_frame(instance: Instance, file: File, shared: Dataset, own: Datase
         raise NotAVolume(
             f"{where} states no position or orientation in the patient", "its place is unknown", "export it again"
         )
-    facts = _enhanced_scale(file, own, shared)
+    modality = file.ascii(0x00080060)
+    facts = _enhanced_scale(file, own, shared, modality)
     slope, intercept = scale(facts, where)
     content = _group(file, 0x00209111, own, shared)
     return Placed(
@@ -284,7 +285,7 @@ def _enhanced_frame(instance: Instance, file: File, shared: Dataset, own: Datase
         kind=_frame_type(file, own, shared),
         stack=file.ascii(0x00209056, content),
         keys=_enhanced_keys(instance, file, own, shared, content, number),
-        stated=_of_ct(file, own, shared) if file.ascii(0x00080060) == "CT" else {},
+        stated=_of_ct(file, own, shared) if modality == "CT" else {},
     )
 
 
@@ -307,25 +308,35 @@ def _of_ct(file: File, own: Dataset, shared: Dataset) -> dict[str, Any]:
     return found
 
 
-def _enhanced_scale(file: File, own: Dataset, shared: Dataset) -> dict[str, Any]:
-    """Rescale of a frame, or its real-world map where the rescale is none and the map says more."""
-    transform, real = _group(file, 0x00289145, own, shared), _group(file, 0x00409096, own, shared)
+def _enhanced_scale(file: File, own: Dataset, shared: Dataset, modality: str) -> dict[str, Any]:
+    """Rescale of a frame, or its real-world map where the rescale is none and the map says more.
+
+    Of several maps that which says what the rescaled values are, else the first. Rescaled values of a PET that none
+    of its maps names have no unit: there the map is taken.
+    """
+    transform = _group(file, 0x00289145, own, shared)
     slope = (file.decimals(0x00281053, transform) or (None,))[0]
     intercept = (file.decimals(0x00281052, transform) or (0.0,))[0]
-    if 0x00409225 in real:
-        unit = (file.items(0x004008EA, real) or [{}])[0]
-        mapped: dict[str, Any] = {
-            "RealWorldValueSlope": file.numbers(0x00409225, real, "d")[0],
-            "RealWorldValueIntercept": (file.numbers(0x00409224, real, "d") or (0.0,))[0],
-            "RealWorldValueUnit": file.ascii(0x00080100, unit),
-        }
-        if slope is None or (slope, intercept) == (1.0, 0.0):
-            return mapped
-        same = np.isclose((slope, intercept), (mapped["RealWorldValueSlope"], mapped["RealWorldValueIntercept"]))
-        if same.all():  # the map only says what the rescaled values are
-            unit_said = {"RealWorldValueUnit": mapped["RealWorldValueUnit"]}
-            return {"RescaleSlope": slope, "RescaleIntercept": intercept, **unit_said}
-    return {} if slope is None else {"RescaleSlope": slope, "RescaleIntercept": intercept}
+    rescale = {} if slope is None else {"RescaleSlope": slope, "RescaleIntercept": intercept}
+    held = file.items(0x00409096, own) or file.items(0x00409096, shared)
+    maps = [_mapped(file, one) for one in held if 0x00409225 in one]
+    if not maps:
+        return rescale
+    if slope is None or (slope, intercept) == (1.0, 0.0):
+        return maps[0]
+    for one in maps:
+        if np.isclose((slope, intercept), (one["RealWorldValueSlope"], one["RealWorldValueIntercept"])).all():
+            return {**rescale, "RealWorldValueUnit": one["RealWorldValueUnit"]}
+    return maps[0] if modality == "PT" else rescale
+
+
+def _mapped(file: File, real: Dataset) -> dict[str, Any]:
+    unit = (file.items(0x004008EA, real) or [{}])[0]
+    return {
+        "RealWorldValueSlope": file.numbers(0x00409225, real, "d")[0],
+        "RealWorldValueIntercept": (file.numbers(0x00409224, real, "d") or (0.0,))[0],
+        "RealWorldValueUnit": file.ascii(0x00080100, unit),
+    }
 
 
 def _philips_scale(file: File, own: Dataset, shared: Dataset) -> float:

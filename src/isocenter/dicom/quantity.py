@@ -39,7 +39,7 @@ def pet_units(facts: Mapping[str, Any]) -> tuple[str, str]:
     (('BQML', ''), ('GML', 'LBMJAMES128'))
     """
     unit = _BODY_FIRST.sub(r"\2\1", str(facts.get("RealWorldValueUnit", "")).lower())
-    units, kind = _REAL.get(unit, ("", ""))
+    units, kind = _REAL.get(unit, (unit.upper(), ""))
     if facts.get("Units"):
         units, kind = str(facts["Units"]).upper(), ""
     return units, str(facts.get("SUVType") or kind).upper()

@@ -208,7 +208,8 @@ def _must_agree(beds: Sequence[_Bed], unit: float) -> float | None:
 
 def _told(beds: Sequence[_Bed], apart: float | None) -> list[str]:
     both = sum(max(0, low.last - high.first) for low, high in pairwise(beds))
-    said = f"{len(beds)} series are beds of one scan and were joined"
+    several = len({bed.volume.series_uid for bed in beds}) > 1
+    said = f"{len(beds)} {'series' if several else 'stacks of one series'} are beds of one scan and were joined"
     if apart is None:
         return [f"{said}; they have no slice in common, so that nothing shows whether they fit"]
     slices = "slice" if both == 1 else "slices"

@@ -126,7 +126,7 @@ def _in_one(chosen: list[Series]) -> Series:
 
 def _with_beds(chosen: list[Series], study: Study, need: Need, get: Get) -> Volume:
     """One PET, of one series or of beds that came as several, with words on others that show more of the patient."""
-    beds = [_fit(volumes_of(s, get), need, s) for s in chosen]
+    beds = [_of_stacks(volumes_of(s, get), need, s) for s in chosen]
     whole = _joined(beds)
     if len(beds) > 1 and (told := [word for bed in beds for word in bed.facts.get("Told", ())]):
         whole = replace(whole, facts={**whole.facts, "Told": told})
@@ -134,6 +134,20 @@ def _with_beds(chosen: list[Series], study: Study, need: Need, get: Get) -> Volu
     if not beside:
         return whole
     return replace(whole, facts={**whole.facts, "Beds": [*whole.facts.get("Beds", ()), *beside]})
+
+
+def _of_stacks(volumes: list[Volume], need: Need, series: Series) -> Volume:
+    """A PET of one series: its stacks as one image where each is a bed of it, as in some multi-frame objects.
+
+    Their decay must be corrected to one stated moment: only then is no bed brighter for having been scanned earlier.
+    """
+    moments = {v.facts.get("DecayCorrectionDateTime") for v in volumes}
+    if len(volumes) > 1 and len(moments) == 1 and None not in moments:
+        try:
+            return _joined(volumes)
+        except Refused:
+            pass  # they are no beds: one is chosen, and the answer names the others
+    return _fit(volumes, need, series)
 
 
 def _of_beds(chosen: Sequence[Series], get: Get) -> Volume:
