@@ -161,6 +161,23 @@ def test_every_command_stands_once_under_a_heading_of_the_help_and_what_a_newcom
     assert places == sorted(places) and all(heading in done.stdout for heading in PARTS)
 
 
+def test_where_nobody_types_a_password_is_a_line_of_standard_input(tmp_path: Path) -> None:
+    words, folder = "four quiet herons wade", tmp_path / "archive"
+    asked_for = ["person", "gray", "reader", "--folder", str(folder)]
+    refused = commands.run(*asked_for)
+    assert refused.returncode == 2 and refused.stderr == (
+        "isocenter: 'Password' without an answer: nobody types here. "
+        "Call it from a terminal, or give it as one line on standard input: < FILE.\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "isocenter", *asked_for], input=words + "\n", capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "gray may sign in as reader\n" and not done.stderr
+    held = open_house(Settings(folder=folder))
+    assert held.site.person_of(held.site.sign_in("gray", words, address="here")).name == "gray"
+    held.close()
+
+
 def test_a_command_that_nobody_has_placed_is_shown_last() -> None:
     strange, known = CommandInfo(name="strange"), CommandInfo(name="demo")
     assert in_parts([strange, known]) == [known, strange] and strange.rich_help_panel == "Others"

@@ -53,6 +53,21 @@ def test_consent_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         asked("consent", "asked", study.uid, "research", "--say", "ethics=EC-12")
     assert asked("consent", "withdraw", "--study", study.uid)["exports"][0]["objects"] == 1
     assert asked("consent", "unasked", "research", "allow", "--reason", "phantoms")["unasked"] == {"research": "allow"}
+    run = CliRunner()
+    strange = ["--patient", "a slip of the pen"]
+    assert (
+        "no study of a patient 'a slip of the pen' is here"
+        in run.invoke(app, ["consent", "give", "GRU", *strange]).output
+    )
+    ended = run.invoke(app, ["consent", "withdraw", *strange]).output
+    assert "withdrawn for 0 studies; nothing of them had left before" in ended and "look at it again" in ended
+    assert "is here" not in run.invoke(app, ["consent", "give", "GRU", "--patient", study.patient.id]).output
+    told = run.invoke(app, ["consent", "withdraw", "--patient", study.patient.id]).output
+    assert "withdrawn for 1 study; what had left before cannot be called back:\n   exports: event" in told
+    with pytest.raises(Refused, match=r"terms that ended on 2020-01-02 00:00.*a day to come"):
+        asked("consent", "give", "GRU", "--patient", study.patient.id, "--until", "2020-01-01")
+    with pytest.raises(Refused, match=r"the term 'training'.*GRU permits"):
+        asked("consent", "give", "training", "--patient", study.patient.id)
     for wrong in ("colour=red", "ethics", "publishes=yes"):
         with pytest.raises(Refused, match="said of a use"):
             asked("consent", "asked", study.uid, "research", "--say", wrong)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +40,27 @@ def test_papers_are_made_once(tmp_path: Path) -> None:
     assert (told["name"], told["coordinator"], told["days"]) == ("st-anna", False, 90)
     assert {p.name for p in (tmp_path / "a").iterdir()} == {"key.pem", "certificate.pem", "authority.pem"}
     assert isinstance(RUN.invoke(app, words).exception, IsocenterError)
+
+
+def test_a_coordinator_makes_nothing_where_its_archive_is_not_and_ends_in_words_when_it_is_stopped(
+    tmp_path: Path,
+) -> None:
+    for words in (["authority", "{}/ca"], ["identity", "c", "--authority", "{}/ca", "--host", "127.0.0.1"]):
+        more = ["--out", str(tmp_path / "c")] if words[0] == "identity" else []
+        assert RUN.invoke(app, ["federate", *(w.format(tmp_path) for w in words), *more]).exit_code == 0
+    words = ["federate", "coordinate", "pneumoniamnist", "--port", "0"]
+    words += ["--identity", str(tmp_path / "c"), "--out", str(tmp_path / "run")]
+    found = RUN.invoke(app, [*words, "--archive", str(tmp_path / "none")])
+    assert isinstance(found.exception, IsocenterError) and "isocenter receive PATH" in str(found.exception)
+    assert not (tmp_path / "run").exists()
+    with subprocess.Popen(
+        [sys.executable, "-m", "isocenter", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as coordinator:
+        assert coordinator.stdout is not None and "listens at" in coordinator.stdout.readline()
+        coordinator.send_signal(signal.SIGINT)
+        _, told = coordinator.communicate(timeout=20)
+    assert coordinator.returncode == 130
+    assert told.startswith("stopped after 0 of 20 rounds") and "goes on" in told and "Traceback" not in told
 
 
 def test_nobody_joins_with_images_of_which_nobody_was_asked(tmp_path: Path) -> None:

@@ -127,6 +127,8 @@ def test_a_withdrawal_names_every_model_that_learnt_and_ends_what_would(site: Si
         teaching.may_learn(strange, who=HOUSE)
     told = site.consents.withdraw(patient="P1", reason="by letter", who=HOUSE)
     assert [(m["model"], m["version"]) for m in told["models"]] == [(AI, "7")], "also one that is not installed here"
+    digests = [json.loads((tmp_path / one / "examples.json").read_text())["digest"] for one in ("old", "set")]
+    assert [row["digest"] for row in told["examples"]][-2:] == digests, "its images lie there"
     for act in (
         lambda: teaching.may_learn(tmp_path / "set", who=HOUSE),
         lambda: teaching.taught(AI, "8", "e" * 64, tmp_path / "set", who=HOUSE),

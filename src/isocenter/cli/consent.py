@@ -50,8 +50,11 @@ def give(
             _terms(terms or []), patient=patient, issuer=issuer, study=study, until=_day(until),
             refuses=[purpose_of(one) for one in refuse or []], source=source, who=HOUSE,
         )  # fmt: skip
+        here = bool(study) or bool(held.site.index.studies({"PatientID": patient}, limit=1))
     screen.answer(made)
     screen.say(f"{made['id']}: {_words(made)}")
+    if not here:
+        screen.warn(f"warning: no study of a patient '{patient}' is here; the terms wait for one of that number")
 
 
 @consent.command()
@@ -64,17 +67,23 @@ def withdraw(
     as_json: Json = False,
 ) -> None:
     """End all terms of a patient or a study now, and list what they had reached: exports, links, cohorts, models."""
-    from isocenter.cli.screen import Screen
+    from isocenter.cli.screen import Screen, many
     from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
         reached = held.site.consents.withdraw(patient=patient, issuer=issuer, study=study, reason=reason, who=HOUSE)
     screen.answer(reached)
-    screen.say(f"withdrawn for {len(reached['studies'])} studies; what had left before cannot be called back:")
-    for what in ("exports", "tables", "links", "sent"):
+    left = ("exports", "examples", "tables", "links", "sent")
+    beyond = any(reached[what] for what in (*left, "models"))
+    told = "what had left before cannot be called back:" if beyond else "nothing of them had left before"
+    screen.say(f"withdrawn for {many(len(reached['studies']), 'study', 'studies')}; {told}")
+    if not reached["studies"]:
+        screen.warn("warning: no study of that number is here; look at it again: isocenter studies")
+    for what in left:
         for row in reached[what]:
-            screen.say(f"   {what}: event {row['number']} of {row['time'][:10]} by {row['by']}")
+            of = f": {row['n']} images to learn {row['subject']} from" if what == "examples" else ""
+            screen.say(f"   {what}: event {row['number']} of {row['time'][:10]} by {row['by']}{of}")
     for row in reached["models"]:
         screen.say(f"   model that learned from them: {row['model']} {row['version']} (known by {row['known_by']})")
 

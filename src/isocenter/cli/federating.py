@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -120,26 +120,30 @@ def coordinate(
         privacy=privacy, noise=noise, person_clip=person_clip, seed=seed,
         own=recipe_text(wanted) if recipe.endswith(".toml") else "",
     )  # fmt: skip
-    run = Rounds(
-        how, out, sites=sites, clock=time.monotonic, patience_s=patience, training_s=training,
-        gathering_s=gathering, tell=tell,
-    )  # fmt: skip
-    with _kept(archive, run) as keep:
-        door = Door(run, identity, host, port)
-        try:
-            waits = f"waits for {sites} sites"
-            if run.finished():
-                waits = f"keeps the weights ready for {patience:.0f} s (--patience): all rounds are done"
-            tell(f"listens at https://{host}:{door.port}, {waits}")
-            while not run.finished():
-                time.sleep(0.25)
-                run.tick()
-                keep()
-            last = time.monotonic() + patience
-            while not run.everybody_knows() and time.monotonic() < last:
-                time.sleep(0.1)
-        finally:
-            door.close()
+    with _opened(archive) as held:  # before anything is made in --out
+        run = Rounds(
+            how, out, sites=sites, clock=time.monotonic, patience_s=patience, training_s=training,
+            gathering_s=gathering, tell=tell,
+        )  # fmt: skip
+        with _kept(held, run) as keep:
+            door = Door(run, identity, host, port)
+            try:
+                waits = f"waits for {sites} sites"
+                if run.finished():
+                    waits = f"keeps the weights ready for {patience:.0f} s (--patience): all rounds are done"
+                tell(f"listens at https://{host}:{door.port}, {waits}")
+                while not run.finished():
+                    time.sleep(0.25)
+                    run.tick()
+                    keep()
+                last = time.monotonic() + patience
+                while not run.everybody_knows() and time.monotonic() < last:
+                    time.sleep(0.1)
+            except KeyboardInterrupt:
+                screen.warn(f"stopped after {run.done} of {rounds} rounds: the same command with --out {out} goes on")
+                raise
+            finally:
+                door.close()
     if run.stopped:
         raise Unavailable("the federation was stopped", run.stopped, "start it again with the same --out to go on")
     screen.answer({"run": run.run, "task": how.task, "rounds": run.rounds, "weights": str(out / "weights.safetensors")})
@@ -191,35 +195,44 @@ def join(
     screen.say(f"the shared weights lie in {file}")
 
 
+def _opened(archive: Path | None) -> AbstractContextManager[Any]:
+    """The archive that is named, or nothing.
+
+    Raises:
+        NotFound: there is none.
+    """
+    from isocenter.cli import house
+
+    return house(archive) if archive is not None else nullcontext()
+
+
 @contextmanager
-def _kept(archive: Path | None, run: Any) -> Iterator[Callable[[], None]]:
+def _kept(held: Any, run: Any) -> Iterator[Callable[[], None]]:
     """What keeps the rounds of a coordinator in the journal of an archive as they come; nothing where none is named."""
-    if archive is None:
+    if held is None:
         yield lambda: None
         return
     from dataclasses import asdict
 
-    from isocenter.cli import house
     from isocenter.govern.policy import HOUSE
 
-    with house(archive) as held:
-        told, seen = held.site.federation, len(run.rounds)
-        said = {"run": run.run, "role": "coordinator"}
+    told, seen = held.site.federation, len(run.rounds)
+    said = {"run": run.run, "role": "coordinator"}
 
-        def keep() -> None:
-            nonlocal seen
-            for one in run.rounds[seen:]:
-                moved = {site: v["received"] + v["sent"] for site, v in one["bytes"].items()}
-                told.happened("round", {**one, **said, "bytes": moved}, who=HOUSE)
-                seen += 1
+    def keep() -> None:
+        nonlocal seen
+        for one in run.rounds[seen:]:
+            moved = {site: v["received"] + v["sent"] for site, v in one["bytes"].items()}
+            told.happened("round", {**one, **said, "bytes": moved}, who=HOUSE)
+            seen += 1
 
-        told.happened("joined", {**asdict(run.how), **said}, who=HOUSE)
-        try:
-            yield keep
-        finally:
-            keep()
-            if run.finished():
-                told.happened("done", {**said, "rounds": run.done, "why": run.stopped}, who=HOUSE)
+    told.happened("joined", {**asdict(run.how), **said}, who=HOUSE)
+    try:
+        yield keep
+    finally:
+        keep()
+        if run.finished():
+            told.happened("done", {**said, "rounds": run.done, "why": run.stopped}, who=HOUSE)
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 Whoever may read the folder acts as the house. What cannot come back, and what shows people more of a machine, is for
 persons: they sign in by name and password. The password never stands on the command line; where nobody sits there to
-type it, it is read from a file that only its owner can read.
+type it, it is one line of standard input, or is read from a file that only its owner can read.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from isocenter.errors import NotFound, Refused
 __all__ = ["Account", "Asking", "hidden", "signed_in", "sure"]
 
 Account = Annotated[str, typer.Option(help="Your account: persons erase, not the house. The password is asked for.")]
+_LINE = "call it from a terminal, or give it as one line on standard input: < FILE"
 _FILE = "call it from a terminal, or name a file with the password by ISOCENTER_PASSWORD_FILE"
 Asking = Annotated[str, typer.Option(help="Why: then another is asked to erase. Without it, you do.")]
 
@@ -54,18 +56,18 @@ def _in_file(path: Path) -> str:
         ) from absent
 
 
-def hidden(words: str, *, new: bool = False, otherwise: str = "call it from a terminal") -> str:
-    """What nobody may read over a shoulder; a new one is asked for twice.
+def hidden(words: str, *, new: bool = False, otherwise: str = _LINE) -> str:
+    """What nobody may read over a shoulder; a new one is asked for twice. Where nobody types, a line of standard input.
 
     Raises:
-        Refused: nobody types, for the input has ended; `otherwise` says what to do.
+        Refused: that has no line, or an empty one; `otherwise` says what to do.
     """
-    try:
+    if sys.stdin is not None and sys.stdin.isatty():
         return str(typer.prompt(words, hide_input=True, confirmation_prompt=new, err=True))
-    except typer.Abort as ended:
-        if not isinstance(ended.__context__, EOFError):  # somebody sits here and broke off
-            raise
-        raise Refused(f"'{words}' without an answer", "nobody types here", otherwise) from None
+    given = sys.stdin.readline().rstrip("\r\n") if sys.stdin is not None else ""
+    if not given:
+        raise Refused(f"'{words}' without an answer", "nobody types here", otherwise)
+    return given
 
 
 def sure(words: str, *, yes: bool = False) -> None:

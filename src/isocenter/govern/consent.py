@@ -211,7 +211,10 @@ def duo(said: str) -> Term:
     found = DUO.get(plain) or _SHORT.get(plain)
     if found is None:
         known = ", ".join(t.short for t in _TERMS)
-        raise Refused(f"the term '{said:.40}'", f"known are {known}", "look it up in the Data Use Ontology")
+        raise Refused(
+            f"the term '{said:.40}'", f"known are {known}",
+            "GRU permits all research, training of models too; the Data Use Ontology tells of the others",
+        )  # fmt: skip
     return found
 
 

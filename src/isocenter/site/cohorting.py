@@ -25,7 +25,7 @@ from isocenter.population import coarse, events, groups, percentiles, table, tag
 from isocenter.population.table import Measured, Member
 from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, canonical, from_plain
-from isocenter.site.consenting import Consenting
+from isocenter.site.consenting import RECORD_TERMS, Consenting
 from isocenter.site.counting import Counting
 from isocenter.site.disclosing import Disclosing, unbound
 from isocenter.site.questioning import Questioning
@@ -337,7 +337,7 @@ class Cohorting:
         must(who, "export", id)
         made, kept, closed = self._frozen(id, who)
         if closed and not kept:
-            raise Refused("a table of nobody", closed[0][0], "ask for terms of use, or for another cohort")
+            raise Refused("a table of nobody", closed[0][0], f"{RECORD_TERMS}; or take another cohort")
         told = self._risk(kept)
         must_be_alike(
             told, SMALLEST_GROUP, reason, "freeze more people, or say why they may leave: the journal keeps the reason"

@@ -31,7 +31,12 @@ if TYPE_CHECKING:
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
-__all__ = ["Consenting"]
+__all__ = ["RECORD_TERMS", "Consenting"]
+
+RECORD_TERMS = (
+    "ask for terms of use and record them: on the page Consent, or `isocenter consent give GRU --patient NUMBER`"
+)
+"""What to do where nobody has said that data may be used so."""
 
 _PAGE = 5000
 _ALL = 10_000_000
@@ -92,7 +97,7 @@ class Consenting:
         if not made.allowed:
             raise Refused(
                 f"this study may not be used for {use.purpose}", made.reason,
-                "record terms of use with `isocenter consent give`, or leave the study out",
+                RECORD_TERMS,
             )  # fmt: skip
         return made
 
@@ -152,12 +157,18 @@ class Consenting:
             patient: number; needed where no study is named. issuer: of the number, empty where headers have none.
 
         Raises:
-            Refused: codes that do not exist, that narrow without permitting anything, or nobody they are about.
+            Refused: codes that do not exist, that narrow without permitting anything, that have ended, or nobody they
+                are about.
         """
         must(who, "consent", study)
         read = {(term := duo(code)).code: read_values(term, values) for code, values in codes.items()}
         if refuses and read:
             raise Refused("terms that permit and refuse at once", "which of the two holds would be a guess")
+        if until is not None and until <= self.clock():
+            raise Refused(
+                f"terms that ended on {until:%Y-%m-%d %H:%M}", "they would permit nothing",
+                "give a day to come, or none: then they hold until they are withdrawn",
+            )  # fmt: skip
         if not refuses and not any(consent.DUO[c].permits or c == "DUO:0000043" for c in read):
             raise Refused(
                 "terms that permit nothing", "conditions alone narrow what is permitted", "add GRU, HMB, DS or NRES"
@@ -275,6 +286,9 @@ class Consenting:
             "sent": [_row(s) for u in sorted(uids) for s in self._events(Kind.SENT, u)],
             "links": [_row(s) for u in sorted(uids) for s in self._events(Kind.SHARED, u)],
             "cohorts": [{"id": id, "name": name} for id, name in cohorts.items()],
+            "examples": [
+                _row(s) for s in self._events(Kind.EXAMPLES_TAKEN) if uids & set(s.event.details.get("studies", ()))
+            ],
             "tables": [_row(s) for id in cohorts for s in self._events(Kind.COHORT_EXPORTED, id)],
         }  # fmt: skip
         return {**told, "models": self.learned(uids, set(cohorts))}
@@ -362,6 +376,8 @@ def _row(sealed: Any) -> dict[str, Any]:
         "rows",
         "file",
         "name",
+        "n",
+        "digest",
     )
     return {
         "number": sealed.number, "time": sealed.event.time.isoformat(), "by": sealed.event.who,

@@ -23,6 +23,7 @@ from isocenter.govern.policy import Person, must
 from isocenter.population.table import Member
 from isocenter.record import Cohort, Event, Kind, Patient
 from isocenter.site.cohorting import Cohorting
+from isocenter.site.consenting import RECORD_TERMS
 from isocenter.site.sending import Sending
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class HandingOut(Sending):
         """
         if not kept:
             why = Counter(row["why"] for row in left).most_common(1)
-            raise Refused("a cohort of nobody", why[0][0] if why else "it has no members", "ask for terms of use")
+            raise Refused("a cohort of nobody", why[0][0] if why else "it has no members", RECORD_TERMS)
 
     def _files(self, study_uid: str, use: Use, who: Person) -> Iterator[tuple[str, bytes | IsocenterError]]:
         """Images and results of a study that may be used, each read when it is asked for."""

@@ -32,7 +32,7 @@ from isocenter.learn.from_readings import (
 from isocenter.learn.recipes import recipe
 from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, Study
-from isocenter.site.consenting import Consenting
+from isocenter.site.consenting import RECORD_TERMS, Consenting
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.loading import volumes_of
 
@@ -118,7 +118,7 @@ class Teaching:
         made, torn = examples_of((s for s in told if s.study in may), agreement)
         if not made:
             why = f"most because {closed[0][0]}" if closed else "readers outweigh each other"
-            raise Refused(f"none of {len(studies)} studies may be learnt from", why, "ask for terms of use")
+            raise Refused(f"none of {len(studies)} studies may be learnt from", why, RECORD_TERMS)
         made, scaled = capped(made, most)
         report = written(
             out, made, classes, lambda e: self._pixels(studies[e.study], analysis),

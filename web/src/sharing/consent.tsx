@@ -47,6 +47,7 @@ interface About {
 interface Reached {
   studies: string[];
   exports: unknown[];
+  examples: unknown[];
   sent: unknown[];
   links: unknown[];
   cohorts: { id: string; name: string }[];
@@ -246,7 +247,7 @@ function ReachedList({ of, what }: { of: Reached; what: string }) {
     <ul class="bullets">
       <li>{count(of.studies.length, "study", "studies")}: {what}. Copies that wait to be taken are deleted.</li>
       <li>{count(of.links.length, "link")} given: those for research end; those for care stay until ended.</li>
-      <li>Not to be called back: {count(of.exports.length + of.sent.length, "export")}, {count(of.tables.length, "table")} of {count(of.cohorts.length, "cohort")}{of.cohorts.length > 0 && ` (${of.cohorts.map((one) => one.name).join(", ")})`}.</li>
+      <li>Not to be called back: {count(of.exports.length + of.sent.length, "export")}, {count(of.examples.length, "training set")}, {count(of.tables.length, "table")} of {count(of.cohorts.length, "cohort")}{of.cohorts.length > 0 && ` (${of.cohorts.map((one) => one.name).join(", ")})`}.</li>
       <li>{of.models.length ? `Models that learned from it: ${of.models.map((one) => `${one.model} ${one.version} (${one.known_by})`).join(", ")}.` : "No model is known to have learned from it."}</li>
     </ul>
   );
