@@ -229,7 +229,7 @@ class Need:
         if n < self.at_least:
             return Check("images", f"at least {self.at_least} images", found, False)
         if self.at_most is not None:
-            return Check("images", f"at most {self.at_most} images", found, n <= self.at_most)
+            return Check("images", f"at most {self.at_most} image{'s'[: self.at_most != 1]}", found, n <= self.at_most)
         return Check("images", f"at least {self.at_least} images", found, True) if self.at_least > 1 else None
 
     def _contrasts(self, series: Series) -> Check | None:
@@ -246,7 +246,8 @@ class Need:
         places = told(series, "ImagePositionPatient")
         if None in places or not places:
             return None
-        found = f"{series.named} has {len(series.instances)} images at {len(places)} places"
+        images, at = len(series.instances), len(places)
+        found = f"{series.named} has {images} image{'s'[: images != 1]} at {at} place{'s'[: at != 1]}"
         return Check("times", "several times at each place", found, len(places) < len(series.instances))
 
     def _encodes(self, series: Series) -> Check | None:
@@ -292,7 +293,7 @@ class Need:
         if self.at_least > 1:
             parts.append(f"at least {self.at_least} images")
         if self.at_most is not None:
-            parts.append(f"at most {self.at_most} image{'s' if self.at_most > 1 else ''}")
+            parts.append(f"at most {self.at_most} image{'s'[: self.at_most != 1]}")
         if self.axis:
             article = "an" if self.axis[0] in "aeiou" else "a"
             parts.append(f"{article} {self.axis.replace('_', ' ')} axis")
