@@ -99,6 +99,14 @@ class UndeclaredMap(_Base):
         return Answer.none(maps={"other": image})
 
 
+class OfAnother(_Base):
+    """Does it speak of an image that it never saw?"""
+
+    def run(self, image: Volume, before: Any = (), mask: Any = None) -> Answer:
+        where = Region(image.geometry, mask=np.ones(image.geometry.shape, bool), instance_uid="2.25.98")
+        return Answer.found(Finding(codes.LESION, where=where))
+
+
 class NoAnswer(_Base):
     """Does it answer at all?"""
 

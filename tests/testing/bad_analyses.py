@@ -294,6 +294,15 @@ class UndeclaredUnit(Good):
     yields: ClassVar[Any] = (Yield(what=codes.LESION, units=("mm",)),)
 
 
+class OfAnother(Good):
+    """How much of an image that it never saw is brighter than a threshold?"""
+
+    def answer(self, image: Volume, mask: np.ndarray) -> Answer:
+        said = super().answer(image, mask)
+        where = [replace(f, where=replace(f.where, series_uid="2.25.99")) for f in said.findings if f.where]
+        return replace(said, findings=tuple(where))
+
+
 class UndeclaredMap(Good):
     """Does it give a map that it did not declare?"""
 
@@ -329,7 +338,7 @@ class Lefty(Good):
         made = super().answer(image, mask)
         if not made.findings:
             return made
-        first = Measurement(codes.VOLUME, float(np.argwhere(mask)[:, 2].mean()), "mL", definition="place")
+        first = Measurement(codes.VOLUME, float(np.argwhere(mask)[:, 2].mean()) / 10, "mL", definition="place")
         finding = made.findings[0]
         return Answer.found(Finding(finding.what, where=finding.where, words="x", measurements=(
             *finding.measurements, first)))  # fmt: skip

@@ -78,6 +78,7 @@ def test_a_good_stranger_passes_as_class_and_as_instance() -> None:
         (bad.Undeclared, "stays within its yields", "Lesion"),
         (bad.UndeclaredUnit, "stays within its yields", "'mL'"),
         (bad.UndeclaredMap, "stays within its yields", "heat"),
+        (bad.OfAnother, "stays with its images", "on series 2.25.99"),
         (bad.Fickle, "is deterministic", "two answers"),
         (bad.Spoiler, "leaves its inputs alone", "writes into its input"),
         (bad.Lefty, "measures the same when flipped", "along axis 2"),

@@ -1,8 +1,9 @@
 """Run one analysis: inputs in, a Result with origin and receipt out, inside its limits.
 
 The analysis itself is a plain function. Everything that a site owes to its readers is added here: parameters
-checked, refusals turned into *declined, because …*, findings held to what was declared, regions written and read
-back, cost counted, and a process of its own when strangers' code or hostile pixels must not harm the server.
+checked, refusals turned into *declined, because …*, findings held to what was declared and to the images that were
+given, regions written and read back, cost counted, and a process of its own when strangers' code or hostile pixels
+must not harm the server.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from isocenter.analysis.need import Dated
 from isocenter.analysis.protocol import Analysis, Answer, Limits, parameters
 from isocenter.analysis.registry import address, load
 from isocenter.analysis.scratch import bound_files, scratch, written_bytes
+from isocenter.analysis.shown import Shown
 from isocenter.dicom.confining import confine
 from isocenter.dicom.patience import Patience, processor_seconds
 from isocenter.errors import IsocenterError, LimitReached, Refused
@@ -92,6 +94,7 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
         chosen = _chosen(held, request.parameters or {})
         inputs = dict(request.load())
         seen, told = _look(inputs), _told(inputs)
+        shown = Shown.of(inputs, request.series)
         if weights := getattr(held, "weights", ""):
             from isocenter.analysis import weights as shelf
 
@@ -104,7 +107,7 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
         if not isinstance(answer, Answer):
             raise Refused(f"{held.name} returned {type(answer).__name__}", "run must return an Answer")
         answer = replace(answer, reasons=(*answer.reasons, *told)) if told else answer
-        answer = _named(_held_to_yields(held, answer), request, held)
+        answer = _named(shown.hold(held.name, _held_to_yields(held, answer)), request, held)
         maps = _maps(answer, blobs)
     except IsocenterError as refusal:
         answer, maps = Answer.declined(str(refusal), *told), ()

@@ -41,6 +41,7 @@ import numpy as np
 
 from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield, parameters
+from isocenter.analysis.shown import Shown
 from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import IsocenterError
 from isocenter.record import Code, Instance, Measurement, Outcome, Series, codes, digest_of, to_plain
@@ -345,6 +346,15 @@ def _within_yields(case: _Case) -> str:
     return "it says what it declares"
 
 
+def _about_its_images(case: _Case) -> str:
+    for (inputs, _), answer in zip(case.examples, case.answers, strict=True):
+        try:
+            Shown.of(inputs).hold(case.analysis.name, answer)
+        except IsocenterError as why:
+            raise _Fault(str(why)) from why
+    return "series, images, places and sizes are those of its inputs"
+
+
 def _asked_again(held: Any, inputs: Mapping[str, Any], traced: bool) -> _Again:
     """Memory is counted where `traced`: it is the first example, and counting takes time."""
     arrays = [a for value in inputs.values() for a in _arrays(value)]
@@ -562,6 +572,7 @@ _RUNNING: tuple[tuple[str, Callable[[_Case], str]], ...] = (
     ("tells the truth of its examples", _true),
     ("gives one of three answers", _three_answers),
     ("stays within its yields", _within_yields),
+    ("stays with its images", _about_its_images),
     ("is deterministic", _deterministic),
     ("leaves its inputs alone", _leaves_inputs),
     ("measures the same when flipped", _knows_its_place),
