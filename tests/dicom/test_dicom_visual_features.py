@@ -72,6 +72,31 @@ def test_what_is_face_becomes_air_and_all_else_stays_to_the_bit(syntax: str) -> 
     assert any("28 to 38 %" in risk for risk in copy.risks)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_every_pixel_whose_place_is_nearest_to_a_voxel_of_the_face_goes_and_no_other(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    face = np.zeros((16, 16, 18), bool)
+    face[2:11, :7, 3:15] = rng.random((9, 7, 12)) < 0.7
+    cover = Cover.of(face, GRID, {"skin_cm2": 100.0, "left": 0.0, "depth_mm": 30.0})
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0] if seed > 1 else np.eye(3)  # the first two are axial
+    along, down = turn[0], turn[1]
+    position = [-15.5, -15.5, -9.0] if seed < 2 else rng.normal(0, 4, 3) - 16 * along - 16 * down
+    thickness = float(rng.integers(1, 7))
+    told = {"ImagePositionPatient": [round(float(v), 6) for v in position], "SliceThickness": thickness}
+    axes = [round(float(v), 9) for v in (*along, *down)]
+    said, _ = cleaned(file_of(slice_of_a_head(ImageOrientationPatient=axes, **told)), cover)
+    across, downwards = np.array(axes[:3]), np.array(axes[3:])
+    back, expected = np.linalg.inv(GRID), np.zeros((32, 32), bool)
+    for off in (0.0, -thickness / 2, thickness / 2):
+        start = np.array(told["ImagePositionPatient"]) + np.cross(across, downwards) * off
+        mm = start[:, None, None] + downwards[:, None, None] * np.arange(32)[:, None]
+        mm = mm + across[:, None, None] * np.arange(32)
+        at = np.rint(np.einsum("ij,jrc->irc", back[:3, :3], mm) + back[:3, 3][:, None, None]).astype(int)
+        inside = ((at >= 0) & (at < np.array(face.shape)[:, None, None])).all(0)
+        expected |= inside & face[tuple(np.where(inside, at, 0))]
+    assert expected.any() and np.array_equal(said.pixel_array == 0, expected)
+
+
 def test_a_slice_above_the_face_keeps_its_bytes_compressed_as_they_were() -> None:
     data = file_of(slice_of_a_head(10.0), RLELossless)
     ds, copy = cleaned(data)

@@ -46,12 +46,17 @@ def test_a_face_goes_and_the_brain_stays_whatever_the_contrast_and_the_direction
     gone = cut_from(volume, face)
     wide = ndimage.binary_dilation(brain)
     assert gone.any() and not (gone & wide).any()
+    # All that the definition calls face goes: before and below both planes, in front of the jaw, and no brain.
+    own = face.fit.matrix @ face.geometry.affine
+    _, y, z = (own[k, :3] @ np.indices(face.mask.shape).reshape(3, -1) + own[k, 3] for k in range(3))
+    called = (y < -46.0) & (z > -170.0) & (z < np.minimum(-13.5, -13.5 - 0.62 * (y + 110.0)))
+    assert np.array_equal(face.mask.ravel(), called & ~face.brain.ravel())
     # Nose and eyes are where the head has them.
     shape = {"at": scan.get("at_mm", (0, 0, 0)), "tilt": scan.get("tilt_deg", (0, 0, 0)), "size": scan.get("size", 1.0)}
-    for own in ((0.0, -112.0, -52.0), (32.0, -95.0, -38.0), (-32.0, -95.0, -38.0), (0.0, -98.0, -112.0)):
-        turned = np.linalg.inv(head.turned(shape["tilt"])) @ np.array(own) * shape["size"] + np.array(shape["at"])
+    for part in ((0.0, -112.0, -52.0), (32.0, -95.0, -38.0), (-32.0, -95.0, -38.0), (0.0, -98.0, -112.0)):
+        turned = np.linalg.inv(head.turned(shape["tilt"])) @ np.array(part) * shape["size"] + np.array(shape["at"])
         at = tuple(np.rint(face.geometry.to_index(turned)).astype(int))
-        assert face.mask[at], own
+        assert face.mask[at], part
 
 
 @pytest.mark.parametrize(

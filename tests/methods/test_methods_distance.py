@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from isocenter.methods.distance import depth_mm
+from isocenter.methods.distance import deeper, depth_mm
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (3.27, 0.98, 0.98), (0.5, 2.0, 7.0)])
@@ -44,3 +44,16 @@ def test_on_cubes_also_where_a_byte_would_not_hold_the_square(up_to_mm: float) -
     whole = ndimage.distance_transform_edt(mask, sampling=2.0)
     expected = np.where(whole <= up_to_mm, whole, np.inf)
     assert depth_mm(mask, (2.0, 2.0, 2.0), up_to_mm) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("spacing", [(2.0, 2.0, 2.0), (1.3, 1.3, 1.3), (3.27, 0.98, 0.98)])
+@pytest.mark.parametrize("depths", [(4.0,), (6.0, 10.0, 25.0), (1.9, 40.0)])
+def test_deeper_than_so_much_is_what_the_distance_says(
+    spacing: tuple[float, float, float], depths: tuple[float, ...]
+) -> None:
+    mask = ndimage.binary_closing(np.random.default_rng(4).random((37, 30, 33)) < 0.9, iterations=2)
+    mask[:9] = True
+    far = depth_mm(mask, spacing)
+    for one, mm in zip(deeper(mask, spacing, *depths), depths, strict=True):
+        assert np.array_equal(one, far > mm)
+    assert all(one.all() for one in deeper(np.ones((5, 5, 5), bool), spacing, *depths))

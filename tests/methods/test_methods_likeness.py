@@ -51,6 +51,30 @@ def test_the_derivative_is_what_a_small_step_changes() -> None:
             assert slope[row, column] == pytest.approx(expected, rel=0.02, abs=0.02 * np.abs(slope[:, column]).max())
 
 
+def test_the_information_is_that_of_the_joint_histogram() -> None:
+    rng = np.random.default_rng(3)
+    fixed = rng.random((12, 14, 16)).astype(np.float32)
+    moving = ndimage.gaussian_filter(fixed, 1.0) + 0.1 * rng.random(fixed.shape).astype(np.float32)
+    grid = Geometry.regular(shape=fixed.shape, spacing_mm=(2.0, 2.0, 2.0))
+    images = Likeness(fixed, grid, np.ones(fixed.shape, bool), moving, grid, 4_000)
+    matrix = moved_by((2.0, -1.0, 3.0), (5.0, -3.0, 4.0), (1.02, 0.99, 1.0))
+    at = grid.to_index(images._points.T @ matrix[:3, :3].T + matrix[:3, 3])
+    inside = ((at >= 0) & (at <= np.array(moving.shape) - 1)).all(1)
+    assert 0.1 < inside.mean() < 0.95
+    shown = ndimage.map_coordinates(moving, at[inside].T, order=1)
+    place = (shown - moving.min()) / (float(np.ptp(moving)) / 20) + 2
+    joint = np.zeros((24, 24))
+    for bin_ in range(24):
+        away = np.abs(place - bin_)
+        spline = np.where(away < 1, 2 / 3 - away**2 + away**3 / 2, np.clip(2 - away, 0, None) ** 3 / 6)
+        np.add.at(joint[:, bin_], images._bins[inside], spline)
+    joint /= inside.sum()
+    alone = np.outer(joint.sum(1), joint.sum(0))
+    some = joint > 1e-16
+    expected = float((joint[some] * np.log(joint[some] / alone[some])).sum())
+    assert images.at(matrix)[0] == pytest.approx(expected, abs=1e-5) and expected > 0.03
+
+
 @pytest.mark.parametrize(
     ("kind", "degrees", "mm"),
     [("T1", (14.0, -6.0, 9.0), (12.0, -9.0, 15.0)), ("T2", (-8.0, 5.0, -12.0), (-6.0, 10.0, 4.0))],

@@ -94,6 +94,14 @@ def _unpacked(packed: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.bool
     return mask
 
 
+@lru_cache(maxsize=2)
+def _reaches(packed: bytes, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
+    """(3, 2) between which places of the mask all of a face lies; empty where there is none."""
+    mask = _unpacked(packed, shape)
+    spans = [np.flatnonzero(mask.any(axis)) for axis in ((1, 2), (0, 2), (0, 1))]
+    return np.array([(one[0], one[-1]) if len(one) else (0, -2) for one in spans], np.float64)
+
+
 def shows(file: File) -> Shows:
     """Whether a face may be made of this object."""
     if file.ascii(_MODALITY) not in _SECTIONAL or not (
@@ -135,38 +143,53 @@ def without_face(file: File, data: bytes, pixels: npt.NDArray[Any], cover: Cover
     placed = placed_frames(series, instance, lambda _: data)
     if not placed:
         raise Refused("a head without a place in the patient", "where its face lies is unknown", "look at the images")
-    mask = cover.mask()
+    mask, reaches = cover.mask(), _reaches(cover.packed, cover.shape)
     back = np.linalg.inv(np.array(cover.affine).reshape(4, 4))
     taken = 0
     for one in placed:
         part = pixels[one.frame]
         if one.tile is not None:
             part = part[one.tile[0] : one.tile[0] + one.rows, one.tile[1] : one.tile[1] + one.columns]
-        face = _in_plane(one, mask, back)
-        part[face] = _empty(one, pixels, file)
-        taken += int(face.sum())
+        face = _in_plane(one, mask, reaches, back)
+        if count := int(np.count_nonzero(face)):
+            part[face] = _empty(one, pixels, file)
+            taken += count
     return taken
 
 
-def _in_plane(one: Placed, mask: npt.NDArray[np.bool_], back: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def _in_plane(
+    one: Placed, mask: npt.NDArray[np.bool_], reaches: npt.NDArray[np.float64], back: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
     """What of a part of space lies in one slice: of a thick one, all that its thickness reaches."""
     along, down = one.orientation[:3] * one.spacing[1], one.orientation[3:] * one.spacing[0]
     normal = np.cross(one.orientation[:3], one.orientation[3:])
     half = min(one.thickness, _THICKEST_MM) / 2.0
     starts = [back[:3, :3] @ (one.position + normal * off) + back[:3, 3] for off in sorted({0.0, -half, half})]
     found = np.zeros((one.rows, one.columns), bool)
-    _reached(mask, np.array(starts), back[:3, :3] @ along, back[:3, :3] @ down, found)
+    _reached(mask, reaches, np.array(starts), back[:3, :3] @ along, back[:3, :3] @ down, found)
     return found
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _reached(mask: Any, starts: Any, along: Any, down: Any, found: Any) -> None:  # pragma: no cover
-    """Pixels of which the place, in one of several planes, is nearest to a voxel of the mask."""
+def _reached(mask: Any, reaches: Any, starts: Any, along: Any, down: Any, found: Any) -> None:  # pragma: no cover
+    """Pixels of which the place, in one of several planes, is nearest to a voxel of the mask.
+
+    Of each row only the stretch is asked that lies between what the face reaches, with a voxel to spare.
+    """
     a, b, c = mask.shape
     for n in range(starts.shape[0]):
         for row in range(found.shape[0]):
-            x, y, z = starts[n] + down * row
-            for column in range(found.shape[1]):
+            first, last = 0.0, found.shape[1] - 1.0
+            at = starts[n] + down * row
+            for axis in range(3):
+                low, high = reaches[axis, 0] - 1.0 - at[axis], reaches[axis, 1] + 1.0 - at[axis]
+                if abs(along[axis]) > 1e-9:
+                    one, other = low / along[axis], high / along[axis]
+                    first, last = max(first, min(one, other)), min(last, max(one, other))
+                elif low > 0.0 or high < 0.0:
+                    last = -1.0
+            x, y, z = at
+            for column in range(int(np.ceil(first)), int(np.floor(last)) + 1):
                 i, j, k = np.rint(x + along[0] * column), np.rint(y + along[1] * column), np.rint(z + along[2] * column)
                 if 0 <= i < a and 0 <= j < b and 0 <= k < c and mask[int(i), int(j), int(k)]:
                     found[row, column] = True

@@ -168,12 +168,12 @@ def fits(volume: Volume, average: AverageHead) -> Iterator[Fit]:
     """
     image, seen = upright_at(volume, _COARSE_MM)
     head = tissue(image, seen)
-    if head.sum() * _COARSE_MM**3 < 200_000.0:  # 200 mL are no head
+    if np.count_nonzero(head) * _COARSE_MM**3 < 200_000.0:  # 200 mL are no head
         return
     for low, high in _windows(head):
         part = image.cropped((low, 0, 0), (high, *head.shape[1:]))
         inside, mine = seen[low:high], head[low:high]
-        if mine.sum() * _COARSE_MM**3 < 200_000.0:
+        if np.count_nonzero(mine) * _COARSE_MM**3 < 200_000.0:
             continue
         clipped = np.clip(part.array, *np.percentile(part.array[inside], (1, 99.5))).astype(np.float32)
         laying = _Laying(clipped, part.geometry, inside, mine, average)

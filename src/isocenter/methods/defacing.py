@@ -23,7 +23,7 @@ from isocenter.errors import Refused
 from isocenter.methods.average_head import AverageHead, Fit, fits, tissue, upright_at
 from isocenter.methods.components import labelled
 from isocenter.methods.cross_steps import closed, dilated
-from isocenter.methods.distance import depth_mm
+from isocenter.methods.distance import deeper, depth_mm
 from isocenter.space import Geometry, Volume
 
 __all__ = ["LEFT", "LITTLE_CM2", "Face", "face_of", "skin_left"]
@@ -188,26 +188,26 @@ def _brain(image: Volume, seen: Mask, average: AverageHead, fit: Fit) -> tuple[M
     expected = average.brain_at(fit.matrix, grid)
     there = expected & seen
     core = _deeper(expected, grid, _CORE_MM) & seen
-    if core.sum() * grid.voxel_volume_mm3 < 50_000.0:
+    if np.count_nonzero(core) * grid.voxel_volume_mm3 < 50_000.0:
         raise Refused("a head with less than 50 mL of brain in the images", "the fit has too little to hold on to")
     smooth = ndimage.gaussian_filter(array, 0.7)
     low, high = np.percentile(smooth[core], (4, 96))
     room = 0.35 * (high - low)
     alike = (smooth > low - room) & (smooth < high + room) & seen
-    away = depth_mm(~expected, grid.spacing_mm, _FURTHER_MM)
-    reach = away <= _REACH_MM
+    beyond = deeper(~expected, grid.spacing_mm, _MARGIN_MM, _REACH_MM, _FURTHER_MM)
+    margin, reach, further = (~one for one in beyond)
     joined = _joined(_deeper(alike & reach, grid, _NECK_MM), core)
-    like = (depth_mm(~joined, grid.spacing_mm, _NECK_MM) <= _NECK_MM) & alike & reach if joined.any() else joined
+    like = ~deeper(~joined, grid.spacing_mm, _NECK_MM)[0] & alike & reach if joined.any() else joined
     filled = closed(like, 2) & reach & seen
-    both = int(filled.sum()) + int(there.sum())
-    agreement = 2.0 * float((filled & there).sum()) / both if both else 0.0
+    both = np.count_nonzero(filled) + np.count_nonzero(there)
+    agreement = 2.0 * np.count_nonzero(filled & there) / both if both else 0.0
     brain = np.zeros(image.geometry.shape, bool)
-    brain[here] = (away <= _MARGIN_MM) | filled
+    brain[here] = margin | filled
     # A brain that reaches lower than expected is thick where it does, as nerves, muscles and the eyes' bands are not.
-    bulk = _joined(_deeper(alike & (away <= _FURTHER_MM), grid, _BULK_MM), core)
+    bulk = _joined(_deeper(alike & further, grid, _BULK_MM), core)
     if bulk.any():
         whole_mm = _BULK_MM + _RIM_MM
-        brain[here] |= depth_mm(~bulk, grid.spacing_mm, whole_mm) <= whole_mm
+        brain[here] |= ~deeper(~bulk, grid.spacing_mm, whole_mm)[0]
     return brain, agreement
 
 
@@ -222,7 +222,7 @@ def _joined(mask: Mask, core: Mask) -> Mask:
 
 def _deeper(mask: Mask, grid: Geometry, mm: float) -> Mask:
     """What lies deeper in a mask than this, where beyond the grid nothing is of it."""
-    return np.asarray(depth_mm(np.pad(mask, 1), grid.spacing_mm, mm)[1:-1, 1:-1, 1:-1] > mm)
+    return deeper(np.pad(mask, 1), grid.spacing_mm, mm)[0][1:-1, 1:-1, 1:-1]
 
 
 def _box_of_brain(grid: Geometry, average: AverageHead, fit: Fit) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
@@ -246,7 +246,7 @@ def _skin(head: Mask, seen: Mask, gone: Mask, grid: Geometry, parts: _Parts) -> 
         return 0.0, 0.0, 0.0
     near = (box[0], slice(0, box[1].stop), box[2])
     border = head[near] & dilated(_from_the_front(~head[near]) & seen[near])
-    at = np.argwhere(border & ((parts[near] & _SKIN) > 0))
+    at = _places(border & ((parts[near] & _SKIN) > 0))
     if not len(at):
         return 0.0, 0.0, 0.0
     area = len(at) * grid.spacing_mm[0] ** 2 / 100.0
@@ -258,6 +258,11 @@ def _skin(head: Mask, seen: Mask, gone: Mask, grid: Geometry, parts: _Parts) -> 
     within = at - [one.start for one in here]
     away = np.minimum(depth_mm(~left, grid.spacing_mm)[tuple(within.T)], _FAR_MM)
     return area, float((away < 1.0).mean()), float(np.median(away))
+
+
+def _places(mask: Mask) -> npt.NDArray[np.int_]:
+    """As `np.argwhere`, several times faster."""
+    return np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), 1)
 
 
 def _box_of(parts: _Parts, which: int) -> tuple[slice, slice, slice] | None:
@@ -281,7 +286,7 @@ def _must_have_its_nose(head: Mask, seen: Mask, grid: Geometry, parts: _Parts, f
     Raises:
         Refused: the most prominent point lies elsewhere; the head may be turned otherwise than its header says.
     """
-    near = np.argwhere(head & ((parts & _NEAR_NOSE) > 0))
+    near = _places(head & ((parts & _NEAR_NOSE) > 0))
     if len(near) * grid.voxel_volume_mm3 < 5_000.0:
         return
     step = fit.matrix @ grid.affine

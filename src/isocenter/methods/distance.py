@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["depth_mm"]
+__all__ = ["deeper", "depth_mm"]
 
 
 def depth_mm(
@@ -34,7 +34,7 @@ def depth_mm(
     least, most = min(spacing_mm), max(spacing_mm)
     steps = (up_to_mm / least) ** 2 * 1.00001  # the most that is told apart, in squares of voxels
     if least == most and steps < _INFINITE:
-        return _of_even(mask, spacing_mm[0], int(steps))
+        return np.asarray(np.take(_in_mm(least, int(steps)), _of_even(mask, int(steps))))
     squares = np.where(mask, np.float32(np.inf), np.float32(0.0))
     if up_to_mm < np.inf:
         out = np.empty_like(squares)
@@ -49,17 +49,40 @@ def depth_mm(
     return np.ascontiguousarray(np.sqrt(squares))
 
 
+def deeper(
+    mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float], *mm: float
+) -> tuple[npt.NDArray[np.bool_], ...]:
+    """What of a mask lies deeper than each of some depths: `depth_mm` compared with them, without the distances.
+
+    >>> line = np.array([False, True, True, True, False]).reshape(1, 1, 5)
+    >>> [one.ravel().astype(int).tolist() for one in deeper(line, (1.0, 1.0, 0.5), 0.0, 0.5, 1.0)]
+    [[0, 1, 1, 1, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]
+    """
+    least, most = min(spacing_mm), max(spacing_mm)
+    steps = (max(mm) / least) ** 2 * 1.00001
+    if least != most or steps >= _INFINITE:
+        far = depth_mm(mask, spacing_mm, max(mm))
+        return tuple(np.asarray(far > one) for one in mm)
+    squares, told = _of_even(mask, int(steps)), _in_mm(least, int(steps))
+    return tuple(squares > np.uint8(np.count_nonzero(told <= one) - 1) for one in mm)
+
+
 _INFINITE = 255  # of a byte
 
 
-def _of_even(mask: npt.NDArray[np.bool_], spacing_mm: float, furthest: int) -> npt.NDArray[np.float32]:
+def _of_even(mask: npt.NDArray[np.bool_], furthest: int) -> npt.NDArray[np.uint8]:
     """On a grid of cubes squares of distances are whole numbers: a byte each, many at once."""
     squares = np.negative(np.ascontiguousarray(mask).view(np.int8)).view(np.uint8)  # 255 in the mask
     out = np.empty_like(squares)
     _near_even(squares, out, int(np.sqrt(furthest)))
+    return out
+
+
+def _in_mm(spacing_mm: float, furthest: int) -> npt.NDArray[np.float32]:
+    """What each square of voxels is in mm."""
     told = np.sqrt(np.arange(_INFINITE + 1, dtype=np.float32)) * np.float32(spacing_mm)
     told[furthest + 1 :] = np.inf
-    return np.asarray(np.take(told, out))
+    return np.asarray(told)
 
 
 @numba.njit(cache=True)

@@ -74,10 +74,11 @@ class Likeness:
         known = seen[tuple(near.T)]
         index = index[known]
         values = ndimage.map_coordinates(fixed, index.T, order=1, mode="nearest")
-        self._points = np.ascontiguousarray(grid.to_patient(index))
+        self._points = np.ascontiguousarray(grid.to_patient(index).T)
         low, high = float(values.min()), float(values.max())
         width = (high - low) / (_BINS - 2 * _SPARE) or 1.0
-        self._bins = np.clip((values - low) / width + _SPARE, _SPARE, _BINS - _SPARE - 1).astype(np.int64)
+        self._bins = np.clip((values - low) / width + _SPARE, _SPARE, _BINS - _SPARE - 1).astype(np.int32)
+        self._room = np.empty((4, len(values)), np.float32), np.empty(len(values), np.int32)
         self._moving = np.ascontiguousarray(moving, np.float32)
         self._low = float(moving.min())
         self._width = (float(moving.max()) - self._low) / (_BINS - 2 * _SPARE) or 1.0
@@ -86,100 +87,156 @@ class Likeness:
     def at(self, matrix: Floats) -> tuple[float, Floats]:
         """Mutual information (nats) and its derivative by the upper three rows of `matrix`, per entry."""
         step = np.ascontiguousarray((self._to_index @ matrix)[:3])
-        value, by_index = _mutual(self._points, self._bins, self._moving, step, self._low, self._width)
+        value, by_index = _mutual(self._points, self._bins, self._moving, step, self._low, self._width, *self._room)
         return value, self._to_index[:3, :3].T @ by_index
 
     @cached_property
     def middle(self) -> Floats:
         """Of the places that are asked, mm."""
-        return np.asarray(self._points.mean(0))
+        return np.asarray(self._points.mean(1))
 
     @cached_property
     def reach_mm(self) -> float:
         """Root mean square distance of the places from their middle."""
-        return float(np.sqrt(((self._points - self.middle) ** 2).sum(1).mean()))
+        return float(np.sqrt(((self._points.T - self.middle) ** 2).sum(1).mean()))
 
 
 @numba.njit(cache=True, fastmath=True)
-def _mutual(points, bins, moving, step, low, width):  # type: ignore[no-untyped-def]  # pragma: no cover
-    n = points.shape[0]
-    joint = np.zeros((_BINS, _BINS))
-    held = np.empty((n, 5), np.float32)
-    which = np.full(n, -1, np.int64)
-    a, b, c = moving.shape
+def _lie(points, step, a, b, c, held, which):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """In which cell of the moving image each point lies (-1 outside), and where in it: a loop of many at once."""
+    s00, s01, s02, s03 = step[0, 0], step[0, 1], step[0, 2], step[0, 3]
+    s10, s11, s12, s13 = step[1, 0], step[1, 1], step[1, 2], step[1, 3]
+    s20, s21, s22, s23 = step[2, 0], step[2, 1], step[2, 2], step[2, 3]
+    xs, ys, zs, us, vs, ws = points[0], points[1], points[2], held[0], held[1], held[2]
+    rows, columns = np.int32(b), np.int32(c)
+    for s in range(xs.size):
+        x, y, z = xs[s], ys[s], zs[s]
+        i = s00 * x + s01 * y + s02 * z + s03
+        j = s10 * x + s11 * y + s12 * z + s13
+        k = s20 * x + s21 * y + s22 * z + s23
+        out = (i < 0.0) | (j < 0.0) | (k < 0.0) | (i > a - 1.0) | (j > b - 1.0) | (k > c - 1.0)
+        ii = np.int32(min(max(i, 0.0), a - 2.0))
+        jj = np.int32(min(max(j, 0.0), b - 2.0))
+        kk = np.int32(min(max(k, 0.0), c - 2.0))
+        us[s], vs[s], ws[s] = np.float32(i - ii), np.float32(j - jj), np.float32(k - kk)
+        which[s] = np.int32(-1) if out else np.int32((ii * rows + jj) * columns + kk)
+
+
+@numba.njit(cache=True, fastmath=True)
+def _met(bins, moving, down, along, low, per, held, which, joint):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """What the moving image shows at each point, with its slopes, counted in the joint histogram (six times).
+
+    `held` becomes the slopes and the place within a bin, `which` the first of the four cells that were added to.
+    Unsigned places: of signed ones each would be asked whether it counts from the end.
+    """
+    us, vs, ws, ts = held[0], held[1], held[2], held[3]
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
     count = 0
-    for s in range(n):
-        x, y, z = points[s, 0], points[s, 1], points[s, 2]
-        i = step[0, 0] * x + step[0, 1] * y + step[0, 2] * z + step[0, 3]
-        j = step[1, 0] * x + step[1, 1] * y + step[1, 2] * z + step[1, 3]
-        k = step[2, 0] * x + step[2, 1] * y + step[2, 2] * z + step[2, 3]
-        if i < 0.0 or j < 0.0 or k < 0.0 or i > a - 1.0 or j > b - 1.0 or k > c - 1.0:
+    for s in range(us.size):
+        if which[s] < 0:
+            which[s] = 0
+            us[s] = vs[s] = ws[s] = ts[s] = np.float32(0)  # adds nothing to any slope
             continue
-        ii, jj, kk = min(int(i), a - 2), min(int(j), b - 2), min(int(k), c - 2)
-        u, v, w = np.float32(i - ii), np.float32(j - jj), np.float32(k - kk)
-        p000, p001 = moving[ii, jj, kk], moving[ii, jj, kk + 1]
-        p010, p011 = moving[ii, jj + 1, kk], moving[ii, jj + 1, kk + 1]
-        p100, p101 = moving[ii + 1, jj, kk], moving[ii + 1, jj, kk + 1]
-        p110, p111 = moving[ii + 1, jj + 1, kk], moving[ii + 1, jj + 1, kk + 1]
-        p00, p01 = p000 + w * (p001 - p000), p010 + w * (p011 - p010)
-        p10, p11 = p100 + w * (p101 - p100), p110 + w * (p111 - p110)
+        at = np.uint64(which[s])
+        u, v, w = us[s], vs[s], ws[s]
+        p000, p001 = moving[at], moving[at + one]
+        p010, p011 = moving[at + along], moving[at + along + one]
+        p100, p101 = moving[at + down], moving[at + down + one]
+        p110, p111 = moving[at + down + along], moving[at + down + along + one]
         d00, d01, d10, d11 = p001 - p000, p011 - p010, p101 - p100, p111 - p110
-        p0, p1 = p00 + v * (p01 - p00), p10 + v * (p11 - p10)
-        value = p0 + u * (p1 - p0)
-        place = (value - low) / width + _SPARE
-        bin_ = min(max(int(place), _SPARE), _BINS - _SPARE - 1)
-        t = np.float32(place - bin_)
-        held[s, 0] = t
-        held[s, 1] = p1 - p0
-        held[s, 2] = (p01 - p00) * (1 - u) + (p11 - p10) * u
+        p00, p01 = p000 + w * d00, p010 + w * d01
+        p10, p11 = p100 + w * d10, p110 + w * d11
+        e0, e1 = p01 - p00, p11 - p10
+        p0, p1 = p00 + v * e0, p10 + v * e1
         d0, d1 = d00 + v * (d01 - d00), d10 + v * (d11 - d10)
-        held[s, 3] = d0 + u * (d1 - d0)
-        which[s] = bin_
-        row = bins[s]
+        place = (p0 + u * (p1 - p0) - low) * per + np.float32(_SPARE)
+        bin_ = min(max(np.int32(place), np.int32(_SPARE)), np.int32(_BINS - _SPARE - 1))
+        t = place - np.float32(bin_)
+        us[s], vs[s], ws[s], ts[s] = p1 - p0, e0 + u * (e1 - e0), d0 + u * (d1 - d0), t
+        to = np.int32(bins[s] * _BINS + bin_ - 1)
+        which[s] = to
+        cell = np.uint64(to)
         t2, t3 = t * t, t * t * t
-        joint[row, bin_ - 1] += (1 - 3 * t + 3 * t2 - t3) / 6
-        joint[row, bin_] += (4 - 6 * t2 + 3 * t3) / 6
-        joint[row, bin_ + 1] += (1 + 3 * t + 3 * t2 - 3 * t3) / 6
-        joint[row, bin_ + 2] += t3 / 6
+        joint[cell] += np.float32(1) - np.float32(3) * t + np.float32(3) * t2 - t3
+        joint[cell + one] += np.float32(4) - np.float32(6) * t2 + np.float32(3) * t3
+        joint[cell + two] += np.float32(1) + np.float32(3) * t + np.float32(3) * t2 - np.float32(3) * t3
+        joint[cell + three] += t3
         count += 1
+    return count
+
+
+@numba.njit(cache=True, fastmath=True)
+def _rises(says, held, which):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Twice how much the information rises with what is shown at each point; in place of where it lies in its bin."""
+    ts = held[3]
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
+    for s in range(ts.size):
+        cell, t = np.uint64(which[s]), ts[s]
+        t2 = t * t
+        ts[s] = (
+            says[cell] * (np.float32(-1) + np.float32(2) * t - t2)
+            + says[cell + one] * (np.float32(3) * t2 - np.float32(4) * t)
+            + says[cell + two] * (np.float32(1) + np.float32(2) * t - np.float32(3) * t2)
+            + says[cell + three] * t2
+        )
+
+
+@numba.njit(cache=True, fastmath=True)
+def _summed(points, held, by_index):  # type: ignore[no-untyped-def]  # pragma: no cover
+    xs, ys, zs, rises = points[0], points[1], points[2], held[3]
+    for d in range(3):
+        slopes = held[d]
+        by_x = by_y = by_z = by_one = 0.0
+        for s in range(xs.size):
+            g = np.float64(rises[s] * slopes[s])
+            by_x += g * xs[s]
+            by_y += g * ys[s]
+            by_z += g * zs[s]
+            by_one += g
+        by_index[d, 0], by_index[d, 1], by_index[d, 2], by_index[d, 3] = by_x, by_y, by_z, by_one
+
+
+@numba.njit(cache=True, fastmath=True)
+def _mutual(points, bins, moving, step, low, width, held, which):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Mutual information and its slope by `step`, in four short loops, each of which a processor does well.
+
+    `held` (4, n) and `which` (n) are only room to work in.
+    """
+    n = which.size
+    a, b, c = moving.shape
+    joint = np.zeros(_BINS * _BINS)
+    _lie(points, step, a, b, c, held, which)
+    count = _met(
+        bins, moving.reshape(-1), np.uint64(b * c), np.uint64(c), np.float32(low), np.float32(1.0 / width), held, which,
+        joint,
+    )  # fmt: skip
     by_index = np.zeros((3, 4))
     if count * 10 < n or count < 16:
         return 0.0, by_index
+    share = 1.0 / (6.0 * count)
     mine = np.zeros(_BINS)
     theirs = np.zeros(_BINS)
     for f in range(_BINS):
         for m in range(_BINS):
-            joint[f, m] /= count
-            mine[f] += joint[f, m]
-            theirs[m] += joint[f, m]
+            joint[f * _BINS + m] *= share
+            mine[f] += joint[f * _BINS + m]
+            theirs[m] += joint[f * _BINS + m]
+    logs = np.empty(_BINS)
+    for m in range(_BINS):
+        logs[m] = np.log(theirs[m]) if theirs[m] > 0.0 else 0.0
     total = 0.0
-    says = np.zeros((_BINS, _BINS))
+    says = np.zeros(_BINS * _BINS, np.float32)
     for f in range(_BINS):
+        own = np.log(mine[f]) if mine[f] > 0.0 else 0.0
         for m in range(_BINS):
-            if joint[f, m] > 1e-16:
-                says[f, m] = np.log(joint[f, m] / theirs[m])
-                total += joint[f, m] * (says[f, m] - np.log(mine[f]))
-    for s in range(n):
-        bin_ = which[s]
-        if bin_ < 0:
-            continue
-        t = held[s, 0]
-        t2 = t * t
-        row = bins[s]
-        rise = (
-            says[row, bin_ - 1] * (-1 + 2 * t - t2)
-            + says[row, bin_] * (-4 * t + 3 * t2)
-            + says[row, bin_ + 1] * (1 + 2 * t - 3 * t2)
-            + says[row, bin_ + 2] * t2
-        ) * 0.5
-        x, y, z = points[s, 0], points[s, 1], points[s, 2]
-        for d in range(3):
-            g = rise * held[s, 1 + d]
-            by_index[d, 0] += g * x
-            by_index[d, 1] += g * y
-            by_index[d, 2] += g * z
-            by_index[d, 3] += g
-    return total, by_index / (count * width)
+            both = joint[f * _BINS + m]
+            if both > 1e-16:
+                said = np.log(both) - logs[m]
+                says[f * _BINS + m] = said
+                total += both * (said - own)
+    _rises(says, held, which)
+    _summed(points, held, by_index)
+    return total, by_index * (0.5 / (count * width))
 
 
 def similar(images: Likeness, start: Floats, first_mm: float, least_mm: float, most: int = 60) -> Laid:

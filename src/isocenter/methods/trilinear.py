@@ -55,16 +55,20 @@ def shared(
 
 
 @numba.njit(cache=True, inline="always")
-def _between(array, x, y, z):  # type: ignore[no-untyped-def]  # pragma: no cover
-    a, b, c = array.shape
+def _between(flat, a, b, c, x, y, z):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Places are unsigned: of signed ones each would be asked whether it counts from the end."""
     x, y, z = min(max(x, 0.0), a - 1.0), min(max(y, 0.0), b - 1.0), min(max(z, 0.0), c - 1.0)
     i, j, k = int(x), int(y), int(z)
-    i1, j1, k1 = min(i + 1, a - 1), min(j + 1, b - 1), min(k + 1, c - 1)
     u, v, w = np.float32(x - i), np.float32(y - j), np.float32(z - k)
-    p00 = array[i, j, k] + w * (array[i, j, k1] - array[i, j, k])
-    p01 = array[i, j1, k] + w * (array[i, j1, k1] - array[i, j1, k])
-    p10 = array[i1, j, k] + w * (array[i1, j, k1] - array[i1, j, k])
-    p11 = array[i1, j1, k] + w * (array[i1, j1, k1] - array[i1, j1, k])
+    at = np.uint64((i * b + j) * c + k)
+    down = np.uint64(b * c if i < a - 1 else 0)
+    along = np.uint64(c if j < b - 1 else 0)
+    next_ = np.uint64(1 if k < c - 1 else 0)
+    p000, p010, p100, p110 = flat[at], flat[at + along], flat[at + down], flat[at + down + along]
+    p00 = p000 + w * (flat[at + next_] - p000)
+    p01 = p010 + w * (flat[at + along + next_] - p010)
+    p10 = p100 + w * (flat[at + down + next_] - p100)
+    p11 = p110 + w * (flat[at + down + along + next_] - p110)
     p0, p1 = p00 + v * (p01 - p00), p10 + v * (p11 - p10)
     return p0 + u * (p1 - p0)
 
@@ -84,6 +88,8 @@ def _stretch(start, rise, low, high, n):  # type: ignore[no-untyped-def]  # prag
 @numba.njit(cache=True)
 def _sampled(array, step, out, beyond):  # type: ignore[no-untyped-def]  # pragma: no cover
     a, b, c = out.shape
+    flat = array.reshape(-1)
+    slices, rows, columns = array.shape
     for i in range(a):
         for j in range(b):
             x = step[0, 0] * i + step[0, 1] * j + step[0, 3]
@@ -95,13 +101,17 @@ def _sampled(array, step, out, beyond):  # type: ignore[no-untyped-def]  # pragm
             low, high = _stretch(z, step[2, 2], -beyond, array.shape[2] - 1 + beyond, c)
             begin, end = max(begin, low), min(end, high)
             for k in range(begin, end):
-                out[i, j, k] = _between(array, x + step[0, 2] * k, y + step[1, 2] * k, z + step[2, 2] * k)
+                out[i, j, k] = _between(
+                    flat, slices, rows, columns, x + step[0, 2] * k, y + step[1, 2] * k, z + step[2, 2] * k
+                )
 
 
 @numba.njit(cache=True)
 def _shared(array, step, above, mask, inside):  # type: ignore[no-untyped-def]  # pragma: no cover
     a, b, c = mask.shape
     both, theirs = 0, 0
+    flat = array.reshape(-1)
+    slices, rows, columns = array.shape
     for i in range(a):
         for j in range(b):
             x = step[0, 0] * i + step[0, 1] * j + step[0, 3]
@@ -113,9 +123,12 @@ def _shared(array, step, above, mask, inside):  # type: ignore[no-untyped-def]  
             low, high = _stretch(z, step[2, 2], 0.0, array.shape[2] - 1.0, c)
             begin, end = max(begin, low), min(end, high)
             for k in range(begin, end):
-                if inside[i, j, k] and (
-                    _between(array, x + step[0, 2] * k, y + step[1, 2] * k, z + step[2, 2] * k) > above
-                ):
+                if not inside[i, j, k]:
+                    continue
+                value = _between(
+                    flat, slices, rows, columns, x + step[0, 2] * k, y + step[1, 2] * k, z + step[2, 2] * k
+                )
+                if value > above:
                     theirs += 1
                     both += mask[i, j, k]
     return both, theirs
