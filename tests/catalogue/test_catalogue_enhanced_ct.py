@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import copy
+import io
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pydicom
 import pytest
 from enhanced_ct import enhanced, item
 from phantom_studies import STUDIES, Asked, files_of, prepared
 from pydicom.dataset import Dataset
 from real_series import loaded
+from test_catalogue_tilted import sheared
 
 from isocenter.catalogue.coronary_calcium import CoronaryCalcium
 from isocenter.errors import NotAVolume, Refused
@@ -26,7 +30,7 @@ SLICES = len(FILES)
 
 
 def test_a_shuffled_enhanced_ct_gives_what_its_classic_series_gives(tmp_path: Path) -> None:
-    for name in ("coronary_calcium, drawn", "body_composition", "liver_vessels", "radiomics"):
+    for name in ("coronary_calcium, drawn", "body_composition", "liver_vessels", "liver_volumetry", "radiomics"):
         files = files_of(name)
         plain = [p.done() for p in prepared(files, STUDIES[name], tmp_path / f"{name} classic")]
         slices = sum(len(v.instance_uids) for v in loaded(files)[0])
@@ -152,3 +156,59 @@ def test_nothing_is_measured_across_slices_that_were_made_in_two_ways(name: str,
     answer: Result = run.done()
     assert answer.outcome is Outcome.DECLINED
     assert "slices that differ in KVP: 120, 80" in answer.reasons[0], answer.reasons
+
+
+def seen_within(files: Sequence[bytes], share: float, padding: int) -> list[bytes]:
+    """The CT images with padding around a circle of that share of the picture's width."""
+    made = []
+    for data in files:
+        ds = pydicom.dcmread(io.BytesIO(data))
+        if ds.Modality == "CT":
+            hu = ds.pixel_array.astype(np.int32) * int(ds.RescaleSlope) + int(ds.RescaleIntercept)
+            y, x = np.ogrid[: hu.shape[0], : hu.shape[1]]
+            beyond = np.hypot(y - (hu.shape[0] - 1) / 2, x - (hu.shape[1] - 1) / 2) > share * hu.shape[0] / 2
+            ds.PixelRepresentation, ds.BitsStored, ds.HighBit = 1, 16, 15
+            ds.RescaleIntercept, ds.RescaleSlope = 0, 1
+            ds.PixelData = np.where(beyond, padding, hu).astype(np.int16).tobytes()
+        out = io.BytesIO()
+        ds.save_as(out)
+        made.append(out.getvalue())
+    return made
+
+
+CUT = [
+    ("coronary_calcium", 0.6, "a field of view that cuts the heart"),  # 76 for 166
+    ("coronary_calcium", 0.65, "a field of view that cuts the heart"),  # 198 for 166
+    ("radiomics", 0.8, "lie outside the field of view"),
+    ("liver_vessels", 0.8, "lie outside the field of view"),  # no vessel seen
+    ("body_composition", 0.65, "a picture that cuts the muscle wall"),
+]
+
+
+@pytest.mark.parametrize("padding", [-2000, -1024])
+@pytest.mark.parametrize(("name", "share", "words"), CUT)
+def test_what_the_field_of_view_cuts_is_declined(
+    name: str, share: float, words: str, padding: int, tmp_path: Path
+) -> None:
+    (run,) = prepared(enhanced(seen_within(files_of(name), share, padding)), STUDIES[name], tmp_path / "cut")
+    answer: Result = run.done()
+    assert answer.outcome is Outcome.DECLINED and words in answer.reasons[0], answer.reasons
+
+
+@pytest.mark.parametrize("padding", [-2000, -1024])
+def test_a_small_field_of_view_that_holds_the_heart_changes_nothing(padding: int) -> None:
+    (ct,), _ = loaded(enhanced(seen_within(FILES, 0.8, padding)))
+    assert score(ct) == score(loaded(FILES)[0][0])
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("coronary_calcium", {}), ("body_composition", {"level_mm": 0.0})])
+def test_an_enhanced_ct_of_a_tilted_gantry_measures_as_a_straight_one(
+    name: str, parameters: dict[str, float], tmp_path: Path
+) -> None:
+    files = files_of(name)
+    images = [f for f in files if pydicom.dcmread(io.BytesIO(f), stop_before_pixels=True).Modality == "CT"]
+    ask = Asked(name, lambda: images, parameters)
+    (tilted,) = prepared(enhanced(sheared(images)), ask, tmp_path / "tilted")
+    (straight,) = prepared(images, ask, tmp_path / "straight")
+    numbers = [{(str(m.what), m.definition): m.value for m in p.done().measurements} for p in (tilted, straight)]
+    assert numbers[1] and numbers[0] == pytest.approx(numbers[1], rel=1e-4)

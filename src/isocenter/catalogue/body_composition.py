@@ -22,12 +22,12 @@ from isocenter.methods.body_composition import (
     Tissues,
     arms_beside,
     below,
-    imaged,
     muscle_is_whole,
     tissues,
     wall_is_whole,
 )
 from isocenter.methods.calcium import is_sharp
+from isocenter.methods.field_of_view import imaged
 from isocenter.record import Code, Curve, Finding, Measurement, codes
 from isocenter.space import Reference, Region, Volume, resample_region
 
@@ -66,7 +66,7 @@ def _is_soft(facts: Mapping[str, Any]) -> bool:
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "6"
+    name, version = "body_composition", "7"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",

@@ -14,11 +14,13 @@ from isocenter.catalogue.made_alike import must_be_made_alike
 from isocenter.catalogue.virtual_ct import energies_kev, virtual_image
 from isocenter.errors import Refused
 from isocenter.methods.calcium import is_sharp
+from isocenter.methods.field_of_view import border, imaged
 from isocenter.space import Volume
 
-__all__ = ["is_for_calcium", "is_gated", "must_be_clean", "must_be_scorable"]
+__all__ = ["is_for_calcium", "is_gated", "must_be_clean", "must_be_in_view", "must_be_scorable"]
 
 _KV, _THICK_MM, _METAL_HU, _CONTRAST_HU, _NOISE_HU = 120.0, (2.5, 3.0), 1500.0, 100.0, 40.0
+_CUT_SLICES = 2  # that a field of view may graze
 _LIKE_KEV = (70, 70)  # calcium is brighter below and darker above
 _GATED = re.compile(r"cardiac|ecg|gat|trig|prospect|retrospect|ca ?sc|calcium|cac\b|agatston", re.IGNORECASE)
 _TOLD = (
@@ -105,6 +107,21 @@ def must_be_scorable(ct: Volume) -> list[str]:
             "plain images; how near depends on scanner and patient"
         )
     return said
+
+
+def must_be_in_view(hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_], what: str) -> None:
+    """The picture must show all of the heart, or of the arteries: where its field of view cuts them calcium is missing,
+    and the heart that is found between what is left of the lungs is another.
+
+    Raises:
+        Refused: where the region touches the edge of the field of view in several slices.
+    """
+    cut = int(np.count_nonzero((region & border(imaged(hu))).any(axis=(1, 2))))
+    if cut > _CUT_SLICES:
+        raise Refused(
+            f"a field of view that cuts the {what} in {cut} slices", "calcium outside of it would be missing",
+            "reconstruct a larger field of view, or draw the heart where all of it is inside",
+        )  # fmt: skip
 
 
 def must_be_clean(hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_]) -> list[str]:

@@ -12,7 +12,13 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.calcium_scan import is_for_calcium, is_gated, must_be_clean, must_be_scorable
+from isocenter.catalogue.calcium_scan import (
+    is_for_calcium,
+    is_gated,
+    must_be_clean,
+    must_be_in_view,
+    must_be_scorable,
+)
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods import risk
@@ -49,7 +55,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "5"
+    name, version = "coronary_calcium", "6"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -130,6 +136,8 @@ class CoronaryCalcium:
         hu = np.asarray(turned.array, dtype=np.float32)
         places, remarks = _places(turned, drawn or (), heart, other_grid)
         region = np.logical_or.reduce([p.mask for p in places])
+        if places[0].site is not None:
+            must_be_in_view(hu, region, "heart" if places[0].site == codes.HEART else "artery")
         remarks += unsaid + must_be_clean(hu, region)
         by_beat = is_gated(ct) if gated == "header" else gated == "yes"
         spacing = turned.geometry.disk_mm

@@ -18,6 +18,7 @@ from isocenter.catalogue.made_alike import must_be_made_alike
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.catalogue.virtual_ct import virtual_image
 from isocenter.errors import Refused
+from isocenter.methods.field_of_view import must_be_measured
 from isocenter.methods.vessel_calibre import calibre
 from isocenter.methods.vessel_tree import box_dimension, tree_of
 from isocenter.methods.vesselness import vesselness
@@ -224,6 +225,10 @@ def _cubes(image: Volume, drawn: tuple[Region, ...], other_grid: OtherGrid) -> t
     on = replace(moved[0][0], mask=whole)
     if not on.voxels:
         raise Refused("a liver outside the images", "there is nothing to look at")
+    if image.unit == "[hnsf'U]":
+        must_be_measured(
+            np.asarray(image.array), whole, "liver", most=0.0
+        )  # one voxel of it would be the strongest edge
     start, stop = on.bounds
     cut = image.cropped(start, stop).upright()
     edge = max(_STEP_MM, min(image.geometry.spacing_mm))

@@ -20,6 +20,7 @@ from isocenter.errors import Refused
 from isocenter.methods import ibsi, ibsi_diagnostics, pet_header, suv
 from isocenter.methods import radiomics as methods
 from isocenter.methods.components import labelled
+from isocenter.methods.field_of_view import must_be_measured
 from isocenter.methods.radiomics import CONFIGURATIONS, Configuration
 from isocenter.methods.response_maps import RESPONSES, response
 from isocenter.record import Code, Curve, Finding, Measurement, codes
@@ -290,6 +291,8 @@ class _Scan:
         if not region.voxels:
             raise Refused("a region without voxels on this image", "it was outlined elsewhere, or is empty")
         assert region.mask is not None
+        if self.unit == _HU:
+            must_be_measured(self.array, region.mask, "region")
         _, parts = labelled(region.mask)
         if parts > 1:
             doubts.append(f"in {parts} parts; shape is of all together")

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from isocenter.errors import Refused
+from isocenter.methods import field_of_view
 
 __all__ = [
     "CUTOFFS",
@@ -27,7 +28,6 @@ __all__ = [
     "arms_beside",
     "below",
     "body_of",
-    "imaged",
     "muscle_is_whole",
     "tissues",
     "wall_is_whole",
@@ -46,7 +46,6 @@ WINDOWS_HU: dict[str, tuple[float, float]] = {
 
 _AIR_HU, _BONE_HU, _BRIGHT_HU = -300.0, 200.0, 300.0
 _SKIN_MM = 4.0  # half of what skin is thick at most, cut aslant
-_PADDING_HU = -1100.0  # no air is so thin
 _DEPTH_MM = 16.0  # of the wall where there is no spine behind it
 _SECTORS, _ALL_AROUND, _EVEN, _DEEPEST_MM = 72, 0.75, 1.5, 35.0  # of the wall, seen from the middle of the trunk
 _PSOAS_MM, _AHEAD_MM = 42.0, 4.0  # muscle lies so near the spine, and so far ahead of it
@@ -152,50 +151,25 @@ def body_of(hu: Hounsfield, spacing_mm: tuple[float, float, float]) -> Mask:
     return out
 
 
-def imaged(hu: Hounsfield) -> Mask:
-    """Which pixels the scanner reconstructed: without the padding around a field of view that is a circle.
-
-    Padding is one value in all four corners: one that no air has, or any that fills all beyond the inscribed circle.
-    """
-    n = min(hu.shape[1:])
-    y, x = np.ogrid[: hu.shape[1], : hu.shape[2]]
-    beyond = np.hypot(y - (hu.shape[1] - 1) / 2, x - (hu.shape[2] - 1) / 2) > n / 2
-    out = np.ones(hu.shape, bool)
-    for k, plane in enumerate(hu):
-        value = plane[0, 0]
-        if not (value == plane[0, -1] == plane[-1, 0] == plane[-1, -1]):
-            continue
-        if value < _PADDING_HU:
-            out[k] = plane != value
-        elif (plane[beyond] == value).all():
-            out[k] = ~beyond
-    return out
-
-
 def wall_is_whole(body: Mask, seen: Mask | None = None) -> npt.NDArray[np.bool_]:
     """(slices,) whether the body wall lies inside the field of view: it touches none of its borders.
 
     Args:
-        seen: the field of view, of `imaged`; None for the whole picture.
+        seen: the field of view, of `field_of_view.imaged`; None for the whole picture.
     """
-    return np.asarray(~(body & _border(body, seen)).any(axis=(1, 2)))
+    seen = np.ones(body.shape, bool) if seen is None else seen
+    return np.asarray(~(body & field_of_view.border(seen)).any(axis=(1, 2)))
 
 
 def muscle_is_whole(
     hu: Hounsfield, body: Mask, seen: Mask, spacing_mm: tuple[float, float, float]
 ) -> npt.NDArray[np.bool_]:
     """(slices,) whether no muscle or organ touches the border of the field of view; skin, which is thin, may."""
-    border, thick, out = _border(body, seen, wide=2), _disc(_SKIN_MM, spacing_mm), np.ones(len(hu), bool)
+    border, thick, out = field_of_view.border(seen, wide=2), _disc(_SKIN_MM, spacing_mm), np.ones(len(hu), bool)
     for k in range(len(hu)):
         if (body[k] & border[k]).any():
             out[k] = not (ndimage.binary_opening(body[k] & (hu[k] >= -29.0), thick) & border[k]).any()
     return out
-
-
-def _border(body: Mask, seen: Mask | None, *, wide: int = 1) -> Mask:
-    """The outermost pixels of the field of view, slice by slice."""
-    seen = np.ones(body.shape, bool) if seen is None else seen
-    return np.asarray(seen & ~ndimage.binary_erosion(seen, np.ones((1, 3, 3), bool), iterations=wide))
 
 
 def arms_beside(hu: Hounsfield, body: Mask, spacing_mm: tuple[float, float, float]) -> npt.NDArray[np.bool_]:

@@ -1,0 +1,81 @@
+"""What of a CT was measured: a field of view is a circle, and what lies around it in the picture is padding."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from isocenter.errors import Refused
+
+__all__ = ["border", "imaged", "must_be_measured"]
+
+Mask = npt.NDArray[np.bool_]
+
+_PADDING_HU = -1100.0  # no air is so thin
+_ROUND = 0.95  # of the circle around what is no padding: air has noise, and fills it
+
+
+def imaged(hu: npt.NDArray[np.floating]) -> Mask:
+    """Which pixels the scanner reconstructed: (slices, rows, columns), without the padding around the field of view.
+
+    Padding is one value in all four corners: one that no air has; any that fills all beyond the inscribed circle; or
+    any around a smaller circle, as where a picture is larger than what the scanner sees. There air within the circle
+    must be seen by its noise: a body in air of one value is no field of view.
+    """
+    n = min(hu.shape[1:])
+    y, x = np.ogrid[: hu.shape[1], : hu.shape[2]]
+    away = np.hypot(y - (hu.shape[1] - 1) / 2, x - (hu.shape[2] - 1) / 2)
+    out = np.ones(hu.shape, bool)
+    for k, plane in enumerate(hu):
+        value = plane[0, 0]
+        if not (value == plane[0, -1] == plane[-1, 0] == plane[-1, -1]):
+            continue
+        if value < _PADDING_HU:
+            out[k] = plane != value
+        elif (plane[away > n / 2] == value).all():
+            out[k] = away <= _radius(plane == value, away, n / 2)
+    return out
+
+
+def _radius(padded: Mask, away: npt.NDArray[np.floating], largest: float) -> float:
+    """Of the circle around what is not padding, where that fills it; else the largest."""
+    labels, _ = ndimage.label(padded)
+    seen = labels != labels[0, 0]
+    if not seen.any():
+        return largest
+    radius = float(away[seen].max())
+    return min(radius, largest) if np.count_nonzero(seen) >= _ROUND * np.pi * radius**2 else largest
+
+
+def border(seen: Mask, *, wide: int = 1) -> Mask:
+    """The outermost pixels of the field of view, slice by slice.
+
+    Args:
+        seen: of `imaged`.
+        wide: pixels.
+    """
+    return np.asarray(seen & ~ndimage.binary_erosion(seen, np.ones((1, 3, 3), bool), iterations=wide))
+
+
+def must_be_measured(hu: npt.NDArray[np.floating], mask: Mask, what: str, *, most: float = 0.01) -> None:
+    """Refuse an outline that reaches into the padding around the field of view: no tissue has that value.
+
+    Args:
+        what: is outlined.
+        most: part of it that may lie there.
+
+    Raises:
+        Refused: where more of it does.
+    """
+    held = np.flatnonzero(mask.any(axis=(1, 2)))
+    if not len(held):
+        return
+    slices = slice(held[0], held[-1] + 1)
+    unseen = float(np.count_nonzero(mask[slices] & ~imaged(hu[slices]))) / float(np.count_nonzero(mask))
+    if unseen > most:
+        raise Refused(
+            f"a {what} of which {100.0 * unseen:.2g} % lie outside the field of view",
+            "the picture holds padding there, and nothing that was measured",
+            "reconstruct a larger field of view, or outline what is seen",
+        )
