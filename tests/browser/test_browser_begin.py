@@ -251,7 +251,7 @@ def test_two_studies_of_a_past_stand_side_by_side_and_never_those_of_two_people(
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
         page.keyboard.press("c")
-        until(lambda: page.url.endswith(f"/study/{uids['CT last']}?beside={uids['CT first']}"))
+        until(lambda: page.evaluate("location.href").endswith(f"/study/{uids['CT last']}?beside={uids['CT first']}"))
         beside = page.locator(".earlier[aria-pressed=true]")
         beside.filter(has_text="2024-03-01").wait_for()
         page.get_by_text("−365 d").first.wait_for()

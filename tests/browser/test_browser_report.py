@@ -121,7 +121,8 @@ def test_what_was_imaged_leads_to_its_images_and_a_comparison_to_the_study_besid
     assert f"beside={earlier['study']}" in page.url
     shot(page, "report-led-beside")
     page.goto(image)
-    until(lambda: f"image={image.partition('image=')[2]}" in page.url and page.locator(".viewport").count())
+    place = f"image={image.partition('image=')[2]}"
+    until(lambda: place in page.evaluate("location.href") and page.locator(".viewport").count())
     panel = page.locator("#report")
     until(lambda: lit(page) > 0.02)
     shown = lambda: page.locator(".corner.tr").first.inner_text()  # noqa: E731

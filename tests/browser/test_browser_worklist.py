@@ -50,7 +50,7 @@ def test_the_list_says_why_and_keys_walk_it(page: Any) -> None:
         page.keyboard.press("j" if int(now) < int(lifted) else "k")
         until(lambda now=now: focused.get_attribute("aria-rowindex") != now)
     page.keyboard.press("u")
-    until(lambda: page.url.endswith("/oversight/triage"))
+    until(lambda: page.evaluate("location.href").endswith("/oversight/triage"))
 
 
 def test_the_list_opens_with_one_question_that_the_browser_asks_before_the_code_is_here(page: Any) -> None:
