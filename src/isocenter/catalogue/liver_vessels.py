@@ -16,6 +16,7 @@ from isocenter.catalogue.contrast_agent import contrast_agent
 from isocenter.catalogue.liver_outline import livers_among, whole_liver
 from isocenter.catalogue.made_alike import must_be_made_alike
 from isocenter.catalogue.mask_grid import OtherGrid, laid
+from isocenter.catalogue.one_scan import on_one_scale_in_space
 from isocenter.catalogue.virtual_ct import virtual_image
 from isocenter.errors import Refused
 from isocenter.methods.field_of_view import must_be_measured
@@ -110,6 +111,7 @@ class LiverVessels:
                 f"radii {smallest_radius_mm:g} to {largest_radius_mm:g} mm in {scales} scales, threshold {threshold:g}",
                 "radii rise from 0.3 to 20 mm, scales are 2 to 12, the threshold lies between 0 and 0.7",
             )
+        image = on_one_scale_in_space(image)
         doubts = _must_show_vessels(image)
         cubes, liver, told = _cubes(image, drawn, other_grid)
         depth = ndimage.distance_transform_edt(np.pad(liver, 1), sampling=cubes.geometry.spacing_mm)

@@ -7,9 +7,9 @@ time that differ in nothing but the echo time, or the flip angle, are of one sca
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,16 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.space import Axis, Reference, Volume
 
-__all__ = ["comparable", "component", "dixon_part", "joined", "kind_words", "on_one_scale", "timing"]
+__all__ = [
+    "comparable",
+    "component",
+    "dixon_part",
+    "joined",
+    "kind_words",
+    "on_one_scale",
+    "on_one_scale_in_space",
+    "timing",
+]
 
 _WORDS = {
     "phase": {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "1", "1.0"},
@@ -41,6 +50,7 @@ _PART_BY_NAME = re.compile(
 _NO_DIXON = re.compile(r"sat(?![a-z])|supp|sup(?![a-z])|\bfs\b|stir|spair", re.IGNORECASE)
 _ALONG = {"echo": ("EchoTime", "ms", "FlipAngle"), "flip": ("FlipAngle", "deg", "EchoTime")}
 """Axis -> the fact that it runs along, its unit, and the fact that stays then."""
+_SCALES = ("RescaleSlope", "PhilipsScaleSlope")
 _UNSCALED = (
     "brightness cannot be compared between them without Scale Slope (2005,100E)",
     "send them with their private elements",
@@ -91,23 +101,41 @@ def timing(volume: Volume) -> tuple[str, ...]:
 def on_one_scale(volume: Volume) -> Volume:
     """Magnitudes of Philips in the signal of the scanner: rescaled value / (Rescale Slope x Scale Slope (2005,100E)).
 
-    Philips scales each series, and may scale each image, to fill its bits: rescaled values of two flip angles are no
-    signals of one scale (Chenevert et al., Transl Oncol 7 (2014) 65). Others are given back as they are.
+    Philips scales each series, and may scale each image, to fill its bits: rescaled values of two flip angles, or of
+    two slices, are no signals of one scale (Chenevert et al., Transl Oncol 7 (2014) 65). Others are given back as they
+    are, and so are those that differ from slice to slice alone and do not state their scale: within a voxel they are
+    on one scale.
 
     Raises:
-        Refused: when its images are scaled apart and not all state the scale.
+        Refused: when its images are scaled apart within a voxel and not all state the scale.
     """
-    facts = volume.facts
     if not _is_of_philips(volume):
         return volume
-    rescale, scale = (_each(facts, keyword) for keyword in ("RescaleSlope", "PhilipsScaleSlope"))
-    if rescale.size and scale.size and (scale > 0).all():
-        by = 1.0 / (rescale * scale)
-        by = by.reshape(*by.shape, *(1,) * (volume.array.ndim - by.ndim)).astype(np.float32)
+    rescale, scale = (_each(volume, keyword) for keyword in _SCALES)
+    if rescale is not None and scale is not None and (scale > 0).all():
+        by = (1.0 / (rescale * scale))[..., None, None].astype(np.float32)
         return replace(volume, array=volume.array.astype(np.float32) * by)
-    if rescale.ndim and rescale.size:
+    if rescale is not None and rescale.ndim > 1 and _differ(rescale, tuple(range(rescale.ndim - 1))):
         raise Refused("Philips images of one series that are scaled apart and do not state their scale", *_UNSCALED)
     return volume
+
+
+def on_one_scale_in_space(volume: Volume) -> Volume:
+    """An image whose slices may be compared: magnitudes of Philips that are scaled from slice to slice, on one scale.
+
+    Raises:
+        Refused: when their slices are scaled apart and not all state the scale.
+    """
+    if not (_is_of_philips(volume) and any(key in _SCALES for key in volume.facts.get("PerImage") or {})):
+        return volume
+    rescale, scale = (_each(volume, keyword) for keyword in _SCALES)
+    if rescale is None or scale is None:
+        raise Refused("Philips slices that are scaled apart and do not all state their scale", *_UNSCALED)
+    return on_one_scale(volume)
+
+
+def _differ(values: npt.NDArray[np.float64], axes: tuple[int, ...]) -> bool:
+    return bool((np.ptp(values, axis=axes) > 1e-6 * np.abs(values).max()).any())
 
 
 def _is_of_philips(volume: Volume) -> bool:
@@ -115,11 +143,16 @@ def _is_of_philips(volume: Volume) -> bool:
     return str(volume.facts.get("Manufacturer", "")).upper().startswith("PHILIPS") and component(volume) == "magnitude"
 
 
-def _each(facts: Mapping[str, Any], keyword: str) -> npt.NDArray[np.float64]:
-    """One number where all images share it, one for each phase where these differ; none where it is not stated."""
+def _each(volume: Volume, keyword: str) -> npt.NDArray[np.float64] | None:
+    """(leading axes, slices), each of length one where all share a number; None where it is not stated."""
+    facts, leading = volume.facts, volume.array.shape[:-3]
     if keyword in facts:
-        return np.asarray(np.ravel(facts[keyword])[0], np.float64)
-    return np.array([np.ravel(value)[0] for value in (facts.get("PerPhase") or {}).get(keyword, ())], np.float64)
+        return np.full((1,) * (len(leading) + 1), float(np.ravel(facts[keyword])[0]))
+    if (phases := (facts.get("PerPhase") or {}).get(keyword)) is not None:
+        return np.array([float(np.ravel(v)[0]) for v in phases]).reshape(*leading, 1)
+    if (images := (facts.get("PerImage") or {}).get(keyword)) is not None:
+        return np.array(images, np.float64).reshape(*leading, -1)
+    return None
 
 
 def joined(volumes: tuple[Volume, ...], along: Literal["echo", "flip"]) -> tuple[Volume, ...]:
@@ -184,9 +217,14 @@ def comparable(parts: Sequence[Volume]) -> list[Volume]:
 def _must_state_scales(parts: Sequence[Volume]) -> None:
     """Refuse series of which only some state their scale, or that are scaled apart and none does."""
     philips = [p for p in parts if _is_of_philips(p)]
-    stated = sum("PhilipsScaleSlope" in p.facts for p in philips)
-    slopes = {round(float(s), 6) for p in philips if isinstance(s := p.facts.get("RescaleSlope"), (int, float))}
+    stated = sum(_each(p, "PhilipsScaleSlope") is not None for p in philips)
+    slopes = {tuple(np.round(np.ravel(s), 6).tolist()) for p in philips if (s := _each(p, "RescaleSlope")) is not None}
     if stated == len(philips) or (not stated and len(slopes) < 2):
         return
-    told = ", ".join(f"{s:g}" for s in sorted(slopes)) or "what is not told"
+    told = ", ".join(_ranged(s) for s in sorted(slopes)) or "what is not told"
     raise Refused(f"Philips series scaled by {told} of which {stated} of {len(philips)} state their scale", *_UNSCALED)
+
+
+def _ranged(slopes: tuple[float, ...]) -> str:
+    low, high = min(slopes), max(slopes)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"

@@ -15,6 +15,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.made_alike import must_be_made_alike
 from isocenter.catalogue.mask_grid import OtherGrid, brought, only_its_own
+from isocenter.catalogue.one_scan import on_one_scale_in_space
 from isocenter.catalogue.virtual_ct import is_map, virtual_image
 from isocenter.errors import Refused
 from isocenter.methods import ibsi, ibsi_diagnostics, pet_header, suv
@@ -129,7 +130,7 @@ class Radiomics:
         Raises:
             Refused: when the image cannot carry the configuration, or none of the regions can be measured.
         """
-        scan = _Scan.of(image)
+        scan = _Scan.of(on_one_scale_in_space(image))
         chosen = scan.configured(
             configuration,
             spacing_mm=None if voxel_mm < 0 else voxel_mm,

@@ -217,8 +217,9 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
         stated = zip(("Units", "SUVType"), pet_units(facts), strict=True)
         facts.update({keyword: word for keyword, word in stated if word})
     what, unit = quantity(series.modality, facts)
-    if series.modality == "MR" and len({one.sop_uid for one in stack.order}) < len(stack.order):
-        _add_frame_scales(stack, facts)
+    if series.modality == "MR":
+        own = {i.sop_uid: i.facts for i in series.instances}
+        _add_scales(stack, facts, [own[one.sop_uid] for one in stack.order])
     return Volume(
         array.reshape(*(len(axis) for axis in stack.axes), *stack.geometry.shape),
         stack.geometry,
@@ -314,21 +315,26 @@ def _coded_range(stack: Stack, facts: dict[str, Any]) -> list[float] | None:
     return [float(v) for v in ends]
 
 
-def _add_frame_scales(stack: Stack, facts: dict[str, Any]) -> None:
-    """How frames of an enhanced object are scaled, where classic images say it: once, or phase by phase."""
+def _add_scales(stack: Stack, facts: dict[str, Any], used: Sequence[Mapping[str, Any]]) -> None:
+    """How the images of an MR are scaled: once, phase by phase, or each under ``PerImage``, in array order."""
     slices = stack.geometry.shape[0]
-    for keyword, stated in (
-        ("RescaleSlope", [one.slope for one in stack.order]),
-        ("PhilipsScaleSlope", [one.maker_scale for one in stack.order]),
+    makers = [one.maker_scale or float(np.ravel(own.get("PhilipsScaleSlope", 0.0))[0])
+              for one, own in zip(stack.order, used, strict=True)]  # fmt: skip
+    of_frames = len({one.sop_uid for one in stack.order}) < len(stack.order)
+    rescaled = of_frames or all("RescaleSlope" in own for own in used)
+    for keyword, values in (
+        ("RescaleSlope", [one.slope for one in stack.order] if rescaled else []),
+        ("PhilipsScaleSlope", makers),
     ):
-        phases = [set(stated[n : n + slices]) for n in range(0, len(stated), slices)]
-        if keyword in facts or not all(stated) or any(len(phase) > 1 for phase in phases):
+        if keyword in facts or keyword in facts.get("PerPhase", {}) or not values or not all(values):
             continue
-        values = [phase.pop() for phase in phases]
-        if len(set(values)) == 1:
+        phases = [set(values[n : n + slices]) for n in range(0, len(values), slices)]
+        if any(len(phase) > 1 for phase in phases):
+            facts["PerImage"] = {**facts.get("PerImage", {}), keyword: values}
+        elif len(set(values)) == 1:
             facts[keyword] = values[0]
         else:
-            facts["PerPhase"] = {**facts.get("PerPhase", {}), keyword: values}
+            facts["PerPhase"] = {**facts.get("PerPhase", {}), keyword: [phase.pop() for phase in phases]}
 
 
 def _add_first_moment(stack: Stack, facts: dict[str, Any]) -> None:
