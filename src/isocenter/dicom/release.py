@@ -22,7 +22,7 @@ from isocenter.dicom.confidentiality import EDITION, RESEARCH, Option
 from isocenter.dicom.deidentify import Deidentified, HeldBack, deidentify
 from isocenter.dicom.elements import parse
 from isocenter.dicom.foreign_recipes import Recipe
-from isocenter.dicom.in_processes import Given, each, one_by_one
+from isocenter.dicom.in_processes import Given, Processes
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.scan import read
 from isocenter.dicom.visual_features import Cover, Shows, group_of, shows
@@ -246,18 +246,18 @@ def release(
     # The folder may lie among the originals; what is written into it meanwhile is none of them.
     given = ((n, one) for n, one in files if not (isinstance(one, Path) and one.absolute().is_relative_to(place)))
     heads: dict[tuple[str, str], list[tuple[str, Lying]]] = defaultdict(list)
-    with Aside() as aside:
+    with Aside() as aside, Processes(workers) as processes:
         known: dict[str, Cover] | None = (
             None if faces else {}
         )  # where nobody seeks faces, no head waits for its other images
-        for name, one, answer in each(given, partial(_some, secret, terms, out, known), workers):
+        for name, one, answer in processes.each(given, partial(_some, secret, terms, out, known)):
             if isinstance(answer, Waiting) and not isinstance(one, IsocenterError):
                 # What has no place of its own waits sealed: it may come from a project that lies sealed itself.
                 heads[answer.group].append((name, one if isinstance(one, Path) else aside.lay(one)))
                 continue
             result.take(name, answer)
             told(name, result.written, result.written + len(result.held_back))
-        for covers, answers in _of_heads(list(heads.values()), secret, terms, out, faces, workers):
+        for covers, answers in _of_heads(list(heads.values()), secret, terms, out, faces, processes):
             result.heads += covers
             for name, answer in answers:
                 result.take(name, answer)
@@ -273,12 +273,12 @@ _Left = tuple[list[Cover], list[tuple[str, Answer]]]
 
 
 def _of_heads(
-    heads: Sequence[_Head], secret: bytes, terms: Terms, out: Path, faces: Faces | None, workers: int
+    heads: Sequence[_Head], secret: bytes, terms: Terms, out: Path, faces: Faces | None, processes: Processes
 ) -> Iterator[_Left]:
     lie_in_files = all(isinstance(x, Path) for images in heads for _, x in images)
-    if workers > 1 and len(heads) > 1 and lie_in_files:
+    if len(heads) > 1 and lie_in_files:
         # A process holds one head, which it reads itself. What waits sealed can be opened in this process only.
-        yield from one_by_one(heads, partial(_head, secret, terms, out, faces), workers)
+        yield from processes.one_by_one(heads, partial(_head, secret, terms, out, faces))
         return
     found: dict[str, Cover] = {}
     for images in heads:
@@ -286,7 +286,7 @@ def _of_heads(
         yield [], []
     late = ((n, x if isinstance(x, Path) else x.read_bytes()) for images in heads for n, x in images)
     yield list(found.values()), []
-    for name, _, answer in each(late, partial(_some, secret, terms, out, found), workers):
+    for name, _, answer in processes.each(late, partial(_some, secret, terms, out, found)):
         yield [], [(name, answer)]
 
 
