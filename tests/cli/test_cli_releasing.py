@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 import onnx
 import onnx.numpy_helper
 
-from isocenter.analysis.weights import models
+from isocenter.analysis.weights import models, placed
 from isocenter.app import open_house
 from isocenter.cli import app
 from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused
@@ -73,9 +74,11 @@ def test_the_whole_way(folder: Path) -> None:
         with pytest.raises(IsocenterError, match=lacks):
             release(folder, *said)
     sealed = release(folder, *mine, "--change", str(folder / "change.json"), "--seal", str(folder / "test.csv"))
-    assert sealed["missing"] == ["it was not measured on the sealed test set"]
+    assert sealed["missing"] == ["it was not measured on the sealed test set (--data DATA --groups CSV)"]
     with pytest.raises(IsocenterError, match="another one"):
         release(folder, *mine, "--data", str(folder / "groups.csv"))
+    with pytest.raises(NotFound, match=r"no groups at .* Give a CSV"):
+        release(folder, *mine, "--data", str(folder / "test.csv"), "--groups", str(folder / "none.csv"))
     look = ("--data", str(folder / "test.csv"), "--groups", str(folder / "groups.csv"))
     tested = release(folder, *mine, *look)
     assert tested["state"] == "tested" and tested["looks"] == 1 and tested["judged"]["metric"] == "auc"
@@ -111,8 +114,6 @@ def test_a_recalibrated_model_goes_the_same_way_and_no_other_network_in_its_name
     held.close()
     made = recalibrated(NAME, folder / "local.csv", folder / "next" / NAME, "temperature")
     monkeypatch.setenv("ISOCENTER_MODELS", str(folder / "next"))
-    with pytest.raises(IsocenterError, match="with which it must be compared"):
-        release(folder, *mine, *look)
     against = (*look, "--against", str(files))
     right = (folder / "next" / NAME / "model.onnx").read_bytes()
     whole = onnx.load_model_from_string(right)
@@ -151,6 +152,51 @@ def test_a_sealed_test_of_what_it_learnt_from_is_refused(folder: Path, monkeypat
         release(folder, *mine, "--data", str(folder / "test.npz"), name="breastmnist")
     shown = release(folder, "--show", name="breastmnist")
     assert shown["state"] != "tested" and shown["looks"] == 0, "nothing was measured, so no look is used up"
+
+
+def test_a_look_tells_its_figure_with_its_interval_and_every_step_the_next(folder: Path) -> None:
+    def said(*words: str) -> str:
+        asked = ["release", NAME, "--folder", str(folder / "archive"), "--by", "ito", "--reason", "r", *words]
+        done = CliRunner(env={"ISOCENTER_PASSWORD_FILE": str(folder / "word")}).invoke(app, asked)
+        assert done.exit_code == 0, done.exception
+        return done.output
+
+    test = str(folder / "test.csv")
+    assert "lacks: it was not measured" in said("--change", str(folder / "change.json"), "--seal", test)
+    looked = said("--data", test, "--groups", str(folder / "groups.csv"))
+    figure = r"on the sealed test auc 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\), n = 40; 1 of 2 looks are taken\n"
+    assert re.search(figure + f"next is the step 'compare': isocenter release {NAME} --by", looked), looked
+    assert "next is the step 'shadow'" in said() and "next is the step 'release'" in said()
+    assert "next" not in said()
+
+
+def test_what_is_wrong_beside_the_cases_uses_up_no_look(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = np.random.default_rng(0).integers(0, 255, (40, 28, 28), dtype=np.uint8)
+    np.savez(folder / "test.npz", test_images=pictures, test_labels=np.arange(40) % 2)
+    shelf = folder / "shelf" / "breastmnist"
+    shutil.copytree(models()["breastmnist"][1].parent, shelf)
+    monkeypatch.setenv("ISOCENTER_MODELS", str(folder / "shelf"))
+    mine, of = ("--by", "ito", "--reason", "it is time"), {"name": "breastmnist"}
+    release(folder, *mine, "--change", str(folder / "change.json"), "--seal", str(folder / "test.npz"), **of)
+    look = (*mine, "--data", str(folder / "test.npz"))
+    (folder / "few.csv").write_text("sex\n" + "F\n" * 39)
+    with pytest.raises(Refused, match="39 rows for 40 cases"):
+        release(folder, *look, "--groups", str(folder / "few.csv"), **of)
+    (folder / "bare.csv").write_text("name\n" + "".join(f"{n}\n" for n in range(40)))
+    with pytest.raises(Refused, match="names no group"):
+        release(folder, *look, "--groups", str(folder / "bare.csv"), **of)
+    held = open_house(Settings(folder=folder / "archive"))
+    record = {"digest": "b" * 64, "examples": "", "code": "", "inputs": {}, "card": {}}
+    told = {"digest": "b" * 64, "step": "release", "state": "released", "was": "shadow", "record": record}
+    held.site.journal.append(Event(Kind.MODEL_STEPPED, held.site.clock(), "ito", "breastmnist", told))
+    held.close()
+    with pytest.raises(Refused, match="lies in no folder of models"):
+        release(folder, *look, **of)
+    with pytest.raises(Refused, match="what it replaces is bbbbbbbbbbbb"):
+        release(folder, *look, "--against", str(models()["cleveland_heart"][1].parent), **of)
+    assert release(folder, "--show", **of)["looks"] == 0
+    kept = json.loads((shelf / "model.json").read_text())["digest"]
+    assert placed(kept, folder / "shelf") == shelf and placed("b" * 64) is None
 
 
 def test_a_sealed_test_is_looked_at_by_release_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

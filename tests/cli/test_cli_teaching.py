@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from isocenter.analysis.weights import models
 from isocenter.cli import app
+from isocenter.cli.learning import _placed
 from isocenter.errors import IsocenterError, Refused
 
 RUN = CliRunner()
@@ -74,3 +76,9 @@ def test_nobody_joins_with_images_of_which_nobody_was_asked(tmp_path: Path) -> N
     (tmp_path / "set" / "examples.json").write_text("{}")
     found = RUN.invoke(app, [*asked, "--ground", "EC-12"])
     assert isinstance(found.exception, Refused) and "--archive" in str(found.exception)
+
+
+def test_a_training_goes_on_from_a_model_by_its_name_or_from_a_folder(tmp_path: Path) -> None:
+    assert _placed(Path("breastmnist")) == models()["breastmnist"][1].parent
+    assert _placed(tmp_path) == tmp_path and _placed(None) is None
+    assert _placed(Path("no such model")) == Path("no such model"), "whoever reads it refuses it"

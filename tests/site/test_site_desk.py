@@ -240,7 +240,15 @@ def test_the_journal_alone_tells_who_followed_whom(site: Site) -> None:
     site.sign(study, version=version, told=[told], shown={"of": 1, "shown": 1}, who=ITO)
     said = site.journal.since(subject=study, kinds=(Kind.REPORT_SIGNED,))[0].event.details
     assert said["calls"] == [
-        {"analysis": OF, "version": "1", "mode": "unaided-first", "machine": True, "final": True, "first": False}
+        {
+            "analysis": OF,
+            "version": "1",
+            "model": "m" * 64,
+            "mode": "unaided-first",
+            "machine": True,
+            "final": True,
+            "first": False,
+        }
     ]
     assert {(d["finding"], d["verdict"], d["certainty"], d["reason"]) for d in said["decisions"]} == {
         ("2.25.1", "kept", 0.8, ""), ("2.25.2", "struck", 0.8, "normal variant: a vessel"),

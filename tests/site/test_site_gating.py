@@ -60,9 +60,12 @@ def test_the_way_of_a_model_on_an_archive(tmp_path: Path) -> None:
         with pytest.raises(Refused, match="0 signed studies; 3 are asked for"):
             gating.step(AI, "release", **said)
         clock.now += timedelta(days=30)
-        calls = [{"analysis": AI, "mode": "shadow", "machine": True, "final": True, "first": None}]
-        for n in range(6):
-            told = {"report": "0", "decisions": [], "calls": calls}
+        call = {"analysis": AI, "mode": "shadow", "machine": True, "final": True, "first": None}
+        for n in range(12):  # what the weights before had said of a study is no answer of these
+            of = gating.model(AI).digest if n % 2 else "b" * 64
+            told = {"report": "0", "decisions": [], "calls": [{**call, "model": of}]}
+            if n == 5:
+                assert gating.told(AI, who=ITO)["missing"][0].startswith("it ran in shadow on 2 signed studies; 3 are")
             site.journal.append(Event(Kind.READING_OPENED, clock.now, "ito", uid(n % 3 + 1), {"by": "ito"}))
             site.journal.append(Event(Kind.REPORT_SIGNED, clock.now, "ito", uid(n % 3 + 1), told))
         assert gating.step(AI, "release", **said) == "released" and gating.told(AI, who=ITO)["released"]

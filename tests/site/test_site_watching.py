@@ -37,7 +37,7 @@ def test_signed_studies_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def _going_wrong(site: Site) -> None:
     """Let the watch see 100 studies in which all agree, then 60 in which readers say the opposite."""
     seen = [watch.Seen(at(n), bool(n % 3), n < 100, "ct") for n in range(160)]
-    site.watching._seen = lambda users, since: seen if AI in users else []  # type: ignore[method-assign]
+    site.watching._seen = lambda users, model, since: seen if AI in users else []  # type: ignore[method-assign]
 
 
 def test_an_alarm_is_written_down_once_and_waits_for_a_person(tmp_path: Path) -> None:

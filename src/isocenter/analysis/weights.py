@@ -16,7 +16,8 @@ from isocenter.errors import LimitReached, MissingPart, Refused
 from isocenter.record import Model, from_plain
 
 __all__ = [
-    "model", "model_in", "models", "open_session", "read_file", "record_in", "record_of", "session_in", "versions",
+    "model", "model_in", "models", "open_session", "placed", "read_file", "record_in", "record_of", "session_in",
+    "versions",
 ]  # fmt: skip
 
 _RECORDS: WeakKeyDictionary[Any, Model] = WeakKeyDictionary()
@@ -123,6 +124,12 @@ def versions(name: str, extra: Path | None = None) -> list[Model]:
     """Every record of a model that lies in a folder, also those that another of its name stands before; each once."""
     records = [record_in(card) for folder in folders(extra) for card in sorted(folder.glob("*/model.json"))]
     return list({one.digest: one for one in records if one.name == name}.values())
+
+
+def placed(digest: str, extra: Path | None = None) -> Path | None:
+    """The folder in which the model of these weights lies, whatever stands before it under its name; None: in none."""
+    cards = (card for folder in folders(extra) for card in sorted(folder.glob("*/model.json")))
+    return next((card.parent for card in cards if record_in(card).digest == digest), None)
 
 
 def model(name: str, extra: Path | None = None) -> tuple[Model, Path]:

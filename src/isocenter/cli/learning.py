@@ -21,7 +21,9 @@ def train(
     ],
     out: Annotated[Path, typer.Option(help="Folder for model.onnx and model.json.")] = Path("model"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights on the same machine.")] = 0,
-    begin: Annotated[Path | None, typer.Option(help="Folder of a pretraining, or of a model to go on from.")] = None,
+    begin: Annotated[
+        Path | None, typer.Option(help="A model to go on from, by name or folder; or folder of a pretraining.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or gpu; on a GPU weights do not repeat to the last bit.")] = "cpu",
     analysis: Annotated[
         str, typer.Option(help="With a cohort: the analysis whose question was answered; else that of the recipe.")
@@ -48,7 +50,9 @@ def train(
     if signed:
         with house(folder) as held:
             held.site.teaching.may_learn(source, who=HOUSE)
-    model = fit(task, source, out, seed=seed, begin=begin, device=device, progress=None if as_json else screen.say)
+    model = fit(
+        task, source, out, seed=seed, begin=_placed(begin), device=device, progress=None if as_json else screen.say
+    )
     if signed:
         with house(folder) as held:
             try:
@@ -59,6 +63,18 @@ def train(
                 raise
     screen.answer(model)
     screen.say(f"{model.name} {model.version}: {model.state}, written to {out}")
+    screen.say(f"next: isocenter judge {out} --data CASES, on people in no training; see also {out / 'card.md'}")
+
+
+def _placed(begin: Path | None) -> Path | None:
+    """The folder that is named, or that of the model of this name."""
+    from isocenter.analysis.weights import models
+
+    if begin is None or begin.exists():
+        return begin
+    chosen = settings()
+    held = models(Path(chosen.models) if chosen.models else None).get(str(begin))
+    return held[1].parent if held is not None else begin
 
 
 def _of_cohort(name: str, task: str, out: Path, analysis: str, say: list[str], folder: Path | None) -> Path:
@@ -204,8 +220,7 @@ def judge(
     screen.answer(said)
     for name, value in said["metrics"].items():
         for part, one in {"": value}.items() if "value" in value else value.items():
-            interval = f" ({one['low']:.3f} to {one['high']:.3f})" if "low" in one else ""
-            screen.say(f"{name} {part} {one['value']:.3f}{interval}".replace("  ", " "))
+            screen.say(f"{name} {part} {_with_interval(one)}".replace("  ", " "))
     screen.say(f"n = {said['n']}, declined {said['declined']}")
     if said["border"] != "asked":
         screen.say(said["border"])
@@ -261,12 +276,19 @@ def _used(found: Any, groups: Path | None, alpha: float, apart: tuple[Any, Path 
 def _tell_use(screen: Any, said: dict[str, Any]) -> None:
     for point in said.get("operating_points", ()):
         if "threshold" in point:
-            rates = ", ".join(f"{n} {point[n]['value']:.3f}" for n in ("sensitivity", "specificity"))
+            rates = ", ".join(f"{n} {_with_interval(point[n])}" for n in ("sensitivity", "specificity"))
             screen.say(f"at {point['name']} (certainty {point['threshold']:.3f}): {rates}; chosen {point['chosen']}")
     for one in said.get("conformal", {}).get("promises", ()):
         where = f"{one['by']} {one['group']}" if one["by"] else "everybody"
-        held = ", ".join(f"{name} {h['value']:.3f} of {h['n']}" for name, h in one.get("held", {}).items())
+        held = ", ".join(f"{name} {_with_interval(h)} of {h['n']}" for name, h in one.get("held", {}).items())
         screen.say(f"{where}: " + (one.get("refused") or f"the answers held the truth for {held}"))
+
+
+def _with_interval(figure: Any) -> str:
+    """A figure with its 95 % interval, where one could be made."""
+    if "value" not in figure:
+        return f"not known ({figure['not_made']})"
+    return f"{figure['value']:.3f}" + (f" ({figure['low']:.3f} to {figure['high']:.3f})" if "low" in figure else "")
 
 
 def _probes(found: Any, answers: Any, named: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from isocenter.errors import Refused
 
 __all__: list[str] = []
 
+_WRITE = "write one as docs/do/release-a-model.md shows it: may_change, protocol and impact"
 _STEPS = ("compare", "shadow", "release", "suspend", "reject", "retire")
 
 
@@ -40,7 +41,7 @@ def release(
     screen = Screen(as_json)
     if show:
         with house(folder) as held:
-            _say(screen, held.site.gating.told(model, who=HOUSE))
+            _say(screen, held.site, held.site.gating.told(model, who=HOUSE))
         return
     if not by.strip():
         raise Refused("a step that nobody takes", "a model takes no step by itself", "name a person with --by")
@@ -57,14 +58,42 @@ def release(
             _test(held.site, model, data, groups, against, said)
         elif step or (change is None and seal is None):
             gating.step(model, step or _next(gating.told(model, who=HOUSE)), **said)
-        _say(screen, gating.told(model, who=HOUSE))
+        _say(screen, held.site, gating.told(model, who=HOUSE))
 
 
-def _say(screen: Any, told: dict[str, Any]) -> None:
+def _say(screen: Any, site: Any, told: dict[str, Any]) -> None:
+    from isocenter.govern.gate import declared
+    from isocenter.govern.policy import HOUSE
+    from isocenter.reading.disclosure import Mode, Use
+
     screen.answer(told)
     screen.say(f"{told['model']}: {told['state']}, weights {told['digest'][:12]}")
+    judged = told["judged"]
+    if judged and told["state"] in ("tested", "compared", "shadow"):
+        most = declared(told["change"]).looks
+        screen.say(
+            f"on the sealed test {judged['metric']} {_interval(judged['primary'])}, n = {judged['n']}; "
+            f"{told['looks']} of {most} looks are taken"
+        )
+        for gap in judged["gaps"]:
+            where = f"in {gap['group']}" if gap.get("group") else "in all"
+            new = f"new minus old {gap['figure']} {_interval(gap)}, n = {gap['n']}" if "figure" in gap else ""
+            screen.say(f"   {where}: {new or gap['insufficient']}")
     for one in told["missing"]:
         screen.say(f"the step '{told['next']}' lacks: {one}")
+    modes = site.modes(who=HOUSE)
+    for analysis in told["steps"][-1]["analyses"] if told["state"] == "released" else ():
+        if modes.of(analysis, Use.READING) is Mode.SHADOW:
+            screen.say(
+                f"readers see nothing of {analysis} yet: it is in shadow until two persons agree to another mode, on "
+                f"its page or by POST /api/modes/{analysis}"
+            )
+    if told["next"] and not told["missing"]:
+        screen.say(f"next is the step '{told['next']}': isocenter release {told['model']} --by NAME --reason WHY")
+
+
+def _interval(figure: dict[str, Any]) -> str:
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
 
 
 def _next(told: dict[str, Any]) -> str:
@@ -83,11 +112,11 @@ def _record(path: Path) -> dict[str, Any]:
     try:
         said = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as absent:
-        raise NotFound(f"no change record at {path}", "there is no such file") from absent
+        raise NotFound(f"no change record at {path}", "there is no such file", _WRITE) from absent
     except (UnicodeDecodeError, json.JSONDecodeError) as bad:
-        raise Refused(f"{path.name} is no JSON", str(bad)[:120], "see the page on releasing a model") from bad
+        raise Refused(f"{path.name} is no JSON", str(bad)[:120], _WRITE) from bad
     if not isinstance(said, dict):
-        raise Refused(f"{path.name} is no change record", "it has may_change, protocol and impact")
+        raise Refused(f"{path.name} is no change record", "it has may_change, protocol and impact", _WRITE)
     return said
 
 
@@ -111,9 +140,10 @@ def _must_be_the_network(model: str, against: Path, shelf: Path | None) -> None:
 def _test(
     site: Any, model: str, data: Path | None, groups: Path | None, against: Path | None, said: dict[str, Any]
 ) -> None:
+    from isocenter.analysis.weights import placed
     from isocenter.govern.gate import declared
     from isocenter.learn.answers import answers_of
-    from isocenter.learn.judge import judged, must_be_new
+    from isocenter.learn.judge import judged, must_be_new, names_in, opened
     from isocenter.learn.judge_use import stated_of, used
     from isocenter.learn.sealed import digest_of_data, measured, of_groups, read_groups
     from isocenter.learn.tested import counted, image_digests, kept
@@ -122,24 +152,31 @@ def _test(
         raise Refused(f"a test of {model} without data", "the sealed test set is wanted", "give it with --data")
     gating = site.gating
     held, old = gating.model(model), gating.replaced(gating.model(model))
-    if old is not None and against is None:
-        raise Refused(
-            f"a test of {model} alone", f"it replaces {old.digest[:12]}…, with which it must be compared",
-            "give the folder of that model with --against",
-        )  # fmt: skip
     shelf = Path(site.shelf) if site.shelf else None
+    if old is not None and against is None and (against := placed(old.digest, shelf)) is None:
+        raise Refused(
+            f"a test of {model} alone",
+            f"it replaces {old.digest[:12]}…, with which it must be compared, and which lies in no folder of models",
+            "give its folder with --against",
+        )  # fmt: skip
+    theirs = opened(against, shelf)[0] if against is not None else None
+    if old is not None and theirs is not None and theirs.digest != old.digest:
+        raise Refused(
+            f"a comparison with {theirs.name} {theirs.digest[:12]}…",
+            f"what it replaces is {old.digest[:12]}…", "give the folder of that model with --against, or none",
+        )  # fmt: skip
     if old is not None and against is not None and "network" in held.inputs:
         _must_be_the_network(model, against, shelf)
     digest_of_test = digest_of_data(data)
+    gating.may_look(model, digest_of_test, who=said["who"])
     must_be_new(model, data, shelf)  # what is refused unmeasured is no look
+    if groups is not None:
+        read_groups(groups, names_in(model, data, shelf))
     gating.look(model, digest_of_test, **said)
     own = judged(model, data, None, shelf)
     new = answers_of(held, own.predictions)
     other, digest = None, ""
-    if against is not None:
-        from isocenter.learn.judge import opened
-
-        theirs = opened(against, shelf)[0]
+    if against is not None and theirs is not None:
         other, digest = answers_of(theirs, judged(against, data, None, shelf).predictions), theirs.digest
     told = gating.told(model, who=said["who"])["change"]
     least = declared(told).least_events

@@ -62,6 +62,7 @@ def take(
         )  # fmt: skip
     screen.answer(report)
     screen.say(f"{report['n']} examples of {report['people']} people in {out}, weighing {report['weight']:g}")
+    screen.say(", ".join(f"{n} {name}" for name, n in report["by_class"].items()))
     screen.table("", ("how the label came about", "n"), list(report["by_mode"].items()))
     for reader, by in report["scaled"].items():
         screen.say(f"labels of {reader} count {by:.2f} times: no reader gives more than a part of the weight alone")
@@ -71,6 +72,9 @@ def take(
         screen.say(f"{n} studies stay out: {why}")
     for why, n in report["left"].items():
         screen.say(f"{n} images could not be used: {why}")
+    screen.say(
+        f"next: isocenter train {report['task']} --data {out} --out model --folder {folder or settings().folder}"
+    )
 
 
 @examples.command()

@@ -118,7 +118,8 @@ def change_of(said: Mapping[str, Any]) -> Change:
         )
     for part in parts:
         if part not in PARTS or part == "intended use":
-            raise Refused(f"'{part}' may change", "no change record covers that", f"name some of {', '.join(PARTS)}")
+            raise Refused(f"'{part}' may change", "no change record covers that",
+                          f"name some of {', '.join(p for p in PARTS if p != 'intended use')}")  # fmt: skip
     if unknown := set(protocol) - set(_PROTOCOL):
         raise Refused(f"'{sorted(unknown)[0]}' in a protocol", f"it has {', '.join(_PROTOCOL)}")
     if not str(said.get("impact", "")).strip():
@@ -279,9 +280,9 @@ def missing(gates: Gates, new: Model, old: Model | None, step: str, shadow: Mapp
         return ()
     said, sealed, way = gates.changes.get(new.name), gates.tests.get(new.name), gates.of(new.digest)
     if said is None:
-        return ("no change record was declared: what may change, by which protocol, with which impact",)
+        return ("no change record was declared (--change FILE): what may change, by which protocol, with which impact",)
     if sealed is None:
-        return ("no test set was sealed",)
+        return ("no test set was sealed (--seal DATA)",)
     change = declared(said)
     lacking = [
         f"{part} changed ({PARTS[part]}), which the change record does not allow"
@@ -289,7 +290,7 @@ def missing(gates: Gates, new: Model, old: Model | None, step: str, shadow: Mapp
     ]  # fmt: skip
     judged = way.judged
     if not judged or judged.get("test") != sealed["digest"]:
-        return (*lacking, "it was not measured on the sealed test set")
+        return (*lacking, "it was not measured on the sealed test set (--data DATA --groups CSV)")
     if step == "test":
         return tuple(lacking)
     if judged.get("bound", bound(new)) != bound(new):
@@ -330,11 +331,14 @@ def _not_shown(judged: Mapping[str, Any], change: Change, old: Model | None) -> 
 def _shadowed(shadow: Mapping[str, Any], change: Change) -> list[str]:
     lacking = []
     if int(shadow["cases"]) < change.shadow_cases:
-        lacking.append(f"it ran in shadow on {shadow['cases']} signed studies; {change.shadow_cases} are asked for")
-    if change.shadow_agreement and (shadow["confirmed"] or 0.0) < change.shadow_agreement:
         lacking.append(
-            f"of its findings in shadow readers confirmed {shadow['confirmed'] or 0.0:.2f} at least; "
-            f"{change.shadow_agreement:g} is asked for"
+            f"it ran in shadow on {shadow['cases']} signed studies; {change.shadow_cases} are asked for: the server "
+            "must have these weights (ISOCENTER_MODELS)"
+        )
+    elif change.shadow_agreement and (shadow["confirmed"] or 0.0) < change.shadow_agreement:
+        lacking.append(
+            f"what it said in shadow readers signed in {shadow['confirmed'] or 0.0:.2f} of {shadow['cases']} studies "
+            f"at least (lower end of the 95 % interval); {change.shadow_agreement:g} is asked for"
         )
     return lacking
 
@@ -355,7 +359,7 @@ def must_step(
     if not who.strip():
         raise Refused(f"'{step}' by nobody", "a model takes no step by itself", "name the person who takes it")
     if not reason.strip():
-        raise Refused(f"'{step}' without a reason", "whoever asks later must find out", "say why")
+        raise Refused(f"'{step}' without a reason", "whoever asks later must find out", "say why with --reason")
     if way.state == "suspended" and step == "release" and way.suspended_by == who:
         raise Refused(
             f"{new.name} suspended and released again by {who}", "what shows more of a machine takes two people",

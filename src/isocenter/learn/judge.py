@@ -188,8 +188,23 @@ def must_be_new(model: str | Path, data: Path, extra: Path | None = None) -> Non
     if known is not None and known.any():
         raise Refused(
             f"{int(np.count_nonzero(known))} of {len(known)} cases of the sealed test",
-            f"{held.name} has learnt from them", "seal a test of people who are in no training",
+            f"{held.name} has learnt from them",
+            "seal a test of people who are in no training: isocenter release … --seal DATA",
         )  # fmt: skip
+
+
+def names_in(model: str | Path, data: Path, extra: Path | None = None) -> list[str] | None:
+    """Names of the cases of a set, in their order, while nothing is measured; None of kinds that name them as they go.
+
+    Raises:
+        Refused: the data cannot be read for this model.
+    """
+    held = opened(model, extra)[0]
+    if held.inputs.get("kind") == "classes":
+        return list(read_labelled(data, asked(held), None).names)
+    if "gate" in held.inputs and isinstance(how := recipe_behind(held), Classifier2D):
+        return list(read_films(data, how, None).names)
+    return None
 
 
 def opened(model: str | Path, extra: Path | None) -> tuple[Model, Any]:

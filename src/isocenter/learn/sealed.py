@@ -28,7 +28,9 @@ def digest_of_data(path: Path) -> str:
         NotFound: when nothing is there.
     """
     if not path.exists():
-        raise NotFound(f"no data at {path}", "there is nothing to seal or to look at")
+        raise NotFound(
+            f"no data at {path}", "there is nothing to seal or to look at", "give a file or folder that is there"
+        )
     whole = hashlib.sha256()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
@@ -40,18 +42,22 @@ def digest_of_data(path: Path) -> str:
     return whole.hexdigest()
 
 
-def read_groups(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[np.str_]]:
+def read_groups(path: Path, names: Sequence[str] | None) -> dict[str, npt.NDArray[np.str_]]:
     """Groups of cases from a CSV: a column with the case's name, and one column a group (sex, age, site, scanner).
 
     A file name fits its case with or without folder and ending. Without a column of names the rows stand in the order
-    of the cases. An empty cell is *unknown*, and is told as such.
+    of the cases. An empty cell is *unknown*, and is told as such. Without `names` the file is looked at alone.
 
     Raises:
         NotFound: when nothing is there.
         Refused: when a case is missing or stands there twice, a row has another number of cells, or no group is named.
     """
     if not path.is_file():
-        raise NotFound(f"no groups at {path}", "there is no such file")
+        raise NotFound(
+            f"no groups at {path}",
+            "there is no such file",
+            "give a CSV with a name for each case and a column for each division",
+        )
     cells = cells_of(sheet_text(path), path.name)
     if len(cells) < 2:
         raise Refused(f"{path.name} has no rows", "there are no groups in it")
@@ -59,6 +65,10 @@ def read_groups(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[np.st
     if bad_row := next((n for n, row in enumerate(body, 2) if len(row) != len(head)), 0):
         raise Refused(f"line {bad_row} of {path.name}", f"it has another number of cells than the first, {len(head)}")
     case = next((c for c in head if c.lower() in _CASE), "")
+    if not set(head) - {case}:
+        raise Refused(f"{path.name} names no group", "it holds nothing but the cases")
+    if names is None:
+        return {}
     if case:
         at, held = head.index(case), dict[str, list[str]]()
         for row in body:
@@ -77,13 +87,10 @@ def read_groups(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[np.st
             f"{len(body)} rows for {len(names)} cases", f"{path.name} has no column of names ({', '.join(_CASE)})",
             "add one",
         )  # fmt: skip
-    told = {
+    return {
         column: np.array([row[n].strip() or "unknown" for row in body], np.str_)
         for n, column in enumerate(head) if column != case
     }  # fmt: skip
-    if not told:
-        raise Refused(f"{path.name} names no group", "it holds nothing but the cases")
-    return told
 
 
 def measured(

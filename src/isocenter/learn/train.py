@@ -7,7 +7,7 @@ import hashlib
 import importlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,7 @@ def _trained(
         rest = (beginning(begin),) if begin is not None else ()
         fit_it = getattr(importlib.import_module(f"isocenter.learn.{fit_own}"), known)
         model = fit_it(how, data, out, seed, tell, clock, *rest)
-        tell(", ".join(f"{name} {value['value']:.4f}" for name, value in model.evidence["metrics"].items()))
+        tell(", ".join(f"{name} {_with_interval(value)}" for name, value in model.evidence["metrics"].items()))
         return learned(model, data, out)
     examples = read_films(data, how)
     drawn = seed if begin is None else split_of(begin, examples, seed)
@@ -163,9 +163,14 @@ def _trained(
     })  # fmt: skip
     for name in ("begun", *(f"member{k}" for k in range(how.members))):
         (out / f"{name}.checkpoint").unlink(missing_ok=True)
-    tell(f"AUC on validation {model.evidence['metrics']['auc']['value']:.4f}")
+    tell(f"on {len(held)} pictures for validation: auc {_with_interval(model.evidence['metrics']['auc'])}")
     model = learned(model, data, out)
     return model if begin is None else handed_on(begin, out, model)
+
+
+def _with_interval(figure: Mapping[str, float]) -> str:
+    of = f" ({figure['low']:.4f} to {figure['high']:.4f})" if "low" in figure and "high" in figure else ""
+    return f"{figure['value']:.4f}{of}"
 
 
 def _begins(how: Recipe) -> bool:

@@ -526,7 +526,7 @@ class Desk(Reports, Answers):
         ]  # fmt: skip
         told = []
         for digest, result in every:
-            analysis, version, _ = session.machine_of(result)
+            analysis, version, model = session.machine_of(result)
             # What a reader had on screen before they locked is no opinion of their own on that question.
             own_first = first if first and not _seen_before(analysis, first, modes) else None
             if not analysis or result.outcome is Outcome.DECLINED:
@@ -538,8 +538,9 @@ class Desk(Reports, Answers):
             machine = [f for f in result.findings if f.verdict is not Verdict.ADDED]
             told.append(
                 {
-                    "analysis": analysis, "version": version, "mode": modes[analysis], "machine": bool(machine),
-                    "final": final, "first": comparison.call(own_first, result, wanted) if own_first else None,
+                    "analysis": analysis, "version": version, "model": model, "mode": modes[analysis],
+                    "machine": bool(machine), "final": final,
+                    "first": comparison.call(own_first, result, wanted) if own_first else None,
                 }
             )  # fmt: skip
         return told

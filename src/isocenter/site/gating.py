@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Gating"]
 
 _ALL = 10_000_000
+_LISTED = "list them with `isocenter models`; one of your own lies in a folder below that which ISOCENTER_MODELS names"
 _KEPT = ("digest", "examples", "code", "inputs", "card")
 
 
@@ -67,7 +68,7 @@ class Gating:
         """
         held = weights.models(self._shelf()).get(name)
         if held is None:
-            raise NotFound(f"a model '{name:.64}'", "none of that name is installed", "look into the models")
+            raise NotFound(f"a model '{name:.64}'", "none of that name is installed", _LISTED)
         return held[0]
 
     def replaced(self, model: Model) -> Model | None:
@@ -156,6 +157,15 @@ class Gating:
         self._must_say(reason)
         self._tell(Kind.TEST_SEALED, who, name, digest=digest, reason=reason.strip())
 
+    def may_look(self, name: str, digest: str, *, who: Person) -> int:
+        """Number of the look at the sealed test set that may be taken now; none is taken.
+
+        Raises:
+            Refused, WrongState: as `look`.
+        """
+        must(who, "release", name)
+        return gate.must_look(self.disclosing.gates(), self.model(name), digest)
+
     def look(self, name: str, digest: str, *, reason: str, who: Person) -> int:
         """A look at the sealed test set, written down before anything of it is measured; its number.
 
@@ -166,7 +176,7 @@ class Gating:
         must(who, "release", name)
         self._must_say(reason)
         model = self.model(name)
-        number = gate.must_look(self.disclosing.gates(), model, digest)
+        number = self.may_look(name, digest, who=who)
         self._tell(
             Kind.TEST_LOOKED, who, name, digest=model.digest, test=digest, look=number, reason=reason.strip()
         )  # fmt: skip
@@ -312,7 +322,7 @@ class Gating:
 
     def _shadow(self, model: Model) -> dict[str, Any]:
         """Signed studies on which its analyses answered unseen since it went into shadow, and how often the report
-        said the same."""
+        said the same. What other weights answered, such as those that it replaces, says nothing of these."""
         way, users = self.disclosing.gates().of(model.digest), self._users(model.name)
         since = next((s["when"] for s in reversed(way.steps) if s["step"] == "shadow"), "")
         if not since:
@@ -323,6 +333,7 @@ class Gating:
                 agreed += [
                     call["machine"] == call["final"] for call in sealed.event.details.get("calls", ())
                     if call["analysis"] in users and call["mode"] == Mode.SHADOW.value
+                    and call.get("model") == model.digest
                 ]  # fmt: skip
         return {"cases": len(agreed), "confirmed": wilson(sum(agreed), len(agreed)).low if agreed else None}
 

@@ -49,7 +49,7 @@ class Watching:
     stop: Callable[[str, str], None]
     shelf: str = ""
     _heeded: int = field(default=-1, init=False)
-    _looks: dict[str, tuple[float, ...]] = field(default_factory=dict, init=False)
+    _known: dict[str, tuple[str, tuple[float, ...]]] = field(default_factory=dict, init=False)
 
     def models(self, *, who: Person) -> list[dict[str, Any]]:
         """All models on which an analysis runs here, each as `model` tells it."""
@@ -107,12 +107,14 @@ class Watching:
             raise NotFound(f"a model '{name:.64}' in use", "no analysis here runs on it", "look into the models")
         way = self.disclosing.gates().of(held[0].digest)
         since = next((s["when"] for s in reversed(way.steps) if s["step"] == "release"), "")
-        told = watch(self._seen(users, datetime.fromisoformat(since) if since else None), times=times)
+        seen = self._seen(users, held[0].digest, datetime.fromisoformat(since) if since else None)
+        told = watch(seen, times=times)
         told["digest"] = held[0].digest
         stop = f"isocenter release {name} --step suspend --by NAME --reason WHY, or Stop it everywhere on its page"
         return {"model": name, "state": way.state, "since": since, **told, "on_alarm": stop if told["alarms"] else ""}
 
-    def _seen(self, users: list[str], since: datetime | None) -> list[Seen]:
+    def _seen(self, users: list[str], model: str, since: datetime | None) -> list[Seen]:
+        """Signed studies; since a release those alone on which the weights that were released have answered."""
         signed: dict[str, Event] = {}
         for sealed in self.journal.since(kinds=(Kind.REPORT_SIGNED,), limit=_ALL):
             if since is None or sealed.event.time >= since:
@@ -121,19 +123,23 @@ class Watching:
         scanners = {s.uid: s.scanner for s in self.index.studies(limit=_ALL)} if signed else {}
         seen = []
         for uid, event in signed.items():
-            mine = [h for h in heads.get(uid, ()) if h["origin"] == "machine" and h["name"] in users]
+            mine = [
+                h for h in heads.get(uid, ()) if h["origin"] == "machine" and h["name"] in users
+                and (since is None or self._told_of(str(h["digest"]))[0] in ("", model))
+            ]  # fmt: skip
             if not mine:
                 continue
             spoke = [h["outcome"] == Outcome.FOUND.value for h in mine if h["outcome"] != Outcome.DECLINED.value]
             calls = [c["machine"] == c["final"] for c in event.details.get("calls", ()) if c["analysis"] in users]
             seen.append(
                 Seen(event.time, any(spoke) if spoke else None, all(calls) if calls else None, scanners.get(uid, ""),
-                     self._look(str(mine[0]["digest"])))
+                     self._told_of(str(mine[0]["digest"]))[1])
             )  # fmt: skip
         return seen
 
-    def _look(self, digest: str) -> tuple[float, ...]:
-        """How the image of a result looks; asked of the archive once."""
-        if digest not in self._looks:
-            self._looks[digest] = self.index.result(digest).receipt.look
-        return self._looks[digest]
+    def _told_of(self, digest: str) -> tuple[str, tuple[float, ...]]:
+        """The weights behind a result, and how its image looks; asked of the archive once."""
+        if digest not in self._known:
+            result = self.index.result(digest)
+            self._known[digest] = result.origin.model, result.receipt.look
+        return self._known[digest]
