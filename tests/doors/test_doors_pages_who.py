@@ -6,12 +6,14 @@ import base64
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from browser_for_pages import Browser
 from fastapi import APIRouter, Request
 from house_for_pages import PASSWORD, House
 
 from isocenter.doors.pages import application
 from isocenter.doors.pages_who import person_of
+from isocenter.errors import Forbidden, Unavailable
 
 
 def app_of(house: House, **rest: Any) -> Any:
@@ -62,3 +64,31 @@ def test_what_a_role_may_not_is_told_to_the_house_and_a_stranger_is_nobody() -> 
     assert Browser(app, bearer=house.token("reader")).get("/api/worklist").status_code == 200
     assert Browser(app).get("/api/worklist").status_code == 401
     assert house.denials == [("researcher", "rule 'worklist' refuses the role 'researcher'", "192.0.2.1")]
+
+
+def test_what_the_house_itself_forbids_is_told_as_well_and_a_wrong_password_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A role may look through emergencies and nobody their own: that they tried is what an auditor asks for."""
+    house = House()
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise Forbidden("one's own emergency", "another person looks through it (rule 'glass_review')")
+
+    monkeypatch.setattr(house.projects, "review", refuse, raising=False)
+    reader = Browser(app_of(house), bearer=house.token("reader"))
+    assert reader.post("/api/glass/1234567890abcdef/review", json={"justified": True}).status_code == 403
+    assert house.denials == [("reader", "one's own emergency", "192.0.2.1")]
+    assert reader.post("/api/me/password", json={"old": "wrong", "new": "a long new pass phrase"}).status_code == 403
+    assert len(house.denials) == 1
+
+
+def test_a_refusal_that_cannot_be_told_says_that_the_journal_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise Unavailable("the journal", "the disk is full", "free some")
+
+    monkeypatch.setattr(house, "denied", full)
+    answer = Browser(app_of(house), bearer=house.token("researcher")).get("/api/worklist")
+    assert answer.status_code == 507 and answer.json()["error"]["what"] == "the journal"

@@ -260,6 +260,27 @@ def test_broken_glass_shows_a_study_for_its_hour_and_another_person_looks_throug
     assert kinds == [Kind.GLASS_BROKEN, Kind.GLASS_REVIEWED]
 
 
+def test_each_emergency_tells_what_was_seen_through_it_also_where_one_follows_another_at_once(site: Site) -> None:
+    """One entry stands for what is seen within five minutes; what is seen in a second emergency is another matter."""
+    clock = site.clock
+    for _ in range(3):
+        first = site.projects.break_glass(MR, reason="seizure in the ward", who=ITO)
+        assert site.instance(MR_IMAGE, who=ITO)
+        site.projects.end_glass(first["id"], who=ITO)
+        clock.now += timedelta(seconds=20)  # type: ignore[attr-defined]
+    assert [row["seen"] for row in site.projects.to_review(who=CHIEF)] == [["images"]] * 3
+    site.projects.break_glass(MR, reason="seizure in the ward", who=ITO)
+    assert site.projects.to_review(who=CHIEF)[0]["seen"] == [], "nothing was looked at yet"
+
+
+def test_what_was_seen_is_told_however_much_was_told_of_them_before(site: Site) -> None:
+    for _ in range(5001):
+        site.journal.append(Event(Kind.REMARKED, site.clock(), "ito", MR, {"words": "x"}))
+    site.projects.break_glass(MR, reason="seizure in the ward", who=ITO)
+    assert site.instance(MR_IMAGE, who=ITO)
+    assert site.projects.to_review(who=CHIEF)[0]["seen"] == ["images"]
+
+
 def test_breaking_the_glass_calls_its_reviewer_at_once_and_every_administrator_after_an_hour(site: Site) -> None:
     clock = site.clock
     for name, role in (("boss", Role.ADMIN), ("lee", Role.READER)):

@@ -60,6 +60,7 @@ from isocenter.doors import (
     pages_who,
     pages_worklist,
 )
+from isocenter.doors.denying import tell_denied
 from isocenter.doors.pages_figures import Figures
 from isocenter.doors.pages_guard import Guard, error_body, status_of
 from isocenter.doors.pages_machine import Machine
@@ -191,8 +192,12 @@ async def _half_a_second() -> None:
     await asyncio.sleep(0.5)
 
 
-def _refused(_: Request, error: Exception) -> JSONResponse:
+def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, IsocenterError)
+    try:
+        tell_denied(pages_who.site_of(request).denied, request, error)
+    except IsocenterError as unwritten:  # the journal: what cannot be told is not answered either
+        error = unwritten
     if isinstance(error, NotSignedIn):
         status, headers = 401, {"WWW-Authenticate": "Bearer"}
     elif isinstance(error, TooOften):

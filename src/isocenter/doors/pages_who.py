@@ -146,17 +146,16 @@ def needs(verb: str, *, touch: bool = True, loopback: bool = False) -> Any:
         token = token_of(request)
         site = site_of(request)
         person = site.person_of(token, touch=touch) if token else NOBODY
+        # What is refused of one's own account is a wrong password, and whoever proves those has written it down.
+        if verb != "me" and person.role is not Role.NONE:
+            request.state.who = person
         if may(person, verb) or (loopback and _is_local(request)):
             return person
         if person.role is Role.NONE:
             raise NotSignedIn(
                 f"not signed in (rule '{verb}')", f"only people with an account may {RULES[verb].about}", "sign in"
             )
-        try:
-            must(person, verb)
-        except Forbidden as refusal:
-            site.denied(person, refusal, address_of(request))
-            raise
+        must(person, verb)
         raise AssertionError("unreachable: the table refused and allowed at once")
 
     allowed.verb = verb  # type: ignore[attr-defined]

@@ -478,7 +478,7 @@ def _is_uid(text: str) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = ("yes" if value else "no") if isinstance(value, bool) else str(value)
     return text[:12] if len(text) == 64 and not set(text) - set("0123456789abcdef") else text[:80]
 
 

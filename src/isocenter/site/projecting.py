@@ -60,6 +60,10 @@ _ONE, _MANY = ("study_uid", "study"), ("studies",)
 """Parameters of verbs that name a study, or several."""
 
 
+def _nothing(name: str, study_uid: str) -> None:
+    pass
+
+
 class Keeps(Protocol):
     """What keeps studies under the keys of their projects."""
 
@@ -80,6 +84,8 @@ class Projects:
         journal: what tells that something has changed, also by another process.
         clock: aware UTC.
         sealing: what keeps a study that moves under the key of the project into which it goes.
+        look_anew: called with an account and a study before they see it in an emergency: what they see from then on is
+            told anew, also where they looked a moment ago.
     """
 
     index: Index
@@ -87,6 +93,7 @@ class Projects:
     journal: Journal
     clock: Callable[[], datetime]
     sealing: Keeps | None = None
+    look_anew: Callable[[str, str], None] = _nothing
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -380,6 +387,7 @@ class Projects:
         event = rules.break_glass(
             uid, home, reason=reason, life=timedelta(minutes=minutes), reviewer=reviewer, who=who, now=now
         )
+        self.look_anew(who.name, uid)
         self._append(event)
         return self.known().glasses[event.details["id"]].told(now)
 
@@ -421,9 +429,8 @@ class Projects:
     def _seen(self, glass: rules.Glass) -> list[str]:
         """What the journal tells of this person at this study while the glass was broken, in its own words."""
         end = glass.ended or glass.until
-        told = self.journal.since(subject=glass.study_uid, who=glass.who, limit=_PAGE)
-        looks = [s.event for s in told if s.event.kind in (Kind.VIEWED, Kind.IMAGES_SEEN)]
-        return sorted({str(e.details.get("what", "")) for e in looks if glass.begun <= e.time <= end})
+        told = self.journal.each(subject=glass.study_uid, who=glass.who, kinds=(Kind.VIEWED, Kind.IMAGES_SEEN))
+        return sorted({str(s.event.details.get("what", "")) for s in told if glass.begun <= s.event.time <= end})
 
     def _account(self, name: str) -> None:
         if self.index.person(name) is None:

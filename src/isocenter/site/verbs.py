@@ -162,6 +162,7 @@ class Site(Looking, Analysing, Researching, HandingOut, Desk, Marks, Registering
             lambda who, level, keys: self._witness.search(who, level, keys), self.counting,
         )  # fmt: skip
         self._witness = Witness(self.journal, lambda: self.clock())
+        self.projects.look_anew = self._witness.look_anew
         self.erring = Erring(
             self.journal, self.cataloguing, lambda who, study: self._witness.look(who, study, "results")
         )

@@ -51,6 +51,11 @@ class Witness:
         kind = Kind.IMAGES_SEEN if what == "images" else Kind.VIEWED
         self._once(kind, who, study_uid, {"role": who.role.value, "what": what})
 
+    def look_anew(self, name: str, study_uid: str) -> None:
+        """Tell what somebody sees of a study from now on, also where they looked at it within the five minutes."""
+        with self._lock:
+            self._told = {pair: when for pair, when in self._told.items() if pair[:2] != (name, study_uid)}
+
     def test(self, who: Person, model: str, digest: str, test: str) -> None:
         """Go on only when it is written down that this person sees single cases of a sealed test set.
 
