@@ -14,9 +14,11 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from isocenter.dicom.header import read_header
 from isocenter.doors.dicomweb_rendered import Picture, asked, render, type_of
 from isocenter.doors.media import NotAcceptable, wishes
 from isocenter.errors import Refused
+from isocenter.record import Patient
 
 
 def _open(data: bytes) -> Image.Image:
@@ -102,6 +104,14 @@ def test_a_name_in_another_script_is_shown_by_its_latin_writing() -> None:
         for name in ("M\u00fcller^\u00c4=\u5c71\u7530", "M\u00fcller^\u00c4", "M\u00fcller^B")
     ]
     assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_a_name_that_is_written_in_is_that_of_whoever_the_image_is_now(sample: Callable[[str], bytes]) -> None:
+    data, wanted = sample("CT_small.dcm"), asked({"annotation": "patient", "viewport": "256,256"})
+    own = read_header(data).patient
+    plain = render(data, 0, wanted, "image/png")
+    assert render(data, 0, wanted, "image/png", own) == plain
+    assert render(data, 0, wanted, "image/png", Patient("P7", "Roe^Jane")) != plain
 
 
 def test_a_viewport_scales_to_fit_and_may_turn_the_source_around(sample: Callable[[str], bytes]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -76,7 +77,7 @@ def test_what_cannot_be_given_whole(shelf: Shelf, sample: Callable[[str], bytes]
 def test_nothing_is_read_before_it_is_sent(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
     """A study of thousands of images is given with one image in memory."""
     target = _target(shelf, sample("CT_small.dcm"))
-    many = retrieve.Target(target.instances * 50)
+    many = replace(target, instances=target.instances * 50)
     read: list[str] = []
     fetch = shelf.instance
     shelf.instance = lambda uid, *, who: read.append(uid) or fetch(uid, who=who)  # type: ignore[assignment, func-returns-value, method-assign]
@@ -89,7 +90,7 @@ def test_nothing_is_read_before_it_is_sent(shelf: Shelf, sample: Callable[[str],
 
 def test_metadata_of_all(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
     target = _target(shelf, sample("CT_small.dcm"))
-    body = retrieve.metadata(shelf, READER, retrieve.Target(target.instances * 2), wishes("application/json"))
+    body = retrieve.metadata(shelf, READER, replace(target, instances=target.instances * 2), wishes("application/json"))
     said = json.loads(b"".join(body.pieces))
     assert len(said) == 2 and said[0]["7FE00010"]["BulkDataURI"].startswith("http://x/studies/")
     with pytest.raises(NotAcceptable):

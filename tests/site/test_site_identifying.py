@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from rejecting_samples import ANNA, ITO, files, given, opened
 from test_site_rejecting import law
 
+from isocenter.doors import dicomweb_retrieve as retrieve
+from isocenter.doors.media import wishes
 from isocenter.errors import Forbidden, NotFound, Refused, WrongState
 from isocenter.govern.policy import HOUSE
 from isocenter.record import Patient
@@ -49,6 +52,27 @@ def test_two_become_one_and_two_again_with_what_came_between(site: Site) -> None
     assert one["what"] == "merged" and one["undone"] == site.head()
     with pytest.raises(WrongState, match="none that stands"):
         site.identities.undo(told["number"], reason="once more", who=ANNA)
+
+
+def test_headers_by_url_and_searches_tell_the_same_patient_before_a_merge_after_it_and_undone(site: Site) -> None:
+    """The files keep the name under which they came; what describes them says whose they are now, as a search does."""
+    first = given(site, files(1, patient="P1"))
+    given(site, files(2, patient="P2"))
+
+    def told() -> tuple[set[str], str]:
+        target = retrieve.find_target(site, ITO, "http://x", first)
+        headers = json.loads(b"".join(retrieve.metadata(site, ITO, target, wishes("application/dicom+json")).pieces))
+        assert len(headers) == 4
+        return {one["00100020"]["Value"][0] for one in headers}, target.tag
+
+    before = told()
+    assert before[0] == {owners(site)[first]} == {"P1"}
+    change = site.identities.merge(P1, P2, reason="registered twice", who=ANNA)
+    merged = told()
+    assert merged[0] == {owners(site)[first]} == {"P2"} and merged[1] != before[1], "no client keeps the old answer"
+    assert b"P1" in site.instance(site.study(first, who=ITO).series[0].instances[0].sop_uid, who=ITO)
+    site.identities.undo(change["number"], reason="two sisters", who=ANNA)
+    assert told() == before
 
 
 def test_a_study_of_the_wrong_patient_is_moved_and_back(site: Site) -> None:

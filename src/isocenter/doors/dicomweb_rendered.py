@@ -14,8 +14,10 @@ from isocenter.doors.archive import Archive
 from isocenter.doors.dicomweb_retrieve import Body, Target, first_image, in_parts
 from isocenter.doors.media import NotAcceptable, Wish
 from isocenter.doors.multipart import Part
+from isocenter.doors.whose import WORDS, otherwise
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person
+from isocenter.record import Patient
 
 __all__ = ["Picture", "asked", "pictures", "render", "type_of"]
 
@@ -139,7 +141,7 @@ def pictures(
         raise NotAcceptable("several frames as one picture", "one part holds one frame", "ask for multipart/related")
     if not many and (numbers is None or len(numbers) == 1):
         data = site.instance(first_image(target).sop_uid, who=who)
-        return Body(kind, iter((render(data, (numbers or [1])[0] - 1, picture, kind),)))
+        return Body(kind, iter((render(data, (numbers or [1])[0] - 1, picture, kind, target.patient),)))
     held = max(first_image(target).frames, 1)
     if numbers and max(numbers) > held:  # before the first part is sent
         raise NotFound(f"frame {max(numbers)}", f"the image has {held}", "ask for frames that are there")
@@ -150,13 +152,16 @@ def pictures(
                 data = site.instance(one.sop_uid, who=who)
                 for number in numbers or range(1, max(one.frames, 1) + 1):
                     headers = {"Content-Type": kind, "Content-Location": f"{url}/frames/{number}/rendered"}
-                    yield Part(headers, render(data, number - 1, picture, kind))
+                    yield Part(headers, render(data, number - 1, picture, kind, target.patient))
 
     return in_parts(kind, parts())
 
 
-def render(data: bytes, frame: int, picture: Picture, kind: str) -> bytes:
+def render(data: bytes, frame: int, picture: Picture, kind: str, patient: Patient | None = None) -> bytes:
     """One frame as a picture of 8 bits.
+
+    Args:
+        patient: whose it is now, for whoever asks to have that written into it; without one, what the file says.
 
     Raises:
         Refused: a source region outside the image; and as `isocenter.dicom.pixels.rendered`.
@@ -185,7 +190,7 @@ def render(data: bytes, frame: int, picture: Picture, kind: str) -> bytes:
             if wanted != image.size and (scale < 1 or picture.enlarge):
                 image = image.resize(wanted, Image.Resampling.LANCZOS)
         if picture.annotations:
-            image = _annotated(image, data, picture.annotations)
+            image = _annotated(image, data, picture.annotations, patient)
         out = io.BytesIO()
         if kind == "image/png":
             image.save(out, "PNG", compress_level=1)
@@ -196,7 +201,7 @@ def render(data: bytes, frame: int, picture: Picture, kind: str) -> bytes:
     return out.getvalue()
 
 
-def _annotated(image: Any, data: bytes, wanted: Sequence[str]) -> Any:
+def _annotated(image: Any, data: bytes, wanted: Sequence[str], patient: Patient | None) -> Any:
     """Burnt in: who it is above, how it was taken below."""
     import pydicom
     from PIL import ImageDraw
@@ -206,7 +211,9 @@ def _annotated(image: Any, data: bytes, wanted: Sequence[str]) -> Any:
     draw = ImageDraw.Draw(made)
     white, black = (255, 0) if made.mode == "L" else ((255, 255, 255), (0, 0, 0))
     if "patient" in wanted:
-        said = [str(header.get(word, "")) for word in ("PatientName", "PatientID")]
+        file = {word: str(header.get(word, "")) for word in WORDS}
+        told = file if patient is None else {**file, **otherwise(file, patient)}
+        said = [told["PatientName"], told["PatientID"]]
         said += [
             f"{header.get('StudyDate', '')} {header.get('Modality', '')}",
             str(header.get("SeriesDescription", "")),

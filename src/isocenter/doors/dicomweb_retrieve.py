@@ -19,9 +19,10 @@ from isocenter.doors.multipart import Part, new_boundary, write
 from isocenter.doors.negotiation import IMPLICIT
 from isocenter.doors.part10 import harmless
 from isocenter.doors.transcode import transcode
+from isocenter.doors.whose import laid_over
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person
-from isocenter.record.study import Instance
+from isocenter.record.study import Instance, Patient
 
 __all__ = [
     "Body",
@@ -39,14 +40,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Target:
-    """What a URL names: instances with the URL of each, in the order of the archive."""
+    """What a URL names: instances with the URL of each, in the order of the archive, and whose they are now."""
 
     instances: tuple[tuple[str, Instance], ...]
+    patient: Patient
 
     @property
     def tag(self) -> str:
-        """An entity tag that changes with what is named: by its members, since no instance is ever overwritten."""
-        together = hashlib.sha256("/".join(i.sop_uid for _, i in self.instances).encode())
+        """An entity tag that changes with what is named: by its members, since no instance is ever overwritten, and by
+        whose they are."""
+        together = hashlib.sha256("/".join([repr(self.patient), *(i.sop_uid for _, i in self.instances)]).encode())
         return together.hexdigest()[:32]
 
 
@@ -73,13 +76,14 @@ def find_target(
         if (above.uid, within.uid) == (study, series):
             found.append((f"{base}/studies/{study}/series/{series}/instances/{instance}", one))
     else:
-        for part in site.study(study, who=who).series:
+        above = site.study(study, who=who)
+        for part in above.series:
             if series is None or part.uid == series:
                 at = f"{base}/studies/{study}/series/{part.uid}/instances"
                 found += [(f"{at}/{i.sop_uid}", i) for i in part.instances]
     if not found:
         raise NotFound("nothing of that name", "there is no such study, series or instance", "search for it first")
-    return Target(tuple(found))
+    return Target(tuple(found), above.patient)
 
 
 def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -148,7 +152,7 @@ def in_parts(kind: str, parts: Iterator[Part]) -> Body:
 
 
 def metadata(site: Archive, who: Person, target: Target, said: Sequence[Wish]) -> Body:
-    """Headers as DICOM JSON, one array over all instances."""
+    """Headers as DICOM JSON, one array over all instances, of the patient whose they are now."""
     if not any(w.takes("application/dicom+json") or w.takes("application/json") for w in said):
         raise NotAcceptable("None of the media types asked for", "metadata are given as application/dicom+json", "")
 
@@ -156,7 +160,8 @@ def metadata(site: Archive, who: Person, target: Target, said: Sequence[Wish]) -
         mark = b"["
         for url, instance in target.instances:
             data = site.instance(instance.sop_uid, who=who)
-            text = json.dumps(dicom_json.header(data, url), separators=(",", ":"), ensure_ascii=False, default=str)
+            told = laid_over(dicom_json.header(data, url), target.patient)
+            text = json.dumps(told, separators=(",", ":"), ensure_ascii=False, default=str)
             yield mark + text.encode()
             mark = b","
         yield b"]"
