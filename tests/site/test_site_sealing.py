@@ -126,8 +126,10 @@ def test_two_persons_erase_a_study_and_no_backup_brings_it_back(site: Site, tmp_
     site.sealing.ask_erasure(study, what="study", reason="withdrawn", who=ANNA)
     with pytest.raises(Refused, match="four eyes"):
         site.sealing.erase(study, what="study", who=ANNA)
+    assert {row.waiting.study.uid for row in site.worklist(who=ANNA)} == {study, other}
     done = site.sealing.erase(study, what="study", who=BERT)
     assert (done["keys"], done["studies"]) == (1, 1)
+    assert {row.waiting.study.uid for row in site.worklist(who=ANNA)} == {other}, "a kept list names them no more"
     with pytest.raises(NotFound):
         site.index.study(study)
     assert site.index.results(study, replaced=True) == [] and site.index.study(other).uid == other

@@ -39,8 +39,8 @@ _SPEAK = (
 """Events after which a row of the worklist may be another; their subject is the study."""
 
 
-_ANYBODY = (Kind.PATIENTS_MERGED, Kind.STUDIES_MOVED, Kind.PATIENTS_UNDONE)
-"""Events after which any row may name another patient."""
+_ANYBODY = (Kind.PATIENTS_MERGED, Kind.STUDIES_MOVED, Kind.PATIENTS_UNDONE, Kind.STUDY_ERASED)
+"""Events after which any row may name another patient, or nobody any more."""
 
 _LOOKS = (
     Kind.QUERIED, Kind.VIEWED, Kind.IMAGES_SEEN, Kind.SIGNED_IN, Kind.SIGNED_OUT, Kind.SIGN_IN_REFUSED,

@@ -214,7 +214,11 @@ class Sealing:
             raise Refused("no reason", "whoever looks for it later must learn why it is gone", "say why")
         self._must_be_sealed(subject, what)
         if self._asked(subject, what) is not None:
-            raise WrongState(f"the erasure of {what} {subject:.64}", "somebody asked for it already")
+            raise WrongState(
+                f"the erasure of {what} {subject:.64}",
+                "somebody asked for it already",
+                "erase it as another administrator, who gives no reason",
+            )
         (made,) = self._tell(Kind.ERASURE_ASKED, who, subject, what=what, reason=reason[:500])
         return int(made.number)
 
