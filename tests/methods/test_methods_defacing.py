@@ -15,6 +15,7 @@ from isocenter.errors import Refused
 from isocenter.methods import defacing
 from isocenter.methods.average_head import fits
 from isocenter.methods.defacing import Face, face_of, skin_left
+from isocenter.methods.trilinear import sampled, shared
 from isocenter.site.defacing import average_head
 from isocenter.space import Geometry, Volume
 from isocenter.testing.phantoms import head
@@ -67,6 +68,24 @@ def test_a_head_whose_header_turns_it_is_refused(turn: tuple[float, float, float
     grid = Geometry(np.diag((*turn, 1.0)) @ volume.geometry.affine, volume.geometry.shape)
     with pytest.raises(Refused, match=r"turned by half.*Look at the images"):
         face_of(Volume(volume.array, grid), average_head())
+
+
+@pytest.mark.parametrize("mm", [(0.0, 0.0, 0.0), (14.0, -9.0, 31.0), (60.0, 40.0, -80.0)])
+def test_of_an_average_head_only_what_is_somewhere_is_asked_and_nothing_is_missed(
+    mm: tuple[float, float, float],
+) -> None:
+    average = average_head()
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = head.turned((9.0, -7.0, 16.0)) * 1.07, mm
+    grid = Geometry.regular(shape=(70, 80, 60), spacing_mm=(4.0, 3.5, 4.5), origin_mm=(-130.0, -150.0, -150.0))
+    step = np.linalg.inv(average.signal.geometry.affine) @ matrix @ grid.affine
+    whole = sampled(average.brain.astype(np.float32), step, grid.shape) >= 0.5
+    assert whole.any() and np.array_equal(average.brain_at(matrix, grid), whole)
+    rng = np.random.default_rng(1)
+    inside = rng.random(grid.shape) < 0.8
+    mask = (rng.random(grid.shape) < 0.5) & inside
+    expected = shared(average.plain, step, average.border, mask, inside)
+    assert average.overlap(matrix, grid, mask, inside) == pytest.approx(expected, abs=1e-5) and expected > 0.01
 
 
 def test_a_trunk_and_a_speck_are_no_heads() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,11 +74,13 @@ class AverageHead:
             grid: of the image.
             head, inside: where its head is, and what of the grid it has.
         """
-        return shared(self.plain, self._step(matrix, grid), self.border, head, inside)
+        part, step = self._all_of(self.plain, self._head_from, self._step(matrix, grid))
+        return shared(part, step, self.border, head, inside)
 
     def brain_at(self, matrix: npt.NDArray[np.float64], grid: Geometry) -> Mask:
         """Its brain on the grid of an image; `matrix` as above."""
-        return np.asarray(sampled(self.brain.astype(np.float32), self._step(matrix, grid), grid.shape) >= 0.5)
+        part, step = self._all_of(self.brain, self._brain_from, self._step(matrix, grid))
+        return np.asarray(sampled(part.astype(np.float32), step, grid.shape) >= 0.5)
 
     @cached_property
     def crown(self) -> npt.NDArray[np.float64]:
@@ -88,6 +91,21 @@ class AverageHead:
     def plain(self) -> npt.NDArray[np.float32]:
         """The signal as it is compared."""
         return self.signal.array.astype(np.float32)
+
+    @cached_property
+    def _head_from(self) -> tuple[slice, ...]:
+        return _reach(self.plain > self.border)
+
+    @cached_property
+    def _brain_from(self) -> tuple[slice, ...]:
+        return _reach(self.brain)
+
+    @staticmethod
+    def _all_of(array: npt.NDArray[Any], part: tuple[slice, ...], step: Matrix) -> tuple[npt.NDArray[Any], Matrix]:
+        """What of the head's grid is asked: where nothing of it is, no voxel of an image need be looked at."""
+        moved = step.copy()
+        moved[:3, 3] -= [one.start for one in part]
+        return np.ascontiguousarray(array[part]), moved
 
     def _step(self, matrix: npt.NDArray[np.float64], grid: Geometry) -> npt.NDArray[np.float64]:
         return np.asarray(np.linalg.inv(self.signal.geometry.affine) @ matrix @ grid.affine)
@@ -249,6 +267,12 @@ class _Laying:
 
     def _overlap(self, matrix: Matrix) -> float:
         return self._average.overlap(matrix, self._grid, self._head, self._inside)
+
+
+def _reach(mask: Mask) -> tuple[slice, ...]:
+    """Where a mask lies, with a border of one voxel."""
+    spans = (np.flatnonzero(mask.any(axis)) for axis in ((1, 2), (0, 2), (0, 1)))
+    return tuple(slice(max(0, int(one[0]) - 1), int(one[-1]) + 2) for one in spans)
 
 
 def _shape(matrix: Matrix) -> tuple[float, tuple[float, float, float]]:
