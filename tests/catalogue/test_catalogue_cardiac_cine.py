@@ -316,7 +316,7 @@ def test_a_network_that_contradicts_itself_is_not_believed(painted: Volume) -> N
     class Unsure(Reader):
         def run(self, names: list[str], given: dict[str, np.ndarray]) -> list[np.ndarray]:
             (logits,) = super().run(names, given)
-            if given["slices"].shape[-1] < 96:
+            if given["slices"].shape[-1] <= 72:
                 return [logits]
             asked.windows = getattr(asked, "windows", 0) + 1
             return [logits if asked.windows % 2 else np.roll(logits, 14, axis=3)]
@@ -392,14 +392,15 @@ def test_virtual_hearts_that_it_was_not_trained_on(virtual: Phantom) -> None:
 @pytest.mark.data
 @pytest.mark.parametrize(("archive", "edv", "esv"), [("SCD0000101", 191.3, 141.3), ("SCD0000201", 241.9, 180.3)])
 def test_real_patients(data: Path, archive: str, edv: float, esv: float) -> None:
-    # The network that ships saw both, but never learnt where their borders run; the card says how far off it is.
+    # The network that ships saw where both lie, but never learnt where their borders run.
     file = data / "sunnybrook_cine" / "dicoms" / f"{archive}.zip"
     if not file.is_file():
         pytest.skip("sunnybrook_cine is not among the data")
     (stack,), _ = loaded(zipped(file))
     said = CardiacCine().run(stack, None, weights=open_session("cardiac_cine"))
-    assert value(said, codes.LV_EDV) == pytest.approx(edv, abs=8.0)
-    assert value(said, codes.LV_ESV) == pytest.approx(esv, abs=8.0)
+    assert value(said, codes.LV_EDV) == pytest.approx(edv, abs=5.0)
+    assert value(said, codes.LV_ESV) == pytest.approx(esv, abs=5.0)
+    assert value(said, codes.LV_EF) == pytest.approx(100.0 * (1.0 - esv / edv), abs=2.0)
 
 
 def test_each_slice_in_a_series_of_its_own_is_one_stack(virtual: Phantom) -> None:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from isocenter.learn.heart_network import HeartNet
 from isocenter.learn.hearts import MARGIN, STEP_MM, Heart, stacked
-from isocenter.methods.ventricle import WINDOW
+from isocenter.methods.ventricle import WINDOW, bent, even_gamma
 
 __all__ = ["DEPTH_MM", "Outliner", "cut_mm", "depth_loss", "depth_mm"]
 
@@ -80,8 +80,11 @@ def cut_mm(net: HeartNet, patient: Heart) -> float:
     drawn, edge = stacked(patient), (MARGIN - WINDOW) // 2
     inner = slice(edge, -edge)
     masks = torch.from_numpy(drawn.masks[:, :1, inner, inner].astype(np.float32) / 255)
+    pictures = drawn.pictures[:, inner, inner].astype(np.float32)
+    cavity, whole = (drawn.masks[:, c, inner, inner] > 127 for c in (0, 1))
+    pictures = bent(pictures, even_gamma(pictures, cavity, whole & ~cavity, STEP_MM))  # as `outline` asks it
     with torch.inference_mode():
-        said = net(torch.from_numpy(drawn.pictures[drawn.near][:, :, inner, inner].astype(np.float32)))[:, 2]
+        said = net(torch.from_numpy(pictures[drawn.near]))[:, 2]
     size = 2 * _BAND_PX + 1
     near = functional.max_pool2d((masks > 0.5).float(), size, 1, _BAND_PX)[:, 0] > 0
     core = functional.max_pool2d((masks <= 0.5).float(), size, 1, _BAND_PX)[:, 0] == 0
