@@ -131,18 +131,19 @@ def pool(
     out = np.full((5, *where.shape), np.nan, np.float32)
     if not where.any():
         return out
+    even = bool(np.ptp(np.diff(times)) < 1e-9)
     explained = _explained(np.asarray(times, np.float64), np.asarray(fat, np.complex128))
     held = np.ascontiguousarray(echoes[:, where].T, np.complex128)
     held = held.conj() if mirrored else held
     rank = np.full(where.shape, -1, np.int64)
     rank[where] = np.arange(len(held))
     # Voxels whose slow field is wrong add up out of phase: that of neighbourhoods is calmer, so it is done twice.
-    for halves, known_hz in ((_HALVES[:1], field_hz), (_HALVES, out[2])):
+    for halves, known_hz, judged in ((_HALVES[:1], field_hz, False), (_HALVES, out[2], True)):
         slow = _calm(known_hz, where)
         still = held * np.exp(-2j * np.pi * slow[where].astype(np.float64)[:, None] * np.asarray(times))
         in_parts(
-            _pool, where.shape[0] * where.shape[1], still, times, np.asarray(fat, np.complex128), rank, slow,
-            halves, _RATES, _HERTZ, explained, _KNOWN_POINTS, _LEAST, out,
+            _pool, where.shape[0] * where.shape[1], still, times, even, np.asarray(fat, np.complex128), rank, slow,
+            halves, _RATES, _HERTZ, explained, _KNOWN_POINTS, _LEAST, judged, out,
         )  # fmt: skip
     return out
 
@@ -197,8 +198,8 @@ def _medians(first: int, last: int, field: Any, where: Any, known: Any, told: An
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _pool(
-    first: int, last: int, echoes: Any, times: Any, fat: Any, rank: Any, slow: Any, halves: Any, rates: Any,
-    hertz: Any, explained: Any, known: float, least: int, out: Any,
+    first: int, last: int, echoes: Any, times: Any, even: bool, fat: Any, rank: Any, slow: Any, halves: Any, rates: Any,
+    hertz: Any, explained: Any, known: float, least: int, judged: bool, out: Any,
 ) -> None:  # fmt: skip
     """Of echoes without their slow field, (voxels, echoes); `rank` says which is where, -1 for none.
 
@@ -253,20 +254,33 @@ def _pool(
                         products[a, b] = complex(packed[pair], packed[pair + 1])
                         products[b, a] = np.conj(products[a, b])
                         pair += 2
-                _settle(products, packed, count, times, fat, rates, hertz, explained, energies, both, at)
+                _settle(products, packed, count, times, even, fat, rates, hertz, explained, energies, both, at, judged)
                 out[0, z, y, x], out[1, z, y, x] = at[0], at[1]
                 out[2, z, y, x], out[3, z, y, x], out[4, z, y, x] = slow[z, y, x] + at[2], at[3], at[4]
                 wanted[x] = at[3] > known
 
 
 @njit(cache=True, error_model="numpy")
-def _rest(products: Any, times: Any, fat: Any, f: float, r: float, turned: Any) -> float:
-    """What water and fat of each voxel leave at a field and a decay, and no more than that: it is asked often."""
+def _turn(times: Any, even: bool, f: float, r: float, turned: Any) -> None:
+    """How field and decay turn and shrink the signal at each echo; of evenly spaced ones each from the one before."""
+    turned[0] = np.exp(complex(-r, 2.0 * np.pi * f) * times[0])
+    step = np.exp(complex(-r, 2.0 * np.pi * f) * (times[1] - times[0])) if even else 0j
+    for k in range(1, len(times)):
+        turned[k] = turned[k - 1] * step if even else np.exp(complex(-r, 2.0 * np.pi * f) * times[k])
+
+
+@njit(cache=True, error_model="numpy")
+def _moments(
+    products: Any, times: Any, even: bool, fat: Any, f: float, r: float, turned: Any
+) -> tuple[float, float, float, complex, float, complex, float]:
+    """Of echoes at a field and a decay: their energy; the inner products of the two model signals, water's, fat's, and
+    the mixed one; and the products of the echoes with the model, in the same order.
+    """
     n = len(times)
     whole, aa, bb, pp, qq = 0.0, 0.0, 0.0, 0.0, 0.0
     ab, pq = 0j, 0j
+    _turn(times, even, f, r, turned)
     for k in range(n):
-        turned[k] = np.exp(complex(-r, 2.0 * np.pi * f) * times[k])
         size = turned[k].real ** 2 + turned[k].imag ** 2
         own = size * products[k, k].real
         whole += products[k, k].real
@@ -281,6 +295,13 @@ def _rest(products: Any, times: Any, fat: Any, f: float, r: float, turned: Any) 
             pp += 2.0 * part.real
             pq += part * fat[j] + np.conj(part) * fat[k]
             qq += 2.0 * (np.conj(fat[k]) * part * fat[j]).real
+    return whole, aa, bb, ab, pp, pq, qq
+
+
+@njit(cache=True, error_model="numpy")
+def _rest(products: Any, times: Any, even: bool, fat: Any, f: float, r: float, turned: Any) -> float:
+    """What water and fat of each voxel leave at a field and a decay, and no more than that: it is asked often."""
+    whole, aa, bb, ab, pp, pq, qq = _moments(products, times, even, fat, f, r, turned)
     below = aa * bb - (ab.real**2 + ab.imag**2)
     explained: float = (bb * pp - 2.0 * (np.conj(ab) * pq).real + aa * qq) / below
     return whole - explained
@@ -288,31 +309,13 @@ def _rest(products: Any, times: Any, fat: Any, f: float, r: float, turned: Any) 
 
 @njit(cache=True, error_model="numpy")
 def _left(
-    products: Any, times: Any, fat: Any, f: float, r: float, turned: Any, both: Any
+    products: Any, times: Any, even: bool, fat: Any, f: float, r: float, turned: Any, both: Any
 ) -> tuple[float, float, float, complex]:
     """What water and fat of each voxel leave at a field and a decay; the moments of water and fat stand in `both`.
 
     With it the inner products of the two model signals: water's, fat's, and the mixed one.
     """
-    n = len(times)
-    whole, aa, bb = 0.0, 0.0, 0.0
-    ab, pp, pq, qq = 0j, 0j, 0j, 0j
-    for k in range(n):
-        whole += products[k, k].real
-        turned[k] = np.exp(complex(-r, 2.0 * np.pi * f) * times[k])
-        size = turned[k].real ** 2 + turned[k].imag ** 2
-        aa += size
-        bb += size * (fat[k].real ** 2 + fat[k].imag ** 2)
-        ab += size * fat[k]
-    for k in range(n):
-        one, row = 0j, 0j
-        for j in range(n):
-            part = np.conj(turned[k]) * products[k, j] * turned[j]
-            one += part
-            row += part * fat[j]
-        pp += one
-        pq += row
-        qq += np.conj(fat[k]) * row
+    whole, aa, bb, ab, pp, pq, qq = _moments(products, times, even, fat, f, r, turned)
     below = aa * bb - (ab.real**2 + ab.imag**2)
     # The inverse of the model's own products, on both sides of those of the echoes with the model.
     ia, ib, ic = bb / below, -ab / below, aa / below
@@ -336,10 +339,10 @@ def _fraction(both: Any, aa: float, bb: float, ab: complex, noise: float) -> flo
 
 @njit(cache=True, error_model="numpy")
 def _settle(
-    products: Any, packed: Any, count: int, times: Any, fat: Any, rates: Any, hertz: Any, explained: Any,
-    energies: Any, both: Any, at: Any,
+    products: Any, packed: Any, count: int, times: Any, even: bool, fat: Any, rates: Any, hertz: Any, explained: Any,
+    energies: Any, both: Any, at: Any, judged: bool,
 ) -> None:  # fmt: skip
-    """Field and decay that leave least, by a search that halves its step.
+    """Field and decay that leave least, by a search that halves its step; and where it is `judged`, what they tell.
 
     Fraction, decay, field, error and what the second echo has of the first, without noise, stand in `at`.
     """
@@ -351,21 +354,27 @@ def _settle(
             energies[i] += explained[k, i] * packed[k]
     most = np.argmax(energies)
     r, f = rates[most // len(hertz)], hertz[most % len(hertz)]
-    now = _rest(products, times, fat, f, r, turned)
+    now = _rest(products, times, even, fat, f, r, turned)
     by_f, by_r = 0.5 * (hertz[1] - hertz[0]), 0.1 * r
     # Parabolas through the places around lead to the bottom of a round valley; in others the search halves its steps.
     for _ in range(_PARABOLAS):
         df, dr = 0.05 * by_f, 0.05 * by_r
-        up, down = _rest(products, times, fat, f + df, r, turned), _rest(products, times, fat, f - df, r, turned)
+        up, down = (
+            _rest(products, times, even, fat, f + df, r, turned),
+            _rest(products, times, even, fat, f - df, r, turned),
+        )
         slope_f, bent_f = 0.5 * (up - down) / df, (up + down - 2.0 * now) / df**2
-        up, down = _rest(products, times, fat, f, r + dr, turned), _rest(products, times, fat, f, r - dr, turned)
+        up, down = (
+            _rest(products, times, even, fat, f, r + dr, turned),
+            _rest(products, times, even, fat, f, r - dr, turned),
+        )
         slope_r, bent_r = 0.5 * (up - down) / dr, (up + down - 2.0 * now) / dr**2
         if not (bent_f > 0.0 and bent_r > 0.0):
             break
         f_new = f + min(max(-slope_f / bent_f, -4.0 * by_f), 4.0 * by_f)
         r_new = max(r + min(max(-slope_r / bent_r, -4.0 * by_r), 4.0 * by_r), 0.0)
         moved_f, moved_r = abs(f_new - f), abs(r_new - r)
-        then = _rest(products, times, fat, f_new, r_new, turned)
+        then = _rest(products, times, even, fat, f_new, r_new, turned)
         settled, better = moved_f < 0.02 and moved_r < 0.05, then < now
         if better:
             now, f, r = then, f_new, r_new
@@ -380,7 +389,7 @@ def _settle(
         for k in range(4):
             f_new = f + (by_f if k == 0 else (-by_f if k == 1 else 0.0))
             r_new = max(r + (by_r if k == 2 else (-by_r if k == 3 else 0.0)), 0.0)
-            then = _rest(products, times, fat, f_new, r_new, turned)
+            then = _rest(products, times, even, fat, f_new, r_new, turned)
             if then < now:
                 now, f, r, better = then, f_new, r_new, True
         if not better:
@@ -388,7 +397,10 @@ def _settle(
     if abs(f) > _ASTRAY_HZ or r * times[1] > _TOO_FAST:
         at[0], at[1], at[2], at[3], at[4] = np.nan, r, np.nan, np.inf, 0.0
         return
-    now, aa, bb, ab = _left(products, times, fat, f, r, turned, both)
+    if not judged:
+        at[0], at[1], at[2], at[3], at[4] = np.nan, r, f, np.inf, 0.0
+        return
+    now, aa, bb, ab = _left(products, times, even, fat, f, r, turned, both)
     noise = now / max(count * (n - 2) - 1, 1)  # of both channels together
     share = _fraction(both, aa, bb, ab, noise * count)
     size = max((both[0, 0] + both[1, 1] + 2.0 * both[1, 0].real).real / count, 1e-30)
@@ -399,20 +411,20 @@ def _settle(
     error = 0.5 * noise * own / (size * count)
     # How share and what is left change with field and decay, by differences.
     df, dr = 0.5, max(0.01 * r, 1.0)
-    up, a1, b1, c1 = _left(products, times, fat, f + df, r, turned, both)
+    up, a1, b1, c1 = _left(products, times, even, fat, f + df, r, turned, both)
     share_f = _fraction(both, a1, b1, c1, noise * count)
-    down, a1, b1, c1 = _left(products, times, fat, f - df, r, turned, both)
+    down, a1, b1, c1 = _left(products, times, even, fat, f - df, r, turned, both)
     share_f = (share_f - _fraction(both, a1, b1, c1, noise * count)) / (200.0 * df)
     ff = (up + down - 2.0 * now) / df**2
-    up, a1, b1, c1 = _left(products, times, fat, f, r + dr, turned, both)
+    up, a1, b1, c1 = _left(products, times, even, fat, f, r + dr, turned, both)
     share_r = _fraction(both, a1, b1, c1, noise * count)
-    down, a1, b1, c1 = _left(products, times, fat, f, r - dr, turned, both)
+    down, a1, b1, c1 = _left(products, times, even, fat, f, r - dr, turned, both)
     share_r = (share_r - _fraction(both, a1, b1, c1, noise * count)) / (200.0 * dr)
     rr = (up + down - 2.0 * now) / dr**2
-    crossed = _left(products, times, fat, f + df, r + dr, turned, both)[0]
-    crossed += _left(products, times, fat, f - df, r - dr, turned, both)[0]
-    crossed -= _left(products, times, fat, f + df, r - dr, turned, both)[0]
-    crossed -= _left(products, times, fat, f - df, r + dr, turned, both)[0]
+    crossed = _left(products, times, even, fat, f + df, r + dr, turned, both)[0]
+    crossed += _left(products, times, even, fat, f - df, r - dr, turned, both)[0]
+    crossed -= _left(products, times, even, fat, f + df, r - dr, turned, both)[0]
+    crossed -= _left(products, times, even, fat, f - df, r + dr, turned, both)[0]
     crossed /= 4.0 * df * dr
     curved = ff * rr - crossed * crossed
     if curved > 0.0 and ff > 0.0:

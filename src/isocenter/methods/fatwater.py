@@ -162,8 +162,11 @@ def separate(
     blocks = field_map.blocks_of(stored, spacing_mm)
     ways = [mirrored for mirrored, words in ((False, "as is"), (True, "mirrored")) if turning in ("find", words)]
 
+    room = np.full((7, *echoes.shape[1:]), np.nan, np.float32)
+
     def fitted(mirrored: bool, within: Mask, hertz: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]) -> Array:
-        maps = np.full((7, *echoes.shape[1:]), np.nan, np.float32)
+        maps = room  # of one search after another: to clear all of it each time took longer than some searches
+        maps[:, within] = np.nan
         even = bool(np.ptp(np.diff(times)) < 1e-9)
         in_parts(
             _refine, within.shape[0] * within.shape[1], stored, mirrored, within, times, even, fat,

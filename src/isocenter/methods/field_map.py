@@ -376,7 +376,7 @@ def _message_passing(
                 if bend[i] == 0.0:
                     lower += left[i, 0] if way == 1 else 0.0
                     continue
-                place = np.array([i // stride[0], (i // stride[1]) % shape[1], i % shape[2]])
+                place = (i // stride[0], (i // stride[1]) % shape[1], i % shape[2])
                 ahead, behind = 0, 0
                 for k in range(many[i]):
                     belief[k] = left[i, k]
@@ -446,7 +446,7 @@ def _decoded(
     """Labels one after another, each knowing those before it and hearing those after it; their energy."""
     total = 0.0
     for i in range(len(hertz)):
-        place = np.array([i // stride[0], (i // stride[1]) % shape[1], i % shape[2]])
+        place = (i // stride[0], (i // stride[1]) % shape[1], i % shape[2])
         best, chosen, own = np.inf, 0, 0.0
         for k in range(many[i]):
             paid = left[i, k]
