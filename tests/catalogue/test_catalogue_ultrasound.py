@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from isocenter.analysis.plan import plan
 from isocenter.analysis.run import Request, run
 from isocenter.catalogue.fetal_biometry import AGE, BIOMETRY, WEIGHT, FetalBiometry
+from isocenter.catalogue.image_quality import EDGE_WIDTH, ImageQuality
 from isocenter.catalogue.liver_stiffness import LiverStiffness
 from isocenter.catalogue.plane_image import grey
 from isocenter.catalogue.thyroid_nodule import ThyroidNodule
@@ -405,3 +406,36 @@ def test_a_size_just_below_a_threshold_is_not_rounded_to_it_and_children_are_dec
     assert "14.9 mm: follow-up" in nodule.words and "from 10 mm" in nodule.words
     with pytest.raises(Refused, match="a patient of 8 years"):
         ThyroidNodule().run(replace(IMAGE, facts={"PatientAge": "008Y"}), None, **SOLID, longest_mm=14.9)
+
+
+def lettered() -> bytes:
+    """A head with stripes of black and white to its left, and first among the regions a small one finer by half."""
+    ds = pydicom.dcmread(io.BytesIO(fetus.patient().files[0]))
+    pixels = ds.pixel_array.copy()
+    pixels[20:420, 4:36] = np.where(np.arange(400)[:, None] % 4 < 2, 255, 0)
+    ds.PixelData = pixels.tobytes()
+    (tissue,) = ds.SequenceOfUltrasoundRegions
+    small = copy.deepcopy(tissue)
+    small.RegionLocationMaxX1, small.RegionLocationMaxY1 = tissue.RegionLocationMinX0 + 60, 80
+    small.PhysicalDeltaX, small.PhysicalDeltaY = tissue.PhysicalDeltaX / 2, tissue.PhysicalDeltaY / 2
+    ds.SequenceOfUltrasoundRegions = [small, tissue]
+    out = io.BytesIO()
+    ds.save_as(out)
+    return out.getvalue()
+
+
+def test_the_quality_of_a_picture_is_that_of_its_tissue_on_its_own_scale() -> None:
+    """Stripes beside the tissue were its steepest edges, and their width was by the scale of the first region."""
+    (plain,), _ = loaded(fetus.patient().files)
+    (picture,), _ = loaded([lettered()])
+    alone, answer = ImageQuality().run(plain), ImageQuality().run(picture)
+    assert [m.value for m in answer.measurements] == [m.value for m in alone.measurements]
+    pixels, mm = (m.value for m in answer.measurements if m.what == EDGE_WIDTH)
+    assert mm == pytest.approx(pixels * (0.28 + 0.32) / 2)
+    assert answer.reasons[0].startswith("looked at in the largest of 2 ultrasound regions (columns 41 to 560, rows 21")
+
+    unsaid = ImageQuality().run(replace(picture, facts={**picture.facts, "UltrasoundRegions": []}))
+    assert [m.value for m in unsaid.measurements] != [m.value for m in answer.measurements]
+    assert not unsaid.reasons
+    speck = {**picture.facts, "UltrasoundRegions": [[5.0, 5.0, 20.0, 20.0, 0.1, 0.1]]}
+    assert not ImageQuality().run(replace(picture, facts=speck)).reasons  # too small to be looked at by itself
