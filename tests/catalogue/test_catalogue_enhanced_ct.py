@@ -6,6 +6,7 @@ import copy
 import io
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from real_series import loaded
 from test_catalogue_tilted import sheared
 
 from isocenter.catalogue.coronary_calcium import CoronaryCalcium
+from isocenter.catalogue.liver_volumetry import LiverVolumetry
 from isocenter.errors import NotAVolume, Refused
 from isocenter.record import Outcome, Result
 from isocenter.space import Volume
@@ -199,6 +201,25 @@ def test_what_the_field_of_view_cuts_is_declined(
 def test_a_small_field_of_view_that_holds_the_heart_changes_nothing(padding: int) -> None:
     (ct,), _ = loaded(enhanced(seen_within(FILES, 0.8, padding)))
     assert score(ct) == score(loaded(FILES)[0][0])
+
+
+def test_a_liver_that_the_field_of_view_cuts_has_no_volume(tmp_path: Path) -> None:
+    """Nobody outlines what is not seen: the part that lies in the circle passed for the whole liver."""
+    files = files_of("liver_volumetry")
+    (whole,) = prepared(files, STUDIES["liver_volumetry"], tmp_path / "whole")
+    image, drawn = whole.inputs["image"], whole.inputs["drawn"]
+    assert LiverVolumetry().run(drawn, image).outcome is Outcome.FOUND
+    (liver,) = (r for r in drawn if r.label == "Liver")
+    assert liver.geometry.same_grid(image.geometry)
+    rows, columns = image.geometry.shape[1:]
+    y, x = np.ogrid[:rows, :columns]
+    away = np.hypot(y - (rows - 1) / 2, x - (columns - 1) / 2)
+    seen = away <= 0.8 * away[np.asarray(liver.mask).any(axis=0)].max()
+    cut = replace(image, array=np.where(seen, image.array, -2000).astype(image.array.dtype))
+    with pytest.raises(Refused, match="a liver that the field of view cuts in"):
+        LiverVolumetry().run(drawn, cut)
+    with pytest.raises(Refused, match="a liver that the field of view cuts in"):
+        LiverVolumetry().run((liver,), cut)
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("coronary_calcium", {}), ("body_composition", {"level_mm": 0.0})])

@@ -15,6 +15,7 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.liver_outline import livers_among, names_no_liver, whole_liver
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
+from isocenter.methods.field_of_view import border, imaged
 from isocenter.methods.liver_volume import FORMULAE, standard_volume_ml
 from isocenter.record import Finding, Measurement, codes
 from isocenter.space import Geometry, Reference, Region, Volume
@@ -25,6 +26,7 @@ _REMNANT = re.compile(r"remnant|(?<![a-z])flr(?![a-z])|future[ _-]?liver", re.IG
 _LESION = re.compile(r"tumou?r|lesion|metastas|(?<![a-z])(hcc|[gc]tv)", re.IGNORECASE)
 _LITRES = (0.3, 6.0)
 _CUT_SHARE, _OUTSIDE_SHARE = 0.25, 0.05
+_CUT_SLICES = 2  # that a field of view may graze
 _LEFT_OUT = 0.02  # of the liver, in slices without an outline
 _ROUNDED = 0.05  # of a voxel: positions in headers are rounded
 
@@ -34,7 +36,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverVolumetry:
     """How large is the outlined liver for this body, and what share would a resection leave?"""
 
-    name, version = "liver_volumetry", "4"
+    name, version = "liver_volumetry", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "drawn": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
         "image": Need(modality=("CT", "MR"), optional=True),
@@ -87,6 +89,7 @@ class LiverVolumetry:
         if not 1000 * _LITRES[0] <= total <= 1000 * _LITRES[1]:
             raise Refused(f"a liver of {total:.0f} mL", "no adult liver has that size: another structure, or a part")
         _must_be_whole(liver)
+        _must_be_in_view(liver, image)
         remarks += _left_out(liver)
         diseased = float((lesions & roomy).sum()) * ml
         said = [Measurement(codes.VOLUME, total, "mL", definition="total liver")]
@@ -189,6 +192,27 @@ def _must_be_whole(liver: Region) -> None:
         areas = liver.mask.sum(axis=tuple(a for a in range(3) if a != axis))
         if max(areas[0], areas[-1]) > _CUT_SHARE * areas.max() and len(areas) > 1:
             raise Refused("a liver that the images cut", "a part of it lies outside them", "scan the whole liver")
+
+
+def _must_be_in_view(liver: Region, image: Volume | None) -> None:
+    """The round field of view of a CT may cut a liver that no side of its picture cuts: the body wall lies between."""
+    if image is None or image.axes or image.unit != "[hnsf'U]":
+        return
+    if liver.geometry.frame_of_reference != image.geometry.frame_of_reference:
+        return
+    on_image, _ = laid(liver, image.geometry, "nearest")
+    held = np.flatnonzero(np.asarray(on_image.mask).any(axis=(1, 2)))
+    if not len(held):
+        return
+    slices = slice(held[0], held[-1] + 1)
+    edge = border(imaged(np.asarray(image.array)[slices]))
+    cut = int(np.count_nonzero((np.asarray(on_image.mask)[slices] & edge).any(axis=(1, 2))))
+    if cut > _CUT_SLICES:
+        raise Refused(
+            f"a liver that the field of view cuts in {cut} slices",
+            "a part of it lies outside",
+            "reconstruct a larger one",
+        )
 
 
 def _left_out(liver: Region) -> list[str]:
