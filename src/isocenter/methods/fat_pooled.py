@@ -303,8 +303,8 @@ def _rest(products: Any, times: Any, even: bool, fat: Any, f: float, r: float, t
     """What water and fat of each voxel leave at a field and a decay, and no more than that: it is asked often."""
     whole, aa, bb, ab, pp, pq, qq = _moments(products, times, even, fat, f, r, turned)
     below = aa * bb - (ab.real**2 + ab.imag**2)
-    explained: float = (bb * pp - 2.0 * (np.conj(ab) * pq).real + aa * qq) / below
-    return whole - explained
+    left: float = whole - (bb * pp - 2.0 * (np.conj(ab) * pq).real + aa * qq) / below
+    return left
 
 
 @njit(cache=True, error_model="numpy")
