@@ -105,6 +105,7 @@ def test_of_short_and_long_axes_in_one_series_the_short_ones(tmp_path: Path) -> 
     assert alone.outcome is Outcome.FOUND
     told = [r for r in answer.reasons if "stacks" in r]
     assert len(told) == 1 and f"one of {slices} slices" in told[0] and "fit for this" in told[0], answer.reasons
+    assert "holds 2 stacks of images" in told[0]
     assert differences([alone], [replace(answer, reasons=tuple(r for r in answer.reasons if r not in told))]) == []
 
 

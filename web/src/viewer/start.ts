@@ -59,7 +59,7 @@ const windows = (made: core.RenderingEngine) => ((made as unknown as Pooled)._im
  * library does while the engine is made, without a way to say how: a test reads how many there are.
  */
 function withOneSample<T>(make: () => T): T {
-  const canvas = HTMLCanvasElement.prototype as unknown as { getContext: (this: HTMLCanvasElement, kind: string, how?: object) => unknown };
+  const canvas = HTMLCanvasElement.prototype as unknown as Asked;
   const own = canvas.getContext;
   canvas.getContext = function (kind, how) {
     return own.call(this, kind, kind === "webgl2" ? { ...how, antialias: false } : how);
@@ -69,6 +69,10 @@ function withOneSample<T>(make: () => T): T {
   } finally {
     canvas.getContext = own;
   }
+}
+
+interface Asked {
+  getContext: (this: HTMLCanvasElement, kind: string, how?: object) => unknown;
 }
 
 /** For an image that was let go before it was drawn: there is nothing on the graphics card to give back. */
