@@ -145,6 +145,16 @@ def test_slices_of_one_stack_that_were_made_in_two_ways(other: Callable[[Dataset
         score(ct)
 
 
+def test_a_thickness_that_was_written_to_another_digit_is_the_same() -> None:
+    def change(made: Any) -> None:
+        for frame in made.PerFrameFunctionalGroupsSequence[: SLICES // 2]:
+            measures = frame.PixelMeasuresSequence[0]
+            measures.SliceThickness = float(measures.SliceThickness) + 1e-5
+
+    (ct,), _ = loaded(enhanced(FILES, change=change))
+    assert score(ct) == score(loaded(FILES)[0][0])
+
+
 @pytest.mark.parametrize("name", ["body_composition", "liver_vessels", "radiomics"])
 def test_nothing_is_measured_across_slices_that_were_made_in_two_ways(name: str, tmp_path: Path) -> None:
     """Half of the slices at 80 kV: a texture, and vessels, were measured across both without a word."""
@@ -178,6 +188,26 @@ def seen_within(files: Sequence[bytes], share: float, padding: int) -> list[byte
     return made
 
 
+def cropped(files: Sequence[bytes], edge: int) -> list[bytes]:
+    """The CT images without so many pixels at each side."""
+    made = []
+    for data in files:
+        ds = pydicom.dcmread(io.BytesIO(data))
+        if ds.Modality == "CT":
+            rows, step = ds.pixel_array[edge:-edge, edge:-edge], [float(v) for v in ds.PixelSpacing]
+            turn = [float(v) for v in ds.ImageOrientationPatient]
+            ds.ImagePositionPatient = [
+                float(p) + edge * (step[1] * turn[k] + step[0] * turn[3 + k])
+                for k, p in enumerate(ds.ImagePositionPatient)
+            ]
+            ds.Rows, ds.Columns = rows.shape
+            ds.PixelData = np.ascontiguousarray(rows).tobytes()
+        out = io.BytesIO()
+        ds.save_as(out)
+        made.append(out.getvalue())
+    return made
+
+
 CUT = [
     ("coronary_calcium", 0.6, "a field of view that cuts the heart"),  # 76 for 166
     ("coronary_calcium", 0.65, "a field of view that cuts the heart"),  # 198 for 166
@@ -195,6 +225,14 @@ def test_what_the_field_of_view_cuts_is_declined(
     (run,) = prepared(enhanced(seen_within(files_of(name), share, padding)), STUDIES[name], tmp_path / "cut")
     answer: Result = run.done()
     assert answer.outcome is Outcome.DECLINED and words in answer.reasons[0], answer.reasons
+
+
+def test_a_field_of_view_that_grazes_the_heart_is_told(tmp_path: Path) -> None:
+    """Pictures are made small around a heart: one of 208 mm cuts the region that is found in six slices of 40."""
+    (run,) = prepared(cropped(files_of("coronary_calcium"), 56), STUDIES["coronary_calcium"], tmp_path / "small")
+    answer: Result = run.done()
+    assert answer.outcome is Outcome.FOUND
+    assert [r for r in answer.reasons if "the field of view cuts the heart in 6 of 40 slices" in r], answer.reasons
 
 
 @pytest.mark.parametrize("padding", [-2000, -1024])

@@ -20,7 +20,7 @@ from isocenter.space import Volume
 __all__ = ["is_for_calcium", "is_gated", "must_be_clean", "must_be_in_view", "must_be_scorable"]
 
 _KV, _THICK_MM, _METAL_HU, _CONTRAST_HU, _NOISE_HU = 120.0, (2.5, 3.0), 1500.0, 100.0, 40.0
-_CUT_SLICES = 2  # that a field of view may graze
+_CUT = 1 / 3  # of the slices that a field of view may graze
 _LIKE_KEV = (70, 70)  # calcium is brighter below and darker above
 _GATED = re.compile(r"cardiac|ecg|gat|trig|prospect|retrospect|ca ?sc|calcium|cac\b|agatston", re.IGNORECASE)
 _TOLD = (
@@ -109,19 +109,26 @@ def must_be_scorable(ct: Volume) -> list[str]:
     return said
 
 
-def must_be_in_view(hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_], what: str) -> None:
+def must_be_in_view(hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_], what: str) -> list[str]:
     """The picture must show all of the heart, or of the arteries: where its field of view cuts them calcium is missing,
     and the heart that is found between what is left of the lungs is another.
 
+    Returns:
+        Words on what the field of view grazes: pictures are made small around a heart, and the region that is found is
+        wider than its arteries.
+
     Raises:
-        Refused: where the region touches the edge of the field of view in several slices.
+        Refused: where the region touches the edge of the field of view in more than a third of its slices.
     """
     cut = int(np.count_nonzero((region & border(imaged(hu))).any(axis=(1, 2))))
-    if cut > _CUT_SLICES:
+    of = int(np.count_nonzero(region.any(axis=(1, 2))))
+    if cut > _CUT * of:
         raise Refused(
-            f"a field of view that cuts the {what} in {cut} slices", "calcium outside of it would be missing",
+            f"a field of view that cuts the {what} in {cut} of {of} slices", "calcium outside of it would be missing",
             "reconstruct a larger field of view, or draw the heart where all of it is inside",
         )  # fmt: skip
+    grazed = f"WARNING: the field of view cuts the {what} in {cut} of {of} slices: calcium outside of it is not counted"
+    return [grazed] if cut else []
 
 
 def must_be_clean(hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_]) -> list[str]:

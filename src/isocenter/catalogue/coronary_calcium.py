@@ -137,7 +137,7 @@ class CoronaryCalcium:
         places, remarks = _places(turned, drawn or (), heart, other_grid)
         region = np.logical_or.reduce([p.mask for p in places])
         if places[0].site is not None:
-            must_be_in_view(hu, region, "heart" if places[0].site == codes.HEART else "artery")
+            remarks += must_be_in_view(hu, region, "heart" if places[0].site == codes.HEART else "artery")
         remarks += unsaid + must_be_clean(hu, region)
         by_beat = is_gated(ct) if gated == "header" else gated == "yes"
         spacing = turned.geometry.disk_mm

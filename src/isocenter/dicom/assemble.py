@@ -6,6 +6,7 @@ that is no number, a doubled slice are told with their numbers, and no volume is
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -296,6 +297,7 @@ _OF_ONE_SCAN = frozenset(
     }
 )  # fmt: skip
 # Of a CT: where its slices differ in one of these, no value of it holds for all.
+_SAME_NUMBER = 1e-4  # part of it by which a number that was written twice may differ
 _OF_ONE_CT = ("KVP", "SliceThickness", "ConvolutionKernel", "MonoenergeticEnergyEquivalent", "ContrastBolusAgent")
 _OF_ONE_SLICE = frozenset({"ImagePositionPatient", "SliceLocation", "ImageIndex", "ContentTime", "WindowCenter"})
 
@@ -389,6 +391,13 @@ def _facts(series: Series, stack: Stack) -> dict[str, Any]:
     return facts
 
 
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two headers say the same; numbers may be written to another digit."""
+    if isinstance(one, float | int) and isinstance(other, float | int):
+        return math.isclose(one, other, rel_tol=_SAME_NUMBER)
+    return bool(one == other)
+
+
 def _of_ct(stack: Stack, used: Sequence[Mapping[str, Any]], facts: dict[str, Any]) -> dict[str, list[str]]:
     """How the slices of a CT were made goes into its facts, from the frames of an enhanced object, of which stacks may
     differ; given back are the values of what its own slices differ in, but for energies and phases that are an axis.
@@ -398,7 +407,7 @@ def _of_ct(stack: Stack, used: Sequence[Mapping[str, Any]], facts: dict[str, Any
     for keyword in _OF_ONE_CT:
         values = [one.stated[keyword] if keyword in one.stated else own.get(keyword, facts.get(keyword))
                   for one, own in zip(stack.order, used, strict=True)]  # fmt: skip
-        if all(v == values[0] for v in values):
+        if all(_equal(v, values[0]) for v in values):
             facts.pop(keyword, None)
             if values[0] is not None:
                 facts[keyword] = values[0]
