@@ -1,10 +1,12 @@
 """Velocities as makers code them, through DICOM of one slice of known flow; codings that contradict their header."""
 
+import random
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
+from multi_frame import multi_frame
 from pydicom import dcmread
 from real_series import loaded
 
@@ -107,3 +109,12 @@ def test_magnitudes_that_state_a_velocity_and_no_kind_are_no_component(
     np.testing.assert_allclose(found.velocity, usual.velocity, atol=1e-4)
     assert found.magnitude is not None and usual.magnitude is not None
     np.testing.assert_array_equal(found.magnitude, usual.magnitude)
+
+
+def test_a_velocity_that_only_an_old_header_named_is_read_from_a_converted_object(made: Phantom) -> None:
+    """Siemens names VENC in Sequence Name, which an object made of classic images keeps among what it converted."""
+    converted = multi_frame(made.files, random.Random(7))
+    assert converted is not None
+    before, after = (gather(tuple(loaded(files)[0])) for files in (made.files, converted))
+    assert after.venc_m_s == before.venc_m_s
+    np.testing.assert_array_equal(after.velocity, before.velocity)

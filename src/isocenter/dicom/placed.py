@@ -356,6 +356,17 @@ def _frame_type(file: File, own: Dataset, shared: Dataset) -> tuple[str, ...]:
     return ()
 
 
+def _kept_velocity(file: File, own: Dataset, shared: Dataset) -> Any:
+    """What velocity a frame of a converted object encodes by the name of its sequence, which its old header told."""
+    headers = [_group(file, 0x00209171, own, {}), _group(file, 0x00209170, {}, shared)]
+    named = next((name for held in headers if (name := file.ascii(0x00180024, held))), "")
+    turn = file.decimals(0x00200037, _group(file, 0x00209116, own, shared))
+    if not named or len(turn) != 6:
+        return None
+    facts = {"SequenceName": named, "ImageOrientationPatient": turn}
+    return _velocity(facts, _frame_type(file, own, shared), "").get(ENCODING)
+
+
 def _enhanced_keys(
     instance: Instance, file: File, own: Dataset, shared: Dataset, content: Dataset, number: int
 ) -> dict[str, Any]:
@@ -385,7 +396,8 @@ def _enhanced_keys(
         "energy": _one(file.decimals(0x00180060, details)) or kept(0x00180060),
         "b_value": _one(file.numbers(0x00189087, diffusion, "d")),
         "direction": _direction(list(file.numbers(0x00189089, gradient, "d"))),
-        ENCODING: stated(list(file.numbers(0x00189090, velocity, "d")), _one(file.numbers(0x00189217, velocity, "d"))),
+        ENCODING: stated(list(file.numbers(0x00189090, velocity, "d")), _one(file.numbers(0x00189217, velocity, "d")))
+        or _kept_velocity(file, own, shared),
         "trigger": first(0x00189118, 0x00209153) if trigger is None else trigger,
         "temporal": (_one(index) if instance.frames > 1 else None) if temporal is None else temporal,
         "offset": first(0x00209310, 0x0020930D),
