@@ -73,6 +73,9 @@ def test_the_whole_way(folder: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(IsocenterError, match=lacks):
             release(folder, *said)
+    with pytest.raises(NotFound, match="no data at"):
+        release(folder, *mine, "--change", str(folder / "change.json"), "--seal", str(folder / "none.csv"))
+    assert release(folder, "--show")["change"] is None, "half of a command is not written down"
     sealed = release(folder, *mine, "--change", str(folder / "change.json"), "--seal", str(folder / "test.csv"))
     assert sealed["missing"] == ["it was not measured on the sealed test set (--data DATA --groups CSV)"]
     with pytest.raises(IsocenterError, match="another one"):

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 import onnxruntime  # noqa: E402
 
-from isocenter.errors import NotFound, Refused, Unavailable  # noqa: E402
+from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.export import OUTPUTS, Whole, export, exported  # noqa: E402
 from isocenter.learn.judge import judge, must_be_new  # noqa: E402
@@ -169,6 +169,10 @@ def test_bad_data_and_places_are_refused(trained: tuple[Model, Path, list[str]],
         train("fortune", data, tmp_path)
     with pytest.raises(NotFound, match="no data"):
         judge(trained[1], tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(IsocenterError):
+        train(TASK, tmp_path / "empty", tmp_path / "out")
+    assert not (tmp_path / "out").exists(), "what was refused leaves no folder"
     (tmp_path / "data.csv").write_text("a")
     with pytest.raises(Refused, match=r"columns \['a'\]: one for the file"):
         judge(trained[1], tmp_path / "data.csv")

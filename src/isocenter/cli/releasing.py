@@ -47,13 +47,15 @@ def release(
         raise Refused("a step that nobody takes", "a model takes no step by itself", "name a person with --by")
     with signed_in(folder, by) as (held, who):
         must(who, "release")  # before a change record is looked for, and anything is measured
-        gating, said = held.site.gating, {"reason": reason, "who": who}
-        if change is not None:
-            gating.declare(model, _record(change), **said)
-        if seal is not None:
-            from isocenter.learn.sealed import digest_of_data
+        from isocenter.learn.sealed import digest_of_data
 
-            gating.seal(model, digest_of_data(seal), **said)
+        gating, said = held.site.gating, {"reason": reason, "who": who}
+        record = _record(change) if change is not None else None
+        sealed = digest_of_data(seal) if seal is not None else None  # both are read before either is written down
+        if record is not None:
+            gating.declare(model, record, **said)
+        if sealed is not None:
+            gating.seal(model, sealed, **said)
         if data is not None or step == "test":
             _test(held.site, model, data, groups, against, said)
         elif step or (change is None and seal is None):

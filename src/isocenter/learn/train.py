@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 import isocenter
-from isocenter.errors import NotFound, Refused, Unavailable
+from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable
 from isocenter.learn.augment import levelled, resized
 from isocenter.learn.card import marks_in, page
 from isocenter.learn.device import chosen, current
@@ -95,9 +95,14 @@ def train(
         Refused: when the data have one class only or cannot be read, or for a seed below 0.
         Unavailable: when `out` cannot be written, the disk is full, or there is no GPU where one is asked for.
     """
+    new = not out.exists()
     try:
         with chosen(device):
             return _trained(task, data, out, seed, progress or (lambda line: None), others, begin, clock)
+    except IsocenterError:
+        if new and out.is_dir() and not any(out.iterdir()):
+            out.rmdir()  # nothing was begun
+        raise
     except OSError as e:
         if e.errno not in _FULL:
             raise
