@@ -44,6 +44,14 @@ def test_papers_are_made_once(tmp_path: Path) -> None:
     assert isinstance(RUN.invoke(app, words).exception, IsocenterError)
 
 
+# What is started in the background of a shell, as tests may be, ignores Ctrl-C, and so do its children.
+_AT_A_TERMINAL = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("isocenter", run_name="__main__")
+"""
+
+
 def test_a_coordinator_makes_nothing_where_its_archive_is_not_and_ends_in_words_when_it_is_stopped(
     tmp_path: Path,
 ) -> None:
@@ -56,11 +64,14 @@ def test_a_coordinator_makes_nothing_where_its_archive_is_not_and_ends_in_words_
     assert isinstance(found.exception, IsocenterError) and "isocenter receive PATH" in str(found.exception)
     assert not (tmp_path / "run").exists()
     with subprocess.Popen(
-        [sys.executable, "-m", "isocenter", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", _AT_A_TERMINAL, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as coordinator:
-        assert coordinator.stdout is not None and "listens at" in coordinator.stdout.readline()
-        coordinator.send_signal(signal.SIGINT)
-        _, told = coordinator.communicate(timeout=20)
+        try:
+            assert coordinator.stdout is not None and "listens at" in coordinator.stdout.readline()
+            coordinator.send_signal(signal.SIGINT)
+            _, told = coordinator.communicate(timeout=20)
+        finally:
+            coordinator.kill()
     assert coordinator.returncode == 130
     assert told.startswith("stopped after 0 of 20 rounds") and "goes on" in told and "Traceback" not in told
 
