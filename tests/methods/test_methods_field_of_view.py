@@ -27,6 +27,11 @@ def test_the_circle_is_found_by_what_lies_around_it(radius: float, padding: floa
     assert np.count_nonzero(seen[0] != (radius >= AWAY)) <= 0.01 * N * N
 
 
+def test_a_drawn_cylinder_in_air_is_no_field_of_view() -> None:
+    plane = np.where(AWAY < 30, 40.0, -1000.0)[None]
+    assert not (border(imaged(plane))[0] & (plane[0] > 0)).any()
+
+
 def test_a_body_in_air_of_one_value_is_no_field_of_view() -> None:
     plane = np.where(np.hypot((Y - 47.5) / 20.0, (X - 47.5) / 34.0) < 1, 40.0, -1024.0)[None]
     assert imaged(plane)[0][plane[0] > 0].all()

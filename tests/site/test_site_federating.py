@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from isocenter.app import open_house
-from isocenter.cli.federating import _kept
+from isocenter.cli.federating import _kept, _opened
 from isocenter.errors import Forbidden, Refused
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.learn.federation import Federation
@@ -46,7 +46,7 @@ def test_what_a_page_shows_of_a_site_and_of_a_coordinator(tmp_path: Path) -> Non
         run = SimpleNamespace(
             run="r2", how=Federation("pneumoniamnist", rounds=2), rounds=[], done=0, stopped="", finished=lambda: True
         )
-        with _kept(tmp_path / "archive", run) as keep:
+        with _opened(tmp_path / "archive") as held, _kept(held, run) as keep:
             moved = {"north": {"received": 4, "sent": 3}, "east": {"received": 1, "sent": 0}}
             run.rounds.append({"round": 1, "sites": ["north"], "lost": ["east"], "bytes": moved, "aside": {"east": 12}})
             keep()

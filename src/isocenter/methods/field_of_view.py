@@ -13,15 +13,18 @@ __all__ = ["border", "imaged", "must_be_measured"]
 Mask = npt.NDArray[np.bool_]
 
 _PADDING_HU = -1100.0  # no air is so thin
+_AIR_HU = -900.0  # nobody fills a picture with tissue
+_LOWEST_HU = -1024.0  # air in a drawing is -1000
 _ROUND = 0.95  # of the circle around what is no padding: air has noise, and fills it
 
 
 def imaged(hu: npt.NDArray[np.floating]) -> Mask:
     """Which pixels the scanner reconstructed: (slices, rows, columns), without the padding around the field of view.
 
-    Padding is one value in all four corners: one that no air has; any that fills all beyond the inscribed circle; or
-    any around a smaller circle, as where a picture is larger than what the scanner sees. There air within the circle
-    must be seen by its noise: a body in air of one value is no field of view.
+    Padding is one value in all four corners: one that no air has; or air or 0, where that fills all beyond the
+    inscribed circle. A smaller circle, as where a picture is larger than what the scanner sees, is looked for where the
+    padding is 0 or the lowest that a CT holds. There air within the circle must be seen by its noise: a body in air of
+    one value is no field of view.
     """
     n = min(hu.shape[1:])
     y, x = np.ogrid[: hu.shape[1], : hu.shape[2]]
@@ -33,8 +36,9 @@ def imaged(hu: npt.NDArray[np.floating]) -> Mask:
             continue
         if value < _PADDING_HU:
             out[k] = plane != value
-        elif (plane[away > n / 2] == value).all():
-            out[k] = away <= _radius(plane == value, away, n / 2)
+        elif (value < _AIR_HU or value == 0.0) and (plane[away > n / 2] == value).all():
+            padded = value <= _LOWEST_HU or value == 0.0
+            out[k] = away <= (_radius(plane == value, away, n / 2) if padded else n / 2)
     return out
 
 
