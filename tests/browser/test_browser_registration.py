@@ -15,7 +15,7 @@ from browser_eyes import Site, lit, shot, until
 from own_archive import own_archive
 from pydicom import dcmread
 from stage_phantoms import BALL_MM, BEFORE, SHAPE, SPACING, body, stack
-from test_browser_stage import AX, COR, GREYS, SAG, centroid, colourful, go_to, picture, plane, settled, to_the_ball
+from test_browser_stage import AX, COR, GREYS, SAG, centroid, colourful, go_to, plane, settled, to_the_ball
 
 pytestmark = pytest.mark.browser
 
@@ -77,8 +77,9 @@ def cut(page: Any) -> None:
 def on_the_ball(page: Any) -> None:
     """The tracer lies on the ball that took it up, in all three planes."""
     for viewport in (AX, SAG, COR):
-        until(lambda viewport=viewport: colourful(picture(page, viewport)).any(), 60)
-        rows, columns = np.nonzero(colourful(settled(page, viewport)))
+        # What lay over before may be gone, and what lies over now not drawn yet, for as long as a frame is held.
+        found = until(lambda n=viewport: (all_of := colourful(settled(page, n))).any() and [all_of], 60)
+        rows, columns = np.nonzero(found[0])
         lies = plane(page, viewport)
         away = np.array([columns.mean() + 0.5, rows.mean() + 0.5]) - lies.at(BALL_MM)
         assert np.hypot(*away) * np.linalg.norm(lies.right) < AWAY_MM, viewport
