@@ -14,7 +14,7 @@ from isocenter.catalogue.made_alike import must_be_made_alike
 from isocenter.catalogue.virtual_ct import energies_kev, virtual_image
 from isocenter.errors import Refused
 from isocenter.methods.calcium import is_sharp
-from isocenter.methods.field_of_view import border, imaged
+from isocenter.methods.field_of_view import cut_slices
 from isocenter.space import Volume
 
 __all__ = ["is_for_calcium", "is_gated", "must_be_clean", "must_be_in_view", "must_be_scorable"]
@@ -120,7 +120,7 @@ def must_be_in_view(hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_], 
     Raises:
         Refused: where the region touches the edge of the field of view in more than a third of its slices.
     """
-    cut = int(np.count_nonzero((region & border(imaged(hu))).any(axis=(1, 2))))
+    cut = cut_slices(hu, region)
     of = int(np.count_nonzero(region.any(axis=(1, 2))))
     if cut > _CUT * of:
         raise Refused(

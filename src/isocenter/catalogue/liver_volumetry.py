@@ -15,7 +15,7 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.liver_outline import livers_among, names_no_liver, whole_liver
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
-from isocenter.methods.field_of_view import border, imaged
+from isocenter.methods.field_of_view import cut_slices
 from isocenter.methods.liver_volume import FORMULAE, standard_volume_ml
 from isocenter.record import Finding, Measurement, codes
 from isocenter.space import Geometry, Reference, Region, Volume
@@ -201,12 +201,7 @@ def _must_be_in_view(liver: Region, image: Volume | None) -> None:
     if liver.geometry.frame_of_reference != image.geometry.frame_of_reference:
         return
     on_image, _ = laid(liver, image.geometry, "nearest")
-    held = np.flatnonzero(np.asarray(on_image.mask).any(axis=(1, 2)))
-    if not len(held):
-        return
-    slices = slice(held[0], held[-1] + 1)
-    edge = border(imaged(np.asarray(image.array)[slices]))
-    cut = int(np.count_nonzero((np.asarray(on_image.mask)[slices] & edge).any(axis=(1, 2))))
+    cut = cut_slices(np.asarray(image.array), np.asarray(on_image.mask))
     if cut > _CUT_SLICES:
         raise Refused(
             f"a liver that the field of view cuts in {cut} slices",

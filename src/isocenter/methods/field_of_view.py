@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from isocenter.errors import Refused
 
-__all__ = ["border", "imaged", "must_be_measured"]
+__all__ = ["border", "cut_slices", "imaged", "must_be_measured"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -60,6 +60,15 @@ def border(seen: Mask, *, wide: int = 1) -> Mask:
         wide: pixels.
     """
     return np.asarray(seen & ~ndimage.binary_erosion(seen, np.ones((1, 3, 3), bool), iterations=wide))
+
+
+def cut_slices(hu: npt.NDArray[np.floating], mask: Mask) -> int:
+    """In how many slices a mask touches the edge of the field of view: what it stands for may go on outside."""
+    held = np.flatnonzero(mask.any(axis=(1, 2)))
+    if not len(held):
+        return 0
+    slices = slice(held[0], held[-1] + 1)
+    return int(np.count_nonzero((mask[slices] & border(imaged(hu[slices]))).any(axis=(1, 2))))
 
 
 def must_be_measured(hu: npt.NDArray[np.floating], mask: Mask, what: str, *, most: float = 0.01) -> None:
