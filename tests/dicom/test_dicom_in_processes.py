@@ -28,6 +28,15 @@ def one_marked(place: Path, name: str) -> str:
     return marked(place, [(name, b"")])[0]
 
 
+def marked_beside(worked: threading.Event, place: Path, name: str) -> str:
+    """As above; here only once a worker has taken one, for this thread might do all of them before."""
+    if threading.current_thread() is threading.main_thread():
+        assert worked.wait(60)
+    else:
+        worked.set()
+    return one_marked(place, name)
+
+
 FILES: list[tuple[str, Given]] = [(f"{n:03}", b"x") for n in range(170)]
 
 
@@ -72,7 +81,8 @@ def test_until_a_process_has_started_all_is_done_here_and_then_there(
         late.ready.set()
         assert processes._asking is not None
         processes._asking.submit(int).result()  # the first has been asked for
-        last = list(processes.one_by_one([f"z{n}" for n in range(40)], partial(one_marked, tmp_path)))
+        beside = partial(marked_beside, threading.Event(), tmp_path)
+        last = list(processes.one_by_one([f"z{n}" for n in range(40)], beside))
     assert [one.split(" by ")[0] for one in last] == [f"z{n}" for n in range(40)] and "by worker" in "".join(last)
 
 
