@@ -142,6 +142,23 @@ def _placenta() -> Sequence[bytes]:
     return _with_seg([data], mask, "placenta")
 
 
+def titled(part: str) -> list[bytes]:
+    """The picture of the head under another name."""
+    ds = pydicom.dcmread(io.BytesIO(fetus.patient().files[0]))
+    ds.BodyPartExamined = ds.StudyDescription = ds.SeriesDescription = part
+    out = io.BytesIO()
+    ds.save_as(out)
+    return [out.getvalue()]
+
+
+def _nodule() -> Sequence[bytes]:
+    files = titled("THYROID")
+    (image,), _ = loaded(files)
+    row, column = np.indices(image.geometry.shape[1:])
+    mask = ((row - 220) / 40.0) ** 2 + ((column - 300) / 75.0) ** 2 <= 1.0
+    return _with_seg(files, mask[None], "nodule")
+
+
 def _with_seg(files: Sequence[bytes], mask: np.ndarray, label: str) -> list[bytes]:
     (data,) = files
     (study,) = merge([read_header(data)])
@@ -200,7 +217,7 @@ STUDIES: Mapping[str, Asked] = {
     "lesion_response": Asked("lesion_response", lambda: followed.patient().files),
     "liver_fat_iron": Asked("liver_fat_iron", lambda: abdomen_mr.patient(**_LIVER).files),  # type: ignore[arg-type]
     "liver_stiffness": Asked(
-        "liver_stiffness", lambda: fetus.patient().files,
+        "liver_stiffness", lambda: titled("LIVER"),
         {"readings": "5.1, 5.2, 5.0, 5.3, 5.2, 5.1, 5.4, 5.0, 5.2, 5.3", "unit": "kPa"},
     ),
     "liver_vessels": Asked("liver_vessels", lambda: liver_ct.patient(slices=28).files),
@@ -213,7 +230,8 @@ STUDIES: Mapping[str, Asked] = {
     "radiomics": Asked("radiomics", lambda: checkerboards.patient().files),
     "structure_change": Asked("structure_change", lambda: followed.patient().files),
     "thyroid_nodule": Asked(
-        "thyroid_nodule", lambda: fetus.patient().files, {"composition": "solid", "sizes_mm": "12, 12, 10"}
+        "thyroid_nodule", _nodule,
+        {"composition": "solid", "echogenicity": "hypoechoic", "shape": "wider than tall", "margin": "smooth"},
     ),
     "ultrasound_speckle": Asked("ultrasound_speckle", _placenta, {"dynamic_range_db": fetus.DYNAMIC_RANGE_DB}),
     "volumetry": Asked("volumetry", lambda: followed.patient().files),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pydicom
-from phantom_studies import STUDIES
+from phantom_studies import STUDIES, titled
 from typer.testing import CliRunner
 
 from isocenter.cli import app
@@ -38,14 +38,6 @@ SMALL: Mapping[str, Files] = {
     "thyroid": lambda: titled("THYROID"),
     "stiff": lambda: titled("LIVER"),
 }
-
-
-def titled(part: str) -> list[bytes]:
-    ds = pydicom.dcmread(io.BytesIO(fetus.patient().files[0]))
-    ds.BodyPartExamined = ds.StudyDescription = ds.SeriesDescription = part
-    out = io.BytesIO()
-    ds.save_as(out)
-    return [out.getvalue()]
 
 
 @lru_cache(maxsize=4)

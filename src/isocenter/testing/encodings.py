@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from isocenter.record import Finding, Measurement, Result
 
@@ -27,6 +28,8 @@ Encoding = Callable[[Sequence[bytes], random.Random], list[bytes] | None]
 _IMPLICIT, _EXPLICIT, _BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 _DEFLATED, _RLE, _JPEG_LS = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80"
 _JPEG_2000 = "1.2.840.10008.1.2.4.90"
+_FILM = "1.2.840.10008.5.1.4.1.1.3.1"
+_ECHO, _RAYS = frozenset({"US"}), frozenset({"CR", "DX", "MG"})
 _LEAST_SIDE = 32  # pixels; its writer takes five halvings and refuses images that have fewer
 
 
@@ -161,6 +164,65 @@ def _flip(ds: Any, axis: int) -> None:
     ds["PixelData"].VR = "OW" if ds.BitsAllocated > 8 else "OB"
 
 
+def _pictures(modalities: frozenset[str], change: Callable[[Any, npt.NDArray[Any]], None]) -> Encoding:
+    """Grey pictures without a place in the patient, as whole bytes of a maker who stores them otherwise."""
+
+    def encode(files: Sequence[bytes], _: random.Random) -> list[bytes] | None:
+        made, any_picture = [], False
+        for data in files:
+            ds = _read(data)
+            grey = "PixelData" in ds and ds.get("PhotometricInterpretation") == "MONOCHROME2"
+            if grey and ds.Modality in modalities and int(ds.get("NumberOfFrames", 1)) == 1:
+                any_picture = True
+                change(ds, ds.pixel_array)
+                made.append(_written(ds))
+            else:
+                made.append(data)
+        return made if any_picture else None
+
+    return encode
+
+
+def _in_colour(kind: str, planes: int) -> Callable[[Any, npt.NDArray[Any]], None]:
+    """Three samples of one grey value, pixel by pixel or plane by plane: machines that draw a marker write all so."""
+
+    def change(ds: Any, grey: npt.NDArray[Any]) -> None:
+        # Without colour the two differences of YBR stand at their middle.
+        others = (grey, grey) if kind == "RGB" else (np.full_like(grey, 128), np.full_like(grey, 128))
+        ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, kind, planes
+        _put(ds, np.stack([grey, *others], axis=0 if planes else -1))
+
+    return change
+
+
+def _by_palette(ds: Any, grey: npt.NDArray[Any]) -> None:
+    """Indices that run from white to black, with the table that says so."""
+    ds.PhotometricInterpretation = "PALETTE COLOR"
+    table = (np.arange(256)[::-1] * 257).astype("<u2").tobytes()
+    for colour in range(3):
+        ds.add_new(0x00281101 + colour, "US", [256, 0, 16])
+        ds.add_new(0x00281201 + colour, "OW", table)
+    for keyword in ("WindowCenter", "WindowWidth"):
+        ds.pop(keyword, None)
+    _put(ds, 255 - grey)
+
+
+def _as_film(ds: Any, grey: npt.NDArray[Any]) -> None:
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = _FILM
+    ds.NumberOfFrames, ds.FrameTime, ds.FrameIncrementPointer = 1, 40.0, 0x00181063
+
+
+def _from_white(ds: Any, grey: npt.NDArray[Any]) -> None:
+    ds.PhotometricInterpretation = "MONOCHROME1"
+    _put(ds, (2 ** int(ds.BitsStored) - 1 - grey.astype(np.int64)).astype(grey.dtype))
+
+
+def _put(ds: Any, pixels: npt.NDArray[Any]) -> None:
+    raw = np.ascontiguousarray(pixels).tobytes()
+    ds.PixelData = raw + b"\0" * (len(raw) % 2)
+    ds["PixelData"].VR = "OW" if ds.BitsAllocated > 8 else "OB"
+
+
 def _without_private(files: Sequence[bytes], _: random.Random) -> list[bytes] | None:
     headers = [_read(data) for data in files]
     for ds in headers:
@@ -229,6 +291,12 @@ ENCODINGS: Mapping[str, Encoding] = {
     "Latin-1 names": _named("ISO_IR 100", "Müller^Jörg"),
     "UTF-8 names": _named("ISO_IR 192", "Müller^Łukasz=山田^太郎"),
     "a series for each contrast": _apart,
+    "grey as RGB": _pictures(_ECHO, _in_colour("RGB", 0)),
+    "grey as RGB, by plane": _pictures(_ECHO, _in_colour("RGB", 1)),
+    "grey as YBR": _pictures(_ECHO, _in_colour("YBR_FULL", 0)),
+    "grey by palette": _pictures(_ECHO, _by_palette),
+    "a film of one frame": _pictures(_ECHO, _as_film),
+    "black is the largest": _pictures(_RAYS, _from_white),
 }
 """Name -> encoding."""
 
