@@ -165,7 +165,8 @@ def test_a_look_tells_its_figure_with_its_interval_and_every_step_the_next(folde
         return done.output
 
     test = str(folder / "test.csv")
-    assert "lacks: it was not measured" in said("--change", str(folder / "change.json"), "--seal", test)
+    first = said("--change", str(folder / "change.json"), "--seal", test)
+    assert "lacks: it was not measured" in first and f"no analysis here uses the weights of {NAME}" in first
     looked = said("--data", test, "--groups", str(folder / "groups.csv"))
     figure = r"on the sealed test auc 0\.\d{3} \(0\.\d{3} to 0\.\d{3}\), n = 40; 1 of 2 looks are taken\n"
     assert re.search(figure + f"next is the step 'compare': isocenter release {NAME} --by", looked), looked
@@ -247,3 +248,61 @@ def test_a_password_is_read_from_a_file_of_its_owner_alone(folder: Path) -> None
     (folder / "word").unlink()
     with pytest.raises(NotFound, match="ISOCENTER_PASSWORD_FILE"):
         release(folder, "--by", "ito", "--reason", "r", "--step", "reject")
+
+
+def test_a_slip_in_a_command_uses_up_no_look(folder: Path) -> None:
+    mine = ("--by", "ito", "--reason", "it is time")
+    release(folder, *mine, "--change", str(folder / "change.json"), "--seal", str(folder / "test.csv"))
+    look = ("--data", str(folder / "test.csv"))
+    (folder / "few.csv").write_text("sex\n" + "F\n" * 39)
+    for said, why in (
+        ((*mine, *look, "--step", "suspend"), "looked at in the step 'test' alone"),
+        ((*mine, *look, "--step", "tset"), "there is no such step. Name one of test, compare"),
+        ((*mine, "--groups", str(folder / "groups.csv")), "--groups without --data"),
+        ((*mine, "--against", str(folder)), "--against without --data"),
+        (("--by", "ito", *look), "look without a reason"),
+        ((*mine, *look, "--groups", str(folder / "few.csv")), "39 rows for 40 cases"),
+    ):
+        with pytest.raises(Refused, match=why):
+            release(folder, *said)
+    (folder / "ill.csv").write_text("".join(f"{line[: line.rindex(',')]},1\n" for line in _lines(folder)))
+    release(folder, *mine, "--seal", str(folder / "ill.csv"))
+    with pytest.raises(Refused, match=r"0 of '.*', 40 of '.*' in ill.csv: so few of a class have no curve to be"):
+        release(folder, *mine, "--data", str(folder / "ill.csv"))
+    (folder / "words.csv").write_text("a,b\n1,2\n")
+    release(folder, *mine, "--seal", str(folder / "words.csv"))
+    with pytest.raises(Refused, match=r"words\.csv"):
+        release(folder, *mine, "--data", str(folder / "words.csv"))
+    shown = release(folder, "--show")
+    assert shown["looks"] == 0 and shown["state"] == "candidate" and not shown["steps"]
+    held = open_house(Settings(folder=folder / "archive"))
+    looks = [s for s in held.site.journal.since(0) if s.event.kind is Kind.TEST_LOOKED]
+    held.close()
+    assert not looks
+
+
+def _lines(folder: Path) -> list[str]:
+    return (folder / "test.csv").read_text().splitlines()
+
+
+def test_a_look_that_could_lead_nowhere_is_not_taken(folder: Path) -> None:
+    mine, look = ("--by", "ito", "--reason", "it is time"), ("--data", str(folder / "test.csv"))
+    release(folder, *mine, "--change", str(folder / "change.json"), "--seal", str(folder / "test.csv"))
+    new = models()[NAME][0]
+    held = open_house(Settings(folder=folder / "archive"))
+    record = {
+        "digest": "b" * 64, "examples": new.examples, "code": new.code, "inputs": dict(new.inputs),
+        "card": {k: new.card.get(k) for k in ("intended_use", "not_for")},
+    }  # fmt: skip
+    for digest, inputs in (("b" * 64, record["inputs"]), ("c" * 64, {**record["inputs"], "threshold": 0.123})):
+        told = {"digest": digest, "step": "release", "state": "released", "was": "shadow"}
+        told |= {"record": {**record, "digest": digest, "inputs": inputs}}
+        held.site.journal.append(Event(Kind.MODEL_STEPPED, held.site.clock(), "ito", NAME, told))
+        said = {"who": Person("ito", Role.ADMIN), "grouped": digest[0] == "c"}
+        why = "threshold changed" if said["grouped"] else "no group: its change record asks that no group be worse off"
+        with pytest.raises(Refused, match=why):
+            held.site.gating.may_look(NAME, digest_of_data(folder / "test.csv"), **said)
+    held.close()
+    with pytest.raises(Refused, match="lies in no folder of models"):
+        release(folder, *mine, *look, "--groups", str(folder / "groups.csv"))
+    assert release(folder, "--show")["looks"] == 0

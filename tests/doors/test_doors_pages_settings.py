@@ -113,11 +113,26 @@ def test_consent_where_nothing_is_recorded_and_the_side_of_priors_are_changed_wi
 def test_what_is_beyond_a_limit_is_told_with_how_far_and_never_a_name(house: House) -> None:
     admin = browser(house, "admin")
     change = {"version": house.tickets.of(0), "reason": "night", "settings": {"told_within_min": 90000}}
-    assert "less than or equal to 86400, not 90000" in admin.put("/api/settings/site", change).text
+    assert "it is 90000, and may be 86400 at most" in admin.put("/api/settings/site", change).text
     long = admin.put("/api/settings/site", {**change, "reason": "Kanarienvogel" * 50}).text
-    assert "at most 500 characters, not 650" in long and "Kanarienvogel" not in long
+    assert "it has 650 characters, and may have 500 at most" in long and "Kanarienvogel" not in long
     many = admin.put("/api/settings/site", {**change, "settings": {"region": ["DE"] * 251}}).text
-    assert "at most 250 items after validation, not 251" in many
+    assert "it holds 251, and may hold 250 at most" in many
+
+
+def test_a_request_that_does_not_fit_is_told_what_is_wrong_in_our_words(house: House) -> None:
+    admin = browser(house, "admin")
+    for body, told in (
+        ({"step": "shadow", "reason": ""}, "body.reason: it is empty"),
+        ({"step": "shadow", "reason": 7}, "body.reason: it is no text"),
+        ({"step": "shadow", "reason": None}, "body.reason: it is no text"),
+        ({"step": "shadow"}, "body.reason: it is missing"), ([], "body: it is no object with names and values"),
+        ({"step": "", "reason": "r" * 1001},
+         "body.step: it is empty; body.reason: it has 1001 characters, and may have 1000 at most"),
+    ):  # fmt: skip
+        refused = admin.post("/api/models/breastmnist/step", body)
+        assert refused.status_code == 400 and refused.json()["error"]["what"] == told, refused.text
+        assert refused.json()["error"]["do"].startswith("mend it")
 
 
 def test_views_are_shared_and_taken_back_by_their_owner(house: House) -> None:

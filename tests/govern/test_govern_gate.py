@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from isocenter.errors import Refused, WrongState
-from isocenter.govern.gate import Change, Gates, change_of, changed, missing, must_look, must_step
+from isocenter.govern.gate import Change, Gates, change_of, changed, missing, must_look, must_step, unused
 from isocenter.record import Event, Kind, Model, Sealed
 
 OLD = Model("lung", "1", "a" * 64, inputs={"threshold": 0.5, "size": 28}, card={"intended_use": "x"})
@@ -122,6 +122,29 @@ def test_looks_are_counted_and_end() -> None:
         must_look(Gates(), NEW, "t")
 
 
+def test_a_model_that_no_analysis_asks_is_told_at_once_how_to_go_on() -> None:
+    gates = after(TESTED, stepped(NEW.digest, "compare", "compared"), stepped(NEW.digest, "shadow", "shadow"))
+    told = missing(gates, NEW, OLD, "release", {"cases": 0, "confirmed": None, "analyses": []})
+    assert len(told) == 1 and told[0].startswith("no analysis here uses the weights of lung, so the 5 signed studies")
+    assert 'weights = "lung"' in told[0] and '"shadow_cases": 0' in told[0]
+    seen = missing(gates, NEW, OLD, "release", {"cases": 0, "confirmed": None, "analyses": ["lung_nodules"]})
+    assert seen[0].startswith("it ran in shadow on 0 signed studies; 5 are asked for")
+    lenient = change_of({**SAID, "protocol": {"shadow_cases": 0}})
+    assert unused("lung", ["lung_nodules"], lenient) == "" and "50 signed studies" in unused("lung", [], None)
+    assert "released, it answers on no study" in unused("lung", [], lenient)
+
+
+def test_what_must_not_change_takes_no_look() -> None:
+    other = replace(NEW, inputs={**NEW.inputs, "threshold": 0.4})
+    with pytest.raises(Refused, match=r"threshold changed .* Declare another change record with --change"):
+        must_look(READY, other, "t", OLD)
+    asked = after(READY, (Kind.CHANGE_DECLARED, {**SAID, "protocol": {}}))
+    with pytest.raises(Refused, match=r"in no group: .* \(every_group\)\. Name sex"):
+        must_look(asked, NEW, "t", OLD, grouped=False)
+    assert must_look(asked, NEW, "t", OLD) == must_look(READY, NEW, "t", OLD, grouped=False) == 1
+    assert must_look(asked, NEW, "t", None, grouped=False) == 1, "nothing that it could be worse than"
+
+
 def test_a_change_record_says_what_it_must() -> None:
     assert change_of(SAID) == Change(("weights",), "fewer misses", shadow_cases=5, every_group=False)
     assert changed(NEW, OLD) == ("weights",) and changed(NEW, None) == ()
@@ -130,6 +153,8 @@ def test_a_change_record_says_what_it_must() -> None:
         {**SAID, "impact": " "}, {**SAID, "more": 1}, {**SAID, "protocol": {"luck": 1}},
         {**SAID, "protocol": {"margin": 1.5}}, {**SAID, "protocol": {"margin": -0.1}},
         {**SAID, "protocol": {"looks": 0}}, {**SAID, "protocol": {"every_group": 1}}, {**SAID, "protocol": []},
+        {**SAID, "may_change": [{}]}, {**SAID, "protocol": {"margin": float("nan")}},
+        {**SAID, "protocol": {"looks": float("inf")}}, {**SAID, "protocol": {"least_events": 2.5}},
     ):  # fmt: skip
         with pytest.raises(Refused):
             change_of(broken)

@@ -95,8 +95,12 @@ def test_examples_are_weighed_and_those_without_consent_stay_out(site: Site, tmp
 def test_what_must_not_be_taken_is_refused(site: Site, tmp_path: Path) -> None:
     with pytest.raises(Forbidden):
         site.teaching.examples(AI, tmp_path / "a", who=Person("ito", Role.READER))
-    with pytest.raises(Refused, match="no signed report"):
-        site.teaching.examples("lung_nodule", tmp_path / "a", who=HOUSE, task=AI)
+    with pytest.raises(NotFound, match=r"analysis 'lung_nodule': there are: .*chest_xray_opacity"):
+        site.teaching.examples("lung_nodule", tmp_path / "a", who=HOUSE)
+    with pytest.raises(NotFound, match=r"recipe of the analysis 'volumetry'.* own are chest_xray_opacity\. .*--task"):
+        site.teaching.examples("volumetry", tmp_path / "a", who=HOUSE)
+    with pytest.raises(Refused, match="no signed report on volumetry"):
+        site.teaching.examples("volumetry", tmp_path / "a", who=HOUSE, task=AI)
     with pytest.raises(Refused, match="no signed report"):
         site.teaching.examples(AI, tmp_path / "a", who=HOUSE, not_by=["ito"])
     with pytest.raises(Refused, match="no two classes"):

@@ -45,6 +45,7 @@ def release(
         return
     if not by.strip():
         raise Refused("a step that nobody takes", "a model takes no step by itself", "name a person with --by")
+    _must_mean_one_thing(step, data, groups, against)
     with signed_in(folder, by) as (held, who):
         must(who, "release")  # before a change record is looked for, and anything is measured
         from isocenter.learn.sealed import digest_of_data
@@ -61,6 +62,24 @@ def release(
         elif step or (change is None and seal is None):
             gating.step(model, step or _next(gating.told(model, who=HOUSE)), **said)
         _say(screen, held.site, gating.told(model, who=HOUSE))
+
+
+def _must_mean_one_thing(step: str, data: Path | None, groups: Path | None, against: Path | None) -> None:
+    """Refuse words that do not go together: a look that nobody meant would be used up.
+
+    Raises:
+        Refused: there is no such step, data beside another step than the test, or what belongs to a test without one.
+    """
+    if step and step not in ("test", *_STEPS):
+        raise Refused(f"--step {step:.40}", "there is no such step", f"name one of test, {', '.join(_STEPS)}")
+    if data is not None and step not in ("", "test"):
+        raise Refused(
+            f"--data beside --step {step}", "data are looked at in the step 'test' alone, and looks are counted",
+            "leave one of them out",
+        )  # fmt: skip
+    beside = "--groups" if groups is not None else "--against" if against is not None else ""
+    if beside and data is None and step != "test":
+        raise Refused(f"{beside} without --data", "it belongs to a look at the sealed test", "give the data, too")
 
 
 def _say(screen: Any, site: Any, told: dict[str, Any]) -> None:
@@ -81,6 +100,8 @@ def _say(screen: Any, site: Any, told: dict[str, Any]) -> None:
             where = f"in {gap['group']}" if gap.get("group") else "in all"
             new = f"new minus old {gap['figure']} {_interval(gap)}, n = {gap['n']}" if "figure" in gap else ""
             screen.say(f"   {where}: {new or gap['insufficient']}")
+    if told["unused"] and told["unused"] not in told["missing"]:
+        screen.warn(told["unused"])
     for one in told["missing"]:
         screen.say(f"the step '{told['next']}' lacks: {one}")
     modes = site.modes(who=HOUSE)
@@ -145,13 +166,16 @@ def _test(
     from isocenter.analysis.weights import placed
     from isocenter.govern.gate import declared
     from isocenter.learn.answers import answers_of
-    from isocenter.learn.judge import judged, must_be_new, names_in, opened
+    from isocenter.learn.judge import judged, must_be_new, opened
     from isocenter.learn.judge_use import stated_of, used
+    from isocenter.learn.looking import cases_to_test, of_cases
     from isocenter.learn.sealed import digest_of_data, measured, of_groups, read_groups
     from isocenter.learn.tested import counted, image_digests, kept
 
     if data is None:
         raise Refused(f"a test of {model} without data", "the sealed test set is wanted", "give it with --data")
+    if not said["reason"].strip():
+        raise Refused("a look without a reason", "whoever asks later must find out", "say why with --reason")
     gating = site.gating
     held, old = gating.model(model), gating.replaced(gating.model(model))
     shelf = Path(site.shelf) if site.shelf else None
@@ -170,10 +194,12 @@ def _test(
     if old is not None and against is not None and "network" in held.inputs:
         _must_be_the_network(model, against, shelf)
     digest_of_test = digest_of_data(data)
-    gating.may_look(model, digest_of_test, who=said["who"])
-    must_be_new(model, data, shelf)  # what is refused unmeasured is no look
-    if groups is not None:
-        read_groups(groups, names_in(model, data, shelf))
+    gating.may_look(model, digest_of_test, who=said["who"], grouped=groups is not None)
+    cases = cases_to_test(model, data, shelf, compared=against is not None)  # what is refused unmeasured is no look
+    must_be_new(model, data, shelf)
+    everybody = read_groups(groups, cases) if groups is not None else {}
+    if against is not None and cases_to_test(against, data, shelf) != cases:
+        raise Refused("two models that answer other cases", "nothing can be compared", "seal data that both can read")
     gating.look(model, digest_of_test, **said)
     own = judged(model, data, None, shelf)
     new = answers_of(held, own.predictions)
@@ -182,10 +208,10 @@ def _test(
         other, digest = answers_of(theirs, judged(against, data, None, shelf).predictions), theirs.digest
     told = gating.told(model, who=said["who"])["change"]
     least = declared(told).least_events
-    named = read_groups(groups, new.names) if groups is not None else {}
+    named = of_cases(everybody, cases, new.names)
     figures = measured(new, other, named, least_events=least, against=digest)
-    cases = stated_of(held, own.predictions)
-    use = used(cases, held, groups=named) if cases is not None else {}
+    stated = stated_of(held, own.predictions)
+    use = used(stated, held, groups=named) if stated is not None else {}
     lines = kept(held, own.predictions, new, image_digests(data, new.names, digest_of_test), named)
     shown = {k: own.report[k] for k in ("metrics", "calibration")}
     shown |= {"subgroups": of_groups(new, named), "errors": counted(lines)}

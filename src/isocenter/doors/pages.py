@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,7 @@ from isocenter.doors.pages_guard import Guard, error_body, status_of
 from isocenter.doors.pages_machine import Machine
 from isocenter.doors.pages_pace import Pace
 from isocenter.doors.pages_who import NotSignedIn, Programs
+from isocenter.doors.unfit import unfit
 from isocenter.errors import IsocenterError, TooOften
 
 if TYPE_CHECKING:
@@ -211,23 +212,15 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
 
 def _not_understood(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    # Where and why, but not what was sent: it may hold a name, and it would end in a log. How large it is may be told.
-    wrong = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}{_size(e)}" for e in error.errors()[:5]]
     return JSONResponse(
         error_body(
-            "; ".join(wrong), "the request does not fit", "look into the interface's description", kind="Refused"
+            unfit(error.errors()),
+            "the request does not fit",
+            "mend it and send it again; docs/look-up/routes.md lists what is taken",
+            kind="Refused",
         ),
         status_code=400,
     )
-
-
-def _size(error: Mapping[str, Any]) -> str:
-    """How far a number or a text is beyond its limit; of lists the message says it itself."""
-    given = str(error.get("input", ""))
-    if error["type"] == "string_too_long":
-        return f", not {len(given)}"
-    bounded = error["type"] in ("less_than", "less_than_equal", "greater_than", "greater_than_equal")
-    return f", not {given}" if bounded and re.fullmatch(r"-?\d{1,12}(\.\d{1,6})?", given) else ""
 
 
 def _http(_: Request, error: Exception) -> JSONResponse:

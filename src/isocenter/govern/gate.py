@@ -11,7 +11,7 @@ Everything here is a value or a pure function; `isocenter.site.gating` keeps it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -35,6 +35,7 @@ __all__ = [
     "must_step",
     "silent",
     "stop_rule",
+    "unused",
 ]
 
 KINDS = (
@@ -117,8 +118,8 @@ def change_of(said: Mapping[str, Any]) -> Change:
             "a change record that names nothing", "may_change lists what may change", f"of {', '.join(PARTS)}"
         )
     for part in parts:
-        if part not in PARTS or part == "intended use":
-            raise Refused(f"'{part}' may change", "no change record covers that",
+        if not isinstance(part, str) or part not in PARTS or part == "intended use":
+            raise Refused(f"'{part!s:.40}' may change", "no change record covers that",
                           f"name some of {', '.join(p for p in PARTS if p != 'intended use')}")  # fmt: skip
     if unknown := set(protocol) - set(_PROTOCOL):
         raise Refused(f"'{sorted(unknown)[0]}' in a protocol", f"it has {', '.join(_PROTOCOL)}")
@@ -126,8 +127,11 @@ def change_of(said: Mapping[str, Any]) -> Change:
         raise Refused("a change record without an impact", "what a change means for people must be said", "say it")
     for name, given in protocol.items():
         wanted = type(_PROTOCOL[name])
-        if isinstance(given, bool) != (wanted is bool) or not isinstance(given, int | float) or given < 0:
-            raise Refused(f"{name} = {given!r}", "it is a number from 0 on, or true or false")
+        if isinstance(given, bool) != (wanted is bool) or not isinstance(given, int | float) or not given >= 0:
+            asked = "true or false" if wanted is bool else "a number from 0 on"
+            raise Refused(f"{name} = {given!r:.40}", f"it is {asked}", "write it so, without quotation marks")
+        if wanted is int and given != int(min(given, 1e9)):
+            raise Refused(f"{name} = {given:g}", "it is a whole number up to a thousand million", "write it so")
         if wanted is float and given >= 1:
             raise Refused(f"{name} = {given:g}", "it is a share below 1")
     whole = {k: type(_PROTOCOL[k])(v) for k, v in {**_PROTOCOL, **protocol}.items()}
@@ -274,7 +278,8 @@ def missing(gates: Gates, new: Model, old: Model | None, step: str, shadow: Mapp
     Args:
         new: the model. old: what it replaces, where something was released before.
         step: of `states.MODEL`.
-        shadow: what was seen of it in shadow: ``cases``, ``confirmed`` (low end of the interval, or None).
+        shadow: what was seen of it in shadow: ``cases``, ``confirmed`` (low end of the interval, or None), and
+            ``analyses``, the names of those that use its weights.
     """
     if step in ("reject", "suspend", "retire"):
         return ()
@@ -284,10 +289,7 @@ def missing(gates: Gates, new: Model, old: Model | None, step: str, shadow: Mapp
     if sealed is None:
         return ("no test set was sealed (--seal DATA)",)
     change = declared(said)
-    lacking = [
-        f"{part} changed ({PARTS[part]}), which the change record does not allow"
-        for part in changed(new, old) if part not in change.may_change
-    ]  # fmt: skip
+    lacking = _not_allowed(new, old, change)
     judged = way.judged
     if not judged or judged.get("test") != sealed["digest"]:
         return (*lacking, "it was not measured on the sealed test set (--data DATA --groups CSV)")
@@ -297,8 +299,16 @@ def missing(gates: Gates, new: Model, old: Model | None, step: str, shadow: Mapp
         lacking.append("its record (inputs, card or evidence) was changed since it was measured")
     lacking += _not_shown(judged, change, old)
     if step == "release" and way.state == "shadow":
-        lacking += _shadowed(shadow, change)
+        lacking += _shadowed(new.name, shadow, change)
     return tuple(lacking)
+
+
+def _not_allowed(new: Model, old: Model | None, change: Change) -> list[str]:
+    """Parts that changed and may not."""
+    return [
+        f"{part} changed ({PARTS[part]}), which the change record does not allow"
+        for part in changed(new, old) if part not in change.may_change
+    ]  # fmt: skip
 
 
 def _not_shown(judged: Mapping[str, Any], change: Change, old: Model | None) -> list[str]:
@@ -328,9 +338,30 @@ def _not_shown(judged: Mapping[str, Any], change: Change, old: Model | None) -> 
     return lacking
 
 
-def _shadowed(shadow: Mapping[str, Any], change: Change) -> list[str]:
+def unused(name: str, analyses: Sequence[str], change: Change | None) -> str:
+    """That no analysis asks a model, what this means for its way, and how to go on; empty where one does.
+
+    A model that nothing asks gathers no case in shadow. Whoever hears that at the last step has used up the looks at
+    their sealed test for nothing.
+    """
+    if analyses:
+        return ""
+    asked = change.shadow_cases if change is not None else int(_PROTOCOL["shadow_cases"])
+    write = f'write an analysis that does (weights = "{name}", docs/do/write-an-analysis.md)'
+    if not asked:
+        return f"no analysis here uses the weights of {name}: released, it answers on no study; {write}"
+    return (
+        f"no analysis here uses the weights of {name}, so the {asked} signed studies in shadow that a release asks for "
+        f'will never come: {write}, or declare "shadow_cases": 0 in the change record before the sealed test is '
+        "looked at"
+    )
+
+
+def _shadowed(name: str, shadow: Mapping[str, Any], change: Change) -> list[str]:
     lacking = []
-    if int(shadow["cases"]) < change.shadow_cases:
+    if change.shadow_cases and (why := unused(name, shadow.get("analyses", (name,)), change)):
+        lacking.append(why)
+    elif int(shadow["cases"]) < change.shadow_cases:
         lacking.append(
             f"it ran in shadow on {shadow['cases']} signed studies; {change.shadow_cases} are asked for: the server "
             "must have these weights (ISOCENTER_MODELS)"
@@ -370,11 +401,15 @@ def must_step(
     return after
 
 
-def must_look(gates: Gates, model: Model, test: str) -> int:
+def must_look(gates: Gates, model: Model, test: str, old: Model | None = None, *, grouped: bool = True) -> int:
     """Number of the look that may be taken now at the sealed test set.
 
+    Args:
+        old: what it replaces, where something was released before. grouped: whether groups of the cases are named.
+
     Raises:
-        Refused: nothing was declared or sealed, other data are given, or no look is left.
+        Refused: nothing was declared or sealed, other data are given, no look is left, or whatever is seen, the look
+            could lead nowhere: a part changed that may not, or groups are asked for and none is named.
         WrongState: the model is past its test.
     """
     if model.name not in gates.changes:
@@ -393,4 +428,13 @@ def must_look(gates: Gates, model: Model, test: str) -> int:
     seen = way.looks.get(test, 0)
     if seen >= most:
         raise Refused(f"look {seen + 1} at the sealed test set", f"{most} are allowed", "seal new cases")
+    if barred := _not_allowed(model, old, declared(said)):
+        raise Refused(
+            f"a test of {model.name}", "; ".join(barred), "declare another change record with --change, or reject it"
+        )
+    if old is not None and declared(said).every_group and not grouped:
+        raise Refused(
+            f"a test of {model.name} in no group", "its change record asks that no group be worse off (every_group)",
+            "name sex, age, site or scanner of the cases with --groups CSV",
+        )  # fmt: skip
     return seen + 1

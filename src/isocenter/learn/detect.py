@@ -324,6 +324,11 @@ def cases_in(held: Model, data: Path, split: str | None) -> list[npt.NDArray[np.
     return [one.picture for one in read_boxed(data, _how(held), split)[0]]
 
 
+def named(held: Model, data: Path) -> tuple[list[str], None]:
+    """Names of the pictures that can be judged; no label tells one from the other."""
+    return [one.name for one in read_boxed(data, _how(held))[0]], None
+
+
 def _how(held: Model) -> Boxes:
     inputs = held.inputs
     return Boxes(

@@ -30,13 +30,15 @@ from isocenter.methods.picture import of_one_grey
 from isocenter.methods.saliency import standing_out
 from isocenter.record import Model
 
-__all__ = ["Judged", "answered", "asked", "figures", "folder_of", "judge", "judged", "must_be_new", "opened"]
+__all__ = [
+    "OWN", "Judged", "answered", "asked", "figures", "folder_of", "judge", "judged", "kind_of", "must_be_new", "opened",
+]  # fmt: skip
 
 _Measured = tuple[dict[str, Any], list[dict[str, Any]], npt.NDArray[np.float64] | None]
 _REPORTED = ("n", "metrics", "calibration", "subgroups", "declined")
 
 _ALL_ILL = "everybody of the group has the disease: there is no call that could be wrong, so no PPV and no ECE"
-_OWN = {
+OWN = {
     "table": "tabulate", "masks": "segment", "boxes": "detect", "findings": "several", "heart": "heart",
     "chest": "judge_chest",
 }  # fmt: skip
@@ -130,16 +132,15 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         raise NotFound(
             f"no data at {data}", "there is nothing to judge on", "give the path of a file or folder that is there"
         )
-    plain = "films" if "gate" in held.inputs else "chest" if "outlines" in held.inputs else "heart"
-    kind = held.inputs.get("kind", plain)
+    kind = kind_of(held)
     masks: dict[str, Any] = {}
     features: npt.NDArray[np.float64] | None = None
     if kind == "films":
         figures_, rows, features = _films(held, session, data, split, folder_of(model, held, extra))
     elif kind == "classes":
         figures_, rows, features = _classes(held, session, data, split, folder_of(model, held, extra))
-    elif kind in _OWN:
-        module, more = import_module(f"isocenter.learn.{_OWN[kind]}"), {}
+    elif kind in OWN:
+        module, more = import_module(f"isocenter.learn.{OWN[kind]}"), {}
         if told := held.inputs.get("scope"):
             place = folder_of(model, held, extra)
             more["strange"] = lambda images: strangeness(place, told, images)
@@ -147,7 +148,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         if (known := _learnt(model, held, data, split, extra)) is not None:
             figures_ |= {"learnt_from": int(np.count_nonzero(known))}
     else:
-        raise Refused(f"'{held.name}' answers for '{kind}'", f"judged are {', '.join(('films', 'classes', *_OWN))}")
+        raise Refused(f"'{held.name}' answers for '{kind}'", f"judged are {', '.join(('films', 'classes', *OWN))}")
     report = {"model": held.name, "task": held.name, **{k: figures_[k] for k in _REPORTED}}
     report["border"] = no_border(held.inputs) or "asked"
     if "learnt_from" in figures_:
@@ -165,7 +166,7 @@ def _learnt(
     """
     place, kind = folder_of(model, held, extra), held.inputs.get("kind")
     if kind == "table":
-        return import_module(f"isocenter.learn.{_OWN[kind]}").learnt(held, data, split)  # type: ignore[no-any-return]
+        return import_module(f"isocenter.learn.{OWN[kind]}").learnt(held, data, split)  # type: ignore[no-any-return]
     if not (place / FILE).is_file():
         return None
     if kind == "classes":
@@ -174,7 +175,7 @@ def _learnt(
         how = recipe_behind(held)
         assert isinstance(how, Classifier2D)
         return seen(place, read_films(data, how, split).pictures)
-    return seen(place, import_module(f"isocenter.learn.{_OWN[str(kind)]}").cases_in(held, data, split))
+    return seen(place, import_module(f"isocenter.learn.{OWN[str(kind)]}").cases_in(held, data, split))
 
 
 def must_be_new(model: str | Path, data: Path, extra: Path | None = None) -> None:
@@ -193,18 +194,10 @@ def must_be_new(model: str | Path, data: Path, extra: Path | None = None) -> Non
         )  # fmt: skip
 
 
-def names_in(model: str | Path, data: Path, extra: Path | None = None) -> list[str] | None:
-    """Names of the cases of a set, in their order, while nothing is measured; None of kinds that name them as they go.
-
-    Raises:
-        Refused: the data cannot be read for this model.
-    """
-    held = opened(model, extra)[0]
-    if held.inputs.get("kind") == "classes":
-        return list(read_labelled(data, asked(held), None).names)
-    if "gate" in held.inputs and isinstance(how := recipe_behind(held), Classifier2D):
-        return list(read_films(data, how, None).names)
-    return None
+def kind_of(held: Model) -> str:
+    """What a model is shown and answers; the older kinds are known by what stands in their records."""
+    plain = "films" if "gate" in held.inputs else "chest" if "outlines" in held.inputs else "heart"
+    return str(held.inputs.get("kind", plain))
 
 
 def opened(model: str | Path, extra: Path | None) -> tuple[Model, Any]:

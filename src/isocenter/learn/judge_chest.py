@@ -21,6 +21,7 @@ __all__ = ["judged"]
 
 _PICTURES, _SUFFIXES = ("image", "cxr", "picture"), (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif")
 _OUTLINES = ("right", "left", "heart")
+_WANTED = "wanted are a folder of pictures, and one each of right and left lung (and heart) with the same file names"
 
 Mask = npt.NDArray[np.bool_]
 
@@ -51,10 +52,7 @@ def judged(
                 row |= {"ratio drawn": _ratio(truth), "ratio found": chest.ratio}
         rows.append(row)
     if not rows:
-        raise Refused(
-            f"no outlined lungs in {data.name}",
-            "wanted are a folder of pictures, and one each of right and left lung (and heart) with the same file names",
-        )
+        raise Refused(f"no outlined lungs in {data.name}", _WANTED)
     metrics: dict[str, Any] = {"dice": {}}
     for part in _OUTLINES:
         known = [float(r[f"dice {part}"]) for r in rows if f"dice {part}" in r]
@@ -66,6 +64,17 @@ def judged(
         metrics["absolute_difference"] = {"ratio": {"value": float(np.abs(off).mean()), "pictures": len(off)}}
     figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": []}
     return figures | {"declined": sum(bool(r["declined"]) for r in rows)}, rows, {}
+
+
+def named(held: Model, data: Path) -> tuple[list[str], None]:
+    """Names of the pictures that can be judged; no label tells one from the other.
+
+    Raises:
+        Refused: there is none, or an outline does not fit its picture.
+    """
+    if not (names := [name for name, _, _ in _cases(data)]):
+        raise Refused(f"no outlined lungs in {data.name}", _WANTED)
+    return names, None
 
 
 def _cases(data: Path) -> list[tuple[str, npt.NDArray[np.float32], dict[str, Mask]]]:

@@ -271,6 +271,24 @@ def cases_in(held: Model, data: Path, split: str | None) -> list[Grey]:
     return found
 
 
+def named(held: Model, data: Path) -> tuple[list[str], None]:
+    """Names of the images that can be judged; no label tells one from the other.
+
+    Raises:
+        Refused: no pair can be read.
+    """
+    how, found, why = _how(held), [], ""
+    files, _ = pairs_in(data, None, flat=len(how.spacing_mm) == 2)
+    for (image, mask), name in zip(files, names_of(files), strict=True):
+        try:
+            found.append(read_case(image, mask, how, name).name)
+        except Refused as bad:
+            why = f"{bad.what}: {bad.why}"
+    if not found:
+        raise Refused(f"none of {len(files)} pairs in {data.name} can be read", why, "repair them")
+    return found, None
+
+
 def _how(held: Model) -> Masks:
     inputs = held.inputs
     spacing = tuple(float(s) for s in inputs["spacing_mm"])

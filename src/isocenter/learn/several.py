@@ -199,6 +199,23 @@ def cases_in(held: Model, data: Path, split: str | None) -> npt.NDArray[np.uint8
     return read_labelled(data, _asked(held), split).pictures
 
 
+def named(held: Model, data: Path) -> tuple[Sequence[str], None]:
+    """Names of the pictures that can be judged.
+
+    Raises:
+        Refused: see `labelled.read_labelled`; no finding that some pictures show and others do not.
+    """
+    how = _asked(held)
+    examples = read_labelled(data, how, None)
+    shown = shown_in(examples.labels, len(how.classes))
+    if not (shown.any(0) & ~shown.all(0)).any():
+        raise Refused(
+            f"{len(examples)} pictures in {data.name}", "there is no finding that some show and others do not",
+            "give pictures with and without one",
+        )  # fmt: skip
+    return examples.names, None
+
+
 def judged(
     held: Model, session: Any, data: Path, split: str | None
 ) -> tuple[dict[str, Any], list[dict[str, Any]], Mapping[str, Any]]:

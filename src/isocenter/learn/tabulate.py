@@ -407,6 +407,12 @@ def learnt(held: Model, data: Path, split: str | None) -> npt.NDArray[np.bool_] 
     return np.ones(len(rows.labels), bool) if rows.digest == held.examples else None
 
 
+def named(held: Model, data: Path) -> tuple[Sequence[str], npt.NDArray[np.int64]]:
+    """Names and labels of the rows that can be judged."""
+    rows = _read(held, data, None).rows
+    return rows.names, rows.labels
+
+
 def _read(held: Model, data: Path, split: str | None) -> Joined:
     """A table as a model asks for it, with what is seen in its pictures."""
     return read_joined(data, _asked(held), split, digest=held.inputs.get("through", {}).get("digest", ""))

@@ -98,6 +98,7 @@ class Gating:
             "replaces": old.digest if old else "",
             "next": following,
             "possible": [step for step in states.allowed(states.MODEL, way.state) if step != "undo"],
+            "unused": self._unused(name, way.state),
             "missing": list(gate.missing(gates, model, old, following, self._shadow(model))) if following else [],
             "change": gates.changes.get(name),
             "test": gates.tests.get(name),
@@ -157,14 +158,18 @@ class Gating:
         self._must_say(reason)
         self._tell(Kind.TEST_SEALED, who, name, digest=digest, reason=reason.strip())
 
-    def may_look(self, name: str, digest: str, *, who: Person) -> int:
+    def may_look(self, name: str, digest: str, *, who: Person, grouped: bool = True) -> int:
         """Number of the look at the sealed test set that may be taken now; none is taken.
+
+        Args:
+            grouped: whether groups of the cases are named.
 
         Raises:
             Refused, WrongState: as `look`.
         """
         must(who, "release", name)
-        return gate.must_look(self.disclosing.gates(), self.model(name), digest)
+        model = self.model(name)
+        return gate.must_look(self.disclosing.gates(), model, digest, self.replaced(model), grouped=grouped)
 
     def look(self, name: str, digest: str, *, reason: str, who: Person) -> int:
         """A look at the sealed test set, written down before anything of it is measured; its number.
@@ -326,7 +331,7 @@ class Gating:
         way, users = self.disclosing.gates().of(model.digest), self._users(model.name)
         since = next((s["when"] for s in reversed(way.steps) if s["step"] == "shadow"), "")
         if not since:
-            return {"cases": 0, "confirmed": None}
+            return {"cases": 0, "confirmed": None, "analyses": users}
         begun, agreed = datetime.fromisoformat(since), []
         for sealed in self.journal.since(kinds=(Kind.REPORT_SIGNED,), limit=_ALL):
             if sealed.event.time >= begun:
@@ -335,7 +340,14 @@ class Gating:
                     if call["analysis"] in users and call["mode"] == Mode.SHADOW.value
                     and call.get("model") == model.digest
                 ]  # fmt: skip
-        return {"cases": len(agreed), "confirmed": wilson(sum(agreed), len(agreed)).low if agreed else None}
+        low = wilson(sum(agreed), len(agreed)).low if agreed else None
+        return {"cases": len(agreed), "confirmed": low, "analyses": users}
+
+    def _unused(self, name: str, state: str) -> str:
+        """That no analysis asks a model, while it is on its way or released; empty where one does."""
+        told = self.disclosing.gates().changes.get(name)
+        change = gate.declared(told) if told is not None else None
+        return gate.unused(name, self._users(name), change) if state not in ("rejected", "retired") else ""
 
     def _users(self, model: str) -> list[str]:
         return [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") == model]

@@ -29,7 +29,7 @@ from isocenter.learn.from_readings import (
     rehearsed,
     written,
 )
-from isocenter.learn.recipes import recipe
+from isocenter.learn.recipes import RECIPES, recipe
 from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, Study
 from isocenter.site.consenting import RECORD_TERMS, Consenting
@@ -37,6 +37,7 @@ from isocenter.site.disclosing import Disclosing
 from isocenter.site.loading import volumes_of
 
 if TYPE_CHECKING:
+    from isocenter.analysis.registry import Registry
     from isocenter.store.blobs import Blobs
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
@@ -57,6 +58,7 @@ class Teaching:
     disclosing: Disclosing
     consents: Consenting
     clock: Callable[[], datetime]
+    registry: Registry
 
     def said(self, analysis: str) -> list[Said]:
         """What signed reports say of the question of an analysis."""
@@ -86,7 +88,7 @@ class Teaching:
         """Write a training set of an analysis' question into a folder that `train` reads.
 
         Args:
-            task: the recipe that shall learn; the one of the analysis' name where nothing is said.
+            task: the recipe that shall learn; where nothing is said, that of the analysis' weights.
             use: what for; training by this person where nothing is said.
             agreement: weight of a label that agrees with a machine whose answer had been seen.
             without: Study Instance UIDs that stay out, such as those of a sealed test.
@@ -96,11 +98,16 @@ class Teaching:
             most: largest part of the weight that one reader may give alone; see `from_readings.capped`.
 
         Raises:
+            NotFound: there is no such analysis and no report on it, or it has no recipe and none is named.
             Refused: no signed report says anything of it, the terms of use close all of them, or one class is left.
         """
         must(who, "train")
-        classes = classes_of(recipe(task or analysis))
-        told = [s for s in self.said(analysis) if s.study not in set(without) and s.reader not in set(not_by)]
+        every = self.said(analysis)
+        if not every:  # reports on an analysis that was taken away since still teach
+            self.registry.get(analysis)
+        task = task or self._own_recipe(analysis)
+        classes = classes_of(recipe(task))
+        told = [s for s in every if s.study not in set(without) and s.reader not in set(not_by)]
         if cohort is not None:
             told = [s for s in told if s.study in set(cohort.members)]
         if not told:
@@ -122,7 +129,7 @@ class Teaching:
         made, scaled = capped(made, most)
         report = written(
             out, made, classes, lambda e: self._pixels(studies[e.study], analysis),
-            {"analysis": analysis, "task": task or analysis, "agreement": agreement, "closed": dict(closed),
+            {"analysis": analysis, "task": task, "agreement": agreement, "closed": dict(closed),
              "cohort": cohort.name if cohort is not None else "", "readers_apart": torn,
              "readers": dict(sorted(Counter(r for e in made for r in e.readers).items())),
              "influence": {r: round(part, 4) for r, part in influence(made).items()}, "scaled": scaled},
@@ -135,6 +142,19 @@ class Teaching:
             details["cohort"] = cohort.name
         self.journal.append(Event(Kind.EXAMPLES_TAKEN, self.clock(), who.name, analysis, details))
         return report
+
+    def _own_recipe(self, analysis: str) -> str:
+        """Name of the recipe by which an analysis' own weights were trained."""
+        known = self.registry.analyses.get(analysis)
+        name = str(getattr(known, "weights", "")) or analysis
+        if name in RECIPES:
+            return name
+        with_own = [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") in RECIPES]
+        raise NotFound(
+            f"a recipe of the analysis '{analysis:.64}'",
+            f"none has its name; analyses with one of their own are {', '.join(with_own) or 'none'}",
+            "name the recipe that shall learn with --task: one that `isocenter recipe` lists, or a .toml file",
+        )
 
     def may_learn(self, data: Path, *, who: Person, purpose: Purpose = Purpose.TRAINING) -> tuple[list[str], Use]:
         """The studies behind a folder of `examples` and the use that was asked for, after asking again for each.

@@ -30,6 +30,7 @@ interface Way {
   next: string;
   possible: string[];
   missing: string[];
+  unused: string;
   replaces: string;
   change: { may_change: string[]; protocol?: Record<string, unknown>; impact: string; by: string; when: string } | null;
   test: { digest: string; by: string; when: string } | null;
@@ -59,6 +60,7 @@ function Told({ way, again }: { way: Way; again: () => void }) {
     <>
       <h2>{spoken(way.state)}{way.next && <span class="muted"> · next: {way.next}</span>}</h2>
       {way.missing.length > 0 && <><p>The step “{way.next}” lacks:</p><ul class="bullets">{way.missing.map((one) => <li key={one}>{one}</li>)}</ul></>}
+      {way.unused && !way.missing.includes(way.unused) && <p class="caution">{way.unused}.</p>}
       <Steps way={way} again={again} />
       <h2>What may change</h2>
       {way.change ? <p>{way.change.may_change.join(", ")}. <span class="muted">{way.change.impact} Declared by {way.change.by}, {moment(way.change.when)} UTC.</span></p> : <p class="muted">No change record was declared. The command is <code>isocenter release {way.model} --change FILE</code>.</p>}
