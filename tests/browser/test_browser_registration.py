@@ -85,6 +85,27 @@ def on_the_ball(page: Any) -> None:
         assert np.hypot(*away) * np.linalg.norm(lies.right) < AWAY_MM, viewport
 
 
+COVERED = """() => [...document.querySelectorAll('.stage > .viewport')].flatMap((viewport) => {
+  const [corners, letters] = ['.corner:not(:empty)', '.side:not(:empty)'].map((one) => [...viewport.querySelectorAll(one)]);
+  const over = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const places = (one) => one.getBoundingClientRect();
+  return corners.flatMap((corner) => letters.filter((letter) => over(places(corner), places(letter))).map((letter) => `${corner.innerText} / ${letter.innerText}`));
+})"""  # noqa: E501
+WIDTHS = {1280: 800, 1920: 1080, 390: 844, 1440: 900}  # the last is that of the other tests
+
+
+def stands_free(page: Any) -> None:
+    """Beside the letters of the sides, whatever the window's width; a number and its unit on one line."""
+    for width, height in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        fit = page.locator(".corner.br .part", has_text="residual").first
+        until(lambda fit=fit: fit.is_visible() and fit.bounding_box()["height"] < 24)
+        until(lambda: page.evaluate(COVERED) == [])
+        row = page.locator(".tools.hand")
+        assert row.evaluate("one => one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight"), width
+        shot(page, f"registration-fused-{width}")
+
+
 @pytest.mark.slow
 def test_what_shares_no_frame_is_registered_on_request_and_lies_where_it_should(page: Any) -> None:
     opened(page)
@@ -97,6 +118,7 @@ def test_what_shares_no_frame_is_registered_on_request_and_lies_where_it_should(
     page.get_by_role("button", name="Accept").click()
     page.get_by_text("PT over CT, registered, residual").first.wait_for(timeout=60_000)
     on_the_ball(page)
+    stands_free(page)
 
     page.reload()  # and it is kept
     page.locator(".corner.tr").first.wait_for()

@@ -162,7 +162,7 @@ function Whose({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
     <>
       {!own && <strong class="prior">{prior ? `PRIOR ${Hanging.said(prior)}` : "PRIOR"}{"\n"}</strong>}
       {view.kind !== "stack" && `${view.name.value}  `}{series.modality} {about?.number != null && `#${about.number} `}{about?.description}
-      {how && `\n${how}`}
+      {how && <span class="how"><Parts words={how} /></span>}
     </>
   );
 }
@@ -194,7 +194,7 @@ function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
     const lacking = volume.failed.value || volume.words(); // where it has not come it looks like tissue without uptake
     const prior = desk.hanging.priors.value?.priors.find((one) => one.study === desk.lightbox.cells.value[place]?.overOf);
     if (prior) said.push(<strong class="prior">PRIOR {Hanging.said(prior)}</strong>);
-    said.push(`${its} over ${series.modality}, ${joined(over.join)}`);
+    said.push(<Parts words={`${its} over ${series.modality}, ${joined(over.join)}`} />);
     if (lacking) said.push(<span class="soon" role="status">▲ {its} not whole: {lacking}</span>);
   }
   if (series.remark && (series.modality === "PT")) said.push(<span class="soon">▲ {series.remark}</span>);
@@ -205,6 +205,11 @@ function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
   if (desk.lesionSteps.words.value && view === desk.lightbox.active.value) said.push(<span role="status">{desk.lesionSteps.words.value}</span>);
   if (desk.hidden.value) said.push("drawing hidden");
   return <span class="corner br">{said.map((one, i) => <span key={i}>{one}{i < said.length - 1 && "\n"}</span>)}</span>;
+}
+
+/** Words that break at their commas before anywhere else: a number and its unit stay on one line. */
+function Parts({ words }: { words: string }) {
+  return <>{words.split(", ").map((part, i, all) => <span key={i}>{i > 0 && " "}<span class="part">{part}{i < all.length - 1 && ","}</span></span>)}</>;
 }
 
 /** By what a second series lies over a first. */

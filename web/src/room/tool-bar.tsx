@@ -66,10 +66,10 @@ export function HandBar({ desk }: { desk: Desk }) {
   const idle = !registration.lacking.value && !registration.proposal.value && !registration.busy.value && !registration.trouble.value && !marks.painting.how.value && !lightbox.laidOver.value && !(lightbox.slab.value && lightbox.cutting.value);
   return (
     <div class="tools hand" role="group" aria-label="Of the tool in hand">
+      <Registering desk={desk} />
       <BrushOptions desk={desk} />
       <Slab desk={desk} />
       <Fusion desk={desk} />
-      <Registering desk={desk} />
       {idle && <span class="muted">{inHand(desk)}</span>}
     </div>
   );
@@ -128,7 +128,7 @@ function Colours({ desk: { lightbox }, colours, words }: { desk: Desk; colours: 
     <>
       <span class="colour-bar" role="group" aria-label={`Colours from ${colours.lower} to ${colours.upper} ${words}`}>{end("lower", "The darkest colour")} <i style={{ background: gradient }} /> {end("upper", "The brightest colour")} {words}</span>
       <label>Opacity {key("opacity-1")}{key("opacity+1")} <input type="range" min={0} max={1} step={0.05} value={lightbox.opacity.value} onInput={(event) => (lightbox.opacity.value = Number(event.currentTarget.value))} /></label>
-      <label>From <input type="number" aria-label="Nothing is drawn below" step={step} value={lightbox.threshold.value} onChange={(event) => (lightbox.threshold.value = Number(event.currentTarget.value) || 0)} /> {words}</label>
+      <label>From <input type="number" aria-label="Nothing is drawn below" step={step} value={lightbox.threshold.value} onChange={(event) => (lightbox.threshold.value = Number(event.currentTarget.value) || 0)} /></label>
     </>
   );
 }
