@@ -102,7 +102,8 @@ def test_the_words_of_a_drawn_case_do_not_tell_what_a_machine_had_said(site: Sit
     struck = [("impression-none", "No finding was kept.", False)]
     none = [("none-ai", "An opacity was not detected by opacity 1.", True),
             ("impression-none", "No finding was detected by the analyses named here.", True)]  # fmt: skip
-    kept = [("finding-1", "Possible opacity (certainty 76 %), left.", False), ("own", "Scar.", False)]
+    kept = [("finding-1", "Possible opacity (certainty 76 %), left.", False), ("own", "Scar.", False),
+            ("remark-opacity", "Remark on opacity 1: the picture was turned.", False)]  # fmt: skip
     alone = [("impression-unread", "No analysis looked at this study.", False)]
     for n, sentences in ((3, struck), (5, none), (7, alone), (9, kept)):
         who = "ito"

@@ -18,8 +18,8 @@ from isocenter.record import Finding, Measurement, Outcome, Result, Study, Verdi
 from isocenter.record.plain import digest_of
 
 __all__ = [
-    "DECLINED", "FINDING", "NONE_DETECTED", "NONE_KEPT", "NOT_LOOKED_FOR", "SECTIONS", "UNANALYSED", "Sentence",
-    "draft", "latest",
+    "DECLINED", "FINDING", "NONE_DETECTED", "NONE_KEPT", "NOT_LOOKED_FOR", "REMARK", "SECTIONS", "UNANALYSED",
+    "Sentence", "draft", "latest",
 ]  # fmt: skip
 
 FINDING = "finding-"
@@ -28,6 +28,8 @@ NONE_DETECTED, NONE_KEPT = "No finding was detected by the analyses named here."
 UNANALYSED = "No analysis looked at this study."
 DECLINED, NOT_LOOKED_FOR = "declined-", " was not looked for"
 """How the name of a sentence begins that tells what was declined, and what follows the analysis in it."""
+REMARK = "remark-"
+"""How the name of a sentence begins that tells how an analysis went about it."""
 
 _REASON = 240  # characters of a reason in a report
 _TECHNIQUE = {
@@ -203,7 +205,7 @@ def _whole(result: Result, form: Template) -> list[Sentence]:
         said.append(Sentence(f"whole-{result.origin.name}", "Findings", text, machine, heading=heading))
     if result.reasons and not struck:
         text = words.one_line(f"Remark on {name}: {'; '.join(result.reasons)}")
-        said.append(Sentence(f"remark-{result.origin.name}", "Method and limits", text.rstrip(".") + ".", machine))
+        said.append(Sentence(f"{REMARK}{result.origin.name}", "Method and limits", text.rstrip(".") + ".", machine))
     return said
 
 

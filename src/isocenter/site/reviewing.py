@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, Refused
-from isocenter.forms.text import NONE_DETECTED, NONE_KEPT, UNANALYSED
+from isocenter.forms.text import NONE_DETECTED, NONE_KEPT, REMARK, UNANALYSED
 from isocenter.govern.policy import HOUSE, Person, Role, may, must
 from isocenter.reading import consultation, double_reading, followup, peer
 from isocenter.reading.session import machine_of
@@ -141,8 +141,9 @@ class Reviewing:
     def reading(self, id: str, *, who: Person) -> dict[str, Any]:
         """A drawn case with what its reader signed: without names, and without a word of a machine.
 
-        What a machine had found none of is left out, and that nothing was found is said in the same words whether a
-        machine had found nothing or the reader struck what it had: either would tell of the machine.
+        What a machine had found none of is left out, and so are its remarks on how it went about it: they stand in what
+        a reader signed wherever one of its findings was kept. That nothing was found is said in the same words whether
+        a machine had found nothing or the reader struck what it had: either would tell of the machine.
         """
         case = self.case(id, who=who)
         sealed = self.index.reading(case["study"])["reports"]
@@ -150,7 +151,7 @@ class Reviewing:
         told = [
             {"section": s["section"], "text": _own(s["text"])}
             for s in report["sentences"]
-            if not s["machine"] or s["text"] == NONE_DETECTED
+            if (not s["machine"] or s["text"] == NONE_DETECTED) and not s.get("id", "").startswith(REMARK)
         ]
         return {"case": case, "report": told}
 

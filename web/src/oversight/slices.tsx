@@ -3,6 +3,7 @@ import { ask } from "../api/door";
 import { asTrouble, Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { Whose } from "../kit/whose";
+import { presetsOf } from "../viewer/presets";
 import { opposite, sidesOf } from "../viewer/sides";
 
 interface Study {
@@ -83,7 +84,9 @@ function Stack({ told, study, at, move, point, others = [], whose }: Props & { t
     const next = images[Math.min(images.length - 1, Math.max(0, index))]!;
     move({ ...at, series: series.uid, ...next, marks: [] });
   };
-  const query = at.window ? `?window=${at.window[0]},${at.window[1]},linear` : "";
+  const presets = presetsOf(series.modality).flatMap(({ name, centre, width }) => (centre !== null && width !== null ? [{ name, window: [centre, width] as [number, number] }] : []));
+  const window = at.window ?? presets[0]?.window ?? null; // as the reading room opens it: over its whole range a CT shows no tissue
+  const query = window ? `?window=${window[0]},${window[1]},linear` : "";
   const frames = now.frame || images.filter((one) => one.image === now.image).length > 1 ? `/frames/${now.frame + 1}` : "";
   const place = (event: MouseEvent): [number, number] => {
     const box = (event.currentTarget as Element).getBoundingClientRect();
@@ -112,8 +115,13 @@ function Stack({ told, study, at, move, point, others = [], whose }: Props & { t
       <form class="controls" onSubmit={(event) => event.preventDefault()}>
         <label>Series<select value={series.uid} onChange={(event) => move({ ...nowhere, series: event.currentTarget.value })}>{shown.map((one) => <option key={one.uid} value={one.uid}>{one.modality} {one.number ?? ""} {one.description}</option>)}</select></label>
         <label class="wide">Image {here + 1} of {images.length}<input type="range" min="0" max={images.length - 1} value={here} onInput={(event) => go(Number(event.currentTarget.value))} /></label>
-        <WindowField name="Centre" value={at.window?.[0]} change={(centre) => move({ ...at, window: centre === null ? null : [centre, at.window?.[1] ?? 400] })} />
-        <WindowField name="Width" min={1} value={at.window?.[1]} change={(width) => move({ ...at, window: width !== null && width > 0 ? [at.window?.[0] ?? 40, width] : null })} />
+        {presets.length > 0 && (
+          <label>Window<select value={presets.find((one) => String(one.window) === String(window))?.name ?? ""} onChange={(event) => move({ ...at, window: presets.find((one) => one.name === event.currentTarget.value)?.window ?? window })}>
+            <option value="" hidden>own</option>{presets.map(({ name }) => <option key={name}>{name}</option>)}
+          </select></label>
+        )}
+        <WindowField name="Centre" value={window?.[0]} change={(centre) => move({ ...at, window: centre === null ? null : [centre, window?.[1] ?? 400] })} />
+        <WindowField name="Width" min={1} value={window?.[1]} change={(width) => move({ ...at, window: width !== null && width > 0 ? [window?.[0] ?? 40, width] : null })} />
       </form>
       <div class="picture" style={size[0] ? { aspectRatio: `${size[0]} / ${size[1]}`, width: `min(100%, calc((100vh - 210px) * ${size[0] / size[1]}))` } : {}} tabIndex={0} role="img" aria-label={`${series.modality} ${series.description}, image ${here + 1} of ${images.length}, ${at.marks.length} marks`}
         onKeyDown={steer} onBlur={() => (setCross(null), point?.(null))}
