@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from isocenter.methods.distance import deeper, depth_mm
+from isocenter.methods.distance import away_mm, deeper, depth_mm
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (3.27, 0.98, 0.98), (0.5, 2.0, 7.0)])
@@ -57,3 +57,13 @@ def test_deeper_than_so_much_is_what_the_distance_says(
     for one, mm in zip(deeper(mask, spacing, *depths), depths, strict=True):
         assert np.array_equal(one, far > mm)
     assert all(one.all() for one in deeper(np.ones((5, 5, 5), bool), spacing, *depths))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.0004, 0.01, 0.5])
+@pytest.mark.parametrize("up_to_mm", [11.0, 40.0])
+def test_from_some_places_it_is_as_far_as_the_distance_of_all_says(share: float, up_to_mm: float) -> None:
+    rng = np.random.default_rng(8)
+    mask = rng.random((31, 24, 27)) < share
+    places = np.stack([rng.integers(0, n, 400) for n in mask.shape], 1)
+    whole = np.minimum(depth_mm(~mask, (2.0, 2.0, 2.0)), up_to_mm)[tuple(places.T)]
+    assert away_mm(mask, places, 2.0, up_to_mm) == pytest.approx(whole, rel=1e-6)

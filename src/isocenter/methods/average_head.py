@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -141,8 +142,9 @@ def upright_at(volume: Volume, spacing_mm: float) -> tuple[Volume, Mask]:
     factors = [max(1, min(n, int(spacing_mm / s + 0.25))) for s, n in zip(grid.spacing_mm, grid.shape, strict=True)]
     if max(factors) > 1:
         a, b, c = (n // f for n, f in zip(grid.shape, factors, strict=True))
-        kept = array[: a * factors[0], : b * factors[1], : c * factors[2]]
-        array = kept.reshape(a, factors[0], b, factors[1], c, factors[2]).mean((1, 3, 5), dtype=np.float32)
+        means = np.empty((a, b, c), np.float32)
+        _averaged(np.asarray(array, np.float32), *factors, means)
+        array = means
         step = np.eye(4)
         step[:3, :3] = np.diag(factors)
         step[:3, 3] = [(f - 1) / 2 for f in factors]
@@ -163,16 +165,54 @@ def upright_at(volume: Volume, spacing_mm: float) -> tuple[Volume, Mask]:
     return Volume(found, onto, volume.quantity, volume.unit), seen
 
 
+@numba.njit(cache=True)
+def _averaged(array, slices, rows, columns, means):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The mean of each block of voxels."""
+    a, b, c = means.shape
+    share = np.float32(1.0 / (slices * rows * columns))
+    sums = np.empty(c * columns, np.float32)
+    for i in range(a):
+        for j in range(b):
+            for k in range(sums.size):
+                sums[k] = 0
+            for y in range(i * slices, (i + 1) * slices):
+                for x in range(j * rows, (j + 1) * rows):
+                    row = array[y, x]
+                    for k in range(sums.size):
+                        sums[k] += row[k]
+            for k in range(c):
+                total = np.float32(0)
+                for z in range(k * columns, (k + 1) * columns):
+                    total += sums[z]
+                means[i, j, k] = total * share
+
+
 def tissue(image: Volume, seen: Mask) -> Mask:
     """Head against air: all that is not air and hangs together, filled."""
-    values = image.array[seen]
     if image.quantity == "attenuation":
         border = _AIR_HU
     else:
-        low, high = np.percentile(values[:: max(1, values.size // 200_000)], (2, 99))
+        each = max(1, np.count_nonzero(seen) // 200_000)
+        low, high = np.percentile(_some_of(image.array.reshape(-1), seen.reshape(-1), each), (2, 99))
         border = float(low + _AIR_SHARE * (high - low))
     held = largest(opened((image.array > border) & seen))
     return filled_in_slices(closed(np.pad(held, 2), 2)[2:-2, 2:-2, 2:-2]) & seen
+
+
+@numba.njit(cache=True)
+def _some_of(array, seen, each):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Every so manieth value that is seen, in the order of the array."""
+    found = np.empty(array.size // each + 1, array.dtype)
+    count = 0
+    ahead = 0
+    for k in range(array.size):
+        if seen[k]:
+            if ahead == 0:
+                found[count] = array[k]
+                count += 1
+                ahead = each
+            ahead -= 1
+    return found[:count]
 
 
 def fits(volume: Volume, average: AverageHead) -> Iterator[Fit]:
@@ -239,18 +279,16 @@ class _Laying:
         alike = similar(self._fine, coarse.matrix, *_FINELY)
         if _shape(alike.matrix @ np.linalg.inv(matrix))[0] > _STRAYED_DEG:  # another head than the one that is asked of
             coarse, alike = (similar(one, matrix, *_COARSELY[:2], most=1) for one in (self._coarse, self._fine))
-        share = 0.0
+        share, least = 0.0, self._overlap(coarse.matrix) - _COINCIDES
         about = matrix[:3, :3] @ self._middle + matrix[:3, 3]
         for signs in _HALF_TURNS:
             half = _half_turn(signs, self._middle)
             level = half.copy()  # a head that is laid the wrong way round nods the wrong way, too
             level[:3, 3] += about - self._middle
             starts = (matrix @ half, level, start @ _half_turn(signs, self._crown))
-            ends = (similar(self._coarse, one, *_COARSELY) for one in starts)
+            ends = sorted((similar(self._coarse, one, *_COARSELY) for one in starts), key=lambda end: -end.value)
             # Likeness is of what overlaps: what slid half out of the image may have more of it.
-            least = self._overlap(coarse.matrix) - _COINCIDES
-            rivals = [end for end in ends if self._is_a_head(end, signs, least)]
-            best = max(rivals, key=lambda end: end.value, default=None)
+            best = next((end for end in ends if self._is_a_head(end, signs, least)), None)
             if best is None:
                 continue
             if best.value < _HOPELESS * coarse.value:

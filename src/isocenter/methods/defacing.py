@@ -23,7 +23,9 @@ from isocenter.errors import Refused
 from isocenter.methods.average_head import AverageHead, Fit, fits, tissue, upright_at
 from isocenter.methods.components import labelled
 from isocenter.methods.cross_steps import closed, dilated
-from isocenter.methods.distance import deeper, depth_mm
+from isocenter.methods.distance import away_mm, deeper
+from isocenter.methods.smoothing import smoothed
+from isocenter.methods.trilinear import stretch
 from isocenter.space import Geometry, Volume
 
 __all__ = ["LEFT", "LITTLE_CM2", "Face", "face_of", "skin_left"]
@@ -139,13 +141,12 @@ def _around(image: Volume, seen: Mask, fit: Fit) -> tuple[Volume, Mask]:
     at = image.geometry.to_index(corners @ back[:3, :3].T + back[:3, 3])
     low, high = np.floor(at.min(0)).astype(int), np.ceil(at.max(0)).astype(int) + 1
     size = np.array(seen.shape)
-    before, after = np.maximum(-low, 0), np.maximum(high - size, 0)
     # Other images of this frame of reference may reach further than this one, and lose their part of the face too.
-    wide = image.padded(_three(before), _three(after), float(image.array.min()))
-    known = np.pad(seen, list(zip(before, after, strict=True)))
-    start, stop = _three(low + before), _three(high + before)
-    cut = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
-    return wide.cropped(start, stop), np.ascontiguousarray(known[cut])
+    first, last = np.clip(low, 0, size), np.clip(high, 0, size)
+    before, after = first - low, high - last
+    part = image.cropped(_three(first), _three(last)).padded(_three(before), _three(after), float(image.array.min()))
+    cut = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+    return part, np.pad(seen[cut], list(zip(before, after, strict=True)))
 
 
 def _three(numbers: npt.NDArray[np.int_]) -> tuple[int, int, int]:
@@ -163,7 +164,8 @@ def _find_parts(step, parts):  # type: ignore[no-untyped-def]  # pragma: no cove
     a, b, c = parts.shape
     for i in range(a):
         for j in range(b):
-            for k in range(c):
+            begin, end = stretch(step[1, 0] * i + step[1, 1] * j + step[1, 3], step[1, 2], -1e9, _BACK_Y, c)
+            for k in range(begin, end):
                 y = step[1, 0] * i + step[1, 1] * j + step[1, 2] * k + step[1, 3]
                 if y >= _BACK_Y:
                     continue
@@ -190,7 +192,7 @@ def _brain(image: Volume, seen: Mask, average: AverageHead, fit: Fit) -> tuple[M
     core = _deeper(expected, grid, _CORE_MM) & seen
     if np.count_nonzero(core) * grid.voxel_volume_mm3 < 50_000.0:
         raise Refused("a head with less than 50 mL of brain in the images", "the fit has too little to hold on to")
-    smooth = ndimage.gaussian_filter(array, 0.7)
+    smooth = smoothed(array, 0.7)
     low, high = np.percentile(smooth[core], (4, 96))
     room = 0.35 * (high - low)
     alike = (smooth > low - room) & (smooth < high + room) & seen
@@ -214,10 +216,21 @@ def _brain(image: Volume, seen: Mask, average: AverageHead, fit: Fit) -> tuple[M
 def _joined(mask: Mask, core: Mask) -> Mask:
     """What of a mask hangs together with the core."""
     parts, count = labelled(mask)
-    wanted = np.zeros(count + 1, bool)
-    wanted[parts[core]] = True
+    wanted, found = np.zeros(count + 1, bool), np.empty(mask.shape, bool)
+    _which_are(
+        np.ascontiguousarray(parts).reshape(-1), np.ascontiguousarray(core).reshape(-1), wanted, found.reshape(-1)
+    )
+    return found
+
+
+@numba.njit(cache=True)
+def _which_are(parts, core, wanted, found):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for k in range(core.size):
+        if core[k]:
+            wanted[parts[k]] = True
     wanted[0] = False
-    return np.asarray(wanted[parts])
+    for k in range(core.size):
+        found[k] = wanted[parts[k]]
 
 
 def _deeper(mask: Mask, grid: Geometry, mm: float) -> Mask:
@@ -256,7 +269,7 @@ def _skin(head: Mask, seen: Mask, gone: Mask, grid: Geometry, parts: _Parts) -> 
     here = tuple(slice(max(0, a), b) for a, b in zip(low, high, strict=True))
     left = (head & ~gone)[here]
     within = at - [one.start for one in here]
-    away = np.minimum(depth_mm(~left, grid.spacing_mm)[tuple(within.T)], _FAR_MM)
+    away = away_mm(left, within, grid.spacing_mm[0], _FAR_MM)
     return area, float((away < 1.0).mean()), float(np.median(away))
 
 

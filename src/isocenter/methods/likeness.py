@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numba
 import numpy as np
@@ -86,9 +87,14 @@ class Likeness:
 
     def at(self, matrix: Floats) -> tuple[float, Floats]:
         """Mutual information (nats) and its derivative by the upper three rows of `matrix`, per entry."""
-        step = np.ascontiguousarray((self._to_index @ matrix)[:3])
-        value, by_index = _mutual(self._points, self._bins, self._moving, step, self._low, self._width, *self._room)
-        return value, self._to_index[:3, :3].T @ by_index
+        to_index, *images = self.asked
+        value, by_index = _mutual(np.ascontiguousarray((to_index @ matrix)[:3]), *images)
+        return value, to_index[:3, :3].T @ by_index
+
+    @property
+    def asked(self) -> tuple[Any, ...]:
+        """What compiled code is given: the way to the moving image's indices, both images, room to work in."""
+        return self._to_index, self._points, self._bins, self._moving, self._low, self._width, *self._room
 
     @cached_property
     def middle(self) -> Floats:
@@ -197,7 +203,7 @@ def _summed(points, held, by_index):  # type: ignore[no-untyped-def]  # pragma: 
 
 
 @numba.njit(cache=True, fastmath=True)
-def _mutual(points, bins, moving, step, low, width, held, which):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _mutual(step, points, bins, moving, low, width, held, which):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Mutual information and its slope by `step`, in four short loops, each of which a processor does well.
 
     `held` (4, n) and `which` (n) are only room to work in.
@@ -258,12 +264,8 @@ def similar(images: Likeness, start: Floats, first_mm: float, least_mm: float, m
         return _about(_turned(p[:4] / arm), p[4:], about)
 
     def alike(p: Floats) -> tuple[float, Floats]:
-        value, by_matrix = images.at(laid(p))
-        by_shape = by_matrix[:, :3] - np.outer(by_matrix[:, 3], about)
-        by = np.empty(7)
-        by[:4] = np.einsum("kij,ij->k", _by_quaternion(p[:4] / arm), by_shape) / arm
-        by[4:] = by_matrix[:, 3]
-        return value, by
+        slope = np.empty(7)
+        return _turned_so(p, slope, about, arm, *images.asked), slope
 
     best, value, steps = _climbed(alike, first, first_mm, least_mm, most)
     return Laid(laid(best), value, steps)
@@ -362,12 +364,54 @@ def _turned(q: Floats) -> Floats:
     ])  # fmt: skip
 
 
-def _by_quaternion(q: Floats) -> Floats:
-    """(4, 3, 3) derivative of that matrix by each part."""
-    w, x, y, z = 2.0 * q
+def _by_turn() -> Floats:
+    """(4, 4, 3, 3) what each pair of a quaternion's parts adds to that matrix; each part's slope is linear in them."""
+    parts = np.eye(4)
     return np.array([
-        [[w, -z, y], [z, w, -x], [-y, x, w]],
-        [[x, y, z], [y, -x, -w], [z, w, -x]],
-        [[-y, x, w], [x, y, z], [-w, z, -y]],
-        [[-z, -w, x], [w, -z, y], [x, y, z]],
+        [(_turned(one + other) - _turned(one) - _turned(other)) / 2.0 for other in parts] for one in parts
     ])  # fmt: skip
+
+
+_BY_TURN = _by_turn()
+
+
+@numba.njit(cache=True)
+def _turned_so(  # type: ignore[no-untyped-def]  # pragma: no cover
+    p, slope, about, arm, to_index, points, bins, moving, low, width, held, which
+):
+    """How alike images are under a turn with a common scale and a place; `slope` becomes that by these seven numbers.
+
+    A dozen small arrays take longer to make than a few thousand places to ask: all of it is compiled.
+    """
+    shape, slopes = np.zeros((3, 3)), np.zeros((4, 3, 3))
+    for k in range(4):
+        for m in range(4):
+            for i in range(3):
+                for j in range(3):
+                    slopes[k, i, j] += 2.0 * _BY_TURN[k, m, i, j] * p[m] / arm
+        for i in range(3):
+            for j in range(3):
+                shape[i, j] += 0.5 * slopes[k, i, j] * p[k] / arm
+    step = np.zeros((3, 4))
+    for i in range(3):
+        step[i, 3] = to_index[i, 3]
+        for k in range(3):
+            there = p[4 + k]
+            for j in range(3):
+                step[i, j] += to_index[i, k] * shape[k, j]
+                there -= shape[k, j] * about[j]
+            step[i, 3] += to_index[i, k] * there
+    value, by_index = _mutual(step, points, bins, moving, low, width, held, which)
+    slope[:] = 0.0
+    for i in range(3):
+        by_there = 0.0
+        for d in range(3):
+            by_there += to_index[d, i] * by_index[d, 3]
+        slope[4 + i] = by_there
+        for j in range(3):
+            by_shape = -by_there * about[j]
+            for d in range(3):
+                by_shape += to_index[d, i] * by_index[d, j]
+            for k in range(4):
+                slope[k] += slopes[k, i, j] * by_shape / arm
+    return value

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["sampled", "shared"]
+__all__ = ["sampled", "shared", "stretch"]
 
 
 def sampled(
@@ -74,7 +74,7 @@ def _between(flat, a, b, c, x, y, z):  # type: ignore[no-untyped-def]  # pragma:
 
 
 @numba.njit(cache=True)
-def _stretch(start, rise, low, high, n):  # type: ignore[no-untyped-def]  # pragma: no cover
+def stretch(start, rise, low, high, n):  # type: ignore[no-untyped-def]  # pragma: no cover
     """From where to where along a line of n places start + rise * k lies between two values."""
     if rise == 0.0:
         return (0, n) if low <= start <= high else (0, 0)
@@ -95,10 +95,10 @@ def _sampled(array, step, out, beyond):  # type: ignore[no-untyped-def]  # pragm
             x = step[0, 0] * i + step[0, 1] * j + step[0, 3]
             y = step[1, 0] * i + step[1, 1] * j + step[1, 3]
             z = step[2, 0] * i + step[2, 1] * j + step[2, 3]
-            begin, end = _stretch(x, step[0, 2], -beyond, array.shape[0] - 1 + beyond, c)
-            low, high = _stretch(y, step[1, 2], -beyond, array.shape[1] - 1 + beyond, c)
+            begin, end = stretch(x, step[0, 2], -beyond, array.shape[0] - 1 + beyond, c)
+            low, high = stretch(y, step[1, 2], -beyond, array.shape[1] - 1 + beyond, c)
             begin, end = max(begin, low), min(end, high)
-            low, high = _stretch(z, step[2, 2], -beyond, array.shape[2] - 1 + beyond, c)
+            low, high = stretch(z, step[2, 2], -beyond, array.shape[2] - 1 + beyond, c)
             begin, end = max(begin, low), min(end, high)
             for k in range(begin, end):
                 out[i, j, k] = _between(
@@ -117,10 +117,10 @@ def _shared(array, step, above, mask, inside):  # type: ignore[no-untyped-def]  
             x = step[0, 0] * i + step[0, 1] * j + step[0, 3]
             y = step[1, 0] * i + step[1, 1] * j + step[1, 3]
             z = step[2, 0] * i + step[2, 1] * j + step[2, 3]
-            begin, end = _stretch(x, step[0, 2], 0.0, array.shape[0] - 1.0, c)
-            low, high = _stretch(y, step[1, 2], 0.0, array.shape[1] - 1.0, c)
+            begin, end = stretch(x, step[0, 2], 0.0, array.shape[0] - 1.0, c)
+            low, high = stretch(y, step[1, 2], 0.0, array.shape[1] - 1.0, c)
             begin, end = max(begin, low), min(end, high)
-            low, high = _stretch(z, step[2, 2], 0.0, array.shape[2] - 1.0, c)
+            low, high = stretch(z, step[2, 2], 0.0, array.shape[2] - 1.0, c)
             begin, end = max(begin, low), min(end, high)
             for k in range(begin, end):
                 if not inside[i, j, k]:
