@@ -34,7 +34,7 @@ from isocenter.methods.cine import rim
 from isocenter.methods.short_axis import Taps, Turned, centre_of_beat, sampled, sampling, unsampling
 from isocenter.methods.ventricle_doubt import levelled, lost_at_base_mm2, restlessness, span_px
 
-__all__ = ["STEP_MM", "WINDOW", "Outlined", "bent", "even_gamma", "outline"]
+__all__ = ["STEP_MM", "WINDOW", "Outlined", "bent", "blood_and_muscle", "even_gamma", "outline"]
 
 WINDOW, STEP_MM = 96, 1.5
 _COARSE = 4.0 / 3.0  # of the step, for the look at every phase: 72 pixels of 2 mm are asked in half the time
@@ -257,21 +257,31 @@ def even_gamma(pictures: Array, cavity: Mask, muscle: Mask, step_mm: float) -> f
     Returns:
         1 where fewer than three slices show both; within `_GAMMA`, as far as was learnt.
     """
+    ratios = [flesh / blood for blood, flesh in blood_and_muscle(pictures, cavity, muscle, step_mm) if blood > 0]
+    if len(ratios) < 3:
+        return 1.0
+    ratio = float(np.clip(np.median(ratios), 0.05, 0.95))
+    return float(np.clip(math.log(_MUSCLE) / math.log(ratio), *_GAMMA))
+
+
+def blood_and_muscle(pictures: Array, cavity: Mask, muscle: Mask, step_mm: float) -> list[tuple[float, float]]:
+    """Median greys of blood well within the cavity and of muscle away from both borders, of each slice that shows both.
+
+    Args:
+        pictures: (slices, m, m) greys. cavity, muscle: where each is seen. step_mm: of the pixels.
+    """
     from scipy.ndimage import distance_transform_edt
 
-    ratios = []
+    greys = []
     for grey, inner, ring in zip(pictures, cavity, muscle, strict=True):
         if not inner.any() or not ring.any():
             continue
         beyond, within = (distance_transform_edt(mask) * step_mm for mask in (~inner, inner | ring))
         blood = grey[distance_transform_edt(inner) * step_mm > _CORE_MM]
         flesh = grey[ring & (beyond > _WALL_MM[0]) & (beyond < _WALL_MM[1]) & (within > _WALL_MM[2])]
-        if min(len(blood), len(flesh)) >= _LEAST_PIXELS and float(np.median(blood)) > 0:
-            ratios.append(float(np.median(flesh)) / float(np.median(blood)))
-    if len(ratios) < 3:
-        return 1.0
-    ratio = float(np.clip(np.median(ratios), 0.05, 0.95))
-    return float(np.clip(math.log(_MUSCLE) / math.log(ratio), *_GAMMA))
+        if min(len(blood), len(flesh)) >= _LEAST_PIXELS:
+            greys.append((float(np.median(blood)), float(np.median(flesh))))
+    return greys
 
 
 def _first_look(window: _Window, ask: Ask) -> tuple[npt.NDArray[np.float64], tuple[float, float], float, float]:
