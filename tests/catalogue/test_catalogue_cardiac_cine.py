@@ -361,6 +361,18 @@ def test_dark_blood_is_refused(painted: Volume) -> None:
         CardiacCine().run(dark, None, weights=Reversed())
 
 
+def test_a_small_ventricle_is_told_and_a_tiny_one_refused(painted: Volume) -> None:
+    said = CardiacCine().run(painted, None, weights=Reader())
+    assert any(re.match(f"WARNING: a small ventricle, {value(said, codes.LV_EDV):.0f} mL", r) for r in said.reasons)
+    large = CardiacCine().run(cine(RADII * 1.25), None, weights=Reader())
+    assert value(large, codes.LV_EDV) > 150 and not any("a small ventricle" in r for r in large.reasons)
+    with pytest.raises(Refused, match=r"volume of 4\d mL: below 50 mL"):
+        CardiacCine().run(cine(RADII * 0.6), None, weights=Reader())
+    # So is what no heart holds; slices far apart make it that, for the window ends before a picture could.
+    with pytest.raises(Refused, match="no left ventricle holds that"):
+        CardiacCine().run(cine(RADII * 1.5, spacing=(28.0, 1.5, 1.5), size=160), None, weights=Reader())
+
+
 def left_out(edv: float, found: float) -> dict[str, Any]:
     return {"truth": {"edv_ml": edv, "esv_ml": 100.0}, "found": {"edv_ml": found, "esv_ml": 101.0}, "agreement": 0.98}
 
