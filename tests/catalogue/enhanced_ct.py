@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pydicom
+from functional_groups import blanked, item, whole
 from pydicom.dataset import Dataset
 
 __all__ = ["enhanced"]
@@ -19,13 +20,6 @@ _OF_FRAMES = (
     "AcquisitionDate", "AcquisitionNumber", "ContrastBolusAgent", "ScanOptions", "HeartRate", "WindowCenter",
     "WindowWidth", "XRayTubeCurrent", "Exposure", "GantryDetectorTilt",
 )  # fmt: skip
-
-
-def item(**values: Any) -> list[Dataset]:
-    made = Dataset()
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return [made]
 
 
 def enhanced(
@@ -45,11 +39,7 @@ def enhanced(
     images = [ds for data in files if (ds := pydicom.dcmread(io.BytesIO(data))).Modality == "CT"]
     others = [data for data in files if pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True).Modality != "CT"]
     first = images[0]
-    made = pydicom.dcmread(io.BytesIO(_bytes(first)))
-    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2.1"
-    for keyword in _OF_FRAMES:
-        made.pop(keyword, None)
-    made.ImageType = [*first.ImageType[:2], "VOLUME", "NONE"]
+    made = blanked(first, "1.2.840.10008.5.1.4.1.1.2.1", _OF_FRAMES)
     if "HeartRate" in first:
         made.CardiacSynchronizationTechnique = "PROSPECTIVE"
     if first.get("ContrastBolusAgent"):
@@ -64,7 +54,7 @@ def enhanced(
     made.NumberOfFrames = len(numbers)
     made.PixelData = b"".join(_stored(images[n], slopes[n]) for n in numbers)
     change(made)
-    return [_bytes(made), *others]
+    return [whole(made), *others]
 
 
 def _stored(one: Any, slope: float) -> bytes:
@@ -89,9 +79,3 @@ def _frame(one: Any, stack: str, slope: float, number: int) -> Dataset:
     moment = f"20260302122000.{number:03d}"
     own.FrameContentSequence = item(StackID=stack, InStackPositionNumber=number + 1, FrameAcquisitionDateTime=moment)
     return own
-
-
-def _bytes(ds: Any) -> bytes:
-    out = io.BytesIO()
-    ds.save_as(out)
-    return out.getvalue()

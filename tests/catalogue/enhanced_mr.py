@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import pydicom
+from functional_groups import blanked, item, whole
 from pydicom.dataset import Dataset
 
 __all__ = ["enhanced"]
 
-
-def _item(**values: Any) -> list[Dataset]:
-    made = Dataset()
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return [made]
+_OF_FRAMES = (
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "EchoTime", "FlipAngle",
+    "RepetitionTime", "ScanningSequence", "SequenceVariant", "ScanOptions", "TemporalPositionIdentifier",
+    "NumberOfTemporalPositions", "AcquisitionTime", "AcquisitionDate", "MRAcquisitionType", "EchoTrainLength",
+)  # fmt: skip
 
 
 def enhanced(files: Sequence[bytes], *, pulse: str = "GRADIENT", **header: str) -> list[bytes]:
@@ -34,46 +34,33 @@ def enhanced(files: Sequence[bytes], *, pulse: str = "GRADIENT", **header: str) 
 
 def _one(images: list[Any], pulse: str, header: dict[str, str]) -> bytes:
     ds = images[0]
-    made = pydicom.dcmread(io.BytesIO(_bytes(ds)))
-    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4.1"
-    for keyword in (
-        "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "EchoTime", "FlipAngle",
-        "RepetitionTime", "ScanningSequence", "SequenceVariant", "ScanOptions", "TemporalPositionIdentifier",
-        "NumberOfTemporalPositions", "AcquisitionTime", "AcquisitionDate", "MRAcquisitionType", "EchoTrainLength",
-    ):  # fmt: skip
-        made.pop(keyword, None)
+    made = blanked(ds, "1.2.840.10008.5.1.4.1.1.4.1", _OF_FRAMES)
     made.EchoPulseSequence, made.Spoiling, made.SteadyStatePulseSequence = pulse, "RF", "NONE"
     for keyword, value in header.items():
         setattr(made, keyword, value)
     made.AcquisitionContrast, made.ImageType = "T1", ["ORIGINAL", "PRIMARY", "DYNAMIC", "NONE"]
     shared = Dataset()
-    shared.PixelMeasuresSequence = _item(PixelSpacing=ds.PixelSpacing, SliceThickness=ds.SliceThickness)
-    shared.PlaneOrientationSequence = _item(ImageOrientationPatient=ds.ImageOrientationPatient)
-    shared.MREchoSequence = _item(EffectiveEchoTime=float(ds.EchoTime))
+    shared.PixelMeasuresSequence = item(PixelSpacing=ds.PixelSpacing, SliceThickness=ds.SliceThickness)
+    shared.PlaneOrientationSequence = item(ImageOrientationPatient=ds.ImageOrientationPatient)
+    shared.MREchoSequence = item(EffectiveEchoTime=float(ds.EchoTime))
     frame_type = {"FrameType": made.ImageType, "ComplexImageComponent": "MAGNITUDE", "AcquisitionContrast": "T1"}
-    shared.MRImageFrameTypeSequence = _item(**frame_type)
+    shared.MRImageFrameTypeSequence = item(**frame_type)
     made.SharedFunctionalGroupsSequence = [shared]
     heights = sorted({float(one.ImagePositionPatient[2]) for one in images})
     made.PerFrameFunctionalGroupsSequence = [_frame(one, heights) for one in images]
     made.NumberOfFrames = len(images)
     made.PixelData = b"".join(one.PixelData for one in images)
-    return _bytes(made)
+    return whole(made)
 
 
 def _frame(one: Any, heights: Sequence[float]) -> Dataset:
     own = Dataset()
-    own.PlanePositionSequence = _item(ImagePositionPatient=one.ImagePositionPatient)
+    own.PlanePositionSequence = item(ImagePositionPatient=one.ImagePositionPatient)
     timing = {"RepetitionTime": one.RepetitionTime, "FlipAngle": one.FlipAngle, "EchoTrainLength": 1}
-    own.MRTimingAndRelatedParametersSequence = _item(**timing)
+    own.MRTimingAndRelatedParametersSequence = item(**timing)
     content = {"StackID": "1", "InStackPositionNumber": 1 + heights.index(float(one.ImagePositionPatient[2]))}
     if "TemporalPositionIdentifier" in one:
         content["TemporalPositionIndex"] = int(one.TemporalPositionIdentifier)
     moment = f"{one.AcquisitionDate}{one.AcquisitionTime}"
-    own.FrameContentSequence = _item(FrameAcquisitionDateTime=moment, FrameReferenceDateTime=moment, **content)
+    own.FrameContentSequence = item(FrameAcquisitionDateTime=moment, FrameReferenceDateTime=moment, **content)
     return own
-
-
-def _bytes(ds: Any) -> bytes:
-    out = io.BytesIO()
-    ds.save_as(out)
-    return out.getvalue()

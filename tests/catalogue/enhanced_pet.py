@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pydicom
+from functional_groups import blanked, item, whole
 from pydicom.dataset import Dataset
 
-__all__ = ["enhanced", "item", "units"]
+__all__ = ["enhanced", "units"]
 
 _OF_FRAMES = (
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SliceLocation",
@@ -23,14 +24,8 @@ _CORRECTIONS = {
     "DecayCorrected": "DECY", "AttenuationCorrected": "ATTN", "ScatterCorrected": "SCAT", "DeadTimeCorrected": "DTIM",
     "CountLossNormalizationCorrected": "NORM", "RandomsCorrected": "RAN",
 }  # fmt: skip
+_UNITS = {"BQML": "Bq/ml", "GML": "g/ml{SUVbw}"}
 _REAL, _TRANSFORM = "RealWorldValueMappingSequence", "PixelValueTransformationSequence"
-
-
-def item(**values: Any) -> list[Dataset]:
-    made = Dataset()
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return [made]
 
 
 def units(slope: float, unit: str = "Bq/ml", last: int = 32767) -> list[Dataset]:
@@ -69,11 +64,7 @@ def enhanced(
 def _one(images: list[Any], order: Sequence[int], stack: Callable[[int], str], change: Callable[[Any], None]) -> bytes:
     images = sorted(images, key=lambda ds: float(ds.ImagePositionPatient[2]))
     first = images[0]
-    made = pydicom.dcmread(io.BytesIO(_bytes(first)))
-    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.130"
-    for keyword in _OF_FRAMES:
-        made.pop(keyword, None)
-    made.ImageType = [*first.ImageType[:2], "VOLUME", "NONE"]
+    made = blanked(first, "1.2.840.10008.5.1.4.1.1.130", _OF_FRAMES)
     for keyword, word in _CORRECTIONS.items():
         setattr(made, keyword, "YES" if word in first.CorrectedImage else "NO")
     begun = _moment(first)
@@ -90,7 +81,7 @@ def _one(images: list[Any], order: Sequence[int], stack: Callable[[int], str], c
     made.NumberOfFrames = len(order)
     made.PixelData = b"".join(bytes(images[n].PixelData) for n in order)
     change(made)
-    return _bytes(made)
+    return whole(made)
 
 
 def _moment(one: Any) -> datetime:
@@ -106,7 +97,7 @@ def _frame(one: Any, stack: str, number: int) -> Dataset:
     own.PlanePositionSequence = item(ImagePositionPatient=one.ImagePositionPatient)
     slope = float(one.RescaleSlope)
     setattr(own, _TRANSFORM, item(RescaleSlope=one.RescaleSlope, RescaleIntercept=0, RescaleType="US"))
-    setattr(own, _REAL, units(slope))
+    setattr(own, _REAL, units(slope, _UNITS[one.Units]))
     frame_type = {"PixelPresentation": "MONOCHROME", "VolumetricProperties": "VOLUME"}
     own.PETFrameTypeSequence = item(FrameType=[*one.ImageType[:2], "VOLUME", "NONE"], **frame_type)
     begun = _moment(one)
@@ -117,9 +108,3 @@ def _frame(one: Any, stack: str, number: int) -> Dataset:
         TemporalPositionIndex=1,
     )  # fmt: skip
     return own
-
-
-def _bytes(ds: Any) -> bytes:
-    out = io.BytesIO()
-    ds.save_as(out)
-    return out.getvalue()

@@ -73,8 +73,10 @@ def scan(**second: Any) -> list[bytes]:
     return [*bed(3, *BEDS[0], wait_s=3600.0), *bed(4, *BEDS[1], **{"wait_s": 4200.0} | second)]
 
 
-def outlined(files: Sequence[bytes]) -> bytes:
-    """A structure set of the ball whose contours name the images of both beds."""
+def outlined(files: Sequence[bytes], objects: Sequence[bytes] = ()) -> bytes:
+    """A structure set of the ball whose contours name the images of both beds, or the objects made of them."""
+    made = [pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True) for data in objects]
+    named = {str(ds.SeriesInstanceUID): str(ds.SOPInstanceUID) for ds in made}
     turn = np.linspace(0.0, 2.0 * np.pi, 72, endpoint=False)
     lines, seen = [], set()
     for data in files:
@@ -85,6 +87,6 @@ def outlined(files: Sequence[bytes]) -> bytes:
             seen.add(z)
             radius = np.sqrt(left) + MM
             around = np.stack([radius * np.cos(turn), radius * np.sin(turn), np.full(72, z)], axis=1)
-            lines.append((around, str(ds.SOPInstanceUID)))
+            lines.append((around, named.get(str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID))))
     image = pydicom.dcmread(io.BytesIO(files[0]), stop_before_pixels=True)
     return structure_set("beds", WHO, image, {"lesion": lines}, seed=1, at=AT)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from enhanced_ct import enhanced, item
+from enhanced_ct import enhanced
+from functional_groups import item
 from phantom_studies import STUDIES, Asked, files_of, prepared
 from pydicom.dataset import Dataset
 from real_series import loaded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ _SAME_PLACE = 0.5  # of the shorter of two series: beyond it they show one part 
 _LARGER = 1.2  # of two series of one place, the one that is taken without asking
 _NEXT_TO = 1.5  # slices between the ends of two beds
 _ONE_SCAN_S = 1800.0  # from the end of a bed to the start of the next; what is later is a delayed image
+_IN_PATIENT = "FramesInPatient"  # of a multi-frame object: see `dicom.pet_frames`
 _NOT_NEXT = "it is not next to what was measured in place and time"
 
 
@@ -112,19 +113,20 @@ class _Bed:
 
     @classmethod
     def of(cls, series: Series) -> _Bed | None:
-        """A series by what its header tells; None for what is no stack of single images of PET."""
-        turns, places = told(series, "ImageOrientationPatient"), told(series, "ImagePositionPatient")
+        """A series by what its header tells; None for what is no stack of PET."""
+        turns, places = _stated(series, "ImageOrientationPatient", "orientation"), _places(series)
         if series.modality != "PT" or len(turns) != 1 or None in turns | places or len(places) < 2:
             return None
         (turn,) = turns
-        if len(turn) != 6 or any(len(p) != 3 for p in places) or any(i.frames > 1 for i in series.instances):
+        if len(turn) != 6 or any(len(p) != 3 for p in places):
             return None
         (a, b, c), (d, e, f) = (float(v) for v in turn[:3]), (float(v) for v in turn[3:])
         normal = (b * f - c * e, c * d - a * f, a * e - b * d)
         along = sorted(sum(n * float(v) for n, v in zip(normal, place, strict=True)) for place in places)
-        step = (along[-1] - along[0]) / (len(along) - 1)
+        count = images([series]) if _of_frames(series) else len(along)
+        step = (along[-1] - along[0]) / (count - 1)
         when = [w for i in series.instances if (w := _acquired_s({**series.facts, **i.facts})) is not None]
-        begun, done = (min(w for w, _ in when), max(w + last for w, last in when)) if when else (None, None)
+        begun, done = (min(w for w, _ in when), max(w for _, w in when)) if when else (None, None)
         return cls(series, along[0] - step / 2, along[-1] + step / 2, step, begun, done)
 
     def over(self, other: _Bed) -> float:
@@ -139,6 +141,32 @@ class _Bed:
         if self.begun is None or self.done is None or other.begun is None or other.done is None:
             return True
         return max(other.begun - self.done, self.begun - other.done) <= _ONE_SCAN_S
+
+
+def _of_frames(series: Series) -> bool:
+    return any(i.frames > 1 for i in series.instances)
+
+
+def _frames(series: Series) -> Mapping[str, Any]:
+    """Where the frames of the one multi-frame object of a series lie; empty where that is no stack, or not the one."""
+    (first, *others) = series.instances
+    found = first.facts.get(_IN_PATIENT, series.facts.get(_IN_PATIENT))
+    return found if isinstance(found, Mapping) and not others else {}
+
+
+def _stated(series: Series, keyword: str, of_frames: str) -> set[Any]:
+    """Values of a fact of classic images, or what the frames of a multi-frame object have for it."""
+    if not _of_frames(series):
+        return told(series, keyword)
+    value = _frames(series).get(of_frames)
+    return {tuple(value) if isinstance(value, list) else value}
+
+
+def _places(series: Series) -> set[Any]:
+    """Where the images of a series lie; of a multi-frame object its two ends."""
+    if not _of_frames(series):
+        return told(series, "ImagePositionPatient")
+    return {tuple(end) for end in _frames(series).get("ends", ())} or {None}
 
 
 def _scans(beds: Sequence[_Bed]) -> list[list[_Bed]]:
@@ -182,14 +210,19 @@ def _made(series: Series) -> dict[str, Any]:
     return {
         "frame of reference": series.frame_of_reference,
         "rows and columns": _size(series),
-        "orientation": _rounded(told(series, "ImageOrientationPatient"), 3),
-        "size of pixels": _rounded(told(series, "PixelSpacing"), 3),
+        "orientation": _rounded(_stated(series, "ImageOrientationPatient", "orientation"), 3),
+        "size of pixels": _rounded(_stated(series, "PixelSpacing", "spacing"), 3),
         "slice thickness": _rounded({(series.facts.get("SliceThickness"),)}, 2),
         "kind of image": frozenset(told(series, "ImageType")),
-        "unit": frozenset(told(series, "Units") | told(series, "SUVType")),
+        "unit": _unit(series),
         "tracer": frozenset(told(series, "Radionuclide")),
         "corrections": frozenset(told(series, "CorrectedImage") | told(series, "DecayCorrection")),
     }
+
+
+def _unit(series: Series) -> frozenset[Any]:
+    stated = told(series, "Units") | told(series, "SUVType")
+    return frozenset(stated | _stated(series, "Units", "unit"))
 
 
 def _size(series: Series) -> frozenset[tuple[int, int]]:
@@ -204,12 +237,20 @@ def _rounded(values: set[Any], digits: int) -> frozenset[Any]:
 
 
 def _acquired_s(facts: Any) -> tuple[float, float] | None:
-    """When an image was begun and how long it took, in seconds; None where the header does not say."""
+    """From when to when an image was acquired, in seconds; None where the header does not say."""
+    if isinstance(frames := facts.get(_IN_PATIENT), Mapping):
+        begun, done = (_moment_s(str(frames.get(end, ""))) for end in ("begun", "done"))
+        return None if begun is None or done is None else (begun, done)
     day = str(facts.get("AcquisitionDate") or facts.get("SeriesDate") or "19000101").strip()
     clock = str(facts.get("AcquisitionTime") or "").strip().partition(".")[0]
-    try:
-        moment = datetime.strptime(day + clock.ljust(6, "0"), "%Y%m%d%H%M%S") if clock else None
-    except ValueError:
+    if not clock or (begun := _moment_s(day + clock.ljust(6, "0"))) is None:
         return None
     lasted = facts.get("ActualFrameDuration")
-    return (moment.timestamp(), float(lasted) / 1000.0 if isinstance(lasted, int) else 0.0) if moment else None
+    return begun, begun + (float(lasted) / 1000.0 if isinstance(lasted, int) else 0.0)
+
+
+def _moment_s(said: str) -> float | None:
+    try:
+        return datetime.strptime(said.partition(".")[0], "%Y%m%d%H%M%S").timestamp()
+    except ValueError:
+        return None

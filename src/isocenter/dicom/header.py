@@ -17,6 +17,7 @@ from typing import Any
 from isocenter.dicom.elements import File
 from isocenter.dicom.facts import all_facts, text
 from isocenter.dicom.kept_sequences import kept_sequences
+from isocenter.dicom.pet_frames import pet_frames
 from isocenter.dicom.scan import scan
 from isocenter.dicom.whole import check_whole, whole
 from isocenter.dicom.wrap import wrap_image
@@ -79,9 +80,12 @@ def record_of(file: File, size: int, digest: Callable[[str], str]) -> Study:
         size=size,
         digest=digest(sop_uid),
     )
+    modality = file.ascii(0x00080060)
+    if modality == "PT" and instance.frames > 1 and (placed := pet_frames(instance, file)):
+        instance = replace(instance, facts={**own, **placed})
     series = Series(
         uid=series_uid,
-        modality=file.ascii(0x00080060),
+        modality=modality,
         number=_whole_number(file, 0x00200011),
         description=text(file, 0x0008103E, charsets),
         body_part=str(facts.get("BodyPartExamined", "")),

@@ -51,12 +51,16 @@ class _Bed:
         known = suv.conversion(pet_header.read(volume.facts))
         started = pet_header.scan_started_at(volume.facts, None)[0]
         when = volume.facts.get("AcquisitionTime")
-        lasted = volume.facts.get("ActualFrameDuration")
+        lasted = volume.facts.get("FramesInPatient", {}).get("lasted_ms", volume.facts.get("ActualFrameDuration"))
         if when:  # the series' own time may be that of the whole scan
             began = {**volume.facts, "SeriesTime": "", "DecayCorrectionDateTime": "", "GEScanDateTime": ""}
             started = pet_header.scan_started_at(began, None)[0] or started
         return cls(
-            volume, known.factor, known.remarks, started, float(lasted) / 1000.0 if isinstance(lasted, int) else 0.0
+            volume,
+            known.factor,
+            known.remarks,
+            started,
+            float(lasted) / 1000.0 if isinstance(lasted, int | float) else 0.0,
         )
 
     @property
