@@ -225,3 +225,18 @@ def test_the_closing_table_tells_kinds_and_what_it_leaves_out(capsys: pytest.Cap
     show(Screen(False), {**closing, "studies": 0, "ledger": {**ledger, "expected": 0, "stored": 0}})
     told = capsys.readouterr().out
     assert "no image was found: nothing was taken in. Check the path." in told and "Top of the worklist" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["release"], "Missing argument 'model'"), (["release", "x", "--nosuch"], "No such option: --nosuch"),
+        (["nosuch"], "No such command 'nosuch'"), (["judge", "x", "--data", ".", "--alpha", "2"], "--alpha 2"),
+    ],
+)  # fmt: skip
+def test_a_line_that_is_no_command_is_answered_in_json_where_json_was_asked_for(words: list[str], told: str) -> None:
+    asked = [sys.executable, "-m", "isocenter", *words, "--json"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    error = json.loads(done.stdout)["error"]
+    assert done.returncode == 2 and told in f"{error['what']}: {error['why']}" and error["do"]
+    assert done.stderr.startswith("isocenter: ") and "Traceback" not in done.stderr

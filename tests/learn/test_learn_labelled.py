@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,8 @@ def test_other_sizes_depths_and_axes_are_brought_to_the_grid(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arrays", "why"),
     [
-        ({"test_images": np.zeros((3, 28, 28), np.uint8)}, "3 images and 0 labels"),
-        ({"test_images": np.zeros((3, 28, 28), np.uint8), "test_labels": [0, 1]}, "3 images and 2 labels"),
+        ({"test_images": np.zeros((3, 28, 28), np.uint8)}, "3 images in .*, and 0 labels"),
+        ({"test_images": np.zeros((3, 28, 28), np.uint8), "test_labels": [0, 1]}, "3 images in .*, and 2 labels"),
         ({"images": np.zeros((2, 28, 28), np.uint8), "labels": [0, 7]}, "label '7'.*knows 0 clear, 1 spot"),
         ({"images": np.zeros((2, 28, 28), np.uint8), "labels": [0.0, np.nan]}, "not finite"),
         ({"images": np.zeros((2, 28, 28), np.uint8), "labels": np.ones((2, 5))}, "one label"),
@@ -90,7 +91,7 @@ def test_other_sizes_depths_and_axes_are_brought_to_the_grid(tmp_path: Path) -> 
         ({"images": np.zeros((2, 28, 28, 28), np.uint8), "labels": [0, 1]}, "images of 2 axes"),
         ({"images": np.zeros((2, 9, 9), np.uint8), "labels": [0, 1]}, "too coarse"),
         ({"words": np.zeros(2)}, "split"),
-        ({"images": np.array([{}, {}], object), "labels": [0, 1]}, "cannot be read"),
+        ({"images": np.array([{}, {}], object), "labels": [0, 1]}, "Python objects"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, arrays: dict[str, Any], why: str) -> None:
@@ -111,6 +112,29 @@ def test_a_grey_picture_has_no_colours_and_nothing_is_nothing(tmp_path: Path) ->
     (tmp_path / "d.pkl").write_bytes(b"\x80\x04.")
     with pytest.raises(Refused, match="not a folder"):
         read_labelled(tmp_path / "d.pkl", GREY)
+
+
+def test_a_file_that_is_no_set_is_told_what_it_is_and_what_to_do(tmp_path: Path) -> None:
+    whole = {"images": grey(2), "labels": np.array([0, 1])}
+    for name, labels, why in (
+        ("a", np.array([0, 1], object), "'labels' in a.npz holds Python objects: loading them could run code"),
+        ("b", np.array([0]), "'images' of b.npz, and 1 labels: each image needs one. Give 'labels' a label for"),
+        ("c", np.array([0.0, np.nan]), "cannot be judged. Leave out cases of which nobody knows it"),
+    ):
+        np.savez(tmp_path / f"{name}.npz", **{**whole, "labels": labels})
+        with pytest.raises(Refused, match=re.escape(why)):
+            read_labelled(tmp_path / f"{name}.npz", GREY)
+    np.savez(tmp_path / "whole.npz", **whole)
+    with pytest.raises(Refused, match="no split 'tset': these data are not parted"):
+        read_labelled(tmp_path / "whole.npz", GREY, "tset")
+    for data, why in ((b"", "it is empty"), (b"hello", "like no archive"), (b"\x80\x04.", "like no archive")):
+        (tmp_path / "e.npz").write_bytes(data)
+        with pytest.raises(Refused, match=why) as told:
+            read_labelled(tmp_path / "e.npz", GREY)
+        assert "pickle" not in str(told.value), "no library's advice how to open it unsafely"
+    (tmp_path / "e.csv").write_bytes(b"")
+    with pytest.raises(Refused, match=re.escape("e.csv is empty")):
+        read_labelled(tmp_path / "e.csv", GREY)
 
 
 def test_folders_and_tables_are_read(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def main() -> None:
     _without_warnings()
     app.registered_commands, app.registered_groups = asked(sys.argv[1:])
     try:
-        app()
+        _run()
     except IsocenterError as refusal:
         _refuse(refusal)
         raise SystemExit(2) from None
@@ -70,6 +70,29 @@ def main() -> None:
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _run() -> None:
+    """Run the command that was typed; what is wrong with the line itself is told as any refusal is, where JSON is read.
+
+    Raises:
+        Refused: an argument is missing or no value of its kind.
+    """
+    if "--json" not in sys.argv:
+        app()
+        return
+    from typer.exceptions import TyperException
+
+    from isocenter.errors import Refused
+
+    try:
+        raise SystemExit(app(standalone_mode=False))
+    except typer.Abort:
+        raise SystemExit(1) from None
+    except TyperException as wrong:
+        told = wrong.format_message() if hasattr(wrong, "format_message") else str(wrong)
+        command = getattr(getattr(wrong, "ctx", None), "command_path", "isocenter")
+        raise Refused("the command line", told.rstrip("."), f"`{command} --help` tells what it takes") from None
 
 
 def _without_warnings() -> None:

@@ -198,9 +198,12 @@ def judge(
     sets are not judged on: `release` looks at them, and counts.
     """
     from isocenter.cli.screen import Screen
+    from isocenter.errors import Refused
     from isocenter.learn.judge import judged
 
     screen, chosen = Screen(as_json), settings()
+    if not 0 < alpha < 1:
+        raise Refused(f"--alpha {alpha:g}", "it is the part of cases that may miss the promise", "give 0.1 or the like")
     _must_not_be_sealed(folder, data, "look at it with `isocenter release --data`, which counts the looks")
     found = judged(model, data, split, Path(chosen.models) if chosen.models else None)
     if out is not None:

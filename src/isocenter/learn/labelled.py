@@ -212,9 +212,10 @@ def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: 
     for part, (image, label) in chosen(parts, split).items():
         pictures, truth = arrays[image], arrays[label] if label else None
         if truth is None or len(truth) != len(pictures):
+            there, wanted = 0 if truth is None else len(truth), f"{part}_labels".lstrip("_")
             raise Refused(
-                f"{path.name}: {len(pictures)} images and {0 if truth is None else len(truth)} labels in '{part}'",
-                "every image needs one label", f"add an array '{part}_labels'".replace("'_", "'"),
+                f"{len(pictures)} images in '{image:.64}' of {path.name}, and {there} labels", "each image needs one",
+                f"add an array '{wanted}'" if truth is None else f"give '{label:.64}' a label for each image",
             )  # fmt: skip
         if not len(pictures):
             continue
@@ -233,13 +234,29 @@ def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: 
 
 def opened_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a file, or why it cannot be read; objects are refused, since loading them could run code."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start != b"PK":
+        why = "it begins like no archive of arrays" if start else "it is empty"
+        raise Refused(f"{path.name} is no whole .npz", why, "save it again with numpy.savez")
+    name = ""
     try:
         with np.load(path, allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
+            found = {}
+            for name in held.files:
+                found[name] = held[name]
+            return found
     except ValueError as e:
-        raise Refused(f"{path.name} cannot be read", str(e)[:160], "save plain arrays, no objects") from e
+        if "Object arrays" in str(e):
+            raise Refused(
+                f"the array '{name:.64}' in {path.name} holds Python objects", "loading them could run code",
+                "save numbers or words, such as labels.astype(int)",
+            ) from e  # fmt: skip
+        raise Refused(f"the array '{name:.64}' in {path.name}", str(e)[:160], "save it again with numpy.savez") from e
     except Exception as e:
-        raise Refused(f"{path.name} is no whole .npz", str(e)[:160] or type(e).__name__, "save it again") from e
+        raise Refused(
+            f"{path.name} is no whole .npz", str(e)[:160] or type(e).__name__, "save it again with numpy.savez"
+        ) from e
 
 
 def chosen(parts: Mapping[str, Any], split: str | None) -> Mapping[str, Any]:
@@ -247,7 +264,11 @@ def chosen(parts: Mapping[str, Any], split: str | None) -> Mapping[str, Any]:
     if split is None:
         return parts
     if split not in parts:
-        raise Refused(f"no split '{split}'", f"there are {', '.join(sorted(parts)) or 'none'}", "name one of them")
+        there = ", ".join(sorted(name for name in parts if name))
+        raise Refused(
+            f"no split '{split:.64}'", f"there are {there}" if there else "these data are not parted",
+            "name one of them" if there else "leave --split out",
+        )  # fmt: skip
     return {split: parts[split]}
 
 
@@ -255,7 +276,8 @@ def _numbers(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
     """One label each: (n,), (n, 1), or one column for each class with a single 1 in every row."""
     flat = truth.reshape(len(truth), -1)
     if truth.dtype.kind == "f" and not np.isfinite(flat).all():
-        raise Refused(f"labels that are not finite in {where}", "a case without a label cannot be judged")
+        raise Refused(f"labels that are not finite in {where}", "a case without a label cannot be judged",
+                      "leave out cases of which nobody knows it")  # fmt: skip
     if flat.shape[1] == 1:
         return list((flat[:, 0].astype(int) if truth.dtype == bool else flat[:, 0]).tolist())
     if flat.shape[1] == kinds and set(np.unique(flat).tolist()) <= {0, 1} and (flat.sum(1) == 1).all():
@@ -347,6 +369,10 @@ def _is_classed(file: Path, path: Path, how: Classes) -> bool:
 
 def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: bool) -> Iterator[Found]:
     named, rows = read_sheet(path)
+    if not named:
+        raise Refused(
+            f"{path.name} is empty", "there is nothing to read", "give a table with the columns file and label"
+        )
     columns = {_plain(c): c for c in named if _plain(c)}
     file = next(
         (columns[c] for c in (*_FILE_COLUMNS, *(c for c in columns if c.endswith(_FILE_ENDS))) if c in columns), None
@@ -356,7 +382,7 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
     own = _own_columns(columns, how) if label is None else ()
     if file is None or (label is None and not own):
         raise Refused(
-            f"{path.name} has the columns {named}", "one for the file and one for the label are wanted",
+            f"{path.name} has the columns {', '.join(named)}", "one for the file and one for the label are wanted",
             "call them 'file' and 'label'" + (", or give a column for each finding" if how.several else ""),
         )  # fmt: skip
     if split is not None and "split" not in columns:

@@ -440,7 +440,9 @@ def _own(file: Path) -> Recipe:
         with file.open("rb") as opened:
             data = opened.read(_LONGEST + 1)
     except OSError as e:
-        raise NotFound(f"no recipe at {file}", str(e), "`isocenter recipe breastmnist` shows one to begin with") from e
+        raise NotFound(
+            f"no recipe at {file}", e.strerror or str(e), "`isocenter recipe breastmnist` shows one to begin with"
+        ) from e
     if len(data) > _LONGEST:
         raise Refused(f"{file.name} is longer than 1 MB", "a recipe is a page of text")
     try:
