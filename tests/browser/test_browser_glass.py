@@ -47,10 +47,17 @@ def test_the_keeper_of_a_project_is_told_on_every_page_and_until_they_have_looke
         told.wait_for(timeout=5_000)
         assert told.inner_text() == "▲ 1 study opened in an emergency: look through"
         shot(page, "glass-told")
+        page.goto("/department/alerts")  # told once: at the foot, which leads to where it is judged
+        page.get_by_text("No alert is open").wait_for()
+        assert page.get_by_text("seizure in the ward").count() == 0
         page.goto("/worklist")  # the keeper is not in the project: the study is in no list of theirs
         told.click()
         page.get_by_text("seizure in the ward").wait_for()
+        page.get_by_text("admin is asked; in").wait_for()
         page.get_by_role("button", name="Rightly so", exact=True).click()
         told.wait_for(state="detached", timeout=5_000)
+        page.goto("/department/alerts?state=ended")
+        page.get_by_text("seizure in the ward").wait_for()
+        page.get_by_text("looked through by admin").wait_for()
     finally:
         other.close()

@@ -246,7 +246,7 @@ class _Catalogue(Quiet):
 class _Alerts(Quiet):
     """No alert is open."""
 
-    def all(self, *, who: Person, state: str = "open") -> list[dict[str, Any]]:
+    def all(self, *, who: Person, state: str = "open", glass: bool = True) -> list[dict[str, Any]]:
         must(who, "report")
         return []
 

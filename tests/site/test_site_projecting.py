@@ -292,6 +292,9 @@ def test_breaking_the_glass_calls_its_reviewer_at_once_and_every_administrator_a
     assert (call["id"], call["source"], call["responsible"], call["asked"]) == (
         glass["id"], "glass", "chief", "reviewer",
     )  # fmt: skip
+    assert site.alerts.all(who=CHIEF, state="", glass=False) == site.alerts.open(who=CHIEF, glass=False) == []
+    (asked,) = site.projects.to_review(who=CHIEF)  # told once on the pages, where it is judged
+    assert (asked["id"], asked["reviewer"], asked["climbed"], asked["left_s"]) == (glass["id"], "chief", False, 3600)
     assert call["left_s"] == 3600 and "ito" in call["finding"] and "seizure in the ward" in call["finding"]
     assert call["patient"] == call["accession"] == call["description"] == "", "the keeper is not in the trial"
     assert site.projects.hears(broken, CHIEF), "an open page of theirs is told"
@@ -311,6 +314,7 @@ def test_breaking_the_glass_calls_its_reviewer_at_once_and_every_administrator_a
     clock.now += timedelta(minutes=1)  # type: ignore[attr-defined]
     assert (site.alerts.look(), site.alerts.look()) == (1, 0)
     assert [one["asked"] for one in site.alerts.all(who=BOSS)] == ["administrators"] and site.alerts.all(who=ITO) == []
+    assert [(one["climbed"], one["left_s"]) for one in site.projects.to_review(who=BOSS)] == [(True, 0)]
     (climbed,) = site.journal.since(kinds=(Kind.ALERT_CLIMBED,), limit=9)
     assert site.projects.hears(climbed, BOSS) and not site.projects.hears(climbed, lee), (
         "an open page of theirs is told"
@@ -319,6 +323,7 @@ def test_breaking_the_glass_calls_its_reviewer_at_once_and_every_administrator_a
     assert site.alerts.all(who=CHIEF) == [] and site.alerts.look() == 0
     (ended,) = site.alerts.all(who=CHIEF, state="ended")
     assert ended["told"] == {"reviewed": "chief"}
+    assert [one["id"] for one in site.alerts.all(who=CHIEF, state="ended", glass=False)] == [glass["id"]]
 
 
 def test_an_administrator_who_was_called_reviews_in_the_place_of_whoever_let_the_time_pass(site: Site) -> None:

@@ -28,10 +28,13 @@ def alerts(
     who: Annotated[Person, needs("report")],
     study: Annotated[str, Query(pattern=r"^[0-9.]{0,64}$")] = "",
 ) -> Any:
-    """Alerts that nobody has answered for, the most urgent and oldest first, with the time that is left."""
+    """Alerts that nobody has answered for, the most urgent and oldest first, with the time that is left.
+
+    An emergency that waits for its review is none of them: it stands in `/api/glass/reviews`, where it is judged.
+    """
     here: PagesSite = site
     limits = {str(level): limit.total_seconds() for level, limit in LIMITS.items()}
-    return {"alerts": here.alerts.open(who=who, study_uid=study), "limits_s": limits}
+    return {"alerts": here.alerts.open(who=who, study_uid=study, glass=False), "limits_s": limits}
 
 
 @router.get("/api/alerts/all")
@@ -41,11 +44,14 @@ def all_alerts(
     state: Annotated[Literal["", "open", "ended"], Query()] = "open",
     offset: Annotated[int, Query(ge=0, le=10**7)] = 0,
 ) -> Any:
-    """Alerts of the department with their studies, also those that ended and how, a page at a time."""
+    """Alerts of the department with their studies, also those that ended and how, a page at a time.
+
+    An emergency is among those that ended once it was looked through; until then see `/api/glass/reviews`.
+    """
     here: PagesSite = site
     limits = {str(level): limit.total_seconds() for level, limit in LIMITS.items()}
     return {
-        **paged(here.alerts.all(who=who, state=state), offset),
+        **paged(here.alerts.all(who=who, state=state, glass=False), offset),
         "limits_s": limits,
         "ladder": list(RUNGS),
     }

@@ -83,7 +83,8 @@ class Glass:
         return {
             "id": self.id, "study": self.study_uid, "by": self.who, "project": self.project, "reason": self.reason,
             "begun": self.begun.isoformat(), "until": self.until.isoformat(), "lives": self.lives(now),
-            "reviewer": self.reviewer, "reviewed": self.reviewed, "justified": self.justified, "words": self.words,
+            "reviewer": self.reviewer, "climbed": self.climbed, "reviewed": self.reviewed,
+            "justified": self.justified, "words": self.words,
         }  # fmt: skip
 
 

@@ -84,22 +84,27 @@ class Alerting:
 
         self.journal.decide(alert.study, alerts.KINDS, rule)
 
-    def open(self, *, who: Person, study_uid: str = "") -> list[dict[str, Any]]:
-        """Alerts that nobody has answered for, the most urgent and oldest first."""
+    def open(self, *, who: Person, study_uid: str = "", glass: bool = True) -> list[dict[str, Any]]:
+        """Alerts that nobody has answered for, the most urgent and oldest first; `glass` as of `all`."""
         must(who, "report", study_uid)
         many, now = alerts.open_ones(self._known.state()), self.clock()
-        mine = [a for a in many if (not study_uid or a.study == study_uid) and self._is_for(a, who, "report")]
+        many = [a for a in many if (not study_uid or a.study == study_uid) and (glass or not alerts.is_glass(a))]
+        mine = [a for a in many if self._is_for(a, who, "report")]
         return [alerts.plain(a, now - a.raised) for a in mine]
 
-    def all(self, *, who: Person, state: str = "open") -> list[dict[str, Any]]:
+    def all(self, *, who: Person, state: str = "open", glass: bool = True) -> list[dict[str, Any]]:
         """Alerts of the whole department, each with its study as people name it.
 
         Args:
             state: "open" (the most urgent and oldest first), "ended" (the latest first) or "" for both, open ones
                 first.
+            glass: also broken glass that waits for its review. Who is asked about one is called elsewhere on the
+                pages and acts on it there; a list of theirs that named it again would be a second call.
         """
         must(who, "report")
         known, now = {i: a for i, a in self._known.state().items() if self._is_for(a, who, "report")}, self.clock()
+        if not glass:
+            known = {i: a for i, a in known.items() if a.ended is not None or not alerts.is_glass(a)}
         ended = sorted((a for a in known.values() if a.ended is not None), key=lambda a: (a.ended, a.id), reverse=True)
         chosen = [*(alerts.open_ones(known) if state != "ended" else ()), *(ended if state != "open" else ())]
         return [{**alerts.plain(a, (a.ended or now) - a.raised), **self._study(a.study, who)} for a in chosen]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from isocenter.errors import NotFound, Refused, WrongState
 from isocenter.govern import projects as rules
 from isocenter.govern.policy import Person, Role, may, must
+from isocenter.reading.alerts import LIMITS
 from isocenter.record import Event, Kind, Sealed
 from isocenter.record.project import EVERYBODY, ORDER, PATIENT, STEP, WORKITEM, Reach
 from isocenter.record.study import no_study
@@ -408,12 +409,16 @@ class Projects:
         self.journal.decide(glass.study_uid if glass is not None else "", rules.KINDS, rule)
 
     def to_review(self, *, who: Person) -> list[dict[str, Any]]:
-        """Broken glass that this person is asked about, what waits first, each with what was seen through it."""
+        """Broken glass that this person is asked about, what waits first, each with what was seen through it, who is
+        asked and how much time is left until every other administrator is (negative: past it)."""
         must(who, "glass_review")
         now = self.clock()
         mine = [g for g in self.known().glasses.values() if rules.may_review(g, who)]
         mine.sort(key=lambda g: (bool(g.reviewed), -g.begun.timestamp()))
-        return [{**g.told(now), "seen": self._seen(g)} for g in mine]
+        return [
+            {**g.told(now), "seen": self._seen(g), "left_s": (LIMITS[1] - (now - g.begun)).total_seconds()}
+            for g in mine
+        ]
 
     def glass(self, *, who: Person) -> list[dict[str, Any]]:
         """What this person has broken and is still open, for the mark on their screen."""

@@ -39,7 +39,7 @@ interface Alerts extends Paged<Alert> {
 const LEVELS: Record<number, [string, string, string]> = { 1: ["⬢", "tag now", "60\u2009min"], 2: ["▲", "tag soon", "12\u2009h"], 3: ["●", "level", "7\u2009d"] };
 const RUNGS: Record<string, string> = { readers: "every reader", chief: "head of department", administrators: "every administrator" };
 const GLASS = ["reviewer", "administrators"];
-const SPEAK = new Set(["AlertRaised", "AlertClimbed", "AlertAcknowledged", "ReadingOpened", "GlassBroken"]);
+const SPEAK = new Set(["AlertRaised", "AlertClimbed", "AlertAcknowledged", "ReadingOpened", "GlassReviewed"]);
 
 /** Findings that somebody must act on: how much time is left, whom the house asks now, and who was told. */
 export function AlertsPart() {
@@ -110,7 +110,6 @@ function Row({ alert, ladder, again }: { alert: Alert; ladder: string[]; again: 
       <td><ol class="ladder">{asked.map((rung, i) => <li key={rung} class={i === reached && !alert.ended ? "reached" : undefined} aria-current={i === reached && !alert.ended ? "step" : undefined}>{i === 0 && alert.responsible ? (RUNGS[alert.responsible] ?? alert.responsible) : RUNGS[rung] ?? rung}</li>)}</ol></td>
       <td>
         {alert.ended ? (alert.told?.reviewed ? `looked through by ${alert.told.reviewed}` : alert.told?.opened ? `study opened by ${alert.told.opened}` : `${alert.told?.recipient}, ${alert.told?.method}, by ${alert.told?.communicator}`)
-          : glass ? <a href={to.settings("projects")}>Look through it: that ends it</a>
           : alert.source === "unread" ? <a href={to.study(alert.study)}>Open the study: that ends it</a>
           : may("sign") ? <Tell alert={alert} again={again} /> : <span class="muted">nobody yet</span>}
       </td>

@@ -3,7 +3,7 @@ import { ask } from "../api/door";
 import { asTrouble, Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
 import { may } from "../me";
-import { moment } from "../words";
+import { moment, waited } from "../words";
 
 interface Project {
   name: string;
@@ -26,6 +26,11 @@ interface Review {
   justified: boolean | null;
   words: string;
   seen: string[];
+  /** Who is asked about it; nobody by name where it falls to every administrator. */
+  reviewer: string;
+  /** Whether the reviewer let the time pass, so that every other administrator is asked, too. */
+  climbed: boolean;
+  left_s: number;
 }
 
 /** Which studies belong together, who is in, and what was opened in an emergency. */
@@ -129,6 +134,14 @@ function Reviews() {
   );
 }
 
+/** Who is asked about an emergency, and until when it is theirs alone. */
+function asked(one: Review): string {
+  if (!one.reviewer) return "Every administrator is asked.";
+  const time = waited(Math.abs(one.left_s));
+  if (one.climbed || one.left_s < 0) return `${one.reviewer} was asked, and since ${time} every administrator is.`;
+  return `${one.reviewer} is asked; in ${time} every administrator is, too.`;
+}
+
 function Case({ one, again }: { one: Review; again: () => void }) {
   const [words, setWords] = useState("");
   const [refused, setRefused] = useState("");
@@ -137,6 +150,7 @@ function Case({ one, again }: { one: Review; again: () => void }) {
     <article class="for" aria-label={`Opened by ${one.by}`}>
       <p><strong>{one.by}</strong> opened a study of {one.project}, {moment(one.begun)} to {moment(one.until)} UTC: “{one.reason}”. Seen: {one.seen.join(", ") || "nothing"}. <span class="id">{one.study}</span></p>
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
+      {!one.reviewed && <p class={one.left_s < 0 ? "now" : "muted"}>{asked(one)}</p>}
       {one.reviewed ? <p class="muted">{one.reviewed}: {one.justified ? "rightly so" : "not rightly so"}. {one.words}</p> : (
         <p class="acts">
           <label>Words<input maxLength={1000} value={words} onInput={(event) => setWords(event.currentTarget.value)} /></label>
