@@ -286,9 +286,14 @@ def _must_be_sure(found: Outlined, accept_incomplete: bool) -> list[str]:
 def _must_be_clear(turn: Turned, found: Outlined) -> list[str]:
     """Refuse noise that moves the border, of which the network itself tells nothing; say where it begins to."""
     _, down, across = turn.geometry.spacing_mm
-    chosen = list(found.slices["ed"])
-    cavity, muscle = found.cavity["ed"], found.muscle["ed"]
-    greys = blood_and_muscle(turn.array[found.ed], cavity, muscle, (down * across) ** 0.5)
+    chosen, box = list(found.slices["ed"]), []
+    for axis, mm in ((1, down), (2, across)):
+        at = np.flatnonzero((found.cavity["ed"] | found.muscle["ed"]).any(axis=(0, 3 - axis)))
+        more = round(_AROUND_MM / mm)
+        box.append(slice(max(0, int(at[0]) - more), int(at[-1]) + more + 1))
+    near = turn.array[:, chosen, box[0], box[1]]
+    cavity, muscle = (mask["ed"][chosen, box[0], box[1]] for mask in (found.cavity, found.muscle))
+    greys = blood_and_muscle(near[found.ed], cavity, muscle, (down * across) ** 0.5)
     if len(greys) < _LEAST_SHOWN:
         return [
             f"WARNING: noise was not checked: blood and muscle are wide enough to be compared in {len(greys)} slice(s) "
@@ -301,12 +306,6 @@ def _must_be_clear(turn: Turned, found: Outlined) -> list[str]:
             "the network learnt balanced steady-state cine, where it is",
             "send the bright-blood cine, or outline by hand",
         )
-    box = []
-    for axis, mm in ((1, down), (2, across)):
-        at = np.flatnonzero((cavity | muscle).any(axis=(0, 3 - axis)))
-        more = round(_AROUND_MM / mm)
-        box.append(slice(max(0, int(at[0]) - more), int(at[-1]) + more + 1))
-    near = turn.array[:, chosen, box[0], box[1]]
     least = 0.5 * float(np.median([flesh for _, flesh in greys]))
     part = noise_over_phases(near, (down, across), least) / contrast
     if part > _NOISY:

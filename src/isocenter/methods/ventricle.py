@@ -134,8 +134,9 @@ def outline(cine: Turned, ask: Ask) -> Outlined:
     rough = steady.sum(axis=1)
     es = int(rough.argmin())
     cavity, muscle, chosen, agree = {}, {}, {}, []
+    around = [window.around(*how) for how in _AROUND[0]]  # the same at both ends of the beat
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        asked = list(pool.map(lambda phase: _refined(window, phase, ask, span, reach, gamma), (ed, es)))
+        asked = list(pool.map(lambda phase: _refined(window, around, phase, ask, span, reach, gamma), (ed, es)))
     for name, (inner, outer, agreement) in zip(("ed", "es"), asked, strict=True):
         cavity[name], muscle[name], chosen[name] = _ventricle(inner, outer, (spacing[1], spacing[2]))
         agree.append(agreement)
@@ -198,6 +199,11 @@ class _Window:
         some = np.stack([sampled(phase, self.rows, self.columns) for phase in cine.array[::step]])
         low, high = np.quantile(some, (0.01, 0.99), axis=(0, 2, 3))
         self.low, self.wide = low.astype(np.float32), np.maximum(high - low, 1e-6).astype(np.float32)
+
+    def around(self, down_mm: float, across_mm: float, zoom: float) -> _Window:
+        """A fine window of the same cine, moved and zoomed."""
+        _, dy, dx = self.cine.geometry.spacing_mm
+        return _Window(self.cine, (self.centre[0] + down_mm / dy, self.centre[1] + across_mm / dx), zoom)
 
     def narrowed(self, reach_mm: float) -> _Window:
         """The middle of this window, in the same greys: what lies within `reach_mm` by rows and by columns."""
@@ -312,16 +318,13 @@ def _areas(window: _Window, phase: int, ask: Ask, span: slice) -> npt.NDArray[np
 
 
 def _refined(
-    window: _Window, phase: int, ask: Ask, span: slice, reach: float, gamma: float
+    window: _Window, around: Sequence[_Window], phase: int, ask: Ask, span: slice, reach: float, gamma: float
 ) -> tuple[Array, Array, float]:
     """Mean probability over the windows on the pixels of the image, and how well the windows agree with it."""
-    _, dy, dx = window.cine.geometry.spacing_mm
     slices = window.cine.array.shape[1]
     said: list[Array] = []
-    for windows in _AROUND:
-        for down, across, zoom in windows:
-            at = (window.centre[0] + down / dy, window.centre[1] + across / dx)
-            whole = _Window(window.cine, at, zoom)
+    for windows in (around, (window.around(*how) for how in _AROUND[1])):
+        for whole in windows:
             # A window that is not whole is not told where the border runs, which takes half of the time.
             one = whole if reach > _LARGE_MM else whole.cropped(_PLACES)
             answer = ask(one.pictures(phase, span))
