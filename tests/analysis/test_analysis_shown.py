@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 
 from isocenter.analysis.need import Dated
 from isocenter.analysis.protocol import Answer
@@ -54,6 +55,9 @@ FINE = Geometry.regular(shape=(15, 16, 16), spacing_mm=(1.0, 1.0, 1.0), frame_of
         found(Region(FINE, mask=np.ones(FINE.shape, bool))),  # on finer voxels, whose edge lies beyond the centres
         found(Region(GRID, mask=np.zeros(GRID.shape, bool))),
         found(WHERE, Measurement(codes.VOLUME, 0.08, "mL"), Measurement(codes.LENGTH, 15.0, "mm")),
+        # 16 x 16 mm in the plane, and a plane askew through all of it is larger than any face: sqrt(256^2 + 2 * 240^2)
+        found(WHERE, Measurement(codes.AREA, 256.0, "mm2"), Measurement(codes.AREA, 4.25, "cm2")),
+        found(WHERE, Measurement(codes.SURFACE_AREA, 900.0, "mm2"), Measurement(codes.AREA, -12.0, "%")),
         found(WHERE, Measurement(codes.VOLUME, -12.0, "%"), Measurement(codes.MEAN, -1000.0, "[hnsf'U]")),
         Answer.none(maps={"heat": IMAGE}),
         Answer.declined("it is blurred"),
@@ -90,6 +94,13 @@ OTHER = Geometry.regular(shape=(3, 8, 8), spacing_mm=(5.0, 2.0, 2.0), frame_of_r
         (found(WHERE, Measurement(codes.VOLUME, -0.1, "mL")), "Volume = -0.1 mL: it cannot be below nothing"),
         (found(WHERE, Measurement(codes.LONG_AXIS, 99.0, "mm")), "Long axis = 99 mm"),
         (found(WHERE, Measurement(codes.DIAMETER, 99.0, "cm")), "Diameter = 99 cm"),
+        (
+            found(WHERE, Measurement(codes.AREA, 426.0, "mm2")),
+            "Area = 426 mm2: .* hold no more than 425.1. Check the unit",
+        ),
+        (found(WHERE, Measurement(codes.AREA, 256.0, "cm2")), "Area = 256 cm2: .* hold no more than 4.251"),
+        (found(WHERE, Measurement(codes.VISCERAL_FAT, 90.0, "cm2")), "Visceral fat = 90 cm2: .* no more than 4.251"),
+        (found(WHERE, Measurement(codes.SURFACE_AREA, -1.0, "mm2")), "Surface area = -1 mm2: it cannot be below"),
         (found(WHERE, Measurement(codes.PROBABILITY, 1.2, "1")), "Probability = 1.2 1"),
         (Answer.none(measurements=(Measurement(codes.VOLUME, 80.0, "mL"),)), "Volume = 80 mL"),
     ],
@@ -99,9 +110,35 @@ def test_what_is_about_others_is_refused_by_name(answer: Answer, words: str) -> 
         held(answer)
 
 
+@pytest.mark.parametrize("shear", [0.0, 0.6])
+def test_no_plane_through_the_images_cuts_an_area_that_would_be_refused(shear: float) -> None:
+    """Corners of a cut are where the plane crosses the twelve edges; what is a tenth more than any holds is refused."""
+    affine = GRID.affine.copy()
+    affine[:3, 0] += (0.0, 5.0 * shear, 0.0)  # a tilted gantry
+    grid = Geometry(affine, GRID.shape, FRAME)
+    given = {"image": Volume(np.zeros(grid.shape, np.float32), grid)}
+    edges = (affine[:3, :3] * np.array(grid.shape)).T
+    corners = np.array([np.array(one) @ edges for one in np.ndindex(2, 2, 2)])
+    pairs = [(a, b) for a in range(8) for b in range(a) if (a ^ b).bit_count() == 1]
+    rng, largest = np.random.default_rng(6), 0.0
+    for _ in range(400):
+        normal = rng.normal(size=3) * (1.0, 1.0, 3.0)
+        normal /= np.linalg.norm(normal)
+        off = (corners - corners.mean(0)) @ normal
+        cut = [
+            corners[a] + (corners[b] - corners[a]) * off[a] / (off[a] - off[b]) for a, b in pairs if off[a] * off[b] < 0
+        ]
+        across = np.linalg.svd(normal[None])[2][1:]
+        area = ConvexHull(np.array(cut) @ across.T).volume
+        held(found(None, Measurement(codes.AREA, area, "mm2")), given)
+        largest = max(largest, area)
+    with pytest.raises(Refused, match="hold no more than"):
+        held(found(None, Measurement(codes.AREA, 1.8 * largest, "mm2")), given)
+
+
 def test_where_a_unit_is_a_pixel_no_size_is_held_to_millimetres() -> None:
     picture = Volume(np.zeros((1, 8, 8), np.float32), Geometry.regular(shape=(1, 8, 8), reference=Reference.PIXEL))
-    answer = Answer.none(measurements=(Measurement(codes.LENGTH, 120.0, "mm"),))
+    answer = Answer.none(measurements=(Measurement(codes.LENGTH, 120.0, "mm"), Measurement(codes.AREA, 9e9, "mm2")))
     assert held(answer, {"image": picture}) is answer
 
 

@@ -26,6 +26,11 @@ _STEPS = 1.0  # how far a place may lie beyond the outermost voxels, in steps of
 _DO = "answer about the images that `run` was given"
 _LENGTHS = frozenset({codes.LENGTH, codes.LONG_AXIS, codes.SHORT_AXIS, codes.DIAMETER})
 _IN_MM: Mapping[str, float] = {"mm": 1.0, "cm": 10.0}
+_IN_MM2: Mapping[str, float] = {"mm2": 1.0, "cm2": 100.0}
+# Areas of something in one plane. The surface of a body with many folds may be larger than any plane through it.
+_SECTIONS = frozenset({
+    codes.AREA, codes.SKELETAL_MUSCLE, codes.VISCERAL_FAT, codes.SUBCUTANEOUS_FAT, codes.INTERMUSCULAR_FAT,
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,9 @@ class Shown:
         elif measurement.what in _LENGTHS and measurement.unit in _IN_MM:
             most = self._most(lambda g: float(np.linalg.norm(np.multiply(g.shape, g.spacing_mm))))
             most = most and most / _IN_MM[measurement.unit]
+        elif measurement.unit in _IN_MM2:
+            most = self._most(_widest_mm2) if measurement.what in _SECTIONS else None
+            most = most and most / _IN_MM2[measurement.unit]
         else:
             return
         if measurement.value < 0.0:
@@ -120,6 +128,20 @@ class Shown:
         if not self.grids or any(grid.reference == "pixel" for grid in self.grids):
             return None
         return float(sum(size(grid) for grid in self.grids))
+
+
+_SIGNS = np.array([(1, a, b) for a in (1, -1) for b in (1, -1)], float)
+
+
+def _widest_mm2(grid: Geometry) -> float:
+    """No plane cuts more out of a grid than this, mm2: of a box the root of its three faces' squares together.
+
+    Seen along each edge of the box a cut lies within one face, so that its area times its normal's share along that
+    edge is at most the volume by the edge; a sheared box has its corners in place of that root.
+    """
+    edges = grid.affine[:3, :3] * np.array(grid.shape)
+    widest = np.linalg.norm(_SIGNS @ np.linalg.inv(edges), axis=1).max()
+    return float(abs(np.linalg.det(edges)) * widest)
 
 
 def _each(values: Iterable[Any]) -> Iterator[Volume | Region]:
