@@ -49,5 +49,7 @@ def watch(
 
 def _late(told: dict[str, Any]) -> str:
     """Cases until a change shows; in brackets how many of such changes stayed unseen for 20,000."""
+    if told["cases_mean"] is None:
+        return "none of them within 20,000"
     missed = f" ({100 * told['missed']:.0f} % unseen)" if told["missed"] >= 0.005 else ""
     return f"{told['cases_mean']:.0f}{missed}"

@@ -10,6 +10,7 @@ simulated from the same charts and told with them, beside the least that it coul
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ def watch(seen: Sequence[Seen], *, times: int = 2000) -> dict[str, Any]:
     """The charts over these studies, in the order of their signatures.
 
     Args:
-        times: streams that are simulated for the delays; 0 for no delays.
+        times: streams that are simulated for the delays; 0 for no delays. A delay that is not known is None: more of
+            the changes than it speaks of stayed unseen.
 
     Returns:
         ``{"cases", "baseline", "needed", "charts", "alarms", "false_alarms"}``; without charts while the baseline is
@@ -143,6 +145,11 @@ def _otherwise(seen: Sequence[Seen]) -> list[bool | None]:
     ]
 
 
+def _known(cases: float) -> float | None:
+    """After how many cases; None where so many of the simulated changes stayed unseen that there is no such number."""
+    return cases if math.isfinite(cases) else None
+
+
 def _line(
     name: str, by: Followed, run: float, first: int, flags: Sequence[bool], days: float, places: Sequence[int],
     times: int,
@@ -165,9 +172,9 @@ def _line(
         best = chart(known, min(known + shift, (1 + known) / 2), run)
         least = delays(best, max(after, best.worse), rng=np.random.default_rng(_SEED), times=times)
         late.append(
-            {"points": round(100 * shift), "cases_mean": told.mean, "cases_median": told.median,
-             "cases_nine_in_ten": told.late, "days_mean": round(told.mean * days, 1), "missed": told.missed,
-             "cases_at_best": least.mean}
+            {"points": round(100 * shift), "cases_mean": _known(told.mean), "cases_median": _known(told.median),
+             "cases_nine_in_ten": _known(told.late), "days_mean": _known(round(told.mean * days, 1)),
+             "missed": told.missed, "cases_at_best": _known(least.mean)}
         )  # fmt: skip
     now = by.chart
     return {

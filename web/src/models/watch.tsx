@@ -5,8 +5,8 @@ import { Shown } from "../kit/states";
 
 interface Delay {
   points: number;
-  cases_mean: number;
-  days_mean: number;
+  cases_mean: number | null;
+  days_mean: number | null;
 }
 
 interface Line {
@@ -63,7 +63,7 @@ function Charts({ told }: { told: Watched }) {
               <td>{one.of}</td>
               <td class="num">{percent(one.usual)}</td>
               <td class="num">{one.sum} of {one.limit}</td>
-              <td>{one.delays.map((late) => `${late.cases_mean.toFixed(0)} studies (${late.days_mean.toFixed(0)} days)`).join(", ")}</td>
+              <td>{one.delays.map((late) => (late.cases_mean === null || late.days_mean === null ? "none of them within 20,000 studies" : `${late.cases_mean.toFixed(0)} studies (${late.days_mean.toFixed(0)} days)`)).join(", ")}</td>
             </tr>
           ))}
         </tbody>
