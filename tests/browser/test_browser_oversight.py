@@ -185,6 +185,11 @@ def test_a_drawn_case_is_never_one_s_own_and_holds_no_machine(desk: Any, served:
     for secret in (*case["authors"], AI, "opacity", "Opacity"):
         assert not re.search(rf"\b{secret}\b", seen), secret
     assert AI not in told
+    page.goto(f"/study/{case['study']}")
+    page.get_by_role("heading", name="You read this study blind").wait_for()
+    assert not page.get_by_text("No finding on this study").count(), "that nothing is told is not that nothing is there"
+    page.get_by_role("link", name="Peer learning").wait_for()
+    shot(page, "room-blind")
     other = desk(case["authors"][0])
     other.goto("/oversight/peer")
     other.get_by_text("Figures, without names").wait_for()

@@ -124,9 +124,10 @@ def test_the_words_of_a_drawn_case_do_not_tell_what_a_machine_had_said(site: Sit
 def test_double_reading_is_blind_at_the_door(site: Site) -> None:
     id = site.reviews.ask_double(uid(3), "Opacity?", ("ito", "lee"), analysis=AI, who=CHIEF)
     assert site.reviews.blind(uid(3), ITO) and site.reviews.blind(uid(3), LEE)
-    before = site.reviews.pairs(who=LEE)["pairs"]
+    before, counted = site.reviews.pairs(who=LEE)["pairs"], site.audits.page(who=LEE)["counts"]
     site.reviews.lock_double(id, True, "in the left base", who=ITO)
     assert site.reviews.pairs(who=LEE)["pairs"] == before, "the other's opinion changes nothing that leaves"
+    assert site.audits.page(who=LEE)["counts"] == counted, "nor is it counted that somebody has answered"
     assert site.reviews.pairs(who=RUIZ)["pairs"] == []
     assert "left base" not in str(site.reviews.pairs(who=CHIEF))
     site.reviews.lock_double(id, False, "", who=LEE)

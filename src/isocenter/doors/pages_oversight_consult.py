@@ -79,8 +79,10 @@ def settle(uid: Uid, thread: _Thread, site: SiteHere, who: Annotated[Person, nee
 
 
 def _threads(site: PagesSite, uid: str, threads: Any, who: Person) -> Any:
-    """`own_first`: this person's opinion is asked for before anybody else's words, of which they are told none."""
-    told = {"threads": to_plain(threads), "own_first": site.reviews.owes(uid, who)}
+    """`own_first`: this person's opinion is asked for before anybody else's words, of which they are told none;
+    `blind`: they give it where they review or read double, and not in the reading room."""
+    blind = site.reviews.blind(uid, who)
+    told = {"threads": to_plain(threads), "own_first": site.reviews.owes(uid, who), "blind": blind}
     return site.tickets.told(told, "number")
 
 

@@ -186,6 +186,7 @@ _BLIND = (
 _TELLING = (
     Kind.INSTANCES_RECEIVED, Kind.PLANNED, Kind.DECLINED, Kind.RESULT_MADE, Kind.ANALYSIS_FAILED,
     Kind.RESEARCH_RUN,
+    Kind.PEER_REVIEWED, Kind.PEER_ARBITRATED, Kind.DOUBLE_READ_LOCKED, Kind.DOUBLE_READ_SETTLED,
     Kind.VIEWED, Kind.OPINION_TYPED, Kind.REMARKED, Kind.FOLLOW_UP_ASKED, Kind.FOLLOW_UP_MATCHED, Kind.FOLLOW_UP_CLOSED,
 )  # fmt: skip
 """What a count would tell before a reader's own opinion: that a machine spoke, here or elsewhere, or a colleague."""

@@ -136,15 +136,20 @@ function AskTwo({ again }: { again: () => void }) {
   };
   const catalogue = useRef<Source<string[]>>(null);
   catalogue.current ??= new Source(async (abort) => (await ask<{ analyses: { name: string }[] }>("/api/analyses", { abort })).analyses.map((one) => one.name));
-  useEffect(() => void catalogue.current!.load(), []);
+  const colleagues = useRef<Source<string[]>>(null);
+  colleagues.current ??= new Source(async (abort) => (await ask<{ colleagues: { name: string }[] }>("/api/colleagues", { abort })).colleagues.map((one) => one.name));
+  const readers = colleagues.current;
+  useEffect(() => (void catalogue.current!.load(), void readers.load()), []);
   return (
     <>
       <h2>Ask two readers</h2>
       <form class="controls" onSubmit={(event) => void send(event)}>
         <StudyField />
         <label class="wide">Question, to be answered by yes or no<input name="question" required maxLength={300} /></label>
-        <label>First reader<input name="first" required /></label>
-        <label>Second reader, or AI<input name="second" required /></label>
+        <label>First reader<input name="first" required list="who-reads" autocomplete="off" /></label>
+        <label>Second reader, or AI<input name="second" required list="who-reads-or-ai" autocomplete="off" /></label>
+        <datalist id="who-reads">{readers.value?.map((name) => <option key={name} value={name} />)}</datalist>
+        <datalist id="who-reads-or-ai">{["AI", ...(readers.value ?? [])].map((name) => <option key={name} value={name} />)}</datalist>
         <label>Analysis that asks the same
           <select name="analysis"><option value="">none</option>{(catalogue.current.value ?? []).map((name) => <option key={name} value={name}>{spoken(name)}</option>)}</select>
         </label>

@@ -120,8 +120,8 @@ function Stack({ told, study, at, move, point, others = [], whose }: Props & { t
             <option value="" hidden>own</option>{presets.map(({ name }) => <option key={name}>{name}</option>)}
           </select></label>
         )}
-        <WindowField name="Centre" value={window?.[0]} change={(centre) => move({ ...at, window: centre === null ? null : [centre, window?.[1] ?? 400] })} />
-        <WindowField name="Width" min={1} value={window?.[1]} change={(width) => move({ ...at, window: width !== null && width > 0 ? [window?.[0] ?? 40, width] : null })} />
+        <WindowField name="Centre" value={at.window?.[0]} opens={window?.[0]} change={(centre) => move({ ...at, window: centre === null ? null : [centre, window?.[1] ?? 400] })} />
+        <WindowField name="Width" min={1} value={at.window?.[1]} opens={window?.[1]} change={(width) => move({ ...at, window: width !== null && width > 0 ? [window?.[0] ?? 40, width] : null })} />
       </form>
       <div class="picture" style={size[0] ? { aspectRatio: `${size[0]} / ${size[1]}`, width: `min(100%, calc((100vh - 210px) * ${size[0] / size[1]}))` } : {}} tabIndex={0} role="img" aria-label={`${series.modality} ${series.description}, image ${here + 1} of ${images.length}, ${at.marks.length} marks`}
         onKeyDown={steer} onBlur={() => (setCross(null), point?.(null))}
@@ -147,9 +147,9 @@ function Stack({ told, study, at, move, point, others = [], whose }: Props & { t
 }
 
 /** One number of the window. It keeps what is being typed, whatever comes from elsewhere meanwhile: another's cursor draws this page anew many times a second. */
-function WindowField({ name, value, min, change }: { name: string; value: number | undefined; min?: number; change: (value: number | null) => void }) {
+function WindowField({ name, value, opens, min, change }: { name: string; value: number | undefined; opens: number | undefined; min?: number; change: (value: number | null) => void }) {
   const [typed, setTyped] = useState<string | null>(null);
-  return <label>{name}<input class="short" type="number" min={min} step="any" placeholder="as sent" value={typed ?? value ?? ""} onInput={(event) => setTyped(event.currentTarget.value)} onBlur={() => setTyped(null)} onChange={(event) => change(event.currentTarget.value === "" ? null : Number(event.currentTarget.value))} /></label>;
+  return <label>{name}<input class="short" type="number" min={min} step="any" placeholder={opens === undefined ? "as sent" : String(opens)} value={typed ?? value ?? ""} onInput={(event) => setTyped(event.currentTarget.value)} onBlur={() => setTyped(null)} onChange={(event) => change(event.currentTarget.value === "" ? null : Number(event.currentTarget.value))} /></label>;
 }
 
 function round(value: number): number {

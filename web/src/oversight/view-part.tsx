@@ -20,10 +20,11 @@ interface Thread {
   remarks: { number: string; who: string; time: string; words: string; settles: boolean }[];
 }
 
-/** `own_first`: this person's own opinion comes before others' words, of which the server has sent none. */
+/** `own_first`: this person's own opinion comes before others' words, of which the server has sent none; `blind`: it is given where they review or read double. */
 interface Said {
   threads: Thread[];
   own_first: boolean;
+  blind: boolean;
 }
 
 /** The view that an address holds: UIDs and numbers, no name. */
@@ -128,8 +129,8 @@ function Threads({ study, at, move }: { study: string; at: Spot; move: (to: Spot
       </form>
       <Refusal of={act} />
       <Shown of={source.current} what="what was said">
-        {({ threads, own_first: ownFirst }) => threads.length === 0 && !ownFirst ? <p class="muted">Nobody has said anything about this study.</p> : (
-          <>{ownFirst && <p class="muted">Your own opinion comes first here: what colleagues say of this study, and where they look, is shown once you have locked it in <a href={to.study(study)}>the reading room</a>. Until then you see your own words alone.</p>}{threads.map((thread) => (
+        {({ threads, own_first: ownFirst, blind }) => threads.length === 0 && !ownFirst ? <p class="muted">Nobody has said anything about this study.</p> : (
+          <>{ownFirst && <p class="muted">Your own opinion comes first here: what colleagues say of this study, and where they look, is shown once you have {blind ? <>given it under <a href={to.oversight("double")}>Double reading</a> or <a href={to.oversight("peer")}>Peer learning</a></> : <>locked it in <a href={to.study(study)}>the reading room</a></>}. Until then you see your own words alone.</p>}{threads.map((thread) => (
             <article key={thread.number} class={thread.settled ? "thread settled" : "thread"}>
               <p><a href={thread.address} onClick={(event) => (event.preventDefault(), move({ ...nowhere, ...thread.place }))}>Show the place</a>{thread.place.marks.length > 0 && <span class="muted"> {marksOf(thread.place.marks)}</span>}{thread.settled && <span class="muted"> · settled</span>}</p>
               {thread.remarks.filter((one) => !one.settles).map((one) => <p key={one.number}><strong>{one.who === me.value?.name ? "You" : one.who}</strong> <span class="muted">{moment(one.time)} UTC</span><br />{one.words}</p>)}

@@ -19,6 +19,7 @@ export function Findings({ desk }: { desk: Desk }) {
   const { session } = desk;
   const cards = session.cards.value;
   const asked = cards.filter(asks);
+  if (session.blind.value) return <Blind desk={desk} />;
   return (
     <section aria-label="Findings">
       <h2>
@@ -33,6 +34,17 @@ export function Findings({ desk }: { desk: Desk }) {
       {cards.length === 0 && session.results.state.value.at === "there" && <p class="muted">No finding on this study.</p>}
       <Timeline desk={desk} />
       <Whole results={session.results.value ?? []} />
+      <Answers desk={desk} />
+    </section>
+  );
+}
+
+/** To somebody who reads it blind nothing is told of it, which is not to say that nothing was found. */
+function Blind({ desk }: { desk: Desk }) {
+  return (
+    <section aria-label="Findings">
+      <h2>You read this study blind</h2>
+      <p>What machines and colleagues said of it is shown once your own word is given: under <a href={to.oversight("peer")}>Peer learning</a> where it was drawn for you, under <a href={to.oversight("double")}>Double reading</a> where you are one of two readers.</p>
       <Answers desk={desk} />
     </section>
   );

@@ -4,7 +4,7 @@ import { askOrTake } from "../api/early";
 import { type Happening, onHappening, STOPS } from "../api/live";
 import { asTrouble, Source } from "../api/load";
 import type { Coded, Compared, Comparison, Finding, Planned, Reading, Report, Result, Study, Verdict } from "../api/shapes";
-import { mayRead, me } from "../me";
+import { may, mayRead, me } from "../me";
 import { Absent } from "./absent";
 import { Acts } from "./acts";
 import type { Lesions } from "./lesion-table";
@@ -82,7 +82,8 @@ export class Session {
   readonly study: Source<Study>;
   readonly results: Source<Result[]>;
   readonly plan: Source<Planned[]>;
-  readonly report: Source<Report>;
+  /** Null for whoever reads blind: it would be refused. */
+  readonly report: Source<Report | null>;
   readonly comparison: Source<Comparison | null>;
   /** Lesions of this patient through their studies; asked for by the panel, whenever what stands in it may have changed. */
   readonly lesions: Source<Lesions>;
@@ -127,6 +128,9 @@ export class Session {
     return !!reading && (reading.state === "open" || reading.state === "amending") && reading.by === me.value?.name;
   });
 
+  /** This person reads it blind, for peer learning or as one of two readers: the server tells no reading of it until their word is given. */
+  readonly blind = computed(() => this.study.value?.reading === null && this.reading.value === null && may("reading"));
+
   /** Another person has it open; whoever reads may take it over once they have done nothing for half an hour. */
   readonly heldByOther = computed(() => ["open", "amending"].includes(this.reading.value?.state ?? "") && !this.mine.value && mayRead());
 
@@ -145,7 +149,7 @@ export class Session {
     this.study = new Source((abort) => askOrTake<Study>(at, abort));
     this.results = new Source(async (abort) => (await ask<{ results: Result[] }>(`${at}/results`, { abort })).results);
     this.plan = new Source(async (abort) => (await ask<{ analyses: Planned[] }>(`${at}/plan`, { abort })).analyses);
-    this.report = new Source((abort) => ask<Report>(`/api/readings/${uid}/report`, { abort }));
+    this.report = new Source(async (abort) => (this.blind.peek() ? null : ask<Report>(`/api/readings/${uid}/report`, { abort })));
     this.lesions = new Source((abort) => ask<Lesions>(`${at}/lesions`, { abort }));
     this.comparison = new Source(async (abort) => (this.reading.peek()?.opinion?.locked ? ask<Comparison>(`/api/readings/${uid}/comparison`, { abort }) : null));
   }
