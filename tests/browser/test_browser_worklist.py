@@ -31,6 +31,10 @@ def test_the_list_says_why_and_keys_walk_it(page: Any) -> None:
     assert page.title().startswith("DEMO · Worklist")
     assert "Research software, not for diagnosis" in page.locator("footer").inner_text()
     assert all(page.locator("tbody tr:not([aria-hidden]) td:nth-child(2)").all_inner_texts())
+    dues = (
+        page.locator("tbody tr:not([aria-hidden])", has_not_text="signed").locator("td:nth-child(1)").all_inner_texts()
+    )
+    assert dues and all(re.search(r"(Now|Soon|Routine)\W+\d+\s?(h|min)", one) for one in dues), dues
     raised = page.locator("td:nth-child(2) a", has_text="moved up").first
     assert raised.get_attribute("href") == "/oversight/triage", "a raised place leads to what it gave and cost"
     page.keyboard.press("j")
@@ -51,6 +55,21 @@ def test_the_list_says_why_and_keys_walk_it(page: Any) -> None:
         until(lambda now=now: focused.get_attribute("aria-rowindex") != now)
     page.keyboard.press("u")
     until(lambda: page.evaluate("location.href").endswith("/oversight/triage"))
+
+
+def test_the_line_beneath_the_list_says_what_triage_gave(page: Any) -> None:
+    change = {"value": -26.9, "low": -31.0, "high": -22.4, "n": 40}
+    told = {
+        "analysis": "chest_xray_opacity", "n": 80, "needed": 0,
+        "groups": {"with the finding": change, "without": change | {"value": 3.1, "low": 1.0, "high": 5.2}},
+        "predicted": {},
+    }  # fmt: skip
+    page.route("**/api/worklist/effect", lambda route: route.fulfill(json=told))
+    page.goto("/worklist")
+    line = page.locator(".effect")
+    line.get_by_text("with the finding −27 min").wait_for()
+    assert "without +3.1" in line.inner_text(), "and what it cost the others"
+    shot(page, "worklist-effect")
 
 
 def test_the_list_opens_with_one_question_that_the_browser_asks_before_the_code_is_here(page: Any) -> None:
