@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydicom.data import get_testdata_file
 from typer.testing import CliRunner
 
 import commands
+from isocenter.analysis.weights import models
 from isocenter.cli import app
 from isocenter.errors import NotFound, Refused
 from isocenter.testing.phantoms import balls, chest, coronary
@@ -173,3 +175,27 @@ def test_the_page_on_writing_an_analysis_holds_one_that_passes_and_runs_on_a_pat
         else:
             assert [(row["analysis"], row["answer"]) for row in told] == [("bright_voxels", "found")]
             assert told[0]["findings"][0]["measurements"][0]["value"] == pytest.approx(0.984, abs=0.01)
+
+
+def test_an_analysis_that_asks_a_model_of_ones_own_is_checked_with_that_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "do" / "write-an-analysis.md").read_text("utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    for old, new in (
+        ('"bright_voxels", "1"\n', '"bright_voxels", "1"\n    weights = "spots"\n'),
+        ("= 1000.0) ->", "= 1000.0, weights: Any = None) ->"),
+        ("        if image.unit", "        assert weights.get_inputs(), 'an open session'\n        if image.unit"),
+    ):
+        assert code.count(old) == 1
+        code = code.replace(old, new)
+    (tmp_path / "my_asker.py").write_text(code, "utf-8")
+    spots = shutil.copytree(models()["breastmnist"][1].parent, tmp_path / "shelf" / "spots")
+    record = json.loads((spots / "model.json").read_text("utf-8"))
+    (spots / "model.json").write_text(json.dumps({**record, "name": "spots"}), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    without = json.loads(commands.run("check", "my_asker.py", "--json").stdout)
+    assert any("the weights 'spots' are not there" in one["words"] for one in without["checks"])
+    monkeypatch.setenv("ISOCENTER_MODELS", str(tmp_path / "shelf"))
+    told = json.loads(commands.run("check", "my_asker.py", "--json").stdout)
+    assert told["passed"], [one for one in told["checks"] if not one["passed"]]

@@ -366,8 +366,8 @@ def check(
     from isocenter.cli.screen import Screen
     from isocenter.testing.checks import check as examine
 
-    screen = Screen(as_json)
-    checks = examine(load(_importable(name)))
+    screen, shelf = Screen(as_json), settings().models
+    checks = examine(load(_importable(name)), models=Path(shelf) if shelf else None)
     failed = [c for c in checks if not c.passed]
     screen.answer({"analysis": name, "passed": not failed, "checks": checks})
     for c in checks:

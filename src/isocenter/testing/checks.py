@@ -32,6 +32,7 @@ import re
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -95,18 +96,31 @@ class _Fault(Exception):
     """A check does not hold, because …"""
 
 
-def check(analysis: Any, *, pages: Path | None = None) -> list[Check]:
+_SHELF: ContextVar[Path | None] = ContextVar("_SHELF", default=None)
+"""The site's own folder of models, while an analysis is looked at."""
+
+
+def check(analysis: Any, *, pages: Path | None = None, models: Path | None = None) -> list[Check]:
     """Look at an analysis from all sides.
 
     Args:
         analysis: an instance, or its class.
         pages: folder of the manual's pages; each analysis that ships has ``<name>.md`` there. None looks into this
             project's own, where there is one.
+        models: a site's own folder of models, of which the analysis may ask one.
 
     Returns:
         one `Check` for each thing looked at; the analysis is a good one when all passed. Nothing is raised, however
         bad it is: what a check stumbles over is its words.
     """
+    shelf = _SHELF.set(models)
+    try:
+        return _checked(analysis, pages)
+    finally:
+        _SHELF.reset(shelf)
+
+
+def _checked(analysis: Any, pages: Path | None) -> list[Check]:
     kind: type[Any] = analysis if inspect.isclass(analysis) else type(analysis)
     done = [_looked("is made without arguments", lambda: _made(analysis))]
     held = None if not done[0].passed else (kind() if inspect.isclass(analysis) else analysis)
@@ -282,7 +296,7 @@ def _answer(held: Any, inputs: Mapping[str, Any]) -> Answer:
     if weights := getattr(held, "weights", ""):
         from isocenter.analysis.weights import open_session
 
-        given["weights"] = open_session(weights)
+        given["weights"] = open_session(weights, _SHELF.get())
     try:
         answer = held.run(**given)
     except IsocenterError as why:
