@@ -260,7 +260,7 @@ def _pool(
                 wanted[x] = at[3] > known
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
 def _turn(times: Any, even: bool, f: float, r: float, turned: Any) -> None:
     """How field and decay turn and shrink the signal at each echo; of evenly spaced ones each from the one before."""
     turned[0] = np.exp(complex(-r, 2.0 * np.pi * f) * times[0])
@@ -269,7 +269,7 @@ def _turn(times: Any, even: bool, f: float, r: float, turned: Any) -> None:
         turned[k] = turned[k - 1] * step if even else np.exp(complex(-r, 2.0 * np.pi * f) * times[k])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
 def _moments(
     products: Any, times: Any, even: bool, fat: Any, f: float, r: float, turned: Any
 ) -> tuple[float, float, float, complex, float, complex, float]:
@@ -298,7 +298,7 @@ def _moments(
     return whole, aa, bb, ab, pp, pq, qq
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
 def _rest(products: Any, times: Any, even: bool, fat: Any, f: float, r: float, turned: Any) -> float:
     """What water and fat of each voxel leave at a field and a decay, and no more than that: it is asked often."""
     whole, aa, bb, ab, pp, pq, qq = _moments(products, times, even, fat, f, r, turned)

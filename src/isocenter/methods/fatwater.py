@@ -278,7 +278,7 @@ def _refine(
     hertz: Any, weight: Any, period: float, slowest: float, fastest: float, most: int, maps: Any,
 ) -> None:  # fmt: skip
     n, _, rows, columns = echoes.shape
-    s, m, turn = np.empty(n, np.complex128), np.empty(n, np.complex128), np.empty(n, np.complex128)
+    s, turn = np.empty(n, np.complex128), np.empty(n, np.complex128)
     answer = np.empty(4, np.complex128)
     for line in range(first, last):
         z, y = line // rows, line % rows
@@ -293,7 +293,7 @@ def _refine(
             if whole == 0.0:
                 continue
             start = _between(hertz, weight, period, size, z, y, x)
-            left = _newton(s, times, even, fat, start, slowest, fastest, most, m, turn, answer, whole)
+            left = _newton(s, times, even, fat, start, slowest, fastest, most, turn, answer, whole)
             water, lipid = answer[0], answer[1]
             sum_ = abs(water + lipid)
             w, f = abs(water), abs(lipid)
@@ -340,8 +340,14 @@ def _between(hertz: Any, weight: Any, period: float, size: Any, z: int, y: int, 
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
-def _model(s: Any, times: Any, even: bool, fat: Any, f: float, r: float, turn: Any, m: Any, answer: Any) -> float:
-    """Best W and F at a field and a decay; the model's signal, and the sum of squares that it leaves."""
+def _model(
+    s: Any, times: Any, even: bool, fat: Any, f: float, r: float, turn: Any, answer: Any
+) -> tuple[float, float, complex]:
+    """Best W and F at a field and a decay: the sum of squares that they leave, and the slope along the complex field.
+
+    The slope is orthogonal to fat and water: what they can mimic moves nothing. Given are its energy and its product
+    with the rest. Both need only sums over echoes with their times, for the rest is orthogonal to fat and water too.
+    """
     n = len(times)
     if even:
         step = np.exp(complex(-r, 2.0 * np.pi * f) * (times[1] - times[0]))
@@ -351,73 +357,76 @@ def _model(s: Any, times: Any, even: bool, fat: Any, f: float, r: float, turn: A
     else:
         for k in range(n):
             turn[k] = np.exp(complex(-r, 2.0 * np.pi * f) * times[k])
-    aa, bb = 0.0, 0.0
-    ab, sa, sb = 0j, 0j, 0j
+    # Of the products of water's signal (a) and fat's (b) with each other and with the echoes (s): plain, with the time
+    # of each echo (t), and with its square (tt).
+    aa, bb, t_aa, t_bb, tt_aa, tt_bb = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    ab, sa, sb, t_ab, tt_ab, t_sa, t_sb = 0j, 0j, 0j, 0j, 0j, 0j, 0j
     for k in range(n):
+        t = times[k]
         size = turn[k].real ** 2 + turn[k].imag ** 2
-        aa += size
-        bb += size * (fat[k].real ** 2 + fat[k].imag ** 2)
-        ab += size * fat[k]
+        fatty = size * (fat[k].real ** 2 + fat[k].imag ** 2)
+        mixed = size * fat[k]
         back = np.conj(turn[k]) * s[k]
+        back_fat = np.conj(fat[k]) * back
+        aa += size
+        bb += fatty
+        ab += mixed
         sa += back
-        sb += np.conj(fat[k]) * back
-    below = aa * bb - (ab.real**2 + ab.imag**2)
-    share = 1.0 / below  # a complex number over a real one would be divided as two complex ones
+        sb += back_fat
+        t_aa += t * size
+        t_bb += t * fatty
+        t_ab += t * mixed
+        t_sa += t * back
+        t_sb += t * back_fat
+        tt_aa += t * t * size
+        tt_bb += t * t * fatty
+        tt_ab += t * t * mixed
+    share = 1.0 / (aa * bb - (ab.real**2 + ab.imag**2))  # complex over real would be divided as complex over complex
     water = share * (bb * sa - ab * sb)
     lipid = share * (aa * sb - np.conj(ab) * sa)
     answer[0], answer[1] = water, lipid
     left = 0.0
     for k in range(n):
-        m[k] = turn[k] * (water + lipid * fat[k])
-        off = s[k] - m[k]
+        off = s[k] - turn[k] * (water + lipid * fat[k])
         left += off.real**2 + off.imag**2
-    return left
+    da = t_aa * water + t_ab * lipid
+    db = np.conj(t_ab) * water + t_bb * lipid
+    u = share * (bb * da - ab * db)
+    v = share * (aa * db - np.conj(ab) * da)
+    steep = (
+        tt_aa * (water.real**2 + water.imag**2)
+        + tt_bb * (lipid.real**2 + lipid.imag**2)
+        + 2.0 * (np.conj(water) * tt_ab * lipid).real
+        - (np.conj(u) * da + np.conj(v) * db).real
+    )
+    return left, steep, np.conj(water) * (t_sa - da) + np.conj(lipid) * (t_sb - db)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
 def _newton(
-    s: Any, times: Any, even: bool, fat: Any, start: float, slowest: float, fastest: float, most: int, m: Any,
-    turn: Any, answer: Any, whole: float,
+    s: Any, times: Any, even: bool, fat: Any, start: float, slowest: float, fastest: float, most: int, turn: Any,
+    answer: Any, whole: float,
 ) -> float:  # fmt: skip
     """Refine field and decay from a start; W, F, field and decay stand in `answer`, the rest's energy is returned."""
-    n = len(times)
     f, r = start, 40.0
-    now: float = _model(s, times, even, fat, f, r, turn, m, answer)
+    now: float
+    now, steep, along = _model(s, times, even, fat, f, r, turn, answer)
     for _ in range(most):
-        # The slope along the complex field, made orthogonal to fat and water: what they can mimic moves nothing.
-        aa, bb = 0.0, 0.0
-        ab, da, db = 0j, 0j, 0j
-        for k in range(n):
-            size = turn[k].real ** 2 + turn[k].imag ** 2
-            aa += size
-            bb += size * (fat[k].real ** 2 + fat[k].imag ** 2)
-            ab += size * fat[k]
-            back = np.conj(turn[k]) * (times[k] * m[k])
-            da += back
-            db += np.conj(fat[k]) * back
-        below = aa * bb - (ab.real**2 + ab.imag**2)
-        u = 1.0 / below * (bb * da - ab * db)
-        v = 1.0 / below * (aa * db - np.conj(ab) * da)
-        dd, ds = 0.0, 0j
-        for k in range(n):
-            along = times[k] * m[k] - turn[k] * (u + v * fat[k])
-            dd += along.real**2 + along.imag**2
-            ds += np.conj(along) * (s[k] - m[k])
-        if dd <= 1e-24 * whole:
+        if not steep > 1e-24 * whole:
             break
-        step = 1.0 / dd * ds  # the change of i 2 pi f - R2*
+        step = 1.0 / steep * along  # the change of i 2 pi f - R2*
         change_f, change_r = step.imag / (2.0 * np.pi), -step.real
         share, better = 1.0, False
         for _try in range(6):
             f_new = f + share * min(max(change_f, -60.0), 60.0)
             r_new = min(max(r + share * change_r, slowest), fastest)
-            then = _model(s, times, even, fat, f_new, r_new, turn, m, answer)
+            then, steep, along = _model(s, times, even, fat, f_new, r_new, turn, answer)
             if then <= now:
                 better = True
                 break
             share *= 0.4
         if not better:
-            now = _model(s, times, even, fat, f, r, turn, m, answer)
+            now, steep, along = _model(s, times, even, fat, f, r, turn, answer)
             break
         settled = abs(f_new - f) < 2e-4 and abs(r_new - r) < 2e-3
         f, r, now = f_new, r_new, then
