@@ -14,9 +14,14 @@ export function fitsHalves([low, high]: readonly [number, number]): boolean {
 
 /** The bits of whole numbers that fit, from theirs. */
 export function asHalves(values: Int16Array | Uint16Array, into: Uint16Array): Uint16Array {
-  table ??= Uint16Array.from({ length: 2 ** 16 }, (_, bits) => bitsOf(bits > MOST ? bits - 2 ** 16 : bits));
-  const bits = new Uint16Array(values.buffer, values.byteOffset, values.length);
-  for (let i = 0; i < bits.length; i++) into[i] = table[bits[i]!]!; // a look-up without a shift of the values: half the time
+  const halves = (table ??= Uint16Array.from({ length: 2 ** 16 }, (_, bits) => bitsOf(bits > MOST ? bits - 2 ** 16 : bits)));
+  const pairs = values.byteOffset % 4 || into.byteOffset % 4 ? 0 : values.length >> 1;
+  const [two, intoTwo] = [new Uint32Array(values.buffer, pairs && values.byteOffset, pairs), new Uint32Array(into.buffer, pairs && into.byteOffset, pairs)];
+  for (let i = 0; i < pairs; i++) {
+    const both = two[i]!; // read and written by twos: a fifth less of the time
+    intoTwo[i] = halves[both & 0xffff]! | (halves[both >>> 16]! << 16);
+  }
+  for (let i = 2 * pairs; i < values.length; i++) into[i] = halves[values[i]! & 0xffff]!;
   return into;
 }
 

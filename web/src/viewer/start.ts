@@ -109,6 +109,8 @@ interface Drawing {
   _renderFlaggedViewports(): void;
   _animationFrameSet: boolean;
   _needsRender: Set<string>;
+  getRenderer(viewport: string): { getViewProps(): unknown[] } | undefined;
+  renderViewportUsingCustomOrVtkPipeline(viewport: object): unknown;
 }
 
 /**
@@ -124,7 +126,9 @@ function drawOn(made: core.RenderingEngine): void {
   inner._renderFlaggedViewports = () => {
     if (held) {
       inner._animationFrameSet = false;
-      if (waits !== held) void (waits = held).then(later);
+      makePrograms(made, inner, held.made);
+      if (!held.asked) void held.until.then(later);
+      held.asked = true;
       return;
     }
     try {
@@ -140,16 +144,37 @@ function drawOn(made: core.RenderingEngine): void {
   };
 }
 
-let held: Promise<void> | null = null;
-/** What the engine's next frame waits for. */
-let waits: Promise<void> | null = null;
+/** Until when no frame is drawn, whether one waits for it, and the viewports whose programs are made meanwhile. */
+let held: { until: Promise<void>; asked: boolean; made: Set<string> } | null = null;
 
 /** Draw nothing until then: a frame would wait for what the graphics are busy with, and everything else for the frame. */
 export function holdFrames(until: Promise<unknown>): void {
-  const mine: Promise<void> = Promise.allSettled([held, until]).then(() => {
-    if (held === mine) held = null;
-  });
+  const mine = { until: Promise.allSettled([held?.until, until]).then(() => void (held === mine && (held = null))), asked: false, made: new Set<string>() };
   held = mine;
+}
+
+/**
+ * The graphics make a program for each viewport when it is first drawn, one after the other, and without a graphics card
+ * that takes longer than to draw it. Draw one point of each where nobody sees it while frames are held: nothing waits for that.
+ */
+function makePrograms(made: core.RenderingEngine, inner: Drawing, done: Set<string>): void {
+  const gl = drawer()?.getContext();
+  for (const id of inner._needsRender) {
+    const viewport = made.getViewport(id);
+    if (!gl || !viewport || done.has(id) || !inner.getRenderer(id)?.getViewProps().length) continue;
+    done.add(id);
+    const scissor = gl.scissor.bind(gl);
+    Object.assign(gl, { scissor: () => scissor(0, 0, 1, 1) });
+    Object.assign(inner, { _copyToOnscreenCanvas: () => undefined });
+    try {
+      inner.renderViewportUsingCustomOrVtkPipeline(viewport);
+    } catch (trouble) {
+      console.warn("a program could not be made ahead", trouble); // the frame itself says so if it is of importance
+    } finally {
+      Reflect.deleteProperty(gl, "scissor");
+      Reflect.deleteProperty(inner, "_copyToOnscreenCanvas");
+    }
+  }
 }
 
 const AGAIN_MS = 50;

@@ -1,3 +1,4 @@
+import * as core from "@cornerstonejs/core";
 import { PlaneView } from "./plane";
 import { type Loaded, loadedOf } from "./series";
 import { type Described, Slabs } from "./slab";
@@ -22,10 +23,10 @@ export async function warm(): Promise<void> {
   });
 }
 
-/** The same for a plane through a volume of nothing: its program takes longer to make than a plane takes to draw. */
+/** The same for a plane through a volume of nothing: its program takes longer to make than a plane takes to draw. Not beside a volume that hangs already. */
 export async function warmPlanes(): Promise<void> {
   await start();
-  if (cut || !canDrawVolumes()) return;
+  if (cut || !canDrawVolumes() || core.cache.getVolumes().length) return;
   cut = true;
   await outOfSight(async (element) => {
     const view = new PlaneView(element, "axial");
