@@ -156,12 +156,13 @@ export function holdFrames(until: Promise<unknown>): void {
 /**
  * The graphics make a program for each viewport when it is first drawn, one after the other, and without a graphics card
  * that takes longer than to draw it. Draw one point of each where nobody sees it while frames are held: nothing waits for that.
+ * A body in three dimensions is drawn by way of other canvases, and whole.
  */
 function makePrograms(made: core.RenderingEngine, inner: Drawing, done: Set<string>): void {
   const gl = drawer()?.getContext();
   for (const id of inner._needsRender) {
     const viewport = made.getViewport(id);
-    if (!gl || !viewport || done.has(id) || !inner.getRenderer(id)?.getViewProps().length) continue;
+    if (!gl || !viewport || viewport.type === core.Enums.ViewportType.VOLUME_3D || done.has(id) || !inner.getRenderer(id)?.getViewProps().length) continue;
     done.add(id);
     const scissor = gl.scissor.bind(gl);
     Object.assign(gl, { scissor: () => scissor(0, 0, 1, 1) });
