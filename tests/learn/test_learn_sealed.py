@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.cli import app
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.answers import answers_of
-from isocenter.learn.sealed import digest_of_data, measured, read_groups
+from isocenter.learn.sealed import digest_of_data, measured, of_groups, read_groups
 from isocenter.record import Model
 
 TWO = Model("m", "1", "a" * 64, inputs={"threshold": 0.5, "positive": 1, "classes": ["no", "yes"]})
@@ -82,6 +82,11 @@ def test_outlines_and_many_classes_are_compared_too() -> None:
     assert outlined.figure == "dice" and len(outlined) == 12 and outlined.right[0] == pytest.approx(0.8)
     told = measured(outlined, outlined, {"site": np.array(["A"] * 11 + ["B"])}, least_events=10)
     assert told["gaps"][0]["value"] == 0 and "insufficient" in told["gaps"][2]
+    groups = {"site": np.array(["A"] * 11 + ["B"])}
+    alone = measured(outlined, outlined, groups, least_events=0)["gaps"][2]
+    assert alone["insufficient"] == "insufficient data: 1 events, 2 are needed", "and the look is not lost by it"
+    shown = of_groups(outlined, groups)
+    assert [row["n"] for row in shown] == [11, 1] and "insufficient" in shown[1] and shown[0]["metrics"]
     three = Model("m", "1", "a" * 64, inputs={"classes": ["a", "b", "c"]})
     many = answers_of(three, [{"name": "x", "label": 2, "said": 2}, {"name": "y", "label": -1, "said": 0}])
     assert many.names == ("x",) and many.right.tolist() == [1.0]

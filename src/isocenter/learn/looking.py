@@ -55,6 +55,8 @@ def cases_to_test(
     if kind not in OWN:
         raise Refused(f"'{held.name}' answers for '{kind}'", "no figure of that kind is known here")
     names, labels = import_module(f"isocenter.learn.{OWN[kind]}").named(held, data)
+    if labels is None and len(names) < 2:
+        raise Refused(f"{len(names)} cases in {data.name}", "a mean of one has no interval", "seal more cases")
     if labels is None:
         return list(names)
     return _of_classes(names, labels, held.inputs["classes"], data, least)

@@ -18,6 +18,7 @@ from isocenter.methods.noninferiority import Gap
 
 __all__ = ["digest_of_data", "measured", "of_groups", "read_groups"]
 
+_LEAST = 2  # cases or events: of none there is no share, and of one no interval, whatever a change record says
 _CASE = ("name", "case", "id", "image", "file")
 
 
@@ -132,10 +133,10 @@ def measured(
         for value in sorted(set(values.tolist())):
             mine = (values == value) & (new.truth == 1) if two else values == value
             events, name = int(mine.sum()), f"{by} {value}"
-            if events < least_events:
+            if events < (least := max(least_events, _LEAST)):
                 said["gaps"].append(
                     {"group": name, "n": events, "insufficient": f"insufficient data: {events} events, "
-                     f"{least_events} are needed"}
+                     f"{least} are needed"}
                 )  # fmt: skip
             elif two:
                 gap = noninferiority.shares(new.called[mine], old.called[mine])  # type: ignore[index]
@@ -155,6 +156,8 @@ def of_groups(answers: Answers, groups: Mapping[str, npt.NDArray[np.str_]]) -> l
             if answers.truth is not None and answers.score is not None and answers.called is not None:
                 row["events"] = int((answers.truth[mine] == 1).sum())
                 row |= subgroups.figures_of(answers.truth[mine], answers.score[mine], answers.called[mine])
+            elif row["n"] < _LEAST:
+                row |= {"metrics": {}, "insufficient": f"insufficient data: {row['n']} cases, {_LEAST} are needed"}
             else:
                 own = noninferiority.means(answers.right[mine], np.zeros(row["n"]))
                 row["metrics"] = {answers.figure: {"value": own.value, "low": own.low, "high": own.high}}
