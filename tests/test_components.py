@@ -73,7 +73,7 @@ KNOWN = {
     "viewer/slab.ts": {"data.data[to]", "data.data[to + 1]", "data.data[to + 2]", "data.data[to + 3]"},
     # Every canvas is asked the same for as long as the engine is made, and by one fixed name.
     "viewer/start.ts": {"drawers[IMAGES]", "const canvas = HTMLCanvasElement.prototype as unknown as Asked;"},
-    "viewer/halves.ts": {"into[i]"},
+    "viewer/halves.ts": {"into[i]", "intoTwo[i]"},
     "worklist/order.ts": {"tails[low]"},
     "keys/keyboard.ts": {"acts[where]", "releases[where]"},
     "maps/maps.ts": {"next[end]", "next[1 - end]"},
