@@ -1,7 +1,8 @@
 import { effect, signal, untracked } from "@preact/signals";
 import { setQuery } from "../router";
 import { BodyView } from "../viewer/body";
-import { type Colouring, cut, type Layout, type Lightbox, sizes } from "../viewer/lightbox";
+import { cut, type Layout, type Lightbox, sizes } from "../viewer/lightbox";
+import type { Colouring } from "../viewer/tint";
 import { type Blend, PlaneView } from "../viewer/plane";
 import { StackView } from "../viewer/stack";
 import type { Point3, Turn, Viewport } from "../viewer/viewport";
@@ -59,7 +60,7 @@ export class Arrangement {
   constructor(private readonly session: Session, private readonly lightbox: Lightbox, private readonly hanging: Hanging, private readonly place: Place) {
     const query = new URL(location.href).searchParams;
     this.asked = this.read(query);
-    if (this.asked.colours) lightbox.colourAs(this.asked.colours, this.asked.over);
+    if (this.asked.colours) lightbox.tint.want(this.asked.colours, this.asked.over);
   }
 
   /** What hangs first hangs: bring it to what the address asks for, and from then on write down what it has become. */
@@ -91,7 +92,7 @@ export class Arrangement {
     if (!shown) return;
     const flat = { ...shown, kind: "stack" as const, plane: undefined, over: undefined, overOf: undefined };
     if (layout === "planes" || layout === "3d") {
-      const series = await lightbox.load(shown.study, shown.series).catch(() => null);
+      const series = await lightbox.shelf.load(shown.study, shown.series).catch(() => null);
       if (!series) return; // its place says why
       if (series.noVolume) return this.ignore(`layout=${layout}`, series.noVolume);
       if (this.asked.at) lightbox.through(this.asked.at, series.frame);
@@ -160,7 +161,7 @@ export class Arrangement {
   private write(): () => void {
     const { lightbox, hanging } = this;
     return effect(() => {
-      void [lightbox.layout.value, lightbox.cells.value, lightbox.colouring(), lightbox.slab.value, lightbox.point.value, hanging.stage.value, hanging.priors.value];
+      void [lightbox.layout.value, lightbox.cells.value, lightbox.tint.set(lightbox.laidOver.value), lightbox.slab.value, lightbox.point.value, hanging.stage.value, hanging.priors.value];
       for (const one of lightbox.viewports.value) void [one.view.value, one.image.value, one.state.value, one instanceof BodyView && one.stands.value, (one instanceof StackView || one instanceof PlaneView) && one.inverted.value];
       clearTimeout(this.clock);
       this.clock = window.setTimeout(() => this.tell(), STILL_MS);
@@ -184,7 +185,7 @@ export class Arrangement {
     setQuery("beside", itself ? "" : prior);
     setQuery("at", plane ? this.point(plane.series.peek()?.frame ?? "") : "");
     setQuery("slab", slab ? `${slab.blend},${slab.thickness_mm}` : "");
-    const worn = planes && lightbox.laidOver.peek() ? lightbox.colouring() : null; // of what has not come yet the address says what it said
+    const worn = planes && lightbox.laidOver.peek() ? lightbox.tint.set(lightbox.laidOver.value) : null; // of what has not come yet the address says what it said
     if (worn !== undefined) setQuery("colours", worn ? [worn.lower, worn.upper, worn.threshold, worn.opacity].map((value) => Number(value.toPrecision(6))).join(",") : "");
     const other = cells.some((one, place) => one.kind === "stack" && !one.prior && one.series !== hanging.cameIn(place));
     setQuery("hang", other && cells.length > 1 && (itself || !prior) && !planes && lightbox.layout.peek() !== "beside" ? cells.map((one) => (one.kind === "stack" && !one.prior ? one.series : "")).join(",") : "");

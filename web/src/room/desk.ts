@@ -217,7 +217,7 @@ export class Desk {
 
   /** A study that is still being received: what hangs shows what has come since, and the first image hangs as soon as there is one. */
   private grown(study: Study | null): void {
-    for (const one of study?.series ?? []) void untracked(() => this.lightbox.grown(study!.uid, one.uid, one.instances.reduce((sum, image) => sum + image.frames, 0)));
+    for (const one of study?.series ?? []) void untracked(() => this.lightbox.shelf.grown(study!.uid, one.uid, one.instances.reduce((sum, image) => sum + image.frames, 0)));
     const first = this.viewable.value[0];
     if (this.begun && first && !this.lightbox.cells.peek().length) untracked(() => void this.show(first.uid));
   }
@@ -301,7 +301,7 @@ export class Desk {
   /** Stronger or weaker colours: of the map, where one is shown, else of what lies over the planes. */
   stepOpacity(by: number): void {
     if (this.maps.grid.value) return this.maps.stepOpacity(by);
-    const { opacity } = this.lightbox;
+    const { opacity } = this.lightbox.tint;
     opacity.value = Math.round(Math.min(1, Math.max(0, opacity.value + 0.1 * by)) * 100) / 100;
   }
 

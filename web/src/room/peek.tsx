@@ -31,10 +31,10 @@ export function Peek({ desk, over }: { desk: Desk; over: Viewport }) {
     say("its images come");
     void (async () => {
       const { links, joins } = desk.lightbox;
-      const own = await desk.lightbox.load(prior.study, shown.uid);
+      const own = await desk.lightbox.shelf.load(prior.study, shown.uid);
       const join = links.pinned(over, own) || own.frame === series.frame ? null : joinOf(joins.peek(), own.frame, series.frame);
       const cut = join && !own.noVolume && !series.noVolume;
-      const loaded = cut ? await desk.lightbox.laid(desk.session.uid, own.uid, series.uid, join.proposal ?? "kept") : own;
+      const loaded = cut ? await desk.lightbox.shelf.laid(desk.session.uid, own.uid, series.uid, join.proposal ?? "kept") : own;
       if (!current) return;
       const plane = over.view.peek();
       const middle = plane && links.wayTo(over, loaded)?.point(centre(over, plane));

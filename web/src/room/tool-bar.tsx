@@ -103,7 +103,7 @@ function Slab({ desk }: { desk: Desk }) {
 /** What lies over the planes, by what it lies there, and how it is coloured. */
 function Fusion({ desk }: { desk: Desk }) {
   const { lightbox, overlays } = desk;
-  const [over, fused, colours] = [lightbox.laidOver.value, desk.fused.value, lightbox.colours.value];
+  const [over, fused, colours] = [lightbox.laidOver.value, desk.fused.value, lightbox.tint.range.value];
   if (!over) return null;
   return (
     <span class="with">
@@ -121,14 +121,14 @@ function Colours({ desk: { lightbox }, colours, words }: { desk: Desk; colours: 
   const step = 10 ** Math.floor(Math.log10((colours.upper - colours.lower) / 20 || 1));
   const set = (change: Partial<Range>) => {
     const next = { ...colours, ...change };
-    if (next.upper > next.lower) lightbox.colours.value = next;
+    if (next.upper > next.lower) lightbox.tint.range.value = next;
   };
   const end = (name: keyof Range, label: string) => <input type="number" aria-label={label} step={step} value={colours[name]} onChange={(event) => event.currentTarget.value !== "" && set({ [name]: Number(event.currentTarget.value) })} />;
   return (
     <>
       <span class="colour-bar" role="group" aria-label={`Colours from ${colours.lower} to ${colours.upper} ${words}`}>{end("lower", "The darkest colour")} <i style={{ background: gradient }} /> {end("upper", "The brightest colour")} {words}</span>
-      <label>Opacity {key("opacity-1")}{key("opacity+1")} <input type="range" min={0} max={1} step={0.05} value={lightbox.opacity.value} onInput={(event) => (lightbox.opacity.value = Number(event.currentTarget.value))} /></label>
-      <label>From <input type="number" aria-label="Nothing is drawn below" step={step} value={lightbox.threshold.value} onChange={(event) => (lightbox.threshold.value = Number(event.currentTarget.value) || 0)} /></label>
+      <label>Opacity {key("opacity-1")}{key("opacity+1")} <input type="range" min={0} max={1} step={0.05} value={lightbox.tint.opacity.value} onInput={(event) => (lightbox.tint.opacity.value = Number(event.currentTarget.value))} /></label>
+      <label>From <input type="number" aria-label="Nothing is drawn below" step={step} value={lightbox.tint.threshold.value} onChange={(event) => (lightbox.tint.threshold.value = Number(event.currentTarget.value) || 0)} /></label>
     </>
   );
 }

@@ -9,12 +9,13 @@ import { Links } from "./links";
 import { hand, Mouse, tool } from "./mouse";
 import { type Blend, type Plane, PlaneView } from "./plane";
 import { type Preset, presetsOf } from "./presets";
-import { type Loaded, loadGrown, loadLaid, loadSeries } from "./series";
+import type { Loaded } from "./series";
 import { ServerView } from "./server-plane";
+import { Shelf } from "./shelf";
 import { nearestPicture, StackView } from "./stack";
 import { canDrawVolumes, onLost } from "./start";
+import { Tint } from "./tint";
 import { type Point3, type Range, toPatient, type Viewport } from "./viewport";
-import { SeriesVolume } from "./volume";
 
 /** What one place of the light box shows. */
 export interface Cell {
@@ -33,12 +34,6 @@ export interface Cell {
   at?: { sop: string; frame?: number };
 }
 
-/** What lies over planes, as it is coloured: the ends of the colours and the value from which they are drawn, in its own unit, and how strong they are, 0 to 1. */
-export interface Colouring extends Range {
-  threshold: number;
-  opacity: number;
-}
-
 /** `beside`: three planes, and below them the same planes through an earlier study. */
 export type Layout = "1x1" | "1x2" | "2x2" | "planes" | "beside";
 
@@ -48,12 +43,8 @@ export type Layer = ComponentType<{ viewport: Viewport }>;
 export const sizes: Record<Layout, number> = { "1x1": 1, "1x2": 2, "2x2": 4, planes: 4, beside: 6 };
 /** So long the first image may keep everything else waiting. */
 const IMAGE_FIRST_MS = 1000;
-/** Modalities whose values say how much was taken up. */
-const UPTAKE = new Set(["PT", "NM"]);
 /** So long nothing more of a series may come until its planes go through what has come: each time is a whole new volume. */
 const QUIET_MS = 2500;
-/** So strong colours are by themselves. */
-const OPACITY = 0.6;
 const PLANES = ["axial", "sagittal", "coronal"] as const;
 const BLENDS: (Blend | null)[] = [null, "mip", "mean", "minip"];
 
@@ -81,17 +72,8 @@ export class Lightbox {
   /** How thick the planes are, and what becomes of the voxels in them. */
   readonly slab = signal<{ blend: Blend; thickness_mm: number } | null>(null);
   readonly thickness_mm = signal(10);
-  /** Colours over a plane: how strong, and from which value. */
-  readonly opacity = signal(OPACITY);
-  readonly threshold = signal(0);
-  /** What the darkest and the brightest colour stand for, in the unit of what lies over; null before anything did. */
-  readonly colours = signal<Range | null>(null);
-  /** Whose values the colours stand for now. */
-  private coloured = "";
-  /** How it was coloured before anybody set anything. */
-  private plain: Colouring | null = null;
-  /** As what comes over the planes is to be coloured instead; for one series, or without one for whichever comes first. */
-  private wanted: { over: string; colouring: Colouring } | null = null;
+  /** How what lies over the planes is coloured. */
+  readonly tint = new Tint();
   /** Why a cell is empty, or lacks what should lie over it, by its number. */
   readonly trouble = signal<ReadonlyMap<number, string>>(new Map());
   readonly refusals = signal<ReadonlyMap<number, string>>(new Map());
@@ -99,18 +81,14 @@ export class Lightbox {
   /** Two series that were to be laid over one another and share no space. */
   readonly apart = signal<{ fixed: Loaded; moving: Loaded } | null>(null);
 
+  /** What was fetched of series, and the volumes made of them. */
+  readonly shelf = new Shelf((before, series) => this.grow(before, series));
+
   private readonly drawn: Promise<void>;
   private firstDrawn: () => void = () => undefined;
 
   private readonly mounted = new Map<number, View>();
-  private readonly kept = new Map<string, Promise<Loaded>>();
-  private readonly volumes = new Map<string, Promise<SeriesVolume>>();
-  private readonly filledFrom = new Map<string, Loaded>();
-  /** Volumes of series of which more has come since. */
-  private readonly outgrown: Promise<SeriesVolume>[] = [];
   private readonly quiet = new Map<string, number>();
-  /** How many images of a series are to be shown, while they are asked for. */
-  private readonly growing = new Map<string, number>();
   private readonly hung = new Map<Viewport, Cell>();
   /** How what hung in a lost drawing context lay. */
   private readonly layIn = new WeakMap<Cell, (again: Viewport) => void>();
@@ -166,10 +144,6 @@ export class Lightbox {
     return this.viewports.value.find((one): one is StackView => one instanceof StackView && one.series.value?.uid === series) ?? null;
   }
 
-  load(study: string, series: string): Promise<Loaded> {
-    return this.once(series, () => loadSeries(study, series));
-  }
-
   /** When the first image is on screen, or it is said why there is none; what can wait waits for it, and no longer than a second. */
   soon(): Promise<void> {
     return Promise.race([this.drawn, new Promise<void>((resolve) => setTimeout(resolve, IMAGE_FIRST_MS))]);
@@ -177,49 +151,12 @@ export class Lightbox {
 
   /** Fetch the first image of what will hang. */
   prepare(cell: Cell): void {
-    this.load(cell.study, cell.series).then((series) => series.prefetch([cell.at ? pictureAt(series, cell.at) : this.beginning(series)]), () => undefined); // whoever hangs it hears why
+    this.shelf.load(cell.study, cell.series).then((series) => series.prefetch([cell.at ? pictureAt(series, cell.at) : this.beginning(series)]), () => undefined); // whoever hangs it hears why
   }
 
-  /** A series as a registration lays it onto another: of a study, or of an earlier one of the patient. `by` is a proposal, or "kept". */
-  laid(study: string, series: string, fixed: string, by: string): Promise<Loaded> {
-    return this.once(`${series}/${fixed}/${by}`, () => loadLaid(study, series, fixed, by));
-  }
-
-  private once(key: string, load: () => Promise<Loaded>): Promise<Loaded> {
-    let loaded = this.kept.get(key);
-    if (!loaded) {
-      loaded = load();
-      loaded.catch(() => this.kept.delete(key));
-      this.kept.set(key, loaded);
-    }
-    return loaded;
-  }
-
-  /** A series has so many images now: stacks that show fewer go on with all of them, at the image and as they lie. */
-  async grown(study: string, uid: string, images: number): Promise<void> {
-    const asked = this.growing.get(uid);
-    this.growing.set(uid, Math.max(asked ?? 0, images));
-    if (asked !== undefined) return; // whoever asks already asks again
-    try {
-      for (;;) {
-        const wanted = this.growing.get(uid)!;
-        const before = await this.kept.get(uid)?.catch(() => null);
-        if (!before || before.study !== study) return;
-        if (before.pictures.length < wanted) this.growInto(before, await loadGrown(before));
-        if (this.growing.get(uid) === wanted) return;
-      }
-    } catch {
-      // what hangs goes on showing what it has; the next arrival asks again
-    } finally {
-      this.growing.delete(uid);
-    }
-  }
-
-  private growInto(before: Loaded, series: Loaded): void {
-    if (series === before) return;
-    this.kept.set(series.uid, Promise.resolve(series));
+  /** More of a series is here than what hangs may show. */
+  private grow(before: Loaded, series: Loaded): void {
     for (const one of this.viewports.peek()) if (one instanceof StackView && one.series.peek() === before) void one.grow(series);
-    void this.volumes.get(series.uid)?.then((one) => (one.later.value = series.pictures.length), () => undefined);
     clearTimeout(this.quiet.get(series.uid));
     this.quiet.set(series.uid, window.setTimeout(() => this.recut(series), QUIET_MS));
   }
@@ -230,24 +167,8 @@ export class Lightbox {
       const view = this.mounted.get(number);
       const before = view instanceof PlaneView ? view.volume.peek() : null;
       if (!(view instanceof PlaneView) || !before || before.series.uid !== series.uid || before.series === series || cell.over) return;
-      void this.volume(series).then((volume) => view.show(volume, view.range.peek(), this.pointIn(series.frame)), (error: unknown) => this.say(this.trouble, number, wordsOf(error)));
+      void this.shelf.volume(series).then((volume) => view.show(volume, view.range.peek(), this.pointIn(series.frame)), (error: unknown) => this.say(this.trouble, number, wordsOf(error)));
     });
-  }
-
-  volume(series: Loaded): Promise<SeriesVolume> {
-    let volume = this.volumes.get(series.uid);
-    if (volume && this.filledFrom.get(series.uid) !== series) {
-      this.outgrown.push(volume); // planes may go through it still
-      volume = undefined;
-    }
-    if (!volume) {
-      if (series.noVolume) return Promise.reject(new Error(series.noVolume));
-      volume = new SeriesVolume(series).begin();
-      this.filledFrom.set(series.uid, series);
-      volume.catch(() => this.volumes.delete(series.uid));
-      this.volumes.set(series.uid, volume);
-    }
-    return volume;
   }
 
   /** A cell has its element: a viewport comes to life in it, and follows what the cell says. */
@@ -421,7 +342,7 @@ export class Lightbox {
   /** Other registrations than before: what lies over the planes is laid anew. */
   join(joins: readonly Join[]): void {
     this.joins.value = joins;
-    for (const key of this.kept.keys()) if (key.endsWith("/kept")) this.kept.delete(key); // the study may hold a newer one
+    this.shelf.forgetKept();
     this.cells.peek().forEach((cell, number) => {
       const view = this.mounted.get(number);
       const series = view?.series.peek();
@@ -434,15 +355,8 @@ export class Lightbox {
     this.cine.stop();
     for (const forget of this.forgets) forget();
     for (const clock of this.quiet.values()) clearTimeout(clock);
-    this.dropVolumes();
+    this.shelf.dropVolumes();
     hand.value = null;
-  }
-
-  private dropVolumes(): void {
-    for (const volume of [...this.volumes.values(), ...this.outgrown]) void volume.then((one) => one.drop(), () => undefined); // one that never came has nothing to drop
-    this.volumes.clear();
-    this.filledFrom.clear();
-    this.outgrown.length = 0;
   }
 
   /** The drawing context was lost: every viewport lets go, and hangs again at its image and in its window when another one serves. */
@@ -455,7 +369,7 @@ export class Lightbox {
       if (lies) this.layIn.set(cell, lies);
     });
     this.cells.value = [];
-    this.dropVolumes();
+    this.shelf.dropVolumes();
     await another;
     batch(() => {
       this.hang(layout, cells);
@@ -481,14 +395,16 @@ export class Lightbox {
   /** Slab and colours are the same in all planes. */
   private together(): () => void {
     return effect(() => {
-      const [slab, opacity, threshold, colours] = [this.slab.value, this.opacity.value, this.threshold.value, this.colours.value];
+      const [slab, tint] = [this.slab.value, this.tint];
+      const [opacity, threshold] = [tint.opacity.value, tint.threshold.value];
+      void tint.range.value;
       for (const one of this.viewports.value) {
         if (!(one instanceof PlaneView) || one.state.value.at !== "there") continue;
         untracked(() => {
           const { blend, thickness_mm } = one.slab.peek() ?? {};
           if (blend !== slab?.blend || thickness_mm !== slab?.thickness_mm) one.setSlab(slab);
           const fused = one.fused.peek();
-          const range = colours && fused && fused.volume.series.uid.split("/")[0] === this.coloured ? colours : fused?.range;
+          const range = fused && tint.rangeOf(fused.volume.series.uid.split("/")[0]!, fused.range);
           if (fused && range && (fused.opacity !== opacity || fused.threshold !== threshold || !sameRange(fused.range, range))) void one.fuse({ ...fused, opacity, threshold, range });
         });
       }
@@ -538,7 +454,7 @@ export class Lightbox {
     const current = () => this.hung.get(view) === cell;
     this.say(this.trouble, number, "");
     try {
-      const series = await this.load(cell.study, cell.series);
+      const series = await this.shelf.load(cell.study, cell.series);
       if (!current()) return;
       const range = this.rangeOf(series.uid) ?? opening(cell, series);
       if (view instanceof StackView) {
@@ -553,7 +469,7 @@ export class Lightbox {
         if (cell.over) this.say(this.refusals, number, "no WebGL in this browser: nothing can be laid over");
         return view.show(series, range, this.pointIn(series.frame));
       }
-      const volume = await this.volume(series);
+      const volume = await this.shelf.volume(series);
       if (!current()) return;
       if (view instanceof BodyView) {
         await view.show(volume);
@@ -582,7 +498,7 @@ export class Lightbox {
     this.say(this.refusals, number, "");
     if (!cell.over) return (this.apart.value = null), view.fuse(null);
     const uid = cell.over;
-    const own = await this.load(cell.overOf ?? cell.study, uid);
+    const own = await this.shelf.load(cell.overOf ?? cell.study, uid);
     const join = own.frame === series.frame ? null : joinOf(this.joins.peek(), own.frame, series.frame);
     this.apart.value = !join && (!series.frame || own.frame !== series.frame) ? { fixed: series, moving: own } : null;
     if (this.apart.peek()) {
@@ -591,40 +507,11 @@ export class Lightbox {
     }
     if (own.noVolume) return this.say(this.refusals, number, `${own.modality} cannot be laid over: ${own.noVolume}`);
     const by = join?.proposal ?? "kept";
-    const over = join ? await this.laid(cell.study, uid, series.uid, by) : own;
-    const volume = await this.volume(over);
+    const over = join ? await this.shelf.laid(cell.study, uid, series.uid, by) : own;
+    const volume = await this.shelf.volume(over);
     if (this.cells.peek()[number] !== cell || (join && !this.joins.peek().includes(join))) return; // something else hangs here by now, or another registration holds
-    this.colour(cell, over);
-    await view.fuse({ volume, range: this.colours.peek()!, opacity: this.opacity.peek(), threshold: this.threshold.peek(), join });
-  }
-
-  /** Colours for what comes to lie over the planes: uptake from where it stands out, anatomy from the foot of its window on. */
-  private colour(cell: Cell, over: Loaded): void {
-    if (this.coloured === cell.over) return;
-    const range = opening({ ...cell, window: null }, over) ?? over.sent ?? { lower: 0, upper: 5 };
-    const threshold = UPTAKE.has(over.modality) ? range.lower + 0.3 * (range.upper - range.lower) : range.lower;
-    const { colouring } = this.wanted && ["", cell.over].includes(this.wanted.over) ? this.wanted : { colouring: { ...range, threshold, opacity: this.opacity.peek() } };
-    batch(() => {
-      this.plain = { ...range, threshold, opacity: OPACITY };
-      if (this.wanted?.colouring === colouring) this.wanted = null;
-      this.coloured = cell.over!;
-      this.colours.value = { lower: colouring.lower, upper: colouring.upper };
-      this.threshold.value = colouring.threshold;
-      this.opacity.value = colouring.opacity;
-    });
-  }
-
-  /** What comes over the planes is coloured so, and not as it would be by itself. */
-  colourAs(colouring: Colouring, over: string): void {
-    this.wanted = { over, colouring };
-  }
-
-  /** How what lies over the planes is coloured; null where it is as it came by itself, undefined while it has not come. */
-  colouring(): Colouring | null | undefined {
-    const [range, plain] = [this.colours.value, this.plain];
-    const now = range && { ...range, threshold: this.threshold.value, opacity: this.opacity.value };
-    if (!now || !plain || this.coloured !== this.laidOver.value) return undefined;
-    return (Object.keys(plain) as (keyof Colouring)[]).every((name) => plain[name] === now[name]) ? null : now;
+    this.tint.wear(uid, over.modality, opening({ ...cell, window: null }, over) ?? over.sent ?? { lower: 0, upper: 5 });
+    await view.fuse({ volume, ...this.tint.worn(), join });
   }
 
   /** Where a stack begins: at the place that is looked at already, else in its middle. */
