@@ -17,7 +17,6 @@ from typing import Any
 from isocenter.dicom.elements import File
 from isocenter.dicom.facts import all_facts, text
 from isocenter.dicom.kept_sequences import kept_sequences
-from isocenter.dicom.pet_frames import pet_frames
 from isocenter.dicom.scan import scan
 from isocenter.dicom.whole import check_whole, whole
 from isocenter.dicom.wrap import wrap_image
@@ -81,8 +80,10 @@ def record_of(file: File, size: int, digest: Callable[[str], str]) -> Study:
         digest=digest(sop_uid),
     )
     modality = file.ascii(0x00080060)
-    if modality == "PT" and instance.frames > 1 and (placed := pet_frames(instance, file)):
-        instance = replace(instance, facts={**own, **placed})
+    if modality == "PT" and instance.frames > 1:
+        from isocenter.dicom.pet_frames import pet_frames  # it needs numpy, which taking images in does without
+
+        instance = replace(instance, facts={**own, **pet_frames(instance, file)})
     series = Series(
         uid=series_uid,
         modality=modality,
