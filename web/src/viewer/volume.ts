@@ -63,7 +63,7 @@ export class SeriesVolume {
   }
 
   /**
-   * Every eighth image first, so that all planes show the whole body early; then the rest. Planes are drawn for the first time
+   * Every eighth image first, so that all planes show the whole body early; then the rest, but for what comes already. Planes are drawn for the first time
    * when those have come, then a few times on the way, and when the last has come. What is soon whole is drawn once, whole.
    */
   private async fill(): Promise<void> {
@@ -78,8 +78,14 @@ export class SeriesVolume {
       uploads.take(this.volume!.getImageIdIndex(this.series.pictures[number]!.imageId)!);
       [come, all] = [come + 1, all + 1];
     };
+    // In the same steps, so that many come in one answer: between images that are here already lie few.
+    const others = numbers.filter((number) => !isCoarse(number)).sort((a, b) => (a % COARSE) - (b % COARSE) || a - b);
+    // What is on its way already, because a stack asked for it, comes anyway and is not asked for again.
+    const comes = (number: number) => !!core.cache.getImageLoadObject(this.series.pictures[number]!.imageId);
+    const coming = this.series.prefetch(others.filter(comes), take);
+    const lacking = others.filter((number) => !comes(number));
     const early = this.series.prefetch(numbers.filter(isCoarse), take);
-    const whole = early.then(() => (this.ended.signal.aborted ? undefined : this.series.prefetch(numbers.filter((number) => !isCoarse(number)), take)));
+    const whole = early.then(() => Promise.all([coming, this.ended.signal.aborted ? undefined : this.series.prefetch(lacking, take)]));
     const unlessSoon = () => (soonWhole() ? whole : undefined);
     // A frame before would wait for the graphics to make room for the volume, and all that comes for the frame.
     const dropped = new Promise((resolve) => this.ended.signal.addEventListener("abort", resolve));
