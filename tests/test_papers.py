@@ -118,8 +118,8 @@ def test_every_promise_of_safety_is_a_test_that_exists_or_says_what_it_lacks() -
 @pytest.mark.parametrize(
     ("paper", "partly", "open_"),
     [
-        ("room-sentences.tsv", 1, 0),
-        ("trust-sentences.tsv", 2, 0),
+        ("room-sentences.tsv", 0, 0),
+        ("trust-sentences.tsv", 1, 0),
         ("learn-sentences.tsv", 11, 3),
         ("catalogue-sentences.tsv", 14, 0),
     ],
