@@ -23,8 +23,8 @@ def smoothed(array: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.flo
         sigma: standard deviation of the bell, voxels.
 
     >>> spike = np.zeros((1, 1, 5), np.float32); spike[0, 0, 2] = 1
-    >>> smoothed(spike, 0.7).ravel().round(3).tolist()
-    [0.011, 0.205, 0.568, 0.205, 0.011]
+    >>> [round(float(value), 3) for value in smoothed(spike, 0.7).ravel()]
+    [0.01, 0.205, 0.57, 0.205, 0.01]
     """
     reach = int(_TRUNCATED * sigma + 0.5)
     bell = np.exp(-0.5 / (sigma * sigma) * np.arange(-reach, reach + 1) ** 2)
