@@ -85,7 +85,7 @@ def test_what_lies_over_says_that_it_is_not_whole_until_it_is(page: Any) -> None
     page.context.expected += ["Failed to load resource", "Failed to fetch"]  # one image is lost on the way
     held: list[Any] = []
     url = f"**/series/{mr}/slab**"
-    page.route(url, lambda route: route.continue_() if "step=8" in route.request.url else held.append(route))
+    page.route(url, lambda route: route.continue_() if "first=0&" in route.request.url else held.append(route))
     page.goto(f"/study/{row['study']}")
     page.locator(".corner.tr").first.wait_for()
     until(lambda: lit(page) > 0.02)
