@@ -58,8 +58,8 @@ def first_image(page: Any, name: str, count: int) -> float:
     return float(page.evaluate("window.bench.first")) - float(began)
 
 
-# Both moments are taken inside the page: a program that asks from outside adds the way there and back. A volume is there
-# when each of the three planes was drawn after the last part of it was given to the graphics.
+# Both moments are taken inside the page: a program that asks from outside adds the way there and back. A volume is
+# there when each of the three planes was drawn after the last part of it was given to the graphics.
 WHOLE = """() => {
   window.whole = { began: 0, there: 0 };
   let given = 0;
