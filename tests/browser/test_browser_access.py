@@ -47,6 +47,8 @@ def test_pages_without_fault(page: Any, axe: str, path: str, there: str, theme: 
 def test_the_reading_room_without_fault(page: Any, axe: str, studies: Callable[[str], str], words: str) -> None:
     read(page, studies(words))
     page.get_by_text("Not looked:").wait_for()
+    why = page.locator(".answers", has_text="Not looked:").inner_text()
+    assert ", because " in why and ", because needs" not in why, "a reason reads as a sentence"
     assert _in_both_themes(page, axe) == []
     page.keyboard.press("f")
     page.get_by_label("Your finding").wait_for()

@@ -72,11 +72,16 @@ function Line({ card, current }: { card: AnalysisCard; current: boolean }) {
       <dl class="facts">
         <div><dt>Needs</dt><dd>{needsOf(card).map(([name, words]) => <div key={name}>{words}</div>)}</dd></div>
         <div><dt>Yields</dt><dd>{yieldsOf(card).slice(0, 6).join(" · ") || "remarks only"}{yieldsOf(card).length > 6 && <span class="muted"> and {yieldsOf(card).length - 6} more</span>}</dd></div>
-        {!!card.planned?.of && <div><dt>Planned on</dt><dd>{Math.round((100 * card.planned.studies) / card.planned.of)}{"\u2009"}% of {count(card.planned.of, "study", "studies")}</dd></div>}
+        {!!card.planned?.of && <div><dt>Planned on</dt><dd>{share(card.planned.studies, card.planned.of)}</dd></div>}
         <div><dt>At most</dt><dd>{card.limits.seconds}{"\u2009"}s, {card.limits.memory_mib}{"\u2009"}MiB</dd></div>
       </dl>
     </li>
   );
+}
+
+/** Of few studies a share in % says more than is known. */
+function share(studies: number, of: number): string {
+  return of < 100 ? `${studies} of ${count(of, "study", "studies")}` : `${Math.round((100 * studies) / of)}\u2009% of ${count(of, "study", "studies")}`;
 }
 
 function textOf(card: AnalysisCard): string {

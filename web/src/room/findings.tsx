@@ -405,5 +405,5 @@ export function NotLooked({ desk }: { desk: Desk }) {
 }
 
 function Because({ of }: { of: Planned[] }) {
-  return <ul>{of.map((one) => <li key={one.analysis}><a href={to.analyses(one.analysis)}>{spoken(one.analysis)}</a>{one.answer === "failed" && " (failed)"}, because {one.reasons.join("; ") || "no reason was given"}</li>)}</ul>;
+  return <ul>{of.map((one) => <li key={one.analysis}><a href={to.analyses(one.analysis)}>{spoken(one.analysis)}</a>{one.answer === "failed" && " (failed)"}, because {one.reasons.map((why) => why.replace(/^needs\b/, "it needs")).join("; ") || "no reason was given"}</li>)}</ul>;
 }
