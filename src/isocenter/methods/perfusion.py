@@ -167,14 +167,15 @@ class Deconvolution:
         lags = self.lags_s if lags_s is None else lags_s
         size = np.abs(self.spectrum)
         kept = size >= threshold * size.max()
-        gain = np.where(kept, 1.0 / np.where(kept, self.spectrum, 1.0), 0.0)
-        weight = np.full(len(gain), 2.0)
+        gain = 1.0 / self.spectrum[kept]
+        weight = np.full(len(size), 2.0)
         weight[0] = weight[-1] = 1.0  # the length is even: the last is the Nyquist frequency
-        turn = 2.0 * np.pi * np.arange(len(gain)) / (self.length * self.step_s)
+        turn = 2.0 * np.pi * np.flatnonzero(kept) / (self.length * self.step_s)
         apart = lags[:, None] - self.step_s * np.arange(len(self.artery))[None, :]
         # Only the time between lag and sample counts, and most pairs share theirs.
         times, which = np.unique(np.round(apart, 9), return_inverse=True)
-        wave = np.exp(1j * turn[None, :] * times[:, None]) @ (weight * gain)
+        # Summed without a BLAS, whose threads would go on turning while those of the maps want the cores.
+        wave = (np.exp(1j * turn[None, :] * times[:, None]) * (weight[kept] * gain)[None, :]).sum(axis=1)
         return np.asarray((wave.real / self.length)[which.reshape(apart.shape)], np.float64)
 
     def volume_weights(self) -> npt.NDArray[np.float64]:
@@ -231,8 +232,8 @@ class Deconvolution:
     def _step(self, threshold: float, to: Floats) -> _Step:
         inverse, lags = self.inverse(threshold), self.lags_s
         rows = np.vstack([inverse @ to, self.volume_weights() @ to])
-        # Whole pairs of rows and eights of frames: what is added is zero.
-        matrix = np.zeros((len(rows) + len(rows) % 2, -(-rows.shape[1] // 8) * 8), np.float32)
+        # Whole fours of rows and of frames: what is added is zero.
+        matrix = np.zeros([-(-many // 4) * 4 for many in rows.shape], np.float32)
         matrix[: len(rows), : rows.shape[1]] = rows
         apparent, shown = self.correction(inverse)
         even = np.linspace(apparent[0], apparent[-1], _EVEN)
@@ -354,43 +355,53 @@ def _peaks(residues: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], 
     return height, where
 
 
-_BLOCK = 256  # voxels whose curves and residues stay in the caches of a core
+_BLOCK = 512  # voxels whose curves and residues stay in the second cache of a core
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _product(
-    matrix: npt.NDArray[np.float32], part: npt.NDArray[np.float32], into: npt.NDArray[np.float32], n: int
-) -> None:
-    """matrix @ part[:, :n], two rows and eight frames at a time, which is what the registers hold.
+def _product(matrix: npt.NDArray[np.float32], part: npt.NDArray[np.float32], into: npt.NDArray[np.float32]) -> None:
+    """matrix @ part, four rows and four frames at a time, which is what the registers hold.
 
     Threads of a BLAS would wait for each other at every block.
     """
     rows, frames = matrix.shape
-    for i in range(0, rows, 2):
-        for j in range(n):
-            into[i, j] = 0.0
-            into[i + 1, j] = 0.0
-        for k in range(0, frames, 8):
+    for i in range(0, rows, 4):
+        for j in range(_BLOCK):
+            into[i, j] = into[i + 1, j] = into[i + 2, j] = into[i + 3, j] = 0.0
+        for k in range(0, frames, 4):
             a, b, c, d = matrix[i, k], matrix[i, k + 1], matrix[i, k + 2], matrix[i, k + 3]
-            e, f, g, h = matrix[i, k + 4], matrix[i, k + 5], matrix[i, k + 6], matrix[i, k + 7]
-            a2, b2, c2, d2 = matrix[i + 1, k], matrix[i + 1, k + 1], matrix[i + 1, k + 2], matrix[i + 1, k + 3]
-            e2, f2, g2, h2 = matrix[i + 1, k + 4], matrix[i + 1, k + 5], matrix[i + 1, k + 6], matrix[i + 1, k + 7]
-            for j in range(n):
+            a1, b1, c1, d1 = matrix[i + 1, k], matrix[i + 1, k + 1], matrix[i + 1, k + 2], matrix[i + 1, k + 3]
+            a2, b2, c2, d2 = matrix[i + 2, k], matrix[i + 2, k + 1], matrix[i + 2, k + 2], matrix[i + 2, k + 3]
+            a3, b3, c3, d3 = matrix[i + 3, k], matrix[i + 3, k + 1], matrix[i + 3, k + 2], matrix[i + 3, k + 3]
+            for j in range(_BLOCK):
                 p, q, r, s = part[k, j], part[k + 1, j], part[k + 2, j], part[k + 3, j]
-                t, u, v, w = part[k + 4, j], part[k + 5, j], part[k + 6, j], part[k + 7, j]
-                into[i, j] += a * p + b * q + c * r + d * s + e * t + f * u + g * v + h * w
-                into[i + 1, j] += a2 * p + b2 * q + c2 * r + d2 * s + e2 * t + f2 * u + g2 * v + h2 * w
+                into[i, j] += a * p + b * q + c * r + d * s
+                into[i + 1, j] += a1 * p + b1 * q + c1 * r + d1 * s
+                into[i + 2, j] += a2 * p + b2 * q + c2 * r + d2 * s
+                into[i + 3, j] += a3 * p + b3 * q + c3 * r + d3 * s
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _highest(
-    rows: npt.NDArray[np.float32], many: int, n: int, top: npt.NDArray[np.float32], at: npt.NDArray[np.int32]
-) -> None:
-    """The largest of the first rows in each of n columns, and which it is."""
-    for j in range(n):
+def _highest(rows: npt.NDArray[np.float32], many: int, top: npt.NDArray[np.float32], at: npt.NDArray[np.int32]) -> None:
+    """The largest of the first rows in each column, and which it is."""
+    for j in range(_BLOCK):
         top[j], at[j] = rows[0, j], 0
-    for i in range(1, many):
-        for j in range(n):
+    whole = 1 + (many - 1) // 4 * 4
+    for i in range(1, whole, 4):  # four at a time: what is held is loaded and stored once for them
+        for j in range(_BLOCK):
+            t, w = top[j], at[j]
+            p, q, r, s = rows[i, j], rows[i + 1, j], rows[i + 2, j], rows[i + 3, j]
+            w = i if p > t else w
+            t = p if p > t else t
+            w = i + 1 if q > t else w
+            t = q if q > t else t
+            w = i + 2 if r > t else w
+            t = r if r > t else t
+            w = i + 3 if s > t else w
+            t = s if s > t else t
+            top[j], at[j] = t, w
+    for i in range(whole, many):
+        for j in range(_BLOCK):
             larger = rows[i, j] > top[j]
             top[j] = rows[i, j] if larger else top[j]
             at[j] = i if larger else at[j]
@@ -418,9 +429,9 @@ def _fill(
         for k in range(frames):
             for j in range(n):
                 part[k, j] = curves[k, start + j]  # one block of a row after another is far apart in memory
-        _product(matrix, part, found, n)
-        _highest(found, lags, n, top, at)
-        _highest(part, frames, n, high, when)
+        _product(matrix, part, found)
+        _highest(found, lags, top, at)
+        _highest(part, frames, high, when)
         for j in range(n):
             i, place = at[j], zero
             if 0 < i < lags - 1:  # the parabola through three samples
