@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,53 @@ def test_a_one_time_link_signs_in_once_and_goes_to_the_first_page() -> None:
     assert again.status_code == 403
     assert "set-cookie" not in again.headers
     assert link not in again.text
+
+
+OPENED = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "Sec-Fetch-Mode": "navigate"}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["spent", "expired"])
+def test_who_opens_a_dead_link_in_a_browser_sees_a_page_that_says_what_to_do(tmp_path: Path, late: bool) -> None:
+    (tmp_path / "index.html").write_text('<link rel="stylesheet" crossorigin href="/assets/index-1a.css">')
+    house = House()
+    app = app_of(house, web=tmp_path)
+    link = house.links.issue("admin", house.now)
+    if late:
+        house.now += timedelta(minutes=11)
+    else:
+        Browser(app).get(f"/sign-in?token={link}")
+    page = Browser(app).get(f"/sign-in?token={link}", headers=OPENED)
+    assert (page.status_code, page.headers["content-type"]) == (403, "text/html; charset=utf-8")
+    assert (
+        page.headers["cache-control"] == "no-store" and "default-src 'none'" in page.headers["content-security-policy"]
+    )
+    assert "This sign-in link is not valid" in page.text and "It was used, has expired" in page.text
+    assert "Ask whoever gave it to you for a new one" in page.text and 'href="/sign-in"' in page.text
+    assert 'href="/assets/index-1a.css"' in page.text and "<script" not in page.text
+    assert link not in page.text and "admin" not in page.text and "{" not in page.text
+    program = Browser(app).get(f"/sign-in?token={link}", headers={"Accept": "application/json"})
+    assert (program.status_code, program.json()["error"]["kind"]) == (403, "Forbidden")
+    fetched = Browser(app).get(f"/sign-in?token={link}", headers={**OPENED, "Sec-Fetch-Mode": "cors"})
+    assert fetched.json() == program.json(), "what a page fetches is read by the page"
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status", "words"),
+    [("/api/worklist", "localhost", 401, "Not signed in"), ("/api/nothing", "localhost", 404, "Nothing has this"),
+     ("/worklist", "stranger.example", 421, "This server does not answer to that host name"),
+     ("/api/shared/instances/1.2%3Cscript%3E", "localhost", 400, "The request does not fit"),
+     ("/sign-in/oidc/back?state=x&code=y", "localhost", 303, "")],
+)  # fmt: skip
+def test_every_refusal_of_what_a_person_opens_is_a_page(path: str, host: str, status: int, words: str) -> None:
+    page = Browser(app_of(House()), host=host).get(path, headers=OPENED)
+    assert page.status_code == status
+    assert words in page.text and "<script>" not in page.text
+    assert status == 303 or page.headers["content-type"].startswith("text/html")
+
+
+def test_the_doors_of_programs_answer_them_in_json_whoever_opens_them() -> None:
+    answer = Browser(app_of(House())).get("/dicom-web/nothing", headers=OPENED)
+    assert answer.headers["content-type"] == "application/json" and answer.status_code == 404
 
 
 def test_without_a_token_the_address_is_the_sign_in_page() -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
@@ -65,6 +64,7 @@ from isocenter.doors.pages_figures import Figures
 from isocenter.doors.pages_guard import Guard, error_body, status_of
 from isocenter.doors.pages_machine import Machine
 from isocenter.doors.pages_pace import Pace
+from isocenter.doors.pages_refusal import written
 from isocenter.doors.pages_who import NotSignedIn, Programs
 from isocenter.doors.unfit import unfit
 from isocenter.errors import IsocenterError, TooOften
@@ -193,7 +193,7 @@ async def _half_a_second() -> None:
     await asyncio.sleep(0.5)
 
 
-def _refused(request: Request, error: Exception) -> JSONResponse:
+def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, IsocenterError)
     try:
         tell_denied(pages_who.site_of(request).denied, request, error)
@@ -206,27 +206,29 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
         status, headers = 429, {"Retry-After": seconds[1] if seconds else "60"}
     else:
         status, headers = status_of(error), {}
-    body = error_body(error.what, error.why, error.do, kind=type(error).__name__)
-    return JSONResponse(body, status_code=status, headers=headers)
+    return _answer(request, status, error_body(error.what, error.why, error.do, kind=type(error).__name__), headers)
 
 
-def _not_understood(_: Request, error: Exception) -> JSONResponse:
+def _not_understood(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return JSONResponse(
-        error_body(
-            unfit(error.errors()),
-            "the request does not fit",
-            "mend it and send it again; docs/look-up/routes.md lists what is taken",
-            kind="Refused",
-        ),
-        status_code=400,
+    body = error_body(
+        unfit(error.errors()),
+        "the request does not fit",
+        "mend it and send it again; docs/look-up/routes.md lists what is taken",
+        kind="Refused",
     )
+    return _answer(request, 400, body)
 
 
-def _http(_: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     what, kind = _HTTP.get(error.status_code, (str(error.detail), "Refused"))
-    return JSONResponse(error_body(what, kind=kind), status_code=error.status_code, headers=error.headers)
+    return _answer(request, error.status_code, error_body(what, kind=kind), error.headers)
+
+
+def _answer(request: Request, status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    kind, data = written(request.scope, status, body)
+    return Response(data, status_code=status, headers=dict(headers or {}), media_type=kind)
 
 
 _HTTP = {

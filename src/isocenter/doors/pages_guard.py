@@ -6,7 +6,6 @@ flows, and a stream stays a stream.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Collection, Iterable
@@ -17,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from isocenter.doors.faults import note
 from isocenter.doors.pages_pace import Pace
+from isocenter.doors.pages_refusal import written
 from isocenter.doors.while_they_may import BrokenOff
 from isocenter.errors import (
     Conflict,
@@ -135,6 +135,7 @@ class Guard:
         begun = time.perf_counter()
         answer = _Answer(
             send,
+            scope,
             private=not str(scope["path"]).startswith("/assets/"),
             tls=scope.get("scheme") == "https",
             signed_in=_has_session(scope),
@@ -213,7 +214,8 @@ class _Counted:
 class _Answer:
     """The outgoing answer: the headers that every answer carries, and what its status was."""
 
-    def __init__(self, send: Send, *, private: bool, tls: bool, signed_in: bool) -> None:
+    def __init__(self, send: Send, scope: Scope, *, private: bool, tls: bool, signed_in: bool) -> None:
+        self._scope = scope
         self._send, self._private, self._tls, self._signed_in = send, private, tls, signed_in
         self.status = 0
 
@@ -235,8 +237,8 @@ class _Answer:
         """Answer with an error, unless an answer has begun: then nothing true can be added to it."""
         if self.status:
             return
-        data = json.dumps(body).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode()), *more]
+        kind, data = written(self._scope, status, body)
+        headers = [(b"content-type", kind.encode()), (b"content-length", str(len(data)).encode()), *more]
         await self({"type": "http.response.start", "status": status, "headers": headers})
         await self({"type": "http.response.body", "body": data})
 

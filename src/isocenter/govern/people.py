@@ -90,7 +90,7 @@ class Links:
             raise Forbidden(
                 "this sign-in link is not valid",
                 "it was used, has expired, or was never issued (rule 'sign_in')",
-                "the command that starts the server prints a new one",
+                "ask whoever gave it to you for a new one; the command that starts the server prints one, too",
             )
         return link.name
 
