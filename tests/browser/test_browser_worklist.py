@@ -433,14 +433,16 @@ def test_an_arrival_above_does_not_move_the_focus(page: Any) -> None:
 
 def test_a_row_says_how_far_its_analyses_have_come(page: Any) -> None:
     ais = ({"state": "waiting", "words": "", "done": 0.0}, {"state": "found", "words": "bleed", "done": 2 / 3},
-           {"state": "none", "words": "", "done": 0.999}, {"state": "none", "words": ""})  # fmt: skip
+           {"state": "none", "words": "", "done": 0.999}, {"state": "none", "words": ""},
+           {"state": "struck", "words": ""})  # fmt: skip
     listed = [{**row(i), "ai": ai} for i, ai in enumerate(ais)]
     answer(page, lambda: listed)
     events = channel(page)
     page.goto("/worklist")
     rows(page).first.wait_for()
     marks = lambda: [" ".join(one.inner_text().split()) for one in page.locator("tbody tr td:nth-child(6)").all()]  # noqa: E731
-    assert [mark.removesuffix(" analysed") for mark in marks()] == ["0 %", "◇ bleed 66 %", "99 %", "✓ looked, none"]
+    told = ["0 %", "◇ bleed 66 %", "99 %", "✓ looked, none", "⊘ found, struck"]
+    assert [mark.removesuffix(" analysed") for mark in marks()] == told
     del listed[0]["ai"]["done"]
     events.append({"kind": "ResultMade", "subject": "1.2.0", "who": "isocenter"})
     until(lambda: marks()[0] == "waiting")

@@ -66,7 +66,7 @@ def test_what_stands_raises_and_what_a_person_struck_does_not() -> None:
     )  # fmt: skip
     of = "chest_xray_opacity"
     assert said(struck(FOUND, "b")) == Said("found", (Raise(Urgency.NOW, "opacity", of),), of)
-    assert said(struck(FOUND, "a", "b")) == Said("none", (), of), "all struck is none found"
+    assert said(struck(FOUND, "a", "b")) == Said("struck", (), of), "found and struck is not none found"
     assert said(replace(FOUND, urgency=Urgency.ROUTINE)) == Said("found", (), of), "what may wait raises nothing"
 
 
@@ -74,6 +74,8 @@ def test_the_strongest_answer_speaks_for_the_study() -> None:
     one, other = said(FOUND), Said("found", (Raise(Urgency.SOON, "uptake", "pet_uptake"),))
     assert together([Said("declined"), Said("none"), one, other]) == Said("found", one.raises + other.raises)
     assert together([Said("declined"), Said("none")]).ai == "none"
+    assert together([Said("none"), Said("struck"), Said("declined")]).ai == "struck"
+    assert together([Said("struck"), one]).ai == "found"
     assert together([Said("declined")]).ai == "declined"
     assert together([]) == Said("waiting")
 

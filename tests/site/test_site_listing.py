@@ -94,7 +94,7 @@ def test_law_the_kept_list_is_the_one_that_would_be_read_anew(ward: Ward) -> Non
     ward.tells(Kind.READING_OPENED, "1.2", by="ito")
     assert (ward.listed()["1.2"].state, ward.listed()["1.2"].reader) == ("open", "ito")
     ward.finds("1.2", Verdict.STRUCK, first)
-    assert (ward.listed()["1.2"].ai, ward.listed()["1.2"].raises) == ("none", ())
+    assert (ward.listed()["1.2"].ai, ward.listed()["1.2"].raises) == ("struck", ())
     ward.tells(Kind.READING_CLOSED, "1.2", by="ito")
     assert (ward.listed()["1.2"].state, ward.listed()["1.2"].reader) == ("waiting", "")
     ward.tells(Kind.READING_OPENED, "1.2", by="gray")

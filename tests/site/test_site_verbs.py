@@ -135,7 +135,7 @@ def test_what_a_person_signed_goes_out_verified_and_what_a_machine_says_does_not
 # ---- what was struck
 
 
-def test_a_result_whose_findings_are_all_struck_is_none_found_everywhere(site: Site) -> None:
+def test_a_result_whose_findings_are_all_struck_says_so_everywhere_and_not_that_none_was_found(site: Site) -> None:
     study = study_of(site)
     says(site, "image_quality", lesion("2.25.1"), lesion("2.25.2"))
 
@@ -158,8 +158,8 @@ def test_a_result_whose_findings_are_all_struck_is_none_found_everywhere(site: S
     assert row() == ("found", "now") and why() == ("found", []), "one still stands"
     assert counted() == (1, version, on), "what a person struck is counted no more"
     decide(site, Verdict.STRUCK, "2.25.2")
-    assert row() == ("none", "routine")
-    assert why() == ("none", ["what it found was struck by ito"])
+    assert row() == ("struck", "routine")
+    assert why() == ("struck", ["what it found was struck by ito"])
     assert site.results(study, who=HOUSE)[0][1].outcome is Outcome.FOUND, "what was struck is not forgotten"
 
 

@@ -33,6 +33,7 @@ from isocenter.record import Outcome, Result, Study, Urgency, Verdict
 
 __all__ = [
     "LIMITS",
+    "STRUCK",
     "Entry",
     "Queue",
     "Raise",
@@ -93,6 +94,10 @@ _REQUESTED: Mapping[str, Urgency] = MappingProxyType(
 )
 
 
+STRUCK = "struck"
+"""The answer of an analysis that found something, and a person struck all of it: neither found nor none."""
+
+
 class Raise(NamedTuple):
     """What an analysis found that should not wait: the level it declares for it, and its words."""
 
@@ -102,7 +107,7 @@ class Raise(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What was said of a study: in one word the strongest answer (found, none, declined, waiting), and its raises.
+    """What was said of a study: in one word the strongest answer (found, struck, none, declined, waiting), its raises.
 
     `analysis` is which one said it; empty where several did, or a person.
     """
@@ -116,6 +121,8 @@ def said(result: Result) -> Said:
     """What one result says: nothing that a person struck, and no raise by what may wait."""
     words = sorted({str(f.what) for f in result.findings if f.verdict is not Verdict.STRUCK})
     analysis = machine_of(result)[0]
+    if result.answer is not result.outcome:  # whoever reads the list next shall not think that nothing was found
+        return Said(STRUCK, (), analysis)
     if result.answer is not Outcome.FOUND or result.urgency is Urgency.ROUTINE or not words:
         return Said(result.answer.value, (), analysis)
     return Said(result.answer.value, (Raise(result.urgency, ", ".join(words).lower(), analysis),), analysis)
@@ -124,11 +131,11 @@ def said(result: Result) -> Said:
 def together(many: Sequence[Said]) -> Said:
     """What all of them say.
 
-    >>> together([Said("declined"), Said("none")]).ai, together([]).ai
-    ('none', 'waiting')
+    >>> together([Said("declined"), Said("none")]).ai, together([Said("none"), Said("struck")]).ai, together([]).ai
+    ('none', 'struck', 'waiting')
     """
     answers = {one.ai for one in many}
-    strongest = next((o for o in ("found", "none", "declined") if o in answers), "waiting")
+    strongest = next((o for o in ("found", STRUCK, "none", "declined") if o in answers), "waiting")
     return Said(strongest, tuple(r for one in many for r in one.raises))
 
 
@@ -144,7 +151,8 @@ class Waiting:
         reader: who has it open, empty where nobody has.
         assigned: who was asked to read it, empty where nobody was.
         raises: what AI found that should not wait.
-        ai: what AI has said so far: found, none, declined, waiting (not yet), after (the reader's opinion), or off.
+        ai: what AI has said so far: found, struck (found, and struck by a person), none, declined, waiting
+            (not yet), after (the reader's opinion), or off.
         said: what each analysis said, from which `disclosure.row` makes what a reader may see of it.
 
     Raises:

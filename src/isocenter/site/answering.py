@@ -11,6 +11,7 @@ from isocenter.analysis.need import Check
 from isocenter.govern.policy import Person, must
 from isocenter.reading import session
 from isocenter.reading.disclosure import AFTER
+from isocenter.reading.worklist import STRUCK
 from isocenter.record import Kind, Result, Verdict
 from isocenter.site.gating import Gating
 from isocenter.site.sitting import Sitting
@@ -31,8 +32,8 @@ class Answers(Sitting):
         return planning.plan(chosen, study, self._earlier(study, chosen))
 
     def why(self, study_uid: str, *, who: Person) -> list[dict[str, Any]]:
-        """Each analysis with its answer on this study: found, none, declined (with reasons), waiting; or that it is
-        told after one's own opinion, which is the same whatever it said."""
+        """Each analysis with its answer on this study: found, struck (by whom), none, declined (with reasons), waiting;
+        or that it is told after one's own opinion, which is the same whatever it said."""
         must(who, "plan", study_uid)
         study = self._disclosing.study(self.index.study(study_uid), who)
         said = self._disclosing.results(study_uid, who)
@@ -47,7 +48,7 @@ class Answers(Sitting):
             if answer == "waiting" and (stop := stops.get(binding.analysis)):
                 answer, reasons = "declined", (stop.sentence(),)
             named = [s.named for s in study.series if s.uid in series]
-            said_now = self._said(binding.analysis, series, about) if answer in ("found", "none") else None
+            said_now = self._said(binding.analysis, series, about) if answer in ("found", STRUCK, "none") else None
             row = self._answer_row(binding.analysis, answer, reasons, series)
             rows.append({**row, "on": named, **(_counted(said_now) if said_now else {})})
         for declined in asked.declined:
@@ -67,7 +68,7 @@ class Answers(Sitting):
         if told is None:
             return self._unsaid(study_uid)
         if told.answer is not told.outcome:
-            return told.answer.value, (f"what it found was struck by {told.origin.name}",)
+            return STRUCK, (f"what it found was struck by {told.origin.name}",)
         return told.answer.value, told.reasons
 
     @staticmethod

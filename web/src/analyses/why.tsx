@@ -13,6 +13,7 @@ import { count, day, moment, spoken } from "../words";
 /** The three answers, and the two states before one: each with its own shape and words. */
 const ANSWERS: Record<Planned["answer"] | "after", { shape: string; words: string; css: string }> = {
   found: { shape: "◇", words: "found", css: "machine-text" },
+  struck: { shape: "⊘", words: "found, struck", css: "muted" },
   none: { shape: "✓", words: "looked, none", css: "fine" },
   declined: { shape: "✗", words: "not looked", css: "soon" },
   waiting: { shape: "…", words: "waiting", css: "muted" },
@@ -149,7 +150,7 @@ function Line({ line, ahead, current, retry, forResearch, research }: { line: Pl
 
 /** On which series it answered, and how many numbers of the whole it gave. */
 function said({ answer, on = [], numbers }: Planned): string {
-  if (answer !== "found" && answer !== "none") return "";
+  if (answer !== "found" && answer !== "struck" && answer !== "none") return "";
   return [...on, numbers ? count(numbers, "number") + " of the whole study" : ""].filter(Boolean).join(" · ");
 }
 
@@ -175,14 +176,15 @@ function Tried({ of: { answer, findings, said, unmet, on, by, when, version } }:
 
 /** What needs an eye first: what was not looked at, then what failed or waits, then the answers. */
 function sorted(lines: Planned[]): Planned[] {
-  const order: Record<string, number> = { failed: 0, declined: 1, waiting: 2, found: 3, after: 3, none: 4 };
-  return [...lines].sort((a, b) => (order[a.answer] ?? 5) - (order[b.answer] ?? 5));
+  const order: Record<string, number> = { failed: 0, declined: 1, waiting: 2, found: 3, after: 3, struck: 4, none: 5 };
+  return [...lines].sort((a, b) => (order[a.answer] ?? 6) - (order[b.answer] ?? 6));
 }
 
 /** Each answer counted in a clause of its own: "looked, none" and "not looked" never share one. */
 function ledger(lines: Planned[]): string {
   const of = (answer: string) => lines.filter((line) => line.answer === answer).length;
   const said = [`${count(of("found"), "analysis", "analyses")} found something.`, `${count(of("none"), "analysis", "analyses")} looked and found none.`, `${count(of("declined"), "analysis", "analyses")} did not look.`];
+  if (of("struck")) said.push(`Of ${count(of("struck"), "analysis", "analyses")} a reader struck what was found.`);
   if (of("waiting")) said.push(`${count(of("waiting"), "analysis", "analyses")} wait.`);
   if (of("failed")) said.push(`${count(of("failed"), "analysis", "analyses")} failed.`);
   return said.join(" ");

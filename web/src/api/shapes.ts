@@ -47,7 +47,7 @@ export interface Row {
 }
 
 export interface AiState {
-  state: "found" | "none" | "declined" | "waiting" | "after" | "off";
+  state: "found" | "struck" | "none" | "declined" | "waiting" | "after" | "off";
   words: string[] | string;
   /** While analyses run: the share of them that have answered. */
   done?: number;
@@ -244,7 +244,7 @@ export interface Stop {
 export interface Planned {
   analysis: string;
   about: string;
-  answer: "found" | "none" | "declined" | "waiting" | "failed" | "after";
+  answer: "found" | "struck" | "none" | "declined" | "waiting" | "failed" | "after";
   reasons: string[];
   /** That answered; where nothing is told yet, the one that is installed. */
   version: string;

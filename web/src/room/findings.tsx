@@ -367,10 +367,11 @@ function Whole({ results }: { results: Result[] }) {
 function Answers({ desk }: { desk: Desk }) {
   const plan = desk.session.plan.value ?? [];
   const of = (answer: string) => each(plan.filter((one) => one.answer === answer).map((one) => spoken(one.analysis)));
-  const [none, waiting] = [of("none"), of("waiting")];
+  const [struck, none, waiting] = [of("struck"), of("none"), of("waiting")];
   return (
     <>
       {waiting && <p class="answers"><span aria-hidden="true">…</span> Still looking: {waiting}</p>}
+      {struck && <p class="answers"><span class="muted" aria-hidden="true">⊘</span> Found, and struck by a reader: {struck}</p>}
       {none && <p class="answers"><span class="fine" aria-hidden="true">✓</span> Looked, found none: {none}</p>}
       <NotLooked desk={desk} />
     </>

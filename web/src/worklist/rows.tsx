@@ -149,13 +149,15 @@ function stateWords(row: Row): string {
   return row.reader ? `${row.state}, ${name(row.reader)}` : row.state;
 }
 
-/** Three answers, never two: found, looked and found none, not looked; and what still runs. */
+/** Three answers, never two: found, looked and found none, not looked; found and struck by a reader; and what still runs. */
 function AiMark({ ai }: { ai: AiState | null }) {
   if (ai?.done !== undefined) return <>{ai.state === "found" && <><AiMark ai={{ ...ai, done: undefined }} /> </>}<span class="muted num" title="Of the analyses that run on this study, so many have answered">{Math.floor(100 * ai.done)} %<span class="hidden"> analysed</span></span></>;
   const words = [ai?.words ?? []].flat().join(", ");
   switch (ai?.state) {
     case "found":
       return <MachineMark words={words || "found"} />;
+    case "struck":
+      return <span class="muted" title="AI found something, and whoever read it struck it"><span aria-hidden="true">⊘</span> found, struck</span>;
     case "none":
       return <span class="fine"><span aria-hidden="true">✓</span> looked, none</span>;
     case "after":
