@@ -64,7 +64,7 @@ def test_bits_above_the_stored_ones_and_bytes_behind_the_last_pixel_are_gone() -
 
 def test_boxes_are_blanked_and_nothing_else() -> None:
     data = made.made(pixels=np.arange(1, 101, dtype=np.uint16).reshape(10, 10))
-    out = blanked(data, [(-1, 2, 3, 5, 9)])[0]
+    out = blanked(parse(data), data, [(-1, 2, 3, 5, 9)])[0]
     assert (out[2:5, 3:9] == 1).all()
     out[2:5, 3:9] = frames(data)[0][2:5, 3:9]
     assert np.array_equal(out, frames(data)[0])

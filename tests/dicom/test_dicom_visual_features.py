@@ -14,6 +14,8 @@ from pydicom.uid import ExplicitVRBigEndian, RLELossless
 from isocenter.dicom.confidentiality import Option, options_named
 from isocenter.dicom.deidentify import Deidentified, HeldBack, deidentify
 from isocenter.dicom.elements import parse
+from isocenter.dicom.header import read_header
+from isocenter.dicom.placed import alone, classic
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.visual_features import Cover, Shows, shows
 
@@ -176,3 +178,35 @@ def test_which_objects_may_show_a_face(said: dict[str, Any], wanted: Shows) -> N
 def test_what_names_no_part_and_shows_no_head_leaves_and_says_so() -> None:
     _, copy = cleaned(file_of(slice_of_a_head(BodyPartExamined="")), Cover("none"))
     assert copy.face == "no head" and any("no head was found" in risk for risk in copy.risks)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"Modality": "CT", "RescaleSlope": 2, "RescaleIntercept": -1024},
+        {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1], "PixelSpacing": [2, 0.5], "SliceThickness": 3},
+        {"SliceThickness": "", "NumberOfFrames": 1},
+    ],
+)
+def test_a_slice_is_placed_by_itself_as_its_whole_record_places_it(said: dict[str, Any]) -> None:
+    data = file_of(slice_of_a_head(**said))
+    series = read_header(data).series[0]
+    whole, own = classic(series, series.instances[0]), alone(parse(data))
+    assert whole is not None and own is not None
+    for name in ("position", "orientation", "spacing", "thickness", "slope", "intercept", "rows", "columns", "tile"):
+        assert np.array_equal(getattr(whole, name), getattr(own, name)), name
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"ImageType": ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]}, {"NumberOfFrames": 2}, {"mapped": True}, {"bare": True}],
+)
+def test_what_lies_elsewhere_than_its_plain_header_says_is_not_placed_by_it(said: dict[str, Any]) -> None:
+    mapped, bare = said.pop("mapped", False), said.pop("bare", False)
+    ds = slice_of_a_head(**said)
+    if mapped:
+        ds.RealWorldValueMappingSequence = [Dataset()]
+    if bare:
+        del ds.ImagePositionPatient
+    assert alone(parse(file_of(ds))) is None

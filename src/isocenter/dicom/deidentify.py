@@ -368,7 +368,7 @@ def _painted_over(file: File, data: bytes, verdict: Verdict, cover: Cover | None
     Raises:
         HeldBack: the face cannot be taken out of this object.
     """
-    pixels = blanked(data, verdict.boxes)
+    pixels = blanked(file, data, verdict.boxes)
     if cover is not None:
         if PIXELS not in file.dataset:
             raise HeldBack("a head in floating point", "its face cannot be taken out", "look at it")

@@ -12,6 +12,7 @@ is kept as its text, so that whoever computes with it refuses it by name.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -340,6 +341,15 @@ def all_facts(file: File, charsets: tuple[str, ...]) -> tuple[dict[str, Any], di
                 own.setdefault(row.keyword, value)
     _real_world(file, charsets, own)
     return shared, own
+
+
+def facts_at(file: File, tags: Iterable[int]) -> dict[str, Any]:
+    """Of all facts of the outermost level only these, which are numbers or words of the basic repertoire."""
+    table, found = _by_tag(), {}
+    for tag in tags:
+        if tag in file.dataset and (value := _read(file, table[tag], (), file.dataset)) is not None:
+            found[table[tag].keyword] = value
+    return found
 
 
 def instance_facts(file: File, charsets: tuple[str, ...]) -> dict[str, Any]:

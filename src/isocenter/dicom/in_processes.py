@@ -31,10 +31,15 @@ _FEW = 24  # so few are done before a second process has started
 
 
 class Processes:
-    """Processes that work, started when there is more than a few files to do; one or none is this process alone."""
+    """Processes that work, started when there is more than a few files to do; one or none is this process alone.
 
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
+    Args:
+        workers: processes.
+        loaded: modules that each of them needs besides what cleans; they are loaded once for all.
+    """
+
+    def __init__(self, workers: int, loaded: Sequence[str] = ()) -> None:
+        self._workers, self._loaded = workers, loaded
         self._pool: ProcessPoolExecutor | None = None
         self._asking: ThreadPoolExecutor | None = None
 
@@ -88,7 +93,7 @@ class Processes:
 
     def _sent(self, work: Callable[[Any], Answer], what: Any) -> _Sent[Answer]:
         if self._pool is None or self._asking is None:
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=_processes())
+            self._pool = ProcessPoolExecutor(self._workers, mp_context=_processes(self._loaded))
             # To ask for a process waits until the first has started: another thread does.
             self._asking = ThreadPoolExecutor(1)
             self._asking.submit(self._pool.submit, _here)
@@ -117,9 +122,9 @@ def _back(
     return ((name, given, answer) for (name, given), answer in zip(parcel, sent.answer(), strict=True))
 
 
-def _processes() -> Any:
+def _processes(loaded: Sequence[str]) -> Any:
     """Children of a quiet process that has loaded what cleans: they begin in milliseconds."""
     context = get_context("forkserver" if sys.platform != "win32" else "spawn")
     if sys.platform != "win32":
-        context.set_forkserver_preload(["isocenter.dicom.release", "isocenter.dicom.cleaning_once"])
+        context.set_forkserver_preload(["isocenter.dicom.release", "isocenter.dicom.cleaning_once", *loaded])
     return context

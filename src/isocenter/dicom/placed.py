@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.elements import Dataset, File, parse
+from isocenter.dicom.facts import facts_at
 from isocenter.dicom.velocity import ENCODING, encoding, stated
 from isocenter.errors import NotAVolume
 from isocenter.record import Instance, Series
 
-__all__ = ["Placed", "classic", "enhanced", "gamma_tomography", "moment_s"]
+__all__ = ["Placed", "alone", "classic", "enhanced", "gamma_tomography", "moment_s"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +169,40 @@ def classic(series: Series, instance: Instance) -> Placed | None:
         kind=(*(str(w) for w in words), *_component(facts)),
         keys={**_classic_keys(facts, instance), **_velocity(facts, words, series.description)},
     )
+
+
+_POSITION, _ORIENTATION, _TYPE = 0x00200032, 0x00200037, 0x00080008
+_PLACING = (
+    _POSITION, _ORIENTATION, 0x00280030, 0x00181164, 0x00180050, 0x00281052, 0x00281053, 0x3004000E,
+)  # fmt: skip
+_ELSEWHERE = (0x00409096, 0x52009229, 0x52009230)  # real-world maps and functional groups say more
+
+
+def alone(file: File) -> Placed | None:
+    """The slice of a plain object, of as little of its header as places it; None where more of it must be asked.
+
+    What orders a slice among others (its moment, its echo, what velocity it encodes) is not read: this is for a slice
+    that is asked by itself, several times quicker than its whole record.
+    """
+    frames = file.decimals(0x00280008)
+    if (
+        (frames and frames[0] != 1.0)
+        or _POSITION not in file.dataset
+        or _ORIENTATION not in file.dataset
+        or any(tag in file.dataset for tag in _ELSEWHERE)
+        or "MOSAIC" in file.ascii(_TYPE)
+    ):
+        return None
+    facts, where = facts_at(file, _PLACING), "the image"
+    rows, columns = file.integer(0x00280010), file.integer(0x00280011)
+    slope, intercept = scale(facts, where)
+    return Placed(
+        sop_uid="", digest="", frame=0, rows=rows, columns=columns,
+        position=_vector(facts.get("ImagePositionPatient"), 3, "Image Position (Patient)", where),
+        orientation=_vector(facts.get("ImageOrientationPatient"), 6, "Image Orientation (Patient)", where),
+        spacing=_spacing(facts.get("PixelSpacing") or facts.get("ImagerPixelSpacing"), where),
+        thickness=_one(facts.get("SliceThickness")) or 0.0, slope=slope, intercept=intercept,
+    )  # fmt: skip
 
 
 def _component(facts: Mapping[str, Any]) -> tuple[str, ...]:

@@ -246,7 +246,7 @@ def release(
     # The folder may lie among the originals; what is written into it meanwhile is none of them.
     given = ((n, one) for n, one in files if not (isinstance(one, Path) and one.absolute().is_relative_to(place)))
     heads: dict[tuple[str, str], list[tuple[str, Lying]]] = defaultdict(list)
-    with Aside() as aside, Processes(workers) as processes:
+    with Aside() as aside, Processes(workers, [faces.__module__] if faces else []) as processes:
         known: dict[str, Cover] | None = (
             None if faces else {}
         )  # where nobody seeks faces, no head waits for its other images

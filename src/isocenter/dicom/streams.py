@@ -13,7 +13,7 @@ import numpy as np
 
 from isocenter.dicom.compressed import bare_rle, bare_stream
 from isocenter.dicom.elements import PIXELS, File, Slot
-from isocenter.dicom.pixels import frame_count, frames, of_frames
+from isocenter.dicom.pixels import frame_count, frames, native, of_frames
 from isocenter.dicom.whole import native_length
 
 __all__ = ["Box", "blanked", "fragments", "native_pixels", "neutral_profile"]
@@ -51,13 +51,19 @@ def native_pixels(file: File, slot: Slot, tag: int) -> bytes | memoryview:
     return value
 
 
-def blanked(data: bytes, boxes: Sequence[Box]) -> np.ndarray[Any, Any]:
+def blanked(file: File, data: bytes, boxes: Sequence[Box]) -> np.ndarray[Any, Any]:
     """All frames decoded, with the boxes of each filled with its darkest value.
+
+    Args:
+        file: its places.
+        data: the file, for a decoder.
+        boxes: what is filled.
 
     Returns:
         (frames, rows, columns) or (frames, rows, columns, 3) RGB; a copy.
     """
-    pixels = np.array(frames(data))
+    straight = native(file)
+    pixels = np.array(frames(data) if straight is None else straight)
     for frame, top, left, bottom, right in boxes:
         which = slice(None) if frame < 0 else slice(frame, frame + 1)
         part = pixels[which, top:bottom, left:right]

@@ -20,15 +20,16 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.assemble import placed_frames
+from isocenter.dicom.conformance import storage_class
 from isocenter.dicom.elements import PIXELS, File
 from isocenter.dicom.header import record_of
-from isocenter.dicom.placed import Placed
-from isocenter.errors import Refused
+from isocenter.dicom.placed import Placed, alone
+from isocenter.errors import NotAVolume, Refused
 
 __all__ = ["Cover", "Shows", "group_of", "shows", "without_face"]
 
-_MODALITY, _PART, _IMAGE_TYPE, _SERIES, _STUDY, _FRAME = (
-    0x00080060, 0x00180015, 0x00080008, 0x0020000E, 0x0020000D, 0x00200052,
+_CLASS, _MODALITY, _PART, _IMAGE_TYPE, _SERIES, _STUDY, _FRAME = (
+    0x00080016, 0x00080060, 0x00180015, 0x00080008, 0x0020000E, 0x0020000D, 0x00200052,
 )  # fmt: skip
 _SECTIONAL = frozenset({"CT", "MR", "PT"})
 _NAMES = "HEAD BRAIN SKULL FACE NECK HEADNECK ORBIT SINUS JAW MAXILLA MANDIBLE TEETH EAR"
@@ -138,13 +139,11 @@ def without_face(file: File, data: bytes, pixels: npt.NDArray[Any], cover: Cover
         raise Refused("a head in colour", "what is skin in it cannot be told", "look at the images")
     if "LOCALIZER" in file.ascii(_IMAGE_TYPE).split("\\") and file.ascii(_MODALITY) == "CT":
         raise Refused("a localiser of a head", "it is a projection through the face", "leave it out")
-    study = record_of(file, len(data), lambda uid: "of these bytes")
-    series, instance = study.series[0], study.series[0].instances[0]
-    placed = placed_frames(series, instance, lambda _: data)
+    placed = _placed(file, data)
     if not placed:
         raise Refused("a head without a place in the patient", "where its face lies is unknown", "look at the images")
     mask, reaches = cover.mask(), _reaches(cover.packed, cover.shape)
-    back = np.linalg.inv(np.array(cover.affine).reshape(4, 4))
+    back = _back(cover.affine)
     taken = 0
     for one in placed:
         part = pixels[one.frame]
@@ -155,6 +154,28 @@ def without_face(file: File, data: bytes, pixels: npt.NDArray[Any], cover: Cover
             part[face] = _empty(one, pixels, file)
             taken += count
     return taken
+
+
+def _placed(file: File, data: bytes) -> list[Placed]:
+    """Where the frames of an object lie in the patient.
+
+    Raises:
+        Refused: a place is stated and is none, or the object names no identity.
+    """
+    kind = storage_class(file.ascii(_CLASS))
+    try:
+        if not (kind and kind.multiframe) and (slice_ := alone(file)):
+            return [slice_]
+    except NotAVolume:
+        pass  # its record tells which image it is
+    study = record_of(file, len(data), lambda uid: "of these bytes")
+    return placed_frames(study.series[0], study.series[0].instances[0], lambda _: data)
+
+
+@lru_cache(maxsize=2)
+def _back(affine: tuple[float, ...]) -> npt.NDArray[np.float64]:
+    """From millimetres of the patient to the places of a mask."""
+    return np.asarray(np.linalg.inv(np.array(affine).reshape(4, 4)))
 
 
 def _in_plane(
