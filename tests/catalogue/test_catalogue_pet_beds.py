@@ -6,6 +6,8 @@ import io
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,14 @@ from multi_frame import multi_frame
 from pet_beds import BEDS, MM, SLICES, STEP_MM, bed, outlined, scan, uptake
 from typer.testing import CliRunner
 
+from isocenter.analysis.registry import Registry
+from isocenter.catalogue.pet_uptake import PETUptake
 from isocenter.cli import app
+from isocenter.dicom.header import read_header
+from isocenter.govern.policy import HOUSE
+from isocenter.record import Kind, Study, codes
+from isocenter.site.verbs import Site
+from isocenter.store import Blobs, Database, Index, Journal, receive
 
 AS_SENT: dict[str, Callable[[Sequence[bytes]], list[bytes]]] = {"classic": list, "enhanced": enhanced}
 each_way = pytest.mark.parametrize("sent", AS_SENT)
@@ -118,16 +127,64 @@ def test_an_image_of_the_whole_beside_its_beds_is_taken_alone(tmp_path: Path, se
     assert found["where"]["series_uid"] == str(pydicom.dcmread(io.BytesIO(whole[0])).SeriesInstanceUID)
 
 
-def test_times_of_one_bed_in_an_object_are_no_beds(tmp_path: Path) -> None:
-    """A dynamic bed beside a static one: with two frames at each place it is no bed, and nothing is joined to it."""
-    static, dynamic = enhanced(scan())
-    ds = pydicom.dcmread(io.BytesIO(dynamic))
-    ds.PerFrameFunctionalGroupsSequence = [*ds.PerFrameFunctionalGroupsSequence, *ds.PerFrameFunctionalGroupsSequence]
-    ds.NumberOfFrames, ds.PixelData = 2 * ds.NumberOfFrames, 2 * ds.PixelData
+def over_time(files: Sequence[bytes], sent: str, times: int = 3) -> list[bytes]:
+    """Images of one bed as a dynamic scan of it, in one object or image by image."""
+    if sent == "enhanced":
+        (one,) = enhanced(files)
+        ds = pydicom.dcmread(io.BytesIO(one))
+        ds.PerFrameFunctionalGroupsSequence = [*ds.PerFrameFunctionalGroupsSequence] * times
+        ds.NumberOfFrames, ds.PixelData = times * ds.NumberOfFrames, times * ds.PixelData
+        return [saved(ds)]
+    made = []
+    for time in range(times):
+        for data in files:
+            ds = pydicom.dcmread(io.BytesIO(data))
+            ds.SeriesType, ds.FrameReferenceTime = ["DYNAMIC", "IMAGE"], 90000 + 180000 * time
+            ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{ds.SOPInstanceUID}.{time + 1}"
+            ds.InstanceNumber += time * len(files)
+            made.append(saved(ds))
+    return made
+
+
+def saved(ds: pydicom.Dataset) -> bytes:
     out = io.BytesIO()
     ds.save_as(out)
-    result = asked(tmp_path, [static, out.getvalue()])
-    assert result["answer"] == "declined" and "PET with 2 values of time" in result["reasons"][0]
+    return out.getvalue()
+
+
+@each_way
+def test_a_static_image_is_measured_and_the_dynamic_one_beside_it_is_named(tmp_path: Path, sent: str) -> None:
+    dynamic = over_time(bed(4, 0, SLICES, wait_s=600.0), sent)
+    static = bed(2, 0, SLICES, wait_s=3600.0, facts={"SeriesDescription": "PET whole"})
+    result = asked(tmp_path, [*dynamic, *AS_SENT[sent](static)])
+    (found,) = result["findings"]
+    assert found["where"]["series_uid"] == str(pydicom.dcmread(io.BytesIO(static[0])).SeriesInstanceUID)
+    assert value(found, "SUVmax", "SUVbw") == pytest.approx(8.0, rel=1e-4)
+    (said,) = (r for r in result["reasons"] if "at each place" in r)
+    assert said.startswith("series 4") and "3 PET images at each place (times or gates) and was not measured" in said
+
+
+def test_of_enhanced_images_that_with_attenuation_correction_is_taken(tmp_path: Path) -> None:
+    raw = bed(3, 0, SLICES, wait_s=3600.0, facts={"CorrectedImage": ["DECY", "SCAT"], "SliceThickness": 3.9})
+    corrected = bed(2, 0, SLICES, wait_s=3600.0)
+    (found,) = asked(tmp_path, enhanced([*raw, *corrected]))["findings"]
+    assert found["where"]["series_uid"] == str(pydicom.dcmread(io.BytesIO(corrected[0])).SeriesInstanceUID)
+
+
+@each_way
+def test_times_of_one_bed_are_no_bed_of_the_scan_beside_it(tmp_path: Path, sent: str) -> None:
+    dynamic = over_time(bed(5, *BEDS[1], wait_s=4200.0, facts={"SeriesDescription": "PET bed 5"}), sent)
+    result = asked(tmp_path, [*dynamic, *AS_SENT[sent](scan())])
+    (found,) = result["findings"]
+    assert value(found, "Metabolic Volume", "41") == pytest.approx(TRUE_ML, rel=1e-6)
+    assert any("2 series are beds of one scan and were joined" in r for r in result["reasons"])
+    assert any("3 PET images at each place" in r for r in result["reasons"])
+
+
+@each_way
+def test_a_dynamic_image_alone_is_declined_in_words(tmp_path: Path, sent: str) -> None:
+    result = asked(tmp_path, over_time(bed(4, *BEDS[1], wait_s=600.0), sent))
+    assert result["answer"] == "declined" and "PET with 3 values of time" in result["reasons"][0]
 
 
 def test_beds_without_a_moment_of_their_decay_are_declined(tmp_path: Path) -> None:
@@ -144,3 +201,38 @@ def test_beds_that_an_archive_converted_are_one_image(tmp_path: Path) -> None:
     (found,) = asked(tmp_path, made)["findings"]
     assert value(found, "SUVmax", "SUVbw") == pytest.approx(8.0, rel=1e-4)
     assert value(found, "Metabolic Volume", "41") == pytest.approx(TRUE_ML, rel=1e-6)
+
+
+@each_way
+def test_beds_that_came_before_their_places_were_asked_for_are_joined(tmp_path: Path, sent: str) -> None:
+    """An archive of an older version does not know where frames lie: it reads those headers again when it is asked."""
+    files = AS_SENT[sent](scan())
+
+    def older(data: bytes) -> Study:
+        record = read_header(data)
+        (one,) = record.series
+        (image,) = one.instances
+        known = {name: v for name, v in image.facts.items() if name != "FramesInPatient"}
+        return replace(record, series=(replace(one, instances=(replace(image, facts=known),)),))
+
+    database, blobs = Database(f"sqlite:///{tmp_path}/a.sqlite"), Blobs(str(tmp_path / "blobs"))
+    journal, index, registry = (
+        Journal(database, blobs),
+        Index(database, blobs),
+        Registry({"pet_uptake": PETUptake()}, {}),
+    )
+    site = Site(database, blobs, journal, index, registry, lambda: datetime(2026, 3, 3, tzinfo=UTC), apart=False)
+    try:
+        receive(database, blobs, journal, [(one, older(one)) for one in files], "PET1", site.clock())
+        uid = read_header(files[0]).uid
+        ((digest, result),) = site.analyse(uid, who=HOUSE)
+        (found,) = result.findings
+        assert max(m.value for m in found.measurements if m.what == codes.MTV) == pytest.approx(TRUE_ML, rel=1e-6)
+        learnt = journal.since(kinds=[Kind.HEADERS_LEARNT])
+        assert sum(len(s.event.details["instances"]) for s in learnt) == (2 if sent == "enhanced" else 0)
+        assert site.analyse(uid, who=HOUSE) == [(digest, result)], "and only once"
+        assert len(journal.since(kinds=[Kind.HEADERS_LEARNT])) == len(learnt)
+    finally:
+        site.guests.close()
+        blobs.close()
+        database.close()

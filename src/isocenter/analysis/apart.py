@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from isocenter.dicom.quantity import pet_units
 from isocenter.record import Series
 
-__all__ = ["beds_apart", "images", "left_beside", "reach_mm", "slices_apart", "told"]
+__all__ = [
+    "at_each_place",
+    "beds_apart",
+    "images",
+    "left_beside",
+    "reach_mm",
+    "slices_apart",
+    "told",
+    "units_of_frames",
+    "without_places",
+]
 
 _SAME_PLACE = 0.5  # of the shorter of two series: beyond it they show one part of the body and are no neighbours
 _LARGER = 1.2  # of two series of one place, the one that is taken without asking
@@ -30,6 +42,37 @@ def told(series: Series, keyword: str) -> set[Any]:
 def images(several: Sequence[Series]) -> int:
     """How many images some series have, frames counted."""
     return sum(max(1, i.frames) for one in several for i in one.instances)
+
+
+def at_each_place(series: Series) -> int:
+    """How many images of one kind a series has at each of its places, at least; more than one are times or gates.
+
+    One where headers do not tell.
+    """
+    many: Counter[Any] = Counter()
+    for image in series.instances:
+        facts = {**series.facts, **image.facts}
+        held = facts.get(_IN_PATIENT) or {} if image.frames > 1 else {}
+        places = held.get("ends", ()) if image.frames > 1 else (facts.get("ImagePositionPatient"),)
+        lie = {tuple(one) for one in places if one is not None}
+        if not lie:
+            return 1
+        kind = (image.rows, image.columns, repr(facts.get("ImageType")))
+        many[_rounded(lie, 2), kind] += int(held.get("each", 1))
+    return min(many.values(), default=1)
+
+
+def units_of_frames(series: Series) -> dict[str, str]:
+    """Units and SUV Type of a multi-frame PET as classic images state them, where its frames tell the unit."""
+    stated = zip(("Units", "SUVType"), pet_units({"RealWorldValueUnit": _frames(series).get("unit", "")}), strict=True)
+    return {keyword: word for keyword, word in stated if word}
+
+
+def without_places(series: Series) -> tuple[str, ...]:
+    """Multi-frame PETs of which it was not asked yet, when their headers were read, where their frames lie."""
+    if series.modality != "PT" or _IN_PATIENT in series.facts:
+        return ()
+    return tuple(i.sop_uid for i in series.instances if i.frames > 1 and _IN_PATIENT not in i.facts)
 
 
 # ---- slices --------------------------------------------------------------------------------------------------------
@@ -78,14 +121,21 @@ def reach_mm(several: Sequence[Series]) -> float:
 
 
 def left_beside(chosen: Sequence[Series], study: Sequence[Series]) -> tuple[str, ...]:
-    """In words, each PET series in the frame of reference of the chosen ones that shows what lies beyond them."""
+    """In words, each PET series beside the chosen ones that holds times or gates, or shows what lies beyond them.
+
+    What lies beyond is told of series in their frame of reference.
+    """
     mine = {one.uid for one in chosen}
     taken = [bed for one in chosen if (bed := _Bed.of(one)) is not None]
     first = chosen[0]
     said = []
     for other in study:
-        near = other.modality == "PT" and other.frame_of_reference == first.frame_of_reference != ""
-        if other.uid in mine or not near or not images([other]):
+        near = other.frame_of_reference == first.frame_of_reference != ""
+        if other.uid in mine or other.modality != "PT" or not images([other]):
+            continue
+        if (each := at_each_place(other)) > 1:
+            said.append(f"{other.named} has {each} PET images at each place (times or gates) and was not measured")
+        if each > 1 or not near:
             continue
         bed = _Bed.of(other)
         if bed is None or not taken:
@@ -113,9 +163,11 @@ class _Bed:
 
     @classmethod
     def of(cls, series: Series) -> _Bed | None:
-        """A series by what its header tells; None for what is no stack of PET."""
+        """A series by what its header tells; None for what is no stack of PET, or one of several times."""
         turns, places = _stated(series, "ImageOrientationPatient", "orientation"), _places(series)
         if series.modality != "PT" or len(turns) != 1 or None in turns | places or len(places) < 2:
+            return None
+        if at_each_place(series) > 1:
             return None
         (turn,) = turns
         if len(turn) != 6 or any(len(p) != 3 for p in places):
@@ -149,9 +201,11 @@ def _of_frames(series: Series) -> bool:
 
 def _frames(series: Series) -> Mapping[str, Any]:
     """Where the frames of the one multi-frame object of a series lie; empty where that is no stack, or not the one."""
-    (first, *others) = series.instances
+    if len(series.instances) != 1:
+        return {}
+    (first,) = series.instances
     found = first.facts.get(_IN_PATIENT, series.facts.get(_IN_PATIENT))
-    return found if isinstance(found, Mapping) and not others else {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def _stated(series: Series, keyword: str, of_frames: str) -> set[Any]:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from isocenter.analysis.apart import beds_apart, images, reach_mm, slices_apart, told
+from isocenter.analysis.apart import (
+    at_each_place,
+    beds_apart,
+    images,
+    reach_mm,
+    slices_apart,
+    told,
+    units_of_frames,
+)
 from isocenter.errors import Refused
 from isocenter.record import Series
 from isocenter.space import Region, Volume
@@ -90,8 +98,9 @@ class Need:
             objects are looked into when they are read.
         slices_apart: a stack will do of which each slice came, with all its phases, as a series of its own. It is
             taken where it holds more images than any series that meets the need alone.
-        beds: a PET will do of which each bed came as a series of its own, and is given as one volume (see
-            `methods.pet_beds`). It is taken where it reaches further than any series that meets the need alone.
+        beds: one static PET: it will do where each bed came as a series of its own, and is given as one volume (see
+            `methods.pet_beds`). It is taken where it reaches further than any series that meets the need alone. A
+            series with several images at each place, times or gates, is taken where there is no other.
         optional: the analysis runs without it and is given None.
         every: run once for each series that meets the need, not only for the best one; and where a series holds several
             radiographs (CR, DX, MG), for each of them that meets it.
@@ -144,7 +153,10 @@ class Need:
     def suits(self, series: Series) -> bool:
         """Whether the series is what the analysis is defined on, as far as its header says; see `better`."""
         first = series.instances[0].facts if series.instances else {}
-        return self.better is not None and self.better({**first, **series.facts})
+        if self.beds and at_each_place(series) > 1:
+            return False
+        by_frames = units_of_frames(series) if self.beds else {}
+        return self.better is not None and self.better({**by_frames, **first, **series.facts})
 
     def checks(self, series: Series) -> tuple[Check, ...]:
         """Every predicate that the need has, with what this series says to it."""

@@ -6,6 +6,7 @@ scan that came as such an object is found by it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,18 +20,24 @@ from isocenter.record import Instance
 
 __all__ = ["pet_frames"]
 
+_FACT = "FramesInPatient"
 _GROUPS, _CONTENT, _LASTED_MS = 0x52009230, 0x00209111, 0x00189220
 _SAME_MM, _SAME_TURN = 1e-3, 1e-4
 _A_DAY_S = 86400.0
 
 
 def pet_frames(instance: Instance, file: File) -> dict[str, Any]:
-    """The fact ``FramesInPatient`` of a PET whose frames are one stack; else nothing.
+    """The fact ``FramesInPatient`` of a multi-frame PET; empty where its frames make no one stack.
 
     It holds ``orientation`` and ``spacing`` as classic images state them, ``ends`` (the positions of the two outermost
-    frames), ``unit`` (UCUM), ``lasted_ms`` of one frame where it is that of all, and where frames tell it ``begun`` and
+    frames), ``each`` (how many frames of one kind lie at each place, at least: more than one are times or gates),
+    ``unit`` (UCUM), ``lasted_ms`` of one frame where it is that of all, and where frames tell it ``begun`` and
     ``done``: from when to when they were acquired.
     """
+    return {_FACT: _one_stack(instance, file)}
+
+
+def _one_stack(instance: Instance, file: File) -> dict[str, Any]:
     if not file.items(_GROUPS):
         return {}
     try:
@@ -44,18 +51,24 @@ def pet_frames(instance: Instance, file: File) -> dict[str, Any]:
         normal = np.cross(first.orientation[:3], first.orientation[3:])
         order = sorted(frames, key=lambda one: float(one.position @ normal))
         apart = np.diff([one.position @ normal for one in order])
-    if not len(apart) or not (np.isfinite(apart) & (apart >= _SAME_MM)).all():
-        return {}  # several frames at one place: times, gates or beds that overlap
+    if not np.isfinite(apart).all():
+        return {}
+    place = np.concatenate([[0], np.cumsum(apart >= _SAME_MM)])
+    alike = Counter((int(at), one.stack, one.kind) for at, one in zip(place, order, strict=True))
+    each = min(alike.values())
+    if each == 1 and len(frames) > int(place[-1]) + 1:
+        return {}  # beds that overlap, or images of several kinds at one place
     units = {one.unit for one in frames}
     told = {
         "orientation": first.orientation.tolist(),
         "spacing": list(first.spacing),
         "ends": [order[0].position.tolist(), order[-1].position.tolist()],
+        "each": each,
         "unit": units.pop() if len(units) == 1 else "",
     }
     lasted = _lasted_ms(file)
     same = {"lasted_ms": lasted[0]} if lasted[0] and len(set(lasted)) == 1 else {}
-    return {"FramesInPatient": {**told, **same, **_when(frames, lasted)}}
+    return {**told, **same, **_when(frames, lasted)}
 
 
 def _like(one: Placed, first: Placed) -> bool:

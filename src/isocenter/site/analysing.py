@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
+from isocenter.analysis.apart import without_places
 from isocenter.analysis.describing import of_other_picture, same_asking, same_question
 from isocenter.analysis.protocol import own
 from isocenter.analysis.registry import address
@@ -16,6 +17,7 @@ from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.record import Kind, Result, Study, canonical, digest_of, to_plain
 from isocenter.site.answering import Answers
 from isocenter.site.loading import Loading
+from isocenter.site.rereading import Rereading
 from isocenter.site.showing import Showing
 from isocenter.site.witnessing import Witness
 
@@ -31,6 +33,7 @@ class Analysing(Answers):
 
     _witness: Witness
     showing: Showing
+    rereading: Rereading
     shelf: str
     apart: bool
 
@@ -51,7 +54,7 @@ class Analysing(Answers):
             told: progress: name, runs done, runs in all.
         """
         must(who, "analyse", study_uid)
-        study = self.index.study(study_uid)
+        study = self._with_places(self.index.study(study_uid))
         chosen = [self.registry.get(only)] if only else list(self.registry.analyses.values())
         stops = self.gating.stops()
         if only and only in stops:
@@ -60,7 +63,7 @@ class Analysing(Answers):
             raise Refused(f"the analysis '{only}'", stops[only].sentence(), do)
         given = own(parameters or {}, chosen)
         chosen = [a for a in chosen if a.name not in stops]
-        earlier = self._earlier(study, chosen)
+        earlier = tuple(self._with_places(was) for was in self._earlier(study, chosen))
         plan = planning.plan(chosen, study, earlier)
         self._tell(
             Kind.PLANNED, who.name, study_uid, fingerprint=fingerprint(study),
@@ -73,6 +76,18 @@ class Analysing(Answers):
             if binding.analysis not in self.gating.stops():  # somebody may stop one while another runs
                 made += self._run(study, earlier, binding, given[binding.analysis], who)
         return [(i, r) for i, r in made if self._disclosing.sees(r, who)]
+
+    def _with_places(self, study: Study) -> Study:
+        """A study of which it is known where the frames of its PETs lie: what came before that was asked of headers is
+        read again here, for a plan knows beds and times by it.
+
+        Raises:
+            Unavailable: disk or database said no.
+        """
+        images = [uid for series in study.series for uid in without_places(series)]
+        if not images or not self.rereading.again(study.uid, images, who=HOUSE):
+            return study
+        return self.index.study(study.uid)
 
     def _run(
         self,
