@@ -22,7 +22,7 @@ from isocenter.analysis.weights import open_session
 from isocenter.catalogue.cardiac_cine import CardiacCine
 from isocenter.catalogue.cardiac_walls import Ring, walls
 from isocenter.methods.short_axis import centre_of_beat, turned
-from isocenter.methods.ventricle import outline
+from isocenter.methods.ventricle import outline, parts
 
 
 def best(times: int, work: Callable[[], Any]) -> tuple[float, float]:
@@ -43,25 +43,23 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=5)
     chosen = parser.parse_args()
     weights = open_session("cardiac_cine")
-
-    def ask(slices: Any) -> Any:
-        return weights.run(["logits"], {"slices": slices})[0]
+    asked = parts(weights)
 
     print(f"{'':24}{'clock s':>9}{'processor s':>13}   load {os.getloadavg()[0]:.1f}")
     for archive in sorted((chosen.data / "sunnybrook_cine" / "dicoms").glob("*.zip")):
         (cine,), _ = loaded(zipped(archive))
         turn = turned(cine)
-        found = outline(turn, ask)
+        found = outline(turn, *asked)
         rings = {name: Ring(found.cavity[name], found.muscle[name]) for name in ("ed", "es")}
         down, across = turn.geometry.spacing_mm[1:]
-        parts: tuple[tuple[str, Callable[[], Any]], ...] = (
+        timed: tuple[tuple[str, Callable[[], Any]], ...] = (
             (archive.stem, lambda c=cine: CardiacCine().run(c, None, weights=weights)),
             ("  turned", lambda c=cine: turned(c)),
             ("  centre of the beat", lambda t=turn, s=(down, across): centre_of_beat(t.array, s)),
-            ("  outlined", lambda t=turn: outline(t, ask)),
+            ("  outlined", lambda t=turn: outline(t, *asked)),
             ("  walls", lambda r=rings, t=turn: walls(r, t.geometry.spacing_mm, 90.0)),
         )
-        for name, work in parts:
+        for name, work in timed:
             print(f"{name:24}{'{:9.3f}{:13.3f}'.format(*best(chosen.times, work))}")
 
 

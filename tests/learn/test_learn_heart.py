@@ -28,7 +28,8 @@ def test_differences_are_those_of_the_patients_who_were_not_declined(monkeypatch
     rows = {"a": row("a", 3.0), "b": row("b", -5.0), "c": row("c", None)}
     asked: list[str] = []
     monkeypatch.setattr(heart, "read_hearts", lambda folder: asked)
-    monkeypatch.setattr(heart, "compared", lambda patient, ask: rows[patient])
+    monkeypatch.setattr(heart, "parts", lambda session: (None, None))
+    monkeypatch.setattr(heart, "compared", lambda patient, places, border: rows[patient])
     held = models()["cardiac_cine"][0]
     asked[:] = ["a", "b", "c"]
     figures, told, _ = heart.judged(held, None, Path(), None)

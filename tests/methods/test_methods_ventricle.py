@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 from threading import local
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from painted_ventricle import ask, beating, cine
+from painted_ventricle import Reader, ask, beating, cine
 
 from isocenter.errors import Refused
 from isocenter.methods.short_axis import turned
-from isocenter.methods.ventricle import WINDOW, Outlined, bent, even_gamma, outline
+from isocenter.methods.ventricle import WINDOW, Outlined, bent, even_gamma, outline, parts
 
 
 def volume_ml(radii: np.ndarray, apart: float = 10.0) -> np.ndarray:
@@ -122,11 +123,10 @@ def test_where_the_border_runs_is_said_within_a_band_alone() -> None:
     plain = outline(turned(cine(radii)), ask)
 
     def moved(outward_mm: float) -> Outlined:
-        def both(slices: np.ndarray) -> np.ndarray:
-            depth = (slices[:, 1:2] - 0.75) * 4.0 + outward_mm  # -1 mm in the muscle, 1 mm in the cavity
-            return np.concatenate([ask(slices), depth], 1)
+        def border(slices: np.ndarray) -> np.ndarray:
+            return (slices[:, 1:2] - 0.75) * 4.0 + outward_mm  # -1 mm in the muscle, 1 mm in the cavity
 
-        return outline(turned(cine(radii)), both)
+        return outline(turned(cine(radii)), ask, border)
 
     assert moved(0.0).volumes_ml == pytest.approx(plain.volumes_ml, rel=0.01)
     # Cavity everywhere, or nowhere: a square of 9 mm is given to it, or taken from it, and no more.
@@ -162,20 +162,44 @@ def test_greys_are_bent_until_muscle_is_as_bright_as_was_learnt(muscle: float) -
 
 def test_the_border_is_asked_of_bent_greys_and_the_place_of_those_that_were_sent() -> None:
     """A border that is read off the grey half-way between muscle and blood moves with the contrast, bent or not."""
-    asked: list[tuple[int, float]] = []
+    sent: list[float] = []
+    bordered: list[tuple[int, float]] = []
 
-    def deep(slices: np.ndarray) -> np.ndarray:
+    def grey(slices: np.ndarray) -> float:
         seen = slices[:, 1]
-        greys = seen[(seen > 0.1) & (seen < 0.6)]
-        asked.append((seen.shape[-1], float(np.median(greys))))
-        depth = (seen - 0.685) * 3.0 * (seen.shape[-1] == WINDOW)
-        return np.stack([(seen - 0.5) * 40.0, (seen - 0.1) * 40.0, depth], axis=1).astype(np.float32)
+        return float(np.median(seen[(seen > 0.1) & (seen < 0.6)]))
+
+    def places(slices: np.ndarray) -> np.ndarray:
+        sent.append(grey(slices))
+        return np.stack([(slices[:, 1] - 0.5) * 40.0, (slices[:, 1] - 0.1) * 40.0], axis=1).astype(np.float32)
+
+    def border(slices: np.ndarray) -> np.ndarray:
+        bordered.append((slices.shape[-1], grey(slices)))
+        return ((slices[:, 1:2] - 0.685) * 3.0).astype(np.float32)
 
     painted = cine(beating())
     dark = replace(painted, array=np.where(painted.array == 0.5, 0.2, painted.array).astype(np.float32))
-    found = outline(turned(dark), deep)
-    assert {round(grey, 2) for size, grey in asked if size < WINDOW} == {0.2}
+    found = outline(turned(dark), places, border)
+    assert {round(value, 2) for value in sent} == {0.2}
     # 0.2 would have to be bent by 0.618 to become 0.37: bent as far as was learnt, by 0.62, it is 0.369.
-    whole = [grey for size, grey in asked if size == WINDOW]
-    assert len(whole) == 4 and whole == pytest.approx([0.369] * 4, abs=0.002)
+    assert [size for size, _ in bordered] == [WINDOW] * 4
+    assert [value for _, value in bordered] == pytest.approx([0.369] * 4, abs=0.002)
     assert found.volumes_ml[found.ed] == pytest.approx(volume_ml(beating()).max(), rel=0.03)
+
+
+def test_each_part_of_the_network_is_asked_alone() -> None:
+    given: list[tuple[list[str], dict[str, int]]] = []
+
+    class Counted(Reader):
+        def run(self, names: list[str], shown: dict[str, np.ndarray]) -> list[np.ndarray]:
+            given.append((names, {name: len(slices) for name, slices in shown.items()}))
+            return super().run(names, shown)
+
+    outline(turned(cine(beating())), *parts(Counted()))
+    asked = [(names[0], shown) for names, shown in given]
+    assert all(shown["border" if name == "logits" else "places"] == 0 for name, shown in asked)
+    assert all(shown["places" if name == "logits" else "border"] > 0 for name, shown in asked)
+    assert sum(name == "depth_mm" for name, _ in asked) == 4
+    older = SimpleNamespace(get_inputs=lambda: [SimpleNamespace(name="slices")])
+    with pytest.raises(Refused, match=r"input\(s\) slices.*isocenter train cardiac_cine"):
+        parts(older)

@@ -18,7 +18,7 @@ from isocenter.errors import Refused
 from isocenter.methods import cine as arithmetic
 from isocenter.methods.cine_noise import noise_over_phases
 from isocenter.methods.short_axis import APEX, Turned, turned
-from isocenter.methods.ventricle import Outlined, blood_and_muscle, outline
+from isocenter.methods.ventricle import Outlined, blood_and_muscle, outline, parts
 from isocenter.record import Curve, Finding, Measurement, Model, codes
 from isocenter.space import Reference, Region, Volume
 
@@ -157,7 +157,7 @@ class CardiacCine:
         if weights is None:
             raise Refused("no weights", "without outlines this analysis is a network", "open the model cardiac_cine")
         turn = turned(cine)
-        found = outline(turn, lambda slices: weights.run(["logits"], {"slices": slices})[0])
+        found = outline(turn, *parts(weights))
         reasons += _must_be_clear(turn, found)
         reasons += _must_be_sure(found, accept_incomplete)
         said = arithmetic.ejection(found.volumes_ml, heart_rate_bpm=person.heart_rate)

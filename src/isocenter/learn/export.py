@@ -90,8 +90,9 @@ def export(whole: Whole, size: int, path: Path, *, limit_bytes: int = 10_000_000
 
 def exported(
     net: nn.Module, shape: tuple[int, ...], path: Path, outputs: Sequence[str], *, limit_bytes: int = 10_000_000,
-    seed: int = 0, free: bool = False, inputs: Iterable[Tensor] | None = None, apart: float = 1e-4,
-    name: str = "image", measure: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None = None,
+    seed: int = 0, free: bool = False, inputs: Iterable[Tensor | tuple[Tensor, ...]] | None = None, apart: float = 1e-4,
+    name: str | tuple[str, ...] = "image",
+    measure: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None = None,
 ) -> tuple[str, float]:  # fmt: skip
     """Write the ONNX file and prove that it answers as torch does.
 
@@ -100,7 +101,7 @@ def exported(
         free: whether images of another grid may be given, too.
         apart: by how much the two may differ, of the larger of 1 and the value; what ships is held to the default.
         inputs: to compare on; by default `COMPARED` images from coarse to fine, with grey values in 0 … 1.
-        name: of the input in the file.
+        name: of the input in the file; or of several, which are given as many images each as one likes, or none.
         measure: what is made of both answers before they are compared: `scipy.special.expit` where a network says
             logits and is asked for chances. By default they are compared as they are.
 
@@ -113,13 +114,19 @@ def exported(
     import onnxruntime as ort
 
     net.eval()
-    picture = torch.rand(2, *shape, generator=torch.Generator().manual_seed(seed))
-    grid = {a: f"axis{a}" for a in range(2, len(shape) + 1)} if free else {}
+    names = (name,) if isinstance(name, str) else name
+    random = torch.Generator().manual_seed(seed)
+    pictures = tuple(torch.rand(2, *shape, generator=random) for _ in names)
+    free_axes = {0: "n"} | ({a: f"axis{a}" for a in range(2, len(shape) + 1)} if free else {})
+
+    def sizes(one: str) -> dict[int, str]:  # what has one name in the file has one size: not so of several inputs
+        return free_axes if len(names) == 1 else {axis: f"{size}_{one}" for axis, size in free_axes.items()}
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the older exporter needs no onnxscript at run time
         torch.onnx.export(
-            net, (picture,), str(path), input_names=[name], output_names=list(outputs), opset_version=18,
-            dynamic_axes={each: {0: "n"} | grid for each in (name, *outputs)}, dynamo=False,
+            net, pictures, str(path), input_names=list(names), output_names=list(outputs), opset_version=18,
+            dynamic_axes={each: sizes(each) for each in (*names, *outputs)}, dynamo=False,
         )  # fmt: skip
     data = path.read_bytes()
     if len(data) > limit_bytes:
@@ -128,14 +135,17 @@ def exported(
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     worst = 0.0
-    for image in inputs if inputs is not None else _images(shape, seed):
+    for given in inputs if inputs is not None else _images(shape, seed):
+        images = given if isinstance(given, tuple) else (given,)
         with torch.inference_mode():
-            said = net(image)
+            said = net(*images)
+        shown = {one: image.numpy() for one, image in zip(names, images, strict=True)}
         mine = [t.numpy() for t in (said if isinstance(said, tuple) else (said,))]
-        for one, other in zip(mine, session.run(None, {name: image.numpy()}), strict=True):
+        for one, other in zip(mine, session.run(None, shown), strict=True):
             if measure is not None:
                 one, other = measure(one), measure(other)
-            worst = max(worst, float(np.max(np.abs(one - other) / np.maximum(1.0, np.abs(one)))))
+            off = np.abs(one - other) / np.maximum(1.0, np.abs(one))
+            worst = max(worst, float(np.max(off, initial=0.0)))
     if worst > apart:
         raise Refused(f"ONNX differs from torch by {worst:.2e}", f"at most {apart:g} is allowed")
     return hashlib.sha256(data).hexdigest(), worst

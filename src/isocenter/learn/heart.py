@@ -30,7 +30,7 @@ from isocenter.learn.heart_fit import HeartRecipe, drawn_outward, fit_heart, vir
 from isocenter.learn.hearts import Heart, Hearts, read_hearts, stacked
 from isocenter.methods import cine
 from isocenter.methods.short_axis import turned
-from isocenter.methods.ventricle import STEP_MM, WINDOW, Outlined, outline
+from isocenter.methods.ventricle import STEP_MM, WINDOW, Outlined, outline, parts
 from isocenter.methods.virtual_heart import VirtualHeart
 from isocenter.record import Model, to_plain
 from isocenter.space import Axis, Geometry, Volume
@@ -99,7 +99,7 @@ def train(
         some, file = examples.without(patient.name), out / f"without-{patient.name}.checkpoint"
         net = fit_heart(how, some, seed, start=first, checkpoint=file, progress=tell)
         others = fmean(cut for name, cut in cuts.items() if name != patient.name)
-        left_out.append(compared(patient, asked(Outliner(net, lined, others))))
+        left_out.append(compared(patient, *asked(Outliner(net, lined, others))))
         tell(f"{patient.name}, never seen: {_told(left_out[-1])}")
     evidence: dict[str, Any] = {
         "left_out": left_out,
@@ -107,10 +107,15 @@ def train(
         "metrics": _summary(left_out),
         "checked_edv_ml": _checked(left_out),
     }
-    random, sides = torch.Generator().manual_seed(seed), (72, WINDOW)  # any window may be asked for
+    random = torch.Generator().manual_seed(seed)
+
+    def shown(k: int, turn: int) -> torch.Tensor:  # any window may be asked for, and none of either part
+        slices = k % 3 + turn if k % 4 else (k // 4 + turn) % 2
+        return torch.rand(slices, 3, *((72, WINDOW)[(k + turn) % 2],) * 2, generator=random)
+
     digest, evidence["parity"] = exported(
-        ships, (3, WINDOW, WINDOW), out / "model.onnx", ("logits",), seed=seed, free=True, name="slices", measure=expit,
-        inputs=(torch.rand(1 + k % 3, 3, sides[k % 2], sides[k % 2], generator=random) for k in range(COMPARED)),
+        ships, (3, WINDOW, WINDOW), out / "model.onnx", ("logits", "depth_mm"), seed=seed, free=True,
+        name=("places", "border"), measure=expit, inputs=((shown(k, 0), shown(k, 1)) for k in range(COMPARED)),
     )  # fmt: skip
     card = _CARD | {
         "people": [h.name for h in patients],
@@ -151,26 +156,31 @@ def code_digest() -> str:
 Ask = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
-def asked(net: Outliner) -> Ask:
-    """The network as `outline` asks it."""
+def asked(net: Outliner) -> tuple[Ask, Ask]:
+    """The network as `outline` asks it: for places, and for the border."""
 
-    def ask(slices: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def places(slices: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         with torch.inference_mode():
-            said: npt.NDArray[np.float32] = net(torch.from_numpy(slices)).numpy()
+            said: npt.NDArray[np.float32] = net.seen(torch.from_numpy(slices))[:, :2].numpy()
         return said
 
-    return ask
+    def border(slices: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        with torch.inference_mode():
+            said: npt.NDArray[np.float32] = net.depth_mm(torch.from_numpy(slices)).numpy()
+        return said
+
+    return places, border
 
 
 def _outside(cuts: Mapping[str, float]) -> str:
     return ", ".join(f"{cut:.2f} mm ({name})" for name, cut in cuts.items())
 
 
-def compared(patient: Heart, ask: Ask) -> dict[str, Any]:
+def compared(patient: Heart, places: Ask, border: Ask | None) -> dict[str, Any]:
     """What a network finds on the images of one patient, beside what the experts drew."""
     truth = _drawn(patient)
     try:
-        found = outline(turned(patient.cine), ask)
+        found = outline(turned(patient.cine), places, border)
     except IsocenterError as why:
         return {"name": patient.name, "truth": truth, "found": None, "why": str(why)}
     return {"name": patient.name, "truth": truth, "found": _measured(found, patient.cine), "agreement": found.agreement}
@@ -223,7 +233,7 @@ def _virtual(seed: int, net: Outliner) -> dict[str, Any]:
     truth = {"edv_ml": float(volumes.max()), "esv_ml": float(volumes.min()), "mass_g": 1.05 * muscle}
     truth["ef_percent"] = 100.0 * (1.0 - truth["esv_ml"] / truth["edv_ml"])
     try:
-        found = outline(turned(volume), asked(net))
+        found = outline(turned(volume), *asked(net))
     except IsocenterError as why:
         return {"name": f"virtual {seed}", "truth": truth, "found": None, "why": str(why)}
     return {"name": f"virtual {seed}", "truth": truth, "found": _measured(found, volume), "agreement": found.agreement}
@@ -252,7 +262,8 @@ def judged(
     """
     if split is not None:
         raise Refused(f"no split '{split}'", "this layout has none", "give a folder that holds that part alone")
-    rows = [compared(heart, lambda x: np.asarray(session.run(None, {"slices": x})[0])) for heart in read_hearts(data)]
+    asked_of = parts(session)
+    rows = [compared(heart, *asked_of) for heart in read_hearts(data)]
     found = [row for row in rows if row["found"] is not None]
     if not found:
         raise Refused(f"all {len(rows)} patients were declined", rows[0]["why"])

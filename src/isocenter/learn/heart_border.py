@@ -28,9 +28,9 @@ _BAND_PX = 3  # of the pixels of `STEP_MM`, on either side of the drawn border
 class Outliner(nn.Module):  # type: ignore[misc]
     """What ships: the network that says where a ventricle is, and the one that says where its border runs.
 
-    For (n, 3, m, m) slices with their neighbours it says (n, 3, m, m): the logits of lying within endocardium and
-    within epicardium, and how deep (mm) each pixel lies within the endocardium as experts draw it. In windows smaller
-    than `WINDOW`, in which the many phases are looked at, the last is not computed and is 0.
+    For (n, 3, m, m) slices with their neighbours, `places`, it says (n, 2, m, m): the logits of lying within
+    endocardium and within epicardium; for others, `border`, how deep (mm) each pixel lies within the endocardium as
+    experts draw it, (k, 1, m, m). Either may be a batch of none, which costs nothing, and the graph needs no branch.
 
     Args:
         seen: saw patients and virtual hearts. lined: saw virtual hearts alone.
@@ -42,12 +42,11 @@ class Outliner(nn.Module):  # type: ignore[misc]
         self.seen, self.lined, self.cut_mm = seen, lined, cut_mm
         self.requires_grad_(False)
 
-    def forward(self, slices: Tensor) -> Tensor:
-        # As many slices as there are, or none: a batch of none costs nothing, and the graph needs no branch.
-        asked = slices.shape[0] * (slices.shape[3] // WINDOW)
-        border = self.lined(slices[:asked])[:, 2:] * _SCALE_MM + self.cut_mm
-        border = torch.cat([border, torch.zeros_like(slices[asked:, :1])])
-        return torch.cat([self.seen(slices)[:, :2], border], 1)
+    def forward(self, places: Tensor, border: Tensor) -> tuple[Tensor, Tensor]:
+        return self.seen(places)[:, :2], self.depth_mm(border)
+
+    def depth_mm(self, slices: Tensor) -> Tensor:
+        return self.lined(slices)[:, 2:] * _SCALE_MM + self.cut_mm
 
 
 def depth_mm(masks: Tensor) -> Tensor:

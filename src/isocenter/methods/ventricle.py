@@ -25,6 +25,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ from isocenter.methods.cine import rim
 from isocenter.methods.short_axis import Taps, Turned, centre_of_beat, sampled, sampling, unsampling
 from isocenter.methods.ventricle_doubt import levelled, lost_at_base_mm2, restlessness, span_px
 
-__all__ = ["STEP_MM", "WINDOW", "Outlined", "bent", "blood_and_muscle", "even_gamma", "outline"]
+__all__ = ["STEP_MM", "WINDOW", "Outlined", "bent", "blood_and_muscle", "even_gamma", "outline", "parts"]
 
 WINDOW, STEP_MM = 96, 1.5
 _COARSE = 4.0 / 3.0  # of the step, for the look at every phase: 72 pixels of 2 mm are asked in half the time
@@ -59,11 +60,7 @@ _SMALLEST_MM2, _LEAST_RIM, _BASE_DROP = 50.0, 0.5, 0.5
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Ask = Callable[[Array], Array]
-"""(n, 3, m, m) grey values of a slice with its neighbours -> (n, 2 or 3, m, m); m is a multiple of 8.
-
-First logits of lying within endocardium and within epicardium. In a window of the whole `WINDOW` a network may also say
-where the border runs: how deep (mm, in pixels of `STEP_MM`; negative outside) each pixel lies within the endocardium as
-experts draw it."""
+"""(n, 3, m, m) grey values of a slice with its neighbours -> (n, k, m, m); m is a multiple of 8."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +97,41 @@ class Outlined:
     cut: bool
 
 
-def outline(cine: Turned, ask: Ask) -> Outlined:
+def parts(session: Any) -> tuple[Ask, Ask]:
+    """What an open session of the model ``cardiac_cine`` is asked: places, and the border (see `outline`).
+
+    Its file has an input for each, so that the part that is not wanted is given a batch of none and costs nothing: ONNX
+    Runtime computes a whole graph, whichever of its outputs one asks for.
+
+    Raises:
+        Refused: when the file has no such inputs.
+    """
+    names = [one.name for one in session.get_inputs()]
+    if sorted(names) != ["border", "places"]:
+        raise Refused(
+            f"weights with the input(s) {', '.join(names)}",
+            "this analysis asks for the place of the ventricle and for its border apart, by the inputs places and "
+            "border",
+            "fit them again with `isocenter train cardiac_cine`, or use those that ship",
+        )
+
+    def places(slices: Array) -> Array:
+        return np.asarray(session.run(["logits"], {"places": slices, "border": slices[:0]})[0])
+
+    def border(slices: Array) -> Array:
+        return np.asarray(session.run(["depth_mm"], {"places": slices[:0], "border": slices})[0])
+
+    return places, border
+
+
+def outline(cine: Turned, ask: Ask, border: Ask | None = None) -> Outlined:
     """Outline the left ventricle in all phases of a short-axis cine.
 
     Args:
         cine: in the textbook's orientation.
-        ask: the network.
+        ask: the network that says where the ventricle is: two logits, of lying within endocardium and epicardium.
+        border: the one that says how deep (mm, in pixels of `STEP_MM`; negative outside) each pixel lies within the
+            endocardium as experts draw it, asked in windows of the whole `WINDOW`; without it the first one decides.
 
     Raises:
         Refused: when nothing beats, or no ventricle of at least four slices is found at end-diastole or three at
@@ -136,7 +162,7 @@ def outline(cine: Turned, ask: Ask) -> Outlined:
     cavity, muscle, chosen, agree = {}, {}, {}, []
     around = [window.around(*how) for how in _AROUND[0]]  # the same at both ends of the beat
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        asked = list(pool.map(lambda phase: _refined(window, around, phase, ask, span, reach, gamma), (ed, es)))
+        asked = list(pool.map(lambda phase: _refined(window, around, phase, ask, border, span, reach, gamma), (ed, es)))
     for name, (inner, outer, agreement) in zip(("ed", "es"), asked, strict=True):
         cavity[name], muscle[name], chosen[name] = _ventricle(inner, outer, (spacing[1], spacing[2]))
         agree.append(agreement)
@@ -294,7 +320,7 @@ def _first_look(window: _Window, ask: Ask) -> tuple[npt.NDArray[np.float64], tup
     """Areas in the first phase, how far the ventricle lies from the middle of the window (mm down, mm right), how far
     it reaches from there by rows or columns (mm), 0 where none is seen; and the power that evens its contrast."""
     pictures = window.pictures(0)
-    said = _probability(ask(pictures)[:, :2])
+    said = _probability(ask(pictures))
     counts = (said[:, 0] > 0.5).sum(axis=0)
     off, reach = (0.0, 0.0), 0.0
     if counts.sum() >= 100:
@@ -318,25 +344,23 @@ def _areas(window: _Window, phase: int, ask: Ask, span: slice) -> npt.NDArray[np
 
 
 def _refined(
-    window: _Window, around: Sequence[_Window], phase: int, ask: Ask, span: slice, reach: float, gamma: float
-) -> tuple[Array, Array, float]:
+    window: _Window, around: Sequence[_Window], phase: int, ask: Ask, border: Ask | None, span: slice, reach: float,
+    gamma: float,
+) -> tuple[Array, Array, float]:  # fmt: skip
     """Mean probability over the windows on the pixels of the image, and how well the windows agree with it."""
     slices = window.cine.array.shape[1]
     said: list[Array] = []
     for windows in (around, (window.around(*how) for how in _AROUND[1])):
         for whole in windows:
-            # A window that is not whole is not told where the border runs, which takes half of the time.
             one = whole if reach > _LARGE_MM else whole.cropped(_PLACES)
-            answer = ask(one.pictures(phase, span))
-            chance = _probability(answer[:, :2])
-            if answer.shape[1] > 2:
+            chance = _probability(ask(one.pictures(phase, span)))
+            if border is not None:
                 seen = np.flatnonzero((chance[:, 0] > 0.5).any(axis=(1, 2)))
                 if len(seen):
                     part = slice(int(seen[0]), int(seen[-1]) + 1)
                     rows = range(slices)[span]
-                    depth = ask(whole.bent(gamma).pictures(phase, slice(rows[part.start], rows[part.stop - 1] + 1)))[
-                        :, 2
-                    ]
+                    filled = slice(rows[part.start], rows[part.stop - 1] + 1)
+                    depth = border(whole.bent(gamma).pictures(phase, filled))[:, 0]
                     edge = (whole.size - one.size) // 2
                     inner = slice(edge, whole.size - edge)
                     chance[part, 0] = _bordered(chance[part, 0], depth[:, inner, inner])
