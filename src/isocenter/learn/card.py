@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import isocenter
 from isocenter.analysis.weights import read_file, record_in
 from isocenter.errors import NotFound, Refused, Unavailable
-from isocenter.learn.kinds import Boxes, Classes, Masks, Table
+from isocenter.learn.kinds import Boxes, Classes, Masks, Table, as_said
 from isocenter.learn.learnt import FILE
 from isocenter.learn.recipe_files import recipe_text
 from isocenter.learn.recipes import RECIPES
@@ -23,10 +23,12 @@ __all__ = ["amended", "code_digest", "explained", "headings", "marks_in", "of_gr
 
 _FILES = {
     Classes: (
-        "augment", "classify", "examples", "fit", "foreign", "gridded", "kinds", "labelled", "nested", "networks",
-        "pretrained", "recipes", "several", "shape", "waves",
+        "augment", "classify", "examples", "fit", "foreign", "gridded", "kinds", "labelled", "monai_networks",
+        "nested", "networks", "offered", "pretrained", "recipes", "several", "shape", "waves",
     ),
-    Masks: ("augment", "fit", "kinds", "networks", "outlined", "recipes", "segment", "windows"),
+    Masks: (
+        "augment", "fit", "kinds", "monai_networks", "networks", "offered", "outlined", "recipes", "segment", "windows",
+    ),
     Table: ("embedding", "gridded", "joined", "kinds", "recipes", "rows", "tabulate"),
     Boxes: ("boxed", "detect", "fit", "kinds", "networks", "recipes"),
 }  # fmt: skip
@@ -181,7 +183,7 @@ def written(
     area = shown["metrics"].get("auc", {"value": 1.0})["value"]
     if area < 0.5:
         raise Refused(f"AUC {area:.3f}", "the model is worse than a coin; labels swapped?")
-    recipe = {k: v for k, v in to_plain(asdict(how)).items() if k not in ("card", "goal", "task")}
+    recipe = {k: v for k, v in to_plain(as_said(how)).items() if k not in ("card", "goal", "task")}
     own = how.task not in RECIPES
     if own:  # the model's folder holds what repeats it
         (out / "recipe.toml").write_text(recipe_text(how), "utf-8")

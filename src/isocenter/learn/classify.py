@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,10 @@ from isocenter.learn.export import exported
 from isocenter.learn.fit import Schedule, Watch, descend
 from isocenter.learn.foreign import Foreign, read_foreign, wrong
 from isocenter.learn.judge_classes import class_figures
-from isocenter.learn.kinds import Classes, Scattering
+from isocenter.learn.kinds import Classes, Scattering, as_said
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import keep
+from isocenter.learn.monai_networks import classifier, loss_of_classes, named_on, room_for
 from isocenter.learn.nested import Beside, spread
 from isocenter.learn.networks import GridNet
 from isocenter.learn.outside import NEAR
@@ -55,6 +56,8 @@ _WATCHED = 10  # of so many people one is not shown, where a recipe ends early
 Progress = Callable[[str], None]
 Net = GridNet | Measured
 Beginning = Mapping[str, npt.NDArray[Any]]
+Scored = Callable[[Tensor, Tensor], Tensor]
+"""(logits, targets, both (n, classes)) -> (n,)"""
 
 
 class Answer(nn.Module):  # type: ignore[misc]
@@ -154,6 +157,7 @@ def fit_classes_net(
         raise Refused(f"{len(examples)} examples", f"a batch has {how.batch}", "give more examples")
     order = torch.empty(0, dtype=torch.int64)
     layout = torch.channels_last if axes == 2 else torch.channels_last_3d
+    scored = loss_of_classes(how)
 
     def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
         nonlocal order
@@ -173,19 +177,16 @@ def fit_classes_net(
             heavy = torch.cat([heavy, torch.ones(len(said) - len(heavy))])
         logits = net(x.contiguous(memory_format=layout))
         if how.several:
-            return _loss_of_several(logits, said, heavy, how.smoothing)
-        return _loss(logits, said, share[said] * heavy, how)
+            return _loss_of_several(logits, said, heavy, how.smoothing, scored)
+        return _loss(logits, said, share[said] * heavy, how, scored)
 
-    said = {k: v for k, v in asdict(how).items() if k not in _NOT_OF_A_NETWORK}
+    said = {k: v for k, v in as_said(how).items() if k not in _NOT_OF_A_NETWORK}
     start = [] if begin is None else [hashlib.sha256(packed(begin)).hexdigest()]
     key = repr((said, examples.digest, "" if foreign is None else foreign.digest, *start))
     schedule = Schedule(per_epoch * how.epochs, per_epoch, how.rate, per_epoch, how.decay, how.average, how.threads)
 
     def make() -> nn.Module:
-        net = GridNet(
-            how.widths, kinds, how.dropout, axes=axes, channels=how.channels, levelled=how.levelled,
-            softened=how.softened,
-        )  # fmt: skip
+        net = classifier(how, kinds)
         return (net if begin is None else net.begun(begin)).to(memory_format=layout)
 
     net: GridNet = descend(
@@ -211,21 +212,26 @@ def _loss_of(net: nn.Module, aside: Examples, how: Classes) -> float:
     return float(functional.cross_entropy(logits, labels))
 
 
-def _loss(logits: Tensor, labels: Tensor, heavy: Tensor, how: Classes) -> Tensor:
+def _loss(logits: Tensor, labels: Tensor, heavy: Tensor, how: Classes, scored: Scored | None = None) -> Tensor:
     target = functional.one_hot(labels, logits.shape[1]).float()
     soft = target * (1 - how.smoothing) + how.smoothing / logits.shape[1]
-    each = -(soft * torch.log_softmax(logits, 1)).sum(1)
+    each = -(soft * torch.log_softmax(logits, 1)).sum(1) if scored is None else scored(logits, soft)
     if how.ordered:
         apart = torch.softmax(logits, 1).cumsum(1) - target.cumsum(1)
         each = each + how.ordered * (apart * apart).sum(1)
     return (each * heavy).mean()
 
 
-def _loss_of_several(logits: Tensor, labels: Tensor, heavy: Tensor, smoothing: float) -> Tensor:
+def _loss_of_several(
+    logits: Tensor, labels: Tensor, heavy: Tensor, smoothing: float, scored: Scored | None = None
+) -> Tensor:
     """Each class by itself; labels are sums of 2 ** k over the classes that are there."""
     target = ((labels[:, None] >> torch.arange(logits.shape[1])) & 1).float()
     soft = target * (1 - smoothing) + smoothing / 2
-    each = functional.binary_cross_entropy_with_logits(logits, soft, reduction="none").mean(1)
+    each = (
+        functional.binary_cross_entropy_with_logits(logits, soft, reduction="none").mean(1)
+        if scored is None else scored(logits, soft)
+    )  # fmt: skip
     return (each * heavy).mean()
 
 
@@ -312,6 +318,8 @@ def train_classes(
     begin: Beginning | None = None,
 ) -> Model:  # fmt: skip
     """Train each network, calibrate on what they had not seen, export and measure; see `train.train`."""
+    chosen = how.fitted or tuple(range(how.members))
+    limit = room_for(how, len(chosen))
     started, examples = clock(), read_labelled(data, how)
     must_be_of_two_classes(examples.labels)
     part, pairs = folds(examples, how.members, seed)
@@ -319,7 +327,6 @@ def train_classes(
     kinds = len(how.classes)
     foreign = read_foreign(data.resolve().parent.parent, how) if how.foreign else None
     pictures, veiled = tensor(examples.pictures, how), veil(how)
-    chosen = how.fitted or tuple(range(how.members))
     beside = None
     if how.beside is not None:
         beside = Beside(how, scattered(how.beside, pictures), examples.labels, part, chosen)
@@ -379,7 +386,9 @@ def train_classes(
         nets, how.views, slope, shifts, centre, whiten, veiled, traits=how.foreign > 0, machine=machine, upright=upright
     )
     shape = (how.channels, *how.shape)
-    digest, parity = exported(whole, shape, out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"))
+    digest, parity = exported(
+        whole, shape, out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"), limit_bytes=limit
+    )
     keep(out, examples.pictures[taught])
     inputs: dict[str, Any] = {
         "kind": "classes", "classes": list(how.classes), "positive": how.positive, "shape": list(how.shape),
@@ -418,7 +427,7 @@ def train_classes(
         "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; their average ships"
         + ("; so the support vectors, but those that ship were fitted on all examples" if how.beside else "")
         + ("; their settings were chosen for each part by others" if how.choose else ""),
-        **_told(how, settings),
+        **named_on(how), **_told(how, settings),
     })  # fmt: skip
 
 

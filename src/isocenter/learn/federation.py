@@ -142,8 +142,8 @@ def recipe_of(how: Federation) -> Classes:
     own = unlike(recipe_in(how.own, "the agreement"), "the agreement") if how.own else recipe(how.task)
     if own.task != how.task and how.own:
         raise Refused(f"an agreement on '{how.task:.40}'", f"its recipe is of '{own.task}'", "change the agreement")
-    if not isinstance(own, Classes) or own.foreign or own.measured or own.several:
-        raise Refused(f"'{how.task}' in federation", "only classes of pictures and volumes are trained so",
+    if not isinstance(own, Classes) or own.foreign or own.measured or own.several or own.network or own.loss:
+        raise Refused(f"'{how.task}' in federation", "only our own network of classes is trained so, by its own loss",
                       "choose a recipe such as pneumoniamnist")  # fmt: skip
     return own
 

@@ -6,10 +6,11 @@ A recipe, the digest of the examples and the version of the code together say ev
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 __all__ = [
+    "LATER",
     "Augmentation",
     "Backbone",
     "Boxes",
@@ -18,9 +19,11 @@ __all__ = [
     "Column",
     "Masks",
     "Movement",
+    "Named",
     "Opacities",
     "Recipe",
     "Table",
+    "as_said",
 ]
 
 
@@ -188,6 +191,18 @@ class Backbone(Scattering):
 
 
 @dataclass(frozen=True)
+class Named:
+    """A network or a loss of MONAI in place of our own (see `offered`, where all that may be named stands).
+
+    Args:
+        monai: its name there. arguments: plain data; what is left out has its default.
+    """
+
+    monai: str
+    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
 class Classes:
     """A classifier of pictures or volumes, trained once for each part of the examples that is held back from it.
 
@@ -224,6 +239,8 @@ class Classes:
             it, after which it ends; 0 for all epochs and all people.
         augmentation: of pictures. movement: of volumes.
         goal: figure and value that were wished for. card: what the author says of the model.
+        network: of MONAI in place of the own one, of which then no `widths` are asked. loss: of MONAI in place of the
+            cross entropy, to which `ordered` is added all the same; None for the own.
     """
 
     task: str
@@ -263,6 +280,8 @@ class Classes:
     movement: Movement = field(default_factory=Movement)
     goal: Mapping[str, float] = field(default_factory=dict, hash=False)
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    network: Named | None = None
+    loss: Named | None = None
 
     @property
     def beside(self) -> Scattering | None:
@@ -335,6 +354,8 @@ class Masks:
         window: largest part of a volume that is looked at in one piece; larger ones are done piece by piece.
         piece: sides of the part that a step of the training looks at, laid at random; a whole volume where empty.
         widths: channels from half the grid to the coarsest. fine: channels on the whole grid.
+        network: of MONAI in place of the own one, of which then neither `widths` nor `fine` are asked. loss: of MONAI
+            in place of cross entropy and overlap; None for the own.
     """
 
     task: str
@@ -356,6 +377,8 @@ class Masks:
     movement: Movement = field(default_factory=Movement)
     goal: Mapping[str, float] = field(default_factory=dict, hash=False)
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    network: Named | None = None
+    loss: Named | None = None
 
 
 @dataclass(frozen=True)
@@ -402,3 +425,15 @@ class Boxes:
 
 
 Recipe = Classifier2D | Classes | Table | Masks | Boxes
+
+LATER: Mapping[str, Any] = {"network": None, "loss": None}
+"""Fields that recipes have only since some had been written, and their defaults."""
+
+
+def as_said(how: Recipe) -> dict[str, Any]:
+    """The fields of a recipe as plain data.
+
+    Those that were added later are left out at their default, so that the text and the digest of a recipe stay what
+    they were.
+    """
+    return {name: value for name, value in asdict(how).items() if name not in LATER or value != LATER[name]}

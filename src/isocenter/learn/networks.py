@@ -123,11 +123,7 @@ class GridNet(nn.Module):  # type: ignore[misc]
     ) -> None:  # fmt: skip
         super().__init__()
         convolution, norm, _ = _LAYERS[axes]
-        self.axes, self.levelled, self.softened = axes, levelled, softened
-        if softened:
-            line = torch.tensor([1.0, 2.0, 1.0]) / 4
-            kernel = (line[:, None] * line[None, :]).expand(channels, 1, 3, 3).clone()
-            self.register_buffer("soft", kernel, persistent=False)
+        self._before(axes, channels, levelled, softened)
         steps = [convolution(channels, widths[0], 3, axes - 1, 1, bias=False), norm(widths[0]), nn.ReLU()]
         for inward, outward in pairwise(widths):
             steps.append(_Step(inward, outward, 2, axes))
@@ -135,6 +131,23 @@ class GridNet(nn.Module):  # type: ignore[misc]
         self.body = nn.Sequential(*steps)
         self.drop = nn.Dropout(dropout)
         self.head = nn.Linear(widths[-1], answers)
+
+    def _before(self, axes: int, channels: int, levelled: bool, softened: bool) -> None:
+        self.axes, self.levelled, self.softened = axes, levelled, softened
+        if softened:
+            line = torch.tensor([1.0, 2.0, 1.0]) / 4
+            kernel = (line[:, None] * line[None, :]).expand(channels, 1, 3, 3).clone()
+            self.register_buffer("soft", kernel, persistent=False)
+
+    def evened(self, x: Tensor) -> Tensor:
+        """The picture as the body looks at it."""
+        if self.levelled:
+            over = tuple(range(1, self.axes + 2))
+            mean = x.mean(over, keepdim=True)
+            x = (x - mean) / (((x - mean) ** 2).mean(over, keepdim=True).sqrt() + 1e-2)
+        if self.softened:
+            x = functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), self.soft, groups=x.shape[1])
+        return x
 
     def begun(self, body: Mapping[str, npt.NDArray[Any]]) -> GridNet:
         """This network with the body of a pretraining; the head stays as it was.
@@ -156,12 +169,7 @@ class GridNet(nn.Module):  # type: ignore[misc]
         finds familiar.
         """
         found, places = [], tuple(range(2, self.axes + 2))
-        if self.levelled:
-            over = tuple(range(1, self.axes + 2))
-            mean = x.mean(over, keepdim=True)
-            x = (x - mean) / (((x - mean) ** 2).mean(over, keepdim=True).sqrt() + 1e-2)
-        if self.softened:
-            x = functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), self.soft, groups=x.shape[1])
+        x = self.evened(x)
         for number, step in enumerate(self.body):
             x = step(x)
             if number > 2:  # the stem is a convolution, a norm and what is above zero

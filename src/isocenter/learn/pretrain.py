@@ -185,8 +185,8 @@ def pretrain(
         NotFound, Refused: no such recipe, one without a network of classes, or images that cannot be read.
     """
     own = recipe(how.task)
-    if not isinstance(own, Classes) or own.measured:
-        raise Refused(f"'{how.task}' without labels", "bodies are trained for classes of pictures and volumes",
+    if not isinstance(own, Classes) or own.measured or own.network is not None:
+        raise Refused(f"'{how.task}' without labels", "only our own network of classes begins with a body",
                       "choose a recipe such as breastmnist")  # fmt: skip
     _, pictures = unlabelled(data, own)
     out.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import PurePosixPath
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -20,7 +20,8 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from isocenter.errors import Refused
-from isocenter.learn.kinds import Boxes, Classes, Masks, Recipe, Table
+from isocenter.learn.kinds import Boxes, Classes, Masks, Recipe, Table, as_said
+from isocenter.learn.offered import must_be_offered, step_of
 from isocenter.record import to_plain
 
 __all__ = ["CARD", "KINDS", "recipe_from", "recipe_in", "recipe_text"]
@@ -97,6 +98,8 @@ def recipe_from(said: Mapping[str, Any], where: str) -> Classes | Masks | Table 
         first = e.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the recipe"
         raise Refused(f"{place} in {where}", first["msg"][:1].lower() + first["msg"][1:]) from e
+    if isinstance(how, Classes | Masks):
+        must_be_offered(how, where)
     for bad, what, why in (*_wrong(how), *_WRONG[type(how)](how)):
         if bad:
             raise Refused(f"{what} in {where}", why)
@@ -113,7 +116,7 @@ def recipe_text(how: Recipe) -> str:
     if kind is None:
         raise Refused(f"'{how.task}' as a file", "its gate knows chests of children only, so that it is no pattern",
                       "begin with breastmnist for pictures")  # fmt: skip
-    told = {"kind": kind, "task": how.task} | {k: v for k, v in to_plain(asdict(how)).items() if k != "task"}
+    told = {"kind": kind, "task": how.task} | {k: v for k, v in to_plain(as_said(how)).items() if k != "task"}
     return tomli_w.dumps(_without_none(told))
 
 
@@ -194,6 +197,8 @@ def _wrong_classes(how: Classes) -> _Rules:
         (any(axis not in range(1, len(how.shape) + 1) for view in how.views for axis in view), "views",
          "axes are counted from the last, 1 to 2 or 3"),
         (not how.views, "views", "it answers to one view at least: views = [[]]"),
+        (bool(how.measured) and (how.network is not None or how.loss is not None), "network or loss",
+         "where shapes are measured no network is trained"),
         (any(_leads_out(path) for path in (*how.others, *how.strangers)), "others or strangers",
          "a collection lies beside the data, and no path leads out of there"),
     )  # fmt: skip
@@ -205,7 +210,8 @@ def _leads_out(path: str) -> bool:
 
 
 def _wrong_masks(how: Masks) -> _Rules:
-    step, axes = 2 ** len(how.widths), len(how.spacing_mm)
+    step, axes = step_of(how), len(how.spacing_mm)
+    whose = f"{len(how.widths)} widths" if how.network is None else f"this {how.network.monai}"
     sides = (*how.window, *how.piece)
     return (
         *_descent(how),
@@ -215,7 +221,7 @@ def _wrong_masks(how: Masks) -> _Rules:
         (len(how.window) != axes or len(how.piece) not in (0, axes), "window or piece",
          f"as many sides as spacing_mm has axes, {axes}"),
         (any(s < step or s % step for s in sides) or math.prod(how.window) > _LARGEST, "window or piece",
-         f"with {len(how.widths)} widths each side is a multiple of {step}"),
+         f"with {whose} each side is a multiple of {step}"),
         (not 1 <= how.fitted <= how.members, f"fitted {how.fitted}", f"1 to {how.members} networks"),
         (any(axis not in range(1, axes + 1) for view in how.views for axis in view), "views",
          f"axes are counted from the last, 1 to {axes}"),

@@ -14,6 +14,7 @@ from typing import Any
 from isocenter.analysis.weights import record_in
 from isocenter.errors import Refused
 from isocenter.learn.card import amended, headings
+from isocenter.learn.kinds import LATER
 from isocenter.record import Model
 
 __all__ = ["listed"]
@@ -57,7 +58,9 @@ def _figures(model: Model, run: Model) -> dict[str, Any]:
         raise Refused(what, f"it did not learn from the examples {model.examples[:16]}… as {model.name} did")
     if _training(run)["seed"] == _training(model)["seed"]:
         raise Refused(what, "that is the seed of the model itself", "give trainings from other seeds")
-    if other := _differs(json.loads(_training(model)["recipe"]), json.loads(_training(run)["recipe"])):
+    said, again = json.loads(_training(model)["recipe"]), json.loads(_training(run)["recipe"])
+    # What came later stands in a recipe only where it is used, so that leaving it out says something, too.
+    if other := next((name for name in LATER if said.get(name) != again.get(name)), "") or _differs(said, again):
         raise Refused(what, f"{other} in its recipe is not as on the card of {model.name}", "train it by that recipe")
     begun = {"began_with": run.parent} if run.parent and run.parent == model.parent else {}
     return {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,10 @@ from isocenter.learn.device import halved
 from isocenter.learn.examples import linked, numbered, person
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.fit import Schedule, descend
-from isocenter.learn.kinds import Masks
+from isocenter.learn.kinds import Masks, as_said
 from isocenter.learn.learnt import keep
-from isocenter.learn.networks import MaskNet
+from isocenter.learn.monai_networks import loss_of_masks, named_on, outliner, room_for
+from isocenter.learn.offered import step_of
 from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, read_case
 from isocenter.learn.outside import canvas, doubts
 from isocenter.learn.tested import laid
@@ -40,7 +40,7 @@ Progress = Callable[[str], None]
 class Chances(nn.Module):  # type: ignore[misc]
     """Volume → ``chances`` (n, 1 + classes, x, y, z), averaged over networks and mirror images."""
 
-    def __init__(self, nets: Sequence[MaskNet], views: Sequence[tuple[int, ...]]) -> None:
+    def __init__(self, nets: Sequence[nn.Module], views: Sequence[tuple[int, ...]]) -> None:
         super().__init__()
         self.nets, self.views = nn.ModuleList(nets), [tuple(-a for a in view) for view in views]
 
@@ -95,7 +95,7 @@ def _tensors(case: Case, how: Masks) -> tuple[Tensor, Tensor]:
     factors = [have / want for have, want in zip(case.spacing_mm, how.spacing_mm, strict=True)]
     image = evened(_on_spacing(case.image, factors, 1))
     labels = _on_spacing(case.labels.astype(np.float32), factors, 0)
-    step = _step(how)
+    step = step_of(how)
     wide = [(0, -side % step) for side in image.shape]
     cut = tuple(slice(0, w) for w in how.window)
     grey, mask = np.pad(image, wide, mode="edge")[cut], np.pad(labels, wide)[cut]
@@ -113,14 +113,10 @@ def _piece(sides: Sequence[int], piece: Sequence[int], random: torch.Generator) 
     return tuple(found)
 
 
-def _step(how: Masks) -> int:
-    return int(2 ** len(how.widths))
-
-
 def fit_masks(
     how: Masks, cases: Sequence[Case], seed: int, *, checkpoint: Path | None = None,
     progress: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
-) -> MaskNet:  # fmt: skip
+) -> nn.Module:  # fmt: skip
     """One network, trained on all of these cases, one at a time (see `fit.descend`).
 
     The outline moves with the volume as a share of each voxel, so that a border between two voxels stays one.
@@ -129,6 +125,7 @@ def fit_masks(
     kinds, axes = len(how.classes) + 1, len(how.spacing_mm)
     layout, grid_axes = torch.channels_last_3d if axes == 3 else torch.channels_last, tuple(range(1, axes + 1))
     order = torch.empty(0, dtype=torch.int64)
+    scored = loss_of_masks(how)
 
     def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
         nonlocal order
@@ -145,17 +142,19 @@ def fit_masks(
         x = x + torch.randn(x.shape, generator=random) * how.movement.noise * noise
         with halved(how.precision):
             logits = net(x.contiguous(memory_format=layout))[0].float()
+        if scored is not None:
+            return scored(logits[None], target[None])
         said = torch.softmax(logits, 0)
         both = (said * target)[1:].sum(grid_axes)
         overlap = (2 * both + 1) / (said[1:].sum(grid_axes) + target[1:].sum(grid_axes) + 1)
         return functional.cross_entropy(logits[None], target[None]) + 1 - overlap.mean()
 
-    said = {k: v for k, v in asdict(how).items() if k not in ("card", "goal", "members", "fitted", "views")}
+    said = {k: v for k, v in as_said(how).items() if k not in ("card", "goal", "members", "fitted", "views")}
     schedule = Schedule(
         len(held) * how.epochs, len(held), how.rate, min(100, len(held)), how.decay, how.average, how.threads
     )  # fmt: skip
-    net: MaskNet = descend(
-        lambda: MaskNet(how.widths, kinds, how.fine, axes).to(memory_format=layout), shown, schedule, seed,
+    net: nn.Module = descend(
+        lambda: outliner(how, kinds).to(memory_format=layout), shown, schedule, seed,
         repr((said, digest_of_cases(cases))), checkpoint=checkpoint, progress=progress, clock=clock,
     )  # fmt: skip
     return net
@@ -177,7 +176,7 @@ def _parts(cases: Sequence[Case], parts: int, seed: int) -> tuple[npt.NDArray[np
 
 def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float]) -> Model:
     """Fit on all parts but one, judge on that one, and export; see `train.train`."""
-    started = clock()
+    started, limit = clock(), room_for(how, how.fitted)
     files, alone = pairs_in(data, flat=len(how.spacing_mm) == 2)
     for line in alone:
         tell(f"left out, {line}")
@@ -192,7 +191,7 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
     tell(f"{len(cases)} cases in {how.members} parts, {how.fitted} networks; {pairs} near-duplicates kept together")
     nets, rows = [], []
     inputs: dict[str, Any] = {
-        "kind": "masks", "classes": list(how.classes), "spacing_mm": list(how.spacing_mm), "step": _step(how),
+        "kind": "masks", "classes": list(how.classes), "spacing_mm": list(how.spacing_mm), "step": step_of(how),
         "window": list(how.window),
     }  # fmt: skip
     for k in range(how.fitted):
@@ -209,11 +208,13 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
             for c, p in zip(cases, part, strict=True) if p == k
         ]  # fmt: skip
         tell(f"network {k + 1}: " + _told(_metrics(rows, how.classes)))
-    step, axes = _step(how), len(how.spacing_mm)
-    shapes = [tuple(step * (2 + (i + a) % 4) for a in range(axes)) for i in range(COMPARED)]
+    step, axes = step_of(how), len(how.spacing_mm)
+    least, sizes = (2, 4) if how.network is None else (1, 2)  # steps of MONAI's networks are larger
+    shapes = [tuple(step * (least + (i + a) % sizes) for a in range(axes)) for i in range(COMPARED)]
     random = torch.Generator().manual_seed(seed)
     digest, parity = exported(
-        Chances(nets, how.views), (1, *(4 * step,) * axes), out / "model.onnx", ("chances",), free=True,
+        Chances(nets, how.views), (1, *(least * 2 * step,) * axes), out / "model.onnx", ("chances",), free=True,
+        limit_bytes=limit,
         inputs=[torch.randn(1, 1, *shape, generator=random) for shape in shapes],
     )  # fmt: skip
     keep(out, [c.image for c, p in zip(cases, part, strict=True) if how.fitted > 1 or p])
@@ -226,6 +227,7 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),
         "seed": seed, "seconds": round(clock() - started),
         "shown": f"cases of the parts that a network had not seen, {how.fitted} of {how.members} parts",
+        **named_on(how),
     })  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from isocenter.learn.judge_classes import area_of, line_of, rate_of
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import keep
+from isocenter.learn.monai_networks import named_on, room_for
 from isocenter.learn.networks import GridNet
 from isocenter.learn.outside import far, no_border
 from isocenter.learn.tested import laid
@@ -62,6 +63,8 @@ def train_several(
     begin: Beginning | None = None,
 ) -> Model:  # fmt: skip
     """Train each network, calibrate each finding on what they had not seen, export and measure; see `train.train`."""
+    chosen = how.fitted or tuple(range(how.members))
+    limit = room_for(how, len(chosen))
     started, examples = clock(), read_labelled(data, how)
     kinds = len(how.classes)
     shown = shown_in(examples.labels, kinds)
@@ -70,7 +73,6 @@ def train_several(
     part, pairs = _dealt(examples, kinds, how.members, seed)
     tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
     pictures, veiled = tensor(examples.pictures, how), veil(how)
-    chosen = how.fitted or tuple(range(how.members))
     nets: list[GridNet] = []
     logits = torch.zeros(len(examples), kinds)
     for number, k in enumerate(chosen):
@@ -89,8 +91,9 @@ def train_several(
     slopes, offsets = (torch.tensor([getattr(s, name) for s in scales]).float() for name in ("slope", "offset"))
     whole = Answer(nets, how.views, slopes, offsets, centre, whiten, veiled, several=True)
     digest, parity = exported(
-        whole, (how.channels, *how.shape), out / "model.onnx", ("logits", "certainty", "embedding", "strangeness")
-    )
+        whole, (how.channels, *how.shape), out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"),
+        limit_bytes=limit,
+    )  # fmt: skip
     keep(out, examples.pictures[part != chosen[0] if len(chosen) == 1 else np.ones(len(part), bool)])
     certainty = np.stack([scale(scores[:, k]) for k, scale in enumerate(scales)], 1)
     inputs: dict[str, Any] = {
@@ -114,6 +117,7 @@ def train_several(
         "near_duplicates": pairs, "networks": len(chosen), "seed": seed, "seconds": round(clock() - started),
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),
         "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; their average ships",
+        **named_on(how),
     })  # fmt: skip
 
 
