@@ -135,6 +135,13 @@ def test_who_sees_what() -> None:
     assert seen_by(done, "chief", owner=True)["reviewer"] == one.reviewer
 
 
+def test_an_older_draw_counts_with_its_kind_of_examination_whatever_was_drawn_on_its_images() -> None:
+    many = [Candidate(f"1.{i}", frozenset({"ito"}), ("CT+PT+RTSTRUCT", "CT+PT", "CT+SEG")[i % 3]) for i in range(30)]
+    told = fold(draw(many, READERS, seed="november", who="chief", now=NOW, rate=1.0)).values()
+    assert Counter(r.stratum for r in told) == {"PET/CT": 20, "CT": 10}
+    assert [row.stratum for row in summary(list(told))] == ["CT", "PET/CT"]
+
+
 def test_rates_by_hand() -> None:
     def case(n: int, score: str, stratum: str = "CT", arm: str = "random") -> Review:
         return Review(f"i{n}", f"1.{n}", stratum, ("ito",), "lee", NOW, arm, "done" if score else "drawn", score)

@@ -114,6 +114,12 @@ def test_nine_stamps_and_the_rules_of_each() -> None:
     assert (told.modality, told.site, told.addenda, told.cancelled) == ("CT", "North", 2, False)
 
 
+def test_an_examination_goes_by_its_images_and_not_by_what_was_drawn_and_said_of_them() -> None:
+    made = (Series(f"1.2.{n}", m) for n, m in enumerate(("RTSTRUCT", "PT", "CT", "SR", "KO", "RTRECORD"), 1))
+    assert exam(study(series=tuple(made)), [], arrivals=[at(0)]).modality == "PET/CT"
+    assert exam(study(series=(Series("1.2.1", "SR"),)), [], arrivals=[at(0)]).modality == ""
+
+
 def test_what_is_signed_at_once_is_its_own_preliminary() -> None:
     told = exam(study(), [event(Kind.READING_OPENED, 1), event(Kind.REPORT_SIGNED, 2)], arrivals=[at(0)])
     assert told.stamps["preliminary"] == told.stamps["final"] == at(2)

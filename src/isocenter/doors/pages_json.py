@@ -18,13 +18,21 @@ from isocenter.reading.opinion import Opinion
 from isocenter.reading.priors import Prior
 from isocenter.reading.session import Reading, machine_of
 from isocenter.reading.worklist import Entry
-from isocenter.record import Code, Finding, Measurement, Patient, Result, Series, Study, Urgency, to_plain
+from isocenter.record import (
+    NO_PICTURES,
+    Code,
+    Finding,
+    Measurement,
+    Patient,
+    Result,
+    Series,
+    Study,
+    Urgency,
+    to_plain,
+)
 from isocenter.space import Reference, Region
 
-__all__ = ["NO_PICTURES", "hanging", "opinion", "paged", "patient", "prior", "reading", "result", "row", "study"]
-
-NO_PICTURES = frozenset({"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO", "REG", "DOC", "AU"})
-
+__all__ = ["hanging", "opinion", "paged", "patient", "prior", "reading", "result", "row", "study"]
 
 _PAGE = 100  # rows that are sent at once
 _NONE: Mapping[str, str] = MappingProxyType({})

@@ -15,7 +15,7 @@ from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.govern.policy import Person
 from isocenter.population.table import FEW
 from isocenter.reading.worklist import narrowed
-from isocenter.record import Series, Study
+from isocenter.record import NO_PICTURES, Series, Study
 
 __all__ = ["listed", "router"]
 
@@ -109,7 +109,7 @@ def _reason(study: Study) -> str:
 
 
 def _is_picture(series: Series) -> bool:
-    return series.modality not in pages_json.NO_PICTURES and any(i.rows and i.columns for i in series.instances)
+    return series.modality not in NO_PICTURES and any(i.rows and i.columns for i in series.instances)
 
 
 def _priors(here: PagesSite, study: Study, who: Person) -> list[dict[str, Any]]:
@@ -126,7 +126,7 @@ def _priors(here: PagesSite, study: Study, who: Person) -> list[dict[str, Any]]:
             "study": row["StudyInstanceUID"],
             "date": f"{d[:4]}-{d[4:6]}-{d[6:8]}" if (d := row["StudyDate"]) else None,
             "description": row["StudyDescription"],
-            "modalities": [m for m in row["ModalitiesInStudy"] if m not in pages_json.NO_PICTURES],
+            "modalities": [m for m in row["ModalitiesInStudy"] if m not in NO_PICTURES],
         }
         for row in others
     ]

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 from isocenter.errors import NotFound, Refused
-from isocenter.record import Study
+from isocenter.record import NO_PICTURES, Study
 
 __all__ = ["CODES", "SECTIONS", "Heading", "Section", "Template", "choose", "get", "read", "templates"]
 
@@ -50,7 +50,6 @@ CODES: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 _GENERAL = "general"
 _SHORT = 3
-_NO_PICTURES = frozenset({"SEG", "SR", "RTSTRUCT", "RTDOSE", "RTPLAN", "PR", "KO", "REG", "DOC", "AU"})
 
 
 @dataclass(frozen=True)
@@ -167,8 +166,8 @@ def choose(study: Study) -> Template:
     >>> choose(Study("1.2", Patient("p"), series=(Series("1.2.1", "CT", body_part="CHEST"),))).name
     'ct_chest'
     """
-    pictures = [s for s in study.series if s.modality not in _NO_PICTURES]
-    have = {m for m in study.modalities if m not in _NO_PICTURES}
+    pictures = [s for s in study.series if s.modality not in NO_PICTURES]
+    have = {m for m in study.modalities if m not in NO_PICTURES}
     parts = [f"{s.body_part} {s.description} {s.facts.get('ProtocolName') or ''}" for s in pictures]
     told = _spoken(" ".join([study.description, *parts]))
     hits = {one.name: n for one in _shipped().values() if (n := one.hits(have, told))}

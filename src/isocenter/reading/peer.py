@@ -19,7 +19,7 @@ from typing import Any
 
 from isocenter.errors import Conflict, Forbidden, NotFound, Refused, WrongState
 from isocenter.methods.intervals import Estimate, sample_size, wilson
-from isocenter.record import Event, Kind
+from isocenter.record import Event, Kind, kind_of
 
 __all__ = [
     "SCORES",
@@ -55,7 +55,7 @@ class Candidate:
 
     Args:
         authors: everybody who signed it or had it open; none of them may review it.
-        stratum: usually the modality.
+        stratum: usually the kind of examination.
         discordant: what an AI said and what was signed differ.
     """
 
@@ -169,8 +169,11 @@ def fold(events: Iterable[Event]) -> dict[str, Review]:
     for event in events:
         told, id = event.details, event.subject
         if event.kind is Kind.PEER_DRAWN:
+            stratum = (
+                kind_of(told["stratum"].split("+")) or told["stratum"]
+            )  # older draws name outlines and reports, too
             found[id] = Review(
-                id, told["study"], told["stratum"], tuple(told["authors"]), told["reviewer"], event.time, told["arm"]
+                id, told["study"], stratum, tuple(told["authors"]), told["reviewer"], event.time, told["arm"]
             )
         elif event.kind is Kind.PEER_REVIEWED:
             open_ = {"state": "arbitration", "arbiter": told["arbiter"]} if told["arbiter"] else {"state": "done"}

@@ -22,7 +22,7 @@ from typing import Any
 
 from isocenter.errors import Refused
 from isocenter.methods.intervals import Estimate, quantile, wilson
-from isocenter.record import Event, Kind, Study
+from isocenter.record import NO_PICTURES, Event, Kind, Study
 
 __all__ = ["FEW", "SKEW", "SPANS", "STAMPS", "Exam", "Row", "acquired", "by", "exam", "minutes", "summary"]
 
@@ -47,15 +47,13 @@ SKEW = timedelta(minutes=5)
 FEW = 5
 """Below so many studies a group has no quantiles; it says how many are missing."""
 
-_NOT_IMAGES = {"SEG", "SR", "PR", "KO", "DOC", "RTSTRUCT", "RTPLAN", "RTDOSE", "REG"}
-
 
 @dataclass(frozen=True)
 class Exam:
     """One examination and its stamps (aware); what was not told is absent.
 
     Args:
-        modality: of the images, several joined by "+".
+        modality: kind of examination by its images, as `record.kind_of` says it.
         site: where it was done, as the scanner says.
         addenda: reports after the first.
     """
@@ -131,7 +129,7 @@ def exam(
     site = next((str(s.facts["InstitutionName"]) for s in study.series if s.facts.get("InstitutionName")), "")
     stamps.pop("cancelled", None)
     return Exam(
-        study.uid, "+".join(m for m in study.modalities if m not in _NOT_IMAGES), site, stamps, addenda,
+        study.uid, study.kind, site, stamps, addenda,
         cancelled and "final" not in stamps,
     )  # fmt: skip
 
@@ -145,7 +143,7 @@ def acquired(study: Study, zone: tzinfo) -> tuple[datetime | None, datetime | No
     found: list[datetime] = []
     undated: list[time] = []
     for series in study.series:
-        if series.modality in _NOT_IMAGES:
+        if series.modality in NO_PICTURES:
             continue
         for instance in series.instances:
             facts = {**series.facts, **instance.facts}

@@ -13,7 +13,7 @@ from isocenter.record.event import Event, Kind, Sealed
 from isocenter.record.model import Model
 from isocenter.record.order import Order
 from isocenter.record.plain import canonical, digest_of, from_plain, to_plain
-from isocenter.record.study import Instance, Patient, Series, Study
+from isocenter.record.study import NO_PICTURES, Instance, Patient, Series, Study, kind_of
 
 if TYPE_CHECKING:
     from isocenter.record.result import (
@@ -40,6 +40,7 @@ __all__ = [
     "Kind",
     "Map",
     "Measurement",
+    "NO_PICTURES",
     "Model",
     "Order",
     "Origin",
@@ -56,6 +57,7 @@ __all__ = [
     "canonical",
     "digest_of",
     "from_plain",
+    "kind_of",
     "to_plain",
 ]
 

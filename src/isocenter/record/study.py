@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 from isocenter.errors import NotFound
 
-__all__ = ["Instance", "Patient", "Series", "Study", "no_study"]
+__all__ = ["NO_PICTURES", "Instance", "Patient", "Series", "Study", "kind_of", "no_study"]
+
+NO_PICTURES = frozenset({"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "RTRECORD", "SR", "PR", "KO", "REG", "DOC", "AU"})
+"""Modalities of what is said of images, or made from them: nobody is examined with them."""
+
+_HYBRID = (("PT", "CT", "PET/CT"), ("PT", "MR", "PET/MR"), ("NM", "CT", "SPECT/CT"))
+"""Two modalities of one scanner, and what the field calls them. Where both CT and MR are with a PET, the CT is its own.
+"""
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,11 @@ class Study:
         return tuple(sorted({s.modality for s in self.series}))
 
     @property
+    def kind(self) -> str:
+        """The kind of examination in the field's words, as `kind_of` says it."""
+        return kind_of(self.modalities)
+
+    @property
     def instance_count(self) -> int:
         """Number of instances in all series."""
         return sum(len(s.instances) for s in self.series)
@@ -113,3 +125,23 @@ class Study:
 def no_study(uid: str) -> NotFound:
     """Said to whoever asks for a study that is not here, or that is none of theirs: the same words for both."""
     return NotFound(f"study {uid:.64}", "the archive has none of that UID", "look it up in the list of studies")
+
+
+def kind_of(modalities: Iterable[str]) -> str:
+    """The kind of an examination by the modalities of its images; empty where it has none.
+
+    Outlines, reports and presentation states come with some studies and not with others of the same kind.
+
+    >>> kind_of(["CT", "PT", "RTSTRUCT"]), kind_of(["MR", "SEG"]), kind_of(["SR"])
+    ('PET/CT', 'MR', '')
+    >>> kind_of(["CT", "MR", "PT", "RTSTRUCT"]), kind_of("MR+CT".split("+")), kind_of(["PET/CT"]), kind_of(["PT"])
+    ('PET/CT+MR', 'CT+MR', 'PET/CT', 'PET')
+    """
+    left = set(modalities) - NO_PICTURES - {""}
+    named = set()
+    for first, second, words in _HYBRID:
+        if {first, second} <= left:
+            named.add(words)
+            left -= {first, second}
+    named |= {"PET" if one == "PT" else one for one in left}
+    return "+".join(sorted(named, key=lambda words: ("/" not in words, words)))

@@ -186,7 +186,7 @@ class Reviewing:
             if (since and day < since) or (until and day >= until):
                 continue
             authors = frozenset(e.who for e in events)
-            yield peer.Candidate(uid, authors, "+".join(studies[uid].modalities), self._differs(uid))
+            yield peer.Candidate(uid, authors, studies[uid].kind or "no images", self._differs(uid))
 
     def _differs(self, uid: str) -> bool:
         """An AI found something that was struck, or a person added what none had found."""
