@@ -123,6 +123,34 @@ def test_a_line_makes_its_own_command_ready_and_a_line_without_one_makes_all() -
     assert all(f" {name} " in whole for name in names)
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("judge m --data x.npz --alpha abc", "--alpha abc: it is no number. Give a number, as 0.1; "),
+        ("federate coordinate --port 1.5", "--port 1.5: it is no whole number. Give a whole number, as 8443; "),
+        ("worklist --limit 0", "--limit 0: it must be at least 1. Give a number at least 1; "),
+    ],
+)
+def test_what_is_no_number_is_told_in_our_words_and_which_is_taken(line: str, told: str) -> None:
+    plain = commands.run(*line.split())
+    assert plain.returncode == 2 and plain.stderr.startswith(f"isocenter: {told}`isocenter "), plain.stderr
+    assert "--help` tells what it takes" in plain.stderr and "Input should" not in plain.stderr
+    error = json.loads(commands.run(*line.split(), "--json").stdout)["error"]
+    assert error["what"] == told.partition(":")[0] and error["kind"] == "Refused"
+
+
+def test_an_argument_that_is_missing_is_told_as_before() -> None:
+    plain = commands.run("judge")
+    assert plain.returncode == 2 and "Missing argument" in plain.stderr
+
+
+@pytest.mark.parametrize("command", ["watch nosuch", "card nosuch"])
+def test_a_model_that_is_not_here_is_refused_with_the_command_that_lists_them(command: str, tmp_path: Path) -> None:
+    open_house(Settings(folder=tmp_path), make=True).close()
+    done = commands.run(*command.split(), "--folder", str(tmp_path))
+    assert done.returncode == 2 and "`isocenter models`" in done.stderr, done.stderr
+
+
 def test_a_refusal_is_a_sentence_or_an_error_in_json_never_a_trace() -> None:
     plain = commands.run("studies", "--folder", "/nonexistent/x")
     assert plain.returncode == 2
@@ -192,7 +220,7 @@ def test_a_command_that_nobody_has_placed_is_shown_last() -> None:
             "isocenter: '/no such folder/sbom.json': No such file or directory",
         ),
         (["serve", "--host", "192.0.2.1", "--port", "0"], "isocenter: address 192.0.2.1: this machine has none"),
-        (["studies", "--limit", "0"], "greater than or equal to 1"),
+        (["studies", "--limit", "0"], "must be at least 1"),
         (["correct", "1.2", "1.3", "perhaps"], "'kept'"),
     ],
 )

@@ -76,23 +76,51 @@ def _run() -> None:
     """Run the command that was typed; what is wrong with the line itself is told as any refusal is, where JSON is read.
 
     Raises:
-        Refused: an argument is missing or no value of its kind.
+        Refused: a value is no number where one is wanted, or a number that is not taken; and where JSON is read, an
+            argument is missing or no value of its kind.
     """
-    if "--json" not in sys.argv:
-        app()
-        return
     from typer.exceptions import TyperException
 
     from isocenter.errors import Refused
 
     try:
-        raise SystemExit(app(standalone_mode=False))
+        raise SystemExit(app(prog_name="isocenter", standalone_mode=False))
     except typer.Abort:
         raise SystemExit(1) from None
     except TyperException as wrong:
+        command = f"`{getattr(getattr(wrong, 'ctx', None), 'command_path', 'isocenter')} --help` tells what it takes"
+        if unfit := _unfit_number(wrong):
+            raise Refused(*unfit[:2], f"{unfit[2]}; {command}") from None
+        if "--json" not in sys.argv:
+            from typer.rich_utils import rich_format_error
+
+            rich_format_error(wrong)  # type: ignore[arg-type]
+            raise SystemExit(getattr(wrong, "exit_code", 2)) from None
         told = wrong.format_message() if hasattr(wrong, "format_message") else str(wrong)
-        command = getattr(getattr(wrong, "ctx", None), "command_path", "isocenter")
-        raise Refused("the command line", told.rstrip("."), f"`{command} --help` tells what it takes") from None
+        raise Refused("the command line", told.rstrip("."), command) from None
+
+
+def _unfit_number(wrong: Exception) -> tuple[str, str, str] | None:
+    """What was typed where a number is taken, why it is not taken, and what is; None where it is something else."""
+    faults, param = getattr(wrong.__cause__, "errors", None), getattr(wrong, "param", None)
+    if faults is None or param is None:
+        return None
+    fault = faults()[0]
+    kind, bounds = str(fault["type"]), fault.get("ctx", {})
+    name = max(param.opts, key=len)
+    example = f", as {param.default}" if isinstance(param.default, int | float) else ""
+    if kind.startswith("float_"):
+        why, do = "it is no number", f"give a number{example}"
+    elif kind.startswith("int_"):
+        why, do = "it is no whole number", f"give a whole number{example}"
+    elif bound := next((words.format(bounds[key]) for key, words in _BOUNDS if key in bounds), ""):
+        why, do = f"it must be {bound}", f"give a number {bound}"
+    else:
+        return None
+    return f"{name} {str(fault['input'])[:64]}", why, do
+
+
+_BOUNDS = (("ge", "at least {}"), ("gt", "above {}"), ("le", "at most {}"), ("lt", "below {}"))
 
 
 def _without_warnings() -> None:

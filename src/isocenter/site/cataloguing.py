@@ -148,7 +148,8 @@ class Cataloguing:
         must(who, "models")
         found = next((m for m in self.models(who=who) if name in (m["name"], m["digest"])), None)
         if found is None:
-            raise NotFound(f"a model '{name:.64}'", "none of that name is installed", "look into the models")
+            listed = "list them with `isocenter models`"
+            raise NotFound(f"a model '{name:.64}'", "none of that name is installed", listed)
         users = found["analyses"]
         return {
             **found,

@@ -91,7 +91,8 @@ class Comparing:
         shelf = Path(self.shelf) if self.shelf else None
         held = weights.models(shelf).get(name)
         if held is None:
-            raise NotFound(f"a model '{name:.64}'", "none of that name is installed", "look into the models")
+            listed = "list them with `isocenter models`"
+            raise NotFound(f"a model '{name:.64}'", "none of that name is installed", listed)
         known = {held[0].digest: held[0]} | {m.digest: m for m in weights.versions(name, shelf)}
         for sealed in self.journal.since(kinds=gate.KINDS, subject=name, limit=_ALL, newest_first=True):
             told = sealed.event.details

@@ -237,7 +237,8 @@ class Halting:
         """
         found = [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") == model]
         if not found:
-            raise NotFound(f"an analysis that runs on the model '{model:.64}'", "none does", "look into the models")
+            what, listed = f"an analysis that runs on the model '{model:.64}'", "list them with `isocenter models`"
+            raise NotFound(what, "none does", listed)
         return found
 
 

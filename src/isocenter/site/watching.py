@@ -104,7 +104,10 @@ class Watching:
         held = weights.models(Path(self.shelf) if self.shelf else None).get(name)
         users = [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") == name]
         if held is None or not users:
-            raise NotFound(f"a model '{name:.64}' in use", "no analysis here runs on it", "look into the models")
+            raise NotFound(
+                f"a model '{name:.64}' in use", "no analysis here runs on it",
+                "`isocenter models` lists those that are here; `isocenter watch` without a name tells of all in use",
+            )  # fmt: skip
         way = self.disclosing.gates().of(held[0].digest)
         since = next((s["when"] for s in reversed(way.steps) if s["step"] == "release"), "")
         seen = self._seen(users, held[0].digest, datetime.fromisoformat(since) if since else None)
