@@ -15,6 +15,7 @@ FLOORS = {
     "pydicom": "3.0.2",  # CVE-2026-32711: a path from a DICOMDIR
     "pynetdicom": "3.0.4",  # CVE-2026-56445: a file anywhere
     "monai": "1.5.2",  # CVE-2025-58756, CVE-2026-21851: pickle, ZIP
+    "lightgbm": "4.6",  # CVE-2024-43598: memory of a worker, from the network
     "torch": "2.6",  # CVE-2025-32434: weights_only that was none
 }
 """Holes that were open to images or model files, and the first version without each."""

@@ -29,7 +29,7 @@ _FILES = {
     Masks: (
         "augment", "fit", "kinds", "monai_networks", "networks", "offered", "outlined", "recipes", "segment", "windows",
     ),
-    Table: ("embedding", "gridded", "joined", "kinds", "recipes", "rows", "tabulate"),
+    Table: ("boosted", "embedding", "gridded", "joined", "kinds", "recipes", "rows", "tabulate"),
     Boxes: ("boxed", "detect", "fit", "kinds", "networks", "recipes"),
 }  # fmt: skip
 

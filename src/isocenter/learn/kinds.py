@@ -321,6 +321,8 @@ class Table:
         through: name of the model whose embedding of a row's picture stands beside its columns; none where empty.
         strengths: of the ridge penalty to choose from. trees: numbers of boosted trees to choose from (0 for none).
         outer, inner, repeats: folds that measure, folds that choose, and how often the outer ones are drawn.
+        booster: whose the trees are. ``"scikit-learn"``: they see numbers, gaps filled by the median. ``"lightgbm"``:
+            they see gaps as gaps, and ask of a code whether it is one of several (see `boosted`); for large tables.
     """
 
     task: str
@@ -341,6 +343,7 @@ class Table:
     through: str = ""
     goal: Mapping[str, float] = field(default_factory=dict, hash=False)
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    booster: str = "scikit-learn"
 
 
 @dataclass(frozen=True)
@@ -426,7 +429,7 @@ class Boxes:
 
 Recipe = Classifier2D | Classes | Table | Masks | Boxes
 
-LATER: Mapping[str, Any] = {"network": None, "loss": None}
+LATER: Mapping[str, Any] = {"network": None, "loss": None, "booster": "scikit-learn"}
 """Fields that recipes have only since some had been written, and their defaults."""
 
 

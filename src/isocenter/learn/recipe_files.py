@@ -255,8 +255,15 @@ def _wrong_table(how: Table) -> _Rules:
          "two folds at least, drawn once at least"),
         (not how.strengths or min(how.strengths) <= 0 or not how.trees or min(how.trees) < 0, "strengths or trees",
          "one at least to choose from"),
+        (how.booster not in _BOOSTERS, f"booster '{how.booster:.30}'", f"trees are of {' or '.join(_BOOSTERS)}"),
+        (how.booster != _BOOSTERS[0] and not 1 <= how.depth <= 8, f"depth {how.depth}", "1 to 8 questions on a way"),
+        (how.booster != _BOOSTERS[0] and any(v < 0 or v != int(v) or v > 4095 for c in how.columns for v in c.values
+                                             if c.kind == "code"),
+         "values of a code", "LightGBM knows codes that are whole numbers, 0 to 4095; scikit-learn's trees take any"),
     )  # fmt: skip
 
+
+_BOOSTERS = ("scikit-learn", "lightgbm")
 
 _WRONG: Mapping[type, Any] = {
     Classes: _wrong_classes, Masks: _wrong_masks, Boxes: _wrong_boxes, Table: _wrong_table,

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Refused
+from isocenter.learn.boosted import Grown, grow, made_by, raw, within
 from isocenter.learn.card import plain_page, written
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.joined import Joined, read_joined
@@ -39,6 +40,7 @@ from isocenter.record import Model, to_plain
 __all__ = ["Encoding", "Risk", "Trees", "judged", "learnt", "train_table", "usual_taught"]
 
 Array = npt.NDArray[np.float64]
+_AT_ONCE = 8192  # rows whose answers to all questions of the trees lie in memory together
 
 
 class Encoding(nn.Module):  # type: ignore[misc]
@@ -140,7 +142,9 @@ def _down(border: Array) -> npt.NDArray[np.float32]:
 class Risk(nn.Module):  # type: ignore[misc]
     """Row → ``logits`` (n, 2) and ``certainty`` (n, 2). Input ``image``: (n, columns), NaN where a value is missing."""
 
-    def __init__(self, encoding: Encoding, weight: Array, bias: float, trees: Trees | None, scale: Scale) -> None:
+    def __init__(
+        self, encoding: Encoding, weight: Array, bias: float, trees: Trees | Grown | None, scale: Scale
+    ) -> None:
         super().__init__()
         self.encoding, self.trees, self.slope, self.offset = encoding, trees, scale.slope, scale.offset
         self.register_buffer("weight", torch.tensor(weight, dtype=torch.float32))
@@ -149,9 +153,14 @@ class Risk(nn.Module):  # type: ignore[misc]
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         logit = self.encoding(image) @ self.weight + self.bias
         if self.trees is not None:
-            logit = (logit + self.trees(self.encoding.filled(image)[0])) / 2
+            logit = (logit + self.trees(self._seen(image))) / 2
         chance = torch.sigmoid(logit * self.slope + self.offset)
         return torch.stack([-logit, logit], 1) / 2, torch.stack([1 - chance, chance], 1)
+
+    def _seen(self, image: Tensor) -> Tensor:
+        """The row as the trees look at it: those of LightGBM at its gaps, too."""
+        whole, gap = self.encoding.filled(image)
+        return torch.where(gap, image, whole) if isinstance(self.trees, Grown) else whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,12 +195,20 @@ class _Fitted:
         """(penalties, numbers of trees, n) logits of the candidates; of the lines for presence alone if so asked."""
         x = torch.tensor(values, dtype=torch.float32)
         encoded = self.encoding(x).numpy()
-        filled = self.encoding.filled(x)[0].numpy()
-        staged = list(self.trees.staged_decision_function(filled)) if self.trees is not None else []
+        staged = self._staged(values, how) if self.trees is not None else {}
         return np.array([
-            [line if not count else (line + staged[count - 1].ravel()) / 2 for count in how.trees]
+            [line if not count else (line + staged[count]) / 2 for count in how.trees]
             for line in ((one.presence if presence else one).decision_function(encoded) for one in self.lines)
         ])  # fmt: skip
+
+    def _staged(self, values: Array, how: Table) -> dict[int, Array]:
+        """Number of trees -> (n,) what so many of them say."""
+        if how.booster == "lightgbm":
+            seen = within(how.columns, values)
+            return {count: raw(self.trees, seen, count) for count in how.trees if count}
+        filled = self.encoding.filled(torch.tensor(values, dtype=torch.float32))[0].numpy()
+        staged = list(self.trees.staged_decision_function(filled))
+        return {count: staged[count - 1].ravel() for count in how.trees if count}
 
 
 def _targets(rows: Rows, how: Table) -> npt.NDArray[np.int64]:
@@ -201,15 +218,17 @@ def _targets(rows: Rows, how: Table) -> npt.NDArray[np.int64]:
 
 
 def _fit(values: Array, targets: npt.NDArray[np.int64], how: Table, seed: int) -> _Fitted:
-    from sklearn.ensemble import GradientBoostingClassifier
-
     labels = targets[0]
     encoding = Encoding(how.columns, values)
     x = torch.tensor(values, dtype=torch.float32)
     encoded = encoding(x).numpy()
     lines = tuple(_Line.fitted(encoded, targets, c) for c in how.strengths)
     trees = None
-    if max(how.trees):
+    if max(how.trees) and how.booster == "lightgbm":
+        trees = grow(how, values, labels, seed)
+    elif max(how.trees):
+        from sklearn.ensemble import GradientBoostingClassifier
+
         trees = GradientBoostingClassifier(
             n_estimators=max(how.trees), max_depth=how.depth, learning_rate=how.rate, subsample=0.7,
             min_samples_leaf=max(5, len(labels) // 50), random_state=seed,
@@ -302,7 +321,10 @@ def train_table(
     c, t, scale = _chosen(rows.values, targets, rows.people, how, seed)
     whole = _fit(rows.values, targets, how, seed)
     line, count = whole.lines[c], how.trees[t]
-    trees = Trees(whole.trees, count) if count else None
+    trees: Trees | Grown | None = None
+    if count:
+        grown = how.booster == "lightgbm"
+        trees = Grown(whole.trees, count, how.columns) if grown else Trees(whole.trees, count)
     net = Risk(whole.encoding, line.weight, line.bias, trees, scale)
     asked = [torch.tensor(rows.values[i % len(rows.labels)][None], dtype=torch.float32) for i in range(COMPARED)]
     _, parity = exported(net, (len(how.columns),), out / "model.onnx", ("logits", "certainty"), inputs=asked)
@@ -310,16 +332,18 @@ def train_table(
     (out / "model.onnx").write_bytes(weights)
     digest = hashlib.sha256(weights).hexdigest()
     with torch.inference_mode():
-        mine = net(torch.tensor(rows.values, dtype=torch.float32))[0][:, 1].numpy() * 2
+        parts = torch.tensor(rows.values, dtype=torch.float32).split(_AT_ONCE)
+        mine = np.concatenate([net(part)[0][:, 1].numpy() * 2 for part in parts])
     off = float(np.abs(mine - whole.logits(rows.values, how)[c, t]).max())
     if off > 1e-4:
-        raise Refused(f"the exported model differs from scikit-learn by {off:.2e}", "at most 1e-4 is allowed")
+        raise Refused(f"the exported model differs from what was fitted by {off:.2e}", "at most 1e-4 is allowed")
     shown = measured[0] | {"parity": max(parity, off)} | laid(out, inputs, first, data, groups)
     shown["networks"] = [m["metrics"] | {"seed": seed * 100 + k} for k, m in enumerate(measured)]
     return written(recipe, out, digest, rows.digest, inputs, shown, {
         "rows": {name: int(np.count_nonzero(rows.labels == k)) for k, name in enumerate(how.classes)},
         **({"people": people} if (people := len(np.unique(rows.people))) < len(rows.labels) else {}),
-        "chosen": f"ridge penalty C = {how.strengths[c]:g}, {count} trees of depth {how.depth}",
+        "chosen": f"ridge penalty C = {how.strengths[c]:g}, {count} trees of depth {how.depth}"
+        + (f", of {made_by()}" if how.booster == "lightgbm" and count else ""),
         **({"pictures that its eyes had learnt from": read.known} if read.eyes else {}),
         **({"lines": f"mean of {len(targets)}, for disease and for each higher grade"} if len(targets) > 1 else {}),
         "seed": seed, "seconds": round(clock() - started),
@@ -339,7 +363,11 @@ def judged(
     inputs = held.inputs
     read = _read(held, data, split)
     rows, how = read.rows, read.how
-    logits, certainty = session.run(["logits", "certainty"], {"image": rows.values.astype(np.float32)})
+    given = rows.values.astype(np.float32)
+    said = [
+        session.run(["logits", "certainty"], {"image": given[k : k + _AT_ONCE]}) for k in range(0, len(given), _AT_ONCE)
+    ]
+    logits, certainty = (np.concatenate(each) for each in zip(*said, strict=True))
     own = rows.values[:, : len(_asked(held).columns)]
     missing = np.isnan(own).mean(axis=1) > 0.5
     odd = implausible(own, inputs["usual"]) if "usual" in inputs else [""] * len(own)
