@@ -30,8 +30,8 @@ serve: $(VENV)/.made-core
 test browser: export PYTEST_DEBUG_TEMPROOT := $(IN_MEMORY)
 # Each of four workers would rewrite the assertions of every file for itself: two halves are read once before them.
 test: $(STAMP) check ## checks, then every test
-	@$(BIN)/python -m pytest --collect-only -q tests/[a-f]* >/dev/null 2>&1 & \
-	  $(BIN)/python -m pytest --collect-only -q tests/[g-z]* >/dev/null 2>&1; wait
+	@$(BIN)/python -m pytest --collect-only -q -m "not browser" tests/[a-f]* >/dev/null 2>&1 & \
+	  $(BIN)/python -m pytest --collect-only -q -m "not browser" tests/[g-z]* >/dev/null 2>&1; wait
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" \
 	  --reruns 1 -rR $(ARGS)
 	$(BIN)/python -m pytest -m "browser and not slow" --reruns 1 -rR tests/browser $(ARGS)

@@ -20,6 +20,14 @@ from browser_eyes import FLAGS, Site, left_on, until
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "src/isocenter/doors/web/index.html"
 START_S = 300.0
+NEEDS_A_BROWSER = re.compile(r"^pytestmark = .*\bpytest\.mark\.browser\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A run without a browser does not read files of which every test needs one: 4 s in each of its processes."""
+    if config.option.markexpr.startswith("not browser") and collection_path.suffix == ".py":
+        return True if NEEDS_A_BROWSER.search(collection_path.read_text("utf-8")) else None
+    return None
 
 
 @pytest.hookimpl(wrapper=True)
