@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import ssl
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_identity(folder / name, name, folder / "ca", now=NOW)
     make_authority(folder / "other", "strangers", now=NOW)
     make_identity(folder / "stranger", "a", folder / "other", now=NOW)
+    make_identity(folder / "mixed", "a", folder / "other", now=NOW)  # believes the coordinator, which believes it not
+    shutil.copy(folder / "ca" / AUTHORITY, folder / "mixed" / AUTHORITY)
+    make_identity(folder / "ended", "a", folder / "ca", now=NOW - timedelta(days=200), days=90)
     return folder
 
 
@@ -158,6 +162,55 @@ def test_without_a_certificate_of_the_authority_nobody_is_heard(door: tuple[Door
     with caller(url, papers / "a") as client, pytest.raises(Unavailable):
         Line(client, lambda s: None, 20.0, told.append).json("GET", "/federation")
     assert len(told) == 1 and "does not answer" in told[0] and "20 s" in told[0]  # once, at the first failure
+
+
+@pytest.mark.parametrize("papers_of", ["mixed", "ended"])
+def test_a_site_whose_certificate_is_not_believed_is_told_so_within_seconds(
+    door: tuple[Door, Rounds], papers: Path, papers_of: str
+) -> None:
+    made, _ = door
+    waits: list[float] = []
+    url = f"https://127.0.0.1:{made.port}"
+    with caller(url, papers / papers_of) as client, pytest.raises(Forbidden, match="hangs up"):
+        Line(client, waits.append, 300.0).json("GET", "/federation")
+    assert sum(waits) <= 2.0, "it would not get better by waiting five minutes"
+
+
+def test_a_site_that_was_heard_before_bears_a_line_that_breaks(papers: Path) -> None:
+    said = iter([200, 0, 0, 0, 0, 200])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if status := next(said):
+            return httpx.Response(status, json={})
+        raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+
+    with httpx.Client(base_url="https://127.0.0.1", transport=httpx.MockTransport(answer)) as client:
+        line = Line(client, lambda s: None, 300.0)
+        assert [line.json("GET", "/federation"), line.json("GET", "/federation")] == [{}, {}]
+
+
+@pytest.mark.parametrize(("refused", "words"), [("labels", "the classes"), ("stopped", "stopped"), ("ended", "")])
+def test_a_join_that_is_refused_ends_at_once(
+    door: tuple[Door, Rounds], papers: Path, tmp_path: Path, refused: str, words: str
+) -> None:
+    made, rounds = door
+    waits: list[float] = []
+    site = _site("a", papers, tmp_path)
+    if refused == "labels":
+        look = site.look
+        site.look = lambda how: {**look(how), "classes": ["normal", "other"]}  # type: ignore[method-assign]
+    elif refused == "stopped":
+        rounds.stopped = "too few sites"
+    else:
+        rounds.done = rounds.how.rounds
+    with caller(f"https://127.0.0.1:{made.port}", papers / "a") as client:
+        line = Line(client, waits.append, 300.0)
+        if refused == "ended":  # whoever comes late gets the weights
+            assert take_part(line, site, wait=waits.append).is_file()
+        else:
+            with pytest.raises((Refused, Unavailable), match=words):
+                take_part(line, site, wait=waits.append)
+    assert waits == []
 
 
 def test_a_site_that_is_between_two_calls_does_not_hold_up_the_end(

@@ -36,6 +36,8 @@ __all__ = ["Line", "caller", "take_part"]
 
 _PIECE = 2**18
 _LARGEST = 2**31
+_CUT_OFF = 3
+"""So often a coordinator that never answered may hang up before that is taken for its answer."""
 _KINDS: dict[str, type[IsocenterError]] = {
     kind.__name__: kind for kind in (Forbidden, LimitReached, NotFound, NotWhole, Refused, WrongState)
 }
@@ -67,18 +69,21 @@ class Line:
         tell: Callable[[str], None] = lambda words: None,
     ) -> None:  # fmt: skip
         self._client, self._wait, self._patience_s, self._tell = client, wait, patience_s, tell
+        self._heard = False  # whether the other side ever answered a word
 
     def call(self, method: str, path: str, **given: Any) -> httpx.Response:
         """One call.
 
         Raises:
             Unavailable: nobody answers, or somebody else does.
+            Forbidden: one side does not believe the other's certificate.
             IsocenterError: what the coordinator refused, in its own words.
         """
-        waited, pause = 0.0, 0.5
+        waited, pause, cut_off = 0.0, 0.5, 0
         while True:
             try:
                 answer = self._client.request(method, path, **given)
+                self._heard = True
                 if answer.status_code < 500:
                     return _judged(answer)
                 why = f"it answered {answer.status_code}"
@@ -88,6 +93,14 @@ class Line:
                     raise Forbidden("the other side's certificate", why[:300], "ask whoever keeps the authority") from (
                         broken
                     )
+                # In TLS 1.3 a server looks at our certificate once the connection stands, and hangs up without a word.
+                cut_off += not isinstance(broken, httpx.ConnectError | httpx.TimeoutException)
+                if cut_off == _CUT_OFF and not self._heard:
+                    raise Forbidden(
+                        "the coordinator takes the call and hangs up", "so it does where it does not believe this"
+                        " site's certificate: one of another authority, or one that has ended",
+                        "ask whoever keeps the authority for a new one: `isocenter federate identity`",
+                    ) from broken  # fmt: skip
             if waited >= self._patience_s:
                 raise Unavailable("the coordinator does not answer", why[:300], "start again later: nothing is lost")
             if not waited:
@@ -168,6 +181,7 @@ def take_part(
             asked = line.json("GET", "/federation/now")
         except WrongState:  # the coordinator was started again and does not know us any more
             line.json("POST", "/federation/join", told)
+            wait(pause_s)
             continue
         if asked["run"] != run:
             raise Conflict("another run at this address", "the coordinator began anew", "join again")
