@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,24 @@ def test_a_model_in_a_folder_has_a_card_without_an_archive(folder: Path, tmp_pat
     cells.feed((tmp_path / "card.html").read_text())
     assert "<script>alert(1)</script> & nobody" in cells.cells
     assert sum(cell.startswith(tuple(f"{k} " for k in ASKED)) for cell in cells.cells) == len(ASKED)
+
+
+def test_the_recipe_is_a_table_of_its_settings_and_a_size_stands_on_one_line(folder: Path, tmp_path: Path) -> None:
+    told = json.loads((folder / "model.json").read_text())
+    recipe = json.loads(told["card"]["training"]["recipe"]) | {"shape": [48, 32], "balanced": True, "waves": None}
+    told["card"]["training"]["recipe"] = json.dumps(recipe)
+    told["inputs"]["shape"] = [48, 32]
+    (folder / "model.json").write_text(json.dumps(told))
+    card(str(folder), "--out", str(tmp_path / "card.html"))
+    cells = Cells()
+    cells.feed((tmp_path / "card.html").read_text())
+    assert not [cell for cell in cells.cells if '{"' in cell or '["' in cell]
+    rows = dict(pairwise(map(str.strip, cells.cells)))
+    assert {name.replace("_", " ") for name in recipe} <= set(rows)
+    assert (rows["shape"], rows["balanced"], rows["waves"]) == ("48 × 32", "yes", "none")
+    assert "shape: 48 × 32" in rows["input data"].split("\n")
+    card(str(folder), "--out", str(tmp_path / "card.pdf"))
+    assert (tmp_path / "card.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def test_weights_of_another_card_and_what_is_no_model_have_none(folder: Path, tmp_path: Path) -> None:

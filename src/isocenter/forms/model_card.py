@@ -22,6 +22,8 @@ _STYLE = (
     "width:100%}th,td{border-top:1px solid #bbb;padding:.4rem .6rem;text-align:left;vertical-align:top;"
     "white-space:pre-wrap;overflow-wrap:anywhere}th{width:32%;font-weight:600}.unknown td{color:#595959}"
 )
+_SIZES = frozenset({"shape", "size"})
+_RECIPE = "Recipe of the training"
 _LONGEST = 4000  # characters of one field on paper; the JSON has all
 
 
@@ -30,18 +32,55 @@ def lines(value: Any) -> str:
 
     >>> lines({"auc": {"value": 0.9, "low": 0.8, "high": 0.95}})
     'auc: 0.900 (0.800 to 0.950)'
+    >>> lines({"shape": [48, 48], "widths": [16, 32]})
+    'shape: 48 × 48\\nwidths: 16, 32'
     """
     if isinstance(value, Mapping):
         if {"value", "low", "high"} <= set(value):
             return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
         return "\n".join(
-            f"{str(k).replace('_', ' ')}: {lines(v)}" for k, v in value.items() if v not in (None, "", [], {})
-        )
+            f"{str(k).replace('_', ' ')}: {_size(v) if k in _SIZES else lines(v)}"
+            for k, v in value.items() if v not in (None, "", [], {})
+        )  # fmt: skip
     if isinstance(value, list | tuple):
-        return "\n".join(lines(v) for v in value) if value else "none"
+        numbers = all(isinstance(v, int | float) for v in value)
+        return (", " if numbers else "\n").join(lines(v) for v in value) if value else "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
     return words.one_line(str(value))
+
+
+def _size(value: Any) -> str:
+    """A size in points or voxels on one line."""
+    return " × ".join(map(lines, value)) if isinstance(value, list | tuple) and value else lines(value)
+
+
+def _apart(told: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a training says of itself without its recipe, and the recipe: it has a table of its own, a setting a row."""
+    said = told["says"]
+    try:
+        recipe = json.loads(said["recipe"]) if isinstance(said, Mapping) and "recipe" in said else None
+    except (TypeError, ValueError):
+        recipe = None
+    if not isinstance(recipe, dict):
+        return dict(told), {}
+    return {**told, "says": {**said, "recipe": f"the table '{_RECIPE}' below"}}, recipe
+
+
+def _settings(recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Row by row; a setting of several parts has a line for each of them, and names stand beside each other."""
+    rows = []
+    for name, value in sorted(recipe.items()):
+        if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+            said = ", ".join(map(lines, value))
+        elif name in _SIZES:
+            said = _size(value)
+        else:
+            said = lines([] if value in (None, "", {}) else value)
+        rows.append({"asks": name.replace("_", " "), "known": True, "says": said[:_LONGEST] or "none"})
+    return rows
 
 
 def pdf(card: Mapping[str, Any]) -> bytes:
@@ -96,11 +135,14 @@ def page(card: Mapping[str, Any]) -> str:
 
 
 def _parts(card: Mapping[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    chai = {k: _apart(told) for k, told in card["chai"].items()}
+    recipe = {name: value for _, held in chai.values() for name, value in held.items()}
     return [
         ("Source attributes (45 CFR 170.315(b)(11)(iv)(B))", [
             _row(f"{k} {told['asks']}", told) for k, told in card["source_attributes"].items()
         ]),
-        ("CHAI applied model card", [_row(k.replace("_", " "), told) for k, told in card["chai"].items()]),
+        ("CHAI applied model card", [_row(k.replace("_", " "), told) for k, (told, _) in chai.items()]),
+        *([(_RECIPE, _settings(recipe))] if recipe else []),
         ("Explanation", [_row("saliency", card["explanation"])]),
         ("Steps taken here", [
             {"asks": f"{s['when'][:16]} {s['by']}", "known": True,
