@@ -1,6 +1,6 @@
 """Speed of the separation of fat and water on a whole abdomen, and of a peer on some of its slices.
 
-python benchmarks/bench_fatwater.py [--slices 40] [--fatwater PYTHON] [--peer-slices 4]
+python benchmarks/bench_fatwater.py [--size 256] [--slices 40] [--fatwater PYTHON] [--peer-slices 4]
 
 The peer, mri-fatwater (multi-scale graph cuts), is run by the Python of an environment of its own with the same fat
 spectrum, R2* to 144 1/s, and the rest as it is by default. It takes one volume; both get the same slices.
@@ -46,11 +46,14 @@ def judged(name: str, pdff: np.ndarray, truth: dict[str, np.ndarray], seen: np.n
     print(f"{name}: {exchanged} exchanged of {np.count_nonzero(seen)} voxels, liver {off:+.2f} points off (median)")
 
 
-def ours(echoes: np.ndarray, times: np.ndarray, truth: dict[str, np.ndarray], repeat: int) -> np.ndarray:
+def ours(
+    echoes: np.ndarray, times: np.ndarray, truth: dict[str, np.ndarray], repeat: int, size: int = 256
+) -> np.ndarray:
     """Run, time and judge; where there is signal."""
+    spacing_mm = (SPACING_MM[0], 400 / size, 400 / size)
     for _ in range(repeat):
         wall, own = time.perf_counter(), time.process_time()
-        found = separate(echoes, times, 3.0, SPACING_MM)
+        found = separate(echoes, times, 3.0, spacing_mm)
         wall, own = time.perf_counter() - wall, time.process_time() - own
         print(f"Isocenter {echoes.shape}: {wall:.2f} s by the clock, {own:.2f} s of processor", flush=True)
     seen = truth["body"] & found.signal
@@ -61,13 +64,16 @@ def ours(echoes: np.ndarray, times: np.ndarray, truth: dict[str, np.ndarray], re
 def main() -> None:
     """Time three runs of all slices, then both programs on some."""
     asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument(
+        "--size", type=int, default=256, help="columns; rows are three quarters: 296 has the pixels of 256²"
+    )
     asked.add_argument("--slices", type=int, default=40)
     asked.add_argument("--fatwater", default="", help="Python of an environment with mri-fatwater")
     asked.add_argument("--peer-slices", type=int, default=4)
     given = asked.parse_args()
     times = np.array(ECHOES_MS[3.0]) / 1000.0
-    echoes, truth = images(size=256, slices=given.slices, field_t=3.0, field_scale=0.8)
-    ours(echoes, times, truth, 3)
+    echoes, truth = images(size=given.size, slices=given.slices, field_t=3.0, field_scale=0.8)
+    ours(echoes, times, truth, 3, given.size)
     if not given.fatwater:
         return
     echoes, truth = images(size=256, slices=given.peer_slices, field_t=3.0, field_scale=0.8)
