@@ -53,6 +53,24 @@ def test_no_more_is_asked_than_needed() -> None:
     assert max(wide[0]) == 72 and min(wide[0]) < 72
 
 
+def test_slices_beyond_the_first_phase_s_ventricle_are_asked_where_it_reaches_them() -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def counted(slices: np.ndarray) -> np.ndarray:
+        asked.append(slices.shape)
+        return ask(slices)
+
+    outline(turned(cine(beating(slices=14))), counted)  # a ventricle in slices 2 to 9 of all phases
+    assert {shape[0] for shape in asked if shape[-1] < 72} == {10}
+    asked.clear()
+    longer = beating(first=1)
+    longer[0, 1:3] = 0.0  # the first phase shows it from slice 3 on
+    found = outline(turned(cine(longer)), counted)
+    assert found.slices["ed"][0] == 1 and found.ed != 0
+    assert found.areas_mm2[found.ed, 1] == pytest.approx(np.pi * longer[found.ed, 1] ** 2, rel=0.06)
+    assert sum(shape[0] == 1 for shape in asked) == 15  # slice 2 was shown with the others, slice 1 alone
+
+
 def test_a_heart_far_from_the_middle_is_found() -> None:
     radii = beating()
     found = outline(turned(cine(radii, centre=(-35.0, 38.0))), ask)

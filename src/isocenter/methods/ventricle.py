@@ -56,6 +56,8 @@ _CORE_MM, _WALL_MM, _LEAST_PIXELS = 4.0, (2.1, 6.5, 1.6), 12
 """How deep within the cavity blood is looked at; between which distances from the cavity muscle is, and how deep within
 the epicardium; pixels of each without which a slice does not count."""
 _SMALLEST_MM2, _LEAST_RIM, _BASE_DROP = 50.0, 0.5, 0.5
+_IN_PLANE = np.zeros((3, 3, 3), bool)  # pixels of one slice that share an edge are of one part
+_IN_PLANE[1, 1, :] = _IN_PLANE[1, :, 1] = True
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -147,12 +149,13 @@ def outline(cine: Turned, ask: Ask, border: Ask | None = None) -> Outlined:
     narrow = window.narrowed(reach + _BESIDE_MM) if reach else window
     # The base comes down in systole, so what lies two slices beyond the first phase's ventricle is never part of it.
     filled = np.flatnonzero(first) if first.any() else np.arange(len(first))
-    span = slice(max(0, int(filled[0]) - 2), int(filled[-1]) + 3)
+    span = slice(max(0, int(filled[0]) - 2), min(len(first), int(filled[-1]) + 3))
+    near = slice(max(0, int(filled[0]) - 1), min(len(first), int(filled[-1]) + 2))
     areas = np.zeros((len(cine.array), len(first)))
     areas[0] = first
     with ThreadPoolExecutor(_AT_ONCE) as pool:  # while one phase is asked, the answer to another is read
-        later = pool.map(lambda phase: _areas(narrow, phase, ask, span), range(1, len(areas)))
-        areas[1:, span] = list(later)
+        later = pool.map(lambda phase: _areas(narrow, phase, ask, near, span), range(1, len(areas)))
+        areas[1:] = list(later)
     steady = np.median(np.stack([np.roll(areas, k, axis=0) for k in (-1, 0, 1)]), axis=0)
     ed = int(steady.sum(axis=1).argmax())
     # The base comes down in systole: what holds no ventricle at end-diastole is atrium at every other phase.
@@ -336,11 +339,27 @@ def _first_look(window: _Window, ask: Ask) -> tuple[npt.NDArray[np.float64], tup
     return areas, off, reach, even_gamma(pictures[:, 1], cavity, muscle, window.step)
 
 
-def _areas(window: _Window, phase: int, ask: Ask, span: slice) -> npt.NDArray[np.float64]:
-    """Area of the cavity in some slices of one phase (mm2)."""
-    said = _probability(ask(window.pictures(phase, span)))
-    cavity, _, _ = _ventricle(said[:, 0], said[:, 1], (window.step, window.step), fill=False)
-    return np.asarray(cavity.sum(axis=(1, 2)) * window.step**2, np.float64)
+def _areas(window: _Window, phase: int, ask: Ask, near: slice, span: slice) -> npt.NDArray[np.float64]:
+    """Area of the cavity in each slice of one phase (mm2).
+
+    The slices `near` are asked; those beyond, no farther than `span`, while the last one holds the ventricle, for it
+    is followed from slice to slice.
+    """
+    said = _probability(ask(window.pictures(phase, near)))
+    while True:
+        cavity, _, chosen = _ventricle(said[:, 0], said[:, 1], (window.step, window.step), fill=False)
+        low = near.start - (0 in chosen and near.start > span.start)
+        high = near.stop + (len(said) - 1 in chosen and near.stop < span.stop)
+        if (low, high) == (near.start, near.stop):
+            break
+        before, after = (
+            _probability(ask(window.pictures(phase, part))) if part.start < part.stop else said[:0]
+            for part in (slice(low, near.start), slice(near.stop, high))
+        )
+        said, near = np.concatenate([before, said, after]), slice(low, high)
+    areas = np.zeros(window.cine.array.shape[1])
+    areas[near] = cavity.sum(axis=(1, 2)) * window.step**2
+    return areas
 
 
 def _refined(
@@ -398,15 +417,18 @@ def _ventricle(
     inner: Array, outer: Array, spacing_mm: tuple[float, float], *, fill: bool = True
 ) -> tuple[Mask, Mask, tuple[int, ...]]:
     """Masks of cavity and muscle, and the slices that count, from base to apex."""
+    from scipy.ndimage import label
+
     pixel = spacing_mm[0] * spacing_mm[1]
     cavity, whole = np.zeros(inner.shape, bool), np.zeros(inner.shape, bool)
     inside, within = inner > 0.5, (outer > 0.5) | (inner > 0.5)
     counts = inside.sum(axis=(1, 2))
     if not counts.any():
         return cavity, whole, ()
+    parts_inside, parts_within = (label(mask, _IN_PLANE)[0] for mask in (inside, within))
     for n in np.flatnonzero(counts * pixel >= _SMALLEST_MM2):
-        cavity[n] = _one_part(inside[n])
-        whole[n] = _one_part(within[n], cavity[n]) | cavity[n]
+        cavity[n] = _one_part(parts_inside[n])
+        whole[n] = _one_part(parts_within[n], cavity[n]) | cavity[n]
         if fill:
             _fill_holes(cavity[n])
             _fill_holes(whole[n])
@@ -442,14 +464,9 @@ def _middle(areas: npt.NDArray[np.float64], rims: dict[int, float]) -> int | Non
     return int(min(sure, key=lambda k: (abs(k - centre), k)))
 
 
-def _one_part(mask: Mask, near: Mask | None = None) -> Mask:
-    """The largest connected part; with `near`, the one that overlaps it most."""
-    from scipy.ndimage import label
-
-    parts, count = label(mask)
-    if count <= 1:
-        return mask
-    sizes = np.bincount(parts.ravel() if near is None or not near.any() else parts[near], minlength=count + 1)
+def _one_part(parts: npt.NDArray[np.int32], near: Mask | None = None) -> Mask:
+    """The largest of the numbered parts of a slice; with `near`, the one that overlaps it most."""
+    sizes = np.bincount(parts.ravel() if near is None else parts[near])
     sizes[0] = 0
     found: Mask = parts == int(sizes.argmax())
     return found
