@@ -12,6 +12,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 pytest.importorskip("sklearn", reason="the extra 'ml' is not installed")
+try:
+    import lightgbm  # noqa: F401
+except (ModuleNotFoundError, OSError) as e:  # the second where the machine has no OpenMP
+    pytest.skip(f"LightGBM cannot be loaded: {e}", allow_module_level=True)
 
 from isocenter.errors import MissingPart, Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402

@@ -41,10 +41,10 @@ def grow(how: Table, values: Array, labels: npt.NDArray[np.int64], seed: int) ->
     except ModuleNotFoundError as e:
         raise MissingPart("trees of LightGBM", "the package lightgbm is not installed",
                           'pip install "isocenter[ml]", or take those of scikit-learn') from e  # fmt: skip
-    except OSError as e:  # its wheel for macOS brings no OpenMP
+    except OSError as e:  # its wheels bring no OpenMP
         raise MissingPart(
             "trees of LightGBM", f"it cannot be loaded: {str(e).splitlines()[0][:200]}",
-            "install OpenMP (macOS: brew install libomp), or take the trees of scikit-learn",
+            "install OpenMP (Debian: apt install libgomp1; macOS: brew install libomp), or take scikit-learn's",
         ) from e  # fmt: skip
     codes = [k for k, column in enumerate(how.columns) if column.kind == "code"]
     rows = lightgbm.Dataset(within(how.columns, values), labels, categorical_feature=codes, params={"verbosity": -1})
