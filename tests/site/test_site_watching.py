@@ -9,7 +9,7 @@ import pytest
 
 from department_for_oversight import AI, CHIEF, ITO, at, department, uid
 from isocenter.app import open_house
-from isocenter.errors import Forbidden, NotFound
+from isocenter.errors import Forbidden, NotFound, Refused
 from isocenter.govern import watch
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Event, Kind
@@ -64,6 +64,7 @@ def test_a_stop_rule_suspends_everywhere_at_once(tmp_path: Path) -> None:
         told = {"digest": digest, "step": "release", "state": "released", "was": "shadow", "reason": "r", "record": {}}
         site.journal.append(Event(Kind.MODEL_STEPPED, at(0), "chief", AI, told))
         _going_wrong(site)
+        assert "--step suspend" in site.watching.model(AI, who=ITO, times=0)["on_alarm"]
         beside = open_house(Settings(folder=tmp_path / "archive"), apart=False)
         try:
             assert not beside.site.halting.stops(who=ITO)
@@ -73,6 +74,10 @@ def test_a_stop_rule_suspends_everywhere_at_once(tmp_path: Path) -> None:
             assert time.monotonic() - begun < 5
             assert stopped["analysis"] == AI and "stop rule that chief declared: agreement" in stopped["reason"]
             assert beside.site.gating.told(AI, who=ITO)["state"] == "suspended" and heard["stop_rule"] == "chief"
+            done = site.watching.model(AI, who=ITO, times=0)["on_alarm"]
+            assert done.startswith("it is suspended; a person releases it again") and "--step suspend" not in done
+            with pytest.raises(Refused, match="comes back by the gate"):
+                site.halting.resume_model(AI, reason="it looks well", who=CHIEF)
         finally:
             beside.close()
         site.journal.append(Event(Kind.MODEL_STEPPED, at(1), "chief", AI, {**told, "was": "suspended"}))

@@ -113,8 +113,11 @@ class Watching:
         seen = self._seen(users, held[0].digest, datetime.fromisoformat(since) if since else None)
         told = watch(seen, times=times)
         told["digest"] = held[0].digest
-        stop = f"isocenter release {name} --step suspend --by NAME --reason WHY, or Stop it everywhere on its page"
-        return {"model": name, "state": way.state, "since": since, **told, "on_alarm": stop if told["alarms"] else ""}
+        step = f"isocenter release {name} --step suspend --by NAME --reason WHY"
+        act = f"{step}, or Stop it everywhere on its page"
+        if way.state == "suspended":  # by the stop rule, or somebody was quicker
+            act = f"it is suspended; a person releases it again: isocenter release {name} --by NAME --reason WHY"
+        return {"model": name, "state": way.state, "since": since, **told, "on_alarm": act if told["alarms"] else ""}
 
     def _seen(self, users: list[str], model: str, since: datetime | None) -> list[Seen]:
         """Signed studies; since a release those alone on which the weights that were released have answered."""

@@ -15,8 +15,8 @@ export interface Asked {
   undo: number;
 }
 
-/** One press stops it everywhere; for five seconds the same person takes it back; why is asked beside it. To start it again takes another person. */
-export function StopForm({ path, what, stopped, keys, asked, done }: { path: string; what: string; stopped: Stop[]; keys: { stop: string; undo: string }; asked: Asked; done: () => void }) {
+/** One press stops it everywhere; for five seconds the same person takes it back; why is asked beside it. To start it again takes another person; a model that was released comes back by its gate (`gate`) and not by a word. */
+export function StopForm({ path, what, stopped, gate, keys, asked, done }: { path: string; what: string; stopped: Stop[]; gate?: { command: string; href: string }; keys: { stop: string; undo: string }; asked: Asked; done: () => void }) {
   const [refused, setRefused] = useState("");
   const [left_s, setLeft] = useState(0);
   const form = useRef<HTMLDivElement>(null);
@@ -80,6 +80,8 @@ export function StopForm({ path, what, stopped, keys, asked, done }: { path: str
           {unsaid && <Reason words="Why it is stopped" button="Record the reason" send={(reason) => send("stop/reason", reason)} />}
           {unsaid ? <p class="muted">It is stopped already. The reason stands with the stop on every page, and until it is recorded each says that it is missing.</p> : <p class="muted">You stopped it; somebody else can start it again.</p>}
         </>
+      ) : gate ? (
+        <p class="muted">It had been released, and comes back as it was released: by a person, once its <a href={gate.href}>gate</a> lacks nothing. <code>{gate.command}</code></p>
       ) : <Reason words="Why it may start again" button="Start it again" send={(reason) => send("resume", reason)} />}
     </div>
   );

@@ -140,7 +140,7 @@ function Whole({ model, part, asked, at, cases, again }: Told & { model: ModelPa
           <p key={one.number} class="callout" role="alert"><span class="now" aria-hidden="true">⬢</span> <span class="hidden">Important:</span> Alarm of {moment(one.when)} UTC: {one.chart}, {one.of}, {(100 * one.share_lately).toFixed(0)}{"\u2009"}% lately where {(100 * one.usual).toFixed(0)}{"\u2009"}% was usual. {one.stop_rule ? `The stop rule that ${one.stop_rule} declared suspended it.` : model.stopped.length ? "" : "Nothing was stopped: that is yours to decide."} <a href={to.models(model.name, "drift")}>Charts</a></p>
         ))}
         {model.analyses.length > 0 && <p><strong>Used by:</strong> {model.analyses.map((one) => <a key={one} href={to.analyses(one)}>{spoken(one)} </a>)}</p>}
-        {model.analyses.length > 0 ? <StopForm path={`/api/models/${encodeURIComponent(model.name)}`} what={spoken(model.name)} stopped={model.stopped} keys={{ stop: keyOf("models", "stop"), undo: keyOf("models", "undo") }} asked={asked} done={again} />
+        {model.analyses.length > 0 ? <StopForm path={`/api/models/${encodeURIComponent(model.name)}`} what={spoken(model.name)} stopped={model.stopped} gate={model.state === "suspended" ? { command: `isocenter release ${model.name} --by NAME --reason WHY`, href: to.models(model.name, "gate") } : undefined} keys={{ stop: keyOf("models", "stop"), undo: keyOf("models", "undo") }} asked={asked} done={again} />
           : <p class="muted">No analysis here runs on it, so that there is nothing to stop.</p>}
       </section>
       {part === "card" && <><Card model={model} /><GeneratedCard name={model.name} /></>}
