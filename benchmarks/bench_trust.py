@@ -24,6 +24,8 @@ from pathlib import Path
 from isocenter.analysis.registry import Registry
 from isocenter.dicom.header import read_header
 from isocenter.govern.policy import HOUSE, Person, Role
+from isocenter.govern.sharing import May
+from isocenter.site.through_links import Bearer
 from isocenter.site.verbs import Site
 from isocenter.store import Blobs, Database, Index, Journal
 from isocenter.store.disk import Disk
@@ -120,12 +122,11 @@ def measure(site: Site, some: list[bytes]) -> dict[str, tuple[float, float]]:
     found["read, an image, no trace"] = timed(lambda: [site.blobs.get(d) for d in digests], count)
     found["read, an image, with its trace"] = timed(lambda: [site.instance(s, who=HOUSE) for s in stored], count)
     study = read_header(some[0]).uid
-    secret, _ = site.sharing.share(study, who=HOUSE)
-    found["link, the study"] = timed(lambda: [site.sharing.study(secret, address="192.0.2.1") for _ in range(50)], 50)
+    secret, _ = site.sharing.share(study, who=HOUSE, may=(May.VIEW, May.DOWNLOAD))
+    holder = Bearer(secret, "192.0.2.1")
+    found["link, the study"] = timed(lambda: [site.sharing.studies(holder) for _ in range(50)], 50)
     looked = stored[:50]
-    found["link, an image"] = timed(
-        lambda: [site.sharing.instance(secret, sop, address="192.0.2.1") for sop in looked], len(looked)
-    )
+    found["link, an image"] = timed(lambda: [site.sharing.instance(holder, sop) for sop in looked], len(looked))
     cpu, wall = timed(lambda: site.mending.scrub(who=HOUSE), 1)
     found["scrub, a megabyte"] = cpu / size, wall / size
     return found

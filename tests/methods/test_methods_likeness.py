@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
-from isocenter.methods.likeness import Likeness, _stretched, shaped, similar
+from isocenter.methods.likeness import Likeness, _quaternion, _stretched, shaped, similar
 from isocenter.space import Geometry
 from isocenter.testing.phantoms import head
 
@@ -142,3 +143,11 @@ def test_a_common_scale_costs_nothing() -> None:
     grown = np.diag((1.12, 1.12, 1.12, 1.0))
     images = likeness(FIXED.array, Geometry(grown @ FIXED.geometry.affine, FIXED.array.shape))
     assert apart_mm(shaped(images, np.eye(4), 4.0, 0.03).matrix, grown) < 1.0
+
+
+def test_a_turn_has_the_quaternion_of_scipy_to_the_bit() -> None:
+    rng = np.random.default_rng(7)
+    turns = [np.linalg.qr(rng.normal(size=(3, 3)))[0] for _ in range(200)]
+    turns = [t if np.linalg.det(t) > 0 else -t for t in turns]
+    for turn in [*turns, np.eye(3), np.diag([1.0, -1, -1]), np.diag([-1.0, 1, -1]), np.diag([-1.0, -1, 1])]:
+        assert np.array_equal(_quaternion(turn), Rotation.from_matrix(turn).as_quat(scalar_first=True))

@@ -17,6 +17,8 @@ def test_every_value_is_that_of_scipy_also_where_the_bell_is_wider_than_the_volu
     array = np.random.default_rng(3).normal(300.0, 90.0, shape).astype(np.float32)
     given = array.copy()
     assert np.array_equal(smoothed(array, sigma), ndimage.gaussian_filter(array, sigma))
+    nearest = ndimage.gaussian_filter(array, sigma, mode="nearest")
+    assert np.array_equal(smoothed(array, sigma, mirrored=False), nearest)
     assert np.array_equal(array, given)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from isocenter.methods.trilinear import sampled, shared
+from isocenter.methods.trilinear import at_places, sampled, shared
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -37,3 +37,12 @@ def test_values_hold_to_the_outer_face_of_a_voxel_and_no_further() -> None:
 def test_two_masks_of_which_nothing_is_there_do_not_overlap() -> None:
     nothing = np.zeros((3, 3, 3), bool)
     assert shared(np.zeros((3, 3, 3), np.float32), np.eye(4), 0.5, nothing, ~nothing) == 0.0
+
+
+@pytest.mark.parametrize("shape", [(9, 12, 7), (1, 12, 2)])
+def test_values_at_scattered_places_are_those_of_scipy_to_the_bit(shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(5)
+    array = rng.normal(300.0, 90.0, shape).astype(np.float32)
+    index = rng.uniform(-2.0, np.array(shape) + 1.0, (5000, 3))
+    index[:50] = np.rint(index[:50])
+    assert np.array_equal(at_places(array, index), ndimage.map_coordinates(array, index.T, order=1, mode="nearest"))

@@ -15,11 +15,11 @@ from typing import Any
 import numba
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from isocenter.methods.components import largest
 from isocenter.methods.cross_steps import closed, filled_in_slices, opened
 from isocenter.methods.likeness import Laid, Likeness, shaped, similar
+from isocenter.methods.smoothing import smoothed
 from isocenter.methods.trilinear import sampled, shared
 from isocenter.space import Geometry, Volume
 from isocenter.space.resample import within
@@ -49,7 +49,7 @@ class AverageHead:
     """An average head with its face.
 
     Args:
-        signal: what was averaged, in the head's own millimetres (LPS), zero in air.
+        signal: what was averaged, in the head's own millimetres (LPS), zero in air; its voxels are cubes.
         brain: where its brain is, on the same grid.
     """
 
@@ -59,8 +59,7 @@ class AverageHead:
     @cached_property
     def smooth(self) -> npt.NDArray[np.float32]:
         """The signal without its fine structure, to be laid coarsely."""
-        sigma = [_SMOOTH_MM / mm for mm in self.signal.geometry.spacing_mm]
-        return np.asarray(ndimage.gaussian_filter(self.plain, sigma, mode="nearest"))
+        return smoothed(self.plain, _SMOOTH_MM / self.signal.geometry.spacing_mm[0], mirrored=False)
 
     @cached_property
     def border(self) -> float:
@@ -248,7 +247,7 @@ class _Laying:
         self, image: npt.NDArray[np.float32], grid: Geometry, inside: Mask, head: Mask, average: AverageHead
     ) -> None:
         self._grid, self._inside, self._head, self._average = grid, inside, head, average
-        smooth = ndimage.gaussian_filter(image, _SMOOTH_MM / _COARSE_MM, mode="nearest")
+        smooth = smoothed(image, _SMOOTH_MM / _COARSE_MM, mirrored=False)
         theirs = average.signal.geometry
         self._coarse = Likeness(smooth, grid, inside, average.smooth, theirs, _PLACES[0], thinned=2)
         self._fine = Likeness(image, grid, inside, average.plain, theirs, _PLACES[1])

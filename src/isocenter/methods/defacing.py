@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from isocenter.errors import Refused
 from isocenter.methods.average_head import AverageHead, Fit, fits, tissue, upright_at
@@ -315,5 +314,7 @@ def _must_have_its_nose(head: Mask, seen: Mask, grid: Geometry, parts: _Parts, f
 
 
 def _carried(mask: Mask, step: npt.NDArray[np.float64], shape: tuple[int, int, int]) -> Mask:
+    from scipy import ndimage  # loaded where one series takes the face of another
+
     found = ndimage.affine_transform(mask.astype(np.uint8), step[:3, :3], step[:3, 3], output_shape=shape, order=0)
     return np.asarray(found > 0)

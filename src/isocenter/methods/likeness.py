@@ -16,9 +16,8 @@ from typing import Any
 import numba
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
-from scipy.spatial.transform import Rotation
 
+from isocenter.methods.trilinear import at_places
 from isocenter.space import Geometry
 
 __all__ = ["Laid", "Likeness", "shaped", "similar"]
@@ -74,7 +73,7 @@ class Likeness:
         index, near = index[inside], near[inside]
         known = seen[tuple(near.T)]
         index = index[known]
-        values = ndimage.map_coordinates(fixed, index.T, order=1, mode="nearest")
+        values = at_places(fixed, index)
         self._points = np.ascontiguousarray(grid.to_patient(index).T)
         low, high = float(values.min()), float(values.max())
         width = (high - low) / (_BINS - 2 * _SPARE) or 1.0
@@ -257,7 +256,7 @@ def similar(images: Likeness, start: Floats, first_mm: float, least_mm: float, m
     about, arm = images.middle, 2.0 * images.reach_mm
     turn, _, other = np.linalg.svd(start[:3, :3])
     first = np.empty(7)
-    first[:4] = Rotation.from_matrix(turn @ other).as_quat(scalar_first=True) * arm
+    first[:4] = _quaternion(turn @ other) * arm
     first[4:] = start[:3, :3] @ about + start[:3, 3]
 
     def laid(p: Floats) -> Floats:
@@ -362,6 +361,27 @@ def _turned(q: Floats) -> Floats:
         [2 * (x * y + w * z), w * w - x * x + y * y - z * z, 2 * (y * z - w * x)],
         [2 * (x * z - w * y), 2 * (y * z + w * x), w * w - x * x - y * y + z * z],
     ])  # fmt: skip
+
+
+def _quaternion(turn: Floats) -> Floats:
+    """The unit quaternion of a turn, its real part first; to the bit as SciPy's `Rotation`, which takes long to load.
+
+    >>> _quaternion(np.diag([1.0, -1.0, -1.0])).tolist()
+    [0.0, 1.0, 0.0, 0.0]
+    """
+    trace = turn[0, 0] + turn[1, 1] + turn[2, 2]
+    i = int(np.argmax([turn[0, 0], turn[1, 1], turn[2, 2], trace]))
+    found = np.empty(4)
+    if i == 3:
+        found[:3] = turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]
+        found[3] = 1.0 + trace
+    else:
+        j, k = (i + 1) % 3, (i + 2) % 3
+        found[i] = 1.0 - trace + 2.0 * turn[i, i]
+        found[j], found[k] = turn[j, i] + turn[i, j], turn[k, i] + turn[i, k]
+        found[3] = turn[k, j] - turn[j, k]
+    x, y, z, w = found
+    return np.array([w, x, y, z]) / np.sqrt(x * x + y * y + z * z + w * w)
 
 
 def _by_turn() -> Floats:

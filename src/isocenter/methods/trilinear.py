@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["sampled", "shared", "stretch"]
+__all__ = ["at_places", "sampled", "shared", "stretch"]
 
 
 def sampled(
@@ -52,6 +52,41 @@ def shared(
     )  # fmt: skip
     size = theirs + int(np.count_nonzero(mask))
     return 2.0 * both / size if size else 0.0
+
+
+def at_places(array: npt.NDArray[np.float32], index: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Values at scattered places, the outermost ones beyond the border; to the bit as `scipy.ndimage.map_coordinates`.
+
+    Args:
+        array: (slices, rows, columns).
+        index: (n, 3) places in its indices.
+
+    >>> at_places(np.array([[[0, 10, 20]]], np.float32), np.array([[0, 0, 0.25], [0, 0, 7]])).tolist()
+    [2.5, 20.0]
+    """
+    out = np.empty(len(index), np.float32)
+    _at_places(np.ascontiguousarray(array, np.float32), np.ascontiguousarray(index, np.float64), out)
+    return out
+
+
+@numba.njit(cache=True)
+def _at_places(array, index, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    places, shares = np.empty((3, 2), np.int64), np.empty((3, 2))
+    for n in range(out.size):
+        for axis in range(3):
+            last = array.shape[axis] - 1
+            at = min(max(index[n, axis], 0.0), float(last))
+            below = int(np.floor(at))
+            places[axis, 0], places[axis, 1] = below, min(below + 1, last)
+            shares[axis, 0] = 1.0 - (at - below)
+            shares[axis, 1] = 1.0 - shares[axis, 0]
+        total = 0.0
+        for i in range(2):
+            for j in range(2):
+                for k in range(2):
+                    one = np.float64(array[places[0, i], places[1, j], places[2, k]])
+                    total += one * shares[0, i] * shares[1, j] * shares[2, k]
+        out[n] = np.float32(total)
 
 
 @numba.njit(cache=True, inline="always")
