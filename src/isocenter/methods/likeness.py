@@ -381,7 +381,7 @@ def _quaternion(turn: Floats) -> Floats:
         found[j], found[k] = turn[j, i] + turn[i, j], turn[k, i] + turn[i, k]
         found[3] = turn[k, j] - turn[j, k]
     x, y, z, w = found
-    return np.array([w, x, y, z]) / np.sqrt(x * x + y * y + z * z + w * w)
+    return np.asarray(np.array([w, x, y, z]) / np.sqrt(x * x + y * y + z * z + w * w))
 
 
 def _by_turn() -> Floats:
