@@ -34,7 +34,7 @@ def one(target: str, seconds: int) -> None:
         atheris.Setup(
             [sys.argv[0], str(found), folder, str(fuzz.CORPUS / target), f"-max_total_time={seconds}",
              f"-timeout={int(fuzz.PATIENCE_S)}", f"-max_len={1 << 15}", "-rss_limit_mb=2048", "-verbosity=0",
-             f"-artifact_prefix={fuzz.CORPUS / target}/"],
+             "-print_final_stats=1", f"-artifact_prefix={fuzz.CORPUS / target}/"],
             lambda data: fuzz.checked(target, data),
         )  # fmt: skip
         atheris.Fuzz()
@@ -62,8 +62,10 @@ def main() -> None:
             added = _keep(fuzz.CORPUS / target, sorted(Path(found).iterdir(), key=lambda p: p.stat().st_size))
         bad = [p.name for p in fuzz.kept(target) if p.name.startswith(("crash-", "timeout-", "oom-"))]
         broken += bool(bad) or done.returncode != 0
-        runs = next((line for line in reversed(done.stderr.splitlines()) if line.startswith("Done ")), "")
-        print(f"{target}: {runs or done.stderr[-2000:]} {added} kept{'; BROKEN BY ' + ', '.join(bad) if bad else ''}")
+        counted = "stat::number_of_executed_units:"
+        runs = next((line for line in done.stderr.splitlines() if line.startswith(counted)), "")
+        said = f"{int(runs.removeprefix(counted))} inputs," if runs and not done.returncode else done.stderr[-2000:]
+        print(f"{target}: {said} {added} kept{'; BROKEN BY ' + ', '.join(bad) if bad else ''}")
     raise SystemExit(bool(broken))
 
 
