@@ -236,7 +236,7 @@ def test_bodies_and_federations_are_of_our_own_network(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises(Refused, match="only our own network of classes begins with a body"):
         pretrain(Pretraining(task=str(tmp_path / "own.toml")), tmp_path, tmp_path / "body")
-    with pytest.raises(Refused, match="only our own networks of classes"):
+    with pytest.raises(Refused, match="only classes by our own network"):
         train(str(tmp_path / "own.toml"), tmp_path / "data", tmp_path / "out", begin=tmp_path)
     for what in ('[network]\nmonai = "ResNet"\n', '[loss]\nmonai = "FocalLoss"\n'):
         with pytest.raises(Refused, match="by its own loss"):

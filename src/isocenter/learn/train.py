@@ -118,7 +118,7 @@ def _trained(
     if not 0 <= seed < _SEEDS:
         raise Refused(f"the seed {seed}", f"it is a whole number from 0 to {_SEEDS - 1}")
     if begin is not None and (task in OWN_TRAINING or not _begins(recipe(task))):
-        raise Refused(f"a beginning for '{task}'", "only our own networks of classes, and of films, begin with one")
+        raise Refused(f"a beginning for '{task}'", "only classes by our own network, and films, begin with one")
     if task in OWN_TRAINING:  # not a classifier of pictures: its module has a training of its own
         model: Model = importlib.import_module(OWN_TRAINING[task]).train(data, out, seed, tell, clock)
         return model
