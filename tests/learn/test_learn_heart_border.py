@@ -1,5 +1,6 @@
 """The border is learnt as a depth, and one number says at which depth experts draw."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,10 +12,11 @@ import torch
 from torch import nn
 
 from isocenter.learn import heart_border
+from isocenter.learn.export import exported
 from isocenter.learn.heart_border import DEPTH_MM, Outliner, cut_mm, depth_loss, depth_mm
 from isocenter.learn.heart_network import HeartNet
 from isocenter.learn.hearts import MARGIN, STEP_MM, examples_of
-from isocenter.methods.ventricle import WINDOW
+from isocenter.methods.ventricle import WINDOW, parts
 
 LINE = np.arange(MARGIN) - (MARGIN - 1) / 2
 R_MM = np.hypot(LINE[:, None], LINE[None]) * STEP_MM
@@ -81,3 +83,21 @@ def test_what_ships_moves_the_border_and_is_asked_for_either_part_alone() -> Non
         for said in (net(places, border), (net(places, border[:0])[0], net(places[:0], border)[1])):
             assert all(torch.allclose(one, other, atol=1e-5) for one, other in zip(said, truth, strict=True))
         assert [len(part) for part in net(places[:0], border[:0])] == [0, 0]
+
+
+def test_its_file_has_an_input_for_either_part_and_answers_as_torch_does(tmp_path: Path) -> None:
+    import onnxruntime as ort
+
+    torch.manual_seed(0)
+    net = Outliner(HeartNet((8, 8)).eval(), HeartNet((8, 8), outward=3).eval(), 1.5)
+    sizes = [(0, 2, 72, 96), (3, 0, 96, 72), (1, 2, 72, 72)]
+    given = [(torch.rand(a, 3, m, m), torch.rand(b, 3, k, k)) for a, b, m, k in sizes]
+    _, worst = exported(
+        net, (3, WINDOW, WINDOW), tmp_path / "m.onnx", ("logits", "depth_mm"), free=True, name=("places", "border"),
+        inputs=given,
+    )  # fmt: skip
+    assert worst < 1e-4
+    session = ort.InferenceSession((tmp_path / "m.onnx").read_bytes(), providers=["CPUExecutionProvider"])
+    x = torch.rand(2, 3, 88, 88)
+    for one, other in zip(parts(session), (net.seen(x)[:, :2], net.depth_mm(x)), strict=True):
+        assert np.allclose(one(x.numpy()), other.detach().numpy(), atol=1e-4)
