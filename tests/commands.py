@@ -1,8 +1,8 @@
 """Commands of Isocenter, each in a process of its own, forked from one that has loaded what all of them load.
 
-Most of a short command is the start of Python and of libraries, a second of processor time each. What a child meets is
-what `python -m isocenter` meets: its own words, standard streams and exit code, and nothing that a command before it
-left, since no command runs in the process that they are forked from.
+Most of a short command is the start of Python and of libraries, a second of processor time each, and as much again
+where it asks for the analyses. What a child meets is what `python -m isocenter` meets: its own words, standard streams
+and exit code, and nothing that a command before it left, since no command runs in the process they are forked from.
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ def _serve() -> None:
     import isocenter.app
     import isocenter.cli.parts
     import isocenter.site.verbs  # noqa: F401
+    from isocenter.analysis.registry import discover
+
+    _ = discover().analyses  # no command sees this registry, only modules that need not be read again
 
     for line in sys.stdin:
         child = os.fork()
