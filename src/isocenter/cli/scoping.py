@@ -45,6 +45,9 @@ def scope(
     measured: Annotated[
         bool, typer.Option(help="Ask plain measures of outlined organs (size, thickness, pieces, place), too.")
     ] = False,
+    misshapen: Annotated[
+        bool, typer.Option(help="Ask networks that know swollen, doubled or turned outlines by their measures, too.")
+    ] = False,
     detailed: Annotated[
         bool, typer.Option(help="Ask that a picture hold the detail of its grid: enlarged crops do not.")
     ] = False,
@@ -66,7 +69,7 @@ def scope(
     made = taught_to_decline(
         model, data, out, show or (), ask or (), shelf, split=split, turned=turned, mirrored=mirrored,
         given_up=given_up, given_up_turned=given_up_turned, steps=steps, width=width, seed=seed, checkpoint=checkpoint,
-        kept_network=keep, measured=measured, detailed=detailed,
+        kept_network=keep, measured=measured, detailed=detailed, misshapen=misshapen,
         tell=screen.warn if as_json else screen.say,
     )  # fmt: skip
     screen.answer(made)

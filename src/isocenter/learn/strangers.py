@@ -34,6 +34,7 @@ from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import opened_npz, pairs_of, read_labelled
 from isocenter.learn.learnt import FILE as MARKS
 from isocenter.learn.likely import fit_likely, with_likely
+from isocenter.learn.misshapen import MISSHAPEN, fit_misshapen, with_misshapen
 from isocenter.learn.outline_measures import COUNT, outline_measures
 from isocenter.learn.outside import FILE, NAMED, NEAR, canvas, strangeness
 from isocenter.learn.tabulate import usual_taught
@@ -46,6 +47,7 @@ Progress = Callable[[str], None]
 _PARTS, _SHOWN = (0.7, 0.15), 0.75  # that teach and that lay the border; of another collection
 _EACH = 120  # wrong images of a kind that measure
 _COARSE = 0.01  # of right pictures may lie below the limit of detail
+_BESIDES = ("measured", "misshapen", "detail")  # what is asked besides the network, on the card
 _PIECES = 25  # of a volume far larger than the examples
 
 
@@ -64,7 +66,8 @@ def taught_to_decline(
     extra: Path | None = None, *, split: str | None = None, turned: bool = True, mirrored: bool = False,
     given_up: float = 0.01, given_up_turned: float | None = None, steps: int = 1200, width: int = 16, seed: int = 0,
     checkpoint: Path | None = None, kept_network: bool = False, measured: bool = False,
-    detailed: bool = False, tell: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
+    detailed: bool = False, misshapen: bool = False, tell: Progress = lambda line: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Model:  # fmt: skip
     """A new version of a model that declines what is like nothing it learnt from.
 
@@ -81,7 +84,8 @@ def taught_to_decline(
         kept_network: whether the network that lies beside the model stays; it is not taught, only what is asked besides
             and what is counted are new. It should have been taught with this seed, `data` and `shown`.
         measured: whether plain measures of outlined organs are asked besides (see `likely`). detailed: whether pictures
-            must hold the detail of their grid, which crops that were enlarged do not (see `detail`).
+            must hold the detail of their grid, which crops that were enlarged do not (see `detail`). misshapen: whether
+            networks are asked besides that know outlines made wrong on purpose by their measures (see `misshapen`).
 
     Raises:
         Refused: a model of another kind, too few images, measures of what is no volume, no network to be kept.
@@ -91,14 +95,14 @@ def taught_to_decline(
         raise Conflict(f"'{out}' is not empty", "a model is never changed in place", "name another folder")
     held, _ = opened_model(model, extra)
     if "gate" in held.inputs:
-        if len(shown) > 1 or kept or kept_network or measured or detailed:
+        if len(shown) > 1 or kept or kept_network or measured or detailed or misshapen:
             raise Refused(f"a border of {held.name}", "it has a gate, to which other things are shown from one "
                           "MedNIST array", "name no more than that")  # fmt: skip
         return gate_taught(
             held, folder_of(model, held, extra), data, out, shown[0] if shown else None, seed, tell=tell
         )  # fmt: skip
     if held.inputs.get("kind") == "table":
-        if shown or kept or kept_network or measured or detailed:
+        if shown or kept or kept_network or measured or detailed or misshapen:
             raise Refused(f"a border of {held.name}", "of a table only what is usual in its columns is learnt",
                           "give its rows alone")  # fmt: skip
         return usual_taught(held, folder_of(model, held, extra), data, out)
@@ -110,7 +114,7 @@ def taught_to_decline(
     right, rng = _right(held, data, split), np.random.default_rng([seed, 41])
     part = rng.random(int(right.people.max()) + 1)[right.people]
     inside, lays = part < sum(_PARTS), (part >= _PARTS[0]) & (part < sum(_PARTS))
-    if measured and (right.images[0].ndim != 3 or right.images[0].shape[-1] == 3):
+    if (measured or misshapen) and (right.images[0].ndim != 3 or right.images[0].shape[-1] == 3):
         raise Refused(f"measures of {held.name}", "only outlined organs, volumes of one channel, have them")
     if detailed and right.images[0].ndim == 3 and right.images[0].shape[-1] != 3:
         raise Refused(f"detail of {held.name}", "only pictures are asked for it, these are volumes")
@@ -140,6 +144,10 @@ def taught_to_decline(
         seen = np.stack([outline_measures(one) for one in taught])
         (out / FILE).write_bytes(with_likely((out / FILE).read_bytes(), fit_likely(seen, lays[inside])))
         scope["digest"] = hashlib.sha256((out / FILE).read_bytes()).hexdigest()
+    if misshapen:
+        learnt = fit_misshapen(taught, lays[inside], seed)
+        (out / FILE).write_bytes(with_misshapen((out / FILE).read_bytes(), learnt))
+        scope["digest"] = hashlib.sha256((out / FILE).read_bytes()).hexdigest()
     if detailed:
         laying = [detail(one) for one in taught]  # no network is taught by it, so that all of them may lay the limit
         (out / FILE).write_bytes(with_detail((out / FILE).read_bytes(), *limit_of(laying, _COARSE)))
@@ -158,7 +166,9 @@ def taught_to_decline(
             + ("" if given_up_turned is None else f", {given_up_turned:g} beyond that of turned views")
             + (", mirrored ones are right" if mirrored else ""),
             "shown": [name for name, images in others.items() if images],
-        } | ({"measured": f"{COUNT} measures of each outline, 0.02 beyond what they keep to"} if measured else {})
+        } | ({k: held.card["border"][k] for k in _BESIDES if k in held.card["border"]} if kept_network else {})
+        | ({"measured": f"{COUNT} measures of each outline, 0.02 beyond what they keep to"} if measured else {})
+        | ({"misshapen": f"{', '.join(MISSHAPEN)}, by {COUNT} measures, 0.02 beyond"} if misshapen else {})
         | ({"detail": f"of its grid, {_COARSE:g} below the limit"} if detailed else {}),
     )  # fmt: skip
 
