@@ -163,9 +163,20 @@ export class Arrangement {
     return effect(() => {
       void [lightbox.layout.value, lightbox.cells.value, lightbox.tint.set(lightbox.laidOver.value), lightbox.slab.value, lightbox.point.value, hanging.stage.value, hanging.priors.value];
       for (const one of lightbox.viewports.value) void [one.view.value, one.image.value, one.state.value, one instanceof BodyView && one.stands.value, (one instanceof StackView || one instanceof PlaneView) && one.inverted.value];
+      this.cross();
       clearTimeout(this.clock);
       this.clock = window.setTimeout(() => this.tell(), STILL_MS);
     });
+  }
+
+  /** Remember where planes cross by themselves as soon as they do: whoever goes elsewhere at once has still gone elsewhere. */
+  private cross(): void {
+    const plane = this.began || this.asked.at ? undefined : this.plane();
+    if (plane) this.began = this.lightbox.pointIn(plane.series.peek()?.frame ?? "");
+  }
+
+  private plane(): Viewport | undefined {
+    return this.lightbox.viewports.peek().find((one) => one.kind === "plane" && one.state.peek().at === "there");
   }
 
   private tell(): void {
@@ -175,7 +186,7 @@ export class Arrangement {
     const itself = hanging.asHung();
     const planes = lightbox.layout.peek() === "planes";
     const prior = cells.find((one) => one.prior)?.study ?? "";
-    const plane = lightbox.viewports.peek().find((one) => one.kind === "plane" && one.state.peek().at === "there");
+    const plane = this.plane();
     const slab = planes ? lightbox.slab.peek() : null;
     const stage = hanging.stage.peek();
     setQuery("stage", stage !== hanging.first ? String(stage + 1) : "");
@@ -207,7 +218,6 @@ export class Arrangement {
   private point(frame: string): string {
     const point = this.lightbox.pointIn(frame);
     if (!point) return "";
-    if (!this.began && !this.asked.at) this.began = point;
     if (this.began?.every((value, i) => Math.abs(value - point[i]!) < NEAR_MM)) return "";
     return point.map((value) => Number(value.toFixed(1))).join(",");
   }
