@@ -20,7 +20,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from isocenter.errors import Refused
 from isocenter.learn.kinds import Classes, Masks, Named
 
-__all__ = ["LOSSES", "NETWORKS", "must_be_offered", "options", "step_of"]
+__all__ = ["LOSSES", "NETWORKS", "arguments", "must_be_offered", "options", "step_of"]
 
 Count = Annotated[int, Field(ge=1, le=64)]
 Channels = Annotated[int, Field(ge=1, le=1024)]

@@ -465,7 +465,7 @@ def _middle(areas: npt.NDArray[np.float64], rims: dict[int, float]) -> int | Non
 
 
 def _one_part(parts: npt.NDArray[np.int32], near: Mask | None = None) -> Mask:
-    """The largest of the numbered parts of a slice; with `near`, the one that overlaps it most."""
+    """The largest numbered part of a slice; with `near`, which lies upon some, the one that overlaps it most."""
     sizes = np.bincount(parts.ravel() if near is None else parts[near])
     sizes[0] = 0
     found: Mask = parts == int(sizes.argmax())
