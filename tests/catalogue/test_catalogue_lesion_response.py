@@ -14,7 +14,16 @@ from isocenter.analysis.need import Dated
 from isocenter.analysis.plan import earlier_of, plan
 from isocenter.analysis.protocol import Answer
 from isocenter.analysis.run import Request, run
-from isocenter.catalogue.lesion_response import BEST, CURRENT, FROM_BASELINE, NEW, SUM, LesionResponse, _ball
+from isocenter.catalogue.lesion_response import (
+    BEST,
+    CURRENT,
+    FROM_BASELINE,
+    FROM_NADIR,
+    NEW,
+    SUM,
+    LesionResponse,
+    _ball,
+)
 from isocenter.errors import Refused
 from isocenter.record import Finding, Outcome, codes
 from isocenter.site.loading import Loading, read_folder
@@ -196,6 +205,37 @@ def test_what_was_not_evaluated_is_not_gone() -> None:
     assert not any("counts as gone" in r for r in told.reasons)
     with pytest.raises(Refused, match="has liver, lung"):
         ask(first, now, not_evaluated="spleen")
+
+
+def test_a_sum_without_one_of_its_targets_is_none() -> None:
+    both = [(LIVER, 15, "liver"), (LUNG, 15, "lung")]
+    first, half, whole = on(0, *both), on(60, both[0]), on(120, *both)
+    unseen = ask(first, half, not_evaluated="lung")
+    assert {m.what for m in the(unseen, CURRENT).measurements} == {NEW}
+    assert any("no sum of the targets" in r for r in unseen.reasons)
+    scan = Volume(np.zeros(GRID.shape, np.float32), GRID)
+    cut = scan.cropped((0, 0, 0), (30, 70, 70))  # without the lung's lesion, at 80 mm
+    after = LesionResponse().run(whole, (first, half), scan, (Dated(half.study_uid, half.day, cut),))
+    assert value(the(after, CURRENT), FROM_NADIR) == pytest.approx(0.0, abs=1e-9)
+    assert "sum of targets" not in after.curves[0].y
+
+
+def test_nodes_below_ten_millimetres_are_no_lesions() -> None:
+    liver = (LIVER, 15, "liver")
+    left = ask(on(0, liver, (NODE, 6, "lymph node 1")), on(60, (NODE, 3, "lymph node 1")))
+    assert "targets CR, non-targets CR" in the(left, CURRENT).words
+    assert any("lesion 2 is a normal node now" in r for r in left.reasons)
+    new = ask(on(0, liver), on(60, liver, (NODE, 3.5, "lymph node 1")))
+    assert "SD" in the(new, CURRENT).words and value(the(new, CURRENT), NEW) == 0
+    assert any("a node of normal size, which is no new lesion" in f.words for f in new.findings)
+    later = ask(on(0, liver), on(60, liver, (NODE, 3.5, "lymph node 1")), on(120, liver, (NODE, 7, "lymph node 1")))
+    assert "PD" in the(later, CURRENT).words and value(the(later, CURRENT), NEW) == 1
+    was = ask(on(0, liver, (NODE, 3, "lymph node 1")), on(60, (NODE, 3, "lymph node 1")))
+    assert "targets CR, non-targets none" in the(was, CURRENT).words
+    assert any("lesion 2 was a normal node at baseline" in r for r in was.reasons)
+    grown = ask(on(0, liver, (NODE, 3, "lymph node 1")), on(60, liver, (NODE, 7, "lymph node 1")))
+    assert "SD" in the(grown, CURRENT).words
+    assert any(r.startswith("WARNING: lesion 2 was a normal node") for r in grown.reasons)
 
 
 def test_a_lesion_outside_the_images_of_now_is_not_evaluated() -> None:

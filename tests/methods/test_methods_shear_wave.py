@@ -34,13 +34,16 @@ def test_quality() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kpa", "words"),
-    [(5.0, "normal"), (5.1, "ruled out"), (8.9, "ruled out"), (9.0, "suggestive of cACLD"),
-     (13.0, "suggestive of cACLD"), (13.1, "ruled in"), (17.0, "ruled in"), (17.1, "portal hypertension")],
+    ("median", "unit", "words"),
+    [(5.0, "kPa", "normal"), (5.1, "kPa", "ruled out"), (8.9, "kPa", "ruled out"), (9.0, "kPa", "suggestive of cACLD"),
+     (13.0, "kPa", "suggestive of cACLD"), (13.1, "kPa", "ruled in"), (17.0, "kPa", "ruled in"),
+     (17.1, "kPa", "portal hypertension"), (1.3, "m/s", "normal"), (1.31, "m/s", "ruled out"),
+     (1.69, "m/s", "ruled out"), (1.72, "m/s", "suggestive of cACLD"), (2.1, "m/s", "suggestive of cACLD"),
+     (2.11, "m/s", "ruled in"), (2.4, "m/s", "ruled in"), (2.41, "m/s", "portal hypertension")],
 )  # fmt: skip
-def test_the_rule_of_four(kpa: float, words: str) -> None:
-    meaning, rule = class_of(kpa)
-    assert words in meaning and "SRU 2020" in rule
+def test_the_rule_of_four_in_either_unit(median: float, unit: str, words: str) -> None:
+    meaning, rule = class_of(median, unit)
+    assert words in meaning and "SRU 2020" in rule and f"limits in {unit}" in rule
 
 
 @pytest.mark.parametrize(

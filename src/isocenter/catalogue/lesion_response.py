@@ -19,6 +19,7 @@ from isocenter.catalogue.in_one_space import Drawn, drawn, is_cut, spaces, spots
 from isocenter.catalogue.lesion_visits import (
     chosen_targets,
     named_lesions,
+    normal_node,
     of_one_reader,
     out_of_sight,
     recorded_mm,
@@ -50,7 +51,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "9"
+    name, version = "lesion_response", "10"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -141,6 +142,7 @@ class LesionResponse:
         hidden = [out_of_sight(k, times, places, spotted, followed, scans) for k in range(1, len(times))]
         unseen = named_lesions(times[0], not_evaluated)
         remarks += [*_doubts(followed, times, chosen, bool(targets), unseen, hidden[-1]), *_otherwise(times, scans)]
+        remarks += _normal_nodes(followed, times, sized, chosen)
         remarks += [
             f"'{region.label}' reaches the edge of the images of {time.day}: it may be larger than its outline"
             for time in times
@@ -153,6 +155,8 @@ class LesionResponse:
             visits = (*visits[:-1], replace(visits[-1], complete=False))
         if non_targets != "as outlined":
             visits = (*visits[:-1], replace(visits[-1], non_target=non_targets))
+        if not visits[-1].complete:
+            remarks.append("a target was not evaluated: no sum of the targets and no change of it is given")
         absolute = 0.0 if criteria == "mRECIST" else 5.0
         judged = recist.responses(visits, absolute_mm=absolute)
         best = recist.best_response(visits, confirmed=confirmed, stable_days=stable_days, absolute_mm=absolute)
@@ -310,6 +314,33 @@ def _doubts(
     return said
 
 
+def _normal_nodes(
+    followed: Sequence[Track], times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]],
+    chosen: Sequence[int],
+) -> list[str]:  # fmt: skip
+    """Nodes that are no lesions for their size, and those that were none at baseline and are now."""
+    last = len(times) - 1
+    others = [(n, t) for n, t in enumerate(followed) if n not in chosen]
+    then = [n for n, t in others if t.began == 0 and normal_node(t, 0, times, sized)]
+    now = [n for n, t in others if n not in then and normal_node(t, last, times, sized)]
+    grown = [n for n in then if followed[n].at[last] and not normal_node(followed[n], last, times, sized)]
+    said = []
+    if then:
+        said.append(f"lesion {_numbers(then)} was a normal node at baseline (short axis below 10 mm) and is no lesion")
+    if now:
+        said.append(f"lesion {_numbers(now)} is a normal node now (short axis below 10 mm): neither new nor left")
+    if grown:
+        said.append(
+            f"WARNING: lesion {_numbers(grown)} was a normal node at baseline and has 10 mm or more now: whether that "
+            "is progression is for a person to say"
+        )
+    return said
+
+
+def _numbers(places: Sequence[int]) -> str:
+    return ", ".join(str(n + 1) for n in places)
+
+
 def _lesions(
     times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]], spotted: Sequence[Sequence[Spot]],
     followed: Sequence[Track], chosen: Sequence[int], ct: bool,
@@ -328,6 +359,8 @@ def _lesions(
                 _volume(size, sized[track.began][track.at[track.began][0]], ct),
             ]
             words = _words(n, followed, times, sized, n in chosen)
+            if track.began == last and normal_node(track, last, times, sized):
+                words = words.replace("a new lesion", "a node of normal size, which is no new lesion")
             if track.began < last:
                 then = recorded_mm(track, track.began, times, sized)
                 change = 100.0 * (recorded_mm(track, last, times, sized) / then - 1.0)
@@ -389,8 +422,9 @@ def _current(
 ) -> Finding:
     said: list[Measurement] = list(density)
     first, last = visits[0], visits[-1]
-    if first.sum_mm and last.sum_mm is not None:
-        nadir = min(v.sum_mm for v in visits[:-1] if v.sum_mm is not None)
+    if first.sum_mm and last.sum_mm is not None and last.complete:
+        # A visit that a target is missing from has a smaller sum, which was never measured.
+        nadir = min(v.sum_mm for v in visits[:-1] if v.sum_mm is not None and v.complete)
         said.append(Measurement(SUM, last.sum_mm, "mm", definition=criteria))
         said.append(Measurement(FROM_BASELINE, 100.0 * (last.sum_mm / first.sum_mm - 1), "%", definition="sum"))
         if nadir > 0:
@@ -405,7 +439,7 @@ def _curve(
     visits: Sequence[recist.Visit],
 ) -> Curve:  # fmt: skip
     lines: dict[str, tuple[float, ...]] = {}
-    if visits[0].sum_mm is not None:
+    if visits[0].sum_mm is not None and all(v.complete for v in visits):
         lines["sum of targets"] = tuple(float(v.sum_mm or 0.0) for v in visits)
     for n, track in enumerate(followed[:8]):  # a picture of more lines cannot be read; the findings have them all
         lines[f"lesion {n + 1}"] = tuple(recorded_mm(track, k, times, sized) for k in range(len(times)))

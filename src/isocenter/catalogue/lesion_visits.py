@@ -14,7 +14,16 @@ from isocenter.methods import recist, volumetry
 from isocenter.methods.lesion_matching import Spot, Track
 from isocenter.space import Region, Volume, resample_region
 
-__all__ = ["chosen_targets", "named_lesions", "of_one_reader", "out_of_sight", "recorded_mm", "visits_of", "without"]
+__all__ = [
+    "chosen_targets",
+    "named_lesions",
+    "normal_node",
+    "of_one_reader",
+    "out_of_sight",
+    "recorded_mm",
+    "visits_of",
+    "without",
+]
 
 _NODE = re.compile(
     r"(?<![a-z])(node|nodal|lymph(?!om|ang)|ad[eé]nopath|ganglion(?:s|naire)?(?![a-z])|linfonod|lnn?s?(?![a-z])|lk(?![a-z])|adp(?![a-z])|"
@@ -109,6 +118,13 @@ def recorded_mm(track: Track, k: int, times: Sequence[Drawn], sized: Sequence[Se
     return sum(replace(p, node=node).recorded_mm for p in parts)
 
 
+def normal_node(track: Track, k: int, times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]]) -> bool:
+    """Whether a lesion is a lymph node that is outlined at one time and normal there: a short axis below 10 mm."""
+    if not track.at[k] or not _NODE.search(times[track.began].regions[track.at[track.began][0]].label):
+        return False
+    return recorded_mm(track, k, times, sized) < recist.NORMAL_NODE_MM - recist.EPSILON
+
+
 def out_of_sight(
     k: int,
     times: Sequence[Drawn],
@@ -148,19 +164,23 @@ def visits_of(
 ) -> tuple[recist.Visit, ...]:
     """Each time as the rules see it; lesions that are no targets are non-targets, and later ones new.
 
+    A node of less than 10 mm is no lesion: not a non-target at baseline, gone later, and not new (RECIST 1.1, 3.1.1
+    and 4.3.3).
+
     Raises:
         Refused: for a baseline without any lesion.
     """
     visits = []
-    others = [n for n, t in enumerate(followed) if t.began == 0 and n not in chosen]
+    normal = [{k for k in range(len(times)) if normal_node(t, k, times, sized)} for t in followed]
+    others = [n for n, t in enumerate(followed) if t.began == 0 and n not in chosen and 0 not in normal[n]]
     for k, time in enumerate(times):
         mine = [(followed[n], recorded_mm(followed[n], k, times, sized)) for n in chosen]
         nodes = [bool(_NODE.search(times[0].regions[t.at[0][0]].label)) for t, _ in mine]
-        gone = all((mm < 10.0 if node else mm == 0) for node, (_, mm) in zip(nodes, mine, strict=True))
+        gone = all((mm < recist.NORMAL_NODE_MM if node else mm == 0) for node, (_, mm) in zip(nodes, mine, strict=True))
         state: recist.NonTarget = "none"
         if others:
-            state = "non-CR/non-PD" if any(_is_there(followed, n, k) for n in others) else "CR"
-        fresh = [t for t in followed if 0 < t.began <= k and t.at[k]]
+            state = "non-CR/non-PD" if any(_is_there(followed, normal, n, k) for n in others) else "CR"
+        fresh = [t for n, t in enumerate(followed) if 0 < t.began <= k and t.at[k] and k not in normal[n]]
         visits.append(
             recist.Visit(
                 (time.day - times[0].day).days,
@@ -177,10 +197,11 @@ def visits_of(
     return tuple(visits)
 
 
-def _is_there(followed: Sequence[Track], n: int, k: int) -> bool:
+def _is_there(followed: Sequence[Track], normal: Sequence[set[int]], n: int, k: int) -> bool:
     """Whether a lesion is seen at one time, by itself or in the one that it has grown together with."""
     into = followed[n].merged_into
-    return bool(followed[n].at[k]) or (into is not None and _is_there(followed, into, k))
+    seen = bool(followed[n].at[k]) and k not in normal[n]
+    return seen or (into is not None and _is_there(followed, normal, into, k))
 
 
 def without(visit: recist.Visit, hidden: set[int], chosen: Sequence[int]) -> recist.Visit:

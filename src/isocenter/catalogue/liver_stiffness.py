@@ -27,7 +27,7 @@ READINGS = Code("readings", "99ISO", "Number of readings")
 class LiverStiffness:
     """How stiff is the liver by shear-wave elastography, and are the readings reliable?"""
 
-    name, version = "liver_stiffness", "3"
+    name, version = "liver_stiffness", "4"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("liver", "abdomen", "hepatic", "hepatobiliary"))
     }
@@ -80,7 +80,7 @@ class LiverStiffness:
         ]
         words = f"Median {held.median:.2f} {unit} ({held.count} readings, IQR/median {held.spread:.2f})"
         if held.reliable:
-            meaning, rule = shear_wave.class_of(held.kpa)
+            meaning, rule = shear_wave.class_of(held.median, unit)
             words += f", {held.kpa:.2f} kPa: {meaning} ({rule})."
         else:
             words += "; the spread is too large for a class."

@@ -17,6 +17,7 @@ from isocenter.errors import Refused
 __all__ = [
     "CONFIRM_DAYS",
     "EPSILON",
+    "NORMAL_NODE_MM",
     "OVERALL",
     "Judged",
     "Lesion",
@@ -37,7 +38,9 @@ __all__ = [
 Response = Literal["CR", "PR", "SD", "PD", "NE", "non-CR/non-PD"]
 NonTarget = Literal["CR", "non-CR/non-PD", "PD", "NE", "none"]
 
-_LEAST_MM, _LEAST_NODE_MM, _NORMAL_NODE_MM = 10.0, 15.0, 10.0
+_LEAST_MM, _LEAST_NODE_MM = 10.0, 15.0
+NORMAL_NODE_MM = 10.0
+"""A lymph node whose short axis is below is a normal one."""
 _THICK_MM = 5.0  # slices; beyond, a lesion must be twice as long as a slice is thick
 _MOST, _MOST_IN_ORGAN = 5, 2
 _TOO_SMALL_MM = 5.0

@@ -117,18 +117,30 @@ def summary(readings: Sequence[float], *, unit: str) -> Stiffness:
     return Stiffness(float(median), iqr, unit, spread, len(values), reliable, tuple(remarks))
 
 
-def class_of(kpa: float) -> tuple[str, str]:
+_RULE_OF_FOUR = {"kPa": (5.0, 9.0, 13.0, 17.0), "m/s": (1.3, 1.7, 2.1, 2.4)}
+
+
+def class_of(median: float, unit: str) -> tuple[str, str]:
     """(what the stiffness of a liver means, rule); cACLD: compensated advanced chronic liver disease.
 
-    >>> class_of(5.0)[0]
-    'high probability of being normal'
+    The consensus rounds its limits in either unit, so that a speed is held against those of speed: 1.3 m/s is 5.07 kPa
+    and normal, 1.72 m/s is 8.88 kPa and above 1.7.
+
+    Args:
+        median: of the readings, in their unit.
+        unit: ``"kPa"`` or ``"m/s"``.
+
+    >>> class_of(5.0, "kPa")[0], class_of(1.3, "m/s")[0]
+    ('high probability of being normal', 'high probability of being normal')
     """
-    if kpa <= 5.0:
-        return "high probability of being normal", _RULE
-    if kpa < 9.0:
-        return "without other signs cACLD is ruled out", _RULE
-    if kpa <= 13.0:
-        return "suggestive of cACLD", _RULE
-    if kpa <= 17.0:
-        return "cACLD is ruled in", _RULE
-    return "suggestive of clinically significant portal hypertension", _RULE
+    normal, out, suggestive, ruled_in = _RULE_OF_FOUR[unit]
+    rule = f"{_RULE}, limits in {unit}"
+    if median <= normal:
+        return "high probability of being normal", rule
+    if median < out:
+        return "without other signs cACLD is ruled out", rule
+    if median <= suggestive:
+        return "suggestive of cACLD", rule
+    if median <= ruled_in:
+        return "cACLD is ruled in", rule
+    return "suggestive of clinically significant portal hypertension", rule
