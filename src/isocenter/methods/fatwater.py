@@ -2,8 +2,8 @@
 
 S(t) = (W + F a(t)) exp(i 2 pi f t) exp(-R2* t), with a(t) the six-peak signal of fat and f the field's error. The field
 of small blocks is found first, for all places together (`field_map`); from there each voxel is refined by Gauss and
-Newton in the complex field f + i R2* / 2 pi, in which the model is analytic (T2*-IDEAL). W and F are complex, so noise
-does not lift them; the fat fraction takes the weaker of the two from the difference to the whole (magnitude
+Newton in the complex field f + i R2* / 2 pi, in which the model is analytic (`fat_voxels`). W and F are complex, so
+noise does not lift them; the fat fraction takes the weaker of the two from the difference to the whole (magnitude
 discrimination), so that noise does not lift it near 0 either. Where iron leaves the later echoes to noise, a voxel's
 neighbourhood is fitted together (`fat_pooled`).
 
@@ -18,19 +18,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from isocenter.errors import Refused
-from isocenter.methods import fat_pooled, field_map
+from isocenter.methods import fat_pooled, fat_voxels, field_map
 from isocenter.methods.components import labelled
 from isocenter.methods.fat_spectrum import GAMMA_MHZ_PER_T, fat_signal, must_be_echo_times
-from isocenter.methods.shares import in_parts
 
 __all__ = ["FatWater", "body", "foreground", "separate"]
 
 _WIDEST_PPM = 9.0  # shoulders and the dome of the liver
-_R2_STAR = (-50.0, 3000.0)
-_STEPS = 25
 _FADED = 3.0  # decays, of which a twentieth is left
 _PATCH = 8
 _UNLIKE = 0.5  # of the signal that the model leaves; noise alone leaves about 0.7, tissue at an SNR of 10 about 0.1
@@ -151,27 +147,24 @@ def separate(
         )
     if turning not in ("find", "as is", "mirrored"):
         raise Refused(f"turning '{turning}'", "it is 'find', 'as is' or 'mirrored'")
-    if not np.isfinite(echoes).all():
+    stored = echoes if echoes.dtype in (np.complex64, np.complex128) else np.asarray(echoes, np.complex128)
+    blocks = field_map.blocks_of(stored, spacing_mm)
+    if not np.isfinite(np.einsum("...kk", blocks.covariance)).all():
         raise Refused("images with values that are not numbers", "no model fits them")
     where = foreground(echoes) if signal is None else signal
     if not where.any():
         raise Refused("images without signal", "there is neither fat nor water in them")
     fat = fat_signal(times, field_t)
-    stored = np.asarray(echoes, np.complex128)  # of one type, so that one kernel serves
     widest = _WIDEST_PPM * GAMMA_MHZ_PER_T * field_t
-    blocks = field_map.blocks_of(stored, spacing_mm)
     ways = [mirrored for mirrored, words in ((False, "as is"), (True, "mirrored")) if turning in ("find", words)]
 
     room = np.full((7, *echoes.shape[1:]), np.nan, np.float32)
 
     def fitted(mirrored: bool, within: Mask, hertz: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]) -> Array:
         maps = room  # of one search after another: to clear all of it each time took longer than some searches
-        maps[:, within] = np.nan
-        even = bool(np.ptp(np.diff(times)) < 1e-9)
-        in_parts(
-            _refine, within.shape[0] * within.shape[1], stored, mirrored, within, times, even, fat,
-            np.array(blocks.size), hertz, weight, field_map.period_hz(times), *_R2_STAR, _STEPS, maps,
-        )  # fmt: skip
+        fat_voxels.fit(
+            stored, mirrored, within, times, fat, blocks.size, hertz, weight, field_map.period_hz(times), maps
+        )
         return maps
 
     def left(mirrored: bool) -> float:
@@ -270,167 +263,3 @@ def _turning(left: dict[bool, float]) -> tuple[bool, bool]:
         return next(iter(left)), True
     sure = min(left.values()) < _SURE * max(left.values())
     return sure and left[True] < left[False], sure
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
-def _refine(
-    first: int, last: int, echoes: Any, mirrored: bool, where: Any, times: Any, even: bool, fat: Any, size: Any,
-    hertz: Any, weight: Any, period: float, slowest: float, fastest: float, most: int, maps: Any,
-) -> None:  # fmt: skip
-    n, _, rows, columns = echoes.shape
-    s, turn = np.empty(n, np.complex128), np.empty(n, np.complex128)
-    answer = np.empty(4, np.complex128)
-    for line in range(first, last):
-        z, y = line // rows, line % rows
-        for x in range(columns):
-            if not where[z, y, x]:
-                continue
-            whole = 0.0
-            for k in range(n):
-                value = echoes[k, z, y, x]
-                s[k] = np.conj(value) if mirrored else value
-                whole += s[k].real ** 2 + s[k].imag ** 2
-            if whole == 0.0:
-                continue
-            start = _between(hertz, weight, period, size, z, y, x)
-            left = _newton(s, times, even, fat, start, slowest, fastest, most, turn, answer, whole)
-            water, lipid = answer[0], answer[1]
-            sum_ = abs(water + lipid)
-            w, f = abs(water), abs(lipid)
-            if sum_ > 0.0:
-                maps[0, z, y, x] = 100.0 * (f / sum_ if f > w else 1.0 - w / sum_)
-            maps[1, z, y, x] = answer[3].real
-            maps[2, z, y, x] = answer[2].real
-            maps[3, z, y, x] = w
-            maps[4, z, y, x] = f
-            maps[5, z, y, x] = np.sqrt(left / whole)
-            if sum_ > 0.0:
-                maps[6, z, y, x] = (lipid * np.conj(water)).imag / sum_**2
-
-
-@njit(cache=True, error_model="numpy")
-def _between(hertz: Any, weight: Any, period: float, size: Any, z: int, y: int, x: int) -> float:
-    """The field at a voxel between the centres of blocks, those counting more that know it better.
-
-    Fields a whole period apart are one field to evenly spaced echoes: all are taken near that of the voxel's own block.
-    """
-    own = hertz[z // size[0], y // size[1], x // size[2]]
-    total, sum_ = 0.0, 0.0
-    at = np.empty((3, 2), np.int64)
-    part = np.empty((3, 2))
-    for a in range(3):
-        voxel = z if a == 0 else (y if a == 1 else x)
-        place = (voxel + 0.5) / size[a] - 0.5
-        low = int(np.floor(place))
-        share = place - low
-        last = hertz.shape[a] - 1
-        at[a, 0], at[a, 1] = min(max(low, 0), last), min(max(low + 1, 0), last)
-        part[a, 0], part[a, 1] = 1.0 - share, share
-    for i in range(2):
-        for j in range(2):
-            for k in range(2):
-                share = part[0, i] * part[1, j] * part[2, k] * weight[at[0, i], at[1, j], at[2, k]]
-                total += share
-                apart = hertz[at[0, i], at[1, j], at[2, k]] - own
-                if period > 0.0:
-                    apart -= period * np.round(apart / period)
-                sum_ += share * apart
-    found: float = own + sum_ / total if total > 0.0 else own
-    return found
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
-def _model(
-    s: Any, times: Any, even: bool, fat: Any, f: float, r: float, turn: Any, answer: Any
-) -> tuple[float, float, complex]:
-    """Best W and F at a field and a decay: the sum of squares that they leave, and the slope along the complex field.
-
-    The slope is orthogonal to fat and water: what they can mimic moves nothing. Given are its energy and its product
-    with the rest. Both need only sums over echoes with their times, for the rest is orthogonal to fat and water too.
-    """
-    n = len(times)
-    if even:
-        step = np.exp(complex(-r, 2.0 * np.pi * f) * (times[1] - times[0]))
-        turn[0] = np.exp(complex(-r, 2.0 * np.pi * f) * times[0])
-        for k in range(1, n):
-            turn[k] = turn[k - 1] * step
-    else:
-        for k in range(n):
-            turn[k] = np.exp(complex(-r, 2.0 * np.pi * f) * times[k])
-    # Of the products of water's signal (a) and fat's (b) with each other and with the echoes (s): plain, with the time
-    # of each echo (t), and with its square (tt).
-    aa, bb, t_aa, t_bb, tt_aa, tt_bb = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    ab, sa, sb, t_ab, tt_ab, t_sa, t_sb = 0j, 0j, 0j, 0j, 0j, 0j, 0j
-    for k in range(n):
-        t = times[k]
-        size = turn[k].real ** 2 + turn[k].imag ** 2
-        fatty = size * (fat[k].real ** 2 + fat[k].imag ** 2)
-        mixed = size * fat[k]
-        back = np.conj(turn[k]) * s[k]
-        back_fat = np.conj(fat[k]) * back
-        aa += size
-        bb += fatty
-        ab += mixed
-        sa += back
-        sb += back_fat
-        t_aa += t * size
-        t_bb += t * fatty
-        t_ab += t * mixed
-        t_sa += t * back
-        t_sb += t * back_fat
-        tt_aa += t * t * size
-        tt_bb += t * t * fatty
-        tt_ab += t * t * mixed
-    share = 1.0 / (aa * bb - (ab.real**2 + ab.imag**2))  # complex over real would be divided as complex over complex
-    water = share * (bb * sa - ab * sb)
-    lipid = share * (aa * sb - np.conj(ab) * sa)
-    answer[0], answer[1] = water, lipid
-    left = 0.0
-    for k in range(n):
-        off = s[k] - turn[k] * (water + lipid * fat[k])
-        left += off.real**2 + off.imag**2
-    da = t_aa * water + t_ab * lipid
-    db = np.conj(t_ab) * water + t_bb * lipid
-    u = share * (bb * da - ab * db)
-    v = share * (aa * db - np.conj(ab) * da)
-    steep = (
-        tt_aa * (water.real**2 + water.imag**2)
-        + tt_bb * (lipid.real**2 + lipid.imag**2)
-        + 2.0 * (np.conj(water) * tt_ab * lipid).real
-        - (np.conj(u) * da + np.conj(v) * db).real
-    )
-    return left, steep, np.conj(water) * (t_sa - da) + np.conj(lipid) * (t_sb - db)
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
-def _newton(
-    s: Any, times: Any, even: bool, fat: Any, start: float, slowest: float, fastest: float, most: int, turn: Any,
-    answer: Any, whole: float,
-) -> float:  # fmt: skip
-    """Refine field and decay from a start; W, F, field and decay stand in `answer`, the rest's energy is returned."""
-    f, r = start, 40.0
-    now: float
-    now, steep, along = _model(s, times, even, fat, f, r, turn, answer)
-    for _ in range(most):
-        if not steep > 1e-24 * whole:
-            break
-        step = 1.0 / steep * along  # the change of i 2 pi f - R2*
-        change_f, change_r = step.imag / (2.0 * np.pi), -step.real
-        share, better = 1.0, False
-        for _try in range(6):
-            f_new = f + share * min(max(change_f, -60.0), 60.0)
-            r_new = min(max(r + share * change_r, slowest), fastest)
-            then, steep, along = _model(s, times, even, fat, f_new, r_new, turn, answer)
-            if then <= now:
-                better = True
-                break
-            share *= 0.4
-        if not better:
-            now, steep, along = _model(s, times, even, fat, f, r, turn, answer)
-            break
-        settled = abs(f_new - f) < 2e-4 and abs(r_new - r) < 2e-3
-        f, r, now = f_new, r_new, then
-        if settled:
-            break
-    answer[2], answer[3] = f, r
-    return now

@@ -79,8 +79,7 @@ def blocks_of(echoes: Complex, spacing_mm: tuple[float, float, float], *, edge_m
     n, shape = len(echoes), echoes.shape[1:]
     held = tuple(-(-a // b) for a, b in zip(shape, size, strict=True))
     covariance = np.zeros((*held, n, n), np.complex128)
-    held_echoes = np.asarray(echoes, np.complex128)
-    in_parts(_covariances, held[0] * held[1], held_echoes, np.array(size), covariance)
+    in_parts(_covariances, held[0] * held[1], echoes, np.array(size), covariance)
     return Blocks((size[0], size[1], size[2]), covariance)
 
 
@@ -250,20 +249,21 @@ def valleys(
     count = len(cost)
     hertz, left = np.zeros((count, _MOST)), np.zeros((count, _MOST))
     bend, many = np.zeros(count), np.zeros(count, np.int64)
-    _valleys(cost, grid, period, widest_hz, hertz, left, bend, many)
+    in_parts(_valleys, count, cost, grid, period, widest_hz, hertz, left, bend, many)
     return hertz, left, bend, many
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _valleys(
-    costs: Any, grid: Any, period: float, widest: float, hertz: Any, left: Any, bend: Any, many: Any
+    first: int, last: int, costs: Any, grid: Any, period: float, widest: float, hertz: Any, left: Any, bend: Any,
+    many: Any,
 ) -> None:  # fmt: skip
     fields = len(grid)
     step = grid[1] - grid[0]
-    for b in range(len(costs)):
+    places, depths = np.empty(fields), np.empty(fields)
+    for b in range(first, last):
         cost = costs[b]
         found = 0
-        places, depths = np.empty(fields), np.empty(fields)
         for f in range(fields):
             if period == 0.0 and (f == 0 or f == fields - 1):
                 continue
