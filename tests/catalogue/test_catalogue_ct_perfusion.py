@@ -123,6 +123,22 @@ def test_a_person_chooses_the_artery(ill: tuple[Volume, dict[str, Any], np.ndarr
             CTPerfusion().run(volume, None, artery_mm=place)
 
 
+def test_a_vessel_is_one_region(ill: tuple[Volume, dict[str, Any], np.ndarray]) -> None:
+    volume, _, labels = ill
+    left, right = (Region(volume.geometry, mask=labels == n, label=w) for n, w in ((8, "artery left"), (5, "artery 2")))
+    with pytest.raises(Refused, match="2 drawn regions named as an artery: artery left, artery 2"):
+        vessels_of(volume, (left, right), {})
+    places, _ = vessels_of(volume, (right, replace(left, label="AIF")), {})
+    assert np.array_equal(places["artery"], labels == 8)
+    places, _ = vessels_of(volume, (left, replace(left), right), {"artery": "-30 -8 0"})  # a place goes before names
+    assert places["artery"] is not None
+    astray = Region.of_unplaced(
+        np.zeros((3, 3)), Refused("'AIF' outside the image", "why"), frame="2.25.1", label="AIF"
+    )
+    with pytest.raises(Refused, match="'AIF' outside the image"):
+        vessels_of(volume, (astray,), {})
+
+
 def test_an_artery_below_the_tissue(ill: tuple[Volume, dict[str, Any], np.ndarray]) -> None:
     volume, _, labels = ill
     tissue = Region(volume.geometry, mask=labels == 5, label="artery, wrongly drawn")

@@ -5,12 +5,11 @@ import pytest
 from isocenter.catalogue import (
     body_composition,
     coronary_calcium,
+    drawn_vessel,
     fetal_biometry,
     lesion_visits,
     liver_outline,
     liver_volumetry,
-    perfusion_answer,
-    permeability,
     uptake_scan,
 )
 
@@ -34,9 +33,8 @@ _ARTERY = {name: pattern for name, pattern, _ in reversed(coronary_calcium._VESS
         (liver_volumetry._LESION, ("GTV_liver", "hcc_1"), ("liver",)),
         (uptake_scan.LIVER, ("liver_ref", "VOI_Liver"), ("delivery",)),
         (uptake_scan.BLOOD, ("aorta_1", "blood_pool", "ref_mediastinum"), ("aortalike",)),
-        (perfusion_answer._NAMES["artery"], ("AIF_left", "roi_artery"), ("waif",)),
-        (perfusion_answer._NAMES["vein"], ("VOF_1", "sag_sinus", "venous"), ("ventricle",)),
-        (permeability._ARTERY, ("AIF_2", "femoral_artery"), ("waif",)),
+        (drawn_vessel.ARTERY, ("AIF_left", "roi_artery", "femoral_artery"), ("waif",)),
+        (drawn_vessel.VEIN, ("VOF_1", "sag_sinus", "venous"), ("ventricle",)),
         (fetal_biometry._PARTS["head"], ("fetal_head", "HC_1"), ("ahead",)),
         (fetal_biometry._PARTS["abdomen"], ("AC_1",), ("acid",)),
         (body_composition._LEVEL, ("L3_vertebra", "vertebra_L3"), ("L31", "GL3X")),

@@ -223,6 +223,19 @@ def test_inflow_and_haematocrit_are_told(scan: tuple[Volume, Volume], drawn: tup
     assert any("haematocrit 0.42" in r for r in answer.reasons)
 
 
+def test_of_several_arteries_the_one_that_is_meant(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    artery, tumour, muscle = drawn
+    other = replace(muscle, label="femoral artery")
+    with pytest.raises(Refused, match="2 drawn regions named as an artery: artery, femoral artery"):
+        Permeability().run(scan[0], (scan[1],), (artery, tumour, other))
+    meant = Permeability().run(scan[0], (scan[1],), (other, tumour, replace(artery, label="AIF")))
+    plain = Permeability().run(scan[0], (scan[1],), (artery, tumour))
+    assert of(meant, "tumour", codes.KTRANS) == of(plain, "tumour", codes.KTRANS)
+    assert "arterial input: 'AIF'" in meant.reasons
+    assert any("'femoral artery' is neither the arterial input nor measured" in r for r in meant.reasons)
+    assert Permeability().run(scan[0], (scan[1],), (artery, tumour, replace(artery))).findings  # sent twice
+
+
 def test_without_contrast_nothing_is_found(scan: tuple[Volume, Volume]) -> None:
     still = replace(scan[0], array=np.repeat(scan[0].array[:1], len(scan[0].array), axis=0))
     answer = Permeability().run(still, (scan[1],), None)

@@ -204,6 +204,34 @@ def test_fetal_biometry_declines(how: dict[str, Any], words: str) -> None:
         FetalBiometry().run(IMAGE, None, **how)
 
 
+def test_a_nodule_is_told_from_its_lobe_and_from_other_nodules() -> None:
+    lobe, small = disc(11.0, label="left lobe"), disc(4.0, at=(50, 90), label="")
+    answer = ThyroidNodule().run(IMAGE, (lobe, small), **SOLID)
+    assert value(answer.findings[0], codes.LONG_AXIS) == pytest.approx(8.0, abs=0.4)
+    assert "no follow-up" in answer.findings[0].words
+    assert answer.reasons == ("left lobe: not measured, the name is not a nodule's",)
+    alone = ThyroidNodule().run(IMAGE, (lobe,), **SOLID)
+    assert "Without a size nothing is advised" in alone.findings[0].words
+    planes = ThyroidNodule().run(IMAGE, (disc(4.0, label="Nodule 1"), disc(6.0, label="nodule 1")), **SOLID)
+    assert value(planes.findings[0], codes.LONG_AXIS) == pytest.approx(12.0, abs=0.4)
+    assert planes.findings[0].measurements[-1].definition.startswith("longest diameter of 2 outlines")
+    for labels in (("nodule 1", "nodule 2"), ("", "")):
+        several = tuple(disc(r, label=n) for r, n in zip((4.0, 9.0), labels, strict=True))
+        with pytest.raises(Refused, match="outlines of 2 nodules"):
+            ThyroidNodule().run(IMAGE, several, **SOLID)
+        assert ThyroidNodule().run(IMAGE, several, longest_mm=12.0, **SOLID).findings
+
+
+def test_heads_of_twins_are_no_one_fetus() -> None:
+    wide = Geometry.regular(shape=PLANE.shape, spacing_mm=(1.0, 1.0, 1.0), reference=Reference.PLANE)
+    image = Volume(PICTURE, wide)
+    one, again, other = (disc(r, grid=wide, label="head") for r in (8.0, 8.2, 10.0))  # 5 times as large on this grid
+    answer = FetalBiometry().run(image, (one, again))
+    assert any("is that of the first of several outlines of the head" in r for r in answer.reasons)
+    with pytest.raises(Refused, match="two outlines of the head, HC 251 and 314 mm"):
+        FetalBiometry().run(image, (one, other))
+
+
 def test_an_outline_that_is_cut_off_is_no_head() -> None:
     half = disc(10.0, label="head")
     assert half.mask is not None

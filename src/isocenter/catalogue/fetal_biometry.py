@@ -35,13 +35,14 @@ _PARTS: Mapping[str, re.Pattern[str]] = {
     "abdomen": re.compile(r"(?<![a-z])(abdomen|ac)(?![a-z])", re.IGNORECASE),
     "femur": re.compile(r"(?<![a-z])(femur|fl)(?![a-z])", re.IGNORECASE),
 }
+_ONE_FETUS = 0.1  # by which two outlines of one part may differ
 _ROUND = 0.9  # least overlap of an outline with its ellipse
 
 
 class FetalBiometry:
     """How large and how heavy is the fetus for its age, by INTERGROWTH-21st or by Hadlock?"""
 
-    name, version = "fetal_biometry", "4"
+    name, version = "fetal_biometry", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality="US",
@@ -93,8 +94,8 @@ class FetalBiometry:
                 before outlines.
 
         Raises:
-            Refused: without any measurement, for lengths that no fetus has, ages outside the standard, or outlines on a
-                picture without calibration.
+            Refused: without any measurement, for lengths that no fetus has, ages outside the standard, outlines on a
+                picture without calibration, or two of one part whose sizes are not those of one fetus.
         """
         grey(image, film=True)
         remarks: list[str] = []
@@ -181,7 +182,12 @@ def _outlined(regions: tuple[Region, ...], image: Volume, held: Held, remarks: l
             if part == "head":
                 new["BPD"] = (ellipse.short_mm, "outline, short axis of its ellipse, outer to outer")
         for what, value in new.items():
-            if what in held:
+            if what in held and held[what][1].startswith("outline"):
+                _must_be_of_one_fetus(part, what, held[what][0], value[0])
+                remarks.append(
+                    f"{what} is that of the first of several outlines of the {part} ({held[what][0]:.0f} mm)"
+                )
+            elif what in held:
                 remarks.append(
                     f"{what} as measured ({held[what][0]:.0f} mm) goes before the outline ({value[0]:.0f} mm)"
                 )
@@ -193,6 +199,16 @@ def _outlined(regions: tuple[Region, ...], image: Volume, held: Held, remarks: l
             Finding(codes.STRUCTURE, where=region, measurements=measured, words=f"{part.capitalize()}: {said}.")
         )
     return findings
+
+
+def _must_be_of_one_fetus(part: str, what: str, one_mm: float, other_mm: float) -> None:
+    """Two outlines of a part that differ by more than measuring does are of twins, or one is wrong."""
+    if abs(one_mm - other_mm) > _ONE_FETUS * max(one_mm, other_mm):
+        raise Refused(
+            f"two outlines of the {part}, {what} {one_mm:.0f} and {other_mm:.0f} mm",
+            "they differ by more than one fetus measured twice: of twins each is measured by itself, or one is wrong",
+            "send the outlines of one fetus",
+        )
 
 
 def _measured(held: Held, weeks: float, standard: str) -> list[Measurement]:

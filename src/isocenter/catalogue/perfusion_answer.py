@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.analysis.protocol import Answer, Yield
+from isocenter.catalogue.drawn_vessel import ARTERY, VEIN, named
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.catalogue.one_scan import on_one_scale, timing
 from isocenter.errors import Refused
@@ -26,10 +27,7 @@ __all__ = ["FLOW", "HOURS_UNKNOWN", "YIELDS", "age_years", "bolus_frames", "exam
 FLOW, CONTENT = "mL/(100.g)/min", "mL/(100.g)"
 HOURS_UNKNOWN = -1.0
 _POINT_MM = 3.0
-_NAMES = {
-    "artery": re.compile(r"(?<![a-z])(aif(?![a-z])|arter)", re.IGNORECASE),
-    "vein": re.compile(r"(?<![a-z])(vof(?![a-z])|vein|ven(?!tric)|sinus)", re.IGNORECASE),
-}
+_NAMES = {"artery": (ARTERY, "an artery"), "vein": (VEIN, "a vein")}
 
 YIELDS = (
     Yield(what=codes.ISCHEMIC_CORE, urgency=Urgency.NOW, units=("mL", FLOW, "s", "%")),
@@ -138,17 +136,17 @@ def vessels_of(
         points_mm: "artery" and "vein" -> "x y z" in patient millimetres, or empty; 3 mm around it are taken.
 
     Raises:
-        Refused: for a point that is none, a mask of coarser voxels than the series, or a choice outside the images.
+        Refused: for a point that is none, a mask of coarser voxels than the series, a choice outside the images, or
+            several regions of which each may be the vessel.
     """
     chosen: dict[str, npt.NDArray[np.bool_] | None] = {}
     remarks: tuple[str, ...] = ()
-    for name, pattern in _NAMES.items():
+    for name, (pattern, what) in _NAMES.items():
         mask: npt.NDArray[np.bool_] | None = None
-        named = next((r for r in drawn or () if r.mask is not None and pattern.search(r.label)), None)
         if points_mm.get(name, "").strip():
             mask = _around(series, name, points_mm[name])
-        elif named is not None:
-            moved, told = laid(named, series.geometry, other_grid, mean=True)
+        elif (vessel := named(drawn or (), pattern, what)) is not None:
+            moved, told = laid(vessel, series.geometry, other_grid, mean=True)
             mask = moved.mask
             remarks += told
         if mask is not None and not mask.any():

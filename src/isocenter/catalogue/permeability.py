@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue import one_scan
+from isocenter.catalogue import drawn_vessel, one_scan
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods import population_input
@@ -22,7 +21,6 @@ from isocenter.space import Reference, Region, Volume
 
 __all__ = ["Permeability"]
 
-_ARTERY = re.compile(r"(?<![a-z])(aif(?![a-z])|arter)", re.IGNORECASE)
 _LEAST_FRAMES, _LONG_ENOUGH_S, _LEAST_VOXELS = 20, 300.0, 4
 _ENHANCED = 0.25  # of the signal before contrast, over the last third of the scan
 _RELAXIVITY = (0.5, 50.0)  # L/mmol/s, gadolinium to iron oxide
@@ -54,7 +52,7 @@ Array = npt.NDArray[np.float64]
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "7"
+    name, version = "permeability", "8"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES),
         "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),
@@ -239,17 +237,22 @@ def _regions(
     dynamic: Volume, drawn: tuple[Region, ...] | None, other_grid: OtherGrid, remarks: list[str]
 ) -> tuple[Mask | None, list[tuple[str, Mask]]]:
     artery, places = None, []
+    feeding = drawn_vessel.named(drawn or (), drawn_vessel.ARTERY, "an artery")
     for region in drawn or ():
         region.must_be_placed()
         if region.mask is None or not region.voxels:
+            continue
+        if region is not feeding and drawn_vessel.ARTERY.search(region.label):
+            remarks.append(f"'{region.label}' is neither the arterial input nor measured: its name is an artery's")
             continue
         moved, told = laid(region, dynamic.geometry, other_grid, mean=True)
         mask = moved.mask
         if mask is None or not mask.any():
             continue
         remarks += told
-        if _ARTERY.search(region.label):
+        if region is feeding:
             artery = mask
+            remarks.append(f"arterial input: '{region.label}'")
         else:
             places.append((region.label or "drawn region", mask))
     if drawn and artery is None and not places:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
@@ -22,12 +23,18 @@ POINTS = Code("tirads-points", "99ISO", "ACR TI-RADS points")
 LEVEL = Code("tirads-level", "99ISO", "ACR TI-RADS level")
 _UNKNOWN: Final = "not stated"
 _SAME_MM = 1.0
+_NAMED = re.compile(r"nodul|nodo(?![a-z])|knoten|lesion|l[aä]sion|tumou?r|mass(?![a-z])", re.IGNORECASE)
+_ELSE = re.compile(
+    r"(?<![a-z])(lobe|lobus|lappen|thyroid|thyroidea|schilddr|gland|isthmus|trachea|oesophagus|esophagus|carotid|"
+    r"jugular|vessel|muscle|lymph|node(?![a-z])|neck)",
+    re.IGNORECASE,
+)
 
 
 class ThyroidNodule:
     """Which ACR TI-RADS level has this thyroid nodule, and does its size ask for aspiration or follow-up?"""
 
-    name, version = "thyroid_nodule", "4"
+    name, version = "thyroid_nodule", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("thyroid", "neck")),
         "outlines": Need(modality="SEG", gives="regions", optional=True),
@@ -90,7 +97,8 @@ class ThyroidNodule:
 
         Raises:
             Refused: for a child, for features that are not stated or contradict each other, for a longest dimension
-                that is not the longest of three, and for a size from an outline on a picture without calibration.
+                that is not the longest of three, for a size from an outline on a picture without calibration, and for
+                outlines of several nodules.
         """  # fmt: skip
         grey(image, film=True)
         years = age_years(str(image.facts.get("PatientAge") or ""))
@@ -127,7 +135,8 @@ class ThyroidNodule:
                 "it is the longest of the three, and what is advised hangs on it",
                 "give one of them, both in millimetres",
             )
-        where, length, how = _size(image, outlines, longest_mm, now)
+        remarks: list[str] = []
+        where, length, how = _size(image, outlines, longest_mm, now, remarks)
         if length:
             advised, rule = tirads.advice(rated.level, length)
             said.append(Measurement(codes.LONG_AXIS, length, "mm", definition=how))
@@ -140,7 +149,8 @@ class ThyroidNodule:
         if sizes_before_mm.strip():
             more, why = tirads.grown(_three(sizes_before_mm, "sizes_before_mm"), now)
             words += f" {'Grown' if more else 'Not grown'} ({why})."
-        return Answer.found(Finding(NODULE, where=where, measurements=tuple(said), words=words))
+        nodule = Finding(NODULE, where=where, measurements=tuple(said), words=words)
+        return Answer.found(nodule, reasons=tuple(remarks))
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -173,14 +183,42 @@ def _three(said: str, name: str) -> tuple[float, ...]:
 
 
 def _size(
-    image: Volume, outlines: tuple[Region, ...] | None, given_mm: float, three: tuple[float, ...]
+    image: Volume,
+    outlines: tuple[Region, ...] | None,
+    given_mm: float,
+    three: tuple[float, ...],
+    remarks: list[str],
 ) -> tuple[Region | None, float, str]:
     """(outline, longest dimension, how); 0 where nothing tells it."""
     if given_mm:
         return None, given_mm, "as measured"
     if three:
         return None, max(three), "longest of three dimensions as measured"
-    held = on_image(outlines, image)
+    held = _of_one_nodule(on_image(outlines, image), remarks)
     if not held:
         return None, 0.0, ""
-    return held[0], longest_mm(calibrated(held[0], image))[0], "longest diameter of the outline, in this plane alone"
+    sizes = [longest_mm(calibrated(one, image))[0] for one in held]
+    how = "longest diameter of the outline, in this plane alone"
+    if len(held) > 1:
+        how = f"longest diameter of {len(held)} outlines of the nodule, each in its plane"
+    return held[int(np.argmax(sizes))], max(sizes), how
+
+
+def _of_one_nodule(held: Sequence[Region], remarks: list[str]) -> list[Region]:
+    """The outlines of the nodule among those of a picture: by their names, without those of the gland and beside it.
+
+    Raises:
+        Refused: where they are of several nodules.
+    """
+    nodules = [r for r in held if _NAMED.search(r.label)] or [r for r in held if not _ELSE.search(r.label)]
+    others = [r for r in held if not any(r is n for n in nodules)]
+    if others:
+        remarks.append(f"{', '.join(r.label for r in others)}: not measured, the name is not a nodule's")
+    names = sorted({r.label.strip().casefold() for r in nodules})
+    if len(names) > 1 or (len(nodules) > 1 and not names[0]):
+        raise Refused(
+            f"outlines of {len(nodules)} nodules ({', '.join(n or 'unnamed' for n in names)})",
+            "features and points are those of one, and what is advised hangs on its size",
+            "send the outline of one nodule, or give longest_mm",
+        )
+    return nodules
