@@ -48,4 +48,6 @@ def named(drawn: Sequence[Region], pattern: re.Pattern[str], what: str) -> Regio
 
 def _same(one: Region, other: Region) -> bool:
     """Whether two objects hold one outline, such as a structure set and a segmentation of it."""
-    return one.geometry.same_grid(other.geometry) and bool(np.array_equal(one.mask, other.mask))
+    if one.mask is None or other.mask is None or not one.geometry.same_grid(other.geometry):
+        return False
+    return bool(np.array_equal(one.mask, other.mask))
