@@ -53,3 +53,15 @@ def test_noise_leads_to_no_field_far_from_that_round_about() -> None:
     assert not fat_pooled.sound(found, TIMES)[astray].any()
     told = found[2][where & np.isfinite(found[3])]
     assert np.abs(told).max() <= 240.0  # twice 120 Hz: the second round looks round the field of the first
+
+
+def test_noise_alone_has_no_answer_however_wide_its_neighbourhood_and_faint_tissue_has_one() -> None:
+    air = noise((3, 64, 64))
+    where = np.ones(air.shape[1:], bool)
+    found = fat_pooled.pool(air, False, TIMES, FAT, where, np.zeros(where.shape, np.float32))
+    assert np.isnan(found[:3]).all() and not fat_pooled.sound(found, TIMES).any()
+    made = 4.0 * (86 + 14 * FAT) / 100 * np.exp((2j * np.pi * 22.0 - 60.0) * TIMES)  # four times the noise
+    tissue = made[:, None, None, None] + air
+    found = fat_pooled.pool(tissue, False, TIMES, FAT, where, np.full(where.shape, 10.0, np.float32))
+    assert fat_pooled.sound(found, TIMES).all()
+    assert float(np.median(found[0])) == pytest.approx(14.0, abs=1.5)

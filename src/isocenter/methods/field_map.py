@@ -313,6 +313,8 @@ def solve(
     """
     period = period_hz(times_s)
     hertz, left, bend, many = valleys(cost, grid, period, widest_hz)
+    most = int(many.max(initial=1))  # messages hold so many numbers each: room for no more of them is run through
+    hertz, left = np.ascontiguousarray(hertz[:, :most]), np.ascontiguousarray(left[:, :most])
     energy = np.trace(blocks.covariance, axis1=-2, axis2=-1).real.ravel()
     dark = energy < _DARK * np.percentile(energy, 98)
     many[dark], bend[dark] = 1, 0.0
