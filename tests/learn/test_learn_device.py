@@ -110,12 +110,26 @@ def test_only_what_meets_is_brought() -> None:
         torch.stack([here, there])
 
 
-def test_products_are_halved_where_the_recipe_says_so() -> None:
+@pytest.mark.parametrize("able", ["AVX512", "AVX512_BF16", "SVE256"])
+def test_products_are_halved_where_the_recipe_says_so(able: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: able)
     a = torch.ones(4, 4)
     with device.halved("bfloat16"):
         assert (a @ a).dtype is torch.bfloat16
     with device.halved("float32"):
         assert (a @ a).dtype is torch.float32
+    assert device.told("bfloat16") == {}
+
+
+@pytest.mark.parametrize("unable", ["AVX2", "DEFAULT"])
+def test_a_processor_without_bfloat16_takes_float32_and_says_so(unable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: unable)
+    a = torch.ones(4, 4)
+    with device.halved("bfloat16"):
+        assert (a @ a).dtype is torch.float32
+    assert device.told("bfloat16") == {"products": "float32, on a processor without bfloat16"}
+    assert device.told("float32") == {}
+    assert device.products("bfloat16", "cuda") == "bfloat16", "an accelerator has them whatever the processor has"
 
 
 def test_what_is_not_there_is_refused_and_nothing_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,7 +178,7 @@ def written(
     Raises:
         Refused: when the area under the curve is below one half: labels are exchanged, or nothing was learnt.
     """
-    from isocenter.learn.device import current  # with torch, which reading a card does without
+    from isocenter.learn.device import told  # with torch, which reading a card does without
 
     area = shown["metrics"].get("auc", {"value": 1.0})["value"]
     if area < 0.5:
@@ -191,7 +191,7 @@ def written(
         "command": f"isocenter train {'recipe.toml' if own else how.task} --data DATA --seed {facts['seed']}",
         **{k: v for k, v in facts.items() if k not in ("shown", "seconds")},
         **marks_in(out),
-        **({"device": current()} if current() != "cpu" else {}),
+        **told(getattr(how, "precision", "float32")),
         "seconds since it was started or taken up again": facts["seconds"],
         "recipe": json.dumps(recipe, sort_keys=True),
     }

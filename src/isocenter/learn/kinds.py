@@ -103,7 +103,8 @@ class Classifier2D:
         epochs, batch, rate, decay: the schedule (AdamW, one warm-up epoch, cosine to zero).
         smoothing: label smoothing. dropout: on the embedding. average: decay of the moving average of the weights.
         second_head: weight of the second head in the loss.
-        precision: ``"bfloat16"`` or ``"float32"`` for the products; sums are always float32.
+        precision: ``"bfloat16"`` or ``"float32"`` for the products; sums are always float32. A processor that cannot
+            multiply bfloat16 makes them in float32, and the card says so.
         gate_steps: of the training of the gate (see `scope`).
         opacities: what is drawn into the films while it learns; None for nothing.
         begins: recipe of the network that it goes on from; None where it begins from nothing.

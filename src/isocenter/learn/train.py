@@ -20,7 +20,7 @@ import isocenter
 from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable
 from isocenter.learn.augment import levelled, resized
 from isocenter.learn.card import marks_in, page
-from isocenter.learn.device import chosen, current
+from isocenter.learn.device import chosen, told
 from isocenter.learn.examples import Examples, split
 from isocenter.learn.export import Whole, export
 from isocenter.learn.films import read_films
@@ -330,7 +330,7 @@ def _written(
         "foreign pictures for the gate": facts["others"],
         "seed": seed,
         **({SPLIT: facts["split"]} if facts["split"] != seed else {}),
-        **({"device": current()} if current() != "cpu" else {}),
+        **told(how.precision),
         **marks_in(out),
         "recipe": json.dumps(to_plain(numbers), sort_keys=True),
     }
