@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +29,23 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield url
 
 
-@pytest.fixture
-def archive(database_url: str, tmp_path: Path) -> Iterator[Archive]:
-    database = Database(database_url)
-    blobs = Blobs(str(tmp_path / "blobs"))
-    yield Archive(database, blobs, Journal(database, blobs), Index(database, blobs), database_url, tmp_path)
+@contextmanager
+def _opened(url: str, folder: Path) -> Iterator[Archive]:
+    database, blobs = Database(url), Blobs(str(folder / "blobs"))
+    yield Archive(database, blobs, Journal(database, blobs), Index(database, blobs), url, folder)
     database.close()
     blobs.close()
+
+
+@pytest.fixture
+def archive(database_url: str, tmp_path: Path) -> Iterator[Archive]:
+    with _opened(database_url, tmp_path) as one:
+        yield one
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def shared_archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """One archive for all tests of a file, which only ask it."""
+    folder = tmp_path_factory.mktemp("shared")
+    with fresh_database(request.param, folder) as url, _opened(url, folder) as one:
+        yield one

@@ -67,6 +67,7 @@ def eventually(what: Callable[[], Any], seconds: float = 60.0) -> Any:
     deadline = time.monotonic() + seconds
     while not (answer := what()):
         assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.01)
     return answer
 
 

@@ -46,8 +46,9 @@ STUDIES = {
 }
 
 
-@pytest.fixture
-def search(archive: Any) -> Any:
+@pytest.fixture(scope="module")
+def search(shared_archive: Any) -> Any:
+    archive = shared_archive
     for n, (uid, more) in enumerate(STUDIES.items()):
         files = [(pixels(1, uid), image(1, study=uid, **more))]
         if uid == "1.2.3":
