@@ -180,11 +180,14 @@ def _fit_all(
                 left, calm = _levenberg(model, times, plasma, data[v], p, low, high, brief, work, out, slopes)
                 if left < best:
                     best, settled = left, calm
-                    found[v, :many] = p
+                    for k in range(many):
+                        found[v, k] = p[k]
         if not settled:
-            p[:] = found[v, :many]
+            for k in range(many):
+                p[k] = found[v, k]
             best, settled = _levenberg(model, times, plasma, data[v], p, low, high, most, work, out, slopes)
-            found[v, :many] = p
+            for k in range(many):
+                found[v, k] = p[k]
         found[v, many] = best
         found[v, many + 1] = 1.0 if settled else 0.0
 
@@ -301,7 +304,8 @@ def _levenberg(
             if then < now:
                 better = True
                 change = (now - then) / (now + 1e-300)
-                p[:] = trial
+                for k in range(many):  # to a slice, the words of an error would be compiled too, for seconds
+                    p[k] = trial[k]
                 now, here = then, 1 - here
                 damping = max(damping * 0.1, 1e-12)
                 break
