@@ -146,6 +146,17 @@ def test_height_and_contrast_limit_what_is_said(ct: Volume) -> None:
     assert any("portal venous phase by its description" in r for r in told.reasons)
 
 
+@pytest.mark.parametrize(("age", "said"), [("012Y", "12 years"), ("017Y", "17 years"), ("018M", "18 months")])
+def test_no_limit_of_adults_is_applied_to_a_child(ct: Volume, age: str, said: str) -> None:
+    young = replace(ct, facts={**ct.facts, "PatientAge": age})
+    answer = BodyComposition().run(young, None, level_mm=0.0, cutoff="Prado 2008")
+    assert not [f for f in answer.findings if f.what in (codes.LOW_MUSCLE, codes.LOW_MUSCLE_ATTENUATION)]
+    assert f"a patient of {said}: the limits of Prado 2008 are of adults, none is applied" in answer.reasons
+    grown = replace(ct, facts={**ct.facts, "PatientAge": "018Y"})
+    assert [f for f in BodyComposition().run(grown, None, level_mm=0.0, cutoff="Prado 2008").findings
+            if f.what == codes.LOW_MUSCLE]  # fmt: skip
+
+
 def test_a_picture_that_cuts_the_body_wall_gives_no_subcutaneous_fat() -> None:
     answer = BodyComposition().run(scan(cut=True), None, level_mm=0.0)
     assert all(m.what != codes.SUBCUTANEOUS_FAT for m in answer.measurements)

@@ -174,6 +174,15 @@ def test_a_raw_mammogram_is_dense_where_the_detector_saw_little(turned: bool, si
     assert codes.HEADER_MISMATCH not in {f.what for f in answer.findings}
 
 
+def test_areas_of_a_breast_on_the_detector_are_told() -> None:
+    image, _ = mammogram()
+    of = {"SpacingFrom": "ImagerPixelSpacing", "EstimatedRadiographicMagnificationFactor": None}
+    said = BreastDensity().run(facts(image, **of)).reasons
+    assert any("areas are those on the detector" in r for r in said)
+    known = BreastDensity().run(facts(image, **{**of, "EstimatedRadiographicMagnificationFactor": 1.07})).reasons
+    assert not any("on the detector" in r for r in known)
+
+
 def test_the_side_is_checked() -> None:
     image, _ = mammogram(seed=1, side="L", view="CC")
     mirrored = replace(image, array=image.array[..., ::-1].copy())

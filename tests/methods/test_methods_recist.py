@@ -265,6 +265,12 @@ def test_too_early_a_scan_confirms_only_for_symptoms_with_a_further_new_lesion()
     assert immune(Visit(56, 130), Visit(77, 160, new_symptoms=True)) == ["iUPD", "iUPD"]
 
 
+def test_without_targets_irecist_has_a_word_of_its_own() -> None:
+    visits = (Visit(0, None, non_target="non-CR/non-PD"), Visit(56, None, non_target="non-CR/non-PD"))
+    assert [r.response for r in immune_responses(visits)] == ["non-iCR/non-iUPD"]
+    assert best_immune_response(visits).response == "non-iCR/non-iUPD"
+
+
 def test_the_best_response_by_irecist() -> None:
     def of(*visits: Visit, **how: Any) -> str:
         return best_immune_response((Visit(0, 100), *visits), **how).response

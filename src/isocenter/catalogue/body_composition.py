@@ -14,6 +14,7 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.contrast_agent import after_contrast
 from isocenter.catalogue.made_alike import must_be_made_alike
 from isocenter.catalogue.mask_grid import OtherGrid, laid
+from isocenter.catalogue.plane_image import age_said, age_years
 from isocenter.catalogue.virtual_ct import virtual_image
 from isocenter.errors import Refused
 from isocenter.methods import lumbar_level
@@ -40,6 +41,7 @@ _METAL_HU = 2800.0
 _BRIGHT_ML = 5.0
 _METAL_VOXELS = 20
 _NONE_GIVEN = -9999.0
+_ADULT_YEARS = 18
 _SURE, _MARK_MM = 0.75, 12.0
 _MUSCLE = re.compile(r"muscle|muskel", re.IGNORECASE)
 _LEVEL = re.compile(r"(?<![a-z0-9])L3(?![a-z0-9])|third lumbar", re.IGNORECASE)
@@ -66,7 +68,7 @@ def _is_soft(facts: Mapping[str, Any]) -> bool:
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "7"
+    name, version = "body_composition", "8"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -424,6 +426,10 @@ def _judged(
     areas: list[Measurement], study: str, ct: Volume, height_m: float, weight_kg: float, remarks: list[str]
 ) -> list[Finding]:
     if study == "none":
+        return []
+    years = age_years(str(ct.facts.get("PatientAge") or ""))
+    if years is not None and years < _ADULT_YEARS:
+        remarks.append(f"a patient of {age_said(years)}: the limits of {study} are of adults, none is applied")
         return []
     sex = str(ct.facts.get("PatientSex") or "")
     bmi = weight_kg / height_m**2 if height_m and weight_kg else None

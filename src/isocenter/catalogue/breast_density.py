@@ -215,6 +215,9 @@ def _answer(image: Volume, held: mammogram.Breast, view: str) -> Answer:
         remarks.append(f"the header does not say the side; the breast lies as a {_NAMES[held.side]} one is hung")
     if any("TOMO" in str(w).upper() or "2D" in str(w).upper() for w in image.facts.get("ImageType") or ()):
         remarks.append("the picture was computed from tomosynthesis: its density is not that of a mammogram")
+    enlarged = image.facts.get("EstimatedRadiographicMagnificationFactor")
+    if calibrated and image.facts.get("SpacingFrom") == "ImagerPixelSpacing" and not isinstance(enlarged, (int, float)):
+        remarks.append("areas are those on the detector, where the breast is shown larger than it is")
     if held.touches:
         remarks.append(f"the breast reaches the {' and '.join(held.touches)} of the picture: tissue may be missing")
 

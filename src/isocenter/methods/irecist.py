@@ -22,7 +22,7 @@ from isocenter.methods.recist import (
 
 __all__ = ["Immune", "best_immune_response", "immune_responses"]
 
-Immune = Literal["iCR", "iPR", "iSD", "iUPD", "iCPD", "NE"]
+Immune = Literal["iCR", "iPR", "iSD", "iUPD", "iCPD", "NE", "non-iCR/non-iUPD"]
 
 
 def immune_responses(visits: Sequence[Visit]) -> tuple[Judged, ...]:
@@ -72,8 +72,11 @@ def immune_responses(visits: Sequence[Visit]) -> tuple[Judged, ...]:
 
 
 _IMMUNE: Mapping[str, Immune] = {
-    "CR": "iCR", "PR": "iPR", "SD": "iSD", "NE": "NE", "non-CR/non-PD": "iSD",
+    "CR": "iCR", "PR": "iPR", "SD": "iSD", "NE": "NE", "non-CR/non-PD": "non-iCR/non-iUPD",
 }  # fmt: skip
+
+
+_STABLE = ("iSD", "non-iCR/non-iUPD")  # the other is the word of patients without targets
 
 
 def _progressing(target: str, visit: Visit, since: Visit | None) -> set[str]:
@@ -134,9 +137,10 @@ def best_immune_response(
                 if said == wanted:
                     return Judged(wanted, rule, f"{wanted} on day {day}")
     for day, said in upto:
-        if said in ("iCR", "iPR", "iSD") and day - visits[0].day >= stable_days:
-            why = "stable" if said == "iSD" else f"{said}, not confirmed"
-            return Judged("iSD", rule, f"{why} on day {day}, at least {stable_days} days from baseline")
+        if said in ("iCR", "iPR", *_STABLE) and day - visits[0].day >= stable_days:
+            why = "stable" if said in _STABLE else f"{said}, not confirmed"
+            word = said if said in _STABLE else "iSD"
+            return Judged(word, rule, f"{why} on day {day}, at least {stable_days} days from baseline")
     if ended < len(seen):
         return Judged("iCPD", rule, f"progression confirmed on day {seen[ended][0]}, nothing better stood before")
     for day, said in upto:
