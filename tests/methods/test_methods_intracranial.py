@@ -37,6 +37,22 @@ def test_smoothing_takes_nothing_from_outside() -> None:
     assert np.array_equal(intracranial.smooth_within(frames, mask, (5.0, 2.0, 2.0), 0.0)[0], frames[0][mask])
 
 
+@pytest.mark.parametrize("scalp", [400.0, 900.0, 1500.0])
+def test_a_bright_scalp_is_no_brain(scalp: float) -> None:
+    spacing = (6.0, 3.0, 3.0)
+    _, row, column = np.indices((6, 76, 76))
+    y, x = (row - 37.5) * 3.0, (column - 37.5) * 3.0
+    brain, bone, skin = ((x / a) ** 2 + (y / (a + 14.0)) ** 2 <= 1.0 for a in (72.0, 80.0, 90.0))
+    bleeding = np.hypot(x - 62.0, y) <= 8.0  # near the surface: what lies outside of it is brain too
+    signal = np.where(brain, 900.0, np.where(bone, 60.0, np.where(skin, scalp, 0.0)))
+    signal[bleeding] = 50.0
+    signal += np.random.default_rng(0).normal(0.0, 10.0, signal.shape)
+    found = intracranial.brain_mr(signal, spacing)
+    assert np.count_nonzero(found & brain) > 0.98 * np.count_nonzero(brain)
+    # Blurring moves the border by a voxel; the scalp is more than a quarter of the brain.
+    assert np.count_nonzero(found & ~brain) < 0.04 * np.count_nonzero(brain)
+
+
 def test_what_is_no_head() -> None:
     with pytest.raises(Refused, match="no brain on these CT images"):
         intracranial.brain_ct(np.full((4, 64, 64), -1000.0), SPACING)

@@ -25,6 +25,9 @@ _FLUID_HU = 15.0
 _CALCIUM_HU = 90.0
 _WORN_MM = 5.0
 _SMALLEST_ML = 50.0
+_COMPACT = (
+    4.0  # area over that of the largest disc within: an ellipse of four to one; skull between scalp and brain has 20
+)
 
 
 def brain_ct(attenuation: Floats, spacing_mm: tuple[float, float, float]) -> Mask:
@@ -43,7 +46,7 @@ def brain_ct(attenuation: Floats, spacing_mm: tuple[float, float, float]) -> Mas
 
 
 def brain_mr(signal: Floats, spacing_mm: tuple[float, float, float]) -> Mask:
-    """What has signal, on a T2*-weighted image of the brain; scalp that is not joined to it is left out.
+    """What has signal, on a T2*-weighted image of the brain; scalp is left out where skull parts it from the brain.
 
     Raises:
         Refused: when there is no such part of 50 mL.
@@ -52,7 +55,7 @@ def brain_mr(signal: Floats, spacing_mm: tuple[float, float, float]) -> Mask:
     if not calm.max() > calm.min():
         raise Refused("no brain on these MR images", f"every voxel has the value {float(calm.flat[0]):g}")
     bright = np.asarray(calm > _otsu(calm))
-    filled = np.stack([ndimage.binary_fill_holes(one) for one in bright])
+    filled = np.stack([one | _compact_holes(one, (spacing_mm[1], spacing_mm[2])) for one in bright])
     return _largest_worn(
         filled, spacing_mm, "no brain on these MR images", "signal and background cannot be told apart"
     )
@@ -103,6 +106,20 @@ def _largest_worn(soft: Mask, spacing_mm: tuple[float, float, float], what: str,
     radius = [max(1, round(_WORN_MM / s)) + 0.5 for s in spacing_mm[1:]]
     grown = (_in_slice(~kept, (1.0 / radius[0], 1.0 / radius[1])) <= 1.0) & soft
     return np.asarray(np.stack([ndimage.binary_fill_holes(one) for one in grown]))
+
+
+def _compact_holes(bright: Mask, spacing_mm: tuple[float, float]) -> Mask:
+    """Dark spots of one slice that lie within what is bright (a bleeding, a flow void), and not the dark skull between
+    a bright scalp and the brain: filled, that would join the two.
+    """
+    holes = ndimage.binary_fill_holes(bright) & ~bright
+    parts, count = ndimage.label(holes)
+    if not count:
+        return np.zeros_like(bright)
+    number = np.arange(1, count + 1)
+    radius = ndimage.maximum(ndimage.distance_transform_edt(holes, sampling=spacing_mm), parts, number)
+    area = ndimage.sum_labels(holes, parts, number) * spacing_mm[0] * spacing_mm[1]
+    return np.asarray(np.concatenate([[False], area <= _COMPACT * np.pi * np.square(radius)])[parts])
 
 
 def _in_slice(mask: Mask, spacing_mm: tuple[float, float]) -> npt.NDArray[np.float32]:
