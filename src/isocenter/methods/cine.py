@@ -275,16 +275,22 @@ def rim(endo: npt.NDArray[np.bool_], muscle: npt.NDArray[np.bool_], spacing_mm: 
         endo, muscle: (rows, columns) masks of the cavity and of the muscle around it.
         spacing_mm: between rows and between columns.
     """
-    return float(_rim(np.asarray(endo, np.bool_), np.asarray(muscle, np.bool_), *map(float, spacing_mm)))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _rim(endo: npt.NDArray[np.bool_], muscle: npt.NDArray[np.bool_], down_mm: float, across_mm: float) -> float:
     rows, columns = np.nonzero(endo)
     if not len(rows):
         return 0.0
-    y, x = rows.mean() * down_mm, columns.mean() * across_mm
-    reach = np.hypot((rows.max() - rows.min()) * down_mm, (columns.max() - columns.min()) * across_mm) + 1.0
+    down_mm, across_mm = map(float, spacing_mm)
+    y, x = float(rows.mean()) * down_mm, float(columns.mean()) * across_mm
+    reach = float(np.hypot(np.ptp(rows) * down_mm, np.ptp(columns) * across_mm)) + 1.0
+    # Copies in one order, and locked by nobody: for others it would be compiled once more.
+    masks = (np.array(mask, np.bool_, order="C") for mask in (endo, muscle))
+    return float(_rim(*masks, down_mm, across_mm, y, x, reach))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _rim(
+    endo: npt.NDArray[np.bool_], muscle: npt.NDArray[np.bool_], down_mm: float, across_mm: float, y: float, x: float,
+    reach: float,
+) -> float:  # fmt: skip
     steps = int(np.ceil(reach / 0.5))
     hits = 0
     for ray in range(72):
