@@ -29,6 +29,7 @@ _T1_WARN, _T1_REFUSE = 0.5, 2.0  # points at 20 % fat
 _ASKEW = 0.07
 _LEAST_VOXELS = 20
 _MOST_UNSOUND, _LEAST_TOLD = 0.1, 0.02
+_SLOW = 1.5  # decays by the third echo: less do not drown it
 _FAST = 2.0  # decays by the second echo, from which on phantoms were 1 to 2 points off
 _LIMIT_OF_MAGNITUDE = (
     "from magnitudes alone: fat and water are told apart by fat's smaller peaks only, so above 50 % the answer may be "
@@ -41,7 +42,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverFatIron:
     """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
 
-    name, version = "liver_fat_iron", "10"
+    name, version = "liver_fat_iron", "11"
     needs: ClassVar[Mapping[str, Need]] = {
         "echoes": Need(
             modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")
@@ -297,10 +298,15 @@ def _of_iron(
         said.append(f"{label}: {100 * lost:.1f} % of it had no signal left by the second echo and was left out")
     if (share := float(found.pooled[mask].mean())) > _LEAST_TOLD:
         kept = mask & ~found.unsound
-        fast = float(found.r2_star[kept].mean()) * float(times_s[1]) > _FAST
-        doubt = ": the fat fraction may be 2 points off" if fast else ""
+        rate = float(found.r2_star[kept].mean())
+        why, doubt = "as iron makes it", ""
+        if rate * float(times_s[1]) > _FAST:
+            doubt = ": the fat fraction may be 2 points off"
+        elif rate * float(times_s[2]) < _SLOW:
+            why = "though they decay slowly: the images have little signal"
+            doubt = ": near other tissue the fat fraction may be 2 points off and R2* a quarter too low"
         said.append(
-            f"{label}: in {100 * share:.0f} % of it noise drowns all echoes after the second, as iron makes it; there "
+            f"{label}: in {100 * share:.0f} % of it noise drowns all echoes after the second, {why}; there "
             f"fat and R2* come from neighbourhoods of voxels together{doubt}"
         )
     return said

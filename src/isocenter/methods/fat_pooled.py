@@ -36,6 +36,8 @@ _RATES = np.geomspace(20.0, 2000.0, 24)
 _HERTZ = np.arange(-60.0, 61.0, 15.0)
 _CHANCE = 2.0  # of the noise, energies
 _NOISE = 0.5  # of what noise alone leaves, energies: tissue full of iron (first echo at 9 deviations) leaves a third
+_OTHER = 0.75  # of the difference between middle and neighbourhood that is no error: the middle is another tissue
+_FEW = 2.0  # decays by the second echo, of which a few voxels alone still tell
 _LEAST = 12  # voxels of a neighbourhood
 _PARABOLAS = 8
 _ASTRAY_HZ = 120.0  # from the field round about, and
@@ -209,8 +211,8 @@ def _pool(
     n, (slices, rows, columns) = echoes.shape[1], rank.shape
     products, both = np.empty((n, n), np.complex128), np.empty((2, 2), np.complex128)
     packed, down, counts = np.empty(n * n), np.empty((columns, n * n)), np.empty(columns, np.int64)
-    wanted, at = np.empty(columns, np.bool_), np.empty(5)
-    energies = np.empty(rates.size * hertz.size)
+    wanted, at = np.empty(columns, np.bool_), np.empty(6)
+    energies, turned = np.empty(rates.size * hertz.size), np.empty(n, np.complex128)
     for line in range(first, last):
         z, y = line // rows, line % rows
         for x in range(columns):  # to a slice, the words of an error would be compiled too, for seconds
@@ -229,15 +231,7 @@ def _pool(
                             if rank[k, j, i] < 0:
                                 continue
                             counts[i] += 1
-                            s = echoes[rank[k, j, i]]
-                            pair = n
-                            for a in range(n):
-                                down[i, a] += s[a].real ** 2 + s[a].imag ** 2
-                                for b in range(a):
-                                    product = s[a] * np.conj(s[b])
-                                    down[i, pair] += product.real
-                                    down[i, pair + 1] += product.imag
-                                    pair += 2
+                            _add(echoes[rank[k, j, i]], down[i])
                 ready = right
                 count = np.int64(0)  # for a plain 0, `_settle` would be compiled once more
                 packed[:] = 0.0
@@ -248,16 +242,21 @@ def _pool(
                             packed[p] += down[i, p]
                 if count < least:
                     continue
-                pair = n
-                for a in range(n):
-                    products[a, a] = packed[a]
-                    for b in range(a):
-                        products[a, b] = complex(packed[pair], packed[pair + 1])
-                        products[b, a] = np.conj(products[a, b])
-                        pair += 2
+                _unpack(packed, products)
                 told = _settle(
                     products, packed, count, times, even, fat, rates, hertz, explained, energies, both, at, judged
                 )
+                if np.isfinite(at[0]) and at[3] < np.inf:
+                    packed[:], near = 0.0, np.int64(0)
+                    for j in range(max(y - 1, 0), min(y + 2, rows)):
+                        for i in range(max(x - 1, 0), min(x + 2, columns)):
+                            if rank[z, j, i] >= 0:
+                                near += 1
+                                _add(echoes[rank[z, j, i]], packed)
+                    _unpack(packed, products)
+                    _as_the_middle(
+                        products, packed, near, times, even, fat, rates, hertz, explained, energies, both, at, turned
+                    )
                 out[0, z, y, x], out[1, z, y, x] = at[0], at[1]
                 out[2, z, y, x], out[3, z, y, x], out[4, z, y, x] = slow[z, y, x] + at[2], at[3], at[4]
                 wanted[x] = told and at[3] > known
@@ -338,6 +337,61 @@ def _fraction(both: Any, aa: float, bb: float, ab: complex, noise: float) -> flo
     whole = ww + ff + 2.0 * fw
     share: float = 100.0 * (ff + fw) / whole if whole > 0.0 else np.nan
     return share
+
+
+@njit(cache=True, error_model="numpy")
+def _as_the_middle(
+    products: Any, packed: Any, count: int, times: Any, even: bool, fat: Any, rates: Any, hertz: Any, explained: Any,
+    energies: Any, both: Any, at: Any, turned: Any,
+) -> None:  # fmt: skip
+    """The answer of a neighbourhood, in `at`, as far as the few voxels in its middle agree with it; else theirs.
+
+    A neighbourhood may reach beyond the border of a tissue. The middle has a fraction at that field and decay, and an
+    error of it: of the difference as much counts as error is not likely to make (the estimator of James and Stein).
+    Where that is most of it, the middle looks for a field and a decay of its own, if so few voxels can tell them.
+    """
+    share, r, f, error, second, noise = at[0], at[1], at[2], at[3], at[4], at[5]
+    _, aa, bb, ab = _left(products, times, even, fat, f, r, turned, both)
+    own = _fraction(both, aa, bb, ab, noise * count)
+    below = aa * bb - (ab.real**2 + ab.imag**2)
+    whole = (both[0, 0] + both[1, 1] + 2.0 * both[1, 0].real).real - noise * count * (aa + bb + 2.0 * ab.real) / below
+    if not (whole > 0.0 and np.isfinite(own)) or own == share:
+        return
+    p = 0.01 * share
+    spread = 0.5 * noise * ((1 - p) ** 2 * aa + p * p * bb + 2 * p * (1 - p) * ab.real) / below / whole
+    kept = max(1.0 - 1e4 * spread / (own - share) ** 2, 0.0)
+    if kept > _OTHER and r * times[1] < _FEW:
+        told = _settle(products, packed, count, times, even, fat, rates, hertz, explained, energies, both, at, False)
+        if told and np.isfinite(at[2]):
+            _, aa, bb, ab = _left(products, times, even, fat, at[2], at[1], turned, both)
+            freely = _fraction(both, aa, bb, ab, noise * count)
+            if np.isfinite(freely):
+                own, r, f = freely, r + kept * (at[1] - r), f + kept * (at[2] - f)
+    at[0], at[1], at[2], at[3], at[4], at[5] = share + kept * (own - share), r, f, error, second, noise
+
+
+@njit(cache=True, error_model="numpy")
+def _add(s: Any, packed: Any) -> None:
+    """Add the products of a voxel's echoes: squares, then real and imaginary parts of those of two echoes."""
+    pair = len(s)
+    for a in range(len(s)):
+        packed[a] += s[a].real ** 2 + s[a].imag ** 2
+        for b in range(a):
+            product = s[a] * np.conj(s[b])
+            packed[pair] += product.real
+            packed[pair + 1] += product.imag
+            pair += 2
+
+
+@njit(cache=True, error_model="numpy")
+def _unpack(packed: Any, products: Any) -> None:
+    pair = len(products)
+    for a in range(len(products)):
+        products[a, a] = packed[a]
+        for b in range(a):
+            products[a, b] = complex(packed[pair], packed[pair + 1])
+            products[b, a] = np.conj(products[a, b])
+            pair += 2
 
 
 @njit(cache=True, error_model="numpy")
@@ -445,5 +499,5 @@ def _settle(
     first, second = products[0, 0].real - noise * count, products[1, 1].real - noise * count
     # Voxels whose second echo is bright by chance alone pass for signal: of such, nothing is left.
     at[4] = np.sqrt(second / first) if first > 0.0 and second > _CHANCE * noise * count else 0.0
-    at[0], at[1], at[2] = share, r, f
+    at[0], at[1], at[2], at[5] = share, r, f, noise
     return True
