@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ISOCENTER_DATA", "../shared/data")))
     parser.add_argument("--times", type=int, default=5)
     chosen = parser.parse_args()
-    weights = open_session("cardiac_cine")
+    weights = open_session("cardiac_cine", threads=CardiacCine.weights_threads)
     asked = parts(weights)
 
     print(f"{'':24}{'clock s':>9}{'processor s':>13}   load {os.getloadavg()[0]:.1f}")

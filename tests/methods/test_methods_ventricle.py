@@ -45,7 +45,7 @@ def test_no_more_is_asked_than_needed() -> None:
     wide, windows = {}, {}
     for how in (0, 3):
         asked.clear()
-        found = outline(turned(cine(beating() * 0.7)), torn)
+        found = outline(turned(cine(beating() * 0.75)), torn)
         assert found.agreement > 0.85 and (found.agreement > 0.95) is (how == 0)
         windows[how] = sum(shape[-1] > 72 for shape in asked)
         wide[how] = {shape[-1] for shape in asked if shape[-1] <= 72}

@@ -148,17 +148,20 @@ def model(name: str, extra: Path | None = None) -> tuple[Model, Path]:
     return held
 
 
-def open_session(name: str, extra: Path | None = None) -> Any:
+def open_session(name: str, extra: Path | None = None, *, threads: int = 2) -> Any:
     """An ONNX Runtime session on verified bytes.
 
     The file is read once, its digest compared with the card, and the session made from those same bytes: a file that
     is changed in between, or one that points to data outside itself, is never opened.
 
+    Args:
+        threads: that one question is computed with; 1 for who asks several at once.
+
     Raises:
         MissingPart: when it is not there.
         Refused: when it is not the file that its card names, or no ONNX at all.
     """
-    return _opened(*model(name, extra))
+    return _opened(*model(name, extra), threads)
 
 
 def session_in(folder: Path) -> tuple[Model, Any]:
@@ -173,9 +176,9 @@ def session_in(folder: Path) -> tuple[Model, Any]:
     return held, _opened(held, path)
 
 
-def _opened(held: Model, path: Path) -> Any:
+def _opened(held: Model, path: Path, threads: int = 2) -> Any:
     seen = path.stat()
-    session = _session(str(path), held.digest, seen.st_mtime_ns, seen.st_size)
+    session = _session(str(path), held.digest, seen.st_mtime_ns, seen.st_size, threads)
     _RECORDS[session] = held
     return session
 
@@ -189,7 +192,7 @@ def record_of(session: Any) -> Model | None:
 
 
 @lru_cache(maxsize=8)
-def _session(path: str, digest: str, _mtime: int, _size: int) -> Any:
+def _session(path: str, digest: str, _mtime: int, _size: int, threads: int = 2) -> Any:
     import onnxruntime as ort
 
     data = read_file(Path(path))
@@ -207,7 +210,7 @@ def _session(path: str, digest: str, _mtime: int, _size: int) -> Any:
     must_be_self_contained(data, Path(path).name)
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = 2
+    options.intra_op_num_threads = threads
     # Threads that wait do not spin: beside other work that would cost more than it brings.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:

@@ -66,6 +66,7 @@ class CardiacCine:
 
     name, version = "cardiac_cine", "4"
     weights = "cardiac_cine"
+    weights_threads = 1  # two phases are asked at once
     needs: ClassVar[Mapping[str, Need]] = {
         "cine": Need(
             modality="MR",

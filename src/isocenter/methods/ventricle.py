@@ -45,6 +45,7 @@ the first does not agree to `_AGREED` (Dice)."""
 _AGREED = 0.95
 _BESIDE_MM = 18.0  # beyond the ventricle of the first look, which the looks at the other phases show as well
 _AT_ONCE = 2  # phases
+_NEARLY = 0.95  # of the largest volume, from which on a phase tells how far base and apex reach
 _BAND_PX = 3  # 4.5 mm to either side, within which a patient's border teaches nothing (`isocenter.learn.heart_fit`)
 _SOFT_MM = 0.5  # over which the chance of lying within goes from one half to 0.73
 _PLACES, _LARGE_MM = WINDOW - 8, 50.0
@@ -139,36 +140,40 @@ def outline(cine: Turned, ask: Ask, border: Ask | None = None) -> Outlined:
         Refused: when nothing beats, or no ventricle of at least four slices is found at end-diastole or three at
             end-systole.
     """
+    # While one phase is asked, the answer to another is read.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return _outlined(cine, ask, border, pool)
+
+
+def _outlined(cine: Turned, ask: Ask, border: Ask | None, pool: ThreadPoolExecutor) -> Outlined:
     spacing = cine.geometry.disk_mm
     window = _Window(cine, centre_of_beat(cine.array, (spacing[1], spacing[2])), coarse=True)
-    first, off, reach, gamma = _first_look(window, ask)
+    first, off, reach, gamma = _first_look(window, ask, pool)
     if max(map(abs, off)) > 4.0:
         centre = (window.centre[0] + off[0] / spacing[1], window.centre[1] + off[1] / spacing[2])
         window = _Window(cine, centre, coarse=True)
-        first, _, reach, gamma = _first_look(window, ask)
+        first, _, reach, gamma = _first_look(window, ask, pool)
+    around = [pool.submit(window.around, *how) for how in _AROUND[0]]  # the same at both ends of the beat
     narrow = window.narrowed(reach + _BESIDE_MM) if reach else window
     # The base comes down in systole, so what lies two slices beyond the first phase's ventricle is never part of it.
     filled = np.flatnonzero(first) if first.any() else np.arange(len(first))
     span = slice(max(0, int(filled[0]) - 2), min(len(first), int(filled[-1]) + 3))
-    near = slice(max(0, int(filled[0]) - 1), min(len(first), int(filled[-1]) + 2))
-    areas = np.zeros((len(cine.array), len(first)))
-    areas[0] = first
-    with ThreadPoolExecutor(_AT_ONCE) as pool:  # while one phase is asked, the answer to another is read
-        later = pool.map(lambda phase: _areas(narrow, phase, ask, near, span), range(1, len(areas)))
-        areas[1:] = list(later)
+    areas = _areas(narrow, first, ask, slice(int(filled[0]), int(filled[-1]) + 1), span, pool)
     steady = np.median(np.stack([np.roll(areas, k, axis=0) for k in (-1, 0, 1)]), axis=0)
     ed = int(steady.sum(axis=1).argmax())
     # The base comes down in systole: what holds no ventricle at end-diastole is atrium at every other phase.
     steady[:, : int(np.argmax(steady[ed] > 0))] = 0.0
     rough = steady.sum(axis=1)
     es = int(rough.argmin())
-    cavity, muscle, chosen, agree = {}, {}, {}, []
-    around = [window.around(*how) for how in _AROUND[0]]  # the same at both ends of the beat
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        asked = list(pool.map(lambda phase: _refined(window, around, phase, ask, border, span, reach, gamma), (ed, es)))
-    for name, (inner, outer, agreement) in zip(("ed", "es"), asked, strict=True):
-        cavity[name], muscle[name], chosen[name] = _ventricle(inner, outer, (spacing[1], spacing[2]))
-        agree.append(agreement)
+    cavity, muscle, chosen = {}, {}, {}
+    looks = [look.result() for look in around]
+
+    def refined(phase: int) -> _Fine:
+        return _refined(window, looks, phase, ask, border, _beside(steady[phase], span), span, reach, gamma)
+
+    asked = list(pool.map(refined, (ed, es)))
+    for name, fine in zip(("ed", "es"), asked, strict=True):
+        cavity[name], muscle[name], chosen[name] = fine.cavity, fine.muscle, fine.chosen
     if chosen["ed"]:
         first_slice = chosen["ed"][0]
         cavity["es"][:first_slice] = muscle["es"][:first_slice] = False
@@ -188,16 +193,16 @@ def outline(cine: Turned, ask: Ask, border: Ask | None = None) -> Outlined:
             "outline by hand",
         )
     spans = {
-        name: span_px(inner, cavity[name], muscle[name])
-        for name, (inner, _, _) in zip(("ed", "es"), asked, strict=True)
+        name: span_px(fine.inner, cavity[name], muscle[name]) for name, fine in zip(("ed", "es"), asked, strict=True)
     }
     span_ml = {name: (least * pixel_ml, most * pixel_ml) for name, (least, most) in spans.items()}
     lost = lost_at_base_mm2(*(cavity[name].sum(axis=(1, 2)) * pixel_mm2 for name in ("ed", "es"))) * spacing[0] / 1000.0
     span_ml["es"] = (span_ml["es"][0], span_ml["es"][1] + lost)
     ended, last = _open(cavity["ed"], chosen["ed"], pixel_mm2)
     return Outlined(
-        levelled(rough, ed, es, edv, esv), steady, ed, es, cavity, muscle, chosen, min(agree), ended, last,
-        span_ml, lost, restlessness(rough), _cut(window, cavity["ed"] | muscle["ed"]),
+        levelled(rough, ed, es, edv, esv), steady, ed, es, cavity, muscle, chosen,
+        min(fine.agreement for fine in asked), ended, last, span_ml, lost, restlessness(rough),
+        _cut(window, cavity["ed"] | muscle["ed"]),
     )  # fmt: skip
 
 
@@ -319,11 +324,13 @@ def blood_and_muscle(pictures: Array, cavity: Mask, muscle: Mask, step_mm: float
     return greys
 
 
-def _first_look(window: _Window, ask: Ask) -> tuple[npt.NDArray[np.float64], tuple[float, float], float, float]:
+def _first_look(
+    window: _Window, ask: Ask, pool: ThreadPoolExecutor
+) -> tuple[npt.NDArray[np.float64], tuple[float, float], float, float]:
     """Areas in the first phase, how far the ventricle lies from the middle of the window (mm down, mm right), how far
     it reaches from there by rows or columns (mm), 0 where none is seen; and the power that evens its contrast."""
     pictures = window.pictures(0)
-    said = _probability(ask(pictures))
+    said = _probability(np.concatenate(list(pool.map(ask, np.array_split(pictures, _AT_ONCE)))))
     counts = (said[:, 0] > 0.5).sum(axis=0)
     off, reach = (0.0, 0.0), 0.0
     if counts.sum() >= 100:
@@ -339,30 +346,76 @@ def _first_look(window: _Window, ask: Ask) -> tuple[npt.NDArray[np.float64], tup
     return areas, off, reach, even_gamma(pictures[:, 1], cavity, muscle, window.step)
 
 
-def _areas(window: _Window, phase: int, ask: Ask, near: slice, span: slice) -> npt.NDArray[np.float64]:
-    """Area of the cavity in each slice of one phase (mm2).
+def _areas(
+    window: _Window, first: npt.NDArray[np.float64], ask: Ask, near: slice, span: slice, pool: ThreadPoolExecutor
+) -> npt.NDArray[np.float64]:
+    """Area of the cavity in each slice of each phase (mm2); that of the `first` phase is known.
 
-    The slices `near` are asked; those beyond, no farther than `span`, while the last one holds the ventricle, for it
-    is followed from slice to slice.
+    The slices `near`, which hold the ventricle in the first phase, are asked in all others. Base and apex never reach
+    farther than while the ventricle is largest: so the next slice, no farther than `span`, is asked in the phases in
+    which it nearly is, and in the others only where one of these holds it there.
     """
-    said = _probability(ask(window.pictures(phase, near)))
-    while True:
-        cavity, _, chosen = _ventricle(said[:, 0], said[:, 1], (window.step, window.step), fill=False)
-        low = near.start - (0 in chosen and near.start > span.start)
-        high = near.stop + (len(said) - 1 in chosen and near.stop < span.stop)
-        if (low, high) == (near.start, near.stop):
-            break
-        before, after = (
-            _probability(ask(window.pictures(phase, part))) if part.start < part.stop else said[:0]
-            for part in (slice(low, near.start), slice(near.stop, high))
-        )
-        said, near = np.concatenate([before, said, after]), slice(low, high)
-    areas = np.zeros(window.cine.array.shape[1])
-    areas[near] = cavity.sum(axis=(1, 2)) * window.step**2
+    phases = range(1, len(window.cine.array))
+    areas = np.zeros((len(phases) + 1, len(first)))
+    areas[0] = first
+    said = np.zeros((*areas.shape, 2, window.size, window.size), np.float32)
+
+    def look(phase: int, part: slice) -> None:
+        said[phase, part] = _probability(ask(window.pictures(phase, part)))
+        cavity, _, _ = _ventricle(said[phase, span, 0], said[phase, span, 1], (window.step, window.step), fill=False)
+        areas[phase, span] = cavity.sum(axis=(1, 2)) * window.step**2
+
+    def asked(some: Sequence[int], part: slice) -> None:
+        for _ in pool.map(look, some, [part] * len(some)):
+            pass
+
+    asked(phases, near)
+    for edge, on in ((near.start - 1, -1), (near.stop, 1)):
+        while span.start <= edge < span.stop:
+            volumes = areas.sum(axis=1)
+            large = [phase for phase in phases if volumes[phase] >= _NEARLY * volumes.max()]
+            asked(large, slice(edge, edge + 1))
+            if not areas[large, edge].any():
+                break
+            asked([phase for phase in phases if phase not in large], slice(edge, edge + 1))
+            edge += on
     return areas
 
 
+@dataclass(frozen=True, eq=False)
+class _Fine:
+    """One end of the beat: probability of the cavity, outlines and slices that count, agreement of the windows."""
+
+    inner: Array
+    cavity: Mask
+    muscle: Mask
+    chosen: tuple[int, ...]
+    agreement: float
+
+
+def _beside(areas: npt.NDArray[np.float64], span: slice) -> slice:
+    """The slices that hold the ventricle and one beyond at both ends, no farther than `span`; that where none does."""
+    filled = np.flatnonzero(areas)
+    if not len(filled):
+        return span
+    return slice(max(span.start, int(filled[0]) - 1), min(span.stop, int(filled[-1]) + 2))
+
+
 def _refined(
+    window: _Window, around: Sequence[_Window], phase: int, ask: Ask, border: Ask | None, near: slice, span: slice,
+    reach: float, gamma: float,
+) -> _Fine:  # fmt: skip
+    """Outlines of the slices `near`; of all of `span` where they end with the ventricle, or show none."""
+    inner, outer, agreement = _mean(window, around, phase, ask, border, near, reach, gamma)
+    _, dy, dx = window.cine.geometry.spacing_mm
+    cavity, muscle, chosen = _ventricle(inner, outer, (dy, dx))
+    short = not chosen or chosen[0] == near.start > span.start or chosen[-1] + 1 == near.stop < span.stop
+    if short and near != span:
+        return _refined(window, around, phase, ask, border, span, span, reach, gamma)
+    return _Fine(inner, cavity, muscle, chosen, agreement)
+
+
+def _mean(
     window: _Window, around: Sequence[_Window], phase: int, ask: Ask, border: Ask | None, span: slice, reach: float,
     gamma: float,
 ) -> tuple[Array, Array, float]:  # fmt: skip

@@ -296,7 +296,7 @@ def _answer(held: Any, inputs: Mapping[str, Any]) -> Answer:
     if weights := getattr(held, "weights", ""):
         from isocenter.analysis.weights import open_session
 
-        given["weights"] = open_session(weights, _SHELF.get())
+        given["weights"] = open_session(weights, _SHELF.get(), threads=getattr(held, "weights_threads", 2))
     try:
         answer = held.run(**given)
     except IsocenterError as why:
