@@ -377,6 +377,13 @@ def left_out(edv: float, found: float) -> dict[str, Any]:
     return {"truth": {"edv_ml": edv, "esv_ml": 100.0}, "found": {"edv_ml": found, "esv_ml": 101.0}, "agreement": 0.98}
 
 
+def test_a_question_is_computed_by_as_many_threads_as_the_analysis_says() -> None:
+    for threads in (CardiacCine.weights_threads, 2):
+        session = open_session("cardiac_cine", threads=threads)
+        assert session.get_session_options().intra_op_num_threads == threads
+    assert CardiacCine.weights_threads == 1
+
+
 def test_the_reader_is_told_how_far_off_the_numbers_may_be(
     painted: Volume, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
