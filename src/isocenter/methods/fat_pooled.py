@@ -196,7 +196,23 @@ def _medians(first: int, last: int, field: Any, where: Any, known: Any, told: An
                             near[count] = field[z, j, i]
                             count += 1
                 half *= 2
-            out[z, y, x] = np.median(near[:count])
+            out[z, y, x] = _median(near, count)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _median(values: Any, count: int) -> float:
+    """Of the first `count`, which are sorted by Shell's steps: NumPy's would take seconds more to compile."""
+    gap = count // 2
+    while gap > 0:
+        for i in range(gap, count):
+            value, j = values[i], i
+            while j >= gap and values[j - gap] > value:
+                values[j] = values[j - gap]
+                j -= gap
+            values[j] = value
+        gap //= 2
+    middle: float = (values[(count - 1) // 2] + values[count // 2]) / 2
+    return middle
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
