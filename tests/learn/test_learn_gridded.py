@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +22,9 @@ RNG = np.random.default_rng(0)
 def test_a_whole_array_says_what_is_black_and_white() -> None:
     images = RNG.integers(0, 200, (3, 28, 28), dtype=np.uint8)
     images[1] = images[1] > 100  # a picture that holds nothing but 0 and 1 is black beside its neighbours
-    wide = images.astype(np.uint16) * 257
-    for stored in (images, images.astype(np.float32), images.astype(np.int64), images / 255, images / 127.5 - 1, wide):
+    wide, moved = images.astype(np.uint16) * 257, images.astype(np.uint16) << 8
+    whole = (images, images.astype(np.float32), images.astype(np.int64), wide, moved)
+    for stored in (*whole, images / 255, images / 127.5 - 1):
         span = span_of(stored)
         assert np.array_equal(np.stack([fitted(x, GREY, "x", span=span) for x in stored]), images)
     assert fitted(images[1], GREY, "x").max() == 255, "alone, 0 and 1 are black and white"
@@ -47,6 +49,31 @@ def test_files_hold_the_same_picture(tmp_path: Path, kind: str) -> None:
         turned = {"palette": "P", "alpha": "LA", "bilevel": "1"}.get(kind)
         (image.convert(turned) if turned else image).save(file)
     assert is_picture(file) and np.array_equal(fitted(opened(file, GREY), GREY, "a"), picture)
+
+
+def test_a_picture_is_read_as_viewers_show_it(tmp_path: Path) -> None:
+    picture = RNG.integers(0, 255, (28, 30), dtype=np.uint8)
+    turned = Image.Exif()
+    turned[0x112] = 6
+    Image.fromarray(np.rot90(picture)).save(tmp_path / "turned.png", exif=turned)
+    for depth, most in ((np.uint8, 255), (np.uint16, 65535)):
+        Image.fromarray(most - picture.astype(depth) * (most // 255)).save(tmp_path / f"{most}.tif")
+        stored, black_is_zero = (tmp_path / f"{most}.tif").read_bytes(), struct.pack("<HHII", 262, 3, 1, 1)
+        assert stored.count(black_is_zero) == 1
+        (tmp_path / f"{most}.tif").write_bytes(stored.replace(black_is_zero, struct.pack("<HHII", 262, 3, 1, 0)))
+    shape = replace(GREY, shape=(28, 30))
+    for name in ("turned.png", "255.tif", "65535.tif"):
+        assert np.array_equal(fitted(opened(tmp_path / name, shape), shape, "a"), picture), name
+
+
+def test_several_pictures_in_a_file_are_refused_and_a_preview_is_none(tmp_path: Path) -> None:
+    one = Image.fromarray(RNG.integers(0, 255, (28, 28), dtype=np.uint8))
+    for ending in ("tif", "gif"):
+        one.save(tmp_path / f"a.{ending}", save_all=True, append_images=[one.rotate(90)])
+        with pytest.raises(Refused, match=f"cannot read a.{ending}: 2 pictures lie in it"):
+            opened(tmp_path / f"a.{ending}", GREY)
+    one.save(tmp_path / "b.tif", save_all=True, append_images=[one.resize((14, 14))])
+    assert np.array_equal(opened(tmp_path / "b.tif", GREY), np.asarray(one))
 
 
 def test_a_coarse_image_is_enlarged_only_where_that_is_asked() -> None:

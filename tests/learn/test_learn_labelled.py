@@ -40,7 +40,8 @@ def test_splits_are_read_together_or_one_alone(tmp_path: Path) -> None:
         tmp_path / "a.npz", train_images=grey(4), train_labels=[0, 1, 0, 1], test_images=grey(2), test_labels=[1, 1]
     )
     assert len(read_labelled(tmp_path / "a.npz", GREY)) == 6
-    assert read_labelled(tmp_path / "a.npz", GREY, "test").names == ("test/00000", "test/00001")
+    for word in ("test", "Test"):
+        assert read_labelled(tmp_path / "a.npz", GREY, word).names == ("test/00000", "test/00001")
     with pytest.raises(Refused, match="no split 'val'"):
         read_labelled(tmp_path / "a.npz", GREY, "val")
 
@@ -54,6 +55,12 @@ def test_one_hot_named_and_floating_labels_mean_the_same(tmp_path: Path) -> None
         assert read_labelled(tmp_path / f"{k}.npz", GREY).labels.tolist() == [0, 1, 1, 0]
     np.savez(tmp_path / "named.npz", images=x, labels=[1, 0, 0, 1], classes=["spot", "clear"])
     assert read_labelled(tmp_path / "named.npz", GREY).labels.tolist() == [0, 1, 1, 0], "the file's own order of names"
+    for called in ("class_names", "label_names", "ClassNames"):
+        named = {"images": x, "labels": [1, 0, 0, 1], called: np.array(["spot", "clear"], "S5")}
+        np.savez(tmp_path / "named.npz", **named)
+        assert read_labelled(tmp_path / "named.npz", GREY).labels.tolist() == [0, 1, 1, 0], called
+    np.savez(tmp_path / "bytes.npz", images=x, labels=np.array(["0", "spot", "1", "clear"], "S5"))
+    assert read_labelled(tmp_path / "bytes.npz", GREY).labels.tolist() == [0, 1, 1, 0]
 
 
 def test_other_sizes_depths_and_axes_are_brought_to_the_grid(tmp_path: Path) -> None:

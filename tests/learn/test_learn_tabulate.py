@@ -129,6 +129,8 @@ def test_trees_as_products_answer_as_the_trees_do() -> None:
         ("50,1,2,1\n50,1,2\n", "3 cells"),
         ("50,2,2,1\n", "sex is 2 in row 1.*its codes are 0, 1"),
         ("", "is empty"),
+        ("age,sex,grade,Age,num\n50,1,2,7,1\n", "the column 'age' stands 2 times"),
+        ("age,sex,grade,num,Outcome\n50,1,2,1,1\n51,1,2,1,0\n", "'Outcome' and 'num'.*1 of 2 rows differ"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, said: str, why: str) -> None:
@@ -147,6 +149,12 @@ def test_words_for_labels_gaps_and_one_class(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text([(50, 1, 2, 1)] * 40))
     with pytest.raises(Refused, match="rows of one class"):
         train("risk", tmp_path / "t.csv", tmp_path / "out")
+
+
+def test_a_second_outcome_that_agrees_or_tells_something_else_is_passed_over(tmp_path: Path) -> None:
+    for second in ("0", "seen twice"):
+        (tmp_path / "t.csv").write_text(f"age,sex,grade,outcome,num\n50,1,2,0,{second}\n")
+        assert read_rows(tmp_path / "t.csv", RISK).labels.tolist() == [0]
 
 
 def test_true_and_false_and_the_names_of_codes_are_read(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def _is_dicom(file: Path) -> bool:
 def span_of(images: npt.NDArray[Any], name: str = "an image") -> Span:
     """What is black and white in a whole array of images.
 
-    0 and 1; 0 and 255; -1 and 1, as networks are often fed; 0 and 65535, where 8 bits were widened to 16.
+    0 and 1; 0 and 255; -1 and 1, as networks are often fed; 0 and 65535 or 65280, where 8 bits were widened to 16.
 
     >>> span_of(np.array([0, 200], np.uint8)), span_of(np.array([-0.5, 1.0])), span_of(np.array([0, 4095]))
     ((0.0, 255.0), (-1.0, 1.0), None)
@@ -69,8 +69,9 @@ def span_of(images: npt.NDArray[Any], name: str = "an image") -> Span:
                       "they are neither parts of 1 nor of 255: centred, or "
                       "divided by their mean or spread, they do not tell what was black and white",
                       "give the grey values as they were, 0 to 255 or 0 to 1")  # fmt: skip
-    if told is None and low >= 0 and high <= 65535 and not np.any(images % 257):
-        return 0.0, 65535.0
+    if told is None and low >= 0 and high <= 65535:
+        # widened to 16 bits so that white is white, or moved by 8 bits alone
+        return next(((0.0, 255.0 * step) for step in (257, 256) if not np.any(images % step)), None)
     return told
 
 
@@ -173,8 +174,6 @@ def opened(file: Path, how: Classes) -> npt.NDArray[Any]:
     Raises:
         Refused: when it cannot be read.
     """
-    from PIL import Image
-
     try:
         if file.suffix.lower() == ".npy":
             return np.asarray(np.load(file, allow_pickle=False))
@@ -187,15 +186,35 @@ def opened(file: Path, how: Classes) -> npt.NDArray[Any]:
             )
         if file.name.lower().endswith(_DICOM) or _is_dicom(file):
             return _of_dicom(file)
-        with Image.open(file) as image:
-            if image.mode.startswith(("I", "F", "L", "1")):
-                return np.asarray(
-                    image if image.mode[0] in "IF" else image.convert("RGB" if how.channels == 3 else "L")
-                )
-            colours = np.asarray(image.convert("RGB"))
-            return colours if how.channels == 3 or in_colour(colours) else np.asarray(image.convert("L"))
+        return _of_picture(file, how)
     except Exception as e:
         raise Refused(f"cannot read {file.name}", str(e)[:160], "take the file out or replace it") from e
+
+
+def _of_picture(file: Path, how: Classes) -> npt.NDArray[Any]:
+    """The picture in a file of Pillow, as every viewer shows it: turned, and with black where it says that black is.
+
+    Raises:
+        ValueError: when several pictures of one size lie in it (a smaller one beside is a preview).
+    """
+    from PIL import Image, ImageOps
+
+    with Image.open(file) as held:
+        if (pages := getattr(held, "n_frames", 1)) > 1:
+            first = held.size
+            held.seek(1)
+            if held.size == first:
+                raise ValueError(f"{pages} pictures lie in it, and one is wanted")
+            held.seek(0)
+        image = ImageOps.exif_transpose(held)
+        if held.mode.startswith("I;16"):
+            grey = np.asarray(image)
+            # TIFF 6.0: 0 is white; of 8 bits and fewer Pillow sees to it
+            return 65535 - grey if getattr(held, "tag_v2", {}).get(262) == 0 else grey
+        if image.mode.startswith(("I", "F", "L", "1")):
+            return np.asarray(image if image.mode[0] in "IF" else image.convert("RGB" if how.channels == 3 else "L"))
+        colours = np.asarray(image.convert("RGB"))
+        return colours if how.channels == 3 or in_colour(colours) else np.asarray(image.convert("L"))
 
 
 def _rows_first(picture: npt.NDArray[Any], affine: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -32,6 +32,7 @@ _FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "imageid", "i
 _FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid")
 _LABEL_COLUMNS = ("label", "labels", "class", "classname", "target", "diagnosis", "grade", "findinglabels", "y")
 _PERSON_COLUMNS = ("person", "personid", "patient", "patientid", "subject", "subjectid")
+_NAMES_OF_CLASSES = ("classes", "classnames", "labelnames", "targetnames")
 _REST_NAMES = ("none", "other", "others", "rest", "unknown")
 _NOTHING = ("nofinding", "nofindings", "none", "normal", "nothing")
 
@@ -208,7 +209,7 @@ def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: 
     if not parts:
         raise Refused(f"{path.name} holds {sorted(arrays)}", "arrays named '<split>_images' are wanted",
                       "name the arrays test_images and test_labels")  # fmt: skip
-    names = [str(n) for n in arrays.get("classes", ())]
+    names = _names_of_classes(arrays)
     for part, (image, label) in chosen(parts, split).items():
         pictures, truth = arrays[image], arrays[label] if label else None
         if truth is None or len(truth) != len(pictures):
@@ -230,6 +231,17 @@ def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: 
             kind = int(said) if how.several else _label(said, how, names, where)
             if (read := _usable(lambda: fit(picture, name), name, aside)) is not None:  # noqa: B023
                 yield name, kind, read, name
+
+
+def _names_of_classes(arrays: Mapping[str, npt.NDArray[Any]]) -> list[str]:
+    """What the numbers of the labels are called, where a file says so."""
+    told = next((arrays[n] for n in arrays if _plain(n) in _NAMES_OF_CLASSES), np.zeros(0))
+    return [str(n) for n in np.atleast_1d(_in_words(told))]
+
+
+def _in_words(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Bytes as text; all else as it is."""
+    return np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array
 
 
 def opened_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
@@ -263,6 +275,7 @@ def chosen(parts: Mapping[str, Any], split: str | None) -> Mapping[str, Any]:
     """All parts, or the one that was asked for."""
     if split is None:
         return parts
+    split = next((name for name in parts if name.lower() == split.lower()), split)
     if split not in parts:
         there = ", ".join(sorted(name for name in parts if name))
         raise Refused(
@@ -274,7 +287,7 @@ def chosen(parts: Mapping[str, Any], split: str | None) -> Mapping[str, Any]:
 
 def _numbers(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
     """One label each: (n,), (n, 1), or one column for each class with a single 1 in every row."""
-    flat = truth.reshape(len(truth), -1)
+    flat = _in_words(truth).reshape(len(truth), -1)
     if truth.dtype.kind == "f" and not np.isfinite(flat).all():
         raise Refused(f"labels that are not finite in {where}", "a case without a label cannot be judged",
                       "leave out cases of which nobody knows it")  # fmt: skip
@@ -397,7 +410,8 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
             elsewhere = elsewhere or by_name(path.parent)
             key = Path(name).name
             if not name or (key not in elsewhere and key.lower() not in elsewhere):
-                raise Refused(f"{name} in row {number + 1} of {path.name}", "there is no such file beside the table")
+                raise Refused(f"{name} in row {number + 1} of {path.name}", "there is no such file beside the table, "
+                              "or two of that name", "write its way from the folder of the table")  # fmt: skip
             picture = elsewhere.get(key) or elsewhere[key.lower()]
         said = [str(row[c] or "").strip() for c in own or (label,) if c]
         if not all(said):

@@ -91,6 +91,7 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
             raise Refused(f"{where} has {len(row)} cells", f"the first has {len(cells[0])}", "repair the row")
         values[number] = [_value(row[at], column, where) for at, column in zip(places, how.columns, strict=True)]
         labels[number], grades[number] = _outcome(row[outcome], how, where)
+    _must_agree(cells[0] if headed else (), body, how, labels, outcome, path.name)
     known = values.astype("<f8").tobytes() + labels.astype("<i8").tobytes()
     if how.graded and not np.array_equal(grades, labels):
         known += grades.astype("<f8").tobytes()
@@ -98,6 +99,24 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     files = _files(cells[0] if headed else (), body, how, path) if how.through else ()
     people = _people(cells[0] if headed else (), body, {*places, outcome}, files)
     return Rows(values, labels, grades, names_, hashlib.sha256(known).hexdigest(), people, files)
+
+
+def _must_agree(
+    header: Sequence[str], body: Sequence[Sequence[str]], how: Table, labels: npt.NDArray[np.int64], outcome: int,
+    where: str,
+) -> None:  # fmt: skip
+    """Refuse a table with two columns that may be the outcome and say different things."""
+    words = {_plain(n) for n in how.label}
+    for at in (i for i, n in enumerate(header) if i != outcome and _plain(n) in words):
+        try:
+            other = [_outcome(row[at], how, "")[0] for row in body]
+        except Refused:  # it tells something else
+            continue
+        if apart := int(np.count_nonzero(labels != other)):
+            raise Refused(
+                f"the columns '{header[outcome]}' and '{header[at]}' of {where}",
+                f"either may be the outcome, and {apart} of {len(body)} rows differ", "leave one of them",
+            )  # fmt: skip
 
 
 def _people(
@@ -142,6 +161,11 @@ def _numeric(cell: str) -> bool:
 
 def _places(header: Sequence[str], how: Table, where: str) -> tuple[list[int], int]:
     at = {_plain(name): i for i, name in enumerate(header)}
+    for name in (n for c in how.columns for n in (c.name, *c.known_as)):
+        if (often := sum(_plain(n) == _plain(name) for n in header)) > 1:
+            raise Refused(
+                f"the column '{name}' stands {often} times in {where}", "which of them is meant?", "leave one"
+            )
     places = []
     for column in how.columns:
         found = next((at[_plain(n)] for n in (column.name, *column.known_as) if _plain(n) in at), None)
