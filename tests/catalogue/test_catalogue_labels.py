@@ -43,3 +43,12 @@ _ARTERY = {name: pattern for name, pattern, _ in reversed(coronary_calcium._VESS
 def test_names_with_underlines_and_numbers(pattern, known, other) -> None:  # type: ignore[no-untyped-def]
     assert [n for n in known if not pattern.search(n)] == []
     assert [n for n in other if pattern.search(n)] == []
+
+
+@pytest.mark.parametrize(
+    ("label", "organ"),
+    [("liver 2", "liver"), ("Lesion_3", ""), ("GTV-1", ""), ("Läsion 2", ""), ("", ""), ("Tumor", ""), ("a", ""),
+     ("Lung", "lung"), ("lung lesion 1", "lung lesion"), ("segment VIII", "segment viii")],
+)  # fmt: skip
+def test_the_organ_that_a_label_names(label: str, organ: str) -> None:
+    assert lesion_visits.organ_of(label) == organ

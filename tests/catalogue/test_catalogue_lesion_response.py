@@ -112,6 +112,19 @@ def test_small_lesions_are_no_targets_and_named_ones_are() -> None:
         ask(first, first, targets="kidney")
 
 
+def test_labels_without_an_organ_leave_no_target_out() -> None:
+    places = ((LIVER, 14), (LUNG, 12), (NODE, 10))
+    plain = [on(d, *((p, r, f"Lesion {n}") for n, (p, r) in enumerate(places, 1))) for d in (0, 60)]
+    answer = ask(*plain)
+    assert value(the(answer, CURRENT), SUM) == pytest.approx(2 * (14 + 12 + 10), abs=6.0)
+    assert any(r.startswith("WARNING: Lesion 1, Lesion 2, Lesion 3 name no organ") for r in answer.reasons)
+    liver = [on(d, *((p, r, f"liver {n}") for n, (p, r) in enumerate(places, 1))) for d in (0, 60)]
+    assert value(the(ask(*liver), CURRENT), SUM) == pytest.approx(2 * (14 + 12), abs=5.0)
+    named = ask(*plain, targets="Lesion 1")
+    assert value(the(named, CURRENT), SUM) == pytest.approx(28, abs=3.0)
+    assert not any("name no organ" in r for r in named.reasons)
+
+
 def test_mrecist_asks_no_five_millimetres() -> None:
     first, later = on(0, (LIVER, 7, "liver")), on(60, (LIVER, 8.5, "liver"))
     assert "PD" not in the(ask(first, later), CURRENT).words

@@ -21,6 +21,7 @@ from isocenter.catalogue.lesion_visits import (
     named_lesions,
     normal_node,
     of_one_reader,
+    organ_of,
     out_of_sight,
     recorded_mm,
     visits_of,
@@ -51,7 +52,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "11"
+    name, version = "lesion_response", "12"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -142,6 +143,15 @@ class LesionResponse:
         hidden = [out_of_sight(k, times, places, spotted, followed, scans) for k in range(1, len(times))]
         unseen = named_lesions(times[0], not_evaluated)
         remarks += [*_doubts(followed, times, chosen, bool(targets), unseen, hidden[-1]), *_otherwise(times, scans)]
+        if not targets.strip():
+            nowhere = [
+                times[0].regions[n].label or "unnamed" for n in chosen if not organ_of(times[0].regions[n].label)
+            ]
+            if len(nowhere) > 2:
+                remarks.append(
+                    f"WARNING: {', '.join(nowhere)} name no organ, so that no more than two in an organ was not kept: "
+                    "label them by their organs, or name the targets"
+                )
         remarks += _normal_nodes(followed, times, sized, chosen)
         remarks += [
             f"'{region.label}' reaches the edge of the images of {time.day}: it may be larger than its outline"

@@ -19,6 +19,7 @@ __all__ = [
     "named_lesions",
     "normal_node",
     "of_one_reader",
+    "organ_of",
     "out_of_sight",
     "recorded_mm",
     "visits_of",
@@ -36,6 +37,11 @@ _BONE = re.compile(
     re.IGNORECASE,
 )
 
+_NO_ORGAN = re.compile(
+    r"(|unknown|unnamed|lesion|l[aäé]sion|l[aä]sie|tumou?rs?|target|gtv|mass|metasta\w*|mets?|finding|befund|herd|roi|region|"
+    r"segment(ation)?|structure|contour|outline|label|object|[a-z])",
+    re.IGNORECASE,
+)
 _PLANNED = re.compile(r"(?<![a-z])[cpi]tv(?![a-z])", re.IGNORECASE)
 _LIKE_SIZE = 3.0  # two readers' outlines of one lesion; a tumour and its organ differ by more
 
@@ -79,9 +85,19 @@ def _shared(one: Region, other: Region) -> float:
     return float(np.count_nonzero(mask_of(small) & mask_of(large))) / small.voxels
 
 
+def organ_of(label: str) -> str:
+    """The organ that a label names, without the number behind it; empty where it names none, as "Lesion 2" does.
+
+    >>> organ_of("liver 2"), organ_of("Lesion_3"), organ_of("")
+    ('liver', '', '')
+    """
+    word = re.sub(r"[\s_\-#.]*\d+$", "", label.strip()).strip().casefold()
+    return "" if _NO_ORGAN.fullmatch(word) else word
+
+
 def _lesion(region: Region, size: volumetry.Extent) -> recist.Lesion:
-    label = region.label or "unknown"
-    organ = re.sub(r"[\s_\-]*\d+$", "", label).strip().casefold() or label
+    label = region.label
+    organ = organ_of(label)
     return recist.Lesion(
         organ, size.axes.long_mm, size.axes.short_mm, bool(_NODE.search(label)), max(region.geometry.spacing_mm),
         bone=bool(_BONE.search(label)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -15,6 +14,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import in_one_space
 from isocenter.catalogue.in_one_space import Drawn
+from isocenter.catalogue.lesion_visits import organ_of
 from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.catalogue.uptake_scan import (
     VARIANTS,
@@ -55,7 +55,7 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "8"
+    name, version = "pet_response", "9"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", dated=True, beds=True, better=gives_suv),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
@@ -274,8 +274,12 @@ def _percist(times: Sequence[_Time], lean: str, new: bool, remarks: list[str]) -
         said.append(Measurement(CHANGE, change, "%", definition="SULpeak of the hottest lesion"))
     peaks = [now.peak(r) * now.factor(lean) for r in now.lesions]
     if peaks:
-        taken = percist.chosen(peaks, [_organ(r) for r in now.lesions])
+        taken = percist.chosen(peaks, [organ_of(r.label) for r in now.lesions])
         total = sum(peaks[i] for i in taken)
+        if sum(not organ_of(now.lesions[i].label) for i in taken) > 2:
+            remarks.append(
+                "WARNING: labels of lesions name no organ, so that no more than two in an organ was not kept in the sum"
+            )
         said.append(
             Measurement(SUM, total, _LEAN, definition=f"{name}, {len(taken)} lesions, at most 5, 2 in an organ")
         )
@@ -313,10 +317,6 @@ def _lugano(times: Sequence[_Time], markedly: float, new: bool) -> list[Finding]
 
 def _said(table: str, judged: Judged) -> str:
     return f"{table}: {judged.response} ({judged.rule}): {judged.why}."
-
-
-def _organ(region: Region) -> str:
-    return re.sub(r"[\s_\-]*\d+$", "", region.label or "unknown").strip().casefold()
 
 
 def _value(time: _Time, places: Sequence[int], lean: str, *, peaks: bool) -> float:

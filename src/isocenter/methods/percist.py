@@ -129,7 +129,7 @@ def _references(before: ReferenceUptake, now: ReferenceUptake) -> list[str]:
 
 
 def chosen(peaks: Sequence[float], organs: Sequence[str]) -> tuple[int, ...]:
-    """Places of the lesions for a sum: the hottest, five at most, two in an organ.
+    """Places of the lesions for a sum: the hottest, five at most, two in an organ (empty where it is not known).
 
     >>> chosen([9.0, 8.0, 7.0, 2.0], ["liver", "liver", "liver", "lung"])
     (0, 1, 3)
@@ -137,7 +137,7 @@ def chosen(peaks: Sequence[float], organs: Sequence[str]) -> tuple[int, ...]:
     taken: list[int] = []
     for i in sorted(range(len(peaks)), key=lambda k: (-peaks[k], k)):
         in_organ = sum(organs[k].casefold() == organs[i].casefold() for k in taken)
-        if len(taken) < _MOST and in_organ < _MOST_IN_ORGAN:
+        if len(taken) < _MOST and (in_organ < _MOST_IN_ORGAN or not organs[i]):
             taken.append(i)
     return tuple(sorted(taken))
 

@@ -62,7 +62,7 @@ class Lesion:
     """One lesion at one time, as it is measured.
 
     Args:
-        organ: where; no more than two targets lie in one.
+        organ: where; no more than two targets lie in one. Empty where it is not known.
         long_mm: longest diameter in the axial plane (as acquired).
         short_mm: perpendicular to it; of lymph nodes this is what counts.
         node: whether it is a lymph node.
@@ -125,14 +125,15 @@ def measurable(lesion: Lesion, *, modality: str = "CT") -> Judged:
 def choose_targets(lesions: Sequence[Lesion], *, modality: str = "CT") -> tuple[int, ...]:
     """A proposal of targets for a person to confirm: the largest measurable, at most five, at most two in an organ.
 
-    All lymph nodes are one organ. Returned are places in `lesions`, the largest first.
+    All lymph nodes are one organ. Lesions whose organ is not known are not counted by organ. Returned are places in
+    `lesions`, the largest first.
     """
     order = sorted(range(len(lesions)), key=lambda i: (-lesions[i].recorded_mm, i))
     chosen: list[int] = []
     per_organ: dict[str, int] = {}
     for i in order:
         organ = "lymph nodes" if lesions[i].node else lesions[i].organ.casefold()
-        if len(chosen) == _MOST or per_organ.get(organ, 0) == _MOST_IN_ORGAN:
+        if len(chosen) == _MOST or (organ and per_organ.get(organ, 0) == _MOST_IN_ORGAN):
             continue
         if measurable(lesions[i], modality=modality).response == "yes":
             chosen.append(i)
