@@ -172,6 +172,12 @@ def test_iron_that_leaves_no_second_echo_gives_no_number(r2_star: float) -> None
         LiverFatIron().run(heavy, drawn(heavy, abdomen_mr.images(**made)[1]["liver"]))
 
 
+def test_real_parts_without_imaginary_ones_are_named() -> None:
+    real = [v for v in parts_of(kind="real and imaginary") if component(v) == "real"]
+    with pytest.raises(Refused, match="real images of 6 echoes: signal needs its real and its imaginary part"):
+        LiverFatIron().run(tuple(real), None)
+
+
 def test_two_echoes_give_a_fat_fraction_and_no_pdff(truth: dict[str, Any]) -> None:
     two = parts_of(kind="magnitude", echoes_ms=(2.3, 4.6), pdff=20.0)
     answer = LiverFatIron().run(two, drawn(two, truth["liver"]))

@@ -74,6 +74,11 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
 
     usable = [g for g in groups if has_phase(g) or "magnitude" in g]
     if not usable:
+        held = [f"{kind} images of {len(v.axes[0])} echoes" for g in groups for kind, v in g.items() if kind != "phase"]
+        if held:
+            raise Refused(
+                " and ".join(held), "signal needs its real and its imaginary part at every echo", "send what is missing"
+            )
         raise Refused("no magnitude images at several echo times", "phase alone says nothing of fat", "send them")
     best = max(
         usable, key=lambda g: (len(next(iter(g.values())).axes[0]) > 2, has_phase(g), next(iter(g.values())).array.size)
