@@ -214,6 +214,14 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
             read_boxed(tmp_path / "c.json", SHAPES)
 
 
+def test_sides_that_are_no_pixels_or_exchanged_are_refused(tmp_path: Path) -> None:
+    data = voc(tmp_path, {"a": 0})
+    for sides, why in (("0.1,0.1,0.5,0.9", "between 0 and 1"), ("9,2,3,8", "ends before it begins")):
+        (data / "t.csv").write_text(f"filename,class,xmin,ymin,xmax,ymax\na,{SHAPES.classes[0]},{sides}\n")
+        with pytest.raises(Refused, match=why):
+            read_boxed(data / "t.csv", SHAPES)
+
+
 def test_pictures_of_a_person_stay_on_one_side() -> None:
     rng, none = np.random.default_rng(0), np.zeros(0, bool)
     pictures = [

@@ -131,6 +131,18 @@ def test_splits_are_kept_apart(tmp_path: Path) -> None:
     assert [p[0].name for p in pairs_in(tmp_path, "Ts")[0]] == ["b.nii.gz"]
 
 
+def test_images_without_outlines_do_not_take_those_of_another_part(tmp_path: Path) -> None:
+    image, labels = ball(0)
+    for part, outline in (("Tr", labels), ("Ts", None)):
+        (tmp_path / f"images{part}").mkdir()
+        nibabel.save(nibabel.Nifti1Image(image, AFFINE), tmp_path / f"images{part}" / "a.nii.gz")
+        if outline is not None:
+            (tmp_path / f"labels{part}").mkdir()
+            nibabel.save(nibabel.Nifti1Image(outline, AFFINE), tmp_path / f"labels{part}" / "a.nii.gz")
+    pairs, alone = pairs_in(tmp_path)
+    assert [image.parent.name for image, _ in pairs] == ["imagesTr"] and not alone
+
+
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     image, labels = ball(0)
     broken = image.copy()

@@ -189,6 +189,12 @@ def _one(file: Path, rows: Sequence[Row], how: Boxes) -> Boxed:
     if not np.isfinite(boxes).all():
         raise Refused(f"a side that is not finite in {file.name}", "a box has four numbers")
     tall, wide = picture.shape[:2]
+    if len(boxes) and boxes.max() <= 1:
+        raise Refused(f"all sides in {file.name} lie between 0 and 1", "they are shares of the picture, not pixels",
+                      f"multiply them by its width {wide} and height {tall}")  # fmt: skip
+    if (boxes[:, 2:] < boxes[:, :2]).any():
+        raise Refused(f"a box in {file.name} ends before it begins", "left and right, or top and bottom, are exchanged",
+                      "give xmin below xmax and ymin below ymax")  # fmt: skip
     boxes = np.clip(boxes, 0, [wide, tall, wide, tall])
     real = (boxes[:, 2:] > boxes[:, :2]).all(1)  # collections hold a few clicks without extent; nobody can find them
     kinds = np.array([known[name.strip().lower()] for name, _, _ in rows], np.int64)

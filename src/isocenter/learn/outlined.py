@@ -150,6 +150,9 @@ def _beside(folder: Path, masks: Sequence[Path]) -> Path | None:
     ending = folder.name.lower().removeprefix("images").removeprefix("image")
     near = [m for m in masks if m.parent == folder.parent]
     own = [m for m in near if m.name.lower().endswith(ending)] if ending else near
+    if not own and folder.name.lower().startswith("image"):  # imagesTs beside labelsTr: outlines of others
+        own = [m for m in near if not (folder.parent / re.sub("(?i)^labels?", "images", m.name)).is_dir()]
+        return min(own, key=lambda m: len(m.name), default=None)
     return min(own or near, key=lambda m: len(m.name), default=None)
 
 
