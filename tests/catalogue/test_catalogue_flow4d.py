@@ -271,6 +271,32 @@ def test_drawn_vessels_of_a_slice_their_ratio_and_what_keeps_still(sliced: Phant
         run(plane, (circle(plane, y, x, 2.0, "aorta"),))
 
 
+@pytest.mark.parametrize(
+    ("labels", "of"),
+    [
+        (
+            ("ascending aorta", "descending aorta", "pulmonary trunk", "left pulmonary artery"),
+            ("pulmonary trunk", "asc"),
+        ),
+        (("aorta", "MPA", "pulmonary vein"), ("MPA", "aorta")),
+        (("aorta", "right pulmonary artery"), None),
+        (("aorta", "pulmonary vein"), None),
+        (("descending aorta", "pulmonary trunk"), None),
+        (("aorta 1", "aorta 2", "pulmonary trunk"), None),
+    ],
+)
+def test_the_ratio_is_of_vessels_that_carry_all_of_the_flow(
+    labels: tuple[str, ...], of: tuple[str, str] | None, sliced: Phantom, plane: tuple[Volume, ...]
+) -> None:
+    (y, x), radius = sliced.truth["centre_px"], sliced.truth["radius_px"]
+    one = circle(plane, y, x, radius + 1, "")
+    answer = run(plane, tuple(replace(one, label=label) for label in labels))
+    told = [m.definition for m in answer.measurements if m.what == codes.FLOW_RATIO]
+    refused = [r for r in answer.reasons if r.startswith("no ratio of pulmonary to systemic flow")]
+    assert (len(told), len(refused)) == ((0, 1) if of is None else (1, 0))
+    assert of is None or all(word in told[0] for word in of)
+
+
 def test_a_vessel_that_was_outlined_frame_by_frame_moves(sliced: Phantom, plane: tuple[Volume, ...]) -> None:
     (y, x), radius = sliced.truth["centre_px"], sliced.truth["radius_px"]
     still = circle(plane, y, x, radius + 1, "aorta")

@@ -27,6 +27,11 @@ _SIGNAL = 0.25  # of that of the vessel
 _BESIDE_MM, _MUCH_BESIDE = 4.0, 0.1  # how far around an outline is looked, and the share of its flow that is much
 _OF_FRAME = re.compile(r"(.*) phase (\d+)")  # as `dicom.regions` names what was outlined on several images of a slice
 _PULMONARY, _AORTIC = ("pulm", "mpa", "pa main"), ("aort", "ao asc", "asc ao")
+_WHOLE = re.compile(r"main|trunk|mpa|truncus|asc|aao", re.IGNORECASE)
+_PART = re.compile(
+    r"vein|ven[aeo]|left|right|links|rechts|gauche|droite|(?<![a-z])[lr]pa(?![a-z])|desc|abdom|arch|bogen|crosse|isthm",
+    re.IGNORECASE,
+)  # a vein, a branch, or the aorta beyond the vessels of head and arms
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +76,7 @@ def through_plane(
         remarks += [said for v in vessels if (said := _beside(scan, v, velocity))]
     beat_s = scan.beat_ms / 1000.0
     findings = tuple(_finding(scan, v, beat_s, remarks) for v in vessels)
-    measured = [*offset, *_ratio(vessels)]
+    measured = [*offset, *_ratio(vessels, remarks)]
     ms = tuple(float(t * scan.frame_ms) for t in range(velocity.shape[0]))
     # Both ways of one slice are shown as the scanner signs them.
     curve = Curve("Flow", ms, "time", "ms", {v.label: tuple(map(float, v.flow.rate_ml_s)) for v in vessels}, "mL/s")
@@ -233,14 +238,29 @@ def _finding(scan: FlowScan, vessel: _Vessel, beat_s: float, remarks: list[str])
     )
 
 
-def _ratio(vessels: list[_Vessel]) -> list[Measurement]:
-    """Pulmonary to systemic flow, where both arteries are drawn by name."""
+def _ratio(vessels: list[_Vessel], remarks: list[str]) -> list[Measurement]:
+    """Pulmonary to systemic flow, where both arteries are drawn by name; of several the trunk and the ascending one."""
 
     def named(words: tuple[str, ...]) -> list[_Vessel]:
         return [v for v in vessels if any(w in v.label.lower() for w in words)]
 
-    lungs, body = named(_PULMONARY), named(_AORTIC)
-    if len(lungs) != 1 or len(body) != 1 or body[0].flow.net_ml <= 0:
+    both = [named(_PULMONARY), named(_AORTIC)]
+    if not all(both):
         return []
-    words = f"Qp/Qs: net flow in '{lungs[0].label}' over '{body[0].label}'"
-    return [Measurement(codes.FLOW_RATIO, lungs[0].flow.net_ml / body[0].flow.net_ml, "1", definition=words)]
+    carrying: list[_Vessel] = []
+    for fitting in both:
+        whole = [v for v in fitting if not _PART.search(v.label)]
+        whole = whole if len(whole) < 2 else [v for v in whole if _WHOLE.search(v.label)]
+        if len(whole) != 1:
+            several = ", ".join(f"'{v.label}'" for v in fitting)
+            remarks.append(
+                f"no ratio of pulmonary to systemic flow: of {several} nothing says that one carries all of it (name "
+                "the pulmonary trunk and the ascending aorta)"
+            )
+            return []
+        carrying += whole
+    lungs, body = carrying
+    if body.flow.net_ml <= 0:
+        return []
+    words = f"Qp/Qs: net flow in '{lungs.label}' over '{body.label}'"
+    return [Measurement(codes.FLOW_RATIO, lungs.flow.net_ml / body.flow.net_ml, "1", definition=words)]
