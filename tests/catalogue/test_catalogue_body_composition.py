@@ -146,6 +146,19 @@ def test_height_and_contrast_limit_what_is_said(ct: Volume) -> None:
     assert any("portal venous phase by its description" in r for r in told.reasons)
 
 
+def test_a_psoas_has_no_index_of_all_muscle(ct: Volume) -> None:
+    _, row, column = np.indices(ct.geometry.shape)
+    middle = [n / 2 for n in ct.geometry.shape[1:]]
+    disc = np.hypot(row - middle[0], column - middle[1]) < 12
+    psoas = Region(ct.geometry, mask=disc, label="psoas muscle left")
+    answer = BodyComposition().run(ct, (psoas,), level_mm=0.0, cutoff="Prado 2008", height_m=1.8)
+    assert codes.MUSCLE_INDEX not in {m.what for m in answer.measurements}
+    assert codes.LOW_MUSCLE not in {f.what for f in answer.findings}
+    assert any(r.startswith("psoas muscle left: not all muscle of the level") for r in answer.reasons)
+    whole = BodyComposition().run(ct, (replace(psoas, label="muscle"),), level_mm=0.0, height_m=1.8)
+    assert codes.MUSCLE_INDEX in {m.what for m in whole.measurements}  # the name is believed
+
+
 @pytest.mark.parametrize(("age", "said"), [("012Y", "12 years"), ("017Y", "17 years"), ("018M", "18 months")])
 def test_no_limit_of_adults_is_applied_to_a_child(ct: Volume, age: str, said: str) -> None:
     young = replace(ct, facts={**ct.facts, "PatientAge": age})

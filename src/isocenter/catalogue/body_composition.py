@@ -44,6 +44,10 @@ _NONE_GIVEN = -9999.0
 _ADULT_YEARS = 18
 _SURE, _MARK_MM = 0.75, 12.0
 _MUSCLE = re.compile(r"muscle|muskel", re.IGNORECASE)
+_ONE_MUSCLE = re.compile(
+    r"psoas|erector|paraspinal|multifid|quadratus|rectus|obliqu|transvers|glute|latissimus|iliac|autochthon",
+    re.IGNORECASE,
+)
 _LEVEL = re.compile(r"(?<![a-z0-9])L3(?![a-z0-9])|third lumbar", re.IGNORECASE)
 _PARTS: tuple[tuple[str, str, Code], ...] = (
     ("muscle", "skeletal muscle", codes.SKELETAL_MUSCLE),
@@ -68,7 +72,7 @@ def _is_soft(facts: Mapping[str, Any]) -> bool:
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "8"
+    name, version = "body_composition", "9"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -190,10 +194,17 @@ class BodyComposition:
         areas = _at_level(found, held, level, bool(whole[level]), remarks)
         size = height_m or _number(ct, "PatientSize")
         weight = weight_kg or _number(ct, "PatientWeight")
-        areas += _index(areas, size, remarks)
+        part = "" if found.closed[level] else _muscle_by_name(drawn)
+        if part:
+            remarks.append(
+                f"{part}: not all muscle of the level, of which index and limits are: none is given. Name the outline "
+                "of all of it muscle"
+            )
+        else:
+            areas += _index(areas, size, remarks)
         findings = [] if sight is None else [_vertebra(sight, ct, held)]
         findings += _outlines(found, ct, held, level, areas)
-        findings += _judged(areas, cutoff, ct, size, weight, remarks)
+        findings += [] if part else _judged(areas, cutoff, ct, size, weight, remarks)
         return Answer.found(
             *findings, measurements=(*areas, *measured), curves=(curve,), reasons=tuple(dict.fromkeys(remarks))
         )
@@ -278,6 +289,12 @@ def _drawn(
     if len(labels) > 1:
         remarks.append(f"{len(labels)} outlines are taken together: {', '.join(labels)}")
     return whole
+
+
+def _muscle_by_name(drawn: tuple[Region, ...] | None) -> str:
+    """The outlined muscles, where each is called by the name of a muscle of its own; empty where one is not."""
+    names = [r.label for r in drawn or () if r.voxels and _MUSCLE.search(r.label)]
+    return ", ".join(names) if names and all(_ONE_MUSCLE.search(n) for n in names) else ""
 
 
 def _level(
