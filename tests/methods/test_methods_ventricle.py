@@ -43,7 +43,7 @@ def test_no_more_is_asked_than_needed() -> None:
         return np.roll(ask(slices), how * (turn.taken % 2), axis=3)
 
     radii = beating() * 0.7
-    radii[:, 9] = 0.0  # a tip so thin that only the fine windows show it would be a reason to ask again
+    radii[:, 9] = 0.0  # the tip, so thin that only the fine windows show it
     wide, windows = {}, {}
     for how in (0, 3):
         asked.clear()
@@ -53,6 +53,13 @@ def test_no_more_is_asked_than_needed() -> None:
         wide[how] = {shape[-1] for shape in asked if shape[-1] <= 72}
     assert windows == {0: 4, 3: 8}
     assert max(wide[0]) == 72 and min(wide[0]) < 72
+    asked.clear()
+    found = outline(turned(cine(beating() * 0.7)), torn)
+    fine = [shape[0] for shape in asked if shape[-1] > 72]
+    # A tip that the coarse look missed ends the nine slices that the first two windows showed: each is shown the two
+    # that are left, and the next two windows all of them, at both ends of the beat.
+    assert (fine.count(9), fine.count(1), fine.count(11)) == (4, 8, 4) and len(fine) == 16
+    assert found.slices == {"ed": tuple(range(2, 10)), "es": tuple(range(2, 10))}
 
 
 def test_slices_beyond_the_first_phase_s_ventricle_are_asked_where_it_reaches_them() -> None:

@@ -406,44 +406,57 @@ def _refined(
     reach: float, gamma: float,
 ) -> _Fine:  # fmt: skip
     """Outlines of the slices `near`; of all of `span` where they end with the ventricle, or show none."""
-    inner, outer, agreement = _mean(window, around, phase, ask, border, near, reach, gamma)
+    seen: list[tuple[_Window, Array]] = []
     _, dy, dx = window.cine.geometry.spacing_mm
-    cavity, muscle, chosen = _ventricle(inner, outer, (dy, dx))
-    short = not chosen or chosen[0] == near.start > span.start or chosen[-1] + 1 == near.stop < span.stop
-    if short and near != span:
-        return _refined(window, around, phase, ask, border, span, span, reach, gamma)
+
+    def look(one: _Window, part: slice) -> list[Array]:  # none of no slices
+        return [_fine_chance(one, phase, ask, border, part, reach, gamma)] if part.start < part.stop else []
+
+    for windows in (around, (window.around(*how) for how in _AROUND[1])):
+        seen += [(one, said) for one in windows for said in look(one, near)]
+        mean = _mean([said for _, said in seen])
+        inner, outer = _whole(mean, near, window)
+        cavity, muscle, chosen = _ventricle(inner, outer, (dy, dx))
+        short = not chosen or chosen[0] == near.start > span.start or chosen[-1] + 1 == near.stop < span.stop
+        if short and near != span:
+            before, after = slice(span.start, near.start), slice(near.stop, span.stop)
+            seen = [(one, np.concatenate([*look(one, before), said, *look(one, after)], axis=1)) for one, said in seen]
+            near = span
+            mean = _mean([said for _, said in seen])
+            inner, outer = _whole(mean, near, window)
+            cavity, muscle, chosen = _ventricle(inner, outer, (dy, dx))
+        agreement = _agreement([said for _, said in seen], mean)
+        if agreement >= _AGREED:
+            break
     return _Fine(inner, cavity, muscle, chosen, agreement)
 
 
-def _mean(
-    window: _Window, around: Sequence[_Window], phase: int, ask: Ask, border: Ask | None, span: slice, reach: float,
-    gamma: float,
-) -> tuple[Array, Array, float]:  # fmt: skip
-    """Mean probability over the windows on the pixels of the image, and how well the windows agree with it."""
-    slices = window.cine.array.shape[1]
-    said: list[Array] = []
-    for windows in (around, (window.around(*how) for how in _AROUND[1])):
-        for whole in windows:
-            one = whole if reach > _LARGE_MM else whole.cropped(_PLACES)
-            chance = _probability(ask(one.pictures(phase, span)))
-            if border is not None:
-                seen = np.flatnonzero((chance[:, 0] > 0.5).any(axis=(1, 2)))
-                if len(seen):
-                    part = slice(int(seen[0]), int(seen[-1]) + 1)
-                    rows = range(slices)[span]
-                    filled = slice(rows[part.start], rows[part.stop - 1] + 1)
-                    depth = border(whole.bent(gamma).pictures(phase, filled))[:, 0]
-                    edge = (whole.size - one.size) // 2
-                    inner = slice(edge, whole.size - edge)
-                    chance[part, 0] = _bordered(chance[part, 0], depth[:, inner, inner])
-            said.append(one.back(chance.transpose(1, 0, 2, 3)))
-        mean: Array = np.asarray(np.mean(said, axis=0), np.float32)
-        agreement = _agreement(said, mean)
-        if agreement >= _AGREED:
-            break
-    both = np.zeros((2, slices, *mean.shape[2:]), np.float32)
+def _mean(said: Sequence[Array]) -> Array:
+    return np.asarray(np.mean(said, axis=0), np.float32)
+
+
+def _whole(mean: Array, span: slice, window: _Window) -> tuple[Array, Array]:
+    """Probabilities of cavity and epicardium in all slices; 0 in those that were not asked."""
+    both = np.zeros((2, window.cine.array.shape[1], *mean.shape[2:]), np.float32)
     both[:, span] = mean
-    return both[0], both[1], agreement
+    return both[0], both[1]
+
+
+def _fine_chance(
+    whole: _Window, phase: int, ask: Ask, border: Ask | None, span: slice, reach: float, gamma: float
+) -> Array:  # fmt: skip
+    """Probability of cavity and epicardium in one fine window, on the pixels of the image."""
+    one = whole if reach > _LARGE_MM else whole.cropped(_PLACES)
+    chance = _probability(ask(one.pictures(phase, span)))
+    seen = np.flatnonzero((chance[:, 0] > 0.5).any(axis=(1, 2)))
+    if border is not None and len(seen):
+        part = slice(int(seen[0]), int(seen[-1]) + 1)
+        filled = slice(span.start + part.start, span.start + part.stop)
+        depth = border(whole.bent(gamma).pictures(phase, filled))[:, 0]
+        edge = (whole.size - one.size) // 2
+        inner = slice(edge, whole.size - edge)
+        chance[part, 0] = _bordered(chance[part, 0], depth[:, inner, inner])
+    return one.back(chance.transpose(1, 0, 2, 3))
 
 
 def _bordered(chance: Array, depth_mm: Array) -> Array:
