@@ -28,11 +28,13 @@ serve: $(VENV)/.made-core
 # memory where there is enough of it, since every archive waits for its flushes: the tests of power cuts have a disk of
 # their own that forgets, and the one that kills receivers keeps the disk.
 test browser: export PYTEST_DEBUG_TEMPROOT := $(IN_MEMORY)
+# Four workers share the cores: a second thread of the arithmetic of one would wait for the others at every product.
 # Each of four workers would rewrite the assertions of every file for itself: two halves are read once before them.
 test: $(STAMP) check ## checks, then every test
 	@$(BIN)/python -m pytest --collect-only -q -m "not browser" tests/[a-f]* >/dev/null 2>&1 & \
 	  $(BIN)/python -m pytest --collect-only -q -m "not browser" tests/[g-z]* >/dev/null 2>&1; wait
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" \
+	OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" \
 	  --reruns 1 -rR $(ARGS)
 	$(BIN)/python -m pytest -m "browser and not slow" --reruns 1 -rR tests/browser $(ARGS)
 

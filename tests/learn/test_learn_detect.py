@@ -116,6 +116,31 @@ def test_layouts_say_the_same(tmp_path: Path) -> None:
     assert [one.name for one in read_boxed(tmp_path / "s.csv", SHAPES, "kept")[0]] == ["b"]
 
 
+def test_pictures_numbered_anew_in_every_part_keep_their_own_boxes(tmp_path: Path) -> None:
+    for part, seed in (("train", 0), ("test", 1)):
+        (tmp_path / "p" / part).mkdir(parents=True)
+        Image.fromarray(field(seed)[0].astype(np.uint8)).save(tmp_path / "p" / part / "0.png")
+    head = "file,class,xmin,ymin,xmax,ymax"
+    table = tmp_path / "p" / "t.csv"
+    table.write_text(f"{head}\ntest/0.png,disc,1,1,9,9\ntrain/0.png,disc,2,2,50,50\n")
+    test, train_ = read_boxed(table, SHAPES)[0]
+    assert test.boxes.tolist() == [[1, 1, 9, 9]] and np.array_equal(test.picture, field(1)[0].astype(np.uint8))
+    assert train_.boxes.tolist() == [[2, 2, 50, 50]] and np.array_equal(train_.picture, field(0)[0].astype(np.uint8))
+    table.write_text(f"{head},split\n0.png,disc,1,1,9,9,test\n0.png,disc,2,2,50,50,train\n")
+    assert [len(one.boxes) for one in read_boxed(table, SHAPES)[0]] == [1, 1]
+    (only,), _ = read_boxed(table, SHAPES, "test")
+    assert np.array_equal(only.picture, test.picture)
+    table.write_text(f"{head}\n0.png,disc,1,1,9,9\n")
+    with pytest.raises(Refused, match=r"'0.png' is the name of 2 pictures, such as test/0.png and train/0.png"):
+        read_boxed(table, SHAPES)
+    for part, seed in (("train", 0), ("test", 1)):
+        voc(tmp_path / "v" / part, {"0": seed})
+    found = read_boxed(tmp_path / "v", SHAPES)[0]
+    alone = [read_boxed(tmp_path / "v" / part, SHAPES)[0][0] for part in ("test", "train")]
+    assert [one.boxes.tolist() for one in found] == [one.boxes.tolist() for one in alone]
+    assert all(np.array_equal(one.picture, two.picture) for one, two in zip(found, alone, strict=True))
+
+
 def test_a_picture_of_16_bits_is_what_it_is_in_8(tmp_path: Path) -> None:
     grey = field(3)[0].mean(-1).astype(np.uint8)
     found = []

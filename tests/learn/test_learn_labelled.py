@@ -107,6 +107,13 @@ def test_what_is_wrong_is_said(tmp_path: Path, arrays: dict[str, Any], why: str)
         read_labelled(tmp_path / "a.npz", GREY)
 
 
+def test_true_and_false_tell_no_more_than_two_classes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=grey(2), labels=np.array([False, True]))
+    assert read_labelled(tmp_path / "a.npz", GREY).labels.tolist() == [0, 1]
+    with pytest.raises(Refused, match="only true or false.*there are 3 classes"):
+        read_labelled(tmp_path / "a.npz", replace(GREY, classes=("clear", "spot", "ring"), known_as={}))
+
+
 def test_a_grey_picture_has_no_colours_and_nothing_is_nothing(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=grey(2), labels=[0, 1])
     with pytest.raises(Refused, match="3 colours"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +80,9 @@ def test_the_whole_way(tmp_path: Path) -> None:
     found.write(tmp_path / "out")
     kept = nibabel.load(tmp_path / "out" / "one_0000.nii.gz")
     assert kept.shape == image.shape and (tmp_path / "out" / "predictions.csv").read_text().count("no outline") == 1
+    write(tmp_path / "front", "one", image, np.minimum(labels, 1), images="imagesTs", masks="labelsTs")
+    with pytest.raises(Refused, match="no outline of 'back' in 1 cases"):
+        judged(tmp_path / "balls", tmp_path / "front")
 
 
 def test_windows_add_up_and_other_spacings_come_back() -> None:
@@ -128,7 +132,25 @@ def test_splits_are_kept_apart(tmp_path: Path) -> None:
     write(tmp_path, "a", image, labels)
     write(tmp_path, "b", image, labels, images="imagesTs", masks="labelsTs")
     assert len(pairs_in(tmp_path)[0]) == 2
-    assert [p[0].name for p in pairs_in(tmp_path, "Ts")[0]] == ["b.nii.gz"]
+    for split, name in (("Ts", "b"), ("test", "b"), ("Tr", "a"), ("train", "a")):
+        assert [p[0].name for p in pairs_in(tmp_path, split)[0]] == [f"{name}.nii.gz"]
+
+
+@pytest.mark.parametrize("labels", [{"0": "background", "1": "Back", "2": "Front"}, {"back": 1, "front": 2}])
+def test_labels_that_a_collection_numbers_otherwise_are_ours_by_their_names(
+    tmp_path: Path, labels: dict[str, str | int]
+) -> None:
+    image, outline = ball(0)
+    write(tmp_path, "a", image, outline)
+    plain = read_case(*pairs_in(tmp_path)[0][0], BALLS)
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
+    turned = read_case(*pairs_in(tmp_path)[0][0], BALLS)
+    assert np.array_equal(turned.labels, np.array([0, 2, 1])[plain.labels])
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"1": "left", "2": "right"}}))
+    assert np.array_equal(read_case(*pairs_in(tmp_path)[0][0], BALLS).labels, plain.labels), "names that say nothing"
+    (tmp_path / "dataset.json").write_text("{")
+    with pytest.raises(Refused, match=r"cannot read the labels in dataset\.json"):
+        read_case(*pairs_in(tmp_path)[0][0], BALLS)
 
 
 def test_images_without_outlines_do_not_take_those_of_another_part(tmp_path: Path) -> None:

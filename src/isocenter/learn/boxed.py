@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -66,11 +68,10 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
         )
     named, told = _named(path, split)
     root = path if path.is_dir() else path.parent
-    files = {p.name.lower(): p for p in sorted(root.rglob("*")) if p.suffix.lower() in _PICTURES}
-    stems = {Path(n).stem: p for n, p in files.items()}
+    pictures = _pictures_in(root)
     found, missing = [], 0
     for name, rows in named:
-        file = files.get(Path(name).name.lower()) or stems.get(Path(name).stem.lower())
+        file = _picture(name, pictures, split, root)
         if file is None:
             missing += 1
         elif split is None or told or split in file.parts:
@@ -81,6 +82,46 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
             "give a folder with Annotations and JPEGImages, a COCO .json, or a .csv with a row for each box",
         )  # fmt: skip
     return found, missing
+
+
+def _pictures_in(root: Path) -> dict[str, list[Path]]:
+    """Pictures by the stem of their name, below a folder."""
+    found: dict[str, list[Path]] = {}
+    for file in sorted(root.rglob("*")):
+        if file.suffix.lower() in _PICTURES and not file.name.startswith("."):
+            found.setdefault(file.stem.lower(), []).append(file)
+    return found
+
+
+def _picture(name: str, pictures: Mapping[str, list[Path]], split: str | None, root: Path) -> Path | None:
+    """The picture that boxes were given for; of several with that name the one whose folders are most like those named.
+
+    Raises:
+        Refused: where nothing tells which of several it is.
+    """
+    asked = [part.lower() for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    if not asked:
+        return None
+    some = pictures.get(Path(asked[-1]).stem, [])
+    some = [p for p in some if p.name.lower() == asked[-1]] or some
+
+    def alike(file: Path) -> tuple[int, int, bool]:
+        above = [part.lower() for part in file.relative_to(root).parts[:-1]]
+        ends = _same(reversed(above), reversed(asked[:-1]))
+        return ends, _same(above, asked[:-1]), split is not None and split in file.parts
+
+    best = max(map(alike, some), default=None)
+    likely = [p for p in some if alike(p) == best]
+    if len(likely) > 1:
+        where = " and ".join(p.relative_to(root).as_posix() for p in likely[:2])
+        raise Refused(f"'{name}' is the name of {len(likely)} pictures, such as {where}", "their boxes would be mixed",
+                      "name each with its folder, or give one part at a time")  # fmt: skip
+    return likely[0] if likely else None
+
+
+def _same(some: Iterable[str], others: Iterable[str]) -> int:
+    """How many are alike from the first on."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(some, others, strict=False)))
 
 
 def _named(path: Path, split: str | None) -> tuple[list[tuple[str, list[Row]]], bool]:
@@ -130,7 +171,7 @@ def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[tu
         if root.tag != "annotation":
             continue
         # the stem of the note, since names inside were seen to be without ending or of another picture
-        yield note.stem, rows
+        yield note.relative_to(path).with_suffix("").as_posix(), rows
 
 
 def _of_coco(path: Path) -> Iterator[tuple[str, list[Row]]]:
@@ -159,15 +200,17 @@ def _of_table(path: Path, split: str | None) -> tuple[list[tuple[str, list[Row]]
         raise Refused(f"{path.name} has the columns {list(known)}", "file, class and the four sides are wanted",
                       "call them filename, class, xmin, ymin, xmax, ymax")  # fmt: skip
     file, kind, *sides = (str(c) for c in chosen)
-    rows: dict[str, list[Row]] = {}
+    rows: dict[tuple[str, str], list[Row]] = {}
     for number, line in enumerate(lines):
-        if split is not None and "split" in known and str(line[known["split"]]).strip() != split:
+        part = str(line[known["split"]]).strip() if "split" in known else ""
+        if split is not None and "split" in known and part != split:
             continue
         try:
-            rows.setdefault(line[file], []).append((line[kind], [float(line[s]) for s in sides], False))
+            rows.setdefault((part, line[file]), []).append((line[kind], [float(line[s]) for s in sides], False))
         except (TypeError, ValueError) as e:
             raise Refused(f"row {number + 1} of {path.name} is no box", str(e)[:160]) from e
-    return list(rows.items()), "split" in known
+    often = Counter(name for _, name in rows)  # files that are numbered anew in every part have its folder's name
+    return [(name if often[name] == 1 else f"{part}/{name}", of) for (part, name), of in rows.items()], "split" in known
 
 
 def _one(file: Path, rows: Sequence[Row], how: Boxes) -> Boxed:

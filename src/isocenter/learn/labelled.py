@@ -292,6 +292,9 @@ def _numbers(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
         raise Refused(f"labels that are not finite in {where}", "a case without a label cannot be judged",
                       "leave out cases of which nobody knows it")  # fmt: skip
     if flat.shape[1] == 1:
+        if truth.dtype == bool and kinds > 2:
+            raise Refused(f"labels in {where} are only true or false", f"there are {kinds} classes",
+                          "give the number of the class of each image")  # fmt: skip
         return list((flat[:, 0].astype(int) if truth.dtype == bool else flat[:, 0]).tolist())
     if flat.shape[1] == kinds and set(np.unique(flat).tolist()) <= {0, 1} and (flat.sum(1) == 1).all():
         return list(flat.argmax(1).tolist())

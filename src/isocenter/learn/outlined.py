@@ -12,6 +12,7 @@ outline is one case.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections import Counter
@@ -129,7 +130,7 @@ def _groups(
     masks = [p for p in inside if p != path and _speaks_of_masks(p.name)]
     rest = [p for p in inside if p not in masks]
     for folder in rest:
-        if split is not None and split.lower() not in folder.relative_to(path).as_posix().lower():
+        if split is not None and not _is_of(split.lower(), folder.relative_to(path).as_posix().lower()):
             continue
         own = [p for p in _images_in(folder, endings) if _speaks_of_masks(_stem(p))]
         images = [p for p in _images_in(folder, endings) if p not in own]
@@ -139,6 +140,12 @@ def _groups(
             yield {folder.name: images[0]}, {folder.name: own[0]}
         elif own:
             yield _by_case(images), _by_case(own)
+
+
+def _is_of(split: str, folder: str) -> bool:
+    """Whether a folder's name is one of a part; the Decathlon writes Tr and Ts."""
+    short = {"train": "tr", "training": "tr", "test": "ts"}.get(split)
+    return split in folder or (short is not None and folder.rpartition("/")[2] == f"images{short}")
 
 
 def _by_case(files: Sequence[Path]) -> dict[str, Path]:
@@ -207,7 +214,7 @@ def read_case(image: Path, mask: Path, how: Masks, name: str = "") -> Case:
     grey, labels = np.asarray(picture.dataobj, np.float32), np.asarray(outline.dataobj)
     _must_be_finite(grey, image)
     x, y, z = (float(v) for v in picture.header.get_zooms()[:3])
-    kinds = _kinds(labels, mask, how)
+    kinds = _kinds(_in_our_order(labels, mask, how), mask, how)
     return Case(name or image.name, grey, kinds, (x, y, z), np.asarray(picture.affine, np.float64))
 
 
@@ -215,6 +222,35 @@ def _must_be_finite(grey: npt.NDArray[np.float32], image: Path) -> None:
     if not np.isfinite(grey).all():
         raise Refused(f"{image.name} holds {int(np.count_nonzero(~np.isfinite(grey)))} voxels that are not finite",
                       "they have no grey value", "repair or remove the image")  # fmt: skip
+
+
+def _in_our_order(labels: npt.NDArray[Any], mask: Path, how: Masks) -> npt.NDArray[Any]:
+    """Labels as the recipe numbers its structures, where a ``dataset.json`` beside names the same ones otherwise.
+
+    Raises:
+        Refused: when that file cannot be read.
+    """
+    file = next((f for f in (above / "dataset.json" for above in mask.parents[:2]) if f.is_file()), None)
+    told = _told_in(file) if file is not None else {}
+    own = {name.lower(): kind for kind, name in enumerate(how.classes, start=1)}
+    moved = {value: own[name] for name, value in told.items() if name in own}
+    if len(moved) < len(own) or all(value == kind for value, kind in moved.items()):
+        return labels
+    found = np.array(labels)
+    for value in set(np.unique(labels).tolist()) - {0}:
+        found[labels == value] = moved.get(int(value), len(own) + 1)  # what is none of ours is refused later
+    return found
+
+
+def _told_in(file: Path) -> dict[str, int]:
+    """Name of a structure -> its number, as the Decathlon (number: name) and nnU-Net (name: number) write it."""
+    try:
+        labels = json.loads(file.read_text("utf-8"))["labels"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+        raise Refused(f"cannot read the labels in {file.name}", f"{type(e).__name__}: {str(e)[:120]}",
+                      "repair it, or take it out where 1, 2 … are numbered as the recipe's classes") from e  # fmt: skip
+    pairs = ((str(b), str(a)) if str(a).isdigit() else (str(a), str(b)) for a, b in labels)
+    return {name.strip().lower(): int(number) for name, number in pairs if number.isdigit()}
 
 
 def _kinds(labels: npt.NDArray[Any], mask: Path, how: Masks) -> npt.NDArray[np.uint8]:

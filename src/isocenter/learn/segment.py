@@ -308,12 +308,12 @@ def judged(
     border has a word in ``because``.
 
     Raises:
-        Refused: when no pair can be judged.
+        Refused: when no pair can be judged, or a structure of the model is outlined in none.
     """
     inputs = held.inputs
     how = _how(held)
     files, alone = pairs_in(data, split, flat=len(how.spacing_mm) == 2)
-    rows, masks = [], {}
+    rows, masks, shown = [], {}, set[int]()
     for (image, mask), name in zip(files, names_of(files), strict=True):
         try:
             case = read_case(image, mask, how, name)
@@ -328,10 +328,15 @@ def judged(
         away = strange([case.image]) if strange is not None else np.zeros(0)
         unlike = "unlike all that was learnt from" if (away > 1).any() else ""
         word = "" if unlike else "".join(doubts(inputs, away))
+        shown |= set(np.unique(case.labels).tolist())
         rows.append(_compared(case, said, how.classes) | {"declined": unlike, "because": word})
         masks[case.name] = (said, case.affine)
     if not rows:
         raise Refused(f"none of {len(files)} pairs in {data.name}", alone[-1], "repair them")
+    for kind, structure in enumerate(how.classes, start=1):
+        if kind not in shown:
+            raise Refused(f"no outline of '{structure}' in {len(rows)} cases", f"label {kind} is nowhere, so that what "
+                          "the model finds would count as wrong", "give outlines of every structure")  # fmt: skip
     metrics = _metrics(rows, how.classes)
     declined = len(alone) + sum(bool(row["declined"]) for row in rows)
     figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": [], "declined": declined}
