@@ -20,12 +20,18 @@ _OPERATIONS = [o for o in _FOUND if o.path != "/api/sign-out"]  # it would end t
 _STUDIES = st.sampled_from([CT, DX, None])
 
 
+@pytest.mark.parametrize("examples", [5, pytest.param(60, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("operation", _OPERATIONS, ids=lambda o: f"{o.method} {o.path}")
-def test_no_request_makes_the_server_fail(operation: Any) -> None:
+def test_no_request_makes_the_server_fail(operation: Any, examples: int) -> None:
+    """A few requests of each kind by day, others in every run; many at night."""
     browser = Browser(_APP, bearer=_HOUSE.token("admin"))
 
     @settings(
-        max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate], database=None
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+        database=None,
     )
     @given(operation.as_strategy(), _STUDIES, st.integers(0, 6))
     def ask(case: Any, study: str | None, version: int) -> None:
