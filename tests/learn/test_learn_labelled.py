@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, arrays: dict[str, Any], why: str)
 def test_true_and_false_tell_no_more_than_two_classes(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=grey(2), labels=np.array([False, True]))
     assert read_labelled(tmp_path / "a.npz", GREY).labels.tolist() == [0, 1]
-    with pytest.raises(Refused, match="only true or false.*there are 3 classes"):
+    with pytest.raises(Refused, match=r"only true or false.*there are 3 classes"):
         read_labelled(tmp_path / "a.npz", replace(GREY, classes=("clear", "spot", "ring"), known_as={}))
 
 
@@ -152,7 +153,6 @@ def test_a_file_that_is_no_set_is_told_what_it_is_and_what_to_do(tmp_path: Path)
 
 
 def test_folders_and_tables_are_read(tmp_path: Path) -> None:
-    from dataclasses import replace
 
     for folder, count in (("test/clear", 2), ("test/SPOT", 1), ("train/sick", 1)):
         (tmp_path / "set" / folder).mkdir(parents=True)
