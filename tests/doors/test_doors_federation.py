@@ -23,6 +23,8 @@ from isocenter.doors.federation_server import Door  # noqa: E402
 from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unavailable  # noqa: E402
 from isocenter.govern.identities import (  # noqa: E402
     AUTHORITY,
+    CERTIFICATE,
+    KEY,
     checker,
     identity,
     make_authority,
@@ -162,6 +164,20 @@ def test_without_a_certificate_of_the_authority_nobody_is_heard(door: tuple[Door
     with caller(url, papers / "a") as client, pytest.raises(Unavailable):
         Line(client, lambda s: None, 20.0, told.append).json("GET", "/federation")
     assert len(told) == 1 and "does not answer" in told[0] and "20 s" in told[0]  # once, at the first failure
+
+
+def test_an_identity_whose_files_do_not_belong_together_is_refused(papers: Path, tmp_path: Path) -> None:
+    for name, files, why in (
+        ("mixed", {"b": CERTIFICATE, "a": KEY}, "the key is that of another certificate.*isocenter federate identity"),
+        ("half", {"a": CERTIFICATE}, "there is no such file"),
+    ):
+        shutil.copytree(papers / "a", tmp_path / name)
+        for path in (CERTIFICATE, KEY):
+            (tmp_path / name / path).unlink()
+        for owner, path in files.items():
+            shutil.copy(papers / owner / path, tmp_path / name / path)
+        with pytest.raises(Refused, match=why):
+            caller("https://127.0.0.1:1", tmp_path / name)
 
 
 @pytest.mark.parametrize("papers_of", ["mixed", "ended"])

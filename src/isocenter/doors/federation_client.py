@@ -6,7 +6,6 @@ Hospitals let connections out, not in; so the site asks what is wanted, again an
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from isocenter.doors import tls
 from isocenter.errors import (
     Conflict,
     Forbidden,
@@ -47,12 +47,14 @@ def caller(url: str, identity: Path) -> httpx.Client:
     """A client that shows this site's certificate and believes the federation's authority alone.
 
     Raises:
-        Refused: an address without TLS.
+        Refused: an address without TLS, or an identity whose files are missing or do not belong together.
     """
     if urlsplit(url).scheme != "https":
         raise Refused(f"the address '{url:.80}'", "what travels would be read on the way", "use https://…")
-    trust = ssl.create_default_context(cafile=str(identity / AUTHORITY))
-    trust.load_cert_chain(identity / CERTIFICATE, identity / KEY)
+    try:
+        trust = tls.client(identity / AUTHORITY, identity / CERTIFICATE, identity / KEY)
+    except Refused as wrong:
+        raise Refused(wrong.what, wrong.why, "make it again with `isocenter federate identity`") from None
     return httpx.Client(base_url=url, verify=trust, timeout=60, trust_env=False, follow_redirects=False)
 
 

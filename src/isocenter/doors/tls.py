@@ -94,4 +94,6 @@ def _trust(context: ssl.SSLContext, authorities: Path) -> None:
 def _why(wrong: Exception) -> str:
     if isinstance(wrong, FileNotFoundError):
         return "there is no such file"
+    if getattr(wrong, "reason", None) == "KEY_VALUES_MISMATCH":
+        return "the key is that of another certificate"
     return str(getattr(wrong, "reason", None) or getattr(wrong, "strerror", None) or wrong)
