@@ -136,6 +136,28 @@ def test_splits_are_kept_apart(tmp_path: Path) -> None:
         assert [p[0].name for p in pairs_in(tmp_path, split)[0]] == [f"{name}.nii.gz"]
 
 
+@pytest.mark.parametrize(("unit", "long"), [("meter", 1e-3), ("micron", 1e3), ("mm", 1.0), ("unknown", 1.0)])
+def test_other_units_than_millimetres_are_brought_to_them(tmp_path: Path, unit: str, long: float) -> None:
+    image, outline = ball(0)
+    scale = np.diag([long, long, long, 1.0])
+    for folder, array in (("imagesTr", image), ("labelsTr", outline)):
+        (tmp_path / folder).mkdir()
+        file = nibabel.Nifti1Image(array, scale @ AFFINE)
+        file.header.set_xyzt_units(unit)
+        nibabel.save(file, tmp_path / folder / "a.nii.gz")
+    found = read_case(*pairs_in(tmp_path)[0][0], BALLS)
+    assert np.allclose(found.spacing_mm, np.linalg.norm(AFFINE[:3, :3], axis=0), rtol=1e-5)
+    assert np.allclose(
+        np.abs(found.affine), np.abs(nibabel.as_closest_canonical(nibabel.Nifti1Image(image, AFFINE)).affine), rtol=1e-4
+    )
+
+
+def test_voxels_that_no_scanner_makes_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "a", *ball(0), np.diag([1e-3, 1e-3, 1e-3, 1.0]))
+    with pytest.raises(Refused, match=r"voxels of 0.001 × 0.001 × 0.001 mm"):
+        read_case(*pairs_in(tmp_path)[0][0], BALLS)
+
+
 @pytest.mark.parametrize("labels", [{"0": "background", "1": "Back", "2": "Front"}, {"back": 1, "front": 2}])
 def test_labels_that_a_collection_numbers_otherwise_are_ours_by_their_names(
     tmp_path: Path, labels: dict[str, str | int]

@@ -34,6 +34,7 @@ __all__ = ["Case", "digest_of_cases", "names_of", "pairs_in", "read_case"]
 _MASK_WORDS = ("label", "mask", "seg", "truth", "annotation")
 _ENDED = r"labels?|masks?|seg(mentation)?s?|truth|gt|annotations?|outlines?|images?|img"
 _NIFTI = (".nii.gz", ".nii")
+_LEAST_MM, _MOST_MM = 0.01, 30.0  # of voxels that are believed
 _PICTURES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg", ".webp")
 
 
@@ -204,7 +205,8 @@ def read_case(image: Path, mask: Path, how: Masks, name: str = "") -> Case:
             array = array[..., 0]
         if array.ndim != 3 or min(array.shape) < 8:
             raise Refused(f"{file.name} has the shape {array.shape}", "a volume of 8 voxels a side at least is wanted")
-        read.append(nibabel.as_closest_canonical(nibabel.Nifti1Image(np.asarray(array, np.float32), found.affine)))
+        affine = np.diag([*[_millimetres(found.header)] * 3, 1.0]) @ found.affine
+        read.append(nibabel.as_closest_canonical(nibabel.Nifti1Image(np.asarray(array, np.float32), affine)))
     picture, outline = read
     if picture.shape != outline.shape:
         raise Refused(f"{image.name} is {picture.shape} and its outline {outline.shape}", "they lie on other grids")
@@ -214,8 +216,17 @@ def read_case(image: Path, mask: Path, how: Masks, name: str = "") -> Case:
     grey, labels = np.asarray(picture.dataobj, np.float32), np.asarray(outline.dataobj)
     _must_be_finite(grey, image)
     x, y, z = (float(v) for v in picture.header.get_zooms()[:3])
+    if not _LEAST_MM <= min(x, y, z) <= max(x, y, z) <= _MOST_MM:
+        raise Refused(f"{image.name} has voxels of {x:.3g} × {y:.3g} × {z:.3g} mm", "no scanner makes such ones",
+                      "save it with its spacing in millimetres, or with the unit that it has")  # fmt: skip
     kinds = _kinds(_in_our_order(labels, mask, how), mask, how)
     return Case(name or image.name, grey, kinds, (x, y, z), np.asarray(picture.affine, np.float64))
+
+
+def _millimetres(header: Any) -> float:
+    """Of one unit of a file's coordinates; where it tells none, it is taken for a millimetre."""
+    unit = header.get_xyzt_units()[0] if hasattr(header, "get_xyzt_units") else "unknown"
+    return {"meter": 1000.0, "micron": 0.001}.get(unit, 1.0)
 
 
 def _must_be_finite(grey: npt.NDArray[np.float32], image: Path) -> None:
