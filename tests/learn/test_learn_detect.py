@@ -139,6 +139,11 @@ def test_pictures_numbered_anew_in_every_part_keep_their_own_boxes(tmp_path: Pat
     alone = [read_boxed(tmp_path / "v" / part, SHAPES)[0][0] for part in ("test", "train")]
     assert [one.boxes.tolist() for one in found] == [one.boxes.tolist() for one in alone]
     assert all(np.array_equal(one.picture, two.picture) for one, two in zip(found, alone, strict=True))
+    small = tmp_path / "v" / "test" / "thumbnails"
+    small.mkdir()
+    Image.new("RGB", (8, 8)).save(small / "0.jpg")
+    (kept,), _ = read_boxed(tmp_path / "v" / "test", SHAPES)
+    assert np.array_equal(kept.picture, found[0].picture), "of VOC the picture in JPEGImages is meant"
 
 
 def test_a_picture_of_16_bits_is_what_it_is_in_8(tmp_path: Path) -> None:

@@ -105,10 +105,10 @@ def _picture(name: str, pictures: Mapping[str, list[Path]], split: str | None, r
     some = pictures.get(Path(asked[-1]).stem, [])
     some = [p for p in some if p.name.lower() == asked[-1]] or some
 
-    def alike(file: Path) -> tuple[int, int, bool]:
+    def alike(file: Path) -> tuple[int, int, bool, bool]:
         above = [part.lower() for part in file.relative_to(root).parts[:-1]]
         ends = _same(reversed(above), reversed(asked[:-1]))
-        return ends, _same(above, asked[:-1]), split is not None and split in file.parts
+        return ends, _same(above, asked[:-1]), split is not None and split in file.parts, above[-1:] == ["jpegimages"]
 
     best = max(map(alike, some), default=None)
     likely = [p for p in some if alike(p) == best]
@@ -170,7 +170,7 @@ def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[tu
             raise Refused(f"cannot read {note.name}", str(e)[:160], "take it out or repair it") from e
         if root.tag != "annotation":
             continue
-        # the stem of the note, since names inside were seen to be without ending or of another picture
+        # the note's own name and folders, since names inside were seen to be without ending or of another picture
         yield note.relative_to(path).with_suffix("").as_posix(), rows
 
 
