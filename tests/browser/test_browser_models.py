@@ -31,7 +31,7 @@ def figure(told: Any) -> str:
     if whole:
         first += f" ({three(told['low'])}–{three(told['high'])})"
     skipped = {"value", *(("low", "high") if whole else ())}
-    rest = [f"{name.capitalize()} {figure(value)}" for name, value in told.items() if name not in skipped]
+    rest = [f"{name} {figure(value)}" for name, value in told.items() if name not in skipped]
     return "; ".join(part for part in (first, ", ".join(rest)) if part)
 
 
@@ -128,6 +128,24 @@ def test_every_figure_of_every_model_is_that_of_its_file(page: Any) -> None:
         else:
             page.get_by_text("its evidence holds no calibration").wait_for()
     assert len(FILES) > 8 and compared > 500 and shown_gaps > 8 and shown_ppv > 4, (compared, shown_gaps, shown_ppv)
+
+
+def test_the_list_tells_each_goal_beside_what_was_reached(page: Any) -> None:
+    """Who looks for a model sees first whether it does what it was to do, with interval and cases."""
+    page.goto("/models")
+    rows = cells(named(page, "Its maker's figure (95 %)"))
+    asked = 0
+    for file in FILES:
+        model = json.loads(file.read_text("utf-8"))
+        row = next(row for row in rows if row[1] == model["card"]["title"])
+        metrics = model["evidence"]["metrics"]
+        for name, goal in model["card"].get("goal", {}).items():
+            reached = {part: metrics[name][part] for part in ("value", "low", "high")}
+            assert f"{figure(reached)}, goal {goal:g}" in row[3], (file, row)
+            asked += 1
+        n = model["evidence"].get("n", metrics.get("n"))
+        assert row[4] == (f"{n:,}" if n else "not told"), (file, row)
+    assert asked > 8
 
 
 def share(n: int | None, *parts: float) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import { Comparing } from "./comparing";
 import { GatePart } from "./gate";
 import { GeneratedCard } from "./generated";
 import { WatchPart } from "./watch";
-import { Card, casesOf, Figures, Lineage, notFor, Unknown } from "./parts";
+import { Card, casesOf, Figures, Leading, Lineage, notFor, Unknown } from "./parts";
 import { StopRules } from "./rules";
 import { Subgroups } from "./subgroups";
 import { Where } from "./where";
@@ -94,14 +94,15 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
 function List({ models, at }: { models: Listed[]; at: number }) {
   return (
     <table class="plain wide">
-      <thead><tr><th scope="col">Model</th><th scope="col">What it does</th><th scope="col">State</th><th scope="col">Evidence</th></tr></thead>
+      <thead><tr><th scope="col">Model</th><th scope="col">What it does</th><th scope="col">State</th><th scope="col">Its maker's figure (95 %)</th><th scope="col" class="num">Test cases</th></tr></thead>
       <tbody>
         {models.map((one, i) => (
           <tr key={one.digest} aria-current={i === at ? "true" : undefined}>
             <td><a href={to.models(one.name)}>{spoken(one.name)}</a> <span class="id">{one.version}</span></td>
             <td>{one.card.title ?? <Unknown because="its card has no title" />}</td>
             <td>{one.stopped.length ? <span class="tag now"><span aria-hidden="true">⬢</span> stopped</span> : one.state}{one.alarms.length > 0 && <> <a class="tag now" href={to.models(one.name, "drift")}><span aria-hidden="true">⬢</span> {count(one.alarms.length, "alarm")}</a></>}</td>
-            <td>{casesOf(one.evidence) ? count(casesOf(one.evidence)!, "test case") : one.evidence.metrics ? "figures without a number of cases" : <Unknown because="no evidence came with it" />}</td>
+            <td><Leading {...one} /></td>
+            <td class="num">{casesOf(one.evidence)?.toLocaleString("en") ?? "not told"}</td>
           </tr>
         ))}
       </tbody>

@@ -22,7 +22,7 @@ export function told(one: Told): string {
   if (typeof one === "number") return plain(one);
   const whole = one.low != null && one.high != null;
   const others = Object.entries(one).filter(([name, value]) => value != null && name !== "value" && !(whole && (name === "low" || name === "high")));
-  const named = others.map(([name, value]) => `${spoken(name)} ${plain(value!)}`).join(", ");
+  const named = others.map(([name, value]) => `${spoken(name).toLowerCase()} ${plain(value!)}`).join(", ");
   return [one.value == null ? "" : figure(one as Figure), named].filter(Boolean).join("; ");
 }
 
@@ -76,6 +76,22 @@ function Named({ name, of }: { name: string; of: unknown }) {
 export function casesOf({ n, metrics }: Model["evidence"]): number | undefined {
   const counted = metrics?.n;
   return n ?? (typeof counted === "number" ? counted : undefined);
+}
+
+/** What a model is held to by its card's goal, else its first figure: what a list has room for. */
+export function Leading({ card, evidence }: Pick<Model, "card" | "evidence">) {
+  const { metrics } = evidence;
+  if (!metrics) return <Unknown because="no evidence came with it" />;
+  const goal = (card.goal ?? {}) as Record<string, number>;
+  const held = Object.keys(goal).filter((name) => name in metrics);
+  const first = "auc" in metrics ? "auc" : Object.keys(metrics).find((name) => typeof metrics[name] === "object");
+  const names = held.length ? held : first ? [first] : [];
+  return <>{names.map((name) => <div key={name}>{spoken(name)} {told(casesOf(evidence) === undefined ? metrics[name]! : alone(metrics[name]!))}{name in goal && <span class="muted">, goal {goal[name]}</span>}</div>)}</>;
+}
+
+/** A figure without the number of cases that it was taken over, where it has a value of its own. */
+function alone(one: Told): Told {
+  return typeof one === "number" || one.value == null ? one : { value: one.value, low: one.low, high: one.high };
 }
 
 export function Figures({ evidence }: { evidence: Model["evidence"] }) {
