@@ -505,6 +505,61 @@ def test_each_slice_in_a_series_of_its_own_is_one_stack(virtual: Phantom) -> Non
     assert value(said, codes.LV_EDV) == pytest.approx(virtual.truth["edv_ml"], abs=0.5)
 
 
+RR_MS = (750.0, 800.0)  # of every second breath-hold
+
+
+def breath_holds(files: list[bytes]) -> list[Any]:
+    """The images of a stack, each slice with a heart rate of its own; the outlines stay as they are."""
+    every = [pydicom.dcmread(io.BytesIO(data)) for data in files]
+    for ds in every:
+        if ds.Modality == "MR":
+            ds.NominalInterval = RR_MS[((ds.InstanceNumber - 1) // 8) % 2]
+            ds.HeartRate = round(60_000 / ds.NominalInterval)
+    return every
+
+
+def run_on(objects: list[Any]) -> Answer:
+    files = []
+    for ds in objects:
+        out = io.BytesIO()
+        ds.save_as(out)
+        files.append(out.getvalue())
+    (study,) = merge(read_header(data) for data in files)
+    (bound,) = plan([CardiacCine()], study).bindings
+    held = {i.digest: data for data in files for i in read_header(data).series[0].instances}
+    given = Loading(study, CardiacCine.needs, bound.series, held.__getitem__)()
+    return CardiacCine().run(given["cine"], given["drawn"])
+
+
+def test_a_heart_rate_of_each_breath_hold_gives_the_output_of_their_mean(virtual: Phantom) -> None:
+    """Every stack of several breath-holds had no output, and the answer said that no heart rate was stated."""
+    objects = breath_holds(virtual.files)
+    slices = len(objects[:-1]) // 8
+    rates = [round(60_000 / RR_MS[n % 2]) for n in range(slices)]
+    said = run_on(objects)
+    output = value(said, codes.CARDIAC_OUTPUT)
+    assert output == pytest.approx(0.001 * np.mean(rates) * value(said, codes.STROKE_VOLUME), rel=1e-6)
+    assert any("mean of the slices, 75 to 80/min" in r for r in said.reasons)
+    for ds in objects:
+        if ds.Modality == "MR":
+            ds.HeartRate = 0  # as makers write it who state the interval alone
+    assert value(run_on(objects), codes.CARDIAC_OUTPUT) == pytest.approx(output, rel=1e-6)
+
+
+def test_a_heart_rate_or_a_height_that_nobody_has_costs_no_volumes(virtual: Phantom) -> None:
+    objects = [pydicom.dcmread(io.BytesIO(data)) for data in virtual.files]
+    for ds in objects:
+        ds.PatientSize, ds.PatientWeight = 168, 71  # in centimetres
+        if ds.Modality == "MR":
+            ds.HeartRate, ds.NominalInterval = 880, 880
+    said = run_on(objects)
+    assert value(said, codes.LV_EDV) == pytest.approx(virtual.truth["edv_ml"], abs=0.5)
+    assert codes.CARDIAC_OUTPUT not in {m.what for m in said.measurements}
+    assert not [m for m in said.measurements if m.unit.endswith("/m2")]
+    assert any("heart rate of 880/min" in r for r in said.reasons)
+    assert any("height 168 m" in r and "not centimetres" in r for r in said.reasons)
+
+
 @pytest.mark.parametrize(
     "facts",
     [

@@ -64,7 +64,7 @@ def _looks_like_a_cine(facts: Mapping[str, Any]) -> bool:
 class CardiacCine:
     """How large is the left ventricle on a short-axis cine, how much does it eject, how thick is its wall?"""
 
-    name, version = "cardiac_cine", "5"
+    name, version = "cardiac_cine", "6"
     weights = "cardiac_cine"
     weights_threads = 1  # two phases are asked at once
     needs: ClassVar[Mapping[str, Need]] = {
@@ -192,18 +192,44 @@ class _Person:
     @classmethod
     def of(cls, cine: Volume, rate: float, height: float, weight: float, formula: Any, reasons: list[str]) -> _Person:
         facts = cine.facts
-        if not rate:
-            interval = _number(facts.get("NominalInterval"))
-            rate = _number(facts.get("HeartRate")) or (60_000.0 / interval if interval else 0.0)
-        if not rate:
-            reasons.append("no cardiac output: neither header nor parameters say the heart rate")
+        rate = rate or _rate_of_header(facts, reasons)
+        given = height or weight
         height, weight = height or _number(facts.get("PatientSize")), weight or _number(facts.get("PatientWeight"))
         surface = None
         if height and weight:
-            surface = arithmetic.body_surface_m2(height, weight, formula)
+            try:
+                surface = arithmetic.body_surface_m2(height, weight, formula)
+            except Refused as why:
+                if given:
+                    raise
+                reasons.append(f"nothing is indexed to the body surface: by the header {why}")
         else:
             reasons.append("nothing is indexed to the body surface: height or weight is not known")
         return cls(rate or None, surface, {"mosteller": "Mosteller", "dubois": "DuBois"}[formula])
+
+
+def _rate_of_header(facts: Mapping[str, Any], reasons: list[str]) -> float:
+    """Beats a minute; 0 where the header states none that a heart has. Each breath-hold has a rate of its own."""
+    beats = [_number(v) for v in facts.get("PerImage", {}).get("NominalInterval", ())]
+    interval = _number(facts.get("NominalInterval"))
+    stated = _number(facts.get("HeartRate")) or (60_000.0 / interval if interval else 0.0)
+    rates = [stated] if stated else [60_000.0 / beat for beat in beats if beat]
+    if not rates:
+        reasons.append("no cardiac output: neither header nor parameters say the heart rate")
+        return 0.0
+    slowest, fastest = min(rates), max(rates)
+    if slowest < arithmetic.SLOWEST_BPM or fastest > arithmetic.FASTEST_BPM:
+        reasons.append(
+            f"no cardiac output: the header says a heart rate of {slowest if len(rates) == 1 else fastest:g}/min; give "
+            "heart_rate_bpm"
+        )
+        return 0.0
+    if fastest - slowest >= 1.0:
+        reasons.append(
+            f"the heart rate is the mean of the slices, {slowest:.0f} to {fastest:.0f}/min by the header: each was "
+            "taken in a breath-hold of its own"
+        )
+    return float(np.mean(rates))
 
 
 def _number(value: Any) -> float:

@@ -221,6 +221,7 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
     if series.modality == "MR":
         own = {i.sop_uid: i.facts for i in series.instances}
         _add_scales(stack, facts, [own[one.sop_uid] for one in stack.order])
+        _add_beats(stack, facts)
     return Volume(
         array.reshape(*(len(axis) for axis in stack.axes), *stack.geometry.shape),
         stack.geometry,
@@ -337,6 +338,13 @@ def _add_scales(stack: Stack, facts: dict[str, Any], used: Sequence[Mapping[str,
             facts[keyword] = values[0]
         else:
             facts["PerPhase"] = {**facts.get("PerPhase", {}), keyword: [phase.pop() for phase in phases]}
+
+
+def _add_beats(stack: Stack, facts: dict[str, Any]) -> None:
+    """How long beats lasted (ms) under ``PerImage``, in array order, where breath-holds differ in it."""
+    beats = [one.keys.get("beat_ms") for one in stack.order]
+    if not facts.get("HeartRate") and not facts.get("NominalInterval") and all(beats):
+        facts["PerImage"] = {**facts.get("PerImage", {}), "NominalInterval": beats}
 
 
 def _add_first_moment(stack: Stack, facts: dict[str, Any]) -> None:

@@ -253,7 +253,13 @@ def _classic_keys(facts: Mapping[str, Any], instance: Instance) -> dict[str, Any
         "content": content,
         "acquisition": _one(facts.get("AcquisitionNumber")),
         "number": float(instance.number) if instance.number is not None else None,
+        "beat_ms": _beat_ms(_one(facts.get("HeartRate")), _one(facts.get("NominalInterval"))),
     }
+
+
+def _beat_ms(rate: float | None, interval: float | None) -> float | None:
+    """How long a beat lasted while this image was taken; each breath-hold has its own."""
+    return 60_000.0 / rate if rate and rate > 0 else interval if interval and interval > 0 else None
 
 
 def _direction(value: Any) -> tuple[float, ...] | None:
@@ -441,6 +447,7 @@ def _enhanced_keys(
         "content": None,
         "acquisition": _one(file.numbers(0x00209156, content)) if 0x00209156 in content else None,
         "number": float(number) + 1e6 * float(instance.number or 0),
+        "beat_ms": _beat_ms(kept(0x00181088), first(0x00189118, 0x00209070) or kept(0x00181062)),
     }
 
 

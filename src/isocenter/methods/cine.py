@@ -28,7 +28,9 @@ from numba import njit
 from isocenter.errors import Refused
 
 __all__ = [
+    "FASTEST_BPM",
     "MUSCLE_G_PER_ML",
+    "SLOWEST_BPM",
     "Ejection",
     "Filling",
     "body_surface_m2",
@@ -45,6 +47,8 @@ __all__ = [
 
 MUSCLE_G_PER_ML = 1.05
 """Density of heart muscle."""
+SLOWEST_BPM, FASTEST_BPM = 20.0, 300.0
+"""Heart rates (1/min) beyond which none is believed."""
 
 _REGULAR = 0.02  # part of the spacing by which slices may be out of place
 _AROUND_PX = 4  # beyond what smoothing by 0.8 pixels reaches
@@ -171,8 +175,9 @@ def ejection(volumes_ml: npt.ArrayLike, *, heart_rate_bpm: float | None = None) 
     edv, esv = float(volumes[ed]), float(volumes[es])
     if edv <= 0:
         raise Refused("an end-diastolic volume of 0 ml", "there is no cavity to empty")
-    if heart_rate_bpm is not None and not 20.0 <= heart_rate_bpm <= 300.0:
-        raise Refused(f"heart rate {heart_rate_bpm:g}/min", "it must lie between 20 and 300 beats a minute")
+    if heart_rate_bpm is not None and not SLOWEST_BPM <= heart_rate_bpm <= FASTEST_BPM:
+        said = f"it must lie between {SLOWEST_BPM:g} and {FASTEST_BPM:g} beats a minute"
+        raise Refused(f"heart rate {heart_rate_bpm:g}/min", said)
     stroke = edv - esv
     output = None if heart_rate_bpm is None else stroke * heart_rate_bpm / 1000.0
     return Ejection(edv, esv, stroke, 100.0 * stroke / edv, ed, es, output)
