@@ -129,6 +129,10 @@ def test_a_line_makes_its_own_command_ready_and_a_line_without_one_makes_all() -
         ("judge m --data x.npz --alpha abc", "--alpha abc: it is no number. Give a number, as 0.1; "),
         ("federate coordinate --port 1.5", "--port 1.5: it is no whole number. Give a whole number, as 8443; "),
         ("worklist --limit 0", "--limit 0: it must be at least 1. Give a number at least 1; "),
+        (
+            "correct 1.2 1.3 perhaps",
+            "verdict perhaps: it is none of the words that are taken. Give one of kept, changed, struck; ",
+        ),
     ],
 )
 def test_what_is_no_number_is_told_in_our_words_and_which_is_taken(line: str, told: str) -> None:
@@ -221,7 +225,7 @@ def test_a_command_that_nobody_has_placed_is_shown_last() -> None:
         ),
         (["serve", "--host", "192.0.2.1", "--port", "0"], "isocenter: address 192.0.2.1: this machine has none"),
         (["studies", "--limit", "0"], "must be at least 1"),
-        (["correct", "1.2", "1.3", "perhaps"], "'kept'"),
+        (["correct", "1.2", "1.3", "perhaps"], "verdict perhaps: "),
     ],
 )
 def test_what_was_mistyped_is_told_in_a_sentence(words: list[str], said: str, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
-from isocenter.learn.boxed import Boxed, read_boxed  # noqa: E402
+from isocenter.learn.boxed import Boxed, drawn_elsewhere, read_boxed  # noqa: E402
 from isocenter.learn.detect import Finder, _parts, bells, decoded, moved_boxes  # noqa: E402
 from isocenter.learn.judge import Judged, judged  # noqa: E402
 from isocenter.learn.judge_boxes import Found, box_figures  # noqa: E402
@@ -114,6 +114,78 @@ def test_layouts_say_the_same(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("\n".join(parts).replace(",", ";"))
     assert [one.name for one in read_boxed(tmp_path / "s.csv", SHAPES)[0]] == ["a", "b", "c"]
     assert [one.name for one in read_boxed(tmp_path / "s.csv", SHAPES, "kept")[0]] == ["b"]
+
+
+def test_boxes_in_a_table_with_tabs_are_those_with_commas(tmp_path: Path) -> None:
+    data = voc(tmp_path / "v", {"a": 0, "b": 1})
+    first = read_boxed(data, SHAPES)[0]
+    lines = ["filename,class,xmin,ymin,xmax,ymax"]
+    lines += [
+        f"{one.name}.jpg,{SHAPES.classes[k]}," + ",".join(f"{v:g}" for v in box)
+        for one in first for k, box in zip(one.kinds, one.boxes, strict=True)
+    ]  # fmt: skip
+    for note in (data / "Annotations").iterdir():
+        note.unlink()
+    (data / "t.tsv").write_text("\n".join(lines).replace(",", "\t"))
+    for place in (data / "t.tsv", data):
+        assert [one.boxes.tolist() for one in read_boxed(place, SHAPES)[0]] == [one.boxes.tolist() for one in first]
+
+
+def resized(data: Path, size: tuple[int, int]) -> None:
+    """The pictures of a folder on another size, and in their notes the size on which the boxes were drawn."""
+    for file in (data / "JPEGImages").iterdir():
+        Image.open(file).resize(size).save(file)
+    for note in (data / "Annotations").iterdir():
+        told = "<annotation><size><width>160</width><height>128</height></size>"
+        note.write_text(note.read_text().replace("<annotation>", told))
+
+
+def test_boxes_drawn_on_another_size_of_a_picture_are_brought_to_it_and_that_is_said(tmp_path: Path) -> None:
+    data = voc(tmp_path / "v", {"a": 0, "b": 1})
+    first = read_boxed(data, SHAPES)[0]
+    assert drawn_elsewhere(first) == []
+    resized(data, (81, 64))  # one column is rounded
+    found = read_boxed(data, SHAPES)[0]
+    for one, two in zip(first, found, strict=True):
+        assert np.allclose(two.boxes, one.boxes * np.tile([81 / 160, 0.5], 2)) and two.drawn_on == (160, 128)
+    assert drawn_elsewhere(found) == [
+        "the boxes of 2 of 2 pictures were drawn on other sizes of them and brought to the pictures that are here, "
+        "such as those of a from 160 × 128 to 81 × 64 pixels"
+    ]
+    head = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+    (data / "t.csv").write_text(f"{head}a.jpg,160,128,disc,20,40,60,80\n")
+    assert np.allclose(read_boxed(data / "t.csv", SHAPES)[0][0].boxes, [[10.125, 20, 30.375, 40]])
+    (data / "t.csv").write_text(f"{head}a.jpg,40,40,disc,20,22,60,62\n")  # of the box
+    assert read_boxed(data / "t.csv", SHAPES)[0][0].boxes.tolist() == [[20, 22, 60, 62]]
+    (data / "t.csv").write_text(f"{head}a.jpg,160,128,disc,2,2,6,6\na.jpg,320,256,disc,2,2,6,6\n")
+    with pytest.raises(Refused, match=r"'a.jpg' has 160 × 128 and 320 × 256 in t.csv: one picture has one size"):
+        read_boxed(data / "t.csv", SHAPES)
+    picture = {"id": 1, "file_name": "a.jpg", "width": 160, "height": 128}
+    note = {"image_id": 1, "category_id": 1, "bbox": [20, 40, 40, 40]}
+    coco = {"images": [picture], "annotations": [note], "categories": [{"id": 1, "name": "disc"}]}
+    (data / "c.json").write_text(json.dumps(coco))
+    assert np.allclose(read_boxed(data / "c.json", SHAPES)[0][0].boxes, [[10.125, 20, 30.375, 40]])
+
+
+def test_boxes_of_a_picture_that_was_stretched_or_of_another_one_are_refused(tmp_path: Path) -> None:
+    data = voc(tmp_path / "v", {"a": 0})
+    resized(data, (100, 64))
+    with pytest.raises(Refused, match=r"the boxes of a\.jpg were drawn on 160 × 128 pixels, and it has 100 × 64"):
+        read_boxed(data, SHAPES)
+    (data / "t.csv").write_text("filename,class,xmin,ymin,xmax,ymax\na.jpg,disc,101,20,140,40\n")
+    with pytest.raises(Refused, match=r"a box from 101, 20 to 140, 40 lies outside a.jpg, 100 × 64 pixels: it was"):
+        read_boxed(data / "t.csv", SHAPES)
+
+
+def test_boxes_lie_on_a_turned_picture_as_viewers_show_it_unless_their_size_says_otherwise(tmp_path: Path) -> None:
+    picture, turned = field(0)[0], Image.Exif()
+    turned[0x112] = 6
+    Image.fromarray(np.rot90(picture)).save(tmp_path / "a.png", exif=turned)
+    for size, shape in (("", (128, 160)), (",160,128", (128, 160)), (",128,160", (160, 128))):
+        head = "filename,class,xmin,ymin,xmax,ymax" + (",width,height" if size else "")
+        (tmp_path / "t.csv").write_text(f"{head}\na.png,disc,1,2,30,40{size}\n")
+        (one,), _ = read_boxed(tmp_path / "t.csv", SHAPES)
+        assert one.picture.shape[:2] == shape and one.boxes.tolist() == [[1, 2, 30, 40]] and one.drawn_on is None
 
 
 def test_pictures_numbered_anew_in_every_part_keep_their_own_boxes(tmp_path: Path) -> None:

@@ -76,8 +76,8 @@ def _run() -> None:
     """Run the command that was typed; what is wrong with the line itself is told as any refusal is, where JSON is read.
 
     Raises:
-        Refused: a value is no number where one is wanted, or a number that is not taken; and where JSON is read, an
-            argument is missing or no value of its kind.
+        Refused: a value is no number where one is wanted, a number that is not taken, or none of the words that are;
+            and where JSON is read, an argument is missing or no value of its kind.
     """
     from typer.exceptions import TyperException
 
@@ -89,7 +89,7 @@ def _run() -> None:
         raise SystemExit(1) from None
     except TyperException as wrong:
         command = f"`{getattr(getattr(wrong, 'ctx', None), 'command_path', 'isocenter')} --help` tells what it takes"
-        if unfit := _unfit_number(wrong):
+        if unfit := _unfit(wrong):
             raise Refused(*unfit[:2], f"{unfit[2]}; {command}") from None
         if "--json" not in sys.argv:
             from typer.rich_utils import rich_format_error
@@ -100,8 +100,8 @@ def _run() -> None:
         raise Refused("the command line", told.rstrip("."), command) from None
 
 
-def _unfit_number(wrong: Exception) -> tuple[str, str, str] | None:
-    """What was typed where a number is taken, why it is not taken, and what is; None where it is something else."""
+def _unfit(wrong: Exception) -> tuple[str, str, str] | None:
+    """What was typed where a number or one of some words is taken, why it is not, and what is; else None."""
     faults, param = getattr(wrong.__cause__, "errors", None), getattr(wrong, "param", None)
     if faults is None or param is None:
         return None
@@ -115,6 +115,8 @@ def _unfit_number(wrong: Exception) -> tuple[str, str, str] | None:
         why, do = "it is no whole number", f"give a whole number{example}"
     elif bound := next((words.format(bounds[key]) for key, words in _BOUNDS if key in bounds), ""):
         why, do = f"it must be {bound}", f"give a number {bound}"
+    elif (words := str(fault["msg"]).partition(" is not one of ")[2]) and kind == "value_error":
+        why, do = "it is none of the words that are taken", f"give one of {words.replace(chr(39), '').rstrip('.')}"
     else:
         return None
     return f"{name} {str(fault['input'])[:64]}", why, do

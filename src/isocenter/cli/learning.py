@@ -227,6 +227,8 @@ def judge(
     screen.say(f"n = {said['n']}, declined {said['declined']}")
     if said["border"] != "asked":
         screen.say(said["border"])
+    for remark in said.get("remarks", ()):
+        screen.warn(remark)
     if said.get("learnt_from"):
         screen.say(
             f"{said['learnt_from']} of these cases the model has learnt from: of them it answers from memory, and no "

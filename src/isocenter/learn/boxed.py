@@ -21,15 +21,20 @@ from isocenter.learn.kinds import Boxes
 from isocenter.learn.sheet import read_sheet
 from isocenter.methods.picture import resampled
 
-__all__ = ["Boxed", "digest_of_boxed", "on_canvas", "read_boxed"]
+__all__ = ["Boxed", "digest_of_boxed", "drawn_elsewhere", "on_canvas", "read_boxed"]
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 _FILE = ("filename", "file", "image", "image_path", "path", "image_id")
 _CLASS = ("class", "class_name", "label", "cell_type", "name", "category")
+_WIDTH, _HEIGHT = ("width", "image_width", "img_width"), ("height", "image_height", "img_height")
+_TABLES = (".csv", ".tsv", ".txt")
 _SIDES = (("xmin", "x1", "left"), ("ymin", "y1", "top"), ("xmax", "x2", "right"), ("ymax", "y2", "bottom"))
 
 Row = tuple[str, Sequence[float], bool]
 """Class as it was given, left, top, right, bottom, and whether it is marked as too difficult to count."""
+Size = tuple[int, int] | None
+"""Columns and rows of the picture on which boxes were drawn; None where that is not told."""
+Named = tuple[str, list[Row], Size]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +45,7 @@ class Boxed:
         picture: (rows, columns, 3) of 8 bits.
         boxes: (n, 4) left, top, right, bottom in its pixels. kinds: (n,) 0, 1, 2 … in the order of the recipe.
         hard: (n,) whether the box is neither to be found nor wrong to be found.
+        drawn_on: columns and rows of another copy of the picture, from which the boxes were brought to this one.
     """
 
     name: str
@@ -47,6 +53,7 @@ class Boxed:
     boxes: npt.NDArray[np.float64]
     kinds: npt.NDArray[np.int64]
     hard: npt.NDArray[np.bool_]
+    drawn_on: Size = None
 
 
 def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[Boxed], int]:
@@ -54,13 +61,14 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
 
     Args:
         path: a folder that holds ``Annotations/*.xml`` (Pascal VOC; pictures in ``JPEGImages`` or anywhere below), or a
-            COCO ``.json``, or a ``.csv`` with file, class and four sides in each row; or one of these files.
+            COCO ``.json``, or a table (``.csv``, ``.tsv``) with file, class and four sides in each row, or one of these
         split: of VOC the list ``ImageSets/Main/SPLIT.txt``, of a table its column ``split``, else a folder of that
             name in the path of the picture.
 
     Raises:
         NotFound: when nothing is there.
-        Refused: when no picture has boxes, a class is not of the recipe, or a box is no box.
+        Refused: when no picture has boxes, a class is not of the recipe, a box is no box or lies outside its picture,
+            or it was drawn on a picture of other proportions.
     """
     if not path.exists():
         raise NotFound(
@@ -70,12 +78,12 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
     root = path if path.is_dir() else path.parent
     pictures = _pictures_in(root)
     found, missing = [], 0
-    for name, rows in named:
+    for name, rows, size in named:
         file = _picture(name, pictures, split, root)
         if file is None:
             missing += 1
         elif split is None or told or split in file.parts:
-            found.append(_one(file, rows, how))
+            found.append(_one(file, rows, size, how))
     if not found:
         raise Refused(
             f"no picture with boxes in {path.name}", f"{missing} were named whose picture is not there",
@@ -124,25 +132,26 @@ def _same(some: Iterable[str], others: Iterable[str]) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(some, others, strict=False)))
 
 
-def _named(path: Path, split: str | None) -> tuple[list[tuple[str, list[Row]]], bool]:
+def _named(path: Path, split: str | None) -> tuple[list[Named], bool]:
     """Pictures by name with their boxes, and whether what tells them also tells the split."""
     if path.is_dir():
         notes = sorted(p for p in path.rglob("*.xml") if not p.name.startswith("."))
         if notes:
             return list(_of_voc(notes, path, split)), any(path.rglob("ImageSets"))
-        tables = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".json", ".csv"))
+        tables = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".json", ".csv", ".tsv"))
         if len(tables) != 1:
             raise Refused(f"{len(tables)} tables and no Annotations in {path.name}", "which of them has the boxes?",
                           "give the file itself")  # fmt: skip
         path = tables[0]
     if path.suffix.lower() == ".json":
         return list(_of_coco(path)), False
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() in _TABLES:
         return _of_table(path, split)
-    raise Refused(f"{path.name} has no boxes", "a folder, .json or .csv is wanted")
+    raise Refused(f"{path.name} has no boxes", "a folder, .json, .csv or .tsv is wanted",
+                  "give the folder with Annotations, a COCO .json, or a table with a row for each box")  # fmt: skip
 
 
-def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[tuple[str, list[Row]]]:
+def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[Named]:
     wanted = None
     if split is not None:
         lists = sorted(path.rglob(f"ImageSets/Main/{split}.txt"))
@@ -166,15 +175,26 @@ def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[tu
                 )
                 for thing in root.iter("object")
             ]
+            size = _size(root.findtext("size/width"), root.findtext("size/height"))
         except (ElementTree.ParseError, ValueError) as e:
             raise Refused(f"cannot read {note.name}", str(e)[:160], "take it out or repair it") from e
         if root.tag != "annotation":
             continue
         # the note's own name and folders, since names inside were seen to be without ending or of another picture
-        yield note.relative_to(path).with_suffix("").as_posix(), rows
+        yield note.relative_to(path).with_suffix("").as_posix(), rows, size
 
 
-def _of_coco(path: Path) -> Iterator[tuple[str, list[Row]]]:
+def _size(wide: Any, tall: Any) -> Size:
+    """Columns and rows as a note gives them; programs that do not know them write 0 or nothing.
+
+    Raises:
+        ValueError: for what is no number.
+    """
+    columns, rows = (round(float(v)) if str(v if v is not None else "").strip() else 0 for v in (wide, tall))
+    return (columns, rows) if columns > 0 and rows > 0 else None
+
+
+def _of_coco(path: Path) -> Iterator[Named]:
     try:
         held = json.loads(path.read_text("utf-8"))
         names = {c["id"]: str(c["name"]) for c in held["categories"]}
@@ -184,7 +204,10 @@ def _of_coco(path: Path) -> Iterator[tuple[str, list[Row]]]:
             rows[note["image_id"]].append(
                 (names[note["category_id"]], [x, y, x + wide, y + tall], bool(note.get("iscrowd")))
             )
-        yield from ((str(picture["file_name"]), rows[picture["id"]]) for picture in held["images"])
+        yield from (
+            (str(picture["file_name"]), rows[picture["id"]], _size(picture.get("width"), picture.get("height")))
+            for picture in held["images"]
+        )
     except KeyError as e:
         raise Refused(f"{str(e)[:80]} in {path.name}", "a part of a COCO file, an image or a category lacks that name",
                       "give images, annotations and categories that name each other") from e  # fmt: skip
@@ -192,7 +215,7 @@ def _of_coco(path: Path) -> Iterator[tuple[str, list[Row]]]:
         raise Refused(f"{path.name} is no COCO file", str(e)[:160], "give one") from e
 
 
-def _of_table(path: Path, split: str | None) -> tuple[list[tuple[str, list[Row]]], bool]:
+def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
     columns, lines = read_sheet(path)
     known = {c.strip().lower(): c for c in columns if c.strip()}
     chosen = [next((known[c] for c in names if c in known), None) for names in (_FILE, _CLASS, *_SIDES)]
@@ -200,29 +223,42 @@ def _of_table(path: Path, split: str | None) -> tuple[list[tuple[str, list[Row]]
         raise Refused(f"{path.name} has the columns {list(known)}", "file, class and the four sides are wanted",
                       "call them filename, class, xmin, ymin, xmax, ymax")  # fmt: skip
     file, kind, *sides = (str(c) for c in chosen)
+    extent = [next((known[c] for c in names if c in known), "") for names in (_WIDTH, _HEIGHT)]
     rows: dict[tuple[str, str], list[Row]] = {}
+    sizes: dict[tuple[str, str], set[Size]] = {}
     for number, line in enumerate(lines):
         part = str(line[known["split"]]).strip() if "split" in known else ""
         if split is not None and "split" in known and part != split:
             continue
         try:
             rows.setdefault((part, line[file]), []).append((line[kind], [float(line[s]) for s in sides], False))
+            size = _size(*(line[c] for c in extent)) if all(extent) else None
         except (TypeError, ValueError) as e:
             raise Refused(f"row {number + 1} of {path.name} is no box", str(e)[:160]) from e
+        sizes.setdefault((part, line[file]), set()).add(size)
+    if _are_of_boxes(rows, sizes):
+        sizes = {key: {None} for key in rows}
+    if (odd := next((key for key, of in sizes.items() if len(of) > 1), None)) is not None:
+        told = " and ".join(sorted(f"{s[0]} × {s[1]}" if s else "no size" for s in sizes[odd]))
+        raise Refused(f"'{odd[1]}' has {told} in {path.name}", "one picture has one size",
+                      "give each of its rows the width and height of the picture, or leave them out")  # fmt: skip
     often = Counter(name for _, name in rows)  # files that are numbered anew in every part have its folder's name
-    return [(name if often[name] == 1 else f"{part}/{name}", of) for (part, name), of in rows.items()], "split" in known
+    return [
+        (name if often[name] == 1 else f"{part}/{name}", of, next(iter(sizes[part, name])))
+        for (part, name), of in rows.items()
+    ], "split" in known
 
 
-def _one(file: Path, rows: Sequence[Row], how: Boxes) -> Boxed:
-    from PIL import Image
+def _are_of_boxes(rows: Mapping[Any, list[Row]], sizes: Mapping[Any, set[Size]]) -> bool:
+    """Whether a width and a height are those of each box, not of its picture."""
+    return all(
+        {_size(right - left, bottom - top) for _, (left, top, right, bottom), _ in of} == sizes[key]
+        for key, of in rows.items()
+    )
 
-    try:
-        with Image.open(file) as image:
-            deep = image.mode[0] in "IF"  # Pillow cuts these off at 255: all would be white
-            grey = in_eight_bits(np.asarray(image)) if deep else None
-            picture = np.asarray(image.convert("RGB")) if grey is None else np.repeat(grey[..., None], 3, -1)
-    except OSError as e:
-        raise Refused(f"cannot read {file.name}", str(e)[:160], "take it out or replace it") from e
+
+def _one(file: Path, rows: Sequence[Row], size: Size, how: Boxes) -> Boxed:
+    picture = _picture_in(file, size)
     known = {name.lower(): k for k, name in enumerate(how.classes)}
     known |= {name.lower(): k for name, k in how.known_as.items()}
     for name, _, _ in rows:
@@ -238,11 +274,64 @@ def _one(file: Path, rows: Sequence[Row], how: Boxes) -> Boxed:
     if (boxes[:, 2:] < boxes[:, :2]).any():
         raise Refused(f"a box in {file.name} ends before it begins", "left and right, or top and bottom, are exchanged",
                       "give xmin below xmax and ymin below ymax")  # fmt: skip
+    other = size if size is not None and size != (wide, tall) else None
+    if other is not None:
+        if not _alike(other, (wide, tall)):
+            raise Refused(
+                f"the boxes of {file.name} were drawn on {other[0]} × {other[1]} pixels, and it has {wide} × {tall}",
+                "width and height do not change alike: it was cut, turned or stretched, and nothing tells how",
+                "give the pictures that the boxes were drawn on, or take the sizes out where they are wrong",
+            )  # fmt: skip
+        boxes = boxes * np.tile([wide / other[0], tall / other[1]], 2)
+    outside = (boxes[:, :2] >= [wide, tall]).any(1) | (boxes[:, 2:] < 0).any(1)
+    if outside.any():
+        left, top, right, bottom = boxes[outside][0]
+        raise Refused(
+            f"a box from {left:g}, {top:g} to {right:g}, {bottom:g} lies outside {file.name}, {wide} × {tall} pixels",
+            "it was drawn on another picture, or on another size of it",
+            "give the pictures that the boxes were drawn on, or the size: width and height",
+        )  # fmt: skip
     boxes = np.clip(boxes, 0, [wide, tall, wide, tall])
     real = (boxes[:, 2:] > boxes[:, :2]).all(1)  # collections hold a few clicks without extent; nobody can find them
     kinds = np.array([known[name.strip().lower()] for name, _, _ in rows], np.int64)
     hard = np.array([h for _, _, h in rows], bool)
-    return Boxed(file.stem, picture, boxes[real], kinds[real], hard[real])
+    return Boxed(file.stem, picture, boxes[real], kinds[real], hard[real], other)
+
+
+def _alike(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether one is the other enlarged or made smaller, each side rounded to whole pixels."""
+    low = max((o - 1) / s for s, o in zip(size, other, strict=True))
+    return low <= min((o + 1) / s for s, o in zip(size, other, strict=True))
+
+
+def _picture_in(file: Path, size: Size) -> npt.NDArray[np.uint8]:
+    """(rows, columns, 3) of a file, turned as viewers show it, or as it lies where the boxes' size tells that."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file) as image:
+            shown = ImageOps.exif_transpose(image)
+            if size is not None and size == image.size != shown.size:
+                shown = image
+            if shown.mode[0] not in "IF":
+                return np.asarray(shown.convert("RGB"))
+            # Pillow would cut these off at 255: all would be white
+            return np.repeat(in_eight_bits(np.asarray(shown))[..., None], 3, -1)
+    except OSError as e:
+        raise Refused(f"cannot read {file.name}", str(e)[:160], "take it out or replace it") from e
+
+
+def drawn_elsewhere(pictures: Sequence[Boxed]) -> list[str]:
+    """A sentence where boxes were drawn on other sizes of their pictures; none where they were not."""
+    some = [one for one in pictures if one.drawn_on is not None]
+    if not some:
+        return []
+    first, (wide, tall) = some[0], some[0].drawn_on or (0, 0)
+    rows, columns = first.picture.shape[:2]
+    return [
+        f"the boxes of {len(some)} of {len(pictures)} pictures were drawn on other sizes of them and brought to the "
+        f"pictures that are here, such as those of {first.name} from {wide} × {tall} to {columns} × {rows} pixels"
+    ]
 
 
 def on_canvas(picture: npt.NDArray[np.uint8], shape: tuple[int, int]) -> tuple[npt.NDArray[np.float32], float]:

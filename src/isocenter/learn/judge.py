@@ -52,7 +52,8 @@ class Judged:
     Args:
         report: ``{"model", "task", "n", "metrics", "calibration", "subgroups", "declined"}``; of pictures and
             volumes, and of a whole table, also ``learnt_from``, how many of the cases the model has learnt from, where
-            that is known. ``border`` is *asked*, or says that none was taught.
+            that is known. ``border`` is *asked*, or says that none was taught; ``remarks``, where there are some, says
+            what was done to the cases as they were given.
         model: the record of what was judged.
         predictions: a row for each case: name, label, what was said, whether it would be declined, and why; a negative
             answer of a model that was taught no border says so there.
@@ -153,6 +154,8 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     report["border"] = no_border(held.inputs) or "asked"
     if "learnt_from" in figures_:
         report["learnt_from"] = figures_["learnt_from"]
+    if figures_.get("remarks"):
+        report["remarks"] = figures_["remarks"]
     return Judged(report, held, rows, features, masks, figures_.get("cases", rows))
 
 
