@@ -96,6 +96,12 @@ def test_a_person_says_what_became_of_the_other_lesions() -> None:
         assert f"{criteria}: PD" in found and "non-targets progress" in found
 
 
+def test_no_complete_response_while_a_non_target_is_left() -> None:
+    first = on(0, 20, 100, bone=4)
+    assert the(ask(first, on(60, 0, 60, bone=4)), CURRENT).words.startswith("Choi: PR")
+    assert the(ask(first, on(60, 0, 60), all_gone=True), CURRENT).words.startswith("Choi: CR")
+
+
 def _with(time: tuple[Dated, Dated], **facts: Any) -> tuple[Dated, Dated]:
     drawn, scan = time
     return drawn, replace(scan, given=replace(scan.volume, facts={**scan.volume.facts, **facts}))

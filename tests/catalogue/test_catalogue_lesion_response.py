@@ -321,3 +321,61 @@ def test_scans_made_otherwise_are_told() -> None:
     said = LesionResponse().run(now, (first,), thick, (Dated(first.study_uid, first.day, thin),)).reasons
     assert any("slices of 1 mm at baseline and 5 mm now" in r for r in said)
     assert any("contrast was given now only" in r for r in said)
+
+
+def boxes(day: int, *drawn: Drawn) -> Dated:
+    """Lesions that are so many millimetres long from left to right, and not more than 20 mm wide and high."""
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in GRID.shape), indexing="ij"), axis=-1) * GRID.spacing_mm
+    regions = tuple(
+        Region(
+            GRID, mask=(np.abs(index - np.array(c)) < (10.0, min(10.0, long / 2), long / 2)).all(axis=-1), label=label
+        )
+        for c, long, label in drawn
+    )
+    return Dated(f"2.25.{500 + day}", date(2026, 1, 1) + timedelta(days=day), regions)
+
+
+def test_a_target_that_has_grown_into_a_larger_lesion_is_not_gone() -> None:
+    """Until version 12 its diameter left the sum: a target of 22 mm was a complete response."""
+    first = boxes(0, ((50, 60, 30), 20, "liver 1"), ((50, 60, 70), 40, "liver 2"))
+    now = boxes(60, ((50, 60, 55), 70, "liver 2"))
+    answer = ask(first, now, targets="liver 1")
+    whole = next(m.value for f in answer.findings if f.where is not None for m in f.measurements if m.unit == "mm")
+    assert value(the(answer, CURRENT), SUM) == pytest.approx(whole) and whole > 60
+    assert "PD" in the(answer, CURRENT).words and "liver 2), target" in answer.findings[0].words
+    assert any(r.startswith("WARNING: target lesion 1 has grown together with lesion 2") for r in answer.reasons)
+    # So it is where the one that took it up is a new one, which stays new.
+    before = boxes(60, ((50, 60, 30), 20, "liver 1"), ((50, 60, 70), 40, "liver 2"))
+    answer = ask(boxes(0, ((50, 60, 30), 20, "liver 1")), before, boxes(120, ((50, 60, 55), 70, "liver 2")))
+    assert "Targets PD" in the(answer, CURRENT).words and value(the(answer, CURRENT), NEW) == 1
+    # And a new one that grew into a target is there still.
+    before = boxes(60, ((50, 60, 50), 60, "liver 1"), ((50, 60, 95), 10, "liver 2"))
+    answer = ask(boxes(0, ((50, 60, 50), 60, "liver 1")), before, boxes(120, ((50, 60, 60), 82, "liver 1")))
+    assert value(the(answer, CURRENT), NEW) == 1 and "a new lesion" in the(answer, CURRENT).words
+
+
+def test_what_is_seen_again_after_a_complete_response_is_progression() -> None:
+    """Until version 12 a non-target lesion that came back was a partial response."""
+    first = boxes(0, ((50, 60, 30), 20, "lung 1"), ((50, 60, 90), 8, "lung 2"))
+    back = ((50, 60, 90), 8, "lung 2")
+    times = first, boxes(60), boxes(120, back)
+    answer = ask(*times, all_gone=True)
+    assert the(answer, CURRENT).words.startswith("RECIST 1.1: PD (RECIST 1.1 table 3, note a)")
+    assert "complete response of day 60" in the(answer, CURRENT).words
+    assert the(ask(*times, all_gone=True, criteria="iRECIST"), CURRENT).words.startswith("iRECIST: iUPD")
+    # Where the response was a partial one, a lesion that comes back is none by itself.
+    times = first, boxes(60, ((50, 60, 30), 10, "lung 1")), boxes(120, ((50, 60, 30), 10, "lung 1"), back)
+    assert the(ask(*times), CURRENT).words.startswith("RECIST 1.1: PR")
+
+
+def test_a_node_of_ten_millimetres_is_there_again_and_no_progression_by_that() -> None:
+    first = on(0, (NODE, 10, "lymph node"))
+    times = first, on(60, (NODE, 3, "lymph node")), on(120, (NODE, 5, "lymph node"))
+    assert the(ask(*times[:2]), CURRENT).words.startswith("RECIST 1.1: CR")
+    assert the(ask(*times), CURRENT).words.startswith("RECIST 1.1: PR")
+
+
+def test_two_studies_of_one_day_are_told_apart_by_a_person() -> None:
+    one = boxes(0, ((50, 60, 30), 20, "lung 1"))
+    with pytest.raises(Refused, match=r"two studies with outlines of 2026-01-01.*Leave one of them out"):
+        ask(one, replace(one, study_uid="2.25.9"))

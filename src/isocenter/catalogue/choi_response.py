@@ -14,7 +14,7 @@ from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.catalogue.virtual_ct import virtual_image
 from isocenter.errors import Refused
 from isocenter.methods import recist
-from isocenter.methods.lesion_matching import Track
+from isocenter.methods.lesion_matching import Track, seen_in
 from isocenter.record import Code, Measurement
 from isocenter.space import Region, Volume
 
@@ -69,7 +69,8 @@ def answered(
             judged.append((visit.day, recist.Judged("NE", "Choi 2007", "a target was not evaluated")))
             continue
         now_hu = hu[0] if density is None else density
-        one = recist.choi(visits[0].sum_mm, visit.sum_mm, hu[0], now_hu, new=visit.new, gone=visit.all_gone)
+        gone = visit.all_gone and visit.non_target in ("CR", "none")
+        one = recist.choi(visits[0].sum_mm, visit.sum_mm, hu[0], now_hu, new=visit.new, gone=gone)
         if visit.non_target == "PD":
             one = recist.Judged("PD", "Choi 2007, progression", "non-targets progress")
         judged.append((visit.day, one))
@@ -96,8 +97,8 @@ def _density(
     remarks: list[str],
 ) -> float | None:
     """Mean over the targets of their mean attenuation; None where none is outlined."""
-    there = [[time.regions[i] for i in followed[n].at[k]] for n in chosen]
-    there = [parts for parts in there if parts]
+    seats = {seat for n in chosen if (seat := seen_in(followed, n, k)) is not None}
+    there = [[time.regions[i] for i in followed[n].at[k]] for n in sorted(seats)]
     if not there:
         return None
     scan = scans.get(time.study_uid)

@@ -30,7 +30,7 @@ from isocenter.catalogue.lesion_visits import (
 from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.errors import Refused
 from isocenter.methods import irecist, recist, volumetry
-from isocenter.methods.lesion_matching import Spot, Track, doubling_time_days, tracks
+from isocenter.methods.lesion_matching import Spot, Track, doubling_time_days, seen_in, tracks
 from isocenter.record import Code, Curve, Finding, Measurement, codes, digest_of
 from isocenter.space import Geometry, Region, Volume
 
@@ -52,7 +52,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "12"
+    name, version = "lesion_response", "13"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -159,6 +159,7 @@ class LesionResponse:
             for region in time.regions
             if is_cut(region, scans.get(time.study_uid))
         ]
+        _must_be_of_other_days(times)
         visits = visits_of(times, sized, followed, chosen)
         visits = (visits[0], *(without(v, h, chosen) for v, h in zip(visits[1:], hidden, strict=True)))
         if unseen & set(chosen):
@@ -233,6 +234,16 @@ def _outlined(study: Dated, scans: Mapping[str, Volume], remarks: list[str], *, 
             "outline them, or set all_gone=true where nothing is left",
         )
     return found
+
+
+def _must_be_of_other_days(times: Sequence[Drawn]) -> None:
+    for before, now in pairwise(times):
+        if before.day == now.day:
+            raise Refused(
+                f"two studies with outlines of {now.day}",
+                "nothing says which of them comes first, or whether one has the lesions that the other lacks",
+                "leave one of them out, or bring their outlines into one study",
+            )
 
 
 def _by(criteria: str, one: recist.Judged) -> recist.Judged:
@@ -314,9 +325,22 @@ def _doubts(
         numbers = ", ".join(str(n + 1) for n in sorted(hidden - unseen))
         said.append(f"lesion {numbers} lies outside the images of {times[-1].day}: not evaluated, which is not gone")
     left = unseen | hidden
-    absent = [n + 1 for n, t in enumerate(followed) if t.merged_into is None and not t.at[-1] and n not in left]
+    last = len(times) - 1
+    absent = [n + 1 for n in range(len(followed)) if seen_in(followed, n, last) is None and n not in left]
     if absent:
         said.append(f"lesion {', '.join(map(str, absent))} is not outlined now and counts as gone: confirm it")
+    for n in chosen:
+        seat = seen_in(followed, n, last)
+        others = [
+            m + 1 for m in range(len(followed)) if m not in chosen and seat is not None
+            and seen_in(followed, m, last) == seat
+        ]  # fmt: skip
+        if others:
+            said.append(
+                f"WARNING: target lesion {n + 1} has grown together with lesion {', '.join(map(str, others))}, which "
+                "is no target: the longest diameter of the whole counts in the sum (RECIST 1.1, 4.3.2), and whether "
+                "it grew by more than that is for a person to say. Outline them apart where a border is seen"
+            )
     if any(t.began == 0 and n not in chosen for n, t in enumerate(followed)):
         said.append("whether non-target lesions progress is for a person to say; they count as not progressing")
     if unsure := [n + 1 for n, t in enumerate(followed) if not t.sure]:
@@ -357,6 +381,7 @@ def _lesions(
 ) -> list[Finding]:  # fmt: skip
     found = []
     last = len(times) - 1
+    counted = {seen_in(followed, n, last) for n in chosen}
     for n, track in enumerate(followed):
         # The same lesion has the same identity whichever later study is asked.
         first = times[track.began]
@@ -368,7 +393,7 @@ def _lesions(
                 Measurement(codes.SHORT_AXIS, size.axes.short_mm, "mm", definition="perpendicular in the same slice"),
                 _volume(size, sized[track.began][track.at[track.began][0]], ct),
             ]
-            words = _words(n, followed, times, sized, n in chosen)
+            words = _words(n, followed, times, sized, n in counted)
             if track.began == last and normal_node(track, last, times, sized):
                 words = words.replace("a new lesion", "a node of normal size, which is no new lesion")
             if track.began < last:

@@ -11,7 +11,7 @@ import numpy as np
 from isocenter.catalogue.in_one_space import Drawn, Matrix, mask_of, radius_mm
 from isocenter.errors import Refused
 from isocenter.methods import recist, volumetry
-from isocenter.methods.lesion_matching import Spot, Track
+from isocenter.methods.lesion_matching import Spot, Track, seen_in
 from isocenter.space import Region, Volume, resample_region
 
 __all__ = [
@@ -129,14 +129,13 @@ def named_lesions(first: Drawn, names: str) -> set[int]:
 def recorded_mm(track: Track, k: int, times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]]) -> float:
     """What a lesion adds to the sum at one time: parts of a split are added, a merged one counts with its partner."""
     parts = [_lesion(times[k].regions[i], sized[k][i]) for i in track.at[k]]
-    first = track.at[track.began][0]
-    node = bool(_NODE.search(times[track.began].regions[first].label))
+    node = _is_node(track, times)
     return sum(replace(p, node=node).recorded_mm for p in parts)
 
 
 def normal_node(track: Track, k: int, times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]]) -> bool:
     """Whether a lesion is a lymph node that is outlined at one time and normal there: a short axis below 10 mm."""
-    if not track.at[k] or not _NODE.search(times[track.began].regions[track.at[track.began][0]].label):
+    if not track.at[k] or not _is_node(track, times):
         return False
     return recorded_mm(track, k, times, sized) < recist.NORMAL_NODE_MM - recist.EPSILON
 
@@ -163,7 +162,7 @@ def out_of_sight(
     back, ends, found = np.linalg.inv(places[k][0]), np.array(scan.geometry.shape) - 0.5, set()
     for n, track in enumerate(followed):
         seen = [j for j in range(k) if track.at[j]]
-        if track.at[k] or track.merged_into is not None or not seen:
+        if seen_in(followed, n, k) is not None or not seen:
             continue
         centre = spotted[seen[-1]][track.at[seen[-1]][0]].centre_mm
         index = scan.geometry.to_index(back[:3, :3] @ centre + back[:3, 3])
@@ -181,7 +180,8 @@ def visits_of(
     """Each time as the rules see it; lesions that are no targets are non-targets, and later ones new.
 
     A node of less than 10 mm is no lesion: not a non-target at baseline, gone later, and not new (RECIST 1.1, 3.1.1
-    and 4.3.3).
+    and 4.3.3). Where lesions have grown together, the diameter of the whole counts once: as a target's, where one of
+    them is a target.
 
     Raises:
         Refused: for a baseline without any lesion.
@@ -190,22 +190,23 @@ def visits_of(
     normal = [{k for k in range(len(times)) if normal_node(t, k, times, sized)} for t in followed]
     others = [n for n, t in enumerate(followed) if t.began == 0 and n not in chosen and 0 not in normal[n]]
     for k, time in enumerate(times):
-        mine = [(followed[n], recorded_mm(followed[n], k, times, sized)) for n in chosen]
-        nodes = [bool(_NODE.search(times[0].regions[t.at[0][0]].label)) for t, _ in mine]
-        gone = all((mm < recist.NORMAL_NODE_MM if node else mm == 0) for node, (_, mm) in zip(nodes, mine, strict=True))
+        mine = {seat for n in chosen if (seat := seen_in(followed, n, k)) is not None}
+        gone = mine <= {n for n in mine if normal_node(followed[n], k, times, sized)}
         state: recist.NonTarget = "none"
         if others:
             state = "non-CR/non-PD" if any(_is_there(followed, normal, n, k) for n in others) else "CR"
-        fresh = [t for n, t in enumerate(followed) if 0 < t.began <= k and t.at[k] and k not in normal[n]]
+        fresh = [n for n, t in enumerate(followed) if 0 < t.began <= k and _is_there(followed, normal, n, k)]
+        again = [n for n in (*chosen, *others) if _is_back(followed, n, k) and not _is_node(followed[n], times)]
         visits.append(
             recist.Visit(
                 (time.day - times[0].day).days,
-                sum(mm for _, mm in mine) if mine else None,
-                gone=gone if mine else None,
+                sum(recorded_mm(followed[n], k, times, sized) for n in mine) if chosen else None,
+                gone=gone if chosen else None,
                 non_target=state,
                 new=bool(fresh),
-                new_sum_mm=sum(recorded_mm(t, k, times, sized) for t in fresh),
+                new_sum_mm=sum(recorded_mm(followed[n], k, times, sized) for n in fresh if n not in mine),
                 new_count=len(fresh),
+                returned=bool(again),
             )
         )
     if visits[0].sum_mm is None and visits[0].non_target == "none":
@@ -215,9 +216,17 @@ def visits_of(
 
 def _is_there(followed: Sequence[Track], normal: Sequence[set[int]], n: int, k: int) -> bool:
     """Whether a lesion is seen at one time, by itself or in the one that it has grown together with."""
-    into = followed[n].merged_into
-    seen = bool(followed[n].at[k]) and k not in normal[n]
-    return seen or (into is not None and _is_there(followed, normal, into, k))
+    seat = seen_in(followed, n, k)
+    return seat is not None and k not in normal[seat]
+
+
+def _is_back(followed: Sequence[Track], n: int, k: int) -> bool:
+    """Whether a lesion of the baseline is seen that was not seen at some time before."""
+    return seen_in(followed, n, k) is not None and any(seen_in(followed, n, j) is None for j in range(k))
+
+
+def _is_node(track: Track, times: Sequence[Drawn]) -> bool:
+    return bool(_NODE.search(times[track.began].regions[track.at[track.began][0]].label))
 
 
 def without(visit: recist.Visit, hidden: set[int], chosen: Sequence[int]) -> recist.Visit:

@@ -40,7 +40,7 @@ def immune_responses(visits: Sequence[Visit]) -> tuple[Judged, ...]:
     nadir, standing = first.sum_mm, None
     since: Visit | None = None  # the visit of the unconfirmed progression
     categories: set[str] = set()
-    confirmed = False
+    confirmed = cleared = False
     for visit in later:
         target = (
             Judged("none", "iRECIST", "no targets")
@@ -48,6 +48,8 @@ def immune_responses(visits: Sequence[Visit]) -> tuple[Judged, ...]:
             else target_response(visit, first.sum_mm, nadir, before=standing)
         )
         now = _progressing(target.response, visit, since)
+        if cleared and visit.returned and not now:
+            now = {"a lesion that was gone"}
         if confirmed:
             judged.append(Judged("iCPD", "iRECIST table 2", "progression was confirmed before"))
         elif since is not None and (why := _confirms(visit, since, now - categories, categories)):
@@ -61,6 +63,7 @@ def immune_responses(visits: Sequence[Visit]) -> tuple[Judged, ...]:
             plain = overall(target.response, visit.non_target, new=False)
             if plain.response != "NE":
                 since, categories = None, set()
+            cleared = cleared or plain.response == "CR"
             judged.append(Judged(_IMMUNE[plain.response], "iRECIST, as RECIST 1.1", plain.why))
         if visit.sum_mm is not None and visit.complete and nadir is not None:
             nadir = min(nadir, visit.sum_mm)

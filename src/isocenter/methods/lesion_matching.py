@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["Link", "Spot", "Track", "doubling_time_days", "match", "spot", "tracks"]
+__all__ = ["Link", "Spot", "Track", "doubling_time_days", "match", "seen_in", "spot", "tracks"]
 
 Event = Literal["same", "new", "gone", "split", "merged"]
 
@@ -203,7 +203,7 @@ class Track:
     Args:
         at: for each time point the places in its list; empty where it is not seen, several after a split.
         began: time point at which it is first seen.
-        merged_into: number of the track that it has grown together with, or None.
+        merged_into: number of the track that it has grown together with, or None; `merged_at`: the time point.
         sure: whether every link of it is.
     """
 
@@ -211,6 +211,17 @@ class Track:
     began: int
     merged_into: int | None = None
     sure: bool = True
+    merged_at: int | None = None
+
+
+def seen_in(followed: Sequence[Track], number: int, k: int) -> int | None:
+    """The track in which a lesion is seen at a time: itself, the one that it has grown together with, or none."""
+    track = followed[number]
+    if track.at[k]:
+        return number
+    if track.merged_into is None or (track.merged_at is not None and k < track.merged_at):
+        return None
+    return seen_in(followed, track.merged_into, k)
 
 
 def tracks(times: Sequence[Sequence[Spot]], *, reach_mm: Sequence[float]) -> tuple[Track, ...]:
@@ -229,7 +240,7 @@ def tracks(times: Sequence[Sequence[Spot]], *, reach_mm: Sequence[float]) -> tup
         raise Refused(f"{len(times)} time points with {len(reach_mm)} reaches", "each step needs one, and two times")
     at: list[list[tuple[int, ...]]] = [[(i,)] for i in range(len(times[0]))]
     last = list(times[0])
-    merged: dict[int, int] = {}
+    merged: dict[int, tuple[int, int]] = {}
     doubtful: set[int] = set()
     for step, (spots, reach) in enumerate(zip(times[1:], reach_mm, strict=True), start=1):
         alive = [n for n in range(len(at)) if n not in merged]
@@ -244,12 +255,13 @@ def tracks(times: Sequence[Sequence[Spot]], *, reach_mm: Sequence[float]) -> tup
             if link.now:
                 at[owners[0]][step] = link.now
                 last[owners[0]] = _together([spots[j] for j in link.now])
-            merged.update(dict.fromkeys(owners[1:], owners[0]))
+            merged.update(dict.fromkeys(owners[1:], (owners[0], step)))
             doubtful.update(owners if not link.sure else ())
     began = [next(n for n, seen in enumerate(row) if seen) for row in at]
     return tuple(
-        Track(tuple(row), first, merged.get(n), n not in doubtful)
+        Track(tuple(row), first, into, n not in doubtful, step)
         for n, (row, first) in enumerate(zip(at, began, strict=True))
+        for into, step in [merged.get(n, (None, None))]
     )
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "in_order",
     "measurable",
     "overall",
+    "recurrence",
     "responses",
     "target_response",
 ]
@@ -152,6 +153,7 @@ class Visit:
         gone: whether all targets are gone and all target nodes are below 10 mm; None: gone when the sum is zero.
         non_target: their state; ``"none"`` where there are none.
         new: whether there is a new lesion, unequivocally.
+        returned: whether a lesion that is no node is seen that was gone before.
         non_target_grew: further increase of non-targets since the last visit (iRECIST).
         new_sum_mm, new_count: new lesions, measured and counted (iRECIST).
         new_symptoms: the scan was done for new symptoms (iRECIST).
@@ -167,6 +169,7 @@ class Visit:
     new_sum_mm: float = 0.0
     new_count: int = 0
     new_symptoms: bool = False
+    returned: bool = False
 
     @property
     def all_gone(self) -> bool:
@@ -268,6 +271,7 @@ def responses(visits: Sequence[Visit], *, absolute_mm: float = 5.0) -> tuple[tup
     first, *later = in_order(visits)
     judged: list[tuple[Judged, Judged]] = []
     nadir, standing = first.sum_mm, None
+    cleared: int | None = None  # the day of a complete response
     for visit in later:
         if first.sum_mm is None or nadir is None:
             target = Judged("none", "RECIST 1.1 table 2", "no targets")
@@ -276,12 +280,22 @@ def responses(visits: Sequence[Visit], *, absolute_mm: float = 5.0) -> tuple[tup
             if visit.sum_mm is not None and visit.complete:
                 nadir = min(nadir, visit.sum_mm)
         whole = overall(target.response, visit.non_target, new=visit.new)
+        if cleared is not None and visit.returned and whole.response != "PD":
+            whole = recurrence(cleared)
+        elif whole.response == "CR":
+            cleared = visit.day if cleared is None else cleared
         if target.response in ("CR", "PR"):
             standing = target.response
         elif target.response == "PD":
             standing = None
         judged.append((target, whole))
     return tuple(judged)
+
+
+def recurrence(day: int) -> Judged:
+    """Progression by what is seen again after a complete response of all disease."""
+    why = f"a lesion is seen again after the complete response of day {day}; was it there all along, that was partial"
+    return Judged("PD", "RECIST 1.1 table 3, note a", why)
 
 
 def in_order(visits: Sequence[Visit]) -> Sequence[Visit]:
