@@ -100,7 +100,7 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
 
             extra = Path(request.models) if request.models else None
             model = shelf.model(weights, extra)[0].digest
-            inputs["weights"] = shelf.open_session(weights, extra, threads=getattr(held, "weights_threads", 2))
+            inputs["weights"] = shelf.session_for(held, extra)
         if alone:
             confine()
         answer = held.run(**inputs, **chosen)

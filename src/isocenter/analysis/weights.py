@@ -16,14 +16,16 @@ from isocenter.errors import LimitReached, MissingPart, Refused
 from isocenter.record import Model, from_plain
 
 __all__ = [
-    "model", "model_in", "models", "open_session", "placed", "read_file", "record_in", "record_of", "session_in",
-    "versions",
+    "model", "model_in", "models", "open_session", "placed", "read_file", "record_in", "record_of", "session_for",
+    "session_in", "versions",
 ]  # fmt: skip
 
 _RECORDS: WeakKeyDictionary[Any, Model] = WeakKeyDictionary()
 LARGEST = 2**31
 """Bytes of a file of weights that is read at once: a protocol buffer cannot hold more."""
 _LONGEST_CARD = 2**24
+THREADS = 2
+"""Threads that one question is computed with, where nobody asks for others."""
 
 
 def read_file(path: Path, most: int = LARGEST) -> bytes:
@@ -148,7 +150,7 @@ def model(name: str, extra: Path | None = None) -> tuple[Model, Path]:
     return held
 
 
-def open_session(name: str, extra: Path | None = None, *, threads: int = 2) -> Any:
+def open_session(name: str, extra: Path | None = None, *, threads: int = THREADS) -> Any:
     """An ONNX Runtime session on verified bytes.
 
     The file is read once, its digest compared with the card, and the session made from those same bytes: a file that
@@ -164,6 +166,16 @@ def open_session(name: str, extra: Path | None = None, *, threads: int = 2) -> A
     return _opened(*model(name, extra), threads)
 
 
+def session_for(analysis: Any, extra: Path | None = None) -> Any:
+    """A session on the weights that an analysis names, with the threads that it asks for; None where it names none.
+
+    Raises:
+        MissingPart, Refused: as `open_session`.
+    """
+    name = getattr(analysis, "weights", "")
+    return open_session(name, extra, threads=getattr(analysis, "weights_threads", THREADS)) if name else None
+
+
 def session_in(folder: Path) -> tuple[Model, Any]:
     """The record in a folder, and a session on its file, whatever lies in the folders beside it.
 
@@ -176,7 +188,7 @@ def session_in(folder: Path) -> tuple[Model, Any]:
     return held, _opened(held, path)
 
 
-def _opened(held: Model, path: Path, threads: int = 2) -> Any:
+def _opened(held: Model, path: Path, threads: int = THREADS) -> Any:
     seen = path.stat()
     session = _session(str(path), held.digest, seen.st_mtime_ns, seen.st_size, threads)
     _RECORDS[session] = held
@@ -192,7 +204,7 @@ def record_of(session: Any) -> Model | None:
 
 
 @lru_cache(maxsize=8)
-def _session(path: str, digest: str, _mtime: int, _size: int, threads: int = 2) -> Any:
+def _session(path: str, digest: str, _mtime: int, _size: int, threads: int) -> Any:
     import onnxruntime as ort
 
     data = read_file(Path(path))

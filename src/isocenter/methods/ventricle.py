@@ -412,19 +412,20 @@ def _refined(
     def look(one: _Window, part: slice) -> list[Array]:  # none of no slices
         return [_fine_chance(one, phase, ask, border, part, reach, gamma)] if part.start < part.stop else []
 
+    def outlined(part: slice) -> tuple[Array, Array, Mask, Mask, tuple[int, ...]]:
+        mean = _mean([said for _, said in seen])
+        inner, outer = _whole(mean, part, window)
+        return mean, inner, *_ventricle(inner, outer, (dy, dx))
+
     for windows in (around, (window.around(*how) for how in _AROUND[1])):
         seen += [(one, said) for one in windows for said in look(one, near)]
-        mean = _mean([said for _, said in seen])
-        inner, outer = _whole(mean, near, window)
-        cavity, muscle, chosen = _ventricle(inner, outer, (dy, dx))
+        mean, inner, cavity, muscle, chosen = outlined(near)
         short = not chosen or chosen[0] == near.start > span.start or chosen[-1] + 1 == near.stop < span.stop
         if short and near != span:
             before, after = slice(span.start, near.start), slice(near.stop, span.stop)
             seen = [(one, np.concatenate([*look(one, before), said, *look(one, after)], axis=1)) for one, said in seen]
             near = span
-            mean = _mean([said for _, said in seen])
-            inner, outer = _whole(mean, near, window)
-            cavity, muscle, chosen = _ventricle(inner, outer, (dy, dx))
+            mean, inner, cavity, muscle, chosen = outlined(near)
         agreement = _agreement([said for _, said in seen], mean)
         if agreement >= _AGREED:
             break

@@ -293,10 +293,10 @@ def _asked(held: Any, kind: type[Any], into: list[_Case]) -> str:
 
 def _answer(held: Any, inputs: Mapping[str, Any]) -> Answer:
     given = dict(inputs)
-    if weights := getattr(held, "weights", ""):
-        from isocenter.analysis.weights import open_session
+    if getattr(held, "weights", ""):
+        from isocenter.analysis.weights import session_for
 
-        given["weights"] = open_session(weights, _SHELF.get(), threads=getattr(held, "weights_threads", 2))
+        given["weights"] = session_for(held, _SHELF.get())
     try:
         answer = held.run(**given)
     except IsocenterError as why:
