@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
-from isocenter.learn.boxed import Boxed, drawn_elsewhere, read_boxed  # noqa: E402
+from isocenter.learn.boxed import Boxed, read_boxed, remarks_on  # noqa: E402
 from isocenter.learn.detect import Finder, _parts, bells, decoded, moved_boxes  # noqa: E402
 from isocenter.learn.judge import Judged, judged  # noqa: E402
 from isocenter.learn.judge_boxes import Found, box_figures  # noqa: E402
@@ -143,12 +143,12 @@ def resized(data: Path, size: tuple[int, int]) -> None:
 def test_boxes_drawn_on_another_size_of_a_picture_are_brought_to_it_and_that_is_said(tmp_path: Path) -> None:
     data = voc(tmp_path / "v", {"a": 0, "b": 1})
     first = read_boxed(data, SHAPES)[0]
-    assert drawn_elsewhere(first) == []
+    assert remarks_on(first) == []
     resized(data, (81, 64))  # one column is rounded
     found = read_boxed(data, SHAPES)[0]
     for one, two in zip(first, found, strict=True):
         assert np.allclose(two.boxes, one.boxes * np.tile([81 / 160, 0.5], 2)) and two.drawn_on == (160, 128)
-    assert drawn_elsewhere(found) == [
+    assert remarks_on(found) == [
         "the boxes of 2 of 2 pictures were drawn on other sizes of them and brought to the pictures that are here, "
         "such as those of a from 160 × 128 to 81 × 64 pixels"
     ]
@@ -175,6 +175,19 @@ def test_boxes_of_a_picture_that_was_stretched_or_of_another_one_are_refused(tmp
     (data / "t.csv").write_text("filename,class,xmin,ymin,xmax,ymax\na.jpg,disc,101,20,140,40\n")
     with pytest.raises(Refused, match=r"a box from 101, 20 to 140, 40 lies outside a.jpg, 100 × 64 pixels: it was"):
         read_boxed(data / "t.csv", SHAPES)
+
+
+def test_a_box_that_lies_beside_a_picture_of_the_size_it_names_is_left_out_and_that_is_said(tmp_path: Path) -> None:
+    data = voc(tmp_path / "v", {"a": 0})
+    head = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+    astray, click = "a.jpg,160,128,disc,161,20,170,40\n", "a.jpg,160,128,disc,160,20,160,20\n"
+    (data / "t.csv").write_text(f"{head}{astray}{click}a.jpg,160,128,disc,20,40,60,80\n")
+    found = read_boxed(data / "t.csv", SHAPES)[0]
+    assert found[0].boxes.tolist() == [[20, 40, 60, 80]] and found[0].astray == 1
+    assert remarks_on(found) == [
+        "boxes that lie wholly outside their pictures: 1, such as in a; they are left out, since nothing can be found "
+        "there"
+    ]
 
 
 def test_boxes_lie_on_a_turned_picture_as_viewers_show_it_unless_their_size_says_otherwise(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from isocenter.learn.kinds import Boxes
 from isocenter.learn.sheet import read_sheet
 from isocenter.methods.picture import resampled
 
-__all__ = ["Boxed", "digest_of_boxed", "drawn_elsewhere", "on_canvas", "read_boxed"]
+__all__ = ["Boxed", "digest_of_boxed", "on_canvas", "read_boxed", "remarks_on"]
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 _FILE = ("filename", "file", "image", "image_path", "path", "image_id")
@@ -46,6 +46,7 @@ class Boxed:
         boxes: (n, 4) left, top, right, bottom in its pixels. kinds: (n,) 0, 1, 2 … in the order of the recipe.
         hard: (n,) whether the box is neither to be found nor wrong to be found.
         drawn_on: columns and rows of another copy of the picture, from which the boxes were brought to this one.
+        astray: boxes that were left out, since they lie outside this picture though its size is the one they name.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Boxed:
     kinds: npt.NDArray[np.int64]
     hard: npt.NDArray[np.bool_]
     drawn_on: Size = None
+    astray: int = 0
 
 
 def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[Boxed], int]:
@@ -284,7 +286,8 @@ def _one(file: Path, rows: Sequence[Row], size: Size, how: Boxes) -> Boxed:
             )  # fmt: skip
         boxes = boxes * np.tile([wide / other[0], tall / other[1]], 2)
     outside = (boxes[:, :2] >= [wide, tall]).any(1) | (boxes[:, 2:] < 0).any(1)
-    if outside.any():
+    outside &= (boxes[:, 2:] > boxes[:, :2]).all(1)
+    if outside.any() and size != (wide, tall):
         left, top, right, bottom = boxes[outside][0]
         raise Refused(
             f"a box from {left:g}, {top:g} to {right:g}, {bottom:g} lies outside {file.name}, {wide} × {tall} pixels",
@@ -295,7 +298,7 @@ def _one(file: Path, rows: Sequence[Row], size: Size, how: Boxes) -> Boxed:
     real = (boxes[:, 2:] > boxes[:, :2]).all(1)  # collections hold a few clicks without extent; nobody can find them
     kinds = np.array([known[name.strip().lower()] for name, _, _ in rows], np.int64)
     hard = np.array([h for _, _, h in rows], bool)
-    return Boxed(file.stem, picture, boxes[real], kinds[real], hard[real], other)
+    return Boxed(file.stem, picture, boxes[real], kinds[real], hard[real], other, int(outside.sum()))
 
 
 def _alike(size: tuple[int, int], other: tuple[int, int]) -> bool:
@@ -321,17 +324,23 @@ def _picture_in(file: Path, size: Size) -> npt.NDArray[np.uint8]:
         raise Refused(f"cannot read {file.name}", str(e)[:160], "take it out or replace it") from e
 
 
-def drawn_elsewhere(pictures: Sequence[Boxed]) -> list[str]:
-    """A sentence where boxes were drawn on other sizes of their pictures; none where they were not."""
-    some = [one for one in pictures if one.drawn_on is not None]
-    if not some:
-        return []
-    first, (wide, tall) = some[0], some[0].drawn_on or (0, 0)
-    rows, columns = first.picture.shape[:2]
-    return [
-        f"the boxes of {len(some)} of {len(pictures)} pictures were drawn on other sizes of them and brought to the "
-        f"pictures that are here, such as those of {first.name} from {wide} × {tall} to {columns} × {rows} pixels"
-    ]
+def remarks_on(pictures: Sequence[Boxed]) -> list[str]:
+    """What was done to boxes as they were given: brought from other sizes of their pictures, or left out."""
+    said = []
+    if some := [one for one in pictures if one.drawn_on is not None]:
+        first, (wide, tall) = some[0], some[0].drawn_on or (0, 0)
+        rows, columns = first.picture.shape[:2]
+        said.append(
+            f"the boxes of {len(some)} of {len(pictures)} pictures were drawn on other sizes of them and brought to "
+            f"the pictures that are here, such as those of {first.name} from {wide} × {tall} to {columns} × {rows} "
+            "pixels"
+        )
+    if some := [one for one in pictures if one.astray]:
+        said.append(
+            f"boxes that lie wholly outside their pictures: {sum(one.astray for one in some)}, such as in "
+            f"{some[0].name}; they are left out, since nothing can be found there"
+        )
+    return said
 
 
 def on_canvas(picture: npt.NDArray[np.uint8], shape: tuple[int, int]) -> tuple[npt.NDArray[np.float32], float]:

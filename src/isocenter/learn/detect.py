@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isocenter.errors import Refused
-from isocenter.learn.boxed import Boxed, digest_of_boxed, drawn_elsewhere, on_canvas, read_boxed
+from isocenter.learn.boxed import Boxed, digest_of_boxed, on_canvas, read_boxed, remarks_on
 from isocenter.learn.card import written
 from isocenter.learn.device import halved
 from isocenter.learn.examples import Examples, folds, numbered, person
@@ -258,7 +258,7 @@ def train_boxes(how: Boxes, data: Path, out: Path, seed: int, tell: Progress, cl
         raise Refused(f"{len(pictures)} pictures", f"{how.members} parts need two each", "give more")
     part, pairs = _parts(pictures, how, seed)
     tell(f"{len(pictures)} pictures in {how.members} parts, {how.fitted} networks; {missing} named but not there")
-    for remark in drawn_elsewhere(pictures):
+    for remark in remarks_on(pictures):
         tell(remark)
     nets, truths, founds, networks = [], [], [], []
     for k in range(how.fitted):
@@ -369,5 +369,5 @@ def judged(
         rows += [blank | {"name": name} | one for name, one in sorted(said.items())
                  if one["because"] and name not in found]  # fmt: skip
     cases = cases_of(pictures, founds, how.classes, inputs["thresholds"])
-    remarks = drawn_elsewhere(pictures)
+    remarks = remarks_on(pictures)
     return figures | {"declined": missing, "cases": cases, "remarks": remarks}, rows, {}
