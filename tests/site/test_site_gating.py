@@ -6,9 +6,12 @@ import json
 import shutil
 import sqlite3
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from pydicom.data import get_testdata_file
@@ -17,7 +20,7 @@ import commands
 from department_for_oversight import AI, CHIEF, ITO, department, uid
 from isocenter.analysis.weights import models
 from isocenter.app import open_house
-from isocenter.errors import Forbidden, NotFound, Refused, WrongState
+from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, WrongState
 from isocenter.govern.passwords import hash_password
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.disclosure import Mode, Use
@@ -145,6 +148,57 @@ def test_a_record_that_was_changed_answers_nothing_and_takes_no_step(
         gating.step(AI, "suspend", reason="it says other things", who=CHIEF)
         with pytest.raises(Refused, match="was changed since it was measured"):
             gating.step(AI, "release", reason="it is fine", who=OTHER)
+
+
+def test_weights_that_were_exchanged_after_their_test_take_no_step(tmp_path: Path, shelf: Path) -> None:
+    with department(tmp_path, read=1) as (whole, _):
+        site, file = replace(whole, shelf=str(shelf)), shelf / AI / "model.onnx"
+        gating: Gating = site.gating
+        _released(gating)
+        gating.step(AI, "suspend", reason="it says other things", who=CHIEF)
+        right = file.read_bytes()
+        file.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
+        (said,) = gating.told(AI, who=CHIEF)["missing"]
+        assert said.startswith("weights with digest") and "not the model whose evidence is shown" in said
+        with pytest.raises(Refused, match=r"the step 'release'.*not the model whose evidence is shown"):
+            gating.step(AI, "release", reason="it is fine", who=OTHER)
+        file.unlink()
+        with pytest.raises(Refused, match=r"its record is there without model\.onnx"):
+            gating.step(AI, "release", reason="it is fine", who=OTHER)
+        file.write_bytes(right)
+        assert gating.step(AI, "release", reason="it is back", who=OTHER) == "released"
+
+
+def test_of_many_at_once_one_takes_the_last_look_and_one_the_step(tmp_path: Path) -> None:
+    with department(tmp_path, read=1) as (site, _):
+        gating: Gating = site.gating
+        said = {"reason": "it is time", "who": CHIEF}
+        gating.declare(AI, {**CHANGE, "protocol": {"looks": 1, "shadow_cases": 0}}, **said)
+        gating.seal(AI, "t" * 64, **said)
+
+        def at_once(act: Callable[[], object]) -> list[str]:
+            begun, refusals = Barrier(6), list[str]()
+
+            def one() -> None:
+                begun.wait()
+                try:
+                    act()
+                except IsocenterError as refused:
+                    refusals.append(str(refused))
+
+            with ThreadPoolExecutor(6) as people:
+                for done in [people.submit(one) for _ in range(6)]:
+                    done.result()
+            return refusals
+
+        refusals = at_once(lambda: gating.look(AI, "t" * 64, **said))
+        assert len(refusals) == 5 and all("look 2 at the sealed test set" in one for one in refusals), refusals
+        primary = {"value": 0.9, "low": 0.8, "high": 1}
+        gating.judged(AI, {"metric": "auc", "n": 90, "against": "", "primary": primary, "gaps": []}, **said)
+        assert len(at_once(lambda: gating.step(AI, "compare", **said))) == 5
+        kinds = [s.event.kind for s in site.journal.since(subject=AI)]
+        assert kinds.count(Kind.TEST_LOOKED) == 1
+        assert [s["step"] for s in gating.told(AI, who=ITO)["steps"]] == ["test", "compare"]
 
 
 def test_only_the_gate_replaces_what_was_released(tmp_path: Path, shelf: Path) -> None:

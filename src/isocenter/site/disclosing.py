@@ -94,6 +94,12 @@ class Disclosing:
         self._follow()
         return self._gates
 
+    def gates_at(self) -> tuple[gate.Gates, int]:
+        """The same, and the number of the last entry of the journal that is in it, for who decides on more."""
+        self._follow()
+        with self._lock:
+            return self._gates, self._level
+
     def locked(self, study_uid: str, who: Person) -> datetime | None:
         """When a reader locked their first opinion on a study."""
         self._follow()

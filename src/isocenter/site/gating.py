@@ -8,6 +8,7 @@ shown.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import weights
-from isocenter.errors import NotFound, Refused
+from isocenter.errors import IsocenterError, NotFound, Refused
 from isocenter.govern import gate, stopping
 from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.methods.intervals import wilson
 from isocenter.reading import disclosure
 from isocenter.reading.disclosure import Mode, Use
-from isocenter.record import Event, Kind, Model, canonical, states
+from isocenter.record import Event, Kind, Model, Sealed, canonical, states
 from isocenter.site.disclosing import Disclosing
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = ["Gating"]
 
 _ALL = 10_000_000
 _LISTED = "list them with `isocenter models`; one of your own lies in a folder below that which ISOCENTER_MODELS names"
+_ON_THE_WAY = ("compare", "shadow", "release")
 _KEPT = ("digest", "examples", "code", "inputs", "card")
 
 
@@ -73,7 +75,10 @@ class Gating:
 
     def replaced(self, model: Model) -> Model | None:
         """What a model replaces: the weights of its name that are or were last released, if they are others."""
-        gates = self.disclosing.gates()
+        return self._old(self.disclosing.gates(), model)
+
+    @staticmethod
+    def _old(gates: gate.Gates, model: Model) -> Model | None:
         digest = gates.released.get(model.name, "")
         if not digest or digest == model.digest:
             return None
@@ -99,7 +104,7 @@ class Gating:
             "next": following,
             "possible": [step for step in states.allowed(states.MODEL, way.state) if step != "undo"],
             "unused": self._unused(name, way.state),
-            "missing": list(gate.missing(gates, model, old, following, self._shadow(model))) if following else [],
+            "missing": self._missing(gates, model, old, following) if following else [],
             "change": gates.changes.get(name),
             "test": gates.tests.get(name),
             "looks": way.looks.get(str(gates.tests.get(name, {}).get("digest", "")), 0),
@@ -108,6 +113,23 @@ class Gating:
             "measured": self.measured(model),
             "steps": [{k: v for k, v in s.items() if k != "record"} for s in way.steps],
         }
+
+    def _missing(self, gates: gate.Gates, model: Model, old: Model | None, step: str) -> list[str]:
+        other = self._other_weights(model.name)
+        return [*gate.missing(gates, model, old, step, self._shadow(model)), *([other] if other else [])]
+
+    def _other_weights(self, name: str) -> str:
+        """That the file beside a record is not the one that was judged; empty where it is. It is read each time."""
+        held, file = weights.models(self._shelf())[name]
+        try:
+            found = hashlib.sha256(weights.read_file(file)).hexdigest()
+        except FileNotFoundError:
+            return f"its record is there without {file.name}"
+        except IsocenterError as why:
+            return f"{why.what}: {why.why}"
+        if found == held.digest:
+            return ""
+        return f"its file has digest {found[:12]}…, its record names {held.digest[:12]}…: it is not what was tested"
 
     def measured(self, model: Model) -> list[dict[str, Any]]:
         """What `judge` found of these weights here, the newest of each set of data, by whom and when."""
@@ -180,12 +202,17 @@ class Gating:
         """
         must(who, "release", name)
         self._must_say(reason)
-        model = self.model(name)
-        number = self.may_look(name, digest, who=who)
-        self._tell(
-            Kind.TEST_LOOKED, who, name, digest=model.digest, test=digest, look=number, reason=reason.strip()
-        )  # fmt: skip
-        return number
+        model, now = self.model(name), self.clock()
+        gates, level = self.disclosing.gates_at()
+
+        def rule(since: Sequence[Sealed]) -> list[Event]:  # of two at once the second counts the look of the first
+            here = gates.after(since)
+            number = gate.must_look(here, model, digest, self._old(here, model))
+            told = {"digest": model.digest, "test": digest, "look": number, "reason": reason.strip()}
+            return [Event(Kind.TEST_LOOKED, now, who.name, name, told)]
+
+        (looked,) = self.journal.decide(name, gate.KINDS, rule, after=level)
+        return int(looked.event.details["look"])
 
     def judged(
         self,
@@ -252,9 +279,18 @@ class Gating:
         must(who, "release", name)
         if step == "release":
             self._must_be_whole(name)
-        events = self._step(self.disclosing.gates(), self.model(name), step, reason, who)
-        self.journal.append(*events)
-        return str(events[-1].details["state"])
+        model = self.model(name)
+        gates, level = self.disclosing.gates_at()
+        events = self._step(gates, model, step, reason, who)
+        if step in _ON_THE_WAY and (other := self._other_weights(name)):
+            raise Refused(f"the step '{step}' of {name}", other, "restore the file that belongs to the record")
+
+        def rule(since: Sequence[Sealed]) -> list[Event]:  # of two at once the second is asked anew
+            if since:
+                self._must_step(gates.after(since), model, step, reason, who)
+            return events
+
+        return str(self.journal.decide(name, gate.KINDS, rule, after=level)[-1].event.details["state"])
 
     def _must_be_whole(self, name: str) -> None:
         try:
@@ -267,10 +303,7 @@ class Gating:
             ) from broken
 
     def _step(self, gates: gate.Gates, model: Model, step: str, reason: str, who: Person) -> list[Event]:
-        old, now = self.replaced(model), self.clock()
-        after = gate.must_step(
-            gates, model, old, step, reason=reason, who=who.name, shadow=self._shadow(model)
-        )  # fmt: skip
+        after, now = self._must_step(gates, model, step, reason, who), self.clock()
         was, events = gates.of(model.digest).state, list[Event]()
         stops, users = self.disclosing.stops(), self._users(model.name)
         said: dict[str, Any] = {"reason": reason, "who": who.name, "now": now}
@@ -294,6 +327,11 @@ class Gating:
                 "card": {k: model.card.get(k) for k in ("intended_use", "not_for")},
             }  # fmt: skip
         return [*events, Event(Kind.MODEL_STEPPED, now, who.name, model.name, told)]
+
+    def _must_step(self, gates: gate.Gates, model: Model, step: str, reason: str, who: Person) -> str:
+        return gate.must_step(
+            gates, model, self._old(gates, model), step, reason=reason, who=who.name, shadow=self._shadow(model)
+        )
 
     def must_stay_unseen(self, analysis: str, mode: Mode) -> None:
         """Go on only if a mode may be set: an analysis whose model is in shadow is seen by nobody.
