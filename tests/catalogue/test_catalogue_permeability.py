@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,42 @@ def test_each_time_in_a_series_of_its_own(tmp_path: Path) -> None:
     assert [m["value"] for m in again["measurements"]] == pytest.approx([m["value"] for m in together["measurements"]])
     few = analysed(apart[:19], tmp_path / "few", t1_ms=1200)
     assert few["answer"] == "declined" and "20 images" in few["reasons"][0]
+
+
+@pytest.mark.parametrize("kept", ["Acquisition", "Content"])
+@pytest.mark.parametrize("begins", [datetime(2026, 3, 4, 23, 57), datetime(2026, 3, 4, 23, 59, 30)])
+def test_a_scan_that_runs_past_midnight_without_a_date_for_each_frame(
+    tmp_path: Path, begins: datetime, kept: str
+) -> None:
+    """The flip angles come first, also where the frames go on into the next day or all lie in it."""
+    wanted = analysed(dce_mr.patient(slices=1).files, tmp_path / "noon")["measurements"]
+    other = "Content" if kept == "Acquisition" else "Acquisition"
+    files = []
+    for data in dce_mr.patient(slices=1, at=begins).files:
+        ds = pydicom.dcmread(io.BytesIO(data))
+        for word in (f"{kept}Date", f"{other}Date", f"{other}Time"):
+            delattr(ds, word)
+        out = io.BytesIO()
+        ds.save_as(out)
+        files.append(out.getvalue())
+    night = analysed(files, tmp_path / "night")
+    assert night["answer"] == "found", night["reasons"]
+    assert any("T1 from 3 flip angles" in r for r in night["reasons"])
+    assert [m["value"] for m in night["measurements"]] == pytest.approx([m["value"] for m in wanted], rel=1e-9)
+
+
+def test_flip_angles_of_after_midnight_are_later_than_frames_of_before_it(
+    scan: tuple[Volume, Volume], drawn: tuple[Region, ...]
+) -> None:
+    dynamic, angles = (replace(v, facts={**v.facts, "AcquisitionDate": None, "SeriesDate": None}) for v in scan)
+    at = {"dynamic": "235000.5", "angles": "001000"}
+    late = replace(angles, facts={**angles.facts, "AcquisitionTime": at["angles"]})
+    first = replace(dynamic, facts={**dynamic.facts, "AcquisitionTime": at["dynamic"]})
+    with pytest.raises(Refused, match="1 of the series at flip angles began after the first frame"):
+        Permeability().run(first, (late,), drawn)
+    turned = replace(dynamic, facts={**dynamic.facts, "AcquisitionTime": at["angles"]})
+    before = replace(angles, facts={**angles.facts, "AcquisitionTime": at["dynamic"]})
+    assert Permeability().run(turned, (before,), drawn).findings
 
 
 def test_from_dicom_to_json_with_the_flip_angles_in_one_series_or_in_several(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import drawn_vessel, one_scan
 from isocenter.catalogue.mask_grid import OtherGrid, laid
+from isocenter.dicom.placed import moment_s
 from isocenter.errors import Refused
 from isocenter.methods import population_input
 from isocenter.methods.dce import Fit, fit
@@ -22,6 +23,7 @@ from isocenter.space import Reference, Region, Volume
 __all__ = ["Permeability"]
 
 _LEAST_FRAMES, _LONG_ENOUGH_S, _LEAST_VOXELS = 20, 300.0, 4
+_HALF_DAY_S = 43200.0
 _ENHANCED = 0.25  # of the signal before contrast, over the last third of the scan
 _RELAXIVITY = (0.5, 50.0)  # L/mmol/s, gadolinium to iron oxide
 _TOO_LATE = (
@@ -52,7 +54,7 @@ Array = npt.NDArray[np.float64]
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "8"
+    name, version = "permeability", "9"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES),
         "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),
@@ -292,7 +294,7 @@ def _enhancing(frames: Array, first: int, artery: Mask | None) -> Mask:
 
 def _t1(dynamic: Volume, angles: tuple[Volume, ...] | None, where: Mask, given_ms: float, remarks: list[str]) -> Array:
     """T1 of each voxel in `where`."""
-    before = tuple(v for v in angles or () if _acquired(v) <= _acquired(dynamic) or not _acquired(dynamic))
+    before = tuple(v for v in angles or () if _is_before(v, dynamic))
     fitting = [v for v in one_scan.joined(before, "flip") if v.geometry.same_grid(dynamic.geometry)]
     if fitting and not given_ms:
         chosen = max(fitting, key=lambda v: len(v.axes[0]))
@@ -303,8 +305,11 @@ def _t1(dynamic: Volume, angles: tuple[Volume, ...] | None, where: Mask, given_m
         remarks.append(f"T1 from {len(chosen.axes[0])} flip angles, without a map of B1")
         return found.t1_ms
     if not given_ms:
+        late = len(angles or ()) - len(before)
+        told = f" ({late} of the series at flip angles began after the first frame)" if late else ""
         raise Refused(
-            "no T1 before contrast", "concentration follows from signal only with it",
+            f"no T1 before contrast{told}",
+            "concentration follows from signal only with it",
             "send a series of several flip angles on the same slices, or give t1_ms",
         )  # fmt: skip
     if not 50.0 <= given_ms <= 5000.0:
@@ -313,10 +318,32 @@ def _t1(dynamic: Volume, angles: tuple[Volume, ...] | None, where: Mask, given_m
     return np.full(int(where.sum()), given_ms)
 
 
-def _acquired(volume: Volume) -> str:
-    """When its first image was made, in an order that sorts; empty where the header does not say."""
-    said = volume.facts.get("AcquisitionDateTime")
-    return str(said or f"{volume.facts.get('AcquisitionDate') or ''}{volume.facts.get('AcquisitionTime') or ''}")
+def _is_before(images: Volume, dynamic: Volume) -> bool:
+    """Whether images were made no later than the first frame; so they are taken where the headers do not tell.
+
+    Where both bear one day, or no day, and lie more than half a day apart, midnight came between them.
+    """
+    for of in ("Acquisition", "Content"):
+        (own_day, own), (first_day, first) = (_made(volume, of) for volume in (images, dynamic))
+        if not own_day or not first_day:
+            own_day = first_day = ""
+        made_s, begun_s = moment_s(own_day, own), moment_s(first_day, first)
+        if made_s is None or begun_s is None:
+            continue
+        apart = begun_s - made_s
+        if _HALF_DAY_S < abs(apart) < 2 * _HALF_DAY_S:
+            apart -= 2 * _HALF_DAY_S * np.sign(apart)
+        return bool(apart >= 0)
+    return True
+
+
+def _made(volume: Volume, of: str) -> tuple[str, str]:
+    """Day and time of day of its first image, each empty where the header does not tell it."""
+    whole = str(volume.facts.get(f"{of}DateTime") or "")
+    day, clock = whole[:8], whole[8:].partition("+")[0].partition("-")[0]
+    if not clock:
+        day, clock = (str(volume.facts.get(f"{of}{word}") or "") for word in ("Date", "Time"))
+    return day or str(volume.facts.get("SeriesDate") or ""), clock
 
 
 def _plasma(

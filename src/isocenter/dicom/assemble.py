@@ -159,18 +159,21 @@ def _repetition_s(facts: Mapping[str, Any]) -> float | None:
 
 
 def _over_midnight(placed: list[Placed]) -> list[Placed]:
-    """Moments that rise on, where all bear one day though midnight came between."""
-    moments = [m for one in placed if (m := one.keys.get("moment")) is not None]
-    if not moments or not _HALF_DAY_S < max(moments) - min(moments) < 2 * _HALF_DAY_S:
-        return placed
-    noon = min(moments) + _HALF_DAY_S
-    if any(abs(m - noon) < _HALF_DAY_S / 2 for m in moments):
-        return placed  # it went on through the day
-
-    def later(moment: float | None) -> float | None:
-        return moment + 2 * _HALF_DAY_S if moment is not None and moment < noon else moment
-
-    return [replace(one, keys={**one.keys, "moment": later(one.keys.get("moment"))}) for one in placed]
+    """Times that rise on, where all bear one day though midnight came between."""
+    for key in ("moment", "content"):
+        told = [v for one in placed if (v := one.keys.get(key)) is not None]
+        if not told or not _HALF_DAY_S < max(told) - min(told) < 2 * _HALF_DAY_S:
+            continue
+        noon = min(told) + _HALF_DAY_S
+        if any(abs(v - noon) < _HALF_DAY_S / 2 for v in told):
+            continue  # it went on through the day
+        placed = [
+            replace(one, keys={**one.keys, key: v + 2 * _HALF_DAY_S})
+            if (v := one.keys.get(key)) is not None and v < noon
+            else one
+            for one in placed
+        ]
+    return placed
 
 
 def _same(a: Placed, b: Placed, read: Read) -> bool:
@@ -376,10 +379,13 @@ def _facts(series: Series, stack: Stack) -> dict[str, Any]:
             facts[keyword] = min((v for v in values if v is not None), key=str if keyword != _EARLIEST[-1] else float)
         elif keyword in _OF_ONE_SCAN:
             unlike[keyword] = sorted({str(v) if v is not None else "none" for v in values})
-    dated = [f for f in unique if f.get("AcquisitionDate") and f.get("AcquisitionTime")]
-    if dated:  # past midnight the earliest time of day is not that of the earliest image
-        first = min(dated, key=lambda f: (str(f["AcquisitionDate"]), str(f["AcquisitionTime"])))
-        facts["AcquisitionDate"], facts["AcquisitionTime"] = first["AcquisitionDate"], first["AcquisitionTime"]
+    # Past midnight the earliest time of day is not that of the earliest image.
+    for key, words in (("moment", ("AcquisitionDate", "AcquisitionTime")), ("content", ("ContentDate", "ContentTime"))):
+        timed = [(v, own) for one in stack.order
+                 if (v := one.keys.get(key)) is not None and words[1] in (own := of[one.sop_uid])]  # fmt: skip
+        if timed:
+            _, first = min(timed, key=lambda t: (t[0], *(str(t[1].get(word, "")) for word in words)))
+            facts.update({word: first[word] for word in words if word in first})
     if series.modality == "CT":
         unlike |= _of_ct(stack, used, facts)
     if unlike:
