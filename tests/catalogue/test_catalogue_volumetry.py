@@ -55,6 +55,17 @@ def test_parts_and_edges_are_remarked() -> None:
     assert "in 2 parts" in answer.findings[0].words
 
 
+def test_where_images_end_is_not_known_of_a_mask_without_them() -> None:
+    ends = box((0, 24), (5, 9), (5, 9), label="ends")
+    (said,) = Volumetry().run((ends.without_images(),)).reasons
+    assert said.startswith("ends: the images that it was drawn on are not in the study; whether it reaches their first")
+    side = box((0, 24), (0, 9), (5, 9), label="side")
+    for region in (side.without_images(), ends):
+        (said,) = Volumetry().run((region,)).reasons
+        assert said == f"{region.label} reaches the edge of the image and may go on outside"
+    assert not Volumetry().run((BIG.without_images(),)).reasons
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_a_mask_on_every_second_slice_is_told_and_parts_are_not(axis: int) -> None:
     """Its volume is half of what was meant; a structure set drawn so is refused when it is read."""

@@ -128,9 +128,10 @@ def test_a_segmentation_ends_where_its_images_end_and_not_where_its_voxels_do(tr
         held = next(s for s in study.series if s.modality == "SEG")
         (region,) = regions_of(study, held, files.__getitem__)
         assert region.geometry.shape[0] == wanted and region.voxels == 16 * (last - first + 1)
+        assert not region.imageless
         alone = replace(study, series=(held,))
         (region,) = regions_of(alone, held, files.__getitem__)
-        assert region.geometry.shape[0] == last - first + 1
+        assert region.geometry.shape[0] == last - first + 1 and region.imageless
 
 
 def test_inputs_of_other_days_come_with_their_day_the_oldest_first(kept: tuple[Study, dict[str, bytes]]) -> None:

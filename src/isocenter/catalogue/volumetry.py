@@ -24,7 +24,7 @@ _SMALL = 27  # voxels: below three in each direction, half a voxel of border is 
 class Volumetry:
     """How large is each segmented structure: volume, diameters, surface, and in how many parts?"""
 
-    name, version = "volumetry", "2"
+    name, version = "volumetry", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", every=True),
     }
@@ -133,7 +133,12 @@ def _finding(region: Region, called: str, size: Extent) -> Finding:
 
 def _doubts(region: Region, called: str, size: Extent) -> list[str]:
     doubts = []
-    if size.cut:
+    if size.cut and region.imageless and not _at_sides(region):
+        doubts.append(
+            f"{called}: the images that it was drawn on are not in the study; whether it reaches their first or last "
+            "slice, and may go on outside, is not known"
+        )
+    elif size.cut:
         doubts.append(f"{called} reaches the edge of the image and may go on outside")
     if region.voxels < _SMALL:
         doubts.append(f"{called} has {region.voxels} voxels: its sizes are rough")
@@ -146,6 +151,14 @@ def _doubts(region: Region, called: str, size: Extent) -> list[str]:
             f"about {leap} times this one"
         )
     return doubts
+
+
+def _at_sides(region: Region) -> bool:
+    """Whether a mask reaches an edge of its slices, which are as large as those of the images also where these are
+    not at hand; of a mask read by itself the first and last slice are but those with voxels.
+    """
+    assert region.mask is not None
+    return any(region.mask.take(i, axis=axis).any() for axis in (1, 2) for i in (0, -1))
 
 
 def _leap(region: Region) -> int:

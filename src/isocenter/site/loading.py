@@ -257,7 +257,8 @@ def _scaled(region: Region, picture: Volume) -> Geometry:
 def _among_slices(regions: tuple[Region, ...], study: Study, files: _Files) -> tuple[Region, ...]:
     """Outlines with one empty slice more at an end where the images that they were drawn on go on.
 
-    A Segmentation leaves out slices without voxels, so that each structure would seem to end where the images do.
+    A Segmentation leaves out slices without voxels, so that each structure would seem to end where the images do. One
+    whose images are not in the study says so (`Region.imageless`).
     """
     depths: dict[str, Any] = {}
     kept = []
@@ -266,13 +267,11 @@ def _among_slices(regions: tuple[Region, ...], study: Study, files: _Files) -> t
         if uid not in depths:
             depths[uid] = _places(study, uid, files)
         places = depths[uid]
-        if (
-            grid.reference is not Reference.PATIENT
-            or region.shape is not Shape.MASK
-            or places is None
-            or not len(places)
-        ):
+        if grid.reference is not Reference.PATIENT or region.shape is not Shape.MASK:
             kept.append(region)
+            continue
+        if places is None or not len(places):
+            kept.append(region.without_images())
             continue
         index = grid.to_index(places)[:, 0]
         before, after = bool((index < -0.5).any()), bool((index > grid.shape[0] - 0.5).any())

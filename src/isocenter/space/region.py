@@ -56,7 +56,8 @@ class Region:
 
     `drawn_mm2` is not given but set by `of_contours`: slice -> what its contours enclose. A region that was changed
     (`dataclasses.replace`) or written and read again has none, and is counted by its voxels. `unplaced` says of a
-    polygon why its structure has no voxels (`must_be_placed`).
+    polygon why its structure has no voxels (`must_be_placed`). `imageless` marks a mask whose images are not at hand
+    (`without_images`): its grid may end where the structure does, and tells not where the images end.
 
     Raises:
         Refused: when the mask does not fit the grid, is empty of meaning, or points are missing.
@@ -72,6 +73,7 @@ class Region:
     coded: str = ""
     drawn_mm2: Mapping[int, float] | None = field(default=None, init=False, repr=False)
     unplaced: tuple[str, str, str] | None = field(default=None, init=False, repr=False)
+    imageless: bool = field(default=False, init=False, repr=False)
 
     @classmethod
     def of_contours(
@@ -95,6 +97,12 @@ class Region:
         grid = Geometry.regular(shape=(1, 1, 1), origin_mm=(x, y, z), frame_of_reference=frame)
         made = cls(grid, Shape.POLYGON, None, points_mm, label=label)
         object.__setattr__(made, "unplaced", (why.what, why.why, why.do))
+        return made
+
+    def without_images(self) -> Region:
+        """The same region, known to be read without the images that it was drawn on."""
+        made = replace(self)
+        object.__setattr__(made, "imageless", True)
         return made
 
     def must_be_placed(self) -> None:
