@@ -283,6 +283,10 @@ def test_drawn_vessels_of_a_slice_their_ratio_and_what_keeps_still(sliced: Phant
         (("aorta", "pulmonary vein"), None),
         (("descending aorta", "pulmonary trunk"), None),
         (("aorta 1", "aorta 2", "pulmonary trunk"), None),
+        (("AAo", "DAo", "MPA", "LPA", "RPA"), ("MPA", "AAo")),
+        (("Ao", "LPA", "LPA distal", "RPA"), None),
+        (("Ao", "left pulmonary artery", "right pulmonary vein"), None),
+        (("Ao", "PA 1", "LPA", "RPA"), ("PA 1", "Ao")),
     ],
 )
 def test_the_ratio_is_of_vessels_that_carry_all_of_the_flow(
@@ -295,6 +299,21 @@ def test_the_ratio_is_of_vessels_that_carry_all_of_the_flow(
     refused = [r for r in answer.reasons if r.startswith("no ratio of pulmonary to systemic flow")]
     assert (len(told), len(refused)) == ((0, 1) if of is None else (1, 0))
     assert of is None or all(word in told[0] for word in of)
+
+
+@pytest.mark.parametrize(
+    "labels", [("LPA", "RPA"), ("right pulmonary artery", "left pulmonary artery", "left pulmonary vein")]
+)
+def test_both_branches_carry_what_a_trunk_does_that_is_not_drawn(
+    labels: tuple[str, ...], sliced: Phantom, plane: tuple[Volume, ...]
+) -> None:
+    (y, x), radius = sliced.truth["centre_px"], sliced.truth["radius_px"]
+    one = circle(plane, y, x, radius + 1, "Aorta asc")
+    answer = run(plane, (one, *(replace(one, label=label) for label in labels)))
+    assert said(answer, codes.FLOW_RATIO, f"'{labels[0]}' and '{labels[1]}' over 'Aorta asc'") == pytest.approx(2.0)
+    assert f"pulmonary flow is that of '{labels[0]}' and '{labels[1]}' added, as no pulmonary trunk is drawn" in (
+        answer.reasons
+    )
 
 
 def test_a_vessel_that_was_outlined_frame_by_frame_moves(sliced: Phantom, plane: tuple[Volume, ...]) -> None:

@@ -26,12 +26,14 @@ _LEAST_VOXELS = 20
 _SIGNAL = 0.25  # of that of the vessel
 _BESIDE_MM, _MUCH_BESIDE = 4.0, 0.1  # how far around an outline is looked, and the share of its flow that is much
 _OF_FRAME = re.compile(r"(.*) phase (\d+)")  # as `dicom.regions` names what was outlined on several images of a slice
-_PULMONARY, _AORTIC = ("pulm", "mpa", "pa main"), ("aort", "ao asc", "asc ao")
-_WHOLE = re.compile(r"main|trunk|mpa|truncus|asc|aao", re.IGNORECASE)
-_PART = re.compile(
-    r"vein|ven[aeo]|left|right|links|rechts|gauche|droite|(?<![a-z])[lr]pa(?![a-z])|desc|abdom|arch|bogen|crosse|isthm",
-    re.IGNORECASE,
-)  # a vein, a branch, or the aorta beyond the vessels of head and arms
+_PULMONARY = re.compile(r"pulm|truncus|(?<![a-z])[mlr]?pa(?![a-z])", re.IGNORECASE)
+_AORTIC = re.compile(r"aort|(?<![a-z])(?:asc|desc|a|d)?ao(?:asc|desc)?(?![a-z])", re.IGNORECASE)
+_WHOLE = re.compile(r"main|trunk|stamm|mpa|truncus|asc|aao", re.IGNORECASE)
+_VEIN = re.compile(r"vein|ven[aeo]|(?<![a-z])[lr][iuslm]*pv(?![a-z])", re.IGNORECASE)
+_LEFT = re.compile(r"left|links|linke|gauche|sinistr|izq|(?<![a-z])lpa(?![a-z])", re.IGNORECASE)
+_RIGHT = re.compile(r"right|rechts|rechte|droite|destr|dextr|derech|(?<![a-z])rpa(?![a-z])", re.IGNORECASE)
+# the aorta beyond the vessels of head and arms
+_BEYOND = re.compile(r"desc|(?<![a-z])dao|abdom|arch|bogen|crosse|isthm", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,28 +241,41 @@ def _finding(scan: FlowScan, vessel: _Vessel, beat_s: float, remarks: list[str])
 
 
 def _ratio(vessels: list[_Vessel], remarks: list[str]) -> list[Measurement]:
-    """Pulmonary to systemic flow, where both arteries are drawn by name; of several the trunk and the ascending one."""
-
-    def named(words: tuple[str, ...]) -> list[_Vessel]:
-        return [v for v in vessels if any(w in v.label.lower() for w in words)]
-
-    both = [named(_PULMONARY), named(_AORTIC)]
-    if not all(both):
+    """Pulmonary to systemic flow, where the vessels that carry all of either are drawn by name."""
+    lungs, body = ([v for v in vessels if named.search(v.label)] for named in (_PULMONARY, _AORTIC))
+    if not lungs or not body:
         return []
-    carrying: list[_Vessel] = []
-    for fitting in both:
-        whole = [v for v in fitting if not _PART.search(v.label)]
-        whole = whole if len(whole) < 2 else [v for v in whole if _WHOLE.search(v.label)]
-        if len(whole) != 1:
+    carrying: list[list[_Vessel]] = []
+    for fitting, both in ((lungs, _branches(lungs)), (body, [])):
+        found = _carrying_all(fitting) or both
+        if not found:
             several = ", ".join(f"'{v.label}'" for v in fitting)
             remarks.append(
                 f"no ratio of pulmonary to systemic flow: of {several} nothing says that one carries all of it (name "
-                "the pulmonary trunk and the ascending aorta)"
+                "the pulmonary trunk, or both its branches, and the ascending aorta)"
             )
             return []
-        carrying += whole
-    lungs, body = carrying
-    if body.flow.net_ml <= 0:
+        carrying.append(found)
+    through_lungs, through_body = (sum(v.flow.net_ml for v in found) for found in carrying)
+    if through_body <= 0:
         return []
-    words = f"Qp/Qs: net flow in '{lungs.label}' over '{body.label}'"
-    return [Measurement(codes.FLOW_RATIO, lungs.flow.net_ml / body.flow.net_ml, "1", definition=words)]
+    called = " and ".join(f"'{v.label}'" for v in carrying[0])
+    if len(carrying[0]) == 2:
+        remarks.append(f"pulmonary flow is that of {called} added, as no pulmonary trunk is drawn")
+    words = f"Qp/Qs: net flow in {called} over '{carrying[1][0].label}'"
+    return [Measurement(codes.FLOW_RATIO, through_lungs / through_body, "1", definition=words)]
+
+
+def _carrying_all(fitting: list[_Vessel]) -> list[_Vessel]:
+    """The one vessel through which all of the flow goes, of several the trunk or the ascending one; else none."""
+    parts = (_VEIN, _LEFT, _RIGHT, _BEYOND)
+    whole = [v for v in fitting if not any(part.search(v.label) for part in parts)]
+    whole = whole if len(whole) < 2 else [v for v in whole if _WHOLE.search(v.label)]
+    return whole if len(whole) == 1 else []
+
+
+def _branches(lungs: list[_Vessel]) -> list[_Vessel]:
+    """The left and the right pulmonary artery, where just these two are drawn and no vessel before they part."""
+    arteries = [v for v in lungs if not _VEIN.search(v.label)]
+    sides = [[bool(side.search(v.label)) for side in (_LEFT, _RIGHT)] for v in arteries]
+    return arteries if sorted(sides) == [[False, True], [True, False]] else []
