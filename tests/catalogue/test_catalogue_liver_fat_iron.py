@@ -3,7 +3,7 @@
 import io
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -335,6 +335,73 @@ def test_each_echo_in_a_series_of_its_own(tmp_path: Path) -> None:
         assert result["answer"] == "found", result["reasons"]
         said[name] = {m["what"]["code"]: m["value"] for m in result["measurements"]}
     assert said["apart"] == said["together"]
+
+
+def split(parts: Iterable[Volume], *echoes: Sequence[int], **later: Any) -> tuple[Volume, ...]:
+    """Each volume as several of some of its echoes; of the last one the images changed by kind, and the facts."""
+    out = []
+    for volume in parts:
+        for n, some in enumerate(echoes):
+            axis = replace(volume.axes[0], values=tuple(volume.axes[0].values[k] for k in some))
+            one = replace(volume, array=volume.array[list(some)], axes=(axis,), instance_uids=())
+            if n == len(echoes) - 1:
+                changed = later.get(component(volume))
+                one = replace(one, array=one.array if changed is None else changed(one.array),
+                              facts={**one.facts, **later.get("facts", {})})  # fmt: skip
+            out.append(one)
+    return tuple(out)
+
+
+@pytest.mark.parametrize("echoes", [((0, 1, 2), (3, 4, 5)), ((3, 5, 1), (0, 2, 4)), ((0, 1), (2, 3), (4, 5))])
+def test_echoes_dealt_to_several_series_are_one_scan(
+    parts: tuple[Volume, ...], truth: dict[str, Any], echoes: tuple[tuple[int, ...], ...]
+) -> None:
+    where = drawn(parts, truth["liver"])
+    wanted = LiverFatIron().run(parts, where)
+    sorted_echoes = tuple(tuple(sorted(e)) for e in echoes)
+    answer = LiverFatIron().run(split(parts, *sorted_echoes), where)
+    assert [m.value for m in answer.measurements] == [m.value for m in wanted.measurements]
+    assert any("came in series of their own and were put together" in r for r in answer.reasons)
+
+
+@pytest.mark.parametrize(
+    ("later", "words"),
+    [
+        ({k: lambda a: np.roll(a, 1, axis=2) for k in ("magnitude", "phase")}, "has moved between them"),
+        ({k: lambda a: np.roll(a, 1, axis=1) for k in ("magnitude", "phase")}, "has moved between them"),  # slices
+        ({"facts": {"RepetitionTime": 20.0}}, "RepetitionTime is 15.0 and 20.0"),
+    ],
+    ids=["along rows", "along slices", "repetition time"],
+)
+def test_echoes_of_two_breath_holds_or_protocols_are_not_put_together(
+    parts: tuple[Volume, ...], truth: dict[str, Any], later: dict[str, Any], words: str
+) -> None:
+    # What no slice shares with the next: the phantom's organs hardly change along the patient.
+    organs = np.random.default_rng(1).uniform(0.7, 1.3, (4, 18, 24)).repeat(4, axis=1).repeat(4, axis=2)
+    whole = tuple(replace(v, array=v.array * (organs if component(v) == "magnitude" else 1.0)) for v in parts)
+    answer = LiverFatIron().run(split(whole, (0, 1, 2), (3, 4, 5), **later), drawn(parts, truth["liver"]))
+    assert any("were not put together" in r and words in r for r in answer.reasons)
+    assert len(answer.curves[0].x) == 3
+
+
+def test_an_echo_that_stands_in_two_series_keeps_them_apart(parts: tuple[Volume, ...], truth: dict[str, Any]) -> None:
+    answer = LiverFatIron().run(split(parts, (0, 1, 2, 3), (3, 4, 5)), drawn(parts, truth["liver"]))
+    assert any("8.1 ms stands in both" in r for r in answer.reasons)
+    assert len(answer.curves[0].x) == 4
+
+
+@pytest.mark.parametrize(
+    ("later", "words"),
+    [
+        ({"phase": lambda a: (a + 4096 + 0.1 * 4096 / np.pi) % 8192 - 4096}, r"about 0\.09 rad and 0 % beside"),
+        ({"magnitude": lambda a: a * np.float32(1.1)}, r"about 0\.00 rad and [89] % beside"),
+    ],
+)
+def test_echoes_of_two_runs_differ_in_phase_or_gain(
+    parts: tuple[Volume, ...], truth: dict[str, Any], later: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(Refused, match=words):
+        LiverFatIron().run(split(parts, (0, 1, 2), (3, 4, 5), **later), drawn(parts, truth["liver"]))
 
 
 def test_from_dicom_to_json(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """A multi-echo scan put together from its series: complex where phase is there, magnitudes always.
 
-Where each echo came as a series of its own they are put together (`one_scan`).
+Where each echo came as a series of its own they are put together (`one_scan`), and so are series of several echoes each
+that go on where another ends, where geometry, protocol and anatomy are one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,17 @@ from isocenter.catalogue import one_scan
 from isocenter.catalogue.one_scan import component
 from isocenter.errors import Refused
 from isocenter.methods import complex_images
-from isocenter.space import Reference, Volume
+from isocenter.space import Axis, Reference, Volume
 
 __all__ = ["EchoScan", "gathered", "joined"]
+
+_PROTOCOL = ("RepetitionTime", "FlipAngle", "MagneticFieldStrength", "ScanningSequence", "MRAcquisitionType")
+_BLOCK, _BRIGHT, _TEXTURED = 16, 0.1, 0.1  # voxels of a piece that may have moved; signal and contrast that show it
+_NEARER, _MOST_MOVED = 0.7, 0.1  # unlikeness left after a step to the side, and share of pieces that want one
+
+_PARTS = "EchoParts"  # fact of a volume that was put together: number of the acquisition of each echo
+
+_Parts = dict[str, Volume]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +39,11 @@ class EchoScan:
     images: npt.NDArray[np.complex64] | None
     magnitude: npt.NDArray[Any]
     remarks: tuple[str, ...]
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Which of the acquisitions that were put together each echo came with; empty where it is but one."""
+        return tuple(self.main.facts.get(_PARTS, ()))
 
     def upright(self) -> EchoScan:
         """The same scan, its axes in the patient's sense: what is computed does not depend on how it was stored."""
@@ -68,6 +83,7 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
                 break
         else:
             groups.append({component(volume): volume})
+    groups, remarks = _going_on(groups)
 
     def has_phase(group: dict[str, Volume]) -> bool:
         return {"magnitude", "phase"} <= set(group) or {"real", "imaginary"} <= set(group)
@@ -88,7 +104,6 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
     for part in best.values():
         if not np.isfinite(part.array).all() or sorted(part.geometry.shape)[1] < 16 or not float(np.ptp(part.array)):
             raise Refused(f"images of {part.geometry.shape} without content", "there is nothing to separate")
-    remarks = []
     if len(usable) > 1:
         remarks.append(f"one of {len(usable)} multi-echo acquisitions was measured: series {main.series_uid}")
     if {"magnitude", "phase"} <= set(best):
@@ -102,3 +117,112 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
             remarks.append(f"phase images at {max(lost)} of {len(times)} echo times: without the others none was used")
         return EchoScan(main, times, None, np.asarray(main.array), tuple(remarks))
     return EchoScan(main, times, images, np.abs(images), tuple(remarks))
+
+
+def _going_on(groups: list[_Parts]) -> tuple[list[_Parts], list[str]]:
+    """Acquisitions that hold different echoes of one scan put together, and in words which were, or why not."""
+    told: list[str] = []
+    while True:
+        for one, other in combinations(groups, 2):
+            if one.keys() != other.keys() or not _first(one).geometry.same_grid(_first(other).geometry):
+                continue
+            both = sorted((one, other), key=lambda g: g[min(g)].axes[0].values)
+            words = " and ".join(_echoes(g) for g in both)
+            if why := _apart(*both):
+                told.append(f"echoes at {words}, each in a series of its own, were not put together: {why}")
+                continue
+            groups = [*(g for g in groups if g is not one and g is not other), _together(*both)]
+            told = [f"echoes at {words} came in series of their own and were put together"]
+            break
+        else:
+            return groups, told
+
+
+def _first(group: _Parts) -> Volume:
+    return group[min(group)]
+
+
+def _echoes(group: _Parts) -> str:
+    return ", ".join(f"{float(t):g}" for t in _first(group).axes[0].values) + " ms"
+
+
+def _apart(one: _Parts, other: _Parts) -> str:
+    """Why two acquisitions are not one; empty where they are."""
+    a, b = _first(one), _first(other)
+    twice = sorted({float(t) for t in a.axes[0].values} & {float(t) for t in b.axes[0].values})
+    if twice:
+        return f"{' and '.join(f'{t:g}' for t in twice)} ms stands in both"
+    for keyword in _PROTOCOL:
+        said = [g.facts.get(keyword) for g in (a, b)]
+        if said[0] != said[1]:
+            return f"{keyword} is {said[0]} and {said[1]}"
+    if (share := _moved(one, other)) > _MOST_MOVED:
+        return (
+            f"what lies in {100 * share:.0f} % of the images has moved between them, as from one breath-hold to another"
+        )
+    return ""
+
+
+def _brightness(group: _Parts) -> npt.NDArray[np.float32]:
+    """Root of the mean square over the echoes."""
+    held = [group["magnitude"]] if "magnitude" in group else [group[k] for k in ("real", "imaginary") if k in group]
+    if not held:  # a phase tells nothing of where things lie
+        return np.zeros(_first(group).geometry.shape, np.float32)
+    squares = sum(np.square(v.array, dtype=np.float32).mean(axis=0) for v in held)
+    return np.sqrt(np.asarray(squares, np.float32))
+
+
+def _moved(one: _Parts, other: _Parts) -> float:
+    """Share of textured pieces of the images that fit better a voxel or two to the side, or in the next slice."""
+    a, b = _brightness(one), _brightness(other)
+    steps = [(0, 0, 0), (-1, 0, 0), (1, 0, 0)]
+    steps += [(0, n, 0) for n in (-2, -1, 1, 2)] + [(0, 0, n) for n in (-2, -1, 1, 2)]
+    still, *aside = (_likeness(a, np.roll(b, step, axis=(0, 1, 2))) for step in steps if abs(step[0]) < len(a))
+    pieces = _pieces(a)
+    mean = pieces.mean(axis=(2, 4))
+    bright = mean > _BRIGHT * mean.max(initial=0.0)
+    seen = bright & (pieces.std(axis=(2, 4)) > _TEXTURED * mean)
+    if not seen.any():
+        return 0.0
+    return float((1.0 - np.max(aside, axis=0) < _NEARER * (1.0 - still))[seen].mean())
+
+
+def _pieces(a: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(slices, pieces down, voxels, pieces across, voxels); what is left at the edges is left out."""
+    down, across = (n // _BLOCK for n in a.shape[1:])
+    return a[:, : down * _BLOCK, : across * _BLOCK].reshape(len(a), down, _BLOCK, across, _BLOCK)
+
+
+def _likeness(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Correlation of each piece of one image with that of the other."""
+    one, other = (p - p.mean(axis=(2, 4), keepdims=True) for p in map(_pieces, (a, b)))
+    size = np.sqrt(np.square(one).sum(axis=(2, 4)) * np.square(other).sum(axis=(2, 4)))
+    return np.asarray((one * other).sum(axis=(2, 4)) / np.maximum(size, np.float32(1e-12)))
+
+
+def _together(one: _Parts, other: _Parts) -> _Parts:
+    """The echoes of both, by their times."""
+    whole: _Parts = {}
+    for kind in one:
+        parts = one_scan.comparable([one[kind], other[kind]])
+        times = np.array([float(t) for p in parts for t in p.axes[0].values])
+        order = np.argsort(times)
+        uids = [u for p in parts for u in _by_echo(p)]
+        came = [n for p in parts for n in p.facts.get(_PARTS, [0] * len(p.axes[0]))]
+        first = len(parts[0].axes[0])
+        came = came[:first] + [n + max(came[:first]) + 1 for n in came[first:]]
+        whole[kind] = replace(
+            parts[0],
+            array=np.concatenate([p.array for p in parts])[order],
+            axes=(Axis("echo", tuple(float(t) for t in times[order]), "ms"),),
+            facts={**parts[0].facts, _PARTS: [came[n] for n in order]},
+            instance_uids=tuple(u for n in order for u in uids[n]) if all(uids) else (),
+        )
+    return whole
+
+
+def _by_echo(volume: Volume) -> list[tuple[str, ...]]:
+    """The images of each echo."""
+    each, rest = divmod(len(volume.instance_uids), len(volume.axes[0]))
+    uids = volume.instance_uids
+    return [() if rest else uids[n * each : (n + 1) * each] for n in range(len(volume.axes[0]))]

@@ -15,7 +15,7 @@ from isocenter.catalogue.contrast_agent import after_contrast
 from isocenter.catalogue.echo_scan import EchoScan, gathered
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
-from isocenter.methods import bipolar, fat_magnitude, fatwater, liver_iron, liver_region
+from isocenter.methods import bipolar, echo_parts, fat_magnitude, fatwater, liver_iron, liver_region
 from isocenter.methods.fat_spectrum import t1_bias_points
 from isocenter.record import Curve, Finding, Measurement, codes
 from isocenter.space import Region, Volume
@@ -27,6 +27,7 @@ _LEAST_PERCENT = -5.0  # noise of a liver without fat lies above it
 _GRADES = ((22.1, "S3"), (17.4, "S2"), (6.4, "S1"))
 _T1_WARN, _T1_REFUSE = 0.5, 2.0  # points at 20 % fat
 _ASKEW = 0.07
+_MOST_BESIDE = 0.03  # radians, or of the brightness: a third of a point of fat, 4 1/s of R2*
 _LEAST_VOXELS = 20
 _MOST_UNSOUND, _LEAST_TOLD = 0.1, 0.02
 _SLOW = 1.5  # decays by the third echo: less do not drown it
@@ -42,7 +43,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverFatIron:
     """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
 
-    name, version = "liver_fat_iron", "11"
+    name, version = "liver_fat_iron", "12"
     needs: ClassVar[Mapping[str, Need]] = {
         "echoes": Need(
             modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")
@@ -127,6 +128,7 @@ class LiverFatIron:
             found, told = _separated(scan, field, spacing, turning)
             remarks += told
             remarks += _of_turning(found)
+            _must_be_one_scan(scan, field, found)
             pdff, r2_star, signal = found.pdff, found.r2_star, found.signal
             maps["Field"] = scan.main.like(found.field_hz, quantity="field deviation", unit="Hz")
             left = found.residual if len(scan.times_s) > 3 else None
@@ -260,6 +262,22 @@ def _must_be_in_phase(found: fatwater.FatWater, times_s: npt.NDArray[np.float64]
             f"as echoes read in alternate directions (bipolar) leave them: the fit takes their phase for fat ({left})",
             "acquire with readouts in one direction, or send the corrected images",
         )
+
+
+def _must_be_one_scan(scan: EchoScan, field: float, found: fatwater.FatWater) -> None:
+    """Refuse echoes that came in parts which differ in phase or brightness."""
+    assert scan.images is not None
+    came = np.array(scan.parts)
+    for n in np.unique(came)[1:]:
+        turned, brighter = echo_parts.differ(scan.images, scan.times_s, field, found, came == n)
+        if max(abs(turned), abs(brighter)) > _MOST_BESIDE:
+            where = ", ".join(f"{1000 * t:g}" for t in scan.times_s[came == n])
+            raise Refused(
+                f"echoes at {where} ms, of a series of their own, about {turned:.2f} rad and {100 * brighter:.0f} % "
+                "beside the others",
+                "two runs of the scanner have phases and gains of their own: together they make another fat and iron",
+                "send the series of one run",
+            )
 
 
 def _of_turning(found: fatwater.FatWater) -> list[str]:
