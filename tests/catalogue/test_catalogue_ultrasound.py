@@ -175,6 +175,27 @@ def test_measurements_of_a_person_and_the_age_from_them() -> None:
         FetalBiometry().run(IMAGE, None, standard="Hadlock", crl_mm=60.0)
 
 
+def test_the_outer_diameter_of_an_outline_gives_no_age_by_hadlock() -> None:
+    """Until version 5 it was told to be left out, and was a half of the mean: 204.7 days for 201.8."""
+    inputs, _ = next(FetalBiometry.examples())
+    answer = FetalBiometry().run(**inputs, standard="Hadlock")
+    (age,) = [m for m in answer.findings[0].measurements if m.what == AGE]
+    around = value(
+        answer.findings[0], next(m.what for m in answer.findings[0].measurements if m.what.code == "11984-2")
+    )
+    assert age.definition == "Hadlock 1984, mean of HC"
+    assert age.value == pytest.approx(7 * (8.96 + 0.054 * around + 0.0003 * (around / 10) ** 3))
+    measured = FetalBiometry().run(**inputs, standard="Hadlock", bpd_mm=72.0)
+    (age,) = [m for m in measured.findings[0].measurements if m.what == AGE]
+    assert age.definition == "Hadlock 1984, mean of BPD, HC"
+
+
+def test_a_head_that_is_large_for_any_age_has_none() -> None:
+    answer = FetalBiometry().run(IMAGE, None, hc_mm=400.0)
+    assert "no age by INTERGROWTH-21st" in answer.findings[0].words
+    assert any("an age of 51.1 weeks by HC 400 mm" in told for told in answer.reasons)
+
+
 def test_an_abdomen_alone_is_measured_without_an_age() -> None:
     answer = FetalBiometry().run(IMAGE, None, ac_mm=233.0)
     assert [m.value for m in answer.measurements or answer.findings[0].measurements] == [233.0]

@@ -91,6 +91,10 @@ def test_hadlock_weight_and_age() -> None:
         (lambda: fetal.median("CRL", 20.0), "HC, BPD, OFD, AC and FL"),
         (lambda: fetal.age_days(AC=200.0), "dates by HC"),
         (lambda: fetal.hadlock_age_weeks("CRL", 60.0), "BPD, HC, AC or FL"),
+        (lambda: fetal.age_days(HC=400.0), "an age of 51.1 weeks by HC 400 mm: the formula holds to 42 weeks"),
+        (lambda: fetal.age_days(HC=390.0, FL=80.0), "by HC 390 mm and FL 80 mm: the formula holds to 42 weeks"),
+        (lambda: fetal.age_days(HC=75.0), "12.1 weeks by HC 75 mm: the formula holds from 13 weeks"),
+        (lambda: fetal.hadlock_age_weeks("FL", 95.0), "49.1 weeks by FL 95 mm"),
         (
             lambda: fetal.place_weight(fetal.hadlock_weight(300, 290, 60), 30.0, standard="INTERGROWTH-21st"),
             "a weight by Hadlock among INTERGROWTH-21st",

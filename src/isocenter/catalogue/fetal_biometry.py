@@ -42,7 +42,7 @@ _ROUND = 0.9  # least overlap of an outline with its ellipse
 class FetalBiometry:
     """How large and how heavy is the fetus for its age, by INTERGROWTH-21st or by Hadlock?"""
 
-    name, version = "fetal_biometry", "5"
+    name, version = "fetal_biometry", "6"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality="US",
@@ -111,7 +111,7 @@ class FetalBiometry:
         for what, (mm, _) in held.items():
             fetal.checked(what, mm)
         weight = _weight(held, standard)
-        if standard == fetal.HADLOCK and held.get("BPD", (0, ""))[1].startswith("outline"):
+        if standard == fetal.HADLOCK and _is_outer(held):
             remarks.append("the BPD of an outline is outer to outer, Hadlock's is outer to inner: it was left out")
         said = _measured(held, weeks, standard)
         if weight is not None:
@@ -235,9 +235,13 @@ def _weight(held: Held, standard: str) -> fetal.Weight | None:
         return fetal.intergrowth_weight(held["HC"][0], held["AC"][0])
     if "FL" not in held:
         return None
-    bpd = held.get("BPD", (0.0, "outline"))
-    inner = None if bpd[1].startswith("outline") else bpd[0]
+    inner = None if "BPD" not in held or _is_outer(held) else held["BPD"][0]
     return fetal.hadlock_weight(held["HC"][0], held["AC"][0], held["FL"][0], inner)
+
+
+def _is_outer(held: Held) -> bool:
+    """Whether the biparietal diameter is that of an outline, from outer border to outer border."""
+    return held.get("BPD", (0.0, ""))[1].startswith("outline")
 
 
 def _weighed(weight: fetal.Weight, weeks: float, standard: str) -> list[Measurement]:
@@ -261,7 +265,8 @@ def _age(held: Held, standard: str) -> Measurement:
         used = [w for w in ("HC", "FL") if w in lengths] if "HC" in lengths else ["CRL"] if "CRL" in lengths else []
         days = fetal.age_days(**{w: lengths[w] for w in used})
         return Measurement(AGE, days, "d", definition=f"INTERGROWTH-21st by {' and '.join(used)}")
-    usable = [w for w in ("BPD", "HC", "AC", "FL") if w in lengths]
+    # An outline's BPD is outer to outer, and three days of age more than Hadlock's outer to inner.
+    usable = [w for w in ("BPD", "HC", "AC", "FL") if w in lengths and (w != "BPD" or not _is_outer(held))]
     if not usable:
         raise Refused("an age by Hadlock without BPD, HC, AC or FL", "Hadlock 1984 dates by these")
     mean = float(np.mean([fetal.hadlock_age_weeks(w, lengths[w]) for w in usable]))

@@ -44,6 +44,7 @@ RANGE_MM: Mapping[str, tuple[float, float]] = {
 _WEEKS = (14.0, 40.0)
 _WEIGHT_WEEKS = (22.0, 40.0)
 _HADLOCK_WEEKS = (10.0, 41.0)
+_DATED_WEEKS = (13.0, 42.0)  # beyond, a length is that of no age: a head of 400 mm would be 51 weeks old
 _HADLOCK_SPREAD = 0.133  # of the mean: its published 3rd and 10th centiles lie 25 % and 17 % below
 
 
@@ -154,7 +155,7 @@ def age_days(**mm: float) -> float:
         mm: ``HC=…``, ``FL=…`` and ``CRL=…`` in millimetres.
 
     Raises:
-        Refused: without HC or CRL, or for a length that no fetus has.
+        Refused: without HC or CRL, for a length that no fetus has, or an age by HC outside 13 to 42 weeks.
 
     >>> round(age_days(HC=250.0), 2), round(age_days(HC=250.0, FL=55.0), 2)
     (189.8, 200.52)
@@ -163,8 +164,10 @@ def age_days(**mm: float) -> float:
     if "HC" in held:
         log = math.log(held["HC"])
         if "FL" in held:
-            return math.exp(0.03243 * log**2 + 0.001644 * held["FL"] * log + 3.813)
-        return math.exp(0.05970 * log**2 + 6.409e-9 * held["HC"] ** 3 + 3.3258)
+            days = math.exp(0.03243 * log**2 + 0.001644 * held["FL"] * log + 3.813)
+            return 7.0 * _dated(days / 7.0, f"HC {held['HC']:g} mm and FL {held['FL']:g} mm")
+        days = math.exp(0.05970 * log**2 + 6.409e-9 * held["HC"] ** 3 + 3.3258)
+        return 7.0 * _dated(days / 7.0, f"HC {held['HC']:g} mm")
     if "CRL" in held:
         return 40.9041 + 3.21585 * math.sqrt(held["CRL"]) + 0.348956 * held["CRL"]
     raise Refused(f"an age from {', '.join(held) or 'nothing'}", "INTERGROWTH-21st dates by HC, HC and FL, or CRL")
@@ -209,21 +212,23 @@ def hadlock_age_weeks(what: str, mm: float) -> float:
     """Gestational age in weeks from one measurement.
 
     Raises:
-        Refused: for a name that Hadlock 1984 has no formula for, or a length that no fetus has.
+        Refused: for a name that Hadlock 1984 has no formula for, a length that no fetus has, or an age beyond 42 weeks.
 
     >>> round(hadlock_age_weeks("FL", 50.0), 2)
     26.9
     """
     cm = checked(what, mm) / 10.0
     if what == "BPD":
-        return 9.54 + 1.482 * cm + 0.1676 * cm**2
-    if what == "HC":
-        return 8.96 + 0.540 * cm + 0.0003 * cm**3
-    if what == "AC":
-        return 8.14 + 0.753 * cm + 0.0036 * cm**2
-    if what == "FL":
-        return 10.35 + 2.460 * cm + 0.170 * cm**2
-    raise Refused(f"an age from '{what}' by Hadlock 1984", "it dates by BPD, HC, AC or FL")
+        weeks = 9.54 + 1.482 * cm + 0.1676 * cm**2
+    elif what == "HC":
+        weeks = 8.96 + 0.540 * cm + 0.0003 * cm**3
+    elif what == "AC":
+        weeks = 8.14 + 0.753 * cm + 0.0036 * cm**2
+    elif what == "FL":
+        weeks = 10.35 + 2.460 * cm + 0.170 * cm**2
+    else:
+        raise Refused(f"an age from '{what}' by Hadlock 1984", "it dates by BPD, HC, AC or FL")
+    return _dated(weeks, f"{what} {mm:g} mm", at_least=0.0)
 
 
 # ---- weight among others ------------------------------------------------------------------------------------------
@@ -257,6 +262,19 @@ def place_weight(weight: Weight, weeks: float, *, standard: str) -> Placed:
     mean = math.exp(0.578 + 0.332 * g - 0.00354 * g**2)
     z = (weight.grams / mean - 1.0) / _HADLOCK_SPREAD
     return Placed(z, centile(z), f"Hadlock 1991, {g:.1f} weeks")
+
+
+def _dated(weeks: float, by: str, *, at_least: float = _DATED_WEEKS[0]) -> float:
+    """An age that the formulae were made for."""
+    if at_least <= weeks <= _DATED_WEEKS[1]:
+        return weeks
+    early = weeks < at_least
+    raise Refused(
+        f"an age of {weeks:.1f} weeks by {by}",
+        f"the formula holds {'from' if early else 'to'} {at_least if early else _DATED_WEEKS[1]:g} weeks; "
+        + ("younger ones are dated by CRL" if early else "such a length is large for any age"),
+        "give the age of an earlier dating as weeks",
+    )
 
 
 def _norm(what: str, weeks: float) -> str:
