@@ -159,8 +159,8 @@ def test_weights_that_were_exchanged_after_their_test_take_no_step(tmp_path: Pat
         right = file.read_bytes()
         file.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
         (said,) = gating.told(AI, who=CHIEF)["missing"]
-        assert said.startswith("weights with digest") and "not the model whose evidence is shown" in said
-        with pytest.raises(Refused, match=r"the step 'release'.*not the model whose evidence is shown"):
+        assert said.startswith("its file has digest") and said.endswith("it is not what was tested")
+        with pytest.raises(Refused, match=r"the step 'release'.*it is not what was tested.*Restore the file"):
             gating.step(AI, "release", reason="it is fine", who=OTHER)
         file.unlink()
         with pytest.raises(Refused, match=r"its record is there without model\.onnx"):
