@@ -16,6 +16,7 @@ _OF_FRAMES = (
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "EchoTime", "FlipAngle",
     "RepetitionTime", "ScanningSequence", "SequenceVariant", "ScanOptions", "TemporalPositionIdentifier",
     "NumberOfTemporalPositions", "AcquisitionTime", "AcquisitionDate", "MRAcquisitionType", "EchoTrainLength",
+    "TriggerTime", "HeartRate", "NominalInterval", "CardiacNumberOfImages",
 )  # fmt: skip
 
 
@@ -61,6 +62,10 @@ def _frame(one: Any, heights: Sequence[float]) -> Dataset:
     content = {"StackID": "1", "InStackPositionNumber": 1 + heights.index(float(one.ImagePositionPatient[2]))}
     if "TemporalPositionIdentifier" in one:
         content["TemporalPositionIndex"] = int(one.TemporalPositionIdentifier)
+    if "TriggerTime" in one:
+        own.CardiacSynchronizationSequence = item(
+            NominalCardiacTriggerDelayTime=float(one.TriggerTime), RRIntervalTimeNominal=float(one.NominalInterval)
+        )
     moment = f"{one.AcquisitionDate}{one.AcquisitionTime}"
     own.FrameContentSequence = item(FrameAcquisitionDateTime=moment, FrameReferenceDateTime=moment, **content)
     return own

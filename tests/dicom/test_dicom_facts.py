@@ -91,7 +91,10 @@ def test_what_enhanced_objects_keep_in_groups_is_known_as_in_a_classic_header() 
         MRTimingAndRelatedParametersSequence=[_item(RepetitionTime=1400.0, FlipAngle=70.0)],
         PixelMeasuresSequence=[_item(SpacingBetweenSlices=5.0)],
     )
-    frames = [_item(MREchoSequence=[_item(EffectiveEchoTime=30.0)]) for _ in range(3)]
+    beat = [_item(RRIntervalTimeNominal=830.0)]
+    frames = [
+        _item(MREchoSequence=[_item(EffectiveEchoTime=30.0)], CardiacSynchronizationSequence=beat) for _ in range(3)
+    ]
     given = {"SharedFunctionalGroupsSequence": [shared], "PerFrameFunctionalGroupsSequence": frames}
     agent = [_item(CodeValue="1", CodingSchemeDesignator="99X", CodeMeaning="Gadobutrol")]
     file = parse(made.written(made.dataset(sop_class=made.ENHANCED_MR, ContrastBolusAgentSequence=agent, **given)))
@@ -102,7 +105,7 @@ def test_what_enhanced_objects_keep_in_groups_is_known_as_in_a_classic_header() 
         70,
         30,
     )
-    assert found["ContrastBolusAgent"] == "Gadobutrol"
+    assert found["ContrastBolusAgent"] == "Gadobutrol" and own["NominalInterval"] == 830.0
     spin = made.dataset(sop_class=made.ENHANCED_MR, EchoPulseSequence="SPIN", **given)
     assert series_facts(parse(made.written(spin)), ())["ScanningSequence"] == ["SE"]
     frames[1].MREchoSequence[0].EffectiveEchoTime = 60.0

@@ -87,11 +87,11 @@ def slices_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
     for one in study:
         places, turns = told(one, "ImagePositionPatient"), told(one, "ImageOrientationPatient")
         alone = len(places) == len(turns) == 1 and None not in places | turns
-        if alone and len(one.instances) > 1 and all(i.frames <= 1 for i in one.instances):
+        if alone and images([one]) > 1:
             size = {(i.rows, i.columns) for i in one.instances}
             same = [frozenset(told(one, k)) for k in ("PixelSpacing", "EchoTime", "ImageType")]
             turn = tuple(round(float(v), 3) + 0.0 for v in next(iter(turns)))
-            key = (one.modality, one.frame_of_reference, frozenset(size), len(one.instances), turn, *same)
+            key = (one.modality, one.frame_of_reference, frozenset(size), images([one]), turn, *same)
             stacks.setdefault(key, []).append(one)
     return [tuple(several) for several in stacks.values() if len(several) > 1]
 

@@ -204,16 +204,20 @@ _OF_DRUG = (
     Row(0x00181078, "RadiopharmaceuticalStartDateTime", "w", True),
     Row(0x00181079, "RadiopharmaceuticalStopDateTime", "w", True),
 )
+_PLACE = (0x00209113, 0x00209116)
 _MULTI_ENERGY, _ENERGY = 0x00189364, Row(0x0018937C, "MonoenergeticEnergyEquivalent", "f", True)
 # What enhanced objects keep in functional groups (PS3.3 C.7.6.16): the group, where in it, and as what it is known.
 _GROUPED = (
     (0x00289110, Row(0x00180050, "SliceThickness", "d", True)),
     (0x00289110, Row(0x00180088, "SpacingBetweenSlices", "d", True)),
+    (0x00289110, Row(0x00280030, "PixelSpacing", "D", False)),
+    (_PLACE[0], Row(0x00200032, "ImagePositionPatient", "D", False)),
+    (_PLACE[1], Row(0x00200037, "ImageOrientationPatient", "D", False)),
     (0x00189112, Row(0x00180080, "RepetitionTime", "d", True)),
     (0x00189112, Row(0x00181314, "FlipAngle", "d", False)),
     (0x00189112, Row(0x00180091, "EchoTrainLength", "n", True)),
     (0x00189114, Row(0x00189082, "EchoTime", "f", False)),
-    (0x00189118, Row(0x00209070, "NominalInterval", "f", False)),
+    (0x00189118, Row(0x00209251, "NominalInterval", "f", False)),
     (0x00189325, Row(0x00180060, "KVP", "d", False)),
     (0x00189314, Row(0x00181210, "ConvolutionKernel", "t", True)),
     (_MULTI_ENERGY, _ENERGY),
@@ -430,8 +434,8 @@ def _of_groups(file: File, charsets: tuple[str, ...], shared: dict[str, Any], ow
                 continue
             held = file.items(group, groups)[:1] or [one for own_ in frames for one in file.items(group, own_)[:1]]
             values = [_read(file, row, charsets, one) for one in held if row.tag in one]
-            if row is _ENERGY and group not in groups and len(values) < len(frames):
-                continue  # some frames are plain
+            if (row is _ENERGY or group in _PLACE) and group not in groups and len(values) < len(frames):
+                continue  # some frames are plain, or lie nobody knows where
             if values and values[0] is not None and all(v == values[0] for v in values):
                 into[row.keyword] = values[0]
 

@@ -447,7 +447,7 @@ def _enhanced_keys(
         "content": None,
         "acquisition": _one(file.numbers(0x00209156, content)) if 0x00209156 in content else None,
         "number": float(number) + 1e6 * float(instance.number or 0),
-        "beat_ms": _beat_ms(kept(0x00181088), first(0x00189118, 0x00209070) or kept(0x00181062)),
+        "beat_ms": _beat_ms(kept(0x00181088), first(0x00189118, 0x00209251) or kept(0x00181062)),
     }
 
 
