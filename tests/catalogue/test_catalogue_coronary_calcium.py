@@ -235,6 +235,23 @@ def test_branches_and_segments_count_for_their_artery(scan: Volume, arteries: tu
     assert posterior.measurements == whole.measurements and any("mostly springs" in r for r in posterior.reasons)
 
 
+def test_a_spot_that_two_arteries_share_keeps_its_weight(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    """Until version 6 each artery cut its part out, and weighed it by that part's own peak."""
+    lad = next(r for r in arteries if r.label == "LAD")
+    assert lad.mask is not None
+    (k, row, column), *_ = np.argwhere(lad.mask & (np.asarray(scan.array) >= 130))
+    hu = np.array(scan.array)
+    hu[k][lad.mask[k] & (hu[k] >= 130)] = 150.0
+    hu[k, row, column] = 450.0  # all but one pixel are dull
+    one = np.zeros_like(lad.mask)
+    one[k, row, column] = True
+    parts = replace(lad, mask=lad.mask & ~one), replace(lad, mask=one, label="LM")
+    rest = [r for r in arteries if r.label not in ("LAD", "LM")]
+    bright = replace(scan, array=hu)
+    answer, whole = (CoronaryCalcium().run(bright, (*rest, *drawn)) for drawn in (parts, (lad,)))
+    assert score(answer) == pytest.approx(score(whole), rel=1e-12)
+
+
 @pytest.mark.parametrize("name", ["Left main bronchus", "Right coronary cusp", "D10", "Ramus", "plaque 4"])
 def test_what_is_not_named_as_an_artery_is_told_and_not_counted(
     scan: Volume, arteries: tuple[Region, ...], name: str

@@ -67,6 +67,26 @@ def test_only_what_lies_in_the_region() -> None:
     assert calcium(block(), HALF, where, convention="area").score == 8.0
 
 
+def test_a_spot_on_the_border_of_two_arteries_is_one_spot() -> None:
+    """Cut at the border, two parts below 1 mm² were none, and the duller part had a weight of its own."""
+    image = np.zeros((2, 8, 10), np.float32)
+    image[0, 2, 2:8] = 150.0  # 1.5 mm² in two arteries of 0.75 mm²
+    image[1, 2:6, 2:8] = 150.0
+    image[1, 3, 7] = 450.0  # 4 mm² in one, 2 mm² in the other
+    left, right = np.zeros(image.shape, bool), np.zeros(image.shape, bool)
+    left[0, :, :5], left[1, :, :6], right[0, :, 5:], right[1, :, 6:] = True, True, True, True
+    both = [calcium(image, HALF, m, convention="area", together=left | right) for m in (left, right)]
+    assert [c.score for c in both] == [0.75 + 4.0 * 4, 0.75 + 2.0 * 4]
+    assert sum(c.score for c in both) == calcium(image, HALF, left | right, convention="area").score
+    assert [c.is_there for c in both] == [True, True]
+    # One pixel of a neighbour's spot is calcium of the neighbour.
+    rim = np.zeros(image.shape, bool)
+    rim[1, 2, 2] = True
+    assert not calcium(image, HALF, rim, together=rim | right | left).is_there
+    with pytest.raises(Refused, match="an artery that is none of them together"):
+        calcium(image, HALF, left, together=right)
+
+
 def test_thin_slices_do_not_count_double_by_spacing() -> None:
     thick = np.full((4, 20, 20), 250.0, np.float32)
     thin = np.repeat(thick, 2, axis=0)

@@ -55,7 +55,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "6"
+    name, version = "coronary_calcium", "7"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -150,14 +150,17 @@ class CoronaryCalcium:
         calibration = mg_per_mm3_hu or None
 
         def count(mask: Mask) -> Calcium:
-            return calcium(hu, spacing, mask, convention=convention, neighbours=neighbours, mg_per_mm3_hu=calibration)
+            return calcium(
+                hu, spacing, mask, convention=convention, neighbours=neighbours, mg_per_mm3_hu=calibration,
+                together=region,
+            )  # fmt: skip
 
         found = [(place, count(place.mask)) for place in places]
         total = sum(c.score for _, c in found)
         # Classes, categories and MESA were made from slices that lie 3 mm apart, whatever the sum is given by.
         agatston = total if convention == "spacing" else total * spacing[0] / 3.0
         named = [p for p in places if p.site is not None and p.vessel]
-        vessels = sum(1 for p, c in found if p.vessel and c.score > 0) if named else None
+        vessels = sum(1 for p, c in found if p.vessel and c.is_there) if named else None
         name = f"Agatston, {'area x weight x spacing / 3 mm' if convention == 'spacing' else 'area x weight'}"
         if not by_beat:
             if any((systolic_mmhg, cholesterol_mg_dl, hdl_mg_dl)):

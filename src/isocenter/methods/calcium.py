@@ -53,13 +53,18 @@ Convention = Literal["area", "spacing"]
 
 @dataclass(frozen=True)
 class Lesion:
-    """One connected spot in one slice: which, how large (mm²), how bright (HU), and its weight."""
+    """One connected spot in one slice, or what of it lies in one artery.
+
+    Args:
+        slice: which. area_mm2, mean_hu: of the pixels that count. whole_mm2, peak_hu, weight: of the whole spot.
+    """
 
     slice: int
     area_mm2: float
     peak_hu: float
     mean_hu: float
     weight: int
+    whole_mm2: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +89,13 @@ class Calcium:
 
     @property
     def peak_hu(self) -> float:
-        """The brightest pixel that counts; 0 without calcium."""
+        """The brightest pixel of the spots; 0 without calcium."""
         return max((lesion.peak_hu for lesion in self.lesions), default=0.0)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether more than the rim of a neighbour's spot lies here: 1 mm² of one, or half of it."""
+        return any(one.area_mm2 >= min(_LEAST_MM2, one.whole_mm2 / 2) - 1e-9 for one in self.lesions)
 
 
 def weight(peak_hu: float) -> int:
@@ -105,6 +115,7 @@ def calcium(
     convention: Convention = "spacing",
     neighbours: Literal[4, 8] = 8,
     mg_per_mm3_hu: float | None = None,
+    together: npt.NDArray[np.bool_] | None = None,
 ) -> Calcium:
     """Count the calcium of a CT volume, or of a part of it.
 
@@ -115,6 +126,8 @@ def calcium(
         convention: see the module.
         neighbours: pixels that touch: 4 by edges, 8 by edges and corners.
         mg_per_mm3_hu: calibration c of mass = c · mean HU · volume, from an insert; None gives no mass.
+        together: pixels, those of `where` among them, that make spots with one another: of all arteries, where that is
+            one. Then a spot on the border of two arteries has its own size and peak, and each counts its share.
 
     Raises:
         Refused: when a value is no number, shapes differ, a spacing is not positive, or the convention has no name.
@@ -127,11 +140,16 @@ def calcium(
     """
     spacing_mm, where = as_spacing(spacing_mm), None if where is None else as_mask(where)
     _must_fit(hu, where, convention, neighbours, mg_per_mm3_hu)
+    if together is not None:
+        together = as_mask(together)
+        _must_fit(hu, together, convention, neighbours, mg_per_mm3_hu)
+        if where is None or (where & ~together).any():
+            raise Refused("an artery that is none of them together", "its spots would be cut at the others' border")
     from scipy.ndimage import find_objects, label
 
     bright = hu >= THRESHOLD_HU
     if where is not None:
-        bright &= where
+        bright &= where if together is None else together
     pixel = spacing_mm[1] * spacing_mm[2]
     counted = np.zeros(hu.shape, dtype=bool)
     touch = np.ones((3, 3), dtype=int) if neighbours == 8 else None
@@ -140,13 +158,18 @@ def calcium(
         spots, _ = label(bright[k], structure=touch)
         for number, box in enumerate(find_objects(spots), start=1):
             inside = spots[box] == number
-            area = int(np.count_nonzero(inside)) * pixel
-            if area < _LEAST_MM2 - 1e-9:
+            whole = int(np.count_nonzero(inside)) * pixel
+            if whole < _LEAST_MM2 - 1e-9:
                 continue
+            peak = float(hu[k][box][inside].max())
+            if where is not None:
+                inside &= where[k][box]
             values = hu[k][box][inside]
-            peak = float(values.max())
+            if not values.size:
+                continue
             counted[k][box] |= inside
-            lesions.append(Lesion(int(k), area, peak, float(values.mean(dtype=np.float64)), weight(peak)))
+            area, mean = values.size * pixel, float(values.mean(dtype=np.float64))
+            lesions.append(Lesion(int(k), area, peak, mean, weight(peak), whole))
     area = sum(lesion.area_mm2 for lesion in lesions)
     total = sum(lesion.area_mm2 * lesion.weight for lesion in lesions)
     score = total * spacing_mm[0] / _REFERENCE_MM if convention == "spacing" else total
