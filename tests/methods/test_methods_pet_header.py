@@ -122,6 +122,13 @@ def test_a_series_made_again_later_starts_at_its_acquisition() -> None:
     assert "later than the first acquisition" in scan.remarks[0]
 
 
+def test_parts_of_a_second_are_no_later_series() -> None:
+    facts = {**STS_001, "SeriesTime": "112011.70"}  # fmt: skip
+    assert pet_header.scan_started_at(facts, 6588.0) == (datetime(2000, 9, 7, 11, 20, 11), ())
+    late = {**facts, "SeriesTime": "112013"}
+    assert "2 s later" in pet_header.scan_started_at(late, 6588.0)[1][0]
+
+
 def test_a_series_made_again_later_with_frame_times() -> None:
     # 20 min frame of C-11: its mean activity is reached before its middle, so half the frame is not the answer.
     facts = {

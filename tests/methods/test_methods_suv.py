@@ -172,6 +172,23 @@ def test_a_variant_without_height_is_refused() -> None:
         suv.from_suvbw(replace(STS_001, height_m=None), "bsa")
 
 
+def test_a_factor_of_philips_is_above_zero() -> None:
+    for factor in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(Refused, match=r"to SUV of .*Correct \(7053,1000\)"):
+            suv.conversion(replace(STS_001, units="CNTS", philips_suv=factor))
+        with pytest.raises(Refused, match="to Bq/mL of"):
+            suv.conversion(replace(STS_001, units="CNTS", philips_bqml=factor))
+
+
+def test_a_wait_of_many_half_lives_is_doubted() -> None:
+    """Seven hours between injection and scan are nearly always a wrong hour, and make every SUV fourteen times."""
+    (told,) = suv.conversion(replace(STS_001, uptake_s=25200.0)).remarks
+    assert told.startswith("WARNING: 7.0 h from injection to scan, 3.8 half-lives, multiply every SUV by 14")
+    assert not suv.conversion(replace(STS_001, uptake_s=3 * 3600.0)).remarks
+    carbon = replace(STS_001, nuclide="C-11", half_life_s=1223.0, uptake_s=75 * 60.0)
+    assert not suv.conversion(carbon).remarks  # usual for carbon-11
+
+
 def test_a_half_life_of_another_nuclide_is_doubted() -> None:
     found = suv.conversion(replace(STS_001, half_life_s=4063.0))
     assert "F-18 has 6586 s" in found.remarks[0]

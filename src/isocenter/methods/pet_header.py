@@ -127,8 +127,8 @@ def scan_started_at(facts: Mapping[str, Any], half_life_s: float | None) -> tupl
     acquired = _moment(facts, "AcquisitionDate", "AcquisitionTime", otherwise="SeriesDate")
     if series is None or acquired is None:
         return series or acquired, ()
-    if series <= acquired:
-        return series, ()
+    if series - acquired < timedelta(seconds=1):  # one of them is often cut to whole seconds
+        return min(series, acquired), ()
     reference, duration = _number(facts, "FrameReferenceTime"), _number(facts, "ActualFrameDuration")
     late = f"Series Time is {(series - acquired).total_seconds():.0f} s later than the first acquisition"
     if reference and duration and half_life_s and "GE" not in _text(facts, "Manufacturer").upper():

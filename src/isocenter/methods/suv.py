@@ -51,6 +51,7 @@ LEAN_FORMULAE = ("james128", "janmahasatian", "james120")
 """Lean body mass. James with 128 is DICOM's LBMJAMES128; 120 for men is a misprint that some programs still carry."""
 
 _HALF_LIFE_TOLERANCE = 0.005
+_LATE_S, _LATE_HALF_LIVES = 10800.0, 3.0  # F-18 is scanned within five hours; C-11 after four half-lives, too
 _WEIGHT_KG = (0.005, 400.0)  # from a mouse pup to beyond the heaviest table limit
 _HEIGHT_M = (0.3, 2.6)
 _MBQ_PER_KG = (0.05, 200.0)  # from low-dose immuno-PET to oxygen-15 water in people
@@ -204,14 +205,14 @@ def conversion(scan: Scan) -> Conversion:
         return Conversion(_undo_variant(scan), scan.remarks)
     if scan.units == "CNTS":
         if scan.philips_suv:
-            return Conversion(scan.philips_suv, scan.remarks)
+            return Conversion(_factor(scan.philips_suv, "SUV", "(7053,1000)"), scan.remarks)
         if not scan.philips_bqml:
             raise Refused(
                 "PET in counts without the private Philips factor",
                 "counts alone say nothing about activity",
                 "send the series with its private attributes (7053,1000) or (7053,1009)",
             )
-        to_bqml = scan.philips_bqml
+        to_bqml = _factor(scan.philips_bqml, "Bq/mL", "(7053,1009)")
     elif scan.units == "BQML":
         to_bqml = 1.0
     else:
@@ -222,7 +223,9 @@ def conversion(scan: Scan) -> Conversion:
     if scan.decay == "START":
         half_life = _known(scan.half_life_s, "half-life", "Radionuclide Half Life")
         remarks += check_half_life(half_life, scan.nuclide)
-        activity = decayed(activity, _uptake(scan, half_life), half_life)
+        uptake = _uptake(scan, half_life)
+        remarks += _late(uptake, half_life)
+        activity = decayed(activity, uptake, half_life)
     elif scan.decay != "ADMIN":
         raise Refused(
             f"Decay Correction '{scan.decay or 'not stated'}'",
@@ -331,6 +334,23 @@ def _uptake(scan: Scan, half_life_s: float) -> float:
             "check the dates of injection and scan",
         )
     return scan.uptake_s
+
+
+def _late(uptake_s: float, half_life_s: float) -> tuple[str, ...]:
+    """A warning of a wait that leaves less than an eighth: a wrong hour looks the same, and multiplies every SUV."""
+    if uptake_s <= max(_LATE_S, _LATE_HALF_LIVES * half_life_s):
+        return ()
+    times = 2.0 ** (uptake_s / half_life_s)
+    return (
+        f"WARNING: {uptake_s / 3600.0:.1f} h from injection to scan, {uptake_s / half_life_s:.1f} half-lives, multiply "
+        f"every SUV by {times:.0f}: see whether both times are right",
+    )
+
+
+def _factor(value: float, unit: str, tag: str) -> float:
+    if not (math.isfinite(value) and value > 0.0):
+        raise Refused(f"a Philips factor to {unit} of {value:g}", "it is above zero", f"correct {tag}")
+    return value
 
 
 def _weight(scan: Scan) -> float:
