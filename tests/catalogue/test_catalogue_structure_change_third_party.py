@@ -12,7 +12,15 @@ import pytest
 from third_party import HERE, KIDNEY, LIVER, MASS, OLD_LIVER, SPLEEN, THERE, WHO, Part, ball, images, segmentation
 from typer.testing import CliRunner
 
+from isocenter.analysis import run as running
 from isocenter.cli import app
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command gives each analysis a process of its own; all but one of these run in this one and say the same."""
+    if request.function is not test_one_code_under_two_names_and_two_schemes_is_one_structure:
+        monkeypatch.setattr(running, "run_apart", running.run)
 
 
 def asked(folder: Path, then: Sequence[Part], now: Sequence[Part], *said: str, **other: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from isocenter.cli import app
 from isocenter.errors import Refused
+from isocenter.learn import examining
 from isocenter.learn.examining import chosen_from, gained_in
 
 MODEL = "breastmnist"
@@ -60,13 +61,14 @@ def doubted(known: Path) -> Any:
     return said("doubt", str(known))
 
 
-def test_who_exchanges_labels_is_named(known: Path, doubted: Any) -> None:
+def test_who_exchanges_labels_is_named(known: Path, doubted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     told = doubted
     named = {r["reader"]: r["named"] for r in told["readers"]}
     assert named == {"ito": False, "kim": False, "ruiz": False, "lee": True}, told["readers"]
     wrong = [f for f in told["files"] if f["readers"] == ["lee"]]
     assert len(wrong) > len(told["files"]) / 3
     assert told["border"] == "asked" and len(told["because"]) > 200, "spots are no ultrasound"
+    monkeypatch.setattr(examining, "doubted_in", lambda *given, **more: told)  # in words what was found above
     words = CliRunner().invoke(app, ["examples", "doubt", str(known), "--model", MODEL]).output
     assert words.count("is none for this model: it") == 20
 
