@@ -64,6 +64,84 @@ def test_one_hot_named_and_floating_labels_mean_the_same(tmp_path: Path) -> None
     assert read_labelled(tmp_path / "bytes.npz", GREY).labels.tolist() == [0, 1, 1, 0]
 
 
+def folder_of(place: Path, images: np.ndarray, ending: str) -> Path:
+    for k, picture in enumerate(images):
+        file = place / GREY.classes[k % 2] / f"{k}.{ending}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, picture) if ending == "npy" else Image.fromarray(picture).save(file)
+    return place
+
+
+@pytest.mark.parametrize(("bits", "moved"), [(12, 4), (12, 0), (10, 6), (14, 0), (8, 4), (16, 0)])
+def test_pictures_of_more_bits_are_those_of_eight_and_that_is_said(tmp_path: Path, bits: int, moved: int) -> None:
+    x = np.stack([np.clip(grey(1)[0].astype(int), 5, top) for top in (255, 254, 200, 190, 255, 180)]).astype(np.uint8)
+    x[0, 0, 0] = 255
+    wide = np.round(x.astype(float) * (2**bits - 1) / 255).astype(np.uint16)
+    if bits == 16:
+        wide = (np.minimum(wide.astype(int) + RNG.integers(0, 99, wide.shape), 65535)).astype(np.uint16)
+    wide = wide << moved
+    top = int(wide.max())
+    np.savez(tmp_path / "a.npz", images=wide, labels=[0, 1] * 3)
+    plain = read_labelled(folder_of(tmp_path / "plain", x, "png"), GREY)
+    for made in (tmp_path / "a.npz", folder_of(tmp_path / "png", wide, "png"), folder_of(tmp_path / "n", wide, "npy")):
+        found = read_labelled(made, GREY)
+        of = plain.pictures if made.is_dir() else x
+        assert np.array_equal(found.pictures, of), made.name
+        assert found.remarks == (f"grey values that are not of 8 bits were read with 0 as black and {top} as white",)
+
+
+def test_where_few_pictures_use_their_bits_each_is_spread_by_itself(tmp_path: Path) -> None:
+    wide = grey(4).astype(np.uint16) + 700
+    wide[0, 0, 0] = 4095  # a mark that shines; no picture comes near it
+    np.savez(tmp_path / "a.npz", images=wide, labels=[0, 1] * 2)
+    found = read_labelled(tmp_path / "a.npz", GREY)
+    assert found.pictures[1:].max() == 255 and found.pictures[1:].min() == 0 and not found.remarks
+
+
+def test_files_of_parts_of_one_are_read_together(tmp_path: Path) -> None:
+    x = grey(4)
+    x[0] = 128 + x[0] // 2  # alone it would lie between 0 and 1
+    found = read_labelled(folder_of(tmp_path / "a", x / 127.5 - 1, "npy"), GREY)
+    order = [0, 2, 1, 3]
+    assert np.array_equal(found.pictures, x[order]) and "with -1 as black and 1 as white" in found.remarks[0]
+    centred = (x - x.mean()) / x.std()
+    centred[0] /= 9  # alone it would lie between -1 and 1
+    with pytest.raises(Refused, match=r"b holds values from .* they do not tell what was black and white"):
+        read_labelled(folder_of(tmp_path / "b", centred, "npy"), GREY)
+    table = tmp_path / "t.csv"
+    table.write_text("file,label\n" + "".join(f"a/{GREY.classes[k % 2]}/{k}.npy,{k % 2}\n" for k in range(4)))
+    assert np.array_equal(read_labelled(table, GREY).pictures, x)
+
+
+def test_pictures_enlarged_by_repeating_their_pixels_are_read_in_their_own_size(tmp_path: Path) -> None:
+    x = grey(4)
+    for times in (2, 8):
+        big = np.kron(x, np.ones((1, times, times), np.uint8))
+        colours = np.stack([big] * 3, -1)
+        for name, images in (("grey", big), ("colours", colours), ("first", np.moveaxis(colours, -1, 1))):
+            np.savez(tmp_path / "a.npz", images=images, labels=[0, 1] * 2)
+            found = read_labelled(tmp_path / "a.npz", GREY)
+            assert np.array_equal(found.pictures, x), name
+            (said,) = found.remarks
+            assert said.startswith("4 of 4 images were enlarged by repeating their pixels")
+            assert said.endswith(f"28 × 28, each pixel repeated {times} times a side")
+    solid = np.kron(RNG.integers(0, 2, (2, 14, 14, 14), dtype=np.uint8), np.ones((1, 2, 2, 2), np.uint8))
+    np.savez(tmp_path / "s.npz", images=solid, labels=[0, 1])
+    assert np.array_equal(read_labelled(tmp_path / "s.npz", SOLID).pictures, solid[:, ::2, ::2, ::2] * 255)
+
+
+def test_a_picture_with_little_in_it_is_not_taken_for_an_enlarged_one(tmp_path: Path) -> None:
+    blank = np.full((28, 28), 9, np.uint8)
+    square = blank.copy()
+    square[8:16, 4:12] = 200
+    fine = np.kron(grey(1)[0], np.ones((2, 2), np.uint8))
+    fine[-1, -1] += 1
+    np.savez(tmp_path / "a.npz", images=np.stack([blank, square]), labels=[0, 1])
+    assert np.array_equal(read_labelled(tmp_path / "a.npz", GREY).pictures, [blank, square])
+    np.savez(tmp_path / "b.npz", images=np.stack([fine, fine.T]), labels=[0, 1])
+    assert not read_labelled(tmp_path / "a.npz", GREY).remarks + read_labelled(tmp_path / "b.npz", GREY).remarks
+
+
 def test_other_sizes_depths_and_axes_are_brought_to_the_grid(tmp_path: Path) -> None:
     big = np.kron(grey(2), np.ones((1, 2, 2), np.uint8))
     for k, images in enumerate((big, big[..., None], big[:, None], big / 255.0, np.stack([big] * 3, -1))):

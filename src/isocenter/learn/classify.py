@@ -323,6 +323,8 @@ def train_classes(
     started, examples = clock(), read_labelled(data, how)
     must_be_of_two_classes(examples.labels)
     part, pairs = folds(examples, how.members, seed)
+    for remark in examples.remarks:
+        tell(remark)
     tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
     kinds = len(how.classes)
     foreign = read_foreign(data.resolve().parent.parent, how) if how.foreign else None

@@ -44,6 +44,7 @@ class Examples:
         digest: SHA-256 over names, labels and pixels.
         weights: (n,) how much each counts, 0 to 1; None where all count alike.
         in_colour: names of pictures that were in colour where grey values are wanted, and of which the mean was taken.
+        remarks: sentences on what was made of pictures that were not given as they were taken.
     """
 
     pictures: npt.NDArray[np.uint8]
@@ -54,6 +55,7 @@ class Examples:
     digest: str
     weights: npt.NDArray[np.float32] | None = None
     in_colour: frozenset[str] = frozenset()
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -65,7 +67,9 @@ class Examples:
         weights = None if self.weights is None else self.weights[which]
         digest = digest_of(names, *parts[::-1], weights)
         coloured = self.in_colour & frozenset(names)
-        return Examples(*parts, self.subtypes[which], names, self.groups[which], digest, weights, coloured)
+        return Examples(
+            *parts, self.subtypes[which], names, self.groups[which], digest, weights, coloured, self.remarks
+        )
 
 
 _NAMED = re.compile(r"(person|patient|subject|sub)[-_ ]?([a-z]*\d[a-z\d]*)[-_. ]", re.IGNORECASE)

@@ -6,6 +6,9 @@ way is the same to the network.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,10 @@ from isocenter.errors import Refused
 from isocenter.learn.kinds import Classes
 from isocenter.methods.picture import resampled
 
-__all__ = ["ENDINGS", "Span", "fitted", "in_colour", "in_eight_bits", "is_picture", "opened", "span_of"]
+__all__ = [
+    "ENDINGS", "Span", "deep_in", "fitted", "in_colour", "in_eight_bits", "is_picture", "opened", "span_of",
+    "span_of_set", "unenlarged",
+]  # fmt: skip
 
 _DICOM = (".dcm", ".dicom")
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".npy", ".nii", ".nii.gz", *_DICOM)
@@ -42,8 +48,33 @@ def _is_dicom(file: Path) -> bool:
         return opened.read(132)[128:] == b"DICM"
 
 
+@dataclass(frozen=True)
+class _Held:
+    """What images hold: least and greatest value, parts of 1 among them, what all are multiples of, each's greatest."""
+
+    low: float
+    high: float
+    parts: bool
+    signed: bool
+    step: int
+    tops: tuple[float, ...] = ()
+
+
+def _held(x: npt.NDArray[Any]) -> _Held | None:
+    """None where the values are no numbers, or some are not finite."""
+    if x.dtype.kind not in "biuf" or not x.size:
+        return None
+    low, high = float(x.min()), float(x.max())
+    if not np.isfinite([low, high]).all():
+        return None
+    parts, step = x.dtype.kind == "f" and bool(np.any(x % 1)), 1
+    if not parts and low >= 0 and high <= 65535 and x.dtype not in (np.uint8, bool):
+        step = int(np.gcd.reduce(np.asarray(x, np.int64).ravel()))
+    return _Held(low, high, parts, x.dtype == np.int8, step, (high,))
+
+
 def span_of(images: npt.NDArray[Any], name: str = "an image") -> Span:
-    """What is black and white in a whole array of images.
+    """What is black and white in an image, or in images that are taken for one.
 
     0 and 1; 0 and 255; -1 and 1, as networks are often fed; 0 and 65535 or 65280, where 8 bits were widened to 16.
 
@@ -54,25 +85,102 @@ def span_of(images: npt.NDArray[Any], name: str = "an image") -> Span:
         Refused: for values that no longer tell what was black and white: below 0 in 8 bits with a sign, where values
             above 127 may have been turned over, or centred and divided by their mean or spread.
     """
-    if images.dtype.kind not in "biuf" or not images.size:
+    held = _held(images)
+    return None if held is None else _span(held, name)
+
+
+def span_of_set(images: Iterable[npt.NDArray[Any]], name: str) -> Span:
+    """What is black and white in all images of a set.
+
+    As of one, and where most images use more than half of it: 0 and 1023, 4095, 16383 or 65535, where the greatest
+    value of all is within the last 256th of what 10, 12, 14 or 16 bits hold; and these or 255, moved by some bits.
+
+    >>> span_of_set([np.array([0, 4095]), np.array([7, 3000])], "x"), span_of_set([np.array([0, 3000])], "x")
+    ((0.0, 4095.0), None)
+    >>> span_of_set([np.array([0, 65520]), np.array([48, 48000])], "x")
+    (0.0, 65520.0)
+
+    Raises:
+        Refused: see `span_of`.
+    """
+    known = [held for x in images if (held := _held(x)) is not None]
+    if not known:
         return None
-    low, high = float(images.min()), float(images.max())
-    if not np.isfinite([low, high]).all():
-        return None
-    if images.dtype == np.int8 and low < 0:
+    held = _Held(
+        min(h.low for h in known), max(h.high for h in known), any(h.parts for h in known),
+        any(h.signed for h in known), gcd(*(h.step for h in known if h.high)), tuple(h.high for h in known),
+    )  # fmt: skip
+    if (span := _span(held, name)) is not None or held.low < 0 or held.high <= 255:
+        return span
+    moved = [255.0 * k for k in (4, 16, 64) if held.step % k == 0]
+    moved += [float((2**bits - 1) << (16 - bits)) for bits in (10, 12, 14) if held.step % (1 << (16 - bits)) == 0]
+    whole = [float(2**bits - 1) for bits in (10, 12, 14, 16) if held.high >= 255 * 2 ** (bits - 8) and not held.parts]
+    middle = float(np.median(held.tops))
+    return next(((0.0, top) for top in (*moved, *whole) if middle > top / 2 and held.high <= top), None)
+
+
+def _span(held: _Held, name: str) -> Span:
+    low, high = held.low, held.high
+    if held.signed and low < 0:
         raise Refused(f"{name} holds int8 from {low:g} to {high:g}", "it does not say whether 0 or -128 is black, or "
                       "whether what is below 0 was above 127", "save it as uint8, 0 black and 255 white")  # fmt: skip
     spans = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
     told = next((span for span in spans if span[0] <= low and high <= span[1]), None)
-    if told in (None, spans[2]) and max(-low, high) <= _SCALED and images.dtype.kind == "f" and np.any(images % 1):
+    if told in (None, spans[2]) and max(-low, high) <= _SCALED and held.parts:
         raise Refused(f"{name} holds values from {low:.3g} to {high:.3g}",
                       "they are neither parts of 1 nor of 255: centred, or "
                       "divided by their mean or spread, they do not tell what was black and white",
                       "give the grey values as they were, 0 to 255 or 0 to 1")  # fmt: skip
-    if told is None and low >= 0 and high <= 65535:
+    if told is None and low >= 0 and high <= 65535 and not held.parts:
         # widened to 16 bits so that white is white, or moved by 8 bits alone
-        return next(((0.0, 255.0 * step) for step in (257, 256) if not np.any(images % step)), None)
+        return next(((0.0, 255.0 * step) for step in (257, 256) if held.step % step == 0), None)
     return told
+
+
+def deep_in(files: Sequence[Path], how: Classes) -> Iterator[npt.NDArray[Any]]:
+    """The images of files that hold something else than 8 bits, DICOM apart, which tells of each what its values are.
+
+    Those that cannot be read are passed over: who reads them one by one says so.
+    """
+    for file in files:
+        try:
+            if _is_deep(file):
+                yield opened(file, how)
+        except (Refused, OSError, ValueError, EOFError):
+            continue
+
+
+def _is_deep(file: Path) -> bool:
+    if file.suffix.lower() == ".npy":
+        return bool(np.load(file, mmap_mode="r", allow_pickle=False).dtype != np.uint8)
+    if file.name.lower().endswith((".nii", ".nii.gz")):
+        import nibabel
+
+        return bool(nibabel.load(file).get_data_dtype() != np.uint8)
+    if file.name.lower().endswith(_DICOM) or not file.name.lower().endswith(ENDINGS):
+        return False
+    from PIL import Image
+
+    with Image.open(file) as image:
+        return image.mode[0] in "IF"
+
+
+def unenlarged(image: npt.NDArray[Any], how: Classes, name: str) -> tuple[npt.NDArray[Any], int]:
+    """An image whose pixels all stand in blocks of equal ones, with one for each; and how many a block had a side.
+
+    Only where it is then not coarser than the grid of the recipe, and 8 pixels a side at least: on others nothing tells
+    whether it was enlarged or has little in it.
+    """
+    x, axes = _laid(image, how, name), len(how.shape)
+    times = gcd(*x.shape[:axes])
+    for axis in range(axes):
+        if times > 1:
+            lines = np.moveaxis(x, axis, 0)
+            changes = (lines[1:] != lines[:-1]).reshape(len(lines) - 1, -1).any(1)
+            times = gcd(times, *(np.flatnonzero(changes) + 1).tolist())
+    if times == 1 or any(had // times < max(8, want) for had, want in zip(x.shape[:axes], how.shape, strict=True)):
+        return image, 1
+    return x[(slice(None, None, times),) * axes], times
 
 
 def fitted(
@@ -89,6 +197,30 @@ def fitted(
 
     Raises:
         Refused: for pixels that are not finite, another number of axes or channels, or a grid much coarser than wanted.
+    """
+    axes, x = len(how.shape), _laid(image, how, name)
+    grid = x.shape[:axes]
+    if not enlarge and any(2 * had < want for had, want in zip(grid, how.shape, strict=True)):
+        raise Refused(f"{name} has {' × '.join(map(str, grid))} pixels", "too coarse to be judged",
+                      f"'{how.task}' sees {' × '.join(map(str, how.shape))}")  # fmt: skip
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        raise Refused(f"{name} holds {int(np.count_nonzero(~np.isfinite(x)))} pixels that are not finite",
+                      "they have no grey value", "repair or remove the image")  # fmt: skip
+    span = span_of(x, name) if span is None else span
+    if grid == how.shape and x.dtype == np.uint8 and span == (0.0, 255.0):
+        return x
+    grey = _eight_bit(x, span)
+    small = _on_grid(grey, how.shape)
+    if axes == 3 and grid != how.shape and len(two := np.unique(grey)) == 2:  # an outline, whose border is no grey
+        small = np.where(small > two.mean(), two[1], two[0])
+    return np.asarray(np.floor(np.clip(small + 0.5, 0, 255)), np.uint8)
+
+
+def _laid(image: npt.NDArray[Any], how: Classes, name: str) -> npt.NDArray[Any]:
+    """Rows and columns first, and colours last where a recipe wants them; the mean of them where it does not.
+
+    Raises:
+        Refused: for another number of axes or channels.
     """
     axes = len(how.shape)
     x = np.asarray(image)
@@ -109,21 +241,7 @@ def fitted(
         )  # fmt: skip
     if how.channels > 1:
         x = x[..., :3]
-    grid = x.shape[:axes]
-    if not enlarge and any(2 * had < want for had, want in zip(grid, how.shape, strict=True)):
-        raise Refused(f"{name} has {' × '.join(map(str, grid))} pixels", "too coarse to be judged",
-                      f"'{how.task}' sees {' × '.join(map(str, how.shape))}")  # fmt: skip
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        raise Refused(f"{name} holds {int(np.count_nonzero(~np.isfinite(x)))} pixels that are not finite",
-                      "they have no grey value", "repair or remove the image")  # fmt: skip
-    span = span_of(x, name) if span is None else span
-    if grid == how.shape and x.dtype == np.uint8 and span == (0.0, 255.0):
-        return x
-    grey = _eight_bit(x, span)
-    small = _on_grid(grey, how.shape)
-    if axes == 3 and grid != how.shape and len(two := np.unique(grey)) == 2:  # an outline, whose border is no grey
-        small = np.where(small > two.mean(), two[1], two[0])
-    return np.asarray(np.floor(np.clip(small + 0.5, 0, 255)), np.uint8)
+    return x
 
 
 def in_eight_bits(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -246,7 +246,7 @@ def _films(held: Model, session: Any, data: Path, split: str | None, place: Path
             examples.names, examples.groups, examples.labels, said["certainty"][:, 0], why, strict=True
         )
     ]  # fmt: skip
-    shown = figures(examples, said, held.inputs, how.subtypes)
+    shown = figures(examples, said, held.inputs, how.subtypes) | {"remarks": list(examples.remarks)}
     if (known := seen(place, examples.pictures)) is not None:
         shown["learnt_from"] = int(np.count_nonzero(known))
     return shown, rows, said["embedding"].astype(np.float64)
@@ -290,6 +290,7 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
     shown = class_figures(
         examples.labels[inside], logits[inside, :kinds], certainty[inside], declined[inside], inputs
     )  # fmt: skip
+    shown["remarks"] = list(examples.remarks)
     if not inside.all():
         hits = int(np.count_nonzero(declined[~inside]))
         low, high = roc.wilson(hits, int(np.count_nonzero(~inside)))

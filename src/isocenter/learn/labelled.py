@@ -9,15 +9,26 @@ own below it), and a table (CSV) that names a file and a label in each row. File
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.examples import Examples, digest_of, numbered, person, weights_in
-from isocenter.learn.gridded import ENDINGS, Span, fitted, in_colour, is_picture, opened, span_of
+from isocenter.learn.gridded import (
+    ENDINGS,
+    Span,
+    deep_in,
+    fitted,
+    in_colour,
+    is_picture,
+    opened,
+    span_of_set,
+    unenlarged,
+)  # fmt: skip
 from isocenter.learn.kinds import Classes
 from isocenter.learn.sheet import YES_NO, read_sheet
 
@@ -36,10 +47,49 @@ _NAMES_OF_CLASSES = ("classes", "classnames", "labelnames", "targetnames")
 _REST_NAMES = ("none", "other", "others", "rest", "unknown")
 _NOTHING = ("nofinding", "nofindings", "none", "normal", "nothing")
 
-Read = tuple[npt.NDArray[np.uint8], bool]
-"""An image on the grid of a recipe, and whether it was in colour where grey values are wanted."""
-Found = tuple[str, int, Read, str]
+Found = tuple[str, int, "_Read", str]
 Aside = list[tuple[str, str]] | None
+
+
+class _Read(NamedTuple):
+    """An image on the grid of a recipe.
+
+    Args:
+        coloured: whether it was in colour where grey values are wanted. times: how often it was enlarged by repeating
+            its pixels.
+        own: its rows and columns before that.
+    """
+
+    image: npt.NDArray[np.uint8]
+    coloured: bool
+    times: int
+    own: tuple[int, ...]
+
+
+@dataclass
+class _Asked:
+    """How a set is read; `span` is what is black and white in all its images, of files in those not of 8 bits."""
+
+    how: Classes
+    split: str | None = None
+    aside: Aside = None
+    enlarge: bool = False
+    span: Span = None
+
+    def fit(self, image: npt.NDArray[Any], name: str, span: Span) -> _Read:
+        grey = self.how.channels == 1 and len(self.how.shape) == 2
+        plain, times = unenlarged(image, self.how, name)
+        made = fitted(plain, self.how, name, span=span, enlarge=self.enlarge)
+        return _Read(made, grey and in_colour(image), times, plain.shape[: len(self.how.shape)])
+
+    def read(self, file: Path, name: str) -> _Read | None:
+        """The image in a file, or None where it was set aside."""
+
+        def fit() -> _Read:
+            image = opened(file, self.how)
+            return self.fit(image, name, None if image.dtype == np.uint8 else self.span)
+
+        return _usable(fit, name, self.aside)
 
 
 def read_labelled(
@@ -66,12 +116,13 @@ def read_labelled(
         raise NotFound(
             f"no data at {path}", "there is nothing to read", "give the path of a file or folder that is there"
         )
+    asked = _Asked(how, split, aside, enlarge)
     if path.is_dir():
-        found = list(_of_folder(path, how, split, aside, enlarge))
+        found = list(_of_folder(path, asked))
     elif path.suffix.lower() == ".npz":
-        found = list(_of_npz(path, how, split, aside, enlarge))
+        found = list(_of_npz(path, asked))
     elif path.suffix.lower() in (".csv", ".tsv", ".txt"):
-        found = list(_of_table(path, how, split, aside, enlarge))
+        found = list(_of_table(path, asked))
     else:
         raise Refused(
             f"{path.name} is not a folder, .npz or .csv", "labelled images are wanted in one of these",
@@ -84,19 +135,28 @@ def read_labelled(
             "there is nothing to read",
             "give images with their labels: a folder a class, .npz or .csv",
         )
-    images = np.stack([image for _, _, (image, _), _ in found])
+    images = np.stack([read.image for _, _, read, _ in found])
     labels = np.array([label for _, label, _, _ in found], np.int64)
     names = tuple(name for name, _, _, _ in found)
     groups = numbered([whose for _, _, _, whose in found])
     weights = weights_in(path, names)
     digest = digest_of(names, labels, images, weights)
-    coloured = frozenset(name for name, _, (_, colour), _ in found if colour)
-    return Examples(images, labels, np.full(len(found), -1, np.int64), names, groups, digest, weights, coloured)
+    coloured = frozenset(name for name, _, read, _ in found if read.coloured)
+    return Examples(images, labels, np.full(len(found), -1, np.int64), names, groups, digest, weights, coloured,
+                    tuple(_remarks(found, asked.span)))  # fmt: skip
 
 
-def _fitted(image: npt.NDArray[Any], how: Classes, name: str, enlarge: bool, span: Span = None) -> Read:
-    grey = how.channels == 1 and len(how.shape) == 2
-    return fitted(image, how, name, span=span, enlarge=enlarge), grey and in_colour(image)
+def _remarks(found: Sequence[Found], span: Span) -> Iterator[str]:
+    """What was made of images that were not given as they were taken."""
+    if span not in (None, (0.0, 1.0), (0.0, 255.0)):
+        assert span is not None
+        yield f"grey values that are not of 8 bits were read with {span[0]:g} as black and {span[1]:g} as white"
+    if larger := [(name, read) for name, _, read, _ in found if read.times > 1]:
+        name, first = larger[0]
+        yield (
+            f"{len(larger)} of {len(found)} images were enlarged by repeating their pixels, and were read in their own "
+            f"size, such as {name}: {' × '.join(map(str, first.own))}, each pixel repeated {first.times} times a side"
+        )
 
 
 def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint8]]:
@@ -111,13 +171,16 @@ def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint
         )
     names, found = [], []
     if path.is_dir():
-        for file in _files(path):
+        files = _files(path)
+        deep = span_of_set(deep_in(files, how), path.name)
+        for file in files:
             names.append(file.relative_to(path).as_posix())
-            found.append(fitted(opened(file, how), how, names[-1]))
+            shown = opened(file, how)
+            found.append(fitted(shown, how, names[-1], span=None if shown.dtype == np.uint8 else deep))
     else:
         arrays = opened_npz(path)
         for part, (image, _) in pairs_of(arrays).items():
-            span = span_of(arrays[image], f"{path.name}, {image}")
+            span = span_of_set(arrays[image], f"{path.name}, {image}")
             for number, picture in enumerate(arrays[image]):
                 names.append(f"{part}/{number:05d}" if part else f"{number:05d}")
                 found.append(fitted(picture, how, names[-1], span=span))
@@ -203,14 +266,15 @@ def pairs_of(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, tuple[str, str
     return {part: (images[part], labels.get(part)) for part in sorted(images, key=lambda p: (order.get(p, 3), p))}
 
 
-def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: bool) -> Iterator[Found]:
+def _of_npz(path: Path, asked: _Asked) -> Iterator[Found]:
+    how = asked.how
     arrays = opened_npz(path)
     parts = pairs_of(arrays)
     if not parts:
         raise Refused(f"{path.name} holds {sorted(arrays)}", "arrays named '<split>_images' are wanted",
                       "name the arrays test_images and test_labels")  # fmt: skip
     names = _names_of_classes(arrays)
-    for part, (image, label) in chosen(parts, split).items():
+    for part, (image, label) in chosen(parts, asked.split).items():
         pictures, truth = arrays[image], arrays[label] if label else None
         if truth is None or len(truth) != len(pictures):
             there, wanted = 0 if truth is None else len(truth), f"{part}_labels".lstrip("_")
@@ -220,16 +284,13 @@ def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: 
             )  # fmt: skip
         if not len(pictures):
             continue
-        where, span = f"{path.name}, {label}", span_of(pictures, f"{path.name}, {image}")
+        where = f"{path.name}, {label}"
+        asked.span = span_of_set(pictures, f"{path.name}, {image}")
         given = (_together if how.several else _numbers)(np.asarray(truth), len(how.classes), where)
-
-        def fit(picture: npt.NDArray[Any], name: str, span: Span = span) -> Read:
-            return _fitted(picture, how, name, enlarge, span)
-
         for i, (picture, said) in enumerate(zip(pictures, given, strict=True)):
             name = f"{part}/{i:05d}" if part else f"{i:05d}"
             kind = int(said) if how.several else _label(said, how, names, where)
-            if (read := _usable(lambda: fit(picture, name), name, aside)) is not None:  # noqa: B023
+            if (read := _usable(lambda: asked.fit(picture, name, asked.span), name, asked.aside)) is not None:  # noqa: B023
                 yield name, kind, read, name
 
 
@@ -342,19 +403,20 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _of_folder(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: bool) -> Iterator[Found]:
+def _of_folder(path: Path, asked: _Asked) -> Iterator[Found]:
+    how, split = asked.how, asked.split
     files = _files(path)
     tables = sorted(p for p in path.glob("*.csv") if p.name != "examples.csv")
     if not files or (len(tables) == 1 and not any(_is_classed(p, path, how) for p in files)):
         if len(tables) == 1:
-            yield from _of_table(tables[0], how, split, aside, enlarge)
+            yield from _of_table(tables[0], asked)
             return
         raise Refused(f"no pictures under {path}", f"files ending with {', '.join(ENDINGS)} are looked for",
                       f"make a folder for each class: {', '.join(how.classes)}")  # fmt: skip
     if how.several:
         raise Refused(f"the folders under {path.name}", f"a picture may show several findings for '{how.task}'",
                       "give an .npz with a column for each, or a .csv with names such as Mass|Effusion")  # fmt: skip
-    own = _people(files, path, how)
+    own, told = _people(files, path, how), list[tuple[Path, str, int, str]]()
     for file in files:
         parts = file.relative_to(path).parts[:-1]
         if split is not None and split.lower() not in (part.lower() for part in parts):
@@ -362,8 +424,10 @@ def _of_folder(path: Path, how: Classes, split: str | None, aside: Aside, enlarg
         name = file.relative_to(path).as_posix()
         label, at = _label_above(parts, how, name, path.name)
         whose = "/".join(parts[at : at + 2]) if own and parts[at + 1 :] else person(name)
-        read = _usable(lambda: _fitted(opened(file, how), how, name, enlarge), name, aside)  # noqa: B023
-        if read is not None:
+        told.append((file, name, label, whose))
+    asked.span = span_of_set(deep_in([file for file, *_ in told], how), path.name)
+    for file, name, label, whose in told:
+        if (read := asked.read(file, name)) is not None:
             yield name, label, read, whose
 
 
@@ -383,7 +447,8 @@ def _is_classed(file: Path, path: Path, how: Classes) -> bool:
     return any(_named(p, how) is not None or _number(p) in range(len(how.classes)) for p in parts)
 
 
-def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: bool) -> Iterator[Found]:
+def _of_table(path: Path, asked: _Asked) -> Iterator[Found]:
+    how, split = asked.how, asked.split
     named, rows = read_sheet(path)
     if not named:
         raise Refused(
@@ -403,7 +468,7 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
         )  # fmt: skip
     if split is not None and "split" not in columns:
         raise Refused(f"{path.name} has no column 'split'", f"the rows of '{split}' cannot be told from others")
-    elsewhere: dict[str, Path] = {}
+    elsewhere, told = dict[str, Path](), list[tuple[Path, str, int, str]]()
     for number, row in enumerate(rows):
         if split is not None and str(row[columns["split"]]).strip() != split:
             continue
@@ -423,10 +488,12 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
         kind = (
             _of_columns(said, how, where) if own else (_told_together if how.several else _of_word)(said[0], how, where)
         )
-        read = _usable(lambda: _fitted(opened(picture, how), how, name, enlarge), name, aside)  # noqa: B023
-        if read is not None:
-            whom = str(row[whose]).strip() if whose else ""
-            yield name, kind, read, whom or person(name)
+        whom = str(row[whose]).strip() if whose else ""
+        told.append((picture, name, kind, whom or person(name)))
+    asked.span = span_of_set(deep_in([picture for picture, *_ in told], how), path.name)
+    for picture, name, kind, whom in told:
+        if (read := asked.read(picture, name)) is not None:
+            yield name, kind, read, whom
 
 
 def by_name(folder: Path) -> dict[str, Path]:
@@ -438,7 +505,7 @@ def by_name(folder: Path) -> dict[str, Path]:
     return {key: p for key, p in found.items() if p is not None}
 
 
-def _usable(read: Callable[[], Read], name: str, aside: Aside) -> Read | None:
+def _usable(read: Callable[[], _Read], name: str, aside: Aside) -> _Read | None:
     """The image, or None where it was set aside."""
     try:
         return read()

@@ -71,6 +71,8 @@ def train_several(
     if not (shown.any(0) & ~shown.all(0)).any():
         raise Refused("pictures that all show the same", "nothing can be learnt from them", "give others, too")
     part, pairs = _dealt(examples, kinds, how.members, seed)
+    for remark in examples.remarks:
+        tell(remark)
     tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
     pictures, veiled = tensor(examples.pictures, how), veil(how)
     nets: list[GridNet] = []
@@ -244,4 +246,5 @@ def judged(
             _rows(examples.names, truth, certainty, how.classes), examples.groups, certainty, strange, strict=True
         )
     ]  # fmt: skip
-    return figures_of_findings(truth, logits, certainty, declined, how.classes), rows, {}
+    figures = figures_of_findings(truth, logits, certainty, declined, how.classes)
+    return figures | {"remarks": list(examples.remarks)}, rows, {}

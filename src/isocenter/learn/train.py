@@ -141,6 +141,8 @@ def _trained(
     inside, aside, pairs = split(examples, how.validation, drawn)
     if begin is not None:
         inside, aside = apart_from(begin, examples, inside, aside)
+    for remark in examples.remarks:
+        tell(remark)
     tell(f"{len(examples)} pictures, {len(inside)} for training, {len(aside)} for validation; {pairs} near-duplicates")
     chosen, held = examples.take(inside), examples.take(aside)
     start = _begun(how, chosen, seed, begin, out, tell)
