@@ -268,3 +268,24 @@ def test_a_palette_that_lies_is_refused_in_words() -> None:
         if " 0 bits" in member.name or " 7 bits" in member.name:
             with pytest.raises(Refused, match="how they are shown"):
                 rendered(member.data)
+
+
+@pytest.mark.parametrize("syntax", [made.EXPLICIT, made.BIG])
+@pytest.mark.parametrize("signed", [False, True])
+def test_values_in_the_upper_bits_of_their_words_are_read_from_there(syntax: str, signed: bool) -> None:
+    """Twelve bits below High Bit 15 were read as the lowest twelve: of 1024 came nothing and of 100 1600."""
+    wanted = np.array([[0, 1, 100, 1024, 2047]] * 5, np.int16)
+    wanted = wanted - 1000 if signed else wanted
+    ds = made.dataset()
+    made.put_pixels(ds, (wanted << 4).view(np.int16 if signed else np.uint16))
+    ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 12, 15, int(signed)
+    data = made.written(ds, syntax)
+    assert np.array_equal(frames(data)[0], wanted)
+
+
+def test_a_high_bit_that_the_values_contradict_is_not_believed() -> None:
+    wanted = np.arange(25, dtype=np.uint16).reshape(5, 5) * 100
+    ds = made.dataset()
+    made.put_pixels(ds, wanted)
+    ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 12, 15, 0
+    assert np.array_equal(frames(made.written(ds))[0], wanted)

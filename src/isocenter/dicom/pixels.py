@@ -106,7 +106,24 @@ def native(file: File) -> npt.NDArray[Any] | None:
     stored = _shaped(file, PIXELS, f"{'<' if file.little else '>'}{letter}{bits // 8}")
     if slot[0] == "OW" and bits == 8 and not file.little:
         return None  # bytes lie swapped in big-endian words; pydicom knows
-    return _masked(stored, file)
+    return _masked(_lowered(stored, file), file)
+
+
+def _lowered(stored: npt.NDArray[Any], file: File) -> npt.NDArray[Any]:
+    """Values that lie in the upper bits of their words (High Bit above Bits Stored - 1, as old equipment writes them)
+    in the lowest.
+
+    Where none of them needs an upper bit, and some have lower ones, the header is wrong about them: they stay.
+    """
+    allocated, used = file.integer(_ALLOCATED), file.integer(_STORED)
+    spare = file.integer(_HIGH, used - 1) + 1 - used
+    if not 0 < used < used + spare <= allocated or stored.dtype.itemsize * 8 != allocated or not stored.size:
+        return stored
+    words = stored.view(f"{'>' if stored.dtype.byteorder == '>' else '<'}u{stored.dtype.itemsize}")
+    if int(words.max()) >> used == 0 and bool((words & ((1 << spare) - 1)).any()):
+        return stored
+    lowered: npt.NDArray[Any] = np.right_shift(np.left_shift(stored, allocated - used - spare), allocated - used)
+    return lowered
 
 
 def _shaped(file: File, tag: int, kind: str) -> npt.NDArray[Any]:
