@@ -16,7 +16,12 @@ from hypothesis import HealthCheck, settings
 from night import Night, code_digest
 
 ROOT = Path(__file__).parents[1]
-LONG = ("walks/", "store/test_store_kill", "doors/test_doors_twin", "catalogue/", "learn/", "forms/", "methods/")
+# The checks of every analysis go before all: what they compile, the demonstration and the catalogue then find compiled,
+# where two processes that begin together would both compile it.
+LONG = (
+    "catalogue/test_catalogue_checks", "walks/test_walk_hostile", "store/test_store_kill", "doors/test_doors_twin",
+    "learn/", "walks/", "catalogue/", "forms/", "methods/", "browser/test_browser_worklist",
+)  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
