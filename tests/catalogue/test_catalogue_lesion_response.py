@@ -233,6 +233,20 @@ def test_a_sum_without_one_of_its_targets_is_none() -> None:
     assert "sum of targets" not in after.curves[0].y
 
 
+def test_what_an_earlier_scan_could_not_show_makes_no_nadir() -> None:
+    """Until version 13 only this scan's could be named: a lesion that came out again was a progression of +100 %."""
+    both = [(LIVER, 15, "liver"), (LUNG, 15, "lung")]
+    times = on(0, *both), on(60, both[0]), on(120, *both)
+    told = ask(*times)
+    assert "PD" in the(told, CURRENT).words
+    assert any("was not on 2026-03-02" in r and "not_evaluated='lung on 2026-03-02'" in r for r in told.reasons)
+    said = ask(*times, not_evaluated="lung on 2026-03-02")
+    assert "SD" in the(said, CURRENT).words and value(the(said, CURRENT), FROM_NADIR) == pytest.approx(0.0, abs=1e-9)
+    assert not any("not on 2026-03-02" in r for r in said.reasons)
+    with pytest.raises(Refused, match="no study with outlines after the baseline is of 2026-03-03"):
+        ask(*times, not_evaluated="lung on 2026-03-03")
+
+
 def test_nodes_below_ten_millimetres_are_no_lesions() -> None:
     liver = (LIVER, 15, "liver")
     left = ask(on(0, liver, (NODE, 6, "lymph node 1")), on(60, (NODE, 3, "lymph node 1")))

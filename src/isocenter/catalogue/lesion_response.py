@@ -18,12 +18,12 @@ from isocenter.catalogue.contrast_agent import contrast_agent, contrast_phase
 from isocenter.catalogue.in_one_space import Drawn, drawn, is_cut, spaces, spots
 from isocenter.catalogue.lesion_visits import (
     chosen_targets,
-    named_lesions,
     normal_node,
     of_one_reader,
     organ_of,
     out_of_sight,
     recorded_mm,
+    unseen_at,
     visits_of,
     without,
 )
@@ -52,7 +52,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "13"
+    name, version = "lesion_response", "14"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -111,7 +111,7 @@ class LesionResponse:
             confirmed: whether CR and PR must be confirmed after 28 days to be the best response.
             reach_mm: how far a lesion may have moved beyond the error of registration.
             not_evaluated: labels of baseline lesions that this scan cannot show, separated by commas: they are not
-                evaluated, which is not the same as gone.
+                evaluated, which is not the same as gone. Of an earlier scan: "liver 1 on 2026-03-02".
             non_targets: what a person says of the other lesions now; as outlined they progress never, and are gone
                 when none is outlined any more.
             all_gone: a person says that an empty outline, of this study or of one since baseline, means that nothing is
@@ -141,8 +141,9 @@ class LesionResponse:
         sized = [[volumetry.measure(r) for r in time.regions] for time in times]
         chosen = chosen_targets(times[0], sized[0], targets)
         hidden = [out_of_sight(k, times, places, spotted, followed, scans) for k in range(1, len(times))]
-        unseen = named_lesions(times[0], not_evaluated)
-        remarks += [*_doubts(followed, times, chosen, bool(targets), unseen, hidden[-1]), *_otherwise(times, scans)]
+        unseen = unseen_at(times, not_evaluated)
+        hidden = [a | b for a, b in zip(hidden, unseen[1:], strict=True)]
+        remarks += [*_doubts(followed, times, chosen, bool(targets), unseen[-1], hidden), *_otherwise(times, scans)]
         if not targets.strip():
             nowhere = [
                 times[0].regions[n].label or "unnamed" for n in chosen if not organ_of(times[0].regions[n].label)
@@ -162,8 +163,6 @@ class LesionResponse:
         _must_be_of_other_days(times)
         visits = visits_of(times, sized, followed, chosen)
         visits = (visits[0], *(without(v, h, chosen) for v, h in zip(visits[1:], hidden, strict=True)))
-        if unseen & set(chosen):
-            visits = (*visits[:-1], replace(visits[-1], complete=False))
         if non_targets != "as outlined":
             visits = (*visits[:-1], replace(visits[-1], non_target=non_targets))
         if not visits[-1].complete:
@@ -313,23 +312,32 @@ def _doubts(
     chosen: Sequence[int],
     named: bool,
     unseen: set[int],
-    hidden: set[int],
+    hidden: Sequence[set[int]],
 ) -> list[str]:
+    outside = hidden[-1] - unseen
     said = [
         f"baseline is {times[0].day}, the oldest study with outlines; targets "
         + ("as named" if named else "are proposed: the largest measurable, at most five, two in an organ")
     ]
     if unseen:
         said.append(f"lesion {', '.join(str(n + 1) for n in sorted(unseen))} is not evaluated now, as named")
-    if hidden - unseen:
-        numbers = ", ".join(str(n + 1) for n in sorted(hidden - unseen))
+    if outside:
+        numbers = ", ".join(str(n + 1) for n in sorted(outside))
         said.append(f"lesion {numbers} lies outside the images of {times[-1].day}: not evaluated, which is not gone")
-    left = unseen | hidden
     last = len(times) - 1
-    absent = [n + 1 for n in range(len(followed)) if seen_in(followed, n, last) is None and n not in left]
+    absent = [n + 1 for n in range(len(followed)) if seen_in(followed, n, last) is None and n not in hidden[-1]]
     if absent:
         said.append(f"lesion {', '.join(map(str, absent))} is not outlined now and counts as gone: confirm it")
     for n in chosen:
+        gone = [k for k in range(1, last) if seen_in(followed, n, k) is None and n not in hidden[k - 1]]
+        if gone and seen_in(followed, n, last) is not None:
+            label = times[0].regions[n].label or f"lesion {n + 1}"
+            days = ", ".join(str(times[k].day) for k in gone)
+            said.append(
+                f"WARNING: target lesion {n + 1} is outlined now and was not on {days}: it counts as gone then, and "
+                "the nadir as without it. Where that scan could not show it, say so: "
+                f"not_evaluated='{label} on {times[gone[-1]].day}'"
+            )
         seat = seen_in(followed, n, last)
         others = [
             m + 1 for m in range(len(followed)) if m not in chosen and seat is not None

@@ -22,6 +22,7 @@ __all__ = [
     "organ_of",
     "out_of_sight",
     "recorded_mm",
+    "unseen_at",
     "visits_of",
     "without",
 ]
@@ -43,6 +44,7 @@ _NO_ORGAN = re.compile(
     re.IGNORECASE,
 )
 _PLANNED = re.compile(r"(?<![a-z])[cpi]tv(?![a-z])", re.IGNORECASE)
+_OF_DAY = re.compile(r"(.+?)\s+on\s+(\d{4}-\d{2}-\d{2})", re.IGNORECASE)
 _LIKE_SIZE = 3.0  # two readers' outlines of one lesion; a tumour and its organ differ by more
 
 
@@ -123,6 +125,30 @@ def named_lesions(first: Drawn, names: str) -> set[int]:
                 f"target '{name}'", f"the baseline of {first.day} has {labels}", "name lesions of the baseline"
             )
         found |= places
+    return found
+
+
+def unseen_at(times: Sequence[Drawn], said: str) -> tuple[set[int], ...]:
+    """For each time the baseline's lesions that a person says its scan could not show.
+
+    Args:
+        said: labels separated by commas, of the last time, or of the day that stands behind: ``liver 1 on 2026-03-02``.
+
+    Raises:
+        Refused: for a label that the baseline does not have, or a day without a study.
+    """
+    found: tuple[set[int], ...] = tuple(set() for _ in times)
+    later = {str(time.day): k for k, time in enumerate(times) if k}
+    for part in (p.strip() for p in said.split(",") if p.strip()):
+        named = _OF_DAY.fullmatch(part)
+        label, day = (named[1], named[2]) if named else (part, str(times[-1].day))
+        if day not in later:
+            raise Refused(
+                f"'{part}' as not evaluated",
+                f"no study with outlines after the baseline is of {day}",
+                f"there are {', '.join(later)}",
+            )
+        found[later[day]].update(named_lesions(times[0], label))
     return found
 
 
