@@ -483,6 +483,26 @@ def test_enhanced_heart_phases_and_kinds_and_stacks() -> None:
     assert [v.array.shape for v in apart] == [(2, 4, 6)] * 2
 
 
+def test_slices_with_a_stack_id_each_are_one_stack_where_they_lie_in_a_row() -> None:
+    """One slice of them was measured, and nothing said that there were more."""
+    row = [{"z": 3 * n, "stack": str(n), "trigger": t} for n in (2, 0, 1) for t in (0, 50)]
+    assert only([enhanced(row)]).array.shape == (2, 3, 4, 6)
+    scattered = [{"z": z, "stack": str(n)} for n, z in enumerate((0, 3, 40))]
+    assert [v.array.shape for v in volumes([enhanced(scattered)])] == [(1, 4, 6)] * 3
+
+
+@pytest.mark.parametrize("first", [1, 11])
+def test_of_two_stacks_of_one_size_that_which_was_measured_goes_before_that_which_was_computed(first: int) -> None:
+    """The one whose images came first was taken: a copy with smoothed or windowed values by chance."""
+    kinds = {1: ["DERIVED", "SECONDARY", "AXIAL"], 11: ["ORIGINAL", "PRIMARY", "AXIAL"]}
+    files = [
+        made.made(n + start, ImageType=kind, ImagePositionPatient=[0.0, 0.0, float(n)])
+        for start, kind in sorted(kinds.items(), key=lambda pair: pair[0] != first)
+        for n in (0, 1, 2)
+    ]
+    assert [v.facts["ImageType"][0] for v in volumes(files)] == ["ORIGINAL", "DERIVED"]
+
+
 def test_enhanced_ct_of_no_hounsfield_units_is_not_taken_for_them() -> None:
     """Spectral results (effective atomic number, electron density) are CT objects too."""
     pixels = np.stack([np.full((4, 6), n, np.uint16) for n in range(2)])
@@ -579,6 +599,26 @@ def test_slices_without_a_place_are_not_ordered_by_slice_location() -> None:
     ]
     with pytest.raises(NotAVolume, match="Slice Location is not trusted"):
         volumes(files)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"sop_class": "1.2.840.10008.5.1.4.1.1.7"}, {"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}]
+)
+def test_a_picture_of_the_screen_in_a_series_costs_none_of_its_slices(facts: dict[str, Any]) -> None:
+    """The whole series was refused, for the picture has no place in the patient."""
+    saved = made.made(9, ImagePositionPatient=None, ImageOrientationPatient=None, **facts)
+    stack, picture = volumes([*(made.made(n) for n in (1, 2, 3)), saved])
+    assert stack.array.shape == (3, 4, 6) and stack.geometry.reference is Reference.PATIENT
+    assert picture.geometry.reference is Reference.PLANE
+
+
+def test_ct_without_a_rescale_has_hounsfield_units_only_where_it_goes_below_zero() -> None:
+    """Stored values of 1000 and more stood for HU: all of the body was denser than bone."""
+    bare = {"RescaleSlope": None, "RescaleIntercept": None}
+    assert only([made.made(n, **bare) for n in (1, 2)]).unit == "{arbitrary}"
+    air = [made.made(n, pixels=np.full((4, 6), -1000, np.int16), **bare) for n in (1, 2)]
+    assert only(air).unit == "[hnsf'U]"
+    assert only([made.made(n, RescaleIntercept=0) for n in (1, 2)]).unit == "[hnsf'U]"
 
 
 def test_a_zero_slope_refuses() -> None:

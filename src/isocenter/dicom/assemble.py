@@ -39,6 +39,7 @@ _LARGEST = 1 << 34  # bytes of one volume
 _NOT_IMAGES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "DOC", "REG", "ECG", "ANN", "FID"})
 _LONGEST_BEAT_MS, _HALF_DAY_S = 5000.0, 43200.0
 _SLIDES = "1.2.840.10008.5.1.4.1.1.77.1.6"
+_CAPTURES = "1.2.840.10008.5.1.4.1.1.7"  # Secondary Capture, and its multi-frame kinds below it
 _STEPPED = {"1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.481.2"}  # nuclear medicine, dose
 # Radiographs may state a position of detector or patient that places no slice.
 _PLANAR = frozenset({"CR", "DX", "MG", "XA", "RF", "RG", "US", "ES", "XC", "OT", "SC", "PX", "IO", "GM", "IVUS", "OP"})
@@ -104,7 +105,7 @@ def placed_frames(series: Series, instance: Instance, read: Read) -> list[Placed
         return mosaic(series, instance, read)
     found = classic(series, instance)
     if found is None and series.modality in ("CT", "MR", "PT"):
-        if len(series.instances) > 1:
+        if len(series.instances) > 1 and not _is_capture(instance):
             raise NotAVolume(
                 f"image {instance.number} states no position or orientation in the patient",
                 "the slices cannot be placed; Slice Location is not trusted",
@@ -112,6 +113,12 @@ def placed_frames(series: Series, instance: Instance, read: Read) -> list[Placed
             )
         return []
     return [found] if found else []
+
+
+def _is_capture(instance: Instance) -> bool:
+    """Whether an image is a picture of a screen, which makers lay beside the slices that it was taken of."""
+    words = " ".join(str(w) for w in instance.facts.get("ImageType") or ()).upper()
+    return instance.sop_class.startswith(_CAPTURES) or "SCREEN" in words
 
 
 def _has_place(file: Any) -> bool:
@@ -221,6 +228,8 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
         stated = zip(("Units", "SUVType"), pet_units(facts), strict=True)
         facts.update({keyword: word for keyword, word in stated if word})
     what, unit = quantity(series.modality, facts)
+    if series.modality == "CT" and not any(one.scaled for one in stack.order) and float(array.min()) >= 0.0:
+        what, unit = "stored values", "{arbitrary}"  # Hounsfield units have air below zero
     if series.modality == "MR":
         own = {i.sop_uid: i.facts for i in series.instances}
         _add_scales(stack, facts, [own[one.sop_uid] for one in stack.order])

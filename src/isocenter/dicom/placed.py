@@ -36,6 +36,7 @@ class Placed:
         spacing: between rows, between columns, mm.
         thickness: of the slice, mm; 0 where unknown.
         slope, intercept: stored value to real value.
+        scaled: whether slope or intercept is stated.
         unit: UCUM unit of a real-world map, where that is what scales the frame.
         scaled_to: Rescale Type of a frame of an enhanced object; a classic image has it among its facts.
         maker_scale: Scale Slope (2005,100E) of Philips in a frame of an enhanced object; 0 where none is stated.
@@ -57,6 +58,7 @@ class Placed:
     thickness: float = 0.0
     slope: float = 1.0
     intercept: float = 0.0
+    scaled: bool = True
     unit: str = ""
     scaled_to: str = ""
     maker_scale: float = 0.0
@@ -139,6 +141,10 @@ def scale(facts: Mapping[str, Any], where: str) -> tuple[float, float]:
     return a, b
 
 
+def _is_scaled(facts: Mapping[str, Any]) -> bool:
+    return any(facts.get(k) is not None for k in ("RescaleSlope", "RescaleIntercept", "RealWorldValueSlope"))
+
+
 # ---- classic -------------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +172,7 @@ def classic(series: Series, instance: Instance) -> Placed | None:
         thickness=_one(facts.get("SliceThickness")) or 0.0,
         slope=slope,
         intercept=intercept,
+        scaled=_is_scaled(facts),
         kind=(*(str(w) for w in words), *_component(facts)),
         keys={**_classic_keys(facts, instance), **_velocity(facts, words, series.description)},
     )
@@ -320,6 +327,7 @@ def _enhanced_frame(instance: Instance, file: File, shared: Dataset, own: Datase
         thickness=(file.decimals(0x00180050, measures) or (0.0,))[0],
         slope=slope,
         intercept=intercept,
+        scaled=_is_scaled(facts),
         unit=str(facts.get("RealWorldValueUnit", "")),
         scaled_to=file.ascii(0x00281054, _group(file, 0x00289145, own, shared)),
         maker_scale=_philips_scale(file, own, shared),

@@ -25,6 +25,7 @@ __all__ = ["Stack", "stacks"]
 
 _SAME_DIRECTION = 1e-3  # greatest difference of a direction cosine within one stack
 _APART_MM = 0.02  # closer than this, two frames lie at one place
+_LEAST_SLICES = 3  # with an ID each, that are taken for one stack
 _REGULAR = 0.05  # a slice may lie this part of the slice distance beside its place on the regular grid
 _DISCRETE = ("echo", "inversion", "flip", "energy", "b_value", "direction", "encoding")
 _UNITS = {
@@ -82,8 +83,13 @@ def stacks(
             if n == 0:
                 raise
             faults.append(fault)
-    found.sort(key=lambda s: -len(s.order) * s.geometry.shape[1] * s.geometry.shape[2])
+    found.sort(key=lambda s: (-len(s.order) * s.geometry.shape[1] * s.geometry.shape[2], _is_derived(s)))
     return found, faults
+
+
+def _is_derived(stack: Stack) -> bool:
+    """Whether its images were computed of others, which of two stacks of one size go first."""
+    return all("DERIVED" in one.kind[:1] for one in stack.order)
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ def _planes(frames: list[Placed]) -> list[list[Placed]]:
         for group in groups:
             first = group[0]
             if (
-                (first.rows, first.columns, first.stack) == (one.rows, one.columns, one.stack)
+                (first.rows, first.columns) == (one.rows, one.columns)
                 and np.allclose(first.spacing, one.spacing, rtol=1e-3, atol=1e-5)
                 and np.abs(first.orientation - one.orientation).max() <= _SAME_DIRECTION
             ):
@@ -117,7 +123,21 @@ def _planes(frames: list[Placed]) -> list[list[Placed]]:
                 break
         else:
             groups.append([one])
-    return groups
+    return [part for group in groups for part in _stacks_stated(group)]
+
+
+def _stacks_stated(group: list[Placed]) -> list[list[Placed]]:
+    """The frames of each Stack ID; all together where some scanner gave every slice an ID of its own."""
+    parts: dict[str, list[Placed]] = {}
+    for one in group:
+        parts.setdefault(one.stack, []).append(one)
+    if len(parts) < _LEAST_SLICES or any(len(_places(part)) > 1 for part in parts.values()):
+        return list(parts.values())
+    try:
+        _grid(_places(group), "")
+    except NotAVolume:
+        return list(parts.values())
+    return [group]
 
 
 def _split(group: list[Placed], rules: _Rules) -> list[Stack]:
