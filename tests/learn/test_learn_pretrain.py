@@ -82,6 +82,9 @@ def test_a_body_is_where_a_training_begins_and_fits_its_network_only(tmp_path: P
     assert all(np.allclose(at[n].numpy(), v, atol=1e-5) for n, v in body.items() if "running" not in n)
     with pytest.raises(NotFound):
         beginning(tmp_path)
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(Refused, match=r"only films \(chest_xray_opacity\) go on from a model.*--rehearse OLD"):
+        beginning(tmp_path)
     with pytest.raises(Refused, match="only classes"):
         train("mammographic_mass", tmp_path, tmp_path / "out", begin=tmp_path / "body")
     with pytest.raises(Refused, match="without labels"):

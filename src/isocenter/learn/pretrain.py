@@ -169,9 +169,16 @@ def beginning(folder: Path) -> dict[str, npt.NDArray[Any]]:
     """The body that `pretrain` wrote.
 
     Raises:
-        NotFound: there is none. LimitReached: the file needs more memory than there is.
+        NotFound: there is none. Refused: a model lies there. LimitReached: the file needs more memory than there is.
     """
     if not (folder / "body.safetensors").is_file():
+        if (folder / "model.json").is_file():
+            raise Refused(
+                f"a beginning with the model in '{folder}'",
+                "classes of pictures and volumes begin with a pretraining; only films (chest_xray_opacity) go on from "
+                "a model",
+                "leave --begin out, and mix earlier examples in: isocenter examples take … --rehearse OLD",
+            )
         raise NotFound(f"a pretraining in '{folder}'", "there is none", "make one with `isocenter pretrain`")
     return unpacked(read_file(folder / "body.safetensors"))[0]
 
