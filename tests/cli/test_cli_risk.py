@@ -48,6 +48,19 @@ def test_the_other_models() -> None:
     assert round(asked("--model", "score2-op", *old)["risk"]["percent"]) == 15
 
 
+def test_what_a_model_does_not_ask_is_told() -> None:
+    """A score of calcium was taken by the pooled cohort equations without a word, and changed nothing."""
+    man = ["--model", "pce", "--sex", "M", "--age", "55", "--systolic", "120", "--cholesterol", "213", "--hdl", "50"]
+    plain = asked(*man, "--ethnicity", "african_american", "--pressure-drug")["risk"]
+    assert plain["remarks"] == []
+    more = asked(*man, "--ethnicity", "african_american", "--pressure-drug", "--calcium", "0", "--statin")["risk"]
+    assert more["percent"] == plain["percent"]
+    assert more["remarks"] == ["--calcium, --statin: not used, PCE 2013 does not ask it"]
+    for words in (["--years", "30"], ["--outcome", "HF"]):
+        with pytest.raises(Refused, match="asked of PREVENT alone"):
+            asked(*man, *words)
+
+
 def test_for_people() -> None:
     done = CliRunner().invoke(app, ["risk", *SCORE2, "--cholesterol", "6.3", "--hdl", "1.4"])
     assert (

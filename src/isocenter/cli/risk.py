@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,10 @@ from isocenter.cli import Json, app
 __all__: list[str] = []
 
 _US, _EUROPE = ("mesa", "framingham", "pce", "prevent"), ("score2", "score2-op")
+_ASKED_BY = {
+    "egfr": ("prevent",), "bmi": ("prevent",), "calcium": ("mesa",), "ethnicity": ("mesa", "pce"), "region": _EUROPE,
+    "pressure-drug": _US, "statin": ("mesa", "prevent"), "family-history": ("mesa",),
+}  # fmt: skip
 
 
 @app.command()
@@ -45,6 +50,11 @@ def risk(
 
     if model not in (*_US, *_EUROPE):
         raise Refused(f"model '{model}'", f"there are {', '.join((*_US, *_EUROPE))}")
+    if model != "prevent" and (outcome, years) != ("CVD", 10):
+        raise Refused(
+            f"{outcome} within {years} years by {model}", "outcome and years are asked of PREVENT alone",
+            "leave them out, or take --model prevent",
+        )  # fmt: skip
     total, good = _in_unit(model, cholesterol, unit), _in_unit(model, hdl, unit)
     given: dict[str, Any] = {"sex": sex, "age": age, "systolic_mmhg": systolic, "diabetes": diabetes, "smoker": smoker}
     if model != "prevent" and (total is None or good is None):
@@ -67,6 +77,15 @@ def risk(
         else:
             given |= {"egfr_ml_min": egfr, "bmi_kg_m2": bmi, "outcome": outcome, "years": years, "statin": statin}
             found = models.prevent_2023(**given)
+    said = {
+        "egfr": egfr is not None, "bmi": bmi is not None, "calcium": calcium is not None,
+        "ethnicity": ethnicity != "white", "region": region != "low", "pressure-drug": pressure_drug,
+        "statin": statin, "family-history": family_history,
+    }  # fmt: skip
+    if unused := [f"--{name}" for name, given_ in said.items() if given_ and model not in _ASKED_BY[name]]:
+        found = replace(
+            found, remarks=(*found.remarks, f"{', '.join(unused)}: not used, {found.model} does not ask it")
+        )
     screen = Screen(as_json)
     held = models.esc_class(found.percent, age) if model in _EUROPE else ""
     screen.answer({"risk": found, "class": held})
