@@ -137,6 +137,20 @@ def test_outlines_of_a_person(virtual: Phantom) -> None:
     assert any("left out: RV endo ED" in r for r in CardiacCine().run(stack, other).reasons)
 
 
+@pytest.mark.parametrize(
+    "label", ["endo_RV_ED", "SA_RV endo ED", "sarvendocardialContour ED", "LA endo ED", "left atrium endo ED",
+              "ventricule droit endo ED", "LV papillary muscles ED"],
+)  # fmt: skip
+def test_no_other_part_of_the_heart_is_the_left_ventricle(virtual: Phantom, label: str) -> None:
+    """Until version 6 these were a second cavity, and papillary muscles the mass."""
+    (stack,), drawn = loaded(virtual.files)
+    small = replace(drawn[0], mask=drawn[0].mask & (np.arange(drawn[0].mask.shape[1]) % 2 == 0)[:, None], label=label)
+    said = CardiacCine().run(stack, (*drawn, small))
+    assert value(said, codes.LV_EDV) == pytest.approx(virtual.truth["edv_ml"], abs=0.5)
+    assert value(said, codes.LV_MASS) == pytest.approx(virtual.truth["mass_g"], rel=0.01)
+    assert any(f"left out: {label}" in r for r in said.reasons)
+
+
 def _walls_of(said: Answer, what: Any = codes.WALL_THICKNESS) -> list[float]:
     return [m.value for f in said.findings for m in f.measurements if m.what == what]
 

@@ -20,7 +20,12 @@ __all__ = ["Drawn", "drawn_ventricle"]
 
 _INNER = re.compile(r"endo|cavity|blood[ _-]?pool|\blvc\b", re.IGNORECASE)
 _OUTER = re.compile(r"epi(?!sode)", re.IGNORECASE)
-_MUSCLE = re.compile(r"myo|muscle", re.IGNORECASE)
+_MUSCLE = re.compile(r"myo|(?<!papillary.)muscle", re.IGNORECASE)
+# The right ventricle, as endo_RV_ED or sarvendocardialContour too, and the atria (LA may be the long axis, no disk).
+_ELSE = re.compile(
+    r"(?:(?<![a-z])|(?<![a-z])sa)rv|right|droit|recht|destr|derech|(?<![a-z])[lr]a(?![a-z])|atri|vorhof|oreillette",
+    re.IGNORECASE,
+)
 _DIASTOLE = re.compile(r"(?<![a-z])ed(?![a-z])|end.?dias|diastol", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?<![a-z])phase[ _-]*0*(\d{1,3})\b", re.IGNORECASE)
 _SYSTOLE = re.compile(r"(?<![a-z])es(?![a-z])|end.?sys|systol", re.IGNORECASE)
@@ -194,8 +199,10 @@ def _key(label: str) -> tuple[str, str] | None:
 
     >>> _key("LV endo ED"), _key("epi_ES"), _key("Myocardium end-diastole"), _key("LV endo phase 07"), _key("liver")
     (('endo', 'ED'), ('epi', 'ES'), ('myo', 'ED'), ('endo', '7'), None)
+    >>> _key("endo_RV_ED"), _key("sarvendocardialContour ED"), _key("LA endo ES"), _key("LV papillary muscles ED")
+    (None, None, None, None)
     """
-    if re.search(r"\brv|right", label, re.IGNORECASE):
+    if _ELSE.search(label):
         return None
     kind = next((k for k, w in (("endo", _INNER), ("epi", _OUTER), ("myo", _MUSCLE)) if w.search(label)), None)
     numbered = _NUMBERED.search(label)
