@@ -101,6 +101,9 @@ def test_millimetres_of_the_detector_are_told_from_those_of_the_patient() -> Non
         said[where] = next(m.definition for m in heart.measurements if m.unit == "mm")
     assert said["ImagerPixelSpacing"] == "heart, in the plane of the detector, magnified"
     assert said["PixelSpacing"] == "heart, as calibrated"
+    brought = facts(image, SpacingFrom="ImagerPixelSpacing", EstimatedRadiographicMagnificationFactor=1.1)
+    in_patient = next(m for m in ChestXrayHeart().run(brought).findings[0].measurements if m.unit == "mm")
+    assert in_patient.definition == "heart, in the patient, by the header's magnification of 1.1"
 
 
 def test_a_cropped_lung_has_no_ratio() -> None:

@@ -344,6 +344,13 @@ def test_a_radiograph_lies_in_a_plane() -> None:
         radiograph(PixelSpacing=None, ImagerPixelSpacing=[0.2, 0.2], EstimatedRadiographicMagnificationFactor=2)
     )
     assert magnified.geometry.spacing_mm[1:] == (0.1, 0.1)
+    # Makers write both, and nobody calibrated the one that repeats the other: a factor was left out there.
+    both = {"PixelSpacing": [0.2, 0.2], "ImagerPixelSpacing": [0.2, 0.2], "EstimatedRadiographicMagnificationFactor": 2}
+    repeated, geometric = (only(radiograph(**both, **by)) for by in ({}, {"PixelSpacingCalibrationType": "GEOMETRY"}))
+    assert (repeated.geometry.spacing_mm[1:], repeated.facts["SpacingFrom"]) == ((0.1, 0.1), "ImagerPixelSpacing")
+    assert (geometric.geometry.spacing_mm[1:], geometric.facts["SpacingFrom"]) == ((0.2, 0.2), "PixelSpacing")
+    unlike = only(radiograph(PixelSpacing=[0.15, 0.15], ImagerPixelSpacing=[0.2, 0.2]))
+    assert unlike.geometry.spacing_mm[1:] == (0.15, 0.15) and unlike.facts["SpacingFrom"] == "PixelSpacing"
     bare = only(radiograph(PixelSpacing=None))
     assert bare.geometry.reference is Reference.PIXEL and bare.facts["SpacingFrom"] == "none"
 
@@ -354,6 +361,8 @@ def test_monochrome1_is_turned_and_noted() -> None:
     volume = only(radiograph(**facts))
     assert np.array_equal(volume.array[0], 4095 - pixels) and volume.facts["InvertedFromMonochrome1"] is True
     assert "InvertedFromMonochrome1" not in only(radiograph()).facts
+    shown = only(radiograph(**{**facts, "PhotometricInterpretation": "MONOCHROME2"}, PresentationLUTShape="INVERSE"))
+    assert np.array_equal(shown.array, volume.array)  # as it is drawn on the screen
 
 
 def test_an_ultrasound_cine_in_colour_has_time_and_channels() -> None:

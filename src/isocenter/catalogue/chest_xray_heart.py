@@ -56,7 +56,7 @@ _DESCRIBED = (
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "6"
+    name, version = "chest_xray_heart", "7"
     weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
@@ -242,6 +242,9 @@ def _instance(image: Volume) -> str:
 
 def _plane(image: Volume) -> str:
     if image.facts.get("SpacingFrom") == "ImagerPixelSpacing":
+        factor = image.facts.get("EstimatedRadiographicMagnificationFactor")
+        if isinstance(factor, (int, float)):
+            return f"in the patient, by the header's magnification of {factor:g}"
         return "in the plane of the detector, magnified"
     return "as calibrated"
 

@@ -32,6 +32,7 @@ _REGIONS, _UNITS_X, _UNITS_Y, _DELTA_X, _DELTA_Y, _SPATIAL = (
     0x0018602E,
     0x00186012,
 )
+_SHOWN, _CALIBRATED_BY = 0x20500020, 0x00280A02
 _ROWS, _COLUMNS = 0x00280010, 0x00280011
 BEYOND = "regions beyond the picture"
 """The fact `SpacingFrom` of a picture that was cut or made smaller without its calibration."""
@@ -48,8 +49,9 @@ _LOSSY = {f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81)}  # JPEG baseline and
 def plane(series: Series, instance: Instance, data: bytes) -> Volume:
     """One radiograph, capture or cine as a Volume of one slice.
 
-    MONOCHROME1 is turned so that the smallest value is black, and the fact `InvertedFromMonochrome1` notes it. Colour
-    has the leading axis ``channel``, a cine the leading axis ``time`` in seconds.
+    MONOCHROME1, or what is to be shown inverse, is turned so that the smallest value is black, and the fact
+    `InvertedFromMonochrome1` notes it. Colour has the leading axis ``channel``, a cine the leading axis ``time`` in
+    seconds.
 
     Raises:
         Refused: when the pixels cannot be decoded, or a look-up table is shorter than it says.
@@ -74,7 +76,8 @@ def plane(series: Series, instance: Instance, data: bytes) -> Volume:
         array = np.ascontiguousarray(np.moveaxis(stored, -1, 1))[:, :, None]
         what, unit = "colour", "1"
     else:
-        array = _real(_looked_up(stored, file, facts), facts, instance)[:, None]
+        inverse = file.ascii(_SHOWN).upper() == "INVERSE"  # some write it beside MONOCHROME2
+        array = _real(_looked_up(stored, file, facts), facts, instance, inverse)[:, None]
         what, unit = quantity(series.modality, facts)
     if stored.shape[0] == 1:
         array = array[0]
@@ -90,10 +93,12 @@ def plane(series: Series, instance: Instance, data: bytes) -> Volume:
     return Volume(array, geometry, what, unit, tuple(axes), facts, series.uid, (instance.sop_uid,))
 
 
-def _real(stored: npt.NDArray[Any], facts: dict[str, Any], instance: Instance) -> npt.NDArray[np.float32]:
+def _real(
+    stored: npt.NDArray[Any], facts: dict[str, Any], instance: Instance, inverse: bool
+) -> npt.NDArray[np.float32]:
     slope, intercept = scale(facts, f"image {instance.number}")
     values = stored.astype(np.float32)
-    if facts.get("PhotometricInterpretation") == "MONOCHROME1":
+    if inverse or facts.get("PhotometricInterpretation") == "MONOCHROME1":
         # The darkest value of MONOCHROME1 is the largest that fits; turned about it no value becomes negative.
         signed = bool(facts.get("PixelRepresentation"))
         bits = int(facts.get("BitsStored") or 16)
@@ -182,7 +187,10 @@ def _spacing(file: File, facts: Mapping[str, Any], modality: str) -> tuple[tuple
     # One Pixel Spacing cannot hold for a picture on which a part runs over time.
     if any(file.integer(_SPATIAL, 0, region) in _OVER_TIME for region in file.items(_REGIONS)):
         return (1.0, 1.0), Reference.PIXEL, OVER_TIME
-    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+    known = ["PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"]
+    if not file.ascii(_CALIBRATED_BY) and _equal(*(facts.get(keyword) for keyword in known[:2])):
+        known.remove("PixelSpacing")  # it repeats the detector's: nobody calibrated it (PS3.3 10.7.1.3)
+    for keyword in known:
         pair = facts.get(keyword)
         if isinstance(pair, list) and len(pair) == 2 and _positive(*pair):
             down = 1.0
@@ -191,6 +199,12 @@ def _spacing(file: File, facts: Mapping[str, Any], modality: str) -> tuple[tuple
                 down = float(said) if isinstance(said, (int, float)) and said > 0.5 else 1.0
             return (float(pair[0]) / down, float(pair[1]) / down), Reference.PLANE, keyword
     return (1.0, 1.0), Reference.PIXEL, "none"
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if not all(isinstance(pair, list) and len(pair) == 2 and _positive(*pair) for pair in (one, other)):
+        return False
+    return bool(np.allclose(one, other, rtol=_SAME_SCALE))
 
 
 def _regions(file: File) -> Iterator[list[float]]:
