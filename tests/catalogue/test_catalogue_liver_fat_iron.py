@@ -163,6 +163,16 @@ def test_tissue_beside_a_liver_that_is_fitted_by_neighbourhoods_lends_it_no_fat(
     assert slow is (r2_star < 100.0)
 
 
+@pytest.mark.parametrize(("outlined", "least"), [(True, 0.97), (False, 0.88)])
+def test_vessels_and_muscle_that_outlast_a_liver_in_noise_do_not_lower_its_decay(outlined: bool, least: float) -> None:
+    """Neighbourhoods of an image with little signal held both: 164 (outlined) and 150 came out for 200 1/s."""
+    scan = parts_of(snr=8.0, r2_star=200.0, seed=3)
+    truth = abdomen_mr.images(**SMALL)[1]
+    answer = LiverFatIron().run(scan, drawn(scan, truth["liver"] | truth["vessels"]) if outlined else None)
+    assert 200.0 * least < said(answer, codes.R2_STAR) < 206.0
+    assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=0.8)
+
+
 @pytest.mark.parametrize("r2_star", [1000.0, 1500.0, 2500.0])
 def test_iron_that_leaves_no_second_echo_gives_no_number(r2_star: float) -> None:
     # At 1,500 the readout was blamed; at 2,500 voxels that are bright by chance gave 61 % fat.

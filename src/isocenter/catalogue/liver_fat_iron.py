@@ -43,7 +43,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverFatIron:
     """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
 
-    name, version = "liver_fat_iron", "12"
+    name, version = "liver_fat_iron", "13"
     needs: ClassVar[Mapping[str, Need]] = {
         "echoes": Need(
             modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")
@@ -125,38 +125,44 @@ class LiverFatIron:
         spacing = scan.main.geometry.spacing_mm
         maps: dict[str, Volume] = {}
         if scan.images is not None:
-            found, told = _separated(scan, field, spacing, turning)
+            found, images, told = _separated(scan, field, spacing, turning)
             remarks += told
             remarks += _of_turning(found)
             _must_be_one_scan(scan, field, found)
-            pdff, r2_star, signal = found.pdff, found.r2_star, found.signal
-            maps["Field"] = scan.main.like(found.field_hz, quantity="field deviation", unit="Hz")
+            pdff, signal, unsound = found.pdff, found.signal, found.unsound
             left = found.residual if len(scan.times_s) > 3 else None
             how = "six peaks, complex fit, magnitude discrimination"
         else:
             fitted = fat_magnitude.fit_magnitudes(scan.magnitude, scan.times_s, field)
-            pdff, r2_star, signal, left = fitted.pdff, fitted.r2_star, fitted.signal, None
+            pdff, signal, unsound, left = fitted.pdff, fitted.signal, fitted.unsound, None
             remarks.append(_LIMIT_OF_MAGNITUDE)
             how = "six peaks, magnitude fit"
-        maps |= {
-            "PDFF": scan.main.like(pdff, quantity="proton density fat fraction", unit="%"),
-            "R2*": scan.main.like(r2_star, quantity="R2*", unit="1/s"),
-        }
-        maps = _of_the_body(maps, fatwater.body(signal, scan.main.geometry.voxel_volume_mm3 / 1000.0, left))
-        unsound = found.unsound if scan.images is not None else fitted.unsound
         # Iron drowns the fat of watery tissue; that of fat it does not.
         places, told = _places(scan.main, drawn, other_grid, np.where(unsound, np.float32(0.0), pdff), signal)
         remarks += told
         measured, findings = [], []
         if scan.images is not None:
+            for _, mask, _ in places:
+                found = fatwater.of_region(found, images, scan.times_s, field, mask)
             for label, mask, dark in places:
                 remarks += _of_iron(label, mask, dark, found, scan.times_s)
             _must_be_in_phase(found, scan.times_s)
+            pdff, r2_star, unsound = found.pdff, found.r2_star, found.unsound
+            maps["Field"] = scan.main.like(found.field_hz, quantity="field deviation", unit="Hz")
         else:
+            r2_star = fitted.r2_star
             for label, mask, _ in places:
                 remarks += _of_magnitudes(label, mask, fitted, scan.remarks)
+        maps |= {
+            "PDFF": scan.main.like(pdff, quantity="proton density fat fraction", unit="%"),
+            "R2*": scan.main.like(r2_star, quantity="R2*", unit="1/s"),
+        }
+        maps = _of_the_body(maps, fatwater.body(signal, scan.main.geometry.voxel_volume_mm3 / 1000.0, left))
         for label, mask, _ in places:
-            kept, share = liver_region.without_vessels(mask & ~unsound, pdff, r2_star)
+            told_of = mask & ~unsound
+            same = told_of & ~found.other if scan.images is not None else told_of
+            kept, _ = liver_region.without_vessels(same, pdff, r2_star)
+            share = 1.0 - float(kept.sum()) / float(told_of.sum())
             one = _Measured(label, kept, share, float(pdff[kept].mean()), float(r2_star[kept].mean()), how)
             if scan.images is None:
                 unsure = float(fitted.unsure[kept].mean())
@@ -238,20 +244,21 @@ def _t1(main: Volume, field: float, allowed: bool) -> list[str]:
 
 def _separated(
     scan: EchoScan, field: float, spacing_mm: tuple[float, float, float], turning: str
-) -> tuple[fatwater.FatWater, list[str]]:
-    """Fat and water, the phase of alternate readouts taken away where the echoes tell it."""
+) -> tuple[fatwater.FatWater, npt.NDArray[np.complex64], list[str]]:
+    """Fat and water, and the images that they are of: without the phase of alternate readouts where echoes tell it."""
     assert scan.images is not None
-    said = []
+    said, images = [], scan.images
     if not bipolar.untold(scan.times_s):
         found, phase = bipolar.separate_alternate(scan.images, scan.times_s, field, spacing_mm, turning=turning)
         if phase.there:
+            images = bipolar.without(scan.images, phase)
             said.append(
                 f"readouts in alternate directions: a phase of {phase.size_rad:.2f} rad (root mean square, known to "
                 f"{phase.error_rad:.3f} rad) between odd and even echoes was estimated and taken away"
             )
     else:
         found = fatwater.separate(scan.images, scan.times_s, field, spacing_mm, turning=turning)
-    return found, said
+    return found, images, said
 
 
 def _must_be_in_phase(found: fatwater.FatWater, times_s: npt.NDArray[np.float64]) -> None:
@@ -315,14 +322,14 @@ def _of_iron(
     if lost > 0.001:
         said.append(f"{label}: {100 * lost:.1f} % of it had no signal left by the second echo and was left out")
     if (share := float(found.pooled[mask].mean())) > _LEAST_TOLD:
-        kept = mask & ~found.unsound
+        kept = mask & ~found.unsound & ~found.other
         rate = float(found.r2_star[kept].mean())
         why, doubt = "as iron makes it", ""
         if rate * float(times_s[1]) > _FAST:
             doubt = ": the fat fraction may be 2 points off"
         elif rate * float(times_s[2]) < _SLOW:
             why = "though they decay slowly: the images have little signal"
-            doubt = ": near other tissue the fat fraction may be 2 points off and R2* a quarter too low"
+            doubt = ": near other tissue the fat fraction may be 2 points off and R2* a tenth too low"
         said.append(
             f"{label}: in {100 * share:.0f} % of it noise drowns all echoes after the second, {why}; there "
             f"fat and R2* come from neighbourhoods of voxels together{doubt}"
