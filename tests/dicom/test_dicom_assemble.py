@@ -237,6 +237,19 @@ def test_seconds_between_volumes_are_not_the_repetitions_of_a_3d_scan(
     assert (axis.unit, axis.values[1]) == (("", 1) if second is None else ("s", second))
 
 
+@pytest.mark.parametrize(
+    ("positions", "seconds"),
+    [((1, 2, 4, 5), (0.0, 1.4, 4.2, 5.6)), ((4, 2, 1), (0.0, 1.4, 4.2)), ((1, 3, 5), (0.0, 1.4, 2.8))],
+)
+def test_a_frame_that_is_missing_leaves_its_time_where_only_positions_and_a_step_tell_it(
+    positions: tuple[int, ...], seconds: tuple[float, ...]
+) -> None:
+    """Of positions none of which follows another, as where every second was kept, nothing tells what a step is."""
+    keys = [{"TemporalPositionIdentifier": n} for n in positions]
+    (axis,) = only(phased(keys, TemporalResolution=1400.0)).axes
+    assert axis.unit == "s" and axis.values == seconds
+
+
 def test_midnight_without_a_day_and_triggers_that_no_heart_gives() -> None:
     clocks = ("235958.5", "000000", "000001.5")
     volume = only(phased([{"SeriesDate": "20260101", "AcquisitionTime": c} for c in clocks]))

@@ -54,7 +54,7 @@ Array = npt.NDArray[np.float64]
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "9"
+    name, version = "permeability", "10"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES),
         "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),

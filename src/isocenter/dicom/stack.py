@@ -393,7 +393,10 @@ def _time(
             _note_slice_times(cells, repeats, key, second, found, notes)
             return Axis("time", tuple(round((v - found[0]) * second, 6) for v in found), "s")
     if rules.repetition_s:
-        return Axis("time", tuple(round(n * rules.repetition_s, 6) for n in range(repeats)), "s")
+        counted = means("temporal") if clock == "temporal" else None
+        whole = counted is not None and min(b - a for a, b in pairwise(counted)) == 1.0  # 1, 2, 4: the third is missing
+        steps = [n - counted[0] for n in counted] if counted and whole else range(repeats)
+        return Axis("time", tuple(round(n * rules.repetition_s, 6) for n in steps), "s")
     # When an image was made need not be when it was measured: it serves where it ticks evenly, and is told.
     made = means("content")
     if made is not None and _ticks_evenly(made):
