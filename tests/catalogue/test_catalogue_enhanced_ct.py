@@ -111,9 +111,9 @@ def named(made: Any) -> None:
 
 STACKS = [
     (low_kv, None, "80 kV"),
-    (sharp, None, "kernel Br64"),
-    (thick, None, "slices of 5 mm"),
-    (virtual, None, "a virtual image of 40 keV"),
+    pytest.param(sharp, None, "kernel Br64", marks=pytest.mark.nightly),
+    pytest.param(thick, None, "slices of 5 mm", marks=pytest.mark.nightly),
+    pytest.param(virtual, None, "a virtual image of 40 keV", marks=pytest.mark.nightly),
     (given, named, "contrast agent 'Iomeprol'"),
 ]
 

@@ -134,7 +134,12 @@ FILMS = (
 )
 
 
-@pytest.mark.parametrize("trap", (*BODY, *PET, *RESPONSE, *FILMS), ids=lambda t: f"{t.analysis}: {t.words}")
+EVERY = (*BODY, *PET, *RESPONSE, *FILMS)
+# Every second one by day, the others by night.
+TURNS = [pytest.param(trap, marks=[pytest.mark.nightly] if n % 2 else []) for n, trap in enumerate(EVERY)]
+
+
+@pytest.mark.parametrize("trap", TURNS, ids=lambda t: f"{t.analysis}: {t.words}")
 def test_the_command_says_why(trap: Trap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "run_apart", running.run)
     answer, words = told(trap, tmp_path)

@@ -295,7 +295,11 @@ def differences(a: Twin, b: Twin, *, under: str = "/") -> set[str]:
 # ---- the law
 
 
-def test_law_before_the_first_opinion_twins_cannot_be_told_apart(tmp_path: Path) -> None:
+# Everything is compared before; while an opinion is given, by day the pages' own interface, by night everything again.
+@pytest.mark.parametrize(
+    "meanwhile", [pytest.param("/api", id="day"), pytest.param("/", id="night", marks=pytest.mark.nightly)]
+)
+def test_law_before_the_first_opinion_twins_cannot_be_told_apart(tmp_path: Path, meanwhile: str) -> None:
     with twins(tmp_path) as (a, b):
         plant(a, finds=True)
         plant(b, finds=False)
@@ -314,7 +318,7 @@ def test_law_before_the_first_opinion_twins_cannot_be_told_apart(tmp_path: Path)
         version = act(a, b, "correct", {"version": version, "verdict": "added", "words": "A cyst."})["version"]
         body = {"version": version, "text": "A cyst.", "section": "Impression"}
         assert same(a, b, "PUT", f"/api/readings/{STUDY}/sentences/own", body).status_code == 200
-        assert differences(a, b) == set(), "nor while an opinion is being given"
+        assert differences(a, b, under=meanwhile) == set(), "nor while an opinion is being given"
 
         version = a.site.tickets.version(a.site.reading(STUDY, who=ITO).version)
         act(a, b, "lock", {"version": version, "line": "a cyst"})
