@@ -26,6 +26,9 @@ SAGITTAL = np.array([0.0, 1.0, 0.0, 0.0, 0.0, -1.0])
         ({"GEVelocityEncoding": 0, "GEFlowDirection": 16}, "DTI", None),
         ({"PhilipsPCVelocity": [0.0, 0.0, 90.0]}, "QFlow RL", (1, 0, 0, 90)),
         ({"PhilipsPCVelocity": [0.0, 0.0, 0.0]}, "QFlow RL", None),
+        ({"PhilipsPCVelocity": [150.0, 150.0, 150.0]}, "4D flow AP", (0, 1, 0, 150)),
+        ({"PhilipsPCVelocity": [100.0, 150.0, 200.0], "RescaleIntercept": -150.0}, "4D flow AP", (0, 1, 0, 150)),
+        ({"PhilipsPCVelocity": [100.0, 150.0, 200.0], "RescaleIntercept": -3141.59}, "4D flow AP", None),
         ({"SequenceName": "*fl2d1"}, "Cine FH", None),
     ],
 )

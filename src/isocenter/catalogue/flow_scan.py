@@ -131,7 +131,8 @@ def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
     directions[:, turned] *= -1.0
     scan = FlowScan(
         main, directions, None, np.empty(0, np.float32), np.array([p.towards for p in group]),
-        tuple(p.venc_cm_s / 100.0 for p in group), frame_ms, _beat_ms(main, frame_ms), words[0], tuple(remarks), turned,
+        tuple(p.venc_cm_s / 100.0 for p in group), frame_ms, _beat_ms(main, frame_ms),
+        "; ".join(dict.fromkeys(words)), tuple(remarks), turned,
     )  # fmt: skip
     velocity = np.stack([scan.laid(part) for part in scaled])
     if not velocity.any():

@@ -29,6 +29,7 @@ _GE_MAGNITUDE = (2, 8)
 _GE = {3: "rl", 4: "ap", 5: "si", 9: "rl", 10: "ap", 11: "si"}
 _GE_OBLIQUE = (9, 10, 11)
 _SIEMENS = re.compile(r"(?:^|_)v(\d+(?:\.\d+)?)_?(in|through|thru|th|rl|lr|ap|pa|fh|hf)", re.IGNORECASE)
+_SAME_VENC = 0.02
 _WORD = re.compile(r"(?:^|[^a-z])(rl|lr|ap|pa|fh|hf|si|is)(?:[^a-z]|$)", re.IGNORECASE)
 _THROUGH = re.compile(r"through|thru|(?:^|[^a-z])tp(?:[^a-z]|$)", re.IGNORECASE)
 
@@ -88,13 +89,25 @@ def encoding(facts: Mapping[str, Any], orientation: npt.NDArray[np.float64], wor
             return stated(towards, venc)
     triple = facts.get("PhilipsPCVelocity")
     if isinstance(triple, (list, tuple)) and any(triple):
-        venc = max(abs(float(v)) for v in triple if isinstance(v, (int, float)))
+        venc = _of_triple([abs(float(v)) for v in triple if isinstance(v, (int, float))], facts)
     if not venc:
         return None
     named = _WORD.search(words)
     if named:
         return stated(_TOWARDS[named.group(1).lower()], venc)
     return stated(normal() if _THROUGH.search(words) else (0.0, 0.0, 0.0), venc)
+
+
+def _of_triple(speeds: list[float], facts: Mapping[str, Any]) -> float | None:
+    """The VENC of an image among those of a scan's three directions, in an order that no open source tells.
+
+    Where they differ, the image's own is the one at which the coding of its values begins; else it is not known.
+    """
+    each = sorted({speed for speed in speeds if speed > 0})
+    begins = facts.get("RescaleIntercept")
+    if len(each) > 1 and isinstance(begins, (int, float)):
+        each = [speed for speed in each if abs(abs(float(begins)) - speed) <= _SAME_VENC * speed]
+    return each[0] if len(each) == 1 else None
 
 
 def _nearest(towards: npt.NDArray[np.float64], axes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
