@@ -78,6 +78,14 @@ def test_a_ring_keeps_its_hole_and_islands_add() -> None:
     assert islands.voxels == 9 + 4
 
 
+def test_an_outline_that_is_written_twice_is_one() -> None:
+    """It was a hole in itself: the slice was lost, or the whole structure."""
+    once, again = square(2.0, 2.5, 12.5), square(2.0, 2.5, 12.5)
+    again = [*again[2:], *again[:2]][::-1]  # begun elsewhere, and drawn the other way round
+    (region,) = drawn(structure_set({"GTV": [once, again, square(4.0, 2.5, 12.5)]}), volume())
+    assert region.voxels == 200 and region.volume_ml == pytest.approx(200 * 2 / 1000)
+
+
 def test_contours_that_lie_elsewhere_are_refused() -> None:
     with pytest.raises(Refused, match="1 of 1 contours of 'GTV' do not lie in a slice"):
         drawn(structure_set({"GTV": [square(3.0, 4.5, 9.5)]}), volume())

@@ -29,6 +29,7 @@ _OFF_PLANE = 0.5  # of the slice distance: a contour further from every slice be
 _ONE_PLANE, _ROUNDED_MM = 0.05, 0.2  # of the slice distance; or as far as rounded coordinates part one plane
 _Drawn = tuple[npt.NDArray[np.float64], str]  # an outline, and the image that it names
 _Planes = dict[int, list[npt.NDArray[np.float64]]]
+_SAME_MM = 1e-3  # corners that are one corner
 _FARTHEST_LEAP = 5  # slices from one outline to the next
 _LOST = 0.01  # part of a structure's contours that may lie outside the grid before it is refused
 
@@ -183,7 +184,11 @@ def _planes(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: 
     planes: _Planes = {}
     levels: dict[int, list[float]] = {}
     outside = between = 0
+    drawn: set[bytes] = set()
     for points in outlines:
+        if (corners := _corners(points)) in drawn:
+            continue  # written twice, it would be a hole in itself
+        drawn.add(corners)
         index = geometry.to_index(points)
         depth = index[:, 0]
         level = float(np.median(depth))
@@ -222,6 +227,11 @@ def _planes(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: 
             "interpolate the structure, or send the series that it was drawn on",
         )
     return planes
+
+
+def _corners(points: npt.NDArray[np.float64]) -> bytes:
+    """The corners of an outline, whichever comes first and whichever way it runs."""
+    return np.unique(np.rint(points / _SAME_MM).astype(np.int64), axis=0).tobytes()
 
 
 def _leap(planes: _Planes) -> int:
