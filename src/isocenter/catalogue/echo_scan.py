@@ -45,6 +45,22 @@ class EchoScan:
         """Which of the acquisitions that were put together each echo came with; empty where it is but one."""
         return tuple(self.main.facts.get(_PARTS, ()))
 
+    def largest_part(self) -> EchoScan:
+        """The echoes of the acquisition that brought most of them, of two alike the one with the shorter times."""
+        came = np.array(self.parts)
+        numbers, first, many = np.unique(came, return_index=True, return_counts=True)
+        kept = came == numbers[np.lexsort((first, -many))[0]]
+        axis = self.main.axes[0]
+        held = replace(
+            self.main,
+            array=self.main.array[kept],
+            axes=(Axis(axis.name, tuple(float(t) for t in np.asarray(axis.values)[kept]), axis.unit),),
+            facts={k: v for k, v in self.main.facts.items() if k != _PARTS},
+            instance_uids=tuple(u for keep, uids in zip(kept, _by_echo(self.main), strict=True) if keep for u in uids),
+        )
+        images = None if self.images is None else self.images[kept]
+        return replace(self, main=held, times_s=self.times_s[kept], images=images, magnitude=self.magnitude[kept])
+
     def upright(self) -> EchoScan:
         """The same scan, its axes in the patient's sense: what is computed does not depend on how it was stored."""
 

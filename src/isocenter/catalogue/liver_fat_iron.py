@@ -126,9 +126,11 @@ class LiverFatIron:
         maps: dict[str, Volume] = {}
         if scan.images is not None:
             found, images, told = _separated(scan, field, spacing, turning)
+            if apart := _two_runs(scan, field, found):
+                alone = replace(scan.largest_part(), remarks=(*scan.remarks, apart))
+                return self._measured(alone, drawn, calibration, turning, field_t, allow_t1_bias, other_grid)
             remarks += told
             remarks += _of_turning(found)
-            _must_be_one_scan(scan, field, found)
             pdff, signal, unsound = found.pdff, found.signal, found.unsound
             left = found.residual if len(scan.times_s) > 3 else None
             how = "six peaks, complex fit, magnitude discrimination"
@@ -271,20 +273,20 @@ def _must_be_in_phase(found: fatwater.FatWater, times_s: npt.NDArray[np.float64]
         )
 
 
-def _must_be_one_scan(scan: EchoScan, field: float, found: fatwater.FatWater) -> None:
-    """Refuse echoes that came in parts which differ in phase or brightness."""
+def _two_runs(scan: EchoScan, field: float, found: fatwater.FatWater) -> str:
+    """That echoes came in parts which differ in phase or brightness; empty where they do not."""
     assert scan.images is not None
     came = np.array(scan.parts)
     for n in np.unique(came)[1:]:
         turned, brighter = echo_parts.differ(scan.images, scan.times_s, field, found, came == n)
         if max(abs(turned), abs(brighter)) > _MOST_BESIDE:
             where = ", ".join(f"{1000 * t:g}" for t in scan.times_s[came == n])
-            raise Refused(
-                f"echoes at {where} ms, of a series of their own, about {turned:.2f} rad and {100 * brighter:.0f} % "
-                "beside the others",
-                "two runs of the scanner have phases and gains of their own: together they make another fat and iron",
-                "send the series of one run",
+            return (
+                f"echoes at {where} ms lie about {turned:.2f} rad and {100 * brighter:.0f} % beside the others, as two "
+                "runs of a scanner do: together they would make another fat and iron, so that the larger part, or of "
+                "two alike the first, was measured alone"
             )
+    return ""
 
 
 def _of_turning(found: fatwater.FatWater) -> list[str]:
