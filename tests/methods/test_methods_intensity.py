@@ -1,5 +1,7 @@
 """Statistics and peaks."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,14 @@ def test_one_intensity_has_no_skewness() -> None:
         statistics(np.array([]))
     with pytest.raises(Refused, match="not numbers"):
         statistics(np.array([1.0, np.nan]))
+
+
+def test_two_values_have_no_middle() -> None:
+    """Neither lies between their percentiles 10 and 90: no value, and no warning of a mean of nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = statistics(np.array([1.0, 3.0]))
+    assert np.isnan(found["stat_rmad"]) and found["stat_mad"] == 1.0
 
 
 def test_a_peak_is_the_mean_of_a_ball_of_one_millilitre() -> None:

@@ -68,7 +68,7 @@ def summary(x: Floats) -> dict[str, float]:
         "iqr": p75 - p25,
         "range": high - low,
         "mad": float(np.abs(from_mean).mean()),
-        "rmad": float(np.abs(middle - middle.mean()).mean()),
+        "rmad": float(np.abs(middle - middle.mean()).mean()) if middle.size else float("nan"),
         "medad": float(np.abs(x - median).mean()),
         "cov": float(np.sqrt(variance)) / mean if mean else float("nan"),
         "qcod": (p75 - p25) / (p75 + p25) if p75 + p25 else float("nan"),
