@@ -233,6 +233,21 @@ def test_a_sum_without_one_of_its_targets_is_none() -> None:
     assert "sum of targets" not in after.curves[0].y
 
 
+def test_what_a_person_said_of_non_targets_at_an_earlier_study_is_held() -> None:
+    """Until version 14 a progression that a person had seen was forgotten at the next study: PR was the best again."""
+    small = (NODE, 4, "bone")
+    times = [on(day, (LIVER, r, "liver"), small) for day, r in ((0, 20), (60, 12), (120, 12), (180, 12))]
+    assert the(ask(*times), BEST).words.startswith("Best overall response PR")
+    said = ask(*times, non_targets_before="PD on 2026-03-02, non-cr/non-pd on 2026-05-01")
+    assert the(said, BEST).words.startswith("Best overall response PD")
+    assert "progression on day 60" in the(said, BEST).words
+    for words, why in (("PD on 2026-03-03", "no study with outlines after the baseline is of 2026-03-03"),
+                       ("bad on 2026-03-02", "they are CR, non-CR/non-PD, PD, NE"),
+                       ("PD", "is the study of now")):  # fmt: skip
+        with pytest.raises(Refused, match=why):
+            ask(*times, non_targets_before=words)
+
+
 def test_what_an_earlier_scan_could_not_show_makes_no_nadir() -> None:
     """Until version 13 only this scan's could be named: a lesion that came out again was a progression of +100 %."""
     both = [(LIVER, 15, "liver"), (LUNG, 15, "lung")]

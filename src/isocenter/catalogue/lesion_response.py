@@ -23,6 +23,7 @@ from isocenter.catalogue.lesion_visits import (
     organ_of,
     out_of_sight,
     recorded_mm,
+    states_at,
     unseen_at,
     visits_of,
     without,
@@ -52,7 +53,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "14"
+    name, version = "lesion_response", "15"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -95,6 +96,7 @@ class LesionResponse:
         reach_mm: float = 10.0,
         not_evaluated: str = "",
         non_targets: Literal["as outlined", "CR", "non-CR/non-PD", "PD", "NE"] = "as outlined",
+        non_targets_before: str = "",
         all_gone: bool = False,
         therapy_began: str = "",
         other_grid: OtherGrid = "refuse",
@@ -114,6 +116,8 @@ class LesionResponse:
                 evaluated, which is not the same as gone. Of an earlier scan: "liver 1 on 2026-03-02".
             non_targets: what a person says of the other lesions now; as outlined they progress never, and are gone
                 when none is outlined any more.
+            non_targets_before: what a person said of them at earlier studies, such as "PD on 2026-03-02", separated
+                by commas.
             all_gone: a person says that an empty outline, of this study or of one since baseline, means that nothing is
                 left.
             therapy_began: day of the first treatment as YYYY-MM-DD; a baseline of more than 28 days before is refused.
@@ -163,8 +167,15 @@ class LesionResponse:
         _must_be_of_other_days(times)
         visits = visits_of(times, sized, followed, chosen)
         visits = (visits[0], *(without(v, h, chosen) for v, h in zip(visits[1:], hidden, strict=True)))
+        states = states_at(times, non_targets_before)
+        if len(times) - 1 in states:
+            raise Refused(
+                f"non_targets_before '{non_targets_before}'", f"{times[-1].day} is the study of now",
+                "give what is said of it as non_targets",
+            )  # fmt: skip
         if non_targets != "as outlined":
-            visits = (*visits[:-1], replace(visits[-1], non_target=non_targets))
+            states[len(times) - 1] = non_targets
+        visits = tuple(replace(v, non_target=states.get(k, v.non_target)) for k, v in enumerate(visits))
         if not visits[-1].complete:
             remarks.append("a target was not evaluated: no sum of the targets and no change of it is given")
         absolute = 0.0 if criteria == "mRECIST" else 5.0

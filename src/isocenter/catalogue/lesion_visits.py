@@ -22,6 +22,7 @@ __all__ = [
     "organ_of",
     "out_of_sight",
     "recorded_mm",
+    "states_at",
     "unseen_at",
     "visits_of",
     "without",
@@ -45,6 +46,7 @@ _NO_ORGAN = re.compile(
 )
 _PLANNED = re.compile(r"(?<![a-z])[cpi]tv(?![a-z])", re.IGNORECASE)
 _OF_DAY = re.compile(r"(.+?)\s+on\s+(\d{4}-\d{2}-\d{2})", re.IGNORECASE)
+_STATES: tuple[recist.NonTarget, ...] = ("CR", "non-CR/non-PD", "PD", "NE")
 _LIKE_SIZE = 3.0  # two readers' outlines of one lesion; a tumour and its organ differ by more
 
 
@@ -138,17 +140,40 @@ def unseen_at(times: Sequence[Drawn], said: str) -> tuple[set[int], ...]:
         Refused: for a label that the baseline does not have, or a day without a study.
     """
     found: tuple[set[int], ...] = tuple(set() for _ in times)
+    for label, k in _of_days(times, said, "not evaluated"):
+        found[k].update(named_lesions(times[0], label))
+    return found
+
+
+def states_at(times: Sequence[Drawn], said: str) -> dict[int, recist.NonTarget]:
+    """What a person said of the non-targets at earlier times: ``PD on 2026-03-02``, separated by commas.
+
+    Raises:
+        Refused: for another word than CR, non-CR/non-PD, PD and NE, or a day without a study.
+    """
+    words = {word.casefold(): word for word in _STATES}
+    found: dict[int, recist.NonTarget] = {}
+    for word, k in _of_days(times, said, "state of non-targets"):
+        if word.casefold() not in words:
+            raise Refused(f"non-targets '{word}'", f"they are {', '.join(_STATES)}", "write it as PD on 2026-03-02")
+        found[k] = words[word.casefold()]
+    return found
+
+
+def _of_days(times: Sequence[Drawn], said: str, what: str) -> list[tuple[str, int]]:
+    """(word, time) of a list such as ``liver 1 on 2026-03-02, lung``; without a day it is of the last time."""
     later = {str(time.day): k for k, time in enumerate(times) if k}
+    found = []
     for part in (p.strip() for p in said.split(",") if p.strip()):
         named = _OF_DAY.fullmatch(part)
-        label, day = (named[1], named[2]) if named else (part, str(times[-1].day))
+        word, day = (named[1], named[2]) if named else (part, str(times[-1].day))
         if day not in later:
             raise Refused(
-                f"'{part}' as not evaluated",
+                f"'{part}' as {what}",
                 f"no study with outlines after the baseline is of {day}",
                 f"there are {', '.join(later)}",
             )
-        found[later[day]].update(named_lesions(times[0], label))
+        found.append((word, later[day]))
     return found
 
 
