@@ -291,6 +291,20 @@ def test_files_numbered_anew_in_every_folder_are_of_different_people(tmp_path: P
     assert len(set(read_labelled(tmp_path / "list.csv", GREY).groups.tolist())) == 1
 
 
+def test_a_picture_of_many_boxes_is_one_case_and_a_person_may_be_its_name(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in "abc":
+        Image.fromarray(grey(1)[0]).save(tmp_path / "images" / f"{name}.png")
+    table = tmp_path / "labels.csv"
+    table.write_text("patientId,x,y,width,height,Target\na,1,2,3,4,1\na,5,6,7,8,1\nb,,,,,0\nc,1,1,2,2,1\n")
+    found = read_labelled(table, GREY)
+    assert found.labels.tolist() == [1, 0, 1] and len(set(found.groups.tolist())) == 3
+    assert found.remarks == ("1 rows name a picture again, with the same label: each picture was counted once",)
+    table.write_text("patientId,Target\na,1\na,0\nb,0\n")
+    with pytest.raises(Refused, match=r"a has two labels in labels.csv, spot and clear: one picture is one case"):
+        read_labelled(table, GREY)
+
+
 def test_an_npz_may_hold_images_under_the_name_of_no_split() -> None:
     assert pairs_of({"images": np.zeros(1), "labels": np.zeros(1)}) == {"": ("images", "labels")}
 

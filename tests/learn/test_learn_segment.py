@@ -158,7 +158,14 @@ def test_voxels_that_no_scanner_makes_are_refused(tmp_path: Path) -> None:
         read_case(*pairs_in(tmp_path)[0][0], BALLS)
 
 
-@pytest.mark.parametrize("labels", [{"0": "background", "1": "Back", "2": "Front"}, {"back": 1, "front": 2}])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"0": "background", "1": "Back", "2": "Front"},
+        {"back": 1, "front": 2},
+        {"1": "back of the ball", "2": "Front-part"},
+    ],
+)
 def test_labels_that_a_collection_numbers_otherwise_are_ours_by_their_names(
     tmp_path: Path, labels: dict[str, str | int]
 ) -> None:
@@ -168,11 +175,25 @@ def test_labels_that_a_collection_numbers_otherwise_are_ours_by_their_names(
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
     turned = read_case(*pairs_in(tmp_path)[0][0], BALLS)
     assert np.array_equal(turned.labels, np.array([0, 2, 1])[plain.labels])
-    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"1": "left", "2": "right"}}))
-    assert np.array_equal(read_case(*pairs_in(tmp_path)[0][0], BALLS).labels, plain.labels), "names that say nothing"
+    for words in ({"1": "left", "2": "right"}, {"1": "front and back", "2": "front"}, {"1": "back 1", "2": "back 2"}):
+        (tmp_path / "dataset.json").write_text(json.dumps({"labels": words}))
+        assert np.array_equal(read_case(*pairs_in(tmp_path)[0][0], BALLS).labels, plain.labels), "they say too little"
     (tmp_path / "dataset.json").write_text("{")
     with pytest.raises(Refused, match=r"cannot read the labels in dataset\.json"):
         read_case(*pairs_in(tmp_path)[0][0], BALLS)
+
+
+def test_labels_that_a_slope_left_nearly_whole_are_whole(tmp_path: Path) -> None:
+    image, outline = ball(0)
+    write(tmp_path, "a", image, outline)
+    plain = read_case(*pairs_in(tmp_path)[0][0], BALLS)
+    for factor, fits in ((1.0000001, True), (1.4, False)):
+        write(tmp_path, "a", image, outline.astype(np.float64) * factor)
+        if fits:
+            assert np.array_equal(read_case(*pairs_in(tmp_path)[0][0], BALLS).labels, plain.labels)
+        else:
+            with pytest.raises(Refused, match="knows 0 background"):
+                read_case(*pairs_in(tmp_path)[0][0], BALLS)
 
 
 def test_images_without_outlines_do_not_take_those_of_another_part(tmp_path: Path) -> None:

@@ -122,9 +122,12 @@ def test_trees_as_products_answer_as_the_trees_do() -> None:
         ("age,grade,num\n50,1,2\n", "no column 'sex'"),
         ("50,1,2\n", "3 columns and no header"),
         ("50,1,2,7\n", "label '7'"),
-        ("50,1,2,?\n", "label '\\?'"),
+        ("50,1,2,?\n", r"no row of t.csv has a label: .* leave the row out"),
+        ("50,1,2,\n50,1,2,1\n", "row 1 of t.csv has no label"),
+        ("50,1,2,1\n50,1,2,NA\n50,1,2,?\n", "row 2 of t.csv and 1 more have no label"),
+        ("50,1,2,7\n", r"label '7' in row 1.* Write one of these"),
         ("50,x,2,1\n", "no column 'age'"),
-        ("age,sex,grade,num\n50,x,2,1\n", "sex is 'x' in row 1"),
+        ("age,sex,grade,num\n50,x,2,1\n", "sex is 'x' in row 1.*one of 0 female, 1 male. Write these"),
         ("50,1,inf,1\n", "not finite"),
         ("50,1,2,1\n50,1,2\n", "3 cells"),
         ("50,2,2,1\n", "sex is 2 in row 1.*its codes are 0, 1"),
@@ -149,6 +152,25 @@ def test_words_for_labels_gaps_and_one_class(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text([(50, 1, 2, 1)] * 40))
     with pytest.raises(Refused, match="rows of one class"):
         train("risk", tmp_path / "t.csv", tmp_path / "out")
+
+
+def test_bars_may_separate_a_table(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("num|age|grade|sex\n1|50,5|2|1\n0|?|2|0\n")
+    rows = read_rows(tmp_path / "t.csv", RISK)
+    assert rows.values[0].tolist() == [50.5, 1, 2] and rows.labels.tolist() == [1, 0]
+
+
+def test_an_empty_column_and_answers_against_the_labels_are_said(tmp_path: Path) -> None:
+    rows = [(4, 35 + k, 1, 1, "", 0) if k % 2 else (5, 70 + k % 9, 4, 5, "", 1) for k in range(40)]
+    head = "BI-RADS,Age,Shape,Margin,Density,Severity"
+    (tmp_path / "t.csv").write_text(text(rows, head))
+    (said,) = judged("mammographic_mass", tmp_path / "t.csv").report["remarks"]
+    assert said.startswith("'Density' is empty in 40 of 40 rows")
+    (tmp_path / "t.csv").write_text(text([(*row[:4], 3, 1 - row[5]) for row in rows], head))
+    (said,) = judged("mammographic_mass", tmp_path / "t.csv").report["remarks"]
+    assert said.startswith("AUC 0.") and "the answers run against the labels" in said
+    (tmp_path / "t.csv").write_text(text([(*row[:4], 3, row[5]) for row in rows], head))
+    assert "remarks" not in judged("mammographic_mass", tmp_path / "t.csv").report
 
 
 def test_a_second_outcome_that_agrees_or_tells_something_else_is_passed_over(tmp_path: Path) -> None:

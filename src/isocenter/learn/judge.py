@@ -104,6 +104,17 @@ class Judged:
             raise Unavailable(f"cannot write {path}", str(e), "choose another place") from e
 
 
+def _against(metrics: Mapping[str, Any]) -> list[str]:
+    """A sentence where a model ranks cases against their labels: they may be numbered the other way round."""
+    area = metrics.get("auc", {})
+    if not area.get("high", 1.0) < 0.5:
+        return []
+    return [
+        f"AUC {area['value']:.3f}, below one half by more than chance: the answers run against the labels. Look "
+        "whether they are numbered the other way round, or black and white are exchanged"
+    ]
+
+
 def judge(model: str | Path, data: Path, split: str | None = None) -> dict[str, Any]:
     """The report alone; see `judged`."""
     return dict(judged(model, data, split).report)
@@ -154,8 +165,8 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     report["border"] = no_border(held.inputs) or "asked"
     if "learnt_from" in figures_:
         report["learnt_from"] = figures_["learnt_from"]
-    if figures_.get("remarks"):
-        report["remarks"] = figures_["remarks"]
+    if remarks := [*figures_.get("remarks", ()), *_against(report["metrics"])]:
+        report["remarks"] = remarks
     return Judged(report, held, rows, features, masks, figures_.get("cases", rows))
 
 

@@ -68,13 +68,17 @@ class _Read(NamedTuple):
 
 @dataclass
 class _Asked:
-    """How a set is read; `span` is what is black and white in all its images, of files in those not of 8 bits."""
+    """How a set is read; `span` is what is black and white in all its images, of files in those not of 8 bits.
+
+    `again` is how many rows of a table name a picture that an earlier one names.
+    """
 
     how: Classes
     split: str | None = None
     aside: Aside = None
     enlarge: bool = False
     span: Span = None
+    again: int = 0
 
     def fit(self, image: npt.NDArray[Any], name: str, span: Span) -> _Read:
         grey = self.how.channels == 1 and len(self.how.shape) == 2
@@ -143,11 +147,20 @@ def read_labelled(
     digest = digest_of(names, labels, images, weights)
     coloured = frozenset(name for name, _, read, _ in found if read.coloured)
     return Examples(images, labels, np.full(len(found), -1, np.int64), names, groups, digest, weights, coloured,
-                    tuple(_remarks(found, asked.span)))  # fmt: skip
+                    tuple(_remarks(found, asked)))  # fmt: skip
 
 
-def _remarks(found: Sequence[Found], span: Span) -> Iterator[str]:
+def _word(kind: int, how: Classes) -> str:
+    """What a label says, for people."""
+    several = "|".join(name for k, name in enumerate(how.classes) if how.several and kind >> k & 1) or "nothing"
+    return several if how.several else how.classes[kind] if kind >= 0 else "none of the classes"
+
+
+def _remarks(found: Sequence[Found], asked: _Asked) -> Iterator[str]:
     """What was made of images that were not given as they were taken."""
+    span = asked.span
+    if asked.again:
+        yield f"{asked.again} rows name a picture again, with the same label: each picture was counted once"
     if span not in (None, (0.0, 1.0), (0.0, 255.0)):
         assert span is not None
         yield f"grey values that are not of 8 bits were read with {span[0]:g} as black and {span[1]:g} as white"
@@ -461,6 +474,7 @@ def _of_table(path: Path, asked: _Asked) -> Iterator[Found]:
     label = next((columns[c] for c in _LABEL_COLUMNS if c in columns), None)
     whose = next((columns[c] for c in _PERSON_COLUMNS if c in columns), None)
     own = _own_columns(columns, how) if label is None else ()
+    file = file or whose  # of one picture a person, which has that name
     if file is None or (label is None and not own):
         raise Refused(
             f"{path.name} has the columns {', '.join(named)}", "one for the file and one for the label are wanted",
@@ -469,6 +483,7 @@ def _of_table(path: Path, asked: _Asked) -> Iterator[Found]:
     if split is not None and "split" not in columns:
         raise Refused(f"{path.name} has no column 'split'", f"the rows of '{split}' cannot be told from others")
     elsewhere, told = dict[str, Path](), list[tuple[Path, str, int, str]]()
+    once: dict[Path, int] = {}  # tables of boxes name a picture once for each of them
     for number, row in enumerate(rows):
         if split is not None and str(row[columns["split"]]).strip() != split:
             continue
@@ -489,7 +504,12 @@ def _of_table(path: Path, asked: _Asked) -> Iterator[Found]:
             _of_columns(said, how, where) if own else (_told_together if how.several else _of_word)(said[0], how, where)
         )
         whom = str(row[whose]).strip() if whose else ""
-        told.append((picture, name, kind, whom or person(name)))
+        if (known := once.setdefault(picture, kind)) != kind:
+            raise Refused(f"{name} has two labels in {path.name}, {_word(known, how)} and {_word(kind, how)}",
+                          "one picture is one case", "leave one of its rows")  # fmt: skip
+        if len(once) > len(told):
+            told.append((picture, name, kind, whom or person(name)))
+    asked.again = sum(1 for row in rows if not split or str(row[columns["split"]]).strip() == split) - len(told)
     asked.span = span_of_set(deep_in([picture for picture, *_ in told], how), path.name)
     for picture, name, kind, whom in told:
         if (read := asked.read(picture, name)) is not None:

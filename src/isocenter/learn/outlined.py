@@ -219,7 +219,7 @@ def read_case(image: Path, mask: Path, how: Masks, name: str = "") -> Case:
     if not _LEAST_MM <= min(x, y, z) <= max(x, y, z) <= _MOST_MM:
         raise Refused(f"{image.name} has voxels of {x:.3g} × {y:.3g} × {z:.3g} mm", "no scanner makes such ones",
                       "save it with its spacing in millimetres, or with the unit that it has")  # fmt: skip
-    kinds = _kinds(_in_our_order(labels, mask, how), mask, how)
+    kinds = _kinds(_in_our_order(_whole(labels), mask, how), mask, how)
     return Case(name or image.name, grey, kinds, (x, y, z), np.asarray(picture.affine, np.float64))
 
 
@@ -244,13 +244,29 @@ def _in_our_order(labels: npt.NDArray[Any], mask: Path, how: Masks) -> npt.NDArr
     file = next((f for f in (above / "dataset.json" for above in mask.parents[:2]) if f.is_file()), None)
     told = _told_in(file) if file is not None else {}
     own = {name.lower(): kind for kind, name in enumerate(how.classes, start=1)}
-    moved = {value: own[name] for name, value in told.items() if name in own}
-    if len(moved) < len(own) or all(value == kind for value, kind in moved.items()):
+    moved = {value: kind for name, value in told.items() if (kind := _meant(name, own)) is not None}
+    if sorted(moved.values()) != sorted(own.values()) or all(value == kind for value, kind in moved.items()):
         return labels
     found = np.array(labels)
     for value in set(np.unique(labels).tolist()) - {0}:
         found[labels == value] = moved.get(int(value), len(own) + 1)  # what is none of ours is refused later
     return found
+
+
+def _whole(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Labels as whole numbers: where a slope is stored beside the values, 1.0000001 is left of a 1."""
+    if labels.dtype.kind != "f":
+        return labels
+    near = np.rint(labels)
+    return near if np.allclose(labels, near, rtol=0, atol=1e-3) else labels
+
+
+def _meant(name: str, own: dict[str, int]) -> int | None:
+    """The structure of this name, or the only one that it speaks of, as "Anterior hippocampus" of the anterior part."""
+    if name in own:
+        return own[name]
+    spoken = {kind for word, kind in own.items() if re.search(rf"\b{re.escape(word)}\b", name)}
+    return spoken.pop() if len(spoken) == 1 else None
 
 
 def _told_in(file: Path) -> dict[str, int]:
@@ -283,7 +299,7 @@ def _read_picture(image: Path, mask: Path, how: Masks, name: str) -> Case:
     if grey.shape != labels.shape:
         raise Refused(f"{image.name} is {grey.shape} and its outline {labels.shape}", "they lie on other grids")
     _must_be_finite(grey, image)
-    return Case(name, grey, _kinds(labels, mask, how), _spacing(image, how), np.eye(4))
+    return Case(name, grey, _kinds(_whole(labels), mask, how), _spacing(image, how), np.eye(4))
 
 
 def _one_layer(x: npt.NDArray[Any], file: Path, *, colours: bool) -> npt.NDArray[Any]:

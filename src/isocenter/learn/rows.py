@@ -47,7 +47,7 @@ class Rows:
 
 
 def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
-    """The rows of a table with or without header, separated by comma, semicolon, tab or spaces.
+    """The rows of a table with or without header, separated by comma, semicolon, tab, bar or spaces.
 
     With a header the columns are found by name, in any order, and others are passed over; without one they stand in
     the order of the recipe, the outcome last. Where no comma separates, it may be the decimal mark.
@@ -70,7 +70,7 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise Refused(f"{path.name} is empty", "there is nothing to read", "give a table with a row for each case")
-    mark = next((m for m in (";", "\t", ",") if m in lines[0]), None)
+    mark = next((m for m in (";", "\t", "|", ",") if m in lines[0]), None)
     cells = cells_of(text, path.name, mark) if mark else [line.split() for line in lines]
     cells = [[_pointed(c.strip()) if mark != "," else c.strip() for c in row] for row in cells]
     headed = any(not _numeric(c) for c in cells[0])
@@ -86,9 +86,12 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     values, grades = np.empty((len(body), len(how.columns))), np.empty(len(body))
     labels = np.empty(len(body), np.int64)
     for number, row in enumerate(body):
-        where = f"row {number + 1} of {path.name}"
         if len(row) != len(cells[0]):
-            raise Refused(f"{where} has {len(row)} cells", f"the first has {len(cells[0])}", "repair the row")
+            raise Refused(f"row {number + 1} of {path.name} has {len(row)} cells", f"the first has {len(cells[0])}",
+                          "repair the row")  # fmt: skip
+    _must_be_told([row[outcome] for row in body], path.name)
+    for number, row in enumerate(body):
+        where = f"row {number + 1} of {path.name}"
         values[number] = [_value(row[at], column, where) for at, column in zip(places, how.columns, strict=True)]
         labels[number], grades[number] = _outcome(row[outcome], how, where)
     _must_agree(cells[0] if headed else (), body, how, labels, outcome, path.name)
@@ -99,6 +102,17 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     files = _files(cells[0] if headed else (), body, how, path) if how.through else ()
     people = _people(cells[0] if headed else (), body, {*places, outcome}, files)
     return Rows(values, labels, grades, names_, hashlib.sha256(known).hexdigest(), people, files)
+
+
+def _must_be_told(labels: Sequence[str], where: str) -> None:
+    """Refuse a table of which a row has no label."""
+    gaps = [number for number, cell in enumerate(labels, 1) if cell.lower() in _MISSING]
+    if gaps:
+        which = f"no row of {where}" if len(gaps) == len(labels) else f"row {gaps[0]} of {where}"
+        has = "has a label" if len(gaps) == len(labels) else f"and {len(gaps) - 1} more have no label"
+        has = "has no label" if len(gaps) == 1 < len(labels) else has
+        raise Refused(f"{which} {has}", "of a case without one nothing can be learnt or judged",
+                      "write what became of it, or leave the row out")  # fmt: skip
 
 
 def _must_agree(
@@ -201,9 +215,11 @@ def _value(cell: str, column: Column, where: str) -> float:
     try:
         value = float(cell)
     except ValueError:
-        raise Refused(
-            f"{column.name} is '{cell}' in {where}", "a number is wanted", "leave it empty if unknown"
-        ) from None
+        words = [w for w in column.unit.split(" | ") if w] if column.values and " | " in column.unit else []
+        codes = ", ".join(f"{v:g} {w}" for v, w in zip(column.values, words, strict=False))
+        raise Refused(f"{column.name} is '{cell:.64}' in {where}", f"it is one of {codes}" if codes else
+                      "a number is wanted", f"write {'these' if codes else 'one'}, or leave it empty if unknown"
+                      ) from None  # fmt: skip
     if not np.isfinite(value):
         raise Refused(f"{column.name} is {cell} in {where}", "it is not finite", "leave it empty if unknown")
     if column.kind == "code" and value not in column.values:
@@ -224,7 +240,8 @@ def _outcome(cell: str, how: Table, where: str) -> tuple[int, float]:
         value = float("nan")
     if value not in how.labels:
         known = ", ".join(f"{v:g}" for v in how.labels)
-        raise Refused(f"label '{cell}' in {where}", f"'{how.task}' knows {known}, or {' and '.join(how.classes)}")
+        raise Refused(f"label '{cell:.64}' in {where}", f"'{how.task}' knows {known}, or {' and '.join(how.classes)}",
+                      "write one of these")  # fmt: skip
     return int(value > how.positive_above), value
 
 

@@ -383,7 +383,17 @@ def judged(
          "because": line or ("" if c >= inputs["threshold"] else word)}
         for name, label, c, line, word in zip(rows.names, rows.labels, certainty[:, 1], why, words, strict=True)
     ]  # fmt: skip
-    return shown, told, {}
+    return shown | {"remarks": _empty_in(own, how.columns)}, told, {}
+
+
+def _empty_in(values: Array, columns: Sequence[Column]) -> list[str]:
+    """A sentence for each column that is empty in most rows: what is filled in for it is no test of it."""
+    gaps = np.isnan(values).sum(axis=0)
+    return [
+        f"'{column.name}' is empty in {gap} of {len(values)} rows: the model fills in what was in the middle of its "
+        "training, and the figures say nothing of tables that have it"
+        for column, gap in zip(columns, gaps, strict=False) if 2 * gap > len(values)
+    ]  # fmt: skip
 
 
 def _because(missing: bool, strange: bool) -> str:
