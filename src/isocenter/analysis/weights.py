@@ -100,9 +100,8 @@ def model_in(folder: Path) -> Model:
         if not (place / name).is_file():
             raise MissingPart(f"no {name} in {place}", "a model is model.onnx with model.json beside it",
                               "give another folder")  # fmt: skip
-    held, path = record_in(place / "model.json"), place / "model.onnx"
-    seen = path.stat()
-    _session(str(path), held.digest, seen.st_mtime_ns, seen.st_size)
+    held = record_in(place / "model.json")
+    _opened(held, place / "model.onnx")
     return held
 
 
