@@ -305,6 +305,17 @@ def test_a_picture_of_many_boxes_is_one_case_and_a_person_may_be_its_name(tmp_pa
         read_labelled(table, GREY)
 
 
+def test_images_that_are_there_twice_or_with_two_labels_are_told(tmp_path: Path) -> None:
+    x = grey(4)
+    np.savez(tmp_path / "a.npz", images=np.concatenate([x, x[:2], np.zeros_like(x)]), labels=[0, 1] * 2 + [0, 0] * 3)
+    assert read_labelled(tmp_path / "a.npz", GREY).remarks == (
+        "2 of 10 images are there a second time, such as 00000 and 00004",
+        "1 of them have another label there, such as 00001 (spot) and 00005 (clear): one of the two is wrong",
+    )
+    np.savez(tmp_path / "a.npz", images=x, labels=[0, 1] * 2)
+    assert not read_labelled(tmp_path / "a.npz", GREY).remarks
+
+
 def test_an_npz_may_hold_images_under_the_name_of_no_split() -> None:
     assert pairs_of({"images": np.zeros(1), "labels": np.zeros(1)}) == {"": ("images", "labels")}
 

@@ -160,6 +160,13 @@ def test_bars_may_separate_a_table(tmp_path: Path) -> None:
     assert rows.values[0].tolist() == [50.5, 1, 2] and rows.labels.tolist() == [1, 0]
 
 
+def test_of_an_empty_column_nothing_is_learnt(tmp_path: Path) -> None:
+    rows = [(*row[:2], "", row[3]) for row in table(240, 4)]
+    (tmp_path / "t.csv").write_text(text(rows, "age,sex,grade,num"))
+    with pytest.raises(Refused, match="'grade' is empty in all 240 rows: nothing is learnt of it"):
+        train("risk", tmp_path / "t.csv", tmp_path / "out")
+
+
 def test_an_empty_column_and_answers_against_the_labels_are_said(tmp_path: Path) -> None:
     rows = [(4, 35 + k, 1, 1, "", 0) if k % 2 else (5, 70 + k % 9, 4, 5, "", 1) for k in range(40)]
     head = "BI-RADS,Age,Shape,Margin,Density,Severity"

@@ -253,7 +253,10 @@ def folds(examples: Examples, parts: int, seed: int) -> tuple[npt.NDArray[np.int
     for label in np.unique(examples.labels):
         own = np.unique(groups[(examples.labels == label) & (part < 0)])
         if len(own) < parts:
-            raise Refused(f"class {label} has {len(own)} people", f"{parts} parts need one each", "give more examples")
+            raise Refused(
+                f"class {label} has {len(own)} people whose pictures are not those of another class",
+                f"{parts} parts need one each", "give more examples, and each picture one label",
+            )  # fmt: skip
         rng.shuffle(own)
         for number, group in enumerate(own):
             part[groups == group] = (number + int(label)) % parts

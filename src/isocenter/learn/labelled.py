@@ -8,6 +8,7 @@ own below it), and a table (CSV) that names a file and a label in each row. File
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,25 @@ def read_labelled(
                     tuple(_remarks(found, asked)))  # fmt: skip
 
 
+def _twice(found: Sequence[Found], how: Classes) -> Iterator[str]:
+    """Whether images stand in a set more than once, pixel for pixel, and with two labels."""
+    first: dict[bytes, tuple[str, int]] = {}
+    alike, apart = list[tuple[str, str]](), list[str]()
+    for name, label, read, _ in found:
+        if read.image.min() == read.image.max():
+            continue
+        known, said = first.setdefault(hashlib.sha256(read.image.tobytes()).digest(), (name, label))
+        if known != name:
+            alike.append((known, name))
+            if said != label:
+                apart.append(f"{known} ({_word(said, how)}) and {name} ({_word(label, how)})")
+    if alike:
+        one, other = alike[0]
+        yield f"{len(alike)} of {len(found)} images are there a second time, such as {one} and {other}"
+    if apart:
+        yield f"{len(apart)} of them have another label there, such as {apart[0]}: one of the two is wrong"
+
+
 def _word(kind: int, how: Classes) -> str:
     """What a label says, for people."""
     several = "|".join(name for k, name in enumerate(how.classes) if how.several and kind >> k & 1) or "nothing"
@@ -161,6 +181,7 @@ def _remarks(found: Sequence[Found], asked: _Asked) -> Iterator[str]:
     span = asked.span
     if asked.again:
         yield f"{asked.again} rows name a picture again, with the same label: each picture was counted once"
+    yield from _twice(found, asked.how)
     if span not in (None, (0.0, 1.0), (0.0, 255.0)):
         assert span is not None
         yield f"grey values that are not of 8 bits were read with {span[0]:g} as black and {span[1]:g} as white"

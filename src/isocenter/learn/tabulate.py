@@ -296,6 +296,11 @@ def train_table(
         raise Refused(
             f"{few} people's rows of one class", f"{how.outer} folds need {2 * how.outer} of each", "give more rows"
         )
+    empty = np.isnan(rows.values[:, : len(recipe.columns)]).all(axis=0)
+    if empty.any():
+        name = recipe.columns[int(empty.argmax())].name
+        raise Refused(f"'{name}' is empty in all {len(rows.labels)} rows", "nothing is learnt of it, and the model "
+                      "would ask for it all the same", "fill it, or train a recipe without that column")  # fmt: skip
     inputs: dict[str, Any] = {
         "kind": "table", "classes": list(how.classes), "positive": 1, "threshold": 0.5,
         "columns": to_plain([asdict(c) for c in how.columns]), "label": list(how.label), "labels": list(how.labels),
