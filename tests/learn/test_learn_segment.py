@@ -19,7 +19,7 @@ from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.judge import judged  # noqa: E402
 from isocenter.learn.kinds import Masks, Movement  # noqa: E402
 from isocenter.learn.outlined import Case, names_of, pairs_in, read_case  # noqa: E402
-from isocenter.learn.segment import _parts, outlined, train_masks  # noqa: E402
+from isocenter.learn.segment import _parts, numbered_otherwise, outlined, train_masks  # noqa: E402
 from isocenter.learn.tested import read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
@@ -181,6 +181,17 @@ def test_labels_that_a_collection_numbers_otherwise_are_ours_by_their_names(
     (tmp_path / "dataset.json").write_text("{")
     with pytest.raises(Refused, match=r"cannot read the labels in dataset\.json"):
         read_case(*pairs_in(tmp_path)[0][0], BALLS)
+
+
+def test_outlines_with_the_numbers_of_other_structures_are_told() -> None:
+    names = ("front", "back")
+    right = np.array([[900, 9, 4], [5, 80, 3], [6, 2, 70]])
+    assert numbered_otherwise(right, names) == []
+    (said,) = numbered_otherwise(right[[0, 2, 1]], names)
+    assert "it finds 'front' in label 2, 'back' in label 1. Number them 1 front, 2 back" in said
+    missed = np.array([[900, 80, 70], [5, 3, 9], [6, 8, 4]])
+    assert numbered_otherwise(missed, names) == [], "a model that finds something else says nothing of numbers"
+    assert numbered_otherwise(np.array([[900, 0], [50, 0]]), ("front",)) == []
 
 
 def test_labels_that_a_slope_left_nearly_whole_are_whole(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from isocenter.learn.windows import Ask, Grey, labels_in_windows
 from isocenter.methods.overlap import dice, surfaces
 from isocenter.record import Model
 
-__all__ = ["cases_in", "fit_masks", "judged", "outlined", "train_masks"]
+__all__ = ["cases_in", "fit_masks", "judged", "numbered_otherwise", "outlined", "train_masks"]
 
 Progress = Callable[[str], None]
 
@@ -314,6 +314,7 @@ def judged(
     how = _how(held)
     files, alone = pairs_in(data, split, flat=len(how.spacing_mm) == 2)
     rows, masks, shown = [], {}, set[int]()
+    both = np.zeros((len(how.classes) + 1,) * 2, np.int64)
     for (image, mask), name in zip(files, names_of(files), strict=True):
         try:
             case = read_case(image, mask, how, name)
@@ -331,6 +332,7 @@ def judged(
         shown |= set(np.unique(case.labels).tolist())
         rows.append(_compared(case, said, how.classes) | {"declined": unlike, "because": word})
         masks[case.name] = (said, case.affine)
+        np.add.at(both, (case.labels.ravel(), np.asarray(said, np.int64).ravel()), 1)
     if not rows:
         raise Refused(f"none of {len(files)} pairs in {data.name}", alone[-1], "repair them")
     for kind, structure in enumerate(how.classes, start=1):
@@ -340,6 +342,26 @@ def judged(
     metrics = _metrics(rows, how.classes)
     declined = len(alone) + sum(bool(row["declined"]) for row in rows)
     figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": [], "declined": declined}
+    figures["remarks"] = numbered_otherwise(both, how.classes)
     blank: dict[str, Any] = dict.fromkeys(rows[0], "")
     rows += [blank | {"name": line.split(":")[0], "declined": line.split(": ", 1)[1]} for line in alone]
     return figures, rows, masks
+
+
+def numbered_otherwise(both: npt.NDArray[np.int64], classes: Sequence[str]) -> list[str]:
+    """A sentence where the outlines lie as the model's do, but with the numbers of other structures.
+
+    Args:
+        both: (labels, answers) voxels that have such a label and such an answer, the background first.
+    """
+    inner = both[1:, 1:]
+    best = inner.argmax(axis=0)
+    told = inner.max(axis=0) * 2 > np.maximum(both[:, 1:].sum(axis=0), 1)  # most of what was found lies in one label
+    if not told.all() or len(set(best.tolist())) < len(best) or (best == np.arange(len(best))).all():
+        return []
+    moved = ", ".join(f"'{name}' in label {k + 1}" for name, k in zip(classes, best, strict=True))
+    return [
+        f"the outlines lie where the model's do but with other numbers: it finds {moved}. Number them "
+        + ", ".join(f"{k} {name}" for k, name in enumerate(classes, start=1))
+        + ", or name them in a dataset.json beside"
+    ]
