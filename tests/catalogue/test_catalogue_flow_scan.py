@@ -118,3 +118,44 @@ def test_a_velocity_that_only_an_old_header_named_is_read_from_a_converted_objec
     before, after = (gather(tuple(loaded(files)[0])) for files in (made.files, converted))
     assert after.venc_m_s == before.venc_m_s
     np.testing.assert_array_equal(after.velocity, before.velocity)
+
+
+def test_magnitudes_of_an_enhanced_velocity_scan_are_known_by_their_component() -> None:
+    """Image Type and Frame Type call the whole scan VELOCITY, its magnitudes too: they were taken for phase images."""
+    files = []
+    for file in flow_mr.patient(shape=(8, 20, 18), frames=4).files:
+        ds = dcmread(BytesIO(file))
+        (kind,) = ds.SharedFunctionalGroupsSequence[0].MRImageFrameTypeSequence
+        ds.ImageType = kind.FrameType = ["ORIGINAL", "PRIMARY", "VELOCITY", "NONE"]
+        into = BytesIO()
+        ds.save_as(into)
+        files.append(into.getvalue())
+    found = gather(tuple(loaded(files)[0]))
+    assert len(found.velocity) == 3 and found.magnitude is not None
+
+
+def test_three_directions_in_one_series_each_scaled_to_a_venc_of_its_own() -> None:
+    """The coding of each tells its scale where no unit does; it was asked of all together, and there is none."""
+    classic, vencs = flow_mr.patient(kind="siemens", shape=(8, 20, 18), frames=4, venc_cm_s=VENC).files, {}
+    usual = gather(tuple(loaded(classic)[0]))
+    files = []
+    for n, file in enumerate(classic):
+        ds = dcmread(BytesIO(file))
+        if "P" in ds.ImageType:
+            towards = {"rl": (1, 0, 0), "ap": (0, 1, 0), "fh": (0, 0, 1)}[ds.SequenceName[-2:]]
+            venc = vencs[towards] = VENC * (1.0 + 0.5 * towards[1] - 0.4 * towards[2])
+            ds.SeriesInstanceUID, ds.SeriesNumber, ds.InstanceNumber = "2.25.31", 31, n + 1
+            ds.SequenceName, ds.Manufacturer = "", "ACME"
+            ds.VelocityEncodingDirection = [float(v) for v in towards]
+            ds.VelocityEncodingMaximumValue = venc
+            ds.BitsStored, ds.HighBit = 12, 11
+            ds.RescaleSlope, ds.RescaleIntercept, ds.RescaleType = f"{venc / 2048:.8g}", f"{-venc:.8g}", "US"
+        into = BytesIO()
+        ds.save_as(into)
+        files.append(into.getvalue())
+    found = gather(tuple(loaded(files)[0]))
+    assert len(vencs) == len(found.velocity) == 3 and found.scaling.count("coded from -VENC to VENC") == 3
+    for way, speeds in zip(found.towards, found.velocity, strict=True):
+        same = int(np.argmax(usual.towards @ way))
+        venc = vencs[tuple(round(float(v)) for v in way)]
+        np.testing.assert_allclose(speeds, usual.velocity[same] * venc / VENC, atol=1e-5)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.catalogue.one_scan import kind_words, timing
+from isocenter.catalogue.one_scan import component, kind_words, timing
 from isocenter.errors import Refused
 from isocenter.methods import complex_images
 from isocenter.space import Reference, Volume
@@ -78,6 +78,7 @@ class _Part:
     towards: tuple[float, float, float]
     venc_cm_s: float
     said_cm_s: float = 0.0  # what the header says
+    coded: tuple[float, float] | None = None  # lowest and highest value that its pixels could hold
 
 
 def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
@@ -168,14 +169,18 @@ def _words(volume: Volume) -> set[str]:
 
 
 def _is_phase(volume: Volume) -> bool:
+    """By Image Type, or Frame Type of enhanced MR, where VELOCITY is the kind of scan and magnitudes bear it too."""
+    if component(volume) == "magnitude" and _words(volume) & {"M", "MAGNITUDE", "M_FFE", "M_PCA"}:
+        return False
     return bool(_words(volume) & {"P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP", "P_PCA"})
 
 
 def _parts(volume: Volume, given: float) -> list[_Part]:
     names = [a.name for a in volume.axes]
     if names and names[0] in _TIMES and names[1:] == ["encoding"]:
+        ranges = volume.facts.get("CodedRanges") or [volume.facts.get("CodedRange")] * len(volume.axes[1])
         return [
-            _Part(volume, volume.array[:, n], (e[0], e[1], e[2]), given or e[3], e[3])
+            _Part(volume, volume.array[:, n], (e[0], e[1], e[2]), given or e[3], e[3], ranges[n])
             for n, e in enumerate(volume.axes[1].values)
             if e is not None
         ]
@@ -185,9 +190,10 @@ def _parts(volume: Volume, given: float) -> list[_Part]:
     if told is not None:
         if not _is_phase(volume) and float(volume.array.min()) >= 0 and not _around_2048(volume.array):
             return []  # magnitudes of a maker that writes VENC, and which way, into every image
-        return [_Part(volume, volume.array, (told[0], told[1], told[2]), given or told[3], told[3])]
+        coded = volume.facts.get("CodedRange")
+        return [_Part(volume, volume.array, (told[0], told[1], told[2]), given or told[3], told[3], coded)]
     if given and _is_phase(volume):
-        return [_Part(volume, volume.array, (0.0, 0.0, 0.0), given)]
+        return [_Part(volume, volume.array, (0.0, 0.0, 0.0), given, coded=volume.facts.get("CodedRange"))]
     return []
 
 
@@ -253,13 +259,12 @@ def _frames(main: Volume) -> tuple[float, list[str]]:
     return usual, remarks
 
 
-def _coded_end(facts: Any, venc_cm_s: float, maker: str) -> tuple[float, str] | None:
+def _coded_end(coded: tuple[float, float] | None, venc_cm_s: float, maker: str) -> tuple[float, str] | None:
     """The value that the coding of the images lets stand for VENC, and how, whether or not anything flows that fast.
 
     A phase image is coded over one turn, from -VENC to VENC, in a unit of the maker's choice. 2048 steps are taken as a
     turn from Siemens alone: of others they may be room for velocities in mm/s.
     """
-    coded = facts.get("CodedRange")
     if not coded:
         return None
     least = -float(coded[0])
@@ -270,9 +275,10 @@ def _coded_end(facts: Any, venc_cm_s: float, maker: str) -> tuple[float, str] | 
     return next(((end, how) for end, near, how in ends if abs(least - end) <= near * end), None)
 
 
-def _must_not_contradict(facts: Any, unit: str, venc_cm_s: float) -> None:
-    coded = facts.get("CodedRange")
-    share = -float(coded[0]) * _PER_CM_S[unit] / venc_cm_s if coded else 0.0
+def _must_not_contradict(coded: tuple[float, float] | None, unit: str, venc_cm_s: float) -> None:
+    if coded is None:
+        return
+    share = -float(coded[0]) * _PER_CM_S[unit] / venc_cm_s
     if any(abs(share * times - 1.0) <= 0.02 for times in _OTHER_UNITS):
         raise Refused(
             f"velocities in {unit} that are coded from {float(coded[0]):g} to {float(coded[1]):g}",
@@ -303,7 +309,7 @@ def _scaled(part: _Part) -> tuple[Floats, str]:
     values = part.array
     most = float(np.abs(values).max())
     if said in _PER_CM_S:
-        _must_not_contradict(facts, said, venc)
+        _must_not_contradict(part.coded, said, venc)
         factor, how = _PER_CM_S[said], f"values are velocities in {said} as the header says"
     elif maker.startswith("GE") and "GEVelocityEncoding" in facts:
         if int(facts.get("GEVelocityFlags") or 0) & 2:
@@ -313,7 +319,7 @@ def _scaled(part: _Part) -> tuple[Floats, str]:
                 "reconstruct the scan with weighting off",
             )
         factor, how = 0.1, "values are velocities in mm/s as GE writes them"
-    elif (coded := _coded_end(facts, venc, maker)) is not None:
+    elif (coded := _coded_end(part.coded, venc, maker)) is not None:
         factor, how = venc / coded[0], f"{coded[1]} ({venc:g} cm/s){_as_written(maker)}"
     elif maker.startswith("PHILIPS") and 0.9 * venc <= most <= _BEYOND * venc:
         factor, how = 1.0, f"values are velocities in cm/s{_as_written(maker)}"

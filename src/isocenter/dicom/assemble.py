@@ -218,8 +218,10 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
         facts["RescaleType"] = stack.order[0].scaled_to
     if len({one.keys.get(ENCODING) for one in stack.order}) == 1 and stack.order[0].keys.get(ENCODING):
         facts["VelocityEncoding"] = list(stack.order[0].keys[ENCODING])
-    if series.modality == "MR" and (coded := _coded_range(stack, facts)) is not None:
+    if series.modality == "MR" and (coded := _coded_range(stack.order, facts)) is not None:
         facts["CodedRange"] = coded
+    elif series.modality == "MR" and any(each := _coded_ranges(stack, facts)):
+        facts["CodedRanges"] = each
     kinds = {one.kind for one in stack.order}
     if len(kinds) == 1 and len({one.sop_uid for one in stack.order}) < len(stack.order):
         facts["FrameType"] = list(kinds.pop())
@@ -315,12 +317,12 @@ _OF_ONE_CT = ("KVP", "SliceThickness", "ConvolutionKernel", "MonoenergeticEnergy
 _OF_ONE_SLICE = frozenset({"ImagePositionPatient", "SliceLocation", "ImageIndex", "ContentTime", "WindowCenter"})
 
 
-def _coded_range(stack: Stack, facts: dict[str, Any]) -> list[float] | None:
+def _coded_range(frames: Sequence[Placed], facts: dict[str, Any]) -> list[float] | None:
     """Lowest and highest value that the stored integers could stand for; None where images are scaled apart.
 
     A phase image fills a whole turn or runs from -VENC to VENC by its coding, whatever its pixels hold.
     """
-    scales = {(one.slope, one.intercept) for one in stack.order}
+    scales = {(one.slope, one.intercept) for one in frames}
     bits = facts.get("BitsStored")
     if len(scales) != 1 or not isinstance(bits, int) or not 1 <= bits <= 32:
         return None
@@ -328,6 +330,15 @@ def _coded_range(stack: Stack, facts: dict[str, Any]) -> list[float] | None:
     least = -(2 ** (bits - 1)) if facts.get("PixelRepresentation") else 0
     ends = sorted(intercept + slope * n for n in (least, least + 2**bits - 1))
     return [float(v) for v in ends]
+
+
+def _coded_ranges(stack: Stack, facts: dict[str, Any]) -> list[list[float] | None]:
+    """The coded range of each direction of velocity, of which each may be scaled to a VENC of its own."""
+    if not stack.axes or stack.axes[-1].name != ENCODING:
+        return []
+    slices, many = stack.geometry.shape[0], len(stack.axes[-1])
+    of = [[one for n, one in enumerate(stack.order) if n // slices % many == k] for k in range(many)]
+    return [_coded_range(frames, facts) for frames in of]
 
 
 def _add_scales(stack: Stack, facts: dict[str, Any], used: Sequence[Mapping[str, Any]]) -> None:
