@@ -24,6 +24,7 @@ __all__ = ["Permeability"]
 
 _LEAST_FRAMES, _LONG_ENOUGH_S, _LEAST_VOXELS = 20, 300.0, 4
 _HALF_DAY_S = 43200.0
+_ONE_BOLUS_S, _AGAIN, _JUMP_NOISE = 30.0, 0.3, 6.0  # after a jump; share of it that is another; deviations of baseline
 _ENHANCED = 0.25  # of the signal before contrast, over the last third of the scan
 _RELAXIVITY = (0.5, 50.0)  # L/mmol/s, gadolinium to iron oxide
 _TOO_LATE = (
@@ -54,7 +55,7 @@ Array = npt.NDArray[np.float64]
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "10"
+    name, version = "permeability", "11"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES),
         "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),
@@ -366,11 +367,37 @@ def _plasma(
         return curve, f"artery drawn by a person, peak {curve.max():.1f} mmol/L in blood; inflow is not corrected"
     if artery == "drawn":
         raise Refused("no artery is drawn", "its curve was asked for", "draw one and name it artery")
+    if again := _second_arrival_s(frames, times, first):
+        raise Refused(
+            f"agent that arrives again after {again:.0f} s",
+            "a population's curve is that of one injection, and this scan saw two (or a head that moved)",
+            "draw the artery, whose own curve holds both",
+        )
     name = "georgiou" if artery == "georgiou" else "parker"
     of = population_input.georgiou if name == "georgiou" else population_input.parker
     return of(
         times, arrival_s=float(times[first])
     ), f"artery of a population ({name}): nobody's own, for comparing only"
+
+
+def _second_arrival_s(frames: Array, times: Array, first: int) -> float:
+    """When the signal of what enhances fastest jumps a second time, s; 0 where it does not.
+
+    The second passage of one bolus follows within half a minute, and is far smaller.
+    """
+    flat = frames.reshape(len(frames), -1)
+    start = flat[: max(first, 1)].mean(axis=0)
+    bright = start > 0.2 * np.percentile(start, 98)
+    rise = flat[:, bright] / start[bright] - 1.0
+    steepest = (rise[2:] - rise[:-2]).max(axis=0)
+    chosen = np.argsort(steepest)[-max(_LEAST_VOXELS, len(steepest) // 200) :]
+    course = rise[:, chosen].mean(axis=1)
+    jumps = course[2:] - course[:-2]
+    apart = np.abs(times[1:-1] - times[1 + int(jumps.argmax())]) > _ONE_BOLUS_S
+    others = np.where(apart, jumps, 0.0)
+    if others.max() <= max(_AGAIN * jumps.max(), _JUMP_NOISE * float(np.std(course[:first]))):
+        return 0.0
+    return float(times[1 + max(int(jumps.argmax()), int(others.argmax()))])
 
 
 def _numbers(found: Fit, names: list[str], voxels: Any, mask: Mask, label: str, model: str) -> list[Measurement]:
