@@ -1,11 +1,13 @@
 """Coronary calcium on phantoms that can be counted pixel by pixel, and every scan that must be declined."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from other_grids import coarser, must_refuse
 from real_series import loaded
@@ -140,6 +142,24 @@ def test_a_scan_that_did_not_follow_the_beat_gets_a_category_and_no_number(
     assert score(CoronaryCalcium().run(replace(scan, facts=gateless), arteries, gated="yes")) > 0
     asked = CoronaryCalcium().run(scan, arteries, gated="no", systolic_mmhg=130, cholesterol_mg_dl=190, hdl_mg_dl=50)
     assert any("no risk is given: it is made with a score" in r for r in asked.reasons)
+
+
+def test_slices_of_several_beats_that_state_the_rate_of_each_followed_the_beat(
+    scan: Volume, arteries: tuple[Region, ...]
+) -> None:
+    """What differs from slice to slice was no fact of the scan: nothing said then that it had followed the beat."""
+    files = []
+    for number, data in enumerate(coronary.patient().files):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        ds.HeartRate = 58 + number % 4
+        for keyword in ("ScanOptions", "ProtocolName"):
+            ds.pop(keyword, None)
+        out = io.BytesIO()
+        ds.save_as(out)
+        files.append(out.getvalue())
+    (beats,), _ = loaded(files)
+    assert "HeartRate" not in beats.facts
+    assert score(CoronaryCalcium().run(beats, arteries)) == score(CoronaryCalcium().run(scan, arteries))
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,8 @@ def is_gated(ct: Volume) -> bool:
     facts = ct.facts
     if any(facts.get(k) is not None for k in ("HeartRate", "NominalInterval", "TriggerTime", "CardiacNumberOfImages")):
         return True
+    if "NominalInterval" in facts.get("PerImage", {}):
+        return True  # slices of several beats state the rate of each
     if str(facts.get("CardiacSynchronizationTechnique") or "NONE").upper() != "NONE":
         return True  # of enhanced images, whose frames have no ScanOptions
     told = " ".join(str(facts.get(k) or "") for k in ("ScanOptions", "ProtocolName", "ImageType"))

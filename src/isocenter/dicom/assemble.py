@@ -235,7 +235,7 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
     if series.modality == "MR":
         own = {i.sop_uid: i.facts for i in series.instances}
         _add_scales(stack, facts, [own[one.sop_uid] for one in stack.order])
-        _add_beats(stack, facts)
+    _add_beats(stack, facts)
     return Volume(
         array.reshape(*(len(axis) for axis in stack.axes), *stack.geometry.shape),
         stack.geometry,
