@@ -168,6 +168,14 @@ def test_echoes_with_phase_give_litres_too() -> None:
     assert "fat and water from the echoes, six peaks" in answer.reasons
 
 
+def test_fat_and_water_of_other_grids_are_told_by_them(parts: tuple[Volume, ...]) -> None:
+    """It was said that nothing names them, which sent the reader to the wrong place."""
+    fat, water = parts
+    slices, *plane = fat.geometry.shape
+    with pytest.raises(Refused, match=rf"a fat image of {slices - 1} slices .* and a water image of {slices} slices"):
+        AbdominalFat().run((fat.cropped((0, 0, 0), (slices - 1, *plane)), water))
+
+
 def test_a_picture_that_cuts_the_skin_gives_no_subcutaneous_fat(parts: tuple[Volume, ...]) -> None:
     cut = tuple(v.cropped((0, 0, 14), (4, 84, 112)) for v in parts)
     answer = AbdominalFat().run(cut)

@@ -17,6 +17,7 @@ from real_series import loaded
 from typer.testing import CliRunner
 
 from isocenter.analysis.protocol import Answer
+from isocenter.catalogue.echo_scan import gathered
 from isocenter.catalogue.liver_fat_iron import LiverFatIron
 from isocenter.catalogue.one_scan import component, joined
 from isocenter.cli import app
@@ -246,6 +247,20 @@ def test_readouts_in_alternate_directions_are_put_right_where_the_echoes_tell_th
     uneven = {"echoes_ms": (1.2, 3.5, 5.8, 8.2, 10.4, 12.7)}
     with pytest.raises(Refused, match=r"alternate directions.*unevenly spaced"):
         LiverFatIron().run(parts_of(alternate_rad=0.3, **uneven), None)
+
+
+def test_phase_whose_echo_times_are_rounded_otherwise_is_of_the_same_echoes(parts: tuple[Volume, ...]) -> None:
+    """A microsecond apart, it was left out: "phase images at 6 of 6 echo times: without the others none was used"."""
+    rounded, further = (
+        tuple(
+            replace(v, axes=(replace(v.axes[0], values=tuple(float(t) + off for t in v.axes[0].values)),))
+            if component(v) == "phase" else v
+            for v in parts
+        )
+        for off in (0.001, 0.1)
+    )  # fmt: skip
+    assert gathered(rounded).images is not None
+    assert gathered(further).images is None
 
 
 def test_phase_of_no_known_scale(parts: tuple[Volume, ...]) -> None:

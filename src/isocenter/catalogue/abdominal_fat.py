@@ -119,6 +119,7 @@ def _put_together(images: tuple[Volume, ...], field_t: float) -> _FatWater:
     if (one := _scanners_own(usable)) is not None:
         return one
     if not joined(images):
+        _must_share_a_grid(usable)
         raise Refused(
             "no fat and water images of one grid",
             "neither Image Type nor Series Description names them, and there are no echoes to make them from",
@@ -166,6 +167,22 @@ def _scanners_own(usable: list[Volume]) -> _FatWater | None:
         how.append(f"fat and water of {len(places) - 1} other stacks (stations of a long scan) are not in these litres")
     parts = [np.asarray(one.array, np.float32) for one in comparable((fat, water))]
     return _FatWater(fat, parts[0], parts[1], "; ".join(how))
+
+
+def _must_share_a_grid(usable: list[Volume]) -> None:
+    """Refuse fat and water that are there, and lie on grids of their own."""
+    fats, waters = ([v for v in usable if dixon_part(v) == part] for part in ("fat", "water"))
+    if fats and waters:
+        raise Refused(
+            f"a fat image of {_grid_said(fats[0])} and a water image of {_grid_said(waters[0])}",
+            "fat and water of one scan lie on one grid: slices are missing, or they are of two scans",
+            "send both series again, complete",
+        )
+
+
+def _grid_said(image: Volume) -> str:
+    slices, rows, columns = image.geometry.shape
+    return f"{slices} slices of {rows} x {columns} from {image.geometry.origin_mm[2]:.1f} mm"
 
 
 def _scans(fats: list[Volume], waters: list[Volume]) -> list[tuple[Volume, Volume]]:

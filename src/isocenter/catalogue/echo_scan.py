@@ -21,6 +21,8 @@ from isocenter.space import Axis, Reference, Volume
 
 __all__ = ["EchoScan", "gathered", "joined"]
 
+_ROUNDED_MS = 0.005
+
 _PROTOCOL = ("RepetitionTime", "FlipAngle", "MagneticFieldStrength", "ScanningSequence", "MRAcquisitionType")
 _BLOCK, _BRIGHT, _TEXTURED = 16, 0.1, 0.1  # voxels of a piece that may have moved; signal and contrast that show it
 _NEARER, _MOST_MOVED = 0.7, 0.1  # unlikeness left after a step to the side, and share of pieces that want one
@@ -76,6 +78,12 @@ class EchoScan:
         )
 
 
+def _same_times(one: Volume, other: Volume) -> bool:
+    """Whether two parts of a scan have the same echoes; makers round the times of each by itself."""
+    mine, others = (np.array([float(t) for t in v.axes[0].values]) for v in (one, other))
+    return len(mine) == len(others) and bool(np.abs(mine - others).max() <= _ROUNDED_MS)
+
+
 def joined(volumes: tuple[Volume, ...]) -> tuple[Volume, ...]:
     """Volumes of several echoes, and those of one echo each put together where they are of one scan."""
     return one_scan.joined(volumes, "echo")
@@ -93,8 +101,11 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
             continue
         for group in groups:
             first = next(iter(group.values()))
-            same = first.geometry.same_grid(volume.geometry) and first.axes[0].values == volume.axes[0].values
-            if same and component(volume) not in group:
+            if (
+                first.geometry.same_grid(volume.geometry)
+                and _same_times(first, volume)
+                and component(volume) not in group
+            ):
                 group[component(volume)] = volume
                 break
         else:
