@@ -49,6 +49,18 @@ def test_remnant_and_standard_volume() -> None:
     assert any("centimetres or pounds" in r for r in bare.reasons) and len(bare.measurements) == 1
 
 
+def test_a_standard_of_adults_is_not_a_childs() -> None:
+    """A child of 1.35 m and 35 kg had the standard volume of an adult of that size: 657 mL, where Urata has 808."""
+    facts = {"PatientSize": 1.35, "PatientWeight": 35.0, "PatientAge": "011Y"}
+    image = Volume(np.zeros(GRID.shape, np.float32), GRID, facts=facts)
+    answer = LiverVolumetry().run((LIVER,), image)
+    assert codes.STANDARD_VOLUME not in {m.what for m in answer.measurements}
+    assert any("a patient of 11 years, and Vauthey 2002 is of adults" in r for r in answer.reasons)
+    of_children = LiverVolumetry().run((LIVER,), image, standard="Urata 1995")
+    said = next(m.value for m in of_children.measurements if m.what == codes.STANDARD_VOLUME)
+    assert said == pytest.approx(706.2 * 0.007184 * 35.0**0.425 * 135.0**0.725 + 2.4)
+
+
 def test_slices_that_nobody_outlined_are_missed() -> None:
     """One was left out of 20 and the liver was 70 mL smaller, without a word."""
     mask = np.asarray(LIVER.mask).copy()

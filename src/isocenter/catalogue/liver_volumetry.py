@@ -14,6 +14,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.liver_outline import livers_among, names_no_liver, whole_liver
 from isocenter.catalogue.mask_grid import OtherGrid, laid
+from isocenter.catalogue.plane_image import age_said, age_years
 from isocenter.errors import Refused
 from isocenter.methods.field_of_view import cut_slices
 from isocenter.methods.liver_volume import FORMULAE, standard_volume_ml
@@ -28,6 +29,7 @@ _LITRES = (0.3, 6.0)
 _CUT_SHARE, _OUTSIDE_SHARE = 0.25, 0.05
 _CUT_SLICES = 2  # that a field of view may graze
 _LEFT_OUT = 0.02  # of the liver, in slices without an outline
+_ADULT_YEARS = 18.0
 _ROUNDED = 0.05  # of a voxel: positions in headers are rounded
 
 Mask = npt.NDArray[np.bool_]
@@ -36,7 +38,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverVolumetry:
     """How large is the outlined liver for this body, and what share would a resection leave?"""
 
-    name, version = "liver_volumetry", "5"
+    name, version = "liver_volumetry", "6"
     needs: ClassVar[Mapping[str, Need]] = {
         "drawn": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
         "image": Need(modality=("CT", "MR"), optional=True),
@@ -238,6 +240,13 @@ def _standard(
     weight = weight_kg or float(facts.get("PatientWeight") or 0.0)
     if not height or not weight:
         remarks.append("no height or no weight: no standard volume")
+        return 0.0
+    years = age_years(str(facts.get("PatientAge") or ""))
+    if years is not None and years < _ADULT_YEARS and "children" not in FORMULAE[formula][1]:
+        remarks.append(
+            f"no standard volume: a patient of {age_said(years)}, and {formula} is of adults; Urata 1995 is of "
+            "children too"
+        )
         return 0.0
     try:
         expected = standard_volume_ml(height, weight, formula)
