@@ -289,3 +289,25 @@ def test_a_high_bit_that_the_values_contradict_is_not_believed() -> None:
     made.put_pixels(ds, wanted)
     ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 12, 15, 0
     assert np.array_equal(frames(made.written(ds))[0], wanted)
+
+
+@pytest.mark.parametrize(("subsampling", "marked"), [(0, True), (2, True), (2, False)])
+def test_differences_of_colour_that_a_header_calls_rgb_are_not_shown_as_green_and_blue(
+    subsampling: int, marked: bool
+) -> None:
+    """Grey tissue of an ultrasound came out in colours, with a third of its grey."""
+    across = np.linspace(0, 250, 32).astype(np.uint8)
+    colour = np.stack([np.tile(across, (32, 1)), np.full((32, 32), 90, np.uint8), np.tile(across[:, None], 32)], -1)
+    out = io.BytesIO()
+    options = {"keep_rgb": True} if not subsampling else {"subsampling": subsampling}
+    Image.fromarray(colour).save(out, "JPEG", quality=98, **options)
+    stream = out.getvalue()
+    if not marked:  # without JFIF's segment, as makers of medical images write it
+        stream = stream[:2] + stream[4 + int.from_bytes(stream[4:6], "big") :]
+    ds = made.dataset(sop_class=made.US, modality="US")
+    made.put_pixels(ds, colour)
+    ds.PixelData = pydicom.encaps.encapsulate([stream])
+    ds["PixelData"].VR = "OB"
+    ds["PixelData"].is_undefined_length = True
+    found = frames(made.written(ds, "1.2.840.10008.1.2.4.50"))[0]
+    assert np.abs(found.astype(int) - colour).mean() < 6.0

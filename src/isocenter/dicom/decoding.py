@@ -43,7 +43,7 @@ _SECONDS, _SECONDS_A_FRAME = 30.0, 2.0
 _CHILDREN = 2
 _KINDS = frozenset({"|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<f4", "<f8", "|b1"})
 # OpenJPEG refuses what it cannot read, where GDCM's own copy of it aborts.
-_EXTENDED = "1.2.840.10008.1.2.4.51"
+_BASELINE, _EXTENDED = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"
 _FIRST = {"1.2.840.10008.1.2.4.9": ("pylibjpeg", "pillow"), "1.2.840.10008.1.2.4.20": ("pylibjpeg",)}
 
 
@@ -263,6 +263,9 @@ def opened(data: bytes, numbers: Sequence[int]) -> npt.NDArray[Any]:
             warnings.simplefilter("ignore")
             dataset = pydicom.dcmread(io.BytesIO(data))
             syntax = str(dataset.file_meta.TransferSyntaxUID)
+            said = dataset.get("PhotometricInterpretation")
+            if syntax in (_BASELINE, _EXTENDED) and said == "RGB" and _is_subsampled(dataset):
+                dataset.PhotometricInterpretation = "YBR_FULL_422"
             decoder = get_decoder(syntax)
             plugins: tuple[str, ...] = next((p for start, p in _FIRST.items() if syntax.startswith(start)), ("",))
             for plugin in plugins:
@@ -279,6 +282,29 @@ def opened(data: bytes, numbers: Sequence[int]) -> npt.NDArray[Any]:
         except Exception as fault:
             faults.append(str(fault).strip().splitlines()[-1].strip())
     raise Refused("; ".join(faults))
+
+
+def _is_subsampled(dataset: Any) -> bool:
+    """Whether a JPEG in colour has fewer samples of its second and third component than of its first.
+
+    Then they are differences of colour, and never green and blue, whatever the header says; some writers leave RGB
+    there. What the stream itself says of a transformation (Adobe's APP14) goes first.
+    """
+    from pydicom.encaps import generate_frames
+
+    count = max(int(dataset.get("NumberOfFrames") or 1), 1)
+    stream = next(generate_frames(dataset.PixelData, number_of_frames=count))
+    at = 2
+    while at + 4 <= len(stream) and stream[at] == 0xFF:
+        marker, length = stream[at + 1], int.from_bytes(stream[at + 2 : at + 4], "big")
+        said = stream[at + 4 : at + 2 + length]
+        if marker == 0xEE and said[:5] == b"Adobe" and len(said) > 11:
+            return bool(said[11] == 1)
+        if marker in (0xC0, 0xC1, 0xC2) and len(said) >= 15 and said[5] == 3:
+            first, *others = (said[n] for n in (7, 10, 13))
+            return any(first >> 4 > one >> 4 or first & 15 > one & 15 for one in others)
+        at += 2 + length
+    return False
 
 
 def _last(data: bytes) -> npt.NDArray[Any]:
