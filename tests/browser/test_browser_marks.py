@@ -146,6 +146,9 @@ def test_a_ball_measures_24_mm_by_mouse_and_by_keys_and_everywhere_the_same(
     page.keyboard.press("Shift+F")
     until(lambda: abs(page.evaluate(EXTENT, 0)["left"] - seen["left"]) > 3)
     until(lambda: on_its_ball(page))  # the mark turned with its image
+    page.keyboard.press("Shift+F")  # and back: a turn that stood still is in the address, and outlives a reload
+    until(lambda: abs(page.evaluate(EXTENT, 0)["left"] - seen["left"]) < 3)
+    until(lambda: "turned=" not in page.evaluate("location.href"))
 
     page.reload()
     page.locator(".corner.tr").wait_for()
