@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.analysis.weights import models
 from isocenter.errors import Refused
 from isocenter.learn import heart
+from isocenter.learn.hearts import read_hearts
 from isocenter.learn.judge import judged
 
 KEYS = ("edv_ml", "esv_ml", "ef_percent", "mass_g")
@@ -46,6 +47,20 @@ def test_differences_are_those_of_the_patients_who_were_not_declined(monkeypatch
 
 @pytest.mark.data
 @pytest.mark.nightly
+def test_a_folder_without_what_links_images_and_contours_is_refused_with_what_it_lacks(tmp_path: Path) -> None:
+    link = tmp_path / "link.csv"
+    for text, why in (
+        (None, "no link.csv in .*give the folder that holds link.csv, dicoms and contours"),
+        ("", "link.csv has no column 'patient_id'"),
+        ("patient_id,name\n1,2\n", "link.csv has no column 'original_id'"),
+        ("patient_id,original_id\n1,2\n", "none of 1 rows of link.csv names an archive"),
+    ):
+        if text is not None:
+            link.write_text(text)
+        with pytest.raises(Refused, match=f"(?i){why}"):
+            list(read_hearts(tmp_path))
+
+
 def test_two_patients_of_sunnybrook(data: Path) -> None:
     found = judged("cardiac_cine", data / "sunnybrook_cine").report
     assert found["n"] == 2 and found["metrics"]["absolute_difference"]["ef_percent"]["value"] < 3

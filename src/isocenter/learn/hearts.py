@@ -110,13 +110,21 @@ def read_hearts(folder: Path) -> Iterator[Heart]:
     """Every patient of the folder who has both images and contours.
 
     Raises:
-        Refused: when there is no link table, a cine cannot be read, or a contour names an image that is not there.
+        Refused: when there is no link table or nobody of it is there, a cine cannot be read, or a contour names an
+            image that is not there.
     """
     link = folder / "link.csv"
     if not link.is_file():
-        raise Refused(f"no link.csv in {folder}", "it says which contours belong to which images", "give the folder")
+        raise Refused(f"no link.csv in {folder}", "it says which contours belong to which images",
+                      "give the folder that holds link.csv, dicoms and contours")  # fmt: skip
     with link.open(newline="", encoding="utf-8") as text:
-        rows = list(csv.DictReader(text))
+        table = csv.DictReader(text)
+        named, rows = table.fieldnames or (), list(table)
+    for column in ("patient_id", "original_id"):
+        if column not in named:
+            raise Refused(f"link.csv has no column '{column}'", "it says which contours belong to which images",
+                          "give patient_id, the name of an archive in dicoms, and original_id, a folder in contours"
+                          )  # fmt: skip
     count = 0
     for row in rows:
         archive = folder / "dicoms" / f"{row['patient_id']}.zip"
@@ -125,7 +133,9 @@ def read_hearts(folder: Path) -> Iterator[Heart]:
             count += 1
             yield _heart(row["original_id"], archive, drawn)
     if not count:
-        raise Refused(f"no patient with images and contours in {folder}", "there is nothing to learn from")
+        raise Refused(f"no patient with images and contours in {folder}",
+                      f"none of {len(rows)} rows of link.csv names an archive in dicoms and a folder in contours that "
+                      "are there", "put both beside link.csv")  # fmt: skip
 
 
 def _heart(name: str, archive: Path, drawn: Path) -> Heart:
