@@ -93,3 +93,21 @@ def test_a_training_goes_on_from_a_model_by_its_name_or_from_a_folder(tmp_path: 
     assert _placed(Path("breastmnist")) == models()["breastmnist"][1].parent
     assert _placed(tmp_path) == tmp_path and _placed(None) is None
     assert _placed(Path("no such model")) == Path("no such model"), "whoever reads it refuses it"
+
+
+@pytest.mark.parametrize(("kept", "words"), [(True, "goes on from what it kept in"), (False, "begins anew in")])
+def test_a_training_that_is_stopped_says_what_the_same_command_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool, words: str
+) -> None:
+    out = tmp_path / "model"
+
+    def stopped(*_: object, **__: object) -> None:
+        out.mkdir()
+        if kept:
+            (out / "member0.checkpoint").write_bytes(b"kept")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("isocenter.learn.train.train", stopped)
+    (tmp_path / "films").mkdir()
+    done = RUN.invoke(app, ["train", "breastmnist", "--data", str(tmp_path / "films"), "--out", str(out)])
+    assert done.exit_code != 0 and f"stopped: the same command {words} {out}" in done.stderr

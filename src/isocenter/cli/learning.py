@@ -50,9 +50,13 @@ def train(
     if signed:
         with house(folder) as held:
             held.site.teaching.may_learn(source, who=HOUSE)
-    model = fit(
-        task, source, out, seed=seed, begin=_placed(begin), device=device, progress=None if as_json else screen.say
-    )
+    tell = None if as_json else screen.say
+    try:
+        model = fit(task, source, out, seed=seed, begin=_placed(begin), device=device, progress=tell)
+    except KeyboardInterrupt:
+        kept = next(out.glob("*.checkpoint"), None) is not None
+        screen.warn(f"stopped: the same command {'goes on from what it kept in' if kept else 'begins anew in'} {out}")
+        raise
     if signed:
         with house(folder) as held:
             try:
