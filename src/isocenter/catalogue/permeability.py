@@ -383,7 +383,8 @@ def _plasma(
 def _second_arrival_s(frames: Array, times: Array, first: int) -> float:
     """When the signal of what enhances fastest jumps a second time, s; 0 where it does not.
 
-    The second passage of one bolus follows within half a minute, and is far smaller.
+    The second passage of one bolus follows within half a minute, and is far smaller. What enhances slowly goes on
+    rising, and never faster again: between two arrivals the signal has to have slowed down.
     """
     flat = frames.reshape(len(frames), -1)
     start = flat[: max(first, 1)].mean(axis=0)
@@ -393,11 +394,16 @@ def _second_arrival_s(frames: Array, times: Array, first: int) -> float:
     chosen = np.argsort(steepest)[-max(_LEAST_VOXELS, len(steepest) // 200) :]
     course = rise[:, chosen].mean(axis=1)
     jumps = course[2:] - course[:-2]
-    apart = np.abs(times[1:-1] - times[1 + int(jumps.argmax())]) > _ONE_BOLUS_S
-    others = np.where(apart, jumps, 0.0)
-    if others.max() <= max(_AGAIN * jumps.max(), _JUMP_NOISE * float(np.std(course[:first]))):
+    steps = np.diff(course)
+    noise = 1.5 * float(np.median(np.abs(steps - np.median(steps))))  # of a jump, as of a step
+    top = int(jumps.argmax())
+    before, after = np.minimum.accumulate(jumps[top::-1])[::-1], np.minimum.accumulate(jumps[top:])
+    slowest = np.concatenate([before, after[1:]])  # between the steepest jump and each
+    apart = np.abs(times[1:-1] - times[1 + top]) > _ONE_BOLUS_S
+    others = np.where(apart, jumps - np.maximum(slowest, 0.0), 0.0)
+    if others.max() <= max(_AGAIN * jumps[top], _JUMP_NOISE * noise):
         return 0.0
-    return float(times[1 + max(int(jumps.argmax()), int(others.argmax()))])
+    return float(times[1 + max(top, int(others.argmax()))])
 
 
 def _numbers(found: Fit, names: list[str], voxels: Any, mask: Mask, label: str, model: str) -> list[Measurement]:
