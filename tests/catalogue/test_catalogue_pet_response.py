@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from other_grids import coarser
 
@@ -74,6 +75,20 @@ def test_gone_and_new_lesions() -> None:
     other = Region(lung.geometry, mask=lung.mask[:, ::-1, ::-1].copy() & ~regions[1].mask, label="bone")  # type: ignore[operator]
     far = (pet, (lung, replace(other, mask=lung.mask[:, ::-1]), *regions[1:]))
     assert "a new FDG-avid lesion" in the(ask(_made(9.0, 0), far), CURRENT).words
+
+
+def test_a_new_lesion_that_has_grown_together_with_an_old_one_is_still_progression() -> None:
+    visits = [_made(v, d) for v, d in ((9.0, 0), (6.0, 60), (4.0, 120))]
+    lung = visits[0][1][0].mask
+    assert lung is not None
+    beside = np.roll(lung, int(np.ptp(np.nonzero(lung)[2])) + 2, axis=2) & ~lung
+    both = [replace(r, mask=m, label=n) for (r, *_), m, n in (
+        (visits[1][1], beside, "hilum"), (visits[2][1], lung | beside | np.roll(beside, -1, axis=2), "lung")
+    )]  # fmt: skip
+    second = (visits[1][0], (*visits[1][1], both[0]))
+    third = (visits[2][0], (both[1], *visits[2][1][1:]))
+    assert "a new FDG-avid lesion" in the(ask(visits[0], second), CURRENT).words
+    assert "a new FDG-avid lesion" in the(ask(visits[0], second, third, baseline="oldest"), CURRENT).words
 
 
 def test_the_blood_pool_stands_in_for_an_ill_liver() -> None:

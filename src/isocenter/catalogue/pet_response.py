@@ -27,7 +27,7 @@ from isocenter.catalogue.uptake_scan import (
 )
 from isocenter.errors import Refused
 from isocenter.methods import lugano, percist, pet_header, suv, uptake
-from isocenter.methods.lesion_matching import Track, tracks
+from isocenter.methods.lesion_matching import Track, seen_in, tracks
 from isocenter.methods.recist import Judged
 from isocenter.methods.uptake import ReferenceUptake
 from isocenter.record import Code, Curve, Finding, Measurement, codes, digest_of
@@ -55,7 +55,7 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "10"
+    name, version = "pet_response", "11"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", dated=True, beds=True, better=gives_suv),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
@@ -133,7 +133,8 @@ class PETResponse:
                 remarks.append(f"the PET of {one.day} has no outlines and was left out")
         times = [*(earlier if baseline == "oldest" else earlier[-1:]), now]
         followed = _followed(times, reach_mm, remarks) if len(times) > 1 else ()
-        new = [t for t in followed if t.began > 0 and t.at[-1]]
+        last = len(times) - 1
+        new = [n for n, t in enumerate(followed) if t.began > 0 and seen_in(followed, n, last) is not None]
         if followed and not now.lesions:
             remarks.append("no lesion is outlined now: they count as gone, confirm it")
         if criteria == "PERCIST 1.0":
