@@ -4,7 +4,6 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 EXTRAS ?= test
 WORKERS ?= 4
-BROWSERS ?= 2
 # Room for what tests write (2 GB) beside what they compute with; empty where that is not here (a container's /dev/shm is
 # often small), and the disk is taken.
 IN_MEMORY := $(shell [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'END { print $$4 }')" -gt 6000000 ] \
@@ -22,8 +21,8 @@ demo: $(VENV)/.made-core ## set up all that is needed and run the main job
 serve: $(VENV)/.made-core
 	$(BIN)/isocenter serve $(ARGS)
 
-# The browser driver keeps an event loop of its own for the whole process, so those tests have processes to themselves:
-# one alone leaves a core idle while it waits, so there are two, each with a demonstration and a browser of its own.
+# The browser driver keeps an event loop of its own for the whole process, so those tests have a process to themselves;
+# two of them take as long, since pictures drawn without a graphics card keep both cores busy.
 # Servers, a browser and workers share two cores: what fails once is asked once more, and the end says that it was (-rR).
 # Much of a test is waiting for another process, so that four at a time keep two cores busy. What tests write goes to
 # memory where there is enough of it, since every archive waits for its flushes: the tests of power cuts have a disk of
@@ -37,8 +36,7 @@ test: $(STAMP) check ## checks, then every test
 	OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
 	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" \
 	  --reruns 1 -rR $(ARGS)
-	$(BIN)/python -m pytest -n $(BROWSERS) --dist loadfile --no-loadscope-reorder -m "browser and not slow" \
-	  --reruns 1 -rR tests/browser $(ARGS)
+	$(BIN)/python -m pytest -m "browser and not slow" --reruns 1 -rR tests/browser $(ARGS)
 
 check: lint contracts types ## ruff, import contracts, mypy strict
 
@@ -55,8 +53,6 @@ types: $(STAMP)
 browser: $(STAMP) ## every browser test, the long ones too
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
-# Of what is many the day takes a share: seven of the twenty hostile members of each class, every second trap, 200 kills,
-# three odd requests to each operation, one full comparison of the twins; the night takes all of it, or the other traps.
 # A run that was cut off goes on with what has not passed with this code; `rm artefacts/night.jsonl` begins anew.
 nightly: $(STAMP) ## what takes minutes: 10,000 kills, millions of guesses, tens of thousands of planted words
 	ISOCENTER_NIGHT=$(CURDIR)/artefacts/night.jsonl $(BIN)/python -m pytest -m nightly --timeout=3600 $(ARGS)
