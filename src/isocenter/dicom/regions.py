@@ -17,7 +17,7 @@ from isocenter.dicom.facts import text
 from isocenter.errors import NotFound, Refused
 from isocenter.record import Series
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
-from isocenter.space.outline import enclosed, filled
+from isocenter.space.outline import enclosed, filled, united
 
 __all__ = ["regions"]
 
@@ -89,7 +89,7 @@ def _structures(file: File, onto: Volume | None) -> list[Region]:
             try:
                 _same_frame(frames.get(number, ""), onto.geometry, label)
                 found += [
-                    _filled(_planes(of_one, onto.geometry, name), onto, name)
+                    _filled(_planes(of_one, onto.geometry, name), onto, name, exclusive=_is_exclusive(file, drawn))
                     for name, of_one in _by_phase(outlines, onto, label)
                 ]
             except Refused as why:
@@ -163,15 +163,21 @@ def _polygon(outlines: list[npt.NDArray[np.float64]], label: str, frame: str) ->
     return Region(grid, Shape.POLYGON, None, largest, label=label)
 
 
-def _filled(planes: _Planes, onto: Volume, label: str) -> Region:
+def _is_exclusive(file: File, drawn: Dataset) -> bool:
+    """Whether contours are said to take from one another what they share (PS3.3, C.8.8.6.3)."""
+    return any(file.ascii(_KIND, contour) == "CLOSEDPLANAR_XOR" for contour in file.items(_CONTOURS, drawn))
+
+
+def _filled(planes: _Planes, onto: Volume, label: str, *, exclusive: bool) -> Region:
     geometry = onto.geometry
     mask = np.zeros(geometry.shape, dtype=bool)
     _, down, across = (geometry.affine[:3, axis] for axis in range(3))
     pixel_mm2 = float(np.linalg.norm(np.cross(down, across)))
     areas: dict[int, float] | None = {}
     for number, lines in planes.items():
-        mask[number] = filled(lines, (geometry.shape[1], geometry.shape[2]))
-        area = None if areas is None else enclosed(lines, int(np.count_nonzero(mask[number])))
+        shape = (geometry.shape[1], geometry.shape[2])
+        mask[number], crossed = (filled(lines, shape), False) if exclusive else united(lines, shape)
+        area = None if areas is None or crossed else enclosed(lines, int(np.count_nonzero(mask[number])))
         if areas is None or area is None:
             areas = None
         else:

@@ -11,16 +11,18 @@ A line that is drawn twice, such as the bridge from an outline to its hole, boun
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["enclosed", "filled"]
+__all__ = ["enclosed", "filled", "united"]
 
 _ON = 1e-3  # of a pixel: DICOM writes coordinates in decimal, and a centre is hit to about that
 _SAME = 1e-4  # of a pixel: corners that are one corner, whatever the last digits say
 _TRACED = 0.02  # of a pixel: corners so near to pixel centres were traced from pixels and not drawn by hand
+_BESIDE = 1 / 3  # of an outline that lies outside another, from which it is no hole in it that was drawn a little wide
 _ASKED = 16  # corners of an outline that are asked whether they lie within another
 
 Floats = npt.NDArray[np.float64]
@@ -47,6 +49,50 @@ def filled(outlines: Sequence[npt.ArrayLike], shape: tuple[int, int]) -> npt.NDA
     _within(mask, edges)
     _along(mask, _drawn_once(edges))
     return mask
+
+
+def united(outlines: Sequence[npt.ArrayLike], shape: tuple[int, int]) -> tuple[npt.NDArray[np.bool_], bool]:
+    """As `filled`, but outlines that cross are parts of one; and whether some do.
+
+    A part that two strokes of a person share belongs to what they drew. Outlines cross where they share more than a
+    line of pixels and at least a third of each lies outside the other: one that lies within another is its hole.
+
+    >>> square, beside = [[0, 0], [0, 4], [4, 4], [4, 0]], [[0, 2], [0, 6], [4, 6], [4, 2]]
+    >>> mask, crossed = united([square, beside], (5, 7))
+    >>> int(mask.sum()), crossed
+    (35, True)
+    """
+    rings = [r for o in outlines if len(r := np.asarray(o, dtype=np.float64).reshape(-1, 2))]
+    boxes = [(*r.min(axis=0), *r.max(axis=0)) for r in rings]
+    near = {
+        k
+        for (n, a), (m, b) in combinations(enumerate(boxes), 2)
+        if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+        for k in (n, m)
+    }
+    masks = {n: filled([rings[n]], shape) for n in sorted(near)}
+    groups: list[list[int]] = []
+    for n, mask in masks.items():
+        met = [g for g in groups if any(_cross(masks[k], mask) for k in g)]
+        groups = [g for g in groups if g not in met] + [[*(k for g in met for k in g), n]]
+    joined = {k for g in groups if len(g) > 1 for k in g}
+    whole = filled([one for n, one in enumerate(rings) if n not in joined], shape)
+    for group in groups:
+        if len(group) > 1:
+            whole ^= np.logical_or.reduce([masks[k] for k in group])
+    return whole, bool(joined)
+
+
+def _cross(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> bool:
+    rows = np.flatnonzero(one.any(axis=1) & other.any(axis=1))
+    if not len(rows):
+        return False
+    shared = one[rows[0] : rows[-1] + 1] & other[rows[0] : rows[-1] + 1]
+    thick = shared[1:-1, 1:-1] & shared[:-2, 1:-1] & shared[2:, 1:-1] & shared[1:-1, :-2] & shared[1:-1, 2:]
+    if not thick.any():
+        return False
+    common = int(np.count_nonzero(shared))
+    return all(common <= (1.0 - _BESIDE) * int(np.count_nonzero(mask)) for mask in (one, other))
 
 
 def enclosed(outlines: Sequence[npt.ArrayLike], pixels: int) -> float | None:
