@@ -429,6 +429,23 @@ def test_frames_that_their_maker_did_not_index_are_read(left: str, archive: Arch
         seg.read(file_bytes(ds))
 
 
+@pytest.mark.parametrize("left_out", [("SliceThickness",), ("SliceThickness", "SpacingBetweenSlices")])
+def test_a_thickness_that_its_maker_left_out_is_the_distance_of_the_frames(
+    left_out: tuple[str, ...], archive: Archive, axial: Geometry
+) -> None:
+    (data,) = seg.write(found(ball(axial)), *archive)
+    ds = dcmread(io.BytesIO(data))
+    measures = ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    for keyword in left_out:
+        delattr(measures, keyword)
+    (again,), (whole,) = seg.read(file_bytes(ds), axial), seg.read(data, axial)
+    assert np.array_equal(again.mask, whole.mask)
+    if len(left_out) == 2:
+        ds.PerFrameFunctionalGroupsSequence = ds.PerFrameFunctionalGroupsSequence[:1]
+        with pytest.raises(Refused, match="a Segmentation without Slice Thickness: its frames lie at one place"):
+            seg.read(file_bytes(ds), axial)
+
+
 def test_a_lie_about_size_is_not_allocated(archive: Archive, axial: Geometry) -> None:
     mask = np.zeros(axial.shape, bool)
     mask[0, 0, 0] = mask[5, 0, 0] = True

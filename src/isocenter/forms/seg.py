@@ -351,10 +351,35 @@ def _open(data: bytes) -> Any:
     if found.get("Modality") != "SEG" or "SegmentSequence" not in found:
         raise Refused(f"an object of modality {found.get('Modality', 'none')}", "it is not a DICOM Segmentation")
     _index(found)
+    _thicken(found)
     try:
         return Segmentation.from_dataset(found, copy=False)
     except (ValueError, AttributeError, TypeError, KeyError) as bad:
         raise Refused("a Segmentation that cannot be read", str(bad)[:200]) from bad
+
+
+def _thicken(found: Dataset) -> None:
+    """State the Slice Thickness that a maker left out, which highdicom asks for: the distance of the frames.
+
+    Raises:
+        Refused: where frames lie at one place and nothing says how thick they are.
+    """
+    frames = found.get("PerFrameFunctionalGroupsSequence") or []
+    groups = [*(found.get("SharedFunctionalGroupsSequence") or []), *frames]
+    bare = [m for g in groups for m in g.get("PixelMeasuresSequence") or [] if not m.get("SliceThickness")]
+    if not bare or not found.get("FrameOfReferenceUID"):
+        return
+    held = [f.PlanePositionSequence[0].get("ImagePositionPatient") for f in frames if "PlanePositionSequence" in f]
+    places = np.unique(np.array([p for p in held if p], np.float64).reshape(-1, 3).round(4), axis=0)
+    gaps = np.linalg.norm(places[1:] - places[:1], axis=1)
+    for measures in bare:
+        stated = float(measures.get("SpacingBetweenSlices") or 0.0) or (float(gaps.min()) if len(gaps) else 0.0)
+        if not stated > 0:
+            raise Refused(
+                "a Segmentation without Slice Thickness", "its frames lie at one place, and nothing says how thick",
+                "export it again with the thickness",
+            )  # fmt: skip
+        measures.SliceThickness = f"{stated:.6g}"
 
 
 def _index(found: Dataset) -> None:
