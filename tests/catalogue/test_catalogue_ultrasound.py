@@ -212,6 +212,18 @@ def test_lengths_before_22_weeks_have_centiles_without_a_weight() -> None:
     assert all(m.what != WEIGHT for m in answer.findings[0].measurements)
 
 
+def test_a_bpd_that_fits_no_head_of_that_circumference_is_told() -> None:
+    """A BPD of 50 mm beside an HC of 300 had a z of -10.6 and an age of its own, without a word."""
+    said = "WARNING: a BPD of 50 mm does not fit an HC of 300 mm: a head is 60 to 100 % as wide as it is long"
+    wrong = FetalBiometry().run(IMAGE, None, weeks=32.0, hc_mm=300.0, bpd_mm=50.0)
+    assert any(said in reason for reason in wrong.reasons)
+    wide = FetalBiometry().run(IMAGE, None, weeks=32.0, ofd_mm=80.0, bpd_mm=95.0)
+    assert any("a BPD of 95 mm does not fit an OFD of 80 mm" in reason for reason in wide.reasons)
+    for bpd in (73.0, 82.0, 93.0):
+        right = FetalBiometry().run(IMAGE, None, weeks=32.0, hc_mm=300.0, bpd_mm=bpd)
+        assert not any("does not fit" in reason for reason in right.reasons), bpd
+
+
 @pytest.mark.parametrize(
     ("how", "words"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
@@ -36,13 +37,14 @@ _PARTS: Mapping[str, re.Pattern[str]] = {
     "femur": re.compile(r"(?<![a-z])(femur|fl)(?![a-z])", re.IGNORECASE),
 }
 _ONE_FETUS = 0.1  # by which two outlines of one part may differ
+_NARROWEST, _WIDEST = 0.6, 1.0  # of a head: BPD over OFD
 _ROUND = 0.9  # least overlap of an outline with its ellipse
 
 
 class FetalBiometry:
     """How large and how heavy is the fetus for its age, by INTERGROWTH-21st or by Hadlock?"""
 
-    name, version = "fetal_biometry", "6"
+    name, version = "fetal_biometry", "7"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality="US",
@@ -110,6 +112,7 @@ class FetalBiometry:
             )
         for what, (mm, _) in held.items():
             fetal.checked(what, mm)
+        remarks += _misfit(held)
         weight = _weight(held, standard)
         if standard == fetal.HADLOCK and _is_outer(held):
             remarks.append("the BPD of an outline is outer to outer, Hadlock's is outer to inner: it was left out")
@@ -251,6 +254,25 @@ def _weighed(weight: fetal.Weight, weeks: float, standard: str) -> list[Measurem
     return [
         Measurement(WEIGHT, weight.grams, "g", definition=weight.formula, percentile=placed.centile, norm=placed.norm),
         Measurement(Z, placed.z, "1", definition=f"estimated weight, {placed.norm}"),
+    ]
+
+
+def _misfit(held: Mapping[str, tuple[float, str]]) -> list[str]:
+    """That a head is as narrow or as wide as none is: a length was read or typed wrongly.
+
+    The cephalic index is 78 % with a standard deviation of 4.4 (Hadlock 1981); skulls that birth or a low lie have
+    drawn out or flattened have 65 to 90.
+    """
+    if not {"BPD"} < held.keys() & {"BPD", "OFD", "HC"}:
+        return []
+    bpd = held["BPD"][0]
+    ofd = held["OFD"][0] if "OFD" in held else 2.0 * held["HC"][0] / math.pi - bpd
+    if ofd > 0 and _NARROWEST <= bpd / ofd <= _WIDEST:
+        return []
+    beside = f"an OFD of {ofd:.0f} mm" if "OFD" in held else f"an HC of {held['HC'][0]:.0f} mm"
+    return [
+        f"WARNING: a BPD of {bpd:.0f} mm does not fit {beside}: a head is {100 * _NARROWEST:.0f} to "
+        f"{100 * _WIDEST:.0f} % as wide as it is long. Measure both again"
     ]
 
 
