@@ -57,6 +57,21 @@ def _known() -> Iterator[None]:
     recipes.RECIPES.pop("balls")
 
 
+def test_outlines_among_the_derivatives_of_bids_go_with_the_images_of_their_person(tmp_path: Path) -> None:
+    wanted = []
+    for person in ("sub-01", "sub-02"):
+        image = tmp_path / person / "anat" / f"{person}_T1w.nii.gz"
+        mask = tmp_path / "derivatives" / "manual" / person / "anat" / f"{person}_label-hippocampus_dseg.nii.gz"
+        for file in (image, mask):
+            file.parent.mkdir(parents=True)
+            file.touch()
+        wanted.append((image, mask))
+    found, alone = pairs_in(tmp_path)
+    assert found == wanted and not alone
+    wanted[0][0].unlink()
+    assert pairs_in(tmp_path) == (wanted[1:], ["sub-01_label-hippocampus_dseg: no image"])
+
+
 def test_the_whole_way(tmp_path: Path) -> None:
     for seed in range(9):
         write(tmp_path / "set", f"b{seed}", *ball(seed))

@@ -130,17 +130,36 @@ def _groups(
     inside = [p for p in told if not any(part.startswith(".") for part in p.relative_to(path).parts)]
     masks = [p for p in inside if p != path and _speaks_of_masks(p.name)]
     rest = [p for p in inside if p not in masks]
+    derived = {way: p for p in rest if (way := _derived_of(p.relative_to(path))) is not None}
     for folder in rest:
         if split is not None and not _is_of(split.lower(), folder.relative_to(path).as_posix().lower()):
             continue
+        if (way := _derived_of(folder.relative_to(path))) is not None and path / way in rest:
+            continue  # its outlines go with the images of that folder
         own = [p for p in _images_in(folder, endings) if _speaks_of_masks(_stem(p))]
         images = [p for p in _images_in(folder, endings) if p not in own]
+        if not own and (drawn := derived.get(folder.relative_to(path).as_posix())) is not None:
+            own = [p for p in _images_in(drawn, endings) if _speaks_of_masks(_stem(p))]
+            if len(own) == len(images) == 1:
+                yield {_case(images[0]): images[0]}, {_case(images[0]): own[0]}
+                continue
         if (beside := _beside(folder, masks)) is not None:
             yield _by_case(_images_in(folder, endings)), _by_case(_images_in(beside, endings))
         elif len(own) == len(images) == 1:
             yield {folder.name: images[0]}, {folder.name: own[0]}
         elif own:
             yield _by_case(images), _by_case(own)
+
+
+def _derived_of(folder: Path) -> str | None:
+    """The folder of images that one of BIDS's ``derivatives`` was made of.
+
+    >>> _derived_of(Path("derivatives/manual/sub-01/anat")), _derived_of(Path("sub-01/anat"))
+    ('sub-01/anat', None)
+    """
+    parts = folder.parts
+    at = next((n for n, part in enumerate(parts) if part.lower() == "derivatives"), None)
+    return None if at is None or len(parts) < at + 3 else Path(*parts[:at], *parts[at + 2 :]).as_posix()
 
 
 def _is_of(split: str, folder: str) -> bool:
