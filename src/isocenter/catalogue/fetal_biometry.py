@@ -257,11 +257,11 @@ def _weighed(weight: fetal.Weight, weeks: float, standard: str) -> list[Measurem
     ]
 
 
-def _misfit(held: Mapping[str, tuple[float, str]]) -> list[str]:
+def _misfit(held: Held) -> list[str]:
     """That a head is as narrow or as wide as none is: a length was read or typed wrongly.
 
-    The cephalic index is 78 % with a standard deviation of 4.4 (Hadlock 1981); skulls that birth or a low lie have
-    drawn out or flattened have 65 to 90.
+    The cephalic index is 78 % with a standard deviation of 4.4 (Hadlock 1981). The borders lie four and five of them
+    away, so that a head that its lie has drawn out or rounded is not told.
     """
     if not {"BPD"} < held.keys() & {"BPD", "OFD", "HC"}:
         return []

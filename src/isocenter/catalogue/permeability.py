@@ -24,7 +24,7 @@ __all__ = ["Permeability"]
 
 _LEAST_FRAMES, _LONG_ENOUGH_S, _LEAST_VOXELS = 20, 300.0, 4
 _HALF_DAY_S = 43200.0
-_ONE_BOLUS_S, _AGAIN, _JUMP_NOISE = 30.0, 0.3, 6.0  # after a jump; share of it that is another; deviations of baseline
+_ONE_BOLUS_S, _AGAIN, _JUMP_NOISE = 30.0, 0.3, 6.0  # after a jump; share of it that is another; deviations of noise
 _ENHANCED = 0.25  # of the signal before contrast, over the last third of the scan
 _RELAXIVITY = (0.5, 50.0)  # L/mmol/s, gadolinium to iron oxide
 _TOO_LATE = (
