@@ -408,3 +408,61 @@ def test_two_studies_of_one_day_are_told_apart_by_a_person() -> None:
     one = boxes(0, ((50, 60, 30), 20, "lung 1"))
     with pytest.raises(Refused, match=r"two studies with outlines of 2026-01-01.*Leave one of them out"):
         ask(one, replace(one, study_uid="2.25.9"))
+
+
+def immune(*times: Dated, **how: Any) -> str:
+    return the(ask(*times, criteria="iRECIST", **how), CURRENT).words.split(" ")[1]
+
+
+def test_a_new_lesion_too_small_to_measure_confirms_by_the_growth_that_its_outline_shows() -> None:
+    """Until version 15 it took 5 mm of growth, though Seymour 2017 asks any of what is no new target."""
+
+    def at(day: int, *new: Drawn) -> Dated:
+        return on(day, (LIVER, 15, "liver"), *new, grid=fine)
+
+    fine = Geometry.regular(shape=(50, 140, 140), spacing_mm=(2.0, 1.0, 1.0), frame_of_reference="2.25.7")
+    first, small = at(0), at(60, (LUNG, 3.5, "lung"))
+    assert immune(first, small) == "iUPD"
+    assert immune(first, small, at(100, (LUNG, 3.5, "lung"))) == "iUPD"
+    assert immune(first, small, at(100, (LUNG, 5.0, "lung"))) == "iCPD"
+    # One that can be measured takes 5 mm, and two small ones that stay do nothing together.
+    large = at(60, (LUNG, 6, "lung"))
+    assert immune(first, large, at(100, (LUNG, 7.5, "lung"))) == "iUPD"
+    assert immune(first, large, at(100, (LUNG, 9, "lung"))) == "iCPD"
+    # The third of an organ is no new target, so that any growth of it counts.
+    three = [((80.0, y, 90.0), r, f"lung {n}") for n, (y, r) in enumerate(((30.0, 9.0), (60.0, 8.0), (90.0, 6.0)))]
+    grown = [*three[:2], ((80.0, 90.0, 90.0), 7.5, "lung 2")]
+    assert immune(first, at(60, *three), at(100, *three)) == "iUPD"
+    assert immune(first, at(60, *three), at(100, *grown)) == "iCPD"
+
+
+def test_targets_that_shrink_beside_a_new_lesion_are_a_response_by_irecist() -> None:
+    """The EORTC's scenario B; until version 15 a new lesion that stayed was iUPD at every later visit."""
+    new = (LUNG, 7, "lung")
+    first, worse, better = (
+        on(0, (LIVER, 20, "liver")),
+        on(60, (LIVER, 20, "liver"), new),
+        on(120, (LIVER, 12, "l"), new),
+    )
+    assert [immune(first, worse), immune(first, worse, better)] == ["iUPD", "iPR"]
+    assert immune(first, worse, on(120, (LIVER, 20, "liver"), new)) == "iUPD"
+    further = on(180, (LIVER, 12, "l"), new, (NODE, 8, "bone"))
+    assert immune(first, worse, better, further) == "iUPD"
+
+
+def test_a_response_that_was_not_seen_again_is_no_response() -> None:
+    times = [on(d, (LIVER, r, "liver")) for d, r in ((0, 20.0), (60, 13.5), (120, 15.5))]
+    answer = ask(*times)
+    assert the(answer, CURRENT).words.startswith("RECIST 1.1: SD")
+    assert "the response of day 60 is not confirmed" in the(answer, CURRENT).words
+    assert the(answer, BEST).words.startswith("Best overall response SD")
+    assert the(ask(*times, confirmed=False), BEST).words.startswith("Best overall response PR")
+
+
+def test_non_targets_that_grow_further_confirm_a_progression() -> None:
+    times = [on(d, (LIVER, 20, "liver"), (NODE, 4, "bone")) for d in (0, 60, 120)]
+    said = {"non_targets_before": "PD on 2026-03-02"}
+    assert immune(*times, **said, non_targets="PD") == "iUPD"
+    assert immune(*times, **said, non_targets="grown further") == "iCPD"
+    with pytest.raises(Refused, match="nothing says that they had progressed before"):
+        ask(*times, non_targets="grown further")

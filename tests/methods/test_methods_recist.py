@@ -206,6 +206,24 @@ def test_table_three_row_by_row() -> None:
     assert after("PR", "PR", at=(56, 84)) == "PR"
 
 
+def test_a_response_that_was_seen_once_and_not_again_is_stable_disease() -> None:
+    """The row PR, SD of table 3: 80 mm is -20 % from baseline, and no progression from 70 mm."""
+    once = series((0, 100), (56, 70), (112, 80), (168, 80))
+    assert [t.response for t, _ in responses(once)] == ["PR", "SD", "SD"]
+    assert "the response of day 56 is not confirmed" in responses(once)[1][0].why
+    assert best_response(once).response == "SD"
+    # Where no confirmation is asked, the response stands as it was seen.
+    assert [t.response for t, _ in responses(once, confirm_days=None)] == ["PR", "PR", "PR"]
+    assert best_response(once, confirmed=False).response == "PR"
+    # 27 days do not confirm, 28 do, and what was not evaluated between breaks nothing.
+    assert best((0, 100), (56, 70), (83, 70), (112, 80)) == "SD"
+    assert best((0, 100), (56, 70), (84, 70), (112, 80)) == "PR"
+    missed = (Visit(0, 100), Visit(56, 70), Visit(84, None), Visit(112, 70), Visit(168, 80))
+    assert [t.response for t, _ in responses(missed)] == ["PR", "NE", "PR", "PR"]
+    # A stable visit between two responses breaks the confirmation.
+    assert best((0, 100), (56, 70), (84, 80), (112, 70)) == "SD"
+
+
 def test_without_confirmation_the_best_that_was_seen_counts() -> None:
     assert best((0, 100), (56, 60), (112, 150), confirmed=False) == "PR"
     assert best((0, 100), (56, 60), (70, 0), confirmed=False) == "CR"
@@ -246,7 +264,9 @@ def test_what_shrinks_after_an_unconfirmed_progression_is_measured_against_basel
     # 70.5 mm is -29.5 % from baseline: stable, though a response stood before the progression
     assert immune(Visit(56, 60), Visit(112, 90), Visit(168, 70.5)) == ["iPR", "iUPD", "iSD"]
     assert immune(Visit(56, 60), Visit(112, 90), Visit(168, 70)) == ["iPR", "iUPD", "iPR"]
-    assert immune(Visit(56, 70), Visit(112, 80)) == ["iPR", "iPR"]  # without a progression a response stands
+    # without a progression a response stands, once it is confirmed
+    assert immune(Visit(56, 70), Visit(84, 70), Visit(112, 80)) == ["iPR", "iPR", "iPR"]
+    assert immune(Visit(56, 70), Visit(112, 80)) == ["iPR", "iSD"]
 
 
 def test_other_ways_to_confirm() -> None:
@@ -256,6 +276,45 @@ def test_other_ways_to_confirm() -> None:
     new = Visit(56, 100, new=True, new_sum_mm=11, new_count=1)
     assert immune(new, Visit(90, 100, new_sum_mm=11, new_count=2)) == ["iUPD", "iCPD"]
     assert immune(new, Visit(90, 130, new_sum_mm=11, new_count=1)) == ["iUPD", "iCPD"]  # another category
+
+
+def test_new_lesions_too_small_to_measure_confirm_by_any_growth() -> None:
+    """Seymour 2017, table 2: 5 mm in sum for new targets, any increase for the others."""
+    small = Visit(56, 100, new=True, new_small_mm={3: 7.0}, new_count=1)
+
+    def then(mm: float, **more: Any) -> str:
+        visits = (Visit(0, 100), small, Visit(90, 100, new_small_mm={3: mm}, new_count=1))
+        return immune_responses(visits, **more)[-1].response
+
+    assert then(7.0) == "iUPD" and then(6.0) == "iUPD"
+    assert then(8.5) == "iCPD"
+    assert then(8.5, least_growth_mm=2.0) == "iUPD" and then(9.5, least_growth_mm=2.0) == "iCPD"
+    large = Visit(56, 100, new=True, new_sum_mm=12, new_count=1)
+    assert immune(large, Visit(90, 100, new_sum_mm=16, new_count=1)) == ["iUPD", "iUPD"]
+    assert immune(large, Visit(90, 100, new_sum_mm=17, new_count=1)) == ["iUPD", "iCPD"]
+
+
+def test_a_new_lesion_does_not_preclude_a_response_of_the_targets_after_it() -> None:
+    """The EORTC's scenarios B and F: shrinkage after the new lesion is a response, shrinkage before it is none."""
+
+    def new(day: int, mm: float, sum_mm: float = 12.0, count: int = 1) -> Visit:
+        return Visit(day, mm, new=True, new_sum_mm=sum_mm, new_count=count)
+
+    assert immune(new(56, 100), new(112, 65)) == ["iUPD", "iPR"]  # B
+    assert immune(Visit(56, 65), new(112, 65), new(168, 65)) == ["iPR", "iUPD", "iUPD"]  # F
+    assert immune(new(56, 130), new(112, 100)) == ["iUPD", "iSD"]
+    assert immune(new(56, 100), new(112, 0)) == ["iUPD", "iPR"]  # not complete while it is there
+    assert immune(new(56, 100), new(112, 65, 17)) == ["iUPD", "iCPD"]  # it grew
+    assert immune(new(56, 100), new(112, 65, count=2)) == ["iUPD", "iCPD"]  # a further one
+    assert immune(new(56, 100), new(70, 65, count=2)) == ["iUPD", "iUPD"]  # too early to confirm, and no reset
+    # After it, the same lesion is progression no more; a further one is, or growth as of targets.
+    reset = (new(56, 100), new(112, 65))
+    assert immune(*reset, new(168, 65)) == ["iUPD", "iPR", "iPR"]
+    assert immune(*reset, new(168, 65, 16.9)) == ["iUPD", "iPR", "iPR"]
+    assert immune(*reset, new(168, 65, 17)) == ["iUPD", "iPR", "iUPD"]
+    assert immune(*reset, new(168, 65, count=2), new(224, 65, count=3)) == ["iUPD", "iPR", "iUPD", "iCPD"]
+    best = best_immune_response((Visit(0, 100), *reset, new(168, 65)))
+    assert best.response == "iPR"
 
 
 def test_too_early_a_scan_confirms_only_for_symptoms_with_a_further_new_lesion() -> None:

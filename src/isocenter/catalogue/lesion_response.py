@@ -23,14 +23,15 @@ from isocenter.catalogue.lesion_visits import (
     organ_of,
     out_of_sight,
     recorded_mm,
-    states_at,
     unseen_at,
     visits_of,
+    with_states,
     without,
 )
 from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.errors import Refused
 from isocenter.methods import irecist, recist, volumetry
+from isocenter.methods.detectable_change import border_length_mm
 from isocenter.methods.lesion_matching import Spot, Track, doubling_time_days, seen_in, tracks
 from isocenter.record import Code, Curve, Finding, Measurement, codes, digest_of
 from isocenter.space import Geometry, Region, Volume
@@ -53,7 +54,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "15"
+    name, version = "lesion_response", "16"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -95,7 +96,7 @@ class LesionResponse:
         confirmed: bool = True,
         reach_mm: float = 10.0,
         not_evaluated: str = "",
-        non_targets: Literal["as outlined", "CR", "non-CR/non-PD", "PD", "NE"] = "as outlined",
+        non_targets: Literal["as outlined", "CR", "non-CR/non-PD", "PD", "NE", "grown further"] = "as outlined",
         non_targets_before: str = "",
         all_gone: bool = False,
         therapy_began: str = "",
@@ -115,7 +116,7 @@ class LesionResponse:
             not_evaluated: labels of baseline lesions that this scan cannot show, separated by commas: they are not
                 evaluated, which is not the same as gone. Of an earlier scan: "liver 1 on 2026-03-02".
             non_targets: what a person says of the other lesions now; as outlined they progress never, and are gone
-                when none is outlined any more.
+                when none is outlined any more. "grown further" is any growth since a progression (iRECIST).
             non_targets_before: what a person said of them at earlier studies, such as "PD on 2026-03-02", separated
                 by commas.
             all_gone: a person says that an empty outline, of this study or of one since baseline, means that nothing is
@@ -167,25 +168,21 @@ class LesionResponse:
         _must_be_of_other_days(times)
         visits = visits_of(times, sized, followed, chosen)
         visits = (visits[0], *(without(v, h, chosen) for v, h in zip(visits[1:], hidden, strict=True)))
-        states = states_at(times, non_targets_before)
-        if len(times) - 1 in states:
-            raise Refused(
-                f"non_targets_before '{non_targets_before}'", f"{times[-1].day} is the study of now",
-                "give what is said of it as non_targets",
-            )  # fmt: skip
-        if non_targets != "as outlined":
-            states[len(times) - 1] = non_targets
-        visits = tuple(replace(v, non_target=states.get(k, v.non_target)) for k, v in enumerate(visits))
+        visits = with_states(visits, times, non_targets_before, non_targets)
         if not visits[-1].complete:
             remarks.append("a target was not evaluated: no sum of the targets and no change of it is given")
         absolute = 0.0 if criteria == "mRECIST" else 5.0
-        judged = recist.responses(visits, absolute_mm=absolute)
+        again = recist.CONFIRM_DAYS if confirmed else None
+        judged = recist.responses(visits, absolute_mm=absolute, confirm_days=again)
         best = recist.best_response(visits, confirmed=confirmed, stable_days=stable_days, absolute_mm=absolute)
         target, whole = (_by(criteria, one) for one in judged[-1])
         now, best = whole, _by(criteria, best)
         if criteria == "iRECIST":
-            now = irecist.immune_responses(visits)[-1]
-            best = irecist.best_immune_response(visits, confirmed=confirmed, stable_days=stable_days)
+            least = border_length_mm(max(sorted(r.geometry.spacing_mm)[1] for t in times for r in t.regions))
+            now = irecist.immune_responses(visits, confirm_days=again, least_growth_mm=least)[-1]
+            best = irecist.best_immune_response(
+                visits, confirmed=confirmed, stable_days=stable_days, least_growth_mm=least
+            )
         density: tuple[Measurement, ...] = ()
         if criteria == "Choi":
             by_choi = answered(times, scans, followed, chosen, visits, other_grid)

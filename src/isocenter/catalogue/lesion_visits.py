@@ -22,9 +22,9 @@ __all__ = [
     "organ_of",
     "out_of_sight",
     "recorded_mm",
-    "states_at",
     "unseen_at",
     "visits_of",
+    "with_states",
     "without",
 ]
 
@@ -46,7 +46,8 @@ _NO_ORGAN = re.compile(
 )
 _PLANNED = re.compile(r"(?<![a-z])[cpi]tv(?![a-z])", re.IGNORECASE)
 _OF_DAY = re.compile(r"(.+?)\s+on\s+(\d{4}-\d{2}-\d{2})", re.IGNORECASE)
-_STATES: tuple[recist.NonTarget, ...] = ("CR", "non-CR/non-PD", "PD", "NE")
+_GREW = "grown further"
+_STATES = ("CR", "non-CR/non-PD", "PD", "NE", _GREW)
 _LIKE_SIZE = 3.0  # two readers' outlines of one lesion; a tumour and its organ differ by more
 
 
@@ -145,19 +146,49 @@ def unseen_at(times: Sequence[Drawn], said: str) -> tuple[set[int], ...]:
     return found
 
 
-def states_at(times: Sequence[Drawn], said: str) -> dict[int, recist.NonTarget]:
-    """What a person said of the non-targets at earlier times: ``PD on 2026-03-02``, separated by commas.
+def with_states(
+    visits: Sequence[recist.Visit], times: Sequence[Drawn], said_before: str, said_now: str
+) -> tuple[recist.Visit, ...]:
+    """Visits with what a person said of the non-targets: at earlier times, and now unless it is ``as outlined``.
+
+    Args:
+        said_before: ``PD on 2026-03-02``, separated by commas.
 
     Raises:
-        Refused: for another word than CR, non-CR/non-PD, PD and NE, or a day without a study.
+        Refused: for another word than `_STATES`, a day without a study, the study of now among the earlier ones, or
+            further growth of what has not progressed before.
     """
     words = {word.casefold(): word for word in _STATES}
-    found: dict[int, recist.NonTarget] = {}
-    for word, k in _of_days(times, said, "state of non-targets"):
+    states: dict[int, str] = {}
+    for word, k in _of_days(times, said_before, "state of non-targets"):
         if word.casefold() not in words:
             raise Refused(f"non-targets '{word}'", f"they are {', '.join(_STATES)}", "write it as PD on 2026-03-02")
-        found[k] = words[word.casefold()]
-    return found
+        states[k] = words[word.casefold()]
+    if len(times) - 1 in states:
+        raise Refused(
+            f"non_targets_before '{said_before}'", f"{times[-1].day} is the study of now",
+            "give what is said of it as non_targets",
+        )  # fmt: skip
+    if said_now != "as outlined":
+        states[len(times) - 1] = said_now
+    for k, word in states.items():
+        if word == _GREW and not any(states.get(j) == "PD" for j in range(k)):
+            raise Refused(
+                f"non-targets '{_GREW}' on {times[k].day}", "nothing says that they had progressed before",
+                "name the study at which they did: non_targets_before='PD on 2026-03-02'",
+            )  # fmt: skip
+    return tuple(_with_state(v, states.get(k, "")) for k, v in enumerate(visits))
+
+
+def _with_state(visit: recist.Visit, word: str) -> recist.Visit:
+    state: recist.NonTarget
+    match word:
+        case "grown further":
+            return replace(visit, non_target="PD", non_target_grew=True)
+        case "CR" | "non-CR/non-PD" | "PD" | "NE" as state:
+            return replace(visit, non_target=state)
+        case _:
+            return visit
 
 
 def _of_days(times: Sequence[Drawn], said: str, what: str) -> list[tuple[str, int]]:
@@ -238,6 +269,7 @@ def visits_of(
         Refused: for a baseline without any lesion.
     """
     visits = []
+    measured = _new_targets(times, sized, followed)
     normal = [{k for k in range(len(times)) if normal_node(t, k, times, sized)} for t in followed]
     others = [n for n, t in enumerate(followed) if t.began == 0 and n not in chosen and 0 not in normal[n]]
     for k, time in enumerate(times):
@@ -247,6 +279,7 @@ def visits_of(
         if others:
             state = "non-CR/non-PD" if any(_is_there(followed, normal, n, k) for n in others) else "CR"
         fresh = [n for n, t in enumerate(followed) if 0 < t.began <= k and _is_there(followed, normal, n, k)]
+        sizes = {n: recorded_mm(followed[n], k, times, sized) for n in fresh if n not in mine}
         again = [n for n in (*chosen, *others) if _is_back(followed, n, k) and not _is_node(followed[n], times)]
         visits.append(
             recist.Visit(
@@ -255,7 +288,8 @@ def visits_of(
                 gone=gone if chosen else None,
                 non_target=state,
                 new=bool(fresh),
-                new_sum_mm=sum(recorded_mm(followed[n], k, times, sized) for n in fresh if n not in mine),
+                new_sum_mm=sum(mm for n, mm in sizes.items() if n in measured),
+                new_small_mm={n: mm for n, mm in sizes.items() if n not in measured},
                 new_count=len(fresh),
                 returned=bool(again),
             )
@@ -263,6 +297,28 @@ def visits_of(
     if visits[0].sum_mm is None and visits[0].non_target == "none":
         raise Refused("no measurable and no other lesion at baseline", "there is nothing to respond")
     return tuple(visits)
+
+
+def _new_targets(
+    times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]], followed: Sequence[Track]
+) -> set[int]:
+    """Numbers of the new lesions that are measured by iRECIST: chosen as targets are, when they are first seen.
+
+    Those that came earlier keep their places: five in all, two in an organ.
+    """
+    taken: list[tuple[int, recist.Lesion]] = []
+    for k in range(1, len(times)):
+        came = [n for n, t in enumerate(followed) if t.began == k]
+        lesions = [_lesion(times[k].regions[i], sized[k][i]) for n in came for i in followed[n].at[k][:1]]
+        for i in recist.choose_targets(lesions):
+            organ = _place(lesions[i])
+            if len(taken) < recist.MOST and (not organ or sum(_place(t) == organ for _, t in taken) < recist.IN_ORGAN):
+                taken.append((came[i], lesions[i]))
+    return {n for n, _ in taken}
+
+
+def _place(lesion: recist.Lesion) -> str:
+    return "lymph nodes" if lesion.node else lesion.organ
 
 
 def _is_there(followed: Sequence[Track], normal: Sequence[set[int]], n: int, k: int) -> bool:

@@ -8,7 +8,7 @@ Dis 30 (2010) 52 (mRECIST); Choi et al., J Clin Oncol 25 (2007) 1753.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -17,12 +17,15 @@ from isocenter.errors import Refused
 __all__ = [
     "CONFIRM_DAYS",
     "EPSILON",
+    "IN_ORGAN",
+    "MOST",
     "NORMAL_NODE_MM",
     "OVERALL",
     "Judged",
     "Lesion",
     "NonTarget",
     "Response",
+    "Standing",
     "Visit",
     "best_response",
     "choi",
@@ -43,7 +46,8 @@ _LEAST_MM, _LEAST_NODE_MM = 10.0, 15.0
 NORMAL_NODE_MM = 10.0
 """A lymph node whose short axis is below is a normal one."""
 _THICK_MM = 5.0  # slices; beyond, a lesion must be twice as long as a slice is thick
-_MOST, _MOST_IN_ORGAN = 5, 2
+MOST, IN_ORGAN = 5, 2
+"""Targets at most, in all and in one organ."""
 _TOO_SMALL_MM = 5.0
 CONFIRM_DAYS = 28
 EPSILON = 1e-9  # 36/30 is +20 %, whatever binary fractions make of it
@@ -134,7 +138,7 @@ def choose_targets(lesions: Sequence[Lesion], *, modality: str = "CT") -> tuple[
     per_organ: dict[str, int] = {}
     for i in order:
         organ = "lymph nodes" if lesions[i].node else lesions[i].organ.casefold()
-        if len(chosen) == _MOST or (organ and per_organ.get(organ, 0) == _MOST_IN_ORGAN):
+        if len(chosen) == MOST or (organ and per_organ.get(organ, 0) == IN_ORGAN):
             continue
         if measurable(lesions[i], modality=modality).response == "yes":
             chosen.append(i)
@@ -155,7 +159,9 @@ class Visit:
         new: whether there is a new lesion, unequivocally.
         returned: whether a lesion that is no node is seen that was gone before.
         non_target_grew: further increase of non-targets since the last visit (iRECIST).
-        new_sum_mm, new_count: new lesions, measured and counted (iRECIST).
+        new_sum_mm: sum of the new lesions that are large enough to be measured (iRECIST).
+        new_small_mm: number of a new lesion that is not -> its size (iRECIST).
+        new_count: all new lesions (iRECIST).
         new_symptoms: the scan was done for new symptoms (iRECIST).
     """
 
@@ -167,6 +173,7 @@ class Visit:
     new: bool = False
     non_target_grew: bool = False
     new_sum_mm: float = 0.0
+    new_small_mm: Mapping[int, float] = field(default_factory=dict)
     new_count: int = 0
     new_symptoms: bool = False
     returned: bool = False
@@ -187,7 +194,7 @@ def target_response(
 
     Args:
         baseline_mm: sum at baseline. nadir_mm: smallest sum so far, baseline included.
-        before: the best that stood since the last progression: a partial response stays one until progression.
+        before: the best that stands since the last progression (see `Standing`): it stays a response until one.
         absolute_mm: least growth from the nadir, beside 20 %; 0 in mRECIST.
 
     Raises:
@@ -258,25 +265,59 @@ def overall(target: str, non_target: NonTarget, *, new: bool) -> Judged:
     return Judged(found, table, f"targets {target}, non-targets {non_target}")
 
 
-def responses(visits: Sequence[Visit], *, absolute_mm: float = 5.0) -> tuple[tuple[Judged, Judged], ...]:
+@dataclass
+class Standing:
+    """The response that stands until progression, though a later sum no longer reaches it.
+
+    The EORTC's answer holds for a response that was "confirmed (if required)". One that was seen once and not again is
+    none: PR, then SD is SD (RECIST 1.1 table 3).
+
+    Args:
+        confirm_days: after which it must be seen again; None where no confirmation is asked.
+    """
+
+    confirm_days: int | None = CONFIRM_DAYS
+    kept: str | None = None
+    _seen: int | None = None
+
+    def after(self, day: int, target: Judged) -> Judged:
+        """Take note of the targets of a visit; the same, in words that name a response that was not confirmed."""
+        if target.response == "PD":
+            self.kept = self._seen = None
+        elif target.response in ("CR", "PR"):
+            again = self._seen is not None and day - self._seen >= (self.confirm_days or 0)
+            if self.kept or again or self.confirm_days is None:
+                self.kept = target.response
+            self._seen = day if self._seen is None else self._seen
+        elif target.response == "SD" and self._seen is not None:
+            seen, self._seen = self._seen, None
+            return replace(target, why=f"{target.why}; the response of day {seen} is not confirmed")
+        return target
+
+
+def responses(
+    visits: Sequence[Visit], *, absolute_mm: float = 5.0, confirm_days: int | None = CONFIRM_DAYS
+) -> tuple[tuple[Judged, Judged], ...]:
     """(targets, overall) at each visit after baseline.
 
     Args:
         visits: by day, the baseline first. Patients whose baseline sum is None have non-targets only.
         absolute_mm: 5 in RECIST 1.1, 0 in mRECIST (where sizes are those of viable, enhancing tumour).
+        confirm_days: as in `Standing`.
 
     Raises:
         Refused: without a complete baseline, or when days do not increase.
     """
     first, *later = in_order(visits)
     judged: list[tuple[Judged, Judged]] = []
-    nadir, standing = first.sum_mm, None
+    nadir, standing = first.sum_mm, Standing(confirm_days)
     cleared: int | None = None  # the day of a complete response
     for visit in later:
         if first.sum_mm is None or nadir is None:
             target = Judged("none", "RECIST 1.1 table 2", "no targets")
         else:
-            target = target_response(visit, first.sum_mm, nadir, before=standing, absolute_mm=absolute_mm)
+            target = target_response(visit, first.sum_mm, nadir, before=standing.kept, absolute_mm=absolute_mm)
+            target = standing.after(visit.day, target)
             if visit.sum_mm is not None and visit.complete:
                 nadir = min(nadir, visit.sum_mm)
         whole = overall(target.response, visit.non_target, new=visit.new)
@@ -284,10 +325,6 @@ def responses(visits: Sequence[Visit], *, absolute_mm: float = 5.0) -> tuple[tup
             whole = recurrence(cleared)
         elif whole.response == "CR":
             cleared = visit.day if cleared is None else cleared
-        if target.response in ("CR", "PR"):
-            standing = target.response
-        elif target.response == "PD":
-            standing = None
         judged.append((target, whole))
     return tuple(judged)
 
@@ -326,9 +363,8 @@ def best_response(
     Raises:
         Refused: as `responses`.
     """
-    seen = [
-        (v.day, r.response) for v, (_, r) in zip(visits[1:], responses(visits, absolute_mm=absolute_mm), strict=True)
-    ]
+    judged = responses(visits, absolute_mm=absolute_mm, confirm_days=confirm_days if confirmed else None)
+    seen = [(v.day, r.response) for v, (_, r) in zip(visits[1:], judged, strict=True)]
     ended = next((n for n, (_, r) in enumerate(seen) if r == "PD"), len(seen))
     upto, start = seen[:ended], visits[0].day if visits else 0
     if not confirmed:
