@@ -339,8 +339,11 @@ def test_speckle_takes_no_colour_and_no_white() -> None:
     with pytest.raises(Refused, match="with colour in it"):
         UltrasoundSpeckle().run(held, (disc(5.0),), dynamic_range_db=60.0)
     white = np.where(disc(5.0).mask, 255.0, PICTURE).astype(np.float32)
-    with pytest.raises(Refused, match="black or white"):
+    with pytest.raises(Refused, match="white pixels"):
         UltrasoundSpeckle().run(replace(IMAGE, array=white), (disc(5.0),), dynamic_range_db=60.0)
+    dark = np.where(disc(5.0).mask & (np.arange(PICTURE.shape[-1]) % 9 == 0), 0.0, PICTURE).astype(np.float32)
+    with pytest.raises(Refused, match=r"black pixels.*Raise the gain or the dynamic range"):
+        UltrasoundSpeckle().run(replace(IMAGE, array=dark), (disc(5.0),), dynamic_range_db=60.0)
     film = Volume(np.stack([PICTURE] * 2), PLANE, axes=(Axis("time", (0.0, 1.0), "s"),))
     with pytest.raises(Refused, match="a film of 2 frames"):
         UltrasoundSpeckle().run(film, (disc(5.0),), dynamic_range_db=60.0)

@@ -46,6 +46,19 @@ def test_the_rule_of_four_in_either_unit(median: float, unit: str, words: str) -
     assert words in meaning and "SRU 2020" in rule and f"limits in {unit}" in rule
 
 
+@pytest.mark.parametrize("limit", [1.3, 1.7, 2.1, 2.4])
+def test_a_median_between_two_readings_that_is_a_limit_is_that_limit(limit: float) -> None:
+    for hundredths in range(1, 12):
+        apart = hundredths / 100
+        held = summary([round(limit - apart, 2)] * 5 + [round(limit + apart, 2)] * 5, unit="m/s")
+        assert held.median == limit and class_of(held.median, "m/s") == class_of(limit, "m/s")
+
+
+def test_a_spread_that_is_the_limit_is_good() -> None:
+    held = summary([5.1] * 4 + [6.0] * 2 + [6.9] * 4, unit="kPa")
+    assert held.spread == 0.3 and held.reliable
+
+
 @pytest.mark.parametrize(
     ("readings", "unit", "words"),
     [

@@ -27,7 +27,7 @@ READINGS = Code("readings", "99ISO", "Number of readings")
 class LiverStiffness:
     """How stiff is the liver by shear-wave elastography, and are the readings reliable?"""
 
-    name, version = "liver_stiffness", "4"
+    name, version = "liver_stiffness", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("liver", "abdomen", "hepatic", "hepatobiliary"))
     }

@@ -31,7 +31,7 @@ _FEWEST = 200  # pixels
 class UltrasoundSpeckle:
     """What do the statistics of speckle say about the outlined tissue, and what does the picture show without it?"""
 
-    name, version = "ultrasound_speckle", "2"
+    name, version = "ultrasound_speckle", "3"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US"),
         "outlines": Need(modality="SEG", gives="regions"),
@@ -146,12 +146,13 @@ def _usable(region: Region, values: npt.NDArray[Any], white: float, coloured: np
         raise Refused(f"{name} of {values.size} pixels", f"statistics of speckle need {_FEWEST}", "outline more tissue")
     if coloured is not None and coloured.any():
         raise Refused(f"{name} with colour in it", "Doppler, text or calipers are no speckle", "outline plain tissue")
-    ends = float(np.mean((values <= 0) | (values >= white)))
-    if ends > _MOST_SATURATED:
+    dark, bright = float(np.mean(values <= 0)), float(np.mean(values >= white))
+    if dark + bright > _MOST_SATURATED:
+        which, turn = ("white", "lower the gain") if bright > dark else ("black", "raise the gain or the dynamic range")
         raise Refused(
-            f"{name} with {ends:.0%} of black or white pixels",
+            f"{name} with {max(dark, bright):.0%} of {which} pixels",
             f"at most {_MOST_SATURATED:.0%} may lie outside the dynamic range",
-            "lower the gain, or outline other tissue",
+            f"{turn}, or outline other tissue",
         )
 
 

@@ -20,6 +20,7 @@ __all__ = ["Stiffness", "class_of", "kilopascal", "speed_m_s", "summary"]
 _DENSITY = 1000.0  # kg/m3
 _PLAUSIBLE = {"kPa": (0.5, 300.0), "m/s": (0.4, 10.0)}
 _WORST_SPREAD = {"kPa": 0.30, "m/s": 0.15}
+_DECIMALS = 9  # beyond them lies what binary numbers make of decimals
 _RARE_M_S = 4.0  # 48 kPa; a healthy liver's kPa are 4 to 6
 _FEWEST, _FEWEST_EVER = 10, 5
 _RULE = "SRU 2020, acoustic radiation force, viral hepatitis and NAFLD"
@@ -100,21 +101,22 @@ def summary(readings: Sequence[float], *, unit: str) -> Stiffness:
         raise Refused(f"a reading of {odd[0]:g} {unit}", f"a liver has {low:g} to {high:g} {unit}", f"is it {other}?")
     if unit == "kPa" and float(np.median(values)) < 1.8:
         raise Refused(f"a median of {np.median(values):.2f} kPa", "no liver is so soft", "are the readings m/s?")
-    lower, median, upper = np.percentile(values, [25, 50, 75])
-    iqr = float(upper - lower)
-    spread = iqr / float(median)
+    # Limits are met exactly by readings in decimals: 2.39 and 2.41 m/s have a median of 2.4, and no more.
+    lower, median, upper = (round(float(q), _DECIMALS) for q in np.percentile(values, [25, 50, 75]))
+    iqr = round(upper - lower, _DECIMALS)
+    spread = round(iqr / median, _DECIMALS)
     remarks = []
     if spread > _WORST_SPREAD[unit]:
         remarks.append(f"IQR/median {spread:.2f}, at most {_WORST_SPREAD[unit]:.2f} in {unit}: not reliable")
     reliable = not remarks
-    if unit == "m/s" and float(median) >= _RARE_M_S:
+    if unit == "m/s" and median >= _RARE_M_S:
         remarks.append(
-            f"WARNING: a median of {median:.1f} m/s is {kilopascal(float(median)):.0f} kPa, which few livers have: are "
+            f"WARNING: a median of {median:.1f} m/s is {kilopascal(median):.0f} kPa, which few livers have: are "
             "the readings kPa?"
         )
     if len(values) < _FEWEST:
         remarks.append(f"{len(values)} readings: five are enough only with a quality measure of the machine")
-    return Stiffness(float(median), iqr, unit, spread, len(values), reliable, tuple(remarks))
+    return Stiffness(median, iqr, unit, spread, len(values), reliable, tuple(remarks))
 
 
 _RULE_OF_FOUR = {"kPa": (5.0, 9.0, 13.0, 17.0), "m/s": (1.3, 1.7, 2.1, 2.4)}

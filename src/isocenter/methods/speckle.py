@@ -7,7 +7,8 @@ Fully developed speckle has a Rayleigh envelope: mean over standard deviation âˆ
 scatterers give m < 1, an echo of structure m > 1.
 
 Sources: Wagner et al., IEEE Trans Sonics Ultrason 30 (1983) 156; Shankar, IEEE Trans UFFC 47 (2000) 727 (Nakagami);
-Rodriguez-Molares et al., IEEE Trans UFFC 67 (2020) 745 (gCNR); Tai & Wang, 2010 (window of a Nakagami map).
+Rodriguez-Molares et al., IEEE Trans UFFC 67 (2020) 745 (gCNR); Kuiper, Indag Math 22 (1960) 38 (distance of two
+samples); Tai & Wang, 2010 (window of a Nakagami map).
 """
 
 from __future__ import annotations
@@ -158,18 +159,24 @@ def contrast_to_noise(one: Floats, other: Floats) -> float:
     return float(abs(a.mean() - b.mean()) / np.sqrt(a.var() + b.var()))
 
 
-def generalised_contrast(one: Floats, other: Floats, *, bins: int = 256) -> float:
+def generalised_contrast(one: Floats, other: Floats) -> float:
     """gCNR: 1 minus the overlap of the two distributions; 1 when a threshold parts them without error.
 
-    It does not change with any monotone compression of grey, so it may be taken from a B-mode picture too.
+    Densities cross once or twice where both are bells: beyond the overlap one tissue has more than the other within one
+    range of values, and the range is taken in which it has most (Kuiper's distance of the two samples). Histograms
+    count as contrast what few pixels scatter: of two samples of 500 of one tissue 256 bins say 0.23 where this says
+    0.08. It does not change with any monotone compression of grey, so it may be taken from a B-mode picture too.
 
     Raises:
         Refused: as `signal_ratio`.
+
+    >>> generalised_contrast(np.arange(1.0, 301.0), np.arange(1001.0, 1301.0))
+    1.0
     """
-    a, b = _usable(one), _usable(other)
-    edges = np.linspace(min(a.min(), b.min()), max(a.max(), b.max()), bins + 1)
-    p, q = (np.histogram(v, edges)[0] / v.size for v in (a, b))
-    return float(1.0 - np.minimum(p, q).sum())
+    a, b = np.sort(_usable(one)), np.sort(_usable(other))
+    values = np.concatenate([a, b])
+    ahead = np.searchsorted(a, values, side="right") / a.size - np.searchsorted(b, values, side="right") / b.size
+    return float(max(ahead.max(), 0.0) - min(ahead.min(), 0.0))
 
 
 def _usable(amplitude: Floats) -> npt.NDArray[np.float64]:
