@@ -91,8 +91,24 @@ def test_the_whole_way(folder: Path) -> None:
     assert release(folder, *mine, "--step", "suspend")["state"] == "suspended"
     with pytest.raises(IsocenterError, match="two people"):
         release(folder, *mine)
-    told = release(folder, "--by", "lee", "--reason", "it was the scanner")
-    assert told["state"] == "released" and [s["by"] for s in told["steps"]][-2:] == ["ito", "lee"]
+    yours = ("--by", "lee", "--reason", "it was the scanner")
+    with pytest.raises(Refused, match=r"no new cases were sealed since it was suspended \(--seal DATA\)"):
+        release(folder, *yours)
+    with pytest.raises(Refused, match="no new cases"):  # the cases that it passed before
+        release(folder, *yours, *look)
+    rng, lines = np.random.default_rng(3), (folder / "test.csv").read_text().splitlines()
+    (folder / "later.csv").write_text("\n".join(lines[n] for n in rng.choice(len(lines), 40)))
+    wide = {**CHANGE, "protocol": {"shadow_cases": 0, "margin": 0.9, "group_margin": 0.9, "least_events": 2}}
+    (folder / "again.json").write_text(json.dumps(wide))
+    release(folder, *yours, "--change", str(folder / "again.json"), "--seal", str(folder / "later.csv"))
+    later = ("--data", str(folder / "later.csv"))
+    with pytest.raises(Refused, match="in no group"):
+        release(folder, *yours, *later)
+    told = release(folder, *yours, *later, "--groups", str(folder / "groups.csv"))
+    assert told["state"] == "suspended" and told["looks"] == 1 and not told["missing"], told["missing"]
+    assert {g.get("group", "") for g in told["judged"]["gaps"]} == {"", "sex F", "sex M"}
+    told = release(folder, *yours)
+    assert told["state"] == "released" and [s["by"] for s in told["steps"]][-3:] == ["ito", "lee", "lee"]
 
 
 @pytest.mark.nightly

@@ -10,12 +10,22 @@ from typing import Any
 import pytest
 
 from isocenter.errors import Refused, WrongState
-from isocenter.govern.gate import Change, Gates, change_of, changed, missing, must_look, must_step, unused
+from isocenter.govern.gate import (
+    Change,
+    Gates,
+    change_of,
+    changed,
+    held_to_itself,
+    missing,
+    must_look,
+    must_step,
+    unused,
+)
 from isocenter.record import Event, Kind, Model, Sealed
 
 OLD = Model("lung", "1", "a" * 64, inputs={"threshold": 0.5, "size": 28}, card={"intended_use": "x"})
 NEW = replace(OLD, digest="b" * 64)
-LENIENT = {"shadow_cases": 5, "every_group": False}
+LENIENT = {"shadow_cases": 5, "every_group": False, "fresh_test": False}
 SAID: dict[str, Any] = {"may_change": ["weights"], "protocol": LENIENT, "impact": "fewer misses"}
 NOTHING: Mapping[str, Any] = {"cases": 0, "confirmed": None}
 
@@ -25,6 +35,10 @@ def after(gates: Gates, *events: tuple[Kind, Mapping[str, Any]]) -> Gates:
     return gates.after(
         Sealed(n, "", Event(kind, now, "ito", "lung", told), "") for n, (kind, told) in enumerate(events)
     )
+
+
+def sealed(number: int, kind: Kind, told: Mapping[str, Any]) -> Sealed:
+    return Sealed(number, "", Event(kind, datetime(2026, 11, 20, tzinfo=UTC), "ito", "lung", told), "")
 
 
 def stepped(digest: str, step: str, state: str) -> tuple[Kind, dict[str, Any]]:
@@ -122,6 +136,79 @@ def test_looks_are_counted_and_end() -> None:
         must_look(Gates(), NEW, "t")
 
 
+def figures(area: float, found: float, *, ill: int = 400, **more: Any) -> dict[str, Any]:
+    """A look: area under the curve and, in women, sensitivity, each within 0.01."""
+    row = {"by": "sex", "name": "F", "n": 2 * ill, "events": ill, "metrics": {"sensitivity": within(found)}}
+    told = {"metric": "auc", "n": 900, "primary": within(area), "against": "", "subgroups": [row]}
+    return {**told, **more}
+
+
+def within(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 0.01, "high": value + 0.01}
+
+
+def test_a_suspended_model_comes_back_only_by_cases_that_were_sealed_since() -> None:
+    record = {**SAID, "protocol": {"margin": 0.05, "group_margin": 0.1}}
+    first = {**figures(0.9, 0.8), "gaps": [], "digest": NEW.digest, "test": "t"}
+    gates = after(
+        Gates(), (Kind.CHANGE_DECLARED, record), (Kind.TEST_SEALED, {"digest": "t"}),
+        (Kind.TEST_LOOKED, {"digest": NEW.digest, "test": "t", "look": 1}), (Kind.MODEL_JUDGED, first),
+        stepped(NEW.digest, "release", "released"), stepped(NEW.digest, "suspend", "suspended"),
+    )  # fmt: skip
+    said: dict[str, Any] = {"reason": "r", "who": "lee", "shadow": NOTHING}
+    with pytest.raises(Refused, match="no new cases were sealed since it was suspended"):
+        must_step(gates, NEW, None, "release", **said)
+    with pytest.raises(Refused, match=r"no new cases .* Seal cases of the time since, with --seal"):
+        must_look(gates, NEW, "t")
+    again = gates.after([sealed(50, Kind.TEST_SEALED, {"digest": "t"})])
+    with pytest.raises(Refused, match="no new cases"):  # the old set under another seal
+        must_look(again, NEW, "t")
+    fresh = gates.after([sealed(51, Kind.TEST_SEALED, {"digest": "u"})])
+    with pytest.raises(Refused, match="in no group"):
+        must_look(fresh, NEW, "u", grouped=False)
+    assert must_look(fresh, NEW, "u") == 1
+    with pytest.raises(Refused, match="not measured on the sealed test set"):
+        must_step(fresh, NEW, None, "release", **said)
+
+    def looked(now: dict[str, Any]) -> Gates:
+        gaps = held_to_itself(fresh.of(NEW.digest).stood, now)
+        told = {**now, "gaps": gaps, "digest": NEW.digest, "test": "u"}
+        return fresh.after([
+            sealed(52, Kind.TEST_LOOKED, {"digest": NEW.digest, "test": "u", "look": 1}),
+            sealed(53, Kind.MODEL_JUDGED, told),
+            sealed(54, Kind.MODEL_STEPPED, {"digest": NEW.digest, "step": "test", "state": "suspended"}),
+        ])  # fmt: skip
+
+    for now, lacks in (
+        (figures(0.86, 0.8), "the auc may be 0.054 worse"), (figures(0.9, 0.7), "in sex F the sensitivity may be 0.11"),
+        (figures(0.9, 0.8, subgroups=[]), "in no group"),
+        (figures(0.9, 0.8, subgroups=[{"by": "sex", "name": "F", "n": 3, "metrics": {}, "insufficient": "too few"}]),
+         "sex F: too few"),
+        (figures(0.9, 0.8, subgroups=[{**figures(0.9, 0.8)["subgroups"][0], "name": "M"}]), "no figure there when"),
+    ):  # fmt: skip
+        with pytest.raises(Refused, match=lacks):
+            must_step(looked(now), NEW, None, "release", **said)
+    good = looked(figures(0.89, 0.79))
+    with pytest.raises(Refused, match="two people"):
+        must_step(good, NEW, None, "release", **{**said, "who": "ito"})
+    assert must_step(good, NEW, None, "release", **said) == "released"
+    back = good.after([sealed(60, *stepped(NEW.digest, "release", "released")),
+                       sealed(61, *stepped(NEW.digest, "suspend", "suspended"))])  # fmt: skip
+    assert back.of(NEW.digest).stood["primary"] == within(0.9), "it is held to its first release, not to the last"
+    with pytest.raises(Refused, match="no new cases"):
+        must_look(back, NEW, "u")
+    with pytest.raises(Refused, match="a dice beside the auc of its release"):
+        held_to_itself(first, {**figures(0.9, 0.8), "metric": "dice"})
+
+
+def test_what_its_record_says_of_old_figures_counts_as_it_stood_when_it_was_suspended() -> None:
+    stopped = after(TESTED, stepped(NEW.digest, "release", "released"), stepped(NEW.digest, "suspend", "suspended"))
+    strict = (Kind.CHANGE_DECLARED, {**SAID, "protocol": {}})
+    assert not missing(stopped, NEW, OLD, "release", NOTHING), "by its record the old figures do"
+    late = after(TESTED, strict, stepped(NEW.digest, "suspend", "suspended"), (Kind.CHANGE_DECLARED, SAID))
+    assert "no new cases" in missing(late, NEW, OLD, "release", NOTHING)[0]
+
+
 def test_a_model_that_no_analysis_asks_is_told_at_once_how_to_go_on() -> None:
     gates = after(TESTED, stepped(NEW.digest, "compare", "compared"), stepped(NEW.digest, "shadow", "shadow"))
     told = missing(gates, NEW, OLD, "release", {"cases": 0, "confirmed": None, "analyses": []})
@@ -146,7 +233,7 @@ def test_what_must_not_change_takes_no_look() -> None:
 
 
 def test_a_change_record_says_what_it_must() -> None:
-    assert change_of(SAID) == Change(("weights",), "fewer misses", shadow_cases=5, every_group=False)
+    assert change_of(SAID) == Change(("weights",), "fewer misses", shadow_cases=5, every_group=False, fresh_test=False)
     assert changed(NEW, OLD) == ("weights",) and changed(NEW, None) == ()
     for broken in (
         {}, {**SAID, "may_change": []}, {**SAID, "may_change": ["intended use"]}, {**SAID, "may_change": ["colour"]},

@@ -34,6 +34,7 @@ CHANGE = {
     "protocol": {"shadow_cases": 3, "shadow_agreement": 0.3},
     "impact": "earlier reads",
 }
+FOUND = {"value": 0.8, "low": 0.6, "high": 1.0}
 OTHER = Person("second", Role.ADMIN)
 
 
@@ -50,6 +51,7 @@ def test_the_way_of_a_model_on_an_archive(tmp_path: Path) -> None:
             "against": "",
             "primary": {"value": 0.9, "low": 0.8, "high": 1},
             "gaps": [],
+            "subgroups": [{"by": "sex", "name": "F", "n": 40, "events": 20, "metrics": {"sensitivity": FOUND}}],
         }
         gating.judged(AI, figures, **said)
         with pytest.raises(Refused, match="looked at"):
@@ -80,6 +82,25 @@ def test_the_way_of_a_model_on_an_archive(tmp_path: Path) -> None:
         assert gating.told(AI, who=ITO)["state"] == "suspended" and time.monotonic() - begun < 5
         with pytest.raises(Refused, match="by the gate"):
             site.halting.resume_model(AI, reason="it was the detector", who=CHIEF)
+        with pytest.raises(Refused, match="no new cases were sealed since it was suspended"):
+            gating.step(AI, "release", reason="it was the detector", who=OTHER)
+        wide = {"margin": 0.3, "group_margin": 0.4, "shadow_cases": 3}
+        gating.declare(AI, {**CHANGE, "protocol": wide}, reason="what is accepted of the new cases", who=OTHER)
+        gating.seal(AI, "u" * 64, reason="after the repair", who=OTHER)
+        assert gating.may_look(AI, "u" * 64, who=OTHER) == gating.look(AI, "u" * 64, reason="a look", who=OTHER) == 1
+        gating.judged(AI, figures, reason="a look", who=OTHER)
+        told = gating.told(AI, who=ITO)
+        assert told["state"] == "suspended" and not told["missing"] and told["judged"]["test"] == "u" * 64
+        lows = {g.get("group"): round(g["low"], 2) for g in told["judged"]["gaps"]}
+        assert lows == {None: -0.14, "sex F": -0.28}
+        with pytest.raises(Refused, match="comes back by the gate alone"):
+            site.halting.resume(AI, reason="it looks well", who=OTHER)
+        site.journal.append(Event(Kind.ANALYSIS_RESUMED, clock(), "second", AI, {"reason": "r"}))
+        assert "were suspended" in gating.stops()[AI].sentence(), "whoever starts the analysis alone starts nothing"
+        site.journal.append(Event(Kind.ANALYSIS_STOPPED, clock(), "chief", AI, {"reason": "r"}))
+        assert [one["analysis"] for one in site.halting.stops(who=ITO)] == [AI], "a look starts nothing"
+        with pytest.raises(Refused, match=r"looked at by the one that stands\. Retire the model first"):
+            gating.declare(AI, CHANGE, reason="a narrower one", who=OTHER)
         assert gating.step(AI, "release", reason="it was the detector", who=OTHER) == "released"
         assert not site.halting.stops(who=ITO)
         # Somebody suspends it in another process: this one has it stopped the next time that it is asked.
@@ -97,13 +118,13 @@ def test_the_way_of_a_model_on_an_archive(tmp_path: Path) -> None:
         assert [one["analysis"] for one in site.halting.stops(who=ITO)] == [AI]
         assert gating.told(AI, who=ITO)["state"] == "suspended" and time.monotonic() - begun < 5
         kinds = [s.event.kind for s in site.journal.since(subject=AI)]
-        assert kinds.count(Kind.TEST_LOOKED) == 1 and kinds.count(Kind.MODEL_STEPPED) == 7
+        assert kinds.count(Kind.TEST_LOOKED) == 2 and kinds.count(Kind.MODEL_STEPPED) == 8
 
 
 def _released(gating: Gating, digest: str = "t" * 64) -> None:
     """The model that is on the shelf, brought to its release."""
     said = {"reason": "it is time", "who": CHIEF}
-    gating.declare(AI, {**CHANGE, "protocol": {"shadow_cases": 0}}, **said)
+    gating.declare(AI, {**CHANGE, "protocol": {"shadow_cases": 0, "fresh_test": False}}, **said)
     gating.seal(AI, digest, **said)
     gating.look(AI, digest, **said)
     primary = {"value": 0.9, "low": 0.8, "high": 1}

@@ -75,8 +75,8 @@ def test_a_stop_rule_suspends_everywhere_at_once(tmp_path: Path) -> None:
             assert stopped["analysis"] == AI and "stop rule that chief declared: agreement" in stopped["reason"]
             assert beside.site.gating.told(AI, who=ITO)["state"] == "suspended" and heard["stop_rule"] == "chief"
             done = site.watching.model(AI, who=ITO, times=0)["on_alarm"]
-            assert done.startswith("it is suspended; a person releases it again") and "--step suspend" not in done
-            with pytest.raises(Refused, match="comes back by the gate"):
+            assert done.startswith("it is suspended; what its return lacks says") and "--step suspend" not in done
+            with pytest.raises(Refused, match="comes back by the gate alone"):
                 site.halting.resume_model(AI, reason="it looks well", who=CHIEF)
         finally:
             beside.close()

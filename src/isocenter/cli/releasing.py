@@ -90,7 +90,9 @@ def _say(screen: Any, site: Any, told: dict[str, Any]) -> None:
     screen.answer(told)
     screen.say(f"{told['model']}: {told['state']}, weights {told['digest'][:12]}")
     judged = told["judged"]
-    if judged and told["state"] in ("tested", "compared", "shadow"):
+    itself = told["state"] == "suspended" and not told["replaces"]
+    minus = "now minus when it was released" if itself else "new minus old"
+    if judged and told["state"] in ("tested", "compared", "shadow", "suspended"):
         most = declared(told["change"]).looks
         screen.say(
             f"on the sealed test {judged['metric']} {_interval(judged['primary'])}, n = {judged['n']}; "
@@ -98,7 +100,7 @@ def _say(screen: Any, site: Any, told: dict[str, Any]) -> None:
         )
         for gap in judged["gaps"]:
             where = f"in {gap['group']}" if gap.get("group") else "in all"
-            new = f"new minus old {gap['figure']} {_interval(gap)}, n = {gap['n']}" if "figure" in gap else ""
+            new = f"{minus} {gap['figure']} {_interval(gap)}, n = {gap['n']}" if "figure" in gap else ""
             screen.say(f"   {where}: {new or gap['insufficient']}")
     if told["unused"] and told["unused"] not in told["missing"]:
         screen.warn(told["unused"])

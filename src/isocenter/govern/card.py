@@ -222,7 +222,7 @@ def _attributes(
         "8.iv": _unknown("no local cases with known groups were judged"),
         "9.i": _says(dict(way["change"]), "change record") if way.get("change") else _unknown(
             _NO_ARCHIVE if alone else "no change record was declared here", "change record"),
-        "9.ii": _says("one person stops it everywhere at once; another releases it again, with a reason", "the gate"),
+        "9.ii": _says("one person stops it everywhere at once; another releases it, by new cases", "the gate"),
     }  # fmt: skip
 
 

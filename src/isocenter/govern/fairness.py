@@ -167,7 +167,7 @@ def _row(cases: Cases, by: str, name: str, mine: Mask, few: int) -> dict[str, An
         "by": by, "name": name, "n": int(mine.sum()), "events": events, "metrics": {}, "gaps": {}, "wide": [],
     }  # fmt: skip
     if events < few:
-        return {**row, "insufficient": f"insufficient data: {events} events, {few} are needed"}
+        return {**row, "insufficient": subgroups.insufficient(events, few)}
     if cases.truth is None or cases.score is None or cases.called is None:
         row["metrics"][cases.figure] = _mean(cases.right[mine], cases.figure)
         return _marked(row)

@@ -17,7 +17,8 @@ from types import MappingProxyType
 from typing import Any
 
 from isocenter.errors import Refused
-from isocenter.methods.noninferiority import Gap
+from isocenter.methods.intervals import Estimate
+from isocenter.methods.noninferiority import Gap, apart
 from isocenter.record import Kind, Model, Sealed, digest_of, states, to_plain
 
 __all__ = [
@@ -26,10 +27,12 @@ __all__ = [
     "PARTS",
     "Change",
     "Gates",
+    "Stopped",
     "Way",
     "bound",
     "change_of",
     "changed",
+    "held_to_itself",
     "missing",
     "must_look",
     "must_step",
@@ -67,7 +70,7 @@ _BOUND = ("name", "version", "digest", "parent", "examples", "code", "card", "in
 _PROTOCOL: Mapping[str, Any] = MappingProxyType(
     {
         "margin": 0.02, "group_margin": 0.02, "least_events": 10, "floor": 0.0, "looks": 3, "shadow_cases": 50,
-        "shadow_agreement": 0.0, "every_group": True, "stop_on_alarm": False,
+        "shadow_agreement": 0.0, "every_group": True, "stop_on_alarm": False, "fresh_test": True,
     }
 )  # fmt: skip
 
@@ -88,6 +91,8 @@ class Change:
             Otherwise the fewer cases a group has, the more easily it would pass; who accepts that says so beforehand.
         stop_on_alarm: the stop rule: whether the house suspends it everywhere at the first alarm of the watch, without
             waiting for a person.
+        fresh_test: whether a suspended model comes back only where it holds on cases that were sealed since: what it
+            passed before says nothing of why it was stopped. Who accepts the old figures says so beforehand.
         impact: what a change would mean for people, in words.
     """
 
@@ -102,6 +107,7 @@ class Change:
     shadow_agreement: float = 0.0
     every_group: bool = True
     stop_on_alarm: bool = False
+    fresh_test: bool = True
 
 
 def change_of(said: Mapping[str, Any]) -> Change:
@@ -152,22 +158,45 @@ def stop_rule(gates: Gates, name: str) -> str:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """How a model was suspended.
+
+    Args:
+        by: who did it. entry: of the journal.
+        seen: digests of the test sets that it was looked at on before.
+        fresh: whether it comes back only by cases that were sealed since, by the change record that stood then.
+    """
+
+    by: str
+    entry: int
+    seen: frozenset[str]
+    fresh: bool
+
+
+@dataclass(frozen=True)
 class Way:
     """Where one set of weights stands.
 
     Args:
         state: of `states.MODEL`.
         judged: details of its last look at the sealed test set, empty before.
-        suspended_by: who suspended it, while it is.
+        stood: those on which it was first released, to which it is held when it was suspended.
+        stopped: how it was suspended, while it is.
         looks: at the sealed test set so far, by digest of the set.
         steps: what was done, oldest first: step, state, by, when, reason.
     """
 
     state: str = "candidate"
     judged: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    suspended_by: str = ""
+    stood: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    stopped: Stopped | None = None
     looks: Mapping[str, int] = field(default_factory=dict, hash=False)
     steps: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def suspended_by(self) -> str:
+        """Who suspended it, while it is."""
+        return self.stopped.by if self.stopped else ""
 
 
 @dataclass(frozen=True)
@@ -196,12 +225,12 @@ class Gates:
         """As these events leave them."""
         ways, changes, tests, released = dict(self.ways), dict(self.changes), dict(self.tests), dict(self.released)
         opened = dict(self.opened)
-        for event in (sealed.event for sealed in events):
+        for number, event in ((sealed.number, sealed.event) for sealed in events):
             told = {**event.details, "by": event.who, "when": event.time.isoformat()}
             if event.kind is Kind.CHANGE_DECLARED:
                 changes[event.subject] = told
             elif event.kind is Kind.TEST_SEALED:
-                tests[event.subject] = told
+                tests[event.subject] = {**told, "entry": number}
             elif event.kind is Kind.TEST_CASES_OPENED:
                 opened[told["test"]] = opened.get(told["test"], 0) + 1
             elif event.kind in KINDS:
@@ -212,11 +241,15 @@ class Gates:
                 elif event.kind is Kind.MODEL_JUDGED:
                     way = replace(way, judged=told)
                 else:
-                    way = replace(
-                        way, state=told["state"], steps=(*way.steps, told),
-                        suspended_by=event.who if told["step"] == "suspend" else "",
-                    )  # fmt: skip
+                    way = replace(way, state=told["state"], steps=(*way.steps, told))
+                    if told["step"] == "suspend":
+                        protocol = changes.get(event.subject, {}).get("protocol", {})
+                        fresh = bool(protocol.get("fresh_test", True))
+                        way = replace(way, stopped=Stopped(event.who, number, frozenset(way.looks), fresh))
+                    elif told["state"] != "suspended":
+                        way = replace(way, stopped=None)
                     if told["step"] == "release":
+                        way = replace(way, stood=way.stood or way.judged)
                         released[event.subject] = digest
                 ways[digest] = way
         return Gates(ways, changes, tests, released, opened)
@@ -241,7 +274,7 @@ def silent(gates: Gates, model: Model) -> str:
     before that not at all. Where none was, those that ship are candidates, and are shown as such.
     """
     way, released = gates.of(model.digest), gates.released.get(model.name, "")
-    if way.state in ("rejected", "retired"):
+    if way.state in ("rejected", "suspended", "retired"):
         return f"its weights {model.digest[:12]} were {way.state}"
     if released not in ("", model.digest) and way.state not in ("shadow", "released"):
         return (
@@ -291,13 +324,15 @@ def missing(gates: Gates, new: Model, old: Model | None, step: str, shadow: Mapp
     change = declared(said)
     lacking = _not_allowed(new, old, change)
     judged = way.judged
+    if way.stopped is not None and way.stopped.fresh and (why := _nothing_new(gates, new)):
+        return (*lacking, why)
     if not judged or judged.get("test") != sealed["digest"]:
         return (*lacking, "it was not measured on the sealed test set (--data DATA --groups CSV)")
     if step == "test":
         return tuple(lacking)
     if judged.get("bound", bound(new)) != bound(new):
         lacking.append("its record (inputs, card or evidence) was changed since it was measured")
-    lacking += _not_shown(judged, change, old)
+    lacking += _not_shown(judged, change, old, again=way.stopped is not None and way.stopped.fresh)
     if step == "release" and way.state == "shadow":
         lacking += _shadowed(new.name, shadow, change)
     return tuple(lacking)
@@ -311,8 +346,56 @@ def _not_allowed(new: Model, old: Model | None, change: Change) -> list[str]:
     ]  # fmt: skip
 
 
-def _not_shown(judged: Mapping[str, Any], change: Change, old: Model | None) -> list[str]:
-    """Where non-inferiority was not shown."""
+def _nothing_new(gates: Gates, model: Model) -> str:
+    """That the sealed test set says nothing of why a model was suspended; empty where it does, or it is not."""
+    stopped, sealed = gates.of(model.digest).stopped, gates.tests.get(model.name)
+    if stopped is None or (sealed and sealed["entry"] > stopped.entry and sealed["digest"] not in stopped.seen):
+        return ""
+    return (
+        "no new cases were sealed since it was suspended (--seal DATA): those that it passed before say nothing of "
+        "why it was stopped"
+    )
+
+
+def held_to_itself(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """*Now minus when it was released*, overall and in every group, each with its interval, of different cases.
+
+    Args:
+        then, now: details of two looks (`isocenter.learn.sealed.measured`), with ``subgroups``.
+
+    Raises:
+        Refused: the two looks were measured by different figures.
+    """
+    if then.get("metric") != now["metric"]:
+        raise Refused(
+            f"a {now['metric']} beside the {then.get('metric')} of its release", "they cannot be compared",
+            "seal cases of the kind on which it was released",
+        )  # fmt: skip
+    gaps = [_gap(str(now["metric"]), now["primary"], then["primary"], int(now["n"]), "")]
+    before = {(one["by"], one["name"]): one for one in then.get("subgroups", ())}
+    for one in now.get("subgroups", ()):
+        name, past = f"{one['by']} {one['name']}", before.get((one["by"], one["name"]), {})
+        figure = "sensitivity" if "sensitivity" in one["metrics"] else next(iter(one["metrics"]), "")
+        if one.get("insufficient"):
+            gaps.append({"group": name, "n": one["n"], "insufficient": one["insufficient"]})
+        elif figure not in past.get("metrics", {}):
+            why = "insufficient data: it had no figure there when it was released"
+            gaps.append({"group": name, "n": one["n"], "insufficient": why})
+        else:
+            n = int(one["events"] if figure == "sensitivity" else one["n"])
+            gaps.append(_gap(figure, one["metrics"][figure], past["metrics"][figure], n, name))
+    return gaps
+
+
+def _gap(figure: str, now: Mapping[str, Any], then: Mapping[str, Any], n: int, group: str) -> dict[str, Any]:
+    new, old = (Estimate(float(one["value"]), float(one["low"]), float(one["high"]), n) for one in (now, then))
+    gap = apart(new, old)
+    told = {"figure": figure, "value": gap.value, "low": gap.low, "high": gap.high, "n": n}
+    return {"group": group, **told} if group else told
+
+
+def _not_shown(judged: Mapping[str, Any], change: Change, old: Model | None, *, again: bool) -> list[str]:
+    """Where non-inferiority was not shown: to what it replaces or, `again`, to itself when it was released."""
     lacking: list[str] = []
     if old is not None and judged.get("against") != old.digest:
         return [f"it was not compared with {old.digest[:12]}…, which it replaces"]
@@ -322,7 +405,7 @@ def _not_shown(judged: Mapping[str, Any], change: Change, old: Model | None) -> 
             lacking.append(
                 f"the {judged['metric']} may be as low as {low:.3f}; the change record asks for {change.floor:g}"
             )
-    if old is not None and change.every_group and not any(gap.get("group") for gap in judged["gaps"]):
+    if (old is not None or again) and change.every_group and not any(gap.get("group") for gap in judged["gaps"]):
         lacking.append("it was compared in no group (sex, age, site, scanner): who may be worse off is not known")
     for gap in judged["gaps"]:
         group = gap.get("group", "")
@@ -428,11 +511,13 @@ def must_look(gates: Gates, model: Model, test: str, old: Model | None = None, *
     seen = way.looks.get(test, 0)
     if seen >= most:
         raise Refused(f"look {seen + 1} at the sealed test set", f"{most} are allowed", "seal new cases")
+    if way.stopped is not None and (why := _nothing_new(gates, model)):
+        raise Refused(f"a test of {model.name}, which is suspended", why, "seal cases of the time since, with --seal")
     if barred := _not_allowed(model, old, declared(said)):
         raise Refused(
             f"a test of {model.name}", "; ".join(barred), "declare another change record with --change, or reject it"
         )
-    if old is not None and declared(said).every_group and not grouped:
+    if (old is not None or way.stopped is not None) and declared(said).every_group and not grouped:
         raise Refused(
             f"a test of {model.name} in no group", "its change record asks that no group be worse off (every_group)",
             "name sex, age, site or scanner of the cases with --groups CSV",

@@ -134,10 +134,7 @@ def measured(
             mine = (values == value) & (new.truth == 1) if two else values == value
             events, name = int(mine.sum()), f"{by} {value}"
             if events < (least := max(least_events, _LEAST)):
-                said["gaps"].append(
-                    {"group": name, "n": events, "insufficient": f"insufficient data: {events} events, "
-                     f"{least} are needed"}
-                )  # fmt: skip
+                said["gaps"].append({"group": name, "n": events, "insufficient": subgroups.insufficient(events, least)})
             elif two:
                 gap = noninferiority.shares(new.called[mine], old.called[mine])  # type: ignore[index]
                 said["gaps"].append(_line("sensitivity", gap, name))
@@ -157,7 +154,7 @@ def of_groups(answers: Answers, groups: Mapping[str, npt.NDArray[np.str_]]) -> l
                 row["events"] = int((answers.truth[mine] == 1).sum())
                 row |= subgroups.figures_of(answers.truth[mine], answers.score[mine], answers.called[mine])
             elif row["n"] < _LEAST:
-                row |= {"metrics": {}, "insufficient": f"insufficient data: {row['n']} cases, {_LEAST} are needed"}
+                row |= {"metrics": {}, "insufficient": subgroups.insufficient(row["n"], _LEAST, "case")}
             else:
                 own = noninferiority.means(answers.right[mine], np.zeros(row["n"]))
                 row["metrics"] = {answers.figure: {"value": own.value, "low": own.low, "high": own.high}}

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.methods.intervals import wilson
+from isocenter.methods.intervals import Estimate, wilson
 from isocenter.methods.roc import components
 
-__all__ = ["Gap", "areas", "means", "shares"]
+__all__ = ["Gap", "apart", "areas", "means", "shares"]
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,18 @@ def means(new: npt.ArrayLike, old: npt.ArrayLike, *, level: float = 0.95) -> Gap
     half = float(t.ppf(0.5 + level / 2, len(away) - 1)) * float(away.std(ddof=1)) / np.sqrt(len(away))
     value = float(away.mean())
     return Gap(value, value - half, value + half, len(away))
+
+
+def apart(new: Estimate, old: Estimate) -> Gap:
+    """Difference of two figures of different cases, by their intervals (MOVER; Zou, Donner, Stat Med 2008;27:1693).
+
+    >>> gap = apart(Estimate(0.90, 0.87, 0.92, 300), Estimate(0.90, 0.86, 0.94, 200))
+    >>> gap.value, round(gap.low, 3), round(gap.high, 3)
+    (0.0, -0.05, 0.045)
+    """
+    value = new.value - old.value
+    low = value - float(np.hypot(new.value - new.low, old.high - old.value))
+    return Gap(value, low, value + float(np.hypot(new.high - new.value, old.value - old.low)), new.n)
 
 
 def _pair(new: npt.ArrayLike, old: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

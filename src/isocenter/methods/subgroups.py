@@ -24,7 +24,8 @@ from isocenter.methods.intervals import wilson
 from isocenter.methods.roc import auc
 
 __all__ = [
-    "FEW", "Gap", "Question", "area_gap", "bands", "chances", "events", "figures_of", "mean_gap", "share_gap", "shown",
+    "FEW", "Gap", "Question", "area_gap", "bands", "chances", "events", "figures_of", "insufficient", "mean_gap",
+    "share_gap", "shown",
 ]  # fmt: skip
 
 FEW = 10
@@ -38,6 +39,15 @@ def events(group: Mapping[str, Any]) -> int:
     """Cases of a group that count: those with the disease, or all where its row does not tell them apart."""
     n = int(group.get("n", 0))
     return min(n, int(group.get("events", group.get("positives", n))))
+
+
+def insufficient(held: int, few: int, what: str = "event") -> str:
+    """That nothing is told of a group with fewer than `few`.
+
+    >>> insufficient(1, 10), insufficient(0, 2, "case")
+    ('insufficient data: 1 event, 10 are needed', 'insufficient data: 0 cases, 2 are needed')
+    """
+    return f"insufficient data: {held} {what}{'' if held == 1 else 's'}, {few} are needed"
 
 
 def shown(groups: Sequence[Mapping[str, Any]], few: int = FEW) -> list[dict[str, Any]]:
@@ -55,7 +65,7 @@ def shown(groups: Sequence[Mapping[str, Any]], few: int = FEW) -> list[dict[str,
             told.append(dict(one))
             continue
         counts = {name: value for name, value in one.items() if not isinstance(value, Mapping | list)}
-        why = one.get("insufficient") or f"insufficient data: {held} events, {few} are needed"
+        why = one.get("insufficient") or insufficient(held, few)
         told.append({**counts, "metrics": {}, "insufficient": why})
     return told
 
@@ -82,7 +92,7 @@ def figures_of(
     sick, said, stated = np.asarray(truth) == 1, np.asarray(called, bool), np.asarray(score, np.float64)
     events, healthy = int(sick.sum()), int((~sick).sum())
     if events < few:
-        return {"metrics": {}, "insufficient": f"insufficient data: {events} events, {few} are needed"}
+        return {"metrics": {}, "insufficient": insufficient(events, few)}
     metrics = {"sensitivity": _wilson(said[sick])}
     if healthy < few:
         return {"metrics": metrics, "without": f"{healthy} cases without the disease: no specificity, PPV, area or ECE"}

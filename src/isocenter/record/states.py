@@ -49,7 +49,8 @@ MODEL: Table = {
     ("shadow", "reject"): ("did not hold in shadow", "rejected"),
     ("released", "suspend"): ("stopped everywhere; no new result is shown", "suspended"),
     ("suspended", "undo"): ("whoever stopped it takes that back within five seconds", "released"),
-    ("suspended", "release"): ("another person releases it again, with a reason", "released"),
+    ("suspended", "test"): ("it is measured on cases that were sealed since; it stays stopped", "suspended"),
+    ("suspended", "release"): ("another person releases it again; it passed on cases sealed since", "released"),
     ("suspended", "retire"): ("never used again; its results stay explained", "retired"),
     ("released", "retire"): ("replaced by a child", "retired"),
 }

@@ -162,10 +162,11 @@ class Gating:
         gate.change_of(record)
         self._must_say(reason)
         way = self.disclosing.gates().of(self.model(name).digest)
-        if way.looks and way.state in ("tested", "compared", "shadow"):
+        again = way.stopped is not None and bool(way.looks.keys() - way.stopped.seen)
+        if again or (way.looks and way.state in ("tested", "compared", "shadow")):
             raise Refused(
                 f"another change record of {name}", "the sealed test was looked at by the one that stands",
-                "reject the candidate first",
+                "retire the model first" if again else "reject the candidate first",
             )  # fmt: skip
         self._tell(Kind.CHANGE_DECLARED, who, name, **record, reason=reason.strip())
 
@@ -225,17 +226,21 @@ class Gating:
     ) -> None:
         """What the look showed (`isocenter.learn.sealed.measured`); with it the model is tested.
 
+        One that is suspended is held to what it was when it was released, where it replaces nothing else.
+
         Args:
             cases: behind the figures (`isocenter.learn.tested.kept`), which are kept with them.
         """
         must(who, "release", name)
         model, gates = self.model(name), self.disclosing.gates()
-        test = gates.tests[name]["digest"]
-        evidence = {**figures, "digest": model.digest, "test": test, "look": gates.of(model.digest).looks[test],
+        test, way = gates.tests[name]["digest"], gates.of(model.digest)
+        if way.stopped is not None and not figures["against"]:
+            figures = {**figures, "gaps": gate.held_to_itself(way.stood, figures)}
+        evidence = {**figures, "digest": model.digest, "test": test, "look": way.looks[test],
                     "bound": gate.bound(model)}  # fmt: skip
         if cases:
             evidence["cases"] = self.blobs.put(canonical({"cases": list(cases)}))
-        way = replace(gates.of(model.digest), judged=evidence)
+        way = replace(way, judged=evidence)
         self.journal.append(
             Event(Kind.MODEL_JUDGED, self.clock(), who.name, name, evidence),
             *self._step(replace(gates, ways={**gates.ways, model.digest: way}), model, "test", reason, who),

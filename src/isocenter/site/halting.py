@@ -76,7 +76,9 @@ class Halting:
             NotFound: it is not stopped. Refused: by another person, or later.
         """
         must(who, "stop", name)
-        self._append(stopping.undo(self.disclosing.stops(), name, who=who.name, now=self.clock()))
+        event = stopping.undo(self.disclosing.stops(), name, who=who.name, now=self.clock())
+        self._must_come_by_the_gate(getattr(self.registry.analyses.get(name), "weights", ""))
+        self._append(event)
 
     def explain(self, name: str, *, reason: str, who: Person) -> None:
         """Say why one has stopped it, where that was not said.
@@ -94,7 +96,9 @@ class Halting:
             NotFound: it is not stopped. Refused: by the same person, or without a reason.
         """
         must(who, "stop", name)
-        self._append(stopping.resume(self.disclosing.stops(), name, reason=reason, who=who.name, now=self.clock()))
+        event = stopping.resume(self.disclosing.stops(), name, reason=reason, who=who.name, now=self.clock())
+        self._must_come_by_the_gate(getattr(self.registry.analyses.get(name), "weights", ""))
+        self._append(event)
 
     # ---- a model ---------------------------------------------------------------------------------------------
 
@@ -129,11 +133,7 @@ class Halting:
         stops, now = self.disclosing.stops(), self.clock()
         stopped = [a for a in self._users(name) if a in stops] or self._users(name)
         events = [stopping.resume(stops, a, reason=reason, who=who.name, now=now, model=name) for a in stopped]
-        if self._state(name)[1] == "suspended":
-            raise Refused(
-                f"{name}, which was released and is suspended", "it comes back by the gate, as it was released",
-                f"isocenter release {name}",
-            )  # fmt: skip
+        self._must_come_by_the_gate(name)
         self._append(*events)
 
     # ---- rehearsed -------------------------------------------------------------------------------------------
@@ -212,6 +212,13 @@ class Halting:
 
     def _append(self, *events: Event) -> None:
         self.journal.append(*events)
+
+    def _must_come_by_the_gate(self, model: str) -> None:
+        if self._state(model)[1] == "suspended":
+            raise Refused(
+                f"{model}, which was released and is suspended", "it comes back by the gate alone",
+                f"see what its return lacks: isocenter release {model} --show",
+            )  # fmt: skip
 
     def _state(self, name: str) -> tuple[str, str]:
         held = weights.models(Path(self.shelf) if self.shelf else None).get(name)

@@ -116,7 +116,7 @@ class Watching:
         step = f"isocenter release {name} --step suspend --by NAME --reason WHY"
         act = f"{step}, or Stop it everywhere on its page"
         if way.state == "suspended":  # by the stop rule, or somebody was quicker
-            act = f"it is suspended; a person releases it again: isocenter release {name} --by NAME --reason WHY"
+            act = f"it is suspended; what its return lacks says isocenter release {name} --show"
         return {"model": name, "state": way.state, "since": since, **told, "on_alarm": act if told["alarms"] else ""}
 
     def _seen(self, users: list[str], model: str, since: datetime | None) -> list[Seen]:
