@@ -84,7 +84,7 @@ def test_outlines_and_many_classes_are_compared_too() -> None:
     assert told["gaps"][0]["value"] == 0 and "insufficient" in told["gaps"][2]
     groups = {"site": np.array(["A"] * 11 + ["B"])}
     alone = measured(outlined, outlined, groups, least_events=0)["gaps"][2]
-    assert alone["insufficient"] == "insufficient data: 1 events, 2 are needed", "and the look is not lost by it"
+    assert alone["insufficient"] == "insufficient data: 1 event, 2 are needed", "and the look is not lost by it"
     shown = of_groups(outlined, groups)
     assert [row["n"] for row in shown] == [11, 1] and "insufficient" in shown[1] and shown[0]["metrics"]
     three = Model("m", "1", "a" * 64, inputs={"classes": ["a", "b", "c"]})
