@@ -1,31 +1,32 @@
 """Outlined short-axis hearts read from disk: cine DICOM with the contours of experts.
 
-The layout is that of the Sunnybrook Cardiac Data (Radau et al., MIDAS J 2009)::
+The layout is that of the Sunnybrook Cardiac Data (Radau et al., MIDAS J 2009) or of its many copies, such as::
 
     link.csv                      patient_id,original_id
-    dicoms/PATIENT.zip            the cine of one patient
-    contours/ORIGINAL/i-contours  IM-0001-0048-icontour-manual.txt: endocardium on the image with Instance Number 48
+    dicoms/PATIENT.zip            the cine of one patient, or a folder of that name with its images
+    contours/ORIGINAL/i-contours  IM-0001-0048-icontour-manual.txt: endocardium on 48.dcm, or on Instance Number 48
     contours/ORIGINAL/o-contours  the same for the epicardium
 
-A contour is a closed polygon of "column row" in pixels.
+A contour is a closed polygon of "column row" in pixels; those of papillary muscles are passed over.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import IsocenterError, Refused
+from isocenter.learn.sheet import read_sheet
 from isocenter.methods.short_axis import sampled, sampling, turned
 from isocenter.methods.ventricle import STEP_MM, WINDOW
+from isocenter.record import Series
 from isocenter.space import Volume
 
 __all__ = ["MARGIN", "STEP_MM", "Heart", "Hearts", "Outline", "examples_of", "read_hearts", "stacked"]
@@ -33,7 +34,7 @@ __all__ = ["MARGIN", "STEP_MM", "Heart", "Hearts", "Outline", "examples_of", "re
 MARGIN = 144
 # The contours count pixels from 1: moved so, the step of brightness across them is steepest in both directions.
 _FIRST_PIXEL = 1.0
-_NAME = re.compile(r"IM-\d+-(\d+)-([io])contour")
+_NAME = re.compile(r"^IM-\d+-(\d+)-([io])contour", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -109,63 +110,138 @@ _ARRAYS = ("pictures", "near", "masks", "known", "centre", "radius")
 def read_hearts(folder: Path) -> Iterator[Heart]:
     """Every patient of the folder who has both images and contours.
 
+    Contours are files such as ``IM-0001-0048-icontour-manual.txt`` at any depth below a folder of the patient's name;
+    the images lie in another folder, or a ZIP, of that name. Where images and contours have different names, a table
+    with the columns ``patient_id`` (of the images) and ``original_id`` (of the contours) links them.
+
     Raises:
-        Refused: when there is no link table or nobody of it is there, a cine cannot be read, or a contour names an
-            image that is not there.
+        Refused: when no patient has both, a table that links them lacks a column, a cine cannot be read, or a contour
+            names an image that is not there.
     """
-    link = folder / "link.csv"
-    if not link.is_file():
-        raise Refused(f"no link.csv in {folder}", "it says which contours belong to which images",
-                      "give the folder that holds link.csv, dicoms and contours")  # fmt: skip
-    with link.open(newline="", encoding="utf-8") as text:
-        table = csv.DictReader(text)
-        named, rows = table.fieldnames or (), list(table)
-    for column in ("patient_id", "original_id"):
-        if column not in named:
-            raise Refused(f"link.csv has no column '{column}'", "it says which contours belong to which images",
-                          "give patient_id, the name of an archive in dicoms, and original_id, a folder in contours"
-                          )  # fmt: skip
-    count = 0
-    for row in rows:
-        archive = folder / "dicoms" / f"{row['patient_id']}.zip"
-        drawn = folder / "contours" / row["original_id"]
-        if archive.is_file() and drawn.is_dir():
+    drawn = _contours_in(folder)
+    images = _images_in(folder)
+    pairs = _linked(folder)
+    if pairs is None:
+        pairs = [(name, name) for name in drawn]
+    count, taken = 0, set[Path]()
+    for patient, original in pairs:
+        files = drawn.get(_plain(original), [])
+        sources = [p for p in images.get(_plain(patient), ()) if _holds_images(p)]
+        if files and sources and not taken.intersection(files):  # a folder above that of a patient is not another one
             count += 1
-            yield _heart(row["original_id"], archive, drawn)
+            taken.update(files)
+            yield _heart(original, sources[0], files)
     if not count:
-        raise Refused(f"no patient with images and contours in {folder}",
-                      f"none of {len(rows)} rows of link.csv names an archive in dicoms and a folder in contours that "
-                      "are there", "put both beside link.csv")  # fmt: skip
+        raise Refused(
+            f"no patient with images and contours in {folder}",
+            f"{len(pairs)} names were looked for, of {sum(map(len, images.values()))} folders and archives",
+            "give both, below folders of the patient's name, or a link.csv with patient_id, the name of the images, "
+            "and original_id, that of the contours",
+        )  # fmt: skip
 
 
-def _heart(name: str, archive: Path, drawn: Path) -> Heart:
+def _plain(name: str) -> str:
+    """A name in which ``SC-HF-I-01`` and ``sc-hf-i-1`` are the same."""
+    return re.sub(r"\d+", lambda digits: str(int(digits[0])), name.strip().lower())
+
+
+def _contours_in(folder: Path) -> dict[str, list[Path]]:
+    """Contour files by the name of every folder above them, the innermost first."""
+    found: dict[str, list[Path]] = {}
+    files = [f for f in sorted(folder.rglob("*.txt")) if _NAME.search(f.name) and not f.name.startswith(".")]
+    for depth in range(max((len(f.relative_to(folder).parts) for f in files), default=0)):
+        for file in files:
+            above = file.relative_to(folder).parts[-2::-1]
+            if depth < len(above):
+                found.setdefault(_plain(above[depth]), []).append(file)
+    return found
+
+
+def _images_in(folder: Path) -> dict[str, list[Path]]:
+    """Folders and archives by their name."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() or path.suffix.lower() == ".zip":
+            found.setdefault(_plain(path.name if path.is_dir() else path.stem), []).append(path)
+    return found
+
+
+def _holds_images(path: Path) -> bool:
+    """Whether a folder has files other than contours; an archive is opened later."""
+    return path.is_file() or any(f.is_file() and f.suffix.lower() != ".txt" for f in path.rglob("*"))
+
+
+def _linked(folder: Path) -> list[tuple[str, str]] | None:
+    """(name of the images, name of the contours) by a table in the folder; None where there is none.
+
+    Raises:
+        Refused: a ``link.csv`` lacks a column.
+    """
+    for file in sorted(folder.glob("*.csv"), key=lambda f: f.name != "link.csv"):
+        columns, rows = read_sheet(file)
+        known = {"".join(c for c in name.lower() if c.isalnum()): name for name in columns}
+        lacks = [name for name in ("patient_id", "original_id") if name.replace("_", "") not in known]
+        if not lacks:
+            return [(str(row[known["patientid"]]), str(row[known["originalid"]])) for row in rows]
+        if file.name == "link.csv":
+            raise Refused(f"link.csv has no column '{lacks[0]}'", "it says which contours belong to which images",
+                          "give patient_id, the name of the images' folder or archive, and original_id, that of the "
+                          "contours' folder")  # fmt: skip
+    return None
+
+
+def _heart(name: str, source: Path, drawn: Sequence[Path]) -> Heart:
     from isocenter.dicom.assemble import assemble
     from isocenter.dicom.header import merge, read_header, scan
 
-    blobs, records = {}, []
-    for _, given in scan(archive):
+    blobs, records, files = {}, [], {}
+    for file, given in scan(source):
         if isinstance(given, IsocenterError):
             raise given
+        if given[128:132] != b"DICM" and not file.lower().endswith(".dcm"):  # notes and tables lie beside images
+            continue
         record = read_header(given)
-        blobs[record.series[0].instances[0].digest] = given
+        instance = record.series[0].instances[0]
+        blobs[instance.digest] = given
+        files[instance.sop_uid] = PurePosixPath(file).stem
         records.append(record)
-    (study,) = merge(records)
-    series = max(study.series, key=lambda s: len(s.instances))
+    studies = merge(records)
+    if len(people := {study.patient.id for study in studies}) > 1:
+        raise Refused(f"images of {len(people)} patients in {source.name}", f"the contours of {name} are of one",
+                      "give each patient a folder")  # fmt: skip
+    every = [series for study in studies for series in study.series]
+    if not every:
+        raise Refused(f"no DICOM images in {source.name}", "a cine is wanted", "give the images of the patient")
+    wanted = {int(found[1]): file for file in drawn if (found := _NAME.search(file.name))}
+    numbers, series = max(
+        ((_numbered(series, files, wanted), series) for series in every),
+        key=lambda one: (len(wanted.keys() & one[0].keys()), len(one[1].instances)),
+    )
+    if missing := sorted(wanted.keys() - numbers.keys()):
+        raise Refused(f"{wanted[missing[0]].name}", f"{source.name} has no image {missing[0]}",
+                      "give all images of the patient")  # fmt: skip
     cine = assemble(series, blobs.__getitem__)[0]
-    numbers = {i.number: i.sop_uid for i in series.instances}
     slices = cine.geometry.shape[0]
     at = {uid: divmod(n, slices) for n, uid in enumerate(cine.instance_uids)}
     outlines = []
-    for file in sorted(drawn.glob("*-contours/*.txt")):
-        if not (found := _NAME.match(file.name)):
-            continue
-        number = int(found[1])
-        if number not in numbers:
-            raise Refused(f"{file.name}", f"{archive.name} has no image {number}")
-        phase, k = at[numbers[number]]
-        points = np.loadtxt(file, dtype=np.float64).reshape(-1, 2)
+    for contour in drawn:
+        found = _NAME.search(contour.name)
+        assert found is not None
+        phase, k = at[numbers[int(found[1])]]
+        points = np.loadtxt(contour, dtype=np.float64).reshape(-1, 2)
         outlines.append(Outline(phase, k, found[2], points - _FIRST_PIXEL))
     return Heart(name, cine, tuple(outlines))
+
+
+def _numbered(series: Series, files: Mapping[str, str], wanted: Mapping[int, Path]) -> dict[int, str]:
+    """Number -> SOP Instance UID, by the end of the files' names where all that were drawn on are there, or by headers.
+
+    Contours name the file that they were drawn on: ``IM-0001-0048.dcm``, or ``48.dcm``.
+    """
+    named = {int(end[0]): i.sop_uid for i in series.instances if (end := re.search(r"\d+$", files[i.sop_uid]))}
+    if len(named) == len(series.instances) and wanted.keys() <= named.keys():
+        return named
+    return {i.number: i.sop_uid for i in series.instances if i.number is not None}
 
 
 def coverage(points: npt.NDArray[np.float64], shape: tuple[int, int], fine: int = 4) -> npt.NDArray[np.float32]:
