@@ -31,7 +31,10 @@ def figure(told: Any) -> str:
     if whole:
         first += f" ({three(told['low'])}–{three(told['high'])})"
     skipped = {"value", *(("low", "high") if whole else ())}
-    rest = [f"{name} {figure(value)}" for name, value in told.items() if name not in skipped]
+    said = {"low": "in 19 of 20 at least"}
+    if "value" not in told:
+        said |= {"largest": "largest error", "mean": "mean error"}
+    rest = [f"{said.get(name, name)} {figure(value)}" for name, value in told.items() if name not in skipped]
     return "; ".join(part for part in (first, ", ".join(rest)) if part)
 
 
@@ -143,8 +146,12 @@ def test_the_list_tells_each_goal_beside_what_was_reached(page: Any) -> None:
             reached = {part: metrics[name][part] for part in ("value", "low", "high")}
             assert f"{figure(reached)}, goal {goal:g}" in row[3], (file, row)
             asked += 1
-        n = model["evidence"].get("n", metrics.get("n"))
-        assert row[4] == (f"{n:,}" if n else "not told"), (file, row)
+        n = model["evidence"].get("n", metrics.get("n", next(iter(metrics.values())).get("n")))
+        assert row[4] == f"{n:,}", (file, row)
+        first = next(iter(metrics.values()))
+        if "largest" in first:
+            said = f"largest error {three(first['largest'])}, mean error {three(first['mean'])}"
+            assert said in row[3], (file, row)
     assert asked > 8
 
 

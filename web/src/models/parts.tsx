@@ -22,8 +22,15 @@ export function told(one: Told): string {
   if (typeof one === "number") return plain(one);
   const whole = one.low != null && one.high != null;
   const others = Object.entries(one).filter(([name, value]) => value != null && name !== "value" && !(whole && (name === "low" || name === "high")));
-  const named = others.map(([name, value]) => `${spoken(name).toLowerCase()} ${plain(value!)}`).join(", ");
+  const named = others.map(([name, value]) => `${part(name, one)} ${plain(value!)}`).join(", ");
   return [one.value == null ? "" : figure(one as Figure), named].filter(Boolean).join("; ");
+}
+
+/** What a number beside the figure is: without a figure it is how far answers were off the truth, and a low end alone is no interval. */
+function part(name: string, one: Exclude<Told, number>): string {
+  if (name === "low") return "in 19 of 20 at least";
+  const off = one.value == null && (name === "largest" || name === "mean");
+  return off ? `${name} error` : spoken(name).toLowerCase();
 }
 
 const FIELDS: [string, string][] = [
@@ -72,10 +79,11 @@ function Named({ name, of }: { name: string; of: unknown }) {
   );
 }
 
-/** Test cases that the evidence rests on; undefined where it does not tell. */
+/** Test cases that the evidence rests on, else those of its first figure; undefined where neither tells. */
 export function casesOf({ n, metrics }: Model["evidence"]): number | undefined {
   const counted = metrics?.n;
-  return n ?? (typeof counted === "number" ? counted : undefined);
+  const first = Object.values(metrics ?? {}).find((one) => typeof one === "object" && one?.n != null);
+  return n ?? (typeof counted === "number" ? counted : typeof first === "object" ? (first.n ?? undefined) : undefined);
 }
 
 /** What a model is held to by its card's goal, else its first figure: what a list has room for. */
