@@ -373,3 +373,17 @@ def test_choi(now: float, hu: float, more: dict[str, bool], answer: str) -> None
 def test_each_guard_refuses(ask: Any, words: str) -> None:
     with pytest.raises(Refused, match=f"(?i){words}"):
         ask()
+
+
+def test_one_stable_disease_between_two_responses() -> None:
+    """The appendix of the guideline takes 32, 28 and 33 % less for confirmed, and with two stable between not."""
+    hovers, twice = (100, 68, 72, 67, 75), (100, 68, 72, 72, 67)
+    for sums, strict, lenient in ((hovers, "SD", "PR"), (twice, "SD", "SD"), ((100, 68, 72, 90, 60), "SD", "SD")):
+        visits = [Visit(56 * k, mm) for k, mm in enumerate(sums)]
+        assert best_response(visits).response == strict, sums
+        assert best_response(visits, accept_sd=True).response == lenient, sums
+        assert best_immune_response(visits, accept_sd=True).response == f"i{lenient}", sums
+    visits = [Visit(56 * k, mm) for k, mm in enumerate(hovers)]
+    assert [whole.response for _, whole in responses(visits)] == ["PR", "SD", "PR", "SD"]
+    assert [whole.response for _, whole in responses(visits, accept_sd=True)] == ["PR", "SD", "PR", "PR"]
+    assert [one.response for one in immune_responses(visits, accept_sd=True)] == ["iPR", "iSD", "iPR", "iPR"]

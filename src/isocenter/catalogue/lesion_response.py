@@ -94,6 +94,7 @@ class LesionResponse:
         targets: str = "",
         stable_days: int = 42,
         confirmed: bool = True,
+        accept_sd: bool = False,
         reach_mm: float = 10.0,
         not_evaluated: str = "",
         non_targets: Literal["as outlined", "CR", "non-CR/non-PD", "PD", "NE", "grown further"] = "as outlined",
@@ -112,6 +113,7 @@ class LesionResponse:
             targets: labels of the baseline's target lesions, separated by commas; empty: the largest measurable.
             stable_days: least time from baseline for a stable disease, by the protocol.
             confirmed: whether CR and PR must be confirmed after 28 days to be the best response.
+            accept_sd: whether a PR also confirms one before a single stable disease, as the guideline's questions do.
             reach_mm: how far a lesion may have moved beyond the error of registration.
             not_evaluated: labels of baseline lesions that this scan cannot show, separated by commas: they are not
                 evaluated, which is not the same as gone. Of an earlier scan: "liver 1 on 2026-03-02".
@@ -173,15 +175,17 @@ class LesionResponse:
             remarks.append("a target was not evaluated: no sum of the targets and no change of it is given")
         absolute = 0.0 if criteria == "mRECIST" else 5.0
         again = recist.CONFIRM_DAYS if confirmed else None
-        judged = recist.responses(visits, absolute_mm=absolute, confirm_days=again)
-        best = recist.best_response(visits, confirmed=confirmed, stable_days=stable_days, absolute_mm=absolute)
+        judged = recist.responses(visits, absolute_mm=absolute, confirm_days=again, accept_sd=accept_sd)
+        best = recist.best_response(
+            visits, confirmed=confirmed, stable_days=stable_days, absolute_mm=absolute, accept_sd=accept_sd
+        )
         target, whole = (_by(criteria, one) for one in judged[-1])
         now, best = whole, _by(criteria, best)
         if criteria == "iRECIST":
             least = border_length_mm(max(sorted(r.geometry.spacing_mm)[1] for t in times for r in t.regions))
-            now = irecist.immune_responses(visits, confirm_days=again, least_growth_mm=least)[-1]
+            now = irecist.immune_responses(visits, confirm_days=again, least_growth_mm=least, accept_sd=accept_sd)[-1]
             best = irecist.best_immune_response(
-                visits, confirmed=confirmed, stable_days=stable_days, least_growth_mm=least
+                visits, confirmed=confirmed, stable_days=stable_days, least_growth_mm=least, accept_sd=accept_sd
             )
         density: tuple[Measurement, ...] = ()
         if criteria == "Choi":

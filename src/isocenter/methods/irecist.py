@@ -28,8 +28,9 @@ Immune = Literal["iCR", "iPR", "iSD", "iUPD", "iCPD", "NE", "non-iCR/non-iUPD"]
 
 
 def immune_responses(
-    visits: Sequence[Visit], *, confirm_days: int | None = CONFIRM_DAYS, least_growth_mm: float = 0.0
-) -> tuple[Judged, ...]:
+    visits: Sequence[Visit], *, confirm_days: int | None = CONFIRM_DAYS, least_growth_mm: float = 0.0,
+    accept_sd: bool = False,
+) -> tuple[Judged, ...]:  # fmt: skip
     """iRECIST at each visit after baseline: progression is unconfirmed (iUPD) until a later scan confirms it (iCPD).
 
     Confirmation at least four weeks later (earlier only for new symptoms with a further new lesion) needs further
@@ -39,7 +40,7 @@ def immune_responses(
     of the measurable ones by a fifth and 5 mm.
 
     Args:
-        confirm_days: after which a response must be seen again to stand (see `recist.Standing`).
+        confirm_days, accept_sd: when a response stands (see `recist.Standing`).
         least_growth_mm: growth of a small new lesion that its outline cannot show.
 
     Raises:
@@ -47,7 +48,7 @@ def immune_responses(
     """
     first, *later = in_order(visits)
     judged: list[Judged] = []
-    nadir, standing = first.sum_mm, Standing(confirm_days)
+    nadir, standing = first.sum_mm, Standing(confirm_days, accept_sd)
     unconfirmed: _Unconfirmed | None = None
     known = _Known()
     confirmed = cleared = False
@@ -184,7 +185,7 @@ def _confirms(visit: Visit, before: _Unconfirmed, now: set[str], least_growth_mm
 
 def best_immune_response(
     visits: Sequence[Visit], *, confirmed: bool = True, stable_days: int = 42, confirm_days: int = CONFIRM_DAYS,
-    least_growth_mm: float = 0.0,
+    least_growth_mm: float = 0.0, accept_sd: bool = False,
 ) -> Judged:  # fmt: skip
     """Best overall response by iRECIST (iBOR): the best until progression is confirmed.
 
@@ -192,7 +193,7 @@ def best_immune_response(
     the best only where nothing better came before.
 
     Args:
-        confirmed, stable_days, confirm_days: as in `recist.best_response`.
+        confirmed, stable_days, confirm_days, accept_sd: as in `recist.best_response`.
         least_growth_mm: as in `immune_responses`.
 
     Raises:
@@ -201,12 +202,14 @@ def best_immune_response(
     >>> best_immune_response((Visit(0, 110), Visit(56, 145), Visit(112, 70), Visit(150, 70))).response
     'iPR'
     """
-    judged = immune_responses(visits, confirm_days=confirm_days if confirmed else None, least_growth_mm=least_growth_mm)
+    again = confirm_days if confirmed else None
+    judged = immune_responses(visits, confirm_days=again, least_growth_mm=least_growth_mm, accept_sd=accept_sd)
     seen = [(v.day, r.response) for v, r in zip(visits[1:], judged, strict=True)]
     ended = next((n for n, (_, r) in enumerate(seen) if r == "iCPD"), len(seen))
     upto, rule = seen[:ended], "iRECIST, best overall response"
     if confirmed:
-        if found := confirmed_response([(day, said.removeprefix("i")) for day, said in upto], confirm_days):
+        plain = [(day, said.removeprefix("i")) for day, said in upto]
+        if found := confirmed_response(plain, confirm_days, accept_sd=accept_sd):
             return Judged(f"i{found.response}", rule, found.why.replace("CR ", "iCR ").replace("PR ", "iPR "))
     else:
         for wanted in ("iCR", "iPR"):
