@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import made
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -193,6 +195,44 @@ def test_echoes() -> None:
     assert volume.array[:, 0, 0, 0].tolist() == [0, 100, 200]
 
 
+def test_echo_times_that_differ_by_rounding_from_slice_to_slice_are_one() -> None:
+    """0.4 us between slices made a series of frames without times of four echoes."""
+    files = []
+    for data in phased([{"EchoTime": t} for t in (1.2, 2.4, 3.6, 3.632)]):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        ds.EchoTime = round(float(ds.EchoTime) + 0.0004 * (ds.InstanceNumber % 3), 6)
+        files.append(made.written(ds))
+    volume = only(files)
+    checked(volume, ["echo"])
+    assert np.allclose(volume.axes[0].values, (1.2, 2.4, 3.6, 3.632), atol=0.001)
+    assert only(files[:3]).facts["EchoTime"] == pytest.approx(1.2, abs=0.001)
+
+
+def test_a_series_that_was_sent_twice_under_new_uids_is_read_once() -> None:
+    """Its copies became frames of their own, or it was refused for two images at one place."""
+    keys = [{"AcquisitionTime": f"10000{n}"} for n in range(4)]
+    again = []
+    for data in phased(keys):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        ds.SOPInstanceUID, ds.ContentTime = f"{ds.SOPInstanceUID}.2", "110000"
+        ds.InstanceNumber += 12
+        again.append(made.written(ds))
+    volume = only(phased(keys) + again)
+    checked(volume, ["time"])
+    assert volume.axes[0].values == (0.0, 1.0, 2.0, 3.0) and len(volume.facts["DoubledInstances"]) == 12
+    still = only(phased(keys[:1]) + again[:3])
+    assert still.array.shape == (3, 4, 6) and not still.axes
+
+
+def test_frames_of_a_drawing_that_are_alike_before_the_bolus_are_no_copies() -> None:
+    files = []
+    for n, data in enumerate(phased([{}] * 8, ScanningSequence="EP", RepetitionTime=1500.0)):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        made.put_pixels(ds, np.full((4, 6), 100 * max(n // 3 - 4, 0) + n % 3, np.uint16))
+        files.append(made.written(ds))
+    assert only(files).array.shape == (8, 3, 4, 6)
+
+
 def test_time_from_acquisition_times_over_midnight() -> None:
     keys = [
         {"AcquisitionDate": "20260101", "AcquisitionTime": "235958.5"},
@@ -248,6 +288,26 @@ def test_a_frame_that_is_missing_leaves_its_time_where_only_positions_and_a_step
     keys = [{"TemporalPositionIdentifier": n} for n in positions]
     (axis,) = only(phased(keys, TemporalResolution=1400.0)).axes
     assert axis.unit == "s" and axis.values == seconds
+
+
+@pytest.mark.parametrize("keyword", ["AcquisitionTime", "ContentTime"])
+@pytest.mark.parametrize("frame_s", [0.8, 1.5, 5.5])
+def test_a_clock_of_whole_seconds_is_evened_out(keyword: str, frame_s: float) -> None:
+    """Frames of 1.5 s at 0, 1, 3, 4 s were taken as they read; shorter ones than a second had no time at all."""
+    truth = [n * frame_s for n in range(40)]
+    keys = [{keyword: f"10{int(t) // 60:02d}{int(t) % 60:02d}", "TemporalPositionIdentifier": n + 1}
+            for n, t in enumerate(truth)]  # fmt: skip
+    volume = only(phased(keys, slices=2))
+    (axis,) = volume.axes
+    assert axis.unit == "s" and np.abs(np.array(axis.values) - truth).max() < 0.02 * truth[-1]
+    assert "whole seconds, evened out" in volume.facts["TimedBy"]
+
+
+def test_a_clock_that_is_uneven_or_even_as_it_stands_is_left_alone() -> None:
+    for truth in ([*range(0, 30, 2), *range(30, 90, 5)], list(range(0, 60, 3)), [0.5 + 2 * n for n in range(20)]):
+        keys = [{"AcquisitionTime": f"10{int(t) // 60:02d}{t % 60:04.1f}"} for t in truth]
+        volume = only(phased(keys, slices=2))
+        assert volume.axes[0].values == tuple(t - truth[0] for t in truth) and "TimedBy" not in volume.facts
 
 
 def test_midnight_without_a_day_and_triggers_that_no_heart_gives() -> None:
@@ -494,6 +554,24 @@ def test_enhanced_time_echo_and_b() -> None:
     frames += [{"z": 3 * k, "b": 1000, "direction": d} for d in ([1.0, 0, 0], [0, 1.0, 0]) for k in (0, 1)]
     weighted = only([enhanced(frames)])
     assert weighted.axes[0].name == "b_value" and weighted.axes[0].values == (0.0, 1000.0, 1000.0)
+
+
+@pytest.mark.parametrize("index", [{}, {"time": 1}])
+@pytest.mark.parametrize(("own", "by"), [("AcquisitionDateTime", None), ("ContentTime", "Content Time")])
+def test_an_enhanced_object_for_each_time_has_the_time_of_the_object(
+    index: dict[str, Any], own: str, by: str | None
+) -> None:
+    """Their frames state none, or all the first position: such series had frames, and no times."""
+    files = []
+    for n in range(4):
+        ds = pydicom.dcmread(io.BytesIO(enhanced([{"z": 3 * k, **index} for k in (0, 1)], number=n + 1)))
+        ds.ContentDate, ds.ContentTime = "20260102", "100000"
+        ds.PixelData = np.full((2, 4, 6), 100 + n, np.uint16).tobytes()
+        setattr(ds, own, f"20260102{100000 + 5 * n}" if own == "AcquisitionDateTime" else f"{100000 + 5 * n}")
+        files.append(made.written(ds))
+    volume = only(files)
+    assert [(a.name, a.unit, a.values) for a in volume.axes] == [("time", "s", (0.0, 5.0, 10.0, 15.0))]
+    assert volume.facts.get("TimedBy") == by
 
 
 def test_enhanced_heart_phases_and_kinds_and_stacks() -> None:

@@ -270,7 +270,7 @@ def test_a_palette_that_lies_is_refused_in_words() -> None:
                 rendered(member.data)
 
 
-@pytest.mark.parametrize("syntax", [made.EXPLICIT, made.BIG])
+@pytest.mark.parametrize("syntax", [made.EXPLICIT, made.BIG, made.RLE])
 @pytest.mark.parametrize("signed", [False, True])
 def test_values_in_the_upper_bits_of_their_words_are_read_from_there(syntax: str, signed: bool) -> None:
     """Twelve bits below High Bit 15 were read as the lowest twelve: of 1024 came nothing and of 100 1600."""

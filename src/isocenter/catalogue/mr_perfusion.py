@@ -22,7 +22,7 @@ _CORE = (
 class MRPerfusion:
     """Which brain is hypoperfused on a T2*-weighted MR series while a bolus passes?"""
 
-    name, version = "mr_perfusion", "7"
+    name, version = "mr_perfusion", "8"
     needs: ClassVar[Mapping[str, Need]] = {
         "bolus": Need(modality="MR", body_part=("head", "brain", "skull"), axis="time", at_least=60),
         "vessels": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),

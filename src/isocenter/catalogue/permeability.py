@@ -55,7 +55,7 @@ Array = npt.NDArray[np.float64]
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "11"
+    name, version = "permeability", "12"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES),
         "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),

@@ -25,7 +25,7 @@ from isocenter.dicom.placed import Placed, classic, enhanced, gamma_tomography, 
 from isocenter.dicom.plane import plane
 from isocenter.dicom.quantity import pet_units, quantity
 from isocenter.dicom.regions import regions
-from isocenter.dicom.stack import Stack, stacks
+from isocenter.dicom.stack import SAME_ECHO_MS, Stack, stacks
 from isocenter.dicom.velocity import ENCODING
 from isocenter.errors import LimitReached, NotAVolume
 from isocenter.record import Instance, Series
@@ -313,6 +313,8 @@ _OF_ONE_SCAN = frozenset(
 )  # fmt: skip
 # Of a CT: where its slices differ in one of these, no value of it holds for all.
 _SAME_NUMBER = 1e-4  # part of it by which a number that was written twice may differ
+# Set once for a scan, and rounded image by image: by how much then.
+_SET_ONCE = {"EchoTime": SAME_ECHO_MS, "RepetitionTime": SAME_ECHO_MS, "FlipAngle": 0.002}
 _OF_ONE_CT = ("KVP", "SliceThickness", "ConvolutionKernel", "MonoenergeticEnergyEquivalent", "ContrastBolusAgent")
 _OF_ONE_SLICE = frozenset({"ImagePositionPatient", "SliceLocation", "ImageIndex", "ContentTime", "WindowCenter"})
 
@@ -393,7 +395,7 @@ def _facts(series: Series, stack: Stack) -> dict[str, Any]:
     unlike: dict[str, list[str]] = {}
     for keyword in sorted({k for f in unique for k in f}):
         values = [f.get(keyword) for f in unique]
-        if all(v == values[0] for v in values[1:]):
+        if all(_equal(v, values[0], _SET_ONCE.get(keyword)) for v in values[1:]):
             facts[keyword] = values[0]
         elif keyword in _EARLIEST:
             facts[keyword] = min((v for v in values if v is not None), key=str if keyword != _EARLIEST[-1] else float)
@@ -425,10 +427,10 @@ def _facts(series: Series, stack: Stack) -> dict[str, Any]:
     return facts
 
 
-def _equal(one: Any, other: Any) -> bool:
-    """Whether two headers say the same; numbers may be written to another digit."""
-    if isinstance(one, float | int) and isinstance(other, float | int):
-        return math.isclose(one, other, rel_tol=_SAME_NUMBER)
+def _equal(one: Any, other: Any, apart: float | None = 0.0) -> bool:
+    """Whether two headers say the same; numbers may be written to another digit, but for those without a tolerance."""
+    if apart is not None and isinstance(one, float | int) and isinstance(other, float | int):
+        return math.isclose(one, other, rel_tol=_SAME_NUMBER, abs_tol=apart)
     return bool(one == other)
 
 

@@ -78,7 +78,9 @@ def frames(data: bytes, which: Sequence[int] | None = None) -> npt.NDArray[Any]:
     if straight is not None:
         return straight if which is None else straight[wanted]
     if file.dataset[PIXELS][0] == "fragments":
-        return decode(data, wanted)
+        opened = decode(data, wanted)
+        # RLE packs words as they stand; the other streams know how many bits a value has.
+        return _masked(_lowered(opened, file), file) if file.syntax == _RLE and opened.ndim == 3 else opened
     return _converted(data, wanted)
 
 

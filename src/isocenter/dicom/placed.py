@@ -452,7 +452,9 @@ def _enhanced_keys(
         "offset": first(0x00209310, 0x0020930D),
         "moment": moment,
         "reference": None if reference is None else 1000.0 * reference,
-        "content": None,
+        # Of the object, not of the frame: it tells apart objects that hold one moment each.
+        "begun": begun,
+        "content": moment_s(file.ascii(0x00080023), file.ascii(0x00080033)),
         "acquisition": _one(file.numbers(0x00209156, content)) if 0x00209156 in content else None,
         "number": float(number) + 1e6 * float(instance.number or 0),
         "beat_ms": _beat_ms(kept(0x00181088), first(0x00189118, 0x00209251) or kept(0x00181062)),

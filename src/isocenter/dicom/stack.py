@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -21,9 +21,10 @@ from isocenter.dicom.placed import Placed
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.space import Axis, Geometry
 
-__all__ = ["Stack", "stacks"]
+__all__ = ["SAME_ECHO_MS", "Stack", "stacks"]
 
 _SAME_DIRECTION = 1e-3  # greatest difference of a direction cosine within one stack
+SAME_ECHO_MS = 0.002  # echo times that lie closer are one; the shortest steps between echoes are tenths of a ms
 _APART_MM = 0.02  # closer than this, two frames lie at one place
 _LEAST_SLICES = 3  # with an ID each, that are taken for one stack
 _REGULAR = 0.05  # a slice may lie this part of the slice distance beside its place on the regular grid
@@ -73,7 +74,7 @@ def stacks(
         NotAVolume: when the largest group makes no regular stack.
     """
     rules = _Rules(frame_of_reference, cardiac, repetition_s, same_pixels)
-    groups = sorted(_planes(frames), key=lambda g: -len(g) * g[0].rows * g[0].columns)
+    groups = sorted(_planes(_one_echo_time(frames)), key=lambda g: -len(g) * g[0].rows * g[0].columns)
     found: list[Stack] = []
     faults: list[IsocenterError] = []
     for n, group in enumerate(groups):
@@ -85,6 +86,18 @@ def stacks(
             faults.append(fault)
     found.sort(key=lambda s: (-len(s.order) * s.geometry.shape[1] * s.geometry.shape[2], _is_derived(s)))
     return found, faults
+
+
+def _one_echo_time(frames: list[Placed]) -> list[Placed]:
+    """Frames whose echo times differ by what rounding leaves, from slice to slice, with one of them for all."""
+    told = sorted({v for one in frames if isinstance(v := one.keys.get("echo"), (int, float))})
+    first: dict[float, float] = {}
+    for before, value in pairwise([-np.inf, *told]):
+        first[value] = first[before] if value - before <= SAME_ECHO_MS else value
+    if len(set(first.values())) == len(told):
+        return frames
+    return [replace(one, keys={**one.keys, "echo": first.get(e, e)}) if (e := one.keys.get("echo")) is not None else one
+            for one in frames]  # fmt: skip
 
 
 def _is_derived(stack: Stack) -> bool:
@@ -184,12 +197,42 @@ def _places(group: list[Placed]) -> list[list[Placed]]:
 
 def _stack(cells: list[list[Placed]], rules: _Rules) -> Stack:
     notes: dict[str, Any] = {}
+    cells = _sent_once(cells, rules, notes)
     cells = _without_doubles(cells, rules, notes)
     geometry = _grid(cells, rules.frame_of_reference)
     if len(cells[0]) == 1:
         return Stack(geometry, (), tuple(cell[0] for cell in cells), notes)
     axes, phases = _phases(cells, rules, notes)
     return Stack(geometry, axes, tuple(one for phase in phases for one in phase), notes)
+
+
+def _sent_once(cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any]) -> list[list[Placed]]:
+    """Each frame once, where a whole series was sent again under new UIDs: its copies are dropped and noted.
+
+    Copies share all but their number and when they were written, and hold the same pixels. Only where every frame has
+    equally many of them are they such: that the frames before a bolus are alike, on a drawing, drops none.
+    """
+    kept: list[list[Placed]] = []
+    dropped: list[str] = []
+    many = 0
+    for cell in cells:
+        alike: dict[Any, list[Placed]] = {}
+        for one in cell:
+            told = tuple(sorted((k, repr(v)) for k, v in one.keys.items() if k not in _OF_A_COPY))
+            alike.setdefault((one.kind, told), []).append(one)
+        once: list[Placed] = []
+        for several in alike.values():
+            while several:
+                copies = [one for one in several[1:] if rules.same_pixels(several[0], one)]
+                many = many or len(copies)
+                if not copies or len(copies) != many:
+                    return cells
+                once.append(several[0])
+                dropped += [one.sop_uid for one in copies]
+                several = [one for one in several[1:] if not any(one is copy for copy in copies)]
+        kept.append(once)
+    notes["DoubledInstances"] = sorted(dropped)
+    return kept
 
 
 def _without_doubles(cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any]) -> list[list[Placed]]:
@@ -213,7 +256,7 @@ def _without_doubles(cells: list[list[Placed]], rules: _Rules, notes: dict[str, 
             )
         kept.append(cell)
     if dropped:
-        notes["DoubledInstances"] = sorted(dropped)
+        notes["DoubledInstances"] = sorted({*dropped, *notes.get("DoubledInstances", ())})
     return kept
 
 
@@ -281,7 +324,11 @@ def _must_be_regular(depth: npt.NDArray[np.float64]) -> None:
         )
 
 
+_OF_A_COPY = frozenset({"number", "content"})  # may differ between copies of one image
 _TICK = 0.05  # of a step
+_CLOCKS = {"moment": "Acquisition Time", "begun": "Acquisition Time"}
+_LEAST_EVENED = 10  # frames, and seconds, by which a clock of whole seconds tells how long a frame is
+_WHOLE_SECOND = 1.1  # s, that times cut to whole seconds spread about even ones
 
 
 # ---- frames that share their places --------------------------------------------------------------------------------
@@ -333,7 +380,7 @@ def _telling(cells: list[list[Placed]]) -> list[str]:
 
 def _clock(cells: list[list[Placed]], names: list[str], rules: _Rules) -> str:
     """The key that orders frames of one place in time."""
-    order = ["temporal", "offset", "moment", "reference", "trigger", "content", "acquisition", "number"]
+    order = ["temporal", "offset", "moment", "reference", "trigger", "begun", "content", "acquisition", "number"]
     if rules.cardiac:
         order.insert(0, "trigger")
     for key in order:
@@ -387,7 +434,12 @@ def _time(
 
     if clock == "trigger" and rules.cardiac:
         return Axis("trigger", tuple(round(v, 6) for v in means("trigger") or range(repeats)), "ms")
-    for key, second in (("offset", 1.0), ("reference", 1e-3), ("moment", 1.0), ("trigger", 1e-3)):
+    timed_by = (("offset", 1.0), ("reference", 1e-3), ("moment", 1.0), ("trigger", 1e-3), ("begun", 1.0))
+    for key, second in timed_by:
+        even = _evened(cells, repeats, key) if key in _CLOCKS else None
+        if even is not None:
+            notes["TimedBy"] = f"{_CLOCKS[key]} in whole seconds, evened out"
+            return Axis("time", even, "s")
         found = means(key)
         if found is not None:
             _note_slice_times(cells, repeats, key, second, found, notes)
@@ -398,11 +450,34 @@ def _time(
         steps = [n - counted[0] for n in counted] if counted and whole else range(repeats)
         return Axis("time", tuple(round(n * rules.repetition_s, 6) for n in steps), "s")
     # When an image was made need not be when it was measured: it serves where it ticks evenly, and is told.
+    if (even := _evened(cells, repeats, "content")) is not None:
+        notes["TimedBy"] = "Content Time in whole seconds, evened out"
+        return Axis("time", even, "s")
     made = means("content")
     if made is not None and _ticks_evenly(made):
         notes["TimedBy"] = "Content Time"
         return Axis("time", tuple(round(v - made[0], 6) for v in made), "s")
     return Axis("time", tuple(range(repeats)), "")
+
+
+def _evened(cells: list[dict[tuple[Any, ...], list[Placed]]], repeats: int, key: str) -> tuple[float, ...] | None:
+    """Even times, where a clock that was written in whole seconds shows frames that follow each other evenly.
+
+    Frames of 1.5 s read 0, 1, 3, 4, and several shorter than a second read the same. None where the clock tells
+    fractions, where its steps are equal as they stand, and where no even steps explain what it shows.
+    """
+    told = np.array([[m[n].keys.get(key) for by in cells for m in by.values()] for n in range(repeats)], np.float64)
+    if repeats < _LEAST_EVENED or not np.isfinite(told).all() or (told != np.round(told)).any():
+        return None
+    shown = told.mean(axis=1)
+    steps = np.diff(shown)
+    if (np.diff(told, axis=0) < 0).any() or np.ptp(steps) == 0.0 or np.ptp(told, axis=1).max() > 1.0:
+        return None
+    step, start = np.polyfit(np.arange(repeats), shown, 1)
+    off = told - (start + step * np.arange(repeats))[:, None]
+    if shown[-1] - shown[0] < _LEAST_EVENED or float(np.ptp(off)) > _WHOLE_SECOND:
+        return None
+    return tuple(round(n * float(step), 6) for n in range(repeats))
 
 
 def _note_slice_times(
