@@ -285,6 +285,63 @@ def test_times_in_series_of_their_own_meet_together_what_none_meets_alone() -> N
     assert alone.series["dynamic"] == ("1.20",)
 
 
+def test_objects_of_one_time_in_series_of_their_own_are_one_dynamic_scan() -> None:
+    """Each has enough frames for a scan, and none has two times: one of them was taken for the scan, and declined."""
+
+    class Bolus:
+        """Does it enhance?"""
+
+        name, version, yields = "bolus", "1", ()
+        needs = {  # noqa: RUF012
+            "dynamic": Need(modality="MR", axis="time", at_least=20),
+            "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),
+        }
+
+        def run(self) -> None: ...
+
+    def held(uid: str, frames: int, said: str = "DCE 1", **facts: object) -> Series:
+        one = series("MR", n=1, uid=uid, frame_of_reference="9", description=said)
+        told = {"RepetitionTime": 5.0, "FlipAngle": 15.0, **facts}
+        return replace(one, facts=told, instances=tuple(replace(i, frames=frames) for i in one.instances))
+
+    dynamic = [held(f"1.{n}", 24, f"DCE {n}") for n in range(1, 7)]
+    angles = [held("2.1", 24, "T1 map", FlipAngle=5.0), held("2.2", 24, "T1 map")]  # the last one as the scan is made
+    (bound,) = plan([Bolus()], study(*dynamic, *angles)).bindings  # type: ignore[list-item]
+    assert sorted(bound.series["dynamic"]) == [s.uid for s in dynamic]
+    assert sorted(bound.series["angles"]) == ["2.1", "2.2"]
+    whole = held("3.1", 24 * 20, "whole")
+    (bound,) = plan([Bolus()], study(*dynamic, whole)).bindings  # type: ignore[list-item]
+    assert bound.series["dynamic"] == ("3.1",)
+    (bound,) = plan([Bolus()], study(*dynamic[:3])).bindings  # type: ignore[list-item]
+    assert len(bound.series["dynamic"]) == 1
+
+
+def test_phases_in_series_of_their_own_are_taken_where_they_are_more_than_one_series() -> None:
+    class Beat:
+        """How much does it eject?"""
+
+        name, version, yields = "beat", "1", ()
+        needs = {"cine": Need(modality="MR", at_least=20, slices_apart=True)}  # noqa: RUF012
+
+        def run(self) -> None: ...
+
+    def phase(uid: str, delay: float | None, *heights: float, **facts: object) -> Series:
+        one = placed(uid, *heights, ImageOrientationPatient=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0], **facts)
+        told = [{**i.facts, "TriggerTime": None if delay is None else delay + k} for k, i in enumerate(one.instances)]
+        return replace(one, instances=tuple(replace(i, facts=f) for i, f in zip(one.instances, told, strict=True)))
+
+    beat = [phase(f"1.{n}", 40.0 * n, 0.0, 10.0, 20.0) for n in range(8)]
+    others = [
+        phase("2.1", 500.0, 0.0, 10.0),
+        phase("2.2", None, 0.0, 10.0, 20.0),
+        phase("2.3", 0, 0, 10, 20, EchoTime=9),
+    ]
+    (bound,) = plan([Beat()], study(*beat, *others)).bindings  # type: ignore[list-item]
+    assert sorted(bound.series["cine"]) == [s.uid for s in beat]
+    assert not plan([Beat()], study(*beat, replace(beat[0], uid="3.1"))).bindings  # type: ignore[list-item]
+    assert not plan([Beat()], study(*beat[:6])).bindings  # type: ignore[list-item]
+
+
 def test_slices_in_series_of_their_own_are_taken_where_they_are_more_than_one_series() -> None:
     class Beat:
         """How much does it eject?"""

@@ -721,6 +721,24 @@ def test_ct_without_a_rescale_has_hounsfield_units_only_where_it_goes_below_zero
     assert only([made.made(n, RescaleIntercept=0) for n in (1, 2)]).unit == "[hnsf'U]"
 
 
+@pytest.mark.parametrize(("vr", "said"), [("US", 63536), ("SS", -2000)])
+@pytest.mark.parametrize("signed", [False, True])
+def test_padding_below_zero_is_not_the_brightest_of_unsigned_words(vr: str, said: int, signed: bool) -> None:
+    """A ring of -2000 around the field of view came out as 62,512 HU."""
+    words = np.full((4, 6), 1060, np.int16)
+    words[0] = -2000
+    files = []
+    for n in range(1, 4):
+        ds = made.dataset(n, pixels=words if signed else words.view(np.uint16))
+        ds.add_new(0x00280120, vr, said)
+        files.append(made.written(ds))
+    volume = only(files)
+    assert volume.array.dtype == np.int16 and set(volume.array.ravel().tolist()) == {-3024, 36}
+    bright = made.dataset(1, pixels=words.view(np.uint16), modality="MR", sop_class=made.MR)
+    bright.add_new(0x00280120, vr, said)
+    assert only([made.written(bright)]).array.max() == 63536  # an MR may be as bright as its words allow
+
+
 def test_a_zero_slope_refuses() -> None:
     with pytest.raises(NotAVolume, match=r"Rescale Slope 0\.0"):
         volumes([made.made(n, RescaleSlope=0) for n in (1, 2)])

@@ -1,4 +1,4 @@
-"""Scans of which each part came as a series of its own: the slices of a stack, the beds of a PET."""
+"""Scans of which each part came as a series of its own: the slices or phases of a stack, the beds of a PET."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from isocenter.dicom.quantity import pet_units
@@ -17,7 +18,9 @@ __all__ = [
     "at_each_place",
     "beds_apart",
     "images",
+    "is_object",
     "left_beside",
+    "phases_apart",
     "reach_mm",
     "slices_apart",
     "told",
@@ -25,6 +28,7 @@ __all__ = [
     "without_places",
 ]
 
+_DELAY = "TriggerTime"
 _SAME_PLACE = 0.5  # of the shorter of two series: beyond it they show one part of the body and are no neighbours
 _LARGER = 1.2  # of two series of one place, the one that is taken without asking
 _NEXT_TO = 1.5  # slices between the ends of two beds
@@ -42,6 +46,11 @@ def told(series: Series, keyword: str) -> set[Any]:
 def images(several: Sequence[Series]) -> int:
     """How many images some series have, frames counted."""
     return sum(max(1, i.frames) for one in several for i in one.instances)
+
+
+def is_object(series: Series) -> bool:
+    """Whether a series is one multi-frame object."""
+    return len(series.instances) == 1 and series.instances[0].frames > 1
 
 
 def at_each_place(series: Series) -> int:
@@ -94,6 +103,28 @@ def slices_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
             key = (one.modality, one.frame_of_reference, frozenset(size), images([one]), turn, *same)
             stacks.setdefault(key, []).append(one)
     return [tuple(several) for several in stacks.values() if len(several) > 1]
+
+
+def phases_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
+    """Stacks of which each phase of the beat is a series of its own, with one image at each of the same places.
+
+    They have one orientation, one size, one echo time and one kind of image, and each states later triggers than the
+    one before.
+    """
+    stacks: dict[Any, list[tuple[float, Series]]] = {}
+    for one in study:
+        places, turns, delays = (told(one, k) for k in ("ImagePositionPatient", "ImageOrientationPatient", _DELAY))
+        if not len(places) == images([one]) > 1 or None in places | turns or len(turns) != 1:
+            continue
+        if not all(isinstance(delay, (int, float)) for delay in delays):
+            continue
+        size = {(i.rows, i.columns) for i in one.instances}
+        same = [frozenset(told(one, k)) for k in ("PixelSpacing", "EchoTime", "ImageType")]
+        key = (one.modality, one.frame_of_reference, frozenset(size), _rounded(places, 2), _rounded(turns, 3), *same)
+        when = sum(float(i.facts.get(_DELAY, one.facts.get(_DELAY))) for i in one.instances) / images([one])
+        stacks.setdefault(key, []).append((when, one))
+    several = [sorted(many, key=lambda w: w[0]) for many in stacks.values() if len(many) > 1]
+    return [tuple(one for _, one in many) for many in several if all(a < b for (a, _), (b, _) in pairwise(many))]
 
 
 # ---- beds ----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,8 @@ from isocenter.analysis.apart import (
     at_each_place,
     beds_apart,
     images,
+    is_object,
+    phases_apart,
     reach_mm,
     slices_apart,
     told,
@@ -96,8 +99,8 @@ class Need:
             that the header does not state does not refuse; the analysis looks at the pixels then.
         velocity: the images must encode velocity, as phase contrast does, as far as their headers say; multi-frame
             objects are looked into when they are read.
-        slices_apart: a stack will do of which each slice came, with all its phases, as a series of its own. It is
-            taken where it holds more images than any series that meets the need alone.
+        slices_apart: a stack will do of which each slice came, with all its phases, as a series of its own, or each
+            phase with all its slices. It is taken where it holds more images than any series that meets the need alone.
         beds: one static PET: it will do where each bed came as a series of its own, and is given as one volume (see
             `methods.pet_beds`). It is taken where it reaches further than any series that meets the need alone. A
             series with several images at each place, times or gates, is taken where there is no other.
@@ -192,7 +195,7 @@ class Need:
 
     def _side_by_side(self, study: Sequence[Series]) -> tuple[Series, ...]:
         able = [one for one in study if {u.predicate for u in self.unmet(one)} <= {"images"}]
-        whole = max(slices_apart(able), key=images, default=())
+        whole = max((*slices_apart(able), *phases_apart(able)), key=images, default=())
         alone = (images([s]) for s in study if not self.unmet(s) and (self.better is None or self.suits(s)))
         return whole if images(whole) >= self.at_least and images(whole) > max(alone, default=0) else ()
 
@@ -203,14 +206,27 @@ class Need:
         return whole if whole and reach_mm(whole) > max(alone) + _FURTHER_MM else ()
 
     def _in_turn(self, study: Sequence[Series]) -> tuple[Series, ...]:
-        """The series of a dynamic scan of which each is one time."""
-        scans: dict[Any, list[Series]] = {}
+        """The series of a dynamic scan of which each is one time.
+
+        Of multi-frame objects nothing but their frames tells how many times they hold: several that are alike are one
+        each.
+        """
+        able = []
         for one in study:
-            if {"times"} <= {u.predicate for u in self.unmet(one)} <= {"times", "images"}:
-                kind = (frozenset(told(one, "FlipAngle")), frozenset(told(one, "ImageType")))
+            unmet = {u.predicate for u in self.unmet(one)}
+            if {"times"} <= unmet <= {"times", "images"} or (is_object(one) and unmet <= {"images"}):
+                able.append(one)
+        # An image for T1 may be made as the scan is: it goes with it only where descriptions do not part them.
+        for told_apart in (True, False):
+            scans: dict[Any, list[Series]] = {}
+            for one in able:
+                described = re.sub(r"\d+", "", one.description) if told_apart else ""
+                kind = (frozenset(told(one, "FlipAngle")), frozenset(told(one, "ImageType")), described)
                 scans.setdefault((_acquired(one, "EchoTime"), *kind), []).append(one)
-        whole = max((tuple(s) for s in scans.values()), key=len, default=())
-        return whole if len(whole) >= _LEAST_TIMES and sum(len(s.instances) for s in whole) >= self.at_least else ()
+            whole = max((tuple(s) for s in scans.values()), key=len, default=())
+            if len(whole) >= _LEAST_TIMES and images(whole) >= self.at_least:
+                return whole
+        return ()
 
     def _modality(self, series: Series) -> Check | None:
         if not self.modality:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from isocenter.analysis.apart import images, is_object
 from isocenter.analysis.need import Check, Need, Unmet
 from isocenter.analysis.protocol import Analysis
 from isocenter.record import Instance, Patient, Series, Study, Urgency
@@ -195,7 +196,10 @@ def _bind(
 ) -> tuple[list[Binding], tuple[Unmet, ...]]:
     (first_name, first), *others = needs.items()
     fit = [s for s in study.series if not first.unmet(s)]
-    together = first.joined(study.series) if first.slices_apart or not (fit or first.beds) else ()
+    apart = first.slices_apart or not (fit or first.beds) or (first.axis == "time" and all(map(is_object, fit)))
+    together = first.joined(study.series) if apart else ()
+    if together and images(together) < max(map(images, ([s] for s in fit if s not in together)), default=0):
+        together = ()  # one object of many times
     fit = list(together) or fit
     if not fit:
         return [], _nearest(first, study)
@@ -224,7 +228,8 @@ def _bind(
             if need.earlier:
                 bound[name] = _before(main, study, earlier, need)
             else:
-                beside = [s for s in study.series if s.uid != main.uid]
+                taken = bound[first_name] if together else (main.uid,)
+                beside = [s for s in study.series if s.uid not in taken]
                 fitting = [s for s in beside if not need.unmet(s)] or list(need.joined(beside))
                 bound[name] = _beside(main, fitting, need)
             if not bound[name] and not need.optional:

@@ -219,8 +219,8 @@ class _Look:
         stored, slope, shift = (facts.get(k) for k in ("PixelPaddingValue", "RescaleSlope", "RescaleIntercept"))
         if not (isinstance(stored, int) and isinstance(slope, int | float) and isinstance(shift, int | float)):
             return None
-        signed = facts.get("PixelRepresentation") and stored >= 2**15
-        return float((stored - 2**16 if signed else stored) * slope + shift)
+        # In unsigned words a CT's is negative too (see `dicom.assemble`).
+        return float((stored - 2**16 if stored >= 2**15 else stored) * slope + shift)
 
     @cached_property
     def measured(self) -> tuple[float, npt.NDArray[np.float32]]:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.conformance import storage_class
-from isocenter.dicom.elements import parse
+from isocenter.dicom.elements import File, parse
 from isocenter.dicom.pixels import frames, native
 from isocenter.dicom.placed import Placed, classic, enhanced, gamma_tomography, mosaic
 from isocenter.dicom.plane import plane
@@ -38,6 +38,7 @@ Read = Callable[[str], bytes]
 _LARGEST = 1 << 34  # bytes of one volume
 _NOT_IMAGES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "DOC", "REG", "ECG", "ANN", "FID"})
 _LONGEST_BEAT_MS, _HALF_DAY_S = 5000.0, 43200.0
+_MODALITY, _PADDING, _NEGATIVE = 0x00080060, 0x00280120, 0x8000
 _SLIDES = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _CAPTURES = "1.2.840.10008.5.1.4.1.1.7"  # Secondary Capture, and its multi-frame kinds below it
 _STEPPED = {"1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.481.2"}  # nuclear medicine, dose
@@ -267,6 +268,7 @@ def _fill(stack: Stack, read: Read, out: npt.NDArray[Any]) -> npt.NDArray[Any]:
             at = {number: n for n, number in enumerate(numbers)}
         else:
             at = {one.frame: one.frame for _, one in todo}
+        straight = _signed_padding(straight, file)
         for n, one in todo:
             _place(straight[at[one.frame]], one, out[n])
 
@@ -274,6 +276,23 @@ def _fill(stack: Stack, read: Read, out: npt.NDArray[Any]) -> npt.NDArray[Any]:
         for _ in pool.map(fill_one, by):
             pass
     return out
+
+
+def _signed_padding(stored: npt.NDArray[Any], file: File) -> npt.NDArray[Any]:
+    """Unsigned words of a CT, of which those that are padding may be negative: a padding of -2000 is written as 63536.
+
+    Taken as it stands it is the brightest of the picture, and where pixels are counted above a threshold they are it.
+    """
+    said = file.numbers(_PADDING, file.dataset, "H") if stored.dtype == np.uint16 and _PADDING in file.dataset else ()
+    word = int(said[0]) & 0xFFFF if said else 0
+    if word < _NEGATIVE or file.ascii(_MODALITY) != "CT":
+        return stored
+    padded = stored == word
+    if not padded.any():
+        return stored
+    turned = stored.astype(np.int32)
+    turned[padded] -= 1 << 16
+    return turned
 
 
 def _place(stored: npt.NDArray[Any], one: Placed, into: npt.NDArray[Any]) -> None:
