@@ -347,3 +347,86 @@ def test_pictures_of_a_person_stay_on_one_side() -> None:
     ]
     part, pairs = _parts(pictures, replace(SHAPES, members=3), 0)
     assert not pairs and set(part) == {0, 1, 2} and all(part[k] == part[k + 1] for k in range(0, 12, 2))
+
+
+def test_boxes_of_yolo_are_those_of_voc_whatever_numbers_its_classes_have(tmp_path: Path) -> None:
+    first = {one.name: one for one in read_boxed(voc(tmp_path / "v", {"a": 0, "b": 1, "c": 2}), SHAPES)[0]}
+    names = {"data.yaml": "nc: 2\nnames: ['square', 'disc']\n", "classes.txt": "square\ndisc\n"}
+    for number, (told, layout) in enumerate((
+        ("data.yaml", "{part}/{kind}/{name}"), ("classes.txt", "{kind}/{part}/{name}"), ("data.yaml", "{part}/{name}"),
+    )):  # fmt: skip
+        root = tmp_path / f"y{number}"
+        for name, one in first.items():
+            part = "valid" if name == "b" else "test"
+            lines = []
+            for kind, (left, top, right, bottom) in zip(one.kinds, one.boxes / [160, 128, 160, 128], strict=True):
+                lines.append(f"{1 - kind} {(left + right) / 2} {(top + bottom) / 2} {right - left} {bottom - top}")
+            for ending, kind in (("txt", "labels"), ("jpg", "images")):
+                file = root / layout.format(part=part, kind=kind, name=f"{name}_jpg.rf.0{number}.{ending}")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                if ending == "txt":
+                    file.write_text("\n".join(lines))
+                else:
+                    Image.fromarray(one.picture).save(file, quality=95)
+        with pytest.raises(Refused, match=r"nothing under y\d names the classes.*(?i:add data\.yaml) with names"):
+            read_boxed(root, SHAPES)
+        (root / told).write_text(names[told])
+        for split, wanted in ((None, "abc"), ("val", "b"), ("test", "ac")):
+            found = sorted(read_boxed(root, SHAPES, split)[0], key=lambda one: one.name)
+            assert [one.name[0] for one in found] == list(wanted)
+            for one in found:
+                own = first[one.name[0]]
+                assert np.allclose(one.boxes, own.boxes) and np.array_equal(one.kinds, own.kinds)
+                assert one.drawn_on is None and not one.astray
+    note = next(root.rglob("*.txt"))
+    for line, why in (
+        ("0 0.5 0.5 0.2", "has 4 words"), ("0 80 64 20 20", "shares of the picture"), ("2 .5 .5 .2 .2", "class 2 in"),
+    ):  # fmt: skip
+        note = next(f for f in root.rglob("a_*.txt"))
+        note.write_text(line)
+        with pytest.raises(Refused, match=why):
+            read_boxed(root, SHAPES)
+    note.write_text("")
+    assert min(len(one.boxes) for one in read_boxed(root, SHAPES)[0]) == 0, "a picture on which nothing is"
+
+
+def test_parts_of_a_collection_may_have_a_table_each(tmp_path: Path) -> None:
+    first = {one.name: one for one in read_boxed(voc(tmp_path / "v", {"a": 0, "b": 1, "c": 2}), SHAPES)[0]}
+    for number, table in enumerate(("{part}/_annotations.coco.json", "annotations/instances_{part}.json",
+                                    "{part}/_annotations.csv")):  # fmt: skip
+        root = tmp_path / "test" / f"p{number}"  # whose own name tells nothing
+        for part, of in {"train": "ab", "test": "c"}.items():
+            file = root / table.format(part=part)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            (root / part).mkdir(exist_ok=True)
+            coco = {"images": [], "annotations": [], "categories": [{"id": 0, "name": "things"}, *(
+                {"id": k + 1, "name": name} for k, name in enumerate(SHAPES.classes))]}  # fmt: skip
+            lines = ["filename,width,height,class,xmin,ymin,xmax,ymax"]
+            for name in of:
+                one = first[name]
+                Image.fromarray(one.picture).save(root / part / f"{name}.v2.jpg", quality=95)
+                coco["images"].append({"id": name, "file_name": f"{name}.v2.jpg", "width": 160, "height": 128})
+                for kind, (a, b, c, d) in zip(one.kinds.tolist(), one.boxes.tolist(), strict=True):
+                    lines.append(f"{name}.v2.jpg,160,128,{SHAPES.classes[kind]},{a},{b},{c},{d}")
+                    coco["annotations"].append(
+                        {"image_id": name, "category_id": kind + 1, "bbox": [a, b, c - a, d - b]}
+                    )
+            file.write_text("\n".join(lines) if file.suffix == ".csv" else json.dumps(coco))
+        for split, wanted in ((None, "abc"), ("test", "c"), ("train", "ab")):
+            found, missing = read_boxed(root, SHAPES, split)
+            assert sorted(one.name[0] for one in found) == list(wanted) and not missing
+            assert all(np.array_equal(one.boxes, first[one.name[0]].boxes) for one in found)
+        with pytest.raises(Refused, match="no split 'val'"):
+            read_boxed(root, SHAPES, "val")
+        (root / f"more{file.suffix}").write_text(file.read_text())
+        with pytest.raises(Refused, match="3 tables and no Annotations"):
+            read_boxed(root, SHAPES)
+
+
+def test_a_part_is_not_told_by_the_folder_that_the_collection_lies_in(tmp_path: Path) -> None:
+    root = voc(tmp_path / "test" / "set", {"a": 0, "b": 1})
+    coco = {"images": [{"id": n, "file_name": f"{n}.jpg"} for n in "ab"], "categories": [{"id": 1, "name": "disc"}],
+            "annotations": [{"image_id": n, "category_id": 1, "bbox": [1, 1, 9, 9]} for n in "ab"]}  # fmt: skip
+    (root / "c.json").write_text(json.dumps(coco))
+    with pytest.raises(Refused, match="no picture with boxes"):
+        read_boxed(root / "c.json", SHAPES, "test")

@@ -1,9 +1,10 @@
-"""Pictures with boxes as people hand them over: Pascal VOC folders, a COCO file, or a table with a row for each box."""
+"""Pictures with boxes as people hand them over: Pascal VOC or YOLO folders, COCO files, or tables with a row a box."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from isocenter.errors import NotFound, Refused
 from isocenter.learn.gridded import in_eight_bits
 from isocenter.learn.kinds import Boxes
 from isocenter.learn.sheet import read_sheet
+from isocenter.learn.yolo import notes_in, rows_of_notes
 from isocenter.methods.picture import resampled
 
 __all__ = ["Boxed", "digest_of_boxed", "on_canvas", "read_boxed", "remarks_on"]
@@ -28,6 +30,8 @@ _FILE = ("filename", "file", "image", "image_path", "path", "image_id")
 _CLASS = ("class", "class_name", "label", "cell_type", "name", "category")
 _WIDTH, _HEIGHT = ("width", "image_width", "img_width"), ("height", "image_height", "img_height")
 _TABLES = (".csv", ".tsv", ".txt")
+_ALIKE = {"val": ("val", "valid", "validation"), "train": ("train", "training"), "test": ("test", "testing")}
+"""What else a part of a collection may be called."""
 _SIDES = (("xmin", "x1", "left"), ("ymin", "y1", "top"), ("xmax", "x2", "right"), ("ymax", "y2", "bottom"))
 
 Row = tuple[str, Sequence[float], bool]
@@ -35,6 +39,8 @@ Row = tuple[str, Sequence[float], bool]
 Size = tuple[int, int] | None
 """Columns and rows of the picture on which boxes were drawn; None where that is not told."""
 Named = tuple[str, list[Row], Size]
+_SHARES: Size = (1, 1)
+"""The size of a picture on which boxes are shares of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +68,11 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
     """Pictures with their boxes, and how many were named whose picture is not there.
 
     Args:
-        path: a folder that holds ``Annotations/*.xml`` (Pascal VOC; pictures in ``JPEGImages`` or anywhere below), or a
-            COCO ``.json``, or a table (``.csv``, ``.tsv``) with file, class and four sides in each row, or one of these
-        split: of VOC the list ``ImageSets/Main/SPLIT.txt``, of a table its column ``split``, else a folder of that
-            name in the path of the picture.
+        path: a folder that holds ``Annotations/*.xml`` (Pascal VOC; pictures in ``JPEGImages`` or anywhere below) or
+            texts of YOLO (see `yolo`), or a COCO ``.json``, or a table (``.csv``, ``.tsv``) with file, class and four
+            sides in each row, or a folder with these, one for each of its parts.
+        split: of VOC the list ``ImageSets/Main/SPLIT.txt``, of a table its column ``split``, of several the one whose
+            name or folder says so, else a folder of that name in the path of the picture; ``valid`` is ``val``.
 
     Raises:
         NotFound: when nothing is there.
@@ -84,7 +91,7 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
         file = _picture(name, pictures, split, root)
         if file is None:
             missing += 1
-        elif split is None or told or split in file.parts:
+        elif split is None or told or _of_part(split, file.relative_to(root).parts[:-1]):
             found.append(_one(file, rows, size, how))
     if not found:
         raise Refused(
@@ -112,13 +119,14 @@ def _picture(name: str, pictures: Mapping[str, list[Path]], split: str | None, r
     asked = [part.lower() for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     if not asked:
         return None
-    some = pictures.get(Path(asked[-1]).stem, [])
+    some = pictures.get(asked[-1]) or pictures.get(Path(asked[-1]).stem, [])  # some names hold further points
     some = [p for p in some if p.name.lower() == asked[-1]] or some
 
     def alike(file: Path) -> tuple[int, int, bool, bool]:
         above = [part.lower() for part in file.relative_to(root).parts[:-1]]
         ends = _same(reversed(above), reversed(asked[:-1]))
-        return ends, _same(above, asked[:-1]), split is not None and split in file.parts, above[-1:] == ["jpegimages"]
+        part = split is not None and _of_part(split, above)
+        return ends, _same(above, asked[:-1]), part, above[-1:] == ["jpegimages"]
 
     best = max(map(alike, some), default=None)
     likely = [p for p in some if alike(p) == best]
@@ -134,6 +142,15 @@ def _same(some: Iterable[str], others: Iterable[str]) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(some, others, strict=False)))
 
 
+def _of_part(split: str, words: Sequence[str]) -> bool:
+    """Whether one of some folders or words is called like a part of a collection.
+
+    >>> _of_part("val", ["set", "valid"]), _of_part("test", ["Test"]), _of_part("test", ["latest"])
+    (True, True, False)
+    """
+    return not {w.lower() for w in words}.isdisjoint(_ALIKE.get(split.lower(), (split.lower(),)))
+
+
 def _named(path: Path, split: str | None) -> tuple[list[Named], bool]:
     """Pictures by name with their boxes, and whether what tells them also tells the split."""
     if path.is_dir():
@@ -141,9 +158,13 @@ def _named(path: Path, split: str | None) -> tuple[list[Named], bool]:
         if notes:
             return list(_of_voc(notes, path, split)), any(path.rglob("ImageSets"))
         tables = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".json", ".csv", ".tsv"))
+        if not tables and (texts := notes_in(path)):
+            return [(name, rows, _SHARES) for name, rows in rows_of_notes(texts, path)], False
+        if len(tables) > 1:
+            return _of_parts(tables, path, split)
         if len(tables) != 1:
-            raise Refused(f"{len(tables)} tables and no Annotations in {path.name}", "which of them has the boxes?",
-                          "give the file itself")  # fmt: skip
+            raise Refused(f"no boxes in {path.name}", "there are neither notes (.xml, .txt) nor tables (.json, .csv)",
+                          "give the folder with both pictures and boxes")  # fmt: skip
         path = tables[0]
     if path.suffix.lower() == ".json":
         return list(_of_coco(path)), False
@@ -153,13 +174,38 @@ def _named(path: Path, split: str | None) -> tuple[list[Named], bool]:
                   "give the folder with Annotations, a COCO .json, or a table with a row for each box")  # fmt: skip
 
 
+def _of_parts(tables: Sequence[Path], root: Path, split: str | None) -> tuple[list[Named], bool]:
+    """The boxes of several tables, each of one part of a collection, whose name or folder tells which.
+
+    Raises:
+        Refused: where a table is not of a part of its own, or none is of the part that was asked for.
+    """
+
+    def words(table: Path) -> list[str]:
+        return [*table.relative_to(root).parts[:-1], *re.split(r"[^A-Za-z0-9]+", table.stem)]
+
+    parts = {table: next((part for part in _ALIKE if _of_part(part, words(table))), "") for table in tables}
+    if "" in parts.values() or len(set(parts.values())) < len(tables):
+        raise Refused(f"{len(tables)} tables and no Annotations in {root.name}", "which of them has the boxes?",
+                      "give the file itself, or name each after its part: train, val, test")  # fmt: skip
+    wanted = [table for table in tables if split is None or _of_part(split, [parts[table]]) or split == parts[table]]
+    if not wanted:
+        raise Refused(f"no split '{split}'", f"there are {', '.join(sorted(parts.values()))}", "name one of them")
+    found: list[Named] = []
+    for table in wanted:
+        rows, _ = _named(table, None)
+        above = table.parent.relative_to(root).as_posix()
+        found += [(name if above == "." else f"{above}/{name}", of, size) for name, of, size in rows]
+    return found, True
+
+
 def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[Named]:
     wanted = None
     if split is not None:
         lists = sorted(path.rglob(f"ImageSets/Main/{split}.txt"))
         if lists:
             wanted = {line.split()[0] for line in lists[0].read_text("utf-8").splitlines() if line.strip()}
-        elif not any(split in note.relative_to(path).parts[:-1] for note in notes):
+        elif not any(_of_part(split, note.relative_to(path).parts[:-1]) for note in notes):
             raise Refused(f"no split '{split}'", f"there is no ImageSets/Main/{split}.txt, and no folder '{split}'")
     for note in notes:
         if wanted is not None and note.stem not in wanted:
@@ -270,7 +316,9 @@ def _one(file: Path, rows: Sequence[Row], size: Size, how: Boxes) -> Boxed:
     if not np.isfinite(boxes).all():
         raise Refused(f"a side that is not finite in {file.name}", "a box has four numbers")
     tall, wide = picture.shape[:2]
-    if len(boxes) and boxes.max() <= 1:
+    if size == _SHARES:
+        boxes, size = boxes * np.tile([wide, tall], 2), (wide, tall)
+    elif len(boxes) and boxes.max() <= 1:
         raise Refused(f"all sides in {file.name} lie between 0 and 1", "they are shares of the picture, not pixels",
                       f"multiply them by its width {wide} and height {tall}")  # fmt: skip
     if (boxes[:, 2:] < boxes[:, :2]).any():
