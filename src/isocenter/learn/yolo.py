@@ -15,7 +15,7 @@ from isocenter.errors import Refused
 __all__ = ["notes_in", "rows_of_notes"]
 
 _LISTS = ("classes.txt", "obj.names", "_darknet.labels", "labels.txt", "predefined_classes.txt")
-_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".JPG", ".JPEG", ".PNG", ".BMP", ".TIF", ".TIFF")
 
 Rows = list[tuple[str, Sequence[float], bool]]
 """As of `boxed`: class, left, top, right, bottom in shares of the picture, and that it counts."""
@@ -85,8 +85,10 @@ def _names_in(root: Path) -> list[str]:
 def _of_yaml(text: str) -> list[str]:
     """The list or numbered names under ``names``.
 
-    >>> _of_yaml("nc: 2\\nnames: ['disc', \\"square\\"]"), _of_yaml("names:\\n  1: square\\n  0: disc  # round\\npath: .")
-    (['disc', 'square'], ['disc', 'square'])
+    >>> _of_yaml("nc: 2\\nnames: ['disc', \\"square\\"]")
+    ['disc', 'square']
+    >>> _of_yaml("names:\\n  1: square\\n  0: disc  # round\\npath: .")
+    ['disc', 'square']
     >>> _of_yaml("names:\\n- disc\\n- square\\n")
     ['disc', 'square']
     """
