@@ -34,6 +34,34 @@ def placed(uid: str, *heights: float, **facts: object) -> Series:
 _PLACED = placed("1.1", 0.0, 4.0, 8.0)
 
 
+def test_of_two_scans_that_are_alike_the_first_is_taken() -> None:
+    """A delayed scan lies beside the standard one: which of them was read was for their identifiers to settle."""
+
+    class Uptake:
+        """How much?"""
+
+        name, version, yields = "uptake", "1", ()
+        needs = {"pet": Need(modality="PT")}  # noqa: RUF012
+
+        def run(self) -> None: ...
+
+    def at(uid: str, **facts: str) -> Series:
+        held = series("PT", uid=uid)
+        return replace(held, instances=tuple(replace(i, facts=facts) for i in held.instances))
+
+    def taken(*held: Series) -> str:
+        (binding,) = plan([Uptake()], study(*held)).bindings  # type: ignore[list-item]
+        return binding.series["pet"][0]
+
+    early = {"AcquisitionDate": "20240301", "AcquisitionTime": "110000.5"}
+    for uids in (("1.1", "1.9"), ("1.9", "1.1")):
+        first = at(uids[0], **early)
+        assert taken(first, at(uids[1], AcquisitionDate="20240301", AcquisitionTime="123000")) == uids[0]
+        assert taken(first, at(uids[1], AcquisitionDateTime="20240301123000.00")) == uids[0]
+        assert taken(first, at(uids[1])) == uids[0]  # that says no time
+    assert taken(at("1.1"), at("1.9")) == "1.9"
+
+
 @pytest.mark.parametrize(
     ("need", "held", "word"),
     [

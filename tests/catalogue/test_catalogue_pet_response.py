@@ -59,6 +59,25 @@ def test_percist_says_what_was_planted(now: float, said: str) -> None:
     assert lesion.tracking.startswith("2.25.")
 
 
+def test_a_lesion_that_rises_beside_one_that_falls_is_no_partial_response() -> None:
+    """Until version 11 the hottest alone was asked: 12 and 3, then 5 and 5, was PMR without a word."""
+
+    def at(hot: float, other: float, day: int) -> Visit:
+        pet, (lung, *organs) = _made(hot, day)
+        assert lung.mask is not None
+        node = np.roll(lung.mask, 20, axis=2) & ~np.logical_or.reduce([r.mask for r in (lung, *organs)])
+        array = pet.volume.array.copy()
+        array[node] *= other / float(array[node].mean() / array[lung.mask].mean() * hot)
+        moved = replace(pet, given=replace(pet.volume, array=array))
+        return moved, (lung, Region(lung.geometry, mask=node, label="node"), *organs)
+
+    fell = ask(at(12.0, 4.0, 0), at(5.0, 3.0, 60))
+    assert "PERCIST 1.0: PMR" in the(fell, CURRENT).words and not any("WARNING: SULpeak" in r for r in fell.reasons)
+    risen = ask(at(12.0, 3.0, 0), at(5.0, 6.0, 60))
+    assert "PERCIST 1.0: SMD" in the(risen, CURRENT).words and "node rose by 30 %" in the(risen, CURRENT).words
+    assert any(r.startswith("WARNING: SULpeak of node has risen") for r in risen.reasons)
+
+
 def test_the_formula_of_lean_mass_is_named_and_changes_the_number_not_the_share() -> None:
     answers = [ask(_made(9.0, 0), _made(4.5, 60), lean=lean) for lean in ("james128", "janmahasatian")]
     peaks = [next(m for m in the(a, CURRENT).measurements if m.what == codes.SUV_PEAK) for a in answers]

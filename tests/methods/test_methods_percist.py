@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from isocenter.errors import Refused
-from isocenter.methods.percist import Burden, Conditions, chosen, comparable, response
+from isocenter.methods.percist import Burden, Conditions, chosen, comparable, response, rose
 from isocenter.methods.uptake import ReferenceUptake
 
 LIVER = ReferenceUptake("liver", 1.6, 0.1, 1.9, 500)
@@ -47,7 +47,7 @@ def test_complete_response_is_below_liver_and_like_background() -> None:
 
 def test_progression_by_new_lesion_and_by_glycolysis() -> None:
     assert "new lesion" in response(Burden(8.0), Burden(2.0, new=True), LIVER).rule
-    assert response(Burden(8.0, 100.0), Burden(8.0, 175.0), LIVER).rule.endswith("TLG +75 %")
+    assert response(Burden(8.0, 100.0), Burden(8.0, 175.0), LIVER).rule.endswith("TLG +75 % with no decline in SUL")
     assert response(Burden(8.0, 100.0), Burden(8.0, 174.9), LIVER).response == "SMD"
     assert response(Burden(8.0, 100.0), Burden(5.0, 200.0), LIVER).response == "PMR"
 
@@ -110,3 +110,20 @@ def test_every_reason_is_told_at_once_and_what_is_unknown_is_a_remark() -> None:
 def test_the_sum_takes_five_lesions_and_two_of_an_organ() -> None:
     assert chosen([5.0] * 7, list("abcdefg")) == (0, 1, 2, 3, 4)
     assert chosen([1.0, 3.0, 2.0], ["Liver", "liver", "liver"]) == (1, 2)
+
+
+def test_a_larger_extent_is_progression_only_where_uptake_has_not_declined() -> None:
+    """Wahl 2009: 75 % in TLG volume with no decline in SUL; until `pet_response` 11 it was PMD at any SUL."""
+    before = Burden(8.0, 100.0)
+    assert response(before, Burden(8.0, 175.0), LIVER).response == "PMD"
+    assert response(before, Burden(7.9, 300.0), LIVER).response == "SMD"
+    assert "TLG counts only where SULpeak has not declined" in response(before, Burden(7.9, 300.0), LIVER).why
+    assert response(before, Burden(8.1, 174.0), LIVER).response == "SMD"
+
+
+def test_a_partial_response_allows_no_other_lesion_to_rise() -> None:
+    before = Burden(12.0, 100.0)
+    assert response(before, Burden(5.0, 60.0), LIVER).response == "PMR"
+    risen = response(before, Burden(5.0, 60.0, rose=("node",)), LIVER)
+    assert risen.response == "SMD" and "node rose by 30 % and 0.8" in risen.why
+    assert [rose(3.0, 3.9), rose(3.0, 3.8), rose(2.0, 2.7)] == [True, False, False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -340,11 +341,26 @@ def _nearest_before(need: Need, earlier: Sequence[Study]) -> tuple[Unmet, ...]:
     return _nearest(need, earlier[0])
 
 
-def _preference(series: Series) -> tuple[bool, int, float, str]:
-    """Original before derived, more images before fewer, thinner slices before thicker; the UID settles ties."""
+def _preference(series: Series) -> tuple[bool, int, float, float, str]:
+    """Original before derived, more images before fewer, thinner slices before thicker, the first before those scanned
+    later (a delayed scan is one beside the standard one); the UID settles ties.
+    """
     kind = series.facts.get("ImageType") or ()
     images = sum(max(1, i.frames) for i in series.instances)
-    return "DERIVED" not in kind, images, -float(series.facts.get("SliceThickness") or 0.0), series.uid
+    thick = float(series.facts.get("SliceThickness") or 0.0)
+    return "DERIVED" not in kind, images, -thick, -_began(series), series.uid
+
+
+def _began(series: Series) -> float:
+    """Date and time of the first of its images as one number, YYYYMMDDhhmmss; infinity where none states them."""
+    moments = []
+    for instance in series.instances:
+        facts = {**series.facts, **instance.facts}
+        day, clock = (str(facts.get(f"Acquisition{part}") or "") for part in ("Date", "Time"))
+        whole = (day + clock if day and clock else str(facts.get("AcquisitionDateTime") or "")).partition(".")[0]
+        if len(whole) == 14 and whole.isdecimal():
+            moments.append(float(whole))
+    return min(moments, default=math.inf)
 
 
 def _nearest(need: Need, study: Study) -> tuple[Unmet, ...]:

@@ -55,7 +55,7 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "11"
+    name, version = "pet_response", "12"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", dated=True, beds=True, better=gives_suv),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
@@ -138,7 +138,13 @@ class PETResponse:
         if followed and not now.lesions:
             remarks.append("no lesion is outlined now: they count as gone, confirm it")
         if criteria == "PERCIST 1.0":
-            found = [_percist(times, lean, bool(new), remarks)]
+            rose = _rose(times, followed, lean) if followed else ()
+            if rose:
+                remarks.append(
+                    f"WARNING: SULpeak of {', '.join(rose)} has risen by 30 % and 0.8 or more since baseline: whether "
+                    "that is progression is for a person to say"
+                )
+            found = [_percist(times, lean, bool(new), rose, remarks)]
         else:
             found = _lugano(times, markedly, bool(new))
         peaks = criteria == "PERCIST 1.0"
@@ -244,7 +250,18 @@ def _followed(times: Sequence[_Time], reach_mm: float, remarks: list[str]) -> tu
     return tracks(in_one_space.spots(outlined, places), reach_mm=reaches)
 
 
-def _percist(times: Sequence[_Time], lean: str, new: bool, remarks: list[str]) -> Finding:
+def _rose(times: Sequence[_Time], followed: Sequence[Track], lean: str) -> tuple[str, ...]:
+    """Names of the baseline's lesions that have a higher peak now than then, as far as PERCIST counts it."""
+    found = []
+    for n, track in enumerate(followed):
+        if track.at[0] and track.at[-1]:
+            then, now = (_value(times[k], track.at[k], lean, peaks=True) for k in (0, -1))
+            if percist.rose(then, now):
+                found.append(times[-1].lesions[track.at[-1][0]].label or f"lesion {n + 1}")
+    return tuple(found)
+
+
+def _percist(times: Sequence[_Time], lean: str, new: bool, rose: tuple[str, ...], remarks: list[str]) -> Finding:
     if len(times) < 2:
         raise Refused("PERCIST without a baseline", "it compares with an earlier PET with outlines", "send that study")
     before, now = times[0], times[-1]
@@ -261,7 +278,8 @@ def _percist(times: Sequence[_Time], lean: str, new: bool, remarks: list[str]) -
         scaled.append(reference.scaled(time.factor(lean)))
     remarks += percist.comparable(before.conditions, now.conditions, scaled[0], scaled[1])
     background = now.blood.scaled(now.factor(lean)) if now.blood else None
-    was, is_now = before.burden(lean, scaled[0], False), now.burden(lean, scaled[1], new)
+    was = before.burden(lean, scaled[0], False)
+    is_now = replace(now.burden(lean, scaled[1], new), rose=rose)
     judged = percist.response(was, is_now, scaled[1], background=background, least=scaled[0].measurable)
     name = VARIANTS[lean][0]
     said = [

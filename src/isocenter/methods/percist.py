@@ -16,7 +16,7 @@ from isocenter.errors import Refused
 from isocenter.methods.recist import Judged
 from isocenter.methods.uptake import ReferenceUptake
 
-__all__ = ["Burden", "Conditions", "chosen", "comparable", "response"]
+__all__ = ["Burden", "Conditions", "chosen", "comparable", "response", "rose"]
 
 _EPSILON = 1e-9  # 7 of 10 is -30 %, whatever binary fractions make of it
 _UPTAKE_MIN = (50.0, 70.0)
@@ -56,11 +56,13 @@ class Burden:
         peak: SULpeak of the hottest lesion; None where no lesion is seen.
         tlg_g: total lesion glycolysis of all lesions, in SUL.
         new: whether there is a lesion that was not there at baseline, unequivocally.
+        rose: names of the lesions whose own peak has risen since baseline as `rose` has it.
     """
 
     peak: float | None
     tlg_g: float = 0.0
     new: bool = False
+    rose: tuple[str, ...] = ()
 
 
 def comparable(
@@ -142,6 +144,15 @@ def chosen(peaks: Sequence[float], organs: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted(taken))
 
 
+def rose(before: float, now: float) -> bool:
+    """Whether a peak (SUL) has risen by 30 % and by 0.8.
+
+    >>> rose(3.0, 3.9), rose(2.0, 2.7)
+    (True, False)
+    """
+    return now - before >= _CHANGE_SUL - _EPSILON and now / before - 1.0 >= _CHANGE - _EPSILON
+
+
 def response(
     before: Burden, now: Burden, reference: ReferenceUptake, *, background: ReferenceUptake | None = None,
     least: float | None = None,
@@ -181,12 +192,16 @@ def response(
                 "PERCIST 1.0, complete metabolic response",
                 f"{why}: below {reference.organ} {reference.mean:.2f} and not above blood pool {cold:.2f}",
             )
-    if share >= _CHANGE - _EPSILON and change >= _CHANGE_SUL - _EPSILON:
+    if rose(before.peak, now.peak):
         return Judged("PMD", "PERCIST 1.0, progression: SULpeak +30 % and +0.8", why)
     if share <= -_CHANGE + _EPSILON and change <= -_CHANGE_SUL + _EPSILON:
-        return Judged("PMR", "PERCIST 1.0, partial metabolic response: SULpeak -30 % and -0.8", why)
-    if before.tlg_g > 0 and now.tlg_g / before.tlg_g - 1.0 >= _TLG_GROWTH - _EPSILON:
-        grown = now.tlg_g / before.tlg_g - 1.0
-        more = f"TLG {before.tlg_g:.0f} to {now.tlg_g:.0f} g ({grown:+.0%}); {why}"
-        return Judged("PMD", "PERCIST 1.0, progression: TLG +75 %", more)
+        if not now.rose:
+            return Judged("PMR", "PERCIST 1.0, partial metabolic response: SULpeak -30 % and -0.8", why)
+        why += f"; but {', '.join(now.rose)} rose by 30 % and 0.8 or more, which a partial response does not allow"
+    grown = now.tlg_g / before.tlg_g - 1.0 if before.tlg_g > 0 else 0.0
+    if grown >= _TLG_GROWTH - _EPSILON:
+        why = f"TLG {before.tlg_g:.0f} to {now.tlg_g:.0f} g ({grown:+.0%}); {why}"
+        if change >= -_EPSILON:
+            return Judged("PMD", "PERCIST 1.0, progression: TLG +75 % with no decline in SUL", why)
+        why += "; TLG counts only where SULpeak has not declined"
     return Judged("SMD", "PERCIST 1.0, stable metabolic disease", why)
