@@ -74,6 +74,20 @@ def test_a_planted_fork_is_measured(answer: Answer) -> None:
     assert any("no reference by age or disease" in r for r in answer.reasons)
 
 
+def test_a_clip_and_a_lesion_hide_no_vessel_and_are_none(answer: Answer, ct: Volume, liver: tuple[Region, ...]) -> None:
+    """One clip was the measure of the filter: of the fork 1 mm was left. A lesion with contrast was vessels."""
+    at = GRID.to_patient(np.stack(np.meshgrid(*(np.arange(n) for n in GRID.shape), indexing="ij"), axis=-1))
+    clip, lesion = (np.linalg.norm(at - c, axis=-1) <= r for c, r in (((20, 30, 30), 3.0), ((80, 40, 30), 9.0)))
+    beside = np.where(clip, 900.0, np.where(lesion, ct.array + 70.0, ct.array)).astype(np.float32)
+    found = LiverVessels().run(replace(ct, array=beside), liver)
+    for what, unit in ((codes.CENTRE_LINE, "mm"), (codes.VESSEL_FRACTION, "%"), (codes.VESSEL_RADIUS, "mm")):
+        assert said(found, what, unit) == pytest.approx(said(answer, what, unit), rel=0.05)
+    assert said(found, codes.BRANCH_POINTS, "{counts}") == 1
+    told = " ".join(found.reasons)
+    assert "brighter than blood in the vessels" in told and "as wide as long or wider than any vessel" in told
+    assert not any("left out" in r for r in answer.reasons)
+
+
 def test_images_in_which_no_vessel_would_be_seen(ct: Volume, liver: tuple[Region, ...]) -> None:
     run = LiverVessels().run
     with pytest.raises(Refused, match="no contrast agent is stated"):

@@ -19,8 +19,9 @@ from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.catalogue.one_scan import on_one_scale_in_space
 from isocenter.catalogue.virtual_ct import virtual_image
 from isocenter.errors import Refused
+from isocenter.methods.bright_masses import Masses, masses
 from isocenter.methods.field_of_view import must_be_measured
-from isocenter.methods.vessel_calibre import calibre
+from isocenter.methods.vessel_calibre import calibre, standing_out
 from isocenter.methods.vessel_tree import box_dimension, tree_of
 from isocenter.methods.vesselness import vesselness
 from isocenter.record import Finding, Measurement, codes
@@ -31,6 +32,7 @@ __all__ = ["LiverVessels"]
 _THICKEST_MM, _LEAST_ML, _STEP_MM = 3.0, 50.0, 1.0
 _SURFACE_MM = 4.0  # the liver's own edge is a ridge to any filter
 _LEAST_VOXELS = 30
+_NO_BLOOD_HU = 600.0  # blood with contrast stays below, at 80 kV too
 
 Mask = npt.NDArray[np.bool_]
 
@@ -46,7 +48,7 @@ def _has_contrast(facts: Mapping[str, Any]) -> bool:
 class LiverVessels:
     """Which share of an outlined liver is vessels, and how long, branched and winding is their tree?"""
 
-    name, version = "liver_vessels", "6"
+    name, version = "liver_vessels", "7"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality=("CT", "MR"),
@@ -74,6 +76,7 @@ class LiverVessels:
         "limits": (
             "Portal and hepatic veins are not told apart.",
             "Values depend on threshold, phase and resolution: compare only scans of one protocol.",
+            "A lesion that takes up contrast and touches a vessel is taken for a part of it.",
             "Vessels of 1 to 1.5 mm in radius come out 0.1 to 0.4 mm too wide, and wider where slices are thick.",
             "No reference of an age or disease group is at hand: none is compared.",
         ),
@@ -123,13 +126,20 @@ class LiverVessels:
         # Outside the liver other organs are brighter or darker: their edge would be the strongest ridge.
         values = np.where(liver, values, np.float32(np.median(values[where])))
         radii = np.geomspace(smallest_radius_mm, largest_radius_mm, scales)
+        beside = masses(
+            values, liver, cubes.geometry.spacing_mm, widest_mm=largest_radius_mm,
+            never=_NO_BLOOD_HU if image.unit == "[hnsf'U]" else np.inf,
+        )  # fmt: skip
+        values = np.where(beside.both, np.float32(beside.ground), values)
         strength, _ = vesselness(values, cubes.geometry.spacing_mm, tuple(radii / np.sqrt(2)), where)
-        vessels = _parts(strength >= threshold, smallest_ml / ml)
+        answering = _parts(strength >= threshold, smallest_ml / ml)
+        vessels = standing_out(values, answering, cubes.geometry.spacing_mm, inside=liver)
         back = resample(cubes.like(strength, quantity="vesselness", unit="1"), image.geometry)
         maps = {"Vesselness": image.like(np.asarray(back.array, np.float32), quantity="vesselness", unit="1")}
         remarks: tuple[str, ...] = (
             *told,
             *doubts,
+            *_left_out(beside, answering & ~vessels, ml),
             f"radii of {smallest_radius_mm:g} to {largest_radius_mm:g} mm; vesselness from {threshold:g}; portal and "
             "hepatic veins are not told apart; no reference by age or disease is applied",
         )
@@ -192,6 +202,22 @@ class LiverVessels:
         yield {"image": ct(tube), "drawn": drawn}, truth
         yield {"image": ct(tube, ContrastBolusAgent=""), "drawn": drawn}, {"answer": "declined", "words": "no contrast"}
         yield {"image": ct(plain), "drawn": drawn}, {"answer": "declined", "words": "without content"}
+
+
+def _left_out(beside: Masses, noise: Mask, ml: float) -> Iterator[str]:
+    """What was bright in the liver and is counted as no vessel."""
+    if beside.too_bright.any():
+        yield (
+            f"{beside.too_bright.sum() * ml:.1f} mL left out: brighter than blood in the vessels, as clips, calcium "
+            "and lipiodol are, with 2.5 mm about it"
+        )
+    if beside.too_broad.any():
+        yield (
+            f"{beside.too_broad.sum() * ml:.1f} mL left out: bright, and as wide as long or wider than any vessel that "
+            "is looked for, as a lesion with contrast is"
+        )
+    if noise.any():
+        yield f"{noise.sum() * ml:.1f} mL left out: the filter answers, and it stands no further out than noise does"
 
 
 def _must_show_vessels(image: Volume) -> list[str]:
