@@ -138,6 +138,22 @@ def test_a_site_whose_images_may_not_be_used_any_more_says_nothing_further(paper
     assert [r["sites"] for r in rounds.rounds] == [["a", "b", "c"]]
 
 
+def test_a_site_that_goes_beyond_its_own_conditions_says_so_and_is_waited_for_by_nobody(
+    door: tuple[Door, Rounds], papers: Path, tmp_path: Path
+) -> None:
+    made, rounds = door
+    rounds.join("a", {}), rounds.join("b", {})
+    site, wait = _site("c", papers, tmp_path), threading.Event().wait
+
+    def answer(asked: Any, base: Any) -> Any:
+        raise Forbidden("ε = 3.10 after this round", "this site's limit is 3", "agree on more noise")
+
+    site.answer = answer  # type: ignore[method-assign]
+    with caller(f"https://127.0.0.1:{made.port}", papers / "c") as client, pytest.raises(Forbidden, match="limit is 3"):
+        take_part(Line(client, wait, 20), site, wait=wait, pause_s=0.02)
+    assert rounds.stopped.startswith("c left, and sums are of at least 3 sites") and "limit is 3" in rounds.stopped
+
+
 def test_without_a_certificate_of_the_authority_nobody_is_heard(door: tuple[Door, Rounds], papers: Path) -> None:
     made, _ = door
     url = f"https://127.0.0.1:{made.port}"
@@ -200,9 +216,11 @@ def test_a_site_that_was_heard_before_bears_a_line_that_breaks(papers: Path) -> 
             return httpx.Response(status, json={})
         raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
 
+    told: list[str] = []
     with httpx.Client(base_url="https://127.0.0.1", transport=httpx.MockTransport(answer)) as client:
-        line = Line(client, lambda s: None, 300.0)
+        line = Line(client, lambda s: None, 300.0, told.append)
         assert [line.json("GET", "/federation"), line.json("GET", "/federation")] == [{}, {}]
+    assert len(told) == 2 and told[1] == "the coordinator answers again"
 
 
 @pytest.mark.parametrize(("refused", "words"), [("labels", "the classes"), ("stopped", "stopped"), ("ended", "")])

@@ -492,3 +492,128 @@ def _overheard(sites: list[Participant], left: list[dict[str, Any] | bytes]) -> 
 
     for site in sites:
         site.answer = listened(site.answer)  # type: ignore[method-assign]
+
+
+def test_a_coordinator_that_is_killed_while_shares_are_asked_for_ends_that_sum(tmp_path: Path) -> None:
+    first = Rounds(HOW, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    sites = [joined(first, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")]
+    for _ in range(3):
+        for site in sites:
+            step(first, site)
+    assert step(first, sites[0]) == "reveal" and not first.done  # a has given its shares, for no second sum
+    lines: list[str] = []
+    again = Rounds(HOW, tmp_path / "out", sites=3, clock=lambda: 0.0, tell=lines.append)
+    assert "taken up in sum 1, which waits for the shares of a, b, c" in lines
+    run(again, [joined(again, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")])
+    assert [r["sum"] for r in again.rounds] == [1, 2] and not (tmp_path / "out/sum.safetensors").exists()
+
+
+def test_a_site_that_dies_before_its_shares_is_waited_for_where_too_few_remain(tmp_path: Path) -> None:
+    now, lines = [0.0], list[str]()
+    rounds = Rounds(HOW, tmp_path / "out", sites=3, clock=lambda: now[0], tell=lines.append)
+    a, b, c = (joined(rounds, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc"))
+    for _ in range(3):
+        for site in (a, b, c):
+            step(rounds, site)
+    moved = rounds._seen["c"].received = 7_000  # what c moved in this round before it died
+    for _ in range(20):  # c is dead; another sum of the same weights would be refused by a and b
+        now[0] += 40
+        step(rounds, a), step(rounds, b)
+    assert rounds.number == 1 and not rounds.stopped
+    assert [line for line in lines if "waits for the shares of c: 2 of 3 came" in line] == lines[-1:]
+    again = joined(rounds, taking_part("c", tmp_path, seed=2))
+    run(rounds, [a, b, again])
+    assert rounds.rounds[0]["sites"] == ["a", "b", "c"]
+    assert rounds.rounds[0]["bytes"]["c"]["received"] == moved, "coming back forgets no byte"
+
+
+def test_while_the_disk_of_the_coordinator_takes_nothing_the_run_waits(tmp_path: Path) -> None:
+    now, lines = [0.0], list[str]()
+    rounds = Rounds(HOW, tmp_path / "out", sites=3, clock=lambda: now[0], tell=lines.append)
+    sites = [joined(rounds, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")]
+    for _ in range(3):
+        for site in sites:
+            step(rounds, site)
+    full = tmp_path / "out/weights.safetensors.half"
+    full.mkdir()  # where the next file would be written
+    before = flat(rounds.net, rounds.names)
+    for _ in range(10):
+        for site in sites:
+            step(rounds, site)
+        now[0] += 2.0
+    assert rounds.done == 0 and not rounds.stopped and np.array_equal(flat(rounds.net, rounds.names), before)
+    assert [line for line in lines if "nothing can be written to" in line] == lines[-1:]
+    full.rmdir()
+    now[0] += 10.0
+    run(rounds, sites)
+    assert [r["round"] for r in rounds.rounds] == [1, 2]
+    (tmp_path / "fresh").mkdir()
+    whole = Rounds(HOW, tmp_path / "whole", sites=3, clock=lambda: 0.0)
+    run(whole, [joined(whole, taking_part(name, tmp_path / "fresh", seed=i)) for i, name in enumerate("abc")])
+    assert np.allclose(flat(rounds.net, rounds.names), flat(whole.net, whole.names), atol=1e-6), "taken once"
+
+
+def test_a_site_that_ends_its_part_is_waited_for_by_nobody(tmp_path: Path) -> None:
+    lines: list[str] = []
+    rounds = Rounds(HOW, tmp_path / "out", sites=4, clock=lambda: 0.0, tell=lines.append)
+    sites = [joined(rounds, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abcd")]
+    for _ in range(2):
+        for site in sites:
+            step(rounds, site)
+    rounds.leave("d", "ε = 3.1 after this round: this site's limit is 3")
+    run(rounds, sites[:3])
+    assert rounds.rounds[0]["lost"] == ["d"] and "d leaves: ε = 3.1 after this round: this site's limit is 3" in lines
+    for name in "abc":
+        rounds.weights(rounds.now(name)["base"], 2**30, 1, name)
+    assert rounds.everybody_knows(), "whoever left is not waited for at the end"
+    few = Rounds(HOW, tmp_path / "few", sites=3, clock=lambda: 0.0)
+    for site in sites[:3]:
+        few.join(site.name, {})
+    few.now("a")
+    few.leave("b", "")
+    assert "b left, and sums are of at least 3 sites; the last because it does not say why" in few.stopped
+    assert not few.everybody_knows()
+    assert few.now("a")["why"] == few.stopped == few.now("c")["why"] and few.everybody_knows()
+
+
+@pytest.mark.parametrize(
+    ("without", "labels", "says"),
+    [
+        ((), (0, 0), "no picture of 'pneumonia' among 24.*Give pictures of each class$"),
+        (("pneumonia",), (0, 0), "Give pictures of each class$"),
+        (("normal",), (0, 1), "it has 12 pictures here"),
+        (("scar",), (0, 1), "the classes here are normal, pneumonia"),
+    ],
+)
+def test_a_class_that_a_site_lacks_is_refused_before_it_trains(
+    tmp_path: Path, without: tuple[str, ...], labels: tuple[int, int], says: str
+) -> None:
+    site = taking_part("a", tmp_path, without=without)
+    np.savez(site.data, train_images=spots(24, 0)[0], train_labels=np.array(labels * 12))
+    with pytest.raises(Refused, match=says.replace("$", r"\.$")):
+        site.look(HOW)
+
+
+def test_one_of_several_classes_may_be_lacking_where_a_person_says_so(tmp_path: Path) -> None:
+    how = Federation("retinamnist", rounds=1)
+    pictures = np.random.default_rng(0).integers(0, 255, (24, 28, 28, 3), dtype=np.uint8)
+    site = taking_part("a", tmp_path)
+    np.savez(site.data, train_images=pictures, train_labels=np.arange(24) % 4)
+    with pytest.raises(Refused, match=r"say that this site has none: --without '.+'\.$"):
+        site.look(how)
+    site.without = (recipe_of(how).classes[4],)
+    assert site.look(how)["aside"] == 0
+    np.savez(site.data, train_images=pictures[..., 0], train_labels=np.arange(24) % 5)
+    with pytest.raises(Refused, match=r"none of 24 images in a\.npz can be used: of the first: .* 3 colours"):
+        site.look(how)
+
+
+def test_what_was_made_of_pictures_is_told_before_a_site_trains(tmp_path: Path) -> None:
+    lines: list[str] = []
+    site = taking_part("a", tmp_path, tell=lines.append)
+    pictures = np.random.default_rng(0).integers(0, 255, (24, 28, 28, 3), dtype=np.uint8)
+    pictures[2] = pictures[1]
+    np.savez(site.data, train_images=pictures, train_labels=np.arange(24) % 2)
+    site.look(HOW)
+    assert "24 of 24 pictures are in colour: the mean of their colours is learnt" in lines
+    assert any("are there a second time" in line for line in lines) and any("another label" in line for line in lines)

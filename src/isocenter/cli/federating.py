@@ -164,6 +164,9 @@ def join(
     ground: Annotated[
         str, typer.Option(help="On what ground images may be used that no archive gave, such as consent EC-12.")
     ] = "",
+    without: Annotated[
+        list[str] | None, typer.Option(help="A class of which this site has no picture. Again for several.")
+    ] = None,
     patience: Annotated[float, typer.Option(help="Seconds that a silent coordinator is waited for.")] = 300.0,
     as_json: Json = False,
 ) -> None:
@@ -183,7 +186,7 @@ def join(
     verify = checker((identity / AUTHORITY).read_bytes(), now)
     site = Participant(
         name, data, out, certificate, signer(identity), verify, at_least=at_least, most_epsilon=most_epsilon,
-        tell=tell,
+        without=tuple(without or ()), tell=tell,
     )  # fmt: skip
     with caller(url, identity) as client, _terms(archive, data, ground) as (happened, learnt):
         file = take_part(

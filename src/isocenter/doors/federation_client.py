@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,8 @@ class Line:
             try:
                 answer = self._client.request(method, path, **given)
                 self._heard = True
+                if waited:
+                    self._tell("the coordinator answers again")
                 if answer.status_code < 500:
                     return _judged(answer)
                 why = f"it answered {answer.status_code}"
@@ -206,3 +209,7 @@ def take_part(
                 line.json("POST", f"/federation/sums/{int(asked['number'])}/{asked['step']}", said)
         except (WrongState, NotFound, _Taken):  # that step went by without us, or our answer is there already
             wait(pause_s)
+        except (Forbidden, Refused) as why:  # this site's own conditions: the others need not wait for it
+            with suppress(IsocenterError):
+                line.json("POST", "/federation/leave", {"why": f"{why.what}: {why.why}"})
+            raise

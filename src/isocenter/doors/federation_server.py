@@ -103,6 +103,11 @@ def application(rounds: Rounds) -> FastAPI:
     def join(site: Site, body: Body) -> Response:
         return answered(site, len(body), rounds.join(site, _told(body)))
 
+    @app.post("/federation/leave")
+    def leave(site: Site, body: Body) -> Response:
+        rounds.leave(site, str(_told(body).get("why", "")))
+        return answered(site, len(body), {"left": True})
+
     @app.get("/federation/now")
     def now(site: Site) -> Response:
         return answered(site, 0, rounds.now(site))

@@ -3,13 +3,14 @@
 It sees sums only. Each sum goes through four steps, keys, shares, masked updates, and shares that free the sum; a
 site that misses a step is left out of this sum and may be in the next. Nothing here knows of a network or waits: a
 door calls in, and the clock is passed in. After each sum the state is on disk, so that a coordinator who is killed
-goes on.
+goes on; so is a sum of which sites were asked for their shares, for they give them for no second one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ import numpy.typing as npt
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, LimitReached, NotFound, Refused, WrongState
 from isocenter.learn.federation import Federation, flat, network, poured, recipe_of, shared_names
-from isocenter.learn.secure_sum import floating, sum_of
+from isocenter.learn.secure_sum import floating, sum_of, threshold
 from isocenter.learn.tensors import packed, unpacked
 
 __all__ = ["STEPS", "Rounds"]
@@ -32,6 +33,8 @@ STEPS = ("offer", "deal", "send", "reveal")
 _TRIES = 4
 _SLACK = 4096  # bytes of a file beside its numbers
 _CARRIED = "carried on"  # in the file of the weights: how far they moved last
+_OPEN = "sum.safetensors"  # a sum of which shares were asked for
+_AGAIN_S = 5.0  # until a disk that took nothing is tried again
 
 
 @dataclass
@@ -40,6 +43,7 @@ class _Seen:
     told: dict[str, Any]
     received: int = 0
     sent: int = 0
+    left: str = ""
 
 
 @dataclass
@@ -66,7 +70,8 @@ class Rounds:
 
     Args:
         how: the agreement.
-        out: folder for ``weights.safetensors`` and ``rounds.json``; a run that was killed is taken up from it.
+        out: folder for ``weights.safetensors`` and ``rounds.json``; a run that was killed is taken up from it. While
+            nothing can be written there the run waits.
         sites: how many are waited for at the beginning.
         clock: seconds that only grow.
         patience_s: how long a step waits for a site that does not answer; training_s: the step in which it trains.
@@ -86,16 +91,17 @@ class Rounds:
         self._lock = threading.RLock()
         self._seen: dict[str, _Seen] = {}
         self._sum: _Sum | None = None
-        self._tries = 0
+        self._tries, self._full_until, self._said = 0, 0.0, ""
         self.net = network(how, self.own)
         self.names = shared_names(self.net, how)
         self.run, self.number, self.done, self.stopped = secrets.token_hex(16), 0, 0, ""
         self.rounds: list[dict[str, Any]] = []
         self._move = np.zeros(flat(self.net, self.names).shape)
         out.mkdir(parents=True, exist_ok=True)
+        self._count = sum(self.net.state_dict()[n].numel() for n in self.names) + 1
         self._take_up()
         self._weights = self._pack()
-        self._count = sum(self.net.state_dict()[n].numel() for n in self.names) + 1
+        self._take_up_sum()
 
     # ---- what sites call -------------------------------------------------------------------------------------
 
@@ -113,12 +119,32 @@ class Rounds:
             if told.get("classes") is not None and list(told["classes"]) != list(self.own.classes):
                 raise Refused(f"the classes {told['classes']}", f"this federation has {list(self.own.classes)}",
                               "the labels of all sites must mean the same")  # fmt: skip
-            new = site not in self._seen
-            self._seen[site] = _Seen(self._clock(), {"aside": int(told.get("aside", 0))})
-            if new:
-                aside = self._seen[site].told["aside"]
+            known = self._seen.get(site)
+            self._seen[site] = seen = _Seen(self._clock(), {"aside": int(told.get("aside", 0))})
+            if known is not None:  # what it moved before stays counted
+                seen.received, seen.sent = known.received, known.sent
+            if known is None or known.left:
+                aside = seen.told["aside"]
                 self._tell(f"{site} joins" + (f"; {aside} unusable pictures set aside there" if aside else ""))
             return {"run": self.run, "agreement": asdict(self.how)}
+
+    def leave(self, site: str, why: str) -> None:
+        """A site ends its part, for a reason that it tells or keeps: it is not waited for any more.
+
+        The federation is stopped where fewer sites than a sum needs have not left.
+        """
+        with self._lock:
+            self._touch(site)
+            self._seen[site].left = " ".join(why.split())[:300] or "it does not say why"
+            self._tell(f"{site} leaves: {self._seen[site].left}")
+            gone = [name for name, seen in self._seen.items() if seen.left]
+            if not self.finished() and max(self._sites, len(self._seen)) - len(gone) < self.how.at_least:
+                self.stopped = (
+                    f"{', '.join(gone)} left, and sums are of at least {self.how.at_least} sites; the last because "
+                    f"{self._seen[site].left}"
+                )
+                self._tell(self.stopped)
+            self.tick()
 
     def now(self, site: str) -> dict[str, Any]:
         """What is asked of a site at this moment."""
@@ -127,6 +153,7 @@ class Rounds:
             self.tick()
             state = {"run": self.run, "rounds": self.how.rounds, "done": self.done}
             if self.stopped:
+                self._seen[site].told["knows"] = True
                 return {**state, "step": "stopped", "why": self.stopped}
             if self.done >= self.how.rounds:
                 return {**state, "step": "done", "base": self._weights[0]}
@@ -206,33 +233,64 @@ class Rounds:
         with self._lock:
             if self.stopped or self.done >= self.how.rounds:
                 return
-            if self._sum is None:
-                self._begin()
-            while (one := self._sum) is not None:
-                answered, now = one.said[one.step], self._clock()
-                wait = self._training_s if one.step == "send" else self._patience_s
-                if len(answered) < len(one.expected()) and now - one.step_begun < wait:
-                    return
-                self._on(one, now)
+            if self._clock() < self._full_until:
+                return
+            try:
+                self._forward()
+            except OSError as full:
+                self._full_until = self._clock() + _AGAIN_S
+                self._once(f"nothing can be written to {self._out} ({full.strerror}): the run waits until it can")
 
     def finished(self) -> bool:
         """Whether no sum will be taken any more."""
         return bool(self.stopped) or self.done >= self.how.rounds
 
     def everybody_knows(self) -> bool:
-        """Whether every site that ever called here has the last weights whole: a lost one may come back for them."""
+        """Whether every site that joined here and did not leave has the last weights whole, or heard of the stop.
+
+        A lost one may come back for them.
+        """
         with self._lock:
-            return bool(self.stopped) or (bool(self._seen) and all(s.told.get("knows") for s in self._seen.values()))
+            here = [seen for seen in self._seen.values() if not seen.left]
+            return bool(self.stopped or here) and all(seen.told.get("knows") for seen in here)
+
+    def _forward(self) -> None:
+        if self._sum is None:
+            self._begin()
+        while (one := self._sum) is not None:
+            answered, now = one.said[one.step], self._clock()
+            wait = self._training_s if one.step == "send" else self._patience_s
+            missing = [s for s in one.expected() if s not in answered]
+            if any(not self._seen[s].left for s in missing if s in self._seen) and now - one.step_begun < wait:
+                return
+            if one.step == "reveal" and missing and len(answered) < self._enough(one):
+                # Whoever gave its shares gives them for no second sum of these weights: there is no other way on.
+                self._once(f"sum {one.number} waits for the shares of {', '.join(missing)}: "
+                           f"{len(answered)} of {self._enough(one)} came")  # fmt: skip
+                return
+            self._on(one, now)
+
+    def _enough(self, one: _Sum) -> int:
+        return max(threshold(len(one.said["offer"]), self.how.at_least), self.how.at_least)
+
+    def _once(self, words: str) -> None:
+        """Tell what is waited for, once for each that is."""
+        if words != self._said:
+            self._said = words
+            self._tell(words)
 
     def _begin(self) -> None:
         now = self._clock()
-        alive = sorted(n for n, s in self._seen.items() if now - s.last <= self._patience_s)
+        alive = sorted(n for n, s in self._seen.items() if now - s.last <= self._patience_s and not s.left)
         first = not self.rounds and not self._tries and now < self._gathered_s
         wanted = self._sites if first else self.how.at_least
         if len(alive) < wanted:
+            if self.rounds or self._tries:
+                self._once(f"waits for sites: {len(alive)} of {wanted} are there")
             return
+        self._keep(self.number + 1)  # a number that was used is never used again, whoever is killed
         self.number += 1
-        self._keep()  # a number that was used is never used again, whoever is killed
+        self._said = ""
         self._sum = _Sum(self.number, "train", tuple(alive), begun=now, step_begun=now)
         for seen in self._seen.values():
             seen.received = seen.sent = 0
@@ -243,6 +301,8 @@ class Rounds:
             return
         at = STEPS.index(one.step)
         if at + 1 < len(STEPS):
+            if STEPS[at + 1] == "reveal":
+                self._keep_sum(one)
             one.step, one.step_begun = STEPS[at + 1], now
             return
         try:
@@ -256,6 +316,7 @@ class Rounds:
 
     def _again(self, one: _Sum, why: str) -> None:
         self._sum, self._tries = None, self._tries + 1
+        (self._out / _OPEN).unlink(missing_ok=True)
         self._tell(f"sum {one.number} is repeated: {why}")
         if self._tries >= _TRIES:
             self.stopped = f"{_TRIES} sums in a row were not finished; the last because {why}"
@@ -266,13 +327,10 @@ class Rounds:
         if not weight > 0.5:
             self._again(one, f"the sites weigh {weight:g} together")
             return
-        self._move = self.how.carried * self._move + total[:-1] / weight
-        poured(self.net, self.names, flat(self.net, self.names) + self._move)
-        self.done += 1
         sites = sorted(one.said["send"])
         epsilon = max((self._seen[s].told.get("epsilon", 0.0) for s in sites if s in self._seen), default=0.0)
         record: dict[str, Any] = {
-            "round": self.done, "sum": one.number, "sites": sites, "lost": sorted(set(one.members) - set(sites)),
+            "round": self.done + 1, "sum": one.number, "sites": sites, "lost": sorted(set(one.members) - set(sites)),
             "weight": round(weight), "change": float(np.linalg.norm(total[:-1]) / weight),
             "seconds": round(now - one.begun, 3),
             "bytes": {s: {"received": v.received, "sent": v.sent} for s, v in sorted(self._seen.items())},
@@ -280,9 +338,21 @@ class Rounds:
         }  # fmt: skip
         if self.how.privacy:
             record["epsilon"] = epsilon
+        before, moved_last = flat(self.net, self.names), self._move
+        self._move = self.how.carried * self._move + total[:-1] / weight
+        poured(self.net, self.names, before + self._move)
+        self.done += 1
         self.rounds.append(record)
+        try:
+            self._keep(self.number)
+        except OSError:  # the sum is taken once it can be kept, and once
+            self._move = moved_last
+            poured(self.net, self.names, before)
+            self.done -= 1
+            self.rounds.pop()
+            raise
         self._weights = self._pack()
-        self._keep()
+        (self._out / _OPEN).unlink(missing_ok=True)
         moved = sum(v["received"] + v["sent"] for v in record["bytes"].values())
         lost = f", lost: {', '.join(record['lost'])}" if record["lost"] else ""
         self._tell(f"round {self.done} of {self.how.rounds}: {len(sites)} sites{lost}, {moved} bytes")
@@ -318,12 +388,12 @@ class Rounds:
         data = packed({n: state[n].numpy() for n in self.names} | more, {"run": self.run, "round": str(self.done)})
         return hashlib.sha256(data).hexdigest(), data
 
-    def _keep(self) -> None:
+    def _keep(self, number: int) -> None:
         # What is carried on stands with the weights that it belongs to, whenever the coordinator is killed.
         more = {_CARRIED: self._move} if self.how.carried else {}
         _replaced(self._out / "weights.safetensors", self._pack(**more)[1])
         told = {
-            "run": self.run, "number": self.number, "agreement": asdict(self.how), "stopped": self.stopped,
+            "run": self.run, "number": number, "agreement": asdict(self.how), "stopped": self.stopped,
             "rounds": self.rounds,
         }  # fmt: skip
         _replaced(self._out / "rounds.json", (json.dumps(told, indent=1) + "\n").encode())
@@ -344,10 +414,43 @@ class Rounds:
             self._move = arrays[_CARRIED]
         self._tell(f"taken up after round {self.done}")
 
+    def _keep_sum(self, one: _Sum) -> None:
+        """Keep what only the shares free, so that they can be asked for again: masked updates and public keys."""
+        told = {"number": one.number, "base": self._weights[0], "members": one.members,
+                "offer": one.said["offer"], "deal": one.said["deal"]}  # fmt: skip
+        words = {f"of {site}": hidden for site, hidden in one.said["send"].items()}
+        about = np.frombuffer(json.dumps(told).encode(), np.uint8)
+        _replaced(self._out / _OPEN, packed({**words, "told": about}))
+
+    def _take_up_sum(self) -> None:
+        held = self._out / _OPEN
+        if not held.exists():
+            return
+        words, _ = unpacked(held.read_bytes(), largest=2**40)
+        told = json.loads(words.pop("told").tobytes())
+        if (told["number"], told["base"]) != (self.number, self._weights[0]):
+            held.unlink()  # it was taken, or given up
+            return
+        now = self._clock()
+        self._sum = one = _Sum(self.number, "train", tuple(told["members"]), "reveal", now, now)
+        one.said["offer"], one.said["deal"], one.said["send"] = (
+            told["offer"],
+            told["deal"],
+            {name[3:]: hidden for name, hidden in words.items()},
+        )
+        self._tell(f"taken up in sum {one.number}, which waits for the shares of {', '.join(sorted(one.said['send']))}")
+
 
 def _replaced(file: Path, data: bytes) -> None:
-    half = file.with_suffix(".half")
-    half.write_bytes(data)
+    half = file.with_name(file.name + ".half")
+    try:
+        with half.open("wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
     half.replace(file)
 
 

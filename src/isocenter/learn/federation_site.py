@@ -54,6 +54,7 @@ class Participant:
         certificate: its own, in PEM; `sign` signs with the key of it, `verify` checks what another site signed.
         at_least: fewest sites of whose sum it will be a part; the agreement may ask for more, never for fewer.
         most_epsilon: largest loss of privacy that it goes along with; 0 for any, also for an agreement without noise.
+        without: classes of which this site has no picture, as its own people say.
         tell: is told what happens, in lines.
     """
 
@@ -65,6 +66,7 @@ class Participant:
     verify: Verify
     at_least: int = 3
     most_epsilon: float = 0.0
+    without: tuple[str, ...] = ()
     tell: Callable[[str], None] = lambda line: None
     aside: list[tuple[str, str]] = field(default_factory=list)
 
@@ -75,7 +77,8 @@ class Participant:
             What the coordinator may know: the classes, and how many pictures were set aside.
 
         Raises:
-            Refused: the agreement goes against this site's conditions, labels are of another set, or nothing is left.
+            Refused: the agreement goes against this site's conditions, labels are of another set, a class of it has no
+                picture and nobody said so, or nothing is left.
         """
         if how.at_least < self.at_least:
             raise Refused(f"sums of {how.at_least} sites", f"this site takes part in sums of at least {self.at_least}",
@@ -86,6 +89,7 @@ class Participant:
         self.how, self.own = how, recipe_of(how)
         self.aside.clear()
         examples = read_labelled(self.data, self.own, aside=self.aside)
+        self._must_have_classes(examples)
         self.training, self.held = divided(examples, how.held, how.seed)
         people = len(np.unique(self.training.groups))
         if len(self.training) < 2:
@@ -96,6 +100,11 @@ class Participant:
         self.out.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.tell(f"{len(self.training)} pictures of {people} people for training, {len(self.held)} held back, "
                   f"{len(self.aside)} set aside")  # fmt: skip
+        coloured = len(examples.in_colour)
+        if coloured:
+            self.tell(f"{coloured} of {len(examples)} pictures are in colour: the mean of their colours is learnt")
+        for remark in examples.remarks:
+            self.tell(remark)
         if how.privacy:
             costs = ", ".join(f"{value:.2f} ({name})" for name, value in self.spent.accounts(how.rounds).items())
             self.tell(f"ε after {how.rounds} rounds, by each accountant: {costs}")
@@ -103,6 +112,34 @@ class Participant:
             said = "".join(f"{name}\t{why}\n" for name, why in self.aside)
             (self.out / "set-aside.tsv").write_text(said, "utf-8")
         return {"classes": list(self.own.classes), "aside": len(self.aside)}
+
+    def _must_have_classes(self, examples: Examples) -> None:
+        """Go on only where each class of the agreement has a picture, but those that were said to be missing.
+
+        A site that shows one answer alone moves the shared weights towards it; and where labels were lost on the way,
+        that is how it looks.
+
+        Raises:
+            Refused: a class without a picture, or one that was said to have none and has, or is none.
+        """
+        counts = np.bincount(examples.labels, minlength=len(self.own.classes))
+        classes = {name: int(n) for name, n in zip(self.own.classes, counts, strict=True)}
+        for name in self.without:
+            if name not in classes:
+                raise Refused(
+                    f"--without '{name:.40}'", f"the classes here are {', '.join(classes)}", "name one of them"
+                )
+            if classes[name]:
+                raise Refused(f"--without '{name}'", f"it has {classes[name]} pictures here", "leave it out")
+        none = [name for name, n in classes.items() if not n]
+        if len(classes) - len(none) < 2 or set(none) > set(self.without):
+            alone = len(classes) - len(none) < 2
+            words, quoted = " ".join(f"--without '{name}'" for name in none), ", ".join(f"'{name}'" for name in none)
+            raise Refused(
+                f"no picture of {quoted} among {len(examples)}",
+                "its updates would move the shared weights towards the other answers, for all sites",
+                "give pictures of each class" + ("" if alone else f", or say that this site has none: {words}"),
+            )
 
     def join(self, run: str) -> None:
         """Take a run up where this site left it, or begin it."""
@@ -253,4 +290,6 @@ def _private(file: Path, data: bytes) -> None:
     half = file.with_name(file.name + ".half")
     with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
         handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
     half.replace(file)

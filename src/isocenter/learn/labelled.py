@@ -133,6 +133,12 @@ def read_labelled(
             f"{path.name} is not a folder, .npz or .csv", "labelled images are wanted in one of these",
             "give a folder with one folder a class, an .npz with images and labels, or a .csv with file and label",
         )  # fmt: skip
+    if not found and aside:
+        raise Refused(
+            f"none of {len(aside)} images in {path.name} can be used",
+            f"of the first: {aside[0][1]}",
+            f"give images of the kind of '{how.task}'",
+        )
     if not found:
         part = f" in the split '{split}'" if split else ""
         raise Refused(
