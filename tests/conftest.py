@@ -7,12 +7,13 @@ import gc
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from isocenter.govern import passwords
 from night import Night, code_digest
 
 ROOT = Path(__file__).parents[1]
@@ -66,6 +67,30 @@ settings.register_profile(
     "shared", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("shared")
+
+
+# A password takes a quarter of a second to try, on purpose. Hundreds of tests let somebody in and ask nothing of that;
+# commands and servers that they start pay it. `true_cost` brings it back to those that do ask.
+_dear = passwords._hasher
+
+
+@functools.cache
+def _cheap() -> passwords.PasswordHasher:
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+passwords._hasher = _cheap
+
+
+@pytest.fixture
+def true_cost(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Passwords as dear as they are in a hospital."""
+    monkeypatch.setattr(passwords, "_hasher", _dear)
+    passwords._nobodys_credential.cache_clear()
+    yield
+    passwords._nobodys_credential.cache_clear()
 
 
 def pytest_collection_finish() -> None:

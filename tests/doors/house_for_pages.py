@@ -76,7 +76,7 @@ CT, DX = "1.2.3.1", "1.2.3.2"
 CT_SERIES, DX_SERIES = "1.2.3.1.1", "1.2.3.2.1"
 FRAME = "1.2.3.1.9"
 PASSWORD = "a long sentence to sign in"
-_CREDENTIAL = hash_password(PASSWORD)  # once: it is slow on purpose
+_CREDENTIAL = hash_password(PASSWORD)
 
 GRID = Geometry.regular(
     shape=(8, 20, 30), spacing_mm=(5.0, 1.0, 1.0), origin_mm=(-15, -10, 40), frame_of_reference=FRAME

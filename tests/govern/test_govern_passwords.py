@@ -7,7 +7,17 @@ import threading
 import pytest
 
 from isocenter.errors import Refused
+from isocenter.govern import passwords
 from isocenter.govern.passwords import SHORTEST, fits, hash_password, leaked, words_in
+
+pytestmark = pytest.mark.usefixtures("true_cost")
+
+
+def test_a_password_costs_what_the_second_profile_of_rfc_9106_says_also_where_there_is_no_account() -> None:
+    """Three passes over 64 MiB in four lanes (RFC 9106, section 4)."""
+    credential = hash_password("the lung is a sponge")
+    for kept in (credential, passwords._nobodys_credential()):
+        assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_a_password_fits_only_its_own_credential() -> None:
