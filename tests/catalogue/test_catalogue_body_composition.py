@@ -192,6 +192,23 @@ def test_headers_on_which_areas_would_be_wrong(ct: Volume, facts: dict[str, Any]
         BodyComposition().run(replace(ct, facts={**ct.facts, **facts}), None, level_mm=0.0)
 
 
+def test_metal_elsewhere_costs_the_volumes_and_not_the_level() -> None:
+    """A hip or clips far from it declined the whole CT."""
+    ct = loaded(abdomen_ct.patient(many=9).files)[0][0]
+    height = float(ct.geometry.to_patient([(ct.geometry.shape[0] - 1, 0, 0)])[0][2])
+    plain = BodyComposition().run(ct, None, level_mm=height)
+    metal = ct.array.copy()
+    metal[0, 180:190, 155:165] = 3000
+    answer = BodyComposition().run(replace(ct, array=metal), None, level_mm=height)
+    assert said(answer, codes.SKELETAL_MUSCLE) == pytest.approx(said(plain, codes.SKELETAL_MUSCLE), rel=0.01)
+    assert not [m for m in answer.measurements if m.unit == "mL"] and any("none of them" in r for r in answer.reasons)
+    near = 1 + int(np.ceil(10.0 / ct.geometry.disk_mm[0]))
+    for level in (0, near):
+        height = float(ct.geometry.to_patient([(level, 0, 0)])[0][2])
+        with pytest.raises(Refused, match="metal at the level"):
+            BodyComposition().run(replace(ct, array=metal), None, level_mm=height)
+
+
 def test_images_on_which_areas_would_be_wrong(ct: Volume) -> None:
     with pytest.raises(Refused, match="arms lie beside the body"):
         BodyComposition().run(scan(arms=True), None, level_mm=0.0)

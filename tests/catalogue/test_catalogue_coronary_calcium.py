@@ -66,6 +66,24 @@ def test_the_heart_is_found_and_bone_and_aorta_do_not_count(phantom: Phantom, sc
         CoronaryCalcium().run(scan, None, heart="drawn")
 
 
+def test_an_artery_full_of_calcium_is_no_bone(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    """1.2 mL in one piece was taken for bone, and the fullest artery scored 0."""
+    lad = next(r for r in arteries if r.label == "LAD")
+    z, y, x = (round(v) for v in np.argwhere(np.asarray(lad.mask)).mean(axis=0))
+    dz, dy, dx = scan.geometry.disk_mm
+    hu = np.asarray(scan.array).copy()
+    before = score(CoronaryCalcium().run(scan, None))
+    tube = np.zeros(hu.shape, bool)
+    for n in range(-4, 5):  # it runs to the left and to the back, towards the feet
+        tube[z + n, y + n : y + n + round(6 / dy), x + 4 * n : x + 4 * n + round(9 / dx)] = True
+    area = tube.sum() * dy * dx
+    assert area * dz > 1200.0
+    hu[tube] = 320
+    answer = CoronaryCalcium().run(replace(scan, array=hu), None)
+    assert score(answer) == pytest.approx(before + 3 * area * dz / 3.0, rel=0.1)  # a spot of the phantom lies in it
+    assert any("is one piece" in r for r in answer.reasons)
+
+
 @pytest.mark.parametrize("around", [40.0, -1000.0])
 def test_everything_in_a_phantom_without_bone_counts(scan: Volume, around: float) -> None:
     """Blocks in water, with and without air about it: 3 slices of 9 mm² at weight 2, and 4 mm² at weight 4."""

@@ -310,6 +310,39 @@ def test_a_clock_that_is_uneven_or_even_as_it_stands_is_left_alone() -> None:
         assert volume.axes[0].values == tuple(t - truth[0] for t in truth) and "TimedBy" not in volume.facts
 
 
+def test_a_table_to_and_fro_that_ends_on_one_side_keeps_the_frames_of_both() -> None:
+    """Of two positions one was measured once more: the whole scan was declined as incomplete."""
+
+    def shuttled(lost: int = -1) -> list[bytes]:
+        files = []
+        for n in range(24):
+            for k in range(4):
+                if (n == 0 and lost < 0 and k >= 2) or (n == lost and k == 3):
+                    continue  # the second position begins one frame later
+                seconds = 3.0 * n + (1.5 if k < 2 else 0.0)
+                files.append(
+                    made.made(
+                        4 * n + k + 1, pixels=np.full((4, 6), 10 * n + k, np.uint16), RescaleIntercept=0,
+                        ImagePositionPatient=[0, 0, float(k)],
+                        AcquisitionTime=f"10{int(seconds) // 60:02d}{seconds % 60:04.1f}",
+                    )
+                )  # fmt: skip
+        return files
+
+    volume = only(shuttled())
+    assert volume.array.shape == (23, 4, 4, 6) and volume.facts["FramesLeft"] == 2
+    own = np.array(volume.facts["SliceTimes"])
+    assert np.allclose(np.abs(own[:, 3] - own[:, 0]), 1.5) and np.allclose(np.diff(own, axis=0), 3.0)
+    assert [int(v) // 10 for v in volume.array[:, 3, 0, 0]] == list(range(1, 24))
+    with pytest.raises(NotAVolume, match="slice 4 of 4 has 23 images where others have 24"):
+        only(shuttled(lost=11))
+
+
+def test_the_time_of_day_serves_where_each_image_has_the_date_and_time_of_the_first() -> None:
+    keys = [{"AcquisitionDateTime": "20260301100000", "AcquisitionTime": f"10000{2 * n}.5"} for n in range(4)]
+    assert only(phased(keys)).axes[0].values == (0.0, 2.0, 4.0, 6.0)
+
+
 def test_midnight_without_a_day_and_triggers_that_no_heart_gives() -> None:
     clocks = ("235958.5", "000000", "000001.5")
     volume = only(phased([{"SeriesDate": "20260101", "AcquisitionTime": c} for c in clocks]))

@@ -40,6 +40,7 @@ _MOST_LEAN_DEG = 10.0  # areas grow by 1.5 %
 _METAL_HU = 2800.0
 _BRIGHT_ML = 5.0
 _METAL_VOXELS = 20
+_STREAKS_MM = 10.0  # from a slice with metal, up to which another is not measured: streaks lie in its plane
 _NONE_GIVEN = -9999.0
 _ADULT_YEARS = 18
 _SURE, _MARK_MM = 0.75, 12.0
@@ -72,7 +73,7 @@ def _is_soft(facts: Mapping[str, Any]) -> bool:
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "9"
+    name, version = "body_composition", "10"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -145,8 +146,6 @@ class BodyComposition:
         hu, spacing = np.asarray(held.array), held.geometry.spacing_mm
         compartment = _drawn(held, drawn, _MUSCLE, other_grid, remarks)
         found = tissues(hu, spacing, muscle=compartment)
-        if int(np.count_nonzero(hu[found.body] > _METAL_HU)) > _METAL_VOXELS:
-            raise Refused("metal in the images", "its streaks move attenuation in and out of the windows")
         bright_ml = float(found.bright.sum()) * held.geometry.voxel_volume_mm3 / 1000.0
         if bright_ml > _BRIGHT_ML:
             remarks.append(
@@ -165,6 +164,10 @@ class BodyComposition:
                 f"slices lean by {off_axial:.0f}°: areas would be {more:.0f} % larger than on axial ones, none given"
             )
             level, sight = None, None
+        metal = _metal(hu, found.body, spacing)
+        if metal.any() and (level is None or metal[level]):
+            where = "in the images" if level is None else "at the level"
+            raise Refused(f"metal {where}", "its streaks move attenuation in and out of the windows")
         seen = imaged(hu)
         whole, lean = wall_is_whole(found.body, seen), muscle_is_whole(hu, found.body, seen, spacing)
         rows = slice(None) if level is None else slice(level, level + 1)
@@ -186,7 +189,9 @@ class BodyComposition:
                 "fat within it runs on into fat without, and the two are not parted",
                 "outline the muscle (a region named muscle)",
             )
-        measured = _volumes(found, held, whole, lean, remarks)
+        if metal.any():
+            remarks.append(f"metal in {int(metal.sum())} slices, none of them at the level: no volumes")
+        measured = [] if metal.any() else _volumes(found, held, whole, lean, remarks)
         curve = _course(found, held)
         if level is None:
             remarks.append("without a level (level_mm, or a region named L3): volumes of the scanned length, no index")
@@ -208,6 +213,15 @@ class BodyComposition:
         return Answer.found(
             *findings, measurements=(*areas, *measured), curves=(curve,), reasons=tuple(dict.fromkeys(remarks))
         )
+
+
+def _metal(hu: npt.NDArray[Any], body: Mask, spacing_mm: tuple[float, float, float]) -> npt.NDArray[np.bool_]:
+    """Slices that show metal in the body, or lie next to one; none for a few voxels, which are no metal."""
+    each = np.count_nonzero((hu > _METAL_HU) & body, axis=(1, 2))
+    if int(each.sum()) <= _METAL_VOXELS:
+        return np.zeros(len(each), bool)
+    near = 1 + int(np.ceil(_STREAKS_MM / spacing_mm[0]))
+    return np.convolve(each > 0, np.ones(2 * near + 1), "same") > 0
 
 
 def _number(ct: Volume, keyword: str) -> float:

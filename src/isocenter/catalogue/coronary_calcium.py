@@ -46,6 +46,7 @@ _VESSELS: tuple[tuple[str, re.Pattern[str], Code], ...] = tuple(
     )
 )
 """Arteries, by their own names and those of their branches; the last are the right one's in most people."""
+_LARGE_ML = 0.8  # that is one piece
 _NO_ARTERY = re.compile(r"bronch|cusp|sinus|leaflet|ventric|vein", re.IGNORECASE)
 _HEART = re.compile(r"heart|cor\b|herz|cardiac", re.IGNORECASE)
 
@@ -55,7 +56,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "8"
+    name, version = "coronary_calcium", "9"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -156,6 +157,8 @@ class CoronaryCalcium:
             )  # fmt: skip
 
         found = [(place, count(place.mask)) for place in places]
+        if places[0].site == codes.HEART:
+            remarks += _large_pieces(found[0][1].mask, turned.geometry.voxel_volume_mm3 / 1000.0)
         total = sum(c.score for _, c in found)
         # Classes, categories and MESA were made from slices that lie 3 mm apart, whatever the sum is given by.
         agatston = total if convention == "spacing" else total * spacing[0] / 3.0
@@ -176,6 +179,20 @@ class CoronaryCalcium:
         if not findings:
             return Answer.none(measurements=measured, reasons=said)
         return Answer.found(*findings, measurements=measured, reasons=said)
+
+
+def _large_pieces(counted: Mask, voxel_ml: float) -> list[str]:
+    """Words on what is larger than most calcified arteries: rings, valves and metal of low density may be."""
+    import cc3d
+
+    pieces = cc3d.connected_components(np.ascontiguousarray(counted), connectivity=26)
+    most_ml = float(np.bincount(pieces.ravel())[1:].max(initial=0)) * voxel_ml
+    if most_ml < _LARGE_ML:
+        return []
+    return [
+        f"WARNING: {most_ml:.1f} mL of what was counted is one piece: an artery may hold so much, and so may a mitral "
+        "ring, a valve or a stent, of which nothing counts. A person looks at it"
+    ]
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,10 +92,13 @@ def component(volume: Volume) -> str:
 
 
 def timing(volume: Volume) -> tuple[str, ...]:
-    """What is to be said of a series whose frames state no other time than that of their making."""
-    if "TimedBy" not in volume.facts:
-        return ()
-    return (f"frames are timed by {volume.facts['TimedBy']}, as nothing else states when they were measured",)
+    """What is to be said of how the frames of a series were timed, and of images that were left at its ends."""
+    said = []
+    if "TimedBy" in volume.facts:
+        said.append(f"frames are timed by {volume.facts['TimedBy']}, as nothing else states when they were measured")
+    if left := volume.facts.get("FramesLeft"):
+        said.append(f"{left} images at the start or end were left, since the other slices have none then")
+    return tuple(said)
 
 
 def on_one_scale(volume: Volume) -> Volume:

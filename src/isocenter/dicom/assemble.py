@@ -168,7 +168,7 @@ def _repetition_s(facts: Mapping[str, Any]) -> float | None:
 
 def _over_midnight(placed: list[Placed]) -> list[Placed]:
     """Times that rise on, where all bear one day though midnight came between."""
-    for key in ("moment", "content"):
+    for key in ("moment", "clock", "content"):
         told = [v for one in placed if (v := one.keys.get(key)) is not None]
         if not told or not _HALF_DAY_S < max(told) - min(told) < 2 * _HALF_DAY_S:
             continue

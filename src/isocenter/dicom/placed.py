@@ -243,8 +243,7 @@ def _classic_keys(facts: Mapping[str, Any], instance: Instance) -> dict[str, Any
         direction = [facts.get(f"GEDiffusionGradient{axis}", 0.0) for axis in "XYZ"]
     day = str(facts.get("AcquisitionDate") or facts.get("SeriesDate") or "")
     moment = moment_s(str(facts.get("AcquisitionDateTime", "")), "") if facts.get("AcquisitionDateTime") else None
-    if moment is None and facts.get("AcquisitionTime"):
-        moment = moment_s(day, str(facts["AcquisitionTime"]))
+    clock = moment_s(day, str(facts["AcquisitionTime"])) if facts.get("AcquisitionTime") else None
     content = moment_s(str(facts.get("ContentDate") or day), str(facts.get("ContentTime") or ""))
     return {
         "echo": _one(facts.get("EchoTime")),
@@ -256,7 +255,8 @@ def _classic_keys(facts: Mapping[str, Any], instance: Instance) -> dict[str, Any
         "trigger": _one(facts.get("TriggerTime")),
         "temporal": _one(facts.get("TemporalPositionIdentifier")),
         "reference": _one(facts.get("FrameReferenceTime")),
-        "moment": moment,
+        "moment": clock if moment is None else moment,
+        "clock": clock,  # where some writer gave every image the date and time of the first
         "content": content,
         "acquisition": _one(facts.get("AcquisitionNumber")),
         "number": float(instance.number) if instance.number is not None else None,

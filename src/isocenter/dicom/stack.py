@@ -238,6 +238,9 @@ def _sent_once(cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any]) 
 def _without_doubles(cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any]) -> list[list[Placed]]:
     """Every place with equally many frames; copies of one frame are dropped and noted, anything else refuses."""
     usual = Counter(len(cell) for cell in cells).most_common(1)[0][0]
+    if (together := _frames_of_all(cells)) is not None:
+        notes["FramesLeft"] = sum(len(cell) for cell in cells) - sum(len(cell) for cell in together)
+        return together
     kept, dropped = [], []
     for number, cell in enumerate(cells, 1):
         if len(cell) > usual:
@@ -258,6 +261,35 @@ def _without_doubles(cells: list[list[Placed]], rules: _Rules, notes: dict[str, 
     if dropped:
         notes["DoubledInstances"] = sorted({*dropped, *notes.get("DoubledInstances", ())})
     return kept
+
+
+def _frames_of_all(cells: list[list[Placed]]) -> list[list[Placed]] | None:
+    """The frames that all slices have, where a table that goes to and fro begins or ends at one side of them.
+
+    None where the slices have equally many, where no clock tells their frames apart, and where one lacks a frame
+    between others: those after it would lie against the wrong ones.
+    """
+    few = min(len(cell) for cell in cells)
+    more = max(len(cell) for cell in cells) - few
+    if not 0 < more <= max(1, few // 20) or few < _LEAST_EVENED:
+        return None
+    for key in ("moment", "reference", "offset"):
+        if not all(_distinct(cell, [], key) for cell in cells):
+            continue
+        rows = [sorted(cell, key=lambda one: one.keys[key]) for cell in cells]
+        clocks = [np.array([one.keys[key] for one in row], np.float64) for row in rows]
+        least = next(clock for clock in clocks if len(clock) == few)
+        step = float(np.median(np.diff(least)))
+        kept = []
+        for row, clock in zip(rows, clocks, strict=True):
+            apart = [clock[n : n + few] - least for n in range(len(clock) - few + 1)]
+            spread = [float(np.ptp(one)) for one in apart]
+            first = min(range(len(apart)), key=lambda n: (spread[n] > _ASIDE * step, abs(float(np.mean(apart[n])))))
+            if spread[first] > _ASIDE * step or abs(float(np.mean(apart[first]))) > step:
+                return None
+            kept.append(row[first : first + few])
+        return kept
+    return None
 
 
 def _grid(cells: list[list[Placed]], frame_of_reference: str) -> Geometry:
@@ -326,8 +358,9 @@ def _must_be_regular(depth: npt.NDArray[np.float64]) -> None:
 
 _OF_A_COPY = frozenset({"number", "content"})  # may differ between copies of one image
 _TICK = 0.05  # of a step
-_CLOCKS = {"moment": "Acquisition Time", "begun": "Acquisition Time"}
+_CLOCKS = dict.fromkeys(("moment", "clock", "begun"), "Acquisition Time")
 _LEAST_EVENED = 10  # frames, and seconds, by which a clock of whole seconds tells how long a frame is
+_ASIDE = 0.6  # of a frame, by which the times of two slices may drift apart; a frame that is missing makes it one
 _WHOLE_SECOND = 1.1  # s, that times cut to whole seconds spread about even ones
 
 
@@ -380,7 +413,8 @@ def _telling(cells: list[list[Placed]]) -> list[str]:
 
 def _clock(cells: list[list[Placed]], names: list[str], rules: _Rules) -> str:
     """The key that orders frames of one place in time."""
-    order = ["temporal", "offset", "moment", "reference", "trigger", "begun", "content", "acquisition", "number"]
+    order = ["temporal", "offset", "moment", "clock", "reference", "trigger", "begun", "content", "acquisition"]
+    order.append("number")
     if rules.cardiac:
         order.insert(0, "trigger")
     for key in order:
@@ -434,7 +468,9 @@ def _time(
 
     if clock == "trigger" and rules.cardiac:
         return Axis("trigger", tuple(round(v, 6) for v in means("trigger") or range(repeats)), "ms")
-    timed_by = (("offset", 1.0), ("reference", 1e-3), ("moment", 1.0), ("trigger", 1e-3), ("begun", 1.0))
+    timed_by = (
+        ("offset", 1.0), ("reference", 1e-3), ("moment", 1.0), ("clock", 1.0), ("trigger", 1e-3), ("begun", 1.0)
+    )  # fmt: skip
     for key, second in timed_by:
         even = _evened(cells, repeats, key) if key in _CLOCKS else None
         if even is not None:

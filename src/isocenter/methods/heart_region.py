@@ -2,7 +2,9 @@
 
 1. Lung is air (-960 to -500 HU) in two large parts, left and right; without two lungs there is no answer.
 2. Between the lungs: in every slice the convex hull of both lungs, grown by 7 mm, less the lungs.
-3. Bone is what is at least 130 HU and large (above 0.8 ml in one piece after closing small gaps), grown by 6 mm.
+3. Bone is what is at least 130 HU and large (above 0.8 ml in one piece after closing small gaps), grown by 6 mm. A
+   piece of at most 15 ml that lies all of it deep between the lungs and in front of the spine is none: an artery, a
+   valve or a mitral ring full of calcium is as large.
 4. The spine takes the back: everything behind a line that lies 16 mm in front of the foremost spinal bone, the place of
    the descending aorta, is left out.
 5. What is left is eroded by 9 mm, so that strings of tissue fall away; its largest part is taken and grown by 15 mm
@@ -24,6 +26,7 @@ __all__ = ["has_bone", "heart_region"]
 Mask = npt.NDArray[np.bool_]
 _COARSE_MM = 2.5
 _BONE_HU, _BONE_MM3 = 130.0, 4000.0  # vertebrae and ribs are larger, the inserts of a calcium phantom are smaller
+_MOST_CALCIUM_ML, _WALL_MM = 15.0, 8.0  # in one piece; from the wall of the chest, where ribs and breastbone lie
 _BEYOND = 3  # coarse pixels by which the heart may stand out of the hull, towards the breastbone
 
 
@@ -73,8 +76,10 @@ def _coarse(hu: npt.NDArray[np.float32], mm: tuple[float, float, float]) -> Mask
     bone = _large(bright, 0.8 / ml)
     if not bone.any():
         raise Refused("no bone in the images", "the heart is looked for in front of the spine", "draw the heart")
-    back = _front_of_spine(bone, lungs, mm)
     rows = np.arange(hu.shape[1])[None, :, None]
+    vertebrae = _large(bright, _BONE_MM3 / 1000.0 / ml)
+    back = _front_of_spine(vertebrae if vertebrae.any() else bone, lungs, mm)
+    bone &= ~_calcium(bone, _deep(lungs, between, mm) & (rows < back[:, None, None]), _MOST_CALCIUM_ML / ml)
     away = edt.edt(~bone, anisotropy=mm, black_border=False) > 6.0
     candidate = between & away & (hu > -200.0) & (rows < back[:, None, None])
     core = edt.edt(np.ascontiguousarray(candidate), anisotropy=mm, black_border=False) > 9.0
@@ -127,6 +132,31 @@ def _between(lungs: tuple[Mask, Mask]) -> Mask:
         if lungs[0][k].any() and lungs[1][k].any():
             hull = convex_hull_image(both[k])
             found[k] = binary_dilation(hull, iterations=_BEYOND) & ~both[k]
+    return found
+
+
+def _deep(lungs: tuple[Mask, Mask], between: Mask, mm: tuple[float, float, float]) -> Mask:
+    """What lies between the lungs and away from the wall of the chest, slice by slice."""
+    import edt
+
+    inside = between | lungs[0] | lungs[1]
+    found = np.zeros(inside.shape, bool)
+    for k in np.flatnonzero(inside.any(axis=(1, 2))):
+        plane = np.ascontiguousarray(inside[k])
+        found[k] = edt.edt(plane, anisotropy=mm[1:], black_border=True) > _WALL_MM + _BEYOND * mm[2]
+    return found
+
+
+def _calcium(bright: Mask, where: Mask, voxels: float) -> Mask:
+    """Bright pieces of at most so many voxels that lie nowhere but there."""
+    import cc3d
+
+    labels = cc3d.connected_components(np.ascontiguousarray(bright), connectivity=26)
+    count = np.bincount(labels.ravel())
+    inside = np.bincount(labels[where], minlength=len(count))
+    kept = (count <= voxels) & (inside == count)
+    kept[0] = False
+    found: Mask = kept[labels]
     return found
 
 
