@@ -17,7 +17,7 @@ from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.judge import judge, judged, opened  # noqa: E402
 from isocenter.learn.kinds import Column, Table  # noqa: E402
 from isocenter.learn.rows import read_rows  # noqa: E402
-from isocenter.learn.tabulate import Trees, _parts  # noqa: E402
+from isocenter.learn.tabulate import Trees, _parts, _unknown_in  # noqa: E402
 from isocenter.learn.tested import picked, read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
@@ -209,3 +209,34 @@ def test_nobody_is_on_both_sides_of_a_fold(tmp_path: Path) -> None:
     (tmp_path / "few.csv").write_text(text(few, "Patient ID,age,sex,grade,outcome"))
     with pytest.raises(Refused, match="1 people's rows of one class: 3 folds need 6 of each"):
         train("risk", tmp_path / "few.csv", tmp_path / "few")
+
+
+@pytest.mark.parametrize(
+    ("ill", "well"), [("present", "Absent"), ("Positive", "negative"), ("Y", "N"), ("I", "W"), ("ILL", "healthy")]
+)
+@pytest.mark.parametrize("outcome", ["Diagnosis", "num", "y", "ill", "Outcome"])
+def test_outcomes_are_read_in_the_words_of_the_clinic(tmp_path: Path, ill: str, well: str, outcome: str) -> None:
+    (tmp_path / "t.csv").write_text(f"sep=;\nage;sex;grade;{outcome}\n50;F;2;{ill}\n51;M;2;{well}\n52;male;1;{well}\n")
+    rows = read_rows(tmp_path / "t.csv", RISK)
+    assert rows.labels.tolist() == [1, 0, 0] and rows.values[:, 1].tolist() == [0, 1, 1]
+    assert rows.values[:, 0].tolist() == [50, 51, 52] and not rows.unknown
+
+
+def test_a_word_that_may_be_two_classes_or_codes_is_refused(tmp_path: Path) -> None:
+    for said, why in (("age,sex,grade,num\n50,m,2,maybe\n", "label 'maybe'"), ("age,sex,grade,num\n50,e,2,1\n", "'e'")):
+        (tmp_path / "t.csv").write_text(said)
+        with pytest.raises(Refused, match=why):
+            read_rows(tmp_path / "t.csv", RISK)
+
+
+def test_minus_nine_is_not_known_where_no_such_value_can_be(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("age,sex,grade,num\n-9,1,Grade 2,1\n50,-9.0,-99,0\n51,0,#N/A,0\n")
+    rows = read_rows(tmp_path / "t.csv", RISK)
+    assert np.isnan(rows.values).tolist() == [[True, False, False], [False, True, True], [False, False, True]]
+    assert rows.unknown == {"age": 1, "sex": 1, "grade": 1} and rows.values[0, 2] == 2
+    assert _unknown_in(rows.unknown) == [
+        "-9, -99 or -999 was read as not known in 1 of 'age', 1 of 'sex', 1 of 'grade': no such value can be there"
+    ]
+    (tmp_path / "t.csv").write_text("age,sex,grade,num\n50,-1,2,1\n")
+    with pytest.raises(Refused, match="sex is -1 in row 1"):
+        read_rows(tmp_path / "t.csv", RISK)

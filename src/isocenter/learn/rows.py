@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,17 @@ from isocenter.learn.sheet import YES_NO, cells_of, sheet_text
 
 __all__ = ["Rows", "groups_of", "read_rows"]
 
-_MISSING = {"", "?", "na", "n/a", "nan", "null", "none", ".", "-", "--"}
+_MISSING = {
+    "", "?", "na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "null", "none", ".", "-", "--", "missing", "unknown",
+}  # fmt: skip
+_NONE = (-9.0, -99.0, -999.0)
+"""Numbers that collections write for what is not known, such as -9 in the heart sets of UCI."""
+_WORDS = YES_NO | {
+    "y": 1, "n": 0, "positive": 1, "negative": 0, "pos": 1, "neg": 0, "present": 1, "absent": 0, "presence": 1,
+    "absence": 0, "healthy": 0,
+}  # fmt: skip
+_OUTCOMES = ("outcome", "diagnosis", "target", "label", "class", "truth", "groundtruth", "y")
+"""Where none of the names that a recipe has for the outcome is there."""
 _FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "picture", "img")
 _PERSON_COLUMNS = ("person", "personid", "patient", "patientid", "subject", "subjectid")
 _TABLES = (".csv", ".tsv", ".data", ".txt")
@@ -35,6 +45,7 @@ class Rows:
         people: (n,) number of the person: by a column ``person``, ``patient`` or ``subject``, else by the picture's
             file; without either each row is of somebody else.
         files: the picture of each row, where the recipe looks at one.
+        unknown: how many cells of each column, by name, held -9, -99 or -999 for what is not known.
     """
 
     values: npt.NDArray[np.float64]
@@ -44,6 +55,7 @@ class Rows:
     digest: str
     people: npt.NDArray[np.int64]
     files: tuple[Path, ...] = ()
+    unknown: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
@@ -90,6 +102,12 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
             raise Refused(f"row {number + 1} of {path.name} has {len(row)} cells", f"the first has {len(cells[0])}",
                           "repair the row")  # fmt: skip
     _must_be_told([row[outcome] for row in body], path.name)
+    unknown: dict[str, int] = {}
+    for at, column in zip(places, how.columns, strict=True):
+        for row in body:
+            if _stands_for_none(row[at], column):
+                row[at] = ""
+                unknown[column.name] = unknown.get(column.name, 0) + 1
     for number, row in enumerate(body):
         where = f"row {number + 1} of {path.name}"
         values[number] = [_value(row[at], column, where) for at, column in zip(places, how.columns, strict=True)]
@@ -101,7 +119,8 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     names_ = tuple(f"row {i + 1}" for i in range(len(body)))
     files = _files(cells[0] if headed else (), body, how, path) if how.through else ()
     people = _people(cells[0] if headed else (), body, {*places, outcome}, files)
-    return Rows(values, labels, grades, names_, hashlib.sha256(known).hexdigest(), people, files)
+    return Rows(values, labels, grades, names_, hashlib.sha256(known).hexdigest(), people, files,
+                unknown)  # fmt: skip
 
 
 def _must_be_told(labels: Sequence[str], where: str) -> None:
@@ -187,7 +206,8 @@ def _places(header: Sequence[str], how: Table, where: str) -> tuple[list[int], i
             raise Refused(f"{where} has no column '{column.name}'", f"'{how.task}' needs it",
                           f"the columns are {', '.join(c.name for c in how.columns)}")  # fmt: skip
         places.append(found)
-    outcome = next((at[_plain(n)] for n in how.label if _plain(n) in at), None)
+    names = (*how.label, how.classes[1], *_OUTCOMES)
+    outcome = next((at[_plain(n)] for n in names if _plain(n) in at and at[_plain(n)] not in places), None)
     if outcome is None:
         raise Refused(f"{where} has no outcome", "without labels nothing can be learnt or judged",
                       f"add a column '{how.label[0]}'")  # fmt: skip
@@ -204,14 +224,38 @@ def _in_order(first: Sequence[str], how: Table, where: str) -> tuple[list[int], 
     return list(range(wanted - 1)), wanted - 1
 
 
+def _stands_for_none(cell: str, column: Column) -> bool:
+    """Whether a cell holds a number that is no value of its column, and is written for what is not known."""
+    if not _numeric(cell) or cell.lower() in _MISSING or float(cell) not in _NONE:
+        return False
+    return float(cell) not in column.values if column.values else column.low >= 0
+
+
+def _by_word(cell: str, words: Mapping[str, float]) -> float | None:
+    """The number of the word that a cell says, begins with, or is the beginning of; None where that is none or two.
+
+    >>> words = {"high": 1.0, "iso": 2.0, "low": 3.0, "fat": 4.0}
+    >>> _by_word("Fat-containing", words), _by_word("h", words), _by_word("l", words | {"lost": 5.0})
+    (4.0, 1.0, None)
+    """
+    said = _plain(cell)
+    if not said or said in words or said.isdigit():
+        return words.get(said)
+    near = {v for word, v in words.items() if word.startswith(said) or (len(word) > 2 and said.startswith(word))}
+    return near.pop() if len(near) == 1 else None
+
+
 def _value(cell: str, column: Column, where: str) -> float:
     if cell.lower() in _MISSING:
         return float("nan")
-    named = {_plain(word): v for word, v in zip(column.unit.split(" | "), column.values, strict=False)}
-    if set(column.values) == {0, 1}:
-        named |= YES_NO
-    if (told := named.get(_plain(cell))) is not None and _plain(cell):
+    named = {_plain(word): float(v) for word, v in zip(column.unit.split(" | "), column.values, strict=False)}
+    named.pop("", None)
+    yes = YES_NO.get(_plain(cell)) if set(column.values) == {0, 1} else None
+    if (told := _by_word(cell, named) if yes is None else yes) is not None:
         return float(told)
+    for name in (column.name, *column.known_as):  # as in "BI-RADS 4"
+        if cell.lower().startswith(name.lower()) and cell[len(name) :].strip():
+            cell = cell[len(name) :].strip()
     try:
         value = float(cell)
     except ValueError:
@@ -230,10 +274,12 @@ def _value(cell: str, column: Column, where: str) -> float:
 
 
 def _outcome(cell: str, how: Table, where: str) -> tuple[int, float]:
-    """Whether it is the diseased class, and the label as a number; true and yes are the second class."""
-    names = YES_NO | {_plain(n): k for k, n in enumerate(how.classes)}
-    if (named := names.get(_plain(cell))) is not None:
-        return named, float(named)
+    """Whether it is the diseased class, and the label as a number; true, yes and present are the second."""
+    own = {_plain(n): float(k) for k, n in enumerate(how.classes)}
+    own = {word: k for word, k in own.items() if word}
+    said = _WORDS.get(_plain(cell)) if _plain(cell) not in own else None
+    if (named := _by_word(cell, own) if said is None else said) is not None:
+        return int(named), float(named)
     try:
         value = float(cell)
     except ValueError:

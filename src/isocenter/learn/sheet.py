@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from pathlib import Path
 
 from isocenter.errors import Refused
@@ -34,7 +35,7 @@ def sheet_text(path: Path) -> str:
             why = str(e)[:120]
         else:
             if "\0" not in text:
-                return text
+                return re.sub(r'\A"?sep=.?"?\r?\n', "", text, flags=re.IGNORECASE)  # for Excel alone
             why = "there are zero bytes in it"
     raise Refused(f"{path.name} is no text", why, "save the table as CSV in UTF-8")
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -388,7 +388,13 @@ def judged(
          "because": line or ("" if c >= inputs["threshold"] else word)}
         for name, label, c, line, word in zip(rows.names, rows.labels, certainty[:, 1], why, words, strict=True)
     ]  # fmt: skip
-    return shown | {"remarks": _empty_in(own, how.columns)}, told, {}
+    return shown | {"remarks": [*_unknown_in(rows.unknown), *_empty_in(own, how.columns)]}, told, {}
+
+
+def _unknown_in(unknown: Mapping[str, int]) -> list[str]:
+    """A sentence where numbers stood for what is not known."""
+    told = ", ".join(f"{n} of '{name}'" for name, n in unknown.items())
+    return [f"-9, -99 or -999 was read as not known in {told}: no such value can be there"] if told else []
 
 
 def _empty_in(values: Array, columns: Sequence[Column]) -> list[str]:
