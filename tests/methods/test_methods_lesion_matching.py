@@ -90,6 +90,44 @@ def test_a_lesion_that_falls_apart_and_two_that_grow_together() -> None:
     assert merged == Link("merged", (0, 1), (0,))
 
 
+def dumbbell(centre: np.ndarray, along: np.ndarray, radius: float) -> Spot:
+    """A lesion of two halves that touch, with a bridge."""
+    places = np.moveaxis(np.mgrid[tuple(slice(0, n) for n in SHAPE)], 0, -1) * STEPS
+    mask = np.zeros(SHAPE, bool)
+    for at, size in ((1.15 * radius, radius), (0.0, 0.9 * radius), (-1.15 * radius, radius)):
+        mask |= np.linalg.norm(places - (centre + at * along), axis=-1) <= size
+    return spot(mask, AFFINE)
+
+
+@pytest.mark.parametrize("error_mm", [0.0, 4.0, 7.0])
+def test_splits_and_mergers_are_found_though_the_pieces_are_displaced(error_mm: float) -> None:
+    """Pieces of 4 to 6 mm that 7 mm displace have little left in common with the whole: they were new, or gone."""
+    rng = np.random.default_rng(3)
+    for radius in (4.0, 5.0, 6.0, 8.0):
+        for _ in range(4):
+            along, off = (v / np.linalg.norm(v) for v in rng.standard_normal((2, 3)))
+            centre = rng.uniform(45, 70, 3)
+            whole = dumbbell(centre, along, radius)
+            parts = [ball(centre + error_mm * off + side * 1.3 * radius * along, radius) for side in (1, -1)]
+            (split,), (merged,) = match([whole], parts), match(parts, [whole])
+            assert (split.event, sorted(split.now)) == ("split", [0, 1])
+            assert (merged.event, merged.before) == ("merged", (0, 1))
+
+
+def test_a_lesion_that_comes_up_beside_another_is_new() -> None:
+    rng = np.random.default_rng(5)
+    told = []
+    for _ in range(60):
+        radius, other, grown = rng.uniform(5, 13), rng.uniform(3, 13), rng.uniform(0.8, 1.3)
+        along, off = (v / np.linalg.norm(v) for v in rng.standard_normal((2, 3)))
+        centre = np.array([60.0, 60.0, 60.0])
+        here = centre + rng.uniform(0, 6) * off
+        beside = here + (radius * grown + other + rng.uniform(1, 5)) * along
+        links = match([ball(centre, radius)], [ball(here, radius * grown), ball(beside, other)])
+        told.append(sorted(link.event for link in links))
+    assert told.count(["new", "same"]) >= 59
+
+
 def test_new_and_gone() -> None:
     one, other = ball(np.array([30.0, 30, 30]), 5.0), ball(np.array([80.0, 80, 80]), 5.0)
     assert match([one], [other]) == (Link("gone", (0,), ()), Link("new", (), (0,)))

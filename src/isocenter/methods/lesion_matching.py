@@ -18,6 +18,8 @@ from isocenter.errors import Refused
 
 __all__ = ["Link", "Spot", "Track", "doubling_time_days", "match", "seen_in", "spot", "tracks"]
 
+_PIECE = 0.6  # of each part must lie in the whole, brought to one centre: one that came up beside it seldom does
+
 Event = Literal["same", "new", "gone", "split", "merged"]
 
 
@@ -67,7 +69,8 @@ class Link:
     """What became of lesions: places in the lists of then and now.
 
     ``same`` one and one; ``split`` one then, several now; ``merged`` several then, one now; ``new`` and ``gone`` one
-    side only. `sure` is False when another pairing would have been nearly as good: a person confirms it.
+    side only. `sure` is False when another pairing would have been nearly as good, or a piece was told by its shape and
+    not by where it lies: a person confirms it.
     """
 
     event: Event
@@ -102,7 +105,7 @@ def match(before: Sequence[Spot], now: Sequence[Spot], *, reach_mm: float = 10.0
     larger = np.maximum.outer([s.radius_mm for s in before], [s.radius_mm for s in now])
     allowed = (shared > 0) | (apart <= reach_mm + 0.5 * larger)
     pairs = _assigned(_cost(before, now, shared, apart, larger, reach_mm), allowed)
-    return _linked(before, now, shared, apart, allowed, pairs)
+    return _linked(before, now, shared, apart, allowed, pairs, reach_mm)
 
 
 def _shared(before: Sequence[Spot], now: Sequence[Spot]) -> npt.NDArray[np.float64]:
@@ -152,6 +155,7 @@ def _linked(
     apart: npt.NDArray[np.float64],
     allowed: npt.NDArray[np.bool_],
     pairs: list[tuple[int, int]],
+    reach_mm: float,
 ) -> tuple[Link, ...]:
     partner_of, owner_of = dict(pairs), {j: i for i, j in pairs}
     # A leftover that lies mostly in a lesion of the other time is a piece of it.
@@ -165,6 +169,19 @@ def _linked(
         j = int(shared[i].argmax())
         if i not in partner_of and j in owner_of and shared[i, j] >= 0.5 * len(before[i].cells):
             parents.setdefault(j, []).append(i)
+    # Or one that does once both are brought to one centre: a small displacement takes small pieces out of the whole.
+    doubtful: set[tuple[int, int]] = set()
+    for i, j in pairs:
+        loose = [k for k in range(len(now)) if k not in owner_of and all(k not in g for g in pieces.values())]
+        for k in _near(before[i], now, loose, reach_mm) if j not in parents else []:
+            if _makes_up(before[i], [now[p] for p in (j, *pieces.get(i, ()), k)], reach_mm):
+                pieces.setdefault(i, []).append(k)
+                doubtful.add((i, j))
+        loose = [k for k in range(len(before)) if k not in partner_of and all(k not in g for g in parents.values())]
+        for k in _near(now[j], before, loose, reach_mm) if i not in pieces else []:
+            if _makes_up(now[j], [before[p] for p in (i, *parents.get(j, ()), k)], reach_mm):
+                parents.setdefault(j, []).append(k)
+                doubtful.add((i, j))
     taken_now = {j for group in pieces.values() for j in group}
     taken_before = {i for group in parents.values() for i in group}
     links: list[Link] = []
@@ -176,13 +193,30 @@ def _linked(
             continue
         j = partner_of[i]
         if i in pieces:
-            links.append(Link("split", (i,), (j, *pieces[i])))
+            links.append(Link("split", (i,), (j, *pieces[i]), (i, j) not in doubtful))
         elif j in parents:
-            links.append(Link("merged", tuple(sorted((i, *parents[j]))), (j,)))
+            links.append(Link("merged", tuple(sorted((i, *parents[j]))), (j,), (i, j) not in doubtful))
         else:
             links.append(Link("same", (i,), (j,), _is_sure(i, j, shared, apart, allowed)))
     links += [Link("new", (), (j,)) for j in range(len(now)) if j not in owner_of and j not in taken_now]
     return tuple(links)
+
+
+def _near(whole: Spot, others: Sequence[Spot], left: Sequence[int], reach_mm: float) -> list[int]:
+    """Those of the lesions left over that could be pieces of one, the nearest first."""
+    away = {k: float(np.linalg.norm(others[k].centre_mm - whole.centre_mm)) for k in left}
+    return sorted((k for k in left if away[k] <= reach_mm + 2.0 * whole.radius_mm), key=lambda k: away[k])
+
+
+def _makes_up(whole: Spot, parts: Sequence[Spot], reach_mm: float) -> bool:
+    """Whether parts, moved together to the centre of a whole within reach, lie mostly in it each."""
+    together = _together(parts)
+    if np.linalg.norm(together.centre_mm - whole.centre_mm) > reach_mm:
+        return False
+    move = np.rint(whole.cells.mean(0) - together.cells.mean(0)).astype(np.int64)
+    inside = _keys(whole.cells)
+    held = [len(np.intersect1d(_keys(p.cells + move), inside, assume_unique=True)) / len(p.cells) for p in parts]
+    return min(held) >= _PIECE
 
 
 def _is_sure(
