@@ -151,6 +151,14 @@ def test_what_is_no_radiograph() -> None:
         ChestXrayHeart().run(Volume(colour, image.geometry, axes=(Axis("channel", ("R", "G", "B")),)))
 
 
+def test_a_breast_in_which_nothing_parts_is_told() -> None:
+    fat = BreastDensity().run(mammogram(seed=1, side="L", view="CC", gland=0.0)[0])
+    assert fat.measurements[0].value == 0.0 and "or nearly all is dense" in " ".join(f.words for f in fat.findings)
+    assert any(r.startswith("WARNING: fat and gland do not part") for r in fat.reasons)
+    glandular = BreastDensity().run(mammogram(seed=1, side="L", view="CC")[0])
+    assert not any("do not part" in r for r in glandular.reasons)
+
+
 @pytest.mark.parametrize(("side", "view"), [("L", "CC"), ("R", "MLO")])
 def test_density_from_dicom(side: str, view: str) -> None:
     image, made = mammogram(seed=1, side=side, view=view)

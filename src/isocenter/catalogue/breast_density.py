@@ -52,7 +52,7 @@ _TELLING = ("ViewCode", "ViewModifier", "ViewPosition", "SeriesDescription", "Pa
 class BreastDensity:
     """How much of the breast is dense on this mammogram, and is it the side that the header says?"""
 
-    name, version = "breast_density", "4"
+    name, version = "breast_density", "5"
     needs: ClassVar[Mapping[str, Need]] = {"image": Need(modality="MG", every=True)}
     yields = (
         Yield(what=BREAST, units=("mm2", "%")),
@@ -68,6 +68,7 @@ class BreastDensity:
         "sources": ("Byng 1994 (interactive threshold)", "Otsu 1979", "Karssemeijer 1998 (pectoral line)"),
         "limits": (
             "Very dense breasts come out 3 to 5 points too low, for gland that reaches the skin is missed in part.",
+            "Where nearly all of a breast is gland, nothing may be called dense; the answer then warns.",
             "Percent density by area depends on the maker's processing: compare only pictures of one kind.",
             "BI-RADS categories are read by eye and are not given.",
         ),
@@ -218,6 +219,11 @@ def _answer(image: Volume, held: mammogram.Breast, view: str) -> Answer:
     enlarged = image.facts.get("EstimatedRadiographicMagnificationFactor")
     if calibrated and image.facts.get("SpacingFrom") == "ImagerPixelSpacing" and not isinstance(enlarged, (int, float)):
         remarks.append("areas are those on the detector, where the breast is shown larger than it is")
+    if not held.parted:
+        remarks.append(
+            "WARNING: fat and gland do not part on this picture, and nothing is called dense: that is right where the "
+            "breast is fat, and wrong where nearly all of it is gland; look which it is"
+        )
     if held.touches:
         remarks.append(f"the breast reaches the {' and '.join(held.touches)} of the picture: tissue may be missing")
 
@@ -231,9 +237,12 @@ def _answer(image: Volume, held: mammogram.Breast, view: str) -> Answer:
                        instance_uid=image.instance_uids[0] if image.instance_uids else "")  # fmt: skip
         return Finding(what, where=where, measurements=tuple(said), words=words)
 
+    dense = f"Dense tissue: {held.percent:.0f} % of the area."
+    if not held.parted:
+        dense = "No dense tissue parts from fat: none is there, or nearly all is dense."
     findings = [
         found(BREAST, held.breast, "breast", f"Breast ({view}), without muscle."),
-        found(DENSE, held.dense, "dense tissue", f"Dense tissue: {held.percent:.0f} % of the area.", held.percent),
+        found(DENSE, held.dense, "dense tissue", dense, held.percent),
     ]
     if held.muscle.any():
         findings.append(found(PECTORAL, held.muscle, "pectoral muscle", "Pectoral muscle."))

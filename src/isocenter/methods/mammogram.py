@@ -29,7 +29,11 @@ _PARTED, _BRIGHTER = 0.72, 0.10
 # Of two draws, how often the bright one lies deeper, and how far the histogram sinks between two peaks: in breasts of
 # fat 0.97 to 0.995 and 1.0, in those with gland at most 0.84 and 0.09.
 _DEEPER, _NO_VALLEY = 0.90, 0.7
+# Two bells, whatever their shares: means over the mean standard deviation (halves of one bell have 2.7, of the rim of a
+# breast of fat 3.6), and how far the histogram sinks between them, away from the skin and all over.
+_BELLS, _VALLEY, _SHALLOW = 4.0, 0.5, 0.7
 _RIM = 0.2  # of the largest distance from the skin, within which the breast grows thinner
+_SKIN = 0.05  # of it: the skin line alone
 _STEEP_DEG = (20.0, 75.0)  # of the muscle's edge against the chest wall's normal
 
 Mask = npt.NDArray[np.bool_]
@@ -45,6 +49,7 @@ class Breast:
         percent: area of dense tissue in parts of the breast, %.
         side: ``"L"`` where the chest wall lies at the left edge of the picture, else ``"R"``.
         touches: further edges of the picture that the breast reaches.
+        parted: whether fat and gland part; where they do not, nothing is dense, or nearly all.
     """
 
     breast: Mask
@@ -53,6 +58,7 @@ class Breast:
     percent: float
     side: str
     touches: tuple[str, ...]
+    parted: bool = True
 
 
 def attenuation(exposure: Floats) -> Floats:
@@ -92,13 +98,13 @@ def outline(picture: Floats, *, oblique: bool) -> Breast:
     inside = whole if side == "L" else whole[:, ::-1]
     muscle = _muscle(upright, inside) if oblique else np.zeros_like(inside)
     breast = inside & ~muscle
-    dense = _dense(upright, breast, inside)
+    dense, parted = _dense(upright, breast, inside)
     masks = [m if side == "L" else m[:, ::-1] for m in (breast, muscle, dense)]
     grown = [_enlarged(m, picture.shape) for m in masks]
     percent = 100.0 * int(np.count_nonzero(dense)) / max(1, int(np.count_nonzero(breast)))
     edges = {"top": breast[0], "bottom": breast[-1], "far side": breast[:, -1]}
     touches = tuple(name for name, line in edges.items() if np.count_nonzero(line) > 0.1 * len(line))
-    return Breast(grown[0], grown[1], grown[2], percent, side, touches)
+    return Breast(grown[0], grown[1], grown[2], percent, side, touches, parted)
 
 
 def _small(picture: Floats) -> Floats:
@@ -182,17 +188,30 @@ def _muscle(upright: Floats, inside: Mask) -> Mask:
     return np.asarray(inside & ((foot - row) * width > (foot - top) * column), np.bool_)
 
 
-def _dense(upright: Floats, breast: Mask, whole: Mask) -> Mask:
+def _dense(upright: Floats, breast: Mask, whole: Mask) -> tuple[Mask, bool]:
+    """Dense tissue, and whether fat and gland part at all."""
     from scipy.ndimage import binary_opening, distance_transform_edt
 
     # Beyond the chest wall, at the first column, the breast goes on: it is no skin.
     depth = distance_transform_edt(np.pad(whole, ((1, 1), (0, 1))))[1:-1, :-1]
-    core = breast & (depth >= _RIM * float(depth.max()))
-    if np.count_nonzero(core) < 400:
-        return np.zeros_like(breast)
-    values = upright[core]
-    if float(np.ptp(values)) < _FLAT:
-        return np.zeros_like(breast)
+    for rim in (_RIM, _SKIN):
+        core = breast & (depth >= rim * float(depth.max()))
+        limit = _border(upright[core], depth[core], deep=rim == _RIM)
+        if limit is not None:
+            return np.asarray(binary_opening(breast & (upright > limit), iterations=1), np.bool_), True
+    return np.zeros_like(breast), False
+
+
+def _border(values: Floats, depth: npt.NDArray[np.floating], *, deep: bool) -> float | None:
+    """Otsu's threshold between fat and gland; None where they do not part.
+
+    Args:
+        values: brightness. depth: distance from the skin.
+        deep: whether the values are those away from the skin; near it the breast grows thinner, and two bells apart
+            are asked for.
+    """
+    if len(values) < 400 or float(np.ptp(values)) < _FLAT:
+        return None
     counts, edges = np.histogram(values, 128)
     share = np.cumsum(counts) / counts.sum()
     middles = (edges[:-1] + edges[1:]) / 2
@@ -200,32 +219,37 @@ def _dense(upright: Floats, breast: Mask, whole: Mask) -> Mask:
     with np.errstate(divide="ignore", invalid="ignore"):
         between = (mean[-1] * share - mean) ** 2 / (share * (1 - share))
     at = int(np.nanargmax(between[:-1]))
-    low, high = values[values <= edges[at + 1]], values[values > edges[at + 1]]
-    apart = float(high.mean() / max(float(low.mean()), 1e-6)) - 1.0
-    if float(between[at]) < _PARTED * float(values.var()) or apart < _BRIGHTER:
-        return np.zeros_like(breast)
-    if _is_rim(depth[core], values > edges[at + 1], counts, at):
-        return np.zeros_like(breast)
-    dense = breast & (upright > edges[at + 1])
-    return np.asarray(binary_opening(dense, iterations=1), np.bool_)
+    bright = values > edges[at + 1]
+    low, high = values[~bright], values[bright]
+    if float(high.mean() / max(float(low.mean()), 1e-6)) - 1.0 < _BRIGHTER:
+        return None
+    # The share of the variance falls with that of the smaller class: a rest of fat or a little gland part as well.
+    valley, spread = _valley(counts, at), float(np.sqrt((low.var() + high.var()) / 2.0))
+    bells = float(high.mean() - low.mean()) >= _BELLS * spread and valley <= (_VALLEY if deep else _SHALLOW)
+    parted = deep and float(between[at]) >= _PARTED * float(values.var()) and not _is_rim(depth, bright, valley)
+    return float(edges[at + 1]) if bells or parted else None
 
 
-def _is_rim(depth: npt.NDArray[np.floating], bright: Mask, counts: npt.NDArray[np.integer], at: int) -> bool:
+def _valley(counts: npt.NDArray[np.integer], at: int) -> float:
+    """How far a histogram sinks between the peaks on either side of a threshold: 1 where it does not."""
+    from scipy.ndimage import gaussian_filter1d
+
+    smooth = gaussian_filter1d(counts.astype(np.float64), 3.0)
+    low, high = int(np.argmax(smooth[: at + 1])), at + 1 + int(np.argmax(smooth[at + 1 :]))
+    return float(smooth[low : high + 1].min()) / float(min(smooth[low], smooth[high]))
+
+
+def _is_rim(depth: npt.NDArray[np.floating], bright: Mask, valley: float) -> bool:
     """Whether a threshold only parts the thinner rim of a breast of fat from its middle.
 
     Then what is bright lies deeper than what is dark, nearly without exception, and no valley lies between the two in
     the histogram: thickness falls off steadily, and gland begins at once.
     """
-    from scipy.ndimage import gaussian_filter1d
-
     order = np.argsort(depth, kind="stable")
     rank = np.empty(len(depth))
     rank[order] = np.arange(1, len(depth) + 1)
     many = int(np.count_nonzero(bright))
     deeper = (float(rank[bright].sum()) - many * (many + 1) / 2.0) / (many * (len(bright) - many))
-    smooth = gaussian_filter1d(counts.astype(np.float64), 3.0)
-    low, high = int(np.argmax(smooth[: at + 1])), at + 1 + int(np.argmax(smooth[at + 1 :]))
-    valley = float(smooth[low : high + 1].min()) / float(min(smooth[low], smooth[high]))
     return deeper > _DEEPER and valley > _NO_VALLEY
 
 
