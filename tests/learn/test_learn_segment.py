@@ -353,3 +353,60 @@ def test_a_person_and_near_duplicates_stay_on_one_side() -> None:
         assert all(part[k] == part[k + 1] for k in range(0, 10, 2)) and set(part) == {0, 1}
     with pytest.raises(Refused, match=r"cases of 6 people: 4 parts need two each"):
         _parts(cases, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("image", "outline"),
+    [("{c}/t1.nii.gz", "{c}/{s}.nii.gz"), ("images/{c}.nii.gz", "labels/{c}_{s}.nii.gz"),
+     ("images/{c}_0000.nii.gz", "masks/{s}/{c}.nii.gz"), ("{c}.nii.gz", "{c}-{s}-mask.nii.gz"),
+     ("{c}/image.nii.gz", "{c}/segmentations/{s}.nii.gz")],
+)  # fmt: skip
+def test_each_structure_may_have_a_file_of_its_own(tmp_path: Path, image: str, outline: str) -> None:
+    whole = {}
+    for number, case in enumerate(("case_1", "case_2")):
+        grey, whole[case] = ball(number)
+        parts = {name: (whole[case] == k) * (255 if k == 1 else 1) for k, name in enumerate(BALLS.classes, start=1)}
+        for way, array in ((image.format(c=case), grey), *(
+            (outline.format(c=case, s=s), part.astype(np.uint8)) for s, part in parts.items()
+        )):  # fmt: skip
+            (tmp_path / way).parent.mkdir(parents=True, exist_ok=True)
+            nibabel.save(nibabel.Nifti1Image(array, AFFINE), tmp_path / way)
+    pairs, alone = pairs_in(tmp_path, structures=BALLS.classes)
+    assert len(pairs) == 2 and not alone
+    for pair, labels in zip(pairs, whole.values(), strict=True):
+        assert np.array_equal(read_case(*pair, BALLS).labels, labels)
+    last = tmp_path / outline.format(c="case_2", s=BALLS.classes[1])
+    nibabel.save(nibabel.Nifti1Image((whole["case_2"] > 0).astype(np.uint8), AFFINE), last)
+    with pytest.raises(Refused, match="another structure lies there, too"):
+        read_case(*pairs_in(tmp_path, structures=BALLS.classes)[0][1], BALLS)
+    last.unlink()
+    pairs, alone = pairs_in(tmp_path, structures=BALLS.classes)
+    assert len(pairs) == len(alone) == 1 and "no outline of" in alone[0]
+
+
+def test_each_structure_may_have_a_layer_of_its_own(tmp_path: Path) -> None:
+    image, labels = ball(0)
+    for first in (0, 1):
+        layers = np.stack([labels == k for k in range(first, 3)], -1).astype(np.uint8)
+        write(tmp_path / str(first), "a", image, layers)
+        assert np.array_equal(read_case(*pairs_in(tmp_path / str(first))[0][0], BALLS).labels, labels)
+    write(tmp_path / "time", "a", image, np.stack([labels] * 5, -1))
+    with pytest.raises(Refused, match="a layer for each of"):
+        read_case(*pairs_in(tmp_path / "time")[0][0], BALLS)
+    write(tmp_path / "odd", "a", image, np.stack([labels, labels], -1))
+    with pytest.raises(Refused, match="of one structure 0 and one other number are wanted"):
+        read_case(*pairs_in(tmp_path / "odd")[0][0], BALLS)
+
+
+def test_a_contrast_at_the_end_of_a_name_does_not_part_an_image_from_its_outline(tmp_path: Path) -> None:
+    image, labels = ball(0)
+    for number in range(2):
+        write(tmp_path, f"sub-{number}_T1w", image, None, images="anat")
+        write(tmp_path, f"sub-{number}_dseg", None, labels, masks="anat")
+        write(tmp_path / "gt", f"c{number}", image, None, images="img")
+        write(tmp_path / "gt", f"c{number}_gt", None, labels, masks="gt")
+    pairs, alone = pairs_in(tmp_path)
+    assert not alone and [p.name for p, _ in pairs] == [*(f"sub-{n}_T1w.nii.gz" for n in range(2)),
+                                                        *(f"c{n}.nii.gz" for n in range(2))]  # fmt: skip
+    write(tmp_path, "sub-0_T2w", image, None, images="anat")  # which of the two was outlined?
+    assert "sub-0_T1w.nii.gz" not in [p.name for p, _ in pairs_in(tmp_path)[0]]

@@ -6,7 +6,7 @@ Folders are found by their names: ``imagesTr`` and ``labelsTr``, ``imagesTs`` an
 ``masks``, or any two of which one speaks of labels, masks or segmentations. Files belong together by name; the ending
 ``_0000`` of an image, as nnU-Net wants it, is passed over, and so is a word such as ``_seg`` or ``_label`` at the end
 of an outline. Where images and outlines lie in one folder, that word tells them apart; a folder of one image and one
-outline is one case.
+outline is one case. Each structure may have a file of its own, whose name or folder says which (see `parted`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import numpy.typing as npt
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.gridded import opened
 from isocenter.learn.kinds import Classes, Masks
+from isocenter.learn.parted import Outline, joined, parted_in, unstacked
 from isocenter.learn.sheet import read_sheet
 
 __all__ = ["Case", "digest_of_cases", "names_of", "pairs_in", "read_case"]
@@ -54,11 +55,17 @@ class Case:
     affine: npt.NDArray[np.float64]
 
 
-def pairs_in(path: Path, split: str | None = None, *, flat: bool = False) -> tuple[list[tuple[Path, Path]], list[str]]:
+Pair = tuple[Path, Outline]
+
+
+def pairs_in(
+    path: Path, split: str | None = None, *, flat: bool = False, structures: Sequence[str] = ()
+) -> tuple[list[Pair], list[str]]:  # fmt: skip
     """Files of images with their outlines, and the names of those that lack the other.
 
     Args:
         flat: whether pictures are wanted: then files of pictures are taken beside NIfTI.
+        structures: names of the labels 1, 2 …, of which each may have a file of its own.
 
     Raises:
         NotFound: when nothing is there.
@@ -71,11 +78,14 @@ def pairs_in(path: Path, split: str | None = None, *, flat: bool = False) -> tup
     if path.is_file() and path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         raise Refused(f"{path.name} is not a folder or .csv", "images with outlines are wanted in one of these",
                       "give a folder that holds images and labels, or a .csv with image and label")  # fmt: skip
+    endings = (*_NIFTI, *_PICTURES) if flat else _NIFTI
+    found, alone = list[Pair](), list[str]()
     if path.is_file():
-        found, alone = _of_table(path, split), list[str]()
+        found += _of_table(path, split)
     else:
-        found, alone = [], []
-        for one, other in _groups(path, split, (*_NIFTI, *_PICTURES) if flat else _NIFTI):
+        parts, alone = parted_in(path, structures, lambda p: _images_in(p, endings), _case, _speaks_of_masks)
+        found += [pair for pair in parts if split is None or _is_of(split.lower(), _above(pair[0], path))]
+        for one, other in _groups(path, split, endings) if not parts else ():
             found += [(one[k], other[k]) for k in sorted(one.keys() & other.keys())]
             alone += [f"{k}: no outline" for k in sorted(one.keys() - other.keys())]
             alone += [f"{k}: no image" for k in sorted(other.keys() - one.keys())]
@@ -87,7 +97,11 @@ def pairs_in(path: Path, split: str | None = None, *, flat: bool = False) -> tup
     return found, alone
 
 
-def names_of(pairs: Sequence[tuple[Path, Path]]) -> list[str]:
+def _above(file: Path, root: Path) -> str:
+    return file.parent.relative_to(root).as_posix().lower()
+
+
+def names_of(pairs: Sequence[Pair]) -> list[str]:
     """What each case is called: its image's file, or the way to it where another image has that name, too.
 
     >>> names_of([(Path("set/a/t1.nii"), Path()), (Path("set/b/t1.nii"), Path()), (Path("set/b/t2.nii"), Path())])
@@ -119,7 +133,7 @@ def _case(file: Path) -> str:
 
 
 def _speaks_of_masks(name: str) -> bool:
-    return any(word in name.lower() for word in _MASK_WORDS)
+    return any(word in name.lower() for word in _MASK_WORDS) or bool(re.search(r"(?i)(?<![a-z])gts?(?![a-z])", name))
 
 
 def _groups(
@@ -148,7 +162,7 @@ def _groups(
         elif len(own) == len(images) == 1:
             yield {folder.name: images[0]}, {folder.name: own[0]}
         elif own:
-            yield _by_case(images), _by_case(own)
+            yield _by_contrast(images, own)
 
 
 def _derived_of(folder: Path) -> str | None:
@@ -172,6 +186,15 @@ def _by_case(files: Sequence[Path]) -> dict[str, Path]:
     return {_case(p): p for p in files}
 
 
+def _by_contrast(images: Sequence[Path], own: Sequence[Path]) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Images and outlines of one folder by case; where none fit, without the contrast and the ``dseg`` of BIDS."""
+    one, other = _by_case(images), _by_case(own)
+    plain = {re.sub(r"_(T1w|T2w|T2star|FLAIR|PDw|MR|CT)$", "", case): file for case, file in one.items()}
+    drawn = {case.removesuffix("_dseg"): file for case, file in other.items()}
+    fits = len(plain) == len(one) and not plain.keys().isdisjoint(drawn)
+    return (plain, drawn) if fits and one.keys().isdisjoint(other) else (one, other)
+
+
 def _beside(folder: Path, masks: Sequence[Path]) -> Path | None:
     """The folder of outlines that belongs to a folder of images; None where there is none."""
     ending = folder.name.lower().removeprefix("images").removeprefix("image")
@@ -183,7 +206,7 @@ def _beside(folder: Path, masks: Sequence[Path]) -> Path | None:
     return min(own or near, key=lambda m: len(m.name), default=None)
 
 
-def _of_table(path: Path, split: str | None) -> list[tuple[Path, Path]]:
+def _of_table(path: Path, split: str | None) -> list[Pair]:
     columns, rows = read_sheet(path)
     names = {c.strip().lower(): c for c in columns}
     image = next((names[c] for c in ("image", "file", "path") if c in names), None)
@@ -197,22 +220,24 @@ def _of_table(path: Path, split: str | None) -> list[tuple[Path, Path]]:
     return [(path.parent / r[image], path.parent / r[mask]) for r in kept]
 
 
-def read_case(image: Path, mask: Path, how: Masks, name: str = "") -> Case:
+def read_case(image: Path, outline: Outline, how: Masks, name: str = "") -> Case:
     """One pair, turned so that its axes run as those of all others; where the recipe is of pictures, as these are.
 
     Args:
+        outline: its file, or one for each structure in the order of the recipe.
         name: of the case; that of the image's file where it is left out.
 
     Raises:
         Refused: when a file cannot be read, is no single volume, the two have other grids, a label is not of the
             recipe, or a voxel is not finite.
     """
+    mask = outline if isinstance(outline, Path) else outline[0]
     if len(how.spacing_mm) == 2:
-        return _read_picture(image, mask, how, name or image.name)
+        return _read_picture(image, outline, how, name or image.name)
     import nibabel
 
     read: list[Any] = []
-    for file in (image, mask):
+    for file in (image, *((mask,) if isinstance(outline, Path) else outline)):
         try:
             found = nibabel.load(file)
             array = np.asarray(found.dataobj)
@@ -222,23 +247,29 @@ def read_case(image: Path, mask: Path, how: Masks, name: str = "") -> Case:
             ) from e
         if array.ndim == 4 and array.shape[3] == 1:
             array = array[..., 0]
+        if array.ndim == 4 and file is mask:
+            array = unstacked(array, how.classes, file.name)
         if array.ndim != 3 or min(array.shape) < 8:
             raise Refused(f"{file.name} has the shape {array.shape}", "a volume of 8 voxels a side at least is wanted")
         affine = np.diag([*[_millimetres(found.header)] * 3, 1.0]) @ found.affine
         read.append(nibabel.as_closest_canonical(nibabel.Nifti1Image(np.asarray(array, np.float32), affine)))
-    picture, outline = read
-    if picture.shape != outline.shape:
-        raise Refused(f"{image.name} is {picture.shape} and its outline {outline.shape}", "they lie on other grids")
-    if not np.allclose(picture.affine, outline.affine, atol=0.05):
-        raise Refused(f"{image.name} and its outline lie elsewhere", "their positions in the body differ",
-                      "resample the outline onto the image")  # fmt: skip
-    grey, labels = np.asarray(picture.dataobj, np.float32), np.asarray(outline.dataobj)
+    picture, *drawn = read
+    for one in drawn:
+        if picture.shape != one.shape:
+            raise Refused(f"{image.name} is {picture.shape} and its outline {one.shape}", "they lie on other grids")
+        if not np.allclose(picture.affine, one.affine, atol=0.05):
+            raise Refused(f"{image.name} and its outline lie elsewhere", "their positions in the body differ",
+                          "resample the outline onto the image")  # fmt: skip
+    grey, arrays = np.asarray(picture.dataobj, np.float32), [np.asarray(one.dataobj) for one in drawn]
     _must_be_finite(grey, image)
     x, y, z = (float(v) for v in picture.header.get_zooms()[:3])
     if not _LEAST_MM <= min(x, y, z) <= max(x, y, z) <= _MOST_MM:
         raise Refused(f"{image.name} has voxels of {x:.3g} × {y:.3g} × {z:.3g} mm", "no scanner makes such ones",
                       "save it with its spacing in millimetres, or with the unit that it has")  # fmt: skip
-    kinds = _kinds(_in_our_order(_whole(labels), mask, how), mask, how)
+    if isinstance(outline, Path):
+        kinds = _kinds(_in_our_order(_whole(arrays[0]), mask, how), mask, how)
+    else:
+        kinds = joined(arrays, [file.name for file in outline])
     return Case(name or image.name, grey, kinds, (x, y, z), np.asarray(picture.affine, np.float64))
 
 
@@ -310,15 +341,21 @@ def _kinds(labels: npt.NDArray[Any], mask: Path, how: Masks) -> npt.NDArray[np.u
     return np.asarray(labels, np.uint8)
 
 
-def _read_picture(image: Path, mask: Path, how: Masks, name: str) -> Case:
+def _read_picture(image: Path, outline: Outline, how: Masks, name: str) -> Case:
     """A picture and its outline; its spacing is that of the recipe where it is no NIfTI, which tells its own."""
     pictures = Classes(how.task, how.classes, how.window)
     grey = _one_layer(np.asarray(opened(image, pictures), np.float32), image, colours=True)
-    labels = _one_layer(_labels_in(mask, pictures), mask, colours=False)
-    if grey.shape != labels.shape:
-        raise Refused(f"{image.name} is {grey.shape} and its outline {labels.shape}", "they lie on other grids")
+    drawn = [outline] if isinstance(outline, Path) else list(outline)
+    layers = [_one_layer(_labels_in(mask, pictures), mask, colours=False) for mask in drawn]
+    for labels in layers:
+        if grey.shape != labels.shape:
+            raise Refused(f"{image.name} is {grey.shape} and its outline {labels.shape}", "they lie on other grids")
     _must_be_finite(grey, image)
-    return Case(name, grey, _kinds(_whole(labels), mask, how), _spacing(image, how), np.eye(4))
+    if isinstance(outline, Path):
+        kinds = _kinds(_whole(layers[0]), outline, how)
+    else:
+        kinds = joined(layers, [file.name for file in outline])
+    return Case(name, grey, kinds, _spacing(image, how), np.eye(4))
 
 
 def _one_layer(x: npt.NDArray[Any], file: Path, *, colours: bool) -> npt.NDArray[Any]:

@@ -177,7 +177,7 @@ def _parts(cases: Sequence[Case], parts: int, seed: int) -> tuple[npt.NDArray[np
 def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float]) -> Model:
     """Fit on all parts but one, judge on that one, and export; see `train.train`."""
     started, limit = clock(), room_for(how, how.fitted)
-    files, alone = pairs_in(data, flat=len(how.spacing_mm) == 2)
+    files, alone = pairs_in(data, flat=len(how.spacing_mm) == 2, structures=how.classes)
     for line in alone:
         tell(f"left out, {line}")
     cases = [read_case(*pair, how, name) for pair, name in zip(files, names_of(files), strict=True)]
@@ -267,7 +267,7 @@ def _told(metrics: dict[str, dict[str, dict[str, float]]]) -> str:
 def cases_in(held: Model, data: Path, split: str | None) -> list[Grey]:
     """The images that can be judged, as they are read."""
     how, found = _how(held), []
-    for image, mask in pairs_in(data, split, flat=len(how.spacing_mm) == 2)[0]:
+    for image, mask in pairs_in(data, split, flat=len(how.spacing_mm) == 2, structures=how.classes)[0]:
         with contextlib.suppress(Refused):
             found.append(read_case(image, mask, how).image)
     return found
@@ -280,7 +280,7 @@ def named(held: Model, data: Path) -> tuple[list[str], None]:
         Refused: no pair can be read.
     """
     how, found, why = _how(held), [], ""
-    files, _ = pairs_in(data, None, flat=len(how.spacing_mm) == 2)
+    files, _ = pairs_in(data, None, flat=len(how.spacing_mm) == 2, structures=how.classes)
     for (image, mask), name in zip(files, names_of(files), strict=True):
         try:
             found.append(read_case(image, mask, how, name).name)
@@ -312,7 +312,7 @@ def judged(
     """
     inputs = held.inputs
     how = _how(held)
-    files, alone = pairs_in(data, split, flat=len(how.spacing_mm) == 2)
+    files, alone = pairs_in(data, split, flat=len(how.spacing_mm) == 2, structures=how.classes)
     rows, masks, shown = [], {}, set[int]()
     both = np.zeros((len(how.classes) + 1,) * 2, np.int64)
     for (image, mask), name in zip(files, names_of(files), strict=True):

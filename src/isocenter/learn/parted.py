@@ -1,0 +1,112 @@
+"""Outlines of which each structure has a file, or a layer, of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+
+__all__ = ["Outline", "joined", "parted_in", "unstacked"]
+
+Outline = Path | tuple[Path, ...]
+"""The file of an outline, or one for each structure in the order of the recipe."""
+
+
+def parted_in(
+    root: Path, structures: Sequence[str], images_in: Callable[[Path], list[Path]], case: Callable[[Path], str],
+    outlined: Callable[[str], bool],
+) -> tuple[list[tuple[Path, tuple[Path, ...]]], list[str]]:  # fmt: skip
+    """Images with a file for each of several structures, which the file's name tells, or else its folder's.
+
+    Such as ``a.nii.gz`` with ``a_anterior.nii.gz`` and ``a_posterior.nii.gz`` anywhere below, or an image in the folder
+    of ``anterior.nii.gz`` and ``posterior.nii.gz``. Then the names of images of which not all structures have a file.
+    Both are empty where outlines of several structures lie there, too, or no image has a file for each.
+
+    Args:
+        images_in: the images of a folder. case: the name of the case that a file belongs to.
+        outlined: whether a name speaks of outlines.
+    """
+    if len(structures) < 2:
+        return [], []
+    folders = [p for p in (root, *sorted(root.rglob("*"))) if p.is_dir()]
+    files = [f for p in folders if not p.name.startswith(".") for f in images_in(p)]
+    told: dict[Path, tuple[int, str]] = {}
+    for file in files:
+        if (kind := _meant(case(file), structures)) is not None:
+            told[file] = kind, _without(case(file), structures[kind])
+        elif (kind := _meant(file.parent.name, structures)) is not None:
+            told[file] = kind, case(file)
+    images = [f for f in files if f not in told]
+    if not told or any(outlined(f.name) or (f.parent != root and outlined(f.parent.name)) for f in images):
+        return [], []
+    found, alone = [], []
+    for image in images:
+        name = case(image).lower()
+        drawn = [f for f, (_, of) in told.items() if of.lower() == name]
+        if not drawn and sum(other.parent == image.parent for other in images) == 1:
+            drawn = [f for f in told if image.parent in f.parents]
+        kinds = {told[f][0]: f for f in drawn}
+        if len(kinds) == len(drawn) == len(structures):
+            found.append((image, tuple(kinds[k] for k in range(len(structures)))))
+        else:
+            alone.append(f"{case(image)}: no outline of {' and '.join(structures)} in a file each")
+    return (found, alone) if found else ([], [])
+
+
+def _meant(name: str, structures: Sequence[str]) -> int | None:
+    """The only structure that a name speaks of.
+
+    >>> _meant("a_Posterior", ("anterior", "posterior")), _meant("anterior-posterior", ("anterior", "posterior"))
+    (1, None)
+    """
+    spoken = [k for k, word in enumerate(structures) if _pattern(word).search(name)]
+    return spoken[0] if len(spoken) == 1 else None
+
+
+def _pattern(word: str) -> re.Pattern[str]:
+    return re.compile(rf"(?i)(?<![a-z]){re.escape(word)}(?![a-z])")
+
+
+def _without(name: str, word: str) -> str:
+    """What is left of a name without the structure and what parts it from the rest."""
+    return re.sub(r"[-_. ]{2,}", "_", _pattern(word).sub("", name)).strip("-_. ")
+
+
+def joined(layers: Sequence[npt.NDArray[Any]], names: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Labels 1, 2 … of the structures that are drawn in a layer each.
+
+    Raises:
+        Refused: a layer holds more than one number beside 0, or two structures lie on each other.
+    """
+    found = np.zeros(layers[0].shape, np.uint8)
+    for kind, (layer, name) in enumerate(zip(layers, names, strict=True), start=1):
+        values = np.unique(layer)
+        if len(values) > 2 or values[0] != 0:
+            raise Refused(f"{name} holds {values[:8].tolist()}", "of one structure 0 and one other number are wanted",
+                          "save it as 0 and 1")  # fmt: skip
+        inside = layer != 0
+        if twice := int(np.count_nonzero(found[inside])):
+            raise Refused(f"{twice} voxels of {name}", "another structure lies there, too", "draw each in one alone")
+        found[inside] = kind
+    return found
+
+
+def unstacked(array: npt.NDArray[Any], structures: Sequence[str], name: str) -> npt.NDArray[Any]:
+    """Labels of an outline with a layer for each structure, before which one of the background may stand.
+
+    Raises:
+        Refused: other layers, or two of them lie on each other.
+    """
+    layers = [array[..., k] for k in range(array.shape[-1])]
+    if len(layers) == len(structures) + 1:
+        layers = layers[1:]
+    if len(layers) != len(structures):
+        raise Refused(f"{name} has the shape {array.shape}", f"a layer for each of {', '.join(structures)} is wanted",
+                      "save the outline as numbers, 0 where nothing is")  # fmt: skip
+    return joined(layers, [f"{name}, layer {structure}" for structure in structures])
