@@ -340,6 +340,19 @@ def test_a_baseline_that_is_too_old_or_too_late(began: str, words: str) -> None:
         ask(first, now, therapy_began=began)
 
 
+def test_the_last_study_before_treatment_is_the_baseline() -> None:
+    """Until version 17 outlines of an earlier line of treatment were the baseline, and refused as too old."""
+    old, first, now = (on(d, (LIVER, r, "liver")) for d, r in ((0, 10.0), (100, 20.0), (160, 12.0)))
+    answer = ask(old, first, now, therapy_began="2026-04-20")
+    assert the(answer, CURRENT).words.startswith("RECIST 1.1: PR")
+    assert value(the(answer, CURRENT), FROM_BASELINE) == pytest.approx(-40, abs=4)
+    assert answer.curves[0].x == (0.0, 60.0)
+    assert any("outlines of 2026-01-01 left out" in r for r in answer.reasons)
+    assert any("baseline is 2026-04-11, the last study with outlines before treatment" in r for r in answer.reasons)
+    with pytest.raises(Refused, match="29 days before treatment"):
+        ask(old, first, now, therapy_began="2026-05-10")
+
+
 def test_scans_made_otherwise_are_told() -> None:
     first, now = on(0, (LIVER, 20, "liver")), on(60, (LIVER, 12, "liver"))
     empty = np.zeros(GRID.shape, np.float32)

@@ -54,7 +54,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "17"
+    name, version = "lesion_response", "18"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -103,7 +103,7 @@ class LesionResponse:
         therapy_began: str = "",
         other_grid: OtherGrid = "refuse",
     ) -> Answer:
-        """Follow the lesions from the oldest study that has outlines (the baseline) to this one.
+        """Follow the lesions from the baseline, the oldest study that has outlines, to this one.
 
         Args:
             lesions: outlines of this study. before: of earlier ones, the oldest first.
@@ -123,7 +123,8 @@ class LesionResponse:
                 by commas.
             all_gone: a person says that an empty outline, of this study or of one since baseline, means that nothing is
                 left.
-            therapy_began: day of the first treatment as YYYY-MM-DD; a baseline of more than 28 days before is refused.
+            therapy_began: day of the first treatment as YYYY-MM-DD: the last study before it is the baseline, refused
+                where it is of more than 28 days before.
             other_grid: for Choi, targets on coarser voxels than the CT: ``nearest`` brings them there.
 
         Raises:
@@ -131,16 +132,15 @@ class LesionResponse:
                 a named lesion is not at baseline, when two outlines of a study are of one lesion, or when the baseline
                 is too old or from after the treatment began.
         """
-        first, *rest = before
+        remarks: list[str] = []
+        first, *rest = _since_baseline(before, therapy_began, remarks)
         scans = {one.study_uid: one.volume for one in images_before or ()}
         if image is not None:
             scans[lesions.study_uid] = image
-        remarks: list[str] = []
         known = [_outlined(one, scans, remarks, all_gone=all_gone or bool(one.regions)) for one in rest]
         began = drawn(first, scan=scans.get(first.study_uid), remarks=remarks)
         times = [began, *known, _outlined(lesions, scans, remarks, all_gone=all_gone)]
         times = [of_one_reader(time, remarks) for time in times]
-        _must_begin_before(times[0].day, therapy_began)
         places = spaces(times, scans, remarks)
         spotted = spots(times, places)
         reaches = [reach_mm + a[1] + b[1] for a, b in pairwise(places)]
@@ -150,7 +150,9 @@ class LesionResponse:
         hidden = [out_of_sight(k, times, places, spotted, followed, scans) for k in range(1, len(times))]
         unseen = unseen_at(times, not_evaluated)
         hidden = [a | b for a, b in zip(hidden, unseen[1:], strict=True)]
-        remarks += [*_doubts(followed, times, chosen, bool(targets), unseen[-1], hidden), *_otherwise(times, scans)]
+        which = "the last study with outlines before treatment" if therapy_began else "the oldest study with outlines"
+        remarks += _doubts(followed, times, chosen, bool(targets), unseen[-1], hidden, which)
+        remarks += _otherwise(times, scans)
         if not targets.strip():
             nowhere = [
                 times[0].regions[n].label or "unnamed" for n in chosen if not organ_of(times[0].regions[n].label)
@@ -267,14 +269,22 @@ def _ball(grid: Geometry, centre: tuple[float, float, float], radius: float) -> 
     return np.linalg.norm((index - np.array(centre) / grid.spacing_mm) * grid.spacing_mm, axis=-1) <= radius
 
 
-def _must_begin_before(baseline: date, therapy_began: str) -> None:
-    """Baseline lies in the four weeks before treatment (RECIST 1.1, 3.1)."""
+def _since_baseline(before: Sequence[Dated], therapy_began: str, remarks: list[str]) -> Sequence[Dated]:
+    """The earlier studies from the baseline on: the last one before treatment, within four weeks (RECIST 1.1, 3.1).
+
+    Where nobody says when treatment began, the oldest is the baseline.
+    """
     if not therapy_began.strip():
-        return
+        return before
     try:
         began = date.fromisoformat(therapy_began.strip())
     except ValueError:
         raise Refused(f"therapy_began '{therapy_began}'", "it is no day", "write it as 2026-03-02") from None
+    start = max((n for n, one in enumerate(before) if one.day <= began), default=0)
+    if start:
+        older = ", ".join(str(one.day) for one in before[:start])
+        remarks.append(f"outlines of {older} left out: they are from before the baseline of this treatment")
+    baseline = before[start].day
     days = (began - baseline).days
     if days < 0:
         raise Refused(
@@ -288,6 +298,7 @@ def _must_begin_before(baseline: date, therapy_began: str) -> None:
             f"RECIST 1.1 takes it from the last {_BASELINE_DAYS}: growth of that time would count as failure",
             "outline a scan of the four weeks before treatment",
         )
+    return before[start:]
 
 
 def _otherwise(times: Sequence[Drawn], scans: Mapping[str, Volume]) -> list[str]:
@@ -325,10 +336,11 @@ def _doubts(
     named: bool,
     unseen: set[int],
     hidden: Sequence[set[int]],
+    which: str,
 ) -> list[str]:
     outside = hidden[-1] - unseen
     said = [
-        f"baseline is {times[0].day}, the oldest study with outlines; targets "
+        f"baseline is {times[0].day}, {which}; targets "
         + ("as named" if named else "are proposed: the largest measurable, at most five, two in an organ")
     ]
     if unseen:
