@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache, wraps
+from functools import cache, lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Protocol
 
 from isocenter.errors import NotFound, Refused, WrongState
@@ -449,10 +449,9 @@ class Projects:
     def guard(self, *trades: object) -> None:
         """Let nobody through the verbs of these who may not ask for the study that they are about."""
         for trade in trades:
-            for name in dir(type(trade)):
-                verb = inspect.getattr_static(type(trade), name)
-                if not name.startswith("_") and inspect.isfunction(verb) and names_study(verb):
-                    object.__setattr__(trade, name, self._guarded(getattr(trade, name), names_study(verb)))
+            kind: Any = type(trade)  # a class is no Hashable to the checker of types
+            for name, named in _about_a_study(kind):
+                object.__setattr__(trade, name, self._guarded(getattr(trade, name), named))
 
     def _guarded(self, verb: Callable[..., Any], named: tuple[tuple[str, int], ...]) -> Callable[..., Any]:
         @wraps(verb)
@@ -465,6 +464,13 @@ class Projects:
             return verb(*given, **said)
 
         return guarded
+
+
+@cache  # of each kind of trade once, and not at every start of an archive
+def _about_a_study(kind: type[Any]) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
+    """Verbs of a trade that name a study, each with the parameters by which it does."""
+    verbs = ((name, inspect.getattr_static(kind, name)) for name in dir(kind) if not name.startswith("_"))
+    return tuple((name, names_study(verb)) for name, verb in verbs if inspect.isfunction(verb) and names_study(verb))
 
 
 @lru_cache(maxsize=1024)
