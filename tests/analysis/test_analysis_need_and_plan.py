@@ -313,6 +313,16 @@ def test_times_in_series_of_their_own_meet_together_what_none_meets_alone() -> N
     assert alone.series["dynamic"] == ("1.20",)
 
 
+@pytest.mark.parametrize(
+    ("said", "enough"), [({"SiemensImagesInMosaic": 6}, True), ({"SiemensImagesInMosaic": 2}, False), ({}, True)]
+)
+def test_a_mosaic_is_as_many_images_as_it_holds_slices(said: dict[str, object], enough: bool) -> None:
+    """Fifty mosaics of six slices were fifty images, and too few for a bolus."""
+    mosaics = series("MR", n=20, facts={"ImageType": ["ORIGINAL", "PRIMARY", "M", "MOSAIC"], **said})
+    assert (not Need(modality="MR", at_least=60).unmet(mosaics)) is enough
+    assert Need(modality="MR", at_least=60).unmet(series("MR", n=20, facts={"ImageType": ["ORIGINAL", "PRIMARY", "M"]}))
+
+
 def test_objects_of_one_time_in_series_of_their_own_are_one_dynamic_scan() -> None:
     """Each has enough frames for a scan, and none has two times: one of them was taken for the scan, and declined."""
 

@@ -124,6 +124,26 @@ def test_enhanced_echoes_that_are_not_spoiled(drawn: tuple[Region, ...], header:
         Permeability().run(volumes[0], None, drawn, t1_ms=1200.0)
 
 
+@pytest.mark.parametrize("other", ["P", "F"])
+def test_of_several_kinds_in_one_series_the_signal_of_tissue_is_taken(
+    scan: tuple[Volume, Volume], drawn: tuple[Region, ...], other: str
+) -> None:
+    """Whichever lay first in the file was taken: phase, or fat, for the scan and for its T1."""
+    dynamic, angles = scan
+    mine, kind = {"P": ("M", "phase"), "F": ("W", "fat")}[other]
+    named = [replace(v, facts={**v.facts, "ImageType": ["ORIGINAL", "PRIMARY", mine]}) for v in scan]
+    wrong = replace(angles, array=np.full_like(angles.array, 300.0),
+                    facts={**angles.facts, "ImageType": ["ORIGINAL", "PRIMARY", other]})  # fmt: skip
+    plain = Permeability().run(dynamic, (angles,), drawn)
+    answer = Permeability().run(named[0], (wrong, named[1]), drawn)
+    assert of(answer, "muscle", codes.KTRANS) == of(plain, "muscle", codes.KTRANS)
+    better = Permeability.needs["dynamic"].better
+    assert better is not None and better(named[0].facts) and not better(wrong.facts)
+    if kind == "phase":
+        with pytest.raises(Refused, match="phase images"):
+            Permeability().run(replace(dynamic, facts=wrong.facts), (angles,), drawn)
+
+
 def test_masks_of_coarser_pixels_than_the_series(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
     for region in drawn[:2]:
         must_refuse(lambda other: Permeability().run(scan[0], (scan[1],), (other,)), region, mean=True)

@@ -12,12 +12,13 @@ from itertools import pairwise
 from typing import Any
 
 from isocenter.dicom.quantity import pet_units
-from isocenter.record import Series
+from isocenter.record import Instance, Series
 
 __all__ = [
     "at_each_place",
     "beds_apart",
     "images",
+    "in_mosaic",
     "is_object",
     "left_beside",
     "phases_apart",
@@ -28,6 +29,7 @@ __all__ = [
     "without_places",
 ]
 
+_LEAST_IN_MOSAIC = 4  # two by two
 _DELAY = "TriggerTime"
 _SAME_PLACE = 0.5  # of the shorter of two series: beyond it they show one part of the body and are no neighbours
 _LARGER = 1.2  # of two series of one place, the one that is taken without asking
@@ -46,6 +48,15 @@ def told(series: Series, keyword: str) -> set[Any]:
 def images(several: Sequence[Series]) -> int:
     """How many images some series have, frames counted."""
     return sum(max(1, i.frames) for one in several for i in one.instances)
+
+
+def in_mosaic(image: Instance, series: Series) -> int:
+    """How many slices a Siemens mosaic lays into one picture, as far as the header tells; one for other images."""
+    facts = {**series.facts, **image.facts}
+    if "MOSAIC" not in (facts.get("ImageType") or ()):
+        return 1
+    said = facts.get("SiemensImagesInMosaic")
+    return said if isinstance(said, int) and said > 0 else _LEAST_IN_MOSAIC
 
 
 def is_object(series: Series) -> bool:

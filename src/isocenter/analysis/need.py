@@ -12,6 +12,7 @@ from isocenter.analysis.apart import (
     at_each_place,
     beds_apart,
     images,
+    in_mosaic,
     is_object,
     phases_apart,
     reach_mm,
@@ -252,7 +253,7 @@ class Need:
         return Check("body part", " or ".join(self.body_part), found, met)
 
     def _count(self, series: Series) -> Check | None:
-        n = sum(max(1, i.frames) for i in series.instances)
+        n = sum(max(1, i.frames) * in_mosaic(i, series) for i in series.instances)
         found = f"{series.named} has {n}"
         if n < self.at_least:
             return Check("images", f"at least {self.at_least} images", found, False)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits
-from isocenter.catalogue import perfusion_answer
+from isocenter.catalogue import one_scan, perfusion_answer
 from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.space import Region, Volume
 
@@ -24,7 +24,9 @@ class MRPerfusion:
 
     name, version = "mr_perfusion", "8"
     needs: ClassVar[Mapping[str, Need]] = {
-        "bolus": Need(modality="MR", body_part=("head", "brain", "skull"), axis="time", at_least=60),
+        "bolus": Need(
+            modality="MR", body_part=("head", "brain", "skull"), axis="time", at_least=60, better=one_scan.is_signal
+        ),
         "vessels": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
     yields = perfusion_answer.YIELDS
@@ -86,6 +88,7 @@ class MRPerfusion:
         Raises:
             Refused: for a scan that cannot be deconvolved; the message says what is missing.
         """
+        one_scan.must_be_magnitude(bolus)
         found, how, said = perfusion_answer.examined(
             bolus, vessels, {"artery": artery_mm, "vein": vein_mm}, "MR",
             threshold, oscillation, shape, smooth_mm, not correct_motion, most_motion_voxels, core_percent / 100.0,

@@ -7,9 +7,9 @@ time that differ in nothing but the echo time, or the flip angle, are of one sca
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,10 @@ __all__ = [
     "comparable",
     "component",
     "dixon_part",
+    "is_signal",
     "joined",
     "kind_words",
+    "must_be_magnitude",
     "on_one_scale",
     "on_one_scale_in_space",
     "timing",
@@ -48,6 +50,7 @@ _PART_BY_NAME = re.compile(
     re.IGNORECASE,
 )
 _NO_DIXON = re.compile(r"sat(?![a-z])|supp|sup(?![a-z])|\bfs\b|stir|spair", re.IGNORECASE)
+_DIFFERENCES = {"SUB", "SUBTRACTION", "MIP", "MPR", "PROJECTION IMAGE"}
 _ALONG = {"echo": ("EchoTime", "ms", "FlipAngle"), "flip": ("FlipAngle", "deg", "EchoTime")}
 """Axis -> the fact that it runs along, its unit, and the fact that stays then."""
 _SCALES = ("RescaleSlope", "PhilipsScaleSlope")
@@ -89,6 +92,28 @@ def component(volume: Volume) -> str:
         if any(w in words for w in said):
             return name
     return "magnitude"
+
+
+def is_signal(facts: Mapping[str, Any]) -> bool:
+    """Whether a header is that of measured magnitudes, of all tissue or of water: no phase, fat, difference or map.
+
+    >>> is_signal({"ImageType": ["ORIGINAL", "PRIMARY", "M"]}), is_signal({"ImageType": ["ORIGINAL", "PRIMARY", "P"]})
+    (True, False)
+    """
+    words = [str(w).strip().upper() for w in facts.get("FrameType") or facts.get("ImageType") or []]
+    others = set().union(*(_WORDS[name] for name in ("phase", "real", "imaginary")), _OF_PART["fat"], _DIFFERENCES)
+    said = {w for w in words[2:] if not w[:1].isdigit()} - _OF_PART["water"]
+    return "DERIVED" not in words[:1] and not said & others and not any(map(_MADE.fullmatch, said))
+
+
+def must_be_magnitude(volume: Volume) -> None:
+    """Refuse phase, real and imaginary images: agent changes the magnitude.
+
+    Raises:
+        Refused: where the header says that they are such.
+    """
+    if (said := component(volume)) != "magnitude":
+        raise Refused(f"{said} images", "contrast agent is told by magnitude", "send the magnitude images")
 
 
 def timing(volume: Volume) -> tuple[str, ...]:

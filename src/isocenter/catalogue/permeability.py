@@ -57,7 +57,7 @@ class Permeability:
 
     name, version = "permeability", "12"
     needs: ClassVar[Mapping[str, Need]] = {
-        "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES),
+        "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES, better=one_scan.is_signal),
         "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
@@ -125,6 +125,7 @@ class Permeability:
                 f"a relaxivity of {relaxivity:g} L/mmol/s",
                 f"agents have {_RELAXIVITY[0]:g} to {_RELAXIVITY[1]:g}: L/mol/s may have been given",
             )
+        one_scan.must_be_magnitude(dynamic)
         _must_be_spoiled(dynamic)
         tr, flip = _stated(dynamic, "RepetitionTime"), _stated(dynamic, "FlipAngle")
         remarks: list[str] = [
@@ -297,6 +298,8 @@ def _t1(dynamic: Volume, angles: tuple[Volume, ...] | None, where: Mask, given_m
     """T1 of each voxel in `where`."""
     before = tuple(v for v in angles or () if _is_before(v, dynamic))
     fitting = [v for v in one_scan.joined(before, "flip") if v.geometry.same_grid(dynamic.geometry)]
+    # Of fat and water, or magnitude and phase, those of the kind that the scan is.
+    fitting = [v for v in fitting if _kind(v) == _kind(dynamic)] or fitting
     if fitting and not given_ms:
         chosen = max(fitting, key=lambda v: len(v.axes[0]))
         found = t1_from_angles(
@@ -317,6 +320,10 @@ def _t1(dynamic: Volume, angles: tuple[Volume, ...] | None, where: Mask, given_m
         raise Refused(f"t1_ms {given_ms:g}", "tissue has 50 to 5,000 ms: seconds may have been given")
     remarks.append(f"T1 of {given_ms:g} ms was supposed everywhere")
     return np.full(int(where.sum()), given_ms)
+
+
+def _kind(images: Volume) -> tuple[str, str]:
+    return one_scan.component(images), one_scan.dixon_part(images)
 
 
 def _is_before(images: Volume, dynamic: Volume) -> bool:
