@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -15,6 +19,8 @@ from isocenter.analysis.weights import models
 from isocenter.cli import app
 from isocenter.cli.learning import _placed
 from isocenter.errors import IsocenterError, Refused
+from isocenter.learn.card import plain_page
+from isocenter.record import to_plain
 
 RUN = CliRunner()
 
@@ -93,6 +99,38 @@ def test_a_training_goes_on_from_a_model_by_its_name_or_from_a_folder(tmp_path: 
     assert _placed(Path("breastmnist")) == models()["breastmnist"][1].parent
     assert _placed(tmp_path) == tmp_path and _placed(None) is None
     assert _placed(Path("no such model")) == Path("no such model"), "whoever reads it refuses it"
+
+
+def test_a_model_that_is_trained_again_is_the_next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped, weights = models()["cleveland_heart"]
+
+    def fit(task: str, data: Path, out: Path, **_: Any) -> Any:  # as a training leaves it, with weights of the data
+        shutil.copytree(weights.parent, out, dirs_exist_ok=True)
+        made = replace(shipped, version="1", digest=hashlib.sha256(data.read_bytes()).hexdigest())
+        (out / "model.json").write_text(json.dumps(to_plain(made)))
+        (out / "card.md").write_text(plain_page(made))
+        return made
+
+    monkeypatch.setattr("isocenter.learn.train.train", fit)
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text(name)
+
+    def trained(data: str, out: str) -> Any:
+        said = ["train", "cleveland_heart", "--data", str(tmp_path / f"{data}.csv"), "--out", str(tmp_path / out)]
+        done = RUN.invoke(app, [*said, "--json"])
+        assert done.exit_code == 0, done.exception
+        return json.loads(done.stdout)
+
+    first = trained("a", "shelf/lung")
+    assert first["version"] == str(int(shipped.version) + 1) and first["digest"] != shipped.digest
+    record = json.loads((tmp_path / "shelf/lung/model.json").read_text())
+    page = (tmp_path / "shelf/lung/card.md").read_text()
+    assert record["version"] == first["version"] and f"version {first['version']}, SHA-256" in page
+    assert trained("a", "again")["version"] == first["version"], "nobody has heard of the other folder"
+    monkeypatch.setenv("ISOCENTER_MODELS", str(tmp_path / "shelf"))
+    assert trained("b", "next")["version"] == str(int(shipped.version) + 2)
+    assert trained("a", "next")["version"] == first["version"], "the same weights are the same version"
+    assert trained("b", "shelf/lung")["version"] == str(int(shipped.version) + 2), "what lay there was one version less"
 
 
 @pytest.mark.parametrize(("kept", "words"), [(True, "goes on from what it kept in"), (False, "begins anew in")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -180,6 +181,29 @@ def test_without_a_certificate_of_the_authority_nobody_is_heard(door: tuple[Door
     with caller(url, papers / "a") as client, pytest.raises(Unavailable):
         Line(client, lambda s: None, 20.0, told.append).json("GET", "/federation")
     assert len(told) == 1 and "does not answer" in told[0] and "20 s" in told[0]  # once, at the first failure
+
+
+def test_a_body_that_breaks_off_leaves_no_trace_of_a_fault(
+    door: tuple[Door, Rounds], papers: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, rounds = door
+    rounds.join("a", {})
+    context = ssl.create_default_context(cafile=str(papers / "a" / AUTHORITY))
+    context.load_cert_chain(papers / "a" / CERTIFICATE, papers / "a" / KEY)
+    server = logging.getLogger("uvicorn.error")
+    server.addHandler(caplog.handler)
+    try:
+        with socket.create_connection(("127.0.0.1", made.port)) as bare:
+            line = context.wrap_socket(bare, server_hostname="127.0.0.1")
+            head = "PUT /federation/sums/1/update?offset=0 HTTP/1.1\r\nhost: x\r\ncontent-length: 5000\r\n\r\n"
+            line.sendall(head.encode() + bytes(100))
+            line.close()
+        with caller(f"https://127.0.0.1:{made.port}", papers / "a") as client:
+            assert client.get("/federation").status_code == 200
+        made.close()
+    finally:
+        server.removeHandler(caplog.handler)
+    assert not [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
 
 
 def test_an_identity_whose_files_do_not_belong_together_is_refused(papers: Path, tmp_path: Path) -> None:

@@ -376,6 +376,15 @@ def test_privacy_costs_what_the_accountant_says_and_a_site_stops_at_its_limit(tm
         run(rounds, sites)
     assert rounds.done == 1
     assert 0 < rounds.rounds[0]["epsilon"] <= sites[0].most_epsilon
+    lines: list[str] = []
+    sites[0].tell = lines.append
+    assert sites[0].look(how)["aside"] == 0 and any(line.endswith("lasts for 1 of 40 rounds") for line in lines)
+    sites[0].spent.rounds = 1
+    sites[0].finish(rounds.weights(rounds.now("a")["base"], 0, 2**30))
+    assert any(line.startswith("ε after 1 of 40 rounds here") and "(distribution)" in line for line in lines), lines
+    sites[0].most_epsilon = 0.5
+    with pytest.raises(Refused, match=r"after the first round: this site's limit is 0\.5\. Agree on more noise"):
+        sites[0].look(how)
 
 
 def test_accountants_are_held_to_each_other_before_a_site_joins(
@@ -392,7 +401,7 @@ def test_accountants_are_held_to_each_other_before_a_site_joins(
     people = len(np.unique(site.training.groups))
     found = Spent.of(how, people).accounts(40)
     assert list(found) == ["Rényi", "distribution"] and found["distribution"] < found["Rényi"]
-    assert f"ε after 40 rounds, by each accountant: {found['Rényi']:.2f} (Rényi)" in "\n".join(lines)
+    assert f"ε after 40 rounds for δ = 1e-05, by each accountant: {found['Rényi']:.2f} (Rényi)" in "\n".join(lines)
     assert found["Rényi"] == Spent.of(how, people).epsilon(40)
     for name, wrong in (("by_opacus", 0.95), ("spent_exactly", 1.02)):
         with monkeypatch.context() as patch:
@@ -478,6 +487,13 @@ def test_fedbn_ends_with_a_model_of_each_site_whose_normalisation_nobody_else_sa
     assert all(np.array_equal(kept[0][n], kept[1][n]) for n in rounds.names)
     a, b, c = (flat(site.net, own) for site in sites)
     assert min(np.abs(one - other).max() for one, other in ((a, b), (b, c), (a, c))) > 1e-3
+
+    again = joined(rounds, taking_part("a", tmp_path, 40))  # asks for the last weights once more
+    assert np.array_equal(flat(again.net, own), flat(sites[0].net, own)), "its own layers are still its own"
+    late, lines = joined(rounds, taking_part("late", tmp_path, 40)), list[str]()
+    late.tell = lines.append
+    late.finish(weights)
+    assert "its own layers of normalisation learnt in no round" in lines[-1] and not (late.out / "model.onnx").exists()
 
 
 def _overheard(sites: list[Participant], left: list[dict[str, Any] | bytes]) -> None:

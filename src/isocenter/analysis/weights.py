@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from isocenter.errors import LimitReached, MissingPart, Refused
 from isocenter.record import Model, from_plain
 
 __all__ = [
-    "model", "model_in", "models", "open_session", "placed", "read_file", "record_in", "record_of", "session_for",
-    "session_in", "versions",
+    "model", "model_in", "models", "next_version", "open_session", "placed", "read_file", "record_in", "record_of",
+    "session_for", "session_in", "versions",
 ]  # fmt: skip
 
 _RECORDS: WeakKeyDictionary[Any, Model] = WeakKeyDictionary()
@@ -125,6 +126,22 @@ def versions(name: str, extra: Path | None = None) -> list[Model]:
     """Every record of a model that lies in a folder, also those that another of its name stands before; each once."""
     records = [record_in(card) for folder in folders(extra) for card in sorted(folder.glob("*/model.json"))]
     return list({one.digest: one for one in records if one.name == name}.values())
+
+
+def next_version(known: Iterable[Model], digest: str, also: Iterable[str] = ()) -> str:
+    """Version of a new candidate: the one after the highest of its name; of weights that are known already, theirs.
+
+    Args:
+        known: records of the same name. digest: of the new weights. also: versions of which no record is left.
+
+    >>> one = Model("lung", "4", "a" * 64)
+    >>> next_version([one], "b" * 64, ["2"]), next_version([one], "a" * 64), next_version([], "b" * 64)
+    ('5', '4', '1')
+    """
+    records = list(known)
+    if same := next((one.version for one in records if one.digest == digest), ""):
+        return same
+    return str(max((int(n) for n in (*(one.version for one in records), *also) if n.isdigit()), default=0) + 1)
 
 
 def placed(digest: str, extra: Path | None = None) -> Path | None:

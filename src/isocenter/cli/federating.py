@@ -136,7 +136,10 @@ def coordinate(
                     time.sleep(0.25)
                     run.tick()
                     keep()
-                last = time.monotonic() + patience
+                end = max(patience, training) if run.stopped else patience  # who trains hears of a stop only then
+                last = time.monotonic() + end
+                if run.stopped and (names := run.unaware()):
+                    tell(f"waits up to {end:.0f} s for {', '.join(names)} to hear it; Ctrl-C where they are gone")
                 while not run.everybody_knows() and time.monotonic() < last:
                     time.sleep(0.1)
             except KeyboardInterrupt:
@@ -173,7 +176,9 @@ def join(
     """Take part in a federation with this site's own images."""
     import time
 
+    from isocenter.analysis.weights import record_in
     from isocenter.app import now
+    from isocenter.cli.learning import numbered, records_now
     from isocenter.cli.screen import Screen
     from isocenter.doors.federation_client import Line, caller, take_part
     from isocenter.govern.identities import AUTHORITY, checker, signer
@@ -188,12 +193,15 @@ def join(
         name, data, out, certificate, signer(identity), verify, at_least=at_least, most_epsilon=most_epsilon,
         without=tuple(without or ()), tell=tell,
     )  # fmt: skip
+    before = records_now(out)
     with caller(url, identity) as client, _terms(archive, data, ground) as (happened, learnt):
         file = take_part(
             Line(client, time.sleep, patience, tell), site, wait=time.sleep, happened=happened,
             may=lambda step: learnt(site.how.task, site.run, step),
         )  # fmt: skip
         learnt(site.how.task, site.run, "done", file)
+    if (out / "model.json").is_file():
+        numbered(out, record_in(out / "model.json"), before)
     screen.answer({"site": name, "run": site.run, "weights": str(file), **site.figures()})
     screen.say(f"the shared weights lie in {file}")
 

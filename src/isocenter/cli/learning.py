@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from isocenter.cli import Json, Said, Where, app, house, settings
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from isocenter.record import Model
+
+__all__ = ["numbered", "records_now"]
 
 
 @app.command()
@@ -42,6 +46,7 @@ def train(
     from isocenter.errors import Refused
     from isocenter.govern.policy import HOUSE
     from isocenter.learn.train import train as fit
+    from isocenter.record import Kind
 
     screen = Screen(as_json)
     source = Path(data) if Path(data).exists() else _of_cohort(data, task, out, analysis, say or [], folder)
@@ -50,7 +55,7 @@ def train(
     if signed:
         with house(folder) as held:
             held.site.teaching.may_learn(source, who=HOUSE)
-    tell = None if as_json else screen.say
+    tell, before = None if as_json else screen.say, records_now(out, _placed(begin))
     try:
         model = fit(task, source, out, seed=seed, begin=_placed(begin), device=device, progress=tell)
     except KeyboardInterrupt:
@@ -59,15 +64,42 @@ def train(
         raise
     if signed:
         with house(folder) as held:
+            earlier = held.site.journal.since(kinds=(Kind.MODEL_TRAINED,), subject=model.name, limit=10_000_000)
+            model = numbered(out, model, before, [str(sealed.event.details["version"]) for sealed in earlier])
             try:
                 held.site.teaching.taught(model.name, model.version, model.digest, source, who=HOUSE)
             except Refused:  # terms of use ended while it learnt
                 for name in ("model.onnx", "model.json", "card.md", "learnt.bin", "cases.json", "recipe.toml"):
                     (out / name).unlink(missing_ok=True)
                 raise
+    else:
+        model = numbered(out, model, before)
     screen.answer(model)
     screen.say(f"{model.name} {model.version}: {model.state}, written to {out}")
     screen.say(f"next: isocenter judge {out} --data CASES, on people in no training; see also {out / 'card.md'}")
+
+
+def records_now(*beside: Path | None) -> list[Model]:
+    """Records of the models that lie on the shelf, that shipped, and that lie in these folders."""
+    from isocenter.analysis.weights import folders, record_in
+
+    chosen = settings()
+    places = [place for folder in folders(Path(chosen.models) if chosen.models else None) for place in folder.iterdir()]
+    files = [place / "model.json" for place in (*places, *beside) if place is not None]
+    return [record_in(file) for file in files if file.is_file()]
+
+
+def numbered(out: Path, model: Model, before: Sequence[Model], also: Sequence[str] = ()) -> Model:
+    """A candidate with the version after those that were known of its name before it was made.
+
+    Args:
+        before: of `records_now`. also: versions that the journal knows.
+    """
+    from isocenter.analysis.weights import next_version
+    from isocenter.learn.card import versioned
+
+    known = [one for one in before if one.name == model.name]
+    return versioned(out, next_version(known, model.digest, also))
 
 
 def _placed(begin: Path | None) -> Path | None:

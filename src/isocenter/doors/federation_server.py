@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import uvicorn
 from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from isocenter.doors.pages_guard import error_body, status_of
-from isocenter.errors import Forbidden, IsocenterError, LimitReached, Refused, Unavailable
+from isocenter.errors import Forbidden, IsocenterError, LimitReached, NotWhole, Refused, Unavailable
 from isocenter.govern.identities import AUTHORITY, CERTIFICATE, KEY
 
 if TYPE_CHECKING:
@@ -59,10 +60,13 @@ def _site(request: Request) -> str:
 
 async def _body(request: Request) -> bytes:
     data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > PIECE + 2**16:
-            raise LimitReached(f"a body over {PIECE + 2**16} bytes", "so much is not taken at once", "send pieces")
+    try:
+        async for piece in request.stream():
+            data += piece
+            if len(data) > PIECE + 2**16:
+                raise LimitReached(f"a body over {PIECE + 2**16} bytes", "so much is not taken at once", "send pieces")
+    except ClientDisconnect:  # nobody hears this; the site goes on with this piece once the line stands again
+        raise NotWhole(f"a body that broke off after {len(data)} bytes", "the line was cut", "send it again") from None
     return bytes(data)
 
 

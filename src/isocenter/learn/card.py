@@ -19,7 +19,10 @@ from isocenter.learn.recipes import RECIPES
 from isocenter.methods import subgroups
 from isocenter.record import Model, to_plain
 
-__all__ = ["amended", "code_digest", "explained", "headings", "marks_in", "of_groups", "page", "plain_page", "written"]
+__all__ = [
+    "amended", "code_digest", "explained", "headings", "marks_in", "of_groups", "page", "plain_page", "versioned",
+    "written",
+]  # fmt: skip
 
 _FILES = {
     Classes: (
@@ -235,6 +238,20 @@ def amended(folder: Path, evidence: Callable[[Model], Mapping[str, Any]]) -> Mod
         raise Unavailable(
             f"cannot write {file.name} of {held.name}", str(e), "copy the model to a folder of yours"
         ) from e
+    return known
+
+
+def versioned(folder: Path, version: str) -> Model:
+    """Give the model in a folder its version, in its record and on its page."""
+    file, card = folder / "model.json", folder / "card.md"
+    held = record_in(file)
+    if held.version == version:
+        return held
+    known = replace(held, version=version)
+    file.write_text(json.dumps(to_plain(known), indent=1, sort_keys=True) + "\n", "utf-8")
+    if card.is_file():
+        said, says = (f"Model `{held.name}` version {v}, " for v in (held.version, version))
+        card.write_text(card.read_text("utf-8").replace(said, says), "utf-8")
     return known
 
 

@@ -251,8 +251,12 @@ class Rounds:
         A lost one may come back for them.
         """
         with self._lock:
-            here = [seen for seen in self._seen.values() if not seen.left]
-            return bool(self.stopped or here) and all(seen.told.get("knows") for seen in here)
+            return bool(self.stopped or any(not seen.left for seen in self._seen.values())) and not self.unaware()
+
+    def unaware(self) -> list[str]:
+        """Sites that are in the federation and have not heard how it ended, or lack the last weights."""
+        with self._lock:
+            return sorted(n for n, seen in self._seen.items() if not seen.left and not seen.told.get("knows"))
 
     def _forward(self) -> None:
         if self._sum is None:
@@ -292,8 +296,6 @@ class Rounds:
         self.number += 1
         self._said = ""
         self._sum = _Sum(self.number, "train", tuple(alive), begun=now, step_begun=now)
-        for seen in self._seen.values():
-            seen.received = seen.sent = 0
 
     def _on(self, one: _Sum, now: float) -> None:
         if len(one.said[one.step]) < self.how.at_least:
@@ -351,11 +353,14 @@ class Rounds:
             self.done -= 1
             self.rounds.pop()
             raise
+        for seen in self._seen.values():  # what a sum moved that was not finished is counted with the round
+            seen.received = seen.sent = 0
         self._weights = self._pack()
         (self._out / _OPEN).unlink(missing_ok=True)
         moved = sum(v["received"] + v["sent"] for v in record["bytes"].values())
         lost = f", lost: {', '.join(record['lost'])}" if record["lost"] else ""
-        self._tell(f"round {self.done} of {self.how.rounds}: {len(sites)} sites{lost}, {moved} bytes")
+        spent = f", ε {epsilon:.2f} for δ = {self.how.delta:g}" if self.how.privacy else ""
+        self._tell(f"round {self.done} of {self.how.rounds}: {len(sites)} sites{lost}, {moved} bytes{spent}")
 
     def _open(self, site: str, number: int, step: str) -> _Sum:
         one = self._sum

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -107,11 +108,29 @@ class Participant:
             self.tell(remark)
         if how.privacy:
             costs = ", ".join(f"{value:.2f} ({name})" for name, value in self.spent.accounts(how.rounds).items())
-            self.tell(f"ε after {how.rounds} rounds, by each accountant: {costs}")
+            self.tell(f"ε after {how.rounds} rounds for δ = {how.delta:g}, by each accountant: {costs}")
+            self._must_afford()
         if self.aside:
             said = "".join(f"{name}\t{why}\n" for name, why in self.aside)
             (self.out / "set-aside.tsv").write_text(said, "utf-8")
         return {"classes": list(self.own.classes), "aside": len(self.aside)}
+
+    def _must_afford(self) -> None:
+        """Go on where this site's limit of privacy lasts for one round at least, and say for how many it does.
+
+        Raises:
+            Refused: it lasts for none.
+        """
+        if not self.most_epsilon:
+            return
+        within = bisect_right(range(1, self.how.rounds + 1), self.most_epsilon, key=self.spent.epsilon)
+        if not within:
+            raise Refused(
+                f"ε = {self.spent.epsilon(1):.2f} after the first round", f"this site's limit is {self.most_epsilon:g}",
+                "agree on more noise, or on fewer steps in a round",
+            )  # fmt: skip
+        if within < self.how.rounds:
+            self.tell(f"ε of at most {self.most_epsilon:g} lasts for {within} of {self.how.rounds} rounds")
 
     def _must_have_classes(self, examples: Examples) -> None:
         """Go on only where each class of the agreement has a picture, but those that were said to be missing.
@@ -153,10 +172,10 @@ class Participant:
             self.member = Member.taken_up(kept["member"]) if kept["member"] else None
             if kept["hidden"]:
                 self.hidden = self._file("update").read_bytes()
-            if self._file("norm").exists():
-                arrays, _ = unpacked(self._file("norm").read_bytes())
-                self._pour_own(arrays)
             self.tell(f"taken up at sum {self.sum}")
+        if self._file("norm").exists():  # also after the end, for who asks for the last weights once more
+            arrays, _ = unpacked(self._file("norm").read_bytes())
+            self._pour_own(arrays)
 
     def answer(self, asked: Mapping[str, Any], base: Callable[[str], bytes]) -> dict[str, Any] | bytes:
         """What this site says to one step: words, or for "send" the masked update as a file.
@@ -249,6 +268,9 @@ class Participant:
         state = {n: t.numpy() for n, t in self.net.state_dict().items() if t.is_floating_point()}
         file = self.out / "weights.safetensors"
         file.write_bytes(packed(state, {**about, "site": self.name, "task": self.how.task}))
+        if self.how.method == "fedbn" and not self._file("norm").exists():
+            self.tell("no model of this site: its own layers of normalisation learnt in no round")
+            return file
         facts = {"run": self.run, "method": self.how.method, "rounds": about.get("round", ""), "sites": self.sites,
                  "at_least": self.how.at_least, "epsilon": round(self.spent.epsilon(), 3), "seconds": 0}  # fmt: skip
         try:
@@ -257,6 +279,9 @@ class Participant:
             self.tell(f"a candidate of this site: {told}")
         except Refused as refused:
             self.tell(f"no model of this site: {refused}")
+        if self.spent.rounds and self.how.privacy:
+            costs = ", ".join(f"{v:.2f} ({name})" for name, v in self.spent.accounts(self.spent.rounds).items())
+            self.tell(f"ε after {self.spent.rounds} of {self.how.rounds} rounds here: {costs}")
         for left in ("json", "update"):
             self._file(left).unlink(missing_ok=True)
         return file
