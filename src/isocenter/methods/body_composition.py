@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from isocenter.errors import Refused
-from isocenter.methods import field_of_view
+from isocenter.methods import field_of_view, opening
 
 __all__ = [
     "CUTOFFS",
@@ -140,12 +140,12 @@ def body_of(hu: Hounsfield, spacing_mm: tuple[float, float, float]) -> Mask:
     pixel_mm2 = spacing_mm[1] * spacing_mm[2]
     thin = _disc(4.0, spacing_mm)
     for k in range(len(hu)):
-        solid = ndimage.binary_opening(hu[k] > _AIR_HU, thin)  # tables are thin
+        solid = opening.opened(hu[k] > _AIR_HU, thin)  # tables are thin
         labels, count = ndimage.label(solid)
         if count:
             sizes = np.bincount(labels.ravel())[1:]
             if sizes.max() * pixel_mm2 > 5000.0:
-                out[k] = ndimage.binary_fill_holes(labels == 1 + int(sizes.argmax()))
+                out[k] = opening.filled(labels == 1 + int(sizes.argmax()))
     if not out.any():
         raise Refused("no body in the images", "nothing larger than 50 cm2 is denser than air", "send a CT of a body")
     return out
@@ -168,7 +168,7 @@ def muscle_is_whole(
     border, thick, out = field_of_view.border(seen, wide=2), _disc(_SKIN_MM, spacing_mm), np.ones(len(hu), bool)
     for k in range(len(hu)):
         if (body[k] & border[k]).any():
-            out[k] = not (ndimage.binary_opening(body[k] & (hu[k] >= -29.0), thick) & border[k]).any()
+            out[k] = not (opening.opened(body[k] & (hu[k] >= -29.0), thick) & border[k]).any()
     return out
 
 
@@ -241,8 +241,8 @@ def _behind_wall(dense: Mask, skin: Mask, body: Mask, spacing_mm: tuple[float, f
     far, first = _far(dense, spacing_mm), None
     for gap in _GAPS_MM:
         closed = far <= gap
-        outside = ndimage.binary_propagation(skin & body & ~closed, mask=body & ~closed)
-        behind = ndimage.binary_fill_holes(body & ~(_far(outside, spacing_mm) <= gap))
+        outside = opening.reached(body & ~closed, skin & body & ~closed)
+        behind = opening.filled(body & ~(_far(outside, spacing_mm) <= gap))
         first = behind if first is None else first
         if behind.sum() >= 0.1 * body.sum() and _solidity(behind) >= _SOLID:
             return behind, True
@@ -268,7 +268,7 @@ def _wall(
     """The muscle compartment, the cavity inside it, and whether the wall is closed, from one slice without outline."""
     soft = body & (values >= -29.0)
     skin = _far(~body, spacing_mm) <= 4.0
-    dense = ndimage.binary_opening(soft & ~skin, _disc(_THIN_MM, spacing_mm))
+    dense = opening.opened(soft & ~skin, _disc(_THIN_MM, spacing_mm))
     behind, trunk = _behind_wall(dense, skin, body, spacing_mm)
     if not behind.any() or behind.sum() < 0.1 * body.sum():
         raise Refused("no closed wall of muscle", "visceral and subcutaneous fat are not parted", "outline the muscle")
@@ -285,7 +285,7 @@ def _wall(
     ahead = behind & (rows < front)
     seed = dense_behind & (depth <= _thickness_mm(values, ahead, ahead & dense_behind, depth, spacing_mm))
     beside = dense_behind & ((near_spine & (rows >= front)) | (rows >= back))
-    wall = ndimage.binary_closing(seed | beside, _disc(4.0, spacing_mm)) & behind & ~spine
+    wall = opening.closed(seed | beside, _disc(4.0, spacing_mm)) & behind & ~spine
     return wall, behind & ~wall & ~spine, trunk
 
 
@@ -299,7 +299,7 @@ def _thickness_mm(
     Args:
         behind: the trunk within the wall's outer side, of the rows that are looked at. dense: what may be wall.
     """
-    fat = ndimage.binary_opening(behind & ~dense & _within(values, "fat"), _disc(_GAP_MM / 2, spacing_mm))
+    fat = opening.opened(behind & ~dense & _within(values, "fat"), _disc(_GAP_MM / 2, spacing_mm))
     inner, outer = fat & ndimage.binary_dilation(dense, iterations=2), behind & (depth <= max(spacing_mm[1:]))
     if not inner.any():
         return _DEPTH_MM
@@ -318,11 +318,11 @@ def _thickness_mm(
 
 def _spine(values: npt.NDArray[np.float32], within: Mask, spacing_mm: tuple[float, float, float]) -> Mask:
     """The largest piece of bone of a slice, filled; empty where there is none."""
-    bone = ndimage.binary_closing(within & (values > _BONE_HU), _disc(6.0, spacing_mm))
+    bone = opening.closed(within & (values > _BONE_HU), _disc(6.0, spacing_mm))
     labels, count = ndimage.label(bone)
     if not count:
         return np.zeros_like(bone)
-    return np.asarray(ndimage.binary_fill_holes(labels == 1 + int(np.bincount(labels.ravel())[1:].argmax())))
+    return np.asarray(opening.filled(labels == 1 + int(np.bincount(labels.ravel())[1:].argmax())))
 
 
 def _behind_middle(mask: Mask) -> Mask:
@@ -336,5 +336,5 @@ def _given(muscle: Mask, spacing_mm: tuple[float, float, float]) -> tuple[Mask, 
     """An outlined compartment, and what it encloses."""
     if not muscle.any():
         return muscle, np.zeros_like(muscle)
-    closed = ndimage.binary_closing(np.pad(muscle, 20), _disc(_GAP_MM, spacing_mm))[20:-20, 20:-20]
-    return muscle, np.asarray(ndimage.binary_fill_holes(closed) & ~muscle)
+    closed = opening.closed(np.pad(muscle, 20), _disc(_GAP_MM, spacing_mm))[20:-20, 20:-20]
+    return muscle, np.asarray(opening.filled(closed) & ~muscle)

@@ -23,6 +23,7 @@ from isocenter.errors import Refused
 from isocenter.methods import fat_pooled, fat_voxels, field_map
 from isocenter.methods.components import labelled
 from isocenter.methods.fat_spectrum import GAMMA_MHZ_PER_T, fat_signal, must_be_echo_times
+from isocenter.methods.opening import filled
 
 __all__ = ["FatWater", "body", "foreground", "of_region", "separate"]
 
@@ -104,14 +105,12 @@ def body(signal: Mask, voxel_ml: float, residual: npt.NDArray[np.floating] | Non
         voxel_ml: volume of a voxel.
         residual: what the model leaves, 0 to 1; None where echoes are too few to leave anything.
     """
-    from scipy.ndimage import binary_fill_holes
-
     explained = signal if residual is None else signal & (np.nan_to_num(residual, nan=1.0) < _UNLIKE)
     labels, count = labelled(explained)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     large = sizes * voxel_ml >= _LEAST_ML
     large[0] = False
-    whole = np.stack([binary_fill_holes(part) for part in large[labels]])
+    whole = np.stack([filled(part) for part in large[labels]])
     return np.asarray(signal & whole)
 
 

@@ -14,6 +14,7 @@ from isocenter.errors import Refused
 from isocenter.methods import in_plane
 from isocenter.methods.components import labelled
 from isocenter.methods.distance import depth_mm
+from isocenter.methods.opening import filled
 
 __all__ = ["brain_ct", "brain_mr", "tissue_ct", "tissue_mr"]
 
@@ -105,14 +106,14 @@ def _largest_worn(soft: Mask, spacing_mm: tuple[float, float, float], what: str,
     kept = parts == int(sizes.argmax())
     radius = [max(1, round(_WORN_MM / s)) + 0.5 for s in spacing_mm[1:]]
     grown = (_in_slice(~kept, (1.0 / radius[0], 1.0 / radius[1])) <= 1.0) & soft
-    return np.asarray(np.stack([ndimage.binary_fill_holes(one) for one in grown]))
+    return np.asarray(np.stack([filled(one) for one in grown]))
 
 
 def _compact_holes(bright: Mask, spacing_mm: tuple[float, float]) -> Mask:
     """Dark spots of one slice that lie within what is bright (a bleeding, a flow void), and not the dark skull between
     a bright scalp and the brain: filled, that would join the two.
     """
-    holes = ndimage.binary_fill_holes(bright) & ~bright
+    holes = filled(bright) & ~bright
     parts, count = ndimage.label(holes)
     if not count:
         return np.zeros_like(bright)

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods import opening
 
 __all__ = ["Chest", "dark_parts", "levelled_copy", "measured", "outline"]
 
@@ -203,14 +204,12 @@ def _grown(labels: npt.NDArray[Any], chosen: tuple[int, int], dark: Mask, small:
 
 def _mended(side: Mask) -> Mask:
     """Gaps between ribs and vessels closed."""
-    from scipy.ndimage import binary_closing, binary_fill_holes, binary_opening
-
     reach = 10
     span = np.arange(-reach, reach + 1)
     disc = span[:, None] ** 2 + span**2 <= reach**2
     padded = np.pad(side, reach + 1)
-    closed = binary_fill_holes(binary_closing(padded, disc))
-    calm = binary_opening(closed, disc[6:-6, 6:-6])
+    closed = opening.filled(opening.closed(padded, disc))
+    calm = opening.opened(closed, disc[6:-6, 6:-6])
     inner = calm[reach + 1 : -reach - 1, reach + 1 : -reach - 1]
     return np.asarray(inner if inner.any() else side, np.bool_)
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.opening import filled
 
 __all__ = ["Breast", "attenuation", "is_linear", "outline"]
 
@@ -127,7 +128,7 @@ def _small(picture: Floats) -> Floats:
 
 
 def _breast(small: Floats) -> tuple[Mask, str]:
-    from scipy.ndimage import binary_fill_holes, binary_opening, label
+    from scipy.ndimage import binary_opening, label
 
     # Air is the darkest and by far the most even part: the threshold lies just above it, or the skin line is lost.
     counts, edges = np.histogram(small, 128, (0.0, 1.0))
@@ -139,7 +140,7 @@ def _breast(small: Floats) -> tuple[Mask, str]:
         raise Refused("no breast", "nothing on the picture is brighter than air")
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    whole = np.asarray(binary_fill_holes(labels == int(sizes.argmax())), np.bool_)
+    whole = filled(labels == int(sizes.argmax()))
     share = np.count_nonzero(whole) / whole.size
     if not _LEAST <= share <= _MOST:
         raise Refused(f"a breast that fills {share:.0%} of the picture", "it is a spot, a specimen, or no mammogram")
