@@ -338,6 +338,30 @@ def test_a_table_to_and_fro_that_ends_on_one_side_keeps_the_frames_of_both() -> 
         only(shuttled(lost=11))
 
 
+@pytest.mark.parametrize("position", [True, False])
+def test_philips_times_the_frames_of_a_scan_in_an_element_of_its_own(position: bool) -> None:
+    """All its images bear the time at which the scan began: it had frames, and no times."""
+    files = []
+    for n, data in enumerate(phased([{"AcquisitionTime": "100000"}] * 4)):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        block = ds.private_block(0x2005, "Philips MR Imaging DD 001", create=True)
+        block.add_new(0xA0, "FL", 3.5 * (n // 3))
+        if position:
+            ds.TemporalPositionIdentifier = n // 3 + 1
+        files.append(made.written(ds))
+    volume = only(files)
+    checked(volume, ["time"])
+    assert volume.axes[0].unit == "s" and volume.axes[0].values == (0.0, 3.5, 7.0, 10.5)
+    frames = [{"z": 3 * k, "time": n + 1} for n in range(3) for k in (0, 1)]
+    ds = pydicom.dcmread(io.BytesIO(enhanced(frames)))
+    for n, group in enumerate(ds.PerFrameFunctionalGroupsSequence):
+        own = item()
+        own.private_block(0x2005, "Philips MR Imaging DD 001", create=True).add_new(0xA0, "FL", 2.5 * (n // 2))
+        group.private_block(0x2005, "Philips MR Imaging DD 005", create=True)
+        group.add_new(0x2005140F, "SQ", [own])
+    assert only([made.written(ds)]).axes[0].values == (0.0, 2.5, 5.0)
+
+
 def test_the_time_of_day_serves_where_each_image_has_the_date_and_time_of_the_first() -> None:
     keys = [{"AcquisitionDateTime": "20260301100000", "AcquisitionTime": f"10000{2 * n}.5"} for n in range(4)]
     assert only(phased(keys)).axes[0].values == (0.0, 2.0, 4.0, 6.0)

@@ -190,6 +190,7 @@ _PRIVATE = (
     (0x0043, "GEMS_PARM_01", 0x32, "GEVelocityFlags", "h", False),
     (0x2001, "Philips Imaging DD 001", 0x1A, "PhilipsPCVelocity", "F", False),
     (0x2005, "Philips MR Imaging DD 001", 0x0E, "PhilipsScaleSlope", "F", False),
+    (0x2005, "Philips MR Imaging DD 001", 0xA0, "PhilipsDynamicScanBeginTime", "F", False),
     (0x0051, "SIEMENS MR HEADER", 0x14, "SiemensVelocity", "t", False),
 )
 

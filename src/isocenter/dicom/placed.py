@@ -257,6 +257,7 @@ def _classic_keys(facts: Mapping[str, Any], instance: Instance) -> dict[str, Any
         "reference": _one(facts.get("FrameReferenceTime")),
         "moment": clock if moment is None else moment,
         "clock": clock,  # where some writer gave every image the date and time of the first
+        "dynamic": _one(facts.get("PhilipsDynamicScanBeginTime")),
         "content": content,
         "acquisition": _one(facts.get("AcquisitionNumber")),
         "number": float(instance.number) if instance.number is not None else None,
@@ -330,7 +331,7 @@ def _enhanced_frame(instance: Instance, file: File, shared: Dataset, own: Datase
         scaled=_is_scaled(facts),
         unit=str(facts.get("RealWorldValueUnit", "")),
         scaled_to=file.ascii(0x00281054, _group(file, 0x00289145, own, shared)),
-        maker_scale=_philips_scale(file, own, shared),
+        maker_scale=_of_philips(file, own, shared, 0x2005100E) or 0.0,
         kind=_frame_type(file, own, shared),
         stack=file.ascii(0x00209056, content),
         keys=_enhanced_keys(instance, file, own, shared, content, number),
@@ -388,12 +389,14 @@ def _mapped(file: File, real: Dataset) -> dict[str, Any]:
     }
 
 
-def _philips_scale(file: File, own: Dataset, shared: Dataset) -> float:
-    """Stored value over the scanner's signal, from Philips' own group of a frame or what a converted object kept."""
+def _of_philips(file: File, own: Dataset, shared: Dataset, tag: int) -> float | None:
+    """A number of Philips' own group of a frame, or of what a converted object kept: Scale Slope (2005,100E), stored
+    value over the scanner's signal, or Dynamic Scan Begin Time (2005,10A0).
+    """
     for held in (_group(file, 0x2005140F, own, shared), _group(file, 0x00209171, own, {})):
         if file.ascii(0x20050010, held) == "Philips MR Imaging DD 001":
-            return _one(file.numbers(0x2005100E, held, "f")) or 0.0
-    return 0.0
+            return _one(file.numbers(tag, held, "f"))
+    return None
 
 
 def _frame_type(file: File, own: Dataset, shared: Dataset) -> tuple[str, ...]:
@@ -452,6 +455,7 @@ def _enhanced_keys(
         "offset": first(0x00209310, 0x0020930D),
         "moment": moment,
         "reference": None if reference is None else 1000.0 * reference,
+        "dynamic": _of_philips(file, own, shared, 0x200510A0),
         # Of the object, not of the frame: it tells apart objects that hold one moment each.
         "begun": begun,
         "content": moment_s(file.ascii(0x00080023), file.ascii(0x00080033)),

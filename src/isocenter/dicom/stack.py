@@ -413,8 +413,8 @@ def _telling(cells: list[list[Placed]]) -> list[str]:
 
 def _clock(cells: list[list[Placed]], names: list[str], rules: _Rules) -> str:
     """The key that orders frames of one place in time."""
-    order = ["temporal", "offset", "moment", "clock", "reference", "trigger", "begun", "content", "acquisition"]
-    order.append("number")
+    order = ["temporal", "offset", "moment", "clock", "reference", "trigger", "dynamic", "begun", "content"]
+    order += ["acquisition", "number"]
     if rules.cardiac:
         order.insert(0, "trigger")
     for key in order:
@@ -469,7 +469,8 @@ def _time(
     if clock == "trigger" and rules.cardiac:
         return Axis("trigger", tuple(round(v, 6) for v in means("trigger") or range(repeats)), "ms")
     timed_by = (
-        ("offset", 1.0), ("reference", 1e-3), ("moment", 1.0), ("clock", 1.0), ("trigger", 1e-3), ("begun", 1.0)
+        ("offset", 1.0), ("reference", 1e-3), ("moment", 1.0), ("clock", 1.0), ("trigger", 1e-3),
+        ("dynamic", 1.0), ("begun", 1.0),
     )  # fmt: skip
     for key, second in timed_by:
         even = _evened(cells, repeats, key) if key in _CLOCKS else None
