@@ -368,3 +368,73 @@ def test_a_picture_in_colour_is_declined_by_name(tmp_path: Path) -> None:
         words = ["in colour" in row["because"] for row in told.predictions]
         assert words == [False, False, True, True] and all(row["declined"] for row in told.predictions[2:])
         assert told.report["declined"] >= 2
+
+
+def _smooth(n: int, side: int) -> np.ndarray:
+    """Pictures with detail on every scale, some of it cut off at black and white."""
+    from scipy import ndimage
+
+    rough = RNG.normal(0, 1, (n, side, side))
+    x = 4 * ndimage.gaussian_filter(rough, (0, 3, 3)) + 0.35 * rough
+    return np.asarray(np.clip(110 + 60 * x, 0, 255), np.uint8)
+
+
+@pytest.mark.parametrize("side", [35, 64, 150])
+@pytest.mark.parametrize("way", ["bilinear", "bicubic", "Lanczos", "torch", "spline", "parts of 1"])
+def test_pictures_enlarged_by_interpolation_are_read_as_they_were(tmp_path: Path, side: int, way: str) -> None:
+    x = _smooth(4, 28)
+    if way in ("bilinear", "bicubic", "Lanczos"):
+        kind = {"bilinear": 2, "bicubic": 3, "Lanczos": 1}[way]
+        big = np.stack([np.asarray(Image.fromarray(one).resize((side, side), Image.Resampling(kind))) for one in x])
+    elif way == "torch":
+        torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+        made = torch.nn.functional.interpolate(torch.from_numpy(x[:, None]).float(), (side, side), mode="bicubic")
+        big = made[:, 0].numpy().clip(0, 255).round().astype(np.uint8)
+    else:
+        from scipy import ndimage
+
+        made = np.stack([ndimage.zoom(one.astype(np.float64), side / 28, order=3) for one in x]).clip(0, 255)
+        big = made.round().astype(np.uint8) if way == "spline" else made / 255.0
+    np.savez(tmp_path / "a.npz", images=big, labels=[0, 1] * 2)
+    found = read_labelled(tmp_path / "a.npz", GREY)
+    off = np.abs(found.pictures.astype(int) - x)
+    assert np.quantile(off, 0.99) <= 8 and np.median(off) <= 1 and off.mean() < 0.8, "all but what was cut off"
+    assert any("4 of 4 images were enlarged from 28 × 28 pixels by interpolation" in line for line in found.remarks)
+    colours = np.moveaxis(np.stack([big] * 3, -1), -1, 1)
+    np.savez(tmp_path / "c.npz", images=colours, labels=[0, 1] * 2)
+    assert np.abs(read_labelled(tmp_path / "c.npz", GREY).pictures.astype(int) - x).mean() < 0.8
+
+
+def test_a_picture_with_detail_of_its_own_is_brought_down_as_it_is(tmp_path: Path) -> None:
+    for side in (40, 64, 150):
+        np.savez(tmp_path / "a.npz", images=_smooth(8, side), labels=[0, 1] * 4)
+        assert not read_labelled(tmp_path / "a.npz", GREY).remarks, side
+
+
+def test_pictures_coarser_than_the_grid_are_told(tmp_path: Path) -> None:
+    for images in (grey(2, 20), grey(2, 20)[:, None]):
+        np.savez(tmp_path / "a.npz", images=images, labels=[0, 1])
+    (said,) = read_labelled(tmp_path / "a.npz", GREY).remarks
+    assert said.startswith(
+        "2 of 2 images are coarser than the 28 × 28 pixels that 'spots' sees, such as 00000: 20 × 20"
+    )
+
+
+@pytest.mark.parametrize("word", ["negative", "Background", "out-lier", "not medical", "-1", "OOD"])
+def test_what_is_none_of_the_classes_has_many_names(tmp_path: Path, word: str) -> None:
+    np.savez(tmp_path / "a.npz", images=grey(3), labels=["clear", "spot", word])
+    assert read_labelled(tmp_path / "a.npz", replace(GREY, foreign=0.2)).labels.tolist() == [0, 1, REST]
+    with pytest.raises(Refused, match=f"label '{word}'"):
+        read_labelled(tmp_path / "a.npz", GREY)
+
+
+def test_a_column_may_be_named_after_the_disease(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for k, one in enumerate(grey(3)):
+        Image.fromarray(one).save(tmp_path / "set" / f"{k}.png")
+    for head, of in (("img_path,spot", (0, 1, 1)), ("patient_filename,Finding", ("clear", "sick", "spot"))):
+        (tmp_path / "t.csv").write_text(f"{head}\n" + "".join(f"set/{k}.png,{said}\n" for k, said in enumerate(of)))
+        assert read_labelled(tmp_path / "t.csv", GREY).labels.tolist() == [0, 1, 1]
+    with pytest.raises(Refused, match="has the columns img_path, spot"):
+        (tmp_path / "t.csv").write_text("img_path,spot\nset/0.png,1\n")
+        read_labelled(tmp_path / "t.csv", replace(GREY, classes=("clear", "spot", "blot")))

@@ -17,10 +17,11 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.learn.kinds import Classes
+from isocenter.learn.reduced import reduced
 from isocenter.methods.picture import resampled
 
 __all__ = [
-    "ENDINGS", "Span", "deep_in", "fitted", "in_colour", "in_eight_bits", "is_picture", "opened", "span_of",
+    "ENDINGS", "Span", "deep_in", "fitted", "grid_of", "in_colour", "in_eight_bits", "is_picture", "opened", "span_of",
     "span_of_set", "unenlarged",
 ]  # fmt: skip
 
@@ -165,9 +166,12 @@ def _is_deep(file: Path) -> bool:
         return image.mode[0] in "IF"
 
 
-def unenlarged(image: npt.NDArray[Any], how: Classes, name: str) -> tuple[npt.NDArray[Any], int]:
+def unenlarged(
+    image: npt.NDArray[Any], how: Classes, name: str, span: Span = None
+) -> tuple[npt.NDArray[Any], int]:  # fmt: skip
     """An image whose pixels all stand in blocks of equal ones, with one for each; and how many a block had a side.
 
+    0 where it was enlarged from the grid of the recipe by interpolation instead, and is brought back (see `reduced`).
     Only where it is then not coarser than the grid of the recipe, and 8 pixels a side at least: on others nothing tells
     whether it was enlarged or has little in it.
     """
@@ -178,9 +182,18 @@ def unenlarged(image: npt.NDArray[Any], how: Classes, name: str) -> tuple[npt.ND
             lines = np.moveaxis(x, axis, 0)
             changes = (lines[1:] != lines[:-1]).reshape(len(lines) - 1, -1).any(1)
             times = gcd(times, *(np.flatnonzero(changes) + 1).tolist())
+    if times == 1 and axes == 2 and (small := _before(x, how, name, span)) is not None:
+        return small, 0
     if times == 1 or any(had // times < max(8, want) for had, want in zip(x.shape[:axes], how.shape, strict=True)):
         return image, 1
     return x[(slice(None, None, times),) * axes], times
+
+
+def _before(x: npt.NDArray[Any], how: Classes, name: str, span: Span) -> npt.NDArray[np.uint8] | None:
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        return None
+    span = span_of(x, name) if span is None else span
+    return None if span is None else reduced(_eight_bit(x, span), how.shape)
 
 
 def fitted(
@@ -242,6 +255,11 @@ def _laid(image: npt.NDArray[Any], how: Classes, name: str) -> npt.NDArray[Any]:
     if how.channels > 1:
         x = x[..., :3]
     return x
+
+
+def grid_of(image: npt.NDArray[Any], how: Classes, name: str) -> tuple[int, ...]:
+    """Rows and columns, or the three sides of a volume, wherever channels stand."""
+    return _laid(image, how, name).shape[: len(how.shape)]
 
 
 def in_eight_bits(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

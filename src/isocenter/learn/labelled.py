@@ -24,6 +24,7 @@ from isocenter.learn.gridded import (
     Span,
     deep_in,
     fitted,
+    grid_of,
     in_colour,
     is_picture,
     opened,
@@ -41,11 +42,16 @@ REST = -1
 _IMAGE_WORDS = {"images", "image", "imgs", "img", "x", "data", "pictures", "volumes"}
 _LABEL_WORDS = {"labels", "label", "y", "targets", "target", "truth"}
 _FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "imageid", "imageindex", "img", "name")
-_FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid")
-_LABEL_COLUMNS = ("label", "labels", "class", "classname", "target", "diagnosis", "grade", "findinglabels", "y")
+_FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid", "imgpath", "imgname")
+_LABEL_COLUMNS = (
+    "label", "labels", "class", "classname", "target", "diagnosis", "grade", "findinglabels", "y", "finding", "outcome",
+)  # fmt: skip
 _PERSON_COLUMNS = ("person", "personid", "patient", "patientid", "subject", "subjectid")
 _NAMES_OF_CLASSES = ("classes", "classnames", "labelnames", "targetnames")
-_REST_NAMES = ("none", "other", "others", "rest", "unknown")
+_REST_NAMES = (
+    "none", "other", "others", "rest", "unknown", "negative", "background", "outlier", "outliers", "ood", "reject",
+    "rejected", "foreign", "notmedical", "nonmedical",
+)  # fmt: skip
 _NOTHING = ("nofinding", "nofindings", "none", "normal", "nothing")
 
 Found = tuple[str, int, "_Read", str]
@@ -57,7 +63,7 @@ class _Read(NamedTuple):
 
     Args:
         coloured: whether it was in colour where grey values are wanted. times: how often it was enlarged by repeating
-            its pixels.
+            its pixels; 0 where it was enlarged from the grid by interpolation.
         own: its rows and columns before that.
     """
 
@@ -83,9 +89,9 @@ class _Asked:
 
     def fit(self, image: npt.NDArray[Any], name: str, span: Span) -> _Read:
         grey = self.how.channels == 1 and len(self.how.shape) == 2
-        plain, times = unenlarged(image, self.how, name)
-        made = fitted(plain, self.how, name, span=span, enlarge=self.enlarge)
-        return _Read(made, grey and in_colour(image), times, plain.shape[: len(self.how.shape)])
+        plain, times = unenlarged(image, self.how, name, span)
+        made = fitted(plain, self.how, name, span=span if times else (0.0, 255.0), enlarge=self.enlarge)
+        return _Read(made, grey and in_colour(image), times, grid_of(plain, self.how, name))
 
     def read(self, file: Path, name: str) -> _Read | None:
         """The image in a file, or None where it was set aside."""
@@ -191,12 +197,28 @@ def _remarks(found: Sequence[Found], asked: _Asked) -> Iterator[str]:
     if span not in (None, (0.0, 1.0), (0.0, 255.0)):
         assert span is not None
         yield f"grey values that are not of 8 bits were read with {span[0]:g} as black and {span[1]:g} as white"
+    grid = " × ".join(map(str, asked.how.shape))
+    if smooth := [name for name, _, read, _ in found if read.times == 0]:
+        yield (
+            f"{len(smooth)} of {len(found)} images were enlarged from {grid} pixels by interpolation, and were read as "
+            f"they were before, such as {smooth[0]}"
+        )
+    if coarse := [(name, read) for name, _, read, _ in found if _coarser(read.own, asked.how.shape)]:
+        name, first = coarse[0]
+        yield (
+            f"{len(coarse)} of {len(found)} images are coarser than the {grid} pixels that '{asked.how.task}' sees, "
+            f"such as {name}: {' × '.join(map(str, first.own))}; the figures say nothing of images in full"
+        )
     if larger := [(name, read) for name, _, read, _ in found if read.times > 1]:
         name, first = larger[0]
         yield (
             f"{len(larger)} of {len(found)} images were enlarged by repeating their pixels, and were read in their own "
             f"size, such as {name}: {' × '.join(map(str, first.own))}, each pixel repeated {first.times} times a side"
         )
+
+
+def _coarser(own: Sequence[int], grid: Sequence[int]) -> bool:
+    return any(had < want for had, want in zip(own, grid, strict=True))
 
 
 def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint8]]:
@@ -239,6 +261,8 @@ def _label(said: Any, how: Classes, names: Sequence[str], where: str) -> int:
         return _label(names[int(number)], how, (), where)
     if number in range(len(how.classes)):
         return int(number)
+    if how.foreign and number == REST:
+        return REST
     if len(how.classes) == 2 and how.positive == 1 and not how.several and word.lower() in YES_NO:
         return YES_NO[word.lower()]
     classes = ", ".join(f"{k} {name}" for k, name in enumerate(how.classes))
@@ -498,7 +522,8 @@ def _of_table(path: Path, asked: _Asked) -> Iterator[Found]:
     file = next(
         (columns[c] for c in (*_FILE_COLUMNS, *(c for c in columns if c.endswith(_FILE_ENDS))) if c in columns), None
     )
-    label = next((columns[c] for c in _LABEL_COLUMNS if c in columns), None)
+    ill = _plain(how.classes[-1]) if len(how.classes) == 2 and not how.several else ""  # a column of 1 and 0
+    label = next((columns[c] for c in (*_LABEL_COLUMNS, ill) if c and c in columns), None)
     whose = next((columns[c] for c in _PERSON_COLUMNS if c in columns), None)
     own = _own_columns(columns, how) if label is None else ()
     file = file or whose  # of one picture a person, which has that name
