@@ -82,6 +82,8 @@ def test_an_artery_full_of_calcium_is_no_bone(scan: Volume, arteries: tuple[Regi
     answer = CoronaryCalcium().run(replace(scan, array=hu), None)
     assert score(answer) == pytest.approx(before + 3 * area * dz / 3.0, rel=0.1)  # a spot of the phantom lies in it
     assert any("is one piece" in r for r in answer.reasons)
+    hu[z - 3 : z + 4, y : y + round(25 / dy), x : x + round(25 / dx)] = 320  # 13 mL: a breastbone, wherever it lies
+    assert score(CoronaryCalcium().run(replace(scan, array=hu), None)) <= before
 
 
 @pytest.mark.parametrize("around", [40.0, -1000.0])

@@ -3,7 +3,7 @@
 1. Lung is air (-960 to -500 HU) in two large parts, left and right; without two lungs there is no answer.
 2. Between the lungs: in every slice the convex hull of both lungs, grown by 7 mm, less the lungs.
 3. Bone is what is at least 130 HU and large (above 0.8 ml in one piece after closing small gaps), grown by 6 mm. A
-   piece of at most 15 ml that lies all of it deep between the lungs and in front of the spine is none: an artery, a
+   piece of at most 6 ml that lies all of it deep between the lungs and in front of the spine is none: an artery, a
    valve or a mitral ring full of calcium is as large.
 4. The spine takes the back: everything behind a line that lies 16 mm in front of the foremost spinal bone, the place of
    the descending aorta, is left out.
@@ -26,7 +26,7 @@ __all__ = ["has_bone", "heart_region"]
 Mask = npt.NDArray[np.bool_]
 _COARSE_MM = 2.5
 _BONE_HU, _BONE_MM3 = 130.0, 4000.0  # vertebrae and ribs are larger, the inserts of a calcium phantom are smaller
-_MOST_CALCIUM_ML, _WALL_MM = 15.0, 8.0  # in one piece; from the wall of the chest, where ribs and breastbone lie
+_MOST_CALCIUM_ML, _WALL_MM = 6.0, 8.0  # in one piece; from the wall of the chest, where ribs and breastbone lie
 _BEYOND = 3  # coarse pixels by which the heart may stand out of the hull, towards the breastbone
 
 
