@@ -155,6 +155,46 @@ def test_a_site_that_goes_beyond_its_own_conditions_says_so_and_is_waited_for_by
     assert rounds.stopped.startswith("c left, and sums are of at least 3 sites") and "limit is 3" in rounds.stopped
 
 
+@pytest.mark.nightly
+def test_a_run_that_ends_before_its_time_leaves_each_site_what_its_whole_rounds_gave(
+    papers: Path, tmp_path: Path
+) -> None:
+    how = Federation("pneumoniamnist", rounds=3, batch=16, moves=False, held=0.0)
+    rounds = Rounds(how, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    made, wait, ends = Door(rounds, papers / "boss", "127.0.0.1", 0), threading.Event().wait, dict[str, Exception]()
+    sites = {name: _site(name, papers, tmp_path) for name in "abc"}
+    whole = sites["c"].answer
+
+    def answer(asked: Any, base: Any) -> Any:
+        if rounds.done:
+            raise Forbidden("ε = 3.10 after this round", "this site's limit is 3", "agree on more noise")
+        return whole(asked, base)
+
+    sites["c"].answer = answer  # type: ignore[method-assign]
+
+    def part(name: str) -> None:
+        with caller(f"https://127.0.0.1:{made.port}", papers / name) as client:
+            try:
+                take_part(Line(client, wait, 20), sites[name], wait=wait, pause_s=0.02)
+            except IsocenterError as end:
+                ends[name] = end
+
+    threads = [threading.Thread(target=part, args=(n,)) for n in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert rounds.everybody_knows()
+    made.close()
+    assert isinstance(ends["c"], Forbidden) and "limit is 3" in str(ends["c"])
+    assert "the federation was stopped after 1 of 3 rounds: c left" in str(ends["a"])
+    kept = [unpacked((tmp_path / name / "weights.safetensors").read_bytes())[0] for name in "abc"]
+    for name, arrays in zip("abc", kept, strict=True):
+        assert f"weights after round 1 lie in {tmp_path / name}" in str(ends[name])
+        assert all(np.array_equal(arrays[n], kept[0][n]) for n in rounds.names)
+        assert list((tmp_path / name).glob("*.update")), "what it has told of its people is not forgotten"
+
+
 def test_without_a_certificate_of_the_authority_nobody_is_heard(door: tuple[Door, Rounds], papers: Path) -> None:
     made, _ = door
     url = f"https://127.0.0.1:{made.port}"

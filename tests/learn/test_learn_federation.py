@@ -570,8 +570,8 @@ def test_while_the_disk_of_the_coordinator_takes_nothing_the_run_waits(tmp_path:
 
 
 def test_a_site_that_ends_its_part_is_waited_for_by_nobody(tmp_path: Path) -> None:
-    lines: list[str] = []
-    rounds = Rounds(HOW, tmp_path / "out", sites=4, clock=lambda: 0.0, tell=lines.append)
+    lines, now = list[str](), [0.0]
+    rounds = Rounds(HOW, tmp_path / "out", sites=4, clock=lambda: now[0], tell=lines.append)
     sites = [joined(rounds, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abcd")]
     for _ in range(2):
         for site in sites:
@@ -581,7 +581,9 @@ def test_a_site_that_ends_its_part_is_waited_for_by_nobody(tmp_path: Path) -> No
     assert rounds.rounds[0]["lost"] == ["d"] and "d leaves: ε = 3.1 after this round: this site's limit is 3" in lines
     for name in "abc":
         rounds.weights(rounds.now(name)["base"], 2**30, 1, name)
-    assert rounds.everybody_knows(), "whoever left is not waited for at the end"
+    assert rounds.unaware() == ["d"], "whoever has just left may fetch what there is"
+    now[0] += 11.0
+    assert rounds.everybody_knows(), "and is not waited for at the end"
     few = Rounds(HOW, tmp_path / "few", sites=3, clock=lambda: 0.0)
     for site in sites[:3]:
         few.join(site.name, {})

@@ -26,7 +26,7 @@ def test_signed_studies_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         told = site.watching.model(AI, who=ITO)
         shares = {c["chart"]: c["cases"] for c in told["charts"]}
         assert shares["outputs, more"] == 10 and "agreement" not in shares, "no signature told what readers said"
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFound, match="none of that name is installed"):
             site.watching.model("nonsense", who=ITO)
         with pytest.raises(Forbidden):
             site.watching.models(who=Person("ct", Role.SERVICE))

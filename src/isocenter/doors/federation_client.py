@@ -141,6 +141,17 @@ class Line:
         self.json("POST", f"/federation/sums/{number}/send", told)
 
 
+def _so_far(line: Line, site: Participant, asked: Mapping[str, Any]) -> str:
+    """Take what the whole rounds gave, where a run ends before its time; where it lies, in words to be added."""
+    if not int(asked["done"]):
+        return ""
+    try:
+        file = site.finish(line.weights(str(asked["base"])), over=False)
+    except IsocenterError as lost:
+        return f"; the weights so far did not come ({lost.what})"
+    return f"; the shared weights after round {int(asked['done'])} lie in {file}"
+
+
 def _judged(answer: httpx.Response) -> httpx.Response:
     if answer.status_code == 200:
         return answer
@@ -191,7 +202,10 @@ def take_part(
         if asked["run"] != run:
             raise Conflict("another run at this address", "the coordinator began anew", "join again")
         if asked["step"] == "stopped":
-            raise Unavailable("the federation was stopped", str(asked.get("why", ""))[:300], "ask the coordinator")
+            raise Unavailable(
+                f"the federation was stopped after {int(asked['done'])} of {int(asked['rounds'])} rounds",
+                str(asked.get("why", ""))[:300], "ask the coordinator" + _so_far(line, site, asked),
+            )  # fmt: skip
         if asked["step"] == "done":
             file = site.finish(line.weights(str(asked["base"])))
             happened("done", {"run": run, "rounds": asked["rounds"], "weights": asked["base"]})
@@ -212,4 +226,6 @@ def take_part(
         except (Forbidden, Refused) as why:  # this site's own conditions: the others need not wait for it
             with suppress(IsocenterError):
                 line.json("POST", "/federation/leave", {"why": f"{why.what}: {why.why}"})
+            if so_far := _so_far(line, site, asked):
+                raise type(why)(why.what, why.why, why.do + so_far) from None
             raise

@@ -34,6 +34,7 @@ _TRIES = 4
 _SLACK = 4096  # bytes of a file beside its numbers
 _CARRIED = "carried on"  # in the file of the weights: how far they moved last
 _OPEN = "sum.safetensors"  # a sum of which shares were asked for
+_LEAVING_S = 10.0  # that a site has for the weights so far, once it said that it leaves
 _AGAIN_S = 5.0  # until a disk that took nothing is tried again
 
 
@@ -153,8 +154,8 @@ class Rounds:
             self.tick()
             state = {"run": self.run, "rounds": self.how.rounds, "done": self.done}
             if self.stopped:
-                self._seen[site].told["knows"] = True
-                return {**state, "step": "stopped", "why": self.stopped}
+                self._seen[site].told["knows"] = not self.done  # where there are weights it fetches them yet
+                return {**state, "step": "stopped", "why": self.stopped, "base": self._weights[0]}
             if self.done >= self.how.rounds:
                 return {**state, "step": "done", "base": self._weights[0]}
             one = self._sum
@@ -215,7 +216,7 @@ class Rounds:
         with self._lock:
             if digest != self._weights[0]:
                 raise NotFound("these weights", "a later round has others", "ask what is wanted now")
-            if self.done >= self.how.rounds and offset >= len(self._weights[1]) and site in self._seen:
+            if self.finished() and offset >= len(self._weights[1]) and site in self._seen:
                 self._seen[site].told["knows"] = True
             return self._weights[1][offset : offset + length]
 
@@ -256,7 +257,11 @@ class Rounds:
     def unaware(self) -> list[str]:
         """Sites that are in the federation and have not heard how it ended, or lack the last weights."""
         with self._lock:
-            return sorted(n for n, seen in self._seen.items() if not seen.left and not seen.told.get("knows"))
+            now = self._clock()
+            return sorted(
+                n for n, seen in self._seen.items()
+                if not seen.told.get("knows") and (not seen.left or (self.done and now - seen.last < _LEAVING_S))
+            )  # fmt: skip
 
     def _forward(self) -> None:
         if self._sum is None:

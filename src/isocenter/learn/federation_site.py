@@ -258,10 +258,13 @@ class Participant:
         """What the site's own journal keeps of a round."""
         return {"pictures": len(self.training), "aside": len(self.aside), "epsilon": round(self.spent.epsilon(), 4)}
 
-    def finish(self, weights: bytes) -> Path:
+    def finish(self, weights: bytes, *, over: bool = True) -> Path:
         """Write the shared weights, with this site's own layers where the method leaves them here, and a model of them.
 
         The model has this site's own evidence; there is none where too few of its people were kept back.
+
+        Args:
+            over: whether the run is; otherwise what this site has told of its people is kept, for it may go on.
         """
         arrays, about = unpacked(weights)
         poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
@@ -282,7 +285,7 @@ class Participant:
         if self.spent.rounds and self.how.privacy:
             costs = ", ".join(f"{v:.2f} ({name})" for name, v in self.spent.accounts(self.spent.rounds).items())
             self.tell(f"ε after {self.spent.rounds} of {self.how.rounds} rounds here: {costs}")
-        for left in ("json", "update"):
+        for left in ("json", "update") if over else ():
             self._file(left).unlink(missing_ok=True)
         return file
 

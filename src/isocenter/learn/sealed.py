@@ -29,9 +29,7 @@ def digest_of_data(path: Path) -> str:
         NotFound: when nothing is there.
     """
     if not path.exists():
-        raise NotFound(
-            f"no data at {path}", "there is nothing to seal or to look at", "give a file or folder that is there"
-        )
+        raise NotFound(f"no data at {path}", "there is nothing to read", "give a file or folder that is there")
     whole = hashlib.sha256()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:

@@ -103,10 +103,12 @@ class Watching:
         must(who, "models")
         held = weights.models(Path(self.shelf) if self.shelf else None).get(name)
         users = [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") == name]
-        if held is None or not users:
+        if held is None:
+            raise NotFound(f"a model '{name:.64}'", "none of that name is installed", "list them: `isocenter models`")
+        if not users:
             raise NotFound(
-                f"a model '{name:.64}' in use", "no analysis here runs on it",
-                "`isocenter models` lists those that are here; `isocenter watch` without a name tells of all in use",
+                f"the model '{name:.64}' in use", "no analysis here runs on it",
+                "`isocenter watch` without a name tells of all in use",
             )  # fmt: skip
         way = self.disclosing.gates().of(held[0].digest)
         since = next((s["when"] for s in reversed(way.steps) if s["step"] == "release"), "")
