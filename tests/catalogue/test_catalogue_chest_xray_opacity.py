@@ -108,9 +108,21 @@ def test_the_age_of_a_small_child_does_not_refuse(weights: Any, filled: Volume) 
     assert look.run(replace(filled, facts={"PatientAge": "036M"}), weights=weights).outcome is Outcome.FOUND
 
 
+def test_grey_that_was_stored_in_colour_is_the_same_film(weights: Any, filled: Volume) -> None:
+    """An export as RGB with three equal channels was declined as a picture in colour."""
+    grey = np.floor(filled.array / 16.0)
+    held = replace(filled, array=np.repeat(grey[None], 3, axis=0), axes=(Axis("channel", tuple("RGB")),))
+    answers = [look.run(film_, weights=weights) for film_ in (replace(filled, array=grey), held)]
+    assert answers[1].outcome is Outcome.FOUND
+    assert answers[0].measurements[0].value == pytest.approx(answers[1].measurements[0].value, abs=1e-6)
+    assert answers[1].maps is not None and answers[1].maps["opacity_sensitivity"].geometry.same_grid(filled.geometry)
+
+
 def test_the_matrix_refuses(weights: Any) -> None:
+    tinted = np.zeros((3, 1, 200, 200), np.float32)
+    tinted[0, 0, 50:60, 50:60] = 200.0
     colour = Volume(
-        np.zeros((3, 1, 200, 200), np.float32),
+        tinted,
         Geometry.regular(shape=(1, 200, 200)),
         axes=(Axis("channel", tuple("RGB")),),
     )

@@ -465,6 +465,13 @@ def test_sizes_of_a_nodule_that_cannot_be_used(given: dict[str, Any], words: str
         ThyroidNodule().run(IMAGE, None, **SOLID, **given)
 
 
+def test_a_small_size_that_may_be_one_in_centimetres_is_doubted() -> None:
+    for given in ({"longest_mm": 2.5}, {"sizes_mm": "2.5, 1.9, 2.1"}):
+        answer = ThyroidNodule().run(IMAGE, None, **SOLID, **given)
+        assert any("is it 2.5 cm, that is 25 mm?" in r for r in answer.reasons)
+    assert not ThyroidNodule().run(IMAGE, None, **SOLID, longest_mm=5.0).reasons
+
+
 def test_a_size_just_below_a_threshold_is_not_rounded_to_it_and_children_are_declined() -> None:
     (nodule,) = ThyroidNodule().run(IMAGE, None, **SOLID, longest_mm=14.9).findings
     assert "14.9 mm: follow-up" in nodule.words and "from 10 mm" in nodule.words

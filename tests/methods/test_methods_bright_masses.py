@@ -73,6 +73,17 @@ def test_where_wide_vessels_join_is_no_lesion() -> None:
     assert not masses(scan(8.0, (joined, 80.0)), INSIDE, CUBES, widest_mm=6.0).both[joined].any()
 
 
+@pytest.mark.parametrize("noise", [0.0, 8.0])
+def test_a_liver_that_is_brighter_near_a_coil_has_no_masses(noise: float) -> None:
+    at = np.stack(np.meshgrid(*(np.arange(n) - n / 2.0 for n in (92, 106, 126)), indexing="ij"), axis=-1)
+    liver = np.linalg.norm(at / np.array([45.0, 52.0, 62.0]), axis=-1) <= 1.0
+    away = np.linalg.norm(at[..., :2] - np.array([0.0, 10.0]), axis=-1)
+    coil = 1.0 + np.exp(-((at - np.array([20.0, 50.0, 0.0])) ** 2).sum(axis=-1) / (2 * 25.0**2))
+    image = ndimage.gaussian_filter(np.where(away <= 3.0, 320.0, 200.0), 0.7) * coil
+    image = image + np.random.default_rng(3).normal(0.0, noise, at.shape[:3])
+    assert not masses(image, liver, CUBES, widest_mm=6.0).both.any()
+
+
 @pytest.mark.parametrize("noise", [0.0, 5.0, 20.0])
 def test_noise_has_no_masses(noise: float) -> None:
     assert masses(scan(noise), INSIDE, CUBES, widest_mm=6.0).both.sum() <= 0.001 * INSIDE.sum()

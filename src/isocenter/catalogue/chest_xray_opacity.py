@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
-from isocenter.catalogue.plane_image import age_said, age_years
+from isocenter.catalogue.plane_image import age_said, age_years, grey
 from isocenter.errors import Refused
 from isocenter.methods.picture import prepared
 from isocenter.methods.saliency import activation, standing_out
@@ -78,6 +79,7 @@ class ChestXrayOpacity:
             raise Refused(f"threshold {threshold:g}", "a certainty lies between 0 and 1")
         if weights is None:
             raise Refused("no weights", "this analysis is a trained network", "open the model chest_xray_opacity")
+        image = _of_one_grey(image)
         if reasons := _unfit(image):
             return Answer.declined(*reasons)
         size = int(weights.get_inputs()[0].shape[-1])
@@ -101,6 +103,16 @@ class ChestXrayOpacity:
         where = activation(places[0, 0], *image.geometry.shape[1:])
         heat = image.like(where[None], quantity="sensitivity", unit="1")
         return Answer.found(finding, measurements=(stated,), maps={_MAP: heat}, sensitivity=(_MAP,))
+
+
+def _of_one_grey(image: Volume) -> Volume:
+    """A picture that was stored in colour and has none, as it is without; any other as it came."""
+    if [axis.name for axis in image.axes] != ["channel"] or min(image.geometry.shape[1:]) < _SMALLEST:
+        return image
+    picture, coloured = grey(image)
+    if coloured is not None and coloured.any():
+        return image
+    return replace(image, array=picture[None], axes=())
 
 
 def _unfit(image: Volume) -> tuple[str, ...]:

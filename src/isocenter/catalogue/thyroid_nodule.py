@@ -23,6 +23,7 @@ POINTS = Code("tirads-points", "99ISO", "ACR TI-RADS points")
 LEVEL = Code("tirads-level", "99ISO", "ACR TI-RADS level")
 _UNKNOWN: Final = "not stated"
 _SAME_MM = 1.0
+_SMALL_MM = 5.0  # below it nothing is advised at any level
 _NAMED = re.compile(r"nodul|nodo(?![a-z])|knoten|lesion|l[aä]sion|tumou?r|mass(?![a-z])", re.IGNORECASE)
 _ELSE = re.compile(
     r"(?<![a-z])(lobe|lobus|lappen|thyroid|thyroidea|schilddr|gland|isthmus|trachea|oesophagus|esophagus|carotid|"
@@ -34,7 +35,7 @@ _ELSE = re.compile(
 class ThyroidNodule:
     """Which ACR TI-RADS level has this thyroid nodule, and does its size ask for aspiration or follow-up?"""
 
-    name, version = "thyroid_nodule", "5"
+    name, version = "thyroid_nodule", "6"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("thyroid", "neck")),
         "outlines": Need(modality="SEG", gives="regions", optional=True),
@@ -137,6 +138,11 @@ class ThyroidNodule:
             )
         remarks: list[str] = []
         where, length, how = _size(image, outlines, longest_mm, now, remarks)
+        if length and where is None and length < _SMALL_MM:
+            remarks.append(
+                f"WARNING: a nodule of {length:g} mm asks for nothing at any level: is it {length:g} cm, that is "
+                f"{10 * length:g} mm?"
+            )
         if length:
             advised, rule = tirads.advice(rated.level, length)
             said.append(Measurement(codes.LONG_AXIS, length, "mm", definition=how))

@@ -24,6 +24,7 @@ _BRIGHTER = 3.0  # times as far above the organ as blood
 _CLIP_MM = 20.0  # longer things of one brightness are vessels, however little blood there is
 _BLOOM_MM = 2.5  # about what is left out, which blurs
 _SOFTENED_MM = 1.0
+_ORDER, _SAMPLES, _FITS = 4, 40_000, 4  # of the polynomial that follows a coil
 _HALF = 0.5
 _NOISE = 4.0  # standard deviations of the softened organ: lumps of noise are not called a mass
 _BULKY, _WIDER = 3.0, 1.5  # length over inner radius of a ball is 2; inner radius where vessels join, over theirs
@@ -63,6 +64,7 @@ def masses(
     ground = float(np.median(values[inside]))
     sure = inside & (values >= never)
     rest = inside & ~_near(sure, spacing_mm)
+    values = _level(values, rest, ground)
     blood = _brightest(values, rest, voxel_ml)
     limit = ground + _BRIGHTER * (blood - ground)
     # A thin vessel alone is above the limit in pieces, and whole at half of it.
@@ -76,6 +78,37 @@ def masses(
     half = max(_HALF * (_brightest(soft, rest, voxel_ml) - ground), _NOISE * spread)
     bright = rest & (soft > ground + half)
     return Masses(too_bright, _near(_bulky(bright, spacing_mm, widest_mm), spacing_mm) & rest, ground)
+
+
+def _level(values: Floats, where: Mask, ground: float) -> Floats:
+    """Values with the organ as bright everywhere: near a coil of MR it is brighter by more than blood is elsewhere.
+
+    A polynomial follows a coil and no lesion; it is fitted again without what stands out of it.
+    """
+    if not where.any():
+        return values
+    ends = [np.linspace(-1.0, 1.0, n, dtype=np.float32) for n in values.shape]
+    places = np.argwhere(where)
+    places = places[:: max(1, len(places) // _SAMPLES)]
+    held = values[tuple(places.T)].astype(np.float64) - ground
+    terms = _terms(*(end[axis] for end, axis in zip(ends, places.T, strict=True)))
+    kept = np.ones(len(held), bool)
+    for _ in range(_FITS):
+        fitted = terms @ np.linalg.lstsq(terms[kept], held[kept], rcond=None)[0]
+        away = np.abs(held - fitted)
+        kept = away <= 3.0 * max(float(np.median(away)), 1e-6 * max(abs(ground), 1.0))
+    weights = np.linalg.lstsq(terms[kept], held[kept], rcond=None)[0].astype(np.float32)
+    level = np.array(values, np.float32)
+    for k, z in enumerate(ends[0]):
+        row, column = np.meshgrid(ends[1], ends[2], indexing="ij")
+        level[k] -= _terms(np.full_like(row, z), row, column) @ weights
+    return level
+
+
+def _terms(z: Floats, y: Floats, x: Floats) -> Floats:
+    """Every product of powers up to the order, last."""
+    powers = [(a, b, c) for a in range(_ORDER + 1) for b in range(_ORDER + 1 - a) for c in range(_ORDER + 1 - a - b)]
+    return np.stack([z**a * y**b * x**c for a, b, c in powers], axis=-1)
 
 
 def _brightest(values: Floats, where: Mask, voxel_ml: float) -> float:
