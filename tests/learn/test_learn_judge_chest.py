@@ -65,3 +65,43 @@ def test_lungs_alone_and_what_is_not_there(tmp_path: Path) -> None:
     small.write_bytes(b"no picture")
     with pytest.raises(Refused, match="cannot be read"):
         judged("chest_xray_heart", tmp_path / "a")
+
+
+def test_parts_both_lungs_in_one_file_and_compressed_outlines_give_the_same_figures(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    plain = judged("chest_xray_heart", collection(tmp_path / "plain")).report["metrics"]["dice"]
+    for layout in ("parts", "both", "ends", "jpeg"):
+        root = tmp_path / layout
+        for seed, part in ((1, "test"), (2, "train"), (3, "test")):
+            read = {p.name: np.asarray(Image.open(p / f"{seed}.png")) for p in (tmp_path / "plain").iterdir()}
+            read["masks"] = np.maximum(read["leftMask"], read["rightMask"])
+            lungs = ("masks",) if layout == "both" else ("leftMask", "rightMask")
+            for name in ("CXR_png", *lungs, "heart"):
+                word = {"leftMask": "_left", "rightMask": "_right_lung", "heart": "_heart"}.get(name, "")
+                file = {
+                    "parts": root / part / name / f"{seed}.png", "ends": root / f"{seed}{word}.png",
+                    "both": root / name / f"{seed}{'_mask' if name == 'masks' else ''}.png",
+                    "jpeg": root / name / f"{seed}.{'png' if name == 'CXR_png' else 'jpg'}",
+                }[layout]  # fmt: skip
+                file.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(read[name]).save(file)
+        report = judged("chest_xray_heart", root).report
+        assert (report["n"], report["declined"]) == (3, 1), layout
+        for part, figure in plain.items():
+            assert report["metrics"]["dice"][part]["value"] == pytest.approx(figure["value"], abs=2e-3), layout
+    assert judged("chest_xray_heart", tmp_path / "parts", "train").report["n"] == 1
+    mask = tmp_path / "both" / "masks" / "1_mask.png"
+    whole = np.asarray(Image.open(mask))
+    Image.fromarray(np.where(whole > 0, 1 + (np.indices(whole.shape)[1] > 256), 0).astype(np.uint8)).save(mask)
+    with pytest.raises(Refused, match=r"1_mask.png holds 1, 2.*(?i:give) each structure a file of its own"):
+        judged("chest_xray_heart", tmp_path / "both")
+    Image.fromarray(np.full_like(whole, 255)).save(mask)
+    found = judged("chest_xray_heart", tmp_path / "both")
+    found.write(tmp_path / "said.csv")
+    assert found.report["declined"] == 2 and "are one piece" in found.predictions[0]["declined"]
+    again = tmp_path / "parts" / "more" / "CXR_png" / "1.png"
+    again.parent.mkdir(parents=True)
+    again.write_bytes((tmp_path / "parts" / "test" / "CXR_png" / "1.png").read_bytes())
+    (tmp_path / "parts" / "train" / "leftMask" / "1.png").write_bytes(mask.read_bytes())
+    with pytest.raises(Refused, match=r"2 outlines for 1.png"):
+        judged("chest_xray_heart", tmp_path / "parts")
