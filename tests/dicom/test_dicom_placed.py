@@ -29,6 +29,7 @@ def test_moments_cross_midnight_and_leap_days() -> None:
     assert a is not None and b is not None and b - a == 86400 + 20
     assert moment_s("20260101120000.5+0100", "") == moment_s("20260101", "120000.5")
     assert moment_s("20260101", "12:30:00") == moment_s("20260101", "123000")
+    assert moment_s("2026.01.01", "12:30:00") == moment_s("20260101", "123000")
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,8 @@ def moment_s(day: str, clock: str) -> float | None:
     """
     from datetime import date
 
+    if day[4:5] == day[7:8] == ".":  # as before DICOM 3
+        day = day.replace(".", "")
     if len(day) > 8 and not clock:
         day, clock = day[:8], day[8:].split("+")[0].split("-")[0]
     clock = clock.replace(":", "")

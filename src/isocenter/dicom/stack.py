@@ -156,6 +156,8 @@ def _stacks_stated(group: list[Placed]) -> list[list[Placed]]:
 def _split(group: list[Placed], rules: _Rules) -> list[Stack]:
     """One stack, or several where frames of different kinds share their places (magnitude and phase, fat and water)."""
     cells = _places(group)
+    if (not _even(cells) or len(cells[0]) == 1) and (nearly := _nearly_at_one_place(group)) is not None:
+        cells = nearly
     if max(len(cell) for cell in cells) == 1:
         return [_stack(cells, rules)]
     for name in ("kind", "acquisition"):
@@ -169,6 +171,22 @@ def _split(group: list[Placed], rules: _Rules) -> list[Stack]:
             except NotAVolume:
                 continue
     return [_stack(cells, rules)]
+
+
+def _nearly_at_one_place(group: list[Placed]) -> list[list[Placed]] | None:
+    """Frames by place, where a scanner moved its slices with the head by less than a tenth of their thickness.
+
+    None where they do not make as many frames at each place then, far from those of the next.
+    """
+    normal, thick = _normal(group[0]), min(one.thickness for one in group)
+    depth = np.array([one.position @ normal for one in group])
+    order = np.argsort(depth, kind="stable")
+    cuts = np.flatnonzero(np.diff(depth[order]) > _NEARLY * thick) + 1
+    parts = np.split(order, cuts)
+    spread = max(float(np.ptp(depth[part])) for part in parts)
+    if len({len(part) for part in parts}) > 1 or len(parts[0]) < _LEAST_EVENED or spread > _NEARLY * thick:
+        return None
+    return [[group[int(n)] for n in part] for part in parts]
 
 
 def _even(cells: list[list[Placed]]) -> bool:
@@ -360,6 +378,7 @@ _OF_A_COPY = frozenset({"number", "content"})  # may differ between copies of on
 _TICK = 0.05  # of a step
 _CLOCKS = dict.fromkeys(("moment", "clock", "begun"), "Acquisition Time")
 _LEAST_EVENED = 10  # frames, and seconds, by which a clock of whole seconds tells how long a frame is
+_NEARLY = 0.1  # of the thickness of a slice
 _ASIDE = 0.6  # of a frame, by which the times of two slices may drift apart; a frame that is missing makes it one
 _WHOLE_SECOND = 1.1  # s, that times cut to whole seconds spread about even ones
 
