@@ -340,6 +340,19 @@ def test_a_baseline_that_is_too_old_or_too_late(began: str, words: str) -> None:
         ask(first, now, therapy_began=began)
 
 
+def test_the_curve_draws_no_lesion_as_gone_that_is_there_or_was_not_seen() -> None:
+    """Until version 18 a lesion that had grown into another, or lay outside a scan, fell to 0 mm in the picture."""
+    both = [(LIVER, 15, "liver"), (LUNG, 12, "lung")]
+    unseen = ask(on(0, *both), on(60, both[0]), on(120, *both), not_evaluated="lung on 2026-03-02").curves[0]
+    assert set(unseen.y) == {"lesion 1"}
+    near = ((30.0, 60.0, 64.0), 8, "liver 2")
+    joined = ((30.0, 60.0, 48.0), 22, "liver 1")
+    curve = ask(on(0, (LIVER, 12, "liver 1"), near), on(60, joined)).curves[0]
+    assert curve.y["lesion 2"][1] == curve.y["lesion 1"][1] == pytest.approx(44, abs=4)
+    gone = ask(on(0, *both), on(60, both[0])).curves[0]
+    assert gone.y["lesion 2"][1] == 0.0
+
+
 def test_the_last_study_before_treatment_is_the_baseline() -> None:
     """Until version 17 outlines of an earlier line of treatment were the baseline, and refused as too old."""
     old, first, now = (on(d, (LIVER, r, "liver")) for d, r in ((0, 10.0), (100, 20.0), (160, 12.0)))

@@ -54,7 +54,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "18"
+    name, version = "lesion_response", "19"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -204,7 +204,7 @@ class LesionResponse:
             _current(now, why, visits, criteria, density),
             Finding(BEST, words=f"Best overall response {best.response} ({best.rule}): {best.why}."),
         ]
-        curve = _curve(times, sized, followed, visits)
+        curve = _curve(times, sized, followed, visits, set().union(*hidden))
         return Answer.found(*found, curves=(curve,), reasons=tuple(remarks))
 
     @classmethod
@@ -503,11 +503,16 @@ def _current(
 
 def _curve(
     times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]], followed: Sequence[Track],
-    visits: Sequence[recist.Visit],
+    visits: Sequence[recist.Visit], unseen: set[int],
 ) -> Curve:  # fmt: skip
+    """Sizes over the days. A lesion that some scan could not show has no line: there, zero would be gone."""
     lines: dict[str, tuple[float, ...]] = {}
     if visits[0].sum_mm is not None and all(v.complete for v in visits):
         lines["sum of targets"] = tuple(float(v.sum_mm or 0.0) for v in visits)
-    for n, track in enumerate(followed[:8]):  # a picture of more lines cannot be read; the findings have them all
-        lines[f"lesion {n + 1}"] = tuple(recorded_mm(track, k, times, sized) for k in range(len(times)))
+    shown = [n for n in range(len(followed)) if n not in unseen]
+    for n in shown[:8]:  # a picture of more lines cannot be read; the findings have them all
+        seats = [seen_in(followed, n, k) for k in range(len(times))]  # where it has grown together, the whole
+        lines[f"lesion {n + 1}"] = tuple(
+            0.0 if seat is None else float(recorded_mm(followed[seat], k, times, sized)) for k, seat in enumerate(seats)
+        )
     return Curve("Lesions over time", tuple(float(v.day) for v in visits), "days from baseline", "d", lines, "mm")
