@@ -59,6 +59,32 @@ def test_percist_says_what_was_planted(now: float, said: str) -> None:
     assert lesion.tracking.startswith("2.25.")
 
 
+def test_a_lesion_outside_the_images_of_now_is_not_gone() -> None:
+    """Until version 13 a PET that ended above a lesion was a complete response of it."""
+    first, (pet, regions) = _made(9.0, 0), _made(4.5, 60)
+    lung, liver, aorta = first[1]
+    assert lung.mask is not None
+    low = np.roll(lung.mask, (-8, 26), axis=(0, 2)) & ~np.logical_or(liver.mask, aorta.mask)
+    low[5:] = False
+    pelvis = Region(lung.geometry, mask=low, label="pelvis")
+    whole = (first[0], (*first[1], pelvis))
+    short = pet.volume.cropped((6, 0, 0), (20, 40, 40))
+    cut = replace(pet, given=short)
+
+    def held(region: Region) -> Region:
+        assert region.mask is not None
+        return Region(short.geometry, mask=region.mask[6:], label=region.label)
+
+    with pytest.raises(Refused, match="does not reach pelvis"):
+        ask(whole, (cut, tuple(held(r) for r in regions)))
+    with pytest.raises(Refused, match="does not reach pelvis"):
+        ask(whole, (cut, tuple(held(r) for r in regions)), criteria="Lugano 2014")
+    # Without it at baseline, or where it is progression whatever was there, the answer stands.
+    assert "PMR" in the(ask(first, (cut, tuple(held(r) for r in regions))), CURRENT).words
+    # A PET that reaches it and on which nothing is outlined says that it is gone.
+    assert "PMR" in the(ask(whole, (pet, regions)), CURRENT).words
+
+
 def test_a_lesion_that_rises_beside_one_that_falls_is_no_partial_response() -> None:
     """Until version 11 the hottest alone was asked: 12 and 3, then 5 and 5, was PMR without a word."""
 

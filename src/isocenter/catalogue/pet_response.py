@@ -14,7 +14,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import in_one_space
 from isocenter.catalogue.in_one_space import Drawn
-from isocenter.catalogue.lesion_visits import organ_of
+from isocenter.catalogue.lesion_visits import organ_of, out_of_sight
 from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.catalogue.uptake_scan import (
     VARIANTS,
@@ -55,7 +55,7 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "13"
+    name, version = "pet_response", "14"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", dated=True, beds=True, better=gives_suv),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
@@ -113,8 +113,8 @@ class PETResponse:
             other_grid: regions on coarser voxels than their PET: ``nearest`` brings them there.
 
         Raises:
-            Refused: when a reference organ or SUL is missing, or the two scans are not comparable; the message has
-                every reason.
+            Refused: when a reference organ or SUL is missing, a lesion of before lies outside the images of now, or the
+                two scans are not comparable; the message has every reason.
         """
         if extravasated:
             raise Refused(
@@ -132,7 +132,7 @@ class PETResponse:
             else:
                 remarks.append(f"the PET of {one.day} has no outlines and was left out")
         times = [*(earlier if baseline == "oldest" else earlier[-1:]), now]
-        followed = _followed(times, reach_mm, remarks) if len(times) > 1 else ()
+        followed, unseen = _followed(times, reach_mm, remarks) if len(times) > 1 else ((), ())
         last = len(times) - 1
         new = [n for n, t in enumerate(followed) if t.began > 0 and seen_in(followed, n, last) is not None]
         if followed and not now.lesions:
@@ -147,6 +147,7 @@ class PETResponse:
             found = [_percist(times, lean, bool(new), rose, remarks)]
         else:
             found = _lugano(times, markedly, bool(new))
+        _must_show_all(found, unseen, now.day)
         peaks = criteria == "PERCIST 1.0"
         found += [_lesion(times, i, followed, lean, peaks=peaks) for i in range(len(now.lesions))]
         return Answer.found(*found, curves=_curve(times, followed, lean, peaks=peaks), reasons=tuple(remarks))
@@ -243,11 +244,28 @@ class _Time:
         return percist.Burden(peak, float(hot.sum()) * self.scan.voxel_ml, new)
 
 
-def _followed(times: Sequence[_Time], reach_mm: float, remarks: list[str]) -> tuple[Track, ...]:
+def _must_show_all(found: Sequence[Finding], unseen: Sequence[str], day: date) -> None:
+    """No response but progression can be told of lesions that a PET does not show."""
+    told = next((f.words for f in found if f.what == CURRENT), "")
+    if unseen and told and ": PMD " not in told:
+        raise Refused(
+            f"a PET of {day} that does not reach {', '.join(unseen)}",
+            "what is outside the images is not gone: its uptake now is not known",
+            "send the beds that show it, or leave it out at baseline, too",
+        )
+
+
+def _followed(times: Sequence[_Time], reach_mm: float, remarks: list[str]) -> tuple[tuple[Track, ...], tuple[str, ...]]:
+    """The lesions through the times, and the names of those that lie outside the images of the last."""
     outlined = [Drawn(t.study_uid, t.day, t.lesions) for t in times]
-    places = in_one_space.spaces(outlined, {t.study_uid: t.volume for t in times}, remarks)
+    scans = {t.study_uid: t.volume for t in times}
+    places = in_one_space.spaces(outlined, scans, remarks)
     reaches = [reach_mm + a[1] + b[1] for a, b in pairwise(places)]
-    return tracks(in_one_space.spots(outlined, places), reach_mm=reaches)
+    spotted = in_one_space.spots(outlined, places)
+    followed = tracks(spotted, reach_mm=reaches)
+    outside = out_of_sight(len(times) - 1, outlined, places, spotted, followed, scans)
+    names = (times[followed[n].began].lesions[followed[n].at[followed[n].began][0]].label for n in sorted(outside))
+    return followed, tuple(name or "a lesion" for name in names)
 
 
 def _rose(times: Sequence[_Time], followed: Sequence[Track], lean: str) -> tuple[str, ...]:
@@ -376,9 +394,11 @@ def _curve(times: Sequence[_Time], followed: Sequence[Track], lean: str, *, peak
     if len(times) < 2:
         return ()
     lines: dict[str, tuple[float, ...]] = {}
-    for n, track in enumerate(followed[:8]):
+    for n in range(min(len(followed), 8)):
+        seats = [seen_in(followed, n, k) for k in range(len(times))]  # where it has grown together, the whole
         lines[f"lesion {n + 1}"] = tuple(
-            _value(t, at, lean, peaks=peaks) if at else 0.0 for t, at in zip(times, track.at, strict=True)
+            0.0 if seat is None else _value(time, followed[seat].at[k], lean, peaks=peaks)
+            for k, (time, seat) in enumerate(zip(times, seats, strict=True))
         )
     for name in ("liver", "blood"):
         held = [getattr(t, name) for t in times]
