@@ -313,6 +313,8 @@ def test_a_new_lesion_does_not_preclude_a_response_of_the_targets_after_it() -> 
     assert immune(*reset, new(168, 65, 16.9)) == ["iUPD", "iPR", "iPR"]
     assert immune(*reset, new(168, 65, 17)) == ["iUPD", "iPR", "iUPD"]
     assert immune(*reset, new(168, 65, count=2), new(224, 65, count=3)) == ["iUPD", "iPR", "iUPD", "iCPD"]
+    why = immune_responses((Visit(0, 100), *reset))[-1].why
+    assert "they were SD on day 56, with new lesions" in why
     best = best_immune_response((Visit(0, 100), *reset, new(168, 65)))
     assert best.response == "iPR"
 

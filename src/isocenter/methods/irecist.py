@@ -7,7 +7,7 @@ responses of targets are those of RECIST 1.1 (`recist`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from isocenter.methods.recist import (
@@ -66,8 +66,11 @@ def immune_responses(
             confirmed = True
             judged.append(Judged("iCPD", "iRECIST table 2", why))
         elif unconfirmed is not None and _shrank(now, target.response, visit, unconfirmed, least_growth_mm):
+            answer, at = _as_before(target.response, visit), unconfirmed.visit.day
+            judged.append(
+                replace(answer, why=f"{answer.why}; they were {unconfirmed.target} on day {at}, with new lesions")
+            )
             unconfirmed, known = None, _Known(visit.new_count, visit.new_sum_mm)
-            judged.append(_as_before(target.response, visit))
         elif now:
             if unconfirmed is None:
                 unconfirmed = _Unconfirmed(visit, target.response, set())
