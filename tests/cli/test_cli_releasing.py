@@ -107,6 +107,9 @@ def test_the_whole_way(folder: Path) -> None:
     told = release(folder, *yours, *later, "--groups", str(folder / "groups.csv"))
     assert told["state"] == "suspended" and told["looks"] == 1 and not told["missing"], told["missing"]
     assert {g.get("group", "") for g in told["judged"]["gaps"]} == {"", "sex F", "sex M"}
+    archive = ["--folder", str(folder / "archive")]
+    shown = RUN.invoke(app, ["release", NAME, "--show", *archive]).output
+    assert "in sex F: now minus when it was released sensitivity" in shown and "is the step 'release'" in shown, shown
     told = release(folder, *yours)
     assert told["state"] == "released" and [s["by"] for s in told["steps"]][-3:] == ["ito", "lee", "lee"]
 

@@ -92,7 +92,7 @@ def test_the_way_of_a_model_on_an_archive(tmp_path: Path) -> None:
         told = gating.told(AI, who=ITO)
         assert told["state"] == "suspended" and not told["missing"] and told["judged"]["test"] == "u" * 64
         lows = {g.get("group"): round(g["low"], 2) for g in told["judged"]["gaps"]}
-        assert lows == {None: -0.14, "sex F": -0.28}
+        assert lows == {None: -0.14, "sex F": -0.28} and told["judged"]["itself"]
         with pytest.raises(Refused, match="comes back by the gate alone"):
             site.halting.resume(AI, reason="it looks well", who=OTHER)
         site.journal.append(Event(Kind.ANALYSIS_RESUMED, clock(), "second", AI, {"reason": "r"}))
@@ -164,7 +164,9 @@ def test_a_record_that_was_changed_answers_nothing_and_takes_no_step(
         else:
             assert not gating.stops(), "trainings from other seeds may be listed later"
             _changed(shelf, **change)
-        with pytest.raises(Refused, match=f"the analysis '{AI}'.*by the gate.*record was changed"):
+        with pytest.raises(
+            Refused, match=rf"the analysis '{AI}'.*by the gate.*record was changed.*isocenter release \w+ --show"
+        ):
             site.analyse(uid(1), only=AI, who=ITO)
         gating.step(AI, "suspend", reason="it says other things", who=CHIEF)
         with pytest.raises(Refused, match="was changed since it was measured"):

@@ -90,8 +90,7 @@ def _say(screen: Any, site: Any, told: dict[str, Any]) -> None:
     screen.answer(told)
     screen.say(f"{told['model']}: {told['state']}, weights {told['digest'][:12]}")
     judged = told["judged"]
-    itself = told["state"] == "suspended" and not told["replaces"]
-    minus = "now minus when it was released" if itself else "new minus old"
+    minus = "now minus when it was released" if judged and judged.get("itself") else "new minus old"
     if judged and told["state"] in ("tested", "compared", "shadow", "suspended"):
         most = declared(told["change"]).looks
         screen.say(

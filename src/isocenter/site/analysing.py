@@ -59,7 +59,8 @@ class Analysing(Answers):
         stops = self.gating.stops()
         if only and only in stops:
             by_gate = only not in self._disclosing.stops()
-            do = "isocenter release tells what is missing" if by_gate else "another person can start it again"
+            gate = f"see what is missing: isocenter release {getattr(chosen[0], 'weights', '')} --show"
+            do = gate if by_gate else "another person can start it again"
             raise Refused(f"the analysis '{only}'", stops[only].sentence(), do)
         given = own(parameters or {}, chosen)
         chosen = [a for a in chosen if a.name not in stops]

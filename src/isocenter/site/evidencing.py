@@ -113,7 +113,7 @@ class Evidencing:
             why = "the cases of that look were not kept" if held else absent
             raise NotFound(
                 f"{'test ' if do == 'release' else ''}cases of these weights of {model.name:.64}", why,
-                f"isocenter {do} {model.name:.64} --data FILE --folder ARCHIVE measures it and keeps them",
+                f"measure it, which keeps them: isocenter {do} {model.name:.64} --data FILE --folder ARCHIVE",
             )  # fmt: skip
         return data, json.loads(self.blobs.get(str(held["cases"])))["cases"]
 

@@ -235,7 +235,7 @@ class Gating:
         model, gates = self.model(name), self.disclosing.gates()
         test, way = gates.tests[name]["digest"], gates.of(model.digest)
         if way.stopped is not None and not figures["against"]:
-            figures = {**figures, "gaps": gate.held_to_itself(way.stood, figures)}
+            figures = {**figures, "gaps": gate.held_to_itself(way.stood, figures), "itself": True}
         evidence = {**figures, "digest": model.digest, "test": test, "look": way.looks[test],
                     "bound": gate.bound(model)}  # fmt: skip
         if cases:

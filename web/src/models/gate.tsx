@@ -35,7 +35,7 @@ interface Way {
   change: { may_change: string[]; protocol?: Record<string, unknown>; impact: string; by: string; when: string } | null;
   test: { digest: string; by: string; when: string } | null;
   looks: number;
-  judged: { metric: string; n: number; look: number; primary: { value: number; low: number; high: number }; gaps: Gap[]; use?: Use } | null;
+  judged: { metric: string; n: number; look: number; primary: { value: number; low: number; high: number }; gaps: Gap[]; itself?: boolean; use?: Use } | null;
   steps: Taken[];
 }
 
@@ -68,21 +68,21 @@ function Told({ way, again }: { way: Way; again: () => void }) {
       {way.change?.protocol?.stop_on_alarm ? <p>An alarm of one of its charts suspends it at once. <span class="muted">Declared by {way.change.by}, {moment(way.change.when)} UTC.</span></p> : <p class="muted">None was declared: an alarm is told, and stops nothing by itself.</p>}
       <h2>Sealed test</h2>
       {way.test ? <p><span class="id">{way.test.digest.slice(0, 12)}</span>, sealed by {way.test.by}, {moment(way.test.when)} UTC; these weights were measured on it {way.looks === 1 ? "once" : `${way.looks} times`}.</p> : <p class="muted">No test set was sealed. The command is <code>isocenter release {way.model} --seal FILE</code>.</p>}
-      {way.judged && <Judged of={way.judged} replaces={way.replaces} again={way.state === "suspended"} />}
+      {way.judged && <Judged of={way.judged} replaces={way.replaces} />}
       <h2>Steps</h2>
       {way.steps.length ? <ul class="changes">{way.steps.map((one) => <li key={one.when + one.step}>{moment(one.when)} UTC, {one.by}: {one.step}, then {one.state}. {one.reason}</li>)}</ul> : <p class="muted">None was taken.</p>}
     </>
   );
 }
 
-function Judged({ of, replaces, again }: { of: NonNullable<Way["judged"]>; replaces: string; again: boolean }) {
+function Judged({ of, replaces }: { of: NonNullable<Way["judged"]>; replaces: string }) {
   const said = (one: { value?: number; low?: number; high?: number }) => `${one.value?.toFixed(3)} (${one.low?.toFixed(3)} to ${one.high?.toFixed(3)})`;
   return (
     <>
       <p>{of.metric} {said(of.primary)}, n {of.n}, look {of.look}. {replaces ? <>It replaces <span class="id">{replaces.slice(0, 12)}</span>.</> : "It replaces nothing that was released here."}</p>
       {of.gaps.length > 0 && (
         <table class="plain">
-          <thead><tr><th scope="col">{again && !replaces ? "Now minus when it was released" : "New minus old"}</th><th scope="col">Figure</th><th scope="col">Difference (95 %)</th><th scope="col" class="num">n</th></tr></thead>
+          <thead><tr><th scope="col">{of.itself ? "Now minus when it was released" : "New minus old"}</th><th scope="col">Figure</th><th scope="col">Difference (95 %)</th><th scope="col" class="num">n</th></tr></thead>
           <tbody>{of.gaps.map((one) => <tr key={one.group ?? ""}><td>{one.group ?? "overall"}</td><td>{one.figure ?? ""}</td><td>{one.insufficient ?? said(one)}</td><td class="num">{one.n}</td></tr>)}</tbody>
         </table>
       )}
