@@ -77,6 +77,26 @@ def test_where_fat_and_gland_do_not_part_it_is_told(share: float, texture: float
     assert not held.parted and held.percent == 0.0
 
 
+@pytest.mark.parametrize("side", ["L", "R"])
+@pytest.mark.parametrize("how", ["black", "white", "padded", "scanned"])
+def test_a_margin_is_none_of_the_picture(how: str, side: str) -> None:
+    """A dark margin at the chest wall was declined as no chest wall; in oblique views 43 % were read for 31."""
+    pixels, truth = breast.picture(seed=3, side=side, view="MLO", gland=0.4)
+    picture = pixels.astype(np.float32)
+    wall = (24, 0) if side == "L" else (0, 24)
+    around, value = {
+        "black": (((0, 0), wall), 0.0), "white": (((0, 0), wall), 16383.0), "padded": (((90, 60), (24, 140)), 0.0),
+        "scanned": (((40, 30), (24, 35)), 16383.0),
+    }[how]  # fmt: skip
+    if how == "padded" and side == "R":
+        around = (around[0], around[1][::-1])
+    held = mammogram.outline(np.pad(picture, around, constant_values=value), oblique=True)
+    own = tuple(slice(before, before + n) for (before, _), n in zip(around, picture.shape, strict=True))
+    assert held.side == side and held.percent == pytest.approx(truth["percent_density"], abs=2.0)
+    assert dice(held.breast[own], truth["breast"]) > 0.97 and dice(held.muscle[own], truth["muscle"]) > 0.95
+    assert held.breast.sum() == held.breast[own].sum()
+
+
 def test_muscle_is_looked_for_in_oblique_views_alone() -> None:
     pixels, _ = breast.picture(view="MLO")
     assert not mammogram.outline(pixels.astype(np.float32), oblique=False).muscle.any()

@@ -35,6 +35,9 @@ _DEEPER, _NO_VALLEY = 0.90, 0.7
 _BELLS, _VALLEY, _SHALLOW = 4.0, 0.5, 0.7
 _RIM = 0.2  # of the largest distance from the skin, within which the breast grows thinner
 _SKIN = 0.05  # of it: the skin line alone
+# How wide a margin may be, of the lines of a picture; how far its values may spread, of the range of all; and how much of
+# the lines next to a dark one is bright, where breast or muscle begins at once.
+_WIDEST_MARGIN, _EVEN, _NEXT_ROWS, _NEXT_COLUMNS = 0.25, 0.02, 0.08, 0.25
 _STEEP_DEG = (20.0, 75.0)  # of the muscle's edge against the chest wall's normal
 
 Mask = npt.NDArray[np.bool_]
@@ -93,7 +96,10 @@ def outline(picture: Floats, *, oblique: bool) -> Breast:
     Raises:
         Refused: for what is no picture, or where no breast lies at one side edge of it.
     """
-    small = _small(picture)
+    _must_be_usable(picture)
+    top, bottom, left, right = _margins(picture)
+    shown = picture[top : picture.shape[0] - bottom, left : picture.shape[1] - right]
+    small = _small(shown)
     whole, side = _breast(small)
     upright = small if side == "L" else small[:, ::-1]
     inside = whole if side == "L" else whole[:, ::-1]
@@ -101,21 +107,47 @@ def outline(picture: Floats, *, oblique: bool) -> Breast:
     breast = inside & ~muscle
     dense, parted = _dense(upright, breast, inside)
     masks = [m if side == "L" else m[:, ::-1] for m in (breast, muscle, dense)]
-    grown = [_enlarged(m, picture.shape) for m in masks]
+    grown = [np.pad(_enlarged(m, shown.shape), ((top, bottom), (left, right))) for m in masks]
     percent = 100.0 * int(np.count_nonzero(dense)) / max(1, int(np.count_nonzero(breast)))
     edges = {"top": breast[0], "bottom": breast[-1], "far side": breast[:, -1]}
     touches = tuple(name for name, line in edges.items() if np.count_nonzero(line) > 0.1 * len(line))
     return Breast(grown[0], grown[1], grown[2], percent, side, touches, parted)
 
 
+def _must_be_usable(picture: Floats) -> None:
+    if picture.ndim != 2 or min(picture.shape) < 64:
+        raise Refused(f"a picture of shape {picture.shape}", "at least 64 by 64 pixels of one plane are looked at")
+    if not np.isfinite(picture).all():
+        raise Refused("a picture with values that are not numbers", "nothing can be outlined on it")
+
+
+def _margins(picture: Floats) -> tuple[int, int, int, int]:
+    """Lines at the (top, bottom, left, right) edge that are none of the picture: of one value, and not air.
+
+    A collimator, padding or the rim of a plate lies between the edge and the chest wall. Air is of one value as well,
+    but is dark, and what follows it is the round skin line: few pixels of the next lines are bright.
+    """
+    low, high = (float(v) for v in np.percentile(picture, (0.5, 99.5)))
+    found = []
+    for lines, least in (
+        (picture, _NEXT_ROWS),
+        (picture[::-1], _NEXT_ROWS),
+        (picture.T, _NEXT_COLUMNS),
+        (picture.T[::-1], _NEXT_COLUMNS),
+    ):
+        few = lines[: max(1, int(_WIDEST_MARGIN * len(lines)))]
+        spread = np.ptp(np.percentile(few, (5.0, 95.0), axis=1), axis=0)
+        even = int(np.argmax(np.append(spread > _EVEN * (high - low), True)))
+        bright = even and float(np.median(few[:even])) > low + 0.5 * (high - low)
+        following = lines[even : even + 3] > low + 0.1 * (high - low)
+        found.append(even if bright or (even and even < len(few) and float(following.mean()) >= least) else 0)
+    return found[0], found[1], found[2], found[3]
+
+
 def _small(picture: Floats) -> Floats:
     from scipy.ndimage import gaussian_filter, zoom
 
     held = np.asarray(picture, np.float32)
-    if held.ndim != 2 or min(held.shape) < 64:
-        raise Refused(f"a picture of shape {held.shape}", "at least 64 by 64 pixels of one plane are looked at")
-    if not np.isfinite(held).all():
-        raise Refused("a picture with values that are not numbers", "nothing can be outlined on it")
     step = max(1, max(held.shape) // _SIDE)
     rows, columns = (n // step * step for n in held.shape)
     held = held[:rows, :columns].reshape(rows // step, step, columns // step, step).mean(axis=(1, 3))
