@@ -77,6 +77,14 @@ def test_without_names_place_decides_and_parts_are_counted_together() -> None:
     assert any("1 then, 2 now" in w for w in words) and any("within the error" in w for w in words)
 
 
+def test_small_volumes_are_said_to_three_figures() -> None:
+    fine = Geometry.regular(shape=(20, 20, 20), spacing_mm=(0.5, 0.5, 0.5), frame_of_reference="2.25.7")
+    ball = (5.0, 5.0, 5.0)
+    (met,) = ask(on(0, (ball, 1.5, "met"), grid=fine), on(90, (ball, 2.5, "met"), grid=fine)).findings
+    then, now = (on(0, (ball, r, "met"), grid=fine).regions[0].volume_ml for r in (1.5, 2.5))
+    assert met.words.startswith(f"met: {now:#.3g} mL, was {then:#.3g} mL on") and then < 0.02 < now
+
+
 def test_the_same_name_twice_is_no_name() -> None:
     then = on(0, (HERE, 10.0, "node"), (THERE, 8.0, "node"))
     answer = ask(then, on(50, (THERE, 8.0, "node"), (HERE, 10.0, "node")))

@@ -307,12 +307,21 @@ def _together(sizes: Sequence[volumetry.Extent], places: Sequence[int]) -> tuple
     )
 
 
+def _ml(volume: float) -> str:
+    """A volume in words: a lesion of 3 mm is 0.014 mL, and not 0.0 mL.
+
+    >>> _ml(12.34), _ml(2.216), _ml(0.0141)
+    ('12.3 mL', '2.22 mL', '0.0141 mL')
+    """
+    return f"{volume:.1f} mL" if volume >= 10 else f"{volume:#.3g} mL"
+
+
 def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bool) -> Finding:
     if not is_now:
         gone = [case.then.regions[i].label or f"structure {i + 1}" for i in was]
         size = _together(case.sized_then, was)[0]
         return Finding(
-            codes.STRUCTURE, words=f"{', '.join(gone)}: not outlined now, was {size:.1f} mL on {case.then.day}."
+            codes.STRUCTURE, words=f"{', '.join(gone)}: not outlined now, was {_ml(size)} on {case.then.day}."
         )
     region = case.now.regions[is_now[0]]
     label = region.label or f"structure {is_now[0] + 1}"
@@ -321,7 +330,7 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
     tracking = f"2.25.{int(digest_of([*first, 'structure'])[:31], 16)}"
     if not was:
         said = (Measurement(codes.VOLUME, volume, "mL", definition="voxel counting"),)
-        return Finding(codes.STRUCTURE, where=region, measurements=said, words=f"{label}: {volume:.1f} mL, new.",
+        return Finding(codes.STRUCTURE, where=region, measurements=said, words=f"{label}: {_ml(volume)}, new.",
                        tracking=tracking)  # fmt: skip
     old_volume, old_surface, old_long = _together(case.sized_then, was)
     sides = [case.then.regions[i].geometry for i in was] + [case.now.regions[j].geometry for j in is_now]
@@ -337,7 +346,7 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
     if cut := [t.day for t, mine in both if any(is_cut(t.regions[i], case.scans.get(t.study_uid)) for i in mine)]:
         where_cut = " and ".join(map(str, cut))
         words = (
-            f"{label}: {volume:.1f} mL, was {old_volume:.1f} mL on {case.then.day}, as far as it was imaged; it "
+            f"{label}: {_ml(volume)}, was {_ml(old_volume)} on {case.then.day}, as far as it was imaged; it "
             f"reaches the edge of the images of {where_cut}: no change of its size is given"
         )
         part = Measurement(codes.VOLUME, volume, "mL", definition="voxel counting, as far as it was imaged")
@@ -354,15 +363,15 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
         Measurement(CHANGE, long - old_long, "mm", definition="long axis",
                     smallest_change=detectable_change.border_length_mm(plane)),
     ]  # fmt: skip
-    words = f"{label}: {volume:.1f} mL, was {old_volume:.1f} mL on {case.then.day} ({share:+.0f} %)"
+    words = f"{label}: {_ml(volume)}, was {_ml(old_volume)} on {case.then.day} ({share:+.0f} %)"
     if real:
-        words += f", more than the smallest detectable change of {least:.2f} mL"
+        words += f", more than the smallest detectable change of {_ml(least)}"
         if case.days > 0:
             days = doubling_time_days(old_volume, volume, case.days)
             measured.append(Measurement(DOUBLING, days, "d", definition="negative: halving"))
             words += f"; {'doubles' if days > 0 else 'halves'} in {abs(days):.0f} days"
     else:
-        words += f", within the error of measurement ({least:.2f} mL)"
+        words += f", within the error of measurement ({_ml(least)})"
     if len(was) > 1 or len(is_now) > 1:
         words += f"; {len(was)} then, {len(is_now)} now"
     measured += _placed(case, was, is_now)

@@ -35,7 +35,7 @@ _DEEPER, _NO_VALLEY = 0.90, 0.7
 _BELLS, _VALLEY, _SHALLOW = 4.0, 0.5, 0.7
 _RIM = 0.2  # of the largest distance from the skin, within which the breast grows thinner
 _SKIN = 0.05  # of it: the skin line alone
-# How wide a margin may be, of the lines of a picture; how far its values may spread, of the range of all; and how much of
+# How wide a margin may be, of the lines of a picture; how far its values may spread, of the range of all; how much of
 # the lines next to a dark one is bright, where breast or muscle begins at once.
 _WIDEST_MARGIN, _EVEN, _NEXT_ROWS, _NEXT_COLUMNS = 0.25, 0.02, 0.08, 0.25
 _STEEP_DEG = (20.0, 75.0)  # of the muscle's edge against the chest wall's normal
