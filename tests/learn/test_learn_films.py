@@ -151,3 +151,17 @@ def test_a_film_of_one_grey_is_declined_and_does_not_end_the_judging_of_others(t
     assert told.report["n"] == 6 and told.report["declined"] == sum(bool(why) for why in because.values())
     assert because["flat"] == "nothing is to be seen on it: it is of one grey"
     assert not films_on(np.full((1, 224, 224), 90, np.uint8), 8).any()
+
+
+def test_kinds_of_pneumonia_may_be_told_by_adjectives(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (224, 224), dtype=np.uint8)
+    for k, name in enumerate(("Normal cases", "Viral Pneumonia", "bacterial_pneumonia", "Pneumonia-Bacterial")):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        Image.fromarray(picture + k).save(tmp_path / "set" / name / f"{k}.png")
+    found = read_films(tmp_path / "set", HOW)
+    told = {name: (int(label), int(kind)) for name, label, kind in zip(found.names, found.labels, found.subtypes,
+                                                                      strict=True)}  # fmt: skip
+    assert told == {
+        "Normal cases/0.png": (0, -1), "Viral Pneumonia/1.png": (1, 1), "bacterial_pneumonia/2.png": (1, 0),
+        "Pneumonia-Bacterial/3.png": (1, 0),
+    }  # fmt: skip

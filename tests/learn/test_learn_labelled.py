@@ -425,7 +425,7 @@ def test_what_is_none_of_the_classes_has_many_names(tmp_path: Path, word: str) -
     np.savez(tmp_path / "a.npz", images=grey(3), labels=["clear", "spot", word])
     assert read_labelled(tmp_path / "a.npz", replace(GREY, foreign=0.2)).labels.tolist() == [0, 1, REST]
     with pytest.raises(Refused, match=f"label '{word}'"):
-        read_labelled(tmp_path / "a.npz", GREY)
+        read_labelled(tmp_path / "a.npz", replace(GREY, classes=("clear", "spot", "blot")))
 
 
 def test_a_column_may_be_named_after_the_disease(tmp_path: Path) -> None:
@@ -438,3 +438,26 @@ def test_a_column_may_be_named_after_the_disease(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="has the columns img_path, spot"):
         (tmp_path / "t.csv").write_text("img_path,spot\nset/0.png,1\n")
         read_labelled(tmp_path / "t.csv", replace(GREY, classes=("clear", "spot", "blot")))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Clear cases", "Spots"), ("class 0 - clear", "1_spot_images"), ("negative", "Positive"), ("absent", "present")],
+)
+def test_folders_of_classes_may_have_other_words_beside(tmp_path: Path, one: str, other: str) -> None:
+    for k, (name, picture) in enumerate(zip((one, other), grey(2), strict=True)):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        Image.fromarray(picture).save(tmp_path / "set" / name / f"{k}.png")
+    names = dict(zip(*(getattr(read_labelled(tmp_path / "set", GREY), f) for f in ("names", "labels")), strict=True))
+    assert [int(names[f"{name}/{k}.png"]) for k, name in enumerate((one, other))] == [0, 1]
+    turned = replace(GREY, positive=0)
+    names = dict(zip(*(getattr(read_labelled(tmp_path / "set", turned), f) for f in ("names", "labels")), strict=True))
+    assert int(names[f"{other}/1.png"]) == (0 if other in ("Positive", "present") else 1), "of what counts as disease"
+
+
+@pytest.mark.parametrize("name", ["not clear", "unclear", "clear or spot", "no spot"])
+def test_a_folder_that_may_mean_the_other_class_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "set" / name).mkdir(parents=True)
+    Image.fromarray(grey(1)[0]).save(tmp_path / "set" / name / "0.png")
+    with pytest.raises(Refused, match=f"label '{name}'"):
+        read_labelled(tmp_path / "set", GREY)

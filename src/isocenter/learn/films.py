@@ -20,6 +20,7 @@ __all__ = ["SIDE", "films_on", "read_films"]
 SIDE = 224
 """Rows and columns that films are brought to (stretched, as the collection was)."""
 
+_ADJECTIVES = {"bacteria": "bacterial", "virus": "viral"}
 _CLEAR, _OPAQUE = ("clear", "healthy", "no finding", "no pneumonia"), ("opacity", "lung opacity", "consolidation")
 """What other collections of chest films call the two classes."""
 
@@ -36,7 +37,8 @@ def read_films(path: Path, how: Classifier2D, split: str | None = None) -> Examp
         NotFound, Refused: as `read_labelled`; Refused also where a class has no film.
     """
     known = dict.fromkeys(_CLEAR, 0) | dict.fromkeys(_OPAQUE, 1)
-    known |= {name: 1 for kind in how.subtypes for name in (kind, f"{kind} {how.positive}", f"{how.positive} {kind}")}
+    said = [word for kind in how.subtypes for word in (kind, _ADJECTIVES.get(kind, kind))]
+    known |= {name: 1 for kind in said for name in (kind, f"{kind} {how.positive}", f"{how.positive} {kind}")}
     films = Classes(task=how.task, classes=(how.negative, how.positive), shape=(SIDE, SIDE), known_as=known)
     found = read_labelled(path, films, split, enlarge=True)
     for label, name in enumerate(films.classes):
@@ -58,7 +60,7 @@ def films_on(pictures: npt.NDArray[Any], size: int) -> npt.NDArray[np.float32]:
 def _kind(name: str, words: tuple[str, ...]) -> int:
     """Which kind the file, or else the folder nearest to it, is named after."""
     for part in reversed(PurePosixPath(name.lower()).parts):
-        told = [k for k, word in enumerate(words) if word in part]
+        told = [k for k, word in enumerate(words) if word in part or _ADJECTIVES.get(word, word) in part]
         if told:
             return told[-1]
     return -1

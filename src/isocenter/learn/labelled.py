@@ -9,6 +9,7 @@ own below it), and a table (CSV) that names a file and a label in each row. File
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,12 @@ _REST_NAMES = (
     "none", "other", "others", "rest", "unknown", "negative", "background", "outlier", "outliers", "ood", "reject",
     "rejected", "foreign", "notmedical", "nonmedical",
 )  # fmt: skip
+_BESIDES = {
+    "case", "cases", "class", "image", "images", "img", "imgs", "patient", "patients", "picture", "pictures", "sample",
+    "samples", "scan", "scans",
+}  # fmt: skip
+"""Words that say nothing of the class beside which they stand in the name of a folder."""
+_SIDES = YES_NO | {"positive": 1, "pos": 1, "present": 1, "negative": 0, "neg": 0, "absent": 0}
 _NOTHING = ("nofinding", "nofindings", "none", "normal", "nothing")
 
 Found = tuple[str, int, "_Read", str]
@@ -263,8 +270,11 @@ def _label(said: Any, how: Classes, names: Sequence[str], where: str) -> int:
         return int(number)
     if how.foreign and number == REST:
         return REST
-    if len(how.classes) == 2 and how.positive == 1 and not how.several and word.lower() in YES_NO:
-        return YES_NO[word.lower()]
+    if len(how.classes) == 2 and not how.several and (side := _SIDES.get(word.lower())) is not None:
+        if word.lower() not in YES_NO:
+            return how.positive if side else 1 - how.positive
+        if how.positive == 1:
+            return side
     classes = ", ".join(f"{k} {name}" for k, name in enumerate(how.classes))
     raise Refused(f"label '{word}' in {where}", f"'{how.task}' knows {classes}", "give labels of this set")
 
@@ -279,7 +289,11 @@ def _named(word: str, how: Classes) -> int | None:
     if how.foreign:
         known |= dict.fromkeys(_REST_NAMES, REST)
     plain = _plain(word)
-    return known.get(plain, known.get(plain.lstrip("0123456789")))
+    if (kind := known.get(plain, known.get(plain.lstrip("0123456789")))) is not None:
+        return kind
+    rest = [w for w in re.split(r"[^A-Za-z0-9]+", word) if w and w.lower() not in _BESIDES and not w.isdigit()]
+    left = _plain("".join(rest))
+    return known.get(left, known.get(left.removesuffix("s"))) if left else None
 
 
 def _number(word: str) -> float:
