@@ -85,6 +85,21 @@ def test_a_lesion_outside_the_images_of_now_is_not_gone() -> None:
     assert "PMR" in the(ask(whole, (pet, regions)), CURRENT).words
 
 
+def test_a_lesion_at_the_edge_costs_qpet_and_not_the_deauville_score() -> None:
+    pet, regions = _made(3.0, 60)
+    lung = regions[0]
+    assert lung.mask is not None
+    top = np.zeros_like(lung.mask)
+    top[-1, 4:8, 30:34] = True
+    edge = (pet, (*regions, Region(lung.geometry, mask=top, label="neck")))
+    answer = ask(edge, criteria="Lugano 2014")
+    assert the(answer, DEAUVILLE).words.startswith("Deauville: 4")
+    assert any("qPET is not given: a sphere of 1 mL about neck" in r for r in answer.reasons)
+    assert not any(m.unit == "{ratio}" for m in the(answer, DEAUVILLE).measurements)
+    with pytest.raises(Refused, match="neck at the edge of the image"):
+        ask(_made(9.0, 0), edge)  # PERCIST is made of peaks
+
+
 def test_a_lesion_that_rises_beside_one_that_falls_is_no_partial_response() -> None:
     """Until version 11 the hottest alone was asked: 12 and 3, then 5 and 5, was PMR without a word."""
 

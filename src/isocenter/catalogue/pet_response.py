@@ -55,7 +55,7 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "14"
+    name, version = "pet_response", "15"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", dated=True, beds=True, better=gives_suv),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
@@ -146,7 +146,7 @@ class PETResponse:
                 )
             found = [_percist(times, lean, bool(new), rose, remarks)]
         else:
-            found = _lugano(times, markedly, bool(new))
+            found = _lugano(times, markedly, bool(new), remarks)
         _must_show_all(found, unseen, now.day)
         peaks = criteria == "PERCIST 1.0"
         found += [_lesion(times, i, followed, lean, peaks=peaks) for i in range(len(now.lesions))]
@@ -217,13 +217,17 @@ class _Time:
             raise Refused(f"PERCIST without SUL on {self.day}", why, "complete weight, size and sex of the patient")
         return self.scan.factors[lean]
 
+    def sphere(self, region: Region) -> float | None:
+        """SUVpeak (bw) of a lesion; None where the sphere of 1 mL leaves the image everywhere."""
+        return uptake.best_mean(self.scan.suvbw, self.scan.geometry, mask_of(region))
+
     def peak(self, region: Region) -> float:
         """SUVpeak (bw) of a lesion.
 
         Raises:
             Refused: when the sphere of 1 mL leaves the image everywhere.
         """
-        peak = uptake.best_mean(self.scan.suvbw, self.scan.geometry, mask_of(region))
+        peak = self.sphere(region)
         if peak is None:
             raise Refused(f"{region.label or 'a lesion'} at the edge of the image", "a sphere of 1 mL does not fit")
         return peak
@@ -324,7 +328,7 @@ def _percist(times: Sequence[_Time], lean: str, new: bool, rose: tuple[str, ...]
     return Finding(CURRENT, measurements=tuple(said), words=words)
 
 
-def _lugano(times: Sequence[_Time], markedly: float, new: bool) -> list[Finding]:
+def _lugano(times: Sequence[_Time], markedly: float, new: bool, remarks: list[str]) -> list[Finding]:
     now = times[-1]
     if now.liver is None or now.blood is None:
         missing = "liver" if now.liver is None else "aorta or mediastinum"
@@ -338,7 +342,10 @@ def _lugano(times: Sequence[_Time], markedly: float, new: bool) -> list[Finding]
         Measurement(REFERENCE, now.liver.highest, _BW, definition="SUVbw, liver, maximum"),
         Measurement(REFERENCE, now.blood.highest, _BW, definition="SUVbw, blood pool, maximum"),
     ]
-    if now.lesions:
+    cut = [r.label or "a lesion" for r in now.lesions if now.sphere(r) is None]
+    if cut:
+        remarks.append(f"qPET is not given: a sphere of 1 mL about {', '.join(cut)} leaves the image")
+    elif now.lesions:
         ratio = lugano.qpet(max(now.peak(r) for r in now.lesions), now.liver.mean)
         said.append(Measurement(QPET, ratio, "{ratio}", definition=f"stands for Deauville {lugano.qpet_score(ratio)}"))
     found = [Finding(DEAUVILLE, measurements=tuple(said), words=_said("Deauville", score))]
