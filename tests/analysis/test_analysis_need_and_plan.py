@@ -354,6 +354,39 @@ def test_objects_of_one_time_in_series_of_their_own_are_one_dynamic_scan() -> No
     assert len(bound.series["dynamic"]) == 1
 
 
+def test_slabs_of_one_dynamic_scan_in_series_of_their_own_are_measured_together() -> None:
+    """One of two was measured, and nothing said that half of the brain was left."""
+
+    class Bolus:
+        """Does it enhance?"""
+
+        name, version, yields = "bolus", "1", ()
+        needs = {"dynamic": Need(modality="MR", axis="time", at_least=20)}  # noqa: RUF012
+
+        def run(self) -> None: ...
+
+    def slab(uid: str, *heights: float, begins: int = 0, times: int = 12, **facts: object) -> Series:
+        turned = {"ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0], **facts}
+        one = placed(uid, *sorted(heights * times), **turned)
+        clocks = [f"10{(begins + 2 * (n % times)) // 60:02d}{(begins + 2 * (n % times)) % 60:02d}"
+                  for n in range(len(one.instances))]  # fmt: skip
+        timed = zip(one.instances, clocks, strict=True)
+        return replace(one, instances=tuple(replace(i, facts={**i.facts, "AcquisitionTime": c}) for i, c in timed))
+
+    def bound(*held: Series) -> list[str]:
+        (one,) = plan([Bolus()], study(*held)).bindings  # type: ignore[list-item]
+        return sorted(one.series["dynamic"])
+
+    lower, upper = slab("1.1", 0.0, 8.0), slab("1.2", 16.0, 24.0, begins=1)
+    assert bound(lower, upper) == ["1.1", "1.2"]
+    assert bound(lower, slab("1.3", 16.0, 24.0, begins=300)) != ["1.1", "1.3"]  # a second bolus
+    assert bound(lower, slab("1.4", 40.0, 48.0)) != ["1.1", "1.4"]  # a gap between them
+    assert bound(lower, slab("1.5", 8.0, 16.0)) != ["1.1", "1.5"]  # another reconstruction
+    assert bound(lower, slab("1.6", 16.0, 24.0, EchoTime=9.0)) != ["1.1", "1.6"]
+    assert bound(lower, upper, slab("1.7", *[8.0 * n for n in range(6)])) == ["1.7"]
+    assert bound(*(slab(f"2.{n}", 8.0 * n) for n in range(4))) == ["2.0", "2.1", "2.2", "2.3"]
+
+
 def test_phases_in_series_of_their_own_are_taken_where_they_are_more_than_one_series() -> None:
     class Beat:
         """How much does it eject?"""

@@ -23,6 +23,7 @@ __all__ = [
     "left_beside",
     "phases_apart",
     "reach_mm",
+    "slabs_apart",
     "slices_apart",
     "told",
     "units_of_frames",
@@ -31,6 +32,7 @@ __all__ = [
 
 _LEAST_IN_MOSAIC = 4  # two by two
 _DELAY = "TriggerTime"
+_SAME_TIME = 0.1  # of a dynamic scan, by which slabs of it may begin and end apart
 _SAME_PLACE = 0.5  # of the shorter of two series: beyond it they show one part of the body and are no neighbours
 _LARGER = 1.2  # of two series of one place, the one that is taken without asking
 _NEXT_TO = 1.5  # slices between the ends of two beds
@@ -114,6 +116,52 @@ def slices_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
             key = (one.modality, one.frame_of_reference, frozenset(size), images([one]), turn, *same)
             stacks.setdefault(key, []).append(one)
     return [tuple(several) for several in stacks.values() if len(several) > 1]
+
+
+def slabs_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
+    """Dynamic scans of which each slab, or each slice, is a series of its own with all its times.
+
+    They were measured together: their first and last images are of the same time, but for a tenth of the scan. Their
+    places make one row of even steps.
+    """
+    scans: dict[Any, list[Series]] = {}
+    for one in study:
+        places, turns = told(one, "ImagePositionPatient"), told(one, "ImageOrientationPatient")
+        if None in places | turns or len(turns) != 1 or any(i.frames > 1 for i in one.instances):
+            continue
+        if len(one.instances) < 2 * len(places):
+            continue
+        same = [frozenset(told(one, k)) for k in ("PixelSpacing", "EchoTime", "FlipAngle", "KVP", "ImageType")]
+        size = frozenset((i.rows, i.columns) for i in one.instances)
+        key = (one.modality, one.frame_of_reference, size, _rounded(turns, 3), *same)
+        scans.setdefault(key, []).append(one)
+    return [tuple(many) for many in scans.values() if len(many) > 1 and _in_one_row(many) and _at_one_time(many)]
+
+
+def _in_one_row(slabs: Sequence[Series]) -> bool:
+    """Whether the places of all of them lie in one line, at even steps, each in one of them alone."""
+    places = [tuple(float(v) for v in place) for one in slabs for place in told(one, "ImagePositionPatient")]
+    (turn,) = told(slabs[0], "ImageOrientationPatient")
+    (a, b, c), (d, e, f) = (float(v) for v in turn[:3]), (float(v) for v in turn[3:])
+    normal = (b * f - c * e, c * d - a * f, a * e - b * d)
+    row = sorted((sum(n * v for n, v in zip(normal, place, strict=True)), place) for place in places)
+    steps = [after[0] - before[0] for before, after in pairwise(row)]
+    ends, count = (row[0][1], row[-1][1]), len(row) - 1
+    lines = [tuple(p + (q - p) * n / count for p, q in zip(*ends, strict=True)) for n in range(count + 1)]
+    aside = max(math.dist(place, on) for (_, place), on in zip(row, lines, strict=True))
+    return min(steps) > 0.9 * max(steps) > 0.0 and aside < 0.1 * max(steps)
+
+
+def _at_one_time(slabs: Sequence[Series]) -> bool:
+    begun, done = [], []
+    for one in slabs:
+        when = [w for i in one.instances if (w := _acquired_s({**one.facts, **i.facts})) is not None]
+        if len(when) < len(one.instances):
+            return False
+        begun.append(min(w for w, _ in when))
+        done.append(max(w for w, _ in when))
+    lasts = min(done) - max(begun)
+    return lasts > 0.0 and max(max(begun) - min(begun), max(done) - min(done)) <= _SAME_TIME * lasts
 
 
 def phases_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:

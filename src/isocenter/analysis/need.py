@@ -16,6 +16,7 @@ from isocenter.analysis.apart import (
     is_object,
     phases_apart,
     reach_mm,
+    slabs_apart,
     slices_apart,
     told,
     units_of_frames,
@@ -183,7 +184,8 @@ class Need:
         if self.beds:
             return self._end_to_end(study)
         if self.axis == "time" and self.gives == "volume":
-            return self._in_turn(study)
+            slabs = self._slab_by_slab(study)
+            return slabs if any(not self.unmet(one) for one in slabs) else self._in_turn(study) or slabs
         if self.axis not in _APART or self.gives != "volumes":
             return ()
         fact, words, stays = _APART[self.axis]
@@ -228,6 +230,11 @@ class Need:
             if len(whole) >= _LEAST_TIMES and images(whole) >= self.at_least:
                 return whole
         return ()
+
+    def _slab_by_slab(self, study: Sequence[Series]) -> tuple[Series, ...]:
+        able = [one for one in study if {u.predicate for u in self.unmet(one)} <= {"images"}]
+        whole = max(slabs_apart(able), key=images, default=())
+        return whole if images(whole) >= self.at_least else ()
 
     def _modality(self, series: Series) -> Check | None:
         if not self.modality:

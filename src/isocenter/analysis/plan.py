@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from isocenter.analysis.apart import images, is_object
+from isocenter.analysis.apart import images
 from isocenter.analysis.need import Check, Need, Unmet
 from isocenter.analysis.protocol import Analysis
 from isocenter.record import Instance, Patient, Series, Study, Urgency
@@ -197,10 +197,15 @@ def _bind(
 ) -> tuple[list[Binding], tuple[Unmet, ...]]:
     (first_name, first), *others = needs.items()
     fit = [s for s in study.series if not first.unmet(s)]
-    apart = first.slices_apart or not (fit or first.beds) or (first.axis == "time" and all(map(is_object, fit)))
+    apart = first.slices_apart or not (fit or first.beds) or first.axis == "time"
     together = first.joined(study.series) if apart else ()
-    if together and images(together) < max(map(images, ([s] for s in fit if s not in together)), default=0):
-        together = ()  # one object of many times
+    others_fit = [s for s in fit if s not in together]
+    if (
+        first.axis == "time"
+        and fit
+        and (len(others_fit) == len(fit) or images(together) < max(map(images, ([s] for s in others_fit)), default=0))
+    ):
+        together = ()  # a series of many times goes before many of one
     fit = list(together) or fit
     if not fit:
         return [], _nearest(first, study)
