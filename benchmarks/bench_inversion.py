@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--trials", type=int, default=2)
     parser.add_argument("--steps", type=int, default=250)
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 8])
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     held = read_labelled(chosen.data, recipe("pneumoniamnist"), "train")  # type: ignore[arg-type]

@@ -150,8 +150,17 @@ def test_a_site_that_goes_beyond_its_own_conditions_says_so_and_is_waited_for_by
         raise Forbidden("ε = 3.10 after this round", "this site's limit is 3", "agree on more noise")
 
     site.answer = answer  # type: ignore[method-assign]
+    heard: list[tuple[str, Any]] = []
     with caller(f"https://127.0.0.1:{made.port}", papers / "c") as client, pytest.raises(Forbidden, match="limit is 3"):
-        take_part(Line(client, wait, 20), site, wait=wait, pause_s=0.02)
+        take_part(
+            Line(client, wait, 20),
+            site,
+            wait=wait,
+            pause_s=0.02,
+            happened=lambda what, told: heard.append((what, told)),
+        )
+    assert [what for what, _ in heard] == ["joined", "done"], "its journal says that it ended, and why"
+    assert heard[-1][1]["why"] == "ε = 3.10 after this round: this site's limit is 3"
     assert rounds.stopped.startswith("c left, and sums are of at least 3 sites") and "limit is 3" in rounds.stopped
 
 

@@ -58,6 +58,12 @@ def test_what_a_page_shows_of_a_site_and_of_a_coordinator(tmp_path: Path) -> Non
         assert (other["role"], other["agreement"]["rounds"], len(other["rounds"])) == ("coordinator", 2, 1)
         assert other["rounds"][0]["bytes"] == {"north": 7, "east": 1} and other["rounds"][0]["lost"] == ["east"]
         assert other["begun"] and other["ended"]
+        run.rounds.append({"round": 2, "sites": ["north"], "lost": [], "bytes": moved, "aside": {}})
+        run.finished = lambda: False
+        with _opened(tmp_path / "archive") as held, _kept(held, run):  # killed before the journal heard of round 2
+            pass
+        (other,) = (one for one in federation.told(who=ito) if one["run"] == "r2")
+        assert [one["round"] for one in other["rounds"]] == [1, 2] and other["ended"] is None, "it goes on"
         with pytest.raises(Forbidden):
             federation.told(who=Person("scanner", Role.SERVICE))
     finally:

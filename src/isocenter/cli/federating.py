@@ -227,15 +227,18 @@ def _kept(held: Any, run: Any) -> Iterator[Callable[[], None]]:
 
     from isocenter.govern.policy import HOUSE
 
-    told, seen = held.site.federation, len(run.rounds)
+    told = held.site.federation
+    mine = [one["rounds"] for one in told.told(who=HOUSE) if one["run"] == run.run]  # until it was killed
+    known = {one["round"] for rounds in mine for one in rounds}
     said = {"run": run.run, "role": "coordinator"}
 
     def keep() -> None:
-        nonlocal seen
-        for one in run.rounds[seen:]:
+        for one in run.rounds:
+            if one["round"] in known:
+                continue
             moved = {site: v["received"] + v["sent"] for site, v in one["bytes"].items()}
             told.happened("round", {**one, **said, "bytes": moved}, who=HOUSE)
-            seen += 1
+            known.add(one["round"])
 
     told.happened("joined", {**asdict(run.how), **said}, who=HOUSE)
     try:

@@ -202,6 +202,7 @@ def take_part(
         if asked["run"] != run:
             raise Conflict("another run at this address", "the coordinator began anew", "join again")
         if asked["step"] == "stopped":
+            happened("done", {"run": run, "rounds": asked["done"], "why": str(asked.get("why", ""))[:300]})
             raise Unavailable(
                 f"the federation was stopped after {int(asked['done'])} of {int(asked['rounds'])} rounds",
                 str(asked.get("why", ""))[:300], "ask the coordinator" + _so_far(line, site, asked),
@@ -226,6 +227,7 @@ def take_part(
         except (Forbidden, Refused) as why:  # this site's own conditions: the others need not wait for it
             with suppress(IsocenterError):
                 line.json("POST", "/federation/leave", {"why": f"{why.what}: {why.why}"})
+            happened("done", {"run": run, "rounds": asked["done"], "why": f"{why.what}: {why.why}"[:300]})
             if so_far := _so_far(line, site, asked):
                 raise type(why)(why.what, why.why, why.do + so_far) from None
             raise

@@ -47,8 +47,8 @@ class Federating:
             run = runs.setdefault(event.subject, {"run": event.subject, **_UNBEGUN, "rounds": []})
             run["role"] = str(told.pop("role", run["role"]))
             if event.kind is Kind.FEDERATION_JOINED:
-                # A site that was killed joins again; the agreement is the same.
-                run.update(agreement=told, begun=run["begun"] or event.time.isoformat())
+                # Who was killed or stopped joins again; the agreement is the same.
+                run.update(agreement=told, begun=run["begun"] or event.time.isoformat(), ended=None, why="")
             elif event.kind is Kind.FEDERATION_ROUND:
                 run["rounds"].append({**_UNKNOWN, **told, "when": event.time.isoformat()})
             else:
