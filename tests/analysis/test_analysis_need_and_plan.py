@@ -385,6 +385,8 @@ def test_slabs_of_one_dynamic_scan_in_series_of_their_own_are_measured_together(
     assert bound(lower, slab("1.6", 16.0, 24.0, EchoTime=9.0)) != ["1.1", "1.6"]
     assert bound(lower, upper, slab("1.7", *[8.0 * n for n in range(6)])) == ["1.7"]
     assert bound(*(slab(f"2.{n}", 8.0 * n) for n in range(4))) == ["2.0", "2.1", "2.2", "2.3"]
+    for odd in (["x", 0.0], [1.0, 0.0, 0.0, 0.0, 1.0, "n"], 7.0, None):
+        assert len(bound(lower, slab("3.1", 16.0, 24.0, ImageOrientationPatient=odd))) == 1
 
 
 def test_phases_in_series_of_their_own_are_taken_where_they_are_more_than_one_series() -> None:
@@ -411,6 +413,9 @@ def test_phases_in_series_of_their_own_are_taken_where_they_are_more_than_one_se
     assert sorted(bound.series["cine"]) == [s.uid for s in beat]
     assert not plan([Beat()], study(*beat, replace(beat[0], uid="3.1"))).bindings  # type: ignore[list-item]
     assert not plan([Beat()], study(*beat[:6])).bindings  # type: ignore[list-item]
+    for odd in (["x", 0.0], [1.0, 0.0, 0.0, 0.0, 1.0, "n"], 7.0, None):
+        crooked = [replace(one, facts={**one.facts, "ImageOrientationPatient": odd}) for one in beat]
+        assert not plan([Beat()], study(*crooked)).bindings  # type: ignore[list-item]
 
 
 def test_slices_in_series_of_their_own_are_taken_where_they_are_more_than_one_series() -> None:

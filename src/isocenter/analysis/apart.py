@@ -108,7 +108,7 @@ def slices_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
     stacks: dict[Any, list[Series]] = {}
     for one in study:
         places, turns = told(one, "ImagePositionPatient"), told(one, "ImageOrientationPatient")
-        alone = len(places) == len(turns) == 1 and None not in places | turns
+        alone = len(places) == len(turns) == 1 and _are_vectors(places, 3) and _are_vectors(turns, 6)
         if alone and images([one]) > 1:
             size = {(i.rows, i.columns) for i in one.instances}
             same = [frozenset(told(one, k)) for k in ("PixelSpacing", "EchoTime", "ImageType")]
@@ -127,15 +127,25 @@ def slabs_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
     scans: dict[Any, list[Series]] = {}
     for one in study:
         places, turns = told(one, "ImagePositionPatient"), told(one, "ImageOrientationPatient")
-        if None in places | turns or len(turns) != 1 or any(i.frames > 1 for i in one.instances):
+        if not _are_vectors(places, 3) or not _are_vectors(turns, 6) or len(turns) != 1:
             continue
-        if len(one.instances) < 2 * len(places):
+        if any(i.frames > 1 for i in one.instances) or len(one.instances) < 2 * len(places):
             continue
         same = [frozenset(told(one, k)) for k in ("PixelSpacing", "EchoTime", "FlipAngle", "KVP", "ImageType")]
         size = frozenset((i.rows, i.columns) for i in one.instances)
         key = (one.modality, one.frame_of_reference, size, _rounded(turns, 3), *same)
         scans.setdefault(key, []).append(one)
     return [tuple(many) for many in scans.values() if len(many) > 1 and _in_one_row(many) and _at_one_time(many)]
+
+
+def _are_vectors(values: set[Any], length: int) -> bool:
+    """Whether these are so many finite numbers each; headers may hold anything."""
+    return all(
+        isinstance(one, tuple)
+        and len(one) == length
+        and all(isinstance(v, int | float) and math.isfinite(v) for v in one)
+        for one in values
+    )
 
 
 def _in_one_row(slabs: Sequence[Series]) -> bool:
@@ -173,7 +183,9 @@ def phases_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
     stacks: dict[Any, list[tuple[float, Series]]] = {}
     for one in study:
         places, turns, delays = (told(one, k) for k in ("ImagePositionPatient", "ImageOrientationPatient", _DELAY))
-        if not len(places) == images([one]) > 1 or None in places | turns or len(turns) != 1:
+        if not len(places) == images([one]) > 1 or len(turns) != 1:
+            continue
+        if not _are_vectors(places, 3) or not _are_vectors(turns, 6):
             continue
         if not all(isinstance(delay, (int, float)) for delay in delays):
             continue
