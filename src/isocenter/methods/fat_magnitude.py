@@ -166,7 +166,7 @@ def _fit(
                     both[start, 0, z, y, x] = 100.0 * p[1] / (p[0] + p[1])
                 both[start, 1, z, y, x] = p[2]
                 both[start, 2, z, y, x] = left
-                both[start, 3, z, y, x] = _error(times, fat, p, s, 1.0, 0, 0.0)
+                both[start, 3, z, y, x] = _error(times, fat, p, s, 1.0, np.int64(0), 0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -188,7 +188,7 @@ def _medians(first: int, last: int, field: Any, where: Any, known: Any, told: An
         for x in range(columns):
             if not (where[z, y, x] and told[z]):
                 continue
-            half, count = 2, 0
+            half, count = 2, np.int64(0)  # for a plain 0, `_median` would be compiled once more
             while count == 0:
                 for j in range(max(y - half, 0), min(y + half + 1, rows)):
                     for i in range(max(x - half, 0), min(x + half + 1, columns)):
@@ -377,7 +377,8 @@ def _as_the_middle(
     spread = 0.5 * noise * ((1 - p) ** 2 * aa + p * p * bb + 2 * p * (1 - p) * ab.real) / below / whole
     kept = max(1.0 - 1e4 * spread / (own - share) ** 2, 0.0)
     if kept > _OTHER and r * times[1] < _FEW:
-        told = _settle(products, packed, count, times, even, fat, rates, hertz, explained, energies, both, at, False)
+        judged = np.bool_(False)  # for a plain False, `_settle` would be compiled once more, for seconds
+        told = _settle(products, packed, count, times, even, fat, rates, hertz, explained, energies, both, at, judged)
         if told and np.isfinite(at[2]):
             _, aa, bb, ab = _left(products, times, even, fat, at[2], at[1], turned, both)
             freely = _fraction(both, aa, bb, ab, noise * count)

@@ -82,7 +82,8 @@ def _fit(
     place = np.full(_LANES, -1)  # -1 where a lane is free
     kept = np.zeros((_LANES, 8))  # water, fat, and how they change, at the best place so far
     at, part = np.empty((3, 2), np.int64), np.empty((3, 2))
-    line, x, busy = first, 0, 0
+    line, busy = first, 0
+    x: Any = np.int64(0)  # for a plain 0, `_between` would be compiled once more
     while True:
         for lane in range(_LANES):
             while place[lane] < 0 and line < last:
@@ -227,7 +228,7 @@ def _models(echoes: Any, turn: Any, times: Any, even: bool, fat: Any, f: Any, r:
         _turns(f, r, times[1] - times[0], turn, 2 * _LANES)
         for j in range(_LANES):
             w[_BACK + j], w[_BACK_I + j] = turn[2 * _LANES + j], turn[3 * _LANES + j]
-        _turns(f, r, times[0], turn, 0)
+        _turns(f, r, times[0], turn, np.int64(0))
         for k in range(1, n):
             here, last = 2 * k * _LANES, 2 * (k - 1) * _LANES
             for j in range(_LANES):
