@@ -102,3 +102,14 @@ def test_where_no_group_was_measured_the_card_says_what_its_data_hold() -> None:
     ):
         told = card(one, now=datetime(2026, 11, 27, tzinfo=UTC))["source_attributes"]["5.i"]
         assert told["known"] is False and says in told["says"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("boxes", "boxes about each of: disc, square, with a score between 0 and 1 that is no chance"),
+     ("masks", "outlines of disc, square"), ("classes", "calibrated chance of each of: disc, square")],
+)  # fmt: skip
+def test_what_a_model_answers_is_said_as_it_is(kind: str, said: str) -> None:
+    model = Model("m", "1", "0" * 64, inputs={"kind": kind, "classes": ["disc", "square"]}, evidence={"n": 80})
+    told = card(model, now=datetime(2026, 11, 27, tzinfo=UTC))["source_attributes"]["1.iii"]
+    assert told["says"] == said

@@ -234,6 +234,11 @@ def test_minus_nine_is_not_known_where_no_such_value_can_be(tmp_path: Path) -> N
     rows = read_rows(tmp_path / "t.csv", RISK)
     assert np.isnan(rows.values).tolist() == [[True, False, False], [False, True, True], [False, False, True]]
     assert rows.unknown == {"age": 1, "sex": 1, "grade": 1} and rows.values[0, 2] == 2
+    gaps = [(-9 if k % 40 == 0 else row[0], *row[1:]) for k, row in enumerate(table(120, 0))]
+    (tmp_path / "train.csv").write_text(text(gaps, "age,sex,grade,num"))
+    told = list[str]()
+    train("risk", tmp_path / "train.csv", tmp_path / "out", progress=told.append)
+    assert any("read as not known in 3 of 'age'" in line for line in told)
     assert _unknown_in(rows.unknown) == [
         "-9, -99 or -999 was read as not known in 1 of 'age', 1 of 'sex', 1 of 'grade': no such value can be there"
     ]

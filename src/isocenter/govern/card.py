@@ -230,6 +230,8 @@ def _output(model: Model) -> str:
     kinds = list(model.inputs.get("classes", ()))
     if model.inputs.get("kind") == "masks":
         return f"outlines of {', '.join(map(str, kinds))}"
+    if model.inputs.get("kind") == "boxes":
+        return f"boxes about each of: {', '.join(map(str, kinds))}, with a score between 0 and 1 that is no chance"
     if kinds:
         return f"calibrated chance of each of: {', '.join(map(str, kinds))}"
     return str(model.card.get("title", model.name))

@@ -154,7 +154,7 @@ def fit_classes_net(
     others = torch.from_numpy(foreign.shown) if foreign is not None else torch.zeros(0, dtype=torch.uint8)
     per_epoch = len(examples) // how.batch
     if not per_epoch:
-        raise Refused(f"{len(examples)} examples", f"a batch has {how.batch}", "give more examples")
+        raise Refused(f"{len(examples)} examples", f"a batch has {how.batch}", "give more, or take a smaller batch")
     order = torch.empty(0, dtype=torch.int64)
     layout = torch.channels_last if axes == 2 else torch.channels_last_3d
     scored = loss_of_classes(how)

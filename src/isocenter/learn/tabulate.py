@@ -288,6 +288,8 @@ def train_table(
     torch.set_num_threads(1)
     started, read, recipe = clock(), read_joined(data, how), how
     rows, how = read.rows, read.how
+    for remark in _unknown_in(rows.unknown):
+        tell(remark)
     if read.known:
         tell(f"{read.known} of {len(rows.labels)} pictures are known to '{how.through}' from its own training: "
              "the figures flatter")  # fmt: skip
