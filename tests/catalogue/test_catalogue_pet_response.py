@@ -96,8 +96,18 @@ def test_a_lesion_at_the_edge_costs_qpet_and_not_the_deauville_score() -> None:
     assert the(answer, DEAUVILLE).words.startswith("Deauville: 4")
     assert any("qPET is not given: a sphere of 1 mL about neck" in r for r in answer.reasons)
     assert not any(m.unit == "{ratio}" for m in the(answer, DEAUVILLE).measurements)
+    # PERCIST is made of peaks: a colder lesion at the edge is passed over, a hotter one could be the hottest.
+    percist = ask(_made(9.0, 0), edge)
+    assert "PERCIST 1.0: PMD" in the(percist, CURRENT).words and "a new FDG-avid lesion" in the(percist, CURRENT).words
+    neck = next(f for f in percist.findings if f.words.startswith("neck"))
+    assert "SULpeak not given (at the edge of the image), new." in neck.words and codes.SUV_PEAK not in {
+        m.what for m in neck.measurements
+    }
+    array = pet.volume.array.copy()
+    array[top] *= 20.0
+    hot = (replace(pet, given=replace(pet.volume, array=array)), edge[1])
     with pytest.raises(Refused, match="neck at the edge of the image"):
-        ask(_made(9.0, 0), edge)  # PERCIST is made of peaks
+        ask(_made(9.0, 0), hot)
 
 
 def test_a_lesion_that_rises_beside_one_that_falls_is_no_partial_response() -> None:

@@ -55,7 +55,7 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "15"
+    name, version = "pet_response", "16"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", dated=True, beds=True, better=gives_suv),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
@@ -244,8 +244,22 @@ class _Time:
             every |= mask_of(region)
         values = self.scan.suvbw[every].astype(np.float64) * factor
         hot = values[values >= reference.measurable]
-        peak = max((self.peak(r) * factor for r in self.lesions), default=None)
-        return percist.Burden(peak, float(hot.sum()) * self.scan.voxel_ml, new)
+        peak = self.hottest()
+        return percist.Burden(None if peak is None else peak * factor, float(hot.sum()) * self.scan.voxel_ml, new)
+
+    def hottest(self) -> float | None:
+        """SUVpeak (bw) of the hottest lesion; None where there is none.
+
+        A lesion at the edge, without a sphere of its own, is passed over where even its hottest voxel is colder.
+
+        Raises:
+            Refused: where such a lesion could be the hottest.
+        """
+        known = max((p for r in self.lesions if (p := self.sphere(r)) is not None), default=None)
+        for region in self.lesions:
+            if known is None or float(self.scan.suvbw[mask_of(region)].max()) > known:
+                known = max(known or 0.0, self.peak(region))
+        return known
 
 
 def _must_show_all(found: Sequence[Finding], unseen: Sequence[str], day: date) -> None:
@@ -278,7 +292,7 @@ def _rose(times: Sequence[_Time], followed: Sequence[Track], lean: str) -> tuple
     for n, track in enumerate(followed):
         if track.at[0] and track.at[-1]:
             then, now = (_value(times[k], track.at[k], lean, peaks=True) for k in (0, -1))
-            if percist.rose(then, now):
+            if then is not None and now is not None and percist.rose(then, now):
                 found.append(times[-1].lesions[track.at[-1][0]].label or f"lesion {n + 1}")
     return tuple(found)
 
@@ -313,11 +327,12 @@ def _percist(times: Sequence[_Time], lean: str, new: bool, rose: tuple[str, ...]
         said.append(Measurement(codes.SUV_PEAK, is_now.peak, _LEAN, definition=f"{name}, 1 mL sphere, hottest lesion"))
         change = 100.0 * (is_now.peak / was.peak - 1.0)
         said.append(Measurement(CHANGE, change, "%", definition="SULpeak of the hottest lesion"))
-    peaks = [now.peak(r) * now.factor(lean) for r in now.lesions]
-    if peaks:
-        taken = percist.chosen(peaks, [organ_of(r.label) for r in now.lesions])
-        total = sum(peaks[i] for i in taken)
-        if sum(not organ_of(now.lesions[i].label) for i in taken) > 2:
+    held = [(r, p * now.factor(lean)) for r in now.lesions if (p := now.sphere(r)) is not None]
+    if held:
+        organs = [organ_of(r.label) for r, _ in held]
+        taken = percist.chosen([peak for _, peak in held], organs)
+        total = sum(held[i][1] for i in taken)
+        if sum(not organs[i] for i in taken) > 2:
             remarks.append(
                 "WARNING: labels of lesions name no organ, so that no more than two in an organ was not kept in the sum"
             )
@@ -363,11 +378,13 @@ def _said(table: str, judged: Judged) -> str:
     return f"{table}: {judged.response} ({judged.rule}): {judged.why}."
 
 
-def _value(time: _Time, places: Sequence[int], lean: str, *, peaks: bool) -> float:
-    """SULpeak or SUVmax of the hottest part of a lesion."""
-    if peaks:
-        return max(time.peak(time.lesions[i]) * time.factor(lean) for i in places)
-    return max(float(time.scan.suvbw[mask_of(time.lesions[i])].max()) for i in places)
+def _value(time: _Time, places: Sequence[int], lean: str, *, peaks: bool) -> float | None:
+    """SULpeak or SUVmax of the hottest part of a lesion; None where a part at the edge has no peak."""
+    if not peaks:
+        return max(float(time.scan.suvbw[mask_of(time.lesions[i])].max()) for i in places)
+    found = [time.sphere(time.lesions[i]) for i in places]
+    held = [p * time.factor(lean) for p in found if p is not None]
+    return max(held) if len(held) == len(found) else None
 
 
 def _lesion(times: Sequence[_Time], i: int, followed: Sequence[Track], lean: str, *, peaks: bool) -> Finding:
@@ -375,13 +392,12 @@ def _lesion(times: Sequence[_Time], i: int, followed: Sequence[Track], lean: str
     region = now.lesions[i]
     value = _value(now, (i,), lean, peaks=peaks)
     name, what, unit = (VARIANTS[lean][0], codes.SUV_PEAK, _LEAN) if peaks else ("SUVbw", codes.SUV_MAX, _BW)
-    said = [
-        Measurement(what, value, unit, definition=f"{name}, 1 mL sphere" if peaks else name),
-        Measurement(codes.VOLUME, region.volume_ml, "mL", definition="whole contour"),
-    ]
+    said = [Measurement(codes.VOLUME, region.volume_ml, "mL", definition="whole contour")]
+    if value is not None:
+        said.insert(0, Measurement(what, value, unit, definition=f"{name}, 1 mL sphere" if peaks else name))
     track = next((t for t in followed if i in t.at[-1]), None)
     label = region.label or f"Lesion {i + 1}"
-    words = f"{label}: {'SULpeak' if peaks else 'SUVmax'} {value:.1f}"
+    words = f"{label}: {'SULpeak' if peaks else 'SUVmax'} " + _told(value)
     tracking = ""
     if track is not None:
         key = digest_of([times[track.began].study_uid, track.at[track.began][0], "uptake"])
@@ -391,9 +407,15 @@ def _lesion(times: Sequence[_Time], i: int, followed: Sequence[Track], lean: str
             words += ", new"
         else:
             was = _value(times[before], track.at[before], lean, peaks=peaks)
-            said.append(Measurement(CHANGE, 100.0 * (value / was - 1.0), "%", definition=f"of this lesion, {name}"))
-            words += f", was {was:.1f} on {times[before].day}" + ("" if track.sure else ", match unsure")
+            if was is not None and value is not None:
+                share = 100.0 * (value / was - 1.0)
+                said.append(Measurement(CHANGE, share, "%", definition=f"of this lesion, {name}"))
+            words += f", was {_told(was)} on {times[before].day}" + ("" if track.sure else ", match unsure")
     return Finding(codes.ABNORMAL_UPTAKE, where=region, measurements=tuple(said), words=f"{words}.", tracking=tracking)
+
+
+def _told(value: float | None) -> str:
+    return "not given (at the edge of the image)" if value is None else f"{value:.1f}"
 
 
 def _curve(times: Sequence[_Time], followed: Sequence[Track], lean: str, *, peaks: bool) -> tuple[Curve, ...]:
@@ -403,10 +425,12 @@ def _curve(times: Sequence[_Time], followed: Sequence[Track], lean: str, *, peak
     lines: dict[str, tuple[float, ...]] = {}
     for n in range(min(len(followed), 8)):
         seats = [seen_in(followed, n, k) for k in range(len(times))]  # where it has grown together, the whole
-        lines[f"lesion {n + 1}"] = tuple(
+        values = [
             0.0 if seat is None else _value(time, followed[seat].at[k], lean, peaks=peaks)
             for k, (time, seat) in enumerate(zip(times, seats, strict=True))
-        )
+        ]
+        if None not in values:
+            lines[f"lesion {n + 1}"] = tuple(v for v in values if v is not None)
     for name in ("liver", "blood"):
         held = [getattr(t, name) for t in times]
         if all(h is not None for h in held):
