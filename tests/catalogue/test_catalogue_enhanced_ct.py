@@ -29,8 +29,10 @@ from isocenter.space import Volume
 from isocenter.testing.encodings import differences
 from isocenter.testing.phantoms import coronary
 
-FILES = coronary.patient().files
-SLICES = len(FILES)
+
+@functools.cache  # and not when all tests are collected, by every process that runs some of them
+def scan() -> list[bytes]:
+    return list(coronary.patient().files)
 
 
 def test_a_shuffled_enhanced_ct_gives_what_its_classic_series_gives(tmp_path: Path) -> None:
@@ -51,17 +53,17 @@ def score(ct: Volume) -> float:
 @functools.cache
 def plain_score() -> float:
     """Of the classic series, which every other way of writing it must give."""
-    return score(loaded(FILES)[0][0])
+    return score(loaded(scan())[0][0])
 
 
 def test_each_frame_is_scaled_by_its_own_slope() -> None:
-    (ct,), _ = loaded(enhanced(FILES, slopes=[0.5 if n % 2 else 1.0 for n in range(SLICES)]))
+    (ct,), _ = loaded(enhanced(scan(), slopes=[0.5 if n % 2 else 1.0 for n in range(len(scan()))]))
     assert score(ct) == plain_score()
 
 
 def test_a_missing_frame_is_a_gap() -> None:
     with pytest.raises(NotAVolume, match="slice 21 missing: gap of 6 mm where 3 mm"):
-        loaded(enhanced(FILES, order=[n for n in range(SLICES) if n != 20]))
+        loaded(enhanced(scan(), order=[n for n in range(len(scan())) if n != 20]))
 
 
 def twice(other: Callable[[Dataset], None], top: Callable[[Any], None] = lambda made: None) -> list[bytes]:
@@ -77,7 +79,7 @@ def twice(other: Callable[[Dataset], None], top: Callable[[Any], None] = lambda 
         made.NumberOfFrames, made.PixelData = 2 * len(frames), made.PixelData * 2
         top(made)
 
-    return enhanced(FILES, change=change)
+    return enhanced(scan(), change=change)
 
 
 def low_kv(frame: Dataset) -> None:
@@ -145,21 +147,21 @@ def test_each_stack_of_an_object_is_held_to_its_own_header(
 @pytest.mark.parametrize(("other", "keyword"), [(low_kv, "KVP: 120, 80"), (sharp, "ConvolutionKernel: Br64, Qr36d")])
 def test_slices_of_one_stack_that_were_made_in_two_ways(other: Callable[[Dataset], None], keyword: str) -> None:
     def change(made: Any) -> None:
-        for frame in made.PerFrameFunctionalGroupsSequence[: SLICES // 2]:
+        for frame in made.PerFrameFunctionalGroupsSequence[: len(scan()) // 2]:
             other(frame)
 
-    (ct,), _ = loaded(enhanced(FILES, change=change))
+    (ct,), _ = loaded(enhanced(scan(), change=change))
     with pytest.raises(Refused, match=f"slices that differ in {keyword}"):
         score(ct)
 
 
 def test_a_thickness_that_was_written_to_another_digit_is_the_same() -> None:
     def change(made: Any) -> None:
-        for frame in made.PerFrameFunctionalGroupsSequence[: SLICES // 2]:
+        for frame in made.PerFrameFunctionalGroupsSequence[: len(scan()) // 2]:
             measures = frame.PixelMeasuresSequence[0]
             measures.SliceThickness = float(measures.SliceThickness) + 1e-5
 
-    (ct,), _ = loaded(enhanced(FILES, change=change))
+    (ct,), _ = loaded(enhanced(scan(), change=change))
     assert score(ct) == plain_score()
 
 
@@ -245,7 +247,7 @@ def test_a_field_of_view_that_grazes_the_heart_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("padding", [-2000, -1024])
 def test_a_small_field_of_view_that_holds_the_heart_changes_nothing(padding: int) -> None:
-    (ct,), _ = loaded(enhanced(seen_within(FILES, 0.8, padding)))
+    (ct,), _ = loaded(enhanced(seen_within(scan(), 0.8, padding)))
     assert score(ct) == plain_score()
 
 
