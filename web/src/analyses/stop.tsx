@@ -81,7 +81,7 @@ export function StopForm({ path, what, stopped, gate, keys, asked, done }: { pat
           {unsaid ? <p class="muted">It is stopped already. The reason stands with the stop on every page, and until it is recorded each says that it is missing.</p> : <p class="muted">You stopped it; somebody else can start it again.</p>}
         </>
       ) : gate ? (
-        <p class="muted">It had been released, and comes back as it was released: by a person, once its <a href={gate.href}>gate</a> lacks nothing. <code>{gate.command}</code></p>
+        <p class="muted">It had been released, and comes back by another person once it holds on cases that were sealed since. Its <a href={gate.href}>gate</a> says what is missing. <code>{gate.command}</code></p>
       ) : <Reason words="Why it may start again" button="Start it again" send={(reason) => send("resume", reason)} />}
     </div>
   );
