@@ -32,6 +32,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.methods.cine import rim
+from isocenter.methods.opening import filled
 from isocenter.methods.short_axis import Taps, Turned, centre_of_beat, sampled, sampling, unsampling
 from isocenter.methods.ventricle_doubt import levelled, lost_at_base_mm2, restlessness, span_px
 
@@ -541,11 +542,9 @@ def _one_part(parts: npt.NDArray[np.int32], near: Mask | None = None) -> Mask:
 
 def _fill_holes(mask: Mask) -> None:
     """In place, within the box of the mask: the rest of the picture has no hole."""
-    from scipy.ndimage import binary_fill_holes
-
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    box[:] = binary_fill_holes(box)
+    box[:] = filled(box)
 
 
 def _overlap(one: Mask, other: Mask) -> bool:
