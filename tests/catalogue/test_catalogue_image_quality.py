@@ -180,9 +180,14 @@ def test_planted_faults_are_found(made: Callable[[], Volume], words: str, kind: 
         volume(mr() + 0.15 * np.roll(mr(), 64, 2), "MR"),  # no phase direction: nothing can be said
         volume(mr() * 50, "PT", **PET_HEADER),
         volume(RNG.uniform(-4096, 4095, (4, 64, 64)), "MR", ImageType=["ORIGINAL", "PRIMARY", "P", "ND"]),
+        volume(np.where(mr() > 200, 800.0, 0.0) + RNG.uniform(0, 1400, (8, 128, 128)), "MR",
+               ImageType=["DERIVED", "PRIMARY", "DIFFUSION", "ADC"]),
+        volume(np.pad(radiograph(), ((0, 0), (24, 30), (30, 24)), constant_values=255.0), "DX"),
+        volume(40.0 + 20.0 * np.sin(np.indices((20, 96, 96))[2] / 9.0) + RNG.normal(0, 12, (20, 96, 96)), "CT"),
+        volume(np.where(mr() > 200, 20.0, 0.0) + RNG.normal(0, 8, (8, 128, 128)), "CT", unit="mg/mL"),
     ],
     ids=["blank ends", "padding", "localizer", "turned already", "hand", "lateral", "negative", "odd values",
-         "no direction", "PET", "MR phase"],
+         "no direction", "PET", "MR phase", "ADC", "collimator", "soft tissue", "iodine"],
 )  # fmt: skip
 def test_what_is_no_fault(image: Volume) -> None:
     assert said(image) == []

@@ -34,6 +34,8 @@ _RADIOGRAPHS = ("CR", "DX", "RG")
 _RECORDED = (*_RADIOGRAPHS, "CT", "MR", "PT", "NM", "MG", "XA", "RF", "PX", "IO")  # a detector made these, no program
 _NO_IMAGE = ("SEG", "RTDOSE", "RTSTRUCT", "PR", "SR", "KO", "RWV", "REG")
 _SHARP = (*_RADIOGRAPHS, "CT", "MR", "MG", "XA", "RF", "PX", "IO")  # emission images and ultrasound have soft edges
+# What is computed of two signals is noise by nature where there is none: in air.
+_NOISE_IN_AIR = frozenset({"P", "PHASE", "PHASE MAP", "ADC", "FA", "T1 MAP", "T2 MAP", "T2_STAR MAP", "R2_STAR MAP"})
 _PHOTOMETRIC = "PhotometricInterpretation"
 _UNITS = tuple(codes.UNITS)  # an image may be in any
 _SAMPLED = 8
@@ -60,7 +62,7 @@ _LEAST_LUNG, _LONG_CHEST_MM = 0.03, 150.0  # a whole chest holds lung: one third
 class ImageQuality:
     """What is wrong with this image, and is it what its header says?"""
 
-    name, version = "image_quality", "3"
+    name, version = "image_quality", "4"
     needs: ClassVar[Mapping[str, Need]] = {"image": Need(every=True)}
     yields = (
         Yield(what=codes.QUALITY_ISSUE, units=_UNITS),
@@ -275,7 +277,10 @@ class _Look:
 
     @cached_property
     def clipped(self) -> float:
-        return greys.clipped_share(self.values)
+        """Of radiographs without a collimator's margin, which is as bright as can be."""
+        if self.modality not in _RADIOGRAPHS:
+            return greys.clipped_share(self.values)
+        return greys.clipped_share(np.concatenate([greys.without_margins(f).ravel() for f in self.sampled]))
 
     @cached_property
     def levels(self) -> int:
@@ -363,11 +368,14 @@ def _grey_scale(look: _Look) -> Iterator[Finding]:
 def _noise(look: _Look) -> Iterator[Finding]:
     if look.modality not in _RECORDED or look.image.array.size < 4096:
         return
-    if {"P", "PHASE", "PHASE MAP"} & set(_several(look.image.facts.get("ImageType"))):
-        return  # the phase of air is noise by nature
+    if _NOISE_IN_AIR & set(_several(look.image.facts.get("ImageType"))):
+        return
     ratio, noise = look.signal
-    loud = look.modality == "CT" and look.unit == "[hnsf'U]" and noise > _MOST_CT_NOISE_HU / look.strictness
-    if 0.0 < ratio < _LEAST_SNR * look.strictness or loud:
+    if look.modality == "CT":  # muscle beside fat, or a map of iodine, has little contrast by nature
+        loud = look.unit == "[hnsf'U]" and noise > _MOST_CT_NOISE_HU / look.strictness
+    else:
+        loud = 0.0 < ratio < _LEAST_SNR * look.strictness
+    if loud:
         yield _issue(
             f"Strong noise: the signal is {ratio:.1f} times the noise ({noise:.3g} {look.unit}).",
             Measurement(codes.SIGNAL_TO_NOISE, ratio, "{ratio}"),

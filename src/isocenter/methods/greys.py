@@ -18,6 +18,7 @@ __all__ = [
     "lung_share",
     "mediastinum_contrast",
     "repeated_frames",
+    "without_margins",
 ]
 
 Array = npt.NDArray[np.floating]
@@ -40,6 +41,20 @@ def clipped_share(values: npt.NDArray[np.generic]) -> float:
     below = np.unique(flat[(flat < high) & (flat >= high - 0.05 * (high - low))], return_counts=True)[1]
     usual = float(below.mean()) if below.size else 0.0
     return at_top / flat.size if at_top > 1 and at_top >= 10.0 * usual else 0.0
+
+
+def without_margins(image: Array) -> Array:
+    """The picture within lines at its edges that have its largest value all along: a collimator, or a shutter.
+
+    >>> framed = np.pad(np.eye(3), 2, constant_values=9.0)
+    >>> without_margins(framed).shape, without_margins(np.eye(3)).shape, without_margins(np.ones((3, 3))).shape
+    ((3, 3), (3, 3), (3, 3))
+    """
+    bright = image == image.max()
+    rows, columns = np.flatnonzero(~bright.all(axis=1)), np.flatnonzero(~bright.all(axis=0))
+    if not len(rows):
+        return image
+    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def levels(image: Array) -> int:
