@@ -472,9 +472,29 @@ def test_a_small_size_that_may_be_one_in_centimetres_is_doubted() -> None:
     assert not ThyroidNodule().run(IMAGE, None, **SOLID, longest_mm=5.0).reasons
 
 
+@pytest.mark.parametrize(
+    "said", ["12, 10, 14", "12;10;14", "12 x 10 x 14 mm", "12x10x14", "12 × 10 × 14", "12 mm 10 mm 14 mm"]
+)
+def test_three_sizes_as_they_are_written(said: str) -> None:
+    (nodule,) = ThyroidNodule().run(IMAGE, None, **SOLID, sizes_mm=said).findings
+    assert "14 mm: follow-up" in nodule.words
+    assert value(nodule, codes.VOLUME) == pytest.approx(np.pi / 6 * 12 * 10 * 14 / 1000)
+
+
+def test_one_nodule_in_another_order_has_not_grown() -> None:
+    (nodule,) = ThyroidNodule().run(IMAGE, None, **SOLID, sizes_mm="12, 20, 10", sizes_before_mm="10, 12, 20").findings
+    assert "Not grown (0 of 3 dimensions" in nodule.words and "the longest against the longest" in nodule.words
+    (larger,) = ThyroidNodule().run(IMAGE, None, **SOLID, sizes_mm="13, 20, 15", sizes_before_mm="10, 20, 12").findings
+    assert "Grown (2 of 3 dimensions" in larger.words and "the longest against" not in larger.words
+
+
 def test_a_size_just_below_a_threshold_is_not_rounded_to_it_and_children_are_declined() -> None:
     (nodule,) = ThyroidNodule().run(IMAGE, None, **SOLID, longest_mm=14.9).findings
     assert "14.9 mm: follow-up" in nodule.words and "from 10 mm" in nodule.words
+    (nodule,) = ThyroidNodule().run(IMAGE, None, **SOLID, longest_mm=14.96).findings
+    assert (
+        "14.96 mm: follow-up" in nodule.words
+    )  # "15 mm: follow-up" was read as a mistake: from 15 mm on it is another
     with pytest.raises(Refused, match="a patient of 8 years"):
         ThyroidNodule().run(replace(IMAGE, facts={"PatientAge": "008Y"}), None, **SOLID, longest_mm=14.9)
 

@@ -35,7 +35,7 @@ _ELSE = re.compile(
 class ThyroidNodule:
     """Which ACR TI-RADS level has this thyroid nodule, and does its size ask for aspiration or follow-up?"""
 
-    name, version = "thyroid_nodule", "6"
+    name, version = "thyroid_nodule", "7"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("thyroid", "neck")),
         "outlines": Need(modality="SEG", gives="regions", optional=True),
@@ -146,7 +146,7 @@ class ThyroidNodule:
         if length:
             advised, rule = tirads.advice(rated.level, length)
             said.append(Measurement(codes.LONG_AXIS, length, "mm", definition=how))
-            words += f" {round(length, 1):g} mm: {advised} ({rule})."
+            words += f" {round(length, 2):g} mm: {advised} ({rule})."
         else:
             words += " Without a size nothing is advised."
         if now:
@@ -178,7 +178,8 @@ def _three(said: str, name: str) -> tuple[float, ...]:
     if not said.strip():
         return ()
     try:
-        sizes = tuple(float(part) for part in said.replace(";", ",").split(","))
+        parts = re.split(r"\s*[,;x×]\s*|\s+", re.sub(r"\s*mm(?![a-z])", "", said.strip(), flags=re.IGNORECASE))
+        sizes = tuple(float(part) for part in parts)
     except ValueError as wrong:
         raise Refused(f"{name} '{said}'", "three numbers with commas between are read, such as 12, 10, 14") from wrong
     if len(sizes) != 3 or not all(0 < s < 200 for s in sizes):

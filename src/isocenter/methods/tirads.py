@@ -141,9 +141,20 @@ def grown(before_mm: Sequence[float], now_mm: Sequence[float]) -> tuple[bool, st
         if len(sizes) != 3 or not all(s > 0 for s in sizes):
             said = f"dimensions {', '.join(f'{s:g}' for s in sizes)} mm" if sizes else "dimensions of one day alone"
             raise Refused(said, "growth is judged from three dimensions before and three now", "give both")
-    enough = sum(
-        n - b >= 2.0 - _EPSILON and n / b - 1.0 >= 0.2 - _EPSILON for b, n in zip(before_mm, now_mm, strict=True)
-    )
+    enough = _longer(before_mm, now_mm)
+    # No nodule grows in two dimensions and shrinks in the third: then they were given in another order.
+    turned = _longer(now_mm, before_mm) > 0 and _longer(sorted(before_mm), sorted(now_mm)) < enough
+    if turned:
+        enough = _longer(sorted(before_mm), sorted(now_mm))
     ratio = (now_mm[0] * now_mm[1] * now_mm[2]) / (before_mm[0] * before_mm[1] * before_mm[2]) - 1.0
     why = f"{enough} of 3 dimensions by 20 % and 2 mm, volume {ratio:+.0%}"
+    if turned:
+        why += "; the longest against the longest, for in the order given one had shrunk"
     return bool(enough >= 2 or ratio >= 0.5 - _EPSILON), why
+
+
+def _longer(before_mm: Sequence[float], now_mm: Sequence[float]) -> int:
+    """How many dimensions are longer by 20 % and 2 mm."""
+    return sum(
+        n - b >= 2.0 - _EPSILON and n / b - 1.0 >= 0.2 - _EPSILON for b, n in zip(before_mm, now_mm, strict=True)
+    )
