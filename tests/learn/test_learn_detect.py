@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
-from isocenter.learn.boxed import Boxed, read_boxed, remarks_on  # noqa: E402
+from isocenter.learn.boxed import Boxed, read_boxed, remarks_on, unbarred  # noqa: E402
 from isocenter.learn.detect import Finder, _parts, bells, decoded, moved_boxes  # noqa: E402
 from isocenter.learn.judge import Judged, judged  # noqa: E402
 from isocenter.learn.judge_boxes import Found, box_figures  # noqa: E402
@@ -88,6 +89,20 @@ def test_the_whole_way(tmp_path: Path) -> None:
         assert one["low"] <= one["value"] <= one["high"], "every figure has its interval"
     found.write(tmp_path / "said.csv")
     rows = list(csv.DictReader((tmp_path / "said.csv").open()))
+    square = voc(tmp_path / "square", {f"h{i}": 90 + i for i in range(4)})
+    for file in (square / "JPEGImages").iterdir():  # 16 rows of black above and below
+        whole = np.zeros((160, 160, 3), np.uint8)
+        whole[16:144] = np.asarray(Image.open(file))
+        Image.fromarray(whole).save(file, quality=95)
+    for note in (square / "Annotations").iterdir():
+        note.write_text(re.sub(r"<(ymin|ymax)>(\d+)", lambda m: f"<{m[1]}>{int(m[2]) + 16}", note.read_text()))
+    barred = judged(tmp_path / "shapes", square)
+    assert barred.report["metrics"]["map50"]["value"] == pytest.approx(said["metrics"]["map50"]["value"], abs=0.05)
+    assert any("4 of 4 pictures have bars of one colour" in line for line in barred.report["remarks"])
+    first, again = found.predictions[0], barred.predictions[0]
+    assert again["ymin"] == pytest.approx(first["ymin"] + 16, abs=2) and again["xmin"] == pytest.approx(
+        first["xmin"], abs=2
+    )
     assert {"name", "class", "xmin", "score", "counted", "hit"} <= set(rows[0])
 
 
@@ -430,3 +445,14 @@ def test_a_part_is_not_told_by_the_folder_that_the_collection_lies_in(tmp_path: 
     (root / "c.json").write_text(json.dumps(coco))
     with pytest.raises(Refused, match="no picture with boxes"):
         read_boxed(root / "c.json", SHAPES, "test")
+
+
+def test_a_smear_with_something_drawn_at_its_edge_has_no_bar_there() -> None:
+    picture, boxes, kinds = field(3)
+    picture[:20] = 0
+    for at, kept in (((2, 3, 12, 15), 128), ((2, 30, 12, 45), 108)):
+        one = Boxed("a", picture, np.array([at], float), kinds[:1], np.zeros(1, bool))
+        plain, corner = unbarred(one)
+        assert len(plain.picture) == kept and corner == (0, 128 - kept)
+    picture[:] = 9
+    assert unbarred(Boxed("a", picture, boxes, kinds, np.zeros(len(kinds), bool)))[0].picture is picture

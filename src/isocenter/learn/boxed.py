@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,15 @@ from isocenter.learn.sheet import read_sheet
 from isocenter.learn.yolo import notes_in, rows_of_notes
 from isocenter.methods.picture import resampled
 
-__all__ = ["Boxed", "digest_of_boxed", "on_canvas", "read_boxed", "remarks_on"]
+__all__ = ["Boxed", "digest_of_boxed", "on_canvas", "read_boxed", "remarks_on", "unbarred"]
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 _FILE = ("filename", "file", "image", "image_path", "path", "image_id")
 _CLASS = ("class", "class_name", "label", "cell_type", "name", "category")
 _WIDTH, _HEIGHT = ("width", "image_width", "img_width"), ("height", "image_height", "img_height")
 _TABLES = (".csv", ".tsv", ".txt")
+_BAR, _LEAST_BAR = 6, 1 / 32
+"""Grey levels that compression leaves in a bar of one colour, and the least part of a side that is taken for one."""
 _ALIKE = {"val": ("val", "valid", "validation"), "train": ("train", "training"), "test": ("test", "testing")}
 """What else a part of a collection may be called."""
 _SIDES = (("xmin", "x1", "left"), ("ymin", "y1", "top"), ("xmax", "x2", "right"), ("ymax", "y2", "bottom"))
@@ -370,6 +372,34 @@ def _picture_in(file: Path, size: Size) -> npt.NDArray[np.uint8]:
             return np.repeat(in_eight_bits(np.asarray(shown))[..., None], 3, -1)
     except OSError as e:
         raise Refused(f"cannot read {file.name}", str(e)[:160], "take it out or replace it") from e
+
+
+def unbarred(one: Boxed) -> tuple[Boxed, tuple[int, int]]:
+    """A picture without the bars of one colour that made it square, its boxes with it; and what was left and above.
+
+    Bars are whole rows or columns of one colour from an edge on, a thirty-second of the side at least.
+    """
+    left, right = _inside(np.moveaxis(one.picture, 1, 0))
+    top, bottom = _inside(one.picture)
+    if (left, top) == (0, 0) and (bottom, right) == one.picture.shape[:2]:
+        return one, (0, 0)
+    boxes = np.clip(one.boxes - [left, top, left, top], 0, [right - left, bottom - top] * 2)
+    real = (boxes[:, 2:] > boxes[:, :2]).all(1)
+    if not real.all():  # something was drawn there: it is no bar
+        return one, (0, 0)
+    return replace(one, picture=np.ascontiguousarray(one.picture[top:bottom, left:right]), boxes=boxes), (left, top)
+
+
+def _inside(lines: npt.NDArray[np.uint8]) -> tuple[int, int]:
+    """The first line that is no bar, and the one after the last; all where nothing else would be left."""
+    count = len(lines)
+    edges = []
+    for way in (lines, lines[::-1]):
+        colour = np.median(way[0], axis=0)
+        same = (np.abs(way.astype(np.int16) - colour).max(axis=(1, 2)) <= _BAR).tolist()
+        wide = same.index(False) if False in same else count
+        edges.append(wide if _LEAST_BAR * count <= wide < count / 2 else 0)
+    return edges[0], count - edges[1]
 
 
 def remarks_on(pictures: Sequence[Boxed]) -> list[str]:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isocenter.errors import Refused
-from isocenter.learn.boxed import Boxed, digest_of_boxed, on_canvas, read_boxed, remarks_on
+from isocenter.learn.boxed import Boxed, digest_of_boxed, on_canvas, read_boxed, remarks_on, unbarred
 from isocenter.learn.card import written
 from isocenter.learn.device import halved
 from isocenter.learn.examples import Examples, folds, numbered, person
@@ -339,6 +339,18 @@ def _how(held: Model) -> Boxes:
     )  # fmt: skip
 
 
+def _moved_back(
+    rows: list[dict[str, Any]], pictures: Sequence[Boxed], corners: Sequence[tuple[int, int]]
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Found boxes where they lie on the pictures as they were given."""
+    at = {one.name: corner for one, corner in zip(pictures, corners, strict=True)}
+    return [
+        row | {side: row[side] + at[row["name"]][axis] for side, axis in (("xmin", 0), ("ymin", 1), ("xmax", 0),
+                                                                         ("ymax", 1))}
+        for row in rows
+    ]  # fmt: skip
+
+
 def judged(
     held: Model, session: Any, data: Path, split: str | None,
     strange: Callable[[Sequence[npt.NDArray[np.uint8]]], npt.NDArray[np.float64]] | None = None,
@@ -350,12 +362,13 @@ def judged(
     """
     inputs = held.inputs
     how = _how(held)
-    pictures, missing = read_boxed(data, how, split)
+    given, missing = read_boxed(data, how, split)
+    pictures, corners = zip(*map(unbarred, given), strict=True)
     founds = [
         _asked(lambda x: session.run(["chance", "sides"], {"image": x}), one, how) for one in pictures
     ]  # fmt: skip
     figures = box_figures(pictures, founds, how.classes, inputs["thresholds"])
-    rows = rows_of(pictures, founds, how.classes, inputs["thresholds"])
+    rows = _moved_back(rows_of(pictures, founds, how.classes, inputs["thresholds"]), pictures, corners)
     if strange is not None:
         away = strange([one.picture for one in pictures])
         said: dict[str, dict[str, Any]] = {
@@ -370,4 +383,7 @@ def judged(
                  if one["because"] and name not in found]  # fmt: skip
     cases = cases_of(pictures, founds, how.classes, inputs["thresholds"])
     remarks = remarks_on(pictures)
+    if barred := [one.name for one, whole in zip(pictures, given, strict=True) if one is not whole]:
+        remarks.append(f"{len(barred)} of {len(pictures)} pictures have bars of one colour at their edges, such as "
+                       f"{barred[0]}: they were looked at without them")  # fmt: skip
     return figures | {"declined": missing, "cases": cases, "remarks": remarks}, rows, {}
