@@ -82,7 +82,7 @@ BODY = tuple(
         ("cuts the muscle wall", lambda a, ds: a[:, 60:], "declined"),
         ("cuts the muscle wall", in_a_circle, "declined"),
         ("arms lie beside the body", arms, "declined"),
-        ("metal in the images", spot(2990, 4), "declined"),
+        ("metal at the level", spot(2990, 4), "declined"),
         ("Visceral fat: 18", parted(18.0), "found"),
         ("no closed wall of muscle", parted(70.0), "declined"),
         ("contrast in the bowel", lambda a, ds: np.roll(spot(450, 16)(np.roll(a, 30, 0), ds), -30, 0), "found"),

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,7 +26,7 @@ from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.learn.films import read_films
 from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.sealed import digest_of_data
-from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Result, codes
+from isocenter.record import Event, Finding, Kind, Model, Origin, Outcome, Receipt, Result, codes, to_plain
 from isocenter.settings import Settings
 from isocenter.site.verbs import Site
 
@@ -162,6 +161,11 @@ def test_a_withdrawal_ends_a_federation_at_its_next_step_and_names_what_it_learn
     assert len([s for s in site.journal.since(kinds=(Kind.MODEL_TRAINED,)) if "r1" in str(s.event.details)]) == 1
 
 
+def recorded(out: Path, model: Model) -> Model:
+    (out / "model.json").write_text(json.dumps(to_plain(model)), "utf-8")
+    return model
+
+
 def test_what_was_withdrawn_while_it_was_learnt_from_leaves_no_model(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +180,7 @@ def test_what_was_withdrawn_while_it_was_learnt_from_leaves_no_model(
         for name in ("model.onnx", "model.json", "card.md", "learnt.bin", "recipe.toml"):
             (out / name).write_text("learnt")
         site.consents.withdraw(patient="P4", reason="by letter", who=HOUSE)
-        return SimpleNamespace(name=task, version="9", digest="f" * 64)
+        return recorded(out, Model(task, "9", "f" * 64))
 
     monkeypatch.setattr(learning, "train", hours)
     archive = str(site.database.url).removeprefix("sqlite:///").rsplit("/", 1)[0]
@@ -195,7 +199,8 @@ def test_a_frozen_cohort_is_trained_on_by_its_name(site: Site, tmp_path: Path, m
 
     def kept(task: str, data: Path, out: Path, **_: object) -> object:
         seen.append(data)
-        return SimpleNamespace(name=AI, version="1", digest="c" * 64, state="candidate")
+        out.mkdir(exist_ok=True)
+        return recorded(out, Model(AI, "1", "c" * 64))
 
     monkeypatch.setattr(learning, "train", kept)
     site.cohorts.freeze("films", "modality:DX", who=HOUSE)
