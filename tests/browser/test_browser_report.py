@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -59,12 +60,13 @@ def test_words_by_template_and_block_and_what_is_doubted(page: Any, studies: Cal
 
     page.get_by_label("Add a sentence to Pleura").fill("Nodule of 985 mm [2]")
     page.keyboard.press("Enter")
-    own = page.locator(".sentence[data-sentence^=own-]", has_text="985 mm")
+    own = page.locator(".sentence[data-sentence^=own-]", has_text="985 mm").last  # one of an earlier try may be there
     own.locator("mark", has_text="985 mm").wait_for(state="attached")  # held against finding 2 alone
     page.get_by_label("Add a sentence to Mediastinum and hila").focus()
-    page.keyboard.type("Unfinished")
+    unfinished = f"Unfinished {secrets.token_hex(4)}"
+    page.keyboard.type(unfinished)
     page.reload()  # what stands in a field is sent as the page goes
-    page.locator(".sentence[data-sentence^=own-]", has_text="Unfinished").wait_for()
+    page.locator(".sentence[data-sentence^=own-]", has_text=unfinished).wait_for()
     own.locator("textarea").press("Enter")
     until(lambda: page.locator(".card.active").get_attribute("aria-label").startswith("Finding 2"))
 
