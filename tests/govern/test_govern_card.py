@@ -113,3 +113,17 @@ def test_what_a_model_answers_is_said_as_it_is(kind: str, said: str) -> None:
     model = Model("m", "1", "0" * 64, inputs={"kind": kind, "classes": ["disc", "square"]}, evidence={"n": 80})
     told = card(model, now=datetime(2026, 11, 27, tzinfo=UTC))["source_attributes"]["1.iii"]
     assert told["says"] == said
+
+
+def test_what_an_author_said_stands_on_the_card_and_what_is_known_of_people_is_said_together() -> None:
+    said = {"developer": "a hospital", "intended_patients": "adults", "intended_users": "readers", "bias": "none",
+            "people": {"training": 9}, "groups": "the table tells age"}  # fmt: skip
+    model = Model("m", "1", "0" * 64, card=said, evidence={"n": 80})
+    told = card(model, now=datetime(2026, 11, 30, tzinfo=UTC))
+    asked = {k: v["says"] for k, v in told["source_attributes"].items() if v["known"]}
+    assert (asked["1.i"], asked["2.ii"], asked["2.iii"], asked["5.ii"]) == ("a hospital", "adults", "readers", "none")
+    assert asked["4.iii"] == {"people": {"training": 9}, "groups": "the table tells age"}
+    assert "1.ii" not in asked and "nobody who paid" in told["source_attributes"]["1.ii"]["says"]
+    silent = card(replace(model, card={}), now=datetime(2026, 11, 30, tzinfo=UTC))["source_attributes"]
+    assert not any(silent[k]["known"] for k in ("1.i", "2.ii", "2.iii", "4.iii", "5.ii"))
+    assert silent["8.iii"]["known"] and "judge --groups" in silent["8.iii"]["says"], "how it is watched is known"

@@ -10,7 +10,7 @@ import pytest
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.kinds import Classes, Classifier2D, Masks
-from isocenter.learn.recipe_files import KINDS, recipe_in, recipe_text
+from isocenter.learn.recipe_files import BESIDE, KINDS, recipe_in, recipe_text
 from isocenter.learn.recipes import RECIPES, recipe, recipe_behind
 from isocenter.record import Model
 
@@ -90,7 +90,7 @@ def test_every_kind_is_read_with_its_defaults() -> None:
         (SPOTS, "leaves out title"),
         (SPOTS + CARD.replace('["patients"]', '"patients"'), "list of sentences"),
         (SPOTS + CARD.replace('"Spots"', "3"), "it is a text"),
-        (SPOTS + CARD + "groups = 3\n", "groups of the card in own.toml"),
+        *[(SPOTS + CARD + f"{word} = 3\n", f"{word} of the card in own.toml") for word in BESIDE],
     ],
 )  # fmt: skip
 def test_nonsense_is_refused_with_the_field_and_the_reason(text: str, says: str) -> None:

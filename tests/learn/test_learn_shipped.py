@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.analysis.weights import models
 from isocenter.errors import Refused
+from isocenter.learn import chest, heart
 from isocenter.learn.judge import judged
 from isocenter.learn.judge_classes import class_figures
+from isocenter.learn.recipe_files import BESIDE, CARD
 from isocenter.learn.recipes import recipe
 
 SHIPPED = {name: model for name, (model, _) in models().items() if "kind" in model.inputs}
@@ -60,7 +63,9 @@ def test_it_is_judged(name: str, tmp_path: Path) -> None:
     assert model.evidence["parity"] <= 1e-4
     page = (ROOT / "models" / name / "card.md").read_text("utf-8")
     assert model.digest in page and model.card["licence"] in page
-    assert model.card["groups"] == recipe(name).card["groups"] and model.card["groups"] in page
+    said = {word: recipe(name).card[word] for word in (*CARD, *BESIDE) if word != "funding"}
+    assert said == {word: model.card[word] for word in said}, "the words on the card are those of the recipe"
+    assert all(said[word] in page for word in BESIDE if word in said)
     people = [g for g in model.evidence["subgroups"] if g["by"] != "class"]
     assert bool(people) == ("the table tells" in model.card["groups"]), "figures of a group where the data tell of one"
     assert all({"ppv"} <= set(g["metrics"]) and "ece" in g["calibration"] for g in people if "insufficient" not in g)
@@ -127,3 +132,10 @@ def test_so_does_it_of_models_that_have_no_area(name: str, figure: str, least: i
 def test_the_weights_are_small() -> None:
     sizes = [p.stat().st_size for p in (ROOT / "models").glob("*/model.onnx")]
     assert max(sizes) < 10e6 and sum(sizes) < 40e6
+
+
+@pytest.mark.parametrize(("name", "told"), [("cardiac_cine", heart.CARD), ("chest_xray_heart", chest.CARD)])
+def test_what_is_said_of_a_model_with_a_training_of_its_own_stands_on_its_card(name: str, told: dict[str, Any]) -> None:
+    held, page = models()[name][0], (ROOT / "models" / name / "card.md").read_text("utf-8")
+    assert {word: held.card[word] for word in told} == told
+    assert all(told[word] in page for word in BESIDE if word in told)

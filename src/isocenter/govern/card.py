@@ -162,7 +162,7 @@ def _explained(model: Model) -> dict[str, Any]:
     return {**_says(sentences, "evidence.explanation"), "verdicts": verdicts}
 
 
-def _of(card_: Mapping[str, Any], name: str, why: str = "its training did not tell") -> dict[str, Any]:
+def _of(card_: Mapping[str, Any], name: str, why: str = "its author did not tell") -> dict[str, Any]:
     value = card_.get(name)
     return _says(_plain(value), f"card.{name}") if value else _unknown(why, f"card.{name}")
 
@@ -182,15 +182,16 @@ def _attributes(
     columns = [c["name"] for c in inputs.get("columns", ()) if c["name"].lower() in ("sex", "age", "race", "gender")]
     outside = "no set from another hospital was declared as such"
     data = {k: told[k] for k in ("source", "people", "pictures", "near_duplicates") if k in told}
+    people = {k: told[k] for k in ("people", "groups") if told.get(k)}
     agreement = {k: local.get(k) for k in ("n", "share", "low", "high")}
     return {
         "1.i": _of(told, "developer"),
-        "1.ii": _of(told, "funding"),
+        "1.ii": _of(told, "funding", "its author names nobody who paid"),
         "1.iii": _says(_output(model), "inputs"),
         "1.iv": _says("segmentation" if inputs.get("kind") == "masks" else
                       "detection" if inputs.get("kind") == "boxes" else "classification", "inputs.kind"),
         "2.i": _of(told, "intended_use"),
-        "2.ii": _of(told, "intended_patients", "its training names them in the intended use only"),
+        "2.ii": _of(told, "intended_patients", "its author names them in the intended use only"),
         "2.iii": _of(told, "intended_users"),
         "2.iv": _says("informs: nothing of it enters a report before a person keeps it and signs", "the house"),
         "3.i": _of(told, "not_for"),
@@ -198,7 +199,8 @@ def _attributes(
         "4.i": _says(data, "card") if data else _unknown("its training did not tell"),
         "4.ii": _says(f"as inputs: {', '.join(columns)}" if columns else
                       "none: its inputs are images" if "columns" not in inputs else "none of them", "inputs"),
-        "4.iii": _of(told, "people", "its training did not tell who they were"),
+        "4.iii": _says(people, "card.people, card.groups") if people else _unknown(
+            "its training did not tell who they were"),
         "4.iv": _unknown("the setting of use is this site's to judge; compare the source with your patients"),
         "5.i": fair if groups else _unknown(because),
         "5.ii": _of(told, "bias"),
@@ -218,7 +220,7 @@ def _attributes(
                                  "no analysis here runs on it, so that nothing can be watched"),
         "8.ii": _says(agreement, "signed reports") if local.get("share") is not None else _unknown(
             _NO_ARCHIVE if alone else f"{local.get('needed', 0)} more signed findings are needed", "signed reports"),
-        "8.iii": _unknown("groups are measured by `isocenter judge --groups`, when a person asks"),
+        "8.iii": _says("not by itself: `isocenter judge --groups` measures groups when a person asks", "the house"),
         "8.iv": _unknown("no local cases with known groups were judged"),
         "9.i": _says(dict(way["change"]), "change record") if way.get("change") else _unknown(
             _NO_ARCHIVE if alone else "no change record was declared here", "change record"),

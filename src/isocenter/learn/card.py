@@ -20,8 +20,8 @@ from isocenter.methods import subgroups
 from isocenter.record import Model, to_plain
 
 __all__ = [
-    "amended", "code_digest", "explained", "headings", "marks_in", "of_groups", "page", "plain_page", "versioned",
-    "written",
+    "amended", "code_digest", "explained", "for_what", "headings", "marks_in", "of_groups", "page", "plain_page",
+    "versioned", "written",
 ]  # fmt: skip
 
 _FILES = {
@@ -46,14 +46,7 @@ def page(model: Model) -> str:
         f"Model `{model.name}` version {model.version}, SHA-256 `{model.digest}`, state: {model.state}.",
         "Research software; not a medical device. This page is written by the training; do not edit it.",
         "",
-        "## For what",
-        "",
-        card["intended_use"],
-        "",
-        "## Not for",
-        "",
-        *[f"- {line}" for line in card["not_for"]],
-        "",
+        *for_what(card),
         "## Limits",
         "",
         *[f"- {line}" for line in card["limits"]],
@@ -270,9 +263,27 @@ def headings(metrics: Collection[str], goal: Collection[str] = ()) -> list[str]:
     return [name for name in metrics if name in ("auc", "map50", *goal) or name.startswith("dice_")]
 
 
+_FOR_WHOM = {
+    "intended_patients": "Patients", "intended_users": "Who uses it", "developer": "Made by", "funding": "Paid for by",
+}  # fmt: skip
+
+
+def for_what(card: Mapping[str, Any]) -> list[str]:
+    """What it is for and what not; whose images it is for, who uses it and who made it, where the card says it.
+
+    >>> for_what({"intended_use": "Count.", "developer": "a hospital", "not_for": ["children"]})
+    ['## For what', '', 'Count.', '', 'Made by: a hospital.', '', '## Not for', '', '- children', '']
+    """
+    told = [f"{says}: {card[name]}." for name, says in _FOR_WHOM.items() if card.get(name)]
+    whom = [" ".join(told), ""] if told else []
+    unfit = [f"- {line}" for line in card["not_for"]]
+    return ["## For what", "", card["intended_use"], "", *whom, "## Not for", "", *unfit, ""]
+
+
 def of_groups(card: Mapping[str, Any]) -> list[str]:
-    """What the data tell of groups of people, where the card says it."""
-    return [f"Groups of people: {card['groups']}.", ""] if card.get("groups") else []
+    """What the data tell of groups of people and what was done for them, where the card says it."""
+    told = {"Groups of people": card.get("groups"), "Against bias": card.get("bias")}
+    return [line for name, says in told.items() if says for line in (f"{name}: {says}.", "")]
 
 
 def plain_page(model: Model) -> str:
@@ -282,7 +293,7 @@ def plain_page(model: Model) -> str:
         f"# {card['title']}", "",
         f"Model `{model.name}` version {model.version}, SHA-256 `{model.digest}`, state: {model.state}.",
         "Research software; not a medical device. This page is written by the training; do not edit it.", "",
-        "## For what", "", card["intended_use"], "", "## Not for", "", *[f"- {line}" for line in card["not_for"]], "",
+        *for_what(card),
         "## Limits", "", *[f"- {line}" for line in card["limits"]], "", "## Data", "", card["source"] + ".", "",
         *of_groups(card),
         f"Licence: {card['licence']}. Digest of the examples `{model.examples[:16]}…`.", "",

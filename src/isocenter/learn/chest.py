@@ -22,20 +22,25 @@ from scipy.special import expit
 
 import isocenter
 from isocenter.errors import Unavailable
-from isocenter.learn.card import of_groups
+from isocenter.learn.card import for_what, of_groups
 from isocenter.learn.chest_fit import ChestRecipe, films, fit_chest
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.heart_network import HeartNet
+from isocenter.learn.recipes import DEVELOPER
 from isocenter.record import Model, to_plain
 
-__all__ = ["train"]
+__all__ = ["CARD", "train"]
 
 Progress = Callable[[str], None]
 _HELD_OUT = 200
-_CARD: dict[str, Any] = {
+CARD: dict[str, Any] = {
     "title": "Lung fields and heart on frontal chest radiographs",
     "intended_use": "Outline both lungs and the heart on an upright adult chest, with a threshold as the second "
     "opinion, for a person who sees and corrects the outlines.",
+    "intended_patients": "adults with an upright frontal chest radiograph",
+    "intended_users": "people who see and correct the outlines",
+    "developer": DEVELOPER,
+    "bias": "no people were in the training, and nothing was done for a group of them",
     "not_for": [
         "children, bedside and lateral pictures; lungs that are white",
         "telling disease: the heart's width is one number among many",
@@ -78,7 +83,7 @@ def train(
     )  # fmt: skip
     shown = _measured(net, how, seed + 50)
     tell(", ".join(f"{name} {value['value']:.4f}" for name, value in shown.items()))
-    card = _CARD | {
+    card = CARD | {
         "training": {
             "command": f"isocenter train {how.task} --data . --seed {seed}",
             "parameters": sum(p.numel() for p in net.parameters()),
@@ -151,7 +156,7 @@ def _page(model: Model) -> str:
         f"# {card['title']}", "",
         f"Model `{model.name}` version {model.version}, SHA-256 `{model.digest}`, state: {model.state}.",
         "Research software; not a medical device. This page is written by the training; do not edit it.", "",
-        "## For what", "", card["intended_use"], "", "## Not for", "", *[f"- {line}" for line in card["not_for"]], "",
+        *for_what(card),
         "## Limits", "", *[f"- {line}" for line in card["limits"]], "", "## Data", "", card["source"] + ".", "",
         *of_groups(card),
         f"Licence: {card['licence']}. Digest of the examples `{model.examples[:16]}…`.", "", "## Training", "",

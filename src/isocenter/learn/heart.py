@@ -23,11 +23,12 @@ from scipy.special import expit
 
 import isocenter
 from isocenter.errors import IsocenterError, Refused, Unavailable
-from isocenter.learn.card import of_groups
+from isocenter.learn.card import for_what, of_groups
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.heart_border import Outliner, cut_mm
 from isocenter.learn.heart_fit import HeartRecipe, drawn_outward, fit_heart, virtual_hearts
 from isocenter.learn.hearts import Heart, Hearts, read_hearts, stacked
+from isocenter.learn.recipes import DEVELOPER
 from isocenter.methods import cine
 from isocenter.methods.short_axis import turned
 from isocenter.methods.ventricle import STEP_MM, WINDOW, Outlined, outline, parts
@@ -35,14 +36,18 @@ from isocenter.methods.virtual_heart import VirtualHeart
 from isocenter.record import Model, to_plain
 from isocenter.space import Axis, Geometry, Volume
 
-__all__ = ["compared", "judged", "train"]
+__all__ = ["CARD", "compared", "judged", "train"]
 
 Progress = Callable[[str], None]
 _BESIDE = 1.25  # by which a ventricle may be smaller or larger than those of the patients who were left out
-_CARD: dict[str, Any] = {
+CARD: dict[str, Any] = {
     "title": "Left ventricle on short-axis cine MR",
     "intended_use": "Outline the left ventricle on a short-axis cine, so that volumes, ejection fraction and mass can "
     "be checked and signed by a person who sees the outlines.",
+    "intended_patients": "adults with a short-axis cine of the heart",
+    "intended_users": "people who see and correct the outlines",
+    "developer": DEVELOPER,
+    "bias": "nothing was done for a group of people: two patients were in the training",
     "not_for": [
         "right ventricle, atria, other planes, other sequences than balanced steady-state cine",
         "children, congenital heart disease, pacemaker artefacts: never seen in training",
@@ -117,7 +122,7 @@ def train(
         ships, (3, WINDOW, WINDOW), out / "model.onnx", ("logits", "depth_mm"), seed=seed, free=True,
         name=("places", "border"), measure=expit, inputs=((shown(k, 0), shown(k, 1)) for k in range(COMPARED)),
     )  # fmt: skip
-    card = _CARD | {
+    card = CARD | {
         "people": [h.name for h in patients],
         "training": {
             "command": f"isocenter train {how.task} --data FOLDER --seed {seed}",
@@ -304,7 +309,7 @@ def _page(model: Model) -> str:
         f"# {card['title']}", "",
         f"Model `{model.name}` version {model.version}, SHA-256 `{model.digest}`, state: {model.state}.",
         "Research software; not a medical device. This page is written by the training; do not edit it.", "",
-        "## For what", "", card["intended_use"], "", "## Not for", "", *[f"- {line}" for line in card["not_for"]], "",
+        *for_what(card),
         "## Limits", "", *[f"- {line}" for line in (*card["limits"], *_vouched(shown))], "",
         "## Data", "", card["source"] + ".", "", *of_groups(card),
         f"Patients: {', '.join(card['people'])}. Licence: {card['licence']}. Digest of the examples "

@@ -24,15 +24,17 @@ from isocenter.learn.kinds import Boxes, Classes, Masks, Recipe, Table, as_said
 from isocenter.learn.offered import must_be_offered, step_of
 from isocenter.record import to_plain
 
-__all__ = ["CARD", "KINDS", "recipe_from", "recipe_in", "recipe_text"]
+__all__ = ["BESIDE", "CARD", "KINDS", "recipe_from", "recipe_in", "recipe_text"]
 
 KINDS: Mapping[str, type[Classes | Masks | Table | Boxes]] = {
     "classes": Classes, "masks": Masks, "table": Table, "boxes": Boxes,
 }  # fmt: skip
 _TASK = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 CARD = ("title", "intended_use", "not_for", "limits", "source", "licence")
-"""What an author says of a model before there is any figure. Beside it may stand what the data tell of groups of people
-(`groups`), so that a page says why there is no figure of one."""
+"""What an author says of a model before there is any figure."""
+BESIDE = ("intended_patients", "intended_users", "developer", "funding", "groups", "bias")
+"""What an author may say as well, a text each: whose images it is for, who uses it, who made it and paid for it, what
+the data tell of groups of people (a page then says why there is no figure of one), and what was done against bias."""
 _LISTS = ("not_for", "limits")
 _LARGEST = 64 * 2**20  # voxels of the grid that a network sees: 256 MB for one picture of it
 
@@ -68,7 +70,8 @@ def recipe_in(text: str, where: str) -> Recipe:
             raise Refused(f"{name} of the card in {where}", "it is a list of sentences", f'such as {name} = ["…"]')
         if name not in _LISTS:
             _must_be_text(how.card[name], name, where)
-    _must_be_text(how.card.get("groups", ""), "groups", where)
+    for name in BESIDE:
+        _must_be_text(how.card.get(name, ""), name, where)
     return how
 
 

@@ -30,15 +30,24 @@ from isocenter.learn.kinds import (
 from isocenter.learn.recipe_files import CARD, KINDS, recipe_from, recipe_in
 from isocenter.record import Model
 
-__all__ = ["OWN_TRAINING", "RECIPES", "Augmentation", "Classifier2D", "recipe", "recipe_behind", "unlike"]
+__all__ = ["DEVELOPER", "OWN_TRAINING", "RECIPES", "Augmentation", "Classifier2D", "recipe", "recipe_behind", "unlike"]
 
 _LONGEST = 2**20  # bytes of a recipe file
 
+DEVELOPER = "The Isocenter founders; questions as issues of github.com/isocenter/isocenter"
+_METHODS = "engineers and researchers who compare methods"
+_NOT_PEOPLE = "none: it is for comparing methods"
+_NO_GROUP = "no group of people is known in the data, so that nothing was done for one"
 
 _CHEST: dict[str, Any] = {
     "title": "Opacity on a small child's chest radiograph",
     "intended_use": "Bring frontal chest radiographs of children of 1 to 5 years that may show an opacity (pneumonia) "
     "to a reader's attention earlier. A person reads every picture.",
+    "intended_patients": "children of 1 to 5 years with a frontal chest radiograph",
+    "intended_users": "people who read chest radiographs of children and sign what they read",
+    "developer": DEVELOPER,
+    "bias": "films of one child and near-duplicates were kept on one side of the split, and shadows were drawn beside "
+    "the lungs as in them, so that neither is what is learnt; " + _NO_GROUP,
     "not_for": [
         "adults, adolescents and newborns: it was trained on children of 1 to 5 years of one hospital",
         "ruling pneumonia out, or deciding on treatment",
@@ -82,6 +91,10 @@ _PNEUMONIA = {
     "title": "Pneumonia on a small child's chest radiograph of 28 pixels",
     "intended_use": "Compare methods on PneumoniaMNIST, and show how a small model is trained, judged and carded. "
     "For films at their own resolution there is chest_xray_opacity.",
+    "intended_patients": _NOT_PEOPLE,
+    "intended_users": _METHODS,
+    "developer": DEVELOPER,
+    "bias": "both classes count the same, however few there are; " + _NO_GROUP,
     "not_for": [
         "patients: 28 pixels are no radiograph",
         "adults, adolescents and newborns; lateral views; other parts of the body",
@@ -110,6 +123,10 @@ _OF_PHOTOGRAPHS = (
 _BREAST = {
     "title": "Malignant or not: breast ultrasound of 28 pixels",
     "intended_use": "Compare methods on BreastMNIST.",
+    "intended_patients": _NOT_PEOPLE,
+    "intended_users": _METHODS,
+    "developer": DEVELOPER,
+    "bias": _NO_GROUP,
     "not_for": ["patients: 28 pixels are no ultrasound", "normal against benign: both are one class here"],
     "source": f"BreastMNIST, training and validation part ({_MEDMNIST}), made from Al-Dhabyani et al., Dataset of "
     "breast ultrasound images, Data Brief 2020;28:104863" + _PHOTOGRAPHS,
@@ -126,6 +143,10 @@ _BREAST = {
 _RETINA = {
     "title": "Grade of diabetic retinopathy on fundus photographs of 28 pixels",
     "intended_use": "Compare methods for ordered grades on RetinaMNIST.",
+    "intended_patients": _NOT_PEOPLE,
+    "intended_users": _METHODS,
+    "developer": DEVELOPER,
+    "bias": _NO_GROUP,
     "not_for": ["patients: lesions of early disease are smaller than a pixel here", "other diseases of the eye"],
     "source": f"RetinaMNIST, training and validation part ({_MEDMNIST}), made from the DeepDRiD challenge "
     "(Liu et al., Patterns 2022;3:100512)" + _PHOTOGRAPHS,
@@ -141,6 +162,10 @@ _KIND = {
     "title": "Which of six kinds of image this is, or none of them",
     "intended_use": "Keep an image of the wrong kind away from an analysis: CT of abdomen, chest or head, MR of the "
     "breast, radiograph of chest or hand, or none of these.",
+    "intended_patients": "anyone of whom an image is taken in: it tells kinds of image, not people",
+    "intended_users": "analyses, which ask it before they answer; engineers who look after them",
+    "developer": DEVELOPER,
+    "bias": _NO_GROUP,
     "not_for": ["finding disease", "a part of the body or a modality that is not among the six: it should be declined"],
     "source": "MedNIST (Dr B. J. Erickson, Mayo Clinic; from TCIA, RSNA bone age and NIH chest X-ray), 1,200 pictures; "
     "as none of them also BreastMNIST and RetinaMNIST (Yang et al., Sci Data 2023;10:41) and slices of the Medical "
@@ -157,6 +182,10 @@ _KIND = {
 _ADRENAL = {
     "title": "Normal or mass: shape of an adrenal gland of 28 voxels",
     "intended_use": "Compare methods for volumes on AdrenalMNIST3D.",
+    "intended_patients": _NOT_PEOPLE,
+    "intended_users": _METHODS,
+    "developer": DEVELOPER,
+    "bias": _NO_GROUP,
     "not_for": ["patients", "CT as it is: the input is an outlined gland, not an image"],
     "source": f"AdrenalMNIST3D, training and validation part ({_MEDMNIST}), from Zhongshan Hospital, Shanghai",
     "licence": "data CC BY 4.0; weights CC BY 4.0",
@@ -170,6 +199,10 @@ _ADRENAL = {
 _FINDINGS = {
     "title": "Fourteen findings on a chest radiograph of 28 pixels, any number of them at once",
     "intended_use": "Compare methods for several findings on one picture on ChestMNIST.",
+    "intended_patients": _NOT_PEOPLE,
+    "intended_users": _METHODS,
+    "developer": DEVELOPER,
+    "bias": _NO_GROUP,
     "not_for": ["patients: 28 pixels are no radiograph", "a finding that is not among the fourteen"],
     "source": f"ChestMNIST ({_MEDMNIST}), made from NIH ChestX-ray14 (Wang et al., CVPR 2017), given by who trains it",
     "licence": "data CC0 (NIH) and CC BY 4.0; weights CC BY 4.0",
@@ -235,6 +268,10 @@ _MASS = {
     "title": "Malignant or benign: mass on a mammogram, from what a reader wrote down",
     "intended_use": "Show how likely a mass is malignant from age and the BI-RADS descriptors, for teaching and for "
     "comparing readers.",
+    "intended_patients": "women with a mass on a mammogram that was described by BI-RADS",
+    "intended_users": "those who teach, and researchers who compare readers",
+    "developer": DEVELOPER,
+    "bias": "nothing was done for a group; age is an input, and the figures by age are shown",
     "not_for": ["deciding whether to biopsy", "images: it reads descriptors", "microcalcifications without a mass"],
     "source": "Mammographic Mass, UCI (Elter, Schulz-Wendtland, Wittenberg, Med Phys 2007;34:4164)",
     "licence": "data CC BY 4.0; weights CC BY 4.0",
@@ -248,6 +285,10 @@ _MASS = {
 _HEART = {
     "title": "Narrowed coronary arteries, from history, exercise test and scintigraphy",
     "intended_use": "Show a calibrated risk from a table, and how it is measured by nested cross-validation.",
+    "intended_patients": _NOT_PEOPLE,
+    "intended_users": _METHODS,
+    "developer": DEVELOPER,
+    "bias": "nothing was done for a group; sex and age are inputs, and the figures by both are shown",
     "not_for": ["patients of today: referred for angiography in the 1980s", "people without symptoms"],
     "source": "Heart Disease (Cleveland), UCI (Detrano et al., Am J Cardiol 1989;64:304)",
     "licence": "data CC BY 4.0; weights CC BY 4.0",
@@ -259,6 +300,10 @@ _LESION_AND_AGE = {
     "title": "Malignant or not: breast ultrasound of 28 pixels and what is known of the woman",
     "intended_use": "Show how a picture and a table are learnt from together: what the model breastmnist sees in the "
     "picture stands beside age and whether the lump can be felt.",
+    "intended_patients": _NOT_PEOPLE,
+    "intended_users": _METHODS,
+    "developer": DEVELOPER,
+    "bias": "nothing was done for a group; age is an input, and the figures by age are shown",
     "not_for": ["patients: 28 pixels are no ultrasound", "tables in which age was drawn from the outcome"],
     "source": "a table with a picture for each row, given by who trains it",
     "licence": "weights CC BY 4.0, as those of breastmnist; the data are those of who trains it",
@@ -318,6 +363,10 @@ _HIPPOCAMPUS = {
     "title": "Anterior and posterior hippocampus on T1 MR of its surroundings",
     "intended_use": "Outline both parts of the hippocampus on a T1 crop of about 35 × 50 × 35 mm, so that their "
     "volumes can be checked and signed by a person who sees the outlines.",
+    "intended_patients": "adults with a T1 image of the head",
+    "intended_users": "people who measure the hippocampus and see its outlines",
+    "developer": DEVELOPER,
+    "bias": _NO_GROUP,
     "not_for": [
         "whole brains: it was shown crops about the hippocampus only, and outlines something in any volume",
         "other contrasts than T1, children, volumes without a look at the outlines",
@@ -344,6 +393,10 @@ _MASKS = (
 _CELLS = {
     "title": "Red cells, white cells and platelets on a stained blood smear",
     "intended_use": "Mark and count the cells of one field of a stained smear, for a person who sees field and boxes.",
+    "intended_patients": "people of whom a stained blood smear is looked at",
+    "intended_users": "people who look at the field themselves",
+    "developer": DEVELOPER,
+    "bias": _NO_GROUP,
     "not_for": [
         "a blood count: the fields of this collection are few, and chosen for a white cell in them",
         "telling white cells apart, blasts, parasites or the shape of red cells",

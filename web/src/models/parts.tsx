@@ -34,7 +34,8 @@ function part(name: string, one: Exclude<Told, number>): string {
 }
 
 const FIELDS: [string, string][] = [
-  ["intended_use", "For"], ["not_for", "Not for"], ["limits", "Limits"], ["source", "Data"], ["people", "People"], ["groups", "Groups of people"], ["pictures", "Pictures"], ["licence", "Licence"], ["training", "Training"],
+  ["intended_use", "For"], ["intended_patients", "Patients"], ["intended_users", "Who uses it"], ["not_for", "Not for"], ["limits", "Limits"], ["source", "Data"],
+  ["people", "People"], ["groups", "Groups of people"], ["bias", "Against bias"], ["pictures", "Pictures"], ["licence", "Licence"], ["developer", "Made by"], ["training", "Training"],
 ]; // prettier-ignore
 
 export function Card({ model }: { model: Model }) {
