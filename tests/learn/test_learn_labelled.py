@@ -13,7 +13,8 @@ from PIL import Image
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.kinds import Classes
-from isocenter.learn.labelled import REST, pairs_of, read_labelled
+from isocenter.learn.labelled import pairs_of, read_labelled
+from isocenter.learn.naming import REST
 
 GREY = Classes(task="spots", classes=("clear", "spot"), shape=(28, 28), known_as={"sick": 1})
 COLOUR = Classes(task="hues", classes=("a", "b", "c"), shape=(28, 28), channels=3)

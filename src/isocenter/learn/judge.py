@@ -21,8 +21,9 @@ from isocenter.learn.examples import Examples
 from isocenter.learn.films import films_on, read_films
 from isocenter.learn.judge_classes import area_of, class_figures, line_of, rate_of
 from isocenter.learn.kinds import Classes, Classifier2D
-from isocenter.learn.labelled import REST, read_labelled
+from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import FILE, seen
+from isocenter.learn.naming import REST
 from isocenter.learn.outside import must_name, no_border, strangeness, why_declined
 from isocenter.learn.recipes import recipe_behind
 from isocenter.methods import calibration, roc

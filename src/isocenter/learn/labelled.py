@@ -9,7 +9,6 @@ own below it), and a table (CSV) that names a file and a label in each row. File
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,39 +26,20 @@ from isocenter.learn.gridded import (
     fitted,
     grid_of,
     in_colour,
-    is_picture,
     opened,
     span_of_set,
     unenlarged,
 )  # fmt: skip
 from isocenter.learn.kinds import Classes
-from isocenter.learn.sheet import YES_NO, read_sheet
+from isocenter.learn.naming import class_above, class_of, label_said, named, number
+from isocenter.learn.picture_tables import listed, pictures_in
+from isocenter.learn.sheet import plain
 
-__all__ = ["REST", "by_name", "read_labelled", "unlabelled"]
-
-REST = -1
-"""The label of what is none of the classes, for models that can say so."""
+__all__ = ["chosen", "opened_npz", "pairs_of", "read_labelled", "unlabelled"]
 
 _IMAGE_WORDS = {"images", "image", "imgs", "img", "x", "data", "pictures", "volumes"}
 _LABEL_WORDS = {"labels", "label", "y", "targets", "target", "truth"}
-_FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "imageid", "imageindex", "img", "name")
-_FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid", "imgpath", "imgname")
-_LABEL_COLUMNS = (
-    "label", "labels", "class", "classname", "target", "diagnosis", "grade", "findinglabels", "y", "finding", "outcome",
-)  # fmt: skip
-_PERSON_COLUMNS = ("person", "personid", "patient", "patientid", "subject", "subjectid")
 _NAMES_OF_CLASSES = ("classes", "classnames", "labelnames", "targetnames")
-_REST_NAMES = (
-    "none", "other", "others", "rest", "unknown", "negative", "background", "outlier", "outliers", "ood", "reject",
-    "rejected", "foreign", "notmedical", "nonmedical",
-)  # fmt: skip
-_BESIDES = {
-    "case", "cases", "class", "image", "images", "img", "imgs", "patient", "patients", "picture", "pictures", "sample",
-    "samples", "scan", "scans",
-}  # fmt: skip
-"""Words that say nothing of the class beside which they stand in the name of a folder."""
-_SIDES = YES_NO | {"positive": 1, "pos": 1, "present": 1, "negative": 0, "neg": 0, "absent": 0}
-_NOTHING = ("nofinding", "nofindings", "none", "normal", "nothing")
 
 Found = tuple[str, int, "_Read", str]
 Aside = list[tuple[str, str]] | None
@@ -181,18 +161,12 @@ def _twice(found: Sequence[Found], how: Classes) -> Iterator[str]:
         if known != name:
             alike.append((known, name))
             if said != label:
-                apart.append(f"{known} ({_word(said, how)}) and {name} ({_word(label, how)})")
+                apart.append(f"{known} ({label_said(said, how)}) and {name} ({label_said(label, how)})")
     if alike:
         one, other = alike[0]
         yield f"{len(alike)} of {len(found)} images are there a second time, such as {one} and {other}"
     if apart:
         yield f"{len(apart)} of them have another label there, such as {apart[0]}: one of the two is wrong"
-
-
-def _word(kind: int, how: Classes) -> str:
-    """What a label says, for people."""
-    several = "|".join(name for k, name in enumerate(how.classes) if how.several and kind >> k & 1) or "nothing"
-    return several if how.several else how.classes[kind] if kind >= 0 else "none of the classes"
 
 
 def _remarks(found: Sequence[Found], asked: _Asked) -> Iterator[str]:
@@ -240,7 +214,7 @@ def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint
         )
     names, found = [], []
     if path.is_dir():
-        files = _files(path)
+        files = pictures_in(path)
         deep = span_of_set(deep_in(files, how), path.name)
         for file in files:
             names.append(file.relative_to(path).as_posix())
@@ -256,73 +230,6 @@ def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint
     if not found:
         raise Refused(f"no image in {path.name}", "there is nothing to read", "give a folder of images or an .npz")
     return names, np.stack(found)
-
-
-def _label(said: Any, how: Classes, names: Sequence[str], where: str) -> int:
-    """The number of a class that was given by number or name; true is the disease, where that is the second of two."""
-    word = str(said).strip()
-    if (named := _named(word, how)) is not None:
-        return named
-    number = _number(word)
-    if names and number in range(len(names)):
-        return _label(names[int(number)], how, (), where)
-    if number in range(len(how.classes)):
-        return int(number)
-    if how.foreign and number == REST:
-        return REST
-    if len(how.classes) == 2 and not how.several and (side := _SIDES.get(word.lower())) is not None:
-        if word.lower() not in YES_NO:
-            return how.positive if side else 1 - how.positive
-        if how.positive == 1:
-            return side
-    classes = ", ".join(f"{k} {name}" for k, name in enumerate(how.classes))
-    raise Refused(f"label '{word}' in {where}", f"'{how.task}' knows {classes}", "give labels of this set")
-
-
-def _of_word(word: str, how: Classes, where: str) -> int:
-    return _label(word, how, (), where)
-
-
-def _named(word: str, how: Classes) -> int | None:
-    """The class of this name, numbered or not (``0_normal``); None where there is none."""
-    known = {_plain(n): k for k, n in enumerate(how.classes)} | {_plain(n): k for n, k in how.known_as.items()}
-    if how.foreign:
-        known |= dict.fromkeys(_REST_NAMES, REST)
-    plain = _plain(word)
-    if (kind := known.get(plain, known.get(plain.lstrip("0123456789")))) is not None:
-        return kind
-    rest = [w for w in re.split(r"[^A-Za-z0-9]+", word) if w and w.lower() not in _BESIDES and not w.isdigit()]
-    left = _plain("".join(rest))
-    return known.get(left, known.get(left.removesuffix("s"))) if left else None
-
-
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return float("nan")
-
-
-def _label_above(parts: Sequence[str], how: Classes, name: str, root: str) -> tuple[int, int]:
-    """The class that a folder above a file is named or numbered after, and which of the folders it is.
-
-    Raises:
-        Refused: there is none, or two of them are named after different classes.
-    """
-    told = {k: kind for k, part in enumerate(parts) if (kind := _named(part, how)) is not None}
-    if not told:
-        told = {k: int(_number(part)) for k, part in enumerate(parts) if _number(part) in range(len(how.classes))}
-    if len(set(told.values())) > 1:
-        raise Refused(f"the folders {', '.join(parts[k] for k in told)} above {name}", "they are different classes",
-                      "name the folders of people or series otherwise")  # fmt: skip
-    if not told:
-        return _label(parts[-1] if parts else root, how, (), f"the folder of {name}"), len(parts) - 1
-    at = max(told)
-    return told[at], at
-
-
-def _plain(word: str) -> str:
-    return "".join(c for c in word.lower() if c.isalnum())
 
 
 def pairs_of(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, tuple[str, str | None]]:
@@ -365,16 +272,16 @@ def _of_npz(path: Path, asked: _Asked) -> Iterator[Found]:
         where = f"{path.name}, {label}"
         asked.span = span_of_set(pictures, f"{path.name}, {image}")
         given = (_together if how.several else _numbers)(np.asarray(truth), len(how.classes), where)
-        for i, (picture, said) in enumerate(zip(pictures, given, strict=True)):
+        for i, (picture, told) in enumerate(zip(pictures, given, strict=True)):
             name = f"{part}/{i:05d}" if part else f"{i:05d}"
-            kind = int(said) if how.several else _label(said, how, names, where)
+            kind = int(told) if how.several else class_of(told, how, where, names)
             if (read := _usable(lambda: asked.fit(picture, name, asked.span), name, asked.aside)) is not None:  # noqa: B023
                 yield name, kind, read, name
 
 
 def _names_of_classes(arrays: Mapping[str, npt.NDArray[Any]]) -> list[str]:
     """What the numbers of the labels are called, where a file says so."""
-    told = next((arrays[n] for n in arrays if _plain(n) in _NAMES_OF_CLASSES), np.zeros(0))
+    told = next((arrays[n] for n in arrays if plain(n) in _NAMES_OF_CLASSES), np.zeros(0))
     return [str(n) for n in np.atleast_1d(_in_words(told))]
 
 
@@ -448,42 +355,9 @@ def _together(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
     return list((truth.astype(np.int64) << np.arange(kinds)).sum(1).tolist())
 
 
-def _told_together(words: str, how: Classes, where: str) -> int:
-    """The same from names with a bar between them, as in ``Effusion|Mass``; "no finding" and the like is 0."""
-    each = [w for w in words.split("|") if _plain(w) not in _NOTHING]
-    return sum(1 << k for k in {_label(w, how, (), where) for w in each})
-
-
-def _own_columns(columns: Mapping[str, str], how: Classes) -> tuple[str, ...]:
-    """The columns of a table that are named after the findings of a recipe, in its order; none where one lacks."""
-    if not how.several:
-        return ()
-    at = {kind: c for c in columns.values() if (kind := _named(c, how)) is not None}
-    return tuple(at[k] for k in range(len(how.classes))) if set(at) == set(range(len(how.classes))) else ()
-
-
-def _of_columns(said: Sequence[str], how: Classes, where: str) -> int:
-    """The sum of 2 ** k over the findings whose cell is 1."""
-    told = [YES_NO.get(word.lower(), _number(word)) for word in said]
-    odd = [f"{name} is '{word}'" for name, word, v in zip(how.classes, said, told, strict=True) if v not in (0, 1)]
-    if odd:
-        raise Refused(f"{odd[0]} in {where}", "a finding is there or not", "write 1 or 0; leave out who is not sure")
-    return sum(1 << k for k, v in enumerate(told) if v == 1)
-
-
-def _files(path: Path) -> list[Path]:
-    """The image files of a folder, at any depth, without hidden ones and what an archive of a Mac brings along."""
-    found = []
-    for p in sorted(path.rglob("*")):
-        hidden = any(part.startswith((".", "__MACOSX")) for part in p.relative_to(path).parts)
-        if not hidden and p.is_file() and is_picture(p):
-            found.append(p)
-    return found
-
-
 def _of_folder(path: Path, asked: _Asked) -> Iterator[Found]:
     how, split = asked.how, asked.split
-    files = _files(path)
+    files = pictures_in(path)
     tables = sorted(p for p in path.glob("*.csv") if p.name != "examples.csv")
     if not files or (len(tables) == 1 and not any(_is_classed(p, path, how) for p in files)):
         if len(tables) == 1:
@@ -500,7 +374,7 @@ def _of_folder(path: Path, asked: _Asked) -> Iterator[Found]:
         if split is not None and split.lower() not in (part.lower() for part in parts):
             continue
         name = file.relative_to(path).as_posix()
-        label, at = _label_above(parts, how, name, path.name)
+        label, at = class_above(parts, how, name, path.name)
         whose = "/".join(parts[at : at + 2]) if own and parts[at + 1 :] else person(name)
         told.append((file, name, label, whose))
     asked.span = span_of_set(deep_in([file for file, *_ in told], how), path.name)
@@ -509,86 +383,28 @@ def _of_folder(path: Path, asked: _Asked) -> Iterator[Found]:
             yield name, label, read, whose
 
 
+def _is_classed(file: Path, path: Path, how: Classes) -> bool:
+    """Whether a folder above a file is named after a class."""
+    parts = file.relative_to(path).parts[:-1]
+    return any(named(p, how) is not None or number(p) in range(len(how.classes)) for p in parts)
+
+
 def _people(files: Sequence[Path], path: Path, how: Classes) -> bool:
     """Whether the folders below those of the classes are people: there are many of them."""
     below: set[str] = set()
     for file in files:
         parts = file.relative_to(path).parts[:-1]
-        at = max((k for k, part in enumerate(parts) if _named(part, how) is not None), default=len(parts))
+        at = max((k for k, part in enumerate(parts) if named(part, how) is not None), default=len(parts))
         below.update(parts[at + 1 : at + 2])
     return len(below) > 2 * len(how.classes)
 
 
-def _is_classed(file: Path, path: Path, how: Classes) -> bool:
-    """Whether a folder above a file is named after a class."""
-    parts = file.relative_to(path).parts[:-1]
-    return any(_named(p, how) is not None or _number(p) in range(len(how.classes)) for p in parts)
-
-
 def _of_table(path: Path, asked: _Asked) -> Iterator[Found]:
-    how, split = asked.how, asked.split
-    named, rows = read_sheet(path)
-    if not named:
-        raise Refused(
-            f"{path.name} is empty", "there is nothing to read", "give a table with the columns file and label"
-        )
-    columns = {_plain(c): c for c in named if _plain(c)}
-    file = next(
-        (columns[c] for c in (*_FILE_COLUMNS, *(c for c in columns if c.endswith(_FILE_ENDS))) if c in columns), None
-    )
-    ill = _plain(how.classes[-1]) if len(how.classes) == 2 and not how.several else ""  # a column of 1 and 0
-    label = next((columns[c] for c in (*_LABEL_COLUMNS, ill) if c and c in columns), None)
-    whose = next((columns[c] for c in _PERSON_COLUMNS if c in columns), None)
-    own = _own_columns(columns, how) if label is None else ()
-    file = file or whose  # of one picture a person, which has that name
-    if file is None or (label is None and not own):
-        raise Refused(
-            f"{path.name} has the columns {', '.join(named)}", "one for the file and one for the label are wanted",
-            "call them 'file' and 'label'" + (", or give a column for each finding" if how.several else ""),
-        )  # fmt: skip
-    if split is not None and "split" not in columns:
-        raise Refused(f"{path.name} has no column 'split'", f"the rows of '{split}' cannot be told from others")
-    elsewhere, told = dict[str, Path](), list[tuple[Path, str, int, str]]()
-    once: dict[Path, int] = {}  # tables of boxes name a picture once for each of them
-    for number, row in enumerate(rows):
-        if split is not None and str(row[columns["split"]]).strip() != split:
-            continue
-        name = row[file].strip().replace("\\", "/")  # as Windows writes it
-        picture = path.parent / name
-        if not picture.is_file():
-            elsewhere = elsewhere or by_name(path.parent)
-            key = Path(name).name
-            if not name or (key not in elsewhere and key.lower() not in elsewhere):
-                raise Refused(f"{name} in row {number + 1} of {path.name}", "there is no such file beside the table, "
-                              "or two of that name", "write its way from the folder of the table")  # fmt: skip
-            picture = elsewhere.get(key) or elsewhere[key.lower()]
-        said = [str(row[c] or "").strip() for c in own or (label,) if c]
-        if not all(said):
-            raise Refused(f"row {number + 1} of {path.name} has no label", "a case without a label cannot be judged")
-        where = f"row {number + 1} of {path.name}"
-        kind = (
-            _of_columns(said, how, where) if own else (_told_together if how.several else _of_word)(said[0], how, where)
-        )
-        whom = str(row[whose]).strip() if whose else ""
-        if (known := once.setdefault(picture, kind)) != kind:
-            raise Refused(f"{name} has two labels in {path.name}, {_word(known, how)} and {_word(kind, how)}",
-                          "one picture is one case", "leave one of its rows")  # fmt: skip
-        if len(once) > len(told):
-            told.append((picture, name, kind, whom or person(name)))
-    asked.again = sum(1 for row in rows if not split or str(row[columns["split"]]).strip() == split) - len(told)
-    asked.span = span_of_set(deep_in([picture for picture, *_ in told], how), path.name)
-    for picture, name, kind, whom in told:
-        if (read := asked.read(picture, name)) is not None:
-            yield name, kind, read, whom
-
-
-def by_name(folder: Path) -> dict[str, Path]:
-    """Images of a folder by their name, with and without its ending; none that two of them share."""
-    found: dict[str, Path | None] = {}
-    for p in _files(folder):
-        for key in {p.name, p.name.lower(), p.name.split(".")[0], p.stem}:
-            found[key] = None if key in found else p
-    return {key: p for key, p in found.items() if p is not None}
+    told, asked.again = listed(path, asked.how, asked.split)
+    asked.span = span_of_set(deep_in([one.file for one in told], asked.how), path.name)
+    for one in told:
+        if (read := asked.read(one.file, one.name)) is not None:
+            yield one.name, one.kind, read, one.whose
 
 
 def _usable(read: Callable[[], _Read], name: str, aside: Aside) -> _Read | None:

@@ -17,7 +17,8 @@ from isocenter.errors import Refused
 from isocenter.learn.films import read_films
 from isocenter.learn.judge import OWN, asked, kind_of, opened
 from isocenter.learn.kinds import Classifier2D
-from isocenter.learn.labelled import REST, read_labelled
+from isocenter.learn.labelled import read_labelled
+from isocenter.learn.naming import REST
 from isocenter.learn.recipes import recipe_behind
 
 __all__ = ["cases_to_test", "of_cases"]

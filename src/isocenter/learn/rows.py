@@ -14,7 +14,7 @@ import numpy.typing as npt
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.examples import numbered, person
 from isocenter.learn.kinds import Column, Table
-from isocenter.learn.sheet import YES_NO, cells_of, sheet_text
+from isocenter.learn.sheet import THERE, YES_NO, cells_of, plain, sheet_text
 
 __all__ = ["Rows", "groups_of", "read_rows"]
 
@@ -23,10 +23,7 @@ _MISSING = {
 }  # fmt: skip
 _NONE = (-9.0, -99.0, -999.0)
 """Numbers that collections write for what is not known, such as -9 in the heart sets of UCI."""
-_WORDS = YES_NO | {
-    "y": 1, "n": 0, "positive": 1, "negative": 0, "pos": 1, "neg": 0, "present": 1, "absent": 0, "presence": 1,
-    "absence": 0, "healthy": 0,
-}  # fmt: skip
+_WORDS = YES_NO | THERE | {"y": 1, "n": 0, "healthy": 0}
 _OUTCOMES = ("outcome", "diagnosis", "target", "label", "class", "truth", "groundtruth", "y")
 """Where none of the names that a recipe has for the outcome is there."""
 _FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "picture", "img")
@@ -139,8 +136,8 @@ def _must_agree(
     where: str,
 ) -> None:  # fmt: skip
     """Refuse a table with two columns that may be the outcome and say different things."""
-    words = {_plain(n) for n in how.label}
-    for at in (i for i, n in enumerate(header) if i != outcome and _plain(n) in words):
+    words = {plain(n) for n in how.label}
+    for at in (i for i, n in enumerate(header) if i != outcome and plain(n) in words):
         try:
             other = [_outcome(row[at], how, "")[0] for row in body]
         except Refused:  # it tells something else
@@ -155,22 +152,18 @@ def _must_agree(
 def _people(
     header: Sequence[str], body: Sequence[Sequence[str]], asked: set[int], files: Sequence[Path]
 ) -> npt.NDArray[np.int64]:
-    at = next((i for i, n in enumerate(header) if _plain(n) in _PERSON_COLUMNS and i not in asked), None)
+    at = next((i for i, n in enumerate(header) if plain(n) in _PERSON_COLUMNS and i not in asked), None)
     if at is not None:  # who is not told is somebody of their own
         return numbered([row[at] or f" {number}" for number, row in enumerate(body)])
     return numbered([person(file.name) for file in files]) if files else np.arange(len(body))
 
 
 def _files(header: Sequence[str], body: Sequence[Sequence[str]], how: Table, path: Path) -> tuple[Path, ...]:
-    at = next((i for i, name in enumerate(header) if _plain(name) in _FILE_COLUMNS), None)
+    at = next((i for i, name in enumerate(header) if plain(name) in _FILE_COLUMNS), None)
     if at is None:
         raise Refused(f"{path.name} has no column 'file'", f"'{how.task}' looks at a picture for each row",
                       "add one with the path of the picture beside the table")  # fmt: skip
     return tuple(path.parent / row[at] for row in body)
-
-
-def _plain(word: str) -> str:
-    return "".join(c for c in word.lower() if c.isalnum())
 
 
 def _pointed(cell: str) -> str:
@@ -193,21 +186,21 @@ def _numeric(cell: str) -> bool:
 
 
 def _places(header: Sequence[str], how: Table, where: str) -> tuple[list[int], int]:
-    at = {_plain(name): i for i, name in enumerate(header)}
+    at = {plain(name): i for i, name in enumerate(header)}
     for name in (n for c in how.columns for n in (c.name, *c.known_as)):
-        if (often := sum(_plain(n) == _plain(name) for n in header)) > 1:
+        if (often := sum(plain(n) == plain(name) for n in header)) > 1:
             raise Refused(
                 f"the column '{name}' stands {often} times in {where}", "which of them is meant?", "leave one"
             )
     places = []
     for column in how.columns:
-        found = next((at[_plain(n)] for n in (column.name, *column.known_as) if _plain(n) in at), None)
+        found = next((at[plain(n)] for n in (column.name, *column.known_as) if plain(n) in at), None)
         if found is None:
             raise Refused(f"{where} has no column '{column.name}'", f"'{how.task}' needs it",
                           f"the columns are {', '.join(c.name for c in how.columns)}")  # fmt: skip
         places.append(found)
     names = (*how.label, how.classes[1], *_OUTCOMES)
-    outcome = next((at[_plain(n)] for n in names if _plain(n) in at and at[_plain(n)] not in places), None)
+    outcome = next((at[plain(n)] for n in names if plain(n) in at and at[plain(n)] not in places), None)
     if outcome is None:
         raise Refused(f"{where} has no outcome", "without labels nothing can be learnt or judged",
                       f"add a column '{how.label[0]}'")  # fmt: skip
@@ -238,7 +231,7 @@ def _by_word(cell: str, words: Mapping[str, float]) -> float | None:
     >>> _by_word("Fat-containing", words), _by_word("h", words), _by_word("l", words | {"lost": 5.0})
     (4.0, 1.0, None)
     """
-    said = _plain(cell)
+    said = plain(cell)
     if not said or said in words or said.isdigit():
         return words.get(said)
     near = {v for word, v in words.items() if word.startswith(said) or (len(word) > 2 and said.startswith(word))}
@@ -248,9 +241,9 @@ def _by_word(cell: str, words: Mapping[str, float]) -> float | None:
 def _value(cell: str, column: Column, where: str) -> float:
     if cell.lower() in _MISSING:
         return float("nan")
-    named = {_plain(word): float(v) for word, v in zip(column.unit.split(" | "), column.values, strict=False)}
+    named = {plain(word): float(v) for word, v in zip(column.unit.split(" | "), column.values, strict=False)}
     named.pop("", None)
-    yes = YES_NO.get(_plain(cell)) if set(column.values) == {0, 1} else None
+    yes = YES_NO.get(plain(cell)) if set(column.values) == {0, 1} else None
     if (told := _by_word(cell, named) if yes is None else yes) is not None:
         return float(told)
     for name in (column.name, *column.known_as):  # as in "BI-RADS 4"
@@ -275,9 +268,9 @@ def _value(cell: str, column: Column, where: str) -> float:
 
 def _outcome(cell: str, how: Table, where: str) -> tuple[int, float]:
     """Whether it is the diseased class, and the label as a number; true, yes and present are the second."""
-    own = {_plain(n): float(k) for k, n in enumerate(how.classes)}
+    own = {plain(n): float(k) for k, n in enumerate(how.classes)}
     own = {word: k for word, k in own.items() if word}
-    said = _WORDS.get(_plain(cell)) if _plain(cell) not in own else None
+    said = _WORDS.get(plain(cell)) if plain(cell) not in own else None
     if (named := _by_word(cell, own) if said is None else said) is not None:
         return int(named), float(named)
     try:

@@ -10,12 +10,25 @@ from pathlib import Path
 
 from isocenter.errors import Refused
 
-__all__ = ["YES_NO", "cells_of", "read_sheet", "sheet_text"]
+__all__ = ["THERE", "YES_NO", "cells_of", "plain", "read_sheet", "sheet_text"]
 
 YES_NO = {"true": 1, "yes": 1, "false": 0, "no": 0}
 """What the words that programs and people write for 1 and 0 mean, in lower case."""
+THERE = {
+    "positive": 1, "pos": 1, "present": 1, "presence": 1, "negative": 0, "neg": 0, "absent": 0, "absence": 0,
+}  # fmt: skip
+"""The same of words for a disease that is there or not."""
 
 _MARKED = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+def plain(word: str) -> str:
+    """Letters and digits alone, small.
+
+    >>> plain("Image Index")
+    'imageindex'
+    """
+    return "".join(c for c in word.lower() if c.isalnum())
 
 
 def sheet_text(path: Path) -> str:

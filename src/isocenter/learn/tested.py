@@ -27,7 +27,7 @@ import numpy.typing as npt
 from isocenter.analysis.weights import read_file
 from isocenter.errors import LimitReached, NotFound, Refused
 from isocenter.learn.answers import Answers, answers_of
-from isocenter.learn.labelled import by_name
+from isocenter.learn.picture_tables import by_name
 from isocenter.learn.sealed import digest_of_data
 from isocenter.methods.calibration import BINS
 from isocenter.methods.subgroups import FEW

@@ -1,0 +1,122 @@
+"""Tables that name a picture and a label in each row, as collections of pictures bring them beside their files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from isocenter.errors import Refused
+from isocenter.learn.examples import person
+from isocenter.learn.gridded import is_picture
+from isocenter.learn.kinds import Classes
+from isocenter.learn.naming import class_of, classes_of, columns_of, label_said, shown
+from isocenter.learn.sheet import plain, read_sheet
+
+__all__ = ["Listed", "by_name", "listed", "pictures_in"]
+
+_FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "imageid", "imageindex", "img", "name")
+_FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid", "imgpath", "imgname")
+_LABEL_COLUMNS = (
+    "label", "labels", "class", "classname", "target", "diagnosis", "grade", "findinglabels", "y", "finding", "outcome",
+)  # fmt: skip
+_PERSON_COLUMNS = ("person", "personid", "patient", "patientid", "subject", "subjectid")
+
+
+class Listed(NamedTuple):
+    """A picture of a table: its file, its name there, its label, and whose it is."""
+
+    file: Path
+    name: str
+    kind: int
+    whose: str
+
+
+def listed(path: Path, how: Classes, split: str | None = None) -> tuple[list[Listed], int]:
+    """The pictures of a table, and how many of its rows name one that an earlier row names, with the same label.
+
+    Columns are told by their names. A picture is looked for beside the table, then by its name anywhere below.
+
+    Raises:
+        Refused: a column or a file is not there, a label is missing or of another set, or a picture has two labels.
+    """
+    names, rows = read_sheet(path)
+    if not names:
+        raise Refused(
+            f"{path.name} is empty", "there is nothing to read", "give a table with the columns file and label"
+        )
+    columns = {plain(c): c for c in names if plain(c)}
+    file, whose, labels = _columns(columns, how, path.name)
+    if split is not None and "split" not in columns:
+        raise Refused(f"{path.name} has no column 'split'", f"the rows of '{split}' cannot be told from others")
+    asked = [(n, row) for n, row in enumerate(rows, 1) if split is None or row[columns["split"]].strip() == split]
+    elsewhere: dict[str, Path] = {}
+    found: dict[Path, Listed] = {}  # tables of boxes name a picture once for each of them
+    for number, row in asked:
+        where = f"row {number} of {path.name}"
+        name = row[file].strip().replace("\\", "/")  # as Windows writes it
+        picture = path.parent / name
+        if not picture.is_file():
+            elsewhere = elsewhere or by_name(path.parent)
+            key = Path(name).name
+            if not name or (key not in elsewhere and key.lower() not in elsewhere):
+                raise Refused(f"{name} in {where}", "there is no such file beside the table, or two of that name",
+                              "write its way from the folder of the table")  # fmt: skip
+            picture = elsewhere.get(key) or elsewhere[key.lower()]
+        kind = _label([row[c].strip() for c in labels], how, where)
+        known = found.setdefault(picture, Listed(picture, name, kind, _whose(row, whose) or person(name)))
+        if known.kind != kind:
+            raise Refused(
+                f"{name} has two labels in {path.name}, {label_said(known.kind, how)} and {label_said(kind, how)}",
+                "one picture is one case", "leave one of its rows",
+            )  # fmt: skip
+    return list(found.values()), len(asked) - len(found)
+
+
+def _columns(columns: Mapping[str, str], how: Classes, where: str) -> tuple[str, str | None, Sequence[str]]:
+    """The columns of the file, of the person, and of the label, or of the findings."""
+    ends = (c for c in columns if c.endswith(_FILE_ENDS))
+    file = next((columns[c] for c in (*_FILE_COLUMNS, *ends) if c in columns), None)
+    ill = plain(how.classes[-1]) if len(how.classes) == 2 and not how.several else ""  # a column of 1 and 0
+    label = next((columns[c] for c in (*_LABEL_COLUMNS, ill) if c and c in columns), None)
+    whose = next((columns[c] for c in _PERSON_COLUMNS if c in columns), None)
+    labels = [label] if label is not None else list(columns_of(columns, how))
+    file = file or whose  # of one picture a person, which has that name
+    if file is None or not labels:
+        raise Refused(
+            f"{where} has the columns {', '.join(columns.values())}",
+            "one for the file and one for the label are wanted",
+            "call them 'file' and 'label'" + (", or give a column for each finding" if how.several else ""),
+        )  # fmt: skip
+    return file, whose, labels
+
+
+def _label(cells: Sequence[str], how: Classes, where: str) -> int:
+    if not all(cells):
+        raise Refused(f"{where} has no label", "a case without a label cannot be judged")
+    if len(cells) > 1:
+        return shown(cells, how, where)
+    return (classes_of if how.several else class_of)(cells[0], how, where)
+
+
+def _whose(row: Mapping[str, str], column: str | None) -> str:
+    return row[column].strip() if column else ""
+
+
+def pictures_in(path: Path) -> list[Path]:
+    """The image files of a folder, at any depth, without hidden ones and what an archive of a Mac brings along."""
+    found = []
+    for p in sorted(path.rglob("*")):
+        hidden = any(part.startswith((".", "__MACOSX")) for part in p.relative_to(path).parts)
+        if not hidden and p.is_file() and is_picture(p):
+            found.append(p)
+    return found
+
+
+def by_name(folder: Path) -> dict[str, Path]:
+    """Images of a folder by their name, with and without its ending; none that two of them share."""
+    found: dict[str, Path | None] = {}
+    for p in pictures_in(folder):
+        for key in {p.name, p.name.lower(), p.name.split(".")[0], p.stem}:
+            found[key] = None if key in found else p
+    return {key: p for key, p in found.items() if p is not None}
