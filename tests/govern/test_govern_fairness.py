@@ -62,3 +62,18 @@ def test_what_is_no_group_is_refused() -> None:
     for groups in ({}, {"sex": np.array(["F"] * 3)}, {"patient": np.arange(50).astype(str)}):
         with pytest.raises(Refused):
             fairness(Cases(right, "accuracy", groups))
+
+
+def test_ages_as_dicom_writes_them_are_bands_and_other_words_among_them_are_named() -> None:
+    right = np.tile([1.0, 0.0], 60)
+    ages = np.array(["043Y", "006M", "003W", "010D", "120Y", "000D", "", "17.9", "18", "230M"] * 12)
+    told = fairness(Cases(right, "accuracy", {"PatientAge": ages}), times=9)["subgroups"]
+    assert {r["name"]: r["n"] for r in told} == {
+        "0 to 17": 60, "18 to 39": 24, "40 to 64": 12, "80 and above": 12, "unknown": 12,
+    }  # fmt: skip
+    with pytest.raises(Refused, match="'adult' in a column of ages"):
+        fairness(Cases(right, "accuracy", {"age": np.where(ages == "18", "adult", ages)}))
+    bands = np.where(np.arange(120) < 60, "under 40", "40+")
+    assert {r["name"] for r in fairness(Cases(right, "accuracy", {"age": bands}), times=9)["subgroups"]} == set(bands)
+    grades = fairness(Cases(right, "accuracy", {"stage": np.tile(["1", "2"], 60)}), times=9)["subgroups"]
+    assert {r["name"] for r in grades} == {"1", "2"}, "a stage is no age"

@@ -115,3 +115,30 @@ def test_lin_falls_with_scatter_and_with_bias() -> None:
 def test_each_guard_refuses(ask: object, words: str) -> None:
     with pytest.raises(Refused, match=words):
         ask()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("design", ["1,1", "2,1", "3,1", "1,k", "2,k", "3,k"])
+def test_raters_without_error_agree_wholly_and_subjects_all_alike_have_no_value(design: agreement.Design) -> None:
+    same = agreement.intraclass([[1, 1], [2, 2], [4, 4]], design)
+    assert (same.value, same.low, same.high) == (1.0, 1.0, 1.0)
+    near = agreement.intraclass(np.array([[1, 1], [2, 2], [4, 4]]) + 1e-6 * np.eye(3, 2), design)
+    assert near.value == pytest.approx(1.0, abs=1e-9) and near.low == pytest.approx(1.0, abs=1e-6)
+    with pytest.raises(Refused, match="all rated alike"):
+        agreement.intraclass(np.full((3, 2), 2.0), design)
+
+
+def test_one_rater_who_is_always_one_higher_is_consistent_but_does_not_agree() -> None:
+    rated = [[1, 2], [2, 3], [3, 4]]
+    assert agreement.intraclass(rated, "3,1").value == 1.0
+    assert agreement.intraclass(rated, "2,1").value == pytest.approx(2 / 3)  # (2 - 0) / (2 + 2 * 1.5 / 3)
+
+
+def test_subjects_whose_means_are_alike() -> None:
+    assert agreement.intraclass([[1, 3], [3, 1], [2, 2]], "1,1").value == -1.0
+    with pytest.raises(Refused, match="all rated alike"):
+        agreement.intraclass([[1, 3], [3, 1], [2, 2]], "1,k")
+
+
+def test_a_grade_that_is_missing_is_refused() -> None:
+    with pytest.raises(Refused, match="1 grades that are missing"):
+        agreement.kappa([1, 2, float("nan")], [1, 2, 2], weights="quadratic")

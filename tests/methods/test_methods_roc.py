@@ -135,3 +135,10 @@ def test_a_sensitivity_of_nothing_and_a_rate_without_cases_are_refused() -> None
         threshold_for([0, 1], [0.1, 0.2], sensitivity=0)
     with pytest.raises(Refused, match="0 of 0"):
         wilson(0, 0)
+
+
+def test_a_paired_test_without_any_spread_is_refused() -> None:
+    with pytest.raises(Refused, match="1 diseased and 4 healthy"):
+        compare([0, 0, 0, 0, 1], [0.1, 0.2, 0.3, 0.4, 0.35], [0.1, 0.2, 0.3, 0.4, 0.05])
+    with pytest.raises(Refused, match="areas 1 apart in every case alike"):
+        compare([0, 0, 1, 1], [1, 2, 3, 4], [4, 3, 2, 1])

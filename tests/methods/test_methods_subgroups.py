@@ -49,3 +49,18 @@ def test_what_cannot_be_compared_is_refused() -> None:
     ):  # fmt: skip
         with pytest.raises(Refused):
             broken()
+
+
+def test_values_that_are_all_alike_are_no_gap_and_leave_the_other_chances_as_they_are() -> None:
+    half = np.array([[True] * 20 + [False] * 20])
+    alike = Question(np.full(40, 0.5), half)
+    other = Question(np.r_[np.ones(30), np.zeros(10)], half)
+    (alone, corrected), (beside, both) = chances([alike, other], rng=np.random.default_rng(0))
+    assert alone.tolist() == corrected.tolist() == [1.0]
+    [(single, once)] = chances([other], rng=np.random.default_rng(0))
+    assert beside.tolist() == single.tolist() and both.tolist() == once.tolist()
+
+
+def test_a_year_of_birth_is_no_age() -> None:
+    with pytest.raises(Refused, match="1961 years"):
+        bands([30, 1961])

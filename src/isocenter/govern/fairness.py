@@ -7,6 +7,7 @@ correction for all comparisons is a gap. People of whom nothing is known are a g
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -30,6 +31,7 @@ DRAWN = 999
 MOST = 40
 """Values that a division may have; more name people and not groups."""
 
+_A_YEAR = {"Y": 1.0, "A": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}  # of each unit
 _WIDE = 0.10  # half-width of an interval beyond which it says that it is wide
 Strings = npt.NDArray[np.str_]
 Mask = npt.NDArray[np.bool_]
@@ -135,7 +137,7 @@ def _divisions(cases: Cases) -> dict[str, Strings]:
         if len(values) != len(cases.right):
             raise Refused(f"{len(values)} values of {by} for {len(cases.right)} cases", "each case has one")
         given = np.array([v.strip() or "unknown" for v in values.tolist()], np.str_)
-        known[by] = _aged(given) if by.lower().startswith("age") else given
+        known[by] = _aged(given) if _is_age(by) else given
         if len(set(known[by].tolist())) > MOST:
             raise Refused(
                 f"{len(set(known[by].tolist()))} values of {by}", "that names people, not groups",
@@ -148,13 +150,39 @@ def _divisions(cases: Cases) -> dict[str, Strings]:
     return known
 
 
+def _is_age(by: str) -> bool:
+    """Whether a column tells ages: ``age``, ``Age (years)``, ``patient_age``, ``PatientAge``; not ``stage``.
+
+    >>> [_is_age(by) for by in ("Age (years)", "patient_age", "PatientAge", "stage", "agency")]
+    [True, True, True, False, False]
+    """
+    words = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", by).lower())
+    return "age" in words
+
+
 def _aged(values: Strings) -> Strings:
-    """Ages in years as bands; words are left as they are."""
-    try:
-        years = np.array([np.nan if v == "unknown" else float(v.rstrip("yYaA")) for v in values.tolist()])
-    except ValueError:
+    """Ages as bands: numbers are years, and DICOM's are read with their unit (043Y, 006M, 003W, 010D). Where none is an
+    age they are bands already, or words, and left as they are.
+
+    Raises:
+        Refused: some are ages, and others are none.
+    """
+    years = [_years(v) for v in values.tolist()]
+    if all(y is None or v == "unknown" for v, y in zip(values.tolist(), years, strict=True)):
         return values
-    return subgroups.bands(years)
+    if None in years:
+        raise Refused(f"'{values[years.index(None)]:.40}' in a column of ages", "it is no age",
+                      "write years, DICOM's 006M, 003W or 010D, or leave it empty")  # fmt: skip
+    return subgroups.bands(np.array(years, np.float64))
+
+
+def _years(told: str) -> float | None:
+    """An age in years; not a number where it is unknown, None where it is no age."""
+    number, unit = (told[:-1], told[-1].upper()) if told[-1:].upper() in _A_YEAR else (told, "Y")
+    try:
+        return float("nan") if told == "unknown" else float(number) / _A_YEAR[unit]
+    except ValueError:
+        return None
 
 
 def _events(cases: Cases, mine: Mask) -> int:

@@ -45,7 +45,8 @@ def kappa(one: npt.ArrayLike, other: npt.ArrayLike, *, weights: Weights = "none"
         level: of the interval, from the large-sample error of Fleiss, Cohen & Everitt (1969).
 
     Raises:
-        Refused: for other lengths, fewer than two subjects, or raters that both use a single grade.
+        Refused: for other lengths, fewer than two subjects, a grade that is missing, or raters that both use a single
+            grade.
 
     >>> round(kappa([1, 1, 2, 2], [1, 2, 2, 2]).value, 3)
     0.5
@@ -53,6 +54,9 @@ def kappa(one: npt.ArrayLike, other: npt.ArrayLike, *, weights: Weights = "none"
     a, b = np.asarray(one).ravel(), np.asarray(other).ravel()
     if len(a) != len(b) or len(a) < 2:
         raise Refused(f"{len(a)} and {len(b)} grades", "two raters grade the same subjects, at least two")
+    if missing := sum(int(np.isnan(g).sum()) for g in (a, b) if g.dtype.kind == "f"):
+        raise Refused(f"{missing} grades that are missing", "nobody agrees with nothing",
+                      "leave those subjects out, and say how many")  # fmt: skip
     grades, codes = np.unique(np.concatenate([a, b]), return_inverse=True)
     k, n = len(grades), len(a)
     if k < 2:
@@ -93,7 +97,11 @@ def intraclass(ratings: npt.ArrayLike, design: Design = "2,1", *, level: float =
         level: of the interval.
 
     Raises:
-        Refused: for fewer than two subjects or raters, ratings that are missing, or an unknown design.
+        Refused: for fewer than two subjects or raters, ratings that are missing, an unknown design, or subjects that
+            no rating tells apart, for which the form has no value.
+
+    >>> intraclass([[1, 1], [2, 2], [3, 3]]).value, round(intraclass([[1, 2], [2, 3], [3, 4]]).value, 3)
+    (1.0, 0.667)
     """
     from scipy import stats
 
@@ -107,22 +115,24 @@ def intraclass(ratings: npt.ArrayLike, design: Design = "2,1", *, level: float =
     def between(low: float, high: float) -> tuple[float, float]:
         return (float("nan"), float("nan")) if not np.isfinite([low, high]).all() else (low, high)
 
-    if design in ("1,1", "1,k"):
-        f, d1, d2 = bms / wms, n - 1, n * (k - 1)
-    elif design in ("2,1", "2,k", "3,1", "3,k"):
-        f, d1, d2 = bms / ems, n - 1, (n - 1) * (k - 1)
-    else:
+    if design not in ("1,1", "2,1", "3,1", "1,k", "2,k", "3,k"):
         raise Refused(f"the design '{design}'", "known are 1,1 2,1 3,1 1,k 2,k 3,k")
+    error, d2 = (wms, n * (k - 1)) if design.startswith("1") else (ems, (n - 1) * (k - 1))
+    if bms == 0 and (error == 0 or design in ("1,k", "3,k")):
+        raise Refused("subjects that are all rated alike", "there are no differences between them to agree on",
+                      "rate subjects that differ")  # fmt: skip
     if design.startswith("2"):
         value = (bms - ems) / (bms + (k - 1) * ems + k * (jms - ems) / n)
         low, high = _absolute(value, bms, jms, ems, n, k, half)
         if design == "2,k":
             value, low, high = (k * v / (1 + (k - 1) * v) for v in (value, low, high))
         return Estimate(float(value), *between(float(low), float(high)))
-    fl, fu = f / stats.f.ppf(1 - half, d1, d2), f * stats.f.ppf(1 - half, d2, d1)
-    single = tuple((v - 1) / (v + k - 1) for v in (f, fl, fu))
-    mean = tuple(1 - 1 / v for v in (f, fl, fu))
-    chosen = single if design.endswith("1") else mean
+    if error == 0:  # the limit of what follows
+        return Estimate(1.0, 1.0, 1.0)
+    f = bms / error
+    fl, fu = f / stats.f.ppf(1 - half, n - 1, d2), f * stats.f.ppf(1 - half, d2, n - 1)
+    of = (f, fl, fu)
+    chosen = [(v - 1) / (v + k - 1) for v in of] if design.endswith("1") else [1 - 1 / v for v in of]
     return Estimate(float(chosen[0]), *between(float(chosen[1]), float(chosen[2])))
 
 
@@ -141,6 +151,8 @@ def _absolute(icc: float, bms: float, jms: float, ems: float, n: int, k: int, ha
     """McGraw & Wong's interval of ICC(2,1), with Satterthwaite's degrees of freedom."""
     from scipy import stats
 
+    if ems == 0 and jms == 0:  # the limit of what follows
+        return 1.0, 1.0
     a = k * icc / (n * (1 - icc))
     b = 1 + k * icc * (n - 1) / (n * (1 - icc))
     v = (a * jms + b * ems) ** 2 / ((a * jms) ** 2 / (k - 1) + (b * ems) ** 2 / ((n - 1) * (k - 1)))

@@ -261,14 +261,20 @@ def compare(labels: npt.ArrayLike, one: npt.ArrayLike, other: npt.ArrayLike) -> 
     """DeLong's paired test of two scores of the same cases: (difference of the areas, Z, two-sided p).
 
     Raises:
-        Refused: as `auc`; also when the two scores order the cases alike and there is nothing to compare.
+        Refused: as `auc`; also with one case of a class, which has no spread; when the two scores order the cases alike
+            and there is nothing to compare; or when every case tells them apart alike, which leaves no spread either.
     """
     from scipy.special import ndtr
 
     a10, a01 = _placements(*_split(labels, one))
     b10, b01 = _placements(*_split(labels, other))
+    if min(len(a10), len(a01)) < 2:
+        raise Refused(f"{len(a10)} diseased and {len(a01)} healthy cases", "one of a class has no spread")
     difference = float(a10.mean() - b10.mean())
     variance = float((a10 - b10).var(ddof=1)) / len(a10) + float((a01 - b01).var(ddof=1)) / len(a01)
+    if variance <= 0 and difference:
+        raise Refused(f"areas {abs(difference):g} apart in every case alike", "there is no spread to hold that against",
+                      "compare them on more cases")  # fmt: skip
     if variance <= 0:
         raise Refused("two scores that order the cases alike", "their areas cannot differ")
     z = difference / float(np.sqrt(variance))

@@ -32,6 +32,7 @@ FEW = 10
 """Fewer events than this are insufficient data (handbooks ask for ten at least)."""
 
 _YEARS = (0.0, 18.0, 40.0, 65.0, 80.0)
+_OLDEST = 130.0  # years
 _AT_ONCE = 8_000_000  # values that are drawn again at once, which bounds the memory
 
 
@@ -186,7 +187,8 @@ class _Table:
             self._exact = [_fisher(len(values), int(values.sum()), int(n)) for n in inside]
         else:
             ranks = rankdata(values)
-            self.values = ((ranks - ranks.mean()) / ranks.std()).astype(np.float32)
+            # Of values that are all alike no group is higher: nothing stands against chance.
+            self.values = ((ranks - ranks.mean()) / (ranks.std() or 1.0)).astype(np.float32)
             n = len(values)
             self._spread = np.sqrt(inside * (n - inside) / (n - 1.0))
 
@@ -278,6 +280,9 @@ def bands(years: npt.ArrayLike) -> npt.NDArray[np.str_]:
     given = np.asarray(years, np.float64).ravel()
     if (given[np.isfinite(given)] < 0).any():
         raise Refused("an age below 0", "nobody has it", "repair it, or leave it empty")
+    if (given[np.isfinite(given)] > _OLDEST).any():
+        raise Refused(f"an age of {given[np.isfinite(given)].max():g} years", f"nobody is older than {_OLDEST:g}",
+                      "give ages and not years of birth, or leave it empty")  # fmt: skip
     names = [f"{int(a)} to {int(b) - 1}" for a, b in pairwise(_YEARS)]
     names = [*names, f"{int(_YEARS[-1])} and above", "unknown"]
     place = np.where(np.isfinite(given), np.searchsorted(_YEARS, np.nan_to_num(given), "right") - 1, len(_YEARS))
