@@ -5,6 +5,9 @@
 Pictures are split by person: a fifth of the people measure and are seen by nobody; the others are dealt to five sites,
 evenly, or skewed in size and in the share of the diseased (Dirichlet, 0.5). All runs take the same number of looks at
 each picture. The sums are taken in the clear: masks change no figure (tests/learn/test_learn_federation.py).
+
+A site alone is trained in up to three ways (`--alone`): by looks with norms of batches, the same with norms of groups,
+and with everything that the federation of small steps has but the other sites.
 """
 
 from __future__ import annotations
@@ -35,38 +38,50 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--widths", type=int, nargs="+", default=[8, 16, 32])
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, nargs="+", default=[0], help="several deals: the pictures are read once")
     parser.add_argument("--moves", action="store_true", help="augment as the recipe says")
     parser.add_argument("--splits", nargs="*", default=["even", "skewed"], choices=["even", "skewed"])
     parser.add_argument("--methods", nargs="*", default=["fedavg", "fedprox", "fedbn"])
     parser.add_argument("--parts", type=int, default=0, help="also rounds of one step on so small a part")
     parser.add_argument("--noise", type=float, nargs="*", default=[], help="also hide each person, by so much noise")
     parser.add_argument("--no-pooled", action="store_true")
-    parser.add_argument("--no-alone", action="store_true")
+    parser.add_argument("--alone", nargs="*", default=["batches"], choices=["batches", "groups", "small"])
     chosen = parser.parse_args()
+    if "small" in chosen.alone and not chosen.parts:
+        parser.error("--alone small takes as small steps as --parts says: give --parts 65")
     torch.set_num_threads(1)
-    how = Federation("pneumoniamnist", rounds=chosen.rounds, moves=chosen.moves, seed=chosen.seed)
-    own = replace(recipe_of(how), widths=tuple(chosen.widths), threads=1)
-    training, test = divided(read_labelled(chosen.data, own), 0.2, chosen.seed)
+    own = replace(recipe_of(Federation("pneumoniamnist")), widths=tuple(chosen.widths), threads=1)
+    examples = read_labelled(chosen.data, own)
+    for seed in chosen.seed:
+        one_deal(examples, own, seed, chosen)
+
+
+def one_deal(examples: Examples, own: Classes, seed: int, chosen: argparse.Namespace) -> None:
+    """All that was asked for, on the deal of one seed."""
+    how = Federation("pneumoniamnist", rounds=chosen.rounds, moves=chosen.moves, seed=seed)
+    small = replace(
+        how, parts=chosen.parts, carried=0.9, momentum=0.0, rate=0.1, by_groups=True,
+        rounds=chosen.rounds * max(chosen.parts, 1),
+    )  # fmt: skip
+    alone = {"batches": how, "groups": replace(how, by_groups=True), "small": small}
+    training, test = divided(examples, 0.2, seed)
     people = len(np.unique(training.groups))
-    print(f"{len(training)} pictures of {people} people train, {len(test)} of {len(np.unique(test.groups))} measure\n")
+    print(f"\nseed {seed}: {len(training)} pictures of {people} people train, {len(test)} of "
+          f"{len(np.unique(test.groups))} measure\n")  # fmt: skip
     print("| | AUC (95 %) | seconds of processor |\n|---|---|---|", flush=True)
     if not chosen.no_pooled:
         told("pooled", how, own, [training], test)
     for name in chosen.splits:
-        sites = dealt(training, name == "skewed", chosen.seed)
+        sites = dealt(training, name == "skewed", seed)
         shares = ", ".join(f"{len(s)} ({np.mean(s.labels):.0%})" for s in sites)
         print(f"| *{name}: {shares}* | | |", flush=True)
         for method in chosen.methods:
             told(f"{name}, {method}", replace(how, method=method), own, sites, test)
         if chosen.parts:
-            small = replace(
-                how, parts=chosen.parts, carried=0.9, momentum=0.0, rate=0.1, by_groups=True,
-                rounds=chosen.rounds * chosen.parts,
-            )  # fmt: skip
             told(f"{name}, fedavg, {small.rounds} rounds of one step, carried on", small, own, sites, test)
-        for number, site in enumerate(sites if not chosen.no_alone else []):
-            told(f"{name}, site {number + 1} alone", how, own, [site], test)
+        for way in chosen.alone:
+            for number, site in enumerate(sites):
+                told(f"{name}, site {number + 1} alone, {way}", alone[way], own, [site], test)
         for noise in chosen.noise:
             private = replace(how, privacy="person", noise=noise, batch=128, rate=0.5, momentum=0.0, falling=False)
             spent = Spent.of(private, min(len(np.unique(s.groups)) for s in sites))

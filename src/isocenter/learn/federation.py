@@ -206,8 +206,8 @@ def clipped(change: npt.NDArray[np.float64], length: float) -> npt.NDArray[np.fl
     >>> clipped(np.array([3.0, 4.0]), 1.0).tolist()
     [0.6, 0.8]
     """
-    own = float(np.linalg.norm(change))
-    return change * (length / own) if length and own > length else change
+    own = float(np.linalg.norm(change)) if length else 0.0
+    return change * (length / own) if own > length else change
 
 
 def shown_as(some: Tensor, how: Federation, own: Classes, random: torch.Generator) -> Tensor:
