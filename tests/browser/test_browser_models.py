@@ -229,6 +229,25 @@ def test_a_model_says_since_when_it_is_what_it_is_and_by_whom(page: Any) -> None
     assert "released since" in short.inner_text()
 
 
+def test_a_stopped_candidate_is_a_candidate_and_a_suspended_model_says_how_it_comes_back(page: Any) -> None:
+    name = "chest_xray_opacity"
+    stop = {"analysis": name, "by": "admin", "when": "2026-11-02T08:30:00+00:00", "reason": "three clear films called",
+            "model": name}  # fmt: skip
+    page.goto(f"/models/{name}")
+    short = page.get_by_role("region", name="In short")
+    short.get_by_text("candidate").wait_for()
+    whole = json.loads(page.request.get(f"/api/models/{name}").text()) | {"stopped": [stop]}
+    page.route(f"**/api/models/{name}", lambda route: route.fulfill(json=whole))
+    page.reload()
+    short.get_by_text("You stopped it; somebody else can start it again.").wait_for()
+    assert "candidate, stopped here" in short.inner_text() and "suspended" not in short.inner_text()
+    whole["state"] = "suspended"  # it had been released
+    page.reload()
+    short.get_by_text("comes back by another person once it holds on cases that were sealed since").wait_for()
+    said = short.inner_text()
+    assert "stopped here" not in said and "somebody else can start it again" not in said
+
+
 def test_a_claimed_figure_opens_its_cases_and_predictions_of_those_elsewhere_in_pages(
     page: Any, studies: Callable[[str], str]
 ) -> None:

@@ -69,6 +69,7 @@ export function StopForm({ path, what, stopped, gate, keys, asked, done }: { pat
     );
   }
   const mine = stopped.some((one) => one.by === me.value?.name);
+  const way = gate && <p class="muted">It had been released, and comes back by another person once it holds on cases that were sealed since. Its <a href={gate.href}>gate</a> says what is missing. <code>{gate.command}</code></p>;
   const unsaid = stopped.some((one) => one.by === me.value?.name && !one.reason);
   return (
     <div ref={form} tabIndex={-1} class="stop-form stopped" role="group" aria-label={`${what} is stopped everywhere`}>
@@ -78,11 +79,10 @@ export function StopForm({ path, what, stopped, gate, keys, asked, done }: { pat
       {!allowed ? <p class="muted">{ruleOf("stop")}</p> : mine ? (
         <>
           {unsaid && <Reason words="Why it is stopped" button="Record the reason" send={(reason) => send("stop/reason", reason)} />}
-          {unsaid ? <p class="muted">It is stopped already. The reason stands with the stop on every page, and until it is recorded each says that it is missing.</p> : <p class="muted">You stopped it; somebody else can start it again.</p>}
+          {unsaid ? <p class="muted">It is stopped already. The reason stands with the stop on every page, and until it is recorded each says that it is missing.</p> : !gate && <p class="muted">You stopped it; somebody else can start it again.</p>}
+          {gate && way}
         </>
-      ) : gate ? (
-        <p class="muted">It had been released, and comes back by another person once it holds on cases that were sealed since. Its <a href={gate.href}>gate</a> says what is missing. <code>{gate.command}</code></p>
-      ) : <Reason words="Why it may start again" button="Start it again" send={(reason) => send("resume", reason)} />}
+      ) : gate ? way : <Reason words="Why it may start again" button="Start it again" send={(reason) => send("resume", reason)} />}
     </div>
   );
 }

@@ -133,7 +133,7 @@ function Whole({ model, part, asked, at, cases, again }: Told & { model: ModelPa
   return (
     <>
       <section class="for" aria-label="In short">
-        <p><strong>{model.stopped.length ? "suspended" : model.state}</strong> {model.since && <>since {moment(model.since.when)} UTC by {model.since.by} </>}<span class="muted">version {model.version} · digest <span class="id">{model.digest.slice(0, 12)}…</span> · parent {model.parent ? <span class="id">{model.parent.slice(0, 12)}…</span> : "none: it is the first"}</span></p>
+        <p><strong>{model.state}</strong>{model.stopped.length > 0 && model.state !== "suspended" && <>, <span class="now">stopped here</span></>} {model.since && <>since {moment(model.since.when)} UTC by {model.since.by} </>}<span class="muted">version {model.version} · digest <span class="id">{model.digest.slice(0, 12)}…</span> · parent {model.parent ? <span class="id">{model.parent.slice(0, 12)}…</span> : "none: it is the first"}</span></p>
         <p><strong>For:</strong> {model.card.intended_use ?? <Unknown because="its card does not say" />}</p>
         <p><strong>Not for:</strong> {notFor(model.card.not_for) || <Unknown because="its card does not say" />}</p>
         <p><strong>Here:</strong> <Confirmed of={model} />. <span class="muted">{casesOf(model.evidence) ? `Claimed on ${count(casesOf(model.evidence)!, "test case")}: see Evidence.` : model.evidence.metrics ? "Claimed without a number of cases: see Evidence." : "Its maker claims no figure."}</span></p>
