@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from other_grids import must_refuse
+from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner
 
 from isocenter.analysis.protocol import Answer
@@ -86,6 +87,18 @@ def test_a_clip_and_a_lesion_hide_no_vessel_and_are_none(answer: Answer, ct: Vol
     told = " ".join(found.reasons)
     assert "brighter than blood in the vessels" in told and "as wide as long or wider than any vessel" in told
     assert not any("left out" in r for r in answer.reasons)
+
+
+def test_noise_makes_no_branches(answer: Answer, liver: tuple[Region, ...]) -> None:
+    """Noise with the grain of a soft kernel, 25 HU for a contrast of 85: the fork had a branch for every bump."""
+    grain = gaussian_filter(np.random.default_rng(4).normal(size=GRID.shape), [0.8 / mm for mm in GRID.spacing_mm])
+    image = np.where(fork_of(), 190.0, 105.0) + 25.0 * grain / grain.std()
+    noisy = LiverVessels().run(Volume(image.astype(np.float32), GRID, "attenuation", "[hnsf'U]", facts=FACTS), liver)
+    assert any(r.startswith("the noise is ") and "smoothed by 0.8 mm" in r for r in noisy.reasons)
+    assert not any("smoothed" in r for r in answer.reasons)
+    for what, unit, off in ((codes.CENTRE_LINE, "mm", 0.08), (codes.VESSEL_RADIUS, "mm", 0.1)):
+        assert said(noisy, what, unit) == pytest.approx(said(answer, what, unit), rel=off)
+    assert said(noisy, codes.BRANCH_POINTS, "{counts}") <= 2
 
 
 def test_images_in_which_no_vessel_would_be_seen(ct: Volume, liver: tuple[Region, ...]) -> None:

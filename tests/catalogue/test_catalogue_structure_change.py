@@ -85,6 +85,20 @@ def test_small_volumes_are_said_to_three_figures() -> None:
     assert met.words.startswith(f"met: {now:#.3g} mL, was {then:#.3g} mL on") and then < 0.02 < now
 
 
+def test_thick_slices_hide_a_part_of_a_long_axis_on_every_grid() -> None:
+    """The smallest change was that of the voxels of a slice, and of sagittal slices that of their plane."""
+    ball, least = (40.0, 40.0, 40.0), {}
+    for name, spacing in (("axial", (5.0, 1.0, 1.0)), ("sagittal", (1.0, 1.0, 5.0))):
+        shape = tuple(int(80 / mm) for mm in spacing)
+        grid = Geometry.regular(shape=shape, spacing_mm=spacing, frame_of_reference="2.25.7")
+        (node,) = ask(on(0, (ball, 5.0, "node"), grid=grid), on(90, (ball, 5.0, "node"), grid=grid)).findings
+        long = next(m for m in node.measurements if m.what == codes.LONG_AXIS)
+        assert long.smallest_change is not None
+        hidden = long.value - np.sqrt(max(0.0, long.value**2 - grid.spacing_mm[0] ** 2))
+        least[name] = long.smallest_change - hidden
+    assert least["axial"] == pytest.approx(1.6, abs=0.01) and least["sagittal"] == pytest.approx(8.0, abs=0.01)
+
+
 def test_the_same_name_twice_is_no_name() -> None:
     then = on(0, (HERE, 10.0, "node"), (THERE, 8.0, "node"))
     answer = ask(then, on(50, (THERE, 8.0, "node"), (HERE, 10.0, "node")))

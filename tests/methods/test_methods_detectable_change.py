@@ -45,6 +45,18 @@ def test_what_a_grid_does_to_a_ball_stays_below_the_border_model() -> None:
     assert border_length_mm(2.0) == pytest.approx(2 * 1.96 * 2 * np.sqrt(2 / 12), rel=1e-4)
 
 
+@pytest.mark.parametrize(("diameter", "step", "apart"), [(7.0, 0.4, 5.0), (10.0, 0.5, 5.0), (12.0, 1.0, 3.0)])
+def test_slices_beside_the_middle_of_a_ball_change_its_diameter(diameter: float, step: float, apart: float) -> None:
+    """By the voxels of the slice alone a ball of 7 mm on slices of 5 mm changed by chance in half of the pairs."""
+    rng = np.random.default_rng(3)
+    middles = rng.uniform(0.0, 0.5, (2, 2000)) * apart  # of the slice that lies nearest
+    long = np.sqrt(diameter**2 - 4 * middles**2) + rng.uniform(-0.5, 0.5, (2, 2, 2000)).sum(axis=0) * step
+    off = np.abs(long[1] - long[0])
+    least = border_length_mm(step, slice_mm=apart, long_mm=diameter)
+    assert (off > least).mean() <= 0.05
+    assert border_length_mm(step, long_mm=diameter) == border_length_mm(step) < least
+
+
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [

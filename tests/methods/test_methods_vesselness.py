@@ -61,6 +61,19 @@ def test_a_fork_is_measured() -> None:
     )
 
 
+def test_four_ways_that_meet_meet_once() -> None:
+    """Thinning parts the crossing of thick vessels into two forks a few voxels from each other."""
+    at = np.stack(np.meshgrid(*(np.arange(n) for n in (24, 64, 64)), indexing="ij"), axis=-1)
+    mask = np.zeros(at.shape[:3], bool)
+    for end in ((12, 4, 32), (18, 60, 14), (6, 58, 34), (12, 50, 58)):
+        way = np.array(end) - np.array((12, 30, 32))
+        off = at - np.array((12, 30, 32))
+        along = np.clip((off @ way) / (way @ way), 0, 1)
+        mask |= np.linalg.norm(off - along[..., None] * way, axis=-1) <= 3.5
+    tree = tree_of(mask, (1.0, 1.0, 1.0))
+    assert tree.ends == 4 and tree.branch_points == 1
+
+
 def test_a_symmetric_tube_of_even_width_keeps_its_line() -> None:
     y, x = np.mgrid[:54, :54] - 26.5
     mask = np.broadcast_to(y**2 + x**2 <= 9.0, (54, 54, 54)).copy()

@@ -33,7 +33,7 @@ _COARSER = 2.0  # slices so many times as far apart as they were make another me
 class StructureChange:
     """What has changed in the segmented structures since the earlier study, and is it more than error?"""
 
-    name, version = "structure_change", "6"
+    name, version = "structure_change", "7"
     needs: ClassVar[Mapping[str, Need]] = {
         "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="last"),
@@ -341,7 +341,7 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
     else:
         least = detectable_change.border_volume_ml((surface + old_surface) / 2.0, step)
         by = f"smallest change by a border known to half a voxel of {step:.1f} mm"
-    plane = max(sorted(g.spacing_mm)[1] for g in sides)
+    length = _smallest_length_mm(sides, min(long, old_long))
     both = ((case.then, was), (case.now, is_now))
     if cut := [t.day for t, mine in both if any(is_cut(t.regions[i], case.scans.get(t.study_uid)) for i in mine)]:
         where_cut = " and ".join(map(str, cut))
@@ -359,9 +359,9 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
         Measurement(CHANGE, change, "mL", definition=f"volume; {by}", smallest_change=least),
         Measurement(CHANGE, share, "%", definition="volume", smallest_change=100.0 * least / old_volume),
         Measurement(codes.LONG_AXIS, long, "mm", definition="RECIST 1.1, axial, largest part",
-                    smallest_change=detectable_change.border_length_mm(plane)),
+                    smallest_change=length),
         Measurement(CHANGE, long - old_long, "mm", definition="long axis",
-                    smallest_change=detectable_change.border_length_mm(plane)),
+                    smallest_change=length),
     ]  # fmt: skip
     words = f"{label}: {_ml(volume)}, was {_ml(old_volume)} on {case.then.day} ({share:+.0f} %)"
     if real:
@@ -380,6 +380,16 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
         codes.STRUCTURE, where=region, measurements=tuple(measured), tracking=tracking,
         words=words + ("." if sure else "; match unsure, confirm it."),
     )  # fmt: skip
+
+
+def _smallest_length_mm(sides: Sequence[Geometry], long_mm: float) -> float:
+    """Smallest detectable change of a long axis, which lies in the array plane next to the axial one on every grid."""
+    along = [g.upright_order[0] for g in sides]
+    return detectable_change.border_length_mm(
+        max(mm for g, axis in zip(sides, along, strict=True) for i, mm in enumerate(g.spacing_mm) if i != axis),
+        slice_mm=max(g.spacing_mm[axis] for g, axis in zip(sides, along, strict=True)),
+        long_mm=long_mm,
+    )
 
 
 def _placed(case: _Case, was: Sequence[int], is_now: Sequence[int]) -> list[Measurement]:

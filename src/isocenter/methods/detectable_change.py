@@ -91,13 +91,20 @@ def border_volume_ml(surface_mm2: float, step_mm: float) -> float:
     return float(_Z * np.sqrt(2.0 / 12.0) * surface_mm2 * step_mm / 1000.0)
 
 
-def border_length_mm(step_mm: float) -> float:
+def border_length_mm(step_mm: float, *, slice_mm: float = 0.0, long_mm: float = 0.0) -> float:
     """Smallest detectable change of a diameter by its border alone: both ends move with the border.
 
-    >>> round(border_length_mm(1.0), 2)
-    1.6
+    The longest diameter of all slices is that of the structure only where a slice meets its middle. One that passes
+    half a slice beside the middle of a ball of diameter d shows √(d² - slice²) of it; the rest is added.
+
+    Args:
+        step_mm: side of a voxel within the slice. slice_mm: from slice to slice. long_mm: the diameter.
+
+    >>> round(border_length_mm(1.0), 2), round(border_length_mm(1.0, slice_mm=5.0, long_mm=8.0), 2)
+    (1.6, 3.36)
     """
-    return float(_Z * np.sqrt(2.0 / 12.0) * 2.0 * step_mm)
+    hidden = long_mm - float(np.sqrt(max(0.0, long_mm**2 - slice_mm**2)))
+    return float(_Z * np.sqrt(2.0 / 12.0) * 2.0 * step_mm) + hidden
 
 
 def delta(before: float, now: float, *, icc: float) -> float:

@@ -21,7 +21,7 @@ from scipy import ndimage
 from isocenter.errors import Refused
 from isocenter.methods.vessel_tree import Tree
 
-__all__ = ["Calibre", "calibre", "standing_out"]
+__all__ = ["Calibre", "calibre", "noise_share", "standing_out"]
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.floating]
@@ -123,14 +123,29 @@ def standing_out(image: Floats, vessels: Mask, spacing_mm: tuple[float, float, f
     Args:
         image: (slices, rows, columns), vessels bright. vessels: where a filter found them. inside: the organ.
     """
-    ground = inside & (ndimage.distance_transform_edt(~vessels, sampling=spacing_mm) > _APART_MM)
-    if not vessels.any() or not ground.any():
+    excess, spread = _excess(image, vessels, spacing_mm, inside)
+    if not vessels.any() or not spread < np.inf:
         return vessels
-    excess = image - _surroundings(image, ground, spacing_mm)
-    spread = float(np.median(np.abs(excess[ground]))) / _MEDIAN_OF_NORMAL
     labels, count = ndimage.label(vessels, np.ones((3, 3, 3), bool))
     means = ndimage.mean(excess, labels, np.arange(1, count + 1))
     return np.asarray(np.append(False, means > _ABOVE_NOISE * spread)[labels])
+
+
+def noise_share(image: Floats, vessels: Mask, spacing_mm: tuple[float, float, float], *, inside: Mask) -> float:
+    """Noise of the organ over what vessels stand out of it by; 0 where there are none, or nothing to compare with."""
+    excess, spread = _excess(image, vessels, spacing_mm, inside)
+    if not vessels.any() or not spread < np.inf:
+        return 0.0
+    return spread / max(float(excess[vessels].mean(dtype=np.float64)), 1e-9)
+
+
+def _excess(image: Floats, vessels: Mask, spacing_mm: tuple[float, float, float], inside: Mask) -> tuple[Floats, float]:
+    """What each voxel is brighter by than its surroundings, and the noise of these; infinite where there are none."""
+    ground = inside & (ndimage.distance_transform_edt(~vessels, sampling=spacing_mm) > _APART_MM)
+    if not ground.any():
+        return image, float("inf")
+    excess = image - _surroundings(image, ground, spacing_mm)
+    return excess, float(np.median(np.abs(excess[ground]))) / _MEDIAN_OF_NORMAL
 
 
 def _surroundings(image: Floats, ground: Mask, spacing_mm: tuple[float, float, float]) -> Floats:

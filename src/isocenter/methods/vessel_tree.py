@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.csgraph import minimum_spanning_tree
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from skimage.morphology import skeletonize
 
 from isocenter.errors import Refused
@@ -33,7 +33,7 @@ class Tree:
 
     Args:
         length_mm: of the centre line.
-        branch_points: where three ways or more meet.
+        branch_points: where three ways or more meet; of several that lie nearer than the vessel's radius, one.
         ends: free ends.
         radius_mm: of the mask, mean over the centre line.
         tortuosity: path over chord of the ways between branch points and ends, mean weighted by path; 1 is straight.
@@ -75,7 +75,7 @@ def tree_of(mask: Mask, spacing_mm: tuple[float, float, float]) -> Tree:
     left = np.zeros_like(line)
     left[tuple(places[kept].T)] = True
     return Tree(
-        float(paths.sum()), int((degree >= 3).sum()), int((degree == 1).sum()),
+        float(paths.sum()), _branch_points(ways, degree, radius[line]), int((degree == 1).sum()),
         float(radius[left].mean()) if left.any() else float(radius.max()), bent, left,
         tuple(places[way] for way, _ in ways), tuple(float(path) for path in paths),
     )  # fmt: skip
@@ -136,6 +136,23 @@ def _ways(graph: csr_matrix, degree: npt.NDArray[np.int64]) -> list[tuple[list[i
             if way[-1] >= start:
                 found.append((way, path))
     return found
+
+
+def _branch_points(
+    ways: list[tuple[list[int], float]], degree: npt.NDArray[np.int64], radius: npt.NDArray[np.float64]
+) -> int:
+    """Thinning parts a crossing of four ways into two forks, which lie within the vessel: they are one place."""
+    forks = {int(v): n for n, v in enumerate(np.flatnonzero(degree >= 3))}
+    near = [
+        (forks[way[0]], forks[way[-1]])
+        for way, path in ways
+        if way[0] in forks and way[-1] in forks and path <= max(radius[way[0]], radius[way[-1]])
+    ]
+    if not near:
+        return len(forks)
+    pairs = np.array(near)
+    joined = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(forks),) * 2)
+    return int(connected_components(joined, directed=False)[0])
 
 
 def _smooth_mm(line: npt.NDArray[np.float64]) -> float:
