@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_of_two_scans_that_are_alike_the_first_is_taken() -> None:
 
         def run(self) -> None: ...
 
-    def at(uid: str, **facts: str) -> Series:
+    def at(uid: str, **facts: Any) -> Series:
         held = series("PT", uid=uid)
         return replace(held, instances=tuple(replace(i, facts=facts) for i in held.instances))
 
@@ -58,6 +59,9 @@ def test_of_two_scans_that_are_alike_the_first_is_taken() -> None:
         first = at(uids[0], **early)
         assert taken(first, at(uids[1], AcquisitionDate="20240301", AcquisitionTime="123000")) == uids[0]
         assert taken(first, at(uids[1], AcquisitionDateTime="20240301123000.00")) == uids[0]
+        assert taken(first, at(uids[1], FramesInPatient={"begun": "20240301123000.000000"})) == uids[0]
+        assert taken(at(uids[0], SeriesDate="20240301", AcquisitionTime="110000"),
+                     at(uids[1], SeriesDate="20240301", AcquisitionTime="123000")) == uids[0]  # fmt: skip
         assert taken(first, at(uids[1])) == uids[0]  # that says no time
     assert taken(at("1.1"), at("1.9")) == "1.9"
 

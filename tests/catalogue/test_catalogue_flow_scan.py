@@ -72,6 +72,41 @@ def test_one_flow_in_every_coding(made: Phantom, slope: float, lowest: float, he
     assert not any("WARNING" in said for said in found.remarks)
 
 
+@pytest.mark.parametrize(
+    ("half", "word"), [(np.pi, "rad"), (1000 * np.pi, "milliradials"), (1000 * np.pi, " mrad "), (180.0, "degrees")]
+)
+@pytest.mark.parametrize("most", [np.pi, 0.9 * np.pi], ids=["noise in the air", "masked"])
+def test_phase_in_a_stated_unit_is_read_though_its_coding_has_room_to_spare(
+    made: Phantom, half: float, word: str, most: float
+) -> None:
+    """Scaled over a range that is no turn, as signed words of 16 bits leave it: it was refused where it fills none."""
+    usual = coded(made, 2.0, -4096.0, most=most, **SIEMENS)
+    files = []
+    for file in made.files:
+        ds = dcmread(BytesIO(file))
+        ds.Manufacturer = "Philips Medical Systems"
+        if "P" in ds.ImageType:
+            turned = (ds.pixel_array.astype(np.int32) - 2048) * np.pi / 2048
+            steps = np.round(np.where(np.abs(turned) <= most, turned, 0.0) * 9000.0).astype(np.int16)
+            ds.PixelData, ds.PixelRepresentation, ds.BitsStored, ds.HighBit = steps.tobytes(), 1, 16, 15
+            ds.RescaleSlope, ds.RescaleIntercept, ds.RescaleType = f"{half / np.pi / 9000.0:.8g}", "0", word
+        into = BytesIO()
+        ds.save_as(into)
+        files.append(into.getvalue())
+    found = gather(tuple(loaded(tuple(files))[0]))
+    np.testing.assert_allclose(found.velocity, usual.velocity, atol=1e-3)
+    assert "as the header says" in found.scaling and not any("WARNING" in said for said in found.remarks)
+
+
+@pytest.mark.parametrize(
+    ("slope", "lowest", "why"),
+    [(2 * VENC / 4096, -VENC, "ends at VENC, 150 cm/s"), (2000 * np.pi / 4096, -1000 * np.pi, "half a turn is 180")],
+)
+def test_phase_that_its_coding_contradicts_is_refused(made: Phantom, slope: float, lowest: float, why: str) -> None:
+    with pytest.raises(Refused, match=f"{why}.*the unit is wrong"):
+        coded(made, slope, lowest, RescaleType="degrees", **PHILIPS)
+
+
 @pytest.mark.parametrize("tenth", [10.0, 100.0])
 def test_a_unit_that_the_coding_contradicts_is_refused(made: Phantom, tenth: float) -> None:
     with pytest.raises(Refused, match="unit or VENC is wrong"):

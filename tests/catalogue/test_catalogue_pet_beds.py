@@ -194,7 +194,7 @@ def test_times_of_one_bed_are_no_bed_of_the_scan_beside_it(tmp_path: Path, sent:
 @each_way
 def test_a_dynamic_image_alone_is_declined_in_words(tmp_path: Path, sent: str) -> None:
     result = asked(tmp_path, over_time(bed(4, *BEDS[1], wait_s=600.0), sent))
-    assert result["answer"] == "declined" and "PET with 3 values of time" in result["reasons"][0]
+    assert result["answer"] == "declined" and result["reasons"][0].startswith("a dynamic PET of 3 frames")
 
 
 def test_beds_without_a_moment_of_their_decay_are_declined(tmp_path: Path) -> None:
@@ -246,3 +246,28 @@ def test_beds_that_came_before_their_places_were_asked_for_are_joined(tmp_path: 
         site.guests.close()
         blobs.close()
         database.close()
+
+
+@each_way
+def test_another_pet_of_the_study_is_named_with_its_time(tmp_path: Path, sent: str) -> None:
+    early = bed(2, 0, SLICES, wait_s=3600.0)
+    late = bed(3, 0, SLICES, wait_s=7200.0, scale=1.2)
+    raw = bed(4, 0, SLICES, wait_s=3600.0, facts={"CorrectedImage": ["DECY", "SCAT"]})
+    elsewhere = bed(5, 0, SLICES, wait_s=9000.0, facts={"FrameOfReferenceUID": "2.25.77"})
+    result = asked(tmp_path, AS_SENT[sent]([*early, *late, *raw, *elsewhere]))
+    told = sorted(r for r in result["reasons"] if "was not measured" in r)
+    assert [words.partition(" is ")[0] for words in told] == ["series 3", "series 5"]  # no SUV comes of the fourth
+    assert told[0].endswith("is another PET of this study, begun at 11:05, and was not measured")
+    assert value(result["findings"][0], "SUVmax", "SUVbw") == pytest.approx(8.0, rel=1e-4)
+
+
+def test_images_that_came_twice_are_told(tmp_path: Path) -> None:
+    again = []
+    for n, data in enumerate(files := bed(2, 0, SLICES, wait_s=3600.0)):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"2.25.5{n}"
+        again.append(saved(ds))
+    result = asked(tmp_path, [*files, *again])
+    assert value(result["findings"][0], "SUVmax", "SUVbw") == pytest.approx(8.0, rel=1e-4)
+    (told,) = (r for r in result["reasons"] if "twice" in r)
+    assert told.startswith("series 2") and told.endswith(f"holds {SLICES} images twice, which counted once")

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from dynamic_pet import dynamic
+from enhanced_pet import enhanced
 from other_grids import coarser, must_refuse
 from real_series import loaded, zipped
 
@@ -212,7 +214,7 @@ def test_one_frame_of_a_leading_axis_is_taken() -> None:
     held = replace(one, array=one.array[None], axes=(Axis("time", (0.0,), "s"),))
     assert values(PETUptake().run(held, (LESION,)), codes.COUNT) == [216]
     two = replace(one, array=np.stack([one.array] * 2), axes=(Axis("time", (0.0, 60.0), "s"),))
-    with pytest.raises(Refused, match="2 values of time"):
+    with pytest.raises(Refused, match="2 frames that do not say how long"):
         PETUptake().run(two, None)
 
 
@@ -322,3 +324,49 @@ def test_a_lesion_that_is_named_by_its_organ_is_a_lesion() -> None:
         assert [f.where.label for f in answer.findings if f.where] == [label]
     liver = PETUptake().run(inputs["pet"], (replace(lesion, label="Liver"),))
     assert any("no lesions were given" in r for r in liver.reasons)
+
+
+LENGTHS, COURSE = (10.0, 60.0, 300.0, 600.0, 600.0), (0.5, 2.0, 5.0, 6.0, 9.0)
+
+
+@pytest.mark.parametrize("decay", ["START", "ADMIN", "NONE"])
+def test_frames_of_a_dynamic_pet_are_averaged(decay: str) -> None:
+    (image,), _ = loaded(dynamic(LENGTHS, COURSE, decay=decay))
+    with pytest.raises(Refused, match=r"a dynamic PET of 5 frames .*--set minutes=50-60"):
+        PETUptake().run(image, None)
+    answer = PETUptake().run(image, None, minutes="2-26")
+    assert values(answer, codes.SUV_MAX, "SUVbw") == pytest.approx([(5 * 300 + 6 * 600 + 9 * 600) / 1500], rel=1e-4)
+    assert answer.reasons[0].startswith("frames 3 to 5 of 5, 1.0 to 26.0 min after the injection, were averaged")
+    late = PETUptake().run(image, None, minutes="20-25")
+    assert values(late, codes.SUV_MAX, "SUVbw") == pytest.approx([9.0], rel=1e-4)
+
+
+@pytest.mark.parametrize("decay", ["START", "NONE"])
+def test_frames_of_an_enhanced_pet_are_averaged(decay: str) -> None:
+    def each_its_time(made: Any) -> None:
+        for n, frame in enumerate(made.PerFrameFunctionalGroupsSequence):
+            frame.FrameContentSequence[0].TemporalPositionIndex = n % len(LENGTHS) + 1
+        if decay == "NONE":
+            made.DecayCorrected = "NO"
+            del made.DecayCorrectionDateTime
+
+    made = enhanced(dynamic(LENGTHS, COURSE, begun_s=0.0, decay=decay), change=each_its_time)
+    (image,), _ = loaded(made)
+    assert len(image.axes[0]) == 5
+    answer = PETUptake().run(image, None, minutes="2-26")
+    assert values(answer, codes.SUV_MAX, "SUVbw") == pytest.approx([7.0], rel=1e-4)
+
+
+def test_gates_of_a_pet_are_averaged() -> None:
+    for decay in ("START", "NONE"):
+        files = dynamic((60.0, 120.0, 60.0), (5.0, 6.0, 7.0), begun_s=3600.0, decay=decay, kind="GATED")
+        (image,), _ = loaded(files)
+        answer = PETUptake().run(image, None)
+        assert values(answer, codes.SUV_MAX, "SUVbw") == pytest.approx([6.0], rel=1e-4)
+        assert answer.reasons[0] == "all 3 gates were averaged"
+
+
+def test_minutes_choose_nothing_of_a_static_pet_and_it_is_told() -> None:
+    answer = PETUptake().run(pet(hot()), (LESION,), minutes="50-60")
+    assert values(answer, codes.SUV_MAX, "SUVbw") == pytest.approx([10.0], rel=1e-6)
+    assert "the PET is static: minutes 50-60 chose nothing of it" in answer.reasons

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -222,8 +222,11 @@ def reach_mm(several: Sequence[Series]) -> float:
     return max(b.high for b in beds) - min(b.low for b in beds) if beds else 0.0
 
 
-def left_beside(chosen: Sequence[Series], study: Sequence[Series]) -> tuple[str, ...]:
-    """In words, each PET series beside the chosen ones that holds times or gates, or shows what lies beyond them.
+def left_beside(
+    chosen: Sequence[Series], study: Sequence[Series], fits: Callable[[Series], bool] = lambda other: False
+) -> tuple[str, ...]:
+    """In words, each PET series beside the chosen ones that holds times or gates, shows what lies beyond them, or would
+    have done as well.
 
     What lies beyond is told of series in their frame of reference.
     """
@@ -237,19 +240,36 @@ def left_beside(chosen: Sequence[Series], study: Sequence[Series]) -> tuple[str,
             continue
         if (each := at_each_place(other)) > 1:
             said.append(f"{other.named} has {each} PET images at each place (times or gates) and was not measured")
-        if each > 1 or not near:
+        if each > 1:
             continue
         bed = _Bed.of(other)
+        if not near or (bed is not None and taken and not _reaches(bed, taken)):
+            if images([other]) > 1 and fits(other):
+                said.append(f"{other.named} is another PET of this study{_clock(other)} and was not measured")
+            continue
         if bed is None or not taken:
             if images([other]) > 1 and _size(other) == _size(first):
                 said.append(f"{other.named} is another PET in this frame of reference, and was not measured")
             continue
-        beyond = max(bed.high - max(t.high for t in taken), min(t.low for t in taken) - bed.low)
-        if beyond > 2.0 * bed.step:
-            unlike = [k for k, v in _made(other).items() if _made(first)[k] != v]
-            why = f"it was made otherwise ({', '.join(unlike)})" if unlike else _NOT_NEXT
-            said.append(f"{other.named} shows {beyond:.0f} mm more of the patient and was not measured: {why}")
+        unlike = [k for k, v in _made(other).items() if _made(first)[k] != v]
+        why = f"it was made otherwise ({', '.join(unlike)})" if unlike else _NOT_NEXT
+        beyond = _beyond_mm(bed, taken)
+        said.append(f"{other.named} shows {beyond:.0f} mm more of the patient and was not measured: {why}")
     return tuple(said)
+
+
+def _beyond_mm(bed: _Bed, taken: Sequence[_Bed]) -> float:
+    return max(bed.high - max(t.high for t in taken), min(t.low for t in taken) - bed.low)
+
+
+def _reaches(bed: _Bed, taken: Sequence[_Bed]) -> bool:
+    return _beyond_mm(bed, taken) > 2.0 * bed.step
+
+
+def _clock(series: Series) -> str:
+    """When a series was begun, as words to go on with; empty where it does not say."""
+    begun = [w for i in series.instances if (w := _acquired_s({**series.facts, **i.facts})) is not None]
+    return f", begun at {datetime.fromtimestamp(min(begun)[0]):%H:%M}," if begun else ""
 
 
 @dataclass(frozen=True)

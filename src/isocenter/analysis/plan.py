@@ -361,8 +361,9 @@ def _began(series: Series) -> float:
     moments = []
     for instance in series.instances:
         facts = {**series.facts, **instance.facts}
-        day, clock = (str(facts.get(f"Acquisition{part}") or "") for part in ("Date", "Time"))
-        whole = (day + clock if day and clock else str(facts.get("AcquisitionDateTime") or "")).partition(".")[0]
+        day, clock = str(facts.get("AcquisitionDate") or facts.get("SeriesDate") or ""), facts.get("AcquisitionTime")
+        of_frames = (facts.get("FramesInPatient") or {}).get("begun") or facts.get("AcquisitionDateTime")
+        whole = str(f"{day}{clock}" if day and clock else of_frames or "").partition(".")[0]
         if len(whole) == 14 and whole.isdecimal():
             moments.append(float(whole))
     return min(moments, default=math.inf)

@@ -19,6 +19,12 @@ Floats = npt.NDArray[np.float32]
 
 _TIMES = {"trigger": {"ms": 1.0, "s": 1000.0}, "time": {"ms": 1.0, "s": 1000.0}}
 _PER_CM_S = {"cm/s": 1.0, "mm/s": 0.1, "m/s": 100.0}
+_HALF_TURN = {
+    **dict.fromkeys(("rad", "rads", "radian", "radians"), np.pi),
+    **dict.fromkeys(("mrad", "millirad", "milliradian", "milliradians", "milliradial", "milliradials"), 1000.0 * np.pi),
+    **dict.fromkeys(("deg", "degree", "degrees"), 180.0),
+}
+"""Half a turn, which is VENC, in units of phase as makers name them."""
 _BEYOND = 1.02  # of VENC: values above it are not velocities of this scan
 _OTHER_UNITS = (10.0, 100.0)  # from one unit of velocity to another
 _SLOW = 0.15  # of VENC: where nothing is faster, noise and flow alike, the unit of the values may be another
@@ -287,6 +293,19 @@ def _must_not_contradict(coded: tuple[float, float] | None, unit: str, venc_cm_s
         )
 
 
+def _must_be_phase(coded: tuple[float, float] | None, most: float, unit: str, venc_cm_s: float) -> None:
+    half = _HALF_TURN[unit]
+    ends = [most, *([-float(coded[0])] if coded else [])]
+    velocities = abs(ends[-1] / venc_cm_s - 1.0) <= 0.02 and abs(ends[-1] / half - 1.0) > 0.02
+    if most > _BEYOND * half or velocities:
+        why = f"its coding ends at VENC, {venc_cm_s:g} cm/s" if velocities else f"half a turn is {half:.6g}"
+        raise Refused(
+            f"phase in {unit} from {-ends[-1]:g} with values up to {most:g}",
+            f"{why}: the unit is wrong",
+            "export phase or velocities with their unit",
+        )
+
+
 def _around_2048(values: npt.NDArray[Any]) -> bool:
     """Whether these are 12 bits without a rescale: what keeps still, or points anywhere, lies in the middle."""
     inside = float(values.min()) >= 0 and float(values.max()) <= 4096
@@ -305,12 +324,16 @@ def _scaled(part: _Part) -> tuple[Floats, str]:
         raise Refused(f"a VENC of {venc:g} cm/s", "velocity follows from it", "give venc_cm_s from the protocol")
     maker = str(facts.get("Manufacturer", "")).upper()
     unit = str(facts.get("RealWorldValueUnit", "")).lower()
-    said = unit if unit in _PER_CM_S else str(facts.get("RescaleType", "")).lower()
+    said = unit if unit in (*_PER_CM_S, *_HALF_TURN) else str(facts.get("RescaleType", "")).strip().lower()
     values = part.array
     most = float(np.abs(values).max())
     if said in _PER_CM_S:
         _must_not_contradict(part.coded, said, venc)
         factor, how = _PER_CM_S[said], f"values are velocities in {said} as the header says"
+    elif said in _HALF_TURN:
+        half = _HALF_TURN[said]
+        _must_be_phase(part.coded, most, said, venc)
+        factor, how = venc / half, f"phase in {said} as the header says, of which {half:.6g} is VENC ({venc:g} cm/s)"
     elif maker.startswith("GE") and "GEVelocityEncoding" in facts:
         if int(facts.get("GEVelocityFlags") or 0) & 2:
             raise Refused(

@@ -26,7 +26,7 @@ from isocenter.catalogue.uptake_scan import (
     reference_of,
 )
 from isocenter.errors import Refused
-from isocenter.methods import lugano, percist, pet_header, suv, uptake
+from isocenter.methods import lugano, percist, pet_average, pet_header, suv, uptake
 from isocenter.methods.lesion_matching import Track, seen_in, tracks
 from isocenter.methods.recist import Judged
 from isocenter.methods.uptake import ReferenceUptake
@@ -55,7 +55,7 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "16"
+    name, version = "pet_response", "17"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", dated=True, beds=True, better=gives_suv),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
@@ -96,6 +96,7 @@ class PETResponse:
         glucose_mmol_l: float = 0.0,
         glucose_before_mmol_l: float = 0.0,
         extravasated: bool = False,
+        minutes: str = "",
         other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Compare this PET with the baseline.
@@ -110,6 +111,8 @@ class PETResponse:
             reach_mm: how far a lesion may have moved beyond the error of registration.
             glucose_mmol_l, glucose_before_mmol_l: in blood; 0 where it is not known.
             extravasated: whether tracer went beside the vein at either scan. The program does not look for it.
+            minutes: which frames of a dynamic PET, now and before, are averaged, such as ``50-60``: those with their
+                middle so many minutes after the injection. Of a gated one all gates are.
             other_grid: regions on coarser voxels than their PET: ``nearest`` brings them there.
 
         Raises:
@@ -123,12 +126,12 @@ class PETResponse:
                 "repeat the scan, or read it by eye",
             )
         remarks: list[str] = []
-        now = _Time.of(pet, drawn, glucose_mmol_l, other_grid, remarks)
+        now = _Time.of(pet, drawn, glucose_mmol_l, minutes, other_grid, remarks)
         known = {d.study_uid: d.regions for d in drawn_before or ()}
         earlier = []
         for one in pet_before or ():
             if one.study_uid in known:
-                earlier.append(_Time.of(one, known[one.study_uid], glucose_before_mmol_l, other_grid, remarks))
+                earlier.append(_Time.of(one, known[one.study_uid], glucose_before_mmol_l, minutes, other_grid, remarks))
             else:
                 remarks.append(f"the PET of {one.day} has no outlines and was left out")
         times = [*(earlier if baseline == "oldest" else earlier[-1:]), now]
@@ -189,12 +192,14 @@ class _Time:
 
     @classmethod
     def of(
-        cls, pet: Dated, regions: Sequence[Region], glucose: float, other_grid: OtherGrid, remarks: list[str]
-    ) -> _Time:
-        scan = UptakeScan.of(pet.volume)
+        cls, pet: Dated, regions: Sequence[Region], glucose: float, minutes: str, other_grid: OtherGrid,
+        remarks: list[str],
+    ) -> _Time:  # fmt: skip
+        image = pet_average.averaged(pet.volume, minutes)
+        scan = UptakeScan.of(image)
         kept = in_one_space.drawn(Dated(pet.study_uid, pet.day, tuple(regions)), empty=True).regions
         lesions = [r for r in kept if not is_reference(r.label)]
-        facts = pet.volume.facts
+        facts = image.facts
         header = pet_header.read(facts)
         remarks += [f"{pet.day}: {r}" for r in scan.remarks]
         known = [str(facts.get(k) or "").strip() for k in ("Manufacturer", "ManufacturerModelName")]
@@ -204,7 +209,7 @@ class _Time:
         )  # fmt: skip
         placed = tuple(on_grid(lesions, scan.geometry, remarks, other_grid)) if lesions else ()
         liver, blood = (reference_of(scan, regions, organ, other_grid) for organ in ("liver", "blood pool"))
-        return cls(pet.study_uid, pet.day, pet.volume, scan, placed, liver, blood, conditions)
+        return cls(pet.study_uid, pet.day, image, scan, placed, liver, blood, conditions)
 
     def factor(self, lean: str) -> float:
         """From SUVbw to SUL.

@@ -34,7 +34,7 @@ _HEADER: Mapping[str, Any] = {
 class PETUptake:
     """How much tracer did the lesions take up: SUVmax, SUVpeak, SUVmean, metabolic volume and total glycolysis?"""
 
-    name, version = "pet_uptake", "11"
+    name, version = "pet_uptake", "12"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", beds=True, better=gives_suv),
         "lesions": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
@@ -67,12 +67,14 @@ class PETUptake:
         find_above: float = 4.0,
         smallest_ml: float = 1.0,
         structures: str = "",
+        minutes: str = "",
         other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Measure drawn lesions, or those that a threshold finds.
 
         Args:
-            pet: one static PET image in Bq/mL, Philips counts, or SUV; beds that came as series of their own, joined.
+            pet: a PET in Bq/mL, Philips counts, or SUV: one static image (beds that came as series of their own,
+                joined), a gated one, of which all gates are averaged, or a dynamic one.
             lesions: in the same frame of reference, on voxels no coarser than the PET's; None or empty to look for hot
                 spots.
             threshold: definition of the metabolic volume: 41 % or 50 % of the lesion's SUVmax, SUV 4.0 or 2.5, or
@@ -81,13 +83,15 @@ class PETUptake:
             find_above: SUV from which a hot spot counts, when no lesions are given.
             smallest_ml: hot spots below this volume are left out, when no lesions are given.
             structures: take only those regions whose name has this word.
+            minutes: which frames of a dynamic PET are averaged, such as ``50-60``: those with their middle so many
+                minutes after the injection. Without it a dynamic PET is declined, with the frames that it has.
             other_grid: lesions on coarser voxels than the PET: ``nearest`` brings them there.
 
         Raises:
             Refused: when SUV cannot be computed, the lesions lie in another frame of reference, or PERCIST has no
                 liver to compare with.
         """
-        scan = UptakeScan.of(pet)
+        scan = UptakeScan.of(pet, minutes)
         drawn = tuple(r for r in lesions or () if structures.lower() in r.label.lower())
         if lesions and not drawn:
             raise Refused(f"no region named '{structures}'", f"there are {', '.join(r.label for r in lesions)}")

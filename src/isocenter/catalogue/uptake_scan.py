@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
-from isocenter.methods import pet_header, suv, uptake
+from isocenter.methods import pet_average, pet_header, suv, uptake
 from isocenter.space import Geometry, Reference, Region, Volume
 
 __all__ = [
@@ -75,19 +75,18 @@ class UptakeScan:
     remarks: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, pet: Volume) -> UptakeScan:
-        """Read one static image.
+    def of(cls, pet: Volume, minutes: str = "") -> UptakeScan:
+        """Read one image: a static one, all gates of a gated one, or frames of a dynamic one.
+
+        Args:
+            minutes: from which to which minute after the injection frames of a dynamic PET are averaged.
 
         Raises:
-            Refused: for several frames, an image without patient coordinates or content, or a header without SUV.
+            Refused: for a dynamic PET without such minutes, an image without patient coordinates or content, or a
+                header without SUV.
         """
-        for axis in pet.axes:
-            if len(axis) > 1:
-                raise Refused(
-                    f"PET with {len(axis)} values of {axis.name}",
-                    "SUV is read from one static image",
-                    "choose or average frames first",
-                )
+        unused = minutes.strip() and all(len(axis) == 1 for axis in pet.axes)
+        pet = pet_average.averaged(pet, minutes)
         array = pet.array.reshape(pet.geometry.shape)
         if pet.geometry.reference is not Reference.PATIENT:
             raise Refused(f"PET in {pet.geometry.reference.value} coordinates", "volumes need millimetres")
@@ -106,7 +105,16 @@ class UptakeScan:
                 unknown.setdefault(str(why), name.partition(",")[0])
         held = _activity_held(array, pet.geometry, known.factor, header.weight_kg)
         beds = tuple(str(word) for word in pet.facts.get("Beds", ()))
-        remarks = (*beds, *known.remarks, *held, *(f"{name} is not given: {why}" for why, name in unknown.items()))
+        taken = tuple(str(word) for word in pet.facts.get("Averaged", ()))
+        static = (f"the PET is static: minutes {minutes} chose nothing of it",) if unused else ()
+        remarks = (
+            *taken,
+            *static,
+            *beds,
+            *known.remarks,
+            *held,
+            *(f"{name} is not given: {why}" for why, name in unknown.items()),
+        )
         scaled = np.asarray(array, dtype=np.float32) if known.factor == 1.0 else (array * known.factor)
         return cls(scaled.astype(np.float32, copy=False), pet.geometry, factors, remarks)
 

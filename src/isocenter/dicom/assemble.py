@@ -37,7 +37,7 @@ Read = Callable[[str], bytes]
 
 _LARGEST = 1 << 34  # bytes of one volume
 _NOT_IMAGES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "DOC", "REG", "ECG", "ANN", "FID"})
-_LONGEST_BEAT_MS, _HALF_DAY_S = 5000.0, 43200.0
+_LONGEST_BEAT_MS, _HALF_DAY_S, _A_YEAR_S = 5000.0, 43200.0, 3.2e7
 _MODALITY, _PADDING, _NEGATIVE = 0x00080060, 0x00280120, 0x8000
 _SLIDES = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _CAPTURES = "1.2.840.10008.5.1.4.1.1.7"  # Secondary Capture, and its multi-frame kinds below it
@@ -228,6 +228,7 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
         facts["FrameType"] = list(kinds.pop())
     if series.modality == "PT":
         _add_first_moment(stack, facts)
+        _add_frame_moments(stack, facts)
         stated = zip(("Units", "SUVType"), pet_units(facts), strict=True)
         facts.update({keyword: word for keyword, word in stated if word})
     what, unit = quantity(series.modality, facts)
@@ -401,6 +402,28 @@ def _add_first_moment(stack: Stack, facts: dict[str, Any]) -> None:
     days, seconds = divmod(min(moments), 86400.0)
     begun = datetime.fromordinal(int(days)) + timedelta(seconds=seconds)
     facts["AcquisitionDate"], facts["AcquisitionTime"] = f"{begun:%Y%m%d}", f"{begun:%H%M%S.%f}"
+
+
+def _add_frame_moments(stack: Stack, facts: dict[str, Any]) -> None:
+    """When each frame of a dynamic or gated PET was taken, in s, a row of slices for each frame: ``begun_s`` since the
+    first one, ``reference_s`` since the start of the scan and ``lasted_s``; what not all state is left out.
+    """
+    slices = stack.geometry.shape[0]
+    if len(stack.order) == slices:
+        return
+    told: dict[str, Any] = {}
+    for name, key, second in (
+        ("begun_s", "moment", 1.0), ("reference_s", "reference", 1e-3), ("lasted_s", "lasted_ms", 1e-3),
+    ):  # fmt: skip
+        values = [float(v) for one in stack.order if (v := one.keys.get(key)) is not None]
+        if len(values) < len(stack.order):
+            continue
+        first = min(values) if name == "begun_s" else 0.0
+        row = [round((v - first) * second, 6) for v in values]
+        told[name] = [row[n : n + slices] for n in range(0, len(row), slices)]
+    if max((v for row in told.get("reference_s", ()) for v in row), default=0.0) > _A_YEAR_S:
+        del told["reference_s"]  # moments of an enhanced object, whose frames state when they began
+    facts["FrameMoments"] = told
 
 
 def _facts(series: Series, stack: Stack) -> dict[str, Any]:

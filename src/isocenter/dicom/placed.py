@@ -257,6 +257,7 @@ def _classic_keys(facts: Mapping[str, Any], instance: Instance) -> dict[str, Any
         "trigger": _one(facts.get("TriggerTime")),
         "temporal": _one(facts.get("TemporalPositionIdentifier")),
         "reference": _one(facts.get("FrameReferenceTime")),
+        "lasted_ms": _one(facts.get("ActualFrameDuration")),
         "moment": clock if moment is None else moment,
         "clock": clock,  # where some writer gave every image the date and time of the first
         "dynamic": _one(facts.get("PhilipsDynamicScanBeginTime")),
@@ -457,6 +458,7 @@ def _enhanced_keys(
         "offset": first(0x00209310, 0x0020930D),
         "moment": moment,
         "reference": None if reference is None else 1000.0 * reference,
+        "lasted_ms": _one(file.numbers(0x00189220, content, "d")) if 0x00189220 in content else None,
         "dynamic": _of_philips(file, own, shared, 0x200510A0),
         # Of the object, not of the frame: it tells apart objects that hold one moment each.
         "begun": begun,

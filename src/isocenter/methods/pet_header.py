@@ -19,7 +19,7 @@ from typing import Any
 from isocenter.errors import Refused
 from isocenter.methods.suv import Scan
 
-__all__ = ["KEYWORDS", "injected_at", "nuclide", "read", "scan_started_at", "uptake_time_s"]
+__all__ = ["KEYWORDS", "acquired_at", "injected_at", "nuclide", "read", "scan_started_at", "uptake_time_s"]
 
 KEYWORDS = (
     "Units", "SUVType", "DecayCorrection", "CorrectedImage", "Manufacturer",
@@ -28,12 +28,13 @@ KEYWORDS = (
     "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime",
     "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration",
     "DecayCorrectionDateTime", "GEScanDateTime", "PhilipsSUVScaleFactor", "PhilipsActivityConcentrationScaleFactor",
-    "TimezoneOffsetFromUTC", "Injections", "Unlike",
+    "TimezoneOffsetFromUTC", "Injections", "Unlike", "MeasuredAfter",
 )  # fmt: skip
 """Every fact that is looked at. "Injections" has dose and time of each, where there are several; "Unlike" has the
 values of what the images of the series do not agree in. The three before them are private: GE (0009,100D), Philips
 (7053,1000) and (7053,1009). Acquisition Date and Time are the earliest of the series; Frame Reference Time and Actual
-Frame Duration (ms) belong to that same image."""
+Frame Duration (ms) belong to that same image. "MeasuredAfter" has the seconds from the injection to the first of the
+frames that were averaged (see `pet_average`)."""
 
 _ELEMENTS = {
     "fluorine": "F", "carbon": "C", "nitrogen": "N", "oxygen": "O", "gallium": "Ga", "copper": "Cu", "zirconium": "Zr",
@@ -91,6 +92,7 @@ def read(facts: Mapping[str, Any]) -> Scan:
         activity_bq=_number(facts, "RadionuclideTotalDose"),
         half_life_s=half_life,
         uptake_s=uptake,
+        measured_s=_number(facts, "MeasuredAfter"),
         weight_kg=_number(facts, "PatientWeight"),
         height_m=_number(facts, "PatientSize"),
         sex=_text(facts, "PatientSex").upper(),
@@ -102,11 +104,14 @@ def read(facts: Mapping[str, Any]) -> Scan:
 
 
 def uptake_time_s(facts: Mapping[str, Any]) -> float | None:
-    """Seconds from injection to the start of the scan, whatever the image is in; None where a time is missing.
+    """Seconds from injection to the start of the scan, or to the first of the frames that were averaged, whatever the
+    image is in; None where a time is missing.
 
     Raises:
         Refused: as `read`.
     """
+    if (measured := _number(facts, "MeasuredAfter")) is not None:
+        return measured
     half_life = _number(facts, "RadionuclideHalfLife")
     started, _ = scan_started_at(facts, half_life)
     injected, _ = injected_at(facts, started, half_life)
@@ -124,7 +129,7 @@ def scan_started_at(facts: Mapping[str, Any], half_life_s: float | None) -> tupl
     if stated is not None:
         return stated, ()
     series = _moment(facts, "SeriesDate", "SeriesTime")
-    acquired = _moment(facts, "AcquisitionDate", "AcquisitionTime", otherwise="SeriesDate")
+    acquired = acquired_at(facts)
     if series is None or acquired is None:
         return series or acquired, ()
     if series - acquired < timedelta(seconds=1):  # one of them is often cut to whole seconds
@@ -138,6 +143,11 @@ def scan_started_at(facts: Mapping[str, Any], half_life_s: float | None) -> tupl
         started = acquired - timedelta(seconds=reference / 1000.0 - mean_at)
         return started, (f"{late}; the start of the scan was computed from Frame Reference Time",)
     return acquired, (f"{late}; the first acquisition was taken as start of the scan",)
+
+
+def acquired_at(facts: Mapping[str, Any]) -> datetime | None:
+    """When the first image was acquired; None where it is unknown."""
+    return _moment(facts, "AcquisitionDate", "AcquisitionTime", otherwise="SeriesDate")
 
 
 def injected_at(

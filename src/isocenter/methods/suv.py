@@ -51,6 +51,7 @@ LEAN_FORMULAE = ("james128", "janmahasatian", "james120")
 """Lean body mass. James with 128 is DICOM's LBMJAMES128; 120 for men is a misprint that some programs still carry."""
 
 _HALF_LIFE_TOLERANCE = 0.005
+_AT_ONCE_S = 1.0
 _LATE_S, _LATE_HALF_LIVES = 10800.0, 3.0  # F-18 is scanned within five hours; C-11 after four half-lives, too
 _WEIGHT_KG = (0.005, 400.0)  # from a mouse pup to beyond the heaviest table limit
 _HEIGHT_M = (0.3, 2.6)
@@ -74,6 +75,8 @@ class Scan:
         activity_bq: injected activity at the time of injection.
         half_life_s: of the nuclide, as the scanner used it.
         uptake_s: from injection to the moment that the image is decay-corrected to; wanted for START.
+        measured_s: from injection to the first of the frames that were averaged, where an image is of several: a
+            dynamic scan is begun before the injection, and its frames are corrected to that moment.
         weight_kg, height_m, sex: of the patient; sex "M" or "F".
         philips_suv: Philips' private factor from counts to SUVbw (7053,1000).
         philips_bqml: Philips' private factor from counts to Bq/mL (7053,1009).
@@ -88,6 +91,7 @@ class Scan:
     activity_bq: float | None = None
     half_life_s: float | None = None
     uptake_s: float | None = None
+    measured_s: float | None = None
     weight_kg: float | None = None
     height_m: float | None = None
     sex: str = ""
@@ -321,7 +325,7 @@ def _uptake(scan: Scan, half_life_s: float) -> float:
             "activity decays between them",
             "complete Radiopharmaceutical Start DateTime and Series Time",
         )
-    if scan.uptake_s < 0.0:
+    if scan.uptake_s < 0.0 and (scan.measured_s is None or scan.measured_s < -_AT_ONCE_S):
         raise Refused(
             f"injection {-scan.uptake_s:.0f} s after the scan",
             "one of the two times is wrong",

@@ -130,7 +130,7 @@ def _with_beds(chosen: list[Series], study: Study, need: Need, get: Get) -> Volu
     whole = _joined(beds)
     if len(beds) > 1 and (told := [word for bed in beds for word in bed.facts.get("Told", ())]):
         whole = replace(whole, facts={**whole.facts, "Told": told})
-    beside = left_beside(chosen, study.series)
+    beside = left_beside(chosen, study.series, need.suits)
     if not beside:
         return whole
     return replace(whole, facts={**whole.facts, "Beds": [*whole.facts.get("Beds", ()), *beside]})
@@ -184,11 +184,20 @@ def volumes_of(series: Series, get: Get) -> list[Volume]:
     if _is_plain(series):
         return [volume_in(series, get)]
     volumes = assemble(series, _Files(get, {i.sop_uid: i.digest for i in series.instances}))
-    return [_with_words(v, *_not_assembled(v, series)) if v.facts.get("NotAssembled") else v for v in volumes]
+    told = ((v, (*_not_assembled(v, series), *_doubled(v, series))) for v in volumes)
+    return [_with_words(v, *words) if words else v for v, words in told]
+
+
+def _doubled(volume: Volume, series: Series) -> list[str]:
+    """In words, how many images of a series were copies of others, and read once."""
+    many = len(volume.facts.get("DoubledInstances", ()))
+    return [f"{series.named} holds {many} image{'s'[: many != 1]} twice, which counted once"] if many else []
 
 
 def _not_assembled(volume: Volume, series: Series) -> list[str]:
     """In words, why images of a series made no stack beside those that did."""
+    if not volume.facts.get("NotAssembled"):
+        return []
     faults = list(dict.fromkeys(str(fault) for fault in volume.facts["NotAssembled"]))
     rest = f", and {len(faults) - _FAULTS} faults more" if len(faults) > _FAULTS else ""
     return [
