@@ -107,6 +107,14 @@ def test_levels_as_files_give_them_say_the_same_and_are_left_as_they_were(kind: 
         assert family(given) == pytest.approx({k: wanted[k] for k in family(levels)}, nan_ok=True)
 
 
+@pytest.mark.parametrize("beyond", [2**32, 2**32 + 1, -(2**32)])
+def test_levels_that_would_fold_into_the_range_are_refused(beyond: int) -> None:
+    levels = np.ones((2, 3, 3), np.int64)
+    levels[0, 0, 0] = beyond
+    with pytest.raises(Refused, match="grey levels"):
+        texture.features(levels)
+
+
 @pytest.mark.parametrize("wrong", [0.5, float("nan"), float("inf")])
 def test_levels_that_do_not_count_are_refused(wrong: float) -> None:
     levels = np.ones((2, 3, 3))

@@ -161,12 +161,14 @@ def ngldm(
 
 
 def _counted(levels: npt.NDArray[Any]) -> Levels:
-    """Counting numbers as the compiled code takes them: files give floats and foreign byte orders too."""
+    """Counting numbers of one kind, since the code is compiled anew, for seconds, for each kind that files give."""
     given = np.asarray(levels)
     if given.dtype.kind not in "iub" and not (np.isfinite(given).all() and (given == np.floor(given)).all()):
         raise Refused("grey levels that are no counting numbers", "0 is outside, 1 is the lowest", "discretise first")
-    own = given.dtype.kind in "iu" and given.dtype.isnative
-    return given if own else given.astype(np.int32)
+    if given.dtype == np.int32:
+        return given
+    # Too low and too high stay so, and are refused as such: a cast alone would fold them into the range.
+    return np.asarray(np.clip(given, np.int64(-1), np.int64(np.iinfo(np.int32).max)), dtype=np.int32)
 
 
 class _Asked:
