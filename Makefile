@@ -55,7 +55,9 @@ browser: $(STAMP) ## every browser test, the long ones too
 
 # A run that was cut off goes on with what has not passed with this code; `rm artefacts/night.jsonl` begins anew.
 # Of what is many the day takes a share: seven of the twenty hostile members of each class, every second trap, 200 kills,
-# three odd requests to each operation, one full comparison of the twins; the night takes all of it, or the other traps.
+# three odd requests to each operation, one full comparison of the twins, and of one guard or property tried with many
+# values those that differ most (of two paddings, midnights, databases or noises each once, not each with each; one of
+# two like patients); the night takes all of it, or the others.
 nightly: $(STAMP) ## what takes minutes: 10,000 kills, millions of guesses, tens of thousands of planted words
 	ISOCENTER_NIGHT=$(CURDIR)/artefacts/night.jsonl $(BIN)/python -m pytest -m nightly --timeout=3600 $(ARGS)
 

@@ -458,7 +458,10 @@ def test_virtual_hearts_that_it_was_not_trained_on(virtual: Phantom) -> None:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(("archive", "edv", "esv"), [("SCD0000101", 191.3, 141.3), ("SCD0000201", 241.9, 180.3)])
+@pytest.mark.parametrize(
+    ("archive", "edv", "esv"),
+    [("SCD0000101", 191.3, 141.3), pytest.param("SCD0000201", 241.9, 180.3, marks=pytest.mark.nightly)],
+)
 def test_real_patients(data: Path, archive: str, edv: float, esv: float) -> None:
     # The network that ships saw where both lie, but never learnt where their borders run.
     file = data / "sunnybrook_cine" / "dicoms" / f"{archive}.zip"
@@ -487,6 +490,7 @@ def test_real_patients_with_noise_are_refused(data: Path, archive: str, sigma: f
 
 
 @pytest.mark.data
+@pytest.mark.nightly
 def test_the_contrast_of_the_pictures_hardly_moves_a_volume(data: Path) -> None:
     # By the greys as they were sent the two volumes were 26 mL apart (cardiac_cine.md).
     file = data / "sunnybrook_cine" / "dicoms" / "SCD0000101.zip"

@@ -35,15 +35,24 @@ def scan() -> list[bytes]:
     return list(coronary.patient().files)
 
 
-def test_a_shuffled_enhanced_ct_gives_what_its_classic_series_gives(tmp_path: Path) -> None:
-    for name in ("coronary_calcium, drawn", "body_composition", "liver_vessels", "liver_volumetry", "radiomics"):
-        files = files_of(name)
-        plain = [p.done() for p in prepared(files, STUDIES[name], tmp_path / f"{name} classic")]
-        slices = sum(len(v.instance_uids) for v in loaded(files)[0])
-        made = enhanced(files, order=random.Random(3).sample(range(slices), slices))
-        other = [p.done() for p in prepared(made, STUDIES[name], tmp_path / f"{name} enhanced")]
-        assert plain[0].outcome is Outcome.FOUND
-        assert differences(plain, other) == []
+@pytest.mark.parametrize(
+    "name",
+    [
+        "body_composition",
+        "liver_volumetry",
+        "radiomics",
+        pytest.param("coronary_calcium, drawn", marks=pytest.mark.nightly),
+        pytest.param("liver_vessels", marks=pytest.mark.nightly),
+    ],
+)
+def test_a_shuffled_enhanced_ct_gives_what_its_classic_series_gives(name: str, tmp_path: Path) -> None:
+    files = files_of(name)
+    plain = [p.done() for p in prepared(files, STUDIES[name], tmp_path / "classic")]
+    slices = sum(len(v.instance_uids) for v in loaded(files)[0])
+    made = enhanced(files, order=random.Random(3).sample(range(slices), slices))
+    other = [p.done() for p in prepared(made, STUDIES[name], tmp_path / "enhanced")]
+    assert plain[0].outcome is Outcome.FOUND
+    assert differences(plain, other) == []
 
 
 def score(ct: Volume) -> float:
@@ -227,8 +236,15 @@ CUT = [
 ]
 
 
-@pytest.mark.parametrize("padding", [-2000, -1024])
-@pytest.mark.parametrize(("name", "share", "words"), CUT)
+# By day each study with one of the two paddings, both of them seen; by night each with both.
+@pytest.mark.parametrize(
+    ("name", "share", "words", "padding"),
+    [
+        pytest.param(*cut, padding, marks=() if (number + at) % 2 else pytest.mark.nightly)
+        for number, cut in enumerate(CUT)
+        for at, padding in enumerate((-2000, -1024))
+    ],
+)
 def test_what_the_field_of_view_cuts_is_declined(
     name: str, share: float, words: str, padding: int, tmp_path: Path
 ) -> None:
@@ -245,7 +261,7 @@ def test_a_field_of_view_that_grazes_the_heart_is_told(tmp_path: Path) -> None:
     assert [r for r in answer.reasons if "the field of view cuts the heart in 6 of 40 slices" in r], answer.reasons
 
 
-@pytest.mark.parametrize("padding", [-2000, -1024])
+@pytest.mark.parametrize("padding", [-2000, pytest.param(-1024, marks=pytest.mark.nightly)])
 def test_a_small_field_of_view_that_holds_the_heart_changes_nothing(padding: int) -> None:
     (ct,), _ = loaded(enhanced(seen_within(scan(), 0.8, padding)))
     assert score(ct) == plain_score()
@@ -270,7 +286,13 @@ def test_a_liver_that_the_field_of_view_cuts_has_no_volume(tmp_path: Path) -> No
         LiverVolumetry().run((liver,), cut)
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("coronary_calcium", {}), ("body_composition", {"level_mm": 0.0})])
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        pytest.param("coronary_calcium", {}, marks=pytest.mark.nightly),
+        ("body_composition", {"level_mm": 0.0}),
+    ],
+)
 def test_an_enhanced_ct_of_a_tilted_gantry_measures_as_a_straight_one(
     name: str, parameters: dict[str, float], tmp_path: Path
 ) -> None:

@@ -143,7 +143,9 @@ def test_magnitudes_too_noisy_for_their_echo_times_give_no_number() -> None:
         LiverFatIron().run(noisy, drawn(noisy, abdomen_mr.images(**thin)[1]["liver"]))
 
 
-@pytest.mark.parametrize(("field_t", "r2_star", "within"), [(1.5, 700.0, 2.0), (3.0, 1000.0, 1.0)])
+@pytest.mark.parametrize(
+    ("field_t", "r2_star", "within"), [pytest.param(1.5, 700.0, 2.0, marks=pytest.mark.nightly), (3.0, 1000.0, 1.0)]
+)
 def test_fat_and_iron_where_noise_drowns_all_but_two_echoes(field_t: float, r2_star: float, within: float) -> None:
     made = {"size": 64, "slices": 2, "snr": 50.0, "r2_star": r2_star, "field_t": field_t}
     heavy = parts_of(**made)
@@ -153,7 +155,7 @@ def test_fat_and_iron_where_noise_drowns_all_but_two_echoes(field_t: float, r2_s
     assert any("neighbourhoods of voxels together: the fat fraction may be 2 points off" in r for r in answer.reasons)
 
 
-@pytest.mark.parametrize(("snr", "r2_star"), [(8.0, 60.0), (20.0, 400.0)])
+@pytest.mark.parametrize(("snr", "r2_star"), [(8.0, 60.0), pytest.param(20.0, 400.0, marks=pytest.mark.nightly)])
 def test_tissue_beside_a_liver_that_is_fitted_by_neighbourhoods_lends_it_no_fat(snr: float, r2_star: float) -> None:
     """Where the whole body has little signal, neighbourhoods hold fat, too: 14 % came out as 19 to 22 %."""
     scan = parts_of(snr=snr, r2_star=r2_star)
@@ -165,7 +167,7 @@ def test_tissue_beside_a_liver_that_is_fitted_by_neighbourhoods_lends_it_no_fat(
     assert slow is (r2_star < 100.0)
 
 
-@pytest.mark.parametrize(("outlined", "least"), [(True, 0.97), (False, 0.88)])
+@pytest.mark.parametrize(("outlined", "least"), [(True, 0.97), pytest.param(False, 0.88, marks=pytest.mark.nightly)])
 def test_vessels_and_muscle_that_outlast_a_liver_in_noise_do_not_lower_its_decay(outlined: bool, least: float) -> None:
     """Neighbourhoods of an image with little signal held both: 164 (outlined) and 150 came out for 200 1/s."""
     scan = parts_of(snr=8.0, r2_star=200.0, seed=3)
@@ -175,7 +177,7 @@ def test_vessels_and_muscle_that_outlast_a_liver_in_noise_do_not_lower_its_decay
     assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=0.8)
 
 
-@pytest.mark.parametrize("r2_star", [1000.0, 1500.0, 2500.0])
+@pytest.mark.parametrize("r2_star", [1000.0, pytest.param(1500.0, marks=pytest.mark.nightly), 2500.0])
 def test_iron_that_leaves_no_second_echo_gives_no_number(r2_star: float) -> None:
     # At 1,500 the readout was blamed; at 2,500 voxels that are bright by chance gave 61 % fat.
     made = {"size": 64, "slices": 2, "snr": 50.0, "r2_star": r2_star, "seed": 2}
@@ -378,7 +380,14 @@ def split(parts: Iterable[Volume], *echoes: Sequence[int], **later: Any) -> tupl
     return tuple(out)
 
 
-@pytest.mark.parametrize("echoes", [((0, 1, 2), (3, 4, 5)), ((3, 5, 1), (0, 2, 4)), ((0, 1), (2, 3), (4, 5))])
+@pytest.mark.parametrize(
+    "echoes",
+    [
+        pytest.param(((0, 1, 2), (3, 4, 5)), marks=pytest.mark.nightly),
+        ((3, 5, 1), (0, 2, 4)),
+        pytest.param(((0, 1), (2, 3), (4, 5)), marks=pytest.mark.nightly),
+    ],
+)
 def test_echoes_dealt_to_several_series_are_one_scan(
     parts: tuple[Volume, ...], truth: dict[str, Any], echoes: tuple[tuple[int, ...], ...]
 ) -> None:

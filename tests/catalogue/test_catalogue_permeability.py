@@ -116,7 +116,8 @@ def test_enhanced_objects_measure_the_same(scan: tuple[Volume, Volume], drawn: t
     ("header", "words"),
     [({"Spoiling": "NONE"}, "Spoiling NONE"),
      ({"Spoiling": "GRADIENT", "SteadyStatePulseSequence": "TRANSVERSE"}, "Pulse Sequence TRANSVERSE"),
-     ({"Spoiling": "", "SteadyStatePulseSequence": "FREE_PRECESSION"}, "Pulse Sequence FREE_PRECESSION")],
+     pytest.param({"Spoiling": "", "SteadyStatePulseSequence": "FREE_PRECESSION"}, "Pulse Sequence FREE_PRECESSION",
+                  marks=pytest.mark.nightly)],
 )  # fmt: skip
 def test_enhanced_echoes_that_are_not_spoiled(drawn: tuple[Region, ...], header: dict[str, str], words: str) -> None:
     volumes = loaded(enhanced(dce_mr.patient(angles=False).files, **header))[0]
@@ -326,13 +327,30 @@ def test_each_time_in_a_series_of_its_own(tmp_path: Path) -> None:
     assert few["answer"] == "declined" and "20 images" in few["reasons"][0]
 
 
-@pytest.mark.parametrize("kept", ["Acquisition", "Content"])
-@pytest.mark.parametrize("begins", [datetime(2026, 3, 4, 23, 57), datetime(2026, 3, 4, 23, 59, 30)])
+@pytest.fixture(scope="module")
+def at_noon(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    measured: list[dict[str, Any]] = analysed(
+        dce_mr.patient(slices=1).files, tmp_path_factory.mktemp("noon") / "images"
+    )["measurements"]
+    return measured
+
+
+EVENING, LATE = datetime(2026, 3, 4, 23, 57), datetime(2026, 3, 4, 23, 59, 30)
+
+
+@pytest.mark.parametrize(
+    ("begins", "kept"),
+    [
+        (EVENING, "Acquisition"),
+        (LATE, "Content"),
+        pytest.param(EVENING, "Content", marks=pytest.mark.nightly),
+        pytest.param(LATE, "Acquisition", marks=pytest.mark.nightly),
+    ],
+)
 def test_a_scan_that_runs_past_midnight_without_a_date_for_each_frame(
-    tmp_path: Path, begins: datetime, kept: str
+    tmp_path: Path, at_noon: list[dict[str, Any]], begins: datetime, kept: str
 ) -> None:
     """The flip angles come first, also where the frames go on into the next day or all lie in it."""
-    wanted = analysed(dce_mr.patient(slices=1).files, tmp_path / "noon")["measurements"]
     other = "Content" if kept == "Acquisition" else "Acquisition"
     files = []
     for data in dce_mr.patient(slices=1, at=begins).files:
@@ -345,7 +363,7 @@ def test_a_scan_that_runs_past_midnight_without_a_date_for_each_frame(
     night = analysed(files, tmp_path / "night")
     assert night["answer"] == "found", night["reasons"]
     assert any("T1 from 3 flip angles" in r for r in night["reasons"])
-    assert [m["value"] for m in night["measurements"]] == pytest.approx([m["value"] for m in wanted], rel=1e-9)
+    assert [m["value"] for m in night["measurements"]] == pytest.approx([m["value"] for m in at_noon], rel=1e-9)
 
 
 def test_flip_angles_of_after_midnight_are_later_than_frames_of_before_it(

@@ -41,7 +41,7 @@ def uncorrected(ds: Any) -> None:
     ds.PixelData = (ds.pixel_array // 2).tobytes()
 
 
-@pytest.mark.parametrize("first", [-1000, 1000])
+@pytest.mark.parametrize("first", [-1000, pytest.param(1000, marks=pytest.mark.nightly)])
 def test_of_a_pet_with_and_without_attenuation_correction_in_one_series_that_with_it(
     first: int, tmp_path: Path
 ) -> None:

@@ -69,7 +69,13 @@ def numbers(asked: Asked, files: Sequence[bytes], folder: Path) -> dict[tuple[st
     return {(str(m.what), m.definition, m.unit): m.value for m in result.measurements}
 
 
-@pytest.mark.parametrize("asked", STUDIES, ids=lambda a: a.analysis)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(a, id=a.analysis, marks=pytest.mark.nightly if a.analysis == "cardiac_cine" else ())
+        for a in STUDIES
+    ],
+)
 def test_a_sheared_stack_measures_the_same(asked: Asked, tmp_path: Path) -> None:
     files = asked.files()
     straight, tilted = (
@@ -78,7 +84,10 @@ def test_a_sheared_stack_measures_the_same(asked: Asked, tmp_path: Path) -> None
     assert tilted == pytest.approx(straight, rel=1e-4)
 
 
-@pytest.mark.parametrize("drawn", ["structure set", "segmentation"])
+DRAWN = [pytest.param("structure set", marks=pytest.mark.nightly), "segmentation"]
+
+
+@pytest.mark.parametrize("drawn", DRAWN)
 def test_a_liver_of_a_tilted_gantry_has_the_volume_that_it_has(drawn: str, tmp_path: Path) -> None:
     """Planes lean and step along the table: they lie by a sixteenth closer than they step, and so large is the error
     of whoever multiplies area and step.
@@ -108,7 +117,7 @@ def test_structures_of_a_segmentation_on_a_tilted_gantry_have_the_volumes_that_t
     assert len(volumes[0]) > 1 and volumes[1] == pytest.approx(volumes[0], rel=1e-4)
 
 
-@pytest.mark.parametrize("drawn", ["structure set", "segmentation"])
+@pytest.mark.parametrize("drawn", DRAWN)
 def test_a_level_of_a_tilted_gantry_gives_volumes_and_no_areas(drawn: str, tmp_path: Path) -> None:
     asked = SMALL["body_composition"]
     files = asked.files()

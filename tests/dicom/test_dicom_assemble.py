@@ -833,6 +833,14 @@ REAL = [
     made.DATA / "sunnybrook_cine" / "dicoms" / "SCD0000101.zip",
     made.DATA / "sunnybrook_cine" / "dicoms" / "SCD0000201.zip",
 ]
+LIKE_ANOTHER = ("SCD0000101.zip", "STS_002.zip")  # of one scanner with the one beside it: these wait for the night
+
+
+def real(path: Path) -> Any:
+    night = [pytest.mark.nightly] if path.name in LIKE_ANOTHER else []
+    return pytest.param(path, marks=[made.needs(path), *night], id=path.name)
+
+
 VOLUMETRIC = ("CT", "MR", "PT")
 
 
@@ -848,7 +856,7 @@ def stacks_of(path: Path) -> list[tuple[Any, Volume, dict[str, bytes]]]:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("path", [pytest.param(p, marks=made.needs(p), id=p.name) for p in REAL])
+@pytest.mark.parametrize("path", [real(p) for p in REAL])
 def test_affine_and_voxels_are_those_of_dcm2niix(path: Path, tmp_path: Path) -> None:
     nibabel = pytest.importorskip("nibabel")
     dcm2niix = pytest.importorskip("dcm2niix")
@@ -901,7 +909,7 @@ def fit(volume: Volume, image: Any) -> tuple[float, float]:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("path", [pytest.param(p, marks=made.needs(p), id=p.name) for p in REAL if p.suffix == ".zip"])
+@pytest.mark.parametrize("path", [real(p) for p in REAL if p.suffix == ".zip"])
 def test_affine_and_voxels_are_those_of_simpleitk(path: Path, tmp_path: Path) -> None:
     import SimpleITK as sitk
 

@@ -556,7 +556,7 @@ BAND = {"/api/worklist", "/api/begin", f"/api/studies/{STUDY}"}  # where it stan
             marks=pytest.mark.nightly,
         ),
         (Use.WORKLIST, Mode.TRIAGE_NAMED, {"/api/worklist", "/api/begin", f"/api/studies/{STUDY}"}),
-        (Use.READING, Mode.SHADOW, set()),
+        pytest.param(Use.READING, Mode.SHADOW, set(), marks=pytest.mark.nightly),
     ],
 )
 def test_what_each_mode_tells(tmp_path: Path, use: Use, mode: Mode, told: set[str]) -> None:

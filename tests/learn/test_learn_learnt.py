@@ -46,7 +46,7 @@ def test_the_cases_that_it_learnt_from_are_counted(tmp_path: Path) -> None:
     ("name", "file", "share"),
     [("breastmnist", "medmnist/breastmnist.npz", 1.0), ("retinamnist", "medmnist/retinamnist.npz", 1.0),
      ("adrenalmnist3d", "medmnist/adrenalmnist3d.npz", 1.0), ("pneumoniamnist", "medmnist/pneumoniamnist.npz", 2 / 3),
-     ("image_kind", "mednist/mednist_64.npz", 3 / 4)],
+     pytest.param("image_kind", "mednist/mednist_64.npz", 3 / 4, marks=pytest.mark.nightly)],
 )  # fmt: skip
 def test_what_ships_knows_what_it_learnt_from(name: str, file: str, share: float, data: Path) -> None:
     known = seen(SHIPPED[name][1].parent, read_labelled(data / file, recipe(name)).pictures)
@@ -54,7 +54,11 @@ def test_what_ships_knows_what_it_learnt_from(name: str, file: str, share: float
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "told"), [("hippocampus", "msd_hippocampus", "162 of 203"), ("bccd", "bccd", "204 of 255")]
+    ("name", "file", "told"),
+    [
+        pytest.param("hippocampus", "msd_hippocampus", "162 of 203", marks=pytest.mark.nightly),
+        ("bccd", "bccd", "204 of 255"),
+    ],
 )
 def test_a_test_of_cases_that_what_ships_learnt_from_is_refused(name: str, file: str, told: str, data: Path) -> None:
     with pytest.raises(Refused, match=f"{told} cases of the sealed test"):

@@ -40,7 +40,10 @@ def rows_of(folder: Path, n: int, seed: int) -> Path:
     return file
 
 
-@pytest.mark.parametrize("how", ["temperature", "platt", "isotonic"])
+@pytest.mark.parametrize(
+    "how",
+    ["temperature", *(pytest.param(how, marks=pytest.mark.nightly) for how in ("platt", "isotonic"))],
+)
 def test_a_new_version_states_what_is_true_on_other_people(tmp_path: Path, how: str) -> None:
     data, other = rows_of(tmp_path, 800, 1), rows_of(tmp_path, 800, 2)
     made = recalibrated(HEART, data, tmp_path / "new", how)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -37,8 +40,18 @@ def scan(noise: float, *parts: tuple[np.ndarray, float]) -> np.ndarray:
     return ndimage.gaussian_filter(image, 0.7) + np.random.default_rng(3).normal(0.0, noise, SHAPE)
 
 
-@pytest.mark.parametrize("noise", [0.0, 10.0])
-@pytest.mark.parametrize(("radius", "above"), [(3.0, 500.0), (2.0, 1900.0), (3.0, 300.0)])
+def by_turns(cases: Sequence[tuple[float, ...]], noises: Sequence[float]) -> list[Any]:
+    """Every case with every noise; by day each case with every second one, so that each noise is seen."""
+    return [
+        pytest.param(*case, noise, marks=pytest.mark.nightly if (n + k) % 2 else ())
+        for n, case in enumerate(cases)
+        for k, noise in enumerate(noises)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("radius", "above", "noise"), by_turns([(3.0, 500.0), (2.0, 1900.0), (3.0, 300.0)], [0.0, 10.0])
+)
 def test_a_clip_is_left_out_and_the_vessels_beside_it_are_not(noise: float, radius: float, above: float) -> None:
     clip = ball((10, -18, 12), radius)
     found = masses(scan(noise, (FORK, 80.0), (clip, above)), INSIDE, CUBES, widest_mm=6.0)
@@ -61,8 +74,10 @@ def test_a_lesion_with_contrast_is_left_out(radius: float, above: float) -> None
     )
 
 
-@pytest.mark.parametrize("noise", [0.0, 8.0, 15.0])
-@pytest.mark.parametrize(("half", "radius"), [(12.0, 1.5), (20.0, 1.5), (11.0, 2.0), (25.0, 6.0)])
+@pytest.mark.parametrize(
+    ("half", "radius", "noise"),
+    by_turns([(12.0, 1.5), (20.0, 1.5), (11.0, 2.0), (25.0, 6.0)], [0.0, 8.0, 15.0]),
+)
 def test_one_vessel_alone_is_a_vessel(noise: float, half: float, radius: float) -> None:
     alone = vessel((0, -half, -6), (0, half, 4), radius)
     assert not masses(scan(noise, (alone, 80.0)), INSIDE, CUBES, widest_mm=6.0).both[alone].any()
@@ -73,7 +88,7 @@ def test_where_wide_vessels_join_is_no_lesion() -> None:
     assert not masses(scan(8.0, (joined, 80.0)), INSIDE, CUBES, widest_mm=6.0).both[joined].any()
 
 
-@pytest.mark.parametrize("noise", [0.0, 8.0])
+@pytest.mark.parametrize("noise", [pytest.param(0.0, marks=pytest.mark.nightly), 8.0])
 def test_a_liver_that_is_brighter_near_a_coil_has_no_masses(noise: float) -> None:
     at = np.stack(np.meshgrid(*(np.arange(n) - n / 2.0 for n in (92, 106, 126)), indexing="ij"), axis=-1)
     liver = np.linalg.norm(at / np.array([45.0, 52.0, 62.0]), axis=-1) <= 1.0
@@ -84,7 +99,7 @@ def test_a_liver_that_is_brighter_near_a_coil_has_no_masses(noise: float) -> Non
     assert not masses(image, liver, CUBES, widest_mm=6.0).both.any()
 
 
-@pytest.mark.parametrize("noise", [0.0, 5.0, 20.0])
+@pytest.mark.parametrize("noise", [0.0, pytest.param(5.0, marks=pytest.mark.nightly), 20.0])
 def test_noise_has_no_masses(noise: float) -> None:
     assert masses(scan(noise), INSIDE, CUBES, widest_mm=6.0).both.sum() <= 0.001 * INSIDE.sum()
 

@@ -37,7 +37,7 @@ def test_what_lies_deeper_than_asked_is_infinite_and_all_else_as_it_is(
     assert np.isinf(depth_mm(np.ones((3, 1, 1), bool), spacing, up_to_mm)).all()
 
 
-@pytest.mark.parametrize("up_to_mm", [25.0, 31.8, 40.0])
+@pytest.mark.parametrize("up_to_mm", [pytest.param(25.0, marks=pytest.mark.nightly), 31.8, 40.0])
 def test_on_cubes_also_where_a_byte_would_not_hold_the_square(up_to_mm: float) -> None:
     mask = np.ones((40, 44, 36), bool)
     mask[3, 4, 5] = mask[37, 20, 30] = False

@@ -129,7 +129,7 @@ def test_conservation_in_the_long_run() -> None:
 # ---- several readers, several AIs, unequal reading times -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("readers", [1, 2, 3])
+@pytest.mark.parametrize("readers", [1, pytest.param(2, marks=pytest.mark.nightly), 3])
 def test_several_readers_fit_the_formula(readers: int) -> None:
     """Erlang C with priorities (Davis 1966), at a traffic of 0.7."""
     many = [Stream("a", 0.07 * readers, {"ill": 0.3}, 10.0)]

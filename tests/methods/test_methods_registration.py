@@ -50,7 +50,12 @@ def motion(angles: tuple[float, float, float], shift: tuple[float, float, float]
 
 
 @pytest.mark.parametrize(
-    ("angles", "shift"), [((0, 0, 0), (0, 0, 0)), ((6, -8, 10), (12, -9, 8)), ((-15, 4, 3), (-18, 6, -5))]
+    ("angles", "shift"),
+    [
+        pytest.param((0, 0, 0), (0, 0, 0), marks=pytest.mark.nightly),
+        pytest.param((6, -8, 10), (12, -9, 8), marks=pytest.mark.nightly),
+        ((-15, 4, 3), (-18, 6, -5)),
+    ],
 )
 def test_a_planted_motion_is_undone_within_a_third_of_a_voxel(angles: Any, shift: Any) -> None:
     fixed, truth = scan(), motion(angles, shift)

@@ -40,7 +40,7 @@ def seen(image: np.ndarray, around: np.ndarray) -> tuple[np.ndarray, Tree]:
     return vessel, tree_of(vessel, MM)
 
 
-@pytest.mark.parametrize("radius", [1.0, 1.5, 2.0, 3.0, 4.0])
+@pytest.mark.parametrize("radius", [1.0, 2.0, 4.0, *(pytest.param(mm, marks=pytest.mark.nightly) for mm in (1.5, 3.0))])
 def test_radius_and_volume_with_noise_and_without(radius: float) -> None:
     share = bent(radius)
     uneven = 60.0 + 0.4 * np.arange(SHAPE[1])[None, :, None]
