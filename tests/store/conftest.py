@@ -29,6 +29,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield url
 
 
+def with_tables(url: str) -> None:
+    """A new archive, before anything is in it."""
+    Database(url).close()
+
+
 @contextmanager
 def _opened(url: str, folder: Path) -> Iterator[Archive]:
     database, blobs = Database(url), Blobs(str(folder / "blobs"))
@@ -37,9 +42,9 @@ def _opened(url: str, folder: Path) -> Iterator[Archive]:
     blobs.close()
 
 
-@pytest.fixture
-def archive(database_url: str, tmp_path: Path) -> Iterator[Archive]:
-    with _opened(database_url, tmp_path) as one:
+@pytest.fixture(params=["sqlite", "postgres"])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Archive]:
+    with fresh_database(request.param, tmp_path, with_tables) as url, _opened(url, tmp_path) as one:
         yield one
 
 
@@ -47,5 +52,5 @@ def archive(database_url: str, tmp_path: Path) -> Iterator[Archive]:
 def shared_archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """One archive for all tests of a file, which only ask it."""
     folder = tmp_path_factory.mktemp("shared")
-    with fresh_database(request.param, folder) as url, _opened(url, folder) as one:
+    with fresh_database(request.param, folder, with_tables) as url, _opened(url, folder) as one:
         yield one

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from jobs_worker import ALLOWED_TO_GO_ON
 
+from fresh_database import fresh_database
 from isocenter.errors import NotFound, Refused, Unavailable, WrongState
 from isocenter.record.states import JOB
 from isocenter.store.jobs import _STATES, Jobs, progress, step
@@ -54,13 +55,18 @@ def work() -> Work:
     return Work()
 
 
-@pytest.fixture
-def jobs(database_url: str, work: Work) -> Iterator[Jobs]:
+def with_jobs(url: str) -> None:
+    Jobs(url, executor="nobody", run={}).close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def jobs(request: pytest.FixtureRequest, tmp_path: Path, work: Work) -> Iterator[Jobs]:
     run = {name: getattr(work, name) for name in ("add", "fail", "hold", "odd")}
-    one = Jobs(database_url, executor="A", run=run)
-    yield one
-    work.go.set()
-    one.close()
+    with fresh_database(request.param, tmp_path, with_jobs) as url:
+        one = Jobs(url, executor="A", run=run)
+        yield one
+        work.go.set()
+        one.close()
 
 
 def eventually(what: Callable[[], Any], seconds: float = 60.0) -> Any:
@@ -309,7 +315,17 @@ def lines_of(log: Path) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
 
 
-@pytest.mark.parametrize("waits", [(), ("three_steps",)], ids=["works", "waits for another system"])
+# By day each database with one of the two kinds of job, by night each with both.
+@pytest.mark.parametrize(
+    ("database_url", "waits"),
+    [
+        pytest.param("sqlite", (), id="sqlite-works"),
+        pytest.param("postgres", ("three_steps",), id="postgres-waits for another system"),
+        pytest.param("postgres", (), id="postgres-works", marks=pytest.mark.nightly),
+        pytest.param("sqlite", ("three_steps",), id="sqlite-waits for another system", marks=pytest.mark.nightly),
+    ],
+    indirect=["database_url"],
+)
 def test_a_killed_workers_job_goes_on_elsewhere_at_the_interrupted_step(
     database_url: str, tmp_path: Path, worker: Callable[..., Worker], waits: tuple[str, ...]
 ) -> None:
