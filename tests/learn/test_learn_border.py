@@ -199,7 +199,7 @@ def test_a_wrong_picture_without_a_box_is_declined_and_not_passed_over(
     assert told.report["declined"] == 2
     assert [(row["name"], row["declined"]) for row in told.predictions] == [("dark0", True), ("dark1", True)]
     assert all("times as far" in row["because"] for row in told.predictions)
-    monkeypatch.setattr(judge, "strangeness", lambda place, told, images: np.array([0.2, 0.99]))
+    monkeypatch.setattr(judge, "strangeness", lambda place, told, images, numbers: np.array([0.2, 0.99]))
     (row,) = judged("bccd", tmp_path / "boxes.csv").predictions
     assert (row["name"], row["declined"]) == ("dark1", False), "one without a box, near the border"
     assert row["because"].startswith("it lies near the border of what the model was made for (strangeness 0.99")

@@ -51,6 +51,9 @@ def scope(
     detailed: Annotated[
         bool, typer.Option(help="Ask that a picture hold the detail of its grid: enlarged crops do not.")
     ] = False,
+    magnified: Annotated[
+        bool, typer.Option(help="Ask that what a detector finds be as large a part of the picture as before.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same border on the same machine.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -69,7 +72,7 @@ def scope(
     made = taught_to_decline(
         model, data, out, show or (), ask or (), shelf, split=split, turned=turned, mirrored=mirrored,
         given_up=given_up, given_up_turned=given_up_turned, steps=steps, width=width, seed=seed, checkpoint=checkpoint,
-        kept_network=keep, measured=measured, detailed=detailed, misshapen=misshapen,
+        kept_network=keep, measured=measured, detailed=detailed, misshapen=misshapen, magnified=magnified,
         tell=screen.warn if as_json else screen.say,
     )  # fmt: skip
     screen.answer(made)

@@ -1,7 +1,8 @@
 """A test put beside the network of a border, within its file: its strangeness is then the higher of both.
 
-What a network of 40 × 40 pixels cannot see, plain numbers of an image may tell (`likely`, `detail`). They are handed to
-the file under a name of their own, and each such test comes into it once, in any order; two may ask for the same.
+What a network of 40 × 40 pixels cannot see, plain numbers of an image may tell (`likely`, `detail`, `extent`). They
+are handed to the file under a name of their own, and each such test comes into it once, in any order; two may ask for
+the same.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["Step", "with_test"]
+__all__ = ["Step", "with_test", "without_test"]
 
 Step = tuple[str, Sequence[str], Mapping[str, Any]]
 """An operator of ONNX, what it takes ("" for what the step before gave, or what is asked for), and its attributes."""
@@ -57,5 +58,30 @@ def with_test(
     shape = ["n"] if wide is None else ["n", wide]
     if all(one.name != asks for one in graph.input):
         graph.input.append(helper.make_tensor_value_info(asks, TensorProto.FLOAT, shape))
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def without_test(border: bytes, name: str) -> bytes:
+    """The file of a border without one of its tests; as it is where it has no such test."""
+    import onnx
+
+    model = onnx.load_model_from_string(border)
+    graph, before = model.graph, f"without.{name}"
+    joins = next((node for node in graph.node if before in node.input), None)
+    if joins is None:
+        return border
+    (whole,) = joins.output
+    kept = [node for node in graph.node if node is not joins and not node.output[0].startswith(f"{name}.step")]
+    for node in kept:
+        node.output[:] = [whole if one == before else one for one in node.output]
+    taken = {one for node in kept for one in node.input}
+    for some, left in (
+        (graph.node, kept), (graph.initializer, [one for one in graph.initializer if one.name in taken]),
+        (graph.input, [one for one in graph.input if one.name in taken]),
+    ):  # fmt: skip
+        left = [type(one).FromString(one.SerializeToString()) for one in left]
+        del some[:]
+        some.extend(left)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())

@@ -26,6 +26,8 @@ from isocenter.learn.card import written
 from isocenter.learn.device import halved
 from isocenter.learn.examples import Examples, folds, numbered, person
 from isocenter.learn.export import COMPARED, exported
+from isocenter.learn.extent import INPUT as EXTENTS
+from isocenter.learn.extent import extents
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.judge_boxes import Found, box_figures, cases_of, counting_thresholds, rows_of
 from isocenter.learn.kinds import Boxes
@@ -267,7 +269,7 @@ def train_boxes(how: Boxes, data: Path, out: Path, seed: int, tell: Progress, cl
         single = Finder([nets[-1]], how.views).eval()
         held = [one for one, p in zip(pictures, part, strict=True) if p == k]
         with torch.inference_mode():
-            said = [_asked(partial(_by_torch, single), one, how) for one in held]
+            said = [_asked(partial(_by_torch, single), one.picture, how) for one in held]
         truths += held
         founds += said
         networks.append(box_figures(held, said, how.classes, [0.5] * len(how.classes))["metrics"] | {
@@ -312,13 +314,26 @@ def _by_torch(net: nn.Module, x: npt.NDArray[np.float32]) -> list[npt.NDArray[np
     return [t.numpy() for t in net(torch.from_numpy(x))]
 
 
-def _asked(ask: Callable[[npt.NDArray[np.float32]], list[Any]], one: Boxed, how: Boxes) -> Found:
-    canvas, factor = on_canvas(one.picture, how.shape)
+def _asked(
+    ask: Callable[[npt.NDArray[np.float32]], list[Any]], picture: npt.NDArray[np.uint8], how: Boxes
+) -> Found:  # fmt: skip
+    canvas, factor = on_canvas(picture, how.shape)
     chance, sides = ask(canvas[None])
     found = decoded(chance[0], sides[0], factor, how.shared)
-    wide, tall = one.picture.shape[1], one.picture.shape[0]
+    wide, tall = picture.shape[1], picture.shape[0]
     inside = np.clip(found.boxes, 0, [wide, tall, wide, tall])
     return Found(inside, found.scores, found.kinds)
+
+
+def _found(session: Any, picture: npt.NDArray[np.uint8], how: Boxes) -> Found:
+    return _asked(lambda x: session.run(["chance", "sides"], {"image": x}), picture, how)
+
+
+def extents_in(held: Model, session: Any, pictures: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+    """(n, classes) how large things are on each picture, by what the model finds there (see `extent`)."""
+    how, thresholds = _how(held), held.inputs["thresholds"]
+    shown = [np.asarray(one, np.uint8) for one in pictures]
+    return np.stack([extents(_found(session, one, how), one.shape, thresholds) for one in shown])
 
 
 def cases_in(held: Model, data: Path, split: str | None) -> list[npt.NDArray[np.uint8]]:
@@ -353,7 +368,7 @@ def _moved_back(
 
 def judged(
     held: Model, session: Any, data: Path, split: str | None,
-    strange: Callable[[Sequence[npt.NDArray[np.uint8]]], npt.NDArray[np.float64]] | None = None,
+    strange: Callable[..., npt.NDArray[np.float64]] | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:  # fmt: skip
     """Figures, and a row for each box that was found; of a picture that is `strange` (see `outside`) each is declined.
 
@@ -364,13 +379,12 @@ def judged(
     how = _how(held)
     given, missing = read_boxed(data, how, split)
     pictures, corners = zip(*map(unbarred, given), strict=True)
-    founds = [
-        _asked(lambda x: session.run(["chance", "sides"], {"image": x}), one, how) for one in pictures
-    ]  # fmt: skip
+    founds = [_found(session, one.picture, how) for one in pictures]
     figures = box_figures(pictures, founds, how.classes, inputs["thresholds"])
     rows = _moved_back(rows_of(pictures, founds, how.classes, inputs["thresholds"]), pictures, corners)
     if strange is not None:
-        away = strange([one.picture for one in pictures])
+        sizes = [extents(f, one.picture.shape, inputs["thresholds"]) for f, one in zip(founds, pictures, strict=True)]
+        away = strange([one.picture for one in pictures], numbers={EXTENTS: np.stack(sizes)})
         said: dict[str, dict[str, Any]] = {
             one.name: {"declined": bool(s > 1), "because": far(s) if s > 1 else word}
             for one, s, word in zip(pictures, away, doubts(inputs, away), strict=True)

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         module, more = import_module(f"isocenter.learn.{OWN[kind]}"), {}
         if told := held.inputs.get("scope"):
             place = folder_of(model, held, extra)
-            more["strange"] = lambda images: strangeness(place, told, images)
+            more["strange"] = partial(strangeness, place, told)
         figures_, rows, masks = module.judged(held, session, data, split, **more)
         if (known := _learnt(model, held, data, split, extra)) is not None:
             figures_ |= {"learnt_from": int(np.count_nonzero(known))}

@@ -3,7 +3,7 @@
 A model answers whatever it is shown. So a second network, which never sees a label, has learnt what its images look
 like (see `border`). It looks at 40 × 40 pixels; of a volume at its three middle slices and its three shadows. What is
 strange to it is declined, whatever the model says. Of outlined organs it may ask for plain measures as well (`likely`),
-of pictures for the detail of their grid (`detail`).
+of pictures for the detail of their grid (`detail`), of what a detector finds for its extent (`extent`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from isocenter.analysis.self_contained import must_be_self_contained
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Refused
 from isocenter.learn.detail import detail
+from isocenter.learn.extent import INPUT as EXTENTS
 from isocenter.learn.outline_measures import outline_measures
 from isocenter.methods.picture import of_one_grey, resampled
 
@@ -104,17 +105,24 @@ def digest_of_usual(usual: Any) -> str:
     return hashlib.sha256(json.dumps(usual, sort_keys=True).encode()).hexdigest()
 
 
-def strangeness(folder: Path, told: Any, images: Sequence[Array]) -> npt.NDArray[np.float64]:
+def strangeness(
+    folder: Path, told: Any, images: Sequence[Array], numbers: Mapping[str, Array] | None = None
+) -> npt.NDArray[np.float64]:  # fmt: skip
     """(n,) how strange each image is to the network beside a model: above 1 is to be declined.
 
     Args:
         folder: of the model. told: ``inputs["scope"]`` of its record. images: as the model reads them.
+        numbers: what only the model can tell of each image, by the name under which a border may ask for it.
 
     Raises:
-        Refused: the file is not the one of the record, or the images have other channels.
+        Refused: the file is not the one of the record, the images have other channels, or such numbers are not given.
     """
     session = _opened(folder, str(told["digest"]))
     wanted = {one.name for one in session.get_inputs()}
+    given = {name: value for name, value in (numbers or {}).items() if name in wanted}
+    if EXTENTS in wanted - given.keys():
+        raise Refused(f"the border of {folder.name}", f"it asks for the {EXTENTS} of what the model finds",
+                      "hand them over with the images")  # fmt: skip
     found = np.zeros(len(images))
     for start in range(0, len(images), 64):
         some = np.stack([canvas(one) for one in images[start : start + 64]])
@@ -125,6 +133,7 @@ def strangeness(folder: Path, told: Any, images: Sequence[Array]) -> npt.NDArray
             asked["measures"] = np.stack([outline_measures(one) for one in images[start : start + 64]])
         if "detail" in wanted:
             asked["detail"] = np.array([detail(one) for one in images[start : start + 64]], np.float32)
+        asked |= {name: np.asarray(value[start : start + 64], np.float32) for name, value in given.items()}
         found[start : start + 64] = session.run(["strangeness"], asked)[0]
     return found
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
+from isocenter.learn.codings import brought_back
 from isocenter.learn.examples import numbered, person
 from isocenter.learn.kinds import Column, Table
 from isocenter.learn.sheet import THERE, YES_NO, cells_of, plain, sheet_text
@@ -43,6 +44,7 @@ class Rows:
             file; without either each row is of somebody else.
         files: the picture of each row, where the recipe looks at one.
         unknown: how many cells of each column, by name, held -9, -99 or -999 for what is not known.
+        remarks: what was done to codes of another form of the table (see `codings`).
     """
 
     values: npt.NDArray[np.float64]
@@ -53,6 +55,7 @@ class Rows:
     people: npt.NDArray[np.int64]
     files: tuple[Path, ...] = ()
     unknown: Mapping[str, int] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
@@ -83,6 +86,14 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     cells = cells_of(text, path.name, mark) if mark else [line.split() for line in lines]
     cells = [[_pointed(c.strip()) if mark != "," else c.strip() for c in row] for row in cells]
     headed = any(not _numeric(c) for c in cells[0])
+    for number, row in enumerate(cells, 0 if headed else 1):
+        if len(row) != len(cells[0]):
+            raise Refused(f"row {number} of {path.name} has {len(row)} cells", f"the first has {len(cells[0])}",
+                          "repair the row")  # fmt: skip
+    remarks: tuple[str, ...] = ()
+    if headed:
+        header, body, remarks = brought_back(cells[0], cells[1:], how, path.name)
+        cells = [header, *body]
     places, outcome = _places(cells[0], how, path.name) if headed else _in_order(cells[0], how, path.name)
     body = cells[1:] if headed else cells
     if split is not None:
@@ -94,10 +105,6 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
         raise Refused(f"{path.name} has no rows", "there is nothing to read", "give a table with a row for each case")
     values, grades = np.empty((len(body), len(how.columns))), np.empty(len(body))
     labels = np.empty(len(body), np.int64)
-    for number, row in enumerate(body):
-        if len(row) != len(cells[0]):
-            raise Refused(f"row {number + 1} of {path.name} has {len(row)} cells", f"the first has {len(cells[0])}",
-                          "repair the row")  # fmt: skip
     _must_be_told([row[outcome] for row in body], path.name)
     unknown: dict[str, int] = {}
     for at, column in zip(places, how.columns, strict=True):
@@ -117,7 +124,7 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     files = _files(cells[0] if headed else (), body, how, path) if how.through else ()
     people = _people(cells[0] if headed else (), body, {*places, outcome}, files)
     return Rows(values, labels, grades, names_, hashlib.sha256(known).hexdigest(), people, files,
-                unknown)  # fmt: skip
+                unknown, remarks)  # fmt: skip
 
 
 def _must_be_told(labels: Sequence[str], where: str) -> None:

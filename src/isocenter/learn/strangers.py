@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -23,9 +23,13 @@ import numpy.typing as npt
 
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, NotFound, Refused
+from isocenter.learn.besides import without_test
 from isocenter.learn.border import KINDS, TURNS, fit_border, kept_beside, spoilt
 from isocenter.learn.card import plain_page
+from isocenter.learn.detail import INPUT as DETAIL
 from isocenter.learn.detail import detail, limit_of, with_detail
+from isocenter.learn.extent import INPUT as EXTENTS
+from isocenter.learn.extent import limits_of, with_extent
 from isocenter.learn.gated import gate_taught
 from isocenter.learn.gridded import ENDINGS, fitted, opened
 from isocenter.learn.judge import asked, folder_of
@@ -47,7 +51,7 @@ Progress = Callable[[str], None]
 _PARTS, _SHOWN = (0.7, 0.15), 0.75  # that teach and that lay the border; of another collection
 _EACH = 120  # wrong images of a kind that measure
 _COARSE = 0.01  # of right pictures may lie below the limit of detail
-_BESIDES = ("measured", "misshapen", "detail")  # what is asked besides the network, on the card
+_BESIDES = ("measured", "misshapen", "detail", "extent")  # what is asked besides the network, on the card
 _PIECES = 25  # of a volume far larger than the examples
 
 
@@ -66,7 +70,7 @@ def taught_to_decline(
     extra: Path | None = None, *, split: str | None = None, turned: bool = True, mirrored: bool = False,
     given_up: float = 0.01, given_up_turned: float | None = None, steps: int = 1200, width: int = 16, seed: int = 0,
     checkpoint: Path | None = None, kept_network: bool = False, measured: bool = False,
-    detailed: bool = False, misshapen: bool = False, tell: Progress = lambda line: None,
+    detailed: bool = False, misshapen: bool = False, magnified: bool = False, tell: Progress = lambda line: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Model:  # fmt: skip
     """A new version of a model that declines what is like nothing it learnt from.
@@ -86,6 +90,8 @@ def taught_to_decline(
         measured: whether plain measures of outlined organs are asked besides (see `likely`). detailed: whether pictures
             must hold the detail of their grid, which crops that were enlarged do not (see `detail`). misshapen: whether
             networks are asked besides that know outlines made wrong on purpose by their measures (see `misshapen`).
+        magnified: whether what a detector finds must be as large a part of the picture as it was in these (see
+            `extent`); of detail, which a whole picture that was enlarged lacks as a crop does, is then asked no more.
 
     Raises:
         Refused: a model of another kind, too few images, measures of what is no volume, no network to be kept.
@@ -93,16 +99,16 @@ def taught_to_decline(
     """
     if out.exists() and any(out.iterdir()):
         raise Conflict(f"'{out}' is not empty", "a model is never changed in place", "name another folder")
-    held, _ = opened_model(model, extra)
+    held, session = opened_model(model, extra)
     if "gate" in held.inputs:
-        if len(shown) > 1 or kept or kept_network or measured or detailed or misshapen:
+        if len(shown) > 1 or kept or kept_network or measured or detailed or misshapen or magnified:
             raise Refused(f"a border of {held.name}", "it has a gate, to which other things are shown from one "
                           "MedNIST array", "name no more than that")  # fmt: skip
         return gate_taught(
             held, folder_of(model, held, extra), data, out, shown[0] if shown else None, seed, tell=tell
         )  # fmt: skip
     if held.inputs.get("kind") == "table":
-        if shown or kept or kept_network or measured or detailed or misshapen:
+        if shown or kept or kept_network or measured or detailed or misshapen or magnified:
             raise Refused(f"a border of {held.name}", "of a table only what is usual in its columns is learnt",
                           "give its rows alone")  # fmt: skip
         return usual_taught(held, folder_of(model, held, extra), data, out)
@@ -118,6 +124,8 @@ def taught_to_decline(
         raise Refused(f"measures of {held.name}", "only outlined organs, volumes of one channel, have them")
     if detailed and right.images[0].ndim == 3 and right.images[0].shape[-1] != 3:
         raise Refused(f"detail of {held.name}", "only pictures are asked for it, these are volumes")
+    if magnified and held.inputs["kind"] != "boxes":
+        raise Refused(f"the extent of things that {held.name} finds", "only a model of boxes finds any")
     tell(f"{len(right.images)} right images, {int((~inside).sum())} of them only measure")
     others: dict[str, list[Array]] = {}
     asked_about: dict[str, list[Array]] = {}
@@ -127,6 +135,12 @@ def taught_to_decline(
             others[name] = [one for one, d in zip(images, drawn, strict=True) if d]
             told = f"{name} (others of it were shown)" if show else f"{name} (none was ever shown)"
             asked_about[told] = [right.read(one) for one, d in zip(images, drawn, strict=True) if not d][:_EACH]
+
+    def numbers_of(images: Sequence[Array]) -> Mapping[str, Array]:
+        if held.inputs["kind"] != "boxes" or not images:
+            return {}
+        return {EXTENTS: import_module("isocenter.learn.detect").extents_in(held, session, images)}
+
     place = folder_of(model, held, extra)
     taught = [one for one, i in zip(right.images, inside, strict=True) if i]
     out.mkdir(parents=True, exist_ok=True)
@@ -152,6 +166,11 @@ def taught_to_decline(
         laying = [detail(one) for one in taught]  # no network is taught by it, so that all of them may lay the limit
         (out / FILE).write_bytes(with_detail((out / FILE).read_bytes(), *limit_of(laying, _COARSE)))
         scope["digest"] = hashlib.sha256((out / FILE).read_bytes()).hexdigest()
+    if magnified:
+        large = numbers_of(taught)[EXTENTS]
+        plain = without_test((out / FILE).read_bytes(), DETAIL)
+        (out / FILE).write_bytes(with_extent(plain, *limits_of(large, _COARSE), large.shape[1]))
+        scope["digest"] = hashlib.sha256((out / FILE).read_bytes()).hexdigest()
     measuring = [one for one, i in zip(right.images, inside, strict=True) if not i]
     for kind in (k for k in KINDS if turned or k not in TURNS):
         asked_about[kind] = [
@@ -159,17 +178,19 @@ def taught_to_decline(
             for k in range(_EACH)
         ]
     laid = [one for one, i in zip(right.images, lays, strict=True) if i]
+    asked_still = [k for k in _BESIDES if not (magnified and k == DETAIL)]
     return _written(
-        held, place, scope, measuring, laid, asked_about, out, {
+        held, place, scope, measuring, laid, asked_about, numbers_of, out, {
             "taught on": held.card["border"]["taught on"] if kept_network else
             f"{len(right.images)} images, seed {seed}, {steps} steps, width {width}, {given_up:g} beyond each border"
             + ("" if given_up_turned is None else f", {given_up_turned:g} beyond that of turned views")
             + (", mirrored ones are right" if mirrored else ""),
             "shown": [name for name, images in others.items() if images],
-        } | ({k: held.card["border"][k] for k in _BESIDES if k in held.card["border"]} if kept_network else {})
+        } | ({k: held.card["border"][k] for k in asked_still if k in held.card["border"]} if kept_network else {})
         | ({"measured": f"{COUNT} measures of each outline, 0.02 beyond what they keep to"} if measured else {})
         | ({"misshapen": f"{', '.join(MISSHAPEN)}, by {COUNT} measures, 0.02 beyond"} if misshapen else {})
-        | ({"detail": f"of its grid, {_COARSE:g} below the limit"} if detailed else {}),
+        | ({"detail": f"of its grid, {_COARSE:g} below the limit"} if detailed else {})
+        | ({"extent": f"of what is found, {_COARSE:g} beyond both limits"} if magnified else {}),
     )  # fmt: skip
 
 
@@ -258,11 +279,12 @@ def _pieces(x: Array, shape: Sequence[int], rng: np.random.Generator) -> list[Ar
 
 def _written(
     held: Model, place: Path, scope: dict[str, Any], measured: Sequence[Array], laid: Sequence[Array],
-    wrong: dict[str, list[Array]], out: Path, told: dict[str, Any],
+    wrong: dict[str, list[Array]], numbers_of: Callable[[Sequence[Array]], Mapping[str, Array]], out: Path,
+    told: dict[str, Any],
 ) -> Model:  # fmt: skip
     import onnx
 
-    scope["near"] = float(np.quantile(strangeness(out, scope, laid), NEAR))
+    scope["near"] = float(np.quantile(strangeness(out, scope, laid, numbers_of(laid)), NEAR))
     whole = onnx.load_model_from_string(read_file(place / "model.onnx"))
     kept = {one.key: one.value for one in whole.metadata_props} | {NAMED: scope["digest"]}
     onnx.helper.set_model_props(whole, kept)
@@ -273,7 +295,8 @@ def _written(
         shutil.copyfile(place / MARKS, out / MARKS)
 
     def count(images: Sequence[Array]) -> dict[str, int]:
-        return {"n": len(images), "declined": int(np.count_nonzero(strangeness(out, scope, images) > 1))}
+        away = strangeness(out, scope, images, numbers_of(images))
+        return {"n": len(images), "declined": int(np.count_nonzero(away > 1))}
 
     refused = {kind: count(images) for kind, images in wrong.items() if images}
     refused["right ones, for comparison"] = count(measured)

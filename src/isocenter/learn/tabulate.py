@@ -390,7 +390,7 @@ def judged(
          "because": line or ("" if c >= inputs["threshold"] else word)}
         for name, label, c, line, word in zip(rows.names, rows.labels, certainty[:, 1], why, words, strict=True)
     ]  # fmt: skip
-    return shown | {"remarks": [*_unknown_in(rows.unknown), *_empty_in(own, how.columns)]}, told, {}
+    return shown | {"remarks": [*rows.remarks, *_unknown_in(rows.unknown), *_empty_in(own, how.columns)]}, told, {}
 
 
 def _unknown_in(unknown: Mapping[str, int]) -> list[str]:
