@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 # where two processes that begin together would both compile it.
 LONG = (
     "catalogue/test_catalogue_checks", "walks/test_walk_hostile", "store/test_store_kill", "doors/test_doors_twin",
-    "learn/", "walks/", "catalogue/", "forms/", "methods/",
+    "store/test_store_jobs", "learn/", "walks/", "catalogue/", "cli/", "forms/", "methods/",
 )  # fmt: skip
 
 

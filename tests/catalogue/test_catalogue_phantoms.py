@@ -1,5 +1,9 @@
 """The in-silico patients of the demonstration: what was planted is measured, and nothing is complained of."""
 
+import io
+import time
+
+import pydicom
 import pytest
 from real_series import loaded
 
@@ -12,7 +16,19 @@ from isocenter.testing.phantoms import Phantom, demo_patients
 
 @pytest.fixture(scope="module")
 def patients() -> list[Phantom]:
-    return list(demo_patients())
+    started = time.process_time()
+    made = list(demo_patients())
+    assert time.process_time() - started < 15, "five seconds alone on two cores; this bound is for a busy machine"
+    return made
+
+
+def test_the_demonstration_has_one_of_each_and_is_small(patients: list[Phantom]) -> None:
+    images = [[pydicom.dcmread(io.BytesIO(f), stop_before_pixels=True) for f in p.files] for p in patients]
+    modalities = [{ds.Modality for ds in of_one} for of_one in images]
+    assert modalities == [{"DX"}, {"DX"}, {"DX"}, {"CT", "PT", "RTSTRUCT"}, {"MR"}, {"MR"}, {"US"}, {"MR"}, {"MR"}]
+    assert [p.truth.get("opacity") for p in patients[:3]] == [True, False, True]
+    assert len({of_one[0].PatientID for of_one in images}) == 9
+    assert sum(len(f) for p in patients for f in p.files) < 150_000_000
 
 
 def test_good_images_are_left_in_peace(patients: list[Phantom]) -> None:

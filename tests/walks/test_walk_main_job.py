@@ -186,12 +186,11 @@ def test_the_journal_is_whole_and_the_index_can_be_made_again(house: tuple[Path,
 def test_a_folder_is_analysed_without_any_archive_and_written_in_every_form(
     house: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
-    from isocenter.testing.phantoms import demo_patients
+    from isocenter.testing.phantoms import pet_ct
 
     images = tmp_path / "images"
     images.mkdir()
-    phantom = next(p for p in demo_patients() if len(p.files) > 50 and "lesions" in str(p.truth))
-    for number, data in enumerate(phantom.files):
+    for number, data in enumerate(pet_ct.patient().files):
         (images / f"{number}.dcm").write_bytes(data)
     (images / "note.txt").write_text("not an image")
     results = isocenter("analyse", str(images), "--only", "volumetry", "--out", str(tmp_path / "out"))
