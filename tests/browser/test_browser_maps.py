@@ -220,6 +220,7 @@ def test_the_curves_stand_as_a_plot_and_as_a_table(page: Any, opened: Callable[[
     shot(page, "map-panel-light")
 
 
+@pytest.mark.slow
 def test_the_panel_of_maps_has_no_fault(page: Any, opened: Callable[[], None], axe: str) -> None:
     opened()
     page.keyboard.press("Shift+M")

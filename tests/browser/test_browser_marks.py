@@ -400,6 +400,7 @@ def seen_by_a_person(page: Any) -> bytes:
     return bytes(until(settled))
 
 
+@pytest.mark.slow
 def test_h_held_leaves_every_pixel_to_the_image(page: Any, jar: str) -> None:
     opened(page, jar)
     until(lambda: page.locator(".overlay g[data-mark], .sections g").count() == 0)

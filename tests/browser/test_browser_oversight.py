@@ -100,6 +100,7 @@ def test_the_figures_of_thirty_studies(desk: Any) -> None:
     shot(page, "oversight-triage")
 
 
+@pytest.mark.slow
 def test_a_triage_that_changed_no_wait_has_an_axis_that_can_be_read(desk: Any) -> None:
     page = desk("chief")
     none = {"value": 0, "low": 0, "high": 0, "n": 40}
@@ -122,6 +123,7 @@ def test_a_triage_that_changed_no_wait_has_an_axis_that_can_be_read(desk: Any) -
     shot(page, "oversight-triage-nothing-changed")
 
 
+@pytest.mark.slow
 def test_from_a_printed_number_back_to_the_sender(desk: Any) -> None:
     page = desk("chief")
     page.goto(f"/oversight/audit?q=on:{uid(3)}+what:reportsigned")
@@ -161,6 +163,7 @@ def test_every_part_without_fault_in_both_themes(desk: Any, axe: str) -> None:
     assert not any(found.values()), found
 
 
+@pytest.mark.slow
 def test_a_drawn_case_is_never_one_s_own_and_holds_no_machine(desk: Any, served: Any) -> None:
     _, site, _, _ = served
     site.reviews.draw(who=CHIEF, seed="november", rate=0.2)

@@ -46,7 +46,10 @@ def test_a_palette_of_colours_is_drawn(page: Any, studies: Callable[[str], str])
     assert page.locator(".note[role=alert]").count() == 0
 
 
-@pytest.mark.parametrize(("width", "at_least"), [(1920, 20), (1440, 10), (1280, 4)])
+@pytest.mark.parametrize(
+    ("width", "at_least"),
+    [pytest.param(1920, 20, marks=pytest.mark.slow), pytest.param(1440, 10, marks=pytest.mark.slow), (1280, 4)],
+)
 def test_all_tools_share_one_row(page: Any, studies: Callable[[str], str], width: int, at_least: int) -> None:
     """PET with CT has the most; a second row takes its height from the images. What has no room is in a menu."""
     page.set_viewport_size({"width": width, "height": 1080})

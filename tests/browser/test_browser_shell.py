@@ -17,6 +17,7 @@ def here(page: Any) -> str:
     return str(page.evaluate("location.pathname"))
 
 
+@pytest.mark.slow
 def test_each_place_has_an_icon_a_name_and_a_key(page: Any) -> None:
     page.goto("/worklist")
     names = page.get_by_role("navigation", name="Main").get_by_role("link").all_inner_texts()

@@ -368,6 +368,7 @@ def test_missing_slices_can_be_scrolled_and_make_no_planes(page: Any, open_study
     assert page.locator(".stage > .viewport").count() == 1
 
 
+@pytest.mark.slow
 def test_a_cine_runs_in_the_true_time_of_its_frames(page: Any, open_study: Callable[[str], None]) -> None:
     open_study("Stage loop")
     page.keyboard.press("Home")

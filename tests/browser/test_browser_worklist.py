@@ -57,6 +57,7 @@ def test_the_list_says_why_and_keys_walk_it(page: Any) -> None:
     until(lambda: page.evaluate("location.href").endswith("/oversight/triage"))
 
 
+@pytest.mark.slow
 def test_the_line_beneath_the_list_says_what_triage_gave(page: Any) -> None:
     change = {"value": -26.9, "low": -31.0, "high": -22.4, "n": 40}
     told = {
@@ -84,7 +85,7 @@ def test_the_list_opens_with_one_question_that_the_browser_asks_before_the_code_
     assert page.evaluate(first) == "link", "the head of the page named it"
 
 
-@pytest.mark.parametrize("width", [390, 800, 1000])
+@pytest.mark.parametrize("width", [390, *(pytest.param(n, marks=pytest.mark.slow) for n in (800, 1000))])
 def test_a_narrow_list_does_not_scroll_sideways(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 300})  # so low that not every row is drawn
     page.goto("/worklist")
@@ -260,6 +261,7 @@ def test_the_list_does_not_fall_with_the_machine_that_orders_it(page: Any, conte
     assert shown == plain
 
 
+@pytest.mark.slow
 def test_a_view_is_kept_on_the_server_and_opens_the_list(page: Any, context: Any) -> None:
     page.goto("/worklist?q=mod%3AMR")
     rows(page).first.wait_for()
@@ -282,6 +284,7 @@ def test_a_view_is_kept_on_the_server_and_opens_the_list(page: Any, context: Any
     until(lambda: page.request.get("/api/settings/me").json()["settings"]["views"] == [])
 
 
+@pytest.mark.slow
 def test_a_preview_follows_the_row_and_stands_in_the_address(page: Any) -> None:
     page.goto("/worklist")
     rows(page).first.wait_for()
@@ -318,6 +321,7 @@ def test_a_study_is_asked_of_somebody_by_keyboard(page: Any, studies: Callable[[
     )
 
 
+@pytest.mark.slow
 def test_of_two_browsers_that_race_for_a_study_one_wins_and_the_other_says_who(
     browser: Any, context: Any, page: Any, site: Site, studies: Callable[[str], str]
 ) -> None:
@@ -403,6 +407,7 @@ def test_a_list_of_ten_thousand_stays_small_and_quick(page: Any) -> None:
     assert steps[-1] < 50
 
 
+@pytest.mark.slow
 def test_an_arrival_above_does_not_move_the_focus(page: Any) -> None:
     listed = [row(i) for i in range(5)]
     answer(page, lambda: listed)
