@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +25,7 @@ __all__ = ["COMPARED", "OUTPUTS", "Gate", "Whole", "export", "exported"]
 OUTPUTS = ("logits", "certainty", "map", "features", "embedding", "scope", "strangeness")
 COMPARED = 100
 """Inputs on which a file that ships is held to torch."""
+_AT_ONCE = 20_000  # grey values of images that are compared together
 
 
 class Gate(nn.Module):  # type: ignore[misc]
@@ -152,7 +155,15 @@ def exported(
 
 
 def _images(shape: tuple[int, ...], seed: int) -> Iterator[Tensor]:
+    """The first alone, as images are asked about; small ones then by tens, since most of a small one is the asking."""
     rng, mode = np.random.default_rng(seed), "trilinear" if len(shape) == 4 else "bilinear"
-    for number in range(COMPARED):
-        coarse = rng.random((1, shape[0], *(5 + number % 30,) * (len(shape) - 1)), dtype=np.float32)
-        yield functional.interpolate(torch.from_numpy(coarse), shape[1:], mode=mode, align_corners=False)
+
+    def made() -> Iterator[Tensor]:
+        for number in range(COMPARED):
+            coarse = rng.random((1, shape[0], *(5 + number % 30,) * (len(shape) - 1)), dtype=np.float32)
+            yield functional.interpolate(torch.from_numpy(coarse), shape[1:], mode=mode, align_corners=False)
+
+    each, together = made(), min(10, max(1, _AT_ONCE // math.prod(shape)))
+    yield next(each)
+    while some := list(itertools.islice(each, together)):
+        yield torch.cat(some)
