@@ -291,9 +291,24 @@ class Jobs:
             self._stopped.set()
             if self._thread is not None:
                 self._thread.join()
-            DBOS.destroy(workflow_completion_timeout_sec=wait_s)
+            # DBOS waits a second before it first looks whether anything runs.
+            DBOS.destroy(workflow_completion_timeout_sec=wait_s if self._works() else 0)
             self.leases.give_up()
             _serving = None
+
+    def _works(self) -> bool:
+        try:
+            return bool(
+                self._client.list_workflows(
+                    status="PENDING",
+                    executor_id=self._executor,
+                    queue_name=_QUEUES,
+                    load_input=False,
+                    load_output=False,
+                )
+            )
+        except (sa.exc.SQLAlchemyError, OSError):  # whoever cannot know waits
+            return True
 
     def close(self) -> None:
         """Stop, and let go of the database."""
