@@ -23,6 +23,7 @@ import torch
 
 from isocenter.learn.examples import Examples
 from isocenter.learn.federation import Federation, flat, network, poured, recipe_of, shared_names
+from isocenter.learn.federation_rounds import Motion
 from isocenter.learn.federation_site import divided
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import read_labelled
@@ -109,8 +110,8 @@ def told(name: str, how: Federation, own: Classes, sites: list[Examples], test: 
     net, weights = network(how, own), np.array([len(s) for s in sites], np.float64)
     names = shared_names(net, how)
     here = sorted(n for n, t in net.state_dict().items() if t.is_floating_point() and n not in names)
-    moved = np.zeros(flat(net, names).shape)
     shared, left = flat(net, names), [flat(net, here) if here else np.empty(0) for _ in sites]
+    motion = Motion.begun(shared)
     for number in range(how.rounds):
         steps = []
         for k, site in enumerate(sites):
@@ -119,8 +120,8 @@ def told(name: str, how: Federation, own: Classes, sites: list[Examples], test: 
                 poured(net, here, left[k])
             steps.append(changed(net, site, how, own, number, str(k))[0])
             left[k] = flat(net, here) if here else left[k]
-        moved = how.carried * moved + np.average(steps, axis=0, weights=weights)
-        shared = shared + moved
+        motion, shared = motion.on(how, number, shared, np.average(steps, axis=0, weights=weights))
+    shared = motion.average if how.averaged else shared
     said = []
     for k in range(len(sites) if here else 1):  # with FedBN each site has a model of its own: their mean AUC is told
         poured(net, names, shared)

@@ -55,7 +55,11 @@ class Federation:
         parts: a round is one step on so small a part of every site's own pictures (65: one in 65), in place of looks
             and batches; 0 for looks. Sites whose classes differ then cannot drift apart between two sums.
         carried: part of the last move of the shared weights that is added to the next (momentum at the coordinator).
-        rate, momentum: of the descent at a site. falling: whether the rate goes to zero over the rounds (cosine).
+        server: how the coordinator goes by the mean of the updates: "" for as far as it says; "adam": in Adam's steps
+            along it (Reddi et al., ICLR 2021), with `carried` as the decay of its mean. server_rate: of these.
+        averaged: decay of a moving average of the shared weights, which comes out at the end; 0 for the last ones.
+        rate, momentum: of the descent at a site. falling: whether the rate goes to zero over the rounds (cosine);
+            with Adam that of the coordinator does.
         moves: whether pictures are augmented as the recipe says.
         by_groups: whether channels are normalised in groups of one picture, not over a batch; with privacy always.
         clip: largest length of an update; 0 for any.
@@ -91,6 +95,9 @@ class Federation:
     parts: int = 0
     carried: float = 0.0
     own: str = ""
+    server: str = ""
+    server_rate: float = 0.004
+    averaged: float = 0.0
 
     def __post_init__(self) -> None:
         wrong = [
@@ -102,7 +109,11 @@ class Federation:
             (not 0 <= self.held < 0.9, f"{self.held} held back", "it is a part below 0.9"),
             (self.parts < 0 or self.parts == 1 or not 0 <= self.carried < 1, "parts or carried",
              "parts are 2 and more, or 0 for looks; what is carried on is a part below 1"),
-            (self.carried > 0 and not (self.by_groups or self.privacy), "moves carried on beside norms of batches",
+            (self.server not in ("", "adam"), f"server '{self.server:.40}'", "it is adam or nothing"),
+            (not 0 < self.server_rate < 1 or not 0 <= self.averaged < 1, "server_rate or averaged",
+             "the rate is above 0 and below 1; what the average keeps is a part below 1"),
+            ((self.carried > 0 or bool(self.server)) and not (self.by_groups or self.privacy),
+             "moves carried on, or Adam, beside norms of batches",
              "a running spread could be carried below zero: normalise by groups"),
             (bool(self.parts) and (self.epochs != 1 or self.privacy == "person"), "parts with looks or hidden people",
              "a round of parts is one step; people are hidden in steps that chance draws"),
@@ -117,6 +128,10 @@ class Federation:
         for bad, what, why in wrong:
             if bad:
                 raise Refused(what, why, "change the agreement")
+
+    def left_of_rate(self, number: int) -> float:
+        """Part of the rate that a round still has, counted from 0."""
+        return 0.5 + 0.5 * math.cos(math.pi * number / self.rounds) if self.falling else 1.0
 
     @classmethod
     def heard(cls, said: Mapping[str, Any]) -> Federation:

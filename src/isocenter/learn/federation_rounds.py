@@ -27,12 +27,14 @@ from isocenter.learn.federation import Federation, flat, network, poured, recipe
 from isocenter.learn.secure_sum import floating, sum_of, threshold
 from isocenter.learn.tensors import packed, unpacked
 
-__all__ = ["STEPS", "Rounds"]
+__all__ = ["STEPS", "Motion", "Rounds"]
 
 STEPS = ("offer", "deal", "send", "reveal")
+Numbers = npt.NDArray[np.float64]
+
 _TRIES = 4
 _SLACK = 4096  # bytes of a file beside its numbers
-_CARRIED = "carried on"  # in the file of the weights: how far they moved last
+_SPREAD_KEPT, _STILL = 0.99, 1e-8  # of Adam: decay of the mean square, and what a root is at least
 _OPEN = "sum.safetensors"  # a sum of which shares were asked for
 _LEAVING_S = 10.0  # that a site has for the weights so far, once it said that it leaves
 _AGAIN_S = 5.0  # until a disk that took nothing is tried again
@@ -66,6 +68,44 @@ class _Sum:
         return tuple(self.said[STEPS[at - 1]]) if at else self.members
 
 
+@dataclass(frozen=True)
+class Motion:
+    """How the shared weights move by the mean of the updates, and what is remembered from one sum to the next.
+
+    Args:
+        moved: how far they moved last; with Adam the moving mean of the descents. spread: that of their squares.
+        average: of the weights after each round, the nearer the more.
+    """
+
+    moved: Numbers
+    spread: Numbers
+    average: Numbers
+
+    @classmethod
+    def begun(cls, weights: Numbers) -> Motion:
+        """Nothing moved yet."""
+        return cls(np.zeros_like(weights), np.zeros_like(weights), weights)
+
+    def on(self, how: Federation, number: int, weights: Numbers, update: Numbers) -> tuple[Motion, Numbers]:
+        """What is remembered after a round, and the weights after it.
+
+        Args:
+            number: of the round, counted from 0. weights: before it. update: mean of those of the sites.
+        """
+        moved, spread = how.carried * self.moved, self.spread
+        if how.server == "adam":
+            along = update / how.rate  # of one step without momentum: against the gradient
+            moved = moved + (1 - how.carried) * along
+            spread = _SPREAD_KEPT * spread + (1 - _SPREAD_KEPT) * along**2
+            rate = how.server_rate * how.left_of_rate(number) / (1 - how.carried ** (number + 1))
+            weights = weights + rate * moved / (np.sqrt(spread / (1 - _SPREAD_KEPT ** (number + 1))) + _STILL)
+        else:
+            moved = moved + update
+            weights = weights + moved
+        kept = min(how.averaged, (number + 1) / (number + 51))  # as of the networks that one site trains
+        return Motion(moved, spread, kept * self.average + (1 - kept) * weights), weights
+
+
 class Rounds:
     """A federation as its coordinator holds it.
 
@@ -97,7 +137,7 @@ class Rounds:
         self.names = shared_names(self.net, how)
         self.run, self.number, self.done, self.stopped = secrets.token_hex(16), 0, 0, ""
         self.rounds: list[dict[str, Any]] = []
-        self._move = np.zeros(flat(self.net, self.names).shape)
+        self._motion = Motion.begun(flat(self.net, self.names))
         out.mkdir(parents=True, exist_ok=True)
         self._count = sum(self.net.state_dict()[n].numel() for n in self.names) + 1
         self._take_up()
@@ -345,15 +385,16 @@ class Rounds:
         }  # fmt: skip
         if self.how.privacy:
             record["epsilon"] = epsilon
-        before, moved_last = flat(self.net, self.names), self._move
-        self._move = self.how.carried * self._move + total[:-1] / weight
-        poured(self.net, self.names, before + self._move)
+        before, motion = flat(self.net, self.names), self._motion
+        self._motion, after = motion.on(self.how, self.done, before, total[:-1] / weight)
         self.done += 1
+        last = self.how.averaged and self.done == self.how.rounds
+        poured(self.net, self.names, self._motion.average if last else after)
         self.rounds.append(record)
         try:
             self._keep(self.number)
         except OSError:  # the sum is taken once it can be kept, and once
-            self._move = moved_last
+            self._motion = motion
             poured(self.net, self.names, before)
             self.done -= 1
             self.rounds.pop()
@@ -399,8 +440,8 @@ class Rounds:
         return hashlib.sha256(data).hexdigest(), data
 
     def _keep(self, number: int) -> None:
-        # What is carried on stands with the weights that it belongs to, whenever the coordinator is killed.
-        more = {_CARRIED: self._move} if self.how.carried else {}
+        # What is remembered stands with the weights that it belongs to, whenever the coordinator is killed.
+        more = vars(self._motion) if self.how.carried or self.how.server or self.how.averaged else {}
         _replaced(self._out / "weights.safetensors", self._pack(**more)[1])
         told = {
             "run": self.run, "number": number, "agreement": asdict(self.how), "stopped": self.stopped,
@@ -420,8 +461,8 @@ class Rounds:
         self.done = int(about["round"])
         self.rounds = self.rounds[: self.done]
         poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
-        if self.how.carried:
-            self._move = arrays[_CARRIED]
+        if "moved" in arrays:
+            self._motion = Motion(arrays["moved"], arrays["spread"], arrays["average"])
         self._tell(f"taken up after round {self.done}")
 
     def _keep_sum(self, one: _Sum) -> None:

@@ -21,7 +21,7 @@ __all__ = ["changed"]
 
 
 def _rate(how: Federation, number: int) -> float:
-    return how.rate * (0.5 + 0.5 * math.cos(math.pi * number / how.rounds)) if how.falling else how.rate
+    return how.rate if how.server else how.rate * how.left_of_rate(number)  # Adam looks past the length of updates
 
 
 def changed(
