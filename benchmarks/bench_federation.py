@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--splits", nargs="*", default=["even", "skewed"], choices=["even", "skewed"])
     parser.add_argument("--methods", nargs="*", default=["fedavg", "fedprox", "fedbn"])
     parser.add_argument("--parts", type=int, default=0, help="also rounds of one step on so small a part")
+    parser.add_argument("--server", default="", choices=["", "adam"], help="how the coordinator goes in small steps")
     parser.add_argument("--noise", type=float, nargs="*", default=[], help="also hide each person, by so much noise")
     parser.add_argument("--no-pooled", action="store_true")
     parser.add_argument("--alone", nargs="*", default=["batches"], choices=["batches", "groups", "small"])
@@ -61,7 +62,7 @@ def one_deal(examples: Examples, own: Classes, seed: int, chosen: argparse.Names
     """All that was asked for, on the deal of one seed."""
     how = Federation("pneumoniamnist", rounds=chosen.rounds, moves=chosen.moves, seed=seed)
     small = replace(
-        how, parts=chosen.parts, carried=0.9, momentum=0.0, rate=0.1, by_groups=True,
+        how, parts=chosen.parts, carried=0.9, momentum=0.0, rate=0.1, by_groups=True, server=chosen.server,
         rounds=chosen.rounds * max(chosen.parts, 1),
     )  # fmt: skip
     alone = {"batches": how, "groups": replace(how, by_groups=True), "small": small}
@@ -79,7 +80,8 @@ def one_deal(examples: Examples, own: Classes, seed: int, chosen: argparse.Names
         for method in chosen.methods:
             told(f"{name}, {method}", replace(how, method=method), own, sites, test)
         if chosen.parts:
-            told(f"{name}, fedavg, {small.rounds} rounds of one step, carried on", small, own, sites, test)
+            way = small.server or "carried on"
+            told(f"{name}, fedavg, {small.rounds} rounds of one step, {way}", small, own, sites, test)
         for way in chosen.alone:
             for number, site in enumerate(sites):
                 told(f"{name}, site {number + 1} alone, {way}", alone[way], own, [site], test)
@@ -121,7 +123,6 @@ def told(name: str, how: Federation, own: Classes, sites: list[Examples], test: 
             steps.append(changed(net, site, how, own, number, str(k))[0])
             left[k] = flat(net, here) if here else left[k]
         motion, shared = motion.on(how, number, shared, np.average(steps, axis=0, weights=weights))
-    shared = motion.average if how.averaged else shared
     said = []
     for k in range(len(sites) if here else 1):  # with FedBN each site has a model of its own: their mean AUC is told
         poured(net, names, shared)

@@ -262,7 +262,7 @@ def test_what_is_carried_on_outlives_a_coordinator_that_is_killed(tmp_path: Path
 def test_adam_at_the_coordinator_is_adam_on_the_pooled_pictures_exactly() -> None:
     how = Federation(
         "pneumoniamnist", rounds=6, batch=0, momentum=0.0, rate=0.1, moves=False, by_groups=True, carried=0.9,
-        server="adam", server_rate=0.01, averaged=0.5,
+        server="adam", server_rate=0.01,
     )  # fmt: skip
     own = replace(recipe_of(how), dropout=0.0, widths=(4, 8, 8))
     torch.set_default_dtype(torch.float64)
@@ -284,25 +284,20 @@ def test_adam_at_the_coordinator_is_adam_on_the_pooled_pictures_exactly() -> Non
         labels = torch.from_numpy(np.concatenate([s.labels for s in sites]))
         central = torch.optim.Adam(net.parameters(), lr=how.server_rate, betas=(0.9, 0.99), eps=1e-8)
         falling = torch.optim.lr_scheduler.CosineAnnealingLR(central, how.rounds)
-        average = first
-        for number in range(how.rounds):
+        for _ in range(how.rounds):
             central.zero_grad()
             loss_of(net(shown_as(pictures, how, own, torch.Generator())), labels, own).backward()
             central.step()
             falling.step()
-            kept = min(0.5, (number + 1) / (number + 51))
-            average = kept * average + (1 - kept) * flat(net, names)
     finally:
         torch.set_default_dtype(torch.float32)
     assert np.abs(flat(net, names) - first).max() > 0.03
     assert np.abs(shared - flat(net, names)).max() < 1e-7  # a gradient of nearly nothing is divided by its own size
-    assert np.abs(motion.average - average).max() < 1e-7 < np.abs(motion.average - shared).max()
 
 
 def test_what_adam_remembers_outlives_a_coordinator_that_is_killed_bit_for_bit(tmp_path: Path) -> None:
     how = replace(
         HOW, rounds=4, parts=3, carried=0.9, momentum=0.0, by_groups=True, server="adam", server_rate=0.01,
-        averaged=0.9,
     )  # fmt: skip
     for kept in ("whole", "killed"):
         (tmp_path / kept).mkdir()
@@ -319,9 +314,6 @@ def test_what_adam_remembers_outlives_a_coordinator_that_is_killed_bit_for_bit(t
     for name, value in vars(whole._motion).items():
         assert np.any(value) and np.array_equal(vars(last)[name], value), name
     assert np.array_equal(flat(rounds.net, rounds.names), flat(whole.net, whole.names))
-    ends = flat(whole.net, whole.names)
-    assert np.array_equal(ends, whole._motion.average.astype(np.float32)), "the average is what comes out"
-    assert whole.weights(whole.now("a")["base"], 0, 2**30) == whole._pack()[1]
 
 
 @pytest.mark.parametrize(
@@ -329,8 +321,7 @@ def test_what_adam_remembers_outlives_a_coordinator_that_is_killed_bit_for_bit(t
     [
         ({"server": "lion", "by_groups": True}, "server 'lion': it is adam or nothing"),
         ({"server": "adam"}, "carried below zero"),
-        ({"server": "adam", "by_groups": True, "server_rate": 0.0}, "the rate is above 0"),
-        ({"averaged": 1.0}, "what the average keeps is a part below 1"),
+        ({"server": "adam", "by_groups": True, "server_rate": 0.0}, "server_rate 0: it is above 0 and below 1"),
     ],
 )
 def test_an_agreement_on_what_the_coordinator_does_is_refused_in_words(more: dict[str, Any], says: str) -> None:

@@ -83,9 +83,6 @@ def coordinate(
         str, typer.Option(help="adam: the coordinator takes Adam's steps along the mean of the updates.")
     ] = "",
     server_rate: Annotated[float, typer.Option(help="Of Adam's steps.")] = 0.004,
-    averaged: Annotated[
-        float, typer.Option(help="Decay of a moving average of the weights, which comes out; 0 for the last weights.")
-    ] = 0.0,
     momentum: Annotated[float, typer.Option(help="Of the descent at the sites.")] = 0.9,
     by_groups: Annotated[
         bool, typer.Option("--by-groups", help="Normalise each picture by itself, not over a batch.")
@@ -124,7 +121,7 @@ def coordinate(
     how = Federation(
         wanted.task, method=method, rounds=rounds, epochs=epochs, batch=batch, rate=rate, proximal=proximal, clip=clip,
         at_least=at_least, parts=parts, carried=carried, momentum=momentum, by_groups=by_groups,
-        server=server, server_rate=server_rate, averaged=averaged,
+        server=server, server_rate=server_rate,
         privacy=privacy, noise=noise, person_clip=person_clip, seed=seed,
         own=recipe_text(wanted) if recipe.endswith(".toml") else "",
     )  # fmt: skip

@@ -57,7 +57,6 @@ class Federation:
         carried: part of the last move of the shared weights that is added to the next (momentum at the coordinator).
         server: how the coordinator goes by the mean of the updates: "" for as far as it says; "adam": in Adam's steps
             along it (Reddi et al., ICLR 2021), with `carried` as the decay of its mean. server_rate: of these.
-        averaged: decay of a moving average of the shared weights, which comes out at the end; 0 for the last ones.
         rate, momentum: of the descent at a site. falling: whether the rate goes to zero over the rounds (cosine);
             with Adam that of the coordinator does.
         moves: whether pictures are augmented as the recipe says.
@@ -97,7 +96,6 @@ class Federation:
     own: str = ""
     server: str = ""
     server_rate: float = 0.004
-    averaged: float = 0.0
 
     def __post_init__(self) -> None:
         wrong = [
@@ -110,8 +108,7 @@ class Federation:
             (self.parts < 0 or self.parts == 1 or not 0 <= self.carried < 1, "parts or carried",
              "parts are 2 and more, or 0 for looks; what is carried on is a part below 1"),
             (self.server not in ("", "adam"), f"server '{self.server:.40}'", "it is adam or nothing"),
-            (not 0 < self.server_rate < 1 or not 0 <= self.averaged < 1, "server_rate or averaged",
-             "the rate is above 0 and below 1; what the average keeps is a part below 1"),
+            (not 0 < self.server_rate < 1, f"server_rate {self.server_rate:g}", "it is above 0 and below 1"),
             ((self.carried > 0 or bool(self.server)) and not (self.by_groups or self.privacy),
              "moves carried on, or Adam, beside norms of batches",
              "a running spread could be carried below zero: normalise by groups"),

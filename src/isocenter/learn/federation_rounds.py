@@ -74,17 +74,15 @@ class Motion:
 
     Args:
         moved: how far they moved last; with Adam the moving mean of the descents. spread: that of their squares.
-        average: of the weights after each round, the nearer the more.
     """
 
     moved: Numbers
     spread: Numbers
-    average: Numbers
 
     @classmethod
     def begun(cls, weights: Numbers) -> Motion:
         """Nothing moved yet."""
-        return cls(np.zeros_like(weights), np.zeros_like(weights), weights)
+        return cls(np.zeros_like(weights), np.zeros_like(weights))
 
     def on(self, how: Federation, number: int, weights: Numbers, update: Numbers) -> tuple[Motion, Numbers]:
         """What is remembered after a round, and the weights after it.
@@ -102,8 +100,7 @@ class Motion:
         else:
             moved = moved + update
             weights = weights + moved
-        kept = min(how.averaged, (number + 1) / (number + 51))  # as of the networks that one site trains
-        return Motion(moved, spread, kept * self.average + (1 - kept) * weights), weights
+        return Motion(moved, spread), weights
 
 
 class Rounds:
@@ -388,8 +385,7 @@ class Rounds:
         before, motion = flat(self.net, self.names), self._motion
         self._motion, after = motion.on(self.how, self.done, before, total[:-1] / weight)
         self.done += 1
-        last = self.how.averaged and self.done == self.how.rounds
-        poured(self.net, self.names, self._motion.average if last else after)
+        poured(self.net, self.names, after)
         self.rounds.append(record)
         try:
             self._keep(self.number)
@@ -441,7 +437,7 @@ class Rounds:
 
     def _keep(self, number: int) -> None:
         # What is remembered stands with the weights that it belongs to, whenever the coordinator is killed.
-        more = vars(self._motion) if self.how.carried or self.how.server or self.how.averaged else {}
+        more = vars(self._motion) if self.how.carried or self.how.server else {}
         _replaced(self._out / "weights.safetensors", self._pack(**more)[1])
         told = {
             "run": self.run, "number": number, "agreement": asdict(self.how), "stopped": self.stopped,
@@ -462,7 +458,7 @@ class Rounds:
         self.rounds = self.rounds[: self.done]
         poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
         if "moved" in arrays:
-            self._motion = Motion(arrays["moved"], arrays["spread"], arrays["average"])
+            self._motion = Motion(arrays["moved"], arrays["spread"])
         self._tell(f"taken up after round {self.done}")
 
     def _keep_sum(self, one: _Sum) -> None:
