@@ -29,9 +29,9 @@ from isocenter.learn.tensors import packed, unpacked
 
 __all__ = ["STEPS", "Motion", "Rounds"]
 
-STEPS = ("offer", "deal", "send", "reveal")
 Numbers = npt.NDArray[np.float64]
 
+STEPS = ("offer", "deal", "send", "reveal")
 _TRIES = 4
 _SLACK = 4096  # bytes of a file beside its numbers
 _SPREAD_KEPT, _STILL = 0.99, 1e-8  # of Adam: decay of the mean square, and what a root is at least
