@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,49 @@ def test_ages_as_dicom_writes_them_are_bands_and_other_words_among_them_are_name
     assert {r["name"] for r in fairness(Cases(right, "accuracy", {"age": bands}), times=9)["subgroups"]} == set(bands)
     grades = fairness(Cases(right, "accuracy", {"stage": np.tile(["1", "2"], 60)}), times=9)["subgroups"]
     assert {r["name"] for r in grades} == {"1", "2"}, "a stage is no age"
+
+
+def of_patients(rng: np.random.Generator, lost: float = 0.0) -> Cases:
+    """Five films of each of 120 patients, of which the score has 0.6 in common; at site B some patients are missed."""
+    whose = np.repeat(np.arange(120), 5)
+    truth = (rng.random(120) < 0.4).astype(np.int64)[whose]
+    sex, site = rng.choice(["F", "M"], 120)[whose], rng.choice(["A", "B", "C"], 120)[whose]
+    own, rest = rng.normal(size=120)[whose], rng.normal(size=600)
+    score = 1 / (1 + np.exp(0.75 - 1.5 * truth - 0.77 * own - 0.63 * rest))
+    score = np.where((site == "B") & (truth == 1) & (rng.random(120) < lost)[whose], 0.1, score)
+    called = score >= 0.5
+    return Cases((called == (truth == 1)).astype(float), "accuracy", {"sex": sex, "site": site}, truth, score, called,
+                 whose)  # fmt: skip
+
+
+def test_several_films_of_one_patient_make_no_gap_and_hide_none() -> None:
+    rng = np.random.default_rng(3)
+    tables = [of_patients(rng) for _ in range(40)]
+    assert sum(bool(fairness(one, times=99)["gaps"]) for one in tables) <= 4
+    as_images = sum(bool(fairness(replace(one, people=None), times=99)["gaps"]) for one in tables[:20])
+    assert as_images >= 6, "what is mended here: more than one table in two told a gap"
+    found = [fairness(of_patients(rng, lost=0.9), times=99) for _ in range(10)]
+    assert sum(any(g["worse"] == "B" for g in one["gaps"]) for one in found) >= 8
+    assert "people have several cases" in found[0]["method"]
+    [row] = [r for r in found[0]["subgroups"] if (r["by"], r["name"]) == ("site", "B")]
+    assert row["gaps"]["sensitivity"]["low"] < row["gaps"]["sensitivity"]["value"] < row["gaps"]["sensitivity"]["high"]
+
+
+def test_fifteen_films_of_three_patients_are_insufficient_data() -> None:
+    one = of_patients(np.random.default_rng(1))
+    three = np.unique(one.people[one.truth == 1])[:3]  # type: ignore[index]
+    ward = np.where(np.isin(one.people, three), "small", "large")  # type: ignore[arg-type]
+    rows = {r["name"]: r for r in fairness(replace(one, groups={"ward": ward}), times=9)["subgroups"]}
+    assert rows["small"]["insufficient"] == "insufficient data: 3 patients with an event, 10 are needed"
+    accuracy = Cases(one.right, "accuracy", {"ward": ward}, people=one.people)
+    told = {r["name"]: r for r in fairness(accuracy, times=9)["subgroups"]}
+    assert "insufficient" not in told["large"] and "insufficient" in told["small"]
+
+
+def test_patients_seen_at_two_scanners_are_compared_within_themselves() -> None:
+    one = of_patients(np.random.default_rng(2))
+    scanner = np.where(np.arange(600) % 5 < 2, "old", "new")
+    worse = (scanner == "old") & (one.truth == 1)
+    called = one.called & ~worse  # type: ignore[operator]
+    changed = replace(one, groups={"scanner": scanner}, called=called, right=(called == (one.truth == 1)).astype(float))
+    assert {g["worse"] for g in fairness(changed, times=99)["gaps"]} == {"old"}

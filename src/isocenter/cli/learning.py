@@ -363,7 +363,7 @@ def _add_groups(said: dict[str, Any], found: Any, path: Path) -> None:
     answers = answers_of(found.model, found.predictions)
     named = read_groups(path, answers.names)
     told = fairness(
-        Cases(answers.right, answers.figure, named, answers.truth, answers.score, answers.called)
+        Cases(answers.right, answers.figure, named, answers.truth, answers.score, answers.called, answers.people)
     )  # fmt: skip
     told["probes"] = _probes(found, answers, named)
     rows = told.pop("subgroups")

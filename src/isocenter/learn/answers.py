@@ -27,6 +27,7 @@ class Answers:
         figure: what `right` is: ``accuracy`` or ``dice``.
         truth, score, called: (n,) for two classes: label 0 or 1, certainty, and whether it lies at or above the
             operating point; None for others.
+        people: (n,) whose case it is; None where the predictions do not tell.
     """
 
     names: tuple[str, ...]
@@ -35,6 +36,7 @@ class Answers:
     truth: npt.NDArray[np.int64] | None = None
     score: npt.NDArray[np.float64] | None = None
     called: npt.NDArray[np.bool_] | None = None
+    people: npt.NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -55,7 +57,7 @@ def answers_of(model: Model, rows: Sequence[Mapping[str, Any]]) -> Answers:
         return Answers(tuple(str(r["name"]) for r in kept), np.array(right, np.float64), "dice")
     if shared := [r for r in rows if "right" in r]:
         names = tuple(str(r["name"]) for r in shared)
-        return Answers(names, np.array([float(r["right"]) for r in shared]), "accuracy")
+        return Answers(names, np.array([float(r["right"]) for r in shared]), "accuracy", people=_people(shared))
     kept = [r for r in rows if int(r.get("label", -1)) >= 0]
     if not kept:
         raise Refused("predictions without labels", "nothing can be held against them", "judge it on labelled cases")
@@ -63,9 +65,16 @@ def answers_of(model: Model, rows: Sequence[Mapping[str, Any]]) -> Answers:
     label = np.array([int(r["label"]) for r in kept])
     classes = list(model.inputs.get("classes", ()))
     if len(classes) > 2:
-        return Answers(names, (np.array([int(r["said"]) for r in kept]) == label).astype(np.float64), "accuracy")
+        right = (np.array([int(r["said"]) for r in kept]) == label).astype(np.float64)
+        return Answers(names, right, "accuracy", people=_people(kept))
     positive = int(model.inputs.get("positive", 1))
     stated = f"certainty {classes[positive]}" if classes and "certainty" not in kept[0] else "certainty"
     score = np.array([float(r[stated]) for r in kept])
     truth, called = (label == positive).astype(np.int64), score >= float(model.inputs["threshold"])
-    return Answers(names, (called == (truth == 1)).astype(np.float64), "accuracy", truth, score, called)
+    right = (called == (truth == 1)).astype(np.float64)
+    return Answers(names, right, "accuracy", truth, score, called, _people(kept))
+
+
+def _people(rows: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.str_] | None:
+    told = [str(row.get("person", "")) for row in rows]
+    return np.array(told, np.str_) if all(told) else None

@@ -368,7 +368,7 @@ def train_classes(
     counts = np.bincount(examples.labels, minlength=kinds)
     held_first, answered = part == chosen[0], np.flatnonzero(np.isin(part, chosen))
     labels, part = examples.labels[answered], part[answered]
-    names = [examples.names[i] for i in answered]
+    names, whose = [examples.names[i] for i in answered], examples.groups[answered]
     scores = (logits + aside).numpy().astype(np.float64)[answered]
     share = 1 / counts[labels] if how.balanced else None
     slope, offsets = fit_classes(labels, scores, weights=share, cautious=how.foreign > 0)
@@ -404,7 +404,7 @@ def train_classes(
 
     def figures_of(own: npt.NDArray[np.bool_]) -> dict[str, Any]:
         none = np.zeros(int(own.sum()), bool)
-        return class_figures(labels[own], scores[own], certainty[own], none, inputs)
+        return class_figures(labels[own], scores[own], certainty[own], none, inputs, people=whose[own])
 
     shown = figures_of(part >= 0) | {"parity": parity}
     shown["networks"] = [figures_of(part == k)["metrics"] | {"seed": seed * 100 + k} for k in chosen]

@@ -63,7 +63,7 @@ def site_model(
         "channels": own.channels, "known_as": dict(own.known_as), "ordered": own.ordered > 0, "threshold": 0.5,
         "rest": False,
     }  # fmt: skip
-    shown = class_figures(held.labels, scores, certainty, np.zeros(len(held), bool), inputs)
+    shown = class_figures(held.labels, scores, certainty, np.zeros(len(held), bool), inputs, people=held.groups)
     outputs = ("logits", "certainty", "embedding", "strangeness")
     digest, parity = exported(whole, (own.channels, *own.shape), out / "model.onnx", outputs)
     shown["parity"] = parity

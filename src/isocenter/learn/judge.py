@@ -20,14 +20,14 @@ from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
 from isocenter.learn.examples import Examples
 from isocenter.learn.films import films_on, read_films
-from isocenter.learn.judge_classes import area_of, class_figures, line_of, rate_of
+from isocenter.learn.judge_classes import area_of, class_figures, line_of, share_of
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import FILE, seen
 from isocenter.learn.naming import REST
 from isocenter.learn.outside import must_name, no_border, strangeness, why_declined
 from isocenter.learn.recipes import recipe_behind
-from isocenter.methods import calibration, roc
+from isocenter.methods import calibration
 from isocenter.methods.picture import of_one_grey
 from isocenter.methods.saliency import standing_out
 from isocenter.record import Model
@@ -301,13 +301,12 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
         certainty = certainty[:, :kinds] / certainty[:, :kinds].sum(1, keepdims=True)
     inside = examples.labels != REST
     shown = class_figures(
-        examples.labels[inside], logits[inside, :kinds], certainty[inside], declined[inside], inputs
+        examples.labels[inside], logits[inside, :kinds], certainty[inside], declined[inside], inputs,
+        people=examples.groups[inside],
     )  # fmt: skip
     shown["remarks"] = list(examples.remarks)
     if not inside.all():
-        hits = int(np.count_nonzero(declined[~inside]))
-        low, high = roc.wilson(hits, int(np.count_nonzero(~inside)))
-        shown["metrics"]["rejection"] = {"value": hits / int(np.count_nonzero(~inside)), "low": low, "high": high}
+        shown["metrics"]["rejection"] = share_of(declined[~inside], examples.groups[~inside])
         shown["n"], shown["declined"] = len(examples), int(np.count_nonzero(declined))
     if (known := seen(place, examples.pictures)) is not None:
         shown["learnt_from"] = int(np.count_nonzero(known))
@@ -363,45 +362,44 @@ def figures(
 ) -> dict[str, Any]:
     """Counts, metrics, calibration and subgroups of answers to labelled pictures."""
     truth, logit, certainty = examples.labels, said["logits"][:, 0].astype(np.float64), said["certainty"][:, 0]
-    kept = _answered(said, inputs)
-    point = roc.operating_point(truth, certainty, float(inputs["threshold"]))
-    metrics: dict[str, Any] = {"auc": area_of(truth, logit)}
+    kept, whose, ill = _answered(said, inputs), examples.groups, truth == 1
+    threshold = float(inputs["threshold"])
+    metrics: dict[str, Any] = {"auc": area_of(truth, logit, whose)}
     if kept.any() and len(np.unique(truth[kept])) == 2:
-        metrics["auc_answered"] = area_of(truth[kept], logit[kept])
-    for name in ("accuracy", "sensitivity", "specificity"):
-        value, low, high = getattr(point, name)
-        metrics[name] = {"value": value, "low": low, "high": high}
+        metrics["auc_answered"] = area_of(truth[kept], logit[kept], whose[kept])
+    called = certainty >= threshold
+    metrics["accuracy"] = share_of(called == ill, whose)
+    metrics["sensitivity"] = share_of(called[ill], whose[ill])
+    metrics["specificity"] = share_of(~called[~ill], whose[~ill])
     if "place" in inputs:
-        called = (certainty >= point.threshold) | (said["place"] >= float(inputs["place"]))
-        metrics["sensitivity_or_one_place"] = rate_of(int(called[truth == 1].sum()), int(np.sum(truth == 1)))
-        metrics["specificity_or_one_place"] = rate_of(int((~called[truth == 0]).sum()), int(np.sum(truth == 0)))
+        either = called | (said["place"] >= float(inputs["place"]))
+        metrics["sensitivity_or_one_place"] = share_of(either[ill], whose[ill])
+        metrics["specificity_or_one_place"] = share_of(~either[~ill], whose[~ill])
     subgroups = []
     for kind, word in enumerate(subtypes):
         own = examples.subtypes == kind
         if own.any():
             some = own | (truth == 0)
-            hits = int(np.count_nonzero(certainty[own] >= point.threshold))
-            low, high = roc.wilson(hits, int(own.sum()))
             subgroups.append(
                 {
                     "name": word,
                     "n": int(own.sum()),
                     "without": _ALL_ILL,
                     "metrics": {
-                        "auc": area_of(truth[some], logit[some]),
-                        "sensitivity": {"value": hits / int(own.sum()), "low": low, "high": high},
+                        "auc": area_of(truth[some], logit[some], whose[some]),
+                        "sensitivity": share_of(called[own], whose[own]),
                     },
                 }
             )
     known = examples.subtypes >= 0
     if known.any() and len(np.unique(examples.subtypes[known])) == 2:
         metrics[f"auc_{subtypes[1]}_among_{len(subtypes)}_kinds"] = area_of(
-            examples.subtypes[known], said["logits"][known, 1]
+            examples.subtypes[known], said["logits"][known, 1], whose[known]
         )
     return {
         "n": len(examples),
         "positives": int(truth.sum()),
-        "threshold": point.threshold,
+        "threshold": threshold,
         "metrics": metrics,
         "calibration": {
             "ece": calibration.expected_error(truth, certainty),

@@ -9,24 +9,26 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.methods import agreement, calibration, roc, subgroups
+from isocenter.methods import agreement, calibration, clusters, roc, subgroups
 
-__all__ = ["FEW", "area_of", "class_figures", "line_of", "rate_of"]
+__all__ = ["FEW", "area_of", "class_figures", "line_of", "share_of"]
 
 FEW = 10
 """Fewer events than this say nothing about a group."""
 
 
-def area_of(truth: npt.NDArray[Any], score: npt.NDArray[Any]) -> dict[str, float]:
-    """Area under the curve with DeLong's interval, as plain numbers."""
-    area = roc.auc(truth, score)
+def area_of(
+    truth: npt.NDArray[Any], score: npt.NDArray[Any], people: npt.NDArray[Any] | None = None
+) -> dict[str, float]:
+    """Area under the curve with DeLong's interval, as plain numbers; that between people where they have several."""
+    area = roc.auc(truth, score, people=people)
     return {"value": area.value, "low": area.low, "high": area.high}
 
 
-def rate_of(hits: int, of: int) -> dict[str, float]:
-    """A proportion with Wilson's interval, as plain numbers."""
-    low, high = roc.wilson(hits, of)
-    return {"value": hits / of, "low": low, "high": high}
+def share_of(hits: npt.NDArray[Any], people: npt.NDArray[Any] | None = None) -> dict[str, float]:
+    """A share of cases with Wilson's interval, as plain numbers; that between people where they have several."""
+    told = clusters.share(hits, people)
+    return {"value": told.value, "low": told.low, "high": told.high}
 
 
 def line_of(truth: npt.ArrayLike, certainty: npt.ArrayLike) -> dict[str, Any]:
@@ -48,6 +50,7 @@ def class_figures(
     declined: npt.NDArray[np.bool_],
     inputs: Mapping[str, Any],
     groups: Mapping[str, npt.NDArray[Any]] | None = None,
+    people: npt.NDArray[Any] | None = None,
 ) -> dict[str, Any]:
     """Counts, metrics, calibration and subgroups.
 
@@ -60,6 +63,7 @@ def class_figures(
         declined: (n,) whether the model would decline the case.
         inputs: of the model: ``classes``, ``positive``, ``threshold``, ``ordered``.
         groups: name -> (n,) value of each case, such as sex.
+        people: (n,) whose case it is; intervals are those between people where they have several.
 
     Raises:
         Refused: for one class only.
@@ -72,12 +76,12 @@ def class_figures(
         )  # fmt: skip
     rank = _ranks(scores, inputs)
     if len(classes) == 2:
-        metrics = _of_two(labels, rank, certainty, inputs)
+        metrics = _of_two(labels, rank, certainty, inputs, people)
     else:
-        metrics = _of_many(labels, rank, certainty, bool(inputs.get("ordered")))
+        metrics = _of_many(labels, rank, certainty, bool(inputs.get("ordered")), people)
     kept = ~declined
     if declined.any() and len(np.unique(labels[kept])) > 1:
-        metrics["auc_answered"] = _area(labels[kept], rank[kept], inputs)
+        metrics["auc_answered"] = _area(labels[kept], rank[kept], inputs, _some(people, kept))
     said = certainty.argmax(1)
     if len(classes) == 2:
         positive = int(inputs["positive"])
@@ -99,8 +103,8 @@ def class_figures(
             ],
         },
         "subgroups": [
-            *_by_class(labels, rank, said, certainty, classes),
-            *_by_group(labels, rank, certainty, inputs, groups or {}),
+            *_by_class(labels, rank, said, certainty, classes, people),
+            *_by_group(labels, rank, certainty, inputs, groups or {}, people),
         ],
         "declined": int(np.count_nonzero(declined)),
     }
@@ -116,36 +120,44 @@ def _ranks(scores: npt.NDArray[np.float64], inputs: Mapping[str, Any]) -> npt.ND
     return np.asarray(z / z.sum(1, keepdims=True), np.float64)
 
 
-def _area(labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], inputs: Mapping[str, Any]) -> dict[str, float]:
+def _some(people: npt.NDArray[Any] | None, own: npt.NDArray[np.bool_]) -> npt.NDArray[Any] | None:
+    return None if people is None else people[own]
+
+
+def _area(
+    labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], inputs: Mapping[str, Any],
+    people: npt.NDArray[Any] | None,
+) -> dict[str, float]:  # fmt: skip
     if len(inputs["classes"]) == 2:
         positive = int(inputs["positive"])
-        return area_of((labels == positive).astype(int), rank[:, positive])
-    area = roc.one_against_rest(labels, rank)
+        return area_of((labels == positive).astype(int), rank[:, positive], people)
+    area = roc.one_against_rest(labels, rank, people=people)
     return {"value": area.value, "low": area.low, "high": area.high}
 
 
 def _of_two(
     labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], certainty: npt.NDArray[np.float64],
-    inputs: Mapping[str, Any],
+    inputs: Mapping[str, Any], people: npt.NDArray[Any] | None,
 ) -> dict[str, Any]:  # fmt: skip
     positive = int(inputs["positive"])
-    truth = (labels == positive).astype(int)
-    point = roc.operating_point(truth, certainty[:, positive], float(inputs["threshold"]))
-    metrics: dict[str, Any] = {"auc": area_of(truth, rank[:, positive])}
-    for name in ("accuracy", "sensitivity", "specificity"):
-        value, low, high = getattr(point, name)
-        metrics[name] = {"value": value, "low": low, "high": high}
-    return metrics
+    ill, called = labels == positive, certainty[:, positive] >= float(inputs["threshold"])
+    return {
+        "auc": area_of(ill.astype(int), rank[:, positive], people),
+        "accuracy": share_of(called == ill, people),
+        "sensitivity": share_of(called[ill], _some(people, ill)),
+        "specificity": share_of(~called[~ill], _some(people, ~ill)),
+    }
 
 
 def _of_many(
-    labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], certainty: npt.NDArray[np.float64], ordered: bool
-) -> dict[str, Any]:
+    labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], certainty: npt.NDArray[np.float64], ordered: bool,
+    people: npt.NDArray[Any] | None,
+) -> dict[str, Any]:  # fmt: skip
     said = certainty.argmax(1)
-    area = roc.one_against_rest(labels, rank)
+    area = roc.one_against_rest(labels, rank, people=people)
     metrics: dict[str, Any] = {
         "auc": {"value": area.value, "low": area.low, "high": area.high},
-        "accuracy": rate_of(int(np.count_nonzero(said == labels)), len(labels)),
+        "accuracy": share_of(said == labels, people),
     }
     if ordered:
         # The grade in the middle of the chances: half lies at or below it; it is nearer in squares than the likeliest.
@@ -158,7 +170,7 @@ def _of_many(
 
 def _by_class(
     labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], said: npt.NDArray[Any],
-    certainty: npt.NDArray[np.float64], classes: list[str],
+    certainty: npt.NDArray[np.float64], classes: list[str], people: npt.NDArray[Any] | None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Of several classes each against the rest: found, believed when said, ranked, and how far its certainty is off."""
     if len(classes) == 2:
@@ -168,11 +180,11 @@ def _by_class(
         own = labels == kind
         if own.any() and not own.all():
             figures = {
-                "auc": area_of(own.astype(int), rank[:, kind]),
-                "sensitivity": rate_of(int(np.count_nonzero(said[own] == kind)), int(own.sum())),
+                "auc": area_of(own.astype(int), rank[:, kind], people),
+                "sensitivity": share_of(said[own] == kind, _some(people, own)),
             }
             if (called := said == kind).any():
-                figures["ppv"] = rate_of(int(np.count_nonzero(own[called])), int(called.sum()))
+                figures["ppv"] = share_of(own[called], _some(people, called))
             error = calibration.expected_error(own, np.clip(certainty[:, kind], 0, 1))
             row = {"by": "class", "name": name, "n": int(own.sum()), "metrics": figures, "calibration": {"ece": error}}
             rows.append(row)
@@ -181,7 +193,7 @@ def _by_class(
 
 def _by_group(
     labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], certainty: npt.NDArray[np.float64],
-    inputs: Mapping[str, Any], groups: Mapping[str, npt.NDArray[Any]],
+    inputs: Mapping[str, Any], groups: Mapping[str, npt.NDArray[Any]], people: npt.NDArray[Any] | None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     rows: list[dict[str, Any]] = []
     positive, two = int(inputs["positive"]), len(inputs["classes"]) == 2
@@ -193,8 +205,13 @@ def _by_group(
                 truth, stated = labels[own] == positive, certainty[own, positive]
                 row["events"] = int(np.count_nonzero(truth))
                 called = stated >= float(inputs["threshold"])
-                row |= subgroups.figures_of(truth, stated, called, rank=rank[own, positive], few=FEW)
+                row |= subgroups.figures_of(
+                    truth, stated, called, rank=rank[own, positive], few=FEW, people=_some(people, own)
+                )
+            elif len(np.unique(labels[own])) < 2:
+                row |= {"events": int(own.sum()), "metrics": {}, "without": "cases of one class only have no curve"}
             else:
-                row |= {"events": int(own.sum()), "metrics": {"auc": _area(labels[own], rank[own], inputs)}}
+                area = _area(labels[own], rank[own], inputs, _some(people, own))
+                row |= {"events": int(own.sum()), "metrics": {"auc": area}}
             rows.append(row)
     return rows

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.learn.judge_classes import rate_of
+from isocenter.learn.judge_classes import share_of
 from isocenter.methods import benefit, conformal, roc
 from isocenter.methods.deferral import deferral
 from isocenter.record import Model
@@ -88,7 +88,7 @@ def used(
     threshold = float(model.inputs["threshold"])
     curve, left = benefit.net_benefit(truth, risk, _THRESHOLDS), deferral(truth, risk, threshold=threshold)
     return {
-        "operating_points": _points(truth, risk, threshold, _halves(cases)),
+        "operating_points": _points(truth, risk, threshold, _halves(cases), cases.people),
         "decision_curve": {
             "thresholds": curve.thresholds.tolist(), "model": curve.model.tolist(),
             "everybody": curve.everybody.tolist(), "avoided": curve.avoided.tolist(),
@@ -115,9 +115,13 @@ def _halves(cases: Stated) -> npt.NDArray[np.bool_]:
 
 
 def _points(
-    truth: npt.NDArray[np.int64], risk: npt.NDArray[np.float64], own: float, half: npt.NDArray[np.bool_]
+    truth: npt.NDArray[np.int64],
+    risk: npt.NDArray[np.float64],
+    own: float,
+    half: npt.NDArray[np.bool_],
+    people: npt.NDArray[np.int64],
 ) -> list[dict[str, Any]]:
-    rows = [{"name": "its own", "threshold": own, "chosen": "beforehand", **_rates(truth, risk >= own)}]
+    rows = [{"name": "its own", "threshold": own, "chosen": "beforehand", **_rates(truth, risk >= own, people)}]
     for wanted in _WANTED:
         called = np.zeros(len(truth), bool)
         try:
@@ -130,19 +134,21 @@ def _points(
             continue
         rows.append(
             {"name": f"sensitivity {wanted:g}", "threshold": threshold,
-             "chosen": "on these cases; measured on the half that did not choose", **_rates(truth, called)}
+             "chosen": "on these cases; measured on the half that did not choose", **_rates(truth, called, people)}
         )  # fmt: skip
     return rows
 
 
-def _rates(truth: npt.NDArray[np.int64], called: npt.NDArray[np.bool_]) -> dict[str, Any]:
+def _rates(
+    truth: npt.NDArray[np.int64], called: npt.NDArray[np.bool_], people: npt.NDArray[np.int64]
+) -> dict[str, Any]:
     ill = truth == 1
     counts = {
         "sensitivity": (called & ill, ill), "specificity": (~called & ~ill, ~ill), "ppv": (called & ill, called),
         "npv": (~called & ~ill, ~called),
     }  # fmt: skip
     return {
-        name: rate_of(int(hit.sum()), int(of.sum())) if of.any() else {"not_made": "no such case"}
+        name: share_of(hit[of], people[of]) if of.any() else {"not_made": "no such case"}
         for name, (hit, of) in counts.items()
     }
 
@@ -189,12 +195,14 @@ def _one(
     found = conformal.calibrate(of.labels[give], of.certainty[give], alpha=alpha)
     sets = found.sets(cases.certainty[mine])
     size = sets.sum(1)
-    held = conformal.coverage(sets, cases.labels[mine]) if len(mine) else {}
+    labels, whose = cases.labels[mine], cases.people[mine]
+    held = sets[np.arange(len(mine)), labels]
     return {
         "calibrated_on": calibrated,
         "limits": {name: float(1 - found.thresholds[None][k]) for k, name in enumerate(of.classes)},
         "held": {
-            name: {**rate_of(*held[k]), "n": held[k][1]} for k, name in enumerate(of.classes) if k in held
+            name: {**share_of(held[labels == k], whose[labels == k]), "n": int(np.count_nonzero(labels == k))}
+            for k, name in enumerate(of.classes) if (labels == k).any()
         },
         "answers": {
             "one": int(np.count_nonzero(size == 1)), "several": int(np.count_nonzero(size > 1)),

@@ -264,7 +264,8 @@ def _written(
     inputs = {"classes": list(cases.classes), "positive": 1, "threshold": 0.5, **old.inputs}
     declined = np.array([bool(r.get("declined")) for r in rows if int(r.get("label", -1)) >= 0])
     was = class_figures(cases.labels, logs, cases.certainty, declined, inputs)["calibration"]
-    shown = class_figures(cases.labels, logs if how != "isotonic" else np.log(unseen), unseen, declined, inputs)
+    rank = logs if how != "isotonic" else np.log(unseen)
+    shown = class_figures(cases.labels, rank, unseen, declined, inputs, people=cases.people)
     shown |= {"calibration_before": {k: was[k] for k in ("ece", "brier")}, "parity": old.evidence.get("parity", 0.0)}
     n = str(int(old.version) + 1) if old.version.isdigit() else f"{old.version}, recalibrated"
     told = {"how": how, **bend.numbers, "n": len(cases), "data": data_digest}

@@ -113,28 +113,29 @@ def measured(
     figure = "auc" if two else new.figure
     said: dict[str, Any] = {"metric": figure, "n": len(new), "against": against if old else "", "gaps": []}
     if two:
-        area = roc.auc(new.truth, new.score)  # type: ignore[arg-type]
+        area = roc.auc(new.truth, new.score, people=new.people)  # type: ignore[arg-type]
         said["primary"] = {"value": area.value, "low": area.low, "high": area.high}
     else:
-        own = noninferiority.means(new.right, np.zeros(len(new)))
+        own = noninferiority.means(new.right, np.zeros(len(new)), people=new.people)
         said["primary"] = {"value": own.value, "low": own.low, "high": own.high}
     if old is None:
         return said
     if new.names != old.names or (old.truth is None) == two:
         raise Refused("two models that answered other cases", "nothing can be compared", "judge both on the same data")
     if two:
-        gap = noninferiority.areas(new.truth, new.score, old.score)  # type: ignore[arg-type]
+        gap = noninferiority.areas(new.truth, new.score, old.score, people=new.people)  # type: ignore[arg-type]
     else:
         gap = _of_means(new, old, np.ones(len(new), bool))
     said["gaps"].append(_line(figure, gap, ""))
     for by, values in groups.items():
         for value in sorted(set(values.tolist())):
             mine = (values == value) & (new.truth == 1) if two else values == value
-            events, name = int(mine.sum()), f"{by} {value}"
+            whose = None if new.people is None else new.people[mine]
+            events, name = int(mine.sum()) if whose is None else len(np.unique(whose)), f"{by} {value}"
             if events < (least := max(least_events, _LEAST)):
                 said["gaps"].append({"group": name, "n": events, "insufficient": subgroups.insufficient(events, least)})
             elif two:
-                gap = noninferiority.shares(new.called[mine], old.called[mine])  # type: ignore[index]
+                gap = noninferiority.shares(new.called[mine], old.called[mine], people=whose)  # type: ignore[index]
                 said["gaps"].append(_line("sensitivity", gap, name))
             else:
                 said["gaps"].append(_line(new.figure, _of_means(new, old, mine), name))
@@ -147,14 +148,17 @@ def of_groups(answers: Answers, groups: Mapping[str, npt.NDArray[np.str_]]) -> l
     for by, values in groups.items():
         for value in sorted(set(values.tolist())):
             mine = values == value
+            whose = None if answers.people is None else answers.people[mine]
             row: dict[str, Any] = {"by": by, "name": value, "n": int(mine.sum())}
             if answers.truth is not None and answers.score is not None and answers.called is not None:
                 row["events"] = int((answers.truth[mine] == 1).sum())
-                row |= subgroups.figures_of(answers.truth[mine], answers.score[mine], answers.called[mine])
-            elif row["n"] < _LEAST:
+                row |= subgroups.figures_of(
+                    answers.truth[mine], answers.score[mine], answers.called[mine], people=whose
+                )
+            elif row["n"] < _LEAST or (whose is not None and len(np.unique(whose)) < _LEAST):
                 row |= {"metrics": {}, "insufficient": subgroups.insufficient(row["n"], _LEAST, "case")}
             else:
-                own = noninferiority.means(answers.right[mine], np.zeros(row["n"]))
+                own = noninferiority.means(answers.right[mine], np.zeros(row["n"]), people=whose)
                 row["metrics"] = {answers.figure: {"value": own.value, "low": own.low, "high": own.high}}
             rows.append(row)
     return subgroups.shown(rows)
@@ -162,7 +166,7 @@ def of_groups(answers: Answers, groups: Mapping[str, npt.NDArray[np.str_]]) -> l
 
 def _of_means(new: Answers, old: Answers, mine: npt.NDArray[np.bool_]) -> Gap:
     compare = noninferiority.means if new.figure == "dice" else noninferiority.shares
-    return compare(new.right[mine], old.right[mine])
+    return compare(new.right[mine], old.right[mine], people=None if new.people is None else new.people[mine])
 
 
 def _line(figure: str, gap: Gap, group: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from isocenter.learn.card import written
 from isocenter.learn.classify import Answer, Beginning, Progress, ellipsoid, fit_classes_net, said_of, tensor, veil
 from isocenter.learn.examples import Examples, folds
 from isocenter.learn.export import exported
-from isocenter.learn.judge_classes import area_of, line_of, rate_of
+from isocenter.learn.judge_classes import area_of, line_of, share_of
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import keep
@@ -30,6 +30,7 @@ from isocenter.learn.outside import far, no_border
 from isocenter.learn.tested import laid
 from isocenter.methods import calibration, roc
 from isocenter.methods.calibration import Scale, fit_scale
+from isocenter.methods.clusters import mean_error
 from isocenter.record import Model
 
 __all__ = ["cases_in", "figures_of_findings", "judged", "shown_in", "train_several"]
@@ -102,11 +103,11 @@ def train_several(
         "kind": "findings", "classes": list(how.classes), "shape": list(how.shape), "channels": how.channels,
         "known_as": dict(how.known_as), "threshold": 0.5,
     }  # fmt: skip
-    held_part = part[answered]
+    held_part, whose = part[answered], examples.groups[answered]
 
     def figures(own: Truth) -> dict[str, Any]:
         none = np.zeros(int(own.sum()), bool)
-        return figures_of_findings(truth[own], scores[own], certainty[own], none, how.classes)
+        return figures_of_findings(truth[own], scores[own], certainty[own], none, how.classes, whose[own])
 
     evidence = figures(np.ones(len(truth), bool)) | {"parity": parity}
     evidence["networks"] = [figures(held_part == k)["metrics"] | {"seed": seed * 100 + k} for k in chosen]
@@ -137,12 +138,18 @@ def _scale(truth: Truth, logits: Array) -> Scale:
 
 
 def figures_of_findings(
-    truth: Truth, scores: Array, certainty: Array, declined: Truth, classes: Sequence[str]
+    truth: Truth,
+    scores: Array,
+    certainty: Array,
+    declined: Truth,
+    classes: Sequence[str],
+    people: npt.NDArray[Any] | None = None,
 ) -> dict[str, Any]:
     """Counts, metrics, calibration over all findings, and a row for each finding.
 
     Args:
         truth, scores, certainty: (n, findings). declined: (n,) whether the model would decline the picture.
+        people: (n,) whose picture it is; intervals are those between people where they have several.
 
     Returns:
         ``metrics``: ``auc``, the mean over the findings; ``accuracy``, the share of findings told rightly at a
@@ -151,16 +158,17 @@ def figures_of_findings(
     Raises:
         Refused: no finding that some pictures show and others do not.
     """
-    area, right = roc.of_findings(truth, scores), ((certainty >= 0.5) == truth).mean(1)
-    mean, error = float(right.mean()), float(right.std(ddof=1) / np.sqrt(len(right))) if len(right) > 1 else 0.0
+    area, right = roc.of_findings(truth, scores, people=people), ((certainty >= 0.5) == truth).mean(1)
+    whose = np.arange(len(right)) if people is None else people
+    mean, error = float(right.mean()), mean_error(right, whose) if len(np.unique(whose)) > 1 else 0.0
     metrics: dict[str, Any] = {
         "auc": {"value": area.value, "low": area.low, "high": area.high},
         "accuracy": {"value": mean, "low": max(0.0, mean - 1.96 * error), "high": min(1.0, mean + 1.96 * error)},
-        "exact": rate_of(int(np.count_nonzero(right == 1)), len(right)),
+        "exact": share_of(right == 1, whose),
     }
     kept = ~declined
     if declined.any() and (truth[kept].any(0) & ~truth[kept].all(0)).any():
-        answered = roc.of_findings(truth[kept], scores[kept])
+        answered = roc.of_findings(truth[kept], scores[kept], people=whose[kept])
         metrics["auc_answered"] = {"value": answered.value, "low": answered.low, "high": answered.high}
     said, stated = truth.astype(int).ravel(), np.clip(certainty, 0, 1).ravel()
     return {
@@ -173,22 +181,22 @@ def figures_of_findings(
         },
         "subgroups": [
             {"by": "finding", "name": name, "n": int(truth[:, k].sum()),
-             "metrics": _of_one(truth[:, k], scores[:, k], certainty[:, k])}
+             "metrics": _of_one(truth[:, k], scores[:, k], certainty[:, k], whose)}
             for k, name in enumerate(classes)
         ],
         "declined": int(np.count_nonzero(declined)),
     }  # fmt: skip
 
 
-def _of_one(truth: Truth, score: Array, certainty: Array) -> dict[str, Any]:
+def _of_one(truth: Truth, score: Array, certainty: Array, people: npt.NDArray[Any]) -> dict[str, Any]:
     """Of one finding; empty where all pictures show it, or none."""
     if truth.all() or not truth.any():
         return {}
     called = certainty >= 0.5
     return {
-        "auc": area_of(truth.astype(int), score),
-        "sensitivity": rate_of(int(np.count_nonzero(called & truth)), int(truth.sum())),
-        "specificity": rate_of(int(np.count_nonzero(~called & ~truth)), int((~truth).sum())),
+        "auc": area_of(truth.astype(int), score, people),
+        "sensitivity": share_of(called[truth], people[truth]),
+        "specificity": share_of(~called[~truth], people[~truth]),
     }
 
 
@@ -246,5 +254,5 @@ def judged(
             _rows(examples.names, truth, certainty, how.classes), examples.groups, certainty, strange, strict=True
         )
     ]  # fmt: skip
-    figures = figures_of_findings(truth, logits, certainty, declined, how.classes)
+    figures = figures_of_findings(truth, logits, certainty, declined, how.classes, examples.groups)
     return figures | {"remarks": list(examples.remarks)}, rows, {}

@@ -315,7 +315,7 @@ def train_table(
     for repeat in range(how.repeats):
         logits, stated = _nested(rows, how, seed * 100 + repeat)
         both = np.stack([-logits, logits], 1) / 2, np.stack([1 - stated, stated], 1)
-        measured.append(class_figures(rows.labels, *both, none, inputs, groups))
+        measured.append(class_figures(rows.labels, *both, none, inputs, groups, rows.people))
         if not repeat:
             first = [
                 {"name": name, "label": int(label), "certainty": float(c)}
@@ -383,12 +383,14 @@ def judged(
     declined = np.array([bool(line) for line in why])
     shown = class_figures(
         rows.labels, logits.astype(np.float64), certainty.astype(np.float64), declined, inputs,
-        groups_of(rows.values, how),
+        groups_of(rows.values, how), rows.people,
     )  # fmt: skip
     told = [
-        {"name": name, "label": int(label), "certainty": float(c), "declined": bool(line),
+        {"name": name, "person": int(whose), "label": int(label), "certainty": float(c), "declined": bool(line),
          "because": line or ("" if c >= inputs["threshold"] else word)}
-        for name, label, c, line, word in zip(rows.names, rows.labels, certainty[:, 1], why, words, strict=True)
+        for name, whose, label, c, line, word in zip(
+            rows.names, rows.people, rows.labels, certainty[:, 1], why, words, strict=True
+        )
     ]  # fmt: skip
     return shown | {"remarks": [*rows.remarks, *_unknown_in(rows.unknown), *_empty_in(own, how.columns)]}, told, {}
 

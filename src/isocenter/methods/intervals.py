@@ -28,7 +28,7 @@ class Estimate:
     n: int
 
 
-def wilson(events: int, n: int, confidence: float = 0.95) -> Estimate:
+def wilson(events: float, n: float, confidence: float = 0.95) -> Estimate:
     """A share with Wilson's score interval (1927), which stays between 0 and 1 and is honest for few cases.
 
     Raises:
@@ -44,7 +44,7 @@ def wilson(events: int, n: int, confidence: float = 0.95) -> Estimate:
     share, middle = events / n, 1 + z**2 / n
     centre = (share + z**2 / (2 * n)) / middle
     half = z / middle * float(np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)))
-    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half), n)
+    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half), int(n))
 
 
 def quantile(values: npt.ArrayLike, q: float, confidence: float = 0.95) -> Estimate:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.clusters import mean_error, owners, worth
 from isocenter.methods.intervals import Estimate, wilson
 from isocenter.methods.roc import components
 
@@ -38,11 +39,15 @@ class Gap:
         return self.low > -margin or (self.low == self.high == 0.0)
 
 
-def areas(labels: npt.ArrayLike, new: npt.ArrayLike, old: npt.ArrayLike, *, level: float = 0.95) -> Gap:
+def areas(
+    labels: npt.ArrayLike, new: npt.ArrayLike, old: npt.ArrayLike, *, people: npt.ArrayLike | None = None,
+    level: float = 0.95,
+) -> Gap:  # fmt: skip
     """Difference of two areas under the ROC curve of the same cases, with DeLong's covariance.
 
     Args:
         labels: (n,) 0 or 1. new, old: (n,) scores. level: of the two-sided interval.
+        people: (n,) whose case it is; where they have several, the spread is that between people (Obuchowski 1997).
 
     Raises:
         Refused: as `roc.auc`.
@@ -51,12 +56,20 @@ def areas(labels: npt.ArrayLike, new: npt.ArrayLike, old: npt.ArrayLike, *, leve
     if min(len(a10), len(a01)) < 2:
         raise Refused(f"{len(a10)} diseased and {len(a01)} healthy cases", "one of a class has no spread")
     difference = float(a10.mean() - b10.mean())
+    own, ill = owners(people, len(a10) + len(a01)), np.asarray(labels).ravel() == 1
+    if own is not None:
+        share = np.empty(len(ill))
+        share[ill] = (a10 - b10 - difference) / len(a10)
+        share[~ill] = (a01 - b01 - difference) / len(a01)
+        sums = np.bincount(own, weights=share)
+        half = _z(level) * float(np.sqrt(len(sums) / max(len(sums) - 1, 1) * np.sum(sums**2)))
+        return Gap(difference, difference - half, difference + half, len(ill))
     error = np.sqrt((a10 - b10).var(ddof=1) / len(a10) + (a01 - b01).var(ddof=1) / len(a01))
     half = _z(level) * float(error)
     return Gap(difference, difference - half, difference + half, len(a10) + len(a01))
 
 
-def shares(new: npt.ArrayLike, old: npt.ArrayLike, *, level: float = 0.95) -> Gap:
+def shares(new: npt.ArrayLike, old: npt.ArrayLike, *, people: npt.ArrayLike | None = None, level: float = 0.95) -> Gap:
     """Difference of two shares of the same cases (such as what each model called rightly).
 
     Newcombe's hybrid of two Wilson intervals with the correlation of the pairs (Stat Med 1998;17:2635, method 10); it
@@ -64,6 +77,7 @@ def shares(new: npt.ArrayLike, old: npt.ArrayLike, *, level: float = 0.95) -> Ga
 
     Args:
         new, old: (n,) 0 or 1.
+        people: (n,) whose case it is; who has several counts for the cases that theirs are worth.
 
     Raises:
         Refused: without cases, with unequal numbers, or for other values.
@@ -78,7 +92,11 @@ def shares(new: npt.ArrayLike, old: npt.ArrayLike, *, level: float = 0.95) -> Ga
     n = len(a)
     both, mine = int((a * b).sum()), int((a * (1 - b)).sum())
     yours, none = int(((1 - a) * b).sum()), int(((1 - a) * (1 - b)).sum())
-    first, second = wilson(both + mine, n, level), wilson(both + yours, n, level)
+    own = owners(people, n)
+    sizes = [n, n] if own is None else [worth(a, own), worth(b, own)]
+    first, second = (
+        wilson(k * size / n, size, level) for k, size in zip((both + mine, both + yours), sizes, strict=True)
+    )
     spread = float(both + mine) * (yours + none) * (both + yours) * (mine + none)
     bond = float(both * none - mine * yours)
     bond = bond if bond < 0 else max(bond - n / 2, 0.0)
@@ -93,11 +111,14 @@ def shares(new: npt.ArrayLike, old: npt.ArrayLike, *, level: float = 0.95) -> Ga
     return Gap(gap, low, high, n)
 
 
-def means(new: npt.ArrayLike, old: npt.ArrayLike, *, level: float = 0.95) -> Gap:
+def means(new: npt.ArrayLike, old: npt.ArrayLike, *, people: npt.ArrayLike | None = None, level: float = 0.95) -> Gap:
     """Difference of two means of the same cases (such as Dice), with Student's interval of the paired differences.
 
+    Args:
+        people: (n,) whose case it is; where they have several, the spread is that between people.
+
     Raises:
-        Refused: fewer than two cases, unequal numbers, or values that are not finite.
+        Refused: fewer than two cases or people, unequal numbers, or values that are not finite.
     """
     from scipy.stats import t
 
@@ -105,7 +126,10 @@ def means(new: npt.ArrayLike, old: npt.ArrayLike, *, level: float = 0.95) -> Gap
     if len(a) < 2:
         raise Refused(f"{len(a)} cases", "a mean of one has no interval")
     away = a - b
-    half = float(t.ppf(0.5 + level / 2, len(away) - 1)) * float(away.std(ddof=1)) / np.sqrt(len(away))
+    whose = np.arange(len(away)) if (own := owners(people, len(away))) is None else own
+    if (count := len(np.unique(whose))) < 2:
+        raise Refused("cases of one person", "a mean of one has no interval")
+    half = float(t.ppf(0.5 + level / 2, count - 1)) * mean_error(away, whose)
     value = float(away.mean())
     return Gap(value, value - half, value + half, len(away))
 

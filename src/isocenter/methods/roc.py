@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.clusters import owners
 
 __all__ = [
     "Area",
@@ -140,7 +141,9 @@ def components(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArra
     return _placements(*_split(labels, scores))
 
 
-def auc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float = 0.95) -> Area:
+def auc(
+    labels: npt.ArrayLike, scores: npt.ArrayLike, *, people: npt.ArrayLike | None = None, level: float = 0.95
+) -> Area:
     """Area under the curve with DeLong's interval, taken on the logit scale so that it stays within 0 … 1.
 
     Where all cases are in order, or a class has one case only, DeLong's variance is nothing and says nothing; the
@@ -149,6 +152,8 @@ def auc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float = 0.95) ->
 
     Args:
         labels: (n,) 0 or 1. scores: (n,) higher means more likely diseased.
+        people: (n,) whose case it is; where somebody has several, the variance is that between people (Obuchowski,
+            Biometrics 1997;53:567).
         level: of the interval.
 
     Raises:
@@ -158,6 +163,8 @@ def auc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float = 0.95) ->
     0.75
     """
     diseased, healthy = _split(labels, scores)
+    if (own := owners(people, len(diseased) + len(healthy))) is not None:
+        return _mean_area([(np.asarray(labels).ravel() == 1, np.asarray(scores, np.float64).ravel())], level, own)
     v10, v01 = _placed(np.sort(diseased), np.sort(healthy))
     value = float(v10.mean())
     spread10 = float(v10.var(ddof=1)) if len(v10) > 1 else 0.0
@@ -191,11 +198,14 @@ def _reached(value: float, m: int, n: int, level: float) -> tuple[float, float]:
     return low, high
 
 
-def one_against_rest(labels: npt.ArrayLike, chances: npt.ArrayLike, *, level: float = 0.95) -> Area:
+def one_against_rest(
+    labels: npt.ArrayLike, chances: npt.ArrayLike, *, people: npt.ArrayLike | None = None, level: float = 0.95
+) -> Area:
     """Mean over the classes of the area of each class against all others, as MedMNIST reports it for many classes.
 
     Args:
         labels: (n,) 0, 1, 2 … chances: (n, classes) higher means more likely of that class.
+        people: (n,) whose case it is; see `auc`.
         level: of the interval; the variance is that of the mean of DeLong's components, in which every case stands once
             for each class, so that the areas of the classes may hang together.
 
@@ -217,14 +227,17 @@ def one_against_rest(labels: npt.ArrayLike, chances: npt.ArrayLike, *, level: fl
         raise Refused("one class only", "a curve needs cases of two classes at least")
     if present.min() < 0 or present.max() >= said.shape[1]:
         raise Refused(f"labels {present.tolist()}", f"there are chances of the classes 0 to {said.shape[1] - 1}")
-    return _mean_area([(truth == kind, said[:, int(kind)]) for kind in present], level)
+    return _mean_area([(truth == kind, said[:, int(kind)]) for kind in present], level, owners(people, len(truth)))
 
 
-def of_findings(truth: npt.ArrayLike, chances: npt.ArrayLike, *, level: float = 0.95) -> Area:
+def of_findings(
+    truth: npt.ArrayLike, chances: npt.ArrayLike, *, people: npt.ArrayLike | None = None, level: float = 0.95
+) -> Area:
     """Mean over findings, of which a case may show any number, of the area of each.
 
     Args:
         truth: (n, findings) whether a case shows it. chances: (n, findings) higher means more likely.
+        people: (n,) whose case it is; see `auc`.
         level: of the interval; as in `one_against_rest`, the areas may hang together.
 
     A finding that all cases show, or none, has no area, and is left out of the mean.
@@ -241,20 +254,29 @@ def of_findings(truth: npt.ArrayLike, chances: npt.ArrayLike, *, level: float = 
     told = [(shown[:, k], said[:, k]) for k in range(shown.shape[1]) if 0 < shown[:, k].sum() < len(shown)]
     if not told:
         raise Refused("no finding that some cases show and others do not", "a curve needs both")
-    return _mean_area(told, level)
+    return _mean_area(told, level, owners(people, len(shown)))
 
 
-def _mean_area(each: Sequence[tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]], level: float) -> Area:
-    """Mean of the areas of several questions to the same cases: (who has it, scores) of each."""
+def _mean_area(
+    each: Sequence[tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]], level: float,
+    own: npt.NDArray[np.int64] | None = None,
+) -> Area:  # fmt: skip
+    """Mean of the areas of several questions to the same cases: (who has it, scores) of each; `own` is whose they are,
+    where people have several."""
     areas, share = [], np.zeros(len(each[0][0]))
-    for own, score in each:
-        v10, v01 = _placements(*_split(own.astype(int), score))
+    for ill, score in each:
+        v10, v01 = _placements(*_split(ill.astype(int), score))
         areas.append(float(v10.mean()))
-        share[own] += (v10 - areas[-1]) / len(v10)
-        share[~own] += (v01 - areas[-1]) / len(v01)
-    fewest = min(int(np.count_nonzero(own)) for own, _ in each)
-    error = float(np.sqrt(np.sum(share**2))) / len(each)
-    return _area(float(np.mean(areas)), error, level, fewest, len(share) - fewest)
+        share[ill] += (v10 - areas[-1]) / len(v10)
+        share[~ill] += (v01 - areas[-1]) / len(v01)
+    value = float(np.mean(areas))
+    if own is None:
+        fewest = min(int(np.count_nonzero(ill)) for ill, _ in each)
+        return _area(value, float(np.sqrt(np.sum(share**2))) / len(each), level, fewest, len(share) - fewest)
+    sums = np.bincount(own, weights=share)
+    error = float(np.sqrt(len(sums) / max(len(sums) - 1, 1) * np.sum(sums**2))) / len(each)
+    sick, well = ([len(np.unique(own[ill == kind])) for ill, _ in each] for kind in (True, False))
+    return _area(value, error, level, min(sick), min(well))
 
 
 def compare(labels: npt.ArrayLike, one: npt.ArrayLike, other: npt.ArrayLike) -> tuple[float, float, float]:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.methods.calibration import expected_error
-from isocenter.methods.intervals import wilson
+from isocenter.methods.clusters import mean_error, owners, share
 from isocenter.methods.roc import auc
 
 __all__ = [
@@ -48,7 +48,8 @@ def insufficient(held: int, few: int, what: str = "event") -> str:
     >>> insufficient(1, 10), insufficient(0, 2, "case")
     ('insufficient data: 1 event, 10 are needed', 'insufficient data: 0 cases, 2 are needed')
     """
-    return f"insufficient data: {held} {what}{'' if held == 1 else 's'}, {few} are needed"
+    one, _, of = what.partition(" ")
+    return f"insufficient data: {held} {one}{'' if held == 1 else 's'}{' ' * bool(of)}{of}, {few} are needed"
 
 
 def shown(groups: Sequence[Mapping[str, Any]], few: int = FEW) -> list[dict[str, Any]]:
@@ -73,7 +74,7 @@ def shown(groups: Sequence[Mapping[str, Any]], few: int = FEW) -> list[dict[str,
 
 def figures_of(
     truth: npt.ArrayLike, score: npt.ArrayLike, called: npt.ArrayLike, *, rank: npt.ArrayLike | None = None,
-    few: int = FEW,
+    few: int = FEW, people: npt.ArrayLike | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What is told of one group of two classes: who is found, whether a call can be believed, whether certainties hold.
 
@@ -81,6 +82,7 @@ def figures_of(
         truth: (n,) 1 with the disease. score: (n,) certainty from 0 to 1. called: (n,) whether it was called.
         rank: (n,) what orders the cases where that is finer than the certainty.
         few: events below which nothing is told; cases without the disease below which only sensitivity is.
+        people: (n,) whose case it is; who has several counts once among the few.
 
     Returns:
         ``metrics`` (sensitivity, specificity, ppv, auc; shares with Wilson's interval) and ``calibration`` (``ece``,
@@ -91,24 +93,28 @@ def figures_of(
     1.0
     """
     sick, said, stated = np.asarray(truth) == 1, np.asarray(called, bool), np.asarray(score, np.float64)
-    events, healthy = int(sick.sum()), int((~sick).sum())
-    if events < few:
-        return {"metrics": {}, "insufficient": insufficient(events, few)}
-    metrics = {"sensitivity": _wilson(said[sick])}
+    own = owners(people, len(sick))
+    whose = np.arange(len(sick)) if own is None else own
+    what, held = ("event", int(sick.sum())) if own is None else ("patient with an event", len(np.unique(whose[sick])))
+    healthy = len(np.unique(whose[~sick]))
+    if held < few:
+        return {"metrics": {}, "insufficient": insufficient(held, few, what)}
+    metrics = {"sensitivity": _share(said[sick], whose[sick])}
     if healthy < few:
-        return {"metrics": metrics, "without": f"{healthy} cases without the disease: no specificity, PPV, area or ECE"}
-    metrics["specificity"] = _wilson(~said[~sick])
+        who = "cases" if own is None else "patients"
+        return {"metrics": metrics, "without": f"{healthy} {who} without the disease: no specificity, PPV, area or ECE"}
+    metrics["specificity"] = _share(~said[~sick], whose[~sick])
     if said.any():
-        metrics["ppv"] = _wilson(sick[said])
-    area = auc(sick.astype(int), stated if rank is None else rank)
+        metrics["ppv"] = _share(sick[said], whose[said])
+    area = auc(sick.astype(int), stated if rank is None else rank, people=own)
     metrics["auc"] = {"value": area.value, "low": area.low, "high": area.high}
     error = expected_error(sick, np.clip(stated, 0, 1))
     told = {"ece": error, "observed": float(sick.mean()), "stated": float(stated.mean())}
     return {"metrics": metrics, "calibration": told}
 
 
-def _wilson(hits: npt.NDArray[np.bool_]) -> dict[str, float]:
-    told = wilson(int(hits.sum()), len(hits))
+def _share(hits: npt.NDArray[np.bool_], people: npt.NDArray[np.int64]) -> dict[str, float]:
+    told = share(hits, people)
     return {"value": told.value, "low": told.low, "high": told.high}
 
 
@@ -129,10 +135,12 @@ class Question:
         values: (n,) of the cases that the figure is about (the diseased, for sensitivity): 0 and 1, or any numbers,
             of which then only the order counts.
         groups: (k, n) who belongs to which group; each with cases on both sides.
+        sums: whether the values are what patients add in all (`clusters.apart`), and count as they are.
     """
 
     values: npt.NDArray[np.float64]
     groups: npt.NDArray[np.bool_]
+    sums: bool = False
 
 
 def chances(
@@ -140,7 +148,8 @@ def chances(
 ) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
     """For each question the chances (k,) of its groups: alone, and corrected for all groups of all questions.
 
-    Alone it is Fisher's exact test for shares and the rank-sum test for other values. Questions that are about the same
+    Alone it is Fisher's exact test for shares, the rank-sum test for other values, and for sums that of their mean by
+    its spread over all ways to belong to the group. Questions that are about the same
     cases must have them in the same order; they are drawn again together.
 
     Args:
@@ -181,12 +190,12 @@ class _Table:
         if len(groups) and (inside.min() < 1 or inside.max() >= len(values)):
             raise Refused("a comparison with an empty group", "there is nothing to compare")
         self.groups = groups.astype(np.float32)
-        self._shares = np.isin(values, (0, 1)).all()
+        self._shares = not question.sums and bool(np.isin(values, (0, 1)).all())
         if self._shares:
             self.values = values.astype(np.float32)
             self._exact = [_fisher(len(values), int(values.sum()), int(n)) for n in inside]
         else:
-            ranks = rankdata(values)
+            ranks = values if question.sums else rankdata(values)
             # Of values that are all alike no group is higher: nothing stands against chance.
             self.values = ((ranks - ranks.mean()) / (ranks.std() or 1.0)).astype(np.float32)
             n = len(values)
@@ -215,8 +224,14 @@ def _fisher(n: int, hits: int, inside: int) -> npt.NDArray[np.float64]:
     return np.asarray(np.minimum(1.0, total[place]), np.float64)
 
 
-def share_gap(mine: npt.ArrayLike, others: npt.ArrayLike) -> Gap:
+def share_gap(
+    mine: npt.ArrayLike, others: npt.ArrayLike, *, people: npt.ArrayLike | None = None,
+    others_people: npt.ArrayLike | None = None,
+) -> Gap:  # fmt: skip
     """Difference of two independent shares with Newcombe's interval (Stat Med 1998;17:873, method 10).
+
+    Args:
+        people, others_people: whose cases they are, where people have several.
 
     Raises:
         Refused: for a group without cases.
@@ -227,7 +242,7 @@ def share_gap(mine: npt.ArrayLike, others: npt.ArrayLike) -> Gap:
     a, b = np.asarray(mine, bool).ravel(), np.asarray(others, bool).ravel()
     if not len(a) or not len(b):
         raise Refused("a comparison with an empty group", "there is nothing to compare")
-    one, other = wilson(int(a.sum()), len(a)), wilson(int(b.sum()), len(b))
+    one, other = share(a, people), share(b, others_people)
     value = one.value - other.value
     low = value - float(np.hypot(one.value - one.low, other.high - other.value))
     high = value + float(np.hypot(one.high - one.value, other.value - other.low))
@@ -251,22 +266,33 @@ def area_gap(
     return Gap(value, low, high)
 
 
-def mean_gap(mine: npt.ArrayLike, others: npt.ArrayLike) -> Gap:
+def mean_gap(
+    mine: npt.ArrayLike, others: npt.ArrayLike, *, people: npt.ArrayLike | None = None,
+    others_people: npt.ArrayLike | None = None,
+) -> Gap:  # fmt: skip
     """Difference of two means (such as Dice) with Welch's interval.
 
+    Args:
+        people, others_people: whose cases they are, where people have several; the spread is then that between them.
+
     Raises:
-        Refused: with fewer than two cases in a group.
+        Refused: with fewer than two cases, or people, in a group.
     """
     from scipy.stats import t as student
 
     a, b = np.asarray(mine, np.float64).ravel(), np.asarray(others, np.float64).ravel()
     if min(len(a), len(b)) < 2:
         raise Refused(f"{len(a)} cases against {len(b)}", "one case has no spread")
-    value, parts = float(a.mean() - b.mean()), (a.var(ddof=1) / len(a), b.var(ddof=1) / len(b))
+    sides = [(x, np.arange(len(x)) if (own := owners(p, len(x))) is None else own)
+             for x, p in ((a, people), (b, others_people))]  # fmt: skip
+    counts = [len(np.unique(own)) for _, own in sides]
+    if min(counts) < 2:
+        raise Refused(f"{counts[0]} people against {counts[1]}", "one has no spread")
+    value, parts = float(a.mean() - b.mean()), [mean_error(x, own) ** 2 for x, own in sides]
     error = float(np.sqrt(sum(parts)))
     if error == 0.0:
         return Gap(value, value, value)
-    degrees = error**4 / (parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1))
+    degrees = error**4 / (parts[0] ** 2 / (counts[0] - 1) + parts[1] ** 2 / (counts[1] - 1))
     half = float(student.ppf(0.975, degrees)) * error
     return Gap(value, value - half, value + half)
 
