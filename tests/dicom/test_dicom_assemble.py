@@ -559,6 +559,8 @@ def groups(frame: dict[str, Any], *, everywhere: bool = False) -> Dataset:
         content.TemporalPositionIndex = frame["time"]
     if "stack" in frame:
         content.StackID = frame["stack"]
+    if "offset" in frame:
+        ds.TemporalPositionSequence = [item(TemporalPositionTimeOffset=float(frame["offset"]))]
     if "moment" in frame:
         content.FrameAcquisitionDateTime = frame["moment"]
     if "reference" in frame:
@@ -629,6 +631,30 @@ def test_an_enhanced_object_for_each_time_has_the_time_of_the_object(
     volume = only(files)
     assert [(a.name, a.unit, a.values) for a in volume.axes] == [("time", "s", (0.0, 5.0, 10.0, 15.0))]
     assert volume.facts.get("TimedBy") == by
+
+
+def test_a_dynamic_scan_in_two_objects_whose_times_begin_anew() -> None:
+    """Index and offset count within each object: such a series had frames, and no times."""
+    files = []
+    for n, begun in enumerate(("100000", "100030")):
+        frames = [{"z": 3 * k, "time": t + 1, "offset": 5 * t} for t in range(3) for k in (0, 1)]
+        ds = pydicom.dcmread(io.BytesIO(enhanced(frames, number=n + 1)))
+        ds.AcquisitionDateTime = f"20260102{begun}"
+        ds.PixelData = (np.frombuffer(ds.PixelData, np.uint16) + 100 * n).astype(np.uint16).tobytes()
+        files.append(made.written(ds))
+    volume = only(files)
+    assert [(a.name, a.unit, a.values) for a in volume.axes] == [("time", "s", (0.0, 5.0, 10.0, 30.0, 35.0, 40.0))]
+    assert volume.array[:, 0, 0, 0].tolist() == [0, 2, 4, 100, 102, 104]
+
+
+def test_an_echo_time_that_some_frames_lack_makes_no_axis() -> None:
+    moment = "2026010210000{}"
+    timed = [{"z": 3 * k, "time": t, "moment": moment.format(t)} for t in (1, 2, 3) for k in (0, 1)]
+    some = [{**frame, "echo": 2.3} if frame["time"] != 2 else frame for frame in timed]
+    volume = only([enhanced(some)])
+    assert [(a.name, a.values) for a in volume.axes] == [("time", (0.0, 1.0, 2.0))]
+    two = [{"z": 3 * k, "echo": e} if e else {"z": 3 * k} for e in (1, 2, 0) for k in (0, 1)]
+    assert only([enhanced(two)]).axes[0].values == (None, 1.0, 2.0)  # which of them the third has is not known
 
 
 def test_enhanced_heart_phases_and_kinds_and_stacks() -> None:

@@ -203,3 +203,48 @@ def test_every_keyword_that_is_read_is_listed() -> None:
     for change in ({}, utc, {"SeriesTime": "180000"}, {"SeriesTime": "180000", "FrameReferenceTime": "120000"}):
         pet_header.read(Listening({**STS_001, **change}))
     assert Listening.asked == set(pet_header.KEYWORDS)
+
+
+EARLY = {**STS_001, "Manufacturer": "MAKER", "SeriesTime": "102011.00", "RadiopharmaceuticalStartTime": "101500.00"}
+
+
+@pytest.mark.parametrize("reference_ms", ["0.0", "119000.0"])
+def test_a_series_time_long_before_the_first_image_gives_way_where_frames_count_from_that(reference_ms: str) -> None:
+    """Series Time may be that of the study: 8.0 was 5.3, without a word."""
+    scan = pet_header.read({**EARLY, "FrameReferenceTime": reference_ms})
+    assert scan.uptake_s == 3911.0
+    (told,) = scan.remarks
+    assert (
+        told.startswith("WARNING: Series Time is 60 min before the first acquisition") and "1.46 times smaller" in told
+    )
+
+
+def test_a_series_time_long_before_the_first_image_stands_where_frames_count_from_it() -> None:
+    scan = pet_header.read({**EARLY, "FrameReferenceTime": "3719000"})
+    assert scan.uptake_s == 311.0 and scan.remarks == ()
+    silent = pet_header.read({**EARLY, "FrameReferenceTime": None})
+    assert silent.uptake_s == 311.0 and "every SUV would be 1.46 times as large" in silent.remarks[0]
+    slow = pet_header.read({**EARLY, "FrameReferenceTime": None, "RadionuclideHalfLife": "86000"})
+    assert slow.remarks == ()
+    near = pet_header.read({**EARLY, "SeriesTime": "111000.00"})
+    assert near.uptake_s == 3300.0 and near.remarks == ()
+
+
+def test_times_without_any_date_are_of_one_day() -> None:
+    """Whoever takes the dates out of a header leaves the times: it was declined."""
+    bare = {k: v for k, v in STS_001.items() if not k.endswith("Date")}
+    assert pet_header.read(bare).uptake_s == 2711.0
+    night = {**bare, "RadiopharmaceuticalStartTime": "233000", "SeriesTime": "003000", "AcquisitionTime": "003000"}
+    assert pet_header.read(night).uptake_s == 3600.0
+    with pytest.raises(Refused, match="without a date"):
+        pet_header.read({**bare, "RadionuclideHalfLife": "282276", "Radionuclide": "89Zr"})
+
+
+def test_a_scan_that_begins_with_the_injection_is_doubted() -> None:
+    """As it reads where an archive set all times to midnight: every SUV came out too small, without a word."""
+    gone = {**STS_001, **dict.fromkeys(("RadiopharmaceuticalStartTime", "SeriesTime", "AcquisitionTime"), "000000")}
+    (told,) = suv.conversion(pet_header.read(gone)).remarks
+    assert told.startswith("WARNING: 0 s from injection to scan") and "1.46 times as large" in told
+    assert suv.conversion(pet_header.read({**gone, "MeasuredAfter": 3000.0})).remarks == ()
+    rubidium = {**gone, "RadionuclideHalfLife": "75.6", "Radionuclide": "82Rb"}
+    assert suv.conversion(pet_header.read(rubidium)).remarks == ()

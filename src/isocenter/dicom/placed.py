@@ -443,6 +443,7 @@ def _enhanced_keys(
     def kept(tag: int) -> float | None:
         return _one(file.decimals(tag, converted))
 
+    offset = first(0x00209310, 0x0020930D)
     echo, trigger, temporal = kept(0x00180081), kept(0x00181060), kept(0x00200100)
     return {
         "echo": first(0x00189114, 0x00189082) if echo is None else echo,
@@ -455,13 +456,15 @@ def _enhanced_keys(
         or _kept_velocity(file, own, shared),
         "trigger": first(0x00189118, 0x00209153) if trigger is None else trigger,
         "temporal": (_one(index) if instance.frames > 1 else None) if temporal is None else temporal,
-        "offset": first(0x00209310, 0x0020930D),
+        "offset": offset,
         "moment": moment,
         "reference": None if reference is None else 1000.0 * reference,
         "lasted_ms": _one(file.numbers(0x00189220, content, "d")) if 0x00189220 in content else None,
         "dynamic": _of_philips(file, own, shared, 0x200510A0),
         # Of the object, not of the frame: it tells apart objects that hold one moment each.
         "begun": begun,
+        # Of objects whose offsets begin at 0 each.
+        "since": None if begun is None or offset is None else begun + offset,
         "content": moment_s(file.ascii(0x00080023), file.ascii(0x00080033)),
         "acquisition": _one(file.numbers(0x00209156, content)) if 0x00209156 in content else None,
         "number": float(number) + 1e6 * float(instance.number or 0),

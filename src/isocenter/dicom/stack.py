@@ -89,15 +89,20 @@ def stacks(
 
 
 def _one_echo_time(frames: list[Placed]) -> list[Placed]:
-    """Frames whose echo times differ by what rounding leaves, from slice to slice, with one of them for all."""
+    """Frames whose echo times differ by what rounding leaves, from slice to slice, with one of them for all.
+
+    Where all that state one state the same, frames that state none have it, too.
+    """
     told = sorted({v for one in frames if isinstance(v := one.keys.get("echo"), (int, float))})
     first: dict[float, float] = {}
     for before, value in pairwise([-np.inf, *told]):
         first[value] = first[before] if value - before <= SAME_ECHO_MS else value
-    if len(set(first.values())) == len(told):
+    alone = next(iter(set(first.values()))) if len(set(first.values())) == 1 else None
+    gaps = alone is not None and any(one.keys.get("echo") is None for one in frames)
+    if len(set(first.values())) == len(told) and not gaps:
         return frames
-    return [replace(one, keys={**one.keys, "echo": first.get(e, e)}) if (e := one.keys.get("echo")) is not None else one
-            for one in frames]  # fmt: skip
+    return [replace(one, keys={**one.keys, "echo": alone if e is None else first.get(e, e)})
+            if (e := one.keys.get("echo")) is not None or gaps else one for one in frames]  # fmt: skip
 
 
 def _is_derived(stack: Stack) -> bool:
@@ -432,7 +437,7 @@ def _telling(cells: list[list[Placed]]) -> list[str]:
 
 def _clock(cells: list[list[Placed]], names: list[str], rules: _Rules) -> str:
     """The key that orders frames of one place in time."""
-    order = ["temporal", "offset", "moment", "clock", "reference", "trigger", "dynamic", "begun", "content"]
+    order = ["temporal", "offset", "moment", "clock", "reference", "trigger", "dynamic", "since", "begun", "content"]
     order += ["acquisition", "number"]
     if rules.cardiac:
         order.insert(0, "trigger")
@@ -489,7 +494,7 @@ def _time(
         return Axis("trigger", tuple(round(v, 6) for v in means("trigger") or range(repeats)), "ms")
     timed_by = (
         ("offset", 1.0), ("reference", 1e-3), ("moment", 1.0), ("clock", 1.0), ("trigger", 1e-3),
-        ("dynamic", 1.0), ("begun", 1.0),
+        ("dynamic", 1.0), ("since", 1.0), ("begun", 1.0),
     )  # fmt: skip
     for key, second in timed_by:
         even = _evened(cells, repeats, key) if key in _CLOCKS else None

@@ -41,8 +41,11 @@ _ELEMENTS = {
     "rubidium": "Rb", "iodine": "I",
 }  # fmt: skip
 _DATED_NUCLIDE_S = 86400.0  # beyond this half-life people are scanned days later, and a time without date says nothing
+_DATES = ("SeriesDate", "AcquisitionDate", "RadiopharmaceuticalStartDateTime")
+_A_DAY = "19000102"  # and one before it, for a scan that ran past midnight
 _CLOCKS = ("TimezoneOffsetFromUTC", "DecayCorrectionDateTime", "GEScanDateTime")  # whose offset is that of the scan
 _OFFSET = re.compile(r"([+-])(\d{2})(\d{2})$")
+_EARLY, _TOLD = timedelta(minutes=15), 1.05  # Series Time before the first image; a factor of SUV that is told
 _NIGHT, _NIGHT_HALF_LIVES = timedelta(hours=12), 3.0  # between an injection before midnight and its scan, at most
 
 
@@ -123,7 +126,9 @@ def scan_started_at(facts: Mapping[str, Any], half_life_s: float | None) -> tupl
 
     Decay Correction DateTime of enhanced images and GE's private scan time are believed first. Series Time is right
     unless it lies after the first acquisition: then the series was made again later, and the start is computed from the
-    frame (its mean activity is reached at Frame Reference Time), or is the first acquisition.
+    frame (its mean activity is reached at Frame Reference Time), or is the first acquisition. Where Series Time lies
+    long before the first acquisition, Frame Reference Time tells which of the two it is. Without any date, times of
+    day are of one day.
     """
     stated = _datetime(facts, "DecayCorrectionDateTime") or _datetime(facts, "GEScanDateTime")
     if stated is not None:
@@ -132,17 +137,42 @@ def scan_started_at(facts: Mapping[str, Any], half_life_s: float | None) -> tupl
     acquired = acquired_at(facts)
     if series is None or acquired is None:
         return series or acquired, ()
-    if series - acquired < timedelta(seconds=1):  # one of them is often cut to whole seconds
-        return min(series, acquired), ()
     reference, duration = _number(facts, "FrameReferenceTime"), _number(facts, "ActualFrameDuration")
+    if series - acquired < timedelta(seconds=1):  # one of them is often cut to whole seconds
+        first = min(series, acquired)
+        return (first, ()) if acquired - first <= _EARLY else _early(series, acquired, reference, half_life_s)
+    decay = math.log(2.0) / half_life_s if half_life_s else 0.0
     late = f"Series Time is {(series - acquired).total_seconds():.0f} s later than the first acquisition"
-    if reference and duration and half_life_s and "GE" not in _text(facts, "Manufacturer").upper():
-        decay = math.log(2.0) / half_life_s
+    if reference and duration and decay and "GE" not in _text(facts, "Manufacturer").upper():
         lost = decay * duration / 1000.0
         mean_at = math.log(lost / -math.expm1(-lost)) / decay
         started = acquired - timedelta(seconds=reference / 1000.0 - mean_at)
         return started, (f"{late}; the start of the scan was computed from Frame Reference Time",)
     return acquired, (f"{late}; the first acquisition was taken as start of the scan",)
+
+
+def _early(
+    series: datetime, acquired: datetime, reference_ms: float | None, half_life_s: float | None
+) -> tuple[datetime, tuple[str, ...]]:
+    """The start of a scan whose Series Time lies long before its first image, as that of the whole study may.
+
+    Frame Reference Time counts from the moment that decay is corrected to (PS3.3 C.8.9.4.1.5).
+    """
+    apart = (acquired - series).total_seconds()
+    times = 2.0 ** (apart / half_life_s) if half_life_s else 1.0
+    told = f"Series Time is {apart / 60.0:.0f} min before the first acquisition"
+    if reference_ms is None:
+        if times < _TOLD:
+            return series, ()
+        return series, (
+            f"WARNING: {told}: where decay was corrected to that, every SUV would be {times:.3g} times as large",
+        )
+    if abs(reference_ms / 1000.0) <= 0.5 * apart:
+        return acquired, (
+            f"WARNING: {told}, from which Frame Reference Time counts: that was taken as start of the scan; by Series "
+            f"Time every SUV would be {times:.3g} times smaller",
+        )
+    return series, ()
 
 
 def acquired_at(facts: Mapping[str, Any]) -> datetime | None:
@@ -222,6 +252,8 @@ def _number(facts: Mapping[str, Any], keyword: str) -> float | None:
 
 def _moment(facts: Mapping[str, Any], day: str, clock: str, otherwise: str = "") -> datetime | None:
     date, time = _text(facts, day) or _text(facts, otherwise), _text(facts, clock)
+    if not date and not any(_text(facts, key) for key in _DATES):
+        date = _A_DAY  # whoever took the dates away left times of one day
     return _parsed(date + time, f"{date} {time}") if date and time else None
 
 

@@ -53,6 +53,7 @@ LEAN_FORMULAE = ("james128", "janmahasatian", "james120")
 _HALF_LIFE_TOLERANCE = 0.005
 _AT_ONCE_S = 1.0
 _LATE_S, _LATE_HALF_LIVES = 10800.0, 3.0  # F-18 is scanned within five hours; C-11 after four half-lives, too
+_TAKEN_UP_S, _LASTING_S, _HOUR_S = 60.0, 1000.0, 3600.0  # of nuclides with a longer half-life nobody images the bolus
 _WEIGHT_KG = (0.005, 400.0)  # from a mouse pup to beyond the heaviest table limit
 _HEIGHT_M = (0.3, 2.6)
 _MBQ_PER_KG = (0.05, 200.0)  # from low-dose immuno-PET to oxygen-15 water in people
@@ -228,7 +229,7 @@ def conversion(scan: Scan) -> Conversion:
         half_life = _known(scan.half_life_s, "half-life", "Radionuclide Half Life")
         remarks += check_half_life(half_life, scan.nuclide)
         uptake = _uptake(scan, half_life)
-        remarks += _late(uptake, half_life)
+        remarks += _late(uptake, half_life) or _at_once(uptake, half_life, scan)
         activity = decayed(activity, uptake, half_life)
     elif scan.decay != "ADMIN":
         raise Refused(
@@ -348,6 +349,17 @@ def _late(uptake_s: float, half_life_s: float) -> tuple[str, ...]:
     return (
         f"WARNING: {uptake_s / 3600.0:.1f} h from injection to scan, {uptake_s / half_life_s:.1f} half-lives, multiply "
         f"every SUV by {times:.0f}: see whether both times are right",
+    )
+
+
+def _at_once(uptake_s: float, half_life_s: float, scan: Scan) -> tuple[str, ...]:
+    """A warning of a scan that began with the injection, as it reads where both times were removed or are one."""
+    if uptake_s >= _TAKEN_UP_S or half_life_s < _LASTING_S or scan.measured_s is not None:
+        return ()
+    times = 2.0 ** (_HOUR_S / half_life_s)
+    return (
+        f"WARNING: {uptake_s:.0f} s from injection to scan: see whether both times are right. After an hour every SUV "
+        f"would be {times:.3g} times as large",
     )
 
 
