@@ -144,3 +144,13 @@ def test_what_is_said_of_a_model_with_a_training_of_its_own_stands_on_its_card(n
     held, page = models()[name][0], (ROOT / "models" / name / "card.md").read_text("utf-8")
     assert {word: held.card[word] for word in told} == told
     assert all(told[word] in page for word in BESIDE if word in told)
+
+
+def test_a_set_with_what_it_is_to_learn_from_says_which_part_tests(tmp_path: Path) -> None:
+    whole = dict(np.load(some("breastmnist", tmp_path)))
+    both = whole | {name.replace("test", "train"): held[:6] for name, held in whole.items()}
+    np.savez(tmp_path / "both.npz", **both)
+    told = judged("breastmnist", tmp_path / "both.npz").report
+    assert told["n"] == 30 and any("24 of these 30 cases are of the part test and 6" in r for r in told["remarks"])
+    alone = judged("breastmnist", tmp_path / "both.npz", "test").report
+    assert alone["n"] == 24 and not any("part" in r for r in alone.get("remarks", ()))

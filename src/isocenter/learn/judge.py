@@ -106,6 +106,21 @@ class Judged:
             raise Unavailable(f"cannot write {path}", str(e), "choose another place") from e
 
 
+def _of_parts(names: Sequence[str]) -> list[str]:
+    """A sentence where the names of cases tell that some were meant to learn from and others to test.
+
+    >>> _of_parts(["train/0", "train/1", "test/0"])
+    ['1 of these 3 cases are of the part test and 2 of the part train: --split test judges that part alone']
+    >>> _of_parts(["a/test/0.png", "a/test/1.png"])
+    []
+    """
+    told = {part: sum(part in name.lower().split("/")[:-1] for name in names) for part in ("test", "train")}
+    if not all(told.values()):
+        return []
+    return [f"{told['test']} of these {len(names)} cases are of the part test and {told['train']} of the part train: "
+            "--split test judges that part alone"]  # fmt: skip
+
+
 def _against(metrics: Mapping[str, Any]) -> list[str]:
     """A sentence where a model ranks cases against their labels: they may be numbered the other way round."""
     area = metrics.get("auc", {})
@@ -167,7 +182,8 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     report["border"] = no_border(held.inputs) or "asked"
     if "learnt_from" in figures_:
         report["learnt_from"] = figures_["learnt_from"]
-    if remarks := [*figures_.get("remarks", ()), *_against(report["metrics"])]:
+    parted = [] if split else _of_parts([str(row["name"]) for row in rows])
+    if remarks := [*figures_.get("remarks", ()), *parted, *_against(report["metrics"])]:
         report["remarks"] = remarks
     return Judged(report, held, rows, features, masks, figures_.get("cases", rows))
 
