@@ -32,7 +32,7 @@ from isocenter.learn.gridded import (
 )  # fmt: skip
 from isocenter.learn.kinds import Classes
 from isocenter.learn.naming import class_above, class_of, label_said, named, number
-from isocenter.learn.picture_tables import listed, pictures_in
+from isocenter.learn.picture_tables import listed, listed_in, pictures_in
 from isocenter.learn.sheet import plain
 
 __all__ = ["chosen", "opened_npz", "pairs_of", "read_labelled", "unlabelled"]
@@ -64,7 +64,7 @@ class _Read(NamedTuple):
 class _Asked:
     """How a set is read; `span` is what is black and white in all its images, of files in those not of 8 bits.
 
-    `again` is how many rows of a table name a picture that an earlier one names.
+    `again` is how many rows of a table name a picture that an earlier one names; `unread` tells of tables beside it.
     """
 
     how: Classes
@@ -73,6 +73,7 @@ class _Asked:
     enlarge: bool = False
     span: Span = None
     again: int = 0
+    unread: Sequence[str] = ()
 
     def fit(self, image: npt.NDArray[Any], name: str, span: Span) -> _Read:
         grey = self.how.channels == 1 and len(self.how.shape) == 2
@@ -120,7 +121,7 @@ def read_labelled(
     elif path.suffix.lower() == ".npz":
         found = list(_of_npz(path, asked))
     elif path.suffix.lower() in (".csv", ".tsv", ".txt"):
-        found = list(_of_table(path, asked))
+        found = list(_of_tables([path], asked))
     else:
         raise Refused(
             f"{path.name} is not a folder, .npz or .csv", "labelled images are wanted in one of these",
@@ -174,6 +175,7 @@ def _remarks(found: Sequence[Found], asked: _Asked) -> Iterator[str]:
     span = asked.span
     if asked.again:
         yield f"{asked.again} rows name a picture again, with the same label: each picture was counted once"
+    yield from asked.unread
     yield from _twice(found, asked.how)
     if span not in (None, (0.0, 1.0), (0.0, 255.0)):
         assert span is not None
@@ -359,9 +361,9 @@ def _of_folder(path: Path, asked: _Asked) -> Iterator[Found]:
     how, split = asked.how, asked.split
     files = pictures_in(path)
     tables = sorted(p for p in path.glob("*.csv") if p.name != "examples.csv")
-    if not files or (len(tables) == 1 and not any(_is_classed(p, path, how) for p in files)):
-        if len(tables) == 1:
-            yield from _of_table(tables[0], asked)
+    if not files or (tables and not any(_is_classed(p, path, how) for p in files)):
+        if tables:
+            yield from _of_tables(tables, asked)
             return
         raise Refused(f"no pictures under {path}", f"files ending with {', '.join(ENDINGS)} are looked for",
                       f"make a folder for each class: {', '.join(how.classes)}")  # fmt: skip
@@ -399,9 +401,12 @@ def _people(files: Sequence[Path], path: Path, how: Classes) -> bool:
     return len(below) > 2 * len(how.classes)
 
 
-def _of_table(path: Path, asked: _Asked) -> Iterator[Found]:
-    told, asked.again = listed(path, asked.how, asked.split)
-    asked.span = span_of_set(deep_in([one.file for one in told], asked.how), path.name)
+def _of_tables(tables: Sequence[Path], asked: _Asked) -> Iterator[Found]:
+    if len(tables) == 1:
+        told, asked.again = listed(tables[0], asked.how, asked.split)
+    else:
+        told, asked.again, asked.unread = listed_in(tables, asked.how, asked.split)
+    asked.span = span_of_set(deep_in([one.file for one in told], asked.how), tables[0].name)
     for one in told:
         if (read := asked.read(one.file, one.name)) is not None:
             yield one.name, one.kind, read, one.whose

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from isocenter.learn.kinds import Classes
 from isocenter.learn.naming import class_of, classes_of, columns_of, label_said, shown
 from isocenter.learn.sheet import plain, read_sheet
 
-__all__ = ["Listed", "by_name", "listed", "pictures_in"]
+__all__ = ["Listed", "by_name", "listed", "listed_in", "pictures_in"]
 
 _FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "imageid", "imageindex", "img", "name")
 _FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid", "imgpath", "imgname")
@@ -71,6 +72,59 @@ def listed(path: Path, how: Classes, split: str | None = None) -> tuple[list[Lis
                 "one picture is one case", "leave one of its rows",
             )  # fmt: skip
     return list(found.values()), len(asked) - len(found)
+
+
+def listed_in(
+    tables: Sequence[Path], how: Classes, split: str | None = None
+) -> tuple[list[Listed], int, list[str]]:  # fmt: skip
+    """The pictures of several tables of one collection, how many rows name one again, and what was not read and why.
+
+    They may be tables of its parts (``train.csv``, ``test.csv``), or tell of the same pictures. One of other labels is
+    passed over where another tells of all its pictures; so is one that has no labels, such as a form for answers.
+
+    Raises:
+        Refused: no table can be read, one tells of pictures that no other does, or two differ on a picture.
+    """
+    parts = [t for t in tables if split is not None and split.lower() in re.split(r"[^a-z0-9]+", t.stem.lower())]
+    if parts:
+        tables, split = parts, None
+    found: dict[Path, Listed] = {}
+    told_by: dict[Path, Path] = {}
+    again, odd = 0, dict[Path, Refused]()
+    for table in tables:
+        try:
+            some, twice = listed(table, how, split)
+        except Refused as why:
+            odd[table] = why
+            continue
+        again += twice
+        for one in some:
+            known = found.setdefault(one.file, one)
+            other = told_by.setdefault(one.file, table)
+            if known.kind != one.kind:
+                raise Refused(
+                    f"{one.name} is {label_said(known.kind, how)} in {other.name} and {label_said(one.kind, how)} in "
+                    f"{table.name}", "one picture has one label", "give one of these tables",
+                )  # fmt: skip
+    if not found:
+        first, reason = next(iter(odd.items()))
+        raise Refused(f"none of {len(tables)} tables in {first.parent.name} can be read",
+                      f"of {first.name}: {reason.what}, {reason.why}", "give the table with the labels")  # fmt: skip
+    for table, reason in odd.items():
+        if _tells_more(table, how, found.keys()):
+            raise reason
+    return list(found.values()), again, [f"{t.name} was not read: {r.what}, {r.why}" for t, r in odd.items()]
+
+
+def _tells_more(table: Path, how: Classes, known: Collection[Path]) -> bool:
+    """Whether a table with labels names pictures other than those that are known."""
+    names, rows = read_sheet(table)
+    try:
+        file, _, _ = _columns({plain(c): c for c in names if plain(c)}, how, table.name)
+    except Refused:
+        return False
+    here = by_name(table.parent)
+    return any(here.get(Path(row[file].strip()).name) not in (None, *known) for row in rows)
 
 
 def _columns(columns: Mapping[str, str], how: Classes, where: str) -> tuple[str, str | None, Sequence[str]]:
