@@ -212,6 +212,9 @@ def _similarity(fixed: SimpleITK.Image, moving: SimpleITK.Image, at: SimpleITK.T
     method.SetMetricSamplingStrategy(method.REGULAR)
     method.SetMetricSamplingPercentage(min(1.0, 60_000 / fixed.GetNumberOfPixels()), seed=_SEED)
     method.SetInterpolator(sitk.sitkLinear)
+    # Only the value is asked for: the gradient of the whole image, which it does not need, takes nearly all the time.
+    method.MetricUseMovingImageGradientFilterOff()
+    method.MetricUseFixedImageGradientFilterOff()
     method.SetInitialTransform(at)
     try:
         return -float(method.MetricEvaluate(fixed, moving))
