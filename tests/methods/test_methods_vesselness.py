@@ -5,7 +5,7 @@ import pytest
 
 from isocenter.errors import Refused
 from isocenter.methods.vessel_tree import box_dimension, tree_of
-from isocenter.methods.vesselness import tubularity, vesselness
+from isocenter.methods.vesselness import _eigenvalues, tubularity, vesselness
 
 Z, Y, X = np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in (33, 41, 41)), indexing="ij")
 
@@ -43,6 +43,22 @@ def test_tubes_are_told_from_plates_balls_and_dark_tubes() -> None:
     # In millimetres: the same tube on slices half as many.
     thick, _ = vesselness(tube[::2], (2.0, 1.0, 1.0), (2.0,), everywhere[::2])
     assert thick[8, 20, 20] == pytest.approx(at_middle(tube), abs=0.05)
+
+
+def test_eigenvalues_are_those_of_a_solver_also_where_two_or_three_are_alike_or_all_are_none() -> None:
+    rng = np.random.default_rng(4)
+    turned = np.linalg.qr(rng.normal(size=(400, 3, 3)))[0]
+    own = rng.normal(size=(400, 3))
+    own[:100, 1] = own[:100, 2]
+    own[100:200, 1] = own[100:200, 2] * (1 + 1e-9)
+    own[200:250] = own[200:250, :1]
+    own[250:] *= 10.0 ** rng.uniform(-12, 12, (150, 1))
+    own[-1] = 0
+    given = turned @ (own[:, :, None] * np.swapaxes(turned, 1, 2))
+    zz, zy, zx, yy, yx, xx = (given[:, a, b] for a in range(3) for b in range(a, 3))
+    found = _eigenvalues(zz, zy, zx, yy, yx, xx)
+    away = np.abs(found - np.sort(own, axis=1)).max(axis=1)
+    assert (away <= 3e-8 * np.abs(own).max(axis=1)).all(), (away / np.abs(own).max(axis=1)).max()
 
 
 def test_a_fork_is_measured() -> None:

@@ -23,6 +23,7 @@ _PLATE, _BLOB = 0.5, 0.5
 _AT_ONCE = 400_000  # voxels whose eigenvalues are taken together
 
 Floats = npt.NDArray[np.floating]
+Doubles = npt.NDArray[np.float64]
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
@@ -56,11 +57,25 @@ def tubularity(image: Floats, spacing_mm: tuple[float, float, float], scale_mm: 
             parts.append(bent[where] * np.float32(scale_mm**2 / (spacing_mm[a] * spacing_mm[b])))
     found = np.empty((len(parts[0]), 3), np.float32)
     for start in range(0, len(found), _AT_ONCE):
-        zz, zy, zx, yy, yx, xx = (p[start : start + _AT_ONCE] for p in parts)
-        matrix = np.stack([zz, zy, zx, zy, yy, yx, zx, yx, xx], axis=-1).reshape(-1, 3, 3)
-        own = np.linalg.eigvalsh(matrix)
+        own = _eigenvalues(*(p[start : start + _AT_ONCE].astype(np.float64) for p in parts))
         found[start : start + _AT_ONCE] = np.take_along_axis(own, np.abs(own).argsort(axis=1), axis=1)
     return found
+
+
+def _eigenvalues(zz: Doubles, zy: Doubles, zx: Doubles, yy: Doubles, yx: Doubles, xx: Doubles) -> Doubles:
+    """(n, 3) of n symmetric matrices of three rows, as roots of their cubics (Smith, CACM 4 (1961) 168).
+
+    Of doubles they are right to 1e-8 of the largest, and come many times sooner than by a solver of any size of matrix.
+    """
+    mean = (zz + yy + xx) / 3
+    a, b, c = zz - mean, yy - mean, xx - mean
+    spread = np.sqrt((a * a + b * b + c * c + 2 * (zy * zy + zx * zx + yx * yx)) / 6)
+    half_det = (a * (b * c - yx * yx) - zy * (zy * c - yx * zx) + zx * (zy * yx - b * zx)) / 2
+    cosine = np.divide(half_det, spread**3, out=np.zeros_like(mean), where=spread > 0)
+    angle = np.arccos(np.clip(cosine, -1, 1, out=cosine)) / 3
+    most = mean + 2 * spread * np.cos(angle)
+    least = mean + 2 * spread * np.cos(angle + 2 * np.pi / 3)
+    return np.stack([least, 3 * mean - most - least, most], axis=-1)
 
 
 def vesselness(
