@@ -134,6 +134,32 @@ def test_a_segmentation_ends_where_its_images_end_and_not_where_its_voxels_do(tr
         assert region.geometry.shape[0] == last - first + 1 and region.imageless
 
 
+def test_a_segmentation_on_images_with_gaps_says_so_and_has_no_voxels(trunk: Phantom) -> None:
+    """Where an image is missing a structure was in parts, and too small. An empty slice with an image is fine."""
+    sets = [dcmread(io.BytesIO(d)) for d in trunk.files]
+    images = sorted((d for d in sets if d.Modality == "PT"), key=lambda d: float(d.ImagePositionPatient[2]))
+    code = codes.SCT.Organ
+    said = hd.seg.SegmentDescription(1, "liver", code, code, hd.seg.SegmentAlgorithmTypeValues.MANUAL)
+    mask = np.zeros((len(images), images[0].Rows, images[0].Columns), np.uint8)
+    mask[[0, 1, 3, 4], 2:6, 2:6] = 1
+    drawn = hd.seg.Segmentation(images, mask, "BINARY", [said], "2.25.8", 9, "2.25.100", 1, "maker", "model", "1", "2")
+    out = io.BytesIO()
+    drawn.save_as(out)
+    files = {hashlib.sha256(d).hexdigest(): d for d in (*trunk.files, out.getvalue())}
+    (study,) = merge(read_header(d) for d in files.values())
+    held = next(s for s in study.series if s.modality == "SEG")
+    (region,) = regions_of(study, held, files.__getitem__)
+    assert region.voxels == 64 and region.unplaced is None
+    gone = hashlib.sha256(
+        next(d for d in trunk.files if dcmread(io.BytesIO(d)).SOPInstanceUID == images[2].SOPInstanceUID)
+    )
+    (study,) = merge(read_header(d) for digest, d in files.items() if digest != gone.hexdigest())
+    (region,) = regions_of(study, held, files.__getitem__)
+    assert not region.voxels
+    with pytest.raises(Refused, match=r"'liver' has 1 slices between its first and its last .* Send all images"):
+        region.must_be_placed()
+
+
 def test_inputs_of_other_days_come_with_their_day_the_oldest_first(kept: tuple[Study, dict[str, bytes]]) -> None:
     study, files = kept
     drawn = next(s for s in study.series if s.modality == "RTSTRUCT")

@@ -32,6 +32,7 @@ Get = Callable[[str], bytes]
 """Digest -> the stored file."""
 
 _FAULTS = 3  # that are told of images that make no stack
+_OFF_SLICE = 0.1  # of a slice, that images may lie beside the slices of a mask
 
 
 @dataclass(frozen=True)
@@ -283,9 +284,43 @@ def _among_slices(regions: tuple[Region, ...], study: Study, files: _Files) -> t
             kept.append(region.without_images())
             continue
         index = grid.to_index(places)[:, 0]
+        if lacking := _without_image(region, index):
+            kept.append(_unplaced(region, lacking))
+            continue
         before, after = bool((index < -0.5).any()), bool((index > grid.shape[0] - 0.5).any())
         kept.append(region.padded((int(before), 0, 0), (int(after), 0, 0)))
     return tuple(kept)
+
+
+def _without_image(region: Region, index: Any) -> int:
+    """How many slices within a mask are empty because no image lies there, where the others have one each.
+
+    Args:
+        index: where the images lie, in slices of the mask.
+    """
+    assert region.mask is not None
+    at = np.unique(np.rint(index))
+    if not region.voxels or len(at) < 3 or np.abs(index - np.rint(index)).max() > _OFF_SLICE:
+        return 0  # a mask on a grid of its own
+    if np.median(np.diff(at)) != 1:
+        return 0
+    filled = np.flatnonzero(region.mask.any(axis=(1, 2)))
+    empty = np.setdiff1d(np.arange(filled[0], filled[-1]), filled)
+    return int(np.count_nonzero(~np.isin(empty, at)))
+
+
+def _unplaced(region: Region, lacking: int) -> Region:
+    """A structure whose images leave gaps: what it has there is not known, and whoever would measure it is told."""
+    assert region.mask is not None
+    low, high = (region.geometry.to_patient(np.array(end, float)) for end in region.bounds)
+    why = Refused(
+        f"'{region.label or 'a structure'}' has {lacking} slices between its first and its last of which no image is "
+        "there",
+        "images are missing, or their distances differ: its volume would be too small",
+        "send all images of the series",
+    )
+    corners = np.array([low, high, (low + high) / 2])
+    return Region.of_unplaced(corners, why, frame=region.geometry.frame_of_reference, label=region.label)
 
 
 def _places(study: Study, uid: str, files: _Files) -> Any:
