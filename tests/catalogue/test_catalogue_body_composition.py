@@ -216,6 +216,47 @@ def test_metal_elsewhere_costs_the_volumes_and_not_the_level() -> None:
             BodyComposition().run(replace(ct, array=metal), None, level_mm=height)
 
 
+def with_arms(ct: Volume, gap_mm: float) -> Volume:
+    """Two arms beside the body, or pressed against it where the gap is below zero: skin, fat, muscle, two bones."""
+    wider = ct.padded(*WIDER, value=-1000)
+    array, (_, dy, dx) = wider.array.copy(), ct.geometry.spacing_mm
+    body = array > -300
+    widest = int(body[2].sum(axis=1).argmax())
+    columns = np.flatnonzero(body[2, widest])
+    y, x = np.indices(array.shape[1:])
+    for edge, side in ((columns[0], -1), (columns[-1], 1)):
+        off_y, off_x = (y - widest) * dy, (x - edge) * dx - side * (32.0 + gap_mm)
+        for radius, hu in ((32.0, 40.0), (30.0, -100.0), (21.0, 55.0)):
+            array[:, (np.hypot(off_y, off_x) <= radius) & ~body[2]] = hu
+        for place in (-8.0, 9.0):
+            array[:, (np.hypot(off_y, off_x - place) <= 6.0) & ~body[2]] = 900.0
+    return replace(wider, array=array)
+
+
+WIDER = (0, 0, 50), (0, 0, 50)  # columns: the phantom fills its picture
+
+
+def test_arms_against_the_body_are_named_and_their_fat_is_not_the_bodys(phantom: Phantom, ct: Volume) -> None:
+    masks = abdomen_ct.slices()[1]
+    wall = Region(ct.geometry, mask=masks["muscle"] | masks["intermuscular"], label="Muscle")
+    drawn = (wall.padded(*WIDER),)
+    pressed, beside = with_arms(ct, -8.0), with_arms(ct, 12.0)
+    run = BodyComposition().run
+    with pytest.raises(Refused, match=r"arms against the body: .* or outline the muscle"):
+        run(pressed, None, level_mm=0.0)
+    with pytest.raises(Refused, match=r"arms lie beside the body: .* or outline the muscle"):
+        run(beside, None, level_mm=0.0)
+    for scanned, fat in ((pressed, False), (beside, True)):
+        answer = run(scanned, drawn, level_mm=0.0, cutoff="Derstine 2018")
+        assert said(answer, codes.SKELETAL_MUSCLE) == pytest.approx(phantom.truth["muscle_cm2"], rel=1e-9)
+        assert any(r.startswith("WARNING: arms lie beside") for r in answer.reasons)
+        assert not any(r.startswith("SMRA") for r in answer.reasons)
+        assert any(m.what == codes.SUBCUTANEOUS_FAT for m in answer.measurements) == fat
+    plain = run(ct, (wall,), level_mm=0.0, cutoff="Derstine 2018")
+    assert not any("arms" in r for r in plain.reasons) and any(r.startswith("SMRA") for r in plain.reasons)
+    assert any(m.what == codes.SUBCUTANEOUS_FAT for m in plain.measurements)
+
+
 def test_images_on_which_areas_would_be_wrong(ct: Volume) -> None:
     with pytest.raises(Refused, match="arms lie beside the body"):
         BodyComposition().run(scan(arms=True), None, level_mm=0.0)

@@ -21,6 +21,7 @@ from isocenter.methods import lumbar_level
 from isocenter.methods.body_composition import (
     WINDOWS_HU,
     Tissues,
+    arms_against,
     arms_beside,
     below,
     muscle_is_whole,
@@ -41,6 +42,7 @@ _METAL_HU = 2800.0
 _BRIGHT_ML = 5.0
 _METAL_VOXELS = 20
 _STREAKS_MM = 10.0  # from a slice with metal, up to which another is not measured: streaks lie in its plane
+_ARMS, _ARMS_UP = "WARNING: arms lie beside", "scan with the arms up, or outline the muscle (a region named muscle)"
 _NONE_GIVEN = -9999.0
 _ADULT_YEARS = 18
 _SURE, _MARK_MM = 0.75, 12.0
@@ -73,7 +75,7 @@ def _is_soft(facts: Mapping[str, Any]) -> bool:
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "10"
+    name, version = "body_composition", "11"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -171,8 +173,9 @@ class BodyComposition:
         seen = imaged(hu)
         whole, lean = wall_is_whole(found.body, seen), muscle_is_whole(hu, found.body, seen, spacing)
         rows = slice(None) if level is None else slice(level, level + 1)
-        if arms_beside(hu[rows], found.body[rows], spacing).any():
-            raise Refused("arms lie beside the body", "they streak across the muscle", "scan with the arms up")
+        arms = arms_beside(hu[rows], found.body[rows], spacing).any()
+        if arms and compartment is None:
+            raise Refused("arms lie beside the body", "they streak across the muscle", _ARMS_UP)
         if not lean[rows].any():
             raise Refused(
                 "a picture that cuts the muscle wall",
@@ -184,11 +187,25 @@ class BodyComposition:
                 "no muscle outlined at the level", "its area would be 0", "outline it there, or give that level"
             )
         if compartment is None and not found.closed[rows].any():
+            if arms_against(hu[rows], found.body[rows], spacing).any():
+                raise Refused(
+                    "no closed wall of muscle, and what looks like arms against the body",
+                    "their muscle and fat run on into those of the body",
+                    _ARMS_UP,
+                )
             raise Refused(
                 "no closed wall of muscle",
                 "fat within it runs on into fat without, and the two are not parted",
                 "outline the muscle (a region named muscle)",
             )
+        if compartment is not None:
+            touching = arms_against(hu, found.body, spacing, trunk=compartment) & compartment.any(axis=(1, 2))
+            whole &= ~touching  # fat of an arm is none of the body
+            if arms or touching[rows].any():
+                remarks.append(
+                    f"{_ARMS} or against the body: they streak across the muscle, and its attenuation is not that of "
+                    "a scan with the arms up. No cut-off of attenuation is applied"
+                )
         if metal.any():
             remarks.append(f"metal in {int(metal.sum())} slices, none of them at the level: no volumes")
         measured = [] if metal.any() else _volumes(found, held, whole, lean, remarks)
@@ -383,7 +400,7 @@ def _volumes(
         return []
     for name, window, code in _PARTS:
         if name == "subcutaneous" and not whole.all():
-            remarks.append("the picture cuts the body wall: no volume of subcutaneous fat")
+            remarks.append("the picture cuts the body wall, or arms lie against it: no volume of subcutaneous fat")
             continue
         low, high = WINDOWS_HU[window]
         ml = float(getattr(found, name).sum()) * ct.geometry.voxel_volume_mm3 / 1000.0
@@ -401,7 +418,9 @@ def _at_level(found: Tissues, ct: Volume, level: int, whole: bool, remarks: list
         if name in ("visceral", "subcutaneous") and not found.closed[level]:
             continue
         if name == "subcutaneous" and not whole:
-            remarks.append("the picture cuts the body wall at the level: no area of subcutaneous fat")
+            remarks.append(
+                "the picture cuts the body wall at the level, or arms lie against it: no area of subcutaneous fat"
+            )
             continue
         low, high = WINDOWS_HU[window]
         area[name] = float(getattr(found, name)[level].sum()) * pixel_cm2
@@ -464,7 +483,7 @@ def _judged(
         return []
     sex = str(ct.facts.get("PatientSex") or "")
     bmi = weight_kg / height_m**2 if height_m and weight_kg else None
-    contrast = any(r.startswith("contrast") for r in remarks)
+    contrast = any(r.startswith(("contrast", _ARMS)) for r in remarks)
     findings, looked = [], 0
     for quantity, what, finding in (
         ("SMI", codes.MUSCLE_INDEX, codes.LOW_MUSCLE), ("SMA", codes.SKELETAL_MUSCLE, codes.LOW_MUSCLE),

@@ -25,6 +25,7 @@ __all__ = [
     "WINDOWS_HU",
     "Cutoff",
     "Tissues",
+    "arms_against",
     "arms_beside",
     "below",
     "body_of",
@@ -53,6 +54,11 @@ _GAPS_MM = (8.0, 12.0, 16.0, 20.0)  # half of gaps that are closed: linea alba, 
 _GAP_MM = _GAPS_MM[0]
 _SOLID = 0.9  # part of its convex hull that the trunk within the wall fills at least; where fat runs in it fills less
 _THIN_MM = 2.5
+_ARM_MM2, _ARM_THICK_MM, _ASIDE = (
+    800.0,
+    28.0,
+    0.6,
+)  # of muscle with bone in it; how far from the middle, of half the width
 _ENCLOSED = 0.1  # part of the body within an outlined wall at least
 
 
@@ -181,6 +187,33 @@ def arms_beside(hu: Hounsfield, body: Mask, spacing_mm: tuple[float, float, floa
         sizes = np.bincount(labels.ravel(), minlength=count + 1)
         bone = np.bincount(labels[hu[k] > _BONE_HU].ravel(), minlength=count + 1)
         found[k] = bool(((sizes[1:] >= least) & (bone[1:] > 0.03 * sizes[1:])).any())
+    return found
+
+
+def arms_against(
+    hu: Hounsfield, body: Mask, spacing_mm: tuple[float, float, float], *, trunk: Mask | None = None
+) -> npt.NDArray[np.bool_]:
+    """(slices,) whether an arm seems to lie against the body: muscle at its side, thicker than a wall, with bone in it.
+
+    In the pelvis hips look so as well: it says why no wall of muscle closes, and not whether one does.
+
+    Args:
+        trunk: an outlined compartment of muscle, of which an arm is no part.
+    """
+    found, least = np.zeros(len(hu), bool), _ARM_MM2 / (spacing_mm[1] * spacing_mm[2])
+    thick = _disc(_ARM_THICK_MM / 2.0, spacing_mm)
+    for k in np.flatnonzero(body.any(axis=(1, 2))):
+        lean = body[k] & (hu[k] >= -29.0)
+        labels, count = ndimage.label(opening.opened(opening.filled(lean & (_far(~body[k], spacing_mm) > 4.0)), thick))
+        columns = np.flatnonzero(body[k].any(axis=0))
+        middle, half = (columns[0] + columns[-1]) / 2.0, max((columns[-1] - columns[0]) / 2.0, 1.0)
+        for number in range(1, count + 1):
+            piece = labels == number
+            place = float(np.argwhere(piece)[:, 1].mean())
+            bone = np.count_nonzero(piece & (hu[k] > _BRIGHT_HU))
+            mine = trunk is not None and bool((trunk[k] & piece).any())
+            if abs(place - middle) > _ASIDE * half and piece.sum() >= least and bone > 0.02 * piece.sum() and not mine:
+                found[k] = True
     return found
 
 
