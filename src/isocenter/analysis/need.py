@@ -196,6 +196,26 @@ class Need:
         several = [s for s in scans.values() if len({v for one in s for v in told(one, fact)}) > 1]
         return max((tuple(s) for s in several), key=len, default=())
 
+    def left_apart(self, chosen: Sequence[Series], study: Sequence[Series]) -> tuple[str, ...]:
+        """In words, each series that holds one more echo, or flip angle, of a scan of which the others were chosen.
+
+        It lies at the same places, with the same repetition time, and is no image that was computed of them.
+        """
+        if self.axis not in _APART or self.gives != "volumes":
+            return ()
+        fact, words, stays = _APART[self.axis]
+        mine = {one.uid for one in chosen}
+        said = []
+        for other in study:
+            if other.uid in mine or {u.predicate for u in self.unmet(other)} != {words}:
+                continue
+            alike = [one for one in chosen if _acquired(one, stays)[:1] + _acquired(one, stays)[3:]
+                     == _acquired(other, stays)[:1] + _acquired(other, stays)[3:]]  # fmt: skip
+            new = told(other, fact) - {value for one in alike for value in told(one, fact)} - {None}
+            if alike and len(new) == 1 and not any("DERIVED" in (kind or ()) for kind in told(other, "ImageType")):
+                said.append(f"{other.named} holds one more of the {words} ({new.pop():g}) and was not measured")
+        return tuple(said)
+
     def _side_by_side(self, study: Sequence[Series]) -> tuple[Series, ...]:
         able = [one for one in study if {u.predicate for u in self.unmet(one)} <= {"images"}]
         whole = max((*slices_apart(able), *phases_apart(able)), key=images, default=())

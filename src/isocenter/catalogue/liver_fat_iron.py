@@ -43,7 +43,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverFatIron:
     """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
 
-    name, version = "liver_fat_iron", "14"
+    name, version = "liver_fat_iron", "15"
     needs: ClassVar[Mapping[str, Need]] = {
         "echoes": Need(
             modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")
@@ -142,12 +142,18 @@ class LiverFatIron:
         # Iron drowns the fat of watery tissue; that of fat it does not.
         places, told = _places(scan.main, drawn, other_grid, np.where(unsound, np.float32(0.0), pdff), signal)
         remarks += told
+        asked = {label: mask for label, mask, _ in places}
         measured, findings = [], []
         if scan.images is not None:
+            whole = found
             for _, mask, _ in places:
                 found = fatwater.of_region(found, images, scan.times_s, field, mask)
             for label, mask, dark in places:
                 remarks += _of_iron(label, mask, dark, found, scan.times_s)
+            if not drawn and found is not whole:
+                # What is found may hold muscle beside the liver, which lowered the decay of neighbourhoods there.
+                places = [("liver", _alike(found, asked["liver"]), 0)]
+                found = fatwater.of_region(whole, images, scan.times_s, field, places[0][1])
             _must_be_in_phase(found, scan.times_s)
             pdff, r2_star, unsound = found.pdff, found.r2_star, found.unsound
             maps["Field"] = scan.main.like(found.field_hz, quantity="field deviation", unit="Hz")
@@ -164,7 +170,7 @@ class LiverFatIron:
             told_of = mask & ~unsound
             same = told_of & ~found.other if scan.images is not None else told_of
             kept, _ = liver_region.without_vessels(same, pdff, r2_star)
-            share = 1.0 - float(kept.sum()) / float(told_of.sum())
+            share = 1.0 - float(kept.sum()) / float((asked[label] & ~unsound).sum())
             one = _Measured(label, kept, share, float(pdff[kept].mean()), float(r2_star[kept].mean()), how)
             if scan.images is None:
                 unsure = float(fitted.unsure[kept].mean())
@@ -188,6 +194,11 @@ class LiverFatIron:
             "curves": (_curve(scan, places[0][1]),),
         }  # fmt: skip
         return Answer.found(*findings, **more) if findings else Answer.none(**more)
+
+
+def _alike(found: fatwater.FatWater, mask: Mask) -> Mask:
+    """A region without what differs from the rest of it."""
+    return liver_region.without_vessels(mask & ~found.unsound & ~found.other, found.pdff, found.r2_star)[0]
 
 
 def _of_the_body(maps: Mapping[str, Volume], where: Mask) -> dict[str, Volume]:

@@ -92,7 +92,9 @@ class Loading:
             every = tuple(v for s in chosen for v in volumes_of(s, self.get))
             along = tuple(v for v in every if _along(v, need.axis))
             # Where none has several echoes or flip angles, each series is one: the analysis puts them together.
-            return along or (every if need.axis in ("echo", "flip") else ())
+            given = along or (every if need.axis in ("echo", "flip") else ())
+            beside = need.left_apart(chosen, study.series)
+            return (_with_words(given[0], *beside), *given[1:]) if given and beside else given
         if need.gives == "regions":
             return tuple(r for s in chosen for r in regions_of(study, s, self.get))
         if need.beds:
