@@ -61,7 +61,10 @@ def test_what_is_made_wrong_of_fresh_ones_is_declined_and_a_right_one_is_not(
     for kind in ("swollen", "two at once", "axes exchanged"):
         wrong = [misshapen(fresh[k] > 0, fresh[k - 1] > 0, kind, rng) for k in range(30)]
         assert np.mean(known.strange(np.stack([outline_measures(one) for one in wrong])) > 1) >= 0.9, kind
-    one, again, other = (fit_misshapen(some, held, seed, given_up=0.05, wrong=60, steps=20).limit for seed in (0, 0, 1))
+    few = slice(20, 140)  # as few as will do
+    one, again, other = (
+        fit_misshapen(some[few], held[few], seed, given_up=0.05, wrong=60, steps=20).limit for seed in (0, 0, 1)
+    )
     assert one == again != other, "the same seed gives the same networks"
 
 
