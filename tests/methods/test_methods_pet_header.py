@@ -226,6 +226,8 @@ def test_a_series_time_long_before_the_first_image_stands_where_frames_count_fro
     assert silent.uptake_s == 311.0 and "every SUV would be 1.46 times as large" in silent.remarks[0]
     slow = pet_header.read({**EARLY, "FrameReferenceTime": None, "RadionuclideHalfLife": "86000"})
     assert slow.remarks == ()
+    shifted = pet_header.read({**EARLY, "SeriesTime": "112011.00", "AcquisitionDate": "20000910"})
+    assert shifted.uptake_s == 3911.0 and shifted.remarks == ()
     near = pet_header.read({**EARLY, "SeriesTime": "111000.00"})
     assert near.uptake_s == 3300.0 and near.remarks == ()
 
@@ -248,3 +250,36 @@ def test_a_scan_that_begins_with_the_injection_is_doubted() -> None:
     assert suv.conversion(pet_header.read({**gone, "MeasuredAfter": 3000.0})).remarks == ()
     rubidium = {**gone, "RadionuclideHalfLife": "75.6", "Radionuclide": "82Rb"}
     assert suv.conversion(pet_header.read(rubidium)).remarks == ()
+
+
+def dated(moment: str, **facts: str) -> pet_header.Scan:
+    known = {k: v for k, v in STS_001.items() if k != "RadiopharmaceuticalStartTime"}
+    return pet_header.read({**known, "RadiopharmaceuticalStartDateTime": moment, **facts})
+
+
+@pytest.mark.parametrize("day", ["20000902", "19000101", "20001215"])
+def test_an_injection_on_a_day_that_cannot_be_is_read_by_its_time(day: str) -> None:
+    """Dates that were shifted, or typed wrong: such a PET was declined."""
+    scan = dated(f"{day}103500.00")
+    assert scan.uptake_s == 2711.0
+    (told,) = scan.remarks
+    assert (
+        told.startswith(f"WARNING: the injection is dated {day[:4]}-{day[4:6]}-{day[6:]} and")
+        and "times of day" in told
+    )
+
+
+def test_an_injection_on_another_day_stands_where_it_can_be_or_its_time_helps_nothing() -> None:
+    assert dated("20000906233000", SeriesTime="003000", AcquisitionTime="003000").remarks == ()
+    zirconium = {"RadionuclideHalfLife": "282276", "Radionuclide": "89Zr"}
+    assert dated("20000902103500", **zirconium).uptake_s == 5 * 86400 + 2711.0
+    late = dated("20000902020000")  # nine hours before the scan by its time: no F-18 either
+    assert late.uptake_s is not None and late.uptake_s > 5 * 86400 and late.remarks == ()
+    assert dated("20000907113500").uptake_s == -889.0  # minutes after the scan are no matter of dates
+
+
+def test_a_half_life_that_is_another_nuclides_is_refused() -> None:
+    """A protocol for F-18 taken over for Ga-68: 6.3 came out for SUV 8, with a remark."""
+    with pytest.raises(Refused, match="half-life 6586 s of Ga-68, which is that of F-18"):
+        suv.check_half_life(6586.0, "Ga-68")
+    assert len(suv.check_half_life(6000.0, "F-18")) == 1

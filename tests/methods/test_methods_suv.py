@@ -189,9 +189,11 @@ def test_a_wait_of_many_half_lives_is_doubted() -> None:
     assert not suv.conversion(carbon).remarks  # usual for carbon-11
 
 
-def test_a_half_life_of_another_nuclide_is_doubted() -> None:
-    found = suv.conversion(replace(STS_001, half_life_s=4063.0))
+def test_a_half_life_that_is_nobodys_is_doubted() -> None:
+    found = suv.conversion(replace(STS_001, half_life_s=6000.0))
     assert "F-18 has 6586 s" in found.remarks[0]
+    with pytest.raises(Refused, match="half-life 4063 s of F-18, which is that of Ga-68"):
+        suv.conversion(replace(STS_001, half_life_s=4063.0))
     assert suv.check_half_life(1.0, "Xx-1") == ()
 
 

@@ -46,6 +46,7 @@ _A_DAY = "19000102"  # and one before it, for a scan that ran past midnight
 _CLOCKS = ("TimezoneOffsetFromUTC", "DecayCorrectionDateTime", "GEScanDateTime")  # whose offset is that of the scan
 _OFFSET = re.compile(r"([+-])(\d{2})(\d{2})$")
 _EARLY, _TOLD = timedelta(minutes=15), 1.05  # Series Time before the first image; a factor of SUV that is told
+_NEVER_HALF_LIVES = 10.0  # after which nothing is left to be seen
 _NIGHT, _NIGHT_HALF_LIVES = timedelta(hours=12), 3.0  # between an injection before midnight and its scan, at most
 
 
@@ -139,6 +140,8 @@ def scan_started_at(facts: Mapping[str, Any], half_life_s: float | None) -> tupl
         return series or acquired, ()
     reference, duration = _number(facts, "FrameReferenceTime"), _number(facts, "ActualFrameDuration")
     if series - acquired < timedelta(seconds=1):  # one of them is often cut to whole seconds
+        if acquired - series > _NIGHT:  # no scan waits so long for its first image: one of the dates was shifted
+            acquired = datetime.combine(series.date(), acquired.time())
         first = min(series, acquired)
         return (first, ()) if acquired - first <= _EARLY else _early(series, acquired, reference, half_life_s)
     decay = math.log(2.0) / half_life_s if half_life_s else 0.0
@@ -165,7 +168,8 @@ def _early(
         if times < _TOLD:
             return series, ()
         return series, (
-            f"WARNING: {told}: where decay was corrected to that, every SUV would be {times:.3g} times as large",
+            f"WARNING: {told}, and was taken as start of the scan: where decay was corrected to the first acquisition, "
+            f"every SUV would be {times:.3g} times as large",
         )
     if abs(reference_ms / 1000.0) <= 0.5 * apart:
         return acquired, (
@@ -203,7 +207,7 @@ def injected_at(
                 "Radiopharmaceutical Start DateTime and Start Time contradict each other",
                 "correct the wrong one",
             )
-        return full, ()
+        return _on_the_day(full, started, half_life_s)
     if not clock or started is None:
         return None, ()
     if half_life_s and half_life_s > _DATED_NUCLIDE_S:
@@ -219,6 +223,28 @@ def injected_at(
     if same > started and started - before <= longest:
         return before, ("the injection was taken to be on the day before the scan, which ran past midnight",)
     return same, ()
+
+
+def _on_the_day(
+    full: datetime, started: datetime | None, half_life_s: float | None
+) -> tuple[datetime, tuple[str, ...]]:
+    """A moment of injection, or its time on the day of the scan where their dates cannot both be right.
+
+    Whoever shifts the dates of a header and leaves those of its sequences keeps the times of day.
+    """
+    if started is None or not half_life_s or half_life_s > _DATED_NUCLIDE_S:
+        return full, ()
+    wait, longest = started - full, timedelta(seconds=_NEVER_HALF_LIVES * half_life_s)
+    if timedelta(days=-1) < wait <= max(longest, timedelta(days=1)):
+        return full, ()
+    same = datetime.combine(started.date(), full.time())
+    same -= timedelta(days=1 if same > started else 0)
+    if started - same > min(_NIGHT, timedelta(seconds=_NIGHT_HALF_LIVES * half_life_s)):
+        return full, ()
+    return same, (
+        f"WARNING: the injection is dated {full:%Y-%m-%d} and the scan {started:%Y-%m-%d}, which its half-life rules "
+        "out: dates were shifted or are wrong, and the times of day were taken",
+    )
 
 
 def nuclide(meaning: str) -> str:

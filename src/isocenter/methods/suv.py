@@ -281,7 +281,7 @@ def check_half_life(half_life_s: float, nuclide: str) -> tuple[str, ...]:
     """A remark when the header's half-life is off by more than 0.5 % from the nuclide's; empty otherwise.
 
     Raises:
-        Refused: when it is off by more than a factor of two: it is another nuclide's, or in minutes.
+        Refused: when it is that of another nuclide, or off by more than a factor of two, as in minutes.
 
     >>> check_half_life(6588.0, "F-18")
     ()
@@ -294,6 +294,13 @@ def check_half_life(half_life_s: float, nuclide: str) -> tuple[str, ...]:
         )
     if known is None or abs(half_life_s / known - 1.0) <= _HALF_LIFE_TOLERANCE:
         return ()
+    other = next((n for n, s in HALF_LIFE_S.items() if abs(half_life_s / s - 1.0) <= _HALF_LIFE_TOLERANCE), "")
+    if other:
+        raise Refused(
+            f"half-life {half_life_s:g} s of {nuclide}, which is that of {other}",
+            f"{nuclide} has {known:g} s: every SUV depends on which of them was given",
+            "correct Radionuclide Half Life, or the nuclide",
+        )
     return (f"half-life {half_life_s:g} s in the header, {nuclide} has {known:g} s; the header's was used",)
 
 
