@@ -236,6 +236,27 @@ def test_pixels_that_carry_no_score(scan: Volume, arteries: tuple[Region, ...]) 
     assert some.outcome is Outcome.FOUND
 
 
+def test_a_lead_is_no_calcium(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    """A lead is thinner than a slice: 2,500 HU read 1,500 there, and it was counted, 1,460 for 0."""
+    slices, array = scan.geometry.shape[0], scan.array.copy()
+    first = CoronaryCalcium().run(scan, None).findings[0].where
+    assert first is not None
+    middle = np.argwhere(first.mask)[:, 0].min(), *np.round(np.argwhere(first.mask).mean(axis=0)[1:]).astype(int)
+    reach = int(np.ceil(54.0 / scan.geometry.disk_mm[0]))
+    start = min(int(middle[0]), slices - reach - 1)
+    for k in range(start, start + reach + 1):
+        array[k, middle[1] : middle[1] + 3, middle[2] : middle[2] + 3] = 1200.0
+    lead = replace(scan, array=array)
+    with pytest.raises(Refused, match=r"mm long with 600 HU and more all along in the heart: .* a lead"):
+        CoronaryCalcium().run(lead, None)
+    assert score(CoronaryCalcium().run(lead, arteries)) == score(CoronaryCalcium().run(scan, arteries))
+    spot = scan.array.copy()
+    spot[start, middle[1] : middle[1] + 3, middle[2] : middle[2] + 3] = 1200.0
+    told = CoronaryCalcium().run(replace(scan, array=spot), None)
+    assert any("1 slices hold spots of more than 1000 HU, up to 1200" in r for r in told.reasons)
+    assert not any("1000 HU" in r for r in CoronaryCalcium().run(scan, None).reasons)
+
+
 def test_what_is_no_axial_chest(scan: Volume) -> None:
     with pytest.raises(Refused, match="axial slices"):
         CoronaryCalcium().run(scan.permuted((1, 0, 2)), None)

@@ -151,12 +151,25 @@ def test_what_is_no_radiograph() -> None:
         ChestXrayHeart().run(Volume(colour, image.geometry, axes=(Axis("channel", ("R", "G", "B")),)))
 
 
-def test_a_breast_in_which_nothing_parts_is_told() -> None:
+def test_a_breast_in_which_nothing_parts_has_no_density() -> None:
+    """It was 0 % with a warning, of breasts of fat and of such as were 4 to 79 % dense."""
     fat = BreastDensity().run(mammogram(seed=1, side="L", view="CC", gland=0.0)[0])
-    assert fat.measurements[0].value == 0.0 and "or nearly all is dense" in " ".join(f.words for f in fat.findings)
-    assert any(r.startswith("WARNING: fat and gland do not part") for r in fat.reasons)
+    assert not fat.measurements and [str(f.words) for f in fat.findings] == ["Breast (CC), without muscle."]
+    assert any(r.startswith("WARNING: no density is given, for fat and gland do not part") for r in fat.reasons)
     glandular = BreastDensity().run(mammogram(seed=1, side="L", view="CC")[0])
     assert not any("do not part" in r for r in glandular.reasons)
+
+
+def test_a_muscle_that_gland_hides_is_not_counted_as_gland() -> None:
+    """Gland up to the muscle and as bright: 52 % dense were 59 %, and the answer only said that no muscle was found."""
+    image, made = mammogram(seed=1, side="L", view="MLO")
+    hidden = image.array.copy()
+    wide = np.zeros(image.geometry.shape[1:], bool)
+    wide[:480, :330] = made.truth["breast"][:480, :330] | made.truth["muscle"][:480, :330]
+    hidden[0][wide] = hidden[0][made.truth["dense"]].mean()
+    answer = BreastDensity().run(replace(image, array=hidden))
+    assert not answer.measurements
+    assert any("no border of a pectoral muscle was found" in r for r in answer.reasons)
 
 
 @pytest.mark.parametrize(("side", "view"), [("L", "CC"), ("R", "MLO")])

@@ -52,7 +52,7 @@ _TELLING = ("ViewCode", "ViewModifier", "ViewPosition", "SeriesDescription", "Pa
 class BreastDensity:
     """How much of the breast is dense on this mammogram, and is it the side that the header says?"""
 
-    name, version = "breast_density", "6"
+    name, version = "breast_density", "7"
     needs: ClassVar[Mapping[str, Need]] = {"image": Need(modality="MG", every=True)}
     yields = (
         Yield(what=BREAST, units=("mm2", "%")),
@@ -68,7 +68,7 @@ class BreastDensity:
         "sources": ("Byng 1994 (interactive threshold)", "Otsu 1979", "Karssemeijer 1998 (pectoral line)"),
         "limits": (
             "Very dense breasts come out 3 to 5 points too low, for gland that reaches the skin is missed in part.",
-            "Where nearly all of a breast is gland, nothing may be called dense; the answer then warns.",
+            "Where fat and gland do not part, as in breasts of fat, of gland or of low contrast, no density is given.",
             "Percent density by area depends on the maker's processing: compare only pictures of one kind.",
             "BI-RADS categories are read by eye and are not given.",
         ),
@@ -221,8 +221,8 @@ def _answer(image: Volume, held: mammogram.Breast, view: str) -> Answer:
         remarks.append("areas are those on the detector, where the breast is shown larger than it is")
     if not held.parted:
         remarks.append(
-            "WARNING: fat and gland do not part on this picture, and nothing is called dense: that is right where the "
-            "breast is fat, and wrong where nearly all of it is gland; look which it is"
+            "WARNING: no density is given, for fat and gland do not part on this picture: all of the breast may be "
+            "fat, nearly all of it gland, or their contrast too low. Read it by eye"
         )
     if held.touches:
         remarks.append(f"the breast reaches the {' and '.join(held.touches)} of the picture: tissue may be missing")
@@ -237,20 +237,22 @@ def _answer(image: Volume, held: mammogram.Breast, view: str) -> Answer:
                        instance_uid=image.instance_uids[0] if image.instance_uids else "")  # fmt: skip
         return Finding(what, where=where, measurements=tuple(said), words=words)
 
-    dense = f"Dense tissue: {held.percent:.0f} % of the area."
-    if not held.parted:
-        dense = "No dense tissue parts from fat: none is there, or nearly all is dense."
-    findings = [
-        found(BREAST, held.breast, "breast", f"Breast ({view}), without muscle."),
-        found(DENSE, held.dense, "dense tissue", dense, held.percent),
-    ]
+    findings = [found(BREAST, held.breast, "breast", f"Breast ({view}), without muscle.")]
+    given = held.parted and not held.hidden
+    if given:
+        words = f"Dense tissue: {held.percent:.0f} % of the area."
+        findings.append(found(DENSE, held.dense, "dense tissue", words, held.percent))
     if held.muscle.any():
         findings.append(found(PECTORAL, held.muscle, "pectoral muscle", "Pectoral muscle."))
+    elif held.hidden:
+        remarks.append(
+            "WARNING: no density is given: no border of a pectoral muscle was found on an oblique view, and the corner "
+            "in which it lies is as bright as gland, with which it would be counted. Measure the CC view"
+        )
     elif view == "MLO":
         remarks.append("no pectoral muscle was found on an oblique view: it counts as breast where it is shown")
     if wrong := _mismatch(image, held.side):
         findings.append(Finding(codes.HEADER_MISMATCH, words=wrong))
-    density = Measurement(
-        PERCENT_DENSITY, held.percent, "%", definition=f"{view}, threshold between fat and gland (Otsu)"
-    )
-    return Answer.found(*findings, measurements=(density,), reasons=tuple(remarks))
+    by = f"{view}, threshold between fat and gland (Otsu)"
+    density = (Measurement(PERCENT_DENSITY, held.percent, "%", definition=by),) if given else ()
+    return Answer.found(*findings, measurements=density, reasons=tuple(remarks))

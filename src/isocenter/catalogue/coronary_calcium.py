@@ -47,6 +47,7 @@ _VESSELS: tuple[tuple[str, re.Pattern[str], Code], ...] = tuple(
 )
 """Arteries, by their own names and those of their branches; the last are the right one's in most people."""
 _LARGE_ML = 0.8  # that is one piece
+_LINE_HU, _LINE_MM, _HARDLY_HU = 600.0, 50.0, 1000.0
 _NO_ARTERY = re.compile(r"bronch|cusp|sinus|leaflet|ventric|vein", re.IGNORECASE)
 _HEART = re.compile(r"heart|cor\b|herz|cardiac", re.IGNORECASE)
 
@@ -56,7 +57,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "9"
+    name, version = "coronary_calcium", "10"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -158,7 +159,9 @@ class CoronaryCalcium:
 
         found = [(place, count(place.mask)) for place in places]
         if places[0].site == codes.HEART:
+            _must_hold_no_lead(hu, found[0][1].mask, spacing)
             remarks += _large_pieces(found[0][1].mask, turned.geometry.voxel_volume_mm3 / 1000.0)
+        remarks += _brighter_than_calcium(hu, np.logical_or.reduce([c.mask for _, c in found]))
         total = sum(c.score for _, c in found)
         # Classes, categories and MESA were made from slices that lie 3 mm apart, whatever the sum is given by.
         agatston = total if convention == "spacing" else total * spacing[0] / 3.0
@@ -192,6 +195,40 @@ def _large_pieces(counted: Mask, voxel_ml: float) -> list[str]:
     return [
         f"WARNING: {most_ml:.1f} mL of what was counted is one piece: an artery may hold so much, and so may a mitral "
         "ring, a valve or a stent, of which nothing counts. A person looks at it"
+    ]
+
+
+def _must_hold_no_lead(hu: npt.NDArray[np.float32], counted: Mask, spacing_mm: tuple[float, float, float]) -> None:
+    """A lead of a pacemaker is thinner than a slice, so that it is no brighter there than much calcium is; calcium is
+    in spots, and a lead as bright all along its way.
+
+    Raises:
+        Refused: where one piece is so bright and so long.
+    """
+    import cc3d
+
+    bright = np.ascontiguousarray(counted & (hu >= _LINE_HU))
+    if not bright.any():
+        return
+    for box in cc3d.statistics(cc3d.connected_components(bright, connectivity=26))["bounding_boxes"][1:]:
+        long_mm = float(np.linalg.norm([(b.stop - b.start - 1) * mm for b, mm in zip(box, spacing_mm, strict=True)]))
+        if long_mm >= _LINE_MM:
+            raise Refused(
+                f"a piece {long_mm:.0f} mm long with {_LINE_HU:g} HU and more all along in the heart",
+                "calcium of arteries is not so bright for so long: a lead, stents in a row, a valve or a mitral ring",
+                "draw the arteries (LM, LAD, LCX, RCA), leaving it out",
+            )
+
+
+def _brighter_than_calcium(hu: npt.NDArray[np.float32], counted: Mask) -> list[str]:
+    """Words on spots of which hardly any is calcium."""
+    if not counted.any() or float(hu[counted].max()) <= _HARDLY_HU:
+        return []
+    where = np.where(counted, hu, -np.inf).max(axis=(1, 2))
+    return [
+        f"WARNING: {int(np.count_nonzero(where > _HARDLY_HU))} slices hold spots of more than {_HARDLY_HU:g} HU, up to "
+        f"{float(where.max()):.0f}: calcium is seldom so bright in slices of 3 mm, a stent, a clip or a lead often is. "
+        "They were counted; where one is metal, draw the arteries and leave it out"
     ]
 
 

@@ -38,6 +38,7 @@ _SKIN = 0.05  # of it: the skin line alone
 # How wide a margin may be, of the lines of a picture; how far its values may spread, of the range of all; how much of
 # the lines next to a dark one is bright, where breast or muscle begins at once.
 _WIDEST_MARGIN, _EVEN, _NEXT_ROWS, _NEXT_COLUMNS = 0.25, 0.02, 0.08, 0.25
+_CORNER = (0.2, 0.12)  # of rows and columns: a muscle is larger
 _STEEP_DEG = (20.0, 75.0)  # of the muscle's edge against the chest wall's normal
 
 Mask = npt.NDArray[np.bool_]
@@ -54,6 +55,8 @@ class Breast:
         side: ``"L"`` where the chest wall lies at the left edge of the picture, else ``"R"``.
         touches: further edges of the picture that the breast reaches.
         parted: whether fat and gland part; where they do not, nothing is dense, or nearly all.
+        hidden: whether no muscle was found in an oblique view, and the corner in which it lies is dense: gland beside
+            it hides its border, and it was counted as dense.
     """
 
     breast: Mask
@@ -63,6 +66,7 @@ class Breast:
     side: str
     touches: tuple[str, ...]
     parted: bool = True
+    hidden: bool = False
 
 
 def attenuation(exposure: Floats) -> Floats:
@@ -106,12 +110,13 @@ def outline(picture: Floats, *, oblique: bool) -> Breast:
     muscle = _muscle(upright, inside) if oblique else np.zeros_like(inside)
     breast = inside & ~muscle
     dense, parted = _dense(upright, breast, inside)
+    hidden = oblique and not muscle.any() and _corner_is_dense(inside, dense)
     masks = [m if side == "L" else m[:, ::-1] for m in (breast, muscle, dense)]
     grown = [np.pad(_enlarged(m, shown.shape), ((top, bottom), (left, right))) for m in masks]
     percent = 100.0 * int(np.count_nonzero(dense)) / max(1, int(np.count_nonzero(breast)))
     edges = {"top": breast[0], "bottom": breast[-1], "far side": breast[:, -1]}
     touches = tuple(name for name, line in edges.items() if np.count_nonzero(line) > 0.1 * len(line))
-    return Breast(grown[0], grown[1], grown[2], percent, side, touches, parted)
+    return Breast(grown[0], grown[1], grown[2], percent, side, touches, parted, hidden)
 
 
 def _must_be_usable(picture: Floats) -> None:
@@ -219,6 +224,16 @@ def _muscle(upright: Floats, inside: Mask) -> Mask:
     foot, width = chosen
     row, column = np.indices(upright.shape)
     return np.asarray(inside & ((foot - row) * width > (foot - top) * column), np.bool_)
+
+
+def _corner_is_dense(inside: Mask, dense: Mask) -> bool:
+    """Whether most of the upper corner at the chest wall is dense, in the size of the smallest muscle looked for."""
+    rows, columns = inside.shape
+    top = int(np.flatnonzero(inside.any(axis=1))[0])
+    row, column = np.indices(inside.shape)
+    foot, width = top + _CORNER[0] * rows, _CORNER[1] * columns
+    corner = inside & (row >= top) & ((foot - row) * width > (foot - top) * column)
+    return bool(np.count_nonzero(dense & corner) > 0.5 * np.count_nonzero(corner))
 
 
 def _dense(upright: Floats, breast: Mask, whole: Mask) -> tuple[Mask, bool]:
