@@ -476,9 +476,8 @@ def test_real_patients(data: Path, archive: str, edv: float, esv: float) -> None
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(
-    ("archive", "sigma"), [pytest.param("SCD0000101", 53.0, marks=pytest.mark.nightly), ("SCD0000201", 26.0)]
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize(("archive", "sigma"), [("SCD0000101", 53.0), ("SCD0000201", 26.0)])
 def test_real_patients_with_noise_are_refused(data: Path, archive: str, sigma: float) -> None:
     # They were outlined 27 mL smaller, and the windows of the network agreed to 0.975 and 0.978 (cardiac_cine.md).
     file = data / "sunnybrook_cine" / "dicoms" / f"{archive}.zip"

@@ -121,7 +121,7 @@ def named(made: Any) -> None:
 
 
 STACKS = [
-    (low_kv, None, "80 kV"),
+    pytest.param(low_kv, None, "80 kV", marks=pytest.mark.nightly),
     pytest.param(sharp, None, "kernel Br64", marks=pytest.mark.nightly),
     pytest.param(thick, None, "slices of 5 mm", marks=pytest.mark.nightly),
     pytest.param(virtual, None, "a virtual image of 40 keV", marks=pytest.mark.nightly),

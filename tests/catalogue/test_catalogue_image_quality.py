@@ -280,6 +280,7 @@ def test_real_patients_are_left_in_peace(data: Path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.nightly
 def test_real_cine_hearts_are_left_in_peace(data: Path) -> None:
     archive = data / "sunnybrook_cine" / "dicoms" / "SCD0000101.zip"
     if not archive.is_file():
@@ -305,6 +306,7 @@ def test_real_radiographs_are_left_in_peace_and_their_negatives_are_not(data: Pa
     assert missed <= 3
 
 
+@pytest.mark.nightly
 def test_samples_of_pydicom_are_left_in_peace() -> None:
     """All samples that make a volume; the only complaints are what their headers say of compression."""
     import pydicom

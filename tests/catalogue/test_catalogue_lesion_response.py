@@ -183,6 +183,7 @@ def test_a_registration_that_fails_is_no_basis() -> None:
         LesionResponse().run(now, (first,), noise[1], (Dated(first.study_uid, first.day, noise[0]),))
 
 
+@pytest.mark.nightly
 def test_a_folder_of_two_studies_gives_a_response(tmp_path: Path) -> None:
     """Two CTs with structure sets, each in a frame of reference of its own: registered by the CTs."""
     who = Person("P1", "PHANTOM^TWICE", "F", "19610214", 1.66, 68.0)
