@@ -65,6 +65,17 @@ def test_a_border_asks_for_extents_in_the_place_of_detail_and_the_higher_counts(
         with_extent(both, 1, -2.0, -1.0, 2)
 
 
+def test_a_test_is_left_out_of_borders_of_any_age() -> None:
+    import onnx
+
+    from isocenter.analysis.weights import models
+
+    file = models()["breastmnist"][1].parent / "scope.onnx"
+    left = onnx.load_model_from_string(without_test(file.read_bytes(), "detail"))
+    assert [one.name for one in left.graph.input] == ["canvas"]
+    assert [one.name for one in onnx.load(file).graph.input] == ["canvas", "detail"]
+
+
 def test_only_a_detector_knows_extents_and_its_border_must_be_given_them(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.random.default_rng(0).integers(0, 255, (4, 28, 28), dtype=np.uint8),
              labels=[0, 1, 0, 1])  # fmt: skip

@@ -67,12 +67,13 @@ def without_test(border: bytes, name: str) -> bytes:
     import onnx
 
     model = onnx.load_model_from_string(border)
-    graph, before = model.graph, f"without.{name}"
-    joins = next((node for node in graph.node if before in node.input), None)
+    graph = model.graph
+    own = {one for node in graph.node for one in node.output if one.startswith(f"{name}.")}
+    joins = next((node for node in graph.node if own & set(node.input) and not own & set(node.output)), None)
     if joins is None:
         return border
-    (whole,) = joins.output
-    kept = [node for node in graph.node if node is not joins and not node.output[0].startswith(f"{name}.step")]
+    (before,), (whole,) = [one for one in joins.input if one not in own], joins.output
+    kept = [node for node in graph.node if node is not joins and not own & set(node.output)]
     for node in kept:
         node.output[:] = [whole if one == before else one for one in node.output]
     taken = {one for node in kept for one in node.input}

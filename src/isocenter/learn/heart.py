@@ -28,6 +28,7 @@ from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.heart_border import Outliner, cut_mm
 from isocenter.learn.heart_fit import HeartRecipe, drawn_outward, fit_heart, virtual_hearts
 from isocenter.learn.hearts import Heart, Hearts, read_hearts, stacked
+from isocenter.learn.labelled_cines import LabelledCine, holds_labelled_cines, read_labelled_cines
 from isocenter.learn.recipes import DEVELOPER
 from isocenter.methods import cine
 from isocenter.methods.short_axis import turned
@@ -181,9 +182,9 @@ def _outside(cuts: Mapping[str, float]) -> str:
     return ", ".join(f"{cut:.2f} mm ({name})" for name, cut in cuts.items())
 
 
-def compared(patient: Heart, places: Ask, border: Ask | None) -> dict[str, Any]:
+def compared(patient: Heart | LabelledCine, places: Ask, border: Ask | None) -> dict[str, Any]:
     """What a network finds on the images of one patient, beside what the experts drew."""
-    truth = _drawn(patient)
+    truth = patient.truth if isinstance(patient, LabelledCine) else _drawn(patient)
     try:
         found = outline(turned(patient.cine), places, border)
     except IsocenterError as why:
@@ -268,7 +269,8 @@ def judged(
     if split is not None:
         raise Refused(f"no split '{split}'", "this layout has none", "give a folder that holds that part alone")
     asked_of = parts(session)
-    rows = [compared(heart, *asked_of) for heart in read_hearts(data)]
+    hearts = read_labelled_cines(data) if holds_labelled_cines(data) else read_hearts(data)
+    rows = [compared(heart, *asked_of) for heart in hearts]
     found = [row for row in rows if row["found"] is not None]
     if not found:
         raise Refused(f"all {len(rows)} patients were declined", rows[0]["why"])

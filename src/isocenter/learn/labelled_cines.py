@@ -1,0 +1,166 @@
+"""Short-axis cines as NIfTI with labels on two of their phases, in the layouts of ACDC and of M&Ms.
+
+ACDC (Bernard et al., IEEE TMI 2018) gives a patient a folder with ``patient001_4d.nii.gz``, the drawn phases
+``patient001_frame01.nii.gz`` with ``patient001_frame01_gt.nii.gz``, and ``Info.cfg`` with the numbers ED and ES. M&Ms
+(Campello et al., IEEE TMI 2021) has ``A0S9V9_sa.nii.gz`` beside ``A0S9V9_sa_gt.nii.gz``, whose other phases are empty.
+
+In one 3 is the left ventricle, in the other 1, and copies are numbered anew. So no number is believed: the left
+ventricle is what muscle encloses in the slices. The phase with more of it is end-diastole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.forms import nifti
+from isocenter.methods.cine import MUSCLE_G_PER_ML
+from isocenter.space import Volume
+
+__all__ = ["LabelledCine", "holds_labelled_cines", "read_labelled_cines"]
+
+_CINE = re.compile(r"^(?P<name>.+)_(?P<way>4d|sa)\.nii(\.gz)?$", re.IGNORECASE)
+_ENCLOSED, _OPEN = 0.75, 0.6
+"""Part of a structure's outline in the slices along which muscle lies: of the left ventricle at least, of others at
+most. Of the right one it is the septum."""
+
+Labels = npt.NDArray[Any]
+
+
+class LabelledCine(NamedTuple):
+    """A cine, and what its labels say: volumes of the left ventricle, ejection fraction, mass of its muscle."""
+
+    name: str
+    cine: Volume
+    truth: dict[str, float]
+
+
+def _cines_in(folder: Path) -> list[tuple[str, Path, bool]]:
+    """(name, file, whether it is laid out as ACDC's) of every cine."""
+    found = []
+    for file in sorted(folder.rglob("*.nii*")):
+        told = _CINE.match(file.name)
+        if told and not file.name.startswith("."):
+            found.append((told["name"], file, told["way"].lower() == "4d"))
+    return found
+
+
+def holds_labelled_cines(folder: Path) -> bool:
+    """Whether a folder has cines in one of these layouts."""
+    return folder.is_dir() and bool(_cines_in(folder))
+
+
+def read_labelled_cines(folder: Path) -> Iterator[LabelledCine]:
+    """Every patient of a folder whose cine has labels on two phases.
+
+    Raises:
+        Refused: nobody has, labels do not tell the left ventricle, lie on another grid, or contradict ``Info.cfg``.
+    """
+    count = 0
+    for name, file, of_acdc in _cines_in(folder):
+        drawn = _frames(name, file) if of_acdc else _phases(name, file)
+        if not drawn:  # the published tests come without
+            continue
+        cine = _read(file)
+        if len(cine.axes) != 1 or cine.array.shape[0] < 3:
+            raise Refused(f"{file.name} has the shape {cine.array.shape}", "a cine shows the beat in several phases",
+                          "give the images of all phases, four axes")  # fmt: skip
+        if any(labels.shape != cine.geometry.shape for labels in drawn.values()):
+            raise Refused(f"labels of {file.name}", "they lie on another grid than the cine", "resample them onto it")
+        count += 1
+        yield LabelledCine(name, cine, _told(name, drawn, cine.geometry.voxel_volume_mm3 / 1000.0, file.parent))
+    if not count:
+        raise Refused(
+            f"no cine with labels in {folder.name}", "there are cines, and none has labels beside it",
+            "give PATIENT_frameNN_gt.nii.gz beside PATIENT_4d.nii.gz, or NAME_sa_gt.nii.gz beside NAME_sa.nii.gz",
+        )  # fmt: skip
+
+
+def _read(file: Path) -> Volume:
+    return nifti.read(file.read_bytes())
+
+
+def _frames(name: str, cine: Path) -> dict[int, Labels]:
+    """Labels of ACDC by the number of their phase, from 1 on."""
+    found = {}
+    for file in sorted(cine.parent.glob(f"{name}_frame*_gt.nii*")):
+        if told := re.search(r"_frame(\d+)_gt\.nii", file.name):
+            found[int(told[1])] = np.rint(_read(file).array)
+    return found
+
+
+def _phases(name: str, cine: Path) -> dict[int, Labels]:
+    """Labels of M&Ms by the number of their phase, from 0 on; phases without any were not drawn."""
+    file = next((f for f in sorted(cine.parent.glob(f"{name}_*_gt.nii*")) if "_sa_gt." in f.name.lower()), None)
+    if file is None:
+        return {}
+    held = _read(file)
+    if len(held.axes) != 1:
+        raise Refused(f"{file.name} has the shape {held.array.shape}", "labels of two phases are wanted",
+                      "give four axes as the cine has them, empty where nothing was drawn")  # fmt: skip
+    return {k: np.rint(one) for k, one in enumerate(held.array) if one.any()}
+
+
+def _told(name: str, drawn: dict[int, Labels], voxel_ml: float, folder: Path) -> dict[str, float]:
+    if len(drawn) != 2:
+        raise Refused(f"{len(drawn)} phases of {name} have labels", "two are wanted: end-diastole and end-systole",
+                      "take the others out")  # fmt: skip
+    cavity, muscle = _left_ventricle(list(drawn.values()), name)
+    sizes = {phase: int(np.count_nonzero(labels == cavity)) for phase, labels in drawn.items()}
+    es, ed = sorted(sizes, key=lambda phase: sizes[phase])
+    said = _info(folder / "Info.cfg")
+    if said and (said.get("ed"), said.get("es")) == (es, ed):
+        raise Refused(f"Info.cfg of {name} calls phase {es} end-diastole", f"phase {ed} has the larger left ventricle: "
+                      f"{sizes[ed] * voxel_ml:.0f} mL beside {sizes[es] * voxel_ml:.0f}",
+                      "repair the numbers or the labels")  # fmt: skip
+    edv, esv = sizes[ed] * voxel_ml, sizes[es] * voxel_ml
+    mass = MUSCLE_G_PER_ML * int(np.count_nonzero(drawn[ed] == muscle)) * voxel_ml
+    return {"edv_ml": edv, "esv_ml": esv, "ef_percent": 100.0 * (1.0 - esv / edv), "mass_g": mass}
+
+
+def _info(file: Path) -> dict[str, int]:
+    """The numbers of phases in an ``Info.cfg``; nothing without one."""
+    if not file.is_file():
+        return {}
+    return {key.lower(): int(value) for key, value in re.findall(r"(?m)^\s*(ED|ES)\s*:\s*(\d+)", file.read_text())}
+
+
+def _left_ventricle(drawn: list[Labels], name: str) -> tuple[int, int]:
+    """The labels of the left ventricle and of its muscle: of all pairs the one of which one encloses the other.
+
+    Raises:
+        Refused: no pair is like that, or two are.
+    """
+    kinds = sorted({int(v) for labels in drawn for v in np.unique(labels)} - {0})
+    shares: dict[tuple[int, int], float] = {}
+    for cavity in kinds:
+        beside = np.concatenate([_beside(labels, cavity) for labels in drawn])
+        shares |= {(cavity, wall): float(np.mean(beside == wall)) for wall in kinds if wall != cavity and len(beside)}
+    order = sorted(shares, key=lambda pair: -shares[pair])
+    rest = [pair for pair in order[1:] if pair[0] != order[0][0]]
+    if not order or shares[order[0]] < _ENCLOSED or (rest and shares[rest[0]] > _OPEN):
+        told = ", ".join(f"{wall} along {100 * shares[cavity, wall]:.0f} % of {cavity}" for cavity, wall in order[:3])
+        raise Refused(f"labels {', '.join(map(str, kinds)) or 'none'} of {name}", "the left ventricle is not told: no "
+                      f"label is enclosed by another in the slices ({told or 'there are not two'})",
+                      "give labels of the left ventricle and of its muscle")  # fmt: skip
+    return order[0]
+
+
+def _beside(labels: Labels, kind: int) -> Labels:
+    """What lies next to a structure within its slices."""
+    inside = labels == kind
+    found = []
+    for axis in (1, 2):
+        for step in (1, -1):
+            moved = np.roll(inside, step, axis)
+            edge = [slice(None)] * 3
+            edge[axis] = slice(0, 1) if step == 1 else slice(-1, None)
+            moved[tuple(edge)] = False
+            found.append(labels[moved & ~inside])
+    return np.concatenate(found)
