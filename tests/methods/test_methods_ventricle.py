@@ -32,6 +32,16 @@ def test_volumes_phases_and_slices() -> None:
     assert muscle == pytest.approx(ring, rel=0.04)
 
 
+@pytest.mark.parametrize("turn", [0, 5, 9])
+def test_of_phases_that_the_coarse_look_does_not_tell_apart_the_middle_one_is_end_systole(turn: int) -> None:
+    radii = beating()
+    least = int(volume_ml(radii).argmin())
+    radii[least - 3 : least + 4] = radii[least]
+    radii[least + 3] *= 0.999  # by chance the last of them
+    found = outline(turned(cine(np.roll(radii, turn, axis=0))), ask)
+    assert found.es == (least + turn) % len(radii)
+
+
 def test_no_more_is_asked_than_needed() -> None:
     """Two windows where they agree, four where not, and the other phases only about what the first one showed."""
     asked: list[tuple[int, ...]] = []

@@ -46,6 +46,7 @@ the first does not agree to `_AGREED` (Dice)."""
 _AGREED = 0.95
 _BESIDE_MM = 18.0  # beyond the ventricle of the first look, which the looks at the other phases show as well
 _AT_ONCE = 2  # phases
+_LEVEL = 0.02  # of the stroke volume, within which phases are as small as the smallest
 _NEARLY = 0.95  # of the largest volume, from which on a phase tells how far base and apex reach
 _BAND_PX = 3  # 4.5 mm to either side, within which a patient's border teaches nothing (`isocenter.learn.heart_fit`)
 _SOFT_MM = 0.5  # over which the chance of lying within goes from one half to 0.73
@@ -165,7 +166,7 @@ def _outlined(cine: Turned, ask: Ask, border: Ask | None, pool: ThreadPoolExecut
     # The base comes down in systole: what holds no ventricle at end-diastole is atrium at every other phase.
     steady[:, : int(np.argmax(steady[ed] > 0))] = 0.0
     rough = steady.sum(axis=1)
-    es = int(rough.argmin())
+    es = _end_systole(rough)
     cavity, muscle, chosen = {}, {}, {}
     looks = [look.result() for look in around]
 
@@ -205,6 +206,23 @@ def _outlined(cine: Turned, ask: Ask, border: Ask | None, pool: ThreadPoolExecut
         min(fine.agreement for fine in asked), ended, last, span_ml, lost, restlessness(rough),
         _cut(window, cavity["ed"] | muscle["ed"]),
     )  # fmt: skip
+
+
+def _end_systole(volumes: npt.NDArray[np.float64]) -> int:
+    """The middle of the phases about the smallest volume that are no larger by more than noise; of two the smaller.
+
+    A small heart is a few pixels of the coarse look at its smallest, in phase after phase: which of them comes out
+    smallest is chance, and may be well after end-systole.
+
+    >>> _end_systole(np.array([1.0, 0.6, 0.3, 0.012, 0.011, 0.01, 0.5, 0.8]))
+    4
+    """
+    n, least = len(volumes), int(volumes.argmin())
+    near = volumes <= volumes[least] + _LEVEL * (volumes.max() - volumes[least])
+    before = next((k for k in range(1, n) if not near[least - k]), n) - 1
+    after = next((k for k in range(1, n) if not near[(least + k) % n]), n) - 1
+    middle = [(least + way) % n for way in ((after - before) // 2, (after - before + 1) // 2)]
+    return int(min(middle, key=lambda phase: volumes[phase]))
 
 
 def _cut(window: _Window, whole: Mask) -> bool:
