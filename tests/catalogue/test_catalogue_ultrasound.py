@@ -444,10 +444,13 @@ def test_a_stack_of_slices_is_no_picture() -> None:
 
 
 def test_a_comma_within_a_reading_is_not_taken_for_two_readings() -> None:
-    for readings in ("5,1; 4,9; 5,2; 5,3; 5,1", "5,1 4,9 5,2 5,3 5,1"):
+    for readings in ("5,1; 4,9; 5,2; 5,3; 5,1", "5,1 4,9 5,2 5,3 5,1", "5,1, 4,9, 5,2, 5,3, 5,1,",
+                     "5,1,4,9,5,2,5,3,5,1"):  # fmt: skip
         with pytest.raises(Refused, match="decimals with a point"):
             LiverStiffness().run(IMAGE, readings=readings, unit="kPa")
     assert LiverStiffness().run(IMAGE, readings="5,5,5,5,5", unit="kPa").outcome is Outcome.FOUND
+    whole = LiverStiffness().run(IMAGE, readings="5, 1, 4, 9, 5, 2, 5, 3, 5, 1", unit="kPa")
+    assert any(m.value == 10 for m in whole.findings[0].measurements)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ READINGS = Code("readings", "99ISO", "Number of readings")
 class LiverStiffness:
     """How stiff is the liver by shear-wave elastography, and are the readings reliable?"""
 
-    name, version = "liver_stiffness", "5"
+    name, version = "liver_stiffness", "6"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("liver", "abdomen", "hepatic", "hepatobiliary"))
     }
@@ -56,8 +56,8 @@ class LiverStiffness:
             unit: of the readings, as the machine shows them.
 
         Raises:
-            Refused: without readings or their unit, for fewer than five, for decimals with a comma, or for a reading
-                that the unit cannot have.
+            Refused: without readings or their unit, for fewer than five, for decimals that may have a comma, or for a
+                reading that the unit cannot have.
         """
         grey(image, film=True)
         if not readings.strip():
@@ -65,8 +65,13 @@ class LiverStiffness:
         if unit == "not stated":
             raise Refused("readings without a unit", "5 kPa and 5 m/s are a healthy liver and none", "say kPa or m/s")
         parts = re.split(r"[;\s]+", readings.strip())
-        if len(parts) > 1 and any(re.fullmatch(r"\d+,\d+", part) for part in parts):
-            raise Refused(f"readings '{readings}'", "a comma parts two readings", "write decimals with a point: 5.1")
+        bare = re.fullmatch(r"(?:\d+,\d,){4,}\d+,\d,?", readings.strip())  # ten whole readings, or five with decimals
+        if bare or (len(parts) > 1 and any(re.fullmatch(r"\d+,\d+,?", part) for part in parts)):
+            raise Refused(
+                f"readings '{readings}'",
+                "a comma parts two readings",
+                "write decimals with a point: 5.1, and whole readings with a space between",
+            )
         try:
             values = tuple(float(part) for part in re.split(r"[,;\s]+", readings.strip()) if part)
         except ValueError as wrong:
