@@ -252,6 +252,12 @@ def test_arms_against_the_body_are_named_and_their_fat_is_not_the_bodys(phantom:
         assert any(r.startswith("WARNING: arms lie beside") for r in answer.reasons)
         assert not any(r.startswith("SMRA") for r in answer.reasons)
         assert any(m.what == codes.SUBCUTANEOUS_FAT for m in answer.measurements) == fat
+    cut = pressed.cropped((0, 0, 50), tuple(n - 50 * (axis == 2) for axis, n in enumerate(pressed.geometry.shape)))
+    with pytest.raises(Refused, match=r"a picture that cuts what looks like arms against the body: .* or outline"):
+        run(cut, None, level_mm=0.0)
+    assert said(run(cut, (wall,), level_mm=0.0), codes.SKELETAL_MUSCLE) == pytest.approx(
+        phantom.truth["muscle_cm2"], rel=1e-9
+    )
     plain = run(ct, (wall,), level_mm=0.0, cutoff="Derstine 2018")
     assert not any("arms" in r for r in plain.reasons) and any(r.startswith("SMRA") for r in plain.reasons)
     assert any(m.what == codes.SUBCUTANEOUS_FAT for m in plain.measurements)

@@ -172,11 +172,19 @@ class BodyComposition:
             raise Refused(f"metal {where}", "its streaks move attenuation in and out of the windows")
         seen = imaged(hu)
         whole, lean = wall_is_whole(found.body, seen), muscle_is_whole(hu, found.body, seen, spacing)
+        if compartment is not None:  # arms may be cut, and the outlined muscle whole
+            lean = np.where(compartment.any(axis=(1, 2)), wall_is_whole(compartment, seen), lean)
         rows = slice(None) if level is None else slice(level, level + 1)
         arms = arms_beside(hu[rows], found.body[rows], spacing).any()
         if arms and compartment is None:
             raise Refused("arms lie beside the body", "they streak across the muscle", _ARMS_UP)
         if not lean[rows].any():
+            if compartment is None and arms_against(hu[rows], found.body[rows], spacing).any():
+                raise Refused(
+                    "a picture that cuts what looks like arms against the body",
+                    "their muscle and fat run on into those of the body",
+                    _ARMS_UP,
+                )
             raise Refused(
                 "a picture that cuts the muscle wall",
                 "muscle is missing, and fat within the wall is not parted from fat without",
