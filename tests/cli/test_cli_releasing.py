@@ -24,6 +24,7 @@ from isocenter.cli import app
 from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused
 from isocenter.govern.passwords import hash_password
 from isocenter.govern.policy import Person, Role
+from isocenter.learn.card import marks_in
 from isocenter.learn.learnt import keep
 from isocenter.learn.recalibrate import recalibrated
 from isocenter.learn.sealed import digest_of_data
@@ -166,6 +167,10 @@ def test_a_sealed_test_of_what_it_learnt_from_is_refused(folder: Path, monkeypat
     np.savez(folder / "test.npz", test_images=pictures, test_labels=np.arange(40) % 2)
     shutil.copytree(models()["breastmnist"][1].parent, folder / "shelf" / "breastmnist")
     keep(folder / "shelf" / "breastmnist", pictures[:2])
+    record = folder / "shelf" / "breastmnist" / "model.json"
+    told = json.loads(record.read_text("utf-8"))
+    told["card"]["training"] |= marks_in(record.parent)
+    record.write_text(json.dumps(told), "utf-8")
     monkeypatch.setenv("ISOCENTER_MODELS", str(folder / "shelf"))
     mine = ("--by", "ito", "--reason", "it is time")
     change = ("--change", str(folder / "change.json"), "--seal", str(folder / "test.npz"))

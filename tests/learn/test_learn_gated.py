@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.analysis.weights import models, record_in  # noqa: E402
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import gated  # noqa: E402
+from isocenter.learn.card import marks_in  # noqa: E402
 from isocenter.learn.export import OUTPUTS, Gate, Whole, exported  # noqa: E402
 from isocenter.learn.gated import gate_taught  # noqa: E402
 from isocenter.learn.judge import judged  # noqa: E402
@@ -22,6 +25,7 @@ from isocenter.learn.scope import SEEN, Scope  # noqa: E402
 from isocenter.learn.strangers import taught_to_decline  # noqa: E402
 from isocenter.learn.taken_up import gate_of, with_gate  # noqa: E402
 from isocenter.methods.calibration import Scale  # noqa: E402
+from isocenter.record import to_plain  # noqa: E402
 
 
 def network(seed: int, widths: tuple[int, ...], answers: int) -> ResidualNet:
@@ -86,6 +90,8 @@ def test_films_that_it_learnt_from_teach_and_the_others_measure(
     from isocenter.learn.recipes import recipe_behind
 
     keep(place, read_films(tmp_path / "films.npz", recipe_behind(held)).pictures[:5])  # type: ignore[arg-type]
+    held = replace(held, card={**held.card, "training": {**held.card["training"], **marks_in(place)}})
+    (place / "model.json").write_text(json.dumps(to_plain(held)), "utf-8")
     lines: list[str] = []
     with pytest.raises(Refused, match="no more than that"):
         taught_to_decline(str(place), tmp_path / "films.npz", tmp_path / "out", measured=True)

@@ -20,10 +20,11 @@ from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
 from isocenter.learn.examples import Examples
 from isocenter.learn.films import films_on, read_films
+from isocenter.learn.fitting import must_fit
 from isocenter.learn.judge_classes import area_of, class_figures, line_of, share_of
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import read_labelled
-from isocenter.learn.learnt import FILE, seen
+from isocenter.learn.learnt import FILE, must_be_kept, seen
 from isocenter.learn.naming import REST
 from isocenter.learn.outside import must_name, no_border, strangeness, why_declined
 from isocenter.learn.recipes import recipe_behind
@@ -156,6 +157,8 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         Refused: when the data hold one class only, other labels, or cannot be read; for a pickle as a model.
     """
     held, session = opened(model, extra)
+    must_fit(held, session, kind_of(held))
+    must_be_kept(folder_of(model, held, extra), held.card)
     must_name(session, held.inputs)
     if not data.exists():
         raise NotFound(
@@ -217,6 +220,7 @@ def must_be_new(model: str | Path, data: Path, extra: Path | None = None) -> Non
         Refused: there are some, where the training kept which they are (see `learnt`).
     """
     held = opened(model, extra)[0]
+    must_be_kept(folder_of(model, held, extra), held.card)
     known = _learnt(model, held, data, None, extra)
     if known is not None and known.any():
         raise Refused(

@@ -8,14 +8,17 @@ how many of its cases are among them. Another picture is taken for one of them o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FILE", "join", "keep", "seen"]
+from isocenter.analysis.weights import read_file
+from isocenter.errors import Refused
+
+__all__ = ["FILE", "join", "keep", "must_be_kept", "seen"]
 
 FILE = "learnt.bin"
 """Beside ``model.onnx``: the marks in order, four bytes each."""
@@ -37,8 +40,29 @@ def join(folder: Path, other: Path) -> None:
     (folder / FILE).write_bytes(np.unique(np.concatenate(marks)).astype("<u4").tobytes())
 
 
+def must_be_kept(folder: Path, card: Mapping[str, Any]) -> None:
+    """Refuse marks that are not those of the training, where its card names them: with others, or without, what a model
+    has learnt from would pass for new.
+
+    Raises:
+        Refused: they are gone, or have been changed.
+    """
+    named = card.get("training", {}).get(f"SHA-256 of {FILE}")
+    if not named:
+        return
+    file = folder / FILE
+    found = hashlib.sha256(read_file(file)).hexdigest() if file.is_file() else "none"
+    if found != named:
+        raise Refused(f"{FILE} with digest {found[:12]}",
+                      f"the card names {str(named)[:12]}: what the model has learnt from is not known any more",
+                      "restore the file that belongs to the card")  # fmt: skip
+
+
 def seen(folder: Path, pictures: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.bool_] | None:
     """(n,) whether a picture is one that the model of this folder learnt from; None where nothing was kept.
+
+    Raises:
+        Refused: what was kept has been cut off.
 
     >>> import tempfile
     >>> place, some = Path(tempfile.mkdtemp()), np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
@@ -49,4 +73,8 @@ def seen(folder: Path, pictures: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.b
     file = folder / FILE
     if not file.is_file():
         return None
-    return np.isin(_marks(pictures), np.frombuffer(file.read_bytes(), "<u4"))
+    data = read_file(file)
+    if len(data) % 4:
+        raise Refused(f"{len(data)} bytes in {file}", "it holds four for each picture that the model learnt from",
+                      "restore it, or train the model again")  # fmt: skip
+    return np.isin(_marks(pictures), np.frombuffer(data, "<u4"))
