@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
@@ -14,7 +17,9 @@ from isocenter.learn.besides import without_test  # noqa: E402
 from isocenter.learn.detail import with_detail  # noqa: E402
 from isocenter.learn.export import exported  # noqa: E402
 from isocenter.learn.extent import extents, limits_of, with_extent  # noqa: E402
+from isocenter.learn.judge import judged  # noqa: E402
 from isocenter.learn.judge_boxes import Found  # noqa: E402
+from isocenter.learn.outside import strangeness  # noqa: E402
 from isocenter.learn.strangers import taught_to_decline  # noqa: E402
 
 BOXES = np.array([[10, 10, 30, 50.0], [40, 20, 60, 60], [70, 5, 90, 45], [0, 30, 80, 99], [30, 30, 35, 35]])
@@ -77,9 +82,66 @@ def test_a_test_is_left_out_of_borders_of_any_age() -> None:
 
 
 def test_only_a_detector_knows_extents_and_its_border_must_be_given_them(tmp_path: Path) -> None:
+    from isocenter.analysis.weights import models
+
     np.savez(tmp_path / "a.npz", images=np.random.default_rng(0).integers(0, 255, (4, 28, 28), dtype=np.uint8),
              labels=[0, 1, 0, 1])  # fmt: skip
     with pytest.raises(Refused, match="only a model of boxes"):
         taught_to_decline("breastmnist", tmp_path / "a.npz", tmp_path / "out", magnified=True)
     with pytest.raises(Refused, match="a border of cleveland_heart"):
         taught_to_decline("cleveland_heart", tmp_path, tmp_path / "out", magnified=True)
+    held, weights, *_ = models()["bccd"]
+    with pytest.raises(Refused, match="asks for the extents"):
+        strangeness(weights.parent, held.inputs["scope"], [np.zeros((48, 64, 3), np.uint8)])
+
+
+FORMS = ("416 × 416, JPEG", "416 × 416", "1.5 times", "3 times, JPEG")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_whole_smears_are_answered_in_any_size_and_parts_of_them_are_declined(
+    form: str, data: Path, tmp_path: Path
+) -> None:
+    """Notes are written anew in YOLO's form, as shares of the picture."""
+    rng, names = np.random.default_rng(5), ["RBC", "WBC", "Platelets"]
+    files = sorted((data / "bccd" / "BCCD" / "JPEGImages").glob("*.jpg"))
+    for whole in (True, False):
+        place = tmp_path / ("whole" if whole else "parts")
+        for folder in ("images", "labels"):
+            (place / folder).mkdir(parents=True)
+        (place / "data.yaml").write_text(f"names: {names}\n")
+        for file in (files[k] for k in rng.permutation(len(files))[:8]):
+            notes = ElementTree.parse(file.parents[1] / "Annotations" / f"{file.stem}.xml")
+            picture, lines = Image.open(file).convert("RGB"), []
+            for thing in notes.iter("object"):
+                left, top, right, bottom = (
+                    float(thing.findtext(f"bndbox/{side}", "0")) / long
+                    for side, long in zip(("xmin", "ymin", "xmax", "ymax"), (640, 480, 640, 480), strict=True)
+                )
+                if left >= right or top >= bottom:
+                    continue
+                lines.append(f"{names.index(str(thing.findtext('name')))} {(left + right) / 2} {(top + bottom) / 2} "
+                             f"{right - left} {bottom - top}")  # fmt: skip
+            if not whole:
+                picture = picture.crop((100, 90, 100 + 416, 90 + 312))
+            made = _brought(picture, form)
+            made.save(place / "images" / f"{file.stem}.png")
+            (place / "labels" / f"{file.stem}.txt").write_text("\n".join(lines) + "\n")
+        report = judged("bccd", place).report
+        if whole:
+            assert report["declined"] <= 1 and report["metrics"]["map50"]["value"] > 0.85, report
+        else:
+            assert report["declined"] == 8, report
+
+
+def _brought(picture: Image.Image, form: str) -> Image.Image:
+    wide, tall = picture.size
+    factor = {"1.5 times": 1.5, "3 times": 3, "3 times, JPEG": 3, "a quarter": 0.25}.get(form, 1)
+    size = (416, 416) if form.startswith("416") else (round(wide * factor), round(tall * factor))
+    made = picture.resize(size, Image.Resampling.BICUBIC) if size != picture.size else picture
+    if "JPEG" in form:
+        held = io.BytesIO()
+        made.save(held, "JPEG", quality=80)
+        made = Image.open(io.BytesIO(held.getvalue())).convert("RGB")
+    return made
