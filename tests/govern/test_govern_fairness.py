@@ -66,6 +66,15 @@ def test_what_is_no_group_is_refused() -> None:
             fairness(Cases(right, "accuracy", groups))
 
 
+def test_a_sex_that_is_spelt_in_several_ways_is_one_group() -> None:
+    right = np.tile([1.0, 0.0], 60)
+    sexes = np.array(["F", "M", "f", "male", "Female", "M", "F", "M", "O", ""] * 12)
+    told = fairness(Cases(right, "accuracy", {"PatientSex": sexes, "word": np.array(["f", "F"] * 60)}), times=99)
+    alone = {(r["by"], r["name"]): r["n"] for r in told["subgroups"] if " and " not in r["by"]}
+    assert alone == {("PatientSex", "F"): 48, ("PatientSex", "M"): 48, ("PatientSex", "O"): 12,
+                     ("PatientSex", "unknown"): 12, ("word", "F"): 60, ("word", "f"): 60}  # fmt: skip
+
+
 def test_ages_as_dicom_writes_them_are_bands_and_other_words_among_them_are_named() -> None:
     right = np.tile([1.0, 0.0], 60)
     ages = np.array(["043Y", "006M", "003W", "010D", "120Y", "000D", "", "17.9", "18", "230M"] * 12)

@@ -8,6 +8,7 @@ correction for all comparisons is a gap. People of whom nothing is known are a g
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -31,6 +32,7 @@ MOST = 40
 """Values that a division may have; more name people and not groups."""
 
 _A_YEAR = {"Y": 1.0, "A": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}  # of each unit
+_SEXES = {"f": "female", "female": "female", "m": "male", "male": "male", "o": "other", "other": "other"}
 _WIDE = 0.10  # half-width of an interval beyond which it says that it is wide
 Strings = npt.NDArray[np.str_]
 Mask = npt.NDArray[np.bool_]
@@ -175,7 +177,7 @@ def _divisions(cases: Cases) -> dict[str, Strings]:
         if len(values) != len(cases.right):
             raise Refused(f"{len(values)} values of {by} for {len(cases.right)} cases", "each case has one")
         given = np.array([v.strip() or "unknown" for v in values.tolist()], np.str_)
-        known[by] = _aged(given) if _is_age(by) else given
+        known[by] = _aged(given) if _tells(by, "age") else _of_sex(given) if _tells(by, "sex", "gender") else given
         if len(set(known[by].tolist())) > MOST:
             raise Refused(
                 f"{len(set(known[by].tolist()))} values of {by}", "that names people, not groups",
@@ -188,14 +190,27 @@ def _divisions(cases: Cases) -> dict[str, Strings]:
     return known
 
 
-def _is_age(by: str) -> bool:
-    """Whether a column tells ages: ``age``, ``Age (years)``, ``patient_age``, ``PatientAge``; not ``stage``.
+def _tells(by: str, *words: str) -> bool:
+    """Whether a column is named by one of these words: of ``age`` are ``Age (years)``, ``PatientAge``, not ``stage``.
 
-    >>> [_is_age(by) for by in ("Age (years)", "patient_age", "PatientAge", "stage", "agency")]
+    >>> [_tells(by, "age") for by in ("Age (years)", "patient_age", "PatientAge", "stage", "agency")]
     [True, True, True, False, False]
     """
-    words = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", by).lower())
-    return "age" in words
+    said = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", by).lower())
+    return not set(words).isdisjoint(said)
+
+
+def _of_sex(values: Strings) -> Strings:
+    """One spelling of each: F, f and Female are one group, by the spelling that most have; other words stay.
+
+    >>> _of_sex(np.array(["F", "female", "f", "F", "O", "male"])).tolist()
+    ['F', 'F', 'F', 'F', 'O', 'male']
+    """
+    meant = [_SEXES.get(v.lower(), v) for v in values.tolist()]
+    spelt: dict[str, Counter[str]] = {}
+    for value, meaning in zip(values.tolist(), meant, strict=True):
+        spelt.setdefault(meaning, Counter())[value] += 1
+    return np.array([spelt[meaning].most_common(1)[0][0] for meaning in meant], np.str_)
 
 
 def _aged(values: Strings) -> Strings:
