@@ -28,6 +28,7 @@ from scipy.spatial.transform import Rotation
 
 from isocenter.errors import Refused
 from isocenter.learn import detect, segment
+from isocenter.learn.extent import INPUT as EXTENTS
 from isocenter.learn.films import read_films
 from isocenter.learn.judge import asked, folder_of, judged, opened
 from isocenter.learn.labelled import read_labelled
@@ -401,7 +402,7 @@ def main() -> None:
         def calls(images: Sequence[Array]) -> list[tuple[bool, bool]]:
             return [(bool(row["declined"]), _silent(row, held.inputs)) for row in told(model, images, classes)]
     else:
-        module = segment if kind == "masks" else detect
+        module, session = segment if kind == "masks" else detect, opened(model, None)[1]
         cases = module.cases_in(held, data, None)
         known = seen(place, cases)
         fresh = [k for k in range(len(cases)) if known is None or not known[k]]
@@ -409,7 +410,8 @@ def main() -> None:
 
         def calls(images: Sequence[Array]) -> list[tuple[bool, bool]]:
             near = held.inputs["scope"].get("near", np.inf)
-            away = strangeness(place, held.inputs["scope"], images)
+            more = {} if kind == "masks" else {EXTENTS: detect.extents_in(held, session, images)}
+            away = strangeness(place, held.inputs["scope"], images, more)
             return [(bool(far > 1), bool(far <= min(1.0, near))) for far in away]
 
     if kind == "table":

@@ -103,3 +103,22 @@ def test_labels_that_do_not_tell_the_left_ventricle_are_refused(tmp_path: Path) 
     case.save(tmp_path / "still" / "p" / "p_4d.nii.gz", case.cine[..., 0])
     with pytest.raises(Refused, match="a cine shows the beat in several phases"):
         list(read_labelled_cines(tmp_path / "still"))
+
+
+def test_a_cine_without_its_directions_is_turned_by_its_labels_or_refused(tmp_path: Path) -> None:
+    case = Case(901)
+    case.mms(tmp_path / "told", "A")
+    found = {"told": judged("cardiac_cine", tmp_path / "told").predictions[0]}
+    lost = np.diag([-STEP_MM, -STEP_MM, APART_MM, 1.0])
+    pictures, kinds = case.cine, case.kinds
+    for turns, ways in ((0, 1), (1, -1), (3, 1)):
+        case.affine = lost
+        case.cine, case.kinds = (np.rot90(one, turns)[:, :, ::ways].copy() for one in (pictures, kinds))
+        case.mms(tmp_path / f"lost {turns}", "A")
+        found[f"lost {turns}"] = judged("cardiac_cine", tmp_path / f"lost {turns}").predictions[0]
+    for name, one in found.items():
+        for what in ("edv_ml", "esv_ml", "mass_g"):
+            assert one[f"{what} found"] == pytest.approx(found["told"][f"{what} found"], rel=0.01), (name, what)
+    case.mms(tmp_path / "alone", "A", (0, 1, 2, 0))
+    with pytest.raises(Refused, match="no right ventricle is labelled"):
+        list(read_labelled_cines(tmp_path / "alone"))

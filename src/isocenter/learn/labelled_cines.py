@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,8 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.forms import nifti
 from isocenter.methods.cine import MUSCLE_G_PER_ML
-from isocenter.space import Volume
+from isocenter.methods.short_axis import APEX
+from isocenter.space import Geometry, Volume
 
 __all__ = ["LabelledCine", "holds_labelled_cines", "read_labelled_cines"]
 
@@ -29,6 +31,8 @@ _CINE = re.compile(r"^(?P<name>.+)_(?P<way>4d|sa)\.nii(\.gz)?$", re.IGNORECASE)
 _ENCLOSED, _OPEN = 0.75, 0.6
 """Part of a structure's outline in the slices along which muscle lies: of the left ventricle at least, of others at
 most. Of the right one it is the septum."""
+
+_ALONG = 0.9999  # cosine between an axis of the file and one of the scanner
 
 Labels = npt.NDArray[Any]
 
@@ -74,7 +78,8 @@ def read_labelled_cines(folder: Path) -> Iterator[LabelledCine]:
         if any(labels.shape != cine.geometry.shape for labels in drawn.values()):
             raise Refused(f"labels of {file.name}", "they lie on another grid than the cine", "resample them onto it")
         count += 1
-        yield LabelledCine(name, cine, _told(name, drawn, cine.geometry.voxel_volume_mm3 / 1000.0, file.parent))
+        truth, heart = _told(name, drawn, cine.geometry.voxel_volume_mm3 / 1000.0, file.parent)
+        yield LabelledCine(name, _laid(cine, heart, file.name), truth)
     if not count:
         raise Refused(
             f"no cine with labels in {folder.name}", "there are cines, and none has labels beside it",
@@ -107,7 +112,14 @@ def _phases(name: str, cine: Path) -> dict[int, Labels]:
     return {k: np.rint(one) for k, one in enumerate(held.array) if one.any()}
 
 
-def _told(name: str, drawn: dict[int, Labels], voxel_ml: float, folder: Path) -> dict[str, float]:
+class _Heart(NamedTuple):
+    """What labels show at end-diastole: masks of the left ventricle, and of all that is neither it nor its muscle."""
+
+    left: npt.NDArray[np.bool_]
+    other: npt.NDArray[np.bool_]
+
+
+def _told(name: str, drawn: dict[int, Labels], voxel_ml: float, folder: Path) -> tuple[dict[str, float], _Heart]:
     if len(drawn) != 2:
         raise Refused(f"{len(drawn)} phases of {name} have labels", "two are wanted: end-diastole and end-systole",
                       "take the others out")  # fmt: skip
@@ -121,7 +133,44 @@ def _told(name: str, drawn: dict[int, Labels], voxel_ml: float, folder: Path) ->
                       "repair the numbers or the labels")  # fmt: skip
     edv, esv = sizes[ed] * voxel_ml, sizes[es] * voxel_ml
     mass = MUSCLE_G_PER_ML * int(np.count_nonzero(drawn[ed] == muscle)) * voxel_ml
-    return {"edv_ml": edv, "esv_ml": esv, "ef_percent": 100.0 * (1.0 - esv / edv), "mass_g": mass}
+    heart = _Heart(drawn[ed] == cavity, ~np.isin(drawn[ed], (0, cavity, muscle)))
+    return {"edv_ml": edv, "esv_ml": esv, "ef_percent": 100.0 * (1.0 - esv / edv), "mass_g": mass}, heart
+
+
+def _laid(cine: Volume, heart: _Heart, file: str) -> Volume:
+    """The cine as it is where its file says how it lies; else the base first and the right ventricle on the left.
+
+    A short axis is oblique in every person. A file whose axes are those of the scanner has lost its directions, and
+    keeps the pictures as they were shown, or turned: as no mirror image of it.
+
+    Raises:
+        Refused: the directions are lost, and no right ventricle is labelled that would tell them.
+    """
+    if np.abs(cine.geometry.directions).max(axis=0).min() < _ALONG:
+        return cine
+    if not heart.other.any():
+        raise Refused(
+            f"the directions of {file}",
+            "they are those of the scanner, as no short axis lies, and no right ventricle is labelled that tells them",
+            "convert the DICOM images with their directions",
+        )
+    spacing = cine.geometry.spacing_mm
+    right, left = (np.argwhere(mask).mean(axis=0) * spacing for mask in (heart.other, heart.left))
+    down, across = (right - left)[1:]
+    turns = (1 if down < 0 else 3) if abs(down) > abs(across) else (2 if across > 0 else 0)
+    areas = heart.left.sum(axis=(1, 2))
+    filled = np.flatnonzero(areas)
+    middle = float(np.average(np.arange(len(areas)), weights=areas))
+    array = np.rot90(cine.array, turns, axes=(2, 3))
+    if middle > (filled[0] + filled[-1]) / 2:  # more of it in the later slices: they are the base
+        array = array[:, ::-1]
+    apex = APEX / np.linalg.norm(APEX)
+    feet = np.array([0.0, 0.0, -1.0]) + apex[2] * apex
+    feet /= np.linalg.norm(feet)
+    sides = np.array([spacing[0], *(spacing[1:] if turns % 2 == 0 else spacing[:0:-1])])
+    affine = np.eye(4)
+    affine[:3, :3] = np.stack([apex, feet, np.cross(apex, feet)], axis=1) * sides
+    return replace(cine, array=np.ascontiguousarray(array), geometry=Geometry(affine, array.shape[1:]))
 
 
 def _info(file: Path) -> dict[str, int]:
