@@ -99,7 +99,7 @@ FORMS = ("416 × 416, JPEG", "416 × 416", "1.5 times", "3 times, JPEG")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [FORMS[0], *(pytest.param(one, marks=pytest.mark.nightly) for one in FORMS[1:])])
 def test_whole_smears_are_answered_in_any_size_and_parts_of_them_are_declined(
     form: str, data: Path, tmp_path: Path
 ) -> None:

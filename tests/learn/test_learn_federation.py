@@ -197,7 +197,7 @@ def test_the_shared_weights_become_a_candidate_that_can_be_judged(
     one.finish(rounds.weights(rounds.now("a")["base"], 0, 2**30))
     assert any("no model of this site" in line for line in lines)
 
-    def refused(*_: Any) -> None:
+    def refused(*_: Any, **__: Any) -> None:
         raise Refused("AUC 0.000", "the model is worse than a coin")
 
     monkeypatch.setattr(federation_model, "class_figures", refused)

@@ -111,7 +111,7 @@ def test_a_cine_without_its_directions_is_turned_by_its_labels_or_refused(tmp_pa
     found = {"told": judged("cardiac_cine", tmp_path / "told").predictions[0]}
     lost = np.diag([-STEP_MM, -STEP_MM, APART_MM, 1.0])
     pictures, kinds = case.cine, case.kinds
-    for turns, ways in ((0, 1), (1, -1), (3, 1)):
+    for turns, ways in ((1, -1), (2, 1)):
         case.affine = lost
         case.cine, case.kinds = (np.rot90(one, turns)[:, :, ::ways].copy() for one in (pictures, kinds))
         case.mms(tmp_path / f"lost {turns}", "A")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -35,11 +36,15 @@ def test_the_cases_that_it_learnt_from_are_counted(tmp_path: Path) -> None:
     pictures = np.load(data)["test_images"]
     keep(own, np.concatenate([pictures[:3], pictures[:3], 255 - pictures[5:6]]))
     assert (own / FILE).stat().st_size == 16, "four bytes for each of four pictures"
+    record = json.loads((own / "model.json").read_text())
+    record["card"]["training"] |= marks_in(own)
+    (own / "model.json").write_text(json.dumps(record))
     assert judge(own, data)["learnt_from"] == 3 == int(np.count_nonzero(seen(own, pictures)))
     with pytest.raises(Refused, match="learnt from them"):
         recalibrated(own, data, tmp_path / "bent", "temperature")
     (own / FILE).unlink()
-    assert "learnt_from" not in judge(own, data), "nothing is said where nothing is known"
+    told = judge(own, data)
+    assert "learnt_from" not in told and "learnt.bin, which its card names, is not there" in told["remarks"][-1]
 
 
 @pytest.mark.parametrize(

@@ -40,17 +40,20 @@ def join(folder: Path, other: Path) -> None:
     (folder / FILE).write_bytes(np.unique(np.concatenate(marks)).astype("<u4").tobytes())
 
 
-def must_be_kept(folder: Path, card: Mapping[str, Any]) -> None:
+def must_be_kept(folder: Path, card: Mapping[str, Any], *, or_gone: bool = False) -> None:
     """Refuse marks that are not those of the training, where its card names them: with others, or without, what a model
     has learnt from would pass for new.
+
+    Args:
+        or_gone: whether none will do, where nothing depends on it.
 
     Raises:
         Refused: they are gone, or have been changed.
     """
     named = card.get("training", {}).get(f"SHA-256 of {FILE}")
-    if not named:
-        return
     file = folder / FILE
+    if not named or (or_gone and not file.is_file()):
+        return
     found = hashlib.sha256(read_file(file)).hexdigest() if file.is_file() else "none"
     if found != named:
         raise Refused(f"{FILE} with digest {found[:12]}",
