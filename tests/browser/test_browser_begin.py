@@ -64,6 +64,7 @@ def of(day: str, description: str, time: str = "120000", modality: str = "CT", p
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_an_empty_archive_leads_to_its_first_study_and_a_patient_has_a_past(
     browser: Any, axe: str, tmp_path: Path
 ) -> None:

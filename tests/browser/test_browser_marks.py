@@ -111,6 +111,7 @@ def on_its_ball(page: Any) -> bool:
     return bool(ball) and drawn == pytest.approx([ball["left"], ball["right"]], abs=2)
 
 
+@pytest.mark.slow
 def test_a_ball_measures_24_mm_by_mouse_and_by_keys_and_everywhere_the_same(
     page: Any, browser: Any, site: Site, jar: str
 ) -> None:
