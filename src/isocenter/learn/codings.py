@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.learn.kinds import Table
+from isocenter.learn.naming import number
 from isocenter.learn.sheet import plain
 
 __all__ = ["brought_back"]
@@ -84,14 +85,14 @@ def brought_back(header: Sequence[str], body: Sequence[Sequence[str]], how: Tabl
     label = next((n for n in _OUTCOMES if n in at), None)
     if label is None or not at.keys() >= set(_ASKED):
         return names, rows, ()
-    cells = {n: np.array([_number(row[at[n]]) for row in rows]) for n in (*_ASKED, label)}
+    cells = {n: np.array([number(row[at[n]]) for row in rows]) for n in (*_ASKED, label)}
     if not (0 in cells["cp"] or 0 in cells["slope"] or np.isin(cells["thal"], (0, 1, 2)).any()):
         return names, rows, ()
     form, ill = _proven(cells, label, where)
     for row in rows:
         for name in ("cp", "restecg", "slope", "thal"):
             row[at[name]] = _coded(row[at[name]], getattr(form, name), name, where)
-        if form is _FORMS[0] and _number(row[at["ca"]]) == 4:  # stands for none in that form
+        if form is _FORMS[0] and number(row[at["ca"]]) == 4:  # stands for none in that form
             row[at["ca"]] = ""
         if not ill:
             row[at[label]] = _coded(row[at[label]], {0: 1, 1: 0}, label, where)
@@ -121,15 +122,8 @@ def _of_words(at: Mapping[str, int], rows: list[list[str]], how: Table, where: s
     )  # fmt: skip
 
 
-def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return float("nan")
-
-
 def _coded(cell: str, codes: Mapping[float, float], name: str, where: str) -> str:
-    value = _number(cell)
+    value = number(cell)
     if value != value:
         return cell
     if value not in codes:

@@ -107,6 +107,9 @@ class Judged:
             raise Unavailable(f"cannot write {path}", str(e), "choose another place") from e
 
 
+_UNMARKED = f"whether it has learnt from some of these cases is not known: {FILE}, which its card names, is not there"
+
+
 def _of_parts(names: Sequence[str]) -> list[str]:
     """A sentence where the names of cases tell that some were meant to learn from and others to test.
 
@@ -120,13 +123,6 @@ def _of_parts(names: Sequence[str]) -> list[str]:
         return []
     return [f"{told['test']} of these {len(names)} cases are of the part test and {told['train']} of the part train: "
             "--split test judges that part alone"]  # fmt: skip
-
-
-def _unmarked(held: Model, folder: Path) -> list[str]:
-    """A sentence where the marks of what a model has learnt from are gone."""
-    if f"SHA-256 of {FILE}" not in held.card.get("training", {}) or (folder / FILE).is_file():
-        return []
-    return [f"whether it has learnt from some of these cases is not known: {FILE}, which its card names, is not there"]
 
 
 def _against(metrics: Mapping[str, Any]) -> list[str]:
@@ -165,7 +161,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     """
     held, session = opened(model, extra)
     must_fit(held, session, kind_of(held))
-    must_be_kept(folder_of(model, held, extra), held.card, or_gone=True)
+    marked = must_be_kept(folder_of(model, held, extra), held.card, or_gone=True)
     must_name(session, held.inputs)
     if not data.exists():
         raise NotFound(
@@ -193,7 +189,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     if "learnt_from" in figures_:
         report["learnt_from"] = figures_["learnt_from"]
     parted = [] if split else _of_parts([str(row["name"]) for row in rows])
-    unmarked = _unmarked(held, folder_of(model, held, extra))
+    unmarked = [] if marked else [_UNMARKED]
     if remarks := [*figures_.get("remarks", ()), *parted, *unmarked, *_against(report["metrics"])]:
         report["remarks"] = remarks
     return Judged(report, held, rows, features, masks, figures_.get("cases", rows))

@@ -40,25 +40,31 @@ def join(folder: Path, other: Path) -> None:
     (folder / FILE).write_bytes(np.unique(np.concatenate(marks)).astype("<u4").tobytes())
 
 
-def must_be_kept(folder: Path, card: Mapping[str, Any], *, or_gone: bool = False) -> None:
+def must_be_kept(folder: Path, card: Mapping[str, Any], *, or_gone: bool = False) -> bool:
     """Refuse marks that are not those of the training, where its card names them: with others, or without, what a model
     has learnt from would pass for new.
 
     Args:
         or_gone: whether none will do, where nothing depends on it.
 
+    Returns:
+        False where its card names them and they are gone.
+
     Raises:
         Refused: they are gone, or have been changed.
     """
     named = card.get("training", {}).get(f"SHA-256 of {FILE}")
     file = folder / FILE
-    if not named or (or_gone and not file.is_file()):
-        return
+    if not named:
+        return True
+    if or_gone and not file.is_file():
+        return False
     found = hashlib.sha256(read_file(file)).hexdigest() if file.is_file() else "none"
     if found != named:
         raise Refused(f"{FILE} with digest {found[:12]}",
                       f"the card names {str(named)[:12]}: what the model has learnt from is not known any more",
                       "restore the file that belongs to the card")  # fmt: skip
+    return True
 
 
 def seen(folder: Path, pictures: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.bool_] | None:
