@@ -82,3 +82,24 @@ def test_for_people() -> None:
 def test_what_is_refused(words: list[str], refusal: str) -> None:
     with pytest.raises(Refused, match=refusal):
         asked(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "as_if"),
+    [
+        (["--sex", "male"], ["--sex", "M"]), (["--sex", "f"], ["--sex", "F"]), (["--sex", "Female"], ["--sex", "F"]),
+        (["--sex", "M", "--model", "MESA"], ["--sex", "M"]),
+        (["--sex", "M", "--ethnicity", "African American"], ["--sex", "M", "--ethnicity", "african_american"]),
+        (["--sex", "M", "--ethnicity", "Black"], ["--sex", "M", "--ethnicity", "african_american"]),
+        (["--sex", "M", "--no-smoker", "--unit", "mg / dL"], ["--sex", "M"]),
+    ],
+)  # fmt: skip
+def test_words_are_known_however_they_are_written(words: list[str], as_if: list[str]) -> None:
+    """Male, f and African American were refused, as a table of patients writes them."""
+    person = ["--model", "mesa", "--age", "55", "--systolic", "140", "--cholesterol", "213", "--hdl", "50"]
+    assert asked(*person, *words)["risk"]["percent"] == asked(*person, *as_if)["risk"]["percent"]
+
+
+def test_a_region_in_capitals() -> None:
+    words = [*SCORE2, "--cholesterol", "6.3", "--hdl", "1.4", "--region"]
+    assert asked(*words, "Very High")["risk"]["percent"] == asked(*words, "very high")["risk"]["percent"]

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from isocenter.errors import Refused
@@ -200,3 +201,27 @@ def test_american_ranges(model: Any, changed: dict[str, Any], words: str) -> Non
 def test_what_is_refused(ask: Any, words: str) -> None:
     with pytest.raises(Refused, match=words):
         ask()
+
+
+@pytest.mark.parametrize(
+    ("ask", "last"), [(risk.mesa_2015, 84), (risk.framingham_2008, 74), (risk.pce_2013, 79), (risk.score2_op, 89)]
+)
+def test_a_person_is_as_old_as_the_years_completed(ask: Any, last: int) -> None:
+    """74 and a half was outside of 30 to 74."""
+    person = _EU if ask is risk.score2_op else _US
+    assert ask(**{**person, "age": last + 0.5}).percent > ask(**{**person, "age": last}).percent
+    with pytest.raises(Refused, match=f"to {last} years"):
+        ask(**{**person, "age": last + 1})
+
+
+@pytest.mark.parametrize(("value", "words"), [(2, "'2'"), (float("nan"), "'nan'"), ("no", "'no'"), (None, "'None'")])
+def test_what_is_neither_yes_nor_no_is_refused(value: Any, words: str) -> None:
+    """A smoker coded 2 counted twice, and a missing one gave a risk of nan."""
+    with pytest.raises(Refused, match=f"smoker {words}.*yes or no"):
+        risk.framingham_2008(**_US, smoker=value)  # type: ignore[arg-type]
+    assert risk.framingham_2008(**_US, smoker=np.True_).percent > risk.framingham_2008(**_US).percent  # type: ignore[arg-type]
+
+
+def test_what_is_not_known_is_named() -> None:
+    with pytest.raises(Refused, match="no systolic pressure: Framingham needs it"):
+        risk.framingham_2008(**{**_US, "systolic_mmhg": None})  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -16,12 +17,18 @@ _ASKED_BY = {
     "egfr": ("prevent",), "bmi": ("prevent",), "calcium": ("mesa",), "ethnicity": ("mesa", "pce"), "region": _EUROPE,
     "pressure-drug": _US, "statin": ("mesa", "prevent"), "family-history": ("mesa",),
 }  # fmt: skip
+# As people, headers and tables write it; the first word is the model's.
+_SAID: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "sex": {"M": ("male", "man"), "F": ("female", "woman")},
+    "model": {"score2-op": ("score2op",)},
+    "ethnicity": {"african_american": ("black", "african")},
+}
 
 
 @app.command()
 def risk(
     model: Annotated[str, typer.Option(help="mesa, framingham, pce, prevent, score2 or score2-op.")],
-    sex: Annotated[str, typer.Option(help="M or F.")],
+    sex: Annotated[str, typer.Option(help="M or F (male, female).")],
     age: Annotated[float, typer.Option(help="Years.")],
     systolic: Annotated[float, typer.Option(help="Systolic pressure, mmHg.")],
     cholesterol: Annotated[float | None, typer.Option(help="Total cholesterol, in --unit.")] = None,
@@ -36,11 +43,17 @@ def risk(
         str, typer.Option(help="MESA, PCE: white, african_american; MESA also chinese, hispanic.")
     ] = "white",
     region: Annotated[str, typer.Option(help="SCORE2: low, moderate, high or 'very high'.")] = "low",
-    diabetes: Annotated[bool, typer.Option("--diabetes", help="Has diabetes.")] = False,
-    smoker: Annotated[bool, typer.Option("--smoker", help="Smokes now.")] = False,
-    pressure_drug: Annotated[bool, typer.Option("--pressure-drug", help="Takes drugs against high pressure.")] = False,
-    statin: Annotated[bool, typer.Option("--statin", help="Takes a statin (MESA: any lipid drug).")] = False,
-    family_history: Annotated[bool, typer.Option("--family-history", help="MESA: heart attack in the family.")] = False,
+    diabetes: Annotated[bool, typer.Option("--diabetes/--no-diabetes", help="Has diabetes.")] = False,
+    smoker: Annotated[bool, typer.Option("--smoker/--no-smoker", help="Smokes now.")] = False,
+    pressure_drug: Annotated[
+        bool, typer.Option("--pressure-drug/--no-pressure-drug", help="Takes drugs against high pressure.")
+    ] = False,
+    statin: Annotated[
+        bool, typer.Option("--statin/--no-statin", help="Takes a statin (MESA: any lipid drug).")
+    ] = False,
+    family_history: Annotated[
+        bool, typer.Option("--family-history/--no-family-history", help="MESA: heart attack in the family.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Cardiovascular risk of one person by a published model; what lies outside its range is refused."""
@@ -48,6 +61,8 @@ def risk(
     from isocenter.errors import Refused
     from isocenter.methods import risk as models
 
+    model, sex, ethnicity = _word("model", model), _word("sex", sex).upper(), _word("ethnicity", ethnicity)
+    region, outcome = region.strip().lower(), outcome.strip().upper()
     if model not in (*_US, *_EUROPE):
         raise Refused(f"model '{model}'", f"there are {', '.join((*_US, *_EUROPE))}")
     if model != "prevent" and (outcome, years) != ("CVD", 10):
@@ -95,13 +110,22 @@ def risk(
             screen.say(f"   {line}")
 
 
+def _word(option: str, said: str) -> str:
+    """A word of an option as the models have it, whatever its case and its hyphens."""
+    plain = said.strip().lower()
+    for word, others in _SAID[option].items():
+        if plain == word.lower() or plain in others:
+            return word
+    return plain.replace("-", "_").replace(" ", "_") if option == "ethnicity" else plain
+
+
 def _in_unit(model: str, value: float | None, unit: str) -> float | None:
     """A cholesterol in the unit in which the model was published."""
     from isocenter.errors import Refused
     from isocenter.methods.risk import MMOL_PER_MG_DL
 
     wanted = "mmol/L" if model in _EUROPE else "mg/dL"
-    named = {"": wanted, "mg/dl": "mg/dL", "mmol/l": "mmol/L"}.get(unit.lower())
+    named = {"": wanted, "mg/dl": "mg/dL", "mmol/l": "mmol/L"}.get(unit.lower().replace(" ", ""))
     if named is None:
         raise Refused(f"unit '{unit}'", "cholesterol is given in mg/dL or mmol/L")
     if value is None or named == wanted:

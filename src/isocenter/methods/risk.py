@@ -87,7 +87,9 @@ def mesa_2015(
     3.06
     """
     _sex(sex)
-    _within("age", age, 45, 84, "years", "MESA")
+    _told(diabetes=diabetes, smoker=smoker, pressure_drug=pressure_drug, lipid_drug=lipid_drug,
+          family_history=family_history)  # fmt: skip
+    _aged(age, 45, 84, "MESA")
     _within("systolic pressure", systolic_mmhg, 90, 200, "mmHg", "MESA")
     _lipids_mg("MESA", cholesterol_mg_dl, (100, 400), hdl_mg_dl, (15, 120))
     if ethnicity not in ("white", "african_american", "chinese", "hispanic"):
@@ -124,7 +126,8 @@ def framingham_2008(
         Refused: outside 30 to 74 years, 90 to 200 mmHg, 100 to 405 mg/dL total and 10 to 100 mg/dL HDL cholesterol.
     """
     _sex(sex)
-    _within("age", age, 30, 74, "years", "Framingham")
+    _told(diabetes=diabetes, smoker=smoker, pressure_drug=pressure_drug)
+    _aged(age, 30, 74, "Framingham")
     _within("systolic pressure", systolic_mmhg, 90, 200, "mmHg", "Framingham")
     _lipids_mg("Framingham", cholesterol_mg_dl, (100, 405), hdl_mg_dl, (10, 100))
     table = FRAMINGHAM_2008[sex]
@@ -158,7 +161,8 @@ def pce_2013(
             for a group without an equation of its own.
     """
     _sex(sex)
-    _within("age", age, 40, 79, "years", "the pooled cohort equations")
+    _told(diabetes=diabetes, smoker=smoker, pressure_drug=pressure_drug)
+    _aged(age, 40, 79, "the pooled cohort equations")
     _within("systolic pressure", systolic_mmhg, 90, 200, "mmHg", "the pooled cohort equations")
     _lipids_mg("the pooled cohort equations", cholesterol_mg_dl, (130, 320), hdl_mg_dl, (20, 100))
     if (sex, ethnicity) not in PCE_2013:
@@ -208,7 +212,8 @@ def prevent_2023(
     _sex(sex)
     if (outcome, years, sex) not in PREVENT_2023:
         raise Refused(f"{outcome} within {years} years", "PREVENT gives CVD, ASCVD and HF within 10 or 30 years")
-    _within("age", age, 30, 79 if years == 10 else 59, "years", f"PREVENT, {years} years ahead,")
+    _told(diabetes=diabetes, smoker=smoker, pressure_drug=pressure_drug, statin=statin)
+    _aged(age, 30, 79 if years == 10 else 59, f"PREVENT, {years} years ahead,")
     _within("systolic pressure", systolic_mmhg, 90, 180, "mmHg", "PREVENT")
     _within("glomerular filtration", egfr_ml_min, 15, 140, "mL/min/1.73 m²", "PREVENT")
     other = bmi = hdl = 0.0
@@ -263,8 +268,8 @@ def score2(
     >>> round(score2(sex="F", **one).percent, 1)
     4.3
     """
-    if not age < 70 or age < 40:  # 69 and a half is 69: the model for older people begins at 70
-        _within("age", age, 40, 69, "years", "SCORE2", "use SCORE2-OP from 70 on" if age >= 70 else "")
+    _told(diabetes=diabetes, smoker=smoker)
+    _aged(age, 40, 69, "SCORE2", "use SCORE2-OP from 70 on" if age >= 70 else "")
     area = _europe("SCORE2", sex, region, systolic_mmhg, cholesterol_mmol_l, hdl_mmol_l)
     scaled = ((age - 60.0) / 5.0, (systolic_mmhg - 120.0) / 20.0, cholesterol_mmol_l - 6.0, (hdl_mmol_l - 1.3) / 0.5)
     total = _european_sum(SCORE2_2021[sex], *scaled, smoker, diabetes)
@@ -290,7 +295,8 @@ def score2_op(
     Raises:
         Refused: outside 70 to 89 years, 90 to 200 mmHg, 2.5 to 10 mmol/L total and 0.4 to 3 mmol/L HDL cholesterol.
     """
-    _within("age", age, 70, 89, "years", "SCORE2-OP", "use SCORE2 below 70" if age < 70 else "")
+    _told(diabetes=diabetes, smoker=smoker)
+    _aged(age, 70, 89, "SCORE2-OP", "use SCORE2 below 70" if age < 70 else "")
     area = _europe("SCORE2-OP", sex, region, systolic_mmhg, cholesterol_mmol_l, hdl_mmol_l)
     scaled = (age - 73.0, systolic_mmhg - 150.0, cholesterol_mmol_l - 6.0, hdl_mmol_l - 1.4)
     total = _european_sum(SCORE2_OP_2021[sex], *scaled, smoker, diabetes)
@@ -359,10 +365,31 @@ def _part_of_whole(hdl: float, cholesterol: float, unit: str) -> None:
 
 
 def _within(what: str, value: float, low: float, high: float, unit: str, model: str, do: str = "") -> None:
+    _must_be_known(what, value, model)
     if not low <= value <= high:  # also when it is not a number
         raise Refused(
             f"{what} {value:g} {unit}".rstrip(), f"the range of {model} is {low:g} to {high:g} {unit}".rstrip(), do
         )
+
+
+def _must_be_known(what: str, value: float | None, model: str) -> None:
+    if value is None:
+        raise Refused(f"no {what}", f"{model} needs it")
+
+
+def _aged(age: float, low: int, high: int, model: str, do: str = "") -> None:
+    """Refuse an age outside of completed years: a person of 74 and a half is 74."""
+    _must_be_known("age", age, model)
+    if not low <= age < high + 1:  # also when it is not a number
+        _within("age", age, low, high, "years", model, do)
+
+
+def _told(**said: bool) -> None:
+    """Refuse what is neither yes nor no: a code of 2 would count twice, and what is missing would give no number."""
+    for name, value in said.items():
+        if value not in (True, False):
+            what = name.replace("_", " ")
+            raise Refused(f"{what} '{value}'", "it is yes or no", "give True or False")
 
 
 def _sex(sex: str) -> None:
