@@ -142,7 +142,7 @@ def test_a_training_that_is_stopped_says_what_the_same_command_does(
     out = tmp_path / "model"
 
     def stopped(*_: object, **__: object) -> None:
-        out.mkdir()
+        out.mkdir(exist_ok=True)
         if kept:
             (out / "member0.checkpoint").write_bytes(b"kept")
         raise KeyboardInterrupt

@@ -109,6 +109,7 @@ def coordinate(
     from isocenter.doors.federation_server import Door
     from isocenter.errors import Unavailable
     from isocenter.govern.identities import identity as known
+    from isocenter.learn.alone import alone
     from isocenter.learn.federation import Federation
     from isocenter.learn.federation_rounds import Rounds
     from isocenter.learn.recipe_files import recipe_text
@@ -125,7 +126,7 @@ def coordinate(
         privacy=privacy, noise=noise, person_clip=person_clip, seed=seed,
         own=recipe_text(wanted) if recipe.endswith(".toml") else "",
     )  # fmt: skip
-    with _opened(archive) as held:  # before anything is made in --out
+    with _opened(archive) as held, alone(out):  # the archive before anything is made in --out
         run = Rounds(
             how, out, sites=sites, clock=time.monotonic, patience_s=patience, training_s=training,
             gathering_s=gathering, tell=tell,
@@ -188,6 +189,7 @@ def join(
     from isocenter.doors.federation_client import Line, caller, take_part
     from isocenter.govern.identities import AUTHORITY, checker, signer
     from isocenter.govern.identities import identity as known
+    from isocenter.learn.alone import alone
     from isocenter.learn.federation_site import Participant
 
     screen = Screen(as_json)
@@ -198,15 +200,16 @@ def join(
         name, data, out, certificate, signer(identity), verify, at_least=at_least, most_epsilon=most_epsilon,
         without=tuple(without or ()), tell=tell,
     )  # fmt: skip
-    before = records_now(out)
-    with caller(url, identity) as client, _terms(archive, data, ground) as (happened, learnt):
-        file = take_part(
-            Line(client, time.sleep, patience, tell), site, wait=time.sleep, happened=happened,
-            may=lambda step: learnt(site.how.task, site.run, step),
-        )  # fmt: skip
-        learnt(site.how.task, site.run, "done", file)
-    if (out / "model.json").is_file():
-        numbered(out, record_in(out / "model.json"), before)
+    with alone(out, 0o700):  # as confidential as the pictures
+        before = records_now(out)
+        with caller(url, identity) as client, _terms(archive, data, ground) as (happened, learnt):
+            file = take_part(
+                Line(client, time.sleep, patience, tell), site, wait=time.sleep, happened=happened,
+                may=lambda step: learnt(site.how.task, site.run, step),
+            )  # fmt: skip
+            learnt(site.how.task, site.run, "done", file)
+        if (out / "model.json").is_file():
+            numbered(out, record_in(out / "model.json"), before)
     screen.answer({"site": name, "run": site.run, "weights": str(file), **site.figures()})
     screen.say(f"the shared weights lie in {file}")
 

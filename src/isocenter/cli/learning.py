@@ -45,38 +45,40 @@ def train(
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
     from isocenter.govern.policy import HOUSE
+    from isocenter.learn.alone import alone
     from isocenter.learn.train import train as fit
     from isocenter.record import Kind
 
     screen = Screen(as_json)
-    source = Path(data) if Path(data).exists() else _of_cohort(data, task, out, analysis, say or [], folder)
-    _must_not_be_sealed(folder, source, "learn from others: what it learnt from cannot test it")
-    signed = (source / "examples.json").is_file()
-    if signed:
-        with house(folder) as held:
-            held.site.teaching.may_learn(source, who=HOUSE)
-    tell, before = None if as_json else screen.say, records_now(out, _placed(begin))
-    try:
-        model = fit(task, source, out, seed=seed, begin=_placed(begin), device=device, progress=tell)
-    except KeyboardInterrupt:
-        kept = next(out.glob("*.checkpoint"), None) is not None
-        screen.warn(f"stopped: the same command {'goes on from what it kept in' if kept else 'begins anew in'} {out}")
-        raise
-    if signed:
-        with house(folder) as held:
-            earlier = held.site.journal.since(kinds=(Kind.MODEL_TRAINED,), subject=model.name, limit=10_000_000)
-            model = numbered(out, model, before, [str(sealed.event.details["version"]) for sealed in earlier])
-            try:
-                held.site.teaching.taught(model.name, model.version, model.digest, source, who=HOUSE)
-            except Refused:  # terms of use ended while it learnt
-                for name in ("model.onnx", "model.json", "card.md", "learnt.bin", "cases.json", "recipe.toml"):
-                    (out / name).unlink(missing_ok=True)
-                raise
-    else:
-        model = numbered(out, model, before)
-    screen.answer(model)
-    screen.say(f"{model.name} {model.version}: {model.state}, written to {out}")
-    screen.say(f"next: isocenter judge {out} --data CASES, on people in no training; see also {out / 'card.md'}")
+    with alone(out):
+        source = Path(data) if Path(data).exists() else _of_cohort(data, task, out, analysis, say or [], folder)
+        _must_not_be_sealed(folder, source, "learn from others: what it learnt from cannot test it")
+        signed = (source / "examples.json").is_file()
+        if signed:
+            with house(folder) as held:
+                held.site.teaching.may_learn(source, who=HOUSE)
+        tell, before = None if as_json else screen.say, records_now(out, _placed(begin))
+        try:
+            model = fit(task, source, out, seed=seed, begin=_placed(begin), device=device, progress=tell)
+        except KeyboardInterrupt:
+            goes_on = "goes on from what it kept in" if next(out.glob("*.checkpoint"), None) else "begins anew in"
+            screen.warn(f"stopped: the same command {goes_on} {out}")
+            raise
+        if signed:
+            with house(folder) as held:
+                earlier = held.site.journal.since(kinds=(Kind.MODEL_TRAINED,), subject=model.name, limit=10_000_000)
+                model = numbered(out, model, before, [str(sealed.event.details["version"]) for sealed in earlier])
+                try:
+                    held.site.teaching.taught(model.name, model.version, model.digest, source, who=HOUSE)
+                except Refused:  # terms of use ended while it learnt
+                    for name in ("model.onnx", "model.json", "card.md", "learnt.bin", "cases.json", "recipe.toml"):
+                        (out / name).unlink(missing_ok=True)
+                    raise
+        else:
+            model = numbered(out, model, before)
+        screen.answer(model)
+        screen.say(f"{model.name} {model.version}: {model.state}, written to {out}")
+        screen.say(f"next: isocenter judge {out} --data CASES, on people in no training; see also {out / 'card.md'}")
 
 
 def records_now(*beside: Path | None) -> list[Model]:
@@ -173,10 +175,13 @@ def seeds(
 ) -> None:
     """List on the card of a model what its recipe gave from other seeds; its weights stay as they are."""
     from isocenter.cli.screen import Screen
+    from isocenter.learn.alone import alone
     from isocenter.learn.card import headings
     from isocenter.learn.seeds import listed
 
-    screen, held = Screen(as_json), listed(model, runs)
+    screen = Screen(as_json)
+    with alone(model):
+        held = listed(model, runs)
     screen.answer(held.evidence["seeds"])
     for one in held.evidence["seeds"]:
         known = headings(one, held.card.get("goal", ()))
@@ -199,13 +204,14 @@ def pretrain(
 ) -> None:
     """Train the body of a network on images without labels."""
     from isocenter.cli.screen import Screen
+    from isocenter.learn.alone import alone
     from isocenter.learn.device import chosen
     from isocenter.learn.pretrain import Pretraining
     from isocenter.learn.pretrain import pretrain as learn
 
     screen = Screen(as_json)
     how = Pretraining(task, method, steps=steps, batch=batch)
-    with chosen(device):
+    with alone(out), chosen(device):
         told = learn(how, data, out, seed, None if as_json else screen.say)
     screen.answer(told)
     screen.say(f"a body of {told['pictures']} pictures, written to {out}")
@@ -383,12 +389,14 @@ def recalibrate(
 ) -> None:
     """Make another version of a model whose certainties are true here: a candidate with its own digest and gate."""
     from isocenter.cli.screen import Screen
+    from isocenter.learn.alone import alone
     from isocenter.learn.recalibrate import recalibrated
 
     screen, chosen = Screen(as_json), settings()
     shelf = Path(chosen.models) if chosen.models else None
     _must_not_be_sealed(folder, data, "take other cases: what sets a calibration cannot test it")
-    made = recalibrated(model, data, out, how, shelf, split=split)
+    with alone(out):
+        made = recalibrated(model, data, out, how, shelf, split=split)
     screen.answer(made)
     was, now = made.evidence["calibration_before"], made.evidence["calibration"]
     screen.say(f"{made.name} {made.version}: {made.state}, weights {made.digest[:12]}, parent {made.parent[:12]}")

@@ -65,16 +65,18 @@ def scope(
     values go together.
     """
     from isocenter.cli.screen import Screen
+    from isocenter.learn.alone import alone
     from isocenter.learn.strangers import taught_to_decline
 
     screen, chosen = Screen(as_json), settings()
     shelf = Path(chosen.models) if chosen.models else None
-    made = taught_to_decline(
-        model, data, out, show or (), ask or (), shelf, split=split, turned=turned, mirrored=mirrored,
-        given_up=given_up, given_up_turned=given_up_turned, steps=steps, width=width, seed=seed, checkpoint=checkpoint,
-        kept_network=keep, measured=measured, detailed=detailed, misshapen=misshapen, magnified=magnified,
-        tell=screen.warn if as_json else screen.say,
-    )  # fmt: skip
+    with alone(out):
+        made = taught_to_decline(
+            model, data, out, show or (), ask or (), shelf, split=split, turned=turned, mirrored=mirrored,
+            given_up=given_up, given_up_turned=given_up_turned, steps=steps, width=width, seed=seed,
+            checkpoint=checkpoint, kept_network=keep, measured=measured, detailed=detailed, misshapen=misshapen,
+            magnified=magnified, tell=screen.warn if as_json else screen.say,
+        )  # fmt: skip
     screen.answer(made)
     rows = [
         (kind, str(one["n"]), str(one["declined"]), f"{one['declined'] / one['n']:.3f}")
