@@ -65,6 +65,7 @@ def test_the_card_of_a_model_is_whole_and_says_what_is_not_known(tmp_path: Path)
         assert paper[:5] == b"%PDF-" and paper == site.carding.paper(AI, who=ITO)
         heart = site.carding.card("cleveland_heart", who=ITO)
         assert heart["source_attributes"]["4.ii"]["says"].count("age") == 1
+        assert heart["source_attributes"]["4.i"]["says"]["rows"] == {"disease": 139, "no disease": 164}
         assert len(heart["evidence"]["networks"]) == 5, "every draw, not the first alone"
         with pytest.raises(NotFound):
             site.carding.card("nonsense", who=ITO)

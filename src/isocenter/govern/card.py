@@ -171,6 +171,13 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | dict | list) else str(value)
 
 
+def _counted(told: Mapping[str, Any]) -> dict[str, Any]:
+    """How many cases it learnt from, by the name that its kind of training has for them."""
+    training = told.get("training")
+    counts = training if isinstance(training, Mapping) else {}
+    return {k: counts[k] for k in ("pictures", "cases", "examples", "rows") if k in counts and k not in told}
+
+
 def _attributes(
     model: Model, way: Mapping[str, Any], here: Mapping[str, Any], watched: Mapping[str, Any] | None, *, alone: bool
 ) -> dict[str, dict[str, Any]]:
@@ -181,7 +188,7 @@ def _attributes(
     judged, local = way.get("judged"), here["confirmed"]
     columns = [c["name"] for c in inputs.get("columns", ()) if c["name"].lower() in ("sex", "age", "race", "gender")]
     outside = "no set from another hospital was declared as such"
-    data = {k: told[k] for k in ("source", "people", "pictures", "near_duplicates") if k in told}
+    data = {k: told[k] for k in ("source", "people", "pictures", "near_duplicates") if k in told} | _counted(told)
     people = {k: told[k] for k in ("people", "groups") if told.get(k)}
     agreement = {k: local.get(k) for k in ("n", "share", "low", "high")}
     return {

@@ -35,7 +35,7 @@ function part(name: string, one: Exclude<Told, number>): string {
 
 const FIELDS: [string, string][] = [
   ["intended_use", "For"], ["intended_patients", "Patients"], ["intended_users", "Who uses it"], ["not_for", "Not for"], ["limits", "Limits"], ["source", "Data"],
-  ["people", "People"], ["groups", "Groups of people"], ["bias", "Against bias"], ["pictures", "Pictures"], ["licence", "Licence"], ["developer", "Made by"], ["training", "Training"],
+  ["people", "People"], ["groups", "Groups of people"], ["bias", "Against bias"], ["pictures", "Cases"], ["licence", "Licence"], ["developer", "Made by"], ["training", "Training"],
 ]; // prettier-ignore
 
 export function Card({ model }: { model: Model }) {
@@ -43,9 +43,15 @@ export function Card({ model }: { model: Model }) {
   const others = Object.keys(model.card).filter((name) => !known.has(name)).map((name) => [name, spoken(name)] as [string, string]);
   return (
     <dl class="facts card-facts">
-      {[...FIELDS, ...others].map(([name, title]) => <div key={name}><dt>{title}</dt><dd><Value of={model.card[name]} /></dd></div>)}
+      {[...FIELDS, ...others].map(([name, title]) => <div key={name}><dt>{title}</dt><dd><Value of={name === "pictures" ? cases(model) : model.card[name]} /></dd></div>)}
     </dl>
   );
+}
+
+/** How many cases it learnt from: a recipe for pictures counts pictures, one for outlines cases, one for a table rows. */
+function cases({ card }: Model): unknown {
+  const counted = (card.training ?? {}) as Record<string, unknown>;
+  return card.pictures ?? counted.pictures ?? counted.cases ?? counted.examples ?? counted.rows;
 }
 
 export function Value({ of }: { of: unknown }): ComponentChildren {
