@@ -283,6 +283,22 @@ def test_values_in_the_upper_bits_of_their_words_are_read_from_there(syntax: str
     assert np.array_equal(frames(data)[0], wanted)
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_values_in_the_upper_bits_of_a_stream_of_whole_words_are_read_from_there(signed: bool) -> None:
+    """DCMTK makes JPEG-LS and JPEG lossless of 16 bits of them: they came out 16 times as large, or without theirs."""
+    wanted = np.array([[0, 1, 100, 1024, 2047]] * 5, np.int16)
+    wanted = wanted - 1000 if signed else wanted
+    ds = made.dataset()
+    made.put_pixels(ds, (wanted << 4).view(np.int16 if signed else np.uint16))
+    ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 15, int(signed)
+    ds = pydicom.dcmread(io.BytesIO(made.written(ds)))
+    ds.compress(pydicom.uid.JPEGLSLossless, generate_instance_uid=False)
+    ds.BitsStored = 12
+    out = io.BytesIO()
+    ds.save_as(out, enforce_file_format=True)
+    assert np.array_equal(frames(out.getvalue())[0], wanted)
+
+
 def test_a_high_bit_that_the_values_contradict_is_not_believed() -> None:
     wanted = np.arange(25, dtype=np.uint16).reshape(5, 5) * 100
     ds = made.dataset()

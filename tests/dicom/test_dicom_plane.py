@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import made
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
@@ -63,3 +66,20 @@ def test_a_modality_table_that_is_too_short_refuses() -> None:
     series, read = made.record([with_table(2)])
     with pytest.raises(Refused, match="Modality LUT of 2 entries where 4"):
         assemble(series, read)
+
+
+@pytest.mark.parametrize(("syntax", "lossy"), [(pydicom.uid.JPEG2000, True), (pydicom.uid.JPEG2000Lossless, False)])
+def test_a_wavelet_that_loses_is_told_where_the_header_is_silent(syntax: str, lossy: bool) -> None:
+    """The statistics of speckle were taken from a picture that JPEG 2000 had smoothed."""
+    speckle = np.random.default_rng(1).integers(0, 255, (64, 64), np.uint8)
+    data = made.made(1, modality="US", sop_class=made.US, pixels=speckle)
+    ds = pydicom.dcmread(io.BytesIO(data))
+    ds.compress(syntax, generate_instance_uid=False, **({"j2k_cr": [8]} if lossy else {}))
+    for keyword in ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"):
+        if keyword in ds:
+            delattr(ds, keyword)
+    out = io.BytesIO()
+    ds.save_as(out, enforce_file_format=True)
+    series, read = made.record([out.getvalue()])
+    (volume,) = assemble(series, read)
+    assert (volume.facts.get("LossyImageCompression") == "01") is lossy

@@ -31,7 +31,7 @@ _FEWEST = 200  # pixels
 class UltrasoundSpeckle:
     """What do the statistics of speckle say about the outlined tissue, and what does the picture show without it?"""
 
-    name, version = "ultrasound_speckle", "3"
+    name, version = "ultrasound_speckle", "4"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US"),
         "outlines": Need(modality="SEG", gives="regions"),

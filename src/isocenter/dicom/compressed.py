@@ -15,7 +15,7 @@ import struct
 
 from isocenter.errors import Refused
 
-__all__ = ["bare_rle", "bare_stream", "precision"]
+__all__ = ["bare_rle", "bare_stream", "is_irreversible", "precision"]
 
 _SOI, _EOI, _SCAN, _ADOBE, _COLOURS_OF_LS = 0xD8, 0xD9, 0xDA, 0xEE, 0xE8
 _FRAME_OF_LS, _PARAMETERS_OF_LS = 0xF7, 0xF8
@@ -29,6 +29,7 @@ _J2K_TILE, _J2K_DATA, _J2K_END = 0xFF90, 0xFF93, b"\xff\xd9"
 _J2K_NEEDED = frozenset({0xFF51, 0xFF52, 0xFF53, 0xFF5E, 0xFF5C, 0xFF5D, 0xFF5F, 0xFF50, 0xFF59,
                          0xFF55, 0xFF57, 0xFF58, 0xFF60, 0xFF61, 0xFF63})  # fmt: skip
 _J2K_BITS = 42  # where SIZ, the first segment, says how many bits the first component has
+_CODING_STYLE, _WAVELET = 0x52, 13  # the segment COD, and where in it the wavelet stands
 _JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 
 _RLE_HEADER, _RLE_MOST = 64, 15
@@ -73,6 +74,24 @@ def precision(bare: bytes) -> int:
             return bare[at + 4]
         at += 2 + int.from_bytes(bare[at + 2 : at + 4], "big")
     return 0
+
+
+def is_irreversible(stream: bytes) -> bool:
+    """Whether a stream of JPEG 2000 is made by the wavelet that does not give back what went in (9-7).
+
+    A stream made by the other one may have been cut short all the same, of which nothing tells.
+
+    >>> is_irreversible(bytes.fromhex("ff4fff52000c00000001000004040000ffd9"))
+    True
+    """
+    if stream[:12] == _JP2:
+        stream = _out_of_boxes(stream)
+    at = 2
+    while stream[at : at + 1] == b"\xff" and at + _WAVELET < len(stream) and stream[at + 1] != _J2K_TILE & 0xFF:
+        if stream[at + 1] == _CODING_STYLE:
+            return stream[at + _WAVELET] == 0
+        at += 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
+    return False
 
 
 def _unknown() -> Refused:

@@ -44,7 +44,6 @@ _CHILDREN = 2
 _KINDS = frozenset({"|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<f4", "<f8", "|b1"})
 # OpenJPEG refuses what it cannot read, where GDCM's own copy of it aborts.
 _BASELINE, _EXTENDED = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"
-_RLE = "1.2.840.10008.1.2.5"
 _FIRST = {"1.2.840.10008.1.2.4.9": ("pylibjpeg", "pillow"), "1.2.840.10008.1.2.4.20": ("pylibjpeg",)}
 
 
@@ -267,8 +266,6 @@ def opened(data: bytes, numbers: Sequence[int]) -> npt.NDArray[Any]:
             said = dataset.get("PhotometricInterpretation")
             if syntax in (_BASELINE, _EXTENDED) and said == "RGB" and _is_subsampled(dataset):
                 dataset.PhotometricInterpretation = "YBR_FULL_422"
-            if syntax == _RLE and _is_in_upper_bits(dataset):  # which no decoder asks: it would leave them out
-                dataset.BitsStored, dataset.HighBit = dataset.BitsAllocated, dataset.BitsAllocated - 1
             decoder = get_decoder(syntax)
             plugins: tuple[str, ...] = next((p for start, p in _FIRST.items() if syntax.startswith(start)), ("",))
             for plugin in plugins:
@@ -285,12 +282,6 @@ def opened(data: bytes, numbers: Sequence[int]) -> npt.NDArray[Any]:
         except Exception as fault:
             faults.append(str(fault).strip().splitlines()[-1].strip())
     raise Refused("; ".join(faults))
-
-
-def _is_in_upper_bits(dataset: Any) -> bool:
-    """Whether grey values are said to lie in the upper bits of their words (High Bit above Bits Stored - 1)."""
-    used, high = dataset.get("BitsStored") or 0, dataset.get("HighBit") or 0
-    return bool(dataset.get("SamplesPerPixel", 1) == 1 and 0 < used <= high < (dataset.get("BitsAllocated") or 0))
 
 
 def _is_subsampled(dataset: Any) -> bool:

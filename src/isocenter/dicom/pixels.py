@@ -78,9 +78,11 @@ def frames(data: bytes, which: Sequence[int] | None = None) -> npt.NDArray[Any]:
     if straight is not None:
         return straight if which is None else straight[wanted]
     if file.dataset[PIXELS][0] == "fragments":
+        if _in_upper_bits(file):  # no decoder asks where they lie: it would leave upper bits out
+            return _masked(_lowered(decode(_of_whole_words(data, file), wanted), file), file)
         opened = decode(data, wanted)
         # RLE packs words as they stand; the other streams know how many bits a value has.
-        return _masked(_lowered(opened, file), file) if file.syntax == _RLE and opened.ndim == 3 else opened
+        return _masked(opened, file) if file.syntax == _RLE and opened.ndim == 3 else opened
     return _converted(data, wanted)
 
 
@@ -182,20 +184,39 @@ def holds_more(data: bytes, file: File) -> bool:
         return False
     if _HIGH not in file.dataset or not 0 < file.integer(_STORED) < file.integer(_ALLOCATED):
         return False
-    first = b"".join(bytes(file.data[a:b]) for a, b in of_frames(file, slot[3], frame_count(file))[0])
-    if file.syntax != _RLE and precision(bare_stream(first)) <= file.integer(_STORED):
+    if not _has_wider_values(file):
         return False
-    whole = bytearray(data)  # a decoder leaves out what the header calls no part of the value
+    whole = _of_whole_words(data, file)  # a decoder leaves out what the header calls no part of the value
+    for number in range(frame_count(file)):  # one by one: a frame is small, and the first may answer
+        values = decode(whole, [number])
+        if _masked(values, file) is not values:
+            return True
+    return False
+
+
+def _in_upper_bits(file: File) -> bool:
+    """Whether compressed grey values lie in the upper bits of their words (High Bit above Bits Stored - 1)."""
+    used, high, allocated = file.integer(_STORED), file.integer(_HIGH), file.integer(_ALLOCATED)
+    return file.integer(_SAMPLES, 1) == 1 and 0 < used <= high < allocated and _has_wider_values(file)
+
+
+def _has_wider_values(file: File) -> bool:
+    """Whether a compressed stream holds more bits of a value than Bits Stored says."""
+    if file.syntax == _RLE:
+        return True
+    places = of_frames(file, file.dataset[PIXELS][3], frame_count(file))[0]
+    return precision(bare_stream(b"".join(bytes(file.data[a:b]) for a, b in places))) > file.integer(_STORED)
+
+
+def _of_whole_words(data: bytes, file: File) -> bytes:
+    """A file whose header calls every bit that is allocated part of the value."""
+    whole = bytearray(data)
     order: Literal["little", "big"] = "little" if file.little else "big"
     allocated = file.integer(_ALLOCATED)
     for tag, bits in ((_STORED, allocated), (_HIGH, allocated - 1)):
         at = file.dataset[tag][1]
         whole[at : at + 2] = bits.to_bytes(2, order)
-    for number in range(frame_count(file)):  # one by one: a frame is small, and the first may answer
-        values = decode(bytes(whole), [number])
-        if _masked(values, file) is not values:
-            return True
-    return False
+    return bytes(whole)
 
 
 def _converted(data: bytes, wanted: list[int]) -> npt.NDArray[Any]:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.dicom.compressed import is_irreversible
 from isocenter.dicom.elements import File, parse
-from isocenter.dicom.pixels import frames
+from isocenter.dicom.pixels import frames, raw_frame
 from isocenter.dicom.placed import scale
 from isocenter.dicom.quantity import quantity
 from isocenter.errors import LimitReached, Refused
@@ -44,6 +45,8 @@ _MODALITY_LUT, _DESCRIPTOR, _LUT = 0x00283000, 0x00283002, 0x00283006
 _CENTIMETRES, _TISSUE = 3, 1
 _SAME_SCALE = 1e-3
 _LOSSY = {f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81)}  # JPEG baseline and extended, JPEG-LS near-lossless
+
+_EITHER = {f"1.2.840.10008.1.2.4.{n}" for n in (91, 203)}  # JPEG 2000 and its high-throughput form: the stream says it
 
 
 def plane(series: Series, instance: Instance, data: bytes) -> Volume:
@@ -83,7 +86,9 @@ def plane(series: Series, instance: Instance, data: bytes) -> Volume:
         array = array[0]
     spacing, reference, source = _spacing(file, facts, series.modality)
     facts["SpacingFrom"] = source
-    if instance.transfer_syntax in _LOSSY:
+    if instance.transfer_syntax in _LOSSY or (
+        instance.transfer_syntax in _EITHER and is_irreversible(raw_frame(data, 0)[0])
+    ):
         facts["LossyImageCompression"] = "01"  # not every maker says so
     if source == "SequenceOfUltrasoundRegions":
         facts["UltrasoundRegions"] = list(_regions(file))
