@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 
 from isocenter.learn.examples import Examples
-from isocenter.learn.federation import Federation, flat, network, poured, recipe_of, shared_names
+from isocenter.learn.federation import Federation, flat, moments_among, network, poured, recipe_of, shared_names
 from isocenter.learn.federation_rounds import Motion
 from isocenter.learn.federation_site import divided
 from isocenter.learn.kinds import Classes
@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--splits", nargs="*", default=["even", "skewed"], choices=["even", "skewed"])
     parser.add_argument("--methods", nargs="*", default=["fedavg", "fedprox", "fedbn"])
     parser.add_argument("--parts", type=int, default=0, help="also rounds of one step on so small a part")
+    parser.add_argument("--by-moments", type=float, default=0.0, help="these by shared moments, not by groups; 0.2")
     parser.add_argument("--server", default="", choices=["", "adam"], help="how the coordinator goes in small steps")
     parser.add_argument("--noise", type=float, nargs="*", default=[], help="also hide each person, by so much noise")
     parser.add_argument("--no-pooled", action="store_true")
@@ -61,8 +62,10 @@ def main() -> None:
 def one_deal(examples: Examples, own: Classes, seed: int, chosen: argparse.Namespace) -> None:
     """All that was asked for, on the deal of one seed."""
     how = Federation("pneumoniamnist", rounds=chosen.rounds, moves=chosen.moves, seed=seed)
+    by_moments = chosen.by_moments if chosen.parts else 0.0
     small = replace(
-        how, parts=chosen.parts, carried=0.9, momentum=0.0, rate=0.1, by_groups=True, server=chosen.server,
+        how, parts=chosen.parts, carried=0.9, momentum=0.0, rate=0.1, by_groups=not by_moments,
+        by_moments=by_moments, server=chosen.server,
         rounds=chosen.rounds * max(chosen.parts, 1),
     )  # fmt: skip
     alone = {"batches": how, "groups": replace(how, by_groups=True), "small": small}
@@ -80,7 +83,7 @@ def one_deal(examples: Examples, own: Classes, seed: int, chosen: argparse.Names
         for method in chosen.methods:
             told(f"{name}, {method}", replace(how, method=method), own, sites, test)
         if chosen.parts:
-            way = small.server or "carried on"
+            way = (small.server or "carried on") + (", shared moments" if small.by_moments else "")
             told(f"{name}, fedavg, {small.rounds} rounds of one step, {way}", small, own, sites, test)
         for way in chosen.alone:
             for number, site in enumerate(sites):
@@ -111,6 +114,7 @@ def told(name: str, how: Federation, own: Classes, sites: list[Examples], test: 
     begun = time.process_time()
     net, weights = network(how, own), np.array([len(s) for s in sites], np.float64)
     names = shared_names(net, how)
+    moments = moments_among(net, names)
     here = sorted(n for n, t in net.state_dict().items() if t.is_floating_point() and n not in names)
     shared, left = flat(net, names), [flat(net, here) if here else np.empty(0) for _ in sites]
     motion = Motion.begun(shared)
@@ -122,7 +126,7 @@ def told(name: str, how: Federation, own: Classes, sites: list[Examples], test: 
                 poured(net, here, left[k])
             steps.append(changed(net, site, how, own, number, str(k))[0])
             left[k] = flat(net, here) if here else left[k]
-        motion, shared = motion.on(how, number, shared, np.average(steps, axis=0, weights=weights))
+        motion, shared = motion.on(how, number, shared, np.average(steps, axis=0, weights=weights), moments)
     said = []
     for k in range(len(sites) if here else 1):  # with FedBN each site has a model of its own: their mean AUC is told
         poured(net, names, shared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,6 +31,7 @@ from isocenter.learn.federation import (  # noqa: E402
     clipped,
     flat,
     loss_of,
+    moments_among,
     network,
     poured,
     recipe_of,
@@ -207,6 +209,22 @@ def test_the_shared_weights_become_a_candidate_that_can_be_judged(
     assert not (tmp_path / "b/model.onnx").exists(), "no half of a model is left"
 
 
+def test_norms_by_shared_moments_learn_and_become_a_candidate(tmp_path: Path) -> None:
+    how = replace(
+        HOW, rounds=16, parts=2, momentum=0.0, carried=0.9, server="adam", server_rate=0.02, by_moments=0.5, held=0.4,
+    )  # fmt: skip
+    rounds = Rounds(how, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    sites = [joined(rounds, taking_part(name, tmp_path, 60, seed=i)) for i, name in enumerate("abc")]
+    run(rounds, sites)
+    fresh = examples(40, 77)
+    with torch.inference_mode():
+        said = rounds.net.eval()(torch.from_numpy(fresh.pictures)[:, None].float() / 255).softmax(1)[:, 1].numpy()
+    assert auc(fresh.labels, said).value > 0.95
+    sites[0].finish(rounds.weights(rounds.now("a")["base"], 0, 2**30))
+    model = json.loads((tmp_path / "a" / "model.json").read_text("utf-8"))
+    assert model["evidence"]["parity"] < 1e-4  # what was exported says what the network says
+
+
 def test_a_coordinator_and_a_site_that_were_killed_go_on(tmp_path: Path) -> None:
     first = Rounds(HOW, tmp_path / "out", sites=3, clock=lambda: 0.0)
     sites = [joined(first, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")]
@@ -230,8 +248,9 @@ def test_a_coordinator_and_a_site_that_were_killed_go_on(tmp_path: Path) -> None
         Rounds(replace(HOW, rate=0.1), tmp_path / "out", sites=3, clock=lambda: 0.0)
 
 
-def test_what_is_carried_on_outlives_a_coordinator_that_is_killed(tmp_path: Path) -> None:
-    how = replace(HOW, rounds=3, parts=3, carried=0.5, momentum=0.0, by_groups=True, batch=0)
+@pytest.mark.parametrize("norms", [{"by_groups": True}, {"by_moments": 0.3}])
+def test_what_is_carried_on_outlives_a_coordinator_that_is_killed(tmp_path: Path, norms: dict[str, Any]) -> None:
+    how = replace(HOW, rounds=3, parts=3, carried=0.5, momentum=0.0, batch=0, **norms)
     whole = Rounds(how, tmp_path / "whole", sites=3, clock=lambda: 0.0)
     start = flat(whole.net, whole.names)
     run(whole, [joined(whole, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")])
@@ -239,15 +258,17 @@ def test_what_is_carried_on_outlives_a_coordinator_that_is_killed(tmp_path: Path
     sites = [taking_part(name, tmp_path, seed=i) for i, name in enumerate("abc")]
     for site in sites:
         site.look(how)
-    shared, move = start, np.zeros_like(start)
+    shared, move, moments = start, np.zeros_like(start), moments_among(alone, whole.names)
+    assert moments.any() == ("by_moments" in norms)
     for number in range(3):
         steps = []
         for site in sites:
             poured(alone, whole.names, shared)
             steps.append(changed(alone, site.training, how, recipe_of(how), number, site.name)[0])
         weights = [len(site.training) for site in sites]
-        move = 0.5 * move + np.average(steps, axis=0, weights=weights)
-        shared = shared + move
+        update = np.average(steps, axis=0, weights=weights)
+        move = 0.5 * move + update
+        shared = shared + np.where(moments, update, move)
     assert np.allclose(flat(whole.net, whole.names), shared, atol=1e-6)
     first = Rounds(how, tmp_path / "killed", sites=3, clock=lambda: 0.0)
     here = [joined(first, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")]
@@ -257,6 +278,24 @@ def test_what_is_carried_on_outlives_a_coordinator_that_is_killed(tmp_path: Path
     again = Rounds(how, tmp_path / "killed", sites=3, clock=lambda: 0.0)
     run(again, [joined(again, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")])
     assert np.allclose(flat(again.net, again.names), shared, atol=1e-6)
+
+
+def test_a_coordinator_that_was_updated_takes_up_a_run_of_an_older_agreement_with_what_it_carried(
+    tmp_path: Path,
+) -> None:
+    how = replace(HOW, carried=0.5, by_groups=True)
+    begun = Rounds(how, tmp_path, sites=3, clock=lambda: 0.0)
+    carried = flat(begun.net, begun.names) * 0.25
+    older = begun._pack(**{"carried on": carried})[1]
+    begun._keep(4)
+    (tmp_path / "weights.safetensors").write_bytes(older)
+    told = json.loads((tmp_path / "rounds.json").read_text("utf-8"))
+    for later in ("by_moments", "server", "server_rate"):
+        del told["agreement"][later]
+    (tmp_path / "rounds.json").write_text(json.dumps(told), "utf-8")
+    again = Rounds(how, tmp_path, sites=3, clock=lambda: 0.0)
+    assert (again.run, again.number) == (begun.run, 4)
+    assert np.array_equal(again._motion.moved, carried)
 
 
 def test_adam_at_the_coordinator_is_adam_on_the_pooled_pictures_exactly() -> None:
@@ -295,10 +334,11 @@ def test_adam_at_the_coordinator_is_adam_on_the_pooled_pictures_exactly() -> Non
     assert np.abs(shared - flat(net, names)).max() < 1e-7  # a gradient of nearly nothing is divided by its own size
 
 
-def test_what_adam_remembers_outlives_a_coordinator_that_is_killed_bit_for_bit(tmp_path: Path) -> None:
-    how = replace(
-        HOW, rounds=4, parts=3, carried=0.9, momentum=0.0, by_groups=True, server="adam", server_rate=0.01,
-    )  # fmt: skip
+@pytest.mark.parametrize("norms", [{"by_groups": True}, {"by_moments": 0.3}])
+def test_what_adam_remembers_outlives_a_coordinator_that_is_killed_bit_for_bit(
+    tmp_path: Path, norms: dict[str, Any]
+) -> None:
+    how = replace(HOW, rounds=4, parts=3, carried=0.9, momentum=0.0, server="adam", server_rate=0.01, **norms)
     for kept in ("whole", "killed"):
         (tmp_path / kept).mkdir()
     whole = Rounds(how, tmp_path / "whole", sites=3, clock=lambda: 0.0)
@@ -322,6 +362,14 @@ def test_what_adam_remembers_outlives_a_coordinator_that_is_killed_bit_for_bit(t
         ({"server": "lion", "by_groups": True}, "server 'lion': it is adam or nothing"),
         ({"server": "adam"}, "carried below zero"),
         ({"server": "adam", "by_groups": True, "server_rate": 0.0}, "server_rate 0: it is above 0 and below 1"),
+        ({"parts": 3, "by_moments": -0.1}, "by_moments -0.1: it is the part of the moments that a sum renews"),
+        ({"parts": 3, "by_moments": 1.5}, "by_moments 1.5"),
+        ({"parts": 3, "by_moments": float("nan")}, "by_moments nan"),
+        ({"parts": 3, "by_moments": 0.2, "by_groups": True}, "a layer has one norm"),
+        ({"batch": 0, "by_moments": 0.2, "privacy": "person"}, "noise is not shared out over moments"),
+        ({"parts": 3, "by_moments": 0.2, "method": "fedbn"}, "FedBN shares none"),
+        ({"by_moments": 0.2}, "moments are those of one step: agree on parts"),
+        ({"parts": 3, "by_moments": 0.2, "clip": 1.0}, "a clipped update would carry moments"),
     ],
 )
 def test_an_agreement_on_what_the_coordinator_does_is_refused_in_words(more: dict[str, Any], says: str) -> None:

@@ -87,6 +87,9 @@ def coordinate(
     by_groups: Annotated[
         bool, typer.Option("--by-groups", help="Normalise each picture by itself, not over a batch.")
     ] = False,
+    by_moments: Annotated[
+        float, typer.Option(help="Normalise by the moments of all sites' pictures, of which a sum renews so much; 0.2.")
+    ] = 0.0,
     clip: Annotated[float, typer.Option(help="Largest length of an update; 0 for any.")] = 0.0,
     privacy: Annotated[str, typer.Option(help="person, site, or nothing: who is hidden by noise.")] = "",
     noise: Annotated[float, typer.Option(help="Standard deviation of it, in clipping lengths.")] = 1.0,
@@ -122,7 +125,7 @@ def coordinate(
     how = Federation(
         wanted.task, method=method, rounds=rounds, epochs=epochs, batch=batch, rate=rate, proximal=proximal, clip=clip,
         at_least=at_least, parts=parts, carried=carried, momentum=momentum, by_groups=by_groups,
-        server=server, server_rate=server_rate,
+        server=server, server_rate=server_rate, by_moments=by_moments,
         privacy=privacy, noise=noise, person_clip=person_clip, seed=seed,
         own=recipe_text(wanted) if recipe.endswith(".toml") else "",
     )  # fmt: skip

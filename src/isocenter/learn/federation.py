@@ -10,7 +10,7 @@ normalisation, which learn what is peculiar to a scanner, at each site (Li et al
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -25,6 +25,7 @@ from isocenter.learn.kinds import Classes
 from isocenter.learn.networks import GridNet
 from isocenter.learn.recipe_files import recipe_in
 from isocenter.learn.recipes import recipe, unlike
+from isocenter.learn.shared_norms import MOMENTS, SharedNorm
 
 __all__ = [
     "METHODS",
@@ -32,6 +33,7 @@ __all__ = [
     "clipped",
     "flat",
     "loss_of",
+    "moments_among",
     "network",
     "poured",
     "recipe_of",
@@ -61,6 +63,8 @@ class Federation:
             with Adam that of the coordinator does.
         moves: whether pictures are augmented as the recipe says.
         by_groups: whether channels are normalised in groups of one picture, not over a batch; with privacy always.
+        by_moments: part of the moments that a sum renews where channels are normalised by those of all sites'
+            pictures (`shared_norms`), in rounds of one step; 0 where they are not.
         clip: largest length of an update; 0 for any.
         at_least: fewest sites whose sum the coordinator may see.
         privacy: "" for none; "person": noise at each site, so that nobody can tell whether one person was among its
@@ -96,6 +100,7 @@ class Federation:
     own: str = ""
     server: str = ""
     server_rate: float = 0.004
+    by_moments: float = 0.0
 
     def __post_init__(self) -> None:
         wrong = [
@@ -109,9 +114,18 @@ class Federation:
              "parts are 2 and more, or 0 for looks; what is carried on is a part below 1"),
             (self.server not in ("", "adam"), f"server '{self.server:.40}'", "it is adam or nothing"),
             (not 0 < self.server_rate < 1, f"server_rate {self.server_rate:g}", "it is above 0 and below 1"),
-            ((self.carried > 0 or bool(self.server)) and not (self.by_groups or self.privacy),
+            (not 0 <= self.by_moments <= 1, f"by_moments {self.by_moments:g}",
+             "it is the part of the moments that a sum renews, or 0 for other norms"),
+            (bool(self.by_moments) and (self.by_groups or bool(self.privacy) or self.method == "fedbn"),
+             "norms by shared moments beside norms by groups, privacy or FedBN",
+             "a layer has one norm; noise is not shared out over moments, and FedBN shares none"),
+            (bool(self.by_moments) and not self.parts and (self.batch > 0 or self.epochs > 1),
+             "norms by shared moments in rounds of several steps", "moments are those of one step: agree on parts"),
+            (bool(self.by_moments) and self.clip > 0, "norms by shared moments with clipping",
+             "a clipped update would carry moments that nobody measured"),
+            ((self.carried > 0 or bool(self.server)) and not (self.by_groups or self.privacy or self.by_moments),
              "moves carried on, or Adam, beside norms of batches",
-             "a running spread could be carried below zero: normalise by groups"),
+             "a running spread could be carried below zero: normalise by groups or by shared moments"),
             (bool(self.parts) and (self.epochs != 1 or self.privacy == "person"), "parts with looks or hidden people",
              "a round of parts is one step; people are hidden in steps that chance draws"),
             (self.clip < 0 or self.proximal < 0, "clip or proximal", "a length is not negative"),
@@ -169,18 +183,24 @@ def network(how: Federation, own: Classes) -> GridNet:
     net = GridNet(own.widths, len(own.classes), own.dropout if not how.privacy else 0.0, axes=len(own.shape),
                   channels=own.channels, levelled=own.levelled, softened=own.softened)  # fmt: skip
     if how.by_groups or how.privacy:
-        _by_groups(net)
+        _normed(net, _by_groups)
+    elif how.by_moments:
+        _normed(net, lambda norm: SharedNorm(norm, how.by_moments))
     return net
 
 
-def _by_groups(net: nn.Module) -> None:
+def _normed(net: nn.Module, other: Callable[[nn.Module], nn.Module]) -> None:
     for name, child in net.named_children():
         if isinstance(child, _LAYERS):
-            group = nn.GroupNorm(math.gcd(8, child.num_features), child.num_features)
-            group.weight.data.copy_(child.weight.data)
-            setattr(net, name, group)
+            setattr(net, name, other(child))
         else:
-            _by_groups(child)
+            _normed(child, other)
+
+
+def _by_groups(norm: nn.Module) -> nn.Module:
+    group = nn.GroupNorm(math.gcd(8, norm.num_features), norm.num_features)
+    group.weight.data.copy_(norm.weight.data)
+    return group
 
 
 def shared_names(net: nn.Module, how: Federation) -> list[str]:
@@ -188,6 +208,14 @@ def shared_names(net: nn.Module, how: Federation) -> list[str]:
     own = {n for n, m in net.named_modules() if isinstance(m, _LAYERS)} if how.method == "fedbn" else set()
     state = net.state_dict()
     return sorted(n for n, t in state.items() if t.is_floating_point() and n.rpartition(".")[0] not in own)
+
+
+def moments_among(net: nn.Module, names: list[str]) -> npt.NDArray[np.bool_]:
+    """Which of the numbers that travel are moments of pictures, and no weights."""
+    norms = {name for name, module in net.named_modules() if isinstance(module, SharedNorm)}
+    state = net.state_dict()
+    kinds = [(state[n].numel(), n.rpartition(".")[0] in norms and n.rpartition(".")[2] in MOMENTS) for n in names]
+    return np.concatenate([np.full(count, moment) for count, moment in kinds])
 
 
 def flat(net: nn.Module, names: list[str]) -> npt.NDArray[np.float64]:

@@ -14,7 +14,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, LimitReached, NotFound, Refused, WrongState
-from isocenter.learn.federation import Federation, flat, network, poured, recipe_of, shared_names
+from isocenter.learn.federation import Federation, flat, moments_among, network, poured, recipe_of, shared_names
 from isocenter.learn.secure_sum import floating, sum_of, threshold
 from isocenter.learn.tensors import packed, unpacked
 
@@ -35,6 +35,7 @@ STEPS = ("offer", "deal", "send", "reveal")
 _TRIES = 4
 _SLACK = 4096  # bytes of a file beside its numbers
 _SPREAD_KEPT, _STILL = 0.99, 1e-8  # of Adam: decay of the mean square, and what a root is at least
+_CARRIED = "carried on"  # in the file of the weights as older versions wrote it: how far they moved last
 _OPEN = "sum.safetensors"  # a sum of which shares were asked for
 _LEAVING_S = 10.0  # that a site has for the weights so far, once it said that it leaves
 _AGAIN_S = 5.0  # until a disk that took nothing is tried again
@@ -84,12 +85,19 @@ class Motion:
         """Nothing moved yet."""
         return cls(np.zeros_like(weights), np.zeros_like(weights))
 
-    def on(self, how: Federation, number: int, weights: Numbers, update: Numbers) -> tuple[Motion, Numbers]:
+    def on(
+        self, how: Federation, number: int, weights: Numbers, update: Numbers,
+        moments: npt.NDArray[np.bool_] | None = None,
+    ) -> tuple[Motion, Numbers]:  # fmt: skip
         """What is remembered after a round, and the weights after it.
 
         Args:
             number: of the round, counted from 0. weights: before it. update: mean of those of the sites.
+            moments: which of them are moments of pictures: these go as far as the update says, and nothing is carried.
         """
+        if moments is not None and moments.any():
+            motion, after = self.on(how, number, weights, np.where(moments, 0.0, update))
+            return motion, np.where(moments, weights + update, after)
         moved, spread = how.carried * self.moved, self.spread
         if how.server == "adam":
             along = update / how.rate  # of one step without momentum: against the gradient
@@ -132,6 +140,7 @@ class Rounds:
         self._tries, self._full_until, self._said = 0, 0.0, ""
         self.net = network(how, self.own)
         self.names = shared_names(self.net, how)
+        self._moments = moments_among(self.net, self.names)
         self.run, self.number, self.done, self.stopped = secrets.token_hex(16), 0, 0, ""
         self.rounds: list[dict[str, Any]] = []
         self._motion = Motion.begun(flat(self.net, self.names))
@@ -383,7 +392,7 @@ class Rounds:
         if self.how.privacy:
             record["epsilon"] = epsilon
         before, motion = flat(self.net, self.names), self._motion
-        self._motion, after = motion.on(self.how, self.done, before, total[:-1] / weight)
+        self._motion, after = motion.on(self.how, self.done, before, total[:-1] / weight, self._moments)
         self.done += 1
         poured(self.net, self.names, after)
         self.rounds.append(record)
@@ -450,7 +459,7 @@ class Rounds:
         if not held.exists():
             return
         told = json.loads(held.read_text("utf-8"))
-        if told["agreement"] != asdict(self.how):
+        if Federation.heard(told["agreement"]) != self.how:  # an older version knew fewer words of it
             raise Conflict(f"another federation in {self._out}", "its agreement was another", "choose another folder")
         arrays, about = unpacked(read_file(self._out / "weights.safetensors"))
         self.run, self.number, self.rounds = told["run"], told["number"], told["rounds"]
@@ -459,6 +468,8 @@ class Rounds:
         poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
         if "moved" in arrays:
             self._motion = Motion(arrays["moved"], arrays["spread"])
+        elif _CARRIED in arrays:
+            self._motion = replace(self._motion, moved=arrays[_CARRIED])
         self._tell(f"taken up after round {self.done}")
 
     def _keep_sum(self, one: _Sum) -> None:

@@ -82,7 +82,7 @@ def changed(
 
 def _part(count: int, how: Federation, number: int, site: str) -> tuple[torch.Tensor, int]:
     """The pictures of a round that is one step; in `parts` rounds every picture comes once, in an order drawn anew."""
-    size = min(count, max(1 if how.by_groups else 2, round(count / how.parts)))
+    size = min(count, max(1 if how.by_groups or how.by_moments else 2, round(count / how.parts)))
     sha = hashlib.sha256(f"{how.seed}|{number // how.parts}|{site}|part".encode()).digest()
     order = torch.randperm(count, generator=torch.Generator().manual_seed(int.from_bytes(sha[:7], "big")))
     first = number % how.parts * size
