@@ -311,6 +311,25 @@ def test_figures_are_those_of_the_boxes() -> None:
         box_figures([bare], [said], ("a", "b"), [0.5, 0.5])
 
 
+def test_intervals_of_boxes_are_those_between_people() -> None:
+    rng, there = np.random.default_rng(4), np.array([[5, 5, 15, 15], [20, 20, 30, 30]], float)
+    blank = np.zeros((40, 40, 3), np.uint8)
+    hit = np.repeat(rng.random(12) < 0.6, 6)  # all pictures of a person go well, or none does
+    founds = [Found(there[: 1 + h], np.array([0.9, 0.8])[: 1 + h], np.zeros(1 + h, int)) for h in hit.astype(int)]
+    wide = []
+    for each in (6, 1):
+        people = [f"p{k // each}" for k in range(72)]
+        truths = [Boxed(f"{k}", blank, there, np.zeros(2, int), np.zeros(2, bool), whose=p)
+                  for k, p in enumerate(people)]  # fmt: skip
+        told = box_figures(truths, founds, ("a",), [0.5])["metrics"]
+        wide.append(
+            [told[k]["a"]["high"] - told[k]["a"]["low"] for k in ("sensitivity", "ap50", "mean_error_of_count")]
+        )
+    assert (np.array(wide[0]) > 1.8 * np.array(wide[1])).all(), "the square root of 6, less what chance takes"
+    same = [replace(one, whose="p") for one in truths]
+    assert set(box_figures(same, founds, ("a",), [0.5])["metrics"]["map50"]) == {"value"}
+
+
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     data = voc(tmp_path, {"a": 0})
     note = data / "Annotations" / "a.xml"
@@ -356,7 +375,12 @@ def test_pictures_of_a_person_stay_on_one_side() -> None:
     rng, none = np.random.default_rng(0), np.zeros(0, bool)
     pictures = [
         Boxed(
-            f"sub-{k // 2}_field {k}", rng.integers(0, 255, (40, 40, 3), dtype=np.uint8), np.zeros((0, 4)), none, none
+            f"field {k}",
+            rng.integers(0, 255, (40, 40, 3), dtype=np.uint8),
+            np.zeros((0, 4)),
+            none,
+            none,
+            whose=f"sub{k // 2}",
         )
         for k in range(12)
     ]

@@ -19,9 +19,10 @@ from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.judge import judged  # noqa: E402
 from isocenter.learn.kinds import Masks, Movement  # noqa: E402
 from isocenter.learn.outlined import Case, names_of, pairs_in, read_case  # noqa: E402
-from isocenter.learn.segment import _parts, numbered_otherwise, outlined, train_masks  # noqa: E402
+from isocenter.learn.segment import _metrics, _parts, numbered_otherwise, outlined, train_masks  # noqa: E402
 from isocenter.learn.tested import read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
+from isocenter.learn.whose import whose  # noqa: E402
 
 BALLS = Masks(
     task="balls", classes=("front", "back"), widths=(8, 12), members=3, epochs=10, rate=1e-2, average=0.8,
@@ -348,11 +349,11 @@ def test_a_person_and_near_duplicates_stay_on_one_side() -> None:
     grey[11] = grey[4] + np.random.default_rng(20).normal(0, 1, (40, 40)).astype(np.float32)
     cases = [Case(n, g, np.zeros(g.shape, np.uint8), (1.0, 1.0), np.eye(4)) for n, g in zip(names, grey, strict=True)]
     for seed in range(5):
-        part, pairs = _parts(cases, 2, seed)
+        part, pairs = _parts(cases, whose(names), 2, seed)
         assert pairs == 1 and part[11] == part[4], "the same picture under two people"
         assert all(part[k] == part[k + 1] for k in range(0, 10, 2)) and set(part) == {0, 1}
     with pytest.raises(Refused, match=r"cases of 6 people: 4 parts need two each"):
-        _parts(cases, 4, 0)
+        _parts(cases, whose(names), 4, 0)
 
 
 @pytest.mark.parametrize(
@@ -410,3 +411,18 @@ def test_a_contrast_at_the_end_of_a_name_does_not_part_an_image_from_its_outline
                                                         *(f"c{n}.nii.gz" for n in range(2))]  # fmt: skip
     write(tmp_path, "sub-0_T2w", image, None, images="anat")  # which of the two was outlined?
     assert "sub-0_T1w.nii.gz" not in [p.name for p, _ in pairs_in(tmp_path)[0]]
+
+
+def test_intervals_are_those_between_people_and_one_alone_has_none() -> None:
+    rng = np.random.default_rng(2)
+    of = np.repeat(np.arange(10), 8)
+    values = 0.8 + rng.normal(0, 0.08, 10)[of] + rng.normal(0, 0.02, len(of))
+    rows = [{"name": f"{n}", "person": f"{p}", "dice a": v, "hd95_mm a": 9 * v, "nsd_1mm a": v}
+            for n, (p, v) in enumerate(zip(of, values, strict=True))]  # fmt: skip
+    alone = [row | {"person": row["name"]} for row in rows]
+    by_person, by_case = _metrics(rows, ("a",))["dice"]["a"], _metrics(alone, ("a",))["dice"]["a"]
+    assert by_person["value"] == by_case["value"] and by_person["cases"] == by_case["cases"] == 80
+    wide, narrow = (one["high"] - one["low"] for one in (by_person, by_case))
+    assert wide > 2 * narrow, "eight images of ten people are not eighty people"
+    one = _metrics([row | {"person": "x"} for row in rows], ("a",))["dice"]["a"]
+    assert set(one) == {"value", "cases"}

@@ -86,3 +86,11 @@ def test_who_are_too_few_or_too_many() -> None:
         roc.auc([0, 1, 1], [0.1, 0.2, 0.3], people=["a", "b"])
     with pytest.raises(Refused, match="one person"):
         noninferiority.means([1.0, 2.0], [1.0, 3.0], people=["a", "a"])
+
+
+def test_a_mean_is_that_of_least_squares_with_errors_by_patient() -> None:
+    dice, whose = [0.81, 0.85, 0.80, 0.71, 0.69, 0.90, 0.88, 0.91, 0.93, 0.76], [0, 0, 0, 1, 1, 2, 2, 2, 2, 3]
+    told = clusters.mean(dice, whose)  # statsmodels 0.15, OLS on a constant, cov_type="cluster", use_t=True
+    assert [told.value, told.low, told.high] == pytest.approx([0.824, 0.67216473, 0.97583527], abs=5e-9)
+    with pytest.raises(Refused, match="3 cases of 1 patient: how far patients differ is not known"):
+        clusters.mean([0.7, 0.8, 0.9], [4, 4, 4])

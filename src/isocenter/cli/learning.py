@@ -266,7 +266,8 @@ def judge(
     for name, value in said["metrics"].items():
         for part, one in {"": value}.items() if "value" in value else value.items():
             screen.say(f"{name} {part} {_with_interval(one)}".replace("  ", " "))
-    screen.say(f"n = {said['n']}, declined {said['declined']}")
+    people = f" of {said['people']} people" if said.get("people", said["n"]) < said["n"] else ""
+    screen.say(f"n = {said['n']}{people}, declined {said['declined']}")
     if said["border"] != "asked":
         screen.say(said["border"])
     for remark in said.get("remarks", ()):

@@ -54,7 +54,8 @@ def answers_of(model: Model, rows: Sequence[Mapping[str, Any]]) -> Answers:
         right = [
             float(np.mean([r[d] for d in dice if isinstance(r.get(d), float) and np.isfinite(r[d])])) for r in kept
         ]
-        return Answers(tuple(str(r["name"]) for r in kept), np.array(right, np.float64), "dice")
+        names = tuple(str(r["name"]) for r in kept)
+        return Answers(names, np.array(right, np.float64), "dice", people=_people(kept))
     if shared := [r for r in rows if "right" in r]:
         names = tuple(str(r["name"]) for r in shared)
         return Answers(names, np.array([float(r["right"]) for r in shared]), "accuracy", people=_people(shared))

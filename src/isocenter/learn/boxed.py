@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -20,6 +20,7 @@ from isocenter.errors import NotFound, Refused
 from isocenter.learn.gridded import in_eight_bits
 from isocenter.learn.kinds import Boxes
 from isocenter.learn.sheet import read_sheet
+from isocenter.learn.whose import column_of_people, whose
 from isocenter.learn.yolo import notes_in, rows_of_notes
 from isocenter.methods.picture import resampled
 
@@ -40,9 +41,17 @@ Row = tuple[str, Sequence[float], bool]
 """Class as it was given, left, top, right, bottom, and whether it is marked as too difficult to count."""
 Size = tuple[int, int] | None
 """Columns and rows of the picture on which boxes were drawn; None where that is not told."""
-Named = tuple[str, list[Row], Size]
 _SHARES: Size = (1, 1)
 """The size of a picture on which boxes are shares of it."""
+
+
+class Named(NamedTuple):
+    """A picture by its name, with its boxes, the size of that on which they were drawn, and whose it is, where told."""
+
+    name: str
+    rows: list[Row]
+    size: Size = None
+    whose: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +64,7 @@ class Boxed:
         hard: (n,) whether the box is neither to be found nor wrong to be found.
         drawn_on: columns and rows of another copy of the picture, from which the boxes were brought to this one.
         astray: boxes that were left out, since they lie outside this picture though its size is the one they name.
+        whose: the person, by a column of the table or by names (see `whose`).
     """
 
     name: str
@@ -64,6 +74,7 @@ class Boxed:
     hard: npt.NDArray[np.bool_]
     drawn_on: Size = None
     astray: int = 0
+    whose: str = ""
 
 
 def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[Boxed], int]:
@@ -88,19 +99,26 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
     named, told = _named(path, split)
     root = path if path.is_dir() else path.parent
     pictures = _pictures_in(root)
-    found, missing = [], 0
-    for name, rows, size in named:
-        file = _picture(name, pictures, split, root)
+    found, missing = list[tuple[Path, Named]](), 0
+    for one in named:
+        file = _picture(one.name, pictures, split, root)
         if file is None:
             missing += 1
         elif split is None or told or _of_part(split, file.relative_to(root).parts[:-1]):
-            found.append(_one(file, rows, size, how))
+            found.append((file, one))
     if not found:
         raise Refused(
             f"no picture with boxes in {path.name}", f"{missing} were named whose picture is not there",
             "give a folder with Annotations and JPEGImages, a COCO .json, or a .csv with a row for each box",
         )  # fmt: skip
-    return found, missing
+    ways = [file.relative_to(root).as_posix() for file, _ in found]
+    often = Counter(file.stem for file, _ in found)
+    names = [file.stem if often[file.stem] == 1 else way for (file, _), way in zip(found, ways, strict=True)]
+    people = whose(ways, [one.whose for _, one in found])
+    return [
+        replace(_one(file, of.rows, of.size, how), name=name, whose=whom)
+        for (file, of), name, whom in zip(found, names, people, strict=True)
+    ], missing
 
 
 def _pictures_in(root: Path) -> dict[str, list[Path]]:
@@ -161,7 +179,7 @@ def _named(path: Path, split: str | None) -> tuple[list[Named], bool]:
             return list(_of_voc(notes, path, split)), any(path.rglob("ImageSets"))
         tables = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".json", ".csv", ".tsv"))
         if not tables and (texts := notes_in(path)):
-            return [(name, rows, _SHARES) for name, rows in rows_of_notes(texts, path)], False
+            return [Named(name, rows, _SHARES) for name, rows in rows_of_notes(texts, path)], False
         if len(tables) > 1:
             return _of_parts(tables, path, split)
         if len(tables) != 1:
@@ -197,7 +215,7 @@ def _of_parts(tables: Sequence[Path], root: Path, split: str | None) -> tuple[li
     for table in wanted:
         rows, _ = _named(table, None)
         above = table.parent.relative_to(root).as_posix()
-        found += [(name if above == "." else f"{above}/{name}", of, size) for name, of, size in rows]
+        found += [one if above == "." else one._replace(name=f"{above}/{one.name}") for one in rows]
     return found, True
 
 
@@ -231,7 +249,7 @@ def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[Na
         if root.tag != "annotation":
             continue
         # the note's own name and folders, since names inside were seen to be without ending or of another picture
-        yield note.relative_to(path).with_suffix("").as_posix(), rows, size
+        yield Named(note.relative_to(path).with_suffix("").as_posix(), rows, size)
 
 
 def _size(wide: Any, tall: Any) -> Size:
@@ -255,7 +273,12 @@ def _of_coco(path: Path) -> Iterator[Named]:
                 (names[note["category_id"]], [x, y, x + wide, y + tall], bool(note.get("iscrowd")))
             )
         yield from (
-            (str(picture["file_name"]), rows[picture["id"]], _size(picture.get("width"), picture.get("height")))
+            Named(
+                str(picture["file_name"]),
+                rows[picture["id"]],
+                _size(picture.get("width"), picture.get("height")),
+                str(picture.get(column_of_people(list(picture)), "")),
+            )
             for picture in held["images"]
         )
     except KeyError as e:
@@ -273,6 +296,8 @@ def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
         raise Refused(f"{path.name} has the columns {list(known)}", "file, class and the four sides are wanted",
                       "call them filename, class, xmin, ymin, xmax, ymax")  # fmt: skip
     file, kind, *sides = (str(c) for c in chosen)
+    person = column_of_people(columns)
+    people: dict[tuple[str, str], str] = {}
     extent = [next((known[c] for c in names if c in known), "") for names in (_WIDTH, _HEIGHT)]
     rows: dict[tuple[str, str], list[Row]] = {}
     sizes: dict[tuple[str, str], set[Size]] = {}
@@ -286,6 +311,7 @@ def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
         except (TypeError, ValueError) as e:
             raise Refused(f"row {number + 1} of {path.name} is no box", str(e)[:160]) from e
         sizes.setdefault((part, line[file]), set()).add(size)
+        people.setdefault((part, line[file]), line[person] if person else "")
     if _are_of_boxes(rows, sizes):
         sizes = {key: {None} for key in rows}
     if (odd := next((key for key, of in sizes.items() if len(of) > 1), None)) is not None:
@@ -294,7 +320,7 @@ def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
                       "give each of its rows the width and height of the picture, or leave them out")  # fmt: skip
     often = Counter(name for _, name in rows)  # files that are numbered anew in every part have its folder's name
     return [
-        (name if often[name] == 1 else f"{part}/{name}", of, next(iter(sizes[part, name])))
+        Named(name if often[name] == 1 else f"{part}/{name}", of, next(iter(sizes[part, name])), people[part, name])
         for (part, name), of in rows.items()
     ], "split" in known
 

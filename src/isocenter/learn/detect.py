@@ -24,7 +24,7 @@ from isocenter.errors import Refused
 from isocenter.learn.boxed import Boxed, digest_of_boxed, on_canvas, read_boxed, remarks_on, unbarred
 from isocenter.learn.card import written
 from isocenter.learn.device import halved
-from isocenter.learn.examples import Examples, folds, numbered, person
+from isocenter.learn.examples import Examples, folds, numbered
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.extent import INPUT as EXTENTS
 from isocenter.learn.extent import extents
@@ -247,8 +247,7 @@ def _parts(pictures: Sequence[Boxed], how: Boxes, seed: int) -> tuple[npt.NDArra
     """The part of each picture; those of a person and near-duplicates, mostly of one smear, are kept together."""
     small = np.stack([on_canvas(one.picture, (112, 112))[0].mean(0) * 255 for one in pictures]).astype(np.uint8)
     n = len(pictures)
-    names = tuple(one.name for one in pictures)
-    people = numbered([person(f"{name}.") for name in names])
+    names, people = tuple(one.name for one in pictures), numbered([one.whose for one in pictures])
     return folds(Examples(small, np.zeros(n, np.int64), np.full(n, -1), names, people, ""), how.members, seed)
 
 

@@ -17,6 +17,7 @@ from isocenter.errors import Refused
 
 __all__ = [
     "Examples",
+    "coded",
     "digest_of",
     "folds",
     "linked",
@@ -90,11 +91,19 @@ def person(name: str) -> str:
     ('suba1', 'patient12', 'well/3', 'ill/3')
     """
     own = PurePosixPath(name).name
-    if match := _NAMED.match(own):
-        return f"{match[1]}{match[2]}".lower()
     if match := re.match(r"(?:NORMAL2-)?IM-(\d+)-", own):
         return f"normal{match[1]}"
-    return str(PurePosixPath(name).with_name(PurePosixPath(name).stem)) if own else name
+    return coded(own) or (str(PurePosixPath(name).with_name(PurePosixPath(name).stem)) if own else name)
+
+
+def coded(own: str) -> str:
+    """The person that a name begins with; nobody where it begins otherwise.
+
+    >>> coded("person12_1.png"), coded("sub-A1_T1w.nii"), coded("submucosa_3.png"), coded("a.png")
+    ('person12', 'suba1', '', '')
+    """
+    match = _NAMED.match(own)
+    return f"{match[1]}{match[2]}".lower() if match else ""
 
 
 def digest_of(

@@ -55,8 +55,8 @@ class Judged:
     Args:
         report: ``{"model", "task", "n", "metrics", "calibration", "subgroups", "declined"}``; of pictures and
             volumes, and of a whole table, also ``learnt_from``, how many of the cases the model has learnt from, where
-            that is known. ``border`` is *asked*, or says that none was taught; ``remarks``, where there are some, says
-            what was done to the cases as they were given.
+            that is known, and ``people``, how many people the cases are of. ``border`` is *asked*, or says that none
+            was taught; ``remarks``, where there are some, says what was done to the cases as they were given.
         model: the record of what was judged.
         predictions: a row for each case: name, label, what was said, whether it would be declined, and why; a negative
             answer of a model that was taught no border says so there.
@@ -186,6 +186,9 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         raise Refused(f"'{held.name}' answers for '{kind}'", f"judged are {', '.join(('films', 'classes', *OWN))}")
     report = {"model": held.name, "task": held.name, **{k: figures_[k] for k in _REPORTED}}
     report["border"] = no_border(held.inputs) or "asked"
+    told = [str(row.get("person", "")) for row in figures_.get("cases", rows)]
+    if people := len(set(told) - {""}):
+        report["people"] = people
     if "learnt_from" in figures_:
         report["learnt_from"] = figures_["learnt_from"]
     parted = [] if split else _of_parts([str(row["name"]) for row in rows])

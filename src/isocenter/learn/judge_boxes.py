@@ -55,11 +55,11 @@ def box_figures(
 ) -> dict[str, Any]:
     """Average precision at an overlap of one half (and mean over 0.5 to 0.95), sensitivity, precision and counts.
 
-    Intervals are 95 % bootstrap intervals by picture. A class of which there is nothing to be found has no figure and
-    no part in the mean.
+    Intervals are 95 % bootstrap intervals by person, with all pictures that are theirs; one person alone has none. A
+    class of which there is nothing to be found has no figure and no part in the mean.
     """
     found: dict[str, Any] = {"map50": {}, "map50_95": {}, "ap50": {}, "sensitivity": {}, "precision": {}, "count": {}}
-    drawn = np.random.default_rng(0).integers(0, len(truths), (_DRAWS, len(truths)))
+    drawn = _drawn([one.whose or one.name for one in truths])
     areas, draws, strict = [], [], []
     for kind, name in enumerate(classes):
         half = [_matched(*pair, kind, 0.5) for pair in zip(truths, founds, strict=True)]
@@ -79,13 +79,13 @@ def box_figures(
         said = np.array([
             [np.count_nonzero(c), np.count_nonzero(m.right & c), m.truths] for c, m in zip(counted, half, strict=True)
         ])  # fmt: skip
-        sums = said[drawn].sum(1)
+        sums = np.array([said[row].sum(0) for row in drawn]).reshape(-1, 3)
         with np.errstate(invalid="ignore", divide="ignore"):
             found["sensitivity"][name] = _interval(float(said[:, 1].sum() / total), sums[:, 1] / sums[:, 2])
             found["precision"][name] = _interval(float(said[:, 1].sum() / max(1, said[:, 0].sum())),
                                                  sums[:, 1] / sums[:, 0])  # fmt: skip
         off = np.abs(said[:, 0] - said[:, 2]).astype(float)
-        found["count"][name] = _interval(float(off.mean()), off[drawn].mean(1))
+        found["count"][name] = _interval(float(off.mean()), [off[row].mean() for row in drawn])
     if not areas:
         raise Refused(f"no box on {len(truths)} pictures", "nothing says where things are, so nothing can be counted",
                       "give the boxes, xmin below xmax and ymin below ymax")  # fmt: skip
@@ -95,10 +95,24 @@ def box_figures(
     return {"n": len(truths), "metrics": found, "calibration": {}, "subgroups": []}
 
 
+def _drawn(people: Sequence[str]) -> list[npt.NDArray[np.int64]]:
+    """Places of pictures, person by person drawn again; none where there is one person alone."""
+    rng = np.random.default_rng(0)
+    known, own = np.unique(people, return_inverse=True)
+    if len(known) < 2:
+        return []
+    if len(known) == len(people):
+        return list(rng.integers(0, len(people), (_DRAWS, len(people))))
+    theirs = [np.flatnonzero(own == k) for k in range(len(known))]
+    return [np.concatenate([theirs[k] for k in row]) for row in rng.integers(0, len(known), (_DRAWS, len(known)))]
+
+
 def _interval(value: float, drawn: Any) -> dict[str, float]:
     finite = np.asarray(drawn, float)
     finite = finite[np.isfinite(finite)]
-    low, high = np.percentile(finite, (2.5, 97.5)) if len(finite) else (value, value)
+    if not len(finite):
+        return {"value": value}
+    low, high = np.percentile(finite, (2.5, 97.5))
     return {"value": value, "low": float(low), "high": float(high)}
 
 
@@ -124,7 +138,8 @@ def cases_of(
             counted = found.scores >= thresholds[kind]
             both = int(np.count_nonzero(found.right & counted))
             hit, either = hit + both, either + int(np.count_nonzero(counted)) + found.truths - both
-        rows.append({"name": one.name, "right": hit / either if either else 1.0})
+        right = hit / either if either else 1.0
+        rows.append({"name": one.name, "person": one.whose or one.name, "right": right})
     return rows
 
 

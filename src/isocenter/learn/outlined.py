@@ -29,8 +29,9 @@ from isocenter.learn.gridded import opened
 from isocenter.learn.kinds import Classes, Masks
 from isocenter.learn.parted import Outline, joined, parted_in, unstacked
 from isocenter.learn.sheet import read_sheet
+from isocenter.learn.whose import column_of_people, whose
 
-__all__ = ["Case", "digest_of_cases", "names_of", "pairs_in", "read_case"]
+__all__ = ["Case", "digest_of_cases", "names_of", "pairs_in", "people_of", "read_case"]
 
 _MASK_WORDS = ("label", "mask", "seg", "truth", "annotation")
 _ENDED = r"labels?|masks?|seg(mentation)?s?|truth|gt|annotations?|outlines?|images?|img"
@@ -206,6 +207,22 @@ def _beside(folder: Path, masks: Sequence[Path]) -> Path | None:
     return min(own or near, key=lambda m: len(m.name), default=None)
 
 
+def people_of(pairs: Sequence[Pair], path: Path, split: str | None = None) -> list[str]:
+    """Whose image each is of what `pairs_in` found there, by a column of the table, or by names (see `whose`)."""
+    root = path if path.is_dir() else path.parent
+    ways = [os.path.relpath(image, root).replace(os.sep, "/") for image, _ in pairs]
+    if path.is_dir():
+        return whose(ways)
+    columns, rows = read_sheet(path)
+    column = column_of_people(columns)
+    return whose(ways, [row[column] for row in _of_part(columns, rows, split)] if column else ())
+
+
+def _of_part(columns: Sequence[str], rows: Sequence[dict[str, str]], split: str | None) -> list[dict[str, str]]:
+    at = next((c for c in reversed(columns) if c.strip().lower() == "split"), "")
+    return [r for r in rows if split is None or r.get(at, "") == split]
+
+
 def _of_table(path: Path, split: str | None) -> list[Pair]:
     columns, rows = read_sheet(path)
     names = {c.strip().lower(): c for c in columns}
@@ -216,8 +233,7 @@ def _of_table(path: Path, split: str | None) -> list[Pair]:
             f"{path.name} has the columns {list(names)}", "one for the image and one for its label are wanted",
             "call them 'image' and 'label'",
         )  # fmt: skip
-    kept = [r for r in rows if split is None or r.get(names.get("split", ""), "") == split]
-    return [(path.parent / r[image], path.parent / r[mask]) for r in kept]
+    return [(path.parent / r[image], path.parent / r[mask]) for r in _of_part(columns, rows, split)]
 
 
 def read_case(image: Path, outline: Outline, how: Masks, name: str = "") -> Case:

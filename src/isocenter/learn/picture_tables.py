@@ -13,6 +13,7 @@ from isocenter.learn.gridded import is_picture
 from isocenter.learn.kinds import Classes
 from isocenter.learn.naming import class_of, classes_of, columns_of, label_said, shown
 from isocenter.learn.sheet import plain, read_sheet
+from isocenter.learn.whose import PERSON_COLUMNS
 
 __all__ = ["Listed", "by_name", "listed", "listed_in", "pictures_in"]
 
@@ -21,7 +22,6 @@ _FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid", "imgp
 _LABEL_COLUMNS = (
     "label", "labels", "class", "classname", "target", "diagnosis", "grade", "findinglabels", "y", "finding", "outcome",
 )  # fmt: skip
-_PERSON_COLUMNS = ("person", "personid", "patient", "patientid", "subject", "subjectid")
 
 
 class Listed(NamedTuple):
@@ -133,7 +133,7 @@ def _columns(columns: Mapping[str, str], how: Classes, where: str) -> tuple[str,
     file = next((columns[c] for c in (*_FILE_COLUMNS, *ends) if c in columns), None)
     ill = plain(how.classes[-1]) if len(how.classes) == 2 and not how.several else ""  # a column of 1 and 0
     label = next((columns[c] for c in (*_LABEL_COLUMNS, ill) if c and c in columns), None)
-    whose = next((columns[c] for c in _PERSON_COLUMNS if c in columns), None)
+    whose = next((columns[c] for c in PERSON_COLUMNS if c in columns), None)
     labels = [label] if label is not None else list(columns_of(columns, how))
     file = file or whose  # of one picture a person, which has that name
     if file is None or not labels:

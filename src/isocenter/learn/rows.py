@@ -16,6 +16,7 @@ from isocenter.learn.codings import brought_back
 from isocenter.learn.examples import numbered, person
 from isocenter.learn.kinds import Column, Table
 from isocenter.learn.sheet import THERE, YES_NO, cells_of, plain, sheet_text
+from isocenter.learn.whose import PERSON_COLUMNS
 
 __all__ = ["Rows", "groups_of", "read_rows"]
 
@@ -28,7 +29,6 @@ _WORDS = YES_NO | THERE | {"y": 1, "n": 0, "healthy": 0}
 _OUTCOMES = ("outcome", "diagnosis", "target", "label", "class", "truth", "groundtruth", "y")
 """Where none of the names that a recipe has for the outcome is there."""
 _FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "picture", "img")
-_PERSON_COLUMNS = ("person", "personid", "patient", "patientid", "subject", "subjectid")
 _TABLES = (".csv", ".tsv", ".data", ".txt")
 
 
@@ -159,7 +159,7 @@ def _must_agree(
 def _people(
     header: Sequence[str], body: Sequence[Sequence[str]], asked: set[int], files: Sequence[Path]
 ) -> npt.NDArray[np.int64]:
-    at = next((i for i, n in enumerate(header) if plain(n) in _PERSON_COLUMNS and i not in asked), None)
+    at = next((i for i, n in enumerate(header) if plain(n) in PERSON_COLUMNS and i not in asked), None)
     if at is not None:  # who is not told is somebody of their own
         return numbered([row[at] or f" {number}" for number, row in enumerate(body)])
     return numbered([person(file.name) for file in files]) if files else np.arange(len(body))

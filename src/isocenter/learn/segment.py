@@ -18,17 +18,18 @@ from isocenter.errors import Refused
 from isocenter.learn.augment import turned_grid
 from isocenter.learn.card import written
 from isocenter.learn.device import halved
-from isocenter.learn.examples import linked, numbered, person
+from isocenter.learn.examples import linked, numbered
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.kinds import Masks, as_said
 from isocenter.learn.learnt import keep
 from isocenter.learn.monai_networks import loss_of_masks, named_on, outliner, room_for
 from isocenter.learn.offered import step_of
-from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, read_case
+from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, people_of, read_case
 from isocenter.learn.outside import canvas, doubts
 from isocenter.learn.tested import laid
 from isocenter.learn.windows import Ask, Grey, labels_in_windows
+from isocenter.methods.clusters import mean, owners
 from isocenter.methods.overlap import dice, surfaces
 from isocenter.record import Model
 
@@ -160,12 +161,8 @@ def fit_masks(
     return net
 
 
-def _parts(cases: Sequence[Case], parts: int, seed: int) -> tuple[npt.NDArray[np.int64], int]:
-    """The part of each case, and how many pairs of near-duplicates there are; these and a person's stay together.
-
-    A person is told by the file name, or, where several files have one name, by the folder.
-    """
-    whose = [person(case.name) if "/" not in case.name else case.name.rpartition("/")[0] for case in cases]
+def _parts(cases: Sequence[Case], whose: Sequence[str], parts: int, seed: int) -> tuple[npt.NDArray[np.int64], int]:
+    """The part of each case, and how many pairs of near-duplicates there are; these and a person's stay together."""
     looks = np.stack([np.hstack(list(canvas(case.image))) * 255 for case in cases]).astype(np.uint8)
     people, pairs = linked(looks, numbered(whose))
     each = np.unique(people, return_inverse=True)[1]
@@ -187,7 +184,8 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
         if not any((case.labels == kind).any() for case in cases):
             raise Refused(f"no outline of '{structure}' in {len(cases)} cases", "what is nowhere is not learnt",
                           "give cases that show it, or leave it out of the recipe")  # fmt: skip
-    part, pairs = _parts(cases, how.members, seed)
+    people = people_of(files, data)
+    part, pairs = _parts(cases, people, how.members, seed)
     tell(f"{len(cases)} cases in {how.members} parts, {how.fitted} networks; {pairs} near-duplicates kept together")
     nets, rows = [], []
     inputs: dict[str, Any] = {
@@ -204,8 +202,8 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
                 return np.asarray(net(torch.from_numpy(x)).numpy())
 
         rows += [
-            _compared(c, outlined(c.image, c.spacing_mm, ask, inputs), how.classes)
-            for c, p in zip(cases, part, strict=True) if p == k
+            _compared(c, whom, outlined(c.image, c.spacing_mm, ask, inputs), how.classes)
+            for c, whom, p in zip(cases, people, part, strict=True) if p == k
         ]  # fmt: skip
         tell(f"network {k + 1}: " + _told(_metrics(rows, how.classes)))
     step, axes = step_of(how), len(how.spacing_mm)
@@ -231,9 +229,9 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
     })  # fmt: skip
 
 
-def _compared(case: Case, said: npt.NDArray[np.uint8], classes: Sequence[str]) -> dict[str, Any]:
+def _compared(case: Case, whose: str, said: npt.NDArray[np.uint8], classes: Sequence[str]) -> dict[str, Any]:
     """Dice, HD95 and surface Dice at 1 mm of each class, for one case."""
-    row: dict[str, Any] = {"name": case.name}
+    row: dict[str, Any] = {"name": case.name, "person": whose}
     for kind, name in enumerate(classes, start=1):
         mine, theirs = said == kind, case.labels == kind
         row[f"dice {name}"] = dice(mine, theirs)
@@ -244,19 +242,27 @@ def _compared(case: Case, said: npt.NDArray[np.uint8], classes: Sequence[str]) -
 
 
 def _metrics(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean over the cases with a bootstrap interval by case; cases without the structure in both have no value."""
+    """Mean over the cases with a bootstrap interval, of people who have several that between people (see `clusters`);
+    cases without the structure in both have no value, and one person alone has no interval.
+    """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for figure in ("dice", "hd95_mm", "nsd_1mm"):
         for name in classes:
             values = np.array([row[f"{figure} {name}"] for row in rows])
-            values = values[np.isfinite(values)]
-            if not len(values):
+            known = np.isfinite(values)
+            if not known.any():
                 continue
-            drawn = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
-            low, high = np.percentile(drawn, (2.5, 97.5))
-            found.setdefault(figure, {})[name] = {
-                "value": float(values.mean()), "low": float(low), "high": float(high), "cases": len(values)
-            }  # fmt: skip
+            values = values[known]
+            people = owners(np.array([row["person"] for row in rows])[known], len(values))
+            one = {"value": float(values.mean()), "cases": len(values)}
+            if people is None:
+                drawn = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
+                low, high = np.percentile(drawn, (2.5, 97.5))
+                one |= {"low": float(low), "high": float(high)}
+            elif people.max() > 0:
+                told = mean(values, people, most=np.inf if figure == "hd95_mm" else 1.0)
+                one |= {"low": told.low, "high": told.high}
+            found.setdefault(figure, {})[name] = one
     return found
 
 
@@ -315,7 +321,7 @@ def judged(
     files, alone = pairs_in(data, split, flat=len(how.spacing_mm) == 2, structures=how.classes)
     rows, masks, shown = [], {}, set[int]()
     both = np.zeros((len(how.classes) + 1,) * 2, np.int64)
-    for (image, mask), name in zip(files, names_of(files), strict=True):
+    for (image, mask), name, whom in zip(files, names_of(files), people_of(files, data, split), strict=True):
         try:
             case = read_case(image, mask, how, name)
         except Refused as why:
@@ -330,7 +336,7 @@ def judged(
         unlike = "unlike all that was learnt from" if (away > 1).any() else ""
         word = "" if unlike else "".join(doubts(inputs, away))
         shown |= set(np.unique(case.labels).tolist())
-        rows.append(_compared(case, said, how.classes) | {"declined": unlike, "because": word})
+        rows.append(_compared(case, whom, said, how.classes) | {"declined": unlike, "because": word})
         masks[case.name] = (said, case.affine)
         np.add.at(both, (case.labels.ravel(), np.asarray(said, np.int64).ravel()), 1)
     if not rows:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.methods.intervals import Estimate, wilson
 
-__all__ = ["apart", "mean_error", "owners", "share", "worth"]
+__all__ = ["apart", "mean", "mean_error", "owners", "share", "worth"]
 
 Floats = npt.NDArray[np.float64]
 Owners = npt.NDArray[np.int64]
@@ -48,6 +48,30 @@ def mean_error(values: npt.ArrayLike, people: npt.ArrayLike) -> float:
     sums = np.bincount(own, weights=x - x.mean())
     k = len(sums)
     return float(np.sqrt(k / (k - 1) * np.sum(sums**2)) / len(x)) if k > 1 else float("nan")
+
+
+def mean(
+    values: npt.ArrayLike, people: npt.ArrayLike, *, least: float = 0.0, most: float = 1.0, level: float = 0.95
+) -> Estimate:
+    """A mean over cases with Student's interval of as many patients, between the bounds that values have; `n` counts
+    the cases.
+
+    Raises:
+        Refused: cases of one patient alone, which tell nothing of others.
+
+    >>> told = mean([0.9, 0.9, 0.7, 0.7, 0.8, 0.8], ["a", "a", "b", "b", "c", "c"])
+    >>> round(told.value, 3), round(told.low, 3), told.high, told.n
+    (0.8, 0.552, 1.0, 6)
+    """
+    from scipy.stats import t
+
+    x = np.asarray(values, np.float64).ravel()
+    k = len(np.unique(np.asarray(people).ravel()))
+    if k < 2:
+        raise Refused(f"{len(x)} cases of {k} patient{'s' * (k != 1)}", "how far patients differ is not known",
+                      "give cases of several")  # fmt: skip
+    half = float(t.ppf(0.5 + level / 2, k - 1)) * mean_error(x, people)
+    return Estimate(float(x.mean()), max(least, float(x.mean()) - half), min(most, float(x.mean()) + half), len(x))
 
 
 def worth(hits: npt.ArrayLike, people: npt.ArrayLike) -> float:
