@@ -29,6 +29,7 @@ from forms_samples import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
+from pydicom.sr.codedict import codes as pydicom_codes
 
 from isocenter.errors import LimitReached, NotFound, NotWhole, Refused
 from isocenter.forms import seg, sr
@@ -444,6 +445,27 @@ def test_a_thickness_that_its_maker_left_out_is_the_distance_of_the_frames(
         ds.PerFrameFunctionalGroupsSequence = ds.PerFrameFunctionalGroupsSequence[:1]
         with pytest.raises(Refused, match="a Segmentation without Slice Thickness: its frames lie at one place"):
             seg.read(file_bytes(ds), axial)
+
+
+def test_a_mask_of_highdicom_on_a_radiograph_with_pixel_spacing_is_read() -> None:
+    """Highdicom writes Pixel Spacing of the film and no thickness there, and does not read it again itself."""
+    study, sources = radiograph()
+    region = on_film(study)
+    assert region.mask is not None
+    film = dcmread(io.BytesIO(sources(region.instance_uid)))
+    film.StudyDate = film.StudyTime = film.StudyID = film.AccessionNumber = film.ReferringPhysicianName = ""
+    film.SeriesNumber, film.InstanceNumber, film.PatientName, film.PatientSex = 1, 1, "Anonymous^", "O"
+    one = hd.seg.SegmentDescription(
+        1, "opacity", pydicom_codes.SCT.MorphologicallyAbnormalStructure, pydicom_codes.SCT.Lesion,
+        hd.seg.SegmentAlgorithmTypeValues.MANUAL,
+    )  # fmt: skip
+    made = hd.seg.Segmentation(
+        [film], region.mask.astype(np.uint8), hd.seg.SegmentationTypeValues.BINARY, [one], f"{SERIES_UID}.8", 2,
+        f"{SERIES_UID}.8.1", 1, "maker", "model", "1", "serial",
+    )  # fmt: skip
+    assert "SliceThickness" not in made.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    (back,) = seg.read(file_bytes(made))
+    assert np.array_equal(back.mask, region.mask)
 
 
 def test_a_lie_about_size_is_not_allocated(archive: Archive, axial: Geometry) -> None:

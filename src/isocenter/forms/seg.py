@@ -361,13 +361,20 @@ def _open(data: bytes) -> Any:
 def _thicken(found: Dataset) -> None:
     """State the Slice Thickness that a maker left out, which highdicom asks for: the distance of the frames.
 
+    On a picture without a place in the patient (radiograph, ultrasound) there is none, and highdicom writes none where
+    the picture has Pixel Spacing: any will do, for lengths are those of the picture.
+
     Raises:
         Refused: where frames lie at one place and nothing says how thick they are.
     """
     frames = found.get("PerFrameFunctionalGroupsSequence") or []
     groups = [*(found.get("SharedFunctionalGroupsSequence") or []), *frames]
     bare = [m for g in groups for m in g.get("PixelMeasuresSequence") or [] if not m.get("SliceThickness")]
-    if not bare or not found.get("FrameOfReferenceUID"):
+    if not found.get("FrameOfReferenceUID"):
+        for measures in bare:
+            measures.SliceThickness = "1"
+        return
+    if not bare:
         return
     held = [f.PlanePositionSequence[0].get("ImagePositionPatient") for f in frames if "PlanePositionSequence" in f]
     places = np.unique(np.array([p for p in held if p], np.float64).reshape(-1, 3).round(4), axis=0)
