@@ -70,7 +70,7 @@ def test_lungs_alone_and_what_is_not_there(tmp_path: Path) -> None:
 def test_parts_both_lungs_in_one_file_and_compressed_outlines_give_the_same_figures(tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     plain = judged("chest_xray_heart", collection(tmp_path / "plain")).report["metrics"]["dice"]
-    for layout in ("parts", "both", "ends", "jpeg"):
+    for layout in ("parts", "parts below", "both", "ends", "jpeg"):
         root = tmp_path / layout
         for seed, part in ((1, "test"), (2, "train"), (3, "test")):
             read = {p.name: np.asarray(Image.open(p / f"{seed}.png")) for p in (tmp_path / "plain").iterdir()}
@@ -79,12 +79,17 @@ def test_parts_both_lungs_in_one_file_and_compressed_outlines_give_the_same_figu
             for name in ("CXR_png", *lungs, "heart"):
                 word = {"leftMask": "_left", "rightMask": "_right_lung", "heart": "_heart"}.get(name, "")
                 file = {
-                    "parts": root / part / name / f"{seed}.png", "ends": root / f"{seed}{word}.png",
+                    "parts": root / part / name / f"{seed}.png", "parts below": root / name / part / f"{seed}.png",
+                    "ends": root / f"{seed}{word}.png",
                     "both": root / name / f"{seed}{'_mask' if name == 'masks' else ''}.png",
                     "jpeg": root / name / f"{seed}.{'png' if name == 'CXR_png' else 'jpg'}",
                 }[layout]  # fmt: skip
                 file.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(read[name]).save(file)
+                if layout == "parts below" and name != "CXR_png":  # numbered anew in every part
+                    other = root / name / ("train" if part == "test" else "test") / f"{seed}.png"
+                    other.parent.mkdir(parents=True, exist_ok=True)
+                    Image.fromarray(read[name][::-1]).save(other)
         report = judged("chest_xray_heart", root).report
         assert (report["n"], report["declined"]) == (3, 1), layout
         for part, figure in plain.items():

@@ -6,9 +6,8 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.gridded import in_eight_bits
 from isocenter.learn.kinds import Boxes
+from isocenter.learn.nearest_file import nearest_files
 from isocenter.learn.sheet import read_sheet
 from isocenter.learn.whose import column_of_people, whose
 from isocenter.learn.yolo import notes_in, rows_of_notes
@@ -142,24 +142,15 @@ def _picture(name: str, pictures: Mapping[str, list[Path]], split: str | None, r
     some = pictures.get(asked[-1]) or pictures.get(Path(asked[-1]).stem, [])  # some names hold further points
     some = [p for p in some if p.name.lower() == asked[-1]] or some
 
-    def alike(file: Path) -> tuple[int, int, bool, bool]:
-        above = [part.lower() for part in file.relative_to(root).parts[:-1]]
-        ends = _same(reversed(above), reversed(asked[:-1]))
-        part = split is not None and _of_part(split, above)
-        return ends, _same(above, asked[:-1]), part, above[-1:] == ["jpegimages"]
+    def rather(above: list[str]) -> tuple[bool, bool]:
+        return split is not None and _of_part(split, above), above[-1:] == ["jpegimages"]
 
-    best = max(map(alike, some), default=None)
-    likely = [p for p in some if alike(p) == best]
+    likely = nearest_files(some, asked[:-1], root, rather)
     if len(likely) > 1:
         where = " and ".join(p.relative_to(root).as_posix() for p in likely[:2])
         raise Refused(f"'{name}' is the name of {len(likely)} pictures, such as {where}", "their boxes would be mixed",
                       "name each with its folder, or give one part at a time")  # fmt: skip
     return likely[0] if likely else None
-
-
-def _same(some: Iterable[str], others: Iterable[str]) -> int:
-    """How many are alike from the first on."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(some, others, strict=False)))
 
 
 def _of_part(split: str, words: Sequence[str]) -> bool:

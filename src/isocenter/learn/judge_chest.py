@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from isocenter.errors import Refused
+from isocenter.learn.judge_classes import mean_of
+from isocenter.learn.nearest_file import nearest_files
+from isocenter.learn.whose import whose
 from isocenter.methods.lung_network import network_outline
 from isocenter.record import Model
 
@@ -50,8 +52,8 @@ def judged(
         Refused: where no folder is called like the split, or no picture has both lungs outlined.
     """
     rows: list[dict[str, Any]] = []
-    for name, picture, truth in _cases(data, split):
-        row: dict[str, Any] = {"name": name, "declined": ""}
+    for name, whom, picture, truth in _cases(data, split):
+        row: dict[str, Any] = {"name": name, "person": whom, "declined": ""}
         if not truth:
             rows.append(row | {"declined": f"the lungs of {name} are one piece: give each a file of its own"})
             continue
@@ -69,17 +71,21 @@ def judged(
         raise Refused(f"no outlined lungs in {data.name}", _WANTED)
     metrics: dict[str, Any] = {"dice": {}}
     for part in _OUTLINES:
-        known = [float(r[f"dice {part}"]) for r in rows if f"dice {part}" in r]
-        if known:
-            metrics["dice"][part] = {"value": float(np.mean(known)), "pictures": len(known)}
-    off = np.array([r["ratio found"] - r["ratio drawn"] for r in rows if "ratio drawn" in r])
-    if len(off):
-        metrics["difference"] = {"ratio": {"value": float(off.mean()), "pictures": len(off)}}
-        metrics["absolute_difference"] = {"ratio": {"value": float(np.abs(off).mean()), "pictures": len(off)}}
+        if known := [r for r in rows if f"dice {part}" in r]:
+            metrics["dice"][part] = _mean(known, [r[f"dice {part}"] for r in known])
+    if told := [r for r in rows if "ratio drawn" in r and np.isfinite(r["ratio drawn"])]:
+        off = [r["ratio found"] - r["ratio drawn"] for r in told]
+        metrics["difference"] = {"ratio": _mean(told, off, least=-1.0)}
+        metrics["absolute_difference"] = {"ratio": _mean(told, np.abs(off))}
     figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": []}
     columns = dict.fromkeys(key for row in rows for key in row)
-    told = [{key: row.get(key, "") for key in columns} for row in rows]
-    return figures | {"declined": sum(bool(r["declined"]) for r in rows)}, told, {}
+    lines = [{key: row.get(key, "") for key in columns} for row in rows]
+    return figures | {"declined": sum(bool(r["declined"]) for r in rows)}, lines, {}
+
+
+def _mean(rows: Sequence[dict[str, Any]], values: npt.ArrayLike, least: float = 0.0) -> dict[str, float]:
+    told = mean_of(np.asarray(values, np.float64), [row["person"] for row in rows], least=least)
+    return told | {"pictures": len(rows)}
 
 
 def named(held: Model, data: Path) -> tuple[list[str], None]:
@@ -88,13 +94,13 @@ def named(held: Model, data: Path) -> tuple[list[str], None]:
     Raises:
         Refused: there is none, or an outline does not fit its picture.
     """
-    if not (names := [name for name, _, truth in _cases(data, None) if truth]):
+    if not (names := [name for name, _, _, truth in _cases(data, None) if truth]):
         raise Refused(f"no outlined lungs in {data.name}", _WANTED)
     return names, None
 
 
-def _cases(data: Path, split: str | None) -> Iterator[tuple[str, npt.NDArray[np.float32], dict[str, Mask]]]:
-    """(name, picture, outlines by part) of every picture with both lungs outlined; no outlines where they are one."""
+def _cases(data: Path, split: str | None) -> Iterator[tuple[str, str, npt.NDArray[np.float32], dict[str, Mask]]]:
+    """(name, person, picture, outlines by part) of every picture with both lungs outlined; none where they are one."""
     drawn: dict[tuple[str, str], list[Path]] = {}
     pictures: list[tuple[str, Path]] = []
     for file in sorted(data.rglob("*")):
@@ -111,7 +117,8 @@ def _cases(data: Path, split: str | None) -> Iterator[tuple[str, npt.NDArray[np.
             raise Refused(f"no split '{split}'", "no picture lies below a folder of that name",
                           "give a folder that holds that part alone")  # fmt: skip
     often = Counter(file.stem for _, file in pictures)
-    for case, path in pictures:
+    people = whose([file.relative_to(data).as_posix() for _, file in pictures])
+    for (case, path), whom in zip(pictures, people, strict=True):
         own = {part: f for part in (*_OUTLINES, "lungs") if (f := _nearest(drawn.get((part, case), []), path, data))}
         if not ({"right", "left"} <= own.keys() or "lungs" in own):
             continue
@@ -122,7 +129,7 @@ def _cases(data: Path, split: str | None) -> Iterator[tuple[str, npt.NDArray[np.
         picture = _read(path, drawn=False)
         if any(mask.shape != picture.shape for mask in truth.values()):
             raise Refused(f"outlines of {path.name}", "they have another shape than the picture")
-        yield path.stem if often[path.stem] == 1 else path.relative_to(data).as_posix(), picture, truth
+        yield path.stem if often[path.stem] == 1 else path.relative_to(data).as_posix(), whom, picture, truth
 
 
 def _told(way: Path) -> tuple[str, str]:
@@ -152,12 +159,7 @@ def _nearest(files: Sequence[Path], picture: Path, root: Path) -> Path | None:
         Refused: where nothing tells which of several it is.
     """
 
-    def alike(file: Path) -> int:
-        pairs = zip(file.relative_to(root).parts[:-1], picture.relative_to(root).parts[:-1], strict=False)
-        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-    best = max(map(alike, files), default=0)
-    likely = [f for f in files if alike(f) == best]
+    likely = nearest_files(files, picture.relative_to(root).parts[:-1], root)
     if len(likely) > 1:
         where = " and ".join(f.relative_to(root).as_posix() for f in likely[:2])
         raise Refused(f"{len(likely)} outlines for {picture.name}, {where}", "which of them is meant?",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.methods import agreement, calibration, clusters, roc, subgroups
 
-__all__ = ["FEW", "area_of", "class_figures", "line_of", "share_of"]
+__all__ = ["FEW", "area_of", "class_figures", "line_of", "mean_of", "share_of"]
 
 FEW = 10
 """Fewer events than this say nothing about a group."""
@@ -23,6 +23,23 @@ def area_of(
     """Area under the curve with DeLong's interval, as plain numbers; that between people where they have several."""
     area = roc.auc(truth, score, people=people)
     return {"value": area.value, "low": area.low, "high": area.high}
+
+
+def mean_of(
+    values: npt.NDArray[np.float64], people: Sequence[str], *, least: float = 0.0, most: float = 1.0
+) -> dict[str, float]:
+    """A mean over cases with its bootstrap interval, that between people where they have several (see `clusters`); of
+    one person alone it has none.
+    """
+    told, own = {"value": float(values.mean())}, clusters.owners(list(people), len(values))
+    if own is None and len(values) > 1:
+        drawn = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
+        low, high = np.percentile(drawn, (2.5, 97.5))
+        told |= {"low": float(low), "high": float(high)}
+    elif own is not None and own.max() > 0:
+        between = clusters.mean(values, own, least=least, most=most)
+        told |= {"low": between.low, "high": between.high}
+    return told
 
 
 def share_of(hits: npt.NDArray[Any], people: npt.NDArray[Any] | None = None) -> dict[str, float]:

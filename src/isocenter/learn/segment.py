@@ -21,6 +21,7 @@ from isocenter.learn.device import halved
 from isocenter.learn.examples import linked, numbered
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.fit import Schedule, descend
+from isocenter.learn.judge_classes import mean_of
 from isocenter.learn.kinds import Masks, as_said
 from isocenter.learn.learnt import keep
 from isocenter.learn.monai_networks import loss_of_masks, named_on, outliner, room_for
@@ -29,7 +30,6 @@ from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, 
 from isocenter.learn.outside import canvas, doubts
 from isocenter.learn.tested import laid
 from isocenter.learn.windows import Ask, Grey, labels_in_windows
-from isocenter.methods.clusters import mean, owners
 from isocenter.methods.overlap import dice, surfaces
 from isocenter.record import Model
 
@@ -242,9 +242,7 @@ def _compared(case: Case, whose: str, said: npt.NDArray[np.uint8], classes: Sequ
 
 
 def _metrics(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean over the cases with a bootstrap interval, of people who have several that between people (see `clusters`);
-    cases without the structure in both have no value, and one person alone has no interval.
-    """
+    """Mean over the cases, with its interval; cases without the structure in both have no value."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for figure in ("dice", "hd95_mm", "nsd_1mm"):
         for name in classes:
@@ -252,17 +250,9 @@ def _metrics(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[str
             known = np.isfinite(values)
             if not known.any():
                 continue
-            values = values[known]
-            people = owners(np.array([row["person"] for row in rows])[known], len(values))
-            one = {"value": float(values.mean()), "cases": len(values)}
-            if people is None:
-                drawn = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
-                low, high = np.percentile(drawn, (2.5, 97.5))
-                one |= {"low": float(low), "high": float(high)}
-            elif people.max() > 0:
-                told = mean(values, people, most=np.inf if figure == "hd95_mm" else 1.0)
-                one |= {"low": told.low, "high": told.high}
-            found.setdefault(figure, {})[name] = one
+            people = [row["person"] for row, is_known in zip(rows, known, strict=True) if is_known]
+            told = mean_of(values[known], people, most=np.inf if figure == "hd95_mm" else 1.0)
+            found.setdefault(figure, {})[name] = told | {"cases": len(people)}
     return found
 
 
