@@ -109,6 +109,7 @@ def test_three_sites_train_over_tls_and_their_bytes_are_counted(
 
 def test_a_site_whose_images_may_not_be_used_any_more_says_nothing_further(papers: Path, tmp_path: Path) -> None:
     heard: list[tuple[str, str]] = []
+    journal: list[tuple[str, str, Any]] = []
     how = Federation("pneumoniamnist", rounds=2, batch=16, moves=False)
     rounds = Rounds(how, tmp_path / "out", sites=3, clock=lambda: 0.0)
     made, wait, ends = Door(rounds, papers / "boss", "127.0.0.1", 0), threading.Event().wait, dict[str, Exception]()
@@ -122,7 +123,10 @@ def test_a_site_whose_images_may_not_be_used_any_more_says_nothing_further(paper
         with caller(f"https://127.0.0.1:{made.port}", papers / name) as client:
             site = _site(name, papers, tmp_path)
             try:
-                take_part(Line(client, wait, 20), site, wait=wait, pause_s=0.02, may=may)
+                take_part(
+                    Line(client, wait, 20), site, wait=wait, pause_s=0.02, may=may,
+                    happened=lambda what, told: journal.append((name, what, told)),
+                )  # fmt: skip
             except IsocenterError as end:
                 ends[name] = end
 
@@ -137,6 +141,8 @@ def test_a_site_whose_images_may_not_be_used_any_more_says_nothing_further(paper
     assert isinstance(ends["c"], Refused) and isinstance(ends["a"], Unavailable)
     assert [step for name, step in heard if name == "c"] == ["offer", "deal", "send", "reveal", "offer"]
     assert [r["sites"] for r in rounds.rounds] == [["a", "b", "c"]]
+    ended = [(what, told) for name, what, told in journal if name == "c"][-1]
+    assert (ended[0], ended[1]["why"]) == ("done", "1 of 24 studies: consent was withdrawn"), "its own journal has it"
 
 
 def test_a_site_that_goes_beyond_its_own_conditions_says_so_and_is_waited_for_by_nobody(

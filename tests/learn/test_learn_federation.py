@@ -240,6 +240,12 @@ def test_a_coordinator_and_a_site_that_were_killed_go_on(tmp_path: Path) -> None
     assert np.array_equal(flat(again.net, again.names), flat(first.net, first.names))
     with pytest.raises(WrongState, match="has not joined"):
         again.now("a")
+    record = first.rounds[0]
+    told = json.loads((tmp_path / "out" / "rounds.json").read_text("utf-8"))
+    assert told["rounds"] == [record]
+    (tmp_path / "out" / "rounds.json").write_text(json.dumps({**told, "rounds": []}), "utf-8")
+    again = Rounds(HOW, tmp_path / "out", sites=3, clock=lambda: 0.0)  # killed between the weights and the record
+    assert again.rounds == [record]
     new = [joined(again, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")]
     assert new[0].sum == sites[0].sum > 0
     run(again, new)
@@ -503,6 +509,29 @@ def test_privacy_costs_what_the_accountant_says_and_a_site_stops_at_its_limit(tm
     sites[0].most_epsilon = 0.5
     with pytest.raises(Refused, match=r"after the first round: this site's limit is 0\.5\. Agree on more noise"):
         sites[0].look(how)
+
+
+def test_a_sum_that_is_repeated_hears_the_same_update_which_costs_no_more_privacy(tmp_path: Path) -> None:
+    clock = [0.0]
+    how = replace(HOW, privacy="person", noise=1.0, batch=4, rounds=1)
+    rounds = Rounds(how, tmp_path / "out", sites=3, clock=lambda: clock[0])
+    a, b, c = (joined(rounds, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc"))
+    for site in (a, b, c, a, b, c, a):  # keys, shares, and a's update: then the others are silent
+        step(rounds, site)
+    told, row = a.spent.epsilon(), a.row
+    (tmp_path / "a" / f"{rounds.run}.json").write_bytes(
+        (tmp_path / "a" / f"{rounds.run}.json").read_bytes().replace(b'"rounds": 1', b'"rounds": 0')
+    )  # as if it was killed right after it trained
+    a = joined(rounds, taking_part("a", tmp_path, seed=0))
+    assert a.spent.epsilon() == told > 0
+    clock[0] += 2000
+    for name in "abc":
+        rounds.now(name)
+    assert rounds.now("a")["number"] == 2
+    run(rounds, [a, b, c])
+    assert np.array_equal(a.row, row) and a.spent.epsilon() == told == rounds.rounds[0]["epsilon"]
+    a.finish(rounds.weights(rounds.now("a")["base"], 0, 2**30))
+    assert not list((tmp_path / "a").glob(f"{rounds.run}.*"))
 
 
 def test_accountants_are_held_to_each_other_before_a_site_joins(

@@ -214,7 +214,11 @@ def take_part(
         if asked["step"] == "wait":
             wait(pause_s)
             continue
-        may(str(asked["step"]))
+        try:
+            may(str(asked["step"]))
+        except IsocenterError as why:
+            happened("done", _ended(run, asked, why))
+            raise
         try:
             said = site.answer(asked, line.weights)
             if isinstance(said, bytes):
@@ -227,7 +231,11 @@ def take_part(
         except (Forbidden, Refused) as why:  # this site's own conditions: the others need not wait for it
             with suppress(IsocenterError):
                 line.json("POST", "/federation/leave", {"why": f"{why.what}: {why.why}"})
-            happened("done", {"run": run, "rounds": asked["done"], "why": f"{why.what}: {why.why}"[:300]})
+            happened("done", _ended(run, asked, why))
             if so_far := _so_far(line, site, asked):
                 raise type(why)(why.what, why.why, why.do + so_far) from None
             raise
+
+
+def _ended(run: str, asked: Mapping[str, Any], why: IsocenterError) -> dict[str, Any]:
+    return {"run": run, "rounds": asked["done"], "why": f"{why.what}: {why.why}"[:300]}

@@ -36,6 +36,7 @@ _TRIES = 4
 _SLACK = 4096  # bytes of a file beside its numbers
 _SPREAD_KEPT, _STILL = 0.99, 1e-8  # of Adam: decay of the mean square, and what a root is at least
 _CARRIED = "carried on"  # in the file of the weights as older versions wrote it: how far they moved last
+_LAST = "record"  # there, too: what is told of the last round
 _OPEN = "sum.safetensors"  # a sum of which shares were asked for
 _LEAVING_S = 10.0  # that a site has for the weights so far, once it said that it leaves
 _AGAIN_S = 5.0  # until a disk that took nothing is tried again
@@ -439,15 +440,16 @@ class Rounds:
 
     # ---- what stays ------------------------------------------------------------------------------------------
 
-    def _pack(self, **more: npt.NDArray[np.float64]) -> tuple[str, bytes]:
-        state = self.net.state_dict()
-        data = packed({n: state[n].numpy() for n in self.names} | more, {"run": self.run, "round": str(self.done)})
+    def _pack(self, last: str = "", **more: npt.NDArray[np.float64]) -> tuple[str, bytes]:
+        state, told = self.net.state_dict(), {"run": self.run, "round": str(self.done)}
+        data = packed({n: state[n].numpy() for n in self.names} | more, told | ({_LAST: last} if last else {}))
         return hashlib.sha256(data).hexdigest(), data
 
     def _keep(self, number: int) -> None:
         # What is remembered stands with the weights that it belongs to, whenever the coordinator is killed.
         more = vars(self._motion) if self.how.carried or self.how.server else {}
-        _replaced(self._out / "weights.safetensors", self._pack(**more)[1])
+        last = json.dumps(self.rounds[-1]) if self.rounds else ""  # for who is killed before the next file is written
+        _replaced(self._out / "weights.safetensors", self._pack(last, **more)[1])
         told = {
             "run": self.run, "number": number, "agreement": asdict(self.how), "stopped": self.stopped,
             "rounds": self.rounds,
@@ -464,6 +466,8 @@ class Rounds:
         arrays, about = unpacked(read_file(self._out / "weights.safetensors"))
         self.run, self.number, self.rounds = told["run"], told["number"], told["rounds"]
         self.done = int(about["round"])
+        if len(self.rounds) == self.done - 1 and _LAST in about:
+            self.rounds.append(json.loads(about[_LAST]))
         self.rounds = self.rounds[: self.done]
         poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
         if "moved" in arrays:

@@ -163,7 +163,7 @@ class Participant:
     def join(self, run: str) -> None:
         """Take a run up where this site left it, or begin it."""
         self.run, self.member, self.sum, self.hidden = run, None, 0, b""
-        self.base, self.given, self.sites = "", [], 0
+        self.base, self.given, self.sites, self.trained, self.row = "", [], 0, "", np.empty(0)
         held = self._file("json")
         if held.exists():
             kept = json.loads(held.read_text("utf-8"))
@@ -173,6 +173,10 @@ class Participant:
             if kept["hidden"]:
                 self.hidden = self._file("update").read_bytes()
             self.tell(f"taken up at sum {self.sum}")
+        if self._file("row").exists():
+            arrays, about = unpacked(self._file("row").read_bytes())
+            self.row, self.trained = arrays["row"], about["base"]
+            self.spent.rounds = max(self.spent.rounds, int(about["rounds"]))
         if self._file("norm").exists():  # also after the end, for who asks for the last weights once more
             arrays, _ = unpacked(self._file("norm").read_bytes())
             self._pour_own(arrays)
@@ -223,6 +227,13 @@ class Participant:
         if self.base in self.given:
             raise Refused("a second sum of one update", "the difference of two sums is one site's update",
                           "begin another round")  # fmt: skip
+        if self.trained != self.base:
+            self._train(asked, base)
+        sites = self.sites = len(asked["dealt"])
+        return packed({"sum": member.hide(fixed(self.row, sites), asked["dealt"])})
+
+    def _train(self, asked: Mapping[str, Any], base: Callable[[str], bytes]) -> None:
+        """Make what this site gives from these weights: once, so that a sum that is repeated hears nothing more."""
         epsilon = self.spent.epsilon(1)
         if self.most_epsilon and epsilon > self.most_epsilon:
             raise Forbidden(f"ε = {epsilon:.2f} after this round", f"this site's limit is {self.most_epsilon:g}",
@@ -233,12 +244,11 @@ class Participant:
         poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
         change, lost = changed(self.net, self.training, self.how, self.own, int(asked["round"]), self.name)
         self.spent.rounds += 1
-        sites = self.sites = len(asked["dealt"])
-        row = fixed(self._weighed(change, sites), sites)
+        self.row, self.trained = self._weighed(change), self.base
+        _private(self._file("row"), packed({"row": self.row}, {"base": self.base, "rounds": str(self.spent.rounds)}))
         self.tell(f"round {int(asked['round']) + 1}: loss {lost:.4f}" + (f", ε {epsilon:.2f}" if epsilon else ""))
-        return packed({"sum": member.hide(row, asked["dealt"])})
 
-    def _weighed(self, change: npt.NDArray[np.float64], sites: int) -> npt.NDArray[np.float64]:
+    def _weighed(self, change: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         if self.how.privacy != "site":
             weight = float(len(self.training))
             return np.append(change * weight, weight)
@@ -285,7 +295,7 @@ class Participant:
         if self.spent.rounds and self.how.privacy:
             costs = ", ".join(f"{v:.2f} ({name})" for name, v in self.spent.accounts(self.spent.rounds).items())
             self.tell(f"ε after {self.spent.rounds} of {self.how.rounds} rounds here: {costs}")
-        for left in ("json", "update") if over else ():
+        for left in ("json", "update", "row") if over else ():
             self._file(left).unlink(missing_ok=True)
         return file
 
