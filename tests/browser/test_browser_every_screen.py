@@ -74,5 +74,10 @@ def test_every_screen(page: Any, studies: Callable[[str], str], axe: str, place:
                 found[path, how] = page.evaluate("document.documentElement.scrollWidth")
             if how == "phone" and (told := page.evaluate(BESIDE)):
                 found[path, "beside the screen"] = told
+            if how == "phone" and path.startswith("/study/"):
+                page.reload()
+                arrived(page, path, asked)
+                if moved := page.evaluate("document.querySelector('.room')?.scrollTop ?? 0"):
+                    found[path, "begins below its tools"] = moved
             shot(page, f"screen-{name}-{how}")
     assert found == {}

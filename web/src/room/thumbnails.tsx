@@ -10,7 +10,7 @@ export function Thumbnails({ desk }: { desk: Desk }) {
   const others = study.series.filter((one) => !one.viewable);
   const strip = useRef<HTMLElement>(null);
   useEffect(() => {
-    strip.current?.querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (strip.current) brought(strip.current);
   }, [desk.shownSeries.value]);
   return (
     <nav class="thumbnails" aria-label="Series" ref={strip} data-region tabIndex={-1}>
@@ -21,6 +21,15 @@ export function Thumbnails({ desk }: { desk: Desk }) {
       <Hung desk={desk} />
     </nav>
   );
+}
+
+/** The series on screen into sight within its strip; the whole room would move with what scrollIntoView asks for. */
+function brought(strip: HTMLElement) {
+  const one = strip.querySelector("[aria-pressed=true]")?.getBoundingClientRect();
+  if (!one) return;
+  const { left, right, top, bottom } = strip.getBoundingClientRect();
+  strip.scrollLeft += Math.min(0, one.left - left) + Math.max(0, one.right - right);
+  strip.scrollTop += Math.min(0, one.top - top) + Math.max(0, one.bottom - bottom);
 }
 
 function Thumbnail({ study, series, pressed, choose }: { study: string; series: Series; pressed: boolean; choose: () => void }) {
