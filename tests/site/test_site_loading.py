@@ -19,8 +19,9 @@ from pydicom.sr.codedict import codes
 from isocenter.analysis.need import Dated, Need
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
+from isocenter.forms.completed import Cited
 from isocenter.record import Study
-from isocenter.site.loading import Loading, read_folder, regions_of
+from isocenter.site.loading import Loading, _Files, _Images, read_folder, regions_of
 from isocenter.testing.phantoms import Person, Phantom, pet_ct
 
 
@@ -132,6 +133,38 @@ def test_a_segmentation_ends_where_its_images_end_and_not_where_its_voxels_do(tr
         alone = replace(study, series=(held,))
         (region,) = regions_of(alone, held, files.__getitem__)
         assert region.geometry.shape[0] == last - first + 1 and region.imageless
+
+
+def test_a_sagittal_segmentation_within_its_images_is_at_no_edge(trunk: Phantom) -> None:
+    sets = [dcmread(io.BytesIO(d)) for d in trunk.files]
+    images = sorted((d for d in sets if d.Modality == "PT"), key=lambda d: float(d.ImagePositionPatient[2]))
+    code = codes.SCT.Organ
+    said = hd.seg.SegmentDescription(1, "liver", code, code, hd.seg.SegmentAlgorithmTypeValues.MANUAL)
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])  # sagittal slices, rows to the back, columns up
+    affine[:3, 3] = np.add(images[2].ImagePositionPatient, [30.0, 30.0, 0.0])
+    own = hd.Volume(np.ones((3, 4, 3), np.uint8), affine, "PATIENT", images[0].FrameOfReferenceUID)
+    drawn = hd.seg.Segmentation(images, own, "BINARY", [said], "2.25.8", 9, "2.25.100", 1, "maker", "model", "1", "2")
+    out = io.BytesIO()
+    drawn.save_as(out)
+    files = {hashlib.sha256(d).hexdigest(): d for d in (*trunk.files, out.getvalue())}
+    (study,) = merge(read_header(d) for d in files.values())
+    held = next(s for s in study.series if s.modality == "SEG")
+    (region,) = regions_of(study, held, files.__getitem__)
+    assert region.voxels == 36 and region.geometry.shape[0] == 5 and region.bounds[0][0] == 1
+
+
+def test_a_segmentation_names_its_images_in_one_of_three_ways(kept: tuple[Study, dict[str, bytes]]) -> None:
+    study, files = kept
+    images = _Images(study, _Files(files.__getitem__, {i.sop_uid: i.digest for s in study.series for i in s.instances}))
+    pet = next(s for s in study.series if s.modality == "PT")
+    by_series = images.seek(Cited(("2.25.1", pet.uid), frozenset(), ""))
+    by_image = images.seek(Cited((), frozenset({pet.instances[0].sop_uid}), ""))
+    assert by_series is by_image is not None and len(by_image.corners) == 4 * len(pet.instances)
+    assert images.seek(Cited((), frozenset(), pet.frame_of_reference)) is None  # CT and PET share it
+    alone = _Images(replace(study, series=(pet,)), images._files)
+    by_frame = alone.seek(Cited((), frozenset(), pet.frame_of_reference))
+    assert by_frame is not None and by_frame.series_uid == pet.uid
+    assert alone.seek(Cited(("2.25.1",), frozenset(), pet.frame_of_reference)) is None
 
 
 def test_a_segmentation_on_images_with_gaps_says_so_and_has_no_voxels(trunk: Phantom) -> None:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from isocenter.errors import LimitReached, Refused
 from isocenter.forms import maker, planes
+from isocenter.forms.completed import Drawn, Seek, completed
 from isocenter.forms.maker import Sources
 from isocenter.forms.slanted import frames_of, slanted
 from isocenter.record import Code, Finding, Result, Study, Verdict, codes
@@ -43,8 +44,7 @@ _LARGEST = 2**31  # voxels; a lie in a header must not become an allocation
 
 _PARTS_OF_BODY = frozenset({"SCT:123037004", "SCT:91723000", "SCT:113343008"})  # structure (two codes), organ
 _UNNAMED = _PARTS_OF_BODY | {"SCT:85756007"}  # tissue: which, it does not say
-_NUMBER, _IDENTIFICATION = 0x0062000B, 0x0062000A  # Referenced Segment Number and the sequence that holds it
-_POSITION, _PLANE_POSITION = 0x00200032, 0x00209113
+_BACKGROUND = ("DCM", "125040")
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")  # PS3.5 9.1
 _ALTERED = Code("49755003", "SCT", "Morphologically Altered Structure")
 _ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
@@ -300,20 +300,27 @@ def _cited(study: Study, region: Region, sources: Sources) -> list[Dataset]:
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 
-def read(data: bytes, geometry: Geometry | None = None) -> tuple[Region, ...]:
+def read(
+    data: bytes,
+    geometry: Geometry | None = None,
+    *,
+    seek: Seek = lambda _: None,
+) -> tuple[Region, ...]:
     """Every segment as a region, in the order of segment numbers; a fraction counts from one half.
 
     Args:
         data: a stored Segmentation of any of the three types, ours or a stranger's.
         geometry: the grid that is wanted, such as that of the source series; without it, the smallest grid that
             holds the frames that the object has.
+        seek: the images that it was drawn on, where they are at hand: they say how far its slices lie apart.
 
     Raises:
         Refused: when it is no Segmentation, its frames make no regular grid, or voxels lie outside `geometry`.
     """
     with maker.reading("a Segmentation"):
-        opened = _open(data)
+        opened, images = _open(data, seek)
         series_uid, instance_uid = _of(opened)
+        series_uid = images.series_uid if images else series_uid
         return tuple(
             Region(
                 grid,
@@ -334,7 +341,7 @@ def read_fractions(data: bytes, geometry: Geometry | None = None) -> tuple[Volum
         Refused: when the object is not FRACTIONAL.
     """
     with maker.reading("a Segmentation"):
-        opened = _open(data)
+        opened, _ = _open(data)
         if opened.SegmentationType != "FRACTIONAL":
             raise Refused(f"a Segmentation of type {opened.SegmentationType}", "it holds no fractions", "use read")
         quantity = str(opened.get("SegmentationFractionalType", "PROBABILITY")).lower()
@@ -344,90 +351,17 @@ def read_fractions(data: bytes, geometry: Geometry | None = None) -> tuple[Volum
         )
 
 
-def _open(data: bytes) -> Any:
+def _open(data: bytes, seek: Seek = lambda _: None) -> tuple[Any, Drawn | None]:
     from highdicom.seg import Segmentation
 
     found = maker.load(data)
     if found.get("Modality") != "SEG" or "SegmentSequence" not in found:
         raise Refused(f"an object of modality {found.get('Modality', 'none')}", "it is not a DICOM Segmentation")
-    _index(found)
-    _thicken(found)
+    images = completed(found, seek)
     try:
-        return Segmentation.from_dataset(found, copy=False)
+        return Segmentation.from_dataset(found, copy=False), images
     except (ValueError, AttributeError, TypeError, KeyError) as bad:
         raise Refused("a Segmentation that cannot be read", str(bad)[:200]) from bad
-
-
-def _thicken(found: Dataset) -> None:
-    """State the Slice Thickness that a maker left out, which highdicom asks for: the distance of the frames.
-
-    On a picture without a place in the patient (radiograph, ultrasound) there is none, and highdicom writes none where
-    the picture has Pixel Spacing: any will do, for lengths are those of the picture.
-
-    Raises:
-        Refused: where frames lie at one place and nothing says how thick they are.
-    """
-    frames = found.get("PerFrameFunctionalGroupsSequence") or []
-    groups = [*(found.get("SharedFunctionalGroupsSequence") or []), *frames]
-    bare = [m for g in groups for m in g.get("PixelMeasuresSequence") or [] if not m.get("SliceThickness")]
-    if not found.get("FrameOfReferenceUID"):
-        for measures in bare:
-            measures.SliceThickness = "1"
-        return
-    if not bare:
-        return
-    held = [f.PlanePositionSequence[0].get("ImagePositionPatient") for f in frames if "PlanePositionSequence" in f]
-    places = np.unique(np.array([p for p in held if p], np.float64).reshape(-1, 3).round(4), axis=0)
-    gaps = np.linalg.norm(places[1:] - places[:1], axis=1)
-    for measures in bare:
-        stated = float(measures.get("SpacingBetweenSlices") or 0.0) or (float(gaps.min()) if len(gaps) else 0.0)
-        if not stated > 0:
-            raise Refused(
-                "a Segmentation without Slice Thickness", "its frames lie at one place, and nothing says how thick",
-                "export it again with the thickness",
-            )  # fmt: skip
-        measures.SliceThickness = f"{stated:.6g}"
-
-
-def _index(found: Dataset) -> None:
-    """Index the frames by segment and place where their maker did not: highdicom looks for segments there alone."""
-    from pydicom import Dataset
-
-    frames = found.get("PerFrameFunctionalGroupsSequence") or []
-    known = {int(i.DimensionIndexPointer) for i in found.get("DimensionIndexSequence") or []}
-    if found.get("SegmentationType") == "LABELMAP" or not frames or _NUMBER in known:
-        return
-    shared = (found.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
-    places = [
-        tuple(f.PlanePositionSequence[0].ImagePositionPatient) if "PlanePositionSequence" in f else () for f in frames
-    ]
-    rank = {place: n for n, place in enumerate(sorted(set(places)), start=1)}
-    pointers = [(_NUMBER, _IDENTIFICATION), (_POSITION, _PLANE_POSITION)][: 2 if all(places) else 1]
-    organisation = maker.uid("dimensions", str(found.get("SOPInstanceUID")))
-    for frame, place in zip(frames, places, strict=True):
-        named = frame.get("SegmentIdentificationSequence") or shared.get("SegmentIdentificationSequence")
-        if not named:
-            raise Refused(
-                "a Segmentation whose frames name no segment", "nothing says what they show", "export it again"
-            )
-        frame.SegmentIdentificationSequence = named
-        content = Dataset()
-        content.DimensionIndexValues = [int(named[0].ReferencedSegmentNumber), rank[place]][: len(pointers)]
-        frame.FrameContentSequence = [content]
-    found.DimensionOrganizationSequence = [_item(DimensionOrganizationUID=organisation)]
-    found.DimensionIndexSequence = [
-        _item(DimensionOrganizationUID=organisation, DimensionIndexPointer=tag, FunctionalGroupPointer=group)
-        for tag, group in pointers
-    ]
-
-
-def _item(**values: Any) -> Dataset:
-    from pydicom import Dataset
-
-    made = Dataset()
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return made
 
 
 def _of(opened: Any) -> tuple[str, str]:
@@ -440,7 +374,8 @@ def _of(opened: Any) -> tuple[str, str]:
 def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[tuple[str, str], npt.NDArray[Any], Geometry]]:
     """(label, code), values and grid of each segment, one by one: the masks of a hundred organs fill gigabytes."""
     labels = {int(s.SegmentNumber): (str(s.get("SegmentLabel", "")), _coded(s)) for s in opened.SegmentSequence}
-    numbers = [int(n) for n in opened.segment_numbers]
+    ground = {int(s.SegmentNumber) for s in opened.SegmentSequence if _is_background(s)}
+    numbers = [int(n) for n in opened.segment_numbers if int(n) not in ground]
     if not opened.get("FrameOfReferenceUID"):
         yield from ((labels[n], *_flat(opened, n, wanted)) for n in numbers)
     elif opened.SegmentationType == "LABELMAP" and _is_upright(opened):
@@ -448,6 +383,12 @@ def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[tuple[str, str
         yield from ((labels[n], whole == n, grid) for n in numbers)
     else:
         yield from ((labels[n], *_placed(opened, n, wanted)) for n in numbers)
+
+
+def _is_background(segment: Dataset) -> bool:
+    """Whether a segment is what lies around all others, which a label map may describe as one of them."""
+    kinds = segment.get("SegmentedPropertyTypeCodeSequence") or []
+    return any((k.get("CodingSchemeDesignator"), k.get("CodeValue")) == _BACKGROUND for k in kinds)
 
 
 def _coded(segment: Dataset) -> str:

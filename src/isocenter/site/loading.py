@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
 from isocenter.site.nifti_study import NIFTI, is_nifti, nifti_files, regions_in, volume_in
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
+
+if TYPE_CHECKING:
+    from isocenter.forms.completed import Cited, Drawn
 
 __all__ = ["Folder", "Loading", "read_folder", "read_nifti", "regions_of", "safe_name", "volumes_of"]
 
@@ -221,8 +224,9 @@ def regions_of(study: Study, series: Series, get: Get) -> tuple[Region, ...]:
     if series.modality == "SEG":
         from isocenter.forms import seg
 
-        drawn = (r for i in series.instances for r in seg.read(files(i.sop_uid)))
-        return _among_slices(tuple(_calibrated(r, study, get) for r in drawn), study, files)
+        images = _Images(study, files)
+        drawn = (r for i in series.instances for r in seg.read(files(i.sop_uid), seek=images.seek))
+        return _among_slices(tuple(_calibrated(r, study, get) for r in drawn), images)
     if series.modality == "RTSTRUCT":
         return _structures(series, files, _drawn_on(study, series, get))
     raise Refused(f"{series.named} is {series.modality}", "it draws no regions", "give an RTSTRUCT or SEG")
@@ -266,30 +270,75 @@ def _scaled(region: Region, picture: Volume) -> Geometry:
     return Geometry.regular(shape=picture.geometry.shape, spacing_mm=(1.0, down, across), reference=Reference.PLANE)
 
 
-def _among_slices(regions: tuple[Region, ...], study: Study, files: _Files) -> tuple[Region, ...]:
+class _Images:
+    """The images of a study that have a place, series by series."""
+
+    def __init__(self, study: Study, files: _Files) -> None:
+        self._study, self._files = study, files
+        self._held: dict[str, Drawn | None] = {}
+
+    def seek(self, cited: Cited) -> Drawn | None:
+        """Those that a Segmentation names: its series, else one with an image that it cites; where it names none at
+        all, the only ones in its frame of reference.
+        """
+        here = [s for s in self._study.series if s.modality != "SEG" and any(i.rows for i in s.instances)]
+        for uid in cited.series:
+            if any(s.uid == uid for s in here):
+                return self.of(uid)
+        for series in here:
+            if any(i.sop_uid in cited.images for i in series.instances):
+                return self.of(series.uid)
+        framed = [s.uid for s in here if cited.frame and s.frame_of_reference == cited.frame]
+        names_none = not cited.series and not cited.images
+        return self.of(framed[0]) if len(framed) == 1 and names_none else None
+
+    def of(self, uid: str) -> Drawn | None:
+        """Those of one series; None where they are not in the study, or have no place."""
+        if uid not in self._held:
+            self._held[uid] = self._read(uid)
+        return self._held[uid]
+
+    def _read(self, uid: str) -> Drawn | None:
+        from isocenter.dicom.assemble import placed_frames
+        from isocenter.forms.completed import Drawn
+
+        series = next((s for s in self._study.series if s.uid == uid), None)
+        if series is None:
+            return None
+        try:
+            placed = [one for i in series.instances for one in placed_frames(series, i, self._files)]
+        except IsocenterError:
+            return None
+        if not placed:
+            return None
+        first = placed[0]
+        places = np.array([one.position for one in placed])
+        size = (first.rows, first.columns)
+        return Drawn(uid, places, first.orientation, first.spacing, size, series.frame_of_reference)
+
+
+def _among_slices(regions: tuple[Region, ...], images: _Images) -> tuple[Region, ...]:
     """Outlines with one empty slice more at an end where the images that they were drawn on go on.
 
     A Segmentation leaves out slices without voxels, so that each structure would seem to end where the images do. One
     whose images are not in the study says so (`Region.imageless`).
     """
-    depths: dict[str, Any] = {}
     kept = []
     for region in regions:
-        grid, uid = region.geometry, region.series_uid
-        if uid not in depths:
-            depths[uid] = _places(study, uid, files)
-        places = depths[uid]
+        grid = region.geometry
         if grid.reference is not Reference.PATIENT or region.shape is not Shape.MASK:
             kept.append(region)
             continue
-        if places is None or not len(places):
+        drawn_on = images.of(region.series_uid)
+        if drawn_on is None:
             kept.append(region.without_images())
             continue
-        index = grid.to_index(places)[:, 0]
+        index = grid.to_index(drawn_on.places)[:, 0]
         if lacking := _without_image(region, index):
             kept.append(_unplaced(region, lacking))
             continue
-        before, after = bool((index < -0.5).any()), bool((index > grid.shape[0] - 0.5).any())
+        ends = grid.to_index(drawn_on.corners)[:, 0]
+        before, after = bool((ends < -0.5).any()), bool((ends > grid.shape[0] - 0.5).any())
         kept.append(region.padded((int(before), 0, 0), (int(after), 0, 0)))
     return tuple(kept)
 
@@ -323,19 +372,6 @@ def _unplaced(region: Region, lacking: int) -> Region:
     )
     corners = np.array([low, high, (low + high) / 2])
     return Region.of_unplaced(corners, why, frame=region.geometry.frame_of_reference, label=region.label)
-
-
-def _places(study: Study, uid: str, files: _Files) -> Any:
-    """(n, 3) where the images of a series lie; None where they are not in the study, or have no place."""
-    from isocenter.dicom.assemble import placed_frames
-
-    for series in study.series:
-        if series.uid == uid:
-            try:
-                return np.array([one.position for i in series.instances for one in placed_frames(series, i, files)])
-            except IsocenterError:
-                return None
-    return None
 
 
 def _structures(series: Series, files: _Files, candidates: list[Callable[[], Volume]]) -> tuple[Region, ...]:

@@ -1,0 +1,145 @@
+"""What strangers leave out of a Segmentation costs no voxel, and the images say how far its slices lie apart."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from forms_samples import FRAME_UID, SERIES_UID, Archive, ball, file_bytes, found
+from pydicom import Dataset, dcmread
+
+from isocenter.errors import Refused
+from isocenter.forms import seg
+from isocenter.forms.completed import Cited, Drawn
+from isocenter.space import Geometry, Region
+
+
+def _written(region: Region, archive: Archive, kind: str = "BINARY") -> Dataset:
+    (data,) = seg.write(found(region), *archive, kind=kind)
+    return dcmread(io.BytesIO(data))
+
+
+def _images(grid: Geometry, **other: object) -> Drawn:
+    places = np.array([grid.to_patient((k, 0, 0)) for k in range(grid.shape[0])])
+    held = {
+        "series_uid": SERIES_UID, "places": places, "orientation": np.array([1.0, 0, 0, 0, 1, 0]),
+        "spacing": grid.spacing_mm[1:], "size": grid.shape[1:], "frame": FRAME_UID,
+    }  # fmt: skip
+    return Drawn(**{**held, **other})  # type: ignore[arg-type]
+
+
+def _of_one_slice(grid: Geometry) -> Region:
+    mask = np.zeros(grid.shape, bool)
+    mask[3, 4:9, 5:11] = True
+    return Region(grid, mask=mask, series_uid=SERIES_UID)
+
+
+def _measures(ds: Dataset) -> Dataset:
+    return ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+
+
+def _no_labels(ds: Dataset) -> None:
+    del ds.SegmentSequence[0].SegmentLabel, ds.SegmentSequence[0].SegmentAlgorithmType
+
+
+def _no_codes(ds: Dataset) -> None:
+    del ds.SegmentSequence[0].SegmentedPropertyCategoryCodeSequence
+    ds.SegmentSequence[0].SegmentedPropertyTypeCodeSequence = []
+
+
+def _half_codes(ds: Dataset) -> None:
+    del ds.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeValue
+    named = Dataset()
+    named.CodeMeaning = "lobe"
+    ds.SegmentSequence[0].AnatomicRegionSequence = [named]
+
+
+def _no_shared_groups(ds: Dataset) -> None:
+    (shared,) = ds.SharedFunctionalGroupsSequence
+    for frame in ds.PerFrameFunctionalGroupsSequence:
+        frame.update(shared)
+    del ds.SharedFunctionalGroupsSequence
+
+
+def _no_frame_of_reference(ds: Dataset) -> None:
+    del ds.FrameOfReferenceUID
+
+
+def _no_distance(ds: Dataset) -> None:
+    _measures(ds).SpacingBetweenSlices = 0
+
+
+def _not_described(ds: Dataset) -> None:
+    ds.SegmentSequence = []
+
+
+@pytest.mark.parametrize(
+    "leave_out",
+    [_no_labels, _no_codes, _half_codes, _no_shared_groups, _no_frame_of_reference, _no_distance, _not_described],
+)
+def test_what_was_left_out_costs_no_voxel(
+    leave_out: Callable[[Dataset], None], archive: Archive, axial: Geometry
+) -> None:
+    ds = _written(ball(axial), archive)
+    (whole,) = seg.read(file_bytes(ds), seek=lambda _: _images(axial))
+    leave_out(ds)
+    (again,) = seg.read(file_bytes(ds), seek=lambda _: _images(axial))
+    assert np.array_equal(again.mask, whole.mask) and again.geometry == whole.geometry and again.label
+
+
+def test_the_images_say_how_far_slices_lie_apart(archive: Archive, axial: Geometry) -> None:
+    ds = _written(_of_one_slice(axial), archive)
+    truth = 5 * 6 * 2.5 * 0.7 * 0.8 / 1000.0
+    for distance, thickness in ((5.0, 2.5), (None, 2.5), (None, 0.001), (None, None)):
+        for keyword, value in (("SpacingBetweenSlices", distance), ("SliceThickness", thickness)):
+            _measures(ds).pop(keyword, None)
+            if value is not None:
+                setattr(_measures(ds), keyword, value)
+        (one,) = seg.read(file_bytes(ds), seek=lambda _: _images(axial))
+        assert one.volume_ml == pytest.approx(truth)
+    ds = _written(ball(axial), archive)
+    _measures(ds).SpacingBetweenSlices = 1.25
+    (finer,) = seg.read(file_bytes(ds), seek=lambda _: _images(axial))
+    assert finer.volume_ml == pytest.approx(ball(axial).volume_ml)
+
+
+def test_without_its_images_a_slice_is_as_thick_as_it_says(archive: Archive, axial: Geometry) -> None:
+    ds = _written(_of_one_slice(axial), archive)
+    del _measures(ds).SpacingBetweenSlices
+    (one,) = seg.read(file_bytes(ds))
+    assert one.volume_ml == pytest.approx(5 * 6 * 2.5 * 0.7 * 0.8 / 1000.0)
+    _measures(ds).SliceThickness = 0.001
+    with pytest.raises(Refused, match="nothing says how thick"):
+        seg.read(file_bytes(ds))
+
+
+@pytest.mark.parametrize(
+    "other", [{"size": (8, 9)}, {"spacing": (1.4, 1.6)}, {"orientation": np.eye(3)[[1, 0]].ravel()}]
+)
+def test_a_grid_of_its_own_keeps_its_own_distance(other: dict[str, object], archive: Archive, axial: Geometry) -> None:
+    ds = _written(_of_one_slice(axial), archive)
+    _measures(ds).SpacingBetweenSlices = 1.25
+    (one,) = seg.read(file_bytes(ds), seek=lambda _: _images(axial, **other))
+    assert one.volume_ml == pytest.approx(5 * 6 * 1.25 * 0.7 * 0.8 / 1000.0)
+
+
+def test_what_it_cites_is_asked_for(archive: Archive, axial: Geometry) -> None:
+    asked: list[Cited] = []
+    seg.read(file_bytes(_written(ball(axial), archive)), seek=asked.append)  # type: ignore[arg-type,return-value]
+    assert asked[0].series == (SERIES_UID,) and f"{SERIES_UID}.3" in asked[0].images and asked[0].frame == FRAME_UID
+
+
+def test_the_background_of_a_label_map_is_no_structure(archive: Archive, axial: Geometry) -> None:
+    ds = _written(ball(axial), archive, "LABELMAP")
+    ds.pop("PixelPaddingValue", None)
+    assert any(s.SegmentNumber == 0 for s in ds.SegmentSequence)
+    assert [r.voxels for r in seg.read(file_bytes(ds))] == [ball(axial).voxels]
+
+
+def test_fractions_of_nothing_are_refused(archive: Archive, axial: Geometry) -> None:
+    ds = _written(ball(axial), archive, "OCCUPANCY")
+    del ds.MaximumFractionalValue
+    with pytest.raises(Refused, match="nothing says which value is all of a voxel"):
+        seg.read(file_bytes(ds))
