@@ -149,6 +149,11 @@ def test_words_for_labels_gaps_and_one_class(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("num;age;grade;sex\n1;50,5;2,0;1\n0;?;2,0;0\n")
     commas = read_rows(tmp_path, RISK)
     assert commas.values[0].tolist() == [50.5, 1, 2] and commas.labels.tolist() == [1, 0]
+    (tmp_path / "t.csv").write_text('num,age,grade,sex\n1,"50,125","2,0",1\n0,"49,250",2,0\n')  # Google's, in German
+    assert read_rows(tmp_path, RISK).values[:, 0].tolist() == [50.125, 49.25]
+    (tmp_path / "t.csv").write_text('num,age,grade,sex\n1,"50,125",2,1\n0,?,2,0\n')  # 50125, or 50.125?
+    with pytest.raises(Refused, match="age is '50,125'"):
+        read_rows(tmp_path, RISK)
     (tmp_path / "t.csv").write_text(text([(50, 1, 2, 1)] * 40))
     with pytest.raises(Refused, match="rows of one class"):
         train("risk", tmp_path / "t.csv", tmp_path / "out")

@@ -76,6 +76,13 @@ def test_what_is_no_probability_is_refused(stated: list[float]) -> None:
         brier([0, 1], stated)
 
 
+@pytest.mark.parametrize("labels", [[0, 2], [-1, 1], [float("nan"), 1]])
+def test_labels_other_than_0_and_1_are_refused(labels: list[float]) -> None:
+    for figure in (brier, expected_error, line):
+        with pytest.raises(Refused, match="of a certainty something is true or not"):
+            figure(labels, [0.2, 0.7])
+
+
 def test_one_class_teaches_no_certainty() -> None:
     with pytest.raises(Refused, match="one class only"):
         fit_scale([1, 1], [0.2, 0.3])

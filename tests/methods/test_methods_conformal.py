@@ -33,6 +33,14 @@ def test_mean_coverage_of_each_class_lies_where_theory_has_it() -> None:
         assert 0.9 - 3 * error <= np.mean(values) <= 0.9 + 1 / 60 + 3 * error
 
 
+@pytest.mark.parametrize(("alpha", "n", "rank"), [(0.18, 149, 123), (0.18, 249, 205), (0.1, 39, 36), (0.1, 40, 37)])
+def test_the_limit_is_the_score_of_the_rank_that_is_promised(alpha: float, n: int, rank: int) -> None:
+    scores = np.linspace(0.01, 0.9, n)  # the rank is ceil((n + 1)(1 - alpha)): 150 * 0.82 is 123, in doubles a bit more
+    sick = np.stack([scores, 1 - scores], 1)
+    made = calibrate([1] * n + [0] * n, np.concatenate([sick, sick[:, ::-1]]), alpha=alpha)
+    assert made.thresholds[None][1] == pytest.approx(scores[rank - 1], abs=1e-12)
+
+
 def test_a_rare_class_is_covered_as_well_as_a_common_one() -> None:
     rng = np.random.default_rng(1)
     made = calibrate(*cases(rng, 4000, rare=0.05), alpha=0.1)

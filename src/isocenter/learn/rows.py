@@ -62,7 +62,8 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     """The rows of a table with or without header, separated by comma, semicolon, tab, bar or spaces.
 
     With a header the columns are found by name, in any order, and others are passed over; without one they stand in
-    the order of the recipe, the outcome last. Where no comma separates, it may be the decimal mark.
+    the order of the recipe, the outcome last. A comma may be the decimal mark where it separates nothing, or where
+    cells are in quotes and one of them cannot mean thousands.
 
     Raises:
         NotFound: when nothing is there.
@@ -84,7 +85,9 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
         raise Refused(f"{path.name} is empty", "there is nothing to read", "give a table with a row for each case")
     mark = next((m for m in (";", "\t", "|", ",") if m in lines[0]), None)
     cells = cells_of(text, path.name, mark) if mark else [line.split() for line in lines]
-    cells = [[_pointed(c.strip()) if mark != "," else c.strip() for c in row] for row in cells]
+    cells = [[c.strip() for c in row] for row in cells]
+    if mark != "," or any(_DECIMAL.fullmatch(c) for row in cells for c in row):
+        cells = [[_pointed(c) for c in row] for row in cells]
     headed = any(not _numeric(c) for c in cells[0])
     for number, row in enumerate(cells, 0 if headed else 1):
         if len(row) != len(cells[0]):
@@ -171,6 +174,9 @@ def _files(header: Sequence[str], body: Sequence[Sequence[str]], how: Table, pat
         raise Refused(f"{path.name} has no column 'file'", f"'{how.task}' looks at a picture for each row",
                       "add one with the path of the picture beside the table")  # fmt: skip
     return tuple(path.parent / row[at] for row in body)
+
+
+_DECIMAL = re.compile(r"[-+]?\d+,(\d{1,2}|\d{4,})")  # with three digits behind it, it may part thousands
 
 
 def _pointed(cell: str) -> str:

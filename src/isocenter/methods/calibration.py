@@ -69,6 +69,9 @@ def _checked(labels: npt.ArrayLike, certainty: npt.ArrayLike) -> tuple[npt.NDArr
     truth, stated = np.asarray(labels).ravel().astype(np.float64), np.asarray(certainty, np.float64).ravel()
     if len(truth) != len(stated) or not len(truth):
         raise Refused(f"{len(truth)} labels and {len(stated)} certainties", "every case needs both")
+    if not np.isin(truth, (0, 1)).all():
+        raise Refused(f"a label {truth[~np.isin(truth, (0, 1))][0]:g}", "of a certainty something is true or not",
+                      "give 0 and 1")  # fmt: skip
     if not np.isfinite(stated).all() or stated.min() < 0 or stated.max() > 1:
         raise Refused("a certainty outside 0 … 1", "it is not a probability", "calibrate the score first")
     return truth, stated

@@ -111,7 +111,9 @@ def calibrate(
                     f"a promise of {1 - alpha:.0%} needs {wanted}",
                     f"collect {wanted - len(scores)} more, or give no guarantee",
                 )
-            limits[label] = scores[int(np.ceil((len(scores) + 1) * (1 - alpha))) - 1]
+            limits[label] = scores[
+                int(np.ceil(round((len(scores) + 1) * (1 - alpha), 9))) - 1
+            ]  # 123, not 123.00000000000001
         thresholds[group], cases[group] = limits, counts
     return Conformal(alpha, thresholds, cases)
 
