@@ -48,6 +48,21 @@ def facts(image: Volume, **said: Any) -> Volume:
     return replace(image, facts={**image.facts, **said})
 
 
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        ("Thorax p.a.", True), ("CHEST PA", True), ("Chest postero-anterior", True), ("Thorax", False),
+        ("Chest AP", False), ("Chest AP/PA", False), ("Thorax pa/lat", False), ("Spain", False),
+    ],
+)  # fmt: skip
+def test_a_view_that_only_the_description_says(words: str, given: bool) -> None:
+    """Consoles that leave View Position empty name the view in the protocol: there was no ratio for them."""
+    image, _ = chest(seed=1)
+    answer = ChestXrayHeart().run(facts(image, ViewPosition="", ViewCode="", SeriesDescription=words, ProtocolName=""))
+    assert any(m.what == RATIO for m in answer.measurements) is given
+    assert any("by the description" in reason for reason in answer.reasons) is given
+
+
 def test_an_adult_on_a_pa_film_has_a_ratio() -> None:
     image, made = chest(seed=1)
     answer = ChestXrayHeart().run(image)

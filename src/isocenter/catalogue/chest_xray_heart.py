@@ -51,12 +51,13 @@ _DESCRIBED = (
     "SeriesDescription", "ProtocolName", "StudyDescription", "PerformedProcedureStepDescription",
     "RequestedProcedureDescription", "PatientOrientationCode", "ViewCode",
 )  # fmt: skip
+_OF_PICTURE = ("SeriesDescription", "ProtocolName")  # a study and an order may hold a lateral picture as well
 
 
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "7"
+    name, version = "chest_xray_heart", "8"
     weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
@@ -171,7 +172,8 @@ class ChestXrayHeart:
         region = Region(image.geometry, mask=chest.heart[None], label="heart", series_uid=image.series_uid,
                         instance_uid=_instance(image))  # fmt: skip
         found = Finding(codes.HEART, where=region, measurements=tuple(heart), words=words)
-        return Answer.found(found, *lungs, measurements=tuple(said), reasons=(*against, *remarks[1]))
+        told = () if view or code or against else ("the view is PA by the description; View Position is empty",)
+        return Answer.found(found, *lungs, measurements=tuple(said), reasons=(*against, *told, *remarks[1]))
 
 
 def _outlined(
@@ -269,7 +271,7 @@ def _unfit(image: Volume, view: str) -> tuple[str, ...]:
     said = f"{view} {image.facts.get('ViewCode') or ''}".casefold()
     if "ap" in said.split() or "antero-posterior" in said:
         reasons.append("the view is AP: the heart lies far from the detector and is magnified")
-    elif "pa" not in said.split() and "postero-anterior" not in said:
+    elif "pa" not in said.split() and "postero-anterior" not in said and not _is_described_as_pa(image):
         reasons.append("the header does not say that the view is PA")
     described = " ".join(str(image.facts.get(k) or "") for k in _DESCRIBED)
     words = " ".join(str(image.facts.get(k) or "") for k in _DESCRIBED if not k.endswith("Code"))
@@ -283,6 +285,12 @@ def _unfit(image: Volume, view: str) -> tuple[str, ...]:
     if age_years(str(image.facts.get("PatientAge") or "")) is None:
         reasons.append("the header does not say the patient's age")
     return tuple(reasons)
+
+
+def _is_described_as_pa(image: Volume) -> bool:
+    """Whether the words for this picture alone say PA and not lateral, and none say AP."""
+    words, all_words = (" ".join(str(image.facts.get(k) or "") for k in some) for some in (_OF_PICTURE, _DESCRIBED))
+    return bool(_PA.search(words)) and not _SIDEWAYS.search(words) and not _AP.search(all_words)
 
 
 def _quality(chest: lung_fields.Chest) -> tuple[tuple[str, ...], tuple[str, ...]]:
