@@ -217,7 +217,7 @@ def test_scans_that_cannot_be_deconvolved(ill: tuple[Volume, dict[str, Any], np.
         (with_frames(volume, a[:20]), "a scan of 32 s"),
         (with_frames(volume, a, np.arange(32) * 4.0), "4.0 s apart"),
         (with_frames(volume, a[6:]), "before the bolus arrives"),
-        (replace(volume, array=a[:1].repeat(32, axis=0)), "never rises|above the noise|without"),
+        (replace(volume, array=a[:1].repeat(32, axis=0)), "no bolus is seen to pass"),
         (replace(volume, axes=(Axis("energy", tuple(range(32)), "kV"),)), "tube voltage"),
         (replace(volume, facts={**volume.facts, "PerPhase": {"KVP": [80.0, 100.0] * 16}}), "tube voltage"),
         (replace(volume, axes=(Axis("time", tuple(range(32)), ""),)), "times the header does not state"),

@@ -9,6 +9,7 @@ from real_series import loaded
 from isocenter.catalogue.mr_perfusion import MRPerfusion
 from isocenter.errors import Refused
 from isocenter.record import Outcome, codes
+from isocenter.space import Axis
 from isocenter.testing.phantoms import stroke_mr
 from isocenter.testing.phantoms.perfused_head import scene
 
@@ -70,3 +71,43 @@ def test_an_artery_behind_the_tissue_changes_no_flow() -> None:
         first, second = (float(np.median(f[seen])) for f in flows)
         assert second == pytest.approx(first, rel=0.01)
         assert np.median((delays[1] - delays[0])[seen]) == pytest.approx(-4.2, abs=0.05)
+
+
+def test_frames_before_the_steady_state_are_left_and_that_is_told() -> None:
+    volume, _ = stroke_mr.volume(size=64, slices=4, step_mm=10.0, start_s=14.0, times_s=tuple(np.arange(36) * 1.5))
+    bright = np.ones(len(volume.array))
+    bright[:3] = (1.6, 1.2, 1.06)
+    seen = replace(volume, array=volume.array * bright[:, None, None, None].astype(np.float32))
+    whole, fewer = (MRPerfusion().run(v, None, correct_motion=False) for v in (volume, seen))
+    assert any("the first 3 frames were left out" in r for r in fewer.reasons)
+    assert not any("left out:" in r for r in whole.reasons)
+    flow, again = (next(m.value for m in a.measurements if "low" in str(m.what)) for a in (whole, fewer))
+    assert again == pytest.approx(flow, rel=0.03)
+
+
+def test_of_two_echoes_the_one_near_30_ms_is_measured() -> None:
+    late, _ = stroke_mr.volume(size=64, slices=4, step_mm=10.0, start_s=14.0)
+    early = late.array[:1] * (late.array / late.array[:1].clip(1)) ** 0.4
+    both = replace(
+        late,
+        array=np.stack([early, late.array], axis=1),
+        axes=(*late.axes, Axis("echo", (12.0, 30.0), "ms")),
+        facts={k: v for k, v in late.facts.items() if k != "EchoTime"},
+    )
+    one, of_two = (MRPerfusion().run(v, None, correct_motion=False) for v in (late, both))
+    assert of_two.measurements == one.measurements
+    assert any("of the echoes at 12, 30 ms that at 30 ms was measured" in r for r in of_two.reasons)
+
+
+def test_a_bolus_that_never_comes_gives_no_volumes() -> None:
+    volume, _ = stroke_mr.volume(size=64, slices=4, step_mm=10.0, start_s=14.0)
+    noise = np.random.default_rng(5).normal(0.0, 8.0, volume.array.shape)
+    still = np.abs(volume.array[:6].mean(axis=0) + noise).astype(np.float32)
+    with pytest.raises(Refused, match="no bolus is seen to pass"):
+        MRPerfusion().run(replace(volume, array=still), None, correct_motion=False)
+
+
+def test_a_spin_echo_is_told() -> None:
+    volume, _ = stroke_mr.volume(size=64, slices=4, step_mm=10.0, start_s=14.0)
+    spin = replace(volume, facts={**volume.facts, "ScanningSequence": ["EP", "SE"]})
+    assert any("capillaries" in r for r in MRPerfusion().run(spin, None, correct_motion=False).reasons)

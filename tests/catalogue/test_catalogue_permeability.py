@@ -150,6 +150,20 @@ def test_masks_of_coarser_pixels_than_the_series(scan: tuple[Volume, Volume], dr
         must_refuse(lambda other: Permeability().run(scan[0], (scan[1],), (other,)), region, mean=True)
 
 
+def test_frames_before_the_steady_state_are_left_and_that_is_told(
+    scan: tuple[Volume, Volume], drawn: tuple[Region, ...]
+) -> None:
+    dynamic, angles = scan
+    bright = np.ones(len(dynamic.array), np.float32)
+    bright[:2] = (1.8, 1.2)
+    seen = replace(dynamic, array=dynamic.array * bright[:, None, None, None])
+    answer = Permeability().run(seen, (angles,), drawn)
+    assert any("the first 2 frames were left out" in r for r in answer.reasons)
+    assert of(answer, "tumour", codes.KTRANS) == pytest.approx(dce_mr.TISSUES["tumour"][0], rel=0.04)
+    with pytest.raises(Refused, match="a baseline of 1 frames"):
+        Permeability().run(seen, (angles,), drawn, baseline_frames=3)
+
+
 def test_a_population_artery_is_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
     answer = Permeability().run(scan[0], (scan[1],), drawn[1:], artery="parker")
     assert any("nobody's own" in r for r in answer.reasons)

@@ -224,6 +224,24 @@ def test_a_series_that_was_sent_twice_under_new_uids_is_read_once() -> None:
     assert still.array.shape == (3, 4, 6) and not still.axes
 
 
+def test_one_time_that_was_sent_again_under_new_uids_is_read_once() -> None:
+    """Nothing told its two copies apart, and the whole scan was refused for that."""
+    keys = [{"AcquisitionTime": f"10000{n}"} for n in range(4)]
+    again = []
+    for data in phased(keys)[3:6]:
+        ds = pydicom.dcmread(io.BytesIO(data))
+        ds.SOPInstanceUID = f"{ds.SOPInstanceUID}.2"
+        again.append(made.written(ds))
+    volume = only(phased(keys) + again)
+    assert volume.axes[0].values == (0.0, 1.0, 2.0, 3.0) and len(volume.facts["DoubledInstances"]) == 3
+    for n, data in enumerate(again):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        made.put_pixels(ds, np.full((4, 6), 7, np.uint16))
+        again[n] = made.written(ds)
+    with pytest.raises(NotAVolume, match="nothing that tells them apart"):
+        only(phased(keys) + again)
+
+
 def test_frames_of_a_drawing_that_are_alike_before_the_bolus_are_no_copies() -> None:
     files = []
     for n, data in enumerate(phased([{}] * 8, ScanningSequence="EP", RepetitionTime=1500.0)):

@@ -66,3 +66,30 @@ def test_saturation() -> None:
     bolus.must_keep_signal([1, 0.5, 0.05, 0.4, 0.9], "the artery")
     with pytest.raises(Refused, match="saturated"):
         bolus.must_keep_signal([1, 0.5, 0.05, 0.04, 0.06, 0.9], "the artery")
+
+
+def test_a_bolus_that_never_arrives_is_no_bolus() -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.normal(0.0, 0.05, 45)
+    seconds = np.arange(45) * 1.5
+    passage = np.exp(-0.5 * ((seconds - 25.0) / 4.0) ** 2)
+    bolus.must_pass(noise + passage)
+    bolus.must_pass(0.02 * noise - 0.05 * passage)
+    for seed in range(20):
+        with pytest.raises(Refused, match="no bolus is seen to pass"):
+            bolus.must_pass(np.random.default_rng(seed).normal(500.0, 0.05, 45))
+
+
+def test_tissue_that_hardly_stands_out_of_noise() -> None:
+    assert bolus.must_stand_out(9.0, 1.0) == () == bolus.must_stand_out(1.0, 0.0)
+    assert "core too large" in bolus.must_stand_out(2.0, 1.0)[0]
+    with pytest.raises(Refused, match=r"rises by 1\.2 times the noise"):
+        bolus.must_stand_out(1.2, 1.0)
+
+
+def test_tissue_that_is_cut_off_by_the_end() -> None:
+    seconds = np.arange(45) * 1.5
+    passage = np.exp(-0.5 * ((seconds - 63.0) / 5.0) ** 2)
+    with pytest.raises(Refused, match="tissue ends at"):
+        bolus.must_come_back(passage, "tissue", 0.6)
+    bolus.must_come_back(np.roll(passage, -5), "tissue", 0.6)

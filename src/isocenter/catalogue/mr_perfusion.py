@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from isocenter.analysis.need import Need
@@ -19,13 +20,43 @@ _CORE = (
 )
 
 
+_ECHO_MS = 30.0  # at which gradient echoes of a bolus are usually read
+_LEAST_ECHO_MS = 20.0  # below it a bolus hardly darkens
+
+
+def _tells_a_bolus(facts: Mapping[str, Any]) -> bool:
+    """Whether a header is that of magnitudes whose echo is late enough for a bolus to darken them."""
+    echo = facts.get("EchoTime")
+    return one_scan.is_signal(facts) and not (isinstance(echo, int | float) and echo < _LEAST_ECHO_MS)
+
+
+def _of_one_echo(bolus: Volume) -> tuple[Volume, tuple[str, ...]]:
+    """Of a series of several echoes that which is read nearest to 30 ms, and what is to be said of it."""
+    if [a.name for a in bolus.axes] != ["time", "echo"]:
+        return bolus, ()
+    echoes = [float(v) for v in bolus.axis("echo").values]
+    chosen = min(range(len(echoes)), key=lambda n: abs(echoes[n] - _ECHO_MS))
+    alone = one_scan.on_one_scale(bolus).at("echo", chosen)
+    facts = {k: v for k, v in alone.facts.items() if k not in ("PerPhase", "PerImage", "PhilipsScaleSlope")}
+    said = f"of the echoes at {', '.join(f'{e:g}' for e in echoes)} ms that at {echoes[chosen]:g} ms was measured"
+    return replace(alone, facts={**facts, "EchoTime": echoes[chosen]}), (said,)
+
+
+def _of_spin_echo(bolus: Volume) -> tuple[str, ...]:
+    """What is to be said of a spin echo, whose signal large vessels hardly darken."""
+    words = bolus.facts.get("ScanningSequence") or []
+    if "SE" not in ([words] if isinstance(words, str) else words):
+        return ()
+    return ("a spin echo, which shows capillaries more than arteries and veins: flow and volume are lower by that",)
+
+
 class MRPerfusion:
     """Which brain is hypoperfused on a T2*-weighted MR series while a bolus passes?"""
 
-    name, version = "mr_perfusion", "8"
+    name, version = "mr_perfusion", "9"
     needs: ClassVar[Mapping[str, Need]] = {
         "bolus": Need(
-            modality="MR", body_part=("head", "brain", "skull"), axis="time", at_least=60, better=one_scan.is_signal
+            modality="MR", body_part=("head", "brain", "skull"), axis="time", at_least=60, better=_tells_a_bolus
         ),
         "vessels": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
@@ -89,11 +120,19 @@ class MRPerfusion:
             Refused: for a scan that cannot be deconvolved; the message says what is missing.
         """
         one_scan.must_be_magnitude(bolus)
+        bolus, echo = _of_one_echo(bolus)
         found, how, said = perfusion_answer.examined(
             bolus, vessels, {"artery": artery_mm, "vein": vein_mm}, "MR",
             threshold, oscillation, shape, smooth_mm, not correct_motion, most_motion_voxels, core_percent / 100.0,
             delay_s, smallest_ml, other_grid=other_grid,
         )  # fmt: skip
         return perfusion_answer.told(
-            found, how, bolus, curve_unit="1/s", rule=trial, hours=hours, nihss=nihss, extra=(_CORE, *said)
+            found,
+            how,
+            bolus,
+            curve_unit="1/s",
+            rule=trial,
+            hours=hours,
+            nihss=nihss,
+            extra=(_CORE, *echo, *_of_spin_echo(bolus), *said),
         )

@@ -14,7 +14,7 @@ from isocenter.catalogue import drawn_vessel, one_scan
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.dicom.placed import moment_s
 from isocenter.errors import Refused
-from isocenter.methods import population_input
+from isocenter.methods import population_input, steady_state
 from isocenter.methods.dce import Fit, fit
 from isocenter.methods.relaxation import concentration, t1_from_angles
 from isocenter.record import Code, Curve, Finding, Measurement, codes
@@ -24,6 +24,7 @@ __all__ = ["Permeability"]
 
 _LEAST_FRAMES, _LONG_ENOUGH_S, _LEAST_VOXELS = 20, 300.0, 4
 _HALF_DAY_S = 43200.0
+_FIRST = 12  # frames among which the steady state begins
 _ONE_BOLUS_S, _AGAIN, _JUMP_NOISE = 30.0, 0.3, 6.0  # after a jump; share of it that is another; deviations of noise
 _ENHANCED = 0.25  # of the signal before contrast, over the last third of the scan
 _RELAXIVITY = (0.5, 50.0)  # L/mmol/s, gadolinium to iron oxide
@@ -55,7 +56,7 @@ Array = npt.NDArray[np.float64]
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "12"
+    name, version = "permeability", "13"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES, better=one_scan.is_signal),
         "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),
@@ -117,7 +118,7 @@ class Permeability:
         Raises:
             Refused: for a series from which no concentration follows; the message says why.
         """
-        frames, times = _frames(one_scan.on_one_scale(dynamic))
+        frames, times, left = _frames(one_scan.on_one_scale(dynamic))
         if not 0.2 <= haematocrit <= 0.65:
             raise Refused(f"a haematocrit of {haematocrit:g}", "blood has 0.2 to 0.65: percent may have been given")
         if not _RELAXIVITY[0] <= relaxivity <= _RELAXIVITY[1]:
@@ -130,11 +131,12 @@ class Permeability:
         tr, flip = _stated(dynamic, "RepetitionTime"), _stated(dynamic, "FlipAngle")
         remarks: list[str] = [
             f"haematocrit {haematocrit:g}, relaxivity {relaxivity:g} L/mmol/s",
+            *steady_state.told(left),
             *one_scan.timing(dynamic),
             *_slices_apart(dynamic),
         ]
         source, places = _regions(dynamic, drawn, other_grid, remarks)
-        first = baseline_frames or _arrival(frames)
+        first = max(1, baseline_frames - left) if baseline_frames else _arrival(frames)
         if first == 0:
             return Answer.none(reasons=("nothing enhances: no contrast agent arrives in this series", *remarks))
         if not places:
@@ -186,7 +188,8 @@ class Permeability:
         return Answer.found(*findings, measurements=tuple(measured), **more)
 
 
-def _frames(dynamic: Volume) -> tuple[Array, Array]:
+def _frames(dynamic: Volume) -> tuple[Array, Array, int]:
+    """Frames of the steady state, their times in seconds, and how many lay before it."""
     if dynamic.geometry.reference is not Reference.PATIENT or [a.name for a in dynamic.axes] != ["time"]:
         raise Refused(f"a series along {[a.name for a in dynamic.axes]}", "a bolus needs frames of the same slices")
     axis = dynamic.axis("time")
@@ -197,7 +200,8 @@ def _frames(dynamic: Volume) -> tuple[Array, Array]:
     frames = np.asarray(dynamic.array, np.float64)
     if not np.isfinite(frames).all() or not np.ptp(frames) > 0:
         raise Refused("images without content, or with values that are not numbers", "no curve follows from them")
-    return frames, np.array([float(v) for v in axis.values])
+    left = steady_state.unsteady(frames[:_FIRST].mean(axis=(1, 2, 3)))
+    return frames[left:], np.array([float(v) for v in axis.values])[left:], left
 
 
 def _slices_apart(dynamic: Volume) -> tuple[str, ...]:

@@ -220,7 +220,7 @@ def _places(group: list[Placed]) -> list[list[Placed]]:
 
 def _stack(cells: list[list[Placed]], rules: _Rules) -> Stack:
     notes: dict[str, Any] = {}
-    cells = _sent_once(cells, rules, notes)
+    cells = _written_once(_sent_once(cells, rules, notes), rules, notes)
     cells = _without_doubles(cells, rules, notes)
     geometry = _grid(cells, rules.frame_of_reference)
     if len(cells[0]) == 1:
@@ -256,6 +256,29 @@ def _sent_once(cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any]) 
         kept.append(once)
     notes["DoubledInstances"] = sorted(dropped)
     return kept
+
+
+def _written_once(cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any]) -> list[list[Placed]]:
+    """Each frame once, where some of them were sent again under new UIDs.
+
+    Such a copy shares everything that its header tells, its number and its times too, and holds the same pixels.
+    """
+    dropped: list[str] = []
+    kept: list[list[Placed]] = []
+    for cell in cells:
+        alike: dict[Any, list[Placed]] = {}
+        for one in cell:
+            told = tuple(sorted((k, repr(v)) for k, v in one.keys.items()))
+            same = alike.setdefault((one.kind, told), [])
+            if one.keys.get("number") is not None and any(rules.same_pixels(one, other) for other in same):
+                dropped.append(one.sop_uid)
+            else:
+                same.append(one)
+        kept.append([one for same in alike.values() for one in same])
+    if dropped:
+        notes["DoubledInstances"] = sorted({*dropped, *notes.get("DoubledInstances", ())})
+        return kept
+    return cells
 
 
 def _without_doubles(cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any]) -> list[list[Placed]]:

@@ -15,7 +15,16 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["Sampling", "arrival", "must_come_back", "must_keep_signal", "must_not_be_saturated", "sampling"]
+__all__ = [
+    "Sampling",
+    "arrival",
+    "must_come_back",
+    "must_keep_signal",
+    "must_not_be_saturated",
+    "must_pass",
+    "must_stand_out",
+    "sampling",
+]
 
 Floats = npt.NDArray[np.floating]
 
@@ -26,6 +35,8 @@ _IRREGULAR = 0.02
 _BASELINE = 2
 _SPARE = 4
 _GONE = 0.08
+_BURIED, _CLEAR = 1.5, 3.0  # times the noise, by which the mean curve of tissue rises
+_SEEN = 8.0  # deviations of its noise, that the mean signal of the brain spans while a bolus passes
 _FLAT = 3  # equal samples at the top of a curve
 
 
@@ -138,21 +149,77 @@ def arrival(curve: npt.ArrayLike) -> int:
     return baseline - 1 if baseline >= _SPARE else baseline
 
 
-def must_come_back(curve: npt.ArrayLike, what: str) -> None:
+def must_pass(course: npt.ArrayLike) -> None:
+    """Refuse a scan in which no bolus is seen in the brain as a whole, where any vessel that is chosen is noise.
+
+    The noise of the mean of many voxels is told by how far its samples lie beside the middle of their neighbours.
+
+    Args:
+        course: (frames,) mean signal of the brain, whether it rises or falls with the tracer.
+
+    Raises:
+        Refused: when the course does not span eight times its noise.
+
+    >>> must_pass([0, 0.1, -0.1, 0, 0.1, 2, 5, 4, 2, 1, 0.8, 0.9])
+    """
+    values = np.asarray(course, np.float64)
+    beside = values[1:-1] - 0.5 * (values[:-2] + values[2:])
+    noise = 1.4826 * float(np.median(np.abs(beside))) / np.sqrt(1.5)
+    span = float(np.ptp(values))
+    if span <= _SEEN * noise:
+        raise Refused(
+            f"a brain whose mean signal changes by {span:.2g} where its noise is {noise:.2g}",
+            "no bolus is seen to pass: contrast did not arrive, or had passed before the scan began",
+            "check the injection and when the scan began",
+        )
+
+
+def must_stand_out(peak: float, noise: float) -> tuple[str, ...]:
+    """What is to be said of tissue whose curves hardly stand out of their noise.
+
+    Flow is then regularised away where it is normal, and noise takes the place of delays.
+
+    Args:
+        peak: of the mean curve of the tissue.
+        noise: standard deviation of a sample of one voxel's curve, as it is deconvolved.
+
+    Raises:
+        Refused: when the peak is below 1.5 times the noise.
+
+    >>> must_stand_out(9.0, 1.0), must_stand_out(2.5, 1.0)[0][:48]
+    ((), 'WARNING: tissue rises by 2.5 times the noise of ')
+    """
+    times = peak / noise if noise > 0 else np.inf
+    if times < _BURIED:
+        raise Refused(
+            f"tissue that rises by {times:.1f} times the noise of its curves",
+            f"below {_BURIED:g} flow and delays are those of noise, and a core comes out many times too large",
+            "smooth more (smooth_mm), or repeat with more contrast or dose",
+        )
+    if times >= _CLEAR:
+        return ()
+    return (
+        f"WARNING: tissue rises by {times:.1f} times the noise of its curves, below {_CLEAR:g}: normal flow comes out "
+        "too low and the core too large",
+    )
+
+
+def must_come_back(curve: npt.ArrayLike, what: str, limit: float = TRUNCATED) -> None:
     """Refuse a bolus that the end of the scan cuts off.
 
     Args:
         curve: (samples,) concentration.
+        limit: share of the peak.
 
     Raises:
-        Refused: when the last sample (mean of two) is above 30 % of the peak.
+        Refused: when the last sample (mean of two) is above that share of the peak.
     """
     values = np.asarray(curve, np.float64)
     share = float(values[-2:].mean() / values.max())
-    if share > TRUNCATED:
+    if share > limit:
         raise Refused(
             f"{what} ends at {100 * share:.0f} % of its peak",
-            f"the passage is cut off: volumes and transit times would be too small (limit {100 * TRUNCATED:.0f} %)",
+            f"the passage is cut off: volumes and transit times would be too small (limit {100 * limit:.0f} %)",
             "scan for longer",
         )
 

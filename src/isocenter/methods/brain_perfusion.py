@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.interpolate import make_interp_spline
 
 from isocenter.errors import Refused
-from isocenter.methods import arterial, bolus, in_plane, intracranial, motion, stroke
+from isocenter.methods import arterial, bolus, in_plane, intracranial, motion, steady_state, stroke
 from isocenter.methods.arterial import Vessel
 from isocenter.methods.binning import binned, unbinned
 from isocenter.methods.perfusion import BRAIN, Deconvolution, Maps
@@ -34,6 +34,8 @@ _EVEN = 0.6  # of the time between frames: images of a slice that lie closer pai
 _ONE_PASSAGE = 1.5  # of the time between frames: slices further apart are of different passages
 _EARLY_S, _LEAST_BASELINE = 5.0, 6
 _SAMPLE = 2000  # voxels that tell the usual flow
+_TISSUE_LEFT = 0.6  # of its peak, that tissue may hold when the scan ends
+_FIRST = 12  # frames among which the steady state begins
 
 
 @dataclass(frozen=True)
@@ -122,18 +124,21 @@ def examine(
         raise Refused(
             f"an echo time of {1000 * echo_time_s:g} ms", "relaxation is signal over echo time", "complete it"
         )
+    left = _before_steady(frames) if kind == "MR" else 0
+    frames, times_s = frames[left:], np.asarray(times_s, np.float64)[left:]
     plan = bolus.sampling(times_s)
     by = max(1, round(_WORKING_MM / spacing_mm[1]))
     spacing = (spacing_mm[0], spacing_mm[1] * by, spacing_mm[2] * by)
     work = binned(frames[: plan.frames], by)
     if not np.isfinite(work).all():
         raise Refused("images with values that are not numbers", "curves over them would be none")
-    remarks = list(plan.remarks)
+    remarks = [*steady_state.told(left), *plan.remarks]
     moved, seen = _hold_still(work, spacing, kind, how, remarks)
     if slice_times_s is not None:
-        _at_one_moment(work, times_s, slice_times_s, remarks)
+        _at_one_moment(work, times_s, np.asarray(slice_times_s, np.float64)[left:], remarks)
     before = work[:3].mean(axis=0)
     brain = (intracranial.brain_ct if kind == "CT" else intracranial.brain_mr)(before, spacing)
+    bolus.must_pass(work[:, brain].mean(axis=1, dtype=np.float64))
     baseline, arrival = _baseline(work, plan.times_s, brain, falling=kind == "MR")
     before = work[:baseline].mean(axis=0)
     if kind == "MR":
@@ -145,6 +150,9 @@ def examine(
     _must_be_fit(work, feeding, before, kind, echo_time_s)
     tissue &= ~_large_vessels(work, brain)
     calm = intracranial.smooth_within(work, tissue, spacing, how.smooth_mm)
+    course, noise = calm.mean(axis=1, dtype=np.float64), _noise(calm, baseline)
+    bolus.must_come_back(course, "tissue", _TISSUE_LEFT)
+    remarks += bolus.must_stand_out(float(course.max()), noise)
     if feeding.peak <= float(np.percentile(calm.max(axis=0), 99.0)):
         raise Refused(
             f"an artery with a peak of {feeding.peak:.3g}, below that of tissue",
@@ -157,17 +165,20 @@ def examine(
         remarks.append(f"flow and volume are relative: {why}, so the dilution of the artery is unknown")
     inverse = Deconvolution(
         plan.operator @ feeding.curve * (scale or 1.0), plan.step_s, how.threshold or 0.10, how.oscillation, how.shape,
-        BRAIN, float(plan.times_s[arrival]), _noise(calm, baseline),
+        BRAIN, float(plan.times_s[arrival]), noise,
     )  # fmt: skip
     if not how.threshold:
-        usual = plan.operator @ calm.mean(axis=1, dtype=np.float64)
-        inverse = replace(inverse, threshold=inverse.threshold_for(usual))
+        inverse = replace(inverse, threshold=inverse.threshold_for(plan.operator @ course))
     found = inverse.maps(calm, plan.operator, plan.times_s)
     remarks += _of_shape(inverse, calm, plan, found)
     return _examined(
         found, tissue, spacing, by, frames.shape[2:], feeding, draining, scale, plan, moved, how,
         inverse.threshold, remarks,
     )  # fmt: skip
+
+
+def _before_steady(frames: npt.NDArray[np.generic]) -> int:
+    return steady_state.unsteady(frames[:_FIRST].mean(axis=(1, 2, 3), dtype=np.float64))
 
 
 def _of_shape(inverse: Deconvolution, calm: npt.NDArray[np.float32], plan: bolus.Sampling, found: Maps) -> list[str]:
