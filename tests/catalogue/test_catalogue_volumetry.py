@@ -24,6 +24,18 @@ BIG = box((4, 14), (5, 25), (5, 25), label="big")
 SMALL = box((18, 20), (5, 7), (5, 7), label="small")
 
 
+def test_a_slice_left_out_between_outlines_is_told_with_what_it_would_hold() -> None:
+    mask = BIG.mask.copy()
+    mask[8] = False
+    (told,) = [r for r in Volumetry().run((Region(GRID, mask=mask, label="cut"),)).reasons if "WARNING" in r]
+    assert "no outline on 1 slice between" in told and "0.8 mL larger" in told
+    mask[5:12] = False  # two caps, seven slices apart
+    mask[4, :, :] = BIG.mask[4]
+    assert not any("WARNING" in r for r in Volumetry().run((Region(GRID, mask=mask, label="caps"),)).reasons)
+    beside = box((4, 6), (5, 9), (5, 9), label="beside").mask | box((7, 9), (20, 24), (20, 24)).mask
+    assert not any("WARNING" in r for r in Volumetry().run((Region(GRID, mask=beside),)).reasons)
+
+
 def test_each_structure_is_a_finding() -> None:
     answer = Volumetry().run((BIG, SMALL))
     assert answer.outcome is Outcome.FOUND

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from isocenter.dicom.assemble import assemble, regions
 from isocenter.dicom.header import merge, read_header, scan
+from isocenter.dicom.regions import images_named
 from isocenter.errors import IsocenterError, NotFound, Refused
 from isocenter.record import Series
 from isocenter.space import Shape, Volume
@@ -214,6 +215,26 @@ def test_contours_of_other_slices_are_refused_and_not_mixed() -> None:
     assert drawn(structure_set({"GTV": missed}), volume())[0].voxels == 100
     apart = [square(z, 4.5, 9.5) for z in (0.0, 4.0)]  # two parts of one slice each
     assert drawn(structure_set({"GTV": apart}), volume())[0].voxels == 50
+
+
+def test_contours_midway_between_slices_are_said_to_be_there_and_not_on_two_phases() -> None:
+    midway = [square(z, 4.5, 9.5) for z in (1.0, 3.0, 5.0)]
+    onto = volume()
+    with pytest.raises(Refused, match="3 of 3 contours of 'GTV' do not lie in a slice"):
+        drawn(structure_set({"GTV": midway}, images=onto.instance_uids[:3]), onto)
+
+
+def test_an_outline_smaller_than_a_pixel_is_not_none() -> None:
+    dot, gtv = drawn(structure_set({"dot": [square(2.0, 4.2, 4.6)], "GTV": [square(4.0, 4.5, 9.5)]}), volume())
+    assert gtv.voxels == 25
+    with pytest.raises(Refused, match="contours of 'dot' that enclose no centre of a pixel"):
+        dot.must_be_placed()
+
+
+def test_contours_name_their_images() -> None:
+    data = structure_set({"GTV": [square(2.0, 4.5, 9.5), square(4.0, 4.5, 9.5)]}, images=["1.2.3", "1.2.4"])
+    assert images_named(data) == {"1.2.3", "1.2.4"}
+    assert images_named(structure_set({"GTV": [square(2.0, 4.5, 9.5)]})) == frozenset()
 
 
 def test_a_structure_that_cannot_be_placed_costs_no_other() -> None:

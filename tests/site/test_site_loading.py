@@ -13,7 +13,7 @@ from pathlib import Path
 import highdicom as hd
 import numpy as np
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.sr.codedict import codes
 
 from isocenter.analysis.need import Dated, Need
@@ -109,6 +109,31 @@ def test_structures_without_their_images_are_refused(kept: tuple[Study, dict[str
     ct = next(s for s in study.series if s.modality == "CT")
     with pytest.raises(Refused, match="draws no regions"):
         regions_of(study, ct, files.__getitem__)
+
+
+def test_a_structure_set_may_name_its_images_in_its_contours_alone(trunk: Phantom) -> None:
+    sets = [dcmread(io.BytesIO(d)) for d in trunk.files]
+    (ds,) = (d for d in sets if d.Modality == "RTSTRUCT")
+    whole = {hashlib.sha256(d).hexdigest(): d for d in trunk.files}
+    (study,) = merge(read_header(d) for d in whole.values())
+    named = regions_of(study, next(s for s in study.series if s.modality == "RTSTRUCT"), whole.__getitem__)
+    levels = {round(float(d.ImagePositionPatient[2]), 2): d.SOPInstanceUID for d in sets if d.Modality == "CT"}
+    del ds.ReferencedFrameOfReferenceSequence
+    ds.pop("FrameOfReferenceUID", None)
+    for roi in ds.StructureSetROISequence:
+        roi.ReferencedFrameOfReferenceUID = ""
+    for contour in (c for drawn in ds.ROIContourSequence for c in drawn.ContourSequence):
+        image = Dataset()
+        image.ReferencedSOPInstanceUID = levels[round(float(contour.ContourData[2]), 2)]
+        contour.ContourImageSequence = [image]
+    out = io.BytesIO()
+    ds.save_as(out)
+    files = {k: v for k, v in whole.items() if dcmread(io.BytesIO(v)).Modality != "RTSTRUCT"}
+    files[hashlib.sha256(out.getvalue()).hexdigest()] = out.getvalue()
+    (study,) = merge(read_header(d) for d in files.values())
+    held = next(s for s in study.series if s.modality == "RTSTRUCT")
+    assert not held.facts.get("ReferencedSeriesUIDs") and not held.frame_of_reference
+    assert [r.voxels for r in regions_of(study, held, files.__getitem__)] == [r.voxels for r in named]
 
 
 def test_a_segmentation_ends_where_its_images_end_and_not_where_its_voxels_do(trunk: Phantom) -> None:

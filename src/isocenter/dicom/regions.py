@@ -19,7 +19,7 @@ from isocenter.record import Series
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
 from isocenter.space.outline import enclosed, filled, united
 
-__all__ = ["regions"]
+__all__ = ["images_named", "regions"]
 
 _ROIS, _CONTOURS_OF, _CONTOURS = 0x30060020, 0x30060039, 0x30060040
 _NUMBER, _REFERENCED, _NAME, _KIND, _POINTS = 0x30060022, 0x30060084, 0x30060026, 0x30060042, 0x30060050
@@ -68,6 +68,13 @@ def regions(series: Series, read: Callable[[str], bytes], onto: Volume | None) -
     return tuple(found)
 
 
+def images_named(data: bytes) -> frozenset[str]:
+    """SOP Instance UIDs of the images that the contours of a structure set name."""
+    file = parse(data)
+    contours = (c for drawn in file.items(_CONTOURS_OF) for c in file.items(_CONTOURS, drawn))
+    return frozenset(file.ascii(_IMAGE, i) for c in contours for i in file.items(_DRAWN_ON, c)) - {""}
+
+
 def _structures(file: File, onto: Volume | None) -> list[Region]:
     charsets = tuple(file.ascii(0x00080005).split("\\")) if 0x00080005 in file.dataset else ()
     names, frames = {}, {}
@@ -89,7 +96,9 @@ def _structures(file: File, onto: Volume | None) -> list[Region]:
             try:
                 _same_frame(frames.get(number, ""), onto.geometry, label)
                 found += [
-                    _filled(_planes(of_one, onto.geometry, name), onto, name, exclusive=_is_exclusive(file, drawn))
+                    _with_voxels(
+                        _filled(_planes(of_one, onto.geometry, name), onto, name, exclusive=_is_exclusive(file, drawn))
+                    )
                     for name, of_one in _by_phase(outlines, onto, label)
                 ]
             except Refused as why:
@@ -127,8 +136,10 @@ def _by_phase(outlines: list[_Drawn], onto: Volume, label: str) -> list[tuple[st
     """
     images: dict[int, set[str]] = {}
     for points, image in outlines:
-        images.setdefault(int(np.rint(np.median(onto.geometry.to_index(points)[:, 0]))), set()).add(image)
-    if max(len(held) for held in images.values()) == 1:
+        level = float(np.median(onto.geometry.to_index(points)[:, 0]))
+        if abs(level - np.rint(level)) <= _OFF_PLANE - 1e-6:  # midway between two slices it lies in neither
+            images.setdefault(int(np.rint(level)), set()).add(image)
+    if max((len(held) for held in images.values()), default=1) == 1:
         return [(label, [points for points, _ in outlines])]
     place = {uid: n // onto.geometry.shape[0] for n, uid in enumerate(onto.instance_uids)}
     if len(onto.axes) != 1 or len(place) != len(onto.instance_uids) or not {i for _, i in outlines} <= place.keys():
@@ -183,6 +194,17 @@ def _filled(planes: _Planes, onto: Volume, label: str, *, exclusive: bool) -> Re
         else:
             areas[number] = area * pixel_mm2
     return Region.of_contours(geometry, mask, areas, series_uid=onto.series_uid, label=label)
+
+
+def _with_voxels(region: Region) -> Region:
+    """A structure that is there; one that is smaller than the pixels is not the same as none."""
+    if region.voxels:
+        return region
+    raise Refused(
+        f"contours of '{region.label}' that enclose no centre of a pixel",
+        f"they are smaller than the pixels of these images ({max(region.geometry.spacing_mm[1:]):.2g} mm)",
+        "send the images that it was drawn on, or delete it where it was drawn by mistake",
+    )
 
 
 def _planes(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: str) -> _Planes:

@@ -408,6 +408,8 @@ def _drawn_on(study: Study, series: Series, get: Get) -> list[Callable[[], Volum
     named_images = [s for s in images if s.uid in named]
     framed = [s for s in images if series.frame_of_reference and s.frame_of_reference == series.frame_of_reference]
     if not (named_images or framed):
+        framed = _by_contours(images, series, get)
+    if not (named_images or framed):
         raise Refused(
             "the images on which the structures were drawn are not in the study",
             "contours have no grid without them",
@@ -420,6 +422,14 @@ def _drawn_on(study: Study, series: Series, get: Get) -> list[Callable[[], Volum
         [s for s in images if s.modality == "PT" and s.frame_of_reference == drawn_on[0].frame_of_reference]
     )
     return [*(partial(_largest, one, get) for one in whole), *(partial(_of_beds, scan, get) for scan in beds)]
+
+
+def _by_contours(images: list[Series], series: Series, get: Get) -> list[Series]:
+    """The series of which contours name images, where their set names none, and no frame of reference."""
+    from isocenter.dicom.regions import images_named
+
+    named = frozenset[str]().union(*(images_named(get(i.digest)) for i in series.instances))
+    return [s for s in images if any(i.sop_uid in named for i in s.instances)]
 
 
 def _fit(volumes: list[Volume], need: Need, series: Series) -> Volume:
