@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
+from isocenter.cli import app  # noqa: E402
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.boxed import Boxed, read_boxed, remarks_on, unbarred  # noqa: E402
@@ -87,6 +89,10 @@ def test_the_whole_way(tmp_path: Path) -> None:
     assert json.loads(json.dumps(said)) == said and said["n"] == 4 and said["metrics"]["map50"]["value"] > 0.6
     for one in (said["metrics"]["map50"], said["metrics"]["map50_95"], said["metrics"]["ap50"]["disc"]):
         assert one["low"] <= one["value"] <= one["high"], "every figure has its interval"
+    (tmp_path / "groups.csv").write_text("name,site\n" + "".join(f"h{i},{'AB'[i % 2]}\n" for i in range(4)))
+    asked = [str(tmp_path / part) for part in ("shapes", "held", "groups.csv")]
+    done = CliRunner().invoke(app, ["judge", asked[0], "--data", asked[1], "--groups", asked[2], "--json"])
+    assert [row["n"] for row in json.loads(done.stdout)["subgroups"]] == [2, 2], "a row for each group of pictures"
     found.write(tmp_path / "said.csv")
     rows = list(csv.DictReader((tmp_path / "said.csv").open()))
     square = voc(tmp_path / "square", {f"h{i}": 90 + i for i in range(4)})

@@ -426,3 +426,25 @@ def test_intervals_are_those_between_people_and_one_alone_has_none() -> None:
     assert wide > 2 * narrow, "eight images of ten people are not eighty people"
     one = _metrics([row | {"person": "x"} for row in rows], ("a",))["dice"]["a"]
     assert set(one) == {"value", "cases"}
+
+
+def test_a_table_may_name_files_as_windows_does_and_packed_files_may_be_called_nii(tmp_path: Path) -> None:
+    organ = Masks(task="organ", classes=("organ",))
+    grey = np.random.default_rng(0).normal(100, 20, (12, 12, 12)).astype(np.float32)
+    for part, ending, value in (("images", ".nii.gz", grey), ("labels", ".nii.gz", (grey > 100).astype(np.uint8))):
+        (tmp_path / "set" / part).mkdir(parents=True)
+        nibabel.save(nibabel.Nifti1Image(value, np.eye(4)), tmp_path / "set" / part / f"a{ending}")
+        packed = (tmp_path / "set" / part / "a.nii.gz").read_bytes()
+        (tmp_path / "set" / part / "b.nii").write_bytes(packed)
+        nibabel.save(nibabel.Nifti2Image(value, np.eye(4)), tmp_path / "plain.nii")
+        (tmp_path / "set" / part / "c.nii.gz").write_bytes((tmp_path / "plain.nii").read_bytes())
+    cells = [(r"C:\data\images\a.nii.gz", r"C:\data\labels\a.nii.gz"), (r"set\images\b.nii", r"set\labels\b.nii"),
+             ("set/images/c.nii.gz", "c.nii.gz"), ("images/c.nii.gz", "labels/c.nii.gz")]  # fmt: skip
+    (tmp_path / "t.csv").write_text("image,label\n" + "".join(f"{i},{m}\n" for i, m in cells))
+    pairs = pairs_in(tmp_path / "t.csv")[0]
+    for image, mask in (pairs[0], pairs[1], pairs[3]):
+        assert (image.parent.name, mask.parent.name) == ("images", "labels")
+        case = read_case(image, mask, organ)
+        assert np.allclose(case.image, grey) and case.labels.sum() == (grey > 100).sum()
+    with pytest.raises(Refused, match=r"cannot read c\.nii\.gz"):
+        read_case(*pairs[2], organ)  # nothing tells which of two is meant

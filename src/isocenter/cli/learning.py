@@ -367,7 +367,7 @@ def _add_groups(said: dict[str, Any], found: Any, path: Path) -> None:
     from isocenter.learn.answers import answers_of
     from isocenter.learn.sealed import read_groups
 
-    answers = answers_of(found.model, found.predictions)
+    answers = answers_of(found.model, found.cases)
     named = read_groups(path, answers.names)
     told = fairness(
         Cases(answers.right, answers.figure, named, answers.truth, answers.score, answers.called, answers.people)

@@ -203,10 +203,10 @@ def _test(
         raise Refused("two models that answer other cases", "nothing can be compared", "seal data that both can read")
     gating.look(model, digest_of_test, **said)
     own = judged(model, data, None, shelf)
-    new = answers_of(held, own.predictions)
+    new = answers_of(held, own.cases)
     other, digest = None, ""
     if against is not None and theirs is not None:
-        other, digest = answers_of(theirs, judged(against, data, None, shelf).predictions), theirs.digest
+        other, digest = answers_of(theirs, judged(against, data, None, shelf).cases), theirs.digest
     told = gating.told(model, who=said["who"])["change"]
     least = declared(told).least_events
     named = of_cases(everybody, cases, new.names)

@@ -17,6 +17,7 @@ from isocenter.errors import Refused
 from isocenter.learn.gridded import fitted
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import opened_npz, pairs_of
+from isocenter.learn.nifti_file import loaded
 
 __all__ = ["Foreign", "read_foreign", "wrong"]
 
@@ -71,10 +72,8 @@ def read_foreign(folder: Path, how: Classes) -> Foreign:
 def _greys(file: Path, how: Classes) -> npt.NDArray[np.uint8]:
     if not file.name.lower().endswith((".nii", ".nii.gz")):
         return _grey(file, how)[None]
-    import nibabel
-
     try:
-        volume = np.squeeze(np.asarray(nibabel.load(file).dataobj))
+        volume = np.squeeze(np.asarray(loaded(file).dataobj))
     except Exception as e:
         raise Refused(f"cannot read {file.name}", str(e)[:160], "take the file out or replace it") from e
     return _flat(volume, how, file.name)

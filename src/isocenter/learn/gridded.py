@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.learn.kinds import Classes
+from isocenter.learn.nifti_file import loaded
 from isocenter.learn.reduced import reduced
 from isocenter.methods.picture import resampled
 
@@ -155,9 +156,7 @@ def _is_deep(file: Path) -> bool:
     if file.suffix.lower() == ".npy":
         return bool(np.load(file, mmap_mode="r", allow_pickle=False).dtype != np.uint8)
     if file.name.lower().endswith((".nii", ".nii.gz")):
-        import nibabel
-
-        return bool(nibabel.load(file).get_data_dtype() != np.uint8)
+        return bool(loaded(file).get_data_dtype() != np.uint8)
     if file.name.lower().endswith(_DICOM) or not file.name.lower().endswith(ENDINGS):
         return False
     from PIL import Image
@@ -314,9 +313,7 @@ def opened(file: Path, how: Classes) -> npt.NDArray[Any]:
         if file.suffix.lower() == ".npy":
             return np.asarray(np.load(file, allow_pickle=False))
         if file.name.lower().endswith((".nii", ".nii.gz")):
-            import nibabel
-
-            held = nibabel.load(file)
+            held = loaded(file)
             return (
                 _rows_first(np.asarray(held.dataobj), held.affine) if len(how.shape) == 2 else np.asarray(held.dataobj)
             )

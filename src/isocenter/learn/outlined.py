@@ -11,6 +11,7 @@ outline is one case. Each structure may have a file of its own, whose name or fo
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ import numpy.typing as npt
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.gridded import opened
 from isocenter.learn.kinds import Classes, Masks
+from isocenter.learn.nearest_file import nearest_files
+from isocenter.learn.nifti_file import loaded
 from isocenter.learn.parted import Outline, joined, parted_in, unstacked
 from isocenter.learn.sheet import read_sheet
 from isocenter.learn.whose import column_of_people, whose
@@ -233,7 +236,19 @@ def _of_table(path: Path, split: str | None) -> list[Pair]:
             f"{path.name} has the columns {list(names)}", "one for the image and one for its label are wanted",
             "call them 'image' and 'label'",
         )  # fmt: skip
-    return [(path.parent / r[image], path.parent / r[mask]) for r in _of_part(columns, rows, split)]
+    return [(_named_in(r[image], path), _named_in(r[mask], path)) for r in _of_part(columns, rows, split)]
+
+
+def _named_in(cell: str, table: Path) -> Path:
+    """The file that a cell names, also as Windows writes it, or the only one of that name in a folder of that name."""
+    way = PurePosixPath(cell.strip().replace("\\", "/"))
+    if (file := table.parent / way).is_file() or not way.name:
+        return file
+    near = [p for p in sorted(table.parent.rglob(glob.escape(way.name))) if p.is_file()]
+    if way.parent.name:
+        near = [p for p in near if p.parent.name.lower() == way.parent.name.lower()]
+    near = nearest_files(near, way.parts[:-1], table.parent)
+    return near[0] if len(near) == 1 else file  # which is not there: its case is left out, and that is said
 
 
 def read_case(image: Path, outline: Outline, how: Masks, name: str = "") -> Case:
@@ -255,7 +270,7 @@ def read_case(image: Path, outline: Outline, how: Masks, name: str = "") -> Case
     read: list[Any] = []
     for file in (image, *((mask,) if isinstance(outline, Path) else outline)):
         try:
-            found = nibabel.load(file)
+            found = loaded(file)
             array = np.asarray(found.dataobj)
         except Exception as e:
             raise Refused(
@@ -408,10 +423,8 @@ def _labels_in(mask: Path, pictures: Classes) -> npt.NDArray[Any]:
 def _spacing(image: Path, how: Masks) -> tuple[float, ...]:
     if not image.name.lower().endswith(_NIFTI):
         return how.spacing_mm
-    import nibabel
-
-    first, second = (float(v) for v in nibabel.load(image).header.get_zooms()[:2])
-    affine = nibabel.load(image).affine
+    held = loaded(image)
+    (first, second), affine = (float(v) for v in held.header.get_zooms()[:2]), held.affine
     return (second, first) if affine[0, 0] < 0 and affine[1, 1] < 0 else (first, second)  # as `gridded` turns it
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -338,10 +338,23 @@ def judged(
     metrics = _metrics(rows, how.classes)
     declined = len(alone) + sum(bool(row["declined"]) for row in rows)
     figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": [], "declined": declined}
-    figures["remarks"] = numbered_otherwise(both, how.classes)
+    figures["remarks"] = [*numbered_otherwise(both, how.classes), *_of_no_distance(rows, how.classes)]
     blank: dict[str, Any] = dict.fromkeys(rows[0], "")
     rows += [blank | {"name": line.split(":")[0], "declined": line.split(": ", 1)[1]} for line in alone]
     return figures, rows, masks
+
+
+def _of_no_distance(rows: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> list[str]:
+    """A sentence for each structure that is in one of the two outlines alone in some cases: no distance tells that."""
+    told = []
+    for name in classes:
+        only = [row for row in rows if np.isfinite(row[f"dice {name}"]) and np.isinf(row[f"hd95_mm {name}"])]
+        if only:
+            told.append(
+                f"in {len(only)} of {len(rows)} cases '{name}' was outlined by the model or by the reader alone, such "
+                f"as in {only[0]['name']}: they have a Dice of 0 and no part in the mean of HD95"
+            )
+    return told
 
 
 def numbered_otherwise(both: npt.NDArray[np.int64], classes: Sequence[str]) -> list[str]:
