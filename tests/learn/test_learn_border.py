@@ -203,3 +203,28 @@ def test_a_wrong_picture_without_a_box_is_declined_and_not_passed_over(
     (row,) = judged("bccd", tmp_path / "boxes.csv").predictions
     assert (row["name"], row["declined"]) == ("dark1", False), "one without a box, near the border"
     assert row["because"].startswith("it lies near the border of what the model was made for (strangeness 0.99")
+
+
+def test_a_persons_own_images_are_not_found_however_the_set_tells_whose_they_are(taught: Path, tmp_path: Path) -> None:
+    shown = right(90, 11)
+    for k, one in enumerate(shown):
+        person, visit = f"Ann{k // 3}", k % 3
+        for place in (tmp_path / "folders" / ("pneumonia", "normal")[k // 3 % 2] / person, tmp_path / "new" / person):
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(one).save(place / f"{visit}.png")
+        (tmp_path / "files").mkdir(exist_ok=True)
+        Image.fromarray(one).save(tmp_path / "files" / f"{k}.png")
+    rows = "".join(f"{k}.png,{('pneumonia', 'normal')[k // 3 % 2]},Ann{k // 3}\n" for k in range(90))
+    (tmp_path / "files" / "set.csv").write_text("file,label,patient\n" + rows)
+    for known, asked in (("folders", "new"), ("files/set.csv", "files")):
+        made = indexed([("study", tmp_path / known)], taught, refused=0.1)
+        made.write(tmp_path / "index")
+        whose = {case.name: case.person for case in made.cases}
+        assert len(set(whose.values())) <= 30, "three images each"
+        near = found(tmp_path / "index", tmp_path / asked, taught, k=3)
+        assert sum(bool(one["near"]) for one in near) > 60
+        for one in near:
+            own = Path(one["file"]).parent.name or f"Ann{int(Path(one['file']).stem) // 3}"
+            assert own not in {whose[n["name"]] for n in one["near"]}, f"a prior of {own}"
+    with pytest.raises(Refused, match="the project 'studdy': no case of the index is of it"):
+        found(tmp_path / "index", tmp_path / "new", taught, projects=["studdy"])

@@ -46,6 +46,7 @@ class Examples:
         weights: (n,) how much each counts, 0 to 1; None where all count alike.
         in_colour: names of pictures that were in colour where grey values are wanted, and of which the mean was taken.
         remarks: sentences on what was made of pictures that were not given as they were taken.
+        whose: (n,) who the person is, as a name, a folder or a column tells; empty where nobody asked.
     """
 
     pictures: npt.NDArray[np.uint8]
@@ -57,6 +58,7 @@ class Examples:
     weights: npt.NDArray[np.float32] | None = None
     in_colour: frozenset[str] = frozenset()
     remarks: tuple[str, ...] = ()
+    whose: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -69,7 +71,15 @@ class Examples:
         digest = digest_of(names, *parts[::-1], weights)
         coloured = self.in_colour & frozenset(names)
         return Examples(
-            *parts, self.subtypes[which], names, self.groups[which], digest, weights, coloured, self.remarks
+            *parts,
+            self.subtypes[which],
+            names,
+            self.groups[which],
+            digest,
+            weights,
+            coloured,
+            self.remarks,
+            tuple(self.whose[i] for i in which) if self.whose else (),
         )
 
 

@@ -143,12 +143,12 @@ def read_labelled(
     images = np.stack([read.image for _, _, read, _ in found])
     labels = np.array([label for _, label, _, _ in found], np.int64)
     names = tuple(name for name, _, _, _ in found)
-    groups = numbered([whose for _, _, _, whose in found])
+    whose = tuple(whom for _, _, _, whom in found)
     weights = weights_in(path, names)
     digest = digest_of(names, labels, images, weights)
     coloured = frozenset(name for name, _, read, _ in found if read.coloured)
-    return Examples(images, labels, np.full(len(found), -1, np.int64), names, groups, digest, weights, coloured,
-                    tuple(_remarks(found, asked)))  # fmt: skip
+    return Examples(images, labels, np.full(len(found), -1, np.int64), names, numbered(whose), digest, weights,
+                    coloured, tuple(_remarks(found, asked)), whose)  # fmt: skip
 
 
 def _twice(found: Sequence[Found], how: Classes) -> Iterator[str]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from isocenter.errors import Refused
 from isocenter.learn.embedding import embedded, pictures_of
-from isocenter.learn.examples import person
+from isocenter.learn.examples import coded, person
 from isocenter.learn.judge import folder_of, opened
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import unlabelled
@@ -42,14 +42,13 @@ def indexed(
         known = pictures_of(held, path)
         looked, names = embedded(held, session, folder_of(model, held, extra), known.pictures), _classes(held)
         rows.append(looked.rows[~looked.declined])
-        for name, label, why in zip(known.names, known.labels.tolist(), looked.why, strict=True):
+        for name, whom, label, why in zip(known.names, known.whose, known.labels.tolist(), looked.why, strict=True):
             if why:
                 if left_out is not None:
                     left_out.append((name, why))
                 continue
-            cases.append(
-                Case(name, _whose(name), project, names[label] if label >= 0 else "none of them", "with the images")
-            )
+            said = names[label] if label >= 0 else "none of them"
+            cases.append(Case(name, _called(whom, name), project, said, "with the images"))
     return Index.of(held.digest, np.concatenate(rows), cases, refused=refused)
 
 
@@ -63,7 +62,7 @@ def found(
     other does. What the model was not made for has no neighbours: their labels would pass for an answer.
 
     Raises:
-        Conflict: the index is of another model.
+        Conflict: the index is of another model. Refused: a project of which no case was indexed.
     """
     held, session = opened(model, extra)
     how, known = recipe_behind(held), Index.read(index)
@@ -75,7 +74,12 @@ def found(
     looked = embedded(held, session, folder_of(model, held, extra), pictures)
     rows = looked.rows
     strange = known.strangeness(rows, held.digest)
-    near_all = known.like(rows, k, person=[_whose(n) for n in names], projects=projects, model=held.digest)
+    if projects and (none := [p for p in projects if all(case.project != p for case in known.cases)]):
+        raise Refused(f"the project '{none[0]:.64}'", "no case of the index is of it", "name one that was indexed")
+    people = {case.name: case.person for case in known.cases}
+    known_people = frozenset(people.values())
+    own = [_whose(name, people, known_people) for name in names]
+    near_all = known.like(rows, k, person=own, projects=projects, model=held.digest)
     told = zip(names, strange.tolist(), looked.strangeness.tolist(), looked.why, near_all, strict=True)
     return [
         {
@@ -115,13 +119,27 @@ def worth(data: Path, model: str | Path, extra: Path | None = None, *, draws: in
     }  # fmt: skip
 
 
-def _whose(name: str) -> str:
-    """The person of a picture by its file name; what is no file is a person of its own.
+def _called(whom: str, name: str) -> str:
+    """A person as the index keeps them; of a folder of theirs its name, whatever class it lies below.
 
-    >>> _whose("PNEUMONIA/person12_bacteria_3.jpeg"), _whose("val/00003")
-    ('person12', 'val/00003')
+    >>> _called("ill/Ann", "ill/Ann/3.png"), _called("P7", "ill/3.png"), _called("ill/3", "ill/3.png")
+    ('Ann', 'P7', 'ill/3')
     """
-    return person(name) if Path(name).suffix else name
+    return PurePosixPath(whom).name if name.startswith(f"{whom}/") else whom
+
+
+def _whose(name: str, people: Mapping[str, str], everybody: Collection[str]) -> str:
+    """The person of a picture: as the index has it of that name, or by the name, or by a folder called like a person of
+    the index (`everybody`); what is no file is a person of its own.
+
+    >>> known = {"ill/Ann/1.png": "Ann", "ill/9.png": "P7"}
+    >>> [_whose(n, known, {"Ann", "P7"}) for n in ("ill/person12_b.jpeg", "val/3", "new/Ann/2.png", "ill/9.png")]
+    ['person12', 'val/3', 'Ann', 'P7']
+    """
+    if name in people or not PurePosixPath(name).suffix:
+        return people.get(name, name)
+    told = coded(PurePosixPath(name).name)
+    return told or next((p for p in PurePosixPath(name).parts[:-1] if p in everybody), person(name))
 
 
 def _classes(model: Model) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods import clusters
 
 __all__ = ["Shots", "border", "far", "few_shots", "nearest", "precision_at", "unit"]
 
@@ -92,7 +93,7 @@ def border(distances: npt.ArrayLike, refused: float) -> float:
     0.4
     """
     known = np.sort(np.asarray(distances, np.float64).ravel())
-    place = math.ceil((len(known) + 1) * (1 - refused))
+    place = math.ceil(round((len(known) + 1) * (1 - refused), 9))
     if not 0 < refused < 1 or place > len(known):
         raise Refused(
             f"{len(known)} cases in scope for a false refusal of {refused:g}", "so few cannot promise so little",
@@ -104,20 +105,21 @@ def border(distances: npt.ArrayLike, refused: float) -> float:
 def precision_at(
     rows: npt.NDArray[np.float32], labels: npt.NDArray[Any], groups: npt.NDArray[Any], k: int = 10
 ) -> tuple[float, float, float, float]:
-    """Share of the k nearest of other people with the case's label: mean, 95 % interval over people, and by chance.
+    """Share of the k nearest of other people with the case's label: mean, 95 % interval between people, and by chance.
 
     Args:
         rows: of `unit`. groups: (n,) number of the person.
+
+    Raises:
+        Refused: all are of one person.
     """
     allowed = groups[:, None] != groups[None, :]
     which, _ = nearest(rows, rows, k, allowed)
     there = which >= 0
     same = ((labels[which] == labels[:, None]) & there).sum(1) / np.maximum(there.sum(1), 1)
     chance = (((labels[:, None] == labels[None, :]) & allowed).sum(1) / np.maximum(allowed.sum(1), 1)).mean()
-    people = np.unique(groups, return_inverse=True)[1]
-    mean = np.bincount(people, same) / np.bincount(people)
-    half = 1.96 * float(mean.std(ddof=1)) / math.sqrt(len(mean)) if len(mean) > 1 else 0.0
-    return float(same.mean()), float(mean.mean()) - half, float(mean.mean()) + half, float(chance)
+    told = clusters.mean(same, groups)
+    return told.value, told.low, told.high, float(chance)
 
 
 @dataclass(frozen=True)
