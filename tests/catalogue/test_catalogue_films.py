@@ -187,6 +187,22 @@ def test_a_muscle_that_gland_hides_is_not_counted_as_gland() -> None:
     assert any("no border of a pectoral muscle was found" in r for r in answer.reasons)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_white_padding_around_the_breast_is_no_tissue(turned: bool) -> None:
+    """Air was outlined as the breast where padding is the brightest value, as a padding of 0 is in MONOCHROME1."""
+    image, made = mammogram(side="L", view="CC")
+    array = image.array.copy()
+    white = 2.0 ** int(image.facts["BitsStored"]) - 1
+    array[array < 2000] = white
+    array[0, 410, 150] = white  # within the breast it is one of its values
+    said = facts(image, PixelPaddingValue=0 if turned else int(white), InvertedFromMonochrome1=turned)
+    answer = BreastDensity().run(replace(said, array=array))
+    (density,) = [m.value for m in answer.measurements if m.what == PERCENT_DENSITY]
+    assert density == pytest.approx(made.truth["percent_density"], abs=6.0)
+    (breast_found,) = [f for f in answer.findings if str(f.what) == "Breast"]
+    assert breast_found.where is not None and not breast_found.where.mask[0, 10, -10]
+
+
 @pytest.mark.parametrize(("side", "view"), [("L", "CC"), ("R", "MLO")])
 def test_density_from_dicom(side: str, view: str) -> None:
     image, made = mammogram(seed=1, side=side, view=view)

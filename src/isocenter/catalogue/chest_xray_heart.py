@@ -57,7 +57,7 @@ _OF_PICTURE = ("SeriesDescription", "ProtocolName")  # a study and an order may 
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "8"
+    name, version = "chest_xray_heart", "9"
     weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from isocenter.dicom.plane import BEYOND, OVER_TIME, scales_at
 from isocenter.errors import Refused
+from isocenter.methods.components import labelled
 from isocenter.methods.volumetry import axes_of
 from isocenter.space import Geometry, Reference, Region, Volume
 
@@ -57,9 +58,35 @@ def grey(image: Volume, *, film: bool = False) -> tuple[npt.NDArray[np.float32],
         raise Refused(f"a picture of {picture.shape[0]} by {picture.shape[1]} pixels", "that is no image of a patient")
     if not np.isfinite(picture).all():
         raise Refused("a picture with values that are not numbers", "nothing can be measured on it")
+    if coloured is None:
+        picture = _without_padding(picture, image.facts)
     if picture.min() == picture.max():
         raise Refused(f"a picture of one value ({float(picture.flat[0]):g})", "there is no image in it")
     return picture, coloured
+
+
+def _without_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> npt.NDArray[np.float32]:
+    """What was put around a picture (Pixel Padding Value) as dark as the darkest of the rest, where it is brighter.
+
+    A viewer shows it black; as bright pixels it would be tissue. The same value within the picture is one of it.
+    """
+    said = facts.get("PixelPaddingValue")
+    if not isinstance(said, int) or facts.get("ModalityLUT"):
+        return picture
+    signed, bits = bool(facts.get("PixelRepresentation")), int(facts.get("BitsStored") or 16)
+    stored = said - 2**16 if signed and said >= 2**15 else said
+    if facts.get("InvertedFromMonochrome1"):
+        stored = (-1 if signed else 2**bits - 1) - stored
+    slope, shift = (facts.get(k) for k in ("RescaleSlope", "RescaleIntercept"))
+    if isinstance(slope, (int, float)) and isinstance(shift, (int, float)):
+        stored = stored * slope + shift
+    padded = picture == np.float32(stored)
+    if not padded.any() or padded.all() or (least := picture[~padded].min()) >= stored:
+        return picture
+    around = np.pad(padded, 1, constant_values=True)
+    labels, _ = labelled(around[None])
+    outside = (labels == labels[0, 0, 0])[0, 1:-1, 1:-1] & padded
+    return np.asarray(np.where(outside, least, picture), np.float32)
 
 
 def age_years(age: str) -> float | None:
