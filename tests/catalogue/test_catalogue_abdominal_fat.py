@@ -82,6 +82,10 @@ NAMED = [  # Image Type of fat and of water, and what their series are called
     (("OTHER",), ("OTHER",), "Fat: Ax LAVA-Flex", "Water: Ax LAVA-Flex"),
     (("F", "F"), ("W", "W"), "mDIXON-All BH", "mDIXON-All BH"),
     (("M",), ("M",), "Quick 3Ds WFS FAT", "Quick 3Ds WFS WATER"),
+    (("OTHER",), ("OTHER",), "FAT Ax LAVA-Flex BH", "Ax LAVA-Flex BH (Water)"),
+    (("M", "COMPOSED"), ("M", "COMPOSED"), "t1_vibe_dixon_cor_F_COMPOSED", "t1_vibe_dixon_cor_W_COMPOSED"),
+    (("M",), ("M",), "T1 Dixon Fett BH", "T1 Dixon Wasser BH"),
+    (("OTHER",), ("OTHER",), "AX 3D DUAL ECHO FAT ONLY", "AX 3D DUAL ECHO WATER ONLY"),
 ]
 
 
@@ -98,7 +102,10 @@ def test_fat_and_water_as_each_maker_names_them(
     assert said(AbdominalFat().run(named), codes.VISCERAL_FAT) == plain
 
 
-@pytest.mark.parametrize("described", ["t2_tse_tra_fat sat", "T1 FS FAT", "t1_vibe_dixon_in", "STIR_W"])
+@pytest.mark.parametrize("described", [
+    "t2_tse_tra_fat sat", "T1 FS FAT", "t1_vibe_dixon_in", "STIR_W", "AX T1 W", "T2_W", "Dixon fat fraction",
+    "Dixon fat quantification", "Dixon fat/water",
+])  # fmt: skip
 def test_suppressed_fat_is_no_fat_image(parts: tuple[Volume, ...], described: str) -> None:
     facts = {"ImageType": ["ORIGINAL", "PRIMARY", "M"], "SeriesDescription": described}
     assert dixon_part(replace(parts[0], facts=facts)) == ""

@@ -49,7 +49,17 @@ _PART_BY_NAME = re.compile(
     r"^(?:(?P<first>water|fat) ?:.*|.*[_ -](?:(?P<letter>[wf])|(?P<last>water|fat))(?:[_ -](?:nd|nd_mpr))?)$",
     re.IGNORECASE,
 )
-_NO_DIXON = re.compile(r"sat(?![a-z])|supp|sup(?![a-z])|\bfs\b|stir|spair", re.IGNORECASE)
+# Suppressed fat, a share of fat, and a letter that says what the image is weighted by (T1 W).
+_NO_DIXON = re.compile(
+    r"sat(?![a-z])|supp|sup(?![a-z])|\bfs\b|stir|spair|frac|percent|ratio|%|(?<![a-z])(?:t[12]\*?|pd)[_ -]w$",
+    re.IGNORECASE,
+)
+_PARTED = re.compile(r"dixon|lava|ideal(?![a-z])|flex|wf[is](?![a-z])|dual|(?:fat|water)[_ -]only", re.IGNORECASE)
+_WHOLE = re.compile(r"quant|content|gehalt|map(?![a-z])", re.IGNORECASE)  # the aim of a scan, and none of its images
+_NAMED = {
+    "fat": re.compile(r"(?<![a-z0-9])(?:fat|fett|graisse|grasa|f)(?![a-z0-9])", re.IGNORECASE),
+    "water": re.compile(r"(?<![a-z0-9])(?:water|wasser|eau|agua|w)(?![a-z0-9])", re.IGNORECASE),
+}
 _DIFFERENCES = {"SUB", "SUBTRACTION", "MIP", "MPR", "PROJECTION IMAGE"}
 _ALONG = {"echo": ("EchoTime", "ms", "FlipAngle"), "flip": ("FlipAngle", "deg", "EchoTime")}
 """Axis -> the fact that it runs along, its unit, and the fact that stays then."""
@@ -71,15 +81,21 @@ def dixon_part(volume: Volume) -> str:
     Where Image Type names either, or calls the image in or out of phase, the description is not asked.
     """
     words = set(kind_words(volume))
+    if any("FRAC" in word or "PERC" in word for word in words):
+        return ""  # a share, and no image, of either
     said = [part for part, names in _OF_PART.items() if words & names]
     if said or words & {"IP", "OP", "IN_PHASE", "OUT_PHASE", "INPHASE", "OUTPHASE", "OPP_PHASE"}:
         return said[0] if len(said) == 1 else ""
     described = str(volume.facts.get("SeriesDescription") or "").strip()
-    found = _PART_BY_NAME.match(described)
-    if found is None or _NO_DIXON.search(described):
+    if _NO_DIXON.search(described):
         return ""
-    told = (found["first"] or found["last"] or found["letter"]).lower()
-    return "fat" if told[0] == "f" else "water"
+    if found := _PART_BY_NAME.match(described):
+        told = (found["first"] or found["last"] or found["letter"]).lower()
+        return "fat" if told[0] == "f" else "water"
+    # Anywhere in the description, where it says that the two were parted, and names one of them.
+    parted = _PARTED.search(described) and not _WHOLE.search(described)
+    named = [part for part, words in _NAMED.items() if words.search(described)] if parted else []
+    return named[0] if len(named) == 1 else ""
 
 
 def component(volume: Volume) -> str:

@@ -74,7 +74,7 @@ def _without_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any])
     if not isinstance(said, int) or facts.get("ModalityLUT"):
         return picture
     signed, bits = bool(facts.get("PixelRepresentation")), int(facts.get("BitsStored") or 16)
-    stored = said - 2**16 if signed and said >= 2**15 else said
+    stored: float = said - 2**16 if signed and said >= 2**15 else said
     if facts.get("InvertedFromMonochrome1"):
         stored = (-1 if signed else 2**bits - 1) - stored
     slope, shift = (facts.get(k) for k in ("RescaleSlope", "RescaleIntercept"))
