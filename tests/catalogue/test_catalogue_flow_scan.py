@@ -72,6 +72,17 @@ def test_one_flow_in_every_coding(made: Phantom, slope: float, lowest: float, he
     assert not any("WARNING" in said for said in found.remarks)
 
 
+def test_a_venc_in_the_words_of_the_series_is_taken_and_told(made: Phantom) -> None:
+    usual = coded(made, 2.0, -4096.0, **SIEMENS)
+    lost = {"SequenceName": "*fl2d1", "SeriesDescription": "Flow_v150_through", **SIEMENS}
+    found = coded(made, 2.0, -4096.0, **lost)
+    np.testing.assert_allclose(np.abs(found.velocity), np.abs(usual.velocity), atol=1e-4)
+    assert any("VENC 150 cm/s stands in the words of the series alone" in said for said in found.remarks)
+    assert not any("alone" in said for said in usual.remarks)
+    with pytest.raises(Refused, match="state no VENC"):
+        coded(made, 2.0, -4096.0, **lost | {"SeriesDescription": "Flow through"})
+
+
 @pytest.mark.parametrize(
     ("half", "word"), [(np.pi, "rad"), (1000 * np.pi, "milliradials"), (1000 * np.pi, " mrad "), (180.0, "degrees")]
 )

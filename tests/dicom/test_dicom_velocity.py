@@ -30,6 +30,12 @@ SAGITTAL = np.array([0.0, 1.0, 0.0, 0.0, 0.0, -1.0])
         ({"PhilipsPCVelocity": [100.0, 150.0, 200.0], "RescaleIntercept": -150.0}, "4D flow AP", (0, 1, 0, 150)),
         ({"PhilipsPCVelocity": [100.0, 150.0, 200.0], "RescaleIntercept": -3141.59}, "4D flow AP", None),
         ({"SequenceName": "*fl2d1"}, "Cine FH", None),
+        ({"SequenceName": "*fl3d1", "ImageType": ["DERIVED", "PRIMARY", "P"]}, "4Dflow_v150_fh", (0, 0, 1, 150)),
+        ({"ImageType": ["DERIVED", "PRIMARY", "PHASE MAP"]}, "flow venc 80 AP", (0, 1, 0, 80)),
+        ({"ImageType": ["DERIVED", "PRIMARY", "P"]}, "2D PC VENC_200 through", (-1, 0, 0, 200)),
+        ({"ImageType": ["DERIVED", "PRIMARY", "P"]}, "venc150", (0, 0, 0, 150)),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "M"]}, "4Dflow_v150_fh", None),
+        ({"ImageType": ["DERIVED", "PRIMARY", "P"]}, "SWI v11 AP, venc 1.5", None),
     ],
 )
 def test_what_each_maker_says(facts: dict[str, Any], words: str, found: tuple[float, ...] | None) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.catalogue.one_scan import component, kind_words, timing
+from isocenter.dicom.velocity import direction_in_words, encoding
 from isocenter.errors import Refused
 from isocenter.methods import complex_images
 from isocenter.space import Reference, Volume
@@ -128,7 +129,7 @@ def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
     group = _largest(parts)
     main = group[0].volume
     frame_ms, remarks = _frames(main)
-    remarks += _contradicted(group, venc_cm_s)
+    remarks += [*_contradicted(group, venc_cm_s), *_by_words(group, venc_cm_s)]
     scaled, words = zip(*(_scaled(part) for part in group), strict=True)
     magnitude = next(
         (v.array for v in magnitudes if v.array.shape == scaled[0].shape and v.geometry.same_grid(main.geometry)), None
@@ -199,8 +200,32 @@ def _parts(volume: Volume, given: float) -> list[_Part]:
         coded = volume.facts.get("CodedRange")
         return [_Part(volume, volume.array, (told[0], told[1], told[2]), given or told[3], told[3], coded)]
     if given and _is_phase(volume):
-        return [_Part(volume, volume.array, (0.0, 0.0, 0.0), given, coded=volume.facts.get("CodedRange"))]
+        towards = direction_in_words(_described(volume), _orientation(volume))
+        return [_Part(volume, volume.array, towards, given, coded=volume.facts.get("CodedRange"))]
     return []
+
+
+def _described(volume: Volume) -> str:
+    return f"{volume.facts.get('SeriesDescription', '')} {volume.facts.get('ProtocolName', '')}"
+
+
+def _orientation(volume: Volume) -> npt.NDArray[np.float64]:
+    """(6,) as the header has it: along a row, then along a column."""
+    along = volume.geometry.directions
+    return np.concatenate([along[:, 2], along[:, 1]])
+
+
+def _by_words(group: list[_Part], given: float) -> list[str]:
+    """What is to be said of a VENC that only the description of the series states."""
+    said = {
+        f"{part.said_cm_s:g}"
+        for part in group
+        if part.said_cm_s and not given and "FrameType" not in part.volume.facts and len(part.volume.axes) == 1
+        and encoding(part.volume.facts, _orientation(part.volume)) is None
+    }  # fmt: skip
+    if not said:
+        return []
+    return [f"WARNING: VENC {' and '.join(sorted(said))} cm/s stands in the words of the series alone: check it"]
 
 
 def _largest(parts: list[_Part]) -> list[_Part]:

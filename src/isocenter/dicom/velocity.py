@@ -2,8 +2,9 @@
 
 The standard has a sequence for it in enhanced MR images. Classic images of makers say it in places of their own:
 Siemens in the name of the sequence (``fl3d1_v150fh``), GE in private elements (mm/s, and a number for the direction),
-Philips in a private triple in cm/s; else the direction stands, if anywhere, in the words of the series. What is not
-said is not guessed: a direction of (0, 0, 0) means that velocity is encoded and nobody wrote where to.
+Philips in a private triple in cm/s; else the direction stands, if anywhere, in the words of the series, and so does
+the VENC of an export that lost its private elements (``4Dflow_v150_rl``). What is not said is not guessed: a direction
+of (0, 0, 0) means that velocity is encoded and nobody wrote where to.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ENCODING", "encoding", "stated"]
+__all__ = ["ENCODING", "direction_in_words", "encoding", "stated"]
 
 ENCODING = "encoding"
 """Key of a frame, and name of the axis: (x, y, z, VENC), a direction in the patient (LPS) and cm/s."""
@@ -29,6 +30,8 @@ _GE_MAGNITUDE = (2, 8)
 _GE = {3: "rl", 4: "ap", 5: "si", 9: "rl", 10: "ap", 11: "si"}
 _GE_OBLIQUE = (9, 10, 11)
 _SIEMENS = re.compile(r"(?:^|_)v(\d+(?:\.\d+)?)_?(in|through|thru|th|rl|lr|ap|pa|fh|hf)", re.IGNORECASE)
+_SPOKEN = re.compile(r"(?:^|[^a-z])venc[ _=:-]*(\d{2,3})(?![\d.])", re.IGNORECASE)
+_PHASE = frozenset({"P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP", "P_PCA", "PC_VELOCITY"})
 _SAME_VENC = 0.02
 _WORD = re.compile(r"(?:^|[^a-z])(rl|lr|ap|pa|fh|hf|si|is)(?:[^a-z]|$)", re.IGNORECASE)
 _THROUGH = re.compile(r"through|thru|(?:^|[^a-z])tp(?:[^a-z]|$)", re.IGNORECASE)
@@ -91,11 +94,33 @@ def encoding(facts: Mapping[str, Any], orientation: npt.NDArray[np.float64], wor
     if isinstance(triple, (list, tuple)) and any(triple):
         venc = _of_triple([abs(float(v)) for v in triple if isinstance(v, (int, float))], facts)
     if not venc:
+        return _in_words(facts, orientation, words)
+    return stated(direction_in_words(words, orientation), venc)
+
+
+def direction_in_words(words: str, orientation: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Which way the words of a series say that its images encode; zeros where they do not.
+
+    >>> direction_in_words("4D flow AP", np.array([1.0, 0, 0, 0, 1, 0]))
+    (0.0, 1.0, 0.0)
+    """
+    if named := _WORD.search(words):
+        return _TOWARDS[named.group(1).lower()]
+    if not _THROUGH.search(words):
+        return (0.0, 0.0, 0.0)
+    x, y, z = np.cross(orientation[:3], orientation[3:])
+    return (float(x), float(y), float(z))
+
+
+def _in_words(facts: Mapping[str, Any], orientation: npt.NDArray[np.float64], words: str) -> Encoding | None:
+    """Of phase images whose header holds no VENC, as a person wrote it (``4Dflow_v150_rl``, ``flow venc 150 AP``)."""
+    if not {str(w).strip().upper() for w in facts.get("ImageType") or ()} & _PHASE:
         return None
-    named = _WORD.search(words)
-    if named:
-        return stated(_TOWARDS[named.group(1).lower()], venc)
-    return stated(normal() if _THROUGH.search(words) else (0.0, 0.0, 0.0), venc)
+    if told := _SIEMENS.search(words):
+        way = told.group(2).lower()
+        return stated(_TOWARDS.get(way, np.cross(orientation[:3], orientation[3:])), told.group(1))
+    spoken = _SPOKEN.search(words)
+    return stated(direction_in_words(words, orientation), spoken.group(1)) if spoken else None
 
 
 def _of_triple(speeds: list[float], facts: Mapping[str, Any]) -> float | None:
