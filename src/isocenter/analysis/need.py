@@ -116,6 +116,8 @@ class Need:
         better: says of the facts of a series and its first image whether it is what the analysis is defined on. Of
             several series that meet the need (thick and thin slices, soft and sharp kernels of one scan) such a one is
             taken first. A function of a module, for needs travel to other processes.
+        only: what the images must be by their header, in words, and the function of a module that says it of the facts
+            of a series and its first image. Others are turned away unread.
 
     Raises:
         Refused: when `gives` or `earlier` is none of its words.
@@ -140,6 +142,7 @@ class Need:
     earlier: str = ""
     dated: bool = False
     better: Callable[[Mapping[str, Any]], bool] | None = None
+    only: tuple[str, Callable[[Mapping[str, Any]], bool]] | None = None
 
     def __post_init__(self) -> None:
         if self.gives not in ("volume", "volumes", "regions"):
@@ -168,6 +171,7 @@ class Need:
         each = (
             self._modality(series), self._pixels(series), self._body_part(series), self._count(series),
             self._contrasts(series), self._times(series), self._encodes(series), self._thickness(series),
+            self._kind(series),
             *self._facts(series),
         )  # fmt: skip
         return tuple(c for c in each if c is not None)
@@ -322,6 +326,14 @@ class Need:
         met = thick is None or low <= float(thick) <= high
         return Check("slice thickness", f"slices of {low:g} to {high:g} mm", found, met)
 
+    def _kind(self, series: Series) -> Check | None:
+        if self.only is None:
+            return None
+        words, holds = self.only
+        first = series.instances[0].facts if series.instances else {}
+        met = holds({**first, **series.facts})
+        return Check("kind", words, f"{series.named} is {'one' if met else 'none'} by its header", met)
+
     def _facts(self, series: Series) -> tuple[Check, ...]:
         held = []
         for keyword, wanted in (self.facts or {}).items():
@@ -355,6 +367,8 @@ class Need:
             parts.append(f"{article} {self.axis.replace('_', ' ')} axis")
         if self.velocity:
             parts.append("velocity in the phase of the images")
+        if self.only:
+            said += f" that is {self.only[0]}"
         if self.slice_mm:
             parts.append(f"slices of {self.slice_mm[0]:g} to {self.slice_mm[1]:g} mm")
         for keyword, wanted in (self.facts or {}).items():

@@ -12,6 +12,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import drawn_vessel, one_scan
 from isocenter.catalogue.mask_grid import OtherGrid, laid
+from isocenter.catalogue.t1_map import in_ms, is_t1_map
 from isocenter.dicom.placed import moment_s
 from isocenter.errors import Refused
 from isocenter.methods import population_input, steady_state
@@ -61,6 +62,7 @@ class Permeability:
         "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES, better=one_scan.is_signal),
         "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
+        "t1_map": Need(modality="MR", only=("a map of T1", is_t1_map), at_most=512, optional=True),
     }
     yields = (
         Yield(what=codes.ENHANCEMENT, units=("/min", "1", "mL/(100.mL)/min", "s", "%", "ms")),
@@ -88,6 +90,7 @@ class Permeability:
         dynamic: Volume,
         angles: tuple[Volume, ...] | None,
         drawn: tuple[Region, ...] | None,
+        t1_map: Volume | None = None,
         *,
         model: Literal["extended_tofts", "tofts", "patlak", "2cum", "2cxm"] = "extended_tofts",
         artery: Literal["drawn or parker", "drawn", "parker", "georgiou"] = "drawn or parker",
@@ -105,6 +108,7 @@ class Permeability:
             dynamic: spoiled gradient echoes with a time axis; Repetition Time and Flip Angle must be in the header.
             angles: the same slices at several flip angles before contrast, for T1, in one series or each in its own.
             drawn: a region named artery or AIF; every other region is measured. Without any, what enhances is.
+            t1_map: T1 before contrast on the same slices, taken where no flip angles are there.
             model: of exchange, see the page.
             artery: whose curve: the drawn region's, or that of a population, arriving when tissue begins to enhance.
             t1_ms: of the tissue before contrast, where no flip angles are there; 0 declines then.
@@ -145,7 +149,7 @@ class Permeability:
             if places[0][1].sum() < _LEAST_VOXELS:
                 return Answer.none(reasons=("nothing enhances but vessels", *remarks))
         where = np.logical_or.reduce([mask for _, mask in places])
-        t1 = _t1(dynamic, angles, where, t1_ms, remarks)
+        t1 = _t1(dynamic, angles, t1_map, where, t1_ms, remarks)
         usable = np.isfinite(t1) & (t1 >= 50.0) & (t1 <= 5000.0)
         at = np.flatnonzero(where.ravel())[usable]
         if len(at) < _LEAST_VOXELS:
@@ -298,7 +302,10 @@ def _enhancing(frames: Array, first: int, artery: Mask | None) -> Mask:
     return np.asarray(lit if artery is None else lit & ~artery)
 
 
-def _t1(dynamic: Volume, angles: tuple[Volume, ...] | None, where: Mask, given_ms: float, remarks: list[str]) -> Array:
+def _t1(
+    dynamic: Volume, angles: tuple[Volume, ...] | None, made: Volume | None, where: Mask, given_ms: float,
+    remarks: list[str],
+) -> Array:  # fmt: skip
     """T1 of each voxel in `where`."""
     before = tuple(v for v in angles or () if _is_before(v, dynamic))
     fitting = [v for v in one_scan.joined(before, "flip") if v.geometry.same_grid(dynamic.geometry)]
@@ -312,18 +319,33 @@ def _t1(dynamic: Volume, angles: tuple[Volume, ...] | None, where: Mask, given_m
         )  # fmt: skip
         remarks.append(f"T1 from {len(chosen.axes[0])} flip angles, without a map of B1")
         return found.t1_ms
+    if made is not None and not given_ms and (found_ms := _of_map(dynamic, made, where, remarks)) is not None:
+        return found_ms
     if not given_ms:
         late = len(angles or ()) - len(before)
         told = f" ({late} of the series at flip angles began after the first frame)" if late else ""
         raise Refused(
             f"no T1 before contrast{told}",
             "concentration follows from signal only with it",
-            "send a series of several flip angles on the same slices, or give t1_ms",
+            "send several flip angles or a map of T1 on the same slices, or give t1_ms",
         )  # fmt: skip
     if not 50.0 <= given_ms <= 5000.0:
         raise Refused(f"t1_ms {given_ms:g}", "tissue has 50 to 5,000 ms: seconds may have been given")
     remarks.append(f"T1 of {given_ms:g} ms was supposed everywhere")
     return np.full(int(where.sum()), given_ms)
+
+
+def _of_map(dynamic: Volume, made: Volume, where: Mask, remarks: list[str]) -> Array | None:
+    """T1 by a scanner's map; None where it is no map of this place from before contrast, which is told."""
+    if made.axes or not made.geometry.same_grid(dynamic.geometry):
+        remarks.append("a map of T1 is there, on other voxels than the series: it was not used")
+        return None
+    if not _is_before(made, dynamic):
+        remarks.append("a map of T1 is there, made after the first frame: it was not used")
+        return None
+    values, unit = in_ms(made, where)
+    remarks.append(f"T1 from a map that the scanner made, {unit}")
+    return values
 
 
 def _kind(images: Volume) -> tuple[str, str]:
