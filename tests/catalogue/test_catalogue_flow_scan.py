@@ -61,6 +61,8 @@ def coded(
         (2000 * np.pi / 4096, -1000 * np.pi, PHILIPS | {"RescaleType": "normalized"}),
         (2 * VENC / 4096, -VENC, OTHER),
         (2.0, -4096.0, OTHER),
+        (20 * VENC / 4096, -10 * VENC, OTHER),
+        (VENC / 204800, -VENC / 100, OTHER),
         (VENC / 204800, -VENC / 100, OTHER | {"RescaleType": "m/s"}),
     ],
 )

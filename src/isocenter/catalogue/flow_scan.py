@@ -302,6 +302,11 @@ def _coded_end(coded: tuple[float, float] | None, venc_cm_s: float, maker: str) 
     ends = [(venc_cm_s, 0.02, "values are velocities in cm/s, coded from -VENC to VENC")]
     ends += [(np.pi * k, 0.002, "phase coded over a whole turn, of which half is VENC") for k in (1.0, 1000.0)]
     ends += [(4096.0, 0.002, "4096 steps are VENC")]
+    ends += [
+        (venc_cm_s / per, 0.02, f"values are velocities in {unit}, coded from -VENC to VENC")
+        for unit, per in _PER_CM_S.items()
+        if unit != "cm/s"
+    ]
     ends += [(2048.0, 0.002, "2048 steps are VENC")] if maker.startswith("SIEMENS") else []
     return next(((end, how) for end, near, how in ends if abs(least - end) <= near * end), None)
 
