@@ -90,6 +90,27 @@ def test_moments_that_have_settled_make_it_batch_norm_on_all_pictures_exactly(do
     )
 
 
+def test_a_norm_of_volumes_gives_the_answer_and_the_gradient_of_batch_norm(double: None) -> None:
+    random = torch.Generator().manual_seed(3)
+    x = 3 + 2 * torch.randn(6, 3, 4, 5, 2, generator=random)
+    weight, wanted = torch.randn(3, 4, 5, 2, generator=random), torch.randn(6, generator=random)
+    plain = torch.nn.BatchNorm3d(3)
+    torch.nn.init.uniform_(plain.weight, 0.5, 2.0, generator=random)
+    shared = SharedNorm(plain, 1.0)
+
+    def seen(norm: torch.nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+        own = x.clone().requires_grad_()
+        said = norm(own)
+        (((torch.tanh(said) * weight).mean((1, 2, 3, 4)) - wanted) ** 2).mean().backward()
+        return said.detach(), own.grad
+
+    for _ in range(2):  # moments of what goes in, then of the gradient
+        seen(shared)
+    for ours, theirs in zip(seen(shared), seen(plain), strict=True):
+        assert float(theirs.abs().max()) > 1e-3
+        assert torch.allclose(ours, theirs, rtol=0, atol=1e-14)
+
+
 @pytest.mark.parametrize("server", ["", "adam"])
 def test_however_pictures_are_dealt_to_sites_the_federation_goes_the_same_way(double: None, server: str) -> None:
     how = replace(HOW, by_moments=0.3, carried=0.9, server=server, server_rate=0.01)
