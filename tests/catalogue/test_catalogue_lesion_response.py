@@ -151,6 +151,43 @@ def test_two_readers_outlines_of_one_lesion_are_no_two_lesions() -> None:
     assert "PTV liver of 2026-01-01 left out: a margin about a lesion is none" in answer.reasons
 
 
+def test_what_planning_draws_beside_a_tumour_is_no_lesion() -> None:
+    couch = Region.of_unplaced(np.zeros((3, 3)), Refused("its contours lie outside", "it"), frame="", label="CouchTop")
+    times = []
+    for day, radius in ((0, 10.0), (60, 14.0)):
+        visit = on(
+            day, (LIVER, radius, "GTV"), (LIVER, 24.0, "PTV"), (LUNG, 20.0, "Heart"), ((50, 70, 70), 48.0, "BODY")
+        )
+        times.append(replace(visit, given=(*visit.regions, couch)))
+    answer = ask(*times)
+    assert the(answer, CURRENT).words.startswith("RECIST 1.1: PD")
+    assert value(the(answer, CURRENT), SUM) == pytest.approx(28, abs=2.1)
+    told = "\n".join(answer.reasons)
+    assert "Heart of 2026-01-01 left out: beside a GTV" in told and "'CouchTop' of 2026-03-02 left out" in told
+    assert "BODY of 2026-03-02 left out: it is the body" in told
+    only = ask(
+        on(0, (LIVER, 20.0, "body"), (LUNG, 20.0, "Heart")), on(60, (LIVER, 20.0, "body"), (LUNG, 20.0, "Heart"))
+    )
+    assert value(the(only, CURRENT), SUM) == pytest.approx(40, abs=2.1)  # no planning: a lesion of the heart
+    lost = Region.of_unplaced(np.zeros((3, 3)), Refused("its contours lie outside", "it"), frame="", label="liver 2")
+    with pytest.raises(Refused, match="its contours lie outside"):
+        ask(times[0], replace(times[1], given=(*times[1].regions[:-1], lost)))
+
+
+def test_a_tracking_uid_says_which_lesion_it_is_beyond_reach() -> None:
+    """It was progression by a new lesion, and a target that was gone."""
+    far = (LUNG[0], LUNG[1] - 28.0, LUNG[2])
+    first, second = on(0, (LIVER, 20, "a"), (LUNG, 9, "b")), on(60, (far, 9, "c"), (LIVER, 20, "d"))
+    assert the(ask(first, second), CURRENT).words.startswith("RECIST 1.1: PD")
+    first, second = (
+        replace(t, given=tuple(replace(r, tracking=u) for r, u in zip(t.regions, uids, strict=True)))
+        for t, uids in ((first, ("2.25.1", "2.25.2")), (second, ("2.25.2", "2.25.1")))
+    )
+    answer = ask(first, second)
+    assert the(answer, CURRENT).words.startswith("RECIST 1.1: SD")
+    assert "'c' of 2026-03-02 lies 28 mm from where it was: known by its Tracking UID" in answer.reasons
+
+
 @pytest.mark.parametrize(
     ("before", "now", "words"),
     [

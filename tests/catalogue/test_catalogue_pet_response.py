@@ -59,6 +59,16 @@ def test_percist_says_what_was_planted(now: float, said: str) -> None:
     assert lesion.tracking.startswith("2.25.")
 
 
+def test_a_planned_margin_is_no_lesion() -> None:
+    first, (pet, regions) = _made(9.0, 0), _made(4.5, 60)
+    lung = regions[0]
+    assert lung.mask is not None
+    wide = Region(lung.geometry, mask=np.logical_or(lung.mask, np.roll(lung.mask, 3, axis=2)), label="PTV")
+    answer = ask(first, (pet, (*regions, wide)))
+    assert [f.where.label for f in answer.findings if f.what == codes.ABNORMAL_UPTAKE and f.where] == [lung.label]
+    assert any("PTV of" in r and "left out" in r for r in answer.reasons)
+
+
 def test_a_lesion_outside_the_images_of_now_is_not_gone() -> None:
     """Until version 13 a PET that ended above a lesion was a complete response of it."""
     first, (pet, regions) = _made(9.0, 0), _made(4.5, 60)

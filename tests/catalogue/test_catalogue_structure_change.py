@@ -40,6 +40,18 @@ def value(finding: Finding, what: Any, unit: str) -> float:
     return next(m.value for m in finding.measurements if m.what == what and m.unit == unit)
 
 
+def test_what_bears_one_tracking_uid_is_compared_whatever_its_name_and_place() -> None:
+    first, second = on(0, (HERE, 9, "L1"), (THERE, 7, "L2")), on(90, ((30.0, 20.0, 36.0), 9, "L2"), (THERE, 7, "x"))
+    first, second = (
+        replace(t, given=tuple(replace(r, tracking=u) for r, u in zip(t.regions, ("2.25.1", "2.25.2"), strict=True)))
+        for t in (first, second)
+    )
+    found = {f.words.split(":")[0]: f for f in ask(first, second).findings}
+    assert set(found) == {"L2", "x"}
+    assert value(found["L2"], CHANGE, "mL") == pytest.approx(0, abs=0.2)
+    assert value(found["L2"], SHIFT, "mm") == pytest.approx(30, abs=0.5)
+
+
 def test_a_folder_of_two_times_says_what_was_planted(tmp_path: Path) -> None:
     made = followed.patient()
     for number, data in enumerate(made.files):

@@ -125,6 +125,13 @@ def test_a_grid_of_its_own_keeps_its_own_distance(other: dict[str, object], arch
     assert one.volume_ml == pytest.approx(5 * 6 * 1.25 * 0.7 * 0.8 / 1000.0)
 
 
+def test_its_tracking_uid_goes_with_a_segment(archive: Archive, axial: Geometry) -> None:
+    ds = _written(ball(axial), archive)
+    (tracked,) = seg.read(file_bytes(ds))
+    assert tracked.tracking == ds.SegmentSequence[0].TrackingUID
+    assert tracked.padded((1, 0, 0), (0, 0, 0)).tracking == tracked.tracking
+
+
 def test_what_it_cites_is_asked_for(archive: Archive, axial: Geometry) -> None:
     asked: list[Cited] = []
     seg.read(file_bytes(_written(ball(axial), archive)), seek=asked.append)  # type: ignore[arg-type,return-value]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,18 @@ def planted(rng: np.random.Generator, error_mm: float) -> tuple[list[Spot], list
     order = rng.permutation(len(now))
     place = {int(old): new for new, old in enumerate(order)}
     return before, [now[i] for i in order], {(i, place[j]) for i, j in truth}
+
+
+def test_what_bears_one_tracking_is_the_same_wherever_it_lies() -> None:
+    here, far, there = np.array([30.0, 30, 30]), np.array([30.0, 75, 30]), np.array([80.0, 80, 80])
+    known = [replace(ball(c, 8.0), tracking=t) for c, t in ((here, "a"), (there, "b"))]
+    moved = [replace(ball(c, 8.0), tracking=t) for c, t in ((there, "b"), (far, "a"))]
+    assert match(known, moved) == (Link("same", (0,), (1,)), Link("same", (1,), (0,)))
+    assert tracks([known, [moved[0]], moved], reach_mm=[10.0, 10.0])[0].at == ((0,), (), (1,))
+    exchanged = [replace(s, tracking=t) for s, t in zip(known, "ba", strict=True)]  # each where the other was
+    assert match(known, exchanged) == (Link("same", (0,), (0,)), Link("same", (1,), (1,)))
+    twice = [replace(s, tracking="a") for s in moved]  # says nothing
+    assert [link.event for link in match(known, twice)] == ["gone", "same", "new"]
 
 
 @pytest.mark.parametrize("error_mm", [0.0, 3.0, 6.0])

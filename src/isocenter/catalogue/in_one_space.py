@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,10 +17,14 @@ from isocenter.methods import registration
 from isocenter.methods.lesion_matching import Spot, spot
 from isocenter.space import Reference, Region, Volume, resample_region
 
-__all__ = ["Drawn", "drawn", "is_cut", "mask_of", "radius_mm", "spaces", "spots"]
+__all__ = ["Drawn", "drawn", "is_cut", "is_round_about", "mask_of", "radius_mm", "spaces", "spots"]
 
 Matrix = npt.NDArray[np.float64]
 
+# What planning draws about and beneath the patient, which may go on beyond any image.
+_ROUND_ABOUT = re.compile(
+    r"(couch|tabletop|table|support|bolus)[a-z]*|body|(body)?external|outercontour|contourexterne|patient(outline)?",
+)
 _WORST_FIT_MM = 10.0
 _BREATH_MM = 30.0  # an organ moves so far between two breath-holds
 _LIKE_SIZE = 3.0  # one lesion on two phases; a tumour and its liver differ by more
@@ -56,6 +61,10 @@ def drawn(
     """
     there: list[Region] = []
     for region in of.regions:
+        if region.unplaced is not None and is_round_about(region.label):
+            if remarks is not None:
+                remarks.append(f"'{region.label}' of {of.day} left out: {': '.join(region.unplaced[:2])}")
+            continue
         region.must_be_placed()
         if region.geometry.reference is not Reference.PATIENT:
             raise Refused(f"lesions of {of.day} without patient coordinates", "sizes need millimetres")
@@ -85,6 +94,15 @@ def drawn(
     if not kept and not empty:
         raise Refused(f"the study of {of.day} has no lesion with voxels", "there is nothing to follow", "outline them")
     return Drawn(of.study_uid, of.day, tuple(r for r in there if any(r is k for k in kept)))
+
+
+def is_round_about(label: str) -> bool:
+    """Whether a structure is called what planning calls the couch or the whole body.
+
+    >>> [is_round_about(n) for n in ("CouchSurface", "BODY", "External 1", "vertebral body", "table 2", "lesion 1")]
+    [True, True, True, False, True, False]
+    """
+    return _ROUND_ABOUT.fullmatch(re.sub(r"[^a-z]", "", label.casefold())) is not None
 
 
 def _elsewhere(one: Region, other: Region) -> bool:
@@ -176,6 +194,6 @@ def spots(times: Sequence[Drawn], places: Sequence[tuple[Matrix, float]]) -> lis
     """The lesions of each time as spots on one lattice of the last study's space."""
     lattice = max([2.0, *(max(r.geometry.spacing_mm) for time in times for r in time.regions)])
     return [
-        [spot(mask_of(r), matrix @ r.geometry.affine, lattice_mm=lattice) for r in time.regions]
+        [spot(mask_of(r), matrix @ r.geometry.affine, lattice_mm=lattice, tracking=r.tracking) for r in time.regions]
         for time, (matrix, _) in zip(times, places, strict=True)
     ]

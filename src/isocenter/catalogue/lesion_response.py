@@ -18,6 +18,7 @@ from isocenter.catalogue.contrast_agent import contrast_agent, contrast_phase
 from isocenter.catalogue.in_one_space import Drawn, drawn, is_cut, spaces, spots
 from isocenter.catalogue.lesion_visits import (
     chosen_targets,
+    known_elsewhere,
     normal_node,
     of_one_reader,
     organ_of,
@@ -54,7 +55,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "19"
+    name, version = "lesion_response", "20"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -145,6 +146,7 @@ class LesionResponse:
         spotted = spots(times, places)
         reaches = [reach_mm + a[1] + b[1] for a, b in pairwise(places)]
         followed = tracks(spotted, reach_mm=reaches)
+        remarks += known_elsewhere(times, spotted, followed, reaches)
         sized = [[volumetry.measure(r) for r in time.regions] for time in times]
         chosen = chosen_targets(times[0], sized[0], targets)
         hidden = [out_of_sight(k, times, places, spotted, followed, scans) for k in range(1, len(times))]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
+from itertools import pairwise
 
 import numpy as np
 
-from isocenter.catalogue.in_one_space import Drawn, Matrix, mask_of, radius_mm
+from isocenter.catalogue.in_one_space import Drawn, Matrix, is_round_about, mask_of, radius_mm
 from isocenter.errors import Refused
 from isocenter.methods import recist, volumetry
 from isocenter.methods.lesion_matching import Spot, Track, seen_in
@@ -16,6 +18,8 @@ from isocenter.space import Region, Volume, resample_region
 
 __all__ = [
     "chosen_targets",
+    "known_elsewhere",
+    "lesions_among",
     "named_lesions",
     "normal_node",
     "of_one_reader",
@@ -45,23 +49,47 @@ _NO_ORGAN = re.compile(
     re.IGNORECASE,
 )
 _PLANNED = re.compile(r"(?<![a-z])[cpi]tv(?![a-z])", re.IGNORECASE)
+_LESION = re.compile(
+    r"gtv|lesion|l[aäé]sion|l[aä]sie|tumou?r|(?<![a-z])(mass|mets?(?![a-z])|metasta)|nodul|herd", re.IGNORECASE
+)
 _OF_DAY = re.compile(r"(.+?)\s+on\s+(\d{4}-\d{2}-\d{2})", re.IGNORECASE)
 _GREW = "grown further"
 _STATES = ("CR", "non-CR/non-PD", "PD", "NE", _GREW)
 _LIKE_SIZE = 3.0  # two readers' outlines of one lesion; a tumour and its organ differ by more
 
 
+def lesions_among(regions: Sequence[Region], day: date, remarks: list[str]) -> tuple[Region, ...]:
+    """Outlines without what planning draws beside lesions, which is told: margins (CTV, PTV, ITV), the body and the
+    couch, and beside these and a GTV the organs at risk. Where nothing else would be left they are kept.
+    """
+    kept = tuple(regions)
+    around = [r for r in regions if is_round_about(r.label)]
+    planned = [r for r in regions if _PLANNED.search(r.label)]
+    at_risk: list[Region] = []
+    if (planned or around) and any("gtv" in r.label.casefold() for r in regions):
+        at_risk = [r for r in regions if not _LESION.search(r.label) and not _NODE.search(r.label)]
+        at_risk = [r for r in at_risk if not _PLANNED.search(r.label) and not is_round_about(r.label)]
+    for group, why in (
+        (planned, "a margin about a lesion is none"),
+        (around, "it is the body or what the patient lies on"),
+        (at_risk, "beside a GTV and what planning draws it is taken for an organ at risk; a tumour is called lesion or "
+                  "GTV"),
+    ):  # fmt: skip
+        rest = tuple(r for r in kept if not any(r is g for g in group))
+        if group and rest:
+            names = ", ".join(r.label for r in group)
+            remarks.append(f"{names} of {day} left out: {why}")
+            kept = rest
+    return kept
+
+
 def of_one_reader(time: Drawn, remarks: list[str]) -> Drawn:
-    """The lesions of a study, planning volumes (CTV, PTV, ITV) left out, which are told.
+    """The lesions of a study, without what planning draws beside them.
 
     Raises:
         Refused: where two of them lie in one another as two readers' outlines of one lesion do: both would count.
     """
-    planned = [r for r in time.regions if _PLANNED.search(r.label)]
-    if planned and len(planned) < len(time.regions):
-        names = ", ".join(r.label for r in planned)
-        remarks.append(f"{names} of {time.day} left out: a margin about a lesion is none")
-        time = replace(time, regions=tuple(r for r in time.regions if not _PLANNED.search(r.label)))
+    time = replace(time, regions=lesions_among(time.regions, time.day, remarks))
     for n, one in enumerate(time.regions):
         for other in time.regions[:n]:
             if (share := _shared(one, other)) > 0.5:
@@ -129,6 +157,23 @@ def named_lesions(first: Drawn, names: str) -> set[int]:
             )
         found |= places
     return found
+
+
+def known_elsewhere(
+    times: Sequence[Drawn], spotted: Sequence[Sequence[Spot]], followed: Sequence[Track], reaches: Sequence[float]
+) -> list[str]:
+    """Lesions that are known by their Tracking UID where the place alone would not have told."""
+    told = []
+    for track in followed:
+        seen = [(k, places[0]) for k, places in enumerate(track.at) if len(places) == 1]
+        for (a, i), (b, j) in pairwise(seen):
+            one, other = spotted[a][i], spotted[b][j]
+            away = float(np.linalg.norm(one.centre_mm - other.centre_mm))
+            reach = reaches[b - 1] + 0.5 * max(one.radius_mm, other.radius_mm)
+            if one.tracking and one.tracking == other.tracking and away > reach:
+                name = f"'{times[b].regions[j].label}' of {times[b].day}"
+                told.append(f"{name} lies {away:.0f} mm from where it was: known by its Tracking UID")
+    return told
 
 
 def unseen_at(times: Sequence[Drawn], said: str) -> tuple[set[int], ...]:

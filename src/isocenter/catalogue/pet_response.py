@@ -14,7 +14,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import in_one_space
 from isocenter.catalogue.in_one_space import Drawn
-from isocenter.catalogue.lesion_visits import organ_of, out_of_sight
+from isocenter.catalogue.lesion_visits import lesions_among, organ_of, out_of_sight
 from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.catalogue.uptake_scan import (
     VARIANTS,
@@ -55,7 +55,7 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "19"
+    name, version = "pet_response", "20"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", dated=True, beds=True, better=gives_suv),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
@@ -198,7 +198,7 @@ class _Time:
         image = pet_average.averaged(pet.volume, minutes)
         scan = UptakeScan.of(image)
         kept = in_one_space.drawn(Dated(pet.study_uid, pet.day, tuple(regions)), empty=True).regions
-        lesions = [r for r in kept if not is_reference(r.label)]
+        lesions = lesions_among([r for r in kept if not is_reference(r.label)], pet.day, remarks)
         facts = image.facts
         header = pet_header.read(facts)
         remarks += [f"{pet.day}: {r}" for r in scan.remarks]

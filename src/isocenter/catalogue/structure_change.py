@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, ClassVar
@@ -33,7 +33,7 @@ _COARSER = 2.0  # slices so many times as far apart as they were make another me
 class StructureChange:
     """What has changed in the segmented structures since the earlier study, and is it more than error?"""
 
-    name, version = "structure_change", "8"
+    name, version = "structure_change", "9"
     needs: ClassVar[Mapping[str, Need]] = {
         "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="last"),
@@ -93,7 +93,8 @@ class StructureChange:
         if not across_modalities:
             _must_be_of_one_modality(then, now, scans)
         _must_have_something_in_common(then, now)
-        pairs = _by_code(then, now)
+        pairs = _by_tracking(then, now)
+        pairs += _by_code(then, now, pairs)
         pairs += _by_name(then, now, pairs)
         matrix, error = None, 0.0
         try:
@@ -202,20 +203,32 @@ def _must_have_something_in_common(then: Drawn, now: Drawn) -> None:
         )
 
 
-def _by_code(then: Drawn, now: Drawn) -> list[Pair]:
-    """Structures whose code of a part of the body stands once in each study, whatever they are called or numbered."""
-    return _alone_in_both(*([r.coded for r in time.regions] for time in (then, now)))
+def _by_tracking(then: Drawn, now: Drawn) -> list[Pair]:
+    """Structures that whoever outlined them knows by one Tracking UID, wherever they lie and whatever their names."""
+    alike = _alone_in_both(*([r.tracking for r in time.regions] for time in (then, now)))
+    return [pair for pair in alike if not _others(then.regions[pair[0][0]], now.regions[pair[1][0]])]
+
+
+def _by_code(then: Drawn, now: Drawn, paired: Sequence[Pair]) -> list[Pair]:
+    """Of the others, structures whose code of a part of the body stands once in each study, whatever their names."""
+    return _alone_in_both(*_of_the_others(then, now, paired, lambda r: r.coded))
 
 
 def _by_name(then: Drawn, now: Drawn, paired: Sequence[Pair]) -> list[Pair]:
     """Of the others, structures whose name stands once in each study, unless they are coded as two things."""
+    alike = _alone_in_both(*_of_the_others(then, now, paired, lambda r: r.label.strip().casefold()))
+    return [pair for pair in alike if not _others(then.regions[pair[0][0]], now.regions[pair[1][0]])]
+
+
+def _of_the_others(
+    then: Drawn, now: Drawn, paired: Sequence[Pair], word: Callable[[Region], str]
+) -> list[list[str]]:  # fmt: skip
+    """What structures are called at both times; empty for those that are paired."""
     taken = {i for was, _, _ in paired for i in was}, {j for _, is_now, _ in paired for j in is_now}
-    names = [
-        ["" if i in kept else r.label.strip().casefold() for i, r in enumerate(time.regions)]
+    return [
+        ["" if i in kept else word(r) for i, r in enumerate(time.regions)]
         for time, kept in zip((then, now), taken, strict=True)
     ]
-    alike = _alone_in_both(*names)
-    return [pair for pair in alike if not _others(then.regions[pair[0][0]], now.regions[pair[1][0]])]
 
 
 def _alone_in_both(then: list[str], now: list[str]) -> list[Pair]:

@@ -329,8 +329,9 @@ def read(
                 instance_uid=instance_uid if grid.reference != Reference.PATIENT else "",
                 label=label,
                 coded=coded,
+                tracking=tracking,
             )
-            for (label, coded), array, grid in _each(opened, geometry)
+            for (label, coded, tracking), array, grid in _each(opened, geometry)
         )
 
 
@@ -371,9 +372,12 @@ def _of(opened: Any) -> tuple[str, str]:
     return "", ""
 
 
-def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[tuple[str, str], npt.NDArray[Any], Geometry]]:
-    """(label, code), values and grid of each segment, one by one: the masks of a hundred organs fill gigabytes."""
-    labels = {int(s.SegmentNumber): (str(s.get("SegmentLabel", "")), _coded(s)) for s in opened.SegmentSequence}
+def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[tuple[str, str, str], npt.NDArray[Any], Geometry]]:
+    """(label, code, tracking), values and grid of each segment, one by one: a hundred organs fill gigabytes."""
+    labels = {
+        int(s.SegmentNumber): (str(s.get("SegmentLabel", "")), _coded(s), str(s.get("TrackingUID") or ""))
+        for s in opened.SegmentSequence
+    }
     ground = {int(s.SegmentNumber) for s in opened.SegmentSequence if _is_background(s)}
     numbers = [int(n) for n in opened.segment_numbers if int(n) not in ground]
     if not opened.get("FrameOfReferenceUID"):

@@ -31,11 +31,13 @@ class Spot:
         centre_mm: (3,) centroid in patient space.
         volume_ml: by counting voxels.
         cells: (n, 3) cells of a common lattice that it fills, each once.
+        tracking: by which whoever outlined it knows it at all times; empty where it has none.
     """
 
     centre_mm: npt.NDArray[np.float64]
     volume_ml: float
     cells: npt.NDArray[np.int64]
+    tracking: str = ""
 
     @property
     def radius_mm(self) -> float:
@@ -43,7 +45,13 @@ class Spot:
         return float((3000.0 * self.volume_ml / (4 * np.pi)) ** (1 / 3))
 
 
-def spot(mask: npt.NDArray[np.bool_], to_patient: npt.NDArray[np.float64], *, lattice_mm: float | None = None) -> Spot:
+def spot(
+    mask: npt.NDArray[np.bool_],
+    to_patient: npt.NDArray[np.float64],
+    *,
+    lattice_mm: float | None = None,
+    tracking: str = "",
+) -> Spot:
     """A lesion from its mask.
 
     Args:
@@ -51,6 +59,7 @@ def spot(mask: npt.NDArray[np.bool_], to_patient: npt.NDArray[np.float64], *, la
         to_patient: (4, 4) affine from index to the millimetres of the space in which lesions are matched.
         lattice_mm: size of the cells in which overlap is counted, for lesions on different grids: at least the largest
             distance of voxels in any of them. None when all masks lie on one grid.
+        tracking: see `Spot`.
 
     Raises:
         Refused: for an empty mask.
@@ -61,7 +70,7 @@ def spot(mask: npt.NDArray[np.bool_], to_patient: npt.NDArray[np.float64], *, la
     places = voxels @ to_patient[:3, :3].T + to_patient[:3, 3]
     volume = len(voxels) * float(abs(np.linalg.det(to_patient[:3, :3]))) / 1000.0
     cells = voxels if lattice_mm is None else np.unique(np.floor(places / lattice_mm).astype(np.int64), axis=0)
-    return Spot(np.asarray(places.mean(0), np.float64), volume, cells.astype(np.int64))
+    return Spot(np.asarray(places.mean(0), np.float64), volume, cells.astype(np.int64), tracking)
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,8 @@ def match(before: Sequence[Spot], now: Sequence[Spot], *, reach_mm: float = 10.0
     Args:
         before, now: lesions in one space.
         reach_mm: the error of registration and breathing. Lesions may be the same when they overlap, or when their
-            centres are nearer than this plus half the larger radius.
+            centres are nearer than this plus half the larger radius. What bears one tracking at both times is the
+            same wherever it lies, but where another lesion lies at its place: then lesions were numbered anew.
 
     Returns:
         links in the order of the earlier lesions, new ones last. Every lesion is in exactly one.
@@ -104,8 +114,19 @@ def match(before: Sequence[Spot], now: Sequence[Spot], *, reach_mm: float = 10.0
     apart = np.linalg.norm(np.array([s.centre_mm for s in before])[:, None] - [s.centre_mm for s in now], axis=-1)
     larger = np.maximum.outer([s.radius_mm for s in before], [s.radius_mm for s in now])
     allowed = (shared > 0) | (apart <= reach_mm + 0.5 * larger)
-    pairs = _assigned(_cost(before, now, shared, apart, larger, reach_mm), allowed)
+    cost = _cost(before, now, shared, apart, larger, reach_mm)
+    for i, j in _known(before, now):
+        if allowed[i, j] or not (shared[i].any() or shared[:, j].any()):
+            allowed[i], allowed[:, j], allowed[i, j] = False, False, True
+            cost[i, j] = 0.0
+    pairs = _assigned(cost, allowed)
     return _linked(before, now, shared, apart, allowed, pairs, reach_mm)
+
+
+def _known(before: Sequence[Spot], now: Sequence[Spot]) -> list[tuple[int, int]]:
+    """Lesions whose tracking stands once at both times."""
+    then, since = ([s.tracking for s in of] for of in (before, now))
+    return [(then.index(t), j) for j, t in enumerate(since) if t and then.count(t) == 1 and since.count(t) == 1]
 
 
 def _shared(before: Sequence[Spot], now: Sequence[Spot]) -> npt.NDArray[np.float64]:
@@ -302,7 +323,8 @@ def tracks(times: Sequence[Sequence[Spot]], *, reach_mm: Sequence[float]) -> tup
 def _together(spots: Sequence[Spot]) -> Spot:
     volume = sum(s.volume_ml for s in spots)
     centre = sum(s.centre_mm * s.volume_ml for s in spots) / volume
-    return Spot(np.asarray(centre), volume, np.unique(np.concatenate([s.cells for s in spots]), axis=0))
+    cells = np.unique(np.concatenate([s.cells for s in spots]), axis=0)
+    return Spot(np.asarray(centre), volume, cells, spots[0].tracking)
 
 
 def doubling_time_days(before_ml: float, now_ml: float, days: float) -> float:

@@ -53,6 +53,8 @@ class Region:
         label: name of the structure as its author wrote it (segment label, ROI name).
         coded: which part of the body its author coded it as, ``scheme:value`` with modifiers behind; empty for
             lesions, and where nothing is coded.
+        tracking: Tracking UID by which its author knows it at all times; not written to JSON, where the finding has
+            its own.
 
     `drawn_mm2` is not given but set by `of_contours`: slice -> what its contours enclose. A region that was changed
     (`dataclasses.replace`) or written and read again has none, and is counted by its voxels. `unplaced` says of a
@@ -71,6 +73,7 @@ class Region:
     instance_uid: str = ""
     label: str = ""
     coded: str = ""
+    tracking: str = ""
     drawn_mm2: Mapping[int, float] | None = field(default=None, init=False, repr=False)
     unplaced: tuple[str, str, str] | None = field(default=None, init=False, repr=False)
     imageless: bool = field(default=False, init=False, repr=False)
