@@ -17,6 +17,7 @@ from isocenter.learn.judge import judged
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.recipe_files import BESIDE, CARD
 from isocenter.learn.recipes import recipe
+from isocenter.methods.sample_size import area_error
 
 SHIPPED = {name: model for name, (model, _) in models().items() if "kind" in model.inputs}
 ROOT = Path(__file__).parents[2]
@@ -154,3 +155,12 @@ def test_a_set_with_what_it_is_to_learn_from_says_which_part_tests(tmp_path: Pat
     assert told["n"] == 30 and any("24 of these 30 cases are of the part test and 6" in r for r in told["remarks"])
     alone = judged("breastmnist", tmp_path / "both.npz", "test").report
     assert alone["n"] == 24 and not any("part" in r for r in alone.get("remarks", ()))
+
+
+def test_intervals_of_the_chest_model_are_those_between_children() -> None:
+    """Of 202 films of viruses and 381 of bacteria several are of one child, and each tells less than one alone."""
+    held = models()["chest_xray_opacity"][0]
+    kinds = held.evidence["metrics"]["auc_virus_among_2_kinds"]
+    of_films = 2 * 1.959964 * area_error(kinds["value"], 202, 381)
+    assert held.card["people"]["validation"] == 396 and held.evidence["n"] == 785
+    assert kinds["high"] - kinds["low"] > 1.2 * of_films

@@ -31,7 +31,12 @@ def test_signed_studies_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         with pytest.raises(Forbidden):
             site.watching.models(who=Person("ct", Role.SERVICE))
         site.journal.append(Event(Kind.READING_OPENED, at(30, 90), "ito", uid(1), {"by": "ito"}))
-        assert site.watching.model(AI, who=ITO)["cases"] == 30
+        signed = {"report": "0", "decisions": [], "calls": []}
+        for minute in range(91, 191):  # amended again and again
+            site.journal.append(Event(Kind.REPORT_SIGNED, at(30, minute), "ito", uid(1), signed))
+            site.journal.append(Event(Kind.READING_OPENED, at(30, minute), "ito", uid(1), {"by": "ito"}))
+        again = site.watching.model(AI, who=ITO)
+        assert again["cases"] == 30 and again["alarms"] == told["alarms"], "a study is one case, however often signed"
 
 
 def _going_wrong(site: Site) -> None:

@@ -149,7 +149,8 @@ def _by_size(rows: Sequence[Mapping[str, float]]) -> list[str]:
 
 
 def _row(name: str, value: Mapping[str, Any]) -> str:
-    return f"| {name.replace('_', ' ')} | {value['value']:.3f} | {value['low']:.3f} to {value['high']:.3f} |"
+    span = f"{value['low']:.3f} to {value['high']:.3f}" if "low" in value else "not known"
+    return f"| {name.replace('_', ' ')} | {value['value']:.3f} | {span} |"
 
 
 def code_digest(names: tuple[str, ...]) -> str:
