@@ -143,3 +143,38 @@ def test_certainties_that_are_sure_and_wrong_have_the_line_of_their_two_odds() -
     assert found.slope[0] == pytest.approx((high - low) / (-2 * far), rel=1e-6)
     assert found.intercept[0] == pytest.approx((high + low) / 2, rel=1e-6)
     assert found.slope[1] < found.slope[0] < found.slope[2]
+
+
+def test_the_line_of_shared_patients_has_the_errors_of_patients() -> None:
+    """As statsmodels 0.15 prints: Logit, and GLM with an offset, each cov_type="cluster", use_t=True."""
+    truth = [0, 0, 1, 1, 0, 1, 1, 0, 1, 0, 1, 1, 0, 0, 1, 0, 1, 1, 0, 1]
+    stated = [
+        0.1,
+        0.3,
+        0.6,
+        0.8,
+        0.45,
+        0.35,
+        0.9,
+        0.2,
+        0.7,
+        0.55,
+        0.65,
+        0.95,
+        0.15,
+        0.25,
+        0.5,
+        0.6,
+        0.4,
+        0.85,
+        0.05,
+        0.75,
+    ]
+    whose = [0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7]
+    told = line(truth, stated, people=whose)
+    assert told.slope == pytest.approx((2.019737969, 0.705674037, 3.3338019), abs=2e-7)
+    assert told.intercept == pytest.approx((0.346871001, -0.645733965, 1.339475967), abs=2e-7)
+    assert told.in_the_large == pytest.approx((0.253475386, -0.404646187, 0.911596959), abs=2e-7)
+    assert line(truth, stated, people=range(20)) == line(truth, stated), "one case each changes nothing"
+    with pytest.raises(Refused, match="20 cases of one patient"):
+        line(truth, stated, people=["x"] * 20)

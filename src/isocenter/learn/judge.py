@@ -431,7 +431,7 @@ def figures(
         "calibration": {
             "ece": calibration.expected_error(truth, certainty),
             "brier": calibration.brier(truth, certainty),
-            **line_of(truth, certainty),
+            **line_of(truth, certainty, whose),
             "bins": [
                 {"n": n, "stated": stated, "true": true}
                 for n, stated, true in calibration.reliability(truth, certainty)

@@ -48,10 +48,11 @@ def share_of(hits: npt.NDArray[Any], people: npt.NDArray[Any] | None = None) -> 
     return {"value": told.value, "low": told.low, "high": told.high}
 
 
-def line_of(truth: npt.ArrayLike, certainty: npt.ArrayLike) -> dict[str, Any]:
-    """Slope, intercept and calibration in the large with their intervals, or ``line_not_made`` with the reason."""
+def line_of(truth: npt.ArrayLike, certainty: npt.ArrayLike, people: npt.NDArray[Any] | None = None) -> dict[str, Any]:
+    """Slope, intercept and calibration in the large with their intervals, those between people where they have several;
+    or ``line_not_made`` with the reason."""
     try:
-        line = calibration.line(truth, certainty)
+        line = calibration.line(truth, certainty, people=people)
     except Refused as why:
         return {"line_not_made": f"{why.what}: {why.why}"}
     return {
@@ -114,7 +115,7 @@ def class_figures(
         "calibration": {
             "ece": calibration.expected_error(truth, stated),
             "brier": error,
-            **line_of(truth, stated),
+            **line_of(truth, stated, people),
             "bins": [
                 {"n": n, "stated": told, "true": true} for n, told, true in calibration.reliability(truth, stated)
             ],

@@ -176,7 +176,7 @@ def figures_of_findings(
         "metrics": metrics,
         "calibration": {
             "ece": calibration.expected_error(said, stated), "brier": calibration.brier(said, stated),
-            **line_of(said, stated),
+            **line_of(said, stated, np.repeat(whose, truth.shape[1])),
             "bins": [{"n": n, "stated": told, "true": true} for n, told, true in calibration.reliability(said, stated)],
         },
         "subgroups": [

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.clusters import Owners, owners
 
 __all__ = [
     "BINS", "Line", "Scale", "Steps", "brier", "expected_error", "fit_classes", "fit_isotonic", "fit_scale", "line",
@@ -181,15 +182,21 @@ def fit_classes(
     return float(np.exp(best.x[0])), np.asarray(best.x[1:] - best.x[1], np.float64)
 
 
-def line(labels: npt.ArrayLike, certainty: npt.ArrayLike) -> Line:
+def line(labels: npt.ArrayLike, certainty: npt.ArrayLike, *, people: npt.ArrayLike | None = None) -> Line:
     """Slope and intercept of the truth on the logit of the certainty, by logistic regression (Cox 1958).
 
-    Certainties of 0 and 1 are taken as 1e-7 from them. Intervals are Wald's.
+    Certainties of 0 and 1 are taken as 1e-7 from them. Intervals are Wald's; where patients have several cases, of the
+    spread between patients (Liang & Zeger 1986), with Student's number of as many.
+
+    Args:
+        people: (n,) whose case it is; each is of somebody else when None.
 
     Raises:
         Refused: one class only; certainties outside 0 … 1, all alike, or that tell the classes apart without a fault,
-            for then no finite slope exists.
+            for then no finite slope exists; several cases of one patient alone.
     """
+    from scipy.stats import t
+
     truth, stated = _checked(labels, certainty)
     if len(np.unique(truth)) < 2 or len(np.unique(stated)) < 2:
         raise Refused("one class only, or one certainty for all", "no line can be laid through it")
@@ -199,11 +206,16 @@ def line(labels: npt.ArrayLike, certainty: npt.ArrayLike) -> Line:
     if with_it.min() >= without.max() or with_it.max() <= without.min():
         raise Refused("certainties that tell the classes apart without a fault", "the slope has no finite value")
     x = np.log(clipped) - np.log1p(-clipped)
-    both, spread = _newton(np.stack([np.ones_like(x), x], 1), truth, np.zeros_like(x), np.array([0.0, 1.0]))
-    large, own = _newton(np.ones((len(x), 1)), truth, x, np.zeros(1))
+    whose = owners(people, len(x))
+    if whose is not None and whose.max() < 1:
+        raise Refused(f"{len(x)} cases of one patient", "how far patients differ is not known")
+    ones = np.ones((len(x), 1))
+    both, spread = _newton(np.column_stack([ones, x]), truth, np.zeros_like(x), np.array([0.0, 1.0]), whose)
+    large, own = _newton(ones, truth, x, np.zeros(1), whose)
+    wide = 1.959963984540054 if whose is None else float(t.ppf(0.975, whose.max()))
     return Line(
-        _wald(both[1], spread[1, 1]), _wald(both[0], spread[0, 0]), _wald(large[0], own[0, 0]), len(x),
-        int(truth.sum()),
+        _wald(both[1], spread[1, 1], wide), _wald(both[0], spread[0, 0], wide), _wald(large[0], own[0, 0], wide),
+        len(x), int(truth.sum()),
     )  # fmt: skip
 
 
@@ -215,6 +227,7 @@ def _newton(
     y: npt.NDArray[np.float64],
     given: npt.NDArray[np.float64],
     start: npt.NDArray[np.float64],
+    whose: Owners | None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Maximum likelihood of a logistic line with a fixed part, and the covariance of its coefficients."""
 
@@ -235,11 +248,17 @@ def _newton(
         if np.abs(step).max() < 1e-10:
             break
     p = sigmoid(x @ beta + given)
-    return beta, np.asarray(np.linalg.inv((x * (p * (1 - p))[:, None]).T @ x), np.float64)
+    inverse = np.asarray(np.linalg.inv((x * (p * (1 - p))[:, None]).T @ x), np.float64)
+    if whose is None:
+        return beta, inverse
+    k, (n, m) = int(whose.max()) + 1, x.shape
+    scores = np.zeros((k, m))
+    np.add.at(scores, whose, x * (y - p)[:, None])
+    return beta, inverse @ scores.T @ scores @ inverse * (k / (k - 1) * (n - 1) / (n - m))
 
 
-def _wald(value: float, variance: float) -> tuple[float, float, float]:
-    half = 1.959963984540054 * float(np.sqrt(variance))
+def _wald(value: float, variance: float, wide: float) -> tuple[float, float, float]:
+    half = wide * float(np.sqrt(variance))
     return float(value), float(value - half), float(value + half)
 
 
