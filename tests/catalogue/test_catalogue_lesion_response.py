@@ -174,6 +174,12 @@ def test_what_planning_draws_beside_a_tumour_is_no_lesion() -> None:
         ask(times[0], replace(times[1], given=(*times[1].regions[:-1], lost)))
 
 
+def test_fractions_of_voxels_are_told() -> None:
+    times = [on(0, (LIVER, 20, "liver")), on(60, (LIVER, 12, "liver"))]
+    times = [replace(t, given=tuple(r.of_occupancy(33.3) for r in t.regions)) for t in times]
+    assert any("'liver' of 2026-01-01 is given as fractions of voxels" in r for r in ask(*times).reasons)
+
+
 def test_a_tracking_uid_says_which_lesion_it_is_beyond_reach() -> None:
     """It was progression by a new lesion, and a target that was gone."""
     far = (LUNG[0], LUNG[1] - 28.0, LUNG[2])

@@ -68,6 +68,11 @@ def test_the_volume_in_words_is_that_of_the_outline_and_not_of_the_voxels_it_is_
     assert "voxels of 2 x 2 x 2 mm measured, 4.7 mL outlined" in found.words  # 15 x 15 x 21 mm
 
 
+def test_fractions_of_voxels_are_told() -> None:
+    told = Radiomics().run(CT, (LUMP.of_occupancy(9.9),)).reasons
+    assert any("fractions of voxels" in r and "(10.8 mL; the fractions add up to 9.9 mL)" in r for r in told)
+
+
 def test_two_lumps_that_only_texture_tells_apart() -> None:
     """From DICOM files to numbers that are arithmetic."""
     made = checkerboards.patient()

@@ -40,6 +40,19 @@ def value(finding: Finding, what: Any, unit: str) -> float:
     return next(m.value for m in finding.measurements if m.what == what and m.unit == unit)
 
 
+def test_fractions_of_voxels_are_compared_by_their_sums() -> None:
+    first, second = on(0, (HERE, 4, "a")), on(90, (HERE, 5, "a"))
+    then, now = (
+        replace(t, given=tuple(r.of_occupancy(ml) for r in t.regions)) for t, ml in ((first, 0.25), (second, 0.5))
+    )
+    (both,) = ask(then, now).findings
+    assert value(both, CHANGE, "%") == pytest.approx(100)
+    assert both.measurements[0].definition.startswith("sum of fractions (occupancy)")
+    answer = ask(first, now)
+    assert value(answer.findings[0], codes.VOLUME, "mL") == pytest.approx(second.regions[0].volume_ml)
+    assert any("fractions of voxels at one time only" in r for r in answer.reasons)
+
+
 def test_what_bears_one_tracking_uid_is_compared_whatever_its_name_and_place() -> None:
     first, second = on(0, (HERE, 9, "L1"), (THERE, 7, "L2")), on(90, ((30.0, 20.0, 36.0), 9, "L2"), (THERE, 7, "x"))
     first, second = (

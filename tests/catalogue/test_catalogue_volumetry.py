@@ -24,6 +24,18 @@ BIG = box((4, 14), (5, 25), (5, 25), label="big")
 SMALL = box((18, 20), (5, 7), (5, 7), label="small")
 
 
+def test_fractions_of_voxels_add_up_to_the_volume() -> None:
+    answer = Volumetry().run((BIG.of_occupancy(7.25), SMALL.of_occupancy(0.031)))
+    big, small = answer.findings
+    assert [(m.value, m.definition) for m in big.measurements[:2]] == [
+        (7.25, "sum of fractions (occupancy)"),
+        (pytest.approx(8.0), "voxel counting"),
+    ]
+    assert big.words.startswith("big: 7.2 mL") and small.words.startswith("small: 0.031 mL")
+    assert "small is given as fractions of voxels" in "\n".join(answer.reasons)
+    assert len(Volumetry().run((BIG.of_occupancy(7.25),), smallest_ml=7.5).findings) == 0
+
+
 def test_a_slice_left_out_between_outlines_is_told_with_what_it_would_hold() -> None:
     mask = BIG.mask.copy()
     mask[8] = False

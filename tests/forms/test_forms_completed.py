@@ -125,6 +125,23 @@ def test_a_grid_of_its_own_keeps_its_own_distance(other: dict[str, object], arch
     assert one.volume_ml == pytest.approx(5 * 6 * 1.25 * 0.7 * 0.8 / 1000.0)
 
 
+def test_an_occupancy_keeps_the_sum_of_its_fractions(archive: Archive, axial: Geometry) -> None:
+    ds = _written(ball(axial), archive, "OCCUPANCY")
+    stored = ds.pixel_array // 4 * 3
+    ds.PixelData = stored.astype(np.uint8).tobytes()
+    (region,) = seg.read(file_bytes(ds))
+    truth = float((stored / 255).sum()) * axial.voxel_volume_mm3 / 1000.0
+    assert region.voxels == ball(axial).voxels and region.occupied_ml == pytest.approx(truth)
+    assert region.padded((1, 0, 0), (0, 0, 0)).without_images().occupied_ml == pytest.approx(truth)
+    ds.PixelData = (stored // 3).astype(np.uint8).tobytes()
+    (thin,) = seg.read(file_bytes(ds))
+    with pytest.raises(Refused, match=r"fills no voxel by half \(at most 25%\): its fractions add up to"):
+        thin.must_be_placed()
+    ds.SegmentationFractionalType = "PROBABILITY"
+    (unlikely,) = seg.read(file_bytes(ds))
+    assert not unlikely.voxels and unlikely.unplaced is None and unlikely.occupied_ml is None
+
+
 def test_its_tracking_uid_goes_with_a_segment(archive: Archive, axial: Geometry) -> None:
     ds = _written(ball(axial), archive)
     (tracked,) = seg.read(file_bytes(ds))

@@ -80,6 +80,12 @@ def lesions_among(regions: Sequence[Region], day: date, remarks: list[str]) -> t
             names = ", ".join(r.label for r in group)
             remarks.append(f"{names} of {day} left out: {why}")
             kept = rest
+    for region in kept:
+        if region.occupied_ml is not None:
+            remarks.append(
+                f"'{region.label}' of {day} is given as fractions of voxels: those that it fills by half and more are "
+                f"measured ({region.volume_ml:.3g} mL; the fractions add up to {region.occupied_ml:.3g} mL)"
+            )
     return kept
 
 

@@ -284,6 +284,11 @@ class _Scan:
         region.must_be_placed()
         if region.mask is None:
             raise Refused(f"a {region.shape.value}", "it has no voxels")
+        if region.occupied_ml is not None:
+            doubts.append(
+                f"given as fractions of voxels, of which those that it fills by half and more are measured "
+                f"({region.volume_ml:.3g} mL; the fractions add up to {region.occupied_ml:.3g} mL)"
+            )
         if other_grid == "refuse":
             region = only_its_own(region, self.geometry, otherwise="other_grid=nearest takes it all the same")
         else:

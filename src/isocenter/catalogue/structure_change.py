@@ -33,7 +33,7 @@ _COARSER = 2.0  # slices so many times as far apart as they were make another me
 class StructureChange:
     """What has changed in the segmented structures since the earlier study, and is it more than error?"""
 
-    name, version = "structure_change", "9"
+    name, version = "structure_change", "10"
     needs: ClassVar[Mapping[str, Need]] = {
         "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="last"),
@@ -110,8 +110,15 @@ class StructureChange:
         pairs += _by_place(then, now, rest, matrix, reach_mm + error)
         remarks += _coded_otherwise(then, now)
         sized = [[volumetry.measure(r) for r in t.regions] for t in (then, now)]
+        counted = "voxel counting"
+        occupied = [s.occupied_ml for sizes in sized for s in sizes]
+        if all(ml is not None for ml in occupied):
+            counted = "sum of fractions (occupancy)"
+            sized = [[replace(s, volume_ml=s.occupied_ml or s.volume_ml) for s in sizes] for sizes in sized]
+        elif any(ml is not None for ml in occupied):
+            remarks.append("fractions of voxels at one time only: voxels that are filled by half and more are counted")
         remarks += [*_doubts(then, now), *_contrast(scans.get(then.study_uid), scans.get(now.study_uid))]
-        case = _Case(then, now, sized[0], sized[1], matrix, scans, variation_percent / 100.0)
+        case = _Case(then, now, sized[0], sized[1], matrix, scans, variation_percent / 100.0, counted)
         found = [_finding(case, was, is_now, sure=sure) for was, is_now, sure in pairs]
         return Answer.found(*found, curves=(_curve(case, pairs),), reasons=tuple(remarks))
 
@@ -159,6 +166,7 @@ class _Case:
     matrix: Any
     scans: Mapping[str, Volume]
     variation: float
+    counted: str
 
     @property
     def days(self) -> int:
@@ -342,7 +350,7 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
     first = (case.then.study_uid, was[0]) if was else (case.now.study_uid, is_now[0])
     tracking = f"2.25.{int(digest_of([*first, 'structure'])[:31], 16)}"
     if not was:
-        said = (Measurement(codes.VOLUME, volume, "mL", definition="voxel counting"),)
+        said = (Measurement(codes.VOLUME, volume, "mL", definition=case.counted),)
         return Finding(codes.STRUCTURE, where=region, measurements=said, words=f"{label}: {_ml(volume)}, new.",
                        tracking=tracking)  # fmt: skip
     old_volume, old_surface, old_long = _together(case.sized_then, was)
@@ -362,13 +370,13 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
             f"{label}: {_ml(volume)}, was {_ml(old_volume)} on {case.then.day}, as far as it was imaged; it "
             f"reaches the edge of the images of {where_cut}: no change of its size is given"
         )
-        part = Measurement(codes.VOLUME, volume, "mL", definition="voxel counting, as far as it was imaged")
+        part = Measurement(codes.VOLUME, volume, "mL", definition=f"{case.counted}, as far as it was imaged")
         return Finding(codes.STRUCTURE, where=region, measurements=(part,), words=f"{words}.", tracking=tracking)
     change = volume - old_volume
     share = 100.0 * change / old_volume
     real = abs(change) > least
     measured = [
-        Measurement(codes.VOLUME, volume, "mL", definition=f"voxel counting; {by}", smallest_change=least),
+        Measurement(codes.VOLUME, volume, "mL", definition=f"{case.counted}; {by}", smallest_change=least),
         Measurement(CHANGE, change, "mL", definition=f"volume; {by}", smallest_change=least),
         Measurement(CHANGE, share, "%", definition="volume", smallest_change=100.0 * least / old_volume),
         Measurement(codes.LONG_AXIS, long, "mm", definition="RECIST 1.1, axial, largest part",

@@ -26,7 +26,7 @@ _SMALL = 27  # voxels: below three in each direction, half a voxel of border is 
 class Volumetry:
     """How large is each segmented structure: volume, diameters, surface, and in how many parts?"""
 
-    name, version = "volumetry", "4"
+    name, version = "volumetry", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", every=True),
     }
@@ -65,7 +65,7 @@ class Volumetry:
             except Refused as why:
                 refused.setdefault(str(why), []).append(called)
                 continue
-            if size.volume_ml < smallest_ml:
+            if _volume_ml(size) < smallest_ml:
                 small += 1
                 continue
             findings.append(_finding(region, called, size))
@@ -114,12 +114,29 @@ def _several(names: list[str]) -> str:
     return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} others"
 
 
+def _volume_ml(size: Extent) -> float:
+    """By the fractions of voxels where a structure has them: cut at one half, a small one is too small or too large."""
+    return size.volume_ml if size.occupied_ml is None else size.occupied_ml
+
+
+def _ml(size: Extent) -> str:
+    """In words: a nodule of 3 mm is 0.014 mL, and not 0.0."""
+    volume = _volume_ml(size)
+    return f"{volume:.1f} mL" if volume >= 0.1 else f"{volume:.2g} mL"
+
+
 def _finding(region: Region, called: str, size: Extent) -> Finding:
     parts = f" in {size.components} parts" if size.components > 1 else ""
+    fractions = (
+        ()
+        if size.occupied_ml is None
+        else (Measurement(codes.VOLUME, size.occupied_ml, "mL", definition="sum of fractions (occupancy)"),)
+    )
     return Finding(
         codes.STRUCTURE,
         where=region,
         measurements=(
+            *fractions,
             Measurement(codes.VOLUME, size.volume_ml, "mL", definition="voxel counting"),
             Measurement(codes.VOLUME, size.mesh_volume_ml, "mL", definition="marching cubes at one half"),
             Measurement(codes.LONG_AXIS, size.axes.long_mm, "mm", definition="RECIST 1.1, axial, largest part"),
@@ -129,12 +146,17 @@ def _finding(region: Region, called: str, size: Extent) -> Finding:
             Measurement(SPHERICITY, size.sphericity, "{ratio}", definition="IBSI"),
             Measurement(codes.COMPONENTS, size.components, "{counts}", definition="26 neighbours"),
         ),
-        words=f"{called}: {size.volume_ml:.1f} mL{parts}, {size.axes.long_mm:.0f} x {size.axes.short_mm:.0f} mm axial.",
+        words=f"{called}: {_ml(size)}{parts}, {size.axes.long_mm:.0f} x {size.axes.short_mm:.0f} mm axial.",
     )
 
 
 def _doubts(region: Region, called: str, size: Extent) -> list[str]:
     doubts = []
+    if size.occupied_ml is not None:
+        doubts.append(
+            f"{called} is given as fractions of voxels: its volume is their sum; all else is of the voxels that it "
+            "fills by half and more"
+        )
     if size.cut and region.imageless and not _at_sides(region):
         doubts.append(
             f"{called}: the images that it was drawn on are not in the study; whether it reaches their first or last "

@@ -321,8 +321,10 @@ def read(
         opened, images = _open(data, seek)
         series_uid, instance_uid = _of(opened)
         series_uid = images.series_uid if images else series_uid
-        return tuple(
-            Region(
+        occupied = opened.SegmentationType == "FRACTIONAL" and opened.get("SegmentationFractionalType") == "OCCUPANCY"
+        found = []
+        for (label, coded, tracking), array, grid in _each(opened, geometry):
+            region = Region(
                 grid,
                 mask=array >= (0.5 if array.dtype.kind == "f" else 1),
                 series_uid=series_uid,
@@ -331,8 +333,22 @@ def read(
                 coded=coded,
                 tracking=tracking,
             )
-            for (label, coded, tracking), array, grid in _each(opened, geometry)
-        )
+            found.append(_occupied(region, array) if occupied and grid.reference is Reference.PATIENT else region)
+        return tuple(found)
+
+
+def _occupied(region: Region, fractions: npt.NDArray[Any]) -> Region:
+    """A region with the volume that its fractions add up to; what fills no voxel by half is there all the same."""
+    ml = float(fractions.sum(dtype=np.float64)) * region.geometry.voxel_volume_mm3 / 1000.0
+    if region.voxels or not ml:
+        return region.of_occupancy(ml)
+    why = Refused(
+        f"'{region.label or 'a structure'}' fills no voxel by half (at most {float(fractions.max()):.0%})",
+        f"its fractions add up to {ml:.3g} mL, which have no border on these voxels",
+        "send it as a mask on finer voxels",
+    )
+    corners = region.geometry.to_patient(np.argwhere(fractions > 0))[[0, 0, -1]]
+    return Region.of_unplaced(corners, why, frame=region.geometry.frame_of_reference, label=region.label)
 
 
 def read_fractions(data: bytes, geometry: Geometry | None = None) -> tuple[Volume, ...]:

@@ -59,6 +59,7 @@ class Extent:
         components: connected parts, 26 neighbours.
         largest_ml: volume of the largest part.
         cut: whether the region reaches the edge of the image, so that it may go on outside.
+        occupied_ml: what fractions of voxels add up to, where the region was cut from such at one half.
     """
 
     volume_ml: float
@@ -70,6 +71,7 @@ class Extent:
     components: int
     largest_ml: float
     cut: bool
+    occupied_ml: float | None = None
 
 
 def measure(region: Region) -> Extent:
@@ -100,6 +102,7 @@ def measure(region: Region) -> Extent:
         components=len(parts),
         largest_ml=largest.volume_ml,
         cut=bool(any(edges)),
+        occupied_ml=region.occupied_ml,
     )
 
 

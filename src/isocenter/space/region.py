@@ -59,7 +59,8 @@ class Region:
     `drawn_mm2` is not given but set by `of_contours`: slice -> what its contours enclose. A region that was changed
     (`dataclasses.replace`) or written and read again has none, and is counted by its voxels. `unplaced` says of a
     polygon why its structure has no voxels (`must_be_placed`). `imageless` marks a mask whose images are not at hand
-    (`without_images`): its grid may end where the structure does, and tells not where the images end.
+    (`without_images`): its grid may end where the structure does, and tells not where the images end. `occupied_ml` is
+    what the fractions of voxels add up to, of a mask that was cut from such (`of_occupancy`).
 
     Raises:
         Refused: when the mask does not fit the grid, is empty of meaning, or points are missing.
@@ -77,6 +78,7 @@ class Region:
     drawn_mm2: Mapping[int, float] | None = field(default=None, init=False, repr=False)
     unplaced: tuple[str, str, str] | None = field(default=None, init=False, repr=False)
     imageless: bool = field(default=False, init=False, repr=False)
+    occupied_ml: float | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def of_contours(
@@ -104,8 +106,14 @@ class Region:
 
     def without_images(self) -> Region:
         """The same region, known to be read without the images that it was drawn on."""
-        made = replace(self)
+        made = self.of_occupancy(self.occupied_ml)
         object.__setattr__(made, "imageless", True)
+        return made
+
+    def of_occupancy(self, occupied_ml: float | None) -> Region:
+        """The same region, known to be cut from fractions of voxels that add up to a volume."""
+        made = replace(self)
+        object.__setattr__(made, "occupied_ml", occupied_ml)
         return made
 
     def must_be_placed(self) -> None:
@@ -219,7 +227,8 @@ class Region:
             held = held.padded(before, after)
         elif held is not None:
             held = np.pad(held, list(zip(before, after, strict=True)))
-        return replace(self, geometry=self.geometry.padded(before, after), mask=held)
+        wider = replace(self, geometry=self.geometry.padded(before, after), mask=held)
+        return wider.of_occupancy(self.occupied_ml)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Region):
