@@ -192,6 +192,20 @@ def test_real_parts_without_imaginary_ones_are_named() -> None:
         LiverFatIron().run(tuple(real), None)
 
 
+@pytest.mark.parametrize(("r2_star", "declined"), [(30.0, False), (150.0, True)])
+def test_two_echoes_of_a_liver_that_decays_have_less_than_no_fat(
+    r2_star: float, declined: bool, truth: dict[str, Any]
+) -> None:
+    """Iron darkens the later echo, in phase: -16 % of fat was told, without a word."""
+    two = parts_of(kind="magnitude", echoes_ms=(2.3, 4.6), pdff=0.0, r2_star=r2_star)
+    if declined:
+        with pytest.raises(Refused, match=r"of -\d\d % in segment .* by two echoes.*R2\* of 15\d 1/s.*much iron"):
+            LiverFatIron().run(two, drawn(two, truth["liver"]))
+    else:
+        reasons = LiverFatIron().run(two, drawn(two, truth["liver"])).reasons
+        assert any("below zero is no amount of fat" in reason for reason in reasons)
+
+
 def test_two_echoes_give_a_fat_fraction_and_no_pdff(truth: dict[str, Any]) -> None:
     two = parts_of(kind="magnitude", echoes_ms=(2.3, 4.6), pdff=20.0)
     answer = LiverFatIron().run(two, drawn(two, truth["liver"]))

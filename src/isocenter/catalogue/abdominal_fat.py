@@ -93,7 +93,9 @@ class AbdominalFat:
         under_skin = float(share[found.subcutaneous & body].sum())
         if under_skin < _LEAST_OUTSIDE * float(share[found.body & body].sum()):
             raise Refused(
-                "next to no fat outside the muscle wall", "the wall was not told from the skin", "look at the images"
+                "next to no fat outside the muscle wall",
+                "the wall was not told from the skin, or fat and water are exchanged",
+                "look at the images: the tissue under the skin is fat",
             )
         whole = wall_is_whole(found.body)
         remarks = [scan.how, "the muscle wall was found by the program: a person looks at the outlines"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -23,6 +24,7 @@ from isocenter.space import Region, Volume
 __all__ = ["LiverFatIron"]
 
 _STEATOSIS_PERCENT = 5.0
+_LEAST_OF_TWO = -10.0  # two echoes 2.3 ms apart of a liver without fat or iron, R2* 40 to 60 1/s: -5 to -7 %
 _LEAST_PERCENT = -5.0  # noise of a liver without fat lies above it
 _GRADES = ((22.1, "S3"), (17.4, "S2"), (6.4, "S1"))
 _T1_WARN, _T1_REFUSE = 0.5, 2.0  # points at 20 % fat
@@ -43,7 +45,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverFatIron:
     """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
 
-    name, version = "liver_fat_iron", "15"
+    name, version = "liver_fat_iron", "16"
     needs: ClassVar[Mapping[str, Need]] = {
         "echoes": Need(
             modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")
@@ -485,8 +487,10 @@ def _two_point(
     for label, mask, _ in places:
         kept, share = liver_region.without_vessels(mask, fraction)
         words = f"{label}: two-point Dixon from magnitudes, not PDFF"
+        percent = float(fraction[kept].mean())
+        told += _below_none(label, percent, float(np.ptp(scan.times_s)))
         measured += [
-            Measurement(codes.FAT_FRACTION, float(fraction[kept].mean()), "%", definition=words),
+            Measurement(codes.FAT_FRACTION, percent, "%", definition=words),
             Measurement(codes.EXCLUDED_SHARE, 100 * share, "%", definition=f"{label}: vessels and edges"),
         ]
     said = (
@@ -495,6 +499,28 @@ def _two_point(
     )
     maps = {"Fat fraction": scan.main.like(fraction, quantity="signal fat fraction", unit="%")}
     return Answer.none(measurements=tuple(measured), maps=maps, reasons=(*said, *remarks, *told))
+
+
+def _below_none(label: str, percent: float, apart_s: float) -> list[str]:
+    """What a fraction below zero says of two echoes: one in phase that comes later is darker by decay.
+
+    Raises:
+        Refused: where it lies farther below than decay in a liver without much iron brings it.
+    """
+    if percent >= 0:
+        return []
+    rate = math.log(1.0 - 0.02 * percent) / max(apart_s, 1e-6)
+    if percent < _LEAST_OF_TWO:
+        raise Refused(
+            f"a fat fraction of {percent:.0f} % in {label} by two echoes",
+            f"there is no less than none: the signal decays between them (as an R2* of {rate:.0f} 1/s would without "
+            "fat), which much iron does, or the echo times are exchanged",
+            "measure iron by several echoes, and look at the echo times in the header",
+        )
+    return [
+        f"{label}: a fraction below zero is no amount of fat: the signal decays between the echoes, as an R2* of "
+        f"{rate:.0f} 1/s would without fat"
+    ]
 
 
 def _curve(scan: EchoScan, mask: Mask) -> Curve:
