@@ -41,6 +41,28 @@ def test_the_limit_is_the_score_of_the_rank_that_is_promised(alpha: float, n: in
     assert made.thresholds[None][1] == pytest.approx(scores[rank - 1], abs=1e-12)
 
 
+def test_a_new_patient_is_covered_as_promised_where_patients_have_several_images() -> None:
+    rng = np.random.default_rng(7)
+
+    def films(people: int, each: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        own, whose = rng.normal(size=(2, people)), np.tile(np.repeat(np.arange(people), each), 2)
+        score = np.concatenate([np.repeat(k, each) for k in own]) * 0.9 + 0.4 * rng.normal(size=2 * people * each)
+        labels = np.repeat([0, 1], people * each)
+        stated = 1 / (1 + np.exp(-(score + 1)))  # of its own class
+        return labels, np.stack([np.where(labels == k, stated, 1 - stated) for k in (0, 1)], 1), whose
+
+    held = {True: [], False: []}
+    for _ in range(250):
+        labels, stated, whose = films(12)
+        new, of_them, _ = films(100)
+        for known in held:
+            made = calibrate(labels, stated, alpha=0.1, people=whose if known else None, least=12)
+            held[known].append(np.mean([hits / n for hits, n in coverage(made.sets(of_them), new).values()]))
+    assert np.mean(held[True]) >= 0.9 > 0.89 > np.mean(held[False]), "films taken for patients promise too much"
+    with pytest.raises(Refused, match="12 calibration patients of class 0: a promise of 90% needs 35"):
+        calibrate(labels, stated, people=whose)
+
+
 def test_a_rare_class_is_covered_as_well_as_a_common_one() -> None:
     rng = np.random.default_rng(1)
     made = calibrate(*cases(rng, 4000, rare=0.05), alpha=0.1)

@@ -184,15 +184,17 @@ def _promised(
 def _one(
     of: Stated, give: npt.NDArray[np.int64], cases: Stated, mine: npt.NDArray[np.int64], alpha: float
 ) -> dict[str, Any]:
-    calibrated = {name: int(np.count_nonzero(of.labels[give] == k)) for k, name in enumerate(of.classes)}
+    labels, whose = of.labels[give], of.people[give]
+    calibrated = {name: len(np.unique(whose[labels == k])) for k, name in enumerate(of.classes)}
+    word = "people" if len(np.unique(whose)) < len(whose) else "cases"
     wanted = conformal.fewest(alpha)
     if lacking := {name: wanted - n for name, n in calibrated.items() if n < wanted}:
         return {
             "calibrated_on": calibrated,
-            "refused": f"no guarantee: a promise of {1 - alpha:.0%} needs {wanted} cases of each class; lacking are "
+            "refused": f"no guarantee: a promise of {1 - alpha:.0%} needs {wanted} {word} of each class; lacking are "
             + ", ".join(f"{n} of {name}" for name, n in lacking.items()),
         }
-    found = conformal.calibrate(of.labels[give], of.certainty[give], alpha=alpha)
+    found = conformal.calibrate(labels, of.certainty[give], people=whose, alpha=alpha)
     sets = found.sets(cases.certainty[mine])
     size = sets.sum(1)
     labels, whose = cases.labels[mine], cases.people[mine]

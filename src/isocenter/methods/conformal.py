@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.clusters import owners
 
 __all__ = ["Conformal", "calibrate", "coverage", "fewest"]
 
@@ -72,6 +73,7 @@ def calibrate(
     *,
     alpha: float = 0.1,
     groups: Sequence[Hashable] | None = None,
+    people: npt.ArrayLike | None = None,
     least: int | None = None,
 ) -> Conformal:
     """Find the thresholds on cases that the model was not trained or tuned on.
@@ -81,10 +83,12 @@ def calibrate(
         probabilities: (n, classes).
         alpha: part of cases that may miss, in each class (of each group).
         groups: (n,) sex, scanner, site, …
-        least: fewest calibration cases of a class (in a group); `fewest` when None.
+        people: (n,) whose case it is; each is of somebody else when None. Where patients have several, each counts
+            once, and the promise is of a case of a new patient (Lee, Barber, Willett 2023).
+        least: fewest calibration patients of a class (in a group); `fewest` when None.
 
     Raises:
-        Refused: the promise, when a class (in a group) has too few cases; the message says how many are missing.
+        Refused: the promise, when a class (in a group) has too few patients; the message says how many are missing.
     """
     p = _probabilities(probabilities)
     y = np.asarray(labels).ravel()
@@ -96,26 +100,35 @@ def calibrate(
     of: list[Any] = [None] * len(p) if groups is None else list(groups)
     if len(of) != len(p):
         raise Refused(f"{len(of)} groups for {len(p)} cases", "every case belongs to one")
+    own = owners(people, len(p))
+    whose = np.arange(len(p)) if own is None else own
     thresholds: dict[Hashable, npt.NDArray[np.float64]] = {}
     cases: dict[Hashable, npt.NDArray[np.int64]] = {}
     for group in dict.fromkeys(of):
         mine = np.array([g == group for g in of])
         limits, counts = np.zeros(p.shape[1]), np.zeros(p.shape[1], np.int64)
         for label in range(p.shape[1]):
-            scores = np.sort(1 - p[mine & (y == label), label])
-            counts[label] = len(scores)
-            if len(scores) < wanted:
+            some = mine & (y == label)
+            counts[label], there = np.count_nonzero(some), len(np.unique(whose[some]))
+            if there < wanted:
                 where = f" in group {group}" if group is not None else ""
                 raise Refused(
-                    f"{len(scores)} calibration cases of class {label}{where}",
+                    f"{there} calibration {'cases' if own is None else 'patients'} of class {label}{where}",
                     f"a promise of {1 - alpha:.0%} needs {wanted}",
-                    f"collect {wanted - len(scores)} more, or give no guarantee",
+                    f"collect {wanted - there} more, or give no guarantee",
                 )
-            limits[label] = scores[
-                int(np.ceil(round((len(scores) + 1) * (1 - alpha), 9))) - 1
-            ]  # 123, not 123.00000000000001
+            limits[label] = _limit(1 - p[some, label], whose[some], alpha)
         thresholds[group], cases[group] = limits, counts
     return Conformal(alpha, thresholds, cases)
+
+
+def _limit(scores: npt.NDArray[np.float64], whose: npt.NDArray[np.int64], alpha: float) -> float:
+    """The least score up to which 1 − α of the patients lie, of whom one more, the new one, lies beyond all."""
+    _, own, often = np.unique(whose, return_inverse=True, return_counts=True)
+    order = np.argsort(scores, kind="stable")
+    weight = 1 / often[own.ravel()]  # of a patient's cases one in all, and as many patients and one more
+    reached = np.round(np.cumsum(weight[order]), 9) >= round((len(often) + 1) * (1 - alpha), 9)  # 123.00000000000001
+    return float(scores[order][int(np.argmax(reached))])
 
 
 def coverage(sets: npt.ArrayLike, labels: npt.ArrayLike) -> dict[int, tuple[int, int]]:
