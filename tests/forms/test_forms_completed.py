@@ -24,7 +24,7 @@ def _written(region: Region, archive: Archive, kind: str = "BINARY") -> Dataset:
 def _images(grid: Geometry, **other: object) -> Drawn:
     places = np.array([grid.to_patient((k, 0, 0)) for k in range(grid.shape[0])])
     held = {
-        "series_uid": SERIES_UID, "places": places, "orientation": np.array([1.0, 0, 0, 0, 1, 0]),
+        "series_uid": SERIES_UID, "places": places, "orientations": np.tile([1.0, 0, 0, 0, 1, 0], (grid.shape[0], 1)),
         "spacing": grid.spacing_mm[1:], "size": grid.shape[1:], "frame": FRAME_UID,
     }  # fmt: skip
     return Drawn(**{**held, **other})  # type: ignore[arg-type]
@@ -105,6 +105,24 @@ def test_the_images_say_how_far_slices_lie_apart(archive: Archive, axial: Geomet
     assert finer.volume_ml == pytest.approx(ball(axial).volume_ml)
 
 
+def test_scouts_and_uneven_images_say_nothing_of_the_distance(archive: Archive, axial: Geometry) -> None:
+    images = _images(axial)
+    scouts = np.array([axial.to_patient((k + 0.3, 0, 0)) for k in range(3)])
+    with_scouts = _images(
+        axial,
+        places=np.concatenate([images.places, scouts]),
+        orientations=np.concatenate([images.orientations, np.tile([0.0, 1, 0, 0, 0, -1], (3, 1))]),
+    )
+    uneven = _images(axial, places=images.places + np.array([[0, 0, 0.4 * (k % 2)] for k in range(6)]))
+    holes = _images(axial, places=images.places[[0, 1, 3, 4, 5]], orientations=images.orientations[1:])
+    ds = _written(_of_one_slice(axial), archive)
+    _measures(ds).SpacingBetweenSlices = 2.0
+    said = [
+        seg.read(file_bytes(ds), seek=lambda _, i=i: i)[0].geometry.spacing_mm[0] for i in (with_scouts, uneven, holes)
+    ]
+    assert said == pytest.approx([2.5, 2.0, 2.5])
+
+
 def test_without_its_images_a_slice_is_as_thick_as_it_says(archive: Archive, axial: Geometry) -> None:
     ds = _written(_of_one_slice(axial), archive)
     del _measures(ds).SpacingBetweenSlices
@@ -116,7 +134,7 @@ def test_without_its_images_a_slice_is_as_thick_as_it_says(archive: Archive, axi
 
 
 @pytest.mark.parametrize(
-    "other", [{"size": (8, 9)}, {"spacing": (1.4, 1.6)}, {"orientation": np.eye(3)[[1, 0]].ravel()}]
+    "other", [{"size": (8, 9)}, {"spacing": (1.4, 1.6)}, {"orientations": np.tile([0.0, 1, 0, 1, 0, 0], (6, 1))}]
 )
 def test_a_grid_of_its_own_keeps_its_own_distance(other: dict[str, object], archive: Archive, axial: Geometry) -> None:
     ds = _written(_of_one_slice(axial), archive)

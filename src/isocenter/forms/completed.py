@@ -41,13 +41,13 @@ class Drawn:
     Args:
         series_uid: their series.
         places: (n, 3) centres of their first pixels, LPS mm.
-        orientation: (6,) along a row, along a column. spacing: between rows, between columns, mm.
-        size: rows, columns. frame: of reference.
+        orientations: (n, 6) along a row, along a column.
+        spacing: between rows, between columns, mm. size: rows, columns. frame: of reference.
     """
 
     series_uid: str
     places: npt.NDArray[np.float64]
-    orientation: npt.NDArray[np.float64]
+    orientations: npt.NDArray[np.float64]
     spacing: tuple[float, float]
     size: tuple[int, int]
     frame: str
@@ -55,7 +55,7 @@ class Drawn:
     @property
     def corners(self) -> npt.NDArray[np.float64]:
         """(4n, 3) centres of their outermost pixels."""
-        across, down = self.orientation[:3] * self.spacing[1], self.orientation[3:] * self.spacing[0]
+        across, down = self.orientations[:, :3] * self.spacing[1], self.orientations[:, 3:] * self.spacing[0]
         rows, columns = self.size
         ends = [r * down + c * across for r in (0, rows - 1) for c in (0, columns - 1)]
         return np.concatenate([self.places + end for end in ends])
@@ -166,16 +166,20 @@ def _apart_mm(found: Dataset, measures: Dataset, places: npt.NDArray[np.float64]
         return 0.0
     if not np.allclose(np.array(measures.get("PixelSpacing") or (0, 0), float), images.spacing, rtol=_ALIKE):
         return 0.0
-    normal = np.cross(images.orientation[:3], images.orientation[3:])
     ways = [w.get("ImageOrientationPatient") for g in _groups(found) for w in g.get("PlaneOrientationSequence") or []]
-    if any(w is None or not np.allclose(np.array(w, float), images.orientation, atol=_ALIKE) for w in ways):
+    if not ways or any(w is None or not np.allclose(np.array(w, float), ways[0], atol=_ALIKE) for w in ways):
         return 0.0
-    depths = np.unique((images.places @ normal).round(3))
+    way = np.array(ways[0], float)
+    normal = np.cross(way[:3], way[3:])
+    beside = np.abs(images.orientations - way).max(axis=1) <= _ALIKE  # not a scout in the same series
+    depths = np.unique((images.places[beside] @ normal).round(3))
     if len(depths) < 2:
         return 0.0
-    apart = float(np.median(np.diff(depths)))
+    gaps = np.diff(depths)
+    apart = float(np.median(gaps))
+    uneven = np.abs(gaps / apart - np.maximum(np.rint(gaps / apart), 1.0)).max() > _ON_IMAGE
     aside = np.abs((places @ normal)[:, None] - depths).min(axis=1)
-    return apart if aside.max() <= _ON_IMAGE * apart else 0.0
+    return 0.0 if uneven or aside.max() > _ON_IMAGE * apart else apart
 
 
 # ---- frames ----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import hashlib
 import math
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -311,10 +312,12 @@ class _Images:
             return None
         if not placed:
             return None
-        first = placed[0]
-        places = np.array([one.position for one in placed])
-        size = (first.rows, first.columns)
-        return Drawn(uid, places, first.orientation, first.spacing, size, series.frame_of_reference)
+        kinds = Counter((one.rows, one.columns, one.spacing) for one in placed)
+        ((rows, columns, spacing), _), *_ = kinds.most_common()
+        alike = [one for one in placed if (one.rows, one.columns, one.spacing) == (rows, columns, spacing)]
+        places = np.array([one.position for one in alike])
+        ways = np.array([one.orientation for one in alike])
+        return Drawn(uid, places, ways, spacing, (rows, columns), series.frame_of_reference)
 
 
 def _among_slices(regions: tuple[Region, ...], images: _Images) -> tuple[Region, ...]:
