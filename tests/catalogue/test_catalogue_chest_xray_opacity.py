@@ -94,6 +94,7 @@ def test_a_larger_matrix_and_another_grey_scale_change_little(weights: Any, fill
     ("facts", "says"),
     [
         ({"ViewPosition": "LL"}, "the view is LL"),
+        ({"ViewPosition": "", "SeriesDescription": "Thorax seitl."}, "described as 'Thorax seitl.'"),
         ({"BodyPartExamined": "HAND"}, "the header says HAND"),
         ({"PatientAge": "045Y"}, "45 years old"),
         ({"PatientAge": "010D"}, "0 months old"),
@@ -116,6 +117,17 @@ def test_grey_that_was_stored_in_colour_is_the_same_film(weights: Any, filled: V
     assert answers[1].outcome is Outcome.FOUND
     assert answers[0].measurements[0].value == pytest.approx(answers[1].measurements[0].value, abs=1e-6)
     assert answers[1].maps is not None and answers[1].maps["opacity_sensitivity"].geometry.same_grid(filled.geometry)
+
+
+@pytest.mark.parametrize(("turns", "towards"), [(1, ["F", "R"]), (3, ["H", "L"]), (2, ["R", "H"])])
+def test_a_film_is_turned_as_its_header_says(weights: Any, filled: Volume, turns: int, towards: list[str]) -> None:
+    """A film stored on its side, with Patient Orientation, was declined as turned."""
+    turned = film(np.rot90(filled.array[0], turns), **filled.facts, PatientOrientation=towards)
+    upright, answer = look.run(filled, weights=weights), look.run(turned, weights=weights)
+    assert answer.findings[0].certainty == upright.findings[0].certainty
+    assert answer.maps is not None and upright.maps is not None
+    heat, plain = (one.maps["opacity_sensitivity"].array[0] for one in (answer, upright))
+    assert np.array_equal(heat, np.rot90(plain, turns))
 
 
 def test_the_matrix_refuses(weights: Any) -> None:

@@ -49,6 +49,14 @@ def test_remnant_and_standard_volume() -> None:
     assert any("centimetres or pounds" in r for r in bare.reasons) and len(bare.measurements) == 1
 
 
+@pytest.mark.parametrize("label", ["Leber", "Foie", "hígado", "Fegato"])
+def test_a_liver_has_its_name_in_other_languages(label: str) -> None:
+    """A Restleber was left out without a word, and a foie was no liver."""
+    answer = LiverVolumetry().run((replace(LIVER, label=label), replace(REMNANT, label="Restleber")), None)
+    said = {m.definition: m.value for m in answer.measurements}
+    assert said["total liver"] == pytest.approx(1400.0) and said["future liver remnant"] == pytest.approx(400.0)
+
+
 def test_a_standard_of_adults_is_not_a_childs() -> None:
     """A child of 1.35 m and 35 kg had the standard volume of an adult of that size: 657 mL, where Urata has 808."""
     facts = {"PatientSize": 1.35, "PatientWeight": 35.0, "PatientAge": "011Y"}

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.film_view import SIDEWAYS, as_stored, hung_of, said_lateral, towards_of
 from isocenter.catalogue.plane_image import age_said, age_years, grey
 from isocenter.errors import Refused
 from isocenter.methods import lung_fields
@@ -40,10 +41,6 @@ _LYING = re.compile(
     r"bett|bettaufnahme|liegend|liegen|couch[eé]e?|au lit|wheel ?chair|rollstuhl|stretcher|trolley|gurney|"
     r"brancard)(?![a-z])",
     re.IGNORECASE,
-)
-_SIDEWAYS = re.compile(r"(?<![a-z])(lateral|lat|seitlich|seitl|profil|ll|rl)(?![a-z])", re.IGNORECASE)
-_FRONTAL = re.compile(
-    r"(?<![a-z])(pa|ap|p\.a|a\.p|frontal|postero-?anterior|antero-?posterior|face)(?![a-z])", re.IGNORECASE
 )
 _AP = re.compile(r"(?<![a-z.])(?:a\.?p|antero-?posterior)(?![a-z])", re.IGNORECASE)
 _PA = re.compile(r"(?<![a-z.])(?:p\.?a|postero-?anterior)(?![a-z])", re.IGNORECASE)
@@ -112,12 +109,11 @@ class ChestXrayHeart:
                 "lungs and heart are outlined on a frontal one",
                 "send the PA picture",
             )
-        for words in (str(image.facts.get(k) or "") for k in ("SeriesDescription", "ProtocolName")):
-            if _SIDEWAYS.search(words) and not _FRONTAL.search(words):
-                raise Refused(
-                    f"a picture described as '{words}'", "lungs and heart are outlined on a frontal one",
-                    "send the PA picture",
-                )  # fmt: skip
+        if words := said_lateral(image):
+            raise Refused(
+                f"a picture described as '{words}'", "lungs and heart are outlined on a frontal one",
+                "send the PA picture",
+            )  # fmt: skip
         years = age_years(str(image.facts.get("PatientAge") or ""))
         if years is not None and years < _ADULT_YEARS:
             raise Refused(
@@ -130,13 +126,13 @@ class ChestXrayHeart:
         spacing = image.geometry.spacing_mm[1:]
         if abs(spacing[0] / spacing[1] - 1.0) > 0.01:
             raise Refused(f"pixels of {spacing[0]:g} by {spacing[1]:g} mm", "widths are compared in square pixels")
-        towards = _towards(image)
-        hung = _hung(picture, towards)
+        towards = towards_of(image)
+        hung = hung_of(picture, towards)
         field = _exposed(hung)
         chest, doubts, compared = _outlined(hung[field], weights)
         remarks = _quality(chest)
         right, left, heart_seen = (
-            _stored(_on_whole(m, hung.shape, field), towards) for m in (chest.right, chest.left, chest.heart)
+            as_stored(_on_whole(m, hung.shape, field), towards) for m in (chest.right, chest.left, chest.heart)
         )
         chest = replace(chest, right=right, left=left, heart=heart_seen)
         against = (*_unfit(image, view), *doubts, *remarks[0])
@@ -191,32 +187,6 @@ def _outlined(
     return both.chest, (both.doubt,) if both.doubt else (), said
 
 
-def _towards(image: Volume) -> str:
-    """Where rows and columns of the picture run in the patient: LF as a frontal radiograph is hung.
-
-    Raises:
-        Refused: where they run from front to back, or make no frontal picture.
-    """
-    stated = image.facts.get("PatientOrientation")
-    parts = [str(part).strip().upper()[:1] for part in stated] if isinstance(stated, (list, tuple)) else []
-    said = "".join(parts)
-    if len(parts) != 2 or not all(parts):
-        return "LF"
-    if set(said) & {"A", "P"}:
-        raise Refused(
-            f"a picture that runs from front to back (Patient Orientation {'/'.join(map(str, stated or ()))})",
-            "lungs and heart are outlined on a frontal one", "send the PA picture",
-        )  # fmt: skip
-    return said if set(said) in ({"L", "F"}, {"L", "H"}, {"R", "F"}, {"R", "H"}) else "LF"
-
-
-def _hung(picture: npt.NDArray[Any], towards: str) -> npt.NDArray[Any]:
-    """The picture with the patient's right on the left and the head above."""
-    if towards[0] in "FH":
-        picture, towards = picture.T, towards[::-1]
-    return np.ascontiguousarray(picture[:: -1 if towards[1] == "H" else 1, :: -1 if towards[0] == "R" else 1])
-
-
 def _exposed(picture: npt.NDArray[Any]) -> tuple[slice, slice]:
     """The part of a picture within its border of one value: what was shut out by the collimator, or added around."""
     down, across = (np.flatnonzero(np.ptp(picture, axis=1 - axis) > 0) for axis in (0, 1))
@@ -229,13 +199,6 @@ def _on_whole(mask: npt.NDArray[np.bool_], shape: tuple[int, ...], field: tuple[
     whole = np.zeros(shape, np.bool_)
     whole[field] = mask
     return whole
-
-
-def _stored(mask: npt.NDArray[np.bool_], towards: str) -> npt.NDArray[np.bool_]:
-    """A mask on the picture as it is stored, from one on the picture as it is hung."""
-    across, down = sorted(towards, key="LRFH".index)
-    mask = mask[:: -1 if down == "H" else 1, :: -1 if across == "R" else 1]
-    return np.ascontiguousarray(mask if towards[0] in "LR" else mask.T)
 
 
 def _instance(image: Volume) -> str:
@@ -290,7 +253,7 @@ def _unfit(image: Volume, view: str) -> tuple[str, ...]:
 def _is_described_as_pa(image: Volume) -> bool:
     """Whether the words for this picture alone say PA and not lateral, and none say AP."""
     words, all_words = (" ".join(str(image.facts.get(k) or "") for k in some) for some in (_OF_PICTURE, _DESCRIBED))
-    return bool(_PA.search(words)) and not _SIDEWAYS.search(words) and not _AP.search(all_words)
+    return bool(_PA.search(words)) and not SIDEWAYS.search(words) and not _AP.search(all_words)
 
 
 def _quality(chest: lung_fields.Chest) -> tuple[tuple[str, ...], tuple[str, ...]]:

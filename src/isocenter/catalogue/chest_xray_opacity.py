@@ -11,6 +11,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
+from isocenter.catalogue.film_view import as_stored, hung_of, said_lateral, towards_of
 from isocenter.catalogue.plane_image import age_said, age_years, grey
 from isocenter.errors import Refused
 from isocenter.methods.picture import prepared
@@ -32,7 +33,7 @@ _PREVALENCE = "calibrated where half of the children have an opacity"
 class ChestXrayOpacity:
     """Does this frontal chest radiograph of a small child show an opacity, as in pneumonia?"""
 
-    name, version = "chest_xray_opacity", "3"
+    name, version = "chest_xray_opacity", "4"
     weights = "chest_xray_opacity"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality=("CR", "DX"), body_part=_PARTS, at_most=4, facts={"ViewPosition": _FRONTAL}, every=True)
@@ -83,7 +84,9 @@ class ChestXrayOpacity:
         if reasons := _unfit(image):
             return Answer.declined(*reasons)
         size = int(weights.get_inputs()[0].shape[-1])
-        seen = prepared(image.array[0], size)[None, None]
+        towards = towards_of(image)
+        film = hung_of(image.array[0], towards)
+        seen = prepared(film, size)[None, None]
         wanted = ["certainty", "map", "scope", "strangeness"]
         certainty, places, scope, strangeness = weights.run(wanted, {"image": seen})
         if reason := _strange(scope[0], float(strangeness[0])):
@@ -100,7 +103,7 @@ class ChestXrayOpacity:
                 f"(certainty {100 * sure:.0f} %); the map shows which part."
             )
         finding = Finding(codes.OPACITY, certainty=sure, site=codes.LUNG, words=words)
-        where = activation(places[0, 0], *image.geometry.shape[1:])
+        where = as_stored(activation(places[0, 0], *film.shape), towards)
         heat = image.like(where[None], quantity="sensitivity", unit="1")
         return Answer.found(finding, measurements=(stated,), maps={_MAP: heat}, sensitivity=(_MAP,))
 
@@ -132,6 +135,8 @@ def _unfit(image: Volume) -> tuple[str, ...]:
     view = str(image.facts.get("ViewPosition") or "").strip().upper()
     if view and view not in _FRONTAL:
         reasons.append(f"the view is {view}, a frontal one (PA or AP) is wanted")
+    if words := said_lateral(image):
+        reasons.append(f"it is described as '{words}', a frontal picture (PA or AP) is wanted")
     part = str(image.facts.get("BodyPartExamined") or "").strip()
     if part and not any(word in part.lower() for word in _PARTS):
         reasons.append(f"the header says {part}, a chest is wanted")

@@ -15,7 +15,7 @@ __all__ = ["livers_among", "names_no_liver", "whole_liver"]
 
 Mask = npt.NDArray[np.bool_]
 
-_LIVER = re.compile(r"(?<![a-z])(liver|hepar|leber)(?![a-z])", re.IGNORECASE)
+_LIVER = re.compile(r"(?<![a-z])(liver|hepar|leber|foie|h[ií]gado|f[ií]gado|fegato)(?![a-z])", re.IGNORECASE)
 # What bears the liver's name and is another thing: in it, at it, left of it, or the liver less something.
 _ANOTHER = re.compile(
     r"tumou?r|lesion|metastas|(?<![a-z])(hcc|[gcpi]tv)|remnant|(?<![a-z])flr(?![a-z])|future",

@@ -23,7 +23,7 @@ from isocenter.space import Geometry, Reference, Region, Volume
 
 __all__ = ["LiverVolumetry"]
 
-_REMNANT = re.compile(r"remnant|(?<![a-z])flr(?![a-z])|future[ _-]?liver", re.IGNORECASE)
+_REMNANT = re.compile(r"remnant|(?<![a-z])flr(?![a-z])|future[ _-]?liver|rest-?leber", re.IGNORECASE)
 _LESION = re.compile(r"tumou?r|lesion|metastas|(?<![a-z])(hcc|[gc]tv)", re.IGNORECASE)
 _LITRES = (0.3, 6.0)
 _CUT_SHARE, _OUTSIDE_SHARE = 0.25, 0.05
@@ -38,7 +38,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverVolumetry:
     """How large is the outlined liver for this body, and what share would a resection leave?"""
 
-    name, version = "liver_volumetry", "6"
+    name, version = "liver_volumetry", "7"
     needs: ClassVar[Mapping[str, Need]] = {
         "drawn": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
         "image": Need(modality=("CT", "MR"), optional=True),
