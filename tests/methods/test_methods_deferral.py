@@ -40,3 +40,14 @@ def test_what_is_no_curve_is_refused() -> None:
             deferral(labels, sure, **more)
     with pytest.raises(Refused):
         upper_bound(1, 0)
+
+
+def test_what_is_missed_at_most_is_told_by_patients() -> None:
+    labels, sure = np.tile([1, 1, 1, 0], 30), np.tile([0.9, 0.8, 0.7, 0.1], 30)
+    whose = np.repeat(np.arange(30), 4)
+    alone, of_patients = (deferral(labels, sure, shares=[0.0], people=p) for p in (None, whose))
+    assert alone.missed[0] == of_patients.missed[0] == 0
+    assert alone.missed_at_most[0] == pytest.approx(1 - 0.05 ** (1 / 90))
+    assert of_patients.missed_at_most[0] == pytest.approx(1 - 0.05 ** (1 / 30)), "none of thirty patients"
+    same = deferral(labels, sure, people=np.arange(120))
+    assert same.missed_at_most == pytest.approx(deferral(labels, sure).missed_at_most)

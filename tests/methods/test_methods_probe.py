@@ -21,6 +21,16 @@ def test_what_is_there_is_read_and_what_is_not_is_not() -> None:
     assert told.by_chance < 0.65
 
 
+def test_a_site_is_not_found_by_knowing_people_again() -> None:
+    whose, found = np.repeat(np.arange(40), 6), np.zeros(2)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        site = np.array(["A", "B"])[rng.integers(0, 2, 40)][whose]
+        features = rng.normal(size=(40, 8))[whose] + 0.5 * rng.normal(size=(240, 8))
+        found += [probe(features, site, people=known, rng=rng, times=59).p <= 0.05 for known in (whose, None)]
+    assert found[0] <= 6 < 25 < found[1], "2 of 40 are expected; images taken for people tell a site that is not there"
+
+
 def test_a_site_is_not_found_by_its_illness() -> None:
     rng = np.random.default_rng(1)
     ill = rng.integers(0, 2, 300)

@@ -355,7 +355,9 @@ def _probes(found: Any, answers: Any, named: dict[str, Any]) -> list[dict[str, A
     labels, told = answers.truth if answers.truth is not None else answers.right, []
     for by, values in named.items():
         try:
-            told.append({"by": by, **asdict(probe(features, values, labels=labels, rng=np.random.default_rng(0)))})
+            rng = np.random.default_rng(0)
+            read = probe(features, values, labels=labels, people=answers.people, rng=rng)
+            told.append({"by": by, **asdict(read)})
         except Refused as why:
             told.append({"by": by, "not_made": f"{why.what}: {why.why}"})
     return told

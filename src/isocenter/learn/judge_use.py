@@ -86,7 +86,8 @@ def used(
     positive = int(model.inputs.get("positive", 1))
     truth, risk = (cases.labels == positive).astype(np.int64), cases.certainty[:, positive]
     threshold = float(model.inputs["threshold"])
-    curve, left = benefit.net_benefit(truth, risk, _THRESHOLDS), deferral(truth, risk, threshold=threshold)
+    curve = benefit.net_benefit(truth, risk, _THRESHOLDS)
+    left = deferral(truth, risk, threshold=threshold, people=cases.people)
     return {
         "operating_points": _points(truth, risk, threshold, _halves(cases), cases.people),
         "decision_curve": {

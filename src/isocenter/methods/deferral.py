@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.clusters import owners, worth
 
 __all__ = ["Deferral", "deferral", "upper_bound"]
 
@@ -49,6 +50,7 @@ def deferral(
     threshold: float = 0.5,
     shares: npt.ArrayLike = _SHARES,
     person: float | npt.ArrayLike = 1.0,
+    people: npt.ArrayLike | None = None,
 ) -> Deferral:
     """The curve: those nearest to the threshold are left to a person first.
 
@@ -56,6 +58,7 @@ def deferral(
         labels: (n,) 0 or 1. certainty: (n,) 0 … 1. threshold: from which on the model says yes.
         shares: (k,) of the cases that a person reads.
         person: how often a person is right, or (n,) whether they were.
+        people: (n,) whose case it is; of patients with several the bound counts the cases that theirs are worth.
 
     Raises:
         Refused: one class only, certainties or shares outside 0 … 1.
@@ -82,17 +85,28 @@ def deferral(
         return np.asarray(np.concatenate([np.cumsum(flags[::-1])[::-1], [0]])[n], np.int64)
 
     missed, alarms = left(ill & ~called), left(~ill & called)
+    own = owners(people, len(truth))
+
+    def at_most(many: int, first: int) -> float:
+        """The bound where those before `first` are left to a person."""
+        if own is None:
+            return upper_bound(many, int(ill.sum()))
+        hits = (~called & (np.arange(len(truth)) >= first))[ill]
+        as_many = worth(hits, own[order][ill])
+        return upper_bound(many / int(ill.sum()) * as_many, as_many)
+
     alone = len(truth) - n
     helped = np.concatenate([[0.0], np.cumsum(human)])[n]
     with np.errstate(invalid="ignore", divide="ignore"):
         wrong = np.where(alone > 0, (missed + alarms) / alone, np.nan)
+    bounds = np.array([at_most(int(m), int(k)) for m, k in zip(missed, n, strict=True)])
     return Deferral(
-        n / len(truth), wrong, missed, np.array([upper_bound(int(m), int(ill.sum())) for m in missed]), alarms,
+        n / len(truth), wrong, missed, bounds, alarms,
         (alone - missed - alarms + helped) / len(truth),
     )  # fmt: skip
 
 
-def upper_bound(events: int, n: int, *, level: float = 0.95) -> float:
+def upper_bound(events: float, n: float, *, level: float = 0.95) -> float:
     """One-sided upper bound of a share, exact (Clopper & Pearson 1934); for none of n it is 1 − 0.05^(1/n).
 
     Raises:
@@ -104,5 +118,5 @@ def upper_bound(events: int, n: int, *, level: float = 0.95) -> float:
     from scipy.special import betaincinv
 
     if n < 1 or not 0 <= events <= n:
-        raise Refused(f"{events} of {n}", "that is no share")
+        raise Refused(f"{events:g} of {n:g}", "that is no share")
     return 1.0 if events == n else float(betaincinv(events + 1, n - events, level))
