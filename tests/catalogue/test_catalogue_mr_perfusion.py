@@ -7,6 +7,7 @@ import pytest
 from real_series import loaded
 
 from isocenter.catalogue.mr_perfusion import MRPerfusion
+from isocenter.catalogue.permeability import Permeability
 from isocenter.errors import Refused
 from isocenter.record import Outcome, codes
 from isocenter.space import Axis
@@ -111,3 +112,19 @@ def test_a_spin_echo_is_told() -> None:
     volume, _ = stroke_mr.volume(size=64, slices=4, step_mm=10.0, start_s=14.0)
     spin = replace(volume, facts={**volume.facts, "ScanningSequence": ["EP", "SE"]})
     assert any("capillaries" in r for r in MRPerfusion().run(spin, None, correct_motion=False).reasons)
+
+
+def test_a_series_that_brightens_is_left_to_permeability() -> None:
+    volume, _ = stroke_mr.volume(size=64, slices=4, step_mm=10.0, start_s=14.0)
+    start = volume.array[:4].mean(axis=0)
+    bright = np.where(start > 100.0, 2.0 * start - volume.array, volume.array)
+    with pytest.raises(Refused, match="T1-weighted and brightens, which permeability measures"):
+        MRPerfusion().run(replace(volume, array=bright.astype(np.float32)), None, correct_motion=False)
+
+
+def test_of_dynamic_series_each_analysis_takes_its_own() -> None:
+    need, other = MRPerfusion.needs["bolus"], Permeability.needs["dynamic"]
+    assert need.only and other.only
+    late = {"EchoTime": 30.0, "ScanningSequence": ["EP", "GR"]}
+    early = {"EchoTime": 1.8, "ScanningSequence": "GR"}
+    assert [one.only[1](facts) for one in (need, other) for facts in (late, early)] == [True, False, False, True]

@@ -93,3 +93,13 @@ def test_tissue_that_is_cut_off_by_the_end() -> None:
     with pytest.raises(Refused, match="tissue ends at"):
         bolus.must_come_back(passage, "tissue", 0.6)
     bolus.must_come_back(np.roll(passage, -5), "tissue", 0.6)
+
+
+def test_a_scan_that_begins_with_the_bolus_in_it() -> None:
+    seconds = np.arange(45) * 1.5
+    for middle in (0.0, 2.0):
+        with pytest.raises(Refused, match="after the bolus had arrived, or so"):
+            bolus.must_begin_without(np.exp(-0.5 * ((seconds - middle) / 5.0) ** 2), ", or so")
+    for middle in (12.0, 40.0):
+        bolus.must_begin_without(np.exp(-0.5 * ((seconds - middle) / 5.0) ** 2), "")
+    bolus.must_begin_without(np.exp(-0.5 * ((seconds - 30.0) / 5.0) ** 2) - 0.2 * (seconds > 40.0), "")

@@ -368,7 +368,7 @@ class Need:
         if self.velocity:
             parts.append("velocity in the phase of the images")
         if self.only:
-            said += f" that is {self.only[0]}"
+            parts.append(self.only[0])
         if self.slice_mm:
             parts.append(f"slices of {self.slice_mm[0]:g} to {self.slice_mm[1]:g} mm")
         for keyword, wanted in (self.facts or {}).items():

@@ -21,6 +21,7 @@ _CORE = (
 
 
 _ECHO_MS = 30.0  # at which gradient echoes of a bolus are usually read
+_SECONDS_MS, _EARLY_ECHO_MS = 0.5, 8.0  # echoes between are those of T1-weighted series
 _LEAST_ECHO_MS = 20.0  # below it a bolus hardly darkens
 
 
@@ -28,6 +29,16 @@ def _tells_a_bolus(facts: Mapping[str, Any]) -> bool:
     """Whether a header is that of magnitudes whose echo is late enough for a bolus to darken them."""
     echo = facts.get("EchoTime")
     return one_scan.is_signal(facts) and not (isinstance(echo, int | float) and echo < _LEAST_ECHO_MS)
+
+
+def _may_darken(facts: Mapping[str, Any]) -> bool:
+    """Whether an echo is late enough for a bolus to darken it at all; one below 0.5 ms may be stated in seconds.
+
+    >>> _may_darken({"EchoTime": 30.0}), _may_darken({"EchoTime": 1.8}), _may_darken({})
+    (True, False, True)
+    """
+    echo = facts.get("EchoTime")
+    return not (isinstance(echo, int | float) and _SECONDS_MS <= echo < _EARLY_ECHO_MS)
 
 
 def _of_one_echo(bolus: Volume) -> tuple[Volume, tuple[str, ...]]:
@@ -56,7 +67,12 @@ class MRPerfusion:
     name, version = "mr_perfusion", "9"
     needs: ClassVar[Mapping[str, Need]] = {
         "bolus": Need(
-            modality="MR", body_part=("head", "brain", "skull"), axis="time", at_least=60, better=_tells_a_bolus
+            modality="MR",
+            body_part=("head", "brain", "skull"),
+            axis="time",
+            at_least=60,
+            better=_tells_a_bolus,
+            only=("of an echo time from 8 ms", _may_darken),
         ),
         "vessels": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }

@@ -25,6 +25,7 @@ __all__ = ["Permeability"]
 
 _LEAST_FRAMES, _LONG_ENOUGH_S, _LEAST_VOXELS = 20, 300.0, 4
 _HALF_DAY_S = 43200.0
+_LATE_ECHO_MS = 15.0
 _FIRST = 12  # frames among which the steady state begins
 _ONE_BOLUS_S, _AGAIN, _JUMP_NOISE = 30.0, 0.3, 6.0  # after a jump; share of it that is another; deviations of noise
 _ENHANCED = 0.25  # of the signal before contrast, over the last third of the scan
@@ -54,12 +55,30 @@ Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
 
 
+def _is_early(facts: Mapping[str, Any]) -> bool:
+    """Whether a series is none of those of susceptibility, which agent darkens: echo planar, read late.
+
+    >>> _is_early({"ScanningSequence": ["EP", "GR"], "EchoTime": 30.0}), _is_early({"EchoTime": 2.0})
+    (False, True)
+    """
+    echo = facts.get("EchoTime")
+    return not (
+        "EP" in (facts.get("ScanningSequence") or []) and isinstance(echo, int | float) and echo > _LATE_ECHO_MS
+    )
+
+
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
     name, version = "permeability", "13"
     needs: ClassVar[Mapping[str, Need]] = {
-        "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES, better=one_scan.is_signal),
+        "dynamic": Need(
+            modality="MR",
+            axis="time",
+            at_least=_LEAST_FRAMES,
+            better=one_scan.is_signal,
+            only=("no late echo planar image", _is_early),
+        ),
         "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
         "t1_map": Need(modality="MR", only=("a map of T1", is_t1_map), at_most=512, optional=True),

@@ -18,6 +18,7 @@ from isocenter.errors import Refused
 __all__ = [
     "Sampling",
     "arrival",
+    "must_begin_without",
     "must_come_back",
     "must_keep_signal",
     "must_not_be_saturated",
@@ -35,6 +36,7 @@ _IRREGULAR = 0.02
 _BASELINE = 2
 _SPARE = 4
 _GONE = 0.08
+_FILLED = 0.4  # of what the mean signal of the brain spans, that its first frames may hold
 _BURIED, _CLEAR = 1.5, 3.0  # times the noise, by which the mean curve of tissue rises
 _SEEN = 8.0  # deviations of its noise, that the mean signal of the brain spans while a bolus passes
 _FLAT = 3  # equal samples at the top of a curve
@@ -171,6 +173,28 @@ def must_pass(course: npt.ArrayLike) -> None:
             f"a brain whose mean signal changes by {span:.2g} where its noise is {noise:.2g}",
             "no bolus is seen to pass: contrast did not arrive, or had passed before the scan began",
             "check the injection and when the scan began",
+        )
+
+
+def must_begin_without(course: npt.ArrayLike, why: str) -> None:
+    """Refuse a scan whose first frames show more tracer than later ones: the bolus was there before it.
+
+    Args:
+        course: (frames,) mean signal of the brain, rising with the tracer.
+        why: what else may be the reason.
+
+    Raises:
+        Refused: when the first two frames lie above the lowest by 40 % of what the course spans.
+
+    >>> must_begin_without([0, 0, 0.1, 3, 5, 3, 1, 0.5], "")
+    """
+    values = np.asarray(course, np.float64)
+    share = float((values[:2].mean() - values.min()) / np.ptp(values))
+    if share > _FILLED:
+        raise Refused(
+            f"a brain that begins with {100 * share:.0f} % of the tracer that it ever shows",
+            f"the scan began after the bolus had arrived{why}: there is no baseline",
+            "start the scan earlier",
         )
 
 

@@ -35,6 +35,7 @@ _ONE_PASSAGE = 1.5  # of the time between frames: slices further apart are of di
 _EARLY_S, _LEAST_BASELINE = 5.0, 6
 _SAMPLE = 2000  # voxels that tell the usual flow
 _TISSUE_LEFT = 0.6  # of its peak, that tissue may hold when the scan ends
+_OR_WEIGHTED = ", or it is T1-weighted and brightens, which permeability measures"
 _FIRST = 12  # frames among which the steady state begins
 
 
@@ -138,7 +139,9 @@ def examine(
         _at_one_moment(work, times_s, np.asarray(slice_times_s, np.float64)[left:], remarks)
     before = work[:3].mean(axis=0)
     brain = (intracranial.brain_ct if kind == "CT" else intracranial.brain_mr)(before, spacing)
-    bolus.must_pass(work[:, brain].mean(axis=1, dtype=np.float64))
+    seen_in_all = work[:, brain].mean(axis=1, dtype=np.float64)
+    bolus.must_pass(seen_in_all)
+    bolus.must_begin_without(-seen_in_all if kind == "MR" else seen_in_all, _OR_WEIGHTED if kind == "MR" else "")
     baseline, arrival = _baseline(work, plan.times_s, brain, falling=kind == "MR")
     before = work[:baseline].mean(axis=0)
     if kind == "MR":
