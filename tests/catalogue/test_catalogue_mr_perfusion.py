@@ -128,3 +128,17 @@ def test_of_dynamic_series_each_analysis_takes_its_own() -> None:
     late = {"EchoTime": 30.0, "ScanningSequence": ["EP", "GR"]}
     early = {"EchoTime": 1.8, "ScanningSequence": "GR"}
     assert [one.only[1](facts) for one in (need, other) for facts in (late, early)] == [True, False, False, True]
+
+
+def test_the_rim_of_an_artery_that_loses_its_signal_serves_and_flow_is_relative_then() -> None:
+    volume, truth = stroke_mr.volume(**SMALL)
+    start = volume.array[:5].mean(axis=0).clip(1.0)
+    left = volume.array / start
+    deep = (start > 300.0) & (left.min(axis=0) < 0.35)
+    deep[1::2] = False
+    dark = np.where(deep, (start * left**3).clip(5.0), volume.array).astype(np.float32)
+    answer = MRPerfusion().run(replace(volume, array=dark), None, correct_motion=False)
+    assert any("lose all signal while the bolus passes" in r for r in answer.reasons)
+    assert any(m.what == codes.RELATIVE_CBF for m in answer.measurements)
+    late = next(m.value for m in answer.measurements if "core included" in m.definition)
+    assert late == pytest.approx(truth["hypoperfused_ml"], rel=0.10)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 
 __all__ = [
+    "GONE",
     "Sampling",
     "arrival",
     "must_begin_without",
@@ -35,7 +36,7 @@ TRUNCATED = 0.30
 _IRREGULAR = 0.02
 _BASELINE = 2
 _SPARE = 4
-_GONE = 0.08
+GONE = 0.08
 _FILLED = 0.4  # of what the mean signal of the brain spans, that its first frames may hold
 _BURIED, _CLEAR = 1.5, 3.0  # times the noise, by which the mean curve of tissue rises
 _SEEN = 8.0  # deviations of its noise, that the mean signal of the brain spans while a bolus passes
@@ -192,8 +193,8 @@ def must_begin_without(course: npt.ArrayLike, why: str) -> None:
     share = float((values[:2].mean() - values.min()) / np.ptp(values))
     if share > _FILLED:
         raise Refused(
-            f"a brain that begins with {100 * share:.0f} % of the tracer that it ever shows",
-            f"the scan began after the bolus had arrived{why}: there is no baseline",
+            f"no frame before the bolus arrives: the brain begins with {100 * share:.0f} % of the change that it shows",
+            f"the scan began after the bolus had arrived{why}",
             "start the scan earlier",
         )
 
@@ -280,10 +281,10 @@ def must_keep_signal(share: npt.ArrayLike, what: str) -> None:
     Raises:
         Refused: when less than 8 % is left in two frames: what remains is noise, and the peak is unknown.
     """
-    gone = int(np.count_nonzero(np.asarray(share, np.float64) < _GONE))
+    gone = int(np.count_nonzero(np.asarray(share, np.float64) < GONE))
     if gone >= 2:
         raise Refused(
-            f"{what} keeps less than {100 * _GONE:.0f} % of its signal in {gone} frames",
+            f"{what} keeps less than {100 * GONE:.0f} % of its signal in {gone} frames",
             "it is saturated: what is left is noise, and its peak is unknown",
             "choose an artery that is diluted more, or a shorter echo time",
         )

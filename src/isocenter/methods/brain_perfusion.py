@@ -34,6 +34,7 @@ _EVEN = 0.6  # of the time between frames: images of a slice that lie closer pai
 _ONE_PASSAGE = 1.5  # of the time between frames: slices further apart are of different passages
 _EARLY_S, _LEAST_BASELINE = 5.0, 6
 _SAMPLE = 2000  # voxels that tell the usual flow
+_RIM, _LATER_S = 0.5, 2.0  # of signal that is left at the rim of an artery that loses all, and s behind its peak
 _TISSUE_LEFT = 0.6  # of its peak, that tissue may hold when the scan ends
 _OR_WEIGHTED = ", or it is T1-weighted and brightens, which permeability measures"
 _FIRST = 12  # frames among which the steady state begins
@@ -149,7 +150,8 @@ def examine(
         brain &= before > _DARK * float(np.median(before[brain]))
     tissue = seen & _tissue(kind, before, brain, spacing)
     _to_concentration(work, before, kind, echo_time_s)
-    feeding, draining = _vessels(work, plan, brain, baseline, artery, vein, by, remarks)
+    lit = brain & ~_gone_dark(work, kind, echo_time_s)
+    feeding, draining, diluted = _vessels(work, plan, brain, lit, baseline, artery, vein, by, echo_time_s, remarks)
     _must_be_fit(work, feeding, before, kind, echo_time_s)
     tissue &= ~_large_vessels(work, brain)
     calm = intracranial.smooth_within(work, tissue, spacing, how.smooth_mm)
@@ -162,9 +164,10 @@ def examine(
             "it is diluted or no artery: flow would be far too large",
             "draw another",
         )
-    scale = arterial.venous_scale(feeding, draining) if draining is not None else None
+    scale = arterial.venous_scale(feeding, draining) if draining is not None and not diluted else None
     if draining is None or scale is None:
         why = "no vein was found" if draining is None else "the vein's area is below that of the artery"
+        why = "they are diluted by what lies beside them" if diluted else why
         remarks.append(f"flow and volume are relative: {why}, so the dilution of the artery is unknown")
     inverse = Deconvolution(
         plan.operator @ feeding.curve * (scale or 1.0), plan.step_s, how.threshold or 0.10, how.oscillation, how.shape,
@@ -357,24 +360,57 @@ def _large_vessels(work: npt.NDArray[np.float32], brain: Mask) -> Mask:
 
 
 def _vessels(
-    work: npt.NDArray[np.float32], plan: bolus.Sampling, brain: Mask, baseline: int, artery: Mask | None,
-    vein: Mask | None, by: int, remarks: list[str],
-) -> tuple[Vessel, Vessel | None]:  # fmt: skip
+    work: npt.NDArray[np.float32], plan: bolus.Sampling, brain: Mask, lit: Mask, baseline: int, artery: Mask | None,
+    vein: Mask | None, by: int, echo_time_s: float, remarks: list[str],
+) -> tuple[Vessel, Vessel | None, bool]:  # fmt: skip
+    """Artery and vein, and whether both lie at the rims of vessels that lose their signal."""
+
     def drawn(mask: Mask) -> Vessel:
         return arterial.given(work, plan.times_s, binned(mask[None].astype(np.float32), by)[0] >= 0.5 / by)
 
+    where = brain
     if artery is None:
         feeding = arterial.artery(work, plan.times_s, brain, baseline)
+        if (feeding.where & ~lit).any():
+            feeding, where = _of_lit(work, plan, feeding, brain, lit, baseline, echo_time_s, remarks)
     else:
         feeding = drawn(artery)
     if vein is None:
-        draining = arterial.vein(work, plan.times_s, brain, baseline, feeding)
+        draining = arterial.vein(work, plan.times_s, where, baseline, feeding)
     else:
         draining = drawn(vein)
     if draining is not None and not draining.drawn and draining.curve[-2:].mean() > 0.5 * draining.peak:
         remarks.append("the vein is cut off by the end of the scan; it was not used")
         draining = None
-    return feeding, draining
+    return feeding, draining, where is not brain
+
+
+def _gone_dark(work: npt.NDArray[np.float32], kind: str, echo_time_s: float) -> Mask:
+    """Voxels of MR whose signal is gone in two frames, so that their peak is not known."""
+    if kind != "MR":
+        return np.zeros(work.shape[1:], np.bool_)
+    return np.asarray(np.count_nonzero(work > -np.log(bolus.GONE) / echo_time_s, axis=0) >= 2)
+
+
+def _of_lit(
+    work: npt.NDArray[np.float32], plan: bolus.Sampling, dark: Vessel, brain: Mask, lit: Mask, baseline: int,
+    echo_time_s: float, remarks: list[str],
+) -> tuple[Vessel, Mask]:  # fmt: skip
+    """An artery among voxels that keep their signal, as at the rim of one that does not, and where to look for a vein.
+
+    What keeps more than half of its signal may be tissue: then the dark one stays, and is refused.
+    """
+    try:
+        other = arterial.artery(work, plan.times_s, lit, baseline)
+    except Refused:
+        return dark, brain
+    if other.peak < -np.log(_RIM) / echo_time_s or other.peak_s > dark.peak_s + _LATER_S:
+        return dark, brain
+    remarks.append(
+        f"{np.count_nonzero(brain & ~lit)} voxels lose all signal while the bolus passes: artery and vein were chosen "
+        "among the others"
+    )
+    return other, lit
 
 
 def _must_be_fit(work: npt.NDArray[np.float32], feeding: Vessel, before: Floats, kind: str, echo_time_s: float) -> None:
