@@ -118,6 +118,12 @@ def test_what_is_none_of_a_parameters_kind_is_refused(kind: type, given: Any) ->
         _as(kind, given)
 
 
+def test_a_choice_is_known_however_it_is_written() -> None:
+    """Solid was none of solid, and hadlock none of Hadlock."""
+    result = run(request("Bright", mode=" B ")).result
+    assert result.outcome is Outcome.FOUND and result.origin.parameters["mode"] == "b"
+
+
 def test_a_run_apart_gives_the_same_as_a_run_here() -> None:
     here, apart = run(request("Bright")), run_apart(request("Bright"))
     assert apart.result.findings == here.result.findings

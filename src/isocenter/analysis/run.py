@@ -328,6 +328,22 @@ def _as(kind: type, value: Any) -> Any:
     return value if isinstance(value, kind) else kind(value)
 
 
+def _as_listed(value: Any, choices: Sequence[Any]) -> Any:
+    """The one choice that differs from a word in nothing but capitals, spaces, hyphens and underscores; else the word.
+
+    >>> _as_listed("Wider-than-tall", ("not stated", "wider than tall")), _as_listed("solid", ("mixed",))
+    ('wider than tall', 'solid')
+    """
+    if value in choices or not isinstance(value, str):
+        return value
+    alike = [c for c in choices if isinstance(c, str) and _plain(c) == _plain(value)]
+    return alike[0] if len(alike) == 1 else value
+
+
+def _plain(word: str) -> str:
+    return " ".join(word.casefold().replace("-", " ").replace("_", " ").split())
+
+
 def _chosen(held: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
     known = {p.name: p for p in parameters(held)}
     for name in given:
@@ -340,6 +356,8 @@ def _chosen(held: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
             chosen[name] = value if value is None else _as(p.kind, value)
         except (TypeError, ValueError, OverflowError) as wrong:
             raise Refused(f"{name} = {value!r}", f"it must be {_KINDS.get(p.kind, p.kind.__name__)}") from wrong
+        if p.choices:
+            chosen[name] = _as_listed(chosen[name], p.choices)
         if p.choices and chosen[name] not in p.choices:
             raise Refused(f"{name} = {value!r}", f"it must be one of {', '.join(map(str, p.choices))}")
     return chosen
