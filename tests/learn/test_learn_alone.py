@@ -32,10 +32,13 @@ def test_who_was_killed_leaves_nothing_behind(tmp_path: Path) -> None:
         assert [p.name for p in out.iterdir()] == ["member0.checkpoint"], "what it kept, and no lock"
 
 
-def test_a_folder_of_which_nothing_came_is_not_left(tmp_path: Path) -> None:
+def test_a_folder_of_which_nothing_came_is_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with alone(tmp_path / "a" / "b", 0o700):
         assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
     assert not list(tmp_path.iterdir())
+    monkeypatch.setattr("os.access", lambda place, how: place != tmp_path)  # root may write everywhere
+    with pytest.raises(Unavailable, match="it is read-only, or another person's"), alone(tmp_path):
+        raise AssertionError
     (tmp_path / "file").touch()
     with pytest.raises(Unavailable, match="cannot make"), alone(tmp_path / "file"):
         raise AssertionError

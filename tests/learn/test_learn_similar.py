@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isocenter.errors import Conflict, NotFound, Refused
+from isocenter.errors import Conflict, NotFound, Refused, Unavailable
 from isocenter.learn.similar import Case, Index
 
 
@@ -52,6 +52,12 @@ def test_an_index_is_written_read_and_held_to_its_model(index: Index, tmp_path: 
         Index.read(tmp_path / "index")
     with pytest.raises(Refused, match="people"):
         Index.of("d", index.rows[:20], index.cases[:20])
+
+
+def test_an_index_that_cannot_be_written_says_where(index: Index, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable, match=r"cannot write into .*file"):
+        index.write(tmp_path / "file")
 
 
 def test_many_are_asked_for_at_once_each_without_its_own(index: Index) -> None:

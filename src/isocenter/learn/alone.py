@@ -24,13 +24,15 @@ def alone(out: Path, mode: int = 0o777) -> Iterator[None]:
         mode: permissions of a folder that is made.
 
     Raises:
-        Conflict: another run holds it. Unavailable: it cannot be made.
+        Conflict: another run holds it. Unavailable: it cannot be made, or nothing can be written there.
     """
     made = [place for place in (out, *out.parents) if not place.exists()]
     try:
         out.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as e:
         raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
+    if not os.access(out, os.W_OK):
+        raise Unavailable(f"cannot write into {out}", "it is read-only, or another person's", "choose another folder")
     try:
         held = os.open(out, os.O_RDONLY | os.O_CLOEXEC)
     except PermissionError:  # who may not list it may still write into it

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.analysis.weights import read_file
-from isocenter.errors import Conflict, NotFound, Refused
+from isocenter.errors import Conflict, NotFound, Refused, Unavailable
 from isocenter.learn.tensors import packed, unpacked
 from isocenter.methods.nearest import border, far, nearest, unit
 
@@ -128,11 +128,18 @@ class Index:
         return unit(rows)
 
     def write(self, folder: Path) -> None:
-        """``index.safetensors`` and ``cases.json``."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """``index.safetensors`` and ``cases.json``.
+
+        Raises:
+            Unavailable: the folder cannot be written, or the disk is full.
+        """
         told = {"model": self.model, "limit": repr(self.limit), "refused": repr(self.refused)}
-        (folder / "index.safetensors").write_bytes(packed({"rows": self.rows}, told))
-        (folder / "cases.json").write_text(json.dumps([vars(c) for c in self.cases]) + "\n", "utf-8")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "index.safetensors").write_bytes(packed({"rows": self.rows}, told))
+            (folder / "cases.json").write_text(json.dumps([vars(c) for c in self.cases]) + "\n", "utf-8")
+        except OSError as e:
+            raise Unavailable(f"cannot write into {folder}", str(e), "choose another folder, or make room") from e
 
     @classmethod
     def read(cls, folder: Path) -> Index:
