@@ -9,6 +9,7 @@ import pytest
 from painted_ventricle import Reader, ask, beating, cine
 
 from isocenter.errors import Refused
+from isocenter.methods import ventricle
 from isocenter.methods.short_axis import turned
 from isocenter.methods.ventricle import WINDOW, Outlined, bent, even_gamma, outline, parts
 
@@ -95,6 +96,38 @@ def test_slices_beyond_the_first_phase_s_ventricle_are_asked_where_it_reaches_th
     large = volume_ml(longer)[1:] >= 0.95 * volume_ml(longer).max()
     assert sum(shape[0] == 1 for shape in asked) - base == large.sum() < 15  # beyond the apex
     assert (found.areas_mm2[:, 1] > 0).all()
+
+
+@pytest.mark.parametrize("phases", [20, 25, 30])
+@pytest.mark.parametrize("turn", [0, 3])
+def test_of_many_phases_every_second_is_looked_at_and_those_near_both_ends(
+    phases: int, turn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def counted(slices: np.ndarray) -> np.ndarray:
+        asked.append(slices.shape)
+        return ask(slices)
+
+    radii = np.roll(beating(phases), turn, axis=0)
+    found = outline(turned(cine(radii)), counted)
+    few = sum(shape[0] for shape in asked if shape[-1] <= 72)
+    monkeypatch.setattr(ventricle, "_MANY", phases + 1)
+    asked.clear()
+    every = outline(turned(cine(radii)), counted)
+    assert few < 0.85 * sum(shape[0] for shape in asked if shape[-1] <= 72)
+    assert (found.ed, found.es, found.agreement, found.span_ml) == (every.ed, every.es, every.agreement, every.span_ml)
+    assert all(np.array_equal(found.cavity[end], every.cavity[end]) for end in ("ed", "es"))
+    assert found.volumes_ml == pytest.approx(every.volumes_ml, abs=0.03 * np.ptp(every.volumes_ml))
+
+
+def test_every_phase_is_looked_at_where_the_curve_is_not_smooth(monkeypatch: pytest.MonkeyPatch) -> None:
+    radii = beating(20)
+    radii[[2, 3, 7, 8, 13, 14], 2:4] = 0.0  # slices that come and go
+    found = outline(turned(cine(radii)), ask)
+    monkeypatch.setattr(ventricle, "_MANY", 21)
+    every = outline(turned(cine(radii)), ask)
+    assert found.restless == every.restless > 0.05 and np.array_equal(found.volumes_ml, every.volumes_ml)
 
 
 def test_a_heart_far_from_the_middle_is_found() -> None:
