@@ -187,6 +187,16 @@ def test_a_muscle_that_gland_hides_is_not_counted_as_gland() -> None:
     assert any("no border of a pectoral muscle was found" in r for r in answer.reasons)
 
 
+def test_a_saturated_abdomen_is_no_padding() -> None:
+    """A console may state white as the value of padding and pad nothing."""
+    image, _ = chest(seed=1)
+    array = image.array.copy()
+    array[0, -40:] = white = 2.0 ** int(image.facts["BitsStored"]) - 1
+    burnt = replace(image, array=array)
+    plain, said = (ChestXrayHeart().run(v) for v in (burnt, facts(burnt, PixelPaddingValue=int(white))))
+    assert [m.value for m in said.measurements] == [m.value for m in plain.measurements]
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_white_padding_around_the_breast_is_no_tissue(turned: bool) -> None:
     """Air was outlined as the breast where padding is the brightest value, as a padding of 0 is in MONOCHROME1."""

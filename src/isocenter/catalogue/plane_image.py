@@ -19,6 +19,7 @@ from isocenter.space import Geometry, Reference, Region, Volume
 __all__ = ["Ellipse", "age_said", "age_years", "calibrated", "ellipse_of", "grey", "longest_mm", "on_image"]
 
 _FEWEST_PIXELS = 32  # along a side
+_CORNERS = 3  # of a picture that padding reaches; an abdomen below a chest takes two, a pectoral muscle one
 
 
 def grey(image: Volume, *, film: bool = False) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None]:
@@ -68,7 +69,8 @@ def grey(image: Volume, *, film: bool = False) -> tuple[npt.NDArray[np.float32],
 def _without_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> npt.NDArray[np.float32]:
     """What was put around a picture (Pixel Padding Value) as dark as the darkest of the rest, where it is brighter.
 
-    A viewer shows it black; as bright pixels it would be tissue. The same value within the picture is one of it.
+    A viewer shows it black; as bright pixels it would be tissue. The same value within the picture is one of it, and so
+    is what reaches fewer than three corners: saturated tissue at an edge, on a picture that states the value of white.
     """
     said = facts.get("PixelPaddingValue")
     if not isinstance(said, int) or facts.get("ModalityLUT"):
@@ -86,6 +88,8 @@ def _without_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any])
     around = np.pad(padded, 1, constant_values=True)
     labels, _ = labelled(around[None])
     outside = (labels == labels[0, 0, 0])[0, 1:-1, 1:-1] & padded
+    if np.count_nonzero(outside[[0, 0, -1, -1], [0, -1, 0, -1]]) < _CORNERS:
+        return picture
     return np.asarray(np.where(outside, least, picture), np.float32)
 
 
