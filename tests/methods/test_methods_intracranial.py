@@ -58,3 +58,21 @@ def test_what_is_no_head() -> None:
         intracranial.brain_ct(np.full((4, 64, 64), -1000.0), SPACING)
     with pytest.raises(Refused, match="no brain on these MR images"):
         intracranial.brain_mr(np.zeros((4, 64, 64)), SPACING)
+
+
+def test_a_trunk_is_no_head() -> None:
+    _, y, x = np.mgrid[:4, :80, :80]
+    far = np.hypot((x - 40) / 32, (y - 40) / 22)
+    trunk = np.where(far < 1, 40.0, -1000.0)
+    trunk[np.hypot(x - 40, y - 55) < 5] = 400.0
+    with pytest.raises(Refused, match="it is a trunk"):
+        intracranial.brain_ct(trunk, (5.0, 4.5, 4.5))
+    with pytest.raises(Refused, match="it is a trunk"):
+        intracranial.brain_mr(np.where(far < 1, 500.0, 5.0), (5.0, 4.5, 4.5))
+    child = (5.0, 2.5, 2.5)
+    with pytest.raises(Refused, match="no skull is around it"):
+        intracranial.brain_ct(trunk, child)
+    head = np.where(far < 0.9, 40.0, trunk)
+    head[(far >= 0.9) & (far < 1)] = 900.0
+    head[:, 30:50, :40][far[:, 30:50, :40] >= 0.9] = 40.0  # a part of the skull was taken out
+    assert intracranial.brain_ct(head, child)[:, 40, 40].all()

@@ -26,6 +26,9 @@ _FLUID_HU = 15.0
 _CALCIUM_HU = 90.0
 _WORN_MM = 5.0
 _SMALLEST_ML = 50.0
+_LARGEST_CM2 = (320.0, 400.0)  # of a slice: of brains up to 200; on MR face and neck may be joined to one
+_BONE_HU, _BONE_MM, _ENCLOSED = 150.0, 12.0, 0.4  # skull, how far from the brain, along what share of its outline
+_NO_CT, _NO_MR = "no brain on these CT images", "no brain on these MR images"
 _COMPACT = (
     4.0  # area over that of the largest disc within: an ellipse of four to one; skull between scalp and brain has 20
 )
@@ -43,7 +46,10 @@ def brain_ct(attenuation: Floats, spacing_mm: tuple[float, float, float]) -> Mas
     """
     calm = in_plane.blurred(attenuation[None].astype(np.float32), (1.0 / spacing_mm[1], 1.0 / spacing_mm[2]))[0]
     soft = np.asarray((calm > _SOFT_HU[0]) & (calm < _SOFT_HU[1]))
-    return _largest_worn(soft, spacing_mm, "no brain on these CT images", "a head has soft tissue within bone")
+    brain = _largest_worn(soft, spacing_mm, _NO_CT, "a head has soft tissue within bone")
+    _must_be_of_a_head(brain, spacing_mm, _NO_CT, _LARGEST_CM2[0])
+    _must_lie_in_bone(brain, calm, spacing_mm)
+    return brain
 
 
 def brain_mr(signal: Floats, spacing_mm: tuple[float, float, float]) -> Mask:
@@ -54,12 +60,12 @@ def brain_mr(signal: Floats, spacing_mm: tuple[float, float, float]) -> Mask:
     """
     calm = in_plane.blurred(signal[None].astype(np.float32), (1.5 / spacing_mm[1], 1.5 / spacing_mm[2]))[0]
     if not calm.max() > calm.min():
-        raise Refused("no brain on these MR images", f"every voxel has the value {float(calm.flat[0]):g}")
+        raise Refused(_NO_MR, f"every voxel has the value {float(calm.flat[0]):g}")
     bright = np.asarray(calm > _otsu(calm))
     filled = np.stack([one | _compact_holes(one, (spacing_mm[1], spacing_mm[2])) for one in bright])
-    return _largest_worn(
-        filled, spacing_mm, "no brain on these MR images", "signal and background cannot be told apart"
-    )
+    brain = _largest_worn(filled, spacing_mm, _NO_MR, "signal and background cannot be told apart")
+    _must_be_of_a_head(brain, spacing_mm, _NO_MR, _LARGEST_CM2[1])
+    return brain
 
 
 def tissue_ct(attenuation: Floats, brain: Mask, spacing_mm: tuple[float, float, float]) -> Mask:
@@ -107,6 +113,29 @@ def _largest_worn(soft: Mask, spacing_mm: tuple[float, float, float], what: str,
     radius = [max(1, round(_WORN_MM / s)) + 0.5 for s in spacing_mm[1:]]
     grown = (_in_slice(~kept, (1.0 / radius[0], 1.0 / radius[1])) <= 1.0) & soft
     return np.asarray(np.stack([filled(one) for one in grown]))
+
+
+def _must_be_of_a_head(brain: Mask, spacing_mm: tuple[float, float, float], what: str, most_cm2: float) -> None:
+    area_cm2 = float(np.count_nonzero(brain, axis=(1, 2)).max()) * spacing_mm[1] * spacing_mm[2] / 100.0
+    if area_cm2 > most_cm2:
+        raise Refused(
+            what,
+            f"the largest part has {area_cm2:.0f} cm2 in a slice, and a head at most {most_cm2:g}: it is a trunk",
+            "give a perfusion series of a head",
+        )
+
+
+def _must_lie_in_bone(brain: Mask, attenuation: Floats, spacing_mm: tuple[float, float, float]) -> None:
+    """Refuse soft tissue around which no skull lies; where a part of it was taken out, most of it is still there."""
+    outline = brain & (_in_slice(brain, (spacing_mm[1], spacing_mm[2])) <= max(spacing_mm[1:]) + 1e-6)
+    near = _in_slice(attenuation <= _BONE_HU, (spacing_mm[1], spacing_mm[2])) <= _BONE_MM
+    share = float(near[outline].mean())
+    if share < _ENCLOSED:
+        raise Refused(
+            _NO_CT,
+            f"bone lies along {100 * share:.0f} % of the outline of the largest soft part: no skull is around it",
+            "give a perfusion series of a head",
+        )
 
 
 def _compact_holes(bright: Mask, spacing_mm: tuple[float, float]) -> Mask:
