@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -71,13 +72,33 @@ def _no_distance(ds: Dataset) -> None:
     _measures(ds).SpacingBetweenSlices = 0
 
 
+def _no_frame_content(ds: Dataset) -> None:
+    del ds.PerFrameFunctionalGroupsSequence[0].FrameContentSequence
+
+
+def _written_small(ds: Dataset) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        ds.SegmentationType = "binary"
+
+
 def _not_described(ds: Dataset) -> None:
     ds.SegmentSequence = []
 
 
 @pytest.mark.parametrize(
     "leave_out",
-    [_no_labels, _no_codes, _half_codes, _no_shared_groups, _no_frame_of_reference, _no_distance, _not_described],
+    [
+        _no_labels,
+        _no_codes,
+        _half_codes,
+        _no_shared_groups,
+        _no_frame_of_reference,
+        _no_distance,
+        _not_described,
+        _no_frame_content,
+        _written_small,
+    ],
 )
 def test_what_was_left_out_costs_no_voxel(
     leave_out: Callable[[Dataset], None], archive: Archive, axial: Geometry
@@ -178,6 +199,31 @@ def test_the_background_of_a_label_map_is_no_structure(archive: Archive, axial: 
     ds.pop("PixelPaddingValue", None)
     assert any(s.SegmentNumber == 0 for s in ds.SegmentSequence)
     assert [r.voxels for r in seg.read(file_bytes(ds))] == [ball(axial).voxels]
+
+
+def test_values_of_a_label_map_that_nobody_described_are_structures(archive: Archive, axial: Geometry) -> None:
+    ds = _written(ball(axial), archive, "LABELMAP")
+    stored = ds.pixel_array.copy()
+    stored[0, 0, :3] = 7
+    ds.PixelData = stored.tobytes()
+    known, unknown = seg.read(file_bytes(ds))
+    assert known.voxels == ball(axial).voxels
+    assert (unknown.label, unknown.voxels) == ("segment 7", 3)
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [("PlaneOrientationSequence", "no orientation"), ("PixelMeasuresSequence", "no size of pixels")],
+)
+def test_frames_without_a_place_are_refused_in_words(group: str, words: str, archive: Archive, axial: Geometry) -> None:
+    ds = _written(ball(axial), archive)
+    del ds.SharedFunctionalGroupsSequence[0][group]
+    with pytest.raises(Refused, match=f"frames state {words}"):
+        seg.read(file_bytes(ds))
+    for frame in ds.PerFrameFunctionalGroupsSequence:
+        del frame.PlanePositionSequence
+    with pytest.raises(Refused, match="frames state no position and no"):
+        seg.read(file_bytes(ds))
 
 
 def test_fractions_of_nothing_are_refused(archive: Archive, axial: Geometry) -> None:

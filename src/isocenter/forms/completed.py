@@ -92,6 +92,7 @@ def completed(found: Dataset, seek: Seek = lambda _: None) -> Drawn | None:
         found.SharedFunctionalGroupsSequence = [Dataset()]
     if "SegmentationType" not in found and found.get("BitsAllocated") == 1:
         found.SegmentationType = "BINARY"
+    found.SegmentationType = str(found.get("SegmentationType") or "").upper()
     if found.get("SegmentationType") == "FRACTIONAL" and not found.get("MaximumFractionalValue"):
         raise Refused(
             "a Segmentation of fractions without Maximum Fractional Value",
@@ -100,6 +101,7 @@ def completed(found: Dataset, seek: Seek = lambda _: None) -> Drawn | None:
         )
     _index(found)
     _describe(found)
+    _must_have_a_place(found)
     if not any(True for _ in _positions(found)):
         # A picture without a place in the patient has no thickness, and highdicom writes none and asks for one.
         for measures in (m for g in _groups(found) for m in g.get("PixelMeasuresSequence") or []):
@@ -131,6 +133,31 @@ def _positions(found: Dataset) -> Iterator[tuple[float, ...]]:
         for place in group.get("PlanePositionSequence") or []:
             if at := place.get("ImagePositionPatient"):
                 yield tuple(map(float, at))
+
+
+def _must_have_a_place(found: Dataset) -> None:
+    """Go on only where frames in the patient state where they lie, and how large their pixels are."""
+    groups = _groups(found)
+    if any("PlanePositionSlideSequence" in g for g in groups) or "TILED" in str(found.get("DimensionOrganizationType")):
+        return
+    placed = any(True for _ in _positions(found))
+    if not placed and not found.get("FrameOfReferenceUID"):
+        return  # a picture, which has no place in the patient
+    lacking = [
+        words
+        for words, group, keyword in (
+            ("position", "PlanePositionSequence", "ImagePositionPatient"),
+            ("orientation", "PlaneOrientationSequence", "ImageOrientationPatient"),
+            ("size of pixels", "PixelMeasuresSequence", "PixelSpacing"),
+        )
+        if not any(i.get(keyword) for g in groups for i in g.get(group) or [])
+    ]
+    if lacking:
+        raise Refused(
+            f"a Segmentation whose frames state no {' and no '.join(lacking)}",
+            "its voxels have no place in the patient",
+            "export it again as an enhanced object with plane position, orientation and pixel measures",
+        )
 
 
 # ---- slices ----------------------------------------------------------------------------------------------------------
@@ -191,7 +218,8 @@ def _index(found: Dataset) -> None:
 
     frames = found.get("PerFrameFunctionalGroupsSequence") or []
     known = {int(i.DimensionIndexPointer) for i in found.get("DimensionIndexSequence") or []}
-    if found.get("SegmentationType") == "LABELMAP" or not frames or _NUMBER in known:
+    indexed = _NUMBER in known and all("FrameContentSequence" in f for f in frames)
+    if found.get("SegmentationType") == "LABELMAP" or not frames or indexed:
         return
     shared = found.SharedFunctionalGroupsSequence[0]
     places = [

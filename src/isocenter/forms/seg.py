@@ -401,6 +401,10 @@ def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[tuple[str, str
     elif opened.SegmentationType == "LABELMAP" and _is_upright(opened):
         whole, grid = _placed(opened, None, wanted)  # decoded once, not once for each segment
         yield from ((labels[n], whole == n, grid) for n in numbers)
+        held = np.flatnonzero(np.bincount(whole.ravel())) if whole.dtype.kind == "u" else ()
+        ground |= {0, int(opened.get("PixelPaddingValue", 0))}
+        not_described = [int(n) for n in held if int(n) not in labels and int(n) not in ground]
+        yield from (((f"segment {n}", "", ""), whole == n, grid) for n in not_described)
     else:
         yield from ((labels[n], *_placed(opened, n, wanted)) for n in numbers)
 
