@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from isocenter.errors import Refused
 from isocenter.learn.examples import weights_in
@@ -68,6 +70,26 @@ def test_rehearsal_mixes_the_share_that_was_asked_and_keeps_people_apart(tmp_pat
     model = learned(Model("m", "1", "d"), tmp_path / "new", tmp_path)
     assert model.card["learned_from"] == sorted(f"d{k}" for k in range(60)), "the earlier ones, too"
     assert learned(Model("m", "1", "d"), tmp_path, tmp_path) == Model("m", "1", "d")
+
+
+def test_earlier_pictures_may_lie_in_folders_of_people_and_have_commas_in_their_names(tmp_path: Path) -> None:
+    _folder(tmp_path / "new", 30, seed=1)
+    for k in range(60):
+        place = tmp_path / "old" / ("NORMAL", "PNEUMONIA")[k % 2] / f"Ann {k // 6}, née B"
+        place.mkdir(parents=True, exist_ok=True)
+        shown = np.random.default_rng(k).integers(0, 255, (32, 32), dtype=np.uint8)
+        Image.fromarray(shown).save(place / f"left, {k % 6}.png")
+        (place / ".DS_Store").write_bytes(b"x")
+    assert rehearsed(tmp_path / "new", tmp_path / "old", 0.5) == 30
+    read = read_films(tmp_path / "new", Classifier2D("t", "NORMAL", "PNEUMONIA"))
+    old = np.array(["earlier" in n for n in read.names])
+    assert (len(read), int(old.sum()), len(set(read.groups[old].tolist()))) == (60, 30, 10)
+    rows = list(csv.DictReader((tmp_path / "new" / "examples.csv").open(newline="", encoding="utf-8")))
+    assert {row["file"] for row in rows if row["mode"] == "earlier"} == set(np.array(read.names)[old].tolist())
+    for folder in ("NORMAL", "PNEUMONIA"):
+        (tmp_path / "bare" / folder).mkdir(parents=True)
+    with pytest.raises(Refused, match="no picture below the classes"):
+        rehearsed(tmp_path / "new", tmp_path / "bare", 0.5)
 
 
 def test_rehearsal_keeps_what_a_head_had_learnt() -> None:

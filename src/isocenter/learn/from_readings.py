@@ -20,8 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Conflict, IsocenterError, Refused
-from isocenter.learn.examples import person
+from isocenter.learn.examples import numbered, person
 from isocenter.learn.kinds import Classes, Classifier2D, Recipe
+from isocenter.learn.picture_tables import pictures_in
+from isocenter.learn.whose import whose
 from isocenter.record import Model, to_plain
 
 __all__ = [
@@ -300,7 +302,7 @@ def rehearsed(out: Path, old: Path, share: float, seed: int = 0) -> int:
         How many were added.
 
     Raises:
-        Refused: a share out of range, or other classes.
+        Refused: a share out of range, other classes, or no picture.
     """
     if not 0 < share < 1:
         raise Refused(f"a share of {share:g}", "it lies between 0 and 1")
@@ -308,21 +310,26 @@ def rehearsed(out: Path, old: Path, share: float, seed: int = 0) -> int:
     missing = [c for c in report["classes"] if not (old / c).is_dir()]
     if missing:
         raise Refused(f"'{old}' has no folder '{missing[0]}'", "old and new examples must have the same classes")
-    files = [p for c in report["classes"] for p in sorted((old / c).iterdir()) if p.is_file()]
-    wanted = min(len(files), round(report["n"] * share / (1 - share)))
-    rng, rows = np.random.default_rng(seed), []
-    old_people: dict[str, int] = {}
-    for label in report["classes"]:
-        own = [p for p in files if p.parent.name == label]
-        some = rng.permutation(len(own))[: round(wanted * len(own) / len(files))]
-        for k in sorted(some.tolist()):
+    files = {c: pictures_in(old / c) for c in report["classes"]}
+    there = sum(map(len, files.values()))
+    if not there:
+        raise Refused(
+            f"no picture below the classes of '{old}'", "there is nothing to be mixed in", "name another folder"
+        )
+    wanted = min(there, round(report["n"] * share / (1 - share)))
+    ways = [p.relative_to(old / c).as_posix() for c, own in files.items() for p in own]
+    told = [person(way) if whom == way else whom for way, whom in zip(ways, whose(ways), strict=True)]
+    people = dict(zip([p for own in files.values() for p in own], numbered(told).tolist(), strict=True))
+    rng, rows = np.random.default_rng(seed), list[list[Any]]()
+    for label, own in files.items():
+        for k in sorted(rng.permutation(len(own))[: round(wanted * len(own) / there)].tolist()):
             # pictures of one person of the old ones stay together, and apart from every person of the new ones
-            whose = old_people.setdefault(person(own[k].name), len(old_people)) + report["people"]
-            to = out / label / f"person{whose:06d}_earlier_{own[k].name}"
+            person_here = people[own[k]] + report["people"]
+            to = out / label / f"person{person_here:06d}_earlier_{k:06d}_{own[k].name}"
             shutil.copyfile(own[k], to)
-            rows.append(f"{to.relative_to(out).as_posix()},{label},1,,earlier,,,\r\n")
+            rows.append([to.relative_to(out).as_posix(), label, 1, "", "earlier", "", "", ""])
     with (out / "examples.csv").open("a", newline="", encoding="utf-8") as text:
-        text.writelines(rows)
+        csv.writer(text).writerows(rows)
     if (old / "examples.json").is_file():  # a withdrawal must find what was learnt from the earlier ones, too
         earlier = json.loads((old / "examples.json").read_text("utf-8")).get("learned_from", ())
         report["learned_from"] = sorted({*report["learned_from"], *earlier})
