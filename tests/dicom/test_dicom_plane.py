@@ -8,9 +8,11 @@ import made
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset
 
 from isocenter.dicom.assemble import assemble
+from isocenter.dicom.pixels import rendered
 from isocenter.dicom.plane import plane
 from isocenter.errors import LimitReached, Refused
 from isocenter.space import Reference
@@ -83,3 +85,22 @@ def test_a_wavelet_that_loses_is_told_where_the_header_is_silent(syntax: str, lo
     series, read = made.record([out.getvalue()])
     (volume,) = assemble(series, read)
     assert (volume.facts.get("LossyImageCompression") == "01") is lossy
+
+
+@pytest.mark.parametrize("said", [8, 16])
+def test_a_palette_of_bytes_in_words_is_not_black(said: int) -> None:
+    """A maker that writes each entry of 8 bits into a word had its pictures shown without light."""
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    ds = pydicom.dcmread(io.BytesIO(made.made(1, modality="US", sop_class=made.US, pixels=levels)))
+    ds.PhotometricInterpretation = "PALETTE COLOR"
+    for colour in ("Red", "Green", "Blue"):
+        setattr(ds, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, said])
+        ds[f"{colour}PaletteColorLookupTableDescriptor"].VR = "US"
+        setattr(ds, f"{colour}PaletteColorLookupTableData", np.arange(256, dtype="<u2").tobytes())
+    out = io.BytesIO()
+    ds.save_as(out, enforce_file_format=True)
+    series, read = made.record([out.getvalue()])
+    (volume,) = assemble(series, read)
+    assert np.array_equal(volume.array[0, 0], levels)
+    shown = np.asarray(Image.open(io.BytesIO(rendered(out.getvalue()))).convert("RGB"))
+    assert np.array_equal(shown[..., 0], levels)

@@ -23,7 +23,7 @@ from isocenter.dicom.elements import PIXELS, File, parse
 from isocenter.dicom.whole import native_length
 from isocenter.errors import LimitReached, NotFound, NotWhole, Refused
 
-__all__ = ["frame_count", "frames", "holds_more", "native", "of_frames", "raw_frame", "rendered"]
+__all__ = ["frame_count", "frames", "holds_more", "native", "of_frames", "palette_bits", "raw_frame", "rendered"]
 
 _SAMPLES, _PHOTOMETRIC, _PLANAR, _FRAMES, _ROWS, _COLUMNS = (
     0x00280002,
@@ -395,7 +395,7 @@ def _to_display(
         from pydicom.pixels.processing import apply_color_lut
 
         stored = apply_color_lut(stored, header)
-        photometric, bits = "RGB", 8 * stored.dtype.itemsize
+        photometric, bits = "RGB", palette_bits(header)
     if stored.ndim == 3:
         if stored.dtype == np.uint8:
             return np.ascontiguousarray(stored[..., :3])
@@ -414,6 +414,18 @@ def _to_display(
     if photometric == "MONOCHROME1" or str(header.get("PresentationLUTShape", "")) == "INVERSE":
         unit = 1.0 - unit
     return np.asarray(np.round(unit * 255), np.uint8)
+
+
+def palette_bits(header: Any) -> int:
+    """Bits of the entries of a palette: 8 too where its maker wrote each of 8 bits into a word (PS3.3 C.7.6.3.1.6)."""
+    tables = [header.get(f"{colour}PaletteColorLookupTableData") for colour in ("Red", "Green", "Blue")]
+    entries = int(header.RedPaletteColorLookupTableDescriptor[0]) or 1 << 16
+    if not all(tables):  # in segments
+        return int(header.RedPaletteColorLookupTableDescriptor[2])
+    if len(tables[0]) < 2 * entries:
+        return 8
+    order = ">" if header.original_encoding[1] is False else "<"
+    return 16 if any(np.frombuffer(bytes(t)[: 2 * entries], f"{order}u2").max() > 0xFF for t in tables) else 8
 
 
 def _rescaled(stored: npt.NDArray[Any], header: Any, frame: int) -> tuple[npt.NDArray[np.float64], list[Any]]:

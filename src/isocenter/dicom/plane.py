@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from isocenter.dicom.compressed import is_irreversible
 from isocenter.dicom.elements import File, parse
-from isocenter.dicom.pixels import frames, raw_frame
+from isocenter.dicom.pixels import frames, palette_bits, raw_frame
 from isocenter.dicom.placed import scale
 from isocenter.dicom.quantity import quantity
 from isocenter.errors import LimitReached, Refused
@@ -162,7 +162,9 @@ def _palette(data: bytes, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
         warnings.simplefilter("ignore")
         header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
         coloured = np.asarray(apply_color_lut(stored, header))[..., :3]
-    return (coloured >> 8).astype(np.uint8) if coloured.dtype == np.uint16 else coloured
+    if coloured.dtype == np.uint16 and palette_bits(header) > 8:
+        coloured = coloured >> 8
+    return coloured.astype(np.uint8)
 
 
 def _time(file: File, facts: Mapping[str, Any], count: int) -> Axis:
