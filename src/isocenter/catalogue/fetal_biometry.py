@@ -301,11 +301,21 @@ def _words(held: Held, said: list[Measurement], weight: fetal.Weight | None, wee
         parts.append(f"estimated weight {weight.grams:.0f} g")
     at = next((f"{_ordinal(m.percentile)} centile" for m in said if m.what == WEIGHT and m.percentile is not None), "")
     if weeks:
-        return f"{', '.join(parts)}{f' ({at})' if at else ''} at {weeks:.1f} weeks, {standard}."
+        return f"{', '.join(parts)}{f' ({at})' if at else ''} at {_weeks_and_days(weeks)}, {standard}."
     days = next((m.value for m in said if m.what == AGE), None)
     if days is None:
         return f"{', '.join(parts)}; no age by {standard}."
     return f"{', '.join(parts)}; estimated age {int(days // 7)} weeks {int(days % 7)} days, {standard}."
+
+
+def _weeks_and_days(weeks: float) -> str:
+    """An age as it is spoken, so that 28.3 meant for 28 weeks and 3 days is seen.
+
+    >>> _weeks_and_days(28.3), _weeks_and_days(28.0), _weeks_and_days(28.99)
+    ('28 weeks 2 days (28.3 weeks)', '28 weeks 0 days', '29 weeks 0 days')
+    """
+    whole, days = divmod(round(7.0 * weeks), 7)
+    return f"{whole} weeks {days} days" + (f" ({weeks:.1f} weeks)" if days else "")
 
 
 def _ordinal(percentile: float) -> str:
