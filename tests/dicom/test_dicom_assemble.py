@@ -279,7 +279,9 @@ def test_time_from_frame_reference_time() -> None:
 
 def test_time_from_repetition_where_nothing_else_is_said() -> None:
     volume = only(phased([{}] * 4, ScanningSequence="EP", RepetitionTime=2500.0))
-    assert volume.axes[0].values == (0.0, 2.5, 5.0, 7.5)
+    assert volume.axes[0].values == (0.0, 2.5, 5.0, 7.5) and volume.facts["TimedBy"] == "Repetition Time"
+    stated = only(phased([{}] * 4, ScanningSequence="EP", RepetitionTime=2500.0, TemporalResolution=1400.0))
+    assert "TimedBy" not in stated.facts
 
 
 @pytest.mark.parametrize(

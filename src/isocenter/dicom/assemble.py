@@ -145,6 +145,7 @@ def _volumes(series: Series, placed: list[Placed], read: Read) -> list[Volume]:
         frame_of_reference=series.frame_of_reference,
         cardiac=cardiac,
         repetition_s=_repetition_s(facts),
+        repetition_said="" if facts.get("TemporalResolution") else "Repetition Time",
         same_pixels=lambda a, b: _same(a, b, read),
     )
     volumes = []

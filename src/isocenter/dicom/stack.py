@@ -56,6 +56,7 @@ def stacks(
     frame_of_reference: str = "",
     cardiac: bool = False,
     repetition_s: float | None = None,
+    repetition_said: str = "",
     same_pixels: Callable[[Placed, Placed], bool] = lambda a, b: False,
 ) -> tuple[list[Stack], list[IsocenterError]]:
     """Sort frames into regular stacks.
@@ -65,6 +66,7 @@ def stacks(
         frame_of_reference: of the series.
         cardiac: whether trigger times count from the heart beat.
         repetition_s: seconds between two volumes, where no frame states its time.
+        repetition_said: what that is taken from, where it is no statement of the time between two volumes.
         same_pixels: whether two frames at one place hold the same values, asked only for doubled slices.
 
     Returns:
@@ -73,7 +75,7 @@ def stacks(
     Raises:
         NotAVolume: when the largest group makes no regular stack.
     """
-    rules = _Rules(frame_of_reference, cardiac, repetition_s, same_pixels)
+    rules = _Rules(frame_of_reference, cardiac, repetition_s, repetition_said, same_pixels)
     groups = sorted(_planes(_one_echo_time(frames)), key=lambda g: -len(g) * g[0].rows * g[0].columns)
     found: list[Stack] = []
     faults: list[IsocenterError] = []
@@ -115,6 +117,7 @@ class _Rules:
     frame_of_reference: str
     cardiac: bool
     repetition_s: float | None
+    repetition_said: str
     same_pixels: Callable[[Placed, Placed], bool]
 
 
@@ -532,6 +535,8 @@ def _time(
         counted = means("temporal") if clock == "temporal" else None
         whole = counted is not None and min(b - a for a, b in pairwise(counted)) == 1.0  # 1, 2, 4: the third is missing
         steps = [n - counted[0] for n in counted] if counted and whole else range(repeats)
+        if rules.repetition_said:
+            notes["TimedBy"] = rules.repetition_said
         return Axis("time", tuple(round(n * rules.repetition_s, 6) for n in steps), "s")
     # When an image was made need not be when it was measured: it serves where it ticks evenly, and is told.
     if (even := _evened(cells, repeats, "content")) is not None:
