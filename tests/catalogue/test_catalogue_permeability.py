@@ -164,6 +164,29 @@ def test_frames_before_the_steady_state_are_left_and_that_is_told(
         Permeability().run(seen, (angles,), drawn, baseline_frames=3)
 
 
+def test_a_model_that_does_not_follow_the_curves_is_told(
+    scan: tuple[Volume, Volume], drawn: tuple[Region, ...]
+) -> None:
+    right, wrong = (Permeability().run(scan[0], (scan[1],), drawn, model=m) for m in ("extended_tofts", "patlak"))
+    assert not any("another model may hold" in r for r in right.reasons)
+    assert any(r.startswith("WARNING: tumour: patlak leaves") for r in wrong.reasons)
+
+
+def test_regions_that_no_fit_explains_are_no_answer(
+    scan: tuple[Volume, Volume], drawn: tuple[Region, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isocenter.catalogue.permeability._numbers", lambda *a: [])
+    with pytest.raises(Refused, match="2 regions in no voxel of which extended_tofts gives a plausible fit"):
+        Permeability().run(scan[0], (scan[1],), drawn)
+
+
+def test_flip_angles_on_other_voxels_are_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    grid = scan[1].geometry
+    other = replace(scan[1], geometry=replace(grid, affine=grid.affine @ np.diag([1.0, 1.2, 1.2, 1.0])))
+    with pytest.raises(Refused, match="1 of the series at flip angles lie on other voxels"):
+        Permeability().run(scan[0], (other,), drawn)
+
+
 def test_a_population_artery_is_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
     answer = Permeability().run(scan[0], (scan[1],), drawn[1:], artery="parker")
     assert any("nobody's own" in r for r in answer.reasons)

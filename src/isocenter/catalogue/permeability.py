@@ -25,6 +25,7 @@ __all__ = ["Permeability"]
 
 _LEAST_FRAMES, _LONG_ENOUGH_S, _LEAST_VOXELS = 20, 300.0, 4
 _HALF_DAY_S = 43200.0
+_LEFT_NOISE, _LEFT_SHARE = 2.0, 0.04  # of noise, and of the peak of the curves, that a model may leave
 _LATE_ECHO_MS = 15.0
 _FIRST = 12  # frames among which the steady state begins
 _ONE_BOLUS_S, _AGAIN, _JUMP_NOISE = 30.0, 0.3, 6.0  # after a jump; share of it that is another; deviations of noise
@@ -202,8 +203,15 @@ class Permeability:
                     Finding(codes.ENHANCEMENT, where=region, measurements=tuple(numbers), words=f"{words} ({model}).")
                 )
                 measured += numbers
+                remarks += _misfit(found, made[:, possible], voxels, mask, label, model)
             else:
                 remarks.append(f"{label}: not measured, in no voxel do T1, signal and model give a plausible fit")
+        if not findings:
+            raise Refused(
+                f"{len(places)} region{'s'[: len(places) != 1]} in no voxel of which {model} gives a plausible fit",
+                "T1 or signal are impossible, or a parameter ends at a bound, as flow that the curves cannot tell",
+                "look at flip angles and artery, or take a model with fewer parameters",
+            )
         maps = {_SAID[n][2]: dynamic.like(_map(found, n, voxels, dynamic), quantity=_SAID[n][2], unit=_SAID[n][1])
                 for n in names}  # fmt: skip
         curve = _curve(times, plasma, made[:, possible], voxels, places)
@@ -342,7 +350,9 @@ def _t1(
         return found_ms
     if not given_ms:
         late = len(angles or ()) - len(before)
+        aside = sum(not v.geometry.same_grid(dynamic.geometry) for v in before)
         told = f" ({late} of the series at flip angles began after the first frame)" if late else ""
+        told += f" ({aside} of the series at flip angles lie on other voxels than the frames)" if aside else ""
         raise Refused(
             f"no T1 before contrast{told}",
             "concentration follows from signal only with it",
@@ -477,6 +487,25 @@ def _numbers(found: Fit, names: list[str], voxels: Any, mask: Mask, label: str, 
     share = 100.0 * (1.0 - float((inside & ~bad).sum()) / max(1, int(mask.sum())))
     words = f"{label}: a bound was hit, T1 or signal impossible"
     return [*said, Measurement(codes.EXCLUDED_SHARE, share, "%", definition=words)] if said else []
+
+
+def _misfit(found: Fit, made: Array, voxels: Any, mask: Mask, label: str, model: str) -> list[str]:
+    """What is to be said where a model does not follow the curves of a region: it leaves more than their noise.
+
+    Noise is told by how far samples lie beside the middle of their neighbours, where agent changes slowly: the median.
+    """
+    inside = mask.ravel()[voxels]
+    curves = made[:, inside]
+    beside = curves[1:-1] - 0.5 * (curves[:-2] + curves[2:])
+    noise = 1.4826 * np.median(np.abs(beside), axis=0) / np.sqrt(1.5)
+    left, top = float(np.median(found.error[inside])), float(np.median(curves.max(axis=0)))
+    usual = float(np.median(noise))
+    if left <= _LEFT_NOISE * usual or left <= _LEFT_SHARE * top:
+        return []
+    return [
+        f"WARNING: {label}: {model} leaves {100 * left / top:.0f} % of the peak of the curves, more than twice their "
+        "noise: another model may hold"
+    ]
 
 
 def _map(found: Fit, name: str, voxels: Any, dynamic: Volume) -> npt.NDArray[np.float32]:
