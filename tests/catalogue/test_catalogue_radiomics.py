@@ -68,6 +68,17 @@ def test_the_volume_in_words_is_that_of_the_outline_and_not_of_the_voxels_it_is_
     assert "voxels of 2 x 2 x 2 mm measured, 4.7 mL outlined" in found.words  # 15 x 15 x 21 mm
 
 
+def test_an_outline_of_another_phase_is_told_with_the_phase_that_is_measured() -> None:
+    arterial = replace(CT, series_uid="2.25.1", facts={"SeriesDescription": "Abdomen arterial"})
+    venous = replace(LUMP, series_uid="2.25.2")
+    told = [r for r in Radiomics().run(arterial, (venous,)).reasons if "another series" in r]
+    assert told == ["lump: drawn on another series of images; the intensities are those of Abdomen arterial"]
+    unnamed = Radiomics().run(replace(arterial, facts={}), (venous,)).reasons
+    assert any("are those of series 2.25.1" in r for r in unnamed)
+    for image in (replace(CT, series_uid="2.25.2"), CT):
+        assert not any("another series" in r for r in Radiomics().run(image, (venous,)).reasons)
+
+
 def test_fractions_of_voxels_are_told() -> None:
     told = Radiomics().run(CT, (LUMP.of_occupancy(9.9),)).reasons
     assert any("fractions of voxels" in r and "(10.8 mL; the fractions add up to 9.9 mL)" in r for r in told)

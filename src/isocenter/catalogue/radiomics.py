@@ -166,7 +166,7 @@ class Radiomics:
             except Refused as why:
                 of_regions.setdefault(str(why), []).append(called)
                 continue
-            for doubt in doubts:
+            for doubt in (*doubts, *_elsewhere(region, image)):
                 of_regions.setdefault(doubt, []).append(called)
             findings.append(found)
             curves.append(curve)
@@ -205,6 +205,14 @@ class Radiomics:
             {"image": ct, "regions": (Region(grid, mask=few, label="speck"),)},
             {"answer": "declined", "words": "27 voxels"},
         )
+
+
+def _elsewhere(region: Region, image: Volume) -> list[str]:
+    """That an outline is of another series than the one measured: phases of one scan give results that look alike."""
+    if not region.series_uid or not image.series_uid or region.series_uid == image.series_uid:
+        return []
+    named = image.facts.get("SeriesDescription") or f"series {image.series_uid}"
+    return [f"drawn on another series of images; the intensities are those of {named}"]
 
 
 @dataclass(frozen=True, eq=False)
