@@ -336,6 +336,24 @@ def test_intervals_of_boxes_are_those_between_people() -> None:
     assert set(box_figures(same, founds, ("a",), [0.5])["metrics"]["map50"]) == {"value"}
 
 
+def test_intervals_of_few_people_hold_what_they_promise() -> None:
+    there, blank = np.array([[5, 5, 15, 15], [20, 20, 30, 30]], float), np.zeros((40, 40, 3), np.uint8)
+    held, widths = 0, list[float]()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        truths, founds = list[Boxed](), list[Found]()
+        for person in range(4):
+            often = rng.beta(4, 2)  # two thirds of all things are found
+            for _ in range(4):
+                hit = rng.random(2) < often
+                truths.append(Boxed("x", blank, there, np.zeros(2, int), np.zeros(2, bool), whose=f"{person}"))
+                founds.append(Found(there[hit], np.full(hit.sum(), 0.9), np.zeros(hit.sum(), int)))
+        told = box_figures(truths, founds, ("a",), [0.5])["metrics"]["sensitivity"]["a"]
+        held += told["low"] <= 2 / 3 <= told["high"]
+        widths.append(told["high"] - told["low"])
+    assert held >= 55 and np.mean(widths) < 0.8, "57 are expected; draws of four people held it in 52"
+
+
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     data = voc(tmp_path, {"a": 0})
     note = data / "Annotations" / "a.xml"

@@ -15,7 +15,7 @@ from isocenter.methods.boxes import hits, overlaps, precision_of
 
 __all__ = ["Found", "box_figures", "cases_of", "counting_thresholds", "rows_of"]
 
-_DRAWS = 1000
+_DRAWS, _FEW = 1000, 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +55,13 @@ def box_figures(
 ) -> dict[str, Any]:
     """Average precision at an overlap of one half (and mean over 0.5 to 0.95), sensitivity, precision and counts.
 
-    Intervals are 95 % bootstrap intervals by person, with all pictures that are theirs; one person alone has none. A
+    Intervals are of 95 %, by bootstrap of people with all pictures that are theirs; of fewer than 30 people by the
+    figures without each of them, since draws of few differ too little; one person alone has none. A
     class of which there is nothing to be found has no figure and no part in the mean.
     """
     found: dict[str, Any] = {"map50": {}, "map50_95": {}, "ap50": {}, "sensitivity": {}, "precision": {}, "count": {}}
-    drawn = _drawn([one.whose or one.name for one in truths])
+    again = _again([one.whose or one.name for one in truths])
+    drawn = again.rows
     areas, draws, strict = [], [], []
     for kind, name in enumerate(classes):
         half = [_matched(*pair, kind, 0.5) for pair in zip(truths, founds, strict=True)]
@@ -68,7 +70,7 @@ def box_figures(
             continue
         areas.append(_precision(half))
         draws.append([_precision([half[i] for i in row]) for row in drawn[:200]])
-        found["ap50"][name] = _interval(areas[-1], draws[-1]) | {"boxes": total}
+        found["ap50"][name] = _interval(areas[-1], draws[-1], again) | {"boxes": total}
         by_overlap = [
             [_matched(*pair, kind, least) for pair in zip(truths, founds, strict=True)]
             for least in np.round(np.arange(0.5, 0.96, 0.05), 2)
@@ -81,39 +83,56 @@ def box_figures(
         ])  # fmt: skip
         sums = np.array([said[row].sum(0) for row in drawn]).reshape(-1, 3)
         with np.errstate(invalid="ignore", divide="ignore"):
-            found["sensitivity"][name] = _interval(float(said[:, 1].sum() / total), sums[:, 1] / sums[:, 2])
+            found["sensitivity"][name] = _interval(float(said[:, 1].sum() / total), sums[:, 1] / sums[:, 2], again)
             found["precision"][name] = _interval(float(said[:, 1].sum() / max(1, said[:, 0].sum())),
-                                                 sums[:, 1] / sums[:, 0])  # fmt: skip
+                                                 sums[:, 1] / sums[:, 0], again)  # fmt: skip
         off = np.abs(said[:, 0] - said[:, 2]).astype(float)
-        found["count"][name] = _interval(float(off.mean()), [off[row].mean() for row in drawn])
+        found["count"][name] = _interval(float(off.mean()), [off[row].mean() for row in drawn], again, np.inf)
     if not areas:
         raise Refused(f"no box on {len(truths)} pictures", "nothing says where things are, so nothing can be counted",
                       "give the boxes, xmin below xmax and ymin below ymax")  # fmt: skip
-    found["map50"] = _interval(float(np.mean(areas)), np.mean(draws, axis=0))
-    found["map50_95"] = _interval(float(np.mean(list(found["map50_95"].values()))), np.mean(strict, axis=0))
+    found["map50"] = _interval(float(np.mean(areas)), np.mean(draws, axis=0), again)
+    found["map50_95"] = _interval(float(np.mean(list(found["map50_95"].values()))), np.mean(strict, axis=0), again)
     found["mean_error_of_count"] = found.pop("count")
     return {"n": len(truths), "metrics": found, "calibration": {}, "subgroups": []}
 
 
-def _drawn(people: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-    """Places of pictures, person by person drawn again; none where there is one person alone."""
-    rng = np.random.default_rng(0)
+@dataclass(frozen=True, eq=False)
+class _Again:
+    """Places of pictures, person by person: drawn again, or, where there are few, all but one of them in turn."""
+
+    rows: list[npt.NDArray[np.int64]]
+    left_out: bool
+
+
+def _again(people: Sequence[str]) -> _Again:
     known, own = np.unique(people, return_inverse=True)
-    if len(known) < 2:
-        return []
-    if len(known) == len(people):
-        return list(rng.integers(0, len(people), (_DRAWS, len(people))))
     theirs = [np.flatnonzero(own == k) for k in range(len(known))]
-    return [np.concatenate([theirs[k] for k in row]) for row in rng.integers(0, len(known), (_DRAWS, len(known)))]
+    if len(known) < 2:
+        return _Again([], left_out=False)
+    if len(known) < _FEW:  # draws of few people differ too little
+        return _Again([np.flatnonzero(own != k) for k in range(len(known))], left_out=True)
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(0, len(known), (_DRAWS, len(known)))
+    if len(known) == len(people):
+        return _Again(list(drawn), left_out=False)
+    return _Again([np.concatenate([theirs[k] for k in row]) for row in drawn], left_out=False)
 
 
-def _interval(value: float, drawn: Any) -> dict[str, float]:
-    finite = np.asarray(drawn, float)
+def _interval(value: float, found: Any, again: _Again, most: float = 1.0) -> dict[str, float]:
+    """With the interval of the draws, or Student's of the figures without each person (Tukey's jackknife)."""
+    from scipy.stats import t
+
+    finite = np.asarray(found, float)
     finite = finite[np.isfinite(finite)]
-    if not len(finite):
+    k = len(again.rows)
+    if not len(finite) or (again.left_out and len(finite) < k):
         return {"value": value}
-    low, high = np.percentile(finite, (2.5, 97.5))
-    return {"value": value, "low": float(low), "high": float(high)}
+    if not again.left_out:
+        low, high = np.percentile(finite, (2.5, 97.5))
+        return {"value": value, "low": float(low), "high": float(high)}
+    half = float(t.ppf(0.975, k - 1) * np.sqrt((k - 1) / k * np.sum((finite - finite.mean()) ** 2)))
+    return {"value": value, "low": max(0.0, value - half), "high": min(most, value + half)}
 
 
 def counting_thresholds(truths: Sequence[Boxed], founds: Sequence[Found], classes: int) -> list[float]:

@@ -15,6 +15,7 @@ __all__ = ["FEW", "area_of", "class_figures", "line_of", "mean_of", "share_of"]
 
 FEW = 10
 """Fewer events than this say nothing about a group."""
+_DRAWN = 30
 
 
 def area_of(
@@ -28,15 +29,17 @@ def area_of(
 def mean_of(
     values: npt.NDArray[np.float64], people: Sequence[str], *, least: float = 0.0, most: float = 1.0
 ) -> dict[str, float]:
-    """A mean over cases with its bootstrap interval, that between people where they have several (see `clusters`); of
-    one person alone it has none.
+    """A mean over cases with its bootstrap interval; of fewer than 30, or where people have several, with Student's of
+    the people (see `clusters`). One person alone has none.
     """
     told, own = {"value": float(values.mean())}, clusters.owners(list(people), len(values))
-    if own is None and len(values) > 1:
+    if own is None and len(values) < _DRAWN:  # draws of few differ too little
+        own = np.arange(len(values))
+    if own is None:
         drawn = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
         low, high = np.percentile(drawn, (2.5, 97.5))
         told |= {"low": float(low), "high": float(high)}
-    elif own is not None and own.max() > 0:
+    elif own.max() > 0:
         between = clusters.mean(values, own, least=least, most=most)
         told |= {"low": between.low, "high": between.high}
     return told
