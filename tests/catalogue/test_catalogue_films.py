@@ -187,6 +187,21 @@ def test_a_muscle_that_gland_hides_is_not_counted_as_gland() -> None:
     assert any("no border of a pectoral muscle was found" in r for r in answer.reasons)
 
 
+def test_a_raw_film_is_dense_where_the_detector_saw_little() -> None:
+    """A picture for processing in MONOCHROME2 was declined as inverted."""
+    image, made = chest(seed=1)
+    raw = replace(image, array=4000.0 * np.exp(-3.0 * image.array / 4095.0))
+    said = {
+        "PresentationIntentType": "FOR PROCESSING", "PixelIntensityRelationship": "LIN",
+        "PixelIntensityRelationshipSign": 1,
+    }  # fmt: skip
+    answer = ChestXrayHeart().run(facts(raw, **said, InvertedFromMonochrome1=False))
+    (ratio,) = [m.value for m in answer.measurements if m.what == RATIO]
+    assert ratio == pytest.approx(made.truth["cardiothoracic_ratio"], abs=0.02)
+    with pytest.raises(Refused, match="inverted"):
+        ChestXrayHeart().run(facts(raw, PresentationIntentType="FOR PRESENTATION"))
+
+
 def test_a_saturated_abdomen_is_no_padding() -> None:
     """A console may state white as the value of padding and pad nothing."""
     image, _ = chest(seed=1)

@@ -17,6 +17,7 @@ from isocenter.catalogue.plane_image import age_said, age_years, grey
 from isocenter.errors import Refused
 from isocenter.methods import lung_fields
 from isocenter.methods.lung_network import two_opinions
+from isocenter.methods.mammogram import attenuation
 from isocenter.record import Code, Finding, Measurement, codes
 from isocenter.space import Reference, Region, Volume
 
@@ -54,7 +55,7 @@ _OF_PICTURE = ("SeriesDescription", "ProtocolName")  # a study and an order may 
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "9"
+    name, version = "chest_xray_heart", "10"
     weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
@@ -123,6 +124,9 @@ class ChestXrayHeart:
         picture, coloured = grey(image)
         if coloured is not None and coloured.any():
             raise Refused("a picture in colour", "a radiograph is grey")
+        if _grows_with_exposure(image):
+            linear = str(image.facts.get("PixelIntensityRelationship") or "").strip().upper() == "LIN"
+            picture = attenuation(np.maximum(picture, 0)) if linear else picture.max() - picture
         spacing = image.geometry.spacing_mm[1:]
         if abs(spacing[0] / spacing[1] - 1.0) > 0.01:
             raise Refused(f"pixels of {spacing[0]:g} by {spacing[1]:g} mm", "widths are compared in square pixels")
@@ -170,6 +174,13 @@ class ChestXrayHeart:
         found = Finding(codes.HEART, where=region, measurements=tuple(heart), words=words)
         told = () if view or code or against else ("the view is PA by the description; View Position is empty",)
         return Answer.found(found, *lungs, measurements=tuple(said), reasons=(*against, *told, *remarks[1]))
+
+
+def _grows_with_exposure(image: Volume) -> bool:
+    """Whether dense tissue is dark: a picture for processing, not turned yet, whose values grow with the exposure."""
+    facts = image.facts
+    raw = str(facts.get("PresentationIntentType") or "").upper() == "FOR PROCESSING"
+    return raw and facts.get("PixelIntensityRelationshipSign") == 1 and not facts.get("InvertedFromMonochrome1")
 
 
 def _outlined(
