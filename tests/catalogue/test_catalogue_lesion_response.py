@@ -174,6 +174,14 @@ def test_what_planning_draws_beside_a_tumour_is_no_lesion() -> None:
         ask(times[0], replace(times[1], given=(*times[1].regions[:-1], lost)))
 
 
+def test_a_core_within_a_lesion_is_told() -> None:
+    times = [on(day, (LIVER, 20, "tumour"), (LIVER, 9, "necrosis"), (LUNG, 9, "lung")) for day in (0, 60)]
+    told = [r for r in ask(*times).reasons if "lies within" in r]
+    assert [r.split(":")[1] for r in told] == [
+        f" 'necrosis' of {day} lies within 'tumour' and both count" for day in ("2026-01-01", "2026-03-02")
+    ]
+
+
 def test_fractions_of_voxels_are_told() -> None:
     times = [on(0, (LIVER, 20, "liver")), on(60, (LIVER, 12, "liver"))]
     times = [replace(t, given=tuple(r.of_occupancy(33.3) for r in t.regions)) for t in times]

@@ -98,7 +98,14 @@ def of_one_reader(time: Drawn, remarks: list[str]) -> Drawn:
     time = replace(time, regions=lesions_among(time.regions, time.day, remarks))
     for n, one in enumerate(time.regions):
         for other in time.regions[:n]:
-            if (share := _shared(one, other)) > 0.5:
+            share = _shared(one, other)
+            small, large = sorted((one, other), key=lambda r: r.volume_ml)
+            if share > 0.5 and large.volume_ml > _LIKE_SIZE * small.volume_ml:
+                remarks.append(
+                    f"WARNING: '{small.label}' of {time.day} lies within '{large.label}' and both count: leave out the "
+                    "one that is no lesion of its own (a core of the other, or the organ about it)"
+                )
+            elif share > 0.5:
                 a, b = other.label or "a lesion", one.label or "another"
                 raise Refused(
                     f"'{a}' and '{b}' of {time.day}, of which one holds {share:.0%} of the other",
@@ -110,10 +117,8 @@ def of_one_reader(time: Drawn, remarks: list[str]) -> Drawn:
 
 
 def _shared(one: Region, other: Region) -> float:
-    """The part of the smaller that lies in the larger, of lesions of like size; 0 for others."""
+    """The part of the smaller that lies in the larger."""
     small, large = sorted((one, other), key=lambda r: r.volume_ml)
-    if large.volume_ml > _LIKE_SIZE * small.volume_ml:
-        return 0.0
     if one.geometry.frame_of_reference != other.geometry.frame_of_reference:
         return 0.0
     # Long lesions may share voxels though their middles lie apart: one ball's radius each is no bound for them.
