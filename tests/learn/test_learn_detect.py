@@ -332,6 +332,9 @@ def test_intervals_of_boxes_are_those_between_people() -> None:
             [told[k]["a"]["high"] - told[k]["a"]["low"] for k in ("sensitivity", "ap50", "mean_error_of_count")]
         )
     assert (np.array(wide[0]) > 1.8 * np.array(wide[1])).all(), "the square root of 6, less what chance takes"
+    all_hit = [Found(there, np.array([0.9, 0.8]), np.zeros(2, int))] * 72
+    found = box_figures(truths[:9], all_hit[:9], ("a",), [0.5])["metrics"]["sensitivity"]["a"]
+    assert found["high"] == 1 and 0.6 < found["low"] < 0.75, "none of nine people's was missed: Wilson's 9 of 9"
     same = [replace(one, whose="p") for one in truths]
     assert set(box_figures(same, founds, ("a",), [0.5])["metrics"]["map50"]) == {"value"}
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.learn.boxed import Boxed
+from isocenter.learn.judge_classes import share_of
 from isocenter.methods.boxes import hits, overlaps, precision_of
 
 __all__ = ["Found", "box_figures", "cases_of", "counting_thresholds", "rows_of"]
@@ -55,12 +56,14 @@ def box_figures(
 ) -> dict[str, Any]:
     """Average precision at an overlap of one half (and mean over 0.5 to 0.95), sensitivity, precision and counts.
 
-    Intervals are of 95 %, by bootstrap of people with all pictures that are theirs; of fewer than 30 people by the
-    figures without each of them, since draws of few differ too little; one person alone has none. A
-    class of which there is nothing to be found has no figure and no part in the mean.
+    Intervals are of 95 %: of shares Wilson's between people (see `clusters`), of others by bootstrap of people with all
+    pictures that are theirs; of fewer than 30 people by the figures without each of them, since draws of few differ too
+    little; one person alone has none. A class of which there is nothing to be found has no figure and no part in the
+    mean.
     """
     found: dict[str, Any] = {"map50": {}, "map50_95": {}, "ap50": {}, "sensitivity": {}, "precision": {}, "count": {}}
-    again = _again([one.whose or one.name for one in truths])
+    people = [one.whose or one.name for one in truths]
+    again = _again(people)
     drawn = again.rows
     areas, draws, strict = [], [], []
     for kind, name in enumerate(classes):
@@ -81,11 +84,8 @@ def box_figures(
         said = np.array([
             [np.count_nonzero(c), np.count_nonzero(m.right & c), m.truths] for c, m in zip(counted, half, strict=True)
         ])  # fmt: skip
-        sums = np.array([said[row].sum(0) for row in drawn]).reshape(-1, 3)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found["sensitivity"][name] = _interval(float(said[:, 1].sum() / total), sums[:, 1] / sums[:, 2], again)
-            found["precision"][name] = _interval(float(said[:, 1].sum() / max(1, said[:, 0].sum())),
-                                                 sums[:, 1] / sums[:, 0], again)  # fmt: skip
+        found["sensitivity"][name] = _share(said[:, 1], said[:, 2], people)
+        found["precision"][name] = _share(said[:, 1], said[:, 0], people)
         off = np.abs(said[:, 0] - said[:, 2]).astype(float)
         found["count"][name] = _interval(float(off.mean()), [off[row].mean() for row in drawn], again, np.inf)
     if not areas:
@@ -117,6 +117,15 @@ def _again(people: Sequence[str]) -> _Again:
     if len(known) == len(people):
         return _Again(list(drawn), left_out=False)
     return _Again([np.concatenate([theirs[k] for k in row]) for row in drawn], left_out=False)
+
+
+def _share(hits: npt.NDArray[np.int64], of: npt.NDArray[np.int64], people: Sequence[str]) -> dict[str, float]:
+    """Hits among all boxes of the pictures; the interval is that between people, also where none was missed."""
+    flags = np.concatenate([np.arange(n) < h for h, n in zip(hits, of, strict=True)])
+    whose = np.repeat(people, of)
+    if len(np.unique(whose)) < 2:
+        return {"value": float(flags.mean()) if len(flags) else 0.0}
+    return share_of(flags, whose)
 
 
 def _interval(value: float, found: Any, again: _Again, most: float = 1.0) -> dict[str, float]:
