@@ -78,7 +78,7 @@ def test_it_is_judged_on_others_and_predictions_are_written(made: tuple[Model, P
     _, out, held = made
     found = judged(out, held)
     said = found.report
-    keys = ["model", "task", "n", "metrics", "calibration", "subgroups", "declined", "border", "learnt_from"]
+    keys = ["model", "task", "n", "metrics", "calibration", "subgroups", "declined", "border", "people", "learnt_from"]
     assert list(said) == keys
     assert json.loads(json.dumps(said)) == said, "plain JSON"
     assert said["n"] == 45 and said["metrics"]["auc"]["value"] > 0.95

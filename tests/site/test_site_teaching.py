@@ -176,7 +176,6 @@ def test_what_was_withdrawn_while_it_was_learnt_from_leaves_no_model(
     out = tmp_path / "m"
 
     def hours(task: str, data: Path, out: Path, **_: object) -> object:
-        out.mkdir()
         for name in ("model.onnx", "model.json", "card.md", "learnt.bin", "recipe.toml"):
             (out / name).write_text("learnt")
         site.consents.withdraw(patient="P4", reason="by letter", who=HOUSE)
@@ -187,7 +186,7 @@ def test_what_was_withdrawn_while_it_was_learnt_from_leaves_no_model(
     result = CliRunner().invoke(
         app, ["train", AI, "--data", str(tmp_path / "set"), "--out", str(out), "--folder", archive]
     )
-    assert isinstance(result.exception, Refused) and out.is_dir() and list(out.iterdir()) == []
+    assert isinstance(result.exception, Refused) and not out.exists()
 
 
 def test_a_frozen_cohort_is_trained_on_by_its_name(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
