@@ -139,18 +139,18 @@ def test_an_empty_archive_leads_to_its_first_study_and_a_patient_has_a_past(
         assert dots.count() == 3
         page.keyboard.press("+")
         page.keyboard.press("+")
-        page.wait_for_function("document.querySelectorAll('svg.strip circle').length === 2", timeout=5000)
+        until(lambda: page.evaluate("document.querySelectorAll('svg.strip circle').length === 2"))
         shot(page, "timeline-near")
         for _ in range(2):
             page.keyboard.press("-")
-        page.wait_for_function("document.querySelectorAll('svg.strip circle').length === 3", timeout=5000)
+        until(lambda: page.evaluate("document.querySelectorAll('svg.strip circle').length === 3"))
         page.evaluate("window.print = () => { window.printed = document.querySelector('main').innerText; }")
         page.keyboard.press("p")
-        page.wait_for_function("(window.printed ?? '').includes('Everything, oldest first')", timeout=5000)
+        until(lambda: page.evaluate("(window.printed ?? '').includes('Everything, oldest first')"))
         page.emulate_media(media="print")
         assert not page.get_by_role("link", name="All patients").is_visible(), "on paper nothing is to be pressed"
         ink = "getComputedStyle(document.querySelector('main h2')).color.match(/[0-9]+/g).slice(0, 3).map(Number)"
-        page.wait_for_function(f"Math.max(...{ink}) < 80", timeout=5000)
+        until(lambda: page.evaluate(f"Math.max(...{ink}) < 80"))
         shot(page, "timeline-printed")
         page.emulate_media(media="screen")
         page.get_by_role("region", name="Everything, oldest first").wait_for()

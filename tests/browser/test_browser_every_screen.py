@@ -19,6 +19,8 @@ BESIDE = """() => [...document.querySelectorAll('main')]
   .filter(one => ['auto', 'scroll'].includes(getComputedStyle(one).overflowX) && one.scrollWidth > one.clientWidth + 1)
   .map(one => one.className + ' ' + (one.scrollWidth - one.clientWidth))"""
 
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+
 
 def asked_of(page: Any) -> set[Any]:
     """The questions of the page that have no answer yet, but for the channel that never ends."""
@@ -35,8 +37,9 @@ def arrived(page: Any, path: str, asked: set[Any]) -> None:
     if re.match(r"/study/[\d.]+$|/sharing/preview", path):
         page.locator(".corner.tr").first.wait_for()
         until(lambda: lit(page) > 0.02)
-    frames = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
-    until(lambda: page.evaluate(frames) and page.locator("[aria-busy=true]").count() == 0 and not asked)
+    if path.startswith("/oversight/view/"):
+        page.locator(".picture .side").first.wait_for()
+    until(lambda: page.evaluate(FRAMES) and page.locator("[aria-busy=true]").count() == 0 and not asked)
 
 
 def lines(page: Any) -> set[str]:
@@ -70,6 +73,7 @@ def test_every_screen(page: Any, studies: Callable[[str], str], axe: str, place:
                 found[path, theme] = told
         for size, how in ((TWICE, "twice"), (PHONE, "phone")):
             page.set_viewport_size(size)
+            page.evaluate(FRAMES)  # what the page itself lays anew for another width
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 found[path, how] = page.evaluate("document.documentElement.scrollWidth")
             if how == "phone" and (told := page.evaluate(BESIDE)):
