@@ -21,7 +21,8 @@ from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
 from isocenter.forms.completed import Cited
 from isocenter.record import Study
-from isocenter.site.loading import Loading, _Files, _Images, read_folder, regions_of
+from isocenter.site.loading import Loading, _Files, read_folder, regions_of
+from isocenter.site.source_images import SourceImages
 from isocenter.testing.phantoms import Person, Phantom, pet_ct
 
 
@@ -180,13 +181,15 @@ def test_a_sagittal_segmentation_within_its_images_is_at_no_edge(trunk: Phantom)
 
 def test_a_segmentation_names_its_images_in_one_of_three_ways(kept: tuple[Study, dict[str, bytes]]) -> None:
     study, files = kept
-    images = _Images(study, _Files(files.__getitem__, {i.sop_uid: i.digest for s in study.series for i in s.instances}))
+    images = SourceImages(
+        study, _Files(files.__getitem__, {i.sop_uid: i.digest for s in study.series for i in s.instances})
+    )
     pet = next(s for s in study.series if s.modality == "PT")
     by_series = images.seek(Cited(("2.25.1", pet.uid), frozenset(), ""))
     by_image = images.seek(Cited((), frozenset({pet.instances[0].sop_uid}), ""))
     assert by_series is by_image is not None and len(by_image.corners) == 4 * len(pet.instances)
     assert images.seek(Cited((), frozenset(), pet.frame_of_reference)) is None  # CT and PET share it
-    alone = _Images(replace(study, series=(pet,)), images._files)
+    alone = SourceImages(replace(study, series=(pet,)), images._files)
     by_frame = alone.seek(Cited((), frozenset(), pet.frame_of_reference))
     assert by_frame is not None and by_frame.series_uid == pet.uid
     assert alone.seek(Cited(("2.25.1",), frozenset(), pet.frame_of_reference)) is None

@@ -16,6 +16,7 @@ from isocenter.catalogue.t1_map import in_ms, is_t1_map
 from isocenter.dicom.placed import moment_s
 from isocenter.errors import Refused
 from isocenter.methods import population_input, steady_state
+from isocenter.methods.bolus import noise_of
 from isocenter.methods.dce import Fit, fit
 from isocenter.methods.relaxation import concentration, t1_from_angles
 from isocenter.record import Code, Curve, Finding, Measurement, codes
@@ -490,16 +491,11 @@ def _numbers(found: Fit, names: list[str], voxels: Any, mask: Mask, label: str, 
 
 
 def _misfit(found: Fit, made: Array, voxels: Any, mask: Mask, label: str, model: str) -> list[str]:
-    """What is to be said where a model does not follow the curves of a region: it leaves more than their noise.
-
-    Noise is told by how far samples lie beside the middle of their neighbours, where agent changes slowly: the median.
-    """
+    """What is to be said where a model does not follow the curves of a region: it leaves more than their noise."""
     inside = mask.ravel()[voxels]
     curves = made[:, inside]
-    beside = curves[1:-1] - 0.5 * (curves[:-2] + curves[2:])
-    noise = 1.4826 * np.median(np.abs(beside), axis=0) / np.sqrt(1.5)
     left, top = float(np.median(found.error[inside])), float(np.median(curves.max(axis=0)))
-    usual = float(np.median(noise))
+    usual = float(np.median(noise_of(curves)))
     if left <= _LEFT_NOISE * usual or left <= _LEFT_SHARE * top:
         return []
     return [

@@ -10,13 +10,12 @@ import hashlib
 import math
 import re
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -25,10 +24,8 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
 from isocenter.site.nifti_study import NIFTI, is_nifti, nifti_files, regions_in, volume_in
+from isocenter.site.source_images import SourceImages
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
-
-if TYPE_CHECKING:
-    from isocenter.forms.completed import Cited, Drawn
 
 __all__ = ["Folder", "Loading", "read_folder", "read_nifti", "regions_of", "safe_name", "volumes_of"]
 
@@ -225,7 +222,7 @@ def regions_of(study: Study, series: Series, get: Get) -> tuple[Region, ...]:
     if series.modality == "SEG":
         from isocenter.forms import seg
 
-        images = _Images(study, files)
+        images = SourceImages(study, files)
         drawn = (r for i in series.instances for r in seg.read(files(i.sop_uid), seek=images.seek))
         return _among_slices(tuple(_calibrated(r, study, get) for r in drawn), images)
     if series.modality == "RTSTRUCT":
@@ -271,56 +268,7 @@ def _scaled(region: Region, picture: Volume) -> Geometry:
     return Geometry.regular(shape=picture.geometry.shape, spacing_mm=(1.0, down, across), reference=Reference.PLANE)
 
 
-class _Images:
-    """The images of a study that have a place, series by series."""
-
-    def __init__(self, study: Study, files: _Files) -> None:
-        self._study, self._files = study, files
-        self._held: dict[str, Drawn | None] = {}
-
-    def seek(self, cited: Cited) -> Drawn | None:
-        """Those that a Segmentation names: its series, else one with an image that it cites; where it names none at
-        all, the only ones in its frame of reference.
-        """
-        here = [s for s in self._study.series if s.modality != "SEG" and any(i.rows for i in s.instances)]
-        for uid in cited.series:
-            if any(s.uid == uid for s in here):
-                return self.of(uid)
-        for series in here:
-            if any(i.sop_uid in cited.images for i in series.instances):
-                return self.of(series.uid)
-        framed = [s.uid for s in here if cited.frame and s.frame_of_reference == cited.frame]
-        names_none = not cited.series and not cited.images
-        return self.of(framed[0]) if len(framed) == 1 and names_none else None
-
-    def of(self, uid: str) -> Drawn | None:
-        """Those of one series; None where they are not in the study, or have no place."""
-        if uid not in self._held:
-            self._held[uid] = self._read(uid)
-        return self._held[uid]
-
-    def _read(self, uid: str) -> Drawn | None:
-        from isocenter.dicom.assemble import placed_frames
-        from isocenter.forms.completed import Drawn
-
-        series = next((s for s in self._study.series if s.uid == uid), None)
-        if series is None:
-            return None
-        try:
-            placed = [one for i in series.instances for one in placed_frames(series, i, self._files)]
-        except IsocenterError:
-            return None
-        if not placed:
-            return None
-        kinds = Counter((one.rows, one.columns, one.spacing) for one in placed)
-        ((rows, columns, spacing), _), *_ = kinds.most_common()
-        alike = [one for one in placed if (one.rows, one.columns, one.spacing) == (rows, columns, spacing)]
-        places = np.array([one.position for one in alike])
-        ways = np.array([one.orientation for one in alike])
-        return Drawn(uid, places, ways, spacing, (rows, columns), series.frame_of_reference)
-
-
-def _among_slices(regions: tuple[Region, ...], images: _Images) -> tuple[Region, ...]:
+def _among_slices(regions: tuple[Region, ...], images: SourceImages) -> tuple[Region, ...]:
     """Outlines with one empty slice more at an end where the images that they were drawn on go on.
 
     A Segmentation leaves out slices without voxels, so that each structure would seem to end where the images do. One
