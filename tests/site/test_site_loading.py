@@ -19,10 +19,8 @@ from pydicom.sr.codedict import codes
 from isocenter.analysis.need import Dated, Need
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
-from isocenter.forms.completed import Cited
 from isocenter.record import Study
-from isocenter.site.loading import Loading, _Files, read_folder, regions_of
-from isocenter.site.source_images import SourceImages
+from isocenter.site.loading import Loading, read_folder, regions_of
 from isocenter.testing.phantoms import Person, Phantom, pet_ct
 
 
@@ -177,22 +175,6 @@ def test_a_sagittal_segmentation_within_its_images_is_at_no_edge(trunk: Phantom)
     held = next(s for s in study.series if s.modality == "SEG")
     (region,) = regions_of(study, held, files.__getitem__)
     assert region.voxels == 36 and region.geometry.shape[0] == 5 and region.bounds[0][0] == 1
-
-
-def test_a_segmentation_names_its_images_in_one_of_three_ways(kept: tuple[Study, dict[str, bytes]]) -> None:
-    study, files = kept
-    images = SourceImages(
-        study, _Files(files.__getitem__, {i.sop_uid: i.digest for s in study.series for i in s.instances})
-    )
-    pet = next(s for s in study.series if s.modality == "PT")
-    by_series = images.seek(Cited(("2.25.1", pet.uid), frozenset(), ""))
-    by_image = images.seek(Cited((), frozenset({pet.instances[0].sop_uid}), ""))
-    assert by_series is by_image is not None and len(by_image.corners) == 4 * len(pet.instances)
-    assert images.seek(Cited((), frozenset(), pet.frame_of_reference)) is None  # CT and PET share it
-    alone = SourceImages(replace(study, series=(pet,)), images._files)
-    by_frame = alone.seek(Cited((), frozenset(), pet.frame_of_reference))
-    assert by_frame is not None and by_frame.series_uid == pet.uid
-    assert alone.seek(Cited(("2.25.1",), frozenset(), pet.frame_of_reference)) is None
 
 
 def test_a_segmentation_on_images_with_gaps_says_so_and_has_no_voxels(trunk: Phantom) -> None:
