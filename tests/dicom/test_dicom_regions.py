@@ -273,3 +273,22 @@ def test_what_was_drawn_on_several_phases_of_a_slice_is_no_ring() -> None:
     assert same.label == "ring" and same.voxels == 75
     with pytest.raises(Refused, match="'aorta' on several images of one slice"):
         drawn(structure_set({"aorta": outlines}, images=["1.2.3", *on[1:]]), onto)
+
+
+def test_a_structure_that_was_drawn_across_the_slices_is_there() -> None:
+    """A box in sagittal planes was refused; a plane alone is as thick as its file says."""
+
+    def plane(x: float) -> list[tuple[float, float, float]]:
+        return [(x, 4.5, 1.0), (x, 9.5, 1.0), (x, 9.5, 7.0), (x, 4.5, 7.0)]
+
+    (box,) = drawn(structure_set({"GTV": [plane(x) for x in (3.0, 4.0, 5.0, 6.0)]}), volume())
+    assert box.voxels == 3 * 5 * 4 and box.bounds == ((1, 5, 3), (4, 10, 7))
+    ds = pydicom.dcmread(io.BytesIO(structure_set({"GTV": [plane(5.0)]})))
+    assert drawn(made.written(ds), volume())[0].voxels == 3 * 5
+    ds.ROIContourSequence[0].ContourSequence[0].ContourSlabThickness = 3.0
+    assert drawn(made.written(ds), volume())[0].voxels == 3 * 5 * 3
+    with pytest.raises(Refused, match="2 of 2 contours of 'GTV' lie outside the image"):
+        drawn(structure_set({"GTV": [plane(-8.0), plane(-9.0)]}), volume())
+    with pytest.raises(Refused, match="do not lie in a slice"):
+        series, read = made.record([structure_set({"GTV": [plane(3.0), plane(4.0)]})])
+        regions(series, read, volume(), across=False)

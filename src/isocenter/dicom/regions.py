@@ -18,12 +18,13 @@ from isocenter.errors import NotFound, Refused
 from isocenter.record import Series
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
 from isocenter.space.outline import enclosed, filled, united
+from isocenter.space.slabs import crosses, slabs
 
 __all__ = ["images_named", "regions"]
 
 _ROIS, _CONTOURS_OF, _CONTOURS = 0x30060020, 0x30060039, 0x30060040
 _NUMBER, _REFERENCED, _NAME, _KIND, _POINTS = 0x30060022, 0x30060084, 0x30060026, 0x30060042, 0x30060050
-_FRAME = 0x30060024
+_FRAME, _THICKNESS = 0x30060024, 0x30060044
 _DRAWN_ON, _IMAGE, _IMAGE_FRAME = 0x30060016, 0x00081155, 0x00081160
 _OFF_PLANE = 0.5  # of the slice distance: a contour further from every slice belongs to none
 _ONE_PLANE, _ROUNDED_MM = 0.05, 0.2  # of the slice distance; or as far as rounded coordinates part one plane
@@ -34,7 +35,9 @@ _FARTHEST_LEAP = 5  # slices from one outline to the next
 _LOST = 0.01  # part of a structure's contours that may lie outside the grid before it is refused
 
 
-def regions(series: Series, read: Callable[[str], bytes], onto: Volume | None) -> tuple[Region, ...]:
+def regions(
+    series: Series, read: Callable[[str], bytes], onto: Volume | None, *, across: bool = True
+) -> tuple[Region, ...]:
     """The structures of a structure set as masks on a volume's grid.
 
     Args:
@@ -42,6 +45,7 @@ def regions(series: Series, read: Callable[[str], bytes], onto: Volume | None) -
         read: Instance digest -> Part 10 bytes.
         onto: the volume of the series that was drawn on. Without it closed contours stand as polygons in patient
             space, one region for each structure with its largest outline.
+        across: whether structures are taken that were drawn in planes across the volume's slices (`space.slabs`).
 
     Returns:
         One region for each structure that has contours, in the order of the file; `label` is the ROI name.
@@ -49,8 +53,9 @@ def regions(series: Series, read: Callable[[str], bytes], onto: Volume | None) -
     Raises:
         NotFound: when the series holds no structure set.
         Refused: when no structure can be placed: contours lie outside the volume, between its slices, on every n-th of
-            them, or in another frame of reference; the message names the structure and how many of its contours are
-            affected. Where others can, such a structure is a polygon that says why (`Region.unplaced`).
+            them, in planes of several directions, or in another frame of reference; the message names the structure
+            and how many of its contours are affected. Where others can, such a structure is a polygon that says why
+            (`Region.unplaced`).
     """
     found: list[Region] = []
     seen = False
@@ -58,7 +63,7 @@ def regions(series: Series, read: Callable[[str], bytes], onto: Volume | None) -
         file = parse(read(instance.digest))
         if _CONTOURS_OF in file.dataset or _ROIS in file.dataset:
             seen = True
-            found += _structures(file, onto)
+            found += _structures(file, onto, across=across)
     if not seen:
         raise NotFound(
             f"no structure set in {series.named} ({series.modality})",
@@ -75,7 +80,7 @@ def images_named(data: bytes) -> frozenset[str]:
     return frozenset(file.ascii(_IMAGE, i) for c in contours for i in file.items(_DRAWN_ON, c)) - {""}
 
 
-def _structures(file: File, onto: Volume | None) -> list[Region]:
+def _structures(file: File, onto: Volume | None, *, across: bool) -> list[Region]:
     charsets = tuple(file.ascii(0x00080005).split("\\")) if 0x00080005 in file.dataset else ()
     names, frames = {}, {}
     for roi in file.items(_ROIS):
@@ -95,6 +100,9 @@ def _structures(file: File, onto: Volume | None) -> list[Region]:
         else:
             try:
                 _same_frame(frames.get(number, ""), onto.geometry, label)
+                if across and crosses([o for o, _ in outlines], onto.geometry):
+                    found.append(_with_voxels(_across(outlines, onto, label, file, drawn)))
+                    continue
                 found += [
                     _with_voxels(
                         _filled(_planes(of_one, onto.geometry, name), onto, name, exclusive=_is_exclusive(file, drawn))
@@ -196,6 +204,44 @@ def _filled(planes: _Planes, onto: Volume, label: str, *, exclusive: bool) -> Re
     return Region.of_contours(geometry, mask, areas, series_uid=onto.series_uid, label=label)
 
 
+def _across(outlines: list[_Drawn], onto: Volume, label: str, file: File, drawn: Dataset) -> Region:
+    """A structure that was drawn in planes across the slices, such as sagittal ones of an axial series."""
+    once = {_corners(points): points for points, _ in outlines}
+    lines = list(once.values())
+    index = [onto.geometry.to_index(points) for points in lines]
+    high = np.array(onto.geometry.shape)
+    _few_outside(sum(bool((i < -1.0).any() or (i > high).any()) for i in index), len(lines), label)
+    told = file.ascii(_THICKNESS, drawn) or next(
+        (t for c in file.items(_CONTOURS, drawn) if (t := file.ascii(_THICKNESS, c))), ""
+    )
+    mask = slabs(
+        lines,
+        onto.geometry,
+        label,
+        thickness_mm=_positive(told),
+        exclusive=_is_exclusive(file, drawn),
+        one_each=bool(onto.axes),
+    )
+    return Region(onto.geometry, mask=mask, series_uid=onto.series_uid, label=label)
+
+
+def _positive(told: str) -> float:
+    try:
+        value = float(told)
+    except ValueError:
+        return 0.0
+    return value if np.isfinite(value) and value > 0 else 0.0
+
+
+def _few_outside(outside: int, count: int, label: str) -> None:
+    if outside > _LOST * count:
+        raise Refused(
+            f"{outside} of {count} contours of '{label}' lie outside the image",
+            "its volume would be too small",
+            "choose the series that the structure set refers to",
+        )
+
+
 def _with_voxels(region: Region) -> Region:
     """A structure that is there; one that is smaller than the pixels is not the same as none."""
     if region.voxels:
@@ -242,12 +288,7 @@ def _planes(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: 
             "they were drawn on another series or another orientation",
             "choose the series that the structure set refers to",
         )
-    if outside > _LOST * len(outlines):
-        raise Refused(
-            f"{outside} of {len(outlines)} contours of '{label}' lie outside the image",
-            "its volume would be too small",
-            "choose the series that the structure set refers to",
-        )
+    _few_outside(outside, len(outlines), label)
     if leap := _leap(planes):
         raise Refused(
             f"contours of '{label}' on every {leap}. slice only",

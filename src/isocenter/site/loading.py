@@ -26,6 +26,7 @@ from isocenter.record import Series, Study
 from isocenter.site.nifti_study import NIFTI, is_nifti, nifti_files, regions_in, volume_in
 from isocenter.site.source_images import SourceImages
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
+from isocenter.space.slabs import crosses
 
 __all__ = ["Folder", "Loading", "read_folder", "read_nifti", "regions_of", "safe_name", "volumes_of"]
 
@@ -326,26 +327,44 @@ def _unplaced(region: Region, lacking: int) -> Region:
 
 
 def _structures(series: Series, files: _Files, candidates: list[Callable[[], Volume]]) -> tuple[Region, ...]:
-    """The structures of a set on the first series that takes them all, else on that which takes most."""
+    """The structures of a set on the first series that takes them all, else on that which takes most.
+
+    A series in whose slices they were drawn goes before one whose slices they cross.
+    """
     from isocenter.dicom.assemble import regions
 
-    best: tuple[int, tuple[Region, ...]] | None = None
+    try:
+        volume, found = _on_most(series, files, candidates, across=False)
+    except Refused:
+        return _on_most(series, files, candidates, across=True)[1]
+    left = [r.points_mm for r in found if r.unplaced is not None and r.points_mm is not None]
+    again = any(crosses([points], volume.geometry) for points in left)
+    return regions(series, files, volume) if again else found
+
+
+def _on_most(
+    series: Series, files: _Files, candidates: list[Callable[[], Volume]], *, across: bool
+) -> tuple[Volume, tuple[Region, ...]]:
+    from isocenter.dicom.assemble import regions
+
+    best: tuple[int, Volume, tuple[Region, ...]] | None = None
     first: Refused | None = None
     for onto in candidates:
         try:
-            found = regions(series, files, onto())
+            volume = onto()
+            found = regions(series, files, volume, across=across)
         except Refused as why:
             first = first or why
             continue
         missing = sum(r.unplaced is not None for r in found)
         if not missing:
-            return found
+            return volume, found
         if best is None or missing < best[0]:
-            best = missing, found
+            best = missing, volume, found
     if best is None:
         assert first is not None  # there was a candidate, and it was refused
         raise first
-    return best[1]
+    return best[1:]
 
 
 def _drawn_on(study: Study, series: Series, get: Get) -> list[Callable[[], Volume]]:
