@@ -178,7 +178,8 @@ def test_drift_runs_and_charts_are_the_figures_that_were_counted(page: Any) -> N
         "alarm": {"case": 289, "share_lately": 0.3456, "usual": 0.1234},
     }  # fmt: skip
     told = "at most one in six months"
-    watched = {"needed": 0, "baseline": 100, "since": "", "charts": [line], "alarms": [{"chart": "agreement"}],
+    watched = {"studies": 300, "cases": 290, "needed": 0, "baseline": 100, "since": "", "charts": [line],
+               "alarms": [{"chart": "agreement"}],
                "on_alarm": "", "false_alarms": {"declared": told}}  # fmt: skip
     page.route(f"**/api/models/{name}", lambda route: route.fulfill(json=model))
     page.route(f"**/api/models/{name}/watch", lambda route: route.fulfill(json=watched))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from isocenter.govern.watch import BASELINE, CHARTS, Seen, watch
+from isocenter.govern.watch import BASELINE, CHARTS, Seen, once_each, watch
 from isocenter.methods.growing_chart import delays_from_now, follow_growing
 from isocenter.record import canonical
 
@@ -87,3 +87,40 @@ def test_the_delay_that_is_told_is_that_of_a_fall_from_what_was_seen() -> None:
     five, ten = line["delays"]
     assert five["cases_mean"] > 1.3 * flattering.mean
     assert five["cases_mean"] > 1.5 * five["cases_at_best"] and ten["cases_mean"] > ten["cases_at_best"]
+
+
+def _coming_back(seed: int, people: int = 300, each: int = 6) -> list[Seen]:
+    """Ten of a hundred reports disagree, and those of one person are alike (intraclass correlation 0.5)."""
+    rng = np.random.default_rng(seed)
+    seen = []
+    for k in range(people):
+        wrong, begun = rng.beta(0.1, 0.9), 183 * rng.random()
+        when = [DAY + timedelta(days=begun + n / 2) for n in range(each)]
+        seen += [Seen(w, bool(k % 5), bool(rng.random() >= wrong), "A", (), f"P{k}") for w in when]
+    return sorted(seen, key=lambda one: one.when)
+
+
+def test_people_who_come_back_raise_no_alarm() -> None:
+    """Counted as cases of their own their studies alarm in every stream, though nothing changed."""
+    streams = [_coming_back(seed) for seed in range(10)]
+    told = [watch(seen, times=0) for seen in streams]
+    assert {(one["studies"], one["cases"]) for one in told} == {(1800, 300)}
+    assert sum(len(one["alarms"]) for one in told) / 10 <= 1.0
+    apart = [[Seen(s.when, s.found, s.agreed, s.scanner) for s in seen] for seen in streams]
+    assert all(alarms(seen) for seen in apart)
+
+
+def test_an_image_that_is_sent_again_counts_once() -> None:
+    """A hundred times within a day, under other UIDs and another person's number."""
+    seen = stream(1, n=400)
+    again = [Seen(seen[-1].when, False, False, "A", seen[-1].look, f"Q{k}", "the same") for k in range(100)]
+    told = watch([*seen, *again], times=0)
+    assert (told["studies"], told["cases"], told["alarms"]) == (500, 401, [])
+    assert "agreement" in alarms([*seen, *(Seen(s.when, s.found, s.agreed, s.scanner, s.look) for s in again)])
+
+
+def test_who_comes_back_after_six_months_counts_again() -> None:
+    """A screening programme would run out of cases; nobody's studies count each."""
+    on = [Seen(DAY + timedelta(days=n), True, True, person="P") for n in (0, 1, 182, 183, 300, 400)]
+    assert [(s.when - DAY).days for s in once_each(on)] == [0, 183, 400]
+    assert len(once_each([Seen(DAY, True, True)] * 3)) == 3

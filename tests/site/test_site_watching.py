@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from department_for_oversight import AI, CHIEF, ITO, at, department, uid
+from department_for_oversight import AI, CHIEF, ITO, at, department, keep, uid
 from isocenter.app import open_house
 from isocenter.errors import Forbidden, NotFound, Refused
 from isocenter.govern import watch
 from isocenter.govern.policy import HOUSE, Person, Role
-from isocenter.record import Event, Kind
+from isocenter.record import Event, Kind, Patient, Receipt
 from isocenter.settings import Settings
 from isocenter.site.verbs import Site
 
@@ -37,6 +38,23 @@ def test_signed_studies_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             site.journal.append(Event(Kind.READING_OPENED, at(30, minute), "ito", uid(1), {"by": "ito"}))
         again = site.watching.model(AI, who=ITO)
         assert again["cases"] == 30 and again["alarms"] == told["alarms"], "a study is one case, however often signed"
+        into = Patient("P01", "PHANTOM^1")
+        site.identities.move([uid(n) for n in range(2, 12)], into, reason="one of them", who=CHIEF)
+        fewer = site.watching.model(AI, who=ITO)
+        assert (fewer["studies"], fewer["cases"]) == (30, 20), "a person is one case"
+
+
+def test_an_image_is_known_by_what_was_made_of_it(tmp_path: Path) -> None:
+    with department(tmp_path, read=6) as (site, _):
+        (head,) = (h for h in site.index.result_heads([uid(6)], replaced=True)[uid(6)] if h["origin"] == "machine")
+        one = site.index.result(head["digest"])
+        again = replace(one, study_uid="1.2.99", receipt=Receipt(look=(0.5, 0.3, 0.05)))
+        other = replace(again, findings=(replace(again.findings[0], certainty=0.91),))
+        assert site.watching._told_of(one.id).image == "", "nobody looked"
+        for result in (again, other):
+            keep(site, replace(result, study_uid=uid(6)), "isocenter", at(6, 1))
+        told = [site.watching._told_of(replace(r, study_uid=uid(6)).id).image for r in (again, other)]
+        assert told[0] != told[1] and all(told)
 
 
 def _going_wrong(site: Site) -> None:

@@ -28,6 +28,11 @@ def watch(
         told = [watching.model(model, who=HOUSE)] if model else watching.models(who=HOUSE)
     screen.answer({"models": told, "new_alarms": heard})
     for one in told:
+        if one["studies"] > one["cases"]:
+            screen.say(
+                f"{one['model']}: of {one['studies']} signed studies {one['cases']} count, "
+                "since a person and an image count once in six months"
+            )
         if one["needed"]:
             screen.say(f"{one['model']}: {one['needed']} more signed studies are needed before anything can be said")
             continue

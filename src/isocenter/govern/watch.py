@@ -3,9 +3,10 @@
 Performance and drift are two things (Kore et al., Nat Commun 2024): what comes in may change and the answers stay
 right, and answers may go wrong on images that look as ever. So both are watched: whether reports say what the model
 said, how often it finds something, how often it declines, whether images look otherwise than they did, and whether
-they come from scanners that it had not met. All charts
-together alarm falsely at most once in six months on average; how long a fall of five and of ten points stays unseen is
-simulated from the same charts and told with them, beside the least that it could be if what is usual were known.
+they come from scanners that it had not met. All charts together alarm falsely at most once in six months on average.
+That holds of cases that know nothing of each other, so a person counts once in six months, and so does an image that
+came again. How long a fall of five and of ten points stays unseen is simulated from the same charts and told with them,
+beside the least that it could be if what is usual were known.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 if TYPE_CHECKING:
     from isocenter.methods.growing_chart import Followed
 
-__all__ = ["BASELINE", "CHARTS", "SHIFTS", "Seen", "watch"]
+__all__ = ["BASELINE", "CHARTS", "SHIFTS", "Seen", "once_each", "watch"]
 
 BASELINE = 100
 """First cases; before that nothing is said. What is usual is taken from these, then from more and more of the past."""
@@ -59,6 +60,8 @@ class Seen:
         agreed: whether the report says the same; None where that was not told.
         scanner: maker, model and station; empty where the header does not say.
         look: of its image (`methods.look`); empty where nobody looked.
+        person: who was imaged; empty where that is not known.
+        image: what the model made of the image, alike for the same image under other UIDs; empty where not known.
     """
 
     when: datetime
@@ -66,21 +69,48 @@ class Seen:
     agreed: bool | None
     scanner: str = ""
     look: tuple[float, ...] = ()
+    person: str = ""
+    image: str = ""
+
+
+def once_each(seen: Sequence[Seen]) -> list[Seen]:
+    """Those that count: the first of each person and of each image, and the next after six months.
+
+    A model that is wrong of somebody once is mostly wrong of them again, and of the same image always; ten films of one
+    person in a week are no ten cases. Whoever comes back after six months counts again, so that a screening programme
+    does not run out of cases. Studies of nobody known count each, unless their image is known.
+
+    Args:
+        seen: in the order of their signatures.
+    """
+    counted: list[Seen] = []
+    last: dict[tuple[str, str], datetime] = {}
+    for one in seen:
+        keys = [key for key in (("person", one.person), ("image", one.image)) if key[1]]
+        if any(key in last and (one.when - last[key]).total_seconds() < _SIX_MONTHS * 86_400 for key in keys):
+            continue
+        last.update(dict.fromkeys(keys, one.when))
+        counted.append(one)
+    return counted
 
 
 def watch(seen: Sequence[Seen], *, times: int = 2000) -> dict[str, Any]:
     """The charts over these studies, in the order of their signatures.
 
     Args:
+        seen: all of them; each person and each image counts once in six months (`once_each`).
         times: streams that are simulated for the delays; 0 for no delays. A delay that is not known is None: more of
             the changes than it speaks of stayed unseen.
 
     Returns:
-        ``{"cases", "baseline", "needed", "charts", "alarms", "false_alarms"}``; without charts while the baseline is
-        not complete.
+        ``{"studies", "cases", "baseline", "needed", "charts", "alarms", "false_alarms"}``; without charts while the
+        baseline is not complete.
     """
+    studies = seen
+    seen = once_each(studies)
     told: dict[str, Any] = {
-        "cases": len(seen), "baseline": BASELINE, "needed": max(0, BASELINE - len(seen)), "charts": [], "alarms": [],
+        "studies": len(studies), "cases": len(seen), "baseline": BASELINE, "needed": max(0, BASELINE - len(seen)),
+        "charts": [], "alarms": [],
         "false_alarms": {"declared": "at most one in six months, of all charts together, on average"},
     }  # fmt: skip
     if told["needed"]:
@@ -89,7 +119,7 @@ def watch(seen: Sequence[Seen], *, times: int = 2000) -> dict[str, Any]:
 
     expected = 0.0
     for name, (flags, hits, first, places) in _streams(seen).items():
-        days = max((seen[-1].when - seen[0].when).total_seconds() / 86_400, 1.0)
+        days = max((studies[-1].when - studies[0].when).total_seconds() / 86_400, 1.0)
         in_six = max(len(flags) / days * _SIX_MONTHS, 1.0)
         run = in_six * len(CHARTS)
         by = follow_growing(hits, first, flags, SHIFTS[0], run)

@@ -24,6 +24,7 @@ from isocenter.site.disclosing import Disclosing
 
 if TYPE_CHECKING:
     from isocenter.analysis.registry import Registry
+    from isocenter.record import Result, Study
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
@@ -49,7 +50,7 @@ class Watching:
     stop: Callable[[str, str], None]
     shelf: str = ""
     _heeded: int = field(default=-1, init=False)
-    _known: dict[str, tuple[str, tuple[float, ...]]] = field(default_factory=dict, init=False)
+    _known: dict[str, _Told] = field(default_factory=dict, init=False)
 
     def models(self, *, who: Person) -> list[dict[str, Any]]:
         """All models on which an analysis runs here, each as `model` tells it."""
@@ -128,26 +129,49 @@ class Watching:
             if since is None or sealed.event.time >= since:
                 signed.setdefault(sealed.event.subject, sealed.event)
         heads = self.index.result_heads(list(signed), replaced=True) if signed else {}
-        scanners = {s.uid: s.scanner for s in self.index.studies(limit=_ALL)} if signed else {}
+        studies = {s.uid: s for s in self.index.studies(limit=_ALL)} if signed else {}
         seen = []
         for uid, event in signed.items():
             mine = [
                 h for h in heads.get(uid, ()) if h["origin"] == "machine" and h["name"] in users
-                and (since is None or self._told_of(str(h["digest"]))[0] in ("", model))
+                and (since is None or self._told_of(str(h["digest"])).model in ("", model))
             ]  # fmt: skip
             if not mine:
                 continue
             spoke = [h["outcome"] == Outcome.FOUND.value for h in mine if h["outcome"] != Outcome.DECLINED.value]
             calls = [c["machine"] == c["final"] for c in event.details.get("calls", ()) if c["analysis"] in users]
+            study, told = studies.get(uid), self._told_of(str(mine[0]["digest"]))
             seen.append(
-                Seen(event.time, any(spoke) if spoke else None, all(calls) if calls else None, scanners.get(uid, ""),
-                     self._told_of(str(mine[0]["digest"]))[1])
+                Seen(event.time, any(spoke) if spoke else None, all(calls) if calls else None,
+                     study.scanner if study else "", told.look, _person(study), told.image)
             )  # fmt: skip
         return seen
 
-    def _told_of(self, digest: str) -> tuple[str, tuple[float, ...]]:
-        """The weights behind a result, and how its image looks; asked of the archive once."""
+    def _told_of(self, digest: str) -> _Told:
+        """What a result tells of its weights and its image; asked of the archive once."""
         if digest not in self._known:
-            result = self.index.result(digest)
-            self._known[digest] = result.origin.model, result.receipt.look
+            self._known[digest] = _Told.of(self.index.result(digest))
         return self._known[digest]
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Of a result: the weights behind it, how its image looks, and what was made of it."""
+
+    model: str
+    look: tuple[float, ...]
+    image: str
+
+    @classmethod
+    def of(cls, result: Result) -> _Told:
+        """The same image under other UIDs, and another person's number, has the same numbers to the last digit."""
+        look = result.receipt.look
+        made = (
+            look, result.outcome.value, result.reasons, [(f.what, f.certainty) for f in result.findings],
+            [(m.what, m.value) for m in result.measurements],
+        )  # fmt: skip
+        return cls(result.origin.model, look, repr(made) if look else "")
+
+
+def _person(study: Study | None) -> str:
+    return repr((study.patient.id, study.patient.issuer)) if study and study.patient.id else ""

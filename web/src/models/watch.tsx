@@ -21,6 +21,8 @@ interface Line {
 }
 
 interface Watched {
+  studies: number;
+  cases: number;
   needed: number;
   baseline: number;
   since: string;
@@ -29,6 +31,8 @@ interface Watched {
   on_alarm: string;
   false_alarms: { declared: string; expected_in_six_months?: number };
 }
+
+const counted = ({ studies, cases }: Watched) => `Of ${studies} signed studies ${cases} count: a person and an image count once in six months.`;
 
 const percent = (share: number) => `${(100 * share).toFixed(1)}\u2009%`;
 
@@ -45,7 +49,7 @@ export function WatchPart({ name, inUse }: { name: string; inUse: boolean }) {
   return (
     <>
       <h2>Watched</h2>
-      <Shown of={held} what="the charts">{(told) => (told.needed ? <p class="muted">{told.needed} more signed studies are needed; the first {told.baseline} say what is usual.</p> : <Charts told={told} />)}</Shown>
+      <Shown of={held} what="the charts">{(told) => (told.needed ? <p class="muted">{told.needed} more signed studies are needed; the first {told.baseline} say what is usual. {counted(told)}</p> : <Charts told={told} />)}</Shown>
     </>
   );
 }
@@ -68,7 +72,7 @@ function Charts({ told }: { told: Watched }) {
           ))}
         </tbody>
       </table>
-      <p class="muted">False alarms: {told.false_alarms.declared}. Delays are means by simulation.</p>
+      <p class="muted">False alarms: {told.false_alarms.declared}. Delays are means by simulation. {counted(told)}</p>
     </>
   );
 }
