@@ -2,16 +2,34 @@
 
 For sensitivity Buderer (Acad Emerg Med 1996;3:895); for the area under the curve Hanley & McNeil's variance (Radiology
 1982;143:29) for its precision, and Obuchowski's (Radiology 1997, as in R's pROC) for the test against no information.
+For kappa the large-sample variance of Fleiss, Cohen & Everitt (1969) at the worst table that the raters' shares allow
+(Flack and others, Psychometrika 1988;53:321; with two grades there is one such table, Cantor, Psychol Methods 1996).
+All of these count cases that know nothing of each other. Where people have several images, `people_for` says how many
+people are needed, by Kish's design effect and for uneven numbers of images that of Eldridge (Int J Epidemiol 2006).
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from isocenter.errors import Refused
 
-__all__ = ["area_error", "cases_for_area", "cases_for_sensitivity", "diseased_for_test", "power"]
+__all__ = [
+    "alike",
+    "area_error",
+    "cases_for_area",
+    "cases_for_kappa",
+    "cases_for_kappa_test",
+    "cases_for_sensitivity",
+    "design_effect",
+    "diseased_for_test",
+    "people_for",
+    "power",
+]
+
+Shares = npt.NDArray[np.float64]
 
 
 def cases_for_sensitivity(sensitivity: float, half_width: float, prevalence: float, *, level: float = 0.95) -> int:
@@ -92,6 +110,151 @@ def power(area: float, diseased: float, healthy: float, *, alpha: float = 0.05) 
     null, own = _spreads(area, healthy / diseased)
     za = float(ndtri(1 - alpha / 2))
     return float(ndtr((np.sqrt(diseased) * (area - 0.5) - za * np.sqrt(null)) / np.sqrt(own)))
+
+
+def cases_for_kappa(
+    kappa: float, half_width: float, one: npt.ArrayLike, other: npt.ArrayLike | None = None, *, level: float = 0.95
+) -> int:
+    """Cases that two raters grade to know their kappa to within a half-width.
+
+    Args:
+        kappa: what is expected.
+        one: (grades,) share of the cases that the first rater gives each grade.
+        other: the same of the second; None for the same shares.
+
+    Raises:
+        Refused: shares that are none, a kappa that no table with such shares has, values outside 0 … 1.
+
+    >>> cases_for_kappa(0.6, 0.1, [0.5, 0.5]), cases_for_kappa(0.6, 0.1, [0.1, 0.9])
+    (246, 705)
+    """
+    _shares(half_width=half_width, level=level)
+    return int(np.ceil(float(ndtri(0.5 + level / 2)) ** 2 * _kappa_spread(kappa, one, other) / half_width**2))
+
+
+def cases_for_kappa_test(
+    kappa: float, null: float, one: npt.ArrayLike, other: npt.ArrayLike | None = None, *,
+    power_: float = 0.8, alpha: float = 0.05, sides: int = 2,
+) -> int:  # fmt: skip
+    """Cases with which a kappa is told from another one (`null`), with this power.
+
+    Args:
+        one, other: as in `cases_for_kappa`.
+        sides: 2, or 1 for a test that the kappa lies on its side of the null.
+
+    Raises:
+        Refused: as `cases_for_kappa`; equal kappas; other sides.
+
+    >>> cases_for_kappa_test(0.85, 0.7, [0.5, 0.5], sides=1), cases_for_kappa_test(0.7, 0.85, [0.5, 0.5], sides=1)
+    (117, 96)
+    """
+    _shares(power=power_, alpha=alpha)
+    if sides not in (1, 2):
+        raise Refused(f"{sides} sides", "a test has one or two")
+    if kappa == null:
+        raise Refused(f"a kappa of {kappa:g}, told from {null:g}", "no number of cases tells a value from itself")
+    za, zb = float(ndtri(1 - alpha / sides)), float(ndtri(power_))
+    spread = za * np.sqrt(_kappa_spread(null, one, other)) + zb * np.sqrt(_kappa_spread(kappa, one, other))
+    return int(np.ceil((float(spread) / (kappa - null)) ** 2))
+
+
+def design_effect(images: float, alike_: float, *, variation: float = 0.0) -> float:
+    """How many images of people with several are worth one of people with one: 1 + ((1 + v²)·m - 1)·ICC.
+
+    Args:
+        images: of a person, on average.
+        alike_: intraclass correlation of what is counted, 0 to 1 (`alike` tells it of a pilot).
+        variation: coefficient of variation of the number of images; 0 where all have as many.
+
+    Raises:
+        Refused: fewer than one image, a correlation outside 0 … 1, a variation below 0.
+
+    >>> round(design_effect(40, 0.05), 2), round(design_effect(4, 0.3, variation=0.8), 3)
+    (2.95, 2.668)
+    """
+    if not images >= 1:
+        raise Refused(f"{images:g} images of a person", "on average there is one at least")
+    if not 0 <= alike_ <= 1:
+        raise Refused(f"a correlation of {alike_:g}", "it lies between 0 and 1")
+    if not 0 <= variation < np.inf:
+        raise Refused(f"a variation of {variation:g}", "it is not below 0")
+    return float(1 + ((1 + variation**2) * images - 1) * alike_)
+
+
+def people_for(cases: float, images: float, alike_: float, *, variation: float = 0.0) -> int:
+    """How many people with so many images each tell as much as these cases of different people.
+
+    For an area count the diseased and the healthy each by themselves; a person who has images of both helps to compare
+    them, so that the number is then on the safe side.
+
+    >>> people_for(692, 4, 0.3), people_for(692, 1, 0.3), people_for(692, 4, 1.0)
+    (329, 692, 692)
+    """
+    return int(np.ceil(cases * design_effect(images, alike_, variation=variation) / images - 1e-9))
+
+
+def alike(values: npt.ArrayLike, people: npt.ArrayLike) -> float:
+    """Intraclass correlation of what several images of a person show, by one-way analysis of variance; not below 0.
+
+    Args:
+        values: (n,) right or wrong, 1 or 0, or any number. people: (n,) whose.
+
+    Raises:
+        Refused: one person alone, nobody with two images, or values that are all equal.
+
+    >>> alike([1, 1, 0, 0, 1, 1], ["a", "a", "b", "b", "c", "c"]), alike([1, 0, 1, 0], ["a", "a", "b", "b"])
+    (1.0, 0.0)
+    """
+    x = np.asarray(values, np.float64).ravel()
+    own = np.unique(np.asarray(people).ravel(), return_inverse=True)[1].ravel()
+    if len(own) != len(x):
+        raise Refused(f"{len(own)} people for {len(x)} values", "each value is of one person")
+    sizes = np.bincount(own)
+    k, n = len(sizes), len(x)
+    if k < 2 or n == k:
+        raise Refused(
+            f"{n} images of {k} people", "how alike a person's images are is told by several of several people"
+        )
+    if np.ptp(x) == 0:
+        raise Refused(f"{n} values that are all {x[0]:g}", "how alike a person's are is not known",
+                      "take a correlation from elsewhere, or 1 to be safe")  # fmt: skip
+    means = np.bincount(own, weights=x) / sizes
+    between = float(np.sum(sizes * (means - x.mean()) ** 2)) / (k - 1)
+    within = float(np.sum((x - means[own]) ** 2)) / (n - k)
+    typical = (n - float(np.sum(sizes**2)) / n) / (k - 1)
+    return max(0.0, (between - within) / (between + (typical - 1) * within))
+
+
+def _kappa_spread(kappa: float, one: npt.ArrayLike, other: npt.ArrayLike | None) -> float:
+    """Variance of kappa times the cases, at the table of that kappa and these shares at which it is largest."""
+    from scipy.optimize import linprog
+
+    rows = _given(one)
+    columns = rows if other is None else _given(other)
+    if len(rows) != len(columns):
+        raise Refused(f"shares of {len(rows)} and of {len(columns)} grades", "both raters use the same grades")
+    k, chance = len(rows), float(rows @ columns)
+    agreed = kappa * (1 - chance) + chance
+    weight = (np.eye(k) - (columns[:, None] + rows[None, :]) * (1 - kappa)) ** 2
+    places = np.arange(k * k).reshape(k, k)
+    sums = np.zeros((2 * k + 1, k * k))
+    for grade in range(k):
+        sums[grade, places[grade]] = sums[k + grade, places[:, grade]] = 1
+    sums[-1, np.diag(places)] = 1
+    found = linprog(-weight.ravel(), A_eq=sums, b_eq=[*rows, *columns, agreed], bounds=(0, 1))
+    if found.status != 0:
+        most = (float(np.minimum(rows, columns).sum()) - chance) / (1 - chance)
+        raise Refused(f"a kappa of {kappa:g} of raters with such shares",
+                      f"no table has it; the largest that they allow is {most:.3f}")  # fmt: skip
+    spread = -float(found.fun) - (kappa - chance * (1 - kappa)) ** 2
+    return max(0.0, spread) / (1 - chance) ** 2
+
+
+def _given(shares: npt.ArrayLike) -> Shares:
+    given = np.asarray(shares, np.float64).ravel()
+    if len(given) < 2 or not np.isfinite(given).all() or (given <= 0).any() or abs(given.sum() - 1) > 1e-6:
+        raise Refused(f"shares {given.tolist()}", "of each grade above 0, of two grades or more, 1 in all")
+    return np.asarray(given / given.sum(), np.float64)
 
 
 def _spreads(area: float, ratio: float) -> tuple[float, float]:
