@@ -128,7 +128,7 @@ def test_a_need_reads_as_a_sentence() -> None:
         "computed radiograph or digital radiograph of chest with at most 4 images, ViewPosition PA or AP"
     )
     assert need.query() == {"Modality": ["CR", "DX"]}
-    with pytest.raises(Refused, match="'volumes' or 'regions'"):
+    with pytest.raises(Refused, match="'regions' or 'reports'"):
         Need(gives="dreams")
     with pytest.raises(Refused, match="the 'last' one, or 'all' of them"):
         Need(earlier="next")

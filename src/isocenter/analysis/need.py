@@ -30,6 +30,7 @@ __all__ = ["Check", "Dated", "Need", "Unmet"]
 _WORDS = {
     "CT": "CT", "MR": "MR", "PT": "PET", "US": "ultrasound", "CR": "computed radiograph", "DX": "digital radiograph",
     "MG": "mammogram", "SEG": "segmentation", "RTSTRUCT": "radiotherapy structure set", "SM": "slide",
+    "SR": "structured report",
 }  # fmt: skip
 
 
@@ -89,8 +90,8 @@ class Need:
     Args:
         modality: DICOM Modality, or several that will do; empty for any series with pixels.
         gives: ``"volume"`` (a `Volume`), ``"volumes"`` (a tuple of every `Volume` of every series of the study that
-            meets the need and lies in one frame of reference: magnitude and phase, flip angles) or ``"regions"`` (a
-            tuple of `Region`, from RTSTRUCT or SEG).
+            meets the need and lies in one frame of reference: magnitude and phase, flip angles), ``"regions"`` (a tuple
+            of `Region`, from RTSTRUCT or SEG) or ``"reports"`` (a tuple of `MachineReport`, from SR).
         body_part: words of which one must stand in Body Part Examined, or in the descriptions where it is empty.
         axis: a leading axis that the volume must have (time, echo, b_value, ...); checked again on the volume. A
             series whose images state one echo time, or one flip angle, or lie each at a place of its own where times
@@ -145,8 +146,8 @@ class Need:
     only: tuple[str, Callable[[Mapping[str, Any]], bool]] | None = None
 
     def __post_init__(self) -> None:
-        if self.gives not in ("volume", "volumes", "regions"):
-            raise Refused(f"gives='{self.gives}'", "a need gives a 'volume', 'volumes' or 'regions'")
+        if self.gives not in ("volume", "volumes", "regions", "reports"):
+            raise Refused(f"gives='{self.gives}'", "a need gives a 'volume', 'volumes', 'regions' or 'reports'")
         if self.earlier not in ("", "last", "all"):
             raise Refused(f"earlier='{self.earlier}'", "an earlier study is the 'last' one, or 'all' of them")
         if isinstance(self.modality, str):
@@ -268,7 +269,7 @@ class Need:
         return Check("modality", self._named(), f"{series.named} is {said}", met)
 
     def _pixels(self, series: Series) -> Check | None:
-        if self.gives == "regions":
+        if self.gives in ("regions", "reports"):
             return None
         met = any(i.rows and i.columns for i in series.instances)
         return Check("pixels", "images", f"{series.named} has {'' if met else 'no '}pixels", met)

@@ -278,6 +278,8 @@ def _beside(main: Series, fitting: list[Series], need: Need) -> tuple[str, ...]:
         return _framed(main, fitting)
     if need.gives == "regions":
         return tuple(s.uid for s in (drawn or framed))
+    if need.gives == "reports":
+        return tuple(s.uid for s in fitting)
     under = [s for s in fitting if s.uid in main.facts.get("ReferencedSeriesUIDs", ())]
     chosen = sorted(under or framed or fitting, key=lambda s: (need.suits(s), _preference(s)), reverse=True)[:1]
     return tuple(s.uid for s in chosen)

@@ -11,10 +11,12 @@ import numpy as np
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.fetal_report import COMPOSITE, Dating, Fetus, fetuses, of_a_fetus
 from isocenter.catalogue.plane_image import calibrated, ellipse_of, grey, longest_mm, on_image
 from isocenter.errors import Refused
 from isocenter.methods import fetal
 from isocenter.record import Code, Curve, Finding, Measurement, codes
+from isocenter.record.machine_report import MachineReport
 from isocenter.space import Geometry, Reference, Region, Volume
 
 __all__ = ["BIOMETRY", "FetalBiometry"]
@@ -36,6 +38,7 @@ _PARTS: Mapping[str, re.Pattern[str]] = {
     "abdomen": re.compile(r"(?<![a-z])(abdomen|ac)(?![a-z])", re.IGNORECASE),
     "femur": re.compile(r"(?<![a-z])(femur|fl)(?![a-z])", re.IGNORECASE),
 }
+_SAME_MM = 0.1
 _ONE_FETUS = 0.1  # by which two outlines of one part may differ
 _NARROWEST, _WIDEST = 0.6, 1.0  # of a head: BPD over OFD
 _ROUND = 0.9  # least overlap of an outline with its ellipse
@@ -44,13 +47,16 @@ _ROUND = 0.9  # least overlap of an outline with its ellipse
 class FetalBiometry:
     """How large and how heavy is the fetus for its age, by INTERGROWTH-21st or by Hadlock?"""
 
-    name, version = "fetal_biometry", "7"
+    name, version = "fetal_biometry", "8"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality="US",
             body_part=("fetus", "fetal", "obstetric", "uterus", "pregnancy", "pregnant", "abdomen", "pelvis"),
         ),
         "outlines": Need(modality="SEG", gives="regions", optional=True),
+        "reports": Need(
+            modality="SR", gives="reports", only=("the title of an obstetric ultrasound", of_a_fetus), optional=True
+        ),
     }
     yields = (
         Yield(what=BIOMETRY, units=("mm", "g", "d", "1")),
@@ -58,7 +64,8 @@ class FetalBiometry:
     )
     limits = Limits(seconds=60.0, memory_mib=2048)
     about: ClassVar[Mapping[str, Any]] = {
-        "intended_use": "Centiles and weight from measurements or outlines that a person has made.",
+        "intended_use": "Centiles and weight from measurements of the machine's report, or that a person has made, or "
+        "outlines.",
         "not_for": "Dating a pregnancy that has been dated; finding the standard plane; diagnosing growth restriction.",
         "sources": ("INTERGROWTH-21st (Papageorghiou 2014, Stirnemann 2017 and 2020)", "Hadlock 1984, 1985, 1991"),
         "limits": (
@@ -75,6 +82,7 @@ class FetalBiometry:
         self,
         image: Volume,
         outlines: tuple[Region, ...] | None,
+        reports: tuple[MachineReport, ...] | None = None,
         *,
         standard: Literal["INTERGROWTH-21st", "Hadlock"] = "INTERGROWTH-21st",
         weeks: float = 0.0,
@@ -84,59 +92,62 @@ class FetalBiometry:
         fl_mm: float = 0.0,
         crl_mm: float = 0.0,
         ofd_mm: float = 0.0,
+        fetus: str = "",
     ) -> Answer:
         """Place measurements among healthy fetuses of one age.
 
         Args:
             image: the picture. outlines: filled outlines on it, named head (or HC), abdomen (AC) and femur (FL).
+            reports: of the machine, with its measurements and dates.
             standard: whose formulae and centiles; they are never mixed.
-            weeks: gestational age from an earlier dating, with its fraction; 0 where it is not known: then the age is
-                estimated and there are no centiles.
+            weeks: gestational age from an earlier dating, with its fraction; 0 where it is not known: then that of the
+                report is taken, else the age is estimated and there are no centiles.
             hc_mm, bpd_mm, ac_mm, fl_mm, crl_mm, ofd_mm: measured by a person, in millimetres; 0 where not. They go
-                before outlines.
+                before the report, and the report before outlines.
+            fetus: which one of a report of several; empty for each of them.
 
         Raises:
             Refused: without any measurement, for lengths that no fetus has, ages outside the standard, outlines on a
-                picture without calibration, or two of one part whose sizes are not those of one fetus.
+                picture without calibration, two of one part whose sizes are not those of one fetus, or what a person
+                has measured beside a report of several where it is not said whose it is.
         """
         grey(image, film=True)
         remarks: list[str] = []
         given = {"HC": hc_mm, "BPD": bpd_mm, "OFD": ofd_mm, "AC": ac_mm, "FL": fl_mm, "CRL": crl_mm}
-        held = {what: (mm, "as measured") for what, mm in given.items() if mm}
-        findings = _outlined(on_image(outlines, image), image, held, remarks)
-        if not held:
+        typed = {what: (mm, "as measured") for what, mm in given.items() if mm}
+        drawn = on_image(outlines, image)
+        reported, doubts = fetuses(reports or ())
+        several = _of(fetus, reported) or [Fetus(fetus.strip())]
+        if len(several) > 1 and (typed or drawn):
             raise Refused(
-                "no measurement of the fetus",
-                "neither a length is given nor an outline named head, abdomen or femur is on this picture",
-                "give hc_mm, ac_mm and fl_mm, or outline them",
+                f"measurements or outlines beside a report of {len(several)} fetuses",
+                "nothing says whose they are",
+                f"give fetus, one of {', '.join(one.name for one in several)}",
             )
-        for what, (mm, _) in held.items():
-            fetal.checked(what, mm)
-        remarks += _misfit(held)
-        weight = _weight(held, standard)
-        if standard == fetal.HADLOCK and _is_outer(held):
-            remarks.append("the BPD of an outline is outer to outer, Hadlock's is outer to inner: it was left out")
-        said = _measured(held, weeks, standard)
-        if weight is not None:
-            try:
-                said += _weighed(weight, weeks, standard)
-            except Refused as why:  # before 22 weeks the lengths have their centiles all the same
-                remarks.append(f"no weight: {why}")
-                weight = None
-        if not weeks:
-            try:
-                said.append(_age(held, standard))
-            except Refused as why:
-                if held.keys() <= {"CRL"}:
-                    raise
-                remarks.append(f"no age, and without weeks no centile: {why}")
-            else:
-                remarks.append(
-                    "the age is estimated from this picture: a centile for it would compare the fetus with itself"
+        findings: list[Finding] = []
+        curves: list[Curve] = []
+        for one in several:
+            held = {**one.lengths, **typed}
+            told = [*one.remarks, *_overruled(one, typed)]
+            findings += _outlined(drawn, image, held, told)
+            if not held and len(several) > 1:
+                remarks += _named(one.name, told)
+                continue
+            if not held:
+                raise Refused(
+                    "no measurement of the fetus",
+                    "; ".join([*doubts, *told])
+                    or "neither a length is given, nor has the machine sent a report with one, nor is an outline named "
+                    "head, abdomen or femur on this picture",
+                    "give hc_mm, ac_mm and fl_mm, or outline them",
                 )
-        curves = (_chart(held, weeks),) if weeks and standard == fetal.INTERGROWTH and "HC" in held else ()
-        whole = Finding(BIOMETRY, measurements=tuple(said), words=_words(held, said, weight, weeks, standard))
-        return Answer.found(whole, *findings, curves=curves, reasons=tuple(remarks))
+            whole, curve = _placed(one, held, weeks, standard, told)
+            findings.insert(0 if len(several) == 1 else len(findings), whole)
+            curves += curve
+            remarks += _named(one.name if len(several) > 1 else "", told)
+        if not findings:
+            raise Refused("no measurement of a fetus", "; ".join([*doubts, *remarks]), "give hc_mm, ac_mm and fl_mm")
+        return Answer.found(*findings, curves=tuple(curves), reasons=(*doubts, *remarks))
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -160,6 +171,92 @@ class FetalBiometry:
 
 
 Held = dict[str, tuple[float, str]]
+
+
+def _of(wanted: str, reported: list[Fetus]) -> list[Fetus]:
+    """The fetus that is asked for, or all that the reports tell of.
+
+    Raises:
+        Refused: where the reports know others only.
+    """
+    if not wanted.strip() or not reported:
+        return reported
+    found = [one for one in reported if one.name.casefold() == wanted.strip().casefold()]
+    if not found:
+        names = ", ".join(one.name or "one without a name" for one in reported)
+        raise Refused(f"fetus '{wanted}'", f"the report tells of {names}", "name one of them")
+    return found
+
+
+def _overruled(one: Fetus, typed: Held) -> list[str]:
+    """What was typed goes before the report, and it is told where the report has another length."""
+    return [
+        f"{what} as given ({mm:.1f} mm) goes before that of the report ({one.lengths[what][0]:.1f} mm)"
+        for what, (mm, _) in typed.items()
+        if what in one.lengths and abs(one.lengths[what][0] - mm) > _SAME_MM
+    ]
+
+
+def _named(name: str, remarks: list[str]) -> list[str]:
+    """Remarks with the fetus that each is of; a warning stays one."""
+    if not name:
+        return remarks
+    return [f"WARNING: fetus {name}: {r[9:]}" if r.startswith("WARNING: ") else f"fetus {name}: {r}" for r in remarks]
+
+
+def _placed(
+    one: Fetus, held: Held, weeks: float, standard: str, remarks: list[str]
+) -> tuple[Finding, tuple[Curve, ...]]:
+    """One fetus: lengths, weight and age, with the curve of its head."""
+    for what, (mm, _) in held.items():
+        fetal.checked(what, mm)
+    remarks += _misfit(held)
+    dating = None if weeks else one.dating
+    weeks = weeks or _weeks_of(dating, standard, remarks)
+    weight = _weight(held, standard)
+    if standard == fetal.HADLOCK and _is_outer(held):
+        remarks.append("the BPD of an outline is outer to outer, Hadlock's is outer to inner: it was left out")
+    said = _measured(held, weeks, standard)
+    if weight is not None:
+        try:
+            said += _weighed(weight, weeks, standard)
+        except Refused as why:  # before 22 weeks the lengths have their centiles all the same
+            remarks.append(f"no weight: {why}")
+            weight = None
+    if dating is not None:
+        said.append(Measurement(AGE, dating.days, "d", definition=f"of the machine's report, by {dating.by}"))
+    elif not weeks:
+        try:
+            said.append(_age(held, standard))
+        except Refused as why:
+            if held.keys() <= {"CRL"}:
+                raise
+            remarks.append(f"no age, and without weeks no centile: {why}")
+        else:
+            remarks.append(
+                "the age is estimated from this picture: a centile for it would compare the fetus with itself"
+            )
+    if one.composite is not None:
+        said.append(Measurement(COMPOSITE, one.composite, "d", definition="as the machine puts its lengths together"))
+    curves = (_chart(held, weeks, one.name),) if weeks and standard == fetal.INTERGROWTH and "HC" in held else ()
+    words = _words(held, said, weight, weeks, standard, dating)
+    return Finding(
+        BIOMETRY, measurements=tuple(said), words=f"Fetus {one.name}: {words}" if one.name else words
+    ), curves
+
+
+def _weeks_of(dating: Dating | None, standard: str, remarks: list[str]) -> float:
+    """The age of a report for centiles, where its standard has any for it; else 0."""
+    if dating is None:
+        return 0.0
+    low, high = fetal.WEEKS[standard]
+    if low <= dating.days / 7.0 <= high:
+        return dating.days / 7.0
+    remarks.append(
+        f"no centile: the report dates to {_weeks_and_days(dating.days / 7.0)} by {dating.by}, and {standard} has "
+        f"them for {low:g} to {high:g} weeks"
+    )
+    return 0.0
 
 
 def _outlined(regions: tuple[Region, ...], image: Volume, held: Held, remarks: list[str]) -> list[Finding]:
@@ -295,13 +392,18 @@ def _age(held: Held, standard: str) -> Measurement:
     return Measurement(AGE, 7.0 * mean, "d", definition=f"Hadlock 1984, mean of {', '.join(usable)}")
 
 
-def _words(held: Held, said: list[Measurement], weight: fetal.Weight | None, weeks: float, standard: str) -> str:
+def _words(
+    held: Held, said: list[Measurement], weight: fetal.Weight | None, weeks: float, standard: str, dating: Dating | None
+) -> str:
     parts = [f"{what} {mm:.0f} mm" for what, (mm, _) in held.items()]
     if weight is not None:
         parts.append(f"estimated weight {weight.grams:.0f} g")
     at = next((f"{_ordinal(m.percentile)} centile" for m in said if m.what == WEIGHT and m.percentile is not None), "")
     if weeks:
-        return f"{', '.join(parts)}{f' ({at})' if at else ''} at {_weeks_and_days(weeks)}, {standard}."
+        by = f" by {dating.by} of the machine's report" if dating is not None else ""
+        return f"{', '.join(parts)}{f' ({at})' if at else ''} at {_weeks_and_days(weeks)}{by}, {standard}."
+    if dating is not None:
+        return f"{', '.join(parts)} at {_weeks_and_days(dating.days / 7.0)} by {dating.by} of the machine's report."
     days = next((m.value for m in said if m.what == AGE), None)
     if days is None:
         return f"{', '.join(parts)}; no age by {standard}."
@@ -330,7 +432,7 @@ def _ordinal(percentile: float) -> str:
     return f"{n}{'th' if 10 < n < 14 else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
 
 
-def _chart(held: Held, weeks: float) -> Curve:
+def _chart(held: Held, weeks: float, name: str) -> Curve:
     """Head circumference against age: the 3rd, 50th and 97th centile, and the one on which this fetus lies."""
     x = tuple(float(w) for w in range(14, 41))
     means, spreads = zip(*(fetal.median("HC", w) for w in x), strict=True)
@@ -342,4 +444,5 @@ def _chart(held: Held, weeks: float) -> Curve:
             (f"this fetus (z {mine.z:+.1f} at {weeks:.1f} weeks)", mine.z),
         )
     }  # fmt: skip
-    return Curve("Head circumference for age", x, "gestational age", "wk", lines, "mm")
+    title = f"Head circumference for age, fetus {name}" if name else "Head circumference for age"
+    return Curve(title, x, "gestational age", "wk", lines, "mm")

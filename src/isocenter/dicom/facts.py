@@ -388,6 +388,9 @@ def _of_series(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> 
     _references(file, found)
     if _machine_made(file):
         found["MadeBy"] = "machine"
+    if file.ascii(0x00080060) == "SR":
+        for title in file.items(_CONCEPT)[:1]:
+            found["ReportTitleCode"] = [file.ascii(_VALUE, title), file.ascii(_SCHEME, title)]
 
 
 def _of_enhanced_pet(file: File, found: dict[str, Any]) -> None:
@@ -518,7 +521,7 @@ def _references(file: File, found: dict[str, Any]) -> None:
         found["RegionNames"] = names
 
 
-_FRAME = 0x00200052
+_FRAME, _CONCEPT = 0x00200052, 0x0040A043
 _AUTOMATIC = frozenset({"AUTOMATIC", "SEMIAUTOMATIC"})
 _ALGORITHM_NAME, _OBSERVER_TYPE, _DEVICE = "111001", "121005", "121007"  # DCM
 
@@ -539,7 +542,7 @@ def _by_device(file: File, item: Dataset, depth: int) -> bool:
     def code(tag: int) -> str:
         return next((file.ascii(_VALUE, one) for one in file.items(tag, item)), "")
 
-    name = code(0x0040A043)
+    name = code(_CONCEPT)
     if name == _ALGORITHM_NAME or (name == _OBSERVER_TYPE and code(0x0040A168) == _DEVICE):
         return True
     return depth > 0 and any(_by_device(file, below, depth - 1) for below in file.items(0x0040A730, item))

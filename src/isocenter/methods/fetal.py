@@ -22,6 +22,7 @@ __all__ = [
     "HADLOCK",
     "INTERGROWTH",
     "RANGE_MM",
+    "WEEKS",
     "Placed",
     "Weight",
     "age_days",
@@ -44,6 +45,8 @@ RANGE_MM: Mapping[str, tuple[float, float]] = {
 _WEEKS = (14.0, 40.0)
 _WEIGHT_WEEKS = (22.0, 40.0)
 _HADLOCK_WEEKS = (10.0, 41.0)
+WEEKS: Mapping[str, tuple[float, float]] = {INTERGROWTH: _WEEKS, HADLOCK: _HADLOCK_WEEKS}
+"""Ages for which a standard has centiles."""
 _DATED_WEEKS = (13.0, 42.0)  # beyond, a length is that of no age: a head of 400 mm would be 51 weeks old
 _HADLOCK_SPREAD = 0.133  # of the mean: its published 3rd and 10th centiles lie 25 % and 17 % below
 

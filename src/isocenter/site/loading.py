@@ -23,6 +23,7 @@ from isocenter.analysis.apart import beds_apart, left_beside, slices_apart
 from isocenter.analysis.need import Dated, Need
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
+from isocenter.record.machine_report import MachineReport
 from isocenter.site.nifti_study import NIFTI, is_nifti, nifti_files, regions_in, volume_in
 from isocenter.site.source_images import SourceImages
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
@@ -69,7 +70,7 @@ class Loading:
     image: str = ""
 
     def __call__(self) -> dict[str, Any]:
-        """Need name -> Volume, tuple of Region, either of them `Dated`, or None.
+        """Need name -> Volume, tuple of Region or of MachineReport, the first two also `Dated`, or None.
 
         Raises:
             Refused: when a series does not give what was asked; the message says why.
@@ -89,7 +90,9 @@ class Loading:
                 given[name] = self._one(*found[0], need)
         return given
 
-    def _one(self, study: Study, chosen: list[Series], need: Need) -> Volume | tuple[Volume, ...] | tuple[Region, ...]:
+    def _one(
+        self, study: Study, chosen: list[Series], need: Need
+    ) -> Volume | tuple[Volume, ...] | tuple[Region, ...] | tuple[MachineReport, ...]:
         if need.gives == "volumes":
             every = tuple(v for s in chosen for v in volumes_of(s, self.get))
             along = tuple(v for v in every if _along(v, need.axis))
@@ -99,6 +102,8 @@ class Loading:
             return (_with_words(given[0], *beside), *given[1:]) if given and beside else given
         if need.gives == "regions":
             return tuple(r for s in chosen for r in regions_of(study, s, self.get))
+        if need.gives == "reports":
+            return _reports(chosen, self.get)
         if need.beds:
             return _with_beds(chosen, study, need, self.get)
         whole = _in_one(chosen)
@@ -114,6 +119,12 @@ class Loading:
         used = {uid for uids in self.series.values() for uid in uids}
         every = (s for study in (self.study, *self.earlier) for s in study.series)
         return tuple(sorted(i.digest for s in every if s.uid in used for i in self._narrowed(s).instances))
+
+
+def _reports(chosen: list[Series], get: Get) -> tuple[MachineReport, ...]:
+    from isocenter.forms import machine_report
+
+    return tuple(machine_report.read(get(i.digest)) for s in chosen for i in s.instances)
 
 
 def _in_one(chosen: list[Series]) -> Series:
