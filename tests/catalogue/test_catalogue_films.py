@@ -20,6 +20,7 @@ from isocenter.analysis.weights import open_session
 from isocenter.app import open_house
 from isocenter.catalogue.breast_density import PERCENT_DENSITY, BreastDensity
 from isocenter.catalogue.chest_xray_heart import AGREEMENT, RATIO, ChestXrayHeart
+from isocenter.catalogue.chest_xray_opacity import ChestXrayOpacity
 from isocenter.cli import app
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
@@ -443,6 +444,57 @@ def test_each_frontal_film_of_a_series_is_asked_by_itself_wherever_the_lateral_o
     )
     planned = plan([ChestXrayHeart()], study)
     assert not planned.bindings and "has LL" in planned.declined[0].sentences()[0]
+
+
+SAID = {"Modality": "OT", "ViewPosition": "", "BodyPartExamined": ""}
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ({"Modality": "RG"}, True),
+        ({**SAID, "Modality": "RG"}, True),  # what a film shows is left to the analysis
+        ({"Modality": "RG", "BodyPartExamined": "HAND"}, False),
+        ({"Modality": "OT"}, True),
+        ({**SAID, "SeriesDescription": "Thorax p.a."}, True),
+        (SAID, False),
+        ({**SAID, "BodyPartExamined": "CHEST"}, False),
+        ({"Modality": "OT", "SeriesDescription": "CT Thorax MIP"}, False),
+        ({"Modality": "OT", "ViewPosition": "LL"}, False),
+    ],
+)
+def test_a_film_or_a_capture_is_taken_where_its_header_calls_it_a_frontal_chest(
+    said: dict[str, Any], taken: bool
+) -> None:
+    """Scanned films (RG) and captures were declined whatever else was said of them."""
+    (film,) = thorax.patient(person=WHO).files
+    said = {
+        "SeriesDescription": "",
+        "StudyDescription": "",
+        "AnatomicRegionSequence": [],
+        "ViewCodeSequence": [],
+        **said,
+    }
+    (study,) = merge([read_header(f) for f in one_series((film, said))])
+    planned = plan([ChestXrayHeart(), ChestXrayOpacity()], study)
+    assert len(planned.bindings) == 2 * taken
+    if said["Modality"] == "OT" and not taken and said.get("ViewPosition") != "LL":
+        assert "a capture (OT, SC) only where" in planned.declined[0].sentences()[0]
+
+
+def test_a_capture_has_a_ratio_and_no_length() -> None:
+    """The ratio needs no calibration; whoever captured a picture may have scaled it."""
+    image, _ = chest(seed=1)
+    film, captured = (ChestXrayHeart().run(facts(image, Modality=m)) for m in ("RG", "OT"))
+    ratios = [m.value for answer in (film, captured) for m in answer.measurements if m.what == RATIO]
+    assert len(ratios) == 2 and ratios[0] == ratios[1]
+    units = [{m.unit for f in answer.findings for m in f.measurements} for answer in (film, captured)]
+    assert {"mm", "mm2"} <= units[0] and not {"mm", "mm2"} & units[1]
+    assert any("is a capture" in reason for reason in captured.reasons) and not film.reasons
+    flat = replace(image, geometry=Geometry.regular(shape=image.geometry.shape, spacing_mm=(1.0, 1.0, 1.0),
+                                                    reference=Reference.PIXEL))  # fmt: skip
+    with pytest.raises(Refused, match="pixels of 2 by 1: "):
+        ChestXrayHeart().run(facts(flat, Modality="OT", PixelAspectRatio=[2, 1]))
 
 
 @pytest.mark.nightly

@@ -16,7 +16,7 @@ def test_each_line_names_its_tag_and_its_kind_rightly(row: Row) -> None:
     assert keyword_for_tag(row.tag) == row.keyword
     vr = dictionary_VR(row.tag)
     allowed = {
-        "t": {"LO", "SH", "CS", "UC", "ST"}, "T": {"CS", "LO"}, "d": {"DS"}, "D": {"DS"}, "n": {"IS"},
+        "t": {"LO", "SH", "CS", "UC", "ST"}, "T": {"CS", "LO"}, "d": {"DS"}, "D": {"DS", "IS"}, "n": {"IS"},
         "b": {"US", "US or SS"}, "h": {"SS"}, "f": {"FD"}, "B": {"FD"}, "w": {"CS", "DA", "TM", "DT", "AS", "UI", "SH"},
     }  # fmt: skip
     assert vr in allowed[row.kind]

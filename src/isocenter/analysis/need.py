@@ -29,8 +29,8 @@ __all__ = ["Check", "Dated", "Need", "Unmet"]
 
 _WORDS = {
     "CT": "CT", "MR": "MR", "PT": "PET", "US": "ultrasound", "CR": "computed radiograph", "DX": "digital radiograph",
-    "MG": "mammogram", "SEG": "segmentation", "RTSTRUCT": "radiotherapy structure set", "SM": "slide",
-    "SR": "structured report",
+    "RG": "radiograph on film", "OT": "capture", "SC": "capture", "MG": "mammogram", "SEG": "segmentation",
+    "RTSTRUCT": "radiotherapy structure set", "SM": "slide", "SR": "structured report",
 }  # fmt: skip
 
 
@@ -109,7 +109,7 @@ class Need:
             series with several images at each place, times or gates, is taken where there is no other.
         optional: the analysis runs without it and is given None.
         every: run once for each series that meets the need, not only for the best one; and where a series holds several
-            radiographs (CR, DX, MG), for each of them that meets it.
+            radiographs (CR, DX, RG, MG, captures that are asked for), for each of them that meets it.
         earlier: sought in earlier studies of the same patient: ``"last"`` in the newest that has it, ``"all"`` in each
             of them. `run` is then given a `Dated`, or a tuple of them, the oldest first. The first need of an analysis
             is of the study itself.
@@ -385,7 +385,7 @@ class Need:
     def _named(self) -> str:
         if not self.modality:
             return "any series with images"
-        return " or ".join(_WORDS.get(m, m) for m in self.modality)
+        return " or ".join(dict.fromkeys(_WORDS.get(m, m) for m in self.modality))
 
 
 # Axis -> the fact that runs along it, in words, and the fact that stays between series of one scan.

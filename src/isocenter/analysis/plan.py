@@ -15,7 +15,8 @@ from isocenter.record import Instance, Patient, Series, Study, Urgency
 __all__ = ["Binding", "Checked", "Declined", "Plan", "checked", "closest", "earlier_of", "looks_back", "plan"]
 
 
-_RADIOGRAPHS = frozenset({"CR", "DX", "MG"})
+_RADIOGRAPHS = frozenset({"CR", "DX", "MG", "RG"})
+_CAPTURES = frozenset({"OT", "SC"})
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,8 @@ def _pictures(series: Series, need: Need) -> tuple[str, ...]:
     One empty name where the series is to be taken as a whole.
     """
     each = [i for i in series.instances if i.rows and i.columns]
-    if not (need.every and need.gives == "volume" and series.modality in _RADIOGRAPHS and len(each) > 1):
+    films = _RADIOGRAPHS | (_CAPTURES & set(need.modality))
+    if not (need.every and need.gives == "volume" and series.modality in films and len(each) > 1):
         return ("",)
     return tuple(i.sop_uid for i in each if not need.unmet(_alone(series, i)))
 

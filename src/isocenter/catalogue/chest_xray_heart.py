@@ -12,7 +12,17 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.film_view import SIDEWAYS, as_stored, hung_of, said_lateral, towards_of
+from isocenter.catalogue.film_view import (
+    CALLED_A_FILM,
+    CHEST,
+    FILMS,
+    SIDEWAYS,
+    as_stored,
+    hung_of,
+    is_capture,
+    said_lateral,
+    towards_of,
+)
 from isocenter.catalogue.plane_image import age_said, age_years, grey
 from isocenter.errors import Refused
 from isocenter.methods import lung_fields
@@ -29,7 +39,6 @@ TURNED = Code("mediastinal-offset", "99ISO", "Offset of the upper mediastinum")
 INSPIRATION = Code("lung-height-ratio", "99ISO", "Height of the right lung over the inner width of the thorax")
 UNSURE = Code("open-border", "99ISO", "Part of the outlines without a border")
 AGREEMENT = Code("outline-agreement", "99ISO", "Agreement of two outlines of the lung fields")
-_PARTS = ("chest", "thorax", "lung")
 _BORDER = "that four looks of the network place differently; of the threshold: beyond which it is as dark as within"
 _ADULT_YEARS = 18.0
 _LARGE = 0.50
@@ -55,11 +64,16 @@ _OF_PICTURE = ("SeriesDescription", "ProtocolName")  # a study and an order may 
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "10"
+    name, version = "chest_xray_heart", "11"
     weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
-            modality=("CR", "DX"), body_part=_PARTS, at_most=4, facts={"ViewPosition": ("PA", "AP")}, every=True
+            modality=FILMS,
+            body_part=CHEST,
+            at_most=4,
+            facts={"ViewPosition": ("PA", "AP")},
+            every=True,
+            only=CALLED_A_FILM,
         )
     }
     yields = (
@@ -127,9 +141,10 @@ class ChestXrayHeart:
         if _grows_with_exposure(image):
             linear = str(image.facts.get("PixelIntensityRelationship") or "").strip().upper() == "LIN"
             picture = attenuation(np.maximum(picture, 0)) if linear else picture.max() - picture
-        spacing = image.geometry.spacing_mm[1:]
+        spacing = _sides(image)
         if abs(spacing[0] / spacing[1] - 1.0) > 0.01:
-            raise Refused(f"pixels of {spacing[0]:g} by {spacing[1]:g} mm", "widths are compared in square pixels")
+            unit = " mm" * (image.geometry.reference is Reference.PLANE)
+            raise Refused(f"pixels of {spacing[0]:g} by {spacing[1]:g}{unit}", "widths are compared in square pixels")
         towards = towards_of(image)
         hung = hung_of(picture, towards)
         field = _exposed(hung)
@@ -140,7 +155,7 @@ class ChestXrayHeart:
         )
         chest = replace(chest, right=right, left=left, heart=heart_seen)
         against = (*_unfit(image, view), *doubts, *remarks[0])
-        calibrated = image.geometry.reference is Reference.PLANE
+        calibrated = image.geometry.reference is Reference.PLANE and not is_capture(image.facts)
         lungs = [
             _lung(chest.right, "right", codes.RIGHT, image, calibrated),
             _lung(chest.left, "left", codes.LEFT, image, calibrated),
@@ -172,8 +187,21 @@ class ChestXrayHeart:
         region = Region(image.geometry, mask=chest.heart[None], label="heart", series_uid=image.series_uid,
                         instance_uid=_instance(image))  # fmt: skip
         found = Finding(codes.HEART, where=region, measurements=tuple(heart), words=words)
-        told = () if view or code or against else ("the view is PA by the description; View Position is empty",)
+        told = [] if view or code or against else ["the view is PA by the description; View Position is empty"]
+        if is_capture(image.facts):
+            told.append(
+                "the picture is a capture: whoever made it may have scaled it, so no length or area in mm is given"
+            )
         return Answer.found(found, *lungs, measurements=tuple(said), reasons=(*against, *told, *remarks[1]))
+
+
+def _sides(image: Volume) -> tuple[float, float]:
+    """How tall and how wide a pixel is; of one without a length, in proportion (Pixel Aspect Ratio)."""
+    said = image.facts.get("PixelAspectRatio")
+    if image.geometry.reference is Reference.PIXEL and isinstance(said, list) and len(said) == 2:
+        tall, wide = (float(v) if isinstance(v, (int, float)) and v > 0 else 1.0 for v in said)
+        return tall, wide
+    return image.geometry.spacing_mm[1], image.geometry.spacing_mm[2]
 
 
 def _grows_with_exposure(image: Volume) -> bool:
@@ -222,6 +250,8 @@ def _plane(image: Volume) -> str:
         if isinstance(factor, (int, float)):
             return f"in the patient, by the header's magnification of {factor:g}"
         return "in the plane of the detector, magnified"
+    if image.facts.get("SpacingFrom") == "NominalScannedPixelSpacing":
+        return "on the film that was scanned, magnified"
     return "as calibrated"
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
-from isocenter.catalogue.film_view import as_stored, hung_of, said_lateral, towards_of
+from isocenter.catalogue.film_view import CALLED_A_FILM, CHEST, FILMS, as_stored, hung_of, said_lateral, towards_of
 from isocenter.catalogue.plane_image import age_said, age_years, grey
 from isocenter.errors import Refused
 from isocenter.methods.picture import prepared
@@ -22,7 +22,6 @@ from isocenter.space import Volume
 __all__ = ["ChestXrayOpacity"]
 
 _FRONTAL = ("PA", "AP")
-_PARTS = ("chest", "thorax", "lung")
 _SMALLEST = 112  # pixels; half of what the network was trained on
 _LONGEST = 1.9  # long side over short side; a film of a whole body, or a strip
 _YOUNGEST, _OLDEST = 0.5, 8.0  # years; trained on children of 1 to 5
@@ -33,10 +32,12 @@ _PREVALENCE = "calibrated where half of the children have an opacity"
 class ChestXrayOpacity:
     """Does this frontal chest radiograph of a small child show an opacity, as in pneumonia?"""
 
-    name, version = "chest_xray_opacity", "4"
+    name, version = "chest_xray_opacity", "5"
     weights = "chest_xray_opacity"
     needs: ClassVar[Mapping[str, Need]] = {
-        "image": Need(modality=("CR", "DX"), body_part=_PARTS, at_most=4, facts={"ViewPosition": _FRONTAL}, every=True)
+        "image": Need(
+            modality=FILMS, body_part=CHEST, at_most=4, facts={"ViewPosition": _FRONTAL}, every=True, only=CALLED_A_FILM
+        )
     }
     yields = (
         Yield(what=codes.OPACITY, maps=(_MAP,), units=("1",), urgency=Urgency.SOON),
@@ -138,7 +139,7 @@ def _unfit(image: Volume) -> tuple[str, ...]:
     if words := said_lateral(image):
         reasons.append(f"it is described as '{words}', a frontal picture (PA or AP) is wanted")
     part = str(image.facts.get("BodyPartExamined") or "").strip()
-    if part and not any(word in part.lower() for word in _PARTS):
+    if part and not any(word in part.lower() for word in CHEST):
         reasons.append(f"the header says {part}, a chest is wanted")
     age = age_years(str(image.facts.get("PatientAge") or ""))
     if age is not None and not _YOUNGEST <= age <= _OLDEST:

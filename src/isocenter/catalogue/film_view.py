@@ -1,8 +1,9 @@
-"""How a radiograph of the chest was taken and lies: whether its words call it lateral, and which way it is hung."""
+"""What the header says of a radiograph of the chest: whether it is one, is lateral, and which way it is hung."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,65 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.space import Volume
 
-__all__ = ["SIDEWAYS", "as_stored", "hung_of", "said_lateral", "towards_of"]
+__all__ = [
+    "CALLED_A_FILM",
+    "CHEST",
+    "FILMS",
+    "SIDEWAYS",
+    "as_stored",
+    "hung_of",
+    "is_capture",
+    "said_lateral",
+    "towards_of",
+]
+
+FILMS = ("CR", "DX", "RG", "OT", "SC")
+"""Modality of what may be a radiograph: of a detector, scanned from film, or captured from another program."""
+CHEST = ("chest", "thorax", "lung")
+_CAPTURES = frozenset({"OT", "SC"})
+_SAYS_CHEST = re.compile(r"chest|thorax|lung|poumon|t[oó]rax|torace|(?<![a-z])cxr(?![a-z])", re.IGNORECASE)
+_OF_A_VOLUME = re.compile(
+    r"(?<![a-z])(ct|cta|hrct|mr|mri|mra|irm|mrt|pet|spect|nm|scint\w*|mip|minip|mpr|vr|vrt|3-?d|scout|topogram|localizer|"
+    r"scanogram|surview|dose|report|fluoro\w*|angio\w*|dsa|tomo\w*|echo|us|ultra-?sound|ecg|ekg)(?![a-z])",
+    re.IGNORECASE,
+)
 
 SIDEWAYS = re.compile(r"(?<![a-z])(lateral|lat|seitlich|seitl|profil|ll|rl)(?![a-z])", re.IGNORECASE)
 _FRONTAL = re.compile(
     r"(?<![a-z])(pa|ap|p\.a|a\.p|frontal|postero-?anterior|antero-?posterior|face)(?![a-z])", re.IGNORECASE
 )
+
+
+def is_capture(facts: Mapping[str, Any]) -> bool:
+    """Whether a picture was captured from another program or scanner, as its Modality says (OT, SC)."""
+    return str(facts.get("Modality") or "").strip().upper() in _CAPTURES
+
+
+def _called_a_film(facts: Mapping[str, Any]) -> bool:
+    """Whether the header calls this a frontal radiograph of the chest, where its Modality does not say radiograph.
+
+    A capture may be anything: a page of a report, a plane of a CT. Chest and a frontal view have to be stated for it,
+    by Body Part Examined and View Position or by the description, and nothing that names another machine.
+    """
+    if not is_capture(facts):
+        return True
+    words = " ".join(
+        str(facts.get(k) or "")
+        for k in ("SeriesDescription", "ProtocolName", "StudyDescription", "RequestedProcedureDescription")
+    )
+    kind = " ".join(str(word) for word in facts.get("ImageType") or ())
+    part, view = str(facts.get("BodyPartExamined") or ""), str(facts.get("ViewPosition") or "").strip().upper()
+    chest = _SAYS_CHEST.search(part or words)
+    frontal = view in ("PA", "AP") or (not view and _FRONTAL.search(f"{words} {facts.get('ViewCode') or ''}"))
+    return bool(chest and frontal) and not _OF_A_VOLUME.search(f"{words} {kind}".replace("_", " "))
+
+
+CALLED_A_FILM = (
+    "a capture (OT, SC) only where Body Part Examined or the description says chest, View Position or the description "
+    "PA or AP, and no word CT, MR or another machine",
+    _called_a_film,
+)
+"""For `Need.only`: a capture is taken where its header calls it a frontal radiograph of the chest."""
 
 
 def said_lateral(image: Volume) -> str:

@@ -127,12 +127,14 @@ _TABLE = """
 00280004 PhotometricInterpretation w I
 00280006 PlanarConfiguration b I
 00280030 PixelSpacing D I
+00280034 PixelAspectRatio D I
 00280051 CorrectedImage T S
 00280100 BitsAllocated b I
 00280101 BitsStored b I
 00280102 HighBit b I
 00280103 PixelRepresentation b I
 00280120 PixelPaddingValue b S
+00280121 PixelPaddingRangeLimit b S
 00280301 BurnedInAnnotation w S
 00281040 PixelIntensityRelationship w I
 00281041 PixelIntensityRelationshipSign h I

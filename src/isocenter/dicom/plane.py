@@ -197,6 +197,8 @@ def _spacing(file: File, facts: Mapping[str, Any], modality: str) -> tuple[tuple
     known = ["PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"]
     if not file.ascii(_CALIBRATED_BY) and _equal(*(facts.get(keyword) for keyword in known[:2])):
         known.remove("PixelSpacing")  # it repeats the detector's: nobody calibrated it (PS3.3 10.7.1.3)
+    elif not file.ascii(_CALIBRATED_BY) and _equal(*(facts.get(keyword) for keyword in known[::2])):
+        known.remove("PixelSpacing")  # it repeats that of the film on the scanner
     for keyword in known:
         pair = facts.get(keyword)
         if isinstance(pair, list) and len(pair) == 2 and _positive(*pair):
