@@ -41,7 +41,9 @@ from isocenter.analysis.run import Request, run
 from isocenter.catalogue.fetal_biometry import AGE, FetalBiometry
 from isocenter.catalogue.fetal_report import COMPOSITE as BY_SCAN
 from isocenter.catalogue.fetal_report import fetuses
+from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
+from isocenter.forms import sr
 from isocenter.forms.machine_report import read
 from isocenter.record import Finding, Outcome
 from isocenter.site.loading import Loading, read_folder
@@ -212,3 +214,20 @@ def test_what_is_given_goes_before_the_report() -> None:
     answer = asked(biometry(number(HC, 260)), hc_mm=264.0)
     assert "HC 264 mm" in answer.findings[0].words
     assert any("HC as given (264.0 mm) goes before that of the report (260.0 mm)" in r for r in answer.reasons)
+
+
+def test_a_report_without_pictures_is_placed_and_cited(tmp_path: Path) -> None:
+    data = written(box(SUMMARY, DUE), biometry(number(HC, 260.36)))
+    (tmp_path / "sr.dcm").write_bytes(data)
+    analysis = FetalBiometry()
+    with read_folder(tmp_path) as held:
+        (now,) = held.studies
+        (binding,) = plan([analysis], now).bindings
+        load = Loading(now, analysis.needs, binding.series, held)
+        asked = Request("fetal_biometry", now.uid, load, datetime.now(UTC), {}, digests=load.digests)
+        result = run(asked, analysis).result
+    assert "HC 260 mm at 28 weeks 0 days" in result.findings[0].words
+    ours = sr.write(result, now, lambda _: data)
+    cited = pydicom.dcmread(io.BytesIO(ours)).CurrentRequestedProcedureEvidenceSequence[0]
+    assert cited.ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "2.25.72"
+    assert not plan([analysis], merge([read_header(ours)])[0]).bindings  # our own report is no machine's

@@ -108,6 +108,8 @@ class Need:
             `methods.pet_beds`). It is taken where it reaches further than any series that meets the need alone. A
             series with several images at each place, times or gates, is taken where there is no other.
         optional: the analysis runs without it and is given None.
+        instead: name of another need of the analysis that will do alone, where no series meets this one, which is the
+            first: `run` is given None for it then.
         every: run once for each series that meets the need, not only for the best one; and where a series holds several
             radiographs (CR, DX, RG, MG, captures that are asked for), for each of them that meets it.
         earlier: sought in earlier studies of the same patient: ``"last"`` in the newest that has it, ``"all"`` in each
@@ -139,6 +141,7 @@ class Need:
     slices_apart: bool = False
     beds: bool = False
     optional: bool = False
+    instead: str = ""
     every: bool = False
     earlier: str = ""
     dated: bool = False

@@ -208,6 +208,9 @@ def _bind(
     ):
         together = ()  # a series of many times goes before many of one
     fit = list(together) or fit
+    if not fit and first.instead and any(not needs[first.instead].unmet(s) for s in study.series):
+        alone = {first.instead: replace(needs[first.instead], optional=False), **needs}
+        return _bind(analysis, {**alone, first_name: replace(first, instead="", optional=True)}, study, earlier)
     if not fit:
         return [], _nearest(first, study)
     drawn = _drawn_on(study) if any(n.gives == "regions" and not n.earlier for _, n in others) else set()

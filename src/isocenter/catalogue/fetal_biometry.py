@@ -52,6 +52,7 @@ class FetalBiometry:
         "image": Need(
             modality="US",
             body_part=("fetus", "fetal", "obstetric", "uterus", "pregnancy", "pregnant", "abdomen", "pelvis"),
+            instead="reports",
         ),
         "outlines": Need(modality="SEG", gives="regions", optional=True),
         "reports": Need(
@@ -80,7 +81,7 @@ class FetalBiometry:
 
     def run(
         self,
-        image: Volume,
+        image: Volume | None,
         outlines: tuple[Region, ...] | None,
         reports: tuple[MachineReport, ...] | None = None,
         *,
@@ -97,7 +98,8 @@ class FetalBiometry:
         """Place measurements among healthy fetuses of one age.
 
         Args:
-            image: the picture. outlines: filled outlines on it, named head (or HC), abdomen (AC) and femur (FL).
+            image: the picture; none is needed beside a report. outlines: filled outlines on it, named head (or HC),
+                abdomen (AC) and femur (FL).
             reports: of the machine, with its measurements and dates.
             standard: whose formulae and centiles; they are never mixed.
             weeks: gestational age from an earlier dating, with its fraction; 0 where it is not known: then that of the
@@ -111,11 +113,12 @@ class FetalBiometry:
                 picture without calibration, two of one part whose sizes are not those of one fetus, or what a person
                 has measured beside a report of several where it is not said whose it is.
         """
-        grey(image, film=True)
+        if image is not None:
+            grey(image, film=True)
         remarks: list[str] = []
         given = {"HC": hc_mm, "BPD": bpd_mm, "OFD": ofd_mm, "AC": ac_mm, "FL": fl_mm, "CRL": crl_mm}
         typed = {what: (mm, "as measured") for what, mm in given.items() if mm}
-        drawn = on_image(outlines, image)
+        drawn = on_image(outlines, image) if image is not None else ()
         reported, doubts = fetuses(reports or ())
         several = _of(fetus, reported) or [Fetus(fetus.strip())]
         if len(several) > 1 and (typed or drawn):
@@ -129,7 +132,8 @@ class FetalBiometry:
         for one in several:
             held = {**one.lengths, **typed}
             told = [*one.remarks, *_overruled(one, typed)]
-            findings += _outlined(drawn, image, held, told)
+            if image is not None:
+                findings += _outlined(drawn, image, held, told)
             if not held and len(several) > 1:
                 remarks += _named(one.name, told)
                 continue

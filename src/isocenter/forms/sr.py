@@ -275,7 +275,7 @@ class _Scene:
 
         common, where = self._common(finding), finding.where
         if where is None:
-            made = Plain(**common, source_images=self._whole_image())
+            made = Plain(**common, source_images=self._whole_image() or None)
         elif referenced := self._segment(finding, where):
             made = Volumetric(**common, referenced_segment=referenced)
         elif where.shape is Shape.MASK or where.geometry.reference != Reference.PATIENT:
@@ -306,7 +306,7 @@ class _Scene:
             if none
             else None,
             algorithm_id=self._algorithm(),
-            source_images=self._whole_image(),
+            source_images=self._whole_image() or None,
         )
         if self.result.reasons:
             _say(made, " ".join(self.result.reasons))
@@ -383,17 +383,20 @@ class _Scene:
             self.evidence[plane.sop_uid] = plane.image
 
     def _whole_image(self) -> list[Any]:
-        """The image of a statement that has no place: the first that the result was made from."""
+        """The image of a statement that has no place: the first that the result was made from.
+
+        Of what was read out of another report there is none; that report is evidence then.
+        """
         from highdicom.sr import SourceImageForMeasurementGroup
 
         wanted = self.result.receipt.series or tuple(s.uid for s in self.study.series)
-        for series in self.study.series:
-            if series.uid in wanted:
-                for instance in series.instances:
-                    if instance.rows:
-                        image = self.evidence.get(instance.sop_uid) or maker.header(self.sources, instance.sop_uid)
-                        self.evidence[instance.sop_uid] = image
-                        return [SourceImageForMeasurementGroup(image.SOPClassUID, image.SOPInstanceUID)]
+        used = [i for series in self.study.series if series.uid in wanted for i in series.instances]
+        for instance in (*(i for i in used if i.rows), *used):
+            looked_at = self.evidence.get(instance.sop_uid) or maker.header(self.sources, instance.sop_uid)
+            self.evidence[instance.sop_uid] = looked_at
+            if not instance.rows:
+                return []
+            return [SourceImageForMeasurementGroup(looked_at.SOPClassUID, looked_at.SOPInstanceUID)]
         raise Refused("a result on no image of the study", "a report must cite what was looked at", "name its series")
 
 
