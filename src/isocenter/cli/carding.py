@@ -27,9 +27,10 @@ def card(
     Of a folder no archive is asked: steps taken and local figures are then not known, and the card says so.
     """
     from isocenter.cli.screen import Screen
-    from isocenter.errors import Refused
+    from isocenter.errors import Refused, Unavailable
     from isocenter.forms.model_card import lines, page, pdf
     from isocenter.govern.card import SCHEMA
+    from isocenter.learn.wholly import wholly
 
     screen = Screen(as_json)
     if schema:
@@ -43,7 +44,12 @@ def card(
         raise Refused(f"a card as '{out.suffix}'", "it is written as .pdf, .html or .json", "name such a file")
     told = _alone(Path(model)) if Path(model).exists() else _here(model, folder)
     if out is not None:
-        out.write_bytes(written[out.suffix](told))
+        card = written[out.suffix](told)
+        try:
+            with wholly(out) as file:
+                file.write_bytes(card)
+        except OSError as e:
+            raise Unavailable(f"cannot write {out}", str(e), "choose another place") from e
     screen.answer(told)
     rows = [(k, one["asks"], lines(one["says"]).split("\n")[0][:90]) for k, one in told["source_attributes"].items()]
     screen.table(f"{model}: {told['model']['state']}", ("", "asked", "told"), rows)

@@ -28,6 +28,7 @@ from isocenter.learn.learnt import FILE, must_be_kept, seen
 from isocenter.learn.naming import REST
 from isocenter.learn.outside import must_name, no_border, strangeness, why_declined
 from isocenter.learn.recipes import recipe_behind
+from isocenter.learn.wholly import wholly
 from isocenter.methods import calibration
 from isocenter.methods.picture import of_one_grey
 from isocenter.methods.saliency import standing_out
@@ -75,6 +76,8 @@ class Judged:
     def write(self, path: Path) -> None:
         """The predictions as CSV, as JSON by that suffix, or, where masks are among them, into a folder.
 
+        Each file is there whole or not at all.
+
         Raises:
             Unavailable: when the place cannot be written.
         """
@@ -89,17 +92,18 @@ class Judged:
                     place.parent.mkdir(parents=True, exist_ok=True)
                     if labels.ndim == 2:
                         stem = place.name.split(".nii")[0] if ".nii" in place.name else place.stem
-                        Image.fromarray(labels).save(place.with_name(f"{stem}.png"))
+                        with wholly(place.with_name(f"{stem}.png")) as file:
+                            Image.fromarray(labels).save(file)
                         continue
-                    nibabel.save(
-                        nibabel.Nifti1Image(labels, affine), place.with_name(f"{place.name.split('.nii')[0]}.nii.gz")
-                    )
+                    with wholly(place.with_name(f"{place.name.split('.nii')[0]}.nii.gz")) as file:
+                        nibabel.save(nibabel.Nifti1Image(labels, affine), file)
                 path = path / "predictions.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == ".json":
-                path.write_text(json.dumps(list(self.predictions), indent=1) + "\n", "utf-8")
+                with wholly(path) as file:
+                    file.write_text(json.dumps(list(self.predictions), indent=1) + "\n", "utf-8")
                 return
-            with path.open("w", newline="", encoding="utf-8") as text:
+            with wholly(path) as file, file.open("w", newline="", encoding="utf-8") as text:
                 writer = csv.DictWriter(text, list(self.predictions[0]) if self.predictions else ["name"])
                 writer.writeheader()
                 writer.writerows(self.predictions)
