@@ -335,8 +335,28 @@ def test_intervals_of_boxes_are_those_between_people() -> None:
     all_hit = [Found(there, np.array([0.9, 0.8]), np.zeros(2, int))] * 72
     found = box_figures(truths[:9], all_hit[:9], ("a",), [0.5])["metrics"]["sensitivity"]["a"]
     assert found["high"] == 1 and 0.6 < found["low"] < 0.75, "none of nine people's was missed: Wilson's 9 of 9"
+    told = box_figures(truths[:9], all_hit[:9], ("a",), [0.5])["metrics"]
+    for one in (told["map50"], told["ap50"]["a"], told["map50_95"]):
+        assert one["value"] == one["high"] == 1 and one["low"] == pytest.approx((9 / (9 + 1.959964**2)) ** 2, abs=1e-4)
+    assert set(told["mean_error_of_count"]["a"]) == {"value"}, "none was miscounted, of nine"
+    many = box_figures(truths, all_hit, ("a", "b"), [0.5, 0.5])["metrics"]["map50"]
+    assert many["low"] == pytest.approx((72 / (72 + 1.959964**2)) ** 2, abs=1e-4), "draws are all the same"
+    none = [Found(there[:0], np.zeros(0), np.zeros(0, int))] * 9
+    missed = box_figures(truths[:9], none, ("a",), [0.5])["metrics"]["map50"]
+    assert (missed["value"], missed["low"]) == (0, 0) and missed["high"] == pytest.approx(1 - found["low"])
     same = [replace(one, whose="p") for one in truths]
     assert set(box_figures(same, founds, ("a",), [0.5])["metrics"]["map50"]) == {"value"}
+
+
+def test_a_class_of_which_all_was_found_widens_the_mean() -> None:
+    """Nine people with both kinds: of one all is found, of the other two thirds."""
+    rng, there = np.random.default_rng(4), np.array([[5, 5, 15, 15], [20, 20, 30, 30]], float)
+    blank = np.zeros((40, 40, 3), np.uint8)
+    truths = [Boxed(f"{k}", blank, there, np.arange(2), np.zeros(2, bool), whose=f"p{k}") for k in range(9)]
+    founds = [Found(there[: 1 + h], np.array([0.9, 0.8])[: 1 + h], np.arange(1 + h)) for h in rng.random(9) < 0.6]
+    told = box_figures(truths, founds, ("a", "b"), [0.5, 0.5])["metrics"]
+    below = [told["ap50"][k]["value"] - told["ap50"][k]["low"] for k in "ab"]
+    assert told["map50"]["value"] - told["map50"]["low"] == pytest.approx(np.hypot(*below) / 2)
 
 
 def test_intervals_of_few_people_hold_what_they_promise() -> None:

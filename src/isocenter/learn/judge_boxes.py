@@ -58,14 +58,16 @@ def box_figures(
 
     Intervals are of 95 %: of shares Wilson's between people (see `clusters`), of others by bootstrap of people with all
     pictures that are theirs; of fewer than 30 people by the figures without each of them, since draws of few differ too
-    little; one person alone has none. A class of which there is nothing to be found has no figure and no part in the
-    mean.
+    little; one person alone has none. Where all boxes of a class are found before any false one, or none is found, all
+    draws are the same: the average precision is then at least recall times precision, and at most recall, at the ends
+    of their intervals between people. Where no picture is miscounted the error of the count has no interval. A class of
+    which there is nothing to be found has no figure and no part in the mean.
     """
     found: dict[str, Any] = {"map50": {}, "map50_95": {}, "ap50": {}, "sensitivity": {}, "precision": {}, "count": {}}
     people = [one.whose or one.name for one in truths]
     again = _again(people)
     drawn = again.rows
-    areas, draws, strict = [], [], []
+    areas, draws, strict, ends, sure = [], [], [], [], []
     for kind, name in enumerate(classes):
         half = [_matched(*pair, kind, 0.5) for pair in zip(truths, founds, strict=True)]
         total = sum(m.truths for m in half)
@@ -73,13 +75,15 @@ def box_figures(
             continue
         areas.append(_precision(half))
         draws.append([_precision([half[i] for i in row]) for row in drawn[:200]])
-        found["ap50"][name] = _interval(areas[-1], draws[-1], again) | {"boxes": total}
+        ends.append(_ends(areas[-1], half, people))
+        found["ap50"][name] = _interval(areas[-1], draws[-1], again, ends=ends[-1]) | {"boxes": total}
         by_overlap = [
             [_matched(*pair, kind, least) for pair in zip(truths, founds, strict=True)]
             for least in np.round(np.arange(0.5, 0.96, 0.05), 2)
         ]
         found["map50_95"][name] = np.mean([_precision(some) for some in by_overlap])
         strict.append([np.mean([_precision([some[i] for i in row]) for some in by_overlap]) for row in drawn[:200]])
+        sure.append(_ends(found["map50_95"][name], half, people))
         counted = [m.scores >= thresholds[kind] for m in half]
         said = np.array([
             [np.count_nonzero(c), np.count_nonzero(m.right & c), m.truths] for c, m in zip(counted, half, strict=True)
@@ -88,11 +92,14 @@ def box_figures(
         found["precision"][name] = _share(said[:, 1], said[:, 0], people)
         off = np.abs(said[:, 0] - said[:, 2]).astype(float)
         found["count"][name] = _interval(float(off.mean()), [off[row].mean() for row in drawn], again, np.inf)
+        if not off.any():
+            found["count"][name] = {"value": 0.0}
     if not areas:
         raise Refused(f"no box on {len(truths)} pictures", "nothing says where things are, so nothing can be counted",
                       "give the boxes, xmin below xmax and ymin below ymax")  # fmt: skip
-    found["map50"] = _interval(float(np.mean(areas)), np.mean(draws, axis=0), again)
-    found["map50_95"] = _interval(float(np.mean(list(found["map50_95"].values()))), np.mean(strict, axis=0), again)
+    found["map50"] = _interval(float(np.mean(areas)), np.mean(draws, axis=0), again, ends=_mean_ends(areas, ends))
+    each = list(found["map50_95"].values())
+    found["map50_95"] = _interval(float(np.mean(each)), np.mean(strict, axis=0), again, ends=_mean_ends(each, sure))
     found["mean_error_of_count"] = found.pop("count")
     return {"n": len(truths), "metrics": found, "calibration": {}, "subgroups": []}
 
@@ -128,20 +135,45 @@ def _share(hits: npt.NDArray[np.int64], of: npt.NDArray[np.int64], people: Seque
     return share_of(flags, whose)
 
 
-def _interval(value: float, found: Any, again: _Again, most: float = 1.0) -> dict[str, float]:
-    """With the interval of the draws, or Student's of the figures without each person (Tukey's jackknife)."""
+def _ends(value: float, some: Sequence[_Matched], people: Sequence[str]) -> tuple[float, float]:
+    """How far below and above the average precision of a class may lie of which no draw tells: 0 where draws do.
+
+    At the last hit precision is no higher than the hull is before, so that average precision is at least recall times
+    precision; and it is at most recall. Where all is found, or nothing, both are shares of which no person differs.
+    """
+    if value not in (0.0, 1.0):
+        return 0.0, 0.0
+    whose = np.repeat(people, [m.truths for m in some])
+    if len(np.unique(whose)) < 2:
+        return float("nan"), float("nan")
+    told = share_of(np.full(len(whose), value == 1.0), whose)
+    return (1 - told["low"] ** 2, 0.0) if value else (0.0, told["high"])
+
+
+def _mean_ends(values: Sequence[float], ends: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    low, high = np.sum(ends, axis=0) / len(values)
+    return float(low), float(high)
+
+
+def _interval(
+    value: float, found: Any, again: _Again, most: float = 1.0, *, ends: tuple[float, float] = (0.0, 0.0)
+) -> dict[str, float]:
+    """With the interval of the draws, or Student's of the figures without each person (Tukey's jackknife); farther by
+    `ends`, of which the draws do not tell."""
     from scipy.stats import t
 
     finite = np.asarray(found, float)
     finite = finite[np.isfinite(finite)]
     k = len(again.rows)
-    if not len(finite) or (again.left_out and len(finite) < k):
+    if not len(finite) or (again.left_out and len(finite) < k) or not np.isfinite(ends).all():
         return {"value": value}
-    if not again.left_out:
-        low, high = np.percentile(finite, (2.5, 97.5))
-        return {"value": value, "low": float(low), "high": float(high)}
-    half = float(t.ppf(0.975, k - 1) * np.sqrt((k - 1) / k * np.sum((finite - finite.mean()) ** 2)))
-    return {"value": value, "low": max(0.0, value - half), "high": min(most, value + half)}
+    if again.left_out:
+        half = float(t.ppf(0.975, k - 1) * np.sqrt((k - 1) / k * np.sum((finite - finite.mean()) ** 2)))
+        low, high = value - half, value + half
+    else:
+        low, high = (float(v) for v in np.percentile(finite, (2.5, 97.5)))
+    below, above = np.hypot(value - low, ends[0]) if low < value else ends[0], np.hypot(max(0.0, high - value), ends[1])
+    return {"value": value, "low": max(0.0, value - float(below)), "high": min(most, value + float(above))}
 
 
 def counting_thresholds(truths: Sequence[Boxed], founds: Sequence[Found], classes: int) -> list[float]:
