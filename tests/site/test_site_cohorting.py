@@ -81,8 +81,10 @@ def test_who_reads_sees_no_study_that_is_not_signed(tmp_path: Path) -> None:
 
         file.write_bytes(Path(str(get_testdata_file("CT_small.dcm", download=False))).read_bytes())
         site.receive([file.read_bytes()], sender="CT", who=HOUSE)
-        assert site.cohorts.ask("", who=ITO)["of"] == 3
-        assert site.cohorts.ask("", who=GRAY)["of"] == 4
+        told = site.cohorts.ask("", who=ITO)
+        assert (told["of"], told["unsigned"]) == (3, 1), "and is told that one waits"
+        told = site.cohorts.ask("", who=GRAY)
+        assert (told["of"], told["unsigned"]) == (4, 0), "who reads nothing asks about all of them"
 
 
 def test_a_frozen_cohort_never_changes_and_goes_out_with_a_receipt(site: tuple[Site, Path]) -> None:

@@ -98,9 +98,9 @@ export function count(n: number, one: string, many = `${one}s`): string {
 /** How the field writes what a name of a program has in small letters. */
 const WRITTEN: Record<string, string> = { ct: "CT", mr: "MR", mri: "MRI", pet: "PET", suv: "SUV", xray: "X-ray", dce: "DCE", dsc: "DSC", ecg: "ECG", t1: "T1", t2: "T2", r2: "R2", "3d": "3D", "4d": "4D", flow4d: "4D flow", adrenalmnist3d: "AdrenalMNIST3D", bccd: "BCCD", breastmnist: "BreastMNIST", pneumoniamnist: "PneumoniaMNIST", retinamnist: "RetinaMNIST", ai: "AI", auc: "AUC", ece: "ECE", ppv: "PPV", npv: "NPV", map50: "mAP50", ap50: "AP50", hd95: "HD95", nsd: "surface Dice", edv: "EDV", esv: "ESV", ef: "EF", ml: "mL" };
 
-/** `chest_xray_opacity` as words. */
+/** `chest_xray_opacity` as words, and the unit at the end of `edv_ml` as one. */
 export function spoken(name: string): string {
-  const words = name.split("_").map((word) => WRITTEN[word] ?? word).join(" ");
+  const words = name.split("_").map((word) => WRITTEN[word] ?? word).join(" ").replace(/ mL$/, " (mL)");
   return words.startsWith("mAP") ? words : words.charAt(0).toUpperCase() + words.slice(1);
 }
 

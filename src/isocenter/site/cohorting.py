@@ -24,7 +24,7 @@ from isocenter.govern.policy import Person, may, must
 from isocenter.population import coarse, events, groups, percentiles, table, tags
 from isocenter.population.table import Measured, Member
 from isocenter.reading.session import machine_of
-from isocenter.record import Cohort, Event, Kind, canonical, from_plain
+from isocenter.record import Cohort, Event, Kind, Study, canonical, from_plain
 from isocenter.site.consenting import RECORD_TERMS, Consenting
 from isocenter.site.counting import Counting
 from isocenter.site.disclosing import Disclosing, unbound
@@ -44,6 +44,8 @@ _ROWS = 200  # that a page shows; an export has all
 _PLOTS = 24  # on one page; a question narrows to others
 Closed = list[tuple[str, int]]
 """Reasons for which studies may not be used, with how many."""
+Listed = tuple[Study, tuple[str, ...], int]
+"""A study with its modalities and the number of its images."""
 
 _SEXES = frozenset({"M", "F", "O"})
 
@@ -85,7 +87,8 @@ class Cohorting:
             TooOften: of whoever may see no single study, for more groups of people than that (see `questioning`).
         """
         must(who, "cohorts")
-        everybody, closed = self._members(who, use=use)
+        listed, unsigned = self._listed(who)
+        everybody, closed = self._usable(listed, who, use)
         if not may(who, "cohort_rows"):
             tens = coarse.Tens(self.secret("cohort counts"))
             told = coarse.asked(everybody, q, field, by, tens)
@@ -98,7 +101,7 @@ class Cohorting:
         kept, ledger = table.narrow(everybody, table.filters(q))
         self._ask(q, who)
         told = {**self._told(kept, field, by), "of": len(everybody), "ledger": _ledger(ledger), "q": q}
-        return {**told, "closed": _closed(closed)}
+        return {**told, "closed": _closed(closed), "unsigned": unsigned}
 
     def contrast(self, by: str = "", one: str = "", other: str = "", *, who: Person, **of: str) -> dict[str, Any]:
         """Two groups of people beside each other, field by field; without groups, those that can be chosen.
@@ -435,11 +438,21 @@ class Cohorting:
         self, who: Person, only: Sequence[str] | None = None, *, use: Use | None = None
     ) -> tuple[list[Member], Closed]:
         """Who may be seen and used, and why how many may not be used."""
-        rows = may(who, "cohort_rows")
-        listed = self.index.listed(only, reach=self.disclosing.reach(who, "cohort_rows" if rows else "cohorts"))
+        return self._usable(self._listed(who, only)[0], who, use)
+
+    def _listed(self, who: Person, only: Sequence[str] | None = None) -> tuple[list[Listed], int]:
+        """Studies within reach, and how many more wait for a signature before somebody who reads may ask of them."""
+        listed = self.index.listed(
+            only, reach=self.disclosing.reach(who, "cohort_rows" if may(who, "cohort_rows") else "cohorts")
+        )
+        if unbound(who):
+            return listed, 0
         readings = self.index.readings(only)
-        if not unbound(who):
-            listed = [one for one in listed if readings.get(one[0].uid, {}).get("state") in _SIGNED]
+        signed = [one for one in listed if readings.get(one[0].uid, {}).get("state") in _SIGNED]
+        return signed, len(listed) - len(signed)
+
+    def _usable(self, listed: list[Listed], who: Person, use: Use | None) -> tuple[list[Member], Closed]:
+        rows = may(who, "cohort_rows")
         open_, closed = self.consents.sifted(
             (study for study, _, _ in listed), use or self.consents.use(Purpose.RESEARCH, who=who)
         )

@@ -180,13 +180,17 @@ function sorted(lines: Planned[]): Planned[] {
   return [...lines].sort((a, b) => (order[a.answer] ?? 6) - (order[b.answer] ?? 6));
 }
 
-/** Each answer counted in a clause of its own: "looked, none" and "not looked" never share one. */
+/** Each answer counted in a clause of its own: "looked, none" and "not looked" never share one. What is withheld until the
+ * own opinion may be either: nobody "found nothing" then. */
 function ledger(lines: Planned[]): string {
   const of = (answer: string) => lines.filter((line) => line.answer === answer).length;
-  const said = [`${count(of("found"), "analysis", "analyses")} found something.`, `${count(of("none"), "analysis", "analyses")} looked and found none.`, `${count(of("declined"), "analysis", "analyses")} did not look.`];
-  if (of("struck")) said.push(`Of ${count(of("struck"), "analysis", "analyses")} a reader struck what was found.`);
-  if (of("waiting")) said.push(`${count(of("waiting"), "analysis", "analyses")} wait.`);
-  if (of("failed")) said.push(`${count(of("failed"), "analysis", "analyses")} failed.`);
+  const analyses = (answer: string) => count(of(answer), "analysis", "analyses");
+  const after = of("after");
+  const said = [...(after ? [] : [`${analyses("found")} found something.`, `${analyses("none")} looked and found none.`]), `${analyses("declined")} did not look.`];
+  if (after) said.push(`What ${analyses("after")} said stands here after your own opinion.`);
+  if (of("struck")) said.push(`Of ${analyses("struck")} a reader struck what was found.`);
+  if (of("waiting")) said.push(`${analyses("waiting")} ${of("waiting") === 1 ? "waits" : "wait"}.`);
+  if (of("failed")) said.push(`${analyses("failed")} failed.`);
   return said.join(" ");
 }
 

@@ -109,7 +109,7 @@ function Question({ id, part }: { id: string; part: string }) {
         {part === "federated" ? <Federated /> : part === "hand-out" ? <HandOutPart id={id} frozen={frozen.current.value ?? []} /> : (
           <Shown of={table} what="the cohort">
             {(value) => {
-              if (!value.of) return value.may_see_rows ? <Nobody closed={value.closed} /> : <Empty title="Fewer than ten people can be asked">Of fewer nothing is told. Only studies with a signed report count.</Empty>;
+              if (!value.of) return value.may_see_rows ? <Nobody table={value} frozen={id ? [] : frozen.current?.value ?? []} /> : <Empty title="Fewer than ten people can be asked">Of fewer nothing is told. Only studies with a signed report count.</Empty>;
               return (
                 <>
                   <Ledger table={value} />
@@ -134,12 +134,31 @@ function Part({ part, table, children, ...of }: { part: string; id: string; q: s
   return <>{children}</>;
 }
 
-function Nobody({ closed }: { closed: Table["closed"] }) {
+/** Nothing may be asked: why, what to do, and what was frozen before. */
+function Nobody({ table: { closed, unsigned = 0 }, frozen }: { table: Table; frozen: Frozen[] }) {
   return (
-    <Empty title="No study can be asked yet">
-      {closed.map((one) => <p key={one.reason}>{one.studies ?? "Some"} studies stay out: {one.reason}. What data may be used for is recorded under <a href={to.sharing("consent")}>Consent</a>.</p>)}
-      <p>Of people who read, a cohort holds studies whose report is signed. Sign a first report, or ask as a researcher, who reads no duty list.</p>
-    </Empty>
+    <>
+      <Empty title="No study can be asked yet">
+        {closed.map((one) => <p key={one.reason}>{one.studies ?? "Some"} studies stay out: {one.reason}. What data may be used for is recorded under <a href={to.sharing("consent")}>Consent</a>.</p>)}
+        {unsigned > 0 && <p>{count(unsigned, "study waits", "studies wait")} for a signed report. You read here, and a table would tell you what the machine found in a study before your own opinion: sign a first one from the <a href={to.worklist}>worklist</a>. Whoever has an account as a researcher reads nothing and asks about all of them; administrators give one under <a href={to.settings("people")}>People</a>.</p>}
+        {!unsigned && !closed.length && <p>No study is here that you may see. Images come by DICOM, or from a folder: <code>isocenter open FOLDER</code>.</p>}
+      </Empty>
+      <Before of={frozen} />
+    </>
+  );
+}
+
+/** What was frozen, each a cohort of its own. */
+function Before({ of }: { of: Frozen[] }) {
+  if (!of.length) return null;
+  return (
+    <section aria-label="Frozen cohorts">
+      <h2>Frozen</h2>
+      <table class="plain wide">
+        <thead><tr><th scope="col">Cohort</th><th scope="col">Question</th><th scope="col" class="num">n</th><th scope="col">Frozen (UTC)</th></tr></thead>
+        <tbody>{of.map((one) => <tr key={one.id}><td><a href={to.cohorts(one.id)}>{one.name}</a></td><td><code>{one.q || "everything"}</code></td><td class="num">{one.n}</td><td class="muted">{moment(one.when)} by {one.by}</td></tr>)}</tbody>
+      </table>
+    </section>
   );
 }
 
@@ -182,15 +201,7 @@ function Whole({ table, id, q, frozen, choosing }: { table: Table; id: string; q
               <Chart of={table.chart} column={chosen} />
             </>
           ) : table.n === 0 ? <Emptied by={table.ledger} /> : table.n === null ? <Empty title="Fewer than ten people">Of so few nothing is told: take off a filter.</Empty> : <Empty title="Choose a field">Its figures stand here: a histogram, groups beside each other, and the table of both.</Empty>}
-          {!id && frozen.length > 0 && (
-            <section aria-label="Frozen cohorts">
-              <h2>Frozen</h2>
-              <table class="plain wide">
-                <thead><tr><th scope="col">Cohort</th><th scope="col">Question</th><th scope="col" class="num">n</th><th scope="col">Frozen (UTC)</th></tr></thead>
-                <tbody>{frozen.map((one) => <tr key={one.id}><td><a href={to.cohorts(one.id)}>{one.name}</a></td><td><code>{one.q || "everything"}</code></td><td class="num">{one.n}</td><td class="muted">{moment(one.when)} by {one.by}</td></tr>)}</tbody>
-              </table>
-            </section>
-          )}
+          {!id && <Before of={frozen} />}
           {table.may_see_rows && <Rows table={table} choosing={choosing} />}
         </div>
       </div>
@@ -208,8 +219,9 @@ function Emptied({ by }: { by: Table["ledger"] }) {
 function Ledger({ table }: { table: Table }) {
   const out = table.ledger.filter((one) => one.applied !== false && one.left_out !== 0);
   const idle = table.ledger.filter((one) => one.applied === false);
-  if (!out.length && !idle.length && !table.closed.length && !table.demonstrated) return null;
-  return <ul class="bullets">{table.demonstrated > 0 && <li><strong>{count(table.demonstrated, "phantom")}</strong> of the demonstration among these: the table that is taken out says so in each row, and the images stay here</li>}{table.closed.map((one) => <li key={one.reason}><strong>{one.studies ?? `under ${table.few}`}</strong> stay out: {one.reason} (<a href={to.sharing("consent")}>consent</a>)</li>)}{out.map((one) => <li key={one.filter}><strong>{one.left_out ?? `under ${table.few}`}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}{idle.map((one) => <li key={one.filter}><code>{one.filter}</code> was not applied: it would leave out fewer than {table.few} people, or nobody</li>)}</ul>;
+  const { unsigned = 0 } = table;
+  if (!out.length && !idle.length && !table.closed.length && !table.demonstrated && !unsigned) return null;
+  return <ul class="bullets">{unsigned > 0 && <li><strong>{unsigned}</strong> stay out until their report is signed: you read here, and may still read them with an opinion of your own</li>}{table.demonstrated > 0 && <li><strong>{count(table.demonstrated, "phantom")}</strong> of the demonstration among these: the table that is taken out says so in each row, and the images stay here</li>}{table.closed.map((one) => <li key={one.reason}><strong>{one.studies ?? `under ${table.few}`}</strong> stay out: {one.reason} (<a href={to.sharing("consent")}>consent</a>)</li>)}{out.map((one) => <li key={one.filter}><strong>{one.left_out ?? `under ${table.few}`}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}{idle.map((one) => <li key={one.filter}><code>{one.filter}</code> was not applied: it would leave out fewer than {table.few} people, or nobody</li>)}</ul>;
 }
 
 function Freeze({ q, n }: { q: string; n: number }) {

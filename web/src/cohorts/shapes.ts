@@ -46,10 +46,12 @@ export interface Rowed {
   few: number;
   q: string;
   ledger: { filter: string; left_out: number | null; missing: number | null; applied?: boolean }[];
-  /** Why studies may not be used, by the terms of use; few are not counted. */
   /** How many of them are phantoms of the demonstration. */
   demonstrated: number;
+  /** Why studies may not be used, by the terms of use; few are not counted. */
   closed: { reason: string; studies: number | null }[];
+  /** How many wait for a signature before whoever asks, and reads, may ask of them. */
+  unsigned?: number;
   fields: Column[];
   chart: Figures | null;
   rows: ({ study: string } & Record<string, string | number>)[];

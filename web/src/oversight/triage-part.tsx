@@ -90,7 +90,7 @@ function Told({ told }: { told: Effect }) {
   const worst = told.kinds[0];
   return (
     <>
-      <h2>{spoken(told.analysis)} since {day(told.since)}: {count(told.studies, "study", "studies")} read{told.late > 0 && <span class="muted"> · {told.late} opened before AI had spoken</span>}</h2>
+      <h2>{spoken(told.analysis)} since {day(told.since)}: {count(told.studies, "study", "studies")} opened{told.late > 0 && <span class="muted"> · {told.late} of them before AI had spoken</span>}</h2>
       <table class="plain wide">
         <caption class="hidden">Change of the mean wait, in minutes; negative is sooner</caption>
         <thead><tr><th scope="col">When</th><th scope="col">Who waits</th><th scope="col" class="num">Studies</th><th scope="col">Observed (95 %)</th><th scope="col">Predicted (95 %)</th><th scope="col">After minus before (95 %)</th></tr></thead>

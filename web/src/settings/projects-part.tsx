@@ -52,7 +52,7 @@ export function ProjectsPart() {
                 {all.map((one) => (
                   <tr key={one.name}>
                     <td>{one.name}</td><td>{one.about}</td><td>{one.mine ? (one.mine === "none" ? "put out" : one.mine) : <span class="muted">not in it</span>}</td>
-                    {may("project") && <><td>{one.members?.map((m) => `${m.name} (${m.role})`).join(", ")}</td><td>{one.senders?.map((s) => s.sender).join(", ")}</td><td>{one.keeper || <span class="muted">nobody named</span>}</td></>}
+                    {may("project") && <><td>{one.members?.map((m) => `${m.name} (${m.role})`).join(", ") || <span class="muted">{one.name === "house" ? "whoever was not put out" : "nobody"}</span>}</td><td>{one.senders?.map((s) => s.sender).join(", ") || <span class="muted">{one.name === "house" ? "what goes to no other" : "nothing"}</span>}</td><td>{one.keeper || <span class="muted">nobody named</span>}</td></>}
                   </tr>
                 ))}
               </tbody>
