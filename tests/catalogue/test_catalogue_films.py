@@ -229,6 +229,22 @@ def test_white_padding_around_the_breast_is_no_tissue(turned: bool) -> None:
     assert breast_found.where is not None and not breast_found.where.mask[0, 10, -10]
 
 
+@pytest.mark.parametrize(("value", "limit"), [(4095, 4000), (4000, 4095), (4095, 2500), (4095, 0)])
+def test_a_range_of_padding_around_a_film_is_black_and_bright_tissue_of_that_range_is_not(
+    value: int, limit: int
+) -> None:
+    """Of padding that varies, as after JPEG, no single value was more than a part."""
+    image, made = chest(seed=1)
+    padded = np.pad(image.array[0], 24, constant_values=4095)
+    ring = np.pad(np.zeros(image.array[0].shape, bool), 24, constant_values=True)
+    padded[ring] -= np.arange(np.count_nonzero(ring)) % (90 if limit else 1)
+    grid = Geometry.regular(shape=(1, *padded.shape), spacing_mm=image.geometry.spacing_mm, reference=Reference.PLANE)
+    said = facts(image, PixelPaddingValue=value, PixelPaddingRangeLimit=limit)
+    answer = ChestXrayHeart().run(replace(said, array=padded[None], geometry=grid))
+    (ratio,) = [m.value for m in answer.measurements if m.what == RATIO]
+    assert ratio == pytest.approx(made.truth["cardiothoracic_ratio"], abs=0.015)
+
+
 @pytest.mark.parametrize(("side", "view"), [("L", "CC"), ("R", "MLO")])
 def test_density_from_dicom(side: str, view: str) -> None:
     image, made = mammogram(seed=1, side=side, view=view)

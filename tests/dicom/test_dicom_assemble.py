@@ -842,6 +842,51 @@ def test_padding_below_zero_is_not_the_brightest_of_unsigned_words(vr: str, said
     assert only([made.written(bright)]).array.max() == 63536  # an MR may be as bright as its words allow
 
 
+def padded_ct(value: int, limit: int | None, *, signed: bool, spread: int = 0) -> Any:
+    """Water at 36 HU with a spot of -1100 and one of 1976 HU in it, and three lines of padding all around."""
+    words = np.full((12, 12), 1060, np.int32)
+    words[5, 5], words[6, 6] = -76, 3000
+    ring = np.pad(np.zeros((6, 6), bool), 3, constant_values=True)
+    words[ring] = value + np.arange(np.count_nonzero(ring)) % (spread + 1)
+    files = []
+    for n in range(1, 4):
+        ds = made.dataset(n, pixels=words.astype(np.int16) if signed else words.astype(np.uint16))
+        ds.add_new(0x00280120, "US", value & 0xFFFF)
+        if limit is not None:
+            ds.add_new(0x00280121, "US", limit & 0xFFFF)
+        files.append(made.written(ds))
+    return only(files).array[1]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(
+    ("value", "limit", "spread", "padding_hu"),
+    [
+        (-2000, -1900, 100, -3024),
+        (-2000, 1000, 50, -3024),  # a range into air is believed below the lowest that a CT holds
+        (-1950, -2000, 0, -2974),  # in the other order
+        (4000, 4095, 95, -2048),  # brighter than tissue
+        (4095, None, 0, -2048),
+    ],
+)
+def test_a_range_of_padding_is_one_value_below_air(
+    value: int, limit: int | None, spread: int, padding_hu: int, signed: bool
+) -> None:
+    """Padding of several values was tissue or metal, and no field of view."""
+    hu = padded_ct(value, limit, signed=signed, spread=spread)
+    assert set(hu[:3].ravel().tolist()) == {padding_hu} == set(hu[:, -3:].ravel().tolist())
+    assert hu[4, 4] == 36 and hu[6, 6] == 1976 and (not signed or hu[5, 5] == -1100)
+
+
+def test_a_range_of_padding_within_the_picture_or_over_all_of_it_is_none() -> None:
+    plain = made.dataset(1, pixels=np.arange(144, dtype=np.int16).reshape(12, 12) + 1000)
+    for value, limit in ((1030, 1040), (0, 4095)):
+        ds = made.dataset(1, pixels=np.arange(144, dtype=np.int16).reshape(12, 12) + 1000)
+        ds.add_new(0x00280120, "SS", value)
+        ds.add_new(0x00280121, "SS", limit)
+        assert np.array_equal(only([made.written(ds)]).array, only([made.written(plain)]).array)
+
+
 def test_a_zero_slope_refuses() -> None:
     with pytest.raises(NotAVolume, match=r"Rescale Slope 0\.0"):
         volumes([made.made(n, RescaleSlope=0) for n in (1, 2)])

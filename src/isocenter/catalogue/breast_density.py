@@ -52,7 +52,7 @@ _TELLING = ("ViewCode", "ViewModifier", "ViewPosition", "SeriesDescription", "Pa
 class BreastDensity:
     """How much of the breast is dense on this mammogram, and is it the side that the header says?"""
 
-    name, version = "breast_density", "8"
+    name, version = "breast_density", "9"
     needs: ClassVar[Mapping[str, Need]] = {"image": Need(modality="MG", every=True)}
     yields = (
         Yield(what=BREAST, units=("mm2", "%")),

@@ -12,7 +12,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
 from isocenter.catalogue.film_view import CALLED_A_FILM, CHEST, FILMS, as_stored, hung_of, said_lateral, towards_of
-from isocenter.catalogue.plane_image import age_said, age_years, grey
+from isocenter.catalogue.plane_image import age_said, age_years, grey, without_padding
 from isocenter.errors import Refused
 from isocenter.methods.picture import prepared
 from isocenter.methods.saliency import activation, standing_out
@@ -86,7 +86,7 @@ class ChestXrayOpacity:
             return Answer.declined(*reasons)
         size = int(weights.get_inputs()[0].shape[-1])
         towards = towards_of(image)
-        film = hung_of(image.array[0], towards)
+        film = hung_of(without_padding(image.array[0], image.facts), towards)
         seen = prepared(film, size)[None, None]
         wanted = ["certainty", "map", "scope", "strangeness"]
         certainty, places, scope, strangeness = weights.run(wanted, {"image": seen})

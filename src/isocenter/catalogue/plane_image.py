@@ -10,16 +10,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.dicom.padding import shown_between, surrounding
 from isocenter.dicom.plane import BEYOND, OVER_TIME, scales_at
 from isocenter.errors import Refused
-from isocenter.methods.components import labelled
 from isocenter.methods.volumetry import axes_of
 from isocenter.space import Geometry, Reference, Region, Volume
 
-__all__ = ["Ellipse", "age_said", "age_years", "calibrated", "ellipse_of", "grey", "longest_mm", "on_image"]
+__all__ = [
+    "Ellipse",
+    "age_said",
+    "age_years",
+    "calibrated",
+    "ellipse_of",
+    "grey",
+    "longest_mm",
+    "on_image",
+    "without_padding",
+]
 
 _FEWEST_PIXELS = 32  # along a side
-_CORNERS = 3  # of a picture that padding reaches; an abdomen below a chest takes two, a pectoral muscle one
+_CORNER, _BESIDE = 0.02, 0.02  # of the sides; of the values of a picture, by which padding varies besides
+_WIDEST_RANGE = 0.5  # of the values of a picture, that a range of padding may take: beyond it tissue is meant as well
 
 
 def grey(image: Volume, *, film: bool = False) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None]:
@@ -60,37 +71,42 @@ def grey(image: Volume, *, film: bool = False) -> tuple[npt.NDArray[np.float32],
     if not np.isfinite(picture).all():
         raise Refused("a picture with values that are not numbers", "nothing can be measured on it")
     if coloured is None:
-        picture = _without_padding(picture, image.facts)
+        picture = without_padding(picture, image.facts)
     if picture.min() == picture.max():
         raise Refused(f"a picture of one value ({float(picture.flat[0]):g})", "there is no image in it")
     return picture, coloured
 
 
-def _without_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> npt.NDArray[np.float32]:
-    """What was put around a picture (Pixel Padding Value) as dark as the darkest of the rest, where it is brighter.
+def without_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> npt.NDArray[np.float32]:
+    """What was put around a picture as dark as the darkest of the rest, as a viewer shows it.
 
-    A viewer shows it black; as bright pixels it would be tissue. The same value within the picture is one of it, and so
-    is what reaches fewer than three corners: saturated tissue at an edge, on a picture that states the value of white.
+    As bright pixels it would be tissue.
+
+    Args:
+        picture: (rows, columns). facts: of the image.
     """
-    said = facts.get("PixelPaddingValue")
-    if not isinstance(said, int) or facts.get("ModalityLUT"):
+    ends = shown_between(facts)
+    if ends is not None and ends[1] - ends[0] > _WIDEST_RANGE * float(np.ptp(picture)):
+        ends = shown_between({**facts, "PixelPaddingRangeLimit": None, "PaddingLookedUp": None})
+    if ends is None:
         return picture
-    signed, bits = bool(facts.get("PixelRepresentation")), int(facts.get("BitsStored") or 16)
-    stored: float = said - 2**16 if signed and said >= 2**15 else said
-    if facts.get("InvertedFromMonochrome1"):
-        stored = (-1 if signed else 2**bits - 1) - stored
-    slope, shift = (facts.get(k) for k in ("RescaleSlope", "RescaleIntercept"))
-    if isinstance(slope, (int, float)) and isinstance(shift, (int, float)):
-        stored = stored * slope + shift
-    padded = picture == np.float32(stored)
-    if not padded.any() or padded.all() or (least := picture[~padded].min()) >= stored:
+    ends = _met_in_corners(picture, ends)
+    padded = (picture >= np.float32(ends[0])) & (picture <= np.float32(ends[1]))
+    if not padded.any() or padded.all() or (least := picture[~padded].min()) >= ends[1]:
         return picture
-    around = np.pad(padded, 1, constant_values=True)
-    labels, _ = labelled(around[None])
-    outside = (labels == labels[0, 0, 0])[0, 1:-1, 1:-1] & padded
-    if np.count_nonzero(outside[[0, 0, -1, -1], [0, -1, 0, -1]]) < _CORNERS:
-        return picture
-    return np.asarray(np.where(outside, least, picture), np.float32)
+    return np.asarray(np.where(surrounding(padded), least, picture), np.float32)
+
+
+def _met_in_corners(picture: npt.NDArray[np.float32], ends: tuple[float, float]) -> tuple[float, float]:
+    """The part of a range of padding that is in use: it lies in corners, and tissue may hold other values of it."""
+    high, wide = (max(1, round(_CORNER * side)) for side in picture.shape)
+    corners = np.concatenate([picture[r, c].ravel() for r in (slice(high), slice(-high, None))
+                              for c in (slice(wide), slice(-wide, None))])  # fmt: skip
+    met = corners[(corners >= np.float32(ends[0])) & (corners <= np.float32(ends[1]))]
+    if not met.size or ends[0] == ends[1]:
+        return ends
+    beside = _BESIDE * float(np.ptp(picture))
+    return max(ends[0], float(met.min()) - beside), min(ends[1], float(met.max()) + beside)
 
 
 def age_years(age: str) -> float | None:

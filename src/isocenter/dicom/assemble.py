@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from isocenter.dicom.conformance import storage_class
 from isocenter.dicom.elements import File, parse
+from isocenter.dicom.padding import of_ct
 from isocenter.dicom.pixels import frames, native
 from isocenter.dicom.placed import Placed, classic, enhanced, gamma_tomography, mosaic
 from isocenter.dicom.plane import plane
@@ -38,7 +39,7 @@ Read = Callable[[str], bytes]
 _LARGEST = 1 << 34  # bytes of one volume
 _NOT_IMAGES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "DOC", "REG", "ECG", "ANN", "FID"})
 _LONGEST_BEAT_MS, _HALF_DAY_S, _A_YEAR_S = 5000.0, 43200.0, 3.2e7
-_MODALITY, _PADDING, _NEGATIVE = 0x00080060, 0x00280120, 0x8000
+_MODALITY, _PADDING, _PADDING_LIMIT = 0x00080060, 0x00280120, 0x00280121
 _SLIDES = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _CAPTURES = "1.2.840.10008.5.1.4.1.1.7"  # Secondary Capture, and its multi-frame kinds below it
 _STEPPED = {"1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.481.2"}  # nuclear medicine, dose
@@ -270,7 +271,7 @@ def _fill(stack: Stack, read: Read, out: npt.NDArray[Any]) -> npt.NDArray[Any]:
             at = {number: n for n, number in enumerate(numbers)}
         else:
             at = {one.frame: one.frame for _, one in todo}
-        straight = _signed_padding(straight, file)
+        straight = _padded_dark(straight, file, todo[0][1])
         for n, one in todo:
             _place(straight[at[one.frame]], one, out[n])
 
@@ -280,21 +281,16 @@ def _fill(stack: Stack, read: Read, out: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return out
 
 
-def _signed_padding(stored: npt.NDArray[Any], file: File) -> npt.NDArray[Any]:
-    """Unsigned words of a CT, of which those that are padding may be negative: a padding of -2000 is written as 63536.
-
-    Taken as it stands it is the brightest of the picture, and where pixels are counted above a threshold they are it.
-    """
-    said = file.numbers(_PADDING, file.dataset, "H") if stored.dtype == np.uint16 and _PADDING in file.dataset else ()
-    word = int(said[0]) & 0xFFFF if said else 0
-    if word < _NEGATIVE or file.ascii(_MODALITY) != "CT":
+def _padded_dark(stored: npt.NDArray[Any], file: File, one: Placed) -> npt.NDArray[Any]:
+    """The images of a CT with the padding around them of one value, darker than air; others as they are."""
+    if file.ascii(_MODALITY) != "CT" or _PADDING not in file.dataset or stored.ndim != 3 or stored.dtype.itemsize != 2:
         return stored
-    padded = stored == word
-    if not padded.any():
+    said = [file.numbers(tag, file.dataset, "H") for tag in (_PADDING, _PADDING_LIMIT) if tag in file.dataset]
+    words = [int(numbers[0]) & 0xFFFF for numbers in said if numbers]
+    if not words or not (one.scaled or words[0] >= 2**15):  # values of no scale are dark where they are small
         return stored
-    turned = stored.astype(np.int32)
-    turned[padded] -= 1 << 16
-    return turned
+    limit = words[1] if len(words) == 2 else None
+    return of_ct(stored, words[0], limit, slope=one.slope, intercept=one.intercept)
 
 
 def _place(stored: npt.NDArray[Any], one: Placed, into: npt.NDArray[Any]) -> None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from isocenter.dicom.compressed import is_irreversible
 from isocenter.dicom.elements import File, parse
+from isocenter.dicom.padding import words_between
 from isocenter.dicom.pixels import frames, palette_bits, raw_frame
 from isocenter.dicom.placed import scale
 from isocenter.dicom.quantity import quantity
@@ -132,6 +133,11 @@ def _looked_up(stored: npt.NDArray[Any], file: File, facts: dict[str, Any]) -> n
                 "export the image again",
             )
         facts["ModalityLUT"] = True
+        if isinstance(said := facts.get("PixelPaddingValue"), int):
+            limit, signed = facts.get("PixelPaddingRangeLimit"), bool(facts.get("PixelRepresentation"))
+            low, high = words_between(said, limit if isinstance(limit, int) else None, signed=signed)
+            some = values[np.clip(np.arange(low, high + 1) - first, 0, count - 1)]
+            facts["PaddingLookedUp"] = [float(some.min()), float(some.max())]
         return np.asarray(values[np.clip(stored.astype(np.int64) - first, 0, count - 1)])
     return stored
 
