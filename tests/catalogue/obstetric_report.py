@@ -44,7 +44,7 @@ def number(name: Name, value: float | None, unit: Name = MM, *below: Dataset, ho
     made = item("NUM", name, *below, how=how, MeasuredValueSequence=[])
     if value is not None:
         measured = Dataset()
-        measured.NumericValue, measured.MeasurementUnitsCodeSequence = str(value), [coded(unit)]
+        measured.NumericValue, measured.MeasurementUnitsCodeSequence = f"{value:.8g}", [coded(unit)]
         made.MeasuredValueSequence = [measured]
     return made
 

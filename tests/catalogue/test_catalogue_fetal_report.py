@@ -40,7 +40,7 @@ from isocenter.analysis.protocol import Answer
 from isocenter.analysis.run import Request, run
 from isocenter.catalogue.fetal_biometry import AGE, FetalBiometry
 from isocenter.catalogue.fetal_report import COMPOSITE as BY_SCAN
-from isocenter.catalogue.fetal_report import fetuses
+from isocenter.catalogue.fetal_report import fetuses, of_a_fetus
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
 from isocenter.forms import sr
@@ -198,7 +198,7 @@ def test_ages_that_contradict_each_other_are_told() -> None:
 def test_an_age_without_centiles_leaves_the_lengths() -> None:
     answer = asked(box(SUMMARY, day(LMP, "20251201")), box("125009", box("125005", number(CRL, 65))))
     (whole,) = answer.findings
-    assert whole.words == "CRL 65 mm at 13 weeks 0 days by the last menstrual period of the machine's report."
+    assert whole.words == "CRL 65 mm at 13 weeks 0 days by the last menstrual period in the machine's report."
     assert value(whole, AGE) == 91.0 and any("14 to 40 weeks" in r for r in answer.reasons)
 
 
@@ -231,3 +231,26 @@ def test_a_report_without_pictures_is_placed_and_cited(tmp_path: Path) -> None:
     cited = pydicom.dcmread(io.BytesIO(ours)).CurrentRequestedProcedureEvidenceSequence[0]
     assert cited.ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "2.25.72"
     assert not plan([analysis], merge([read_header(ours)])[0]).bindings  # our own report is no machine's
+
+
+@pytest.mark.parametrize(
+    ("facts", "taken"),
+    [
+        ({"ReportTitleCode": ["125000", "DCM", ""]}, True),
+        ({"ReportTitleCode": ["R1", "99MAKER", "OB Report"]}, True),
+        ({"ReportTitleCode": ["R1", "99MAKER", "Report"], "ReportTemplate": "5000"}, True),
+        ({"ReportTitleCode": ["R1", "99MAKER", "Mobile Report"]}, False),
+        ({"ReportTitleCode": ["126000", "DCM", "Imaging Measurement Report"], "ReportTemplate": "1500"}, False),
+        ({}, False),
+    ],
+)
+def test_which_reports_are_of_a_fetus(facts: dict[str, Any], taken: bool) -> None:
+    assert of_a_fetus(facts) is taken
+
+
+def test_an_age_that_does_not_say_by_what_gives_no_centile() -> None:
+    age = ("18185-9", "LN", "Gestational Age")
+    answer = asked(box(SUMMARY, number(age, 196, DAYS)), biometry(number(HC, 260)))
+    assert any("an age without saying by what" in r for r in answer.reasons)
+    answer = asked(box(SUMMARY, number(age, 196, DAYS), number(COMPOSITE, 200, DAYS)), biometry(number(HC, 260)))
+    assert "28 weeks 0 days by the age that was set" in answer.findings[0].words

@@ -404,10 +404,10 @@ def _words(
         parts.append(f"estimated weight {weight.grams:.0f} g")
     at = next((f"{_ordinal(m.percentile)} centile" for m in said if m.what == WEIGHT and m.percentile is not None), "")
     if weeks:
-        by = f" by {dating.by} of the machine's report" if dating is not None else ""
+        by = f" by {dating.by} in the machine's report" if dating is not None else ""
         return f"{', '.join(parts)}{f' ({at})' if at else ''} at {_weeks_and_days(weeks)}{by}, {standard}."
     if dating is not None:
-        return f"{', '.join(parts)} at {_weeks_and_days(dating.days / 7.0)} by {dating.by} of the machine's report."
+        return f"{', '.join(parts)} at {_weeks_and_days(dating.days / 7.0)} by {dating.by} in the machine's report."
     days = next((m.value for m in said if m.what == AGE), None)
     if days is None:
         return f"{', '.join(parts)}; no age by {standard}."

@@ -6,19 +6,22 @@ centimetres, and of twins for each by itself. Here one length of each kind is ta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
 from isocenter.methods import fetal
 from isocenter.record import Code
-from isocenter.record.machine_report import MachineReport, Reported, Subject
+from isocenter.record.machine_report import MachineReport, Reported, Subject, newest_first
 
 __all__ = ["COMPOSITE", "Dating", "Fetus", "fetuses", "of_a_fetus"]
 
 COMPOSITE = Code("11888-5", "LN", "Composite Ultrasound Age")
-_TITLES = {("DCM", "125000"), ("LN", "24869-0"), ("SCT", "268445003"), ("SRT", "P5-B005A")}  # CID 12024
+# CID 12024 and 7000; what a maker named by a code of its own is told by its words.
+_TITLES = {("DCM", "125000"), ("LN", "24869-0"), ("LN", "11525-3"), ("SCT", "268445003"), ("SRT", "P5-B005A")}
+_OBSTETRIC = re.compile(r"obstet|geburt|f[eo]tal|f[eo]tus|(?<![a-z])ob(?![a-z])", re.IGNORECASE)
 
 # CID 12005, 12006 and 12009, with the codes of UMLS that the standard gives beside those of LOINC.
 _LENGTHS: Final[Mapping[tuple[str, str], str]] = {
@@ -34,7 +37,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "crown-rump length": "CRL",
 }  # fmt: skip
 # A general concept with the site where it was measured; of SRT's codes those that SNOMED's replaced.
-_ROUND = {"74551000", "131191004", "G-A197"}  # circumference, perimeter
+_ROUND = {"74551000", "131191004", "M-02560", "G-A197"}  # circumference, perimeter
 _LONG = {"410668003", "G-D7FE"}  # length
 _HEAD = {"89546000", "T-11100", "69536005", "T-D1100"}
 _ABDOMEN = {"818981001", "818983003", "113345001", "T-D4000"}
@@ -62,9 +65,10 @@ _BEGUN = {"8665-2": ("last menstrual period", 0), "11955-2": ("last menstrual pe
 
 
 def of_a_fetus(facts: Mapping[str, Any]) -> bool:
-    """Whether a structured report is one of obstetric ultrasound by its title, as its header tells."""
-    code, scheme = (*(facts.get("ReportTitleCode") or ()), "", "")[:2]
-    return (str(scheme), str(code)) in _TITLES
+    """Whether a structured report is one of obstetric ultrasound by its title or template, as its header tells."""
+    code, scheme, words = (*(facts.get("ReportTitleCode") or ()), "", "", "")[:3]
+    named = str(scheme).startswith("99") and _OBSTETRIC.search(str(words))
+    return (str(scheme), str(code)) in _TITLES or facts.get("ReportTemplate") == "5000" or bool(named)
 
 
 @dataclass(frozen=True)
@@ -96,24 +100,23 @@ class Fetus:
 
 def fetuses(reports: Sequence[MachineReport]) -> tuple[list[Fetus], list[str]]:
     """What the reports of one examination say of each fetus, and what of it belongs to none of them."""
-    gone = {uid for one in reports for uid in one.replaces}
-    newest_first = sorted((r for r in _once(reports) if r.sop_uid not in gone), key=lambda r: r.written, reverse=True)
-    names = _names(newest_first)
+    ordered = newest_first(reports)
+    names = _names(ordered)
     doubts: list[str] = []
-    many = max((int(n.value) for r in newest_first for n in r.numbers if n.what.code in _MANY), default=1)
+    many = max((int(n.value) for r in ordered for n in r.numbers if n.what.code in _MANY), default=1)
     known = list(dict.fromkeys(names.values()))
     lone = known[0] if len(known) == 1 and many < 2 else "" if not known else None
     told = []
     for name in known or [""]:
         fetus = Fetus(name)
-        for report in newest_first:
+        for report in ordered:
             mine = [n for n in report.numbers if _whose(n.subject, names, lone) == name]
             _take_lengths(fetus, mine, report)
             _take_ages(fetus, report, mine, names, lone)
         if fetus.lengths or fetus.remarks:
             fetus.remarks = list(dict.fromkeys(fetus.remarks))
             told.append(fetus)
-    unclaimed = sorted({what for r in newest_first for n in r.numbers
+    unclaimed = sorted({what for r in ordered for n in r.numbers
                         if (what := _length(n)) and _whose(n.subject, names, lone) is None})  # fmt: skip
     if not known and many > 1 and told:
         told, unclaimed = [], sorted({what for fetus in told for what in fetus.lengths})
@@ -123,10 +126,6 @@ def fetuses(reports: Sequence[MachineReport]) -> tuple[list[Fetus], list[str]]:
             f"{', '.join(unclaimed)} is: left out"
         )
     return told, doubts
-
-
-def _once(reports: Iterable[MachineReport]) -> list[MachineReport]:
-    return list({one.sop_uid: one for one in reports}.values())
 
 
 # ---- whom it is of -----------------------------------------------------------------------------------------------
@@ -231,7 +230,10 @@ def _agreed(
         remarks.append(f"WARNING: {what} of {values[0]:.1f} mm was chosen on the machine, others are {said} mm")
     mean = sum(values) / len(values)
     if how == "mean of the machine" and repeats and not min(repeats) - 0.5 <= mean <= max(repeats) + 0.5:
-        remarks.append(f"WARNING: the mean {what} of {mean:.1f} mm lies outside of what was measured ({said} mm)")
+        remarks.append(
+            f"WARNING: the mean {what} of {mean:.1f} mm lies outside of what was measured "
+            f"({min(repeats):.1f} to {max(repeats):.1f} mm)"
+        )
     if not how:
         how = f"mean of {len(values)} on the machine" if len(values) > 1 else "on the machine"
     return mean, f"as measured, {how}"
@@ -277,7 +279,7 @@ def _dated(ages: Mapping[str, Reported], days: Mapping[str, date], today: date |
     """The age by the due date that was settled on, else by menstruation or ovulation; never by these lengths."""
     found: list[Dating] = []
     if today is not None and _EDD in days:
-        due = Dating(280.0 - (days[_EDD] - today).days, f"the due date {days[_EDD]:%d.%m.%Y}")
+        due = Dating(280.0 - (days[_EDD] - today).days, f"the due date {days[_EDD]:%Y-%m-%d}")
         if days[_EDD] == days.get(_EDD_BY_SCAN) or abs((fetus.composite or 0.0) - due.days) < _SAME_DAY:
             fetus.remarks.append(
                 f"{due.by} in the report follows from these lengths, and says nothing of them; give weeks where it was "
@@ -294,7 +296,9 @@ def _dated(ages: Mapping[str, Reported], days: Mapping[str, date], today: date |
     if not found and _AGE in ages and fetus.composite is not None:
         age = _in_days(ages[_AGE], fetus.remarks)
         if age is not None and abs(age - fetus.composite) > _FEW_DAYS:
-            found.append(Dating(age, "the age set on the machine"))
+            found.append(Dating(age, "the age that was set"))
+    elif not found and _AGE in ages:
+        fetus.remarks.append("the report has an age without saying by what: give weeks where it was settled on before")
     low, high = _PREGNANT_DAYS
     for one in found:
         if not low <= one.days <= high:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,9 +11,11 @@ import numpy as np
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.plane_image import grey
+from isocenter.catalogue.stiffness_report import liver_readings, of_an_organ
 from isocenter.errors import Refused
 from isocenter.methods import shear_wave
 from isocenter.record import Code, Curve, Finding, Measurement
+from isocenter.record.machine_report import MachineReport
 from isocenter.space import Geometry, Reference, Volume
 
 __all__ = ["LiverStiffness"]
@@ -27,9 +29,12 @@ READINGS = Code("readings", "99ISO", "Number of readings")
 class LiverStiffness:
     """How stiff is the liver by shear-wave elastography, and are the readings reliable?"""
 
-    name, version = "liver_stiffness", "6"
+    name, version = "liver_stiffness", "7"
     needs: ClassVar[Mapping[str, Need]] = {
-        "image": Need(modality="US", body_part=("liver", "abdomen", "hepatic", "hepatobiliary"))
+        "image": Need(modality="US", body_part=("liver", "abdomen", "hepatic", "hepatobiliary"), instead="reports"),
+        "reports": Need(
+            modality="SR", gives="reports", only=("the title of an ultrasound examination", of_an_organ), optional=True
+        ),
     }
     yields = (Yield(what=STIFFNESS, units=("kPa", "m/s", "1", "{counts}")),)
     limits = Limits(seconds=30.0, memory_mib=2048)
@@ -46,12 +51,18 @@ class LiverStiffness:
     }
 
     def run(
-        self, image: Volume, *, readings: str = "", unit: Literal["not stated", "kPa", "m/s"] = "not stated"
+        self,
+        image: Volume | None,
+        reports: tuple[MachineReport, ...] | None = None,
+        *,
+        readings: str = "",
+        unit: Literal["not stated", "kPa", "m/s"] = "not stated",
     ) -> Answer:
         """Median, spread and class of the readings.
 
         Args:
-            image: a picture of the examination.
+            image: a picture of the examination; none is needed beside a report.
+            reports: of the machine; its readings are taken where none are given.
             readings: of one liver, with commas between, such as "5.1, 4.8, 5.4, …".
             unit: of the readings, as the machine shows them.
 
@@ -59,40 +70,36 @@ class LiverStiffness:
             Refused: without readings or their unit, for fewer than five, for decimals that may have a comma, or for a
                 reading that the unit cannot have.
         """
-        grey(image, film=True)
-        if not readings.strip():
+        if image is not None:
+            grey(image, film=True)
+        remarks: list[str] = []
+        values: Sequence[float]
+        if readings.strip():
+            values, of = _typed(readings, unit), str(unit)
+        else:
+            values, of = liver_readings(reports or (), remarks)
+            remarks += [f"{len(values)} readings of the machine's report"] if values else []
+        if not values:
             raise Refused("no readings", "stiffness is read on the machine", "give them with commas between")
-        if unit == "not stated":
-            raise Refused("readings without a unit", "5 kPa and 5 m/s are a healthy liver and none", "say kPa or m/s")
-        parts = re.split(r"[;\s]+", readings.strip())
-        bare = re.fullmatch(r"(?:\d+,\d,){4,}\d+,\d,?", readings.strip())  # ten whole readings, or five with decimals
-        if bare or (len(parts) > 1 and any(re.fullmatch(r"\d+,\d+,?", part) for part in parts)):
-            raise Refused(
-                f"readings '{readings}'",
-                "a comma parts two readings",
-                "write decimals with a point: 5.1, and whole readings with a space between",
-            )
-        try:
-            values = tuple(float(part) for part in re.split(r"[,;\s]+", readings.strip()) if part)
-        except ValueError as wrong:
-            raise Refused(f"readings '{readings}'", "numbers with commas between are read") from wrong
-        held = shear_wave.summary(values, unit=unit)
+        held = shear_wave.summary(values, unit=of)
         said = [
             Measurement(STIFFNESS, held.kpa, "kPa", definition=_how(held, "kPa")),
             Measurement(SPEED, held.m_s, "m/s", definition=_how(held, "m/s")),
-            Measurement(SPREAD, held.spread, "1", definition=f"in {unit}"),
+            Measurement(SPREAD, held.spread, "1", definition=f"in {of}"),
             Measurement(READINGS, held.count, "{counts}"),
         ]
-        words = f"Median {held.median:.2f} {unit} ({held.count} readings, IQR/median {held.spread:.2f})"
+        words = f"Median {held.median:.2f} {of} ({held.count} readings, IQR/median {held.spread:.2f})"
         if held.reliable:
-            meaning, rule = shear_wave.class_of(held.median, unit)
+            meaning, rule = shear_wave.class_of(held.median, of)
             words += f", {held.kpa:.2f} kPa: {meaning} ({rule})."
         else:
             words += "; the spread is too large for a class."
         order = tuple(float(n) for n in range(1, held.count + 1))
-        curve = Curve("Readings", order, "reading", "1", {"stiffness": values}, unit)
+        curve = Curve("Readings", order, "reading", "1", {"stiffness": tuple(values)}, of)
         return Answer.found(
-            Finding(STIFFNESS, measurements=tuple(said), words=words), curves=(curve,), reasons=held.remarks
+            Finding(STIFFNESS, measurements=tuple(said), words=words),
+            curves=(curve,),
+            reasons=(*remarks, *held.remarks),
         )
 
     @classmethod
@@ -107,6 +114,28 @@ class LiverStiffness:
             {"answer": "found", "measurements": {str(STIFFNESS): (12.0, 1e-9)}, "words": "suggestive of cACLD"},
         )
         yield {"image": image, "readings": told}, {"answer": "declined", "words": "without a unit"}
+
+
+def _typed(readings: str, unit: str) -> tuple[float, ...]:
+    """Readings out of a text.
+
+    Raises:
+        Refused: without a unit, for decimals that may have a comma, and for what is no number.
+    """
+    if unit == "not stated":
+        raise Refused("readings without a unit", "5 kPa and 5 m/s are a healthy liver and none", "say kPa or m/s")
+    parts = re.split(r"[;\s]+", readings.strip())
+    bare = re.fullmatch(r"(?:\d+,\d,){4,}\d+,\d,?", readings.strip())  # ten whole readings, or five with decimals
+    if bare or (len(parts) > 1 and any(re.fullmatch(r"\d+,\d+,?", part) for part in parts)):
+        raise Refused(
+            f"readings '{readings}'",
+            "a comma parts two readings",
+            "write decimals with a point: 5.1, and whole readings with a space between",
+        )
+    try:
+        return tuple(float(part) for part in re.split(r"[,;\s]+", readings.strip()) if part)
+    except ValueError as wrong:
+        raise Refused(f"readings '{readings}'", "numbers with commas between are read") from wrong
 
 
 def _how(held: shear_wave.Stiffness, unit: str) -> str:

@@ -392,7 +392,10 @@ def _of_series(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> 
         found["MadeBy"] = "machine"
     if file.ascii(0x00080060) == "SR":
         for title in file.items(_CONCEPT)[:1]:
-            found["ReportTitleCode"] = [file.ascii(_VALUE, title), file.ascii(_SCHEME, title)]
+            words = text(file, _MEANING, charsets, title)
+            found["ReportTitleCode"] = [file.ascii(_VALUE, title), file.ascii(_SCHEME, title), words]
+        for template in file.items(_TEMPLATE)[:1]:
+            found["ReportTemplate"] = file.ascii(_TEMPLATE_NUMBER, template)
 
 
 def _of_enhanced_pet(file: File, found: dict[str, Any]) -> None:
@@ -523,7 +526,7 @@ def _references(file: File, found: dict[str, Any]) -> None:
         found["RegionNames"] = names
 
 
-_FRAME, _CONCEPT = 0x00200052, 0x0040A043
+_FRAME, _CONCEPT, _TEMPLATE, _TEMPLATE_NUMBER = 0x00200052, 0x0040A043, 0x0040A504, 0x0040DB00
 _AUTOMATIC = frozenset({"AUTOMATIC", "SEMIAUTOMATIC"})
 _ALGORITHM_NAME, _OBSERVER_TYPE, _DEVICE = "111001", "121005", "121007"  # DCM
 

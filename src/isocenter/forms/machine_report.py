@@ -27,6 +27,8 @@ _FETUS_NUMBER = "121037"
 _DERIVATION, _SELECTION, _EQUIVALENT = "121401", "121404", "121050"
 _SITES = ("363698007", "G-C0E3")  # Finding Site of SNOMED, and as SRT wrote it
 
+_NOBODY = Subject()
+
 
 def read(data: bytes) -> MachineReport:
     """The numbers and dates of a structured report.
@@ -39,7 +41,7 @@ def read(data: bytes) -> MachineReport:
         if found.get("Modality") != "SR":
             raise Refused(f"an object of modality {found.get('Modality', 'none')}", "it is not a structured report")
         held = _Held()
-        held.take(found, (), Subject(), root=True)
+        held.take(found, _Around(), root=True)
         return MachineReport(
             sop_uid=str(found.SOPInstanceUID),
             title=_code(found, "ConceptNameCodeSequence") or Code("", "", ""),
@@ -51,6 +53,15 @@ def read(data: bytes) -> MachineReport:
         )
 
 
+@dataclass(frozen=True)
+class _Around:
+    """What holds for all that a container contains."""
+
+    within: tuple[Code, ...] = ()
+    subject: Subject = _NOBODY
+    site: Code | None = None
+
+
 @dataclass
 class _Held:
     """What was found so far."""
@@ -58,21 +69,27 @@ class _Held:
     numbers: list[Reported] = field(default_factory=list)
     days: list[ReportedDay] = field(default_factory=list)
 
-    def take(self, item: Dataset, within: tuple[Code, ...], subject: Subject, *, root: bool = False) -> None:
+    def take(self, item: Dataset, around: _Around, *, root: bool = False) -> None:
         """Everything in one container, whose own context holds for all that it contains."""
         children = list(item.get("ContentSequence") or [])
-        subject = _subject(children, subject, root=root)
+        subject = _subject(children, around.subject, root=root)
+        site = next((s for c in children if (s := _site(c)) is not None), around.site)
         for child in children:
             kind, what = str(child.get("ValueType") or ""), _code(child, "ConceptNameCodeSequence")
             if kind == "CONTAINER":
-                self.take(child, (*within, what) if what else within, subject)
+                self.take(child, _Around((*around.within, what) if what else around.within, subject, site))
             elif what is None:
                 continue
-            elif kind == "NUM" and (number := _number(child, what, within)) is not None:
+            elif kind == "NUM" and (number := _number(child, what, around.within)) is not None:
                 own = _subject(list(child.get("ContentSequence") or []), subject)
-                self.numbers.append(replace(number, subject=own))
+                self.numbers.append(replace(number, subject=own, site=number.site or site))
             elif kind in ("DATE", "DATETIME") and (day := _day(str(child.get("Date") or child.get("DateTime") or ""))):
                 self.days.append(ReportedDay(what, day, subject))
+
+
+def _site(item: Dataset) -> Code | None:
+    name = _code(item, "ConceptNameCodeSequence")
+    return _code(item, "ConceptCodeSequence") if name is not None and name.code in _SITES else None
 
 
 def _subject(children: list[Dataset], around: Subject, *, root: bool = False) -> Subject:
@@ -130,7 +147,7 @@ def _number(item: Dataset, what: Code, within: tuple[Code, ...]) -> Reported | N
             made = replace(made, derived=said)
         elif said and name.code == _SELECTION:
             made = replace(made, chosen=said)
-        elif said and name.code in _SITES:
+        elif _site(child) is not None:
             made = replace(made, site=said)
     return replace(made, meanings=tuple(equal))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from isocenter.record.codes import Code
 
-__all__ = ["MachineReport", "Reported", "ReportedDay", "Subject"]
+__all__ = ["MachineReport", "Reported", "ReportedDay", "Subject", "newest_first"]
 
 
 @dataclass(frozen=True)
@@ -67,3 +68,10 @@ class MachineReport:
     replaces: tuple[str, ...] = ()
     numbers: tuple[Reported, ...] = ()
     days: tuple[ReportedDay, ...] = ()
+
+
+def newest_first(reports: Sequence[MachineReport]) -> list[MachineReport]:
+    """Each report once, without those that another one was made from and stands for."""
+    gone = {uid for one in reports for uid in one.replaces}
+    once = {one.sop_uid: one for one in reports if one.sop_uid not in gone}
+    return sorted(once.values(), key=lambda one: one.written, reverse=True)
