@@ -178,7 +178,12 @@ def test_an_occupancy_keeps_the_sum_of_its_fractions(archive: Archive, axial: Ge
         thin.must_be_placed()
     ds.SegmentationFractionalType = "PROBABILITY"
     (unlikely,) = seg.read(file_bytes(ds))
-    assert not unlikely.voxels and unlikely.unplaced is None and unlikely.occupied_ml is None
+    with pytest.raises(
+        Refused, match=r"no voxel of a probability of 50 % or more \(at most 24.7 %, stored as 63 of 255"
+    ):
+        unlikely.must_be_placed()
+    ds.PixelData = bytes(len(ds.PixelData))  # nothing was drawn: that is none
+    assert [(r.voxels, r.unplaced) for r in seg.read(file_bytes(ds))] == [(0, None)]
 
 
 def test_its_tracking_uid_goes_with_a_segment(archive: Archive, axial: Geometry) -> None:

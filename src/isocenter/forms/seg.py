@@ -333,8 +333,26 @@ def read(
                 coded=coded,
                 tracking=tracking,
             )
-            found.append(_occupied(region, array) if occupied and grid.reference is Reference.PATIENT else region)
+            if occupied and grid.reference is Reference.PATIENT:
+                region = _occupied(region, array)
+            elif array.dtype.kind == "f" and not region.voxels and array.any():
+                region = _never_likely(region, array, int(opened.MaximumFractionalValue))
+            found.append(region)
         return tuple(found)
+
+
+def _never_likely(region: Region, fractions: npt.NDArray[Any], full: int) -> Region:
+    """A structure of which no voxel is more likely in than out: it is there, and has no border that its file states."""
+    most = float(fractions.max())
+    why = Refused(
+        f"'{region.label or 'a structure'}' has no voxel of a probability of 50 % or more (at most {100 * most:.3g} %, "
+        f"stored as {round(most * full)} of {full})",
+        "a voxel counts from one half, so that nothing of it is left",
+        "cut it where its maker means the border to be and send it as BINARY, or correct Maximum Fractional Value "
+        "where that is wrong",
+    )
+    corners = region.geometry.to_patient(np.argwhere(fractions > 0))[[0, 0, -1]]
+    return Region.of_unplaced(corners, why, frame=region.geometry.frame_of_reference, label=region.label)
 
 
 def _occupied(region: Region, fractions: npt.NDArray[Any]) -> Region:
