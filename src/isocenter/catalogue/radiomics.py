@@ -15,6 +15,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.made_alike import must_be_made_alike
 from isocenter.catalogue.mask_grid import OtherGrid, brought, only_its_own
+from isocenter.catalogue.one_frame import one_frame
 from isocenter.catalogue.one_scan import on_one_scale_in_space
 from isocenter.catalogue.virtual_ct import is_map, virtual_image
 from isocenter.errors import Refused
@@ -60,7 +61,7 @@ Kept = Literal["as configured", "yes", "no"]
 class Radiomics:
     """What are the shape, intensities and texture of each outlined region, as IBSI defines them?"""
 
-    name, version = "radiomics", "4"
+    name, version = "radiomics", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality=("CT", "MR", "PT"), every=True),
         "regions": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
@@ -104,6 +105,8 @@ class Radiomics:
         ivh_bins: int = 0,
         merges: str = "",
         filter: str = "",
+        frame: int = 0,
+        minutes: str = "",
         other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Measure each region.
@@ -124,13 +127,18 @@ class Radiomics:
             merges: of the textures, separated by commas: 2D, 2_5D, 3D.
             filter: measured is its response: a name of IBSI 2 (3.B), or a filter with its settings, such as
                 "laplacian_of_gaussian(sigma_mm=2.5, boundary=nearest)".
+            frame: of an image with several frames the one that is measured, from 1; 0 takes the one on whose images
+                alone the regions were drawn, or all gates of a gated PET, averaged.
+            minutes: from which to which minute after the injection frames of a dynamic PET are averaged, such as 50-60.
             other_grid: a region whose voxels are not those of the image is refused; nearest brings it there, by which
                 its outline moves up to half a voxel, and its shape and texture with it.
 
         Raises:
             Refused: when the image cannot carry the configuration, or none of the regions can be measured.
         """
-        scan = _Scan.of(on_one_scale_in_space(image))
+        drawn = [r for r in regions if structures.lower() in r.label.lower()]
+        image = one_frame(on_one_scale_in_space(image), drawn, frame=frame, minutes=minutes)
+        scan = _Scan.of(image)
         chosen = scan.configured(
             configuration,
             spacing_mm=None if voxel_mm < 0 else voxel_mm,
@@ -145,11 +153,14 @@ class Radiomics:
             merges=tuple(m.strip() for m in merges.split(",") if m.strip()),
             filter=filter,
         )
-        drawn = [r for r in regions if structures.lower() in r.label.lower()]
         if not drawn:
             there = ", ".join(r.label for r in regions) or "none"
             raise Refused(f"no region named '{structures}'" if structures else "no region", f"there are {there}")
-        findings, curves, remarks = [], [], [_told(chosen), *scan.remarks, *_doubts(chosen, scan)]
+        findings, curves, remarks = (
+            [],
+            [],
+            [_told(chosen), *image.facts.get("Averaged", ()), *scan.remarks, *_doubts(chosen, scan)],
+        )
         shown = np.zeros(scan.geometry.shape, np.float32) if chosen.filter else None
         sizes = {} if chosen.filter else ibsi_diagnostics.of_image(scan.array, scan.geometry.spacing_mm, chosen)
         drawn, left = drawn[:_MOST_REGIONS], drawn[_MOST_REGIONS:]
@@ -226,13 +237,6 @@ class _Scan:
 
     @classmethod
     def of(cls, image: Volume) -> _Scan:
-        for axis in image.axes:
-            if len(axis) > 1:
-                raise Refused(
-                    f"an image with {len(axis)} values of {axis.name}",
-                    "features are of one static image",
-                    f"choose one {axis.name} first",
-                )
         if image.geometry.reference is not Reference.PATIENT:
             raise Refused(f"an image in {image.geometry.reference.value} coordinates", "features need millimetres")
         if not image.geometry.is_orthogonal:

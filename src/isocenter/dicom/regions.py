@@ -105,9 +105,15 @@ def _structures(file: File, onto: Volume | None, *, across: bool) -> list[Region
                     continue
                 found += [
                     _with_voxels(
-                        _filled(_planes(of_one, onto.geometry, name), onto, name, exclusive=_is_exclusive(file, drawn))
+                        _filled(
+                            _planes(of_one, onto.geometry, name),
+                            onto,
+                            name,
+                            exclusive=_is_exclusive(file, drawn),
+                            images=images,
+                        )
                     )
-                    for name, of_one in _by_phase(outlines, onto, label)
+                    for name, of_one, images in _by_phase(outlines, onto, label)
                 ]
             except Refused as why:
                 # A couch that leaves the image must not cost the tumour; whoever needs this one is told (`unplaced`).
@@ -137,8 +143,11 @@ def _outlines(file: File, drawn: Dataset, label: str) -> list[_Drawn]:
     return found
 
 
-def _by_phase(outlines: list[_Drawn], onto: Volume, label: str) -> list[tuple[str, list[npt.NDArray[np.float64]]]]:
-    """A structure under its name; one that was drawn on several phases of a slice phase by phase, counted from 1.
+def _by_phase(
+    outlines: list[_Drawn], onto: Volume, label: str
+) -> list[tuple[str, list[npt.NDArray[np.float64]], frozenset[str]]]:
+    """A structure under its name, and the images that it names, where every outline names one; one that was drawn on
+    several phases of a slice phase by phase, counted from 1.
 
     Taken together such outlines would lie in each other, and an outline within another is a hole.
     """
@@ -148,7 +157,8 @@ def _by_phase(outlines: list[_Drawn], onto: Volume, label: str) -> list[tuple[st
         if abs(level - np.rint(level)) <= _OFF_PLANE - 1e-6:  # midway between two slices it lies in neither
             images.setdefault(int(np.rint(level)), set()).add(image)
     if max((len(held) for held in images.values()), default=1) == 1:
-        return [(label, [points for points, _ in outlines])]
+        named = frozenset(image for _, image in outlines)
+        return [(label, [points for points, _ in outlines], frozenset() if "" in named else named)]
     place = {uid: n // onto.geometry.shape[0] for n, uid in enumerate(onto.instance_uids)}
     if len(onto.axes) != 1 or len(place) != len(onto.instance_uids) or not {i for _, i in outlines} <= place.keys():
         raise Refused(
@@ -156,10 +166,13 @@ def _by_phase(outlines: list[_Drawn], onto: Volume, label: str) -> list[tuple[st
             "taken together the inner ones would be holes in the outer ones",
             "name one structure for each phase",
         )
-    phases: dict[int, list[npt.NDArray[np.float64]]] = {}
+    phases: dict[int, list[_Drawn]] = {}
     for points, image in outlines:
-        phases.setdefault(place[image], []).append(points)
-    return [(f"{label} phase {n + 1}", phases[n]) for n in sorted(phases)]
+        phases.setdefault(place[image], []).append((points, image))
+    return [
+        (f"{label} phase {n + 1}", [points for points, _ in phases[n]], frozenset(image for _, image in phases[n]))
+        for n in sorted(phases)
+    ]
 
 
 def _same_frame(frame: str, geometry: Geometry, label: str) -> None:
@@ -187,7 +200,7 @@ def _is_exclusive(file: File, drawn: Dataset) -> bool:
     return any(file.ascii(_KIND, contour) == "CLOSEDPLANAR_XOR" for contour in file.items(_CONTOURS, drawn))
 
 
-def _filled(planes: _Planes, onto: Volume, label: str, *, exclusive: bool) -> Region:
+def _filled(planes: _Planes, onto: Volume, label: str, *, exclusive: bool, images: frozenset[str]) -> Region:
     geometry = onto.geometry
     mask = np.zeros(geometry.shape, dtype=bool)
     _, down, across = (geometry.affine[:3, axis] for axis in range(3))
@@ -201,7 +214,7 @@ def _filled(planes: _Planes, onto: Volume, label: str, *, exclusive: bool) -> Re
             areas = None
         else:
             areas[number] = area * pixel_mm2
-    return Region.of_contours(geometry, mask, areas, series_uid=onto.series_uid, label=label)
+    return Region.of_contours(geometry, mask, areas, series_uid=onto.series_uid, label=label, images=images)
 
 
 def _across(outlines: list[_Drawn], onto: Volume, label: str, file: File, drawn: Dataset) -> Region:

@@ -51,6 +51,9 @@ _ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
 _ANATOMICAL = (codes.STRUCTURE, codes.LUNG, codes.CHEST, codes.HEART, codes.BRAIN, codes.BODY)
 
 
+_Said = tuple[str, str, str, frozenset[str]]  # label, code and Tracking UID of a segment, and the images it is of
+
+
 class Kind(StrEnum):
     """How voxels say that they belong to a segment."""
 
@@ -323,7 +326,7 @@ def read(
         series_uid = images.series_uid if images else series_uid
         occupied = opened.SegmentationType == "FRACTIONAL" and opened.get("SegmentationFractionalType") == "OCCUPANCY"
         found = []
-        for (label, coded, tracking), array, grid in _each(opened, geometry):
+        for (label, coded, tracking, drawn_on), array, grid in _each(opened, geometry):
             region = Region(
                 grid,
                 mask=array >= (0.5 if array.dtype.kind == "f" else 1),
@@ -332,6 +335,7 @@ def read(
                 label=label,
                 coded=coded,
                 tracking=tracking,
+                images=drawn_on,
             )
             if occupied and grid.reference is Reference.PATIENT:
                 region = _occupied(region, array)
@@ -406,11 +410,12 @@ def _of(opened: Any) -> tuple[str, str]:
     return "", ""
 
 
-def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[tuple[str, str, str], npt.NDArray[Any], Geometry]]:
-    """(label, code, tracking), values and grid of each segment, one by one: a hundred organs fill gigabytes."""
-    labels = {
-        int(s.SegmentNumber): (str(s.get("SegmentLabel", "")), _coded(s), str(s.get("TrackingUID") or ""))
+def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[_Said, npt.NDArray[Any], Geometry]]:
+    """What is said of each segment, its values and its grid, one by one: a hundred organs fill gigabytes."""
+    labels: dict[int, _Said] = {
+        n: (str(s.get("SegmentLabel", "")), _coded(s), str(s.get("TrackingUID") or ""), _images_of(opened, n))
         for s in opened.SegmentSequence
+        for n in [int(s.SegmentNumber)]
     }
     ground = {int(s.SegmentNumber) for s in opened.SegmentSequence if _is_background(s)}
     numbers = [int(n) for n in opened.segment_numbers if int(n) not in ground]
@@ -422,9 +427,22 @@ def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[tuple[str, str
         held = np.flatnonzero(np.bincount(whole.ravel())) if whole.dtype.kind == "u" else ()
         ground |= {0, int(opened.get("PixelPaddingValue", 0))}
         not_described = [int(n) for n in held if int(n) not in labels and int(n) not in ground]
-        yield from (((f"segment {n}", "", ""), whole == n, grid) for n in not_described)
+        yield from (((f"segment {n}", "", "", _images_of(opened, n)), whole == n, grid) for n in not_described)
     else:
         yield from ((labels[n], *_placed(opened, n, wanted)) for n in numbers)
+
+
+def _images_of(opened: Any, number: int) -> frozenset[str]:
+    """The images that a segment's frames, or the object as a whole, say they were made from."""
+    shared = opened.SharedFunctionalGroupsSequence[0]
+    series = opened.get("ReferencedSeriesSequence") or []
+    found = [i.get("ReferencedSOPInstanceUID") for s in series for i in s.get("ReferencedInstanceSequence") or []]
+    for group in opened.get("PerFrameFunctionalGroupsSequence") or []:
+        which = (group if "SegmentIdentificationSequence" in group else shared).get("SegmentIdentificationSequence")
+        if opened.SegmentationType == "LABELMAP" or (which and int(which[0].ReferencedSegmentNumber) == number):
+            derived = group.get("DerivationImageSequence") or []
+            found += [i.get("ReferencedSOPInstanceUID") for d in derived for i in d.get("SourceImageSequence") or []]
+    return frozenset(str(uid) for uid in found if uid)
 
 
 def _is_background(segment: Dataset) -> bool:

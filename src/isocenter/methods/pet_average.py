@@ -21,7 +21,7 @@ from isocenter.errors import Refused
 from isocenter.methods import pet_header
 from isocenter.space import Volume
 
-__all__ = ["averaged"]
+__all__ = ["averaged", "is_gated"]
 
 _AT_ONCE_S = 1.0  # before the injection, at which a frame may begin: clocks are rounded
 _FACTOR_OFF = 0.03  # by which a stated decay factor may differ from that of its frame
@@ -83,13 +83,14 @@ class _Frames:
         return f"{runs}; {_minutes(first - injected_s)} to {_minutes(last - injected_s)} min after the injection"
 
 
-def averaged(pet: Volume, minutes: str = "") -> Volume:
+def averaged(pet: Volume, minutes: str = "", *, frame: int = 0) -> Volume:
     """The mean of the frames of a dynamic or gated PET, as the volume of a static one; a static PET as it is.
 
     Args:
         pet: (frames, slices, rows, columns), with the facts of its header and ``FrameMoments`` (begun_s since the first
             frame, reference_s since the start of the scan, lasted_s; each a row of slices for each frame).
         minutes: ``"50-60"``: those frames of a dynamic PET whose middle lies so many minutes after the injection.
+        frame: that one alone, from 1, brought to the same moment of decay; 0 for none in particular.
 
     Returns:
         the mean with the facts of its first frame; ``Averaged`` says in words what was taken and ``MeasuredAfter`` how
@@ -108,13 +109,16 @@ def averaged(pet: Volume, minutes: str = "") -> Volume:
     pet = replace(pet, array=pet.array.reshape(len(several[0]), *pet.geometry.shape), axes=tuple(several))
     header = pet_header.read({**pet.facts, "DecayCorrection": "START"})
     started, _ = pet_header.scan_started_at(pet.facts, header.half_life_s)
-    gated = _gated(pet)
+    gated = is_gated(pet)
     frames = _Frames.of(pet, started, header.half_life_s, gated=gated)
     injected_s = None
     if started is not None:
         injected, _ = pet_header.injected_at(pet.facts, started, header.half_life_s)
         injected_s = None if injected is None else (injected - started).total_seconds()
-    taken = range(len(pet.array)) if gated else _late(frames, injected_s, minutes)
+    if frame:
+        taken = [frame - 1]
+    else:
+        taken = list(range(len(pet.array))) if gated else _late(frames, injected_s, minutes)
     decay = str(pet.facts.get("DecayCorrection") or "").strip().upper()
     factors = np.ones_like(frames.lasted)
     remarks: list[str] = []
@@ -122,15 +126,15 @@ def averaged(pet: Volume, minutes: str = "") -> Volume:
         factors = _to_start(frames, header.half_life_s)
         remarks.append("decay was not corrected: each frame was brought to the start of the scan by its own time")
     elif decay == "START":
-        remarks += _doubted(pet.facts, frames, list(taken))
+        remarks += _doubted(pet.facts, frames, taken)
     total = np.zeros(pet.geometry.shape, np.float64)
     for n in taken:
         total += pet.array[n] * (frames.lasted[n] * factors[n])[:, None, None]
-    total /= frames.lasted[list(taken)].sum(axis=0)[:, None, None]
+    total /= frames.lasted[taken].sum(axis=0)[:, None, None]
     facts: dict[str, Any] = dict(pet.facts)
     begun = None
     if frames.begun is not None and injected_s is not None and not gated:
-        begun = float(frames.begun[list(taken)].min()) - injected_s
+        begun = float(frames.begun[taken].min()) - injected_s
         facts["MeasuredAfter"] = begun
     facts["Averaged"] = [_said(frames, taken, begun, gated=gated), *remarks]
     if decay == "NONE":
@@ -163,10 +167,11 @@ def _mean_at(lasted: Times, half_life: float | None) -> Times:
     return np.asarray(np.log(lost / -np.expm1(-lost)) * (half_life / math.log(2.0)))
 
 
-def _gated(pet: Volume) -> bool:
+def is_gated(pet: Volume) -> bool:
+    """Whether its frames are gates, which show one and the same time after the injection."""
     said = pet.facts.get("SeriesType") or ()
     words = [str(w).strip().upper() for w in ((said,) if isinstance(said, str) else said)]
-    return pet.axes[0].name == "trigger" or "GATED" in words[:1]
+    return any(a.name == "trigger" for a in pet.axes) or "GATED" in words[:1]
 
 
 def _late(frames: _Frames, injected_s: float | None, minutes: str) -> list[int]:
@@ -237,12 +242,11 @@ def _doubted(facts: Mapping[str, Any], frames: _Frames, taken: list[int]) -> lis
     ]
 
 
-def _said(frames: _Frames, taken: Any, begun: float | None, *, gated: bool) -> str:
-    several = list(taken)
-    if gated:
+def _said(frames: _Frames, several: list[int], begun: float | None, *, gated: bool) -> str:
+    if gated and len(several) > 1:
         return f"all {len(several)} gates were averaged"
-    assert frames.begun is not None
-    assert begun is not None
+    if frames.begun is None or begun is None:
+        return f"{'gate' if gated else 'frame'} {several[0] + 1} of {len(frames.lasted)} was taken"
     lasted = float((frames.begun + frames.lasted)[several].max() - frames.begun[several].min())
     which = f"frame {several[0] + 1}" if len(several) == 1 else f"frames {several[0] + 1} to {several[-1] + 1}"
     does = "was taken" if len(several) == 1 else "were averaged, each by how long it lasted"

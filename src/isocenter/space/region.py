@@ -55,6 +55,7 @@ class Region:
             lesions, and where nothing is coded.
         tracking: Tracking UID by which its author knows it at all times; not written to JSON, where the finding has
             its own.
+        images: SOP Instance UIDs of the images that its author says it was drawn on; not written to JSON.
 
     `drawn_mm2` is not given but set by `of_contours`: slice -> what its contours enclose. A region that was changed
     (`dataclasses.replace`) or written and read again has none, and is counted by its voxels. `unplaced` says of a
@@ -75,6 +76,7 @@ class Region:
     label: str = ""
     coded: str = ""
     tracking: str = ""
+    images: frozenset[str] = field(default=frozenset(), repr=False)
     drawn_mm2: Mapping[int, float] | None = field(default=None, init=False, repr=False)
     unplaced: tuple[str, str, str] | None = field(default=None, init=False, repr=False)
     imageless: bool = field(default=False, init=False, repr=False)
@@ -89,9 +91,10 @@ class Region:
         *,
         series_uid: str = "",
         label: str = "",
+        images: frozenset[str] = frozenset(),
     ) -> Region:
         """A mask that was filled from contours, with the area that they enclose in each slice, in mm2."""
-        made = cls(geometry, mask=mask, series_uid=series_uid, label=label)
+        made = cls(geometry, mask=mask, series_uid=series_uid, label=label, images=images)
         object.__setattr__(made, "drawn_mm2", None if drawn_mm2 is None else dict(drawn_mm2))
         return made
 
@@ -271,7 +274,7 @@ class Region:
         """
         geometry = Geometry.from_json(data["geometry"])
         shape = Shape(data["shape"])
-        rest = {k: str(data.get(k, "")) for k in ("series_uid", "instance_uid", "label", "coded")}
+        rest: dict[str, Any] = {k: str(data.get(k, "")) for k in ("series_uid", "instance_uid", "label", "coded")}
         if shape != Shape.MASK:
             return cls(geometry, shape, None, np.array(data["points_mm"], dtype=np.float64), **rest)
         if int(np.prod(geometry.shape, dtype=np.int64)) > _LARGEST_MASK:
