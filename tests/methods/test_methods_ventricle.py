@@ -11,7 +11,7 @@ from painted_ventricle import Reader, ask, beating, cine
 from isocenter.errors import Refused
 from isocenter.methods import ventricle
 from isocenter.methods.short_axis import turned
-from isocenter.methods.ventricle import WINDOW, Outlined, bent, even_gamma, outline, parts
+from isocenter.methods.ventricle import WINDOW, Outlined, outline, parts
 
 
 def volume_ml(radii: np.ndarray, apart: float = 10.0) -> np.ndarray:
@@ -213,28 +213,6 @@ def test_where_the_border_runs_is_said_within_a_band_alone() -> None:
         assert wide.volumes_ml[end] == pytest.approx(most, rel=0.03)
         between = [volume_ml(np.maximum(radii - mm, 0.0))[end] for mm in (6.4, 4.5)]
         assert between[0] < narrow.volumes_ml[end] < between[1]
-
-
-def rings(muscle: float, slices: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Greys, cavity and wall of disks of blood (0.8) in muscle that is `muscle` times as bright."""
-    line = np.arange(WINDOW) - (WINDOW - 1) / 2
-    r = np.hypot(line[:, None], line[None])
-    inner, ring = (np.repeat(m[None], slices, 0) for m in (r < 18, (r >= 18) & (r < 25)))
-    return (0.8 * inner + 0.8 * muscle * ring).astype(np.float32), inner, ring
-
-
-@pytest.mark.parametrize("muscle", [0.25, 0.37, 0.5])
-def test_greys_are_bent_until_muscle_is_as_bright_as_was_learnt(muscle: float) -> None:
-    pictures, inner, ring = rings(muscle)
-    pictures[:, 40:44, 40:56] = 0.8 * muscle  # a papillary muscle in the blood decides nothing
-    gamma = even_gamma(pictures, inner, ring, 1.5)
-    made = bent(pictures, gamma)
-    assert made[ring].mean() / made[inner].max() == pytest.approx(0.37, abs=1e-3)
-    assert (gamma < 1) is (muscle < 0.37 - 1e-6) or gamma == pytest.approx(1.0, abs=1e-3)
-    # No farther than was learnt; and not at all where hardly a slice shows both.
-    assert even_gamma(*rings(0.1), 1.5) == 0.62 and even_gamma(*rings(0.8), 1.5) == 1.62
-    assert even_gamma(*rings(0.25, slices=2), 1.5) == 1.0
-    assert bent(np.float32([-0.2, 0.0, 0.25]), 0.5) == pytest.approx([-np.sqrt(0.2), 0.0, 0.5])
 
 
 def test_the_border_is_asked_of_bent_greys_and_the_place_of_those_that_were_sent() -> None:

@@ -16,9 +16,10 @@ from isocenter.catalogue.cardiac_drawn import drawn_ventricle
 from isocenter.catalogue.cardiac_walls import Ring, unseen, walls
 from isocenter.errors import Refused
 from isocenter.methods import cine as arithmetic
+from isocenter.methods.blood_and_muscle import blood_and_muscle
 from isocenter.methods.cine_noise import noise_over_phases
 from isocenter.methods.short_axis import APEX, Turned, turned
-from isocenter.methods.ventricle import Outlined, blood_and_muscle, outline, parts
+from isocenter.methods.ventricle import Outlined, outline, parts
 from isocenter.record import Curve, Finding, Measurement, Model, codes
 from isocenter.space import Reference, Region, Volume
 

@@ -32,12 +32,13 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.blood_and_muscle import bent, even_gamma
 from isocenter.methods.cine import rim
 from isocenter.methods.opening import filled
 from isocenter.methods.short_axis import Taps, Turned, centre_of_beat, sampled, sampling, unsampling
 from isocenter.methods.ventricle_doubt import levelled, lost_at_base_mm2, restlessness, span_px
 
-__all__ = ["STEP_MM", "WINDOW", "Outlined", "bent", "blood_and_muscle", "even_gamma", "outline", "parts"]
+__all__ = ["STEP_MM", "WINDOW", "Outlined", "outline", "parts"]
 
 WINDOW, STEP_MM = 96, 1.5
 _COARSE = 4.0 / 3.0  # of the step, for the look at every phase: 72 pixels of 2 mm are asked in half the time
@@ -55,12 +56,6 @@ _BAND_PX = 3  # 4.5 mm to either side, within which a patient's border teaches n
 _SOFT_MM = 0.5  # over which the chance of lying within goes from one half to 0.73
 _PLACES, _LARGE_MM = WINDOW - 8, 50.0
 """Pixels of the window that says where the ventricle is, unless the ventricle reaches farther than this."""
-_MUSCLE = 0.37
-"""How bright muscle is beside blood in the middle of what the network learnt (`isocenter.methods.virtual_heart`)."""
-_GAMMA = (0.62, 1.62)  # how far the curve of the greys was bent when it learnt (`isocenter.learn.heart_augment`)
-_CORE_MM, _WALL_MM, _LEAST_PIXELS = 4.0, (2.1, 6.5, 1.6), 12
-"""How deep within the cavity blood is looked at; between which distances from the cavity muscle is, and how deep within
-the epicardium; pixels of each without which a slice does not count."""
 _SMALLEST_MM2, _LEAST_RIM, _BASE_DROP = 50.0, 0.5, 0.5
 _IN_PLANE = np.zeros((3, 3, 3), bool)  # pixels of one slice that share an edge are of one part
 _IN_PLANE[1, 1, :] = _IN_PLANE[1, :, 1] = True
@@ -299,51 +294,6 @@ class _Window:
 
 def _probability(logits: Array) -> Array:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30))), np.float32)
-
-
-def bent(pictures: Array, gamma: float) -> Array:
-    """Greys to the power of `gamma`; what lies below 0 keeps its sign."""
-    return pictures if gamma == 1.0 else np.asarray(np.copysign(np.abs(pictures) ** np.float32(gamma), pictures))
-
-
-def even_gamma(pictures: Array, cavity: Mask, muscle: Mask, step_mm: float) -> float:
-    """The power that makes muscle as bright beside blood as in the middle of what was learnt.
-
-    Where the network draws the border moves with the contrast of blood and muscle, and where experts draw it does not:
-    two patients whose muscle is 0.29 and 0.42 times as bright as blood were off by 0.76 mm of difference as they are,
-    and by 0.01 mm when both are bent to 0.37.
-
-    Args:
-        pictures: (slices, m, m) greys. cavity, muscle: where each is seen. step_mm: of the pixels.
-
-    Returns:
-        1 where fewer than three slices show both; within `_GAMMA`, as far as was learnt.
-    """
-    ratios = [flesh / blood for blood, flesh in blood_and_muscle(pictures, cavity, muscle, step_mm) if blood > 0]
-    if len(ratios) < 3:
-        return 1.0
-    ratio = float(np.clip(np.median(ratios), 0.05, 0.95))
-    return float(np.clip(math.log(_MUSCLE) / math.log(ratio), *_GAMMA))
-
-
-def blood_and_muscle(pictures: Array, cavity: Mask, muscle: Mask, step_mm: float) -> list[tuple[float, float]]:
-    """Median greys of blood well within the cavity and of muscle away from both borders, of each slice that shows both.
-
-    Args:
-        pictures: (slices, m, m) greys. cavity, muscle: where each is seen. step_mm: of the pixels.
-    """
-    from scipy.ndimage import distance_transform_edt
-
-    greys = []
-    for grey, inner, ring in zip(pictures, cavity, muscle, strict=True):
-        if not inner.any() or not ring.any():
-            continue
-        beyond, within = (distance_transform_edt(mask) * step_mm for mask in (~inner, inner | ring))
-        blood = grey[distance_transform_edt(inner) * step_mm > _CORE_MM]
-        flesh = grey[ring & (beyond > _WALL_MM[0]) & (beyond < _WALL_MM[1]) & (within > _WALL_MM[2])]
-        if min(len(blood), len(flesh)) >= _LEAST_PIXELS:
-            greys.append((float(np.median(blood)), float(np.median(flesh))))
-    return greys
 
 
 def _first_look(
