@@ -112,6 +112,49 @@ def test_a_phase_that_lacks_a_slice_refuses() -> None:
         stacks(frames[:-1])
 
 
+CLOCKS: dict[str, Any] = {
+    "one clock": lambda n, k: {"moment": 1.5 * n},
+    "each slice its own": lambda n, k: {"moment": 1.5 * n + 0.3 * k},
+    "from the last slice": lambda n, k: {"moment": 1.5 * n - 0.3 * k},
+    "positions": lambda n, k: {"temporal": n + 1.0},
+    "acquisitions": lambda n, k: {"acquisition": n + 1.0},
+}
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+@pytest.mark.parametrize(
+    "lost", [{(7, 2)}, {(7, 3)}, {(7, 0), (8, 0)}, {(3, 1), (12, 2)}, {(9, 0), (9, 1), (9, 3)}, {(5, 3), (17, 3)}]
+)
+def test_a_time_that_lacks_a_slice_is_left_out_of_all(clock: str, lost: set[tuple[int, int]]) -> None:
+    """One image that was lost on its way declined a whole dynamic scan."""
+    frames = [frame(float(k), uid=f"{k}.{n}", keys=CLOCKS[clock](n, k))
+              for n in range(24) for k in range(4) if (n, k) not in lost]  # fmt: skip
+    found = one(frames)
+    gone = sorted({n for n, _ in lost})
+    kept = [n for n in range(24) if n not in gone]
+    assert [p.sop_uid for p in found.order] == [f"{k}.{n}" for n in kept for k in range(4)]
+    lacking = {n + 1: sum(n == m for m, _ in lost) for n in gone}
+    assert found.notes["TimesLacking"] == {"of": 24, "slices": 4, "lacking": lacking}
+    if "moment" in frames[0].keys:
+        assert found.axes[0].values == pytest.approx([1.5 * n for n in kept])
+
+
+@pytest.mark.parametrize("many", [5, 6, 20])
+def test_a_scan_that_lost_more_than_a_fifth_of_its_times_refuses(many: int) -> None:
+    frames = [frame(float(k), uid=f"{k}.{n}", keys={"moment": 1.5 * n})
+              for n in range(24) for k in range(4) if k or n >= many]  # fmt: skip
+    with pytest.raises(NotAVolume, match=f"slice 1 of 4 has {24 - many} images where others have 24"):
+        stacks(frames)
+
+
+def test_a_copy_and_a_loss_at_once_are_both_seen() -> None:
+    frames = [frame(float(k), uid=f"{k}.{n}", keys={"moment": 1.5 * n, "number": 4.0 * n + k})
+              for n in range(24) for k in range(4) if (n, k) != (9, 1)]  # fmt: skip
+    copy = replace(frames[50], sop_uid="copy", keys={**frames[50].keys, "number": 400.0})
+    found = one([*frames, copy], same_pixels=lambda a, b: a.keys["moment"] == b.keys["moment"])
+    assert found.notes["DoubledInstances"] == ["copy"] and found.notes["TimesLacking"]["lacking"] == {10: 1}
+
+
 def test_images_at_one_height_but_beside_each_other_refuse() -> None:
     frames = [frame(float(n), x=x, uid=f"{n}.{x}", keys={"temporal": x}) for n in range(3) for x in (0.0, 40.0)]
     with pytest.raises(NotAVolume, match=r"lie 40\.00 mm apart in their plane"):

@@ -21,6 +21,42 @@ def test_irregular_times_are_resampled_and_that_is_said() -> None:
     assert found.operator @ line == pytest.approx(3.0 * np.arange(found.operator.shape[0]) - 2.0)
 
 
+@pytest.mark.parametrize("gone", [(20,), (20, 21), (1,), (12, 30, 31)])
+def test_lost_frames_are_bridged_along_a_curve(gone: tuple[int, ...]) -> None:
+    """A straight line cuts what lies between: by 0.11 of a wave of 24 s, where frames of 2 s miss two."""
+    every = np.arange(40) * 2.0
+    times = np.delete(every, gone)
+    found = bolus.sampling(times)
+    assert found.step_s == 2.0 and len(found.times_s) == 40 - len(gone)
+    assert f"{len(gone)} of 40 times ha" in found.remarks[0] and len(found.remarks) == 1
+    wave = lambda t: np.sin(2 * np.pi * t / 24.0)  # noqa: E731
+    assert np.abs(found.operator @ wave(times) - wave(every)).max() < 0.03
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [(np.delete(np.arange(40) * 2.0, (18, 19, 20)), "8.0 s apart"),
+     (np.delete(np.arange(60.0), np.arange(3, 57, 3)), "18 of 60 times of which no whole image is there")],
+)  # fmt: skip
+def test_too_many_lost_frames_refuse(times: object, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        bolus.sampling(times)  # type: ignore[arg-type]
+
+
+def test_frames_that_were_lost_while_the_bolus_passed() -> None:
+    """Flow hangs on them: of frames of 2 s, one that was lost as the bolus arrived made a core of 101 mL of 52."""
+
+    def told(step_s: float, gone: int) -> tuple[str, ...]:
+        times = np.delete(np.arange(int(60 / step_s)) * step_s, gone)
+        artery = np.exp(-0.5 * ((times - 15.0) / 2.5) ** 2)
+        return bolus.must_see_the_passage(bolus.sampling(times), artery, 9.0)
+
+    assert told(2.0, 2) == told(2.0, 14) == told(1.5, 20) == ()
+    assert "between 13.5 and 16.5 s after the first" in told(1.5, 10)[0]
+    with pytest.raises(Refused, match=r"no whole image between 14 and 18 s after the first, while the bolus passes"):
+        told(2.0, 8)
+
+
 def test_a_coarse_late_phase_is_left_out() -> None:
     found = bolus.sampling([*np.arange(0, 45, 1.0), 60.0, 75.0])
     assert found.frames == 45 and "2 late frames" in found.remarks[0]

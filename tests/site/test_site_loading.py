@@ -20,7 +20,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
 from isocenter.record import Study
-from isocenter.site.loading import Loading, read_folder, regions_of
+from isocenter.site.loading import Loading, read_folder, regions_of, volumes_of
 from isocenter.testing.phantoms import Person, Phantom, pet_ct
 
 
@@ -33,6 +33,26 @@ def trunk() -> Phantom:
 def kept(trunk: Phantom) -> tuple[Study, dict[str, bytes]]:
     (study,) = merge(read_header(d) for d in trunk.files)
     return study, {hashlib.sha256(d).hexdigest(): d for d in trunk.files}
+
+
+def test_a_time_that_lacks_an_image_is_left_out_and_told(trunk: Phantom) -> None:
+    """One of 48 images that was lost on its way declined the whole dynamic scan."""
+    slices = [ds for d in trunk.files if (ds := dcmread(io.BytesIO(d))).Modality == "CT"][:4]
+    held = {}
+    for n in range(12):
+        for k, ds in enumerate(slices):
+            ds.AcquisitionTime, ds.InstanceNumber = f"1000{1.5 * n:05.2f}", 4 * n + k + 1
+            ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = f"2.25.{4 * n + k + 1}"
+            ds.SeriesNumber = 5
+            ds.save_as(file := io.BytesIO())
+            if (n, k) != (6, 2):
+                held[hashlib.sha256(file.getvalue()).hexdigest()] = file.getvalue()
+    (study,) = merge(read_header(d) for d in held.values())
+    (volume,) = volumes_of(study.series[0], held.__getitem__)
+    assert volume.axes[0].values == pytest.approx([1.5 * n for n in range(12) if n != 6])
+    assert volume.facts["Told"] == [
+        "WARNING: images of series 5 are missing: time 7 lacks 1 of 4 slices. 1 of 12 times was left out"
+    ]
 
 
 def test_a_zip_and_a_folder_give_the_same_study(trunk: Phantom, tmp_path: Path) -> None:

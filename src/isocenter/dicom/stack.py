@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.placed import Placed
+from isocenter.dicom.whole_times import WholeTimes, whole_times
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.space import Axis, Geometry
 
@@ -169,6 +170,8 @@ def _split(group: list[Placed], rules: _Rules) -> list[Stack]:
     if max(len(cell) for cell in cells) == 1:
         return [_stack(cells, rules)]
     for name in ("kind", "acquisition"):
+        if name == "acquisition" and whole_times(cells) is not None:
+            break
         parts: dict[Any, list[Placed]] = {}
         for one in group:
             parts.setdefault(one.kind if name == "kind" else one.keys.get(name), []).append(one)
@@ -290,8 +293,10 @@ def _without_doubles(cells: list[list[Placed]], rules: _Rules, notes: dict[str, 
     if (together := _frames_of_all(cells)) is not None:
         notes["FramesLeft"] = sum(len(cell) for cell in cells) - sum(len(cell) for cell in together)
         return together
+    if (whole := whole_times(cells)) is not None:
+        return _noted(whole, notes)
     kept, dropped = [], []
-    for number, cell in enumerate(cells, 1):
+    for cell in cells:
         if len(cell) > usual:
             unlike: list[Placed] = []
             for one in cell:
@@ -300,16 +305,25 @@ def _without_doubles(cells: list[list[Placed]], rules: _Rules, notes: dict[str, 
                 else:
                     unlike.append(one)
             cell = unlike
+        kept.append(cell)
+    if dropped:
+        notes["DoubledInstances"] = sorted({*dropped, *notes.get("DoubledInstances", ())})
+        if (whole := whole_times(kept)) is not None:
+            return _noted(whole, notes)
+    for number, cell in enumerate(kept, 1):
         if len(cell) != usual:
             raise NotAVolume(
                 f"slice {number} of {len(cells)} has {len(cell)} images where others have {usual}",
                 "images are missing, or there are too many, at one place",
                 "send the series again, complete",
             )
-        kept.append(cell)
-    if dropped:
-        notes["DoubledInstances"] = sorted({*dropped, *notes.get("DoubledInstances", ())})
     return kept
+
+
+def _noted(whole: WholeTimes, notes: dict[str, Any]) -> list[list[Placed]]:
+    if whole.lacking:
+        notes["TimesLacking"] = {"of": whole.times, "slices": len(whole.cells), "lacking": dict(whole.lacking)}
+    return whole.cells
 
 
 def _frames_of_all(cells: list[list[Placed]]) -> list[list[Placed]] | None:

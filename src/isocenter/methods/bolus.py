@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.interpolate import make_interp_spline
 
 from isocenter.errors import Refused
 
@@ -24,6 +25,7 @@ __all__ = [
     "must_keep_signal",
     "must_not_be_saturated",
     "must_pass",
+    "must_see_the_passage",
     "must_stand_out",
     "noise_of",
     "sampling",
@@ -42,6 +44,9 @@ _FILLED = 0.4  # of what the mean signal of the brain spans, that its first fram
 _BURIED, _CLEAR = 1.5, 3.0  # times the noise, by which the mean curve of tissue rises
 _SEEN = 8.0  # deviations of its noise, that the mean signal of the brain spans while a bolus passes
 _FLAT = 3  # equal samples at the top of a curve
+_AS_NEAR = 3  # steps on either side, whose median is what a step is there
+_HOLE, _WIDEST_HOLE_S = 1.5, 6.0  # steps from frame to frame where some were lost; where nothing happens, seconds
+_MOST_LOST = 0.2  # of the frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +58,14 @@ class Sampling:
         step_s: of the regular grid, seconds.
         operator: (samples, frames) linear interpolation; the identity where the scan is regular already.
         remarks: what was changed, for the reader.
+        holes_s: (from, to) of frames between which others were lost.
     """
 
     times_s: npt.NDArray[np.float64]
     step_s: float
     operator: npt.NDArray[np.float64]
     remarks: tuple[str, ...] = ()
+    holes_s: tuple[tuple[float, float], ...] = ()
 
     @property
     def frames(self) -> int:
@@ -69,13 +76,16 @@ class Sampling:
 def sampling(times_s: npt.ArrayLike) -> Sampling:
     """Regular times for a scan.
 
-    A late phase that is coarser than 3 s is left out where what comes before is long enough.
+    A late phase that is coarser than 3 s is left out where what comes before is long enough. Where frames were lost
+    between others the course goes on as a cubic through those that are there; whether the bolus passed then is asked
+    of `must_see_the_passage`.
 
     Args:
         times_s: (frames,) seconds, rising.
 
     Raises:
-        Refused: when times do not rise, the scan is shorter than 40 s, or frames lie more than 3 s apart.
+        Refused: when times do not rise, the scan is shorter than 40 s, frames lie more than 3 s apart (6 s where some
+            were lost), or more than a fifth of them was lost.
 
     >>> two_phases = [*range(0, 40, 1), *range(40, 70, 3)]
     >>> found = sampling(two_phases)
@@ -86,7 +96,9 @@ def sampling(times_s: npt.ArrayLike) -> Sampling:
     if given.ndim != 1 or len(given) < 3 or not np.isfinite(given).all() or (np.diff(given) <= 0).any():
         raise Refused("times of frames that do not rise", "a bolus has no course without them", "check the header")
     remarks: list[str] = []
-    coarse = np.flatnonzero(np.diff(given) > COARSEST_S * (1 + _IRREGULAR))
+    lost = _lost(np.diff(given))
+    coarsest = np.where(lost > 0, _WIDEST_HOLE_S, COARSEST_S)
+    coarse = np.flatnonzero(np.diff(given) > coarsest * (1 + _IRREGULAR))
     if len(coarse):
         kept = given[: coarse[0] + 1]
         if len(kept) < 3 or kept[-1] - kept[0] < SHORTEST_S:
@@ -99,7 +111,13 @@ def sampling(times_s: npt.ArrayLike) -> Sampling:
             f"{len(given) - len(kept)} late frames more than {COARSEST_S:g} s apart were left out; "
             f"{kept[-1] - kept[0]:.0f} s are used"
         )
-        given = kept
+        given, lost = kept, lost[: len(kept) - 1]
+    if (many := int(lost.sum())) > _MOST_LOST * (len(given) + many):
+        raise Refused(
+            f"{many} of {len(given) + many} times of which no whole image is there",
+            f"more than {100 * _MOST_LOST:.0f} % are lost: the course between cannot be told",
+            "send the series again, complete",
+        )
     times = given - given[0]
     steps = np.diff(times)
     lasts = float(times[-1] + np.median(steps))
@@ -114,10 +132,64 @@ def sampling(times_s: npt.ArrayLike) -> Sampling:
     step = float(np.round(max(steps.min(), 0.25), 3))
     regular = np.arange(int(np.floor(times[-1] / step + 1e-6)) + 1) * step
     operator = np.stack([np.interp(regular, times, row) for row in np.eye(len(times))], axis=1)
-    remarks.append(
-        f"frames lie {steps.min():.3g} to {steps.max():.3g} s apart: they were resampled to one every {step:g} s"
+    holes = tuple((float(times[n]), float(times[n + 1])) for n in np.flatnonzero(lost))
+    for begins, ends in holes:
+        within = (regular > begins) & (regular < ends)
+        operator[within] = make_interp_spline(times, np.eye(len(times)), 3)(regular[within])
+    if many:
+        have = "has" if many == 1 else "have"
+        remarks.append(
+            f"{many} of {len(times) + many} times {have} no whole image ({_told(holes)} after the first): the course "
+            "between was interpolated"
+        )
+    if len(calm := steps[lost == 0]) and np.ptp(calm) > _IRREGULAR * float(np.median(calm)):
+        remarks.append(
+            f"frames lie {calm.min():.3g} to {calm.max():.3g} s apart: they were resampled to one every {step:g} s"
+        )
+    return Sampling(times, step, operator, tuple(remarks), holes)
+
+
+def _lost(steps: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """How many frames are missing in each step, by the steps before and behind it; of a late phase none is."""
+    near = [steps[max(0, n - _AS_NEAR) : n + _AS_NEAR + 1] for n in range(len(steps))]
+    usual = np.array([np.median(some) for some in near])
+    return np.where(steps >= _HOLE * usual, np.rint(steps / usual) - 1, 0).astype(np.int64)
+
+
+def _told(holes_s: tuple[tuple[float, float], ...]) -> str:
+    return ", ".join(f"between {begins:.3g} and {ends:.3g} s" for begins, ends in holes_s)
+
+
+def must_see_the_passage(plan: Sampling, artery: npt.ArrayLike, arrival_s: float) -> tuple[str, ...]:
+    """What is to be said of frames that were lost while the bolus passed through the artery.
+
+    From its arrival until the artery has come back to 30 % of its peak, its area and its height hang on each frame.
+
+    Args:
+        artery: (frames,) concentration, at the times of the plan.
+        arrival_s: on the clock of the plan.
+
+    Raises:
+        Refused: when frames that are more than 3 s apart hide a part of the passage.
+    """
+    values = np.asarray(artery, np.float64)
+    top = int(values.argmax())
+    back = np.flatnonzero(values[top:] <= TRUNCATED * values[top])
+    done_s = float(plan.times_s[top + int(back[0])] if len(back) else plan.times_s[-1])
+    during = tuple((a, b) for a, b in plan.holes_s if b > arrival_s and a < done_s)
+    if not during:
+        return ()
+    widest = max(b - a for a, b in during)
+    if widest > COARSEST_S * (1 + _IRREGULAR):
+        raise Refused(
+            f"no whole image {_told(during)} after the first, while the bolus passes",
+            f"flow cannot be told from frames more than {COARSEST_S:g} s apart then",
+            "send the series again, complete",
+        )
+    return (
+        f"WARNING: times were lost while the bolus passed ({_told(during)} after the first): flow may be a fifth too "
+        "low, and the core a quarter too large",
     )
-    return Sampling(times, step, operator, tuple(remarks))
 
 
 def arrival(curve: npt.ArrayLike) -> int:

@@ -153,6 +153,7 @@ def examine(
     lit = brain & ~_gone_dark(work, kind, echo_time_s)
     feeding, draining, diluted = _vessels(work, plan, brain, lit, baseline, artery, vein, by, echo_time_s, remarks)
     _must_be_fit(work, feeding, before, kind, echo_time_s)
+    remarks += bolus.must_see_the_passage(plan, feeding.curve, float(plan.times_s[arrival]))
     tissue &= ~_large_vessels(work, brain)
     calm = intracranial.smooth_within(work, tissue, spacing, how.smooth_mm)
     course, noise = calm.mean(axis=1, dtype=np.float64), _noise(calm, baseline)

@@ -200,7 +200,7 @@ def volumes_of(series: Series, get: Get) -> list[Volume]:
     if _is_plain(series):
         return [volume_in(series, get)]
     volumes = assemble(series, _Files(get, {i.sop_uid: i.digest for i in series.instances}))
-    told = ((v, (*_not_assembled(v, series), *_doubled(v, series))) for v in volumes)
+    told = ((v, (*_not_assembled(v, series), *_doubled(v, series), *_lacking(v, series))) for v in volumes)
     return [_with_words(v, *words) if words else v for v, words in told]
 
 
@@ -208,6 +208,16 @@ def _doubled(volume: Volume, series: Series) -> list[str]:
     """In words, how many images of a series were copies of others, and read once."""
     many = len(volume.facts.get("DoubledInstances", ()))
     return [f"{series.named} holds {many} image{'s'[: many != 1]} twice, which counted once"] if many else []
+
+
+def _lacking(volume: Volume, series: Series) -> list[str]:
+    """In words, which times of a dynamic scan were left out because images of them are not there."""
+    if not (said := volume.facts.get("TimesLacking")):
+        return []
+    each = [f"time {n} lacks {many} of {said['slices']} slices" for n, many in said["lacking"].items()]
+    rest = f", and {len(each) - _FAULTS} more" if len(each) > _FAULTS else ""
+    left = f"{len(each)} of {said['of']} times {'was' if len(each) == 1 else 'were'} left out"
+    return [f"WARNING: images of {series.named} are missing: {'; '.join(each[:_FAULTS])}{rest}. {left}"]
 
 
 def _not_assembled(volume: Volume, series: Series) -> list[str]:
