@@ -26,13 +26,13 @@ from isocenter.dicom.placed import Placed, classic, enhanced, gamma_tomography, 
 from isocenter.dicom.plane import plane
 from isocenter.dicom.quantity import pet_units, quantity
 from isocenter.dicom.regions import regions
-from isocenter.dicom.stack import SAME_ECHO_MS, Stack, stacks
+from isocenter.dicom.stack import SAME_ECHO_MS, Stack, bridged, stacks
 from isocenter.dicom.velocity import ENCODING
 from isocenter.errors import LimitReached, NotAVolume
 from isocenter.record import Instance, Series
 from isocenter.space import Volume
 
-__all__ = ["assemble", "placed_frames", "regions"]
+__all__ = ["assemble", "over_gaps", "placed_frames", "regions"]
 
 Read = Callable[[str], bytes]
 
@@ -85,6 +85,24 @@ def assemble(series: Series, read: Read) -> list[Volume]:
         volumes = _volumes(series, placed, read)
     volumes += [plane(series, instance, read(instance.digest)) for instance in planar]
     return volumes
+
+
+def over_gaps(series: Series, read: Read) -> Volume:
+    """A series of single slices of which some are missing between others, on the grid that it would have whole.
+
+    In place of a missing slice stands the one before it, and the fact ``SlicesLacking`` counts them from 0: this is for
+    what is drawn elsewhere, and whoever measures has to keep away from them.
+
+    Raises:
+        NotAVolume: when none is missing, or the slices do not lie on one even grid otherwise.
+    """
+    placed = [one for i in series.instances if i.rows and i.columns for one in placed_frames(series, i, read)]
+    if not placed:
+        raise NotAVolume(f"{series.named} has no slices with a place in the patient", "there is no gap between them")
+    whole, lacking = bridged(placed)
+    (stack, *_), _ = stacks(whole, frame_of_reference=series.frame_of_reference)
+    stack.notes["SlicesLacking"] = lacking
+    return _filled(series, stack, read)
 
 
 def placed_frames(series: Series, instance: Instance, read: Read) -> list[Placed]:

@@ -22,7 +22,7 @@ from isocenter.dicom.whole_times import WholeTimes, whole_times
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.space import Axis, Geometry
 
-__all__ = ["SAME_ECHO_MS", "Stack", "stacks"]
+__all__ = ["SAME_ECHO_MS", "Stack", "bridged", "stacks"]
 
 _SAME_DIRECTION = 1e-3  # greatest difference of a direction cosine within one stack
 SAME_ECHO_MS = 0.002  # echo times that lie closer are one; the shortest steps between echoes are tenths of a ms
@@ -390,6 +390,32 @@ def _grid(cells: list[list[Placed]], frame_of_reference: str) -> Geometry:
         shape=(len(places), first.rows, first.columns),
         frame_of_reference=frame_of_reference,
     )
+
+
+def bridged(frames: list[Placed]) -> tuple[list[Placed], list[int]]:
+    """Frames of one image a slice with the neighbour's in place of each that is missing, and which slices these are.
+
+    Args:
+        frames: of one series; the largest group of one plane is taken.
+
+    Raises:
+        NotAVolume: when nothing is missing between them, or they do not lie on one even grid otherwise.
+    """
+    cells = _places(max(_planes(frames), key=len))
+    row = [cell[0] for cell in cells]
+    depth = np.array([one.position @ _normal(row[0]) for one in row])
+    usual = float(np.median(np.diff(depth))) if len(row) > 2 else 0.0
+    steps = np.rint(np.diff(depth) / usual).astype(int) if usual else np.ones(0, int)
+    if max(map(len, cells)) > 1 or not (steps > 1).any() or steps.sum() > 2 * len(row):
+        raise NotAVolume("slices of which none is missing between two others", "there is no gap")
+    whole, lacking = [row[0]], []
+    for before, after, step in zip(row, row[1:], steps, strict=False):
+        for n in range(1, step):
+            at = before.position + (after.position - before.position) * n / step
+            lacking.append(len(whole))
+            whole.append(replace(before, position=at))
+        whole.append(after)
+    return whole, lacking
 
 
 def _must_be_regular(depth: npt.NDArray[np.float64]) -> None:

@@ -24,6 +24,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
 from isocenter.record.machine_report import MachineReport
+from isocenter.site.gaps import clear_of_gaps, clear_of_its_gaps
 from isocenter.site.nifti_study import NIFTI, is_nifti, nifti_files, regions_in, volume_in
 from isocenter.site.source_images import SourceImages
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
@@ -88,7 +89,7 @@ class Loading:
                 given[name] = tuple(sorted(dated, key=lambda d: d.day)) if need.earlier == "all" else dated[0]
             else:
                 given[name] = self._one(*found[0], need)
-        return given
+        return clear_of_its_gaps(given)
 
     def _one(
         self, study: Study, chosen: list[Series], need: Need
@@ -107,7 +108,17 @@ class Loading:
         if need.beds:
             return _with_beds(chosen, study, need, self.get)
         whole = _in_one(chosen)
-        return _fit(volumes_of(whole, self.get), need, whole)
+        try:
+            return _fit(volumes_of(whole, self.get), need, whole)
+        except NotAVolume as gap:
+            if not self._measures_what_is_drawn:
+                raise
+            return _over_gaps(whole, self.get, gap)
+
+    @property
+    def _measures_what_is_drawn(self) -> bool:
+        """Whether the analysis looks at nothing but structures that somebody drew."""
+        return any(need.gives == "regions" and not need.optional for need in self.needs.values())
 
     def _narrowed(self, series: Series) -> Series:
         mine = tuple(i for i in series.instances if i.sop_uid == self.image)
@@ -183,6 +194,10 @@ def _largest(series: Series, get: Get) -> Volume:
     return volumes[0]
 
 
+def _largest_over_gaps(series: Series, get: Get) -> Volume:
+    return _over_gaps(series, get, NotAVolume(series.named, "its slices make no volume", "export it again"))
+
+
 def _along(volume: Volume, axis: str) -> bool:
     return not axis or any(a.name == axis and len(a) > 1 for a in volume.axes)
 
@@ -202,6 +217,22 @@ def volumes_of(series: Series, get: Get) -> list[Volume]:
     volumes = assemble(series, _Files(get, {i.sop_uid: i.digest for i in series.instances}))
     told = ((v, (*_not_assembled(v, series), *_doubled(v, series), *_lacking(v, series))) for v in volumes)
     return [_with_words(v, *words) if words else v for v, words in told]
+
+
+def _over_gaps(series: Series, get: Get, gap: NotAVolume) -> Volume:
+    """A series with missing slices, for structures that keep away from them.
+
+    Raises:
+        NotAVolume: the fault that was met, where it is no such gap.
+    """
+    from isocenter.dicom.assemble import over_gaps
+
+    try:
+        found = over_gaps(series, _Files(get, {i.sop_uid: i.digest for i in series.instances}))
+    except NotAVolume:
+        raise gap from None
+    return _with_words(found, f"WARNING: {series.named} is not whole ({gap.what}): structures that reach the gap "
+                              "are not measured")  # fmt: skip
 
 
 def _doubled(volume: Volume, series: Series) -> list[str]:
@@ -360,7 +391,7 @@ def _structures(series: Series, files: _Files, candidates: list[Callable[[], Vol
         return _on_most(series, files, candidates, across=True)[1]
     left = [r.points_mm for r in found if r.unplaced is not None and r.points_mm is not None]
     again = any(crosses([points], volume.geometry) for points in left)
-    return regions(series, files, volume) if again else found
+    return clear_of_gaps(regions(series, files, volume), volume) if again else found
 
 
 def _on_most(
@@ -373,9 +404,10 @@ def _on_most(
     for onto in candidates:
         try:
             volume = onto()
-            found = regions(series, files, volume, across=across)
+            found = clear_of_gaps(regions(series, files, volume, across=across), volume)
         except Refused as why:
-            first = first or why
+            if first is None or (isinstance(first, NotAVolume) and not isinstance(why, NotAVolume)):
+                first = why
             continue
         missing = sum(r.unplaced is not None for r in found)
         if not missing:
@@ -412,7 +444,11 @@ def _drawn_on(study: Study, series: Series, get: Get) -> list[Callable[[], Volum
     beds = beds_apart(
         [s for s in images if s.modality == "PT" and s.frame_of_reference == drawn_on[0].frame_of_reference]
     )
-    return [*(partial(_largest, one, get) for one in whole), *(partial(_of_beds, scan, get) for scan in beds)]
+    return [
+        *(partial(_largest, one, get) for one in whole),
+        *(partial(_of_beds, scan, get) for scan in beds),
+        *(partial(_largest_over_gaps, one, get) for one in drawn_on),
+    ]
 
 
 def _by_contours(images: list[Series], series: Series, get: Get) -> list[Series]:
