@@ -254,3 +254,9 @@ def test_an_age_that_does_not_say_by_what_gives_no_centile() -> None:
     assert any("an age without saying by what" in r for r in answer.reasons)
     answer = asked(box(SUMMARY, number(age, 196, DAYS), number(COMPOSITE, 200, DAYS)), biometry(number(HC, 260)))
     assert "28 weeks 0 days by the age that was set" in answer.findings[0].words
+
+
+def test_what_lies_beside_a_report_is_not_looked_at() -> None:
+    grid = Geometry.regular(shape=(5, 60, 60), reference=Reference.PIXEL)  # a volume of three dimensions
+    report = read(written(biometry(number(HC, 260))))
+    assert FetalBiometry().run(Volume(np.zeros(grid.shape, np.float32), grid), None, (report,)).findings

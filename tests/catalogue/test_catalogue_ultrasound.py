@@ -164,6 +164,73 @@ def test_an_outline_is_measured_by_the_part_of_the_picture_that_it_lies_in() -> 
             ThyroidNodule().run(replace(IMAGE, facts={"UltrasoundRegions": regions}), (disc(5.0),), **seen)  # type: ignore[arg-type]
 
 
+def nodule_on(**header: Any) -> Any:
+    """A nodule of 30 mm by the regions, on a picture whose header is changed."""
+    ds = pydicom.dcmread(io.BytesIO(fetus.patient().files[0]))
+    for keyword, value in header.items():
+        setattr(ds, keyword, value)
+    if "SequenceOfUltrasoundRegions" not in header:
+        del ds.SequenceOfUltrasoundRegions
+    out = io.BytesIO()
+    ds.save_as(out)
+    (image,), _ = loaded([out.getvalue()])
+    row, column = np.indices(image.geometry.shape[1:])
+    mask = (row - 200) ** 2 + (column - 200) ** 2 <= 50**2
+    return ThyroidNodule().run(image, (Region(image.geometry, mask=mask[None], label="nodule"),), **SOLID)
+
+
+SHOT = "1.2.840.10008.5.1.4.1.1.7"
+
+
+@pytest.mark.parametrize(
+    ("header", "mm"),
+    [
+        ({"PixelSpacing": [0.2, 0.2]}, 20.0),
+        ({"PixelSpacing": [1.0, 1.0]}, None),  # what ITK writes that knows of none
+        ({"NominalScannedPixelSpacing": [0.2, 0.2]}, None),  # of the print on the scanner
+        ({"ImagerPixelSpacing": [0.2, 0.2]}, None),
+        ({"PixelSpacing": [0.2, 0.2], "SOPClassUID": SHOT}, None),
+        ({"PixelSpacing": [0.2, 0.2], "SOPClassUID": SHOT, "PixelSpacingCalibrationType": "FIDUCIAL"}, 20.0),
+    ],
+)
+def test_spacing_without_calibrated_regions(header: dict[str, Any], mm: float | None) -> None:
+    if mm is None:
+        with pytest.raises(Refused, match="without calibration"):
+            nodule_on(**header)
+    else:
+        assert value(nodule_on(**header).findings[0], codes.LONG_AXIS) == pytest.approx(mm, abs=0.4)
+
+
+def region(left: int, top: int, right: int, bottom: int, mm: float, flags: int = 0) -> pydicom.Dataset:
+    made = pydicom.Dataset()
+    made.RegionSpatialFormat, made.RegionDataType, made.RegionFlags = 1, 1, flags
+    made.RegionLocationMinX0, made.RegionLocationMinY0 = left, top
+    made.RegionLocationMaxX1, made.RegionLocationMaxY1 = right, bottom
+    made.PhysicalUnitsXDirection = made.PhysicalUnitsYDirection = 3
+    made.PhysicalDeltaX, made.PhysicalDeltaY = mm / 10, -mm / 10  # upwards, as some write it
+    return made
+
+
+def test_of_overlapping_regions_the_one_drawn_over_the_other_counts() -> None:
+    whole, low = region(0, 0, 559, 439, 0.3), region(0, 0, 559, 439, 0.3, flags=1)
+    inset = region(140, 140, 260, 260, 0.1)
+    answer = nodule_on(SequenceOfUltrasoundRegions=[low, inset])
+    assert value(answer.findings[0], codes.LONG_AXIS) == pytest.approx(10.0, abs=0.2)
+    with pytest.raises(Refused, match="their scales differ"):
+        nodule_on(SequenceOfUltrasoundRegions=[whole, inset])
+    with pytest.raises(Refused, match="their scales differ"):  # a part of the nodule is hidden
+        nodule_on(SequenceOfUltrasoundRegions=[low, region(180, 140, 260, 260, 0.1)])
+    assert value(nodule_on(SequenceOfUltrasoundRegions=[whole]).findings[0], codes.LONG_AXIS) == pytest.approx(
+        30, abs=0.6
+    )
+
+
+@pytest.mark.parametrize(("mm", "doubted"), [(0.3, False), (0.298, False), (3.0, False), (0.03, False), (0.15, True)])
+def test_two_calibrations_that_contradict_each_other_are_told(mm: float, doubted: bool) -> None:
+    answer = nodule_on(SequenceOfUltrasoundRegions=[region(0, 0, 559, 439, 0.3)], PixelSpacing=[mm, mm])
+    assert any("Pixel Spacing says" in r for r in answer.reasons) is doubted
+
+
 def test_measurements_of_a_person_and_the_age_from_them() -> None:
     answer = FetalBiometry().run(IMAGE, None, hc_mm=250.0, fl_mm=55.0)
     assert value(answer.findings[0], AGE) == pytest.approx(200.523, abs=1e-3)

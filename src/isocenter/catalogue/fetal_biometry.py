@@ -12,7 +12,7 @@ import numpy as np
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.fetal_report import COMPOSITE, Dating, Fetus, fetuses, of_a_fetus
-from isocenter.catalogue.plane_image import calibrated, ellipse_of, grey, longest_mm, on_image
+from isocenter.catalogue.plane_image import calibrated, ellipse_of, grey, longest_mm, on_image, scale_doubts
 from isocenter.errors import Refused
 from isocenter.methods import fetal
 from isocenter.record import Code, Curve, Finding, Measurement, codes
@@ -113,8 +113,8 @@ class FetalBiometry:
                 picture without calibration, two of one part whose sizes are not those of one fetus, or what a person
                 has measured beside a report of several where it is not said whose it is.
         """
-        if image is not None:
-            grey(image, film=True)
+        if image is not None and (outlines or not reports):
+            grey(image, film=True)  # beside a report nothing is looked for on it
         remarks: list[str] = []
         given = {"HC": hc_mm, "BPD": bpd_mm, "OFD": ofd_mm, "AC": ac_mm, "FL": fl_mm, "CRL": crl_mm}
         typed = {what: (mm, "as measured") for what, mm in given.items() if mm}
@@ -271,6 +271,7 @@ def _outlined(regions: tuple[Region, ...], image: Volume, held: Held, remarks: l
         if part is None:
             continue
         placed = calibrated(region, image)
+        remarks += [doubt for doubt in scale_doubts(image) if doubt not in remarks]
         new: Held = {}
         if part == "femur":
             new["FL"] = (longest_mm(placed)[0], "outline, longest diameter")

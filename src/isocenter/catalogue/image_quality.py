@@ -148,7 +148,7 @@ def _of_tissue(image: Volume) -> tuple[Volume, tuple[str, ...]]:
     """
     _, rows, columns = image.geometry.shape
     held = []
-    for x0, y0, x1, y1, across, down in image.facts.get("UltrasoundRegions") or ():
+    for x0, y0, x1, y1, across, down, *_ in image.facts.get("UltrasoundRegions") or ():
         left, top, right, bottom = max(int(x0), 0), max(int(y0), 0), min(int(x1) + 1, columns), min(int(y1) + 1, rows)
         if right - left >= _LEAST_SIDE and bottom - top >= _LEAST_SIDE:
             held.append(((right - left) * (bottom - top), left, top, right, bottom, float(across), float(down)))

@@ -70,7 +70,7 @@ class LiverStiffness:
             Refused: without readings or their unit, for fewer than five, for decimals that may have a comma, or for a
                 reading that the unit cannot have.
         """
-        if image is not None:
+        if image is not None and not reports:
             grey(image, film=True)
         remarks: list[str] = []
         values: Sequence[float]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ __all__ = [
     "without_padding",
 ]
 
+_ROUNDED = 0.02  # of a decade, 5 %, by which one scale may be rounded; whole decades are mm taken for cm
 _FEWEST_PIXELS = 32  # along a side
 _CORNER, _BESIDE = 0.02, 0.02  # of the sides; of the values of a picture, by which padding varies besides
 _WIDEST_RANGE = 0.5  # of the values of a picture, that a range of padding may take: beyond it tissue is meant as well
@@ -236,6 +238,19 @@ def ellipse_of(region: Region) -> Ellipse:
     inside = (along[..., 0] / (short / 2)) ** 2 + (along[..., 1] / (long / 2)) ** 2 <= 1.0
     fit = float(np.count_nonzero(inside & mask) / np.count_nonzero(inside | mask))
     return Ellipse(float(long * grow), float(short * grow), fit)
+
+
+def scale_doubts(image: Volume) -> list[str]:
+    """What to tell whoever measures on a picture whose two calibrations contradict each other."""
+    pair, held = image.facts.get("PixelSpacing"), image.facts.get("UltrasoundRegions") or []
+    if not held or not isinstance(pair, list) or len(pair) != 2 or pair == [1.0, 1.0] or min(pair) <= 0:
+        return []
+    if any(abs(math.log10(down / pair[0]) % 1.0 - 0.5) > 0.5 - _ROUNDED for *_, down, _ in held):
+        return []
+    return [
+        f"WARNING: Pixel Spacing says {pair[0]:g} mm, the calibrated regions {held[0][5]:.3g} mm, and the regions were "
+        "taken: was the picture enlarged or made smaller since?"
+    ]
 
 
 def longest_mm(region: Region) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.plane_image import age_said, age_years, calibrated, grey, longest_mm, on_image
+from isocenter.catalogue.plane_image import age_said, age_years, calibrated, grey, longest_mm, on_image, scale_doubts
 from isocenter.errors import Refused
 from isocenter.methods import tirads
 from isocenter.record import Code, Finding, Measurement, codes
@@ -35,7 +35,7 @@ _ELSE = re.compile(
 class ThyroidNodule:
     """Which ACR TI-RADS level has this thyroid nodule, and does its size ask for aspiration or follow-up?"""
 
-    name, version = "thyroid_nodule", "7"
+    name, version = "thyroid_nodule", "8"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("thyroid", "neck")),
         "outlines": Need(modality="SEG", gives="regions", optional=True),
@@ -205,6 +205,7 @@ def _size(
     if not held:
         return None, 0.0, ""
     sizes = [longest_mm(calibrated(one, image))[0] for one in held]
+    remarks += scale_doubts(image)
     how = "longest diameter of the outline, in this plane alone"
     if len(held) > 1:
         how = f"longest diameter of {len(held)} outlines of the nodule, each in its plane"

@@ -41,10 +41,13 @@ BEYOND = "regions beyond the picture"
 OVER_TIME = "regions over time"
 """The fact `SpacingFrom` of a picture with M-mode or Doppler curves and without tissue in centimetres."""
 _OVER_TIME = (2, 3)  # Region Spatial Format: M-mode, spectral
+_FLAGS, _LOW_PRIORITY = 0x00186016, 1  # of a region: whether another one is drawn over it where they overlap
 _EDGES = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)  # of a region: left, top, right, bottom
 _MODALITY_LUT, _DESCRIPTOR, _LUT = 0x00283000, 0x00283002, 0x00283006
 _CENTIMETRES, _TISSUE = 3, 1
 _SAME_SCALE = 1e-3
+_SHARED = 2  # pixels that regions side by side may share at their edges
+_CAPTURES = "1.2.840.10008.5.1.4.1.1.7"  # Secondary Capture, and those of several frames
 _LOSSY = {f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81)}  # JPEG baseline and extended, JPEG-LS near-lossless
 
 _EITHER = {f"1.2.840.10008.1.2.4.{n}" for n in (91, 203)}  # JPEG 2000 and its high-throughput form: the stream says it
@@ -195,11 +198,16 @@ def _spacing(file: File, facts: Mapping[str, Any], modality: str) -> tuple[tuple
     # Some write the first pixel beyond as the last one of a region. Farther out: somebody made the picture smaller.
     if any(right > width or bottom > height for _, _, right, bottom, *_ in held):
         return (1.0, 1.0), Reference.PIXEL, BEYOND
-    for *_, across, down in held:
+    for *_, across, down, _ in held:
         return (down, across), Reference.PLANE, "SequenceOfUltrasoundRegions"
     # One Pixel Spacing cannot hold for a picture on which a part runs over time.
     if any(file.integer(_SPATIAL, 0, region) in _OVER_TIME for region in file.items(_REGIONS)):
         return (1.0, 1.0), Reference.PIXEL, OVER_TIME
+    if modality == "US":
+        down, across = pair if isinstance(pair := facts.get("PixelSpacing"), list) and len(pair) == 2 else (0, 0)
+        if _is_calibrated(file, down, across):
+            return (float(down), float(across)), Reference.PLANE, "PixelSpacing"
+        return (1.0, 1.0), Reference.PIXEL, "none"
     known = ["PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"]
     if not file.ascii(_CALIBRATED_BY) and _equal(*(facts.get(keyword) for keyword in known[:2])):
         known.remove("PixelSpacing")  # it repeats the detector's: nobody calibrated it (PS3.3 10.7.1.3)
@@ -216,6 +224,18 @@ def _spacing(file: File, facts: Mapping[str, Any], modality: str) -> tuple[tuple
     return (1.0, 1.0), Reference.PIXEL, "none"
 
 
+def _is_calibrated(file: File, down: Any, across: Any) -> bool:
+    """Whether the Pixel Spacing of an ultrasound picture without calibrated regions is one of the patient.
+
+    That of a detector or of a scanned print is none, that of a screen shot is only where it says how it was come by,
+    and 1 mm is what programs write that know of none.
+    """
+    if not _positive(down, across):
+        return False
+    shot = file.ascii(0x00080016).startswith(_CAPTURES)
+    return bool(file.ascii(_CALIBRATED_BY)) or not (shot or down == across == 1.0)
+
+
 def _equal(one: Any, other: Any) -> bool:
     if not all(isinstance(pair, list) and len(pair) == 2 and _positive(*pair) for pair in (one, other)):
         return False
@@ -223,13 +243,16 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _regions(file: File) -> Iterator[list[float]]:
-    """Tissue regions with centimetres in both directions: left, top, right, bottom pixel, mm across, mm down."""
+    """Tissue regions with centimetres in both directions: left, top, right, bottom pixel, mm across, mm down, and
+    1 where others are drawn over it (else 0).
+    """
     for region in file.items(_REGIONS):
         if file.integer(_UNITS_X, 0, region) == _CENTIMETRES == file.integer(_UNITS_Y, 0, region):
             x, y = file.numbers(_DELTA_X, region, "d"), file.numbers(_DELTA_Y, region, "d")
             if x and y and _positive(abs(x[0]), abs(y[0])) and file.integer(_SPATIAL, 0, region) == _TISSUE:
                 edges = [float(file.integer(edge, 0, region)) for edge in _EDGES]
-                yield [*edges, abs(x[0]) * 10.0, abs(y[0]) * 10.0]
+                below = float(file.integer(_FLAGS, 0, region) & _LOW_PRIORITY)
+                yield [*edges, abs(x[0]) * 10.0, abs(y[0]) * 10.0, below]
 
 
 def scales_at(
@@ -237,17 +260,29 @@ def scales_at(
 ) -> list[tuple[float, float]]:
     """(mm across, mm down) of the calibrated regions of an ultrasound picture that hold a rectangle of pixels.
 
-    Two of one scale are one: machines write the colour box over the tissue, rounded otherwise in the last digits.
+    Two of one scale are one: machines write the colour box over the tissue, rounded otherwise in the last digits. Of
+    regions that overlap the one that is drawn over the other counts (PS3.3 C.8.5.5.1.3), and where it hides a part of
+    the rectangle only, both do.
 
     Args:
         regions: the fact ``UltrasoundRegions``. left, top, right, bottom: first and last column and row, both inside.
     """
+    inside = False
+    over: list[tuple[float, float]] = []
+    under: list[tuple[float, float]] = []
+    for x0, y0, x1, y1, across, down, *below in regions:
+        scale = (float(across), float(down))
+        if x0 <= left and y0 <= top and right <= x1 and bottom <= y1:
+            inside = True
+            (under if any(below) else over).append(scale)
+        elif not any(below) and min(x1, right) - max(x0, left) >= _SHARED and min(y1, bottom) - max(y0, top) >= _SHARED:
+            under.append(scale)  # it hides a part of the rectangle
+    if not inside:
+        return []
     found: list[tuple[float, float]] = []
-    for x0, y0, x1, y1, across, down in regions:
-        inside = x0 <= left and y0 <= top and right <= x1 and bottom <= y1
-        known = any(abs(across / a - 1.0) < _SAME_SCALE and abs(down / d - 1.0) < _SAME_SCALE for a, d in found)
-        if inside and not known:
-            found.append((float(across), float(down)))
+    for across, down in over or under:
+        if not any(abs(across / a - 1.0) < _SAME_SCALE and abs(down / d - 1.0) < _SAME_SCALE for a, d in found):
+            found.append((across, down))
     return found
 
 

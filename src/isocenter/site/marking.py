@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.dicom.plane import scales_at
 from isocenter.errors import NotFound, Refused
 from isocenter.forms import words
 from isocenter.methods import measuring
@@ -226,9 +227,10 @@ def _calibrated(points: Points, grid: Geometry, image: Image) -> tuple[Points, s
     if not regions:
         return points, "mm", image.calibration
     pixels = grid.to_index(points)[:, [2, 1]]
-    for left, top, right, bottom, across, down in regions:
-        if ((pixels >= (left - 0.5, top - 0.5)) & (pixels <= (right + 0.5, bottom + 0.5))).all():
-            return np.column_stack([pixels * (across, down), np.zeros(len(pixels))]), "mm", image.calibration
+    low, high = pixels.min(axis=0) + 0.5, pixels.max(axis=0) - 0.5
+    scales = scales_at(regions, low[0], low[1], high[0], high[1])
+    if len(scales) == 1:
+        return np.column_stack([pixels * scales[0], np.zeros(len(pixels))]), "mm", image.calibration
     flat = np.column_stack([pixels, np.zeros(len(pixels))])
     return flat, "{pixels}", "px, not calibrated: outside of one ultrasound region"
 
