@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from other_grids import coarser
+from scipy.ndimage import binary_erosion
 
 from isocenter.analysis.need import Dated
 from isocenter.analysis.plan import earlier_of, plan
@@ -17,6 +18,7 @@ from isocenter.analysis.protocol import Answer
 from isocenter.analysis.run import Request, run
 from isocenter.catalogue.pet_response import CURRENT, DEAUVILLE, PETResponse, _made
 from isocenter.errors import Refused
+from isocenter.methods.percist import of_five
 from isocenter.record import Finding, Outcome, codes
 from isocenter.site.loading import Loading, read_folder
 from isocenter.space import Region
@@ -241,3 +243,26 @@ def test_outlines_on_coarser_voxels_than_the_pet() -> None:
     with pytest.raises(Refused, match=r"'lung': a mask on another grid .*other_grid=nearest"):
         ask(first, (pet, wide))
     assert any("'lung': its mask" in told for told in ask(first, (pet, wide), other_grid="nearest").reasons)
+
+
+def test_a_lesion_with_a_cold_middle_is_told() -> None:
+    """A tumour that died from within has the peak of its rim: SMD was said without a word."""
+    assert not [r for r in ask(_made(9.0, 0), _made(9.0, 60)).reasons if "cold middle" in r]
+    pet, regions = _made(9.0, 60)
+    lesion = next(r for r in regions if r.label == "lung")
+    assert lesion.mask is not None
+    inner = binary_erosion(lesion.mask, iterations=1)
+    array = np.where(inner, pet.volume.array * 0.1, pet.volume.array).astype(np.float32)
+    dead = replace(pet, given=replace(pet.volume, array=array)), regions
+    (word,) = [r for r in ask(_made(9.0, 0), dead).reasons if "cold middle" in r]
+    assert word.startswith("WARNING: lung on 2026-03-02 has a cold middle (mean SUV 0.9")
+
+
+def test_glycolysis_of_the_hottest_stands_beside_that_of_all() -> None:
+    """Of one lesion both are one; where they part at +75 % that is told."""
+    answer = ask(_made(9.0, 0), _made(9.0, 60))
+    told = {m.definition: m.value for m in the(answer, CURRENT).measurements if m.what == codes.TLG}
+    every, few = (next(v for d, v in told.items() if w in d) for w in ("all lesions", "at most 5"))
+    assert len(told) == 2 and every == pytest.approx(few)
+    assert of_five((100.0, 180.0), (80.0, 100.0))[0].startswith("WARNING: TLG of all lesions has changed by +80%")
+    assert of_five((100.0, 180.0), (80.0, 160.0)) == () == of_five((0.0, 10.0), (0.0, 10.0))

@@ -11,6 +11,7 @@ from dynamic_pet import dynamic
 from enhanced_pet import enhanced
 from other_grids import coarser, must_refuse
 from real_series import loaded, zipped
+from scipy.ndimage import binary_erosion
 
 from isocenter.analysis.protocol import Answer
 from isocenter.catalogue.pet_uptake import _HEADER, PETUptake
@@ -370,3 +371,12 @@ def test_minutes_choose_nothing_of_a_static_pet_and_it_is_told() -> None:
     answer = PETUptake().run(pet(hot()), (LESION,), minutes="50-60")
     assert values(answer, codes.SUV_MAX, "SUVbw") == pytest.approx([10.0], rel=1e-6)
     assert "the PET is static: minutes 50-60 chose nothing of it" in answer.reasons
+
+
+def test_a_cold_middle_of_a_drawn_lesion_is_told() -> None:
+    (inputs, _), *_ = PETUptake.examples()
+    pet, (lesion,) = inputs["pet"], inputs["lesions"]
+    assert not [r for r in PETUptake().run(pet, (lesion,)).reasons if "cold middle" in r]
+    array = np.where(binary_erosion(lesion.mask), pet.array * 0.1, pet.array).astype(np.float32)
+    (told,) = [r for r in PETUptake().run(replace(pet, array=array), (lesion,)).reasons if "cold middle" in r]
+    assert "lesion has a cold middle (mean SUV 0.8" in told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import pairwise
@@ -20,6 +20,7 @@ from isocenter.catalogue.uptake_scan import (
     VARIANTS,
     UptakeScan,
     gives_suv,
+    hollow,
     is_reference,
     mask_of,
     on_grid,
@@ -55,7 +56,7 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "20"
+    name, version = "pet_response", "21"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", dated=True, beds=True, better=gives_suv),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
@@ -138,6 +139,7 @@ class PETResponse:
         followed, unseen = _followed(times, reach_mm, remarks) if len(times) > 1 else ((), ())
         last = len(times) - 1
         new = [n for n, t in enumerate(followed) if t.began > 0 and seen_in(followed, n, last) is not None]
+        remarks += [word for time in times for word in hollow(time.scan, time.lesions, f" on {time.day}")]
         if followed and not now.lesions:
             remarks.append("no lesion is outlined now: they count as gone, confirm it")
         if criteria == "PERCIST 1.0":
@@ -242,15 +244,25 @@ class _Time:
         return max((float(self.scan.suvbw[mask_of(r)].max()) for r in self.lesions), default=None)
 
     def burden(self, lean: str, reference: ReferenceUptake, new: bool) -> percist.Burden:
-        """Hottest peak and glycolysis in SUL; a voxel in two outlines counts once."""
-        factor = self.factor(lean)
-        every = np.zeros(self.scan.geometry.shape, dtype=bool)
-        for region in self.lesions:
-            every |= mask_of(region)
-        values = self.scan.suvbw[every].astype(np.float64) * factor
-        hot = values[values >= reference.measurable]
+        """Hottest peak and glycolysis of all lesions in SUL."""
         peak = self.hottest()
-        return percist.Burden(None if peak is None else peak * factor, float(hot.sum()) * self.scan.voxel_ml, new)
+        all_of_them = self.glycolysis_g(lean, reference, range(len(self.lesions)))
+        return percist.Burden(None if peak is None else peak * self.factor(lean), all_of_them, new)
+
+    def glycolysis_g(self, lean: str, reference: ReferenceUptake, places: Iterable[int]) -> float:
+        """Of some lesions, in SUL above PERCIST's threshold; a voxel in two outlines counts once."""
+        every = np.zeros(self.scan.geometry.shape, dtype=bool)
+        for i in places:
+            every |= mask_of(self.lesions[i])
+        values = self.scan.suvbw[every].astype(np.float64) * self.factor(lean)
+        return float(values[values >= reference.measurable].sum()) * self.scan.voxel_ml
+
+    def measured(self) -> tuple[int, ...]:
+        """The lesions of a sum: the hottest, five at most, two in an organ."""
+        peaks = {i: p for i, r in enumerate(self.lesions) if (p := self.sphere(r)) is not None}
+        places = list(peaks)
+        taken = percist.chosen([peaks[i] for i in places], [organ_of(self.lesions[i].label) for i in places])
+        return tuple(places[k] for k in taken)
 
     def hottest(self) -> float | None:
         """SUVpeak (bw) of the hottest lesion; None where there is none.
@@ -332,12 +344,16 @@ def _percist(times: Sequence[_Time], lean: str, new: bool, rose: tuple[str, ...]
         said.append(Measurement(codes.SUV_PEAK, is_now.peak, _LEAN, definition=f"{name}, 1 mL sphere, hottest lesion"))
         change = 100.0 * (is_now.peak / was.peak - 1.0)
         said.append(Measurement(CHANGE, change, "%", definition="SULpeak of the hottest lesion"))
-    held = [(r, p * now.factor(lean)) for r in now.lesions if (p := now.sphere(r)) is not None]
-    if held:
-        organs = [organ_of(r.label) for r, _ in held]
-        taken = percist.chosen([peak for _, peak in held], organs)
-        total = sum(held[i][1] for i in taken)
-        if sum(not organs[i] for i in taken) > 2:
+    taken = now.measured()
+    if taken:
+        total = sum(now.peak(now.lesions[i]) for i in taken) * now.factor(lean)
+        few = [t.glycolysis_g(lean, r, t.measured()) for t, r in zip((before, now), scaled, strict=True)]
+        said.append(
+            Measurement(codes.TLG, few[1], "g", definition=f"{name}, above PERCIST's threshold, {len(taken)} lesions, "
+                        "at most 5, 2 in an organ")
+        )  # fmt: skip
+        remarks += percist.of_five((was.tlg_g, is_now.tlg_g), (few[0], few[1]))
+        if sum(not organ_of(now.lesions[i].label) for i in taken) > 2:
             remarks.append(
                 "WARNING: labels of lesions name no organ, so that no more than two in an organ was not kept in the sum"
             )

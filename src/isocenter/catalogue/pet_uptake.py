@@ -12,7 +12,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.mask_grid import OtherGrid
-from isocenter.catalogue.uptake_scan import VARIANTS, UptakeScan, gives_suv, is_reference, on_grid, reference_of
+from isocenter.catalogue.uptake_scan import VARIANTS, UptakeScan, gives_suv, hollow, is_reference, on_grid, reference_of
 from isocenter.errors import Refused
 from isocenter.methods import pet_header, suv, uptake
 from isocenter.record import Finding, Measurement, codes
@@ -34,7 +34,7 @@ _HEADER: Mapping[str, Any] = {
 class PETUptake:
     """How much tracer did the lesions take up: SUVmax, SUVpeak, SUVmean, metabolic volume and total glycolysis?"""
 
-    name, version = "pet_uptake", "14"
+    name, version = "pet_uptake", "15"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", beds=True, better=gives_suv),
         "lesions": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
@@ -100,6 +100,7 @@ class PETUptake:
         remarks: list[str] = []
         if targets:
             regions = on_grid(targets, scan.geometry, remarks, other_grid)
+            remarks += hollow(scan, regions)
         else:
             regions = _hot_spots(scan, pet, find_above, smallest_ml, remarks)
         reasons = (*scan.remarks, *remarks)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods import pet_average, pet_header, suv, uptake
+from isocenter.methods.cold_core import cold_core
 from isocenter.space import Geometry, Reference, Region, Volume
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "VARIANTS",
     "UptakeScan",
     "gives_suv",
+    "hollow",
     "is_reference",
     "mask_of",
     "on_grid",
@@ -189,6 +191,20 @@ def mask_of(region: Region) -> npt.NDArray[np.bool_]:
     """The voxels of a region that is known to have some."""
     assert region.mask is not None
     return region.mask
+
+
+def hollow(scan: UptakeScan, lesions: Sequence[Region], when: str = "") -> list[str]:
+    """A warning for each lesion on the scan's grid whose middle is cold."""
+    told = []
+    for region in lesions:
+        core = cold_core(scan.suvbw, scan.geometry.spacing_mm, mask_of(region))
+        if core is not None:
+            told.append(
+                f"WARNING: {region.label or 'a lesion'}{when} has a cold middle (mean SUV {core.core:.1f}, about it "
+                f"{core.rim:.1f}), as a necrotic tumour: its peak and maximum are those of the rim, and its volume and "
+                "mean hold the middle"
+            )
+    return told
 
 
 def reference_of(

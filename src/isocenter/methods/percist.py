@@ -16,7 +16,7 @@ from isocenter.errors import Refused
 from isocenter.methods.recist import Judged
 from isocenter.methods.uptake import ReferenceUptake
 
-__all__ = ["Burden", "Conditions", "chosen", "comparable", "response", "rose"]
+__all__ = ["Burden", "Conditions", "chosen", "comparable", "of_five", "response", "rose"]
 
 _EPSILON = 1e-9  # 7 of 10 is -30 %, whatever binary fractions make of it
 _UPTAKE_MIN = (50.0, 70.0)
@@ -142,6 +142,21 @@ def chosen(peaks: Sequence[float], organs: Sequence[str]) -> tuple[int, ...]:
         if len(taken) < _MOST and (in_organ < _MOST_IN_ORGAN or not organs[i]):
             taken.append(i)
     return tuple(sorted(taken))
+
+
+def of_five(every: tuple[float, float], few: tuple[float, float]) -> tuple[str, ...]:
+    """A warning where glycolysis of all lesions and that of five at most, then and now, part at +75 %.
+
+    >>> of_five((100.0, 160.0), (100.0, 160.0))
+    ()
+    """
+    shares = [now / then - 1.0 if then > 0 else 0.0 for then, now in (every, few)]
+    if len({share >= _TLG_GROWTH - _EPSILON for share in shares}) == 1:
+        return ()
+    return (
+        f"WARNING: TLG of all lesions has changed by {shares[0]:+.0%}, of the hottest (five at most, two in an organ) "
+        f"by {shares[1]:+.0%}: whether +75 % counts hangs on which are summed; the response takes all",
+    )
 
 
 def rose(before: float, now: float) -> bool:
