@@ -155,6 +155,19 @@ def test_a_copy_and_a_loss_at_once_are_both_seen() -> None:
     assert found.notes["DoubledInstances"] == ["copy"] and found.notes["TimesLacking"]["lacking"] == {10: 1}
 
 
+@pytest.mark.parametrize("number", [None, 400.0])
+def test_copies_of_some_images_of_numbered_acquisitions_count_once(number: float | None) -> None:
+    """Three images that were sent twice made forty stacks of one time each, and none with a time axis."""
+    frames = [frame(float(k), uid=f"{k}.{n}", keys={"moment": 1.5 * n, "acquisition": n + 1.0, "number": 4.0 * n + k})
+              for n in range(24) for k in range(4)]  # fmt: skip
+    twice = [frames[n] for n in (10, 43, 70)]
+    copies = [replace(one, sop_uid=f"copy {n}", keys={**one.keys, "number": number or one.keys["number"]})
+              for n, one in enumerate(twice)]  # fmt: skip
+    found = one([*frames, *copies], same_pixels=lambda a, b: a.keys["moment"] == b.keys["moment"])
+    assert [len(a) for a in found.axes] == [24] and len(found.order) == 96
+    assert found.notes["DoubledInstances"] == ["copy 0", "copy 1", "copy 2"]
+
+
 def test_images_at_one_height_but_beside_each_other_refuse() -> None:
     frames = [frame(float(n), x=x, uid=f"{n}.{x}", keys={"temporal": x}) for n in range(3) for x in (0.0, 40.0)]
     with pytest.raises(NotAVolume, match=r"lie 40\.00 mm apart in their plane"):

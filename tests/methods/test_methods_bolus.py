@@ -57,6 +57,18 @@ def test_frames_that_were_lost_while_the_bolus_passed() -> None:
         told(2.0, 8)
 
 
+@pytest.mark.parametrize("late_s", [2.0, 4.0, 8.0])
+def test_a_scan_that_began_after_the_bolus_came_says_so(late_s: float) -> None:
+    """A vein that still rises was taken for the artery then, or a curve "never rises"."""
+
+    def passes(at_s: float) -> np.ndarray:
+        return np.exp(-0.5 * ((np.arange(40) * 1.5 + late_s - at_s) / 2.5) ** 2)
+
+    with pytest.raises(Refused, match="the scan began too late: the bolus was already in the arteries"):
+        bolus.must_begin_before(np.stack([passes(5.0)] * 20 + [passes(12.0)] * 80, axis=1))
+    bolus.must_begin_before(np.stack([passes(late_s + 9.0)] * 20 + [passes(late_s + 16.0)] * 80, axis=1))
+
+
 def test_a_coarse_late_phase_is_left_out() -> None:
     found = bolus.sampling([*np.arange(0, 45, 1.0), 60.0, 75.0])
     assert found.frames == 45 and "2 late frames" in found.remarks[0]

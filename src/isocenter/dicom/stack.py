@@ -9,7 +9,7 @@ with more frames than another refuses the series, with the numbers that prove it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -165,10 +165,14 @@ def _stacks_stated(group: list[Placed]) -> list[list[Placed]]:
 def _split(group: list[Placed], rules: _Rules) -> list[Stack]:
     """One stack, or several where frames of different kinds share their places (magnitude and phase, fat and water)."""
     cells = _places(group)
+    notes: dict[str, Any] = {}
+    if not _even(cells):
+        cells = _without_copies(_written_once(cells, rules, notes), rules, notes)
+        group = [one for cell in cells for one in cell]
     if (not _even(cells) or len(cells[0]) == 1) and (nearly := _nearly_at_one_place(group)) is not None:
         cells = nearly
     if max(len(cell) for cell in cells) == 1:
-        return [_stack(cells, rules)]
+        return [_stack(cells, rules, notes)]
     for name in ("kind", "acquisition"):
         if name == "acquisition" and whole_times(cells) is not None:
             break
@@ -178,10 +182,10 @@ def _split(group: list[Placed], rules: _Rules) -> list[Stack]:
         # Acquisitions that repeat every place are the steps of a time series, not volumes of their own.
         if len(parts) > 1 and (name == "kind" or not _even(cells)):
             try:
-                return [_stack(_places(part), rules) for part in parts.values()]
+                return [_stack(_places(part), rules, notes) for part in parts.values()]
             except NotAVolume:
                 continue
-    return [_stack(cells, rules)]
+    return [_stack(cells, rules, notes)]
 
 
 def _nearly_at_one_place(group: list[Placed]) -> list[list[Placed]] | None:
@@ -224,8 +228,8 @@ def _places(group: list[Placed]) -> list[list[Placed]]:
     return cells
 
 
-def _stack(cells: list[list[Placed]], rules: _Rules) -> Stack:
-    notes: dict[str, Any] = {}
+def _stack(cells: list[list[Placed]], rules: _Rules, known: Mapping[str, Any]) -> Stack:
+    notes = dict(known)
     cells = _written_once(_sent_once(cells, rules, notes), rules, notes)
     cells = _without_doubles(cells, rules, notes)
     geometry = _grid(cells, rules.frame_of_reference)
@@ -260,7 +264,8 @@ def _sent_once(cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any]) 
                 dropped += [one.sop_uid for one in copies]
                 several = [one for one in several[1:] if not any(one is copy for copy in copies)]
         kept.append(once)
-    notes["DoubledInstances"] = sorted(dropped)
+    if dropped:
+        notes["DoubledInstances"] = sorted({*dropped, *notes.get("DoubledInstances", ())})
     return kept
 
 
@@ -285,6 +290,30 @@ def _written_once(cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any
         notes["DoubledInstances"] = sorted({*dropped, *notes.get("DoubledInstances", ())})
         return kept
     return cells
+
+
+def _without_copies(cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any]) -> list[list[Placed]]:
+    """Each frame once at places with more frames than others, where one was sent again under a new number.
+
+    Such a copy is of the same moment, and holds the same pixels.
+    """
+    usual = Counter(len(cell) for cell in cells).most_common(1)[0][0]
+    dropped: list[str] = []
+    kept: list[list[Placed]] = []
+    for cell in cells:
+        alike: dict[Any, list[Placed]] = {}
+        for one in cell:
+            told = tuple(sorted((k, repr(v)) for k, v in one.keys.items() if k not in _OF_A_COPY))
+            same = alike.setdefault((one.kind, told), [])
+            if len(cell) > usual and any(rules.same_pixels(one, other) for other in same):
+                dropped.append(one.sop_uid)
+            else:
+                same.append(one)
+        kept.append([one for same in alike.values() for one in same])
+    if not dropped:
+        return cells
+    notes["DoubledInstances"] = sorted({*dropped, *notes.get("DoubledInstances", ())})
+    return kept
 
 
 def _without_doubles(cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any]) -> list[list[Placed]]:

@@ -20,6 +20,7 @@ __all__ = [
     "GONE",
     "Sampling",
     "arrival",
+    "must_begin_before",
     "must_begin_without",
     "must_come_back",
     "must_keep_signal",
@@ -43,6 +44,7 @@ GONE = 0.08
 _FILLED = 0.4  # of what the mean signal of the brain spans, that its first frames may hold
 _BURIED, _CLEAR = 1.5, 3.0  # times the noise, by which the mean curve of tissue rises
 _SEEN = 8.0  # deviations of its noise, that the mean signal of the brain spans while a bolus passes
+_STARTED, _FULLEST = 0.3, 90.0  # of what a vessel spans, that it may begin with; percentile of vessels that tells
 _FLAT = 3  # equal samples at the top of a curve
 _AS_NEAR = 3  # steps on either side, whose median is what a step is there
 _HOLE, _WIDEST_HOLE_S = 1.5, 6.0  # steps from frame to frame where some were lost; where nothing happens, seconds
@@ -282,6 +284,30 @@ def must_begin_without(course: npt.ArrayLike, why: str) -> None:
             f"no frame before the bolus arrives: the brain begins with {100 * share:.0f} % of the change that it shows",
             f"the scan began after the bolus had arrived{why}",
             "start the scan earlier",
+        )
+
+
+def must_begin_before(vessels: npt.ArrayLike) -> None:
+    """Refuse a scan that began when the bolus was already in some vessels: their first frames are filled.
+
+    What fills later, veins and tissue, looks whole then, with an artery that never rises, or a vein in its place.
+
+    Args:
+        vessels: (frames, voxels) signal of the voxels that change most, rising with the tracer.
+
+    Raises:
+        Refused: when a tenth of them begins above the lowest by 30 % of what it spans.
+
+    >>> must_begin_before([[0, 0], [0, 0], [5, 1], [1, 5], [0, 1]])
+    """
+    values = np.asarray(vessels, np.float64)
+    low, span = values.min(axis=0), np.ptp(values, axis=0)
+    share = float(np.percentile((values[:2].mean(axis=0) - low) / np.where(span > 0, span, 1.0), _FULLEST))
+    if share > _STARTED:
+        raise Refused(
+            f"vessels that begin with {100 * share:.0f} % of the contrast that they show",
+            "the scan began too late: the bolus was already in the arteries, and what came before is not known",
+            "repeat with the scan started before the bolus arrives, 5 s or more",
         )
 
 

@@ -143,6 +143,7 @@ def examine(
     seen_in_all = work[:, brain].mean(axis=1, dtype=np.float64)
     bolus.must_pass(seen_in_all)
     bolus.must_begin_without(-seen_in_all if kind == "MR" else seen_in_all, _OR_WEIGHTED if kind == "MR" else "")
+    bolus.must_begin_before(_changing(work, brain, -1.0 if kind == "MR" else 1.0))
     baseline, arrival = _baseline(work, plan.times_s, brain, falling=kind == "MR")
     before = work[:baseline].mean(axis=0)
     if kind == "MR":
@@ -314,6 +315,13 @@ def _at_one_moment(
         along = make_interp_spline(own[:, k], np.eye(frames), 3 if np.diff(own[:, k]).min() > _EVEN * step else 1)
         work[:, k] = np.tensordot(along(at).astype(np.float32), work[:, k], 1)
     remarks.append(f"slices of a frame were measured up to {apart:.1f} s apart: each was brought to its frame's time")
+
+
+def _changing(work: npt.NDArray[np.float32], brain: Mask, sign: float) -> Floats:
+    """(frames, voxels) signal of the voxels of the brain that change most, rising with the tracer: vessels."""
+    span = np.ptp(work, axis=0)
+    most = brain & (span >= np.percentile(span[brain], 99.0))
+    return np.asarray(sign * work[:, most], np.float64)
 
 
 def _baseline(
