@@ -69,6 +69,13 @@ def test_a_scan_that_began_after_the_bolus_came_says_so(late_s: float) -> None:
     bolus.must_begin_before(np.stack([passes(late_s + 9.0)] * 20 + [passes(late_s + 16.0)] * 80, axis=1))
 
 
+@pytest.mark.parametrize("noise", [0.1, 0.2, 0.3])
+def test_noise_is_no_bolus_that_came_before_the_scan(noise: float) -> None:
+    passes = np.exp(-0.5 * ((np.arange(60) - 20.0) / 4.0) ** 2)
+    rng = np.random.default_rng(int(noise * 10))
+    bolus.must_begin_before(passes[:, None] + rng.normal(0, noise, (60, 500)))
+
+
 def test_a_coarse_late_phase_is_left_out() -> None:
     found = bolus.sampling([*np.arange(0, 45, 1.0), 60.0, 75.0])
     assert found.frames == 45 and "2 late frames" in found.remarks[0]

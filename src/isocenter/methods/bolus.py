@@ -45,6 +45,7 @@ _FILLED = 0.4  # of what the mean signal of the brain spans, that its first fram
 _BURIED, _CLEAR = 1.5, 3.0  # times the noise, by which the mean curve of tissue rises
 _SEEN = 8.0  # deviations of its noise, that the mean signal of the brain spans while a bolus passes
 _STARTED, _FULLEST = 0.3, 90.0  # of what a vessel spans, that it may begin with; percentile of vessels that tells
+_LOWEST_OF_NOISE = 3.0  # deviations, by which the mean of two frames may lie above the least of all for noise alone
 _FLAT = 3  # equal samples at the top of a curve
 _AS_NEAR = 3  # steps on either side, whose median is what a step is there
 _HOLE, _WIDEST_HOLE_S = 1.5, 6.0  # steps from frame to frame where some were lost; where nothing happens, seconds
@@ -302,7 +303,8 @@ def must_begin_before(vessels: npt.ArrayLike) -> None:
     """
     values = np.asarray(vessels, np.float64)
     low, span = values.min(axis=0), np.ptp(values, axis=0)
-    share = float(np.percentile((values[:2].mean(axis=0) - low) / np.where(span > 0, span, 1.0), _FULLEST))
+    above = values[:2].mean(axis=0) - low - _LOWEST_OF_NOISE * noise_of(values)  # the least of many frames is noise
+    share = float(np.percentile(above / np.where(span > 0, span, 1.0), _FULLEST))
     if share > _STARTED:
         raise Refused(
             f"vessels that begin with {100 * share:.0f} % of the contrast that they show",
