@@ -257,6 +257,22 @@ def test_a_lead_is_no_calcium(scan: Volume, arteries: tuple[Region, ...]) -> Non
     assert not any("1000 HU" in r for r in CoronaryCalcium().run(scan, None).reasons)
 
 
+def test_what_is_as_even_as_a_stent_is_told_and_counted(scan: Volume) -> None:
+    """A stent of 18 mm scored as calcium without a word; calcium may be as even, so that it counts."""
+    plain = CoronaryCalcium().run(scan, None)
+    spots = np.argwhere(plain.findings[0].where.mask)
+    row, column = np.round(spots.mean(axis=0)[1:]).astype(int)
+    first, array = int(spots[:, 0].min()), scan.array.copy()
+    array[first : first + 7, row : row + 6, column : column + 6] = 420.0
+    told = CoronaryCalcium().run(replace(scan, array=array), None)
+    assert score(told) > score(plain)
+    assert any("mm long, straight and as bright all along: a stent" in r for r in told.reasons)
+    assert not any("straight" in r for r in plain.reasons)
+    array[first + 3, row : row + 6, column : column + 6] = 1100.0  # a lump in it
+    lumpy = CoronaryCalcium().run(replace(scan, array=array), None)
+    assert not any("straight" in r for r in lumpy.reasons)
+
+
 def test_what_is_no_axial_chest(scan: Volume) -> None:
     with pytest.raises(Refused, match="axial slices"):
         CoronaryCalcium().run(scan.permuted((1, 0, 2)), None)

@@ -29,6 +29,7 @@ from isocenter.methods.calcium import (
     calcium,
     callister_volume_mm3,
 )
+from isocenter.methods.even_tube import even_tubes
 from isocenter.methods.heart_region import has_bone, heart_region
 from isocenter.record import Code, Finding, Measurement, codes
 from isocenter.space import Region, Volume
@@ -57,7 +58,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "10"
+    name, version = "coronary_calcium", "11"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -161,6 +162,11 @@ class CoronaryCalcium:
         if places[0].site == codes.HEART:
             _must_hold_no_lead(hu, found[0][1].mask, spacing)
             remarks += _large_pieces(found[0][1].mask, turned.geometry.voxel_volume_mm3 / 1000.0)
+        for length in even_tubes(hu, np.logical_or.reduce([c.mask for _, c in found]), spacing):
+            remarks.append(
+                f"WARNING: one piece is {length:.0f} mm long, straight and as bright all along: a stent looks so, and "
+                "so may calcium. It was counted; where it is a stent, draw the arteries and leave it out"
+            )
         remarks += _brighter_than_calcium(hu, np.logical_or.reduce([c.mask for _, c in found]))
         total = sum(c.score for _, c in found)
         # Classes, categories and MESA were made from slices that lie 3 mm apart, whatever the sum is given by.
