@@ -17,6 +17,7 @@ from isocenter.analysis.run import Request, run
 from isocenter.catalogue.lesion_response import (
     BEST,
     CURRENT,
+    DOUBLING,
     FROM_BASELINE,
     FROM_NADIR,
     NEW,
@@ -459,6 +460,27 @@ def test_a_target_that_has_grown_into_a_larger_lesion_is_not_gone() -> None:
     before = boxes(60, ((50, 60, 50), 60, "liver 1"), ((50, 60, 95), 10, "liver 2"))
     answer = ask(boxes(0, ((50, 60, 50), 60, "liver 1")), before, boxes(120, ((50, 60, 60), 82, "liver 1")))
     assert value(the(answer, CURRENT), NEW) == 1 and "a new lesion" in the(answer, CURRENT).words
+
+
+def test_lesions_that_meet_have_doubled_by_what_the_whole_gained() -> None:
+    """Two bars of 4 and 3 that are one of 7: nothing grew. One of 14 is twice as much."""
+
+    def bars(day: int, *spans: tuple[int, int, int]) -> Dated:
+        regions = []
+        for n, (first, last, high) in enumerate(spans):
+            mask = np.zeros(GRID.shape, bool)
+            mask[20 : 20 + high, 20:30, first:last] = True
+            regions.append(Region(GRID, mask=mask, label=f"liver {n + 1}"))
+        return Dated(f"2.25.{100 + day}", date(2026, 1, 1) + timedelta(days=day), tuple(regions))
+
+    apart = bars(0, (10, 20, 6), (21, 29, 6))
+    (whole,) = [f for f in ask(apart, bars(50, (10, 28, 6))).findings if f.what == codes.LESION]
+    assert not [m for m in whole.measurements if m.what == DOUBLING]
+    (twice,) = [f for f in ask(apart, bars(50, (10, 28, 12))).findings if f.what == codes.LESION]
+    assert "grown together" in twice.words and value(twice, DOUBLING) == pytest.approx(50.0)
+    late = ask(apart, bars(20, (10, 20, 6)), bars(50, (10, 28, 12)))
+    (mixed,) = [f for f in late.findings if f.what == codes.LESION]
+    assert not [m for m in mixed.measurements if m.what == DOUBLING]
 
 
 def test_what_is_seen_again_after_a_complete_response_is_progression() -> None:

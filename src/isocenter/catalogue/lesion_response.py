@@ -55,7 +55,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "20"
+    name, version = "lesion_response", "21"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -434,7 +434,7 @@ def _lesions(
                 then = recorded_mm(track, track.began, times, sized)
                 change = 100.0 * (recorded_mm(track, last, times, sized) / then - 1.0)
                 said.append(Measurement(FROM_BASELINE, change, "%", definition="recorded diameter"))
-                said += _doubling(track, times, spotted)
+                said += _doubling(n, followed, times, spotted)
             found.append(
                 Finding(
                     codes.LESION,
@@ -454,10 +454,18 @@ def _volume(size: volumetry.Extent, then: volumetry.Extent, ct: bool) -> Measure
     return Measurement(codes.VOLUME, size.volume_ml, "mL", definition=definition, smallest_change=least)
 
 
-def _doubling(track: Track, times: Sequence[Drawn], spotted: Sequence[Sequence[Spot]]) -> list[Measurement]:
-    seen = [k for k, at in enumerate(track.at) if at]
+def _doubling(
+    n: int, followed: Sequence[Track], times: Sequence[Drawn], spotted: Sequence[Sequence[Spot]]
+) -> list[Measurement]:
+    """Of a lesion with all that it has grown together with since, which grew only by what the whole gained."""
+    seen = [k for k, at in enumerate(followed[n].at) if at]
     before, now = seen[-2:] if len(seen) > 1 else (seen[-1], seen[-1])
-    small, large = (sum(spotted[k][i].volume_ml for i in track.at[k]) for k in (before, now))
+    joined = [t for t in followed if t.merged_into == n and t.merged_at is not None and before < t.merged_at <= now]
+    if any(not t.at[before] for t in joined):
+        return []  # measured at another time than the rest
+    then = [i for t in (followed[n], *joined) for i in t.at[before]]
+    small = sum(spotted[before][i].volume_ml for i in then)
+    large = sum(spotted[now][i].volume_ml for i in followed[n].at[now])
     days = (times[now].day - times[before].day).days
     if days <= 0 or math.isclose(small, large, rel_tol=1e-9):  # the same voxels, counted in another order
         return []
