@@ -68,6 +68,13 @@ def test_the_volume_in_words_is_that_of_the_outline_and_not_of_the_voxels_it_is_
     assert "voxels of 2 x 2 x 2 mm measured, 4.7 mL outlined" in found.words  # 15 x 15 x 21 mm
 
 
+def test_a_filter_would_reach_into_a_gap_between_slices() -> None:
+    gap = replace(CT, facts={"SlicesLacking": [2]})
+    assert Radiomics().run(gap, (LUMP,)).outcome is Outcome.FOUND
+    with pytest.raises(Refused, match="a filter on 16 slices of which 1 are missing: it reaches beyond what was drawn"):
+        Radiomics().run(gap, (LUMP,), configuration="3.B")
+
+
 def test_an_outline_of_another_phase_is_told_with_the_phase_that_is_measured() -> None:
     arterial = replace(CT, series_uid="2.25.1", facts={"SeriesDescription": "Abdomen arterial"})
     venous = replace(LUMP, series_uid="2.25.2")

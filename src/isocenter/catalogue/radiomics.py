@@ -153,6 +153,12 @@ class Radiomics:
             merges=tuple(m.strip() for m in merges.split(",") if m.strip()),
             filter=filter,
         )
+        if chosen.filter and (lacking := image.facts.get("SlicesLacking")):
+            raise Refused(
+                f"a filter on {image.geometry.shape[0]} slices of which {len(lacking)} are missing",
+                "it reaches beyond what was drawn, and into the gap",
+                "send the series again, complete, or measure without a filter",
+            )
         if not drawn:
             there = ", ".join(r.label for r in regions) or "none"
             raise Refused(f"no region named '{structures}'" if structures else "no region", f"there are {there}")
