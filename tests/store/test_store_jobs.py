@@ -17,7 +17,7 @@ from jobs_worker import ALLOWED_TO_GO_ON
 from fresh_database import fresh_database
 from isocenter.errors import NotFound, Refused, Unavailable, WrongState
 from isocenter.record.states import JOB
-from isocenter.store.jobs import _STATES, Jobs, progress, step
+from isocenter.store.jobs import _QUEUES, _STATES, Jobs, progress, step
 
 HERE = Path(__file__).parent
 
@@ -87,6 +87,17 @@ def test_a_promise_waits_and_is_kept(jobs: Jobs, work: Work) -> None:
     told = jobs.state("k")
     assert (told["state"], told["answer"], told["progress"], told["words"]) == ("done", 3, 0.25, "adding")
     assert told["executor"] == "A" and jobs.waiting() == 0
+
+
+def test_a_worker_of_a_new_archive_hears_of_its_queues_at_once(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DBOS looks for queues at its launch, and then a second later: the first job waited for that."""
+    from dbos import DBOS
+
+    known: list[str] = []
+    launch = DBOS.launch
+    monkeypatch.setattr(DBOS, "launch", lambda: (known.extend(q.name for q in jobs._client.list_queues()), launch()))
+    jobs.start(concurrency=1)
+    assert sorted(known) == sorted(_QUEUES)
 
 
 def test_the_same_key_is_one_job(jobs: Jobs, work: Work) -> None:

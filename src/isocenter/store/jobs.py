@@ -261,20 +261,23 @@ class Jobs:
                 "enable_otlp": False,  # nothing leaves this machine
                 "serializer": PlainText(),
                 "use_listen_notify": False,
+                # Nobody here waits for what it polls, so that it only sleeps; and a worker that stops waits for it.
+                "notification_listener_polling_interval_sec": self._poll_s,
             }
         )
         _register()
         _serving = self
         self._stopped.clear()
         try:
-            DBOS.launch()
-            DBOS.register_queue(
+            # Before the launch: of a queue that is new to the database DBOS would hear a second later.
+            self._client.register_queue(
                 _QUEUE, worker_concurrency=concurrency, polling_interval_sec=self._poll_s, on_conflict="always_update"
             )
-            DBOS.register_queue(
+            self._client.register_queue(
                 _WAITING, worker_concurrency=_AT_ONCE, partition_worker_concurrency=_OF_ONE,
                 polling_interval_sec=self._poll_s, on_conflict="always_update",
             )  # fmt: skip
+            DBOS.launch()
         except BaseException:
             _serving = None
             DBOS.destroy()
