@@ -101,10 +101,14 @@ def test_a_peer_that_offers_to_take_images_may_be_sent_some(pair: tuple[Link, Li
 def test_a_rejection_is_said_in_words(
     pair: tuple[Link, Link], reason: tuple[int, int, int], kind: type[IsocenterError], words: str
 ) -> None:
-    n.reject(pair[1], reason)
+    asked = threading.Thread(target=n.reject, args=(pair[1], reason))  # it waits until whoever called has hung up
+    asked.start()
     with pytest.raises(kind) as caught:
         n.propose(pair[0], calling="A", called="B", offers=[(_CT, (n.EXPLICIT,))])
     assert words in str(caught.value)
+    pair[0].close()
+    asked.join(1.0)
+    assert not asked.is_alive()
 
 
 def test_an_answer_that_cannot_be_read_is_refused(pair: tuple[Link, Link]) -> None:

@@ -33,7 +33,7 @@ def learnt() -> tuple[Misshapen, list[np.ndarray], np.ndarray]:
     rng = np.random.default_rng(0)
     some = [organ(rng) for _ in range(180)]
     held = np.arange(180) >= 120
-    return fit_misshapen(some, held, 0, given_up=0.05, wrong=700, steps=250), some, held
+    return fit_misshapen(some, held, 0, given_up=0.05, wrong=350, steps=150), some, held
 
 
 def test_each_way_makes_another_outline() -> None:
@@ -59,7 +59,7 @@ def test_what_is_made_wrong_of_fresh_ones_is_declined_and_a_right_one_is_not(
     fresh = [organ(rng) for _ in range(60)]
     assert np.mean(known.strange(np.stack([outline_measures(one) for one in fresh])) > 1) <= 0.15
     for kind in ("swollen", "two at once", "axes exchanged"):
-        wrong = [misshapen(fresh[k] > 0, fresh[k - 1] > 0, kind, rng) for k in range(30)]
+        wrong = [misshapen(fresh[k] > 0, fresh[k - 1] > 0, kind, rng) for k in range(20)]
         assert np.mean(known.strange(np.stack([outline_measures(one) for one in wrong])) > 1) >= 0.9, kind
     few = slice(20, 140)  # as few as will do
     one, again, other = (
