@@ -77,9 +77,9 @@ const RELATIONS: Record<Relation, { shape: string; words: string; css: string }>
 };
 
 const COUNTED: Record<Relation, (n: number) => string> = {
-  differs: (n) => (n === 1 ? "1 differs" : `${n} differ`),
+  differs: (n) => `AI differs in ${n}`,
   adds: (n) => `AI adds ${n}`,
-  agrees: (n) => (n === 1 ? "1 agrees" : `${n} agree`),
+  agrees: (n) => `AI agrees in ${n}`,
   yours: (n) => `${n} yours alone`,
 };
 
