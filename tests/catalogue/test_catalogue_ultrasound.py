@@ -600,3 +600,49 @@ def test_the_quality_of_a_picture_is_that_of_its_tissue_on_its_own_scale() -> No
     assert not unsaid.reasons
     speck = {**picture.facts, "UltrasoundRegions": [[5.0, 5.0, 20.0, 20.0, 0.1, 0.1]]}
     assert not ImageQuality().run(replace(picture, facts=speck)).reasons  # too small to be looked at by itself
+
+
+def test_of_an_examination_in_one_series_the_outlined_picture_is_read_alone(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    still = pydicom.dcmread(io.BytesIO(ultrasound.patient().files[0]))
+    still.SeriesInstanceUID, shape = "2.25.61", (still.Rows, still.Columns)
+    held: list[bytes] = []
+    for n, shaped in enumerate((1.0, 3.0)):  # Nakagami m of each picture
+        echo = np.sqrt(rng.gamma(shaped, 1.0 / shaped, shape))
+        decibel = 20.0 * np.log10(echo / echo.max())
+        still.SamplesPerPixel, still.PhotometricInterpretation = 1, "MONOCHROME2"
+        still.BitsAllocated = still.BitsStored = 8
+        still.HighBit, still.PixelRepresentation = 7, 0
+        still.PixelData = np.clip((decibel + 90.0) / 90.0 * 255.0, 0, 255).round().astype(np.uint8).tobytes()
+        still.SOPInstanceUID = still.file_meta.MediaStorageSOPInstanceUID = f"2.25.62{n}"
+        still.InstanceNumber = n + 2
+        out = io.BytesIO()
+        still.save_as(out)
+        held.append(out.getvalue())
+    still.NumberOfFrames, still.InstanceNumber, still.PixelData = 2, 1, 2 * still.PixelData
+    still.SOPInstanceUID = still.file_meta.MediaStorageSOPInstanceUID = "2.25.629"
+    out = io.BytesIO()
+    still.save_as(out)
+    held.append(out.getvalue())
+    (image,), _ = loaded([held[1]])
+    mask = np.zeros(image.geometry.shape, bool)
+    mask[0, 20:120, 20:120] = True
+    study = merge([read_header(data) for data in held])[0]
+    tissue = Region(image.geometry, mask=mask, series_uid="2.25.61", instance_uid="2.25.621", label="liver")
+    drawn = Result(study.uid, Outcome.FOUND, Origin("person", "reader"), datetime.now(UTC),
+                   findings=(Finding(codes.STRUCTURE, where=tissue, words="Liver."),))  # fmt: skip
+    by = {f"2.25.62{n}": data for n, data in zip((0, 1, 9), held, strict=True)}
+    (outline,) = seg.write(drawn, study, by.__getitem__)
+    for n, data in enumerate((*held, outline)):
+        (tmp_path / f"{n}.dcm").write_bytes(data)
+    analysis = UltrasoundSpeckle()
+    with read_folder(tmp_path) as folder:
+        (now,) = folder.studies
+        (binding,) = plan([analysis], now).bindings
+        given = Loading(now, analysis.needs, binding.series, folder)()
+    assert given["image"].instance_uids == ("2.25.621",)
+    answer = analysis.run(**given, dynamic_range_db=90.0)
+    assert value(answer.findings[0], SHAPE) == pytest.approx(3.0, rel=0.05)
+    other = replace(given["outlines"][0], instance_uid="2.25.620", label="spleen")
+    told = analysis.run(given["image"], (*given["outlines"], other), dynamic_range_db=90.0)
+    assert len(told.findings) == 1 and told.reasons == ("spleen: on another picture, not measured",)

@@ -31,7 +31,7 @@ _FEWEST = 200  # pixels
 class UltrasoundSpeckle:
     """What do the statistics of speckle say about the outlined tissue, and what does the picture show without it?"""
 
-    name, version = "ultrasound_speckle", "4"
+    name, version = "ultrasound_speckle", "5"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US"),
         "outlines": Need(modality="SEG", gives="regions"),
@@ -83,7 +83,9 @@ class UltrasoundSpeckle:
         # A grey of 0 is one that was rounded down to it.
         black = 10.0 ** ((0.5 / white - 1.0) * dynamic_range_db / 20.0)
         amplitude = speckle.envelope(picture, dynamic_range_db, white=white)
-        held = [r for r in on_image(outlines, image) if r.mask is not None and r.mask.shape[1:] == picture.shape]
+        every = [r for r in on_image(outlines, image) if r.mask is not None and r.mask.shape[1:] == picture.shape]
+        held = [r for r in every if not r.instance_uid or r.instance_uid in image.instance_uids]
+        beside = [r.label or "an outline" for r in every if not any(r is h for h in held)]
         if not held:
             raise Refused("no outline on this picture", "speckle is that of one tissue", "outline homogeneous tissue")
         findings, values = [], []
@@ -104,7 +106,8 @@ class UltrasoundSpeckle:
             _MAP: _map(image, np.nan_to_num(m, nan=0.0), "Nakagami m", "1"),
             _CALM: _map(image, decibel.astype(np.float32), f"amplitude, {filter}", "dB"),
         }
-        return Answer.found(*findings, maps=maps)
+        told = (f"{', '.join(beside)}: on another picture, not measured",) if beside else ()
+        return Answer.found(*findings, maps=maps, reasons=told)
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

@@ -77,7 +77,7 @@ class Loading:
             Refused: when a series does not give what was asked; the message says why.
         """
         given: dict[str, Any] = {}
-        for name, need in self.needs.items():
+        for name, need in self._in_order():
             wanted = self.series.get(name, ())
             whole = self.earlier if need.earlier else (self.study,)
             parts = [(study, [self._narrowed(s) for s in study.series if s.uid in wanted]) for study in whole]
@@ -88,8 +88,19 @@ class Loading:
                 dated = [_dated(study, self._one(study, chosen, need)) for study, chosen in found]
                 given[name] = tuple(sorted(dated, key=lambda d: d.day)) if need.earlier == "all" else dated[0]
             else:
-                given[name] = self._one(*found[0], need)
+                study, chosen = found[0]
+                if need.gives == "volume" and not need.axis and chosen[0].modality == "US":
+                    chosen = [_one_picture(s, [r for held in given.values() for r in held or ()]) for s in chosen[:1]]
+                given[name] = self._one(study, chosen, need)
         return clear_of_its_gaps(given)
+
+    def _in_order(self) -> list[tuple[str, Need]]:
+        """The needs; outlines on ultrasound first, for they tell which picture of an examination is meant."""
+        every = list(self.needs.items())
+        bound = {uid for uids in self.series.values() for uid in uids}
+        if not any(s.modality == "US" for s in self.study.series if s.uid in bound):
+            return every
+        return sorted(every, key=lambda one: one[1].gives not in ("regions", "reports"))
 
     def _one(
         self, study: Study, chosen: list[Series], need: Need
@@ -130,6 +141,23 @@ class Loading:
         used = {uid for uids in self.series.values() for uid in uids}
         every = (s for study in (self.study, *self.earlier) for s in study.series)
         return tuple(sorted(i.digest for s in every if s.uid in used for i in self._narrowed(s).instances))
+
+
+def _one_picture(series: Series, beside: Sequence[Any]) -> Series:
+    """The picture of an ultrasound examination that is analysed: the one that was outlined, else the first still one.
+
+    An examination is often one series of stills and cines, which together take more memory than there is.
+
+    Args:
+        beside: regions (or reports) that were given with it.
+    """
+    images = [i for i in series.instances if i.rows and i.columns]
+    if len(images) < 2:
+        return series
+    drawn = [one.instance_uid for one in beside if isinstance(one, Region)]
+    outlined = [i for uid in drawn for i in images if i.sop_uid == uid]
+    chosen = (*outlined, *(i for i in images if i.frames < 2), *images)[0]
+    return replace(series, instances=(chosen,))
 
 
 def _reports(chosen: list[Series], get: Get) -> tuple[MachineReport, ...]:
