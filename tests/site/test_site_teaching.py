@@ -253,3 +253,17 @@ def test_a_sealed_test_out_of_the_archive_opens_its_cases_in_the_archive(site: S
         assert right == site.evidencing.cases(AI, "ill", who=chief)["n"] - judged["errors"]["missed"]
         for k, row in enumerate(judged["calibration"]["bins"]):
             assert site.evidencing.cases(AI, bin=k, who=chief)["n"] == row["n"]
+
+
+def test_studies_of_which_nothing_is_told_are_counted(site: Site, tmp_path: Path) -> None:
+    """One that the analysis declined, and one that it was never asked about."""
+    for n, asked in ((90, True), (91, False)):
+        data = wrap_image(_picture(n), f"{n}.png", MONDAY, modality="DX", patient_id=f"Q{n}")
+        site.receive([data], sender="DX1", who=HOUSE)
+        (study,) = site.index.studies({"PatientID": f"Q{n}"})
+        said = Result(study.uid, Outcome.DECLINED, Origin("machine", AI, "1"), MONDAY, reasons=("too small",))
+        if asked:
+            keep(site, said, "isocenter", MONDAY)
+        site.journal.append(Event(Kind.READING_OPENED, MONDAY, "ito", study.uid, {"by": "ito"}))
+        site.journal.append(Event(Kind.REPORT_SIGNED, MONDAY, "ito", study.uid, {"report": "0" * 64, "calls": []}))
+    assert site.teaching.examples(AI, tmp_path / "set", who=HOUSE)["silent"] == 1

@@ -68,6 +68,13 @@ def take(
         screen.say(f"labels of {reader} count {by:.2f} times: no reader gives more than a part of the weight alone")
     if any(part > 0.999 for part in report["influence"].values()):
         screen.warn("warning: one reader taught all of it: no other labels stand against theirs, the sealed test alone")
+    if report["silent"]:
+        screen.say(
+            f"{report['silent']} signed studies tell nothing: {analysis} declined them, or had not answered when they "
+            "were signed, or words alone could mean anything"
+        )
+    if "rehearsed" in report:
+        screen.say(f"{report['rehearsed']['n']} earlier examples lie beside them")
     for why, n in report["closed"].items():
         screen.say(f"{n} studies stay out: {why}")
     for why, n in report["left"].items():

@@ -218,6 +218,8 @@ def _doubts_of_rest(inputs: Mapping[str, Any], none: npt.NDArray[np.float64]) ->
 
 def far(strangeness: float) -> str:
     """Why a model itself declines an image, in words."""
+    if strangeness < 1.05:
+        return "it lies farther from what the model learnt from than its outermost examples"
     return f"it lies {strangeness:.1f} times as far from what the model learnt from as its outermost examples"
 
 

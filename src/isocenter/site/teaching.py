@@ -127,10 +127,11 @@ class Teaching:
             why = f"most because {closed[0][0]}" if closed else "readers outweigh each other"
             raise Refused(f"none of {len(studies)} studies may be learnt from", why, RECORD_TERMS)
         made, scaled = capped(made, most)
+        silent = [study for study in self._silent(analysis, {s.study for s in every} | set(blind)) if held(study)]
         report = written(
             out, made, classes, lambda e: self._pixels(studies[e.study], analysis),
             {"analysis": analysis, "task": task, "agreement": agreement, "closed": dict(closed),
-             "cohort": cohort.name if cohort is not None else "", "readers_apart": torn,
+             "cohort": cohort.name if cohort is not None else "", "readers_apart": torn, "silent": len(silent),
              "readers": dict(sorted(Counter(r for e in made for r in e.readers).items())),
              "influence": {r: round(part, 4) for r, part in influence(made).items()}, "scaled": scaled},
         )  # fmt: skip
@@ -142,6 +143,13 @@ class Teaching:
             details["cohort"] = cohort.name
         self.journal.append(Event(Kind.EXAMPLES_TAKEN, self.clock(), who.name, analysis, details))
         return report
+
+    def _silent(self, analysis: str, others: Collection[str]) -> list[str]:
+        """Signed studies on which the analysis was asked and of which no report told anything: mostly it declined."""
+        signed = {s.event.subject for s in self.journal.since(kinds=_SIGNED, limit=_ALL)} - set(others)
+        heads = self.index.result_heads(sorted(signed), replaced=True) if signed else {}
+        asked = {uid for uid, rows in heads.items() if any(row["name"] == analysis for row in rows)}
+        return sorted(asked)
 
     def _own_recipe(self, analysis: str) -> str:
         """Name of the recipe by which an analysis' own weights were trained."""
