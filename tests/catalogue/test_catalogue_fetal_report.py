@@ -89,6 +89,7 @@ def test_a_folder_with_a_report_beside_its_pictures_is_placed_by_it(tmp_path: Pa
         done = run(
             Request("fetal_biometry", now.uid, load, datetime.now(UTC), {}, digests=load.digests), analysis
         ).result
+    assert load()["image"] is None  # nobody drew on it, and it may be a film of a thousand frames
     assert done.answer is Outcome.FOUND, done.reasons
     (whole,) = done.findings
     said = {m.what.meaning: m for m in whole.measurements if m.percentile is not None}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import warnings
 
 import pytest
 from pydicom import Dataset
@@ -57,3 +59,12 @@ def test_what_is_no_report_is_refused() -> None:
         read(filed(modality="US"))
     with pytest.raises(NotWhole):
         read(b"nothing")
+
+
+def test_a_decimal_comma_is_one_and_what_is_no_number_is_none() -> None:
+    data = filed(item("NUM", "comma", value="260.36"), item("NUM", "words", value="999.99"))
+    data = data.replace(b"260.36", b"260,36").replace(b"999.99", b"abc.99")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        comma, words = read(data).numbers
+    assert comma.value == 260.36 and math.isnan(words.value)

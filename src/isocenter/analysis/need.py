@@ -109,7 +109,7 @@ class Need:
             series with several images at each place, times or gates, is taken where there is no other.
         optional: the analysis runs without it and is given None.
         instead: name of another need of the analysis that will do alone, where no series meets this one, which is the
-            first: `run` is given None for it then.
+            first: `run` is given None for it then, and where nobody drew on it.
         every: run once for each series that meets the need, not only for the best one; and where a series holds several
             radiographs (CR, DX, RG, MG, captures that are asked for), for each of them that meets it.
         earlier: sought in earlier studies of the same patient: ``"last"`` in the newest that has it, ``"all"`` in each

@@ -238,7 +238,7 @@ def _placed(
             remarks.append(f"no age, and without weeks no centile: {why}")
         else:
             remarks.append(
-                "the age is estimated from this picture: a centile for it would compare the fetus with itself"
+                "the age is estimated from these lengths: a centile for it would compare the fetus with itself"
             )
     if one.composite is not None:
         said.append(Measurement(COMPOSITE, one.composite, "d", definition="as the machine puts its lengths together"))

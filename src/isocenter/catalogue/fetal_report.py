@@ -103,7 +103,7 @@ def fetuses(reports: Sequence[MachineReport]) -> tuple[list[Fetus], list[str]]:
     ordered = newest_first(reports)
     names = _names(ordered)
     doubts: list[str] = []
-    many = max((int(n.value) for r in ordered for n in r.numbers if n.what.code in _MANY), default=1)
+    many = max((int(n.value) for r in ordered for n in r.numbers if n.what.code in _MANY and n.value > 0), default=1)
     known = list(dict.fromkeys(names.values()))
     lone = known[0] if len(known) == 1 and many < 2 else "" if not known else None
     told = []

@@ -6,6 +6,7 @@ mean of a population, and no measurement of its own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -117,21 +118,21 @@ def _subject(children: list[Dataset], around: Subject, *, root: bool = False) ->
 
 def _text_or_number(item: Dataset) -> str:
     measured = item.get("MeasuredValueSequence") or []
-    if measured and measured[0].get("NumericValue") is not None:
-        return f"{float(measured[0].NumericValue):g}"
+    if measured and "NumericValue" in measured[0]:
+        return f"{_decimal(measured[0]):g}"
     return str(item.get("TextValue") or "").strip()
 
 
 def _number(item: Dataset, what: Code, within: tuple[Code, ...]) -> Reported | None:
     """A number; None where it holds no value (not measured, over range)."""
     measured = (item.get("MeasuredValueSequence") or [None])[0]
-    if measured is None or measured.get("NumericValue") in (None, ""):
+    if measured is None or not measured.get_item("NumericValue") or not measured.get_item("NumericValue").value:
         return None
     exact = measured.get("FloatingPointValue")
     unit = _code(measured, "MeasurementUnitsCodeSequence")
     made = Reported(
         what,
-        float(measured.NumericValue if exact is None else exact),
+        _decimal(measured) if exact is None else float(exact),
         unit.code if unit else "",
         within=within,
     )
@@ -150,6 +151,18 @@ def _number(item: Dataset, what: Code, within: tuple[Code, ...]) -> Reported | N
         elif _site(child) is not None:
             made = replace(made, site=said)
     return replace(made, meanings=tuple(equal))
+
+
+def _decimal(measured: Dataset) -> float:
+    """The value, where its maker wrote a decimal comma too; what is no number is not a number."""
+    try:
+        return float(measured.NumericValue)
+    except (ValueError, TypeError):
+        raw = measured.get_item("NumericValue").value
+    try:
+        return float((raw.decode("ascii", "replace") if isinstance(raw, bytes) else str(raw)).replace(",", "."))
+    except ValueError:
+        return math.nan
 
 
 def _code(item: Dataset, keyword: str) -> Code | None:

@@ -89,6 +89,11 @@ class Loading:
                 given[name] = tuple(sorted(dated, key=lambda d: d.day)) if need.earlier == "all" else dated[0]
             else:
                 study, chosen = found[0]
+                if given.get(need.instead) and not any(
+                    isinstance(r, Region) for held in given.values() for r in held or ()
+                ):
+                    given[name] = None  # what stands for it is here, and nobody drew on it
+                    continue
                 if need.gives == "volume" and not need.axis and chosen[0].modality == "US":
                     chosen = [_one_picture(s, [r for held in given.values() for r in held or ()]) for s in chosen[:1]]
                 given[name] = self._one(study, chosen, need)
