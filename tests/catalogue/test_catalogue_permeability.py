@@ -18,7 +18,7 @@ from real_series import loaded
 from typer.testing import CliRunner
 
 from isocenter.analysis.protocol import Answer
-from isocenter.catalogue.permeability import Permeability, _second_arrival_s
+from isocenter.catalogue.permeability import Permeability, _arrival, _second_arrival_s
 from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.record import Code, Outcome, codes
@@ -53,6 +53,35 @@ def test_planted_permeability_is_measured(scan: tuple[Volume, Volume], drawn: tu
     assert answer.maps is not None and set(answer.maps) == {"Ktrans", "ve", "vp"}
     assert [f.where.label for f in answer.findings if f.where] == ["tumour", "muscle"]
     assert set(answer.curves[0].y) == {"plasma", "tumour", "muscle"}
+
+
+def test_times_that_were_lost(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    """A gap in the arrival moves Ktrans and vp, and one elsewhere hardly."""
+    dynamic, angles = scan
+    every = np.arange(80)
+    arrives = int(_arrival(np.asarray(dynamic.array, np.float64)))
+
+    def without(*gone: int, regions: tuple[Region, ...] = drawn) -> Answer:
+        kept = np.setdiff1d(every, gone)
+        times = replace(dynamic.axes[0], values=tuple(dynamic.axes[0].values[n] for n in kept))
+        return Permeability().run(
+            replace(dynamic, array=dynamic.array[kept], axes=(times,), instance_uids=()), (angles,), regions
+        )
+
+    for gone in ((2,), (40,), (50, 51), (30, 60)):
+        answer = without(*gone)
+        assert any(r.startswith("no whole image between") for r in answer.reasons)
+        for label, (ktrans, _, vp, _) in dce_mr.TISSUES.items():
+            assert of(answer, label, codes.KTRANS) == pytest.approx(ktrans, rel=0.05)
+            assert of(answer, label, codes.VP) == pytest.approx(vp, abs=0.006)
+    answer = without(arrives + 2)
+    assert any("while the agent arrives: Ktrans may be off by a fifth, vp by a fifth" in r for r in answer.reasons)
+    for label, (ktrans, *_) in dce_mr.TISSUES.items():
+        assert of(answer, label, codes.KTRANS) == pytest.approx(ktrans, rel=0.25)
+    with pytest.raises(Refused, match="while the agent arrives: the first 20 s tell blood from tissue"):
+        without(arrives + 2, arrives + 3)
+    with pytest.raises(Refused, match="while the agent arrives"):
+        without(arrives + 2, regions=drawn[1:])
 
 
 def test_philips_scales_each_series_and_each_image_of_its_own(

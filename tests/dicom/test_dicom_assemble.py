@@ -323,6 +323,21 @@ def test_a_clock_of_whole_seconds_is_evened_out(keyword: str, frame_s: float) ->
     assert "whole seconds, evened out" in volume.facts["TimedBy"]
 
 
+@pytest.mark.parametrize(("frame_s", "gone"), [(1.5, (20,)), (1.5, (7, 8, 30)), (2.8, (11,))])
+def test_a_clock_of_whole_seconds_is_evened_out_where_frames_are_missing(frame_s: float, gone: tuple[int, ...]) -> None:
+    """Taken as it stands, every step of two seconds would be one in which a frame of a second was lost."""
+    truth = np.delete(np.arange(40) * frame_s, gone)
+    keys = [{"AcquisitionTime": f"10{int(t) // 60:02d}{int(t) % 60:02d}"} for t in truth]
+    (axis,) = only(phased(keys, slices=2)).axes
+    assert np.abs(np.array(axis.values) - truth).max() < 0.5
+
+
+def test_a_clock_of_making_serves_where_frames_are_missing() -> None:
+    truth = np.delete(np.arange(30) * 1.5, (12, 20))
+    volume = only(phased([{"ContentTime": f"1000{t:05.2f}"} for t in truth], slices=2))
+    assert volume.facts["TimedBy"] == "Content Time" and volume.axes[0].values == pytest.approx(truth)
+
+
 def test_a_clock_that_is_uneven_or_even_as_it_stands_is_left_alone() -> None:
     for truth in ([*range(0, 30, 2), *range(30, 90, 5)], list(range(0, 60, 3)), [0.5 + 2 * n for n in range(20)]):
         keys = [{"AcquisitionTime": f"10{int(t) // 60:02d}{t % 60:04.1f}"} for t in truth]

@@ -16,7 +16,7 @@ from isocenter.catalogue.t1_map import in_ms, is_t1_map
 from isocenter.dicom.placed import moment_s
 from isocenter.errors import Refused
 from isocenter.methods import population_input, steady_state
-from isocenter.methods.bolus import noise_of
+from isocenter.methods.bolus import lost_between, noise_of, told_holes
 from isocenter.methods.dce import Fit, fit
 from isocenter.methods.relaxation import concentration, t1_from_angles
 from isocenter.record import Code, Curve, Finding, Measurement, codes
@@ -28,6 +28,8 @@ _LEAST_FRAMES, _LONG_ENOUGH_S, _LEAST_VOXELS = 20, 300.0, 4
 _HALF_DAY_S = 43200.0
 _LEFT_NOISE, _LEFT_SHARE = 2.0, 0.04  # of noise, and of the peak of the curves, that a model may leave
 _LATE_ECHO_MS = 15.0
+_ARRIVES_S = 20.0  # in which a curve hangs on each frame
+_WIDEST_S = {"drawn": 10.0, "population": 6.0}  # between two frames then, where some are lost
 _FIRST = 12  # frames among which the steady state begins
 _ONE_BOLUS_S, _AGAIN, _JUMP_NOISE = 30.0, 0.3, 6.0  # after a jump; share of it that is another; deviations of noise
 _ENHANCED = 0.25  # of the signal before contrast, over the last third of the scan
@@ -72,7 +74,7 @@ def _is_early(facts: Mapping[str, Any]) -> bool:
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "13"
+    name, version = "permeability", "14"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(
             modality="MR",
@@ -162,6 +164,8 @@ class Permeability:
         ]
         source, places = _regions(dynamic, drawn, other_grid, remarks)
         first = max(1, baseline_frames - left) if baseline_frames else _arrival(frames)
+        own = source is not None and artery.startswith("drawn")
+        remarks += _lost(times, first, own=own)
         if first == 0:
             return Answer.none(reasons=("nothing enhances: no contrast agent arrives in this series", *remarks))
         if not places:
@@ -244,6 +248,32 @@ def _slices_apart(dynamic: Volume) -> tuple[str, ...]:
     return (
         f"slices of a frame were measured up to {apart:.1f} s apart, which is not corrected: fit_delay allows for it",
     )
+
+
+def _lost(times: Array, first: int, *, own: bool) -> list[str]:
+    """What is to be said of frames that are missing between others.
+
+    Args:
+        own: whether the artery is that of the scan, whose curve misses the same frames.
+
+    Raises:
+        Refused: when they hide more of the arrival of the agent than 10 s, or 6 s with a population's artery.
+    """
+    holes = [(float(times[n]), float(times[n + 1])) for n in np.flatnonzero(lost_between(times))]
+    arrives = float(times[first]) if first else np.inf
+    during = [(a, b) for a, b in holes if b > arrives and a < arrives + _ARRIVES_S]
+    if any(b - a > _WIDEST_S["drawn" if own else "population"] for a, b in during):
+        raise Refused(
+            f"no whole image {told_holes(during)}, while the agent arrives",
+            f"the first {_ARRIVES_S:g} s tell blood from tissue: without them Ktrans and vp can be off by half",
+            "send the series again, complete",
+        )
+    if during:
+        return [
+            f"WARNING: no whole image {told_holes(during)}, while the agent arrives: Ktrans may be off by a fifth, vp "
+            f"by {'a fifth' if own else 'half'}"
+        ]
+    return [f"no whole image {told_holes(holes)}, where others follow each other closer"] if holes else []
 
 
 def _must_be_spoiled(dynamic: Volume) -> None:

@@ -174,7 +174,7 @@ def _split(group: list[Placed], rules: _Rules) -> list[Stack]:
     if max(len(cell) for cell in cells) == 1:
         return [_stack(cells, rules, notes)]
     for name in ("kind", "acquisition"):
-        if name == "acquisition" and whole_times(cells) is not None:
+        if name == "acquisition" and (whole_times(cells) is not None or _is_course(cells)):
             break
         parts: dict[Any, list[Placed]] = {}
         for one in group:
@@ -186,6 +186,13 @@ def _split(group: list[Placed], rules: _Rules) -> list[Stack]:
             except NotAVolume:
                 continue
     return [_stack(cells, rules, notes)]
+
+
+def _is_course(cells: list[list[Placed]]) -> bool:
+    """Whether acquisitions are the times of a scan, though not all slices have all of them."""
+    many = [len(cell) for cell in cells]
+    acquisitions = {one.keys.get("acquisition") for cell in cells for one in cell}
+    return float(np.median(many)) > max(_LEAST_EVENED, 0.5 * len(acquisitions))
 
 
 def _nearly_at_one_place(group: list[Placed]) -> list[list[Placed]] | None:
@@ -480,6 +487,7 @@ _CLOCKS = dict.fromkeys(("moment", "clock", "begun"), "Acquisition Time")
 _LEAST_EVENED = 10  # frames, and seconds, by which a clock of whole seconds tells how long a frame is
 _NEARLY = 0.1  # of the thickness of a slice
 _ASIDE = 0.6  # of a frame, by which the times of two slices may drift apart; a frame that is missing makes it one
+_MOST_LOST = 0.2  # of the frames, that may be missing where even steps are sought
 _WHOLE_SECOND = 1.1  # s, that times cut to whole seconds spread about even ones
 
 
@@ -621,8 +629,9 @@ def _time(
 def _evened(cells: list[dict[tuple[Any, ...], list[Placed]]], repeats: int, key: str) -> tuple[float, ...] | None:
     """Even times, where a clock that was written in whole seconds shows frames that follow each other evenly.
 
-    Frames of 1.5 s read 0, 1, 3, 4, and several shorter than a second read the same. None where the clock tells
-    fractions, where its steps are equal as they stand, and where no even steps explain what it shows.
+    Frames of 1.5 s read 0, 1, 3, 4, and several shorter than a second read the same. Some may be missing between. None
+    where the clock tells fractions, where its steps are equal as they stand, and where no even steps explain what it
+    shows.
     """
     told = np.array([[m[n].keys.get(key) for by in cells for m in by.values()] for n in range(repeats)], np.float64)
     if repeats < _LEAST_EVENED or not np.isfinite(told).all() or (told != np.round(told)).any():
@@ -631,11 +640,16 @@ def _evened(cells: list[dict[tuple[Any, ...], list[Placed]]], repeats: int, key:
     steps = np.diff(shown)
     if (np.diff(told, axis=0) < 0).any() or np.ptp(steps) == 0.0 or np.ptp(told, axis=1).max() > 1.0:
         return None
-    step, start = np.polyfit(np.arange(repeats), shown, 1)
-    off = told - (start + step * np.arange(repeats))[:, None]
-    if shown[-1] - shown[0] < _LEAST_EVENED or float(np.ptp(off)) > _WHOLE_SECOND:
+    if shown[-1] - shown[0] < _LEAST_EVENED:
         return None
-    return tuple(round(n * float(step), 6) for n in range(repeats))
+    for lost in range(int(_MOST_LOST * repeats) + 1):
+        many = repeats - 1 + lost
+        at = np.rint((shown - shown[0]) * many / (shown[-1] - shown[0])) if lost else np.arange(repeats)
+        step, start = np.polyfit(at, shown, 1)
+        off = told - (start + step * at)[:, None]
+        if (np.diff(at) > 0).all() and float(np.ptp(off)) <= _WHOLE_SECOND:
+            return tuple(round(float(n * step), 6) for n in at)
+    return None
 
 
 def _note_slice_times(
@@ -654,5 +668,7 @@ def _note_slice_times(
 
 
 def _ticks_evenly(times: list[float]) -> bool:
-    steps = np.diff(times)
-    return bool(np.abs(steps - np.median(steps)).max() <= _TICK * np.median(steps))
+    """Whether frames follow each other evenly, some of them missing between others."""
+    steps = np.diff(times) / np.median(np.diff(times))
+    many = np.maximum(np.rint(steps), 1.0)
+    return bool(np.abs(steps - many).max() <= _TICK and (many - 1.0).sum() <= _MOST_LOST * len(times))

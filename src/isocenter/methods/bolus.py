@@ -8,6 +8,7 @@ Sources: Wintermark et al., Stroke 39 (2008) 1621 (acquisition); Boxerman et al.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = [
     "GONE",
     "Sampling",
     "arrival",
+    "lost_between",
     "must_begin_before",
     "must_begin_without",
     "must_come_back",
@@ -30,6 +32,7 @@ __all__ = [
     "must_stand_out",
     "noise_of",
     "sampling",
+    "told_holes",
 ]
 
 Floats = npt.NDArray[np.floating]
@@ -87,8 +90,8 @@ def sampling(times_s: npt.ArrayLike) -> Sampling:
         times_s: (frames,) seconds, rising.
 
     Raises:
-        Refused: when times do not rise, the scan is shorter than 40 s, frames lie more than 3 s apart (6 s where some
-            were lost), or more than a fifth of them was lost.
+        Refused: when times do not rise, the scan is shorter than 40 s, or frames lie more than 3 s apart (6 s where
+            some were lost, no more than a fifth of all).
 
     >>> two_phases = [*range(0, 40, 1), *range(40, 70, 3)]
     >>> found = sampling(two_phases)
@@ -99,7 +102,9 @@ def sampling(times_s: npt.ArrayLike) -> Sampling:
     if given.ndim != 1 or len(given) < 3 or not np.isfinite(given).all() or (np.diff(given) <= 0).any():
         raise Refused("times of frames that do not rise", "a bolus has no course without them", "check the header")
     remarks: list[str] = []
-    lost = _lost(np.diff(given))
+    lost = lost_between(given)
+    if int(lost.sum()) > _MOST_LOST * (len(given) + int(lost.sum())):
+        lost[:] = 0  # its times are uneven by themselves
     coarsest = np.where(lost > 0, _WIDEST_HOLE_S, COARSEST_S)
     coarse = np.flatnonzero(np.diff(given) > coarsest * (1 + _IRREGULAR))
     if len(coarse):
@@ -115,12 +120,7 @@ def sampling(times_s: npt.ArrayLike) -> Sampling:
             f"{kept[-1] - kept[0]:.0f} s are used"
         )
         given, lost = kept, lost[: len(kept) - 1]
-    if (many := int(lost.sum())) > _MOST_LOST * (len(given) + many):
-        raise Refused(
-            f"{many} of {len(given) + many} times of which no whole image is there",
-            f"more than {100 * _MOST_LOST:.0f} % are lost: the course between cannot be told",
-            "send the series again, complete",
-        )
+    many = int(lost.sum())
     times = given - given[0]
     steps = np.diff(times)
     lasts = float(times[-1] + np.median(steps))
@@ -142,8 +142,8 @@ def sampling(times_s: npt.ArrayLike) -> Sampling:
     if many:
         have = "has" if many == 1 else "have"
         remarks.append(
-            f"{many} of {len(times) + many} times {have} no whole image ({_told(holes)} after the first): the course "
-            "between was interpolated"
+            f"{many} of {len(times) + many} times {have} no whole image ({told_holes(holes)} after the first): the "
+            "course between was interpolated"
         )
     if len(calm := steps[lost == 0]) and np.ptp(calm) > _IRREGULAR * float(np.median(calm)):
         remarks.append(
@@ -152,14 +152,23 @@ def sampling(times_s: npt.ArrayLike) -> Sampling:
     return Sampling(times, step, operator, tuple(remarks), holes)
 
 
-def _lost(steps: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """How many frames are missing in each step, by the steps before and behind it; of a late phase none is."""
+def lost_between(times_s: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """How many frames are missing between each and the next, by the steps near by; of a late phase none is.
+
+    Args:
+        times_s: (frames,) rising.
+
+    >>> lost_between([0, 1, 2, 3, 6, 7, 8, 9, 12, 15, 18, 21]).tolist()
+    [0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]
+    """
+    steps = np.diff(np.asarray(times_s, np.float64))
     near = [steps[max(0, n - _AS_NEAR) : n + _AS_NEAR + 1] for n in range(len(steps))]
     usual = np.array([np.median(some) for some in near])
     return np.where(steps >= _HOLE * usual, np.rint(steps / usual) - 1, 0).astype(np.int64)
 
 
-def _told(holes_s: tuple[tuple[float, float], ...]) -> str:
+def told_holes(holes_s: Sequence[tuple[float, float]]) -> str:
+    """In words, between which times frames are missing."""
     return ", ".join(f"between {begins:.3g} and {ends:.3g} s" for begins, ends in holes_s)
 
 
@@ -185,13 +194,13 @@ def must_see_the_passage(plan: Sampling, artery: npt.ArrayLike, arrival_s: float
     widest = max(b - a for a, b in during)
     if widest > COARSEST_S * (1 + _IRREGULAR):
         raise Refused(
-            f"no whole image {_told(during)} after the first, while the bolus passes",
+            f"no whole image {told_holes(during)} after the first, while the bolus passes",
             f"flow cannot be told from frames more than {COARSEST_S:g} s apart then",
             "send the series again, complete",
         )
     return (
-        f"WARNING: times were lost while the bolus passed ({_told(during)} after the first): flow may be a fifth too "
-        "low, and the core a quarter too large",
+        f"WARNING: times were lost while the bolus passed ({told_holes(during)} after the first): flow may be a fifth "
+        "too low, and the core a quarter too large",
     )
 
 
