@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -10,8 +11,8 @@ from isocenter.record.machine_report import MachineReport, Reported, newest_firs
 
 __all__ = ["liver_readings", "of_an_organ"]
 
-_TITLES = {("LN", "25061-3"), ("DCM", "126000")}  # Ultrasound Report (CID 12320); Imaging Measurement Report
-_OURS = "Isocenter"
+_TITLES = {("LN", "25061-3")}  # Ultrasound Report (CID 12320)
+_ORGAN = re.compile(r"elasto|shear.?wave|stiffness|(?<![a-z])(liver|leber|abdom|ultraso)", re.IGNORECASE)
 _UNITS: Final[Mapping[str, Mapping[str, tuple[str, float]]]] = {
     "130611": {"m/s": ("m/s", 1.0), "cm/s": ("m/s", 0.01)},  # Shear Wave Speed
     "110830": {"kPa": ("kPa", 1.0), "Pa": ("kPa", 0.001)},  # Elasticity
@@ -25,9 +26,10 @@ _MEASURED = {"258104002", "R-41D41"}
 
 
 def of_an_organ(facts: Mapping[str, Any]) -> bool:
-    """Whether a structured report is a machine's of a general ultrasound by its title, as its header tells."""
-    code, scheme = (*(facts.get("ReportTitleCode") or ()), "", "")[:2]
-    return (str(scheme), str(code)) in _TITLES and facts.get("Manufacturer") != _OURS
+    """Whether a structured report is one of general ultrasound by its title, or by the words of a maker's own code."""
+    code, scheme, words = (*(facts.get("ReportTitleCode") or ()), "", "", "")[:3]
+    named = str(scheme).startswith("99") and _ORGAN.search(str(words))
+    return (str(scheme), str(code)) in _TITLES or bool(named)
 
 
 def liver_readings(reports: Sequence[MachineReport], remarks: list[str]) -> tuple[list[float], str]:
