@@ -54,7 +54,7 @@ browser: $(STAMP) ## every browser test, the long ones too
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 # A run that was cut off goes on with what has not passed with this code; `rm artefacts/night.jsonl` begins anew.
-# Of what is many the day takes a share: seven of the twenty hostile members of each class, every third trap, 120 kills,
+# Of what is many the day takes a share: seven of the twenty hostile members of each class, every third trap, 300 kills,
 # three odd requests to each operation, one full comparison of the twins, and of one guard or property tried with many
 # values those that differ most (of two paddings, midnights, databases or noises each once, not each with each; one of
 # two like patients); the night takes all of it, or the others.

@@ -1,4 +1,4 @@
-"""An acknowledged image is durable, whatever is killed when: 120 SIGKILLs at random instants under load."""
+"""An acknowledged image is durable, whatever is killed when: 300 SIGKILLs at random instants under load."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from store_samples import dump
 import isocenter
 from isocenter.store import Database, Index, Journal, rebuild
 
-KILLS, SEALED_KILLS = 80, 40
+KILLS, SEALED_KILLS = 200, 100
 NIGHTLY, SLICE = 10_000, 500  # a night's kills come in slices, each an archive of its own and an answer that is kept
 HERE = Path(__file__).parent
 

@@ -162,11 +162,8 @@ class Radiomics:
         if not drawn:
             there = ", ".join(r.label for r in regions) or "none"
             raise Refused(f"no region named '{structures}'" if structures else "no region", f"there are {there}")
-        findings, curves, remarks = (
-            [],
-            [],
-            [_told(chosen), *image.facts.get("Averaged", ()), *scan.remarks, *_doubts(chosen, scan)],
-        )
+        findings, curves = [], []
+        remarks = [_told(chosen), *image.facts.get("Averaged", ()), *scan.remarks, *_doubts(chosen, scan)]
         shown = np.zeros(scan.geometry.shape, np.float32) if chosen.filter else None
         sizes = {} if chosen.filter else ibsi_diagnostics.of_image(scan.array, scan.geometry.spacing_mm, chosen)
         drawn, left = drawn[:_MOST_REGIONS], drawn[_MOST_REGIONS:]

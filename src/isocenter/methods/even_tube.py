@@ -14,10 +14,7 @@ __all__ = ["even_tubes"]
 
 _BLOOD_HU = 45.0
 _STEP_MM = 3.0  # no finer than the slices, or they show as unevenness
-_INNER, _LEAST_STEPS = (
-    2,
-    3,
-)  # steps that are left out at an end, where the last slice is only partly filled; that remain
+_INNER, _LEAST_STEPS = 2, 3  # steps left out at an end, whose last slice is partly filled; that remain
 _EVEN, _STRAIGHT_MM = 0.10, 0.6  # standard deviation over mean along the axis; centres about their mean
 
 
