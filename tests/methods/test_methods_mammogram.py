@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from isocenter.errors import Refused
 from isocenter.methods import mammogram
@@ -95,6 +96,21 @@ def test_a_margin_is_none_of_the_picture(how: str, side: str) -> None:
     assert held.side == side and held.percent == pytest.approx(truth["percent_density"], abs=2.0)
     assert dice(held.breast[own], truth["breast"]) > 0.97 and dice(held.muscle[own], truth["muscle"]) > 0.95
     assert held.breast.sum() == held.breast[own].sum()
+
+
+@pytest.mark.parametrize("bulge", [-0.05, 0.0, 0.05])
+def test_the_edge_of_a_muscle_may_bend(bulge: float) -> None:
+    """Of a muscle whose edge bulges by a twentieth of its length no straight line was found."""
+    rows, columns = np.indices((320, 256)).astype(np.float64)
+    breast = (columns / 200.0) ** 2 + ((rows - 180.0) / np.where(rows < 180.0, 230.0, 130.0)) ** 2 < 1.0
+    foot, wide = 200.0, 95.0
+    along = np.clip(rows / foot, 0.0, 1.0)
+    edge = wide * (1.0 - along) + 4.0 * bulge * np.hypot(foot, wide) ** 2 / foot * along * (1.0 - along)
+    muscle = breast & (columns < edge) & (rows < foot)
+    noise = ndimage.gaussian_filter(np.random.default_rng(1).normal(0.0, 1.0, breast.shape), 6.0)
+    picture = np.where(breast, 1400.0 + 300.0 * muscle, 40.0) + 900.0 * noise * breast
+    held = mammogram.outline(ndimage.gaussian_filter(picture, 1.5).astype(np.float32), oblique=True)
+    assert dice(held.muscle, muscle) > 0.97
 
 
 def test_muscle_is_looked_for_in_oblique_views_alone() -> None:

@@ -1,9 +1,10 @@
 """Mammogram: the outline of the breast, the pectoral muscle, and dense tissue by area.
 
 The breast is the largest bright part at one of the two side edges. The muscle of an oblique view is the bright triangle
-in the upper corner at the chest wall: the straight line with the largest drop of brightness across it is taken. Dense
-tissue is what lies above Otsu's threshold between fat and gland, found away from the skin, near which the breast
-grows thinner; where the two classes do not part, or part only the thinner rim from the middle, nothing is called dense.
+in the upper corner at the chest wall: the line, straight or a little bent, with the largest drop of brightness across
+it is taken. Dense tissue is what lies above Otsu's threshold between fat and gland, found away from the skin, near
+which the breast grows thinner; where the two classes do not part, or part only the thinner rim from the middle, nothing
+is called dense.
 
 Sources: Byng et al., Phys Med Biol 39 (1994) 1629 (percent density by threshold); Karssemeijer, Phys Med Biol 43 (1998)
 365 (pectoral line); Otsu, IEEE Trans SMC 9 (1979) 62.
@@ -40,6 +41,9 @@ _SKIN = 0.05  # of it: the skin line alone
 _WIDEST_MARGIN, _EVEN, _NEXT_ROWS, _NEXT_COLUMNS = 0.25, 0.02, 0.08, 0.25
 _CORNER = (0.2, 0.12)  # of rows and columns: a muscle is larger
 _STEEP_DEG = (20.0, 75.0)  # of the muscle's edge against the chest wall's normal
+# Drop of brightness across the edge over how it varies along both sides; how much of it a straight line shows of a bent
+# one; how far the edge bulges, of its length.
+_LEAST_DROP, _MOST_BY_BEND, _BENDS = 0.8, 0.6, (-0.05, 0.05)
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -197,33 +201,59 @@ def _breast(small: Floats) -> tuple[Mask, str]:
 
 
 def _muscle(upright: Floats, inside: Mask) -> Mask:
-    """The corner above the straight line across which brightness drops most; empty where it does not drop enough."""
+    """The corner above the line across which brightness drops most; empty where it does not drop enough.
+
+    The best straight line is sought first, and then a bent one near it: the edge of a muscle bulges, or is hollow.
+    """
     rows, columns = upright.shape
     top = int(np.flatnonzero(inside.any(axis=1))[0])
     half, held = upright[::2, ::2], inside[::2, ::2]  # every second pixel finds the line as well
-    row, column = 2 * np.indices(half.shape)
-    best, chosen = 0.0, (0.0, 0.0)
+    places = 2 * np.indices(half.shape)
     spread = float(upright[inside].std())
-    for foot in np.linspace(0.2, 0.8, 25) * rows:  # where the line meets the chest wall
-        for width in np.linspace(0.12, 0.75, 22) * columns:  # where it meets the top
-            angle = np.degrees(np.arctan2(foot - top, width))
-            if not _STEEP_DEG[0] <= angle <= _STEEP_DEG[1]:
-                continue
-            away = ((foot - row) * width - (foot - top) * column) / np.hypot(foot - top, width)
-            near = held & (row >= top) & (row <= foot)
-            within, beyond = near & (away >= 1) & (away <= 7), near & (away <= -1) & (away >= -7)
-            if min(np.count_nonzero(within), np.count_nonzero(beyond)) < 15:
-                continue
-            a, b = half[within], half[beyond]
-            drop = float(a.mean() - b.mean())
-            score = drop / (float(a.std() + b.std()) + 0.25 * spread)
-            if drop > 0.04 and score > best:
-                best, chosen = score, (float(foot), float(width))
-    if best < 0.8:
+
+    def score(foot: float, width: float, bend: float) -> float:
+        away = _beyond_edge(places, top, foot, width, bend)
+        near = held & (places[0] >= top) & (places[0] <= foot)
+        within, beyond = near & (away >= 1) & (away <= 7), near & (away <= -1) & (away >= -7)
+        if min(np.count_nonzero(within), np.count_nonzero(beyond)) < 15:
+            return 0.0
+        a, b = half[within], half[beyond]
+        drop = float(a.mean() - b.mean())
+        return drop / (float(a.std() + b.std()) + 0.25 * spread) if drop > 0.04 else 0.0
+
+    feet = np.linspace(0.2, 0.8, 25) * rows  # where the line meets the chest wall
+    widths = np.linspace(0.12, 0.75, 22) * columns  # where it meets the top
+    lines = [(float(f), float(w), 0.0) for f in feet for w in widths if _is_steep(f - top, w)]
+    best, chosen = max(((score(*line), line) for line in lines), default=(0.0, (0.0, 0.0, 0.0)))
+    if best < _LEAST_DROP * _MOST_BY_BEND:
         return np.zeros_like(inside)
-    foot, width = chosen
-    row, column = np.indices(upright.shape)
-    return np.asarray(inside & ((foot - row) * width > (foot - top) * column), np.bool_)
+    bent = [
+        (chosen[0] + i * (feet[1] - feet[0]), chosen[1] + j * (widths[1] - widths[0]), bend)
+        for i in range(-6, 7) for j in range(-3, 4) for bend in _BENDS
+    ]  # fmt: skip
+    best, chosen = max((best, chosen), *((score(*line), line) for line in bent if _is_steep(line[0] - top, line[1])))
+    if best < _LEAST_DROP:
+        return np.zeros_like(inside)
+    at = np.indices(upright.shape)
+    return np.asarray(inside & (at[0] < chosen[0]) & (_beyond_edge(at, top, *chosen) > 0), np.bool_)
+
+
+def _is_steep(tall: float, wide: float) -> bool:
+    return wide > 0 and _STEEP_DEG[0] <= float(np.degrees(np.arctan2(tall, wide))) <= _STEEP_DEG[1]
+
+
+def _beyond_edge(
+    places: npt.NDArray[np.integer], top: int, foot: float, width: float, bend: float
+) -> npt.NDArray[np.floating]:
+    """How far each pixel lies on the muscle's side of its edge, from the top to where it meets the chest wall.
+
+    Args:
+        places: (2, rows, columns). bend: how far the middle of the edge bulges, of its length.
+    """
+    long = float(np.hypot(foot - top, width))
+    along = (places[0] - top) / (foot - top)
+    straight = ((foot - places[0]) * width - (foot - top) * places[1]) / long
+    return np.asarray(straight + 4.0 * bend * long * along * (1.0 - along), np.float64)
 
 
 def _corner_is_dense(inside: Mask, dense: Mask) -> bool:
