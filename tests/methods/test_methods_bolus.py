@@ -81,6 +81,11 @@ def test_noise_is_no_bolus_that_came_before_the_scan(noise: float) -> None:
     bolus.must_begin_before(passes[:, None] + rng.normal(0, noise, (60, 500)))
 
 
+def test_the_warning_of_noise_tells_how_far_off_numbers_are() -> None:
+    assert "by up to a third too low" in bolus.must_stand_out(2.6, 1.0)[0]
+    assert "at about half of what it is" in bolus.must_stand_out(1.8, 1.0)[0]
+
+
 def test_a_coarse_late_phase_is_left_out() -> None:
     found = bolus.sampling([*np.arange(0, 45, 1.0), 60.0, 75.0])
     assert found.frames == 45 and "2 late frames" in found.remarks[0]
@@ -142,7 +147,7 @@ def test_a_bolus_that_never_arrives_is_no_bolus() -> None:
 
 def test_tissue_that_hardly_stands_out_of_noise() -> None:
     assert bolus.must_stand_out(9.0, 1.0) == () == bolus.must_stand_out(1.0, 0.0)
-    assert "core too large" in bolus.must_stand_out(2.0, 1.0)[0]
+    assert "the core up to 4 times as large" in bolus.must_stand_out(2.0, 1.0)[0]
     with pytest.raises(Refused, match=r"rises by 1\.2 times the noise"):
         bolus.must_stand_out(1.2, 1.0)
 

@@ -45,7 +45,7 @@ _BASELINE = 2
 _SPARE = 4
 GONE = 0.08
 _FILLED = 0.4  # of what the mean signal of the brain spans, that its first frames may hold
-_BURIED, _CLEAR = 1.5, 3.0  # times the noise, by which the mean curve of tissue rises
+_BURIED, _DIM, _CLEAR = 1.5, 2.3, 3.0  # times the noise, by which the mean curve of tissue rises
 _SEEN = 8.0  # deviations of its noise, that the mean signal of the brain spans while a bolus passes
 _STARTED, _FULLEST = 0.3, 90.0  # of what a vessel spans, that it may begin with; percentile of vessels that tells
 _LOWEST_OF_NOISE = 3.0  # deviations, by which the mean of two frames may lie above the least of all for noise alone
@@ -346,9 +346,12 @@ def must_stand_out(peak: float, noise: float) -> tuple[str, ...]:
         )
     if times >= _CLEAR:
         return ()
+    size = "by up to a third too low, late tissue and core by up to a third and a half too large"
+    if times < _DIM:
+        size = "at about half of what it is, late tissue up to 1.8 and the core up to 4 times as large"
     return (
         f"WARNING: tissue rises by {times:.1f} times the noise of its curves, below {_CLEAR:g}: normal flow comes out "
-        "too low and the core too large",
+        f"{size}",
     )
 
 
