@@ -53,6 +53,8 @@ ONE = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
         (_file(b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{}}', b"x" * 8), NotWhole),
         (_file({"a": {"dtype": "BOOL", "shape": [1], "data_offsets": [0, 1]}}, b"\x02"), NotWhole),
         (_file({"__metadata__": {"a": 1}}, b""), NotWhole),
+        (_file({"\ud800": ONE}, b"x" * 8), Refused),
+        (_file(json.dumps({"a": ONE}).encode("utf-16"), b"x" * 8), Refused),
     ],
 )
 def test_a_header_that_lies_is_refused(data: bytes, kind: type[IsocenterError]) -> None:

@@ -30,7 +30,7 @@ def watch(
     for one in told:
         if one["studies"] > one["cases"]:
             screen.say(
-                f"{one['model']}: of {one['studies']} signed studies {one['cases']} count, "
+                f"{one['model']}: {one['cases']} cases in {one['studies']} signed studies, "
                 "since a person and an image count once in six months"
             )
         if one["needed"]:

@@ -109,7 +109,8 @@ def _header(text: bytes) -> dict[str, Any]:
         return dict(pairs)
 
     try:
-        header = json.loads(text, object_pairs_hook=once)
+        header = json.loads(text.decode(), object_pairs_hook=once)
+        json.dumps(header, ensure_ascii=False).encode()  # a name with half a character could be told to nobody
     except (ValueError, RecursionError) as e:
         if isinstance(e, NotWhole):
             raise
