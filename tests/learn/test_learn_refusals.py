@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.analysis.weights import models
 from isocenter.errors import MissingPart, Refused, Unavailable
 from isocenter.learn.judge import judge
+from isocenter.learn.outside import must_name, why_declined
 from isocenter.learn.train import train
 
 BREAST = models()["breastmnist"][1].parent
@@ -62,3 +64,17 @@ def test_a_full_disk(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list((tmp_path / "out").iterdir()), "no half of a file is left"
+
+
+def test_a_strangeness_that_is_no_number_is_within_no_limit() -> None:
+    """Broken weights answer so; above a limit it is not, either."""
+    said = {"strangeness": np.array([0.5, np.nan], np.float32)}
+    strange, why, _ = why_declined(Path(), {}, said, [np.zeros((4, 4), np.uint8)] * 2)
+    assert strange.tolist() == [0.5, np.inf] and not why[0] and "is no number" in why[1]
+
+
+@pytest.mark.parametrize("scope", ["../scope.onnx", {"file": "x"}, None, []])
+def test_a_border_that_is_none_is_refused(scope: object) -> None:
+    session = SimpleNamespace(get_modelmeta=lambda: SimpleNamespace(custom_metadata_map={}))
+    with pytest.raises(Refused, match="the digest of its file"):
+        must_name(session, {"scope": scope})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -160,6 +161,8 @@ def _strange(scope: npt.NDArray[Any], strangeness: float) -> str:
         if adult > other:
             return "it looks like an adult's chest; the network learnt from children of 1 to 5 years"
         return "it does not look like an upright frontal chest radiograph (other part, turned, inverted or cropped)"
+    if math.isnan(strangeness):
+        return "how far it lies from the training pictures is no number"
     if strangeness > 1.0:
         return f"it lies {strangeness:.1f} times as far from the training pictures as they from each other"
     return ""

@@ -89,8 +89,11 @@ def must_name(session: Any, inputs: Mapping[str, Any]) -> None:
     Raises:
         Refused: they do not; what a model declines would have been changed without another digest.
     """
-    named = session.get_modelmeta().custom_metadata_map
-    told = {NAMED: inputs.get("scope", {}).get("digest")}
+    named, scope = session.get_modelmeta().custom_metadata_map, inputs.get("scope", {})
+    if "scope" in inputs and not (isinstance(scope, Mapping) and {"digest", "channels"} <= set(scope)):
+        raise Refused(f"the border {scope!r:.60} in a record", "it has the digest of its file and its channels",
+                      "restore the record")  # fmt: skip
+    told = {NAMED: scope.get("digest")}
     told[USUAL] = digest_of_usual(inputs["usual"]) if "usual" in inputs else None
     for word, digest in told.items():
         if named.get(word) != digest:
@@ -135,7 +138,7 @@ def strangeness(
             asked["detail"] = np.array([detail(one) for one in images[start : start + 64]], np.float32)
         asked |= {name: np.asarray(value[start : start + 64], np.float32) for name, value in given.items()}
         found[start : start + 64] = session.run(["strangeness"], asked)[0]
-    return found
+    return _or_endless(found)
 
 
 def no_border(inputs: Mapping[str, Any]) -> str:
@@ -164,7 +167,7 @@ def why_declined(
     Raises:
         Refused: see `strangeness`.
     """
-    own = np.asarray(said["strangeness"], np.float64).reshape(len(images))
+    own = _or_endless(np.asarray(said["strangeness"], np.float64).reshape(len(images)))
     beside = strangeness(folder, inputs["scope"], images) if "scope" in inputs else np.zeros(len(images))
     limit = float(inputs["gate"]["strangeness"]) if "gate" in inputs else 1.0
     kinds = len(inputs.get("classes", ()))
@@ -216,8 +219,15 @@ def _doubts_of_rest(inputs: Mapping[str, Any], none: npt.NDArray[np.float64]) ->
     ]  # fmt: skip
 
 
+def _or_endless(strange: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """A strangeness that is no number, of broken weights or pixels, lies within no limit, though it is above none."""
+    return np.where(np.isnan(strange), np.inf, strange)
+
+
 def far(strangeness: float) -> str:
     """Why a model itself declines an image, in words."""
+    if not np.isfinite(strangeness):
+        return "how far it lies from what the model learnt from is no number"
     if strangeness < 1.05:
         return "it lies farther from what the model learnt from than its outermost examples"
     return f"it lies {strangeness:.1f} times as far from what the model learnt from as its outermost examples"
