@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -462,3 +464,24 @@ def test_a_folder_that_may_mean_the_other_class_is_refused(tmp_path: Path, name:
     Image.fromarray(grey(1)[0]).save(tmp_path / "set" / name / "0.png")
     with pytest.raises(Refused, match=f"label '{name}'"):
         read_labelled(tmp_path / "set", GREY)
+
+
+def _claiming(side: int) -> bytes:
+    """A PNG of a few bytes whose header claims so many pixels a side."""
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(bytes(1000))),
+             (b"IEND", b"")]  # fmt: skip
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in parts
+    )
+
+
+def test_pictures_that_claim_too_much_or_nothing_are_refused(tmp_path: Path) -> None:
+    for kind in ("clear", "spot"):
+        (tmp_path / "set" / kind).mkdir(parents=True)
+        Image.fromarray(np.eye(40, dtype=np.uint8)).save(tmp_path / "set" / kind / "a.png")
+    (tmp_path / "set" / "spot" / "bomb.png").write_bytes(_claiming(60_000))
+    with pytest.raises(Refused, match=r"cannot read bomb\.png.*decompression bomb"):
+        read_labelled(tmp_path / "set", GREY)
+    np.savez(tmp_path / "flat.npz", test_images=np.zeros((4, 0, 32), np.uint8), test_labels=np.arange(4) % 2)
+    with pytest.raises(Refused, match="there is no pixel in it"):
+        read_labelled(tmp_path / "flat.npz", GREY)

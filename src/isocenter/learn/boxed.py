@@ -387,8 +387,10 @@ def _picture_in(file: Path, size: Size) -> npt.NDArray[np.uint8]:
                 return np.asarray(shown.convert("RGB"))
             # Pillow would cut these off at 255: all would be white
             return np.repeat(in_eight_bits(np.asarray(shown))[..., None], 3, -1)
-    except OSError as e:
-        raise Refused(f"cannot read {file.name}", str(e)[:160], "take it out or replace it") from e
+    except Refused:
+        raise
+    except Exception as e:
+        raise Refused(f"cannot read {file.name}", str(e)[:160] or type(e).__name__, "take it out or replace it") from e
 
 
 def unbarred(one: Boxed) -> tuple[Boxed, tuple[int, int]]:

@@ -94,9 +94,10 @@ def _grey(file: Path, how: Classes) -> npt.NDArray[np.uint8]:
 
     try:
         with Image.open(file) as image:
-            return fitted(np.asarray(image.convert("L")), how, file.name)
-    except OSError as e:
-        raise Refused(f"cannot read {file.name}", str(e), "take the file out or replace it") from e
+            grey = np.asarray(image.convert("L"))
+    except Exception as e:
+        raise Refused(f"cannot read {file.name}", str(e)[:160], "take the file out or replace it") from e
+    return fitted(grey, how, file.name)
 
 
 def wrong(batch: Tensor, others: Tensor, n: int, random: torch.Generator) -> Tensor:

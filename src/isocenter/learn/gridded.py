@@ -144,11 +144,13 @@ def deep_in(files: Sequence[Path], how: Classes) -> Iterator[npt.NDArray[Any]]:
 
     Those that cannot be read are passed over: who reads them one by one says so.
     """
+    from PIL.Image import DecompressionBombError
+
     for file in files:
         try:
             if _is_deep(file):
                 yield opened(file, how)
-        except (Refused, OSError, ValueError, EOFError):
+        except (Refused, OSError, ValueError, EOFError, SyntaxError, DecompressionBombError):
             continue
 
 
@@ -238,6 +240,8 @@ def _laid(image: npt.NDArray[Any], how: Classes, name: str) -> npt.NDArray[Any]:
     x = np.asarray(image)
     if x.dtype.kind not in "biuf":
         raise Refused(f"{name} holds {x.dtype}", "grey values are numbers")
+    if not x.size:
+        raise Refused(f"{name} has the shape {x.shape}", "there is no pixel in it", "take it out or replace it")
     if x.ndim > axes and how.channels == 1:  # a lone channel, first or last
         x = x[..., 0] if x.shape[-1] == 1 else x[0] if x.shape[0] == 1 else x
     if axes == 2 and x.ndim == 3 and x.shape[-1] not in (3, 4) and x.shape[0] == 3:

@@ -196,13 +196,13 @@ def _mask(path: Path) -> Mask:
 
 def _read(path: Path, *, drawn: bool) -> npt.NDArray[np.float32]:
     """Grey values of a file; of an outline with a palette its numbers, not its colours."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(path) as image:
             held = np.asarray(image.convert("L") if image.mode in ("P", "PA") and not drawn else image)
-    except (OSError, UnidentifiedImageError) as why:
-        raise Refused(f"{path.name} cannot be read", str(why)) from why
+    except Exception as why:
+        raise Refused(f"{path.name} cannot be read", str(why)[:160]) from why
     return np.asarray(held if held.ndim == 2 else held[..., : 1 if held.shape[-1] == 2 else 3].mean(axis=2), np.float32)
 
 
