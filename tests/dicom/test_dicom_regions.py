@@ -292,3 +292,15 @@ def test_a_structure_that_was_drawn_across_the_slices_is_there() -> None:
     with pytest.raises(Refused, match="do not lie in a slice"):
         series, read = made.record([structure_set({"GTV": [plane(3.0), plane(4.0)]})])
         regions(series, read, volume(), across=False)
+
+
+def test_closed_contours_that_are_called_not_planar_are_no_nothing() -> None:
+    """They were passed over: the structure was not there, without a word."""
+    flat = structure_set({"GTV": [square(4.0, 4.5, 9.5)]}, kind="CLOSED_NONPLANAR")
+    assert drawn(flat, volume())[0].voxels == 25
+    saddle = [(4.5, 4.5, 1.0), (9.5, 4.5, 5.0), (9.5, 9.5, 1.0), (4.5, 9.5, 5.0)]
+    bent = {"bent": [saddle, [(x, y, z + 2.0) for x, y, z in saddle]], "GTV": [square(4.0, 4.5, 9.5)]}
+    lost, gtv = drawn(structure_set(bent, kind="CLOSED_NONPLANAR"), volume())
+    assert gtv.voxels == 25
+    with pytest.raises(Refused, match="2 of 2 contours of 'bent' do not lie in planes parallel"):
+        lost.must_be_placed()

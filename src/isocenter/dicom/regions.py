@@ -24,6 +24,11 @@ __all__ = ["images_named", "regions"]
 
 _ROIS, _CONTOURS_OF, _CONTOURS = 0x30060020, 0x30060039, 0x30060040
 _NUMBER, _REFERENCED, _NAME, _KIND, _POINTS = 0x30060022, 0x30060084, 0x30060026, 0x30060042, 0x30060050
+_CLOSED = (
+    "CLOSED_PLANAR",
+    "CLOSEDPLANAR_XOR",
+    "CLOSED_NONPLANAR",
+)  # one that is not flat is refused where it is placed
 _FRAME, _THICKNESS = 0x30060024, 0x30060044
 _DRAWN_ON, _IMAGE, _IMAGE_FRAME = 0x30060016, 0x00081155, 0x00081160
 _OFF_PLANE = 0.5  # of the slice distance: a contour further from every slice belongs to none
@@ -128,7 +133,7 @@ def _structures(file: File, onto: Volume | None, *, across: bool) -> list[Region
 def _outlines(file: File, drawn: Dataset, label: str) -> list[_Drawn]:
     found = []
     for contour in file.items(_CONTOURS, drawn):
-        if file.ascii(_KIND, contour) not in ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR"):
+        if file.ascii(_KIND, contour) not in _CLOSED:
             continue  # points and open lines enclose nothing
         points = np.array(file.decimals(_POINTS, contour), dtype=np.float64)
         if len(points) % 3 or not np.isfinite(points).all():
