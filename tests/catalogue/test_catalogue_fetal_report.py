@@ -29,6 +29,7 @@ from obstetric_report import (
     chosen,
     day,
     derived,
+    item,
     number,
     of_fetus,
     word,
@@ -261,3 +262,14 @@ def test_what_lies_beside_a_report_is_not_looked_at() -> None:
     grid = Geometry.regular(shape=(5, 60, 60), reference=Reference.PIXEL)  # a volume of three dimensions
     report = read(written(biometry(number(HC, 260))))
     assert FetalBiometry().run(Volume(np.zeros(grid.shape, np.float32), grid), None, (report,)).findings
+
+
+def test_an_average_age_is_one_by_these_lengths_and_fetuses_have_older_ids() -> None:
+    """As makers write it: LOINC's Fetus ID beside the numbers, a femur by a code of their own."""
+    who = item("TEXT", ("11951-1", "LN", "Fetus ID"), how="HAS OBS CONTEXT", TextValue="A")
+    average = number(("11884-4", "LN", "Average Ultrasound Age"), 196, DAYS)
+    femur = number(("99000-11", "99MAKER", "Femur"), 5.13, CM)
+    answer = asked(box(SUMMARY, DUE, box("125008", who, average)), box("125003", box("125005", who, femur)))
+    (whole,) = answer.findings
+    assert whole.words.startswith("Fetus A: FL 51 mm") and value(whole, BY_SCAN) == 196.0
+    assert all(m.percentile is None for m in whole.measurements)  # the due date follows from the same lengths

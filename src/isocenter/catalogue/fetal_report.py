@@ -32,7 +32,7 @@ _LENGTHS: Final[Mapping[tuple[str, str], str]] = {
 }  # fmt: skip
 _WORDS: Final[Mapping[str, str]] = {
     "bpd": "BPD", "biparietal diameter": "BPD", "hc": "HC", "head circumference": "HC", "ac": "AC",
-    "abdominal circumference": "AC", "fl": "FL", "femur length": "FL", "ofd": "OFD",
+    "abdominal circumference": "AC", "fl": "FL", "femur length": "FL", "femur": "FL", "ofd": "OFD",
     "occipital-frontal diameter": "OFD", "occipitofrontal diameter": "OFD", "crl": "CRL", "crown rump length": "CRL",
     "crown-rump length": "CRL",
 }  # fmt: skip
@@ -56,6 +56,7 @@ _FEW_DAYS = 1.0  # by which two ways of counting the same age may differ
 
 _EDD, _EDD_BY_SCAN = "11778-8", "11781-2"
 _AGE, _WEIGHT, _MANY = "18185-9", "11727-5", ("11878-6", "121038")
+_AVERAGE = "11884-4"  # Average Ultrasound Age, which some makers state for the composite one
 _GROUP = "125005"  # Biometry Group: an age in it is that of one length
 # Ages as numbers, due dates, and dates from which days are counted: code -> (in words, days at that date).
 _NUMBERS = {"11885-1": "last menstrual period", "11886-9": "ovulation date"}
@@ -266,8 +267,9 @@ def _take_ages(
     shared = [n for n in report.numbers if n.subject == Subject()]
     ages = {n.what.code: n for n in (*shared, *mine) if _GROUP not in {c.code for c in n.within}}
     days = {d.what.code: d.day for d in report.days if _whose(d.subject, names, lone) in (None, fetus.name)}
-    if fetus.composite is None and COMPOSITE.code in ages:
-        fetus.composite = _in_days(ages[COMPOSITE.code], fetus.remarks)
+    by_scan = next((ages[code] for code in (COMPOSITE.code, _AVERAGE) if code in ages), None)
+    if fetus.composite is None and by_scan is not None:
+        fetus.composite = _in_days(by_scan, fetus.remarks)
     if fetus.dating is None:
         fetus.dating = _dated(ages, days, report.day, fetus)
     if _WEIGHT in ages and (number := ages[_WEIGHT]).unit in ("g", "kg"):
