@@ -6,6 +6,7 @@ import hashlib
 import io
 import pickle
 import zipfile
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -20,7 +21,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
 from isocenter.record import Study
-from isocenter.site.loading import Loading, read_folder, regions_of, volumes_of
+from isocenter.site.loading import Loading, _Files, _structures, read_folder, regions_of, volumes_of
 from isocenter.testing.phantoms import Person, Phantom, pet_ct
 
 
@@ -254,3 +255,40 @@ def test_inputs_of_other_days_come_with_their_day_the_oldest_first(kept: tuple[S
     regions = Need(modality="RTSTRUCT", gives="regions", dated=True)
     of = Loading(today, {"now": regions}, {"now": (drawn.uid,)}, files.__getitem__)()["now"]
     assert of.regions and of.study_uid == "1.3"
+
+
+def test_structures_across_the_slices_go_onto_the_series_in_whose_slices_they_lie(trunk: Phantom) -> None:
+    """One structure is drawn sagittally: it is measured on the CT, and on a sagittal series where there is one."""
+    sets = [dcmread(io.BytesIO(d)) for d in trunk.files]
+    (ds,) = (d for d in sets if d.Modality == "RTSTRUCT")
+    whole = {hashlib.sha256(d).hexdigest(): d for d in trunk.files}
+    (study,) = merge(read_header(d) for d in whole.values())
+    (ct,) = volumes_of(next(s for s in study.series if s.modality == "CT"), whole.__getitem__)
+    before = regions_of(study, next(s for s in study.series if s.modality == "RTSTRUCT"), whole.__getitem__)
+    first, sample = ds.ROIContourSequence[0], ds.ROIContourSequence[0].ContourSequence[0]
+    middle = np.array(ct.geometry.shape) // 2
+    corners = np.array([(-2.5, -3.5), (-2.5, 3.5), (2.5, 3.5), (2.5, -3.5)])
+    first.ContourSequence = []
+    for column in range(4):
+        contour = deepcopy(sample)
+        index = np.column_stack([middle[:2] + corners, np.full(4, middle[2] + column)])
+        contour.ContourData = [f"{v:.4f}" for v in ct.geometry.to_patient(index).ravel()]
+        contour.NumberOfContourPoints = 4
+        first.ContourSequence.append(contour)
+    out = io.BytesIO()
+    ds.save_as(out)
+    files = {k: v for k, v in whole.items() if dcmread(io.BytesIO(v)).Modality != "RTSTRUCT"}
+    files[hashlib.sha256(out.getvalue()).hexdigest()] = out.getvalue()
+    (study,) = merge(read_header(d) for d in files.values())
+    held = next(s for s in study.series if s.modality == "RTSTRUCT")
+    box, *others = regions_of(study, held, files.__getitem__)
+    assert box.voxels == 5 * 7 * 4 and box.geometry == ct.geometry
+    assert [r.voxels for r in others] == [r.voxels for r in before[1:]]
+    ds.ROIContourSequence = [first]
+    out = io.BytesIO()
+    ds.save_as(out)
+    alone = {hashlib.sha256(out.getvalue()).hexdigest(): out.getvalue()}
+    (record,) = merge([read_header(out.getvalue())])
+    sagittal = replace(ct, array=ct.array.transpose(2, 0, 1), geometry=ct.geometry.permuted((2, 0, 1)))
+    (kept,) = _structures(record.series[0], _Files(alone.__getitem__, {}), [lambda: ct, lambda: sagittal])
+    assert kept.geometry == sagittal.geometry and kept.voxels == box.voxels
