@@ -183,7 +183,7 @@ function sorted(lines: Planned[]): Planned[] {
 /** Each answer counted in a clause of its own: "looked, none" and "not looked" never share one. What is withheld until the
  * own opinion may be either: nobody "found nothing" then. */
 function ledger(lines: Planned[]): string {
-  const of = (answer: string) => lines.filter((line) => line.answer === answer).length;
+  const of = (answer: string) => new Set(lines.filter((line) => line.answer === answer).map((line) => line.analysis)).size; // one may answer on several series
   const analyses = (answer: string) => count(of(answer), "analysis", "analyses");
   const after = of("after");
   const said = [...(after ? [] : [`${analyses("found")} found something.`, `${analyses("none")} looked and found none.`]), `${analyses("declined")} did not look.`];
