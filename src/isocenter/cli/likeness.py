@@ -15,6 +15,10 @@ similar = typer.Typer(help="Known cases that look like a new one, and whether an
 app.add_typer(similar, name="similar")
 
 Named = Annotated[str, typer.Option(help="Model whose embedding is used: a name, or a folder.")]
+Asked = Annotated[
+    str,
+    typer.Option(help="What the labels are called, by commas, where they answer another question than the model."),
+]
 
 
 @similar.command()
@@ -23,6 +27,7 @@ def build(
     model: Named,
     out: Annotated[Path, typer.Option(help="Folder for the index.")],
     refused: Annotated[float, typer.Option(help="Part of cases in scope that may be called strange.")] = 0.01,
+    classes: Asked = "",
     as_json: Json = False,
 ) -> None:
     """Index labelled images by a model's embedding."""
@@ -32,7 +37,10 @@ def build(
     screen, here = Screen(as_json), settings()
     named = [(a, Path(b)) if sign else ("", Path(a)) for a, sign, b in (one.partition("=") for one in data)]
     left: list[tuple[str, str]] = []
-    made = indexed(named, model, Path(here.models) if here.models else None, refused=refused, left_out=left)
+    made = indexed(
+        named, model, Path(here.models) if here.models else None, refused=refused, left_out=left,
+        classes=_named(classes),
+    )  # fmt: skip
     made.write(out)
     told = {"n": len(made.cases), "people": len({c.person for c in made.cases}), "limit": made.limit}
     shown = [{"file": name, "because": why} for name, why in left]
@@ -73,6 +81,7 @@ def few(
     data: Annotated[Path, typer.Argument(help="Labelled images of two classes: folder, .npz or .csv.")],
     model: Named,
     draws: Annotated[int, typer.Option(help="How often the few are drawn.")] = 100,
+    classes: Asked = "",
     as_json: Json = False,
 ) -> None:
     """What a head on the embedding is worth that has seen 5, 10 or 20 people of each class."""
@@ -80,7 +89,7 @@ def few(
     from isocenter.learn.likeness import worth
 
     screen, here = Screen(as_json), settings()
-    told = worth(data, model, Path(here.models) if here.models else None, draws=draws)
+    told = worth(data, model, Path(here.models) if here.models else None, draws=draws, classes=_named(classes))
     screen.answer(told)
     rows = [(s["shots"], f"{s['auc']:.3f}", f"{s['low']:.3f} to {s['high']:.3f}") for s in told["shots"]]
     screen.table("", ("people of each class", "AUC", "95 % of draws"), rows)
@@ -91,3 +100,7 @@ def few(
         screen.say(told["border"])
     screen.say(f"of 10 neighbours {near['value']:.3f} have the same label ({near['low']:.3f} to {near['high']:.3f}); "
                f"by chance {near['chance']:.3f}")  # fmt: skip
+
+
+def _named(classes: str) -> list[str]:
+    return [name.strip() for name in classes.split(",") if name.strip()]

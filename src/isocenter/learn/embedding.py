@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,23 @@ __all__ = ["Looked", "embedded", "pictures_of"]
 _AT_ONCE = 64
 
 
-def pictures_of(model: Model, data: Path, split: str | None = None) -> Examples:
+def pictures_of(model: Model, data: Path, split: str | None = None, *, classes: Sequence[str] = ()) -> Examples:
     """Labelled pictures on the grid of a model.
 
+    Args:
+        classes: what the labels are called where they answer another question than the model's.
+
     Raises:
-        Refused: a model without an embedding, or pictures that cannot be read.
+        Refused: a model without an embedding, pictures that cannot be read, or one class, or two of one name.
     """
     how = recipe_behind(model)
+    if classes:
+        if len({name.strip().lower() for name in classes}) < max(2, len(classes)):
+            raise Refused(f"classes {', '.join(classes)}", "a question has two answers or more, each with its own name")
+        if isinstance(how, Classifier2D):
+            how = replace(how, negative=classes[0], positive=classes[1], subtypes=())
+        elif isinstance(how, Classes):
+            how = replace(how, classes=tuple(classes), known_as={}, positive=1, ordered=False, several=False, foreign=0)
     if isinstance(how, Classifier2D):
         return read_films(data, how, split)
     if isinstance(how, Classes):

@@ -25,13 +25,14 @@ __all__ = ["found", "indexed", "worth"]
 
 def indexed(
     data: Sequence[tuple[str, Path]], model: str | Path, extra: Path | None = None, *, refused: float = 0.01,
-    left_out: list[tuple[str, str]] | None = None,
+    left_out: list[tuple[str, str]] | None = None, classes: Sequence[str] = (),
 ) -> Index:  # fmt: skip
     """An index of labelled images of one or several projects.
 
     Args:
         left_out: where it is given, images that the model was not made for are put here with the reason; they are not
             in the index either way.
+        classes: what the labels are called where they answer another question than the model's.
 
     Raises:
         Refused: a model without an embedding, or too few people.
@@ -39,8 +40,9 @@ def indexed(
     held, session = opened(model, extra)
     rows, cases = [], []
     for project, path in data:
-        known = pictures_of(held, path)
-        looked, names = embedded(held, session, folder_of(model, held, extra), known.pictures), _classes(held)
+        known = pictures_of(held, path, classes=classes)
+        looked = embedded(held, session, folder_of(model, held, extra), known.pictures)
+        names = tuple(classes) or _classes(held)
         rows.append(looked.rows[~looked.declined])
         for name, whom, label, why in zip(known.names, known.whose, known.labels.tolist(), looked.why, strict=True):
             if why:
@@ -95,14 +97,19 @@ def found(
     ]  # fmt: skip
 
 
-def worth(data: Path, model: str | Path, extra: Path | None = None, *, draws: int = 100) -> dict[str, Any]:
+def worth(
+    data: Path, model: str | Path, extra: Path | None = None, *, draws: int = 100, classes: Sequence[str] = ()
+) -> dict[str, Any]:
     """AUC of heads that saw few people, and how often neighbours have the same label.
+
+    Args:
+        classes: what the two labels are called where they answer another question than the model's.
 
     Raises:
         Refused: more than two classes, or too few people.
     """
     held, session = opened(model, extra)
-    cases = pictures_of(held, data)
+    cases = pictures_of(held, data, classes=classes)
     if set(np.unique(cases.labels)) != {0, 1}:
         raise Refused("labels of other than two classes", "a head tells one thing from another", "give two classes")
     looked = embedded(held, session, folder_of(model, held, extra), cases.pictures)
