@@ -33,6 +33,7 @@ _FRAME, _THICKNESS = 0x30060024, 0x30060044
 _DRAWN_ON, _IMAGE, _IMAGE_FRAME = 0x30060016, 0x00081155, 0x00081160
 _OFF_PLANE = 0.5  # of the slice distance: a contour further from every slice belongs to none
 _ONE_PLANE, _ROUNDED_MM = 0.05, 0.2  # of the slice distance; or as far as rounded coordinates part one plane
+_SAME_LEVEL, _OTHER_STEP, _OFF_STEP = 0.05, 0.02, 0.1  # of the slice distance: one plane; those of another series
 _Drawn = tuple[npt.NDArray[np.float64], str]  # an outline, and the image that it names
 _Planes = dict[int, list[npt.NDArray[np.float64]]]
 _SAME_MM = 1e-3  # corners that are one corner
@@ -50,7 +51,7 @@ def regions(
         read: Instance digest -> Part 10 bytes.
         onto: the volume of the series that was drawn on. Without it closed contours stand as polygons in patient
             space, one region for each structure with its largest outline.
-        across: whether structures are taken that were drawn in planes across the volume's slices (`space.slabs`).
+        across: whether structures are taken that were drawn in other planes than the volume's slices (`space.slabs`).
 
     Returns:
         One region for each structure that has contours, in the order of the file; `label` is the ROI name.
@@ -105,7 +106,7 @@ def _structures(file: File, onto: Volume | None, *, across: bool) -> list[Region
         else:
             try:
                 _same_frame(frames.get(number, ""), onto.geometry, label)
-                if across and crosses([o for o, _ in outlines], onto.geometry):
+                if _own_planes([o for o, _ in outlines], onto.geometry, label, across=across):
                     found.append(_with_voxels(_across(outlines, onto, label, file, drawn)))
                     continue
                 found += [
@@ -222,8 +223,38 @@ def _filled(planes: _Planes, onto: Volume, label: str, *, exclusive: bool, image
     return Region.of_contours(geometry, mask, areas, series_uid=onto.series_uid, label=label, images=images)
 
 
+def _own_planes(
+    outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: str, *, across: bool
+) -> bool:  # fmt: skip
+    """Whether a structure was drawn in planes across the slices, or in parallel ones that lie farther apart than they.
+
+    Raises:
+        Refused: in the second case, where such planes are not to be taken: laid into the nearest slices they would
+            leave others out, by which 29.7 mL came of 44.6.
+    """
+    if crosses(outlines, geometry):
+        return across
+    levels = np.unique(np.round([float(np.median(geometry.to_index(o)[:, 0])) for o in outlines], 3))
+    steps = np.diff(levels[np.diff(levels, prepend=-np.inf) > _SAME_LEVEL])
+    if not len(steps):
+        return False
+    usual = float(steps[steps < 1.5 * np.median(steps)].mean())
+    since = levels - levels[0]
+    rounded = min(0.25, max(_OFF_STEP, 0.11 / geometry.disk_mm[0]))  # coordinates in tenths of a millimetre
+    if usual <= 1.0 + _OTHER_STEP or np.abs(since - np.rint(since)).max() <= rounded:
+        return False  # those of the slices, of each second or third, or of thinner ones
+    if not across:
+        raise Refused(
+            f"contours of '{label}' lie {usual * geometry.disk_mm[0]:.3g} mm apart, the slices of these images "
+            f"{geometry.disk_mm[0]:.3g} mm",
+            "they were drawn on another series",
+            "choose the series that the structure set refers to",
+        )
+    return True
+
+
 def _across(outlines: list[_Drawn], onto: Volume, label: str, file: File, drawn: Dataset) -> Region:
-    """A structure that was drawn in planes across the slices, such as sagittal ones of an axial series."""
+    """A structure that was drawn in planes of its own, such as sagittal ones of an axial series."""
     once = {_corners(points): points for points, _ in outlines}
     lines = list(once.values())
     index = [onto.geometry.to_index(points) for points in lines]

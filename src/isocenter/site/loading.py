@@ -28,7 +28,6 @@ from isocenter.site.gaps import clear_of_gaps, clear_of_its_gaps
 from isocenter.site.nifti_study import NIFTI, is_nifti, nifti_files, regions_in, volume_in
 from isocenter.site.source_images import SourceImages
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
-from isocenter.space.slabs import crosses
 
 __all__ = ["Folder", "Loading", "read_folder", "read_nifti", "regions_of", "safe_name", "volumes_of"]
 
@@ -422,8 +421,7 @@ def _structures(series: Series, files: _Files, candidates: list[Callable[[], Vol
         volume, found = _on_most(series, files, candidates, across=False)
     except Refused:
         return _on_most(series, files, candidates, across=True)[1]
-    left = [r.points_mm for r in found if r.unplaced is not None and r.points_mm is not None]
-    again = any(crosses([points], volume.geometry) for points in left)
+    again = any(r.unplaced is not None for r in found)
     return clear_of_gaps(regions(series, files, volume), volume) if again else found
 
 
