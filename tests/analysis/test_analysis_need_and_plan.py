@@ -35,6 +35,30 @@ def placed(uid: str, *heights: float, **facts: object) -> Series:
 _PLACED = placed("1.1", 0.0, 4.0, 8.0)
 
 
+def dynamic(uid: str, first: int, last: int, **facts: Any) -> Series:
+    """Times of a scan of two slices, 1.5 s each."""
+    images = tuple(
+        Instance(
+            f"{uid}.{n}.{k}", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2", f"d{n}{k}", 10, 2 * n + k, 4, 4, 1,
+            facts={"ImagePositionPatient": [0.0, 0.0, 10.0 * k], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+                   "AcquisitionDate": "20260101", "AcquisitionTime": f"1000{1.5 * n:05.2f}", **facts},
+        )
+        for n in range(first, last) for k in range(2)
+    )  # fmt: skip
+    return Series(uid, "CT", 2, frame_of_reference="9", instances=images)
+
+
+def test_a_dynamic_scan_that_goes_on_in_another_series_is_one() -> None:
+    """Of a scan that was cut after 25 times the 37 s before the cut were declined as too short."""
+    bolus = Need(modality="CT", axis="time", at_least=60)
+    parts = dynamic("1", 0, 25), dynamic("2", 25, 38)
+    assert bolus.joined((parts[1], parts[0], series())) == parts
+    assert bolus.joined((parts[0], dynamic("2", 26, 38))) != ()  # one time was lost at the cut
+    assert bolus.joined((parts[0], dynamic("2", 30, 38))) == ()  # another scan
+    assert bolus.joined((parts[0], dynamic("2", 20, 38))) == ()
+    assert bolus.joined((parts[0], dynamic("2", 25, 38, KVP=100))) == ()
+
+
 def test_of_two_scans_that_are_alike_the_first_is_taken() -> None:
     """A delayed scan lies beside the standard one: which of them was read was for their identifiers to settle."""
 

@@ -17,6 +17,7 @@ from isocenter.record import Instance, Series
 __all__ = [
     "at_each_place",
     "beds_apart",
+    "goes_on",
     "images",
     "in_mosaic",
     "is_object",
@@ -33,6 +34,7 @@ __all__ = [
 _LEAST_IN_MOSAIC = 4  # two by two
 _DELAY = "TriggerTime"
 _SAME_TIME = 0.1  # of a dynamic scan, by which slabs of it may begin and end apart
+_GOES_ON = 2.5  # steps from one time to the next, within which a series goes on with another's scan: one may be lost
 _SAME_PLACE = 0.5  # of the shorter of two series: beyond it they show one part of the body and are no neighbours
 _LARGER = 1.2  # of two series of one place, the one that is taken without asking
 _NEXT_TO = 1.5  # slices between the ends of two beds
@@ -136,6 +138,39 @@ def slabs_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
         key = (one.modality, one.frame_of_reference, size, _rounded(turns, 3), *same)
         scans.setdefault(key, []).append(one)
     return [tuple(many) for many in scans.values() if len(many) > 1 and _in_one_row(many) and _at_one_time(many)]
+
+
+def goes_on(study: Sequence[Series]) -> list[tuple[Series, ...]]:
+    """Dynamic scans that go on in further series, as scanners and archives write them that bound how many images
+    one has.
+
+    They have the same places, are made alike, and each begins a step of time after the one before ended.
+    """
+    scans: dict[Any, list[tuple[float, float, float, Series]]] = {}
+    for one in study:
+        places, turns = told(one, "ImagePositionPatient"), told(one, "ImageOrientationPatient")
+        if not _are_vectors(places, 3) or not _are_vectors(turns, 6) or len(turns) != 1:
+            continue
+        times = len(one.instances) / len(places)
+        when = [w for i in one.instances if (w := _acquired_s({**one.facts, **i.facts})) is not None]
+        if any(i.frames > 1 for i in one.instances) or times < 2 or len(when) < len(one.instances):
+            continue
+        begun, done = min(w for w, _ in when), max(w for w, _ in when)
+        same = [frozenset(told(one, k)) for k in ("PixelSpacing", "EchoTime", "FlipAngle", "KVP", "ImageType")]
+        size = frozenset((i.rows, i.columns) for i in one.instances)
+        key = (one.modality, one.frame_of_reference, size, _rounded(places, 2), _rounded(turns, 3), *same)
+        scans.setdefault(key, []).append((begun, done, (done - begun) / (times - 1), one))
+    found: list[tuple[Series, ...]] = []
+    for many in scans.values():
+        parts = sorted(many, key=lambda m: m[:2])
+        row = [parts[0][3]]
+        for (_, done, step, _), (begun, _, own, part) in pairwise(parts):
+            if not 0.0 < begun - done <= _GOES_ON * max(step, own, 1.0):
+                found.append(tuple(row))
+                row = []
+            row.append(part)
+        found.append(tuple(row))
+    return [row for row in found if len(row) > 1]
 
 
 def _are_vectors(values: set[Any], length: int) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from isocenter.analysis.apart import (
     at_each_place,
     beds_apart,
+    goes_on,
     images,
     in_mosaic,
     is_object,
@@ -192,6 +193,8 @@ class Need:
         if self.beds:
             return self._end_to_end(study)
         if self.axis == "time" and self.gives == "volume":
+            if parts := self._part_by_part(study):
+                return parts
             slabs = self._slab_by_slab(study)
             return slabs if any(not self.unmet(one) for one in slabs) else self._in_turn(study) or slabs
         if self.axis not in _APART or self.gives != "volumes":
@@ -258,6 +261,11 @@ class Need:
             if len(whole) >= _LEAST_TIMES and images(whole) >= self.at_least:
                 return whole
         return ()
+
+    def _part_by_part(self, study: Sequence[Series]) -> tuple[Series, ...]:
+        able = [one for one in study if {u.predicate for u in self.unmet(one)} <= {"images"}]
+        whole = max(goes_on(able), key=images, default=())
+        return whole if images(whole) >= self.at_least else ()
 
     def _slab_by_slab(self, study: Sequence[Series]) -> tuple[Series, ...]:
         able = [one for one in study if {u.predicate for u in self.unmet(one)} <= {"images"}]
