@@ -255,5 +255,5 @@ def test_weights_that_are_not_what_the_card_names_are_never_opened(
 
 
 def test_a_missing_model_file_says_where_to_put_it(tmp_path: Path) -> None:
-    with pytest.raises(MissingPart, match="into models/toy"):
+    with pytest.raises(MissingPart, match="into toy in that folder"):
         weights.open_session("toy", tmp_path)

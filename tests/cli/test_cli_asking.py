@@ -49,7 +49,7 @@ def test_a_sites_own_models_are_used_without_an_archive_too(tmp_path: Path, monk
     told = CliRunner().invoke(app, ["analyse", str(tmp_path / "film.dcm"), "--only", "chest_xray_opacity", "--json"])
     (row,) = json.loads(told.stdout)
     assert row["answer"] == "declined"
-    assert "Put model.onnx and model.json into models/chest_xray_opacity" in row["reasons"][0]
+    assert "Put model.onnx and model.json into chest_xray_opacity in that folder" in row["reasons"][0]
 
 
 def test_the_map_of_a_film_is_written_over_it_and_named_as_sensitivity(tmp_path: Path) -> None:

@@ -154,14 +154,15 @@ def model(name: str, extra: Path | None = None) -> tuple[Model, Path]:
     """One model.
 
     Raises:
-        MissingPart: when it is not there, with the folders that were looked through.
+        MissingPart: when it is not there, with where it was looked for.
     """
     held = models(extra).get(name)
     if held is None or not held[1].is_file():
+        own = "which ISOCENTER_MODELS names" if extra is not None else "as ISOCENTER_MODELS names none"
         raise MissingPart(
             f"the weights '{name}' are not there",
-            f"looked in {', '.join(p.name for p in folders(extra)) or 'no folder'}",
-            f"put model.onnx and model.json into models/{name}",
+            f"neither among the models that ship nor in a folder of this site's own, {own}",
+            f"put model.onnx and model.json into {name} in that folder, and have the study analysed again",
         )
     return held
 
