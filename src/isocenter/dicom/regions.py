@@ -33,6 +33,7 @@ _FRAME, _THICKNESS = 0x30060024, 0x30060044
 _DRAWN_ON, _IMAGE, _IMAGE_FRAME = 0x30060016, 0x00081155, 0x00081160
 _OFF_PLANE = 0.5  # of the slice distance: a contour further from every slice belongs to none
 _ONE_PLANE, _ROUNDED_MM = 0.05, 0.2  # of the slice distance; or as far as rounded coordinates part one plane
+_UNEVEN = 0.15  # of the distance of planes
 _SAME_LEVEL, _OTHER_STEP, _OFF_STEP = 0.05, 0.02, 0.1  # of the slice distance: one plane; those of another series
 _Drawn = tuple[npt.NDArray[np.float64], str]  # an outline, and the image that it names
 _Planes = dict[int, list[npt.NDArray[np.float64]]]
@@ -226,7 +227,7 @@ def _filled(planes: _Planes, onto: Volume, label: str, *, exclusive: bool, image
 def _own_planes(
     outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: str, *, across: bool
 ) -> bool:  # fmt: skip
-    """Whether a structure was drawn in planes across the slices, or in parallel ones that lie farther apart than they.
+    """Whether a structure was drawn in planes across the slices, or in parallel ones at other distances than theirs.
 
     Raises:
         Refused: in the second case, where such planes are not to be taken: laid into the nearest slices they would
@@ -241,8 +242,10 @@ def _own_planes(
     usual = float(steps[steps < 1.5 * np.median(steps)].mean())
     since = levels - levels[0]
     rounded = min(0.25, max(_OFF_STEP, 0.11 / geometry.disk_mm[0]))  # coordinates in tenths of a millimetre
-    if usual <= 1.0 + _OTHER_STEP or np.abs(since - np.rint(since)).max() <= rounded:
-        return False  # those of the slices, of each second or third, or of thinner ones
+    if abs(usual - 1.0) <= _OTHER_STEP or np.abs(since - np.rint(since)).max() <= rounded:
+        return False  # those of the slices, or of each second or third
+    if usual < 1.0 and np.abs(steps / usual - np.rint(steps / usual)).max() > _UNEVEN:
+        return False  # of two series, it may be, each of which has its part: in one slice they cannot be told apart
     if not across:
         raise Refused(
             f"contours of '{label}' lie {usual * geometry.disk_mm[0]:.3g} mm apart, the slices of these images "
