@@ -61,6 +61,17 @@ def in_suv(pet: Volume, minutes: str = "") -> float:
     return float(whole.array[0, 0, 0]) * suv.conversion(pet_header.read(whole.facts)).factor
 
 
+def test_frames_that_are_missing_between_others_are_told() -> None:
+    pet, kept = dynamic(), [0, 1, 2, 3, 4, 6]
+    moments = {k: [v[n] for n in kept] for k, v in pet.facts["FrameMoments"].items()}
+    axis = replace(pet.axes[0], values=tuple(pet.axes[0].values[n] for n in kept))
+    left = replace(
+        pet, array=pet.array[kept], axes=(axis,), instance_uids=(), facts={**pet.facts, "FrameMoments": moments}
+    )
+    said = averaged(left, "3-25").facts["Averaged"][0]
+    assert said.endswith("each by how long it lasted; of 10.0 min between them there is no frame")
+
+
 @pytest.mark.parametrize("decay", ["START", "ADMIN", "NONE"])
 def test_frames_count_by_how_long_they_lasted_whatever_decay_was_corrected_to(decay: str) -> None:
     pet = dynamic(decay)

@@ -25,6 +25,7 @@ __all__ = ["averaged", "is_gated"]
 
 _AT_ONCE_S = 1.0  # before the injection, at which a frame may begin: clocks are rounded
 _FACTOR_OFF = 0.03  # by which a stated decay factor may differ from that of its frame
+_GAP = 0.02  # of the time from first to last, that frames may leave between them without a word
 _START_OF_FRAME = 0.25  # of the first frame: a reference time before that counts from its start, as GE writes it
 _HEADER = "complete Acquisition Time, Frame Reference Time and Actual Frame Duration of each frame"
 
@@ -251,7 +252,9 @@ def _said(frames: _Frames, several: list[int], begun: float | None, *, gated: bo
     which = f"frame {several[0] + 1}" if len(several) == 1 else f"frames {several[0] + 1} to {several[-1] + 1}"
     does = "was taken" if len(several) == 1 else "were averaged, each by how long it lasted"
     when = f"{_minutes(begun)} to {_minutes(begun + lasted)} min after the injection"
-    return f"{which} of {len(frames.lasted)}, {when}, {does}"
+    between = lasted - float(frames.lasted[several].mean(axis=1).sum())
+    gap = f"; of {_minutes(between)} min between them there is no frame" if between > _GAP * lasted else ""
+    return f"{which} of {len(frames.lasted)}, {when}, {does}{gap}"
 
 
 def _minutes(seconds: float) -> str:
