@@ -349,8 +349,8 @@ def _percist(times: Sequence[_Time], lean: str, new: bool, rose: tuple[str, ...]
         total = sum(now.peak(now.lesions[i]) for i in taken) * now.factor(lean)
         few = [t.glycolysis_g(lean, r, t.measured()) for t, r in zip((before, now), scaled, strict=True)]
         said.append(
-            Measurement(codes.TLG, few[1], "g", definition=f"{name}, above PERCIST's threshold, {len(taken)} lesions, "
-                        "at most 5, 2 in an organ")
+            Measurement(codes.TLG, few[1], "g", definition=f"{name}, above PERCIST's threshold, {len(taken)} "
+                        f"lesion{'s'[: len(taken) != 1]}, at most 5, 2 in an organ")
         )  # fmt: skip
         remarks += percist.of_five((was.tlg_g, is_now.tlg_g), (few[0], few[1]))
         if sum(not organ_of(now.lesions[i].label) for i in taken) > 2:
