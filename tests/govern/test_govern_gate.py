@@ -88,7 +88,7 @@ def test_the_whole_way_is_walked_step_by_step() -> None:
             "compare", "in sex F the sensitivity may be 0.050 worse",
         ),
         (after(TESTED, (Kind.TEST_SEALED, {"digest": "u"})), NEW, "compare", "not measured on the sealed"),
-        (after(TESTED, stepped(NEW.digest, "shadow", "shadow")), NEW, "release", "0 signed studies; 5 are asked for"),
+        (after(TESTED, stepped(NEW.digest, "shadow", "shadow")), NEW, "release", "of 0 people; 5 are asked for"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_named(gates: Gates, new: Model, step: str, lacks: str) -> None:
@@ -215,7 +215,7 @@ def test_a_model_that_no_analysis_asks_is_told_at_once_how_to_go_on() -> None:
     assert len(told) == 1 and told[0].startswith("no analysis here uses the weights of lung, so the 5 signed studies")
     assert 'weights = "lung"' in told[0] and '"shadow_cases": 0' in told[0]
     seen = missing(gates, NEW, OLD, "release", {"cases": 0, "confirmed": None, "analyses": ["lung_nodules"]})
-    assert seen[0].startswith("it ran in shadow on 0 signed studies; 5 are asked for")
+    assert seen[0].startswith("it ran in shadow on signed studies of 0 people; 5 are asked for")
     lenient = change_of({**SAID, "protocol": {"shadow_cases": 0}})
     assert unused("lung", ["lung_nodules"], lenient) == "" and "50 signed studies" in unused("lung", [], None)
     assert "released, it answers on no study" in unused("lung", [], lenient)

@@ -85,7 +85,7 @@ class Change:
         least_events: with fewer a group has insufficient data, and nothing is concluded of it.
         floor: what the lower end of the primary figure's interval must reach where there is nothing that it replaces.
         looks: at the sealed test set, for each model.
-        shadow_cases: signed studies on which it must have run unseen before it is released.
+        shadow_cases: people on whose signed studies it must have run unseen before it is released.
         shadow_agreement: share of its findings that readers must have confirmed there, at the interval's lower end.
         every_group: whether a group with insufficient data holds the step up, too, and so do groups that nobody named.
             Otherwise the fewer cases a group has, the more easily it would pass; who accepts that says so beforehand.
@@ -446,13 +446,14 @@ def _shadowed(name: str, shadow: Mapping[str, Any], change: Change) -> list[str]
         lacking.append(why)
     elif int(shadow["cases"]) < change.shadow_cases:
         lacking.append(
-            f"it ran in shadow on {shadow['cases']} signed studies; {change.shadow_cases} are asked for: the server "
-            "must have these weights (ISOCENTER_MODELS)"
+            f"it ran in shadow on signed studies of {shadow['cases']} people; {change.shadow_cases} are asked for: the "
+            "server must have these weights (ISOCENTER_MODELS)"
         )
     elif change.shadow_agreement and (shadow["confirmed"] or 0.0) < change.shadow_agreement:
         lacking.append(
-            f"what it said in shadow readers signed in {shadow['confirmed'] or 0.0:.2f} of {shadow['cases']} studies "
-            f"at least (lower end of the 95 % interval); {change.shadow_agreement:g} is asked for"
+            f"what it said in shadow readers signed in {shadow['confirmed'] or 0.0:.2f} of the studies of "
+            f"{shadow['cases']} people at least (lower end of the 95 % interval); "
+            f"{change.shadow_agreement:g} is asked for"
         )
     return lacking
 

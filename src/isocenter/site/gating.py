@@ -19,7 +19,7 @@ from isocenter.analysis import weights
 from isocenter.errors import IsocenterError, NotFound, Refused
 from isocenter.govern import gate, stopping
 from isocenter.govern.policy import HOUSE, Person, must
-from isocenter.methods.intervals import wilson
+from isocenter.methods.clusters import share
 from isocenter.reading import disclosure
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Event, Kind, Model, Sealed, canonical, states
@@ -369,22 +369,28 @@ class Gating:
     # ---- what was seen
 
     def _shadow(self, model: Model) -> dict[str, Any]:
-        """Signed studies on which its analyses answered unseen since it went into shadow, and how often the report
-        said the same. What other weights answered, such as those that it replaces, says nothing of these."""
+        """People with signed studies on which its analyses answered unseen since it went into shadow, and how often
+        the report said the same. A study counts as it was signed last, and people who come often are no more people.
+        What other weights answered, such as those that it replaces, says nothing of these."""
         way, users = self.disclosing.gates().of(model.digest), self._users(model.name)
         since = next((s["when"] for s in reversed(way.steps) if s["step"] == "shadow"), "")
         if not since:
             return {"cases": 0, "confirmed": None, "analyses": users}
-        begun, agreed = datetime.fromisoformat(since), []
+        begun, agreed = datetime.fromisoformat(since), dict[tuple[str, str], bool]()
         for sealed in self.journal.since(kinds=(Kind.REPORT_SIGNED,), limit=_ALL):
             if sealed.event.time >= begun:
-                agreed += [
-                    call["machine"] == call["final"] for call in sealed.event.details.get("calls", ())
+                agreed |= {
+                    (sealed.event.subject, call["analysis"]): call["machine"] == call["final"]
+                    for call in sealed.event.details.get("calls", ())
                     if call["analysis"] in users and call["mode"] == Mode.SHADOW.value
                     and call.get("model") == model.digest
-                ]  # fmt: skip
-        low = wilson(sum(agreed), len(agreed)).low if agreed else None
-        return {"cases": len(agreed), "confirmed": low, "analyses": users}
+                }  # fmt: skip
+        if not agreed:
+            return {"cases": 0, "confirmed": None, "analyses": users}
+        known = {s.uid: f"{s.patient.issuer}|{s.patient.id}" for s in self.index.studies(limit=_ALL) if s.patient.id}
+        people = [known.get(study, study) for study, _ in agreed]
+        low = share(list(agreed.values()), people).low
+        return {"cases": len(set(people)), "confirmed": low, "analyses": users}
 
     def _unused(self, name: str, state: str) -> str:
         """That no analysis asks a model, while it is on its way or released; empty where one does."""
