@@ -147,6 +147,14 @@ def test_a_scan_that_lost_more_than_a_fifth_of_its_times_refuses(many: int) -> N
         stacks(frames)
 
 
+@pytest.mark.parametrize("lost", [0, 7, 23])
+def test_slices_that_were_measured_minutes_apart_do_not_tell_which_time_one_lacks(lost: int) -> None:
+    frames = [frame(float(k), uid=f"{k}.{n}", keys={"content": 0.04 * n + 12.0 * k, "trigger": 40.0 * n})
+              for n in range(24) for k in range(4) if (n, k) != (lost, 2)]  # fmt: skip
+    with pytest.raises(NotAVolume, match="slice 3 of 4 has 23 images where others have 24"):
+        stacks(frames, cardiac=True)
+
+
 def test_a_copy_and_a_loss_at_once_are_both_seen() -> None:
     frames = [frame(float(k), uid=f"{k}.{n}", keys={"moment": 1.5 * n, "number": 4.0 * n + k})
               for n in range(24) for k in range(4) if (n, k) != (9, 1)]  # fmt: skip

@@ -21,6 +21,7 @@ __all__ = ["WholeTimes", "whole_times"]
 _LEAST = 10  # times, of which one may be left out: of the phases of a liver each is asked for by itself
 _MOST_LACKING = 0.2  # of the times
 _NEAR = 0.4  # of the step, by which a slice may be off its own even pace
+_WITHIN = 1.2  # steps, by which a slice of a frame may be measured before or after another
 _NUMBERED = ("temporal", "acquisition")
 _TIMED = ("offset", "moment", "clock", "reference", "dynamic", "content")
 
@@ -77,7 +78,8 @@ def _alike(told: list[npt.NDArray[np.float64]]) -> list[list[int]] | None:
 def _alongside(told: list[npt.NDArray[np.float64]]) -> list[list[int]] | None:
     """The same, where each slice is measured at times of its own that run beside those of the others.
 
-    The fullest slice sets the pace. Another begins so many frames later as makes its times follow that pace best.
+    The fullest slice sets the pace. Another begins so many frames later as makes its times follow that pace best; one
+    that lies further off than a frame, as slices of a cine that are measured one after another, tells nothing.
     """
     pace = max(told, key=len)
     step = float(np.median(np.diff(pace)))
@@ -89,7 +91,7 @@ def _alongside(told: list[npt.NDArray[np.float64]]) -> list[list[int]] | None:
             at = np.abs((own - later)[:, None] - pace[None, :]).argmin(axis=1)
             off = own - pace[at]
             spread = float(np.ptp(off)) if (np.diff(at) > 0).all() else np.inf
-            tries.append((spread > _NEAR * step, abs(later), at.tolist()))
+            tries.append((spread > _NEAR * step or abs(later) > _WITHIN * step, abs(later), at.tolist()))
         aside, _, at = min(tries)
         if aside:
             return None
