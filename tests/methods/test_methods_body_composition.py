@@ -47,3 +47,21 @@ def test_loops_that_touch_the_wall_leave_it_its_usual_depth() -> None:
     loops = (hu == 40.0) & found.muscle
     assert loops.sum() < 0.25 * (hu == 40.0).sum()
     assert (found.muscle & muscle).sum() > 0.99 * muscle.sum()
+
+
+@pytest.mark.parametrize("fat_mm", [4.0, 7.0])
+def test_fat_below_the_skin_may_be_thinner_than_the_gaps_of_the_wall(fat_mm: float) -> None:
+    """In lean people all of it was visceral: closing the gaps of the wall had shut off the skin."""
+    y, x = (np.indices((260, 320)) - np.array([129.5, 159.5])[:, None, None]) * 1.0
+
+    def within(inset_mm: float) -> np.ndarray:
+        return np.asarray((x / (130.0 - inset_mm)) ** 2 + (y / (85.0 - inset_mm)) ** 2 < 1.0)
+
+    hu = np.full(x.shape, -1000.0)
+    for inset, value in ((0.0, 30.0), (2.0, -100.0), (2.0 + fat_mm, 50.0), (14.0 + fat_mm, -100.0)):
+        hu[within(inset)] = value
+    hu[(np.hypot(x / 22.0, (y - 45.0) / 16.0) < 1.0)] = 350.0
+    found = tissues(hu[None].astype(np.float32), (5.0, 1.0, 1.0))
+    below = within(2.0) & ~within(2.0 + fat_mm)
+    assert np.count_nonzero(found.subcutaneous) == pytest.approx(np.count_nonzero(below), rel=0.05)
+    assert not (found.visceral[0] & below).any() and (found.visceral[0] & within(20.0 + fat_mm)).any()

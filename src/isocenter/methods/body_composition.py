@@ -264,15 +264,19 @@ def _far(mask: Mask, spacing_mm: tuple[float, float, float]) -> npt.NDArray[np.f
     return np.asarray(ndimage.distance_transform_edt(~mask, sampling=spacing_mm[1:]))
 
 
-def _behind_wall(dense: Mask, skin: Mask, body: Mask, spacing_mm: tuple[float, float, float]) -> tuple[Mask, bool]:
-    """Everything that subcutaneous fat cannot reach from the skin once gaps of the wall are closed, and whether that is
-    a trunk. Wider gaps are closed only where it is none.
+def _behind_wall(dense: Mask, body: Mask, spacing_mm: tuple[float, float, float]) -> tuple[Mask, bool]:
+    """Everything that cannot be reached from outside the body once gaps of the wall are closed, and whether that is a
+    trunk. Wider gaps are closed only where it is none.
+
+    From the air and not from the skin: fat below it may be thinner than the gaps.
     """
-    far, first = _far(dense, spacing_mm), None
+    wide = 2 + int(np.ceil(_GAPS_MM[-1] / min(spacing_mm[1:])))
+    far, first = _far(np.pad(dense, wide), spacing_mm), None
+    frame = np.pad(np.zeros(body.shape, bool), wide, constant_values=True)
     for gap in _GAPS_MM:
-        closed = far <= gap
-        outside = opening.reached(body & ~closed, skin & body & ~closed)
-        behind = opening.filled(body & ~(_far(outside, spacing_mm) <= gap))
+        outside = opening.reached(far > gap, frame & (far > gap))
+        reached = (_far(outside, spacing_mm) <= gap)[wide:-wide, wide:-wide]
+        behind = opening.filled(body & ~reached)
         first = behind if first is None else first
         if behind.sum() >= 0.1 * body.sum() and _solidity(behind) >= _SOLID:
             return behind, True
@@ -299,7 +303,7 @@ def _wall(
     soft = body & (values >= -29.0)
     skin = _far(~body, spacing_mm) <= 4.0
     dense = opening.opened(soft & ~skin, _disc(_THIN_MM, spacing_mm))
-    behind, trunk = _behind_wall(dense, skin, body, spacing_mm)
+    behind, trunk = _behind_wall(dense, body, spacing_mm)
     if not behind.any() or behind.sum() < 0.1 * body.sum():
         raise Refused("no closed wall of muscle", "visceral and subcutaneous fat are not parted", "outline the muscle")
     # From inside, fat of the cavity reaches to the wall's inner side; organs lie between. The wall is what is dense
