@@ -36,7 +36,7 @@ Floats = npt.NDArray[np.float32]
 class AbdominalFat:
     """How many litres of visceral and subcutaneous fat, and of water, do fat and water MR images show?"""
 
-    name, version = "abdominal_fat", "7"
+    name, version = "abdominal_fat", "8"
     needs: ClassVar[Mapping[str, Need]] = {
         "images": Need(
             modality="MR", gives="volumes", at_least=4,
