@@ -249,7 +249,7 @@ def test_a_link_out_of_the_site_s_own_region_is_asked_why_by_keys(
         page.get_by_label("Own region").fill("")
         page.get_by_label("Reason, kept in the journal").nth(0).fill("a test ends")
         page.get_by_label("Reason, kept in the journal").nth(0).press("Enter")
-        page.get_by_text("a test ends").wait_for()
+        page.get_by_text("a test ends").first.wait_for()
 
 
 def test_consent_is_asked_for_and_granted_by_keys(page: Any, context: Any, site: Site, axe: str) -> None:

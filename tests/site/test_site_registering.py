@@ -262,6 +262,9 @@ def test_a_proposal_is_not_accepted_once_the_earlier_study_is_out_of_sight(
         site.laid(uid, fixed.uid, "1.2.84.1", by=made.id, who=READER)
     assert len(site.registrations(uid, who=GRAY)) == before
     assert len(site.accept_registration(uid, made.id, who=GRAY)) == before + 1
+    later = site.register(uid, fixed.uid, "1.2.84.1", who=GRAY)  # the same result, computed and accepted once more
+    assert later.id == made.id and later.made > made.made
+    assert len(site.accept_registration(uid, later.id, who=GRAY)) == before + 2
 
 
 def test_it_is_told_how_far_a_registration_is_and_it_can_be_stopped(

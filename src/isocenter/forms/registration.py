@@ -69,7 +69,8 @@ def write(
     if not joined.moving or not joined.fixed or joined.moving == joined.fixed:
         raise Refused("a registration without two frames of reference", "it joins two that differ")
     _must_be_rigid(joined.matrix)
-    identity = repr((joined.moving, joined.fixed, np.round(joined.matrix, 6).tolist(), joined.by))
+    # Of the same result at another time it is another object: an archive holds one content under one UID.
+    identity = repr((joined.moving, joined.fixed, np.round(joined.matrix, 6).tolist(), joined.by, when.isoformat()))
     made = maker.filed(study, sources, _STORAGE, "registration", identity)
     made.SeriesInstanceUID = maker.uid(study.uid, "registration", "series", identity)
     made.SeriesNumber, made.Modality = 9005, "REG"
