@@ -4,6 +4,7 @@ import { Source } from "../api/load";
 import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Shown } from "../kit/states";
+import { Typed } from "../kit/typed";
 import { may, ruleOf } from "../me";
 import { to } from "../router";
 import { count, moment, number } from "../words";
@@ -64,10 +65,10 @@ function Way({ id }: { id: string }) {
 function For({ value, wanted, change, closed }: { value: Plan; wanted: Wanted; change: (wanted: Wanted) => void; closed: boolean }) {
   const set = (more: Partial<Wanted>) => change({ ...wanted, ...more });
   const word = (name: "project" | "ethics", label: string, hint: string) => (
-    <label>{label}<input value={wanted[name]} maxLength={64} disabled={closed} autocomplete="off" placeholder={hint} onChange={(event) => set({ [name]: event.currentTarget.value.trim() })} /></label>
+    <label>{label}<Typed value={wanted[name]} maxLength={64} disabled={closed} placeholder={hint} taken={(said) => set({ [name]: said.trim() })} /></label>
   );
   const words = (name: "institutions" | "countries" | "diseases" | "topics", label: string, hint: string) => (
-    <label>{label}<input value={wanted[name].join(", ")} maxLength={300} disabled={closed} autocomplete="off" placeholder={hint} onChange={(event) => set({ [name]: event.currentTarget.value.split(",").map((one) => one.trim()).filter(Boolean) })} /></label>
+    <label>{label}<Typed value={wanted[name].join(", ")} maxLength={300} disabled={closed} placeholder={hint} taken={(said) => set({ [name]: said.split(",").map((one) => one.trim()).filter(Boolean) })} /></label>
   );
   const flags = [["non_profit", "only organisations that are not for profit"], ["non_commercial", "no commercial use"], ["publishes", "results are made known"], ["collaborates", "together with whoever gave the data"], ["returns", "what is derived comes back"]] as const;
   return (

@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { Typed } from "../kit/typed";
 import { address, setQuery } from "../router";
 import { zone } from "./figures";
 
@@ -16,19 +17,26 @@ export function Period() {
     <>
       <Day name="since" label="From" />
       <Day name="until" label="Until before" />
-      <label>Working hours<input class="short" pattern="\d{1,2}-\d{1,2}" placeholder="8-18" value={query.get("hours") ?? ""} onChange={(event) => event.currentTarget.checkValidity() && setQuery("hours", event.currentTarget.value, { keep: true })} /></label>
+      <label>Working hours<Typed class="short" pattern="\d{1,2}-\d{1,2}" placeholder="8-18" value={query.get("hours") ?? ""} taken={(words) => setQuery("hours", words, { keep: true })} /></label>
     </>
   );
 }
 
 function Day({ name, label }: { name: string; label: string }) {
   const now = address.value.searchParams.get(name) ?? "";
-  return <label>{label}<DayField value={now} onChange={(event) => event.currentTarget.checkValidity() && setQuery(name, event.currentTarget.value, { keep: true })} /></label>;
+  return <label>{label}<DayTyped value={now} taken={(words) => setQuery(name, words, { keep: true })} /></label>;
 }
+
+const DAY = { class: "day", pattern: "\\d{4}-\\d{2}-\\d{2}", placeholder: "2026-11-30", title: "year-month-day" };
 
 /** A day as it stands everywhere here: 2026-11-30. The browser's own field would show it in another order. */
 export function DayField(given: JSX.IntrinsicElements["input"]) {
-  return <input class="day" pattern="\d{4}-\d{2}-\d{2}" placeholder="2026-11-30" title="year-month-day" {...given} />;
+  return <input {...DAY} {...given} />;
+}
+
+/** The same, taken when it is left. */
+export function DayTyped(given: { value: string; taken: (words: string) => void }) {
+  return <Typed {...DAY} {...given} />;
 }
 
 export function Choice({ name, label, choices, fallback }: { name: string; label: string; choices: string[]; fallback: string }) {

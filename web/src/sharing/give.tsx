@@ -6,6 +6,7 @@ import { keyOf } from "../keys/keyboard";
 import { Dialog } from "../kit/dialog";
 import { Key } from "../kit/marks";
 import { StudyField } from "../kit/study-field";
+import { Typed } from "../kit/typed";
 import { may } from "../me";
 import { DayField } from "../oversight/period";
 import { go, to } from "../router";
@@ -100,7 +101,7 @@ export function Give({ studies, region, again, add }: { studies: string[]; regio
         <form class="give" onSubmit={(event) => void send(event)} aria-label="Give a link">
           <div class="add many">
             <label>For whom<input ref={first} required maxLength={200} autocomplete="off" defaultValue={now.to} onChange={(event) => set({ to: event.currentTarget.value })} /></label>
-            <label>Institution (optional)<input maxLength={200} autocomplete="off" value={now.institution} onChange={(event) => set({ institution: event.currentTarget.value.trim() })} /></label>
+            <label>Institution (optional)<Typed maxLength={200} value={now.institution} taken={(words) => set({ institution: words.trim() })} /></label>
             <Country value={now.country} required={region.length > 0} set={(country) => set({ country })} />
             <label>For what<select value={now.purpose} onChange={(event) => set({ purpose: event.currentTarget.value as Draft["purpose"] })}><option value="care">care of this patient</option><option value="sharing">research of another house</option></select></label>
             <label>Until, included (UTC)<DayField required value={now.until} onInput={(event) => set({ until: event.currentTarget.value })} /></label>

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
-import { DayField } from "../oversight/period";
+import { DayTyped } from "../oversight/period";
 import { address, setQuery, to } from "../router";
 import { count, moment } from "../words";
 
@@ -58,7 +58,7 @@ interface Ledger<T> {
 export function LedgerPart() {
   const query = address.value.searchParams;
   const [since, until] = [query.get("since") ?? "", query.get("until") ?? ""];
-  const day = (name: string, label: string, value: string) => <label>{label}<DayField value={value} onChange={(event) => event.currentTarget.checkValidity() && setQuery(name, event.currentTarget.value, { keep: true })} /></label>;
+  const day = (name: string, label: string, value: string) => <label>{label}<DayTyped value={value} taken={(words) => setQuery(name, words, { keep: true })} /></label>;
   const period = new URLSearchParams({ ...(since && { since }), ...(until && { until }) }).toString();
   return (
     <>
