@@ -142,3 +142,19 @@ def test_subjects_whose_means_are_alike() -> None:
 def test_a_grade_that_is_missing_is_refused() -> None:
     with pytest.raises(Refused, match="1 grades that are missing"):
         agreement.kappa([1, 2, float("nan")], [1, 2, 2], weights="quadratic")
+
+
+def test_how_alike_the_images_of_a_person_are() -> None:
+    ratings = np.random.default_rng(0).normal(size=(30, 1)) + np.random.default_rng(1).normal(size=(30, 4))
+    whole = agreement.intraclass_by_person(ratings.ravel(), np.repeat(np.arange(30), 4))
+    assert whole == pytest.approx(agreement.intraclass(ratings, "1,1").value, 1e-12)
+    # by hand, of unequal numbers: means 1, 1/3; between 8/15 over 1, within 2/3 over 3; typical (5 - 13/5)/1 = 2.4
+    between, within = 8 / 15, 2 / 9
+    said = agreement.intraclass_by_person([1, 1, 0, 0, 1], list("aabbb"))
+    assert said == pytest.approx((between - within) / (between + 1.4 * within))
+
+
+@pytest.mark.parametrize(("values", "people"), [([1, 1, 1], "aab"), ([1, 0], "ab"), ([1, 0], "aa"), ([1, 0, 1], "ab")])
+def test_how_alike_they_are_is_not_told_of_too_few(values: list[int], people: str) -> None:
+    with pytest.raises(Refused):
+        agreement.intraclass_by_person(values, list(people))

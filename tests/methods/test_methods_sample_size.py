@@ -7,9 +7,8 @@ import pytest
 from scipy import stats
 
 from isocenter.errors import Refused
-from isocenter.methods.agreement import intraclass, kappa
+from isocenter.methods.agreement import kappa
 from isocenter.methods.sample_size import (
-    alike,
     area_error,
     cases_for_area,
     cases_for_kappa,
@@ -74,14 +73,6 @@ def test_people_with_several_images() -> None:
     assert people_for(100, 5, 0.0) == 20 and people_for(100, 5, 1.0) == 100 and people_for(101, 5, 0.0) == 21
 
 
-def test_how_alike_a_persons_images_are() -> None:
-    ratings = np.random.default_rng(0).normal(size=(30, 1)) + np.random.default_rng(1).normal(size=(30, 4))
-    assert alike(ratings.ravel(), np.repeat(np.arange(30), 4)) == pytest.approx(intraclass(ratings, "1,1").value, 1e-12)
-    # by hand, of unequal numbers: means 1, 1/3; between 16/15 over 1, within 2/3 over 3; typical (5 - 13/5)/1 = 2.4
-    between, within = 8 / 15, 2 / 9
-    assert alike([1, 1, 0, 0, 1], list("aabbb")) == pytest.approx((between - within) / (between + 1.4 * within))
-
-
 def test_what_cannot_be_planned_is_refused() -> None:
     for broken in (
         lambda: power(0.5, 10, 10), lambda: power(0.7, 0, 10), lambda: diseased_for_test(0.4, 0.9),
@@ -91,8 +82,6 @@ def test_what_cannot_be_planned_is_refused() -> None:
         lambda: cases_for_kappa(0.5, 0.1, [1.0]), lambda: cases_for_kappa(0.5, 0.1, [0.5, 0.5], [0.2, 0.2, 0.6]),
         lambda: cases_for_kappa_test(0.5, 0.5, [0.5, 0.5]), lambda: cases_for_kappa_test(0.6, 0.5, [0.5, 0.5], sides=3),
         lambda: design_effect(0.5, 0.1), lambda: design_effect(4, 1.1), lambda: design_effect(4, 0.1, variation=-1),
-        lambda: alike([1, 1, 1], list("aab")), lambda: alike([1, 0], list("ab")), lambda: alike([1, 0], list("aa")),
-        lambda: alike([1, 0, 1], list("ab")),
     ):  # fmt: skip
         with pytest.raises(Refused):
             broken()

@@ -20,7 +20,7 @@ from pydicom.sr.codedict import codes
 from isocenter.analysis.need import Dated, Need
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
-from isocenter.record import Study
+from isocenter.record import Series, Study
 from isocenter.site.loading import Loading, _Files, _structures, read_folder, regions_of, volumes_of
 from isocenter.testing.phantoms import Person, Phantom, pet_ct
 
@@ -131,6 +131,16 @@ def test_structures_without_their_images_are_refused(kept: tuple[Study, dict[str
         regions_of(study, ct, files.__getitem__)
 
 
+def with_structure_set(whole: dict[str, bytes], ds: Dataset) -> tuple[Study, Series, dict[str, bytes]]:
+    """The study with this structure set in place of its own."""
+    out = io.BytesIO()
+    ds.save_as(out)
+    files = {k: v for k, v in whole.items() if dcmread(io.BytesIO(v)).Modality != "RTSTRUCT"}
+    files[hashlib.sha256(out.getvalue()).hexdigest()] = out.getvalue()
+    (study,) = merge(read_header(d) for d in files.values())
+    return study, next(s for s in study.series if s.modality == "RTSTRUCT"), files
+
+
 def test_a_structure_set_may_name_its_images_in_its_contours_alone(trunk: Phantom) -> None:
     sets = [dcmread(io.BytesIO(d)) for d in trunk.files]
     (ds,) = (d for d in sets if d.Modality == "RTSTRUCT")
@@ -146,12 +156,7 @@ def test_a_structure_set_may_name_its_images_in_its_contours_alone(trunk: Phanto
         image = Dataset()
         image.ReferencedSOPInstanceUID = levels[round(float(contour.ContourData[2]), 2)]
         contour.ContourImageSequence = [image]
-    out = io.BytesIO()
-    ds.save_as(out)
-    files = {k: v for k, v in whole.items() if dcmread(io.BytesIO(v)).Modality != "RTSTRUCT"}
-    files[hashlib.sha256(out.getvalue()).hexdigest()] = out.getvalue()
-    (study,) = merge(read_header(d) for d in files.values())
-    held = next(s for s in study.series if s.modality == "RTSTRUCT")
+    study, held, files = with_structure_set(whole, ds)
     assert not held.facts.get("ReferencedSeriesUIDs") and not held.frame_of_reference
     assert [r.voxels for r in regions_of(study, held, files.__getitem__)] == [r.voxels for r in named]
 
@@ -275,12 +280,7 @@ def test_structures_across_the_slices_go_onto_the_series_in_whose_slices_they_li
         contour.ContourData = [f"{v:.4f}" for v in ct.geometry.to_patient(index).ravel()]
         contour.NumberOfContourPoints = 4
         first.ContourSequence.append(contour)
-    out = io.BytesIO()
-    ds.save_as(out)
-    files = {k: v for k, v in whole.items() if dcmread(io.BytesIO(v)).Modality != "RTSTRUCT"}
-    files[hashlib.sha256(out.getvalue()).hexdigest()] = out.getvalue()
-    (study,) = merge(read_header(d) for d in files.values())
-    held = next(s for s in study.series if s.modality == "RTSTRUCT")
+    study, held, files = with_structure_set(whole, ds)
     box, *others = regions_of(study, held, files.__getitem__)
     assert box.voxels == 5 * 7 * 4 and box.geometry == ct.geometry
     assert [r.voxels for r in others] == [r.voxels for r in before[1:]]

@@ -17,7 +17,6 @@ from scipy.special import ndtr, ndtri
 from isocenter.errors import Refused
 
 __all__ = [
-    "alike",
     "area_error",
     "cases_for_area",
     "cases_for_kappa",
@@ -158,12 +157,12 @@ def cases_for_kappa_test(
     return int(np.ceil((float(spread) / (kappa - null)) ** 2))
 
 
-def design_effect(images: float, alike_: float, *, variation: float = 0.0) -> float:
+def design_effect(images: float, icc: float, *, variation: float = 0.0) -> float:
     """How many images of people with several are worth one of people with one: 1 + ((1 + v²)·m - 1)·ICC.
 
     Args:
         images: of a person, on average.
-        alike_: intraclass correlation of what is counted, 0 to 1 (`alike` tells it of a pilot).
+        icc: intraclass correlation of what is counted, 0 to 1 (`agreement.intraclass_by_person` tells it of a pilot).
         variation: coefficient of variation of the number of images; 0 where all have as many.
 
     Raises:
@@ -174,14 +173,14 @@ def design_effect(images: float, alike_: float, *, variation: float = 0.0) -> fl
     """
     if not images >= 1:
         raise Refused(f"{images:g} images of a person", "on average there is one at least")
-    if not 0 <= alike_ <= 1:
-        raise Refused(f"a correlation of {alike_:g}", "it lies between 0 and 1")
+    if not 0 <= icc <= 1:
+        raise Refused(f"a correlation of {icc:g}", "it lies between 0 and 1")
     if not 0 <= variation < np.inf:
         raise Refused(f"a variation of {variation:g}", "it is not below 0")
-    return float(1 + ((1 + variation**2) * images - 1) * alike_)
+    return float(1 + ((1 + variation**2) * images - 1) * icc)
 
 
-def people_for(cases: float, images: float, alike_: float, *, variation: float = 0.0) -> int:
+def people_for(cases: float, images: float, icc: float, *, variation: float = 0.0) -> int:
     """How many people with so many images each tell as much as these cases of different people.
 
     For an area count the diseased and the healthy each by themselves; a person who has images of both helps to compare
@@ -190,39 +189,7 @@ def people_for(cases: float, images: float, alike_: float, *, variation: float =
     >>> people_for(692, 4, 0.3), people_for(692, 1, 0.3), people_for(692, 4, 1.0)
     (329, 692, 692)
     """
-    return int(np.ceil(cases * design_effect(images, alike_, variation=variation) / images - 1e-9))
-
-
-def alike(values: npt.ArrayLike, people: npt.ArrayLike) -> float:
-    """Intraclass correlation of what several images of a person show, by one-way analysis of variance; not below 0.
-
-    Args:
-        values: (n,) right or wrong, 1 or 0, or any number. people: (n,) whose.
-
-    Raises:
-        Refused: one person alone, nobody with two images, or values that are all equal.
-
-    >>> alike([1, 1, 0, 0, 1, 1], ["a", "a", "b", "b", "c", "c"]), alike([1, 0, 1, 0], ["a", "a", "b", "b"])
-    (1.0, 0.0)
-    """
-    x = np.asarray(values, np.float64).ravel()
-    own = np.unique(np.asarray(people).ravel(), return_inverse=True)[1].ravel()
-    if len(own) != len(x):
-        raise Refused(f"{len(own)} people for {len(x)} values", "each value is of one person")
-    sizes = np.bincount(own)
-    k, n = len(sizes), len(x)
-    if k < 2 or n == k:
-        raise Refused(
-            f"{n} images of {k} people", "how alike a person's images are is told by several of several people"
-        )
-    if np.ptp(x) == 0:
-        raise Refused(f"{n} values that are all {x[0]:g}", "how alike a person's are is not known",
-                      "take a correlation from elsewhere, or 1 to be safe")  # fmt: skip
-    means = np.bincount(own, weights=x) / sizes
-    between = float(np.sum(sizes * (means - x.mean()) ** 2)) / (k - 1)
-    within = float(np.sum((x - means[own]) ** 2)) / (n - k)
-    typical = (n - float(np.sum(sizes**2)) / n) / (k - 1)
-    return max(0.0, (between - within) / (between + (typical - 1) * within))
+    return int(np.ceil(cases * design_effect(images, icc, variation=variation) / images - 1e-9))
 
 
 def _kappa_spread(kappa: float, one: npt.ArrayLike, other: npt.ArrayLike | None) -> float:
