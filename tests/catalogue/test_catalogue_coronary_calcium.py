@@ -14,7 +14,7 @@ from real_series import loaded
 from typer.testing import CliRunner
 
 from isocenter.analysis.protocol import Answer
-from isocenter.catalogue.calcium_scan import is_for_calcium
+from isocenter.catalogue.calcium_scan import is_for_calcium, is_gated, must_be_scorable
 from isocenter.catalogue.coronary_calcium import CoronaryCalcium
 from isocenter.cli import app
 from isocenter.errors import Refused
@@ -180,6 +180,42 @@ def test_slices_of_several_beats_that_state_the_rate_of_each_followed_the_beat(
     (beats,), _ = loaded(files)
     assert "HeartRate" not in beats.facts
     assert score(CoronaryCalcium().run(beats, arteries)) == score(CoronaryCalcium().run(scan, arteries))
+
+
+@pytest.mark.parametrize(
+    ("said", "gated"),
+    [
+        ("DS_CaSc ECG", True),
+        ("Retrospective ECG gating", True),
+        ("Heart, no contrast, gated", True),
+        ("Chest NON-GATED calcium", False),
+        ("Ungated chest", False),
+        ("CaSc without ECG", False),
+        ("CT_not_gated", False),
+        ("Thorax, retrospective recon", False),
+        ("Thorax bolus trigger", False),
+    ],
+)
+def test_words_that_deny_the_beat_are_no_gating(scan: Volume, said: str, gated: bool) -> None:
+    facts = {k: v for k, v in scan.facts.items() if k not in ("HeartRate", "ScanOptions")}
+    assert is_gated(replace(scan, facts={**facts, "ProtocolName": said})) == gated
+    assert not is_gated(replace(scan, facts={**facts, "CardiacSynchronizationTechnique": "NONE"}))
+
+
+def test_what_was_not_operated_is_no_reason(scan: Volume) -> None:
+    for said, refused in (
+        ("Calcium score, no stents", False),
+        ("no prior CABG or stent", False),
+        ("CT pre bypass", False),
+        ("no chest pain, s/p CABG", True),
+        ("no CABG, stent 2019", True),
+    ):
+        other = replace(scan, facts={**scan.facts, "ReasonForStudy": said})
+        if refused:
+            with pytest.raises(Refused, match="the header says"):
+                must_be_scorable(other)
+        else:
+            must_be_scorable(other)
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,12 @@ CALCIUM = tuple(
         ("kernel B60f", {"ConvolutionKernel": "B60f"}, {}, "declined"),
         ("the header says 'CABG'", {"StudyDescription": "Calcium after CABG 2019"}, {}, "declined"),
         ("a category is given, no score", {}, {"gated": "no"}, "found"),
+        (
+            "a category is given, no score",
+            {"ProtocolName": "Calcium NON-GATED", "ScanOptions": None, "HeartRate": None},
+            {},
+            "found",
+        ),
         ("HU in the heart", grey(spot(1024 + 2900)), {}, "declined"),
         ("noise of", {"PixelData": noisy}, {}, "declined"),
         ("does not state the tube voltage", {"KVP": None}, {}, "found"),

@@ -62,6 +62,13 @@ def test_prevent(outcome: Any, years: Any, woman: float, man: float) -> None:
         assert round(found.percent, 1) == printed
 
 
+def test_prevent_of_each_part_within_thirty_years() -> None:
+    """As preventr 0.11 prints of the same woman: the atherosclerotic part, and heart failure."""
+    for outcome, printed in (("ASCVD", 35.4), ("HF", 39.0)):
+        found = risk.prevent_2023(sex="F", outcome=outcome, years=30, diabetes=True, pressure_drug=True, **_ONE)  # type: ignore[arg-type]
+        assert round(found.percent, 1) == printed
+
+
 def test_prevent_as_in_the_paper() -> None:
     # Khan 2024, page 441: woman of 50 years, 240 and 55 mg/dL, 160 mmHg treated, no diabetes, eGFR 90, BMI 35.
     one = {**_ONE, "cholesterol_mg_dl": 240, "hdl_mg_dl": 55}
@@ -125,6 +132,33 @@ def test_the_tables_are_the_published_ones(published: dict[str, Any]) -> None:
             assert ours["survival"]["MF".index(sex)] == listed["S0"]
             for region, scale in listed["scales"].items():
                 assert list(ours[f"{sex} {region.replace('_', ' ')}"]) == scale
+
+
+@pytest.mark.parametrize(
+    ("key", "ask", "middle"),
+    [
+        ("SCORE2_2021", risk.score2, (60, 5, 120, 20, 6, 1, 1.3, 0.5)),
+        ("SCORE2_OP_2021", risk.score2_op, (73, 1, 150, 1, 6, 1, 1.4, 1)),
+    ],
+)
+def test_every_coefficient_stands_in_its_place(published: dict[str, Any], key: str, ask: Any, middle: Any) -> None:
+    """The sum written out in the order of the reference, of smokers and of people with diabetes."""
+    table, age = published[key], 52.0 if key == "SCORE2_2021" else 81.0
+    scaled = [(v - m) / s for v, m, s in zip((age, 151.0, 6.4, 1.1), middle[::2], middle[1::2], strict=True)]
+    for sex, name in (("M", "men"), ("F", "women")):
+        for smoker in (False, True):
+            for diabetes in (False, True):
+                value = {**dict(zip("asch", scaled, strict=True)), "smk": smoker, "dm": diabetes}
+                total = sum(
+                    c * np.prod([float(value[part]) for part in term.split("*")])
+                    for term, c in zip(table["order"], table[name]["coef"], strict=True)
+                )
+                hazard = -np.log(table[name]["S0"]) * np.exp(total - table[name].get("mean", 0.0))
+                first, second = table[name]["scales"]["high"]
+                expected = 100 * (1 - np.exp(-np.exp(first + second * np.log(hazard))))
+                one = {"systolic_mmhg": 151.0, "cholesterol_mmol_l": 6.4, "hdl_mmol_l": 1.1, "region": "high"}
+                found = ask(sex=sex, age=age, smoker=smoker, diabetes=diabetes, **one)
+                assert found.percent == pytest.approx(expected, rel=1e-12)
 
 
 def test_diabetes_is_remarked_in_score2() -> None:

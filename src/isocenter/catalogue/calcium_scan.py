@@ -22,7 +22,14 @@ __all__ = ["is_for_calcium", "is_gated", "must_be_clean", "must_be_in_view", "mu
 _KV, _THICK_MM, _METAL_HU, _CONTRAST_HU, _NOISE_HU = 120.0, (2.5, 3.0), 1500.0, 100.0, 40.0
 _CUT = 1 / 3  # of the slices that a field of view may graze
 _LIKE_KEV = (70, 70)  # calcium is brighter below and darker above
-_GATED = re.compile(r"cardiac|ecg|gat|trig|prospect|retrospect|ca ?sc|calcium|cac\b|agatston", re.IGNORECASE)
+_GATED = re.compile(
+    r"cardiac|ecg|(?<!navi)(?<!esti)gat|(?<!bolus )(?<!bolus)trig|prospect(?!\w* recon)|ca ?sc|calcium|cac\b|agatston",
+    re.IGNORECASE,
+)
+_NOT_GATED = re.compile(
+    r"\bun ?(?:gated|triggered)|\b(?:non?|not|without|w/o|ohne|sans) ?(?:(?:cardiac|heart) )?(?:ecg|ekg|gat|trig)",
+    re.IGNORECASE,
+)
 _TOLD = (
     "ReasonForStudy", "ReasonForTheRequestedProcedure", "RequestedProcedureDescription",
     "PerformedProcedureStepDescription", "ProtocolName", "StudyDescription", "SeriesDescription",
@@ -32,9 +39,14 @@ _SUPPOSED = {
     "SliceThickness": "the thickness of slices: their distance was taken for it",
     "ConvolutionKernel": "the kernel: a soft one was supposed",
 }
-_OPERATED = re.compile(
-    r"\b(cabg|bypass(?:es)?|(?:vein |arterial )?grafts?|stents?|stented|tavi|tavr|mitra ?clip|valve replacement|"
-    r"prosthetic valve|valve prosthesis|annuloplasty)\b",
+_MADE = (
+    r"(?:cabg|bypass(?:es)?|(?:vein |arterial )?grafts?|stents?|stented|tavi|tavr|mitra ?clip|valve replacement|"
+    r"prosthetic valve|valve prosthesis|annuloplasty)"
+)
+_OPERATED = re.compile(rf"\b{_MADE}\b", re.IGNORECASE)
+_NOT_OPERATED = re.compile(
+    r"\b(?:(?:no|without|denies) (?:(?:prior|previous|known|history of|hx of|h/o|coronary|cardiac) )*|"
+    rf"(?:pre|before)[ -]?){_MADE}\b(?:(?: ?/ ?| or | nor )(?:coronary )?{_MADE}\b)*",
     re.IGNORECASE,
 )
 
@@ -72,7 +84,7 @@ def must_be_scorable(ct: Volume) -> list[str]:
             "brightness, or was taken out", "send the plain images, or virtual ones of 70 keV",
         )  # fmt: skip
     told = " ".join(str(facts.get(k) or "") for k in _TOLD)
-    operated = _OPERATED.search(told)
+    operated = _OPERATED.search(_NOT_OPERATED.sub("", told))
     if operated:
         raise Refused(
             f"the header says '{operated.group(0)}'",
@@ -174,7 +186,9 @@ def is_gated(ct: Volume) -> bool:
         return True
     if "NominalInterval" in facts.get("PerImage", {}):
         return True  # slices of several beats state the rate of each
-    if str(facts.get("CardiacSynchronizationTechnique") or "NONE").upper() != "NONE":
-        return True  # of enhanced images, whose frames have no ScanOptions
+    technique = str(facts.get("CardiacSynchronizationTechnique") or "").upper()  # of enhanced images
+    if technique:
+        return technique != "NONE"
     told = " ".join(str(facts.get(k) or "") for k in ("ScanOptions", "ProtocolName", "ImageType"))
-    return bool(_GATED.search(told))
+    told = re.sub(r"[\s_-]+", " ", told)
+    return bool(_GATED.search(told)) and not _NOT_GATED.search(told)

@@ -58,7 +58,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "11"
+    name, version = "coronary_calcium", "12"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
