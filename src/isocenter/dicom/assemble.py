@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from isocenter.dicom.conformance import storage_class
 from isocenter.dicom.elements import File, parse
+from isocenter.dicom.frame_times import Pace
 from isocenter.dicom.padding import of_ct
 from isocenter.dicom.pixels import frames, native
 from isocenter.dicom.placed import Placed, classic, enhanced, gamma_tomography, mosaic
@@ -162,9 +163,7 @@ def _volumes(series: Series, placed: list[Placed], read: Read) -> list[Volume]:
     found, faults = stacks(
         placed,
         frame_of_reference=series.frame_of_reference,
-        cardiac=cardiac,
-        repetition_s=_repetition_s(facts),
-        repetition_said="" if facts.get("TemporalResolution") else "Repetition Time",
+        pace=Pace(cardiac, _repetition_s(facts), "" if facts.get("TemporalResolution") else "Repetition Time"),
         same_pixels=lambda a, b: _same(a, b, read),
     )
     volumes = []
