@@ -30,13 +30,27 @@ def grey(n: int, side: int = 28) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("images", "labels"),
-    [("test_images", "test_labels"), ("images", "labels"), ("x_test", "y_test"), ("holdout_x", "holdout_y")],
-)
+    [
+        ("test_images", "test_labels"), ("images", "labels"), ("x_test", "y_test"), ("holdout_x", "holdout_y"),
+        ("testImages", "testLabels"), ("held-out.images", "held-out.labels"), ("xtest", "ytest"),
+        ("data", "image_labels"),
+    ],
+)  # fmt: skip
 def test_an_npz_of_any_names_is_read_pixel_for_pixel(tmp_path: Path, images: str, labels: str) -> None:
     x = grey(6)
     np.savez(tmp_path / "a.npz", **{images: x, labels: np.arange(6)[:, None] % 2})
     found = read_labelled(tmp_path / "a.npz", GREY)
     assert np.array_equal(found.pictures, x) and found.labels.tolist() == [0, 1] * 3
+
+
+def test_an_npz_may_say_whose_each_image_is(tmp_path: Path) -> None:
+    held = {"test_images": grey(6), "test_labels": np.arange(6) % 2, "test_image_ids": np.arange(6)}
+    np.savez(tmp_path / "a.npz", **held, test_patient_ids=np.array([b"A", b"A", b"B", b"B", b"", b""]))
+    found = read_labelled(tmp_path / "a.npz", GREY)
+    assert found.groups.tolist() == [0, 0, 1, 1, 2, 3], "whose nothing tells is of somebody else"
+    np.savez(tmp_path / "a.npz", **held, testPatients=["A"], train_patients=["A"])
+    with pytest.raises(Refused, match="6 images and 1 people in 'testPatients'"):
+        read_labelled(tmp_path / "a.npz", GREY)
 
 
 def test_splits_are_read_together_or_one_alone(tmp_path: Path) -> None:

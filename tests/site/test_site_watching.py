@@ -16,6 +16,7 @@ from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Event, Kind, Patient, Receipt
 from isocenter.settings import Settings
 from isocenter.site.verbs import Site
+from isocenter.site.watching import _person
 
 
 def test_signed_studies_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +42,17 @@ def test_signed_studies_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         into = Patient("P01", "PHANTOM^1")
         site.identities.move([uid(n) for n in range(2, 12)], into, reason="one of them", who=CHIEF)
         fewer = site.watching.model(AI, who=ITO)
-        assert (fewer["studies"], fewer["cases"]) == (30, 20), "a person is one case"
+        assert (fewer["studies"], fewer["cases"], fewer["nobody"]) == (30, 20, 0), "a person is one case"
+
+
+@pytest.mark.parametrize(
+    ("number", "named"),
+    [("ANONYMOUS", ""), ("Anon^", ""), ("000000", ""), ("xxxx", ""), ("N/A", ""), ("ANON001", "y"), ("0x7", "y")],
+)
+def test_a_number_that_names_nobody_is_no_person(tmp_path: Path, number: str, named: str) -> None:
+    with department(tmp_path, read=1) as (site, _):
+        one = site.index.study(uid(1))
+        assert bool(_person(replace(one, patient=replace(one.patient, id=number)))) == bool(named)
 
 
 def test_an_image_is_known_by_what_was_made_of_it(tmp_path: Path) -> None:

@@ -33,6 +33,11 @@ def watch(
                 f"{one['model']}: {one['cases']} cases in {one['studies']} signed studies, "
                 "since a person and an image count once in six months"
             )
+        if one["nobody"]:
+            screen.say(
+                f"{one['model']}: {one['nobody']} of {one['studies']} signed studies name no person (ANONYMOUS): "
+                "each counts; where several are of one person, false alarms are more frequent than declared"
+            )
         if one["needed"]:
             screen.say(f"{one['model']}: {one['needed']} more signed studies are needed before anything can be said")
             continue

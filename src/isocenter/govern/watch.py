@@ -103,13 +103,14 @@ def watch(seen: Sequence[Seen], *, times: int = 2000) -> dict[str, Any]:
             the changes than it speaks of stayed unseen.
 
     Returns:
-        ``{"studies", "cases", "baseline", "needed", "charts", "alarms", "false_alarms"}``; without charts while the
-        baseline is not complete.
+        ``{"studies", "cases", "nobody", "baseline", "needed", "charts", "alarms", "false_alarms"}``; without charts
+        while the baseline is not complete. `nobody` is how many studies are of nobody known.
     """
     studies = seen
     seen = once_each(studies)
     told: dict[str, Any] = {
-        "studies": len(studies), "cases": len(seen), "baseline": BASELINE, "needed": max(0, BASELINE - len(seen)),
+        "studies": len(studies), "cases": len(seen), "nobody": sum(not one.person for one in studies),
+        "baseline": BASELINE, "needed": max(0, BASELINE - len(seen)),
         "charts": [], "alarms": [],
         "false_alarms": {"declared": "at most one in six months, of all charts together, on average"},
     }  # fmt: skip

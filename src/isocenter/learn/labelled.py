@@ -9,6 +9,7 @@ own below it), and a table (CSV) that names a file and a label in each row. File
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ __all__ = ["chosen", "opened_npz", "pairs_of", "read_labelled", "unlabelled"]
 
 _IMAGE_WORDS = {"images", "image", "imgs", "img", "x", "data", "pictures", "volumes"}
 _LABEL_WORDS = {"labels", "label", "y", "targets", "target", "truth"}
+_IDS, _PEOPLE_WORDS = {"id", "ids", "uid", "uids"}, {"person", "persons", "patient", "patients", "subject", "subjects"}
 _NAMES_OF_CLASSES = ("classes", "classnames", "labelnames", "targetnames")
 
 Found = tuple[str, int, "_Read", str]
@@ -239,18 +241,28 @@ def pairs_of(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, tuple[str, str
 
     >>> pairs_of({"y_test": np.zeros(1), "x_test": np.zeros(1), "train_images": np.zeros(1)})
     {'train': ('train_images', None), 'test': ('x_test', 'y_test')}
+    >>> pairs_of(dict.fromkeys(("HeldOutImages", "HeldOutLabels", "xtest", "ytest"), np.zeros(1)))
+    {'test': ('xtest', 'ytest'), 'held_out': ('HeldOutImages', 'HeldOutLabels')}
     """
     images: dict[str, str] = {}
     labels: dict[str, str] = {}
     for name in arrays:
-        words = name.lower().split("_")
-        for vocabulary, held in ((_IMAGE_WORDS, images), (_LABEL_WORDS, labels)):
-            own = [w for w in words if w in vocabulary]
-            if own:
+        if _IDS.intersection(_words(name)):  # who or which they are
+            continue
+        for words in (name.lower().split("_"), _words(name)):
+            if own := [w for w in words if w in _IMAGE_WORDS | _LABEL_WORDS]:
+                held = images if own[0] in _IMAGE_WORDS and not _LABEL_WORDS.intersection(own) else labels
                 held.setdefault("_".join(w for w in words if w not in own), name)
                 break
     order = {"train": 0, "val": 1, "test": 2}
     return {part: (images[part], labels.get(part)) for part in sorted(images, key=lambda p: (order.get(p, 3), p))}
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name that are parted by capitals or by other marks than underscores, or not at all: `xtest`."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    whole = re.sub(r"^([xy])(?=(train|val|valid|test)\b)", r"\1 ", parted.lower())
+    return re.findall(r"[a-z0-9]+", whole)
 
 
 def _of_npz(path: Path, asked: _Asked) -> Iterator[Found]:
@@ -273,12 +285,28 @@ def _of_npz(path: Path, asked: _Asked) -> Iterator[Found]:
             continue
         where = f"{path.name}, {label}"
         asked.span = span_of_set(pictures, f"{path.name}, {image}")
+        whose = _people_of(arrays, part, len(pictures), path.name)
         given = (_together if how.several else _numbers)(np.asarray(truth), len(how.classes), where)
         for i, (picture, told) in enumerate(zip(pictures, given, strict=True)):
             name = f"{part}/{i:05d}" if part else f"{i:05d}"
             kind = int(told) if how.several else class_of(told, how, where, names)
             if (read := _usable(lambda: asked.fit(picture, name, asked.span), name, asked.aside)) is not None:  # noqa: B023
-                yield name, kind, read, name
+                yield name, kind, read, (whose[i] if whose else "") or name
+
+
+def _people_of(arrays: Mapping[str, npt.NDArray[Any]], part: str, n: int, where: str) -> list[str]:
+    """Whose each image of a part is, where an array says so; none where no array does."""
+    for name, held in arrays.items():
+        words = _words(name)
+        if not _PEOPLE_WORDS.intersection(words) or held.ndim != 1:
+            continue
+        if "_".join(word for word in words if word not in _PEOPLE_WORDS | _IDS) != "_".join(_words(part)):
+            continue
+        if len(held) != n:
+            raise Refused(f"{n} images and {len(held)} people in '{name:.64}' of {where}", "each image is of somebody",
+                          f"give '{name:.64}' a person for each image, or leave it out")  # fmt: skip
+        return [str(one) for one in _in_words(held)]
+    return []
 
 
 def _names_of_classes(arrays: Mapping[str, npt.NDArray[Any]]) -> list[str]:

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["Watching"]
 
 _ALL = 10_000_000
+_NOBODY = {
+    "anon", "anonym", "anonymous", "anonymized", "anonymised", "anonymouspatient", "deidentified", "deid", "nobody",
+    "none", "null", "noid", "nopatientid", "unknown", "na",
+}  # fmt: skip
+"""What stands in the number of a patient, by its letters and digits, where somebody took the number out."""
 
 
 @dataclass
@@ -174,4 +179,9 @@ class _Told:
 
 
 def _person(study: Study | None) -> str:
-    return repr((study.patient.id, study.patient.issuer)) if study and study.patient.id else ""
+    """Who was imaged; empty where the number names nobody: `ANONYMOUS` stands for many people, zeros do."""
+    number = study.patient.id.casefold() if study else ""
+    plain = "".join(c for c in number if c.isalnum())
+    if study is None or plain in _NOBODY or not plain.strip("0x"):
+        return ""
+    return repr((study.patient.id, study.patient.issuer))
