@@ -147,9 +147,10 @@ def test_a_header_that_says_nothing_refuses_nothing() -> None:
 
 
 def test_a_need_reads_as_a_sentence() -> None:
-    need = Need(modality=("CR", "DX"), body_part=("CHEST",), at_most=4, facts={"ViewPosition": ("PA", "AP")})
+    parts, views = ("CHEST", "THORAX", "LUNG"), {"ViewPosition": ("PA", "AP")}
+    need = Need(modality=("CR", "DX"), body_part=parts, at_most=4, facts=views)
     assert need.sentence() == (
-        "computed radiograph or digital radiograph of chest with at most 4 images, ViewPosition PA or AP"
+        "computed radiograph or digital radiograph of chest, thorax or lung with at most 4 images, View Position PA or AP"
     )
     assert need.query() == {"Modality": ["CR", "DX"]}
     with pytest.raises(Refused, match="'regions' or 'reports'"):

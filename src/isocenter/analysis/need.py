@@ -293,7 +293,7 @@ class Need:
         # Free text that names no part refuses nothing; the analysis looks at the pixels then.
         met = not series.body_part or named
         found = f"{series.named} is of {said.strip()}" if said.strip() else _unsaid(series)
-        return Check("body part", " or ".join(self.body_part), found, met)
+        return Check("body part", _either(self.body_part), found, met)
 
     def _count(self, series: Series) -> Check | None:
         n = sum(max(1, i.frames) * in_mosaic(i, series) for i in series.instances)
@@ -353,7 +353,7 @@ class Need:
             silent = value in (None, "", [])
             found = _unsaid(series) if silent else f"{series.named} has {value}"
             met = silent or str(value) in wanted
-            held.append(Check(keyword, f"{keyword} {' or '.join(wanted)}", found, met))
+            held.append(Check(keyword, f"{_printed(keyword)} {_either(wanted)}", found, met))
         return tuple(held)
 
     # ---- face two: a query -----------------------------------------------------------------------------------
@@ -368,7 +368,7 @@ class Need:
         """The need in plain words, for "why was this not analysed?"."""
         said = self._named()
         if self.body_part:
-            said += f" of {' or '.join(self.body_part).lower()}"
+            said += f" of {_either([part.lower() for part in self.body_part])}"
         parts = []
         if self.at_least > 1:
             parts.append(f"at least {self.at_least} images")
@@ -379,12 +379,12 @@ class Need:
             parts.append(f"{article} {self.axis.replace('_', ' ')} axis")
         if self.velocity:
             parts.append("velocity in the phase of the images")
-        if self.only:
-            parts.append(self.only[0])
         if self.slice_mm:
             parts.append(f"slices of {self.slice_mm[0]:g} to {self.slice_mm[1]:g} mm")
         for keyword, wanted in (self.facts or {}).items():
-            parts.append(f"{keyword} {' or '.join(wanted)}")
+            parts.append(f"{_printed(keyword)} {_either(wanted)}")
+        if self.only:
+            parts.append(self.only[0])
         if parts:
             said += " with " + ", ".join(parts)
         if self.earlier:
@@ -396,7 +396,17 @@ class Need:
     def _named(self) -> str:
         if not self.modality:
             return "any series with images"
-        return " or ".join(dict.fromkeys(_WORDS.get(m, m) for m in self.modality))
+        return _either(list(dict.fromkeys(_WORDS.get(m, m) for m in self.modality)))
+
+
+def _either(words: Sequence[str]) -> str:
+    """``a, b or c``."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _printed(keyword: str) -> str:
+    """A keyword as the standard prints its name: View Position."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", keyword)
 
 
 # Axis -> the fact that runs along it, in words, and the fact that stays between series of one scan.

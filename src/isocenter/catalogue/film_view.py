@@ -66,8 +66,7 @@ def _called_a_film(facts: Mapping[str, Any]) -> bool:
 
 
 CALLED_A_FILM = (
-    "a capture (OT, SC) only where Body Part Examined or the description says chest, View Position or the description "
-    "PA or AP, and no word CT, MR or another machine",
+    "a header that calls a capture (OT, SC) a chest, PA or AP, and no CT, MR or other machine",
     _called_a_film,
 )
 """For `Need.only`: a capture is taken where its header calls it a frontal radiograph of the chest."""
