@@ -150,7 +150,8 @@ def test_a_need_reads_as_a_sentence() -> None:
     parts, views = ("CHEST", "THORAX", "LUNG"), {"ViewPosition": ("PA", "AP")}
     need = Need(modality=("CR", "DX"), body_part=parts, at_most=4, facts=views)
     assert need.sentence() == (
-        "computed radiograph or digital radiograph of chest, thorax or lung with at most 4 images, View Position PA or AP"
+        "computed radiograph or digital radiograph of chest, thorax or lung with at most 4 images, "
+        "View Position PA or AP"
     )
     assert need.query() == {"Modality": ["CR", "DX"]}
     with pytest.raises(Refused, match="'regions' or 'reports'"):

@@ -17,9 +17,9 @@ FEW = 10
 
 
 def three(value: float) -> str:
-    """Three decimals of the stored number, as written by hand: half goes up."""
-    told = Decimal(value).quantize(Decimal("0.001"), ROUND_HALF_UP if value >= 0 else "ROUND_HALF_DOWN")
-    return str(told)
+    """Three decimals of a rate, three digits of what is larger than one, as written by hand: half goes up."""
+    last = "0.001" if abs(value) <= 1 else "0.01" if abs(value) < 10 else "0.1" if abs(value) < 100 else "1"
+    return str(Decimal(value).quantize(Decimal(last), ROUND_HALF_UP if value >= 0 else "ROUND_HALF_DOWN"))
 
 
 def figure(told: Any) -> str:

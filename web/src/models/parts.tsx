@@ -8,7 +8,13 @@ export function Unknown({ because }: { because: string }) {
 }
 
 export function figure({ value, low, high }: Figure): string {
-  return low == null || high == null ? value.toFixed(3) : `${value.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)})`;
+  return low == null || high == null ? rounded(value) : `${rounded(value)} (${rounded(low)}–${rounded(high)})`;
+}
+
+/** Three digits: rates to the thousandth, millimetres and millilitres as finely as anybody measures them. */
+function rounded(value: number): string {
+  const size = Math.abs(value);
+  return value.toFixed(size <= 1 ? 3 : size < 10 ? 2 : size < 100 ? 1 : 0);
 }
 
 /** What a model must not be used for, in one line; empty where its card does not say. */
@@ -18,7 +24,7 @@ export function notFor(said: unknown): string {
 
 /** A figure of whichever form: what is no interval is named, as the greatest error or the number of cases. */
 export function told(one: Told): string {
-  const plain = (value: number) => (Number.isInteger(value) ? String(value) : value.toFixed(3));
+  const plain = (value: number) => (Number.isInteger(value) ? String(value) : rounded(value));
   if (typeof one === "number") return plain(one);
   const whole = one.low != null && one.high != null;
   const others = Object.entries(one).filter(([name, value]) => value != null && name !== "value" && !(whole && (name === "low" || name === "high")));
@@ -33,13 +39,15 @@ function part(name: string, one: Exclude<Told, number>): string {
   return off ? `${name} error` : spoken(name).toLowerCase();
 }
 
+/** What it is for, and not for, stands above every tab. */
+const ABOVE = ["title", "intended_use", "not_for"];
 const FIELDS: [string, string][] = [
-  ["intended_use", "For"], ["intended_patients", "Patients"], ["intended_users", "Who uses it"], ["not_for", "Not for"], ["limits", "Limits"], ["source", "Data"],
+  ["intended_patients", "Patients"], ["intended_users", "Who uses it"], ["limits", "Limits"], ["source", "Data"],
   ["people", "People"], ["groups", "Groups of people"], ["bias", "Against bias"], ["pictures", "Cases"], ["licence", "Licence"], ["developer", "Made by"], ["training", "Training"],
 ]; // prettier-ignore
 
 export function Card({ model }: { model: Model }) {
-  const known = new Set(["title", ...FIELDS.map(([name]) => name)]);
+  const known = new Set([...ABOVE, ...FIELDS.map(([name]) => name)]);
   const others = Object.keys(model.card).filter((name) => !known.has(name)).map((name) => [name, spoken(name)] as [string, string]);
   return (
     <dl class="facts card-facts">
