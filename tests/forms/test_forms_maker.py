@@ -6,7 +6,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from forms_samples import SERIES_UID, WHEN, Archive, ball, file_bytes, found, radiograph
 from pydicom import Dataset, dcmread
-from pydicom.uid import UID
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, SegmentationStorage
 
 from isocenter.errors import NotFound, NotWhole, Refused
 from isocenter.forms import maker
@@ -69,3 +70,18 @@ def test_what_is_not_there_is_refused(archive: Archive, axial: Geometry) -> None
     with pytest.raises(Refused, match="wrong patient"):
         maker.must_belong(found(ball(axial), study="9"), archive[0])
     assert WHEN.tzinfo is not None
+
+
+def test_decimals_that_a_sender_wrote_too_long_are_brought_to_sixteen_letters() -> None:
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.SOPClassUID, made.SOPInstanceUID = SegmentationStorage, "2.25.1"
+    where, size = Dataset(), Dataset()
+    where.ImagePositionPatient = [-12.600000000000001, 0.0, 37.044000000000004]
+    size.SliceThickness = 1 / 3
+    made.PlanePositionSequence, made.PixelMeasuresSequence = [where], [size]
+    read = dcmread(io.BytesIO(maker.dump(made)))
+    held = [*read.PlanePositionSequence[0].ImagePositionPatient, read.PixelMeasuresSequence[0].SliceThickness]
+    assert all(len(str(v)) <= 16 for v in held)
+    assert [float(v) for v in held] == pytest.approx([-12.6, 0.0, 37.044, 1 / 3], abs=1e-12)

@@ -54,7 +54,7 @@ Sources = Callable[[str], bytes]
 MAKER = "Isocenter"
 _NAMESPACE = uuid.UUID("5f5b2f60-0b3c-5f1c-9f35-9b0f4f6f8a11")  # ours, drawn once; it only keeps our names apart
 _SEXES = ("M", "F", "O")
-_SHORT_STRING = 16  # characters that an SH holds
+_SHORT_STRING = _DECIMAL_STRING = 16  # characters that an SH and a DS hold
 _COPIED_GROUPS = (0x0008, 0x0010, 0x0020)
 _EMPTY_ALLOWED = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
@@ -301,6 +301,20 @@ def dump(made: Any) -> bytes:
     """The bytes of a dataset as a Part 10 file."""
     from pydicom import dcmwrite
 
+    _shorten(made)
     out = io.BytesIO()
     dcmwrite(out, made, enforce_file_format=True)
     return out.getvalue()
+
+
+def _shorten(made: Any) -> None:
+    """Bring decimal strings of more than 16 letters, as many images state their places in, to what the standard has."""
+    from pydicom.valuerep import DSfloat
+
+    for element in made.iterall():
+        if element.VR != "DS" or element.is_empty:
+            continue
+        many = element.value if element.VM > 1 else [element.value]
+        if any(len(str(v)) > _DECIMAL_STRING for v in many):
+            short = [DSfloat(float(v), auto_format=True) for v in many]
+            element.value = short if element.VM > 1 else short[0]

@@ -165,9 +165,8 @@ def _base(
 
 
 def _place(shape: tuple[int, ...], k: int, mm: float) -> list[float]:
-    return [
-        (k - (shape[0] - 1) / 2) * mm, -(shape[2] - 1) / 2 * mm, (shape[1] - 1) * 0.42 * mm
-    ]  # fmt: skip
+    place = ((k - (shape[0] - 1) / 2) * mm, -(shape[2] - 1) / 2 * mm, (shape[1] - 1) * 0.42 * mm)
+    return [round(v, 4) for v in place]
 
 
 def _stored(phase: npt.NDArray[np.float64]) -> npt.NDArray[np.uint16]:
@@ -181,7 +180,7 @@ def _classic_series(ds: Any, pixels: Any, mm: float, first: int, each: Any = Non
     for t in range(frames):
         ds.TriggerTime = round(t * RR_MS / frames, 3)
         for k in range(slices):
-            ds.ImagePositionPatient = [round(float(v), 4) for v in _place(pixels.shape[1:], k, mm)]
+            ds.ImagePositionPatient = _place(pixels.shape[1:], k, mm)
             put_pixels(ds, pixels[t, k])
             if each is not None:
                 each(ds)
