@@ -25,7 +25,8 @@ from isocenter.methods import brain_perfusion, dce
 from isocenter.methods.exchange import curve
 from isocenter.methods.perfusion import Deconvolution
 from isocenter.methods.population_input import parker
-from isocenter.site.loading import read_folder, volumes_of
+from isocenter.site.folder import read_folder
+from isocenter.site.volumes import volumes_of
 from isocenter.testing.phantoms import stroke_ct
 from isocenter.testing.phantoms.perfused_head import artery_curve
 

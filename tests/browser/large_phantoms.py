@@ -9,8 +9,8 @@ import numpy as np
 
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Event, Finding, Kind, Origin, Outcome, Result, canonical, codes
-from isocenter.site.loading import volumes_of
 from isocenter.site.verbs import Site as Archive
+from isocenter.site.volumes import volumes_of
 from isocenter.space import Region
 from isocenter.testing.phantoms.patient import Person, new, put_pixels, written
 

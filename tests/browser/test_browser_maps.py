@@ -18,8 +18,8 @@ from isocenter.forms import maps
 from isocenter.forms.colours import inferno
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Curve, Event, Kind, Map, Origin, Outcome, Result, Threshold, canonical
-from isocenter.site.loading import volumes_of
 from isocenter.site.verbs import Site as Archive
+from isocenter.site.volumes import volumes_of
 from isocenter.space import Geometry, Volume
 
 pytestmark = pytest.mark.browser

@@ -14,8 +14,8 @@ from test_browser_stage import AX, COR, SAG, plane, planes, to_the_ball
 
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Event, Finding, Kind, Origin, Outcome, Result, canonical, codes
-from isocenter.site.loading import volumes_of
 from isocenter.site.verbs import Site as Archive
+from isocenter.site.volumes import volumes_of
 from isocenter.space import Region, Shape
 
 pytestmark = pytest.mark.browser

@@ -31,8 +31,8 @@ from isocenter.record import (
     canonical,
     codes,
 )
-from isocenter.site.loading import volumes_of
 from isocenter.site.verbs import Site as Archive
+from isocenter.site.volumes import volumes_of
 from isocenter.space import Region, Shape
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -47,7 +47,8 @@ from isocenter.errors import Refused
 from isocenter.forms import sr
 from isocenter.forms.machine_report import read
 from isocenter.record import Finding, Outcome
-from isocenter.site.loading import Loading, read_folder
+from isocenter.site.folder import read_folder
+from isocenter.site.loading import Loading
 from isocenter.space import Geometry, Reference, Volume
 from isocenter.testing.phantoms import fetus
 

@@ -27,7 +27,8 @@ from isocenter.catalogue.lesion_response import (
 )
 from isocenter.errors import Refused
 from isocenter.record import Finding, Outcome, codes
-from isocenter.site.loading import Loading, read_folder
+from isocenter.site.folder import read_folder
+from isocenter.site.loading import Loading
 from isocenter.space import Geometry, Reference, Region, Volume
 from isocenter.testing.phantoms import Person, pet_ct
 from isocenter.testing.phantoms.pet_ct import Ball

@@ -20,7 +20,8 @@ from isocenter.catalogue.pet_response import CURRENT, DEAUVILLE, PETResponse, _m
 from isocenter.errors import Refused
 from isocenter.methods.percist import of_five
 from isocenter.record import Finding, Outcome, codes
-from isocenter.site.loading import Loading, read_folder
+from isocenter.site.folder import read_folder
+from isocenter.site.loading import Loading
 from isocenter.space import Region
 from isocenter.testing.phantoms import Person, pet_ct
 from isocenter.testing.phantoms.pet_ct import Ball

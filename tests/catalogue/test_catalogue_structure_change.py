@@ -17,7 +17,8 @@ from isocenter.analysis.run import Request, run
 from isocenter.catalogue.structure_change import CHANGE, DOUBLING, SHIFT, StructureChange
 from isocenter.errors import Refused
 from isocenter.record import Finding, Outcome, codes
-from isocenter.site.loading import Loading, read_folder
+from isocenter.site.folder import read_folder
+from isocenter.site.loading import Loading
 from isocenter.space import Geometry, Reference, Region, Volume
 from isocenter.testing.phantoms import followed
 

@@ -29,7 +29,8 @@ from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
 from isocenter.forms import seg
 from isocenter.record import Finding, Origin, Outcome, Result, codes
-from isocenter.site.loading import Loading, read_folder
+from isocenter.site.folder import read_folder
+from isocenter.site.loading import Loading
 from isocenter.space import Axis, Geometry, Reference, Region, Volume
 from isocenter.testing.phantoms import fetus, ultrasound
 

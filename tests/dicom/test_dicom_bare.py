@@ -14,7 +14,7 @@ from isocenter.dicom.bare import enveloped, is_bare
 from isocenter.dicom.header import read_header
 from isocenter.dicom.pixels import frames
 from isocenter.errors import NotWhole
-from isocenter.site.loading import read_folder
+from isocenter.site.folder import read_folder
 
 
 def bare(syntax: str) -> tuple[bytes, bytes]:

@@ -48,7 +48,7 @@ from isocenter.record import (
 )
 from isocenter.record.order import Order
 from isocenter.settings import Settings
-from isocenter.site.loading import volumes_of
+from isocenter.site.volumes import volumes_of
 from isocenter.space import Region, Shape
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

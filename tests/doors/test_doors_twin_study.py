@@ -149,7 +149,7 @@ def plant(twin: Twin, *, finds: bool, as_many: bool = True) -> None:
 
 
 def found(site: Any, none: Result) -> Result:
-    from isocenter.site.loading import volumes_of
+    from isocenter.site.volumes import volumes_of
 
     (series,) = (s for s in site.index.study(STUDY).series if s.modality == "CT")
     grid = volumes_of(series, site.blobs.get)[0].geometry

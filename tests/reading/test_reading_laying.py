@@ -14,7 +14,7 @@ from isocenter.errors import NotAVolume, Refused
 from isocenter.reading.cutting import Cutter
 from isocenter.reading.laying import laid
 from isocenter.reading.pictures import Pictures, shown
-from isocenter.site.loading import volumes_of
+from isocenter.site.volumes import volumes_of
 from isocenter.testing.phantoms.patient import new, put_pixels, written
 
 PET = "1.2.840.10008.5.1.4.1.1.128"

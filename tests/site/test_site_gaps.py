@@ -15,7 +15,8 @@ from isocenter.analysis.need import Need
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import NotAVolume, Refused
 from isocenter.record import Series, Study
-from isocenter.site.loading import Loading, regions_of
+from isocenter.site.drawn import regions_of
+from isocenter.site.loading import Loading
 from isocenter.space import Region
 from isocenter.testing.phantoms import Person, pet_ct
 from isocenter.testing.phantoms.structures import structure_set

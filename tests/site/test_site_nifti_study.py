@@ -16,8 +16,10 @@ from typer.testing import CliRunner
 from isocenter.cli import app
 from isocenter.errors import Refused, Unavailable
 from isocenter.forms import nifti
-from isocenter.site.loading import read_nifti, regions_of, volumes_of
+from isocenter.site.drawn import regions_of
+from isocenter.site.folder import read_nifti
 from isocenter.site.nifti_study import image_in
+from isocenter.site.volumes import volumes_of
 from isocenter.space import Geometry, Region, Volume, resample_region
 from isocenter.testing.phantoms import checkerboards
 

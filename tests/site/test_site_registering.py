@@ -20,8 +20,8 @@ from isocenter.reading.lesions import Match
 from isocenter.reading.session import Correction
 from isocenter.record import Verdict, codes
 from isocenter.settings import Settings
-from isocenter.site.loading import volumes_of
 from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.volumes import volumes_of
 from isocenter.space import Region, Shape
 from isocenter.testing.phantoms import brain
 

@@ -120,7 +120,7 @@ def _opened(path: Path, wrap: str, masks: list[Path], modality: str) -> Any:
     """What lies at a path, as studies: DICOM, or one NIfTI image with its masks."""
     from isocenter.cli.archive import wrapper_of
     from isocenter.errors import Refused
-    from isocenter.site.loading import read_folder, read_nifti
+    from isocenter.site.folder import read_folder, read_nifti
     from isocenter.site.nifti_study import image_in, is_nifti
 
     if path.is_dir() and (masks or modality):
@@ -307,7 +307,7 @@ def _why_study(uid: str, folder: Path | None) -> tuple[Sequence[Any], list[dict[
 def _why_path(path: Path, screen: Any) -> tuple[Sequence[Any], list[dict[str, Any]]]:
     from isocenter.analysis.plan import earlier_of, plan
     from isocenter.analysis.registry import discover
-    from isocenter.site.loading import read_folder
+    from isocenter.site.folder import read_folder
 
     rows: list[dict[str, Any]] = []
     with screen.progress("reading"), read_folder(path) as held:

@@ -19,7 +19,8 @@ from isocenter.errors import IsocenterError
 from isocenter.methods.average_head import AverageHead
 from isocenter.methods.defacing import LEFT, LITTLE_CM2, Face, face_of, skin_left
 from isocenter.record import Series
-from isocenter.site.loading import Get, volumes_of
+from isocenter.site.nifti_study import Get
+from isocenter.site.volumes import volumes_of
 from isocenter.space import Geometry, Volume
 
 __all__ = ["average_head", "faces"]

@@ -28,7 +28,7 @@ from isocenter.methods.picture import prepared
 from isocenter.reading.session import machine_of
 from isocenter.record import Event, Kind, Model, Outcome, Result
 from isocenter.site.disclosing import Disclosing
-from isocenter.site.loading import volumes_of
+from isocenter.site.volumes import volumes_of
 
 if TYPE_CHECKING:
     from isocenter.analysis.registry import Registry

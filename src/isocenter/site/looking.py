@@ -15,10 +15,10 @@ from isocenter.reading.priors import Prior
 from isocenter.reading.priors import priors as ranked
 from isocenter.record import Instance, Series, Study
 from isocenter.site.disclosing import Disclosing
-from isocenter.site.loading import volumes_of
 from isocenter.site.mending import Mending
 from isocenter.site.projecting import Projects
 from isocenter.site.receiving import Receiving
+from isocenter.site.volumes import volumes_of
 from isocenter.site.witnessing import Witness
 
 if TYPE_CHECKING:

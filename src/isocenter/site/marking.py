@@ -19,7 +19,7 @@ from isocenter.forms import words
 from isocenter.methods import measuring
 from isocenter.reading.session import Correction
 from isocenter.record import Code, Instance, Measurement, Series, Study, Verdict, codes
-from isocenter.site.loading import volumes_of
+from isocenter.site.volumes import volumes_of
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
 
 __all__ = ["KINDS", "Drawn", "Image", "image_of", "measured"]

@@ -18,7 +18,17 @@ from isocenter.errors import Refused, Unavailable
 from isocenter.record import Instance, Patient, Series, Study
 from isocenter.space import Region, Volume
 
-__all__ = ["MODALITIES", "NIFTI", "image_in", "is_nifti", "nifti_files", "regions_in", "volume_in"]
+__all__ = [
+    "MODALITIES",
+    "NIFTI",
+    "Get",
+    "holds_nifti",
+    "image_in",
+    "is_nifti",
+    "nifti_files",
+    "regions_in",
+    "volume_in",
+]
 
 NIFTI = "application/x-nifti"
 """Stands where DICOM has a transfer syntax: how the bytes of such an instance are written."""
@@ -34,6 +44,7 @@ _FACTS = {"CT": {}, "PT": {"Units": "GML", "SUVType": "BW"}, "MR": {}}
 _MOST_LABELS = 100
 
 Get = Callable[[str], bytes]
+"""Digest -> the stored file."""
 
 
 def is_nifti(path: Path) -> bool:
@@ -95,6 +106,11 @@ def nifti_files(image: Path, masks: Sequence[Path], modality: str) -> tuple[Stud
         drawn.append(_series(digests[path], number, "SEG", path, frame, held, drawn_on=shown.uid))
     study = Study(_uid(frame), Patient(""), description=image.name, series=(shown, *drawn))
     return study, {digests[path]: str(path.resolve()) for path in data}
+
+
+def holds_nifti(series: Series) -> bool:
+    """Whether the images of a series are NIfTI files."""
+    return any(i.transfer_syntax == NIFTI for i in series.instances)
 
 
 def volume_in(series: Series, get: Get) -> Volume:

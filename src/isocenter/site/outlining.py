@@ -23,8 +23,8 @@ from isocenter.govern.policy import Person, must
 from isocenter.methods import brush
 from isocenter.reading.session import Correction, Reading
 from isocenter.record import Code, Finding, Measurement, Result, Series, Study, Verdict, codes
-from isocenter.site.loading import volumes_of
 from isocenter.site.marking import Drawn, image_of, measured
+from isocenter.site.volumes import volumes_of
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
 
 if TYPE_CHECKING:

@@ -32,8 +32,8 @@ from isocenter.reading.laying import Laid, laid
 from isocenter.reading.pictures import Pictures
 from isocenter.reading.priors import Prior, regions
 from isocenter.record import Series, Study
-from isocenter.site.loading import volumes_of
 from isocenter.site.receiving import Receiving
+from isocenter.site.volumes import volumes_of
 from isocenter.space import Reference, Volume
 
 if TYPE_CHECKING:

@@ -29,10 +29,12 @@ from isocenter.govern.policy import Person, must
 from isocenter.govern.stopping import Stop
 from isocenter.record import Study, Verdict
 from isocenter.site import temporary
-from isocenter.site.loading import Folder, Loading, read_folder, read_nifti, safe_name, volumes_of
-from isocenter.site.nifti_study import MODALITIES, NIFTI
+from isocenter.site.folder import Folder, read_folder, read_nifti, safe_name
+from isocenter.site.loading import Loading
+from isocenter.site.nifti_study import MODALITIES, holds_nifti
 from isocenter.site.overlays import overlays
 from isocenter.site.showing import Showing
+from isocenter.site.volumes import volumes_of
 
 if TYPE_CHECKING:
     from isocenter.space import Volume
@@ -440,7 +442,7 @@ def _without_place(name: str) -> str:
 
 
 def _is_nifti(study: Study) -> bool:
-    return any(i.transfer_syntax == NIFTI for s in study.series for i in s.instances)
+    return any(holds_nifti(s) for s in study.series)
 
 
 def _told(study: Study) -> dict[str, Any]:

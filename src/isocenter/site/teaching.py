@@ -34,7 +34,7 @@ from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, Study
 from isocenter.site.consenting import RECORD_TERMS, Consenting
 from isocenter.site.disclosing import Disclosing
-from isocenter.site.loading import volumes_of
+from isocenter.site.volumes import volumes_of
 
 if TYPE_CHECKING:
     from isocenter.analysis.registry import Registry
