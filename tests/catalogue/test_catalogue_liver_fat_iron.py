@@ -23,7 +23,7 @@ from isocenter.catalogue.one_scan import component, joined
 from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.record import Outcome, codes
-from isocenter.space import Geometry, Region, Volume, resample_region
+from isocenter.space import Axis, Geometry, Region, Volume, resample_region
 from isocenter.testing.encodings import ENCODINGS
 from isocenter.testing.phantoms import abdomen_mr
 from isocenter.testing.phantoms.patient import written
@@ -454,6 +454,34 @@ def test_of_echoes_of_two_runs_that_differ_in_phase_or_gain_one_run_is_measured(
     first = LiverFatIron().run(split(parts, (0, 1, 2)), drawn(parts, truth["liver"]))
     assert [m.value for m in answer.measurements] == [m.value for m in first.measurements]
     assert len(answer.curves[0].x) == 3
+
+
+def again(parts: Iterable[Volume], *, whole: bool) -> tuple[Volume, ...]:
+    """Each volume with its third echo, or all of its echoes, measured once more in the same series, darker by half."""
+    out = []
+    for volume in parts:
+        darker = volume.array * (0.5 if component(volume) == "magnitude" else 1.0)
+        echo, uids = volume.axes[0], volume.instance_uids
+        more = slice(None) if whole else slice(2, 3)
+        axes = (
+            (Axis("time", (0.0, 20.0), "s"), echo) if whole else (Axis("echo", (*echo.values, echo.values[2]), "ms"),)
+        )
+        array = np.stack([volume.array, darker]) if whole else np.concatenate([volume.array, darker[more]])
+        out.append(replace(volume, array=array, axes=axes, instance_uids=uids * 2))
+    return tuple(out)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_of_a_scan_or_an_echo_that_came_again_in_its_series_the_first_is_measured(
+    parts: tuple[Volume, ...], truth: dict[str, Any], whole: bool
+) -> None:
+    """The first was called no magnitudes at several echo times, the second echo times that must rise."""
+    where = drawn(parts, truth["liver"])
+    words = "repeated 2 times" if whole else f"{float(parts[0].axes[0].values[2]):g} ms came more than once"
+    answer = LiverFatIron().run(again(parts, whole=whole), where)
+    wanted = LiverFatIron().run(parts, where)
+    assert [m.value for m in answer.measurements] == [m.value for m in wanted.measurements]
+    assert any(words in r and "the first was measured" in r for r in answer.reasons)
 
 
 def test_from_dicom_to_json(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def test_what_enhanced_objects_keep_in_groups_is_known_as_in_a_classic_header() 
     shared = _item(
         MRTimingAndRelatedParametersSequence=[_item(RepetitionTime=1400.0, FlipAngle=70.0)],
         PixelMeasuresSequence=[_item(SpacingBetweenSlices=5.0)],
+        MRImagingModifierSequence=[_item(TransmitterFrequency=[123.2, 31.0])],
     )
     beat = [_item(RRIntervalTimeNominal=830.0)]
     frames = [
@@ -105,6 +106,7 @@ def test_what_enhanced_objects_keep_in_groups_is_known_as_in_a_classic_header() 
         70,
         30,
     )
+    assert found["ImagingFrequency"] == 123.2
     assert found["ContrastBolusAgent"] == "Gadobutrol" and own["NominalInterval"] == 830.0
     spin = made.dataset(sop_class=made.ENHANCED_MR, EchoPulseSequence="SPIN", **given)
     assert series_facts(parse(made.written(spin)), ())["ScanningSequence"] == ["SE"]

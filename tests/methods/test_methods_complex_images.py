@@ -11,11 +11,35 @@ ANGLES = np.linspace(-np.pi, np.pi, 4001)[:-1]
 
 @pytest.mark.parametrize(
     "scaled",
-    [ANGLES, 1000 * ANGLES, 4096 / np.pi * ANGLES, 2048 / np.pi * ANGLES + 2048],
-    ids=["radians", "thousandths", "4096 to half a turn", "12 bits"],
+    [
+        ANGLES,
+        1000 * ANGLES,
+        4096 / np.pi * ANGLES,
+        2048 / np.pi * ANGLES + 2048,
+        180 / np.pi * ANGLES,
+        2048 / np.pi * ANGLES,
+        32768 / np.pi * ANGLES,
+        32768 / np.pi * ANGLES + 32768,
+        np.mod(ANGLES, 2 * np.pi),
+        1000 * np.mod(ANGLES, 2 * np.pi),
+        np.degrees(np.mod(ANGLES, 2 * np.pi)),
+    ],
+    ids=[
+        "radians",
+        "thousandths",
+        "4096 to half a turn",
+        "12 bits",
+        "degrees",
+        "12 bits about zero",
+        "16 bits about zero",
+        "16 bits",
+        "radians from zero",
+        "thousandths from zero",
+        "degrees from zero",
+    ],
 )
 def test_scales_of_phase(scaled: np.ndarray) -> None:
-    assert np.abs(radians(scaled) - ANGLES).max() < 2e-3
+    assert np.abs(np.exp(1j * radians(scaled)) - np.exp(1j * ANGLES)).max() < 2e-3
     both = from_magnitude_and_phase(np.full(4000, 3.0), scaled)
     assert np.abs(both - 3 * np.exp(1j * ANGLES)).max() < 6e-3
 

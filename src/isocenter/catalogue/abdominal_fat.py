@@ -13,6 +13,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.echo_scan import gathered, joined
+from isocenter.catalogue.field_strength import field_tesla
 from isocenter.catalogue.one_scan import comparable, dixon_part
 from isocenter.errors import Refused
 from isocenter.methods import fatwater
@@ -36,7 +37,7 @@ Floats = npt.NDArray[np.float32]
 class AbdominalFat:
     """How many litres of visceral and subcutaneous fat, and of water, do fat and water MR images show?"""
 
-    name, version = "abdominal_fat", "8"
+    name, version = "abdominal_fat", "9"
     needs: ClassVar[Mapping[str, Need]] = {
         "images": Need(
             modality="MR", gives="volumes", at_least=4,
@@ -134,12 +135,11 @@ def _put_together(images: tuple[Volume, ...], field_t: float) -> _FatWater:
             "fat and water are told apart by three or more with phase",
             "send the fat and water images of the scanner",
         )
-    field = field_t or scan.main.facts.get("MagneticFieldStrength")
-    if not isinstance(field, (int, float)) or not field:
-        raise Refused("no Magnetic Field Strength", "fat's frequency follows from it", "give field_t")
-    made = fatwater.separate(scan.images, scan.times_s, float(field), scan.main.geometry.spacing_mm)
+    how = ["fat and water from the echoes, six peaks"]
+    field = field_tesla(scan.main.facts, how, given=field_t)
+    made = fatwater.separate(scan.images, scan.times_s, field, scan.main.geometry.spacing_mm)
     parts = [np.nan_to_num(np.asarray(part, np.float32)) for part in (made.fat, made.water)]
-    return _FatWater(scan.main, parts[0], parts[1], "fat and water from the echoes, six peaks")
+    return _FatWater(scan.main, parts[0], parts[1], "; ".join(how))
 
 
 def _scanners_own(usable: list[Volume]) -> _FatWater | None:

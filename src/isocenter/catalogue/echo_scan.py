@@ -28,6 +28,7 @@ _BLOCK, _BRIGHT, _TEXTURED = 16, 0.1, 0.1  # voxels of a piece that may have mov
 _NEARER, _MOST_MOVED = 0.7, 0.1  # unlikeness left after a step to the side, and share of pieces that want one
 
 _PARTS = "EchoParts"  # fact of a volume that was put together: number of the acquisition of each echo
+_REPEATED = "RepeatedEchoes"  # fact of a volume that was measured again in its series: what was left out, in words
 
 _Parts = dict[str, Volume]
 
@@ -85,8 +86,39 @@ def _same_times(one: Volume, other: Volume) -> bool:
 
 
 def joined(volumes: tuple[Volume, ...]) -> tuple[Volume, ...]:
-    """Volumes of several echoes, and those of one echo each put together where they are of one scan."""
-    return one_scan.joined(volumes, "echo")
+    """Volumes of several echoes, and those of one echo each put together where they are of one scan.
+
+    Of a series that was measured several times the first run is taken, and of an echo that it holds twice the first.
+    """
+    return one_scan.joined(tuple(_first_run(v) for v in volumes), "echo")
+
+
+def _first_run(volume: Volume) -> Volume:
+    if [a.name for a in volume.axes] not in (["time", "echo"], ["echo"]):
+        return volume
+    *runs, echo = volume.axes
+    times = [float(t) for t in echo.values]
+    once = sorted((t, n) for n, t in enumerate(times) if t not in times[:n])
+    if not runs and len(once) == len(times):
+        return volume
+    slices, which = volume.geometry.shape[0], [n for _, n in once]
+    images = [n * slices + k for n in which for k in range(slices)]
+    said = f"the scan was repeated {len(runs[0])} times in its series: the first was measured" if runs else ""
+    if len(once) < len(times):
+        twice = ", ".join(f"{t:g}" for t in sorted({t for t in times if times.count(t) > 1}))
+        said = f"echoes at {twice} ms came more than once: the first was measured"
+    facts = {**volume.facts, _REPEATED: said}
+    for keyword, taken in (("PerPhase", which), ("PerImage", images)):
+        if held := facts.get(keyword):
+            facts[keyword] = {word: [values[n] for n in taken] for word, values in held.items()}
+    uids = volume.instance_uids
+    return replace(
+        volume,
+        array=volume.array.reshape(-1, *volume.geometry.shape)[which],
+        axes=(Axis("echo", tuple(t for t, _ in once), echo.unit),),
+        facts=facts,
+        instance_uids=tuple(uids[n] for n in images) if len(uids) > max(images) else (),
+    )
 
 
 def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
@@ -111,6 +143,7 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
         else:
             groups.append({component(volume): volume})
     groups, remarks = _going_on(groups)
+    remarks += dict.fromkeys(said for g in groups for v in g.values() if (said := v.facts.get(_REPEATED)))
 
     def has_phase(group: dict[str, Volume]) -> bool:
         return {"magnitude", "phase"} <= set(group) or {"real", "imaginary"} <= set(group)

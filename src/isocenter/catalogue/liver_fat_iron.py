@@ -14,6 +14,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.contrast_agent import after_contrast
 from isocenter.catalogue.echo_scan import EchoScan, gathered
+from isocenter.catalogue.field_strength import field_tesla
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods import bipolar, echo_parts, fat_magnitude, fatwater, liver_iron, liver_region
@@ -45,7 +46,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverFatIron:
     """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
 
-    name, version = "liver_fat_iron", "16"
+    name, version = "liver_fat_iron", "17"
     needs: ClassVar[Mapping[str, Need]] = {
         "echoes": Need(
             modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")
@@ -118,10 +119,9 @@ class LiverFatIron:
         allow_t1_bias: bool,
         other_grid: OtherGrid,
     ) -> Answer:
-        field = field_t or _number(scan.main, "MagneticFieldStrength")
-        if not field:
-            raise Refused("no Magnetic Field Strength", "fat's frequency follows from it", "give field_t")
-        remarks = [*scan.remarks, *_t1(scan.main, field, allow_t1_bias)]
+        remarks = list(scan.remarks)
+        field = field_tesla(scan.main.facts, remarks, given=field_t)
+        remarks += _t1(scan.main, field, allow_t1_bias)
         if len(scan.times_s) == 2:
             return _two_point(scan, field, drawn, other_grid, remarks)
         spacing = scan.main.geometry.spacing_mm

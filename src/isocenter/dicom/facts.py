@@ -68,6 +68,8 @@ _TABLE = """
 00180080 RepetitionTime d S
 00180081 EchoTime d I
 00180082 InversionTime d I
+00180084 ImagingFrequency d S
+00180085 ImagedNucleus t S
 00180086 EchoNumbers n I
 00180087 MagneticFieldStrength d S
 00180088 SpacingBetweenSlices d S
@@ -220,6 +222,7 @@ _GROUPED = (
     (0x00189112, Row(0x00181314, "FlipAngle", "d", False)),
     (0x00189112, Row(0x00180091, "EchoTrainLength", "n", True)),
     (0x00189114, Row(0x00189082, "EchoTime", "f", False)),
+    (0x00189006, Row(0x00189098, "ImagingFrequency", "f", True)),
     (0x00189118, Row(0x00209251, "NominalInterval", "f", False)),
     (0x00189325, Row(0x00180060, "KVP", "d", False)),
     (0x00189314, Row(0x00181210, "ConvolutionKernel", "t", True)),

@@ -1,8 +1,9 @@
 """Complex MR images from what scanners send: magnitude and phase, or real and imaginary parts.
 
-Phase comes in several scales: radians, thousandths of a radian, or whole numbers of which 4096 make a turn or half of
-one. The scale is read from the range that the values fill, which noise outside the body always fills; a range that is
-none of these is refused, since a phase of the wrong scale still makes a picture.
+Phase comes in several scales: radians, thousandths of a radian, degrees, or whole numbers of which a power of two makes
+a turn or half of one; it begins at minus half a turn, or at zero. The scale is read from the range that the values
+fill, which noise outside the body always fills; a range that is none of these is refused, since a phase of the wrong
+scale still makes a picture.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ __all__ = ["from_magnitude_and_phase", "from_parts", "radians"]
 Complex = npt.NDArray[np.complex64]
 
 _FILLED = 0.97  # noise fills at least this part of the range
+_HALF_TURNS = (np.pi, 180.0, 2048.0, 1000.0 * np.pi, 4096.0, 32768.0)
+_ONE_SIDED = (np.pi, 1000.0 * np.pi, 4096.0)  # that are known by one of their ends
 
 
 def radians(phase: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -31,14 +34,16 @@ def radians(phase: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     3.14
     """
     low, high = float(phase.min()), float(phase.max())
-    for most, whole in ((np.pi, 1.0), (1000.0 * np.pi, 1000.0), (4096.0, 4096.0 / np.pi)):
-        if _FILLED * most <= max(-low, high) <= 1.001 * most and low < 0:
-            return np.asarray(phase / np.float32(whole), np.float32)
-    if low >= 0 and 4096 * _FILLED <= high <= 4096:
-        return np.asarray((phase - 2048.0) * np.float32(np.pi / 2048.0), np.float32)
+    for half in _HALF_TURNS:
+        filled = (max if half in _ONE_SIDED else min)(-low, high) >= _FILLED * half
+        if low < 0 and filled and max(-low, high) <= 1.001 * half:
+            return np.asarray(phase * np.float32(np.pi / half), np.float32)
+        if low >= 0 and 2.0 * _FILLED * half <= high <= 2.002 * half:
+            begun = half if half > 180.0 and half.is_integer() else 0.0  # whole numbers begin at minus half a turn
+            return np.asarray((phase - np.float32(begun)) * np.float32(np.pi / half), np.float32)
     raise Refused(
         f"phase from {low:g} to {high:g}",
-        "it fills neither a turn in radians, nor thousandths, nor 4096 steps: its scale is not known",
+        "it fills no turn in radians, thousandths of them, degrees or steps of a power of two: its scale is not known",
         "send phase as the scanner wrote it, not cropped or windowed",
     )
 
