@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from department_for_oversight import AI, CHIEF, ITO, department
+from isocenter.analysis.weights import models
 from isocenter.errors import Forbidden, NotFound
 from isocenter.forms.model_card import lines, page, pdf
 from isocenter.govern.card import ASKED, SCHEMA, card
@@ -71,6 +72,22 @@ def test_the_card_of_a_model_is_whole_and_says_what_is_not_known(tmp_path: Path)
             site.carding.card("nonsense", who=ITO)
         with pytest.raises(Forbidden):
             site.carding.card(AI, who=Person("ct", Role.SERVICE))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "output", "founded"),
+    [
+        ("breastmnist", "classification", "calibrated chance of each", "weights of others with SHA-256 579344"),
+        ("chest_xray_heart", "segmentation", "outlines of right lung, left lung, heart", "none of others"),
+        ("cardiac_cine", "segmentation", "outlines and volumes", "none of others"),
+        ("chest_xray_opacity", "classification", "calibrated chance", "none of others; the version before it"),
+    ],
+)  # fmt: skip
+def test_what_ships_is_called_what_it_is(name: str, kind: str, output: str, founded: str) -> None:
+    told = card(models()[name][0], now=datetime(2026, 11, 27, tzinfo=UTC))
+    assert told["source_attributes"]["1.iv"]["says"] == kind
+    assert told["source_attributes"]["1.iii"]["says"].startswith(output)
+    assert founded in told["chai"]["foundation_models"]["says"]
 
 
 def test_a_card_withholds_the_figures_of_groups_with_few_events(tmp_path: Path) -> None:

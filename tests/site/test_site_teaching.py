@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,11 +26,13 @@ from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.learn.films import read_films
 from isocenter.learn.kinds import Classifier2D
+from isocenter.learn.recipes import recipe
 from isocenter.learn.sealed import digest_of_data
 from isocenter.record import Event, Finding, Kind, Model, Origin, Outcome, Receipt, Result, codes, to_plain
 from isocenter.settings import Settings
 from isocenter.site.verbs import Site
 
+SHIPPED = Path(__file__).parents[2] / "models"
 CASES = [  # patient, mode, machine, first, final
     ("P1", "unaided-first", True, True, True), ("P1", "concurrent", True, None, True),
     ("P2", "concurrent", True, None, False), ("P3", "unaided-first", False, False, False),
@@ -107,6 +110,23 @@ def test_what_must_not_be_taken_is_refused(site: Site, tmp_path: Path) -> None:
     positives = [s.study for s in site.teaching.said(AI) if s.final]
     with pytest.raises(Refused, match="one class"):
         site.teaching.examples(AI, tmp_path / "b", who=HOUSE, without=positives)
+
+
+def test_weights_of_ones_own_teach_by_the_recipe_on_their_card(site: Site, tmp_path: Path) -> None:
+    told = json.loads((SHIPPED / "breastmnist" / "model.json").read_text())
+    told |= {"name": "mine", "card": told["card"] | {"developer": "a hospital"}}
+    (tmp_path / "shelf" / "mine").mkdir(parents=True)
+    (tmp_path / "shelf" / "mine" / "model.json").write_text(json.dumps(told))
+    analyses = SimpleNamespace(analyses={AI: SimpleNamespace(weights="mine")})
+    here = replace(site.teaching, shelf=str(tmp_path / "shelf"), registry=analyses)
+    report = here.examples(AI, tmp_path / "set", who=HOUSE)
+    how = recipe(report["task"])
+    assert (how.task, how.card["developer"]) == ("mine", "a hospital")
+    assert report["by_class"] == {"malignant": 3, "normal or benign": 2}
+    told["card"]["training"].pop("recipe")
+    (tmp_path / "shelf" / "mine" / "model.json").write_text(json.dumps(told))
+    with pytest.raises(NotFound, match="--task"):
+        here.examples(AI, tmp_path / "other", who=HOUSE)
 
 
 def test_a_withdrawal_names_every_model_that_learnt_and_ends_what_would(site: Site, tmp_path: Path) -> None:

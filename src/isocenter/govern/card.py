@@ -195,8 +195,7 @@ def _attributes(
         "1.i": _of(told, "developer"),
         "1.ii": _of(told, "funding", "its author names nobody who paid"),
         "1.iii": _says(_output(model), "inputs"),
-        "1.iv": _says("segmentation" if inputs.get("kind") == "masks" else
-                      "detection" if inputs.get("kind") == "boxes" else "classification", "inputs.kind"),
+        "1.iv": _says(_KINDS.get(_kind(inputs), "classification"), "inputs.kind"),
         "2.i": _of(told, "intended_use"),
         "2.ii": _of(told, "intended_patients", "its author names them in the intended use only"),
         "2.iii": _of(told, "intended_users"),
@@ -235,15 +234,40 @@ def _attributes(
     }  # fmt: skip
 
 
+_EYES = "looks through weights with SHA-256"  # of a training: those of others
+_KINDS = {"masks": "segmentation", "heart": "segmentation", "boxes": "detection"}
+
+
+def _kind(inputs: Mapping[str, Any]) -> str:
+    """What a model answers; those that say no kind are known as `learn.judge.kind_of` knows them."""
+    plain = "films" if "gate" in inputs else "masks" if "outlines" in inputs else "heart" if "step_mm" in inputs else ""
+    return str(inputs.get("kind", plain))
+
+
 def _output(model: Model) -> str:
-    kinds = list(model.inputs.get("classes", ()))
-    if model.inputs.get("kind") == "masks":
+    kinds, kind = list(model.inputs.get("classes") or model.inputs.get("outlines") or ()), _kind(model.inputs)
+    if kind == "films":
+        return f"calibrated chance of what its title says: {model.card.get('title', model.name)}"
+    if kind == "heart":
+        return f"outlines and volumes: {model.card.get('title', model.name)}"
+    if kind == "masks":
         return f"outlines of {', '.join(map(str, kinds))}"
     if model.inputs.get("kind") == "boxes":
         return f"boxes about each of: {', '.join(map(str, kinds))}, with a score between 0 and 1 that is no chance"
     if kinds:
         return f"calibrated chance of each of: {', '.join(map(str, kinds))}"
     return str(model.card.get("title", model.name))
+
+
+def _founded(model: Model) -> dict[str, Any]:
+    """Which weights of others it stands on; a version of its own before it is none."""
+    training = model.card.get("training")
+    eyes = training.get(_EYES) if isinstance(training, Mapping) else None
+    before = f"; the version before it has the weights {model.parent}" if model.parent else ""
+    if eyes:
+        return _says(f"it looks through weights of others with SHA-256 {eyes}, which its source names{before}",
+                     "card.training")  # fmt: skip
+    return _says(f"none of others{before}", "record")
 
 
 def _chai(model: Model, way: Mapping[str, Any], told: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -269,8 +293,7 @@ def _chai(model: Model, way: Mapping[str, Any], told: Mapping[str, dict[str, Any
         "clinical_risk_level": _unknown("it depends on the use that a site gives it"),
         "output": told["1.iii"],
         "model_type": _says(_plain(training), "card.training") if training else _unknown("its training did not tell"),
-        "foundation_models": _says(f"trained from {model.parent}", "record") if model.parent
-        else _says("none: trained from nothing", "record"),
+        "foundation_models": _founded(model),
         "input_data": _says({k: v for k, v in model.inputs.items() if k in ("kind", "shape", "size", "channels")}
                             or {"see": "record"}, "inputs"),
         "development_data": told["4.i"],

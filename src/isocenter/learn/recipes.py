@@ -27,7 +27,7 @@ from isocenter.learn.kinds import (
     Scattering,
     Table,
 )
-from isocenter.learn.recipe_files import CARD, KINDS, recipe_from, recipe_in
+from isocenter.learn.recipe_files import BESIDE, CARD, KINDS, recipe_from, recipe_in
 from isocenter.record import Model
 
 __all__ = ["DEVELOPER", "OWN_TRAINING", "RECIPES", "Augmentation", "Classifier2D", "recipe", "recipe_behind", "unlike"]
@@ -483,7 +483,7 @@ def recipe_behind(model: Model) -> Recipe:
         said = json.loads(told)
     except ValueError as e:
         raise Refused(f"the recipe on the card of {model.name}", f"it cannot be read: {e}", "restore the card") from e
-    words = {name: model.card[name] for name in (*CARD, "groups") if name in model.card}
+    words = {name: model.card[name] for name in (*CARD, *BESIDE) if name in model.card}
     whole = {"kind": kind, "task": model.name, **said, "card": words, "goal": model.card.get("goal", {})}
     return recipe_from(whole, f"the card of {model.name}")
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isocenter.analysis import weights
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
@@ -29,7 +30,9 @@ from isocenter.learn.from_readings import (
     rehearsed,
     written,
 )
-from isocenter.learn.recipes import RECIPES, recipe
+from isocenter.learn.kinds import Recipe
+from isocenter.learn.recipe_files import recipe_text
+from isocenter.learn.recipes import RECIPES, recipe, recipe_behind
 from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, Study
 from isocenter.site.consenting import RECORD_TERMS, Consenting
@@ -50,7 +53,11 @@ _SIGNED = (Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
 
 @dataclass
 class Teaching:
-    """What one archive can teach."""
+    """What one archive can teach.
+
+    Args:
+        shelf: folder of the site's own weights, or empty.
+    """
 
     index: Index
     journal: Journal
@@ -59,6 +66,7 @@ class Teaching:
     consents: Consenting
     clock: Callable[[], datetime]
     registry: Registry
+    shelf: str = ""
 
     def said(self, analysis: str) -> list[Said]:
         """What signed reports say of the question of an analysis."""
@@ -105,8 +113,10 @@ class Teaching:
         every = self.said(analysis)
         if not every:  # reports on an analysis that was taken away since still teach
             self.registry.get(analysis)
-        task = task or self._own_recipe(analysis)
-        classes = classes_of(recipe(task))
+        how = recipe(task) if task else self._own_recipe(analysis)
+        own = not task and how.task not in RECIPES  # one of the house's own, which lies on the card of its weights
+        task = str(out / "recipe.toml") if own else task or how.task
+        classes = classes_of(how)
         told = [s for s in every if s.study not in set(without) and s.reader not in set(not_by)]
         if cohort is not None:
             told = [s for s in told if s.study in set(cohort.members)]
@@ -135,6 +145,8 @@ class Teaching:
              "readers": dict(sorted(Counter(r for e in made for r in e.readers).items())),
              "influence": {r: round(part, 4) for r, part in influence(made).items()}, "scaled": scaled},
         )  # fmt: skip
+        if own:
+            (out / "recipe.toml").write_text(recipe_text(how), "utf-8")
         if rehearse is not None:
             report["rehearsed"] = {"n": rehearsed(out, rehearse, share), "share": share}
         details = {k: report[k] for k in ("n", "people", "by_class", "by_mode", "closed", "digest", "agreement")}
@@ -151,12 +163,15 @@ class Teaching:
         asked = {uid for uid, rows in heads.items() if any(row["name"] == analysis for row in rows)}
         return sorted(asked)
 
-    def _own_recipe(self, analysis: str) -> str:
-        """Name of the recipe by which an analysis' own weights were trained."""
+    def _own_recipe(self, analysis: str) -> Recipe:
+        """The recipe by which an analysis' own weights were trained: one that ships, or the one on their card."""
         known = self.registry.analyses.get(analysis)
         name = str(getattr(known, "weights", "")) or analysis
         if name in RECIPES:
-            return name
+            return recipe(name)
+        held = weights.models(Path(self.shelf) if self.shelf else None).get(name)
+        if held is not None and held[0].card.get("training", {}).get("recipe"):
+            return recipe_behind(held[0])
         with_own = [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") in RECIPES]
         raise NotFound(
             f"a recipe of the analysis '{analysis:.64}'",

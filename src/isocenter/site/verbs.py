@@ -188,7 +188,14 @@ class Site(Looking, Analysing, Researching, HandingOut, Desk, Marks, Registering
         self.ledgers = Ledgering(self.journal, lambda: self.clock(), self._disclosing.hears)
         self.federation = Federating(self.journal, self.clock)
         self.teaching = Teaching(
-            self.index, self.journal, self.blobs, self._disclosing, self.consents, lambda: self.clock(), self.registry
+            self.index,
+            self.journal,
+            self.blobs,
+            self._disclosing,
+            self.consents,
+            lambda: self.clock(),
+            self.registry,
+            self.shelf,
         )
         self._shelf, self._cutter = Shelf(), Cutter()
         self.calls = Escalating(self.index, self.journal, self.preferences, self.forward, self.projects.holds)
