@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from isocenter.analysis.need import Need
-from isocenter.analysis.plan import checked, earlier_of, looks_back, plan
+from isocenter.analysis.plan import checked, dated, earlier_of, looks_back, not_compared, plan
 from isocenter.analysis.protocol import Answer, Yield, parameters
 from isocenter.catalogue.calcium_scan import is_for_calcium
 from isocenter.errors import Refused
@@ -558,6 +558,35 @@ def test_earlier_studies_are_those_of_the_same_patient_from_before_the_newest_fi
     assert earlier_of(today, others) == (second, first)
     assert earlier_of(Study("8", Patient("P")), others) == ()
     assert earlier_of(replace(today, patient=Patient("")), (on("2025-01-01", uid="9", patient=Patient("")),)) == ()
+
+
+def test_a_study_without_its_date_has_the_first_day_of_its_images() -> None:
+    """Such a study was left out of a course of three without a word: the smallest sum was not known."""
+    made = replace(series(facts={"SeriesDate": "20260305"}), instances=series().instances)
+    marked = Series("1.9", "RTSTRUCT", 3, facts={"SeriesDate": "20260101"}, instances=series(uid="1.9").instances)
+    nameless = Study("2", Patient("P"), series=(made, marked))
+    assert str(dated(nameless).date) == "2026-03-05"
+    assert str(dated(replace(nameless, series=(marked,))).date) == "2026-01-01"
+    assert dated(study(series(facts={"SeriesDate": "20269999", "ContentDate": ""}))).date is None
+    today = on("2026-04-01", uid="3")
+    assert [str(s.date) for s in earlier_of(today, (nameless,))] == ["2026-03-05"]
+    assert earlier_of(nameless, (on("2026-03-04", uid="4"), on("2026-03-06", uid="5")))[0].uid == "4"
+
+
+def test_what_bears_the_number_of_a_patient_and_is_not_compared_is_told() -> None:
+    today = replace(on("2026-04-01", uid="3"), time="101500", patient=Patient("P", sex="M"))
+    woman = replace(on("2026-03-01", uid="4"), patient=Patient("P", sex="F"))
+    later = replace(woman, uid="5", date=date(2026, 5, 1))
+    none, twin = Study("6", Patient("P")), replace(today, uid="7")
+    others = (today, woman, later, none, twin, on("2026-02-01", uid="8"), Study("9", Patient("Q")))
+    told = not_compared(today, others)
+    assert [s.split(" ")[0] for s in told] == ["the", "study", "another"]
+    assert "2026-03-01" in told[0] and "another date of birth or sex" in told[0]
+    assert "has no date" in told[1] and "same day and time" in told[2]
+    assert "this study has no date" in not_compared(none, others)[0]
+    assert not_compared(replace(none, patient=Patient("")), others) == ()
+    (declined,) = plan([_Growth()], replace(today, series=(series(uid="3.1"),)), (), told[:1]).declined
+    assert declined.sentences()[1:] == told[:1]
 
 
 def test_a_need_that_looks_back_is_bound_in_the_newest_study_that_has_it_and_in_all_where_all_are_wanted() -> None:

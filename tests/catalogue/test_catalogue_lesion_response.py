@@ -360,7 +360,7 @@ def test_a_lesion_that_was_outlined_on_two_phases_counts_once() -> None:
     both = replace(first, given=(replace(arterial, series_uid="1.2"), replace(portal, series_uid="1.3")))
     scan = Dated(first.study_uid, first.day, Volume(np.zeros(GRID.shape, np.float32), GRID, series_uid="1.3"))
     answer = LesionResponse().run(now, (both,), None, (scan,))
-    assert "SD" in the(answer, CURRENT).words and "+0%" in the(answer, CURRENT).words
+    assert "SD" in the(answer, CURRENT).words and "+0.0%" in the(answer, CURRENT).words
     assert any("left out: each structure counts once" in told for told in answer.reasons)
     elsewhere = replace(arterial, series_uid="1.2", geometry=replace(GRID, frame_of_reference="2.25.8"))
     answer = LesionResponse().run(now, (replace(both, given=(*both.regions[1:], elsewhere)),), None, (scan,))

@@ -389,3 +389,10 @@ def test_one_stable_disease_between_two_responses() -> None:
     assert [whole.response for _, whole in responses(visits)] == ["PR", "SD", "PR", "SD"]
     assert [whole.response for _, whole in responses(visits, accept_sd=True)] == ["PR", "SD", "PR", "PR"]
     assert [one.response for one in immune_responses(visits, accept_sd=True)] == ["iPR", "iSD", "iPR", "iPR"]
+
+
+def test_a_complete_response_without_targets_that_is_not_seen_again_is_no_stable_disease() -> None:
+    gone = (Visit(0, None, non_target="non-CR/non-PD"), Visit(60, None, non_target="CR"))
+    assert best_response(gone).response == "non-CR/non-PD"
+    assert best_immune_response(gone).response == "non-iCR/non-iUPD"
+    assert best_response(gone, confirmed=False).response == "CR"

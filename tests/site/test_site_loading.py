@@ -76,7 +76,14 @@ def test_inputs_of_other_days_come_with_their_day_the_oldest_first(kept: tuple[S
     assert [d.day for d in given["pets"]] == [date(2026, 1, 1), date(2026, 2, 1)]
     assert given["last"].volume.array.shape == given["now"].volume.array.shape
     assert set(load.digests) == {i.digest for i in pet.instances}
-    undated = Loading(replace(today, date=None), {"now": needs["now"]}, {"now": (pet.uid,)}, files.__getitem__)
+    bare = tuple(
+        replace(s, facts={k: v for k, v in s.facts.items() if "Date" not in k},
+                instances=tuple(replace(i, facts={k: v for k, v in i.facts.items() if "Date" not in k})
+                                for i in s.instances))
+        for s in today.series
+    )  # fmt: skip
+    nowhere = replace(today, date=None, series=bare)
+    undated = Loading(nowhere, {"now": needs["now"]}, {"now": (pet.uid,)}, files.__getitem__)
     with pytest.raises(Refused, match="no place in time"):
         undated()
     regions = Need(modality="RTSTRUCT", gives="regions", dated=True)

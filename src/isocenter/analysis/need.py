@@ -63,7 +63,7 @@ class Dated:
 
     Args:
         study_uid: Study Instance UID.
-        day: Study Date.
+        day: Study Date, or what stands for it where it is empty.
         given: a `Volume`, or a tuple of `Region` where the need gives regions.
     """
 

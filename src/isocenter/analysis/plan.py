@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import chain
 
 from isocenter.analysis.apart import images
@@ -12,7 +13,19 @@ from isocenter.analysis.need import Check, Need, Unmet
 from isocenter.analysis.protocol import Analysis
 from isocenter.record import Instance, Patient, Series, Study, Urgency
 
-__all__ = ["Binding", "Checked", "Declined", "Plan", "checked", "closest", "earlier_of", "looks_back", "plan"]
+__all__ = [
+    "Binding",
+    "Checked",
+    "Declined",
+    "Plan",
+    "checked",
+    "closest",
+    "dated",
+    "earlier_of",
+    "looks_back",
+    "not_compared",
+    "plan",
+]
 
 
 _RADIOGRAPHS = frozenset({"CR", "DX", "MG", "RG"})
@@ -37,14 +50,15 @@ class Binding:
 
 @dataclass(frozen=True)
 class Declined:
-    """An analysis that found no series, with the nearest series' reasons."""
+    """An analysis that found no series, with the nearest series' reasons, and the studies that are none of the past."""
 
     analysis: str
     reasons: tuple[Unmet, ...]
+    told: tuple[str, ...] = ()
 
     def sentences(self) -> tuple[str, ...]:
         """Each reason in words."""
-        return tuple(str(r) for r in self.reasons)
+        return (*(str(r) for r in self.reasons), *self.told)
 
 
 @dataclass(frozen=True)
@@ -78,13 +92,16 @@ class Plan:
     declined: tuple[Declined, ...]
 
 
-def plan(analyses: Iterable[Analysis], study: Study, earlier: Sequence[Study] = ()) -> Plan:
+def plan(
+    analyses: Iterable[Analysis], study: Study, earlier: Sequence[Study] = (), told: Sequence[str] = ()
+) -> Plan:  # fmt: skip
     """Bind every analysis to its series, or say what is missing.
 
     What could raise the study furthest on the worklist comes first: a reader should not wait for the others.
 
     Args:
         earlier: earlier studies of the same patient (see `earlier_of`), the newest first.
+        told: what was not taken for one (see `not_compared`), said where an analysis that looks back declines.
     """
     bindings: list[Binding] = []
     declined: list[Declined] = []
@@ -92,7 +109,7 @@ def plan(analyses: Iterable[Analysis], study: Study, earlier: Sequence[Study] = 
         found, unmet = _bind(analysis.name, analysis.needs, study, earlier)
         bindings.extend(found)
         if not found:
-            declined.append(Declined(analysis.name, unmet))
+            declined.append(Declined(analysis.name, unmet, tuple(told) if looks_back([analysis]) else ()))
     return Plan(study.uid, tuple(bindings), tuple(declined))
 
 
@@ -101,24 +118,76 @@ def _calmness(analysis: Analysis) -> int:
 
 
 def earlier_of(study: Study, others: Iterable[Study]) -> tuple[Study, ...]:
-    """The studies of the same patient from before this one, the newest first.
+    """The studies of the same patient from before this one, the newest first, each with its day (see `dated`).
 
     A study without a date has no place in time: it is before none, and none is before it. One number with another date
     of birth, or another sex, is another person (a number that two houses gave, or typed wrong): nothing is compared.
     """
-    mine = (study.patient.id, study.patient.issuer)
-    if not study.patient.id or study.date is None:
+    now = dated(study)
+    if now.date is None:
         return ()
+    moment = (now.date, now.time)
     before = [
         s
-        for s in others
-        if s.uid != study.uid
-        and (s.patient.id, s.patient.issuer) == mine
-        and not _another(s.patient, study.patient)
-        and s.date is not None
-        and (s.date, s.time) < (study.date, study.time)
+        for s in _of_one_number(now, others)
+        if not _another(s.patient, now.patient) and s.date is not None and (s.date, s.time) < moment
     ]
     return tuple(sorted(before, key=lambda s: (s.date, s.time, s.uid), reverse=True))
+
+
+def not_compared(study: Study, others: Iterable[Study]) -> tuple[str, ...]:
+    """Studies of the same patient number that are not taken for earlier ones, and why, in words."""
+    now = dated(study)
+    if now.date is None:
+        none = "this study has no date, and its series and images have none: none is before it. Complete Study Date"
+        return (none,) if study.patient.id else ()
+    said: list[str] = []
+    for s in _of_one_number(now, others):
+        if s.date is None:
+            said.append(f"study {s.uid} of this patient has no date and is not compared: complete Study Date")
+        elif (s.date, s.time) > (now.date, now.time):
+            continue
+        elif _another(s.patient, now.patient):
+            said.append(
+                f"the study of {s.date} with the same patient number has another date of birth or sex: it is another "
+                "person's, or one of them is wrong, and is not compared"
+            )
+        elif (s.date, s.time) == (now.date, now.time):
+            said.append(
+                f"another study of this patient is of the same day and time ({s.date}): which comes first is not "
+                "known, and it is not compared"
+            )
+    return tuple(said)
+
+
+def _of_one_number(study: Study, others: Iterable[Study]) -> Iterator[Study]:
+    mine = (study.patient.id, study.patient.issuer)
+    if study.patient.id:
+        yield from (dated(s) for s in others if s.uid != study.uid and (s.patient.id, s.patient.issuer) == mine)
+
+
+def dated(study: Study) -> Study:
+    """A study with its day: Study Date, or where it is empty the first day that its series and images state.
+
+    Outlines and reports may have been made on a later day: they count where nothing else states one.
+    """
+    if study.date is not None:
+        return study
+    images = [s for s in study.series if s.modality not in _MADE_LATER] or study.series
+    facts = [s.facts for s in images] + [i.facts for s in images for i in s.instances]
+    days = [day for f in facts for word in _DAYS if (day := _day_of(str(f.get(word) or ""))) is not None]
+    return replace(study, date=min(days)) if days else study
+
+
+_MADE_LATER = frozenset({"SEG", "RTSTRUCT", "SR", "PR", "KO", "REG"})
+_DAYS = ("SeriesDate", "AcquisitionDate", "AcquisitionDateTime", "ContentDate")
+
+
+def _day_of(said: str) -> date | None:
+    try:
+        return date.fromisoformat(said[:8])
+    except ValueError:
+        return None
 
 
 def _another(one: Patient, other: Patient) -> bool:

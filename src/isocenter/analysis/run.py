@@ -60,6 +60,7 @@ class Request:
     digests: tuple[str, ...] = ()
     series: tuple[str, ...] = ()
     models: str = ""  # folder of a site's own weights
+    told: tuple[str, ...] = ()  # what is said with the answer, whatever it is
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
     model = ""
     seen: tuple[float, ...] = ()
     chosen: dict[str, Any] = {}
-    told: tuple[str, ...] = ()
+    told = request.told
     try:
         chosen = _chosen(held, request.parameters or {})
         inputs = dict(request.load())
-        seen, told = _look(inputs), _told(inputs)
+        seen, told = _look(inputs), (*request.told, *_told(inputs))
         shown = Shown.of(inputs, request.series)
         if weights := getattr(held, "weights", ""):
             from isocenter.analysis import weights as shelf

@@ -160,7 +160,7 @@ def _some_studies(path: Path, held: Any, screen: Any) -> Sequence[Any]:
 def _of_path(
     path: Path, held: Any, names: list[str], parameters: dict[str, Any], out: Path | None, told: Any, screen: Any
 ) -> list[Any]:
-    from isocenter.analysis.plan import earlier_of, plan
+    from isocenter.analysis.plan import earlier_of, looks_back, not_compared, plan
     from isocenter.analysis.protocol import own
     from isocenter.analysis.registry import address, discover
     from isocenter.analysis.run import Request, run_apart
@@ -176,15 +176,17 @@ def _of_path(
     results: list[Result] = []
     for study in _some_studies(path, held, screen):
         earlier = earlier_of(study, held.studies)
-        planned = plan(chosen, study, earlier)
+        left = not_compared(study, held.studies)
+        planned = plan(chosen, study, earlier, left)
         for number, binding in enumerate(planned.bindings):
             told(binding.analysis, number, len(planned.bindings))
             analysis = asked_for[binding.analysis]
             load = Loading(study, analysis.needs, binding.series, held, earlier, binding.image)
             series = tuple(uid for uids in binding.series.values() for uid in uids)
             asked = Request(
-                address(analysis), study.uid, load, now(), given[analysis.name], load.digests, series, shelf
-            )
+                address(analysis), study.uid, load, now(), given[analysis.name], load.digests, series, shelf,
+                told=left if looks_back([analysis]) else (),
+            )  # fmt: skip
             done = run_apart(asked)
             results.append(done.result)
             if out is not None:
@@ -305,7 +307,7 @@ def _why_study(uid: str, folder: Path | None) -> tuple[Sequence[Any], list[dict[
 
 
 def _why_path(path: Path, screen: Any) -> tuple[Sequence[Any], list[dict[str, Any]]]:
-    from isocenter.analysis.plan import earlier_of, plan
+    from isocenter.analysis.plan import earlier_of, not_compared, plan
     from isocenter.analysis.registry import discover
     from isocenter.site.folder import read_folder
 
@@ -313,7 +315,8 @@ def _why_path(path: Path, screen: Any) -> tuple[Sequence[Any], list[dict[str, An
     with screen.progress("reading"), read_folder(path) as held:
         studies = _some_studies(path, held, screen)
     for study in studies:
-        planned = plan(discover().analyses.values(), study, earlier_of(study, studies))
+        left = not_compared(study, studies)
+        planned = plan(discover().analyses.values(), study, earlier_of(study, studies), left)
         for b in planned.bindings:
             series = [uid for uids in b.series.values() for uid in uids]
             row = {"study": study.uid, "analysis": b.analysis, "answer": "can run", "reasons": [], "series": series}

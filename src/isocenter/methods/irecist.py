@@ -222,7 +222,7 @@ def best_immune_response(
     for day, said in upto:
         if said in ("iCR", "iPR", *_STABLE) and day - visits[0].day >= stable_days:
             why = "stable" if said in _STABLE else f"{said}, not confirmed"
-            word = said if said in _STABLE else "iSD"
+            word = _STABLE[0] if visits[0].sum_mm is not None else _STABLE[1]
             return Judged(word, rule, f"{why} on day {day}, at least {stable_days} days from baseline")
     if ended < len(seen):
         return Judged("iCPD", rule, f"progression confirmed on day {seen[ended][0]}, nothing better stood before")

@@ -212,10 +212,10 @@ def target_response(
         if share >= 0.2 - EPSILON and grown >= absolute_mm - EPSILON:
             # Also where a target is missing: it could only have added.
             return Judged(
-                "PD", _PROGRESS, f"{now:g} mm is {share:+.0%} and {grown:+g} mm from the nadir {nadir_mm:g} mm"
+                "PD", _PROGRESS, f"{now:.4g} mm is {share:+.1%} and {grown:+.3g} mm from the nadir {nadir_mm:.4g} mm"
             )
     elif now > 0:
-        return Judged("PD", _PROGRESS + " (4.3.1, recurrence)", f"{now:g} mm after all targets had disappeared")
+        return Judged("PD", _PROGRESS + " (4.3.1, recurrence)", f"{now:.4g} mm after all targets had disappeared")
     if not visit.complete:
         return Judged("NE", "RECIST 1.1 table 1", "a target was not evaluated, and those that were show no progression")
     if visit.all_gone:
@@ -223,11 +223,11 @@ def target_response(
     change = (now - baseline_mm) / baseline_mm
     if change <= -0.3 + EPSILON:
         return Judged(
-            "PR", "RECIST 1.1 4.3.1, partial response", f"{now:g} mm is {change:+.0%} from {baseline_mm:g} mm"
+            "PR", "RECIST 1.1 4.3.1, partial response", f"{now:.4g} mm is {change:+.1%} from {baseline_mm:.4g} mm"
         )
     if before in ("PR", "CR"):
-        return Judged("PR", "EORTC RECIST FAQ, a response stands", f"{now:g} mm: no progression since the response")
-    return Judged("SD", "RECIST 1.1 4.3.1, stable disease", f"{now:g} mm is {change:+.0%} from {baseline_mm:g} mm")
+        return Judged("PR", "EORTC RECIST FAQ, a response stands", f"{now:.4g} mm: no progression since the response")
+    return Judged("SD", "RECIST 1.1 4.3.1, stable disease", f"{now:.4g} mm is {change:+.1%} from {baseline_mm:.4g} mm")
 
 
 OVERALL: Mapping[tuple[str, str], Response] = {
@@ -388,7 +388,7 @@ def best_response(
         return found
     for day, said in upto:
         if said in ("CR", "PR", "SD", "non-CR/non-PD") and day - start >= stable_days:
-            word = "non-CR/non-PD" if said == "non-CR/non-PD" else "SD"
+            word = "non-CR/non-PD" if visits[0].sum_mm is None else "SD"
             why = "stable" if said in ("SD", "non-CR/non-PD") else f"{said}, not confirmed"
             return Judged(word, "RECIST 1.1 table 3", f"{why} on day {day}, at least {stable_days} days from baseline")
     if ended < len(seen):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from isocenter.analysis.plan import earlier_of
+from isocenter.analysis.plan import dated, earlier_of
 from isocenter.reading.hanging import REGIONS
 from isocenter.record import Series, Study
 
@@ -69,7 +69,7 @@ def priors(study: Study, others: Iterable[Study]) -> list[Prior]:
     Among studies of one region those that share a modality stand first. A study without a date has no place in time
     and is left out.
     """
-    here = region(study)
+    here, study = region(study), dated(study)
     found = []
     for other in earlier_of(study, others):
         assert study.date is not None and other.date is not None

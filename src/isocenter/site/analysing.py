@@ -65,7 +65,7 @@ class Analysing(Answers):
         given = own(parameters or {}, chosen)
         chosen = [a for a in chosen if a.name not in stops]
         earlier = tuple(self._with_places(was) for was in self._earlier(study, chosen))
-        plan = planning.plan(chosen, study, earlier)
+        plan = planning.plan(chosen, study, earlier, self._not_compared(study, chosen))
         self._tell(
             Kind.PLANNED, who.name, study_uid, fingerprint=fingerprint(study),
             bindings=[{"analysis": b.analysis, "series": to_plain(b.series)} for b in plan.bindings],
@@ -115,7 +115,10 @@ class Analysing(Answers):
             same = result.receipt.inputs == load.digests and same_asking(result, analysis, given, self.shelf)
             if same and current:
                 return [(digest, result)]
-        request = Request(address(analysis), study.uid, load, self.clock(), given, load.digests, series, self.shelf)
+        request = Request(
+            address(analysis), study.uid, load, self.clock(), given, load.digests, series, self.shelf,
+            told=self._not_compared(study, [analysis]),
+        )  # fmt: skip
         done = run_apart(request) if self.apart else run(request, analysis)
         if analysis.name in self.gating.stops():
             return []

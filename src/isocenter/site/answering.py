@@ -29,7 +29,7 @@ class Answers(Sitting):
         must(who, "plan", study_uid)
         study = self._disclosing.study(self.index.study(study_uid), who)
         chosen = list(self.registry.analyses.values())
-        return planning.plan(chosen, study, self._earlier(study, chosen))
+        return planning.plan(chosen, study, self._earlier(study, chosen), self._not_compared(study, chosen))
 
     def why(self, study_uid: str, *, who: Person) -> list[dict[str, Any]]:
         """Each analysis with its answer on this study: found, struck (by whom), none, declined (with reasons), waiting;
@@ -40,7 +40,7 @@ class Answers(Sitting):
         rows = []
         chosen = [a for a in self.registry.analyses.values() if not self._disclosing.is_silent(a.name, who)]
         earlier, stops = self._earlier(study, chosen), self.gating.stops()
-        asked = planning.plan(chosen, study, earlier)
+        asked = planning.plan(chosen, study, earlier, self._not_compared(study, chosen))
         for binding in asked.bindings:
             series = tuple(uid for uids in binding.series.values() for uid in uids)
             about = [(d, r) for d, r in said if not of_other_picture(r, study, binding.image)]

@@ -15,6 +15,7 @@ import numpy as np
 
 from isocenter.analysis.apart import left_beside
 from isocenter.analysis.need import Dated, Need
+from isocenter.analysis.plan import dated
 from isocenter.errors import NotAVolume, Refused
 from isocenter.record import Series, Study
 from isocenter.record.machine_report import MachineReport
@@ -220,6 +221,7 @@ def _suits(volume: Volume, need: Need, series: Series) -> bool:
 
 
 def _dated(study: Study, given: Any) -> Dated:
-    if study.date is None:
+    day = dated(study).date
+    if day is None:
         raise Refused("a study without a date", "it has no place in time", "complete Study Date")
-    return Dated(study.uid, study.date, given)
+    return Dated(study.uid, day, given)

@@ -137,7 +137,7 @@ class Looking:
         must(who, "study", study_uid)
         study = self.index.study(study_uid)
         others = self.index.studies({"PatientID": study.patient.id}, limit=_PRIORS, order="-date")
-        earlier = planning.earlier_of(study, others)
+        earlier = planning.earlier_of(study, [one if one.date else self.index.study(one.uid) for one in others])
         held = [one for one in earlier if self.projects.holds(one.uid, who, "study")]
         allowed = [self._disclosing.study(self.index.study(one.uid), who) for one in held]
         return ranked(study, allowed), len(earlier) - len(held)

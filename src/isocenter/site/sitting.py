@@ -59,12 +59,20 @@ class Sitting:
 
     def _before(self, study: Study) -> tuple[Study, ...]:
         """Earlier studies of the patient without their series, the newest first."""
+        return planning.earlier_of(study, self._of_its_number(study))
+
+    def _not_compared(self, study: Study, chosen: Sequence[Analysis]) -> tuple[str, ...]:
+        """What is no earlier study of the patient though it bears their number, in words."""
+        return planning.not_compared(study, self._of_its_number(study)) if planning.looks_back(chosen) else ()
+
+    def _of_its_number(self, study: Study) -> list[Study]:
+        """Other studies of the same patient number, whole only where the day is asked of their series."""
         if not study.patient.id:
-            return ()
+            return []
         mine = self.projects.home(study.uid)  # what is said of a study must not tell of one in another project
         others = self.index.studies({"PatientID": study.patient.id}, limit=_HISTORY, order="-date")
-        others = [one for one in others if self.projects.home(one.uid) == mine]
-        return planning.earlier_of(study, others)
+        others = [one for one in others if one.uid != study.uid and self.projects.home(one.uid) == mine]
+        return [one if one.date else self.index.study(one.uid) for one in others]
 
     def _source(self, sop_uid: str) -> bytes:
         return self.blobs.kept(self.index.instance(sop_uid)[2].digest)
