@@ -54,6 +54,7 @@ class Magnitudes:
         unsure: where the answers below and above 50 % fit nearly alike.
         pooled: where the answer is that of a neighbourhood.
         unsound: where even that is not known to 3 points; NaN in fraction and decay.
+        noise: variance of one part of the complex signal, by what the model leaves.
     """
 
     pdff: Array
@@ -63,6 +64,7 @@ class Magnitudes:
     unsure: Mask
     pooled: Mask
     unsound: Mask
+    noise: float
 
 
 def fit_magnitudes(
@@ -138,7 +140,7 @@ def fit_magnitudes(
         unsure = np.where(pooled, together[4] < _APART, unsure)
         unsound = pooled & ~(together[3] <= _LOOSE_POINTS)
         maps[:2, unsound] = np.nan
-    return Magnitudes(maps[0], maps[1], residual, where, unsure, pooled, unsound)
+    return Magnitudes(maps[0], maps[1], residual, where, unsure, pooled, unsound, noise)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
