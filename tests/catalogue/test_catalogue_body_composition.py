@@ -127,6 +127,10 @@ def test_cutoffs_carry_their_study_and_people(ct: Volume) -> None:
     assert any("below 43 (Martin 2013" in f.words for f in martin.findings)
     japan = BodyComposition().run(ct, None, level_mm=0.0, cutoff="Japan 2002")
     assert any(f.what == codes.VISCERAL_OBESITY and "above 100" in f.words for f in japan.findings)
+    aged = replace(ct, facts={**ct.facts, "PatientAge": "065Y"})
+    werf = BodyComposition().run(aged, None, level_mm=0.0, cutoff="van der Werf 2018", weight_kg=84.0)
+    said_of = " ".join((*(f.words for f in werf.findings), *werf.reasons))
+    assert "42.3" in said_of and "60 to 69 years, BMI 25 to 30" in said_of
     unknown = replace(ct, facts={**ct.facts, "PatientSex": "O"})
     answer = BodyComposition().run(unknown, None, level_mm=0.0, cutoff="Prado 2008")
     assert any("no limit for this person" in r for r in answer.reasons)

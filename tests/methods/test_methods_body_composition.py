@@ -65,3 +65,16 @@ def test_fat_below_the_skin_may_be_thinner_than_the_gaps_of_the_wall(fat_mm: flo
     below = within(2.0) & ~within(2.0 + fat_mm)
     assert np.count_nonzero(found.subcutaneous) == pytest.approx(np.count_nonzero(below), rel=0.05)
     assert not (found.visceral[0] & below).any() and (found.visceral[0] & within(20.0 + fat_mm)).any()
+
+
+@pytest.mark.parametrize(("across_mm", "down_mm"), [(40.0, -30.0), (0.0, -60.0), (70.0, 10.0)])
+def test_contrast_in_the_bowel_is_no_spine(across_mm: float, down_mm: float) -> None:
+    """A vertebra is a ring of bone around marrow, and bowel full of contrast is larger than the ring."""
+    y, x = (np.indices((1, 256, 256))[1:] - 128) * MM[1]
+    plain, _ = trunk(16.0)
+    plain[x**2 + (y - 70) ** 2 < 19.0**2] = 140.0
+    filled = plain.copy()
+    filled[(x - across_mm) ** 2 + (y - down_mm) ** 2 < 20.0**2] = 500.0
+    one, other = tissues(plain, MM), tissues(filled, MM)
+    assert np.array_equal(one.muscle, other.muscle)
+    assert other.bright.any() and not one.bright.any()

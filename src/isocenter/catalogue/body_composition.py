@@ -23,11 +23,11 @@ from isocenter.methods.body_composition import (
     Tissues,
     arms_against,
     arms_beside,
-    below,
     muscle_is_whole,
     tissues,
     wall_is_whole,
 )
+from isocenter.methods.body_limits import below
 from isocenter.methods.calcium import is_sharp
 from isocenter.methods.field_of_view import imaged
 from isocenter.record import Code, Curve, Finding, Measurement, codes
@@ -75,7 +75,7 @@ def _is_soft(facts: Mapping[str, Any]) -> bool:
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "12"
+    name, version = "body_composition", "13"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -99,7 +99,7 @@ class BodyComposition:
     about: ClassVar[Mapping[str, Any]] = {
         "intended_use": "Measure muscle and fat on an abdominal CT that was taken for another reason.",
         "not_for": "Diagnosing sarcopenia (strength is needed too) or malnutrition (GLIM needs the clinic); children.",
-        "sources": ("Prado 2008", "Martin 2013", "Derstine 2018", "Japan 2002"),
+        "sources": ("Prado 2008", "Martin 2013", "Derstine 2018", "van der Werf 2018", "Japan 2002"),
         "limits": (
             "Organs that touch the muscular wall may be taken for muscle to a small depth: look at the outlines.",
             "Cut-offs hold for the people whom they were found in, and a patient can be above one and below another.",
@@ -115,7 +115,9 @@ class BodyComposition:
         *,
         level_mm: float = _NONE_GIVEN,
         find_level: bool = True,
-        cutoff: Literal["none", "Prado 2008", "Martin 2013", "Derstine 2018", "Japan 2002"] = "none",
+        cutoff: Literal[
+            "none", "Prado 2008", "Martin 2013", "Derstine 2018", "van der Werf 2018", "Japan 2002"
+        ] = "none",
         height_m: float = 0.0,
         weight_kg: float = 0.0,
         lumbar_vertebrae: int = 5,
@@ -501,7 +503,7 @@ def _judged(
         number = next((m for m in areas if m.what == what), None)
         if number is None or (quantity == "SMRA" and contrast):
             continue
-        verdict = below(study, quantity, number.value, sex=sex, bmi=bmi)
+        verdict = below(study, quantity, number.value, sex=sex, bmi=bmi, age=years)
         if verdict is None:
             continue
         looked += 1
@@ -514,6 +516,7 @@ def _judged(
             remarks.append(f"{quantity} {number.value:.1f}: within {bound:g} of {study} ({limit.population})")
     if not looked:
         remarks.append(
-            f"{study} has no limit for this person (sex '{sex}', BMI {'unknown' if bmi is None else f'{bmi:.0f}'})"
+            f"{study} has no limit for this person (sex '{sex}', BMI {'unknown' if bmi is None else f'{bmi:.0f}'}, "
+            f"age {'unknown' if years is None else age_said(years)})"
         )
     return findings

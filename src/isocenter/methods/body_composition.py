@@ -1,12 +1,10 @@
-"""Muscle and fat of an abdominal CT: which voxel is what, and what that is called in which population.
+"""Muscle and fat of an abdominal CT: which voxel is what.
 
 Tissue is read from attenuation (HU windows, named) inside the wall of the body. The muscle wall encloses the cavity:
-fat inside it is visceral, fat outside is subcutaneous, and fat within the muscle is intermuscular. Cut-offs carry the
-name of the study and of the people they were found in; prevalence depends on which one is taken.
+fat inside it is visceral, fat outside is subcutaneous, and fat within the muscle is intermuscular. What is low or high
+is said by `body_limits`.
 
-Sources: Mitsiopoulos 1998 and Prado 2008 (windows); Prado, Lancet Oncol 9 (2008) 629; Martin, J Clin Oncol 31 (2013)
-1539; Derstine, Sci Rep 8 (2018) 11369; van der Werf, Eur J Clin Nutr 72 (2018) 288; Examination Committee of Criteria
-for Obesity Disease in Japan, Circ J 66 (2002) 987.
+Sources: Mitsiopoulos 1998 and Prado 2008 (windows).
 """
 
 from __future__ import annotations
@@ -21,13 +19,10 @@ from isocenter.errors import Refused
 from isocenter.methods import field_of_view, opening
 
 __all__ = [
-    "CUTOFFS",
     "WINDOWS_HU",
-    "Cutoff",
     "Tissues",
     "arms_against",
     "arms_beside",
-    "below",
     "body_of",
     "muscle_is_whole",
     "tissues",
@@ -74,63 +69,6 @@ class Tissues:
     body: Mask
     bright: Mask
     closed: npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Cutoff:
-    """A published limit below (or above) which a value is called low (or high).
-
-    Args:
-        name: of the study.
-        population: in whom it was found.
-        quantity: ``"SMI"`` (cm2/m2), ``"SMRA"`` (HU), ``"SMA"`` or ``"VAT"`` (cm2).
-        male, female: the limit; None where none was given.
-        bmi: kg/m2 from and below which it holds.
-        high: whether a value above it is the finding.
-    """
-
-    name: str
-    population: str
-    quantity: str
-    male: float | None
-    female: float | None
-    bmi: tuple[float, float] = (0.0, 999.0)
-    high: bool = False
-
-
-CUTOFFS: tuple[Cutoff, ...] = (
-    Cutoff("Prado 2008", "obese patients with cancer, Canada", "SMI", 52.4, 38.5),
-    Cutoff("Martin 2013", "patients with cancer, Canada, BMI below 25", "SMI", 43.0, 41.0, (0.0, 25.0)),
-    Cutoff("Martin 2013", "patients with cancer, Canada, BMI from 25", "SMI", 53.0, 41.0, (25.0, 999.0)),
-    Cutoff("Martin 2013", "patients with cancer, Canada, BMI below 25", "SMRA", 41.0, 41.0, (0.0, 25.0)),
-    Cutoff("Martin 2013", "patients with cancer, Canada, BMI from 25", "SMRA", 33.0, 33.0, (25.0, 999.0)),
-    Cutoff("Derstine 2018", "healthy adults, USA, mean - 2 SD", "SMI", 45.4, 34.4),
-    Cutoff("Derstine 2018", "healthy adults, USA, mean - 2 SD", "SMA", 144.3, 92.2),
-    Cutoff("Derstine 2018", "healthy adults, USA, mean - 2 SD", "SMRA", 38.5, 34.3),
-    Cutoff("Japan 2002", "adults, Japan", "VAT", 100.0, 100.0, high=True),
-)
-"""Every cut-off that is known here."""
-
-
-def below(study: str, quantity: str, value: float, *, sex: str, bmi: float | None) -> tuple[Cutoff, float, bool] | None:
-    """The cut-off of a study that fits a person, its limit, and whether the value is on the wrong side of it.
-
-    Args:
-        sex: ``"M"`` or ``"F"``.
-        bmi: kg/m2; None where it is not known, which leaves out cut-offs that depend on it.
-
-    >>> below("Prado 2008", "SMI", 50.0, sex="M", bmi=None)[1:]
-    (52.4, True)
-    """
-    for one in CUTOFFS:
-        if (one.name, one.quantity) != (study, quantity):
-            continue
-        if one.bmi != (0.0, 999.0) and (bmi is None or not one.bmi[0] <= bmi < one.bmi[1]):
-            continue
-        limit = {"M": one.male, "F": one.female}.get(sex)
-        if limit is not None:
-            return one, limit, value > limit if one.high else value < limit
-    return None
 
 
 def body_of(hu: Hounsfield, spacing_mm: tuple[float, float, float]) -> Mask:
@@ -237,7 +175,7 @@ def tissues(hu: Hounsfield, spacing_mm: tuple[float, float, float], *, muscle: M
             closed[k] = (
                 cavity.sum() >= _ENCLOSED * body[k].sum()
             )  # an outline of one slice, or of the psoas, is no wall
-            cavity &= ~_spine(values[k], cavity & _behind_middle(cavity), spacing_mm)
+            cavity &= ~_spine(values[k], cavity, spacing_mm)
         lean, fat = _within(values[k], "skeletal muscle"), _within(values[k], "fat")
         found[0][k] = wall & lean
         # The rim of bowel gas has every value between air and tissue, fat's among them.
@@ -351,19 +289,30 @@ def _thickness_mm(
 
 
 def _spine(values: npt.NDArray[np.float32], within: Mask, spacing_mm: tuple[float, float, float]) -> Mask:
-    """The largest piece of bone of a slice, filled; empty where there is none."""
+    """The vertebra of a slice, filled; empty where there is no bone.
+
+    Of what is as bright as bone and at least half as large as the largest such piece behind the middle of the trunk it
+    is the nearest to the middle line: contrast fills bowel in front and aside, and what is a ring of bone is large once
+    it is filled.
+    """
     bone = opening.closed(within & (values > _BONE_HU), _disc(6.0, spacing_mm))
     labels, count = ndimage.label(bone)
     if not count:
         return np.zeros_like(bone)
-    return np.asarray(opening.filled(labels == 1 + int(np.bincount(labels.ravel())[1:].argmax())))
-
-
-def _behind_middle(mask: Mask) -> Mask:
-    """Its rows behind the middle one: contrast in the bowel, in front, is no spine."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    middle = (rows[0] + rows[-1]) / 2 if len(rows) else 0.0
-    return np.asarray(np.broadcast_to((np.arange(len(mask)) >= middle)[:, None], mask.shape))
+    rows = np.flatnonzero(within.any(axis=1))
+    columns = np.flatnonzero(within.any(axis=0))
+    middle, aside = (rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2
+    behind = []
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        piece = opening.filled(labels[box] == number)
+        row, column = np.argwhere(piece).mean(axis=0) + [part.start for part in box]
+        if row >= middle:
+            behind.append((int(piece.sum()), abs(column - aside), number))
+    if not behind:
+        return np.zeros_like(bone)
+    most = max(size for size, _, _ in behind)
+    number = min((far, number) for size, far, number in behind if 2 * size >= most)[1]
+    return np.asarray(opening.filled(labels == number))
 
 
 def _given(muscle: Mask, spacing_mm: tuple[float, float, float]) -> tuple[Mask, Mask]:
