@@ -377,6 +377,23 @@ def test_intervals_of_few_people_hold_what_they_promise() -> None:
     assert held >= 55 and np.mean(widths) < 0.8, "57 are expected; draws of four people held it in 52"
 
 
+def test_an_interval_just_below_one_reaches_as_far_as_that_of_recall() -> None:
+    """Ten people of whom everything is found, and once something that is not there."""
+    there, false = np.array([[5, 5, 15, 15], [20, 20, 30, 30]], float), np.array([[30, 0, 39, 9]], float)
+    truths = [Boxed(f"{k}", np.zeros((40, 40, 3), np.uint8), there, np.zeros(2, int), np.zeros(2, bool), whose=f"{k}")
+              for k in range(10)]  # fmt: skip
+    founds = [Found(there, np.array([0.9, 0.8]), np.zeros(2, int))] * 9
+    founds += [Found(np.concatenate([false, there]), np.array([0.95, 0.9, 0.8]), np.zeros(3, int))]
+    told = box_figures(truths, founds, ("a",), [0.5])["metrics"]
+    assert told["map50"]["value"] == pytest.approx(20 / 21) and told["map50"]["high"] <= 1
+    wilson = 10 / (10 + 1.959964**2)
+    assert told["map50"]["low"] == told["ap50"]["a"]["low"] == pytest.approx(20 / 21 * wilson, abs=1e-4)
+    rare = [replace(one, scores=np.array([0.95, 0.9, 0.1])[: len(one.scores)]) for one in founds[:9]]
+    rare += [Found(there[:1], np.array([0.9]), np.zeros(1, int))]
+    missed = box_figures(truths, rare, ("a",), [0.5])["metrics"]["map50"]
+    assert missed["value"] == pytest.approx(0.95) and missed["low"] < 0.95 * wilson + 0.05
+
+
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     data = voc(tmp_path, {"a": 0})
     note = data / "Annotations" / "a.xml"

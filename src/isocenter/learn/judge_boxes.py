@@ -60,7 +60,9 @@ def box_figures(
     pictures that are theirs; of fewer than 30 people by the figures without each of them, since draws of few differ too
     little; one person alone has none. Where all boxes of a class are found before any false one, or none is found, all
     draws are the same: the average precision is then at least recall times precision, and at most recall, at the ends
-    of their intervals between people. Where no picture is miscounted the error of the count has no interval. A class of
+    of their intervals between people; below 1 it reaches at least as far as recall does, since draws of a few people
+    who were all found tell little of the next (of 10 the interval held the truth in 35 to 85 of 100). Where no picture
+    is miscounted the error of the count has no interval. A class of
     which there is nothing to be found has no figure and no part in the mean.
     """
     found: dict[str, Any] = {"map50": {}, "map50_95": {}, "ap50": {}, "sensitivity": {}, "precision": {}, "count": {}}
@@ -75,7 +77,7 @@ def box_figures(
             continue
         areas.append(_precision(half))
         draws.append([_precision([half[i] for i in row]) for row in drawn[:200]])
-        ends.append(_ends(areas[-1], half, people))
+        ends.append(_untold(areas[-1], half, people, draws[-1], again))
         found["ap50"][name] = _interval(areas[-1], draws[-1], again, ends=ends[-1]) | {"boxes": total}
         by_overlap = [
             [_matched(*pair, kind, least) for pair in zip(truths, founds, strict=True)]
@@ -148,6 +150,21 @@ def _ends(value: float, some: Sequence[_Matched], people: Sequence[str]) -> tupl
         return float("nan"), float("nan")
     told = share_of(np.full(len(whose), value == 1.0), whose)
     return (1 - told["low"] ** 2, 0.0) if value else (0.0, told["high"])
+
+
+def _untold(
+    value: float, some: Sequence[_Matched], people: Sequence[str], drawn: Sequence[float], again: _Again
+) -> tuple[float, float]:
+    """As `_ends`; between 0 and 1 as much as is lacking for the interval to reach as far as that of recall does."""
+    if value in (0.0, 1.0) or not again.rows:
+        return _ends(value, some, people)
+    flags = np.concatenate([np.arange(m.truths) < np.count_nonzero(m.right) for m in some])
+    told = share_of(flags, np.repeat(people, [m.truths for m in some]))
+    own = _interval(value, drawn, again)
+    low, high = (value * told[end] / told["value"] for end in ("low", "high"))
+    below = max(0.0, (value - low) ** 2 - (value - own["low"]) ** 2)
+    above = max(0.0, (min(high, 1.0) - value) ** 2 - (own["high"] - value) ** 2)
+    return float(np.sqrt(below)), float(np.sqrt(above))
 
 
 def _mean_ends(values: Sequence[float], ends: Sequence[tuple[float, float]]) -> tuple[float, float]:
