@@ -209,6 +209,22 @@ def test_regions_that_no_fit_explains_are_no_answer(
         Permeability().run(scan[0], (scan[1],), drawn)
 
 
+def test_a_region_that_is_mostly_left_out_is_warned_of(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    """A relaxivity of a fifth makes five times the agent, and more space for it than there is."""
+    tissue = {r.label: r for r in drawn if r.mask is not None}
+    tumour, muscle = tissue["tumour"].mask, tissue["muscle"].mask
+    assert tumour is not None and muscle is not None
+    some = muscle & (np.cumsum(muscle.ravel()).reshape(muscle.shape) <= tumour.sum() // 3)
+    both = replace(tissue["tumour"], mask=tumour | some, label="both")
+    feeding = tuple(r for r in drawn if r.label not in ("tumour", "muscle"))
+    plain, said = (
+        " ".join(Permeability().run(scan[0], (scan[1],), (*feeding, both), artery="parker", relaxivity=r).reasons)
+        for r in (4.5, 0.9)
+    )
+    assert "left out" not in plain
+    assert "WARNING: both: 7" in said and "ve ended at a bound" in said
+
+
 def test_flip_angles_on_other_voxels_are_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
     grid = scan[1].geometry
     other = replace(scan[1], geometry=replace(grid, affine=grid.affine @ np.diag([1.0, 1.2, 1.2, 1.0])))

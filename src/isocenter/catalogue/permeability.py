@@ -54,6 +54,7 @@ _SAID: dict[str, tuple[Code, str, str]] = {
     "delay_s": (codes.ARRIVAL_DELAY, "s", "delay"),
 }
 _NEEDS_LENGTH = ("ve",)
+_MOSTLY = 50.0  # per cent of a region
 
 Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
@@ -209,6 +210,7 @@ class Permeability:
                 )
                 measured += numbers
                 remarks += _misfit(found, made[:, possible], voxels, mask, label, model)
+                remarks += _mostly_left_out(found, names, voxels, mask, label, numbers)
             else:
                 remarks.append(f"{label}: not measured, in no voxel do T1, signal and model give a plausible fit")
         if not findings:
@@ -503,12 +505,7 @@ def _numbers(found: Fit, names: list[str], voxels: Any, mask: Mask, label: str, 
     inside = mask.ravel()[voxels]
     if not inside.any():
         return []
-    said = []
-    sealed = found.values["ktrans" if "ktrans" in found.values else "ps"] == 0.0
-    bad = ~found.converged
-    for name in names:
-        # What does not leak has no ve: that says nothing against its leak of zero.
-        bad = bad | found.at_bound[name] & ~(sealed & (name == "ve"))
+    said, bad = [], _no_measurement(found, names)
     for name in names:
         code, unit, short = _SAID[name]
         values = found.values[name][inside & ~bad & ~found.at_bound[name]]
@@ -518,6 +515,33 @@ def _numbers(found: Fit, names: list[str], voxels: Any, mask: Mask, label: str, 
     share = 100.0 * (1.0 - float((inside & ~bad).sum()) / max(1, int(mask.sum())))
     words = f"{label}: a bound was hit, T1 or signal impossible"
     return [*said, Measurement(codes.EXCLUDED_SHARE, share, "%", definition=words)] if said else []
+
+
+def _no_measurement(found: Fit, names: list[str]) -> npt.NDArray[np.bool_]:
+    """(voxels,) whether a fit did not end, or ended at a bound."""
+    sealed = found.values["ktrans" if "ktrans" in found.values else "ps"] == 0.0
+    bad = ~found.converged
+    for name in names:
+        # What does not leak has no ve: that says nothing against its leak of zero.
+        bad = bad | found.at_bound[name] & ~(sealed & (name == "ve"))
+    return bad
+
+
+def _mostly_left_out(
+    found: Fit, names: list[str], voxels: Any, mask: Mask, label: str, numbers: list[Measurement]
+) -> list[str]:
+    """What is to be said where medians are of the lesser part of a region: which bound the others ended at."""
+    share = next(m.value for m in numbers if m.what == codes.EXCLUDED_SHARE)
+    if share <= _MOSTLY:
+        return []
+    inside = mask.ravel()[voxels] & _no_measurement(found, names)
+    ended = {n: 100.0 * float(found.at_bound[n][inside].sum()) / max(1, int(mask.sum())) for n in names}
+    most = max(ended, key=lambda n: ended[n])
+    bound = f", in {ended[most]:.0f} % {_SAID[most][2]} ended at a bound of what is looked for" if ended[most] else ""
+    return [
+        f"WARNING: {label}: {share:.0f} % of its voxels were left out{bound}: its numbers are those of the others and "
+        "not of the region. See whether T1, haematocrit and artery are right, or draw the tissue alone"
+    ]
 
 
 def _misfit(found: Fit, made: Array, voxels: Any, mask: Mask, label: str, model: str) -> list[str]:
