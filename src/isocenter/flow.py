@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from isocenter import wholly
 from isocenter.record import Kind
 
 __all__ = ["FLOW", "Follower", "Rule"]
@@ -117,6 +118,4 @@ class Follower:
             return 0
 
     def _write_mark(self) -> None:
-        fresh = self.mark.with_suffix(".new")
-        fresh.write_text(str(self._read), "ascii")
-        fresh.replace(self.mark)
+        wholly.write(self.mark, str(self._read), durable=False)  # without it more is read again, and nothing is lost

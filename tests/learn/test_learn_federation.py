@@ -697,8 +697,9 @@ def test_while_the_disk_of_the_coordinator_takes_nothing_the_run_waits(tmp_path:
     for _ in range(3):
         for site in sites:
             step(rounds, site)
-    full = tmp_path / "out/weights.safetensors.half"
-    full.mkdir()  # where the next file would be written
+    full = tmp_path / "out/weights.safetensors"
+    full.rename(tmp_path / "kept") if full.exists() else None
+    full.mkdir()  # where the next file would lie
     before = flat(rounds.net, rounds.names)
     for _ in range(10):
         for site in sites:

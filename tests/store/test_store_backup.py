@@ -126,11 +126,11 @@ def test_a_backup_that_was_broken_off_is_the_one_before_it(new: Any, tmp_path: P
     first.take(6, seconds=20)
     backup(first.database, first.blobs, copy)
     (copy / "head.json").write_bytes(head)  # killed before its last word
-    (copy / "journal" / "000000000009.jsonl.part").write_bytes(b'{"half')
+    (copy / "journal" / ".000000000009.jsonl.0123abcd.part").write_bytes(b'{"half')
     second = new("second")
     assert restore(copy, second.database, second.blobs).entries == 7
     assert backup(first.database, first.blobs, copy).entries == 8
-    assert not list((copy / "journal").glob("*.part"))
+    assert not list((copy / "journal").glob("*.part"))  # with those that begin with a dot
     assert restore(copy, new("third").database, second.blobs).entries == 8
 
 

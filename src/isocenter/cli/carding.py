@@ -26,11 +26,11 @@ def card(
 
     Of a folder no archive is asked: steps taken and local figures are then not known, and the card says so.
     """
+    from isocenter import wholly
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused, Unavailable
     from isocenter.forms.model_card import lines, page, pdf
     from isocenter.govern.card import SCHEMA
-    from isocenter.learn.wholly import wholly
 
     screen = Screen(as_json)
     if schema:
@@ -46,8 +46,7 @@ def card(
     if out is not None:
         card = written[out.suffix](told)
         try:
-            with wholly(out) as file:
-                file.write_bytes(card)
+            wholly.write(out, card)
         except OSError as e:
             raise Unavailable(f"cannot write {out}", str(e), "choose another place") from e
     screen.answer(told)

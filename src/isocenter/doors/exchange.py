@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from isocenter import wholly
 from isocenter.doors import mllp, syslog, tls, workitem_scp
 from isocenter.doors.commitment_scp import Commitment
 from isocenter.doors.dimse_scu import Peer
@@ -127,9 +128,7 @@ class Exchange:
                     with contextlib.suppress(IsocenterError):  # who is not there now asks how things stand later
                         self._tell(peer, mine)
             if reached != at:
-                fresh = mark.with_suffix(".new")
-                fresh.write_text(str(reached), "ascii")
-                fresh.replace(mark)
+                wholly.write(mark, str(reached), durable=False)
 
         self._again("work items", every_s, look)
 

@@ -14,6 +14,7 @@ from isocenter.analysis.weights import read_file, record_in
 from isocenter.errors import NotFound, Refused, Unavailable
 from isocenter.learn.kinds import Boxes, Classes, Masks, Table, as_said
 from isocenter.learn.learnt import FILE
+from isocenter.learn.model_folder import write_record
 from isocenter.learn.recipe_files import recipe_text
 from isocenter.learn.recipes import RECIPES
 from isocenter.methods import subgroups
@@ -197,8 +198,7 @@ def written(
         name=how.task, version="1", digest=digest, examples=examples, code=code_digest(_FILES[type(how)]), card=card,
         evidence=shown, inputs=inputs,
     )  # fmt: skip
-    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
-    (out / "card.md").write_text(plain_page(model), "utf-8")
+    write_record(out, model, plain_page(model))
     for file in out.glob("*.checkpoint"):
         file.unlink()
     return model
@@ -225,9 +225,7 @@ def amended(folder: Path, evidence: Callable[[Model], Mapping[str, Any]]) -> Mod
     known = replace(held, evidence={**held.evidence, **evidence(held)})
     page_of = page if "gate" in known.inputs else plain_page
     try:
-        if (folder / "card.md").is_file():
-            (folder / "card.md").write_text(page_of(known), "utf-8")
-        file.write_text(json.dumps(to_plain(known), indent=1, sort_keys=True) + "\n", "utf-8")
+        write_record(folder, known, page_of(known) if (folder / "card.md").is_file() else None)
     except OSError as e:
         raise Unavailable(
             f"cannot write {file.name} of {held.name}", str(e), "copy the model to a folder of yours"
@@ -242,10 +240,8 @@ def versioned(folder: Path, version: str) -> Model:
     if held.version == version:
         return held
     known = replace(held, version=version)
-    file.write_text(json.dumps(to_plain(known), indent=1, sort_keys=True) + "\n", "utf-8")
-    if card.is_file():
-        said, says = (f"Model `{held.name}` version {v}, " for v in (held.version, version))
-        card.write_text(card.read_text("utf-8").replace(said, says), "utf-8")
+    said, says = (f"Model `{held.name}` version {v}, " for v in (held.version, version))
+    write_record(folder, known, card.read_text("utf-8").replace(said, says) if card.is_file() else None)
     return known
 
 

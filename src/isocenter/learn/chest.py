@@ -26,6 +26,7 @@ from isocenter.learn.card import for_what, of_groups
 from isocenter.learn.chest_fit import ChestRecipe, films, fit_chest
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.heart_network import HeartNet
+from isocenter.learn.model_folder import write_record
 from isocenter.learn.recipes import DEVELOPER
 from isocenter.record import Model, to_plain
 
@@ -98,8 +99,7 @@ def train(
         evidence={"metrics": shown, "parity": parity, "films": _HELD_OUT},
         inputs={"side": how.side, "outlines": ["right lung", "left lung", "heart"]},
     )  # fmt: skip
-    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
-    (out / "card.md").write_text(_page(model), "utf-8")
+    write_record(out, model, _page(model))
     (out / "chest.checkpoint").unlink(missing_ok=True)
     return model
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter import wholly
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, LimitReached, NotFound, Refused, WrongState
 from isocenter.learn.federation import Federation, flat, moments_among, network, poured, recipe_of, shared_names
@@ -449,12 +449,12 @@ class Rounds:
         # What is remembered stands with the weights that it belongs to, whenever the coordinator is killed.
         more = vars(self._motion) if self.how.carried or self.how.server else {}
         last = json.dumps(self.rounds[-1]) if self.rounds else ""  # for who is killed before the next file is written
-        _replaced(self._out / "weights.safetensors", self._pack(last, **more)[1])
+        wholly.write(self._out / "weights.safetensors", self._pack(last, **more)[1])
         told = {
             "run": self.run, "number": number, "agreement": asdict(self.how), "stopped": self.stopped,
             "rounds": self.rounds,
         }  # fmt: skip
-        _replaced(self._out / "rounds.json", (json.dumps(told, indent=1) + "\n").encode())
+        wholly.write(self._out / "rounds.json", (json.dumps(told, indent=1) + "\n").encode())
 
     def _take_up(self) -> None:
         held = self._out / "rounds.json"
@@ -482,7 +482,7 @@ class Rounds:
                 "offer": one.said["offer"], "deal": one.said["deal"]}  # fmt: skip
         words = {f"of {site}": hidden for site, hidden in one.said["send"].items()}
         about = np.frombuffer(json.dumps(told).encode(), np.uint8)
-        _replaced(self._out / _OPEN, packed({**words, "told": about}))
+        wholly.write(self._out / _OPEN, packed({**words, "told": about}))
 
     def _take_up_sum(self) -> None:
         held = self._out / _OPEN
@@ -501,19 +501,6 @@ class Rounds:
             {name[3:]: hidden for name, hidden in words.items()},
         )
         self._tell(f"taken up in sum {one.number}, which waits for the shares of {', '.join(sorted(one.said['send']))}")
-
-
-def _replaced(file: Path, data: bytes) -> None:
-    half = file.with_name(file.name + ".half")
-    try:
-        with half.open("wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-    except OSError:
-        half.unlink(missing_ok=True)
-        raise
-    half.replace(file)
 
 
 def _words(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter import wholly
 from isocenter.errors import Conflict, Forbidden, Refused, WrongState
 from isocenter.learn.examples import Examples, near_duplicates
 from isocenter.learn.federation import Federation, network, poured, recipe_of, shared_names
@@ -245,7 +246,11 @@ class Participant:
         change, lost = changed(self.net, self.training, self.how, self.own, int(asked["round"]), self.name)
         self.spent.rounds += 1
         self.row, self.trained = self._weighed(change), self.base
-        _private(self._file("row"), packed({"row": self.row}, {"base": self.base, "rounds": str(self.spent.rounds)}))
+        wholly.write(
+            self._file("row"),
+            packed({"row": self.row}, {"base": self.base, "rounds": str(self.spent.rounds)}),
+            private=True,
+        )
         self.tell(f"round {int(asked['round']) + 1}: loss {lost:.4f}" + (f", ε {epsilon:.2f}" if epsilon else ""))
 
     def _weighed(self, change: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -280,7 +285,7 @@ class Participant:
         poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
         state = {n: t.numpy() for n, t in self.net.state_dict().items() if t.is_floating_point()}
         file = self.out / "weights.safetensors"
-        file.write_bytes(packed(state, {**about, "site": self.name, "task": self.how.task}))
+        wholly.write(file, packed(state, {**about, "site": self.name, "task": self.how.task}))
         if self.how.method == "fedbn" and not self._file("norm").exists():
             self.tell("no model of this site: its own layers of normalisation learnt in no round")
             return file
@@ -296,6 +301,7 @@ class Participant:
             costs = ", ".join(f"{v:.2f} ({name})" for name, v in self.spent.accounts(self.spent.rounds).items())
             self.tell(f"ε after {self.spent.rounds} of {self.how.rounds} rounds here: {costs}")
         for left in ("json", "update", "row") if over else ():
+            wholly.sweep(self._file(left))
             self._file(left).unlink(missing_ok=True)
         return file
 
@@ -308,26 +314,17 @@ class Participant:
 
     def _keep(self) -> None:
         if self.hidden:
-            _private(self._file("update"), self.hidden)
+            wholly.write(self._file("update"), self.hidden, private=True)
         if self.how.method == "fedbn":
             own = {n: t.numpy() for n, t in self.net.state_dict().items()
                    if t.is_floating_point() and n not in self.names}  # fmt: skip
-            _private(self._file("norm"), packed(own))
+            wholly.write(self._file("norm"), packed(own), private=True)
         kept = {
             "sum": self.sum, "given": self.given, "rounds": self.spent.rounds, "hidden": bool(self.hidden),
             "member": self.member.kept() if self.member else None, "base": self.base, "sites": self.sites,
         }  # fmt: skip
-        _private(self._file("json"), json.dumps(kept).encode())
+        wholly.write(self._file("json"), json.dumps(kept).encode(), private=True)
 
     def _pour_own(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         names = sorted(arrays)
         poured(self.net, names, np.concatenate([arrays[n].ravel() for n in names]))
-
-
-def _private(file: Path, data: bytes) -> None:
-    half = file.with_name(file.name + ".half")
-    with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
-        handle.write(data)
-        handle.flush()
-        os.fsync(handle.fileno())
-    half.replace(file)

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isocenter import wholly
 from isocenter.learn.augment import augmented, levelled, placed, reshown, resized, shifted
 from isocenter.learn.consolidations import drawn, emptied, lungs, pointing
 from isocenter.learn.device import current, halved, meeting
@@ -128,6 +129,8 @@ def descend(
         [{"params": kernels, "weight_decay": how.decay}, {"params": plain, "weight_decay": 0.0}], lr=how.rate
     )
     key, first = repr((key, seed, asdict(how), *([] if where == "cpu" else [where]))), 0
+    if checkpoint is not None:
+        wholly.sweep(checkpoint)
     if checkpoint is not None and checkpoint.exists():
         held = _held(checkpoint, progress)
         if held.get("key") == key:
@@ -192,14 +195,9 @@ def _follow(averaged: nn.Module, net: nn.Module, keep: float) -> None:
 
 
 def _keep(checkpoint: Path, state: dict[str, Any]) -> None:
-    half, whole = checkpoint.with_suffix(".half"), io.BytesIO()
+    whole = io.BytesIO()
     torch.save(state, whole)  # into memory: on a full disk torch says nothing of the disk
-    try:
-        half.write_bytes(whole.getbuffer())
-        half.replace(checkpoint)
-    except OSError:
-        half.unlink(missing_ok=True)
-        raise
+    wholly.write(checkpoint, whole.getbuffer())
 
 
 def _held(checkpoint: Path, progress: Progress) -> dict[str, Any]:

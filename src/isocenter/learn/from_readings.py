@@ -22,9 +22,10 @@ import numpy.typing as npt
 from isocenter.errors import Conflict, IsocenterError, Refused
 from isocenter.learn.examples import numbered, person
 from isocenter.learn.kinds import Classes, Classifier2D, Recipe
+from isocenter.learn.model_folder import write_record
 from isocenter.learn.picture_tables import pictures_in
 from isocenter.learn.whose import whose
-from isocenter.record import Model, to_plain
+from isocenter.record import Model
 
 __all__ = [
     "AGREEMENT",
@@ -287,7 +288,7 @@ def learned(model: Model, data: Path, out: Path) -> Model:
     told = json.loads(table.read_text("utf-8"))
     kept = {k: told[k] for k in ("digest", "by_mode", "weight", "rehearsed") if k in told}
     known = replace(model, card={**model.card, "learned_from": told["learned_from"], "readings": kept})
-    (out / "model.json").write_text(json.dumps(to_plain(known), indent=1, sort_keys=True) + "\n", "utf-8")
+    write_record(out, known)
     return known
 
 

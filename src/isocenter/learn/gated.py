@@ -6,7 +6,6 @@ The films that the model learnt from teach the gate, as the marks beside it tell
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter import wholly
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Refused
 from isocenter.learn.card import page
@@ -26,11 +26,12 @@ from isocenter.learn.judge import answered, figures
 from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.learnt import FILE as MARKS
 from isocenter.learn.learnt import seen
+from isocenter.learn.model_folder import write_record
 from isocenter.learn.recipes import recipe_behind
 from isocenter.learn.scope import SEEN, Scope, fit_scope, read_others
 from isocenter.learn.taken_up import with_gate
 from isocenter.learn.train import foreign_parts, refusals
-from isocenter.record import Model, to_plain
+from isocenter.record import Model
 
 __all__ = ["gate_taught"]
 
@@ -80,7 +81,7 @@ def gate_taught(
     if "auc_answered" in found["metrics"]:
         evidence["metrics"] = {**evidence["metrics"], "auc_answered": found["metrics"]["auc_answered"]}
     out.mkdir(parents=True, exist_ok=True)
-    (out / "model.onnx").write_bytes(weights)
+    wholly.write(out / "model.onnx", weights)
     shutil.copyfile(place / MARKS, out / MARKS)
     told = (
         f"taught anew by isocenter scope, seed {seed}, {steps or how.gate_steps} steps; all else, and so the verdict "
@@ -97,8 +98,7 @@ def gate_taught(
         digest=digest, parent=held.digest, state="candidate",
         card={**held.card, "training": training}, evidence=evidence,
     )  # fmt: skip
-    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
-    (out / "card.md").write_text(page(model), "utf-8")
+    write_record(out, model, page(model))
     return model
 
 

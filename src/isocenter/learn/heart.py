@@ -29,6 +29,7 @@ from isocenter.learn.heart_border import Outliner, cut_mm
 from isocenter.learn.heart_fit import HeartRecipe, drawn_outward, fit_heart, virtual_hearts
 from isocenter.learn.hearts import Heart, Hearts, read_hearts, stacked
 from isocenter.learn.labelled_cines import LabelledCine, holds_labelled_cines, read_labelled_cines
+from isocenter.learn.model_folder import write_record
 from isocenter.learn.recipes import DEVELOPER
 from isocenter.methods import cine
 from isocenter.methods.short_axis import turned
@@ -139,8 +140,7 @@ def train(
         name=how.task, version="1", digest=digest, examples=examples.digest, code=code_digest(), card=card,
         evidence=evidence, inputs={"window": WINDOW, "step_mm": STEP_MM, "percentiles": [1, 99]},
     )  # fmt: skip
-    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
-    (out / "card.md").write_text(_page(model), "utf-8")
+    write_record(out, model, _page(model))
     for file in out.glob("*.checkpoint"):
         file.unlink()
     return model

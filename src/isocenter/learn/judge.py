@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter import wholly
 from isocenter.analysis.weights import models as shelf
 from isocenter.analysis.weights import open_session, session_in
 from isocenter.dicom.confining import bounded_memory
@@ -28,7 +31,6 @@ from isocenter.learn.learnt import FILE, must_be_kept, seen
 from isocenter.learn.naming import REST
 from isocenter.learn.outside import must_name, no_border, strangeness, why_declined
 from isocenter.learn.recipes import recipe_behind
-from isocenter.learn.wholly import wholly
 from isocenter.methods import calibration
 from isocenter.methods.picture import of_one_grey
 from isocenter.methods.saliency import standing_out
@@ -92,21 +94,21 @@ class Judged:
                     place.parent.mkdir(parents=True, exist_ok=True)
                     if labels.ndim == 2:
                         stem = place.name.split(".nii")[0] if ".nii" in place.name else place.stem
-                        with wholly(place.with_name(f"{stem}.png")) as file:
-                            Image.fromarray(labels).save(file)
+                        with wholly.writing(place.with_name(f"{stem}.png")) as file:
+                            Image.fromarray(labels).save(file, "PNG")
                         continue
-                    with wholly(place.with_name(f"{place.name.split('.nii')[0]}.nii.gz")) as file:
-                        nibabel.save(nibabel.Nifti1Image(labels, affine), file)
+                    with wholly.writing(place.with_name(f"{place.name.split('.nii')[0]}.nii.gz")) as file:
+                        file.write(gzip.compress(nibabel.Nifti1Image(labels, affine).to_bytes(), 1, mtime=0))
                 path = path / "predictions.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == ".json":
-                with wholly(path) as file:
-                    file.write_text(json.dumps(list(self.predictions), indent=1) + "\n", "utf-8")
+                wholly.write(path, json.dumps(list(self.predictions), indent=1) + "\n")
                 return
-            with wholly(path) as file, file.open("w", newline="", encoding="utf-8") as text:
-                writer = csv.DictWriter(text, list(self.predictions[0]) if self.predictions else ["name"])
-                writer.writeheader()
-                writer.writerows(self.predictions)
+            text = io.StringIO(newline="")
+            writer = csv.DictWriter(text, list(self.predictions[0]) if self.predictions else ["name"])
+            writer.writeheader()
+            writer.writerows(self.predictions)
+            wholly.write(path, text.getvalue())
         except OSError as e:
             raise Unavailable(f"cannot write {path}", str(e), "choose another place") from e
 

@@ -9,7 +9,6 @@ the gate. The network before those nodes stays as it was; `network_digest` prove
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter import wholly
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, Refused
 from isocenter.learn.card import plain_page
@@ -27,10 +27,11 @@ from isocenter.learn.judge import judged, opened
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.judge_use import Stated, stated_of
 from isocenter.learn.learnt import FILE
+from isocenter.learn.model_folder import write_record
 from isocenter.learn.outside import FILE as BORDER
 from isocenter.learn.sealed import digest_of_data
 from isocenter.methods.calibration import fit_classes, fit_isotonic, fit_scale, sigmoid
-from isocenter.record import Model, to_plain
+from isocenter.record import Model
 
 __all__ = ["HOW", "network_digest", "recalibrated"]
 
@@ -279,10 +280,8 @@ def _written(
         evidence=shown, inputs={**old.inputs, "calibration": told, "network": network},
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
-    (out / "model.onnx").write_bytes(data)
-    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
-    if "kind" in old.inputs:
-        (out / "card.md").write_text(plain_page(model), "utf-8")
+    wholly.write(out / "model.onnx", data)
+    write_record(out, model, plain_page(model) if "kind" in old.inputs else None)
     return model
 
 

@@ -9,7 +9,6 @@ and is a candidate like any other.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter import wholly
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, NotFound, Refused
 from isocenter.learn.besides import without_test
@@ -39,10 +39,11 @@ from isocenter.learn.labelled import opened_npz, pairs_of, read_labelled
 from isocenter.learn.learnt import FILE as MARKS
 from isocenter.learn.likely import fit_likely, with_likely
 from isocenter.learn.misshapen import MISSHAPEN, fit_misshapen, with_misshapen
+from isocenter.learn.model_folder import write_record
 from isocenter.learn.outline_measures import COUNT, outline_measures
 from isocenter.learn.outside import FILE, NAMED, NEAR, canvas, strangeness
 from isocenter.learn.tabulate import usual_taught
-from isocenter.record import Model, to_plain
+from isocenter.record import Model
 
 __all__ = ["collections_in", "taught_to_decline"]
 
@@ -292,7 +293,7 @@ def _written(
     onnx.helper.set_model_props(whole, kept)
     data = whole.SerializeToString()
     digest = hashlib.sha256(data).hexdigest()
-    (out / "model.onnx").write_bytes(data)
+    wholly.write(out / "model.onnx", data)
     if (place / MARKS).is_file():
         shutil.copyfile(place / MARKS, out / MARKS)
 
@@ -314,6 +315,5 @@ def _written(
         card={**held.card, "border": told}, evidence={**held.evidence, "out_of_scope": refused},
         inputs={**held.inputs, "scope": scope, "network": str(held.inputs.get("network", held.digest))},
     )  # fmt: skip
-    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
-    (out / "card.md").write_text(plain_page(model), "utf-8")
+    write_record(out, model, plain_page(model))
     return model

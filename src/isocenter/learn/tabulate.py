@@ -9,7 +9,6 @@ added and how many, and the calibration. The evidence is that of rows which none
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from isocenter import wholly
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Refused
 from isocenter.learn.boosted import Grown, grow, made_by, raw, within
@@ -30,6 +30,7 @@ from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.joined import Joined, read_joined
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.kinds import Column, Table
+from isocenter.learn.model_folder import write_record
 from isocenter.learn.outside import no_border
 from isocenter.learn.plausible import doubtful, implausible, naming, usual_of
 from isocenter.learn.rows import Rows, groups_of
@@ -336,7 +337,7 @@ def train_table(
     asked = [torch.tensor(rows.values[i % len(rows.labels)][None], dtype=torch.float32) for i in range(COMPARED)]
     _, parity = exported(net, (len(how.columns),), out / "model.onnx", ("logits", "certainty"), inputs=asked)
     weights = naming((out / "model.onnx").read_bytes(), inputs["usual"])
-    (out / "model.onnx").write_bytes(weights)
+    wholly.write(out / "model.onnx", weights)
     digest = hashlib.sha256(weights).hexdigest()
     with torch.inference_mode():
         parts = torch.tensor(rows.values, dtype=torch.float32).split(_AT_ONCE)
@@ -434,7 +435,7 @@ def usual_taught(held: Model, place: Path, data: Path, out: Path) -> Model:
     usual = usual_of(own, asked.columns)
     out.mkdir(parents=True, exist_ok=True)
     weights = naming(read_file(place / "model.onnx"), usual)
-    (out / "model.onnx").write_bytes(weights)
+    wholly.write(out / "model.onnx", weights)
     alone = sum(bool(implausible(row[None], usual)[0]) for row in own)
     model = replace(
         held, version=str(int(held.version) + 1) if held.version.isdigit() else f"{held.version}, with what is usual",
@@ -443,8 +444,7 @@ def usual_taught(held: Model, place: Path, data: Path, out: Path) -> Model:
         evidence={**held.evidence, "out_of_scope": {"rows learnt from, for comparison": {
             "n": len(own), "declined": alone}}},
     )  # fmt: skip
-    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
-    (out / "card.md").write_text(plain_page(model), "utf-8")
+    write_record(out, model, plain_page(model))
     return model
 
 

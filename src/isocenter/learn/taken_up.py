@@ -7,7 +7,6 @@ films that pass through, so that the answers are the same and learning goes on a
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +24,10 @@ from isocenter.learn.card import marks_in, page
 from isocenter.learn.examples import Examples
 from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.learnt import FILE, join, seen
+from isocenter.learn.model_folder import write_record
 from isocenter.learn.networks import ResidualNet
 from isocenter.learn.scope import WIDTHS, Scope
-from isocenter.record import Model, to_plain
+from isocenter.record import Model
 
 __all__ = ["SPLIT", "apart_from", "digest_of_weights", "gate_of", "handed_on", "read_back", "split_of", "with_gate"]
 
@@ -130,8 +130,7 @@ def handed_on(folder: Path, out: Path, model: Model) -> Model:
     if (first.name, first.version.isdigit()) == (model.name, True) and first.examples != model.examples:
         version = str(int(first.version) + 1)
     whole = replace(model, card=card, version=version)
-    (out / "model.json").write_text(json.dumps(to_plain(whole), indent=1, sort_keys=True) + "\n", "utf-8")
-    (out / "card.md").write_text(page(whole), "utf-8")
+    write_record(out, whole, page(whole))
     return whole
 
 

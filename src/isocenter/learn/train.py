@@ -29,6 +29,7 @@ from isocenter.learn.from_readings import learned
 from isocenter.learn.judge import answered, figures
 from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Recipe, Table
 from isocenter.learn.learnt import keep
+from isocenter.learn.model_folder import write_record
 from isocenter.learn.networks import ResidualNet
 from isocenter.learn.pretrain import beginning
 from isocenter.learn.recipes import OWN_TRAINING, recipe
@@ -342,6 +343,5 @@ def _written(
     )  # fmt: skip
     if shown["metrics"]["auc"]["value"] < 0.5:
         raise Refused(f"AUC {shown['metrics']['auc']['value']:.3f}", "the model is worse than a coin; labels swapped?")
-    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
-    (out / "card.md").write_text(page(model), "utf-8")
+    write_record(out, model, page(model))
     return model

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from isocenter import wholly
 from isocenter.errors import IsocenterError
 from isocenter.govern.policy import HOUSE
 from isocenter.record import Event, Kind, Sealed
@@ -95,9 +96,7 @@ class Collecting:
     def _write(self, reached: str) -> None:
         self._reached = reached
         if self.mark is not None:
-            fresh = self.mark.with_suffix(".new")
-            fresh.write_text(reached, "ascii")
-            fresh.replace(self.mark)
+            wholly.write(self.mark, reached, durable=False)
 
 
 def _sparing(sealed: Sealed) -> Sealed:

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from isocenter import wholly
+
 __all__ = ["ForwardClock"]
 
 
@@ -83,9 +85,7 @@ class ForwardClock:
         if self.mark is not None and self._last is not None:
             now, timer = self._last
             with contextlib.suppress(OSError):
-                fresh = self.mark.with_suffix(".new")
-                fresh.write_text(f"{now.isoformat()} {timer} {self.boot}", "ascii")
-                fresh.replace(self.mark)
+                wholly.write(self.mark, f"{now.isoformat()} {timer} {self.boot}", durable=False)
 
     def _marked(self) -> datetime | None:
         try:

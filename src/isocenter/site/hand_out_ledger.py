@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from isocenter import wholly
 from isocenter.errors import Unavailable
 
 __all__ = ["Ledger"]
@@ -48,13 +49,8 @@ class Ledger:
 
     def write(self, id: str, told: Mapping[str, Any]) -> None:
         """Keep how one stands: the whole of it or what stood before, whenever the power goes."""
-        place = self.place(id)
-        fresh = place / f".{_TOLD}"
-        with self._turn, fresh.open("w", encoding="utf-8") as file:
-            json.dump(told, file, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-            fresh.replace(place / _TOLD)
+        with self._turn:
+            wholly.write(self.place(id) / _TOLD, json.dumps(told, ensure_ascii=False))
 
     def kept(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every hand-out that an earlier server left, the oldest first; what tells nothing of itself is deleted."""

@@ -20,7 +20,6 @@ cannot be brought back from any backup, and without a copy of the keys, kept apa
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +28,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from isocenter import wholly
 from isocenter.errors import Conflict, Damaged, Erased, IsocenterError, NotFound, Refused
 from isocenter.record.event import GENESIS, Event, Kind, Sealed
 from isocenter.record.plain import to_plain
@@ -98,7 +98,7 @@ def backup(database: Database, blobs: Blobs, to: Path, *, told: Told = _quiet) -
     told("head", done.entries, done.entries)
     head = {"form": _FORM, "entries": done.entries, "hash": done.hash, "blobs": done.blobs}
     with _Folder(to):
-        _write_durably(to / "head.json", (json.dumps(head) + "\n").encode())
+        wholly.write(to / "head.json", (json.dumps(head) + "\n").encode())
     return done
 
 
@@ -166,11 +166,11 @@ def _append(connection: sa.Connection, folder: Path, since: int, end: int, told:
             continue
         lines.append(json.dumps(_line(entry), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
         if len(lines) == _LINES:
-            _write_durably(folder / f"{first:012}.jsonl", b"".join(lines))
+            wholly.write(folder / f"{first:012}.jsonl", b"".join(lines))
             told("journal", entry.number, end)
             first, lines = entry.number + 1, []
     if lines:
-        _write_durably(folder / f"{first:012}.jsonl", b"".join(lines))
+        wholly.write(folder / f"{first:012}.jsonl", b"".join(lines))
     return purged
 
 
@@ -347,18 +347,3 @@ class _Folder:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError) and not isinstance(error, IsocenterError):
             raise unavailable(error, "the backup could not be written") from error
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    """Write a file so that after a power cut either all of it is there or nothing."""
-    aside = path.with_name(path.name + ".part")
-    with aside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
