@@ -209,6 +209,13 @@ def test_it_declines_where_it_must(visits: list[Visit], how: dict[str, Any], wor
         ask(*visits, **how)
 
 
+def test_another_tracer_than_at_baseline_is_not_compared() -> None:
+    fdg, flt = (with_facts(_made(v, d), Radiopharmaceutical=t) for v, d, t in ((9.0, 0, "FDG"), (4.5, 60, "FLT")))
+    with pytest.raises(Refused, match="tracer FDG at baseline, FLT now"):
+        ask(fdg, flt)
+    assert any("the Deauville score is read on FDG" in r for r in ask(flt, criteria="Lugano 2014").reasons)
+
+
 def test_a_liver_that_changed_is_no_reference() -> None:
     pet, regions = _made(4.5, 60)
     assert regions[1].mask is not None

@@ -79,6 +79,17 @@ def test_scans_made_otherwise_are_not_compared(change: dict[str, Any], words: st
         comparable(ALIKE, replace(ALIKE, **change), LIVER, LIVER)
 
 
+def test_fdg_is_compared_with_fdg_alone() -> None:
+    plain = replace(ALIKE, tracer="FDG -- fluorodeoxyglucose")
+    assert comparable(plain, replace(ALIKE, tracer="18F-Fludesoxyglucose"), LIVER, LIVER) == ()
+    assert comparable(plain, ALIKE, LIVER, LIVER) == ()
+    with pytest.raises(Refused, match="tracer FDG -- fluorodeoxyglucose at baseline, FLT now"):
+        comparable(plain, replace(ALIKE, tracer="FLT"), LIVER, LIVER)
+    other = replace(ALIKE, tracer="PSMA-1007")
+    (said,) = comparable(other, other, LIVER, LIVER)
+    assert said.startswith("WARNING: tracer 'PSMA-1007': PERCIST was made for FDG")
+
+
 def test_uptake_times_may_differ_by_fifteen_minutes() -> None:
     early = replace(ALIKE, uptake_s=3060.0)  # 51 min
     assert comparable(early, replace(ALIKE, uptake_s=3960.0), LIVER, LIVER) == ()

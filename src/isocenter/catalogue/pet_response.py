@@ -56,7 +56,7 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "22"
+    name, version = "pet_response", "23"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", dated=True, beds=True, better=gives_suv),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
@@ -207,7 +207,7 @@ class _Time:
         known = [str(facts.get(k) or "").strip() for k in ("Manufacturer", "ManufacturerModelName")]
         conditions = percist.Conditions(
             pet_header.uptake_time_s(facts), header.activity_bq, " ".join(k for k in known if k), header.nuclide,
-            glucose or None,
+            glucose or None, str(facts.get("Radiopharmaceutical") or "").strip(),
         )  # fmt: skip
         placed = tuple(on_grid(lesions, scan.geometry, remarks, other_grid)) if lesions else ()
         liver, blood = (reference_of(scan, regions, organ, other_grid) for organ in ("liver", "blood pool"))
@@ -371,6 +371,7 @@ def _lugano(times: Sequence[_Time], markedly: float, new: bool, remarks: list[st
         raise Refused(
             f"Deauville without a region '{missing}'", "the score compares with mediastinum and liver", "outline both"
         )
+    remarks += percist.of_another_tracer(now.conditions.tracer, "the Deauville score is read on")
     hottest = now.highest()
     score = lugano.deauville(hottest, now.blood.highest, now.liver.highest, markedly=markedly, new=new)
     said = [

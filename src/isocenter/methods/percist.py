@@ -9,6 +9,7 @@ Sources: Wahl et al., J Nucl Med 50 (2009) 122S (PERCIST 1.0); O et al., Radiolo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from isocenter.errors import Refused
 from isocenter.methods.recist import Judged
 from isocenter.methods.uptake import ReferenceUptake
 
-__all__ = ["Burden", "Conditions", "chosen", "comparable", "of_five", "response", "rose"]
+__all__ = ["Burden", "Conditions", "chosen", "comparable", "is_fdg", "of_another_tracer", "of_five", "response", "rose"]
 
 _EPSILON = 1e-9  # 7 of 10 is -30 %, whatever binary fractions make of it
 _UPTAKE_MIN = (50.0, 70.0)
@@ -39,6 +40,7 @@ class Conditions:
         scanner: manufacturer and model.
         nuclide: such as "F-18".
         glucose_mmol_l: in blood before injection.
+        tracer: as the header names it.
     """
 
     uptake_s: float | None
@@ -46,6 +48,7 @@ class Conditions:
     scanner: str = ""
     nuclide: str = ""
     glucose_mmol_l: float | None = None
+    tracer: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,9 @@ def comparable(
 
     Raises:
         Refused: when uptake time is unknown, outside 50 to 70 minutes or differs by more than 15; when the injected
-            activity differs by more than 20 %; when scanner, nuclide or reference organ differ; when the reference
-            differs by more than 20 % or 0.3 SUL; when glucose exceeds 11.1 mmol/l. The message has every reason.
+            activity differs by more than 20 %; when scanner, nuclide or reference organ differ; when one is of FDG and
+            the other is not; when the reference differs by more than 20 % or 0.3 SUL; when glucose exceeds 11.1 mmol/l.
+            The message has every reason.
     """
     faults: list[str] = []
     remarks: list[str] = []
@@ -102,10 +106,33 @@ def comparable(
             remarks.append(f"{what} is not stated in both headers")
         elif one_said.casefold() != other_said.casefold():
             faults.append(f"{what} {one_said} at baseline, {other_said} now")
+    if before.tracer and now.tracer and is_fdg(before.tracer) != is_fdg(now.tracer):
+        faults.append(f"tracer {before.tracer} at baseline, {now.tracer} now")
+    remarks += of_another_tracer(now.tracer, "PERCIST was made for")
     faults += _references(reference_before, reference_now)
     if faults:
         raise Refused("two scans that PERCIST does not compare", "; ".join(faults), "repeat the scan as at baseline")
     return tuple(remarks)
+
+
+def is_fdg(tracer: str) -> bool:
+    """Whether the words of a header mean fluorodeoxyglucose.
+
+    >>> is_fdg("18F-FDG"), is_fdg("Fluorodeoxyglucose F^18^"), is_fdg("F-18 PSMA-1007")
+    (True, True, False)
+    """
+    return bool(re.search(r"fdg|d[eé]s?oxyglu[ck]os", tracer, re.IGNORECASE))
+
+
+def of_another_tracer(tracer: str, rule: str) -> tuple[str, ...]:
+    """A warning where the tracer is stated and is not FDG; empty otherwise.
+
+    >>> of_another_tracer("", "PERCIST was made for")
+    ()
+    """
+    if not tracer or is_fdg(tracer):
+        return ()
+    return (f"WARNING: tracer '{tracer}': {rule} FDG, and its limits say nothing of other tracers",)
 
 
 def _activity(before: Conditions, now: Conditions, remarks: list[str]) -> list[str]:
