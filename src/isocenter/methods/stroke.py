@@ -212,14 +212,16 @@ def _dawn(core_ml: float, hours: float | None, age: float | None, nihss: int | N
     if age is None or nihss is None:
         missing = " and ".join(w for w, v in (("age", age), ("NIHSS", nihss)) if v is None)
         return Verdict("DAWN", None, f"DAWN: {missing} not given; its core limit depends on age and NIHSS")
+    # The trial read whole millilitres: up to 20, 30 and 50 are below 21, 31 and 51.
     if age >= 80:
-        limit, group = (20.0, "A") if nihss >= 10 else (-1.0, "none")
+        limit, group = (21.0, "A") if nihss >= 10 else (0.0, "none")
     elif nihss >= 20:
         limit, group = 51.0, "B or C"
     else:
-        limit, group = (30.0, "B") if nihss >= 10 else (-1.0, "none")
-    met = core_ml <= limit if limit != 51.0 else core_ml < limit
-    said = [f"group {group}", f"core {core_ml:.0f} mL of at most {max(limit, 0):g} mL: {'yes' if met else 'no'}"]
+        limit, group = (31.0, "B") if nihss >= 10 else (0.0, "none")
+    met = core_ml < limit
+    of = f"core {core_ml:.0f} mL, below {limit:g} mL" if limit else "NIHSS at least 10"
+    said = [f"group {group}", f"{of}: {'yes' if met else 'no'}"]
     inside = _within(hours, (6.0, 24.0), said)
     return Verdict(
         "DAWN", met and inside if inside is not None or not met else None, _sentence("DAWN", met, inside, said)
