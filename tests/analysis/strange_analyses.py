@@ -41,6 +41,21 @@ class _Base(Bright):
     """Odd."""
 
 
+class Unsaid(_Base):
+    """Does it hide that its maps show where a model was sensitive?"""
+
+    yields: ClassVar[tuple[Yield, ...]] = (
+        Yield(what=codes.LESION, units=("mL",), maps=("grad_cam", "where", "flow"), urgency=Urgency.SOON),
+    )
+
+    def run(self, image: Volume) -> Answer:
+        made = {
+            name: image.like(image.array.astype(np.float32), quantity=quantity, unit="1")
+            for name, quantity in (("grad_cam", "heat"), ("where", "Sensitivity"), ("flow", "flow"))
+        }
+        return Answer.found(maps=made)
+
+
 class Refusing(_Base):
     """Does it refuse?"""
 

@@ -57,6 +57,11 @@ def test_a_found_answer_carries_origin_receipt_and_urgency() -> None:
     assert np.load(io.BytesIO(done.blobs[heat.digest]), allow_pickle=False).dtype == np.float32
 
 
+def test_a_map_of_sensitivity_is_one_also_where_nothing_says_so() -> None:
+    kinds = {m.name: m.kind for m in run(request("Unsaid")).result.maps}
+    assert kinds == {"grad_cam": "sensitivity", "where": "sensitivity", "flow": "parametric"}
+
+
 def test_the_same_input_gives_the_same_findings_and_tracking() -> None:
     first, second = run(request("Bright")).result, run(request("Bright")).result
     assert first.findings == second.findings

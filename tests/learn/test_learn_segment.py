@@ -448,3 +448,11 @@ def test_a_table_may_name_files_as_windows_does_and_packed_files_may_be_called_n
         assert np.allclose(case.image, grey) and case.labels.sum() == (grey > 100).sum()
     with pytest.raises(Refused, match=r"cannot read c\.nii\.gz"):
         read_case(*pairs[2], organ)  # nothing tells which of two is meant
+
+
+def test_distances_that_are_all_the_same_tell_no_interval() -> None:
+    from isocenter.learn.judge_classes import mean_of
+
+    people = [f"p{k}" for k in range(40)]
+    assert mean_of(np.ones(3), people[:3], most=np.inf) == {"value": 1.0} == mean_of(np.ones(40), people)
+    assert set(mean_of(np.array([1.0, 1.0, 1.4]), people[:3], most=np.inf)) == {"value", "low", "high"}

@@ -88,7 +88,8 @@ class Answer:
 
     Args:
         maps: name -> Volume on the grid of an input.
-        sensitivity: names of those maps that only show where a model was sensitive.
+        sensitivity: names of those maps that only show where a model was sensitive; those of the quantity sensitivity,
+            and those called saliency, attribution, Grad-CAM and the like, are such maps whether they are named or not.
         thresholds: name of a map -> the ranges of its values by which the analysis judged.
     """
 

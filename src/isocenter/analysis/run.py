@@ -14,6 +14,7 @@ import io
 import math
 import multiprocessing
 import os
+import re
 import resource
 import sys
 import time
@@ -396,6 +397,11 @@ def _named(answer: Answer, request: Request, held: Analysis) -> Answer:
     return replace(answer, findings=tuple(findings))
 
 
+_SALIENCY = re.compile(r"(?i)salien|attribution|grad[-_ ]?cam|integrated[-_ ]?gradient|class[-_ ]?activation")
+"""What a map is called that shows where a model was sensitive, whether or not its analysis says so: a verdict decides
+whether it may be shown, and no slip may go round that."""
+
+
 def _maps(answer: Answer, blobs: dict[str, bytes]) -> tuple[Map, ...]:
     maps = []
     for name, volume in (answer.maps or {}).items():
@@ -404,7 +410,8 @@ def _maps(answer: Answer, blobs: dict[str, bytes]) -> tuple[Map, ...]:
         blobs[digest] = data
         finite = volume.array[np.isfinite(volume.array)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-        kind = "sensitivity" if name in answer.sensitivity else "parametric"
+        of_a_model = name in answer.sensitivity or volume.quantity.casefold() == "sensitivity"
+        kind = "sensitivity" if of_a_model or _SALIENCY.search(f"{name} {volume.quantity}") else "parametric"
         ranges = answer.thresholds.get(name, ())
         about = (name, volume.quantity, volume.unit, volume.geometry, digest, kind, volume.series_uid)
         maps.append(Map(*about, low, high, ranges))

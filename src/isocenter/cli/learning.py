@@ -185,7 +185,7 @@ def seeds(
     screen.answer(held.evidence["seeds"])
     for one in held.evidence["seeds"]:
         known = headings(one, held.card.get("goal", ()))
-        told = "; ".join("{} {value:.3f} ({low:.3f} to {high:.3f})".format(name, **one[name]) for name in known)
+        told = "; ".join(f"{name} {_with_interval(one[name])}" for name in known)
         begun = ", from the same first network" if "began_with" in one else ""
         screen.say(f"seed {one['seed']}{begun}: {told}, n = {one['n']}, {one['seconds']} s")
 

@@ -30,9 +30,12 @@ def mean_of(
     values: npt.NDArray[np.float64], people: Sequence[str], *, least: float = 0.0, most: float = 1.0
 ) -> dict[str, float]:
     """A mean over cases with its bootstrap interval; of fewer than 30, or where people have several, with Student's of
-    the people (see `clusters`). One person alone has none.
+    the people (see `clusters`). One person alone has none, and neither have cases that are all the same: how far the
+    next will differ cannot be told from them (distances on a grid are often all one voxel).
     """
     told, own = {"value": float(values.mean())}, clusters.owners(list(people), len(values))
+    if np.ptp(values) == 0:
+        return told
     if own is None and len(values) < _DRAWN:  # draws of few differ too little
         own = np.arange(len(values))
     if own is None:
