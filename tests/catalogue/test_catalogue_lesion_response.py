@@ -479,9 +479,29 @@ def test_lesions_that_meet_have_doubled_by_what_the_whole_gained() -> None:
     assert not [m for m in whole.measurements if m.what == DOUBLING]
     (twice,) = [f for f in ask(apart, bars(50, (10, 28, 12))).findings if f.what == codes.LESION]
     assert "grown together" in twice.words and value(twice, DOUBLING) == pytest.approx(50.0)
+    assert value(whole, FROM_BASELINE) == pytest.approx(
+        -23.6, abs=3
+    )  # 41.2 mm of 28.3 and 25.6 mm; +46 % of the larger
+    (smaller,) = [f for f in ask(apart, bars(50, (10, 19, 6))).findings if f.what == codes.LESION]
+    assert not [m for m in smaller.measurements if m.what == DOUBLING]  # a tenth less: the border alone may do that
     late = ask(apart, bars(20, (10, 20, 6)), bars(50, (10, 28, 12)))
     (mixed,) = [f for f in late.findings if f.what == codes.LESION]
     assert not [m for m in mixed.measurements if m.what == DOUBLING]
+
+
+def test_a_sum_that_lies_within_the_error_of_a_limit_says_so() -> None:
+    """Discs of 20 and 14 mm on voxels of 2 mm are −29 %: that it is no partial response hangs on a tenth of a voxel."""
+
+    def told(*radii: float) -> list[str]:
+        answer = ask(*(on(60 * n, (LIVER, r, "liver")) for n, r in enumerate(radii)))
+        return [r.split(", ")[0] for r in answer.reasons if "from the limit of" in r]
+
+    (near,) = told(20.0, 14.2)
+    assert "partial response" in near
+    assert told(20.0, 18.0) == [] and told(20.0, 8.0) == []
+    (grown,) = told(20.0, 24.0)
+    assert "progression" in grown
+    assert told(20.0, 30.0) == []
 
 
 def test_what_is_seen_again_after_a_complete_response_is_progression() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -32,8 +31,8 @@ from isocenter.catalogue.lesion_visits import (
 from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.errors import Refused
 from isocenter.methods import irecist, recist, volumetry
-from isocenter.methods.detectable_change import border_length_mm
-from isocenter.methods.lesion_matching import Spot, Track, doubling_time_days, seen_in, tracks
+from isocenter.methods.detectable_change import border_length_mm, border_volume_ml
+from isocenter.methods.lesion_matching import Track, doubling_time_days, seen_in, tracks
 from isocenter.record import Code, Curve, Finding, Measurement, codes, digest_of
 from isocenter.space import Geometry, Region, Volume
 
@@ -55,7 +54,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "22"
+    name, version = "lesion_response", "23"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -175,6 +174,8 @@ class LesionResponse:
         visits = visits_of(times, sized, followed, chosen)
         visits = (visits[0], *(without(v, h, chosen) for v, h in zip(visits[1:], hidden, strict=True)))
         visits = with_states(visits, times, non_targets_before, non_targets)
+        if criteria != "Choi":
+            remarks += _near_a_limit(visits, times, followed, chosen, 0.0 if criteria == "mRECIST" else 5.0)
         if not visits[-1].complete:
             remarks.append("a target was not evaluated: no sum of the targets and no change of it is given")
         absolute = 0.0 if criteria == "mRECIST" else 5.0
@@ -202,7 +203,7 @@ class LesionResponse:
             else f" Targets {target.response} ({target.rule}): {target.why}."
         )
         found = [
-            *_lesions(times, sized, spotted, followed, chosen, isinstance(image, Volume) and image.unit == "[hnsf'U]"),
+            *_lesions(times, sized, followed, chosen, isinstance(image, Volume) and image.unit == "[hnsf'U]"),
             _current(now, why, visits, criteria, density),
             Finding(BEST, words=f"Best overall response {best.response} ({best.rule}): {best.why}."),
         ]
@@ -382,6 +383,30 @@ def _doubts(
     return said
 
 
+def _near_a_limit(
+    visits: Sequence[recist.Visit], times: Sequence[Drawn], followed: Sequence[Track], chosen: Sequence[int],
+    absolute_mm: float,
+) -> list[str]:  # fmt: skip
+    """Whether the sum lies so near a limit that the borders of the outlines alone decide on which side."""
+    first, now = visits[0], visits[-1]
+    if not first.sum_mm or not now.sum_mm or not now.complete or now.all_gone:
+        return []
+    seen = [r for n in chosen for k in (0, -1) for i in followed[n].at[k] for r in [times[k].regions[i]]]
+    # Each end of the comparison moves by 1/√2 of what their difference may.
+    error = float(np.sqrt(sum(0.5 * border_length_mm(sorted(r.geometry.spacing_mm)[1]) ** 2 for r in seen)))
+    nadir = min(v.sum_mm for v in visits[:-1] if v.sum_mm is not None and v.complete)
+    limits = {
+        "a partial response (-30 % of baseline)": 0.7 * first.sum_mm,
+        "progression (+20 % of the smallest sum)": max(1.2 * nadir, nadir + absolute_mm),
+    }
+    return [
+        f"the sum of {now.sum_mm:.1f} mm lies {abs(now.sum_mm - limit):.1f} mm from the limit of {what}, "
+        f"{limit:.1f} mm: the borders of the outlines alone may move it by {error:.1f} mm, to either side"
+        for what, limit in limits.items()
+        if nadir > 0 and abs(now.sum_mm - limit) < error
+    ]
+
+
 def _normal_nodes(
     followed: Sequence[Track], times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]],
     chosen: Sequence[int],
@@ -410,8 +435,8 @@ def _numbers(places: Sequence[int]) -> str:
 
 
 def _lesions(
-    times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]], spotted: Sequence[Sequence[Spot]],
-    followed: Sequence[Track], chosen: Sequence[int], ct: bool,
+    times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]], followed: Sequence[Track],
+    chosen: Sequence[int], ct: bool,
 ) -> list[Finding]:  # fmt: skip
     found = []
     last = len(times) - 1
@@ -431,10 +456,12 @@ def _lesions(
             if track.began == last and normal_node(track, last, times, sized):
                 words = words.replace("a new lesion", "a node of normal size, which is no new lesion")
             if track.began < last:
-                then = recorded_mm(track, track.began, times, sized)
+                joined = _joined_to(n, followed, last)
+                then = sum(recorded_mm(t, t.began, times, sized) for t in (track, *joined))
                 change = 100.0 * (recorded_mm(track, last, times, sized) / then - 1.0)
-                said.append(Measurement(FROM_BASELINE, change, "%", definition="recorded diameter"))
-                said += _doubling(n, followed, times, spotted)
+                with_ = ", of the whole against the sum of what has grown together" if joined else ""
+                said.append(Measurement(FROM_BASELINE, change, "%", definition=f"recorded diameter{with_}"))
+                said += _doubling(n, followed, times, sized)
             found.append(
                 Finding(
                     codes.LESION,
@@ -454,20 +481,30 @@ def _volume(size: volumetry.Extent, then: volumetry.Extent, ct: bool) -> Measure
     return Measurement(codes.VOLUME, size.volume_ml, "mL", definition=definition, smallest_change=least)
 
 
+def _joined_to(n: int, followed: Sequence[Track], k: int) -> list[Track]:
+    """All lesions that have grown together with one until a time, also by way of another."""
+    return [t for m, t in enumerate(followed) if m != n and not t.at[k] and seen_in(followed, m, k) == n]
+
+
 def _doubling(
-    n: int, followed: Sequence[Track], times: Sequence[Drawn], spotted: Sequence[Sequence[Spot]]
+    n: int, followed: Sequence[Track], times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]]
 ) -> list[Measurement]:
-    """Of a lesion with all that it has grown together with since, which grew only by what the whole gained."""
+    """Of a lesion with all that it has grown together with since, which grew only by what the whole gained.
+
+    None where the volume has changed by less than the border alone may move it: any time would be one of noise.
+    """
     seen = [k for k, at in enumerate(followed[n].at) if at]
     before, now = seen[-2:] if len(seen) > 1 else (seen[-1], seen[-1])
     joined = [t for t in followed if t.merged_into == n and t.merged_at is not None and before < t.merged_at <= now]
     if any(not t.at[before] for t in joined):
         return []  # measured at another time than the rest
     then = [i for t in (followed[n], *joined) for i in t.at[before]]
-    small = sum(spotted[before][i].volume_ml for i in then)
-    large = sum(spotted[now][i].volume_ml for i in followed[n].at[now])
+    places = [(before, i) for i in then], [(now, i) for i in followed[n].at[now]]
+    small, large = (sum(sized[k][i].volume_ml for k, i in side) for side in places)
+    surface = sum(sized[k][i].surface_mm2 for side in places for k, i in side) / 2.0
+    step = max(times[k].regions[i].geometry.voxel_volume_mm3 for side in places for k, i in side) ** (1 / 3)
     days = (times[now].day - times[before].day).days
-    if days <= 0 or math.isclose(small, large, rel_tol=1e-9):  # the same voxels, counted in another order
+    if days <= 0 or abs(large - small) <= border_volume_ml(surface, step):
         return []
     value = doubling_time_days(small, large, days)
     return [Measurement(DOUBLING, value, "d", definition="since the study before; negative: halving")]
