@@ -17,7 +17,7 @@ import commands
 from isocenter.analysis.weights import models
 from isocenter.cli import app
 from isocenter.errors import NotFound, Refused
-from isocenter.testing.phantoms import balls, chest, coronary
+from isocenter.testing.phantoms import balls, chest, coronary, pet_ct
 
 
 def test_two_names_give_two_answers_each_of_its_study(tmp_path: Path) -> None:
@@ -30,6 +30,13 @@ def test_two_names_give_two_answers_each_of_its_study(tmp_path: Path) -> None:
     assert {r["study_uid"] for r in rows} == {made.truth["study_uid"]}
     told = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "volumetry,pet_uptake,volumetry", "--json"])
     assert [r["analysis"] for r in json.loads(told.stdout)] == ["volumetry", "pet_uptake"]
+
+
+def test_an_analysis_of_an_outline_on_a_series_names_both(tmp_path: Path) -> None:
+    for number, data in enumerate(pet_ct.patient().files):
+        (tmp_path / f"{number}").write_bytes(data)
+    told = CliRunner().invoke(app, ["why", str(tmp_path)]).stdout
+    assert re.search(r"^body_composition, series \d+ CT .* with \d+ RTSTRUCT .*: can run$", told, re.MULTILINE), told
 
 
 def test_a_path_that_is_not_there_is_not_taken_for_a_study() -> None:

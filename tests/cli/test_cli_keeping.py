@@ -38,8 +38,13 @@ def test_an_archive_that_burnt_is_there_again(tmp_path: Path) -> None:
         asked("restore", copy, "--folder", again)
     then = asked("restore", copy, "--entry", "1", "--folder", str(tmp_path / "then"))
     assert (then["entries"], asked("studies", "--folder", str(tmp_path / "then"))["total"]) == (1, 1)
-    with pytest.raises(NotFound):
-        asked("restore", copy, "--until", "2001-01-01T00:00:00Z", "--folder", str(tmp_path / "never"))
+    for refused in (("--until", "2001-01-01T00:00:00Z"), ("--entry", "4711")):
+        with pytest.raises(NotFound):
+            asked("restore", copy, *refused, "--folder", str(tmp_path / "never"))
+    assert not (tmp_path / "never").exists(), "what was refused leaves no archive in the way of the next attempt"
+    for itself in ("again", "again/blobs/copy"):
+        with pytest.raises(Conflict, match="the archive itself"):
+            asked("backup", str(tmp_path / itself), "--folder", again)
 
 
 def test_headers_are_read_again_by_hand(tmp_path: Path) -> None:

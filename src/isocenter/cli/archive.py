@@ -259,7 +259,8 @@ def explain(
                 screen.say(f"      {_place(finding['where'])}")
         for read in result["inputs"]:
             kept = "as received" if read["still_as_received"] else "NO LONGER as received"
-            screen.say(f"   from {read['images']} images of series {read['series']} ({read['modality']}), {kept}")
+            images = f"{read['images']} image{'s' if read['images'] > 1 else ''}"
+            screen.say(f"   from {images} of series {read['series']} ({read['modality']}), {kept}")
     for event in chain["events"]:
         screen.say(f"{event['number']:>6} {event['time']} {event['kind']} by {event['who']}")
 

@@ -229,17 +229,17 @@ def _head(screen: Any, study: Any, studies: Sequence[Any]) -> None:
 
 
 def _named(name: str, uids: Sequence[str], study: Any, inputs: Sequence[str] = ()) -> str:
-    """An analysis with the one series, and the one radiograph of it, that it read: two answers are told apart by it."""
+    """An analysis with the series, or the pair, and the one radiograph, that it read: answers are told apart by it."""
     from isocenter.forms.words import one_line
 
     read = [s for s in study.series if s.uid in uids]
     images = [i for s in read for i in s.instances]
     if len(images) > len(inputs) == 1:
         name = " ".join([name, *(f"image {i.number}" for i in images if i.digest in inputs)])
-    if len(read) != 1 or len(study.series) == 1:
+    if not 1 <= len(read) <= 2 or len(study.series) == len(read):
         return name
-    words = " ".join(one_line(str(w)) for w in (read[0].number, read[0].modality, read[0].description) if w is not None)
-    return f"{name}, series {words}".rstrip()
+    words = [" ".join(one_line(str(w)) for w in (s.number, s.modality, s.description) if w is not None) for s in read]
+    return f"{name}, series {' with '.join(w.rstrip() for w in words)}"
 
 
 def _line(m: Any) -> str:

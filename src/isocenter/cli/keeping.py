@@ -29,6 +29,7 @@ def backup(
 
     screen = Screen(as_json)
     with house(folder) as held, screen.progress("copying") as told:
+        _must_lie_elsewhere(to, held.settings.folder)
         done = held.site.keeping.backup(to, who=HOUSE, told=told)
         tried = held.site.keeping.rehearse(to, who=HOUSE, told=told) if rehearse else None
         secrets = held.settings.folder / "secrets"
@@ -47,6 +48,16 @@ def backup(
         raise typer.Exit(1)
 
 
+def _must_lie_elsewhere(to: Path, archive: Path) -> None:
+    from isocenter.errors import Conflict
+
+    if to.resolve() == archive.resolve() or to.resolve().is_relative_to((archive / "blobs").resolve()):
+        raise Conflict(
+            f"a backup into '{to}'", "that is the archive itself: its files would be their own copy",
+            "name a folder on another disk",
+        )  # fmt: skip
+
+
 @app.command()
 def restore(
     source: Annotated[Path, typer.Argument(help="Folder of the backup.")],
@@ -60,15 +71,17 @@ def restore(
     from isocenter.cli.screen import Screen
     from isocenter.errors import Conflict
     from isocenter.site.verbs import HOUSE
+    from isocenter.store.backup import reaching
 
     screen = Screen(as_json)
-    given = settings(folder)
+    given, time = settings(folder), moment(until)
     if (given.folder / "archive.sqlite").exists():
         raise Conflict(f"folder '{given.folder}'", "it holds an archive already", "name a new one with --folder")
+    reaching(source, entry, time)  # before there is an archive: what is refused shall leave none behind
     held = open_house(given, server=True)
     try:
         with screen.progress("restoring") as told:
-            done = held.site.keeping.restore(source, who=HOUSE, entry=entry, until=moment(until), told=told)
+            done = held.site.keeping.restore(source, who=HOUSE, entry=entry, until=time, told=told)
     finally:
         held.close()
     screen.answer(done)

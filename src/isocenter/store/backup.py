@@ -38,7 +38,7 @@ from isocenter.store.database import Database
 from isocenter.store.disk import unavailable
 from isocenter.store.journal import adopt, entries, hold_end
 
-__all__ = ["BackedUp", "Restored", "backup", "restore"]
+__all__ = ["BackedUp", "Restored", "backup", "restore", "reaching"]
 
 _FORM = 1
 _LINES = 10_000  # entries of one file of the journal
@@ -124,29 +124,47 @@ def restore(
         Refused: an entry or a result of the backup is damaged, named; nothing is restored then.
         Conflict: the database holds a journal already.
     """
-    head = _head(source)
-    last = head["entries"] if entry is None else entry
-    if not 0 < last <= head["entries"]:
-        raise NotFound(f"entry {last}", f"the backup has 1 to {head['entries']}", "name one of them")
+    head, last = reaching(source, entry, until)
+    with database.read() as connection:
+        _must_be_new(connection.execute(sa.select(t.chain.c.number)).scalar_one_or_none())
     kept = Blobs(str(source / "blobs"), keyring=blobs.keyring)
     digests = list(kept.digests())
     missing, gone = _take_back(kept, blobs, digests, told)
 
     def again(connection: sa.Connection) -> tuple[int, str]:
         number, _ = hold_end(connection)
-        if number:
-            raise Conflict(f"a database with {number} events", "two pasts cannot be one", "restore into a new folder")
+        _must_be_new(number)
         erased = {e.event.subject: e.number for e in _read(source) if e.event.kind is Kind.STUDY_ERASED}
         return adopt(connection, _checked(source, last, head, until, told), blobs, erased)
 
     number, last_hash = database.write(again)
-    if not number:
-        raise NotFound(f"an entry until {until}", "the journal begins later", "name a later time")
     kept_now = len(digests) - len(missing) - gone
     with database.read() as connection:
         known = set(connection.scalars(sa.select(t.instance.c.digest).distinct()))
     absent = sorted(known - set(digests))
     return Restored(number, last_hash, kept_now, head["entries"], (*missing, *absent))
+
+
+def reaching(source: Path, entry: int | None = None, until: datetime | None = None) -> tuple[dict[str, Any], int]:
+    """Head of a backup and its last entry that shall count, before anything is made from it.
+
+    Raises:
+        NotFound: no backup lies there, or it does not reach so far.
+        Refused: its head is damaged.
+    """
+    head = _head(source)
+    last = head["entries"] if entry is None else entry
+    if not 0 < last <= head["entries"]:
+        raise NotFound(f"entry {last}", f"the backup has 1 to {head['entries']}", "name one of them")
+    first = next(_read(source), None)
+    if until is not None and first is not None and first.event.time > until:
+        raise NotFound(f"an entry until {until}", f"the journal begins later, {first.event.time}", "name a later time")
+    return head, last
+
+
+def _must_be_new(number: int | None) -> None:
+    if number:
+        raise Conflict(f"a database with {number} events", "two pasts cannot be one", "restore into a new folder")
 
 
 # ---- the journal as lines
