@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["sweep", "write", "writing"]
+__all__ = ["flush", "sweep", "write", "writing"]
 
 _KEPT = 60  # letters of a name that stand in the one beside: with what is added no more than a file system takes
 
@@ -54,7 +54,7 @@ def writing(path: Path, *, durable: bool = True, private: bool = False) -> Itera
                 os.fsync(file.fileno())
         beside.replace(place)
         if durable:
-            _flush(place.parent)
+            flush(place.parent)
     except OSError as fault:
         if fault.errno is None or fault.filename not in (None, str(beside)):
             raise
@@ -77,7 +77,8 @@ def sweep(path: Path) -> None:
             beside.unlink(missing_ok=True)
 
 
-def _flush(folder: Path) -> None:
+def flush(folder: Path) -> None:
+    """Have the disk keep the names in a folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -307,7 +307,7 @@ class House:
         must(who, "people")
 
     def result_of(self, study_uid: str, analysis: str) -> str:
-        return next(i for i, r in self._latest(study_uid) if session.machine_of(r)[0] == analysis)
+        return next(i for i, r in self._latest(study_uid) if r.machine.analysis == analysis)
 
     def append(self, *events: Event) -> None:
         for event in events:

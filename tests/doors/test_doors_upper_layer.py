@@ -133,6 +133,19 @@ def test_a_release_is_answered(ends: tuple[Link, Link]) -> None:
     assert not releasing.is_alive()
 
 
+def test_a_release_in_place_of_an_answer_ends_the_link(ends: tuple[Link, Link]) -> None:
+    import threading
+
+    left, right = ends
+    left.send(1, {"CommandField": commands.C_ECHO_RQ, "MessageID": 2})
+    assert right.answer().words["MessageID"] == 2
+    releasing = threading.Thread(target=left.release)
+    releasing.start()
+    with pytest.raises(Ended, match="released by the peer before it answered"):
+        right.answer()
+    releasing.join(5)
+
+
 def test_a_peer_that_hangs_up_ends_the_link(ends: tuple[Link, Link]) -> None:
     left, right = ends
     left.close()

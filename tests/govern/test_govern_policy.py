@@ -6,7 +6,7 @@ import pytest
 
 from isocenter.errors import Forbidden, Refused
 from isocenter.govern import policy
-from isocenter.govern.policy import NOBODY, RULES, Person, Role, may, must, why
+from isocenter.govern.policy import HOUSE, NOBODY, RULES, Person, Role, may, must, must_be_a_person, why
 
 # The policy once more, by hand: a changed right has to be changed in two places, on purpose.
 ALLOWED = {
@@ -140,3 +140,9 @@ def test_a_planner_hears_numbers_of_cohorts_and_touches_no_study() -> None:
     assert may_do == {"health", "page", "sign_in", "shared", "me", "settings", "cohorts"}
     with pytest.raises(Forbidden, match="cohort_rows"):
         must(Person("p", Role.PLANNER), "cohort_rows")
+
+
+def test_the_house_itself_erases_nothing() -> None:
+    with pytest.raises(Refused, match="what cannot come back is erased by persons"):
+        must_be_a_person(HOUSE)
+    must_be_a_person(Person(HOUSE.name, Role.ADMIN))  # somebody who only bears its name signed in

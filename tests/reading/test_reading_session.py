@@ -16,7 +16,6 @@ from isocenter.reading.session import (
     Reading,
     correct,
     lapse,
-    machine_of,
     open_reading,
     sign,
     undecided,
@@ -132,7 +131,7 @@ def test_keeping_makes_a_persons_result_that_replaces_the_machines() -> None:
     assert made.replaces == LATEST[0][0]
     assert (made.origin.kind, made.origin.name, made.made) == ("person", "ito", NOON + timedelta(minutes=1))
     assert made.findings == (replace(lesion(), verdict=Verdict.KEPT),), "nothing else changes, the identity least"
-    assert machine_of(made) == ("volumetry", "2", "w" * 64)
+    assert made.machine == ("volumetry", "2", "w" * 64)
     assert from_plain(Result, to_plain(made)) == made
     assert canonical(from_plain(Result, to_plain(made))) == canonical(made)
 
@@ -161,7 +160,7 @@ def test_a_decision_can_be_changed() -> None:
     second = decide(Correction(Verdict.KEPT, "2.25.1"), [(first.id, first)])
     assert second.findings[0].verdict is Verdict.KEPT
     assert second.replaces == first.id
-    assert machine_of(second)[0] == "volumetry"
+    assert second.machine.analysis == "volumetry"
 
 
 def test_a_finding_added_to_nothing_is_a_result_of_its_own_with_a_fresh_uid() -> None:
@@ -171,7 +170,7 @@ def test_a_finding_added_to_nothing_is_a_result_of_its_own_with_a_fresh_uid() ->
     assert finding.verdict is Verdict.ADDED
     assert finding.tracking.startswith("2.25.")
     assert len(finding.tracking) <= 64
-    assert machine_of(made) == ("", "", "")
+    assert made.machine == ("", "", "")
     other = correct(OPEN, LATEST, Correction(Verdict.ADDED, "", what=codes.LESION), "ito", NOON, version=7)
     assert other.findings[0].tracking != finding.tracking
 

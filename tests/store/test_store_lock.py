@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from isocenter.errors import Unavailable
-from isocenter.store.lock import FolderLock, served_at
+from isocenter.store.lock import FolderLock, lives, served_at
 
 
 def held_by(folder: Path, process: int) -> int:
@@ -66,3 +66,10 @@ def test_commands_hear_where_the_server_that_lives_is_found_and_nothing_of_a_dea
     lock.release()
     (tmp_path / "server.lock").write_text(f"{dead()}\nhttps://127.0.0.1:18042\n")
     assert served_at(tmp_path) == ""
+
+
+def test_a_process_lives_until_it_was_waited_for() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert lives(child.pid) and lives(os.getpid()) and lives(1)
+    child.communicate(b"\n")
+    assert not lives(child.pid)

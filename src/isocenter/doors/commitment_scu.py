@@ -12,7 +12,7 @@ from isocenter.doors.commitment_scp import INSTANCE, STORAGE_COMMITMENT
 from isocenter.doors.commitment_scp import report as report_words
 from isocenter.doors.dimse_scu import Peer
 from isocenter.doors.negotiation import EXPLICIT, IMPLICIT, propose
-from isocenter.doors.upper_layer import Ended, Link, Message, connect
+from isocenter.doors.upper_layer import Ended, Link, connect
 from isocenter.errors import IsocenterError, Unavailable
 
 __all__ = ["report", "request"]
@@ -31,7 +31,7 @@ def report(peer: Peer, answer: Model, *, calling: str, timeout_s: float = 30.0) 
         context = _context(link, peer)
         words, data = report_words(answer, link.contexts[context].syntax, 1)
         link.send(context, words, data)
-        said = _answer(link)
+        said = link.answer()
     except Ended as end:
         raise Unavailable(f"{peer.aet} hung up", str(end), "look at its log") from None
     finally:
@@ -58,11 +58,11 @@ def request(peer: Peer, wanted: Model, *, calling: str, timeout_s: float = 30.0)
             "ActionTypeID": 1,
         }
         link.send(context, words, models.encode(wanted, syntax))
-        said = _answer(link)
+        said = link.answer()
         if said.words.get("Status") != 0x0000:
             raise Unavailable(f"{peer.aet} answered 0x{int(said.words.get('Status', 0)):04X}", "it will not promise")
         try:
-            came = _answer(link)
+            came = link.answer()
         except (Ended, IsocenterError):
             return None  # it has a port of ours to call
         made = models.decode(b"".join(came.data or ()), syntax)
@@ -103,10 +103,3 @@ def _context(link: Link, peer: Peer) -> int:
     for number in link.contexts:
         return number
     raise Unavailable(f"{peer.aet} does not speak storage commitment", "it accepted no context of it")
-
-
-def _answer(link: Link) -> Message:
-    message = link.receive()
-    if message is None:
-        raise Ended("released by the peer before it answered")
-    return message

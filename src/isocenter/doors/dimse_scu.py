@@ -25,7 +25,7 @@ from isocenter.doors.negotiation import (
     propose,
 )
 from isocenter.doors.transcode import transcode
-from isocenter.doors.upper_layer import Context, Ended, Link, Message, connect
+from isocenter.doors.upper_layer import Context, Ended, Link, connect
 from isocenter.errors import IsocenterError, NotWhole, Refused, Unavailable
 
 __all__ = ["Moved", "Peer", "Sender", "Sent", "echo", "find", "move", "send"]
@@ -83,13 +83,6 @@ def _open(peer: Peer, calling: str, offers: Iterable[tuple[str, Sequence[str]]],
         link.close()
         raise
     return link
-
-
-def _answer(link: Link) -> Message:
-    message = link.receive()
-    if message is None:
-        raise Ended("released by the peer before it answered")
-    return message
 
 
 class Sender:
@@ -193,7 +186,7 @@ class Sender:
             words |= {"MoveOriginatorApplicationEntityTitle": origin[0], "MoveOriginatorMessageID": origin[1]}
         try:
             link.send(context.id, words, view)
-            answer = _answer(link)
+            answer = link.answer()
         except (Ended, IsocenterError) as end:
             link.close()
             self._link = None
@@ -236,7 +229,7 @@ def echo(peer: Peer, *, calling: str, timeout_s: float = 10.0) -> None:
             "MessageID": 1,
         }
         link.send(context.id, words)
-        status = _answer(link).words.get("Status")
+        status = link.answer().words.get("Status")
     except Ended as end:
         raise Unavailable(f"{peer.aet} hung up", str(end), "look at the peer's log") from None
     finally:
@@ -267,7 +260,7 @@ def find(
         }
         link.send(context.id, words, identifiers.question(level, keys, context.syntax))
         while True:
-            message = _answer(link)
+            message = link.answer()
             status = int(message.words.get("Status", 0x0110))
             if status not in (0xFF00, 0xFF01):
                 break
@@ -316,7 +309,7 @@ def move(
             "MoveDestination": ae_title(to),
         }
         link.send(context.id, words, identifiers.question(level, keys, context.syntax))
-        while (message := _answer(link)).words.get("Status") == 0xFF00:
+        while (message := link.answer()).words.get("Status") == 0xFF00:
             counts = [int(message.words.get(f"NumberOf{name}Suboperations", 0)) for name in _COUNTED]
             try:
                 told(sum(counts[1:]), sum(counts))

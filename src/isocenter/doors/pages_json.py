@@ -16,7 +16,7 @@ from isocenter.govern.tickets import Tickets
 from isocenter.reading.hanging import Hanging, Hung, Window
 from isocenter.reading.opinion import Opinion
 from isocenter.reading.priors import Prior
-from isocenter.reading.session import Reading, machine_of
+from isocenter.reading.session import Reading
 from isocenter.reading.worklist import Entry
 from isocenter.record import (
     NO_PICTURES,
@@ -153,7 +153,7 @@ def result(id: str, told: Result, whole: Study, withheld: Mapping[str, str] = _N
     Args:
         withheld: map that may not be shown -> why.
     """
-    analysis, version, model = machine_of(told)
+    analysis, version, model = told.machine
     lying: dict[str, dict[str, Any]] = {}  # where the images of a series lie, worked out once a series
     return {
         "id": id,

@@ -16,7 +16,6 @@ from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import NotFound
 from isocenter.govern.policy import Person, may
 from isocenter.reading.hanging import hang
-from isocenter.reading.session import machine_of
 from isocenter.record import Result, Study, Verdict, to_plain
 
 __all__ = ["Digest", "Uid", "router"]
@@ -127,7 +126,7 @@ def _told(
         numbers: finding -> its number, which it keeps.
     """
     line = pages_json.result(id, told, whole, site.showing.withheld(told))
-    analysis, version, _ = machine_of(told)
+    analysis, version, _ = told.machine
     for finding, of in zip(told.findings, line["findings"], strict=True):
         known = site.confirmed(analysis, version, finding.certainty, who=who) if analysis else None
         of["here"] = to_plain(known) if known and finding.verdict is not Verdict.ADDED else None

@@ -203,6 +203,17 @@ class Link:
                 sink.drop()
             raise
 
+    def answer(self) -> Message:
+        """The next whole message, where one must come.
+
+        Raises:
+            Ended: the peer released the association instead. NotWhole, LimitReached: it is over.
+        """
+        message = self.receive()
+        if message is None:
+            raise Ended("released by the peer before it answered")
+        return message
+
     def _message(
         self, sink_for: Callable[[int, Mapping[str, Any]], Sink | None] | None, sinks: list[Sink]
     ) -> Message | None:

@@ -139,7 +139,7 @@ class _Bundle:
 
     def device(self, result: Result) -> dict[str, str] | None:
         """The machine behind a result; None for what a person made from nothing."""
-        name, version, model = _machine(result)
+        name, version, model = result.machine
         if not name:
             return None
         told: dict[str, Any] = {
@@ -240,7 +240,7 @@ class _Bundle:
     ) -> dict[str, Any]:
         """The DiagnosticReport: preliminary until it is signed, amended where it replaces another."""
         status = "preliminary" if not self.by else "final" if version == 1 else "amended"
-        machines = any(_machine(r)[0] for r in said)
+        machines = any(r.machine.analysis for r in said)
         told: dict[str, Any] = {
             "resourceType": "DiagnosticReport",
             "id": self._id("report", str(version)),
@@ -270,14 +270,6 @@ class _Bundle:
             rows = "".join(f"<p><b>{_html(s.section)}</b> {_html(words.one_line(s.text))}</p>" for s in sentences)
             told["text"] = {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{rows}</div>'}
         return told
-
-
-def _machine(result: Result) -> tuple[str, str, str]:
-    origin = result.origin
-    if origin.kind == "machine":
-        return origin.name, origin.version, origin.model
-    of = origin.parameters.get("of", {})
-    return str(of.get("analysis", "")), str(of.get("version", "")), str(of.get("model", ""))
 
 
 def _coding(code: Code) -> dict[str, str]:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from isocenter.errors import Forbidden, Refused
 
-__all__ = ["HOUSE", "NOBODY", "RULES", "Owner", "Person", "Role", "Rule", "may", "must", "why"]
+__all__ = ["HOUSE", "NOBODY", "RULES", "Owner", "Person", "Role", "Rule", "may", "must", "must_be_a_person", "why"]
 
 
 class Role(StrEnum):
@@ -231,6 +231,16 @@ def must(person: Person, verb: str, subject: str = "") -> None:
         f"only {_listed(rule.roles)} may {rule.about}",
         rule.grants,
     )
+
+
+def must_be_a_person(who: Person) -> None:
+    """What cannot come back is asked for and erased by persons.
+
+    Raises:
+        Refused: it is the house itself.
+    """
+    if who is HOUSE:
+        raise Refused("the house itself", "what cannot come back is erased by persons", "sign in under your own name")
 
 
 def why(person: Person, verb: str) -> str:

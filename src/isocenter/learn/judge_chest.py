@@ -22,7 +22,7 @@ from isocenter.errors import Refused
 from isocenter.learn.judge_classes import mean_of
 from isocenter.learn.nearest_file import nearest_files
 from isocenter.learn.whose import whose
-from isocenter.methods.lung_network import network_outline
+from isocenter.methods.lung_network import alike, network_outline
 from isocenter.record import Model
 
 __all__ = ["judged"]
@@ -63,7 +63,7 @@ def judged(
             row["declined"] = f"{why.what}: {why.why}"
             row |= {f"dice {part}": 0.0 for part in truth}
         else:
-            row |= {f"dice {part}": _dice(getattr(chest, part), truth[part]) for part in truth}
+            row |= {f"dice {part}": alike(getattr(chest, part), truth[part]) for part in truth}
             if "heart" in truth:
                 row |= {"ratio drawn": _ratio(truth), "ratio found": chest.ratio}
         rows.append(row)
@@ -204,11 +204,6 @@ def _read(path: Path, *, drawn: bool) -> npt.NDArray[np.float32]:
     except Exception as why:
         raise Refused(f"{path.name} cannot be read", str(why)[:160]) from why
     return np.asarray(held if held.ndim == 2 else held[..., : 1 if held.shape[-1] == 2 else 3].mean(axis=2), np.float32)
-
-
-def _dice(one: Mask, other: Mask) -> float:
-    both = int(np.count_nonzero(one)) + int(np.count_nonzero(other))
-    return 2.0 * int(np.count_nonzero(one & other)) / max(1, both)
 
 
 def _ratio(truth: dict[str, Mask]) -> float:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.methods.lung_fields import Chest, dark_parts, levelled_copy, measured, outline
 
-__all__ = ["Agreement", "Ask", "Opinion", "agreement", "network_outline", "two_opinions"]
+__all__ = ["Agreement", "Ask", "Opinion", "agreement", "alike", "network_outline", "two_opinions"]
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -54,10 +54,11 @@ class Agreement:
 
 def agreement(one: Chest, other: Chest) -> Agreement:
     """Compare two outlines of the same picture."""
-    return Agreement(_dice(one.right, other.right), _dice(one.left, other.left), one.ratio - other.ratio)
+    return Agreement(alike(one.right, other.right), alike(one.left, other.left), one.ratio - other.ratio)
 
 
-def _dice(one: Mask, other: Mask) -> float:
+def alike(one: Mask, other: Mask) -> float:
+    """Dice coefficient of two outlines; 0 where both are empty: a picture without lungs shows no agreement."""
     both = int(np.count_nonzero(one)) + int(np.count_nonzero(other))
     return 2.0 * int(np.count_nonzero(one & other)) / max(1, both)
 
@@ -145,7 +146,7 @@ def network_outline(picture: Floats, ask: Ask, copy: tuple[Floats, float] | None
     looks[1] = zoom(looks[1][:, margin:-margin, margin:-margin], (1, *(_SIDE / _SMALLER,) * 2), order=1,
                     grid_mode=True, mode="nearest")  # fmt: skip
     together = looks.mean(axis=0)
-    steady = min(_dice(look > 0.5, together > 0.5) for look in looks)
+    steady = min(alike(look > 0.5, together > 0.5) for look in looks)
     fine = zoom(together, (1, side / _SIDE, side / _SIDE), order=1, grid_mode=True, mode="nearest")
     fine = fine[:, top : top + rows, left : left + columns]
     parts = [_one_part(plane > 0.5) for plane in fine]

@@ -14,7 +14,6 @@ from enum import StrEnum
 import numpy as np
 
 from isocenter.reading.opinion import Opinion
-from isocenter.reading.session import machine_of
 from isocenter.record import Code, Finding, Outcome, Result, Verdict
 from isocenter.space import Region
 
@@ -66,7 +65,7 @@ def compare(
     """
     lines: list[Compared] = []
     for _, result in latest:
-        analysis = machine_of(result)[0]
+        analysis = result.machine.analysis
         if not analysis or result.outcome is Outcome.DECLINED:
             continue
         said = [f for f in result.findings if f.verdict is not Verdict.ADDED and not f.research]
@@ -122,7 +121,7 @@ def changes(
         beneath: findings that only measure a lesion of which another speaks.
     """
     stands = [
-        (machine_of(r), f)
+        (r.machine, f)
         for _, r in latest
         for f in r.findings
         if f.verdict is not Verdict.STRUCK and not f.research and f.tracking not in beneath

@@ -18,7 +18,6 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from isocenter.errors import Conflict, NotFound, Refused
-from isocenter.reading.session import machine_of
 from isocenter.reading.worklist import Raise, Said, Waiting, together
 from isocenter.record import Event, Kind, Result, Sealed
 
@@ -183,7 +182,7 @@ def visible(result: Result, modes: Modes, *, locked: bool, who: str = "") -> boo
     What a person decided on a machine's finding goes with the machine: that it was kept tells that it was there. What
     another person added once they had seen the machine may be its echo, and waits too.
     """
-    analysis = machine_of(result)[0]
+    analysis = result.machine.analysis
     if not analysis:
         return locked or result.origin.unaided or result.origin.name == who
     return may_leave(modes.of(analysis, Use.READING), locked=locked)

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.methods.lesion_matching import Spot, match
-from isocenter.reading.session import machine_of
 from isocenter.record import Code, Finding, Kind, Measurement, Outcome, Result, Sealed, Study, Verdict, codes
 from isocenter.space import Reference, Region
 
@@ -181,7 +180,7 @@ def follow(
     for track in tracks:
         mine = {finding.tracking for finding, _ in track.findings.values()}
         held = (r for _, results in times for _, r in results if any(f.tracking in mine for f in r.findings))
-        track.by = {name for r in held if (name := machine_of(r)[0])}
+        track.by = {name for r in held if (name := r.machine.analysis)}
     dates = [study.date for study, _ in times]
     uids = [study.uid for study, _ in times]
     return tuple(
@@ -216,7 +215,7 @@ def _absent(
         return Absence.UNREAD
     if any(number in other.findings and _may_be_one(track, other, told) for other in tracks):
         return Absence.UNMATCHED
-    looked = any(r.outcome is not Outcome.DECLINED and machine_of(r)[0] in track.by for _, r in results)
+    looked = any(r.outcome is not Outcome.DECLINED and r.machine.analysis in track.by for _, r in results)
     return Absence.LOOKED if looked else Absence.UNTOLD
 
 

@@ -18,7 +18,6 @@ from isocenter.forms.doubts import Doubt, doubts
 from isocenter.forms.template import Template
 from isocenter.forms.text import FINDING, Sentence, draft
 from isocenter.reading.critical import Communication
-from isocenter.reading.session import machine_of
 from isocenter.record import Result, Study, Verdict, digest_of, from_plain, to_plain
 
 __all__ = [
@@ -376,7 +375,7 @@ def seal(
 
 
 def _decided(latest: Sequence[tuple[str, Result]], beneath: Collection[str]) -> dict[str, int]:
-    every = [f for _, r in latest if machine_of(r)[0] for f in r.findings]
+    every = [f for _, r in latest if r.machine.analysis for f in r.findings]
     said = [f.verdict for f in every if not f.research and f.tracking not in beneath]
     counts = {verdict: said.count(Verdict(verdict)) for verdict in _DECIDED}
     return counts if any(counts.values()) else {}
@@ -434,7 +433,7 @@ def _unique(sentences: Sequence[Sentence]) -> list[Sentence]:
 def _named(result: Result) -> Result:
     """A correction under the name of the analysis that it corrects: its sentences keep their identity, and two
     analyses that one person corrected stay two."""
-    analysis, version, _ = machine_of(result)
+    analysis, version, _ = result.machine
     return replace(result, origin=replace(result.origin, name=analysis, version=version)) if analysis else result
 
 

@@ -39,7 +39,6 @@ __all__ = [
     "correct",
     "decisions",
     "lapse",
-    "machine_of",
     "must_agree",
     "must_be_mine",
     "open_reading",
@@ -303,7 +302,7 @@ def sign(
         )
     latest = tuple(latest)
     if seen is not None and set(seen) != {i for i, _ in latest}:
-        fresh = [machine_of(r)[0] or r.origin.name for i, r in latest if i not in seen]
+        fresh = [r.machine.analysis or r.origin.name for i, r in latest if i not in seen]
         raise Conflict(
             f"results changed since you saw them{': ' + ', '.join(fresh) if fresh else ''}",
             "nobody signs what they have not seen",
@@ -326,7 +325,7 @@ def sign(
 def undecided(latest: Iterable[tuple[str, Result]]) -> list[tuple[str, Finding]]:
     """(analysis, finding) for everything on which nobody has decided; numbers for research ask for no decision."""
     return [
-        (machine_of(result)[0], finding)
+        (result.machine.analysis, finding)
         for _, result in latest
         for finding in result.findings
         if finding.verdict is Verdict.UNDECIDED and not finding.research
@@ -338,7 +337,7 @@ def decisions(latest: Iterable[tuple[str, Result]], modes: Mapping[str, str]) ->
     verdict and its reason. From these alone it can be counted how often a machine is confirmed here."""
     told = []
     for _, result in latest:
-        analysis, version, model = machine_of(result)
+        analysis, version, model = result.machine
         if not analysis:
             continue
         told += [
@@ -351,18 +350,6 @@ def decisions(latest: Iterable[tuple[str, Result]], modes: Mapping[str, str]) ->
             if f.verdict is not Verdict.ADDED and not (f.research and f.verdict is Verdict.UNDECIDED)
         ]  # fmt: skip
     return told
-
-
-def machine_of(result: Result) -> tuple[str, str, str]:
-    """(analysis, version, model) behind a result: its own, or those of the machine's answer that a person corrected.
-
-    A result that a person made from nothing has no analysis.
-    """
-    origin = result.origin
-    if origin.kind == "machine":
-        return origin.name, origin.version, origin.model
-    of = origin.parameters.get("of", {})
-    return str(of.get("analysis", "")), str(of.get("version", "")), str(of.get("model", ""))
 
 
 def must_be_mine(reading: Reading, who: str, event: str, version: int) -> None:
@@ -456,7 +443,7 @@ def _persons(
     unaided: bool,
     drawn: Mapping[str, Mapping[str, Any] | None],
 ) -> Result:
-    analysis, version, model = machine_of(before)
+    analysis, version, model = before.machine
     parameters: dict[str, Any] = {"of": {"analysis": analysis, "version": version, "model": model}} if analysis else {}
     if before.origin.kind == "person" or any(said is not None for said in drawn.values()):
         parameters |= _drawn(before.origin.parameters, drawn)

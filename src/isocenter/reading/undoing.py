@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from isocenter.errors import Conflict, WrongState
-from isocenter.reading.session import Reading, machine_of, must_be_mine
+from isocenter.reading.session import Reading, must_be_mine
 from isocenter.record import Event, Kind, Origin, Outcome, Result, Sealed
 
 __all__ = ["Undone", "undo", "words"]
@@ -125,7 +125,7 @@ def _before(result: Result, head: str, get: Callable[[str], Result], who: str, n
     if not result.replaces:  # a finding of the reader's own: it is as if it had not been added
         return Result(result.study_uid, Outcome.NONE, replace(result.origin, parameters={}), now, replaces=head)
     before = get(result.replaces)
-    analysis, version, model = machine_of(before)
+    analysis, version, model = before.machine
     of = {"of": {"analysis": analysis, "version": version, "model": model}} if analysis else {}
     drawn = before.origin.parameters.get("drawn") if before.origin.kind == "person" else None
     parameters = {**of, **({"drawn": drawn} if drawn else {})}

@@ -28,7 +28,6 @@ from types import MappingProxyType
 from typing import NamedTuple, overload
 
 from isocenter.errors import Refused
-from isocenter.reading.session import machine_of
 from isocenter.record import Outcome, Result, Study, Urgency, Verdict
 
 __all__ = [
@@ -120,7 +119,7 @@ class Said(NamedTuple):
 def said(result: Result) -> Said:
     """What one result says: nothing that a person struck, and no raise by what may wait."""
     words = sorted({str(f.what) for f in result.findings if f.verdict is not Verdict.STRUCK})
-    analysis = machine_of(result)[0]
+    analysis = result.machine.analysis
     if result.answer is not result.outcome:  # whoever reads the list next shall not think that nothing was found
         return Said(STRUCK, (), analysis)
     if result.answer is not Outcome.FOUND or result.urgency is Urgency.ROUTINE or not words:

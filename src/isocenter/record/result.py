@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from isocenter.errors import Refused
 from isocenter.record.codes import UNITS, Code
@@ -20,6 +20,7 @@ from isocenter.space import Geometry, Region
 __all__ = [
     "Curve",
     "Finding",
+    "Machine",
     "Map",
     "Measurement",
     "Origin",
@@ -230,6 +231,14 @@ class Receipt:
     look: tuple[float, ...] = ()  # of the first image that was read (`methods.look`), to see whether images change
 
 
+class Machine(NamedTuple):
+    """What answered; empty where nothing did."""
+
+    analysis: str
+    version: str
+    model: str
+
+
 @dataclass(frozen=True)
 class Result:
     """One answer to one question about one study. Its identity is the digest of its content."""
@@ -259,6 +268,17 @@ class Result:
     def id(self) -> str:
         """SHA-256 of the canonical JSON."""
         return digest_of(self)
+
+    @property
+    def machine(self) -> Machine:
+        """The analysis behind it: its own, or that of the machine's answer that a person corrected.
+
+        A result that a person made from nothing has none.
+        """
+        if self.origin.kind == "machine":
+            return Machine(self.origin.name, self.origin.version, self.origin.model)
+        of = self.origin.parameters.get("of", {})
+        return Machine(str(of.get("analysis", "")), str(of.get("version", "")), str(of.get("model", "")))
 
     @property
     def answer(self) -> Outcome:

@@ -9,7 +9,6 @@ from isocenter.analysis import plan as planning
 from isocenter.analysis.describing import of_other_picture
 from isocenter.analysis.need import Check
 from isocenter.govern.policy import Person, must
-from isocenter.reading import session
 from isocenter.reading.disclosure import AFTER
 from isocenter.reading.worklist import STRUCK
 from isocenter.record import Kind, Result, Verdict
@@ -74,7 +73,7 @@ class Answers(Sitting):
     @staticmethod
     def _said(analysis: str, series: tuple[str, ...], said: Sequence[tuple[str, Result]]) -> Result | None:
         """The latest that an analysis said of these series, also as a person corrected it."""
-        mine = [r for _, r in said if r.receipt.series == series and session.machine_of(r)[0] == analysis]
+        mine = [r for _, r in said if r.receipt.series == series and r.machine.analysis == analysis]
         return mine[-1] if mine else None
 
     def _unsaid(self, study_uid: str) -> tuple[str, tuple[str, ...]]:
@@ -96,7 +95,7 @@ class Answers(Sitting):
 def _counted(said: Result) -> dict[str, Any]:
     """Which version said it, and how many findings and numbers of the whole stand."""
     standing = sum(f.verdict is not Verdict.STRUCK for f in said.findings)
-    return {"version": session.machine_of(said)[1], "findings": standing, "numbers": len(said.measurements)}
+    return {"version": said.machine.version, "findings": standing, "numbers": len(said.measurements)}
 
 
 def _check_row(need: planning.Checked, check: Check) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, may, must
 from isocenter.population import coarse, events, groups, percentiles, table, tags
 from isocenter.population.table import Measured, Member
-from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, Study, canonical, from_plain
 from isocenter.site.consenting import RECORD_TERMS, Consenting
 from isocenter.site.counting import Counting
@@ -474,7 +473,7 @@ class Cohorting:
             held = self._numbers.get(digest)
         if held is None:
             result = self.index.result(digest)
-            held = table.measured(result, *machine_of(result)[:2])
+            held = table.measured(result, *result.machine[:2])
             with self._lock:
                 self._numbers[digest] = held
         return held

@@ -343,7 +343,7 @@ class Desk(Reports, Answers):
     ) -> session.Reading:
         correction, also = answers[0], answers[1:]
         reading, latest = self._reading(study_uid, who), self._disclosing.results(study_uid, who)
-        unaided = not any(session.machine_of(r)[0] for _, r in latest) and not self._consulted(study_uid, who)
+        unaided = not any(r.machine.analysis for _, r in latest) and not self._consulted(study_uid, who)
         if also:
             whole = self._disclosing.study(self.index.study(study_uid), who)
             one_segment.must_be_one(whole, latest, [one.tracking for one in answers])
@@ -380,7 +380,7 @@ class Desk(Reports, Answers):
         """What the journal says of one decision, so that readers and machines can be counted from it alone."""
         tracking = correction.tracking or result.findings[-1].tracking
         finding = next(f for f in result.findings if f.tracking == tracking)
-        analysis, machine_version, model = session.machine_of(result)
+        analysis, machine_version, model = result.machine
         return {
             "finding": tracking, "what": str(finding.what), "verdict": correction.verdict.value,
             "label": correction.label, "analysis": analysis, "version": machine_version, "model": model,
@@ -508,7 +508,7 @@ class Desk(Reports, Answers):
 
     def _modes_of(self, latest: Sequence[tuple[str, Result]]) -> dict[str, str]:
         modes = self._disclosing.modes()
-        return {name: modes.of(name, Use.READING).value for _, r in latest if (name := session.machine_of(r)[0])}
+        return {name: modes.of(name, Use.READING).value for _, r in latest if (name := r.machine.analysis)}
 
     def _calls(
         self, study_uid: str, latest: Sequence[tuple[str, Result]], first: Opinion | None
@@ -521,12 +521,12 @@ class Desk(Reports, Answers):
         every = [*latest, *((d, r) for d, r in self.index.results(study_uid) if d not in shown)]
         looks_for, modes = self._looks_for(), self._modes_of(every)
         own = [
-            f for _, r in latest if not session.machine_of(r)[0]
+            f for _, r in latest if not r.machine.analysis
             for f in r.findings if f.verdict is not Verdict.STRUCK
         ]  # fmt: skip
         told = []
         for digest, result in every:
-            analysis, version, model = session.machine_of(result)
+            analysis, version, model = result.machine
             # What a reader had on screen before they locked is no opinion of their own on that question.
             own_first = first if first and not _seen_before(analysis, first, modes) else None
             if not analysis or result.outcome is Outcome.DECLINED:
@@ -555,4 +555,4 @@ def _seen_before(analysis: str, first: Opinion, modes: Mapping[str, str]) -> boo
 
 
 def _is_own(result: Result, who: Person) -> bool:
-    return result.origin.kind == "person" and result.origin.name == who.name and not session.machine_of(result)[0]
+    return result.origin.kind == "person" and result.origin.name == who.name and not result.machine.analysis

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from isocenter.errors import Forbidden, NotFound
 from isocenter.govern import gate, stopping
 from isocenter.govern.policy import HOUSE, Person, may
-from isocenter.reading import disclosure, session
+from isocenter.reading import disclosure
 from isocenter.reading import worklist as lists
 from isocenter.reading.disclosure import Mode, Modes, Use
 from isocenter.record import Kind, Result, Sealed, Study
@@ -414,7 +414,7 @@ class Disclosing:
 
 def taken_back(result: Result) -> bool:
     """Whether a result is nothing but a person's own finding that they took back."""
-    return bool(result.replaces) and not (result.findings or result.measurements or session.machine_of(result)[0])
+    return bool(result.replaces) and not (result.findings or result.measurements or result.machine.analysis)
 
 
 def unraised(waiting: lists.Waiting, stops: Mapping[str, Any]) -> lists.Waiting:

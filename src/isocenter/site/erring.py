@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from isocenter.govern.policy import Person
-from isocenter.reading.session import machine_of
 from isocenter.record import Event, Kind, Outcome, Result, Verdict
 from isocenter.site.cataloguing import Cataloguing
 
@@ -92,7 +91,7 @@ class Erring:
     def _answer(self, case: Mapping[str, Any], digest: str, who: Person) -> Result | None:
         """What these weights said of the case, if the asker may see it."""
         for _, result in self.cataloguing.disclosing.results(case["study"], who, replaced=True):
-            if machine_of(result)[::2] == (case["analysis"], digest) and result.outcome is not Outcome.DECLINED:
+            if result.machine[::2] == (case["analysis"], digest) and result.outcome is not Outcome.DECLINED:
                 return result
         return None
 

@@ -25,7 +25,6 @@ from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.policy import Person, must
 from isocenter.methods.nearest import nearest, unit
 from isocenter.methods.picture import prepared
-from isocenter.reading.session import machine_of
 from isocenter.record import Event, Kind, Model, Outcome, Result
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.volumes import volumes_of
@@ -83,7 +82,7 @@ class Likening:
         if held is None:
             return {"analysis": "", "cases": [], "looked_at": 0, "of": 0, "because": _NOT}
         model, result = held
-        analysis = machine_of(result)[0]
+        analysis = result.machine.analysis
         known = self._known(study_uid, analysis, model, who)
         fresh = [uid for uid in known if (uid, model.digest) not in self._rows][:_AT_ONCE]
         self._look_at({study_uid: result} | {uid: known[uid][1] for uid in fresh}, model)
@@ -117,7 +116,7 @@ class Likening:
         None where it declined: neighbours of what it was not made for would pass for an answer.
         """
         for _, result in reversed(self.disclosing.results(study_uid, who)):
-            model = self._models().get(machine_of(result)[2])
+            model = self._models().get(result.machine.model)
             if model is not None and result.receipt.series:
                 return None if result.outcome is Outcome.DECLINED else (model, result)
         return None
@@ -144,7 +143,7 @@ class Likening:
             if not self.projects.holds(uid, who, "study"):
                 continue
             for _, result in reversed(self.disclosing.results(uid, who)):
-                name, _, digest = machine_of(result)
+                name, _, digest = result.machine
                 if (name, digest) == (analysis, model.digest) and result.receipt.series:
                     if result.outcome is not Outcome.DECLINED:
                         found[uid] = (event, result)

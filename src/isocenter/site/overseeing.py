@@ -21,7 +21,6 @@ from isocenter.reading import readers, triage, turnaround
 from isocenter.reading import worklist as lists
 from isocenter.reading.disclosure import Mode, Use, may_leave
 from isocenter.reading.readers import Call
-from isocenter.reading.session import machine_of
 from isocenter.reading.triage import Case
 from isocenter.reading.turnaround import Exam
 from isocenter.record import Event, Kind, Outcome, Result, Study, Urgency, Verdict
@@ -370,9 +369,9 @@ class Overseeing:
         for _, result in self.index.results(uid):
             if result.outcome is Outcome.DECLINED:
                 continue
-            if machine_of(result)[0] == analysis:
+            if result.machine.analysis == analysis:
                 answer = bool(answer) or result.answer is Outcome.FOUND
-            elif not machine_of(result)[0] and _stands(result, codes):
+            elif not result.machine.analysis and _stands(result, codes):
                 answer = True
         return answer
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, Refused, Unavailable, WrongState
 from isocenter.forms import rejection
-from isocenter.govern.policy import HOUSE, Person, must
+from isocenter.govern.policy import Person, must, must_be_a_person
 from isocenter.record import Event, Kind, Sealed, Study
 from isocenter.site.noting import rejected
 
@@ -116,7 +116,7 @@ class Rejecting:
             NotFound: no such rejection. WrongState: it does not stand, or was asked before.
         """
         must(who, "purge", study_uid)
-        _must_be_somebody(who)
+        must_be_a_person(who)
         _must_say_why(reason)
         standing = self._one(study_uid, number)
         if standing["state"] != "rejected":
@@ -134,7 +134,7 @@ class Rejecting:
             WrongState: nobody asked. Refused: the same person asked.
         """
         must(who, "purge", study_uid)
-        _must_be_somebody(who)
+        must_be_a_person(who)
         standing = self._one(study_uid, number)
         if standing["state"] == "erased":
             digests = standing["digests"]
@@ -252,8 +252,3 @@ def _all_of(study: Study, series_uid: str) -> list[str]:
 def _must_say_why(reason: str) -> None:
     if len(reason.strip()) < _SHORTEST:
         raise Refused("no reason", "whoever looks for the images later must learn why they are gone", "say why")
-
-
-def _must_be_somebody(who: Person) -> None:
-    if who is HOUSE:
-        raise Refused("the house itself", "what cannot come back is erased by persons", "sign in under your own name")

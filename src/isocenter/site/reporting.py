@@ -169,7 +169,7 @@ class Reports(Sitting):
         each = [from_plain(Communication, one) for sealed in told for one in sealed.event.details["told"]]
         stops = self._disclosing.stops()
         behind = [self.index.result(digest) for digest in report.results] if stops else []
-        names = dict.fromkeys(session.machine_of(r)[0] or r.origin.name for r in behind)
+        names = dict.fromkeys(r.machine.analysis or r.origin.name for r in behind)
         stopped = [f"The analysis {name} was {stops[name].sentence()}." for name in names if name in stops]
         return [*self._consulted_before(report), *(reports.heard(one) for one in each), *stopped]
 

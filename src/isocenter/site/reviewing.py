@@ -17,7 +17,6 @@ from isocenter.errors import NotFound, Refused
 from isocenter.forms.text import NONE_DETECTED, NONE_KEPT, REMARK, UNANALYSED
 from isocenter.govern.policy import HOUSE, Person, Role, may, must
 from isocenter.reading import consultation, double_reading, followup, peer
-from isocenter.reading.session import machine_of
 from isocenter.record import Event, Kind, Outcome, Patient, Sealed, Study
 from isocenter.record.study import no_study
 from isocenter.site.logbook import Logbook
@@ -191,8 +190,8 @@ class Reviewing:
     def _differs(self, uid: str) -> bool:
         """An AI found something that was struck, or a person added what none had found."""
         said = [r for _, r in self.index.results(uid, replaced=True)]
-        found = {machine_of(r)[0]: r.outcome is Outcome.FOUND for r in said if r.origin.kind == "machine"}
-        final = {machine_of(r)[0]: r.answer is Outcome.FOUND for _, r in self.index.results(uid)}
+        found = {r.machine.analysis: r.outcome is Outcome.FOUND for r in said if r.origin.kind == "machine"}
+        final = {r.machine.analysis: r.answer is Outcome.FOUND for _, r in self.index.results(uid)}
         return any(final.get(name, was) != was for name, was in found.items())
 
     def _readers(self) -> list[str]:

@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import Damaged, NotFound, Refused, WrongState
-from isocenter.govern.policy import HOUSE, Person, must
+from isocenter.govern.policy import Person, must, must_be_a_person
 from isocenter.record import Event, Kind, canonical
 from isocenter.record.project import ORDER, PATIENT, SENDER, STEP, WORKITEM
 
@@ -389,7 +389,7 @@ class Sealing:
         from isocenter.govern.projects import only_of, role_in
 
         must(who, "purge", subject)
-        _must_be_somebody(who)
+        must_be_a_person(who)
         if self.projects_of is None:
             return
         if what == "study":
@@ -420,8 +420,3 @@ class Sealing:
 
     def _tell(self, kind: Kind, who: Person, subject: str, **details: Any) -> Any:
         return self.journal.append(Event(kind, self.clock(), who.name, subject, details))
-
-
-def _must_be_somebody(who: Person) -> None:
-    if who is HOUSE:
-        raise Refused("the house itself", "what cannot come back is erased by persons", "sign in under your own name")

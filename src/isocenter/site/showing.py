@@ -8,7 +8,6 @@ from pathlib import Path
 from isocenter.analysis import weights
 from isocenter.errors import Refused
 from isocenter.govern import showing
-from isocenter.reading.session import machine_of
 from isocenter.record import Result
 
 __all__ = ["Showing"]
@@ -30,7 +29,7 @@ class Showing:
         """Name of each map of a result that must not be shown -> why."""
         if not any(m.kind == "sensitivity" for m in result.maps):
             return {}
-        digest = machine_of(result)[2]
+        digest = result.machine.model
         held = weights.models(Path(self.shelf) if self.shelf else None).values()
         return showing.withheld(result.maps, next((m for m, _ in held if m.digest == digest), None))
 

@@ -33,7 +33,6 @@ from isocenter.learn.from_readings import (
 from isocenter.learn.kinds import Recipe
 from isocenter.learn.recipe_files import recipe_text
 from isocenter.learn.recipes import RECIPES, recipe, recipe_behind
-from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, Study
 from isocenter.site.consenting import RECORD_TERMS, Consenting
 from isocenter.site.disclosing import Disclosing
@@ -238,7 +237,7 @@ class Teaching:
 
     def _pixels(self, study: Study, analysis: str) -> tuple[Any, Sequence[str]]:
         for _, result in reversed(self.index.results(study.uid, replaced=True)):
-            if machine_of(result)[0] == analysis and result.receipt.series:
+            if result.machine.analysis == analysis and result.receipt.series:
                 series = next((s for s in study.series if s.uid == result.receipt.series[0]), None)
                 if series is not None:
                     return volumes_of(series, self.blobs.kept)[0].array, [i.digest for i in series.instances]

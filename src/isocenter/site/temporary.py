@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from isocenter.store.lock import lives
+
 __all__ = ["made", "sweep"]
 
 
@@ -19,15 +21,5 @@ def sweep(prefix: str, base: Path) -> None:
     """Delete folders of servers that no longer live."""
     for left in base.glob(f"{prefix}*-*"):
         pid = left.name.removeprefix(prefix).split("-")[0]
-        if pid.isdigit() and int(pid) != os.getpid() and not _lives(int(pid)):
+        if pid.isdigit() and int(pid) != os.getpid() and not lives(int(pid)):
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # it lives, and is another's
-    return True

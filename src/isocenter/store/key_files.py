@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from isocenter import wholly
 from isocenter.errors import Refused
 
 __all__ = ["Look", "finish", "found", "look", "put", "read"]
@@ -80,8 +81,8 @@ def put(place: Path, told: dict[str, Any], *, new: bool = False, wipe: bool = Fa
         return False
     finally:
         aside.unlink(missing_ok=True)
-    _flush(place.parent)
-    _flush(place.parent.parent)
+    wholly.flush(place.parent)
+    wholly.flush(place.parent.parent)
     if wipe:
         _overwrite(gone)
     return True
@@ -107,12 +108,4 @@ def _overwrite(gone: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
         gone.unlink()
-        _flush(gone.parent)
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        wholly.flush(gone.parent)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from isocenter.errors import Unavailable
 
-__all__ = ["FolderLock", "served_at"]
+__all__ = ["FolderLock", "lives", "served_at"]
 
 
 _GRACE_S, _STEP_S = 5.0, 0.05
@@ -37,7 +37,7 @@ class FolderLock:
         tries = round(_GRACE_S / _STEP_S)
         while not self._taken():
             holder = _said(os.pread(self._descriptor, _LONGEST, 0))[0]
-            if tries and holder.isdigit() and not _lives(int(holder)):
+            if tries and holder.isdigit() and not lives(int(holder)):
                 tries -= 1
                 pause(_STEP_S)
                 continue
@@ -74,7 +74,7 @@ def served_at(folder: Path) -> str:
         holder, address = _said((folder / "server.lock").read_bytes()[:_LONGEST])
     except OSError:
         return ""
-    return address if holder.isdigit() and _lives(int(holder)) else ""
+    return address if holder.isdigit() and lives(int(holder)) else ""
 
 
 def _said(held: bytes) -> tuple[str, str]:
@@ -83,7 +83,8 @@ def _said(held: bytes) -> tuple[str, str]:
     return process.strip(), address.strip()
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
+    """Whether a process of this number is there, whoever's it is."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
