@@ -69,6 +69,11 @@ def test_the_page_has_the_headings_in_their_order(name: str) -> None:
     _must_be_a_page(name, (KNOW / f"{name}.md").read_text("utf-8"))
 
 
+@pytest.mark.parametrize("page", sorted(KNOW.glob("*.md")), ids=lambda page: page.stem)
+def test_no_line_of_any_page_is_too_long(page: Path) -> None:
+    assert _too_long(page.read_text("utf-8")) == [], f"lines of more than {LONGEST} letters"
+
+
 def test_the_order_is_told_to_whoever_writes_an_analysis() -> None:
     page = (KNOW.parent / "do/write-an-analysis.md").read_text("utf-8")
     told = re.findall(r"^\| \*\*(.+?)\*\* \|", page, re.M)
