@@ -1,42 +1,13 @@
-"""One frame with its place: moments, mosaics and odd numbers."""
+"""What all placed frames share: numbers of a place, odd ones, and the scale."""
 
 from __future__ import annotations
 
-import struct
+from typing import Any
 
-import made
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from isocenter.dicom.assemble import assemble
-from isocenter.dicom.placed import moment_s, scale
+from isocenter.dicom.placed import beat_ms, direction, finite, is_scaled, scale, spacing, vector
 from isocenter.errors import NotAVolume
-
-
-@given(st.integers(0, 86399), st.integers(0, 999))
-def test_moments_are_seconds_of_the_day(second: int, milli: int) -> None:
-    clock = f"{second // 3600:02d}{second // 60 % 60:02d}{second % 60:02d}.{milli:03d}"
-    day = moment_s("20260301", "000000")
-    assert day is not None
-    assert moment_s("20260301", clock) == pytest.approx(day + second + milli / 1000)
-    assert moment_s(f"20260301{clock}", "") == pytest.approx(day + second + milli / 1000)
-
-
-def test_moments_cross_midnight_and_leap_days() -> None:
-    a, b = moment_s("20240228", "235950"), moment_s("20240301", "000010")
-    assert a is not None and b is not None and b - a == 86400 + 20
-    assert moment_s("20260101120000.5+0100", "") == moment_s("20260101", "120000.5")
-    assert moment_s("20260101", "12:30:00") == moment_s("20260101", "123000")
-    assert moment_s("2026.01.01", "12:30:00") == moment_s("20260101", "123000")
-
-
-@pytest.mark.parametrize(
-    ("day", "clock"), [("2026x101", "120000"), ("20261301", "120000"), ("20260101", "noon"), ("", "")]
-)
-def test_a_moment_that_is_none(day: str, clock: str) -> None:
-    assert moment_s(day, clock) is None
 
 
 def test_scale_prefers_rescale_then_dose_then_real_world() -> None:
@@ -49,66 +20,23 @@ def test_scale_prefers_rescale_then_dose_then_real_world() -> None:
             scale({"RescaleSlope": wrong}, "x")
 
 
-# ---- Siemens mosaics
+@pytest.mark.parametrize("wrong", [None, "left", [1.0, 2.0], [1.0, 2.0, "x"], [1.0, 2.0, float("nan")]])
+def test_a_place_that_is_no_number_refuses(wrong: Any) -> None:
+    assert vector(["1", 2, 3.5], 3, "Image Position (Patient)", "image 4").tolist() == [1.0, 2.0, 3.5]
+    with pytest.raises(NotAVolume, match=r"Image Position \(Patient\) of image 4 is "):
+        vector(wrong, 3, "Image Position (Patient)", "image 4")
 
 
-def csa(count: int, normal: tuple[float, float, float]) -> bytes:
-    """A CSA image header with the two entries that place the tiles."""
-    entries = [("NumberOfImagesInMosaic", [str(count)]), ("SliceNormalVector", [f"{v:.8f}" for v in normal])]
-    out = b"SV10\x04\x03\x02\x01" + struct.pack("<II", len(entries), 77)
-    for name, values in entries:
-        out += name.encode().ljust(64, b"\0") + struct.pack("<i4siii", len(values), b"FD\0\0", 3, len(values), 77)
-        for value in values:
-            raw = value.encode() + b"\0"
-            out += struct.pack("<iiii", len(raw), len(raw), 77, len(raw)) + raw.ljust((len(raw) + 3) // 4 * 4, b"\0")
-    return out + b"\0" * (len(out) % 2)
+def test_pixels_without_extent_refuse() -> None:
+    assert spacing(["0.5", "0.7"], "image 4") == (0.5, 0.7)
+    for wrong in ([0.0, 1.0], [1.0, -1.0]):
+        with pytest.raises(NotAVolume, match="pixels without extent"):
+            spacing(wrong, "image 4")
 
 
-def mosaic(count: int = 5, *, private: bool = True, number: int = 1) -> bytes:
-    picture = np.zeros((12, 18), np.uint16)
-    for n in range(count):
-        picture[(n // 3) * 4 : (n // 3) * 4 + 4, (n % 3) * 6 : (n % 3) * 6 + 6] = 10 + n
-    ds = made.dataset(
-        number, sop_class=made.MR, modality="MR", pixels=picture, ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"],
-        ImagePositionPatient=[-6, -4, 7], SpacingBetweenSlices=3.0, AcquisitionTime=f"10000{number}",
-    )  # fmt: skip
-    if private:
-        block = ds.private_block(0x0029, "SIEMENS CSA HEADER", create=True)
-        block.add_new(0x10, "OB", csa(count, (0.0, 0.0, 1.0)))
-    return made.written(ds)
-
-
-def test_a_mosaic_is_unpacked_into_its_slices() -> None:
-    series, read = made.record([mosaic()])
-    (volume,) = assemble(series, read)
-    assert volume.array.shape == (5, 4, 6)
-    assert volume.array[:, 2, 3].tolist() == [10.0, 11.0, 12.0, 13.0, 14.0]
-    # The header places a slice as large as the picture; the first tile is moved by half the difference.
-    assert volume.geometry.origin_mm == (-6 + (18 - 6) / 2, -4 + (12 - 4) / 2, 7.0)
-    assert volume.geometry.spacing_mm[0] == 3.0
-
-
-def test_mosaics_one_after_the_other_are_a_time_series() -> None:
-    series, read = made.record([mosaic(number=n) for n in (1, 2, 3)])
-    (volume,) = assemble(series, read)
-    assert volume.axes[0].name == "time" and volume.axes[0].values == (0.0, 1.0, 2.0)
-
-
-def test_a_mosaic_without_its_private_header_refuses() -> None:
-    series, read = made.record([mosaic(private=False)])
-    with pytest.raises(NotAVolume, match="Siemens mosaic without the number of its slices"):
-        assemble(series, read)
-
-
-def test_a_damaged_private_header_refuses_and_does_not_crash() -> None:
-    data = mosaic()
-    at = data.index(b"SV10")
-    for cut in (20, 90, 150):
-        broken = data[: at + cut] + b"\xff" * 60 + data[at + cut + 60 :]
-        series, read = made.record([broken])
-        try:
-            volumes = assemble(series, read)
-        except NotAVolume as refusal:
-            assert refusal.do
-        else:
-            assert volumes[0].array.shape[0] >= 1
+def test_odd_numbers_are_none() -> None:
+    assert [finite(v) for v in ("2.5", [3, 4], [], None, "x", "inf")] == [2.5, 3.0, None, None, None, None]
+    assert direction(["1", 0, 0.00004]) == (1.0, 0.0, 0.0)
+    assert direction([1, 0]) is direction([1, 0, "x"]) is direction("100") is None
+    assert (beat_ms(60.0, 900.0), beat_ms(None, 900.0), beat_ms(0.0, -1.0)) == (1000.0, 900.0, None)
+    assert is_scaled({"RescaleIntercept": 0.0}) and not is_scaled({"RescaleSlope": None})

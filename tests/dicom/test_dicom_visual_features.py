@@ -11,11 +11,11 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, RLELossless
 
+from isocenter.dicom.classic_frames import alone, classic
 from isocenter.dicom.confidentiality import Option, options_named
 from isocenter.dicom.deidentify import Deidentified, HeldBack, deidentify
 from isocenter.dicom.elements import parse
 from isocenter.dicom.header import read_header
-from isocenter.dicom.placed import alone, classic
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.visual_features import Cover, Shows, shows
 

@@ -13,7 +13,7 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import drawn_vessel, one_scan
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.catalogue.t1_map import in_ms, is_t1_map
-from isocenter.dicom.placed import moment_s
+from isocenter.dicom.moment import moment_s
 from isocenter.errors import Refused
 from isocenter.methods import population_input, steady_state
 from isocenter.methods.bolus import lost_between, noise_of, told_holes

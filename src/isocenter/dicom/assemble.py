@@ -18,16 +18,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.dicom.classic_frames import classic
 from isocenter.dicom.conformance import storage_class
 from isocenter.dicom.elements import File, parse
+from isocenter.dicom.enhanced_frames import enhanced
 from isocenter.dicom.frame_times import Pace
+from isocenter.dicom.mosaic import mosaic
 from isocenter.dicom.padding import of_ct
 from isocenter.dicom.pixels import frames, native
-from isocenter.dicom.placed import Placed, classic, enhanced, gamma_tomography, mosaic
+from isocenter.dicom.placed import Placed
 from isocenter.dicom.plane import plane
 from isocenter.dicom.quantity import pet_units, quantity
 from isocenter.dicom.regions import regions
 from isocenter.dicom.stack import SAME_ECHO_MS, Stack, bridged, stacks
+from isocenter.dicom.stepped_frames import stepped
 from isocenter.dicom.velocity import ENCODING
 from isocenter.errors import LimitReached, NotAVolume
 from isocenter.record import Instance, Series
@@ -119,7 +123,7 @@ def placed_frames(series: Series, instance: Instance, read: Read) -> list[Placed
             return enhanced(instance, file)
         return []
     if instance.sop_class in _STEPPED and instance.frames > 1:
-        return gamma_tomography(series, instance, parse(read(instance.digest)))
+        return stepped(series, instance, parse(read(instance.digest)))
     if instance.frames > 1 or series.modality in _PLANAR:
         return []
     if "MOSAIC" in (instance.facts.get("ImageType") or []):

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from isocenter.dicom.elements import File
-from isocenter.dicom.placed import Placed, enhanced
+from isocenter.dicom.enhanced_frames import enhanced
+from isocenter.dicom.placed import Placed
 from isocenter.errors import NotAVolume
 from isocenter.record import Instance
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ENCODING", "direction_in_words", "encoding", "stated"]
+__all__ = ["ENCODING", "direction_in_words", "encoded", "encoding", "stated"]
 
 ENCODING = "encoding"
 """Key of a frame, and name of the axis: (x, y, z, VENC), a direction in the patient (LPS) and cm/s."""
@@ -140,3 +140,20 @@ def _nearest(towards: npt.NDArray[np.float64], axes: npt.NDArray[np.float64]) ->
     along = axes @ towards
     best = int(np.argmax(np.abs(along)))
     return np.asarray(axes[best] * np.sign(along[best]))
+
+
+_NOT_MAGNITUDE = frozenset({"P", "PHASE", "VELOCITY", "PHASE MAP", "VELOCITY MAP", "PC_VELOCITY"})
+
+
+def encoded(facts: Mapping[str, Any], words: Any, described: str) -> dict[str, Any]:
+    """The key `ENCODING` of an image; images that say they are magnitudes encode no velocity.
+
+    Args:
+        facts: of the image. words: of its Image Type. described: Series Description.
+    """
+    said = {str(w).strip().upper() for w in words}
+    if said & {"M", "MAGNITUDE", "M_FFE", "M_PCA"} and not said & _NOT_MAGNITUDE:
+        return {}
+    orientation = np.array([float(v) for v in facts["ImageOrientationPatient"]])
+    found = encoding(facts, orientation, f"{described} {facts.get('ProtocolName', '')}")
+    return {} if found is None else {ENCODING: found}

@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.assemble import placed_frames
+from isocenter.dicom.classic_frames import alone
 from isocenter.dicom.conformance import storage_class
 from isocenter.dicom.elements import PIXELS, File
 from isocenter.dicom.header import record_of
-from isocenter.dicom.placed import Placed, alone
+from isocenter.dicom.placed import Placed
 from isocenter.errors import NotAVolume, Refused
 
 __all__ = ["Cover", "Shows", "group_of", "shows", "without_face"]

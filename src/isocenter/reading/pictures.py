@@ -18,10 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.dicom.classic_frames import classic
 from isocenter.dicom.elements import parse
+from isocenter.dicom.enhanced_frames import enhanced
 from isocenter.dicom.pixels import frames
-from isocenter.dicom.placed import Placed, classic, enhanced, gamma_tomography
+from isocenter.dicom.placed import Placed
 from isocenter.dicom.plane import coloured
+from isocenter.dicom.stepped_frames import stepped
 from isocenter.errors import IsocenterError, NotAVolume, NotFound, Refused
 from isocenter.methods import pet_header, suv
 from isocenter.record import Instance, Series
@@ -166,7 +169,7 @@ def _placed(series: Series, instance: Instance, read: Read) -> list[Placed]:
             file = parse(read(instance.digest))  # whole: a place stands in sequences, which may tell their length
             if file.items(0x52009230):
                 return enhanced(instance, file)
-            return gamma_tomography(series, instance, file) if instance.sop_class in _STEPPED else []
+            return stepped(series, instance, file) if instance.sop_class in _STEPPED else []
         found = classic(series, instance)
         if found is None and 0 < len(series.instances) <= _FEW:
             file = parse(read(instance.digest))
