@@ -30,7 +30,7 @@ _ARTERY = {name: pattern for name, pattern, _ in reversed(coronary_calcium._VESS
         (_ARTERY["left circumflex"], ("LCX_2", "calc-Cx"), ("boxcx",)),
         (liver_outline._LIVER, ("Liver_seg", "organ_liver", "Liver2"), ("delivery",)),
         (liver_volumetry._REMNANT, ("FLR_1", "future_liver_remnant"), ("inflrx",)),
-        (liver_volumetry._LESION, ("GTV_liver", "hcc_1"), ("liver",)),
+        (liver_outline.LESION, ("GTV_liver", "hcc_1", "Läsion 2", "foie tumeur", "lesión", "metástasis"), ("liver",)),
         (uptake_scan.LIVER, ("liver_ref", "VOI_Liver"), ("delivery",)),
         (uptake_scan.BLOOD, ("aorta_1", "blood_pool", "ref_mediastinum"), ("aortalike",)),
         (drawn_vessel.ARTERY, ("AIF_left", "roi_artery", "femoral_artery"), ("waif",)),

@@ -476,6 +476,21 @@ def test_of_echoes_of_two_runs_that_differ_in_phase_or_gain_one_run_is_measured(
     assert len(answer.curves[0].x) == 3
 
 
+def test_only_the_liver_is_measured_among_other_organs(parts: tuple[Volume, ...], truth: dict[str, Any]) -> None:
+    """A vertebra had fat of the liver, and a drawn body declined the whole."""
+    (liver,) = drawn(parts, truth["liver"], "liver")
+    names = ("Vertebra L1", "liver tumor", "liver vessels", "BODY")
+    others = tuple(replace(liver, mask=truth["body"], label=name) for name in names)
+    answer = LiverFatIron().run(parts, (*others, liver))
+    wanted = LiverFatIron().run(parts, (liver,))
+    assert [m.value for m in answer.measurements] == [m.value for m in wanted.measurements]
+    assert any("'Vertebra L1', 'liver tumor', 'liver vessels', 'BODY' left out" in r for r in answer.reasons)
+    unnamed = LiverFatIron().run(parts, (replace(liver, label="ROI 1"),))
+    assert any("no outline is named liver: 'ROI 1' taken for it" in r for r in unnamed.reasons)
+    by_itself = LiverFatIron().run(parts, others[:1])
+    assert any("the region was found by the program" in r for r in by_itself.reasons)
+
+
 def again(parts: Iterable[Volume], *, whole: bool) -> tuple[Volume, ...]:
     """Each volume with its third echo, or all of its echoes, measured once more in the same series, darker by half."""
     out = []

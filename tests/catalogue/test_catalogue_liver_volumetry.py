@@ -49,12 +49,32 @@ def test_remnant_and_standard_volume() -> None:
     assert any("centimetres or pounds" in r for r in bare.reasons) and len(bare.measurements) == 1
 
 
-@pytest.mark.parametrize("label", ["Leber", "Foie", "hígado", "Fegato"])
+@pytest.mark.parametrize(
+    "label",
+    ["Leber", "Foie", "hígado", "Fegato", "WholeLiver", "Gesamtleber", "Hi\u0301gado", "Lever", "肝臓", "Печень"],
+)
 def test_a_liver_has_its_name_in_other_languages(label: str) -> None:
     """A Restleber was left out without a word, and a foie was no liver."""
     answer = LiverVolumetry().run((replace(LIVER, label=label), replace(REMNANT, label="Restleber")), None)
     said = {m.definition: m.value for m in answer.measurements}
     assert said["total liver"] == pytest.approx(1400.0) and said["future liver remnant"] == pytest.approx(400.0)
+
+
+def test_a_liver_may_be_told_by_its_code_alone_and_a_tumour_of_it_is_none() -> None:
+    coded = replace(LIVER, label="Segment_1", coded="SCT:10200004")
+    answer = LiverVolumetry().run((coded, replace(TUMOUR, label="LiverTumour")), None)
+    said = {m.definition: m.value for m in answer.measurements}
+    assert said["total liver"] == pytest.approx(1400.0) and said["tumour within the liver"] == pytest.approx(200.0)
+    with pytest.raises(Refused, match="none of them is named liver"):
+        LiverVolumetry().run((replace(LIVER, label="foie tumeur"),), None)
+
+
+@pytest.mark.parametrize("stated", [{"PatientSize": "1,75", "PatientWeight": 75.0}, {"PatientWeight": "75 kg"}])
+def test_a_height_or_weight_that_is_no_number_costs_the_standard_alone(stated: dict[str, float | str]) -> None:
+    """The whole analysis failed with a fault of its own."""
+    image = Volume(np.zeros(GRID.shape, np.float32), GRID, facts=stated)
+    answer = LiverVolumetry().run((LIVER,), image)
+    assert len(answer.measurements) == 1 and any("are no two numbers" in r for r in answer.reasons)
 
 
 def test_a_standard_of_adults_is_not_a_childs() -> None:

@@ -15,6 +15,7 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.contrast_agent import after_contrast
 from isocenter.catalogue.echo_scan import EchoScan, gathered
 from isocenter.catalogue.field_strength import field_tesla
+from isocenter.catalogue.liver_outline import tissue_of_liver
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
 from isocenter.methods import bipolar, echo_parts, fat_magnitude, fatwater, liver_iron, liver_region
@@ -49,7 +50,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverFatIron:
     """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
 
-    name, version = "liver_fat_iron", "18"
+    name, version = "liver_fat_iron", "19"
     needs: ClassVar[Mapping[str, Need]] = {
         "echoes": Need(
             modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")
@@ -108,7 +109,9 @@ class LiverFatIron:
         Raises:
             Refused: for images that carry no fat fraction; the message says why.
         """
-        stored = gathered(echoes)
+        stored, told = gathered(echoes), list[str]()
+        drawn = tissue_of_liver(drawn or (), told) or None
+        stored = replace(stored, remarks=(*stored.remarks, *told))
         answer = self._measured(stored.upright(), drawn, calibration, turning, field_t, allow_t1_bias, other_grid)
         return _as_stored(answer, stored.main)
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.liver_outline import livers_among, names_no_liver, whole_liver
+from isocenter.catalogue.liver_outline import LESION, livers_among, names_no_liver, plain, whole_liver
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.catalogue.plane_image import age_said, age_years
 from isocenter.errors import Refused
@@ -23,8 +23,10 @@ from isocenter.space import Geometry, Reference, Region, Volume
 
 __all__ = ["LiverVolumetry"]
 
-_REMNANT = re.compile(r"remnant|(?<![a-z])flr(?![a-z])|future[ _-]?liver|rest-?leber", re.IGNORECASE)
-_LESION = re.compile(r"tumou?r|lesion|metastas|(?<![a-z])(hcc|[gc]tv)", re.IGNORECASE)
+_REMNANT = re.compile(
+    r"remnant|reman[ae]n|(?<![a-z])flr(?![a-z])|fut[uú]r[ae]?[ _-]?(liver|remn|h[ií]gado)|rest[ -]?le(ber|ver)",
+    re.IGNORECASE,
+)
 _LITRES = (0.3, 6.0)
 _CUT_SHARE, _OUTSIDE_SHARE = 0.25, 0.05
 _CUT_SLICES = 2  # that a field of view may graze
@@ -38,7 +40,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverVolumetry:
     """How large is the outlined liver for this body, and what share would a resection leave?"""
 
-    name, version = "liver_volumetry", "7"
+    name, version = "liver_volumetry", "8"
     needs: ClassVar[Mapping[str, Need]] = {
         "drawn": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
         "image": Need(modality=("CT", "MR"), optional=True),
@@ -130,8 +132,8 @@ def _named(drawn: tuple[Region, ...], other_grid: OtherGrid) -> tuple[Region, Ma
     for region in drawn:
         region.must_be_placed()
     there = [r for r in drawn if r.mask is not None and r.voxels and not names_no_liver(r.label)]
-    remnants = [r for r in there if _REMNANT.search(r.label)]
-    lesions = [r for r in there if _LESION.search(r.label) and not _REMNANT.search(r.label)]
+    remnants = [r for r in there if _REMNANT.search(plain(r.label))]
+    lesions = [r for r in there if LESION.search(plain(r.label)) and not _REMNANT.search(plain(r.label))]
     livers = livers_among(drawn)
     largest = max(livers, key=lambda r: r.voxels * r.geometry.voxel_volume_mm3)
     if largest.geometry.reference is not Reference.PATIENT:
@@ -236,8 +238,11 @@ def _standard(
     said: list[Measurement], image: Volume | None, formula: str, height_m: float, weight_kg: float, remarks: list[str]
 ) -> float:
     facts = {} if image is None else image.facts
-    height = height_m or float(facts.get("PatientSize") or 0.0)
-    weight = weight_kg or float(facts.get("PatientWeight") or 0.0)
+    stated = [facts.get(keyword) or 0.0 for keyword in ("PatientSize", "PatientWeight")]
+    height, weight = (given or said for given, said in zip((height_m, weight_kg), stated, strict=True))
+    if isinstance(height, str) or isinstance(weight, str):
+        remarks.append(f"no standard volume: a height of '{height}' and a weight of '{weight}' are no two numbers")
+        return 0.0
     if not height or not weight:
         remarks.append("no height or no weight: no standard volume")
         return 0.0
