@@ -13,7 +13,7 @@ from real_series import loaded, zipped
 from scipy import ndimage
 
 from isocenter.analysis.protocol import Answer
-from isocenter.catalogue.image_quality import ImageQuality
+from isocenter.catalogue.image_quality import NOISE, ImageQuality
 from isocenter.errors import IsocenterError, Refused
 from isocenter.record import Outcome, codes
 from isocenter.space import Axis, Geometry, Reference, Volume
@@ -165,6 +165,31 @@ def test_planted_faults_are_found(made: Callable[[], Volume], words: str, kind: 
 # ---- what must not be a fault
 
 
+def turned_field() -> np.ndarray:
+    """The field of a collimator that is turned by 12 degrees, on a picture of a radiograph's size."""
+    rows, columns = radiograph().shape[1:]
+    y, x = np.indices((rows, columns)) - np.array([rows, columns])[:, None, None] / 2.0
+    angle = np.radians(12.0)
+    across, down = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    return (np.abs(across) < 0.36 * columns) & (np.abs(down) < 0.36 * rows)
+
+
+def test_clipped_tissue_at_the_edges_is_no_margin_and_a_margin_hides_no_noise() -> None:
+    picture = radiograph()
+    rows, columns = picture.shape[1:]
+    y, x = np.indices((rows, columns))
+    dome = y > 0.65 * rows + (x - columns / 2) ** 2 / columns  # an abdomen below a chest
+    clipped = volume(np.where(dome, 255.0, picture), "DX")
+    assert any("clipped" in w for w in said(clipped))
+    grainy = picture + RNG.normal(0.0, 2.0, picture.shape)
+    framed = np.pad(grainy, ((0, 0), (40, 40), (40, 40)), constant_values=float(grainy.max()))
+    noise = [
+        next(m.value for m in ImageQuality().run(volume(i, "DX")).measurements if m.what == NOISE)
+        for i in (grainy, framed)
+    ]
+    assert noise[1] == pytest.approx(noise[0], rel=0.1)
+
+
 @pytest.mark.parametrize(
     "image",
     [
@@ -183,11 +208,15 @@ def test_planted_faults_are_found(made: Callable[[], Volume], words: str, kind: 
         volume(np.where(mr() > 200, 800.0, 0.0) + RNG.uniform(0, 1400, (8, 128, 128)), "MR",
                ImageType=["DERIVED", "PRIMARY", "DIFFUSION", "ADC"]),
         volume(np.pad(radiograph(), ((0, 0), (24, 30), (30, 24)), constant_values=255.0), "DX"),
+        volume(np.where(turned_field(), radiograph(), 255.0), "DX"),
+        volume(np.where(mr() > 200, 300.0, 0.0) + RNG.uniform(0, 500, (8, 128, 128)), "MR",
+               ImageType=["DERIVED", "PRIMARY", "M", "FAT_FRACTION"]),
         volume(40.0 + 20.0 * np.sin(np.indices((20, 96, 96))[2] / 9.0) + RNG.normal(0, 12, (20, 96, 96)), "CT"),
         volume(np.where(mr() > 200, 20.0, 0.0) + RNG.normal(0, 8, (8, 128, 128)), "CT", unit="mg/mL"),
     ],
     ids=["blank ends", "padding", "localizer", "turned already", "hand", "lateral", "negative", "odd values",
-         "no direction", "PET", "MR phase", "ADC", "collimator", "soft tissue", "iodine"],
+         "no direction", "PET", "MR phase", "ADC", "collimator",
+         "turned collimator", "fat fraction", "soft tissue", "iodine"],
 )  # fmt: skip
 def test_what_is_no_fault(image: Volume) -> None:
     assert said(image) == []

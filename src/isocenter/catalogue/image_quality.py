@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.one_scan import is_made
 from isocenter.errors import Refused
 from isocenter.methods import greys, pet_header, suv
 from isocenter.methods.ghosting import ghosting
@@ -62,7 +63,7 @@ _LEAST_LUNG, _LONG_CHEST_MM = 0.03, 150.0  # a whole chest holds lung: one third
 class ImageQuality:
     """What is wrong with this image, and is it what its header says?"""
 
-    name, version = "image_quality", "4"
+    name, version = "image_quality", "5"
     needs: ClassVar[Mapping[str, Need]] = {"image": Need(every=True)}
     yields = (
         Yield(what=codes.QUALITY_ISSUE, units=_UNITS),
@@ -280,7 +281,7 @@ class _Look:
         """Of radiographs without a collimator's margin, which is as bright as can be."""
         if self.modality not in _RADIOGRAPHS:
             return greys.clipped_share(self.values)
-        return greys.clipped_share(np.concatenate([greys.without_margins(f).ravel() for f in self.sampled]))
+        return greys.clipped_share(np.concatenate([greys.without_margins(f) for f in self.sampled]))
 
     @cached_property
     def levels(self) -> int:
@@ -368,7 +369,9 @@ def _grey_scale(look: _Look) -> Iterator[Finding]:
 def _noise(look: _Look) -> Iterator[Finding]:
     if look.modality not in _RECORDED or look.image.array.size < 4096:
         return
-    if _NOISE_IN_AIR & set(_several(look.image.facts.get("ImageType"))):
+    if look.modality == "MR" and (
+        _NOISE_IN_AIR & set(_several(look.image.facts.get("ImageType"))) or is_made(look.image)
+    ):
         return
     ratio, noise = look.signal
     if look.modality == "CT":  # muscle beside fat, or a map of iodine, has little contrast by nature

@@ -21,6 +21,7 @@ __all__ = [
     "comparable",
     "component",
     "dixon_part",
+    "is_made",
     "is_signal",
     "joined",
     "kind_words",
@@ -214,7 +215,7 @@ def joined(volumes: tuple[Volume, ...], along: Literal["echo", "flip"]) -> tuple
         value = volume.facts.get(fact)
         if volume.axes or volume.geometry.reference is not Reference.PATIENT or not isinstance(value, (int, float)):
             continue
-        if _is_made(volume):
+        if is_made(volume):
             continue
         scan = next((s for s in scans if value not in s and _of_one(next(iter(s.values())), volume, stays)), None)
         if scan is None:
@@ -224,7 +225,7 @@ def joined(volumes: tuple[Volume, ...], along: Literal["echo", "flip"]) -> tuple
     return (*whole, *(_stacked(scan, along, unit) for scan in scans if len(scan) > 1))
 
 
-def _is_made(volume: Volume) -> bool:
+def is_made(volume: Volume) -> bool:
     """Whether a scanner computed it of its images: fat, water, their shares, maps."""
     described = str(volume.facts.get("SeriesDescription") or "").strip()
     made = any(_MADE.fullmatch(word) for word in kind_words(volume)) or bool(_MADE_BY_NAME.match(described))

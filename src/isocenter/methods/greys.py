@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
+from scipy.spatial import ConvexHull
 
 __all__ = [
     "blank_frames",
@@ -22,6 +24,8 @@ __all__ = [
 ]
 
 Array = npt.NDArray[np.floating]
+
+_CORNERS, _FILLED = 3, 0.98  # corners that a collimator covers; of the field that it leaves, without hollows
 
 
 def clipped_share(values: npt.NDArray[np.generic]) -> float:
@@ -44,17 +48,36 @@ def clipped_share(values: npt.NDArray[np.generic]) -> float:
 
 
 def without_margins(image: Array) -> Array:
-    """The picture within lines at its edges that have its largest value all along: a collimator, or a shutter.
+    """The values within what surrounds a picture in its largest value: a collimator, straight, turned or round.
+
+    What is left must be as a collimator leaves it: within lines at the edges, or without hollows and clear of three
+    corners. Clipped tissue at an edge is none of both.
 
     >>> framed = np.pad(np.eye(3), 2, constant_values=9.0)
-    >>> without_margins(framed).shape, without_margins(np.eye(3)).shape, without_margins(np.ones((3, 3))).shape
-    ((3, 3), (3, 3), (3, 3))
+    >>> without_margins(framed).size, without_margins(np.eye(3)).size, without_margins(np.ones((3, 3))).size
+    (9, 9, 9)
     """
     bright = image == image.max()
     rows, columns = np.flatnonzero(~bright.all(axis=1)), np.flatnonzero(~bright.all(axis=0))
     if not len(rows):
-        return image
-    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return image.ravel()
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    labels, _ = ndimage.label(bright)
+    at_corners = np.unique(labels[[0, 0, -1, -1], [0, -1, 0, -1]])
+    field = ~np.isin(labels, at_corners[at_corners > 0])
+    if np.count_nonzero(~field[[0, 0, -1, -1], [0, -1, 0, -1]]) >= _CORNERS and _has_no_hollows(field):
+        return image[field]
+    return image[box].ravel()
+
+
+def _has_no_hollows(field: npt.NDArray[np.bool_]) -> bool:
+    """Whether pixels fill the smallest shape without hollows around them."""
+    places = np.argwhere(field ^ ndimage.binary_erosion(field, border_value=0))
+    if len(places) < 3 or min(np.ptp(places, axis=0)) < 2:
+        return False
+    hull = ConvexHull(places)
+    # The hull runs through the middle of the outermost pixels, half a pixel within their rims.
+    return bool(np.count_nonzero(field) >= _FILLED * (hull.volume + hull.area / 2.0 + 1.0))
 
 
 def levels(image: Array) -> int:

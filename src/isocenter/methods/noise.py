@@ -16,6 +16,8 @@ __all__ = ["noise_of", "otsu", "signal_to_noise"]
 
 Floats = npt.NDArray[np.floating]
 
+_FLAT = 0.01  # of an image at its largest value, from which on that is no noise
+
 
 def noise_of(image: Floats, where: npt.NDArray[np.bool_] | None = None) -> float:
     """Standard deviation of white noise in a two-dimensional image, in the image's unit.
@@ -61,16 +63,20 @@ def signal_to_noise(image: Floats) -> tuple[float, float, float]:
     """(signal-to-noise ratio, noise, contrast) of a two-dimensional image.
 
     Signal is the difference between the median of the bright part (the object) and of the dark part; noise is that of
-    the bright part. The ratio is infinite where no noise can be seen.
+    the bright part. The ratio is infinite where no noise can be seen. The largest value, where a hundredth of the image
+    has it, was not measured (a collimator's margin, clipped detail) and is left out: being flat, it would hide noise.
 
     >>> ball = np.zeros((64, 64)); ball[16:48, 16:48] = 100.0
     >>> signal_to_noise(ball + np.random.default_rng(0).standard_normal((64, 64)))[0] > 80
     True
     """
-    threshold = otsu(image)
-    bright = image > threshold
+    measured = image < image.max()
+    if np.count_nonzero(measured) > (1.0 - _FLAT) * measured.size or np.unique(image[measured]).size < 2:
+        measured[:] = True
+    threshold = otsu(image[measured])
+    bright = (image > threshold) & measured
     if not bright.any() or bright.all():
         return 0.0, noise_of(image), 0.0
-    contrast = float(np.median(image[bright]) - np.median(image[~bright]))
+    contrast = float(np.median(image[bright]) - np.median(image[measured & ~bright]))
     noise = noise_of(image, bright)
     return (contrast / noise if noise > 0 else float("inf")), noise, contrast
