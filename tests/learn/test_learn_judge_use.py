@@ -143,3 +143,15 @@ def test_the_command_tells_it_and_more_than_two_classes_have_promises_only(tmp_p
     assert whole is not None
     many = used(whole, three)
     assert "not_made" in many["deferral"] and many["conformal"]["promises"][0]["held"]["c"]["value"] == 1
+
+
+def test_of_a_class_with_few_people_nothing_is_told() -> None:
+    from isocenter.learn.judge_classes import class_figures
+
+    labels = np.repeat([0, 1, 2], [30, 30, 12])
+    certainty = np.eye(3)[labels] * 0.7 + 0.1
+    inputs = {"classes": ["a", "b", "c"], "positive": 1, "ordered": False, "threshold": 0.5}
+    for people, few in ((None, ""), (np.r_[np.arange(60), np.repeat([60, 61], 6)], "2 events, 10 are needed")):
+        told = class_figures(labels, np.log(certainty), certainty, labels < 0, inputs, people=people)["subgroups"]
+        assert [bool(one["metrics"]) for one in told] == [True, True, not few]
+        assert few in told[2].get("insufficient", "") and told[2]["n"] == 12

@@ -136,4 +136,7 @@ def test_the_mean_area_is_that_of_each_and_its_error_knows_that_cases_are_shared
         roc.of_findings(np.zeros((4, 2)), score[:4, :2])
     none = np.zeros(400, bool)
     told = figures_of_findings(np.stack([truth[:, 0], none], 1), score[:, :2], np.clip(score[:, :2], 0, 1), none, "ab")
+    few = figures_of_findings(truth[:20, :1], score[:20, :1], np.clip(score[:20, :1], 0, 1), none[:20], "a")
+    shown = int(truth[:20, 0].sum())
+    assert shown < 10 and few["subgroups"][0]["insufficient"] == f"insufficient data: {shown} events, 10 are needed"
     assert told["subgroups"][1]["metrics"] == {} and told["metrics"]["auc"]["value"] == pytest.approx(each[0].value)

@@ -95,6 +95,7 @@ def test_judging_gives_figures_with_intervals(trained: tuple[Model, Path, list[s
     auc = said["metrics"]["auc"]
     assert auc["low"] <= auc["value"] <= auc["high"] and auc["value"] > 0.9
     assert {g["name"] for g in said["subgroups"]} == {"bacteria", "virus"}
+    assert all(bool(g["metrics"]) == ("insufficient" not in g) for g in said["subgroups"])
     assert 0 <= said["declined"] <= 72
     assert said["calibration"]["ece"] >= 0
 

@@ -24,7 +24,7 @@ from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
 from isocenter.learn.examples import Examples
 from isocenter.learn.films import films_on, read_films
 from isocenter.learn.fitting import must_fit
-from isocenter.learn.judge_classes import area_of, class_figures, line_of, share_of
+from isocenter.learn.judge_classes import area_of, class_figures, line_of, share_of, too_few
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import FILE, must_be_kept, seen
@@ -411,7 +411,9 @@ def figures(
     subgroups = []
     for kind, word in enumerate(subtypes):
         own = examples.subtypes == kind
-        if own.any():
+        if own.any() and (few := too_few(own, whose)):
+            subgroups.append({"name": word, "n": int(own.sum()), "metrics": {}, "insufficient": few})
+        elif own.any():
             some = own | (truth == 0)
             subgroups.append(
                 {

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.methods import agreement, calibration, clusters, roc, subgroups
 
-__all__ = ["FEW", "area_of", "class_figures", "line_of", "mean_of", "share_of"]
+__all__ = ["FEW", "area_of", "class_figures", "line_of", "mean_of", "share_of", "too_few"]
 
 FEW = 10
 """Fewer events than this say nothing about a group."""
@@ -192,6 +192,12 @@ def _of_many(
     return metrics
 
 
+def too_few(own: npt.NDArray[np.bool_], people: npt.NDArray[Any] | None, what: str = "event") -> str:
+    """That nothing is told of a group with so few people; empty where they are enough."""
+    held = int(own.sum()) if people is None else len(np.unique(people[own]))
+    return subgroups.insufficient(held, FEW, what) if held < FEW else ""
+
+
 def _by_class(
     labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], said: npt.NDArray[Any],
     certainty: npt.NDArray[np.float64], classes: list[str], people: npt.NDArray[Any] | None,
@@ -203,6 +209,9 @@ def _by_class(
     for kind, name in enumerate(classes):
         own = labels == kind
         if own.any() and not own.all():
+            if few := too_few(own, people):
+                rows.append({"by": "class", "name": name, "n": int(own.sum()), "metrics": {}, "insufficient": few})
+                continue
             figures = {
                 "auc": area_of(own.astype(int), rank[:, kind], people),
                 "sensitivity": share_of(said[own] == kind, _some(people, own)),
@@ -234,6 +243,8 @@ def _by_group(
                 )
             elif len(np.unique(labels[own])) < 2:
                 row |= {"events": int(own.sum()), "metrics": {}, "without": "cases of one class only have no curve"}
+            elif few := too_few(own, people, "case"):
+                row |= {"events": int(own.sum()), "metrics": {}, "insufficient": few}
             else:
                 area = _area(labels[own], rank[own], inputs, _some(people, own))
                 row |= {"events": int(own.sum()), "metrics": {"auc": area}}

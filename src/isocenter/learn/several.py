@@ -20,7 +20,7 @@ from isocenter.learn.card import written
 from isocenter.learn.classify import Answer, Beginning, Progress, ellipsoid, fit_classes_net, said_of, tensor, veil
 from isocenter.learn.examples import Examples, folds
 from isocenter.learn.export import exported
-from isocenter.learn.judge_classes import area_of, line_of, share_of
+from isocenter.learn.judge_classes import area_of, line_of, share_of, too_few
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import keep
@@ -181,7 +181,7 @@ def figures_of_findings(
         },
         "subgroups": [
             {"by": "finding", "name": name, "n": int(truth[:, k].sum()),
-             "metrics": _of_one(truth[:, k], scores[:, k], certainty[:, k], whose)}
+             **_of_one(truth[:, k], scores[:, k], certainty[:, k], whose)}
             for k, name in enumerate(classes)
         ],
         "declined": int(np.count_nonzero(declined)),
@@ -189,15 +189,17 @@ def figures_of_findings(
 
 
 def _of_one(truth: Truth, score: Array, certainty: Array, people: npt.NDArray[Any]) -> dict[str, Any]:
-    """Of one finding; empty where all pictures show it, or none."""
+    """Of one finding; no metrics where all pictures show it, or none, or so few people's that they say nothing."""
     if truth.all() or not truth.any():
-        return {}
+        return {"metrics": {}}
+    if few := too_few(truth, people):
+        return {"metrics": {}, "insufficient": few}
     called = certainty >= 0.5
-    return {
+    return {"metrics": {
         "auc": area_of(truth.astype(int), score, people),
         "sensitivity": share_of(called[truth], people[truth]),
         "specificity": share_of(~called[~truth], people[~truth]),
-    }
+    }}  # fmt: skip
 
 
 def _asked(held: Model) -> Classes:
