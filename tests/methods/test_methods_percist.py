@@ -85,6 +85,7 @@ def test_fdg_is_compared_with_fdg_alone() -> None:
     assert comparable(plain, ALIKE, LIVER, LIVER) == ()
     with pytest.raises(Refused, match="tracer FDG -- fluorodeoxyglucose at baseline, FLT now"):
         comparable(plain, replace(ALIKE, tracer="FLT"), LIVER, LIVER)
+    assert comparable(plain, replace(ALIKE, tracer="F-18"), LIVER, LIVER) == (), "the nuclide names no tracer"
     other = replace(ALIKE, tracer="PSMA-1007")
     (said,) = comparable(other, other, LIVER, LIVER)
     assert said.startswith("WARNING: tracer 'PSMA-1007': PERCIST was made for FDG")

@@ -17,7 +17,18 @@ from isocenter.errors import Refused
 from isocenter.methods.recist import Judged
 from isocenter.methods.uptake import ReferenceUptake
 
-__all__ = ["Burden", "Conditions", "chosen", "comparable", "is_fdg", "of_another_tracer", "of_five", "response", "rose"]
+__all__ = [
+    "Burden",
+    "Conditions",
+    "chosen",
+    "comparable",
+    "is_fdg",
+    "names_tracer",
+    "of_another_tracer",
+    "of_five",
+    "response",
+    "rose",
+]
 
 _EPSILON = 1e-9  # 7 of 10 is -30 %, whatever binary fractions make of it
 _UPTAKE_MIN = (50.0, 70.0)
@@ -106,7 +117,7 @@ def comparable(
             remarks.append(f"{what} is not stated in both headers")
         elif one_said.casefold() != other_said.casefold():
             faults.append(f"{what} {one_said} at baseline, {other_said} now")
-    if before.tracer and now.tracer and is_fdg(before.tracer) != is_fdg(now.tracer):
+    if names_tracer(before.tracer) and names_tracer(now.tracer) and is_fdg(before.tracer) != is_fdg(now.tracer):
         faults.append(f"tracer {before.tracer} at baseline, {now.tracer} now")
     remarks += of_another_tracer(now.tracer, "PERCIST was made for")
     faults += _references(reference_before, reference_now)
@@ -124,13 +135,23 @@ def is_fdg(tracer: str) -> bool:
     return bool(re.search(r"fdg|d[eé]s?oxyglu[ck]os", tracer, re.IGNORECASE))
 
 
+def names_tracer(tracer: str) -> bool:
+    """Whether the words of a header name a tracer, and not its nuclide alone, or nothing, as some scanners write.
+
+    >>> names_tracer("18F-FLT"), names_tracer("F-18"), names_tracer("Solution")
+    (True, False, False)
+    """
+    nuclide = r"\^?\d+\^?[\s-]*[a-z]{1,2}|[a-z]{1,2}[\s-]*\^?\d+\^?|fluor(?:ine)?[\s-]*(?:18)?"
+    return not re.fullmatch(rf"\W*(?:{nuclide}|solution|unknown|other|none|n/?a)?\W*", tracer, re.IGNORECASE)
+
+
 def of_another_tracer(tracer: str, rule: str) -> tuple[str, ...]:
     """A warning where the tracer is stated and is not FDG; empty otherwise.
 
     >>> of_another_tracer("", "PERCIST was made for")
     ()
     """
-    if not tracer or is_fdg(tracer):
+    if not names_tracer(tracer) or is_fdg(tracer):
         return ()
     return (f"WARNING: tracer '{tracer}': {rule} FDG, and its limits say nothing of other tracers",)
 
