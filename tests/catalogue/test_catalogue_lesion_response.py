@@ -153,6 +153,19 @@ def test_two_readers_outlines_of_one_lesion_are_no_two_lesions() -> None:
     assert "PTV liver of 2026-01-01 left out: a margin about a lesion is none" in answer.reasons
 
 
+def test_a_cyst_is_no_lesion_and_what_was_irradiated_no_target() -> None:
+    times = [
+        on(d, (LIVER, r, "liver"), (LUNG, 15, "liver cyst"), (NODE, 18, "irradiated mass"))
+        for d, r in ((0, 20), (60, 12))
+    ]
+    answer = ask(*times)
+    assert any("liver cyst of 2026-01-01 left out: a simple cyst is no malignant lesion" in r for r in answer.reasons)
+    assert value(the(answer, CURRENT), SUM) == pytest.approx(24, abs=2.1)  # the liver's alone
+    assert "PR" in the(answer, CURRENT).words
+    named = ask(*times, targets="liver, irradiated mass")  # it has grown since: a person says so
+    assert value(the(named, CURRENT), SUM) == pytest.approx(60, abs=4.1)
+
+
 def test_what_planning_draws_beside_a_tumour_is_no_lesion() -> None:
     couch = Region.of_unplaced(np.zeros((3, 3)), Refused("its contours lie outside", "it"), frame="", label="CouchTop")
     times = []

@@ -69,6 +69,21 @@ def noisy(ds: Any, number: int) -> bytes:
     return np.round(made).clip(0, 4095).astype(stored.dtype).tobytes()
 
 
+def tracers(ds: Any, number: int) -> Any:
+    """FDG at baseline, FLT now; None of a CT."""
+    told = ds.get("RadiopharmaceuticalInformationSequence")
+    if told:
+        told[0].Radiopharmaceutical = "FLT" if str(ds.StudyDate) > "20260201" else "FDG"
+    return told
+
+
+def apart(ds: Any, number: int) -> list[float]:
+    """One slice of the short axis 3 mm off its place along their normal."""
+    place, row = np.array(ds.ImagePositionPatient, float), np.array(ds.ImageOrientationPatient, float)
+    off = 3.0 if (int(ds.InstanceNumber) - 1) // 8 == 5 else 0.0
+    return [float(v) for v in place + off * np.cross(row[:3], row[3:])]
+
+
 def closer(ds: Any, number: int) -> list[float]:
     x, y, z = (float(v) for v in ds.ImagePositionPatient)
     return [x, y, z * 2.5 / 3.0]
@@ -82,6 +97,7 @@ PERFUSION = (
     Trap("ct_perfusion", "a scan of 38 s", bolus(stroke_ct, times_s=t(1.2, 32))),
     Trap("ct_perfusion", "up to 4.0 s apart", bolus(stroke_ct, times_s=t(4.0, 30))),
     Trap("ct_perfusion", "before the bolus arrives", bolus(stroke_ct, times_s=t(1.6, 32), start_s=-6.0)),
+    Trap("ct_perfusion", "no bolus is seen to pass", bolus(stroke_ct, times_s=t(1.6, 30), start_s=200.0)),
     Trap("ct_perfusion", "tube voltage that changes", bolus(stroke_ct, times_s=t(1.6, 30), kvp=(80.0, 100.0))),
     Trap("ct_perfusion", "below 8 cm", bolus(stroke_ct, times_s=t(1.6, 30), slices=4), answer="found"),
     Trap(
@@ -188,7 +204,9 @@ CINE = (
         lambda: heart.patient(seed=3, phases=8, slices=7, size=96).files,
     ),
     Trap("cardiac_cine", "off the usual short axis", of("cine"), {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}),
-    Trap("cardiac_cine", "missing", of("cine"), keep=lambda ds: (int(ds.InstanceNumber) - 1) % 11 != 5),
+    Trap("cardiac_cine", " missing: gap of ", of("cine"), keep=lambda ds: (int(ds.InstanceNumber) - 1) // 8 != 5),
+    Trap("cardiac_cine", "images where others have 8", of("cine"), keep=lambda ds: int(ds.InstanceNumber) != 28),
+    Trap("cardiac_cine", "slice distances vary", of("cine"), {"ImagePositionPatient": apart}),
 )
 CALCIUM = tuple(
     Trap("coronary_calcium", words, of("calcium"), header, given, answer=answer)
@@ -270,6 +288,11 @@ MORE = (
     ),
     Trap("pet_response", "tracer beside the vein", given={"extravasated": True}),
     Trap("pet_response", "glucose 12", given={"glucose_mmol_l": 12}),
+    Trap(
+        "pet_response",
+        "tracer FDG at baseline, FLT now",
+        header={"RadiopharmaceuticalInformationSequence": tracers},
+    ),
 )
 PET = tuple(
     Trap("pet_uptake", words, of("pet"), header)
@@ -286,6 +309,7 @@ PET = tuple(
             },
         ),
         ("typed in MBq", {"RadiopharmaceuticalInformationSequence": dose(RadionuclideTotalDose=350.0)}),
+        ("that of Ga-68", {"RadiopharmaceuticalInformationSequence": dose(RadionuclideHalfLife=4063.0)}),
         ("units 'PROPCNTS'", {"Units": "PROPCNTS"}),
         ("private Philips factor", {"Units": "CNTS", "Manufacturer": "Philips Medical Systems"}),
         ("not corrected for attenuation", {"CorrectedImage": ["DECY", "SCAT"]}),

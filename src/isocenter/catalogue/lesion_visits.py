@@ -42,6 +42,8 @@ _BONE = re.compile(
     r"clavic|tibia|skelet|osseous|knochen|rippe|wirbel|sch[aä]del)",
     re.IGNORECASE,
 )
+_CYST = re.compile(r"(?<![a-z])(cysts?|zysten?|kystes?|quistes?)(?![a-z])", re.IGNORECASE)
+_IRRADIATED = re.compile(r"(?<![a-z])(ir)?radiated|(?<![a-z])bestrahlt|(?<![a-z])irradi[eéa]", re.IGNORECASE)
 
 _NO_ORGAN = re.compile(
     r"(|unknown|unnamed|lesion|l[aäé]sion|l[aä]sie|tumou?rs?|target|gtv|mass|metasta\w*|mets?|finding|befund|herd|roi|region|"
@@ -59,8 +61,8 @@ _LIKE_SIZE = 3.0  # two readers' outlines of one lesion; a tumour and its organ 
 
 
 def lesions_among(regions: Sequence[Region], day: date, remarks: list[str]) -> tuple[Region, ...]:
-    """Outlines without what planning draws beside lesions, which is told: margins (CTV, PTV, ITV), the body and the
-    couch, and beside these and a GTV the organs at risk. Where nothing else would be left they are kept.
+    """Outlines without cysts and what planning draws beside lesions, which is told: margins (CTV, PTV, ITV), the body
+    and the couch, and beside these and a GTV the organs at risk. Where nothing else would be left they are kept.
     """
     kept = tuple(regions)
     around = [r for r in regions if is_round_about(r.label)]
@@ -70,6 +72,7 @@ def lesions_among(regions: Sequence[Region], day: date, remarks: list[str]) -> t
         at_risk = [r for r in regions if not _LESION.search(r.label) and not _NODE.search(r.label)]
         at_risk = [r for r in at_risk if not _PLANNED.search(r.label) and not is_round_about(r.label)]
     for group, why in (
+        ([r for r in regions if _CYST.search(r.label)], "a simple cyst is no malignant lesion (RECIST 1.1 3.1.2)"),
         (planned, "a margin about a lesion is none"),
         (around, "it is the body or what the patient lies on"),
         (at_risk, "beside a GTV and what planning draws it is taken for an organ at risk; a tumour is called lesion or "
@@ -144,7 +147,7 @@ def _lesion(region: Region, size: volumetry.Extent) -> recist.Lesion:
     organ = organ_of(label)
     return recist.Lesion(
         organ, size.axes.long_mm, size.axes.short_mm, bool(_NODE.search(label)), max(region.geometry.spacing_mm),
-        bone=bool(_BONE.search(label)),
+        bone=bool(_BONE.search(label)), irradiated=bool(_IRRADIATED.search(label)),
     )  # fmt: skip
 
 
