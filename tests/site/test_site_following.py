@@ -160,3 +160,24 @@ def test_studies_of_a_project_in_which_one_has_no_part_are_counted_and_told_by_n
     assert line(site, studies(site)[0], who=RITA)["hidden"] == 0, "a researcher treats nobody"
     site.projects.move(generate_uid(entropy_srcs=["20260101", "100000", "P2"]), "trial", reason="enrolled", who=chief)
     assert line(site, studies(site)[0])["hidden"] == 1, "another person's study is none of this one's"
+
+
+def test_another_person_of_the_same_number_is_told_and_not_shown(site: Site) -> None:
+    """A woman's study under a man's number stood in his timeline, and her lesion was proposed as his."""
+    site.receive([image("20260401", "100000", born="19710203")], sender="CT", who=HOUSE)
+    site.receive([image("20260402", "100000", born="19600101")], sender="CT", who=HOUSE)
+    hers, his = (generate_uid(entropy_srcs=[day, "100000", "P1"]) for day in ("20260401", "20260402"))
+    told = site.following.timeline(his, who=ITO)
+    assert [s["study"] for s in told["studies"]] == [*studies(site), his]  # those that state no birth are the number's
+    assert [(s["study"], s["date"], s["birth_date"]) for s in told["strangers"]] == [(hers, "2026-04-01", "1971-02-03")]
+    assert site.following.timeline(studies(site)[0], who=ITO)["strangers"] == []
+
+
+def test_a_study_without_its_date_stands_where_its_images_say(site: Site) -> None:
+    made = dcmread(io.BytesIO(image("20260330", "100000")))
+    made.StudyDate, made.SeriesDate, made.AcquisitionDate, made.ContentDate = "", "20260327", "20260327", "20260327"
+    out = io.BytesIO()
+    made.save_as(out)
+    site.receive([out.getvalue()], sender="CT", who=HOUSE)
+    told = site.following.timeline(studies(site)[0], who=ITO)["studies"]
+    assert [s["date"] for s in told] == ["2025-01-01", "2026-03-27", "2026-03-28", "2026-03-29", "2026-03-29"]

@@ -22,6 +22,7 @@ __all__ = [
     "closest",
     "dated",
     "earlier_of",
+    "is_another",
     "looks_back",
     "not_compared",
     "plan",
@@ -130,7 +131,7 @@ def earlier_of(study: Study, others: Iterable[Study]) -> tuple[Study, ...]:
     before = [
         s
         for s in _of_one_number(now, others)
-        if not _another(s.patient, now.patient) and s.date is not None and (s.date, s.time) < moment
+        if not is_another(s.patient, now.patient) and s.date is not None and (s.date, s.time) < moment
     ]
     return tuple(sorted(before, key=lambda s: (s.date, s.time, s.uid), reverse=True))
 
@@ -147,7 +148,7 @@ def not_compared(study: Study, others: Iterable[Study]) -> tuple[str, ...]:
             said.append(f"study {s.uid} of this patient has no date and is not compared: complete Study Date")
         elif (s.date, s.time) > (now.date, now.time):
             continue
-        elif _another(s.patient, now.patient):
+        elif is_another(s.patient, now.patient):
             said.append(
                 f"the study of {s.date} with the same patient number has another date of birth or sex: it is another "
                 "person's, or one of them is wrong, and is not compared"
@@ -190,7 +191,12 @@ def _day_of(said: str) -> date | None:
         return None
 
 
-def _another(one: Patient, other: Patient) -> bool:
+def is_another(one: Patient, other: Patient) -> bool:
+    """Whether one number stands for two people: of other dates of birth, or a woman and a man.
+
+    >>> is_another(Patient("7", sex="F"), Patient("7", sex="M")), is_another(Patient("7", sex="F"), Patient("7"))
+    (True, False)
+    """
     born = one.birth_date and other.birth_date and one.birth_date != other.birth_date
     return bool(born) or {one.sex, other.sex} == {"F", "M"}
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isocenter.analysis.plan import dated, is_another
 from isocenter.errors import NotFound, Refused
 from isocenter.forms.registration import Joined
 from isocenter.govern.policy import Person, may, must
@@ -128,29 +129,33 @@ class Following:
         ]
         return sorted(found, key=lambda sealed: sealed.number)
 
-    def _studies(self, study_uid: str, who: Person) -> tuple[tuple[Study, ...], int]:
+    def _studies(self, study_uid: str, who: Person) -> tuple[tuple[Study, ...], int, tuple[Study, ...]]:
         """Studies of the person of a study, the oldest first, those of one day in the order of their times; and how
         many more there are that are none of the asker's."""
         home = self.index.study(study_uid)
         if not home.patient.id:
-            return (home,), 0
+            return (home,), 0, ()
         keys = {"PatientID": home.patient.id, "IssuerOfPatientID": home.patient.issuer}
         rows = self.index.studies(keys, limit=_MOST, order="date")
         held = self.disclosing.sieve(who, "results")
         mine = [s for s in rows if (s.patient.id, s.patient.issuer) == (home.patient.id, home.patient.issuer)]
         seen = [s for s in mine if held(s.uid)]
-        whole = [self.disclosing.study(self.index.study(s.uid), who) for s in seen]
-        return tuple(sorted(whole, key=lambda s: (s.date or date.min, s.time, s.uid))), len(mine) - len(seen)
+        whole = [dated(self.disclosing.study(self.index.study(s.uid), who)) for s in seen]
+        whole.sort(key=lambda s: (s.date or date.min, s.time, s.uid))
+        strangers = {s.uid for s in seen if is_another(s.patient, home.patient)}
+        theirs, own = ([s for s in whole if (s.uid in strangers) is other] for other in (True, False))
+        return tuple(own), len(mine) - len(seen), tuple(theirs)
 
     # ---- the patient -----------------------------------------------------------------------------------------
 
     def timeline(self, study_uid: str, *, who: Person) -> dict[str, Any]:
         """Lanes of a patient: imaging, lesions, measurements, reports, and who had access, each as a dated list.
 
-        Also, for whoever reads, how many studies are hidden from them; and identities that may be the same person.
+        Also, for whoever reads, how many studies are hidden from them; identities that may be the same person; and
+        studies of the same number that are another person's, or seem so: of them nothing is shown.
         """
         must(who, "results", study_uid)
-        mine, hidden = self._studies(study_uid, who)
+        mine, hidden, strangers = self._studies(study_uid, who)
         studies, found, sums = self._followed(mine, who)
         readings = self.index.readings([s.uid for s in studies])
         return {
@@ -158,6 +163,11 @@ class Following:
             # Whoever treats a patient must know that the past is not whole; nobody else learns of other projects.
             "hidden": hidden if may(who, "reading") else 0,
             "others": self._others(studies[-1].patient, who),
+            "strangers": [
+                {"study": s.uid, "date": s.date.isoformat() if s.date else None, "sex": s.patient.sex,
+                 "birth_date": s.patient.birth_date.isoformat() if s.patient.birth_date else None}
+                for s in strangers
+            ],
             "studies": [
                 {
                     "study": s.uid, "date": s.date.isoformat() if s.date else None, "time": s.time,

@@ -26,6 +26,8 @@ interface Whole {
   /** Studies of this patient that are none of the asker's. */
   hidden: number;
   others: Other[];
+  /** Studies of the same number with another date of birth or sex. */
+  strangers: { study: string; date: string | null; sex: string; birth_date: string | null }[];
   lesions: Lesion[];
   sums: Lesions["sums"];
   measurements: { what: Coded; unit: string; definition: string; values: ({ value: number; low: number | null; high: number | null; percentile: number | null; norm: string } | null)[] }[];
@@ -108,6 +110,7 @@ function Lanes({ whole, study, elsewhere, consent, now, near, take, again }: { w
       <Lane name="Imaging" told={count(studies.length, "study", "studies")}>
         <Strip studies={studies} now={now} near={near} take={take} />
         <Hidden n={whole.hidden} />
+        <Strangers studies={whole.strangers} />
         <ol>
           {studies.map((one, i) => (
             <li key={one.study} aria-current={i === now ? "true" : undefined} onClick={() => take(i)}>
@@ -142,6 +145,17 @@ function accessOf({ readers, sent, exported, shared, ended }: Whole["access"]): 
 /** That there is more than one may see: a past that looks whole and is not would mislead. */
 function Hidden({ n }: { n: number }) {
   return n ? <p class="muted"><span aria-hidden="true">▨</span> {count(n, "more study", "more studies")} of this patient {n === 1 ? "is" : "are"} hidden: {n === 1 ? "it belongs" : "they belong"} to projects in which you have no part.</p> : null;
+}
+
+/** One number for two people, or a date typed wrong: whoever reads must know that it is not in this past. */
+function Strangers({ studies }: { studies: Whole["strangers"] }) {
+  if (!studies.length) return null;
+  return (
+    <p>
+      <span aria-hidden="true">⚠</span> {count(studies.length, "study", "studies")} with this patient number {studies.length === 1 ? "states" : "state"} another date of birth or sex and {studies.length === 1 ? "is" : "are"} not shown:{" "}
+      {studies.map((one, i) => <span key={one.study}>{i > 0 && ", "}<a href={to.patients(one.study)}>{day(one.date)}</a>{one.birth_date && ` (b. ${day(one.birth_date)}${one.sex && `, ${one.sex}`})`}</span>)}. Another person's, or typed wrong.
+    </p>
+  );
 }
 
 function Measurements({ studies, rows }: { studies: Study[]; rows: Whole["measurements"] }) {
