@@ -205,8 +205,15 @@ def test_where_nobody_types_a_password_is_a_line_of_standard_input(tmp_path: Pat
         [sys.executable, "-m", "isocenter", *asked_for], input=words + "\n", capture_output=True, text=True, check=True
     )
     assert done.stdout == "gray may sign in as reader\n" and not done.stderr
+    (tmp_path / "word").write_text(words + "\n")
+    (tmp_path / "word").chmod(0o600)
+    named = commands.run(
+        "person", "may", "reader", "--folder", str(folder), ISOCENTER_PASSWORD_FILE=str(tmp_path / "word")
+    )
+    assert named.stdout == "may may sign in as reader\n" and "(ISOCENTER_PASSWORD_FILE)" in named.stderr
     held = open_house(Settings(folder=folder))
-    assert held.site.person_of(held.site.sign_in("gray", words, address="here")).name == "gray"
+    for name in ("gray", "may"):
+        assert held.site.person_of(held.site.sign_in(name, words, address="here")).name == name
     held.close()
 
 

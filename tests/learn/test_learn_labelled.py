@@ -15,7 +15,7 @@ from PIL import Image
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.kinds import Classes
-from isocenter.learn.labelled import pairs_of, read_labelled
+from isocenter.learn.labelled import pairs_of, read_labelled, unlabelled
 from isocenter.learn.naming import REST
 
 GREY = Classes(task="spots", classes=("clear", "spot"), shape=(28, 28), known_as={"sick": 1})
@@ -335,6 +335,11 @@ def test_images_that_are_there_twice_or_with_two_labels_are_told(tmp_path: Path)
 
 def test_an_npz_may_hold_images_under_the_name_of_no_split() -> None:
     assert pairs_of({"images": np.zeros(1), "labels": np.zeros(1)}) == {"": ("images", "labels")}
+
+
+def test_one_picture_alone_is_read_without_a_label(tmp_path: Path) -> None:
+    Image.fromarray(grey(1)[0]).save(tmp_path / "a.PNG")
+    assert unlabelled(tmp_path / "a.PNG", GREY)[0] == ["a.PNG"]
 
 
 def test_people_may_have_folders_of_their_own(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from isocenter.cli import For, Json, Limit, Offset, Options, Reviewed, Said, Where, app, house, settings
-from isocenter.cli.persons import hidden
+from isocenter.cli.persons import new_password
 
 __all__ = ["ledger"]
 
@@ -313,7 +313,7 @@ def person(
     from isocenter.govern.policy import Role
     from isocenter.site.verbs import HOUSE
 
-    word = hidden("Password", new=True)
+    word = new_password("Password", folder)
     screen = Screen(as_json)
     with house(folder, make=True) as held:
         held.site.add_person(name, Role(role), word, who=HOUSE)
@@ -339,7 +339,7 @@ def account(
     from isocenter.govern.policy import Role
     from isocenter.site.verbs import HOUSE
 
-    word = hidden("New password", new=True) if password else ""
+    word = new_password("New password", folder) if password else ""
     screen = Screen(as_json)
     with house(folder) as held:
         held.site.change_person(name, role=Role(role) if role else None, password=word, closed=close, who=HOUSE)

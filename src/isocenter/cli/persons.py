@@ -17,7 +17,7 @@ import typer
 
 from isocenter.errors import NotFound, Refused
 
-__all__ = ["Account", "Asking", "hidden", "signed_in", "sure"]
+__all__ = ["Account", "Asking", "hidden", "new_password", "signed_in", "sure"]
 
 Account = Annotated[str, typer.Option(help="Your account: persons erase, not the house. The password is asked for.")]
 _LINE = "call it from a terminal, or give it as one line on standard input: < FILE"
@@ -54,6 +54,25 @@ def _in_file(path: Path) -> str:
         raise NotFound(
             f"a password in {path}", f"ISOCENTER_PASSWORD_FILE names it: {absent}", "without it you are asked"
         ) from absent
+
+
+def new_password(words: str, folder: Path | None) -> str:
+    """The password that an account shall have; where nobody types and no line comes, that of the named file.
+
+    Raises:
+        Refused, NotFound: as `hidden`; others may read the file, or it is not there.
+    """
+    from isocenter.cli import settings
+
+    kept = settings(folder).password_file
+    try:
+        return hidden(words, new=True)
+    except Refused:
+        if kept is None:
+            raise
+    word = _in_file(kept)
+    typer.echo(f"the password is the one in {kept} (ISOCENTER_PASSWORD_FILE)", err=True)
+    return word
 
 
 def hidden(words: str, *, new: bool = False, otherwise: str = _LINE) -> str:

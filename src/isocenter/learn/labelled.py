@@ -207,7 +207,7 @@ def _coarser(own: Sequence[int], grid: Sequence[int]) -> bool:
 
 
 def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint8]]:
-    """Names and images on the grid of a recipe, whatever they show: all of a folder or an ``.npz``.
+    """Names and images on the grid of a recipe, whatever they show: all of a folder or an ``.npz``, or one.
 
     Raises:
         NotFound: when nothing is there. Refused: when there is no image, or one cannot be read.
@@ -217,8 +217,8 @@ def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint
             f"no data at {path}", "there is nothing to read", "give the path of a file or folder that is there"
         )
     names, found = [], []
-    if path.is_dir():
-        files = pictures_in(path)
+    if path.is_dir() or path.name.lower().endswith(ENDINGS):
+        files, path = (pictures_in(path), path) if path.is_dir() else ([path], path.parent)
         deep = span_of_set(deep_in(files, how), path.name)
         for file in files:
             names.append(file.relative_to(path).as_posix())
