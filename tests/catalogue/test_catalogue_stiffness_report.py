@@ -57,6 +57,30 @@ def test_readings_without_an_organ_are_doubted() -> None:
         asked(group(*(number(VELOCITY, v, M_S) for v in SPEEDS), site=SPLEEN))
 
 
+@pytest.mark.parametrize("words", ["Right lobe of liver", "Hepatic lobe, left", "LIVER"])
+def test_a_lobe_is_of_the_liver_by_its_words_and_its_veins_are_not(words: str) -> None:
+    """A report of the right lobe was one without readings."""
+    lobe = ("L1", "99MAKER", words)
+    assert median(asked(group(*(number(VELOCITY, v, M_S) for v in SPEEDS), site=lobe)), SPEED) == pytest.approx(2.0)
+    with pytest.raises(Refused, match="no readings"):
+        asked(group(*(number(VELOCITY, v, M_S) for v in SPEEDS), site=("L2", "99MAKER", f"{words}, lesion 1")))
+
+
+@pytest.mark.parametrize(
+    ("what", "by", "unit"), [(VELOCITY, 1000.0, "mm/s"), (ELASTICITY, 1.0, "kpa"), (ELASTICITY, 1000.0, "Pa")]
+)
+def test_units_in_other_sizes_and_letters(what: tuple[str, str, str], by: float, unit: str) -> None:
+    answer = asked(group(*(number(what, by * v, (unit, "UCUM", unit)) for v in SPEEDS)))
+    assert median(answer, SPEED if what is VELOCITY else STIFFNESS) == pytest.approx(2.0)
+
+
+def test_readings_may_bear_the_unit_that_is_stated() -> None:
+    report = group(*(number(VELOCITY, v, M_S) for v in SPEEDS))
+    assert median(asked(report, readings="5.1 kPa, 5.0kPa, 5.2 kPa, 5.1 kPa, 5.1 KPA", unit="kPa")) == 5.1
+    with pytest.raises(Refused, match="numbers with commas between"):
+        asked(report, readings="5.1 kPa, 5.0 kPa, 5.2 kPa, 5.1 kPa, 5.1 kPa", unit="m/s")
+
+
 def test_a_median_alone_and_another_unit_are_refused() -> None:
     with pytest.raises(Refused, match="the derived of readings alone"):
         asked(group(number(VELOCITY, 2.0, M_S, derived("373099004"))))

@@ -29,7 +29,7 @@ READINGS = Code("readings", "99ISO", "Number of readings")
 class LiverStiffness:
     """How stiff is the liver by shear-wave elastography, and are the readings reliable?"""
 
-    name, version = "liver_stiffness", "7"
+    name, version = "liver_stiffness", "8"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("liver", "abdomen", "hepatic", "hepatobiliary"), instead="reports"),
         "reports": Need(
@@ -124,6 +124,7 @@ def _typed(readings: str, unit: str) -> tuple[float, ...]:
     """
     if unit == "not stated":
         raise Refused("readings without a unit", "5 kPa and 5 m/s are a healthy liver and none", "say kPa or m/s")
+    readings = re.sub(rf"(?<=\d)\s*{unit}(?![a-z])", "", readings, flags=re.IGNORECASE)
     parts = re.split(r"[;\s]+", readings.strip())
     bare = re.fullmatch(r"(?:\d+,\d,){4,}\d+,\d,?", readings.strip())  # ten whole readings, or five with decimals
     if bare or (len(parts) > 1 and any(re.fullmatch(r"\d+,\d+,?", part) for part in parts)):
