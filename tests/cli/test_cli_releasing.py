@@ -235,6 +235,17 @@ def test_a_sealed_test_is_looked_at_by_release_alone(folder: Path, monkeypatch: 
         result = CliRunner().invoke(app, [*said, "--data", str(folder / "test.csv")])
         assert isinstance(result.exception, IsocenterError)
         assert f"they are the sealed test set of {NAME}" in str(result.exception)
+    (folder / "isocenter-archive").symlink_to(folder / "archive")
+    monkeypatch.delenv("ISOCENTER_FOLDER")
+    monkeypatch.chdir(folder)
+    for said in (
+        ["judge", NAME, "--data"], ["similar", "few", "--model", NAME], ["examples", "gain", "--model", NAME],
+        ["pretrain", "breastmnist", "--out", str(folder / "other"), "--data"],
+        ["scope", NAME, "--out", str(folder / "other"), "--data"],
+        ["similar", "build", "--model", NAME, "--out", str(folder / "other")],
+    ):  # fmt: skip
+        result = CliRunner().invoke(app, [*said, str(folder / "test.csv")])
+        assert f"they are the sealed test set of {NAME}" in str(result.exception), said
     monkeypatch.setenv("ISOCENTER_FOLDER", str(folder / "none"))
     result = CliRunner().invoke(app, ["judge", NAME, "--data", str(folder / "test.csv"), "--json"])
     assert result.exit_code == 0, "who has no archive has sealed nothing"

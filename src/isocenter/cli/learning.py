@@ -14,7 +14,9 @@ from isocenter.cli import Json, Said, Where, app, house, settings
 if TYPE_CHECKING:
     from isocenter.record import Model
 
-__all__ = ["numbered", "records_now"]
+__all__ = ["LEARN_FROM_OTHERS", "must_not_be_sealed", "numbered", "records_now"]
+
+LEARN_FROM_OTHERS = "learn from others: what it learnt from cannot test it"
 
 
 @app.command()
@@ -52,7 +54,7 @@ def train(
     screen = Screen(as_json)
     with alone(out):
         source = Path(data) if Path(data).exists() else _of_cohort(data, task, out, analysis, say or [], folder)
-        _must_not_be_sealed(folder, source, "learn from others: what it learnt from cannot test it")
+        must_not_be_sealed(folder, source, LEARN_FROM_OTHERS)
         signed = (source / "examples.json").is_file()
         if signed:
             with house(folder) as held:
@@ -210,6 +212,7 @@ def pretrain(
     from isocenter.learn.pretrain import pretrain as learn
 
     screen = Screen(as_json)
+    must_not_be_sealed(None, data, LEARN_FROM_OTHERS)
     how = Pretraining(task, method, steps=steps, batch=batch)
     with alone(out), chosen(device):
         told = learn(how, data, out, seed, None if as_json else screen.say)
@@ -246,7 +249,7 @@ def judge(
     screen, chosen = Screen(as_json), settings()
     if not 0 < alpha < 1:
         raise Refused(f"--alpha {alpha:g}", "it is the part of cases that may miss the promise", "give 0.1 or the like")
-    _must_not_be_sealed(folder, data, "look at it with `isocenter release --data`, which counts the looks")
+    must_not_be_sealed(folder, data, "look at it with `isocenter release --data`, which counts the looks")
     found = judged(model, data, split, Path(chosen.models) if chosen.models else None)
     if out is not None:
         found.write(out)
@@ -397,7 +400,7 @@ def recalibrate(
 
     screen, chosen = Screen(as_json), settings()
     shelf = Path(chosen.models) if chosen.models else None
-    _must_not_be_sealed(folder, data, "take other cases: what sets a calibration cannot test it")
+    must_not_be_sealed(folder, data, "take other cases: what sets a calibration cannot test it")
     with alone(out):
         made = recalibrated(model, data, out, how, shelf, split=split)
     screen.answer(made)
@@ -407,8 +410,8 @@ def recalibrate(
     screen.say(f"Brier score {was['brier']:.4f}, now {now['brier']:.4f}; next: isocenter release {made.name}")
 
 
-def _must_not_be_sealed(folder: Path | None, data: Path, do: str) -> None:
-    """Go on only if the data are no sealed test set of this archive, where one is named.
+def must_not_be_sealed(folder: Path | None, data: Path, do: str) -> None:
+    """Go on only if the data are no sealed test set of the archive that is named, or else lies in its usual place.
 
     Raises:
         Refused: they are.
@@ -417,7 +420,8 @@ def _must_not_be_sealed(folder: Path | None, data: Path, do: str) -> None:
     from isocenter.govern.policy import HOUSE
     from isocenter.learn.sealed import digest_of_data
 
-    if folder is None or not folder.exists():
+    folder = folder or settings().folder
+    if not folder.exists():
         return
     with house(folder) as held:
         if model := held.site.gating.sealed_for(digest_of_data(data), who=HOUSE):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from isocenter.cli import Json, app, settings
+from isocenter.cli.learning import LEARN_FROM_OTHERS, must_not_be_sealed
 
 __all__: list[str] = []
 
@@ -36,6 +37,8 @@ def build(
 
     screen, here = Screen(as_json), settings()
     named = [(a, Path(b)) if sign else ("", Path(a)) for a, sign, b in (one.partition("=") for one in data)]
+    for _, path in named:
+        must_not_be_sealed(None, path, LEARN_FROM_OTHERS)
     left: list[tuple[str, str]] = []
     made = indexed(
         named, model, Path(here.models) if here.models else None, refused=refused, left_out=left,
@@ -88,6 +91,7 @@ def few(
     from isocenter.cli.screen import Screen
     from isocenter.learn.likeness import worth
 
+    must_not_be_sealed(None, data, LEARN_FROM_OTHERS)
     screen, here = Screen(as_json), settings()
     told = worth(data, model, Path(here.models) if here.models else None, draws=draws, classes=_named(classes))
     screen.answer(told)

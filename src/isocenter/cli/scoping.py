@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from isocenter.cli import Json, app, settings
+from isocenter.cli.learning import LEARN_FROM_OTHERS, must_not_be_sealed
 
 __all__: list[str] = []
 
@@ -69,6 +70,8 @@ def scope(
     from isocenter.learn.strangers import taught_to_decline
 
     screen, chosen = Screen(as_json), settings()
+    for one in (data, *(show or ())):
+        must_not_be_sealed(None, one, LEARN_FROM_OTHERS)
     shelf = Path(chosen.models) if chosen.models else None
     with alone(out):
         made = taught_to_decline(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from isocenter.cli import Json, Where, app, house, settings
+from isocenter.cli.learning import LEARN_FROM_OTHERS, must_not_be_sealed
 
 __all__: list[str] = []
 
@@ -126,6 +127,7 @@ def choose(
     from isocenter.learn.examining import chosen_from
 
     screen, here = Screen(as_json), settings()
+    must_not_be_sealed(None, known, LEARN_FROM_OTHERS)
     report = chosen_from(data, known, model, Path(here.models) if here.models else None, n=n, rule=rule)
     screen.answer(report)
     screen.table("", ("file", "certainty"), [(c["file"], f"{c['certainty']:.2f}") for c in report["chosen"]])
@@ -155,6 +157,7 @@ def gain(
     from isocenter.learn.examining import gained_in
 
     screen, here = Screen(as_json), settings()
+    must_not_be_sealed(None, data, LEARN_FROM_OTHERS)
     extra = Path(here.models) if here.models else None
     report = gained_in(data, model, extra, first=first, batch=batch, rounds=rounds, draws=draws)
     screen.answer(report)
