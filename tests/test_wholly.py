@@ -123,6 +123,31 @@ def test_a_private_file_is_read_by_nobody_else(tmp_path: Path) -> None:
         assert (tmp_path / "keys").stat().st_mode & 0o777 == mode
 
 
+def test_what_must_be_new_takes_the_place_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "key"
+    wholly.write(file, "first", new=True)
+    for other in (file, tmp_path):
+        with pytest.raises(FileExistsError) as there:
+            wholly.write(other, "second", new=True)
+        assert there.value.filename == str(other)
+    with pytest.raises(FileExistsError) as there, wholly.writing(tmp_path / "late", new=True) as late:
+        late.write(b"second")
+        (tmp_path / "late").write_text("first")
+    assert there.value.filename == str(tmp_path / "late")
+
+    def none(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", none)  # as on a file system without links
+    wholly.write(tmp_path / "other", "first", new=True)
+    with pytest.raises(FileExistsError), wholly.writing(tmp_path / "last", new=True) as last:
+        last.write(b"second")
+        (tmp_path / "last").write_text("first")
+    assert {f.name: f.read_text() for f in tmp_path.iterdir()} == dict.fromkeys(
+        ("key", "late", "other", "last"), "first"
+    )
+
+
 def _umask() -> int:
     now = os.umask(0o022)
     os.umask(now)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import socket
 import ssl
 import threading
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 
 from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unavailable
 from isocenter.settings import Settings
+from isocenter.store.secret import secret_of
 
 if TYPE_CHECKING:
     from isocenter.doors import pages_oidc
@@ -324,20 +324,6 @@ class House:
             stop()
         self._closing.clear()
         self.database.close()
-
-
-def secret_of(folder: Path, name: str) -> tuple[str, Path]:
-    """A secret of the archive in a folder and its file; drawn when it is first needed, readable by its owner alone."""
-    place = folder / "secrets" / name
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return place.read_text("ascii").strip(), place
-    drawn = secrets.token_urlsafe(32)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(drawn + "\n")
-    return drawn, place
 
 
 def peers_of(text: str) -> Iterator[tuple[str, str, int]]:

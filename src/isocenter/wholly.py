@@ -10,6 +10,7 @@ folders).
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -20,11 +21,12 @@ from typing import BinaryIO
 
 __all__ = ["flush", "sweep", "write", "writing"]
 
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})  # of a file system that has none
 _KEPT = 60  # letters of a name that stand in the one beside: with what is added no more than a file system takes
 
 
 @contextmanager
-def writing(path: Path, *, durable: bool = True, private: bool = False) -> Iterator[BinaryIO]:
+def writing(path: Path, *, durable: bool = True, private: bool = False, new: bool = False) -> Iterator[BinaryIO]:
     """What `path` is to hold is written here; it takes its place at the end, and what failed leaves no trace.
 
     An earlier file stays until then. What is no file, such as ``/dev/stdout``, is written to as it comes; a link is
@@ -35,24 +37,31 @@ def writing(path: Path, *, durable: bool = True, private: bool = False) -> Itera
         durable: wait for the disk, so that a power cut leaves the old or the new file, too. Without it a kill does;
             that is enough for what the next start can do without.
         private: only the account that writes may read it.
+        new: only where nothing is yet; of several who write at once the first one's stays.
 
     Raises:
+        FileExistsError: something is, where it should be new.
         OSError: the disk said no; it names `path`.
     """
     place = path.resolve()
+    if new and place.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     if place.exists() and not place.is_file():
         with path.open("wb") as file:
             yield file
         return
     beside = place.with_name(f".{place.name[:_KEPT]}.{secrets.token_hex(4)}.part")
     try:
-        new = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o666)
-        with open(new, "wb") as file:
+        opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o666)
+        with open(opened, "wb") as file:
             yield file
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        beside.replace(place)
+        if new:
+            _named(beside, place)
+        else:
+            beside.replace(place)
         if durable:
             flush(place.parent)
     except OSError as fault:
@@ -63,10 +72,24 @@ def writing(path: Path, *, durable: bool = True, private: bool = False) -> Itera
         beside.unlink(missing_ok=True)
 
 
-def write(path: Path, data: bytes | memoryview | str, *, durable: bool = True, private: bool = False) -> None:
+def write(
+    path: Path, data: bytes | memoryview | str, *, durable: bool = True, private: bool = False, new: bool = False
+) -> None:
     """Write a file as `writing` does; words go as UTF-8."""
-    with writing(path, durable=durable, private=private) as file:
+    with writing(path, durable=durable, private=private, new=new) as file:
         file.write(data.encode("utf-8") if isinstance(data, str) else data)
+
+
+def _named(beside: Path, place: Path) -> None:
+    """Give a file a name that nothing has."""
+    try:
+        os.link(beside, place)
+    except OSError as no:
+        if no.errno not in _NO_LINKS:
+            raise
+        if place.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(beside)) from None
+        beside.replace(place)
 
 
 def sweep(path: Path) -> None:

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from isocenter.errors import Conflict, Forbidden, NotFound, Refused
-from isocenter.govern.identities import AUTHORITY, checker, identity, make_authority, make_identity, signer
+from isocenter.govern.identities import (
+    AUTHORITY,
+    CERTIFICATE,
+    KEY,
+    checker,
+    identity,
+    make_authority,
+    make_identity,
+    signer,
+)
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -50,3 +59,13 @@ def test_a_signature_stands_for_one_name_one_time_and_one_purpose(papers: Path) 
     with pytest.raises(NotFound):
         identity(papers / "nowhere")
     assert (papers / "ca" / "key.pem").stat().st_mode & 0o077 == 0
+
+
+def test_where_a_certificate_cannot_be_written_no_key_is_left_that_stands_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "ca" / CERTIFICATE).mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        make_authority(tmp_path / "ca", "hospital", now=NOW)
+    assert not (tmp_path / "ca" / KEY).exists()
+    (tmp_path / "ca" / CERTIFICATE).rmdir()
+    make_authority(tmp_path / "ca", "hospital", now=NOW)
+    assert (tmp_path / "ca" / KEY).stat().st_mode & 0o777 == 0o600

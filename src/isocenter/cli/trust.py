@@ -159,22 +159,14 @@ def _recipe(place: Path, partly: bool, screen: Any) -> Any:
 
 def _secret(place: Path | None, out: Path) -> bytes:
     """The secret of a file that only its owner may read; drawn where there is none."""
-    import os
-
     from isocenter.errors import Refused
+    from isocenter.store.secret import secret_in
 
     if place is None:
         return secrets.token_bytes(32)
     if place.resolve().is_relative_to(out.resolve()):
         raise Refused(f"the secret '{place}'", "it would leave with the copies", "put it elsewhere")
-    try:
-        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return place.read_text("ascii").strip().encode()
-    drawn = secrets.token_urlsafe(32)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(drawn + "\n")
-    return drawn.encode()
+    return secret_in(place).encode()
 
 
 def _in_small_groups(told: dict[str, int]) -> list[str]:

@@ -8,12 +8,12 @@ files are written for their owner's eyes only.
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from isocenter import wholly
 from isocenter.errors import Refused
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def root(folder: Path, now: datetime) -> Path:
     usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
     made = _begun(name, name, key, now, _ROOT_LIFE).add_extension(x509.BasicConstraints(True, 0), True)
     made = made.add_extension(usage, True)
-    _write(folder / "ca.key", _pem_key(key))
-    _write(place, _signed(made, key), secret=False)
+    wholly.write(folder / "ca.key", _pem_key(key), private=True)
+    wholly.write(place, _signed(made, key))
     return place
 
 
@@ -81,8 +81,8 @@ def issue(folder: Path, name: str, hosts: Sequence[str], out: Path, now: datetim
     if hosts:
         made = made.add_extension(x509.SubjectAlternativeName([_host(h) for h in hosts]), False)
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(out / f"{name}.key", _pem_key(key))
-    _write(out / f"{name}.pem", _signed(made, signer), secret=False)
+    wholly.write(out / f"{name}.key", _pem_key(key), private=True)
+    wholly.write(out / f"{name}.pem", _signed(made, signer))
     return out / f"{name}.pem"
 
 
@@ -123,10 +123,3 @@ def _pem_key(key: EllipticCurvePrivateKey) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write(place: Path, data: bytes, *, secret: bool = True) -> None:
-    place.unlink(missing_ok=True)
-    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)

@@ -8,7 +8,6 @@ coordinator's, nor the other way round. Certificates are short-lived; whoever sh
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from isocenter import wholly
 from isocenter.errors import Conflict, Forbidden, NotFound, Refused
 
 __all__ = ["AUTHORITY", "CERTIFICATE", "KEY", "checker", "identity", "make_authority", "make_identity", "signer"]
@@ -178,8 +178,11 @@ def _written(
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    with open(os.open(folder / KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-        handle.write(secret)
     text = certificate.public_bytes(serialization.Encoding.PEM)
-    (folder / CERTIFICATE).write_bytes(text)
-    (folder / AUTHORITY).write_bytes(authority or text)
+    wholly.write(folder / KEY, secret, private=True, new=True)
+    try:
+        wholly.write(folder / CERTIFICATE, text)
+        wholly.write(folder / AUTHORITY, authority or text)
+    except OSError:
+        (folder / KEY).unlink()  # it is of no use alone, and a folder with a key is not written again
+        raise

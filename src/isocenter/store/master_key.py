@@ -18,6 +18,7 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
+from isocenter import wholly
 from isocenter.errors import Refused, Unavailable
 
 __all__ = ["KEY_BYTES", "HeldKey", "KeyService", "MasterKey", "draw", "master_key", "unwrap", "wrap"]
@@ -142,11 +143,7 @@ def draw(place: Path) -> None:
     """
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        wholly.write(place, base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n", private=True, new=True)
     except FileExistsError:
         raise Refused(f"'{place}'", "something lies there already", "name a new file") from None
     except OSError as error:
