@@ -78,3 +78,14 @@ def test_contrast_in_the_bowel_is_no_spine(across_mm: float, down_mm: float) -> 
     one, other = tissues(plain, MM), tissues(filled, MM)
     assert np.array_equal(one.muscle, other.muscle)
     assert other.bright.any() and not one.bright.any()
+
+
+@pytest.mark.parametrize("cortex_mm", [1.5, 3.0])
+def test_marrow_within_a_thin_cortex_is_no_muscle(cortex_mm: float) -> None:
+    """A ring of one pixel has gaps; 13 cm2 of marrow were muscle."""
+    y, x = (np.indices((1, 256, 256))[1:] - 128) * MM[1]
+    solid, _ = trunk(16.0)
+    hollow = solid.copy()
+    hollow[x**2 + (y - 70) ** 2 < (22.0 - cortex_mm) ** 2] = 90.0
+    unlike = tissues(solid, MM).muscle ^ tissues(hollow, MM).muscle
+    assert unlike.sum() * MM[1] * MM[2] < 20.0

@@ -75,7 +75,7 @@ def _is_soft(facts: Mapping[str, Any]) -> bool:
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "13"
+    name, version = "body_composition", "14"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",

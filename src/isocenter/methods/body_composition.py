@@ -49,6 +49,7 @@ _GAPS_MM = (8.0, 12.0, 16.0, 20.0)  # half of gaps that are closed: linea alba, 
 _GAP_MM = _GAPS_MM[0]
 _SOLID = 0.9  # part of its convex hull that the trunk within the wall fills at least; where fat runs in it fills less
 _THIN_MM = 2.5
+_CORTEX_GAP_MM = 6.0  # in a cortex that is thinner than a pixel
 _ARM_MM2, _ARM_THICK_MM, _ASIDE = 800.0, 28.0, 0.6
 """Of muscle with bone in it; and how far it lies from the middle, as a share of half the width."""
 _ENCLOSED = 0.1  # part of the body within an outlined wall at least
@@ -296,6 +297,7 @@ def _spine(values: npt.NDArray[np.float32], within: Mask, spacing_mm: tuple[floa
     it is filled.
     """
     bone = opening.closed(within & (values > _BONE_HU), _disc(6.0, spacing_mm))
+    bone = opening.sealed(bone, _disc(_CORTEX_GAP_MM / 2, spacing_mm))
     labels, count = ndimage.label(bone)
     if not count:
         return np.zeros_like(bone)
