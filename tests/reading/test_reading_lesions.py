@@ -11,6 +11,7 @@ import pytest
 
 from isocenter.reading.lesions import Absence, Lesion, Match, Told, Way, follow, told_of
 from isocenter.record import (
+    Code,
     Event,
     Finding,
     Kind,
@@ -31,9 +32,9 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WHO = Patient("p")
 
 
-def finding(tracking: str, mm: float | None = None, side: Any = codes.LEFT, **rest: Any) -> Finding:
+def finding(tracking: str, mm: float | None = None, side: Any = codes.LEFT, where: Any = None, **rest: Any) -> Finding:
     sizes = (Measurement(codes.PROBABILITY, 0.5, "1"), Measurement(codes.LONG_AXIS, mm, "mm")) if mm else ()
-    return Finding(codes.LESION, 0.9, None, sizes, codes.LUNG, side, tracking=tracking, **rest)
+    return Finding(codes.LESION, 0.9, where, sizes, codes.LUNG, side, tracking=tracking, **rest)
 
 
 def time(n: int, *findings: Finding, days: int = 100, measurements: Any = ()) -> Any:
@@ -184,3 +185,22 @@ def test_two_that_could_be_meant_at_one_place_are_not_proposed() -> None:
     (lesion,) = follow([then, time(1, at("x", (10.0, 24, 30), "one frame"))])[0]
     last = lesion.points[1]
     assert last is not None and (last.apart_mm, last.residual_mm) == (4.0, 0.0), "one frame needs no registration"
+
+
+def test_a_response_is_no_lesion_and_its_sum_is_told_beside_them() -> None:
+    """Current and best response stood as two lesions more, each with the question whether it is the same."""
+    grid = Geometry.regular(shape=(4, 4, 4), spacing_mm=(1.0, 1.0, 1.0), frame_of_reference="2.25.7")
+    where = Region(grid, mask=np.ones(grid.shape, bool), label="liver 1")
+
+    def visit(n: int, total: float) -> Any:
+        current = Finding(
+            Code("112048", "DCM", "Current Response"), tracking=f"c{n}",
+            measurements=(Measurement(Code("sum-of-diameters", "99ISO", "Sum of diameters"), total, "mm"),
+                          Measurement(codes.LONG_AXIS, 9.0, "mm")),
+        )  # fmt: skip
+        best = Finding(Code("best-response", "99ISO", "Best overall response"), tracking=f"b{n}")
+        return time(n, finding("a", total, where=where) if n else finding("a", total), current, best)
+
+    (lesion,), (sums,) = follow([visit(0, 20.0), visit(1, 15.0)])
+    assert course(lesion) == [("first", 20.0), ("same", 15.0)] and lesion.label == "liver 1"
+    assert sums.values == (20.0, 15.0) and sums.what.code == "sum-of-diameters"

@@ -29,6 +29,9 @@ _POINT_ML = 0.1  # a place without an outline: a ball of 6 mm
 _SIZES = (codes.LONG_AXIS, codes.DIAMETER, codes.LENGTH, codes.VOLUME, codes.MTV, codes.AREA)
 """What a lesion is followed by, the first that it has."""
 
+_OF_ALL = frozenset({("112048", "DCM"), ("best-response", "99ISO"), ("deauville-score", "99ISO")})
+"""Findings that speak of all lesions together (a response, a score) and are none themselves."""
+
 
 class Match(StrEnum):
     """How a point belongs to the lesion."""
@@ -95,6 +98,7 @@ class Lesion:
 
     Args:
         absent: for each study why it has no point; None where it has one.
+        label: what whoever outlined it last called it; empty where it has no outline.
     """
 
     what: Code
@@ -103,6 +107,7 @@ class Lesion:
     words: str
     points: tuple[Point | None, ...]
     absent: tuple[Absence | None, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -221,7 +226,15 @@ def _absent(
 
 def _is_lesion(finding: Finding) -> bool:
     kept = finding.verdict is not Verdict.STRUCK and bool(finding.tracking)
-    return kept and finding.what not in (codes.STRUCTURE, codes.QUALITY_ISSUE, codes.HEADER_MISMATCH)
+    return (
+        kept
+        and not _is_of_all(finding)
+        and finding.what not in (codes.STRUCTURE, codes.QUALITY_ISSUE, codes.HEADER_MISMATCH)
+    )
+
+
+def _is_of_all(finding: Finding) -> bool:
+    return (finding.what.code, finding.what.scheme) in _OF_ALL
 
 
 def _is_same(one: Finding, other: Finding, told: Told) -> bool:
@@ -331,7 +344,8 @@ def _lesion(track: _Track, uids: Sequence[str], dates: Sequence[date | None]) ->
         points.append(Point(uid, finding.tracking, how, size, change, interval, apart, residual))
         before = number, size
     last = track.last
-    return Lesion(last.what, last.site, last.laterality, last.words, tuple(points))
+    label = last.where.label if last.where else ""
+    return Lesion(last.what, last.site, last.laterality, last.words, tuple(points), label=label)
 
 
 def _size(finding: Finding) -> Measurement | None:
@@ -353,7 +367,8 @@ def _sums(times: Sequence[tuple[Study, Sequence[tuple[str, Result]]]]) -> tuple[
     held: dict[tuple[Code, str, str], list[float | None]] = {}
     for number, (_, results) in enumerate(times):
         for _, result in results:
-            for m in result.measurements:
+            of_all = (m for f in result.findings if _is_of_all(f) for m in f.measurements)
+            for m in (*result.measurements, *of_all):
                 if m.what.meaning.casefold().startswith("sum"):
                     row = held.setdefault((m.what, m.unit, m.definition), [None] * len(times))
                     row[number] = m.value

@@ -19,6 +19,8 @@ export interface Lesion {
   site: Coded | null;
   laterality: Coded | null;
   words: string;
+  /** What whoever outlined it last called it. */
+  label: string;
   points: (Point | null)[];
   /** For each study why the lesion has no point there. */
   absent: ("looked for" | "unmatched" | "untold" | "unread" | null)[];
@@ -79,7 +81,7 @@ export function beforeOf(told: Lesions, tracking: string): { then: Point; now: P
   return at < 0 ? null : { then: points[at]!, now, date: told.studies[at]!.date };
 }
 
-export const nameOf = (lesion: Lesion) => [lesion.what.meaning, lesion.laterality?.meaning.toLowerCase(), lesion.site?.meaning.toLowerCase()].filter(Boolean).join(", ");
+export const nameOf = (lesion: Lesion) => [lesion.what.meaning, lesion.laterality?.meaning.toLowerCase(), lesion.site?.meaning.toLowerCase()].filter(Boolean).join(", ") + (lesion.label ? ` (${lesion.label})` : "");
 
 function Row({ lesion, told, say, byHand }: { lesion: Lesion; told: Lesions; say?: (pair: Pair) => void; byHand?: ByHand }) {
   const name = nameOf(lesion);
@@ -91,7 +93,7 @@ function Row({ lesion, told, say, byHand }: { lesion: Lesion; told: Lesions; say
         const before = lesion.points.slice(0, i).reverse().find(Boolean);
         return (
           <td key={i} class={told.studies[i]?.here ? "here" : undefined}>
-            {point ? <Seen point={point} first={i !== first || i === 0 ? "" : lesion.absent[i - 1] === "looked for" ? "new" : "first seen"} /> : <span class="muted">{ABSENT[lesion.absent[i] ?? "untold"]}</span>}
+            {point ? <Seen point={point} first={i !== first || i === 0 ? "" : lesion.absent[i - 1] === "looked for" ? "new" : "first measured"} /> : <span class="muted">{ABSENT[lesion.absent[i] ?? "untold"]}</span>}
             {point && byHand && lesion.points.filter((one) => one?.tracking === point.tracking).length === 1 && <label class="check"><input type="checkbox" checked={byHand.taken.includes(point.tracking)} onChange={() => byHand.take(point.tracking)} /> take<span class="hidden"> {name}, {day(told.studies[i]?.date)}</span></label>}
             {point?.match === "unsure" && before && (
               <small>match unsure ?{point.apart_mm !== null && ` ${number(point.apart_mm)} mm apart, ${point.residual_mm === 0 ? "same frame" : point.residual_mm === null ? "registered, residual not stated" : `registered, residual ${point.residual_mm.toFixed(2)} mm`}`}{say && <> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: true })}>Same</button> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: false })}>Not</button></>}</small>
