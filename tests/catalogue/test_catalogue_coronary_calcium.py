@@ -272,6 +272,17 @@ def test_pixels_that_carry_no_score(scan: Volume, arteries: tuple[Region, ...]) 
     assert some.outcome is Outcome.FOUND
 
 
+def test_contrast_and_noise_are_seen_about_arteries_drawn_close(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    """Within them there is too little tissue to tell: blood of 250 HU scored 3656, and noise 10 for 0."""
+    assert CoronaryCalcium().run(scan, arteries).outcome is Outcome.FOUND
+    soft = (scan.array > -20) & (scan.array < 120)
+    with pytest.raises(Refused, match=r"a heart of 24\d HU: .* contrast was given"):
+        CoronaryCalcium().run(replace(scan, array=np.where(soft, scan.array + 200, scan.array)), arteries)
+    noise = np.random.default_rng(0).normal(0, 55, scan.array.shape).astype(np.float32)
+    with pytest.raises(Refused, match=r"noise of 5\d HU"):
+        CoronaryCalcium().run(replace(scan, array=scan.array + noise * (scan.array > -200)), arteries)
+
+
 def test_a_lead_is_no_calcium(scan: Volume, arteries: tuple[Region, ...]) -> None:
     """A lead is thinner than a slice: 2,500 HU read 1,500 there, and it was counted, 1,460 for 0."""
     slices, array = scan.geometry.shape[0], scan.array.copy()

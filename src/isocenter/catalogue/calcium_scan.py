@@ -20,6 +20,8 @@ from isocenter.space import Volume
 __all__ = ["is_for_calcium", "is_gated", "must_be_clean", "must_be_in_view", "must_be_scorable"]
 
 _KV, _THICK_MM, _METAL_HU, _CONTRAST_HU, _NOISE_HU = 120.0, (2.5, 3.0), 1500.0, 100.0, 40.0
+_TELLING = 2000  # voxels of tissue
+_ABOUT_MM, _SMOOTH_MM = 30.0, 5.0
 _CUT = 1 / 3  # of the slices that a field of view may graze
 _LIKE_KEV = (70, 70)  # calcium is brighter below and darker above
 _GATED = re.compile(
@@ -143,8 +145,13 @@ def must_be_in_view(hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_], 
     return [grazed] if cut else []
 
 
-def must_be_clean(hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_]) -> list[str]:
-    """What the pixels must not show: metal, contrast, noise."""
+def must_be_clean(
+    hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]
+) -> list[str]:
+    """What the pixels must not show: metal, contrast, noise.
+
+    Arteries that were drawn close about their calcium hold too little else: there what lies about them tells.
+    """
     # A large piece of metal was taken for bone where the heart was looked for, and left a hole in its region.
     if float(hu.max()) > _METAL_HU and (brightest := float(hu[_without_holes(region)].max())) > _METAL_HU:
         raise Refused(
@@ -153,19 +160,47 @@ def must_be_clean(hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_]) ->
         )  # fmt: skip
     inside = hu[region]
     tissue = inside[(inside > -20.0) & (inside < 700.0)]
-    remarks = []
-    if tissue.size > 2000:
+    if tissue.size > _TELLING:
         usual = float(np.median(tissue))
-        if usual > _CONTRAST_HU:
-            raise Refused(f"a heart of {usual:.0f} HU", "blood without contrast has 30 to 60: contrast was given")
         noise = 1.4826 * float(np.median(np.abs(tissue - usual)))
-        if noise > _NOISE_HU:
-            raise Refused(
-                f"noise of {noise:.0f} HU", "single bright pixels would count as calcium", "smooth or scan again"
-            )
-        if noise > 0.6 * _NOISE_HU:
-            remarks.append(f"noise of {noise:.0f} HU: the smallest spots may be noise")
-    return remarks
+    elif (told := _about(hu, region, spacing_mm)) is not None:
+        usual, noise = told
+    else:
+        return []
+    if usual > _CONTRAST_HU:
+        raise Refused(f"a heart of {usual:.0f} HU", "blood without contrast has 30 to 60: contrast was given")
+    if noise > _NOISE_HU:
+        raise Refused(f"noise of {noise:.0f} HU", "single bright pixels would count as calcium", "smooth or scan again")
+    return [f"noise of {noise:.0f} HU: the smallest spots may be noise"] if noise > 0.6 * _NOISE_HU else []
+
+
+def _about(
+    hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]
+) -> tuple[float, float] | None:
+    """Usual attenuation and noise of the soft tissue about a region, in the slices where it lies; None for too little.
+
+    Smoothed, tissue is told from fat, lung and bone however noisy it is, and what smoothing takes away is its noise.
+    """
+    from scipy.ndimage import find_objects, uniform_filter
+
+    wide = [max(3, round(_SMOOTH_MM / mm)) for mm in spacing_mm[1:]]
+    smooth, rest = [], []
+    for k in np.flatnonzero(region.any(axis=(1, 2))):
+        (box,) = find_objects(region[k].astype(np.uint8))
+        cut = tuple(
+            slice(max(0, part.start - round(_ABOUT_MM / mm)), part.stop + round(_ABOUT_MM / mm))
+            for part, mm in zip(box, spacing_mm[1:], strict=True)
+        )
+        mean = uniform_filter(hu[k][cut], wide)
+        soft = (mean > 0.0) & (mean < 700.0)
+        smooth.append(mean[soft])
+        rest.append((hu[k][cut] - mean)[soft])
+    means, left = np.concatenate(smooth), np.concatenate(rest)
+    if means.size <= _TELLING:
+        return None
+    usual = float(np.median(means))
+    alike = np.abs(means - usual) < 30.0
+    return usual, 1.4826 * float(np.median(np.abs(left[alike])))
 
 
 def _without_holes(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -58,7 +58,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "12"
+    name, version = "coronary_calcium", "13"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -141,7 +141,7 @@ class CoronaryCalcium:
         region = np.logical_or.reduce([p.mask for p in places])
         if places[0].site is not None:
             remarks += must_be_in_view(hu, region, "heart" if places[0].site == codes.HEART else "artery")
-        remarks += unsaid + must_be_clean(hu, region)
+        remarks += unsaid + must_be_clean(hu, region, turned.geometry.disk_mm)
         by_beat = is_gated(ct) if gated == "header" else gated == "yes"
         spacing = turned.geometry.disk_mm
         if convention == "area" and abs(spacing[0] - 3.0) > 0.05:
