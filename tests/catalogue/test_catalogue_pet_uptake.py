@@ -59,6 +59,16 @@ def hot(level: float = 10.0) -> np.ndarray:
     return image
 
 
+def test_an_outline_without_uptake_has_no_metabolic_volume_and_is_told() -> None:
+    """41 % of nothing was the whole outline: 16.6 mL in air."""
+    empty = hot() * 0.0
+    empty[0, 0, 0] = hot().max()
+    answer = PETUptake().run(pet(empty), (LESION,))
+    assert values(answer, codes.MTV)[0] == 0.0
+    assert any("holds no uptake (SUVmax 0.00)" in r for r in answer.reasons)
+    assert not any("no uptake" in r for r in PETUptake().run(pet(hot()), (LESION,)).reasons)
+
+
 def test_numbers_of_a_known_lesion() -> None:
     answer = PETUptake().run(pet(hot()), (LESION,))
     assert answer.outcome is Outcome.FOUND

@@ -22,6 +22,7 @@ __all__ = ["PETUptake"]
 
 _BW, _LEAN = "{SUVbw}g/ml", "{SUVlbm}g/ml"
 _UNITS = (_BW, *dict.fromkeys(unit for _, unit in VARIANTS.values()))
+_NO_UPTAKE = 0.1  # SUV that no tissue of a body stays below everywhere, by FDG
 _MOST_FINDINGS = 20
 _HEADER: Mapping[str, Any] = {
     "Units": "BQML", "DecayCorrection": "START", "CorrectedImage": ["DECY", "ATTN"], "PatientWeight": "70",
@@ -34,7 +35,7 @@ _HEADER: Mapping[str, Any] = {
 class PETUptake:
     """How much tracer did the lesions take up: SUVmax, SUVpeak, SUVmean, metabolic volume and total glycolysis?"""
 
-    name, version = "pet_uptake", "16"
+    name, version = "pet_uptake", "17"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", beds=True, better=gives_suv),
         "lesions": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
@@ -101,6 +102,7 @@ class PETUptake:
         if targets:
             regions = on_grid(targets, scan.geometry, remarks, other_grid)
             remarks += hollow(scan, regions)
+            remarks += [said for region in regions if (said := _cold(scan, region))]
         else:
             regions = _hot_spots(scan, pet, find_above, smallest_ml, remarks)
         reasons = (*scan.remarks, *remarks)
@@ -163,8 +165,21 @@ class _Cut:
 
     def of(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Which of a lesion's values (SUVbw) count."""
-        least = self.share * float(values.max()) if self.share else self.level / self.scale
-        return np.asarray(values >= least, dtype=np.bool_)
+        hottest = float(values.max())
+        least = self.share * hottest if self.share else self.level / self.scale
+        return np.asarray((values >= least) & (hottest > 0.0), dtype=np.bool_)
+
+
+def _cold(scan: UptakeScan, region: Region) -> str:
+    """Words on an outline in which there is no uptake: empty where there is some."""
+    assert region.mask is not None
+    hottest = float(scan.suvbw[region.mask].max())
+    if hottest >= _NO_UPTAKE:
+        return ""
+    return (
+        f"WARNING: '{region.label or 'a lesion'}' holds no uptake (SUVmax {hottest:.2f}): it lies in air, or its "
+        "outline is not of this PET"
+    )
 
 
 def _hot_spots(scan: UptakeScan, pet: Volume, level: float, smallest_ml: float, remarks: list[str]) -> list[Region]:
