@@ -299,6 +299,18 @@ def test_phase_whose_echo_times_are_rounded_otherwise_is_of_the_same_echoes(part
     assert gathered(further).images is None
 
 
+@pytest.mark.parametrize("lacking", ["phase", "magnitude"])
+def test_an_echo_without_its_phase_or_magnitude_is_left_out(
+    parts: tuple[Volume, ...], truth: dict[str, Any], lacking: str
+) -> None:
+    """Of six echoes the phase of all was left out for one, and magnitudes alone had to tell fat."""
+    kept = [0, 1, 3, 4, 5]
+    scan = tuple(split((v,), kept)[0] if component(v) == lacking else v for v in parts)
+    answer = LiverFatIron().run(scan, drawn(parts, truth["liver"]))
+    assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=0.2) and len(answer.curves[0].x) == 5
+    assert any("has not all of its parts" in r for r in answer.reasons)
+
+
 def test_phase_of_no_known_scale(parts: tuple[Volume, ...]) -> None:
     magnitude, phase = parts
     with pytest.raises(Refused, match="scale is not known"):
@@ -546,3 +558,15 @@ def test_an_echo_in_a_series_of_its_own_beside_the_others_is_told(tmp_path: Path
     assert fat["value"] == pytest.approx(14.0, abs=0.5) and len(result["curves"][0]["x"]) == len(times) - 1
     told = [r for r in result["reasons"] if "one more of the echo times" in r]
     assert len(told) == 2 and all(f"({times[3]:g}) and was not measured" in r for r in told)  # magnitude and phase
+
+
+def test_one_image_of_an_echo_that_was_lost_costs_that_echo_alone(tmp_path: Path) -> None:
+    """It declined the whole scan."""
+    for n, data in enumerate(abdomen_mr.patient(size=64, slices=4).files):
+        if n != 7:
+            (tmp_path / f"{n}.dcm").write_bytes(data)
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "liver_fat_iron", "--json"])
+    (result,) = json.loads(done.stdout)
+    fat = next(m for m in result["measurements"] if m["what"]["code"] == "pdff")
+    assert fat["value"] == pytest.approx(14.0, abs=0.5) and len(result["curves"][0]["x"]) == 5
+    assert any("lacks 1 of 4 slices and was left out" in r for r in result["reasons"])

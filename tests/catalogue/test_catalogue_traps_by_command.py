@@ -256,9 +256,9 @@ LIVER = (
     Trap("liver_fat_iron", "phase turned the other way", mirrored, answer="found"),
     Trap(
         "liver_fat_iron",
-        "phase images at 5 of 6 echo times",
+        "phase images at 4 of 6 echo times",
         of("liver"),
-        keep=lambda ds: "P" not in ds.ImageType or float(ds.EchoTime) > 1.6,
+        keep=lambda ds: "P" not in ds.ImageType or float(ds.EchoTime) > 3.6,
     ),
     Trap("liver_fat_iron", "no iron is given", of("liver"), {"ContrastBolusAgent": "Gadoxetate"}, answer="found"),
     Trap("liver_fat_iron", "no Magnetic Field Strength", of("liver"), {"MagneticFieldStrength": None}),

@@ -6,6 +6,7 @@ that go on where another ends, where geometry, protocol and anatomy are one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -25,10 +26,11 @@ _ROUNDED_MS = 0.005
 
 _PROTOCOL = ("RepetitionTime", "FlipAngle", "MagneticFieldStrength", "ScanningSequence", "MRAcquisitionType")
 _BLOCK, _BRIGHT, _TEXTURED = 16, 0.1, 0.1  # voxels of a piece that may have moved; signal and contrast that show it
+_LEAST_SHARED, _MOST_ALONE = 3, 0.2  # echoes that two parts have in common; share of them that one may lack
 _NEARER, _MOST_MOVED = 0.7, 0.1  # unlikeness left after a step to the side, and share of pieces that want one
 
 _PARTS = "EchoParts"  # fact of a volume that was put together: number of the acquisition of each echo
-_REPEATED = "RepeatedEchoes"  # fact of a volume that was measured again in its series: what was left out, in words
+_LEFT = "EchoesLeft"  # fact of a volume: which of its echoes, or runs, were left out, in words
 
 _Parts = dict[str, Volume]
 
@@ -101,13 +103,23 @@ def _first_run(volume: Volume) -> Volume:
     once = sorted((t, n) for n, t in enumerate(times) if t not in times[:n])
     if not runs and len(once) == len(times):
         return volume
-    slices, which = volume.geometry.shape[0], [n for _, n in once]
-    images = [n * slices + k for n in which for k in range(slices)]
     said = f"the scan was repeated {len(runs[0])} times in its series: the first was measured" if runs else ""
     if len(once) < len(times):
         twice = ", ".join(f"{t:g}" for t in sorted({t for t in times if times.count(t) > 1}))
         said = f"echoes at {twice} ms came more than once: the first was measured"
-    facts = {**volume.facts, _REPEATED: said}
+    return _some(volume, once, said)
+
+
+def _some(volume: Volume, echoes: Sequence[tuple[float, int]], said: str) -> Volume:
+    """Some images of a volume as its echoes.
+
+    Args:
+        echoes: the time of each (ms), and its place along the leading axes taken together.
+        said: what was left out, in words.
+    """
+    slices, which = volume.geometry.shape[0], [n for _, n in echoes]
+    images = [n * slices + k for n in which for k in range(slices)]
+    facts = {**volume.facts, _LEFT: said}
     for keyword, taken in (("PerPhase", which), ("PerImage", images)):
         if held := facts.get(keyword):
             facts[keyword] = {word: [values[n] for n in taken] for word, values in held.items()}
@@ -115,7 +127,7 @@ def _first_run(volume: Volume) -> Volume:
     return replace(
         volume,
         array=volume.array.reshape(-1, *volume.geometry.shape)[which],
-        axes=(Axis("echo", tuple(t for t, _ in once), echo.unit),),
+        axes=(Axis("echo", tuple(t for t, _ in echoes), "ms"),),
         facts=facts,
         instance_uids=tuple(uids[n] for n in images) if len(uids) > max(images) else (),
     )
@@ -142,8 +154,9 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
                 break
         else:
             groups.append({component(volume): volume})
+    groups = _with_their_phase(groups)
     groups, remarks = _going_on(groups)
-    remarks += dict.fromkeys(said for g in groups for v in g.values() if (said := v.facts.get(_REPEATED)))
+    remarks += dict.fromkeys(said for g in groups for v in g.values() if (said := v.facts.get(_LEFT)))
 
     def has_phase(group: dict[str, Volume]) -> bool:
         return {"magnitude", "phase"} <= set(group) or {"real", "imaginary"} <= set(group)
@@ -177,6 +190,31 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
             remarks.append(f"phase images at {max(lost)} of {len(times)} echo times: without the others none was used")
         return EchoScan(main, times, None, np.asarray(main.array), tuple(remarks))
     return EchoScan(main, times, images, np.abs(images), tuple(remarks))
+
+
+def _with_their_phase(groups: list[_Parts]) -> list[_Parts]:
+    """Magnitudes and phase, or both parts, of which one lacks an echo, at the echoes that both have."""
+    for one, other in combinations(groups, 2):
+        a, b = _first(one), _first(other)
+        if one.keys() & other.keys() or not a.geometry.same_grid(b.geometry):
+            continue
+        mine, others = (np.array([float(t) for t in v.axes[0].values]) for v in (a, b))
+        shared = np.abs(mine[:, None] - others) <= _ROUNDED_MS
+        most = max(len(mine), len(others))
+        alone = len(mine) + len(others) - 2 * int(shared.sum())
+        if shared.sum() < _LEAST_SHARED or alone > max(1, _MOST_ALONE * most):
+            continue
+        left = ", ".join(f"{t:g}" for t in sorted({*mine[~shared.any(axis=1)], *others[~shared.any(axis=0)]}))
+        said = f"the echo at {left} ms has not all of its parts (magnitude and phase) and was left out"
+        whole = {
+            kind: _some(
+                part, [(float(part.axes[0].values[n]), int(n)) for n in np.flatnonzero(shared.any(axis=along))], said
+            )
+            for group, along in ((one, 1), (other, 0))
+            for kind, part in group.items()
+        }
+        return _with_their_phase([*(g for g in groups if g is not one and g is not other), whole])
+    return groups
 
 
 def _going_on(groups: list[_Parts]) -> tuple[list[_Parts], list[str]]:

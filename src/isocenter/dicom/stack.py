@@ -21,6 +21,7 @@ from isocenter.dicom.placed import Placed
 from isocenter.dicom.places import Cells, nearly_at_one_place, normal, places
 from isocenter.dicom.regular_grid import regular_grid
 from isocenter.dicom.to_and_fro import frames_of_all
+from isocenter.dicom.whole_echoes import whole_echoes
 from isocenter.dicom.whole_times import WholeTimes, whole_times
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.space import Axis, Geometry
@@ -217,6 +218,9 @@ def _equally_many(cells: Cells, rules: _Rules, notes: dict[str, Any]) -> Cells:
     _noted(once, notes)
     if copies and (whole := whole_times(kept)) is not None:
         return _lacking(whole, notes)
+    if len({len(cell) for cell in kept}) > 1 and (echoes := whole_echoes(kept)) is not None:
+        kept, notes["EchoesLacking"] = echoes
+        return kept
     for number, cell in enumerate(kept, 1):
         if len(cell) != usual:
             raise NotAVolume(

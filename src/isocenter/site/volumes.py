@@ -107,7 +107,11 @@ def _doubled(volume: Volume, series: Series) -> list[str]:
 
 
 def _lacking(volume: Volume, series: Series) -> list[str]:
-    """In words, which times of a dynamic scan were left out because images of them are not there."""
+    """In words, which times of a dynamic scan, or echoes, were left out because images of them are not there."""
+    if echoes := volume.facts.get("EchoesLacking"):
+        slices = volume.geometry.shape[0]
+        each = [f"the echo at {ms:g} ms lacks {many} of {slices} slices" for ms, many in echoes.items()]
+        return [f"WARNING: images of {series.named} are missing: {'; '.join(each)} and was left out"]
     if not (said := volume.facts.get("TimesLacking")):
         return []
     each = [f"time {n} lacks {many} of {said['slices']} slices" for n, many in said["lacking"].items()]
