@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from typer.testing import CliRunner  # noqa: E402
 
+from isocenter.analysis.weights import models  # noqa: E402
 from isocenter.cli import app  # noqa: E402
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn.federation import Federation, recipe_of  # noqa: E402
@@ -99,3 +101,13 @@ def test_the_recipes_that_ship_are_listed() -> None:
     rows = json.loads(_told("isocenter recipe --json"))
     assert {"recipe": "bccd", "title": recipe("bccd").card["title"]} in rows
     assert recipe_in(json.loads(_told("isocenter recipe bccd --json"))["toml"], "bccd") == recipe("bccd")
+
+
+@pytest.mark.parametrize("task", ["chest_xray_opacity", "cardiac_cine", "chest_xray_heart"])
+def test_a_recipe_that_is_no_pattern_can_be_read_and_is_that_of_the_card(task: str) -> None:
+    text = json.loads(_told(f"isocenter recipe {task} --json"))["toml"]
+    said = json.loads(models()[task][0].card["training"]["recipe"])
+    said.pop("begins", None)  # a recipe of its own, written beside
+    assert text.startswith(f"# '{task}'") and said.items() <= tomllib.loads(text).items()
+    with pytest.raises(Refused, match="kind None"):
+        recipe_in(text, "mine.toml")

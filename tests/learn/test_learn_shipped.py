@@ -138,6 +138,7 @@ def test_so_does_it_of_models_that_have_no_area(name: str, figure: str, least: i
 def test_the_weights_are_small() -> None:
     sizes = [p.stat().st_size for p in (ROOT / "models").glob("*/model.onnx")]
     assert max(sizes) < 10e6 and sum(sizes) < 40e6
+    assert all(model.evidence["parity"] <= 1e-4 for model, _ in models().values())
 
 
 @pytest.mark.parametrize(("name", "told"), [("cardiac_cine", heart.CARD), ("chest_xray_heart", chest.CARD)])

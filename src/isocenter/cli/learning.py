@@ -152,21 +152,35 @@ def recipe_shown(
     as_json: Json = False,
 ) -> None:
     """Show a recipe as a TOML file, to be read, changed and trained by; without a name, list the recipes."""
-    from isocenter.analysis.weights import record_in
     from isocenter.cli.screen import Screen
-    from isocenter.learn.recipe_files import recipe_text
-    from isocenter.learn.recipes import OWN_TRAINING, RECIPES, recipe, recipe_behind
+    from isocenter.learn.recipes import OWN_TRAINING, RECIPES
 
     screen = Screen(as_json)
     if not name:
         rows = [(n, RECIPES[n].card["title"]) for n in sorted(RECIPES)]
-        rows += [(n, "a training of its own, not a file") for n in sorted(OWN_TRAINING)]
+        rows += [(n, "a training of its own, to be read alone") for n in sorted(OWN_TRAINING)]
         screen.answer([{"recipe": n, "title": title} for n, title in rows])
         return screen.table("Recipes", ("recipe", "what"), rows)
-    record = Path(name) / "model.json"
-    text = recipe_text(recipe_behind(record_in(record)) if record.is_file() else recipe(name))
+    text = _recipe_of(name)
     screen.answer({"toml": text})
     return screen.say(text.rstrip())
+
+
+def _recipe_of(name: str) -> str:
+    """A recipe as TOML: of a name, a file or a model's folder; one that cannot be a file of one's own says so."""
+    from importlib import import_module
+
+    from isocenter.analysis.weights import record_in
+    from isocenter.learn.recipe_files import KINDS, recipe_read, recipe_text
+    from isocenter.learn.recipes import OWN_RECIPES, recipe, recipe_behind
+
+    record = Path(name) / "model.json"
+    task = record_in(record).name if record.is_file() else name.lower().replace("-", "_")
+    if task in OWN_RECIPES:
+        module, kind = OWN_RECIPES[task]
+        return recipe_read(getattr(import_module(module), kind)())
+    how = recipe_behind(record_in(record)) if record.is_file() else recipe(name)
+    return recipe_text(how) if isinstance(how, tuple(KINDS.values())) else recipe_read(how)
 
 
 @app.command()

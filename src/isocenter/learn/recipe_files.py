@@ -24,7 +24,7 @@ from isocenter.learn.kinds import Boxes, Classes, Masks, Recipe, Table, as_said
 from isocenter.learn.offered import must_be_offered, step_of
 from isocenter.record import to_plain
 
-__all__ = ["BESIDE", "CARD", "KINDS", "recipe_from", "recipe_in", "recipe_text"]
+__all__ = ["BESIDE", "CARD", "KINDS", "recipe_from", "recipe_in", "recipe_read", "recipe_text"]
 
 KINDS: Mapping[str, type[Classes | Masks | Table | Boxes]] = {
     "classes": Classes, "masks": Masks, "table": Table, "boxes": Boxes,
@@ -121,6 +121,14 @@ def recipe_text(how: Recipe) -> str:
                       "begin with breastmnist for pictures")  # fmt: skip
     told = {"kind": kind, "task": how.task} | {k: v for k, v in to_plain(as_said(how)).items() if k != "task"}
     return tomli_w.dumps(_without_none(told))
+
+
+def recipe_read(how: Any) -> str:
+    """All that a recipe says as TOML, to be read where it cannot be a file of one's own."""
+    return (
+        f"# '{how.task}' is trained as this says; it is here to be read, and is no pattern for a file of your own.\n"
+        + tomli_w.dumps(_without_none(to_plain(as_said(how))))
+    )
 
 
 def _without_none(value: Any) -> Any:

@@ -447,6 +447,13 @@ OWN_TRAINING: Mapping[str, str] = {
 """Tasks that are no classifier of pictures -> the module whose `train(data, out, seed, tell, clock)` makes a model."""
 
 
+OWN_RECIPES: Mapping[str, tuple[str, str]] = {
+    "cardiac_cine": ("isocenter.learn.heart_fit", "HeartRecipe"),
+    "chest_xray_heart": ("isocenter.learn.chest_fit", "ChestRecipe"),
+}
+"""The same tasks -> module and class of what they are trained by."""
+
+
 def recipe(task: str) -> Recipe:
     """The recipe of a task; capitals, dashes and underscores make no difference.
 
