@@ -151,6 +151,9 @@ def test_the_journal_is_taken_out_signed_and_checked(scans: Path, tmp_path: Path
         asked("audit", "--check", str(heads), "--key", told["key"][::-1], *where)
     with pytest.raises(Refused, match="fhir and dicom"):
         asked("audit", "--out", str(out), "--form", "csv", *where)
+    assert len(out.read_text().splitlines()) == len(lines), "what is refused empties no file"
+    with pytest.raises(Refused, match="an audit of nothing"):
+        asked("audit", *where)
 
 
 def test_what_stays_is_named_and_a_folder_of_which_nothing_left_is_an_error(scans: Path, tmp_path: Path) -> None:

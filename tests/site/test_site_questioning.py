@@ -46,6 +46,8 @@ def test_a_group_counts_once_and_after_so_many_the_next_is_refused(asked: Questi
 
 
 def test_another_person_renews_it_with_a_reason_and_days_do(asked: Questioning) -> None:
+    with pytest.raises(Refused, match="told no numbers"):
+        asked.renew("paul", "a name that asked nothing", who=HOUSE)
     asked.spend([f"g{k}" for k in range(MOST)], PAUL)
     for who, reason, wrong in ((HOUSE, " ", Refused), (PAUL, "more", Forbidden), (ITO, "more", Forbidden)):
         with pytest.raises(wrong):

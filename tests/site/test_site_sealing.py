@@ -228,9 +228,11 @@ def test_without_its_master_key_an_archive_does_not_open_and_says_why(
     monkeypatch.setenv("ISOCENTER_FOLDER", str(folder))
     some = tmp_path / "one.dcm"
     some.write_bytes(files()[0])
-    held = open_house(Settings())
+    held = open_house(Settings(), server=True)
     held.site.projects.found("trial", "a trial of sealed images", who=HOUSE)
     held.close()
+    with pytest.raises(Refused, match="it would lie in the archive"):
+        CliRunner().invoke(app, ["master-key", str(folder / "keys" / "master")], catch_exceptions=False)
     for words in (["receive", str(some)], ["seal", "trial"], ["seals"], ["rotate", "trial"]):
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 0, done.output

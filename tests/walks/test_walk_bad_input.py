@@ -183,6 +183,8 @@ def test_a_port_in_use_says_so_and_what_to_do(tmp_path: Path) -> None:
         code, _, err = run("serve", "--port", "0", "--dicom-port", str(port), "--folder", str(tmp_path / "archive"))
         assert code == 2
         assert str(port) in err and "--dicom-port" in err
+    code, _, err = run("serve", "--host", "999.1.1.1", "--port", "0", "--folder", str(tmp_path / "archive"))
+    assert code == 2 and "give one of this machine" in err.lower() and "another program" not in err
     assert not (tmp_path / "archive").exists()  # nothing was begun
 
 

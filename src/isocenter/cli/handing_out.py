@@ -49,9 +49,8 @@ def cohort(
     screen.answer(report | {"stayed": left})
     studies, patients = report["cohort"]["studies"], report["patients"]
     screen.say(f"{report['written']} objects of {studies} studies and {patients} patients in {out}")
-    screen.table(
-        "stayed", ("study or image", "why"), [(row["study"] or row["object"], row["why"]) for row in left][:30]
-    )
+    rows = [(row["study"] or row["object"], row["why"]) for row in left][:30]
+    screen.table("stayed" if rows else "", ("study or image", "why"), rows)
     for row in report["risk"]["remaining"]:
         screen.say(f"remaining risk: {row['risk']} ({row['objects']} objects)")
     screen.say(f"smallest group of alike patients: {report['risk']['smallest_group']}")

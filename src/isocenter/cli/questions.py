@@ -30,4 +30,7 @@ def questions(
         told = asked.told(who=HOUSE)
     screen.answer(told)
     rows = [(one["account"], one["groups"], one["most"], one["days"]) for one in told]
+    if not told:
+        screen.say("nobody was told numbers of people lately")
+        return
     screen.table("Groups of people whose numbers were told", ("account", "groups", "of at most", "within days"), rows)

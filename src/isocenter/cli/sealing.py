@@ -20,8 +20,14 @@ def draw_master_key(
 ) -> None:
     """Draw a master key for sealed projects into a new file that only its owner can read."""
     from isocenter.cli.screen import Screen
+    from isocenter.errors import Refused
     from isocenter.store.master_key import draw
 
+    marks = ("archive.sqlite", "server.lock")
+    archive = next((up for up in place.resolve().parents if any((up / mark).exists() for mark in marks)), None)
+    if archive is not None:
+        why = f"it would lie in the archive '{archive}', and whoever has a copy of that would have the key"
+        raise Refused(f"a master key in '{place}'", why, "name a file elsewhere")
     draw(place)
     screen = Screen(as_json)
     screen.answer({"file": str(place.resolve()), "setting": f"ISOCENTER_MASTER_KEY=file:{place.resolve()}"})

@@ -182,6 +182,15 @@ def _must_be_free(chosen: Any) -> None:
                     raise Unavailable(
                         f"address {host}", "this machine has none of that kind", "give one of its own with --host"
                     ) from taken
+                if isinstance(taken, socket.gaierror):
+                    raise Unavailable(
+                        f"address {host}", f"it is none ({taken.strerror})", "give one of this machine with --host"
+                    ) from taken
+                if taken.errno == errno.EACCES:
+                    raise Unavailable(
+                        f"port {port} on {host}", "this account may not open it, as those below 1024 on most systems",
+                        f"give another port with {name}",
+                    ) from taken  # fmt: skip
                 raise Unavailable(
                     f"port {port} on {host}",
                     f"it cannot be opened ({taken.strerror}): another program listens there, perhaps this one already",

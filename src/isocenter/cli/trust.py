@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,10 +102,10 @@ def deidentify(
                 held.site.files_left(report, len(found.held_back), who=HOUSE)
     alone = _in_small_groups(report["risk"]["small_groups"])
     screen.answer(report | {"stayed": held_names(found), "warnings": alone})
-    screen.say(
-        f"{report['written']} copies of {report['patients']} patients in {out}; {len(found.held_back)} files stayed"
-    )
-    screen.table("stayed", ("file", "", "why"), [(r["file"], r["kind"], r["why"]) for r in held_names(found)][:30])
+    people = f"{report['patients']} patient{'' if report['patients'] == 1 else 's'}"
+    screen.say(f"{report['written']} copies of {people} in {out}; {len(found.held_back)} files stayed")
+    rows = [(r["file"], r["kind"], r["why"]) for r in held_names(found)][:30]
+    screen.table("stayed" if rows else "", ("file", "", "why"), rows)
     for row in report["risk"]["remaining"]:
         screen.say(f"remaining risk: {row['risk']} ({row['objects']} objects)")
     for row in report["faces"]["series"]:
@@ -196,10 +197,14 @@ def audit(
 ) -> None:
     """Take the journal out for auditors, sign its end, and prove that nobody changed it since."""
     from isocenter.cli.screen import Screen
+    from isocenter.errors import Refused
     from isocenter.govern.heads import head_of, public_key
     from isocenter.record import to_plain
     from isocenter.site.verbs import HOUSE
 
+    if out is None and sign is None and check is None:
+        raise Refused("an audit of nothing", "it takes the journal out, signs its end or checks signed ends",
+                      "say which: --out FILE, --sign FILE or --check FILE")  # fmt: skip
     screen = Screen(as_json)
     told: dict[str, object] = {}
     with house(folder) as held:
@@ -209,9 +214,10 @@ def audit(
             heads = [head_of(json.loads(line)) for line in check.read_text("utf-8").splitlines() if line.strip()]
             told |= audits.check_heads(heads, key or own, who=HOUSE)
         if out is not None:
-            lines = 0
+            lines, entries = 0, audits.exported(who=HOUSE, form=form, since=since)
+            first = next(entries, None)  # what is refused must not have emptied the file of yesterday
             with out.open("wb") as file:
-                for line in audits.exported(who=HOUSE, form=form, since=since):
+                for line in chain((first,) if first is not None else (), entries):
                     file.write(line.replace(b"\n", b" ") + b"\n")
                     lines += 1
             told["written"] = lines

@@ -174,7 +174,7 @@ def found(known: Known, name: str, about: str, *, keeper: str = "", who: str, no
     """
     if not _NAME.fullmatch(name):
         raise Refused(
-            f"the name '{name:.40}'", "a project has small letters, digits, - and _, at most 40", "shorten it"
+            f"the name '{name:.40}'", "a project has small letters, digits, - and _, at most 40", "write it so"
         )
     if name not in known.about and len(about.strip()) < 3:
         raise Refused("a project without a word about it", "nobody could tell what belongs to it", "say what it is")

@@ -81,14 +81,17 @@ class Questioning:
         """Let an account ask for as many groups anew.
 
         Raises:
-            Refused: no reason is given, or by the account itself.
+            Refused: no reason is given, or by the account itself, or nothing counts against it.
         """
         must(who, "people")
         if not reason.strip():
             raise Refused(f"more questions of {account:.60}", "no reason is given", "say what it looks for")
         if who.name == account:
             raise Refused(f"more questions of {account:.60}", "nobody allows themselves more", "ask another person")
-        told = {"reason": reason.strip(), "groups": len(self._asked(account))}
+        if not (asked := self._asked(account)):
+            why = f"it was told no numbers within {DAYS} days that count against it"
+            raise Refused(f"more questions of {account:.60}", why, "`isocenter questions` lists the accounts that were")
+        told = {"reason": reason.strip(), "groups": len(asked)}
         self.journal.append(Event(Kind.COHORT_RENEWED, self.clock(), who.name, account, told))
 
     def _asked(self, account: str) -> dict[str, datetime]:
