@@ -52,8 +52,8 @@ def main() -> None:
 
 def flagged(house: object, files: list[bytes]) -> float | None:
     """Seconds until the study stands raised; None when its analyses are done and it is not."""
+    from isocenter.govern.policy import HOUSE
     from isocenter.record import Urgency
-    from isocenter.site.verbs import HOUSE
 
     site = house.site  # type: ignore[attr-defined]
     started = time.perf_counter()

@@ -65,8 +65,8 @@ def send(port: int, first: int, count: int) -> None:
 
 def main() -> None:
     from isocenter.app import open_house
+    from isocenter.govern.policy import HOUSE
     from isocenter.settings import Settings
-    from isocenter.site.verbs import HOUSE
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--instances", type=int, default=200_000)

@@ -23,9 +23,9 @@ from typing import Any
 
 from isocenter.app import open_house
 from isocenter.doors import pages_json
+from isocenter.govern.policy import HOUSE
 from isocenter.record import Instance, Patient, Series, Study
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE
 from isocenter.store import Blobs, Database, Journal
 from isocenter.store.intake import receive
 

@@ -9,9 +9,8 @@ import pytest
 
 from isocenter.app import House, open_house, peers_of
 from isocenter.errors import Forbidden, NotFound, Refused, Unavailable
-from isocenter.govern.policy import Role
+from isocenter.govern.policy import HOUSE, Role
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE
 
 
 @pytest.fixture

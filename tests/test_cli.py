@@ -20,10 +20,9 @@ from isocenter.cli import app, asked
 from isocenter.cli.demonstration import show
 from isocenter.cli.parts import PARTS, in_parts, name_of
 from isocenter.cli.screen import Screen, person
-from isocenter.govern.policy import Owner, Role
+from isocenter.govern.policy import HOUSE, Owner, Role
 from isocenter.record import Patient
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE
 
 COMMANDS = typer.main.get_command(app)
 HEAVY = ("numpy", "pydicom", "sqlalchemy", "fastapi", "onnxruntime", "torch", "scipy", "SimpleITK", "rich", "dbos")

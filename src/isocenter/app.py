@@ -63,8 +63,7 @@ class House:
 
         The secret is drawn, written for its owner's eyes only, and printed nowhere.
         """
-        from isocenter.govern.policy import Role
-        from isocenter.site.verbs import HOUSE
+        from isocenter.govern.policy import HOUSE, Role
 
         if self.site.index.people():
             return ""
@@ -87,8 +86,8 @@ class House:
             the domains before and now.
         """
         from isocenter.dicom.pseudonyms import Pseudonyms
+        from isocenter.govern.policy import HOUSE
         from isocenter.record import Event, Kind
-        from isocenter.site.verbs import HOUSE
 
         said, place = self.secret("pseudonyms")
         was = Pseudonyms(said.encode()).domain
@@ -290,7 +289,7 @@ class House:
         return f"{'https' if self.settings.tls else 'http'}://{host}:{self.web_port or self.settings.port}"
 
     def _read_ahead(self) -> None:
-        from isocenter.site.verbs import HOUSE
+        from isocenter.govern.policy import HOUSE
 
         with contextlib.suppress(IsocenterError):  # whoever asks hears it; here nobody does
             for first in self.site.worklist(who=HOUSE)[:1]:
@@ -311,7 +310,7 @@ class House:
 
     def add_known_peers(self) -> None:
         """Let the peers named in the settings associate."""
-        from isocenter.site.verbs import HOUSE
+        from isocenter.govern.policy import HOUSE
 
         known = {(p["aet"], p["host"], p["port"]) for p in self.site.peers()}
         for aet, host, port in peers_of(self.settings.peers):

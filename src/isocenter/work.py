@@ -19,10 +19,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unavailable, WrongState
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.settings import Settings
 from isocenter.site.signing_ends import SigningEnds
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 
 if TYPE_CHECKING:
     from isocenter.flow import Follower

@@ -9,8 +9,8 @@ from pathlib import Path
 from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
+from isocenter.govern.policy import HOUSE
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE
 
 
 def main() -> None:

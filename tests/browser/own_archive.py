@@ -11,8 +11,8 @@ import pytest
 from browser_eyes import Site
 
 from isocenter.app import open_house
+from isocenter.govern.policy import HOUSE
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE
 from isocenter.site.verbs import Site as Archive
 
 BUILT = Path(__file__).parents[2] / "src/isocenter/doors/web/index.html"

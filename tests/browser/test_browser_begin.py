@@ -22,9 +22,9 @@ from conftest import BUILT
 from isocenter.app import House, open_house
 from isocenter.doors import dicomweb, pages, pages_who
 from isocenter.govern.consent import Purpose
+from isocenter.govern.policy import HOUSE
 from isocenter.record import Event, Finding, Kind, Measurement, Origin, Outcome, Result, Verdict, canonical, codes
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE
 
 pytestmark = pytest.mark.browser
 

@@ -11,8 +11,8 @@ from browser_eyes import Site, faults, shot, until
 from own_archive import own_archive
 from test_browser_sharing_terms import JAR, OTHER, planted
 
+from isocenter.govern.policy import HOUSE
 from isocenter.population import table
-from isocenter.site.verbs import HOUSE
 from isocenter.site.verbs import Site as Archive
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -12,8 +12,8 @@ from browser_eyes import Site, faults, read, shot, until
 from own_archive import own_archive
 from test_browser_marks import walk
 
+from isocenter.govern.policy import HOUSE
 from isocenter.site.probing import Across
-from isocenter.site.verbs import HOUSE
 from isocenter.site.verbs import Site as Archive
 from isocenter.testing.phantoms import balls, flow_mr
 

@@ -12,7 +12,7 @@ import pytest
 from browser_eyes import Site, read, shot, until
 from own_archive import own_archive
 
-from isocenter.site.verbs import HOUSE
+from isocenter.govern.policy import HOUSE
 from isocenter.site.verbs import Site as Archive
 from isocenter.testing.phantoms import balls
 

@@ -17,9 +17,8 @@ from department_server import serving
 from pydicom.data import get_testdata_file
 
 from department_for_oversight import AI, CHIEF, LEE, uid
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Event, Finding, Kind, Measurement, Origin, Outcome, Result, canonical, codes
-from isocenter.site.verbs import HOUSE
 from isocenter.space import Region, Shape
 
 pytestmark = pytest.mark.browser

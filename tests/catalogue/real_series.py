@@ -4,8 +4,9 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from isocenter.dicom.assemble import assemble, regions
+from isocenter.dicom.assemble import assemble
 from isocenter.dicom.header import merge, read_header
+from isocenter.dicom.regions import regions
 from isocenter.space import Region, Volume
 
 

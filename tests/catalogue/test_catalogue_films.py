@@ -24,9 +24,9 @@ from isocenter.catalogue.chest_xray_opacity import ChestXrayOpacity
 from isocenter.cli import app
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
+from isocenter.govern.policy import HOUSE
 from isocenter.record import codes
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE
 from isocenter.space import Axis, Geometry, Reference, Volume
 from isocenter.testing.phantoms import Person, Phantom, breast, thorax
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from isocenter.dicom.assemble import assemble
-from isocenter.dicom.header import merge, read_header, scan
+from isocenter.dicom.header import merge, read_header
+from isocenter.dicom.scan import scan
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.methods import pet_header, suv
 from isocenter.record import Study

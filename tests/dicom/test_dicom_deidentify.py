@@ -26,10 +26,11 @@ from isocenter.dicom.confidentiality import COLUMNS, Option, options_named, tabl
 from isocenter.dicom.deidentify import HeldBack
 from isocenter.dicom.deidentify import deidentify as whole_copy
 from isocenter.dicom.elements import parse
-from isocenter.dicom.header import check_whole, read_header
+from isocenter.dicom.header import read_header
 from isocenter.dicom.leaks import leaks
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.reviewed import DATA, TECHNICAL
+from isocenter.dicom.whole import check_whole
 from isocenter.errors import IsocenterError, NotWhole, Refused
 
 KEY = b"sixteen secret b"

@@ -12,9 +12,10 @@ import pytest
 
 from isocenter.dicom.deidentify import HeldBack, deidentify
 from isocenter.dicom.elements import parse
-from isocenter.dicom.foreign_recipes import Recipe, recipe_of
+from isocenter.dicom.foreign_recipes import recipe_of
 from isocenter.dicom.pixels import frames
 from isocenter.dicom.pseudonyms import Pseudonyms
+from isocenter.dicom.recipe_wishes import Recipe
 from isocenter.errors import Refused
 
 BY = Pseudonyms(b"r" * 32)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from isocenter.dicom.header import ae_title, check_whole, merge, read_header
+from isocenter.dicom.header import ae_title, merge, read_header
+from isocenter.dicom.whole import check_whole
 from isocenter.errors import Conflict, IsocenterError, NotWhole, Refused
 from isocenter.record import Study, digest_of, from_plain, to_plain
 

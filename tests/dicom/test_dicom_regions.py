@@ -13,9 +13,10 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from isocenter.dicom.assemble import assemble, regions
-from isocenter.dicom.header import merge, read_header, scan
-from isocenter.dicom.regions import images_named
+from isocenter.dicom.assemble import assemble
+from isocenter.dicom.header import merge, read_header
+from isocenter.dicom.regions import images_named, regions
+from isocenter.dicom.scan import scan
 from isocenter.errors import IsocenterError, NotFound, Refused
 from isocenter.record import Series
 from isocenter.space import Shape, Volume

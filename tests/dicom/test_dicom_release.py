@@ -16,9 +16,9 @@ import pytest
 
 from isocenter.dicom.aside import Lying
 from isocenter.dicom.confidentiality import options_named
-from isocenter.dicom.header import read_header, scan
+from isocenter.dicom.header import read_header
 from isocenter.dicom.release import Terms, held_names, release
-from isocenter.dicom.scan import places
+from isocenter.dicom.scan import places, scan
 from isocenter.dicom.visual_features import Cover
 from isocenter.errors import Refused, Unavailable
 

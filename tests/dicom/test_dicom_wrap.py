@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 from isocenter.dicom.assemble import assemble
-from isocenter.dicom.header import check_whole, read_header, wrap_image
+from isocenter.dicom.header import read_header
 from isocenter.dicom.pixels import frames
-from isocenter.dicom.wrap import patient_from_name
+from isocenter.dicom.whole import check_whole
+from isocenter.dicom.wrap import patient_from_name, wrap_image
 from isocenter.errors import LimitReached, Refused
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)

@@ -26,7 +26,7 @@ from test_doors_access_matrix import ITEM
 
 from isocenter.app import House, open_house
 from isocenter.doors import exchange
-from isocenter.doors.dimse import FIND, GET, MOVE
+from isocenter.doors.negotiation import FIND, GET, MOVE
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Patient
 from isocenter.record.order import Order

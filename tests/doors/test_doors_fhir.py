@@ -20,10 +20,9 @@ from isocenter.doors.fhir import router
 from isocenter.errors import Refused
 from isocenter.forms import fhir_workflow
 from isocenter.govern.consent import Purpose
-from isocenter.govern.policy import NOBODY, Person, Role
+from isocenter.govern.policy import HOUSE, NOBODY, Person, Role
 from isocenter.reading.critical import Communication
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE
 
 KIS, AI, ITO, CHIEF = (Person("KIS", Role.SERVICE), Person("AI1", Role.SERVICE), Person("ito", Role.READER),
                        Person("chief", Role.ADMIN))  # fmt: skip

@@ -20,12 +20,11 @@ from pydicom import dcmread
 from isocenter.app import House, open_house
 from isocenter.doors.pages import application
 from isocenter.forms import maps
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Event, Finding, Kind, Map, Origin, Outcome, Result, Threshold, canonical, codes
 from isocenter.settings import Settings
 from isocenter.site import outlining
-from isocenter.site.verbs import HOUSE
 from isocenter.space import Geometry, Region, Volume
 from isocenter.testing.phantoms import balls, ultrasound
 from isocenter.testing.phantoms.patient import Phantom

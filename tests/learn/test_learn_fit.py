@@ -14,8 +14,9 @@ from isocenter.errors import NotFound  # noqa: E402
 from isocenter.learn.augment import augmented, blurred, levelled, resized  # noqa: E402
 from isocenter.learn.examples import Examples  # noqa: E402
 from isocenter.learn.fit import Schedule, Watch, answers, descend, fit  # noqa: E402
+from isocenter.learn.kinds import Augmentation, Classifier2D  # noqa: E402
 from isocenter.learn.networks import ResidualNet  # noqa: E402
-from isocenter.learn.recipes import RECIPES, Augmentation, Classifier2D, recipe  # noqa: E402
+from isocenter.learn.recipes import RECIPES, recipe  # noqa: E402
 from isocenter.methods.picture import prepared  # noqa: E402
 from isocenter.methods.roc import auc  # noqa: E402
 

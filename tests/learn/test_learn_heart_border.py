@@ -15,8 +15,8 @@ from isocenter.learn import heart_border
 from isocenter.learn.export import exported
 from isocenter.learn.heart_border import DEPTH_MM, Outliner, cut_mm, depth_loss, depth_mm
 from isocenter.learn.heart_network import HeartNet
-from isocenter.learn.hearts import MARGIN, STEP_MM, examples_of
-from isocenter.methods.ventricle import WINDOW, parts
+from isocenter.learn.hearts import MARGIN, examples_of
+from isocenter.methods.ventricle import STEP_MM, WINDOW, parts
 
 LINE = np.arange(MARGIN) - (MARGIN - 1) / 2
 R_MM = np.hypot(LINE[:, None], LINE[None]) * STEP_MM

@@ -18,6 +18,7 @@ from isocenter.errors import Refused
 from isocenter.learn import recipes
 from isocenter.learn.answers import answers_of
 from isocenter.learn.judge import judged
+from isocenter.learn.kinds import Augmentation
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.recalibrate import recalibrated
 from isocenter.learn.several import figures_of_findings, shown_in
@@ -27,7 +28,7 @@ from isocenter.methods import roc
 
 MARKS = replace(
     recipes.RECIPES["chestmnist"], task="marks", classes=("bar", "spot", "rim"), known_as={"line": 0}, batch=32,
-    widths=(8, 16), epochs=6, rate=1e-2, average=0.9, augmentation=recipes.Augmentation(shift=0.02, erase=0.0),
+    widths=(8, 16), epochs=6, rate=1e-2, average=0.9, augmentation=Augmentation(shift=0.02, erase=0.0),
 )  # fmt: skip
 
 

@@ -18,8 +18,8 @@ from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable  # n
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.export import OUTPUTS, Whole, export, exported  # noqa: E402
 from isocenter.learn.judge import judge, must_be_new  # noqa: E402
+from isocenter.learn.kinds import Augmentation, Classifier2D  # noqa: E402
 from isocenter.learn.networks import ResidualNet  # noqa: E402
-from isocenter.learn.recipes import Augmentation, Classifier2D  # noqa: E402
 from isocenter.learn.scope import ADULT, CHILD, Others, Scope, fit_scope, read_others, wrong_pictures  # noqa: E402
 from isocenter.learn.seeds import listed  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402

@@ -14,10 +14,10 @@ from pydicom.data import get_testdata_file
 from department_for_oversight import AI, CHIEF, FOUND, ITO, LEE, STRUCK, at, department, uid
 from isocenter.analysis import weights
 from isocenter.errors import Forbidden, NotFound, Refused
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Event, Kind, to_plain
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 
 
 @pytest.fixture(scope="module")

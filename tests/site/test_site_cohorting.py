@@ -14,10 +14,10 @@ import pytest
 
 from department_for_oversight import ITO, department, uid
 from isocenter.errors import Forbidden, LimitReached, NotFound, Refused, Unavailable
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Kind
 from isocenter.site.auditing import sentence
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 
 GRAY = Person("gray", Role.RESEARCHER)
 

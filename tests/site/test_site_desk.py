@@ -14,14 +14,14 @@ from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
 from isocenter.errors import Conflict, Forbidden, NotFound, WrongState
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading import report as reports
 from isocenter.reading.critical import Communication
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.reading.session import Correction, Reading
 from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Result, Urgency, Verdict, canonical, codes
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 
 ITO, GRAY, CHIEF = Person("ito", Role.READER), Person("gray", Role.READER), Person("chief", Role.ADMIN)
 OF = "image_quality"  # an analysis that fits this image; what it says is planted

@@ -14,10 +14,10 @@ from pydicom.uid import generate_uid
 
 from isocenter.app import open_house
 from isocenter.errors import NotFound, Refused
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Event, Finding, Kind, Measurement, Origin, Outcome, Receipt, Result, canonical, codes
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 
 ITO, RITA = Person("ito", Role.READER), Person("rita", Role.RESEARCHER)
 # Two studies of one day, and days around the change to summer time: dates and times are the scanner's own words.

@@ -22,11 +22,11 @@ from pydicom.data import get_testdata_file
 from isocenter.app import open_house
 from isocenter.errors import Forbidden, LimitReached, NotFound, Refused, Unavailable, WrongState
 from isocenter.govern.consent import Purpose
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Kind
 from isocenter.settings import Settings
 from isocenter.site.hand_outs import KEPT, HandOuts
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 
 LEE, ITO = Person("lee", Role.RESEARCHER), Person("ito", Role.RESEARCHER)
 WHY = "a rare disease, EC-12"

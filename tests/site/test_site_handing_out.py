@@ -16,10 +16,10 @@ from pydicom.data import get_testdata_file
 from isocenter.app import open_house
 from isocenter.errors import Forbidden, NotFound, Refused
 from isocenter.govern.consent import DEMONSTRATION, Purpose
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Kind
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 from isocenter.testing.phantoms import head
 
 PATIENTS = ("P01", "P02", "P03", "P04", "P05", "P06")

@@ -19,10 +19,9 @@ from isocenter.app import House, open_house
 from isocenter.doors import mllp, tls
 from isocenter.errors import Refused, Unavailable
 from isocenter.forms import hl7
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Kind
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE
 
 ITO = Person("ito", Role.READER)
 HIS = Person("HIS", Role.SERVICE)

@@ -14,7 +14,7 @@ from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
 from isocenter.errors import Refused, WrongState
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.session import Correction
 from isocenter.record import (
     Code,
@@ -31,7 +31,7 @@ from isocenter.record import (
     codes,
 )  # fmt: skip
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 from isocenter.space import Geometry, Region
 
 ITO = Person("ito", Role.READER)

@@ -22,11 +22,10 @@ from isocenter.app import House, open_house
 from isocenter.dicom.model import encode, first, items
 from isocenter.dicom.worklist_item import item, order_of
 from isocenter.errors import Conflict, Forbidden, NotFound, Refused, WrongState
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Order, Patient
 from isocenter.record.order import read_order
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE
 
 CT1 = Person("CT1", Role.SERVICE)
 READER = Person("ito", Role.READER)

@@ -15,12 +15,12 @@ from rejecting_samples import link_in
 
 from isocenter.app import open_house
 from isocenter.errors import Conflict, Forbidden, NotFound, Refused, WrongState
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.lesions import Match
 from isocenter.reading.session import Correction
 from isocenter.record import Verdict, codes
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 from isocenter.site.volumes import volumes_of
 from isocenter.space import Region, Shape
 from isocenter.testing.phantoms import brain

@@ -14,12 +14,12 @@ from isocenter.app import open_house
 from isocenter.errors import Conflict, NotFound, Refused
 from isocenter.forms import pdf
 from isocenter.govern.consent import DEMONSTRATION
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.consultation import View
 from isocenter.reading.session import Correction
 from isocenter.record import Measurement, Verdict, codes
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 
 ITO, LEE, GRAY = (Person(name, Role.READER) for name in ("ito", "lee", "gray"))
 

@@ -14,11 +14,11 @@ from isocenter.analysis.protocol import Answer, Yield
 from isocenter.app import open_house
 from isocenter.errors import Forbidden, NotFound, Refused, WrongState
 from isocenter.govern.consent import Purpose
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Finding, Kind, Measurement, Urgency, codes
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 from isocenter.space import Volume
 
 ITO, RITA, LEE = Person("ito", Role.READER), Person("rita", Role.RESEARCHER), Person("lee", Role.ADMIN)

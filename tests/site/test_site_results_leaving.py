@@ -11,11 +11,10 @@ from pydicom.data import get_testdata_file
 
 from isocenter.app import House, open_house
 from isocenter.errors import Damaged, Forbidden, Refused, Unavailable
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Kind
 from isocenter.settings import Settings
 from isocenter.site.messaging import DICOM
-from isocenter.site.verbs import HOUSE
 
 ITO = Person("ito", Role.READER)
 Answers = Sequence[tuple[str, str]]

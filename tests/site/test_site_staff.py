@@ -10,11 +10,11 @@ from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
 from isocenter.errors import Forbidden, NotFound, WrongState
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.session import Correction
 from isocenter.record import Verdict
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 
 ITO, GRAY = Person("ito", Role.READER), Person("gray", Role.RESEARCHER)
 

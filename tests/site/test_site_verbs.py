@@ -14,11 +14,11 @@ from pydicom.data import get_testdata_file
 
 from isocenter.app import House, open_house
 from isocenter.errors import Conflict, IsocenterError, Refused, WrongState
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.session import Correction
 from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Result, Urgency, Verdict, canonical, codes
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE, Site
+from isocenter.site.verbs import Site
 
 BUSY = "the ward does not answer yet"
 ITO, GRAY = Person("ito", Role.READER), Person("gray", Role.READER)

@@ -19,9 +19,9 @@ from isocenter.app import House, open_house
 from isocenter.dicom.model import first, items
 from isocenter.errors import Forbidden, NotFound
 from isocenter.govern.policy import HOUSE, Person, Role
+from isocenter.record.project import WORKITEM
 from isocenter.settings import Settings
 from isocenter.site.forward_clock import ForwardClock
-from isocenter.site.projecting import WORKITEM
 from isocenter.site.working import ALL, Working
 from isocenter.site.workitem import NotNow
 

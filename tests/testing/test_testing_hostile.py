@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from isocenter.testing.hostile import CLASSES, FORMS, members
+from isocenter.testing.hostile import CLASSES, members
+from isocenter.testing.hostile_member import FORMS
 
 
 def test_there_are_26_classes_in_their_order() -> None:

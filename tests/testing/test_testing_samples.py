@@ -9,7 +9,8 @@ import nibabel as nib
 import numpy as np
 
 from isocenter.dicom.assemble import assemble
-from isocenter.dicom.header import check_whole, merge, read_header
+from isocenter.dicom.header import merge, read_header
+from isocenter.dicom.whole import check_whole
 from isocenter.testing.samples import NAMES, shipped
 
 

@@ -27,11 +27,10 @@ from isocenter.doors import negotiation as n
 from isocenter.doors.multipart import Part, write
 from isocenter.doors.upper_layer import Ended, connect
 from isocenter.errors import IsocenterError
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE
 from isocenter.testing.crooked import CT, EXPLICIT, image, written
-from isocenter.testing.hostile import Member
+from isocenter.testing.hostile_member import Member
 from isocenter.testing.hostile_objects import directory
 
 READER = Person("ito", Role.READER)
@@ -335,8 +334,9 @@ class Doors:
     def _shown(self, member: Member) -> str:
         """What follows on storing: a picture, a volume, a copy without names; each is made, or refused in words."""
         from isocenter.dicom.assemble import assemble
-        from isocenter.dicom.deidentify import Pseudonyms, deidentify
+        from isocenter.dicom.deidentify import deidentify
         from isocenter.dicom.pixels import rendered
+        from isocenter.dicom.pseudonyms import Pseudonyms
 
         try:
             record = read_header(member.data)

@@ -13,8 +13,9 @@ from hostile_doors import Doors
 from isocenter.analysis.weights import models, open_session
 from isocenter.record import Kind
 from isocenter.testing.crooked import image, written
-from isocenter.testing.hostile import CLASSES, Member, members
+from isocenter.testing.hostile import CLASSES, members
 from isocenter.testing.hostile_envelopes import BAIT, CANARY
+from isocenter.testing.hostile_member import Member
 
 DOORS = ("imported", "c_store", "stow", "uploaded", "zipped", "on_media", "listed", "as_weights")
 _ALLOWED_KB = 256 * 1024

@@ -27,7 +27,7 @@ import pytest
 from hostile_doors import Doors
 
 from isocenter.testing.crooked import image, plain, written
-from isocenter.testing.hostile import Member
+from isocenter.testing.hostile_member import Member
 
 NAME, ID, ACCESSION, BIRTH, UID = "ZQCANARYNAME", "ZQCANARYID", "ZQCANARYACC", "18990731", "2.25.998877665544332211"
 WORDS = "ZQCANARYWORDS"

@@ -9,7 +9,9 @@ from pathlib import Path
 import made
 import numpy as np
 
-from isocenter.dicom.header import check_whole, merge, read_header, scan
+from isocenter.dicom.header import merge, read_header
+from isocenter.dicom.scan import scan
+from isocenter.dicom.whole import check_whole
 from isocenter.errors import IsocenterError
 from isocenter.record import Study
 

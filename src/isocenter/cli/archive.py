@@ -135,7 +135,7 @@ def wrapper_of(modality: str) -> Any:
         Refused: no picture is wrapped as one of that modality.
     """
     from isocenter.app import now
-    from isocenter.dicom.header import wrap_image
+    from isocenter.dicom.wrap import wrap_image
     from isocenter.errors import Refused
 
     if modality not in _WRAPPED:
@@ -154,7 +154,7 @@ def studies(
 ) -> None:
     """What the archive holds, the newest first."""
     from isocenter.cli.screen import Screen, person
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -178,7 +178,7 @@ def send(
 ) -> None:
     """Send a study with its results to another system."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -210,7 +210,7 @@ def export(
     from isocenter.cli.consent import purpose_of, said_of
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     if out.exists() and any(out.iterdir()):
@@ -239,7 +239,7 @@ def explain(
 ) -> None:
     """Why does it say so? From the signature back to the sender."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -290,7 +290,7 @@ def peer(
 ) -> None:
     """Let a DICOM peer associate, and know where to send to it."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder, make=True) as held:
@@ -310,8 +310,7 @@ def person(
 ) -> None:
     """Give somebody an account; the password is asked for and never shown."""
     from isocenter.cli.screen import Screen
-    from isocenter.govern.policy import Role
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE, Role
 
     word = new_password("Password", folder)
     screen = Screen(as_json)
@@ -336,8 +335,7 @@ def account(
 ) -> None:
     """Change an account: its role, its password, or close it; it is signed out everywhere, also of a running server."""
     from isocenter.cli.screen import Screen
-    from isocenter.govern.policy import Role
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE, Role
 
     word = new_password("New password", folder) if password else ""
     screen = Screen(as_json)

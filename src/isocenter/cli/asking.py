@@ -202,7 +202,7 @@ def _of_study(
 ) -> tuple[list[Any], tuple[Any, ...]]:
     from isocenter.analysis.protocol import own
     from isocenter.cli.written import write_out
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     with house(folder) as held:
         given = own(parameters, [held.site.registry.get(n) for n in names]) if names else {"": parameters}
@@ -299,7 +299,7 @@ def why(
 
 
 def _why_study(uid: str, folder: Path | None) -> tuple[Sequence[Any], list[dict[str, Any]]]:
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     with house(folder) as held:
         rows = [{"study": uid, **row} for row in held.site.why(uid, who=HOUSE)]

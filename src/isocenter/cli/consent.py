@@ -42,7 +42,7 @@ def give(
 ) -> None:
     """Record terms of use, or that a purpose is refused."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -68,7 +68,7 @@ def withdraw(
 ) -> None:
     """End all terms of a patient or a study now, and list what they had reached: exports, links, cohorts, models."""
     from isocenter.cli.screen import Screen, many
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -94,7 +94,7 @@ def show(
 ) -> None:
     """What stands, the newest first."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -119,7 +119,7 @@ def asked(
 ) -> None:
     """May a study be used so? Exit code 2 with the reason where it may not."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     wanted = purpose_of(purpose)
@@ -139,7 +139,7 @@ def take(
     from isocenter.cli.screen import Screen
     from isocenter.errors import IsocenterError
     from isocenter.govern.consent_fhir import read
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     recorded: list[Any] = []
@@ -170,7 +170,7 @@ def unasked(
     """What holds where nothing is known of a study. As shipped: care is allowed, everything else is not."""
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     wanted = purpose_of(purpose)

@@ -21,7 +21,7 @@ def load(house: Any, data: Path | None, wrap: str, told: Any) -> dict[str, Any]:
     """Receive the images of the demonstration, or those of a folder; the ledger."""
     from isocenter.cli.archive import ledger
     from isocenter.govern.consent import DEMONSTRATION
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     if data is not None:
         taken = ledger(house.site, [data], wrap=wrap, told=told)
@@ -93,7 +93,7 @@ def use_triage(house: Any) -> None:
 
 def use_openly(house: Any) -> None:
     """Nobody has to be asked about phantoms and published samples; a real site is closed until somebody was."""
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     kept = house.site.preferences.site(who=HOUSE)
     house.site.preferences.change_site(
@@ -119,9 +119,8 @@ def samples() -> Iterator[bytes]:
 
 def summary(site: Any, ledger: dict[str, Any], seconds: float) -> dict[str, Any]:
     """The closing table: studies, analyses run, declined and why, top of the list."""
-    from isocenter.govern.policy import Person, Role
+    from isocenter.govern.policy import HOUSE, Person, Role
     from isocenter.record import Outcome
-    from isocenter.site.verbs import HOUSE
 
     counts = site.counts(who=HOUSE)
     entries = site.worklist(who=Person("admin", Role.ADMIN))  # as who reads it next will see it

@@ -24,8 +24,8 @@ def order(
 ) -> None:
     """Place orders, or change those that are here: they stand on the modality worklist at once."""
     from isocenter.cli.screen import Screen
+    from isocenter.govern.policy import HOUSE
     from isocenter.site.ordering import plain
-    from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     many = [one for file in files for one in _orders(file)]
@@ -66,8 +66,8 @@ def orders(
 ) -> None:
     """What is ordered, and what of it was performed."""
     from isocenter.cli.screen import Screen
+    from isocenter.govern.policy import HOUSE
     from isocenter.site.ordering import plain
-    from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -92,7 +92,7 @@ def cancel(
 ) -> None:
     """Take an order back: it leaves the modality worklist."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -110,7 +110,7 @@ def commit(
 ) -> None:
     """Ask a peer to promise that it keeps every image of a study (DICOM storage commitment)."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -127,7 +127,7 @@ def _taken(held: Any, study: str, wanted: str, peer: str, screen: Screen) -> dic
     """Promise a study and wait until it has come, as long as anybody works; who stops waiting ends nothing."""
     from threading import Event
 
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     working = held.work.promise()
     held.site.fetching.fetch(study, wanted, peer=peer, who=HOUSE)
@@ -152,7 +152,7 @@ def elsewhere(
     """Ask the peers which studies of a patient they hold that are not here (C-FIND), and have one sent (C-MOVE)."""
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     if bool(take) != bool(peer):
         raise Refused("half of a study to be sent", "a study is sent by a peer", "give both --take and --peer")

@@ -35,7 +35,7 @@ def cohort(
 
     from isocenter.cli.consent import purpose_of, said_of
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held, screen.progress("handing out") as told:

@@ -25,7 +25,7 @@ def backup(
 ) -> None:
     """Copy the whole archive, or what is new since the last time, while it serves."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held, screen.progress("copying") as told:
@@ -70,7 +70,7 @@ def restore(
     from isocenter.app import open_house
     from isocenter.cli.screen import Screen
     from isocenter.errors import Conflict
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
     from isocenter.store.backup import reaching
 
     screen = Screen(as_json)
@@ -103,7 +103,7 @@ def reread(
     """Read the headers of stored images again and keep what an older version did not take from them; files stay as
     they are. Goes on where it was ended; the archive may serve meanwhile."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held, screen.progress("reading headers") as told:

@@ -27,7 +27,7 @@ def found(
 ) -> None:
     """Make a project, or say anew what it is. Nobody is in it before they are let in."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder, make=True) as held:
@@ -40,7 +40,7 @@ def found(
 def listed(folder: Where = None, as_json: Json = False) -> None:
     """Every project with who is in it and whose studies arrive there."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -72,7 +72,7 @@ def join(
 ) -> None:
     """Let somebody into a project, or put them out."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -91,7 +91,7 @@ def sender(
 ) -> None:
     """Have new studies of a sender be at home in a project."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -110,7 +110,7 @@ def move(
 ) -> None:
     """Put a study into another project."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -123,7 +123,7 @@ def move(
 def emergencies(folder: Where = None, as_json: Json = False) -> None:
     """Studies that were opened in an emergency, with who did it, why, and who has looked through it."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:

@@ -29,7 +29,7 @@ def reject(
 ) -> None:
     """Take images out of use by a rejection note; nothing is deleted."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -50,7 +50,7 @@ def take_back(
 ) -> None:
     """End a rejection; its images are there again."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -69,7 +69,7 @@ def rejections(
 ) -> None:
     """What was rejected of a study, by whom, why, and what became of it."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -112,7 +112,7 @@ def merge(
 ) -> None:
     """Make two patients one; what still arrives under the first is the second's."""
     from isocenter.cli.screen import Screen, many
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -132,8 +132,8 @@ def move(
 ) -> None:
     """Give studies to another patient: what was filed under the wrong one."""
     from isocenter.cli.screen import Screen, many
+    from isocenter.govern.policy import HOUSE
     from isocenter.record import Patient
-    from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     id, issuer = _identity(patient)
@@ -152,7 +152,7 @@ def undo(
 ) -> None:
     """Undo a merge or a move; what arrived since goes back, too."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -165,7 +165,7 @@ def undo(
 def identities(limit: Limit = 50, offset: Offset = 0, folder: Where = None, as_json: Json = False) -> None:
     """Patients that were merged and studies that were moved."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:

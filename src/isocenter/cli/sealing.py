@@ -43,7 +43,7 @@ def seal(
 ) -> None:
     """Keep a project sealed: what arrives for it from now on, and what is here already."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held, screen.progress("sealing") as told:
@@ -59,7 +59,7 @@ def seal(
 def seals(folder: Where = None, as_json: Json = False) -> None:
     """Projects that are sealed, with the version of their key, and whether the disks underneath are encrypted."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -93,7 +93,7 @@ def disks(chosen: Any) -> list[dict[str, str]]:
 def in_the_clear(held: Any) -> str:
     """What to tell who serves sealed projects to others from a disk that is not known to be encrypted; or nothing."""
     from isocenter.doors.tls import is_loopback
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
     from isocenter.store.at_rest import ENCRYPTED
 
     if is_loopback(held.settings.host) or not any(not p["erased"] for p in held.site.sealing.projects(who=HOUSE)):
@@ -115,7 +115,7 @@ def rotate(
 ) -> None:
     """Give a sealed project a new key; no image is touched. Killed, it goes on when it is called again."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held, screen.progress("rotating") as told:
@@ -132,7 +132,7 @@ def change_master(
 ) -> None:
     """Seal the keys of projects with another master key; stop the server before, and give it the new one."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
     from isocenter.store.master_key import master_key
 
     screen = Screen(as_json)

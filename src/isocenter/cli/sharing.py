@@ -49,8 +49,8 @@ def share(
     """Give a link to studies; it ends by itself, can be ended, and leaves a trace of each look."""
     from isocenter.cli.screen import Screen
     from isocenter.govern.consent import Purpose
+    from isocenter.govern.policy import HOUSE
     from isocenter.govern.sharing import OLDER, May
-    from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     word = hidden("Word", new=True) if ask_word else ""
@@ -93,7 +93,7 @@ def unshare(
 ) -> None:
     """End a link now."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -112,7 +112,7 @@ def confirm(
 ) -> None:
     """Confirm or refuse who holds a link that was given with `--check`."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -133,7 +133,7 @@ def links(
 ) -> None:
     """Links that were given: to what, for whom, until when, how often used."""
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -176,7 +176,7 @@ def fetch(
     """Take studies that somebody shared into this archive; the ledger says whether what was expected came."""
     from isocenter.cli.screen import Screen
     from isocenter.doors.share_client import linked
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     word = hidden("Word") if ask_word else ""

@@ -50,7 +50,7 @@ def take(
     """Write a training set from signed reports: consent asked, agreement with a seen AI weighed down."""
     from isocenter.cli.consent import purpose_of, said_of
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     left_out = without.read_text("utf-8").split() if without is not None else ()

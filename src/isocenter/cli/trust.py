@@ -72,8 +72,8 @@ def deidentify(
     from isocenter.dicom.confidentiality import Option, options_named
     from isocenter.dicom.release import Terms, growing, held_names, release
     from isocenter.dicom.scan import places
+    from isocenter.govern.policy import HOUSE
     from isocenter.site.defacing import faces
-    from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     options = options_named(option or ["research"])
@@ -199,8 +199,8 @@ def audit(
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
     from isocenter.govern.heads import head_of, public_key
+    from isocenter.govern.policy import HOUSE
     from isocenter.record import to_plain
-    from isocenter.site.verbs import HOUSE
 
     if out is None and sign is None and check is None:
         raise Refused("an audit of nothing", "it takes the journal out, signs its end or checks signed ends",
@@ -241,7 +241,7 @@ def scrub(
     import time
 
     from isocenter.cli.screen import Screen
-    from isocenter.site.verbs import HOUSE
+    from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     started = time.monotonic()

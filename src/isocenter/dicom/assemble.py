@@ -29,7 +29,6 @@ from isocenter.dicom.pixels import frames, native
 from isocenter.dicom.placed import Placed
 from isocenter.dicom.plane import plane
 from isocenter.dicom.quantity import pet_units, quantity
-from isocenter.dicom.regions import regions
 from isocenter.dicom.stack import SAME_ECHO_MS, Stack, bridged, stacks
 from isocenter.dicom.stepped_frames import stepped
 from isocenter.dicom.velocity import ENCODING
@@ -37,7 +36,7 @@ from isocenter.errors import LimitReached, NotAVolume
 from isocenter.record import Instance, Series
 from isocenter.space import Volume
 
-__all__ = ["assemble", "over_gaps", "placed_frames", "regions"]
+__all__ = ["assemble", "over_gaps", "placed_frames"]
 
 Read = Callable[[str], bytes]
 

@@ -26,11 +26,11 @@ from isocenter.dicom.confidentiality import BASIC, CLEAN_PIXELS, CODES, COLUMNS,
 from isocenter.dicom.conformance import storage_class
 from isocenter.dicom.elements import PIXELS, Dataset, File
 from isocenter.dicom.facts import text
-from isocenter.dicom.foreign_recipes import Recipe
 from isocenter.dicom.leaks import leaks
 from isocenter.dicom.pixels import holds_more
 from isocenter.dicom.plain_values import Rule, charsets_of
 from isocenter.dicom.pseudonyms import Pseudonyms
+from isocenter.dicom.recipe_wishes import Recipe
 from isocenter.dicom.streams import blanked
 from isocenter.dicom.visual_features import Cover, Shows, shows, without_face
 from isocenter.dicom.whole import whole

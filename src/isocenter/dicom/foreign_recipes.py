@@ -19,7 +19,7 @@ from isocenter.dicom.recipe_deid import read_deid
 from isocenter.dicom.recipe_wishes import Recipe
 from isocenter.errors import Refused
 
-__all__ = ["Recipe", "read_recipe", "recipe_of"]
+__all__ = ["read_recipe", "recipe_of"]
 
 _LARGEST = 4 << 20  # bytes of a recipe
 

@@ -17,13 +17,11 @@ from typing import Any
 from isocenter.dicom.elements import File
 from isocenter.dicom.facts import all_facts, text
 from isocenter.dicom.kept_sequences import kept_sequences
-from isocenter.dicom.scan import scan
-from isocenter.dicom.whole import check_whole, whole
-from isocenter.dicom.wrap import wrap_image
+from isocenter.dicom.whole import whole
 from isocenter.errors import Conflict, Refused
 from isocenter.record import Instance, Patient, Series, Study
 
-__all__ = ["ae_title", "check_whole", "merge", "read_header", "record_of", "scan", "wrap_image"]
+__all__ = ["ae_title", "merge", "read_header", "record_of"]
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*\Z")
 _DATE = re.compile(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")

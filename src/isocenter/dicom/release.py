@@ -21,9 +21,9 @@ from isocenter.dicom.aside import Aside, Lying
 from isocenter.dicom.confidentiality import EDITION, RESEARCH, Option
 from isocenter.dicom.deidentify import Deidentified, HeldBack, deidentify
 from isocenter.dicom.elements import parse
-from isocenter.dicom.foreign_recipes import Recipe
 from isocenter.dicom.in_processes import Given, Processes
 from isocenter.dicom.pseudonyms import Pseudonyms
+from isocenter.dicom.recipe_wishes import Recipe
 from isocenter.dicom.scan import read
 from isocenter.dicom.visual_features import Cover, Shows, group_of, shows
 from isocenter.errors import IsocenterError, LimitReached, NotWhole, Refused, Unavailable

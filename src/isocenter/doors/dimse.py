@@ -34,20 +34,11 @@ from typing import Any
 from isocenter.dicom.header import ae_title
 from isocenter.doors import commands, identifiers, part10
 from isocenter.doors.archive import Archive, Incoming
+from isocenter.doors.association import Proposal
 from isocenter.doors.callers import Callers, Rejection, full
 from isocenter.doors.dimse_scu import Peer
 from isocenter.doors.faults import note
-from isocenter.doors.negotiation import (
-    FIND,
-    GET,
-    MOVE,
-    VERIFICATION,
-    Proposal,
-    accept,
-    prepare,
-    read_request,
-    reject,
-)
+from isocenter.doors.negotiation import FIND, GET, MOVE, VERIFICATION, accept, prepare, read_request, reject
 from isocenter.doors.port import Port
 from isocenter.doors.retrieve import Retrieval, get, move
 from isocenter.doors.service import Asked, Service

@@ -23,7 +23,6 @@ __all__ = [
     "GET",
     "MOVE",
     "VERIFICATION",
-    "Proposal",
     "accept",
     "is_storage",
     "prepare",

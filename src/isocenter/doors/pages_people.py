@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
-from isocenter.doors.pages_guard import ENDED
+from isocenter.doors.pages_guard import COOKIE, ENDED
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_web import index
-from isocenter.doors.pages_who import COOKIE, SiteHere, cookie_name, needs, token_of
+from isocenter.doors.pages_who import SiteHere, cookie_name, needs, token_of
 from isocenter.govern.people import IDLE
 from isocenter.govern.policy import RULES, Person, may, why
 

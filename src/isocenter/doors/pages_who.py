@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from isocenter.doors.pages_site import PagesSite
 
 __all__ = [
-    "COOKIE",
     "NotSignedIn",
     "Programs",
     "SiteHere",

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isocenter.learn.heart_network import HeartNet
-from isocenter.learn.hearts import MARGIN, STEP_MM, Heart, stacked
+from isocenter.learn.hearts import MARGIN, Heart, stacked
 from isocenter.methods.blood_and_muscle import bent, even_gamma
-from isocenter.methods.ventricle import WINDOW
+from isocenter.methods.ventricle import STEP_MM, WINDOW
 
 __all__ = ["DEPTH_MM", "Outliner", "cut_mm", "depth_loss", "depth_mm"]
 

@@ -19,9 +19,9 @@ from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.heart_augment import Bounds, augmented_hearts
 from isocenter.learn.heart_border import depth_loss
 from isocenter.learn.heart_network import HeartNet
-from isocenter.learn.hearts import MARGIN, STEP_MM, Hearts, examples_of
+from isocenter.learn.hearts import MARGIN, Hearts, examples_of
 from isocenter.learn.taken_up import digest_of_weights
-from isocenter.methods.ventricle import WINDOW
+from isocenter.methods.ventricle import STEP_MM, WINDOW
 from isocenter.methods.virtual_heart import VirtualHeart
 
 __all__ = ["HeartRecipe", "drawn_outward", "fit_heart", "virtual_hearts"]

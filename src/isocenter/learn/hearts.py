@@ -29,7 +29,7 @@ from isocenter.methods.ventricle import STEP_MM, WINDOW
 from isocenter.record import Series
 from isocenter.space import Volume
 
-__all__ = ["MARGIN", "STEP_MM", "Heart", "Hearts", "Outline", "examples_of", "read_hearts", "stacked"]
+__all__ = ["MARGIN", "Heart", "Hearts", "Outline", "examples_of", "read_hearts", "stacked"]
 
 MARGIN = 144
 # The contours count pixels from 1: moved so, the step of brightness across them is steepest in both directions.
@@ -192,7 +192,8 @@ def _linked(folder: Path) -> list[tuple[str, str]] | None:
 
 def _heart(name: str, source: Path, drawn: Sequence[Path]) -> Heart:
     from isocenter.dicom.assemble import assemble
-    from isocenter.dicom.header import merge, read_header, scan
+    from isocenter.dicom.header import merge, read_header
+    from isocenter.dicom.scan import scan
 
     blobs, records, files = {}, [], {}
     for file, given in scan(source):

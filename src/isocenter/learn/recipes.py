@@ -30,7 +30,7 @@ from isocenter.learn.kinds import (
 from isocenter.learn.recipe_files import BESIDE, CARD, KINDS, recipe_from, recipe_in
 from isocenter.record import Model
 
-__all__ = ["DEVELOPER", "OWN_TRAINING", "RECIPES", "Augmentation", "Classifier2D", "recipe", "recipe_behind", "unlike"]
+__all__ = ["DEVELOPER", "OWN_TRAINING", "RECIPES", "recipe", "recipe_behind", "unlike"]
 
 _LONGEST = 2**20  # bytes of a recipe file
 

@@ -139,7 +139,7 @@ def _structures(series: Series, files: Files, candidates: list[Callable[[], Volu
 
     A series in whose slices they were drawn goes before one whose slices they cross.
     """
-    from isocenter.dicom.assemble import regions
+    from isocenter.dicom.regions import regions
 
     try:
         volume, found = _on_most(series, files, candidates, across=False)
@@ -152,7 +152,7 @@ def _structures(series: Series, files: Files, candidates: list[Callable[[], Volu
 def _on_most(
     series: Series, files: Files, candidates: list[Callable[[], Volume]], *, across: bool
 ) -> tuple[Volume, tuple[Region, ...]]:
-    from isocenter.dicom.assemble import regions
+    from isocenter.dicom.regions import regions
 
     best: tuple[int, Volume, tuple[Region, ...]] | None = None
     first: Refused | None = None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
-__all__ = ["ORDER", "STEP", "WORKITEM", "Projects", "names_study"]
+__all__ = ["ORDER", "STEP", "Projects", "names_study"]
 
 _PAGE = 5000
 _SPEAK = (*rules.KINDS, Kind.STUDY_HOMED)

@@ -86,7 +86,7 @@ if TYPE_CHECKING:
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
-__all__ = ["HOUSE", "Send", "Site", "fingerprint"]
+__all__ = ["Send", "Site", "fingerprint"]
 
 
 @dataclass

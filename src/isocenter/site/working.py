@@ -21,7 +21,8 @@ from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.record import Event, Kind, Sealed
 from isocenter.record.order import study_uid_of
-from isocenter.site import projecting, workitem
+from isocenter.record.project import WORKITEM
+from isocenter.site import workitem
 from isocenter.site.workitem import KINDS, STATE, NotNow, Workitem
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Working:
         """
         must(who, "workitem", uid)
         event = workitem.create(uid, told, who.name, self._clock())
-        homed = self._projects.homed(f"{projecting.WORKITEM}{uid}", who, event.time) if self._projects else []
+        homed = self._projects.homed(f"{WORKITEM}{uid}", who, event.time) if self._projects else []
 
         def rule(held: Workitem | None) -> Sequence[Event]:
             workitem.must_be_new(held)
@@ -161,7 +162,7 @@ class Working:
         other = study_uid_of("replaces", uid) if again else ""
         homed: list[Event] = []
         if other and self._projects is not None:
-            homed = self._projects.homed_as(f"{projecting.WORKITEM}{uid}", f"{projecting.WORKITEM}{other}", who, now)
+            homed = self._projects.homed_as(f"{WORKITEM}{uid}", f"{WORKITEM}{other}", who, now)
 
         def rule(held: Workitem | None) -> Sequence[Event]:
             item = workitem.there(held)
@@ -249,13 +250,13 @@ class Working:
 
     def holds(self, uid: str, who: Person, verb: str = "workitems") -> bool:
         """Whether a work item is of a project in which somebody is."""
-        return self._projects is None or self._projects.holds(f"{projecting.WORKITEM}{uid}", who, verb)
+        return self._projects is None or self._projects.holds(f"{WORKITEM}{uid}", who, verb)
 
     def _sieve(self, who: Person) -> Callable[[str], bool]:
         if self._projects is None:
             return lambda uid: True
         held = self._projects.sieve(who, "workitems")
-        return lambda uid: held(f"{projecting.WORKITEM}{uid}")
+        return lambda uid: held(f"{WORKITEM}{uid}")
 
     def _must_hold(self, uid: str, who: Person, verb: str) -> None:
         if not self.holds(uid, who, verb):

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from isocenter.dicom.assemble import assemble, regions
+from isocenter.dicom.assemble import assemble
 from isocenter.dicom.header import merge, read_header
+from isocenter.dicom.regions import regions
 from isocenter.record import codes
 from isocenter.space import Region, Volume
 from isocenter.testing.perfused_examples import ct_perfusion, mr_perfusion

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from isocenter.testing import hostile_content as c
 from isocenter.testing import hostile_envelopes as e
 from isocenter.testing import hostile_objects as o
-from isocenter.testing.hostile_member import FORMS, Member, Say
+from isocenter.testing.hostile_member import Member, Say
 
-__all__ = ["CLASSES", "FORMS", "Member", "Say", "corpus", "members"]
+__all__ = ["CLASSES", "corpus", "members"]
 
 CLASSES: dict[str, tuple[str, Say]] = {
     "H01": ("truncated, or a length larger than what is there", o.truncated),

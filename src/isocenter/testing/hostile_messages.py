@@ -17,8 +17,9 @@ import json
 import random
 from collections.abc import Callable, Mapping
 
-from isocenter.testing.hostile import CLASSES, Member, members
+from isocenter.testing.hostile import CLASSES, members
 from isocenter.testing.hostile_content import ORDERS, POLYGLOTS, SCRIPTS
+from isocenter.testing.hostile_member import Member
 from isocenter.testing.hostile_objects import PATHS, SHELLS
 
 __all__ = ["honest", "messages"]
