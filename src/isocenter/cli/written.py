@@ -25,6 +25,7 @@ def write_out(
 
     `shelf` has the site's own weights, whose evidence says which maps may be shown.
     """
+    from isocenter import wholly
     from isocenter.forms.bundle import everything
     from isocenter.record import to_plain
     from isocenter.site.showing import Showing
@@ -32,15 +33,16 @@ def write_out(
     where = {i.sop_uid: i.digest for s in study.series for i in s.instances}
     place = folder / f"{result.origin.name}-{result.id[:12]}"
     place.mkdir(parents=True, exist_ok=True)
-    (place / "result.json").write_text(json.dumps(to_plain(result), indent=2, ensure_ascii=False), "utf-8")
+    told = json.dumps(to_plain(result), indent=2, ensure_ascii=False)
+    wholly.write(place / "result.json", told, durable=False)
     written = [place / "result.json"]
     bundle = everything(result, study, lambda uid: get(where[uid]), lambda digest: blobs[digest],
                         withheld=Showing(shelf).withheld(result))  # fmt: skip
     for file in bundle.files:
-        (place / file.name).write_bytes(file.data)
+        wholly.write(place / file.name, file.data, durable=False)
         written.append(place / file.name)
     if bundle.left:
         reasons = "".join(f"{left.name}: {left.why}\n" for left in bundle.left)
-        (place / "left-out.txt").write_text(reasons, "utf-8")
+        wholly.write(place / "left-out.txt", reasons, durable=False)
         written.append(place / "left-out.txt")
     return written

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import isocenter
+from isocenter import wholly
 from isocenter.analysis.weights import read_file, record_in
 from isocenter.errors import NotFound, Refused, Unavailable
 from isocenter.learn.kinds import Boxes, Classes, Masks, Table, as_said
@@ -184,7 +185,7 @@ def written(
     recipe = {k: v for k, v in to_plain(as_said(how)).items() if k not in ("card", "goal", "task")}
     own = how.task not in RECIPES
     if own:  # the model's folder holds what repeats it
-        (out / "recipe.toml").write_text(recipe_text(how), "utf-8")
+        wholly.write(out / "recipe.toml", recipe_text(how))
     training = {
         "command": f"isocenter train {'recipe.toml' if own else how.task} --data DATA --seed {facts['seed']}",
         **{k: v for k, v in facts.items() if k not in ("shown", "seconds")},

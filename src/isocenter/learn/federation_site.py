@@ -113,7 +113,7 @@ class Participant:
             self._must_afford()
         if self.aside:
             said = "".join(f"{name}\t{why}\n" for name, why in self.aside)
-            (self.out / "set-aside.tsv").write_text(said, "utf-8")
+            wholly.write(self.out / "set-aside.tsv", said)
         return {"classes": list(self.own.classes), "aside": len(self.aside)}
 
     def _must_afford(self) -> None:

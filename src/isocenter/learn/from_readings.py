@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter import wholly
 from isocenter.errors import Conflict, IsocenterError, Refused
 from isocenter.learn.examples import numbered, person
 from isocenter.learn.kinds import Classes, Classifier2D, Recipe
@@ -254,7 +255,7 @@ def written(
         "weight": round(sum(float(r["weight"]) for r in rows), 3),
         "digest": hashlib.sha256((out / "examples.csv").read_bytes()).hexdigest(), "learned_from": sorted(set(digests)),
     }  # fmt: skip
-    (out / "examples.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    wholly.write(out / "examples.json", json.dumps(report, indent=1) + "\n")
     return report
 
 
@@ -335,5 +336,5 @@ def rehearsed(out: Path, old: Path, share: float, seed: int = 0) -> int:
         earlier = json.loads((old / "examples.json").read_text("utf-8")).get("learned_from", ())
         report["learned_from"] = sorted({*report["learned_from"], *earlier})
     report["rehearsed"] = {"n": len(rows), "from": old.name, "share": share, "seed": seed}
-    (out / "examples.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    wholly.write(out / "examples.json", json.dumps(report, indent=1) + "\n")
     return len(rows)

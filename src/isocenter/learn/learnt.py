@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter import wholly
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Refused
 
@@ -31,13 +32,13 @@ def _marks(pictures: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.uint32]:
 
 def keep(folder: Path, pictures: Iterable[npt.NDArray[Any]]) -> None:
     """Write the marks of cases, as a model of this kind reads them, into its folder."""
-    (folder / FILE).write_bytes(np.unique(_marks(pictures)).astype("<u4").tobytes())
+    wholly.write(folder / FILE, np.unique(_marks(pictures)).astype("<u4").tobytes())
 
 
 def join(folder: Path, other: Path) -> None:
     """Add the marks of another folder: a model that goes on from another has learnt from what that one learnt from."""
     marks = [np.frombuffer((one / FILE).read_bytes(), "<u4") for one in (folder, other)]
-    (folder / FILE).write_bytes(np.unique(np.concatenate(marks)).astype("<u4").tobytes())
+    wholly.write(folder / FILE, np.unique(np.concatenate(marks)).astype("<u4").tobytes())
 
 
 def must_be_kept(folder: Path, card: Mapping[str, Any], *, or_gone: bool = False) -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from isocenter import wholly
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Refused, Unavailable
 from isocenter.learn.examples import Examples, digest_of
@@ -151,7 +152,7 @@ def _one(
     )  # fmt: skip
     digest, _ = exported(_Looking(net), (1, how.size, how.size), file, ("logits", "map"), seed=seed, apart=1e-3)
     told = {**said, "digest": digest, "films": len(examples), **_answers_of(net, how.size, examples, held, role)}
-    beside.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    wholly.write(beside, json.dumps(told, indent=1) + "\n")
     kept.unlink(missing_ok=True)
     return Partner(role, file.read_bytes(), told)
 

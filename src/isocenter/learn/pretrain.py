@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isocenter import wholly
 from isocenter.analysis.weights import read_file
 from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import NotFound, Refused
@@ -202,11 +203,11 @@ def pretrain(
     net = trained_body(how, own, pictures, seed, checkpoint=out / "body.checkpoint", progress=tell)
     body = {n: t.numpy() for n, t in net.body.state_dict().items() if t.is_floating_point()}
     packed_body = packed(body, {"task": own.task, "method": how.method})
-    (out / "body.safetensors").write_bytes(packed_body)
+    wholly.write(out / "body.safetensors", packed_body)
     told = {
         **asdict(how), "task": own.task, "seed": seed, "pictures": len(pictures), "torch": torch.__version__,
         "examples": hashlib.sha256(np.ascontiguousarray(pictures).tobytes()).hexdigest(),
         "digest": hashlib.sha256(packed_body).hexdigest(),
     }  # fmt: skip
-    (out / "pretraining.json").write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", "utf-8")
+    wholly.write(out / "pretraining.json", json.dumps(told, indent=1, sort_keys=True) + "\n")
     return told

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter import wholly
 from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, NotFound, Refused, Unavailable
 from isocenter.learn.tensors import packed, unpacked
@@ -136,8 +137,8 @@ class Index:
         told = {"model": self.model, "limit": repr(self.limit), "refused": repr(self.refused)}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "index.safetensors").write_bytes(packed({"rows": self.rows}, told))
-            (folder / "cases.json").write_text(json.dumps([vars(c) for c in self.cases]) + "\n", "utf-8")
+            wholly.write(folder / "index.safetensors", packed({"rows": self.rows}, told))
+            wholly.write(folder / "cases.json", json.dumps([vars(c) for c in self.cases]) + "\n")
         except OSError as e:
             raise Unavailable(f"cannot write into {folder}", str(e), "choose another folder, or make room") from e
 

@@ -157,20 +157,20 @@ def taught_to_decline(
         scope = kept_beside(border, len(canvas(taught[0])), out)
     if measured:
         seen = np.stack([outline_measures(one) for one in taught])
-        (out / FILE).write_bytes(with_likely((out / FILE).read_bytes(), fit_likely(seen, lays[inside])))
+        wholly.write(out / FILE, with_likely((out / FILE).read_bytes(), fit_likely(seen, lays[inside])))
         scope["digest"] = hashlib.sha256((out / FILE).read_bytes()).hexdigest()
     if misshapen:
         learnt = fit_misshapen(taught, lays[inside], seed)
-        (out / FILE).write_bytes(with_misshapen((out / FILE).read_bytes(), learnt))
+        wholly.write(out / FILE, with_misshapen((out / FILE).read_bytes(), learnt))
         scope["digest"] = hashlib.sha256((out / FILE).read_bytes()).hexdigest()
     if detailed:
         laying = [detail(one) for one in taught]  # no network is taught by it, so that all of them may lay the limit
-        (out / FILE).write_bytes(with_detail((out / FILE).read_bytes(), *limit_of(laying, _COARSE)))
+        wholly.write(out / FILE, with_detail((out / FILE).read_bytes(), *limit_of(laying, _COARSE)))
         scope["digest"] = hashlib.sha256((out / FILE).read_bytes()).hexdigest()
     if magnified:
         large = numbers_of(taught)[EXTENTS]
         plain = without_test((out / FILE).read_bytes(), DETAIL)
-        (out / FILE).write_bytes(with_extent(plain, *limits_of(large, _COARSE), large.shape[1]))
+        wholly.write(out / FILE, with_extent(plain, *limits_of(large, _COARSE), large.shape[1]))
         scope["digest"] = hashlib.sha256((out / FILE).read_bytes()).hexdigest()
     measuring = [one for one, i in zip(right.images, inside, strict=True) if not i]
     for kind in (k for k in KINDS if turned or k not in TURNS):

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter import wholly
 from isocenter.analysis.weights import read_file
 from isocenter.errors import LimitReached, NotFound, Refused
 from isocenter.learn.answers import Answers, answers_of
@@ -138,7 +139,7 @@ def laid(
         (out / FILE).unlink(missing_ok=True)
         return {"cases": {"n": len(rows), "data": data_digest}}
     text = canonical({"cases": lines})
-    (out / FILE).write_bytes(text)
+    wholly.write(out / FILE, text)
     told = {"n": len(lines), "data": data_digest, "digest": hashlib.sha256(text).hexdigest(), "errors": counted(lines)}
     return {"cases": told}
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isocenter import wholly
 from isocenter.analysis import weights
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
@@ -145,7 +146,7 @@ class Teaching:
              "influence": {r: round(part, 4) for r, part in influence(made).items()}, "scaled": scaled},
         )  # fmt: skip
         if own:
-            (out / "recipe.toml").write_text(recipe_text(how), "utf-8")
+            wholly.write(out / "recipe.toml", recipe_text(how))
         if rehearse is not None:
             report["rehearsed"] = {"n": rehearsed(out, rehearse, share), "share": share}
         details = {k: report[k] for k in ("n", "people", "by_class", "by_mode", "closed", "digest", "agreement")}
