@@ -51,6 +51,15 @@ def test_fat_inside_and_outside_the_wall(made: Phantom, parts: tuple[Volume, ...
     assert len(answer.curves[0].x) == 4
 
 
+def test_a_slice_in_which_fat_and_water_are_exchanged_is_warned_of(parts: tuple[Volume, ...]) -> None:
+    """Subcutaneous fat was too small, and visceral too large, without a word."""
+    assert not any("exchanged" in r for r in AbdominalFat().run(parts).reasons)
+    one, other = (v.array.copy() for v in parts)
+    one[2], other[2] = parts[1].array[2], parts[0].array[2]
+    answer = AbdominalFat().run((replace(parts[0], array=one), replace(parts[1], array=other)))
+    assert any("water as bright as the fat elsewhere: fat and water may be exchanged" in r for r in answer.reasons)
+
+
 def test_fat_and_water_of_one_scan_are_put_together(parts: tuple[Volume, ...]) -> None:
     """Of a scan before contrast and one after it the first fat was taken with the first water, whosever they were."""
     plain = said(AbdominalFat().run(parts), codes.VISCERAL_FAT)

@@ -311,6 +311,12 @@ def test_an_echo_without_its_phase_or_magnitude_is_left_out(
     assert any("has not all of its parts" in r for r in answer.reasons)
 
 
+def test_spin_echoes_have_no_r2_star(parts: tuple[Volume, ...]) -> None:
+    """Their R2 was told as R2*, and iron by its calibration."""
+    with pytest.raises(Refused, match="spin echoes"):
+        LiverFatIron().run(with_facts(parts, ScanningSequence=["SE"]), None)
+
+
 def test_phase_of_no_known_scale(parts: tuple[Volume, ...]) -> None:
     magnitude, phase = parts
     with pytest.raises(Refused, match="scale is not known"):

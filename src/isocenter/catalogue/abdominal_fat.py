@@ -18,6 +18,7 @@ from isocenter.catalogue.one_scan import comparable, dixon_part
 from isocenter.errors import Refused
 from isocenter.methods import fatwater
 from isocenter.methods.body_composition import Tissues, arms_beside, tissues, wall_is_whole
+from isocenter.methods.exchanged import exchanged_under_skin
 from isocenter.record import Curve, Finding, Measurement, codes
 from isocenter.space import Reference, Region, Volume
 
@@ -26,6 +27,7 @@ __all__ = ["AbdominalFat"]
 _BODY = 0.10  # of the bright tissue's signal, above which a voxel is body
 _FAT_FROM = 0.5
 _THICKEST_MM, _WIDEST_MM = 12.0, 4.0
+_MOST_EXCHANGED = 0.06  # of the circumference: a lean flank, or a surface coil's dark side
 _LEAST_OUTSIDE = 0.05  # of the body's fat that lies under the skin in anybody
 # What the outlines of muscle and fat on CT are looked for by; on MR only which of the two a voxel is.
 _AS_FAT, _AS_WATER, _AS_AIR = -100.0, 45.0, -1000.0
@@ -37,7 +39,7 @@ Floats = npt.NDArray[np.float32]
 class AbdominalFat:
     """How many litres of visceral and subcutaneous fat, and of water, do fat and water MR images show?"""
 
-    name, version = "abdominal_fat", "9"
+    name, version = "abdominal_fat", "10"
     needs: ClassVar[Mapping[str, Need]] = {
         "images": Need(
             modality="MR", gives="volumes", at_least=4,
@@ -102,6 +104,12 @@ class AbdominalFat:
         remarks = [scan.how, "the muscle wall was found by the program: a person looks at the outlines"]
         if not whole.all():
             remarks.append("the picture cuts the body wall: no volume of subcutaneous fat")
+        signal = np.maximum(scan.fat, 0) + np.maximum(scan.water, 0)
+        if (part := exchanged_under_skin(share, signal, found.body, spacing)) > _MOST_EXCHANGED:
+            remarks.append(
+                f"WARNING: under {100 * part:.0f} % of the skin lies water as bright as the fat elsewhere: fat and "
+                "water may be exchanged there, and the litres wrong by as much: look at the map"
+            )
         return _told(scan, share, body, found, bool(whole.all()), remarks)
 
 

@@ -50,7 +50,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverFatIron:
     """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
 
-    name, version = "liver_fat_iron", "20"
+    name, version = "liver_fat_iron", "21"
     needs: ClassVar[Mapping[str, Need]] = {
         "echoes": Need(
             modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")
@@ -125,6 +125,7 @@ class LiverFatIron:
         allow_t1_bias: bool,
         other_grid: OtherGrid,
     ) -> Answer:
+        _must_be_gradient_echoes(scan.main)
         remarks = list(scan.remarks)
         field = field_tesla(scan.main.facts, remarks, given=field_t)
         remarks += _t1(scan.main, field, allow_t1_bias)
@@ -242,6 +243,16 @@ class _Measured:
     pdff: float
     r2_star: float
     how: str
+
+
+def _must_be_gradient_echoes(main: Volume) -> None:
+    words = {str(w).strip().upper() for w in main.facts.get("ScanningSequence") or []}
+    if "SE" in words and "GR" not in words:
+        raise Refused(
+            "spin echoes (Scanning Sequence SE)",
+            "they decay with R2 and not R2*, and fat does not beat against water in them",
+            "send a gradient echo",
+        )
 
 
 def _number(volume: Volume, keyword: str) -> float:
