@@ -497,6 +497,8 @@ def test_lesions_that_meet_have_doubled_by_what_the_whole_gained() -> None:
     )  # 41.2 mm of 28.3 and 25.6 mm; +46 % of the larger
     (smaller,) = [f for f in ask(apart, bars(50, (10, 19, 6))).findings if f.what == codes.LESION]
     assert not [m for m in smaller.measurements if m.what == DOUBLING]  # a tenth less: the border alone may do that
+    (half,) = [f for f in ask(bars(0, (10, 20, 6)), bars(50, (10, 20, 8))).findings if f.what == codes.LESION]
+    assert value(half, DOUBLING) == pytest.approx(50 * np.log(2) / np.log(8 / 6))  # a third more
     late = ask(apart, bars(20, (10, 20, 6)), bars(50, (10, 28, 12)))
     (mixed,) = [f for f in late.findings if f.what == codes.LESION]
     assert not [m for m in mixed.measurements if m.what == DOUBLING]

@@ -78,3 +78,5 @@ def test_delta_takes_features_that_repeat() -> None:
             delta(4.0, 3.0, icc=icc)
     with pytest.raises(Refused, match="was 0"):
         delta(0.0, 3.0, icc=0.95)
+    with pytest.raises(Refused, match="was -600"):  # a mean of HU that rises to -300 was a change of -50 %
+        delta(-600.0, -300.0, icc=0.95)

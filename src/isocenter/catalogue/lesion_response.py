@@ -47,6 +47,7 @@ DOUBLING = Code("doubling-time", "99ISO", "Volume doubling time")
 NEW = Code("new-lesions", "99ISO", "Number of new lesions")
 
 _BASELINE_DAYS = 28
+_GROWTH = 0.25  # of the volume: growth of a nodule by the BTS guideline (Callister 2015)
 # QIBA profile "CT Tumor Volume Change for Advanced Disease" (2018): by the longest diameter at baseline.
 _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 
@@ -54,7 +55,7 @@ _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 class LesionResponse:
     """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
 
-    name, version = "lesion_response", "24"
+    name, version = "lesion_response", "25"
     needs: ClassVar[Mapping[str, Need]] = {
         "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
@@ -491,7 +492,8 @@ def _doubling(
 ) -> list[Measurement]:
     """Of a lesion with all that it has grown together with since, which grew only by what the whole gained.
 
-    None where the volume has changed by less than the border alone may move it: any time would be one of noise.
+    None where the volume has changed by less than a quarter, and by less than the border may move it: any time would be
+    one of noise.
     """
     seen = [k for k, at in enumerate(followed[n].at) if at]
     before, now = seen[-2:] if len(seen) > 1 else (seen[-1], seen[-1])
@@ -504,7 +506,7 @@ def _doubling(
     surface = sum(sized[k][i].surface_mm2 for side in places for k, i in side) / 2.0
     step = max(times[k].regions[i].geometry.voxel_volume_mm3 for side in places for k, i in side) ** (1 / 3)
     days = (times[now].day - times[before].day).days
-    if days <= 0 or abs(large - small) <= border_volume_ml(surface, step):
+    if days <= 0 or abs(large - small) <= min(border_volume_ml(surface, step), _GROWTH * small):
         return []
     value = doubling_time_days(small, large, days)
     return [Measurement(DOUBLING, value, "d", definition="since the study before; negative: halving")]

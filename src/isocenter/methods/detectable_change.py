@@ -1,9 +1,9 @@
 """How large a difference between two measurements must be before it is a change: the smallest detectable change.
 
 Below it a difference is within the error of measurement (95 %). It comes from measurements of people who did not change
-(test and retest), which is best; or, where there are none, from how well a border can be placed on a grid, which is
-the least that any outline is uncertain by: a smaller change is none, a larger one may still be one reader against
-another.
+(test and retest), which is best; or, where there are none, from a border that is off by up to half a voxel all around.
+That is cautious: outlines that are exact but for the grid differ by far less, and a smaller change may be real; a
+larger one may still be one reader against another.
 
 Sources: Bland & Altman, BMJ 313 (1996) 744 (repeatability); de Vet et al., J Clin Epidemiol 59 (2006) 1033 (smallest
 detectable change); Raunig et al., Stat Methods Med Res 24 (2015) 27 (QIBA's terms).
@@ -114,13 +114,14 @@ def delta(before: float, now: float, *, icc: float) -> float:
         icc: intraclass correlation of the feature between test and retest.
 
     Raises:
-        Refused: for a feature that does not repeat (ICC below 0.9), or a change from zero.
+        Refused: for a feature that does not repeat (ICC below 0.9), or a change from zero or from a negative value, by
+            which a rise would be told as a fall (-600 to -300 HU: -50 %).
 
     >>> delta(2.0, 3.0, icc=0.95)
     0.5
     """
     if not icc >= _LEAST_ICC:
         raise Refused(f"a feature with ICC {icc:g}", f"below {_LEAST_ICC} its change is mostly error", "leave it out")
-    if before == 0:
-        raise Refused("a feature that was 0", "no part can be taken from it", "give the difference")
+    if before <= 0:
+        raise Refused(f"a feature that was {before:g}", "no part can be taken from it", "give the difference")
     return (now - before) / before
