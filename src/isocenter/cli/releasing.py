@@ -167,9 +167,9 @@ def _test(
     from isocenter.analysis.weights import placed
     from isocenter.govern.gate import declared
     from isocenter.learn.answers import answers_of
+    from isocenter.learn.cases_to_test import cases_to_test, of_cases
     from isocenter.learn.judge import judged, must_be_new, opened
     from isocenter.learn.judge_use import stated_of, used
-    from isocenter.learn.looking import cases_to_test, of_cases
     from isocenter.learn.sealed import digest_of_data, measured, of_groups, read_groups
     from isocenter.learn.tested import counted, image_digests, kept
 
