@@ -168,7 +168,7 @@ function Measurements({ studies, rows }: { studies: Study[]; rows: Whole["measur
             <tr key={row.what.code + row.definition + row.unit}>
               <th scope="row">{row.what.meaning} <small>{row.definition}</small></th>
               {row.values.map((one, i) => <td key={i}>{one ? <>{quantity(one.value, row.unit, one.low, one.high)}{one.percentile !== null && <small title={one.norm}>p {number(one.percentile)}</small>}</> : <span class="faint">–</span>}</td>)}
-              <td><Spark values={row.values.map((one) => one?.value ?? null)} words={`${row.what.meaning} through the studies`} /></td>
+              <td><Spark values={row.values.map((one) => one?.value ?? null)} dates={studies.map((one) => one.date)} words={`${row.what.meaning} through the studies`} /></td>
             </tr>
           ))}
         </tbody>

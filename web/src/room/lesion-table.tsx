@@ -62,7 +62,7 @@ export function LesionTable({ told, say, byHand }: { told: Lesions; say?: (pair:
             <tr key={sum.what.code + sum.definition}>
               <th scope="row">{sum.what.meaning} <small>{sum.definition}</small></th>
               {sum.values.map((value, i) => <td key={i} class={told.studies[i]?.here ? "here" : undefined}>{value === null ? <span class="faint">not given</span> : quantity(value, sum.unit)}</td>)}
-              <td><Spark values={sum.values} words={`${sum.what.meaning} through the studies`} /></td>
+              <td><Spark values={sum.values} dates={told.studies.map((one) => one.date)} words={`${sum.what.meaning} through the studies`} /></td>
             </tr>
           ))}
         </tbody>
@@ -101,7 +101,7 @@ function Row({ lesion, told, say, byHand }: { lesion: Lesion; told: Lesions; say
           </td>
         );
       })}
-      <td><Spark values={lesion.points.map((point) => point?.size?.value ?? null)} words={`${name} through the studies`} /></td>
+      <td><Spark values={lesion.points.map((point) => point?.size?.value ?? null)} dates={told.studies.map((one) => one.date)} words={`${name} through the studies`} /></td>
     </tr>
   );
 }
@@ -127,12 +127,14 @@ export function changed({ change, interval_days: days }: Point): string {
   return `${sign}${number(Math.abs(change))}\u2009%${days === null ? "" : ` in ${days}\u2009d`}`;
 }
 
-/** The course as a line; the table beside it says the same in numbers. */
-export function Spark({ values, words }: { values: (number | null)[]; words: string }) {
+/** The course as a line over the days, or from study to study where one has no date; the table beside it says the same in numbers. */
+export function Spark({ values, dates, words }: { values: (number | null)[]; dates: (string | null)[]; words: string }) {
   const seen = values.map((value, i) => [i, value] as const).filter((one): one is readonly [number, number] => one[1] !== null);
   if (seen.length < 2) return null;
   const [low, high] = [Math.min(...seen.map(([, v]) => v)), Math.max(...seen.map(([, v]) => v))];
-  const at = ([i, value]: readonly [number, number]) => [2 + (60 * i) / Math.max(1, values.length - 1), 18 - (16 * (value - low)) / (high - low || 1)] as const;
+  const days = dates.map((date, i) => (dates.every(Boolean) ? Date.parse(date!) : i));
+  const [first, last] = [Math.min(...days), Math.max(...days)];
+  const at = ([i, value]: readonly [number, number]) => [2 + (60 * (days[i]! - first)) / (last - first || 1), 18 - (16 * (value - low)) / (high - low || 1)] as const;
   return (
     <svg class="spark" viewBox="0 0 64 20" role="img" aria-label={words}>
       <polyline points={seen.map((one) => at(one).join(",")).join(" ")} />
