@@ -285,6 +285,17 @@ def test_a_password_is_read_from_a_file_of_its_owner_alone(folder: Path) -> None
         release(folder, "--by", "ito", "--reason", "r", "--step", "reject")
 
 
+def test_a_model_that_was_not_released_is_stopped_everywhere_too(folder: Path) -> None:
+    mine = ("--by", "ito", "--reason", "it is wrong of infants", "--step", "suspend")
+    assert release(folder, *mine, name="chest_xray_opacity")["state"] == "candidate"
+    held = open_house(Settings(folder=folder / "archive"))
+    (stopped,) = held.site.halting.stops(who=Person("ito", Role.ADMIN))
+    held.close()
+    assert stopped["analysis"] == "chest_xray_opacity" and stopped["reason"] == "it is wrong of infants"
+    with pytest.raises(NotFound, match="an analysis that runs on the model"):
+        release(folder, *mine)
+
+
 def test_a_slip_in_a_command_uses_up_no_look(folder: Path) -> None:
     mine = ("--by", "ito", "--reason", "it is time")
     release(folder, *mine, "--change", str(folder / "change.json"), "--seal", str(folder / "test.csv"))

@@ -14,6 +14,12 @@ from isocenter.errors import Refused
 __all__: list[str] = []
 
 _WRITE = "write one as docs/do/release-a-model.md shows it: may_change, protocol and impact"
+_NOT_YET = (
+    "candidate",
+    "tested",
+    "compared",
+    "shadow",
+)  # nobody released it; it is stopped all the same
 _STEPS = ("compare", "shadow", "release", "suspend", "reject", "retire")
 
 
@@ -59,6 +65,9 @@ def release(
             gating.seal(model, sealed, **said)
         if data is not None or step == "test":
             _test(held.site, model, data, groups, against, said)
+        elif step == "suspend" and gating.told(model, who=HOUSE)["state"] in _NOT_YET:
+            held.site.halting.stop_model(model, **said)
+            screen.say(f"every analysis here that runs on {model} is stopped; it was released to nobody")
         elif step or (change is None and seal is None):
             gating.step(model, step or _next(gating.told(model, who=HOUSE)), **said)
         _say(screen, held.site, gating.told(model, who=HOUSE))
