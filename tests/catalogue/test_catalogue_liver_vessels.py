@@ -101,10 +101,19 @@ def test_noise_makes_no_branches(answer: Answer, liver: tuple[Region, ...]) -> N
     assert said(noisy, codes.BRANCH_POINTS, "{counts}") <= 2
 
 
+def test_a_phase_after_contrast_by_its_description_is_measured_where_the_agent_is_left_out(
+    ct: Volume, liver: tuple[Region, ...], answer: Answer
+) -> None:
+    """Such a CT was declined, as of no contrast agent."""
+    portal = LiverVessels().run(replace(ct, facts={"Modality": "CT", "SeriesDescription": "Leber PORTALVENÖS"}), liver)
+    assert [m.value for m in portal.measurements] == [m.value for m in answer.measurements]
+    assert "no contrast agent is stated: portal venous phase by its description" in portal.reasons
+
+
 def test_images_in_which_no_vessel_would_be_seen(ct: Volume, liver: tuple[Region, ...]) -> None:
     run = LiverVessels().run
     with pytest.raises(Refused, match="no contrast agent is stated"):
-        run(replace(ct, facts={"Modality": "CT"}), liver)
+        run(replace(ct, facts={"Modality": "CT", "SeriesDescription": "Leber nativ"}), liver)
     with pytest.raises(Refused, match="a virtual image without contrast: contrast was taken out, and"):
         run(replace(ct, facts={**FACTS, "SeriesDescription": "Liver VNC 1.5"}), liver)
     with pytest.raises(Refused, match="none of them is named liver"):

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.contrast_agent import contrast_agent
+from isocenter.catalogue.contrast_agent import after_contrast, contrast_agent
 from isocenter.catalogue.liver_outline import livers_among, whole_liver
 from isocenter.catalogue.made_alike import must_be_made_alike
 from isocenter.catalogue.mask_grid import OtherGrid, laid
@@ -42,14 +42,14 @@ _CONTRAST_OUT = ("a virtual image without contrast", "an image without a materia
 
 
 def _has_contrast(facts: Mapping[str, Any]) -> bool:
-    """Whether a contrast agent is stated, and was not taken out of the images again."""
-    return bool(contrast_agent(facts)) and virtual_image(facts) not in _CONTRAST_OUT
+    """Whether a contrast agent is stated, or a phase after one, and was not taken out of the images again."""
+    return bool(after_contrast(facts)) and virtual_image(facts) not in _CONTRAST_OUT
 
 
 class LiverVessels:
     """Which share of an outlined liver is vessels, and how long, branched and winding is their tree?"""
 
-    name, version = "liver_vessels", "9"
+    name, version = "liver_vessels", "10"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality=("CT", "MR"),
@@ -259,8 +259,14 @@ def _must_show_vessels(image: Volume) -> list[str]:
         )
     if facts.get("Modality") == "CT":
         must_be_made_alike(image, "vessels differ from liver by another amount in each")
-    told = f"{virtual}: vessels differ from liver by another amount than on plain images; compare only with such ones"
-    return [told] if virtual else []
+    told = []
+    if image.unit == "[hnsf'U]" and not contrast_agent(facts):
+        told.append(f"no contrast agent is stated: {after_contrast(facts)}")
+    if virtual:
+        told.append(
+            f"{virtual}: vessels differ from liver by another amount than on plain images; compare only with such ones"
+        )
+    return told
 
 
 def _cubes(image: Volume, drawn: tuple[Region, ...], other_grid: OtherGrid) -> tuple[Volume, Mask, tuple[str, ...]]:
