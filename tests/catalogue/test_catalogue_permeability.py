@@ -225,6 +225,18 @@ def test_a_region_that_is_mostly_left_out_is_warned_of(scan: tuple[Volume, Volum
     assert "WARNING: both: 7" in said and "ve ended at a bound" in said
 
 
+def test_a_region_in_air_is_warned_of(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    """Noise had a Ktrans of 0.004."""
+    dynamic, angles = scan
+    muscle = next(r for r in drawn if r.label == "muscle")
+    assert muscle.mask is not None
+    noise = np.abs(np.random.default_rng(1).normal(0, 1.0, dynamic.array.shape)) + 1.0
+    air = replace(dynamic, array=np.where(muscle.mask, noise, dynamic.array).astype(np.float32))
+    said = Permeability().run(air, (angles,), drawn).reasons
+    assert any("muscle: 100 % of it has no signal before the agent" in r for r in said)
+    assert not any("no signal before" in r for r in Permeability().run(dynamic, (angles,), drawn).reasons)
+
+
 def test_flip_angles_on_other_voxels_are_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
     grid = scan[1].geometry
     other = replace(scan[1], geometry=replace(grid, affine=grid.affine @ np.diag([1.0, 1.2, 1.2, 1.0])))

@@ -50,7 +50,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverFatIron:
     """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
 
-    name, version = "liver_fat_iron", "21"
+    name, version = "liver_fat_iron", "22"
     needs: ClassVar[Mapping[str, Need]] = {
         "echoes": Need(
             modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")

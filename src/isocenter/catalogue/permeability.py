@@ -55,6 +55,7 @@ _SAID: dict[str, tuple[Code, str, str]] = {
 }
 _NEEDS_LENGTH = ("ve",)
 _MOSTLY = 50.0  # per cent of a region
+_NO_SIGNAL = 0.05  # of what is bright
 
 Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
@@ -174,6 +175,7 @@ class Permeability:
             remarks.append("no region is drawn: all that enhances was measured")
             if places[0][1].sum() < _LEAST_VOXELS:
                 return Answer.none(reasons=("nothing enhances but vessels", *remarks))
+        remarks += _without_signal(frames, first, places)
         where = np.logical_or.reduce([mask for _, mask in places])
         t1 = _t1(dynamic, angles, t1_map, where, t1_ms, remarks)
         usable = np.isfinite(t1) & (t1 >= 50.0) & (t1 <= 5000.0)
@@ -353,6 +355,19 @@ def _arrival(frames: Array) -> int:
     if not len(over) or over[0] < 2:
         raise Refused(*_TOO_LATE)
     return int(over[0] - 1)
+
+
+def _without_signal(frames: Array, first: int, places: list[tuple[str, Mask]]) -> list[str]:
+    """Words on regions that lie in air or beside the body: noise has a concentration, too."""
+    before = frames[:first].mean(axis=0)
+    lit = before > _NO_SIGNAL * np.percentile(before, 98)
+    dark = [(label, 100.0 * float((mask & ~lit).sum()) / float(mask.sum())) for label, mask in places]
+    return [
+        f"WARNING: {label}: {share:.0f} % of it has no signal before the agent: it lies in air, or its outline is of "
+        "another series"
+        for label, share in dark
+        if share > _MOSTLY
+    ]
 
 
 def _enhancing(frames: Array, first: int, artery: Mask | None) -> Mask:

@@ -24,7 +24,7 @@ _DEEP_MM, _MARGIN_MM = 12.0, 6.0
 _WATERY_PERCENT = 65.0
 _LEAST_ML = 40.0
 _MOST_LEFT_OUT = 0.4
-_UNLIKE = 0.35
+_UNLIKE, _UNLIKE_FAT = 0.35, 15.0  # of the middle; fat varies by fewer points within one liver, however fat it is
 _FAR = 3.5  # in robust standard deviations
 
 
@@ -67,7 +67,7 @@ def without_vessels(region: Mask, *maps: Array) -> tuple[Mask, float]:
 
     Args:
         region: (slices, rows, columns).
-        maps: of the same shape, such as fat fraction and R2*.
+        maps: of the same shape: the fat fraction in per cent, then others such as R2*.
 
     Raises:
         Refused: when more than 40 % would have to be left out, or the values are no one tissue's.
@@ -76,7 +76,7 @@ def without_vessels(region: Mask, *maps: Array) -> tuple[Mask, float]:
     # What lies more than a voxel from the region is not looked at.
     box = tuple(slice(max(int(at.min()) - 1, 0), int(at.max()) + 2) for at in np.nonzero(region))
     region = region[box]
-    for each in (whole[box] for whole in maps):
+    for number, each in enumerate(whole[box] for whole in maps):
         # The mean of what there is: a hole in the map beside a voxel says nothing of it.
         known = ndimage.uniform_filter(np.isfinite(each).astype(np.float64), (1, 3, 3))
         smooth = ndimage.uniform_filter(np.nan_to_num(each).astype(np.float64), (1, 3, 3)) / np.maximum(known, 1e-9)
@@ -84,7 +84,8 @@ def without_vessels(region: Mask, *maps: Array) -> tuple[Mask, float]:
         middle = float(np.median(values))
         # The nearest quarter says how much liver varies, also where much of the region is something else.
         spread = float(np.percentile(np.abs(values - middle), 25)) / 0.3186
-        if spread > 4.0 + _UNLIKE * abs(middle):
+        most = 4.0 + _UNLIKE * abs(middle)
+        if spread > (most if number else min(most, _UNLIKE_FAT)):
             raise Refused(
                 f"a region whose values lie around {middle:.0f} with a spread of {spread:.0f}",
                 "no one tissue varies so much: it holds more than liver, and differs from the rest of it",
