@@ -174,6 +174,18 @@ def turned_field() -> np.ndarray:
     return (np.abs(across) < 0.36 * columns) & (np.abs(down) < 0.36 * rows)
 
 
+def test_air_of_a_raw_mammogram_is_not_clipped_and_tissue_is() -> None:
+    """The direct beam fills the detector: "35.4 % of the pixels are clipped" was said of every such picture."""
+    y, x = np.indices((256, 256)) / 256
+    breast = (x / 0.6) ** 2 + ((y - 0.5) / 0.4) ** 2 < 1
+    raw = np.where(breast, 300.0 + RNG.normal(0.0, 20.0, breast.shape), 4095.0)[None]
+    intent = {"PresentationIntentType": "FOR PROCESSING"}
+    assert not any("clipped" in w for w in said(volume(raw, "MG", **intent)))
+    assert any("clipped" in w for w in said(volume(raw, "MG")))
+    burnt = np.where((x < 0.3) & (np.abs(y - 0.5) < 0.2) & (x > 0.02), 4095.0, raw[0])[None]
+    assert any("clipped" in w for w in said(volume(burnt, "MG", **intent)))
+
+
 def test_clipped_tissue_at_the_edges_is_no_margin_and_a_margin_hides_no_noise() -> None:
     picture = radiograph()
     rows, columns = picture.shape[1:]

@@ -63,7 +63,7 @@ _LEAST_LUNG, _LONG_CHEST_MM = 0.03, 150.0  # a whole chest holds lung: one third
 class ImageQuality:
     """What is wrong with this image, and is it what its header says?"""
 
-    name, version = "image_quality", "5"
+    name, version = "image_quality", "6"
     needs: ClassVar[Mapping[str, Need]] = {"image": Need(every=True)}
     yields = (
         Yield(what=codes.QUALITY_ISSUE, units=_UNITS),
@@ -278,7 +278,12 @@ class _Look:
 
     @cached_property
     def clipped(self) -> float:
-        """Of radiographs without a collimator's margin, which is as bright as can be."""
+        """Of radiographs without a collimator's margin, which is as bright as can be, and of raw ones without air, in
+        which the direct beam fills the detector.
+        """
+        raw = str(self.image.facts.get("PresentationIntentType") or "").upper() == "FOR PROCESSING"
+        if raw and self.modality in (*_RADIOGRAPHS, "MG"):
+            return greys.clipped_share(np.concatenate([greys.without_air(f) for f in self.sampled]))
         if self.modality not in _RADIOGRAPHS:
             return greys.clipped_share(self.values)
         return greys.clipped_share(np.concatenate([greys.without_margins(f) for f in self.sampled]))

@@ -20,6 +20,7 @@ __all__ = [
     "lung_share",
     "mediastinum_contrast",
     "repeated_frames",
+    "without_air",
     "without_margins",
 ]
 
@@ -68,6 +69,18 @@ def without_margins(image: Array) -> Array:
     if np.count_nonzero(~field[[0, 0, -1, -1], [0, -1, 0, -1]]) >= _CORNERS and _has_no_hollows(field):
         return image[field]
     return image[box].ravel()
+
+
+def without_air(image: Array) -> Array:
+    """The values of a raw radiograph but for its largest value where that reaches an edge: the direct beam, in air.
+
+    >>> raw = np.array([[9.0, 9.0, 1.0, 2.0], [9.0, 3.0, 9.0, 4.0], [5.0, 6.0, 7.0, 8.0]]); without_air(raw).size
+    9
+    """
+    labels, _ = ndimage.label(image == image.max())
+    rims = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    left = image[~np.isin(labels, rims[rims > 0])]
+    return left if left.size else image.ravel()
 
 
 def _has_no_hollows(field: npt.NDArray[np.bool_]) -> bool:
