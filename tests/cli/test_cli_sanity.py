@@ -58,7 +58,7 @@ def test_the_verdict_is_kept_beside_the_weights_and_in_the_journal(
     monkeypatch.undo()
     refused = CliRunner().invoke(app, asked[:4])
     assert isinstance(refused.exception, IsocenterError), "there is nothing in that folder that it learnt from"
-    monkeypatch.setattr(Path, "write_text", _full)
+    monkeypatch.setattr(Path, "replace", _full)
     with pytest.raises(Unavailable, match="no space"):
         sanity.kept(place, verdict, map="opacity_sensitivity")
 
