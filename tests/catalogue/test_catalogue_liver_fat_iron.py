@@ -113,6 +113,7 @@ def test_three_echoes_tell_that_decay_is_little_more_than_a_correction(truth: di
     three = parts_of(echoes_ms=(1.2, 3.5, 5.8))
     answer = LiverFatIron().run(three, drawn(three, truth["liver"]))
     assert any("three echoes: R2*" in r for r in answer.reasons)
+    assert any("(bipolar) turned the phase was not looked for (3 echoes do not tell" in r for r in answer.reasons)
 
 
 def test_shading_of_the_coil_changes_nothing(parts: tuple[Volume, ...]) -> None:
