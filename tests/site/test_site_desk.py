@@ -13,7 +13,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
-from isocenter.errors import Conflict, Forbidden, NotFound, WrongState
+from isocenter.errors import Conflict, Forbidden, NotFound, Refused, WrongState
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading import report as reports
 from isocenter.reading.critical import Communication
@@ -197,7 +197,7 @@ def test_undo_goes_back_act_by_act_and_stops_at_the_opinion(site: Site) -> None:
         else:
             assert text() == seen
     assert told == ["added: Finding", "words of the report", "words of the report", "kept: Lesion"]
-    with pytest.raises(WrongState, match="nothing is left to undo"):
+    with pytest.raises(Refused, match="nothing is left to undo"):
         site.undo(study, version=version, who=ITO)
     with pytest.raises(WrongState, match="undecided"):
         site.sign(study, version=version, who=ITO)

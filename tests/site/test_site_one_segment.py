@@ -136,7 +136,7 @@ def test_one_answer_is_an_event_for_each_result_and_is_taken_back_as_one(site: S
     assert verdicts(site) == {f"{k} {n}": v for n, v in ((1, "kept"), (2, "undecided")) for k in LESION}
     reading, words = site.undo(study, version=reading.version, who=ITO)
     assert words == "kept: Increased uptake" and set(verdicts(site).values()) == {"undecided"}
-    with pytest.raises(WrongState, match="nothing is left to undo"):
+    with pytest.raises(Refused, match="nothing is left to undo"):
         site.undo(study, version=reading.version, who=ITO)
 
 

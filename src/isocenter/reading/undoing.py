@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from isocenter.errors import Conflict, WrongState
+from isocenter.errors import Conflict, Refused
 from isocenter.reading.session import Reading, must_be_mine
 from isocenter.record import Event, Kind, Origin, Outcome, Result, Sealed
 
@@ -54,7 +54,8 @@ def undo(
         get: a result by its digest, also one that was replaced.
 
     Raises:
-        WrongState: the study is not open with this reader, or nothing is left to undo.
+        WrongState: the study is not open with this reader.
+        Refused: nothing is left to undo. Nobody was faster, and nobody shall be told so.
         Conflict: another act came first, or stands on the one that would be undone.
     """
     must_be_mine(reading, who, "correct", version)
@@ -107,7 +108,10 @@ def _last(events: Sequence[Sealed], who: str) -> Sealed:
             undone.add(int(event.details["undoes"]))
         elif sealed.number not in undone:
             return sealed
-    raise WrongState("nothing is left to undo", "since you opened the study or locked your opinion")
+    raise Refused(
+        "nothing is left to undo", "no act of yours stands since you opened the study or locked your opinion",
+        "change the finding or the words themselves",
+    )  # fmt: skip
 
 
 def _head(act: Sealed, events: Sequence[Sealed], get: Callable[[str], Result]) -> str:
