@@ -57,6 +57,14 @@ def test_areas_at_a_level_and_volumes(phantom: Phantom, ct: Volume) -> None:
     assert any("found by the program" in r for r in answer.reasons)
 
 
+def test_a_level_without_bone_says_that_muscle_may_be_missing(ct: Volume) -> None:
+    """Muscle about a spine of 160 HU was left out, without a word."""
+    soft = replace(ct, array=np.minimum(np.asarray(ct.array), 160))
+    words = "no bone of the spine is seen at the level"
+    assert any(words in r for r in BodyComposition().run(soft, None, level_mm=0.0).reasons)
+    assert not any(words in r for r in BodyComposition().run(ct, None, level_mm=0.0).reasons)
+
+
 def test_a_drawn_compartment_is_exact(phantom: Phantom, ct: Volume) -> None:
     masks = abdomen_ct.slices()[1]
     wall = Region(ct.geometry, mask=masks["muscle"] | masks["intermuscular"], label="Muscle")

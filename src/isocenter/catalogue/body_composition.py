@@ -24,6 +24,7 @@ from isocenter.methods.body_composition import (
     arms_against,
     arms_beside,
     muscle_is_whole,
+    spine_area_mm2,
     tissues,
     wall_is_whole,
 )
@@ -42,6 +43,7 @@ _METAL_HU = 2800.0
 _BRIGHT_ML = 5.0
 _METAL_VOXELS = 20
 _STREAKS_MM = 10.0  # from a slice with metal, up to which another is not measured: streaks lie in its plane
+_LEAST_SPINE_MM2 = 200.0
 _ARMS, _ARMS_UP = "WARNING: arms lie beside", "scan with the arms up, or outline the muscle (a region named muscle)"
 _NONE_GIVEN = -9999.0
 _ADULT_YEARS = 18
@@ -75,7 +77,7 @@ def _is_soft(facts: Mapping[str, Any]) -> bool:
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "14"
+    name, version = "body_composition", "15"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -224,6 +226,11 @@ class BodyComposition:
             remarks.append("without a level (level_mm, or a region named L3): volumes of the scanned length, no index")
             return Answer.none(measurements=tuple(measured), curves=(curve,), reasons=tuple(remarks))
         areas = _at_level(found, held, level, bool(whole[level]), remarks)
+        if compartment is None and spine_area_mm2(hu[level], found.body[level], spacing) < _LEAST_SPINE_MM2:
+            remarks.append(
+                "WARNING: no bone of the spine is seen at the level: psoas and muscle of the back may be missing from "
+                "the area. Take another slice of the vertebra (level_mm), or outline the muscle"
+            )
         size = height_m or _number(ct, "PatientSize")
         weight = weight_kg or _number(ct, "PatientWeight")
         part = "" if found.closed[level] else _muscle_by_name(drawn)

@@ -25,6 +25,7 @@ __all__ = [
     "arms_beside",
     "body_of",
     "muscle_is_whole",
+    "spine_area_mm2",
     "tissues",
     "wall_is_whole",
 ]
@@ -287,6 +288,11 @@ def _thickness_mm(
     if not all_around or met[int(0.95 * (len(met) - 1))] > _EVEN * met[int(0.05 * (len(met) - 1))]:
         return _DEPTH_MM
     return float(np.clip(met[-1], _DEPTH_MM, _DEEPEST_MM))
+
+
+def spine_area_mm2(hu: npt.NDArray[np.float32], body: Mask, spacing_mm: tuple[float, float, float]) -> float:
+    """Of what is taken for the vertebra of a slice: by its place muscle of the back and psoas are told from organs."""
+    return float(_spine(hu, body, spacing_mm).sum()) * spacing_mm[1] * spacing_mm[2]
 
 
 def _spine(values: npt.NDArray[np.float32], within: Mask, spacing_mm: tuple[float, float, float]) -> Mask:
