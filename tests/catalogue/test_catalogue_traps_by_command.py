@@ -267,7 +267,11 @@ LIVER = (
         "look alike",
         lambda: abdomen_mr.patient(size=64, slices=2, echoes_ms=(1.5, 2.0)).files,
     ),
-    Trap("liver_vessels", "no contrast agent is stated", header={"ContrastBolusAgent": None}),
+    Trap(
+        "liver_vessels",
+        "no contrast agent is stated",
+        header={"ContrastBolusAgent": None, "SeriesDescription": "Liver"},
+    ),
 )
 BODY = tuple(
     Trap("body_composition", words, of("body"), header, given, answer=answer)

@@ -410,7 +410,7 @@ def _iron_alone(
         if not drawn:
             raise Refused(
                 f"magnitudes too noisy to tell fat in {lost:.0f} % of a region that nobody drew",
-                "without its fat the liver is not told from other tissue",
+                "; ".join((*scan.remarks, "without its fat the liver is not told from other tissue")),
                 "draw the liver, for R2* and iron alone, or send the phase images",
             )
         found = decay_alone(scan.magnitude, scan.times_s, field, mask, fitted.noise)
