@@ -43,6 +43,13 @@ def test_pages_without_fault(page: Any, axe: str, path: str, there: str, theme: 
     assert faults(page, axe) == []
 
 
+def test_a_number_of_a_patient_is_no_address(page: Any) -> None:
+    """It was asked of the server, whose refusal of the form was shown as it is."""
+    for path in ("/patients/ISO-DEMO-6", "/study/ISO-DEMO-6", "/report"):
+        page.goto(path)
+        page.get_by_role("heading", name="No such page").first.wait_for()
+
+
 @pytest.mark.parametrize("words", ["PET/CT", pytest.param("Cardiac MR", marks=pytest.mark.slow)])
 def test_the_reading_room_without_fault(page: Any, axe: str, studies: Callable[[str], str], words: str) -> None:
     read(page, studies(words))

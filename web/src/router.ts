@@ -24,16 +24,14 @@ const PARTED: Record<string, readonly string[]> = {
   settings: ["", "site", "people", "system", "projects"],
   sharing: ["", "consent", "ledger", "preview"],
 };
-/** Pages that are about one thing, and nothing without it. */
-const ABOUT_ONE = new Set<string>(["study", "report", "headset"]);
-/** A cohort is named by its digest, or is what is asked now; another word is the address of nothing. */
-const COHORT = /^([0-9a-f]{1,64}|ask)?$/;
+/** What a page may be about: a study by its UID, a cohort by its digest or as it is asked now. Another word is the address of nothing. */
+const NAMED: Record<string, RegExp> = { study: /^[0-9.]{1,64}$/, report: /^[0-9.]{1,64}$/, headset: /^[0-9.]{1,64}$/, patients: /^[0-9.]{0,64}$/, cohorts: /^([0-9a-f]{1,64}|ask)?$/ };
 
 export function placeOf(path: string): Place {
   const [head = "worklist", second = "", third = ""] = path.split("/").filter(Boolean).map(decoded);
   const page = PAGES.find((name) => name === head);
   const parts = page && PARTED[page];
-  if (!page || (ABOUT_ONE.has(page) && !second) || (page === "cohorts" && !COHORT.test(second)) || (parts && !parts.includes(second))) return { page: "nowhere", id: "", part: "", path };
+  if (!page || NAMED[page]?.test(second) === false || (parts && !parts.includes(second))) return { page: "nowhere", id: "", part: "", path };
   return parts ? { page, id: third, part: second, path } : { page, id: second, part: third, path };
 }
 
