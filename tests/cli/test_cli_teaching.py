@@ -121,8 +121,10 @@ def test_a_model_that_is_trained_again_is_the_next_version(tmp_path: Path, monke
         said = ["train", "cleveland_heart", "--data", str(tmp_path / f"{data}.csv"), "--out", str(tmp_path / out)]
         done = RUN.invoke(app, [*said, "--json"])
         assert done.exit_code == 0, done.exception
+        told.append("takes its place" in done.stderr)
         return json.loads(done.stdout)
 
+    told: list[bool] = []
     first = trained("a", "shelf/lung")
     assert first["version"] == str(int(shipped.version) + 1) and first["digest"] != shipped.digest
     record = json.loads((tmp_path / "shelf/lung/model.json").read_text())
@@ -133,6 +135,7 @@ def test_a_model_that_is_trained_again_is_the_next_version(tmp_path: Path, monke
     assert trained("b", "next")["version"] == str(int(shipped.version) + 2)
     assert trained("a", "next")["version"] == first["version"], "the same weights are the same version"
     assert trained("b", "shelf/lung")["version"] == str(int(shipped.version) + 2), "what lay there was one version less"
+    assert told == [False, False, False, True, True], "who trains over a model reads of it"
 
 
 @pytest.mark.parametrize(("kept", "words"), [(True, "goes on from what it kept in"), (False, "begins anew in")])

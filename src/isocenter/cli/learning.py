@@ -44,6 +44,7 @@ def train(
     OUT-examples: a model is handed on, images are not. Of examples the archive is asked, before and after, whether
     they may still be learnt from, and its journal keeps that the model did; where they may not, no model stays.
     """
+    from isocenter.analysis.weights import record_in
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
     from isocenter.govern.policy import HOUSE
@@ -60,6 +61,9 @@ def train(
             with house(folder) as held:
                 held.site.teaching.may_learn(source, who=HOUSE)
         tell, before = None if as_json else screen.say, records_now(out, _placed(begin))
+        if (record := out / "model.json").is_file():
+            there = record_in(record)
+            screen.warn(f"{out} holds {there.name} {there.version}: what is trained now takes its place")
         try:
             model = fit(task, source, out, seed=seed, begin=_placed(begin), device=device, progress=tell)
         except KeyboardInterrupt:
