@@ -55,3 +55,12 @@ def test_what_is_no_phase_and_no_part() -> None:
     with pytest.raises(Refused, match="not numbers"):
         from_parts(np.full(4, np.nan), np.ones(4))
     assert from_parts(np.array([1.0, -2.0]), np.array([0.5, 1.0]))[1] == -2 + 1j
+
+
+@pytest.mark.parametrize("half", [180.0, 2048.0, 32768.0])
+def test_a_range_that_velocities_fill_too_tells_no_scale_of_them(half: float) -> None:
+    """-180 to 180 may be degrees or cm/s."""
+    filled = np.array([-half, 0.0, half - 1.0])
+    assert radians(filled).max() == pytest.approx(np.pi, rel=0.01)
+    with pytest.raises(Refused, match="scale is not known"):
+        radians(filled, or_velocity=True)

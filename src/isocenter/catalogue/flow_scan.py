@@ -382,7 +382,7 @@ def _scaled(part: _Part) -> tuple[Floats, str]:
         factor, how = venc / 2048.0, f"2048 steps from 2048 are VENC ({venc:g} cm/s){_as_written(maker)}"
     else:
         try:
-            turned = complex_images.radians(values)
+            turned = complex_images.radians(values, or_velocity=True)
         except Refused as why:
             raise Refused(
                 f"velocity images from {float(values.min()):g} to {float(values.max()):g}",

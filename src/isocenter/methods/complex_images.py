@@ -22,10 +22,15 @@ Complex = npt.NDArray[np.complex64]
 _FILLED = 0.97  # noise fills at least this part of the range
 _HALF_TURNS = (np.pi, 180.0, 2048.0, 1000.0 * np.pi, 4096.0, 32768.0)
 _ONE_SIDED = (np.pi, 1000.0 * np.pi, 4096.0)  # that are known by one of their ends
+_FROM_ZERO = (2048.0,)  # to 4096, which no velocities fill
 
 
-def radians(phase: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def radians(phase: npt.NDArray[Any], *, or_velocity: bool = False) -> npt.NDArray[np.float32]:
     """Phase in radians, from the range that it fills.
+
+    Args:
+        or_velocity: the values may be velocities: ranges that these fill as well (180, 2048 or 32768 to either side)
+            tell no scale then.
 
     Raises:
         Refused: when the range is no turn in any scale that is known.
@@ -36,9 +41,10 @@ def radians(phase: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     low, high = float(phase.min()), float(phase.max())
     for half in _HALF_TURNS:
         filled = (max if half in _ONE_SIDED else min)(-low, high) >= _FILLED * half
-        if low < 0 and filled and max(-low, high) <= 1.001 * half:
+        told = not or_velocity or half in (_ONE_SIDED if low < 0 else _FROM_ZERO)
+        if told and low < 0 and filled and max(-low, high) <= 1.001 * half:
             return np.asarray(phase * np.float32(np.pi / half), np.float32)
-        if low >= 0 and 2.0 * _FILLED * half <= high <= 2.002 * half:
+        if told and low >= 0 and 2.0 * _FILLED * half <= high <= 2.002 * half:
             begun = half if half > 180.0 and half.is_integer() else 0.0  # whole numbers begin at minus half a turn
             return np.asarray((phase - np.float32(begun)) * np.float32(np.pi / half), np.float32)
     raise Refused(
