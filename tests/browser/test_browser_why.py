@@ -11,7 +11,7 @@ from test_browser_stage import send
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-WANTED = {"modality": "CT", "images": "at least 10 images", "body part": "heart or chest or thorax"}
+WANTED = {"modality": "CT", "images": "at least 10 images", "body part": "heart, chest, thorax"}
 FEW = body()[10:14]
 
 
