@@ -12,16 +12,15 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.contrast_agent import after_contrast
 from isocenter.catalogue.echo_scan import EchoScan, gathered
 from isocenter.catalogue.field_strength import field_tesla
+from isocenter.catalogue.iron_of_decay import excess, iron_alone, iron_of, signal_curve
 from isocenter.catalogue.liver_outline import tissue_of_liver
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.errors import Refused
-from isocenter.methods import bipolar, echo_parts, fat_magnitude, fatwater, liver_iron, liver_region
-from isocenter.methods.decay_alone import decay_alone
+from isocenter.methods import bipolar, echo_parts, fat_magnitude, fatwater, liver_region
 from isocenter.methods.fat_spectrum import t1_bias_points
-from isocenter.record import Curve, Finding, Measurement, codes
+from isocenter.record import Finding, Measurement, codes
 from isocenter.space import Region, Volume
 
 __all__ = ["LiverFatIron"]
@@ -36,8 +35,6 @@ _MOST_BESIDE = 0.03  # radians, or of the brightness: a third of a point of fat,
 _LEAST_VOXELS = 20
 _MOST_UNSOUND, _LEAST_TOLD = 0.1, 0.02
 _SLOW = 1.5  # decays by the third echo: less do not drown it
-_KNOWN_DECAY, _MOST_FADED = 0.1, 2.66  # of R2*, between fractions of fat; decays by the second echo: 7 % is left
-_SCATTERED = 0.4  # of R2*, in the middle half of its neighbourhoods
 _FAST = 2.0  # decays by the second echo, from which on phantoms were 1 to 2 points off
 _LIMIT_OF_MAGNITUDE = (
     "from magnitudes alone: fat and water are told apart by fat's smaller peaks only, so above 50 % the answer may be "
@@ -169,7 +166,8 @@ class LiverFatIron:
         else:
             r2_star = fitted.r2_star
             if any(float(fitted.unsound[mask].mean()) > _MOST_UNSOUND for _, mask, _ in places):
-                return _iron_alone(scan, field, places, fitted, calibration, remarks, drawn=bool(drawn))
+                told = [r for r in remarks if r != _LIMIT_OF_MAGNITUDE]  # it is of fat, and none is told
+                return iron_alone(scan, field, places, fitted, calibration, told, drawn=bool(drawn))
             for label, mask, _ in places:
                 remarks += _of_magnitudes(label, mask, fitted)
         maps |= {
@@ -202,7 +200,7 @@ class LiverFatIron:
             findings += found_here
         more: dict[str, Any] = {
             "measurements": tuple(measured), "maps": maps, "reasons": tuple(dict.fromkeys(remarks)),
-            "curves": (_curve(scan, places[0][1]),),
+            "curves": (signal_curve(scan, places[0][1]),),
         }  # fmt: skip
         return Answer.found(*findings, **more) if findings else Answer.none(**more)
 
@@ -385,81 +383,6 @@ def _of_magnitudes(label: str, mask: Mask, fitted: fat_magnitude.Magnitudes) -> 
     return []
 
 
-def _iron_alone(
-    scan: EchoScan,
-    field: float,
-    places: list[tuple[str, Mask, int]],
-    fitted: fat_magnitude.Magnitudes,
-    calibration: str,
-    remarks: list[str],
-    *,
-    drawn: bool,
-) -> Answer:
-    """R2* and iron of magnitudes that do not tell fat.
-
-    Raises:
-        Refused: where the decay hangs on what fat there is, or leaves too little at the second echo; and without a
-            drawn liver, for nothing tells it from other tissue then.
-    """
-    remarks = [r for r in remarks if r != _LIMIT_OF_MAGNITUDE]
-    measured: list[Measurement] = []
-    findings: list[Finding] = []
-    shown = np.full(scan.main.geometry.shape, np.nan, np.float32)
-    for label, mask, _ in places:
-        lost = 100 * float(fitted.unsound[mask].mean())
-        if not drawn:
-            raise Refused(
-                f"magnitudes too noisy to tell fat in {lost:.0f} % of a region that nobody drew",
-                "; ".join((*scan.remarks, "without its fat the liver is not told from other tissue")),
-                "draw the liver, for R2* and iron alone, or send the phase images",
-            )
-        found = decay_alone(scan.magnitude, scan.times_s, field, mask, fitted.noise)
-        faded = found.r2_star * float(scan.times_s[1])
-        scattered = found.spread > _SCATTERED * found.r2_star
-        if scattered or found.high - found.low > _KNOWN_DECAY * found.r2_star or faded > _MOST_FADED:
-            raise Refused(
-                f"magnitudes too noisy to tell the fat of {label} in {lost:.0f} % of it, and its decay",
-                "; ".join(
-                    (
-                        *scan.remarks,
-                        "without phase these echo times leave fat uncertain by more than 3 points, in neighbourhoods "
-                        f"too, and R2* between {found.low:.0f} and {found.high:.0f} 1/s, {100 * math.exp(-faded):.0f} "
-                        "% of the signal at the second echo",
-                    )
-                ),
-                "send the phase images, or acquire with less noise, shorter echo times or at 3 T",
-            )
-        remarks.append(
-            f"{label}: no fat fraction is given: without phase these echo times leave it uncertain by more than 3 "
-            f"points in {lost:.0f} % of it; R2* is {found.low:.0f} to {found.high:.0f} 1/s, whatever the fat up to half"
-        )
-        shown[mask] = found.rates
-        volume_ml = float(mask.sum()) * scan.main.geometry.voxel_volume_mm3 / 1000.0
-        decay = Measurement(codes.R2_STAR, found.r2_star, "1/s", definition=f"{label}: median, fat left open")
-        measured += [decay, Measurement(codes.VOLUME, volume_ml, "mL", definition=f"{label}: measured voxels")]
-        iron = None if _after_contrast(scan.main, remarks) else _iron(found.r2_star, field, calibration, remarks)
-        if iron is not None:
-            measured.append(iron)
-            where = Region(scan.main.geometry, mask=mask, series_uid=scan.main.series_uid, label=label)
-            findings += _of_excess(label, where, iron, decay)
-    more: dict[str, Any] = {
-        "measurements": tuple(measured), "maps": {"R2*": scan.main.like(shown, quantity="R2*", unit="1/s")},
-        "reasons": tuple(dict.fromkeys(remarks)), "curves": (_curve(scan, places[0][1]),),
-    }  # fmt: skip
-    return Answer.found(*findings, **more) if findings else Answer.none(**more)
-
-
-def _of_excess(label: str, where: Region, iron: Measurement, decay: Measurement) -> list[Finding]:
-    """More iron than is normal, where there is."""
-    if iron.value <= liver_iron.NORMAL_MG_G:
-        return []
-    words = (
-        f"Iron in the liver ({label}): {iron.value:.1f} mg/g dry weight ({iron.definition}), "
-        f"{liver_iron.iron_grade(iron.value)}; R2* {decay.value:.0f} 1/s."
-    )
-    return [Finding(codes.LIVER_IRON_EXCESS, where=where, site=codes.LIVER, measurements=(iron, decay), words=words)]
-
-
 def _places(
     main: Volume,
     drawn: tuple[Region, ...] | None,
@@ -507,7 +430,7 @@ def _said(
     )
     if len(scan.times_s) == 3:
         remarks.append("three echoes: R2* is little more than a correction; four or more are needed to rely on it")
-    iron = None if _after_contrast(scan.main, remarks) else _iron(one.r2_star, field, calibration, remarks)
+    iron = iron_of(one.r2_star, scan.main, field, calibration, remarks)
     where = Region(scan.main.geometry, mask=one.kept, series_uid=scan.main.series_uid, label=one.label)
     findings = []
     if one.pdff >= _STEATOSIS_PERCENT:
@@ -516,35 +439,8 @@ def _said(
         findings.append(Finding(codes.STEATOSIS, where=where, site=codes.LIVER, measurements=(fat, size), words=words))
     if iron is not None:
         numbers.append(iron)
-        findings += _of_excess(one.label, where, iron, decay)
+        findings += excess(one.label, where, iron, decay)
     return numbers, findings
-
-
-def _after_contrast(main: Volume, remarks: list[str]) -> bool:
-    agent = after_contrast(main.facts)
-    if not agent:
-        return False
-    remarks.append(f"WARNING: contrast agent ({agent}) adds to R2*, and to fat by its T1: no iron is given")
-    return True
-
-
-def _iron(r2_star: float, field: float, calibration: str, remarks: list[str]) -> Measurement | None:
-    name = calibration
-    if name == "by field":
-        fitting = liver_iron.calibrations_at(field)
-        if not fitting:
-            remarks.append(f"no iron is given: no calibration was made at {field:g} T")
-            return None
-        name = min(fitting, key=lambda c: abs(c.field_t - field)).name
-    chosen = liver_iron.CALIBRATIONS[name]
-    try:
-        value = liver_iron.iron_mg_g(r2_star, field, name)
-    except Refused as why:
-        remarks.append(f"no iron is given: {why}")
-        return None
-    return Measurement(
-        codes.LIVER_IRON, value, "mg/g", definition=f"{chosen.source}, {chosen.field_t:g} T: {chosen.rule}"
-    )
 
 
 def _two_point(
@@ -597,10 +493,3 @@ def _below_none(label: str, percent: float, apart_s: float) -> list[str]:
         f"{label}: a fraction below zero is no amount of fat: the signal decays between the echoes, as an R2* of "
         f"{rate:.0f} 1/s would without fat"
     ]
-
-
-def _curve(scan: EchoScan, mask: Mask) -> Curve:
-    return Curve(
-        "Signal of the liver over echo time", tuple(float(1000 * t) for t in scan.times_s), "echo time", "ms",
-        {"mean magnitude": tuple(float(m[mask].mean()) for m in scan.magnitude)}, "{arbitrary}",
-    )  # fmt: skip
