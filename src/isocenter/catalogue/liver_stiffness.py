@@ -1,4 +1,4 @@
-"""Ultrasound of the liver: stiffness from shear-wave readings, and whether they can be trusted."""
+"""Stiffness of the liver: from shear-wave readings of ultrasound, and whether they can be trusted; or of an MR map."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import numpy as np
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.mask_grid import OtherGrid
 from isocenter.catalogue.plane_image import grey
+from isocenter.catalogue.stiffness_map import SHEAR, is_ultrasound_or_map, of_map
 from isocenter.catalogue.stiffness_report import liver_readings, of_an_organ
 from isocenter.errors import Refused
 from isocenter.methods import shear_wave
-from isocenter.record import Code, Curve, Finding, Measurement
+from isocenter.record import Code, Curve, Finding, Measurement, codes
 from isocenter.record.machine_report import MachineReport
-from isocenter.space import Geometry, Reference, Volume
+from isocenter.space import Geometry, Reference, Region, Volume
 
 __all__ = ["LiverStiffness"]
 
@@ -27,24 +29,37 @@ READINGS = Code("readings", "99ISO", "Number of readings")
 
 
 class LiverStiffness:
-    """How stiff is the liver by shear-wave elastography, and are the readings reliable?"""
+    """How stiff is the liver by elastography, and are the readings reliable?"""
 
-    name, version = "liver_stiffness", "8"
+    name, version = "liver_stiffness", "9"
     needs: ClassVar[Mapping[str, Need]] = {
-        "image": Need(modality="US", body_part=("liver", "abdomen", "hepatic", "hepatobiliary"), instead="reports"),
+        "image": Need(
+            modality=("US", "MR"),
+            body_part=("liver", "abdomen", "hepatic", "hepatobiliary"),
+            instead="reports",
+            only=("ultrasound, or a map of stiffness", is_ultrasound_or_map),
+        ),
         "reports": Need(
             modality="SR", gives="reports", only=("the title of an ultrasound examination", of_an_organ), optional=True
         ),
+        "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
-    yields = (Yield(what=STIFFNESS, units=("kPa", "m/s", "1", "{counts}")),)
+    yields = (
+        Yield(what=STIFFNESS, units=("kPa", "m/s", "1", "{counts}")),
+        Yield(what=SHEAR, units=("kPa", "mL")),
+        Yield(what=codes.VOLUME, units=("mL",)),
+        Yield(maps=("Stiffness",)),
+    )
     limits = Limits(seconds=30.0, memory_mib=2048)
     about: ClassVar[Mapping[str, Any]] = {
-        "intended_use": "Put the readings of one examination together, with their quality and the rule of four.",
+        "intended_use": "Put the readings of one examination together, with their quality and the rule of four; "
+        "give the stiffness of a drawn liver on the map of an MR elastography.",
         "not_for": "Readings after a meal, with congestion, cholestasis or acute hepatitis; transient elastography's "
         "own limits; staging fibrosis by itself.",
         "sources": ("Barr 2020 (SRU consensus update)", "WFUMB 2018"),
         "limits": (
             "It puts readings together; it does not measure the picture, and cannot see where the readings were taken.",
+            "Of an MR map it does not see the waves, and does not stage: limits hang on frequency and method.",
             "After a meal, with congestion, cholestasis or acute hepatitis a liver is stiffer than its fibrosis.",
         ),
         "level": "arithmetic verified; no elastography with truth was at hand",
@@ -54,22 +69,30 @@ class LiverStiffness:
         self,
         image: Volume | None,
         reports: tuple[MachineReport, ...] | None = None,
+        drawn: tuple[Region, ...] | None = None,
         *,
         readings: str = "",
         unit: Literal["not stated", "kPa", "m/s"] = "not stated",
+        map_unit: Literal["as stated", "kPa", "Pa"] = "as stated",
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
-        """Median, spread and class of the readings.
+        """Median, spread and class of the readings; of an MR map median, quartiles and mean within the drawn liver.
 
         Args:
-            image: a picture of the examination; none is needed beside a report.
+            image: a picture of the examination, or an MR map of stiffness; none is needed beside a report.
             reports: of the machine; its readings are taken where none are given.
+            drawn: the liver on an MR map, where its waves can be trusted.
             readings: of one liver, with commas between, such as "5.1, 4.8, 5.4, …".
             unit: of the readings, as the machine shows them.
+            map_unit: of an MR map whose header states none.
+            other_grid: a liver outlined on coarser voxels than the map: ``nearest`` brings it there.
 
         Raises:
             Refused: without readings or their unit, for fewer than five, for decimals that may have a comma, or for a
-                reading that the unit cannot have.
+                reading that the unit cannot have; for a map without a unit, or without an outline of the liver.
         """
+        if image is not None and image.facts.get("Modality") == "MR" and not readings.strip():
+            return of_map(image, drawn or (), map_unit, other_grid)
         if image is not None and not reports:
             grey(image, film=True)
         remarks: list[str] = []
