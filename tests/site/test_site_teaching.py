@@ -25,6 +25,7 @@ from isocenter.errors import Conflict, Forbidden, NotFound, Refused
 from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.learn.films import read_films
+from isocenter.learn.from_readings import Said, YesOrNo
 from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.recipes import recipe
 from isocenter.learn.sealed import digest_of_data
@@ -72,6 +73,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     house.close()
 
 
+def said_of(site: Site) -> list[Said]:
+    return YesOrNo(recipe(AI), AI, ()).said(site.teaching.reports.signed())[0]
+
+
 def test_examples_are_weighed_and_those_without_consent_stay_out(site: Site, tmp_path: Path) -> None:
     report = site.teaching.examples(AI, tmp_path / "set", who=HOUSE)
     assert (report["n"], report["people"]) == (5, 4)
@@ -107,7 +112,7 @@ def test_what_must_not_be_taken_is_refused(site: Site, tmp_path: Path) -> None:
         site.teaching.examples(AI, tmp_path / "a", who=HOUSE, not_by=["ito"])
     with pytest.raises(Refused, match="no two classes"):
         site.teaching.examples(AI, tmp_path / "a", who=HOUSE, task="retinamnist")
-    positives = [s.study for s in site.teaching.said(AI) if s.final]
+    positives = [s.study for s in said_of(site) if s.final]
     with pytest.raises(Refused, match="one class"):
         site.teaching.examples(AI, tmp_path / "b", who=HOUSE, without=positives)
 
@@ -223,7 +228,7 @@ def test_a_frozen_cohort_is_trained_on_by_its_name(site: Site, tmp_path: Path, m
 
     monkeypatch.setattr(learning, "train", kept)
     site.cohorts.freeze("films", "modality:DX", who=HOUSE)
-    few = [s.study for s in site.teaching.said(AI)][1:4]
+    few = [s.study for s in said_of(site)][1:4]
     archive = str(site.database.url).removeprefix("sqlite:///").rsplit("/", 1)[0]
     command = ["train", AI, "--out", str(tmp_path / "m"), "--folder", archive, "--data"]
     for _ in range(2):  # the second time goes on with the examples that are there
@@ -257,7 +262,7 @@ def test_a_sealed_test_out_of_the_archive_opens_its_cases_in_the_archive(site: S
     site.gating.declare(AI, {"may_change": ["weights"], "protocol": {"looks": 9}, "impact": "earlier"}, **said)
     for number, label in enumerate(("NORMAL", "PNEUMONIA")):
         (tmp_path / "files" / label).mkdir(parents=True)
-        uid = next(s.study for s in site.teaching.said(AI) if s.final == bool(number))
+        uid = next(s.study for s in said_of(site) if s.final == bool(number))
         image = site.index.study(uid).series[0].instances[0]
         (tmp_path / "files" / label / "film.dcm").write_bytes(site.blobs.get(image.digest))
     for folder, n in (("set", 5), ("files", 2)):
@@ -266,7 +271,7 @@ def test_a_sealed_test_out_of_the_archive_opens_its_cases_in_the_archive(site: S
         judged = site.gating.told(AI, who=chief)["judged"]
         told = site.evidencing.cases(AI, who=chief)
         assert (told["n"], told["elsewhere"], len(told["cases"])) == (n, 0, n) and judged["n"] == n
-        finals = {s.study: s.final for s in site.teaching.said(AI)}
+        finals = {s.study: s.final for s in said_of(site)}
         assert all((case["truth"] == "yes") == finals[case["study"]] for case in told["cases"]), told["cases"]
         assert len({case["study"] for case in told["cases"]}) == n
         right = round(judged["metrics"]["sensitivity"]["value"] * site.evidencing.cases(AI, "ill", who=chief)["n"])

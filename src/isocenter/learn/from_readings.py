@@ -11,10 +11,10 @@ import csv
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,17 +26,22 @@ from isocenter.learn.kinds import Classes, Classifier2D, Recipe
 from isocenter.learn.model_folder import write_record
 from isocenter.learn.picture_tables import pictures_in
 from isocenter.learn.whose import whose
-from isocenter.record import Model
+from isocenter.record import Code, Model
+
+if TYPE_CHECKING:
+    from isocenter.learn.signed_reports import Images, Signed
 
 __all__ = [
     "AGREEMENT",
     "MOST",
     "Example",
     "Said",
+    "YesOrNo",
     "capped",
     "classes_of",
     "examples_of",
     "influence",
+    "laid",
     "learned",
     "rehearsed",
     "weight_of",
@@ -63,6 +68,8 @@ class Said:
         mode: in which the analysis was used for reading (shadow, unaided-first, second, concurrent).
         machine, final: what the analysis and the report say.
         first: the reader's opinion that was locked before the analysis was shown; None where there was none.
+        own: whether the reader drew, changed or added what the report says beyond yes and no.
+        answer: what that is; what it holds is the matter of the kind of recipe.
     """
 
     study: str
@@ -73,6 +80,8 @@ class Said:
     machine: bool
     final: bool
     first: bool | None = None
+    own: bool = False
+    answer: Any = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,7 @@ class Example:
         weight: 0 to 1, how much it counts.
         mode: "unaided", "overruled", "followed"; of several readers that of the weightiest.
         machine: what the analysis had said.
+        answer: what else the report says, of the weightiest of those readers; the latest of equals.
     """
 
     study: str
@@ -94,6 +104,7 @@ class Example:
     mode: str
     time: str
     machine: bool
+    answer: Any = None
 
 
 def weight_of(said: Said, agreement: float = AGREEMENT) -> tuple[str, float]:
@@ -106,7 +117,7 @@ def weight_of(said: Said, agreement: float = AGREEMENT) -> tuple[str, float]:
     """
     if said.mode == "shadow" or (said.first is not None and said.first == said.final):
         return "unaided", 1.0
-    if said.final != said.machine:
+    if said.final != said.machine or said.own:
         return "overruled", 1.0
     return "followed", agreement
 
@@ -140,8 +151,42 @@ def examples_of(told: Iterable[Said], agreement: float = AGREEMENT) -> tuple[lis
         mode, _, best = max((w for w in weighed if w[2].final == label), key=lambda w: (w[1], w[2].time))
         weight = min(1.0, abs(for_it - against))
         readers = tuple(sorted(s.reader for s in all_said))
-        found.append(Example(study, best.person, label, weight, readers, mode, best.time, best.machine))
+        found.append(Example(study, best.person, label, weight, readers, mode, best.time, best.machine, best.answer))
     return found, torn
+
+
+class YesOrNo:
+    """Reports teach whether a finding is there; see `signed_reports.Teacher`.
+
+    Raises:
+        Refused: the recipe has no two classes.
+    """
+
+    def __init__(self, how: Recipe, analysis: str, looks_for: Collection[Code]) -> None:
+        self._classes, self._analysis = classes_of(how), analysis
+
+    def said(self, signed: Iterable[Signed]) -> tuple[list[Said], dict[str, str]]:
+        """What each report says of the analysis' question."""
+        return [
+            Said(one.study, one.person, one.reader, one.time, str(call["mode"]), bool(call["machine"]),
+                 bool(call["final"]), call["first"])
+            for one in signed for call in one.calls if call["analysis"] == self._analysis
+        ], {}  # fmt: skip
+
+    def examples(self, told: Iterable[Said], agreement: float) -> tuple[list[Example], int]:
+        """See `examples_of`."""
+        return examples_of(told, agreement)
+
+    def written(
+        self, out: Path, examples: Sequence[Example], images: Images, told: Mapping[str, Any]
+    ) -> dict[str, Any]:  # fmt: skip
+        """A folder for each of the two classes; see `written`."""
+
+        def pixels(one: Example) -> tuple[npt.NDArray[Any], Sequence[str]]:
+            volume, digests = images(one.study)
+            return volume.array, digests
+
+        return written(out, examples, self._classes, pixels, told)
 
 
 def influence(examples: Sequence[Example]) -> dict[str, float]:
@@ -221,28 +266,53 @@ def written(
     Raises:
         Conflict: the folder holds something already. Refused: one class only, or no image could be read.
     """
+
+    def keep(example: Example, name: str) -> tuple[str, list[str], Sequence[str]]:
+        image, files = pixels(example)
+        label = classes[example.label]
+        return _stored(out, f"{label}/{name}", image), [label], files
+
+    return laid(out, examples, classes, keep, told, must_differ=True)
+
+
+def laid(
+    out: Path, examples: Sequence[Example], classes: Sequence[str],
+    keep: Callable[[Example, str], tuple[str, list[str], Sequence[str]]], told: Mapping[str, Any], *,
+    must_differ: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Examples of any kind, kept one by one, with ``examples.csv`` and ``examples.json`` beside them.
+
+    Args:
+        keep: (example, name without patient) -> the file that was written, the classes that it shows, and the digests
+            of the stored files that it came from. What it refuses is left out, and counted by the reason.
+        told: what else belongs in ``examples.json``; to its `left` that of here is added.
+        must_differ: whether two classes at least have to be among them.
+
+    Raises:
+        Conflict: the folder holds something already. Refused: nothing could be kept, or one class only.
+    """
     if out.exists() and any(out.iterdir()):
         raise Conflict(f"'{out}' is not empty", "old examples would be mixed with new ones", "name another folder")
     out.mkdir(parents=True, exist_ok=True)
     number = {whose: k for k, whose in enumerate(dict.fromkeys(e.person for e in examples))}
     rows: list[dict[str, Any]] = []
+    shown: list[list[str]] = []
     digests: list[str] = []
-    left: dict[str, int] = {}
+    left: dict[str, int] = dict(told.get("left", {}))
     for k, example in enumerate(examples):
         try:
-            image, files = pixels(example)
-            name = f"{classes[example.label]}/person{number[example.person]:06d}_{k:06d}"
-            file = _stored(out, name, image)
+            file, labels, files = keep(example, f"person{number[example.person]:06d}_{k:06d}")
         except IsocenterError as refused:
             left[refused.what[:80]] = left.get(refused.what[:80], 0) + 1
             continue
         digests += files
+        shown.append(labels)
         rows.append({
-            "file": file, "label": classes[example.label], "weight": f"{example.weight:g}",
+            "file": file, "label": "|".join(labels), "weight": f"{example.weight:g}",
             "readers": " ".join(example.readers), "mode": example.mode, "time": example.time,
             "machine": int(example.machine), "image": files[0] if files else "",
         })  # fmt: skip
-    if len({r["label"] for r in rows}) < 2:
+    if must_differ and len({r["label"] for r in rows}) < 2:
         raise Refused(f"{len(rows)} examples of one class", "nothing can be learnt from them", "wait for more reports")
     with (out / "examples.csv").open("w", newline="", encoding="utf-8") as text:
         table = csv.DictWriter(text, _COLUMNS)
@@ -250,7 +320,7 @@ def written(
         table.writerows(rows)
     report = {
         **told, "n": len(rows), "people": len(number), "left": left, "classes": list(classes),
-        "by_class": {c: sum(r["label"] == c for r in rows) for c in classes},
+        "by_class": {c: sum(c in labels for labels in shown) for c in classes},
         "by_mode": {m: sum(r["mode"] == m for r in rows) for m in sorted({r["mode"] for r in rows})},
         "weight": round(sum(float(r["weight"]) for r in rows), 3),
         "digest": hashlib.sha256((out / "examples.csv").read_bytes()).hexdigest(), "learned_from": sorted(set(digests)),

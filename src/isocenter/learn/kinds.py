@@ -360,6 +360,9 @@ class Masks:
         widths: channels from half the grid to the coarsest. fine: channels on the whole grid.
         network: of MONAI in place of the own one, of which then neither `widths` nor `fine` are asked. loss: of MONAI
             in place of cross entropy and overlap; None for the own.
+        known_as: other names of the labels in signed reports, or codes such as ``SCT:39607008``, each with its label.
+        may_lack: whether a label may be nowhere in an image, as a lesion may: then a signed report without it says
+            that it is not there. Else, as of organs, such a report is not learnt from.
     """
 
     task: str
@@ -383,6 +386,8 @@ class Masks:
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
     network: Named | None = None
     loss: Named | None = None
+    known_as: Mapping[str, int] = field(default_factory=dict, hash=False)
+    may_lack: bool = False
 
 
 @dataclass(frozen=True)
@@ -430,7 +435,11 @@ class Boxes:
 
 Recipe = Classifier2D | Classes | Table | Masks | Boxes
 
-LATER: Mapping[str, Any] = {"network": None, "loss": None, "booster": "scikit-learn"}
+LATER: Mapping[type, Mapping[str, Any]] = {
+    Classes: {"network": None, "loss": None},
+    Table: {"booster": "scikit-learn"},
+    Masks: {"network": None, "loss": None, "known_as": {}, "may_lack": False},
+}
 """Fields that recipes have only since some had been written, and their defaults."""
 
 
@@ -440,4 +449,5 @@ def as_said(how: Recipe) -> dict[str, Any]:
     Those that were added later are left out at their default, so that the text and the digest of a recipe stay what
     they were.
     """
-    return {name: value for name, value in asdict(how).items() if name not in LATER or value != LATER[name]}
+    later = LATER.get(type(how), {})
+    return {name: value for name, value in asdict(how).items() if name not in later or value != later[name]}

@@ -60,7 +60,8 @@ def _figures(model: Model, run: Model) -> dict[str, Any]:
         raise Refused(what, "that is the seed of the model itself", "give trainings from other seeds")
     said, again = json.loads(_training(model)["recipe"]), json.loads(_training(run)["recipe"])
     # What came later stands in a recipe only where it is used, so that leaving it out says something, too.
-    if other := next((name for name in LATER if said.get(name) != again.get(name)), "") or _differs(said, again):
+    later = [name for fields in LATER.values() for name in fields]
+    if other := next((name for name in later if said.get(name) != again.get(name)), "") or _differs(said, again):
         raise Refused(what, f"{other} in its recipe is not as on the card of {model.name}", "train it by that recipe")
     begun = {"began_with": run.parent} if run.parent and run.parent == model.parent else {}
     return {

@@ -20,35 +20,24 @@ from isocenter.analysis import weights
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
-from isocenter.learn.from_readings import (
-    AGREEMENT,
-    MOST,
-    Said,
-    capped,
-    classes_of,
-    examples_of,
-    influence,
-    rehearsed,
-    written,
-)
+from isocenter.learn.from_readings import AGREEMENT, MOST, capped, influence, rehearsed
 from isocenter.learn.kinds import Recipe
 from isocenter.learn.recipe_files import recipe_text
 from isocenter.learn.recipes import RECIPES, recipe, recipe_behind
-from isocenter.record import Cohort, Event, Kind, Study
+from isocenter.learn.signed_reports import Signed, teacher_of
+from isocenter.record import Code, Cohort, Event, Kind
 from isocenter.site.consenting import RECORD_TERMS, Consenting
 from isocenter.site.disclosing import Disclosing
-from isocenter.site.volumes import volumes_of
+from isocenter.site.reports_to_learn import ReportsToLearn
 
 if TYPE_CHECKING:
     from isocenter.analysis.registry import Registry
-    from isocenter.store.blobs import Blobs
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
 __all__ = ["Teaching"]
 
 _ALL = 10_000_000
-_SIGNED = (Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
 
 
 @dataclass
@@ -56,36 +45,18 @@ class Teaching:
     """What one archive can teach.
 
     Args:
+        reports: what was signed, and the images that it speaks of.
         shelf: folder of the site's own weights, or empty.
     """
 
     index: Index
     journal: Journal
-    blobs: Blobs
+    reports: ReportsToLearn
     disclosing: Disclosing
     consents: Consenting
     clock: Callable[[], datetime]
     registry: Registry
     shelf: str = ""
-
-    def said(self, analysis: str) -> list[Said]:
-        """What signed reports say of the question of an analysis."""
-        found = []
-        people: dict[str, str] = {}
-        for sealed in self.journal.since(kinds=_SIGNED, limit=_ALL):
-            event = sealed.event
-            for call in event.details.get("calls", ()):
-                if call["analysis"] != analysis:
-                    continue
-                if event.subject not in people:
-                    known = self.index.studies({"StudyInstanceUID": event.subject}, limit=1)
-                    people[event.subject] = f"{known[0].patient.issuer}|{known[0].patient.id}" if known else ""
-                if people[event.subject]:
-                    found.append(Said(
-                        event.subject, people[event.subject], event.who, event.time.isoformat(), str(call["mode"]),
-                        bool(call["machine"]), bool(call["final"]), call["first"],
-                    ))  # fmt: skip
-        return found
 
     def examples(
         self, analysis: str, out: Path, *, who: Person, task: str = "", use: Use | None = None,
@@ -110,38 +81,37 @@ class Teaching:
             Refused: no signed report says anything of it, the terms of use close all of them, or one class is left.
         """
         must(who, "train")
-        every = self.said(analysis)
-        if not every:  # reports on an analysis that was taken away since still teach
+        signed = self.reports.signed()
+        if not any(one.call(analysis) for one in signed):  # reports still teach of an analysis that was taken away
             self.registry.get(analysis)
         how = recipe(task) if task else self._own_recipe(analysis)
         own = not task and how.task not in RECIPES  # one of the house's own, which lies on the card of its weights
         task = str(out / "recipe.toml") if own else task or how.task
-        classes = classes_of(how)
-        told = [s for s in every if s.study not in set(without) and s.reader not in set(not_by)]
-        if cohort is not None:
-            told = [s for s in told if s.study in set(cohort.members)]
+        teacher = teacher_of(how, analysis, self._looks_for(analysis))
+        may_be_asked = self._askable(signed, who, without, not_by, cohort)
+        told, lacking = teacher.said(may_be_asked)
+        left = Counter(why for uid, why in lacking.items() if uid not in {t.study for t in told})
         if not told:
             whose = f" in the cohort '{cohort.name}'" if cohort is not None else ""
             raise Refused(
-                f"no signed report on {analysis}{whose}", "there is nothing to learn from", "wait until some are"
-            )
-        blind = self.disclosing.blinded(who)
-        held = self.disclosing.sieve(who, "train")
-        studies = {s: self.index.study(s) for s in {t.study for t in told} - set(blind) if held(s)}
+                f"no signed report on {analysis}{whose}", _because(left) or "there is nothing to learn from",
+                "wait until some are",
+            )  # fmt: skip
+        studies = {uid: self.index.study(uid) for uid in {t.study for t in told}}
         purpose = use or self.consents.use(Purpose.TRAINING, who=who)
         open_, closed = self.consents.sifted(studies.values(), purpose)
         may = {study.uid for study in open_}
         before = self._earlier(rehearse, purpose, who)
-        made, torn = examples_of((s for s in told if s.study in may), agreement)
+        made, torn = teacher.examples((s for s in told if s.study in may), agreement)
         if not made:
             why = f"most because {closed[0][0]}" if closed else "readers outweigh each other"
             raise Refused(f"none of {len(studies)} studies may be learnt from", why, RECORD_TERMS)
         made, scaled = capped(made, most)
-        silent = [study for study in self._silent(analysis, {s.study for s in every} | set(blind)) if held(study)]
-        report = written(
-            out, made, classes, lambda e: self._pixels(studies[e.study], analysis),
-            {"analysis": analysis, "task": task, "agreement": agreement, "closed": dict(closed),
-             "cohort": cohort.name if cohort is not None else "", "readers_apart": torn, "silent": len(silent),
+        report = teacher.written(
+            out, made, lambda uid, on=None: self.reports.image(studies[uid], analysis, on),
+            {"analysis": analysis, "task": task, "agreement": agreement, "closed": dict(closed), "left": dict(left),
+             "cohort": cohort.name if cohort is not None else "", "readers_apart": torn,
+             "silent": len(self._silent(analysis, {one.study for one in may_be_asked} - set(studies) - set(lacking))),
              "readers": dict(sorted(Counter(r for e in made for r in e.readers).items())),
              "influence": {r: round(part, 4) for r, part in influence(made).items()}, "scaled": scaled},
         )  # fmt: skip
@@ -156,12 +126,28 @@ class Teaching:
         self.journal.append(Event(Kind.EXAMPLES_TAKEN, self.clock(), who.name, analysis, details))
         return report
 
-    def _silent(self, analysis: str, others: Collection[str]) -> list[str]:
-        """Signed studies on which the analysis was asked and of which no report told anything: mostly it declined."""
-        signed = {s.event.subject for s in self.journal.since(kinds=_SIGNED, limit=_ALL)} - set(others)
-        heads = self.index.result_heads(sorted(signed), replaced=True) if signed else {}
-        asked = {uid for uid, rows in heads.items() if any(row["name"] == analysis for row in rows)}
-        return sorted(asked)
+    def _askable(
+        self, signed: Sequence[Signed], who: Person, without: Collection[str], not_by: Collection[str],
+        cohort: Cohort | None,
+    ) -> list[Signed]:  # fmt: skip
+        """Reports whose studies this person may learn from, and that nobody may still read blind."""
+        out, apart, blind = set(without), set(not_by), set(self.disclosing.blinded(who))
+        members = None if cohort is None else set(cohort.members)
+        held = self.disclosing.sieve(who, "train")
+        return [
+            one for one in signed
+            if one.study not in out | blind and one.reader not in apart and (members is None or one.study in members)
+            and held(one.study)
+        ]  # fmt: skip
+
+    def _looks_for(self, analysis: str) -> frozenset[Code]:
+        known = self.registry.analyses.get(analysis)
+        return frozenset(y.what for y in getattr(known, "yields", ()) if y.what is not None)
+
+    def _silent(self, analysis: str, untold: Collection[str]) -> list[str]:
+        """Of studies of which no report told anything those on which the analysis was asked: mostly it declined."""
+        heads = self.index.result_heads(sorted(untold), replaced=True) if untold else {}
+        return sorted(uid for uid, rows in heads.items() if any(row["name"] == analysis for row in rows))
 
     def _own_recipe(self, analysis: str) -> Recipe:
         """The recipe by which an analysis' own weights were trained: one that ships, or the one on their card."""
@@ -236,13 +222,9 @@ class Teaching:
     def _here(self, uid: str) -> bool:
         return bool(self.index.studies({"StudyInstanceUID": uid}, limit=1))
 
-    def _pixels(self, study: Study, analysis: str) -> tuple[Any, Sequence[str]]:
-        for _, result in reversed(self.index.results(study.uid, replaced=True)):
-            if result.machine.analysis == analysis and result.receipt.series:
-                series = next((s for s in study.series if s.uid == result.receipt.series[0]), None)
-                if series is not None:
-                    return volumes_of(series, self.blobs.kept)[0].array, [i.digest for i in series.instances]
-        raise Refused("the images that were looked at", "they are not here any more", "send them again")
+
+def _because(left: Mapping[str, int]) -> str:
+    return "; ".join(f"{n}: {why}" for why, n in sorted(left.items(), key=lambda one: -one[1]))
 
 
 def _plain(use: Use) -> dict[str, Any]:

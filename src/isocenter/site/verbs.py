@@ -65,6 +65,7 @@ from isocenter.site.projecting import Projects
 from isocenter.site.receiving import Receiving
 from isocenter.site.registering import Registering
 from isocenter.site.rejecting import Rejecting
+from isocenter.site.reports_to_learn import ReportsToLearn
 from isocenter.site.requesting import Requesting
 from isocenter.site.rereading import Rereading
 from isocenter.site.researching import Researching
@@ -190,7 +191,7 @@ class Site(Looking, Analysing, Researching, HandingOut, Desk, Marks, Registering
         self.teaching = Teaching(
             self.index,
             self.journal,
-            self.blobs,
+            ReportsToLearn(self.index, self.journal, self.blobs),
             self._disclosing,
             self.consents,
             lambda: self.clock(),
