@@ -17,7 +17,7 @@ from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.judge import judge, judged, opened  # noqa: E402
 from isocenter.learn.kinds import Column, Table  # noqa: E402
 from isocenter.learn.rows import read_rows  # noqa: E402
-from isocenter.learn.tabulate import Trees, _parts, _unknown_in  # noqa: E402
+from isocenter.learn.tabulate import Trees, _fit, _parts, _targets, _unknown_in  # noqa: E402
 from isocenter.learn.tested import picked, read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
@@ -250,3 +250,28 @@ def test_minus_nine_is_not_known_where_no_such_value_can_be(tmp_path: Path) -> N
     (tmp_path / "t.csv").write_text("age,sex,grade,num\n50,-1,2,1\n")
     with pytest.raises(Refused, match="sex is -1 in row 1"):
         read_rows(tmp_path / "t.csv", RISK)
+
+
+@pytest.mark.parametrize("booster", ["scikit-learn", "lightgbm"])
+def test_rows_count_what_the_examples_beside_them_say(tmp_path: Path, booster: str) -> None:
+    """A third of the rows says the contrary: of less weight than the others they turn less round."""
+    pytest.importorskip("lightgbm")
+    how = replace(RISK, booster=booster, trees=(0, 20))
+    rows = [*table(240, 0), *((a, s, g, 0 if y else 1) for a, s, g, y in table(120, 5))]
+    (tmp_path / "rows.csv").write_text(text(rows, "age,sex,grade,outcome"))
+    truth = read_rows(tmp_path / "rows.csv", how)
+    ill = np.where(np.arange(360) < 240, truth.labels, 1 - truth.labels)
+    sure = []
+    for weight in (1.0, 0.05):
+        lines = [f"row {k + 1},{1.0 if k < 240 else weight}" for k in range(360)]
+        (tmp_path / "examples.csv").write_text("file,weight\n" + "\n".join(lines) + "\n")
+        read = read_rows(tmp_path, how)
+        assert read.weights is not None and read.digest != truth.digest, "what rows count is part of what was learnt"
+        logits = _fit(read.values, _targets(read, how), read.weights, how, 0).logits(read.values, how)
+        sure.append(np.where(ill == 1, logits, -logits).mean(2))  # of each penalty, without and with trees
+    assert (sure[1] > 1.5 * sure[0]).all() and (sure[0] > 0).all(), sure
+    recipes.RECIPES["risk"] = how
+    assert train("risk", tmp_path, tmp_path / "out").evidence["n"] == 360
+    (tmp_path / "examples.csv").write_text("file,weight\nrow 1,7\n")
+    with pytest.raises(Refused, match="between 0 and 1"):
+        read_rows(tmp_path, how)

@@ -30,7 +30,10 @@ def within(columns: Sequence[Column], values: npt.ArrayLike) -> npt.NDArray[np.f
     return np.asarray(np.clip(np.asarray(values, np.float32), low, high), np.float32)
 
 
-def grow(how: Table, values: Array, labels: npt.NDArray[np.int64], seed: int) -> Any:
+def grow(
+    how: Table, values: Array, labels: npt.NDArray[np.int64], seed: int,
+    weights: npt.NDArray[np.float32] | None = None,
+) -> Any:  # fmt: skip
     """LightGBM's booster with the most trees that a recipe may take, by one thread, the same whenever it is grown.
 
     Raises:
@@ -47,7 +50,9 @@ def grow(how: Table, values: Array, labels: npt.NDArray[np.int64], seed: int) ->
             "install OpenMP (Debian: apt install libgomp1; macOS: brew install libomp), or take scikit-learn's",
         ) from e  # fmt: skip
     codes = [k for k, column in enumerate(how.columns) if column.kind == "code"]
-    rows = lightgbm.Dataset(within(how.columns, values), labels, categorical_feature=codes, params={"verbosity": -1})
+    rows = lightgbm.Dataset(
+        within(how.columns, values), labels, weight=weights, categorical_feature=codes, params={"verbosity": -1}
+    )
     settings = {
         "objective": "binary", "learning_rate": how.rate, "max_depth": how.depth, "num_leaves": 2**how.depth,
         "min_data_in_leaf": max(5, len(labels) // 50), "bagging_fraction": 0.7, "bagging_freq": 1, "seed": seed,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.codings import brought_back
-from isocenter.learn.examples import numbered, person
+from isocenter.learn.examples import numbered, person, weights_in
 from isocenter.learn.kinds import Column, Table
 from isocenter.learn.sheet import THERE, YES_NO, cells_of, plain, sheet_text
 from isocenter.learn.whose import PERSON_COLUMNS
@@ -30,6 +30,7 @@ _OUTCOMES = ("outcome", "diagnosis", "target", "label", "class", "truth", "groun
 """Where none of the names that a recipe has for the outcome is there."""
 _FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "picture", "img")
 _TABLES = (".csv", ".tsv", ".data", ".txt")
+_BESIDE = ("SOURCE.txt", "examples.csv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,7 @@ class Rows:
         files: the picture of each row, where the recipe looks at one.
         unknown: how many cells of each column, by name, held -9, -99 or -999 for what is not known.
         remarks: what was done to codes of another form of the table (see `codings`).
+        weights: (n,) what each row counts, by ``examples.csv`` beside the table; None where every row counts the same.
     """
 
     values: npt.NDArray[np.float64]
@@ -56,6 +58,7 @@ class Rows:
     files: tuple[Path, ...] = ()
     unknown: Mapping[str, int] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    weights: npt.NDArray[np.float32] | None = None
 
 
 def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
@@ -75,7 +78,7 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
             f"no data at {path}", "there is nothing to read", "give the path of a file or folder that is there"
         )
     if path.is_dir():
-        tables = sorted(p for p in path.iterdir() if p.suffix.lower() in _TABLES and p.name != "SOURCE.txt")
+        tables = sorted(p for p in path.iterdir() if p.suffix.lower() in _TABLES and p.name not in _BESIDE)
         if len(tables) != 1:
             raise Refused(f"{len(tables)} tables in {path.name}", "one is wanted", "name the file")
         path = tables[0]
@@ -124,10 +127,13 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     if how.graded and not np.array_equal(grades, labels):
         known += grades.astype("<f8").tobytes()
     names_ = tuple(f"row {i + 1}" for i in range(len(body)))
+    weights = weights_in(path.parent, names_)
+    if weights is not None:
+        known += weights.tobytes()
     files = _files(cells[0] if headed else (), body, how, path) if how.through else ()
     people = _people(cells[0] if headed else (), body, {*places, outcome}, files)
     return Rows(values, labels, grades, names_, hashlib.sha256(known).hexdigest(), people, files,
-                unknown, remarks)  # fmt: skip
+                unknown, remarks, weights)  # fmt: skip
 
 
 def _must_be_told(labels: Sequence[str], where: str) -> None:

@@ -41,6 +41,8 @@ from isocenter.record import Model, to_plain
 __all__ = ["Encoding", "Risk", "Trees", "judged", "learnt", "train_table", "usual_taught"]
 
 Array = npt.NDArray[np.float64]
+Weights = npt.NDArray[np.float32] | None
+"""What each row counts; None where all count the same."""
 _AT_ONCE = 8192  # rows whose answers to all questions of the trees lie in memory together
 
 
@@ -173,10 +175,12 @@ class _Line:
     presence: Any
 
     @classmethod
-    def fitted(cls, encoded: Array, targets: npt.NDArray[np.int64], strength: float) -> _Line:
+    def fitted(cls, encoded: Array, targets: npt.NDArray[np.int64], strength: float, weights: Weights) -> _Line:
         from sklearn.linear_model import LogisticRegression
 
-        each = [LogisticRegression(C=strength, max_iter=2000, tol=1e-8).fit(encoded, target) for target in targets]
+        each = [
+            LogisticRegression(C=strength, max_iter=2000, tol=1e-8).fit(encoded, target, weights) for target in targets
+        ]
         weight, bias = np.mean([one.coef_[0] for one in each], 0), np.mean([one.intercept_[0] for one in each])
         return cls(weight, float(bias), each[0])
 
@@ -218,23 +222,27 @@ def _targets(rows: Rows, how: Table) -> npt.NDArray[np.int64]:
     return np.stack([rows.labels, *(one for one in above if 2 * how.outer <= one.sum() <= len(one) - 2 * how.outer)])
 
 
-def _fit(values: Array, targets: npt.NDArray[np.int64], how: Table, seed: int) -> _Fitted:
+def _fit(values: Array, targets: npt.NDArray[np.int64], weights: Weights, how: Table, seed: int) -> _Fitted:
     labels = targets[0]
     encoding = Encoding(how.columns, values)
     x = torch.tensor(values, dtype=torch.float32)
     encoded = encoding(x).numpy()
-    lines = tuple(_Line.fitted(encoded, targets, c) for c in how.strengths)
+    lines = tuple(_Line.fitted(encoded, targets, c, weights) for c in how.strengths)
     trees = None
     if max(how.trees) and how.booster == "lightgbm":
-        trees = grow(how, values, labels, seed)
+        trees = grow(how, values, labels, seed, weights)
     elif max(how.trees):
         from sklearn.ensemble import GradientBoostingClassifier
 
         trees = GradientBoostingClassifier(
             n_estimators=max(how.trees), max_depth=how.depth, learning_rate=how.rate, subsample=0.7,
             min_samples_leaf=max(5, len(labels) // 50), random_state=seed,
-        ).fit(encoding.filled(x)[0].numpy(), labels)  # fmt: skip
+        ).fit(encoding.filled(x)[0].numpy(), labels, weights)  # fmt: skip
     return _Fitted(encoding, lines, trees)
+
+
+def _of(weights: Weights, rows: npt.NDArray[Any]) -> Weights:
+    return None if weights is None else weights[rows]
 
 
 def _parts(
@@ -249,18 +257,19 @@ def _parts(
 
 
 def _chosen(
-    values: Array, targets: npt.NDArray[np.int64], people: npt.NDArray[np.int64], how: Table, seed: int
-) -> tuple[int, int, Scale]:
+    values: Array, targets: npt.NDArray[np.int64], weights: Weights, people: npt.NDArray[np.int64], how: Table,
+    seed: int,
+) -> tuple[int, int, Scale]:  # fmt: skip
     """Penalty and number of trees: those with the least log loss for the presence of disease on inner folds; and the
     calibration there.
     """
     labels = targets[0]
     logits, presence = np.empty((2, len(how.strengths), len(how.trees), len(labels)))
     for learn, held in _parts(labels, people, how.inner, seed):
-        fitted = _fit(values[learn], targets[:, learn], how, seed)
+        fitted = _fit(values[learn], targets[:, learn], _of(weights, learn), how, seed)
         logits[:, :, held] = fitted.logits(values[held], how)
         presence[:, :, held] = fitted.logits(values[held], how, presence=True)
-    losses = np.logaddexp(0, np.where(labels == 1, -presence, presence)).mean(2)
+    losses = np.average(np.logaddexp(0, np.where(labels == 1, -presence, presence)), axis=2, weights=weights)
     c, t = np.unravel_index(int(losses.argmin()), losses.shape)
     return int(c), int(t), fit_scale(labels, logits[c, t])
 
@@ -271,8 +280,9 @@ def _nested(rows: Rows, how: Table, seed: int) -> tuple[Array, Array]:
     targets = _targets(rows, how)
     for learn, held in _parts(rows.labels, rows.people, how.outer, seed):
         values, own = rows.values[learn], targets[:, learn]
-        c, t, scale = _chosen(values, own, rows.people[learn], how, seed)
-        logits[held] = _fit(values, own, how, seed).logits(rows.values[held], how)[c, t]
+        heavy = _of(rows.weights, learn)
+        c, t, scale = _chosen(values, own, heavy, rows.people[learn], how, seed)
+        logits[held] = _fit(values, own, heavy, how, seed).logits(rows.values[held], how)[c, t]
         stated[held] = scale(logits[held])
     return logits, stated
 
@@ -326,8 +336,8 @@ def train_table(
             f"nested cross-validation {repeat + 1} of {how.repeats}: AUC {measured[-1]['metrics']['auc']['value']:.4f}"
         )
     targets = _targets(rows, how)
-    c, t, scale = _chosen(rows.values, targets, rows.people, how, seed)
-    whole = _fit(rows.values, targets, how, seed)
+    c, t, scale = _chosen(rows.values, targets, rows.weights, rows.people, how, seed)
+    whole = _fit(rows.values, targets, rows.weights, how, seed)
     line, count = whole.lines[c], how.trees[t]
     trees: Trees | Grown | None = None
     if count:
