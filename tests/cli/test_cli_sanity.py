@@ -17,7 +17,7 @@ from isocenter.app import open_house
 from isocenter.cli import app
 from isocenter.errors import IsocenterError, Unavailable
 from isocenter.govern import showing
-from isocenter.learn import sanity, sanity_films
+from isocenter.learn import sanity, sanity_classes, sanity_films
 from isocenter.record import Kind, Model, from_plain
 from isocenter.settings import Settings
 
@@ -61,6 +61,34 @@ def test_the_verdict_is_kept_beside_the_weights_and_in_the_journal(
     monkeypatch.setattr(Path, "replace", _full)
     with pytest.raises(Unavailable, match="no space"):
         sanity.kept(place, verdict, map="opacity_sensitivity")
+
+
+def test_of_a_classifier_of_pictures_the_verdict_on_each_method_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "pneumoniamnist"
+    shutil.copytree(shelved("pneumoniamnist")[1].parent, place)
+    given = dict[str, Any]()
+
+    def classes(model: Model, place: Path, *rest: Any, epochs: int, most: int) -> list[dict[str, Any]]:
+        given.update(epochs=epochs, most=most)
+        (told,) = made_up(model, b"", *rest)
+        cases = {
+            "held back": True, "pictures with a planted mark": 9, "of these answered otherwise": {"a spot": 3},
+            "digest": "c" * 64,
+        }  # fmt: skip
+        shorter = "twin and other learnt for 2 epochs of the 12 of the recipe"
+        return [{**told, "map": "occlusion_sensitivity", "map_of": "answer", "cases": cases, "shorter": shorter}]
+
+    monkeypatch.setattr(sanity_classes, "classes_sanity", classes)
+    asked = ["sanity", str(place), "--data", str(tmp_path), "--epochs", "2", "--cases", "16"]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 0 and "2 epochs of the 12" in result.output, result.output
+    held: Model = from_plain(Model, json.loads((place / "model.json").read_text()))
+    verdict = showing.verdict_on("occlusion_sensitivity", held)
+    assert verdict is not None and verdict["digest"] == held.digest and given == {"epochs": 2, "most": 16}
+    page = (place / "card.md").read_text()
+    assert "## The map occlusion_sensitivity, by occlusion" in page and "the answer turns: a spot 3." in page
 
 
 def _full(*_: Any, **__: Any) -> None:

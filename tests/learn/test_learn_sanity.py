@@ -80,6 +80,10 @@ def answer(subject: Any, images: Any) -> Any:
     return subject.run(["logits"], {"image": np.ascontiguousarray(images, np.float32)})[0][:, 0]
 
 
+def asked(subject: Any, _: Any) -> Any:
+    return lambda images: answer(subject, images)
+
+
 def covered(subject: Any, image: Any) -> Any:
     return occlusion(lambda x: answer(subject, x), image, patch=3, step=1)
 
@@ -118,11 +122,11 @@ def world() -> dict[str, Any]:
 
 @pytest.mark.nightly
 def test_occlusion_passes_and_an_edge_detector_fails(world: dict[str, Any]) -> None:
-    asked = {"images": world["images"], "masks": world["masks"]}
-    good = sanity(covered, answer, world["subjects"], **asked, name="occlusion", rng=np.random.default_rng(1))
+    given = {"images": world["images"], "masks": world["masks"]}
+    good = sanity(covered, asked, world["subjects"], **given, name="occlusion", rng=np.random.default_rng(1))
     assert good["passed"], good["checks"]
     assert good["checks"]["localisation"]["auprc"] > 0.5 and tuple(good["checks"]) == CHECKS
-    bad = sanity(edges, answer, world["subjects"], **asked, name="edges", rng=np.random.default_rng(1))
+    bad = sanity(edges, asked, world["subjects"], **given, name="edges", rng=np.random.default_rng(1))
     assert not bad["passed"] and not bad["checks"]["cascade"]["passed"] and not bad["checks"]["labels"]["passed"]
     assert "cascade, labels" in bad["says"] and bad["checks"]["cascade"]["alike"] == pytest.approx([1.0] * 2)
 
@@ -130,12 +134,12 @@ def test_occlusion_passes_and_an_edge_detector_fails(world: dict[str, Any]) -> N
 @pytest.mark.nightly
 def test_a_check_that_was_not_made_is_not_passed(world: dict[str, Any]) -> None:
     alone = Subjects(world["subjects"].model)
-    told = sanity(covered, answer, alone, world["images"], None, name="occlusion", rng=np.random.default_rng(1))
+    told = sanity(covered, asked, alone, world["images"], None, name="occlusion", rng=np.random.default_rng(1))
     assert not told["passed"] and sum("not_made" in c for c in told["checks"].values()) == 5
     with pytest.raises(Refused):
-        sanity(covered, answer, alone, world["images"][:3], None, name="x", rng=np.random.default_rng(1))
+        sanity(covered, asked, alone, world["images"][:3], None, name="x", rng=np.random.default_rng(1))
     with pytest.raises(Refused):
-        sanity(covered, answer, alone, world["images"], world["masks"][:3], name="x", rng=np.random.default_rng(1))
+        sanity(covered, asked, alone, world["images"], world["masks"][:3], name="x", rng=np.random.default_rng(1))
 
 
 @pytest.mark.nightly
@@ -176,11 +180,11 @@ def test_an_edge_detector_fails_whatever_the_weights_are() -> None:
     file = as_onnx(net_of(4, 3))
     drawn = [[session(one)] for one in cascade(file, rng=rng, levels=2)]
     subjects = Subjects(session(file), drawn, [drawn[-1][0]])
-    told = sanity(edges, answer, subjects, images, masks, name="edges", rng=rng)
+    told = sanity(edges, asked, subjects, images, masks, name="edges", rng=rng)
     assert not told["passed"] and told["checks"]["cascade"]["alike"] == pytest.approx([1.0] * 2)
     assert not told["checks"]["labels"]["passed"] and "not_made" in told["checks"]["repeatability"]
     with pytest.raises(Refused):
-        sanity(edges, answer, subjects, images[:3], None, name="edges", rng=rng)
+        sanity(edges, asked, subjects, images[:3], None, name="edges", rng=rng)
     with pytest.raises(Refused):
         cascade(b"nothing", rng=rng)
 
@@ -247,12 +251,12 @@ def test_in_another_world_occlusion_passes_and_an_edge_detector_fails_too() -> N
     model, twin, other = (session(f) for f in files)
     assert np.mean((answer(model, shown) > 0) == (told == 1)) > 0.85, "it learnt the spot"
     subjects = Subjects(model, list(zip(*drawn, strict=True)), blind, twin, other)
-    asked = {"images": shown[told == 1][:12], "masks": masks[told == 1][:12]}
+    given = {"images": shown[told == 1][:12], "masks": masks[told == 1][:12]}
 
     def wide(subject: Any, image: Any) -> Any:
         return occlusion(lambda x: answer(subject, x), image, patch=5, step=1)
 
-    good = sanity(wide, answer, subjects, **asked, name="occlusion", rng=np.random.default_rng(1))
+    good = sanity(wide, asked, subjects, **given, name="occlusion", rng=np.random.default_rng(1))
     assert good["passed"], good["checks"]
-    bad = sanity(edges, answer, subjects, **asked, name="edges", rng=np.random.default_rng(1))
+    bad = sanity(edges, asked, subjects, **given, name="edges", rng=np.random.default_rng(1))
     assert not bad["passed"] and {"cascade", "labels"} <= {c for c in CHECKS if not bad["checks"][c]["passed"]}

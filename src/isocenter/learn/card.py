@@ -118,10 +118,23 @@ def explained(model: Model) -> list[str]:
             passed = "not made" if "not_made" in check else "yes" if check["passed"] else "no"
             lines.append(f"| {name} | {passed} | {'' if worst is None else f'{worst:.1g}'} |")
         lines.append("")
+        lines += _how_tested(one)
         if planted := one.get("cases", {}).get("clear films with a planted lesion"):
             lines += [f"Of {planted} clear films with a planted lesion it calls {one['cases']['of these called']}.", ""]
         lines += _by_size(one.get("cases", {}).get("called by size and density", ()))
     return lines
+
+
+def _how_tested(one: Mapping[str, Any]) -> list[str]:
+    """Of a classifier of pictures: what is explained, whose cases these were, and what was planted in others."""
+    cases = one.get("cases", {})
+    if "held back" not in cases:
+        return []
+    whose = "held back from it" if cases["held back"] else "of those that some of its networks learnt from"
+    turned = ", ".join(f"{mark} {n}" for mark, n in cases["of these answered otherwise"].items()) or "none was planted"
+    lines = [f"It is of the {one['map_of']}. Cases are {whose}. Of {cases['pictures with a planted mark']} pictures "
+             f"with a planted mark the answer turns: {turned}.", ""]  # fmt: skip
+    return [*lines, f"{one['shorter']}.", ""] if "shorter" in one else lines
 
 
 def _again(one: Mapping[str, Any]) -> str:

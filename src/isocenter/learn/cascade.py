@@ -9,10 +9,37 @@ import numpy as np
 
 from isocenter.errors import Refused
 
-__all__ = ["cascade"]
+__all__ = ["cascade", "session_of"]
 
 
-def cascade(data: bytes, *, rng: np.random.Generator, levels: int = 3, outputs: Sequence[str] = ()) -> list[bytes]:
+def session_of(data: bytes, outputs: Sequence[str] = ()) -> Any:
+    """A session of one thread on the bytes of an ONNX file.
+
+    Args:
+        outputs: all that is worked out when it is asked; what else the file would tell costs as much, though unasked.
+    """
+    import onnxruntime as ort
+
+    if outputs:
+        import onnx
+
+        whole = onnx.load_model_from_string(data)
+        kept = _behind(whole.graph, outputs)[::-1]
+        told = [o for o in whole.graph.output if o.name in outputs]
+        whole.graph.ClearField("node")
+        whole.graph.node.extend(kept)
+        whole.graph.ClearField("output")
+        whole.graph.output.extend(told)
+        data = whole.SerializeToString()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def cascade(
+    data: bytes, *, rng: np.random.Generator, levels: int = 3, outputs: Sequence[str] = (), left: Sequence[str] = ()
+) -> list[bytes]:
     """ONNX files of the same graph in which more and more weights are drawn anew, the last with all of them.
 
     Each array is drawn from a normal distribution about zero with its own spread: as large as before, nothing learnt.
@@ -20,6 +47,7 @@ def cascade(data: bytes, *, rng: np.random.Generator, levels: int = 3, outputs: 
     Args:
         data: bytes of the ONNX file. levels: how many files.
         outputs: only weights that these are made from; all where none is named. A file may hold other networks, too.
+        left: names of arrays that nobody learnt, such as a veil, which stay as they are.
 
     Raises:
         Refused: when it cannot be read, keeps weights outside itself, has no such output, or fewer layers than levels.
@@ -35,7 +63,7 @@ def cascade(data: bytes, *, rng: np.random.Generator, levels: int = 3, outputs: 
     if any(t.data_location == onnx.TensorProto.EXTERNAL for t in held.values()):
         raise Refused("weights outside the file", "they are not what the digest of the file names", "export it whole")
     named = [n for node in _behind(whole.graph, outputs) for n in node.input if n in held]
-    layers = [n for n in dict.fromkeys(named) if _learnt(held[n])]
+    layers = [n for n in dict.fromkeys(named) if n not in left and _learnt(held[n])]
     if not 1 <= levels <= len(layers):
         raise Refused(f"{levels} levels", f"the file has {len(layers)} arrays of weights")
     made, done = [], 0

@@ -138,7 +138,7 @@ def tensor(pictures: npt.NDArray[np.uint8], how: Classes) -> Tensor:
 def fit_classes_net(
     how: Classes, examples: Examples, seed: int, *, foreign: Foreign | None = None, checkpoint: Path | None = None,
     begin: Beginning | None = None, progress: Progress = lambda line: None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = time.monotonic, architecture: Callable[[Classes, int], GridNet] = classifier,
 ) -> GridNet:  # fmt: skip
     """One network, trained on all of these examples (see `fit.descend`); from the body `begin` if one is given."""
     kinds, axes = len(how.classes) + (how.foreign > 0), len(how.shape)
@@ -186,7 +186,7 @@ def fit_classes_net(
     schedule = Schedule(per_epoch * how.epochs, per_epoch, how.rate, per_epoch, how.decay, how.average, how.threads)
 
     def make() -> nn.Module:
-        net = classifier(how, kinds)
+        net = architecture(how, kinds)
         return (net if begin is None else net.begun(begin)).to(memory_format=layout)
 
     net: GridNet = descend(

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from isocenter.errors import Refused
 
-__all__ = ["BoxNet", "GridNet", "MaskNet", "PlainNet", "ResidualNet"]
+__all__ = ["BoxNet", "GridNet", "MaskNet", "PlainGrid", "PlainNet", "ResidualNet"]
 
 
 _LAYERS = {2: (nn.Conv2d, nn.BatchNorm2d, nn.AvgPool2d), 3: (nn.Conv3d, nn.BatchNorm3d, nn.AvgPool3d)}
@@ -183,6 +183,31 @@ class GridNet(nn.Module):  # type: ignore[misc]
     def forward(self, x: Tensor) -> Tensor:
         answer: Tensor = self.head(self.drop(self.embedding(x)))
         return answer
+
+
+class PlainGrid(GridNet):
+    """What a `GridNet` is asked, answered by another architecture: convolutions without a way around, grids halved by
+    their maximum (Simonyan 2015). It stands beside one to see whether both look at the same places.
+
+    Args:
+        widths, answers, dropout, axes, channels, levelled, softened: as before.
+    """
+
+    def __init__(
+        self, widths: Sequence[int], answers: int, dropout: float = 0.0, *, axes: int = 2, channels: int = 1,
+        levelled: bool = True, softened: bool = False,
+    ) -> None:  # fmt: skip
+        nn.Module.__init__(self)
+        convolution, norm, _ = _LAYERS[axes]
+        pool = nn.MaxPool2d if axes == 2 else nn.MaxPool3d
+        self._before(axes, channels, levelled, softened)
+        steps: list[nn.Module] = [convolution(channels, widths[0], 5, 1, 2, bias=False), norm(widths[0]), nn.ReLU()]
+        for inward, outward in pairwise(widths):
+            layers = [convolution(inward, outward, 3, 1, 1, bias=False), norm(outward), nn.ReLU()]
+            steps.append(nn.Sequential(pool(2, ceil_mode=True), *layers))
+        self.body = nn.Sequential(*steps)
+        self.drop = nn.Dropout(dropout)
+        self.head = nn.Linear(widths[-1], answers)
 
 
 class MaskNet(nn.Module):  # type: ignore[misc]

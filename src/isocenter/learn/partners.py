@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,12 @@ from isocenter.learn.fit import answers, fit
 from isocenter.learn.kinds import Augmentation, Classifier2D
 from isocenter.learn.networks import PlainNet, ResidualNet
 
-__all__ = ["Partner", "memorising", "partner", "partners", "shuffled"]
+__all__ = ["STILL", "Partner", "memorising", "partner", "partners", "shuffled", "taken_or_made"]
 
-_STILL = Augmentation(
+STILL = Augmentation(
     scale=(1.0, 1.0), rotate_deg=0.0, shift=0.0, mirror=0.0, curve=0.0, field=0.0, sharpness=0.0, noise=0.0, erase=0.0
 )
+"""Nothing is done to a picture."""
 _SHUFFLED = 128  # films that are learnt by heart
 _BLIND = 3  # networks of wrong labels
 
@@ -76,26 +77,29 @@ def partner(how: Classifier2D, epochs: int = 6) -> Classifier2D:
 def memorising(how: Classifier2D) -> Classifier2D:
     """The recipe of the shuffled: nothing that would keep it from learning by heart."""
     return replace(
-        how, epochs=30, smoothing=0.0, dropout=0.0, decay=0.0, average=0.9, second_head=0.0, augmentation=_STILL,
+        how, epochs=30, smoothing=0.0, dropout=0.0, decay=0.0, average=0.9, second_head=0.0, augmentation=STILL,
         opacities=None, begins=None, threads=1, rate=how.rate if how.begins is None else how.begins.rate,
     )  # fmt: skip
 
 
 def shuffled(examples: Examples, seed: int, n: int = _SHUFFLED) -> Examples:
-    """Some examples, as many of each class, and half of each class said to be of the other.
+    """Some examples, as many of each class, and in each class as many of each label.
 
     Raises:
-        Refused: a class has fewer than two.
+        Refused: a class has fewer examples than there are classes.
     """
     random = np.random.default_rng([seed, 11])
-    each = min(n // 2, *(int(np.count_nonzero(examples.labels == k)) for k in (0, 1))) // 2 * 2
-    if not each:
-        raise Refused("labels to be shuffled", "each class needs two examples at least")
-    which = np.concatenate([random.permutation(np.flatnonzero(examples.labels == k))[:each] for k in (0, 1)])
+    kinds = np.unique(examples.labels)
+    many = max(2, len(kinds))
+    counts = [int(np.count_nonzero(examples.labels == k)) for k in kinds]
+    each = min(n // many, *counts) // many * many
+    if not each or len(kinds) < many:
+        raise Refused("labels to be shuffled", f"each class needs {many} examples at least")
+    which = np.concatenate([random.permutation(np.flatnonzero(examples.labels == k))[:each] for k in kinds])
     some = examples.take(which)
-    labels = np.tile(np.repeat([0, 1], each // 2), 2)
+    labels = np.tile(np.repeat(kinds, each // many), many)
     digest = digest_of(some.names, labels, some.pictures)
-    return replace(some, labels=labels, subtypes=np.full(2 * each, -1), digest=digest)
+    return replace(some, labels=labels, subtypes=np.full(len(labels), -1), digest=digest)
 
 
 def partners(
@@ -133,28 +137,46 @@ def _one(
 ) -> Partner:  # fmt: skip
     if len(examples) < how.batch:
         raise Refused(f"{len(examples)} examples for the {role}", f"a batch has {how.batch}", "give more examples")
-    file, beside = folder / f"{role}.onnx", folder / f"{role}.json"
     recipe = {k: v for k, v in asdict(how).items() if k not in ("begins", "card", "gate_steps", "members", "moved")}
     said = {
         "architecture": architecture.__name__, "seed": seed, "epochs": how.epochs, "examples": examples.digest,
         "recipe": hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest(),
     }  # fmt: skip
+
+    def made(file: Path, checkpoint: Path) -> dict[str, Any]:
+        progress(f"{role}: {len(examples)} films, {how.epochs} epochs")
+        net = fit(
+            how, examples, seed, architecture=architecture, checkpoint=checkpoint,
+            progress=lambda line: progress(f"{role}, {line}"),
+        )  # fmt: skip
+        exported(_Looking(net), (1, how.size, how.size), file, ("logits", "map"), seed=seed, apart=1e-3)
+        return {"films": len(examples), **_answers_of(net, how.size, examples, held, role)}
+
+    return taken_or_made(role, said, folder, made, progress)
+
+
+def taken_or_made(
+    role: str, said: Mapping[str, Any], folder: Path, made: Callable[[Path, Path], Mapping[str, Any]],
+    progress: Callable[[str], None],
+) -> Partner:  # fmt: skip
+    """The partner that lies in a folder, if it is the one of which this is said; else it is made and laid there.
+
+    Args:
+        made: (ONNX file to write, file that a training which was killed goes on from) -> what is told of it beside.
+    """
+    file, beside = folder / f"{role}.onnx", folder / f"{role}.json"
     if file.is_file() and beside.is_file():
         told, data = json.loads(beside.read_text("utf-8")), read_file(file)
         if said.items() <= told.items() and told["digest"] == hashlib.sha256(data).hexdigest():
             progress(f"{role}: taken from {folder}")
             return Partner(role, data, told)
-    progress(f"{role}: {len(examples)} films, {how.epochs} epochs")
     kept = folder / f"{role}.checkpoint"
-    net = fit(
-        how, examples, seed, architecture=architecture, checkpoint=kept,
-        progress=lambda line: progress(f"{role}, {line}"),
-    )  # fmt: skip
-    digest, _ = exported(_Looking(net), (1, how.size, how.size), file, ("logits", "map"), seed=seed, apart=1e-3)
-    told = {**said, "digest": digest, "films": len(examples), **_answers_of(net, how.size, examples, held, role)}
+    more = made(file, kept)
+    data = file.read_bytes()
+    told = {**said, "digest": hashlib.sha256(data).hexdigest(), **more}
     wholly.write(beside, json.dumps(told, indent=1) + "\n")
     kept.unlink(missing_ok=True)
-    return Partner(role, file.read_bytes(), told)
+    return Partner(role, data, told)
 
 
 def _answers_of(net: ResidualNet, size: int, examples: Examples, held: Examples, role: str) -> dict[str, float]:

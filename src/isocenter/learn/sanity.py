@@ -28,16 +28,17 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.learn.card import amended
-from isocenter.methods.saliency import alike, deletion, insertion, precision_recall, smooth_noise
+from isocenter.methods.saliency import Answer, alike, deletion, insertion, precision_recall, smooth_noise
 from isocenter.record import Model
 
-__all__ = ["CHECKS", "Subjects", "kept", "sanity"]
+__all__ = ["CHECKS", "FEWEST", "Subjects", "kept", "sanity"]
 
 CHECKS = ("cascade", "labels", "repeatability", "reproducibility", "faithfulness", "localisation")
 Array = npt.NDArray[np.float32]
 Each = npt.NDArray[np.float64]
 _P = 0.01
-_FEWEST = 12  # cases, of which a rank test can reach p < 0.01
+FEWEST = 12
+"""Cases, of which a rank test can reach p < 0.01."""
 _PAIRS = 100
 
 
@@ -61,7 +62,7 @@ class Subjects:
 
 def sanity(
     method: Callable[[Any, Array], Array],
-    answer: Callable[[Any, Array], npt.NDArray[np.floating]],
+    answer: Callable[[Any, Array], Answer],
     subjects: Subjects,
     images: Array,
     masks: npt.NDArray[np.bool_] | None,
@@ -74,19 +75,20 @@ def sanity(
     """``{"method", "passed", "n", "checks": {name: {"passed", …}}, "says"}``, to be kept in the evidence of the model.
 
     Args:
-        method: (subject, image (channels, *grid)) -> map (*grid). answer: (subject, images) -> (m,) what it explains.
+        method: (subject, image (channels, *grid)) -> map (*grid).
+        answer: (subject, image) -> what the map of that image explains, asked of any images.
         images: (n, channels, *grid) that have what is looked for. masks: (n, *grid) where it lies.
         planted: images that the masks belong to, where they are others than `images`.
 
     Raises:
         Refused: fewer than 12 images, images that are not finite, or masks of another shape.
     """
-    if len(images) < _FEWEST or not np.isfinite(images).all():
-        raise Refused(f"{len(images)} images", f"{_FEWEST} finite ones are needed, for a test to reach p < {_P}")
+    if len(images) < FEWEST or not np.isfinite(images).all():
+        raise Refused(f"{len(images)} images", f"{FEWEST} finite ones are needed, for a test to reach p < {_P}")
     marked = images if planted is None else planted
-    if masks is not None and (masks.shape != (len(marked), *images.shape[2:]) or len(marked) < _FEWEST):
+    if masks is not None and (masks.shape != (len(marked), *images.shape[2:]) or len(marked) < FEWEST):
         raise Refused(
-            f"masks of shape {masks.shape}", f"one for each image of {marked.shape}, {_FEWEST} at least, is wanted"
+            f"masks of shape {masks.shape}", f"one for each image of {marked.shape}, {FEWEST} at least, is wanted"
         )
     own = _maps(method, subjects.model, images)
     pairs = [rng.choice(len(own), 2, replace=False) for _ in range(_PAIRS)]
@@ -176,15 +178,16 @@ def _kept(subject: Any, likeness: Callable[[Any], Each], usual: float) -> dict[s
 
 
 def _faithful(
-    answer: Callable[[Any, Array], npt.NDArray[np.floating]], model: Any, images: Array, maps: Sequence[Array],
+    answer: Callable[[Any, Array], Answer], model: Any, images: Array, maps: Sequence[Array],
     rng: np.random.Generator,
 ) -> dict[str, Any]:  # fmt: skip
     told: dict[str, list[float]] = {"deletion": [], "insertion": []}
     for image, own in zip(images, maps, strict=True):
         base = np.broadcast_to(image.mean(tuple(range(1, image.ndim)), keepdims=True), image.shape)
+        asked = answer(model, image)
         blind = smooth_noise(image.shape[1:], rng, sigma=max(1.0, min(image.shape[1:]) / 10))
         for name, walk, better in (("deletion", deletion, -1), ("insertion", insertion, 1)):
-            mine, chance = (walk(lambda x: answer(model, x), image, o, base=base) for o in (own, blind))
+            mine, chance = (walk(asked, image, o, base=base) for o in (own, blind))
             told[name].append(better * (mine - chance))
     p = {name: _more(np.array(gains), np.zeros(len(gains))) for name, gains in told.items()}
     gained = {name: float(np.mean(gains)) for name, gains in told.items()}

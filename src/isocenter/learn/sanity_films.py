@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import Refused
-from isocenter.learn.cascade import cascade
+from isocenter.learn.cascade import cascade, session_of
 from isocenter.learn.examples import Examples, split
 from isocenter.learn.films import read_films
 from isocenter.learn.judge import answered
@@ -29,7 +29,7 @@ from isocenter.learn.recipes import RECIPES
 from isocenter.learn.sanity import Subjects, sanity
 from isocenter.learn.taken_up import SPLIT
 from isocenter.methods.picture import prepared, resampled
-from isocenter.methods.saliency import activation, occlusion, smoothed
+from isocenter.methods.saliency import Answer, activation, edges, occlusion, smoothed
 from isocenter.record import Model
 
 __all__ = ["METHODS", "SHOWN", "Cases", "called_by_size", "cases_of", "films_sanity"]
@@ -77,6 +77,10 @@ def _logit(session: Any, images: Array) -> npt.NDArray[np.float32]:
     said = [session.run(["logits"], {"image": np.ascontiguousarray(some, np.float32)})[0][:, 0]
             for some in np.array_split(images, -(-len(images) // 16))]  # fmt: skip
     return np.concatenate(said)
+
+
+def _asked(session: Any, _: Array) -> Answer:
+    return lambda images: _logit(session, images)
 
 
 def _covered(session: Any, image: Array) -> Array:
@@ -131,7 +135,7 @@ def films_sanity(
     inside, aside, _ = split(read, how.validation, int(model.card.get("training", {}).get(SPLIT, seed)))
     chosen, held = read.take(inside), read.take(aside)
     beside = partners(how, chosen, held, seed, folder, progress)
-    cases = cases_of(model, _opened(data), held, np.random.default_rng([seed, 12]))
+    cases = cases_of(model, session_of(data), held, np.random.default_rng([seed, 12]))
     progress(
         f"{len(cases.images)} films, {len(cases.planted)} planted lesions; of {cases.clear} clear films with one "
         f"{cases.turned} are called"
@@ -146,8 +150,8 @@ def films_sanity(
     }  # fmt: skip
     told = [_verdict(name, METHODS[name], subjects, cases, seed, progress) for name in methods]
     edge = sanity(
-        _edges, _logit, subjects, cases.images[:12], cases.masks[:12], planted=cases.planted[:12],
-        name="edge detector", rng=np.random.default_rng([seed, 14]), progress=progress,
+        lambda _, image: edges(image), _asked, subjects, cases.images[:12], cases.masks[:12],
+        planted=cases.planted[:12], name="edge detector", rng=np.random.default_rng([seed, 14]), progress=progress,
     )  # fmt: skip
     if edge["checks"]["cascade"]["passed"] or edge["checks"]["labels"]["passed"]:
         raise Refused("checks that an edge detector passes", "they would let anything through", "keep none of them")
@@ -160,31 +164,18 @@ def _verdict(
 ) -> dict[str, Any]:
     rng = np.random.default_rng([seed, 14])
     return sanity(
-        method, _logit, subjects, cases.images, cases.masks, name=name, rng=rng, planted=cases.planted,
+        method, _asked, subjects, cases.images, cases.masks, name=name, rng=rng, planted=cases.planted,
         progress=progress,
     )  # fmt: skip
 
 
-def _edges(_: Any, image: Array) -> Array:
-    down, right = np.gradient(image[0])
-    return np.asarray(np.hypot(down, right), np.float32)
-
-
-def _opened(data: bytes) -> Any:
-    """A session of one thread on the bytes of an ONNX file."""
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-
-
 def _subjects(data: bytes, beside: Sequence[Partner], rng: np.random.Generator) -> Subjects:
-    drawn = [[_opened(one) for one in cascade(data, rng=rng, levels=_LEVELS, outputs=("map",))] for _ in range(_DRAWN)]
-    held = {one.role: _opened(one.data) for one in beside}
+    drawn = [
+        [session_of(one) for one in cascade(data, rng=rng, levels=_LEVELS, outputs=("map",))] for _ in range(_DRAWN)
+    ]
+    held = {one.role: session_of(one.data) for one in beside}
     blind = [session for role, session in held.items() if role.startswith("shuffled")]
-    return Subjects(_opened(data), list(zip(*drawn, strict=True)), blind, held["twin"], held["other"])
+    return Subjects(session_of(data), list(zip(*drawn, strict=True)), blind, held["twin"], held["other"])
 
 
 def cases_of(model: Model, session: Any, held: Examples, rng: np.random.Generator, most: int = _MOST) -> Cases:

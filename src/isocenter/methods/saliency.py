@@ -21,6 +21,7 @@ __all__ = [
     "activation",
     "alike",
     "deletion",
+    "edges",
     "insertion",
     "occlusion",
     "precision_recall",
@@ -129,6 +130,16 @@ def _walked(answer: Answer, start: Array, end: Array, order: Array, steps: int) 
     rank = np.argsort(np.argsort(-order, axis=None, kind="stable")).reshape(order.shape)
     batch = np.stack([np.where(rank < order.size * k / steps, end, start) for k in range(steps + 1)])
     return float(np.mean(np.asarray(answer(batch), np.float64)))
+
+
+def edges(image: Array) -> Array:
+    """How steep an image is, whatever the weights are: it looks like saliency, and must pass for none.
+
+    Args:
+        image: (channels, *grid).
+    """
+    slopes = np.stack(np.gradient(image.mean(0)))
+    return np.asarray(np.sqrt((slopes**2).sum(0)), np.float32)
 
 
 def alike(one: Array, other: Array, *, window: int = 7) -> float:

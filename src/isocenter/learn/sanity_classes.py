@@ -1,0 +1,225 @@
+"""The checks of `sanity` made for any classifier of pictures with networks of its own: partners, cases, planted marks.
+
+The cases are held back from the model where that is one network alone; where every example has taught one of its
+networks, they are such, and the verdict says so. What a lesion is to the model is not known: marks of three kinds are
+laid into pictures (see `planted_marks`), and the kind is taken that makes the model say a class most often which it had
+not said. Where no kind does so often enough there is nothing that a map must lie on, and the check is not made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.weights import read_file
+from isocenter.dicom.confining import bounded_memory
+from isocenter.errors import Refused
+from isocenter.learn.cascade import cascade, session_of
+from isocenter.learn.examples import Examples, folds
+from isocenter.learn.foreign import read_foreign
+from isocenter.learn.kinds import Classes
+from isocenter.learn.labelled import read_labelled
+from isocenter.learn.partners import Partner
+from isocenter.learn.partners_classes import class_partners
+from isocenter.learn.planted_marks import MARKS, marked
+from isocenter.learn.recipes import recipe_behind
+from isocenter.learn.sanity import FEWEST, Subjects, sanity
+from isocenter.learn.sensitivity import METHODS, images_of, map_name, must_have, odds, said_of_pictures
+from isocenter.methods.saliency import Answer, edges
+from isocenter.record import Model
+
+__all__ = ["MOST", "class_cases", "classes_sanity", "recipe_with_networks"]
+
+Array = npt.NDArray[np.float32]
+Progress = Callable[[str], None]
+_LEVELS, _DRAWN = 3, 3
+MOST = 48
+"""Cases, and planted marks, that are looked at."""
+_UNLEARNT, _ASKED = ("veil",), ("logits",)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cases:
+    """What the maps are made of.
+
+    Args:
+        images: (n, channels, *grid) that the model gives a class, rightly. planted: (m, channels, *grid) with a mark,
+            masks: where; none where too few answers turn.
+        told: for the verdict.
+    """
+
+    images: Array
+    planted: Array
+    masks: npt.NDArray[np.bool_]
+    told: Mapping[str, Any]
+
+
+def recipe_with_networks(model: Model) -> Classes:
+    """The recipe of a classifier of pictures or volumes that has networks and says one class of each.
+
+    Raises:
+        Refused: another kind of model.
+    """
+    how = recipe_behind(model)
+    if not isinstance(how, Classes) or how.several or how.measured:
+        raise Refused(
+            f"the maps of '{model.name}'", "the checks are made for classifiers of pictures with networks, which say "
+            "one class of each", "its answers come without a map, so there is nothing to show or to check",
+        )  # fmt: skip
+    return how
+
+
+@bounded_memory()
+def classes_sanity(
+    model: Model, place: Path, source: Path, folder: Path, methods: Sequence[str],
+    progress: Progress = lambda line: None, *, epochs: int | None = None, most: int = MOST,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """A verdict on each method for these weights, by the checks of `sanity.sanity`.
+
+    Args:
+        model: record of a classifier. place: its folder. source: what it learnt from.
+        folder: where its partners are, or are trained. epochs: of those with true labels, fewer than the recipe has.
+        most: cases that are looked at.
+
+    Raises:
+        Refused: another kind of model, an unknown method, other data than it learnt from, or too few cases it calls.
+    """
+    how = recipe_with_networks(model)
+    for name in methods:
+        must_have(name)
+    seed = int(model.card.get("training", {}).get("seed", 0))
+    read = read_labelled(source, how)
+    if read.digest != model.examples:
+        raise Refused(
+            f"data of digest {read.digest[:12]}…", f"{model.name} learnt from {str(model.examples)[:12]}…, and so must "
+            "its partners", "give the data that it was trained on"
+        )  # fmt: skip
+    part, _ = folds(read, how.members, seed)
+    aside = (how.fitted or tuple(range(how.members)))[0]
+    alone = len(how.fitted or range(how.members)) == 1 and how.beside is None
+    chosen, held = read.take(np.flatnonzero(part != aside)), read.take(np.flatnonzero(part == aside))
+    data = read_file(place / "model.onnx")
+    session = session_of(data)
+    cases = class_cases(model, session, place, how, held, np.random.default_rng([seed, 12]), most)
+    progress(f"{len(cases.images)} cases; {_of_marks(cases.told)}")
+    foreign = read_foreign(source.resolve().parent.parent, how) if how.foreign else None
+    beside = class_partners(how, chosen, foreign, seed, folder, epochs=epochs, progress=progress)
+    subjects = _subjects(data, beside, np.random.default_rng([seed, 13]))
+
+    def kind(image: Array) -> int:
+        return _kind(session, image, how)
+
+    def asked(subject: Any, image: Array) -> Answer:
+        of = kind(image)
+        return lambda images: odds(subject, images, of)
+
+    def verdict(name: str, method: Callable[[Any, Array], Array], n: int) -> dict[str, Any]:
+        planted = cases.planted[:n] if len(cases.planted) else None
+        return sanity(
+            method, asked, subjects, cases.images[:n], None if planted is None else cases.masks[:n], planted=planted,
+            name=name, rng=np.random.default_rng([seed, 14]), progress=progress,
+        )  # fmt: skip
+
+    told = [verdict(name, _by(METHODS[name], kind), len(cases.images)) for name in methods]
+    edge = verdict("edge detector", lambda _, image: edges(image), FEWEST)
+    if edge["checks"]["cascade"]["passed"] or edge["checks"]["labels"]["passed"]:
+        raise Refused("checks that an edge detector passes", "they would let anything through", "keep none of them")
+    facts = {
+        "map_of": "log-odds of the class against all others, networks and support vectors together",
+        "cases": {**cases.told, "held back": alone},
+        "partners": {one.role: one.told for one in beside},
+        "control": {"method": "edge detector", "failed": [c for c, one in edge["checks"].items() if not one["passed"]]},
+    }
+    if epochs is not None and epochs < how.epochs:
+        facts["shorter"] = f"twin and other learnt for {epochs} epochs of the {how.epochs} of the recipe"
+    return [{**one, "map": map_name(one["method"]), **facts} for one in told]
+
+
+def _by(method: Callable[[Any, Array, int], Array], kind: Callable[[Array], int]) -> Callable[[Any, Array], Array]:
+    return lambda subject, image: method(subject, image, kind(image))
+
+
+def _kind(session: Any, image: Array, how: Classes) -> int:
+    """The class of which the map of an image is: the positive one of two, else the one that is said."""
+    if len(how.classes) == 2:
+        return how.positive
+    (certainty,) = session.run(["certainty"], {"image": np.ascontiguousarray(image[None], np.float32)})
+    return int(certainty[0, : len(how.classes)].argmax())
+
+
+def _subjects(data: bytes, beside: Sequence[Partner], rng: np.random.Generator) -> Subjects:
+    drawn = [
+        [session_of(one, _ASKED) for one in cascade(data, rng=rng, levels=_LEVELS, outputs=_ASKED, left=_UNLEARNT)]
+        for _ in range(_DRAWN)
+    ]
+    held = {one.role: session_of(one.data) for one in beside}
+    blind = [one for role, one in held.items() if role.startswith("shuffled")]
+    return Subjects(session_of(data, _ASKED), list(zip(*drawn, strict=True)), blind, held["twin"], held["other"])
+
+
+def class_cases(
+    model: Model, session: Any, place: Path, how: Classes, held: Examples, rng: np.random.Generator, most: int = MOST
+) -> _Cases:
+    """Cases that the model rightly gives a class, drawn by chance, and others that it does once a mark is planted.
+
+    Raises:
+        Refused: it calls fewer than 12 of them.
+    """
+    said = said_of_pictures(model, session, place, how, held.pictures)
+    right = np.flatnonzero(said.shown & (held.labels == said.kind))
+    if len(right) < FEWEST:
+        raise Refused(
+            f"{len(right)} cases that {model.name} rightly gives the class", f"{FEWEST} are needed for a map of it",
+            "a model that says one thing of everything, or seldom the right one, has no map to show",
+        )  # fmt: skip
+    which = rng.permutation(right)[:most]
+    if len(how.classes) == 2:
+        ground = np.flatnonzero(~said.called & (held.labels != how.positive))
+    else:
+        ground = np.flatnonzero(said.shown)
+    ground = rng.permutation(ground)[: 2 * most]
+    best, told = None, dict[str, int]()
+    for mark in MARKS:
+        draw = np.random.default_rng(rng.integers(2**31))
+        images = images_of(held.pictures[ground], how)
+        others = [_other(held, said.kind, right, int(k), how, draw) for k in ground]
+        made = [marked(image, other, draw, mark) for image, other in zip(images, others, strict=True)]
+        if not made:
+            break
+        shown = np.stack([one for one, _ in made])
+        pixels = np.round((np.moveaxis(shown, 1, -1) if how.channels > 1 else shown[:, 0]) * 255).astype(np.uint8)
+        after = said_of_pictures(model, session, place, how, pixels)
+        turned = after.shown & ((after.kind != said.kind[ground]) | (len(how.classes) == 2))
+        told[mark] = int(np.count_nonzero(turned))
+        if best is None or told[mark] > len(best[0]):
+            best = shown[turned], np.stack([mask for _, mask in made])[turned]
+    images = images_of(held.pictures[which], how)
+    planted, masks = best if best is not None and len(best[0]) >= FEWEST else (images[:0], np.zeros((0,), bool))
+    planted, masks = planted[:most], masks[:most]
+    sha = hashlib.sha256()
+    for array in (images, planted, masks):
+        sha.update(np.ascontiguousarray(array).tobytes())
+    facts = {"cases": len(images), "planted": len(planted), "pictures with a planted mark": len(ground),
+             "of these answered otherwise": told, "digest": sha.hexdigest()}  # fmt: skip
+    return _Cases(images, planted, masks, facts)
+
+
+def _other(
+    held: Examples, kinds: npt.NDArray[np.int64], right: npt.NDArray[np.int64], own: int, how: Classes,
+    rng: np.random.Generator,
+) -> Array:  # fmt: skip
+    """A picture that is rightly given a class, of several another one than the picture's own."""
+    some = right if len(how.classes) == 2 else right[kinds[right] != kinds[own]]
+    chosen = rng.choice(some if len(some) else right)
+    return np.asarray(images_of(held.pictures[[chosen]], how)[0])
+
+
+def _of_marks(told: Mapping[str, Any]) -> str:
+    turned = ", ".join(f"{mark}: {n}" for mark, n in told["of these answered otherwise"].items())
+    return f"of {told['pictures with a planted mark']} pictures the answer turns with {turned or 'no mark'}"

@@ -1,0 +1,113 @@
+"""Where a classifier of pictures is sensitive: maps of its whole answer, networks and support vectors, class by class.
+
+A map is of one class: of its log-odds against all others, before calibration, which only stretches them. It is drawn
+where a reader would ask for it: of two classes where the model says the positive one, of more for the one it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.learn.kinds import Classes
+from isocenter.learn.outside import why_declined
+from isocenter.methods.saliency import occlusion
+from isocenter.record import Model
+
+__all__ = ["METHODS", "Seen", "images_of", "map_name", "must_have", "odds", "said_of_pictures"]
+
+Array = npt.NDArray[np.float32]
+_AT_ONCE = 64
+_FARTHEST = 1e6  # of log-odds of weights that were made random, some of which have no end
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a model says of pictures.
+
+    Args:
+        kind: (n,) the class that a map would be of. called: (n,) whether the model says that class.
+        why: for each picture why the model declines it; empty where it does not.
+    """
+
+    kind: npt.NDArray[np.int64]
+    called: npt.NDArray[np.bool_]
+    why: tuple[str, ...]
+
+    @property
+    def shown(self) -> npt.NDArray[np.bool_]:
+        """(n,) which pictures have a map: those that are called and not declined."""
+        return np.asarray(self.called & np.array([not one for one in self.why], bool))
+
+
+def images_of(pictures: npt.NDArray[np.uint8], how: Classes) -> Array:
+    """(n, channels, *grid) in 0 … 1 of 8-bit pictures as examples have them."""
+    placed = np.moveaxis(pictures, -1, 1) if how.channels > 1 else pictures[:, None]
+    return np.ascontiguousarray(placed, np.float32) / np.float32(255)
+
+
+def said_of_pictures(model: Model, session: Any, folder: Path, how: Classes, pictures: npt.NDArray[np.uint8]) -> Seen:
+    """What a model says of pictures, and which of them it declines.
+
+    Args:
+        folder: of the model, where its border lies.
+    """
+    images = images_of(pictures, how)
+    said = {
+        name: np.concatenate([session.run([name], {"image": images[k : k + _AT_ONCE]})[0]
+                              for k in range(0, len(images), _AT_ONCE)])
+        for name in ("certainty", "strangeness")
+    }  # fmt: skip
+    why = why_declined(folder, model.inputs, said, list(pictures))[1]
+    certainty = said["certainty"][:, : len(how.classes)]
+    if len(how.classes) > 2:
+        return Seen(certainty.argmax(1).astype(np.int64), np.ones(len(images), bool), tuple(why))
+    called = certainty[:, how.positive] >= float(model.inputs["threshold"])
+    return Seen(np.full(len(images), how.positive), called, tuple(why))
+
+
+def odds(session: Any, images: Array, kind: int) -> npt.NDArray[np.float64]:
+    """(m,) log-odds of one class against all others, of the networks and the support vectors beside them together."""
+    parts = [session.run(["logits"], {"image": np.ascontiguousarray(images[k : k + _AT_ONCE], np.float32)})[0]
+             for k in range(0, len(images), _AT_ONCE)]  # fmt: skip
+    logits = np.concatenate(parts).astype(np.float64)
+    others = np.delete(logits, kind, 1)
+    highest = others.max(1, keepdims=True)
+    with np.errstate(invalid="ignore", over="ignore"):
+        told = logits[:, kind] - highest[:, 0] - np.log(np.exp(others - highest).sum(1))
+    return np.asarray(np.clip(np.nan_to_num(told, nan=0.0), -_FARTHEST, _FARTHEST))
+
+
+def _covered(session: Any, image: Array, kind: int) -> Array:
+    side = max(1, min(image.shape[1:]) // 4)
+    fall = occlusion(lambda images: odds(session, images, kind), image, patch=side, step=max(1, side // 2))
+    return np.maximum(fall, 0)
+
+
+METHODS: Mapping[str, Callable[[Any, Array, int], Array]] = {"occlusion": _covered}
+"""Name of a method -> (session, image (channels, *grid), class) -> map (*grid), 0 where nothing speaks for it."""
+
+
+def must_have(method: str) -> None:
+    """Refuse a method that is none.
+
+    Raises:
+        Refused: it is none of `METHODS`.
+    """
+    if method not in METHODS:
+        raise Refused(f"the method '{method}'", f"there are {', '.join(METHODS)}", "name one of them")
+
+
+def map_name(method: str) -> str:
+    """What the map of a method is called in the evidence.
+
+    >>> map_name("integrated gradients")
+    'integrated_gradients_sensitivity'
+    """
+    return f"{method.replace(' ', '_')}_sensitivity"
