@@ -237,6 +237,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     rejecting,
     releasing,
     risk,
+    saliency,
     sanity,
     scoping,
     sealing,

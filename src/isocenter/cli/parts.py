@@ -26,7 +26,7 @@ PARTS = {
     "Seal projects": ("master-key", "seal", "seals", "rotate", "change-master", "erase"),
     "Train, judge and release models": (
         "models", "recipe", "train", "pretrain", "scope", "judge", "cases", "seeds", "recalibrate", "card", "sanity",
-        "release", "watch",
+        "saliency", "release", "watch",
         "examples", "federate",
     ),
 }  # fmt: skip

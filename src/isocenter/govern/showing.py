@@ -12,7 +12,7 @@ from typing import Any
 
 from isocenter.record import Map, Model
 
-__all__ = ["CHECKS", "verdict_on", "withheld"]
+__all__ = ["CHECKS", "against", "verdict_on", "withheld"]
 
 CHECKS = ("cascade", "labels", "repeatability", "reproducibility", "faithfulness", "localisation")
 """Names of the checks, as `isocenter.learn.sanity` makes them."""
@@ -24,7 +24,7 @@ def withheld(maps: Iterable[Map], model: Model | None) -> dict[str, str]:
     Args:
         model: whose map it is, with its evidence; None where its weights are not known here.
     """
-    return {m.name: why for m in maps if m.kind == "sensitivity" and (why := _against(m.name, model))}
+    return {m.name: why for m in maps if m.kind == "sensitivity" and (why := against(m.name, model))}
 
 
 def verdict_on(name: str, model: Model) -> Mapping[str, Any] | None:
@@ -34,7 +34,8 @@ def verdict_on(name: str, model: Model) -> Mapping[str, Any] | None:
     return next((v for v in verdicts if name in (v.get("map"), v.get("method"))), None)
 
 
-def _against(name: str, model: Model | None) -> str:
+def against(name: str, model: Model | None) -> str:
+    """Why the map of that name must not be shown for a model; empty where it may."""
     if model is None:
         return "the weights that made it are not here, so that nothing is known of what the map is worth"
     verdict = verdict_on(name, model)
