@@ -19,8 +19,8 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.cli import app  # noqa: E402
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
-from isocenter.learn.boxed import Boxed, read_boxed, remarks_on, unbarred  # noqa: E402
-from isocenter.learn.detect import Finder, _parts, bells, decoded, moved_boxes  # noqa: E402
+from isocenter.learn.boxed import Boxed, digest_of_boxed, read_boxed, remarks_on, unbarred  # noqa: E402
+from isocenter.learn.detect import Finder, _loss, _parts, bells, decoded, moved_boxes  # noqa: E402
 from isocenter.learn.judge import Judged, judged  # noqa: E402
 from isocenter.learn.judge_boxes import Found, box_figures  # noqa: E402
 from isocenter.learn.kinds import Boxes  # noqa: E402
@@ -281,6 +281,24 @@ def test_a_box_goes_with_its_picture() -> None:
         if bool(there.any()):
             y, x = np.nonzero(x[0].numpy() > 50)
             assert np.allclose([x.min(), y.min(), x.max() + 1, y.max() + 1], moved[0], atol=1.1)
+
+
+def test_a_picture_counts_by_its_weight(tmp_path: Path) -> None:
+    """The loss of a batch is the sum of what its pictures give, each by its weight; of weight 0 nothing is learnt."""
+    boxes, kinds = torch.tensor([[10.0, 10.0, 30.0, 34.0]]), torch.tensor([1])
+    wanted = [torch.stack(part) for part in zip(*[bells(boxes, kinds, 2, (64, 80))] * 2, strict=True)]
+    random = torch.Generator().manual_seed(0)
+    what = torch.randn(2, 2, 16, 20, generator=random, requires_grad=True)
+    far = torch.rand(2, 4, 16, 20, generator=random) * 9
+    one, other, both = (_loss(what, far, torch.tensor(w), *wanted) for w in ([1.0, 0.0], [0.0, 1.0], [1.0, 1.0]))
+    assert torch.allclose(one + other, both) and one.item() > 0
+    one.backward()
+    assert what.grad[0].abs().max() > 0 and what.grad[1].abs().max() == 0
+    data = voc(tmp_path, {"a": 1, "b": 2})
+    (data / "examples.csv").write_text("file,weight\nJPEGImages/b.jpg,0.25\n")
+    read = read_boxed(data, SHAPES)[0]
+    assert [x.weight for x in read] == [1.0, 0.25]
+    assert digest_of_boxed(read) != digest_of_boxed([replace(x, weight=1.0) for x in read])
 
 
 def test_bells_say_where_the_boxes_are() -> None:

@@ -18,8 +18,16 @@ from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.judge import judged  # noqa: E402
 from isocenter.learn.kinds import Masks, Movement  # noqa: E402
-from isocenter.learn.outlined import Case, names_of, pairs_in, read_case  # noqa: E402
-from isocenter.learn.segment import _metrics, _parts, numbered_otherwise, outlined, train_masks  # noqa: E402
+from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, read_case, weights_of  # noqa: E402
+from isocenter.learn.segment import (  # noqa: E402
+    Chances,
+    _metrics,
+    _parts,
+    fit_masks,
+    numbered_otherwise,
+    outlined,
+    train_masks,
+)
 from isocenter.learn.tested import read  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 from isocenter.learn.whose import whose  # noqa: E402
@@ -112,6 +120,29 @@ def test_windows_add_up_and_other_spacings_come_back() -> None:
     assert np.array_equal(whole, parts)
     coarse = outlined(image, (2, 2, 2), bright, {"step": 4, "window": [96] * 3, "spacing_mm": [1, 1, 1]})
     assert coarse.shape == image.shape and np.mean(coarse == whole) > 0.9
+
+
+def test_a_case_counts_by_its_weight(tmp_path: Path) -> None:
+    """Half of the cases have front and back exchanged: what was learnt is what those say that count."""
+    table = ["file,weight"]
+    for seed in range(6):
+        image, labels = ball(seed)
+        write(tmp_path, f"b{seed}", image, labels if seed % 2 else np.array([0, 2, 1], np.uint8)[labels])
+        table.append(f"imagesTr/b{seed}.nii.gz,{0.25 if seed % 2 else 0}")
+    (tmp_path / "examples.csv").write_text("\n".join(table) + "\n")
+    pairs = pairs_in(tmp_path)[0]
+    weights = weights_of(pairs, tmp_path)
+    assert weights == [0.0, 0.25] * 3 and weights_of(pairs, tmp_path / "list.csv") == [1.0] * 6
+    cases = [replace(read_case(*pair, BALLS), weight=w) for pair, w in zip(pairs, weights, strict=True)]
+    assert digest_of_cases(cases) != digest_of_cases([replace(case, weight=1.0) for case in cases])
+    image, labels = ball(30)
+    inputs = {"step": 4, "window": [96] * 3, "spacing_mm": [1, 1, 1]}
+    for given in (cases, [replace(case, weight=0.25 - case.weight) for case in cases]):
+        net = Chances([fit_masks(BALLS, given, 0)], BALLS.views).eval()
+        with torch.inference_mode():
+            said = outlined(image, (1, 1, 1), lambda x, net=net: net(torch.from_numpy(x)).numpy(), inputs)
+        front, back = (2, 1) if given is not cases else (1, 2)
+        assert min(np.mean(said[labels == 1] == front), np.mean(said[labels == 2] == back)) > 0.6
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
+from isocenter.learn.examples import weights_in
 from isocenter.learn.gridded import in_eight_bits
 from isocenter.learn.kinds import Boxes
 from isocenter.learn.nearest_file import nearest_files
@@ -65,6 +66,7 @@ class Boxed:
         drawn_on: columns and rows of another copy of the picture, from which the boxes were brought to this one.
         astray: boxes that were left out, since they lie outside this picture though its size is the one they name.
         whose: the person, by a column of the table or by names (see `whose`).
+        weight: how much it counts in a training, 0 to 1.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Boxed:
     drawn_on: Size = None
     astray: int = 0
     whose: str = ""
+    weight: float = 1.0
 
 
 def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[Boxed], int]:
@@ -114,10 +117,12 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
     ways = [file.relative_to(root).as_posix() for file, _ in found]
     often = Counter(file.stem for file, _ in found)
     names = [file.stem if often[file.stem] == 1 else way for (file, _), way in zip(found, ways, strict=True)]
-    people = whose(ways, [one.whose for _, one in found])
+    people, weights = whose(ways, [one.whose for _, one in found]), weights_in(root, ways)
     return [
-        replace(_one(file, of.rows, of.size, how), name=name, whose=whom)
-        for (file, of), name, whom in zip(found, names, people, strict=True)
+        replace(_one(file, of.rows, of.size, how), name=name, whose=whom, weight=weight)
+        for (file, of), name, whom, weight in zip(
+            found, names, people, [1.0] * len(found) if weights is None else weights.tolist(), strict=True
+        )
     ], missing
 
 
@@ -455,10 +460,11 @@ def on_canvas(picture: npt.NDArray[np.uint8], shape: tuple[int, int]) -> tuple[n
 
 
 def digest_of_boxed(pictures: Sequence[Boxed]) -> str:
-    """SHA-256 over names, pixels and boxes."""
+    """SHA-256 over names, pixels and boxes, and weights where they differ from 1."""
     sha = hashlib.sha256()
     for one in pictures:
         sha.update(one.name.encode())
         for array in (one.picture, one.boxes, one.kinds):
             sha.update(np.ascontiguousarray(array).tobytes())
+        sha.update(b"" if one.weight == 1 else repr(one.weight).encode())
     return sha.hexdigest()

@@ -118,13 +118,14 @@ class _Held:
     picture: Tensor
     boxes: Tensor
     kinds: Tensor
+    weight: float
 
 
 def _held(one: Boxed, how: Boxes) -> _Held:
     canvas, factor = on_canvas(one.picture, how.shape)
     own = ~one.hard
     boxes = torch.from_numpy(one.boxes[own] * factor).float()
-    return _Held(evened(torch.from_numpy(canvas)[None])[0], boxes, torch.from_numpy(one.kinds[own]))
+    return _Held(evened(torch.from_numpy(canvas)[None])[0], boxes, torch.from_numpy(one.kinds[own]), one.weight)
 
 
 def moved_boxes(
@@ -188,16 +189,19 @@ def bells(boxes: Tensor, kinds: Tensor, classes: int, shape: tuple[int, int]) ->
     return heat, weight, sides
 
 
-def _loss(what: Tensor, far: Tensor, heat: Tensor, weight: Tensor, sides: Tensor) -> Tensor:
+def _loss(what: Tensor, far: Tensor, counted: Tensor, heat: Tensor, weight: Tensor, sides: Tensor) -> Tensor:
     """Focal loss of the bells (Law 2018) and generalised overlap of the boxes (Rezatofighi 2019).
 
     Each class counts by itself: of ten red cells to a platelet, the platelets would else never be learnt.
+
+    Args:
+        counted: (n,) how much each picture counts.
     """
     sure, unsure = functional.logsigmoid(what), functional.logsigmoid(-what)
     chance = torch.sigmoid(what.detach())
     peak = heat == 1
     focal = torch.where(peak, (1 - chance) ** 2 * sure, (1 - heat) ** 4 * chance**2 * unsure)
-    each = focal.sum((0, 2, 3)) / peak.sum((0, 2, 3)).clamp(min=1)
+    each = (focal * counted[:, None, None, None]).sum((0, 2, 3)) / peak.sum((0, 2, 3)).clamp(min=1)
     there = weight > 0
     said, true = far.permute(0, 2, 3, 1)[there], sides.permute(0, 2, 3, 1)[there]
     true = true.clamp(min=0.1)
@@ -206,6 +210,7 @@ def _loss(what: Tensor, far: Tensor, heat: Tensor, weight: Tensor, sides: Tensor
     round_ = (most[:, 0] + most[:, 2]) * (most[:, 1] + most[:, 3])
     either = sum((x[:, 0] + x[:, 2]) * (x[:, 1] + x[:, 3]) for x in (said, true)) - both
     apart = 1 - both / either + (round_ - either) / round_
+    apart = apart * counted[:, None, None].expand_as(weight)[there]
     return -each.mean() + 5 * (apart * weight[there]).sum() / weight[there].sum().clamp(min=1e-6)
 
 
@@ -224,14 +229,16 @@ def fit_boxes(
         if number == 0:
             order = torch.randperm(len(held), generator=random)
         seen, wanted = [], []
-        for k in order[number * how.batch : (number + 1) * how.batch].tolist():
+        which = order[number * how.batch : (number + 1) * how.batch].tolist()
+        for k in which:
             x, boxes, there = moved_boxes(held[k].picture, held[k].boxes, how, random)
             seen.append(x)
             wanted.append(bells(boxes, held[k].kinds[there], len(how.classes), how.shape))
         batch = torch.stack(seen).contiguous(memory_format=torch.channels_last)
         with halved(how.precision):
             what, far = net(batch)
-        return _loss(what.float(), far.float(), *(torch.stack(part) for part in zip(*wanted, strict=True)))
+        counted = torch.tensor([held[k].weight for k in which])
+        return _loss(what.float(), far.float(), counted, *(torch.stack(part) for part in zip(*wanted, strict=True)))
 
     said = {k: v for k, v in asdict(how).items()
             if k not in ("card", "goal", "members", "fitted", "views", "known_as", "shared")}  # fmt: skip

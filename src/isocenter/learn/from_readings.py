@@ -40,6 +40,7 @@ __all__ = [
     "capped",
     "classes_of",
     "examples_of",
+    "in_eight_bits",
     "influence",
     "laid",
     "learned",
@@ -339,13 +340,19 @@ def _stored(out: Path, name: str, image: npt.NDArray[Any]) -> str:
     suffix = ".png" if x.ndim == 2 else ".npy"
     file = out / (name + suffix)
     file.parent.mkdir(parents=True, exist_ok=True)
-    low, high = (float(v) for v in np.percentile(x, (1, 99)))
-    grey = np.clip((x.astype(np.float32) - low) * (255 / max(high - low, 1e-6)) + 0.5, 0, 255).astype(np.uint8)
+    grey = in_eight_bits(x)
     if x.ndim == 2:
         Image.fromarray(grey).save(file)
     else:
         np.save(file, grey)
     return name + suffix
+
+
+def in_eight_bits(x: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Grey values in 8 bits, black and white at the 1st and 99th percentile."""
+    low, high = (float(v) for v in np.percentile(x, (1, 99)))
+    grey = np.clip((x.astype(np.float32) - low) * (255 / max(high - low, 1e-6)) + 0.5, 0, 255)
+    return np.asarray(grey, np.uint8)
 
 
 def learned(model: Model, data: Path, out: Path) -> Model:

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
+from isocenter.learn.examples import weights_in
 from isocenter.learn.gridded import opened
 from isocenter.learn.kinds import Classes, Masks
 from isocenter.learn.nearest_file import nearest_files
@@ -34,7 +35,7 @@ from isocenter.learn.parted import Outline, joined, parted_in, unstacked
 from isocenter.learn.sheet import read_sheet
 from isocenter.learn.whose import column_of_people, whose
 
-__all__ = ["Case", "digest_of_cases", "names_of", "pairs_in", "people_of", "read_case"]
+__all__ = ["Case", "digest_of_cases", "names_of", "pairs_in", "people_of", "read_case", "weights_of"]
 
 _MASK_WORDS = ("label", "mask", "seg", "truth", "annotation")
 _ENDED = r"labels?|masks?|seg(mentation)?s?|truth|gt|annotations?|outlines?|images?|img"
@@ -50,6 +51,7 @@ class Case:
     Args:
         image: (x, y, z) grey values. labels: (x, y, z) 0 background, 1, 2 …
         spacing_mm: of neighbouring voxels. affine: from voxels to RAS millimetres; of a picture the unit one.
+        weight: how much it counts in a training, 0 to 1.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Case:
     labels: npt.NDArray[np.uint8]
     spacing_mm: tuple[float, ...]
     affine: npt.NDArray[np.float64]
+    weight: float = 1.0
 
 
 Pair = tuple[Path, Outline]
@@ -219,6 +222,14 @@ def people_of(pairs: Sequence[Pair], path: Path, split: str | None = None) -> li
     columns, rows = read_sheet(path)
     column = column_of_people(columns)
     return whose(ways, [row[column] for row in _of_part(columns, rows, split)] if column else ())
+
+
+def weights_of(pairs: Sequence[Pair], path: Path) -> list[float]:
+    """How much each of what `pairs_in` found there counts in a training, by ``examples.csv``; all alike without it."""
+    if not path.is_dir():
+        return [1.0] * len(pairs)
+    found = weights_in(path, [os.path.relpath(image, path).replace(os.sep, "/") for image, _ in pairs])
+    return [1.0] * len(pairs) if found is None else found.tolist()
 
 
 def _of_part(columns: Sequence[str], rows: Sequence[dict[str, str]], split: str | None) -> list[dict[str, str]]:
@@ -429,10 +440,11 @@ def _spacing(image: Path, how: Masks) -> tuple[float, ...]:
 
 
 def digest_of_cases(cases: Sequence[Case]) -> str:
-    """SHA-256 over names, images and labels."""
+    """SHA-256 over names, images and labels, and weights where they differ from 1."""
     sha = hashlib.sha256()
     for case in cases:
         sha.update(case.name.encode())
         sha.update(np.ascontiguousarray(case.image).tobytes())
         sha.update(np.ascontiguousarray(case.labels).tobytes())
+        sha.update(b"" if case.weight == 1 else repr(case.weight).encode())
     return sha.hexdigest()

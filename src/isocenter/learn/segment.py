@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from isocenter.learn.kinds import Masks, as_said
 from isocenter.learn.learnt import keep
 from isocenter.learn.monai_networks import loss_of_masks, named_on, outliner, room_for
 from isocenter.learn.offered import step_of
-from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, people_of, read_case
+from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, people_of, read_case, weights_of
 from isocenter.learn.outside import canvas, doubts
 from isocenter.learn.tested import laid
 from isocenter.learn.windows import Ask, Grey, labels_in_windows
@@ -122,7 +123,7 @@ def fit_masks(
 
     The outline moves with the volume as a share of each voxel, so that a border between two voxels stays one.
     """
-    held = [_tensors(case, how) for case in cases]
+    held, weights = [_tensors(case, how) for case in cases], [case.weight for case in cases]
     kinds, axes = len(how.classes) + 1, len(how.spacing_mm)
     layout, grid_axes = torch.channels_last_3d if axes == 3 else torch.channels_last, tuple(range(1, axes + 1))
     order = torch.empty(0, dtype=torch.int64)
@@ -132,7 +133,8 @@ def fit_masks(
         nonlocal order
         if step % len(held) == 0:
             order = torch.randperm(len(held), generator=random)
-        grey, labels = held[int(order[step % len(held)])]
+        which = int(order[step % len(held)])
+        grey, labels = held[which]
         grid = turned_grid(1, how.movement, tuple(grey.shape), random)[_piece(tuple(grey.shape), how.piece, random)]
         x = functional.grid_sample(grey[None, None], grid, mode="bilinear", padding_mode="border", align_corners=False)
         target = functional.grid_sample(
@@ -144,11 +146,11 @@ def fit_masks(
         with halved(how.precision):
             logits = net(x.contiguous(memory_format=layout))[0].float()
         if scored is not None:
-            return scored(logits[None], target[None])
+            return weights[which] * scored(logits[None], target[None])
         said = torch.softmax(logits, 0)
         both = (said * target)[1:].sum(grid_axes)
         overlap = (2 * both + 1) / (said[1:].sum(grid_axes) + target[1:].sum(grid_axes) + 1)
-        return functional.cross_entropy(logits[None], target[None]) + 1 - overlap.mean()
+        return weights[which] * (functional.cross_entropy(logits[None], target[None]) + 1 - overlap.mean())
 
     said = {k: v for k, v in as_said(how).items() if k not in ("card", "goal", "members", "fitted", "views")}
     schedule = Schedule(
@@ -177,7 +179,10 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
     files, alone = pairs_in(data, flat=len(how.spacing_mm) == 2, structures=how.classes)
     for line in alone:
         tell(f"left out, {line}")
-    cases = [read_case(*pair, how, name) for pair, name in zip(files, names_of(files), strict=True)]
+    cases = [
+        replace(read_case(*pair, how, name), weight=weight)
+        for pair, name, weight in zip(files, names_of(files), weights_of(files, data), strict=True)
+    ]
     if len(cases) < 2 * how.members:
         raise Refused(f"{len(cases)} cases", f"{how.members} parts need two each", "give more")
     for kind, structure in enumerate(how.classes, start=1):

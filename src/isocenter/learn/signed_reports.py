@@ -82,6 +82,7 @@ _TEACHERS: Mapping[type, tuple[str, str]] = {
     Classifier2D: ("from_readings", "YesOrNo"),
     Classes: ("from_readings", "YesOrNo"),
     Masks: ("outlines_from_readings", "Outlines"),
+    Boxes: ("boxes_from_readings", "BoxedFindings"),
 }
 """Kind of recipe -> the module and the class that teach it."""
 
@@ -96,9 +97,8 @@ def teacher_of(how: Recipe, analysis: str, looks_for: Collection[Code]) -> Teach
         Refused: no report can teach a recipe like this one.
     """
     if type(how) not in _TEACHERS:
-        what = "boxes" if isinstance(how, Boxes) else "rows"
-        raise Refused(f"'{how.task}' learns from {what}", "signed reports are not taken for them",
-                      "choose a recipe of two classes or of outlines")  # fmt: skip
+        raise Refused(f"'{how.task}' learns from rows", "signed reports are not taken for them",
+                      "choose a recipe of two classes, of outlines or of boxes")  # fmt: skip
     module, name = _TEACHERS[type(how)]
     made: Teacher = getattr(importlib.import_module(f"isocenter.learn.{module}"), name)(how, analysis, looks_for)
     return made
