@@ -83,8 +83,15 @@ def test_a_model_that_looks_for_a_bright_spot_passes_and_edges_do_not(
     )
     monkeypatch.setattr(sensitivity, "METHODS", sanity_classes.METHODS)
     lines = list[str]()
-    good, bad = classes_sanity(
-        model, place, data, partners, ["occlusion", "steepness"], lines.append, most=20, epochs=7
+    good, bad, other = classes_sanity(
+        model,
+        place,
+        data,
+        partners,
+        ["occlusion", "steepness", "integrated gradients"],
+        lines.append,
+        most=20,
+        epochs=7,
     )
     assert good["passed"] and tuple(good["checks"]) == CHECKS and good["map"] == "occlusion_sensitivity"
     turned = good["cases"]["of these answered otherwise"]
@@ -92,6 +99,7 @@ def test_a_model_that_looks_for_a_bright_spot_passes_and_edges_do_not(
     assert good["checks"]["localisation"]["auprc"] > 3 * good["checks"]["localisation"]["on_another_lesion"]
     assert "7 epochs of the 8" in good["shorter"] and len(good["partners"]) == 5
     assert min(one["right"] for one in good["partners"].values()) > 0.6, "they learnt, be it by heart"
+    assert other["passed"] and other["map"] == "integrated_gradients_sensitivity"
     assert not bad["passed"] and {"cascade", "labels"} <= {c for c in CHECKS if not bad["checks"][c]["passed"]}
     assert bad["control"]["failed"] and sum("taken from" in line for line in lines) == 0
 

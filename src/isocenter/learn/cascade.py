@@ -9,7 +9,7 @@ import numpy as np
 
 from isocenter.errors import Refused
 
-__all__ = ["cascade", "session_of"]
+__all__ = ["behind", "cascade", "session_of"]
 
 
 def session_of(data: bytes, outputs: Sequence[str] = ()) -> Any:
@@ -24,7 +24,7 @@ def session_of(data: bytes, outputs: Sequence[str] = ()) -> Any:
         import onnx
 
         whole = onnx.load_model_from_string(data)
-        kept = _behind(whole.graph, outputs)[::-1]
+        kept = behind(whole.graph, outputs)[::-1]
         told = [o for o in whole.graph.output if o.name in outputs]
         whole.graph.ClearField("node")
         whole.graph.node.extend(kept)
@@ -62,7 +62,7 @@ def cascade(
     held: dict[str, Any] = {t.name: t for t in whole.graph.initializer}
     if any(t.data_location == onnx.TensorProto.EXTERNAL for t in held.values()):
         raise Refused("weights outside the file", "they are not what the digest of the file names", "export it whole")
-    named = [n for node in _behind(whole.graph, outputs) for n in node.input if n in held]
+    named = [n for node in behind(whole.graph, outputs) for n in node.input if n in held]
     layers = [n for n in dict.fromkeys(named) if n not in left and _learnt(held[n])]
     if not 1 <= levels <= len(layers):
         raise Refused(f"{levels} levels", f"the file has {len(layers)} arrays of weights")
@@ -78,7 +78,7 @@ def cascade(
     return made
 
 
-def _behind(graph: Any, outputs: Sequence[str]) -> list[Any]:
+def behind(graph: Any, outputs: Sequence[str]) -> list[Any]:
     """Nodes from the answer back to the image, of those that the outputs are made from."""
     wanted = set(outputs or [o.name for o in graph.output])
     if unknown := wanted - {o.name for o in graph.output}:

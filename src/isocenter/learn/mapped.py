@@ -19,12 +19,11 @@ from isocenter.analysis.weights import read_file
 from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import Refused, Unavailable
 from isocenter.forms.sensitivity_picture import over_picture
-from isocenter.learn.cascade import session_of
 from isocenter.learn.judge import folder_of, kind_of, opened
 from isocenter.learn.labelled import unlabelled
 from isocenter.learn.likeness import found
 from isocenter.learn.sanity_classes import recipe_with_networks
-from isocenter.learn.sensitivity import METHODS, images_of, map_name, must_have, said_of_pictures
+from isocenter.learn.sensitivity import METHODS, TELLS, Asked, images_of, map_name, must_have, said_of_pictures
 from isocenter.record import Model
 
 __all__ = ["SAYS", "mapped"]
@@ -66,7 +65,7 @@ def mapped(
     names, pictures = unlabelled(data, how)
     alike = {} if index is None else {one["file"]: one["near"] for one in found(index, data, model, extra, k=near)}
     said = said_of_pictures(held, session, place, how, pictures)
-    asked, images = session_of(read_file(place / "model.onnx"), ("logits",)), images_of(pictures, how)
+    asked, images = Asked(read_file(place / "model.onnx")), images_of(pictures, how)
     files, rows = _files(names), list[dict[str, Any]]()
     for k, name in enumerate(names):
         kind = how.classes[int(said.kind[k])]
@@ -77,7 +76,7 @@ def mapped(
             row["why_no_map"] = f"the model does not say '{kind}' of it"
         else:
             values = METHODS[method](asked, images[k], int(said.kind[k]))
-            row |= _written(out, files[k], pictures[k], values, f"{method}, '{kind}', {held.name} {held.version}")
+            row |= _written(out, files[k], pictures[k], values, method, f"'{kind}', {held.name} {held.version}")
         rows.append(row | ({"near": alike.get(name, [])} if index is not None else {}))
         if progress is not None:
             progress(f"{name}: {row['map'] or row['why_no_map']}")
@@ -97,19 +96,19 @@ def _files(names: list[str]) -> list[str]:
 
 
 def _written(
-    out: Path, name: str, picture: npt.NDArray[np.uint8], values: npt.NDArray[np.float32], what: str
+    out: Path, name: str, picture: npt.NDArray[np.uint8], values: npt.NDArray[np.float32], method: str, what: str
 ) -> Mapping[str, Any]:
     import io
 
     highest = np.unravel_index(int(values.argmax()), values.shape)
-    lines, shown, over = [f"{SAYS}. {what}."], picture, values
+    lines, shown, over = [f"{SAYS}. {method.capitalize()}, {what}."], picture, values
     if values.ndim == 3:
         shown, over = picture[highest[0]], values[highest[0]]
         lines.append(f"Slice {highest[0] + 1} of {len(values)}, in which it is highest.")
     if not values.any():
-        lines.append("Nothing that was covered lowered the answer.")
+        lines.append("Nothing speaks for the class by this method.")
     else:
-        lines.append(f"Bar: by how much the log-odds fall where it is covered, up to {float(values.max()):.2g}.")
+        lines.append(f"Bar: {TELLS[method]}, up to {float(values.max()):.2g}.")
     file = io.BytesIO()
     np.save(file, values.astype(np.float32), allow_pickle=False)
     _keep(out / f"{name}.sensitivity.npy", file.getvalue())

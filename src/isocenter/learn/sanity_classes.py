@@ -30,7 +30,7 @@ from isocenter.learn.partners_classes import class_partners
 from isocenter.learn.planted_marks import MARKS, marked
 from isocenter.learn.recipes import recipe_behind
 from isocenter.learn.sanity import FEWEST, Subjects, sanity
-from isocenter.learn.sensitivity import METHODS, images_of, map_name, must_have, odds, said_of_pictures
+from isocenter.learn.sensitivity import METHODS, Asked, images_of, map_name, must_have, odds, said_of_pictures
 from isocenter.methods.saliency import Answer, edges
 from isocenter.record import Model
 
@@ -155,12 +155,12 @@ def _kind(session: Any, image: Array, how: Classes) -> int:
 
 def _subjects(data: bytes, beside: Sequence[Partner], rng: np.random.Generator) -> Subjects:
     drawn = [
-        [session_of(one, _ASKED) for one in cascade(data, rng=rng, levels=_LEVELS, outputs=_ASKED, left=_UNLEARNT)]
+        [Asked(one) for one in cascade(data, rng=rng, levels=_LEVELS, outputs=_ASKED, left=_UNLEARNT)]
         for _ in range(_DRAWN)
     ]
-    held = {one.role: session_of(one.data) for one in beside}
+    held = {one.role: Asked(one.data) for one in beside}
     blind = [one for role, one in held.items() if role.startswith("shuffled")]
-    return Subjects(session_of(data, _ASKED), list(zip(*drawn, strict=True)), blind, held["twin"], held["other"])
+    return Subjects(Asked(data), list(zip(*drawn, strict=True)), blind, held["twin"], held["other"])
 
 
 def class_cases(

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor, nn
 
 from isocenter.errors import Refused
+from isocenter.learn.cascade import session_of
+from isocenter.learn.differentiable import Differentiable
+from isocenter.learn.gradients import integrated_gradients
 from isocenter.learn.kinds import Classes
 from isocenter.learn.outside import why_declined
 from isocenter.methods.saliency import occlusion
 from isocenter.record import Model
 
-__all__ = ["METHODS", "Seen", "images_of", "map_name", "must_have", "odds", "said_of_pictures"]
+__all__ = ["METHODS", "TELLS", "Asked", "Seen", "images_of", "map_name", "must_have", "odds", "said_of_pictures"]
 
 Array = npt.NDArray[np.float32]
 _AT_ONCE = 64
@@ -72,9 +78,9 @@ def said_of_pictures(model: Model, session: Any, folder: Path, how: Classes, pic
     return Seen(np.full(len(images), how.positive), called, tuple(why))
 
 
-def odds(session: Any, images: Array, kind: int) -> npt.NDArray[np.float64]:
+def odds(asked: Any, images: Array, kind: int) -> npt.NDArray[np.float64]:
     """(m,) log-odds of one class against all others, of the networks and the support vectors beside them together."""
-    parts = [session.run(["logits"], {"image": np.ascontiguousarray(images[k : k + _AT_ONCE], np.float32)})[0]
+    parts = [asked.run(["logits"], {"image": np.ascontiguousarray(images[k : k + _AT_ONCE], np.float32)})[0]
              for k in range(0, len(images), _AT_ONCE)]  # fmt: skip
     logits = np.concatenate(parts).astype(np.float64)
     others = np.delete(logits, kind, 1)
@@ -84,14 +90,68 @@ def odds(session: Any, images: Array, kind: int) -> npt.NDArray[np.float64]:
     return np.asarray(np.clip(np.nan_to_num(told, nan=0.0), -_FARTHEST, _FARTHEST))
 
 
-def _covered(session: Any, image: Array, kind: int) -> Array:
+def _covered(asked: Any, image: Array, kind: int) -> Array:
     side = max(1, min(image.shape[1:]) // 4)
-    fall = occlusion(lambda images: odds(session, images, kind), image, patch=side, step=max(1, side // 2))
+    fall = occlusion(lambda images: odds(asked, images, kind), image, patch=side, step=max(1, side // 2))
     return np.maximum(fall, 0)
 
 
-METHODS: Mapping[str, Callable[[Any, Array, int], Array]] = {"occlusion": _covered}
-"""Name of a method -> (session, image (channels, *grid), class) -> map (*grid), 0 where nothing speaks for it."""
+class Asked:
+    """The logits of an ONNX file: asked of ONNX, and of torch where gradients are wanted.
+
+    Args:
+        data: bytes of the file.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._session = data, session_of(data, ("logits",))
+        self.run = self._session.run
+
+    @cached_property
+    def net(self) -> Differentiable:
+        """The same as a network of torch, which answers as the file does.
+
+        Raises:
+            Refused: it uses an operation that is not known, or answers otherwise.
+        """
+        made = Differentiable(self._data)
+        shape = self._session.get_inputs()[0].shape[1:]
+        made.must_answer_as(self._session, np.random.default_rng(0).random((2, *shape), np.float32))
+        return made
+
+
+class _Odds(nn.Module):  # type: ignore[misc]
+    def __init__(self, net: nn.Module, kind: int) -> None:
+        super().__init__()
+        self.net, self.kind = net, kind
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.net(images)
+        others = torch.cat([logits[:, : self.kind], logits[:, self.kind + 1 :]], 1)
+        told: Tensor = logits[:, self.kind, None] - torch.logsumexp(others, 1, keepdim=True)
+        return told
+
+
+def _integrated(asked: Asked, image: Array, kind: int) -> Array:
+    """From the picture blurred until no detail is left: many networks even out contrast, and leap from a flat one."""
+    from scipy.ndimage import gaussian_filter
+
+    blur = [0.0, *(side / 8 for side in image.shape[1:])]
+    base = np.asarray(gaussian_filter(image, blur), np.float32)
+    parts = integrated_gradients(_Odds(asked.net, kind), image, base=base)
+    return np.asarray(np.maximum(np.nan_to_num(parts.sum(0), posinf=0.0, neginf=0.0), 0))
+
+
+METHODS: Mapping[str, Callable[[Asked, Array, int], Array]] = {
+    "occlusion": _covered, "integrated gradients": _integrated
+}  # fmt: skip
+"""Name of a method -> (what is asked, image (channels, *grid), class) -> map (*grid), 0 where nothing speaks for it."""
+
+TELLS = {
+    "occlusion": "by how much the log-odds fall where it is covered",
+    "integrated gradients": "what each pixel adds to the log-odds, from the blurred picture on",
+}
+"""What the values of a map are."""
 
 
 def must_have(method: str) -> None:
