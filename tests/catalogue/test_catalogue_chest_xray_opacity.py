@@ -202,3 +202,24 @@ def test_real_pictures_of_other_kinds_are_declined(weights: Any, data: Path) -> 
             continue
         answered += look.run(film(np.kron(picture, np.ones((3, 3)))), weights=weights).outcome is not Outcome.DECLINED
     assert answered <= 1
+
+
+@pytest.mark.parametrize("white", [False, True])
+def test_padding_around_a_film_changes_nothing(weights: Any, filled: Volume, white: bool) -> None:
+    """It was taken as black, and a clear film in a wide frame of it as one with an opacity."""
+    value = float(filled.array.max()) + 1.0 if white else 0.0
+    bright = filled.array[0] + 1.0  # no pixel of the film has the value of the padding
+    wide = film(np.pad(bright, ((40, 40), (60, 20)), constant_values=value + float(white)), **filled.facts,
+                PixelPaddingValue=int(value + float(white)), BitsStored=16)  # fmt: skip
+    plain, padded = (look.run(v, weights=weights) for v in (replace(filled, array=bright[None]), wide))
+    assert padded.measurements[0].value == pytest.approx(plain.measurements[0].value, abs=1e-6)
+    assert plain.maps is not None and padded.maps is not None
+    ours, theirs = (a.maps["opacity_sensitivity"].array[0] for a in (plain, padded) if a.maps)
+    np.testing.assert_allclose(theirs[40:-40, 60:-20], ours, atol=1e-6)
+    assert not theirs[:40].any() and not theirs[:, -20:].any()
+
+
+def test_a_narrow_film_within_its_padding_is_declined(weights: Any, filled: Volume) -> None:
+    strip = np.pad(filled.array[0][:, :120] + 1.0, ((0, 0), (60, 60)))
+    answer = look.run(film(strip, **filled.facts, PixelPaddingValue=0, BitsStored=16), weights=weights)
+    assert answer.outcome is Outcome.DECLINED

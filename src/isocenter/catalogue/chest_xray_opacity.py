@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
 from isocenter.catalogue.film_view import CALLED_A_FILM, CHEST, FILMS, as_stored, hung_of, said_lateral, towards_of
-from isocenter.catalogue.plane_image import age_said, age_years, grey, without_padding
+from isocenter.catalogue.plane_image import age_said, age_years, grey, within_padding, without_padding
 from isocenter.errors import Refused
 from isocenter.methods.picture import prepared
 from isocenter.methods.saliency import activation, standing_out
@@ -33,7 +34,7 @@ _PREVALENCE = "calibrated where half of the children have an opacity"
 class ChestXrayOpacity:
     """Does this frontal chest radiograph of a small child show an opacity, as in pneumonia?"""
 
-    name, version = "chest_xray_opacity", "5"
+    name, version = "chest_xray_opacity", "6"
     weights = "chest_xray_opacity"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
@@ -87,7 +88,10 @@ class ChestXrayOpacity:
             return Answer.declined(*reasons)
         size = int(weights.get_inputs()[0].shape[-1])
         towards = towards_of(image)
-        film = hung_of(without_padding(image.array[0], image.facts), towards)
+        field = within_padding(image.array[0], image.facts)
+        film = hung_of(without_padding(image.array[0], image.facts)[field], towards)
+        if reasons := _of_no_film(*film.shape):
+            return Answer.declined(*reasons)
         seen = prepared(film, size)[None, None]
         wanted = ["certainty", "map", "scope", "strangeness"]
         certainty, places, scope, strangeness = weights.run(wanted, {"image": seen})
@@ -105,7 +109,8 @@ class ChestXrayOpacity:
                 f"(certainty {100 * sure:.0f} %); the map shows which part."
             )
         finding = Finding(codes.OPACITY, certainty=sure, site=codes.LUNG, words=words)
-        where = as_stored(activation(places[0, 0], *film.shape), towards)
+        where = np.zeros(image.geometry.shape[1:], np.float32)
+        where[field] = as_stored(activation(places[0, 0], *film.shape), towards)
         heat = image.like(where[None], quantity="sensitivity", unit="1")
         return Answer.found(finding, measurements=(stated,), maps={_MAP: heat}, sensitivity=(_MAP,))
 
@@ -128,11 +133,8 @@ def _unfit(image: Volume) -> tuple[str, ...]:
         return (
             f"it has {image.array.size // (image.array.shape[-1] * image.array.shape[-2])} pictures, one is wanted",
         )
-    rows, columns = image.geometry.shape[1:]
-    if min(rows, columns) < _SMALLEST:
-        return (f"the picture has {rows} by {columns} pixels, at least {_SMALLEST} are wanted",)
-    if max(rows, columns) > _LONGEST * min(rows, columns):
-        return (f"the picture has {rows} by {columns} pixels: no film of one chest has that shape",)
+    if min(image.geometry.shape[1:]) < _SMALLEST:
+        return _of_no_film(*image.geometry.shape[1:])
     reasons = []
     view = str(image.facts.get("ViewPosition") or "").strip().upper()
     if view and view not in _FRONTAL:
@@ -146,6 +148,15 @@ def _unfit(image: Volume) -> tuple[str, ...]:
     if age is not None and not _YOUNGEST <= age <= _OLDEST:
         reasons.append(f"the patient is {age_said(age)} old; the network learnt from children of 1 to 5 years")
     return tuple(reasons)
+
+
+def _of_no_film(rows: int, columns: int) -> tuple[str, ...]:
+    """Why a picture of this size, without its padding, is no film of one chest; empty when it may be."""
+    if min(rows, columns) < _SMALLEST:
+        return (f"the picture has {rows} by {columns} pixels, at least {_SMALLEST} are wanted",)
+    if max(rows, columns) > _LONGEST * min(rows, columns):
+        return (f"the picture has {rows} by {columns} pixels: no film of one chest has that shape",)
+    return ()
 
 
 def _stands_out(places: npt.NDArray[Any], weights: Any) -> bool:

@@ -26,6 +26,7 @@ __all__ = [
     "grey",
     "longest_mm",
     "on_image",
+    "within_padding",
     "without_padding",
 ]
 
@@ -87,16 +88,32 @@ def without_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) 
     Args:
         picture: (rows, columns). facts: of the image.
     """
+    held = _padding(picture, facts)
+    if held is None or (least := picture[~held[0]].min()) >= held[1]:
+        return picture
+    return np.asarray(np.where(surrounding(held[0]), least, picture), np.float32)
+
+
+def within_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> tuple[slice, slice]:
+    """The rows and columns of a picture that are not padding from end to end."""
+    held = _padding(picture, facts)
+    if held is None:
+        return slice(0, picture.shape[0]), slice(0, picture.shape[1])
+    around = surrounding(held[0])
+    down, across = (np.flatnonzero(~around.all(axis=1 - axis)) for axis in (0, 1))
+    return slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
+
+
+def _padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> tuple[npt.NDArray[np.bool_], float] | None:
+    """Pixels of a value that the header calls padding, and the highest such value; None where there are none."""
     ends = shown_between(facts)
     if ends is not None and ends[1] - ends[0] > _WIDEST_RANGE * float(np.ptp(picture)):
         ends = shown_between({**facts, "PixelPaddingRangeLimit": None, "PaddingLookedUp": None})
     if ends is None:
-        return picture
+        return None
     ends = _met_in_corners(picture, ends)
     padded = (picture >= np.float32(ends[0])) & (picture <= np.float32(ends[1]))
-    if not padded.any() or padded.all() or (least := picture[~padded].min()) >= ends[1]:
-        return picture
-    return np.asarray(np.where(surrounding(padded), least, picture), np.float32)
+    return (padded, ends[1]) if padded.any() and not padded.all() else None
 
 
 def _met_in_corners(picture: npt.NDArray[np.float32], ends: tuple[float, float]) -> tuple[float, float]:
