@@ -19,6 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unavailable, WrongState
+from isocenter.forms.words import many
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.settings import Settings
 from isocenter.site.signing_ends import SigningEnds
@@ -251,7 +252,9 @@ class Work:
         answers = self._site.send(study, destination, who=HOUSE, what=what)
         lost = [reason for _, reason in answers if reason]
         if lost:
-            raise Unavailable(f"{len(lost)} of {len(answers)} objects were not acknowledged", lost[0], "it is retried")
+            raise Unavailable(
+                f"{len(lost)} of {many(len(answers), 'object')} not acknowledged", lost[0], "it is retried"
+            )
         return len(answers)
 
     def _fetch(self, study: str, wanted: str, peer: str, name: str) -> int:

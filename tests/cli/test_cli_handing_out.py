@@ -41,6 +41,7 @@ def test_one_command_from_a_question_to_a_folder(tmp_path: Path, monkeypatch: py
         asked(*words, *say, "--ask", "modality:CT")
     told = asked(*words, *say, "--reason", "a test")  # the cohort was frozen by the question before
     assert told["written"] == 1 and told["cohort"]["name"] == "lungs" and told["stayed"] == []
+    assert "1 group of fewer than 5 patients" in told["warnings"][0], "as `deidentify` warns"
     assert (tmp_path / "out" / "studies.parquet").exists() and (tmp_path / "out" / "report.json").exists()
     withdrawn = asked("consent", "withdraw", "--patient", study.patient.id)
     assert withdrawn["exports"][0]["objects"] == 1 and withdrawn["tables"][0]["rows"] == 1

@@ -10,7 +10,7 @@ from pydicom.data import get_testdata_file
 from test_cli_trust import asked
 
 from isocenter.cli.keeping import moment
-from isocenter.errors import Conflict, NotFound, Refused
+from isocenter.errors import Conflict, NotFound, Refused, Unavailable
 
 
 def test_an_archive_that_burnt_is_there_again(tmp_path: Path) -> None:
@@ -45,6 +45,9 @@ def test_an_archive_that_burnt_is_there_again(tmp_path: Path) -> None:
     for itself in ("again", "again/blobs/copy"):
         with pytest.raises(Conflict, match="the archive itself"):
             asked("backup", str(tmp_path / itself), "--folder", again)
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(Unavailable, match=r"a part of the path is a file\. Name another folder"):
+        asked("backup", str(tmp_path / "file" / "copy"), "--folder", again)
 
 
 def test_headers_are_read_again_by_hand(tmp_path: Path) -> None:

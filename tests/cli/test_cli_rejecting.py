@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from pydicom.data import get_testdata_file
 from test_cli_trust import asked
 from typer.testing import CliRunner
 
 from isocenter.app import open_house
 from isocenter.cli import app
+from isocenter.errors import NotFound
 from isocenter.govern.policy import HOUSE, Role
 from isocenter.settings import Settings
 
@@ -40,6 +42,9 @@ def test_from_a_bad_image_to_its_end_and_a_patient_registered_twice(tmp_path: Pa
     assert state == "erased"
     states = [row["state"] for row in asked("rejections", ct["StudyInstanceUID"], *at)["rejections"]]
     assert states == ["erased", "taken back"]
+    assert asked("rejections", mr["StudyInstanceUID"], *at)["rejections"] == []
+    with pytest.raises(NotFound, match=r"study 1\.2\.3"):
+        asked("rejections", "1.2.3", *at)
     assert asked("verify", *at)["broken"] == []
 
     other = ("--patient", "NEW@HOSPITAL", "--patient-name", "New^One")

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
+from typer import Context
 from typer.testing import CliRunner
 
 from isocenter.cli import _refuse as refuse
-from isocenter.cli import app
+from isocenter.cli import app, everything, plainly
 from isocenter.cli.screen import Screen, harmless, json_text
 from isocenter.errors import NotFound
 
@@ -35,6 +36,27 @@ def test_words_tables_titles_and_warnings_do_not_steer(capsys: pytest.CaptureFix
     told = capsys.readouterr()
     assert not set(told.out + told.err) & set("\x1b\x07\x9b\x7f\u202e\r\b")
     assert told.out.count("[2J") == 3 and "[2J" in told.err, "what was there is shown and not dropped"
+
+
+def test_no_line_of_a_table_ends_in_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen(False).table("two", ("patient", "words"), [("a", "long words"), ("patient b", ""), ("c", "short")])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [
+        ["two"], ["patient", "words"], ["a", "long", "words"], ["patient", "b"], ["c", "short"],
+    ]  # fmt: skip
+    assert not any(line.endswith(" ") for line in lines) and lines[2].index("long") == lines[4].index("short")
+
+
+def test_a_help_names_no_kind_of_value_behind_a_flag_and_ends_its_lines_at_the_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    for name, command in everything().items():
+        with Context(plainly(command), info_name=name, help_option_names=["-h", "--help"]) as told:
+            print(command.get_help(told))
+    said = capsys.readouterr().out
+    assert "<bool>" not in said and "--json" in said and "<str>" in said
+    assert "beside `out`, named OUT-examples: a model is handed on" in said
 
 
 def test_a_file_whose_every_word_steers_is_listed_and_refused_without(

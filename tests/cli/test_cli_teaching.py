@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from isocenter.analysis.weights import models
 from isocenter.cli import app
 from isocenter.cli.learning import _placed
-from isocenter.errors import IsocenterError, Refused
+from isocenter.errors import Conflict, IsocenterError, Refused
 from isocenter.learn.card import plain_page
 from isocenter.record import to_plain
 
@@ -119,12 +119,10 @@ def test_a_model_that_is_trained_again_is_the_next_version(tmp_path: Path, monke
 
     def trained(data: str, out: str) -> Any:
         said = ["train", "cleveland_heart", "--data", str(tmp_path / f"{data}.csv"), "--out", str(tmp_path / out)]
-        done = RUN.invoke(app, [*said, "--json"])
+        done = RUN.invoke(app, [*said, "--json", "--replace"])
         assert done.exit_code == 0, done.exception
-        told.append("takes its place" in done.stderr)
         return json.loads(done.stdout)
 
-    told: list[bool] = []
     first = trained("a", "shelf/lung")
     assert first["version"] == str(int(shipped.version) + 1) and first["digest"] != shipped.digest
     record = json.loads((tmp_path / "shelf/lung/model.json").read_text())
@@ -135,7 +133,28 @@ def test_a_model_that_is_trained_again_is_the_next_version(tmp_path: Path, monke
     assert trained("b", "next")["version"] == str(int(shipped.version) + 2)
     assert trained("a", "next")["version"] == first["version"], "the same weights are the same version"
     assert trained("b", "shelf/lung")["version"] == str(int(shipped.version) + 2), "what lay there was one version less"
-    assert told == [False, False, False, True, True], "who trains over a model reads of it"
+
+
+def test_no_model_is_lost_to_a_training_unless_it_was_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped, weights = models()["cleveland_heart"]
+    begun: list[Path] = []
+
+    def fit(task: str, data: Path, out: Path, **_: Any) -> Any:
+        begun.append(out)
+        return shipped
+
+    monkeypatch.setattr("isocenter.learn.train.train", fit)
+    out = tmp_path / "mine"
+    shutil.copytree(weights.parent, out)
+    (tmp_path / "a.csv").write_text("a")
+    said = ["train", "cleveland_heart", "--data", str(tmp_path / "a.csv"), "--out", str(out)]
+    refused = RUN.invoke(app, said).exception
+    assert isinstance(refused, Conflict) and "--replace" in refused.do and not begun
+    assert f"cleveland_heart {shipped.version} in {out}" in str(refused)
+    assert RUN.invoke(app, [*said, "--replace"]).exit_code == 0
+    (out / "member0.checkpoint").write_bytes(b"kept")
+    assert RUN.invoke(app, said).exit_code == 0, "a run that was ended goes on where it was"
+    assert begun == [out, out]
 
 
 @pytest.mark.parametrize(("kept", "words"), [(True, "goes on from what it kept in"), (False, "begins anew in")])

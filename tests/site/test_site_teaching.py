@@ -231,17 +231,17 @@ def test_a_frozen_cohort_is_trained_on_by_its_name(site: Site, tmp_path: Path, m
     few = [s.study for s in said_of(site)][1:4]
     archive = str(site.database.url).removeprefix("sqlite:///").rsplit("/", 1)[0]
     command = ["train", AI, "--out", str(tmp_path / "m"), "--folder", archive, "--data"]
-    for _ in range(2):  # the second time goes on with the examples that are there
-        found = CliRunner().invoke(app, [*command, "films"])
+    for more in ([], ["--replace"]):  # the second time goes on with the examples that are there
+        found = CliRunner().invoke(app, [*command, "films", *more])
         assert found.exit_code == 0, found.exception
     assert seen == [tmp_path / "m-examples"] * 2  # not within what is handed on
     taken = site.journal.since(kinds=(Kind.EXAMPLES_TAKEN,), limit=9, newest_first=True)
     assert [t.event.details.get("cohort") for t in taken].count("films") == 1
     assert taken[0].event.details["n"] == 5
-    found = CliRunner().invoke(app, [*command, "nobody"])
+    found = CliRunner().invoke(app, [*command, "nobody", "--replace"])
     assert isinstance(found.exception, Conflict) and "examples of 'films'" in str(found.exception)
     command[3] = str(tmp_path / "other")
-    found = CliRunner().invoke(app, [*command, "nobody"])
+    found = CliRunner().invoke(app, [*command, "nobody", "--replace"])
     assert isinstance(found.exception, NotFound) and "there are 'films'" in str(found.exception)
     only = replace(site.cohorts.made("films", who=HOUSE), members=tuple(few))
     assert site.teaching.examples(AI, tmp_path / "few", who=HOUSE, cohort=only)["n"] == 3

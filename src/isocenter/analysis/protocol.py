@@ -172,9 +172,13 @@ def own(given: Mapping[str, Any], analyses: Sequence[Analysis]) -> dict[str, dic
         Refused: a name that is a parameter of none of them: it would change nothing, and nobody would notice.
     """
     known = {a.name: {p.name for p in parameters(a)} for a in analyses} if given else {a.name: set() for a in analyses}
+    here = known[analyses[0].name] if len(analyses) == 1 else set()
     for name in given:
         if not any(name in names for names in known.values()):
-            alone = f"{analyses[0].name} has {', '.join(sorted(known[analyses[0].name])) or 'none'}" if analyses else ""
+            alone = f"{analyses[0].name} has {', '.join(sorted(here)) or 'no parameters'}" if analyses else ""
             why = alone if len(analyses) == 1 else "none of the analyses that are asked has it"
-            raise Refused(f"parameter '{name}'", why, "see `isocenter analyses` for what each has")
+            do = "give one of these" if here else "leave it out"
+            if len(analyses) != 1:
+                do = "see `isocenter analyses` for what each has; of a file of your own, what stands after * in `run`"
+            raise Refused(f"parameter '{name}'", why, do)
     return {analysis: {n: v for n, v in given.items() if n in names} for analysis, names in known.items()}

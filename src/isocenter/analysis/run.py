@@ -350,7 +350,10 @@ def _chosen(held: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
     known = {p.name: p for p in parameters(held)}
     for name in given:
         if name not in known:
-            raise Refused(f"parameter '{name}'", f"{held.name} has {', '.join(known) or 'no parameters'}")
+            raise Refused(
+                f"parameter '{name}'", f"{held.name} has {', '.join(known) or 'no parameters'}",
+                "give one of these" if known else "leave it out",
+            )  # fmt: skip
     chosen: dict[str, Any] = {}
     for name, p in known.items():
         value = given.get(name, p.default)

@@ -19,6 +19,8 @@ __all__ = ["app", "everything", "main"]
 # tenth of the start.
 gc.set_threshold(10_000, 50, 100)
 
+_HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     name="isocenter",
     help="From the scanner to a signed report, and from signed reports back to better models. Research software."
@@ -26,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP,
 )
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON text instead of words.")]
@@ -80,11 +82,12 @@ def _run() -> None:
             and where JSON is read, an argument is missing or no value of its kind.
     """
     from typer.exceptions import TyperException
+    from typer.main import get_command
 
     from isocenter.errors import Refused
 
     try:
-        raise SystemExit(app(prog_name="isocenter", standalone_mode=False))
+        raise SystemExit(plainly(get_command(app))(prog_name="isocenter", standalone_mode=False))
     except typer.Abort:
         raise SystemExit(1) from None
     except TyperException as wrong:
@@ -98,6 +101,19 @@ def _run() -> None:
             raise SystemExit(getattr(wrong, "exit_code", 2)) from None
         told = wrong.format_message() if hasattr(wrong, "format_message") else str(wrong)
         raise Refused("the command line", told.rstrip("."), command) from None
+
+
+def plainly(command: Any) -> Any:
+    """The same command, whose help breaks lines where the terminal ends, and names no kind of value behind a flag."""
+    from typer import Context
+
+    command.help = "\n\n".join(" ".join(part.split("\n")) for part in (command.help or "").split("\n\n")) or None
+    for one in command.get_params(Context(command, **_HELP)):
+        if getattr(one, "is_flag", False):
+            one.metavar = ""
+    for inner in getattr(command, "commands", {}).values():
+        plainly(inner)
+    return command
 
 
 def _unfit(wrong: Exception) -> tuple[str, str, str] | None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from isocenter import wholly
 from isocenter.cli import For, Json, Limit, Offset, Options, Reviewed, Said, Where, app, house, settings
 from isocenter.cli.persons import new_password
 
@@ -112,6 +113,8 @@ def ledger(site: Any, paths: list[Path], *, wrap: str = "", told: Any = lambda *
 
 def show_ledger(screen: Any, result: dict[str, Any]) -> None:
     """The ledger in words; it adds up, and says so."""
+    from isocenter.forms.words import many
+
     screen.say(
         f"expected {result['expected']} = stored {result['stored']} + already there {result['there']}"
         f" + set aside {result['conflict']} + rejected {result['rejected']}"
@@ -125,7 +128,7 @@ def show_ledger(screen: Any, result: dict[str, Any]) -> None:
         [(len(files), status, reason, files[0]) for (status, reason), files in list(alike.items())[:30]],
     )  # fmt: skip
     if len(alike) > 30:
-        screen.say(f"and {len(alike) - 30} more reasons: --json lists every file")
+        screen.say(f"and {many(len(alike) - 30, 'more reason')}: --json lists every file")
 
 
 def wrapper_of(modality: str) -> Any:
@@ -154,6 +157,7 @@ def studies(
 ) -> None:
     """What the archive holds, the newest first."""
     from isocenter.cli.screen import Screen, person
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -163,7 +167,7 @@ def studies(
         whole = [held.site.study(r["StudyInstanceUID"], who=HOUSE) for r in rows]
     screen.answer({"studies": rows, "total": total, "offset": offset})
     screen.table(
-        f"{len(rows)} of {total} studies", ("date", "patient", "study", "kind", "images", "uid"),
+        f"{len(rows)} of {many(total, 'study', 'studies')}", ("date", "patient", "study", "kind", "images", "uid"),
         [(s.date, person(s.patient), s.description, "/".join(s.modalities), s.instance_count, s.uid) for s in whole],
     )  # fmt: skip
 
@@ -178,6 +182,7 @@ def send(
 ) -> None:
     """Send a study with its results to another system."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -185,7 +190,7 @@ def send(
         answers = held.site.send(study, destination, who=HOUSE, what=what)
     lost = [{"sop_uid": uid, "reason": reason} for uid, reason in answers if reason]
     screen.answer({"sent": len(answers) - len(lost), "failed": lost})
-    screen.say(f"{len(answers) - len(lost)} of {len(answers)} objects acknowledged by {destination}")
+    screen.say(f"{len(answers) - len(lost)} of {many(len(answers), 'object')} acknowledged by {destination}")
     for row in lost:
         screen.say(f"  {row['sop_uid']}: {row['reason']}")
     if lost:
@@ -210,6 +215,7 @@ def export(
     from isocenter.cli.consent import purpose_of, said_of
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -222,12 +228,12 @@ def export(
             reason=reason,
         )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
-    (out / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
+    wholly.write(out / "report.json", json.dumps(report, indent=2, ensure_ascii=False))
     for number, data in enumerate(clean, 1):
-        (out / f"{number:06}.dcm").write_bytes(data)
+        wholly.write(out / f"{number:06}.dcm", data)
     rows = [{"sop_uid": uid, "reason": reason} for uid, reason in held_back]
     screen.answer({"written": len(clean), "held_back": rows, "report": report})
-    screen.say(f"{len(clean)} objects without names in {out}; {len(rows)} held back")
+    screen.say(f"{many(len(clean), 'object')} without names in {out}; {len(rows)} held back")
     screen.table("", ("object", "reason"), held_back)
 
 
@@ -239,6 +245,7 @@ def explain(
 ) -> None:
     """Why does it say so? From the signature back to the sender."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -259,7 +266,7 @@ def explain(
                 screen.say(f"      {_place(finding['where'])}")
         for read in result["inputs"]:
             kept = "as received" if read["still_as_received"] else "NO LONGER as received"
-            images = f"{read['images']} image{'s' if read['images'] > 1 else ''}"
+            images = many(read["images"], "image")
             screen.say(f"   from {images} of series {read['series']} ({read['modality']}), {kept}")
     for event in chain["events"]:
         screen.say(f"{event['number']:>6} {event['time']} {event['kind']} by {event['who']}")
@@ -351,6 +358,7 @@ def verify(folder: Where = None, as_json: Json = False) -> None:
     """Check the journal's chain and every stored byte against its digest."""
     from isocenter.cli.screen import Screen
     from isocenter.errors import IsocenterError
+    from isocenter.forms.words import many
 
     screen = Screen(as_json)
     broken: list[str] = []
@@ -366,7 +374,7 @@ def verify(folder: Where = None, as_json: Json = False) -> None:
                 checked += 1
                 told(digest[:8], checked, checked)
     screen.answer({"events": entries, "blobs": checked, "broken": broken})
-    screen.say(f"journal: {entries} events, chain unbroken. Blobs: {checked} read, {len(broken)} broken")
+    screen.say(f"journal: {many(entries, 'event')}, chain unbroken. Blobs: {checked} read, {len(broken)} broken")
     for line in broken:
         screen.say(f"  {line}")
     if broken:
@@ -377,10 +385,11 @@ def verify(folder: Where = None, as_json: Json = False) -> None:
 def rebuild(folder: Where = None, as_json: Json = False) -> None:
     """Drop the index and make it again from the journal and the blobs."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.store import rebuild as make_again
 
     screen = Screen(as_json)
     with house(folder, serving=True) as held:
         events = make_again(held.database, held.site.blobs)
     screen.answer({"events": events})
-    screen.say(f"index made again from {events} events")
+    screen.say(f"index made again from {many(events, 'event')}")

@@ -111,7 +111,7 @@ def _parameters(given: list[str]) -> dict[str, Any]:
     for part in given:
         name, equals, value = part.partition("=")
         if not equals:
-            raise Refused(f"--set {part}", "it is not name=value")
+            raise Refused(f"--set {part}", "it is not name=value", "write it as --set cutoff=2.5")
         chosen[name.strip()] = value.strip()
     return chosen
 
@@ -367,6 +367,7 @@ def check(
     """Is it a good analysis? The same suite that our own pass."""
     from isocenter.analysis.registry import load
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.testing.checks import check as examine
 
     screen, shelf = Screen(as_json), settings().models
@@ -375,7 +376,7 @@ def check(
     screen.answer({"analysis": name, "passed": not failed, "checks": checks})
     for c in checks:
         screen.say(f"{'pass' if c.passed else 'FAIL'}  {c.name}: {c.words}")
-    screen.say(f"{len(checks) - len(failed)} of {len(checks)} checks passed")
+    screen.say(f"{len(checks) - len(failed)} of {many(len(checks), 'check')} passed")
     if failed:
         raise typer.Exit(1)
 

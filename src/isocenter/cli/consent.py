@@ -67,7 +67,8 @@ def withdraw(
     as_json: Json = False,
 ) -> None:
     """End all terms of a patient or a study now, and list what they had reached: exports, links, cohorts, models."""
-    from isocenter.cli.screen import Screen, many
+    from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -82,7 +83,7 @@ def withdraw(
         screen.warn("warning: no study of that number is here; look at it again: isocenter studies")
     for what in left:
         for row in reached[what]:
-            of = f": {row['n']} images to learn {row['subject']} from" if what == "examples" else ""
+            of = f": {many(row['n'], 'image')} to learn {row['subject']} from" if what == "examples" else ""
             screen.say(f"   {what}: event {row['number']} of {row['time'][:10]} by {row['by']}{of}")
     for row in reached["models"]:
         screen.say(f"   model that learned from them: {row['model']} {row['version']} (known by {row['known_by']})")

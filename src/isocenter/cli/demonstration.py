@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import isocenter.testing
-from isocenter.cli.screen import many
+from isocenter import wholly
 from isocenter.errors import NotFound, Unavailable
+from isocenter.forms.words import many
 
 __all__ = ["load", "samples", "show", "summary", "use_openly", "use_triage"]
 
@@ -43,7 +44,7 @@ def load(house: Any, data: Path | None, wrap: str, told: Any) -> dict[str, Any]:
                 if stored.status in ("conflict", "rejected"):
                     reasons.append({"file": name, "status": stored.status, "reason": stored.reason})
         if not reasons:
-            _list_of(house).write_text(json.dumps({"made_from": made, "images": held}))
+            wholly.write(_list_of(house), json.dumps({"made_from": made, "images": held}), durable=False)
     return {
         "expected": counts.total(), "stored": counts["stored"], "there": counts["there"],
         "conflict": counts["conflict"], "rejected": counts["rejected"], "reasons": reasons,

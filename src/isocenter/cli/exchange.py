@@ -24,15 +24,16 @@ def order(
 ) -> None:
     """Place orders, or change those that are here: they stand on the modality worklist at once."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
     from isocenter.site.ordering import plain
 
     screen = Screen(as_json)
-    many = [one for file in files for one in _orders(file)]
+    given = [one for file in files for one in _orders(file)]
     with house(folder, make=True) as held:
-        placed = held.site.ordering.place(many, source="file", who=HOUSE)
+        placed = held.site.ordering.place(given, source="file", who=HOUSE)
     screen.answer({"orders": [plain(one) for one in placed]})
-    screen.say(f"{len(placed)} orders placed")
+    screen.say(f"{many(len(placed), 'order')} placed")
 
 
 def _orders(file: Path) -> list[Any]:
@@ -50,10 +51,10 @@ def _orders(file: Path) -> list[Any]:
         told = json.loads(data)
     except ValueError as wrong:
         raise Refused(f"'{file.name}'", f"it is no JSON ({wrong})", "look at the file") from None
-    many = told if isinstance(told, list) else [told]
-    if not all(isinstance(one, dict) for one in many):
+    listed = told if isinstance(told, list) else [told]
+    if not all(isinstance(one, dict) for one in listed):
         raise Refused(f"'{file.name}'", "an order is a JSON object", "look at the file")
-    return [read_order(one) for one in many]
+    return [read_order(one) for one in listed]
 
 
 @app.command()
@@ -66,16 +67,17 @@ def orders(
 ) -> None:
     """What is ordered, and what of it was performed."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
     from isocenter.site.ordering import plain
 
     screen = Screen(as_json)
     with house(folder) as held:
-        many = held.site.ordering.all(who=HOUSE, state=state)
-    page = many[offset : offset + limit]
-    screen.answer({"orders": [plain(one) for one in page], "total": len(many), "offset": offset})
+        found = held.site.ordering.all(who=HOUSE, state=state)
+    page = found[offset : offset + limit]
+    screen.answer({"orders": [plain(one) for one in page], "total": len(found), "offset": offset})
     screen.table(
-        f"{len(page)} of {len(many)} orders", ("order", "due", "modality", "station", "procedure", "state"),
+        f"{len(page)} of {many(len(found), 'order')}", ("order", "due", "modality", "station", "procedure", "state"),
         [
             (o.order.id, o.order.date, o.order.modality, o.order.station_aet, o.order.procedure, o.state)
             for o in page
@@ -152,6 +154,7 @@ def elsewhere(
     """Ask the peers which studies of a patient they hold that are not here (C-FIND), and have one sent (C-MOVE)."""
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     if bool(take) != bool(peer):
@@ -164,7 +167,8 @@ def elsewhere(
         if not said["ended"]:
             screen.say("promised: it comes as soon as `isocenter serve` or `isocenter work` runs here")
             return
-        screen.say(f"{said['came']} objects came, {said['failed']} failed{': ' if said['why'] else ''}{said['why']}")
+        came = f"{many(said['came'], 'object')} came, {said['failed']} failed"
+        screen.say(f"{came}: {said['why']}" if said["why"] else came)
         if not said["came"]:
             raise typer.Exit(1)
         return

@@ -52,12 +52,13 @@ def identity(
     """Make the certificate of a site or, with --host, of the coordinator."""
     from isocenter.app import now
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.identities import make_identity
 
     screen = Screen(as_json)
     make_identity(out, name, authority, now=now(), hosts=host or (), days=days)
     screen.answer({"identity": str(out), "name": name, "coordinator": bool(host), "days": days})
-    screen.say(f"{name} lies in {out}, valid for {days} days")
+    screen.say(f"{name} lies in {out}, valid for {many(days, 'day')}")
 
 
 @federate.command()
@@ -111,6 +112,7 @@ def coordinate(
     from isocenter.cli.screen import Screen
     from isocenter.doors.federation_server import Door
     from isocenter.errors import Unavailable
+    from isocenter.forms.words import many
     from isocenter.govern.identities import identity as known
     from isocenter.learn.alone import alone
     from isocenter.learn.federation import Federation
@@ -137,7 +139,7 @@ def coordinate(
         with _kept(held, run) as keep:
             door = Door(run, identity, host, port)
             try:
-                waits = f"waits for {sites} sites"
+                waits = f"waits for {many(sites, 'site')}"
                 if run.finished():
                     waits = f"keeps the weights ready for {patience:.0f} s (--patience): all rounds are done"
                 tell(f"listens at https://{host}:{door.port}, {waits}")
@@ -152,14 +154,15 @@ def coordinate(
                 while not run.everybody_knows() and time.monotonic() < last:
                     time.sleep(0.1)
             except KeyboardInterrupt:
-                screen.warn(f"stopped after {run.done} of {rounds} rounds: the same command with --out {out} goes on")
+                done = f"{run.done} of {many(rounds, 'round')}"
+                screen.warn(f"stopped after {done}: the same command with --out {out} goes on")
                 raise
             finally:
                 door.close()
     if run.stopped:
         raise Unavailable("the federation was stopped", run.stopped, "start it again with the same --out to go on")
     screen.answer({"run": run.run, "task": how.task, "rounds": run.rounds, "weights": str(out / "weights.safetensors")})
-    screen.say(f"{run.done} rounds, weights in {out}")
+    screen.say(f"{many(run.done, 'round')}, weights in {out}")
 
 
 @federate.command()

@@ -35,6 +35,8 @@ def cohort(
 
     from isocenter.cli.consent import purpose_of, said_of
     from isocenter.cli.screen import Screen
+    from isocenter.cli.trust import in_small_groups
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -46,11 +48,15 @@ def cohort(
             id, out, use=use, who=HOUSE, options=option or ["research"], reviewed=reviewed or [], blank=blank,
             smallest_group=smallest_group, reason=reason, workers=workers or os.cpu_count() or 1, told=told,
         )  # fmt: skip
-    screen.answer(report | {"stayed": left})
+    alone = in_small_groups(report["risk"]["small_groups"])
+    screen.answer(report | {"stayed": left, "warnings": alone})
     studies, patients = report["cohort"]["studies"], report["patients"]
-    screen.say(f"{report['written']} objects of {studies} studies and {patients} patients in {out}")
+    whose = f"{many(studies, 'study', 'studies')} and {many(patients, 'patient')}"
+    screen.say(f"{many(report['written'], 'object')} of {whose} in {out}")
     rows = [(row["study"] or row["object"], row["why"]) for row in left][:30]
     screen.table("stayed" if rows else "", ("study or image", "why"), rows)
     for row in report["risk"]["remaining"]:
-        screen.say(f"remaining risk: {row['risk']} ({row['objects']} objects)")
+        screen.say(f"remaining risk: {row['risk']} ({many(row['objects'], 'object')})")
     screen.say(f"smallest group of alike patients: {report['risk']['smallest_group']}")
+    for words in alone:
+        screen.warn(words)

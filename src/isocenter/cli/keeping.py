@@ -25,6 +25,7 @@ def backup(
 ) -> None:
     """Copy the whole archive, or what is new since the last time, while it serves."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -35,13 +36,15 @@ def backup(
         secrets = held.settings.folder / "secrets"
     screen.answer(done if tried is None else {**asdict(done), "rehearsed": asdict(tried)})
     screen.say(
-        f"{done.entries} entries of the journal ({done.new_entries} new), {done.blobs} files ({done.new_blobs} new)"
+        f"{many(done.entries, 'entry', 'entries')} of the journal ({done.new_entries} new), "
+        f"{many(done.blobs, 'file')} ({done.new_blobs} new)"
     )
     for line in done.damaged:
         screen.say(f"  damaged in the archive, not copied: {line}")
     screen.say(f"not in it: the secrets in {secrets}; keep them elsewhere, apart from the backup")
     if tried is not None:
-        screen.say(f"rehearsed: {tried.entries} entries, {tried.blobs} files came back; last hash {tried.hash[:16]}…")
+        came = f"{many(tried.entries, 'entry', 'entries')}, {many(tried.blobs, 'file')}"
+        screen.say(f"rehearsed: {came} came back; last hash {tried.hash[:16]}…")
         for digest in tried.missing:
             screen.say(f"  missing or damaged in the backup: {digest}")
     if done.damaged or (tried is not None and tried.missing):
@@ -70,6 +73,7 @@ def restore(
     from isocenter.app import open_house
     from isocenter.cli.screen import Screen
     from isocenter.errors import Conflict
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
     from isocenter.store.backup import reaching
 
@@ -86,7 +90,8 @@ def restore(
         held.close()
     screen.answer(done)
     screen.say(
-        f"{done.entries} of {done.of} entries, {done.blobs} files in {given.folder}; last hash {done.hash[:16]}…"
+        f"{done.entries} of {many(done.of, 'entry', 'entries')}, {many(done.blobs, 'file')} in {given.folder};"
+        f" last hash {done.hash[:16]}…"
     )
     for digest in done.missing:
         screen.say(f"  missing or damaged in the backup: {digest}")
@@ -103,6 +108,7 @@ def reread(
     """Read the headers of stored images again and keep what an older version did not take from them; files stay as
     they are. Goes on where it was ended; the archive may serve meanwhile."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -115,7 +121,8 @@ def reread(
     screen.answer({**said, "went_on_after": begun, "outdated": outdated})
     if begun:
         screen.say(f"went on after study {begun}")
-    screen.say(f"{done.images} images of {done.studies} studies read; something new is known of {done.learnt}")
+    of = f"{many(done.images, 'image')} of {many(done.studies, 'study', 'studies')}"
+    screen.say(f"{of} read; something new is known of {done.learnt}")
     if outdated:
         screen.table(
             "computed before that was known; a server asks again where nobody has signed, `isocenter analyse STUDY`"

@@ -34,6 +34,7 @@ def train(
     analysis: Annotated[
         str, typer.Option(help="With a cohort: the analysis whose question was answered; else that of the recipe.")
     ] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Take the place of the model that lies in --out.")] = False,
     say: Said = None,
     folder: Where = None,
     as_json: Json = False,
@@ -44,7 +45,6 @@ def train(
     OUT-examples: a model is handed on, images are not. Of examples the archive is asked, before and after, whether
     they may still be learnt from, and its journal keeps that the model did; where they may not, no model stays.
     """
-    from isocenter.analysis.weights import record_in
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
     from isocenter.govern.policy import HOUSE
@@ -54,6 +54,7 @@ def train(
 
     screen = Screen(as_json)
     with alone(out):
+        _must_be_free(out, replace)
         source = Path(data) if Path(data).exists() else _of_cohort(data, task, out, analysis, say or [], folder)
         must_not_be_sealed(folder, source, LEARN_FROM_OTHERS)
         signed = (source / "examples.json").is_file()
@@ -61,9 +62,6 @@ def train(
             with house(folder) as held:
                 held.site.teaching.may_learn(source, who=HOUSE)
         tell, before = None if as_json else screen.say, records_now(out, _placed(begin))
-        if (record := out / "model.json").is_file():
-            there = record_in(record)
-            screen.warn(f"{out} holds {there.name} {there.version}: what is trained now takes its place")
         try:
             model = fit(task, source, out, seed=seed, begin=_placed(begin), device=device, progress=tell)
         except KeyboardInterrupt:
@@ -85,6 +83,21 @@ def train(
         screen.answer(model)
         screen.say(f"{model.name} {model.version}: {model.state}, written to {out}")
         screen.say(f"next: isocenter judge {out} --data CASES, on people in no training; see also {out / 'card.md'}")
+
+
+def _must_be_free(out: Path, replace: bool) -> None:
+    """Go on only where no model would be lost: none lies there, a run that was ended goes on there, or it was said."""
+    from isocenter.analysis.weights import record_in
+    from isocenter.errors import Conflict
+
+    record = out / "model.json"
+    if replace or not record.is_file() or next(out.glob("*.checkpoint"), None):
+        return
+    there = record_in(record)
+    raise Conflict(
+        f"{there.name} {there.version} in {out}", "what is trained now would take its place",
+        "name another folder with --out, or say --replace",
+    )  # fmt: skip
 
 
 def records_now(*beside: Path | None) -> list[Model]:
@@ -224,6 +237,7 @@ def pretrain(
 ) -> None:
     """Train the body of a network on images without labels."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.learn.alone import alone
     from isocenter.learn.device import chosen
     from isocenter.learn.pretrain import Pretraining
@@ -235,7 +249,7 @@ def pretrain(
     with alone(out), chosen(device):
         told = learn(how, data, out, seed, None if as_json else screen.say)
     screen.answer(told)
-    screen.say(f"a body of {told['pictures']} pictures, written to {out}")
+    screen.say(f"a body of {many(told['pictures'], 'picture')}, written to {out}")
 
 
 @app.command()

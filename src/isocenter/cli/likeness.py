@@ -33,6 +33,7 @@ def build(
 ) -> None:
     """Index labelled images by a model's embedding."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.learn.likeness import indexed
 
     screen, here = Screen(as_json), settings()
@@ -45,12 +46,14 @@ def build(
         classes=_named(classes),
     )  # fmt: skip
     made.write(out)
-    told = {"n": len(made.cases), "people": len({c.person for c in made.cases}), "limit": made.limit}
+    people = len({c.person for c in made.cases})
+    told = {"n": len(made.cases), "people": people, "limit": made.limit}
     shown = [{"file": name, "because": why} for name, why in left]
     screen.answer({**told, "model": made.model, "refused": made.refused, "left_out": shown})
     for name, why in left:
         screen.warn(f"{name} is left out: {why}")
-    screen.say(f"{told['n']} cases of {told['people']} people in {out}; {refused:.1%} of their like are called strange")
+    cases = f"{many(len(made.cases), 'case')} of {many(people, 'person', 'people')}"
+    screen.say(f"{cases} in {out}; {refused:.1%} of their like are called strange")
 
 
 @similar.command()
@@ -89,6 +92,7 @@ def few(
 ) -> None:
     """What a head on the embedding is worth that has seen 5, 10 or 20 people of each class."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.learn.likeness import worth
 
     must_not_be_sealed(None, data, LEARN_FROM_OTHERS)
@@ -99,7 +103,7 @@ def few(
     screen.table("", ("people of each class", "AUC", "95 % of draws"), rows)
     near = told["precision_at_10"]
     if told["declined"]:
-        screen.say(f"{told['declined']} of {told['n']} images are like nothing that the model learnt from")
+        screen.say(f"{told['declined']} of {many(told['n'], 'image')} are like nothing that the model learnt from")
     if told["border"] != "asked":
         screen.say(told["border"])
     screen.say(f"of 10 neighbours {near['value']:.3f} have the same label ({near['low']:.3f} to {near['high']:.3f}); "

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from isocenter import wholly
 from isocenter.cli import Json, app
 
 __all__ = ["bill"]
@@ -25,12 +26,13 @@ def sbom(
     """Write the software bill of materials of what is installed here (CycloneDX 1.6)."""
     from isocenter.app import now
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
 
     screen = Screen(as_json)
     made = bill(now().isoformat(timespec="seconds"), json.loads(lock.read_text("utf-8")) if lock else {})
-    out.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+    wholly.write(out, json.dumps(made, indent=1) + "\n")
     screen.answer({"file": str(out), "components": len(made["components"])})
-    screen.say(f"{len(made['components'])} components written to {out}")
+    screen.say(f"{many(len(made['components']), 'component')} written to {out}")
 
 
 def bill(when: str, lock: dict[str, Any]) -> dict[str, Any]:

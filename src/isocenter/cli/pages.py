@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from isocenter import wholly
+
 __all__ = ["manual", "write_manual"]
 
 
@@ -33,7 +35,7 @@ def write_manual(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, text in manual().items():
-        (folder / name).write_text(text, "utf-8")
+        wholly.write(folder / name, text, durable=False)
         written.append(folder / name)
     return written
 

@@ -40,6 +40,7 @@ def found(
 def listed(folder: Where = None, as_json: Json = False) -> None:
     """Every project with who is in it and whose studies arrive there."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -47,7 +48,7 @@ def listed(folder: Where = None, as_json: Json = False) -> None:
         rows = held.site.projects.listed(who=HOUSE)
     screen.answer({"projects": rows})
     screen.table(
-        f"{len(rows)} projects",
+        many(len(rows), "project"),
         ("name", "about", "who is in it", "what arrives there", "keeper"),
         [
             (
@@ -123,6 +124,7 @@ def move(
 def emergencies(folder: Where = None, as_json: Json = False) -> None:
     """Studies that were opened in an emergency, with who did it, why, and who has looked through it."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -130,7 +132,7 @@ def emergencies(folder: Where = None, as_json: Json = False) -> None:
         rows = held.site.projects.to_review(who=HOUSE)
     screen.answer({"reviews": rows})
     screen.table(
-        f"{len(rows)} emergencies",
+        many(len(rows), "emergency", "emergencies"),
         ("by", "begun", "why", "project", "study", "looked through by"),
         [
             (r["by"], r["begun"][:16], r["reason"], r["project"], r["study"], r["reviewed"] or "nobody yet")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from isocenter import wholly
 from isocenter.cli import Json, Limit, Offset, Where, app, house
 
 __all__: list[str] = []
@@ -38,6 +39,7 @@ def worklist(
 ) -> None:
     """What to read next, and why."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -46,7 +48,7 @@ def worklist(
     page = entries[offset : offset + limit]
     screen.answer({"rows": [_plain(e) for e in page], "total": len(entries), "offset": offset})
     screen.table(
-        f"{len(page)} of {len(entries)} studies wait",
+        f"{len(page)} of {many(len(entries), 'study', 'studies')} waiting",
         ("level", "why here", "patient", "study", "kind", "state", "uid"),
         [_row(e) for e in page],
     )
@@ -247,9 +249,9 @@ def report(
         reader = _reader(site, "")
         report_ = site.report(study, who=reader)
         if pdf is not None:
-            pdf.write_bytes(site.report_pdf(study, who=reader))
+            wholly.write(pdf, site.report_pdf(study, who=reader))
         if table is not None:
-            table.write_bytes(site.report_table(study, who=reader))
+            wholly.write(table, site.report_table(study, who=reader))
     screen.answer(report_)
     section = ""
     for sentence in report_.sentences:

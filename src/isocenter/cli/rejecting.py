@@ -29,6 +29,7 @@ def reject(
 ) -> None:
     """Take images out of use by a rejection note; nothing is deleted."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -37,7 +38,7 @@ def reject(
             study, code=code, reason=reason, series=series, instances=instance or [], who=HOUSE
         )
     screen.answer(told)
-    screen.say(f"rejection {told['number']}: {len(told['instances'])} objects hidden ({told['meaning']})")
+    screen.say(f"rejection {told['number']}: {many(len(told['instances']), 'object')} hidden ({told['meaning']})")
 
 
 @app.command(name="take-back")
@@ -69,15 +70,17 @@ def rejections(
 ) -> None:
     """What was rejected of a study, by whom, why, and what became of it."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
-        many = held.site.rejecting.rejections(study, who=HOUSE)
-    rows = many[offset : offset + limit]
-    screen.answer({"rejections": rows, "total": len(many), "offset": offset})
+        found = held.site.rejecting.rejections(study, who=HOUSE)
+    rows = found[offset : offset + limit]
+    screen.answer({"rejections": rows, "total": len(found), "offset": offset})
     screen.table(
-        f"{len(rows)} of {len(many)} rejections", ("number", "state", "objects", "why", "reason", "by", "time"),
+        f"{len(rows)} of {many(len(found), 'rejection')}",
+        ("number", "state", "objects", "why", "reason", "by", "time"),
         [(r["number"], r["state"], len(r["instances"]), r["meaning"], r["reason"], r["by"], r["time"]) for r in rows],
     )  # fmt: skip
 
@@ -111,7 +114,8 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Make two patients one; what still arrives under the first is the second's."""
-    from isocenter.cli.screen import Screen, many
+    from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -131,7 +135,8 @@ def move(
     as_json: Json = False,
 ) -> None:
     """Give studies to another patient: what was filed under the wrong one."""
-    from isocenter.cli.screen import Screen, many
+    from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
     from isocenter.record import Patient
 
@@ -165,15 +170,16 @@ def undo(
 def identities(limit: Limit = 50, offset: Offset = 0, folder: Where = None, as_json: Json = False) -> None:
     """Patients that were merged and studies that were moved."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
-        many = held.site.identities.changes(who=HOUSE)
-    rows = many[offset : offset + limit]
-    screen.answer({"changes": rows, "total": len(many), "offset": offset})
+        found = held.site.identities.changes(who=HOUSE)
+    rows = found[offset : offset + limit]
+    screen.answer({"changes": rows, "total": len(found), "offset": offset})
     screen.table(
-        f"{len(rows)} of {len(many)} merges and moves",
+        f"{len(rows)} of {many(len(found), 'merge or move', 'merges and moves')}",
         ("number", "what", "studies", "into", "reason", "by", "time", "undone"),
         [(r["number"], r["what"], len(r["studies"]), r["into"]["id"], r["reason"], r["by"], r["time"],
           r["undone"] or "") for r in rows],

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Screen", "harmless", "json_text", "many"]
+__all__ = ["Screen", "harmless", "json_text"]
 
 # All that steers a terminal but tab and end of line; ends of line and directions that Unicode knows beside.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -34,15 +34,6 @@ def json_text(data: Any) -> str:
     """JSON for people and programs; what would steer a terminal is escaped, which says the same."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
     return _STEERING.sub(lambda one: f"\\u{ord(one[0]):04x}", text)
-
-
-def many(count: int, one: str, more: str) -> str:
-    """So many of something.
-
-    >>> many(1, "study", "studies"), many(2, "study", "studies")
-    ('1 study', '2 studies')
-    """
-    return f"{count} {one if count == 1 else more}"
 
 
 class Screen:
@@ -84,7 +75,11 @@ class Screen:
             made.add_column(column, overflow="fold")
         for row in rows:
             made.add_row(*(Text("" if cell is None else harmless(str(cell))) for cell in row))
-        self._console().print(made)
+        console = self._console()
+        with console.capture() as drawn:
+            console.print(made)
+        # A column is as wide as its widest cell: what stands behind the last word of a line is nothing to read.
+        print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Any]:

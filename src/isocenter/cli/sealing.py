@@ -43,6 +43,7 @@ def seal(
 ) -> None:
     """Keep a project sealed: what arrives for it from now on, and what is here already."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -50,7 +51,8 @@ def seal(
         done = held.site.sealing.seal(project, who=HOUSE, told=told)
         keys = held.settings.keys_folder
     screen.answer(done)
-    screen.say(f"project {project} is sealed: {done['files']} files of {done['studies']} studies were in the clear")
+    was = f"{many(done['files'], 'file')} of {many(done['studies'], 'study', 'studies')}"
+    screen.say(f"project {project} is sealed: {was} {'was' if done['files'] == 1 else 'were'} in the clear")
     screen.say(f"its sealed keys lie in {keys}: copy that folder apart from the backups, which do not hold it")
     screen.say("backups that were made before hold it in the clear, and a disk keeps what was removed for a while")
 
@@ -115,13 +117,14 @@ def rotate(
 ) -> None:
     """Give a sealed project a new key; no image is touched. Killed, it goes on when it is called again."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held, screen.progress("rotating") as told:
         done = held.site.sealing.rotate(project, who=HOUSE, told=told)
     screen.answer({"project": project, "keys": done})
-    screen.say(f"project {project} has a new key; it seals those of {done} studies")
+    screen.say(f"project {project} has a new key; it seals those of {many(done, 'study', 'studies')}")
 
 
 @app.command("change-master")
@@ -132,6 +135,7 @@ def change_master(
 ) -> None:
     """Seal the keys of projects with another master key; stop the server before, and give it the new one."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
     from isocenter.store.master_key import master_key
 
@@ -139,7 +143,8 @@ def change_master(
     with house(folder, serving=True) as held:
         done = held.site.sealing.change_master(master_key(new, held.settings.folder), who=HOUSE)
     screen.answer({"keys": done})
-    screen.say(f"{done} keys of projects are sealed with it; set ISOCENTER_MASTER_KEY={new}, then destroy the old one")
+    told = f"{many(done, 'key of a project is', 'keys of projects are')} sealed with it"
+    screen.say(f"{told}; set ISOCENTER_MASTER_KEY={new}, then destroy the old one")
 
 
 @app.command()
@@ -152,7 +157,8 @@ def erase(
     as_json: Json = False,
 ) -> None:
     """Ask that the key of a sealed study or project be destroyed, or destroy what another administrator asked for."""
-    from isocenter.cli.screen import Screen, many
+    from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
 
     screen = Screen(as_json)
     with signed_in(folder, name) as (held, who):
@@ -163,10 +169,11 @@ def erase(
             return
         done = held.site.sealing.erase(subject, what=what, who=who)
     screen.answer(done)
-    keys, studies = many(done["keys"], "key", "keys"), many(done["studies"], "study", "studies")
+    keys, studies = many(done["keys"], "key"), many(done["studies"], "study", "studies")
     screen.say(f"destroyed: {keys}; nothing can be read any more of {studies}")
     if done["shared"]:
-        screen.say(f"{done['shared']} files with the same content are another study's, too, and stay for that one")
+        alike = many(done["shared"], "file with the same content is", "files with the same content are")
+        screen.say(f"{alike} another study's, too, and stay there")
     if done["log"]:
         screen.say(
             "the database may still hold names in its log or in pages that it has freed: on SQLite somebody was reading"

@@ -156,11 +156,12 @@ def manual(
     """Write the generated pages of the manual: settings, commands, routes, methods, analyses, life cycles."""
     from isocenter.cli.pages import write_manual
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
 
     screen = Screen(as_json)
     written = write_manual(folder)
     screen.answer({"pages": [str(p) for p in written]})
-    screen.say(f"{len(written)} pages written to {folder}")
+    screen.say(f"{many(len(written), 'page')} written to {folder}")
 
 
 def _must_be_free(chosen: Any) -> None:

@@ -67,9 +67,9 @@ def share(
         base = address.rstrip("/") or held.address
     link = f"{base}/shared#{secret}"
     screen.answer({"link": link, **told})
-    many = f"study {studies[0]}" if len(studies) == 1 else f"{len(studies)} studies"
+    opened = f"study {studies[0]}" if len(studies) == 1 else f"{len(studies)} studies"
     screen.say(
-        f"{link}\nopens {many} until {told['until']}, to {', '.join(told['may'])}; end it with"
+        f"{link}\nopens {opened} until {told['until']}, to {', '.join(told['may'])}; end it with"
         f" `isocenter unshare {told['id']}`"
     )
     if check:
@@ -133,15 +133,16 @@ def links(
 ) -> None:
     """Links that were given: to what, for whom, until when, how often used."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
-        many = held.site.sharing.shares(who=HOUSE, study_uid=study)
-    rows = many[offset : offset + limit]
-    screen.answer({"links": rows, "total": len(many), "offset": offset})
+        found = held.site.sharing.shares(who=HOUSE, study_uid=study)
+    rows = found[offset : offset + limit]
+    screen.answer({"links": rows, "total": len(found), "offset": offset})
     screen.table(
-        f"{len(rows)} of {len(many)} links", ("link", "study", "by", "to", "may", "until", "used", "opens"),
+        f"{len(rows)} of {many(len(found), 'link')}", ("link", "study", "by", "to", "may", "until", "used", "opens"),
         [
             (r["id"], r["study"] if len(r["studies"]) == 1 else f"{len(r['studies'])} studies", r["by"], r["to"],
              ", ".join(r["may"]), r["until"], r["used"], _opens(r))

@@ -50,6 +50,7 @@ def take(
     """Write a training set from signed reports: consent asked, agreement with a seen AI weighed down."""
     from isocenter.cli.consent import purpose_of, said_of
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -62,7 +63,8 @@ def take(
             most=most,
         )  # fmt: skip
     screen.answer(report)
-    screen.say(f"{report['n']} examples of {report['people']} people in {out}, weighing {report['weight']:g}")
+    taken = f"{many(report['n'], 'example')} of {many(report['people'], 'person', 'people')}"
+    screen.say(f"{taken} in {out}, weighing {report['weight']:g}")
     screen.say(", ".join(f"{n} {name}" for name, n in report["by_class"].items()))
     screen.table("", ("how the label came about", "n"), list(report["by_mode"].items()))
     for reader, by in report["scaled"].items():
@@ -70,16 +72,17 @@ def take(
     if any(part > 0.999 for part in report["influence"].values()):
         screen.warn("warning: one reader taught all of it: no other labels stand against theirs, the sealed test alone")
     if report["silent"]:
+        silent = many(report["silent"], "signed study tells", "signed studies tell")
         screen.say(
-            f"{report['silent']} signed studies tell nothing: {analysis} declined them, or had not answered when they "
-            "were signed, or words alone could mean anything"
+            f"{silent} nothing: {analysis} declined, or had not answered when it was signed, or words alone could mean"
+            " anything"
         )
     if "rehearsed" in report:
-        screen.say(f"{report['rehearsed']['n']} earlier examples lie beside them")
+        screen.say(f"{many(report['rehearsed']['n'], 'earlier example lies', 'earlier examples lie')} beside them")
     for why, n in report["closed"].items():
-        screen.say(f"{n} studies stay out: {why}")
+        screen.say(f"{many(n, 'study stays', 'studies stay')} out: {why}")
     for why, n in report["left"].items():
-        screen.say(f"{n} images could not be used: {why}")
+        screen.say(f"{many(n, 'image')} could not be used: {why}")
     screen.say(
         f"next: isocenter train {report['task']} --data {out} --out model --folder {folder or settings().folder}"
     )
@@ -94,6 +97,7 @@ def doubt(
 ) -> None:
     """Which labels are doubted, and whether one reader's are more often than chance explains."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.learn.examining import doubted_in
 
     screen, chosen = Screen(as_json), settings()
@@ -104,7 +108,7 @@ def doubt(
         [(r["reader"], r["n"], r["doubted"], f"{r['expected']:.1f}", f"{r['p']:.4f}", "named" if r["named"] else "")
          for r in report["readers"]],
     )  # fmt: skip
-    screen.say(f"{len(report['files'])} labels are doubted; look at these files first:")
+    screen.say(f"{many(len(report['files']), 'label is', 'labels are')} doubted; look at these files first:")
     for file in report["files"][:20]:
         screen.say(f"   {file['file']} ({file['certainty']:.2f})")
     for twin in report["twins"][:20]:

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
+from isocenter import wholly
 from isocenter.cli import Blank, Json, Reviewed, Where, app, house
 from isocenter.cli.persons import sure
 
-__all__: list[str] = []
+__all__ = ["in_small_groups"]
 
 
 @app.command()
@@ -72,6 +73,7 @@ def deidentify(
     from isocenter.dicom.confidentiality import Option, options_named
     from isocenter.dicom.release import Terms, growing, held_names, release
     from isocenter.dicom.scan import places
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
     from isocenter.site.defacing import faces
 
@@ -96,18 +98,18 @@ def deidentify(
         )  # fmt: skip
         report |= {"smallest_group_wanted": smallest_group, "smaller_groups_because": reason.strip()}
         report["secret"] = "kept apart" if secret else "destroyed: nobody can make these pseudonyms again"
-        (partial / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
+        wholly.write(partial / "report.json", json.dumps(report, indent=2, ensure_ascii=False))
         if folder is not None:
             with house(folder) as held:
                 held.site.files_left(report, len(found.held_back), who=HOUSE)
-    alone = _in_small_groups(report["risk"]["small_groups"])
+    alone = in_small_groups(report["risk"]["small_groups"])
     screen.answer(report | {"stayed": held_names(found), "warnings": alone})
-    people = f"{report['patients']} patient{'' if report['patients'] == 1 else 's'}"
-    screen.say(f"{report['written']} copies of {people} in {out}; {len(found.held_back)} files stayed")
+    copies = f"{many(report['written'], 'copy', 'copies')} of {many(report['patients'], 'patient')}"
+    screen.say(f"{copies} in {out}; {many(len(found.held_back), 'file')} stayed")
     rows = [(r["file"], r["kind"], r["why"]) for r in held_names(found)][:30]
     screen.table("stayed" if rows else "", ("file", "", "why"), rows)
     for row in report["risk"]["remaining"]:
-        screen.say(f"remaining risk: {row['risk']} ({row['objects']} objects)")
+        screen.say(f"remaining risk: {row['risk']} ({many(row['objects'], 'object')})")
     for row in report["faces"]["series"]:
         screen.say(
             f"face taken out of a series: {row['left']:.1%} of {row['skin_cm2']:g} cm2 of facial skin left,"
@@ -143,6 +145,7 @@ def _recipe(place: Path, partly: bool, screen: Any) -> Any:
     """A recipe of another tool; refused where lines of it are, unless the rest alone is wanted."""
     from isocenter.dicom.foreign_recipes import read_recipe
     from isocenter.errors import Refused
+    from isocenter.forms.words import many
 
     found = read_recipe(place)
     told = [f"line {x.number} '{x.said}': {x.why}" for x in found.refused]
@@ -152,7 +155,7 @@ def _recipe(place: Path, partly: bool, screen: Any) -> Any:
             f"{len(told)} of {len(told) + found.taken} lines of the recipe '{place.name}'", "; ".join(told[:20]) + more,
             "change these lines, or take over the others alone: --partly",
         )  # fmt: skip
-    screen.say(f"{found.taken} lines of the recipe are taken over")
+    screen.say(f"{many(found.taken, 'line of the recipe is', 'lines of the recipe are')} taken over")
     for words in told:
         screen.warn(f"not taken over: {words}")
     return found
@@ -170,12 +173,14 @@ def _secret(place: Path | None, out: Path) -> bytes:
     return secret_in(place).encode()
 
 
-def _in_small_groups(told: dict[str, int]) -> list[str]:
+def in_small_groups(told: dict[str, int]) -> list[str]:
     """What to say of patients whom few are like: nothing where there are none."""
     if not told["groups"]:
         return []
-    groups = "1 group" if told["groups"] == 1 else f"{told['groups']} groups"
-    people = "1 patient" if told["patients"] == 1 else f"{told['patients']} patients in all"
+    from isocenter.forms.words import many
+
+    groups = many(told["groups"], "group")
+    people = f"{many(told['patients'], 'patient')}{'' if told['patients'] == 1 else ' in all'}"
     return [
         f"warning: {groups} of fewer than {told['fewer_than']} patients who share sex, age, body part and kind of image"
         f" ({people}): who knows these of somebody may find the copies of that person; the report keeps the reason"
@@ -216,7 +221,7 @@ def audit(
         if out is not None:
             lines, entries = 0, audits.exported(who=HOUSE, form=form, since=since)
             first = next(entries, None)  # what is refused must not have emptied the file of yesterday
-            with out.open("wb") as file:
+            with wholly.writing(out) as file:
                 for line in chain((first,) if first is not None else (), entries):
                     file.write(line.replace(b"\n", b" ") + b"\n")
                     lines += 1
@@ -241,6 +246,7 @@ def scrub(
     import time
 
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -250,7 +256,8 @@ def scrub(
     took = max(time.monotonic() - started, 1e-6)
     speed = round(found.bytes / took / 1e6, 1)
     screen.answer({"files": found.files, "bytes": found.bytes, "mb_per_s": speed, "damaged": found.damaged})
-    screen.say(f"{found.files} files, {found.bytes / 1e6:.1f} MB read at {speed} MB/s; {len(found.left)} damaged")
+    read = f"{many(found.files, 'file')}, {found.bytes / 1e6:.1f} MB read at {speed} MB/s"
+    screen.say(f"{read}; {len(found.left)} damaged")
     rows = [(d.digest[:16], d.what, "yes" if d.mended else "no", i[1]) for d in found.damaged for i in d.instances]
     screen.table("", ("file", "", "mended", "image"), rows)
     if found.left:

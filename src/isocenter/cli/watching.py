@@ -19,6 +19,7 @@ def watch(
 ) -> None:
     """Say how models do since they are in use: charts with a declared rate of false alarms; exit code 1 on an alarm."""
     from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -30,7 +31,7 @@ def watch(
     for one in told:
         if one["studies"] > one["cases"]:
             screen.say(
-                f"{one['model']}: {one['cases']} cases in {one['studies']} signed studies, "
+                f"{one['model']}: {many(one['cases'], 'case')} in {one['studies']} signed studies, "
                 "since a person and an image count once in six months"
             )
         if one["nobody"]:
@@ -39,7 +40,8 @@ def watch(
                 "each counts; where several are of one person, false alarms are more frequent than declared"
             )
         if one["needed"]:
-            screen.say(f"{one['model']}: {one['needed']} more signed studies are needed before anything can be said")
+            needed = many(one["needed"], "more signed study is", "more signed studies are")
+            screen.say(f"{one['model']}: {needed} needed before anything can be said")
             continue
         rows = [
             (c["chart"], c["cases"], f"{c['usual']:.3f}", f"{c['sum']} of {c['limit']}",

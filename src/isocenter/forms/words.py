@@ -11,6 +11,7 @@ __all__ = [
     "SHOWN_UNIT",
     "body_part",
     "decimals",
+    "many",
     "name_of",
     "number",
     "one_line",
@@ -107,6 +108,15 @@ def number(value: float, unit: str) -> str:
         text = text.lstrip("-")
     shown = SHOWN_UNIT.get(unit, unit)
     return f"{text}{'' if shown == '°' else ' '}{shown}".rstrip()
+
+
+def many(count: int, one: str, more: str = "") -> str:
+    """So many of something; `more` where its plural is not made by an s.
+
+    >>> many(1, "study", "studies"), many(2, "study", "studies"), many(0, "image")
+    ('1 study', '2 studies', '0 images')
+    """
+    return f"{count} {one if count == 1 else more or f'{one}s'}"
 
 
 def quantity(measured: Measurement) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import math
 import warnings
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isocenter import wholly
 from isocenter.errors import Refused
 from isocenter.learn.networks import ResidualNet
 from isocenter.learn.scope import SEEN, Scope
@@ -97,7 +99,7 @@ def exported(
     name: str | tuple[str, ...] = "image",
     measure: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None = None,
 ) -> tuple[str, float]:  # fmt: skip
-    """Write the ONNX file and prove that it answers as torch does.
+    """Prove that the network as ONNX answers as torch does, and write it.
 
     Args:
         shape: of one image: channels, then its grid. outputs: names, in the order in which the network gives them.
@@ -125,13 +127,14 @@ def exported(
     def sizes(one: str) -> dict[int, str]:  # what has one name in the file has one size: not so of several inputs
         return free_axes if len(names) == 1 else {axis: f"{size}_{one}" for axis, size in free_axes.items()}
 
+    made = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the older exporter needs no onnxscript at run time
         torch.onnx.export(
-            net, pictures, str(path), input_names=list(names), output_names=list(outputs), opset_version=18,
+            net, pictures, made, input_names=list(names), output_names=list(outputs), opset_version=18,
             dynamic_axes={each: sizes(each) for each in (*names, *outputs)}, dynamo=False,
         )  # fmt: skip
-    data = path.read_bytes()
+    data = made.getvalue()
     if len(data) > limit_bytes:
         raise Refused(f"{path.name} has {len(data)} bytes", f"a shipped model has at most {limit_bytes}")
     options = ort.SessionOptions()
@@ -151,6 +154,7 @@ def exported(
             worst = max(worst, float(np.max(off, initial=0.0)))
     if worst > apart:
         raise Refused(f"ONNX differs from torch by {worst:.2e}", f"at most {apart:g} is allowed")
+    wholly.write(path, data)
     return hashlib.sha256(data).hexdigest(), worst
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -315,10 +316,11 @@ def laid(
         })  # fmt: skip
     if must_differ and len({r["label"] for r in rows}) < 2:
         raise Refused(f"{len(rows)} examples of one class", "nothing can be learnt from them", "wait for more reports")
-    with (out / "examples.csv").open("w", newline="", encoding="utf-8") as text:
-        table = csv.DictWriter(text, _COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
+    text = io.StringIO()
+    table = csv.DictWriter(text, _COLUMNS)
+    table.writeheader()
+    table.writerows(rows)
+    wholly.write(out / "examples.csv", text.getvalue())
     report = {
         **told, "n": len(rows), "people": len(number), "left": left, "classes": list(classes),
         "by_class": {c: sum(c in labels for labels in shown) for c in classes},
@@ -407,8 +409,9 @@ def rehearsed(out: Path, old: Path, share: float, seed: int = 0) -> int:
             to = out / label / f"person{person_here:06d}_earlier_{k:06d}_{own[k].name}"
             shutil.copyfile(own[k], to)
             rows.append([to.relative_to(out).as_posix(), label, 1, "", "earlier", "", "", ""])
-    with (out / "examples.csv").open("a", newline="", encoding="utf-8") as text:
-        csv.writer(text).writerows(rows)
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    wholly.write(out / "examples.csv", (out / "examples.csv").read_bytes() + text.getvalue().encode("utf-8"))
     if (old / "examples.json").is_file():  # a withdrawal must find what was learnt from the earlier ones, too
         earlier = json.loads((old / "examples.json").read_text("utf-8")).get("learned_from", ())
         report["learned_from"] = sorted({*report["learned_from"], *earlier})

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isocenter import wholly
 from isocenter.dicom.alike import SMALLEST_GROUP, must_be_alike, must_say_why
 from isocenter.dicom.confidentiality import options_named
 from isocenter.dicom.pseudonyms import Pseudonyms
@@ -114,7 +115,7 @@ class HandingOut(Sending):
             self._must_still_be_open(gone, use, who)
             report = found.report() | self._told(id, made.name, left, gone, use, smallest_group, reason)
             report["table"] = self._table(partial, gone, key)
-            (partial / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
+            wholly.write(partial / "report.json", json.dumps(report, indent=2, ensure_ascii=False))
             self._write_down(id, report, {m.study: parts[m.study] for m in gone}, use, who, run)
         return report, left
 
@@ -205,7 +206,7 @@ class HandingOut(Sending):
             rows.append({**named, **values})
         told = {"rows": len(rows), "columns": list(dict.fromkeys(name for row in rows for name in row))}
         for form, data in (("parquet", plain_parquet(rows)), ("csv", plain_csv(rows))):
-            (folder / f"studies.{form}").write_bytes(data)
+            wholly.write(folder / f"studies.{form}", data)
             told[form] = hashlib.sha256(data).hexdigest()
         return told
 

@@ -27,6 +27,7 @@ from isocenter.errors import (
 )
 from isocenter.forms import hl7, hl7_orders, hl7_results
 from isocenter.forms.hl7 import Message, NotTaken
+from isocenter.forms.words import many
 from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.reading.report import Report
 from isocenter.record import Event, Kind, Patient, Sealed, to_plain
@@ -160,7 +161,7 @@ class Messaging:
             patient = hl7_orders.patient_of(message)
             orders = self.ordering.renaming(patient, source="HL7", who=who)
             told = self._told(patient, who)
-            return [told, *orders], f"{len(orders)} orders changed"
+            return [told, *orders], f"{many(len(orders), 'order')} changed"
         if kind == "ADT" and event == "A40":
             return self._merge(message, who)
         if kind == "ADT" and event in _NOTHING_HERE:
@@ -203,7 +204,7 @@ class Messaging:
         for one in asked:
             if one.cancels:
                 events += self.ordering.cancelling(one.order.id, f"HL7 {message.control}", who=who)
-        return events, f"{len(placed)} orders placed, {len(asked) - len(placed)} taken back"
+        return events, f"{many(len(placed), 'order')} placed, {len(asked) - len(placed)} taken back"
 
     def _refused(
         self, message: Message | None, code: str, error: NotTaken, data: bytes, who: Person, now: datetime, control: str

@@ -170,9 +170,15 @@ class Rejecting:
 
         Each: number, code, meaning, reason, by, time, instances, absent, note, instead, state (rejected, taken back,
         asked, erased), and who took it back, asked and erased.
+
+        Raises:
+            NotFound: no such study. One of which all is rejected, or erased, is still known here.
         """
         must(who, "reject", study_uid)
-        return list(self._all(study_uid).values())[::-1]
+        found = list(self._all(study_uid).values())[::-1]
+        if not found:
+            self.index.study(study_uid)
+        return found
 
     def all(self, *, who: Person, state: str = "") -> list[dict[str, Any]]:
         """Every rejection of the archive, the newest first, with its study as people name it.

@@ -182,11 +182,21 @@ _MEANING = {
     errno.EROFS: ("the disk is read-only", "mount it for writing, then send again"),
     errno.EACCES: ("this account may not write there", "give it the folder, then send again"),
 }
+_OF_PLACES = {
+    errno.ENOTDIR: "a part of the path is a file",
+    errno.EEXIST: "a file has that name",
+    errno.ENOENT: "a part of the path is not there",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "links lead round in a circle",
+}
+"""What is wrong with a path itself: no disk has to be mended, another place is to be named."""
 
 
 def unavailable(error: BaseException, what: str) -> Unavailable:
     """A disk that said no, in words: what could not be done, why, and what to do."""
     number = getattr(error, "errno", None)
+    if number in _OF_PLACES:
+        return Unavailable(what, _OF_PLACES[number], "name another folder")
     why, do = _MEANING.get(
         number or 0, (str(error), "nothing of it counts as received; send again when this is mended")
     )
