@@ -9,6 +9,7 @@ import pytest
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "know" / "refusals.md"
 ROW = re.compile(r"^\| (?P<trap>[^|]+) \| (?P<does>[^|]+) \| `(?P<words>[^`]+)` \| (?P<test>\S+) \|$", re.MULTILINE)
+REFUSALS = ("Refused", "Conflict", "NotFound", "WrongState")
 DOES = ("refused", "withheld", "told", "right")
 
 
@@ -48,3 +49,16 @@ def test_the_trap_is_seen_in_these_words(row: dict[str, str]) -> None:
     assert plain(row["words"]) in source, row["test"]
     if row["does"].startswith("refused") and "as target" not in row["does"]:
         assert any(guard in source for guard in ("raises(refused", "raises(notavolume", "must refuse("))
+
+
+@pytest.mark.parametrize("part", ("cli", "doors", "site", "reading", "govern"))
+def test_whoever_meets_a_refusal_reads_what_to_do(part: str) -> None:
+    """What a person may meet at a door ends with what to do; of the numbers below, the reason says what was wanted."""
+    lacking = []
+    for file in sorted((HERE.parent / "src" / "isocenter" / part).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in REFUSALS:
+                continue
+            if len(node.args) == 2 and not isinstance(node.args[-1], ast.Starred):  # of one: another's whole sentence
+                lacking.append(f"{file.name}:{node.lineno} {ast.unparse(node)[:90]}")
+    assert not lacking, "\n".join(lacking)

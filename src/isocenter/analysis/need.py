@@ -151,9 +151,17 @@ class Need:
 
     def __post_init__(self) -> None:
         if self.gives not in ("volume", "volumes", "regions", "reports"):
-            raise Refused(f"gives='{self.gives}'", "a need gives a 'volume', 'volumes', 'regions' or 'reports'")
+            raise Refused(
+                f"gives='{self.gives}'",
+                "a need gives a 'volume', 'volumes', 'regions' or 'reports'",
+                "name one of these",
+            )
         if self.earlier not in ("", "last", "all"):
-            raise Refused(f"earlier='{self.earlier}'", "an earlier study is the 'last' one, or 'all' of them")
+            raise Refused(
+                f"earlier='{self.earlier}'",
+                "an earlier study is the 'last' one, or 'all' of them",
+                "say 'last' or 'all'",
+            )
         if isinstance(self.modality, str):
             object.__setattr__(self, "modality", (self.modality,))
 

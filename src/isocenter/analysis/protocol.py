@@ -120,7 +120,7 @@ class Answer:
             Refused: without a reason.
         """
         if not reasons:
-            raise Refused("declined without a reason", "the reader must learn why")
+            raise Refused("declined without a reason", "the reader must learn why", "give declined() a sentence")
         return cls(Outcome.DECLINED, reasons=reasons)
 
 
@@ -158,7 +158,11 @@ def parameters(analysis: Analysis | type[Any]) -> tuple[Parameter, ...]:
         if p.kind is not inspect.Parameter.KEYWORD_ONLY or name == "weights":
             continue
         if p.default is inspect.Parameter.empty or name not in hints:
-            raise Refused(f"parameter '{name}' of {analysis.name}", "it needs a type and a default")
+            raise Refused(
+                f"parameter '{name}' of {analysis.name}",
+                "it needs a type and a default",
+                "write it as `name: float = 2.5`",
+            )
         kind = hints[name]
         choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
         found.append(Parameter(name, type(choices[0]) if choices else kind, p.default, choices))

@@ -86,8 +86,16 @@ class Registry:
         if name in self.analyses:
             return self.analyses[name]
         if name in self.broken:
-            raise NotFound(f"analysis '{name}'", f"it could not be loaded: {self.broken[name]}")
-        raise NotFound(f"analysis '{name}'", f"there are: {', '.join(sorted(self.analyses)) or 'none'}")
+            raise NotFound(
+                f"analysis '{name}'",
+                f"it could not be loaded: {self.broken[name]}",
+                "mend that, and `isocenter check FILE` tells what is left",
+            )
+        raise NotFound(
+            f"analysis '{name}'",
+            f"there are: {', '.join(sorted(self.analyses)) or 'none'}",
+            "take one of these, or name a file: mine.py",
+        )
 
 
 def discover() -> Registry:

@@ -107,7 +107,11 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
             confine()
         answer = held.run(**inputs, **chosen)
         if not isinstance(answer, Answer):
-            raise Refused(f"{held.name} returned {type(answer).__name__}", "run must return an Answer")
+            raise Refused(
+                f"{held.name} returned {type(answer).__name__}",
+                "run must return an Answer",
+                "end `run` with found, none or declined",
+            )
         answer = replace(answer, reasons=(*answer.reasons, *told)) if told else answer
         answer = _named(shown.hold(held.name, _held_to_yields(held, answer)), request, held)
         maps = _maps(answer, blobs)
@@ -183,7 +187,7 @@ def apart(work: Callable[[], T], limits: Limits) -> T:
     """
     done = _asked(partial(_boxed, work), limits)
     if isinstance(done, str):
-        raise Refused("the work in a process of its own", done)
+        raise Refused("the work in a process of its own", done, "run `isocenter check FILE`, which tells more")
     return cast("T", done[0])
 
 
@@ -360,11 +364,15 @@ def _chosen(held: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
         try:
             chosen[name] = value if value is None else _as(p.kind, value)
         except (TypeError, ValueError, OverflowError) as wrong:
-            raise Refused(f"{name} = {value!r}", f"it must be {_KINDS.get(p.kind, p.kind.__name__)}") from wrong
+            raise Refused(
+                f"{name} = {value!r}", f"it must be {_KINDS.get(p.kind, p.kind.__name__)}", "write it so"
+            ) from wrong
         if p.choices:
             chosen[name] = _as_listed(chosen[name], p.choices)
         if p.choices and chosen[name] not in p.choices:
-            raise Refused(f"{name} = {value!r}", f"it must be one of {', '.join(map(str, p.choices))}")
+            raise Refused(
+                f"{name} = {value!r}", f"it must be one of {', '.join(map(str, p.choices))}", "give one of these"
+            )
     return chosen
 
 
@@ -375,14 +383,26 @@ def _held_to_yields(held: Analysis, answer: Answer) -> Answer:
     maps = {m for y in held.yields for m in y.maps}
     for finding in answer.findings:
         if finding.what not in codes:
-            raise Refused(f"{held.name} found '{finding.what}'", "it does not declare that in its yields")
+            raise Refused(
+                f"{held.name} found '{finding.what}'",
+                "it does not declare that in its yields",
+                "add it to `yields` of the analysis",
+            )
     said: list[Measurement] = [*answer.measurements, *(m for f in answer.findings for m in f.measurements)]
     for measurement in said:
         if measurement.unit not in units:
-            raise Refused(f"{held.name} gave {measurement.what} in {measurement.unit}", "it does not declare that unit")
+            raise Refused(
+                f"{held.name} gave {measurement.what} in {measurement.unit}",
+                "it does not declare that unit",
+                "add the unit to `yields` of the analysis",
+            )
     for name in answer.maps or {}:
         if name not in maps:
-            raise Refused(f"{held.name} gave the map '{name}'", "it does not declare that in its yields")
+            raise Refused(
+                f"{held.name} gave the map '{name}'",
+                "it does not declare that in its yields",
+                "add it to `yields` of the analysis",
+            )
     return answer
 
 
@@ -393,7 +413,11 @@ def _named(answer: Answer, request: Request, held: Analysis) -> Answer:
     findings: list[Finding] = []
     for number, finding in enumerate(answer.findings):
         if finding.where is not None and Region.from_json(finding.where.to_json()) != finding.where:
-            raise Refused(f"the region of '{finding.what}'", "it did not read back as it was written")
+            raise Refused(
+                f"the region of '{finding.what}'",
+                "it did not read back as it was written",
+                "give it the grid of the image that it was found on",
+            )
         key = digest_of([request.study_uid, held.name, sorted(request.digests), number, finding.what])
         tracking = finding.tracking or f"2.25.{int(key[:31], 16)}"
         findings.append(replace(finding, tracking=tracking, research=finding.what in research))

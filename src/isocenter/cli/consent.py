@@ -176,7 +176,7 @@ def unasked(
     screen = Screen(as_json)
     wanted = purpose_of(purpose)
     if answer not in ("allow", "deny"):
-        raise Refused(f"the answer '{answer}'", "it is allow or deny")
+        raise Refused(f"the answer '{answer}'", "it is allow or deny", "say one of these")
     with house(folder) as held:
         kept = held.site.preferences.site(who=HOUSE)
         said = {**(kept.settings.get("unasked") or {}), wanted.value: answer}
@@ -226,7 +226,7 @@ def purpose_of(said: str) -> Any:
     try:
         return Purpose(said)
     except ValueError:
-        raise Refused(f"the purpose '{said:.30}'", f"there are {', '.join(Purpose)}") from None
+        raise Refused(f"the purpose '{said:.30}'", f"there are {', '.join(Purpose)}", "name one of them") from None
 
 
 def _day(said: str) -> datetime | None:

@@ -159,7 +159,11 @@ def _of_cohort(name: str, task: str, out: Path, analysis: str, say: list[str], f
             use = held.site.consents.use(Purpose.TRAINING, who=HOUSE, **said_of(say))
             held.site.teaching.examples(asked, examples, who=HOUSE, task=task, use=use, cohort=cohort)
     except NotFound as e:
-        raise NotFound(f"no data at {name}", f"it is no file and no folder; as a cohort: {e}") from e
+        raise NotFound(
+            f"no data at {name}",
+            f"it is no file and no folder; as a cohort: {e}",
+            "check the path, or the name of the cohort",
+        ) from e
     return examples
 
 

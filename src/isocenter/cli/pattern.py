@@ -35,7 +35,7 @@ def pattern(
 
     for place in (results, groups):
         if not place.is_file():
-            raise NotFound(f"no file {place}", "there is nothing to read")
+            raise NotFound(f"no file {place}", "there is nothing to read", "check the path")
     values = {name: value for name, value in _numbers(results).items() if name.startswith(only)}
     try:
         with groups.open(newline="", encoding="utf-8-sig") as text:

@@ -64,7 +64,7 @@ def risk(
     model, sex, ethnicity = _word("model", model), _word("sex", sex).upper(), _word("ethnicity", ethnicity)
     region, outcome = region.strip().lower(), outcome.strip().upper()
     if model not in (*_US, *_EUROPE):
-        raise Refused(f"model '{model}'", f"there are {', '.join((*_US, *_EUROPE))}")
+        raise Refused(f"model '{model}'", f"there are {', '.join((*_US, *_EUROPE))}", "name one of them")
     if model != "prevent" and (outcome, years) != ("CVD", 10):
         raise Refused(
             f"{outcome} within {years} years by {model}", "outcome and years are asked of PREVENT alone",
@@ -127,7 +127,7 @@ def _in_unit(model: str, value: float | None, unit: str) -> float | None:
     wanted = "mmol/L" if model in _EUROPE else "mg/dL"
     named = {"": wanted, "mg/dl": "mg/dL", "mmol/l": "mmol/L"}.get(unit.lower().replace(" ", ""))
     if named is None:
-        raise Refused(f"unit '{unit}'", "cholesterol is given in mg/dL or mmol/L")
+        raise Refused(f"unit '{unit}'", "cholesterol is given in mg/dL or mmol/L", "give one of these with --unit")
     if value is None or named == wanted:
         return value
     return value * MMOL_PER_MG_DL if wanted == "mmol/L" else value / MMOL_PER_MG_DL

@@ -432,7 +432,7 @@ class Listener:
     def _refuse(self, call: _Call, message: Message, status: int, reason: str) -> None:
         """Say no before the archive saw anything: nobody else would write down who tried what."""
         if self._said_no is not None:
-            self._said_no(Refused(f"an instance from '{call.calling}'", reason))
+            self._said_no(Refused(f"an instance from '{call.calling}'", reason, "look at what this system sends"))
         self._turn_away(call, message, status, reason, counted="rejected")
 
     def _turn_away(self, call: _Call, message: Message, status: int, reason: str, *, counted: str) -> None:

@@ -116,7 +116,7 @@ def _searched(kind: str) -> Callable[[_Asked, Any, bytes, Person], Any]:
             )  # fmt: skip
         most = asked.query.get("_count", "")
         if most and not (most.isdecimal() and most.isascii() and len(most) < 7):
-            raise Refused(f"_count={most[:20]!a}", "it is a number")
+            raise Refused(f"_count={most[:20]!a}", "it is a number", "write it as _count=50")
         told = _SEARCH[kind](asked, request, body, who)
         if most and "entry" in told:
             matches = [e for e in told["entry"] if e["search"]["mode"] == "match"][: int(most)]
@@ -176,7 +176,7 @@ def _patient(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
     for one in _people(asked, {}, who):
         if made.patient_id(one) == request.path_params["id"]:
             return made.patient(one)
-    raise NotFound("a Patient of that id", "the archive has none")
+    raise NotFound("a Patient of that id", "the archive has none", "search for it: Patient?identifier=…")
 
 
 def _studies(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
@@ -213,7 +213,7 @@ def _order(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
         told = made.service_request(one.order, one.state)
         if told["id"] == request.path_params["id"]:
             return told
-    raise NotFound("a ServiceRequest of that id", "the archive has none")
+    raise NotFound("a ServiceRequest of that id", "the archive has none", "search for it: ServiceRequest?identifier=…")
 
 
 def _create(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
@@ -231,7 +231,7 @@ def _tasks(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
     states = {"requested": "SCHEDULED", "in-progress": "IN PROGRESS", "completed": "COMPLETED", "cancelled": "CANCELED"}
     status = asked.query.get("status", "")
     if status and status not in states:
-        raise Refused(f"status={status[:20]!a}", f"there are {', '.join(states)}")
+        raise Refused(f"status={status[:20]!a}", f"there are {', '.join(states)}", "ask for one of these")
     keys = {"00741000": {"vr": "CS", "Value": [states[status]]}} if status else {}
     found = asked.site.working.search(keys, who=who)
     return made.bundle([_as_task(asked, first(m, "00080018"), who) for m in found[:_PAGE]], asked.base, len(found))
@@ -251,7 +251,7 @@ def _as_task(asked: _Asked, uid: str, who: Person) -> Any:
 def _endpoint(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
     must(who, "me")
     if request.path_params["id"] != "dicomweb":
-        raise NotFound("an Endpoint of that id", "there is 'dicomweb'")
+        raise NotFound("an Endpoint of that id", "there is 'dicomweb'", "read Endpoint/dicomweb")
     return made.endpoint(asked.dicomweb)
 
 
@@ -284,7 +284,7 @@ def _communications(asked: _Asked, request: Request, body: bytes, who: Person) -
     states = {"": "", "in-progress": "open", "completed": "ended"}
     status, study = asked.query.get("status", ""), asked.token("study")
     if status not in states:
-        raise Refused(f"status={status[:20]!a}", "there are in-progress and completed")
+        raise Refused(f"status={status[:20]!a}", "there are in-progress and completed", "ask for one of these")
     found = [a for a in asked.site.alerts.all(who=who, state=states[status]) if not study or a["study"] == study]
     made_of = [
         communication(one, _patient_of(asked, one["study"]) if one["source"] != "glass" else None)

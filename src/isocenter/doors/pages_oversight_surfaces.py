@@ -64,7 +64,11 @@ class _Part:
 def _scene(request: Request, site: PagesSite, uid: str, who: Person) -> tuple[bytes, list[dict[str, Any]]]:
     parts = _parts(site, uid, who)
     if not parts:
-        raise NotFound("segments of this study", "none that you may see now has voxels in patient space")
+        raise NotFound(
+            "segments of this study",
+            "none that you may see now has voxels in patient space",
+            "look at the study in the reading room",
+        )
     held: OrderedDict[str, tuple[bytes, list[dict[str, Any]]]] = request.app.state.__dict__.setdefault(
         "scenes", OrderedDict()
     )

@@ -54,7 +54,9 @@ class Plane:
         """
         at, across = np.array(point, dtype=np.float64), np.array(normal, dtype=np.float64)
         if not (np.isfinite(at).all() and np.isfinite(across).all() and np.linalg.norm(across) > 1e-9):
-            raise Refused("a plane that is none", "it needs a point and a normal of three numbers each")
+            raise Refused(
+                "a plane that is none", "it needs a point and a normal of three numbers each", "draw the line again"
+            )
         across = across / np.linalg.norm(across)
         right = np.cross(across, np.eye(3)[int(np.abs(across).argmin())])
         right /= np.linalg.norm(right)

@@ -62,7 +62,13 @@ class Link:
         named = [(_uid(s["uid"]), str(i["sop_uid"])) for s in studies for x in s["series"] for i in x["instances"]]
         for study, uid in named[:_LONGEST_COUNT]:
             if not uid or set(uid) - set("0123456789."):
-                yield Fetched(study, uid[:64], Refused("a UID that is none", "the other side sent it"))
+                yield Fetched(
+                    study,
+                    uid[:64],
+                    Refused(
+                        "a UID that is none", "the other side sent it", "ask who sent the link to look at the study"
+                    ),
+                )
                 continue
             try:
                 yield Fetched(study, uid, self._ask("GET", f"/api/shared/instances/{uid}").content)

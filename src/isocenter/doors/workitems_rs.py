@@ -84,7 +84,9 @@ class _Door:
                 who = await run_in_threadpool(self._who, request)
                 uid = request.path_params.get("uid", "")
                 if uid and not is_uid(uid):
-                    raise NotFound("a work item of that UID", "a UID has digits and dots, at most 64")
+                    raise NotFound(
+                        "a work item of that UID", "a UID has digits and dots, at most 64", "correct the UID"
+                    )
                 body = bytearray()
                 async for piece in request.stream():
                     body += piece
@@ -121,7 +123,7 @@ class _Door:
         named = query if is_uid(query) else request.query_params.get("workitem", "")
         uid = named or first(told, "00080018") or study_uid_of(who.name, body.decode("utf-8", "replace"))
         if not is_uid(uid):
-            raise Refused("a work item whose UID is none", "a UID has digits and dots, at most 64")
+            raise Refused("a work item whose UID is none", "a UID has digits and dots, at most 64", "correct the UID")
         self._working.create(uid, told, who=who)
         return _said(201, None, {"Location": f"{request.url.path}/{uid}"})
 
@@ -293,7 +295,7 @@ def keys_of(params: Sequence[tuple[str, str]]) -> tuple[Model, list[str] | None,
 def _put(keys: Model, names: Sequence[str], value: str) -> None:
     tag, vr = _tag(names[0])
     if len(names) > _DEEPEST:
-        raise Refused("A search nested deeper than 16", "no work item is")
+        raise Refused("A search nested deeper than 16", "no work item is", "ask for fewer levels")
     if len(names) == 1:
         if vr == "SQ":
             raise Refused(f"{names[0][:60]!a} with a value", "it is a sequence", "name an attribute within it")

@@ -109,7 +109,7 @@ def region(result: Result, tracking: str, form: str, study: Study, sources: Sour
         Refused: the form cannot hold it, such as NIfTI a region without a place in the patient.
     """
     if form not in REGION_FORMS:
-        raise NotFound(f"the form '{form:.20}'", f"a region is taken as {', '.join(REGION_FORMS)}")
+        raise NotFound(f"the form '{form:.20}'", f"a region is taken as {', '.join(REGION_FORMS)}", "name one of these")
     found = next((f for f in result.findings if f.tracking == tracking and f.verdict is not Verdict.STRUCK), None)
     where = found.where if found else None
     if found is None or where is None or where.mask is None or not where.voxels:

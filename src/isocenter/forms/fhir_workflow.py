@@ -334,14 +334,16 @@ def order_of(told: Mapping[str, Any]) -> Order:
     """
     request, who = _request_and_patient(told)
     if request.get("intent") not in ("order", "original-order", "instance-order", "filler-order"):
-        raise Refused(f"a ServiceRequest of intent '{request.get('intent')!s:.20}'", "it is no order")
+        raise Refused(
+            f"a ServiceRequest of intent '{request.get('intent')!s:.20}'", "it is no order", "send one of intent order"
+        )
     subject = _patient_of(who)
     code = _concept(request.get("code"))
     coded = _code_of(code)
     numbers = _identifiers(request)
     accession = numbers.get("ACSN") or numbers.get("FILL") or numbers.get("PLAC") or numbers.get("")
     if not accession:
-        raise Refused("a ServiceRequest without an identifier", "nobody could name the order")
+        raise Refused("a ServiceRequest without an identifier", "nobody could name the order", "give it an identifier")
     details = [c for one in _listed(request, "orderDetail") for c in _details(one)]
     modality = next((str(c.get("code")) for c in details if c.get("system") == _DCM), "")
     when = str(request.get("occurrenceDateTime") or _object(request.get("occurrencePeriod")).get("start") or "")
@@ -378,7 +380,9 @@ def _request_and_patient(told: Mapping[str, Any]) -> tuple[Mapping[str, Any], Ma
 def _patient_of(told: Mapping[str, Any]) -> Patient:
     identifiers = [i for i in _listed(told, "identifier") if isinstance(i, Mapping) and i.get("value")]
     if not identifiers:
-        raise Refused("a Patient without an identifier", "nobody could tell whose the images are")
+        raise Refused(
+            "a Patient without an identifier", "nobody could tell whose the images are", "give it an identifier"
+        )
     mine = identifiers[0]
     issuer = str(_object(mine.get("assigner")).get("display", ""))
     names = [n for n in _listed(told, "name") if isinstance(n, Mapping)]
@@ -455,4 +459,4 @@ def _date(said: str) -> date | None:
     try:
         return date.fromisoformat(said[:10])
     except ValueError:
-        raise Refused(f"the date '{said[:12]}'", "it is none") from None
+        raise Refused(f"the date '{said[:12]}'", "it is none", "write it as 2026-11-30") from None

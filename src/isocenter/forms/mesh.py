@@ -35,9 +35,13 @@ def write(what: Region | Mesh, kind: str = "stl") -> bytes:
         Refused: when the kind is unknown, the region has no voxels or no patient space, or the surface is not closed.
     """
     if kind not in ("stl", "glb"):
-        raise Refused(f"a mesh as '{kind}'", "known are stl and glb")
+        raise Refused(f"a mesh as '{kind}'", "known are stl and glb", "name one of these")
     if isinstance(what, Region) and what.geometry.reference != Reference.PATIENT:
-        raise Refused("a region without patient coordinates", "its surface would have no true size")
+        raise Refused(
+            "a region without patient coordinates",
+            "its surface would have no true size",
+            "take it as an outline on the image instead",
+        )
     made = _closed(surface(what) if isinstance(what, Region) else what)
     if kind == "stl":
         plain: bytes = made.export(file_type="stl")

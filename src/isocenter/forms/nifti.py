@@ -80,7 +80,11 @@ def read(data: bytes, *, quantity: str = "intensity", unit: str = "{arbitrary}")
         image = kind.from_bytes(plain)
         shape = tuple(int(n) for n in image.shape)
         if len(shape) not in (3, 4) or min(shape) < 1 or 4 * int(np.prod(shape)) > _LARGEST:
-            raise Refused(f"a NIfTI file of shape {shape}", "a volume has three sizes, and a fourth for time")
+            raise Refused(
+                f"a NIfTI file of shape {shape}",
+                "a volume has three sizes, and a fourth for time",
+                "split it into files of one volume each",
+            )
         _one_number(image.get_data_dtype())
         space, time = image.header.get_xyzt_units()
         array = np.asarray(image.get_fdata(dtype=np.float32))
@@ -99,7 +103,11 @@ def read(data: bytes, *, quantity: str = "intensity", unit: str = "{arbitrary}")
     axes: tuple[Axis, ...] = ()
     if array.ndim == 4:
         if time not in _SECONDS:
-            raise Refused(f"a NIfTI file whose fourth size counts {time}", "a volume has values over time only")
+            raise Refused(
+                f"a NIfTI file whose fourth size counts {time}",
+                "a volume has values over time only",
+                "split it into files of one volume each",
+            )
         step = (float(image.header["pixdim"][4]) or 1.0) * _SECONDS[time]
         axes = (Axis("time", tuple(step * n for n in range(len(turned))), "s"),)
     return Volume(np.ascontiguousarray(turned), grid, quantity, unit, axes)

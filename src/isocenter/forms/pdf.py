@@ -91,7 +91,7 @@ def report(
             f"a report holds at most {_LIMITS['sentences']} and {_LIMITS['pictures']}",
         )
     if form not in ("pdf", "png"):
-        raise Refused(f"a report as '{form}'", "known are pdf and png")
+        raise Refused(f"a report as '{form}'", "known are pdf and png", "name one of these")
     data = _content(study, sentences, latest(results), seal, pictures)
     data["leads"] = _leads(address, study, results) if address else {}
     data["demo"] = _DEMO if demonstration else ""

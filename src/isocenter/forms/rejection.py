@@ -109,5 +109,9 @@ def read(data: bytes) -> Note | None:
         words = [str(item.TextValue) for item in found.get("ContentSequence", ()) if item.get("ValueType") == "TEXT"]
         uid = str(found.SOPInstanceUID)
     if len(studies) != 1 or not named:
-        raise Refused(f"a rejection of {len(named)} images of {len(studies)} studies", "a note rejects images of one")
+        raise Refused(
+            f"a rejection of {len(named)} images of {len(studies)} studies",
+            "a note rejects images of one",
+            "reject those of each study by themselves",
+        )
     return Note(str(title.CodeValue), studies.pop(), tuple(dict.fromkeys(named)), uid, words[0] if words else "")

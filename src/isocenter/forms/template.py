@@ -155,7 +155,7 @@ def get(name: str) -> Template:
     """
     found = _shipped().get(name)
     if found is None:
-        raise NotFound(f"a report template '{name:.64}'", f"there are {', '.join(_shipped())}")
+        raise NotFound(f"a report template '{name:.64}'", f"there are {', '.join(_shipped())}", "name one of these")
     return found
 
 
@@ -203,9 +203,15 @@ def read(text: str) -> Template:
         ) from bad
     names = [s.name for s in made.sections]
     if missing := [name for name in ALWAYS if name not in names]:
-        raise Refused(f"the template '{made.name}' without {', '.join(missing)}", "every report has these sections")
+        raise Refused(
+            f"the template '{made.name}' without {', '.join(missing)}", "every report has these sections", "add them"
+        )
     if (known := [SECTIONS.index(n) for n in names if n in SECTIONS]) != sorted(known) or len(set(names)) < len(names):
-        raise Refused(f"the template '{made.name}'", "its sections stand twice or not in the order of a report")
+        raise Refused(
+            f"the template '{made.name}'",
+            "its sections stand twice or not in the order of a report",
+            f"put them into this order: {', '.join(SECTIONS)}",
+        )
     return made
 
 

@@ -65,7 +65,11 @@ def read(resource: Mapping[str, Any]) -> Said:
         Refused: another resource, no patient, or a rule that the terms of use cannot express.
     """
     if resource.get("resourceType") != "Consent":
-        raise Refused(f"a resource of the type '{str(resource.get('resourceType'))[:30]}'", "a Consent is wanted")
+        raise Refused(
+            f"a resource of the type '{str(resource.get('resourceType'))[:30]}'",
+            "a Consent is wanted",
+            "send a resource of the type Consent",
+        )
     status = str(resource.get("status", ""))
     source = f"FHIR Consent/{str(resource.get('id', ''))[:64]}"
     if status in _ENDED:
@@ -139,7 +143,7 @@ def _rule(resource: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
     rule = rules[0] if rules else {}
     kind = str(rule.get("type") or resource.get("decision") or _of_policy(resource, rule))
     if kind not in ("permit", "deny"):
-        raise Refused(f"a provision of the type '{kind[:20]}'", "it is permit or deny")
+        raise Refused(f"a provision of the type '{kind[:20]}'", "it is permit or deny", "give one of these")
     return rule, kind == "permit"
 
 
@@ -192,7 +196,9 @@ def _codes(rule: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         values += [v.strip() for v in str(concept.get("text") or "").split(",") if term.limited and not values]
         if term.limited and not any(values):
             raise Refused(
-                f"{term.short} ({term.label}) without a value", "it says nothing until it says what it is limited to"
+                f"{term.short} ({term.label}) without a value",
+                "it says nothing until it says what it is limited to",
+                "give its value, as `DS=MONDO:0005147`",
             )
         found[term.code] = tuple(v for v in values if v) if term.limited else ()
     return found

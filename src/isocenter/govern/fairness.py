@@ -175,7 +175,11 @@ def _divisions(cases: Cases) -> dict[str, Strings]:
     known: dict[str, Strings] = {}
     for by, values in cases.groups.items():
         if len(values) != len(cases.right):
-            raise Refused(f"{len(values)} values of {by} for {len(cases.right)} cases", "each case has one")
+            raise Refused(
+                f"{len(values)} values of {by} for {len(cases.right)} cases",
+                "each case has one",
+                "give one for each case",
+            )
         given = np.array([v.strip() or "unknown" for v in values.tolist()], np.str_)
         known[by] = _aged(given) if _tells(by, "age") else _of_sex(given) if _tells(by, "sex", "gender") else given
         if len(set(known[by].tolist())) > MOST:

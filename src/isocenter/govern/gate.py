@@ -117,7 +117,11 @@ def change_of(said: Mapping[str, Any]) -> Change:
         Refused: for an unknown part or line, a number out of range, or no word on the impact.
     """
     if unknown := set(said) - {"may_change", "protocol", "impact"}:
-        raise Refused(f"'{sorted(unknown)[0]}' in a change record", "it has may_change, protocol and impact")
+        raise Refused(
+            f"'{sorted(unknown)[0]}' in a change record",
+            "it has may_change, protocol and impact",
+            "correct its name, or leave it out",
+        )
     parts, protocol = said.get("may_change"), said.get("protocol", {})
     if not isinstance(parts, list) or not parts or not isinstance(protocol, Mapping):
         raise Refused(
@@ -128,7 +132,11 @@ def change_of(said: Mapping[str, Any]) -> Change:
             raise Refused(f"'{part!s:.40}' may change", "no change record covers that",
                           f"name some of {', '.join(p for p in PARTS if p != 'intended use')}")  # fmt: skip
     if unknown := set(protocol) - set(_PROTOCOL):
-        raise Refused(f"'{sorted(unknown)[0]}' in a protocol", f"it has {', '.join(_PROTOCOL)}")
+        raise Refused(
+            f"'{sorted(unknown)[0]}' in a protocol",
+            f"it has {', '.join(_PROTOCOL)}",
+            "correct its name, or leave it out",
+        )
     if not str(said.get("impact", "")).strip():
         raise Refused("a change record without an impact", "what a change means for people must be said", "say it")
     for name, given in protocol.items():
@@ -139,7 +147,7 @@ def change_of(said: Mapping[str, Any]) -> Change:
         if wanted is int and given != int(min(given, 1e9)):
             raise Refused(f"{name} = {given:g}", "it is a whole number up to a thousand million", "write it so")
         if wanted is float and given >= 1:
-            raise Refused(f"{name} = {given:g}", "it is a share below 1")
+            raise Refused(f"{name} = {given:g}", "it is a share below 1", "write 0.05 for five of a hundred")
     whole = {k: type(_PROTOCOL[k])(v) for k, v in {**_PROTOCOL, **protocol}.items()}
     if whole["looks"] < 1:
         raise Refused("0 looks at the test set", "without one nothing is shown", "allow one at least")

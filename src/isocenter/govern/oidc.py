@@ -356,7 +356,11 @@ def read_table(text: str, *, claim: str, name: str) -> Table:
     for part in filter(None, (p.strip() for p in text.split(","))):
         value, equals, role = part.rpartition("=")
         if not equals or not value.strip() or role.strip() not in ("admin", "reader", "researcher", "planner"):
-            raise Refused(f"'{part:.60}' in the table of roles", "it is not VALUE=admin, reader, researcher or planner")
+            raise Refused(
+                f"'{part:.60}' in the table of roles",
+                "it is not VALUE=admin, reader, researcher or planner",
+                "write it as radiologists=reader",
+            )
         lines.append((value.strip(), Role(role.strip())))
     if not lines:
         raise Refused("a table of roles without a line", "nobody could sign in by it", "write for example rad=reader")

@@ -123,7 +123,9 @@ class Sessions:
     def __init__(self, *, idle: timedelta = IDLE, absolute: timedelta = timedelta(hours=12), most: int = 10) -> None:
         if not timedelta() < idle <= absolute or most < 1:
             raise Refused(
-                f"idle {idle}, absolute {absolute}, {most} at a time", "0 < idle <= absolute, and one at least"
+                f"idle {idle}, absolute {absolute}, {most} at a time",
+                "0 < idle <= absolute, and one at least",
+                "choose an idle time within the absolute one",
             )
         self._idle, self._absolute, self._most = idle, absolute, most
         self._kept: dict[str, Session] = {}
@@ -216,7 +218,9 @@ class Tries:
 
     def __init__(self, *, allowed: int = 5, window: timedelta = timedelta(minutes=15), remember: int = 10_000) -> None:
         if allowed < 1 or remember < 1:
-            raise Refused(f"{allowed} tries of {remember} names", "at least one of each is needed")
+            raise Refused(
+                f"{allowed} tries of {remember} names", "at least one of each is needed", "set both to one or more"
+            )
         self._allowed, self._window, self._remember = allowed, window, remember
         self._failed: dict[str, list[datetime]] = {}
         self._lock = threading.Lock()

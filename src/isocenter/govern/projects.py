@@ -191,7 +191,11 @@ def join(known: Known, project: str, name: str, role: Role, *, of: str = "accoun
     _must_be(known, project)
     _must_name(name, of)
     if role is Role.PATIENT or (of == "aet" and role not in (Role.SERVICE, Role.NONE)):
-        raise Refused(f"the role '{role}' for {of} '{name:.64}'", "it is none that one can have in a project")
+        raise Refused(
+            f"the role '{role}' for {of} '{name:.64}'",
+            "it is none that one can have in a project",
+            "choose reader, researcher, planner or admin for a person, service for a system",
+        )
     return Event(Kind.PROJECT_JOINED, now, who, project, {"name": name, "of": of, "role": role.value})
 
 
@@ -222,7 +226,9 @@ def break_glass(
     if not timedelta() < life <= LONGEST:
         hours = LONGEST.total_seconds() / 3600
         raise Refused(
-            f"a broken glass for {life}", f"it shows the study for more than nothing and at most {hours:.0f} h"
+            f"a broken glass for {life}",
+            f"it shows the study for more than nothing and at most {hours:.0f} h",
+            "ask for as long as you need, and again where it ends too early",
         )
     told = {
         "id": secrets.token_hex(8), "reason": reason.strip()[:1000], "until": (now + life).isoformat(),
@@ -239,7 +245,9 @@ def end_glass(known: Known, id: str, *, who: Person, now: datetime) -> Event:
     """
     one = known.glasses.get(id)
     if one is None or not _is_of(one, who) or not one.lives(now):
-        raise NotFound(f"broken glass '{id:.20}'", "none of yours of that name is open")
+        raise NotFound(
+            f"broken glass '{id:.20}'", "none of yours of that name is open", "look at the list: it may have ended"
+        )
     return Event(Kind.GLASS_ENDED, now, who.name, one.study_uid, {"id": id})
 
 
@@ -257,7 +265,9 @@ def review(known: Known, id: str, justified: bool, words: str, *, who: Person, n
     if one is None or not may_review(one, who):
         raise NotFound(f"broken glass '{id:.20}'", "you are asked about none of that name", "look at the list")
     if one.reviewed:
-        raise WrongState(f"broken glass '{id:.20}'", f"{one.reviewed} has looked through it already")
+        raise WrongState(
+            f"broken glass '{id:.20}'", f"{one.reviewed} has looked through it already", "nothing is left to do"
+        )
     if not justified and len(words.strip()) < 3:
         raise Refused("a judgement without a word", "whoever did it must be able to answer", "say what was wrong")
     told = {"id": id, "justified": justified, "words": words.strip()[:1000]}
@@ -283,7 +293,11 @@ def _must_be(known: Known, project: str) -> None:
 
 def _must_name(name: str, of: str) -> None:
     if of not in _OF or not name.strip() or len(name) > 64:
-        raise Refused(f"'{name:.64}' of '{of:.20}'", f"it names nobody; known are {' and '.join(_OF)}")
+        raise Refused(
+            f"'{name:.64}' of '{of:.20}'",
+            f"it names nobody; known are {' and '.join(_OF)}",
+            "give a name of at most 64 letters, and one of these",
+        )
 
 
 # ---- what the events leave

@@ -217,6 +217,7 @@ def share(
         raise Refused(
             f"a link for {life / timedelta(hours=1):g} h",
             f"it opens for more than nothing and at most {LONGEST.days} days",
+            "ask for some hours or days within that",
         )
     chosen = tuple(dict.fromkeys(studies))
     if not 0 < len(chosen) <= MOST:

@@ -76,7 +76,11 @@ def stop(stops: Mapping[str, Stop], analysis: str, *, reason: str, who: str, now
         WrongState: it is stopped already.
     """
     if analysis in stops:
-        raise WrongState(f"{analysis} is {stops[analysis].sentence()}", "it is stopped already")
+        raise WrongState(
+            f"{analysis} is {stops[analysis].sentence()}",
+            "it is stopped already",
+            "nothing is left to do; another person can start it again",
+        )
     return Event(Kind.ANALYSIS_STOPPED, now, who, analysis, {"reason": reason.strip(), **_of(model)})
 
 
@@ -94,7 +98,9 @@ def explain(
     if held.by != who:
         raise Refused(f"a reason by {who} for what {held.by} stopped", "only they know why", f"ask {held.by}")
     if held.reason:
-        raise WrongState(f"{analysis} is {held.sentence()}", "its reason is recorded, and stays")
+        raise WrongState(
+            f"{analysis} is {held.sentence()}", "its reason is recorded, and stays", "nothing is left to do"
+        )
     if not reason.strip():
         raise Refused("a stop without a reason", "whoever wonders why it is silent must find out", "say why")
     return Event(Kind.STOP_EXPLAINED, now, who, analysis, {"reason": reason.strip(), **_of(model)})

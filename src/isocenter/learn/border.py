@@ -85,7 +85,7 @@ def spoilt(image: Array, other: Array, kind: str, rng: np.random.Generator) -> A
         return _halves(image, other, int(rng.integers(axes)), axes)
     if kind == "noise":
         return _noise(image, axes, rng)
-    raise Refused(f"an image spoilt by '{kind}'", f"there are {', '.join(KINDS)}")
+    raise Refused(f"an image spoilt by '{kind}'", f"there are {', '.join(KINDS)}", "name one of these")
 
 
 def _enlarged(cut: Array, shape: Sequence[int], order: int | None) -> Array:

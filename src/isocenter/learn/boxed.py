@@ -222,7 +222,11 @@ def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[Na
         if lists:
             wanted = {line.split()[0] for line in lists[0].read_text("utf-8").splitlines() if line.strip()}
         elif not any(_of_part(split, note.relative_to(path).parts[:-1]) for note in notes):
-            raise Refused(f"no split '{split}'", f"there is no ImageSets/Main/{split}.txt, and no folder '{split}'")
+            raise Refused(
+                f"no split '{split}'",
+                f"there is no ImageSets/Main/{split}.txt, and no folder '{split}'",
+                "leave --split out, or name a folder that is there",
+            )
     for note in notes:
         if wanted is not None and note.stem not in wanted:
             continue
@@ -305,7 +309,7 @@ def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
             rows.setdefault((part, line[file]), []).append((line[kind], [float(line[s]) for s in sides], False))
             size = _size(*(line[c] for c in extent)) if all(extent) else None
         except (TypeError, ValueError) as e:
-            raise Refused(f"row {number + 1} of {path.name} is no box", str(e)[:160]) from e
+            raise Refused(f"row {number + 1} of {path.name} is no box", str(e)[:160], "correct the row") from e
         sizes.setdefault((part, line[file]), set()).add(size)
         people.setdefault((part, line[file]), line[person] if person else "")
     if _are_of_boxes(rows, sizes):
@@ -335,10 +339,14 @@ def _one(file: Path, rows: Sequence[Row], size: Size, how: Boxes) -> Boxed:
     known |= {name.lower(): k for name, k in how.known_as.items()}
     for name, _, _ in rows:
         if name.strip().lower() not in known:
-            raise Refused(f"class '{name}' in {file.name}", f"'{how.task}' knows {', '.join(how.classes)}")
+            raise Refused(
+                f"class '{name}' in {file.name}",
+                f"'{how.task}' knows {', '.join(how.classes)}",
+                "correct the file, or add the class to the recipe",
+            )
     boxes = np.array([sides for _, sides, _ in rows], np.float64).reshape(-1, 4)
     if not np.isfinite(boxes).all():
-        raise Refused(f"a side that is not finite in {file.name}", "a box has four numbers")
+        raise Refused(f"a side that is not finite in {file.name}", "a box has four numbers", "correct the row")
     tall, wide = picture.shape[:2]
     if size == _SHARES:
         boxes, size = boxes * np.tile([wide, tall], 2), (wide, tall)

@@ -194,7 +194,7 @@ def written(
 
     area = shown["metrics"].get("auc", {"value": 1.0})["value"]
     if area < 0.5:
-        raise Refused(f"AUC {area:.3f}", "the model is worse than a coin; labels swapped?")
+        raise Refused(f"AUC {area:.3f}", "the model is worse than a coin; labels swapped?", "look at the labels")
     recipe = {k: v for k, v in to_plain(as_said(how)).items() if k not in ("card", "goal", "task")}
     own = how.task not in RECIPES
     if own:  # the model's folder holds what repeats it
@@ -232,7 +232,9 @@ def amended(folder: Path, evidence: Callable[[Model], Mapping[str, Any]]) -> Mod
     """
     file, weights = folder / "model.json", folder / "model.onnx"
     if not file.is_file() or not weights.is_file():
-        raise NotFound(f"a model in '{folder}'", "it is model.onnx with model.json beside it")
+        raise NotFound(
+            f"a model in '{folder}'", "it is model.onnx with model.json beside it", "name the folder that holds both"
+        )
     held = record_in(file)
     if hashlib.sha256(read_file(weights)).hexdigest() != held.digest:
         raise Refused(f"weights in '{folder}'", "they are not those of the record beside them", "restore the file")

@@ -58,7 +58,7 @@ def cascade(
     try:
         whole = onnx.load_model_from_string(data)
     except Exception as bad:
-        raise Refused("bytes that are no ONNX", str(bad)[:120]) from bad
+        raise Refused("bytes that are no ONNX", str(bad)[:120], "give the file of a model") from bad
     held: dict[str, Any] = {t.name: t for t in whole.graph.initializer}
     if any(t.data_location == onnx.TensorProto.EXTERNAL for t in held.values()):
         raise Refused("weights outside the file", "they are not what the digest of the file names", "export it whole")

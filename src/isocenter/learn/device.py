@@ -45,7 +45,9 @@ def chosen(name: str) -> Iterator[str]:
     ('cpu', 'cpu')
     """
     if name not in NAMES:
-        raise Refused(f"device '{name:.30}'", f"a network is trained on one of {', '.join(NAMES)}")
+        raise Refused(
+            f"device '{name:.30}'", f"a network is trained on one of {', '.join(NAMES)}", "choose one of these"
+        )
     where = "cpu"
     if name == "gpu":
         found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None

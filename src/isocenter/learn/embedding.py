@@ -36,7 +36,11 @@ def pictures_of(model: Model, data: Path, split: str | None = None, *, classes: 
     how = recipe_behind(model)
     if classes:
         if len({name.strip().lower() for name in classes}) < max(2, len(classes)):
-            raise Refused(f"classes {', '.join(classes)}", "a question has two answers or more, each with its own name")
+            raise Refused(
+                f"classes {', '.join(classes)}",
+                "a question has two answers or more, each with its own name",
+                "correct the classes",
+            )
         if isinstance(how, Classifier2D):
             how = replace(how, negative=classes[0], positive=classes[1], subtypes=())
         elif isinstance(how, Classes):
@@ -45,7 +49,11 @@ def pictures_of(model: Model, data: Path, split: str | None = None, *, classes: 
         return read_films(data, how, split)
     if isinstance(how, Classes):
         return read_labelled(data, how, split)
-    raise Refused(f"'{model.name}' has no embedding", "only classifiers of pictures and volumes have one")
+    raise Refused(
+        f"'{model.name}' has no embedding",
+        "only classifiers of pictures and volumes have one",
+        "choose a classifier: `isocenter models`",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +88,11 @@ def embedded(model: Model, session: Any, folder: Path, pictures: npt.NDArray[np.
     must_name(session, model.inputs)
     names = {o.name for o in session.get_outputs()}
     if not {"embedding", "strangeness"} <= names:
-        raise Refused(f"'{model.name}' has no embedding", f"it answers {', '.join(sorted(names))}")
+        raise Refused(
+            f"'{model.name}' has no embedding",
+            f"it answers {', '.join(sorted(names))}",
+            "choose another model, or train it anew",
+        )
     wanted = ["embedding", *(n for n in ("strangeness", "certainty", "scope") if n in names)]
     parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in wanted}
     for start in range(0, len(pictures), _AT_ONCE):

@@ -95,11 +95,13 @@ def chosen_from(
     how = recipe_behind(held)
     if not isinstance(how, Classes):
         raise Refused(
-            f"'{held.name}' is of another kind", "images are chosen for classes of small pictures and volumes"
+            f"'{held.name}' is of another kind",
+            "images are chosen for classes of small pictures and volumes",
+            "choose a classifier: `isocenter models`",
         )
     labelled = pictures_of(held, known)
     if set(np.unique(labelled.labels)) - {0, 1}:
-        raise Refused("labels of more than two classes", "the rules know two")
+        raise Refused("labels of more than two classes", "the rules know two", "put them into two")
     names, pictures = unlabelled(data, how)
     place = folder_of(model, held, extra)
     before = embedded(held, session, place, labelled.pictures).rows
@@ -137,7 +139,7 @@ def gained_in(
     if set(np.unique(cases.labels)) != {0, 1}:
         raise Refused("labels of other than two classes", "the rules know two", "give two classes")
     if draws < 2:
-        raise Refused(f"{draws} draws", "without two nothing is known of chance")
+        raise Refused(f"{draws} draws", "without two nothing is known of chance", "ask for two or more")
     looked = embedded(held, session, folder_of(model, held, extra), cases.pictures)
     rows = looked.rows
     curves: dict[str, list[list[float]]] = {rule: [] for rule in RULES}

@@ -136,7 +136,11 @@ def exported(
         )  # fmt: skip
     data = made.getvalue()
     if len(data) > limit_bytes:
-        raise Refused(f"{path.name} has {len(data)} bytes", f"a shipped model has at most {limit_bytes}")
+        raise Refused(
+            f"{path.name} has {len(data)} bytes",
+            f"a shipped model has at most {limit_bytes}",
+            "train a smaller network: fewer widths or members",
+        )
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
@@ -153,7 +157,11 @@ def exported(
             off = np.abs(one - other) / np.maximum(1.0, np.abs(one))
             worst = max(worst, float(np.max(off, initial=0.0)))
     if worst > apart:
-        raise Refused(f"ONNX differs from torch by {worst:.2e}", f"at most {apart:g} is allowed")
+        raise Refused(
+            f"ONNX differs from torch by {worst:.2e}",
+            f"at most {apart:g} is allowed",
+            "train again from another seed, or with another network",
+        )
     wholly.write(path, data)
     return hashlib.sha256(data).hexdigest(), worst
 

@@ -134,7 +134,9 @@ def examples_of(told: Iterable[Said], agreement: float = AGREEMENT) -> tuple[lis
         Refused: a weight outside 0 to 1.
     """
     if not 0 <= agreement <= 1:
-        raise Refused(f"agreement with the machine at weight {agreement:g}", "it lies between 0 and 1")
+        raise Refused(
+            f"agreement with the machine at weight {agreement:g}", "it lies between 0 and 1", "give 0.5 or the like"
+        )
     latest: dict[tuple[str, str], Said] = {}
     for said in sorted(told, key=lambda s: s.time):
         latest[said.study, said.reader] = said
@@ -386,11 +388,15 @@ def rehearsed(out: Path, old: Path, share: float, seed: int = 0) -> int:
         Refused: a share out of range, other classes, or no picture.
     """
     if not 0 < share < 1:
-        raise Refused(f"a share of {share:g}", "it lies between 0 and 1")
+        raise Refused(f"a share of {share:g}", "it lies between 0 and 1", "give 0.5 or the like")
     report = json.loads((out / "examples.json").read_text("utf-8"))
     missing = [c for c in report["classes"] if not (old / c).is_dir()]
     if missing:
-        raise Refused(f"'{old}' has no folder '{missing[0]}'", "old and new examples must have the same classes")
+        raise Refused(
+            f"'{old}' has no folder '{missing[0]}'",
+            "old and new examples must have the same classes",
+            "add it, or leave the old examples out",
+        )
     files = {c: pictures_in(old / c) for c in report["classes"]}
     there = sum(map(len, files.values()))
     if not there:

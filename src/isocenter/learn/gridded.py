@@ -239,7 +239,7 @@ def _laid(image: npt.NDArray[Any], how: Classes, name: str) -> npt.NDArray[Any]:
     axes = len(how.shape)
     x = np.asarray(image)
     if x.dtype.kind not in "biuf":
-        raise Refused(f"{name} holds {x.dtype}", "grey values are numbers")
+        raise Refused(f"{name} holds {x.dtype}", "grey values are numbers", "save it as numbers")
     if not x.size:
         raise Refused(f"{name} has the shape {x.shape}", "there is no pixel in it", "take it out or replace it")
     if x.ndim > axes and how.channels == 1:  # a lone channel, first or last

@@ -273,7 +273,7 @@ def judged(
     rows = [compared(heart, *asked_of) for heart in hearts]
     found = [row for row in rows if row["found"] is not None]
     if not found:
-        raise Refused(f"all {len(rows)} patients were declined", rows[0]["why"])
+        raise Refused(f"all {len(rows)} patients were declined", rows[0]["why"], "mend that, or give other cases")
     metrics: dict[str, Any] = {"difference": {}, "absolute_difference": {}}
     for key in ("edv_ml", "esv_ml", "ef_percent", "mass_g"):
         off = np.array([row["found"][key] - row["truth"][key] for row in found])

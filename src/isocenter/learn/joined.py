@@ -84,7 +84,9 @@ def _pictures(rows: Rows, how: Table, held: Model) -> npt.NDArray[np.uint8]:
     wanted = recipe_behind(held)
     if not isinstance(wanted, Classes):
         raise Refused(
-            f"'{how.task}' looks through '{how.through}'", "only classifiers of pictures can be looked through"
+            f"'{how.task}' looks through '{how.through}'",
+            "only classifiers of pictures can be looked through",
+            "name a classifier of pictures: `isocenter models`",
         )
     found = []
     for file, name in zip(rows.files, rows.names, strict=True):

@@ -269,7 +269,11 @@ def opened(model: str | Path, extra: Path | None) -> tuple[Model, Any]:
                           "give another folder")  # fmt: skip
     name = here.get(_plain(str(model)))
     if name is None:
-        raise NotFound(f"no model '{model}'", f"there are {', '.join(sorted(here.values()))}")
+        raise NotFound(
+            f"no model '{model}'",
+            f"there are {', '.join(sorted(here.values()))}",
+            "name one of these, or a folder with model.onnx",
+        )
     return shelf(extra)[name][0], open_session(name, extra)
 
 

@@ -68,7 +68,7 @@ def judged(
                 row |= {"ratio drawn": _ratio(truth), "ratio found": chest.ratio}
         rows.append(row)
     if not rows:
-        raise Refused(f"no outlined lungs in {data.name}", _WANTED)
+        raise Refused(f"no outlined lungs in {data.name}", _WANTED, "arrange them so")
     metrics: dict[str, Any] = {"dice": {}}
     for part in _OUTLINES:
         if known := [r for r in rows if f"dice {part}" in r]:
@@ -95,7 +95,7 @@ def named(held: Model, data: Path) -> tuple[list[str], None]:
         Refused: there is none, or an outline does not fit its picture.
     """
     if not (names := [name for name, _, _, truth in _cases(data, None) if truth]):
-        raise Refused(f"no outlined lungs in {data.name}", _WANTED)
+        raise Refused(f"no outlined lungs in {data.name}", _WANTED, "arrange them so")
     return names, None
 
 
@@ -128,7 +128,11 @@ def _cases(data: Path, split: str | None) -> Iterator[tuple[str, str, npt.NDArra
             truth = truth | both if both else {}
         picture = _read(path, drawn=False)
         if any(mask.shape != picture.shape for mask in truth.values()):
-            raise Refused(f"outlines of {path.name}", "they have another shape than the picture")
+            raise Refused(
+                f"outlines of {path.name}",
+                "they have another shape than the picture",
+                "outline it on the picture in its own size",
+            )
         yield path.stem if often[path.stem] == 1 else path.relative_to(data).as_posix(), whom, picture, truth
 
 
@@ -202,7 +206,7 @@ def _read(path: Path, *, drawn: bool) -> npt.NDArray[np.float32]:
         with Image.open(path) as image:
             held = np.asarray(image.convert("L") if image.mode in ("P", "PA") and not drawn else image)
     except Exception as why:
-        raise Refused(f"{path.name} cannot be read", str(why)[:160]) from why
+        raise Refused(f"{path.name} cannot be read", str(why)[:160], "leave it out, or save it again") from why
     return np.asarray(held if held.ndim == 2 else held[..., : 1 if held.shape[-1] == 2 else 3].mean(axis=2), np.float32)
 
 

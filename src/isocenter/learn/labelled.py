@@ -374,7 +374,9 @@ def _numbers(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
         return list((flat[:, 0].astype(int) if truth.dtype == bool else flat[:, 0]).tolist())
     if flat.shape[1] == kinds and set(np.unique(flat).tolist()) <= {0, 1} and (flat.sum(1) == 1).all():
         return list(flat.argmax(1).tolist())
-    raise Refused(f"labels of shape {truth.shape} in {where}", "every image needs one label")
+    raise Refused(
+        f"labels of shape {truth.shape} in {where}", "every image needs one label", "give as many labels as images"
+    )
 
 
 def _together(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:

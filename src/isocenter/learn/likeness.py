@@ -155,4 +155,8 @@ def _classes(model: Model) -> tuple[str, ...]:
         return how.negative, how.positive
     if isinstance(how, Classes):
         return how.classes
-    raise Refused(f"'{model.name}' has no classes", "only classifiers have neighbours with labels")
+    raise Refused(
+        f"'{model.name}' has no classes",
+        "only classifiers have neighbours with labels",
+        "choose a classifier: `isocenter models`",
+    )

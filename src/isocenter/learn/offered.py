@@ -250,7 +250,7 @@ def options(said: Named, offers: Mapping[str, type], what: str, where: str) -> A
         first = e.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the arguments"
         why = first["msg"].removeprefix("Value error, ")
-        raise Refused(f"{place} of {said.monai} in {where}", why[:1].lower() + why[1:]) from e
+        raise Refused(f"{place} of {said.monai} in {where}", why[:1].lower() + why[1:], "correct it") from e
 
 
 def arguments(said: Named, offers: Mapping[str, type], what: str, where: str) -> dict[str, Any]:

@@ -292,13 +292,21 @@ def read_case(image: Path, outline: Outline, how: Masks, name: str = "") -> Case
         if array.ndim == 4 and file is mask:
             array = unstacked(array, how.classes, file.name)
         if array.ndim != 3 or min(array.shape) < 8:
-            raise Refused(f"{file.name} has the shape {array.shape}", "a volume of 8 voxels a side at least is wanted")
+            raise Refused(
+                f"{file.name} has the shape {array.shape}",
+                "a volume of 8 voxels a side at least is wanted",
+                "give another file, or leave it out",
+            )
         affine = np.diag([*[_millimetres(found.header)] * 3, 1.0]) @ found.affine
         read.append(nibabel.as_closest_canonical(nibabel.Nifti1Image(np.asarray(array, np.float32), affine)))
     picture, *drawn = read
     for one in drawn:
         if picture.shape != one.shape:
-            raise Refused(f"{image.name} is {picture.shape} and its outline {one.shape}", "they lie on other grids")
+            raise Refused(
+                f"{image.name} is {picture.shape} and its outline {one.shape}",
+                "they lie on other grids",
+                "resample the outline onto the image",
+            )
         if not np.allclose(picture.affine, one.affine, atol=0.05):
             raise Refused(f"{image.name} and its outline lie elsewhere", "their positions in the body differ",
                           "resample the outline onto the image")  # fmt: skip
@@ -379,7 +387,11 @@ def _kinds(labels: npt.NDArray[Any], mask: Path, how: Masks) -> npt.NDArray[np.u
         return np.asarray(labels == 255, np.uint8)
     if values - set(range(len(how.classes) + 1)):
         known = ", ".join(f"{k} {n}" for k, n in enumerate(("background", *how.classes)))
-        raise Refused(f"labels {sorted(values)[:8]} in {mask.name}", f"'{how.task}' knows {known}")
+        raise Refused(
+            f"labels {sorted(values)[:8]} in {mask.name}",
+            f"'{how.task}' knows {known}",
+            "correct the outline, or the classes of the recipe",
+        )
     return np.asarray(labels, np.uint8)
 
 
@@ -391,7 +403,11 @@ def _read_picture(image: Path, outline: Outline, how: Masks, name: str) -> Case:
     layers = [_one_layer(_labels_in(mask, pictures), mask, colours=False) for mask in drawn]
     for labels in layers:
         if grey.shape != labels.shape:
-            raise Refused(f"{image.name} is {grey.shape} and its outline {labels.shape}", "they lie on other grids")
+            raise Refused(
+                f"{image.name} is {grey.shape} and its outline {labels.shape}",
+                "they lie on other grids",
+                "resample the outline onto the image",
+            )
     _must_be_finite(grey, image)
     if isinstance(outline, Path):
         kinds = _kinds(_whole(layers[0]), outline, how)
@@ -414,7 +430,11 @@ def _one_layer(x: npt.NDArray[Any], file: Path, *, colours: bool) -> npt.NDArray
     while x.ndim > 2 and x.shape[-1] == 1:
         x = x[..., 0]
     if x.ndim != 2 or min(x.shape) < 8:
-        raise Refused(f"{file.name} has the shape {x.shape}", "a picture of 8 pixels a side at least is wanted")
+        raise Refused(
+            f"{file.name} has the shape {x.shape}",
+            "a picture of 8 pixels a side at least is wanted",
+            "give another file, or leave it out",
+        )
     return x
 
 

@@ -130,7 +130,11 @@ def strangeness(
     for start in range(0, len(images), 64):
         some = np.stack([canvas(one) for one in images[start : start + 64]])
         if some.shape[1] != told["channels"]:
-            raise Refused(f"images of {some.shape[1]} channels", f"the model looks at {told['channels']}")
+            raise Refused(
+                f"images of {some.shape[1]} channels",
+                f"the model looks at {told['channels']}",
+                "give images of as many channels",
+            )
         asked = {"canvas": some}
         if "measures" in wanted:
             asked["measures"] = np.stack([outline_measures(one) for one in images[start : start + 64]])

@@ -94,7 +94,7 @@ def shuffled(examples: Examples, seed: int, n: int = _SHUFFLED) -> Examples:
     counts = [int(np.count_nonzero(examples.labels == k)) for k in kinds]
     each = min(n // many, *counts) // many * many
     if not each or len(kinds) < many:
-        raise Refused("labels to be shuffled", f"each class needs {many} examples at least")
+        raise Refused("labels to be shuffled", f"each class needs {many} examples at least", "give more")
     which = np.concatenate([random.permutation(np.flatnonzero(examples.labels == k))[:each] for k in kinds])
     some = examples.take(which)
     labels = np.tile(np.repeat(kinds, each // many), many)

@@ -49,7 +49,11 @@ def listed(path: Path, how: Classes, split: str | None = None) -> tuple[list[Lis
     columns = {plain(c): c for c in names if plain(c)}
     file, whose, labels = _columns(columns, how, path.name)
     if split is not None and "split" not in columns:
-        raise Refused(f"{path.name} has no column 'split'", f"the rows of '{split}' cannot be told from others")
+        raise Refused(
+            f"{path.name} has no column 'split'",
+            f"the rows of '{split}' cannot be told from others",
+            "add the column, or leave --split out",
+        )
     asked = [(n, row) for n, row in enumerate(rows, 1) if split is None or row[columns["split"]].strip() == split]
     elsewhere: dict[str, Path] = {}
     found: dict[Path, Listed] = {}  # tables of boxes name a picture once for each of them
@@ -147,7 +151,9 @@ def _columns(columns: Mapping[str, str], how: Classes, where: str) -> tuple[str,
 
 def _label(cells: Sequence[str], how: Classes, where: str) -> int:
     if not all(cells):
-        raise Refused(f"{where} has no label", "a case without a label cannot be judged")
+        raise Refused(
+            f"{where} has no label", "a case without a label cannot be judged", "add it, or leave the row out"
+        )
     if len(cells) > 1:
         return shown(cells, how, where)
     return (classes_of if how.several else class_of)(cells[0], how, where)

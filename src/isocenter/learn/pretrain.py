@@ -63,10 +63,12 @@ class Pretraining:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise Refused(f"method '{self.method:.30}'", f"there are {', '.join(METHODS)}")
+            raise Refused(f"method '{self.method:.30}'", f"there are {', '.join(METHODS)}", "choose one of these")
         if min(self.steps, self.batch - 1, self.patch) < 1 or not 0 < self.hidden < 1 or self.temperature <= 0:
             raise Refused(
-                "a pretraining that cannot run", "steps, batch, patch, hidden or temperature are out of range"
+                "a pretraining that cannot run",
+                "steps, batch, patch, hidden or temperature are out of range",
+                "give whole numbers above 0",
             )
 
 

@@ -79,7 +79,7 @@ class Photographs(nn.Module):  # type: ignore[misc]
         super().__init__()
         if how.side % 16 or not how.stages or not set(how.stages) <= set(range(1, len(_STAGES) + 1)):
             raise Refused(f"a side of {how.side} and the stages {how.stages}",
-                          f"sides are multiples of 16, stages 1 to {len(_STAGES)}")  # fmt: skip
+                          f"sides are multiples of 16, stages 1 to {len(_STAGES)}", "correct the recipe")  # fmt: skip
         self.turned, self.side, self.stages = how.turned, how.side, how.stages
         self.stem = _Layer(3, _STEM, 3, 2)
         blocks, inward = [], _STEM

@@ -69,7 +69,7 @@ def recalibrated(
         Conflict: the folder holds something.
     """
     if how not in HOW:
-        raise Refused(f"a calibration by '{how}'", f"there are {', '.join(HOW)}")
+        raise Refused(f"a calibration by '{how}'", f"there are {', '.join(HOW)}", "choose one of these")
     if out.exists() and any(out.iterdir()):
         raise Conflict(f"'{out}' is not empty", "a model is never changed in place", "name another folder")
     old, _ = opened(model, extra)
@@ -123,7 +123,7 @@ def network_digest(data: bytes) -> str:
     try:
         graph = onnx.load_model_from_string(data).graph
     except Exception as bad:
-        raise Refused("bytes that are no ONNX", str(bad)[:120]) from bad
+        raise Refused("bytes that are no ONNX", str(bad)[:120], "give the folder of a model") from bad
     whole = hashlib.sha256()
     for tensor in sorted((t for t in graph.initializer if not t.name.startswith(_PREFIX)), key=lambda t: str(t.name)):
         whole.update(tensor.SerializeToString(deterministic=True))

@@ -93,19 +93,27 @@ def recipe_from(said: Mapping[str, Any], where: str) -> Classes | Masks | Table 
     said = dict(said)
     kind = said.pop("kind", None)
     if not isinstance(kind, str) or kind not in KINDS:
-        raise Refused(f"kind {kind!r:.40} in {where}", f"a recipe is of one of these kinds: {', '.join(KINDS)}")
+        raise Refused(
+            f"kind {kind!r:.40} in {where}",
+            f"a recipe is of one of these kinds: {', '.join(KINDS)}",
+            "choose one of these",
+        )
     _known(said, KINDS[kind], where)
     try:
         how: Classes | Masks | Table | Boxes = TypeAdapter(KINDS[kind]).validate_python(said)
     except ValidationError as e:
         first = e.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the recipe"
-        raise Refused(f"{place} in {where}", first["msg"][:1].lower() + first["msg"][1:]) from e
+        raise Refused(
+            f"{place} in {where}",
+            first["msg"][:1].lower() + first["msg"][1:],
+            "correct it; `isocenter recipe NAME` shows one that is whole",
+        ) from e
     if isinstance(how, Classes | Masks):
         must_be_offered(how, where)
     for bad, what, why in (*_wrong(how), *_WRONG[type(how)](how)):
         if bad:
-            raise Refused(f"{what} in {where}", why)
+            raise Refused(f"{what} in {where}", why, "correct it; `isocenter recipe NAME` shows one that is whole")
     return how
 
 

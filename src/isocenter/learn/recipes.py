@@ -504,7 +504,7 @@ def _own(file: Path) -> Recipe:
             f"no recipe at {file}", e.strerror or str(e), "`isocenter recipe breastmnist` shows one to begin with"
         ) from e
     if len(data) > _LONGEST:
-        raise Refused(f"{file.name} is longer than 1 MB", "a recipe is a page of text")
+        raise Refused(f"{file.name} is longer than 1 MB", "a recipe is a page of text", "name another file")
     try:
         how = recipe_in(data.decode(), file.name)
     except UnicodeDecodeError as e:

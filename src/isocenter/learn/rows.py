@@ -105,7 +105,11 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     if split is not None:
         names = [c.lower() for c in cells[0]]
         if not headed or "split" not in names:
-            raise Refused(f"{path.name} has no column 'split'", f"the rows of '{split}' cannot be told from others")
+            raise Refused(
+                f"{path.name} has no column 'split'",
+                f"the rows of '{split}' cannot be told from others",
+                "add the column, or leave --split out",
+            )
         body = [row for row in body if row[names.index("split")] == split]
     if not body:
         raise Refused(f"{path.name} has no rows", "there is nothing to read", "give a table with a row for each case")

@@ -84,7 +84,8 @@ def sanity(
         Refused: fewer than 12 images, images that are not finite, or masks of another shape.
     """
     if len(images) < FEWEST or not np.isfinite(images).all():
-        raise Refused(f"{len(images)} images", f"{FEWEST} finite ones are needed, for a test to reach p < {_P}")
+        why = f"{FEWEST} finite ones are needed, for a test to reach p < {_P}"
+        raise Refused(f"{len(images)} images", why, "give more of them")
     marked = images if planted is None else planted
     if masks is not None and (masks.shape != (len(marked), *images.shape[2:]) or len(marked) < FEWEST):
         raise Refused(

@@ -124,7 +124,7 @@ def films_sanity(
         raise Refused(f"the maps of '{model.name}'", "the checks are made for classifiers of films, which give a map",
                       "its answers come without one, so there is nothing to show or to check")  # fmt: skip
     if unknown := [name for name in methods if name not in METHODS]:
-        raise Refused(f"the method '{unknown[0]}'", f"there are {', '.join(METHODS)}")
+        raise Refused(f"the method '{unknown[0]}'", f"there are {', '.join(METHODS)}", "name one of these")
     seed = int(model.card.get("training", {}).get("seed", 0))
     read = read_films(source, how)
     if read.digest != model.examples:

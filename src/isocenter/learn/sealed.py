@@ -59,20 +59,28 @@ def read_groups(path: Path, names: Sequence[str] | None) -> dict[str, npt.NDArra
         )
     cells = cells_of(sheet_text(path), path.name)
     if len(cells) < 2:
-        raise Refused(f"{path.name} has no rows", "there are no groups in it")
+        raise Refused(f"{path.name} has no rows", "there are no groups in it", "give a table with a row for each case")
     head, body = [c.strip() for c in cells[0]], cells[1:]
     if bad_row := next((n for n, row in enumerate(body, 2) if len(row) != len(head)), 0):
-        raise Refused(f"line {bad_row} of {path.name}", f"it has another number of cells than the first, {len(head)}")
+        raise Refused(
+            f"line {bad_row} of {path.name}",
+            f"it has another number of cells than the first, {len(head)}",
+            "correct the row",
+        )
     case = next((c for c in head if c.lower() in _CASE), "")
     if not set(head) - {case}:
-        raise Refused(f"{path.name} names no group", "it holds nothing but the cases")
+        raise Refused(f"{path.name} names no group", "it holds nothing but the cases", "add a column, as sex or site")
     if names is None:
         return {}
     if case:
         at, held = head.index(case), dict[str, list[str]]()
         for row in body:
             if held.setdefault(row[at].strip(), row) is not row:
-                raise Refused(f"the case '{row[at].strip():.80}' twice in {path.name}", "which of them is meant?")
+                raise Refused(
+                    f"the case '{row[at].strip():.80}' twice in {path.name}",
+                    "which of them is meant?",
+                    "leave one of them out",
+                )
         short = {Path(k).stem: v for k, v in held.items()}
         rows = [held.get(n) or held.get(Path(n).name) or short.get(Path(n).stem) for n in names]
         if None in rows:

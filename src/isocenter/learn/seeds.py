@@ -55,7 +55,11 @@ def _figures(model: Model, run: Model) -> dict[str, Any]:
     if run.name != model.name:
         raise Refused(what, f"the card is that of {model.name}", "give trainings of the same recipe")
     if run.examples != model.examples:
-        raise Refused(what, f"it did not learn from the examples {model.examples[:16]}… as {model.name} did")
+        raise Refused(
+            what,
+            f"it did not learn from the examples {model.examples[:16]}… as {model.name} did",
+            "give trainings of the same data",
+        )
     if _training(run)["seed"] == _training(model)["seed"]:
         raise Refused(what, "that is the seed of the model itself", "give trainings from other seeds")
     said, again = json.loads(_training(model)["recipe"]), json.loads(_training(run)["recipe"])

@@ -115,18 +115,20 @@ def taught_to_decline(
         return usual_taught(held, folder_of(model, held, extra), data, out)
     if held.inputs.get("kind") not in ("classes", "masks", "boxes") or held.inputs.get("rest"):
         raise Refused(f"a border of {held.name}", "only of models of classes, outlines and boxes is one taught that "
-                      "have none of their own")  # fmt: skip
+                      "have none of their own", "leave it out: it has a border of its own")  # fmt: skip
     if kept_network and "scope" not in held.inputs:
         raise Refused(f"the border of {held.name}", "none was taught, so none can be kept", "teach it one")
     right, rng = _right(held, data, split), np.random.default_rng([seed, 41])
     part = rng.random(int(right.people.max()) + 1)[right.people]
     inside, lays = part < sum(_PARTS), (part >= _PARTS[0]) & (part < sum(_PARTS))
     if (measured or misshapen) and (right.images[0].ndim != 3 or right.images[0].shape[-1] == 3):
-        raise Refused(f"measures of {held.name}", "only outlined organs, volumes of one channel, have them")
+        raise Refused(
+            f"measures of {held.name}", "only outlined organs, volumes of one channel, have them", "leave them out"
+        )
     if detailed and right.images[0].ndim == 3 and right.images[0].shape[-1] != 3:
-        raise Refused(f"detail of {held.name}", "only pictures are asked for it, these are volumes")
+        raise Refused(f"detail of {held.name}", "only pictures are asked for it, these are volumes", "leave it out")
     if magnified and held.inputs["kind"] != "boxes":
-        raise Refused(f"the extent of things that {held.name} finds", "only a model of boxes finds any")
+        raise Refused(f"the extent of things that {held.name} finds", "only a model of boxes finds any", "leave it out")
     tell(f"{len(right.images)} right images, {int((~inside).sum())} of them only measure")
     others: dict[str, list[Array]] = {}
     asked_about: dict[str, list[Array]] = {}
@@ -222,7 +224,7 @@ def collections_in(path: Path, like: Sequence[Array], rng: np.random.Generator) 
         NotFound: nothing is there. Refused: it holds no image of use.
     """
     if not path.exists():
-        raise NotFound(f"no collection at {path}", "there is nothing to show")
+        raise NotFound(f"no collection at {path}", "there is nothing to show", "check the path")
     if path.is_dir():
         how = Classes(task="strangers", classes=("one", "other"), shape=(1, 1, 1), channels=3)
         files = sorted(p for p in path.rglob("*") if p.name.lower().endswith(ENDINGS))
@@ -243,7 +245,11 @@ def collections_in(path: Path, like: Sequence[Array], rng: np.random.Generator) 
                 found.setdefault(name, []).extend(some[:: max(1, len(some) // 600)])
     shaped = {name: [s for one in images for s in _shaped(one, like, rng)] for name, images in found.items()}
     if not any(shaped.values()):
-        raise Refused(f"no image in {path.name}", "pictures or volumes as those of the model are wanted")
+        raise Refused(
+            f"no image in {path.name}",
+            "pictures or volumes as those of the model are wanted",
+            "name another folder or file",
+        )
     return shaped
 
 

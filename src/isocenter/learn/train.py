@@ -117,15 +117,19 @@ def _trained(
     clock: Callable[[], float],
 ) -> Model:  # fmt: skip
     if not 0 <= seed < _SEEDS:
-        raise Refused(f"the seed {seed}", f"it is a whole number from 0 to {_SEEDS - 1}")
+        raise Refused(f"the seed {seed}", f"it is a whole number from 0 to {_SEEDS - 1}", "give another")
     if begin is not None and (task in OWN_TRAINING or not _begins(recipe(task))):
-        raise Refused(f"a beginning for '{task}'", "only classes by our own network, and films, begin with one")
+        raise Refused(
+            f"a beginning for '{task}'",
+            "only classes by our own network, and films, begin with one",
+            "leave --begin out",
+        )
     if task in OWN_TRAINING:  # not a classifier of pictures: its module has a training of its own
         model: Model = importlib.import_module(OWN_TRAINING[task]).train(data, out, seed, tell, clock)
         return model
     how, started = recipe(task), clock()
     if not data.exists():
-        raise NotFound(f"no data at {data}", "there is nothing to learn from")
+        raise NotFound(f"no data at {data}", "there is nothing to learn from", "check the path")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
@@ -342,6 +346,10 @@ def _written(
         code=code_digest(), card=card, evidence=shown, inputs=inputs,
     )  # fmt: skip
     if shown["metrics"]["auc"]["value"] < 0.5:
-        raise Refused(f"AUC {shown['metrics']['auc']['value']:.3f}", "the model is worse than a coin; labels swapped?")
+        raise Refused(
+            f"AUC {shown['metrics']['auc']['value']:.3f}",
+            "the model is worse than a coin; labels swapped?",
+            "look at the labels",
+        )
     write_record(out, model, page(model))
     return model

@@ -104,12 +104,16 @@ def raised(
         Refused: no finding, nobody responsible, an unknown level, or a time that is none or lies ahead.
     """
     if level not in LIMITS:
-        raise Refused(f"the level {level}", "there are 1 (minutes), 2 (hours) and 3 (days)")
+        raise Refused(f"the level {level}", "there are 1 (minutes), 2 (hours) and 3 (days)", "choose one of these")
     for what, words in (("finding", finding), ("responsible person", responsible)):
         if not words.strip():
             raise Refused(f"an alert without a {what}", "nobody could act on it", "name it")
     if identified.tzinfo is None or identified > now:
-        raise Refused("a finding identified later than now, or without a zone", "its time would begin wrongly")
+        raise Refused(
+            "a finding identified later than now, or without a zone",
+            "its time would begin wrongly",
+            "give the time at which it was seen, with its zone",
+        )
     return _event(study, finding.strip()[:_LONGEST], level, "reader", identified, responsible.strip(), who, now)
 
 
@@ -218,7 +222,11 @@ def acknowledge(alert: Alert | None, told: Communication, who: str, now: datetim
             opened, a broken glass when it is reviewed.
     """
     if alert is None or alert.ended is not None:
-        raise NotFound("an alert of that id that is open", "somebody was told already, or there never was one")
+        raise NotFound(
+            "an alert of that id that is open",
+            "somebody was told already, or there never was one",
+            "load the list again",
+        )
     if alert.source == _UNREAD:
         raise Refused("an unread flag that is acknowledged", "only opening the study ends it", "open the study")
     if is_glass(alert):

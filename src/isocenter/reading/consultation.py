@@ -58,11 +58,17 @@ class View:
     def __post_init__(self) -> None:
         for what, uid in (("study", self.study), ("series", self.series), ("image", self.image)):
             if len(uid) > 64 or set(uid) - set("0123456789.") or (what == "study" and not uid):
-                raise Refused(f"a {what} that is no UID", "nothing else belongs into an address of a view")
+                raise Refused(
+                    f"a {what} that is no UID",
+                    "nothing else belongs into an address of a view",
+                    "copy the address again",
+                )
         if self.frame < 0 or len(self.marks) > _MARKS:
-            raise Refused(f"frame {self.frame} with {len(self.marks)} marks", f"at most {_MARKS} marks are shown")
+            raise Refused(
+                f"frame {self.frame} with {len(self.marks)} marks", f"at most {_MARKS} marks are shown", "show fewer"
+            )
         if self.window is not None and not (math.isfinite(sum(self.window)) and self.window[1] > 0):
-            raise Refused(f"a window of {self.window}", "its width must be positive")
+            raise Refused(f"a window of {self.window}", "its width must be positive", "give a width above 0")
 
 
 def address(view: View) -> str:
@@ -148,7 +154,9 @@ def remark(view: View, words: str, who: str, now: datetime, *, thread: int = 0, 
     """
     said = words.strip()
     if not said or len(said) > _LONGEST:
-        raise Refused(f"a remark of {len(said)} characters", f"it has between 1 and {_LONGEST}")
+        raise Refused(
+            f"a remark of {len(said)} characters", f"it has between 1 and {_LONGEST}", "shorten it, or write two"
+        )
     _must_exist(thread, known)
     told = {"words": said, "thread": thread, "view": address(view).partition("?")[2]}
     return Event(Kind.REMARKED, now, who, view.study, told)

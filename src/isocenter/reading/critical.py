@@ -84,7 +84,11 @@ def check(
     for one in told:
         whole(one, now)
         if one.finding not in known:
-            raise Refused(f"a communication of finding '{one.finding}'", "the study has none of that name")
+            raise Refused(
+                f"a communication of finding '{one.finding}'",
+                "the study has none of that name",
+                "name a finding that stands in the study",
+            )
     open_ones = left(latest, told, before=before, urgent=urgent)
     if open_ones and not untold.strip():
         raise WrongState(

@@ -54,7 +54,11 @@ class Protocol:
 
     def __post_init__(self) -> None:
         if self.name not in ("two readers", "AI as second reader", "by AI score"):
-            raise Refused(f"the protocol '{self.name}'", "it is not known")
+            raise Refused(
+                f"the protocol '{self.name}'",
+                "it is not known",
+                "choose 'two readers', 'AI as second reader' or 'by AI score'",
+            )
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def readers_needed(protocol: Protocol, ai_score: int | None) -> int:
     if protocol.name == "two readers" or ai_score is None:
         return 2
     if not 1 <= ai_score <= 10:
-        raise Refused(f"an AI score of {ai_score}", "it lies between 1 and 10")
+        raise Refused(f"an AI score of {ai_score}", "it lies between 1 and 10", "correct the score")
     return 2 if ai_score >= protocol.double_from else 1
 
 
@@ -142,7 +146,9 @@ def ask(study: str, question: str, readers: Sequence[str], who: str, now: dateti
         Refused: not two different readers, no question, or an AI that is not named.
     """
     if len(set(readers)) != 2 or len(readers) != 2:
-        raise Refused(f"{len(set(readers))} reader for a double reading", "it takes two different ones")
+        raise Refused(
+            f"{len(set(readers))} reader for a double reading", "it takes two different ones", "name two people"
+        )
     if not question.strip():
         raise Refused("a double reading without a question", "two answers could not be compared", "ask one thing")
     if AI_READER in readers and not analysis:
@@ -187,7 +193,11 @@ def lock(pair: Pair, who: str, positive: bool, words: str, now: datetime, *, by:
     if name not in pair.readers:
         raise Forbidden("a double reading that is not yours", "two others were asked", "look into your own list")
     if any(o.by == name for o in pair.opinions):
-        raise WrongState("your opinion is locked", "it stands beside the other's as it was given")
+        raise WrongState(
+            "your opinion is locked",
+            "it stands beside the other's as it was given",
+            "wait for the other's; where they differ, a third person settles it",
+        )
     if positive and not words.strip():
         raise Refused("a positive opinion without words", "a third reader could not weigh it", "say what you see")
     told = {"by": name, "positive": positive, "words": words.strip()}
@@ -230,7 +240,11 @@ def _must_be_third(pair: Pair, who: str) -> None:
     if who in pair.readers:
         raise Forbidden("an arbitration by one of the two", "the third reader is a third person", "ask somebody else")
     if pair.state != "discordant":
-        raise WrongState(f"this double reading is {pair.state}", "there is nothing to settle")
+        raise WrongState(
+            f"this double reading is {pair.state}",
+            "there is nothing to settle",
+            "look into the list of those that wait",
+        )
 
 
 def seen_by(pair: Pair, who: str, *, owner: bool, may_settle: bool = True) -> dict[str, Any]:

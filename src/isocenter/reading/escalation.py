@@ -88,7 +88,11 @@ def tell(one: Open | None, told: Sequence[Communication], who: str, now: datetim
         Refused: a field of the communication is empty or wrong, or none is given.
     """
     if one is None:
-        raise NotFound("a critical result of this study that is open", "it was told, or never was critical")
+        raise NotFound(
+            "a critical result of this study that is open",
+            "it was told, or never was critical",
+            "nothing is left to do, or mark the finding as urgent",
+        )
     if not told:
         raise Refused("a communication of nothing", "nobody was told", "name the finding and who was told")
     for each in told:

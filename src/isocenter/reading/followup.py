@@ -112,7 +112,11 @@ def ask(
     if due <= now.date():
         raise Refused(f"a follow-up due on {due}", "that day has passed", "give a later day")
     if not study.patient.id:
-        raise Refused("a follow-up of a patient without an identifier", "no later study could be found to be theirs")
+        raise Refused(
+            "a follow-up of a patient without an identifier",
+            "no later study could be found to be theirs",
+            "give the study a patient first: `isocenter move`",
+        )
     told = {
         "id": digest_of([study.uid, finding, due, now])[:16], "patient": study.patient.id,
         "issuer": study.patient.issuer, "finding": finding.strip(), "due": due.isoformat(),
@@ -209,7 +213,11 @@ def adherence(many: Iterable[FollowUp], today: date) -> Estimate | None:
 
 def _open(asked: FollowUp) -> None:
     if asked.completed or asked.closed:
-        raise WrongState("this follow-up is not open", "it was completed" if asked.completed else "it was closed")
+        raise WrongState(
+            "this follow-up is not open",
+            "it was completed" if asked.completed else "it was closed",
+            "ask for another follow-up where one is needed",
+        )
 
 
 def _grounds(asked: FollowUp, found: Match) -> str:

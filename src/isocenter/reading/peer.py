@@ -133,7 +133,9 @@ def draw(
     if not seed.strip():
         raise Refused("a draw without a seed", "nobody could draw the same again", "give any words as the seed")
     if rate is not None and not 0 < rate <= 1:
-        raise Refused(f"a rate of {rate}", "it is a share of the studies, between 0 and 1")
+        raise Refused(
+            f"a rate of {rate}", "it is a share of the studies, between 0 and 1", "write 0.05 for five of a hundred"
+        )
     chosen: list[tuple[Candidate, str]] = []
     for stratum in sorted({c.stratum for c in pool}):
         mine = sorted((c for c in pool if c.stratum == stratum), key=lambda c: _lot(seed, c.study))
@@ -270,14 +272,18 @@ def _turn(one: Review, who: str, state: str) -> None:
     if who in one.authors:
         raise Forbidden("a review of an own case", "nobody reviews what they signed", "leave it to the colleague")
     if one.state != state:
-        raise WrongState(f"this case is {one.state}", "it was scored already" if one.score else "its turn is not now")
+        raise WrongState(
+            f"this case is {one.state}",
+            "it was scored already" if one.score else "its turn is not now",
+            "look into your own list",
+        )
     if who != one.turn:
         raise Forbidden("somebody else's case", "it was drawn for another reviewer", "look into your own list")
 
 
 def _scored(score: str, words: str) -> None:
     if score not in SCORES:
-        raise Refused(f"the score '{score}'", f"RADPEER has {', '.join(SCORES)}")
+        raise Refused(f"the score '{score}'", f"RADPEER has {', '.join(SCORES)}", "choose one of these")
     if score != "1" and not words.strip():
         raise Refused(f"the score {score} without words", "nobody could learn from it", "say what was different")
 

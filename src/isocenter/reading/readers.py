@@ -106,7 +106,7 @@ def by(calls: Iterable[Call], *names: str) -> list[Rates]:
         Refused: groups that do not exist.
     """
     if not set(names) <= {"reader", "analysis", "mode"}:
-        raise Refused(f"groups by {', '.join(names)}", "there are reader, analysis, mode")
+        raise Refused(f"groups by {', '.join(names)}", "there are reader, analysis, mode", "group by one of these")
     groups: dict[tuple[str, ...], list[Call]] = {}
     for call in calls:
         groups.setdefault(tuple(str(getattr(call, name)) for name in names), []).append(call)

@@ -147,7 +147,11 @@ class Report:
             "digest": str,
         }
         if not set(kinds) <= set(data) <= set(kinds) | set(_LATER):
-            raise Refused(f"a report with fields {sorted(data)}", "it has others")
+            raise Refused(
+                f"a report with fields {sorted(data)}",
+                "it has others",
+                "restore the report from a backup: it was changed",
+            )
         report = cls(**{n: from_plain(k, data[n]) for n, k in (kinds | _LATER).items() if n in data})
         if report.digest and not report.is_whole:
             raise Refused(
@@ -299,7 +303,11 @@ def reword(
             raise NotFound(f"no sentence '{sentence_id}'", "it cannot be changed", "name a section to add it")
         inside = form.section(section)
         if heading and heading not in {h.name for h in inside.headings}:
-            raise Refused(f"the heading '{heading:.64}'", f"'{section}' of {form.title} has no such heading")
+            raise Refused(
+                f"the heading '{heading:.64}'",
+                f"'{section}' of {form.title} has no such heading",
+                "choose a heading of the template",
+            )
         if not sentence_id or len(sentence_id) > 128:
             raise Refused("a new sentence without a short id", "nobody could refer to it", "give it one")
         said_now = [

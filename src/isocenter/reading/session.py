@@ -372,7 +372,11 @@ def _sensible(correction: Correction) -> None:
     if verdict is Verdict.UNDECIDED:
         raise Refused("the verdict 'undecided'", "a decision can be changed, not taken back", "keep, change or strike")
     if not correction.tracking and verdict is not Verdict.ADDED:
-        raise Refused("a correction without a tracking identity", "nobody could tell which finding is meant")
+        raise Refused(
+            "a correction without a tracking identity",
+            "nobody could tell which finding is meant",
+            "name the finding by its tracking UID",
+        )
     if verdict is Verdict.CHANGED and not changes:
         raise Refused("the verdict 'changed' with nothing changed", "it says nothing", "keep it, or say what changes")
     if verdict in (Verdict.KEPT, Verdict.STRUCK) and changes:

@@ -222,7 +222,7 @@ def by(
         "site": lambda e: e.site or "not told",
     }
     if what not in keys:
-        raise Refused(f"groups by '{what}'", f"there are {', '.join(keys)}")
+        raise Refused(f"groups by '{what}'", f"there are {', '.join(keys)}", "group by one of these")
     groups: dict[str, list[Exam]] = {}
     for one in exams:
         dated = what in ("modality", "site") or span[0] in one.stamps
@@ -232,7 +232,11 @@ def by(
 
 def _must_be_span(span: tuple[str, str]) -> None:
     if not set(span) <= set(STAMPS) or STAMPS.index(span[0]) >= STAMPS.index(span[1]):
-        raise Refused(f"the span {' to '.join(span)}", f"stamps are, in their order, {', '.join(STAMPS)}")
+        raise Refused(
+            f"the span {' to '.join(span)}",
+            f"stamps are, in their order, {', '.join(STAMPS)}",
+            "choose an earlier one and a later one",
+        )
 
 
 def _local(one: Exam, span: tuple[str, str], zone: tzinfo) -> datetime:

@@ -77,9 +77,17 @@ class Order:
         if not self.id.strip() or len(self.id) > 2 * _LONGEST:
             raise Refused(f"an order with the id '{self.id:.20}'", "nobody could name it", "give an accession number")
         if not self.patient.id.strip():
-            raise Refused(f"order '{self.id:.64}' without a patient", "a modality could not tell whose it is")
+            raise Refused(
+                f"order '{self.id:.64}' without a patient",
+                "a modality could not tell whose it is",
+                "give the patient's number",
+            )
         if not self.study_uid or len(self.study_uid) > _LONGEST or set(self.study_uid) - set("0123456789."):
-            raise Refused(f"order '{self.id:.64}' without a Study Instance UID", "its images could not be filed")
+            raise Refused(
+                f"order '{self.id:.64}' without a Study Instance UID",
+                "its images could not be filed",
+                "give one, or leave the field out",
+            )
         if self.time and not self.time.replace(".", "").isdecimal():
             raise Refused(f"the time '{self.time:.20}' of order '{self.id:.64}'", "it is none", "write it as HHMMSS")
 

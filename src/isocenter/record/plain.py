@@ -98,11 +98,15 @@ def from_plain(kind: Any, data: Any) -> Any:
         hints = _hints(kind)
         unknown = set(data) - set(hints)
         if unknown:
-            raise Refused(f"{getattr(kind, '__name__', kind)} with field {sorted(unknown)}", "it has no such field")
+            raise Refused(
+                f"{getattr(kind, '__name__', kind)} with field {sorted(unknown)}",
+                "it has no such field",
+                "correct its name, or leave it out",
+            )
         try:
             return kind(**{name: from_plain(hints[name], value) for name, value in data.items()})
         except TypeError as missing:
-            raise Refused(f"{getattr(kind, '__name__', kind)}: {missing}", "a field is missing") from missing
+            raise Refused(f"{getattr(kind, '__name__', kind)}: {missing}", "a field is missing", "add it") from missing
     if isinstance(kind, type):
         _must_be(data, kind, kind)
     return data
@@ -134,4 +138,4 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
 
 def _must_be(data: Any, wanted: Any, kind: Any) -> None:
     if not isinstance(data, wanted) or (isinstance(data, bool) and kind in (int, float)):
-        raise Refused(f"{data!r:.60}", f"expected {getattr(kind, '__name__', kind)}")
+        raise Refused(f"{data!r:.60}", f"expected {getattr(kind, '__name__', kind)}", "write it so")

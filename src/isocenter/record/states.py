@@ -88,6 +88,27 @@ WORKITEM: Table = {
 """The life of a work item (Unified Procedure Step, PS3.4 table CC.1.1-2)."""
 
 
+_AMEND = "open it again to amend it; what was signed stays beside"
+_ANOTHER = "place another order, under a number of its own"
+_INSTEAD = {
+    ("waiting", "sign"): "open the study first",
+    ("waiting", "lock"): "open the study first",
+    ("waiting", "correct"): "open the study first",
+    ("waiting", "word"): "open the study first",
+    ("signed", "sign"): _AMEND,
+    ("signed", "lock"): _AMEND,
+    ("signed", "correct"): _AMEND,
+    ("signed", "word"): _AMEND,
+    ("cancelled", "cancel"): "nothing is left to do",
+    ("in progress", "cancel"): "have the modality break it off (DISCONTINUED), then cancel it",
+    ("in progress", "change"): _ANOTHER,
+    ("discontinued", "change"): _ANOTHER,
+    ("completed", "change"): _ANOTHER,
+    ("completed", "cancel"): "its images are made: reject them where they are wrong",
+}
+"""What to do where the table has no such step: (state, event) -> words."""
+
+
 def step(table: Table, state: str, event: str) -> str:
     """The next state.
 
@@ -104,6 +125,7 @@ def step(table: Table, state: str, event: str) -> str:
         raise WrongState(
             f"'{event}' is not possible in state '{state}'",
             f"possible are: {', '.join(possible) or 'none, it is a final state'}",
+            _INSTEAD.get((state, event)) or ("take one of these, or leave it so" if possible else "leave it so"),
         ) from None
 
 

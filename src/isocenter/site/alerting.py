@@ -77,7 +77,7 @@ class Alerting:
         must(who, "sign")
         alert, now = self._known.state().get(id), self.clock()
         if alert is None or not self._is_for(alert, who, "sign"):
-            raise NotFound("an alert of that id", "there never was one")
+            raise NotFound("an alert of that id", "there never was one", "load the list again")
 
         def rule(history: Sequence[Sealed]) -> Sequence[Event]:
             return [alerts.acknowledge(alerts.fold({}, history).get(id), told, who.name, now)]

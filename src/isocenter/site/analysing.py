@@ -198,7 +198,11 @@ class Analysing(Answers):
                 self.showing.must_show(told, name)
                 values: npt.NDArray[np.float32] = np.load(io.BytesIO(self.blobs.kept(held.digest)), allow_pickle=False)
                 return values
-        raise NotFound(f"map '{name}'", f"result {result[:12]} has none of that name")
+        raise NotFound(
+            f"map '{name}'",
+            f"result {result[:12]} has none of that name",
+            "look at the result for the names of its maps",
+        )
 
 
 def fingerprint(study: Study) -> str:

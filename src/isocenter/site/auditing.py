@@ -252,10 +252,18 @@ def query_of(text: str) -> Query:
         elif name in ("model", "analysis", "result", "report"):
             words.append(value.casefold())
         else:
-            raise Refused(f"the filter '{name:.20}:'", "there are who, what, on, since, until, model, analysis")
+            raise Refused(
+                f"the filter '{name:.20}:'",
+                "there are who, what, on, since, until, model, analysis",
+                "use one of these, or words without a colon",
+            )
     query = Query(**told, words=tuple(words))
     if query.what and not query.kinds:
-        raise Refused(f"what:{query.what:.20}", "no kind of event has that in its name")
+        raise Refused(
+            f"what:{query.what:.20}",
+            "no kind of event has that in its name",
+            "leave it out, or choose from docs/look-up/events.md",
+        )
     return query
 
 

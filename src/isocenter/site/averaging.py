@@ -55,7 +55,9 @@ def averaged(head: Volume, bridge: Volume, brain: Volume) -> AverageHead:
     alone = AverageHead(Volume(signal.round().astype(np.uint8), grid), np.zeros(grid.shape, bool))
     fit = next(fits(bridge, alone), None)
     if fit is None:
-        raise Refused("a bridge upon which the average head cannot be laid", "its brain would lie nowhere")
+        raise Refused(
+            "a bridge upon which the average head cannot be laid", "its brain would lie nowhere", "give another bridge"
+        )
     fine = _at(head, _FINE_MM).geometry
     there = Volume(
         (brain.array > 0).astype(np.float32), Geometry(fit.matrix @ brain.geometry.affine, brain.array.shape)

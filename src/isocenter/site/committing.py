@@ -85,7 +85,11 @@ class Committing:
         transaction = first(told, "00081195")
         images = tuple((first(i, "00081150"), first(i, "00081155")) for i in items(told, "00081199"))
         if not transaction or not images or not all(a and b for a, b in images):
-            raise Refused("A request without transaction UID or images", "nothing could be promised")
+            raise Refused(
+                "A request without transaction UID or images",
+                "nothing could be promised",
+                "look at the system that asks",
+            )
         if len(images) > _MOST:
             raise Refused(f"A request for {len(images)} images", f"{_MOST} are taken at once", "ask for fewer")
         event = Event(
@@ -214,7 +218,7 @@ class Committing:
             (s for s in self._wanted() if s.details["uid"] == transaction and s.details["destination"] == by), None
         )
         if wanted is None:
-            raise NotFound("A transaction of that UID", "this archive did not ask for it")
+            raise NotFound("A transaction of that UID", "this archive did not ask for it", "ask again with N-ACTION")
         failed = [first(one, "00081155") for one in items(answer, "00081198")]
         good = len(items(answer, "00081199"))
         whole = not failed and good == wanted.details["images"]

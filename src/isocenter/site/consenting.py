@@ -92,7 +92,9 @@ class Consenting:
         use = purpose if isinstance(purpose, Use) else self.use(purpose, who=who, **said)
         found = self.index.studies({"StudyInstanceUID": study_uid}, limit=1)
         if not found:
-            raise NotFound("no such study", "the archive has none of that Study Instance UID")
+            raise NotFound(
+                "no such study", "the archive has none of that Study Instance UID", "look for it: `isocenter studies`"
+            )
         made = self.decided(found[0], use)
         if not made.allowed:
             raise Refused(
@@ -163,7 +165,11 @@ class Consenting:
         must(who, "consent", study)
         read = {(term := duo(code)).code: read_values(term, values) for code, values in codes.items()}
         if refuses and read:
-            raise Refused("terms that permit and refuse at once", "which of the two holds would be a guess")
+            raise Refused(
+                "terms that permit and refuse at once",
+                "which of the two holds would be a guess",
+                "give those that hold, and withdraw the others",
+            )
         if until is not None and until <= self.clock():
             raise Refused(
                 f"terms that ended on {until:%Y-%m-%d %H:%M}", "they would permit nothing",
@@ -333,7 +339,11 @@ class Consenting:
             raise Refused("terms of nobody", "they are about a patient or a study", "name one of the two")
         reach = self.reach(who, "consent")
         if reach is not None and not self.index.studies({"PatientID": patient}, limit=1, reach=reach):
-            raise NotFound(f"patient '{patient:.64}'", "the archive has none of that number for you")
+            raise NotFound(
+                f"patient '{patient:.64}'",
+                "the archive has none of that number for you",
+                "look for it: `isocenter studies`",
+            )
         if not issuer:
             issuers = {s.patient.issuer for s in self.index.studies({"PatientID": patient}, limit=_PAGE)}
             if len(issuers) > 1:

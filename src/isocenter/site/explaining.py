@@ -69,7 +69,11 @@ def _study_of(kept: Kept, name: str) -> tuple[str, str]:
         for sealed in kept.journal.since(int(name) - 1, limit=1) if kept.numbered else ():
             if sealed.number == int(name) and sealed.event.subject and kept.hears(sealed):
                 return sealed.event.subject, f"event {name}: {sealed.event.kind}"
-        raise NotFound(f"event {name}", "the journal has no event of that number about a study")
+        raise NotFound(
+            f"event {name}",
+            "the journal has no event of that number about a study",
+            "take a number from the history of a study, or name the study",
+        )
     try:
         return kept.index.study(name).uid, "study"
     except NotFound:

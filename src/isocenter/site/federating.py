@@ -68,6 +68,10 @@ class Federating:
         """
         must(who, "train")
         if what not in _KINDS or not told.get("run"):
-            raise Refused(f"'{what:.20}' of a federation", f"{', '.join(_KINDS)} of a named run are kept")
+            raise Refused(
+                f"'{what:.20}' of a federation",
+                f"{', '.join(_KINDS)} of a named run are kept",
+                "name the run, and one of these",
+            )
         details = {k: v for k, v in told.items() if k != "run"}
         self.journal.append(Event(_KINDS[what], self.clock(), who.name, str(told["run"]), details))

@@ -57,7 +57,11 @@ class Identifying:
         studies = [row["StudyInstanceUID"] for row in self._of(gone)]
         for patient, those in ((gone, studies), (stays, [row["StudyInstanceUID"] for row in self._of(stays)])):
             if not all(self.holds(uid, who, "identity") for uid in those):
-                raise NotFound(f"patient '{patient[0]:.64}'", "the archive has none of that number for you")
+                raise NotFound(
+                    f"patient '{patient[0]:.64}'",
+                    "the archive has none of that number for you",
+                    "look for it: `isocenter studies`",
+                )
         told = {
             "from": {"id": gone[0], "issuer": gone[1]}, "into": {"id": stays[0], "issuer": stays[1]},
             "studies": studies, "reason": reason[:500], "source": source[:200],
@@ -80,7 +84,11 @@ class Identifying:
         must(who, "identity")
         _must_say_why(reason)
         if not studies or not into.id:
-            raise Refused("a move without studies or without a Patient ID", "nobody could tell whose they are then")
+            raise Refused(
+                "a move without studies or without a Patient ID",
+                "nobody could tell whose they are then",
+                "name the studies and the patient",
+            )
         told = {"studies": list(dict.fromkeys(studies)), "into": to_plain(into), "reason": reason[:500]}
         return self._append(Kind.STUDIES_MOVED, told, who)
 

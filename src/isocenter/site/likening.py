@@ -77,7 +77,7 @@ class Likening:
         """
         must(who, "results", study_uid)
         if not 1 <= k <= 20:
-            raise Refused(f"{k} cases", "1 to 20 can be looked at side by side")
+            raise Refused(f"{k} cases", "1 to 20 can be looked at side by side", "ask for fewer")
         held = self._answered(study_uid, who)
         if held is None:
             return {"analysis": "", "cases": [], "looked_at": 0, "of": 0, "because": _NOT}

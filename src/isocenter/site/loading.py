@@ -183,7 +183,9 @@ def _fit(volumes: list[Volume], need: Need, series: Series) -> Volume:
         raise NotAVolume(f"{series.named}", "it gave no volume")
     able = [v for v in volumes if _along(v, need.axis)]
     if not able:
-        raise Refused(f"{series.named} has no {need.axis} axis", f"the analysis needs {need.sentence()}")
+        raise Refused(
+            f"{series.named} has no {need.axis} axis", f"the analysis needs {need.sentence()}", "choose another series"
+        )
     stacks = [v for v in volumes if v.geometry.reference is Reference.PATIENT and v.array.ndim > 2 and _images(v) > 1]
     suited = [v for v in stacks if v in able and _suits(v, need, series)] if len(stacks) > 1 else []
     chosen = (suited or able)[0]

@@ -118,7 +118,11 @@ class Looking:
         found = self.index.instance(sop_uid)
         held = self.projects.holds(found[0].uid, who, "instance")
         if not held or found[1].uid in self._disclosing.withheld(who):
-            raise NotFound(f"instance {sop_uid:.64}", "the archive has none of that SOP Instance UID")
+            raise NotFound(
+                f"instance {sop_uid:.64}",
+                "the archive has none of that SOP Instance UID",
+                "look for it: `isocenter studies`",
+            )
         self._witness.look(who, found[0].uid)
         return found
 

@@ -107,7 +107,11 @@ def image_of(study: Study, drawn_on: tuple[str, str, int], get: Callable[[str], 
     if instance is None:
         volume = volumes_of(series, get)[0]
         if volume.geometry.reference is not Reference.PATIENT:
-            raise Refused("a plane through images without a place in the patient", "they make no volume")
+            raise Refused(
+                "a plane through images without a place in the patient",
+                "they make no volume",
+                "draw on one of its images instead",
+            )
     else:
         volume = _one(volumes_of(replace(series, instances=(instance,)), get)[0], frame)
     source = "PixelSpacing" if volume.geometry.reference is Reference.PATIENT else str(volume.facts.get("SpacingFrom"))
@@ -122,7 +126,7 @@ def measured(study: Study, drawn: Drawn, get: Callable[[str], bytes]) -> Correct
         Refused: an unknown kind, another number of points, points beside the image, or points that carry no number.
     """
     if drawn.kind not in KINDS:
-        raise Refused(f"a mark of the kind '{drawn.kind}'", f"known are {', '.join(KINDS)}")
+        raise Refused(f"a mark of the kind '{drawn.kind}'", f"known are {', '.join(KINDS)}", "choose one of these")
     shape, least = KINDS[drawn.kind]
     if len(drawn.points) < least or (shape is not Shape.POLYGON and len(drawn.points) != least):
         raise Refused(f"{drawn.kind} with {len(drawn.points)} points", f"it has {least}", "draw it again")
@@ -168,7 +172,7 @@ def _one(volume: Volume, frame: int) -> Volume:
                     "measure on its series",
                 )  # fmt: skip
             if not 0 <= frame < len(axis):
-                raise NotFound(f"frame {frame}", f"the image has {len(axis)}")
+                raise NotFound(f"frame {frame}", f"the image has {len(axis)}", "name one of them, counted from 0")
             volume = volume.at(axis.name, frame)
     return volume
 
@@ -184,7 +188,11 @@ def _placed(drawn: Drawn, image: Image) -> tuple[Points, Geometry]:
             raise Refused("columns and rows without one stored image", "they have no place", "give points_mm")
         points = grid.to_patient(np.column_stack([np.zeros(len(points)), points[:, 1], points[:, 0]]))
     elif grid.reference is not Reference.PATIENT:
-        raise Refused("millimetres of a patient on an image without a place in one", "they mean nothing there")
+        raise Refused(
+            "millimetres of a patient on an image without a place in one",
+            "they mean nothing there",
+            "give columns and rows of the image",
+        )
     if not grid.contains(points).all():
         raise Refused("a mark outside its image", "it would point at nothing", "draw it on the image")
     if drawn.normal is not None and not drawn.instance_uid:

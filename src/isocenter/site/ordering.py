@@ -147,7 +147,11 @@ class Ordering:
                         f"order '{order.id:.64}' of another patient", "one number names one examination", "look at it"
                     )
                 if not self._holds(f"{projecting.ORDER}{order.id}", who, "order"):
-                    raise Conflict(f"order '{order.id:.64}' of another patient", "one number names one examination")
+                    raise Conflict(
+                        f"order '{order.id:.64}' of another patient",
+                        "one number names one examination",
+                        "give it a number of its own",
+                    )
                 step(ORDER, before.state, "change")
             if self._projects is not None:
                 events += self._projects.homed(f"{projecting.ORDER}{order.id}", who, now)
@@ -169,7 +173,9 @@ class Ordering:
         must(who, "order", id)
         before = self._known()[0].get(id)
         if before is None or not self._holds(f"{projecting.ORDER}{id}", who, "order"):
-            raise NotFound(f"order '{id:.64}'", "the archive has none of that number")
+            raise NotFound(
+                f"order '{id:.64}'", "the archive has none of that number", "list the orders: `isocenter orders`"
+            )
         step(ORDER, before.state, "cancel")
         now = self._clock()
         told = Event(Kind.ORDER_CANCELLED, now, who.name, id, {"reason": reason.strip()[:500]})
@@ -265,7 +271,11 @@ class Ordering:
         if missing:
             raise Refused(f"A step without {', '.join(missing)}", "the standard asks for it", "look at the modality")
         if first(told, _STATUS) != "IN PROGRESS":
-            raise Refused(f"A step that begins as {first(told, _STATUS)[:16]!a}", "it begins IN PROGRESS")
+            raise Refused(
+                f"A step that begins as {first(told, _STATUS)[:16]!a}",
+                "it begins IN PROGRESS",
+                "create it IN PROGRESS, then set its end",
+            )
         orders = self._named(scheduled, first(told, "00100020"))
         now = self._clock()
         events = [
@@ -294,14 +304,18 @@ class Ordering:
         must(who, "perform", step_uid)
         status = first(told, _STATUS)
         if status and status not in _VERBS:
-            raise Refused(f"The status {status[:16]!a}", f"there are {', '.join(_VERBS)}")
+            raise Refused(f"The status {status[:16]!a}", f"there are {', '.join(_VERBS)}", "send one of these")
         now, held = self._clock(), self._known()[0]
 
         def rule(history: Sequence[Sealed]) -> Sequence[Event]:
             if not history or not self._holds(f"{projecting.STEP}{step_uid}", who, "perform"):
                 raise NotFound("A step of that SOP Instance UID", "it was never begun", "create it first")
             if "sealed" in history[0].event.details:
-                raise NotFound("A step of that SOP Instance UID", "it was erased with its study")
+                raise NotFound(
+                    "A step of that SOP Instance UID",
+                    "it was erased with its study",
+                    "begin another step, under a new UID",
+                )
             whole = _whole(history)
             after = step(STEP, first(whole, _STATUS), _VERBS[status or "IN PROGRESS"])
             if after != "IN PROGRESS":
@@ -327,7 +341,7 @@ class Ordering:
         must(who, "orders", step_uid)
         found = self._known()[1].get(step_uid)
         if found is None or not self._holds(f"{projecting.STEP}{step_uid}", who, "orders"):
-            raise NotFound("A step of that SOP Instance UID", "it was never begun")
+            raise NotFound("A step of that SOP Instance UID", "it was never begun", "create it first")
         return found
 
     def steps(self, *, who: Person, state: str = "") -> list[Performed]:
@@ -464,6 +478,10 @@ def _whole(history: Sequence[Sealed]) -> Model:
 
 def _must_be_told(whole: Mapping[str, Any], state: str) -> None:
     if not all(first(whole, tag) for tag in _ENDED):
-        raise Refused(f"A step that is {state} without its end date and time", "the standard asks for them")
+        raise Refused(
+            f"A step that is {state} without its end date and time",
+            "the standard asks for them",
+            "give PerformedProcedureStepEndDate and EndTime",
+        )
     if state == "COMPLETED" and not items(whole, _SERIES):
         raise Refused("A step that is COMPLETED without a series", "the standard asks for one", "or DISCONTINUE it")

@@ -226,7 +226,7 @@ def outlined(
         Refused: an act that changes nothing, that has no place or range, or whose region cannot be outlined.
     """
     if edit.how not in HOW:
-        raise Refused(f"outlining by '{edit.how}'", f"known are {', '.join(HOW)}")
+        raise Refused(f"outlining by '{edit.how}'", f"known are {', '.join(HOW)}", "choose one of these")
     volume = _volume(study, edit, volumes, get)
     before = _before(edit, latest)
     mask, clicks = _mask(volume, edit, before)
@@ -364,7 +364,11 @@ def _points(volume: Volume, given: Points | None) -> Points:
         return np.zeros((0, 3))
     if points.shape[1] == 3:
         if volume.geometry.reference is not Reference.PATIENT:
-            raise Refused("millimetres of a patient on an image without a place in one", "they mean nothing there")
+            raise Refused(
+                "millimetres of a patient on an image without a place in one",
+                "they mean nothing there",
+                "give columns and rows of the image",
+            )
         return points
     if volume.geometry.shape[0] != 1:
         raise Refused("columns and rows on a volume", "they have no depth", "give points_mm")

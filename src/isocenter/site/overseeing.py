@@ -121,7 +121,7 @@ class Overseeing:
         """
         must(who, "oversight")
         if span not in turnaround.SPANS:
-            raise Refused(f"the span '{span:.40}'", f"there are {', '.join(turnaround.SPANS)}")
+            raise Refused(f"the span '{span:.40}'", f"there are {', '.join(turnaround.SPANS)}", "choose one of these")
         stamps = turnaround.SPANS[span]
         exams = self._exams(period, who, headers=bool({"begun", "completed"} & set(stamps)))
         groups = turnaround.by(exams, by, stamps, period.zone, period.hours)
@@ -147,7 +147,7 @@ class Overseeing:
         must(who, "outcome", study_uid)
         told = (*turnaround.STAMPS[:5], "cancelled")
         if stamp not in told:
-            raise Refused(f"the stamp '{stamp:.40}'", f"told from outside are {', '.join(told)}")
+            raise Refused(f"the stamp '{stamp:.40}'", f"told from outside are {', '.join(told)}", "send one of these")
         if at.tzinfo is None:
             raise Refused(f"{at} without a time zone", "spans between clocks would be wrong", "say the zone")
         if study_uid:
@@ -211,7 +211,9 @@ class Overseeing:
         must(who, "oversight")
         if analysis not in self._urgent():
             known = ", ".join(self._urgent()) or "none"
-            raise NotFound(f"triage by '{analysis:.40}'", f"analyses that may raise a study are: {known}")
+            raise NotFound(
+                f"triage by '{analysis:.40}'", f"analyses that may raise a study are: {known}", "choose one of these"
+            )
         begun = since or self._since(analysis)
         cases = self._cases(analysis, period, who)
         if begun is None:

@@ -151,7 +151,11 @@ class _Run:
         """So much is done; whoever stopped it ends it here."""
         self.part = part
         if self.stopped:
-            raise WrongState("this registration was stopped", "whoever asked for it did not want it any more")
+            raise WrongState(
+                "this registration was stopped",
+                "whoever asked for it did not want it any more",
+                "ask for it again where it is wanted after all",
+            )
 
 
 class _Computing:
@@ -223,7 +227,11 @@ class Registering:
         pair = (study, _series(study, fixed)), self._known(study_uid, moving, who)
         frames = [series.frame_of_reference for _, series in pair]
         if not all(frames):
-            raise Refused("a series without a frame of reference", "there is no space that it could be joined to")
+            raise Refused(
+                "a series without a frame of reference",
+                "there is no space that it could be joined to",
+                "choose another series",
+            )
         if frames[0] == frames[1]:
             raise Refused("two series of one frame of reference", "they lie in one space already", "lay them over")
         _must_meet(*pair)
@@ -278,7 +286,7 @@ class Registering:
             [data], f"registration accepted by {who.name}"
         )
         if taken[0].status not in ("stored", "there"):
-            raise Refused("a registration that the archive does not take", taken[0].reason)
+            raise Refused("a registration that the archive does not take", taken[0].reason, "compute it again")
         return self.registrations(study_uid, who=who)
 
     def _known(self: _Registers, study_uid: str, series_uid: str, who: Person) -> tuple[Study, Series]:
@@ -365,5 +373,9 @@ def _must_meet(one: tuple[Study, Series], other: tuple[Study, Series]) -> None:
 
 def _single(volume: Volume) -> Volume:
     if volume.geometry.reference is not Reference.PATIENT:
-        raise Refused("images without a place in the patient", "they lie in no space that could be joined")
+        raise Refused(
+            "images without a place in the patient",
+            "they lie in no space that could be joined",
+            "choose series of CT, MR or PET",
+        )
     return volume

@@ -120,7 +120,11 @@ class Rejecting:
         _must_say_why(reason)
         standing = self._one(study_uid, number)
         if standing["state"] != "rejected":
-            raise WrongState(f"this rejection is {standing['state']}", "only what stands rejected can be erased")
+            raise WrongState(
+                f"this rejection is {standing['state']}",
+                "only what stands rejected can be erased",
+                "look at what became of it: `isocenter rejections STUDY`",
+            )
         told = {"rejection": number, "reason": reason[:500]}
         self.journal.append(Event(Kind.PURGE_ASKED, self.clock(), who.name, study_uid, told))
         return self._one(study_uid, number)
@@ -140,7 +144,11 @@ class Rejecting:
             digests = standing["digests"]
         else:
             if standing["state"] != "asked":
-                raise WrongState(f"this rejection is {standing['state']}", "nobody asked that it be erased")
+                raise WrongState(
+                    f"this rejection is {standing['state']}",
+                    "nobody asked that it be erased",
+                    "ask first, with a reason; another administrator then erases",
+                )
             if standing["asked_by"] == who.name:
                 raise Refused(
                     "the same person", "who asks does not erase: four eyes", "let another administrator do it"

@@ -214,7 +214,7 @@ class Reports(Sitting):
         self._disclosing.must_not_be_blind(study_uid, who)
         sealed = self.index.reading(study_uid)["reports"]
         if not sealed:
-            raise NotFound("a signed report of that study", "nobody has signed one yet")
+            raise NotFound("a signed report of that study", "nobody has signed one yet", "sign it first")
         report = self._kept(sealed[-1])
         study = self._disclosing.study(self.index.study(study_uid), who)
         results = [self.index.result(digest) for digest in report.results]

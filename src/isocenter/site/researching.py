@@ -56,7 +56,11 @@ class Researching(Answers):
             )
         held = self.registry.get(analysis)
         if self._disclosing.is_silent(analysis, who):
-            raise Refused(f"the analysis '{analysis}'", "it runs in shadow here, and readers see nothing of it")
+            raise Refused(
+                f"the analysis '{analysis}'",
+                "it runs in shadow here, and readers see nothing of it",
+                "ask an administrator to release it, or wait until it is",
+            )
         if stop := self.gating.stops().get(analysis):
             raise Refused(f"the analysis '{analysis}'", stop.sentence(), "another person can start it again")
         self.consents.allowed(study_uid, Purpose.RESEARCH, who=who)

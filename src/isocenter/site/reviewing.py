@@ -241,7 +241,11 @@ class Reviewing:
         known = {p["name"] for p in self.index.people() if p["role"] in (Role.READER, Role.ADMIN)}
         for name in readers:
             if name not in known and name != double_reading.AI_READER:
-                raise NotFound(f"a reader '{name:.40}'", "nobody of that name may read here")
+                raise NotFound(
+                    f"a reader '{name:.40}'",
+                    "nobody of that name may read here",
+                    "name a reader or administrator of this archive",
+                )
         if analysis:
             self.known(analysis)
         event = double_reading.ask(study_uid, question, readers, who.name, self.clock(), analysis=analysis)
@@ -393,7 +397,11 @@ class Reviewing:
         mine = [study] if self.together(asked.study, study_uid) else []
         found = next(iter(followup.matches([replace(asked, completed="", closed="")], mine)), None)
         if found is None:
-            raise NotFound("a fitting examination", "another patient, modality, or before the recommendation")
+            raise NotFound(
+                "a fitting examination",
+                "another patient, modality, or before the recommendation",
+                "choose a later study of the same patient",
+            )
         self._end(asked, lambda now: followup.match(now, found, who.name, self.clock()))
 
     def close_followup(self, id: str, reason: str, *, who: Person) -> None:

@@ -296,7 +296,11 @@ class Sealing:
         kind = Kind.STUDY_ERASED if what == "study" else Kind.PROJECT_ERASED
         last = self.journal.since(kinds=(kind,), subject=subject, newest_first=True, limit=1)
         if not last:
-            raise WrongState(f"the erasure of {what} {subject:.64}", "nobody asked for it")
+            raise WrongState(
+                f"the erasure of {what} {subject:.64}",
+                "nobody asked for it",
+                "ask for it first: --reason; another administrator then erases",
+            )
         asked = last[0].event.details["asked"]
         digests: dict[str, list[str]] = {}
         beside = list[str]()
@@ -397,14 +401,18 @@ class Sealing:
         elif what == "project":
             role = role_in(self.projects_of.known(), who, subject)
             if role is None or "purge" not in only_of(role):
-                raise NotFound(f"project '{subject:.64}'", "there is none of that name in which you may erase")
+                raise NotFound(
+                    f"project '{subject:.64}'",
+                    "there is none of that name in which you may erase",
+                    "list the projects: `isocenter project list`",
+                )
 
     def _must_be_sealed(self, subject: str, what: str) -> None:
         if what == "project":
             if not any(p.project == subject and not p.erased for p in self._keyring.projects()):
                 raise NotFound(f"a key of project '{subject:.64}'", "it is not sealed", "see `isocenter seals`")
         elif what != "study":
-            raise Refused(f"'{what:.20}'", "a study or a project is erased")
+            raise Refused(f"'{what:.20}'", "a study or a project is erased", "say study or project")
         elif not self._keyring.project_of(subject):
             raise NotFound(
                 f"a key of study {subject:.64}", "it is not sealed, and cannot be erased by its key",

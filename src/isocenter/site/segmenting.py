@@ -116,7 +116,11 @@ class Segmenting:
             if stop := self._stops().get(analysis):
                 raise Refused(f"the analysis '{analysis}'", stop.sentence(), "another person can start it again")
         if modality and modality not in MODALITIES:
-            raise Refused(f"a NIfTI file of modality '{modality:.20}'", f"known are {', '.join(MODALITIES)}")
+            raise Refused(
+                f"a NIfTI file of modality '{modality:.20}'",
+                f"known are {', '.join(MODALITIES)}",
+                "choose one of these",
+            )
         self.expire()
         with self._lock:
             if sum(g.who == who.name for g in self._guests.values()) >= _RUNS:
@@ -158,7 +162,9 @@ class Segmenting:
         """
         guest = self._guest(id, who)
         if guest.state != "taking":
-            raise WrongState(f"this run is {guest.state}", "it was started already")
+            raise WrongState(
+                f"this run is {guest.state}", "it was started already", "drop the images again for another run"
+            )
         if not guest.files:
             raise Refused("a run without files", "there is nothing to analyse", "drop images first")
         with self._lock:
@@ -455,4 +461,4 @@ def _told(study: Study) -> dict[str, Any]:
 
 
 def _no_source(uid: str) -> bytes:
-    raise NotFound("a DICOM image behind a NIfTI file", "there is none to refer to")
+    raise NotFound("a DICOM image behind a NIfTI file", "there is none to refer to", "take the outline as NIfTI")

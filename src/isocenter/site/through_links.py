@@ -384,4 +384,4 @@ def _changed(state: dict[str, int], page: Sequence[Sealed]) -> dict[str, int]:
 
 
 def _not_in_it(uid: str) -> NotFound:
-    return NotFound(f"instance {uid:.64}", "this link does not show one of that name")
+    return NotFound(f"instance {uid:.64}", "this link does not show one of that name", "look at what the link shows")

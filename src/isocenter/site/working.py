@@ -228,11 +228,11 @@ class Working:
         aet = ae_title(aet)
         held, watch = self._known()
         if uid not in (ALL, FILTERED) and (uid not in held or not self.holds(uid, who)):
-            raise NotFound("A work item of that UID", "the archive has none")
+            raise NotFound("A work item of that UID", "the archive has none", "search for it")
         if suspend and uid not in (ALL, FILTERED):
             raise Refused("A suspension for one item", "only the watch of all items is suspended", "end it instead")
         if (not on or suspend) and (uid, aet) not in watch:
-            raise NotFound(f"A subscription of {aet}", "there is none")
+            raise NotFound(f"A subscription of {aet}", "there is none", "look at whom it was made for")
         details: dict[str, Any] = {"aet": aet, "on": on, "lock": lock, "suspend": suspend, "keys": dict(keys or {})}
         if on and not suspend and uid in (ALL, FILTERED):
             mine = self._sieve(who)

@@ -137,9 +137,11 @@ def create(uid: str, told: Mapping[str, Any], who: str, now: datetime) -> Event:
         raise Refused("A work item that is created with a transaction", "nobody has claimed it yet", "leave it empty")
     missing = [words for tag, words in _NEEDED.items() if not first(told, tag)]
     if missing:
-        raise Refused(f"A work item without {', '.join(missing)}", "the standard asks for it")
+        raise Refused(f"A work item without {', '.join(missing)}", "the standard asks for it", "add what is missing")
     if first(told, "00741200") not in ("HIGH", "MEDIUM", "LOW"):
-        raise Refused(f"The priority {first(told, '00741200')[:16]!a}", "there are HIGH, MEDIUM and LOW")
+        raise Refused(
+            f"The priority {first(told, '00741200')[:16]!a}", "there are HIGH, MEDIUM and LOW", "send one of these"
+        )
     item = {tag: element for tag, element in told.items() if tag not in (_TRANSACTION, "00080005")}
     item |= {
         "00080016": {"vr": "UI", "Value": [_PUSH]}, "00080018": {"vr": "UI", "Value": [uid]},
@@ -164,10 +166,14 @@ def update(held: Workitem, told: Mapping[str, Any], transaction: str, who: str, 
     elif transaction:
         raise NotNow("A transaction on a work item that nobody has claimed", "claim it first", code=0xC310)
     if any(first(told, tag) for tag in _FIXED if tag not in (_TRANSACTION, "00080018", "00080016")):
-        raise Refused("An update that changes the state", "the state is changed by its own request")
+        raise Refused(
+            "An update that changes the state",
+            "the state is changed by its own request",
+            "send the request that changes the state",
+        )
     fresh = {tag: element for tag, element in told.items() if tag not in (*_FIXED, "00080005")}
     if not fresh:
-        raise Refused("An update of nothing", "no attribute was given")
+        raise Refused("An update of nothing", "no attribute was given", "name what changes")
     return Event(Kind.WORKITEM_CHANGED, now, who, held.uid, {"set": fresh})
 
 
@@ -181,7 +187,7 @@ def change(held: Workitem, state: str, transaction: str, who: str, now: datetime
     if state == "SCHEDULED":
         raise NotNow("A work item becomes SCHEDULED when it is created", "and never again", code=0xC303)
     if state not in _VERBS:
-        raise Refused(f"The state {state[:16]!a}", f"there are {', '.join(_VERBS)}")
+        raise Refused(f"The state {state[:16]!a}", f"there are {', '.join(_VERBS)}", "send one of these")
     if held.state == state and state in ("COMPLETED", "CANCELED"):
         code = 0xB306 if state == "COMPLETED" else 0xB304
         raise NotNow(f"The work item is {state} already", "nothing was changed", code=code)

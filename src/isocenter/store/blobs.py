@@ -209,7 +209,11 @@ class Blobs:
             sealed = self._raw(digest + SEALED)
             data = None if sealed is None else Envelope.of(sealed, digest).read(self._key_of)
         if data is None:
-            raise NotFound(f"blob {digest[:16]}…", "no such bytes are stored here")
+            raise NotFound(
+                f"blob {digest[:16]}…",
+                "no such bytes are stored here",
+                "run `isocenter verify`, and mend from a backup: `isocenter scrub --copy`",
+            )
         if check and _sha256(data) != digest:
             raise Damaged(
                 f"blob {digest[:16]}… no longer fits its digest",
@@ -255,7 +259,11 @@ class Blobs:
         if not found.exists():
             if self._size(digest + SEALED) is not None:
                 return None
-            raise NotFound(f"blob {digest[:16]}…", "no such bytes are stored here")
+            raise NotFound(
+                f"blob {digest[:16]}…",
+                "no such bytes are stored here",
+                "run `isocenter verify`, and mend from a backup: `isocenter scrub --copy`",
+            )
         return found
 
     def __contains__(self, digest: object) -> bool:

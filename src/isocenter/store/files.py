@@ -252,7 +252,9 @@ def place_of(name: str) -> str:
         Refused: it is no name of a blob.
     """
     if not DIGEST.fullmatch(name.removesuffix(SEALED)):
-        raise Refused(f"'{name:.80}'", "a blob is named by 64 hexadecimal digits and nothing else")
+        raise Refused(
+            f"'{name:.80}'", "a blob is named by 64 hexadecimal digits and nothing else", "give the whole digest"
+        )
     return f"{name[:2]}/{name}"
 
 

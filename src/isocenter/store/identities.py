@@ -40,7 +40,7 @@ def fold_merge(entry: Sealed, connection: sa.Connection, *, forgotten: bool = Fa
     """
     gone, stays = _named(entry.event.details["from"]), _named(entry.event.details["into"])
     if gone == stays:
-        raise Refused(f"patient {gone[0]} and patient {stays[0]}", "they are one already")
+        raise Refused(f"patient {gone[0]} and patient {stays[0]}", "they are one already", "nothing is left to do")
     there = sa.select(t.alias.c.event).where(*_is_alias(gone), *_leads_to(stays))
     if connection.execute(there).first() is not None:
         return
@@ -108,12 +108,20 @@ def fold_undo(entry: Sealed, connection: sa.Connection, *, forgotten: bool = Fal
     if not rows and alias is None and forgotten:
         return
     if not rows and alias is None:
-        raise WrongState("this change of patients", "there is none that stands; it may have been undone before")
+        raise WrongState(
+            "this change of patients",
+            "there is none that stands; it may have been undone before",
+            "list them: `isocenter identities`",
+        )
     for row in rows:
         later = (table.c.study_uid == row["study_uid"]) & (table.c.event > number)
         found = connection.execute(sa.select(table.c.event).where(later)).first()
         if found is not None:
-            raise WrongState("this change of patients", "a later one of the same studies stands: undo that one first")
+            raise WrongState(
+                "this change of patients",
+                "a later one of the same studies stands: undo that one first",
+                "list them: `isocenter identities`",
+            )
     if alias is not None:
         connection.execute(t.alias.delete().where(t.alias.c.event == number))
     left = set()

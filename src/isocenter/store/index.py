@@ -132,7 +132,9 @@ class Index:
         """
         columns = {"arrived": "arrived", "date": "date", "name": "name_key", "patient_id": "patient_id"}
         if order.removeprefix("-") not in columns:
-            raise Refused(f"the order '{order}'", f"known are {', '.join(columns)}, each also with '-'")
+            raise Refused(
+                f"the order '{order}'", f"known are {', '.join(columns)}, each also with '-'", "sort by one of these"
+            )
         by = t.study.c[columns[order.removeprefix("-")]]
         with self._database.read() as connection:
             query = sa.select(t.study).limit(limit).offset(offset)
@@ -207,7 +209,11 @@ class Index:
         with self._database.read() as connection:
             row = _ONE_INSTANCE.first(connection, {"uid": sop_uid})
             if row is None:
-                raise NotFound(f"instance {sop_uid:.64}", "the archive has none of that SOP Instance UID")
+                raise NotFound(
+                    f"instance {sop_uid:.64}",
+                    "the archive has none of that SOP Instance UID",
+                    "look for it: `isocenter studies`",
+                )
             above = _ONE_SERIES.first(connection, {"uid": row["series_uid"]})
             home = _ONE_STUDY.first(connection, {"uid": row["study_uid"]})
         assert above is not None and home is not None
@@ -263,7 +269,9 @@ class Index:
             )
         with self._database.read() as connection:
             if connection.execute(sa.select(t.result.c.event).where(t.result.c.digest == digest)).first() is None:
-                raise NotFound(f"result {digest:.64}", "the archive has none of that digest")
+                raise NotFound(
+                    f"result {digest:.64}", "the archive has none of that digest", "open the study for its results"
+                )
         held = self._decoded.get(digest)
         if held is None:
             held = from_plain(Result, json.loads(self._blobs.kept(digest)))

@@ -391,7 +391,11 @@ def _set_aside_event(one: _Arrival, reason: str, sender: str, now: datetime) -> 
 
 def _only(study: Study) -> tuple[Study, Series, Instance]:
     if len(study.series) != 1 or len(study.series[0].instances) != 1:
-        raise Refused(f"a record of {study.instance_count} instances for one file", "a file holds exactly one instance")
+        raise Refused(
+            f"a record of {study.instance_count} instances for one file",
+            "a file holds exactly one instance",
+            "send each instance as a file of its own",
+        )
     series, instance = study.series[0], study.series[0].instances[0]
     for name, uid in (("Study", study.uid), ("Series", series.uid), ("SOP", instance.sop_uid)):
         if not uid:

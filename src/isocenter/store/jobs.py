@@ -127,10 +127,12 @@ class Jobs:
             Refused: arguments that are not plain JSON, an unknown kind, or a priority below 1.
         """
         if kind not in self._run:
-            raise Refused(f"a job of kind '{kind}'", f"known are {', '.join(sorted(self._run)) or 'none'}")
+            raise Refused(
+                f"a job of kind '{kind}'", f"known are {', '.join(sorted(self._run)) or 'none'}", "submit one of these"
+            )
         if not key or "#" in key or priority < 1:
             why = "a key is not empty and has no '#'; priorities begin at 1"
-            raise Refused(f"a job with key '{key}' and priority {priority}", why)
+            raise Refused(f"a job with key '{key}' and priority {priority}", why, "choose another key or priority")
         PlainText().serialize(list(args))
         turn, latest = self._latest(key)
         if latest is not None and (not again or _STATES[latest.status] == "waiting"):
@@ -352,7 +354,7 @@ class Jobs:
     def _one(self, key: str) -> WorkflowStatus:
         _, latest = self._latest(key)
         if latest is None:
-            raise NotFound(f"job '{key}'", "none was submitted under that key")
+            raise NotFound(f"job '{key}'", "none was submitted under that key", "look at the jobs that there are")
         return latest
 
     def _do(self, key: str, kind: str, args: list[Any]) -> Any:
@@ -392,7 +394,7 @@ def progress(fraction: float, words: str = "") -> None:
         Refused: a fraction outside 0 to 1.
     """
     if not 0.0 <= fraction <= 1.0:
-        raise Refused(f"progress {fraction}", "it lies between 0 and 1")
+        raise Refused(f"progress {fraction}", "it lies between 0 and 1", "tell a share of the whole")
     current = _current.get()
     if current is not None:
         jobs, key = current

@@ -120,7 +120,9 @@ class Keyring:
                 continue  # it was erased once; what comes anew has nothing in common with what was there
             except NotFound:
                 return name, self._made(name, project)
-        raise Refused("a study that was erased too often", "no name is left for its key")
+        raise Refused(
+            "a study that was erased too often", "no name is left for its key", "give it another Study Instance UID"
+        )
 
     def key(self, name: bytes) -> bytes:
         """The key of a name.

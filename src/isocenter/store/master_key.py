@@ -170,7 +170,11 @@ def unwrap(by: bytes, sealed: bytes, context: bytes) -> bytes:
     try:
         return AESGCM(by).decrypt(sealed[:_NONCE], sealed[_NONCE:], context)
     except (InvalidTag, ValueError):
-        raise Refused("a sealed key does not open", "another key sealed it, or it was changed on disk") from None
+        raise Refused(
+            "a sealed key does not open",
+            "another key sealed it, or it was changed on disk",
+            "set ISOCENTER_MASTER_KEY to the key that sealed it, or restore the folder of keys",
+        ) from None
 
 
 def _read(place: Path, archive: Path) -> str:

@@ -96,6 +96,7 @@ def _result_made(entry: Sealed, blobs: Blobs | None, connection: sa.Connection) 
         raise Refused(
             f"a result about study {told['study_uid']} under study {entry.event.subject}",
             "it would be shown beside another person's images",
+            "restore the journal from a backup",
         )
     table, origin = t.result, told["origin"]
     if connection.execute(sa.select(table.c.event).where(table.c.digest == digest)).first() is None:

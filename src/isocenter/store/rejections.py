@@ -64,7 +64,11 @@ def fold_end(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection) -> 
     mine = (table.c.rejection == number) & (table.c.study_uid == entry.event.subject)
     rows = connection.execute(sa.select(table).where(mine).order_by(table.c.sop_uid)).mappings().all()
     if not rows or any(row["purged"] for row in rows):
-        raise WrongState("this rejection", "nothing of it can come back: it was taken back before, or purged")
+        raise WrongState(
+            "this rejection",
+            "nothing of it can come back: it was taken back before, or purged",
+            "look at what became of it: `isocenter rejections STUDY`",
+        )
     connection.execute(table.delete().where(mine))
     for series_uid in sorted({row["series_uid"] for row in rows}):
         some = [row for row in rows if row["series_uid"] == series_uid]
@@ -83,7 +87,7 @@ def fold_purge(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection) -
     number, table = int(entry.event.details["rejection"]), t.rejected
     mine = (table.c.rejection == number) & (table.c.purged == 0)
     if connection.execute(sa.select(table.c.sop_uid).where(mine)).first() is None:
-        raise WrongState("this rejection", "nothing of it is left to purge")
+        raise WrongState("this rejection", "nothing of it is left to purge", "nothing is left to do")
     connection.execute(table.update().where(mine), {"purged": entry.number, "item": "", "above": ""})
 
 

@@ -90,7 +90,7 @@ def find(
     """Rows by keyword; see `isocenter.store.index.Index.find`."""
     search = {"PATIENT": _patients, "STUDY": _studies, "SERIES": _series, "IMAGE": _images}.get(level.upper())
     if search is None:
-        raise Refused(f"the level '{level:.20}'", f"known are {', '.join(LEVELS)}")
+        raise Refused(f"the level '{level:.20}'", f"known are {', '.join(LEVELS)}", "ask for one of these")
     left, dialect = dict(keys), connection.dialect.name
     rare = None
     if level.upper() != "PATIENT":
