@@ -59,6 +59,7 @@ def test_whoever_meets_a_refusal_reads_what_to_do(part: str) -> None:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in REFUSALS:
                 continue
-            if len(node.args) == 2 and not isinstance(node.args[-1], ast.Starred):  # of one: another's whole sentence
+            # One argument is another refusal's whole sentence.
+            if len(node.args) == 2 and not any(isinstance(one, ast.Starred) for one in node.args):
                 lacking.append(f"{file.name}:{node.lineno} {ast.unparse(node)[:90]}")
     assert not lacking, "\n".join(lacking)

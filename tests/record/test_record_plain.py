@@ -96,8 +96,8 @@ def test_records_refuse_what_may_not_be_said() -> None:
     ("kind", "data", "word"),
     [
         (Patient, {"id": 3}, "expected str"),
-        (Patient, {"id": "a", "shoe": 44}, "no such field"),
-        (Patient, {"name": "a"}, "missing"),
+        (Patient, {"id": "a", "shoe": 44}, "Patient with shoe: it has no such field"),
+        (Patient, {"name": "a"}, "Patient without id"),
         (Patient, [], "expected Patient"),
         (float, "x", "expected float"),
         (int, True, "expected int"),

@@ -63,6 +63,13 @@ def _order(n: int, **more: object) -> Order:
     return read_order(plain)
 
 
+def test_an_order_in_json_needs_a_number_and_a_patient_and_says_so() -> None:
+    assert read_order({"id": "A1", "patient": {"id": "P1"}}).study_uid == _order(1).study_uid
+    for told, words in (({"patient": {"id": "P1"}}, "accession number"), ({"id": "A1"}, "Order without patient")):
+        with pytest.raises(Refused, match=words):
+            read_order(told)
+
+
 def _mpps(order: Order) -> Dataset:
     told, step = Dataset(), Dataset()
     step.StudyInstanceUID, step.AccessionNumber = order.study_uid, order.accession

@@ -106,8 +106,9 @@ def read_order(told: Mapping[str, Any]) -> Order:
     who = patient if isinstance(patient, Mapping) else {}
     number = str(made.get("accession") or made.get("placer") or made.get("procedure_id") or "")
     made.setdefault("id", "/".join(filter(None, (number, str(made.get("step_id") or "")))))
-    if number and not made.get("study_uid"):
-        made["study_uid"] = study_uid_of(str(who.get("issuer") or ""), str(who.get("id") or ""), number)
+    if not made.get("study_uid"):
+        named = number or str(made["id"])
+        made["study_uid"] = study_uid_of(str(who.get("issuer") or ""), str(who.get("id") or ""), named) if named else ""
     order: Order = from_plain(Order, made)
     return order
 

@@ -99,14 +99,13 @@ def from_plain(kind: Any, data: Any) -> Any:
         unknown = set(data) - set(hints)
         if unknown:
             raise Refused(
-                f"{getattr(kind, '__name__', kind)} with field {sorted(unknown)}",
+                f"{kind.__name__} with {', '.join(sorted(unknown))}",
                 "it has no such field",
                 "correct its name, or leave it out",
             )
-        try:
-            return kind(**{name: from_plain(hints[name], value) for name, value in data.items()})
-        except TypeError as missing:
-            raise Refused(f"{getattr(kind, '__name__', kind)}: {missing}", "a field is missing", "add it") from missing
+        if missing := sorted(_needed(kind) - set(data)):
+            raise Refused(f"{kind.__name__} without {', '.join(missing)}", "a field is missing", "add it")
+        return kind(**{name: from_plain(hints[name], value) for name, value in data.items()})
     if isinstance(kind, type):
         _must_be(data, kind, kind)
     return data
@@ -129,6 +128,14 @@ def digest_of(value: Any) -> str:
     True
     """
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+@cache
+def _needed(kind: type[Any]) -> frozenset[str]:
+    never = dataclasses.MISSING
+    return frozenset(
+        f.name for f in dataclasses.fields(kind) if f.init and f.default is never and f.default_factory is never
+    )
 
 
 @cache
