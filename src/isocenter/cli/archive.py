@@ -43,7 +43,9 @@ def receive(
     if not result["expected"]:
         screen.say(f"no file was found in {', '.join(map(str, paths))}: nothing was taken in. Check the path.")
     if (failure := result.get("error")) is not None:
-        screen.say("what is stored stays so: make room and run the same command again, it takes in what is missing")
+        screen.say(
+            "what is stored stays so: when this is mended, run the same command again, it takes in what is missing"
+        )
         screen.warn(f"isocenter: {failure['what']}: {failure['why']}")
         raise typer.Exit(2)
     if result["rejected"] or result["conflict"]:

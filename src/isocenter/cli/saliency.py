@@ -27,7 +27,8 @@ def saliency(
     For each picture that it calls: the map as numbers (.npy) and over the picture (.png). It is a map of sensitivity:
     no explanation of disease, and no outline of it.
     """
-    from isocenter.cli.screen import Screen, many
+    from isocenter.cli.screen import Screen
+    from isocenter.forms.words import many
     from isocenter.govern.showing import against
     from isocenter.learn.mapped import SAYS, mapped
 

@@ -197,7 +197,21 @@ def unavailable(error: BaseException, what: str) -> Unavailable:
     number = getattr(error, "errno", None)
     if number in _OF_PLACES:
         return Unavailable(what, _OF_PLACES[number], "name another folder")
-    why, do = _MEANING.get(
-        number or 0, (str(error), "nothing of it counts as received; send again when this is mended")
-    )
+    if number is None:
+        do = "check that the object store answers, its bucket and its keys (AWS_…), then send again"
+        return Unavailable(what, _of_store(str(error)), do)
+    why, do = _MEANING.get(number, (str(error), "nothing of it counts as received; send again when this is mended"))
     return Unavailable(what, why, do)
+
+
+def _of_store(told: str) -> str:
+    """What an object store said, without the page of its client's insides that follows.
+
+    >>> _of_store("Generic S3 error: connection refused\\n\\nDebug source:\\nGeneric {")
+    'Generic S3 error: connection refused'
+    >>> _of_store("status code: 404 <?xml?>\\n<Error><Message>The specified bucket does not exist</Message>")
+    'The specified bucket does not exist'
+    """
+    said = re.search(r"<Message>([^<]+)</Message>", told)
+    lines = told.strip().splitlines() or ["no reason was told"]
+    return (said[1] if said else lines[0])[:300].strip().rstrip(".")
