@@ -56,6 +56,7 @@ def test_every_kind_is_read_with_its_defaults() -> None:
         ("kind = ", "no TOML"),
         ("task = 'spots'\n" + CARD, "kind None"),
         (SPOTS.replace('"classes"', '"films"') + CARD, "kind 'films'"),
+        (KIDNEYS + "known_as = {SCT = 0}\n" + CARD, "known_as in"),
         (SPOTS + "epoch = 3\n" + CARD, "epochs?"),
         (SPOTS + "[augmentation]\nrotate = 3\n" + CARD, "augmentation.rotate in"),
         (SPOTS + "[backbone]\nsides = 3\n" + CARD, "backbone.sides in"),

@@ -82,7 +82,7 @@ def take(
     for why, n in report["closed"].items():
         screen.say(f"{many(n, 'study stays', 'studies stay')} out: {why}")
     for why, n in report["left"].items():
-        screen.say(f"{many(n, 'image')} could not be used: {why}")
+        screen.say(f"{many(n, 'study', 'studies')} could not be used: {why}")
     screen.say(
         f"next: isocenter train {report['task']} --data {out} --out model --folder {folder or settings().folder}"
     )

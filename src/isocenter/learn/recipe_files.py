@@ -244,6 +244,8 @@ def _wrong_masks(how: Masks) -> _Rules:
         (not 1 <= how.fitted <= how.members, f"fitted {how.fitted}", f"1 to {how.members} networks"),
         (any(axis not in range(1, axes + 1) for view in how.views for axis in view), "views",
          f"axes are counted from the last, 1 to {axes}"),
+        (any(k not in range(1, len(how.classes) + 1) for k in how.known_as.values()), "known_as",
+         "it leads to a label, counted from 1"),
     )  # fmt: skip
 
 

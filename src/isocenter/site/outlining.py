@@ -26,6 +26,7 @@ from isocenter.record import Code, Finding, Measurement, Result, Series, Study, 
 from isocenter.site.marking import Drawn, image_of, measured
 from isocenter.site.volumes import volumes_of
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
+from isocenter.space.regrid import onto
 
 if TYPE_CHECKING:
     from isocenter.methods.promptable import Outlined
@@ -291,18 +292,30 @@ def _label(edit: Edit, before: _Before | None) -> str:
 def _mask(volume: Volume, edit: Edit, before: _Before | None) -> tuple[npt.NDArray[np.bool_], list[dict[str, Any]]]:
     mask = np.zeros(volume.geometry.shape, dtype=bool)
     if before is not None:
-        where = before[1].where
-        assert where is not None
-        assert where.mask is not None
-        if where.mask.shape != mask.shape or not where.geometry.same_grid(volume.geometry):
-            raise Refused(
-                "a region on another grid than these images", "its voxels are not theirs",
-                "paint on the series on which it was outlined",
-            )  # fmt: skip
-        mask = where.mask
+        assert before[1].where is not None
+        mask = _moved(before[1].where, volume.geometry)
     if edit.how == "click":
         return _clicked(volume, edit, before, mask)
     return brush.applied(mask, _part(volume, edit), add=edit.add), []
+
+
+def _moved(where: Region, images: Geometry) -> npt.NDArray[np.bool_]:
+    """The voxels of a region on the grid of images that has their centres; a Segmentation holds fewer slices, and often
+    in the other order.
+
+    Raises:
+        Refused: its voxels lie between those of the images, or outside.
+    """
+    assert where.mask is not None
+    if where.geometry.same_grid(images):
+        return where.mask
+    try:
+        return np.asarray(onto(where.mask, where.geometry, images), bool)
+    except Refused as e:
+        raise Refused(
+            "a region on another grid than these images", "its voxels are not theirs",
+            "paint on the series on which it was outlined",
+        ) from e  # fmt: skip
 
 
 def _part(volume: Volume, edit: Edit) -> brush.Part:
