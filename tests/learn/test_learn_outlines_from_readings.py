@@ -13,10 +13,10 @@ import pytest
 
 from isocenter.errors import Refused
 from isocenter.learn.from_readings import Said
-from isocenter.learn.kinds import Masks, Table
+from isocenter.learn.kinds import Masks
 from isocenter.learn.outlined import pairs_in, people_of, read_case
 from isocenter.learn.outlines_from_readings import Outlines
-from isocenter.learn.signed_reports import Signed, teacher_of
+from isocenter.learn.signed_reports import Signed
 from isocenter.record import Code, Finding, Origin, Outcome, Result, Verdict, codes
 from isocenter.space import Geometry, Region, Shape, Volume
 
@@ -118,8 +118,6 @@ def test_refusals_name_what_was_outlined() -> None:
     kept = finding(codes.OPACITY, at(1))
     left = said(LESION, signed("a", found(kept)), signed("b", found(anything), final=False))[1]
     assert left == {"b": "something is outlined that is not named"}
-    with pytest.raises(Refused, match="signed reports are not taken for them"):
-        teacher_of(Table("t", ("a", "b"), (), ("y",)), "finder", ())
 
 
 def test_the_folder_is_read_as_it_was_signed(tmp_path: Path) -> None:

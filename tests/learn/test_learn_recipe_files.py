@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from isocenter.errors import NotFound, Refused
-from isocenter.learn.kinds import Classes, Classifier2D, Masks
+from isocenter.learn.kinds import Classes, Classifier2D, Masks, ReadFrom
 from isocenter.learn.recipe_files import BESIDE, KINDS, recipe_in, recipe_text
 from isocenter.learn.recipes import RECIPES, recipe, recipe_behind
 from isocenter.record import Model
@@ -50,6 +50,14 @@ def test_every_kind_is_read_with_its_defaults() -> None:
     )
 
 
+def test_where_a_report_says_the_class_is_read_and_written_and_left_out_where_nothing_is_said() -> None:
+    text = SPOTS.replace('"clear", "spot"', '"TR1", "TR2"') + '[read_from]\nmeasurement = "tirads-level"\n' + CARD
+    how = recipe_in(text, "a.toml")
+    assert isinstance(how, Classes) and how.read_from == ReadFrom("tirads-level")
+    assert recipe_in(recipe_text(how), "b.toml") == how and "[read_from]" in recipe_text(how)
+    assert "read_from" not in recipe_text(recipe_in(SPOTS + CARD, "a.toml"))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -80,6 +88,16 @@ def test_every_kind_is_read_with_its_defaults() -> None:
         (SPOTS + 'others = ["../../etc"]\n' + CARD, "leads out"),
         (SPOTS + 'others = ["/etc"]\n' + CARD, "leads out"),
         (SPOTS + "[goal]\nauc = 90\n" + CARD, "auc = 0.9"),
+        (SPOTS + '[read_from]\nmeasure = "x"\n' + CARD, "read_from.measure in"),
+        (SPOTS + '[read_from]\nfinding = "x"\n' + CARD, "name it"),
+        (SPOTS + '[read_from]\nnothing = "none"\n' + CARD, "one of clear, spot"),
+        (SPOTS + '[read_from]\nmeasurement = "x"\n' + CARD, "the one number that is its grade"),
+        (SPOTS + '[read_from]\nmeasurement = "x"\nunit = "1"\ncuts = [1, 2]\n' + CARD, "2 classes: 1 are wanted"),
+        (SPOTS + '[read_from]\nmeasurement = "x"\ncuts = [1]\n' + CARD, "they have a unit"),
+        (SPOTS.replace('"spot"', '"spot", "line"')
+         + '[read_from]\nmeasurement = "x"\nunit = "1"\ncuts = [2, 1]\n' + CARD, "they rise"),
+        (SPOTS + 'several = true\n[read_from]\nmeasurement = "x"\n' + CARD, "each is there where its finding is"),
+        (ROWS + '[read_from]\nnothing = "maybe"\n' + CARD, "one of no, yes"),
         (KIDNEYS + "window = [90, 96, 96]\n" + CARD, "multiple of 8"),
         (KIDNEYS + "spacing_mm = [0, 1, 1]\n" + CARD, "millimetres"),
         (KIDNEYS + "spacing_mm = [1]\n" + CARD, "two axes of a picture or three of a volume"),

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from isocenter import wholly
 from isocenter.errors import Conflict, IsocenterError, Refused
 from isocenter.learn.examples import numbered, person
-from isocenter.learn.kinds import Classes, Classifier2D, Recipe
+from isocenter.learn.kinds import Classes, Classifier2D, Recipe, Table
 from isocenter.learn.model_folder import write_record
 from isocenter.learn.picture_tables import pictures_in
 from isocenter.learn.whose import whose
@@ -37,6 +37,7 @@ __all__ = [
     "MOST",
     "Example",
     "Said",
+    "Votes",
     "YesOrNo",
     "capped",
     "classes_of",
@@ -46,7 +47,9 @@ __all__ = [
     "laid",
     "learned",
     "rehearsed",
+    "stored",
     "weight_of",
+    "weightier",
     "written",
 ]
 
@@ -68,7 +71,8 @@ class Said:
     Args:
         person: whose study it is; the same for all studies of a patient.
         mode: in which the analysis was used for reading (shadow, unaided-first, second, concurrent).
-        machine, final: what the analysis and the report say.
+        machine, final: what the analysis and the report say: whether it is there, or a label; -1 for a machine that
+            said none.
         first: the reader's opinion that was locked before the analysis was shown; None where there was none.
         own: whether the reader drew, changed or added what the report says beyond yes and no.
         answer: what that is; what it holds is the matter of the kind of recipe.
@@ -79,9 +83,9 @@ class Said:
     reader: str
     time: str
     mode: str
-    machine: bool
-    final: bool
-    first: bool | None = None
+    machine: int
+    final: int
+    first: int | None = None
     own: bool = False
     answer: Any = None
 
@@ -91,7 +95,7 @@ class Example:
     """One study with the label that its readers gave it.
 
     Args:
-        label: whether it is there.
+        label: whether it is there; of other recipes the number of a class, or of several at once the sum of 2 ** k.
         weight: 0 to 1, how much it counts.
         mode: "unaided", "overruled", "followed"; of several readers that of the weightiest.
         machine: what the analysis had said.
@@ -100,12 +104,12 @@ class Example:
 
     study: str
     person: str
-    label: bool
+    label: int
     weight: float
     readers: tuple[str, ...]
     mode: str
     time: str
-    machine: bool
+    machine: int
     answer: Any = None
 
 
@@ -124,11 +128,31 @@ def weight_of(said: Said, agreement: float = AGREEMENT) -> tuple[str, float]:
     return "followed", agreement
 
 
-def examples_of(told: Iterable[Said], agreement: float = AGREEMENT) -> tuple[list[Example], int]:
+Votes = Sequence[tuple[float, int]]
+"""Weight and label of each reader."""
+
+
+def weightier(votes: Votes) -> tuple[int, float]:
+    """The label on which more weight lies than on all others together, and how much more; 0 where there is none.
+
+    >>> weightier([(1.0, 1), (0.25, 0)]), weightier([(1.0, 2), (1.0, 2), (1.0, 0)]), weightier([(1.0, 1), (1.0, 0)])
+    ((1, 0.75), (2, 1.0), (0, 0.0))
+    """
+    on = {label: sum(w for w, own in votes if own == label) for label in sorted({own for _, own in votes})}
+    label = max(on, key=lambda own: on[own])
+    return label, max(0.0, on[label] - sum(w for own, w in on.items() if own != label))
+
+
+def examples_of(
+    told: Iterable[Said], agreement: float = AGREEMENT, settle: Callable[[Votes], tuple[int, float]] = weightier
+) -> tuple[list[Example], int]:
     """One example for each study, and how many studies have readers who outweigh each other exactly.
 
     The last report of each reader counts. Where readers differ the weightier side gives the label, and what the other
     side weighs is taken from it.
+
+    Args:
+        settle: gives the label of a study, and what it weighs.
 
     Raises:
         Refused: a weight outside 0 to 1.
@@ -146,16 +170,18 @@ def examples_of(told: Iterable[Said], agreement: float = AGREEMENT) -> tuple[lis
     found, torn = [], 0
     for study, all_said in sorted(of_study.items()):
         weighed = [(*weight_of(s, agreement), s) for s in all_said]
-        for_it = sum(w for _, w, s in weighed if s.final)
-        against = sum(w for _, w, s in weighed if not s.final)
-        if for_it == against:
-            torn += for_it > 0
+        label, weight = settle([(w, s.final) for _, w, s in weighed])
+        if weight <= 0:
+            torn += any(w > 0 for _, w, _ in weighed)
             continue
-        label = for_it > against
-        mode, _, best = max((w for w in weighed if w[2].final == label), key=lambda w: (w[1], w[2].time))
-        weight = min(1.0, abs(for_it - against))
+        agreeing = [
+            w for w in weighed if w[2].final == label
+        ] or weighed  # of several classes nobody may have said just these
+        mode, _, best = max(agreeing, key=lambda w: (w[1], w[2].time))
         readers = tuple(sorted(s.reader for s in all_said))
-        found.append(Example(study, best.person, label, weight, readers, mode, best.time, best.machine, best.answer))
+        found.append(
+            Example(study, best.person, label, min(1.0, weight), readers, mode, best.time, best.machine, best.answer)
+        )
     return found, torn
 
 
@@ -244,6 +270,8 @@ def classes_of(how: Recipe) -> tuple[str, str]:
     """
     if isinstance(how, Classifier2D):
         return how.negative, how.positive
+    if isinstance(how, Table):
+        return how.classes
     if isinstance(how, Classes) and len(how.classes) == 2:
         return how.classes[1 - how.positive], how.classes[how.positive]
     raise Refused(f"'{how.task}' has no two classes", "a report says that a finding is there or not",
@@ -251,7 +279,7 @@ def classes_of(how: Recipe) -> tuple[str, str]:
 
 
 def written(
-    out: Path, examples: Sequence[Example], classes: tuple[str, str],
+    out: Path, examples: Sequence[Example], classes: Sequence[str],
     pixels: Callable[[Example], tuple[npt.NDArray[Any], Sequence[str]]], told: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """A folder that `train` reads: a folder for each class, ``examples.csv`` and ``examples.json``.
@@ -274,7 +302,7 @@ def written(
     def keep(example: Example, name: str) -> tuple[str, list[str], Sequence[str]]:
         image, files = pixels(example)
         label = classes[example.label]
-        return _stored(out, f"{label}/{name}", image), [label], files
+        return stored(out, f"{label.replace('/', ' ')}/{name}", image), [label], files
 
     return laid(out, examples, classes, keep, told, must_differ=True)
 
@@ -334,7 +362,7 @@ def laid(
     return report
 
 
-def _stored(out: Path, name: str, image: npt.NDArray[Any]) -> str:
+def stored(out: Path, name: str, image: npt.NDArray[Any]) -> str:
     from PIL import Image
 
     x = np.asarray(image)

@@ -21,6 +21,7 @@ __all__ = [
     "Movement",
     "Named",
     "Opacities",
+    "ReadFrom",
     "Recipe",
     "Table",
     "as_said",
@@ -204,6 +205,31 @@ class Named:
 
 
 @dataclass(frozen=True)
+class ReadFrom:
+    """Where a signed report says the class of a study, for recipes that learn from what readers signed.
+
+    A class is there where a finding of its name, or of a name that `known_as` has for it, stands in the report: the
+    meaning of its code, or scheme and code as in ``DCM:112001``. A grade is the value of a measurement (see
+    `categories`).
+
+    Args:
+        measurement: what is measured, by meaning or code, whose value is the grade; empty where findings name the
+            classes.
+        finding: the finding that it belongs to; any, or the study as a whole, where empty.
+        unit: UCUM unit of `cuts`; values in another of the same quantity are converted. The only one where empty.
+        cuts: values from which on the next class begins, the first class lying below the first of them; where empty
+            the value is the number in the name of a class, as in "TR4", or one that `known_as` has for it.
+        nothing: the class of a study of whose report none of the others can be told.
+    """
+
+    measurement: str = ""
+    finding: str = ""
+    unit: str = ""
+    cuts: tuple[float, ...] = ()
+    nothing: str = ""
+
+
+@dataclass(frozen=True)
 class Classes:
     """A classifier of pictures or volumes, trained once for each part of the examples that is held back from it.
 
@@ -242,6 +268,8 @@ class Classes:
         goal: figure and value that were wished for. card: what the author says of the model.
         network: of MONAI in place of the own one, of which then no `widths` are asked. loss: of MONAI in place of the
             cross entropy, to which `ordered` is added all the same; None for the own.
+        read_from: where a signed report says the class; None where a finding has its name, or of two classes where the
+            analysis' own question was answered with yes or no.
     """
 
     task: str
@@ -283,6 +311,7 @@ class Classes:
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
     network: Named | None = None
     loss: Named | None = None
+    read_from: ReadFrom | None = None
 
     @property
     def beside(self) -> Scattering | None:
@@ -324,6 +353,7 @@ class Table:
         outer, inner, repeats: folds that measure, folds that choose, and how often the outer ones are drawn.
         booster: whose the trees are. ``"scikit-learn"``: they see numbers, gaps filled by the median. ``"lightgbm"``:
             they see gaps as gaps, and ask of a code whether it is one of several (see `boosted`); for large tables.
+        read_from: where a signed report says the outcome; None where the analysis' own question was answered.
     """
 
     task: str
@@ -345,6 +375,7 @@ class Table:
     goal: Mapping[str, float] = field(default_factory=dict, hash=False)
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
     booster: str = "scikit-learn"
+    read_from: ReadFrom | None = None
 
 
 @dataclass(frozen=True)
@@ -436,8 +467,8 @@ class Boxes:
 Recipe = Classifier2D | Classes | Table | Masks | Boxes
 
 LATER: Mapping[type, Mapping[str, Any]] = {
-    Classes: {"network": None, "loss": None},
-    Table: {"booster": "scikit-learn"},
+    Classes: {"network": None, "loss": None, "read_from": None},
+    Table: {"booster": "scikit-learn", "read_from": None},
     Masks: {"network": None, "loss": None, "known_as": {}, "may_lack": False},
 }
 """Fields that recipes have only since some had been written, and their defaults."""

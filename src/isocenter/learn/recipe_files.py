@@ -20,6 +20,7 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from isocenter.errors import Refused
+from isocenter.learn.categories import numbers_in, question_of
 from isocenter.learn.kinds import Boxes, Classes, Masks, Recipe, Table, as_said
 from isocenter.learn.offered import must_be_offered, step_of
 from isocenter.record import to_plain
@@ -220,6 +221,29 @@ def _wrong_classes(how: Classes) -> _Rules:
          "where shapes are measured no network is trained"),
         (any(_leads_out(path) for path in (*how.others, *how.strangers)), "others or strangers",
          "a collection lies beside the data, and no path leads out of there"),
+        *_wrong_read_from(how),
+    )  # fmt: skip
+
+
+def _wrong_read_from(how: Classes | Table) -> _Rules:
+    if how.read_from is None:
+        return ()
+    read, asked, several = how.read_from, question_of(how), isinstance(how, Classes) and how.several
+    borne = [numbers_in(names) for names in asked.names]
+    numbered = all(len(own) == 1 for own in borne) and len({v for own in borne for v in own}) == len(borne)
+    return (
+        (several and bool(read.measurement or read.nothing), "read_from",
+         "where a picture may show several classes, each is there where its finding is"),
+        (bool(read.finding or read.unit or read.cuts) and not read.measurement, "read_from",
+         "finding, unit and cuts say more of a measurement: name it"),
+        (bool(read.nothing) and read.nothing not in asked.classes, f"nothing '{read.nothing:.40}' in read_from",
+         f"it is one of {', '.join(asked.classes)}"),
+        (list(read.cuts) != sorted(set(read.cuts)), "cuts in read_from", "they rise"),
+        (bool(read.cuts) and len(read.cuts) + 1 != len(asked.classes), f"{len(read.cuts)} cuts in read_from",
+         f"they part {len(asked.classes)} classes: {len(asked.classes) - 1} are wanted"),
+        (bool(read.cuts) and not read.unit, "cuts in read_from", 'they have a unit, such as unit = "%" or "1"'),
+        (bool(read.measurement) and not read.cuts and not numbered, "read_from",
+         "each class bears the one number that is its grade, in its name or by known_as, or there are cuts"),
     )  # fmt: skip
 
 
@@ -281,6 +305,7 @@ def _wrong_table(how: Table) -> _Rules:
         (how.booster != _BOOSTERS[0] and any(v < 0 or v != int(v) or v > 4095 for c in how.columns for v in c.values
                                              if c.kind == "code"),
          "values of a code", "LightGBM knows codes that are whole numbers, 0 to 4095; scikit-learn's trees take any"),
+        *_wrong_read_from(how),
     )  # fmt: skip
 
 

@@ -9,17 +9,41 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from isocenter.errors import Refused
+from isocenter.learn.categories import Heard
 from isocenter.learn.from_readings import Example, Said
-from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Recipe
+from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Recipe, Table
 from isocenter.record import Code, Result
 from isocenter.space import Region, Volume
 
-__all__ = ["Images", "Signed", "Teacher", "teacher_of"]
+__all__ = ["Images", "Number", "Row", "Signed", "Teacher", "teacher_of"]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A measured value: of what, how much, and in which UCUM unit."""
+
+    what: Code
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a table may take from a study.
+
+    Args:
+        facts: age, sex, modality and year of the study, where they are known.
+        numbers: by the names that fields of cohorts have (`population.table.field_name`).
+        digests: of the stored files that were looked at.
+    """
+
+    facts: Mapping[str, float | str] = field(default_factory=dict, hash=False)
+    numbers: Mapping[str, Number] = field(default_factory=dict, hash=False)
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -30,6 +54,9 @@ class Signed:
         person: whose study it is; the same for all studies of a patient.
         calls: what the signature says of each analysis: ``analysis``, ``mode``, ``machine``, ``final``, ``first``.
         results: gives the answers on which the report rests, as they stood when it was signed; read when it is called.
+        machines: gives those of them that machines had given, before anybody corrected them.
+        first: gives the reader's own opinion, where it was locked before an analysis of this name was seen.
+        row: gives what a table may take from the study.
     """
 
     study: str
@@ -38,6 +65,9 @@ class Signed:
     time: str
     calls: Sequence[Mapping[str, Any]]
     results: Callable[[], Sequence[Result]]
+    machines: Callable[[], Sequence[Result]] = tuple
+    first: Callable[[str], Heard | None] = lambda analysis: None
+    row: Callable[[], Row] = Row
 
     def call(self, analysis: str) -> Mapping[str, Any] | None:
         """What the signature says of one analysis; None where it had not answered."""
@@ -83,8 +113,10 @@ _TEACHERS: Mapping[type, tuple[str, str]] = {
     Classes: ("from_readings", "YesOrNo"),
     Masks: ("outlines_from_readings", "Outlines"),
     Boxes: ("boxes_from_readings", "BoxedFindings"),
+    Table: ("rows_from_readings", "TableRows"),
 }
 """Kind of recipe -> the module and the class that teach it."""
+_GRADES = ("grades_from_readings", "Grades")
 
 
 def teacher_of(how: Recipe, analysis: str, looks_for: Collection[Code]) -> Teacher:
@@ -92,13 +124,11 @@ def teacher_of(how: Recipe, analysis: str, looks_for: Collection[Code]) -> Teach
 
     Args:
         looks_for: codes of the findings that the analysis may say.
-
-    Raises:
-        Refused: no report can teach a recipe like this one.
     """
-    if type(how) not in _TEACHERS:
-        raise Refused(f"'{how.task}' learns from rows", "signed reports are not taken for them",
-                      "choose a recipe of two classes, of outlines or of boxes")  # fmt: skip
-    module, name = _TEACHERS[type(how)]
+    module, name = _GRADES if isinstance(how, Classes) and _is_graded(how) else _TEACHERS[type(how)]
     made: Teacher = getattr(importlib.import_module(f"isocenter.learn.{module}"), name)(how, analysis, looks_for)
     return made
+
+
+def _is_graded(how: Classes) -> bool:
+    return how.several or how.read_from is not None or len(how.classes) != 2

@@ -17,7 +17,7 @@ import numpy as np
 
 from isocenter.errors import Refused
 from isocenter.forms import words as words_of
-from isocenter.record import Result, Study, Verdict
+from isocenter.record import Code, Result, Study, Verdict
 
 __all__ = [
     "FEW",
@@ -50,7 +50,7 @@ class Field:
 
     Args:
         source: attributes of the header; empty for what was measured. made_by: the analysis that measured it, or
-            "person". version: of that analysis.
+            "person". version: of that analysis. what: coded word of what was measured.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Field:
     source: str = ""
     made_by: str = ""
     version: str = ""
+    what: Code | None = None
 
 
 _OF_STUDIES = {
@@ -130,7 +131,7 @@ def measured(result: Result, analysis: str, version: str = "") -> tuple[dict[str
         title = ": ".join(w for w in (who[:1].upper() + who[1:], place, str(m.what)) if w)
         found[name] = max(m.value, found.get(name, m.value))
         whole = f"{title} ({m.definition})" if m.definition else title
-        known[name] = Field(name, whole, m.unit, made_by=said, version=version)
+        known[name] = Field(name, whole, m.unit, made_by=said, version=version, what=m.what)
     return found, known
 
 

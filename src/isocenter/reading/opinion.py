@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from isocenter.errors import Refused, WrongState
+from isocenter.reading.disclosure import Mode, may_leave
 from isocenter.reading.session import Reading, must_be_mine
 from isocenter.record import Event, Finding, Kind, Result, Sealed, Verdict
 
@@ -46,6 +47,17 @@ class Opinion:
     results: tuple[str, ...] = ()
     modes: Mapping[str, str] = field(default_factory=dict, hash=False)
     consulted: bool = False
+
+    def follows(self, analysis: str, modes: Mapping[str, str]) -> bool:
+        """Whether what an analysis says could be seen, or read in the words of colleagues, before it was locked.
+
+        Args:
+            modes: in which analyses are read with now, for an opinion that does not tell its own.
+        """
+        if self.consulted:
+            return True
+        told = self.modes.get(analysis) or modes.get(analysis)
+        return told is not None and may_leave(Mode(told), locked=False)
 
     def details(self, digest: str) -> dict[str, Any]:
         """What the event says of it: enough to count by, nothing that was said."""

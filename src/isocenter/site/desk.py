@@ -528,7 +528,7 @@ class Desk(Reports, Answers):
         for digest, result in every:
             analysis, version, model = result.machine
             # What a reader had on screen before they locked is no opinion of their own on that question.
-            own_first = first if first and not _seen_before(analysis, first, modes) else None
+            own_first = first if first and not first.follows(analysis, modes) else None
             if not analysis or result.outcome is Outcome.DECLINED:
                 continue
             wanted = looks_for.get(analysis, ())
@@ -544,14 +544,6 @@ class Desk(Reports, Answers):
                 }
             )  # fmt: skip
         return told
-
-
-def _seen_before(analysis: str, first: Opinion, modes: Mapping[str, str]) -> bool:
-    """Whether what an analysis says could be seen, or read in the words of colleagues, before an opinion was locked."""
-    if first.consulted:
-        return True
-    told = first.modes.get(analysis) or modes.get(analysis)
-    return told is not None and disclosure.may_leave(Mode(told), locked=False)
 
 
 def _is_own(result: Result, who: Person) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from isocenter.errors import IsocenterError, Refused
-from isocenter.learn.signed_reports import Signed
-from isocenter.record import Kind, Result, Series, Study
+from isocenter.errors import Erased, IsocenterError, Refused
+from isocenter.learn.categories import Heard
+from isocenter.learn.signed_reports import Number, Row, Signed
+from isocenter.population import table
+from isocenter.reading.disclosure import Mode
+from isocenter.reading.opinion import Opinion
+from isocenter.record import Kind, Result, Series, Study, from_plain
 from isocenter.site.volumes import volumes_of
 from isocenter.space import Geometry, Region, Volume
 
@@ -45,13 +50,56 @@ class ReportsToLearn:
             if people[event.subject]:
                 found.append(Signed(
                     event.subject, people[event.subject], event.who, event.time.isoformat(),
-                    tuple(event.details.get("calls", ())), partial(self._results, str(event.details["report"])),
+                    tuple(event.details.get("calls", ())),
+                    results := partial(self._results, str(event.details["report"])),
+                    partial(self._machines, results), partial(self._first, str(event.details.get("opinion", ""))),
+                    partial(self._row, event.subject, results),
                 ))  # fmt: skip
         return found
 
     def _results(self, report: str) -> list[Result]:
-        """The answers on which a sealed report rests."""
-        return [self.index.result(digest) for digest in json.loads(self.blobs.kept(report)).get("results", ())]
+        """The answers on which a sealed report rests; none where its words were erased."""
+        with contextlib.suppress(Erased):
+            return [self.index.result(digest) for digest in json.loads(self.blobs.kept(report)).get("results", ())]
+        return []
+
+    def _machines(self, results: Callable[[], Sequence[Result]]) -> list[Result]:
+        """The same answers as machines had given them."""
+        found = []
+        for one in results():
+            while one.origin.kind != "machine" and one.replaces:
+                one = self.index.result(one.replaces)
+            if one.origin.kind == "machine":
+                found.append(one)
+        return found
+
+    def _first(self, opinion: str, analysis: str) -> Heard | None:
+        """The opinion that was locked before the answer of an analysis could be seen."""
+        if not opinion:
+            return None
+        given: Opinion = from_plain(Opinion, json.loads(self.blobs.kept(opinion)))
+        now = {analysis: Mode.CONCURRENT.value}  # of an opinion that does not tell, it was no opinion before
+        return None if given.follows(analysis, now) else Heard(given.findings, (), whole=not given.line)
+
+    def _row(self, study_uid: str, results: Callable[[], Sequence[Result]]) -> Row:
+        """What a table may take: what was signed, and of what was not, what else was measured on the study."""
+        study, signed = self.index.study(study_uid), [r for r in results() if r.answer is r.outcome]
+        others = [r for _, r in self.index.results(study_uid)]
+        numbers: dict[str, Number] = {}
+        for some in (signed, others):
+            own: dict[str, Number] = {}
+            for result in some:
+                values, known = table.measured(result, *result.machine[:2])
+                for name, value in values.items():
+                    what = known[name].what
+                    if what is not None and (name not in own or own[name].value < value):
+                        own[name] = Number(what, value, known[name].unit)
+            numbers = own | numbers
+        looked = {uid for r in (*signed, *others) for uid in r.receipt.series}
+        series = [s for s in study.series if s.uid in looked] or study.series
+        kinds = sorted({s.modality for s in study.series if s.modality not in _DRAWN})
+        facts = table.member(study, kinds, ()).values
+        return Row(facts, numbers, tuple(i.digest for s in series for i in s.instances))
 
     def image(self, study: Study, analysis: str, on: Region | None = None) -> tuple[Volume, Sequence[str]]:
         """The image on which a region lies, or the first that the analysis looked at; and digests of its files.

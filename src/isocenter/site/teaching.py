@@ -21,7 +21,7 @@ from isocenter.errors import NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
 from isocenter.learn.from_readings import AGREEMENT, MOST, capped, influence, rehearsed
-from isocenter.learn.kinds import Recipe
+from isocenter.learn.kinds import Classes, Classifier2D, Recipe
 from isocenter.learn.recipe_files import recipe_text
 from isocenter.learn.recipes import RECIPES, recipe, recipe_behind
 from isocenter.learn.signed_reports import Signed, teacher_of
@@ -87,6 +87,11 @@ class Teaching:
         how = recipe(task) if task else self._own_recipe(analysis)
         own = not task and how.task not in RECIPES  # one of the house's own, which lies on the card of its weights
         task = str(out / "recipe.toml") if own else task or how.task
+        if rehearse is not None and not (
+            isinstance(how, Classifier2D) or (isinstance(how, Classes) and not how.several)
+        ):
+            raise Refused(f"earlier examples for '{how.task}'", "only examples of one class each are mixed with others",
+                          "take all of them anew, without --rehearse")  # fmt: skip
         teacher = teacher_of(how, analysis, self._looks_for(analysis))
         may_be_asked = self._askable(signed, who, without, not_by, cohort)
         told, lacking = teacher.said(may_be_asked)
