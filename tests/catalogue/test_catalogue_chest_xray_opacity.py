@@ -223,3 +223,11 @@ def test_a_narrow_film_within_its_padding_is_declined(weights: Any, filled: Volu
     strip = np.pad(filled.array[0][:, :120] + 1.0, ((0, 0), (60, 60)))
     answer = look.run(film(strip, **filled.facts, PixelPaddingValue=0, BitsStored=16), weights=weights)
     assert answer.outcome is Outcome.DECLINED
+
+
+def test_a_raw_film_is_looked_at_the_other_way_round(weights: Any, filled: Volume) -> None:
+    """In MONOCHROME2, as a film for processing may be, it was declined as inverted."""
+    raw = {"PresentationIntentType": "FOR PROCESSING", "PixelIntensityRelationshipSign": 1}
+    turned = replace(filled, array=filled.array.max() - filled.array, facts={**filled.facts, **raw})
+    plain, grown = (look.run(v, weights=weights).measurements[0].value for v in (filled, turned))
+    assert grown == pytest.approx(plain, abs=1e-4)

@@ -366,3 +366,9 @@ def test_samples_of_pydicom_are_left_in_peace() -> None:
                     complaints[file.name] = words
     assert seen > 25
     assert complaints == {}
+
+
+@pytest.mark.parametrize(("intent", "complained"), [("FOR PROCESSING", False), ("FOR PRESENTATION", True)])
+def test_a_raw_chest_whose_values_grow_with_the_exposure_is_not_inverted(intent: str, complained: bool) -> None:
+    facts = {"BodyPartExamined": "CHEST", "PresentationIntentType": intent, "PixelIntensityRelationshipSign": 1}
+    assert any("inverted" in w for w in said(volume(255 - radiograph(), "DX", **facts))) is complained

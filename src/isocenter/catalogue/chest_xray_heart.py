@@ -18,6 +18,7 @@ from isocenter.catalogue.film_view import (
     FILMS,
     SIDEWAYS,
     as_stored,
+    dense_bright,
     hung_of,
     is_capture,
     said_lateral,
@@ -27,7 +28,6 @@ from isocenter.catalogue.plane_image import age_said, age_years, grey
 from isocenter.errors import Refused
 from isocenter.methods import lung_fields
 from isocenter.methods.lung_network import two_opinions
-from isocenter.methods.mammogram import attenuation
 from isocenter.record import Code, Finding, Measurement, codes
 from isocenter.space import Reference, Region, Volume
 
@@ -138,9 +138,7 @@ class ChestXrayHeart:
         picture, coloured = grey(image)
         if coloured is not None and coloured.any():
             raise Refused("a picture in colour", "a radiograph is grey")
-        if _grows_with_exposure(image):
-            linear = str(image.facts.get("PixelIntensityRelationship") or "").strip().upper() == "LIN"
-            picture = attenuation(np.maximum(picture, 0)) if linear else picture.max() - picture
+        picture = dense_bright(picture, image.facts)
         spacing = _sides(image)
         if abs(spacing[0] / spacing[1] - 1.0) > 0.01:
             unit = " mm" * (image.geometry.reference is Reference.PLANE)
@@ -202,13 +200,6 @@ def _sides(image: Volume) -> tuple[float, float]:
         tall, wide = (float(v) if isinstance(v, (int, float)) and v > 0 else 1.0 for v in said)
         return tall, wide
     return image.geometry.spacing_mm[1], image.geometry.spacing_mm[2]
-
-
-def _grows_with_exposure(image: Volume) -> bool:
-    """Whether dense tissue is dark: a picture for processing, not turned yet, whose values grow with the exposure."""
-    facts = image.facts
-    raw = str(facts.get("PresentationIntentType") or "").upper() == "FOR PROCESSING"
-    return raw and facts.get("PixelIntensityRelationshipSign") == 1 and not facts.get("InvertedFromMonochrome1")
 
 
 def _outlined(

@@ -13,7 +13,16 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
-from isocenter.catalogue.film_view import CALLED_A_FILM, CHEST, FILMS, as_stored, hung_of, said_lateral, towards_of
+from isocenter.catalogue.film_view import (
+    CALLED_A_FILM,
+    CHEST,
+    FILMS,
+    as_stored,
+    dense_bright,
+    hung_of,
+    said_lateral,
+    towards_of,
+)
 from isocenter.catalogue.plane_image import age_said, age_years, grey, within_padding, without_padding
 from isocenter.errors import Refused
 from isocenter.methods.picture import prepared
@@ -89,7 +98,7 @@ class ChestXrayOpacity:
         size = int(weights.get_inputs()[0].shape[-1])
         towards = towards_of(image)
         field = within_padding(image.array[0], image.facts)
-        film = hung_of(without_padding(image.array[0], image.facts)[field], towards)
+        film = hung_of(dense_bright(without_padding(image.array[0], image.facts)[field], image.facts), towards)
         if reasons := _of_no_film(*film.shape):
             return Answer.declined(*reasons)
         seen = prepared(film, size)[None, None]

@@ -1,4 +1,4 @@
-"""What the header says of a radiograph of the chest: whether it is one, is lateral, and which way it is hung."""
+"""What the header says of a radiograph of the chest: whether it is one, is lateral, which way it is hung and grey."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.mammogram import attenuation
 from isocenter.space import Volume
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "FILMS",
     "SIDEWAYS",
     "as_stored",
+    "dense_bright",
+    "grows_with_exposure",
     "hung_of",
     "is_capture",
     "said_lateral",
@@ -104,6 +107,21 @@ def hung_of(picture: npt.NDArray[Any], towards: str) -> npt.NDArray[Any]:
     if towards[0] in "FH":
         picture, towards = picture.T, towards[::-1]
     return np.ascontiguousarray(picture[:: -1 if towards[1] == "H" else 1, :: -1 if towards[0] == "R" else 1])
+
+
+def grows_with_exposure(facts: Mapping[str, Any]) -> bool:
+    """Whether dense tissue is dark: a picture for processing, not turned yet, whose values grow with the exposure."""
+    raw = str(facts.get("PresentationIntentType") or "").upper() == "FOR PROCESSING"
+    return raw and facts.get("PixelIntensityRelationshipSign") == 1 and not facts.get("InvertedFromMonochrome1")
+
+
+def dense_bright(picture: npt.NDArray[Any], facts: Mapping[str, Any]) -> npt.NDArray[np.float32]:
+    """The picture with dense tissue bright; values in proportion to the exposure are looked at as their logarithm."""
+    if not grows_with_exposure(facts):
+        return np.asarray(picture, np.float32)
+    if str(facts.get("PixelIntensityRelationship") or "").strip().upper() == "LIN":
+        return attenuation(np.maximum(picture, 0))
+    return np.asarray(picture.max() - picture, np.float32)
 
 
 def as_stored(mask: npt.NDArray[Any], towards: str) -> npt.NDArray[Any]:

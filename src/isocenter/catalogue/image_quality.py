@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.film_view import grows_with_exposure
 from isocenter.catalogue.one_scan import is_made
 from isocenter.errors import Refused
 from isocenter.methods import greys, pet_header, suv
@@ -63,7 +64,7 @@ _LEAST_LUNG, _LONG_CHEST_MM = 0.03, 150.0  # a whole chest holds lung: one third
 class ImageQuality:
     """What is wrong with this image, and is it what its header says?"""
 
-    name, version = "image_quality", "6"
+    name, version = "image_quality", "7"
     needs: ClassVar[Mapping[str, Need]] = {"image": Need(every=True)}
     yields = (
         Yield(what=codes.QUALITY_ISSUE, units=_UNITS),
@@ -467,6 +468,8 @@ def _inverted(look: _Look) -> Iterator[Finding]:
         return
     if str(facts.get("ViewPosition", "")).upper() in ("LL", "RL", "LATERAL", "LAT") or len(look.frames) > 1:
         return
+    if grows_with_exposure(facts):
+        return  # a picture for processing, of which the header says that its lungs are bright
     whole = np.asarray(look.frames[0], dtype=np.float32)
     whole = whole.mean(axis=-1) if whole.ndim == 3 else whole
     # A volume from the archive was turned already, so that its largest value is white.
