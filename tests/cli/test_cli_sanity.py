@@ -74,7 +74,7 @@ def test_of_a_classifier_of_pictures_the_verdict_on_each_method_is_kept(
         given.update(epochs=epochs, most=most)
         (told,) = made_up(model, b"", *rest)
         cases = {
-            "held back": True, "pictures with a planted mark": 9, "of these answered otherwise": {"a spot": 3},
+            "held back": True, "marks": {"a spot": {"turned": 3, "tried": 9}},
             "digest": "c" * 64,
         }  # fmt: skip
         shorter = "twin and other learnt for 2 epochs of the 12 of the recipe"
@@ -88,7 +88,7 @@ def test_of_a_classifier_of_pictures_the_verdict_on_each_method_is_kept(
     verdict = showing.verdict_on("occlusion_sensitivity", held)
     assert verdict is not None and verdict["digest"] == held.digest and given == {"epochs": 2, "most": 16}
     page = (place / "card.md").read_text()
-    assert "## The map occlusion_sensitivity, by occlusion" in page and "the answer turns: a spot 3." in page
+    assert "## The map occlusion_sensitivity, by occlusion" in page and "turns the answer: a spot 3 of 9 times." in page
 
 
 def _full(*_: Any, **__: Any) -> None:

@@ -131,9 +131,9 @@ def _how_tested(one: Mapping[str, Any]) -> list[str]:
     if "held back" not in cases:
         return []
     whose = "held back from it" if cases["held back"] else "of those that some of its networks learnt from"
-    turned = ", ".join(f"{mark} {n}" for mark, n in cases["of these answered otherwise"].items()) or "none was planted"
-    lines = [f"It is of the {one['map_of']}. Cases are {whose}. Of {cases['pictures with a planted mark']} pictures "
-             f"with a planted mark the answer turns: {turned}.", ""]  # fmt: skip
+    turned = [f"{mark} {n['turned']} of {n['tried']} times" for mark, n in cases["marks"].items()]
+    lines = [f"It is of the {one['map_of']}. Cases are {whose}. A planted mark turns the answer: "
+             f"{', '.join(turned) or 'none was planted'}.", ""]  # fmt: skip
     return [*lines, f"{one['shorter']}.", ""] if "shorter" in one else lines
 
 

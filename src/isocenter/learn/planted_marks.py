@@ -32,14 +32,21 @@ def _piece(_: Array, other: Array) -> Array:
     return other
 
 
+def _gone(image: Array, _: Array) -> Array:
+    return np.broadcast_to(image.mean(tuple(range(1, image.ndim)), keepdims=True), image.shape)
+
+
 MARKS: Mapping[str, Callable[[Array, Array], Array]] = {
     "a bright spot": _bright, "a dark spot": _dark, "a piece of another picture": _piece,
 }  # fmt: skip
 """What is laid in -> (picture, another that has the class) -> what shows through."""
 
 
-def marked(image: Array, other: Array, rng: np.random.Generator, mark: str) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """The picture with a mark, and where that is at least half as dense as at its densest.
+def marked(
+    image: Array, other: Array, rng: np.random.Generator, mark: str
+) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+    """The picture with a mark; with its own mean there instead; and where it is at least half as dense as at its
+    densest. Where the second is answered as the first, not the mark was what mattered, but what it hides.
 
     Args:
         image: (channels, *grid) in 0 … 1. other: of the same shape, of which a piece is laid in where it lies there.
@@ -51,5 +58,8 @@ def marked(image: Array, other: Array, rng: np.random.Generator, mark: str) -> t
     place = (np.moveaxis(np.indices(grid), 0, -1) + 0.5) / np.array(grid)
     away = np.sqrt((((place - centre) / half) ** 2).sum(-1))
     alpha = rng.uniform(*_DENSITY) / (1 + np.exp(np.clip((away - 1) / _SOFT, -50, 50)))
-    shown = image + alpha * (MARKS[mark](image, other) - image)
-    return np.asarray(np.clip(shown, 0, 1), np.float32), np.asarray(alpha >= alpha.max() / 2)
+    shown, hidden = (
+        np.asarray(np.clip(image + alpha * (one(image, other) - image), 0, 1), np.float32)
+        for one in (MARKS[mark], _gone)
+    )
+    return shown, hidden, np.asarray(alpha >= alpha.max() / 2)

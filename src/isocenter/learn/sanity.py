@@ -70,6 +70,7 @@ def sanity(
     name: str,
     rng: np.random.Generator,
     planted: Array | None = None,
+    without: str = "no lesion was planted or drawn",
     progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """``{"method", "passed", "n", "checks": {name: {"passed", …}}, "says"}``, to be kept in the evidence of the model.
@@ -78,7 +79,7 @@ def sanity(
         method: (subject, image (channels, *grid)) -> map (*grid).
         answer: (subject, image) -> what the map of that image explains, asked of any images.
         images: (n, channels, *grid) that have what is looked for. masks: (n, *grid) where it lies.
-        planted: images that the masks belong to, where they are others than `images`.
+        planted: images that the masks belong to, where they are others than `images`. without: why there are no masks.
 
     Raises:
         Refused: fewer than 12 images, images that are not finite, or masks of another shape.
@@ -104,7 +105,9 @@ def sanity(
         "repeatability": lambda: _kept(subjects.twin, likeness, usual),
         "reproducibility": lambda: _kept(subjects.other, likeness, usual),
         "faithfulness": lambda: _faithful(answer, subjects.model, images, own, rng),
-        "localisation": lambda: _placed(own if planted is None else _maps(method, subjects.model, planted), masks),
+        "localisation": lambda: _placed(
+            own if planted is None else _maps(method, subjects.model, planted), masks, without
+        ),
     }
     checks: dict[str, dict[str, Any]] = {}
     for check in CHECKS:
@@ -195,9 +198,9 @@ def _faithful(
     return {"passed": max(p.values()) < _P, "p": p, "better_than_noise_by": gained}
 
 
-def _placed(maps: Sequence[Array], masks: npt.NDArray[np.bool_] | None) -> dict[str, Any]:
+def _placed(maps: Sequence[Array], masks: npt.NDArray[np.bool_] | None, without: str) -> dict[str, Any]:
     if masks is None:
-        return _not_made("no lesion was planted or drawn")
+        return _not_made(without)
     own = [precision_recall(m, k) for m, k in zip(maps, masks, strict=True)]
     theirs = [precision_recall(m, k) for m, k in zip(maps, np.roll(masks, 1, 0), strict=True)]
     p = _more(np.array(own), np.array(theirs))

@@ -30,7 +30,7 @@ from isocenter.learn.partners_classes import class_partners
 from isocenter.learn.planted_marks import MARKS, marked
 from isocenter.learn.recipes import recipe_behind
 from isocenter.learn.sanity import FEWEST, Subjects, sanity
-from isocenter.learn.sensitivity import METHODS, Asked, images_of, map_name, must_have, odds, said_of_pictures
+from isocenter.learn.sensitivity import METHODS, Asked, Seen, images_of, map_name, must_have, odds, said_of_pictures
 from isocenter.methods.saliency import Answer, edges
 from isocenter.record import Model
 
@@ -39,6 +39,7 @@ __all__ = ["MOST", "class_cases", "classes_sanity", "recipe_with_networks"]
 Array = npt.NDArray[np.float32]
 Progress = Callable[[str], None]
 _LEVELS, _DRAWN = 3, 3
+_TRIED = 8  # places of a mark in a picture
 MOST = 48
 """Cases, and planted marks, that are looked at."""
 _UNLEARNT, _ASKED = ("veil",), ("logits",)
@@ -108,6 +109,8 @@ def classes_sanity(
     session = session_of(data)
     cases = class_cases(model, session, place, how, held, np.random.default_rng([seed, 12]), most)
     progress(f"{len(cases.images)} cases; {_of_marks(cases.told)}")
+    for name in methods:  # what a method cannot be made of is refused before partners are trained
+        METHODS[name](Asked(data), cases.images[0], _kind(session, cases.images[0], how))
     foreign = read_foreign(source.resolve().parent.parent, how) if how.foreign else None
     beside = class_partners(how, chosen, foreign, seed, folder, epochs=epochs, progress=progress)
     subjects = _subjects(data, beside, np.random.default_rng([seed, 13]))
@@ -124,6 +127,7 @@ def classes_sanity(
         return sanity(
             method, asked, subjects, cases.images[:n], None if planted is None else cases.masks[:n], planted=planted,
             name=name, rng=np.random.default_rng([seed, 14]), progress=progress,
+            without=f"{_of_marks(cases.told)}; {FEWEST} are needed",
         )  # fmt: skip
 
     told = [verdict(name, _by(METHODS[name], kind), len(cases.images)) for name in methods]
@@ -178,36 +182,74 @@ def class_cases(
             f"{len(right)} cases that {model.name} rightly gives the class", f"{FEWEST} are needed for a map of it",
             "a model that says one thing of everything, or seldom the right one, has no map to show",
         )  # fmt: skip
-    which = rng.permutation(right)[:most]
+    images = images_of(held.pictures[rng.permutation(right)[:most]], how)
     if len(how.classes) == 2:
         ground = np.flatnonzero(~said.called & (held.labels != how.positive))
     else:
         ground = np.flatnonzero(said.shown)
-    ground = rng.permutation(ground)[: 2 * most]
-    best, told = None, dict[str, int]()
-    for mark in MARKS:
-        draw = np.random.default_rng(rng.integers(2**31))
-        images = images_of(held.pictures[ground], how)
-        others = [_other(held, said.kind, right, int(k), how, draw) for k in ground]
-        made = [marked(image, other, draw, mark) for image, other in zip(images, others, strict=True)]
-        if not made:
-            break
-        shown = np.stack([one for one, _ in made])
-        pixels = np.round((np.moveaxis(shown, 1, -1) if how.channels > 1 else shown[:, 0]) * 255).astype(np.uint8)
-        after = said_of_pictures(model, session, place, how, pixels)
-        turned = after.shown & ((after.kind != said.kind[ground]) | (len(how.classes) == 2))
-        told[mark] = int(np.count_nonzero(turned))
-        if best is None or told[mark] > len(best[0]):
-            best = shown[turned], np.stack([mask for _, mask in made])[turned]
-    images = images_of(held.pictures[which], how)
-    planted, masks = best if best is not None and len(best[0]) >= FEWEST else (images[:0], np.zeros((0,), bool))
-    planted, masks = planted[:most], masks[:most]
+    ground = rng.permutation(ground)[: 2 * MOST]
+    marks = {
+        mark: _turned(mark, model, session, place, how, held, (said, right, ground), rng, most)
+        for mark in MARKS if len(ground)
+    }  # fmt: skip
+    enough = [one for one in marks.values() if len(one.images) >= FEWEST]
+    best = max(
+        enough, key=lambda one: len(one.images) / one.tried, default=_Turned(images[:0], np.zeros((0,), bool), 0)
+    )
+    planted, masks = best.images[:most], best.masks[:most]
     sha = hashlib.sha256()
     for array in (images, planted, masks):
         sha.update(np.ascontiguousarray(array).tobytes())
-    facts = {"cases": len(images), "planted": len(planted), "pictures with a planted mark": len(ground),
-             "of these answered otherwise": told, "digest": sha.hexdigest()}  # fmt: skip
+    facts = {
+        "cases": len(images), "planted": len(planted),
+        "marks": {mark: {"tried": one.tried, "turned": len(one.images)} for mark, one in marks.items()},
+        "mark": next((mark for mark, one in marks.items() if one is best), None), "digest": sha.hexdigest(),
+    }  # fmt: skip
     return _Cases(images, planted, masks, facts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Turned:
+    """Pictures whose answer a mark turned, where it lies, and how often it was tried."""
+
+    images: Array
+    masks: npt.NDArray[np.bool_]
+    tried: int
+
+
+def _turned(
+    mark: str, model: Model, session: Any, place: Path, how: Classes, held: Examples,
+    of: tuple[Seen, npt.NDArray[np.int64], npt.NDArray[np.int64]], rng: np.random.Generator, most: int,
+) -> _Turned:  # fmt: skip
+    """Pictures in which a mark makes the model say a class that it had not said, and of which hiding what lies there
+    does not. Each is tried at several places, since a piece may show nothing of what the class looks like.
+    """
+    said, right, left = of
+    found, where, tried = list[Array](), list[npt.NDArray[np.bool_]](), 0
+
+    def answers(shown: Sequence[Array]) -> Seen:
+        pixels = np.round(np.stack(shown) * 255).astype(np.uint8)
+        pixels = np.moveaxis(pixels, 1, -1) if how.channels > 1 else pixels[:, 0]
+        return said_of_pictures(model, session, place, how, pixels)
+
+    for _ in range(_TRIED):
+        images = images_of(held.pictures[left], how)
+        others = [_other(held, said.kind, right, int(k), how, rng) for k in left]
+        made = [marked(image, other, rng, mark) for image, other in zip(images, others, strict=True)]
+        after, without = answers([one for one, _, _ in made]), answers([one for _, one, _ in made])
+        if len(how.classes) == 2:
+            turned = after.shown & ~without.called
+        else:
+            turned = after.shown & (after.kind != said.kind[left]) & (after.kind != without.kind)
+        for k in np.flatnonzero(turned):
+            found.append(made[k][0])
+            where.append(made[k][2])
+        tried, left = tried + len(left), left[~turned]
+        if len(found) >= most or not len(left):
+            break
+    if not found:
+        return _Turned(np.zeros((0,), np.float32), np.zeros((0,), bool), tried)
+    return _Turned(np.stack(found), np.stack(where), tried)
 
 
 def _other(
@@ -221,5 +263,8 @@ def _other(
 
 
 def _of_marks(told: Mapping[str, Any]) -> str:
-    turned = ", ".join(f"{mark}: {n}" for mark, n in told["of these answered otherwise"].items())
-    return f"of {told['pictures with a planted mark']} pictures the answer turns with {turned or 'no mark'}"
+    """How often each mark turned the answer, in words."""
+    return "a planted mark turns the answer: " + (
+        ", ".join(f"{mark} {one['turned']} of {one['tried']} times" for mark, one in told["marks"].items())
+        or "none was planted, for there is no picture without the class"
+    )
