@@ -28,6 +28,7 @@ from isocenter.learn.model_folder import write_record
 from isocenter.learn.picture_tables import pictures_in
 from isocenter.learn.whose import whose
 from isocenter.record import Code, Model
+from isocenter.space import Volume
 
 if TYPE_CHECKING:
     from isocenter.learn.signed_reports import Images, Signed
@@ -46,6 +47,7 @@ __all__ = [
     "influence",
     "laid",
     "learned",
+    "picture_of",
     "rehearsed",
     "stored",
     "weight_of",
@@ -214,7 +216,7 @@ class YesOrNo:
 
         def pixels(one: Example) -> tuple[npt.NDArray[Any], Sequence[str]]:
             volume, digests = images(one.study)
-            return volume.array, digests
+            return picture_of(volume), digests
 
         return written(out, examples, self._classes, pixels, told)
 
@@ -362,18 +364,27 @@ def laid(
     return report
 
 
+def picture_of(volume: Volume) -> npt.NDArray[Any]:
+    """(rows, columns) or (slices, rows, columns) of one value each; of a picture in colour (rows, columns, 3)."""
+    x = np.asarray(volume.array)
+    coloured = [axis.name for axis in volume.axes] == ["channel"] and x.shape[:2] == (3, 1)
+    return np.moveaxis(x[:, 0], 0, -1) if coloured else x
+
+
 def stored(out: Path, name: str, image: npt.NDArray[Any]) -> str:
+    """Keep an image as PNG, or as an array where it has slices; gives the name of the file."""
     from PIL import Image
 
     x = np.asarray(image)
     x = x[0] if x.ndim == 3 and x.shape[0] == 1 else x
     if x.ndim not in (2, 3) or not np.isfinite(x).all():
         raise Refused(f"an image of shape {np.shape(image)}", "pictures and volumes of numbers are kept")
-    suffix = ".png" if x.ndim == 2 else ".npy"
+    coloured = x.ndim == 3 and x.shape[2] == 3 and x.dtype == np.uint8  # no volume has three columns
+    suffix = ".png" if x.ndim == 2 or coloured else ".npy"
     file = out / (name + suffix)
     file.parent.mkdir(parents=True, exist_ok=True)
-    grey = in_eight_bits(x)
-    if x.ndim == 2:
+    grey = x if coloured else in_eight_bits(x)
+    if suffix == ".png":
         Image.fromarray(grey).save(file)
     else:
         np.save(file, grey)

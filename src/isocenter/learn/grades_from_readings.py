@@ -17,7 +17,17 @@ import numpy.typing as npt
 from isocenter import wholly
 from isocenter.learn.categories import Heard, question_of, refuse_silence
 from isocenter.learn.examples import person
-from isocenter.learn.from_readings import Example, Said, Votes, examples_of, laid, stored, weightier, written
+from isocenter.learn.from_readings import (
+    Example,
+    Said,
+    Votes,
+    examples_of,
+    laid,
+    picture_of,
+    stored,
+    weightier,
+    written,
+)
 from isocenter.learn.kinds import Classes, Table
 from isocenter.record import Code, Outcome, Result, Verdict
 
@@ -141,7 +151,7 @@ class Grades:
 
         def pixels(one: Example) -> tuple[npt.NDArray[Any], Sequence[str]]:
             volume, digests = images(one.study)
-            return volume.array, digests
+            return picture_of(volume), digests
 
         return written(out, examples, self.question.classes, pixels, told)
 
@@ -152,7 +162,7 @@ class Grades:
 
         def keep(one: Example, name: str) -> tuple[str, list[str], Sequence[str]]:
             volume, digests = images(one.study)
-            file = stored(out, f"{_PICTURES}/{name}", volume.array)
+            file = stored(out, f"{_PICTURES}/{name}", picture_of(volume))
             shown = [own for k, own in enumerate(self.question.classes) if one.label >> k & 1]
             rows.append([file, "|".join(shown) or _NOTHING, person(name)])
             return file, shown, digests

@@ -16,7 +16,7 @@ from isocenter import wholly
 from isocenter.errors import Refused
 from isocenter.learn.categories import is_called
 from isocenter.learn.examples import person
-from isocenter.learn.from_readings import Example, Said, YesOrNo, laid, stored
+from isocenter.learn.from_readings import Example, Said, YesOrNo, laid, picture_of, stored
 from isocenter.learn.grades_from_readings import Grades, table_text
 from isocenter.learn.kinds import Column, Table
 from isocenter.learn.sheet import plain
@@ -73,7 +73,7 @@ class TableRows:
             file, digests = "", list(row.digests)
             if self._how.through:
                 volume, digests = images(one.study)[0], list(images(one.study)[1])
-                file = stored(out, f"pictures/{name}", volume.array)
+                file = stored(out, f"pictures/{name}", picture_of(volume))
             word = self._words[one.label]
             rows.append([*cells, word, person(name), *([file] if file else [])])
             return f"row {len(rows)}", [word], digests
