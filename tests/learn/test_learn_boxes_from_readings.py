@@ -35,12 +35,12 @@ def drawn(top: int, left: int, grid: Geometry = GRID) -> Region:
 
 
 def report(study: str, *where: Region | None, verdict: Verdict = Verdict.KEPT) -> Signed:
-    findings = tuple(Finding(codes.OPACITY, where=one, verdict=verdict) for one in where)
+    findings = tuple(Finding(codes.OPACITY, where=one, verdict=verdict, tracking=str(k)) for k, one in enumerate(where))
     outcome = Outcome.FOUND if where else Outcome.NONE
     result = Result("1.2", outcome, Origin("machine", "finder", "1"), NOW, findings=findings)
     final = bool(where) and verdict is not Verdict.STRUCK
     call = {"analysis": "finder", "mode": "concurrent", "machine": bool(where), "final": final, "first": None}
-    return Signed(study, f"|{study}", "ito", NOW.isoformat(), [call], lambda: [result])
+    return Signed(study, f"|{study}", "ito", NOW.isoformat(), [call], lambda: [result], lambda: [result])
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from isocenter.learn.outlined import pairs_in, people_of, read_case
 from isocenter.learn.outlines_from_readings import Outlines
 from isocenter.learn.signed_reports import Signed
 from isocenter.record import Code, Finding, Origin, Outcome, Result, Verdict, codes
-from isocenter.space import Geometry, Region, Shape, Volume
+from isocenter.space import Geometry, Reference, Region, Shape, Volume
 
 NOW = datetime(2026, 11, 16, 8, tzinfo=UTC)
 GRID = Geometry.regular(shape=(10, 12, 14), spacing_mm=(3.0, 1.0, 0.5), frame_of_reference="1.9")
@@ -47,7 +47,25 @@ def signed(study: str, *results: Result, final: bool | None = True, machine: boo
            first: bool | None = None, reader: str = "ito", minute: int = 0) -> Signed:  # fmt: skip
     call = {"analysis": "finder", "mode": mode, "machine": machine, "final": final, "first": first}
     time = NOW.replace(minute=minute).isoformat()
-    return Signed(study, f"|{study}", reader, time, [] if final is None else [call], lambda: results)
+    return Signed(
+        study,
+        f"|{study}",
+        reader,
+        time,
+        [] if final is None else [call],
+        lambda: results,
+        lambda: [was for one in results if (was := before(one)) is not None],
+    )
+
+
+def before(one: Result) -> Result | None:
+    """What the machine had said: what is changed lay a slice lower, and nobody had added anything."""
+    if one.origin is READER:
+        return None
+    kept = [f for f in one.findings if f.verdict is not Verdict.ADDED]
+    return replace(one, findings=tuple(
+        replace(f, where=at(0)) if f.verdict is Verdict.CHANGED and f.reason != "words" else f for f in kept
+    ))  # fmt: skip
 
 
 def said(how: Masks, *reports: Signed, looks_for: Sequence[Code] = ()) -> tuple[list[Said], dict[str, str]]:
@@ -88,19 +106,42 @@ def test_a_label_that_was_looked_for_and_not_found_is_not_there() -> None:
 
 def test_what_a_reader_drew_or_changed_counts_whole_whatever_was_said_before() -> None:
     changed, drawn = finding(codes.OPACITY, at(1), Verdict.CHANGED), finding(codes.OPACITY, at(3), Verdict.ADDED)
-    kept = finding(codes.OPACITY, at(1))
+    kept, worded = finding(codes.OPACITY, at(1)), replace(changed, reason="words")
     told, _ = said(
         LESION, signed("a", found(changed), mode="unaided-first", first=True),
         signed("b", found(kept), mode="unaided-first", first=True),
         signed("c", found(drawn, origin=READER), final=None),
+        signed("e", found(worded)),
         signed("d", found(kept), reader="ito", minute=1), signed("d", found(changed), reader="lee", minute=2),
     )  # fmt: skip
     made, torn = Outlines(LESION, "finder", ()).examples(told, 0.25)
     assert {e.study: (e.mode, e.weight) for e in made} == {
         "a": ("overruled", 1.0), "b": ("followed", 0.25), "c": ("unaided", 1.0), "d": ("overruled", 1.0),
+        "e": ("followed", 0.25),
     } and not torn  # fmt: skip
     other = found(kept, origin=Origin("machine", "another", "1"))
     assert said(LESION, signed("a", found(kept)), signed("e", other, final=None))[0][-1].study == "a"
+
+
+def test_what_an_analysis_found_besides_does_not_teach_that_the_other_is_not_there() -> None:
+    kept, other = finding(codes.OPACITY, at(1)), finding(codes.ENHANCEMENT, at(1))
+    reports = [signed("a", found(kept)), signed("b", found(other)), signed("c", found(), final=False), signed("d")]
+    told, left = said(LESION, *reports)
+    assert [s.study for s in told] == ["a", "c"]
+    assert left == {"b": "nobody looked for 'opacity'", "d": "what its report rests on was erased"}
+    told, left = said(LESION, *reports, looks_for=[codes.ENHANCEMENT, codes.OPACITY])
+    assert [s.study for s in told] == ["a", "b", "c"]
+
+
+def test_regions_that_lie_on_no_one_image_are_left_out() -> None:
+    kept = finding(codes.OPACITY, at(1))
+    flat = Geometry.regular(shape=(1, 8, 9), reference=Reference.PLANE)
+    views = [replace(kept, where=Region(flat, mask=np.ones(flat.shape, bool), instance_uid=uid)) for uid in "ab"]
+    other = replace(kept, where=at(1, grid=replace(GRID, frame_of_reference="1.8")))
+    told, left = said(LESION, signed("a", found(kept)), signed("b", found(*views)), signed("c", found(kept, other)))
+    assert [s.study for s in told] == ["a"] and left == {
+        "b": "outlined on several pictures", "c": "outlined on images that share no frame of reference"
+    }  # fmt: skip
 
 
 def test_refusals_name_what_was_outlined() -> None:

@@ -49,8 +49,7 @@ class BoxedFindings(Regions):
 
         def keep(example: Example, name: str) -> tuple[str, list[str], Sequence[str]]:
             regions: Mapping[int, Sequence[Region]] = example.answer
-            every = [region for own in regions.values() for region in own]
-            volume, digests = images(example.study, every[0] if every else None)
+            volume, digests = self._image(example, images)
             picture = _picture(volume)
             boxes = [
                 (self._how.classes[kind], box_of(region, volume.geometry))

@@ -36,11 +36,12 @@ def label_of_code(code: Code, names: Mapping[str, int]) -> int | None:
 def called(finding: Finding) -> str:
     """What a finding is called, for a refusal that lists what there was.
 
-    >>> called(Finding(codes.STRUCTURE, site=codes.LIVER)), called(Finding(codes.OPACITY))
-    ('Anatomical Structure: Liver', 'Opacity')
+    >>> called(Finding(codes.STRUCTURE, site=codes.LIVER)), called(Finding(codes.REGION, words="Cyst: 3 mm2."))
+    ('Anatomical Structure: Liver', 'Image Region: Cyst')
     """
     where = finding.where.label if finding.where is not None else ""
-    name = where or (str(finding.site) if finding.site else "")
+    name = where if finding.what == codes.STRUCTURE else _spoken(finding)
+    name = name or where or (str(finding.site) if finding.site else "")
     return f"{finding.what}: {name}" if finding.what in GENERAL and name else str(finding.what)
 
 
@@ -55,6 +56,7 @@ def _words(finding: Finding) -> Iterator[str]:
         yield _plain(where.coded.split()[0])
     if what not in GENERAL:
         return  # an opacity of the lung is no lung
+    yield _plain(_spoken(finding))  # a mark on an image has no code of its own: its reader calls it something
     side = f"{finding.laterality} " if finding.laterality else ""
     if finding.site is not None:
         if side:
@@ -62,6 +64,11 @@ def _words(finding: Finding) -> Iterator[str]:
         yield from _of_code(finding.site)
     if side:
         yield _plain(side)
+
+
+def _spoken(finding: Finding) -> str:
+    """What the words of a finding begin with: "Cyst" of "Cyst: 3 mm2."."""
+    return re.split(r"[:.,;(]", finding.words)[0].strip()
 
 
 def _of_code(code: Code) -> Iterator[str]:

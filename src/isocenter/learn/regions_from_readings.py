@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,11 +13,11 @@ from isocenter.errors import Refused
 from isocenter.learn.from_readings import Example, Said, examples_of
 from isocenter.learn.kinds import Boxes, Masks
 from isocenter.learn.labels_of_findings import GENERAL, called, label_of, label_of_code, names_of_labels
-from isocenter.record import Code, Finding, Outcome, Result, Verdict
-from isocenter.space import Region, Shape, Volume
+from isocenter.record import Code, Finding, Verdict
+from isocenter.space import Reference, Region, Shape, Volume
 
 if TYPE_CHECKING:
-    from isocenter.learn.signed_reports import Signed
+    from isocenter.learn.signed_reports import Images, Signed
 
 __all__ = ["Regions", "grey"]
 
@@ -53,15 +53,17 @@ class Regions:
         self._analysis, self._may_lack, self._shapes = analysis, may_lack, shapes
         self._classes = dict(enumerate(how.classes, start=first))
         self._names = names_of_labels(how.classes, how.known_as, first=first)
-        sought = {label_of_code(code, self._names) for code in looks_for}
-        self._sought = {first} if len(how.classes) == 1 else sought - {None}
+        self._sought = {label_of_code(code, self._names) for code in looks_for}
 
     def said(self, signed: Iterable[Signed]) -> tuple[list[Said], dict[str, str]]:
         """Where the findings of each report lie; left out are those that would teach that something is not there."""
         found, left, others = list[Said](), dict[str, str](), set[str]()
         for one in signed:
             call = one.call(self._analysis)
-            told = self._told(one.results(), looked=call is not None, others=others)
+            if call and call["final"] and not one.results():
+                left[one.study] = "what its report rests on was erased"
+                continue
+            told = self._told(_counted(one, self._analysis), call, others)
             if told is None:
                 continue
             if told.lacks:
@@ -79,41 +81,62 @@ class Regions:
             self._refuse(len(found) + len(left), Counter(left.values()), others)
         return found, left
 
-    def _told(self, results: Sequence[Result], *, looked: bool, others: set[str]) -> Told | None:
-        """None where the report tells nothing of what the recipe outlines."""
+    def _told(
+        self, stands: Iterable[tuple[Finding, Finding | None]], call: Mapping[str, Any] | None, others: set[str]
+    ) -> Told | None:  # fmt: skip
+        """None where the report tells nothing of what the recipe outlines.
+
+        Args:
+            stands: findings, each with what the machine had said of it; None for what a person added.
+            call: what the signature says of the analysis; None where it had not answered.
+            others: takes the names of outlined findings that are none of the recipe.
+        """
         regions: dict[int, list[Region]] = {}
         bare, nameless, own = set[int](), False, False
-        for finding, is_own in _counted(results, self._analysis):
-            label = label_of(finding, self._names)
-            if label is None:
-                if finding.where is not None:
-                    others.add(called(finding))
-                nameless |= is_own and finding.what in GENERAL
-            elif finding.where is None or not self._ends(finding.where):
-                bare.add(label)
+        for finding, machines in stands:
+            label, where = label_of(finding, self._names), finding.where
+            if where is None or not self._ends(where):
+                bare |= {label} if label is not None else set()
+            elif label is None:
+                others.add(called(finding))
+                nameless |= machines is None and finding.what in GENERAL
             else:
-                regions.setdefault(label, []).append(finding.where)
-                own |= is_own
-        if not regions and not bare and not looked:
+                regions.setdefault(label, []).append(where)
+                own |= machines is None or label_of(machines, self._names) != label or not _alike(machines.where, where)
+        if not regions and not bare and call is None:
             return None
-        return Told(regions, own, self._lacks(regions, bare, looked=looked, nameless=nameless))
+        lacks = self._lacks(regions, bare, call, nameless=nameless)
+        return Told(regions, own, lacks or _apart([region for every in regions.values() for region in every]))
 
     def _ends(self, where: Region) -> bool:
         return where.shape in self._shapes and (where.shape is not Shape.MASK or where.voxels > 0)
 
-    def _lacks(self, regions: Collection[int], bare: Collection[int], *, looked: bool, nameless: bool) -> str:
-        """Why a report says less than it seems to; empty where it says all."""
+    def _image(self, example: Example, images: Images) -> tuple[Volume, Sequence[str]]:
+        """The image on which most of an example's regions were drawn, or that was looked at in vain."""
+        every = [region for own in example.answer.values() for region in own]
+        often = Counter(region.series_uid for region in every)
+        on = max(every, key=lambda region: often[region.series_uid], default=None)
+        return images(example.study, on)
+
+    def _lacks(
+        self, regions: Collection[int], bare: Collection[int], call: Mapping[str, Any] | None, *, nameless: bool
+    ) -> str:  # fmt: skip
+        """Why a report says less than it seems to; empty where it says all.
+
+        An analysis looks for what its codes name, and where it found nothing at all for the one thing of a recipe.
+        """
         classes = self._classes
         if missing := sorted(bare):
             return f"'{classes[missing[0]]}' is in the report without an outline"
         lacking = sorted(set(classes) - set(regions))
-        if not lacking:
-            return ""
         if not self._may_lack:
-            return f"no outline of '{classes[lacking[0]]}'"
+            return f"no outline of '{classes[lacking[0]]}'" if lacking else ""
         if nameless:
             return "something is outlined that is not named"
-        if unsought := [k for k in lacking if not looked or k not in self._sought]:
+        sought = self._sought if call is not None else set()
+        if call is not None and not call["final"] and len(classes) == 1:
+            sought = set(classes)
+        if unsought := [k for k in lacking if k not in sought]:
             return f"nobody looked for '{classes[unsought[0]]}'"
         return ""
 
@@ -136,19 +159,34 @@ class Regions:
         return examples_of(told, agreement)
 
 
-def _counted(results: Sequence[Result], analysis: str) -> Iterable[tuple[Finding, bool]]:
-    """Findings that stand and are of the analysis or of a person, and whether a person drew or changed them."""
-    for result in results:
-        if result.outcome is Outcome.DECLINED:
-            continue
+def _counted(signed: Signed, analysis: str) -> Iterator[tuple[Finding, Finding | None]]:
+    """Findings that stand and are of the analysis or of a person, and what a machine had said of each."""
+    said = {finding.tracking: finding for machines in signed.machines() for finding in machines.findings}
+    for result in signed.results():
         for finding in result.findings:
             own = finding.verdict in _OWN or not result.machine.analysis
-            if (
-                finding.verdict is not Verdict.STRUCK
-                and not finding.research
-                and (own or result.machine.analysis == analysis)
-            ):
-                yield finding, own
+            if finding.verdict is Verdict.STRUCK or finding.research:
+                continue
+            if own or result.machine.analysis == analysis:
+                yield finding, said.get(finding.tracking) if finding.verdict is not Verdict.ADDED else None
+
+
+def _alike(one: Region | None, other: Region) -> bool:
+    """Whether two regions are the same one."""
+    if one is None or one.shape is not other.shape or not one.geometry.same_grid(other.geometry):
+        return False
+    if other.shape is Shape.MASK:
+        return one.voxels == other.voxels and one.bounds == other.bounds and np.array_equal(one.cut, other.cut)
+    return np.array_equal(np.asarray(one.points_mm), np.asarray(other.points_mm))
+
+
+def _apart(regions: Sequence[Region]) -> str:
+    """Why regions lie on no one image; empty where they do, or where one of them tells their places to each other."""
+    if all(region.geometry.reference is Reference.PATIENT for region in regions):
+        frames = {region.geometry.frame_of_reference for region in regions}
+        return "outlined on images that share no frame of reference" if len(frames) > 1 else ""
+    pictures = {(region.series_uid, region.instance_uid) for region in regions}
+    return "outlined on several pictures" if len(pictures) > 1 else ""
 
 
 def grey(volume: Volume) -> Volume:
