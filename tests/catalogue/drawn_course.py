@@ -13,9 +13,13 @@ from isocenter.testing.phantoms.patient import Person, new, put_pixels, uid, wri
 from isocenter.testing.phantoms.structures import structure_set
 
 Bar = tuple[int, int, int, int]
-"""Row and column of the corner, length and width in voxels of 1 mm; a length of 0 is a structure without a contour."""
+"""Row and column of the corner, length and width in voxels of 1 mm; a length of 0 is a structure without a contour.
 
-_ROWS, _COLUMNS, _SLICES, _TO_EDGE = 48, 200, 3, 0.47
+Both ends are tips, so that a bar of one voxel's width is exactly as long as it is said to be.
+"""
+
+_ROWS, _COLUMNS, _SLICES = 48, 200, 3
+_TO_SIDE, _BLUNT = 0.3, 0.4  # of a voxel: from the outermost centres to the sides, and from the tips to the corners
 
 
 def study(patient: str, day: int, bars: Mapping[str, Bar], *, hu: float = 40.0) -> list[bytes]:
@@ -38,9 +42,10 @@ def study(patient: str, day: int, bars: Mapping[str, Bar], *, hu: float = 40.0) 
     image = pydicom.dcmread(io.BytesIO(files[1]), stop_before_pixels=True)
     outlines = {}
     for name, (row, column, length, width) in bars.items():
-        low, high = (column - _TO_EDGE, row - _TO_EDGE), (column + length - 1 + _TO_EDGE, row + width - 1 + _TO_EDGE)
-        (x, y), (u, v) = low, high
-        corners = np.array([[x, y, 2.0], [u, y, 2.0], [u, v, 2.0], [x, v, 2.0]])
+        x, u, y, v = column - 0.5, column + length - 0.5, row - _TO_SIDE, row + width - 1 + _TO_SIDE
+        middle, a, b = row + (width - 1) / 2.0, x + _BLUNT, u - _BLUNT
+        corners = np.array([[x, middle], [a, y], [b, y], [u, middle], [b, v], [a, v]])
+        corners = np.insert(corners, 2, 2.0, axis=1)  # from tip to tip it is as long as it is said to be
         outlines[name] = [(corners, str(image.SOPInstanceUID))] if length else []
     return [*files, structure_set(f"course-{day}", who, image, outlines, seed=seed, at=at)]
 

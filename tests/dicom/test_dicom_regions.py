@@ -201,6 +201,21 @@ def test_the_area_of_contours_goes_with_the_mask() -> None:
     assert traced.drawn_mm2 is None and traced.slice_mm2 == {2: 100.0}
 
 
+def test_contours_go_with_the_mask_unless_they_were_traced_from_pixels() -> None:
+    hollow = [square(4.0, 2.25, 12.5), square(4.0, 5.0, 7.5), square(6.0, 2.25, 12.5)]
+    (region,) = drawn(structure_set({"ring": hollow}), volume())
+    assert region.outlines is not None and {k: len(lines) for k, lines in region.outlines.items()} == {2: 2, 3: 1}
+    assert region.outlines[3][0] == pytest.approx(np.array([(2.25, 2.25), (2.25, 12.5), (12.5, 12.5), (12.5, 2.25)]))
+    assert replace(region, label="other").outlines is None
+    along_edges = [(2.5, 2.5, 4.0), (8.5, 2.5, 4.0), (8.5, 4.5, 4.0), (6.5, 4.5, 4.0), (6.5, 9.5, 4.0), (2.5, 9.5, 4.0)]
+    half_way = [(2.0, 2.5, 4.0), (8.0, 2.5, 4.0), (8.5, 3.0, 4.0), (8.5, 9.0, 4.0), (8.0, 9.5, 4.0), (2.0, 9.5, 4.0)]
+    for corners in (square(4.0, 2.0, 11.0), along_edges, half_way):
+        (traced,) = drawn(structure_set({"traced": [corners]}), volume())
+        assert traced.outlines is None
+    (box,) = drawn(structure_set({"drawn": [square(4.0, 2.5, 10.5)]}), volume())
+    assert box.outlines is not None
+
+
 def test_contours_of_other_slices_are_refused_and_not_mixed() -> None:
     """Drawn on thinner slices two would fall into one and cancel; on thicker ones most volume would be left out."""
     thinner = [square(z, 4.5, 9.5) for z in (1.6, 2.4, 3.6, 4.4)]

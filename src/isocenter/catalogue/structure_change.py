@@ -33,7 +33,7 @@ _COARSER = 2.0  # slices so many times as far apart as they were make another me
 class StructureChange:
     """What has changed in the segmented structures since the earlier study, and is it more than error?"""
 
-    name, version = "structure_change", "12"
+    name, version = "structure_change", "13"
     needs: ClassVar[Mapping[str, Need]] = {
         "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
         "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="last"),

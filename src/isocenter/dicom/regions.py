@@ -17,7 +17,7 @@ from isocenter.dicom.facts import text
 from isocenter.errors import NotFound, Refused
 from isocenter.record import Series
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
-from isocenter.space.outline import enclosed, filled, united
+from isocenter.space.outline import enclosed, filled, traced, united
 from isocenter.space.slabs import crosses, slabs
 
 __all__ = ["images_named", "regions"]
@@ -221,7 +221,10 @@ def _filled(planes: _Planes, onto: Volume, label: str, *, exclusive: bool, image
             areas = None
         else:
             areas[number] = area * pixel_mm2
-    return Region.of_contours(geometry, mask, areas, series_uid=onto.series_uid, label=label, images=images)
+    by_hand = {number: lines for number, lines in planes.items() if not traced(lines)}
+    return Region.of_contours(
+        geometry, mask, areas, series_uid=onto.series_uid, label=label, images=images, outlines=by_hand
+    )  # fmt: skip
 
 
 def _own_planes(

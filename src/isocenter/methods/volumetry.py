@@ -1,9 +1,10 @@
 """How large a region is: volume, diameters, surface and the number of its parts.
 
-All lengths are taken between the points where the border crosses from a voxel inside to its neighbour outside, half
-a step from each (the vertices of marching squares and marching cubes at one half, as IBSI defines them). So one voxel
-is as long as its spacing, and a digital ball is as long as the ball. Before anything is measured the region is turned
-to patient axes, so that a flipped or permuted array gives the same numbers to the last digit.
+Surface, mesh volume and the largest diameter in three dimensions are those of the points where the border crosses from
+a voxel inside to its neighbour outside, half a step from each (the vertices of marching cubes at one half, as IBSI
+defines them). The axes in a slice are measured on the outlines that a person drew, where the region has any, and else
+estimated from its pixels (`long_axis`). Before anything is measured the region is turned to patient axes, so that a
+flipped or permuted array gives the same numbers.
 
 Sources: Zwanenburg et al., Radiology 295 (2020) 328 (IBSI: mesh volume, surface, maximum 3D diameter, sphericity);
 Eisenhauer et al., Eur J Cancer 45 (2009) 228 (RECIST 1.1: longest diameter and the short axis perpendicular to it).
@@ -11,21 +12,24 @@ Eisenhauer et al., Eur J Cancer 45 (2009) 228 (RECIST 1.1: longest diameter and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods import long_axis
 from isocenter.methods.components import labelled
-from isocenter.space import Reference, Region, Volume, surface
+from isocenter.methods.long_axis import longest_mm
+from isocenter.space import Geometry, Reference, Region, Volume, surface
+from isocenter.space.outline import filled
 
 __all__ = [
     "Axes",
     "Extent",
     "axes_of",
     "component_masks",
-    "in_plane_axes",
     "largest_diameter_mm",
     "measure",
     "surface_and_volume",
@@ -33,7 +37,9 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+Outlines = Mapping[int, Sequence[Floats]]
 _MANY_CORNERS = 3000
+_FINE = 2.0  # pixels
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ def measure(region: Region) -> Extent:
         mesh_volume_ml=volume,
         surface_mm2=area,
         sphericity=float(np.pi ** (1 / 3) * (6.0 * volume * 1000.0) ** (2 / 3) / area),
-        axes=axes_of(largest),
+        axes=axes_of(largest, _outlines_on(region, turned.geometry)),
         diameter_mm=largest_diameter_mm(largest),
         components=len(parts),
         largest_ml=largest.volume_ml,
@@ -158,74 +164,52 @@ def largest_diameter_mm(region: Region) -> float:
         far = np.linalg.norm(corners - corners.mean(axis=0), axis=1)
         least = _span(corners)
         corners = corners[far >= least - far.max()]
-    return _farthest(corners)
+    return longest_mm(corners)
 
 
-def axes_of(region: Region) -> Axes:
+def axes_of(region: Region, outlines: Outlines | None = None) -> Axes:
     """Longest axial diameter over all axial slices, and the longest chord perpendicular to it in the same slice.
 
     "Axial" is the array plane closest to the patient's axial plane. Call it on one connected part.
-    """
-    from scipy.spatial import ConvexHull
 
+    Args:
+        outlines: slice -> its outlines, as fractional (row, column), where the region was filled from such: slices that
+            have any are measured on them, and the others on their pixels.
+    """
     assert region.mask is not None
     geometry = region.geometry
     along = geometry.upright_order[0]
     mask = np.moveaxis(region.mask, along, 0)
     rest = [a for a in range(3) if a != along]
     flat = _flattened(geometry.affine[:3, rest])
-    hulls: list[tuple[float, int, Floats]] = []
-    for k in np.flatnonzero(mask.any(axis=(1, 2))):
-        border = _border(mask[k][None], (1, 2))[:, 1:]
-        hull = border[ConvexHull(border).vertices]
-        hulls.append((_farthest(hull @ flat.T), int(k), hull))
-    longest = max(long for long, _, _ in hulls)
-    # Perpendiculars cost more than diameters and are wanted of the longest alone, and of those as long as it.
-    best = [(in_plane_axes(hull @ flat.T)[1], k, hull) for long, k, hull in hulls if long > longest - 1e-6]
-    short = max(one for one, _, _ in best)
-    _, where, hull = next(b for b in best if b[0] > short - 1e-6)
+    drawn = outlines if outlines is not None and along == 0 else {}
+    slices = np.flatnonzero(mask.any(axis=(1, 2)))
+    # Pixels are estimated finely only where they may be the longest: around them no axis is two pixels too short.
+    outer = {int(k): long_axis.around_pixels(mask[k], flat)[0] for k in slices}
+    least = max(outer.values()) - _FINE * float(np.linalg.norm(flat.sum(axis=1)))
+    found = []
+    for k in (k for k, long in outer.items() if long >= least):
+        lines = [line for line in drawn.get(k, ()) if (filled([line], mask[k].shape) & mask[k]).any()]
+        axes = long_axis.of_outline(np.concatenate(lines) @ flat.T) if lines else long_axis.of_pixels(mask[k], flat)
+        found.append((*axes, k))
+    longest = max(long for long, _, _ in found)
+    _, short, where = max((one for one in found if one[0] > longest - 1e-6), key=lambda one: one[1])
     index = np.zeros(3)
-    index[along], index[rest] = where, hull.mean(axis=0)
+    index[along], index[rest] = where, np.argwhere(mask[where]).mean(axis=0)
     x, y, z = geometry.to_patient(index)
     return Axes(longest, short, (float(x), float(y), float(z)))
 
 
-def in_plane_axes(points_mm: Floats) -> tuple[float, float]:
-    """Longest distance between points of a plane, and the longest chord of their convex hull perpendicular to it.
-
-    >>> in_plane_axes(np.array([[0.0, 0.0], [4.0, 0.0], [2.0, 1.0], [2.0, -1.0]]))
-    (4.0, 2.0)
-    """
-    from scipy.spatial import ConvexHull
-    from scipy.spatial.distance import pdist, squareform
-
-    hull = points_mm[ConvexHull(points_mm).vertices]
-    distances = squareform(pdist(hull))
-    long = float(distances.max())
-    # Several pairs may be equally long (a square's diagonals): the one with the longest perpendicular counts.
-    pairs = np.argwhere(np.triu(distances >= long - 1e-9))
-    return long, max(_perpendicular(hull, hull[i], hull[j]) for i, j in pairs)
-
-
-def _farthest(points: Floats) -> float:
-    from scipy.spatial.distance import pdist
-
-    return float(pdist(points).max())
-
-
-def _perpendicular(hull: Floats, start: Floats, stop: Floats) -> float:
-    u = (stop - start) / np.linalg.norm(stop - start)
-    x, y = (hull - start) @ u, (hull - start) @ np.array([-u[1], u[0]])
-    longest = 0.0
-    for at in x:  # the width of a convex polygon is piecewise linear: its largest value is above or below a corner
-        crossings = []
-        for i in range(len(x)):
-            j = (i + 1) % len(x)
-            # No side stands upright on the longest diameter: its far end would be farther away still.
-            if min(x[i], x[j]) - 1e-12 <= at <= max(x[i], x[j]) + 1e-12 and x[i] != x[j]:
-                crossings.append(y[i] + (y[j] - y[i]) * (at - x[i]) / (x[j] - x[i]))
-        longest = max(longest, max(crossings) - min(crossings))
-    return float(longest)
+def _outlines_on(region: Region, grid: Geometry) -> Outlines:
+    """The outlines of a region on another grid of the same voxels; none where its slices are no axial ones."""
+    if region.outlines is None or region.geometry.upright_order[0] != 0:
+        return {}
+    found: dict[int, list[Floats]] = {}
+    for k, lines in region.outlines.items():
+        for line in lines:
+            index = grid.to_index(region.geometry.to_patient(np.insert(line, 0, k, axis=1)))
+            found.setdefault(int(np.rint(index[0, 0])), []).append(index[:, 1:])
+    return found
 
 
 def _border(mask: npt.NDArray[np.bool_], axes: tuple[int, ...]) -> Floats:

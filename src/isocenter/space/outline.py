@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["enclosed", "filled", "united"]
+__all__ = ["enclosed", "filled", "traced", "united"]
 
 _ON = 1e-3  # of a pixel: DICOM writes coordinates in decimal, and a centre is hit to about that
 _SAME = 1e-4  # of a pixel: corners that are one corner, whatever the last digits say
 _TRACED = 0.02  # of a pixel: corners so near to pixel centres were traced from pixels and not drawn by hand
+_RECTANGLE = 5  # corners of a rectangle, of which the first may be written again
 _BESIDE = 1 / 3  # of an outline that lies outside another, from which it is no hole in it that was drawn a little wide
 _ASKED = 16  # corners of an outline that are asked whether they lie within another
 
@@ -112,7 +113,7 @@ def enclosed(outlines: Sequence[npt.ArrayLike], pixels: int) -> float | None:
     16.0
     """
     rings = [r for o in outlines if len(r := np.asarray(o, dtype=np.float64).reshape(-1, 2)) > 2]
-    if not rings or all(np.abs(r - np.rint(r)).max() < _TRACED for r in rings):
+    if not rings or all(_on_centres(r) for r in rings):
         return None
     area = sum(
         (-1.0) ** sum(_holds(other, ring) for other in rings if other is not ring) * abs(_shoelace(ring))
@@ -121,6 +122,28 @@ def enclosed(outlines: Sequence[npt.ArrayLike], pixels: int) -> float | None:
     round_about = sum(float(np.linalg.norm(r - np.roll(r, -1, axis=0), axis=1).sum()) for r in rings)
     # Pixels and area part company by the pixels on the way round at most.
     return area if abs(area - pixels) <= 0.75 * round_about + 2.0 else None
+
+
+def traced(outlines: Sequence[npt.ArrayLike]) -> bool:
+    """Whether outlines of one plane were traced from pixels, so that they are no finer than these.
+
+    Such go from pixel centre to pixel centre, along the edges of pixels, or, as marching squares do, half way between
+    one centre and the next: all their corners lie at whole and half pixels. A rectangle of four such corners at the
+    edges of pixels may as well have been drawn.
+
+    >>> traced([[[1, 1], [1, 3], [2, 3], [2, 1]]]), traced([[[0.5, 0.5], [0.5, 4.2], [4.5, 4.5]]])
+    (True, False)
+    """
+    rings = [r for o in outlines if len(r := np.asarray(o, dtype=np.float64).reshape(-1, 2)) > 2]
+    if not rings or all(_on_centres(r) for r in rings):
+        return True
+    return all(np.abs(2.0 * r - np.rint(2.0 * r)).max() < 2.0 * _TRACED for r in rings) and any(
+        len(r) > _RECTANGLE for r in rings
+    )
+
+
+def _on_centres(ring: Floats) -> bool:
+    return bool(np.abs(ring - np.rint(ring)).max() < _TRACED)
 
 
 def _shoelace(ring: Floats) -> float:

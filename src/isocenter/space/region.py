@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -57,7 +57,8 @@ class Region:
             its own.
         images: SOP Instance UIDs of the images that its author says it was drawn on; not written to JSON.
 
-    `drawn_mm2` is not given but set by `of_contours`: slice -> what its contours enclose. A region that was changed
+    `drawn_mm2` is not given but set by `of_contours`: slice -> what its contours enclose; so is `outlines`: slice ->
+    those contours as (n, 2) fractional (row, column), where a person drew them. A region that was changed
     (`dataclasses.replace`) or written and read again has none, and is counted by its voxels. `unplaced` says of a
     polygon why its structure has no voxels (`must_be_placed`). `imageless` marks a mask whose images are not at hand
     (`without_images`): its grid may end where the structure does, and tells not where the images end. `occupied_ml` is
@@ -78,6 +79,7 @@ class Region:
     tracking: str = ""
     images: frozenset[str] = field(default=frozenset(), repr=False)
     drawn_mm2: Mapping[int, float] | None = field(default=None, init=False, repr=False)
+    outlines: Mapping[int, Sequence[npt.NDArray[np.float64]]] | None = field(default=None, init=False, repr=False)
     unplaced: tuple[str, str, str] | None = field(default=None, init=False, repr=False)
     imageless: bool = field(default=False, init=False, repr=False)
     occupied_ml: float | None = field(default=None, init=False, repr=False)
@@ -92,10 +94,16 @@ class Region:
         series_uid: str = "",
         label: str = "",
         images: frozenset[str] = frozenset(),
+        outlines: Mapping[int, Sequence[npt.NDArray[np.float64]]] | None = None,
     ) -> Region:
-        """A mask that was filled from contours, with the area that they enclose in each slice, in mm2."""
+        """A mask that was filled from contours, with the area that they enclose in each slice, in mm2, and with them.
+
+        Args:
+            outlines: slice -> contours as (row, column), of those slices on which they were drawn and not traced.
+        """
         made = cls(geometry, mask=mask, series_uid=series_uid, label=label, images=images)
         object.__setattr__(made, "drawn_mm2", None if drawn_mm2 is None else dict(drawn_mm2))
+        object.__setattr__(made, "outlines", dict(outlines) if outlines else None)
         return made
 
     @classmethod
