@@ -17,6 +17,7 @@ from isocenter.errors import Refused
 from isocenter.learn.cascade import session_of
 from isocenter.learn.differentiable import Differentiable
 from isocenter.learn.export import exported
+from isocenter.learn.gradients import grad_cam
 from isocenter.learn.networks import GridNet, PlainGrid
 from isocenter.learn.sensitivity import METHODS, Asked, odds
 
@@ -62,6 +63,36 @@ def test_the_parts_of_a_picture_add_up_to_what_the_blurred_one_lacks(monkeypatch
     METHODS["integrated gradients"](asked, image, 1)
     ends = odds(asked, np.stack([image, gaussian_filter(image, (0, 3.5, 3.5))]), 1)
     assert whole[0].sum() == pytest.approx(ends[0] - ends[1], abs=0.02 * abs(ends[0] - ends[1]) + 1e-2)
+
+
+def test_grad_cam_of_the_file_is_that_of_the_network(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    net = GridNet((4, 8), 2).eval()
+
+    class Apart(torch.nn.Module):  # type: ignore[misc]
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            logits = net(image)
+            return logits[:, 1:] - logits[:, :1]
+
+    exported(net, (1, 16, 16), tmp_path / "net.onnx", ("logits",))
+    image = np.random.default_rng(0).random((1, 16, 16), np.float32)
+    made = METHODS["Grad-CAM"](Asked((tmp_path / "net.onnx").read_bytes()), image, 1)
+    expected = grad_cam(Apart(), net.body[-1], image)
+    if not expected.any():  # what speaks against one class speaks for the other
+        made = METHODS["Grad-CAM"](Asked((tmp_path / "net.onnx").read_bytes()), image, 0)
+        net.head.weight.data = net.head.weight.data.flip(0)
+        expected = grad_cam(Apart(), net.body[-1], image)
+    assert expected.max() > 0 and made == pytest.approx(expected, abs=1e-5)
+
+
+def test_what_a_network_saw_mirrored_is_turned_back() -> None:
+    asked = Asked(shelved("pneumoniamnist")[1].read_bytes())
+    _, places = asked.net.with_places(torch.zeros(1, 1, 28, 28))
+    assert [(tuple(one.shape[1:]), axes) for one, _, axes in places] == [((64, 7, 7), ()), ((64, 7, 7), (3,))]
+    image = np.random.default_rng(2).random((1, 28, 28), np.float32)
+    for kind in (0, 1):
+        one, other = (METHODS["Grad-CAM"](asked, some, kind) for some in (image, image[..., ::-1].copy()))
+        assert one[:, ::-1] == pytest.approx(other, abs=1e-5), "the model answers both alike"
 
 
 def test_other_operations_and_other_answers_are_refused() -> None:

@@ -24,7 +24,9 @@ def sanity(
     partners: Annotated[Path, typer.Option(help="Folder that has the partner networks, or takes them.")] = Path(
         "partners"
     ),
-    method: Annotated[list[str] | None, typer.Option(help="Also another method: smoothed, occlusion …")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="occlusion, integrated gradients or Grad-CAM; of films also others.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of partners of pictures, if fewer; the verdict says so.")]
     = None,
     cases: Annotated[int, typer.Option(min=12, help="Pictures that are looked at, at most; of films always 48.")] = 48,

@@ -118,6 +118,12 @@ def _with_ones(shape: Sequence[int], axes: Sequence[int]) -> list[int]:
     return [1 if k in ones else left.pop(0) for k in range(whole)]
 
 
+def _is_of_places(x: Tensor, axes: Tensor | None, image: Tensor) -> bool:
+    """Whether a mean is that of a feature map over its places: not of the image, and not over channels."""
+    over = [] if axes is None else sorted(int(a) % x.ndim for a in axes)
+    return x.ndim == image.ndim and over == list(range(2, x.ndim)) and x.shape[1] > image.shape[1]
+
+
 class Differentiable(nn.Module):  # type: ignore[misc]
     """Images (n, channels, …grid) → one output of an ONNX file, with gradients.
 
@@ -155,11 +161,35 @@ class Differentiable(nn.Module):  # type: ignore[misc]
         ]
 
     def forward(self, image: Tensor) -> Tensor:
+        answer: Tensor = self._worked_out(image)[self.output]
+        return answer
+
+    def with_places(self, image: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor, tuple[int, ...]]]]:
+        """The output, and every feature map (n, channels, …coarser grid) of which a mean is taken, with that and with
+        the axes along which its network saw the image turned round. Not every mean has to do with the output."""
+        held, turned, found = (
+            self._worked_out(image),
+            dict[str, frozenset[int]](),
+            dict[str, tuple[str, tuple[int, ...]]](),
+        )
+        for kind, given, made, _ in self.steps:
+            axes = frozenset[int]()
+            for name in given:
+                axes = axes | turned.get(name, frozenset())
+            if kind == "Slice" and len(given) > 4 and given[0] in {"image", *turned}:
+                steps = zip(held[given[3]].tolist(), held[given[4]].tolist(), strict=True)
+                axes = axes ^ {int(a) % image.ndim for a, step in steps if step < 0}
+            if "image" in given or any(name in turned for name in given):
+                turned[made[0]] = axes
+            if kind == "ReduceMean" and _is_of_places(held[given[0]], held[given[1]] if given[1:] else None, image):
+                found[made[0]] = given[0], tuple(sorted(axes))
+        return held[self.output], [(held[name], held[mean], axes) for mean, (name, axes) in found.items()]
+
+    def _worked_out(self, image: Tensor) -> dict[str, Any]:
         held: dict[str, Any] = {**self.known, "image": image, "": None}
         for kind, given, made, told in self.steps:
             held[made[0]] = _OPERATIONS[kind](told, *(held[name] for name in given))
-        answer: Tensor = held[self.output]
-        return answer
+        return held
 
     def must_answer_as(self, session: Any, images: np.ndarray[Any, Any]) -> None:
         """Hold it against the session of the same file.

@@ -101,7 +101,7 @@ def _written(
     import io
 
     highest = np.unravel_index(int(values.argmax()), values.shape)
-    lines, shown, over = [f"{SAYS}. {method.capitalize()}, {what}."], picture, values
+    lines, shown, over = [f"{SAYS}. {method[:1].upper()}{method[1:]}, {what}."], picture, values
     if values.ndim == 3:
         shown, over = picture[highest[0]], values[highest[0]]
         lines.append(f"Slice {highest[0] + 1} of {len(values)}, in which it is highest.")

@@ -6,6 +6,7 @@ where a reader would ask for it: of two classes where the model says the positiv
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from isocenter.errors import Refused
 from isocenter.learn.cascade import session_of
@@ -126,10 +128,14 @@ class _Odds(nn.Module):  # type: ignore[misc]
         self.net, self.kind = net, kind
 
     def forward(self, images: Tensor) -> Tensor:
-        logits = self.net(images)
-        others = torch.cat([logits[:, : self.kind], logits[:, self.kind + 1 :]], 1)
-        told: Tensor = logits[:, self.kind, None] - torch.logsumexp(others, 1, keepdim=True)
-        return told
+        return _odds_of(self.net(images), self.kind)
+
+
+def _odds_of(logits: Tensor, kind: int) -> Tensor:
+    """(n, 1)"""
+    others = torch.cat([logits[:, :kind], logits[:, kind + 1 :]], 1)
+    told: Tensor = logits[:, kind, None] - torch.logsumexp(others, 1, keepdim=True)
+    return told
 
 
 def _integrated(asked: Asked, image: Array, kind: int) -> Array:
@@ -142,14 +148,32 @@ def _integrated(asked: Asked, image: Array, kind: int) -> Array:
     return np.asarray(np.maximum(np.nan_to_num(parts.sum(0), posinf=0.0, neginf=0.0), 0))
 
 
+def _activated(asked: Asked, image: Array, kind: int) -> Array:
+    """Grad-CAM (Selvaraju 2017) of every feature map whose mean the answer is read from, each turned back, together."""
+    x = torch.from_numpy(np.ascontiguousarray(image))[None].requires_grad_(True)
+    logits, places = asked.net.with_places(x)
+    wanted = [one for place in places for one in place[:2]]
+    slopes = iter(torch.autograd.grad(_odds_of(logits, kind).sum(), wanted, allow_unused=True))
+    seen, mode = torch.zeros(image.shape[1:]), "bilinear" if image.ndim == 3 else "trilinear"
+    for one, _, turned in places:
+        slope, of_mean = next(slopes), next(slopes)
+        if slope is None or of_mean is None or not of_mean.any():  # its mean is no part of the answer
+            continue
+        weighed = (one * slope.mean(tuple(range(2, one.ndim)), keepdim=True)).sum(1, keepdim=True)
+        grown = functional.interpolate(functional.relu(weighed), image.shape[1:], mode=mode, align_corners=False)
+        seen = seen + torch.flip(grown, turned)[0, 0]
+    return np.asarray(np.nan_to_num(seen.detach().numpy(), posinf=0.0, neginf=0.0), np.float32)
+
+
 METHODS: Mapping[str, Callable[[Asked, Array, int], Array]] = {
-    "occlusion": _covered, "integrated gradients": _integrated
+    "occlusion": _covered, "integrated gradients": _integrated, "Grad-CAM": _activated,
 }  # fmt: skip
 """Name of a method -> (what is asked, image (channels, *grid), class) -> map (*grid), 0 where nothing speaks for it."""
 
 TELLS = {
     "occlusion": "by how much the log-odds fall where it is covered",
     "integrated gradients": "what each pixel adds to the log-odds, from the blurred picture on",
+    "Grad-CAM": "the features of a place, by how much each raises the log-odds",
 }
 """What the values of a map are."""
 
@@ -167,7 +191,7 @@ def must_have(method: str) -> None:
 def map_name(method: str) -> str:
     """What the map of a method is called in the evidence.
 
-    >>> map_name("integrated gradients")
-    'integrated_gradients_sensitivity'
+    >>> map_name("integrated gradients"), map_name("Grad-CAM")
+    ('integrated_gradients_sensitivity', 'grad_cam_sensitivity')
     """
-    return f"{method.replace(' ', '_')}_sensitivity"
+    return f"{re.sub('[^a-z]+', '_', method.lower())}_sensitivity"
