@@ -30,8 +30,10 @@ from isocenter.govern.policy import HOUSE, Person, Role  # noqa: E402
 from isocenter.learn.kinds import Masks, Movement  # noqa: E402
 from isocenter.learn.outlined import pairs_in, people_of, read_case, weights_of  # noqa: E402
 from isocenter.learn.recipe_files import recipe_text  # noqa: E402
+from isocenter.learn.tested import digest_of_case  # noqa: E402
+from isocenter.learn.tested import read as cases_of  # noqa: E402
 from isocenter.reading.session import Correction  # noqa: E402
-from isocenter.record import Kind, Verdict  # noqa: E402
+from isocenter.record import Kind, Model, Verdict, from_plain  # noqa: E402
 from isocenter.settings import Settings  # noqa: E402
 from isocenter.site.outlining import Edit  # noqa: E402
 from isocenter.site.verbs import Site  # noqa: E402
@@ -157,6 +159,8 @@ def test_a_frozen_cohort_teaches_outlines_as_they_were_signed(site: Site, tmp_pa
     assert not any(secret in names for secret in (*PATIENTS, "2.25."))
     told = json.loads((tmp_path / "model" / "model.json").read_text())
     assert len(told["card"]["learned_from"]) == 6 * SIDES[0] and told["card"]["readings"]["by_mode"]["followed"] == 5
+    cases = {digest_of_case(line) for line in cases_of(tmp_path / "model", from_plain(Model, told))}
+    assert cases < set(told["card"]["learned_from"]), "each case opens in the archive"
     learnt = site.journal.since(kinds=(Kind.MODEL_TRAINED,), limit=1, newest_first=True)[0].event
     assert learnt.subject == "halves"
     named = site.consents.withdraw(patient="CHANGED", reason="by letter", who=HOUSE)
@@ -166,6 +170,19 @@ def test_a_frozen_cohort_teaches_outlines_as_they_were_signed(site: Site, tmp_pa
     said = json.loads(judged.stdout)
     assert said["n"] == 6 and set(said["metrics"]["dice"]) == {"front", "rear"}
     site.consents.give({"GRU": ()}, patient="CHANGED", who=HOUSE)
+
+
+def test_what_was_learnt_before_is_mixed_in_and_asked_for_again(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "halves.toml").write_text(recipe_text(HOW))
+    said = {"who": HOUSE, "task": str(tmp_path / "halves.toml")}
+    site.teaching.examples("volumetry", tmp_path / "old", **said)
+    report = site.teaching.examples("volumetry", tmp_path / "new", rehearse=tmp_path / "old", share=0.5, **said)
+    pairs, alone = pairs_in(tmp_path / "new")
+    assert (report["rehearsed"]["n"], len(pairs), len(alone), len(set(people_of(pairs, tmp_path)))) == (6, 12, 0, 12)
+    site.consents.withdraw(patient="P1", reason="by letter", who=HOUSE)
+    with pytest.raises(Refused, match="1 of 6 studies"):
+        site.teaching.may_learn(tmp_path / "new", who=HOUSE)
+    site.consents.give({"GRU": ()}, patient="P1", who=HOUSE)
 
 
 def test_names_that_no_finding_has_are_refused_with_those_that_there_were(site: Site, tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def test_earlier_examples_of_several_findings_are_not_mixed_in(
 ) -> None:
     site, _, _ = archive
     for text in (SEVERAL, ROWS):
-        with pytest.raises(Refused, match="only examples of one class each"):
+        with pytest.raises(Refused, match="rows, and examples of several classes, are not mixed"):
             site.teaching.examples(
                 OF, tmp_path / "set", who=HOUSE, task=recipe_at(tmp_path, text), rehearse=tmp_path / "old"
             )

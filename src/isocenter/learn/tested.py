@@ -236,13 +236,18 @@ def image_digests(data: Path, names: Sequence[str], whole: str) -> list[str]:
 
 
 def _taken(folder: Path) -> dict[str, str]:
-    """File -> digest of the stored image that it was made of, where `from_readings.written` said so."""
+    """File, and its name alone, -> digest of the stored image that it was made of, where `from_readings.laid` said so.
+
+    Those of outlines and boxes are known by the name alone, of boxes without its ending.
+    """
     table = folder / "examples.csv"
     if not table.is_file():
         return {}
     with table.open(newline="", encoding="utf-8") as text:
         rows = [(str(row.get("file")), str(row.get("image") or "")) for row in csv.DictReader(text)]
-    return {file: image for file, image in rows if len(image) == 64 and set(image) <= set("0123456789abcdef")}
+    known = {file: image for file, image in rows if len(image) == 64 and set(image) <= set("0123456789abcdef")}
+    own = {Path(file).name: image for file, image in known.items()}
+    return {Path(name).stem: image for name, image in own.items()} | own | known
 
 
 def counted(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -21,9 +21,10 @@ from isocenter.errors import NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
 from isocenter.learn.from_readings import AGREEMENT, MOST, capped, influence, rehearsed
-from isocenter.learn.kinds import Classes, Classifier2D, Recipe
+from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Recipe
 from isocenter.learn.recipe_files import recipe_text
 from isocenter.learn.recipes import RECIPES, recipe, recipe_behind
+from isocenter.learn.rehearsed_pairs import rehearsed_pairs
 from isocenter.learn.signed_reports import Signed, teacher_of
 from isocenter.record import Code, Cohort, Event, Kind
 from isocenter.site.consenting import RECORD_TERMS, Consenting
@@ -87,10 +88,11 @@ class Teaching:
         how = recipe(task) if task else self._own_recipe(analysis)
         own = not task and how.task not in RECIPES  # one of the house's own, which lies on the card of its weights
         task = str(out / "recipe.toml") if own else task or how.task
+        of_places = isinstance(how, Masks | Boxes)
         if rehearse is not None and not (
-            isinstance(how, Classifier2D) or (isinstance(how, Classes) and not how.several)
+            of_places or isinstance(how, Classifier2D) or (isinstance(how, Classes) and not how.several)
         ):
-            raise Refused(f"earlier examples for '{how.task}'", "only examples of one class each are mixed with others",
+            raise Refused(f"earlier examples for '{how.task}'", "rows, and examples of several classes, are not mixed",
                           "take all of them anew, without --rehearse")  # fmt: skip
         teacher = teacher_of(how, analysis, self._looks_for(analysis))
         may_be_asked = self._askable(signed, who, without, not_by, cohort)
@@ -123,7 +125,8 @@ class Teaching:
         if own:
             wholly.write(out / "recipe.toml", recipe_text(how))
         if rehearse is not None:
-            report["rehearsed"] = {"n": rehearsed(out, rehearse, share), "share": share}
+            mixed = (rehearsed_pairs if of_places else rehearsed)(out, rehearse, share)
+            report["rehearsed"] = {"n": mixed, "share": share}
         details = {k: report[k] for k in ("n", "people", "by_class", "by_mode", "closed", "digest", "agreement")}
         details |= {"studies": sorted({e.study for e in made} | before), "use": _plain(purpose)}
         if cohort is not None:
