@@ -23,7 +23,7 @@ from isocenter.app import open_house
 from isocenter.catalogue.thyroid_nodule import LEVEL, NODULE
 from isocenter.cli import app
 from isocenter.dicom.wrap import wrap_image
-from isocenter.errors import Refused
+from isocenter.errors import NotFound, Refused
 from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.disclosure import Mode, Use
@@ -248,3 +248,13 @@ def test_earlier_examples_of_several_findings_are_not_mixed_in(
                 OF, tmp_path / "set", who=HOUSE, task=recipe_at(tmp_path, text), rehearse=tmp_path / "old"
             )
     assert not (tmp_path / "set").exists()
+
+
+def test_a_training_by_a_cohort_asks_for_the_analysis_where_the_recipe_does_not_tell_it(
+    archive: tuple[Site, list[str], Path], tmp_path: Path
+) -> None:
+    _, _, folder = archive
+    words = ["train", recipe_at(tmp_path, PICTURES), "--data", "nodules", "--out", str(tmp_path / "m")]
+    found = CliRunner().invoke(app, [*words, "--folder", str(folder)])
+    assert isinstance(found.exception, NotFound) and "--analysis thyroid_nodule" in str(found.exception)
+    assert not (tmp_path / "m-examples").exists()

@@ -153,17 +153,25 @@ def _of_cohort(name: str, task: str, out: Path, analysis: str, say: list[str], f
     asked = analysis or next(
         (n for n, one in discover().analyses.items() if getattr(one, "weights", "") == how.task), how.task
     )
-    try:
-        with house(folder) as held:
+    with house(folder) as held:
+        try:
             cohort = held.site.cohorts.made(name, who=HOUSE)
-            use = held.site.consents.use(Purpose.TRAINING, who=HOUSE, **said_of(say))
+        except NotFound as e:
+            raise NotFound(
+                f"no data at {name}",
+                f"it is no file and no folder; as a cohort: {e}",
+                "check the path, or the name of the cohort",
+            ) from e
+        use = held.site.consents.use(Purpose.TRAINING, who=HOUSE, **said_of(say))
+        try:
             held.site.teaching.examples(asked, examples, who=HOUSE, task=task, use=use, cohort=cohort)
-    except NotFound as e:
-        raise NotFound(
-            f"no data at {name}",
-            f"it is no file and no folder; as a cohort: {e}",
-            "check the path, or the name of the cohort",
-        ) from e
+        except NotFound as e:
+            if analysis:
+                raise
+            raise NotFound(
+                f"an analysis for the recipe '{how.task}'", f"none has its name or runs on its weights ({e.what})",
+                "name the one on whose reports it shall learn, such as --analysis thyroid_nodule",
+            ) from e  # fmt: skip
     return examples
 
 

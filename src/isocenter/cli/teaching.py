@@ -74,8 +74,8 @@ def take(
     if report["silent"]:
         silent = many(report["silent"], "signed study tells", "signed studies tell")
         screen.say(
-            f"{silent} nothing: {analysis} declined, or had not answered when it was signed, or words alone could mean"
-            " anything"
+            f"{silent} nothing: {analysis} declined, or had not answered when it was signed, or what was signed says "
+            "nothing of it that is sure"
         )
     if "rehearsed" in report:
         screen.say(f"{many(report['rehearsed']['n'], 'earlier example lies', 'earlier examples lie')} beside them")

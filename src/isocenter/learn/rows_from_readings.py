@@ -154,7 +154,7 @@ def _cell(column: Column, row: Row, fields: Sequence[str]) -> str:
         return ""
     wanted = column.unit if column.kind == "number" and column.unit else number.unit
     there = converted(number.value, number.unit, wanted)
-    return "" if there is None else repr(there)
+    return "" if there is None else f"{there:.12g}"
 
 
 def _sex(said: str, column: Column) -> str:
