@@ -433,6 +433,28 @@ def test_a_film_carries_what_a_person_gives_and_no_outline() -> None:
             asked()
 
 
+def test_an_outline_on_a_film_that_names_its_frame_is_measured_there() -> None:
+    """It was declined as one of which nothing says on which frame it lies."""
+    film = Volume(
+        np.stack([PICTURE**2 / 255.0, PICTURE]), PLANE, axes=(Axis("time", (0.0, 1.0), "s"),), instance_uids=("2.25.8",)
+    )
+    drawn = replace(disc(5.0, label="head"), instance_uid="2.25.8", frames=frozenset({2}))
+    shape = UltrasoundSpeckle().run(film, (drawn,), dynamic_range_db=60.0).findings[0]
+    still = UltrasoundSpeckle().run(IMAGE, (disc(5.0),), dynamic_range_db=60.0).findings[0]
+    assert value(shape, SHAPE) == value(still, SHAPE)
+    nodule = replace(drawn, label="nodule")
+    sizes = [ThyroidNodule().run(i, (r,), **SOLID).findings[0].measurements
+             for i, r in ((film, nodule), (IMAGE, disc(5.0, label="nodule")))]  # fmt: skip
+    assert sizes[0] == sizes[1]
+    both = replace(drawn, frames=frozenset({1, 2}))
+    with pytest.raises(Refused, match=r"on a film of 2 frames: it was drawn on 2 of them"):
+        FetalBiometry().run(film, (both,))
+    beyond = replace(drawn, frames=frozenset({3}))
+    for wrong in (both, beyond):
+        with pytest.raises(Refused, match="a film of 2 frames"):
+            UltrasoundSpeckle().run(film, (wrong,), dynamic_range_db=60.0)
+
+
 def test_lists_of_numbers_and_no_are_understood_on_the_command_line(tmp_path: Path) -> None:
     """As the pages write them: three dimensions with commas between, and a focus that is not there."""
     for n, data in enumerate(ultrasound.patient(seed=1).files):

@@ -242,6 +242,23 @@ def test_a_sheared_grid_is_refused_in_words(axial: Geometry) -> None:
         seg.write(found(ball(tilted)), *stack(tilted))
 
 
+def test_a_segment_tells_the_frame_of_the_film_that_it_was_drawn_on() -> None:
+    study, sources = radiograph()
+    (made,) = seg.write(found(on_film(study)), study, sources)
+    film = dcmread(io.BytesIO(made))
+    (frame,) = film.PerFrameFunctionalGroupsSequence
+    frame.DerivationImageSequence[0].SourceImageSequence[0].ReferencedFrameNumber = 4
+    named = io.BytesIO()
+    film.save_as(named)
+    assert seg.read(made)[0].frames == frozenset() and seg.read(named.getvalue())[0].frames == {4}
+    film.PerFrameFunctionalGroupsSequence = [frame, frame]
+    film.NumberOfFrames, film.PixelData = 2, film.PixelData * 2
+    several = io.BytesIO()
+    film.save_as(several)
+    with pytest.raises(Refused, match="a segment on 2 frames without a place"):
+        seg.read(several.getvalue())
+
+
 def test_what_has_no_voxels_or_belongs_elsewhere_is_refused(archive: Archive, axial: Geometry) -> None:
     point = Region(axial, Shape.POINT, points_mm=np.zeros((1, 3)), series_uid=SERIES_UID)
     with pytest.raises(Refused, match="without regions"):

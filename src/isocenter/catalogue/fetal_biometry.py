@@ -47,7 +47,7 @@ _ROUND = 0.9  # least overlap of an outline with its ellipse
 class FetalBiometry:
     """How large and how heavy is the fetus for its age, by INTERGROWTH-21st or by Hadlock?"""
 
-    name, version = "fetal_biometry", "9"
+    name, version = "fetal_biometry", "10"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality="US",

@@ -23,6 +23,7 @@ __all__ = [
     "age_years",
     "calibrated",
     "ellipse_of",
+    "frame_drawn_on",
     "grey",
     "longest_mm",
     "on_image",
@@ -151,7 +152,7 @@ def on_image(regions: Sequence[Region] | None, image: Volume) -> tuple[Region, .
     """Outlines that lie on this picture, with its calibration.
 
     Raises:
-        Refused: for outlines on a film, of which nothing says on which frame they lie.
+        Refused: for outlines on a film, of which nothing says on which one frame they lie.
     """
     kept: list[Region] = []
     frames = max((len(axis) for axis in image.axes if axis.name != "channel"), default=1)
@@ -159,14 +160,28 @@ def on_image(regions: Sequence[Region] | None, image: Volume) -> tuple[Region, .
         mine = not region.instance_uid or region.instance_uid in image.instance_uids
         same = region.geometry.shape == image.geometry.shape
         flat = region.geometry.reference is Reference.PIXEL and same
-        if mine and same and frames > 1:
+        if mine and same and frames > 1 and len(region.frames & set(range(1, frames + 1))) != 1:
             raise Refused(
                 f"{region.label or 'an outline'} on a film of {frames} frames",
-                "nothing says on which of them it was drawn",
+                f"it was drawn on {len(region.frames)} of them"
+                if region.frames
+                else "nothing says on which of them it was drawn",
                 "outline it on a still picture of the machine, or give what was measured there",
             )
         kept.append(replace(region, geometry=image.geometry) if mine and flat else region)
     return tuple(kept)
+
+
+def frame_drawn_on(image: Volume, regions: Sequence[Region] | None) -> Volume:
+    """The one frame of a film that all outlines say they were drawn on; any other image as it came."""
+    axis = next((axis for axis in image.axes if axis.name != "channel" and len(axis) > 1), None)
+    said = {n for r in regions or () if r.instance_uid in image.instance_uids for n in r.frames}
+    if axis is None or len(said) != 1 or not all(r.frames for r in regions or ()):
+        return image
+    (number,) = said
+    if not 1 <= number <= len(axis):
+        return image
+    return replace(image.at(axis.name, number - 1), instance_uids=image.instance_uids)
 
 
 def calibrated(region: Region, image: Volume) -> Region:

@@ -35,7 +35,7 @@ _ELSE = re.compile(
 class ThyroidNodule:
     """Which ACR TI-RADS level has this thyroid nodule, and does its size ask for aspiration or follow-up?"""
 
-    name, version = "thyroid_nodule", "9"
+    name, version = "thyroid_nodule", "10"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US", body_part=("thyroid", "neck")),
         "outlines": Need(modality="SEG", gives="regions", optional=True),

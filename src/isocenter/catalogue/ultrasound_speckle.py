@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.plane_image import grey, on_image
+from isocenter.catalogue.plane_image import frame_drawn_on, grey, on_image
 from isocenter.errors import Refused
 from isocenter.methods import speckle
 from isocenter.record import Code, Finding, Measurement, codes
@@ -31,7 +31,7 @@ _FEWEST = 200  # pixels
 class UltrasoundSpeckle:
     """What do the statistics of speckle say about the outlined tissue, and what does the picture show without it?"""
 
-    name, version = "ultrasound_speckle", "5"
+    name, version = "ultrasound_speckle", "6"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality="US"),
         "outlines": Need(modality="SEG", gives="regions"),
@@ -78,6 +78,7 @@ class UltrasoundSpeckle:
                 "compression changes the statistics of speckle",
                 "send it as the machine made it, without loss",
             )
+        image = frame_drawn_on(image, outlines)
         picture, coloured = grey(image)
         white = _white(picture, image.facts.get("BitsStored"))
         # A grey of 0 is one that was rounded down to it.

@@ -51,7 +51,8 @@ _ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
 _ANATOMICAL = (codes.STRUCTURE, codes.LUNG, codes.CHEST, codes.HEART, codes.BRAIN, codes.BODY)
 
 
-_Said = tuple[str, str, str, frozenset[str]]  # label, code and Tracking UID of a segment, and the images it is of
+# Label, code and Tracking UID of a segment, the images that it is of, and their frames.
+_Said = tuple[str, str, str, frozenset[str], frozenset[int]]
 
 
 class Kind(StrEnum):
@@ -326,7 +327,7 @@ def read(
         series_uid = images.series_uid if images else series_uid
         occupied = opened.SegmentationType == "FRACTIONAL" and opened.get("SegmentationFractionalType") == "OCCUPANCY"
         found = []
-        for (label, coded, tracking, drawn_on), array, grid in _each(opened, geometry):
+        for (label, coded, tracking, drawn_on, frames), array, grid in _each(opened, geometry):
             region = Region(
                 grid,
                 mask=array >= (0.5 if array.dtype.kind == "f" else 1),
@@ -336,6 +337,7 @@ def read(
                 coded=coded,
                 tracking=tracking,
                 images=drawn_on,
+                frames=frames if grid.reference is not Reference.PATIENT else frozenset(),
             )
             if occupied and grid.reference is Reference.PATIENT:
                 region = _occupied(region, array)
@@ -413,7 +415,7 @@ def _of(opened: Any) -> tuple[str, str]:
 def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[_Said, npt.NDArray[Any], Geometry]]:
     """What is said of each segment, its values and its grid, one by one: a hundred organs fill gigabytes."""
     labels: dict[int, _Said] = {
-        n: (str(s.get("SegmentLabel", "")), _coded(s), str(s.get("TrackingUID") or ""), _images_of(opened, n))
+        n: (str(s.get("SegmentLabel", "")), _coded(s), str(s.get("TrackingUID") or ""), *_drawn_on(opened, n))
         for s in opened.SegmentSequence
         for n in [int(s.SegmentNumber)]
     }
@@ -427,22 +429,26 @@ def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[_Said, npt.NDA
         held = np.flatnonzero(np.bincount(whole.ravel())) if whole.dtype.kind == "u" else ()
         ground |= {0, int(opened.get("PixelPaddingValue", 0))}
         not_described = [int(n) for n in held if int(n) not in labels and int(n) not in ground]
-        yield from (((f"segment {n}", "", "", _images_of(opened, n)), whole == n, grid) for n in not_described)
+        yield from (((f"segment {n}", "", "", *_drawn_on(opened, n)), whole == n, grid) for n in not_described)
     else:
         yield from ((labels[n], *_placed(opened, n, wanted)) for n in numbers)
 
 
-def _images_of(opened: Any, number: int) -> frozenset[str]:
-    """The images that a segment's frames, or the object as a whole, say they were made from."""
+def _drawn_on(opened: Any, number: int) -> tuple[frozenset[str], frozenset[int]]:
+    """The images that a segment's frames, or the object as a whole, say they were made from; and their frames."""
     shared = opened.SharedFunctionalGroupsSequence[0]
     series = opened.get("ReferencedSeriesSequence") or []
-    found = [i.get("ReferencedSOPInstanceUID") for s in series for i in s.get("ReferencedInstanceSequence") or []]
+    found = [i for s in series for i in s.get("ReferencedInstanceSequence") or []]
+    sources: list[Any] = []
     for group in opened.get("PerFrameFunctionalGroupsSequence") or []:
         which = (group if "SegmentIdentificationSequence" in group else shared).get("SegmentIdentificationSequence")
         if opened.SegmentationType == "LABELMAP" or (which and int(which[0].ReferencedSegmentNumber) == number):
             derived = group.get("DerivationImageSequence") or []
-            found += [i.get("ReferencedSOPInstanceUID") for d in derived for i in d.get("SourceImageSequence") or []]
-    return frozenset(str(uid) for uid in found if uid)
+            sources += [i for d in derived for i in d.get("SourceImageSequence") or []]
+    told = [i.get("ReferencedFrameNumber") for i in sources]
+    frames = {int(n) for one in told if one for n in np.ravel(one)}  # one number, or several
+    uids = (i.get("ReferencedSOPInstanceUID") for i in (*found, *sources))
+    return frozenset(str(uid) for uid in uids if uid), frozenset(frames)
 
 
 def _is_background(segment: Dataset) -> bool:
@@ -490,6 +496,12 @@ def _flat(opened: Any, number: int, wanted: Geometry | None) -> tuple[npt.NDArra
         array = array[:1]
     elif not len(array):
         array = np.zeros((1, *array.shape[1:]), array.dtype)
+    if len(array) > 1:
+        raise Refused(
+            f"a segment on {len(array)} frames without a place in the patient",
+            "an outline lies on one picture, or on one frame of a film",
+            "send an outline of one of them",
+        )
     if wanted is None:
         return array, Geometry.regular(shape=(1, *array.shape[1:]), reference=Reference.PIXEL)
     if wanted.shape != (1, *array.shape[1:]):

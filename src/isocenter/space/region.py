@@ -56,6 +56,7 @@ class Region:
         tracking: Tracking UID by which its author knows it at all times; not written to JSON, where the finding has
             its own.
         images: SOP Instance UIDs of the images that its author says it was drawn on; not written to JSON.
+        frames: of a film, from 1, on which its author says it was drawn; not written to JSON.
 
     `drawn_mm2` is not given but set by `of_contours`: slice -> what its contours enclose; so is `outlines`: slice ->
     those contours as (n, 2) fractional (row, column), where a person drew them. A region that was changed
@@ -78,6 +79,7 @@ class Region:
     coded: str = ""
     tracking: str = ""
     images: frozenset[str] = field(default=frozenset(), repr=False)
+    frames: frozenset[int] = field(default=frozenset(), repr=False)
     drawn_mm2: Mapping[int, float] | None = field(default=None, init=False, repr=False)
     outlines: Mapping[int, Sequence[npt.NDArray[np.float64]]] | None = field(default=None, init=False, repr=False)
     unplaced: tuple[str, str, str] | None = field(default=None, init=False, repr=False)
