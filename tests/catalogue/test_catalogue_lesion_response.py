@@ -30,6 +30,7 @@ from isocenter.record import Finding, Outcome, codes
 from isocenter.site.folder import read_folder
 from isocenter.site.loading import Loading
 from isocenter.space import Geometry, Reference, Region, Volume
+from isocenter.space.outline import filled
 from isocenter.testing.phantoms import Person, pet_ct
 from isocenter.testing.phantoms.pet_ct import Ball
 
@@ -602,3 +603,26 @@ def test_non_targets_that_grow_further_confirm_a_progression() -> None:
     assert immune(*times, **said, non_targets="grown further") == "iCPD"
     with pytest.raises(Refused, match="nothing says that they had progressed before"):
         ask(*times, non_targets="grown further")
+
+
+def test_a_sum_that_meets_a_limit_exactly_is_on_it() -> None:
+    """Discs whose contours have decimals as DICOM writes them: -30 % is a partial response, +20 % progression."""
+
+    def discs(day: int, *diameters: float) -> Dated:
+        grid = Geometry.regular(shape=(3, 120, 220), spacing_mm=(2.0, 1.0, 1.0), frame_of_reference="2.25.7")
+        regions = []
+        turn = np.linspace(0.0, 2.0 * np.pi, 181) + day
+        for n, mm in enumerate(diameters):
+            about = mm / 2.0 * np.column_stack([np.cos(turn), np.sin(turn)])
+            line = np.round([60.3 + 0.01 * day, 55.2 + 100.4 * n] + about, 3)
+            mask = np.zeros(grid.shape, bool)
+            mask[1] = filled([line], (120, 220))
+            regions.append(Region.of_contours(grid, mask, None, label=f"liver {n + 1}", outlines={1: [line]}))
+        return Dated(f"2.25.{100 + day}", date(2026, 1, 1) + timedelta(days=day), tuple(regions))
+
+    first, less, more = discs(0, 50.0, 50.0), discs(56, 35.0, 35.0), discs(112, 42.0, 42.0)
+    now = the(ask(first, less), CURRENT)
+    assert now.words.startswith("RECIST 1.1: PR") and value(now, SUM) == pytest.approx(70.0, abs=1e-9)
+    assert the(ask(first, less, more), CURRENT).words.startswith("RECIST 1.1: PD")
+    almost = discs(56, 35.1, 35.0)
+    assert the(ask(first, almost), CURRENT).words.startswith("RECIST 1.1: SD")

@@ -143,10 +143,15 @@ def organ_of(label: str) -> str:
 
 
 def _lesion(region: Region, size: volumetry.Extent) -> recist.Lesion:
+    """A lesion with its axes to a tenth of a millimetre, as callipers are read.
+
+    DICOM writes contours in decimals: what was drawn to meet a limit exactly would miss it by some 1e-5 mm.
+    """
     label = region.label
     organ = organ_of(label)
+    long, short = (round(mm, 1) for mm in (size.axes.long_mm, size.axes.short_mm))
     return recist.Lesion(
-        organ, size.axes.long_mm, size.axes.short_mm, bool(_NODE.search(label)), max(region.geometry.spacing_mm),
+        organ, long, short, bool(_NODE.search(label)), max(region.geometry.spacing_mm),
         bone=bool(_BONE.search(label)), irradiated=bool(_IRRADIATED.search(label)),
     )  # fmt: skip
 
