@@ -614,7 +614,7 @@ def test_a_sum_that_meets_a_limit_exactly_is_on_it() -> None:
         turn = np.linspace(0.0, 2.0 * np.pi, 181) + day
         for n, mm in enumerate(diameters):
             about = mm / 2.0 * np.column_stack([np.cos(turn), np.sin(turn)])
-            line = np.round([60.3 + 0.01 * day, 55.2 + 100.4 * n] + about, 3)
+            line = np.round(about + np.array([60.3 + 0.01 * day, 55.2 + 100.4 * n]), 3)
             mask = np.zeros(grid.shape, bool)
             mask[1] = filled([line], (120, 220))
             regions.append(Region.of_contours(grid, mask, None, label=f"liver {n + 1}", outlines={1: [line]}))

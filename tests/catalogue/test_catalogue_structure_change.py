@@ -54,6 +54,18 @@ def test_fractions_of_voxels_are_compared_by_their_sums() -> None:
     assert any("fractions of voxels at one time only" in r for r in answer.reasons)
 
 
+def test_what_is_more_than_the_voxels_alone_and_less_than_a_border_off_by_half_of_one_may_be_real() -> None:
+    (grown,) = ask(on(0, (HERE, 14, "a")), on(90, (HERE, 14.7, "a"))).findings
+    assert "within the error of measurement" in grown.words
+    said = grown.words.partition("though more than the voxels alone would move it (")[2]
+    # 1.96 √2 · √(0.0667 · surface · h⁴), of a surface with the steps of voxels (8 % more than the ball's)
+    surface = 1.08 * 4 * np.pi * 14.35**2
+    assert said.endswith(" mL): it may be real.")
+    assert float(said.split()[0]) == pytest.approx(1.96e-3 * np.sqrt(2 * 0.0667 * surface * 2.0**4), rel=0.02)
+    (steady,) = ask(on(0, (HERE, 14, "a")), on(90, ((31.0, 51.0, 36.5), 14, "a"))).findings
+    assert "within the error of measurement" in steady.words and "may be real" not in steady.words
+
+
 def test_what_bears_one_tracking_uid_is_compared_whatever_its_name_and_place() -> None:
     first, second = on(0, (HERE, 9, "L1"), (THERE, 7, "L2")), on(90, ((30.0, 20.0, 36.0), 9, "L2"), (THERE, 7, "x"))
     first, second = (

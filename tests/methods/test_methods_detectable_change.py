@@ -11,6 +11,7 @@ from isocenter.methods.detectable_change import (
     border_volume_ml,
     delta,
     from_variation,
+    grid_volume_ml,
     repeatability,
 )
 
@@ -43,6 +44,36 @@ def test_what_a_grid_does_to_a_ball_stays_below_the_border_model() -> None:
     assert beyond <= 5
     assert border_volume_ml(100.0, 2.0) == pytest.approx(2 * border_volume_ml(100.0, 1.0))
     assert border_length_mm(2.0) == pytest.approx(2 * 1.96 * 2 * np.sqrt(2 / 12), rel=1e-4)
+
+
+@pytest.mark.parametrize("steps", [(1.0, 1.0, 1.0), (3.0, 1.5, 1.5), (5.0, 1.0, 1.0)])
+def test_what_a_grid_does_to_a_turned_ellipsoid_is_known(steps: tuple[float, float, float]) -> None:
+    """95 of 100 pairs of the same body, laid and turned anew, differ by less, and the spread is the one foretold."""
+    rng = np.random.default_rng(4)
+    half = np.array([10.0, 7.0, 5.0])
+    surface = 4 * np.pi * (((half[0] * half[1]) ** 1.6 + (half[0] * half[2]) ** 1.6 + (half[1] * half[2]) ** 1.6) / 3)
+    surface = surface ** (1 / 1.6) * (4 * np.pi) ** (1 - 1 / 1.6)  # Knud Thomsen's formula, right to 1 %
+    volumes = []
+    for _ in range(160):
+        turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        axes = [np.arange(-11.0 - s, 11.0 + s, s) + rng.uniform(0, s) for s in steps]
+        place = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+        volumes.append(np.count_nonzero((((place @ turn) / half) ** 2).sum(axis=-1) <= 1.0) * np.prod(steps) / 1000.0)
+    least = grid_volume_ml(float(surface), [np.diag(steps)] * 2)
+    assert np.std(volumes) == pytest.approx(least / (1.96 * np.sqrt(2.0)), rel=0.2)
+    assert 0.015 < np.mean(np.abs(np.subtract(volumes[::2], volumes[1::2])) > least) < 0.12
+    assert least < border_volume_ml(float(surface), float(np.prod(steps)) ** (1 / 3))
+
+
+def test_the_grid_of_leaning_voxels_and_of_two_sizes() -> None:
+    # Of cubes Σ 1/|k|⁴ over all whole k but zero is Epstein's zeta of 2, 16.5323.
+    assert grid_volume_ml(1000.0, [np.eye(3)] * 2) == pytest.approx(
+        1.959964e-3 * np.sqrt(2 * 1000 * 16.5323 / (8 * np.pi**3)), rel=2e-3
+    )
+    leaning = np.eye(3) + np.outer([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])  # another basis of the same lattice
+    assert grid_volume_ml(1000.0, [leaning] * 2) == pytest.approx(grid_volume_ml(1000.0, [np.eye(3)] * 2), rel=1e-2)
+    both = grid_volume_ml(1000.0, [np.eye(3), 2 * np.eye(3)])
+    assert both == pytest.approx(np.sqrt((1 + 16) / 2) * grid_volume_ml(1000.0, [np.eye(3)] * 2), rel=1e-6)
 
 
 @pytest.mark.parametrize(("diameter", "step", "apart"), [(7.0, 0.4, 5.0), (10.0, 0.5, 5.0), (12.0, 1.0, 3.0)])

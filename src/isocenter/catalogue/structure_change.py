@@ -27,6 +27,7 @@ DOUBLING = Code("doubling-time", "99ISO", "Volume doubling time")
 SHIFT = Code("centre-shift", "99ISO", "Displacement of the centre")
 # Units in which a value means the same at both times; Bq/mL follows the dose, and MR intensity the scanner.
 _ABSOLUTE = ("[hnsf'U]", "g/ml", "s", "ms", "1/s")
+_COUNTED = "voxel counting"
 _COARSER = 2.0  # slices so many times as far apart as they were make another measurement of it
 
 
@@ -110,7 +111,7 @@ class StructureChange:
         pairs += _by_place(then, now, rest, matrix, reach_mm + error)
         remarks += _coded_otherwise(then, now)
         sized = [[volumetry.measure(r) for r in t.regions] for t in (then, now)]
-        counted = "voxel counting"
+        counted = _COUNTED
         occupied = [s.occupied_ml for sizes in sized for s in sizes]
         if all(ml is not None for ml in occupied):
             counted = "sum of fractions (occupancy)"
@@ -355,6 +356,7 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
                        tracking=tracking)  # fmt: skip
     old_volume, old_surface, old_long = _together(case.sized_then, was)
     sides = [case.then.regions[i].geometry for i in was] + [case.now.regions[j].geometry for j in is_now]
+    ends = [case.then.regions[was[0]].geometry, region.geometry]
     step = max(g.voxel_volume_mm3 for g in sides) ** (1 / 3)
     if case.variation:
         least = detectable_change.from_variation((volume + old_volume) / 2.0, case.variation)
@@ -362,6 +364,7 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
     else:
         least = detectable_change.border_volume_ml((surface + old_surface) / 2.0, step)
         by = f"smallest change by a border known to half a voxel of {step:.1f} mm"
+    grid = detectable_change.grid_volume_ml((surface + old_surface) / 2.0, [g.affine[:3, :3] for g in ends])
     length = _smallest_length_mm(sides, min(long, old_long))
     both = ((case.then, was), (case.now, is_now))
     if cut := [t.day for t, mine in both if any(is_cut(t.regions[i], case.scans.get(t.study_uid)) for i in mine)]:
@@ -393,6 +396,8 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
             words += f"; {'doubles' if days > 0 else 'halves'} in {abs(days):.0f} days"
     else:
         words += f", within the error of measurement ({_ml(least)})"
+        if case.counted == _COUNTED and abs(change) > grid:
+            words += f", though more than the voxels alone would move it ({_ml(grid)}): it may be real"
     if len(was) > 1 or len(is_now) > 1:
         words += f"; {len(was)} then, {len(is_now)} now"
     measured += _placed(case, was, is_now)

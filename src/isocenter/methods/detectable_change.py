@@ -5,12 +5,15 @@ Below it a difference is within the error of measurement (95 %). It comes from m
 That is cautious: outlines that are exact but for the grid differ by far less, and a smaller change may be real; a
 larger one may still be one reader against another.
 
+What the grid alone does is exact: `grid_volume_ml`.
+
 Sources: Bland & Altman, BMJ 313 (1996) 744 (repeatability); de Vet et al., J Clin Epidemiol 59 (2006) 1033 (smallest
 detectable change); Raunig et al., Stat Methods Med Res 24 (2015) 27 (QIBA's terms).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +21,20 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["Repeatability", "border_length_mm", "border_volume_ml", "delta", "from_variation", "repeatability"]
+__all__ = [
+    "Repeatability",
+    "border_length_mm",
+    "border_volume_ml",
+    "delta",
+    "from_variation",
+    "grid_volume_ml",
+    "repeatability",
+]
 
 _Z = 1.959963984540054
 _FEWEST_PAIRS = 10
 _LEAST_ICC = 0.9
+_DUAL = 6.0  # lattice steps summed one by one: the rest is within 1 % of its integral
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,33 @@ def border_volume_ml(surface_mm2: float, step_mm: float) -> float:
     1.01
     """
     return float(_Z * np.sqrt(2.0 / 12.0) * surface_mm2 * step_mm / 1000.0)
+
+
+def grid_volume_ml(surface_mm2: float, grids: Sequence[npt.NDArray[np.float64]]) -> float:
+    """Change of a counted volume that 95 % of pairs of outlines without any error stay below, by where the voxels lie.
+
+    A body that lies anywhere on a lattice holds a number of its points whose variance is the sum of the squares of the
+    body's Fourier transform at the points of the dual lattice but zero. Of a smooth body, at any turn, that square
+    falls as surface / (8 π³ |ξ|⁴): on cubes of side h the variance is 0.0667 · surface · h⁴.
+
+    Args:
+        surface_mm2: of the body. grids: for each of the two times (3, 3) steps from voxel to voxel, in its columns.
+
+    >>> round(grid_volume_ml(4 * np.pi * 100.0, [np.eye(3), np.eye(3)]), 4)  # a ball of 20 mm on voxels of 1 mm
+    0.0254
+    """
+    return float(_Z * np.sqrt(sum(surface_mm2 * _dual_sum(steps) for steps in grids) / (8.0 * np.pi**3)) / 1000.0)
+
+
+def _dual_sum(steps: npt.NDArray[np.float64]) -> float:
+    """Sum of 1 / |ξ|⁴ over the dual lattice of some voxels without zero; from some distance on the integral of it."""
+    dual = np.linalg.inv(steps).T
+    reach = _DUAL / np.linalg.norm(steps, axis=0).min()
+    many = np.ceil(reach * np.linalg.norm(steps, axis=0)).astype(int)
+    whole = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in many), indexing="ij"), axis=-1)
+    squares = ((whole @ dual.T) ** 2).sum(axis=-1)
+    near = squares[(squares > 0.0) & (squares <= reach**2)]
+    return float((near**-2.0).sum() + 4.0 * np.pi * abs(np.linalg.det(steps)) / reach)
 
 
 def border_length_mm(step_mm: float, *, slice_mm: float = 0.0, long_mm: float = 0.0) -> float:
