@@ -57,8 +57,8 @@ class Regions:
 
     def said(self, signed: Iterable[Signed]) -> tuple[list[Said], dict[str, str]]:
         """Where the findings of each report lie; left out are those that would teach that something is not there."""
-        found, left, others = list[Said](), dict[str, str](), set[str]()
-        for one in signed:
+        found, left, others, reports = list[Said](), dict[str, str](), set[str](), list(signed)
+        for one in reports:
             call = one.call(self._analysis)
             if call and call["final"] and not one.results():
                 left[one.study] = "what its report rests on was erased"
@@ -78,7 +78,7 @@ class Regions:
                 call["first"] if call and not there else None, own=told.own, answer=told.regions,
             ))  # fmt: skip
         if not any(s.final for s in found):
-            self._refuse(len(found) + len(left), Counter(left.values()), others)
+            self._refuse(len(reports) if others else len(found) + len(left), Counter(left.values()), others)
         return found, left
 
     def _told(

@@ -68,6 +68,7 @@ class Teaching:
         """Write a training set of an analysis' question into a folder that `train` reads.
 
         Args:
+            analysis: its name; or that of a recipe of outlines or boxes, which then learns from readers' own alone.
             task: the recipe that shall learn; where nothing is said, that of the analysis' weights.
             use: what for; training by this person where nothing is said.
             agreement: weight of a label that agrees with a machine whose answer had been seen.
@@ -83,9 +84,11 @@ class Teaching:
         """
         must(who, "train")
         signed = self.reports.signed()
-        if not any(one.call(analysis) for one in signed):  # reports still teach of an analysis that was taken away
+        asked = recipe(task) if task else None
+        by_hand = isinstance(asked, Masks | Boxes) and asked.task == analysis  # what readers drew needs no analysis
+        if not by_hand and not any(one.call(analysis) for one in signed):  # one that was taken away since still teaches
             self.registry.get(analysis)
-        how = recipe(task) if task else self._own_recipe(analysis)
+        how = asked or self._own_recipe(analysis)
         own = not task and how.task not in RECIPES  # one of the house's own, which lies on the card of its weights
         task = str(out / "recipe.toml") if own else task or how.task
         of_places = isinstance(how, Masks | Boxes)

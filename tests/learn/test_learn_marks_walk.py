@@ -1,0 +1,88 @@
+"""Films that readers mark in an archive, with no analysis at all, as pictures with boxes and with outlines."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from department_for_oversight import MONDAY
+from isocenter.app import open_house
+from isocenter.dicom.wrap import wrap_image
+from isocenter.errors import NotFound, Refused
+from isocenter.govern.policy import HOUSE, Person, Role
+from isocenter.learn.boxed import read_boxed
+from isocenter.learn.kinds import Boxes, Masks
+from isocenter.learn.outlined import pairs_in, read_case
+from isocenter.learn.recipe_files import recipe_text
+from isocenter.settings import Settings
+from isocenter.site.marking import Drawn
+from isocenter.site.outlining import Edit
+from isocenter.site.verbs import Site
+
+ITO = Person("ito", Role.READER)
+MIDDLE = {"P1": (20, 14), "P2": (30, 20), "P3": (24, 18), "P4": (40, 10)}  # column and row
+CARD = {"title": "T", "intended_use": "a test", "not_for": ["x"], "limits": ["y"], "source": "z", "licence": "none"}
+SPOTS = Boxes("spots", ("nodule",), card=CARD)
+FLAT = Masks("flat_spots", ("nodule",), spacing_mm=(1.0, 1.0), window=(64, 64), card=CARD)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """An ellipse of 8 by 6 pixels on P1 and P2, a brush on P3, and of P4 a length alone."""
+    house = open_house(Settings(folder=tmp_path_factory.mktemp("marks") / "archive"), apart=False)
+    for n, (patient, (x, y)) in enumerate(MIDDLE.items()):
+        held = io.BytesIO()
+        Image.fromarray(np.random.default_rng(n).integers(0, 200, (40, 60), dtype=np.uint8)).save(held, "PNG")
+        film = wrap_image(held.getvalue(), f"{n}.png", MONDAY, modality="DX", body_part="CHEST", patient_id=patient)
+        house.site.receive([film], sender="DX1", who=HOUSE)
+        (found,) = house.site.index.studies({"PatientID": patient})
+        series = house.site.index.study(found.uid).series[0]
+        on = series.uid, series.instances[0].sop_uid
+        version = house.site.open(found.uid, who=ITO).version
+        version = house.site.lock(found.uid, version=version, line="seen", who=ITO).version
+        if patient == "P3":
+            edit = Edit("brush", *on, points=np.array([[x, y]], float), radius=4.2, words="Nodule")
+            version = house.site.segment(found.uid, edit, version=version, who=ITO).version
+        else:
+            places = [[x - 4, y], [x + 4, y], [x, y - 3], [x, y + 3]]
+            kind = "length" if patient == "P4" else "ellipse"
+            mark = Drawn(kind, np.array(places[: 2 if kind == "length" else 4], float), *on, words="Nodule")
+            version = house.site.measure(found.uid, mark, version=version, who=ITO).version
+        house.site.sign(found.uid, version=version, who=ITO)
+        house.site.consents.give({"GRU": ()}, patient=patient, who=HOUSE)
+    yield house.site
+    house.close()
+
+
+def taken(site: Site, how: Boxes | Masks, folder: Path) -> dict[str, object]:
+    folder.mkdir()
+    (folder / "how.toml").write_text(recipe_text(how))
+    return site.teaching.examples(how.task, folder / "set", who=HOUSE, task=str(folder / "how.toml"))
+
+
+def test_marks_become_boxes(site: Site, tmp_path: Path) -> None:
+    report = taken(site, SPOTS, tmp_path / "boxes")
+    assert report["by_mode"] == {"unaided": 3} and report["weight"] == 3.0
+    assert report["left"] == {"'nodule' is in the report without an outline": 1}
+    boxes = [one.boxes.tolist() for one in read_boxed(tmp_path / "boxes" / "set", SPOTS)[0]]
+    assert boxes == [[[16.5, 11.5, 24.5, 17.5]], [[26.5, 17.5, 34.5, 23.5]], [[20, 14, 29, 23]]]
+
+
+def test_marks_become_outlines(site: Site, tmp_path: Path) -> None:
+    assert taken(site, FLAT, tmp_path / "flat")["n"] == 3
+    cases = [read_case(*pair, FLAT) for pair in pairs_in(tmp_path / "flat" / "set", flat=True)[0]]
+    rows, columns = np.indices((40, 60))
+    for case, (x, y) in zip(cases[:2], MIDDLE.values(), strict=False):
+        wanted = ((columns - x) / 4) ** 2 + ((rows - y) / 3) ** 2 <= 1
+        assert np.array_equal(case.labels == 1, wanted) and case.image.shape == (40, 60)
+    x, y = MIDDLE["P3"]
+    assert np.array_equal(cases[2].labels == 1, (columns - x) ** 2 + (rows - y) ** 2 <= 4.2**2)
+    with pytest.raises(Refused, match=r"is called mass: outlined are Image Region: Nodule"):
+        taken(site, Masks("mass", ("mass",), spacing_mm=(1.0, 1.0), window=(64, 64), card=CARD), tmp_path / "mass")
+    with pytest.raises(NotFound, match="analysis 'nothing'"):
+        site.teaching.examples("nothing", tmp_path / "no", who=HOUSE, task=str(tmp_path / "flat" / "how.toml"))
