@@ -197,4 +197,9 @@ def test_a_mark_that_only_hides_what_lies_there_is_none(monkeypatch: pytest.Monk
     )
     turned = {mark: one["turned"] for mark, one in cases.told["marks"].items()}
     assert turned["a dark spot"] == 0 and (turned["a bright spot"] > 12) == present == (len(cases.planted) == 16)
-    assert cases.told["mark"] == ("a bright spot" if present else None)
+    assert cases.told["mark"] == ("a bright spot" if present else None) and cases.told["held back"] is True
+    few = held.take(np.arange(8))
+    again = sanity_classes.class_cases(
+        Model("m", "1", "0" * 64), None, Path(), SPOT, few, np.random.default_rng(0), 16, learnt=held
+    )
+    assert again.told["held back"] is False and len(again.images) == 16, "so few were held back"

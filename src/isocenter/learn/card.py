@@ -130,7 +130,7 @@ def _how_tested(one: Mapping[str, Any]) -> list[str]:
     cases = one.get("cases", {})
     if "held back" not in cases:
         return []
-    whose = "held back from it" if cases["held back"] else "of those that some of its networks learnt from"
+    whose = "held back from it" if cases["held back"] else "of those that it learnt from"
     turned = [f"{mark} {n['turned']} of {n['tried']} times" for mark, n in cases["marks"].items()]
     lines = [f"It is of the {one['map_of']}. Cases are {whose}. A planted mark turns the answer: "
              f"{', '.join(turned) or 'none was planted'}.", ""]  # fmt: skip

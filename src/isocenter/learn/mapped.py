@@ -88,10 +88,10 @@ def mapped(
 def _files(names: list[str]) -> list[str]:
     """Names of the files of maps: those of the pictures, with their endings only where two would have one name.
 
-    >>> _files(["a/1.png", "a/2.png", "a/2.dcm", "train/00001"])
+    >>> _files(["a/1.nii.gz", "a/2.png", "a/2.dcm", "train/00001"])
     ['a/1', 'a/2.png', 'a/2.dcm', 'train/00001']
     """
-    short = [str(Path(name).with_suffix("")) for name in names]
+    short = [str(Path(name.removesuffix(".gz")).with_suffix("")) for name in names]
     return [one if short.count(one) == 1 else name for one, name in zip(short, names, strict=True)]
 
 

@@ -1,9 +1,10 @@
 """The checks of `sanity` made for any classifier of pictures with networks of its own: partners, cases, planted marks.
 
-The cases are held back from the model where that is one network alone; where every example has taught one of its
-networks, they are such, and the verdict says so. What a lesion is to the model is not known: marks of three kinds are
-laid into pictures (see `planted_marks`), and the kind is taken that makes the model say a class most often which it had
-not said. Where no kind does so often enough there is nothing that a map must lie on, and the check is not made.
+The cases are held back from the model where that is one network alone and enough are; where every example has taught
+one of its networks, or too few are held back, they are such that it learnt from, and the verdict says so. What a lesion
+is to the model is not known: marks of three kinds are laid into pictures (see `planted_marks`), and the kind is taken
+that makes the model say a class most often which it had not said. Where no kind does so often enough there is nothing
+that a map must lie on, and the check is not made.
 """
 
 from __future__ import annotations
@@ -107,7 +108,9 @@ def classes_sanity(
     chosen, held = read.take(np.flatnonzero(part != aside)), read.take(np.flatnonzero(part == aside))
     data = read_file(place / "model.onnx")
     session = session_of(data)
-    cases = class_cases(model, session, place, how, held, np.random.default_rng([seed, 12]), most)
+    cases = class_cases(
+        model, session, place, how, held, np.random.default_rng([seed, 12]), most, learnt=read, alone=alone
+    )
     progress(f"{len(cases.images)} cases; {_of_marks(cases.told)}")
     for name in methods:  # what a method cannot be made of is refused before partners are trained
         METHODS[name](Asked(data), cases.images[0], _kind(session, cases.images[0], how))
@@ -136,7 +139,7 @@ def classes_sanity(
         raise Refused("checks that an edge detector passes", "they would let anything through", "keep none of them")
     facts = {
         "map_of": "log-odds of the class against all others, networks and support vectors together",
-        "cases": {**cases.told, "held back": alone},
+        "cases": cases.told,
         "partners": {one.role: one.told for one in beside},
         "control": {"method": "edge detector", "failed": [c for c, one in edge["checks"].items() if not one["passed"]]},
     }
@@ -168,15 +171,22 @@ def _subjects(data: bytes, beside: Sequence[Partner], rng: np.random.Generator) 
 
 
 def class_cases(
-    model: Model, session: Any, place: Path, how: Classes, held: Examples, rng: np.random.Generator, most: int = MOST
-) -> _Cases:
+    model: Model, session: Any, place: Path, how: Classes, held: Examples, rng: np.random.Generator, most: int = MOST,
+    *, learnt: Examples | None = None, alone: bool = True,
+) -> _Cases:  # fmt: skip
     """Cases that the model rightly gives a class, drawn by chance, and others that it does once a mark is planted.
+
+    Args:
+        held: what was held back. learnt: what is asked where too few of that are given the class.
+        alone: whether all of the model was taught without what was held back.
 
     Raises:
         Refused: it calls fewer than 12 of them.
     """
     said = said_of_pictures(model, session, place, how, held.pictures)
     right = np.flatnonzero(said.shown & (held.labels == said.kind))
+    if len(right) < FEWEST and learnt is not None:
+        return class_cases(model, session, place, how, learnt, rng, most, alone=False)
     if len(right) < FEWEST:
         raise Refused(
             f"{len(right)} cases that {model.name} rightly gives the class", f"{FEWEST} are needed for a map of it",
@@ -201,7 +211,7 @@ def class_cases(
     for array in (images, planted, masks):
         sha.update(np.ascontiguousarray(array).tobytes())
     facts = {
-        "cases": len(images), "planted": len(planted),
+        "cases": len(images), "held back": alone, "planted": len(planted),
         "marks": {mark: {"tried": one.tried, "turned": len(one.images)} for mark, one in marks.items()},
         "mark": next((mark for mark, one in marks.items() if one is best), None), "digest": sha.hexdigest(),
     }  # fmt: skip

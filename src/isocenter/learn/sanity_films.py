@@ -121,7 +121,7 @@ def films_sanity(
     """
     how = RECIPES.get(model.name)
     if not isinstance(how, Classifier2D):
-        raise Refused(f"the maps of '{model.name}'", "the checks are made for classifiers of films, which give a map",
+        raise Refused(f"the maps of '{model.name}'", "the checks are made for classifiers that say one class of each",
                       "its answers come without one, so there is nothing to show or to check")  # fmt: skip
     if unknown := [name for name in methods if name not in METHODS]:
         raise Refused(f"the method '{unknown[0]}'", f"there are {', '.join(METHODS)}", "name one of these")
