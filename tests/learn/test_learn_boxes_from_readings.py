@@ -78,7 +78,7 @@ def test_a_folder_of_pictures_with_and_without_boxes(tmp_path: Path) -> None:
         "g": Volume(np.zeros((1, 20, 30)), Geometry.regular(shape=(1, 20, 30), reference=Reference.PLANE)),
     }
 
-    def images(study: str, on: Region | None = None) -> tuple[Volume, Sequence[str]]:
+    def images(study: str, on: Region | None = None, image: str = "") -> tuple[Volume, Sequence[str]]:
         return volumes.get(study, Volume(grey, GRID)), [study * 64]
 
     said = teacher.written(tmp_path / "set", made, images, {})

@@ -24,7 +24,7 @@ from isocenter.learn.labelled import read_labelled
 from isocenter.learn.rows import read_rows
 from isocenter.learn.rows_from_readings import TableRows
 from isocenter.learn.signed_reports import Number, Row, Signed, teacher_of
-from isocenter.record import Finding, Measurement, Origin, Outcome, Result, Verdict, codes
+from isocenter.record import Finding, Measurement, Origin, Outcome, Receipt, Result, Verdict, codes
 from isocenter.space import Axis, Geometry, Region, Volume
 
 NOW = datetime(2026, 11, 16, 8, tzinfo=UTC)
@@ -129,7 +129,7 @@ def test_several_classes_are_told_each_by_itself(tmp_path: Path) -> None:
     grid = Geometry.regular(shape=(1, 8, 8), spacing_mm=(1.0, 1.0, 1.0))
     rng = np.random.default_rng(0)
 
-    def images(study: str, on: Region | None = None) -> tuple[Volume, Sequence[str]]:
+    def images(study: str, on: Region | None = None, image: str = "") -> tuple[Volume, Sequence[str]]:
         if study == "none":
             return Volume(rng.integers(0, 900, (1, 8, 8)).astype(np.float32), grid), ["e" * 64]
         colours = (Axis("channel", ("R", "G", "B")),)
@@ -146,6 +146,40 @@ def test_several_classes_are_told_each_by_itself(tmp_path: Path) -> None:
         Grades(replace(BOTH, classes=("Mass", "Cyst")), "finder", ()).said([report([result(lesion)])])
 
 
+def test_each_image_that_the_analysis_looked_at_is_told_by_itself() -> None:
+    """As the views of a breast: a class belongs to the image it was said of, and one that lies nowhere to none."""
+    right, left = (Receipt(inputs=(f"{k}" * 64,), series=("1.5",)) for k in "ab")
+    other = Receipt(inputs=("c" * 64,), series=("1.6",))
+
+    def on(receipt: Receipt, *findings: Finding, person: bool = False) -> Result:
+        return replace(result(*findings, person=person), receipt=receipt)
+
+    machines = [on(right, level(2)), on(left, level(3)), on(other, level(4))]
+    changed = on(left, level(4, Verdict.CHANGED), person=True)
+    made = Grades(LEVELS, "finder", ())
+    told, _ = made.said([report([machines[0], changed, machines[2]], machines)])
+    assert [(s.image.split()[-1][0], s.final, s.machine) for s in told] == [("a", 0, 0), ("b", 2, 1), ("c", 2, 2)]
+    assert [(e.label, e.weight) for e in made.examples(told, 0.25)[0]] == [(0, 0.25), (2, 1.0), (2, 0.25)]
+    mask = np.ones((1, 8, 8), bool)
+    grid = Geometry.regular(shape=(1, 8, 8), spacing_mm=(1.0, 1.0, 1.0))
+    marked = Finding(codes.LESION, where=Region(grid, mask=mask, series_uid="1.6"))
+    both = Grades(BOTH, "finder", ())
+    drawn, bare = result(marked, by="", person=True), result(Finding(codes.LESION), by="", person=True)
+    opacity = on(left, Finding(codes.OPACITY))
+    told, lacks = both.said([
+        report([opacity, on(other), drawn], [], Heard((marked,)), study="marked"),
+        report([opacity, on(other), bare], study="nowhere"), report([opacity, bare], study="one image"),
+    ])  # fmt: skip
+    assert [(s.study, s.final, s.first) for s in told] == [
+        ("marked", 1, 0), ("marked", 2, 2), ("one image", 3, None),
+    ] and list(lacks) == ["nowhere"]  # fmt: skip
+    how = replace(SIZES, through="pneumoniamnist")
+    told, lacks = TableRows(how, "finder", ()).said([report(machines), report(machines[:1], study="b")])
+    assert [s.study for s in told] == ["b"] and "several images" in lacks["a"]
+    told, _ = TableRows(SIZES, "finder", ()).said([report(machines)])
+    assert [(s.study, s.final) for s in told] == [("a", 1)], "a row is of the whole study"
+
+
 def row(**sizes: tuple[float, str]) -> Row:
     facts: dict[str, float | str] = {"age": 61.0, "sex": "F", "modality": "US"}
     numbers = {name: Number(codes.LONG_AXIS, v, unit) for name, (v, unit) in sizes.items()}
@@ -159,7 +193,9 @@ def rows_of(how: Table, folder: Path, *rows: Row) -> list[dict[str, str]]:
     ]
     made, _ = teacher.examples(teacher.said(reports)[0], 0.25)
     grid = Geometry.regular(shape=(1, 8, 8), spacing_mm=(1.0, 1.0, 1.0))
-    teacher.written(folder, made, lambda uid, on=None: (Volume(np.eye(8, dtype=np.float32)[None], grid), []), {})
+    teacher.written(
+        folder, made, lambda uid, on=None, image="": (Volume(np.eye(8, dtype=np.float32)[None], grid), []), {}
+    )
     with (folder / "rows.csv").open(newline="") as text:
         return list(csv.DictReader(text))
 

@@ -172,7 +172,7 @@ def test_the_folder_is_read_as_it_was_signed(tmp_path: Path) -> None:
     grey = np.random.default_rng(0).normal(size=GRID.shape).astype(np.float32)
     seen = Volume(grey, GRID)
 
-    def images(study: str, on: Region | None = None) -> tuple[Volume, Sequence[str]]:
+    def images(study: str, on: Region | None = None, image: str = "") -> tuple[Volume, Sequence[str]]:
         assert on is not None
         if study == "c":
             raise Refused("the images that were looked at", "they are not here any more")

@@ -78,6 +78,7 @@ class Said:
         first: the reader's opinion that was locked before the analysis was shown; None where there was none.
         own: whether the reader drew, changed or added what the report says beyond yes and no.
         answer: what that is; what it holds is the matter of the kind of recipe.
+        image: which of several images of the study it is said of (`images_of_reports`); empty for the only one.
     """
 
     study: str
@@ -90,6 +91,7 @@ class Said:
     first: int | None = None
     own: bool = False
     answer: Any = None
+    image: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Example:
         mode: "unaided", "overruled", "followed"; of several readers that of the weightiest.
         machine: what the analysis had said.
         answer: what else the report says, of the weightiest of those readers; the latest of equals.
+        image: which of several images of the study; empty for the only one.
     """
 
     study: str
@@ -113,6 +116,7 @@ class Example:
     time: str
     machine: int
     answer: Any = None
+    image: str = ""
 
 
 def weight_of(said: Said, agreement: float = AGREEMENT) -> tuple[str, float]:
@@ -148,7 +152,7 @@ def weightier(votes: Votes) -> tuple[int, float]:
 def examples_of(
     told: Iterable[Said], agreement: float = AGREEMENT, settle: Callable[[Votes], tuple[int, float]] = weightier
 ) -> tuple[list[Example], int]:
-    """One example for each study, and how many studies have readers who outweigh each other exactly.
+    """One example for each study, or image of it that is told apart, and of how many readers outweigh each other.
 
     The last report of each reader counts. Where readers differ the weightier side gives the label, and what the other
     side weighs is taken from it.
@@ -163,27 +167,24 @@ def examples_of(
         raise Refused(
             f"agreement with the machine at weight {agreement:g}", "it lies between 0 and 1", "give 0.5 or the like"
         )
-    latest: dict[tuple[str, str], Said] = {}
+    latest: dict[tuple[str, str, str], Said] = {}
     for said in sorted(told, key=lambda s: s.time):
-        latest[said.study, said.reader] = said
-    of_study: dict[str, list[Said]] = {}
+        latest[said.study, said.image, said.reader] = said
+    of_study: dict[tuple[str, str], list[Said]] = {}
     for said in latest.values():
-        of_study.setdefault(said.study, []).append(said)
+        of_study.setdefault((said.study, said.image), []).append(said)
     found, torn = [], 0
-    for study, all_said in sorted(of_study.items()):
+    for (study, image), all_said in sorted(of_study.items()):
         weighed = [(*weight_of(s, agreement), s) for s in all_said]
         label, weight = settle([(w, s.final) for _, w, s in weighed])
         if weight <= 0:
             torn += any(w > 0 for _, w, _ in weighed)
             continue
-        agreeing = [
-            w for w in weighed if w[2].final == label
-        ] or weighed  # of several classes nobody may have said just these
+        agreeing = [w for w in weighed if w[2].final == label] or weighed  # of several classes nobody may have said all
         mode, _, best = max(agreeing, key=lambda w: (w[1], w[2].time))
         readers = tuple(sorted(s.reader for s in all_said))
-        found.append(
-            Example(study, best.person, label, min(1.0, weight), readers, mode, best.time, best.machine, best.answer)
-        )
+        found.append(Example(study, best.person, label, min(1.0, weight), readers, mode, best.time, best.machine,
+                             best.answer, image))  # fmt: skip
     return found, torn
 
 

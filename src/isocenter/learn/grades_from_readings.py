@@ -28,6 +28,7 @@ from isocenter.learn.from_readings import (
     weightier,
     written,
 )
+from isocenter.learn.images_of_reports import lies_on, parted
 from isocenter.learn.kinds import Classes, Table
 from isocenter.record import Code, Outcome, Result, Verdict
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Grades", "each_apart", "middle", "stands", "table_text"]
 
 _UNCLEAR = "the report says two classes at once, or a grade that no class has"
+_WHERE = "on which of several images a class is, is not told"
 _PICTURES, _NOTHING = "pictures", "No Finding"
 _UNHEARD = -1
 """What a machine says that had not been seen, or says none of the classes."""
@@ -80,11 +82,23 @@ def stands(results: Iterable[Result]) -> Heard:
     return Heard(tuple(findings), tuple(m for r in kept for m in r.measurements))
 
 
+def together(*heard: Heard, whole: bool = True) -> Heard:
+    """All of it as one."""
+    findings, measurements = (f for h in heard for f in h.findings), (m for h in heard for m in h.measurements)
+    return Heard(tuple(findings), tuple(measurements), whole=whole)
+
+
 class Grades:
     """How signed reports teach recipes of classes by their categories; see `signed_reports.Teacher`."""
 
-    def __init__(self, how: Classes | Table, analysis: str, looks_for: Collection[Code]) -> None:
-        self.how, self.analysis, self.question = how, analysis, question_of(how)
+    def __init__(
+        self, how: Classes | Table, analysis: str, looks_for: Collection[Code], *, apart: bool = True
+    ) -> None:  # fmt: skip
+        """
+        Args:
+            apart: whether each image that the analysis looked at is told by itself; else the study as a whole is.
+        """
+        self.how, self.analysis, self.question, self._apart = how, analysis, question_of(how), apart
 
     def said(self, signed: Iterable[Signed]) -> tuple[list[Said], dict[str, str]]:
         """What each report on which the analysis had answered says, with what machines and the first opinion said.
@@ -94,45 +108,48 @@ class Grades:
         """
         found, left, every = list[Said](), dict[str, str](), list[Heard]()
         for one in signed:
+            calls = sum(call["analysis"] == self.analysis for call in one.calls)
             results = one.results()
-            if (heard := self._heard(one, results)) is None:
-                continue
-            every.append(heard)
-            final = self.question.label(heard)
-            if final is None:
-                if self.question.speaks_of(heard):
-                    left[one.study] = _UNCLEAR
-                continue
-            machine = self._machine(one.machines())
-            first = one.first(self.analysis)
-            found.append(Said(
-                one.study, one.person, one.reader, one.time, "shadow" if machine == _UNHEARD else "seen", machine,
-                final, None if first is None else self.question.label(first),
-            ))  # fmt: skip
-        if every and not found and not self.question.several:
-            refuse_silence(self.question, every, "")
-        if self.question.several and not any(self.question.speaks_of(heard) for heard in every):
+            own = [r for r in results if r.machine.analysis == self.analysis]
+            if not own and not calls:
+                continue  # it had not been asked about the study
+            parts, nowhere = parted(results, self.analysis) if self._apart else ({"": list(results)}, [])
+            if self.question.speaks_of(stands(nowhere)) or (self._apart and not own and calls > 1):
+                left[one.study], parts = _WHERE, {}
+            machines, first = one.machines() if parts else (), one.first(self.analysis) if parts else None
+            for image, said in parts.items():
+                looked = [r for r in said if r.machine.analysis == self.analysis]
+                answered = any(r.outcome is not Outcome.DECLINED for r in looked) or bool(calls and not own)
+                heard = together(stands(said), Heard(stands(nowhere).findings), whole=answered)
+                every.append(heard)
+                final = self.question.label(heard)
+                if final is None:
+                    if self.question.speaks_of(heard):
+                        left[one.study] = _UNCLEAR
+                    continue
+                shown = parted(machines, self.analysis)[0].get(image, []) if self._apart else machines
+                machine = self._machine(shown)
+                mode = "shadow" if machine == _UNHEARD else "seen"
+                found.append(Said(
+                    one.study, one.person, one.reader, one.time, mode, machine, final,
+                    self._first(first, image, list(parts)), image=image,
+                ))  # fmt: skip
+        speaks = any(self.question.speaks_of(heard) for heard in every)
+        if every and not (speaks if self.question.several else found):
             refuse_silence(self.question, every, "")
         return found, left
 
-    def _heard(self, one: Signed, results: Sequence[Result]) -> Heard | None:
-        """What a report says; None where the analysis had not been asked about the study."""
-        own = [r for r in results if r.machine.analysis == self.analysis]
-        called = one.call(self.analysis) is not None
-        if not (own or called):
+    def _first(self, first: Heard | None, image: str, images: Sequence[str]) -> int | None:
+        if first is None:
             return None
-        heard = stands(results)
-        answered = called or any(r.outcome is not Outcome.DECLINED for r in own)
-        return Heard(heard.findings, heard.measurements, whole=answered)
+        on_it = tuple(f for f in first.findings if lies_on(f, image, images))
+        return self.question.label(Heard(on_it, first.measurements, whole=first.whole))
 
     def _machine(self, shown: Iterable[Result]) -> int:
         """What the machines had said that were seen: the analysis itself, and whoever else speaks of the classes."""
         each = [(r.machine.analysis, stands([r])) for r in shown if r.outcome is not Outcome.DECLINED]
         spoke = [heard for name, heard in each if name == self.analysis or self.question.speaks_of(heard)]
-        if not spoke:
-            return _UNHEARD
-        together = Heard(tuple(f for h in spoke for f in h.findings), tuple(m for h in spoke for m in h.measurements))
-        label = self.question.label(together)
+        label = self.question.label(together(*spoke)) if spoke else None
         return _UNHEARD if label is None else label
 
     def examples(self, told: Iterable[Said], agreement: float) -> tuple[list[Example], int]:
@@ -150,7 +167,7 @@ class Grades:
             return self._together(out, examples, images, told)
 
         def pixels(one: Example) -> tuple[npt.NDArray[Any], Sequence[str]]:
-            volume, digests = images(one.study)
+            volume, digests = images(one.study, image=one.image)
             return picture_of(volume), digests
 
         return written(out, examples, self.question.classes, pixels, told)
@@ -161,7 +178,7 @@ class Grades:
         rows: list[list[str]] = []
 
         def keep(one: Example, name: str) -> tuple[str, list[str], Sequence[str]]:
-            volume, digests = images(one.study)
+            volume, digests = images(one.study, image=one.image)
             file = stored(out, f"{_PICTURES}/{name}", picture_of(volume))
             shown = [own for k, own in enumerate(self.question.classes) if one.label >> k & 1]
             rows.append([file, "|".join(shown) or _NOTHING, person(name)])

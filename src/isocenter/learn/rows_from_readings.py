@@ -18,6 +18,7 @@ from isocenter.learn.categories import is_called
 from isocenter.learn.examples import person
 from isocenter.learn.from_readings import Example, Said, YesOrNo, laid, picture_of, stored
 from isocenter.learn.grades_from_readings import Grades, table_text
+from isocenter.learn.images_of_reports import parted
 from isocenter.learn.kinds import Column, Table
 from isocenter.learn.sheet import plain
 from isocenter.record import Code
@@ -40,15 +41,22 @@ class TableRows:
     """How signed reports teach recipes of tables; see `signed_reports.Teacher`."""
 
     def __init__(self, how: Table, analysis: str, looks_for: Collection[Code]) -> None:
-        kind = YesOrNo if how.read_from is None else Grades
-        self._how, self._outcome = how, kind(how, analysis, looks_for)
-        self._words = how.classes if how.read_from is None else Grades(how, analysis, looks_for).question.classes
+        self._how, self._analysis = how, analysis
+        self._outcome: YesOrNo | Grades = YesOrNo(how, analysis, looks_for)
+        self._words: Sequence[str] = how.classes
+        if how.read_from is not None:
+            self._outcome = graded = Grades(how, analysis, looks_for, apart=False)
+            self._words = graded.question.classes
 
     def said(self, signed: Iterable[Signed]) -> tuple[list[Said], dict[str, str]]:
         """What each report says of the outcome, and the row that belongs to it."""
         every = list(signed)
         rows = {(one.study, one.reader, one.time): one.row for one in every}
         told, left = self._outcome.said(every)
+        if self._how.through:
+            many = {one.study for one in every if len(parted(one.results(), self._analysis)[0]) > 1}
+            left = left | dict.fromkeys(many & {one.study for one in told}, "the analysis looked at several images")
+            told = [one for one in told if one.study not in many]
         return [replace(one, answer=rows[one.study, one.reader, one.time]()) for one in told], left
 
     def examples(self, told: Iterable[Said], agreement: float) -> tuple[list[Example], int]:

@@ -77,8 +77,8 @@ class Signed:
 class Images(Protocol):
     """Gives what an example shows."""
 
-    def __call__(self, study: str, on: Region | None = None) -> tuple[Volume, Sequence[str]]:
-        """The image on which a region lies, or that the analysis looked at; and the digests of its stored files.
+    def __call__(self, study: str, on: Region | None = None, image: str = "") -> tuple[Volume, Sequence[str]]:
+        """The image on which a region lies, that is named, or that the analysis looked at; and digests of its files.
 
         Raises:
             Refused: it is not here any more.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from isocenter.errors import Erased, IsocenterError, Refused
 from isocenter.learn.categories import Heard
+from isocenter.learn.images_of_reports import digests_of, series_of
 from isocenter.learn.signed_reports import Number, Row, Signed
 from isocenter.population import table
 from isocenter.reading.disclosure import Mode
@@ -101,12 +102,17 @@ class ReportsToLearn:
         facts = table.member(study, kinds, ()).values
         return Row(facts, numbers, tuple(i.digest for s in series for i in s.instances))
 
-    def image(self, study: Study, analysis: str, on: Region | None = None) -> tuple[Volume, Sequence[str]]:
-        """The image on which a region lies, or the first that the analysis looked at; and digests of its files.
+    def image(
+        self, study: Study, analysis: str, on: Region | None = None, image: str = ""
+    ) -> tuple[Volume, Sequence[str]]:  # fmt: skip
+        """The image on which a region lies, or of that name (`images_of_reports`), or the first that the analysis
+        looked at; and digests of its files.
 
         Raises:
             Refused: it is not here any more.
         """
+        if image:
+            return self._named(study, image)
         for series, is_named in self._series(study, analysis, on):
             held = series
             if on is not None and on.instance_uid:
@@ -122,6 +128,13 @@ class ReportsToLearn:
             for volume in volumes if on is not None else volumes[:1]:
                 if on is None or _bears(volume.geometry, on.geometry, is_named=is_named):
                     return volume, [i.digest for i in held.instances]
+        raise Refused("the images that were looked at", "they are not here any more", "send them again")
+
+    def _named(self, study: Study, image: str) -> tuple[Volume, Sequence[str]]:
+        series = next((s for s in study.series if s.uid == series_of(image)), None)
+        if series is not None:
+            own = tuple(i for i in series.instances if i.digest in digests_of(image)) or series.instances
+            return volumes_of(replace(series, instances=own), self.blobs.kept)[0], [i.digest for i in own]
         raise Refused("the images that were looked at", "they are not here any more", "send them again")
 
     def _series(self, study: Study, analysis: str, on: Region | None) -> Iterator[tuple[Series, bool]]:

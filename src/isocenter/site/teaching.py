@@ -118,7 +118,7 @@ class Teaching:
             raise Refused(f"none of {len(studies)} studies may be learnt from", why, RECORD_TERMS)
         made, scaled = capped(made, most)
         report = teacher.written(
-            out, made, lambda uid, on=None: self.reports.image(studies[uid], analysis, on),
+            out, made, lambda uid, on=None, image="": self.reports.image(studies[uid], analysis, on, image),
             {"analysis": analysis, "task": task, "agreement": agreement, "closed": dict(closed), "left": dict(left),
              "cohort": cohort.name if cohort is not None else "", "readers_apart": torn,
              "silent": len(self._silent(analysis, {one.study for one in may_be_asked} - set(studies) - set(lacking))),
