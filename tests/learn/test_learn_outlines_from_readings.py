@@ -133,15 +133,26 @@ def test_what_an_analysis_found_besides_does_not_teach_that_the_other_is_not_the
     assert [s.study for s in told] == ["a", "b", "c"]
 
 
-def test_regions_that_lie_on_no_one_image_are_left_out() -> None:
+def test_each_picture_is_an_example_and_one_that_lacks_what_another_shows_is_none() -> None:
     kept = finding(codes.OPACITY, at(1))
     flat = Geometry.regular(shape=(1, 8, 9), reference=Reference.PLANE)
     views = [replace(kept, where=Region(flat, mask=np.ones(flat.shape, bool), instance_uid=uid)) for uid in "ab"]
     other = replace(kept, where=at(1, grid=replace(GRID, frame_of_reference="1.8")))
     told, left = said(LESION, signed("a", found(kept)), signed("b", found(*views)), signed("c", found(kept, other)))
-    assert [s.study for s in told] == ["a"] and left == {
-        "b": "outlined on several pictures", "c": "outlined on images that share no frame of reference"
-    }  # fmt: skip
+    made = Outlines(LESION, "finder", ()).examples(told, 0.25)[0]
+    assert [(e.study, len(e.answer[1])) for e in made] == [
+        ("a", 1),
+        ("b", 1),
+        ("b", 1),
+        ("c", 1),
+        ("c", 1),
+    ] and not left
+    assert [e.answer[1][0].instance_uid for e in made[1:3]] == ["a", "b"]
+    bright = replace(views[1], what=codes.ENHANCEMENT)
+    told, left = said(BOTH, signed("b", found(views[0], bright)), signed("c", found(kept), final=False),
+                      signed("d", found(views[0], bright, replace(bright, where=views[0].where), views[1])),
+                      looks_for=[codes.OPACITY, codes.ENHANCEMENT])  # fmt: skip
+    assert [s.study for s in told] == ["c", "d"] and left == {"b": "outlined each on another picture"}
 
 
 def test_refusals_name_what_was_outlined() -> None:

@@ -49,7 +49,7 @@ class Outlines(Regions):
             volume, labels, digests, overlaps = self._drawn(example, images)
             facts["overlapping"] += overlaps
             file = f"imagesTr/{name}.nii.gz"
-            for folder, array in (("imagesTr", np.asarray(volume.array, np.float32)), ("labelsTr", labels)):
+            for folder, array in (("imagesTr", _stored(volume.array)), ("labelsTr", labels)):
                 (out / folder).mkdir(exist_ok=True)
                 wholly.write(out / folder / f"{name}.nii.gz", self._file(array, volume.geometry))
             return file, [self._how.classes[k - 1] for k in np.unique(labels).tolist() if k], digests
@@ -89,7 +89,13 @@ class Outlines(Regions):
             down, across = self._how.spacing_mm if grid.reference is Reference.PIXEL else grid.spacing_mm[1:]
             image = nibabel.Nifti1Image(np.ascontiguousarray(array.transpose(2, 1, 0)), np.diag([-across, -down, 1, 1]))
         image.header.set_xyzt_units("mm")
-        return gzip.compress(image.to_bytes(), 6, mtime=0)
+        return gzip.compress(image.to_bytes(), 1, mtime=0)  # packed harder a CT takes five times as long for 2 %
+
+
+def _stored(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Whole numbers in 16 bits where they fit, which halves a CT; else float32."""
+    whole = values.dtype.kind in "iu" and int(values.min()) >= -(2**15) and int(values.max()) < 2**15
+    return np.asarray(values, np.int16 if whole else np.float32)
 
 
 def _on(region: Region, grid: Geometry) -> npt.NDArray[np.bool_]:

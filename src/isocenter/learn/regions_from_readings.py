@@ -106,7 +106,7 @@ class Regions:
         if not regions and not bare and call is None:
             return None
         lacks = self._lacks(regions, bare, call, nameless=nameless)
-        return Told(regions, own, lacks or _apart([region for every in regions.values() for region in every]))
+        return Told(regions, own, lacks or _apart(regions))
 
     def _ends(self, where: Region) -> bool:
         return where.shape in self._shapes and (where.shape is not Shape.MASK or where.voxels > 0)
@@ -155,8 +155,9 @@ class Regions:
 
     def examples(self, told: Iterable[Said], agreement: float) -> tuple[list[Example], int]:
         """Readers are added up on whether anything is there; of those who prevail the latest of the weightiest outlines
-        it."""
-        return examples_of(told, agreement)
+        it. Each picture that they outlined is an example of its own."""
+        made, torn = examples_of(told, agreement)
+        return [replace(e, answer=part) for e in made for part in list(_by_image(e.answer).values()) or [{}]], torn
 
 
 def _counted(signed: Signed, analysis: str) -> Iterator[tuple[Finding, Finding | None]]:
@@ -180,13 +181,25 @@ def _alike(one: Region | None, other: Region) -> bool:
     return np.array_equal(np.asarray(one.points_mm), np.asarray(other.points_mm))
 
 
-def _apart(regions: Sequence[Region]) -> str:
-    """Why regions lie on no one image; empty where they do, or where one of them tells their places to each other."""
-    if all(region.geometry.reference is Reference.PATIENT for region in regions):
-        frames = {region.geometry.frame_of_reference for region in regions}
-        return "outlined on images that share no frame of reference" if len(frames) > 1 else ""
-    pictures = {(region.series_uid, region.instance_uid) for region in regions}
-    return "outlined on several pictures" if len(pictures) > 1 else ""
+_Regions = Mapping[int, Sequence[Region]]
+
+
+def _by_image(regions: _Regions) -> dict[tuple[str, ...], _Regions]:
+    """The regions of each image; where they have a place in the patient, those that share a frame of reference."""
+    found: dict[tuple[str, ...], dict[int, list[Region]]] = {}
+    for label, own in regions.items():
+        for region in own:
+            grid = region.geometry
+            placed = grid.reference is Reference.PATIENT
+            image = (grid.frame_of_reference,) if placed else (region.series_uid, region.instance_uid)
+            found.setdefault(image, {}).setdefault(label, []).append(region)
+    return dict(found)
+
+
+def _apart(regions: _Regions) -> str:
+    """Why regions on several images would teach that something is not there: on one of them a label has none."""
+    labels = [set(own) for own in _by_image(regions).values()]
+    return "outlined each on another picture" if any(own != set(regions) for own in labels) else ""
 
 
 def grey(volume: Volume) -> Volume:
