@@ -263,3 +263,17 @@ def test_names_pair_without_a_common_space_and_say_so() -> None:
 def test_it_declines_where_it_must(then: Dated, how: dict[str, Any], words: str) -> None:
     with pytest.raises(Refused, match=words):
         ask(then, on(50, (HERE, 10.0, "a")), **how)
+
+
+def test_slices_that_lie_tilted_in_the_body_are_told() -> None:
+    """An ellipsoid is longer in one cut than in another, though nothing grew."""
+
+    def tilted(degrees: float) -> Dated:
+        c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        affine = np.eye(4)
+        affine[:3, :3] = np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ GRID.affine[:3, :3]
+        return on(90, (HERE, 12, "a"), grid=Geometry(affine, GRID.shape, "2.25.7"))
+
+    assert not any("tilted" in r for r in ask(on(0, (HERE, 12, "a")), tilted(8.0)).reasons)
+    said = ask(on(0, (HERE, 12, "a")), tilted(20.0)).reasons
+    assert any("of 2026-01-01 lie tilted by 20 degrees in the body against those of 2026-04-01" in r for r in said)

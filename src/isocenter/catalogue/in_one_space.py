@@ -17,7 +17,7 @@ from isocenter.methods import registration
 from isocenter.methods.lesion_matching import Spot, spot
 from isocenter.space import Reference, Region, Volume, resample_region
 
-__all__ = ["Drawn", "drawn", "is_cut", "is_round_about", "mask_of", "radius_mm", "spaces", "spots"]
+__all__ = ["Drawn", "cut_otherwise", "drawn", "is_cut", "is_round_about", "mask_of", "radius_mm", "spaces", "spots"]
 
 Matrix = npt.NDArray[np.float64]
 
@@ -25,7 +25,7 @@ Matrix = npt.NDArray[np.float64]
 _ROUND_ABOUT = re.compile(
     r"(couch|tabletop|table|support|bolus)[a-z]*|body|(body)?external|outercontour|contourexterne|patient(outline)?",
 )
-_WORST_FIT_MM = 10.0
+_WORST_FIT_MM, _TILT_DEG = 10.0, 10.0
 _BREATH_MM = 30.0  # an organ moves so far between two breath-holds
 _LIKE_SIZE = 3.0  # one lesion on two phases; a tumour and its liver differ by more
 
@@ -188,6 +188,36 @@ def _space(time: Drawn, last: Drawn, scans: Mapping[str, Volume], remarks: list[
         f"{time.day} was registered to {last.day} rigidly; there and back differ by {fit.residual_mm:.1f} mm"
     )
     return fit.matrix, fit.residual_mm
+
+
+def cut_otherwise(times: Sequence[Drawn], places: Sequence[tuple[Matrix, float]]) -> list[str]:
+    """Times at which the plane of diameters lies otherwise in the body than at the last, so that they are not alike.
+
+    Args:
+        places: for each time the matrix to the last one's millimetres.
+    """
+    normals = [
+        (time, matrix[:3, :3] @ _axial_normal(time.regions[0]))
+        for time, (matrix, _) in zip(times, places, strict=True)
+        if time.regions
+    ]
+    said = []
+    for time, normal in normals[:-1]:
+        last, now = normals[-1]
+        tilt = float(np.degrees(np.arccos(min(1.0, abs(float(normal @ now))))))
+        if tilt > _TILT_DEG:
+            said.append(
+                f"the axial slices of {time.day} lie tilted by {tilt:.0f} degrees in the body against those of "
+                f"{last.day}: diameters are those of another cut and may differ by that"
+            )
+    return said
+
+
+def _axial_normal(region: Region) -> npt.NDArray[np.float64]:
+    """Across the array plane next to the patient's axial one, in which diameters are measured."""
+    _, down, right = (region.geometry.affine[:3, axis] for axis in region.geometry.upright_order)
+    normal = np.cross(down, right)
+    return np.asarray(normal / np.linalg.norm(normal), np.float64)
 
 
 def spots(times: Sequence[Drawn], places: Sequence[tuple[Matrix, float]]) -> list[list[Spot]]:

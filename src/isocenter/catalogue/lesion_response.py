@@ -14,7 +14,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.choi_response import answered
 from isocenter.catalogue.contrast_agent import contrast_agent, contrast_phase
-from isocenter.catalogue.in_one_space import Drawn, drawn, is_cut, spaces, spots
+from isocenter.catalogue.in_one_space import Drawn, cut_otherwise, drawn, is_cut, spaces, spots
 from isocenter.catalogue.lesion_visits import (
     chosen_targets,
     known_elsewhere,
@@ -143,6 +143,7 @@ class LesionResponse:
         times = [began, *known, _outlined(lesions, scans, remarks, all_gone=all_gone)]
         times = [of_one_reader(time, remarks) for time in times]
         places = spaces(times, scans, remarks)
+        remarks += cut_otherwise(times, places)
         spotted = spots(times, places)
         reaches = [reach_mm + a[1] + b[1] for a, b in pairwise(places)]
         followed = tracks(spotted, reach_mm=reaches)

@@ -99,13 +99,15 @@ class StructureChange:
         pairs += _by_name(then, now, pairs)
         matrix, error = None, 0.0
         try:
-            (matrix, error), _ = in_one_space.spaces([then, now], scans, remarks)
+            places = in_one_space.spaces([then, now], scans, remarks)
+            matrix, error = places[0]
         except Refused as why:
             if len(pairs) < min(len(then.regions), len(now.regions)):
                 raise
             remarks.append(f"structures were paired by code and name alone: {why}")
         else:
             pairs = _not_exchanged(pairs, then, now, matrix, reach_mm + error, remarks)
+            remarks += in_one_space.cut_otherwise([then, now], places)
         paired = ({i for was, _, _ in pairs for i in was}, {j for _, is_now, _ in pairs for j in is_now})
         rest = [[i for i in range(len(t.regions)) if i not in p] for t, p in zip((then, now), paired, strict=True)]
         pairs += _by_place(then, now, rest, matrix, reach_mm + error)
