@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmwrite
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from department_for_oversight import MONDAY
 from isocenter.app import open_house
@@ -59,6 +63,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     house.close()
 
 
+def film() -> bytes:
+    """Ultrasound of four times in colour, of which number n is as bright as 40 n, with noise."""
+    times = np.arange(4)[:, None, None, None] * 40 + np.random.default_rng(0).integers(0, 9, (4, 40, 60, 3))
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.3.1"
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = "2.25.31"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.Modality = "2.25.32", "2.25.33", "US"
+    ds.PatientID, ds.PatientName, ds.StudyDate, ds.StudyTime = "FILM", "PHANTOM^FILM", "20261101", "120000"
+    ds.PatientBirthDate, ds.PatientSex, ds.SeriesNumber, ds.InstanceNumber = "", "", 1, 1
+    ds.Rows, ds.Columns, ds.NumberOfFrames, ds.FrameTime = 40, 60, 4, 40
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, "RGB", 0
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 8, 8, 7, 0
+    ds.PixelData = times.astype(np.uint8).tobytes()
+    held = io.BytesIO()
+    dcmwrite(held, ds, enforce_file_format=True)
+    return held.getvalue()
+
+
 def taken(site: Site, how: Boxes | Masks, folder: Path) -> dict[str, object]:
     folder.mkdir()
     (folder / "how.toml").write_text(recipe_text(how))
@@ -66,11 +90,32 @@ def taken(site: Site, how: Boxes | Masks, folder: Path) -> dict[str, object]:
 
 
 def test_marks_become_boxes(site: Site, tmp_path: Path) -> None:
-    report = taken(site, SPOTS, tmp_path / "boxes")
+    report: Any = taken(site, SPOTS, tmp_path / "boxes")
     assert report["by_mode"] == {"unaided": 3} and report["weight"] == 3.0
     assert report["left"] == {"'nodule' is in the report without an outline": 1}
     boxes = [one.boxes.tolist() for one in read_boxed(tmp_path / "boxes" / "set", SPOTS)[0]]
     assert boxes == [[[16.5, 11.5, 24.5, 17.5]], [[26.5, 17.5, 34.5, 23.5]], [[20, 14, 29, 23]]]
+
+
+def test_a_film_teaches_by_the_frames_on_which_something_was_drawn(site: Site, tmp_path: Path) -> None:
+    site.receive([film()], sender="US1", who=HOUSE)
+    version = site.open("2.25.32", who=ITO).version
+    version = site.lock("2.25.32", version=version, line="seen", who=ITO).version
+    places = np.array([[16, 10], [24, 10], [20, 7], [20, 13]], float)
+    mark = Drawn("ellipse", places, "2.25.33", "2.25.31", frame=3, words="Cyst")
+    version = site.measure("2.25.32", mark, version=version, who=ITO).version
+    edit = Edit("brush", "2.25.33", "2.25.31", frame=1, points=np.array([[20.0, 10.0]]), radius=2.2, words="Cyst")
+    with pytest.raises(Refused, match="colour"):  # a brush paints on grey alone
+        site.segment("2.25.32", edit, version=version, who=ITO)
+    mark = Drawn("freehand", places[[0, 2, 1, 3]], "2.25.33", "2.25.31", frame=1, words="Cyst")
+    version = site.measure("2.25.32", mark, version=version, who=ITO).version
+    site.sign("2.25.32", version=version, who=ITO)
+    site.consents.give({"GRU": ()}, patient="FILM", who=HOUSE)
+    report: Any = taken(site, Boxes("cysts", ("cyst",), card=CARD), tmp_path / "film")
+    assert (report["n"], report["people"], report["left"]) == (2, 1, {})
+    read, _ = read_boxed(tmp_path / "film" / "set", Boxes("cysts", ("cyst",)))
+    assert {round(float(one.picture.mean()) / 40) for one in read} == {1, 3} and len({one.whose for one in read}) == 1
+    assert all(one.boxes.tolist() == [[16.5, 7.5, 24.5, 13.5]] for one in read)
 
 
 def test_marks_become_outlines(site: Site, tmp_path: Path) -> None:
@@ -82,7 +127,7 @@ def test_marks_become_outlines(site: Site, tmp_path: Path) -> None:
         assert np.array_equal(case.labels == 1, wanted) and case.image.shape == (40, 60)
     x, y = MIDDLE["P3"]
     assert np.array_equal(cases[2].labels == 1, (columns - x) ** 2 + (rows - y) ** 2 <= 4.2**2)
-    with pytest.raises(Refused, match=r"is called mass: outlined are Image Region: Nodule"):
+    with pytest.raises(Refused, match=r"is called mass: outlined are .*Image Region: Nodule"):
         taken(site, Masks("mass", ("mass",), spacing_mm=(1.0, 1.0), window=(64, 64), card=CARD), tmp_path / "mass")
     with pytest.raises(NotFound, match="analysis 'nothing'"):
         site.teaching.examples("nothing", tmp_path / "no", who=HOUSE, task=str(tmp_path / "flat" / "how.toml"))

@@ -140,14 +140,14 @@ def test_each_picture_is_an_example_and_one_that_lacks_what_another_shows_is_non
     other = replace(kept, where=at(1, grid=replace(GRID, frame_of_reference="1.8")))
     told, left = said(LESION, signed("a", found(kept)), signed("b", found(*views)), signed("c", found(kept, other)))
     made = Outlines(LESION, "finder", ()).examples(told, 0.25)[0]
-    assert [(e.study, len(e.answer[1])) for e in made] == [
+    assert [(e.study, len(e.answer.regions[1])) for e in made] == [
         ("a", 1),
         ("b", 1),
         ("b", 1),
         ("c", 1),
         ("c", 1),
     ] and not left
-    assert [e.answer[1][0].instance_uid for e in made[1:3]] == ["a", "b"]
+    assert [e.answer.regions[1][0].instance_uid for e in made[1:3]] == ["a", "b"]
     bright = replace(views[1], what=codes.ENHANCEMENT)
     told, left = said(BOTH, signed("b", found(views[0], bright)), signed("c", found(kept), final=False),
                       signed("d", found(views[0], bright, replace(bright, where=views[0].where), views[1])),

@@ -48,7 +48,7 @@ class BoxedFindings(Regions):
         facts = {**told, "boxes": dict.fromkeys(self._how.classes, 0)}
 
         def keep(example: Example, name: str) -> tuple[str, list[str], Sequence[str]]:
-            regions: Mapping[int, Sequence[Region]] = example.answer
+            regions: Mapping[int, Sequence[Region]] = example.answer.regions
             volume, digests = self._image(example, images)
             picture = _picture(volume)
             boxes = [

@@ -63,7 +63,7 @@ class Outlines(Regions):
 
     def _drawn(self, example: Example, images: Images) -> tuple[Volume, npt.NDArray[np.uint8], Sequence[str], int]:
         """Image, labels on its grid, digests of its files, and whether labels lie over each other."""
-        regions: Mapping[int, Sequence[Region]] = example.answer
+        regions: Mapping[int, Sequence[Region]] = example.answer.regions
         volume, digests = self._image(example, images)
         volume = grey(volume)
         if self._flat != (volume.geometry.shape[0] == 1):

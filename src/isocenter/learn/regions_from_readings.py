@@ -19,17 +19,29 @@ from isocenter.space import Reference, Region, Shape, Volume
 if TYPE_CHECKING:
     from isocenter.learn.signed_reports import Images, Signed
 
-__all__ = ["Regions", "grey"]
+__all__ = ["Regions", "Shown", "grey"]
 
 _OWN = (Verdict.ADDED, Verdict.CHANGED)
 _SEEN, _UNSEEN = "concurrent", "shadow"  # modes of reading (see `from_readings.weight_of`)
+
+
+Drawn = tuple[Region, int | None]
+"""A region, and on which frame of its image it was drawn, where that is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What one image shows: regions by label, and on which frame of it."""
+
+    regions: Mapping[int, Sequence[Region]]
+    frame: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Told:
     """Where the findings of one report lie, by label; and what keeps it from being learnt from, empty for nothing."""
 
-    regions: Mapping[int, Sequence[Region]]
+    regions: Mapping[int, Sequence[Drawn]]
     own: bool
     lacks: str = ""
 
@@ -82,18 +94,20 @@ class Regions:
         return found, left
 
     def _told(
-        self, stands: Iterable[tuple[Finding, Finding | None]], call: Mapping[str, Any] | None, others: set[str]
+        self, stands: Iterable[tuple[Finding, Finding | None, int | None]], call: Mapping[str, Any] | None,
+        others: set[str],
     ) -> Told | None:  # fmt: skip
         """None where the report tells nothing of what the recipe outlines.
 
         Args:
-            stands: findings, each with what the machine had said of it; None for what a person added.
+            stands: findings, each with what the machine had said of it, None for what a person added; and the frame
+                on which it was drawn, where that is known.
             call: what the signature says of the analysis; None where it had not answered.
             others: takes the names of outlined findings that are none of the recipe.
         """
-        regions: dict[int, list[Region]] = {}
+        regions: dict[int, list[Drawn]] = {}
         bare, nameless, own = set[int](), False, False
-        for finding, machines in stands:
+        for finding, machines, frame in stands:
             label, where = label_of(finding, self._names), finding.where
             if where is None or not self._ends(where):
                 bare |= {label} if label is not None else set()
@@ -101,7 +115,7 @@ class Regions:
                 others.add(called(finding))
                 nameless |= machines is None and finding.what in GENERAL
             else:
-                regions.setdefault(label, []).append(where)
+                regions.setdefault(label, []).append((where, frame))
                 own |= machines is None or label_of(machines, self._names) != label or not _alike(machines.where, where)
         if not regions and not bare and call is None:
             return None
@@ -113,10 +127,12 @@ class Regions:
 
     def _image(self, example: Example, images: Images) -> tuple[Volume, Sequence[str]]:
         """The image on which most of an example's regions were drawn, or that was looked at in vain."""
-        every = [region for own in example.answer.values() for region in own]
+        shown: Shown = example.answer
+        every = [region for own in shown.regions.values() for region in own]
         often = Counter(region.series_uid for region in every)
         on = max(every, key=lambda region: often[region.series_uid], default=None)
-        return images(example.study, on)
+        volume, digests = images(example.study, on)
+        return _one_time(volume, shown.frame), digests
 
     def _lacks(
         self, regions: Collection[int], bare: Collection[int], call: Mapping[str, Any] | None, *, nameless: bool
@@ -155,21 +171,23 @@ class Regions:
 
     def examples(self, told: Iterable[Said], agreement: float) -> tuple[list[Example], int]:
         """Readers are added up on whether anything is there; of those who prevail the latest of the weightiest outlines
-        it. Each picture that they outlined is an example of its own."""
+        it. Each picture that they outlined is an example of its own: its answer is what it shows (`Shown`)."""
         made, torn = examples_of(told, agreement)
-        return [replace(e, answer=part) for e in made for part in list(_by_image(e.answer).values()) or [{}]], torn
+        return [replace(e, answer=part) for e in made for part in _by_image(e.answer) or [Shown({})]], torn
 
 
-def _counted(signed: Signed, analysis: str) -> Iterator[tuple[Finding, Finding | None]]:
-    """Findings that stand and are of the analysis or of a person, and what a machine had said of each."""
+def _counted(signed: Signed, analysis: str) -> Iterator[tuple[Finding, Finding | None, int | None]]:
+    """Findings that stand and are of the analysis or of a person, what a machine had said of each, and its frame."""
     said = {finding.tracking: finding for machines in signed.machines() for finding in machines.findings}
     for result in signed.results():
+        drawn = result.origin.parameters.get("drawn", {})
         for finding in result.findings:
             own = finding.verdict in _OWN or not result.machine.analysis
             if finding.verdict is Verdict.STRUCK or finding.research:
                 continue
             if own or result.machine.analysis == analysis:
-                yield finding, said.get(finding.tracking) if finding.verdict is not Verdict.ADDED else None
+                machines = said.get(finding.tracking) if finding.verdict is not Verdict.ADDED else None
+                yield finding, machines, drawn.get(finding.tracking, {}).get("frame")
 
 
 def _alike(one: Region | None, other: Region) -> bool:
@@ -181,25 +199,32 @@ def _alike(one: Region | None, other: Region) -> bool:
     return np.array_equal(np.asarray(one.points_mm), np.asarray(other.points_mm))
 
 
-_Regions = Mapping[int, Sequence[Region]]
-
-
-def _by_image(regions: _Regions) -> dict[tuple[str, ...], _Regions]:
-    """The regions of each image; where they have a place in the patient, those that share a frame of reference."""
-    found: dict[tuple[str, ...], dict[int, list[Region]]] = {}
+def _by_image(regions: Mapping[int, Sequence[Drawn]]) -> list[Shown]:
+    """The regions of each picture; where they have a place in the patient, those that share a frame of reference."""
+    found: dict[tuple[str | int | None, ...], dict[int, list[Region]]] = {}
     for label, own in regions.items():
-        for region in own:
+        for region, frame in own:
             grid = region.geometry
             placed = grid.reference is Reference.PATIENT
-            image = (grid.frame_of_reference,) if placed else (region.series_uid, region.instance_uid)
+            image = (grid.frame_of_reference,) if placed else (frame, region.series_uid, region.instance_uid)
             found.setdefault(image, {}).setdefault(label, []).append(region)
-    return dict(found)
+    return [
+        Shown(own, image[0] if isinstance(image[0], int) else None) for image, own in found.items()
+    ]  # fmt: skip
 
 
-def _apart(regions: _Regions) -> str:
+def _apart(regions: Mapping[int, Sequence[Drawn]]) -> str:
     """Why regions on several images would teach that something is not there: on one of them a label has none."""
-    labels = [set(own) for own in _by_image(regions).values()]
+    labels = [set(shown.regions) for shown in _by_image(regions)]
     return "outlined each on another picture" if any(own != set(regions) for own in labels) else ""
+
+
+def _one_time(volume: Volume, frame: int | None) -> Volume:
+    """The frame of a film on which something was drawn; what is no film as it is."""
+    times = [axis for axis in volume.axes if axis.name != "channel"]
+    if frame is None or len(times) != 1 or volume.geometry.shape[0] > 1 or not 0 <= frame < len(times[0]):
+        return volume
+    return volume.at(times[0].name, frame)
 
 
 def grey(volume: Volume) -> Volume:

@@ -239,6 +239,7 @@ def outlined(
     numbers = _size(region, volume)
     words = f"{region.label}: {number(numbers[0].value, numbers[0].unit)}."
     drawn: dict[str, Any] = {"tool": edit.how, "said": words, **({"clicks": clicks} if clicks else {})}
+    drawn |= {"frame": edit.frame} if edit.instance_uid else {}
     if before is None:
         return Correction(
             Verdict.ADDED, "", what=edit.what or codes.REGION, words=words, measurements=numbers, where=region,
