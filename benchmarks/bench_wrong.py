@@ -8,24 +8,29 @@ no border was taught (some networks learnt from it). Wrong ones are made of them
 judge`; of outlines and boxes, of which no answer is negative, only the border is asked. A wrong input to a table is a whole table
 of one row or of 50, declined where every row is, or where it is refused; its rows are those learnt from (with --half, what is usual
 is learnt from the other half). Intervals are Clopper and Pearson's. Some pictures of other collections may be among those that a border was shown; of the film's gate they are
-those kept from it.
+those kept from it. Of `chest_xray_heart` and `cardiac_cine` the whole analysis is asked (see `wrong_films`, `wrong_cines`).
 """  # noqa: E501
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
 import numpy.typing as npt
+import wrong_cines
+import wrong_films
 from PIL import Image
 from scipy import ndimage, stats
 from scipy.spatial.transform import Rotation
 
+from isocenter.catalogue.cardiac_cine import CardiacCine
+from isocenter.catalogue.chest_xray_heart import ChestXrayHeart
 from isocenter.errors import Refused
 from isocenter.learn import detect, segment
 from isocenter.learn.extent import INPUT as EXTENTS
@@ -46,6 +51,8 @@ WHERE = {
     "bccd": "bccd", "mammographic_mass": "mammographic_masses/mammographic_masses.data",
     "cleveland_heart": "uci_cleveland_heart/processed.cleveland.303.data",
 }  # fmt: skip
+WHOLE: dict[str, Any] = {"chest_xray_heart": ChestXrayHeart, "cardiac_cine": CardiacCine}
+"""Of these the whole analysis is asked, as a person meets it."""
 
 
 def eight(x: Array) -> npt.NDArray[np.uint8]:
@@ -78,7 +85,7 @@ def foreign(data: Path, own: str, rng: np.random.Generator) -> dict[str, list[Ar
     for name in SETS:
         if own == name or (own == "chest_xray_opacity" and name == "pneumoniamnist"):
             continue
-        if own == "image_kind" and name == "pneumoniamnist":  # a chest film is one of its kinds
+        if own in ("image_kind", "chest_xray_heart") and name == "pneumoniamnist":  # a chest film too
             continue
         with np.load(data / "medmnist" / f"{name}.npz") as held:
             some = held["val_images"]
@@ -129,6 +136,7 @@ def pictures(right: Sequence[Array], data: Path, own: str, n: int, rng: np.rando
 
     kinds = ["other part of the body", "other modality", "inverted", "rotated", "noise", "cropped"]
     kinds += ["adult instead of child"] if own == "chest_xray_opacity" else ["upside down"]
+    kinds += ["child instead of adult"] if own == "chest_xray_heart" else []
     if own == "image_kind":
         kinds.remove("other part of the body")  # its six kinds are all that there are here
     if own == "bccd":
@@ -154,6 +162,9 @@ def pictures(right: Sequence[Array], data: Path, own: str, n: int, rng: np.rando
             made[kind] = [cropped(x, 0.25, 0.5, rng) for x in some(count)]
         elif kind == "upside down":
             made[kind] = [x[::-1] for x in some(count)]
+        elif kind == "child instead of adult":
+            files = rng.permutation(sorted(str(file) for file in (data / "kermany_cxr").rglob("*.jp*g")))
+            made[kind] = [np.asarray(Image.open(file).convert("L")) for file in files[:count]]
         else:
             made[kind] = [again(x, shape, k, rng) for k, x in enumerate(some(count, others["adults"]))]
     made["(crops of 0.5 to 0.6 of each side)"] = [cropped(x, 0.5, 0.6, rng) for x in some(n // 5)]
@@ -366,7 +377,7 @@ def halved(right: Sequence[Array], groups: Array, half: int | None) -> list[Arra
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=(*WHERE, *SETS, "adrenalmnist3d"))
+    parser.add_argument("model", choices=(*WHERE, *SETS, "adrenalmnist3d", *WHOLE))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--folder", help="another version of the model")
     parser.add_argument("--seed", type=int, default=1)
@@ -374,6 +385,9 @@ def main() -> None:
     parser.add_argument("--half", type=int, choices=(0, 1), help="right and wrong ones of one half of the people only")
     said = parser.parse_args()
     rng, own = np.random.default_rng([said.seed, 1129]), str(said.model)
+    if own in WHOLE:
+        whole(own, said.data, said.n, said.seed, rng)
+        return
     model = said.folder or own
     held, _ = opened(model, None)
     place, kind = folder_of(model, held, None), held.inputs.get("kind", "films")
@@ -430,6 +444,38 @@ def main() -> None:
     print(f"   {'all wrong ones':<40} {exact(declined, total)} declined, {silent} without a word")
     answers = calls(right)
     print(f"   {'right ones':<40} {exact(sum(d for d, _ in answers), len(answers))} declined")
+
+
+def whole(own: str, data: Path, n: int, seed: int, rng: np.random.Generator) -> None:
+    """Count what the whole analysis says, of pictures as DICOM and of cines; doubted is answered with a word."""
+    print(f"{own} {WHOLE[own]().version}, seed {seed}")
+    wrong: list[str] = []
+    for kind, answers in (cines_told if own == "cardiac_cine" else films_told)(data, n, seed, rng):
+        _count(kind, answers)
+        wrong += answers if kind != "right" and kind[0] != "(" else []
+    _count("all wrong ones", wrong)
+
+
+def _count(kind: str, answers: list[str]) -> None:
+    out = [answers.count(word) for word in ("declined", "doubted", "mute")]
+    print(f"   {kind:<40} {exact(out[0], len(answers))} declined, {out[1]} doubted, {out[2]} mute", flush=True)
+
+
+def films_told(data: Path, n: int, seed: int, rng: np.random.Generator) -> Iterator[tuple[str, list[str]]]:
+    """Wrong films are made of those adults' that the gate was not shown."""
+    child, unknown = "child instead of adult", "(children, age not stated)"
+    made = pictures(foreign(data, "chest_xray_heart", rng)["adults"], data, "chest_xray_heart", n, rng)
+    for kind, images in (made | {unknown: made[child], "right": wrong_films.adults(data)}).items():
+        yield kind, wrong_films.asked(images, {child: "005Y", unknown: ""}.get(kind, "045Y"))
+
+
+def cines_told(data: Path, n: int, seed: int, rng: np.random.Generator) -> Iterator[tuple[str, list[str]]]:
+    """Both patients, and a virtual heart for each 20 wrong cines."""
+    session = wrong_cines.opened()
+    hearts = [*wrong_cines.patients(data), *(wrong_cines.drawn(1000 * seed + k) for k in range(n // 20))]
+    yield "right", [wrong_cines.said(session, heart)[0] for heart in hearts]
+    for kind, some in itertools.groupby(wrong_cines.made(data, hearts, n, rng), key=lambda pair: pair[0]):
+        yield kind, [wrong_cines.said(session, one)[0] for _, one in some]
 
 
 def _of_table(values: Array, how: Any, session: Any, inputs: Any) -> tuple[bool, bool]:

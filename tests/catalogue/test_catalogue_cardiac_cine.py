@@ -65,6 +65,31 @@ def value(of: Answer, what: Any, unit: str = "") -> float:
 # ---- what it says
 
 
+def test_contrast_that_arrives_is_no_beat(painted: Volume) -> None:
+    class Blind(Reader):
+        """Outlines the beat, however bright the pictures are."""
+
+        def run(self, names: list[str], given: dict[str, np.ndarray]) -> list[np.ndarray]:
+            bright = {k: v / np.maximum(v.max((1, 2, 3), keepdims=True), 1e-6) for k, v in given.items()}
+            return super().run(names, bright)
+
+    dose = 0.3 + 0.7 * np.exp(-(((np.arange(len(painted.array)) - 5) / 3.0) ** 2))
+    filled = replace(painted, array=np.asarray(painted.array * dose[:, None, None, None], np.float32))
+    with pytest.raises(Refused, match="contrast arrives so, as in perfusion"):
+        CardiacCine().run(filled, None, weights=Blind())
+
+
+@pytest.mark.parametrize(
+    ("side", "pull", "told"), [(205, 0.3, False), (120, 0.3, False), (20, 0.3, True), (20, 0.04, False)]
+)
+def test_pictures_that_were_turned_against_their_header_are_told_of(
+    painted: Volume, monkeypatch: pytest.MonkeyPatch, side: float, pull: float, told: bool
+) -> None:
+    monkeypatch.setattr("isocenter.catalogue.cardiac_cine.brighter_side", lambda *given: (side, pull))
+    reasons = CardiacCine().run(painted, None, weights=Reader()).reasons
+    assert any("may be turned or mirrored" in reason for reason in reasons) is told
+
+
 def test_numbers_of_a_painted_heart(answer: Answer) -> None:
     assert answer.outcome is Outcome.FOUND
     assert value(answer, codes.LV_EDV) == pytest.approx(EDV, rel=0.02)
@@ -312,6 +337,13 @@ def test_a_long_axis_series_is_refused(painted: Volume) -> None:
 
 
 def test_slices_of_another_timing_are_refused(painted: Volume) -> None:
+    sorted_wrongly = painted.array[np.random.default_rng(4).permutation(len(painted.array))]
+    with pytest.raises(Refused, match="phases without order in time"):
+        CardiacCine().run(replace(painted, array=sorted_wrongly), None, weights=Reader())
+    still = np.repeat(painted.array[:1], len(painted.array), 0)
+    still[3:6] *= 1.02  # a little brighter, so that something changes
+    with pytest.raises(Refused, match=r"less than 5 % is no beat"):
+        CardiacCine().run(replace(painted, array=still), None, weights=Reader())
     mixed = painted.array.copy()
     mixed[:, 5] = np.roll(mixed[:, 5], 8, axis=0)
     with pytest.raises(Refused, match="of a beat apart"):

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -333,6 +334,32 @@ def test_the_network_outlines_with_the_threshold_beside_it() -> None:
     inverted = replace(image, array=image.array.max() - image.array)
     with pytest.raises(Refused, match="no two lungs"):
         ChestXrayHeart().run(inverted, weights=open_session("chest_xray_heart"))
+
+
+class Gated:
+    """The shipped outlines with a gate that says what it is told."""
+
+    def __init__(self, other: float) -> None:
+        self.net, self.chances = open_session("chest_xray_heart"), np.array([[other, 0.0, 1.0 - other]], np.float32)
+
+    def get_outputs(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name="logits"), SimpleNamespace(name="upright")]
+
+    def run(self, names: list[str], given: dict[str, np.ndarray]) -> list[np.ndarray]:
+        assert names == ["logits", "upright"]
+        return [self.net.run(["logits"], given)[0], np.repeat(self.chances, len(given["films"]), 0)]
+
+
+def test_a_picture_like_no_upright_chest_has_no_ratio_and_with_doubtful_outlines_nothing() -> None:
+    image, _ = chest(seed=1)
+    assert [m for m in ChestXrayHeart().run(image, weights=Gated(0.4)).measurements if m.what == RATIO]
+    told = ChestXrayHeart().run(image, weights=Gated(0.6))
+    assert not [m for m in told.measurements if m.what == RATIO]
+    assert any("does not look like an upright frontal chest" in r for r in told.reasons)
+    turned, _ = chest(seed=1, turned_mm=40)
+    assert ChestXrayHeart().run(turned, weights=Gated(0.4)).findings
+    with pytest.raises(Refused, match=r"like an upright frontal chest, with outlines in doubt \(not sure"):
+        ChestXrayHeart().run(turned, weights=Gated(0.6))
 
 
 def test_a_heart_far_below_a_lung_whose_base_is_white_has_no_ratio() -> None:

@@ -31,6 +31,11 @@ def test_a_separator_in_a_later_cell_is_no_separator(tmp_path: Path) -> None:
     assert read_sheet(tmp_path / "t.csv")[1][1] == {"file": "b;c.png", "label": "d"}
 
 
+def test_a_quote_may_follow_a_space(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('"age", "margin"\n"67", "1, 2"\n', "utf-8")
+    assert read_sheet(tmp_path / "a.csv") == (["age", "margin"], [{"age": "67", "margin": "1, 2"}])
+
+
 def test_a_cell_may_hold_a_line_break_and_stays_one_row(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_bytes('file,note,label\r\na.png,"two\nlines\n\nof it",dark\r\n \r\nb.png,a\u2028b,bright\r\n'.encode())

@@ -79,6 +79,14 @@ def test_outlines_are_enlarged_as_a_general_interpolation_would() -> None:
         assert np.count_nonzero(fine != grown[: shape[0], : shape[1]]) <= 2
 
 
+def test_an_outline_that_is_lost_on_a_coarser_picture_is_refused() -> None:
+    right, left, thin = (np.zeros((256, 256), np.bool_) for _ in range(3))
+    right[60:180, 40:100] = left[60:180, 150:210] = True
+    thin[120:122, 122] = True  # two of 256 pixels, on a picture of 48
+    with pytest.raises(Refused, match="thinner than a pixel"):
+        lung_fields.measured(right, left, thin, right | left, 256 / 48, (48, 48))
+
+
 def test_scale_and_range_of_values_do_not_matter() -> None:
     pixels, _ = thorax.picture(seed=2)
     held = lung_fields.outline(pixels.astype(np.float32))

@@ -40,6 +40,8 @@ INSPIRATION = Code("lung-height-ratio", "99ISO", "Height of the right lung over 
 UNSURE = Code("open-border", "99ISO", "Part of the outlines without a border")
 AGREEMENT = Code("outline-agreement", "99ISO", "Agreement of two outlines of the lung fields")
 _BORDER = "that four looks of the network place differently; of the threshold: beyond which it is as dark as within"
+_GATE = "upright"  # of the weights: chances of something else, a child's chest, an adult's
+_STRANGE = "it does not look like an upright frontal chest: see whether it is turned, cropped or of another part"
 _ADULT_YEARS = 18.0
 _LARGE = 0.50
 _EDGE = 0.02  # of the longer side of the picture
@@ -64,7 +66,7 @@ _OF_PICTURE = ("SeriesDescription", "ProtocolName")  # a study and an order may 
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "11"
+    name, version = "chest_xray_heart", "12"
     weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
@@ -112,7 +114,8 @@ class ChestXrayHeart:
             weights: an open ONNX session of the model ``chest_xray_heart``; without it the threshold outlines alone.
 
         Raises:
-            Refused: for a lateral view, a child, a picture that is none, or one on which no two lungs are found.
+            Refused: for a lateral view, a child, a picture that is none, one on which no two lungs are found, or one
+                that does not look like an upright chest and whose outlines are in doubt.
         """
         if not 0.3 <= ratio_from <= 0.8:
             raise Refused(f"a ratio of {ratio_from:g}", "the limit is 0.5 in adults, 0.3 to 0.8 may be asked")
@@ -146,8 +149,15 @@ class ChestXrayHeart:
         towards = towards_of(image)
         hung = hung_of(picture, towards)
         field = _exposed(hung)
-        chest, doubts, compared = _outlined(hung[field], weights)
+        chest, doubts, compared, strange = _outlined(hung[field], weights)
         remarks = _quality(chest)
+        if strange and (unsure := (*doubts, *remarks[0])):
+            raise Refused(
+                f"a picture that does not look like an upright frontal chest, with outlines in doubt ({unsure[0]})",
+                "another part, a picture that is turned, inverted or cropped, or one of another modality looks so",
+                "send the frontal picture as it is hung, or outline it by hand",
+            )
+        doubts += (_STRANGE,) * strange
         right, left, heart_seen = (
             as_stored(_on_whole(m, hung.shape, field), towards) for m in (chest.right, chest.left, chest.heart)
         )
@@ -204,17 +214,25 @@ def _sides(image: Volume) -> tuple[float, float]:
 
 def _outlined(
     picture: npt.NDArray[np.float32], weights: Any
-) -> tuple[lung_fields.Chest, tuple[str, ...], tuple[Measurement, ...]]:
-    """(outlines, doubts about them, how far network and threshold agree)."""
+) -> tuple[lung_fields.Chest, tuple[str, ...], tuple[Measurement, ...], bool]:
+    """(outlines, doubts about them, how far network and threshold agree, whether it looks like no upright chest)."""
     if weights is None:
-        return lung_fields.outline(picture), (), ()
-    both = two_opinions(picture, lambda films: weights.run(["logits"], {"films": films})[0])
+        return lung_fields.outline(picture), (), (), False
+    gated = _GATE in {one.name for one in weights.get_outputs()}  # not so of weights that a site fitted by itself
+    other: list[float] = []
+
+    def ask(films: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        logits, *gate = weights.run(["logits", _GATE] if gated else ["logits"], {"films": films})
+        other.extend(float(chances[0, 0]) for chances in gate)  # of the picture as it is, the first of the looks
+        return np.asarray(logits)
+
+    both = two_opinions(picture, ask)
     said = (
         ()
         if both.agreement is None
         else (Measurement(AGREEMENT, both.agreement.lungs, "{ratio}", definition="Dice of network and threshold"),)
     )
-    return both.chest, (both.doubt,) if both.doubt else (), said
+    return both.chest, (both.doubt,) if both.doubt else (), said, any(chance > 0.5 for chance in other)
 
 
 def _exposed(picture: npt.NDArray[Any]) -> tuple[slice, slice]:

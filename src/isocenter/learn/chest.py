@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from isocenter.learn.model_folder import write_record
 from isocenter.learn.recipes import DEVELOPER
 from isocenter.record import Model, to_plain
 
-__all__ = ["CARD", "train"]
+__all__ = ["CARD", "page", "train"]
 
 Progress = Callable[[str], None]
 _HELD_OUT = 200
@@ -41,17 +41,21 @@ CARD: dict[str, Any] = {
     "intended_patients": "adults with an upright frontal chest radiograph",
     "intended_users": "people who see and correct the outlines",
     "developer": DEVELOPER,
-    "bias": "no people were in the training, and nothing was done for a group of them",
+    "bias": "no people were in the training of the outlines, and nothing was done for a group of them",
     "not_for": [
         "children, bedside and lateral pictures; lungs that are white",
         "telling disease: the heart's width is one number among many",
         "numbers without a look at the outlines",
     ],
-    "source": "virtual films in closed form (isocenter.methods.virtual_chest); no radiograph of a person",
-    "licence": "no data of people; weights Apache-2.0",
-    "groups": "the films are drawn: there are no people in them, and so no groups of people",
+    "source": "virtual films in closed form (isocenter.methods.virtual_chest); no radiograph of a person decides an "
+    "outline. The gate, where there is one, also saw films of children (Kermany, Zhang, Goldbaum, Mendeley Data, doi "
+    "10.17632/rscbjbr9sj) and MedNIST (Dr B. J. Erickson, Mayo Clinic; from TCIA, RSNA bone age and NIH chest X-ray)",
+    "licence": "outlines: no data of people, weights Apache-2.0; gate: data CC BY 4.0 (Kermany) and CC BY-SA 4.0 "
+    "(MedNIST), weights CC BY-SA 4.0",
+    "groups": "the films that outlines were learnt from are drawn: there are no people in them, and so no groups of "
+    "people; of those in the gate's films nothing is told",
     "limits": [
-        "never saw a radiograph of a person in training; no outlines by readers were at hand to judge it on",
+        "outlines never saw a radiograph of a person in training; none by readers were at hand to judge them on",
         "a consolidation counts as lung, fluid does not; the heart is whole, with what lies below the domes",
     ],
 }
@@ -99,7 +103,7 @@ def train(
         evidence={"metrics": shown, "parity": parity, "films": _HELD_OUT},
         inputs={"side": how.side, "outlines": ["right lung", "left lung", "heart"]},
     )  # fmt: skip
-    write_record(out, model, _page(model))
+    write_record(out, model, page(model))
     (out / "chest.checkpoint").unlink(missing_ok=True)
     return model
 
@@ -143,7 +147,7 @@ def _ratio(masks: npt.NDArray[np.bool_]) -> float:
     return float(np.ptp(heart) + 1) / float(np.ptp(lungs) + 1)
 
 
-def _page(model: Model) -> str:
+def page(model: Model) -> str:
     """The card as a page, written from the record."""
     card, shown = model.card, model.evidence["metrics"]
     rows = [
@@ -165,5 +169,13 @@ def _page(model: Model) -> str:
         f"{model.evidence['films']} virtual films that were not trained on; what it does on radiographs of people is "
         "told in docs/know/chest_xray_heart.md.", "",
         "| what | value | |", "|---|---|---|", *rows, "",
+        *_of_gate(model.evidence.get("out_of_scope", {})),
         f"ONNX and torch differ by at most {model.evidence['parity']:.1e} in a probability.", "",
     ])  # fmt: skip
+
+
+def _of_gate(declined: Mapping[str, Mapping[str, int]]) -> list[str]:
+    if not declined:
+        return []
+    rows = [f"| {kind} | {one['declined']} of {one['n']} |" for kind, one in declined.items()]
+    return ["| pictures that did not teach the gate | called no upright chest |", "|---|---|", *rows, ""]

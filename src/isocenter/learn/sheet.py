@@ -64,7 +64,7 @@ def cells_of(text: str, name: str, mark: str | None = None) -> list[list[str]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     mark = mark or next((m for m in (";", "\t") if m in first), ",")
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True))
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True, skipinitialspace=True))
     except csv.Error as e:
         raise Refused(f"{name} is no table", f"a quote or a cell does not end as it should: {e}"[:160],
                       "close the quote, or save it as CSV in UTF-8") from e  # fmt: skip

@@ -26,6 +26,7 @@ from isocenter.errors import Conflict, NotFound, Refused
 from isocenter.learn.besides import without_test
 from isocenter.learn.border import KINDS, TURNS, fit_border, kept_beside, spoilt
 from isocenter.learn.card import plain_page
+from isocenter.learn.chest_gate import chest_gate_taught
 from isocenter.learn.detail import INPUT as DETAIL
 from isocenter.learn.detail import detail, limit_of, with_detail
 from isocenter.learn.extent import INPUT as EXTENTS
@@ -101,11 +102,11 @@ def taught_to_decline(
     if out.exists() and any(out.iterdir()):
         raise Conflict(f"'{out}' is not empty", "a model is never changed in place", "name another folder")
     held, session = opened_model(model, extra)
-    if "gate" in held.inputs:
+    if "gate" in held.inputs or held.name == "chest_xray_heart":
         if len(shown) > 1 or kept or kept_network or measured or detailed or misshapen or magnified:
             raise Refused(f"a border of {held.name}", "it has a gate, to which other things are shown from one "
                           "MedNIST array", "name no more than that")  # fmt: skip
-        return gate_taught(
+        return (gate_taught if "gate" in held.inputs else chest_gate_taught)(
             held, folder_of(model, held, extra), data, out, shown[0] if shown else None, seed, tell=tell
         )  # fmt: skip
     if held.inputs.get("kind") == "table":

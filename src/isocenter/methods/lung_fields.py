@@ -293,6 +293,9 @@ def measured(right: Mask, left: Mask, heart: Mask | None, dark: Mask, scale: flo
     centre = (far_r[widest] + far_l[widest]) / 2
     areas = (int(right.sum()), int(left.sum()))
     whole = [_enlarged(m, shape) for m in (right, left, heart)]
+    if not all(mask.any() for mask in whole):
+        raise Refused("an outline thinner than a pixel of the picture", "this is no chest, or far too coarse a picture",
+                      "send the picture as it was taken")  # fmt: skip
 
     def place(row: float, column: float) -> tuple[float, float]:
         return (row + 0.5) / scale - 0.5, column / scale - 0.5
@@ -415,5 +418,5 @@ def _finer(held: npt.NDArray[np.bool_], count: int) -> _Finer:
     low = at.astype(np.intp)
     high = np.minimum(low + 1, len(held) - 1)
     near = np.flatnonzero(held[low] | held[high])
-    where = slice(int(near[0]), int(near[-1]) + 1)
+    where = slice(int(near[0]), int(near[-1]) + 1) if near.size else slice(0, 0)  # of a coarser axis all may be missed
     return _Finer(where, low[where], high[where], (at - low)[where].astype(np.float32))
