@@ -236,3 +236,26 @@ def test_the_outcome_of_a_table_may_be_the_question_of_the_analysis(tmp_path: Pa
         [report([result()], study="a", call=True, row=row(x=(1, "mm"))), report([result()], study="b")]
     )
     assert [(s.study, s.final, s.answer.numbers["x"].value) for s in told] == [("a", True, 1.0)]
+
+
+def test_yes_and_no_of_several_images_stay_with_them() -> None:
+    how = Classes("opacity", ("clear", "Opacity"), (8, 8))
+
+    def of(study: str, *calls: tuple[str | None, bool, bool]) -> Signed:
+        told = [
+            {"analysis": "finder", "mode": "shadow", "machine": machine, "final": final, "first": None}
+            | ({} if image is None else {"image": image})
+            for image, machine, final in calls
+        ]
+        return Signed(study, "|p", "ito", NOW.isoformat(), told, list)
+
+    reports = [
+        of("new", ("1.5 aa", True, True), ("1.5 bb", True, False)), of("old", (None, True, True), (None, False, False)),
+        of("old, alike", (None, True, True), (None, False, True)),
+    ]  # fmt: skip
+    told, left = teacher_of(how, "finder", ()).said(reports)
+    assert [(s.study, s.image, s.final) for s in told] == [
+        ("new", "1.5 aa", True), ("new", "1.5 bb", False), ("old, alike", "", True),
+    ] and list(left) == ["old"]  # fmt: skip
+    rows, left = TableRows(replace(SIZES, read_from=None), "finder", ()).said(reports)
+    assert [(s.study, s.final) for s in rows] == [("new", True), ("old", True), ("old, alike", True)] and not left

@@ -248,6 +248,7 @@ def test_the_journal_alone_tells_who_followed_whom(site: Site) -> None:
             "machine": True,
             "final": True,
             "first": False,
+            "image": site.index.study(study).series[0].uid,
         }
     ]
     assert {(d["finding"], d["verdict"], d["certainty"], d["reason"]) for d in said["decisions"]} == {

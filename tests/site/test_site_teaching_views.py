@@ -1,8 +1,9 @@
-"""Two films in one series, graded each by itself: the picture that is written is the one that the grade is of."""
+"""Two films of one study, told each by itself: the picture that is written is the one that something was said of."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,12 @@ from isocenter.dicom.wrap import wrap_image
 from isocenter.errors import Refused
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.session import Correction
-from isocenter.record import Finding, Measurement, Origin, Outcome, Receipt, Result, Verdict
+from isocenter.record import Finding, Kind, Measurement, Origin, Outcome, Receipt, Result, Verdict, codes
 from isocenter.settings import Settings
+from isocenter.site.verbs import Site
+from isocenter.space import Geometry, Reference, Region
 
-OF = "thyroid_nodule"
+OF, ITO = "thyroid_nodule", Person("ito", Role.READER)
 RECIPE = """
 kind = "classes"
 task = "films"
@@ -52,34 +55,71 @@ def film(level: int, number: int, study: str, series: str) -> bytes:
     return out.getvalue()
 
 
-def test_a_grade_stays_with_the_film_that_it_is_of(tmp_path: Path) -> None:
+def across(file: Path) -> bool:
+    """Whether the bars of a picture lie across."""
+    seen = np.asarray(Image.open(file))
+    return bool((seen == seen[:, :1]).all())
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
     house = open_house(Settings(folder=tmp_path / "archive"), apart=False)
-    site, ito = house.site, Person("ito", Role.READER)
+    yield house.site
+    house.close()
+
+
+def signed(site: Site, study: str, *added: Correction) -> None:
+    """Every finding kept, others added, and the report signed."""
+    version = site.open(study, who=ITO).version
+    version = site.lock(study, version=version, nothing=True, who=ITO).version
+    for tracking in [f.tracking for _, r in site.results(study, who=ITO) for f in r.findings]:
+        held = next(d for d, r in site.results(study, who=ITO) if any(f.tracking == tracking for f in r.findings))
+        site.seen(study, [{"result": held, "tracking": tracking}], who=ITO)
+        version = site.correct(study, Correction(Verdict.KEPT, tracking), version=version, who=ITO).version
+    for one in added:
+        version = site.correct(study, one, version=version, who=ITO).version
+    site.sign(study, version=version, who=ITO)
+    site.consents.give({"GRU": ()}, patient="P1", who=HOUSE)
+
+
+def says(site: Site, study: str, of: str, receipt: Receipt, *findings: Finding) -> None:
+    outcome = Outcome.FOUND if findings else Outcome.NONE
+    keep(site, Result(study, outcome, Origin("machine", of, "8"), MONDAY, findings=findings, receipt=receipt),
+         "isocenter", MONDAY)  # fmt: skip
+
+
+def test_a_grade_stays_with_the_film_that_it_is_of(site: Site, tmp_path: Path) -> None:
     study, series = generate_uid(), generate_uid()
     for number, level in enumerate((2, 4), 1):
         site.receive([film(level, number, study, series)], sender="DX1", who=HOUSE)
     films = sorted(site.index.study(study).series[0].instances, key=lambda one: int(one.number or 0))
     for one, level in zip(films, (2, 4), strict=True):
         nodule = Finding(NODULE, measurements=(Measurement(LEVEL, level, "1"),), tracking=f"2.25.{level}")
-        said = Result(study, Outcome.FOUND, Origin("machine", OF, "8"), MONDAY, findings=(nodule,),
-                      receipt=Receipt(inputs=(one.digest,), series=(series,)))  # fmt: skip
-        keep(site, said, "isocenter", MONDAY)
-    version = site.open(study, who=ito).version
-    version = site.lock(study, version=version, nothing=True, who=ito).version
-    for level in (2, 4):
-        held = next(d for d, r in site.results(study, who=ito) if r.findings[0].tracking == f"2.25.{level}")
-        site.seen(study, [{"result": held, "tracking": f"2.25.{level}"}], who=ito)
-        answer = Correction(Verdict.KEPT, f"2.25.{level}")
-        version = site.correct(study, answer, version=version, who=ito).version
-    site.sign(study, version=version, who=ito)
-    site.consents.give({"GRU": ()}, patient="P1", who=HOUSE)
+        says(site, study, OF, Receipt(inputs=(one.digest,), series=(series,)), nodule)
+    signed(site, study)
     (tmp_path / "films.toml").write_text(RECIPE)
     report = site.teaching.examples(OF, tmp_path / "set", who=HOUSE, task=str(tmp_path / "films.toml"))
     assert (report["n"], report["people"], report["by_class"]) == (2, 1, {"TR2": 1, "TR4": 1})
-    for name, across in (("TR2", True), ("TR4", False)):
+    for name, lies in (("TR2", True), ("TR4", False)):
         (file,) = (tmp_path / "set" / name).iterdir()
-        seen = np.asarray(Image.open(file))
-        assert bool((seen == seen[:, :1]).all()) is across, f"{name} has the film of the other"
+        assert across(file) is lies, f"{name} has the film of the other"
     with pytest.raises(Refused, match="not here any more"):
         site.teaching.reports.image(site.index.study(study), OF, image="1.2.3")
-    house.close()
+
+
+def test_what_a_reader_marked_on_one_film_is_not_said_of_the_other(site: Site, tmp_path: Path) -> None:
+    study, of = "1.2.826.77", "chest_xray_opacity"
+    for number, level in enumerate((2, 4), 1):
+        site.receive([film(level, number, study, f"{study}.{number}")], sender="DX1", who=HOUSE)
+        says(site, study, of, Receipt(series=(f"{study}.{number}",)))
+    grid = Geometry.regular(shape=(1, 16, 16), spacing_mm=(1.0, 1.0, 1.0), reference=Reference.PIXEL)
+    where = Region(grid, mask=np.ones((1, 16, 16), bool), series_uid=f"{study}.2")
+    signed(site, study, Correction(Verdict.ADDED, "", what=codes.OPACITY, where=where))
+    calls = site.journal.since(kinds=(Kind.REPORT_SIGNED,), subject=study)[0].event.details["calls"]
+    assert [(c["image"][-1], c["final"]) for c in calls if c["analysis"] == of] == [("1", False), ("2", True)]
+    (tmp_path / "films.toml").write_text(RECIPE.replace('"TR2", "TR4"', '"clear", "Opacity"').split("[read_from]")[0]
+                                         + "[card]" + RECIPE.split("[card]")[1])  # fmt: skip
+    site.teaching.examples(of, tmp_path / "set", who=HOUSE, task=str(tmp_path / "films.toml"))
+    for name, lies in (("clear", True), ("Opacity", False)):
+        (file,) = (tmp_path / "set" / name).iterdir()
+        assert across(file) is lies, f"{name} has the film of the other"

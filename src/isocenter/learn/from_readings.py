@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AGREEMENT",
     "MOST",
+    "WHERE",
     "Example",
     "Said",
     "Votes",
@@ -60,6 +61,9 @@ AGREEMENT = 0.25
 
 MOST = 0.5
 """Largest part of all that teaches which one reader may give without anybody beside."""
+
+WHERE = "on which of several images a class is, is not told"
+"""Why a study stays out."""
 
 _EASE = 1.5  # of two readers none gives more than three quarters: half would weigh twenty labels like two hundred
 
@@ -195,16 +199,34 @@ class YesOrNo:
         Refused: the recipe has no two classes.
     """
 
-    def __init__(self, how: Recipe, analysis: str, looks_for: Collection[Code]) -> None:
-        self._classes, self._analysis = classes_of(how), analysis
+    def __init__(
+        self, how: Recipe, analysis: str, looks_for: Collection[Code], *, apart: bool = True
+    ) -> None:  # fmt: skip
+        """
+        Args:
+            apart: whether each image that the analysis looked at is told by itself; else the study as a whole is.
+        """
+        self._classes, self._analysis, self._apart = classes_of(how), analysis, apart
 
     def said(self, signed: Iterable[Signed]) -> tuple[list[Said], dict[str, str]]:
-        """What each report says of the analysis' question."""
-        return [
-            Said(one.study, one.person, one.reader, one.time, str(call["mode"]), bool(call["machine"]),
-                 bool(call["final"]), call["first"])
-            for one in signed for call in one.calls if call["analysis"] == self._analysis
-        ], {}  # fmt: skip
+        """What each report says of the analysis' question, of each image that it looked at."""
+        found, left = list[Said](), dict[str, str]()
+        for one in signed:
+            calls = [call for call in one.calls if call["analysis"] == self._analysis]
+            parts: dict[str, list[Mapping[str, Any]]] = {}
+            for call in calls:
+                parts.setdefault(str(call.get("image", "")) if self._apart else "", []).append(call)
+            if self._apart and "" in parts and len({bool(call["final"]) for call in parts[""]}) > 1:
+                left[one.study] = WHERE  # signed before it was told which image each answer is on
+                continue
+            for image, own in parts.items():
+                last, firsts = own[-1], [call["first"] for call in own]
+                found.append(Said(
+                    one.study, one.person, one.reader, one.time, str(last["mode"]),
+                    any(call["machine"] for call in own), any(call["final"] for call in own),
+                    None if None in firsts else any(firsts), image=image,
+                ))  # fmt: skip
+        return found, left
 
     def examples(self, told: Iterable[Said], agreement: float) -> tuple[list[Example], int]:
         """See `examples_of`."""
@@ -216,7 +238,7 @@ class YesOrNo:
         """A folder for each of the two classes; see `written`."""
 
         def pixels(one: Example) -> tuple[npt.NDArray[Any], Sequence[str]]:
-            volume, digests = images(one.study)
+            volume, digests = images(one.study, image=one.image)
             return picture_of(volume), digests
 
         return written(out, examples, self._classes, pixels, told)

@@ -18,6 +18,7 @@ from isocenter import wholly
 from isocenter.learn.categories import Heard, question_of, refuse_silence
 from isocenter.learn.examples import person
 from isocenter.learn.from_readings import (
+    WHERE,
     Example,
     Said,
     Votes,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["Grades", "each_apart", "middle", "stands", "table_text"]
 
 _UNCLEAR = "the report says two classes at once, or a grade that no class has"
-_WHERE = "on which of several images a class is, is not told"
 _PICTURES, _NOTHING = "pictures", "No Finding"
 _UNHEARD = -1
 """What a machine says that had not been seen, or says none of the classes."""
@@ -115,7 +115,7 @@ class Grades:
                 continue  # it had not been asked about the study
             parts, nowhere = parted(results, self.analysis) if self._apart else ({"": list(results)}, [])
             if self.question.speaks_of(stands(nowhere)) or (self._apart and not own and calls > 1):
-                left[one.study], parts = _WHERE, {}
+                left[one.study], parts = WHERE, {}
             machines, first = one.machines() if parts else (), one.first(self.analysis) if parts else None
             for image, said in parts.items():
                 looked = [r for r in said if r.machine.analysis == self.analysis]

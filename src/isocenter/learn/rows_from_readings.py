@@ -42,7 +42,7 @@ class TableRows:
 
     def __init__(self, how: Table, analysis: str, looks_for: Collection[Code]) -> None:
         self._how, self._analysis = how, analysis
-        self._outcome: YesOrNo | Grades = YesOrNo(how, analysis, looks_for)
+        self._outcome: YesOrNo | Grades = YesOrNo(how, analysis, looks_for, apart=False)
         self._words: Sequence[str] = how.classes
         if how.read_from is not None:
             self._outcome = graded = Grades(how, analysis, looks_for, apart=False)

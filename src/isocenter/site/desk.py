@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, WrongState
 from isocenter.govern.policy import HOUSE, Person, must
+from isocenter.learn.images_of_reports import image_of, lies_on
 from isocenter.population.table import count_of
 from isocenter.reading import (
     comparison,
@@ -515,7 +516,8 @@ class Desk(Reports, Answers):
     ) -> list[dict[str, Any]]:  # fmt: skip
         """For each analysis that looked, also unseen: what it said, what the report says, what the first opinion said.
 
-        Where words alone could mean what it looks for, or anything else, nothing is told of it.
+        Where words alone could mean what it looks for, or anything else, nothing is told of it. Of several images that
+        it looked at each is told by itself: what a reader marked on one of them is not said of the others.
         """
         shown = {digest for digest, _ in latest}
         every = [*latest, *((d, r) for d, r in self.index.results(study_uid) if d not in shown)]
@@ -524,7 +526,9 @@ class Desk(Reports, Answers):
             f for _, r in latest if not r.machine.analysis
             for f in r.findings if f.verdict is not Verdict.STRUCK
         ]  # fmt: skip
-        told = []
+        told, images = [], dict[str, list[str]]()
+        for _, result in every:
+            images.setdefault(result.machine.analysis, []).append(image_of(result))
         for digest, result in every:
             analysis, version, model = result.machine
             # What a reader had on screen before they locked is no opinion of their own on that question.
@@ -532,7 +536,9 @@ class Desk(Reports, Answers):
             if not analysis or result.outcome is Outcome.DECLINED:
                 continue
             wanted = looks_for.get(analysis, ())
-            final = comparison.signed(result, own, wanted, seen=digest in shown)
+            image, looked = image_of(result), list(dict.fromkeys(images[analysis]))
+            here = [f for f in own if not any(lies_on(f, one, looked) for one in looked if one != image)]
+            final = comparison.signed(result, here, wanted, seen=digest in shown)
             if final is None:
                 continue
             machine = [f for f in result.findings if f.verdict is not Verdict.ADDED]
@@ -540,7 +546,7 @@ class Desk(Reports, Answers):
                 {
                     "analysis": analysis, "version": version, "model": model, "mode": modes[analysis],
                     "machine": bool(machine), "final": final,
-                    "first": comparison.call(own_first, result, wanted) if own_first else None,
+                    "first": comparison.call(own_first, result, wanted) if own_first else None, "image": image,
                 }
             )  # fmt: skip
         return told
