@@ -119,8 +119,23 @@ def test_what_a_reader_drew_or_changed_counts_whole_whatever_was_said_before() -
         "a": ("overruled", 1.0), "b": ("followed", 0.25), "c": ("unaided", 1.0), "d": ("overruled", 1.0),
         "e": ("followed", 0.25),
     } and not torn  # fmt: skip
-    other = found(kept, origin=Origin("machine", "another", "1"))
-    assert said(LESION, signed("a", found(kept)), signed("e", other, final=None))[0][-1].study == "a"
+
+
+def test_what_another_analysis_found_counts_where_nothing_else_lies() -> None:
+    """The one that was asked had missed the second: the report says that it is there."""
+    another = Origin("machine", "another", "1")
+    here, there = (finding(codes.OPACITY, at(z), tracking=str(z)) for z in (1, 6))
+    coarse = finding(codes.OPACITY, at(1, grid=GRID.cropped((0, 0, 0), (5, 12, 14))), tracking="3")
+    told, _ = said(
+        LESION, signed("a", found(here, there, origin=another), found(here)),
+        signed("b", found(), found(there, origin=another), final=False, machine=False),
+        signed("c", found(coarse, origin=another), found(here)),
+        signed("d", found(here, origin=another), found(replace(there, verdict=Verdict.ADDED), origin=READER)),
+    )  # fmt: skip
+    assert [len(s.answer[1]) for s in told] == [2, 1, 1, 2]
+    assert [e.mode for e in Outlines(LESION, "finder", ()).examples(told, 0.25)[0]] == [
+        "followed", "followed", "followed", "overruled"
+    ]  # fmt: skip
 
 
 def test_what_an_analysis_found_besides_does_not_teach_that_the_other_is_not_there() -> None:

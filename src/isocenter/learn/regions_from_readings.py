@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.learn.from_readings import Example, Said, examples_of
@@ -49,9 +50,9 @@ class Told:
 class Regions:
     """Where the things of a recipe lie, as reports tell it; see `signed_reports.Teacher`.
 
-    Of a report count the findings of the analysis and those of the reader, as they stood when it was signed, that have
-    the code or the name of a label. An analysis that looks for a label and a report without it say together that it is
-    not there, where the recipe says that this may be.
+    Of a report count the findings that have the code or the name of a label, as they stood when it was signed; of those
+    of other analyses, where nobody changed them, what does not lie where another does. An analysis that looks for a
+    label and a report without it say together that it is not there, where the recipe says that this may be.
 
     Args:
         first: number of the first class. may_lack: whether a class may be nowhere (see `kinds.Masks`).
@@ -75,18 +76,18 @@ class Regions:
             if call and call["final"] and not one.results():
                 left[one.study] = "what its report rests on was erased"
                 continue
-            told = self._told(_counted(one, self._analysis), call, others)
+            told = self._told(_standing(one, self._analysis), call, others)
             if told is None:
                 continue
             if told.lacks:
                 left[one.study] = told.lacks
                 continue
             there = bool(told.regions)
-            mode = str(call["mode"]) if call else _UNSEEN
-            if there and not told.own:
-                mode = _SEEN  # who kept the machine's outline has seen it, whatever they had said before
+            mode, machine = (str(call["mode"]), bool(call["machine"])) if call else (_UNSEEN, False)
+            if there and not told.own:  # who kept a machine's outline has seen it, whatever they had said before
+                mode, machine = _SEEN, True
             found.append(Said(
-                one.study, one.person, one.reader, one.time, mode, bool(call and call["machine"]), there,
+                one.study, one.person, one.reader, one.time, mode, machine, there,
                 call["first"] if call and not there else None, own=told.own, answer=told.regions,
             ))  # fmt: skip
         if not any(s.final for s in found):
@@ -94,20 +95,19 @@ class Regions:
         return found, left
 
     def _told(
-        self, stands: Iterable[tuple[Finding, Finding | None, int | None]], call: Mapping[str, Any] | None,
+        self, stands: Iterable[_Stands], call: Mapping[str, Any] | None,
         others: set[str],
     ) -> Told | None:  # fmt: skip
         """None where the report tells nothing of what the recipe outlines.
 
         Args:
-            stands: findings, each with what the machine had said of it, None for what a person added; and the frame
-                on which it was drawn, where that is known.
+            stands: see `_standing`.
             call: what the signature says of the analysis; None where it had not answered.
             others: takes the names of outlined findings that are none of the recipe.
         """
         regions: dict[int, list[Drawn]] = {}
         bare, nameless, own = set[int](), False, False
-        for finding, machines, frame in stands:
+        for finding, machines, frame, is_asked in stands:
             label, where = label_of(finding, self._names), finding.where
             if where is None or not self._ends(where):
                 bare |= {label} if label is not None else set()
@@ -115,6 +115,8 @@ class Regions:
                 others.add(called(finding))
                 nameless |= machines is None and finding.what in GENERAL
             else:
+                if any(_meets(where, there) for there, _ in regions.get(label, ())) and not is_asked:
+                    continue  # several analyses speak of one thing
                 regions.setdefault(label, []).append((where, frame))
                 own |= machines is None or label_of(machines, self._names) != label or not _alike(machines.where, where)
         if not regions and not bare and call is None:
@@ -176,18 +178,48 @@ class Regions:
         return [replace(e, answer=part) for e in made for part in _by_image(e.answer) or [Shown({})]], torn
 
 
-def _counted(signed: Signed, analysis: str) -> Iterator[tuple[Finding, Finding | None, int | None]]:
-    """Findings that stand and are of the analysis or of a person, what a machine had said of each, and its frame."""
+_Stands = tuple[Finding, Finding | None, int | None, bool]
+
+
+def _standing(signed: Signed, analysis: str) -> list[_Stands]:
+    """Findings that were not struck; each with what a machine had said of it (None for what a person added), its frame,
+    and whether it is of the analysis or of a person, which come first."""
     said = {finding.tracking: finding for machines in signed.machines() for finding in machines.findings}
+    found = []
     for result in signed.results():
         drawn = result.origin.parameters.get("drawn", {})
         for finding in result.findings:
-            own = finding.verdict in _OWN or not result.machine.analysis
             if finding.verdict is Verdict.STRUCK or finding.research:
                 continue
-            if own or result.machine.analysis == analysis:
-                machines = said.get(finding.tracking) if finding.verdict is not Verdict.ADDED else None
-                yield finding, machines, drawn.get(finding.tracking, {}).get("frame")
+            machines = said.get(finding.tracking) if finding.verdict is not Verdict.ADDED else None
+            is_asked = result.machine.analysis in ("", analysis) or finding.verdict in _OWN
+            found.append((finding, machines, drawn.get(finding.tracking, {}).get("frame"), is_asked))
+    return sorted(found, key=lambda stands: not stands[3])
+
+
+def _meets(one: Region, other: Region) -> bool:
+    """Whether two regions share a voxel; on different grids or of other shapes, whether the boxes about them meet."""
+    if one.geometry.reference is not Reference.PATIENT and one.instance_uid != other.instance_uid:
+        return False
+    if one.shape is other.shape is Shape.MASK and one.geometry.same_grid(other.geometry):
+        return bool(np.any(np.asarray(one.mask) & np.asarray(other.mask)))
+    (low, high), (start, stop) = _ends_of(one), _ends_of(other)
+    return bool(np.all(low <= stop) and np.all(start <= high))
+
+
+def _ends_of(region: Region) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    start, stop = (np.asarray(end, np.float64) for end in region.bounds)
+    corners = region.geometry.to_patient(
+        np.array(
+            [
+                (a, b, c)
+                for a in (start[0], stop[0] - 1)
+                for b in (start[1], stop[1] - 1)
+                for c in (start[2], stop[2] - 1)
+            ]
+        )
+    )
+    return corners.min(axis=0), corners.max(axis=0)
 
 
 def _alike(one: Region | None, other: Region) -> bool:

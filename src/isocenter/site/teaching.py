@@ -68,7 +68,7 @@ class Teaching:
         """Write a training set of an analysis' question into a folder that `train` reads.
 
         Args:
-            analysis: its name; or that of a recipe of outlines or boxes, which then learns from readers' own alone.
+            analysis: its name; or that of a recipe of outlines or boxes, which then learns from all that was signed.
             task: the recipe that shall learn; where nothing is said, that of the analysis' weights.
             use: what for; training by this person where nothing is said.
             agreement: weight of a label that agrees with a machine whose answer had been seen.
