@@ -108,6 +108,8 @@ def test_a_narrow_list_does_not_scroll_sideways(page: Any, width: int) -> None:
         assert patient.evaluate("one => one.scrollWidth <= one.clientWidth"), "whose study it is can be read whole"
         mark = said.locator(":scope > *").first.bounding_box()
         assert mark["x"] + mark["width"] <= width, "and so can what AI says"
+        whole = "one => one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight"
+        assert said.evaluate(whole) and one.locator(".what").evaluate(whole), "and why it stands where it does"
     shot(page, f"worklist-{width}")
 
 

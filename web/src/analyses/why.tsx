@@ -80,7 +80,7 @@ export function WhyPage({ study }: { study: string }) {
       <header class="bar" data-region tabIndex={-1}>
         <a class="button quiet" href={to.study(study)}><span aria-hidden="true">←</span> Study <Key of={keyOf("why", "leave")} /></a>
         <h1>Why was this not analysed?</h1>
-        {one && <span class="muted">{one.accession || "no accession"} · {one.description || one.modalities.join(" ")} · {day(one.date)}</span>}
+        {one && <span class="muted">{one.accession || "no accession"} · {one.description || one.modalities.join(" ")} · <span class="day">{day(one.date)}</span></span>}
         <span class="gap" />
         <span class="muted" role="status">{told}</span>
         <button type="button" onClick={() => void copy()}>Copy reasons <Key of={keyOf("why", "copy")} /></button>

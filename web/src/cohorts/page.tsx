@@ -139,7 +139,7 @@ function Nobody({ table: { closed, unsigned = 0 }, frozen }: { table: Table; fro
   return (
     <>
       <Empty title="No study can be asked yet">
-        {closed.map((one) => <p key={one.reason}>{one.studies ?? "Some"} studies stay out: {one.reason}. What data may be used for is recorded under <a href={to.sharing("consent")}>Consent</a>.</p>)}
+        {closed.map((one) => <p key={one.reason}>{one.studies === null ? "Some studies stay" : count(one.studies, "study stays", "studies stay")} out: {one.reason}. What data may be used for is recorded under <a href={to.sharing("consent")}>Consent</a>.</p>)}
         {unsigned > 0 && <p>{count(unsigned, "study waits", "studies wait")} for a signed report. You read here, and a table would tell you what the machine found in a study before your own opinion: sign a first one from the <a href={to.worklist}>worklist</a>. Whoever has an account as a researcher reads nothing and asks about all of them; administrators give one under <a href={to.settings("people")}>People</a>.</p>}
         {!unsigned && !closed.length && <p>No study is here that you may see. Images come by DICOM, or from a folder: <code>isocenter open FOLDER</code>.</p>}
       </Empty>
@@ -221,7 +221,7 @@ function Ledger({ table }: { table: Table }) {
   const idle = table.ledger.filter((one) => one.applied === false);
   const { unsigned = 0 } = table;
   if (!out.length && !idle.length && !table.closed.length && !table.demonstrated && !unsigned) return null;
-  return <ul class="bullets">{unsigned > 0 && <li><strong>{unsigned}</strong> stay out until their report is signed: you read here, and may still read them with an opinion of your own</li>}{table.demonstrated > 0 && <li><strong>{count(table.demonstrated, "phantom")}</strong> of the demonstration among these: the table that is taken out says so in each row, and the images stay here</li>}{table.closed.map((one) => <li key={one.reason}><strong>{one.studies ?? `under ${table.few}`}</strong> stay out: {one.reason} (<a href={to.sharing("consent")}>consent</a>)</li>)}{out.map((one) => <li key={one.filter}><strong>{one.left_out ?? `under ${table.few}`}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}{idle.map((one) => <li key={one.filter}><code>{one.filter}</code> was not applied: it would leave out fewer than {table.few} people, or nobody</li>)}</ul>;
+  return <ul class="bullets">{unsigned > 0 && <li><strong>{count(unsigned, "study stays", "studies stay")}</strong> out until a report is signed: you read here, and may still read with an opinion of your own</li>}{table.demonstrated > 0 && <li><strong>{count(table.demonstrated, "phantom")}</strong> of the demonstration among these: the table that is taken out says so in each row, and the images stay here</li>}{table.closed.map((one) => <li key={one.reason}><strong>{one.studies ?? `under ${table.few}`}</strong> stay out: {one.reason} (<a href={to.sharing("consent")}>consent</a>)</li>)}{out.map((one) => <li key={one.filter}><strong>{one.left_out ?? `under ${table.few}`}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}{idle.map((one) => <li key={one.filter}><code>{one.filter}</code> was not applied: it would leave out fewer than {table.few} people, or nobody</li>)}</ul>;
 }
 
 function Freeze({ q, n }: { q: string; n: number }) {

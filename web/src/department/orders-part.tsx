@@ -40,7 +40,7 @@ export function OrdersPart() {
   return (
     <>
       <form class="controls" role="search" onSubmit={(event) => (event.preventDefault(), setQuery("offset", ""), setQuery("q", new FormData(event.currentTarget).get("q") as string, { keep: true }))}>
-        <label class="wide">Find<input key={query.get("q")} name="q" type="search" defaultValue={query.get("q") ?? ""} placeholder="accession number, patient ID, procedure, scanner" /></label>
+        <label class="wide">Find<input key={query.get("q")} name="q" type="search" defaultValue={query.get("q") ?? ""} placeholder="accession, patient ID, procedure, scanner" /></label>
         <Pick name="state" label="State" choices={[["", "any state"], ["scheduled", "scheduled"], ["in progress", "in progress"], ["completed", "performed"], ["discontinued", "broken off"], ["cancelled", "taken back"]]} />
       </form>
       <Shown of={source} what="the orders">

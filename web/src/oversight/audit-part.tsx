@@ -54,7 +54,7 @@ export function AuditPart() {
   return (
     <>
       <form class="controls" role="search" onSubmit={(event) => (event.preventDefault(), setQuery("q", new FormData(event.currentTarget).get("q") as string, { keep: true }))}>
-        <label class="wide">Filter<input key={q} name="q" type="search" defaultValue={q} placeholder="who:ito what:sign on:1.2.3 since:2026-11-01 model:lung_nodule" /></label>
+        <label class="wide">Filter<input key={q} name="q" type="search" defaultValue={q} placeholder="who:ito what:sign since:2026-11-01" /></label>
         <button type="submit">Filter</button>
         <TakeOut path={`/api/audit?${new URLSearchParams({ q })}`} name="journal.jsonl" />
         <ChainMark of={chain.current} />

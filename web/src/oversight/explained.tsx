@@ -48,7 +48,7 @@ function Steps({ told }: { told: Chain }) {
           <strong>{one.said_by.kind === "machine" ? "◇ Machine" : "● Person"}</strong> {one.said_by.name}{one.said_by.version && ` ${one.said_by.version}`}, {stamp(one.made)}: {one.outcome} <span class="id">{one.id.slice(0, 12)}{one.replaces && ` replaces ${one.replaces.slice(0, 12)}`}</span>
           {one.model && <div class="muted">weights {one.model.name} {one.model.version} <span class="id">{one.model.digest.slice(0, 12)}</span>, {one.model.state}{one.model.state !== "released" && ": released by nobody here"}</div>}
           {one.findings.map((finding) => <div key={finding.tracking}>{finding.what}, {finding.verdict}{finding.reason && ` (${finding.reason})`}{finding.measurements.map((m) => ` · ${m.what.meaning} ${number(m.value)} ${unit(m.unit)}`).join("")}</div>)}
-          {one.inputs.map((read) => <div key={read.series} class="muted">read {read.images} {read.modality} images, {read.still_as_received ? "still as they were received" : "not all of them are held any more"}</div>)}
+          {one.inputs.map((read) => <div key={read.series} class="muted">read {count(read.images, `${read.modality} image`)}, {read.still_as_received ? "still as they were received" : "not all of them are held any more"}</div>)}
         </li>
       ))}
       {sent.map((one) => <li key={one.time + one.who}><strong>Sent</strong> by {one.who}, {stamp(one.time)}: {count(Number(one.details.instances ?? 0), "image")}</li>)}

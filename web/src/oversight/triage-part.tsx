@@ -58,7 +58,7 @@ export function TriagePart() {
               <form class="controls" onSubmit={(event) => event.preventDefault()}>
                 <label>Analysis
                   <select value={one.analysis} onChange={(event) => setQuery("analysis", event.currentTarget.value, { keep: true })}>
-                    {all.map((row) => <option key={row.analysis} value={row.analysis}>{spoken(row.analysis)}, {row.studies} studies</option>)}
+                    {all.map((row) => <option key={row.analysis} value={row.analysis}>{spoken(row.analysis)}, {count(row.studies, "study", "studies")}</option>)}
                   </select>
                 </label>
                 <Period />

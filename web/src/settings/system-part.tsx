@@ -39,9 +39,9 @@ export function SystemPart() {
           <h2 id="system">This server</h2>
           <dl class="facts">
             <div><dt>Version</dt><dd>Isocenter {version}</dd></div>
-            <div><dt>Queue</dt><dd>{works ? `${waiting} jobs wait or run` : "no worker listens here: this server only shows"}</dd></div>
+            <div><dt>Queue</dt><dd>{works ? count(waiting, "job waits or runs", "jobs wait or run") : "no worker listens here: this server only shows"}</dd></div>
             <div><dt>Disk</dt><dd>{disk ? `${Math.round((1 - disk.free / disk.total) * 100)} % full, ${(disk.free / GB).toFixed(1)} GB free of ${(disk.total / GB).toFixed(0)} GB` : "unknown, because the archive lies in no folder of this machine"}</dd></div>
-            <div><dt>Archive</dt><dd>{counts.studies} studies, {counts.series} series, {counts.instances} images</dd></div>
+            <div><dt>Archive</dt><dd>{count(counts.studies ?? 0, "study", "studies")}, {counts.series ?? 0} series, {count(counts.instances ?? 0, "image")}</dd></div>
             <div><dt>Damaged</dt><dd>{counts.damaged ? <span role="alert" class="now"><span aria-hidden="true">⬢</span> {count(counts.damaged, "stored file is", "stored files are")} not what was stored. <span class="muted">Nobody is shown them. Mend them from a copy: <code>isocenter scrub --copy FOLDER</code></span></span> : "no stored file was met that is not what was stored"}</dd></div>
             <div><dt>Last backup tested</dt><dd><Backup {...backup} /></dd></div>
             <div><dt>Conformance</dt><dd><a href="/api/conformance" target="_blank" rel="noopener">DICOM conformance statement</a> · <a href="/fhir/metadata" target="_blank" rel="noopener">FHIR capability statement</a></dd></div>

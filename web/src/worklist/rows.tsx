@@ -41,7 +41,7 @@ const columns: { name: string; css: string; by?: Column }[] = [
 export function Rows({ list, menu }: { list: WorkList; menu: () => void }) {
   const box = useRef<HTMLDivElement>(null);
   const narrow = useNarrow();
-  const height = HEIGHTS[mine.value.density] * (narrow ? 2 : 1);
+  const height = HEIGHTS[mine.value.density] * (narrow ? 3 : 1);
   const [view, setView] = useState({ top: 0, height: 800 });
   const rows = list.shown.value;
   const at = list.at.value;
@@ -122,8 +122,10 @@ function StudyRow({ row, index, current, narrow, since, take, menu }: { row: Row
       <td>{person(row.patient.name)} <span class="id">{row.patient.id}</span></td>
       <td>
         {narrow && <span class="beneath">{person(row.patient.name)} <span class="id">{row.patient.id}</span></span>}
-        <a data-open href={to.study(row.study)} tabIndex={current ? 0 : -1}>{row.description || `${row.modalities.join(" ")} study`}</a>{" "}
-        <span class="muted">{row.modalities.join("/")} · {day(row.date)} · {count(row.instances, "image")}</span>
+        <span class="what">
+          <a data-open href={to.study(row.study)} tabIndex={current ? 0 : -1}>{row.description || `${row.modalities.join(" ")} study`}</a>{" "}
+          <span class="muted">{row.modalities.join("/")} · <span class="day">{day(row.date)}</span> · {count(row.instances, "image")}</span>
+        </span>
         {narrow && <span class="beneath"><AiMark ai={row.ai} /> <span class="muted">· {stateWords(row)} · <Why row={row} /></span></span>}
       </td>
       <td class="num">{done ? "" : waited(row.waits_s + (now.value - since) / 1000)}</td>
