@@ -20,7 +20,7 @@ from isocenter.cli import app  # noqa: E402
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.boxed import Boxed, digest_of_boxed, read_boxed, remarks_on, unbarred  # noqa: E402
-from isocenter.learn.detect import Finder, _loss, _parts, bells, decoded, moved_boxes  # noqa: E402
+from isocenter.learn.detect import Finder, _loss, _parts, bells, decoded, fit_boxes, moved_boxes  # noqa: E402
 from isocenter.learn.judge import Judged, judged  # noqa: E402
 from isocenter.learn.judge_boxes import Found, box_figures  # noqa: E402
 from isocenter.learn.kinds import Boxes  # noqa: E402
@@ -466,7 +466,7 @@ def test_pictures_of_a_person_stay_on_one_side() -> None:
         )
         for k in range(12)
     ]
-    part, pairs = _parts(pictures, replace(SHAPES, members=3), 0)
+    part, pairs = _parts(pictures, 3, 0)
     assert not pairs and set(part) == {0, 1, 2} and all(part[k] == part[k + 1] for k in range(0, 12, 2))
 
 
@@ -562,3 +562,12 @@ def test_a_smear_with_something_drawn_at_its_edge_has_no_bar_there() -> None:
         assert len(plain.picture) == kept and corner == (0, 128 - kept)
     picture[:] = 9
     assert unbarred(Boxed("a", picture, boxes, kinds, np.zeros(len(kinds), bool)))[0].picture is picture
+
+
+def test_a_training_that_gets_no_better_ends_by_pictures_it_is_not_shown() -> None:
+    pictures = [Boxed(f"p{k}", *field(k), np.zeros(4, bool), whose=f"p{k}") for k in range(20)]
+    told: list[str] = []
+    how = replace(SHAPES, patience=1, epochs=40, rate=3e-2)
+    net = fit_boxes(how, pictures, 0, progress=told.append)
+    assert told[-1] == "ended: no better for 1 epochs" and len(told) < 40 and not net.training
+    assert all(re.search(r"loss \S+, \S+ on those it is not shown", line) for line in told[:-1])

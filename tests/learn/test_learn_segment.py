@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -143,6 +144,18 @@ def test_a_case_counts_by_its_weight(tmp_path: Path) -> None:
             said = outlined(image, (1, 1, 1), lambda x, net=net: net(torch.from_numpy(x)).numpy(), inputs)
         front, back = (2, 1) if given is not cases else (1, 2)
         assert min(np.mean(said[labels == 1] == front), np.mean(said[labels == 2] == back)) > 0.6
+
+
+def test_a_training_that_gets_no_better_ends_by_people_it_is_not_shown() -> None:
+    names = [f"p{k}" for k in range(20)]
+    cases = [Case(name, *ball(k, (12, 16, 12)), (1.0, 1.0, 1.0), AFFINE) for k, name in enumerate(names)]
+    told: list[str] = []
+    how = replace(BALLS, patience=1, epochs=40, rate=3e-2)
+    net = fit_masks(how, cases, 0, whose=names, progress=told.append)
+    assert told[-1] == "ended: no better for 1 epochs" and len(told) < 40 and not net.training
+    assert all(re.search(r"loss \S+, \S+ on those it is not shown", line) for line in told[:-1])
+    with pytest.raises(Refused, match="10 parts need two each"):
+        fit_masks(how, cases[:12], 0, whose=names[:12])
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from isocenter.learn.augment import augmented, moved
 from isocenter.learn.card import written
 from isocenter.learn.examples import Examples, folds, must_be_of_two_classes
 from isocenter.learn.export import exported
-from isocenter.learn.fit import Schedule, Watch, descend
+from isocenter.learn.fit import WATCHED, Schedule, Watch, descend
 from isocenter.learn.foreign import Foreign, read_foreign, wrong
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.kinds import Classes, Scattering, as_said
@@ -51,7 +51,6 @@ _NOT_OF_A_NETWORK = {
 }  # fmt: skip
 """Of a recipe what does not change how a network learns, so that a run is taken up all the same."""
 
-_WATCHED = 10  # of so many people one is not shown, where a recipe ends early
 
 Progress = Callable[[str], None]
 Net = GridNet | Measured
@@ -199,7 +198,7 @@ def fit_classes_net(
 def _parted(examples: Examples, how: Classes, seed: int) -> tuple[Examples, Examples]:
     """Nine tenths of the people to be shown and one to watch by, both with all that a label can be where it can be."""
     alike = examples if not how.several else replace(examples, labels=np.minimum(examples.labels, 1))
-    part = folds(alike, _WATCHED, seed)[0]
+    part = folds(alike, WATCHED, seed)[0]
     return examples.take(np.flatnonzero(part > 0)), examples.take(np.flatnonzero(part == 0))
 
 

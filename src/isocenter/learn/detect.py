@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,9 @@ from isocenter.learn.examples import Examples, folds, numbered
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.extent import INPUT as EXTENTS
 from isocenter.learn.extent import extents
-from isocenter.learn.fit import Schedule, descend
+from isocenter.learn.fit import WATCHED, Schedule, Watch, descend
 from isocenter.learn.judge_boxes import Found, box_figures, cases_of, counting_thresholds, rows_of
-from isocenter.learn.kinds import Boxes
+from isocenter.learn.kinds import Boxes, as_said
 from isocenter.learn.learnt import keep
 from isocenter.learn.networks import BoxNet
 from isocenter.learn.outside import doubts, far
@@ -219,6 +219,12 @@ def fit_boxes(
     progress: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
 ) -> BoxNet:  # fmt: skip
     """One network, trained on all of these pictures (see `fit.descend`)."""
+    key, watch = digest_of_boxed(pictures), None
+    if how.patience:
+        part, _ = _parts(pictures, WATCHED, seed)
+        aside = [_held(one, how) for one, p in zip(pictures, part, strict=True) if p == 0]
+        pictures = [one for one, p in zip(pictures, part, strict=True) if p]
+        watch = Watch(lambda net: _loss_of(net, aside, how), how.patience)
     held = [_held(one, how) for one in pictures]
     per_epoch = max(1, len(held) // how.batch)
     order = torch.empty(0, dtype=torch.int64)
@@ -240,22 +246,33 @@ def fit_boxes(
         counted = torch.tensor([held[k].weight for k in which])
         return _loss(what.float(), far.float(), counted, *(torch.stack(part) for part in zip(*wanted, strict=True)))
 
-    said = {k: v for k, v in asdict(how).items()
+    said = {k: v for k, v in as_said(how).items()
             if k not in ("card", "goal", "members", "fitted", "views", "known_as", "shared")}  # fmt: skip
     schedule = Schedule(per_epoch * how.epochs, per_epoch, how.rate, per_epoch, how.decay, how.average, how.threads)
     net: BoxNet = descend(
         lambda: BoxNet(how.widths, how.neck, len(how.classes)).to(memory_format=torch.channels_last), shown, schedule,
-        seed, repr((said, digest_of_boxed(pictures))), checkpoint=checkpoint, progress=progress, clock=clock,
+        seed, repr((said, key)), watch=watch, checkpoint=checkpoint, progress=progress, clock=clock,
     )  # fmt: skip
     return net
 
 
-def _parts(pictures: Sequence[Boxed], how: Boxes, seed: int) -> tuple[npt.NDArray[np.int64], int]:
+def _loss_of(net: nn.Module, aside: Sequence[_Held], how: Boxes) -> float:
+    """Loss of pictures as they are, not moved."""
+    losses = []
+    for one in aside:
+        wanted = (part[None] for part in bells(one.boxes, one.kinds, len(how.classes), how.shape))
+        with halved(how.precision):
+            what, far = net(one.picture[None])
+        losses.append(float(_loss(what.float(), far.float(), torch.ones(1), *wanted)))
+    return float(np.mean(losses))
+
+
+def _parts(pictures: Sequence[Boxed], parts: int, seed: int) -> tuple[npt.NDArray[np.int64], int]:
     """The part of each picture; those of a person and near-duplicates, mostly of one smear, are kept together."""
     small = np.stack([on_canvas(one.picture, (112, 112))[0].mean(0) * 255 for one in pictures]).astype(np.uint8)
     n = len(pictures)
     names, people = tuple(one.name for one in pictures), numbered([one.whose for one in pictures])
-    return folds(Examples(small, np.zeros(n, np.int64), np.full(n, -1), names, people, ""), how.members, seed)
+    return folds(Examples(small, np.zeros(n, np.int64), np.full(n, -1), names, people, ""), parts, seed)
 
 
 def train_boxes(how: Boxes, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float]) -> Model:
@@ -264,7 +281,7 @@ def train_boxes(how: Boxes, data: Path, out: Path, seed: int, tell: Progress, cl
     pictures, missing = read_boxed(data, how)
     if len(pictures) < 2 * how.members:
         raise Refused(f"{len(pictures)} pictures", f"{how.members} parts need two each", "give more")
-    part, pairs = _parts(pictures, how, seed)
+    part, pairs = _parts(pictures, how.members, seed)
     tell(f"{len(pictures)} pictures in {how.members} parts, {how.fitted} networks; {missing} named but not there")
     for remark in remarks_on(pictures):
         tell(remark)

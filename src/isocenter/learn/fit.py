@@ -31,7 +31,10 @@ from isocenter.learn.kinds import Classifier2D, Opacities
 from isocenter.learn.networks import ResidualNet
 from isocenter.learn.taken_up import digest_of_weights
 
-__all__ = ["Schedule", "Watch", "answers", "descend", "fit"]
+__all__ = ["WATCHED", "Schedule", "Watch", "answers", "descend", "fit"]
+
+WATCHED = 10
+"""Of so many people one is not shown, where a recipe ends early."""
 
 Progress = Callable[[str], None]
 Shown = Callable[[nn.Module, int, torch.Generator], Tensor]

@@ -394,6 +394,7 @@ class Masks:
         known_as: other names of the labels in signed reports, or codes such as ``SCT:39607008``, each with its label.
         may_lack: whether a label may be nowhere in an image, as a lesion may: then a signed report without it says
             that it is not there. Else, as of organs, such a report is not learnt from.
+        patience: as in `Classes`.
     """
 
     task: str
@@ -419,6 +420,7 @@ class Masks:
     loss: Named | None = None
     known_as: Mapping[str, int] = field(default_factory=dict, hash=False)
     may_lack: bool = False
+    patience: int = 0
 
 
 @dataclass(frozen=True)
@@ -435,6 +437,7 @@ class Boxes:
         tint: largest change of one colour, in spreads of the picture. noise: largest standard deviation of noise.
         mirrored: whether training pictures are mirrored and their axes exchanged, where nothing has an upper side.
         shared: overlap above which the lesser of two boxes of one class is left out.
+        patience: as in `Classes`.
     """
 
     task: str
@@ -462,6 +465,7 @@ class Boxes:
     shared: float = 0.5
     goal: Mapping[str, float] = field(default_factory=dict, hash=False)
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    patience: int = 0
 
 
 Recipe = Classifier2D | Classes | Table | Masks | Boxes
@@ -469,7 +473,8 @@ Recipe = Classifier2D | Classes | Table | Masks | Boxes
 LATER: Mapping[type, Mapping[str, Any]] = {
     Classes: {"network": None, "loss": None, "read_from": None},
     Table: {"booster": "scikit-learn", "read_from": None},
-    Masks: {"network": None, "loss": None, "known_as": {}, "may_lack": False},
+    Masks: {"network": None, "loss": None, "known_as": {}, "may_lack": False, "patience": 0},
+    Boxes: {"patience": 0},
 }
 """Fields that recipes have only since some had been written, and their defaults."""
 

@@ -197,6 +197,7 @@ def _descent(how: Classes | Masks | Boxes) -> _Rules:
         (not how.widths or min(how.widths) < 1 or max(how.widths) > 1024, "widths",
          "each stage has 1 to 1,024 channels"),
         (not 1 <= how.threads <= 64, f"threads {how.threads}", "1 to 64"),
+        (how.patience < 0, f"patience {how.patience}", "it is a number of epochs, or 0 for all of them"),
     )  # fmt: skip
 
 
@@ -211,8 +212,7 @@ def _wrong_classes(how: Classes) -> _Rules:
         (not 0 <= how.positive < n, f"positive {how.positive}", "it is the number of a class, counted from 0"),
         (any(k not in range(n) for k in how.known_as.values()), "known_as", "it leads to a number of a class"),
         (any(k not in range(how.members) for k in how.fitted), "fitted", "its parts are counted from 0"),
-        (how.batch < 2 or how.patience < 0, "batch or patience",
-         "a batch is two at least, patience a number of epochs"),
+        (how.batch < 2, f"batch {how.batch}", "a batch is two at least"),
         (not 0 <= how.dropout < 1 or not 0 <= how.smoothing < 1, "dropout or smoothing", "parts below 1"),
         (any(axis not in range(1, len(how.shape) + 1) for view in how.views for axis in view), "views",
          "axes are counted from the last, 1 to 2 or 3"),

@@ -21,7 +21,7 @@ from isocenter.learn.card import written
 from isocenter.learn.device import halved
 from isocenter.learn.examples import linked, numbered
 from isocenter.learn.export import COMPARED, exported
-from isocenter.learn.fit import Schedule, descend
+from isocenter.learn.fit import WATCHED, Schedule, Watch, descend
 from isocenter.learn.judge_classes import mean_of
 from isocenter.learn.kinds import Masks, as_said
 from isocenter.learn.learnt import keep
@@ -116,16 +116,25 @@ def _piece(sides: Sequence[int], piece: Sequence[int], random: torch.Generator) 
 
 
 def fit_masks(
-    how: Masks, cases: Sequence[Case], seed: int, *, checkpoint: Path | None = None,
+    how: Masks, cases: Sequence[Case], seed: int, *, whose: Sequence[str] = (), checkpoint: Path | None = None,
     progress: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
 ) -> nn.Module:  # fmt: skip
     """One network, trained on all of these cases, one at a time (see `fit.descend`).
 
     The outline moves with the volume as a share of each voxel, so that a border between two voxels stays one.
+
+    Args:
+        whose: the person of each case; a person for each where none is named.
     """
+    key, watch = digest_of_cases(cases), None
+    if how.patience:
+        part, _ = _parts(cases, whose or [case.name for case in cases], WATCHED, seed)
+        aside = [_tensors(case, how) for case, p in zip(cases, part, strict=True) if p == 0]
+        cases = [case for case, p in zip(cases, part, strict=True) if p]
+        watch = Watch(lambda net: _loss_of(net, aside, how), how.patience)
     held, weights = [_tensors(case, how) for case in cases], [case.weight for case in cases]
-    kinds, axes = len(how.classes) + 1, len(how.spacing_mm)
-    layout, grid_axes = torch.channels_last_3d if axes == 3 else torch.channels_last, tuple(range(1, axes + 1))
+    kinds = len(how.classes) + 1
+    layout = torch.channels_last_3d if len(how.spacing_mm) == 3 else torch.channels_last
     order = torch.empty(0, dtype=torch.int64)
     scored = loss_of_masks(how)
 
@@ -145,12 +154,7 @@ def fit_masks(
         x = x + torch.randn(x.shape, generator=random) * how.movement.noise * noise
         with halved(how.precision):
             logits = net(x.contiguous(memory_format=layout))[0].float()
-        if scored is not None:
-            return weights[which] * scored(logits[None], target[None])
-        said = torch.softmax(logits, 0)
-        both = (said * target)[1:].sum(grid_axes)
-        overlap = (2 * both + 1) / (said[1:].sum(grid_axes) + target[1:].sum(grid_axes) + 1)
-        return weights[which] * (functional.cross_entropy(logits[None], target[None]) + 1 - overlap.mean())
+        return weights[which] * (_loss(logits, target) if scored is None else scored(logits[None], target[None]))
 
     said = {k: v for k, v in as_said(how).items() if k not in ("card", "goal", "members", "fitted", "views")}
     schedule = Schedule(
@@ -158,9 +162,29 @@ def fit_masks(
     )  # fmt: skip
     net: nn.Module = descend(
         lambda: outliner(how, kinds).to(memory_format=layout), shown, schedule, seed,
-        repr((said, digest_of_cases(cases))), checkpoint=checkpoint, progress=progress, clock=clock,
+        repr((said, key)), watch=watch, checkpoint=checkpoint, progress=progress, clock=clock,
     )  # fmt: skip
     return net
+
+
+def _loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross entropy and what the structures lack of overlapping, of (1 + classes, …grid) logits and shares."""
+    axes = tuple(range(1, target.ndim))
+    said = torch.softmax(logits, 0)
+    both = (said * target)[1:].sum(axes)
+    overlap = (2 * both + 1) / (said[1:].sum(axes) + target[1:].sum(axes) + 1)
+    return functional.cross_entropy(logits[None], target[None]) + 1 - overlap.mean()
+
+
+def _loss_of(net: nn.Module, aside: Sequence[tuple[Tensor, Tensor]], how: Masks) -> float:
+    """Loss of cases as they are, not moved; of large ones that of the same piece each time."""
+    random, losses = torch.Generator().manual_seed(0), []
+    for grey, labels in aside:
+        piece = _piece(tuple(grey.shape), how.piece, random)
+        with halved(how.precision):
+            logits = net(grey[None][piece][None])[0].float()
+        losses.append(float(_loss(logits, labels[piece])))
+    return float(np.mean(losses))
 
 
 def _parts(cases: Sequence[Case], whose: Sequence[str], parts: int, seed: int) -> tuple[npt.NDArray[np.int64], int]:
@@ -198,8 +222,11 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
         "window": list(how.window),
     }  # fmt: skip
     for k in range(how.fitted):
-        some = [c for c, p in zip(cases, part, strict=True) if p != k]
-        nets.append(fit_masks(how, some, seed * 100 + k, checkpoint=out / f"member{k}.checkpoint", progress=tell))
+        some = [(c, whom) for c, whom, p in zip(cases, people, part, strict=True) if p != k]
+        nets.append(fit_masks(
+            how, [c for c, _ in some], seed * 100 + k, whose=[whom for _, whom in some],
+            checkpoint=out / f"member{k}.checkpoint", progress=tell,
+        ))  # fmt: skip
         single = Chances([nets[-1]], how.views).eval()
 
         def ask(x: Grey, net: nn.Module = single) -> Grey:
