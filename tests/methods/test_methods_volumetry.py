@@ -112,9 +112,21 @@ def test_axes_are_those_of_the_outlines_where_there_are_any() -> None:
         size = volumetry.measure(region)
         assert size.axes.long_mm == pytest.approx(long, abs=1e-9)
         assert 0.7 * 3.5 < size.axes.short_mm < 0.7 * 3.9
-    # Drawn on sagittal slices they lie across the axial plane, which is measured on pixels.
+    # Drawn on sagittal slices they are measured there.
+    tips = np.array([[2.6, 10.0], [4.5, 4.2], [6.1, 10.0], [4.5, 15.5]])
     across = Region.of_contours(where.permuted((2, 0, 1)), mask.transpose(2, 0, 1), None, outlines={8: (tips,)})
-    assert volumetry.measure(across).axes == volumetry.measure(Region(where, mask=mask)).axes
+    axes = volumetry.measure(across).axes
+    assert (axes.plane, axes.long_mm) == ("sagittal", pytest.approx(3.5 * 3.0, abs=1e-9))
+    assert axes.short_mm == pytest.approx(11.3 * 0.8, rel=0.02)
+
+
+def test_slices_farther_apart_than_their_pixels_are_the_plane_of_measurement() -> None:
+    """RECIST 1.1 measures in the plane of acquisition: a sagittal MR is not measured across its slices."""
+    ball = ellipsoid(Geometry.regular(shape=(60, 60, 15), spacing_mm=(0.8, 0.8, 4.0)), (8.0, 16.0, 10.0))
+    axes = volumetry.measure(ball).axes
+    assert axes.plane == "sagittal"
+    assert (axes.long_mm, axes.short_mm) == pytest.approx((32.0, 20.0), abs=1.1)
+    assert volumetry.measure(ellipsoid(grid(), (8.0, 9.0, 16.0))).axes.plane == "axial"
 
 
 def test_a_large_hull_keeps_its_ends(monkeypatch: pytest.MonkeyPatch) -> None:

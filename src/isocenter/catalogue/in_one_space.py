@@ -15,6 +15,7 @@ from isocenter.analysis.need import Dated
 from isocenter.errors import Refused
 from isocenter.methods import registration
 from isocenter.methods.lesion_matching import Spot, spot
+from isocenter.methods.volumetry import measured_across
 from isocenter.space import Reference, Region, Volume, resample_region
 
 __all__ = ["Drawn", "cut_otherwise", "drawn", "is_cut", "is_round_about", "mask_of", "radius_mm", "spaces", "spots"]
@@ -197,7 +198,7 @@ def cut_otherwise(times: Sequence[Drawn], places: Sequence[tuple[Matrix, float]]
         places: for each time the matrix to the last one's millimetres.
     """
     normals = [
-        (time, matrix[:3, :3] @ _axial_normal(time.regions[0]))
+        (time, matrix[:3, :3] @ _normal(time.regions[0]))
         for time, (matrix, _) in zip(times, places, strict=True)
         if time.regions
     ]
@@ -207,15 +208,15 @@ def cut_otherwise(times: Sequence[Drawn], places: Sequence[tuple[Matrix, float]]
         tilt = float(np.degrees(np.arccos(min(1.0, abs(float(normal @ now))))))
         if tilt > _TILT_DEG:
             said.append(
-                f"the axial slices of {time.day} lie tilted by {tilt:.0f} degrees in the body against those of "
-                f"{last.day}: diameters are those of another cut and may differ by that"
+                f"the plane in which diameters of {time.day} are measured lies tilted by {tilt:.0f} degrees in the "
+                f"body against that of {last.day}: they are those of another cut and may differ by that"
             )
     return said
 
 
-def _axial_normal(region: Region) -> npt.NDArray[np.float64]:
-    """Across the array plane next to the patient's axial one, in which diameters are measured."""
-    _, down, right = (region.geometry.affine[:3, axis] for axis in region.geometry.upright_order)
+def _normal(region: Region) -> npt.NDArray[np.float64]:
+    """Across the planes in which its diameters are measured."""
+    down, right = (region.geometry.affine[:3, axis] for axis in range(3) if axis != measured_across(region))
     normal = np.cross(down, right)
     return np.asarray(normal / np.linalg.norm(normal), np.float64)
 

@@ -450,7 +450,7 @@ def _lesions(
         for part, i in enumerate(track.at[last]):
             size = sized[last][i]
             said = [
-                Measurement(codes.LONG_AXIS, size.axes.long_mm, "mm", definition="RECIST 1.1, axial"),
+                Measurement(codes.LONG_AXIS, size.axes.long_mm, "mm", definition=f"RECIST 1.1, {size.axes.plane}"),
                 Measurement(codes.SHORT_AXIS, size.axes.short_mm, "mm", definition="perpendicular in the same slice"),
                 _volume(size, sized[track.began][track.at[track.began][0]], ct),
             ]

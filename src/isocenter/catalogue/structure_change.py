@@ -357,15 +357,16 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
         return Finding(codes.STRUCTURE, where=region, measurements=said, words=f"{label}: {_ml(volume)}, new.",
                        tracking=tracking)  # fmt: skip
     old_volume, old_surface, old_long = _together(case.sized_then, was)
-    sides = [case.then.regions[i].geometry for i in was] + [case.now.regions[j].geometry for j in is_now]
+    sides = [case.then.regions[i] for i in was] + [case.now.regions[j] for j in is_now]
     ends = [case.then.regions[was[0]].geometry, region.geometry]
-    step = max(g.voxel_volume_mm3 for g in sides) ** (1 / 3)
+    step = max(r.geometry.voxel_volume_mm3 for r in sides) ** (1 / 3)
     if case.variation:
         least = detectable_change.from_variation((volume + old_volume) / 2.0, case.variation)
         by = f"smallest change by a variation of {100 * case.variation:g} %"
     else:
         least = detectable_change.border_volume_ml((surface + old_surface) / 2.0, step)
         by = f"smallest change by a border known to half a voxel of {step:.1f} mm"
+    plane = case.sized_now[is_now[0]].axes.plane
     grid = detectable_change.grid_volume_ml((surface + old_surface) / 2.0, [g.affine[:3, :3] for g in ends])
     length = _smallest_length_mm(sides, min(long, old_long))
     both = ((case.then, was), (case.now, is_now))
@@ -384,7 +385,7 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
         Measurement(codes.VOLUME, volume, "mL", definition=f"{case.counted}; {by}", smallest_change=least),
         Measurement(CHANGE, change, "mL", definition=f"volume; {by}", smallest_change=least),
         Measurement(CHANGE, share, "%", definition="volume", smallest_change=100.0 * least / old_volume),
-        Measurement(codes.LONG_AXIS, long, "mm", definition="RECIST 1.1, axial, largest part",
+        Measurement(codes.LONG_AXIS, long, "mm", definition=f"RECIST 1.1, {plane}, largest part",
                     smallest_change=length),
         Measurement(CHANGE, long - old_long, "mm", definition="long axis",
                     smallest_change=length),
@@ -410,12 +411,13 @@ def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bo
     )  # fmt: skip
 
 
-def _smallest_length_mm(sides: Sequence[Geometry], long_mm: float) -> float:
-    """Smallest detectable change of a long axis, which lies in the array plane next to the axial one on every grid."""
-    along = [g.upright_order[0] for g in sides]
+def _smallest_length_mm(sides: Sequence[Region], long_mm: float) -> float:
+    """Smallest detectable change of a long axis, which lies in the planes of measurement of every grid."""
+    along = [volumetry.measured_across(r) for r in sides]
+    grids = [r.geometry for r in sides]
     return detectable_change.border_length_mm(
-        max(mm for g, axis in zip(sides, along, strict=True) for i, mm in enumerate(g.spacing_mm) if i != axis),
-        slice_mm=max(g.spacing_mm[axis] for g, axis in zip(sides, along, strict=True)),
+        max(mm for g, axis in zip(grids, along, strict=True) for i, mm in enumerate(g.spacing_mm) if i != axis),
+        slice_mm=max(g.spacing_mm[axis] for g, axis in zip(grids, along, strict=True)),
         long_mm=long_mm,
     )
 

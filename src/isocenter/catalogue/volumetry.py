@@ -139,14 +139,16 @@ def _finding(region: Region, called: str, size: Extent) -> Finding:
             *fractions,
             Measurement(codes.VOLUME, size.volume_ml, "mL", definition="voxel counting"),
             Measurement(codes.VOLUME, size.mesh_volume_ml, "mL", definition="marching cubes at one half"),
-            Measurement(codes.LONG_AXIS, size.axes.long_mm, "mm", definition="RECIST 1.1, axial, largest part"),
+            Measurement(
+                codes.LONG_AXIS, size.axes.long_mm, "mm", definition=f"RECIST 1.1, {size.axes.plane}, largest part"
+            ),
             Measurement(codes.SHORT_AXIS, size.axes.short_mm, "mm", definition="perpendicular in the same slice"),
             Measurement(codes.DIAMETER, size.diameter_mm, "mm", definition="IBSI maximum 3D diameter, largest part"),
             Measurement(codes.SURFACE_AREA, size.surface_mm2, "mm2", definition="IBSI, marching cubes at one half"),
             Measurement(SPHERICITY, size.sphericity, "{ratio}", definition="IBSI"),
             Measurement(codes.COMPONENTS, size.components, "{counts}", definition="26 neighbours"),
         ),
-        words=f"{called}: {_ml(size)}{parts}, {size.axes.long_mm:.0f} x {size.axes.short_mm:.0f} mm axial.",
+        words=f"{called}: {_ml(size)}{parts}, {size.axes.long_mm:.0f} x {size.axes.short_mm:.0f} mm {size.axes.plane}.",
     )
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "component_masks",
     "largest_diameter_mm",
     "measure",
+    "measured_across",
     "surface_and_volume",
     "to_patient_axes",
 ]
@@ -40,15 +41,22 @@ Floats = npt.NDArray[np.float64]
 Outlines = Mapping[int, Sequence[Floats]]
 _MANY_CORNERS = 3000
 _FINE = 2.0  # pixels
+_SLICES = 1.5  # times as far apart as their pixels: slices were acquired as such
+_PLANES = ("axial", "coronal", "sagittal")  # across patient z, y, x
 
 
 @dataclass(frozen=True)
 class Axes:
-    """The longest diameter in one plane and the longest perpendicular to it, in mm, with the place of the plane."""
+    """The longest diameter in one plane and the longest perpendicular to it, in mm, with the place of the plane.
+
+    Args:
+        plane: in which they lie: axial, coronal or sagittal, whichever is next to it.
+    """
 
     long_mm: float
     short_mm: float
     centre_mm: tuple[float, float, float]
+    plane: str = "axial"
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class Extent:
         mesh_volume_ml: enclosed by the surface.
         surface_mm2: of the marching-cubes mesh at one half.
         sphericity: surface of a ball of the mesh's volume over the mesh's surface; 1 for a ball.
-        axes: longest axial diameter and its perpendicular, of the largest part.
+        axes: longest diameter in a plane of measurement and its perpendicular, of the largest part.
         diameter_mm: largest distance in three dimensions within the largest part.
         components: connected parts, 26 neighbours.
         largest_ml: volume of the largest part.
@@ -96,6 +104,7 @@ def measure(region: Region) -> Extent:
     assert turned.mask is not None
     parts = component_masks(turned)
     largest = Region(turned.geometry, mask=parts[0])
+    along = region.geometry.upright_order.index(measured_across(region))
     area, volume = surface_and_volume(turned)
     edges = [turned.mask.take(i, axis=a).any() for a in range(3) for i in (0, -1)]
     return Extent(
@@ -103,7 +112,7 @@ def measure(region: Region) -> Extent:
         mesh_volume_ml=volume,
         surface_mm2=area,
         sphericity=float(np.pi ** (1 / 3) * (6.0 * volume * 1000.0) ** (2 / 3) / area),
-        axes=axes_of(largest, _outlines_on(region, turned.geometry)),
+        axes=axes_of(largest, along, _outlines_on(region, turned.geometry, along)),
         diameter_mm=largest_diameter_mm(largest),
         components=len(parts),
         largest_ml=largest.volume_ml,
@@ -167,22 +176,37 @@ def largest_diameter_mm(region: Region) -> float:
     return longest_mm(corners)
 
 
-def axes_of(region: Region, outlines: Outlines | None = None) -> Axes:
-    """Longest axial diameter over all axial slices, and the longest chord perpendicular to it in the same slice.
+def measured_across(region: Region) -> int:
+    """The array axis across which the planes lie in which a region's axes are measured.
 
-    "Axial" is the array plane closest to the patient's axial plane. Call it on one connected part.
+    RECIST 1.1 measures in the plane of acquisition: that of the slices where they were drawn on, or where they are
+    clearly farther apart than their pixels. Else it is the array plane closest to the patient's axial one.
+    """
+    if region.outlines is not None:
+        return 0
+    spacing = region.geometry.spacing_mm
+    if max(spacing) > _SLICES * sorted(spacing)[1]:
+        return int(np.argmax(spacing))
+    return region.geometry.upright_order[0]
+
+
+def axes_of(region: Region, along: int | None = None, outlines: Outlines | None = None) -> Axes:
+    """Longest diameter over all planes of measurement, and the longest chord perpendicular to it in the same plane.
+
+    Call it on one connected part.
 
     Args:
-        outlines: slice -> its outlines, as fractional (row, column), where the region was filled from such: slices that
-            have any are measured on them, and the others on their pixels.
+        along: the axis across those planes; None: by `measured_across`.
+        outlines: plane -> its outlines, as its two fractional indices, where the region was filled from such: planes
+            that have any are measured on them, and the others on their pixels.
     """
     assert region.mask is not None
     geometry = region.geometry
-    along = geometry.upright_order[0]
+    along = measured_across(region) if along is None else along
     mask = np.moveaxis(region.mask, along, 0)
     rest = [a for a in range(3) if a != along]
     flat = _flattened(geometry.affine[:3, rest])
-    drawn = outlines if outlines is not None and along == 0 else {}
+    drawn = outlines or {}
     slices = np.flatnonzero(mask.any(axis=(1, 2)))
     # Pixels are estimated finely only where they may be the longest: around them no axis is two pixels too short.
     outer = {int(k): long_axis.around_pixels(mask[k], flat)[0] for k in slices}
@@ -197,18 +221,16 @@ def axes_of(region: Region, outlines: Outlines | None = None) -> Axes:
     index = np.zeros(3)
     index[along], index[rest] = where, np.argwhere(mask[where]).mean(axis=0)
     x, y, z = geometry.to_patient(index)
-    return Axes(longest, short, (float(x), float(y), float(z)))
+    return Axes(longest, short, (float(x), float(y), float(z)), _PLANES[geometry.upright_order.index(along)])
 
 
-def _outlines_on(region: Region, grid: Geometry) -> Outlines:
-    """The outlines of a region on another grid of the same voxels; none where its slices are no axial ones."""
-    if region.outlines is None or region.geometry.upright_order[0] != 0:
-        return {}
+def _outlines_on(region: Region, grid: Geometry, along: int) -> Outlines:
+    """The outlines of a region on another grid of the same voxels, by planes across one of its axes."""
     found: dict[int, list[Floats]] = {}
-    for k, lines in region.outlines.items():
+    for k, lines in (region.outlines or {}).items():
         for line in lines:
             index = grid.to_index(region.geometry.to_patient(np.insert(line, 0, k, axis=1)))
-            found.setdefault(int(np.rint(index[0, 0])), []).append(index[:, 1:])
+            found.setdefault(int(np.rint(index[0, along])), []).append(np.delete(index, along, axis=1))
     return found
 
 
