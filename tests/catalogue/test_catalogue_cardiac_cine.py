@@ -30,7 +30,7 @@ from isocenter.learn.hearts import read_hearts
 from isocenter.methods.cine import polygon_area_mm2
 from isocenter.record import Model, Outcome, codes
 from isocenter.site.loading import Loading
-from isocenter.space import Axis, Region, Volume
+from isocenter.space import Axis, Geometry, Region, Volume
 from isocenter.testing.phantoms import Phantom, heart
 from isocenter.testing.phantoms.patient import Person
 from isocenter.testing.phantoms.structures import structure_set
@@ -196,14 +196,58 @@ def test_walls_and_thickening_of_what_a_person_drew(painted: Volume) -> None:
     assert _walls_of(said) == pytest.approx([8 * mm] * 16, rel=0.04)
     assert _walls_of(said, codes.WALL_THICKENING) == pytest.approx([50.0] * 16, abs=6)
     assert said.findings[1].where is drawn[1]  # they stand beside the epicardium
-    # A muscle says the same as the epicardium; outlines on another grid have no segments.
+    # A muscle says the same as the epicardium; so do outlines on a part of the grid, and on another one there are none.
     muscle = replace(drawn[1], mask=drawn[1].mask & ~drawn[0].mask, label="LV myocardium ED")
     assert _walls_of(CardiacCine().run(painted, (drawn[0], muscle))) == pytest.approx(_walls_of(said), abs=1e-9)
     box = (0, 4, 4), (9, 124, 124)
     elsewhere = [replace(r, geometry=r.geometry.cropped(*box), mask=r.mask[:9, 4:124, 4:124]) for r in drawn]
-    moved = CardiacCine().run(painted, tuple(elsewhere))
+    assert _walls_of(CardiacCine().run(painted, tuple(elsewhere))) == pytest.approx(_walls_of(said), abs=1e-9)
+    affine = elsewhere[0].geometry.affine.copy()
+    affine[:3, 3] += 0.4 * affine[:3, 2]
+    between = Geometry(affine, elsewhere[0].geometry.shape, elsewhere[0].geometry.frame_of_reference)
+    moved = CardiacCine().run(painted, tuple(replace(r, geometry=between, mask=r.mask) for r in elsewhere))
     assert not _walls_of(moved) and value(moved, codes.LV_MASS) == pytest.approx(value(said, codes.LV_MASS))
     assert any("no wall thickness" in r for r in moved.reasons)
+
+
+def test_a_phase_that_no_name_says_is_that_of_the_images_drawn_on(painted: Volume) -> None:
+    """Two segmentations of one name, one at each end of the beat, were left out and a network's outlines measured."""
+    slices, n = painted.geometry.shape[0], len(painted.axes[0])
+    images = np.array([f"2.25.{k}" for k in range(n * slices)]).reshape(n, slices)
+    stack = replace(painted, instance_uids=tuple(images.ravel()))
+    size = np.where(np.arange(slices) < 9, 1.0, 0.0)
+
+    def at(phase: int, radius: int, label: str = "LV endocardium") -> Region:
+        return replace(_disks(stack, size * radius, label), images=frozenset(images[phase, :9].tolist()))
+
+    named = CardiacCine().run(painted, tuple(_disks(stack, size * r, f"endo {e}") for r, e in ((20, "ED"), (12, "ES"))))
+    said = CardiacCine().run(stack, (at(7, 12), at(0, 20)))
+    for what in (codes.LV_EDV, codes.LV_ESV):
+        assert value(said, what) == value(named, what)
+    # One phase alone does not say which end of the beat it is: it is left to the network, and told.
+    alone = CardiacCine().run(stack, (at(0, 20),), weights=Reader())
+    assert any("was not used (LV endocardium)" in r for r in alone.reasons)
+
+
+def test_the_left_ventricle_beside_its_muscle_is_the_cavity(painted: Volume) -> None:
+    """So label maps name it; alone, the words may mean all within the epicardium."""
+    size = np.where(np.arange(painted.geometry.shape[0]) < 9, 1.0, 0.0)
+    cavity, whole, small = (_disks(painted, size * r, w) for r, w in ((20, "LV ED"), (28, "LV ED"), (12, "LV ES")))
+    muscle = replace(whole, mask=whole.mask & ~cavity.mask, label="MYO ED")
+    said = CardiacCine().run(painted, (cavity, muscle, small))
+    assert value(said, codes.LV_EDV) == pytest.approx(cavity.volume_ml)
+    assert value(said, codes.LV_ESV) == pytest.approx(small.volume_ml)
+    with pytest.raises(Refused, match="no endocardium"):
+        CardiacCine().run(painted, (whole, muscle, small))
+
+
+@pytest.mark.parametrize(("end", "label"), [
+    ("ES", "endo sistole"), ("ES", "LV endo sístole"), ("ED", "endo diástole"), ("ES", "endo_sys"), ("ED", "endo_dia"),
+])  # fmt: skip
+def test_ends_of_the_beat_in_other_words(painted: Volume, end: str, label: str) -> None:
+    size = np.where(np.arange(painted.geometry.shape[0]) < 9, 1.0, 0.0)
+    (found,) = CardiacCine().run(painted, (_disks(painted, size * 20, label),)).findings
+    assert f"cavity, {end}" in found.words
 
 
 def test_every_phase_drawn_gives_the_volume_curve(painted: Volume) -> None:

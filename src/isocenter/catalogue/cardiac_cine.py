@@ -75,7 +75,7 @@ def _looks_like_a_cine(facts: Mapping[str, Any]) -> bool:
 class CardiacCine:
     """How large is the left ventricle on a short-axis cine, how much does it eject, how thick is its wall?"""
 
-    name, version = "cardiac_cine", "11"
+    name, version = "cardiac_cine", "12"
     weights = "cardiac_cine"
     weights_threads = 1  # two phases are asked at once
     needs: ClassVar[Mapping[str, Need]] = {
@@ -150,7 +150,7 @@ class CardiacCine:
         _must_be_cine(cine)
         reasons: list[str] = []
         person = _Person.of(cine, heart_rate_bpm, height_m, weight_kg, bsa_formula, reasons)
-        hand = drawn_ventricle(drawn or (), cine.geometry, phases=len(cine.axes[0]))
+        hand = drawn_ventricle(drawn or (), cine.geometry, phases=len(cine.axes[0]), images=cine.instance_uids)
         if hand is not None:
             said, findings = hand.measured(person.heart_rate, cine, anterior_deg)
             measured = () if said is None else _volumes(said, hand.mass_g, person)

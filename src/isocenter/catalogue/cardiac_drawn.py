@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.catalogue.cardiac_walls import Ring, unseen, walls
+from isocenter.catalogue.mask_grid import only_its_own
 from isocenter.errors import Refused
 from isocenter.methods import cine
 from isocenter.methods.short_axis import turned
@@ -26,9 +28,11 @@ _ELSE = re.compile(
     r"(?:(?<![a-z])|(?<![a-z])sa)rv|right|droit|recht|destr|derech|(?<![a-z])[lr]a(?![a-z])|atri|vorhof|oreillette",
     re.IGNORECASE,
 )
-_DIASTOLE = re.compile(r"(?<![a-z])ed(?![a-z])|end.?dias|diastol", re.IGNORECASE)
+_DIASTOLE = re.compile(r"(?<![a-z])(ed|dia)(?![a-z])|end.?dias|di[aá]stol", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?<![a-z])phase[ _-]*0*(\d{1,3})\b", re.IGNORECASE)
-_SYSTOLE = re.compile(r"(?<![a-z])es(?![a-z])|end.?sys|systol", re.IGNORECASE)
+_SYSTOLE = re.compile(r"(?<![a-z])(es|sys)(?![a-z])|end.?sys|s[yií]stol", re.IGNORECASE)
+_VENTRICLE = re.compile(r"(?<![a-z])lv(?![a-z])|left.?ventric", re.IGNORECASE)  # cavity, or all within the epicardium
+_BESIDE = 0.05  # overlap of a cavity and the muscle about it
 
 Kind = Literal["endo", "epi", "myo"]
 
@@ -118,21 +122,23 @@ class Drawn:
         return walls(rings, turn.geometry.spacing_mm, anterior_deg)
 
 
-def drawn_ventricle(drawn: tuple[Region, ...], onto: Geometry, *, phases: int) -> Drawn | None:
+def drawn_ventricle(
+    drawn: tuple[Region, ...], onto: Geometry, *, phases: int, images: Sequence[str] = ()
+) -> Drawn | None:
     """Regions whose names say structure and phase; None when there are none of such a name.
 
     Args:
         drawn: by name: "LV endo ED", or "LV endo phase 7" with phases counted from 1; of numbered phases the one of the
-            largest cavity is end-diastole, that of the smallest end-systole.
-        onto: grid of the cine. phases: that it has.
+            largest cavity is end-diastole, that of the smallest end-systole. Where a name says no phase, that of the
+            images counts that it was drawn on. "LV" is the cavity beside a muscle that it does not overlap.
+        onto: grid of the cine. phases: that it has. images: its images, phase after phase.
 
     Raises:
         Refused: when one is named twice, lies in another frame of reference, holds no pixel, or there is no cavity.
     """
     found: dict[tuple[str, str], Region] = {}
     other = []
-    for region in drawn:
-        key = _key(region.label)
+    for region, key in zip(drawn, _keys(drawn, onto, phases, images), strict=True):
         if key is not None:
             region.must_be_placed()
         if key is None or region.mask is None:
@@ -143,7 +149,7 @@ def drawn_ventricle(drawn: tuple[Region, ...], onto: Geometry, *, phases: int) -
             raise Refused(f"the region '{region.label}'", "it holds no pixel of the cine", "draw it on these images")
         if key in found:
             raise Refused(f"two regions for {key[0]} at {key[1]}", "which of them counts is not known", "name one each")
-        found[key] = region
+        found[key] = _on_cine(region, onto)
     if not found:
         return None
     curve = _numbered(found, phases)
@@ -157,6 +163,52 @@ def drawn_ventricle(drawn: tuple[Region, ...], onto: Geometry, *, phases: int) -
     if any(not found[key].geometry.same_grid(onto) for key in (("epi", "ED"), ("myo", "ED")) if key in found):
         remarks.append("no wall thickness: the outlines lie on another grid than the cine")
     return Drawn(found, tuple(remarks), curve)
+
+
+def _keys(drawn: Sequence[Region], onto: Geometry, phases: int, images: Sequence[str]) -> list[tuple[str, str] | None]:
+    """Structure and phase of each region by its name, or its phase by the images that it was drawn on.
+
+    Images tell phases where no name does, and where they tell of two at least. A name that says left ventricle and no
+    more is that of the cavity where one such region lies beside the muscle of its phase.
+    """
+    labels = [r.label for r in drawn]
+    if not any(_DIASTOLE.search(w) or _SYSTOLE.search(w) or _NUMBERED.search(w) for w in labels):
+        told = [_phase_of(region, phases, images) for region in drawn]
+        inner = {n for w, n in zip(labels, told, strict=True) if n and (_INNER.search(w) or _VENTRICLE.search(w))}
+        labels = [f"{w} phase {n}" if n else w for w, n in zip(labels, told, strict=True)] if len(inner) > 1 else labels
+    keys = [_key(label) for label in labels]
+    bare = {n: key for n, w in enumerate(labels) if keys[n] is None and _VENTRICLE.search(w)
+            and (key := _key(f"{w} cavity"))}  # fmt: skip
+    muscles = {key[1]: r for key, r in zip(keys, drawn, strict=True) if key and key[0] == "myo"}
+    if any(key[1] in muscles and _lie_beside(drawn[n], muscles[key[1]], onto) for n, key in bare.items()):
+        keys = [bare.get(n, key) for n, key in enumerate(keys)]
+    return keys
+
+
+def _phase_of(region: Region, phases: int, images: Sequence[str]) -> int:
+    """The phase, from 1, of all images that a region was drawn on; 0 where they tell none."""
+    if not images or len(images) % phases or len(set(images)) < len(images):
+        return 0
+    place: Mapping[str, int] = {uid: n // (len(images) // phases) + 1 for n, uid in enumerate(images)}
+    held = {place.get(uid, 0) for uid in region.images}
+    return held.pop() if len(held) == 1 else 0
+
+
+def _lie_beside(cavity: Region, muscle: Region, onto: Geometry) -> bool:
+    one, other = (_on_cine(region, onto) for region in (cavity, muscle))
+    if one.mask is None or other.mask is None or not one.geometry.same_grid(other.geometry):
+        return False
+    return float((one.mask & other.mask).sum()) <= _BESIDE * one.voxels
+
+
+def _on_cine(region: Region, onto: Geometry) -> Region:
+    """A mask of the cine's own voxels on its whole grid: a Segmentation holds the slices alone that it marks."""
+    if region.geometry.same_grid(onto) or region.drawn_mm2 is not None:
+        return region
+    try:
+        return only_its_own(region, onto)
+    except Refused:
+        return region
 
 
 def _numbered(found: dict[tuple[str, str], Region], phases: int) -> tuple[float, ...] | None:

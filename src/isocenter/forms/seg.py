@@ -435,7 +435,7 @@ def _each(opened: Any, wanted: Geometry | None) -> Iterator[tuple[_Said, npt.NDA
 
 
 def _drawn_on(opened: Any, number: int) -> tuple[frozenset[str], frozenset[int]]:
-    """The images that a segment's frames, or the object as a whole, say they were made from; and their frames."""
+    """The images that a segment's frames say they were made from, else those of the object; and their frames."""
     shared = opened.SharedFunctionalGroupsSequence[0]
     series = opened.get("ReferencedSeriesSequence") or []
     found = [i for s in series for i in s.get("ReferencedInstanceSequence") or []]
@@ -447,7 +447,7 @@ def _drawn_on(opened: Any, number: int) -> tuple[frozenset[str], frozenset[int]]
             sources += [i for d in derived for i in d.get("SourceImageSequence") or []]
     told = [i.get("ReferencedFrameNumber") for i in sources]
     frames = {int(n) for one in told if one for n in np.ravel(one)}  # one number, or several
-    uids = (i.get("ReferencedSOPInstanceUID") for i in (*found, *sources))
+    uids = (i.get("ReferencedSOPInstanceUID") for i in (sources or found))
     return frozenset(str(uid) for uid in uids if uid), frozenset(frames)
 
 
