@@ -103,6 +103,18 @@ def test_projects_bound_it_and_rights_do(here: tuple[Site, list[str]]) -> None:
         site.likening.similar(uids[0], who=HOUSE, k=21)
 
 
+def test_of_two_films_the_words_are_those_of_the_one_that_is_shown(here: tuple[Site, list[str]]) -> None:
+    site, uids = here
+    series = site.index.study(uids[2]).series[0].uid
+    call = {"analysis": AI, "version": "1", "mode": "concurrent", "machine": False, "first": None}
+    calls = [call | {"final": True, "image": "1.2.3"}, call | {"final": False, "image": series}]
+    at = MONDAY + timedelta(hours=3)
+    site.journal.append(Event(Kind.READING_OPENED, at, "ito", uids[2], {"by": "ito"}))
+    site.journal.append(Event(Kind.REPORT_AMENDED, at, "ito", uids[2], {"report": "f" * 64, "calls": calls}))
+    words = {one["study"]: one["words"] for one in site.likening.similar(uids[0], who=HOUSE)["cases"]}
+    assert words[uids[2]].startswith("no ")
+
+
 def test_what_the_model_declined_has_no_neighbours_and_is_none(here: tuple[Site, list[str]]) -> None:
     site, uids = here
     digest = models()[AI][0].digest

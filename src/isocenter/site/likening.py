@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from isocenter.analysis.run import apart
 from isocenter.dicom.confining import confine
 from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.policy import Person, must
+from isocenter.learn.images_of_reports import image_of
 from isocenter.methods.nearest import nearest, unit
 from isocenter.methods.picture import prepared
 from isocenter.record import Event, Kind, Model, Outcome, Result
@@ -165,7 +166,9 @@ class Likening:
             with contextlib.suppress(IsocenterError):
                 series = next((s for s in self.index.study(uid).series if s.uid == result.receipt.series[0]), None)
                 if series is not None:
-                    films[uid] = prepared(volumes_of(series, self.blobs.kept)[0].array[0], int(model.inputs["size"]))
+                    own = tuple(i for i in series.instances if i.digest in result.receipt.inputs) or series.instances
+                    film = volumes_of(replace(series, instances=own), self.blobs.kept)[0]
+                    films[uid] = prepared(film.array[0], int(model.inputs["size"]))
         if not films:
             return
         try:
@@ -175,7 +178,8 @@ class Likening:
         self._rows |= {(uid, model.digest): row for uid, row in zip(films, rows, strict=True)}
 
     def _case(self, uid: str, event: Event, result: Result, analysis: str, distance: float) -> dict[str, Any]:
-        call = next(c for c in event.details["calls"] if c["analysis"] == analysis)
+        calls = [c for c in event.details["calls"] if c["analysis"] == analysis]
+        call = next((c for c in calls if c.get("image") == image_of(result)), calls[0])
         named = next((y.what.meaning for y in self.registry.get(analysis).yields if y.what is not None), analysis)
         study = self.index.study(uid)
         return {
