@@ -247,6 +247,11 @@ def test_flip_angles_on_other_voxels_are_told(scan: tuple[Volume, Volume], drawn
 def test_a_population_artery_is_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
     answer = Permeability().run(scan[0], (scan[1],), drawn[1:], artery="parker")
     assert any("nobody's own" in r for r in answer.reasons)
+    begins = "begin with a frame: with one every 5 s"
+    assert any(begins in r for r in answer.reasons)
+    fitted = Permeability().run(scan[0], (scan[1],), drawn[1:], artery="parker", fit_delay=True)
+    with_own = Permeability().run(scan[0], (scan[1],), drawn)
+    assert not any(begins in r for r in (*fitted.reasons, *with_own.reasons))
     with pytest.raises(Refused, match="no artery is drawn"):
         Permeability().run(scan[0], (scan[1],), drawn[1:], artery="drawn")
 

@@ -56,6 +56,7 @@ _SAID: dict[str, tuple[Code, str, str]] = {
 _NEEDS_LENGTH = ("ve",)
 _MOSTLY = 50.0  # per cent of a region
 _NO_SIGNAL = 0.05  # of what is bright
+_COARSE_S = 2.0  # between frames, from which on it matters where within one the agent came
 
 Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
@@ -192,6 +193,12 @@ class Permeability:
         plasma, whose = _plasma(frames, times, source, artery, first, tr, flip, blood_t1_ms, relaxivity)
         plasma = plasma / (1.0 - haematocrit)
         remarks.append(whose)
+        step = float(np.median(np.diff(times)))
+        if not own and not fit_delay and step > _COARSE_S:
+            remarks.append(
+                f"a population's curve is set to begin with a frame: with one every {step:.2g} s Ktrans may be a tenth "
+                "off and vp a third; fit_delay=true fits the arrival"
+            )
         found = fit(model, times, np.ascontiguousarray(made[:, possible].T), plasma, fit_delay=fit_delay)
         lasts = times[-1] - times[0] + float(np.median(np.diff(times)))
         long_enough = lasts >= _LONG_ENOUGH_S - 1e-3
