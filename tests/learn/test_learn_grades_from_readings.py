@@ -108,6 +108,8 @@ def test_of_classes_without_an_order_more_weight_than_all_others_counts() -> Non
         "heavy": (2, 0.75, "overruled"), "struck": (0, 1.0, "overruled"),
     } and torn == 1  # fmt: skip
     assert list(left) == ["unclear"]
+    told, left = teacher.said([report([result(opacity, lesion)], study="unclear")])
+    assert not told and "two classes at once" in left["unclear"], "what is unclear is not called missing"
 
 
 def test_several_classes_are_told_each_by_itself(tmp_path: Path) -> None:

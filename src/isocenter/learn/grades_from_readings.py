@@ -135,7 +135,7 @@ class Grades:
                     self._first(first, image, list(parts)), image=image,
                 ))  # fmt: skip
         speaks = any(self.question.speaks_of(heard) for heard in every)
-        if every and not (speaks if self.question.several else found):
+        if every and not (speaks if self.question.several else found or (left and not self.question.read.measurement)):
             refuse_silence(self.question, every, "")
         return found, left
 
