@@ -364,9 +364,8 @@ def _chosen(held: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
         try:
             chosen[name] = value if value is None else _as(p.kind, value)
         except (TypeError, ValueError, OverflowError) as wrong:
-            raise Refused(
-                f"{name} = {value!r}", f"it must be {_KINDS.get(p.kind, p.kind.__name__)}", "write it so"
-            ) from wrong
+            do = "correct it" if p.default in (None, "", ()) else f"write it as {name}={p.default}"
+            raise Refused(f"{name} = {value!r}", f"it must be {_KINDS.get(p.kind, p.kind.__name__)}", do) from wrong
         if p.choices:
             chosen[name] = _as_listed(chosen[name], p.choices)
         if p.choices and chosen[name] not in p.choices:

@@ -104,7 +104,7 @@ def _show(screen: Any, site: Any, study: str, reading: Any, reader: Any) -> None
     if reading.asked and reading.locked is None:
         screen.say("Your own opinion comes first: isocenter lock STUDY --nothing, or --line with what you saw.")
     screen.table(
-        "findings", ("tracking", "who", "what", "verdict", "words"),
+        "findings" if told else "no finding", ("tracking", "who", "what", "verdict", "words"),
         [(f["tracking"], f["by"], f["what"], f["verdict"], f["words"]) for f in told],
     )  # fmt: skip
     for sentence in report.sentences:

@@ -99,7 +99,7 @@ _INSTEAD = {
     ("signed", "lock"): _AMEND,
     ("signed", "correct"): _AMEND,
     ("signed", "word"): _AMEND,
-    ("cancelled", "cancel"): "nothing is left to do",
+    ("cancelled", "cancel"): "it is cancelled already",
     ("in progress", "cancel"): "have the modality break it off (DISCONTINUED), then cancel it",
     ("in progress", "change"): _ANOTHER,
     ("discontinued", "change"): _ANOTHER,

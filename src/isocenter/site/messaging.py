@@ -132,7 +132,7 @@ class Messaging:
         if head.at(11) not in self.processing:
             raise NotTaken(
                 f"Processing id '{head.at(11):.4}'", f"this archive takes {', '.join(self.processing)}",
-                "set hl7_processing in a test archive", code=202, place="MSH^1^11", reject=True,
+                "set ISOCENTER_HL7_PROCESSING=P,T in a test archive", code=202, place="MSH^1^11", reject=True,
             )  # fmt: skip
 
     def _heard(self, message: Message, data: bytes, who: Person, now: datetime, control: str) -> bytes:
