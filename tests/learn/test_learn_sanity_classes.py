@@ -19,6 +19,7 @@ from onnx import numpy_helper
 
 from isocenter.analysis.weights import model as shelved
 from isocenter.errors import Refused
+from isocenter.govern import showing
 from isocenter.learn import recipes, sanity_classes, sensitivity
 from isocenter.learn.card import explained
 from isocenter.learn.examples import Examples
@@ -203,3 +204,14 @@ def test_a_mark_that_only_hides_what_lies_there_is_none(monkeypatch: pytest.Monk
         Model("m", "1", "0" * 64), None, Path(), SPOT, few, np.random.default_rng(0), 16, learnt=held
     )
     assert again.told["held back"] is False and len(again.images) == 16, "so few were held back"
+
+
+def test_what_ships_is_shown_only_as_its_verdicts_say() -> None:
+    held, _ = shelved("pneumoniamnist")
+    verdicts = {v["method"]: v for v in held.evidence["explanation"]}
+    assert set(verdicts) == set(sensitivity.METHODS)
+    for method, verdict in verdicts.items():
+        assert verdict["digest"] == held.digest and set(verdict["checks"]) == set(CHECKS)
+        assert verdict["passed"] == all(check["passed"] for check in verdict["checks"].values())
+        assert {"cascade", "labels"} <= set(verdict["control"]["failed"]), "the planted edge detector fails"
+        assert bool(showing.against(sensitivity.map_name(method), held)) is not verdict["passed"]
