@@ -319,9 +319,9 @@ def test_variants_of_spoiled_echoes_are_taken(
 
 def test_times_baselines_and_blood_that_cannot_be(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
     dynamic, angles = scan
-    minutes = replace(dynamic.axes[0], values=tuple(v / 6000 for v in dynamic.axes[0].values))
-    with pytest.raises(Refused, match="these are minutes"):
-        Permeability().run(replace(dynamic, axes=(minutes,)), (angles,), drawn)
+    thousandths = replace(dynamic.axes[0], values=tuple(v / 1000 for v in dynamic.axes[0].values))
+    with pytest.raises(Refused, match=r"seconds where milliseconds belong \(5 s\?\)"):
+        Permeability().run(replace(dynamic, axes=(thousandths,)), (angles,), drawn)
     unknown = replace(dynamic.axes[0], unit="")
     with pytest.raises(Refused, match="header does not state"):
         Permeability().run(replace(dynamic, axes=(unknown,)), (angles,), drawn)

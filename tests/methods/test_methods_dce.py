@@ -117,6 +117,7 @@ def test_an_arterial_delay_that_is_not_fitted_shows_in_the_error() -> None:
     ("given", "words"),
     [
         ({"times_s": TIMES / 60}, "these are minutes"),
+        ({"times_s": TIMES / 1000}, "seconds where milliseconds belong"),
         ({"times_s": TIMES[::-1]}, "do not rise"),
         ({"plasma": np.zeros(120)}, "without tracer"),
         ({"curves": np.ones((2, 119))}, "one length"),

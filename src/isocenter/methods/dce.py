@@ -41,6 +41,7 @@ _RATES = np.geomspace(4e-4, 2.0, 15)  # 1/s: with which curves are compared for 
 _BRIEF = 8  # steps from each start
 _APART = {"2cxm": (6, 2)}  # least steps on that grid between the two rates of a start; one start for each
 _DELAYS = (0.0, 3.0, 6.0, 10.0)
+_THOUSANDTHS = 0.012  # s: below it a step is one of seconds read as milliseconds, above it one of minutes
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,9 +135,15 @@ def _must_fit(model: str, t: Floats, c: Floats, data: Floats) -> None:
         raise Refused("values that are not numbers", "no model fits them", "leave those voxels out")
     if (np.diff(t) <= 0).any():
         raise Refused("times that do not rise", "curves have no course without them")
-    if np.diff(t).min() < 0.05:
+    if (step := float(np.diff(t).min())) < _THOUSANDTHS:
         raise Refused(
-            f"times {np.diff(t).min():.3g} apart",
+            f"times {step:.3g} s apart",
+            f"no scanner is that fast: the header has seconds where milliseconds belong ({1000 * step:.3g} s?)",
+            "mend Trigger Time or Temporal Resolution, which are milliseconds",
+        )
+    if step < 0.05:
+        raise Refused(
+            f"times {step:.3g} apart",
             "no scanner is that fast: these are minutes, and rates would be sixty times too large",
             "give seconds",
         )
