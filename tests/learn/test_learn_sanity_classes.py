@@ -18,7 +18,7 @@ import onnx
 from onnx import numpy_helper
 
 from isocenter.analysis.weights import model as shelved
-from isocenter.errors import Refused
+from isocenter.errors import Refused, Unavailable
 from isocenter.govern import showing
 from isocenter.learn import recipes, sanity_classes, sensitivity
 from isocenter.learn.card import explained
@@ -146,6 +146,11 @@ def test_other_models_methods_and_data_are_refused(spot: tuple[Model, Path, Path
         classes_sanity(model, place, tmp_path / "other.npz", tmp_path / "p", ["crystal ball"])
     with pytest.raises(Refused, match="and so must its partners"):
         classes_sanity(model, place, tmp_path / "other.npz", tmp_path / "p", ["occlusion"])
+    whole = dict(np.load(spot[2]))
+    np.savez(tmp_path / "named.npz", test_images=whole["train_images"], test_labels=whole["train_labels"])
+    with pytest.raises(Unavailable, match="cannot make"):  # the same pictures by other names: it goes on to partners
+        (tmp_path / "file").write_text("")
+        classes_sanity(model, place, tmp_path / "named.npz", tmp_path / "file", ["occlusion"])
     for name in ("adrenalmnist3d", "cleveland_heart"):
         with pytest.raises(Refused, match="come without a map"):
             recipe_with_networks(shelved(name)[0])
