@@ -12,10 +12,11 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import drawn_vessel, one_scan
 from isocenter.catalogue.mask_grid import OtherGrid, laid
+from isocenter.catalogue.plasma_curve import ENHANCED, arrival, drawn_blood, populations
 from isocenter.catalogue.t1_map import in_ms, is_t1_map
 from isocenter.dicom.moment import moment_s
 from isocenter.errors import Refused
-from isocenter.methods import population_input, steady_state
+from isocenter.methods import steady_state
 from isocenter.methods.bolus import lost_between, noise_of, told_holes
 from isocenter.methods.dce import Fit, fit
 from isocenter.methods.relaxation import concentration, t1_from_angles
@@ -31,14 +32,7 @@ _LATE_ECHO_MS = 15.0
 _ARRIVES_S = 20.0  # in which a curve hangs on each frame
 _WIDEST_S = {"drawn": 10.0, "population": 6.0}  # between two frames then, where some are lost
 _FIRST = 12  # frames among which the steady state begins
-_ONE_BOLUS_S, _AGAIN, _JUMP_NOISE = 30.0, 0.3, 6.0  # after a jump; share of it that is another; deviations of noise
-_ENHANCED = 0.25  # of the signal before contrast, over the last third of the scan
 _RELAXIVITY = (0.5, 50.0)  # L/mmol/s, gadolinium to iron oxide
-_TOO_LATE = (
-    "a series that begins with the agent in it",
-    "without a baseline nobody knows what is agent and what is tissue",
-    "send the frames before the injection too",
-)
 _NOT_SPOILED = (
     "concentration follows from the steady state of a spoiled gradient echo, which this is not",
     "send the T1-weighted gradient echo",
@@ -56,7 +50,6 @@ _SAID: dict[str, tuple[Code, str, str]] = {
 _NEEDS_LENGTH = ("ve",)
 _MOSTLY = 50.0  # per cent of a region
 _NO_SIGNAL = 0.05  # of what is bright
-_COARSE_S = 2.0  # between frames, from which on it matters where within one the agent came
 
 Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
@@ -77,7 +70,7 @@ def _is_early(facts: Mapping[str, Any]) -> bool:
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "15"
+    name, version = "permeability", "16"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(
             modality="MR",
@@ -166,7 +159,7 @@ class Permeability:
             *_slices_apart(dynamic),
         ]
         source, places = _regions(dynamic, drawn, other_grid, remarks)
-        first = max(1, baseline_frames - left) if baseline_frames else _arrival(frames)
+        first = max(1, baseline_frames - left) if baseline_frames else arrival(frames)
         own = source is not None and artery.startswith("drawn")
         remarks += _lost(times, first, own=own)
         if first == 0:
@@ -190,15 +183,14 @@ class Permeability:
         possible = np.isfinite(made).all(axis=0)
         if not possible.any():
             raise Refused("signal that no concentration makes", "repetition time or flip angle are not what they say")
-        plasma, whose = _plasma(frames, times, source, artery, first, tr, flip, blood_t1_ms, relaxivity)
-        plasma = plasma / (1.0 - haematocrit)
+        if own:
+            assert source is not None
+            blood, whose = drawn_blood(frames, source, first, tr, flip, blood_t1_ms, relaxivity)
+            plasma = blood / (1.0 - haematocrit)
+        else:
+            tissue = None if fit_delay else made[:, possible].mean(axis=1)
+            plasma, whose = populations(frames, times, artery, first, haematocrit, model, tissue)
         remarks.append(whose)
-        step = float(np.median(np.diff(times)))
-        if not own and not fit_delay and step > _COARSE_S:
-            remarks.append(
-                f"a population's curve is set to begin with a frame: with one every {step:.2g} s Ktrans may be a tenth "
-                "off and vp a third; fit_delay=true fits the arrival"
-            )
         found = fit(model, times, np.ascontiguousarray(made[:, possible].T), plasma, fit_delay=fit_delay)
         lasts = times[-1] - times[0] + float(np.median(np.diff(times)))
         long_enough = lasts >= _LONG_ENOUGH_S - 1e-3
@@ -341,29 +333,6 @@ def _regions(
     return artery, places
 
 
-def _arrival(frames: Array) -> int:
-    """Frames before the agent arrives, 0 where it never does: the steepest common rise, less one frame.
-
-    Raises:
-        Refused: when the agent is there from the first frame.
-    """
-    flat = frames.reshape(len(frames), -1)
-    start = flat[:3].mean(axis=0)
-    bright = start > 0.2 * np.percentile(start, 98)
-    rise = flat[:, bright] / start[bright] - 1.0
-    late = rise[len(rise) // 3 :].mean(axis=0)
-    if late.size and np.count_nonzero(late < -_ENHANCED) >= _LEAST_VOXELS:
-        raise Refused(*_TOO_LATE)
-    if late.size == 0 or np.count_nonzero(late > _ENHANCED) < _LEAST_VOXELS:
-        return 0
-    course = np.percentile(rise[:, late > _ENHANCED], 75, axis=1)
-    noise = 4.0 * float(np.std(course[:3])) + 0.05 * float(course.max())
-    over = np.flatnonzero(course - course[:3].mean() > noise)
-    if not len(over) or over[0] < 2:
-        raise Refused(*_TOO_LATE)
-    return int(over[0] - 1)
-
-
 def _without_signal(frames: Array, first: int, places: list[tuple[str, Mask]]) -> list[str]:
     """Words on regions that lie in air or beside the body: noise has a concentration, too."""
     before = frames[:first].mean(axis=0)
@@ -380,7 +349,7 @@ def _without_signal(frames: Array, first: int, places: list[tuple[str, Mask]]) -
 def _enhancing(frames: Array, first: int, artery: Mask | None) -> Mask:
     before = frames[: max(first, 1)].mean(axis=0)
     late = frames[2 * len(frames) // 3 :].mean(axis=0)
-    lit = (before > 0.2 * np.percentile(before, 98)) & (late > (1 + _ENHANCED) * before)
+    lit = (before > 0.2 * np.percentile(before, 98)) & (late > (1 + ENHANCED) * before)
     return np.asarray(lit if artery is None else lit & ~artery)
 
 
@@ -462,65 +431,6 @@ def _made(volume: Volume, of: str) -> tuple[str, str]:
     if not clock:
         day, clock = (str(volume.facts.get(f"{of}{word}") or "") for word in ("Date", "Time"))
     return day or str(volume.facts.get("SeriesDate") or ""), clock
-
-
-def _plasma(
-    frames: Array, times: Array, source: Mask | None, artery: str, first: int, tr: float, flip: float,
-    blood_t1_ms: float, relaxivity: float,
-) -> tuple[Array, str]:  # fmt: skip
-    """Whole blood of the artery, mmol/L, and whose it is."""
-    if source is not None and artery.startswith("drawn"):
-        curve = concentration(
-            frames[:, source].mean(axis=1), tr_ms=tr, flip_deg=flip, t1_ms=blood_t1_ms, baseline=first,
-            relaxivity_per_mm_s=relaxivity,
-        )  # fmt: skip
-        curve = np.ravel(curve)
-        if not np.isfinite(curve).all() or curve.max() <= 0.2:
-            raise Refused(
-                f"an artery of {np.nanmax(curve):.2g} mmol/L",
-                "it is saturated, blood flows in unprepared, or it is no artery",
-                "draw it further along the vessel, or take a population's curve",
-            )
-        return curve, f"artery drawn by a person, peak {curve.max():.1f} mmol/L in blood; inflow is not corrected"
-    if artery == "drawn":
-        raise Refused("no artery is drawn", "its curve was asked for", "draw one and name it artery")
-    if again := _second_arrival_s(frames, times, first):
-        raise Refused(
-            f"agent that arrives again after {again:.0f} s",
-            "a population's curve is that of one injection, and this scan saw two (or a head that moved)",
-            "draw the artery, whose own curve holds both",
-        )
-    name = "georgiou" if artery == "georgiou" else "parker"
-    of = population_input.georgiou if name == "georgiou" else population_input.parker
-    return of(
-        times, arrival_s=float(times[first])
-    ), f"artery of a population ({name}): nobody's own, for comparing only"
-
-
-def _second_arrival_s(frames: Array, times: Array, first: int) -> float:
-    """When the signal of what enhances fastest jumps a second time, s; 0 where it does not.
-
-    The second passage of one bolus follows within half a minute, and is far smaller. What enhances slowly goes on
-    rising, and never faster again: between two arrivals the signal has to have slowed down.
-    """
-    flat = frames.reshape(len(frames), -1)
-    start = flat[: max(first, 1)].mean(axis=0)
-    bright = start > 0.2 * np.percentile(start, 98)
-    rise = flat[:, bright] / start[bright] - 1.0
-    steepest = (rise[2:] - rise[:-2]).max(axis=0)
-    chosen = np.argsort(steepest)[-max(_LEAST_VOXELS, len(steepest) // 200) :]
-    course = rise[:, chosen].mean(axis=1)
-    jumps = course[2:] - course[:-2]
-    steps = np.diff(course)
-    noise = 1.5 * float(np.median(np.abs(steps - np.median(steps))))  # of a jump, as of a step
-    top = int(jumps.argmax())
-    before, after = np.minimum.accumulate(jumps[top::-1])[::-1], np.minimum.accumulate(jumps[top:])
-    slowest = np.concatenate([before, after[1:]])  # between the steepest jump and each
-    apart = np.abs(times[1:-1] - times[1 + top]) > _ONE_BOLUS_S
-    others = np.where(apart, jumps - np.maximum(slowest, 0.0), 0.0)
-    if others.max() <= max(_AGAIN * jumps[top], _JUMP_NOISE * noise):
-        return 0.0
-    return float(times[1 + max(top, int(others.argmax()))])
 
 
 def _numbers(found: Fit, names: list[str], voxels: Any, mask: Mask, label: str, model: str) -> list[Measurement]:

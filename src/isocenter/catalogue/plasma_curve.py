@@ -1,0 +1,134 @@
+"""When the agent of a DCE scan comes, and the plasma that brings it: of a drawn artery, or of a population."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.methods import population_input
+from isocenter.methods.population_arrival import best_arrival_s
+from isocenter.methods.relaxation import concentration
+
+__all__ = ["ENHANCED", "arrival", "drawn_blood", "populations", "second_arrival_s"]
+
+Mask = npt.NDArray[np.bool_]
+Array = npt.NDArray[np.float64]
+ENHANCED = 0.25
+"""Rise of the signal over that before contrast, over the last third of the scan, of what enhances."""
+_LEAST_VOXELS = 4
+_ONE_BOLUS_S, _AGAIN, _JUMP_NOISE = 30.0, 0.3, 6.0  # after a jump; share of it that is another; deviations of noise
+_SOUGHT = 1.5  # frames about the one with which the agent seems to come, in which a population's curve may begin
+_TOO_LATE = (
+    "a series that begins with the agent in it",
+    "without a baseline nobody knows what is agent and what is tissue",
+    "send the frames before the injection too",
+)
+
+
+def arrival(frames: Array) -> int:
+    """Frames before the agent arrives, 0 where it never does: the steepest common rise, less one frame.
+
+    Raises:
+        Refused: when the agent is there from the first frame.
+    """
+    flat = frames.reshape(len(frames), -1)
+    start = flat[:3].mean(axis=0)
+    bright = start > 0.2 * np.percentile(start, 98)
+    rise = flat[:, bright] / start[bright] - 1.0
+    late = rise[len(rise) // 3 :].mean(axis=0)
+    if late.size and np.count_nonzero(late < -ENHANCED) >= _LEAST_VOXELS:
+        raise Refused(*_TOO_LATE)
+    if late.size == 0 or np.count_nonzero(late > ENHANCED) < _LEAST_VOXELS:
+        return 0
+    course = np.percentile(rise[:, late > ENHANCED], 75, axis=1)
+    noise = 4.0 * float(np.std(course[:3])) + 0.05 * float(course.max())
+    over = np.flatnonzero(course - course[:3].mean() > noise)
+    if not len(over) or over[0] < 2:
+        raise Refused(*_TOO_LATE)
+    return int(over[0] - 1)
+
+
+def drawn_blood(
+    frames: Array, source: Mask, first: int, tr: float, flip: float, blood_t1_ms: float, relaxivity: float
+) -> tuple[Array, str]:
+    """Whole blood of a drawn artery, mmol/L, and whose it is.
+
+    Raises:
+        Refused: saturated blood, or none.
+    """
+    curve = np.ravel(concentration(
+        frames[:, source].mean(axis=1), tr_ms=tr, flip_deg=flip, t1_ms=blood_t1_ms, baseline=first,
+        relaxivity_per_mm_s=relaxivity,
+    ))  # fmt: skip
+    if not np.isfinite(curve).all() or curve.max() <= 0.2:
+        raise Refused(
+            f"an artery of {np.nanmax(curve):.2g} mmol/L",
+            "it is saturated, blood flows in unprepared, or it is no artery",
+            "draw it further along the vessel, or take a population's curve",
+        )
+    return curve, f"artery drawn by a person, peak {curve.max():.1f} mmol/L in blood; inflow is not corrected"
+
+
+def populations(
+    frames: Array, times: Array, artery: str, first: int, haematocrit: float, model: str, tissue: Array | None
+) -> tuple[Array, str]:
+    """Plasma of a population, mmol/L, and whose it is; it arrives as fits the mean curve of the tissue best, or, where
+    the arrival is fitted in each voxel and none is given, with a frame.
+
+    Args:
+        first: frames before the agent. tissue: (n,) mean concentration, or None.
+
+    Raises:
+        Refused: a drawn artery was asked for, or agent arrives twice.
+    """
+    if artery == "drawn":
+        raise Refused("no artery is drawn", "its curve was asked for", "draw one and name it artery")
+    if again := second_arrival_s(frames, times, first):
+        raise Refused(
+            f"agent that arrives again after {again:.0f} s",
+            "a population's curve is that of one injection, and this scan saw two (or a head that moved)",
+            "draw the artery, whose own curve holds both",
+        )
+    name = "georgiou" if artery == "georgiou" else "parker"
+    of = population_input.georgiou if name == "georgiou" else population_input.parker
+    begins = float(times[first])
+    if tissue is not None:
+        with contextlib.suppress(Refused):  # of a baseline that was stated, the agent may come later
+            begins = float(times[max(first, arrival(frames))])
+        begins = best_arrival_s(
+            model, times, tissue, lambda at_s: of(times, arrival_s=at_s) / (1.0 - haematocrit), about_s=begins,
+            within_s=_SOUGHT * float(np.median(np.diff(times))),
+        )  # fmt: skip
+    return of(times, arrival_s=begins) / (1.0 - haematocrit), (
+        f"artery of a population ({name}), arriving {begins - times[0]:.1f} s after the first frame: nobody's own, for "
+        "comparing only"
+    )
+
+
+def second_arrival_s(frames: Array, times: Array, first: int) -> float:
+    """When the signal of what enhances fastest jumps a second time, s; 0 where it does not.
+
+    The second passage of one bolus follows within half a minute, and is far smaller. What enhances slowly goes on
+    rising, and never faster again: between two arrivals the signal has to have slowed down.
+    """
+    flat = frames.reshape(len(frames), -1)
+    start = flat[: max(first, 1)].mean(axis=0)
+    bright = start > 0.2 * np.percentile(start, 98)
+    rise = flat[:, bright] / start[bright] - 1.0
+    steepest = (rise[2:] - rise[:-2]).max(axis=0)
+    chosen = np.argsort(steepest)[-max(_LEAST_VOXELS, len(steepest) // 200) :]
+    course = rise[:, chosen].mean(axis=1)
+    jumps = course[2:] - course[:-2]
+    steps = np.diff(course)
+    noise = 1.5 * float(np.median(np.abs(steps - np.median(steps))))  # of a jump, as of a step
+    top = int(jumps.argmax())
+    before, after = np.minimum.accumulate(jumps[top::-1])[::-1], np.minimum.accumulate(jumps[top:])
+    slowest = np.concatenate([before, after[1:]])  # between the steepest jump and each
+    apart = np.abs(times[1:-1] - times[1 + top]) > _ONE_BOLUS_S
+    others = np.where(apart, jumps - np.maximum(slowest, 0.0), 0.0)
+    if others.max() <= max(_AGAIN * jumps[top], _JUMP_NOISE * noise):
+        return 0.0
+    return float(times[1 + max(top, int(others.argmax()))])
