@@ -20,11 +20,11 @@ from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.govern.showing import CHECKS, against
 from isocenter.learn import recipes
-from isocenter.learn.card import write_record
 from isocenter.learn.export import exported
 from isocenter.learn.kinds import Classes
 from isocenter.learn.likeness import indexed
 from isocenter.learn.mapped import SAYS, mapped
+from isocenter.learn.model_folder import write_record
 from isocenter.record import Model
 
 BRIGHT = Classes(task="bright", classes=("dim", "bright"), shape=(16, 16), widths=(4,))
