@@ -160,8 +160,9 @@ def test_what_is_no_radiograph() -> None:
     with pytest.raises(Refused, match="square pixels"):
         grid = Geometry.regular(shape=image.geometry.shape, spacing_mm=(1.0, 0.8, 0.4), reference=Reference.PLANE)
         ChestXrayHeart().run(replace(image, geometry=grid))
-    film = Volume(np.stack([image.array] * 2), image.geometry, axes=(Axis("time", (0.0, 1.0), "s"),))
-    with pytest.raises(Refused, match="a film of 2 frames"):
+    axes = (Axis("time", (0.0, 1.0), "s"),)
+    film = Volume(np.stack([image.array] * 2), image.geometry, axes=axes, facts=image.facts)
+    with pytest.raises(Refused, match="an image of 2 frames: one picture is looked at, and tomosynthesis"):
         ChestXrayHeart().run(film)
     colour = np.stack([image.array[0] * k for k in (1.0, 0.5, 0.2)])[:, None]
     with pytest.raises(Refused, match="in colour"):

@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _ROUNDED = 0.02  # of a decade, 5 %, by which one scale may be rounded; whole decades are mm taken for cm
+_RADIOGRAPHS = ("CR", "DX", "MG", "RG")
 _FEWEST_PIXELS = 32  # along a side
 _CORNER, _BESIDE = 0.02, 0.02  # of the sides; of the values of a picture, by which padding varies besides
 _WIDEST_RANGE = 0.5  # of the values of a picture, that a range of padding may take: beyond it tissue is meant as well
@@ -56,11 +57,7 @@ def grey(image: Volume, *, film: bool = False) -> tuple[npt.NDArray[np.float32],
         )
     for axis in image.axes:
         if axis.name != "channel" and len(axis) > 1 and not film:
-            raise Refused(
-                f"a film of {len(axis)} frames",
-                "one picture is looked at, and nothing says which",
-                "send the frame that was measured as a still picture of the machine, with its calibration",
-            )
+            raise Refused(*_of_many_frames(len(axis), image.facts))
     if film:
         array = array[tuple(slice(None) if axis.name == "channel" else 0 for axis in image.axes)]
     coloured = None
@@ -79,6 +76,14 @@ def grey(image: Volume, *, film: bool = False) -> tuple[npt.NDArray[np.float32],
     if picture.min() == picture.max():
         raise Refused(f"a picture of one value ({float(picture.flat[0]):g})", "there is no image in it")
     return picture, coloured
+
+
+def _of_many_frames(count: int, facts: Mapping[str, Any]) -> tuple[str, str, str]:
+    if facts.get("Modality") in _RADIOGRAPHS:
+        why = "one picture is looked at, and tomosynthesis, fluoroscopy or a volume is none"
+        return f"an image of {count} frames", why, "send the plain picture"
+    do = "send the frame that was measured as a still picture of the machine, with its calibration"
+    return f"a film of {count} frames", "one picture is looked at, and nothing says which", do
 
 
 def without_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> npt.NDArray[np.float32]:
