@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from isocenter.analysis.protocol import Answer
 from isocenter.catalogue.permeability import Permeability
-from isocenter.catalogue.plasma_curve import arrival, second_arrival_s
+from isocenter.catalogue.plasma_curve import arrival
 from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.methods.population_input import parker
@@ -387,22 +387,6 @@ def test_a_second_injection_wants_its_own_artery(monkeypatch: pytest.MonkeyPatch
             Permeability().run(dynamic, (angles,), (muscle,))
         answer = Permeability().run(dynamic, (angles,), (artery, muscle))
         assert of(answer, "muscle", codes.KTRANS) == pytest.approx(0.06, rel=0.06)
-
-
-@pytest.mark.parametrize("noise", [0.02, 0.05, 0.1])
-@pytest.mark.parametrize("first", [1, 3, 6])
-def test_slow_tissue_and_noise_are_no_second_injection(first: int, noise: float) -> None:
-    """What goes on rising for minutes, without a vessel, was taken for one in up to 60 of 60 scans."""
-    times = np.arange(60) * 5.0
-    since = np.clip(times - (first - 1) * 5.0, 0.0, None)
-    slow = 1.0 - np.exp(-since / 60.0)
-    again = 2.0 - np.exp(-since / 10.0) - np.exp(-np.clip(times - 180.0, 0.0, None) / 10.0)
-    for seed in range(20):
-        grain = 100.0 * noise * np.random.default_rng(seed).standard_normal((60, 1, 20, 20))
-        shown = [100.0 * (1.0 + r)[:, None, None, None] + grain for r in (slow, again)]
-        assert second_arrival_s(shown[0], times, first) == 0.0
-        if noise < 0.1:
-            assert second_arrival_s(shown[1], times, first) == pytest.approx(185.0, abs=5.0)
 
 
 def test_without_contrast_nothing_is_found(scan: tuple[Volume, Volume]) -> None:

@@ -20,6 +20,7 @@ ENHANCED = 0.25
 """Rise of the signal over that before contrast, over the last third of the scan, of what enhances."""
 _LEAST_VOXELS = 4
 _ONE_BOLUS_S, _AGAIN, _JUMP_NOISE = 30.0, 0.3, 6.0  # after a jump; share of it that is another; deviations of noise
+_SPREAD = 1.4826 / 6**0.5  # of noise, for the middle size of second differences
 _SOUGHT = 1.5  # frames about the one with which the agent seems to come, in which a population's curve may begin
 _TOO_LATE = (
     "a series that begins with the agent in it",
@@ -29,7 +30,9 @@ _TOO_LATE = (
 
 
 def arrival(frames: Array) -> int:
-    """Frames before the agent arrives, 0 where it never does: the steepest common rise, less one frame.
+    """Frames before the agent arrives, 0 where it never does: those before the first that is brighter than the one with
+    which the series begins, less one. Noise is told by how single frames lie off the line of their neighbours, which
+    agent that is there early does not change.
 
     Raises:
         Refused: when the agent is there from the first frame.
@@ -44,8 +47,8 @@ def arrival(frames: Array) -> int:
     if late.size == 0 or np.count_nonzero(late > ENHANCED) < _LEAST_VOXELS:
         return 0
     course = np.percentile(rise[:, late > ENHANCED], 75, axis=1)
-    noise = 4.0 * float(np.std(course[:3])) + 0.05 * float(course.max())
-    over = np.flatnonzero(course - course[:3].mean() > noise)
+    noise = float(np.median(np.abs(np.diff(course, n=2)))) * _SPREAD
+    over = np.flatnonzero(course - course[0] > 5.0 * noise + 0.05 * float(np.ptp(course)))
     if not len(over) or over[0] < 2:
         raise Refused(*_TOO_LATE)
     return int(over[0] - 1)

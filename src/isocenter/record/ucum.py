@@ -27,7 +27,7 @@ _ATOMS: dict[str, _Size] = {
     "1": (Fraction(1), (0, 0, 0)),
     "%": (Fraction(1, 100), (0, 0, 0)),
 }  # fmt: skip
-_TERM = re.compile(r"([A-Za-z%]+|1)(\d*)")
+_TERM = re.compile(r"([A-Za-z%]+|1)(\d?)")
 
 
 def converted(value: float, unit: str, wanted: str) -> float | None:
