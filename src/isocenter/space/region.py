@@ -129,6 +129,28 @@ class Region:
         object.__setattr__(made, "occupied_ml", occupied_ml)
         return made
 
+    def flipped(self, axis: int) -> Region:
+        """One array axis reversed; its place in the patient stays, and so do the contours that it was filled from."""
+        turned = self.geometry.flipped(axis)
+        if self.mask is None:
+            return replace(self, geometry=turned)
+        mask = np.flip(self.mask, axis)
+        if self.drawn_mm2 is None and self.outlines is None:
+            return replace(self, geometry=turned, mask=mask)
+        last = np.array([n - 1 if k == axis else 0 for k, n in enumerate(mask.shape)])
+        way = np.array([-1.0 if k == axis else 1.0 for k in (1, 2)])
+
+        def at(k: int) -> int:
+            return int(last[0]) - k if axis == 0 else k
+
+        areas = None if self.drawn_mm2 is None else {at(k): mm2 for k, mm2 in self.drawn_mm2.items()}
+        lines = None if self.outlines is None else {
+            at(k): [last[1:] + way * line for line in own] for k, own in self.outlines.items()
+        }  # fmt: skip
+        return self.of_contours(
+            turned, mask, areas, series_uid=self.series_uid, label=self.label, images=self.images, outlines=lines
+        )
+
     def must_be_placed(self) -> None:
         """Go on only with a structure that could be brought onto an image.
 

@@ -556,24 +556,8 @@ def _in_patient(value: Any) -> bool:
 
 
 def _flipped(value: Any, axis: int) -> Any:
-    if isinstance(value, Volume):
+    if isinstance(value, Volume | Region):
         return value.flipped(axis)
-    if isinstance(value, Region):
-        mask = None if value.mask is None else np.flip(value.mask, axis)
-        turned = replace(value, geometry=value.geometry.flipped(axis), mask=mask)
-        if (value.drawn_mm2 is None and value.outlines is None) or mask is None:
-            return turned
-        last = len(mask) - 1
-        back = np.array([mask.shape[n] - 1 if axis == n else 0 for n in (1, 2)])
-        way = np.where(np.arange(1, 3) == axis, -1.0, 1.0)
-        areas, lines = value.drawn_mm2, value.outlines
-        if areas is not None:
-            areas = {last - k if axis == 0 else k: area for k, area in areas.items()}
-        if lines is not None:
-            lines = {last - k if axis == 0 else k: [back + way * one for one in held] for k, held in lines.items()}
-        return Region.of_contours(
-            turned.geometry, mask, areas, series_uid=value.series_uid, label=value.label, outlines=lines
-        )
     if isinstance(value, Dated):
         return replace(value, given=_flipped(value.given, axis))
     return tuple(_flipped(one, axis) for one in value) if isinstance(value, tuple) else value
