@@ -268,7 +268,7 @@ def test_the_closing_table_tells_kinds_and_what_it_leaves_out(capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["release"], "Missing argument 'model'"), (["release", "x", "--nosuch"], "No such option: --nosuch"),
+        (["release"], "Missing argument 'MODEL'"), (["release", "x", "--nosuch"], "No such option: --nosuch"),
         (["nosuch"], "No such command 'nosuch'"), (["judge", "x", "--data", ".", "--alpha", "2"], "--alpha 2"),
     ],
 )  # fmt: skip

@@ -104,13 +104,14 @@ def _run() -> None:
 
 
 def plainly(command: Any) -> Any:
-    """The same command, whose help breaks lines where the terminal ends, and names no kind of value behind a flag."""
+    """The same command, whose help breaks lines where the terminal ends, and calls values by what is to be typed."""
     from typer import Context
+
+    from isocenter.cli.kinds import with_kinds
 
     command.help = "\n\n".join(" ".join(part.split("\n")) for part in (command.help or "").split("\n\n")) or None
     for one in command.get_params(Context(command, **_HELP)):
-        if getattr(one, "is_flag", False):
-            one.metavar = ""
+        with_kinds(one)
     for inner in getattr(command, "commands", {}).values():
         plainly(inner)
     return command

@@ -147,7 +147,7 @@ def _command(called: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     line = " ".join((called, *(_placed(a) for a in arguments)))
     rows = [
-        (f"`{' '.join(p.opts + p.secondary_opts)}`", getattr(p, "help", None) or "", _default(p))
+        (f"`{_typed(p)}`", getattr(p, "help", None) or "", _default(p))
         for p in command.params
         if p.name not in ("as_json", "help") and not getattr(p, "hidden", False)
     ]
@@ -157,8 +157,16 @@ def _command(called: str, command: Any) -> str:
     )
 
 
+def _typed(parameter: Any) -> str:
+    from isocenter.cli.kinds import kind_of
+
+    if parameter.param_type_name == "argument":
+        return str(parameter.name).upper().replace("_", "-")
+    return " ".join([*parameter.opts, *parameter.secondary_opts, kind_of(parameter)]).rstrip()
+
+
 def _placed(argument: Any) -> str:
-    word = (argument.metavar or argument.name).upper().strip("[]").removesuffix("...")
+    word = argument.name.upper().replace("_", "-")
     return (word if argument.required else f"[{word}]") + ("..." if argument.nargs == -1 else "")
 
 

@@ -1,0 +1,56 @@
+"""A help says what is to be typed, never a type of the language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer import Context
+
+from isocenter.cli import everything, plainly
+from isocenter.cli.kinds import kind_of
+
+KINDS = {
+    "FOLDER", "FILE", "PATH", "NAME", "NAME,…", "A,B,…", "UID", "ID", "AET", "AET@HOST:PORT,…", "HOST", "PORT", "URL",
+    "NUMBER", "SECONDS", "YEARS", "TIME", "WORD", "WORDS", "NAME=VALUE", "TERM=VALUE", "FAMILY^GIVEN", "MODALITY",
+    "OPTION", "QUESTION", "CODE", "KEY", "KEYWORD", "UNIT", "XX",
+}  # fmt: skip
+
+
+def each(called: str, command: Any) -> Iterator[tuple[str, Any]]:
+    if inner := getattr(command, "commands", None):
+        for name, one in inner.items():
+            yield from each(f"{called} {name}", one)
+    else:
+        yield called, command
+
+
+COMMANDS = [one for name, command in everything().items() for one in each(name, command)]
+
+
+@pytest.mark.parametrize(("called", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])
+def test_each_value_is_called_by_what_is_typed(
+    called: str, command: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    for one in command.params:
+        kind = kind_of(one)
+        assert kind in KINDS or "|" in kind or getattr(one, "is_flag", False) or one.param_type_name == "argument", one
+    with Context(plainly(command), info_name=called) as told:
+        print(command.get_help(told))
+    said = capsys.readouterr().out
+    assert not re.search(r"<(str|int|float|path|bool)>|list\[|\{\w+\}", said)
+    for one in command.params:
+        if one.param_type_name == "argument":
+            assert re.search(rf"Usage: .*\b{one.name.upper()}\b", said), "an argument stands in the line by its name"
+
+
+def test_the_kind_follows_from_type_name_and_words() -> None:
+    of = {(called, max(one.opts, key=len)): kind_of(one) for called, command in COMMANDS for one in command.params}
+    assert of["serve", "--port"] == "PORT" and of["account", "--role"] == "admin|reader|researcher|planner|service"
+    assert of["judge", "--data"] == of["judge", "--out"] == of["receive", "paths"] == "PATH"
+    assert of["export", "out"] == of["analyse", "--out"] == "FOLDER" and of["card", "--out"] == "FILE"
+    assert of["scope", "--ask"] == "PATH" and of["cohort", "--ask"] == "QUESTION"
+    assert of["reject", "--series"] == "UID" and of["sign", "--told"] == "WORDS" and of["studies", "--json"] == ""
