@@ -401,6 +401,7 @@ def judged(
     inputs = held.inputs
     how = _how(held)
     given, missing = read_boxed(data, how, split)
+    lost = missing
     pictures, corners = zip(*map(unbarred, given), strict=True)
     founds = [_found(session, one.picture, how) for one in pictures]
     figures = box_figures(pictures, founds, how.classes, inputs["thresholds"])
@@ -420,6 +421,9 @@ def judged(
                  if one["because"] and name not in found]  # fmt: skip
     cases = cases_of(pictures, founds, how.classes, inputs["thresholds"])
     remarks = remarks_on(pictures)
+    if lost:
+        remarks.insert(0, f"{lost} of {lost + len(pictures)} pictures were not measured: they count as declined and "
+                       "are in no other figure, since they are named but not there")  # fmt: skip
     if barred := [one.name for one, whole in zip(pictures, given, strict=True) if one is not whole]:
         remarks.append(f"{len(barred)} of {len(pictures)} pictures have bars of one colour at their edges, such as "
                        f"{barred[0]}: they were looked at without them")  # fmt: skip

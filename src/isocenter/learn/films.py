@@ -25,13 +25,15 @@ _CLEAR, _OPAQUE = ("clear", "healthy", "no finding", "no pneumonia"), ("opacity"
 """What other collections of chest films call the two classes."""
 
 
-def read_films(path: Path, how: Classifier2D, split: str | None = None) -> Examples:
+def read_films(
+    path: Path, how: Classifier2D, split: str | None = None, *, aside: list[tuple[str, str]] | None = None
+) -> Examples:  # fmt: skip
     """Films with their labels; ``subtypes`` is the kind of a positive, -1 where it is not known.
 
     Args:
         path: folder with one folder a class (of either, of a kind, or numbered 0 and 1), ``.npz`` or ``.csv``.
         how: recipe that names the classes and, by words in file or folder names, the kinds of a positive.
-        split: only this part.
+        split: only this part. aside: where it is given, a film that cannot be used is put here with the reason.
 
     Raises:
         NotFound, Refused: as `read_labelled`; Refused also where a class has no film.
@@ -40,7 +42,7 @@ def read_films(path: Path, how: Classifier2D, split: str | None = None) -> Examp
     said = [word for kind in how.subtypes for word in (kind, _ADJECTIVES.get(kind, kind))]
     known |= {name: 1 for kind in said for name in (kind, f"{kind} {how.positive}", f"{how.positive} {kind}")}
     films = Classes(task=how.task, classes=(how.negative, how.positive), shape=(SIDE, SIDE), known_as=known)
-    found = read_labelled(path, films, split, enlarge=True)
+    found = read_labelled(path, films, split, aside=aside, enlarge=True)
     for label, name in enumerate(films.classes):
         if not np.any(found.labels == label):
             raise Refused(

@@ -31,6 +31,7 @@ from isocenter.learn.learnt import FILE, must_be_kept, seen
 from isocenter.learn.naming import REST
 from isocenter.learn.outside import must_name, no_border, strangeness, why_declined
 from isocenter.learn.recipes import recipe_behind
+from isocenter.learn.unread import without
 from isocenter.methods import calibration
 from isocenter.methods.picture import of_one_grey
 from isocenter.methods.saliency import standing_out
@@ -284,7 +285,8 @@ def _plain(name: str) -> str:
 def _films(held: Model, session: Any, data: Path, split: str | None, place: Path) -> _Measured:
     how = recipe_behind(held)
     assert isinstance(how, Classifier2D)
-    examples = read_films(data, how, split)
+    unread: list[tuple[str, str]] = []
+    examples = read_films(data, how, split, aside=unread)
     said = answered(session, examples.pictures, int(held.inputs["size"]))
     why = _or_colour(why_declined(place, held.inputs, said, list(examples.pictures))[1], examples)
     if "scope" in said:  # so that it counts as declined in all figures
@@ -299,7 +301,7 @@ def _films(held: Model, session: Any, data: Path, split: str | None, place: Path
     shown = figures(examples, said, held.inputs, how.subtypes) | {"remarks": list(examples.remarks)}
     if (known := seen(place, examples.pictures)) is not None:
         shown["learnt_from"] = int(np.count_nonzero(known))
-    return shown, rows, said["embedding"].astype(np.float64)
+    return *without(shown, rows, unread), said["embedding"].astype(np.float64)
 
 
 def folder_of(model: str | Path, held: Model, extra: Path | None) -> Path:
@@ -320,7 +322,8 @@ def asked(held: Model) -> Classes:
 def _classes(held: Model, session: Any, data: Path, split: str | None, place: Path) -> _Measured:
     inputs, how = held.inputs, asked(held)
     rest = how.foreign > 0
-    examples = read_labelled(data, how, split)
+    unread: list[tuple[str, str]] = []
+    examples = read_labelled(data, how, split, aside=unread)
     kinds = len(how.classes)
     names = [o.name for o in session.get_outputs() if o.name in ("logits", "certainty", "strangeness", "embedding")]
     parts: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in names}
@@ -355,7 +358,7 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
             examples.names, examples.groups, examples.labels, certainty, why, unsure, strict=True
         )
     ]  # fmt: skip
-    return shown, rows, said.get("embedding")
+    return *without(shown, rows, unread), said.get("embedding")
 
 
 def _or_colour(why: Sequence[str], examples: Examples) -> list[str]:

@@ -433,7 +433,7 @@ def _people(files: Sequence[Path], path: Path, how: Classes) -> bool:
 
 def _of_tables(tables: Sequence[Path], asked: _Asked) -> Iterator[Found]:
     if len(tables) == 1:
-        told, asked.again = listed(tables[0], asked.how, asked.split)
+        told, asked.again = listed(tables[0], asked.how, asked.split, aside=asked.aside)
     else:
         told, asked.again, asked.unread = listed_in(tables, asked.how, asked.split)
     asked.span = span_of_set(deep_in([one.file for one in told], asked.how), tables[0].name)

@@ -33,10 +33,15 @@ class Listed(NamedTuple):
     whose: str
 
 
-def listed(path: Path, how: Classes, split: str | None = None) -> tuple[list[Listed], int]:
+def listed(
+    path: Path, how: Classes, split: str | None = None, *, aside: list[tuple[str, str]] | None = None
+) -> tuple[list[Listed], int]:  # fmt: skip
     """The pictures of a table, and how many of its rows name one that an earlier row names, with the same label.
 
     Columns are told by their names. A picture is looked for beside the table, then by its name anywhere below.
+
+    Args:
+        aside: where it is given, a picture that is not there is put here with the reason.
 
     Raises:
         Refused: a column or a file is not there, a label is missing or of another set, or a picture has two labels.
@@ -57,6 +62,7 @@ def listed(path: Path, how: Classes, split: str | None = None) -> tuple[list[Lis
     asked = [(n, row) for n, row in enumerate(rows, 1) if split is None or row[columns["split"]].strip() == split]
     elsewhere: dict[str, Path] = {}
     found: dict[Path, Listed] = {}  # tables of boxes name a picture once for each of them
+    lost, again = dict[str, str](), 0
     for number, row in asked:
         where = f"row {number} of {path.name}"
         name = row[file].strip().replace("\\", "/")  # as Windows writes it
@@ -65,17 +71,24 @@ def listed(path: Path, how: Classes, split: str | None = None) -> tuple[list[Lis
             elsewhere = elsewhere or by_name(path.parent)
             key = Path(name).name
             if not name or (key not in elsewhere and key.lower() not in elsewhere):
-                raise Refused(f"{name} in {where}", "there is no such file beside the table, or two of that name",
-                              "write its way from the folder of the table")  # fmt: skip
+                gone = Refused(f"{name} in {where}", "there is no such file beside the table, or two of that name",
+                               "write its way from the folder of the table")  # fmt: skip
+                if aside is None or not name:
+                    raise gone
+                lost[name] = str(gone)
+                continue
             picture = elsewhere.get(key) or elsewhere[key.lower()]
         kind = _label([row[c].strip() for c in labels], how, where)
+        again += picture in found
         known = found.setdefault(picture, Listed(picture, name, kind, _whose(row, whose) or person(name)))
         if known.kind != kind:
             raise Refused(
                 f"{name} has two labels in {path.name}, {label_said(known.kind, how)} and {label_said(kind, how)}",
                 "one picture is one case", "leave one of its rows",
             )  # fmt: skip
-    return list(found.values()), len(asked) - len(found)
+    if aside is not None:
+        aside.extend(lost.items())
+    return list(found.values()), again
 
 
 def listed_in(

@@ -78,6 +78,8 @@ def recalibrated(
     if cases is None or old.inputs.get("rest"):
         why, do = _not_recalibrated(old)
         raise Refused(f"a calibration of {old.name}", why, do)
+    if lost := found.predictions[len(found.cases) :]:
+        raise Refused(f"'{lost[0]['name']}' cannot be used", str(lost[0]["because"]), "take it out or replace it")
     if digest_of_data(data) == old.examples or found.report.get("learnt_from"):
         raise Refused(f"the data '{data.name}'", "the model learnt from them", "take cases that it has not seen")
     if how == "isotonic" and len(cases.classes) > 2:

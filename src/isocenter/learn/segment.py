@@ -30,6 +30,7 @@ from isocenter.learn.offered import step_of
 from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, people_of, read_case, weights_of
 from isocenter.learn.outside import canvas, doubts
 from isocenter.learn.tested import laid
+from isocenter.learn.unread import not_measured
 from isocenter.learn.windows import Ask, Grey, labels_in_windows
 from isocenter.methods.overlap import dice, surfaces
 from isocenter.record import Model
@@ -370,7 +371,8 @@ def judged(
     metrics = _metrics(rows, how.classes)
     declined = len(alone) + sum(bool(row["declined"]) for row in rows)
     figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": [], "declined": declined}
-    figures["remarks"] = [*numbered_otherwise(both, how.classes), *_of_no_distance(rows, how.classes)]
+    lost = [not_measured(len(alone), len(rows) + len(alone), alone[0], "pairs")] if alone else []
+    figures["remarks"] = [*lost, *numbered_otherwise(both, how.classes), *_of_no_distance(rows, how.classes)]
     blank: dict[str, Any] = dict.fromkeys(rows[0], "")
     rows += [blank | {"name": line.split(":")[0], "declined": line.split(": ", 1)[1]} for line in alone]
     return figures, rows, masks

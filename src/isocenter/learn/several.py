@@ -28,6 +28,7 @@ from isocenter.learn.monai_networks import named_on, room_for
 from isocenter.learn.networks import GridNet
 from isocenter.learn.outside import far, no_border
 from isocenter.learn.tested import laid
+from isocenter.learn.unread import without
 from isocenter.methods import calibration, roc
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.methods.clusters import mean_error
@@ -212,7 +213,7 @@ def _asked(held: Model) -> Classes:
 
 def cases_in(held: Model, data: Path, split: str | None) -> npt.NDArray[np.uint8]:
     """The pictures that can be judged, as they are read."""
-    return read_labelled(data, _asked(held), split).pictures
+    return read_labelled(data, _asked(held), split, aside=[]).pictures
 
 
 def named(held: Model, data: Path) -> tuple[Sequence[str], None]:
@@ -241,7 +242,8 @@ def judged(
         Refused: see `labelled.read_labelled`; no finding that some pictures show and others do not.
     """
     how = _asked(held)
-    examples = read_labelled(data, how, split)
+    unread: list[tuple[str, str]] = []
+    examples = read_labelled(data, how, split, aside=unread)
     parts: dict[str, list[Array]] = {name: [] for name in ("logits", "certainty", "strangeness")}
     for start in range(0, len(examples), 64):
         some = tensor(examples.pictures[start : start + 64], how).numpy().astype(np.float32) / 255
@@ -257,4 +259,4 @@ def judged(
         )
     ]  # fmt: skip
     figures = figures_of_findings(truth, logits, certainty, declined, how.classes, examples.groups)
-    return figures | {"remarks": list(examples.remarks)}, rows, {}
+    return *without(figures | {"remarks": list(examples.remarks)}, rows, unread), {}
