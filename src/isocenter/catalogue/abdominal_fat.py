@@ -243,7 +243,11 @@ def _must_be_axial(main: Volume) -> None:
         raise Refused(f"slices {apart:g} mm apart", "fat and muscle mix within them", "scan at 12 mm or less")
     wide = max(main.geometry.spacing_mm[1:])
     if wide > _WIDEST_MM:
-        raise Refused(f"pixels of {wide:.1f} mm", "the muscle wall is two or three of them wide and is not closed")
+        raise Refused(
+            f"pixels of {wide:.1f} mm",
+            "the muscle wall is two or three of them wide and is not closed",
+            "reconstruct with smaller pixels",
+        )
 
 
 def _fractions(scan: _FatWater) -> tuple[Floats, Mask]:
@@ -252,7 +256,9 @@ def _fractions(scan: _FatWater) -> tuple[Floats, Mask]:
     whole = fat + water
     top = float(np.percentile(whole, 98))
     if not top > 0 or min(whole.shape[1:]) < 48:
-        raise Refused(f"images of {whole.shape} without content", "there is nothing to measure")
+        raise Refused(
+            f"images of {whole.shape} without content", "there is nothing to measure", "send the series again"
+        )
     body = whole > _BODY * top
     return np.divide(fat, whole, out=np.zeros_like(whole), where=body), body
 

@@ -173,7 +173,11 @@ class BodyComposition:
         metal = _metal(hu, found.body, spacing)
         if metal.any() and (level is None or metal[level]):
             where = "in the images" if level is None else "at the level"
-            raise Refused(f"metal {where}", "its streaks move attenuation in and out of the windows")
+            raise Refused(
+                f"metal {where}",
+                "its streaks move attenuation in and out of the windows",
+                "choose a level without metal (level_mm), or images with metal reduction",
+            )
         seen = imaged(hu)
         whole, lean = wall_is_whole(found.body, seen), muscle_is_whole(hu, found.body, seen, spacing)
         if compartment is not None:  # arms may be cut, and the outlined muscle whole
@@ -267,18 +271,34 @@ def _must_be_measurable(ct: Volume) -> list[str]:
     """What header and values must not say; what they say that limits the numbers."""
     facts, remarks = ct.facts, []
     if ct.axes or ct.geometry.reference is not Reference.PATIENT:
-        raise Refused(f"a CT with {[a.name for a in ct.axes]}", "one image of the abdomen is measured")
+        raise Refused(
+            f"a CT with {[a.name for a in ct.axes]}",
+            "one image of the abdomen is measured",
+            "choose a series with one image at each place",
+        )
     if ct.unit != "[hnsf'U]":
         raise Refused(f"images in {ct.unit}", "tissue is told by Hounsfield units", "send the original CT")
     if not np.isfinite(ct.array).all() or min(ct.geometry.shape[1:]) < 64 or float(np.ptp(ct.array)) < 500.0:
-        raise Refused(f"images of {ct.geometry.shape} without air and tissue", "this is no CT of a body")
+        raise Refused(
+            f"images of {ct.geometry.shape} without air and tissue",
+            "this is no CT of a body",
+            "choose a CT of the abdomen, and send it again if it is one",
+        )
     kind = [str(w).upper() for w in facts.get("ImageType") or []]
     if any("MPR" in w or "RESAMPL" in w or "REFORMAT" in w for w in kind):
-        raise Refused(f"reformatted images ({', '.join(kind)})", "interpolation moves edges in and out of the windows")
+        raise Refused(
+            f"reformatted images ({', '.join(kind)})",
+            "interpolation moves edges in and out of the windows",
+            "choose the images as they were reconstructed",
+        )
     must_be_made_alike(ct, "fat and muscle lie elsewhere from one to the next")
     kv = facts.get("KVP")
     if kv is not None and not _KV[0] <= float(kv) <= _KV[1]:
-        raise Refused(f"{float(kv):g} kV", "the windows are for 120 kV: fat and muscle lie elsewhere here")
+        raise Refused(
+            f"{float(kv):g} kV",
+            "the windows are for 120 kV: fat and muscle lie elsewhere here",
+            "choose images of 120 kV",
+        )
     if virtual := virtual_image(facts):
         raise Refused(
             virtual, "the windows are for 120 kV: fat and muscle lie elsewhere here",
@@ -355,7 +375,9 @@ def _level(
         off = np.abs(heights[:, 2] - level_mm)
         if off.min() > ct.geometry.spacing_mm[0]:
             raise Refused(
-                f"level_mm {level_mm:g}", f"the images reach from {heights[:, 2].min():g} to {heights[:, 2].max():g} mm"
+                f"level_mm {level_mm:g}",
+                f"the images reach from {heights[:, 2].min():g} to {heights[:, 2].max():g} mm",
+                "give a height between these",
             )
         return int(off.argmin())
     mask = _drawn(ct, drawn, _LEVEL, other_grid, remarks, mean=True)  # it picks a slice

@@ -104,7 +104,7 @@ class BreastDensity:
             raise Refused("a mammogram whose view is not stated", "muscle is looked for in MLO alone", "say CC or MLO")
         picture, coloured = grey(image)
         if coloured is not None and coloured.any():
-            raise Refused("a picture in colour", "a mammogram is grey")
+            raise Refused("a picture in colour", "a mammogram is grey", "send the mammogram as the detector made it")
         held = mammogram.outline(_dense_bright(picture, image.facts), oblique=shown == "MLO")
         return _answer(image, held, shown)
 

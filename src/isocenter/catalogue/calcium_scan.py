@@ -74,7 +74,11 @@ def must_be_scorable(ct: Volume) -> list[str]:
     """What the header must not say; what it leaves unsaid is told."""
     facts = ct.facts
     if ct.axes:
-        raise Refused(f"a CT with {[a.name for a in ct.axes]}", "calcium is counted on one image of the chest")
+        raise Refused(
+            f"a CT with {[a.name for a in ct.axes]}",
+            "calcium is counted on one image of the chest",
+            "choose a series with one image at each place, such as one phase of the beat",
+        )
     if ct.unit != "[hnsf'U]":
         raise Refused(f"images in {ct.unit}", "the threshold is in Hounsfield units", "send the original CT")
     if agent := contrast_agent(facts):
@@ -109,7 +113,11 @@ def must_be_scorable(ct: Volume) -> list[str]:
             "reconstruct at 3 mm",
         )
     if apart > 1.05 * thick:
-        raise Refused(f"slices of {thick:g} mm lie {apart:.2f} mm apart", "calcium in the gaps would be missed")
+        raise Refused(
+            f"slices of {thick:g} mm lie {apart:.2f} mm apart",
+            "calcium in the gaps would be missed",
+            "reconstruct without gaps",
+        )
     kernel = str(facts.get("ConvolutionKernel") or "")
     if is_sharp(kernel):
         raise Refused(f"kernel {kernel}", "a sharp kernel makes noise pass for calcium", "reconstruct with a soft one")
@@ -168,7 +176,11 @@ def must_be_clean(
     else:
         return []
     if usual > _CONTRAST_HU:
-        raise Refused(f"a heart of {usual:.0f} HU", "blood without contrast has 30 to 60: contrast was given")
+        raise Refused(
+            f"a heart of {usual:.0f} HU",
+            "blood without contrast has 30 to 60: contrast was given",
+            "choose the series without contrast",
+        )
     if noise > _NOISE_HU:
         raise Refused(f"noise of {noise:.0f} HU", "single bright pixels would count as calcium", "smooth or scan again")
     return [f"noise of {noise:.0f} HU: the smallest spots may be noise"] if noise > 0.6 * _NOISE_HU else []

@@ -253,7 +253,11 @@ def _number(value: Any) -> float:
 
 def _must_be_cine(cine: Volume) -> None:
     if cine.geometry.reference is not Reference.PATIENT:
-        raise Refused(f"images in {cine.geometry.reference.value} coordinates", "volumes need millimetres")
+        raise Refused(
+            f"images in {cine.geometry.reference.value} coordinates",
+            "volumes need millimetres",
+            "send the series with Image Position and Image Orientation (Patient)",
+        )
     if len(cine.axes) != 1 or cine.axes[0].name not in _AXES:
         named = ", ".join(f"{len(a)} of {a.name}" for a in cine.axes) or "one image a slice"
         raise Refused(f"a series with {named}", "a cine has one axis, the phases of the beat", "send the cine series")
@@ -271,9 +275,10 @@ def _must_be_cine(cine: Volume) -> None:
         raise Refused(
             f"pictures of {rows * dy:.0f} by {columns * dx:.0f} mm in pixels of {dy:.2f} mm",
             "a heart needs 100 mm, and its wall pixels of at most 3 mm",
+            "send the cine as it was acquired, neither cropped nor reduced",
         )
     if not np.isfinite(cine.array).all():
-        raise Refused("images with values that are not numbers", "they cannot be outlined")
+        raise Refused("images with values that are not numbers", "they cannot be outlined", "send the series again")
     if float(cine.array.min()) == float(cine.array.max()):
         raise Refused("images of one value everywhere", "there is no heart in them", "send the images again")
     apex = APEX / np.linalg.norm(APEX)

@@ -221,7 +221,11 @@ def _numbered(found: dict[tuple[str, str], Region], phases: int) -> tuple[float,
     if not numbers:
         return None
     if not 1 <= numbers[0] <= numbers[-1] <= phases:
-        raise Refused(f"an outline at phase {numbers[-1] or numbers[0]}", f"the cine has phases 1 to {phases}")
+        raise Refused(
+            f"an outline at phase {numbers[-1] or numbers[0]}",
+            f"the cine has phases 1 to {phases}",
+            "outline it on a phase of this cine",
+        )
     volumes = {n: _volume_ml(found["endo", str(n)]) for n in numbers if ("endo", str(n)) in found}
     if volumes and any(("endo", end) in found for end in ("ED", "ES")):
         raise Refused("a cavity named by ED or ES and by number", "which of them counts is not known", "name one way")

@@ -118,7 +118,11 @@ class ChestXrayHeart:
                 that does not look like an upright chest and whose outlines are in doubt.
         """
         if not 0.3 <= ratio_from <= 0.8:
-            raise Refused(f"a ratio of {ratio_from:g}", "the limit is 0.5 in adults, 0.3 to 0.8 may be asked")
+            raise Refused(
+                f"a ratio of {ratio_from:g}",
+                "the limit is 0.5 in adults, 0.3 to 0.8 may be asked",
+                "give a number between these",
+            )
         view = str(image.facts.get("ViewPosition") or "").strip().upper()
         code = str(image.facts.get("ViewCode") or "").strip()
         if (view and view not in ("PA", "AP")) or any(word in code.casefold() for word in ("lateral", "oblique")):
@@ -137,15 +141,20 @@ class ChestXrayHeart:
             raise Refused(
                 f"a patient of {age_said(years)}",
                 "the form of the lungs that is looked for and the limit of the ratio are those of adults",
+                "measure a child's heart by hand, beside the limits of its age",
             )
         picture, coloured = grey(image)
         if coloured is not None and coloured.any():
-            raise Refused("a picture in colour", "a radiograph is grey")
+            raise Refused("a picture in colour", "a radiograph is grey", "send the radiograph as the detector made it")
         picture = dense_bright(picture, image.facts)
         spacing = _sides(image)
         if abs(spacing[0] / spacing[1] - 1.0) > 0.01:
             unit = " mm" * (image.geometry.reference is Reference.PLANE)
-            raise Refused(f"pixels of {spacing[0]:g} by {spacing[1]:g}{unit}", "widths are compared in square pixels")
+            raise Refused(
+                f"pixels of {spacing[0]:g} by {spacing[1]:g}{unit}",
+                "widths are compared in square pixels",
+                "send the radiograph as it was acquired, not stretched",
+            )
         towards = towards_of(image)
         hung = hung_of(picture, towards)
         field = _exposed(hung)

@@ -89,7 +89,7 @@ class ChestXrayOpacity:
             Refused: when the threshold is no probability, the picture cannot be prepared, or weights are missing.
         """
         if not 0.0 < threshold < 1.0:
-            raise Refused(f"threshold {threshold:g}", "a certainty lies between 0 and 1")
+            raise Refused(f"threshold {threshold:g}", "a certainty lies between 0 and 1", "give a number between these")
         if weights is None:
             raise Refused("no weights", "this analysis is a trained network", "open the model chest_xray_opacity")
         image = _of_one_grey(image)

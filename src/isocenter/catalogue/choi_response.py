@@ -120,7 +120,9 @@ def _density(
 def _values(scan: Volume, region: Region) -> npt.NDArray[np.float64]:
     values = scan.array.reshape(scan.geometry.shape)[mask_of(region)]
     if not values.size:
-        raise Refused(f"lesion '{region.label}' has no voxel on the CT", "it was outlined elsewhere")
+        raise Refused(
+            f"lesion '{region.label}' has no voxel on the CT", "it was outlined elsewhere", "outline it on this CT"
+        )
     return np.asarray(values, np.float64)
 
 

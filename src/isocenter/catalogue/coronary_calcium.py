@@ -134,7 +134,11 @@ class CoronaryCalcium:
         """
         unsaid = must_be_scorable(ct)
         if mg_per_mm3_hu < 0:
-            raise Refused(f"calibration {mg_per_mm3_hu:g}", "it is positive, or 0 for none")
+            raise Refused(
+                f"calibration {mg_per_mm3_hu:g}",
+                "it is positive, or 0 for none",
+                "give the calibration of this scanner, or leave it out",
+            )
         turned = _axial(ct)
         hu = np.asarray(turned.array, dtype=np.float32)
         places, remarks = _places(turned, drawn or (), heart, other_grid)

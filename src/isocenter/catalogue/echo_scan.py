@@ -176,7 +176,11 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
     times = np.array([float(v) for v in main.axes[0].values]) / 1000.0
     for part in best.values():
         if not np.isfinite(part.array).all() or sorted(part.geometry.shape)[1] < 16 or not float(np.ptp(part.array)):
-            raise Refused(f"images of {part.geometry.shape} without content", "there is nothing to separate")
+            raise Refused(
+                f"images of {part.geometry.shape} without content",
+                "there is nothing to separate",
+                "send the loop again",
+            )
     if len(usable) > 1:
         remarks.append(f"one of {len(usable)} multi-echo acquisitions was measured: series {main.series_uid}")
     if {"magnitude", "phase"} <= set(best):

@@ -392,7 +392,9 @@ def _age(held: Held, standard: str) -> Measurement:
     # An outline's BPD is outer to outer, and three days of age more than Hadlock's outer to inner.
     usable = [w for w in ("BPD", "HC", "AC", "FL") if w in lengths and (w != "BPD" or not _is_outer(held))]
     if not usable:
-        raise Refused("an age by Hadlock without BPD, HC, AC or FL", "Hadlock 1984 dates by these")
+        raise Refused(
+            "an age by Hadlock without BPD, HC, AC or FL", "Hadlock 1984 dates by these", "give one of these at least"
+        )
     mean = float(np.mean([fetal.hadlock_age_weeks(w, lengths[w]) for w in usable]))
     return Measurement(AGE, 7.0 * mean, "d", definition=f"Hadlock 1984, mean of {', '.join(usable)}")
 

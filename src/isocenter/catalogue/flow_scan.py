@@ -270,7 +270,11 @@ def _frames(main: Volume) -> tuple[float, list[str]]:
     steps = np.diff(times) * scale
     usual = float(np.median(steps))
     if not 1.0 <= usual <= 500.0:
-        raise Refused(f"frames {usual:g} ms apart", "no beat is sampled so: the unit of time is wrong")
+        raise Refused(
+            f"frames {usual:g} ms apart",
+            "no beat is sampled so: the unit of time is wrong",
+            "correct Trigger Time, in milliseconds",
+        )
     if float(np.abs(steps - usual).max()) > _UNEVEN * usual:
         raise Refused(
             f"frames {steps.min():.0f} to {steps.max():.0f} ms apart", "frames are missing from the beat", "send all"

@@ -103,9 +103,13 @@ class ImageQuality:
         """
         modality = str(image.facts.get("Modality", "")).upper()
         if modality in _NO_IMAGE or image.quantity in ("label", "probability", "dose"):
-            raise Refused(f"{modality or image.quantity}", "it holds no image that a detector made")
+            raise Refused(
+                f"{modality or image.quantity}",
+                "it holds no image that a detector made",
+                "choose the series that it was made from",
+            )
         if image.array.size == 0:
-            raise Refused("an image without pixels", "there is nothing to look at")
+            raise Refused("an image without pixels", "there is nothing to look at", "send the series again")
         image, told = _of_tissue(image)
         look = _Look(image, modality, 2.0 if strict else 1.0)
         findings = list(_numbers(look))

@@ -68,7 +68,11 @@ def drawn(
             continue
         region.must_be_placed()
         if region.geometry.reference is not Reference.PATIENT:
-            raise Refused(f"lesions of {of.day} without patient coordinates", "sizes need millimetres")
+            raise Refused(
+                f"lesions of {of.day} without patient coordinates",
+                "sizes need millimetres",
+                "outline them on a series with Image Position and Image Orientation (Patient)",
+            )
         if region.mask is not None and region.voxels:
             there.append(region)
     on = [r.series_uid for r in there]

@@ -359,7 +359,11 @@ def visits_of(
             )
         )
     if visits[0].sum_mm is None and visits[0].non_target == "none":
-        raise Refused("no measurable and no other lesion at baseline", "there is nothing to respond")
+        raise Refused(
+            "no measurable and no other lesion at baseline",
+            "there is nothing to respond",
+            "outline the lesions of the first visit, or take a later one as the first",
+        )
     return tuple(visits)
 
 

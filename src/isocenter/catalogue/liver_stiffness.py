@@ -159,7 +159,9 @@ def _typed(readings: str, unit: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in re.split(r"[,;\s]+", readings.strip()) if part)
     except ValueError as wrong:
-        raise Refused(f"readings '{readings}'", "numbers with commas between are read") from wrong
+        raise Refused(
+            f"readings '{readings}'", "numbers with commas between are read", "give them so, such as 5.1, 4.8, 5.3"
+        ) from wrong
 
 
 def _how(held: shear_wave.Stiffness, unit: str) -> str:

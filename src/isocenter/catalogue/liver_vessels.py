@@ -114,6 +114,7 @@ class LiverVessels:
             raise Refused(
                 f"radii {smallest_radius_mm:g} to {largest_radius_mm:g} mm in {scales} scales, threshold {threshold:g}",
                 "radii rise from 0.3 to 20 mm, scales are 2 to 12, the threshold lies between 0 and 0.7",
+                "give numbers within these",
             )
         image = on_one_scale_in_space(image)
         doubts = _must_show_vessels(image)
@@ -122,7 +123,11 @@ class LiverVessels:
         where = depth[1:-1, 1:-1, 1:-1] > _SURFACE_MM
         ml = cubes.geometry.voxel_volume_mm3 / 1000.0
         if where.sum() * ml < _LEAST_ML:
-            raise Refused(f"a liver of {liver.sum() * ml:.0f} mL", f"less than {_LEAST_ML:g} mL lie away from its edge")
+            raise Refused(
+                f"a liver of {liver.sum() * ml:.0f} mL",
+                f"less than {_LEAST_ML:g} mL lie away from its edge",
+                "outline the whole liver",
+            )
         values = np.asarray(cubes.array, np.float32)
         # Outside the liver other organs are brighter or darker: their edge would be the strongest ridge.
         values = np.where(liver, values, np.float32(np.median(values[where])))
@@ -248,11 +253,21 @@ def _must_show_vessels(image: Volume) -> list[str]:
             virtual, "contrast was taken out, and vessels do not stand out of the liver", "send the plain images"
         )
     if image.axes or image.geometry.reference is not Reference.PATIENT:
-        raise Refused(f"images with {[a.name for a in image.axes]}", "one phase of the liver is measured")
+        raise Refused(
+            f"images with {[a.name for a in image.axes]}", "one phase of the liver is measured", "choose one phase"
+        )
     if not np.isfinite(image.array).all() or min(image.geometry.shape) < 16 or not float(np.ptp(image.array)) > 0:
-        raise Refused(f"images of {image.geometry.shape} without content", "no vessel can be seen in them")
+        raise Refused(
+            f"images of {image.geometry.shape} without content",
+            "no vessel can be seen in them",
+            "send the series again",
+        )
     if image.geometry.spacing_mm[0] > _THICKEST_MM + 0.01:
-        raise Refused(f"slices {image.geometry.spacing_mm[0]:g} mm apart", "vessels break between them")
+        raise Refused(
+            f"slices {image.geometry.spacing_mm[0]:g} mm apart",
+            "vessels break between them",
+            "reconstruct thinner slices",
+        )
     if image.unit == "[hnsf'U]" and not _has_contrast(facts):
         raise Refused(
             "a CT of which no contrast agent is stated", "no contrast, no vessels to be seen", "send that phase"
@@ -277,7 +292,7 @@ def _cubes(image: Volume, drawn: tuple[Region, ...], other_grid: OtherGrid) -> t
     whole = whole_liver(livers, [np.asarray(one.mask) for one, _ in moved], told)
     on = replace(moved[0][0], mask=whole)
     if not on.voxels:
-        raise Refused("a liver outside the images", "there is nothing to look at")
+        raise Refused("a liver outside the images", "there is nothing to look at", "outline the liver on this series")
     if image.unit == "[hnsf'U]":
         must_be_measured(
             np.asarray(image.array), whole, "liver", most=0.0
@@ -289,7 +304,9 @@ def _cubes(image: Volume, drawn: tuple[Region, ...], other_grid: OtherGrid) -> t
         cut.geometry.respaced((edge, edge, edge)) if cut.geometry.is_orthogonal else _right_angled(cut.geometry, edge)
     )
     if min(grid.shape) < 8:
-        raise Refused(f"a liver of {grid.shape} voxels", "it is too thin to hold vessels")
+        raise Refused(
+            f"a liver of {grid.shape} voxels", "it is too thin to hold vessels", "choose images of the whole liver"
+        )
     assert on.mask is not None
     inside = Volume(on.mask, on.geometry).cropped(start, stop).upright()
     part = Region(inside.geometry, mask=np.ascontiguousarray(inside.array))

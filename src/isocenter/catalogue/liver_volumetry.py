@@ -91,7 +91,11 @@ class LiverVolumetry:
         assert liver.mask is not None
         total = liver.voxels * ml
         if not 1000 * _LITRES[0] <= total <= 1000 * _LITRES[1]:
-            raise Refused(f"a liver of {total:.0f} mL", "no adult liver has that size: another structure, or a part")
+            raise Refused(
+                f"a liver of {total:.0f} mL",
+                "no adult liver has that size: another structure, or a part",
+                "outline the whole liver, and call nothing else liver",
+            )
         _must_be_whole(liver)
         _must_be_in_view(liver, image)
         remarks += _left_out(liver)
@@ -137,7 +141,11 @@ def _named(drawn: tuple[Region, ...], other_grid: OtherGrid) -> tuple[Region, Ma
     livers = livers_among(drawn)
     largest = max(livers, key=lambda r: r.voxels * r.geometry.voxel_volume_mm3)
     if largest.geometry.reference is not Reference.PATIENT:
-        raise Refused("an outline without patient coordinates", "its voxels have no volume")
+        raise Refused(
+            "an outline without patient coordinates",
+            "its voxels have no volume",
+            "outline it on a series with Image Position and Image Orientation (Patient)",
+        )
     parts = [r for r in livers if r is not largest]
     roomy = _with_room(largest, [*parts, *lesions, *remnants])
     said: list[str] = []
@@ -271,7 +279,11 @@ def _left(
     assert remnant.mask is not None
     outside = float((remnant.mask & ~liver).sum()) / max(1, remnant.voxels)
     if outside > _OUTSIDE_SHARE:
-        raise Refused(f"a remnant of which {100 * outside:.0f} % lie outside the liver", "its share would mean nothing")
+        raise Refused(
+            f"a remnant of which {100 * outside:.0f} % lie outside the liver",
+            "its share would mean nothing",
+            "outline the remnant within the liver",
+        )
     left = float((remnant.mask & liver).sum()) * ml
     said.append(Measurement(codes.VOLUME, left, "mL", definition="future liver remnant"))
     share = 100.0 * left / healthy_ml

@@ -108,10 +108,16 @@ def examined(
     from isocenter.methods.brain_perfusion import Options, examine  # a compiler comes with it: not at every start
 
     if bolus.geometry.reference is not Reference.PATIENT:
-        raise Refused(f"images in {bolus.geometry.reference.value} coordinates", "volumes need millimetres")
+        raise Refused(
+            f"images in {bolus.geometry.reference.value} coordinates",
+            "volumes need millimetres",
+            "send the series with Image Position and Image Orientation (Patient)",
+        )
     frames, times_s = bolus_frames(on_one_scale(bolus))
     if not np.isfinite(frames[0]).all():
-        raise Refused("images with values that are not numbers", "curves over them would be none")
+        raise Refused(
+            "images with values that are not numbers", "curves over them would be none", "send the series again"
+        )
     echo = bolus.facts.get("EchoTime") if kind == "MR" else 0.0
     if not isinstance(echo, (int, float)):
         raise Refused("no Echo Time", "relaxation is signal over echo time", "complete the header")
@@ -161,7 +167,11 @@ def _around(series: Volume, name: str, said: str) -> npt.NDArray[np.bool_]:
     except ValueError:
         point = np.array([])
     if point.shape != (3,) or not np.isfinite(point).all():
-        raise Refused(f"{name}_mm '{said}'", "it is no place: three numbers in patient millimetres are needed")
+        raise Refused(
+            f"{name}_mm '{said}'",
+            "it is no place: three numbers in patient millimetres are needed",
+            "give x, y and z with commas between",
+        )
     grid = series.geometry
     index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
     away = np.linalg.norm(grid.to_patient(index) - point, axis=-1)

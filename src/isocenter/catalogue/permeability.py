@@ -143,11 +143,16 @@ class Permeability:
         """
         frames, times, left = _frames(one_scan.on_one_scale(dynamic))
         if not 0.2 <= haematocrit <= 0.65:
-            raise Refused(f"a haematocrit of {haematocrit:g}", "blood has 0.2 to 0.65: percent may have been given")
+            raise Refused(
+                f"a haematocrit of {haematocrit:g}",
+                "blood has 0.2 to 0.65: percent may have been given",
+                "give a fraction, such as 0.42",
+            )
         if not _RELAXIVITY[0] <= relaxivity <= _RELAXIVITY[1]:
             raise Refused(
                 f"a relaxivity of {relaxivity:g} L/mmol/s",
                 f"agents have {_RELAXIVITY[0]:g} to {_RELAXIVITY[1]:g}: L/mol/s may have been given",
+                "give L/mmol/s",
             )
         one_scan.must_be_magnitude(dynamic)
         _must_be_spoiled(dynamic)
@@ -182,7 +187,11 @@ class Permeability:
         )  # fmt: skip
         possible = np.isfinite(made).all(axis=0)
         if not possible.any():
-            raise Refused("signal that no concentration makes", "repetition time or flip angle are not what they say")
+            raise Refused(
+                "signal that no concentration makes",
+                "repetition time or flip angle are not what they say",
+                "correct them, or send the series as it was acquired",
+            )
         if own:
             assert source is not None
             blood, whose = drawn_blood(frames, source, first, tr, flip, blood_t1_ms, relaxivity)
@@ -230,15 +239,27 @@ class Permeability:
 def _frames(dynamic: Volume) -> tuple[Array, Array, int]:
     """Frames of the steady state, their times in seconds, and how many lay before it."""
     if dynamic.geometry.reference is not Reference.PATIENT or [a.name for a in dynamic.axes] != ["time"]:
-        raise Refused(f"a series along {[a.name for a in dynamic.axes]}", "a bolus needs frames of the same slices")
+        raise Refused(
+            f"a series along {[a.name for a in dynamic.axes]}",
+            "a bolus needs frames of the same slices",
+            "choose the dynamic series",
+        )
     axis = dynamic.axis("time")
     if axis.unit != "s":
         raise Refused("frames whose times the header does not state", "rates are per time", "complete Acquisition Time")
     if len(axis) < _LEAST_FRAMES:
-        raise Refused(f"{len(axis)} frames", f"fewer than {_LEAST_FRAMES} carry no model of exchange")
+        raise Refused(
+            f"{len(axis)} frames",
+            f"fewer than {_LEAST_FRAMES} carry no model of exchange",
+            "choose the dynamic series with all its frames",
+        )
     frames = np.asarray(dynamic.array, np.float64)
     if not np.isfinite(frames).all() or not np.ptp(frames) > 0:
-        raise Refused("images without content, or with values that are not numbers", "no curve follows from them")
+        raise Refused(
+            "images without content, or with values that are not numbers",
+            "no curve follows from them",
+            "send the series again",
+        )
     left = steady_state.unsteady(frames[:_FIRST].mean(axis=(1, 2, 3)))
     return frames[left:], np.array([float(v) for v in axis.values])[left:], left
 
@@ -383,7 +404,9 @@ def _t1(
             "send several flip angles or a map of T1 on the same slices, or give t1_ms",
         )  # fmt: skip
     if not 50.0 <= given_ms <= 5000.0:
-        raise Refused(f"t1_ms {given_ms:g}", "tissue has 50 to 5,000 ms: seconds may have been given")
+        raise Refused(
+            f"t1_ms {given_ms:g}", "tissue has 50 to 5,000 ms: seconds may have been given", "give milliseconds"
+        )
     remarks.append(f"T1 of {given_ms:g} ms was supposed everywhere")
     return np.full(int(where.sum()), given_ms)
 

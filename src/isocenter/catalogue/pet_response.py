@@ -236,7 +236,11 @@ class _Time:
         """
         peak = self.sphere(region)
         if peak is None:
-            raise Refused(f"{region.label or 'a lesion'} at the edge of the image", "a sphere of 1 mL does not fit")
+            raise Refused(
+                f"{region.label or 'a lesion'} at the edge of the image",
+                "a sphere of 1 mL does not fit",
+                "choose images that hold the whole lesion",
+            )
         return peak
 
     def highest(self) -> float | None:

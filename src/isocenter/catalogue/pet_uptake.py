@@ -95,7 +95,11 @@ class PETUptake:
         scan = UptakeScan.of(pet, minutes)
         drawn = tuple(r for r in lesions or () if structures.lower() in r.label.lower())
         if lesions and not drawn:
-            raise Refused(f"no region named '{structures}'", f"there are {', '.join(r.label for r in lesions)}")
+            raise Refused(
+                f"no region named '{structures}'",
+                f"there are {', '.join(r.label for r in lesions)}",
+                "name one of these",
+            )
         cut = _Cut(threshold, scan, lesions or (), other_grid)
         targets = [r for r in drawn if not is_reference(r.label)]
         remarks: list[str] = []

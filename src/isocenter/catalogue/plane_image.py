@@ -68,13 +68,21 @@ def grey(image: Volume, *, film: bool = False) -> tuple[npt.NDArray[np.float32],
         array = channels.mean(axis=0)
     picture = np.asarray(array, np.float32).reshape(image.geometry.shape[-2:] if array.size else (0, 0))
     if min(picture.shape) < _FEWEST_PIXELS:
-        raise Refused(f"a picture of {picture.shape[0]} by {picture.shape[1]} pixels", "that is no image of a patient")
+        raise Refused(
+            f"a picture of {picture.shape[0]} by {picture.shape[1]} pixels",
+            "that is no image of a patient",
+            "choose an image of the patient",
+        )
     if not np.isfinite(picture).all():
-        raise Refused("a picture with values that are not numbers", "nothing can be measured on it")
+        raise Refused(
+            "a picture with values that are not numbers", "nothing can be measured on it", "send the image again"
+        )
     if coloured is None:
         picture = without_padding(picture, image.facts)
     if picture.min() == picture.max():
-        raise Refused(f"a picture of one value ({float(picture.flat[0]):g})", "there is no image in it")
+        raise Refused(
+            f"a picture of one value ({float(picture.flat[0]):g})", "there is no image in it", "send the image again"
+        )
     return picture, coloured
 
 
@@ -228,7 +236,9 @@ def calibrated(region: Region, image: Volume) -> Region:
             "measure within one view",
         )
     if len(scales) > 1:
-        raise Refused(f"{region.label or 'an outline'} in two regions of the picture", "their scales differ")
+        raise Refused(
+            f"{region.label or 'an outline'} in two regions of the picture", "their scales differ", "outline it in one"
+        )
     across, down = scales[0]
     grid = Geometry.regular(
         shape=region.geometry.shape, spacing_mm=(1.0, down, across), reference=Reference.PLANE,
@@ -262,7 +272,11 @@ def ellipse_of(region: Region) -> Ellipse:
     mask, spacing = _flat(region)
     index = np.argwhere(mask) * spacing
     if len(index) < 100:
-        raise Refused(f"{region.label or 'an outline'} of {len(index)} pixels", "an ellipse needs a filled outline")
+        raise Refused(
+            f"{region.label or 'an outline'} of {len(index)} pixels",
+            "an ellipse needs a filled outline",
+            "outline the whole structure, not a line or a point",
+        )
     centre = index.mean(axis=0)
     # A pixel has extent: its own second moment is a twelfth of its side squared.
     moments = np.cov((index - centre).T, bias=True) + np.diag(spacing**2) / 12.0

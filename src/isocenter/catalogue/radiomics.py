@@ -161,7 +161,11 @@ class Radiomics:
             )
         if not drawn:
             there = ", ".join(r.label for r in regions) or "none"
-            raise Refused(f"no region named '{structures}'" if structures else "no region", f"there are {there}")
+            raise Refused(
+                f"no region named '{structures}'" if structures else "no region",
+                f"there are {there}",
+                "name one of these, or outline it",
+            )
         findings, curves = [], []
         remarks = [_told(chosen), *image.facts.get("Averaged", ()), *scan.remarks, *_doubts(chosen, scan)]
         shown = np.zeros(scan.geometry.shape, np.float32) if chosen.filter else None
@@ -186,7 +190,7 @@ class Radiomics:
             curves.append(curve)
         remarks += [f"{', '.join(called)}: {said}" for said, called in of_regions.items()]
         if not findings:
-            raise Refused("no region can be measured", "; ".join(remarks))
+            raise Refused("no region can be measured", "; ".join(remarks), "outline it on this image")
         maps = None
         if shown is not None:
             what = f"response to filter {chosen.filter} inside the regions"
@@ -241,9 +245,17 @@ class _Scan:
     @classmethod
     def of(cls, image: Volume) -> _Scan:
         if image.geometry.reference is not Reference.PATIENT:
-            raise Refused(f"an image in {image.geometry.reference.value} coordinates", "features need millimetres")
+            raise Refused(
+                f"an image in {image.geometry.reference.value} coordinates",
+                "features need millimetres",
+                "choose a series with Image Position and Image Orientation (Patient)",
+            )
         if not image.geometry.is_orthogonal:
-            raise Refused("slices that are sheared (tilted gantry)", "neighbours would not lie side by side")
+            raise Refused(
+                "slices that are sheared (tilted gantry)",
+                "neighbours would not lie side by side",
+                "choose images without gantry tilt, or correct it",
+            )
         if image.facts.get("Modality") == "CT":
             must_be_made_alike(image, "one texture would be of two kinds of image")
         array = np.asarray(image.array.reshape(image.geometry.shape), dtype=np.float32)
@@ -271,7 +283,11 @@ class _Scan:
                 "take SUV for PET and MR for arbitrary intensities",
             )
         if name == "SUV" and self.unit != _SUV:
-            raise Refused("configuration SUV on intensities that are not SUV", "its bins are of 0.5 SUV")
+            raise Refused(
+                "configuration SUV on intensities that are not SUV",
+                "its bins are of 0.5 SUV",
+                "choose a PET in SUV, or another configuration",
+            )
         if not self.unit and any(changes.get(width) for width in ("bin_width", "ivh_width", "within")):
             raise Refused(
                 "a range or bins of a width on arbitrary intensities",
@@ -298,7 +314,7 @@ class _Scan:
         doubts = []
         region.must_be_placed()
         if region.mask is None:
-            raise Refused(f"a {region.shape.value}", "it has no voxels")
+            raise Refused(f"a {region.shape.value}", "it has no voxels", "outline a region of the image")
         if region.occupied_ml is not None:
             doubts.append(
                 f"given as fractions of voxels, of which those that it fills by half and more are measured "
@@ -310,7 +326,11 @@ class _Scan:
             region, moved = brought(region, self.geometry)
             doubts += [moved] if moved else []
         if not region.voxels:
-            raise Refused("a region without voxels on this image", "it was outlined elsewhere, or is empty")
+            raise Refused(
+                "a region without voxels on this image",
+                "it was outlined elsewhere, or is empty",
+                "outline it on this image",
+            )
         assert region.mask is not None
         if self.unit == _HU:
             must_be_measured(self.array, region.mask, "region")
@@ -348,7 +368,11 @@ class _Scan:
             )
         x = made.image[made.held]
         if float(x.min()) == float(x.max()):
-            raise Refused(f"one intensity everywhere ({float(x.min()):g})", "there is no texture in it")
+            raise Refused(
+                f"one intensity everywhere ({float(x.min()):g})",
+                "there is no texture in it",
+                "outline a larger region, or send the image again",
+            )
         values = methods.measure(made, chosen)
         if shown is not None:
             shown[region.mask] = np.flip(_on_voxels(made, mask), turned)[region.mask]

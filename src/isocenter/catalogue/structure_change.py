@@ -84,7 +84,9 @@ class StructureChange:
                 time are coded as other parts of the body than those of the other, or images are of two modalities.
         """
         if not 0.0 <= variation_percent < 100.0:
-            raise Refused(f"a variation of {variation_percent:g} %", "it lies between 0 and 100 %")
+            raise Refused(
+                f"a variation of {variation_percent:g} %", "it lies between 0 and 100 %", "give a number between these"
+            )
         remarks: list[str] = []
         scans = {one.study_uid: one.volume for one in (image, image_before) if one is not None}
         now, then = (
@@ -181,7 +183,11 @@ def _chosen(time: Drawn, named: str) -> Drawn:
     kept = tuple(r for r in time.regions if named.casefold() in r.label.casefold())
     if not kept:
         there = ", ".join(r.label or "unnamed" for r in time.regions)
-        raise Refused(f"no structure named '{named}' on {time.day}", f"there are {there}")
+        raise Refused(
+            f"no structure named '{named}' on {time.day}",
+            f"there are {there}",
+            "name one of these, or outline it at that visit too",
+        )
     return replace(time, regions=kept)
 
 

@@ -104,7 +104,11 @@ class ThyroidNodule:
         grey(image, film=True)
         years = age_years(str(image.facts.get("PatientAge") or ""))
         if years is not None and years < 18:
-            raise Refused(f"a patient of {age_said(years)}", "ACR TI-RADS was made for the nodules of adults")
+            raise Refused(
+                f"a patient of {age_said(years)}",
+                "ACR TI-RADS was made for the nodules of adults",
+                "read a child's nodule without points",
+            )
         stated = {"composition": composition, "echogenicity": echogenicity, "shape": shape, "margin": margin}
         missing = [name for name, word in stated.items() if word == _UNKNOWN]
         if missing and composition != "spongiform":
@@ -181,9 +185,15 @@ def _three(said: str, name: str) -> tuple[float, ...]:
         parts = re.split(r"\s*[,;x×]\s*|\s+", re.sub(r"\s*mm(?![a-z])", "", said.strip(), flags=re.IGNORECASE))
         sizes = tuple(float(part) for part in parts)
     except ValueError as wrong:
-        raise Refused(f"{name} '{said}'", "three numbers with commas between are read, such as 12, 10, 14") from wrong
+        raise Refused(
+            f"{name} '{said}'", "three numbers with commas between are read, such as 12, 10, 14", "give them so"
+        ) from wrong
     if len(sizes) != 3 or not all(0 < s < 200 for s in sizes):
-        raise Refused(f"{name} '{said}'", "a nodule has three dimensions in millimetres")
+        raise Refused(
+            f"{name} '{said}'",
+            "a nodule has three dimensions in millimetres",
+            "give length, width and height, such as 12, 10, 14",
+        )
     if max(sizes) < tirads.SMALLEST_MM:
         raise Refused(f"{name} '{said}' (was it given in centimetres?)", "no nodule measures that", "give millimetres")
     return sizes

@@ -91,11 +91,21 @@ class UptakeScan:
         pet = pet_average.averaged(pet, minutes)
         array = pet.array.reshape(pet.geometry.shape)
         if pet.geometry.reference is not Reference.PATIENT:
-            raise Refused(f"PET in {pet.geometry.reference.value} coordinates", "volumes need millimetres")
+            raise Refused(
+                f"PET in {pet.geometry.reference.value} coordinates",
+                "volumes need millimetres",
+                "send the series with Image Position and Image Orientation (Patient)",
+            )
         if not np.isfinite(array).all():
-            raise Refused("PET with values that are not numbers", "a mean over them would not be one")
+            raise Refused(
+                "PET with values that are not numbers", "a mean over them would not be one", "send the series again"
+            )
         if array.min() == array.max():
-            raise Refused(f"PET with one value everywhere ({float(array.flat[0]):g})", "there is no image in it")
+            raise Refused(
+                f"PET with one value everywhere ({float(array.flat[0]):g})",
+                "there is no image in it",
+                "send the series again",
+            )
         header = pet_header.read(pet.facts)
         known = suv.conversion(header)
         factors: dict[str, float] = {}

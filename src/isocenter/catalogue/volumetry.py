@@ -77,7 +77,11 @@ class Volumetry:
             return Answer.found(*findings, reasons=tuple(remarks))
         if small:
             return Answer.none(reasons=tuple(remarks))
-        raise Refused("no structure can be measured", "; ".join(remarks) or "the set is empty")
+        raise Refused(
+            "no structure can be measured",
+            "; ".join(remarks) or "the set is empty",
+            "outline a structure with voxels on an image of the patient",
+        )
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

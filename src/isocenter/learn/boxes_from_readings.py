@@ -77,7 +77,11 @@ def box_of(region: Region, grid: Geometry) -> tuple[float, float, float, float]:
     """
     if region.shape is Shape.MASK:
         if not region.geometry.same_grid(grid):
-            raise Refused("an outline on another grid than its picture", "its pixels are not those of the picture")
+            raise Refused(
+                "an outline on another grid than its picture",
+                "its pixels are not those of the picture",
+                "outline it on the picture itself and sign again",
+            )
         (_, top, left), (_, bottom, right) = region.bounds
         return float(left), float(top), float(right), float(bottom)
     assert region.points_mm is not None
@@ -91,7 +95,7 @@ def box_of(region: Region, grid: Geometry) -> tuple[float, float, float, float]:
     rows, columns = grid.shape[1:]
     (left, top), (right, bottom) = np.clip(low, 0, [columns, rows]), np.clip(high, 0, [columns, rows])
     if right <= left or bottom <= top:
-        raise Refused("a mark beside its picture", "none of it lies there")
+        raise Refused("a mark beside its picture", "none of it lies there", "outline it on the picture and sign again")
     return float(left), float(top), float(right), float(bottom)
 
 
@@ -99,7 +103,11 @@ def _picture(volume: Volume) -> npt.NDArray[np.uint8]:
     """(rows, columns) of 8 bits, or (rows, columns, 3) in colour."""
     names = [axis.name for axis in volume.axes]
     if volume.geometry.shape[0] != 1 or names not in ([], ["channel"]):
-        raise Refused("a volume or a film where the recipe is of pictures", "a box lies on one picture")
+        raise Refused(
+            "a volume or a film where the recipe is of pictures",
+            "a box lies on one picture",
+            "take a recipe of volumes or films, or examples of pictures",
+        )
     plane = np.asarray(volume.array)[..., 0, :, :]
     if names and plane.dtype == np.uint8:
         return np.ascontiguousarray(np.moveaxis(plane, 0, -1)[..., :3])

@@ -65,7 +65,11 @@ def cascade(
     named = [n for node in behind(whole.graph, outputs) for n in node.input if n in held]
     layers = [n for n in dict.fromkeys(named) if n not in left and _learnt(held[n])]
     if not 1 <= levels <= len(layers):
-        raise Refused(f"{levels} levels", f"the file has {len(layers)} arrays of weights")
+        raise Refused(
+            f"{levels} levels",
+            f"the file has {len(layers)} arrays of weights",
+            "take the file of weights that was written with this form",
+        )
     made, done = [], 0
     for level in range(1, levels + 1):
         upto = round(len(layers) * level / levels)
@@ -82,7 +86,11 @@ def behind(graph: Any, outputs: Sequence[str]) -> list[Any]:
     """Nodes from the answer back to the image, of those that the outputs are made from."""
     wanted = set(outputs or [o.name for o in graph.output])
     if unknown := wanted - {o.name for o in graph.output}:
-        raise Refused(f"no output '{sorted(unknown)[0]}'", f"there are {', '.join(o.name for o in graph.output)}")
+        raise Refused(
+            f"no output '{sorted(unknown)[0]}'",
+            f"there are {', '.join(o.name for o in graph.output)}",
+            "name one of these",
+        )
     found = []
     for node in reversed(graph.node):  # ONNX keeps them in the order in which they can be worked out
         if wanted.intersection(node.output):

@@ -54,7 +54,11 @@ def cases_to_test(
             "measure it with `isocenter judge`; it stays a candidate",
         )  # fmt: skip
     if kind not in OWN:
-        raise Refused(f"'{held.name}' answers for '{kind}'", "no figure of that kind is known here")
+        raise Refused(
+            f"'{held.name}' answers for '{kind}'",
+            "no figure of that kind is known here",
+            "update Isocenter, or test a model of another kind",
+        )
     names, labels = import_module(f"isocenter.learn.{OWN[kind]}").named(held, data)
     if labels is None and len(names) < 2:
         raise Refused(f"{len(names)} cases in {data.name}", "a mean of one has no interval", "seal more cases")

@@ -64,7 +64,9 @@ class Finder(nn.Module):  # type: ignore[misc]
         super().__init__()
         if any(axis not in (1, 2) for view in views for axis in view):
             raise Refused(
-                f"views {list(views)}", "a picture is mirrored along its last axis but one (2) or its last (1)"
+                f"views {list(views)}",
+                "a picture is mirrored along its last axis but one (2) or its last (1)",
+                "give 1, 2 or both",
             )
         self.nets, self.views = nn.ModuleList(nets), [tuple(-a for a in view) for view in views]
 

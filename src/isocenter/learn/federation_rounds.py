@@ -420,7 +420,7 @@ class Rounds:
             raise WrongState(f"'{step:.20}' of sum {number}", "it is over, or goes on without this site",
                              "ask what is wanted now")  # fmt: skip
         if site in one.said[step]:
-            raise Conflict(f"a second '{step}' of {site}", "the first one counts")
+            raise Conflict(f"a second '{step}' of {site}", "the first one counts", "ask what is wanted now")
         return one
 
     def _touch(self, site: str) -> None:

@@ -401,7 +401,11 @@ def stored(out: Path, name: str, image: npt.NDArray[Any]) -> str:
     x = np.asarray(image)
     x = x[0] if x.ndim == 3 and x.shape[0] == 1 else x
     if x.ndim not in (2, 3) or not np.isfinite(x).all():
-        raise Refused(f"an image of shape {np.shape(image)}", "pictures and volumes of numbers are kept")
+        raise Refused(
+            f"an image of shape {np.shape(image)}",
+            "pictures and volumes of numbers are kept",
+            "take a recipe of rows, or examples with images",
+        )
     coloured = x.ndim == 3 and x.shape[2] == 3 and x.dtype == np.uint8  # no volume has three columns
     suffix = ".png" if x.ndim == 2 or coloured else ".npy"
     file = out / (name + suffix)

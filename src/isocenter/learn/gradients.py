@@ -32,10 +32,16 @@ def integrated_gradients(
         Refused: an image that is not finite, or a base of another shape.
     """
     if not np.isfinite(image).all():
-        raise Refused("an image that is not finite", "no gradient is defined there")
+        raise Refused(
+            "an image that is not finite", "no gradient is defined there", "leave it out, or fill what is missing"
+        )
     start = np.full_like(image, image.mean()) if base is None else base
     if start.shape != image.shape:
-        raise Refused(f"a base of shape {start.shape}", f"the image has {image.shape}")
+        raise Refused(
+            f"a base of shape {start.shape}",
+            f"the image has {image.shape}",
+            "give a base of the same shape, or none for the mean of the image",
+        )
     a, b = torch.from_numpy(np.ascontiguousarray(start)), torch.from_numpy(np.ascontiguousarray(image))
     net.eval()
     total = torch.zeros_like(a)
@@ -53,7 +59,9 @@ def grad_cam(net: nn.Module, layer: nn.Module, image: Array, *, output: int = 0)
         Refused: an image that is not finite, or a layer that is not passed or gives no maps.
     """
     if not np.isfinite(image).all():
-        raise Refused("an image that is not finite", "no gradient is defined there")
+        raise Refused(
+            "an image that is not finite", "no gradient is defined there", "leave it out, or fill what is missing"
+        )
     kept: list[Tensor] = []
     handle = layer.register_forward_hook(lambda _module, _given, made: kept.append(made))
     net.eval()

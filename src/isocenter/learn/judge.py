@@ -190,7 +190,11 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         if (known := _learnt(model, held, data, split, extra)) is not None:
             figures_ |= {"learnt_from": int(np.count_nonzero(known))}
     else:
-        raise Refused(f"'{held.name}' answers for '{kind}'", f"judged are {', '.join(('films', 'classes', *OWN))}")
+        raise Refused(
+            f"'{held.name}' answers for '{kind}'",
+            f"judged are {', '.join(('films', 'classes', *OWN))}",
+            "update Isocenter, or judge a model of these kinds",
+        )
     report = {"model": held.name, "task": held.name, **{k: figures_[k] for k in _REPORTED}}
     report["border"] = no_border(held.inputs) or "asked"
     told = [str(row.get("person", "")) for row in figures_.get("cases", rows)]

@@ -69,7 +69,7 @@ def misshapen(outline: Array, other: Array, kind: str, rng: np.random.Generator)
         behind = (slice(None),) * axis + (slice(x.shape[axis] // 2, None),)
         found[behind] = np.flip(y)[behind]
         return found
-    raise Refused(f"an outline made wrong by '{kind}'", f"there are {', '.join(MISSHAPEN)}")
+    raise Refused(f"an outline made wrong by '{kind}'", f"there are {', '.join(MISSHAPEN)}", "name one of these")
 
 
 def _moved(x: Array, turn: Rotation, zoom: float, shift: Array) -> npt.NDArray[np.bool_]:

@@ -68,7 +68,9 @@ class Outlines(Regions):
         volume = grey(volume)
         if self._flat != (volume.geometry.shape[0] == 1):
             what, of = ("a volume", "pictures") if self._flat else ("a picture", "volumes")
-            raise Refused(f"{what} where the recipe is of {of}", "they are outlined by another network")
+            raise Refused(
+                f"{what} where the recipe is of {of}", "they are outlined by another network", "take a recipe for these"
+            )
         labels, overlaps = np.zeros(volume.geometry.shape, np.uint8), False
         for label in sorted(regions):
             for region in regions[label]:
@@ -112,5 +114,7 @@ def _on(region: Region, grid: Geometry) -> npt.NDArray[np.bool_]:
     moved = region if region.geometry.same_grid(grid) else resample_region(region, grid)
     assert moved.mask is not None
     if not moved.voxels:
-        raise Refused("an outline beside its image", "none of its voxels lies on it")
+        raise Refused(
+            "an outline beside its image", "none of its voxels lies on it", "outline it on the image and sign again"
+        )
     return np.asarray(moved.mask, bool)

@@ -118,7 +118,11 @@ def private_steps(net: GridNet, examples: Examples, how: Federation, own: Classe
         Refused: a layer of the network mixes people.
     """
     if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in net.modules()):
-        raise Refused("normalisation by batches with privacy", "one person's picture would change all others'")
+        raise Refused(
+            "normalisation by batches with privacy",
+            "one person's picture would change all others'",
+            "normalise by groups (--by-groups)",
+        )
     torch.set_num_threads(own.threads)
     pictures, labels = tensor(examples.pictures, own), torch.from_numpy(examples.labels)
     rows = [np.flatnonzero(examples.groups == g) for g in np.unique(examples.groups)]

@@ -268,5 +268,9 @@ def grey(volume: Volume) -> Volume:
     if not volume.axes:
         return volume
     if [axis.name for axis in volume.axes] != ["channel"]:
-        raise Refused(f"a series with {', '.join(a.name for a in volume.axes)}", "it has several values at each place")
+        raise Refused(
+            f"a series with {', '.join(a.name for a in volume.axes)}",
+            "it has several values at each place",
+            "outline on a series with one value at each place",
+        )
     return replace(volume, array=volume.array.astype(np.float32).mean(axis=0), axes=())

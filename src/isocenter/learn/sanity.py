@@ -90,7 +90,9 @@ def sanity(
     marked = images if planted is None else planted
     if masks is not None and (masks.shape != (len(marked), *images.shape[2:]) or len(marked) < FEWEST):
         raise Refused(
-            f"masks of shape {masks.shape}", f"one for each image of {marked.shape}, {FEWEST} at least, is wanted"
+            f"masks of shape {masks.shape}",
+            f"one for each image of {marked.shape}, {FEWEST} at least, is wanted",
+            "give the images with their masks again",
         )
     own = _maps(method, subjects.model, images)
     pairs = [rng.choice(len(own), 2, replace=False) for _ in range(_PAIRS)]

@@ -97,7 +97,11 @@ def joined(shares: Collection[str], enough: int, length: int = 32) -> bytes:
     try:
         points = {int(x): int(y, 16) for x, _, y in (s.partition(":") for s in shares)}
     except ValueError:
-        raise Refused("a share that is none", "the secret cannot be brought back") from None
+        raise Refused(
+            "a share that is none",
+            "the secret cannot be brought back",
+            "begin the sum anew; a site that sends such again is left out",
+        ) from None
     if len(points) < enough:
         raise Refused(f"{len(points)} shares of {enough}", "the secret cannot be brought back", "repeat the round")
     some, secret = sorted(points.items())[:enough], 0
@@ -122,14 +126,18 @@ def _agreed(private: bytes, public: str) -> bytes:
     try:
         return X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(_b(public)))
     except ValueError as e:
-        raise Refused("a key that is none", str(e)) from e
+        raise Refused("a key that is none", str(e), "let the site make its keys anew by joining again") from e
 
 
 def _b(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise Refused("something that should be hexadecimal", "it cannot be read") from None
+        raise Refused(
+            "something that should be hexadecimal",
+            "it cannot be read",
+            "send it again, or join again with the same version of Isocenter",
+        ) from None
 
 
 def _public(private: bytes) -> str:
@@ -199,7 +207,11 @@ class Member:
             verify(site, keys["certificate"], signed, _b(keys["signature"]))
             kept[site] = {k: keys[k] for k in ("mask", "seal")}
         if len({k["mask"] for k in kept.values()}) < len(kept):
-            raise Refused("two sites with one key", "one of them is not who it says")
+            raise Refused(
+                "two sites with one key",
+                "one of them is not who it says",
+                "leave both out, and make new identities for them",
+            )
         if kept[self.name]["mask"] != _public(self.mask_key):
             raise Forbidden("another key under this site's name", "somebody speaks in its place")
         self.offers = kept
@@ -229,7 +241,11 @@ class Member:
             raise Refused(f"a sum of {len(peers)} sites", f"this one takes part in sums of at least {self.at_least}",
                           "wait for more sites")  # fmt: skip
         if self.dealt and self.dealt != dict(dealt):
-            raise Refused("another list of sites in the same sum", "the difference of two sums is one site's update")
+            raise Refused(
+                "another list of sites in the same sum",
+                "the difference of two sums is one site's update",
+                "begin a new sum; ask whoever coordinates why it was asked twice",
+            )
         self.dealt = dict(dealt)
         hidden = values + _mask(self.seed, b"own", len(values))
         mine = self.offers[self.name]["mask"]
@@ -308,7 +324,11 @@ def sum_of(
     total = np.zeros(count, np.uint64)
     for words in hidden.values():
         if len(words) != count:
-            raise Refused(f"updates of {len(words)} and {count} numbers", "sites train different networks")
+            raise Refused(
+                f"updates of {len(words)} and {count} numbers",
+                "sites train different networks",
+                "join with the same recipe and the same version of Isocenter",
+            )
         total = total + words
 
     def secret(site: str, kind: str) -> bytes:

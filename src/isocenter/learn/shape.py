@@ -123,7 +123,11 @@ def fit_measured(how: Classes, examples: Examples) -> Measured:
     from sklearn.linear_model import LogisticRegression
 
     if len(how.classes) != 2 or len(how.shape) != 3:
-        raise Refused(f"{len(how.classes)} classes of {len(how.shape)} axes", "shapes of two classes are measured")
+        raise Refused(
+            f"{len(how.classes)} classes of {len(how.shape)} axes",
+            "shapes of two classes are measured",
+            "take a recipe of two classes and volumes",
+        )
     masks = torch.from_numpy(np.ascontiguousarray(examples.pictures))[:, None]
     found = torch.cat([measures(some.float() / 255) for some in masks.split(64)])
     net = Measured(found.mean(0), found.std(0).clamp(min=1e-6), torch.zeros(found.shape[1]), 0.0)

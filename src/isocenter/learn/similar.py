@@ -80,7 +80,11 @@ class Index:
         """
         unitary = unit(rows)
         if len(unitary) != len(cases):
-            raise Refused(f"{len(unitary)} embeddings of {len(cases)} cases", "each case has one")
+            raise Refused(
+                f"{len(unitary)} embeddings of {len(cases)} cases",
+                "each case has one",
+                "build the index again from its pictures",
+            )
         people = sorted({c.person for c in cases})
         if len(people) < 20:
             raise Refused(f"{len(people)} people", "too few to say what is usual", "index at least twenty")

@@ -354,7 +354,11 @@ def train_table(
         mine = np.concatenate([net(part)[0][:, 1].numpy() * 2 for part in parts])
     off = float(np.abs(mine - whole.logits(rows.values, how)[c, t]).max())
     if off > 1e-4:
-        raise Refused(f"the exported model differs from what was fitted by {off:.2e}", "at most 1e-4 is allowed")
+        raise Refused(
+            f"the exported model differs from what was fitted by {off:.2e}",
+            "at most 1e-4 is allowed",
+            "scale its columns, or take another learner",
+        )
     shown = measured[0] | {"parity": max(parity, off)} | laid(out, inputs, first, data, groups)
     shown["networks"] = [m["metrics"] | {"seed": seed * 100 + k} for k, m in enumerate(measured)]
     return written(recipe, out, digest, rows.digest, inputs, shown, {

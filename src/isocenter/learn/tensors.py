@@ -45,7 +45,11 @@ def packed(arrays: Mapping[str, npt.NDArray[Any]], told: Mapping[str, str] | Non
         array = np.ascontiguousarray(arrays[name])
         kind = array.dtype.newbyteorder("<") if array.dtype.itemsize > 1 else array.dtype
         if kind not in _NAMES:
-            raise Refused(f"'{name}' holds {array.dtype}", "safetensors knows numbers of fixed size only")
+            raise Refused(
+                f"'{name}' holds {array.dtype}",
+                "safetensors knows numbers of fixed size only",
+                "store it as integers or floating-point numbers",
+            )
         data = array.astype(kind, copy=False).tobytes()
         header[name] = {
             "dtype": _NAMES[kind], "shape": list(np.shape(arrays[name])), "data_offsets": [place, place + len(data)],
