@@ -30,12 +30,14 @@ def test_a_whole_array_says_what_is_black_and_white() -> None:
     assert fitted(images[1], GREY, "x").max() == 255, "alone, 0 and 1 are black and white"
 
 
-@pytest.mark.parametrize("kind", ["png", "gif", "webp", "tif", "npy", "nii", "itk", "palette", "alpha", "bilevel"])
+@pytest.mark.parametrize(
+    "kind", ["png", "gif", "webp", "tif", "npy", "nii", "itk", "columns", "palette", "alpha", "bilevel"]
+)
 def test_files_hold_the_same_picture(tmp_path: Path, kind: str) -> None:
     picture = RNG.integers(0, 255, (28, 28), dtype=np.uint8)
     if kind == "bilevel":
         picture = np.where(picture > 127, 255, 0).astype(np.uint8)
-    ending = {"itk": "nii.gz", "palette": "png", "alpha": "png", "bilevel": "png"}.get(kind, kind)
+    ending = {"itk": "nii.gz", "columns": "nii", "palette": "png", "alpha": "png", "bilevel": "png"}.get(kind, kind)
     file, image = tmp_path / f"a.{ending}", Image.fromarray(picture)
     if kind == "npy":
         np.save(file, picture)
@@ -43,6 +45,8 @@ def test_files_hold_the_same_picture(tmp_path: Path, kind: str) -> None:
         nibabel.save(nibabel.Nifti1Image(picture, np.eye(4)), file)
     elif kind == "itk":  # columns first, and both axes against those of NIfTI
         nibabel.save(nibabel.Nifti1Image(picture.T[..., None], np.diag([-0.2, -0.2, 1, 1])), file)
+    elif kind == "columns":  # as converters of DICOM write one: its last row comes first
+        nibabel.save(nibabel.Nifti1Image(picture.T[:, ::-1, None], np.diag([-0.2, 0.2, 1, 1])), file)
     elif kind == "webp":
         image.save(file, lossless=True)
     else:

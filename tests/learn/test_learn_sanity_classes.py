@@ -151,9 +151,16 @@ def test_other_models_methods_and_data_are_refused(spot: tuple[Model, Path, Path
     with pytest.raises(Unavailable, match="cannot make"):  # the same pictures by other names: it goes on to partners
         (tmp_path / "file").write_text("")
         classes_sanity(model, place, tmp_path / "named.npz", tmp_path / "file", ["occlusion"])
-    for name in ("adrenalmnist3d", "cleveland_heart"):
-        with pytest.raises(Refused, match="come without a map"):
-            recipe_with_networks(shelved(name)[0])
+    several = replace(SPOT, task="many", several=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(recipes.RECIPES, "many", several)
+        for of, why in (
+            (shelved("adrenalmnist3d")[0], "has no networks: support vectors answer"),
+            (shelved("cleveland_heart")[0], "says no class of a picture"),
+            (Model("many", "1", "0" * 64, inputs={"kind": "classes"}), "finds several things at once"),
+        ):
+            with pytest.raises(Refused, match=f"{why}.*answers without a map"):
+                recipe_with_networks(of)
     assert not (tmp_path / "p").exists()
 
 

@@ -355,11 +355,15 @@ def _of_picture(file: Path, how: Classes) -> npt.NDArray[Any]:
 
 
 def _rows_first(picture: npt.NDArray[Any], affine: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A picture of NIfTI with its rows first: as an array is saved with the unit affine, or as ITK writes one.
+    """A picture of NIfTI with its rows first, from the right to the left and from the front to the back.
 
-    ITK puts columns first and says so: both axes run against those of NIfTI (LPS, not RAS).
+    Where no axis runs against those of NIfTI nobody said how it lies: an array was saved with the unit affine, its rows
+    first. Else columns come first; ITK lets both axes run against those of NIfTI, converters of DICOM columns alone.
     """
-    return np.swapaxes(picture, 0, 1) if affine[0, 0] < 0 and affine[1, 1] < 0 else picture
+    against = [bool(affine[axis, axis] < 0) for axis in (0, 1)]
+    if not any(against):
+        return picture
+    return np.flip(np.swapaxes(picture, 0, 1), tuple(axis for axis in (0, 1) if not against[1 - axis]))
 
 
 def _of_dicom(file: Path) -> npt.NDArray[Any]:

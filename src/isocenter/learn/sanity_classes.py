@@ -70,12 +70,17 @@ def recipe_with_networks(model: Model) -> Classes:
         Refused: another kind of model.
     """
     how = recipe_behind(model)
-    if not isinstance(how, Classes) or how.several or how.measured:
-        raise Refused(
-            f"the maps of '{model.name}'", "the checks are made for classifiers of pictures with networks, which say "
-            "one class of each", "its answers come without a map, so there is nothing to show or to check",
-        )  # fmt: skip
-    return how
+    if not isinstance(how, Classes):
+        why = "it says no class of a picture"
+    elif how.measured:
+        why = "it has no networks: support vectors answer, on measures of the whole volume"
+    elif how.several:
+        why = "it finds several things at once, and the checks are of one class"
+    else:
+        return how
+    raise Refused(
+        f"the maps of '{model.name}'", why, "it answers without a map, so there is nothing to show or to check"
+    )
 
 
 @bounded_memory()

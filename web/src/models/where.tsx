@@ -30,7 +30,7 @@ export function Where({ verdicts, digest }: { verdicts: Verdict | Verdict[] | un
           <p>{one.digest !== digest ? "Tested for other weights, so that no map is shown." : `${spoken(one.map)}, by ${one.method}: ${one.passed ? "passed all six checks; it is shown, marked as sensitivity" : "not shown"}.`}</p>
           <table class="plain"><thead><tr><th scope="col">Check</th><th scope="col">Passed</th><th scope="col">Told, n = {one.n}</th><th scope="col" class="num">p</th></tr></thead>
             <tbody>{CHECKS.map(([name, title]) => <tr key={name}><td>{title}</td><td>{one.checks[name]?.passed ? "yes" : "no"}</td><td>{numbers(one.checks[name])}</td><td class="num">{chance(one.checks[name]?.p)}</td></tr>)}</tbody></table>
-          {one.cases && <p>Of {one.cases["clear films with a planted lesion"]} clear films with a planted lesion it calls {one.cases["of these called"]}.</p>}
+          {one.cases?.["clear films with a planted lesion"] !== undefined && <p>Of {one.cases["clear films with a planted lesion"]} clear films with a planted lesion it calls {one.cases["of these called"]}.</p>}
         </section>
       ))}
     </>
