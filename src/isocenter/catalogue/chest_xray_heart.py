@@ -12,7 +12,10 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.film_view import (
+from isocenter.catalogue.plane_image import age_said, age_years, grey
+from isocenter.errors import Refused
+from isocenter.methods import lung_fields
+from isocenter.methods.film_view import (
     CALLED_A_FILM,
     CHEST,
     FILMS,
@@ -24,9 +27,6 @@ from isocenter.catalogue.film_view import (
     said_lateral,
     towards_of,
 )
-from isocenter.catalogue.plane_image import age_said, age_years, grey
-from isocenter.errors import Refused
-from isocenter.methods import lung_fields
 from isocenter.methods.lung_network import two_opinions
 from isocenter.record import Code, Finding, Measurement, codes
 from isocenter.space import Reference, Region, Volume

@@ -13,7 +13,9 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
-from isocenter.catalogue.film_view import (
+from isocenter.catalogue.plane_image import age_said, age_years, grey, within_padding, without_padding
+from isocenter.errors import Refused
+from isocenter.methods.film_view import (
     CALLED_A_FILM,
     CHEST,
     FILMS,
@@ -23,8 +25,6 @@ from isocenter.catalogue.film_view import (
     said_lateral,
     towards_of,
 )
-from isocenter.catalogue.plane_image import age_said, age_years, grey, within_padding, without_padding
-from isocenter.errors import Refused
 from isocenter.methods.picture import prepared
 from isocenter.methods.saliency import activation, standing_out
 from isocenter.record import Finding, Measurement, Urgency, codes

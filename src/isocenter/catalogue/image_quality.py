@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.film_view import grows_with_exposure
 from isocenter.catalogue.one_scan import is_made
 from isocenter.errors import Refused
 from isocenter.methods import greys, pet_header, suv
+from isocenter.methods.film_view import grows_with_exposure
 from isocenter.methods.ghosting import ghosting
 from isocenter.methods.noise import signal_to_noise
 from isocenter.methods.sharpness import edge_width

@@ -141,14 +141,9 @@ def _of_cohort(name: str, task: str, out: Path, analysis: str, say: list[str], f
     from isocenter.errors import Conflict, NotFound
     from isocenter.govern.consent import Purpose
     from isocenter.govern.policy import HOUSE
-    from isocenter.learn.recipes import OWN_TRAINING, recipe
+    from isocenter.learn.recipes import taught_by
 
-    if task in OWN_TRAINING:
-        raise NotFound(
-            f"no data at {name}", f"it is no file or folder, and '{task}' learns from folders of its own collections",
-            "give the path of one",
-        )  # fmt: skip
-    examples, how = out.resolve().with_name(f"{out.resolve().name}-examples"), recipe(task)
+    examples, how = out.resolve().with_name(f"{out.resolve().name}-examples"), taught_by(task)
     if (kept := examples / "examples.json").is_file():  # a run that goes on
         if (of := json.loads(kept.read_text("utf-8")).get("cohort")) != name:
             raise Conflict(

@@ -1,8 +1,9 @@
 """One command to the network of `chest_xray_heart`, with its card and its evidence.
 
-It learns from virtual films alone (`isocenter.methods.virtual_chest`): no radiograph of a person decides a weight, and
-none is needed to repeat the training. Evidence is on virtual films that it has not seen; what it does on radiographs of
-people is told on the page of the analysis.
+What ships learnt from virtual films alone (`isocenter.methods.virtual_chest`): no radiograph of a person decides a
+weight, and none is needed to repeat the training. Evidence is on virtual films that it has not seen; what it does on
+radiographs of people is told on the page of the analysis. Where films of people with outlines are given, of a folder
+or of signed reports, they are shown beside the virtual ones, and a fifth of the people is held back.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from scipy.special import expit
 import isocenter
 from isocenter.errors import Unavailable
 from isocenter.learn.card import for_what, of_groups
-from isocenter.learn.chest_fit import ChestRecipe, films, fit_chest
+from isocenter.learn.chest_fit import ChestRecipe, Films, films, fit_chest
 from isocenter.learn.export import COMPARED, exported
+from isocenter.learn.films_of_people import FilmsOfPeople, films_of_people
 from isocenter.learn.heart_network import HeartNet
 from isocenter.learn.model_folder import write_record
 from isocenter.learn.recipes import DEVELOPER
@@ -68,38 +70,53 @@ def train(
     """Draw the films, fit, export and measure; writes ``model.onnx``, ``model.json`` and ``card.md`` into `out`.
 
     Args:
-        data: not looked at: the films are drawn.
+        data: folder of films with outlines (`outlined_films`), which are shown beside those that are drawn; ``.`` for
+            drawn ones alone.
         out: folder for the model; a run that was killed goes on there after its last fifty steps.
 
     Raises:
+        NotFound, Refused: as `films_of_people`.
         Unavailable: when `out` cannot be written.
     """
     how, started = recipe or ChestRecipe(), clock()
+    people = None if data == Path() else films_of_people(data, how.side, seed)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
     drawn = films(how.films, how.side, seed, tell)
-    net = fit_chest(how, drawn, seed, checkpoint=out / "chest.checkpoint", progress=tell)
+    if people is not None:
+        tell(f"{len(people.taught)} films of {people.people} people beside them; {len(people.held)} of "
+             f"{people.people_held} others are held back")  # fmt: skip
+    net = fit_chest(
+        how, drawn, seed, of_people=None if people is None else people.taught, checkpoint=out / "chest.checkpoint",
+        progress=tell,
+    )  # fmt: skip
     random = torch.Generator().manual_seed(seed)
     digest, parity = exported(
         net, (1, how.side, how.side), out / "model.onnx", ("logits",), limit_bytes=5_000_000, seed=seed, name="films",
         inputs=(torch.rand(1 + k % 3, 1, how.side, how.side, generator=random) for k in range(COMPARED)), measure=expit,
     )  # fmt: skip
-    shown = _measured(net, how, seed + 50)
+    shown = _measured(net, films(_HELD_OUT, how.side, seed + 50))
+    if people is not None:
+        shown |= {f"{name}_people_held_back": value for name, value in _measured(net, people.held).items()}
     tell(", ".join(f"{name} {value['value']:.4f}" for name, value in shown.items()))
-    card = CARD | {
-        "training": {
-            "command": f"isocenter train {how.task} --data . --seed {seed}",
-            "parameters": sum(p.numel() for p in net.parameters()),
-            "seconds since it was started or taken up again": round(clock() - started),
-            "torch": torch.__version__,
-            "seed": seed,
-            "recipe": json.dumps(to_plain(asdict(how)), sort_keys=True),
-        },
-    }
+    card = (
+        CARD
+        | ({} if people is None else _of_people(people, data))
+        | {
+            "training": {
+                "command": f"isocenter train {how.task} --data {'.' if people is None else 'FOLDER'} --seed {seed}",
+                "parameters": sum(p.numel() for p in net.parameters()),
+                "seconds since it was started or taken up again": round(clock() - started),
+                "torch": torch.__version__,
+                "seed": seed,
+                "recipe": json.dumps(to_plain(asdict(how)), sort_keys=True),
+            },
+        }
+    )
     model = Model(
-        name=how.task, version="1", digest=digest, examples=drawn.digest, code=code_digest(), card=card,
+        name=how.task, version="1", digest=digest, examples=_digest(drawn, people), code=code_digest(), card=card,
         evidence={"metrics": shown, "parity": parity, "films": _HELD_OUT},
         inputs={"side": how.side, "outlines": ["right lung", "left lung", "heart"]},
     )  # fmt: skip
@@ -113,31 +130,64 @@ def code_digest() -> str:
     sha = hashlib.sha256()
     folder = Path(__file__).parent
     methods = [folder.parent / "methods" / f"{name}.py" for name in ("virtual_chest", "virtual_film")]
-    for file in (*(folder / f"{n}.py" for n in ("fit", "chest_fit", "heart_network")), *methods):
+    for file in (
+        *(folder / f"{n}.py" for n in ("fit", "chest_fit", "films_of_people", "heart_network", "outlined_films")),
+        *methods,
+    ):
         sha.update(file.read_bytes())
     return f"{isocenter.__version__}+{sha.hexdigest()[:12]}"
 
 
-def _measured(net: HeartNet, how: ChestRecipe, seed: int) -> dict[str, Any]:
+def _digest(drawn: Films, people: FilmsOfPeople | None) -> str:
+    """SHA-256 of what was learnt from."""
+    if people is None:
+        return drawn.digest
+    return hashlib.sha256(f"{drawn.digest} {people.taught.digest}".encode()).hexdigest()
+
+
+def _of_people(people: FilmsOfPeople, data: Path) -> dict[str, Any]:
+    """What the card says otherwise where films of people were learnt from."""
+    whose = "what readers signed" if (data / "examples.json").is_file() else f"the folder '{data.name}'"
+    return {
+        "people": {"training": people.people, "validation": people.people_held},
+        "pictures": {"training": len(people.taught), "validation": len(people.held)},
+        "source": "virtual films in closed form (isocenter.methods.virtual_chest), and beside them "
+        f"{len(people.taught)} outlined radiographs of {people.people} people of {whose}",
+        "licence": f"that of the radiographs of {whose}, which whoever trained it knows",
+        "groups": "nothing is known of groups of the people whose radiographs were learnt from",
+        "bias": "nothing was done for a group of people",
+        "limits": [
+            f"outlines were learnt from radiographs of {people.people} people beside drawn ones, and looked at on "
+            f"{people.people_held}",
+            CARD["limits"][1],
+            "no gate: nothing declines a picture that is no chest before the outlines do",
+        ],
+    }
+
+
+def _measured(net: HeartNet, held: Films) -> dict[str, Any]:
     """Overlap with the truth of films that were not trained on, and how far the heart's share of the width is off."""
-    held = films(_HELD_OUT, how.side, seed)
     with torch.inference_mode():
         said = torch.sigmoid(net(held.pictures[:, None].float() / 255)).numpy() > 0.5
     truth = held.masks.numpy() > 127
-    chest = truth.any(axis=(2, 3)).all(axis=1)
+    known = np.ones(truth.shape[:2], np.bool_) if held.known is None else held.known.numpy()
+    chest = truth.any(axis=(2, 3)).all(axis=1) if held.known is None else np.ones(len(truth), np.bool_)
     shown: dict[str, Any] = {}
     for k, name in enumerate(("right_lung", "left_lung", "heart")):
-        both = (said[chest, k] & truth[chest, k]).sum(axis=(1, 2))
-        dice = 2 * both / np.maximum(said[chest, k].sum(axis=(1, 2)) + truth[chest, k].sum(axis=(1, 2)), 1)
-        shown[f"dice_{name}"] = {"value": float(dice.mean()), "low": float(np.quantile(dice, 0.05)), "n": len(dice)}
+        told = chest & known[:, k]
+        both = (said[told, k] & truth[told, k]).sum(axis=(1, 2))
+        dice = 2 * both / np.maximum(said[told, k].sum(axis=(1, 2)) + truth[told, k].sum(axis=(1, 2)), 1)
+        if len(dice):
+            shown[f"dice_{name}"] = {"value": float(dice.mean()), "low": float(np.quantile(dice, 0.05)), "n": len(dice)}
     off = []
-    for mine, theirs in zip(said[chest], truth[chest], strict=True):
-        if mine.any(axis=(1, 2)).all():
+    for mine, theirs in zip(said[chest & known.all(axis=1)], truth[chest & known.all(axis=1)], strict=True):
+        if mine.any(axis=(1, 2)).all() and theirs.any(axis=(1, 2)).all():
             off.append(_ratio(mine) - _ratio(theirs))
     if off:
         shown["ratio_off"] = {"value": float(np.abs(off).mean()), "largest": float(np.abs(off).max()), "n": len(off)}
-    empty = said[~chest].mean(axis=(1, 2, 3)) if (~chest).any() else np.zeros(1)
-    shown["outlined_where_no_chest_is"] = {"value": float((empty > 0.02).mean()), "n": int((~chest).sum())}
+    if held.known is None:
+        empty = said[~chest].mean(axis=(1, 2, 3)) if (~chest).any() else np.zeros(1)
+        shown["outlined_where_no_chest_is"] = {"value": float((empty > 0.02).mean()), "n": int((~chest).sum())}
     return shown
 
 
@@ -166,12 +216,17 @@ def page(model: Model) -> str:
         f"Licence: {card['licence']}. Digest of the examples `{model.examples[:16]}…`.", "", "## Training", "",
         *[f"- {name}: {value}" for name, value in card["training"].items()], "",
         "## Evidence", "",
-        f"{model.evidence['films']} virtual films that were not trained on; what it does on radiographs of people is "
-        "told in docs/know/chest_xray_heart.md.", "",
+        f"{model.evidence['films']} virtual films that were not trained on; " + _on_people(card), "",
         "| what | value | |", "|---|---|---|", *rows, "",
         *_of_gate(model.evidence.get("out_of_scope", {})),
         f"ONNX and torch differ by at most {model.evidence['parity']:.1e} in a probability.", "",
     ])  # fmt: skip
+
+
+def _on_people(card: Mapping[str, Any]) -> str:
+    if "people" in card:
+        return f"and {card['pictures']['validation']} radiographs of {card['people']['validation']} people held back."
+    return "what it does on radiographs of people is told in docs/know/chest_xray_heart.md."
 
 
 def _of_gate(declined: Mapping[str, Mapping[str, int]]) -> list[str]:

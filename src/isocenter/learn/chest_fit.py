@@ -1,4 +1,4 @@
-"""One fit of the network that outlines lungs and heart on a chest radiograph, on virtual films alone."""
+"""One fit of the network that outlines lungs and heart on a chest radiograph, on virtual films and those of people."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ class ChestRecipe:
         task: name of the task and of the model.
         widths: channels of the network from the finest grid to the coarsest.
         films: how many virtual films. side: rows and columns that the network looks at.
+        of_people: part of what is shown that comes from people, where films of people are given.
         steps, batch, rate, decay, average: the schedule (see `fit.Schedule`).
         threads: CPU threads; part of the recipe because the order of sums depends on it.
         changes: of each film each time that it is shown.
@@ -64,6 +65,7 @@ class ChestRecipe:
     task: str = "chest_xray_heart"
     widths: tuple[int, ...] = (8, 24, 48, 64, 96)
     films: int = 1600
+    of_people: float = 0.5
     side: int = 128
     steps: int = 1500
     batch: int = 10
@@ -76,16 +78,29 @@ class ChestRecipe:
 
 @dataclass(frozen=True, eq=False)
 class Films:
-    """(n, s, s) pictures and (n, 3, s, s) outlines, each 0 to 255."""
+    """(n, s, s) pictures and (n, 3, s, s) outlines, each 0 to 255.
+
+    Args:
+        known: (n, 3) which outlines were drawn; all where it is None. Of the lungs both are, or none: a film that is
+            shown mirrored has exchanged them.
+        weights: (n,) how often each is shown; all alike where it is None.
+    """
 
     pictures: Tensor
     masks: Tensor
+    known: Tensor | None = None
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.pictures)
 
     @property
     def digest(self) -> str:
-        """SHA-256 over both."""
+        """SHA-256 over all of it."""
         sha = hashlib.sha256(self.pictures.numpy().tobytes())
         sha.update(self.masks.numpy().tobytes())
+        for one in (self.known, self.weights):
+            sha.update(b"" if one is None else one.numpy().tobytes())
         return sha.hexdigest()
 
 
@@ -139,13 +154,13 @@ def changed(x: Tensor, masks: Tensor, how: Changes, random: torch.Generator) -> 
     return x, masks
 
 
-def _loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """Cross entropy and Dice of the three outlines."""
+def _loss(logits: Tensor, masks: Tensor, known: Tensor) -> Tensor:
+    """Cross entropy and Dice of those of the three outlines that were drawn."""
     cross = functional.binary_cross_entropy_with_logits(logits, masks, reduction="none").mean((2, 3))
     said = torch.sigmoid(logits)
     both = (said * said).sum((2, 3)) + (masks * masks).sum((2, 3))
     dice = 1 - (2 * (said * masks).sum((2, 3)) + 20) / (both + 20)
-    return (4 * cross + dice).mean()
+    return ((4 * cross + dice) * known).sum() / known.sum().clamp(min=1)
 
 
 def fit_chest(
@@ -153,24 +168,40 @@ def fit_chest(
     shown_films: Films,
     seed: int,
     *,
+    of_people: Films | None = None,
     checkpoint: Path | None = None,
     progress: Progress = lambda line: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> HeartNet:
-    """Train on these films and return the averaged network, ready to answer (see `fit.descend`)."""
+    """Train on these films and return the averaged network, ready to answer (see `fit.descend`).
+
+    Args:
+        of_people: films that are shown beside them, `recipe.of_people` of each batch.
+    """
+    theirs = 0 if of_people is None else max(1, round(recipe.batch * recipe.of_people))
+
+    def drawn(some: Films, count: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        if some.weights is None:
+            which = torch.randint(len(some), (count,), generator=random)
+        else:
+            which = torch.multinomial(some.weights, count, replacement=True, generator=random)
+        known = torch.ones(count, 3) if some.known is None else some.known[which].float()
+        return some.pictures[which, None].float() / 255, some.masks[which].float() / 255, known
 
     def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
-        which = torch.randint(len(shown_films.pictures), (recipe.batch,), generator=random)
-        x, masks = shown_films.pictures[which, None].float() / 255, shown_films.masks[which].float() / 255
+        x, masks, known = drawn(shown_films, recipe.batch - theirs, random)
+        if of_people is not None:
+            both = ((x, masks, known), drawn(of_people, theirs, random))
+            x, masks, known = (torch.cat(some) for some in zip(*both, strict=True))
         x, masks = changed(x, masks, recipe.changes, random)
-        return _loss(net(x.contiguous(memory_format=torch.channels_last)), masks)
+        return _loss(net(x.contiguous(memory_format=torch.channels_last)), masks, known)
 
     how = Schedule(
         recipe.steps, 50, recipe.rate, 100, recipe.decay, recipe.average, recipe.threads, (0, 20), all_decay=True
     )
     net: HeartNet = descend(
         lambda: HeartNet(recipe.widths, 1, 3).to(memory_format=torch.channels_last),
-        shown, how, seed, repr((asdict(recipe), shown_films.digest)), checkpoint=checkpoint, progress=progress,
-        clock=clock,
+        shown, how, seed, repr((asdict(recipe), shown_films.digest, of_people.digest if of_people is not None else "")),
+        checkpoint=checkpoint, progress=progress, clock=clock,
     )  # fmt: skip
     return net

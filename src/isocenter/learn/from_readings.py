@@ -369,6 +369,9 @@ def laid(
             "readers": " ".join(example.readers), "mode": example.mode, "time": example.time,
             "machine": int(example.machine), "image": files[0] if files else "",
         })  # fmt: skip
+    if not rows:
+        because = "; ".join(f"{n}: {why}" for why, n in left.items())
+        raise Refused(f"none of {len(examples)} examples can be kept", because, "mend that, or wait for other reports")
     if must_differ and len({r["label"] for r in rows}) < 2:
         raise Refused(f"{len(rows)} examples of one class", "nothing can be learnt from them", "wait for more reports")
     text = io.StringIO()

@@ -468,6 +468,19 @@ class Boxes:
     patience: int = 0
 
 
+@dataclass(frozen=True)
+class Structures:
+    """What signed reports teach a training of its own (`recipes.OWN_TRAINING`), whose numbers stand elsewhere.
+
+    Args:
+        classes: structures that are outlined. known_as: other names and codes of them, counted from 1.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    known_as: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+
 Recipe = Classifier2D | Classes | Table | Masks | Boxes
 
 LATER: Mapping[type, Mapping[str, Any]] = {

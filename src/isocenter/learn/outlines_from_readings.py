@@ -21,9 +21,9 @@ from isocenter.space import Geometry, Reference, Region, Shape, Volume
 if TYPE_CHECKING:
     from isocenter.learn.signed_reports import Images
 
-__all__ = ["Outlines"]
+__all__ = ["DRAWN", "Outlines", "on_grid"]
 
-_DRAWN = {Shape.POLYGON: measuring.polygon_inside, Shape.ELLIPSE: measuring.ellipse_inside}
+DRAWN = {Shape.POLYGON: measuring.polygon_inside, Shape.ELLIPSE: measuring.ellipse_inside}
 """Marks that enclose something, on the one slice on which they were drawn."""
 
 
@@ -32,7 +32,7 @@ class Outlines(Regions):
 
     def __init__(self, how: Masks, analysis: str, looks_for: Collection[Code]) -> None:
         self._how, self._flat = how, len(how.spacing_mm) == 2
-        shapes = (Shape.MASK, *_DRAWN) if self._flat else (Shape.MASK,)
+        shapes = (Shape.MASK, *DRAWN) if self._flat else (Shape.MASK,)
         super().__init__(how, analysis, looks_for, first=1, may_lack=how.may_lack, shapes=shapes)
 
     def written(
@@ -74,7 +74,7 @@ class Outlines(Regions):
         labels, overlaps = np.zeros(volume.geometry.shape, np.uint8), False
         for label in sorted(regions):
             for region in regions[label]:
-                mask = _on(region, volume.geometry)
+                mask = on_grid(region, volume.geometry)
                 overlaps |= bool(np.setdiff1d(labels[mask], (0, label)).size)
                 labels[mask] = label
         return volume, labels, digests, int(overlaps)
@@ -100,7 +100,7 @@ def _stored(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(values, np.int16 if whole else np.float32)
 
 
-def _on(region: Region, grid: Geometry) -> npt.NDArray[np.bool_]:
+def on_grid(region: Region, grid: Geometry) -> npt.NDArray[np.bool_]:
     """A mask on the grid of an image; of another grid in its frame of reference by the nearest voxel.
 
     Raises:
@@ -110,7 +110,7 @@ def _on(region: Region, grid: Geometry) -> npt.NDArray[np.bool_]:
 
     if region.shape is not Shape.MASK:
         assert region.points_mm is not None
-        return np.asarray(_DRAWN[region.shape](region.points_mm, grid), bool).reshape(grid.shape)
+        return np.asarray(DRAWN[region.shape](region.points_mm, grid), bool).reshape(grid.shape)
     moved = region if region.geometry.same_grid(grid) else resample_region(region, grid)
     assert moved.mask is not None
     if not moved.voxels:

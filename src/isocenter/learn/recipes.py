@@ -25,12 +25,13 @@ from isocenter.learn.kinds import (
     Opacities,
     Recipe,
     Scattering,
+    Structures,
     Table,
 )
 from isocenter.learn.recipe_files import BESIDE, CARD, KINDS, recipe_from, recipe_in
 from isocenter.record import Model
 
-__all__ = ["DEVELOPER", "OWN_TRAINING", "RECIPES", "recipe", "recipe_behind", "unlike"]
+__all__ = ["DEVELOPER", "OWN_TRAINING", "RECIPES", "recipe", "recipe_behind", "taught_by", "unlike"]
 
 _LONGEST = 2**20  # bytes of a recipe file
 
@@ -447,6 +448,20 @@ OWN_TRAINING: Mapping[str, str] = {
 """Tasks that are no classifier of pictures -> the module whose `train(data, out, seed, tell, clock)` makes a model."""
 
 
+_OWN_STRUCTURES: Mapping[str, Structures] = {
+    "chest_xray_heart": Structures(
+        "chest_xray_heart",
+        ("right lung", "left lung", "heart"),
+        {
+            "lung right": 1, "right lung field": 1, "SCT:39607008 SCT:24028007": 1,
+            "lung left": 2, "left lung field": 2, "SCT:39607008 SCT:7771000": 2,
+            "cardiac silhouette": 3, "SCT:80891009": 3,
+        },
+    ),
+}  # fmt: skip
+"""Of them those that learn from signed reports -> the structures that have to be outlined there."""
+
+
 OWN_RECIPES: Mapping[str, tuple[str, str]] = {
     "cardiac_cine": ("isocenter.learn.heart_fit", "HeartRecipe"),
     "chest_xray_heart": ("isocenter.learn.chest_fit", "ChestRecipe"),
@@ -475,6 +490,15 @@ def recipe(task: str) -> Recipe:
             return how
     known = ", ".join(sorted([*RECIPES, *OWN_TRAINING]))
     raise NotFound(f"no recipe '{task}'", f"there are recipes for {known}", "or write one into a .toml file")
+
+
+def taught_by(task: str) -> Recipe | Structures:
+    """What signed reports teach a task: its recipe, or the structures of a training of its own.
+
+    Raises:
+        NotFound, Refused: as `recipe`.
+    """
+    return next((own for name, own in _OWN_STRUCTURES.items() if _plain(name) == _plain(task)), None) or recipe(task)
 
 
 def recipe_behind(model: Model) -> Recipe:

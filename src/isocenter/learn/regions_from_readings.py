@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.learn.from_readings import Example, Said, examples_of
-from isocenter.learn.kinds import Boxes, Masks
+from isocenter.learn.kinds import Boxes, Masks, Structures
 from isocenter.learn.labels_of_findings import GENERAL, called, label_of, label_of_code, names_of_labels
 from isocenter.record import Code, Finding, Verdict
 from isocenter.space import Reference, Region, Shape, Volume
@@ -59,9 +59,11 @@ class Regions:
         shapes: that say where a thing ends.
     """
 
+    _name_them = 'name these in the recipe: [known_as], such as "SCT:39607008" = 1'
+
     def __init__(
-        self, how: Masks | Boxes, analysis: str, looks_for: Collection[Code], *, first: int, may_lack: bool,
-        shapes: Collection[Shape],
+        self, how: Masks | Boxes | Structures, analysis: str, looks_for: Collection[Code], *, first: int,
+        may_lack: bool, shapes: Collection[Shape],
     ) -> None:  # fmt: skip
         self._analysis, self._may_lack, self._shapes = analysis, may_lack, shapes
         self._classes = dict(enumerate(how.classes, start=first))
@@ -122,7 +124,7 @@ class Regions:
         if not regions and not bare and call is None:
             return None
         lacks = self._lacks(regions, bare, call, nameless=nameless)
-        return Told(regions, own, lacks or _apart(regions))
+        return Told(regions, own, lacks or self._apart(regions))
 
     def _ends(self, where: Region) -> bool:
         return where.shape in self._shapes and (where.shape is not Shape.MASK or where.voxels > 0)
@@ -158,14 +160,18 @@ class Regions:
             return f"nobody looked for '{classes[unsought[0]]}'"
         return ""
 
+    def _apart(self, regions: Mapping[int, Sequence[Drawn]]) -> str:
+        """Why regions on several images would teach that something is not there: on one of them a label has none."""
+        labels = [set(shown.regions) for shown in _by_image(regions)]
+        return "outlined each on another picture" if any(own != set(regions) for own in labels) else ""
+
     def _refuse(self, reports: int, left: Mapping[str, int], others: Collection[str]) -> None:
         if not reports:
             return  # no report at all, which is said elsewhere
         if others and not any("without an outline" in why for why in left):
             raise Refused(
                 f"no finding of {reports} signed reports is called {' or '.join(self._classes.values())}",
-                f"outlined are {', '.join(sorted(others)[:8])}",
-                "name these in the recipe: [known_as], such as \"SCT:39607008\" = 1",
+                f"outlined are {', '.join(sorted(others)[:8])}", self._name_them,
             )  # fmt: skip
         why = "; ".join(f"{n}: {reason}" for reason, n in left.items())
         raise Refused(f"{reports} signed reports teach no outline", why or "all say that there is nothing",
@@ -232,23 +238,21 @@ def _alike(one: Region | None, other: Region) -> bool:
 
 
 def _by_image(regions: Mapping[int, Sequence[Drawn]]) -> list[Shown]:
-    """The regions of each picture; where they have a place in the patient, those that share a frame of reference."""
-    found: dict[tuple[str | int | None, ...], dict[int, list[Region]]] = {}
+    """The regions of each picture; where they have a place in the patient, those that share a frame of reference.
+
+    What names no frame lies with the marks on the first: of a picture that is no film only a mark names one.
+    """
+    found: dict[tuple[str | int, ...], dict[int, list[Region]]] = {}
+    first = set[tuple[str | int, ...]]()
     for label, own in regions.items():
         for region, frame in own:
             grid = region.geometry
             placed = grid.reference is Reference.PATIENT
-            image = (grid.frame_of_reference,) if placed else (frame, region.series_uid, region.instance_uid)
+            image = (grid.frame_of_reference,) if placed else (frame or 0, region.series_uid, region.instance_uid)
             found.setdefault(image, {}).setdefault(label, []).append(region)
-    return [
-        Shown(own, image[0] if isinstance(image[0], int) else None) for image, own in found.items()
-    ]  # fmt: skip
-
-
-def _apart(regions: Mapping[int, Sequence[Drawn]]) -> str:
-    """Why regions on several images would teach that something is not there: on one of them a label has none."""
-    labels = [set(shown.regions) for shown in _by_image(regions)]
-    return "outlined each on another picture" if any(own != set(regions) for own in labels) else ""
+            if not placed and frame is not None:
+                first.add(image)
+    return [Shown(own, int(image[0]) if image in first else None) for image, own in found.items()]
 
 
 def _one_time(volume: Volume, frame: int | None) -> Volume:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from isocenter.learn.categories import Heard
 from isocenter.learn.from_readings import Example, Said
-from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Recipe, Table
+from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Recipe, Structures, Table
 from isocenter.record import Code, Result
 from isocenter.space import Region, Volume
 
@@ -116,16 +116,23 @@ _TEACHERS: Mapping[type, tuple[str, str]] = {
     Table: ("rows_from_readings", "TableRows"),
 }
 """Kind of recipe -> the module and the class that teach it."""
+_OF_STRUCTURES: Mapping[str, tuple[str, str]] = {
+    "chest_xray_heart": ("chest_from_readings", "OutlinedChests"),
+}
+"""Training of its own -> the module and the class that teach it."""
 _GRADES = ("grades_from_readings", "Grades")
 
 
-def teacher_of(how: Recipe, analysis: str, looks_for: Collection[Code]) -> Teacher:
+def teacher_of(how: Recipe | Structures, analysis: str, looks_for: Collection[Code]) -> Teacher:
     """Who makes examples for a recipe out of reports on an analysis.
 
     Args:
         looks_for: codes of the findings that the analysis may say.
     """
-    module, name = _GRADES if isinstance(how, Classes) and _is_graded(how) else _TEACHERS[type(how)]
+    if isinstance(how, Structures):
+        module, name = _OF_STRUCTURES[how.task]
+    else:
+        module, name = _GRADES if isinstance(how, Classes) and _is_graded(how) else _TEACHERS[type(how)]
     made: Teacher = getattr(importlib.import_module(f"isocenter.learn.{module}"), name)(how, analysis, looks_for)
     return made
 

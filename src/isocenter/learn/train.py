@@ -77,7 +77,7 @@ def train(
     Args:
         task: name of a recipe.
         data: what the recipe's kind reads: pictures with labels (`labelled`), a table (`rows`), images with outlines
-            (`outlined`); for `cardiac_cine` a folder of cine and contours.
+            (`outlined`); for `cardiac_cine` a folder of cine and contours, for `chest_xray_heart` films with outlines.
         out: folder for the model; made when it is not there.
         seed: the same seed, data and code give the same weights on one machine.
         device: ``"cpu"`` or ``"gpu"`` (see `device`); on a GPU the weights do not repeat to the last bit.
@@ -125,8 +125,8 @@ def _trained(
             "leave --begin out",
         )
     if task in OWN_TRAINING:  # not a classifier of pictures: its module has a training of its own
-        model: Model = importlib.import_module(OWN_TRAINING[task]).train(data, out, seed, tell, clock)
-        return model
+        made: Model = importlib.import_module(OWN_TRAINING[task]).train(data, out, seed, tell, clock)
+        return learned(made, data, out)
     how, started = recipe(task), clock()
     if not data.exists():
         raise NotFound(f"no data at {data}", "there is nothing to learn from", "check the path")

@@ -17,7 +17,17 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.methods.lung_fields import Chest, dark_parts, levelled_copy, measured, outline
 
-__all__ = ["Agreement", "Ask", "Opinion", "agreement", "alike", "network_outline", "two_opinions"]
+__all__ = [
+    "Agreement",
+    "Ask",
+    "Opinion",
+    "agreement",
+    "alike",
+    "film_seen",
+    "network_outline",
+    "squared",
+    "two_opinions",
+]
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -133,10 +143,8 @@ def network_outline(picture: Floats, ask: Ask, copy: tuple[Floats, float] | None
 
     small, scale = copy or levelled_copy(picture)
     rows, columns = small.shape
-    side = max(rows, columns)
-    top, left = (side - rows) // 2, (side - columns) // 2
-    square = np.zeros((side, side), np.float32)
-    square[top : top + rows, left : left + columns] = small
+    square, top, left = squared(small)
+    side = len(square)
     film = _resized(square, _SIDE)
     margin = (_SIDE - _SMALLER) // 2
     framed = np.zeros_like(film)
@@ -164,6 +172,25 @@ def network_outline(picture: Floats, ask: Ask, copy: tuple[Floats, float] | None
     parts[1] = _snapped(_straight(parts[1]), small)
     chest = measured(parts[0], parts[1], parts[2], dark_parts(small)[0], scale, (picture.shape[0], picture.shape[1]))
     return replace(chest, unsure=_moving(looks > 0.5, together > 0.5)), steady
+
+
+def squared(plane: Floats) -> tuple[Floats, int, int]:
+    """A plane in the middle of a square of zeros, and the row and the column at which it begins there."""
+    rows, columns = plane.shape
+    side = max(rows, columns)
+    top, left = (side - rows) // 2, (side - columns) // 2
+    square = np.zeros((side, side), np.float32)
+    square[top : top + rows, left : left + columns] = plane
+    return square, top, left
+
+
+def film_seen(picture: Floats, side: int = _SIDE) -> Floats:
+    """(side, side) film, 0 to 1, as the network sees it first.
+
+    Raises:
+        Refused: for a picture that `lung_fields` does not look at.
+    """
+    return _resized(squared(levelled_copy(picture)[0])[0], side)
 
 
 def _moving(looks: Mask, together: Mask) -> float:

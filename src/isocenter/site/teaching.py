@@ -21,9 +21,9 @@ from isocenter.errors import NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
 from isocenter.learn.from_readings import AGREEMENT, MOST, capped, influence, rehearsed
-from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Recipe
+from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Recipe, Structures
 from isocenter.learn.recipe_files import recipe_text
-from isocenter.learn.recipes import RECIPES, recipe, recipe_behind
+from isocenter.learn.recipes import OWN_TRAINING, RECIPES, recipe_behind, taught_by
 from isocenter.learn.rehearsed_pairs import rehearsed_pairs
 from isocenter.learn.signed_reports import Signed, teacher_of
 from isocenter.record import Code, Cohort, Event, Kind
@@ -84,18 +84,20 @@ class Teaching:
         """
         must(who, "train")
         signed = self.reports.signed()
-        asked = recipe(task) if task else None
+        asked = taught_by(task) if task else None
         by_hand = isinstance(asked, Masks | Boxes) and asked.task == analysis  # what readers drew needs no analysis
         if not by_hand and not any(one.call(analysis) for one in signed):  # one that was taken away since still teaches
             self.registry.get(analysis)
         how = asked or self._own_recipe(analysis)
-        own = not task and how.task not in RECIPES  # one of the house's own, which lies on the card of its weights
-        task = str(out / "recipe.toml") if own else task or how.task
+        # one of the house's own lies on the card of its weights
+        own = None if task or how.task in RECIPES or isinstance(how, Structures) else how
+        task = str(out / "recipe.toml") if own is not None else task or how.task
         of_places = isinstance(how, Masks | Boxes)
         if rehearse is not None and not (
             of_places or isinstance(how, Classifier2D) or (isinstance(how, Classes) and not how.several)
         ):
-            raise Refused(f"earlier examples for '{how.task}'", "rows, and examples of several classes, are not mixed",
+            raise Refused(f"earlier examples for '{how.task}'",
+                          "rows, hearts, chests and examples of several classes are not mixed",
                           "take all of them anew, without --rehearse")  # fmt: skip
         teacher = teacher_of(how, analysis, self._looks_for(analysis))
         may_be_asked = self._askable(signed, who, without, not_by, cohort)
@@ -125,8 +127,8 @@ class Teaching:
              "readers": dict(sorted(Counter(r for e in made for r in e.readers).items())),
              "influence": {r: round(part, 4) for r, part in influence(made).items()}, "scaled": scaled},
         )  # fmt: skip
-        if own:
-            wholly.write(out / "recipe.toml", recipe_text(how))
+        if own is not None:
+            wholly.write(out / "recipe.toml", recipe_text(own))
         if rehearse is not None:
             mixed = (rehearsed_pairs if of_places else rehearsed)(out, rehearse, share)
             report["rehearsed"] = {"n": mixed, "share": share}
@@ -160,12 +162,12 @@ class Teaching:
         heads = self.index.result_heads(sorted(untold), replaced=True) if untold else {}
         return sorted(uid for uid, rows in heads.items() if any(row["name"] == analysis for row in rows))
 
-    def _own_recipe(self, analysis: str) -> Recipe:
+    def _own_recipe(self, analysis: str) -> Recipe | Structures:
         """The recipe by which an analysis' own weights were trained: one that ships, or the one on their card."""
         known = self.registry.analyses.get(analysis)
         name = str(getattr(known, "weights", "")) or analysis
-        if name in RECIPES:
-            return recipe(name)
+        if name in RECIPES or name in OWN_TRAINING:
+            return taught_by(name)
         held = weights.models(Path(self.shelf) if self.shelf else None).get(name)
         if held is not None and held[0].card.get("training", {}).get("recipe"):
             return recipe_behind(held[0])
