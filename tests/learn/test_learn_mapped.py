@@ -130,3 +130,16 @@ def test_the_command_tells_the_nearest_cases_beside(bright: Path, tmp_path: Path
     assert [one["label"] for one in rows["ann/spot.png"]["near"]] == ["bright", "bright"]
     shown = CliRunner().invoke(app, asked)
     assert "2 maps of 4 pictures" in shown.output and "no explanation of disease" in shown.output
+
+
+def test_a_picture_that_cannot_be_read_keeps_no_other_from_its_map(bright: Path, tmp_path: Path) -> None:
+    told(bright)
+    data = pictures(tmp_path / "data")
+    (data / "torn.png").write_bytes((data / "spot.png").read_bytes()[:40])
+    Image.fromarray(np.full((5, 5), 90, np.uint8)).save(data / "coarse.png")
+    rows = {row["file"]: row for row in mapped(bright, data, tmp_path / "maps", against)}
+    assert rows["spot.png"]["map"] and len(rows) == 6
+    assert "cannot read torn.png" in rows["torn.png"]["why_no_map"] and rows["torn.png"]["class"] is None
+    assert "too coarse" in rows["coarse.png"]["why_no_map"]
+    with pytest.raises(Refused, match=r"none of 1 images.*of the first: cannot read torn.png"):
+        mapped(bright, data / "torn.png", tmp_path / "others", against)

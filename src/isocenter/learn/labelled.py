@@ -12,8 +12,9 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,7 @@ from isocenter.learn.naming import class_above, class_of, label_said, named, num
 from isocenter.learn.picture_tables import listed, listed_in, pictures_in
 from isocenter.learn.sheet import plain
 
-__all__ = ["chosen", "opened_npz", "pairs_of", "read_labelled", "unlabelled"]
+__all__ = ["Aside", "chosen", "opened_npz", "pairs_of", "read_labelled", "unlabelled"]
 
 _IMAGE_WORDS = {"images", "image", "imgs", "img", "x", "data", "pictures", "volumes"}
 _LABEL_WORDS = {"labels", "label", "y", "targets", "target", "truth"}
@@ -45,6 +46,7 @@ _NAMES_OF_CLASSES = ("classes", "classnames", "labelnames", "targetnames")
 
 Found = tuple[str, int, "_Read", str]
 Aside = list[tuple[str, str]] | None
+_T = TypeVar("_T")
 
 
 class _Read(NamedTuple):
@@ -130,11 +132,7 @@ def read_labelled(
             "give a folder with one folder a class, an .npz with images and labels, or a .csv with file and label",
         )  # fmt: skip
     if not found and aside:
-        raise Refused(
-            f"none of {len(aside)} images in {path.name} can be used",
-            f"of the first: {aside[0][1]}",
-            f"give images of the kind of '{how.task}'",
-        )
+        _none_of(aside, path, how)
     if not found:
         part = f" in the split '{split}'" if split else ""
         raise Refused(
@@ -206,34 +204,55 @@ def _coarser(own: Sequence[int], grid: Sequence[int]) -> bool:
     return any(had < want for had, want in zip(own, grid, strict=True))
 
 
-def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint8]]:
+def unlabelled(path: Path, how: Classes, aside: Aside = None) -> tuple[list[str], npt.NDArray[np.uint8]]:
     """Names and images on the grid of a recipe, whatever they show: all of a folder or an ``.npz``, or one.
 
+    Args:
+        aside: where it is given, an image that cannot be used is put here with the reason, and the others are read.
+
     Raises:
-        NotFound: when nothing is there. Refused: when there is no image, or one cannot be read.
+        NotFound: when nothing is there. Refused: when there is no image, or one, or with `aside` each, cannot be used.
     """
     if not path.exists():
         raise NotFound(
             f"no data at {path}", "there is nothing to read", "give the path of a file or folder that is there"
         )
-    names, found = [], []
+    found = list[tuple[str, npt.NDArray[np.uint8]]]()
+
+    def take(name: str, fit: Callable[[], npt.NDArray[np.uint8]]) -> None:
+        if (image := _usable(fit, name, aside)) is not None:
+            found.append((name, image))
+
     if path.is_dir() or path.name.lower().endswith(ENDINGS):
         files, path = (pictures_in(path), path) if path.is_dir() else ([path], path.parent)
         deep = span_of_set(deep_in(files, how), path.name)
         for file in files:
-            names.append(file.relative_to(path).as_posix())
-            shown = opened(file, how)
-            found.append(fitted(shown, how, names[-1], span=None if shown.dtype == np.uint8 else deep))
+            name = file.relative_to(path).as_posix()
+            take(name, partial(_alone, file, how, name, deep))
     else:
         arrays = opened_npz(path)
         for part, (image, _) in pairs_of(arrays).items():
             span = span_of_set(arrays[image], f"{path.name}, {image}")
             for number, picture in enumerate(arrays[image]):
-                names.append(f"{part}/{number:05d}" if part else f"{number:05d}")
-                found.append(fitted(picture, how, names[-1], span=span))
+                name = f"{part}/{number:05d}" if part else f"{number:05d}"
+                take(name, partial(fitted, picture, how, name, span=span))
+    if not found and aside:
+        _none_of(aside, path, how)
     if not found:
         raise Refused(f"no image in {path.name}", "there is nothing to read", "give a folder of images or an .npz")
-    return names, np.stack(found)
+    return [name for name, _ in found], np.stack([image for _, image in found])
+
+
+def _alone(file: Path, how: Classes, name: str, span: Span) -> npt.NDArray[np.uint8]:
+    image = opened(file, how)
+    return fitted(image, how, name, span=None if image.dtype == np.uint8 else span)
+
+
+def _none_of(aside: Sequence[tuple[str, str]], path: Path, how: Classes) -> NoReturn:
+    raise Refused(
+        f"none of {len(aside)} images in {path.name} can be used", f"of the first: {aside[0][1]}",
+        f"give images of the kind of '{how.task}'",
+    )  # fmt: skip
 
 
 def pairs_of(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, tuple[str, str | None]]:
@@ -442,7 +461,7 @@ def _of_tables(tables: Sequence[Path], asked: _Asked) -> Iterator[Found]:
             yield one.name, one.kind, read, one.whose
 
 
-def _usable(read: Callable[[], _Read], name: str, aside: Aside) -> _Read | None:
+def _usable(read: Callable[[], _T], name: str, aside: Aside) -> _T | None:
     """The image, or None where it was set aside."""
     try:
         return read()

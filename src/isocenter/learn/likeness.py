@@ -13,7 +13,7 @@ from isocenter.learn.embedding import embedded, pictures_of
 from isocenter.learn.examples import coded, person
 from isocenter.learn.judge import folder_of, opened
 from isocenter.learn.kinds import Classes, Classifier2D
-from isocenter.learn.labelled import unlabelled
+from isocenter.learn.labelled import Aside, unlabelled
 from isocenter.learn.outside import no_border
 from isocenter.learn.recipes import recipe_behind
 from isocenter.learn.similar import Case, Index
@@ -56,12 +56,15 @@ def indexed(
 
 def found(
     index: Path, images: Path, model: str | Path, extra: Path | None = None, *, k: int = 10,
-    projects: Collection[str] | None = None,
+    projects: Collection[str] | None = None, aside: Aside = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """For each image its strangeness and its nearest known cases, none of the same person.
 
     Strange are images far from all known cases, or far from what the model learnt from: neither finds all that the
     other does. What the model was not made for has no neighbours: their labels would pass for an answer.
+
+    Args:
+        aside: where it is given, pictures that cannot be used are put here with the reason.
 
     Raises:
         Conflict: the index is of another model. Refused: a project of which no case was indexed.
@@ -69,7 +72,7 @@ def found(
     held, session = opened(model, extra)
     how, known = recipe_behind(held), Index.read(index)
     if isinstance(how, Classes):
-        names, pictures = unlabelled(images, how)
+        names, pictures = unlabelled(images, how, aside)
     else:
         cases = pictures_of(held, images)
         names, pictures = list(cases.names), cases.pictures

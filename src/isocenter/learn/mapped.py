@@ -38,6 +38,8 @@ def mapped(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """A row for each picture; of those that the model calls also ``….sensitivity.npy`` and ``….sensitivity.png``.
 
+    One that cannot be read, or is too coarse, has a row with the reason, and the others are looked at.
+
     Args:
         model: name or folder of a classifier. data: a picture, a folder or an ``.npz``; no labels are needed.
         out: folder for the maps and ``maps.json``, outside the data.
@@ -62,8 +64,10 @@ def mapped(
     if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
         raise Refused(f"maps in {out}", "they would lie among the pictures, and pass for some", "name another --out")
     place = folder_of(model, held, extra)
-    names, pictures = unlabelled(data, how)
-    alike = {} if index is None else {one["file"]: one["near"] for one in found(index, data, model, extra, k=near)}
+    unread = list[tuple[str, str]]()
+    names, pictures = unlabelled(data, how, unread)
+    like = [] if index is None else found(index, data, model, extra, k=near, aside=[])
+    alike = {one["file"]: one["near"] for one in like}
     said = said_of_pictures(held, session, place, how, pictures)
     asked, images = Asked(read_file(place / "model.onnx")), images_of(pictures, how)
     files, rows = _files(names), list[dict[str, Any]]()
@@ -80,6 +84,11 @@ def mapped(
         rows.append(row | ({"near": alike.get(name, [])} if index is not None else {}))
         if progress is not None:
             progress(f"{name}: {row['map'] or row['why_no_map']}")
+    for name, why in unread:
+        row = {"file": name, "class": None, "declined": why, "map": None, "why_no_map": why}
+        rows.append(row | ({"near": []} if index is not None else {}))
+        if progress is not None:
+            progress(why)
     told = {"model": held.name, "version": held.version, "digest": held.digest, "method": method, "says": SAYS}
     _keep(out / "maps.json", (json.dumps({**told, "pictures": rows}, indent=1) + "\n").encode())
     return rows
