@@ -91,12 +91,28 @@ def test_a_coarse_late_phase_is_left_out() -> None:
     assert found.frames == 45 and "2 late frames" in found.remarks[0]
 
 
+def test_first_images_a_pause_and_a_late_phase_of_5_s_a_frame() -> None:
+    """A scanner whose detector covers the brain takes 7 s, 11 to 35 s by 2 s and 40 to 60 s by 5 s."""
+    times = np.array([*range(11, 36, 2), 40, 45, 50, 55, 60], np.float64)
+    artery = np.exp(-0.5 * ((times - 20.0) / 3.0) ** 2)
+    for first in (7.0, 0.0):
+        found = bolus.sampling([first, *times])
+        assert found.frames == 19 and found.step_s == 2.0 and found.holes_s[0] == (0.0, 11.0 - first)
+        assert bolus.must_see_the_passage(found, [0.0, *artery], 16.0 - first) == ()
+        assert found.operator @ np.full(19, 3.0) == pytest.approx(3.0)
+    late = [0.0, *np.exp(-0.5 * ((times - 33.0) / 3.0) ** 2)]
+    with pytest.raises(Refused, match=r"between 28 and 33 s after the first, while the bolus passes"):
+        bolus.must_see_the_passage(bolus.sampling([7.0, *times]), late, 20.0)
+
+
 @pytest.mark.parametrize(
     ("times", "words"),
     [
         (np.arange(20) * 1.5, "a scan of 30 s"),
         (np.arange(20) * 4.0, "4.0 s apart"),
-        ([*np.arange(0, 30, 1.0), *np.arange(33, 70, 4.0)], "4.0 s apart"),
+        ([*np.arange(0, 19, 1.0), *np.arange(22, 70, 4.0)], "4.0 s apart"),
+        ([*np.arange(0, 30, 1.0), *np.arange(36, 70, 7.0)], "7.0 s apart"),
+        ([0.0, *np.arange(25, 60, 1.0)], "25.0 s apart"),
         ([0.0, 1.0, 1.0, 2.0], "do not rise"),
         ([0.0, np.nan, 2.0], "do not rise"),
     ],

@@ -53,6 +53,8 @@ _FLAT = 3  # equal samples at the top of a curve
 _AS_NEAR = 3  # steps on either side, whose median is what a step is there
 _HOLE, _WIDEST_HOLE_S = 1.5, 6.0  # steps from frame to frame where some were lost; where nothing happens, seconds
 _MOST_LOST = 0.2  # of the frames
+_FIRST_IMAGES, _LONGEST_PAUSE_S = 3, 20.0  # taken before a scan that then waits for the bolus, and how long it may
+_PASSAGE_S = 20.0  # of close frames, before a late phase of up to 6 s a frame is used as well
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,7 @@ class Sampling:
         step_s: of the regular grid, seconds.
         operator: (samples, frames) linear interpolation; the identity where the scan is regular already.
         remarks: what was changed, for the reader.
-        holes_s: (from, to) of frames between which others were lost.
+        holes_s: (from, to) of frames between which others were lost, or none was taken for more than 3 s.
     """
 
     times_s: npt.NDArray[np.float64]
@@ -82,9 +84,10 @@ class Sampling:
 def sampling(times_s: npt.ArrayLike) -> Sampling:
     """Regular times for a scan.
 
-    A late phase that is coarser than 3 s is left out where what comes before is long enough. Where frames were lost
-    between others the course goes on as a cubic through those that are there; whether the bolus passed then is asked
-    of `must_see_the_passage`.
+    A late phase that is coarser than 3 s is left out where what comes before is long enough; else it is used as far as
+    its frames lie up to 6 s apart. First images, at most three, may lie up to 20 s before the others. Where frames were
+    lost between others, or are coarse, the course goes on as a cubic through those that are there; whether the bolus
+    passed then is asked of `must_see_the_passage`.
 
     Args:
         times_s: (frames,) seconds, rising.
@@ -106,20 +109,13 @@ def sampling(times_s: npt.ArrayLike) -> Sampling:
     if int(lost.sum()) > _MOST_LOST * (len(given) + int(lost.sum())):
         lost[:] = 0  # its times are uneven by themselves
     coarsest = np.where(lost > 0, _WIDEST_HOLE_S, COARSEST_S)
-    coarse = np.flatnonzero(np.diff(given) > coarsest * (1 + _IRREGULAR))
-    if len(coarse):
-        kept = given[: coarse[0] + 1]
-        if len(kept) < 3 or kept[-1] - kept[0] < SHORTEST_S:
-            raise Refused(
-                f"frames lie up to {np.diff(given).max():.1f} s apart",
-                f"flow cannot be told from frames more than {COARSEST_S:g} s apart",
-                "repeat with one frame a second or two",
-            )
+    wide = np.diff(given) > coarsest * (1 + _IRREGULAR)
+    if (many := _close_enough(given, wide)) < len(given):
         remarks.append(
-            f"{len(given) - len(kept)} late frames more than {COARSEST_S:g} s apart were left out; "
-            f"{kept[-1] - kept[0]:.0f} s are used"
+            f"{len(given) - many} late frames more than {COARSEST_S:g} s apart were left out; "
+            f"{given[many - 1] - given[0]:.0f} s are used"
         )
-        given, lost = kept, lost[: len(kept) - 1]
+        given, lost, wide = given[:many], lost[: many - 1], wide[: many - 1]
     many = int(lost.sum())
     times = given - given[0]
     steps = np.diff(times)
@@ -135,14 +131,17 @@ def sampling(times_s: npt.ArrayLike) -> Sampling:
     step = float(np.round(max(steps.min(), 0.25), 3))
     regular = np.arange(int(np.floor(times[-1] / step + 1e-6)) + 1) * step
     operator = np.stack([np.interp(regular, times, row) for row in np.eye(len(times))], axis=1)
-    holes = tuple((float(times[n]), float(times[n + 1])) for n in np.flatnonzero(lost))
+    where = np.flatnonzero((lost > 0) | wide)
+    holes = tuple((float(times[n]), float(times[n + 1])) for n in where)
     for begins, ends in holes:
         within = (regular > begins) & (regular < ends)
-        operator[within] = make_interp_spline(times, np.eye(len(times)), 3)(regular[within])
+        if ends - begins <= _WIDEST_HOLE_S * (1 + _IRREGULAR):  # across a longer pause a cubic may lead anywhere
+            operator[within] = make_interp_spline(times, np.eye(len(times)), 3)(regular[within])
     if many:
         have = "has" if many == 1 else "have"
+        between = told_holes([hole for n, hole in zip(where, holes, strict=True) if lost[n]])
         remarks.append(
-            f"{many} of {len(times) + many} times {have} no whole image ({told_holes(holes)} after the first): the "
+            f"{many} of {len(times) + many} times {have} no whole image ({between} after the first): the "
             "course between was interpolated"
         )
     if len(calm := steps[lost == 0]) and np.ptp(calm) > _IRREGULAR * float(np.median(calm)):
@@ -150,6 +149,26 @@ def sampling(times_s: npt.ArrayLike) -> Sampling:
             f"frames lie {calm.min():.3g} to {calm.max():.3g} s apart: they were resampled to one every {step:g} s"
         )
     return Sampling(times, step, operator, tuple(remarks), holes)
+
+
+def _close_enough(times: npt.NDArray[np.float64], wide: npt.NDArray[np.bool_]) -> int:
+    """How many frames from the first can be used, where some steps are too wide for a bolus to be seen through."""
+    steps = np.diff(times)
+    pause = np.flatnonzero(wide[:_FIRST_IMAGES])
+    begins = int(pause[-1]) + 1 if len(pause) and steps[pause].max() <= _LONGEST_PAUSE_S else 0
+    after = begins + np.flatnonzero(wide[begins:])
+    if not len(after):
+        return len(times)
+    gone = after[steps[after] > _WIDEST_HOLE_S * (1 + _IRREGULAR)]
+    close_s = times[after[0]] - times[begins]
+    for many, least_s in ((int(after[0]) + 1, SHORTEST_S), (int(gone[0]) + 1 if len(gone) else len(times), _PASSAGE_S)):
+        if close_s >= least_s and times[many - 1] - times[begins] >= SHORTEST_S:
+            return many
+    raise Refused(
+        f"frames lie up to {steps[after].max():.1f} s apart",
+        f"flow cannot be told from frames more than {COARSEST_S:g} s apart",
+        "repeat with one frame a second or two",
+    )
 
 
 def lost_between(times_s: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -196,7 +215,7 @@ def must_see_the_passage(plan: Sampling, artery: npt.ArrayLike, arrival_s: float
         raise Refused(
             f"no whole image {told_holes(during)} after the first, while the bolus passes",
             f"flow cannot be told from frames more than {COARSEST_S:g} s apart then",
-            "send the series again, complete",
+            "send the series again, complete, or repeat with one frame a second or two",
         )
     return (
         f"WARNING: times were lost while the bolus passed ({told_holes(during)} after the first): flow may be a fifth "
