@@ -102,9 +102,9 @@ def test_a_report_of_the_demonstration_says_so(archive: Archive) -> None:
 
 def test_identity_and_statement_stand_on_every_page(archive: Archive) -> None:
     data = shown(archive)
-    assert data["foot"].startswith("Müller Jörg · P1 · A1")
+    assert data["foot"].startswith("Müller, Jörg · P1 · A1")
     assert "not for diagnosis" in data["statement"]
-    assert ["Patient", "Müller Jörg"] in data["identity"]
+    assert ["Patient", "Müller, Jörg"] in data["identity"]
 
 
 def test_sentences_carry_the_numbers_of_their_findings(archive: Archive) -> None:

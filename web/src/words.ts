@@ -40,10 +40,12 @@ export function age(born: string | null | undefined, at: string | null | undefin
   return years >= 0 ? String(years) : "";
 }
 
-/** A patient's name as DICOM writes it (Family^Given^…) in the order that people read. */
+/** A patient's name as DICOM writes it (Family^Given^…, in letters=ideographs=sounds) in the order that people read. */
 export function person(name: string): string {
-  const [family = "", given = ""] = name.split("=")[0]!.split("^");
-  return given ? `${family}, ${given}` : family || "no name";
+  const said = name.split("=").map((group, at) =>
+    group.split("^").slice(0, 2).map((part) => part.trim()).filter(Boolean).join(at ? " " : ", ")).filter(Boolean);
+  const [first = "no name", other = first] = said;
+  return other === first ? first : `${first} (${other})`;
 }
 
 /** Three significant figures: more would pretend to a precision that no method here has. */

@@ -107,6 +107,8 @@ class Screen:
 
 
 def person(row: Any) -> str:
-    """A patient in one cell: name with its caret as a comma, then the identifier."""
-    name = str(getattr(row, "name", "")).replace("^", ", ").strip(", ")
+    """A patient in one cell: name as people read it, then the identifier."""
+    from isocenter.forms.person_name import read_out
+
+    name = read_out(str(getattr(row, "name", "")))
     return " ".join(filter(None, (name, f"({row.id})" if name and row.id else row.id))) or "no name"

@@ -18,6 +18,7 @@ from typing import Any
 
 from isocenter.forms import maker, words
 from isocenter.forms.fhir_selection import selection
+from isocenter.forms.person_name import human_names
 from isocenter.forms.text import Sentence
 from isocenter.record import Code, Finding, Measurement, Outcome, Result, Study, Verdict
 
@@ -104,13 +105,11 @@ class _Bundle:
 
     def _patient(self) -> dict[str, Any]:
         who = self.study.patient
-        family, _, given = who.name.partition("^")
-        name = {k: v for k, v in (("family", words.one_line(family)), ("given", _given(given))) if v}
         told: dict[str, Any] = {"resourceType": "Patient", "id": self._id("patient")}
         if who.id:
             told["identifier"] = [{"value": words.one_line(who.id)}]
-        if name:
-            told["name"] = [name]
+        if names := human_names(who.name):
+            told["name"] = names
         if who.birth_date:
             told["birthDate"] = who.birth_date.isoformat()
         if who.sex in _GENDER:
@@ -300,10 +299,6 @@ def _intervals(finding: Finding) -> list[dict[str, str]]:
 def _participant(code: str, display: str = "") -> dict[str, Any]:
     system = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
     return {"coding": [{"system": system, "code": code, "display": display or code.capitalize()}]}
-
-
-def _given(text: str) -> list[str]:
-    return [words.one_line(part) for part in text.split("^") if part.strip()]
 
 
 def _uid(tracking: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from isocenter.errors import Refused
 from isocenter.forms import words
 from isocenter.forms.fhir import MACHINE, SYSTEMS
+from isocenter.forms.person_name import human_names
 from isocenter.record import Code, Order, Patient, Study
 from isocenter.record.order import study_uid_of
 
@@ -49,20 +50,14 @@ _SEX: Final = {"male": "M", "female": "F", "other": "O"}
 
 def patient(who: Patient) -> dict[str, Any]:
     """Patient; its id is made of issuer and number, so that it holds no character that an address may not."""
-    family, *given = who.name.split("=")[0].split("^")
-    name: dict[str, Any] = {}
-    if family.strip():
-        name["family"] = words.one_line(family)
-    if firsts := [words.one_line(g) for g in given[:2] if g.strip()]:
-        name["given"] = firsts
     told: dict[str, Any] = {"resourceType": "Patient", "id": patient_id(who)}
     if who.id:
         mine: dict[str, Any] = {"value": words.one_line(who.id)}
         if who.issuer:
             mine["assigner"] = {"display": words.one_line(who.issuer)}
         told["identifier"] = [mine]
-    if name:
-        told["name"] = [name]
+    if names := human_names(who.name):
+        told["name"] = names
     if who.birth_date:
         told["birthDate"] = who.birth_date.isoformat()
     if who.sex in _GENDER:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from isocenter.errors import Refused
 from isocenter.forms import maker, words
 from isocenter.forms.evidence import evidence
+from isocenter.forms.person_name import read_out
 from isocenter.forms.text import DECLINED, NOT_LOOKED_FOR, Sentence, latest
 from isocenter.record import Finding, Measurement, Outcome, Result, Study, Verdict
 
@@ -151,7 +152,7 @@ def _content(
     tied = {t for s in sentences for t in s.findings}
     clean = words.one_line
     patient = study.patient
-    name = clean(patient.name.replace("^", " ").strip()) or "(no name)"
+    name = read_out(patient.name) or "(no name)"
     return {
         "title": f"Report {clean(study.accession or study.uid)}",
         "author": clean(seal.name) if seal else maker.MAKER,
