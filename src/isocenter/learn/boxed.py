@@ -21,6 +21,7 @@ from isocenter.learn.gridded import in_eight_bits
 from isocenter.learn.kinds import Boxes
 from isocenter.learn.nearest_file import nearest_files
 from isocenter.learn.sheet import read_sheet
+from isocenter.learn.splits import PARTS, must_be_among, of_part, part_of
 from isocenter.learn.whose import column_of_people, whose
 from isocenter.learn.yolo import notes_in, rows_of_notes
 from isocenter.methods.picture import resampled
@@ -34,8 +35,6 @@ _WIDTH, _HEIGHT = ("width", "image_width", "img_width"), ("height", "image_heigh
 _TABLES = (".csv", ".tsv", ".txt")
 _BAR, _LEAST_BAR = 6, 1 / 32
 """Grey levels that compression leaves in a bar of one colour, and the least part of a side that is taken for one."""
-_ALIKE = {"val": ("val", "valid", "validation"), "train": ("train", "training"), "test": ("test", "testing")}
-"""What else a part of a collection may be called."""
 _SIDES = (("xmin", "x1", "left"), ("ymin", "y1", "top"), ("xmax", "x2", "right"), ("ymax", "y2", "bottom"))
 
 Row = tuple[str, Sequence[float], bool]
@@ -66,7 +65,7 @@ class Boxed:
         drawn_on: columns and rows of another copy of the picture, from which the boxes were brought to this one.
         astray: boxes that were left out, since they lie outside this picture though its size is the one they name.
         whose: the person, by a column of the table or by names (see `whose`).
-        weight: how much it counts in a training, 0 to 1.
+        weight: how much it counts in a training, 0 to 1. part: train, val or test, where a folder says so.
     """
 
     name: str
@@ -78,6 +77,7 @@ class Boxed:
     astray: int = 0
     whose: str = ""
     weight: float = 1.0
+    part: str = ""
 
 
 def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[Boxed], int]:
@@ -107,7 +107,7 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
         file = _picture(one.name, pictures, split, root)
         if file is None:
             missing += 1
-        elif split is None or told or _of_part(split, file.relative_to(root).parts[:-1]):
+        elif split is None or told or of_part(split, file.relative_to(root).parts[:-1]):
             found.append((file, one))
     if not found:
         raise Refused(
@@ -119,9 +119,9 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
     names = [file.stem if often[file.stem] == 1 else way for (file, _), way in zip(found, ways, strict=True)]
     people, weights = whose(ways, [one.whose for _, one in found]), weights_in(root, ways)
     return [
-        replace(_one(file, of.rows, of.size, how), name=name, whose=whom, weight=weight)
-        for (file, of), name, whom, weight in zip(
-            found, names, people, [1.0] * len(found) if weights is None else weights.tolist(), strict=True
+        replace(_one(file, of.rows, of.size, how), name=name, whose=whom, weight=weight, part=part_of(way))
+        for (file, of), way, name, whom, weight in zip(
+            found, ways, names, people, [1.0] * len(found) if weights is None else weights.tolist(), strict=True
         )
     ], missing
 
@@ -148,7 +148,7 @@ def _picture(name: str, pictures: Mapping[str, list[Path]], split: str | None, r
     some = [p for p in some if p.name.lower() == asked[-1]] or some
 
     def rather(above: list[str]) -> tuple[bool, bool]:
-        return split is not None and _of_part(split, above), above[-1:] == ["jpegimages"]
+        return split is not None and of_part(split, above), above[-1:] == ["jpegimages"]
 
     likely = nearest_files(some, asked[:-1], root, rather)
     if len(likely) > 1:
@@ -156,15 +156,6 @@ def _picture(name: str, pictures: Mapping[str, list[Path]], split: str | None, r
         raise Refused(f"'{name}' is the name of {len(likely)} pictures, such as {where}", "their boxes would be mixed",
                       "name each with its folder, or give one part at a time")  # fmt: skip
     return likely[0] if likely else None
-
-
-def _of_part(split: str, words: Sequence[str]) -> bool:
-    """Whether one of some folders or words is called like a part of a collection.
-
-    >>> _of_part("val", ["set", "valid"]), _of_part("test", ["Test"]), _of_part("test", ["latest"])
-    (True, True, False)
-    """
-    return not {w.lower() for w in words}.isdisjoint(_ALIKE.get(split.lower(), (split.lower(),)))
 
 
 def _named(path: Path, split: str | None) -> tuple[list[Named], bool]:
@@ -200,11 +191,11 @@ def _of_parts(tables: Sequence[Path], root: Path, split: str | None) -> tuple[li
     def words(table: Path) -> list[str]:
         return [*table.relative_to(root).parts[:-1], *re.split(r"[^A-Za-z0-9]+", table.stem)]
 
-    parts = {table: next((part for part in _ALIKE if _of_part(part, words(table))), "") for table in tables}
+    parts = {table: next((part for part in PARTS if of_part(part, words(table))), "") for table in tables}
     if "" in parts.values() or len(set(parts.values())) < len(tables):
         raise Refused(f"{len(tables)} tables and no Annotations in {root.name}", "which of them has the boxes?",
                       "give the file itself, or name each after its part: train, val, test")  # fmt: skip
-    wanted = [table for table in tables if split is None or _of_part(split, [parts[table]]) or split == parts[table]]
+    wanted = [table for table in tables if split is None or of_part(split, [parts[table]]) or split == parts[table]]
     if not wanted:
         raise Refused(f"no split '{split}'", f"there are {', '.join(sorted(parts.values()))}", "name one of them")
     found: list[Named] = []
@@ -218,10 +209,10 @@ def _of_parts(tables: Sequence[Path], root: Path, split: str | None) -> tuple[li
 def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[Named]:
     wanted = None
     if split is not None:
-        lists = sorted(path.rglob(f"ImageSets/Main/{split}.txt"))
+        lists = [f for f in sorted(path.rglob("ImageSets/Main/*.txt")) if of_part(split, [f.stem])]
         if lists:
             wanted = {line.split()[0] for line in lists[0].read_text("utf-8").splitlines() if line.strip()}
-        elif not any(_of_part(split, note.relative_to(path).parts[:-1]) for note in notes):
+        elif not any(of_part(split, note.relative_to(path).parts[:-1]) for note in notes):
             raise Refused(
                 f"no split '{split}'",
                 f"there is no ImageSets/Main/{split}.txt, and no folder '{split}'",
@@ -301,9 +292,11 @@ def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
     extent = [next((known[c] for c in names if c in known), "") for names in (_WIDTH, _HEIGHT)]
     rows: dict[tuple[str, str], list[Row]] = {}
     sizes: dict[tuple[str, str], set[Size]] = {}
+    asked = must_be_among(split, [str(line[known["split"]]).strip() for line in lines] if "split" in known else (),
+                          path.name)  # fmt: skip
     for number, line in enumerate(lines):
         part = str(line[known["split"]]).strip() if "split" in known else ""
-        if split is not None and "split" in known and part != split:
+        if asked is not None and "split" in known and part != asked:
             continue
         try:
             rows.setdefault((part, line[file]), []).append((line[kind], [float(line[s]) for s in sides], False))

@@ -429,4 +429,5 @@ def judged(
     if barred := [one.name for one, whole in zip(pictures, given, strict=True) if one is not whole]:
         remarks.append(f"{len(barred)} of {len(pictures)} pictures have bars of one colour at their edges, such as "
                        f"{barred[0]}: they were looked at without them")  # fmt: skip
-    return figures | {"declined": missing, "cases": cases, "remarks": remarks}, rows, {}
+    told = {"declined": missing, "cases": cases, "remarks": remarks, "parts": [one.part for one in pictures]}
+    return figures | told, rows, {}

@@ -31,6 +31,7 @@ from isocenter.learn.learnt import FILE, must_be_kept, seen
 from isocenter.learn.naming import REST
 from isocenter.learn.outside import must_name, no_border, strangeness, why_declined
 from isocenter.learn.recipes import recipe_behind
+from isocenter.learn.splits import part_of, together
 from isocenter.learn.unread import without
 from isocenter.methods import calibration
 from isocenter.methods.picture import of_one_grey
@@ -117,21 +118,6 @@ class Judged:
 _UNMARKED = f"whether it has learnt from some of these cases is not known: {FILE}, which its card names, is not there"
 
 
-def _of_parts(names: Sequence[str]) -> list[str]:
-    """A sentence where the names of cases tell that some were meant to learn from and others to test.
-
-    >>> _of_parts(["train/0", "train/1", "test/0"])
-    ['1 of these 3 cases are of the part test and 2 of the part train: --split test judges that part alone']
-    >>> _of_parts(["a/test/0.png", "a/test/1.png"])
-    []
-    """
-    told = {part: sum(part in name.lower().split("/")[:-1] for name in names) for part in ("test", "train")}
-    if not all(told.values()):
-        return []
-    return [f"{told['test']} of these {len(names)} cases are of the part test and {told['train']} of the part train: "
-            "--split test judges that part alone"]  # fmt: skip
-
-
 def _against(metrics: Mapping[str, Any]) -> list[str]:
     """A sentence where a model ranks cases against their labels: they may be numbered the other way round."""
     area = metrics.get("auc", {})
@@ -202,7 +188,8 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         report["people"] = people
     if "learnt_from" in figures_:
         report["learnt_from"] = figures_["learnt_from"]
-    parted = [] if split else _of_parts([str(row["name"]) for row in rows])
+    parts = figures_.get("parts") or [part_of(str(row["name"])) for row in figures_.get("cases", rows)]
+    parted = [] if split else together(parts)
     unmarked = [] if marked else [_UNMARKED]
     if remarks := [*figures_.get("remarks", ()), *parted, *unmarked, *_against(report["metrics"])]:
         report["remarks"] = remarks

@@ -36,6 +36,7 @@ from isocenter.learn.kinds import Classes
 from isocenter.learn.naming import class_above, class_of, label_said, named, number
 from isocenter.learn.picture_tables import listed, listed_in, pictures_in
 from isocenter.learn.sheet import plain
+from isocenter.learn.splits import of_part, part_among
 
 __all__ = ["Aside", "chosen", "opened_npz", "pairs_of", "read_labelled", "unlabelled"]
 
@@ -370,14 +371,13 @@ def chosen(parts: Mapping[str, Any], split: str | None) -> Mapping[str, Any]:
     """All parts, or the one that was asked for."""
     if split is None:
         return parts
-    split = next((name for name in parts if name.lower() == split.lower()), split)
-    if split not in parts:
+    if (part := part_among(split, parts)) is None:
         there = ", ".join(sorted(name for name in parts if name))
         raise Refused(
             f"no split '{split:.64}'", f"there are {there}" if there else "these data are not parted",
             "name one of them" if there else "leave --split out",
         )  # fmt: skip
-    return {split: parts[split]}
+    return {part: parts[part]}
 
 
 def _numbers(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
@@ -422,7 +422,7 @@ def _of_folder(path: Path, asked: _Asked) -> Iterator[Found]:
     own, told = _people(files, path, how), list[tuple[Path, str, int, str]]()
     for file in files:
         parts = file.relative_to(path).parts[:-1]
-        if split is not None and split.lower() not in (part.lower() for part in parts):
+        if split is not None and not of_part(split, parts):
             continue
         name = file.relative_to(path).as_posix()
         label, at = class_above(parts, how, name, path.name)

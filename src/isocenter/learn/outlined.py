@@ -33,6 +33,7 @@ from isocenter.learn.nearest_file import nearest_files
 from isocenter.learn.nifti_file import loaded
 from isocenter.learn.parted import Outline, joined, parted_in, unstacked
 from isocenter.learn.sheet import read_sheet
+from isocenter.learn.splits import must_be_among, of_part
 from isocenter.learn.whose import column_of_people, whose
 
 __all__ = ["Case", "digest_of_cases", "names_of", "pairs_in", "people_of", "read_case", "weights_of"]
@@ -185,8 +186,7 @@ def _derived_of(folder: Path) -> str | None:
 
 def _is_of(split: str, folder: str) -> bool:
     """Whether a folder's name is one of a part; the Decathlon writes Tr and Ts."""
-    short = {"train": "tr", "training": "tr", "test": "ts"}.get(split)
-    return split in folder or (short is not None and folder.rpartition("/")[2] == f"images{short}")
+    return split in folder or of_part(split, folder.split("/"))
 
 
 def _by_case(files: Sequence[Path]) -> dict[str, Path]:
@@ -234,7 +234,8 @@ def weights_of(pairs: Sequence[Pair], path: Path) -> list[float]:
 
 def _of_part(columns: Sequence[str], rows: Sequence[dict[str, str]], split: str | None) -> list[dict[str, str]]:
     at = next((c for c in reversed(columns) if c.strip().lower() == "split"), "")
-    return [r for r in rows if split is None or r.get(at, "") == split]
+    part = must_be_among(split, [r.get(at, "") for r in rows], "the table")
+    return [r for r in rows if split is None or r.get(at, "") == part]
 
 
 def _of_table(path: Path, split: str | None) -> list[Pair]:

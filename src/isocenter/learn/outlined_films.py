@@ -19,6 +19,7 @@ from scipy import ndimage
 
 from isocenter.errors import Refused
 from isocenter.learn.nearest_file import nearest_files
+from isocenter.learn.splits import of_part
 from isocenter.learn.whose import whose
 
 __all__ = ["OUTLINES", "WANTED", "OutlinedFilm", "outlined_films"]
@@ -71,7 +72,7 @@ def outlined_films(data: Path, split: str | None = None, *, partly: bool = False
             else:
                 pictures.append((case, file))
     if split is not None:
-        pictures = [(c, f) for c, f in pictures if split.lower() in map(str.lower, f.relative_to(data).parts[:-1])]
+        pictures = [(c, f) for c, f in pictures if of_part(split, f.relative_to(data).parts[:-1])]
         if not pictures:
             raise Refused(f"no split '{split}'", "no picture lies below a folder of that name",
                           "give a folder that holds that part alone")  # fmt: skip

@@ -13,6 +13,7 @@ from isocenter.learn.gridded import is_picture
 from isocenter.learn.kinds import Classes
 from isocenter.learn.naming import class_of, classes_of, columns_of, label_said, shown
 from isocenter.learn.sheet import plain, read_sheet
+from isocenter.learn.splits import must_be_among, of_part
 from isocenter.learn.whose import PERSON_COLUMNS
 
 __all__ = ["Listed", "by_name", "listed", "listed_in", "pictures_in"]
@@ -59,7 +60,9 @@ def listed(
             f"the rows of '{split}' cannot be told from others",
             "add the column, or leave --split out",
         )
-    asked = [(n, row) for n, row in enumerate(rows, 1) if split is None or row[columns["split"]].strip() == split]
+    parts = [row[columns["split"]].strip() for row in rows] if "split" in columns else [""] * len(rows)
+    part = must_be_among(split, parts, path.name)
+    asked = [(n, row) for n, (row, own) in enumerate(zip(rows, parts, strict=True), 1) if part in (None, own)]
     elsewhere: dict[str, Path] = {}
     found: dict[Path, Listed] = {}  # tables of boxes name a picture once for each of them
     lost, again = dict[str, str](), 0
@@ -102,7 +105,7 @@ def listed_in(
     Raises:
         Refused: no table can be read, one tells of pictures that no other does, or two differ on a picture.
     """
-    parts = [t for t in tables if split is not None and split.lower() in re.split(r"[^a-z0-9]+", t.stem.lower())]
+    parts = [t for t in tables if split is not None and of_part(split, re.split(r"[^A-Za-z0-9]+", t.stem))]
     if parts:
         tables, split = parts, None
     found: dict[Path, Listed] = {}

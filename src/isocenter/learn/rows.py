@@ -16,6 +16,7 @@ from isocenter.learn.codings import brought_back
 from isocenter.learn.examples import numbered, person, weights_in
 from isocenter.learn.kinds import Column, Table
 from isocenter.learn.sheet import THERE, YES_NO, cells_of, plain, sheet_text
+from isocenter.learn.splits import must_be_among, together
 from isocenter.learn.whose import PERSON_COLUMNS
 
 __all__ = ["Rows", "groups_of", "read_rows"]
@@ -110,7 +111,11 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
                 f"the rows of '{split}' cannot be told from others",
                 "add the column, or leave --split out",
             )
-        body = [row for row in body if row[names.index("split")] == split]
+        at = names.index("split")
+        part = must_be_among(split, [row[at] for row in body], path.name)
+        body = [row for row in body if row[at] == part]
+    elif headed and (at := next((k for k, n in enumerate(cells[0]) if n.lower() == "split"), -1)) >= 0:
+        remarks += tuple(together([row[at] for row in body]))
     if not body:
         raise Refused(f"{path.name} has no rows", "there is nothing to read", "give a table with a row for each case")
     values, grades = np.empty((len(body), len(how.columns))), np.empty(len(body))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -29,6 +30,7 @@ from isocenter.learn.monai_networks import loss_of_masks, named_on, outliner, ro
 from isocenter.learn.offered import step_of
 from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, people_of, read_case, weights_of
 from isocenter.learn.outside import canvas, doubts
+from isocenter.learn.splits import part_of
 from isocenter.learn.tested import laid
 from isocenter.learn.unread import not_measured
 from isocenter.learn.windows import Ask, Grey, labels_in_windows
@@ -372,6 +374,8 @@ def judged(
     declined = len(alone) + sum(bool(row["declined"]) for row in rows)
     figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": [], "declined": declined}
     lost = [not_measured(len(alone), len(rows) + len(alone), alone[0], "pairs")] if alone else []
+    root = data if data.is_dir() else data.parent
+    figures["parts"] = [part_of(os.path.relpath(image, root).replace(os.sep, "/")) for image, _ in files]
     figures["remarks"] = [*lost, *numbered_otherwise(both, how.classes), *_of_no_distance(rows, how.classes)]
     blank: dict[str, Any] = dict.fromkeys(rows[0], "")
     rows += [blank | {"name": line.split(":")[0], "declined": line.split(": ", 1)[1]} for line in alone]
