@@ -175,6 +175,17 @@ def test_series_in_their_places_and_how_each_is_turned_come_back(page: Any) -> N
     shot(page, "arrangement-turned")
 
 
+def test_on_a_narrow_screen_the_name_at_each_corner_is_whole(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened(page, "?layout=planes", study="Two series")
+    until(lambda: page.locator(".stage > .viewport").count() == 4)
+    names = page.locator(".stage .corner.tl")
+    until(lambda: all("first" in words for words in names.all_inner_texts()), 60)
+    cut = "(one) => one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight + 1"
+    assert names.evaluate_all(f"all => all.filter({cut}).length") == 0
+    shot(page, "arrangement-narrow")
+
+
 @pytest.mark.parametrize(
     "asked",
     [

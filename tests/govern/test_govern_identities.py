@@ -16,6 +16,7 @@ from isocenter.govern.identities import (
     identity,
     make_authority,
     make_identity,
+    must_coordinate,
     signer,
 )
 
@@ -59,6 +60,14 @@ def test_a_signature_stands_for_one_name_one_time_and_one_purpose(papers: Path) 
     with pytest.raises(NotFound):
         identity(papers / "nowhere")
     assert (papers / "ca" / "key.pem").stat().st_mode & 0o077 == 0
+
+
+def test_the_identity_of_a_site_does_not_coordinate(papers: Path) -> None:
+    must_coordinate(papers / "boss")
+    with pytest.raises(Refused, match=r"'a' in .*identity of a site.*--host"):
+        must_coordinate(papers / "a")
+    with pytest.raises(NotFound):
+        must_coordinate(papers / "nowhere")
 
 
 def test_where_a_certificate_cannot_be_written_no_key_is_left_that_stands_in_the_way(tmp_path: Path) -> None:

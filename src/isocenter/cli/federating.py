@@ -113,7 +113,7 @@ def coordinate(
     from isocenter.doors.federation_server import Door
     from isocenter.errors import Unavailable
     from isocenter.forms.words import many
-    from isocenter.govern.identities import identity as known
+    from isocenter.govern.identities import must_coordinate
     from isocenter.learn.alone import alone
     from isocenter.learn.federation import Federation
     from isocenter.learn.federation_rounds import Rounds
@@ -122,7 +122,7 @@ def coordinate(
 
     screen = Screen(as_json)
     tell = screen.warn if as_json else screen.say
-    known(identity)
+    must_coordinate(identity)
     wanted = known_recipe(recipe)
     how = Federation(
         wanted.task, method=method, rounds=rounds, epochs=epochs, batch=batch, rate=rate, proximal=proximal, clip=clip,
@@ -269,10 +269,13 @@ def _terms(archive: Path | None, data: Path, ground: str) -> Iterator[tuple[Any,
     journal that it took part, and from which studies the run learnt.
 
     Raises:
+        NotFound: there are no images.
         Refused: nobody has asked whether the images may be used in a federation, or they may not.
     """
-    from isocenter.errors import Refused
+    from isocenter.errors import NotFound, Refused
 
+    if not data.exists():
+        raise NotFound(f"'{data}'", "there is no such file or folder", "check the path")
     signed = (data / "examples.json").is_file()
     if signed and archive is None:
         raise Refused(

@@ -107,9 +107,15 @@ class Line:
                         "ask whoever keeps the authority for a new one: `isocenter federate identity`",
                     ) from broken  # fmt: skip
             if waited >= self._patience_s:
-                raise Unavailable("the coordinator does not answer", why[:300], "start again later: nothing is lost")
+                raise Unavailable(
+                    f"the coordinator at {self._client.base_url} does not answer", why[:300],
+                    "check the address, or start again later: nothing is lost",
+                )  # fmt: skip
             if not waited:
-                self._tell(f"the coordinator does not answer ({why[:300]}); tried again for {self._patience_s:.0f} s")
+                self._tell(
+                    f"the coordinator at {self._client.base_url} does not answer ({why[:300]});"
+                    f" tried again for {self._patience_s:.0f} s"
+                )
             self._wait(pause)
             waited, pause = waited + pause, min(2 * pause, 15.0)
 

@@ -23,7 +23,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from isocenter import wholly
 from isocenter.errors import Conflict, Forbidden, NotFound, Refused
 
-__all__ = ["AUTHORITY", "CERTIFICATE", "KEY", "checker", "identity", "make_authority", "make_identity", "signer"]
+__all__ = [
+    "AUTHORITY",
+    "CERTIFICATE",
+    "KEY",
+    "checker",
+    "identity",
+    "make_authority",
+    "make_identity",
+    "must_coordinate",
+    "signer",
+]
 
 KEY, CERTIFICATE, AUTHORITY = "key.pem", "certificate.pem", "authority.pem"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -88,6 +98,22 @@ def identity(folder: Path) -> tuple[str, str]:
                        "make one with `federate identity`, or ask whoever keeps the authority")  # fmt: skip
     text = (folder / CERTIFICATE).read_text("ascii")
     return _name(x509.load_pem_x509_certificate(text.encode())), text
+
+
+def must_coordinate(folder: Path) -> None:
+    """An identity under which sites may call.
+
+    Raises:
+        NotFound: the folder holds no identity.
+        Refused: it is that of a site, which no site would believe to be the coordinator.
+    """
+    name, text = identity(folder)
+    use = x509.load_pem_x509_certificate(text.encode()).extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    if ExtendedKeyUsageOID.SERVER_AUTH not in use.value:
+        raise Refused(
+            f"'{name}' in '{folder}' as the coordinator", "it is the identity of a site: no site would believe it",
+            "make one with `federate identity … --host HOST`, the name or address under which sites call",
+        )  # fmt: skip
 
 
 def signer(folder: Path) -> Callable[[bytes], bytes]:
