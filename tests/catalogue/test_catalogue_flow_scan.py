@@ -9,6 +9,7 @@ import pytest
 from multi_frame import multi_frame
 from pydicom import dcmread
 from real_series import loaded
+from scipy.spatial.transform import Rotation
 
 from isocenter.catalogue.flow_scan import FlowScan, gather
 from isocenter.errors import Refused
@@ -207,3 +208,29 @@ def test_three_directions_in_one_series_each_scaled_to_a_venc_of_its_own() -> No
         same = int(np.argmax(usual.towards @ way))
         venc = vencs[tuple(round(float(v)) for v in way)]
         np.testing.assert_allclose(speeds, usual.velocity[same] * venc / VENC, atol=1e-5)
+
+
+@pytest.mark.parametrize("named", ["in", "fh"])
+def test_directions_beside_one_through_oblique_slices_lie_along_their_axes(named: str) -> None:
+    """Named after the patient's nearest axes they do not stand square to it, and 7.6 % of a flow was lost."""
+    about = np.array(Rotation.from_euler("zyx", [25, 15, 10], degrees=True).as_matrix())
+    files = []
+    for file in flow_mr.patient(kind="siemens", shape=(8, 20, 18), frames=4, venc_cm_s=VENC).files:
+        ds = dcmread(BytesIO(file))
+        row, column = np.array(ds.ImageOrientationPatient, float).reshape(2, 3)
+        ds.ImageOrientationPatient = [float(v) for v in (*(about @ row), *(about @ column))]
+        ds.ImagePositionPatient = [float(v) for v in about @ np.array(ds.ImagePositionPatient, float)]
+        normal = np.cross(row, column)
+        if "P" in ds.ImageType and ds.SequenceName[-2:] == {0: "rl", 1: "ap", 2: "fh"}[int(np.abs(normal).argmax())]:
+            ds.SequenceName = f"{ds.SequenceName[:-2]}{named if named == 'in' else ds.SequenceName[-2:]}"
+        into = BytesIO()
+        ds.save_as(into)
+        files.append(into.getvalue())
+    found = gather(tuple(loaded(files)[0]))
+    told = [said for said in found.remarks if "through oblique slices" in said]
+    if named == "in":
+        np.testing.assert_allclose(np.abs(found.towards @ found.directions).max(axis=1), 1.0, atol=1e-4)
+        assert len(told) == 1
+    else:  # three axes of the patient are square as they stand
+        np.testing.assert_allclose(np.abs(found.towards).max(axis=1), 1.0)
+        assert not told

@@ -32,6 +32,7 @@ _SLOW = 0.15  # of VENC: where nothing is faster, noise and flow alike, the unit
 _VENCS_CM_S = (3.0, 1000.0)
 _UNEVEN = 0.2
 _RR_SPREAD = 0.3
+_ASLANT = 0.001  # cosine, by which two directions may be off from square, or one from the normal of the slices
 _SHORTEST_BEAT = 0.95  # of what the frames cover: times are rounded, and so is a beat
 
 
@@ -126,10 +127,10 @@ def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
         raise Refused(
             "no phase images of flow", "magnitudes alone carry no velocity", "send the phase or velocity series too"
         )
-    group = _largest(parts)
+    group, turned_how = _square(_largest(parts))
     main = group[0].volume
     frame_ms, remarks = _frames(main)
-    remarks += [*_contradicted(group, venc_cm_s), *_by_words(group, venc_cm_s)]
+    remarks += [*turned_how, *_contradicted(group, venc_cm_s), *_by_words(group, venc_cm_s)]
     scaled, words = zip(*(_scaled(part) for part in group), strict=True)
     magnitude = next(
         (v.array for v in magnitudes if v.array.shape == scaled[0].shape and v.geometry.same_grid(main.geometry)), None
@@ -243,6 +244,30 @@ def _largest(parts: list[_Part]) -> list[_Part]:
         else:
             groups.append([part])
     return max(groups, key=lambda g: (min(len(g), 3), g[0].array.size))[:3]
+
+
+def _square(group: list[_Part]) -> tuple[list[_Part], list[str]]:
+    """Three directions along the axes of oblique slices, where names of the patient's axes do not stand square.
+
+    One that is named *through the plane* is exact; the two within the plane are then its rows and its columns, and a
+    maker that writes RL and AP beside it means the nearest of these.
+    """
+    towards = np.array([part.towards for part in group])
+    along = group[0].volume.geometry.directions
+    through = np.abs(towards @ along[:, 0]) > 1.0 - _ASLANT
+    if len(group) < 3 or not through.any() or float(np.abs(towards @ towards.T - np.eye(3)).max()) <= _ASLANT:
+        return group, []
+    near = towards @ along
+    axes = np.abs(near).argmax(axis=1)
+    if len(set(axes.tolist())) < 3 or not towards.any(axis=1).all():
+        return group, []
+    square = [along[:, axis] * np.sign(near[n, axis]) for n, axis in enumerate(axes)]
+    turned = [
+        replace(part, towards=(float(d[0]), float(d[1]), float(d[2]))) for part, d in zip(group, square, strict=True)
+    ]
+    off = float(np.degrees(np.arccos(np.abs(near).max(axis=1).clip(max=1.0))).max())
+    said = f"one direction points through oblique slices, and the others, named {off:.0f} degrees off, along their axes"
+    return turned, [said]
 
 
 def _beat_ms(main: Volume, frame_ms: float) -> float:

@@ -33,7 +33,11 @@ _SIEMENS = re.compile(r"(?:^|_)v(\d+(?:\.\d+)?)_?(in|through|thru|th|rl|lr|ap|pa
 _SPOKEN = re.compile(r"(?:^|[^a-z])venc[ _=:-]*(\d{2,3})(?![\d.])", re.IGNORECASE)
 _PHASE = frozenset({"P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP", "P_PCA", "PC_VELOCITY"})
 _SAME_VENC = 0.02
-_WORD = re.compile(r"(?:^|[^a-z])(rl|lr|ap|pa|fh|hf|si|is)(?:[^a-z]|$)", re.IGNORECASE)
+_WORD = re.compile(
+    r"(?:^|[^a-z])(r[/>-]{0,2}l|l[/>-]{0,2}r|a[/>-]{0,2}p|p[/>-]{0,2}a|f[/>-]{0,2}h|h[/>-]{0,2}f|s[/>-]{0,2}i|i[/>-]{0,2}s)"
+    r"(?:[^a-z]|$)",
+    re.IGNORECASE,
+)
 _THROUGH = re.compile(r"through|thru|(?:^|[^a-z])tp(?:[^a-z]|$)", re.IGNORECASE)
 
 Encoding = tuple[float, float, float, float]
@@ -103,9 +107,11 @@ def direction_in_words(words: str, orientation: npt.NDArray[np.float64]) -> tupl
 
     >>> direction_in_words("4D flow AP", np.array([1.0, 0, 0, 0, 1, 0]))
     (0.0, 1.0, 0.0)
+    >>> direction_in_words("4D flow R>>L", np.array([1.0, 0, 0, 0, 1, 0]))
+    (1.0, 0.0, 0.0)
     """
     if named := _WORD.search(words):
-        return _TOWARDS[named.group(1).lower()]
+        return _TOWARDS[re.sub("[/>-]", "", named.group(1)).lower()]
     if not _THROUGH.search(words):
         return (0.0, 0.0, 0.0)
     x, y, z = np.cross(orientation[:3], orientation[3:])
