@@ -76,6 +76,31 @@ def test_an_image_without_values_and_a_row_without_file_are_declined(tmp_path: P
 
 
 def test_where_all_can_be_read_nothing_is_said() -> None:
-    assert without({"declined": 1, "remarks": []}, [{"name": "a"}], []) == (
-        {"declined": 1, "remarks": []}, [{"name": "a"}],
+    assert without({"n": 1, "declined": 1, "remarks": []}, [{"name": "a"}], []) == (
+        {"n": 1, "declined": 1, "remarks": []}, [{"name": "a"}],
     )  # fmt: skip
+
+
+def test_torn_pictures_and_notes_of_boxes_are_declined_and_pictures_without_note_are_told(tmp_path: Path) -> None:
+    from isocenter.learn.judge import judged
+
+    rng, box = np.random.default_rng(7), "<xmin>{}</xmin><ymin>5</ymin><xmax>{}</xmax><ymax>60</ymax>"
+    for name, left, right in (("a", 5, 60), ("b", 9, 50), ("turned", 60, 5), ("torn", 5, 60)):
+        Image.fromarray(rng.integers(0, 255, (96, 128, 3), dtype=np.uint8)).save(tmp_path / f"{name}.png")
+        note = f"<annotation><object><name>rbc</name><bndbox>{box.format(left, right)}</bndbox></object></annotation>"
+        (tmp_path / f"{name}.xml").write_text(note)
+    (tmp_path / "torn.png").write_bytes(b"no picture")
+    (tmp_path / "half.xml").write_text("<annotation><obj")
+    Image.fromarray(rng.integers(0, 255, (96, 128, 3), dtype=np.uint8)).save(tmp_path / "alone.png")
+    found = judged("bccd", tmp_path)
+    assert found.report["n"] == 2 == len(found.cases)
+    first, last = found.report["remarks"][0], found.report["remarks"][-1]
+    assert first.startswith("3 of 5 images were not measured") and "cannot read half.xml" in first
+    assert last.startswith("1 pictures lie there of which nothing tells boxes, such as alone")
+    told = {row["name"]: str(row["because"]) for row in found.predictions[-3:]}
+    assert "ends before it begins" in told["turned"] and "cannot read torn.png" in told["torn"]
+    found.write(tmp_path / "said.csv")
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.png").write_bytes(b"no picture")
+    with pytest.raises(Refused, match=r"none of 5 pictures in .* can be used"):
+        judged("bccd", tmp_path)

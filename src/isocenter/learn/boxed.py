@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
@@ -26,7 +26,7 @@ from isocenter.learn.whose import column_of_people, whose
 from isocenter.learn.yolo import notes_in, rows_of_notes
 from isocenter.methods.picture import resampled
 
-__all__ = ["Boxed", "digest_of_boxed", "on_canvas", "read_boxed", "remarks_on", "unbarred"]
+__all__ = ["Boxed", "digest_of_boxed", "on_canvas", "read_boxed", "remarks_on", "unbarred", "without_boxes"]
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 _FILE = ("filename", "file", "image", "image_path", "path", "image_id")
@@ -39,6 +39,7 @@ _SIDES = (("xmin", "x1", "left"), ("ymin", "y1", "top"), ("xmax", "x2", "right")
 
 Row = tuple[str, Sequence[float], bool]
 """Class as it was given, left, top, right, bottom, and whether it is marked as too difficult to count."""
+Aside = list[tuple[str, str]] | None
 Size = tuple[int, int] | None
 """Columns and rows of the picture on which boxes were drawn; None where that is not told."""
 _SHARES: Size = (1, 1)
@@ -80,7 +81,9 @@ class Boxed:
     part: str = ""
 
 
-def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[Boxed], int]:
+def read_boxed(
+    path: Path, how: Boxes, split: str | None = None, *, aside: list[tuple[str, str]] | None = None
+) -> tuple[list[Boxed], int]:  # fmt: skip
     """Pictures with their boxes, and how many were named whose picture is not there.
 
     Args:
@@ -89,6 +92,8 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
             sides in each row, or a folder with these, one for each of its parts.
         split: of VOC the list ``ImageSets/Main/SPLIT.txt``, of a table its column ``split``, of several the one whose
             name or folder says so, else a folder of that name in the path of the picture; ``valid`` is ``val``.
+        aside: where it is given, a picture or note that cannot be used is put here with the reason, and the others are
+            read; classes of another set are refused all the same.
 
     Raises:
         NotFound: when nothing is there.
@@ -99,7 +104,7 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
         raise NotFound(
             f"no data at {path}", "there is nothing to read", "give the path of a file or folder that is there"
         )
-    named, told = _named(path, split)
+    named, told = _named(path, split, aside)
     root = path if path.is_dir() else path.parent
     pictures = _pictures_in(root)
     found, missing = list[tuple[Path, Named]](), 0
@@ -118,12 +123,34 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
     often = Counter(file.stem for file, _ in found)
     names = [file.stem if often[file.stem] == 1 else way for (file, _), way in zip(found, ways, strict=True)]
     people, weights = whose(ways, [one.whose for _, one in found]), weights_in(root, ways)
-    return [
-        replace(_one(file, of.rows, of.size, how), name=name, whose=whom, weight=weight, part=part_of(way))
-        for (file, of), way, name, whom, weight in zip(
-            found, ways, names, people, [1.0] * len(found) if weights is None else weights.tolist(), strict=True
-        )
-    ], missing
+    boxed = list[Boxed]()
+    for k, ((file, of), way, name, whom) in enumerate(zip(found, ways, names, people, strict=True)):
+        kinds = _kinds_of(file, of.rows, how)
+        try:
+            boxes = _one(file, of.rows, kinds, of.size)
+        except Refused as bad:
+            if aside is None:
+                raise
+            aside.append((name, str(bad)))
+            continue
+        weight = 1.0 if weights is None else float(weights[k])
+        boxed.append(replace(boxes, name=name, whose=whom, weight=weight, part=part_of(way)))
+    if not boxed and aside:
+        raise Refused(f"none of {len(aside)} pictures in {path.name} can be used", f"of the first: {aside[0][1]}",
+                      "repair them")  # fmt: skip
+    return boxed, missing
+
+
+def without_boxes(path: Path, names: Sequence[str]) -> list[str]:
+    """A sentence where pictures lie in a folder beside those with boxes of which no note or table speaks."""
+    if not path.is_dir():
+        return []
+    known = {PurePosixPath(name).stem.lower() for name in names} | {PurePosixPath(name).name.lower() for name in names}
+    rest = sorted(stem for stem in _pictures_in(path) if stem not in known)
+    if not rest:
+        return []
+    return [f"{len(rest)} pictures lie there of which nothing tells boxes, such as {rest[0]}, and were not measured: "
+            "where nothing is to be found on them, give each a note without boxes"]  # fmt: skip
 
 
 def _pictures_in(root: Path) -> dict[str, list[Path]]:
@@ -158,12 +185,12 @@ def _picture(name: str, pictures: Mapping[str, list[Path]], split: str | None, r
     return likely[0] if likely else None
 
 
-def _named(path: Path, split: str | None) -> tuple[list[Named], bool]:
+def _named(path: Path, split: str | None, aside: Aside = None) -> tuple[list[Named], bool]:
     """Pictures by name with their boxes, and whether what tells them also tells the split."""
     if path.is_dir():
         notes = sorted(p for p in path.rglob("*.xml") if not p.name.startswith("."))
         if notes:
-            return list(_of_voc(notes, path, split)), any(path.rglob("ImageSets"))
+            return list(_of_voc(notes, path, split, aside)), any(path.rglob("ImageSets"))
         tables = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".json", ".csv", ".tsv"))
         if not tables and (texts := notes_in(path)):
             return [Named(name, rows, _SHARES) for name, rows in rows_of_notes(texts, path)], False
@@ -206,7 +233,7 @@ def _of_parts(tables: Sequence[Path], root: Path, split: str | None) -> tuple[li
     return found, True
 
 
-def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[Named]:
+def _of_voc(notes: Sequence[Path], path: Path, split: str | None, aside: Aside) -> Iterator[Named]:
     wanted = None
     if split is not None:
         lists = [f for f in sorted(path.rglob("ImageSets/Main/*.txt")) if of_part(split, [f.stem])]
@@ -236,7 +263,11 @@ def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[Na
             ]
             size = _size(root.findtext("size/width"), root.findtext("size/height"))
         except (ElementTree.ParseError, ValueError) as e:
-            raise Refused(f"cannot read {note.name}", str(e)[:160], "take it out or repair it") from e
+            torn = Refused(f"cannot read {note.name}", str(e)[:160], "take it out or repair it")
+            if aside is None:
+                raise torn from e
+            aside.append((note.stem, str(torn)))
+            continue
         if root.tag != "annotation":
             continue
         # the note's own name and folders, since names inside were seen to be without ending or of another picture
@@ -326,8 +357,7 @@ def _are_of_boxes(rows: Mapping[Any, list[Row]], sizes: Mapping[Any, set[Size]])
     )
 
 
-def _one(file: Path, rows: Sequence[Row], size: Size, how: Boxes) -> Boxed:
-    picture = _picture_in(file, size)
+def _kinds_of(file: Path, rows: Sequence[Row], how: Boxes) -> npt.NDArray[np.int64]:
     known = {name.lower(): k for k, name in enumerate(how.classes)}
     known |= {name.lower(): k for name, k in how.known_as.items()}
     for name, _, _ in rows:
@@ -337,6 +367,11 @@ def _one(file: Path, rows: Sequence[Row], size: Size, how: Boxes) -> Boxed:
                 f"'{how.task}' knows {', '.join(how.classes)}",
                 "correct the file, or add the class to the recipe",
             )
+    return np.array([known[name.strip().lower()] for name, _, _ in rows], np.int64)
+
+
+def _one(file: Path, rows: Sequence[Row], kinds: npt.NDArray[np.int64], size: Size) -> Boxed:
+    picture = _picture_in(file, size)
     boxes = np.array([sides for _, sides, _ in rows], np.float64).reshape(-1, 4)
     if not np.isfinite(boxes).all():
         raise Refused(f"a side that is not finite in {file.name}", "a box has four numbers", "correct the row")
@@ -369,7 +404,6 @@ def _one(file: Path, rows: Sequence[Row], size: Size, how: Boxes) -> Boxed:
         )  # fmt: skip
     boxes = np.clip(boxes, 0, [wide, tall, wide, tall])
     real = (boxes[:, 2:] > boxes[:, :2]).all(1)  # collections hold a few clicks without extent; nobody can find them
-    kinds = np.array([known[name.strip().lower()] for name, _, _ in rows], np.int64)
     hard = np.array([h for _, _, h in rows], bool)
     return Boxed(file.stem, picture, boxes[real], kinds[real], hard[real], other, int(outside.sum()))
 

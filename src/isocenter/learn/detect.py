@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isocenter.errors import Refused
-from isocenter.learn.boxed import Boxed, digest_of_boxed, on_canvas, read_boxed, remarks_on, unbarred
+from isocenter.learn.boxed import Boxed, digest_of_boxed, on_canvas, read_boxed, remarks_on, unbarred, without_boxes
 from isocenter.learn.card import written
 from isocenter.learn.device import halved
 from isocenter.learn.examples import Examples, folds, numbered
@@ -35,6 +35,7 @@ from isocenter.learn.learnt import keep
 from isocenter.learn.networks import BoxNet
 from isocenter.learn.outside import doubts, far
 from isocenter.learn.tested import laid
+from isocenter.learn.unread import without
 from isocenter.methods.boxes import suppressed
 from isocenter.record import Model
 
@@ -363,7 +364,7 @@ def extents_in(held: Model, session: Any, pictures: Sequence[npt.NDArray[Any]]) 
 
 def cases_in(held: Model, data: Path, split: str | None) -> list[npt.NDArray[np.uint8]]:
     """The pictures that can be judged, as they are read."""
-    return [one.picture for one in read_boxed(data, _how(held), split)[0]]
+    return [one.picture for one in read_boxed(data, _how(held), split, aside=[])[0]]
 
 
 def named(held: Model, data: Path) -> tuple[list[str], None]:
@@ -402,7 +403,8 @@ def judged(
     """
     inputs = held.inputs
     how = _how(held)
-    given, missing = read_boxed(data, how, split)
+    unread: list[tuple[str, str]] = []
+    given, missing = read_boxed(data, how, split, aside=unread)
     lost = missing
     pictures, corners = zip(*map(unbarred, given), strict=True)
     founds = [_found(session, one.picture, how) for one in pictures]
@@ -423,6 +425,8 @@ def judged(
                  if one["because"] and name not in found]  # fmt: skip
     cases = cases_of(pictures, founds, how.classes, inputs["thresholds"])
     remarks = remarks_on(pictures)
+    if split is None:
+        remarks += without_boxes(data, [*(one.name for one in pictures), *(name for name, _ in unread)])
     if lost:
         remarks.insert(0, f"{lost} of {lost + len(pictures)} pictures were not measured: they count as declined and "
                        "are in no other figure, since they are named but not there")  # fmt: skip
@@ -430,4 +434,4 @@ def judged(
         remarks.append(f"{len(barred)} of {len(pictures)} pictures have bars of one colour at their edges, such as "
                        f"{barred[0]}: they were looked at without them")  # fmt: skip
     told = {"declined": missing, "cases": cases, "remarks": remarks, "parts": [one.part for one in pictures]}
-    return figures | told, rows, {}
+    return *without(figures | told, rows, unread), {}

@@ -107,7 +107,8 @@ class Judged:
                 wholly.write(path, json.dumps(list(self.predictions), indent=1) + "\n")
                 return
             text = io.StringIO(newline="")
-            writer = csv.DictWriter(text, list(self.predictions[0]) if self.predictions else ["name"])
+            fields = list(dict.fromkeys(name for row in self.predictions for name in row)) or ["name"]
+            writer = csv.DictWriter(text, fields)
             writer.writeheader()
             writer.writerows(self.predictions)
             wholly.write(path, text.getvalue())

@@ -231,10 +231,10 @@ def rows_of(
             own = own[np.argsort(-said.scores[own], kind="stable")]
             taken = hits(said.boxes[own], one.boxes[one.kinds == kind])
             for k, hit in zip(own, taken, strict=True):
-                left, top, right, bottom = (round(float(v), 1) for v in said.boxes[k])
+                left, top, right, bottom = (round(float(v), 3) for v in said.boxes[k])
                 rows.append({
                     "name": one.name, "class": name, "xmin": left, "ymin": top, "xmax": right, "ymax": bottom,
-                    "score": round(float(said.scores[k]), 4), "counted": bool(said.scores[k] >= thresholds[kind]),
+                    "score": round(float(said.scores[k]), 7), "counted": bool(said.scores[k] >= thresholds[kind]),
                     "hit": bool(hit >= 0),
                 })  # fmt: skip
     return rows

@@ -26,11 +26,11 @@ def without(
     """Figures and rows of the cases that were measured, and after them a row for each that cannot be read.
 
     Args:
-        figures: with ``declined`` and ``remarks``. unread: name, and why.
+        figures: with ``n``, ``declined`` and ``remarks``. unread: name, and why.
     """
     if not unread:
         return dict(figures), list(rows)
-    said = not_measured(len(unread), len(rows) + len(unread), ": ".join(unread[0]))
+    said = not_measured(len(unread), figures["n"] + len(unread), ": ".join(unread[0]))
     told = {"declined": figures["declined"] + len(unread), "remarks": [said, *figures.get("remarks", ())]}
     lines = [{"name": name, "declined": True, "because": why} for name, why in unread]
     return {"cases": list(rows), **figures, **told}, [*rows, *lines]
