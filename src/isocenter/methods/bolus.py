@@ -144,6 +144,11 @@ def sampling(times_s: npt.ArrayLike) -> Sampling:
             f"{many} of {len(times) + many} times {have} no whole image ({between} after the first): the "
             "course between was interpolated"
         )
+    if (late := _FIRST_IMAGES + np.flatnonzero(wide[_FIRST_IMAGES:])).size:
+        remarks.append(
+            f"WARNING: from {times[late[0]]:.0f} s on frames lie up to {steps[late].max():.1f} s apart: slow tissue is "
+            "seen less well then, and a core of 20 mL was told as 14 to 16 mL"
+        )
     if len(calm := steps[lost == 0]) and np.ptp(calm) > _IRREGULAR * float(np.median(calm)):
         remarks.append(
             f"frames lie {calm.min():.3g} to {calm.max():.3g} s apart: they were resampled to one every {step:g} s"
