@@ -100,7 +100,9 @@ def test_first_images_a_pause_and_a_late_phase_of_5_s_a_frame() -> None:
         assert found.frames == 19 and found.step_s == 2.0 and found.holes_s[0] == (0.0, 11.0 - first)
         assert bolus.must_see_the_passage(found, [0.0, *artery], 16.0 - first) == ()
         assert found.operator @ np.full(19, 3.0) == pytest.approx(3.0)
-        assert any(f"WARNING: from {35.0 - first:.0f} s on frames lie up to 5.0 s apart" in one for one in found.remarks)
+        assert any(
+            f"WARNING: from {35.0 - first:.0f} s on frames lie up to 5.0 s apart" in one for one in found.remarks
+        )
     late = [0.0, *np.exp(-0.5 * ((times - 33.0) / 3.0) ** 2)]
     with pytest.raises(Refused, match=r"between 28 and 33 s after the first, while the bolus passes"):
         bolus.must_see_the_passage(bolus.sampling([7.0, *times]), late, 20.0)
