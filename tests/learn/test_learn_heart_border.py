@@ -1,7 +1,6 @@
 """The border is learnt as a depth, and one number says at which depth experts draw."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 import torch
 from torch import nn
 
-from isocenter.learn import heart_border
 from isocenter.learn.export import exported
 from isocenter.learn.heart_border import DEPTH_MM, Outliner, cut_mm, depth_loss, depth_mm
 from isocenter.learn.heart_network import HeartNet
@@ -63,14 +61,12 @@ class Sees(nn.Module):
 
 
 @pytest.mark.parametrize("off", [(0.0, 0.0), (2.0, 0.5), (-1.0, 3.0)])
-def test_the_cut_is_how_far_outside_experts_drew(off: tuple[float, float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cut_is_how_far_outside_experts_drew(off: tuple[float, float]) -> None:
     systole, diastole = (np.stack([disk(mm), disk(mm), np.zeros_like(R_MM)]) for mm in DRAWN_MM)
     pictures = np.stack([systole, diastole])
     examples = examples_of("A", pictures, np.stack([pictures, pictures], 1), [False, True])
-    monkeypatch.setattr(heart_border, "stacked", lambda patient: examples)
-    patient = SimpleNamespace(outlines=[SimpleNamespace(phase=p, kind=k) for p in (7, 18) for k in "io"])
     net = Sees({DRAWN_MM[1]: DRAWN_MM[1] - off[0], DRAWN_MM[0]: DRAWN_MM[0] - off[1]})
-    assert cut_mm(net, patient) == pytest.approx(sum(off) / 2, abs=0.15)  # type: ignore[arg-type]
+    assert cut_mm(net, examples, 2) == pytest.approx(sum(off) / 2, abs=0.15)  # type: ignore[arg-type]
 
 
 def test_what_ships_moves_the_border_and_is_asked_for_either_part_alone() -> None:

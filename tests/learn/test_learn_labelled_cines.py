@@ -11,6 +11,9 @@ import pytest
 pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.errors import Refused
+from isocenter.learn import heart
+from isocenter.learn.heart_fit import HeartRecipe
+from isocenter.learn.hearts import stacked
 from isocenter.learn.judge import judged
 from isocenter.learn.labelled_cines import read_labelled_cines
 from isocenter.methods.virtual_heart import VirtualHeart
@@ -122,3 +125,32 @@ def test_a_cine_without_its_directions_is_turned_by_its_labels_or_refused(tmp_pa
     case.mms(tmp_path / "alone", "A", (0, 1, 2, 0))
     with pytest.raises(Refused, match="no right ventricle is labelled"):
         list(read_labelled_cines(tmp_path / "alone"))
+
+
+def test_cines_with_labels_train_in_either_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = {"patient001": Case(901), "patient002": Case(903)}
+    for name, case in cases.items():
+        case.acdc(tmp_path / "acdc", name)
+        case.mms(tmp_path / "mms", name, (0, 2, 3, 1))
+    for one, other in zip(*(read_labelled_cines(tmp_path / way) for way in ("acdc", "mms")), strict=True):
+        assert sorted(one.heart.labels) == sorted(other.heart.labels) == [0, 5]
+        assert stacked(one.heart).digest == stacked(other.heart).digest
+        kinds = cases[one.name].kinds[..., 0]
+        for label, kind in ((1, 1), (2, 2)):
+            assert (one.heart.labels[0] == label).sum() == (kinds == kind).sum()
+    monkeypatch.setattr(heart, "_virtual", lambda seed, net: {"name": "v", "truth": {}, "found": None, "why": "no"})
+    few = HeartRecipe(widths=(4, 8), virtual=2, first=1, deep=1, steps=1, batch=2)
+    model = heart.train(tmp_path / "acdc", tmp_path / "model", 0, lambda line: None, recipe=few)
+    assert model.card["people"] == list(cases) and "2 cines of 2 people of the folder 'acdc'" in model.card["source"]
+    assert [row["name"] for row in model.evidence["left_out"]] == list(cases)
+    assert model.evidence["left_out"][0]["truth"]["edv_ml"] == pytest.approx(cases["patient001"].edv)
+
+
+def test_many_patients_are_left_out_by_fifths() -> None:
+    many = [heart._Patient(str(k), f"person{k // 2}", 1.0, 2, None) for k in range(26)]  # type: ignore[arg-type]
+    parts = heart._parts(many, 0)
+    assert sorted(p.name for part in parts for p in part) == sorted(p.name for p in many) and len(parts) == 5
+    people = [{p.person for p in part} for part in parts]
+    assert not any(one & other for k, one in enumerate(people) for other in people[:k])
+    assert [[p.name for p in part] for part in heart._parts(many[:4], 0)] == [["0", "1"], ["2", "3"]]
+    assert not heart._parts(many[:2], 0)

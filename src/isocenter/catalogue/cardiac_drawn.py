@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -15,26 +13,13 @@ from isocenter.catalogue.mask_grid import only_its_own
 from isocenter.errors import Refused
 from isocenter.methods import cine
 from isocenter.methods.short_axis import turned
+from isocenter.methods.ventricle_names import is_inner, is_ventricle, named, says_phase
 from isocenter.record import Finding, Measurement, codes
 from isocenter.space import Geometry, Region, Volume
 
 __all__ = ["Drawn", "drawn_ventricle"]
 
-_INNER = re.compile(r"endo|cavity|blood[ _-]?pool|\blvc\b", re.IGNORECASE)
-_OUTER = re.compile(r"epi(?!sode)", re.IGNORECASE)
-_MUSCLE = re.compile(r"myo|(?<!papillary.)muscle", re.IGNORECASE)
-# The right ventricle, as endo_RV_ED or sarvendocardialContour too, and the atria (LA may be the long axis, no disk).
-_ELSE = re.compile(
-    r"(?:(?<![a-z])|(?<![a-z])sa)rv|right|droit|recht|destr|derech|(?<![a-z])[lr]a(?![a-z])|atri|vorhof|oreillette",
-    re.IGNORECASE,
-)
-_DIASTOLE = re.compile(r"(?<![a-z])(ed|dia)(?![a-z])|end.?dias|di[aá]stol", re.IGNORECASE)
-_NUMBERED = re.compile(r"(?<![a-z])phase[ _-]*0*(\d{1,3})\b", re.IGNORECASE)
-_SYSTOLE = re.compile(r"(?<![a-z])(es|sys)(?![a-z])|end.?sys|s[yií]stol", re.IGNORECASE)
-_VENTRICLE = re.compile(r"(?<![a-z])lv(?![a-z])|left.?ventric", re.IGNORECASE)  # cavity, or all within the epicardium
 _BESIDE = 0.05  # overlap of a cavity and the muscle about it
-
-Kind = Literal["endo", "epi", "myo"]
 
 
 @dataclass(frozen=True)
@@ -43,11 +28,13 @@ class Drawn:
 
     Args:
         curve_ml: volume of the cavity in every phase, where all were drawn.
+        phases: number of the phase, from 1, that each was drawn on, where its name or its images tell.
     """
 
     regions: dict[tuple[str, str], Region]
     remarks: tuple[str, ...]
     curve_ml: tuple[float, ...] | None = None
+    phases: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def mass_g(self) -> float | None:
@@ -77,7 +64,8 @@ class Drawn:
         for (kind, phase), region in self.regions.items():
             what = {"endo": "cavity", "epi": "epicardium", "myo": "muscle"}[kind]
             volume = _volume_ml(region)
-            words = f"Left ventricular {what}, {phase}, as drawn: {volume:.1f} mL."
+            at = f" (phase {n})" if (n := self.phases.get((kind, phase))) else ""
+            words = f"Left ventricular {what}, {phase}{at}, as drawn: {volume:.1f} mL."
             if (kind, phase) == around:
                 words += unseen(by_segment)
             findings.append(
@@ -137,6 +125,7 @@ def drawn_ventricle(
         Refused: when one is named twice, lies in another frame of reference, holds no pixel, or there is no cavity.
     """
     found: dict[tuple[str, str], Region] = {}
+    at: dict[int, int] = {}  # which region lies at which phase; a region has another key once phases are ends
     other = []
     for region, key in zip(drawn, _keys(drawn, onto, phases, images), strict=True):
         if key is not None:
@@ -150,6 +139,7 @@ def drawn_ventricle(
         if key in found:
             raise Refused(f"two regions for {key[0]} at {key[1]}", "which of them counts is not known", "name one each")
         found[key] = _on_cine(region, onto)
+        at[id(found[key])] = int(key[1]) if key[1].isdigit() else _phase_of(region, phases, images)
     if not found:
         return None
     curve = _numbered(found, phases)
@@ -162,7 +152,7 @@ def drawn_ventricle(
         remarks.append("no ejection fraction: the cavity was drawn at one phase only")
     if any(not found[key].geometry.same_grid(onto) for key in (("epi", "ED"), ("myo", "ED")) if key in found):
         remarks.append("no wall thickness: the outlines lie on another grid than the cine")
-    return Drawn(found, tuple(remarks), curve)
+    return Drawn(found, tuple(remarks), curve, {key: n for key, region in found.items() if (n := at[id(region)])})
 
 
 def _keys(drawn: Sequence[Region], onto: Geometry, phases: int, images: Sequence[str]) -> list[tuple[str, str] | None]:
@@ -172,12 +162,12 @@ def _keys(drawn: Sequence[Region], onto: Geometry, phases: int, images: Sequence
     more is that of the cavity where one such region lies beside the muscle of its phase.
     """
     labels = [r.label for r in drawn]
-    if not any(_DIASTOLE.search(w) or _SYSTOLE.search(w) or _NUMBERED.search(w) for w in labels):
+    if not any(says_phase(w) for w in labels):
         told = [_phase_of(region, phases, images) for region in drawn]
-        inner = {n for w, n in zip(labels, told, strict=True) if n and (_INNER.search(w) or _VENTRICLE.search(w))}
+        inner = {n for w, n in zip(labels, told, strict=True) if n and is_inner(w)}
         labels = [f"{w} phase {n}" if n else w for w, n in zip(labels, told, strict=True)] if len(inner) > 1 else labels
     keys = [_key(label) for label in labels]
-    bare = {n: key for n, w in enumerate(labels) if keys[n] is None and _VENTRICLE.search(w)
+    bare = {n: key for n, w in enumerate(labels) if keys[n] is None and is_ventricle(w)
             and (key := _key(f"{w} cavity"))}  # fmt: skip
     muscles = {key[1]: r for key, r in zip(keys, drawn, strict=True) if key and key[0] == "myo"}
     if any(key[1] in muscles and _lie_beside(drawn[n], muscles[key[1]], onto) for n, key in bare.items()):
@@ -251,16 +241,6 @@ def _how(region: Region) -> str:
 
 
 def _key(label: str) -> tuple[str, str] | None:
-    """Structure and phase that a name says.
-
-    >>> _key("LV endo ED"), _key("epi_ES"), _key("Myocardium end-diastole"), _key("LV endo phase 07"), _key("liver")
-    (('endo', 'ED'), ('epi', 'ES'), ('myo', 'ED'), ('endo', '7'), None)
-    >>> _key("endo_RV_ED"), _key("sarvendocardialContour ED"), _key("LA endo ES"), _key("LV papillary muscles ED")
-    (None, None, None, None)
-    """
-    if _ELSE.search(label):
-        return None
-    kind = next((k for k, w in (("endo", _INNER), ("epi", _OUTER), ("myo", _MUSCLE)) if w.search(label)), None)
-    numbered = _NUMBERED.search(label)
-    phase = "ED" if _DIASTOLE.search(label) else "ES" if _SYSTOLE.search(label) else numbered and numbered[1]
+    """Structure and phase that a name says; None where it lacks one of them."""
+    kind, phase = named(label)
     return (kind, phase) if kind and phase else None

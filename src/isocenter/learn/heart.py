@@ -1,20 +1,24 @@
 """One command from outlined hearts to the network of `cardiac_cine`, with its card and its evidence.
 
-Evidence is leave-one-patient-out: the network is fitted again without each patient, by the same recipe, where experts
-draw the border is taken from the others, and that patient's whole cine is outlined from the images alone, so that the
-numbers are those that a new patient would see.
+Evidence is leave-one-patient-out: the network is fitted again without each patient (of more than five, without each
+fifth of them), by the same recipe, where experts draw the border is taken from the others, and that patient's whole
+cine is outlined from the images alone, so that the numbers are those that a new patient would see.
+
+What ships learnt from two patients of the Sunnybrook Cardiac Data beside virtual hearts. Other patients, of a folder or
+of signed reports, take the place of those two.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +45,9 @@ from isocenter.space import Axis, Geometry, Volume
 __all__ = ["CARD", "compared", "judged", "train"]
 
 Progress = Callable[[str], None]
+_NUMBERS = ("edv_ml", "esv_ml", "ef_percent", "mass_g")
+_SUNNYBROOK = re.compile("SC-", re.IGNORECASE)  # as its patients are called
+_MOST_PARTS = 5
 _BESIDE = 1.25  # by which a ventricle may be smaller or larger than those of the patients who were left out
 CARD: dict[str, Any] = {
     "title": "Left ventricle on short-axis cine MR",
@@ -74,14 +81,15 @@ def train(
     """Fit, leave out, export and measure; writes ``model.onnx``, ``model.json`` and ``card.md`` into `out`.
 
     Args:
-        data: folder in the layout of the Sunnybrook Cardiac Data (`isocenter.learn.hearts`).
+        data: folder in the layout of the Sunnybrook Cardiac Data (`isocenter.learn.hearts`), or of cines with labels
+            (`isocenter.learn.labelled_cines`).
         out: folder for the model; a run that was killed goes on there after its last fifty steps.
 
         leave_out: fit once more without each patient, to see what a new patient would see; False saves two thirds of
             the time, and the card then says that nobody was left out.
 
     Raises:
-        Refused: when the folder holds no outlined heart.
+        Refused: when the folder holds no outlined heart, or signed outlines of one person only.
         Unavailable: when `out` cannot be written.
     """
     how, started = recipe or HeartRecipe(), clock()
@@ -89,25 +97,31 @@ def train(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
-    patients = list(read_hearts(data))
+    patients = [_Patient.of(one) for one in _cases(data)]
+    _must_teach(patients, data)
     virtual = virtual_hearts(how.virtual, seed)
-    examples = Hearts.together([*(stacked(h) for h in patients), drawn_outward(virtual, how.outward)])
+    examples = Hearts.together([*(patient.slices for patient in patients), drawn_outward(virtual, how.outward)])
     tell(f"{len(patients)} patients and {how.virtual} virtual hearts, {len(examples)} slices")
     # What saw no patient is the same for every fit, and is made once.
     first = fit_heart(how, virtual, seed, checkpoint=out / "first.checkpoint", progress=tell)
     lined = fit_heart(how, virtual, seed, deep=True, checkpoint=out / "lined.checkpoint", progress=tell)
-    cuts = {patient.name: cut_mm(lined, patient) for patient in patients}
+    cuts = {patient.name: cut_mm(lined, patient.slices, patient.phases) for patient in patients}
     tell(f"experts draw outside of the border: {_outside(cuts)}")
     whole = fit_heart(how, examples, seed, start=first, checkpoint=out / "whole.checkpoint", progress=tell)
-    ships = Outliner(whole, lined, fmean(cuts.values()))
+    ships = Outliner(whole, lined, _cut(patients, cuts))
+    others = dict[str, Outliner]()  # for each patient what saw nobody of that part
+    for k, part in enumerate(_parts(patients, seed) if leave_out else ()):
+        apart, called = {patient.name for patient in part}, part[0].name if len(part) == 1 else f"part {k + 1}"
+        tell(f"without {called}")
+        file = out / f"without-{called.replace('/', '_')}.checkpoint"
+        net = fit_heart(how, examples.without(*apart), seed, start=first, checkpoint=file, progress=tell)
+        rest = [patient for patient in patients if patient.name not in apart]
+        others |= dict.fromkeys(apart, Outliner(net, lined, _cut(rest, cuts)))
     left_out = []
-    for patient in patients if leave_out and len(patients) > 1 else ():
-        tell(f"without {patient.name}")
-        some, file = examples.without(patient.name), out / f"without-{patient.name}.checkpoint"
-        net = fit_heart(how, some, seed, start=first, checkpoint=file, progress=tell)
-        others = fmean(cut for name, cut in cuts.items() if name != patient.name)
-        left_out.append(compared(patient, *asked(Outliner(net, lined, others))))
-        tell(f"{patient.name}, never seen: {_told(left_out[-1])}")
+    for case in _cases(data) if others else ():
+        if _truth(case):
+            left_out.append(compared(case, *asked(others[case.name])))
+            tell(f"{case.name}, never seen: {_told(left_out[-1])}")
     evidence: dict[str, Any] = {
         "left_out": left_out,
         "virtual": [_virtual(seed * 1000 + 900 + k, ships) for k in range(6)],
@@ -124,18 +138,22 @@ def train(
         ships, (3, WINDOW, WINDOW), out / "model.onnx", ("logits", "depth_mm"), seed=seed, free=True,
         name=("places", "border"), measure=expit, inputs=((shown(k, 0), shown(k, 1)) for k in range(COMPARED)),
     )  # fmt: skip
-    card = CARD | {
-        "people": [h.name for h in patients],
-        "training": {
-            "command": f"isocenter train {how.task} --data FOLDER --seed {seed}",
-            "parameters": sum(p.numel() for p in ships.parameters()),
-            "experts draw outside of the border that virtual hearts taught": _outside(cuts),
-            "seconds since it was started or taken up again": round(clock() - started),
-            "torch": torch.__version__,
-            "seed": seed,
-            "recipe": json.dumps(to_plain(asdict(how)), sort_keys=True),
-        },
-    }
+    card = (
+        CARD
+        | ({} if all(_SUNNYBROOK.match(one.name) for one in patients) else _of_others(patients, data))
+        | {
+            "people": [patient.name for patient in patients],
+            "training": {
+                "command": f"isocenter train {how.task} --data FOLDER --seed {seed}",
+                "parameters": sum(p.numel() for p in ships.parameters()),
+                "experts draw outside of the border that virtual hearts taught": _outside(cuts),
+                "seconds since it was started or taken up again": round(clock() - started),
+                "torch": torch.__version__,
+                "seed": seed,
+                "recipe": json.dumps(to_plain(asdict(how)), sort_keys=True),
+            },
+        }
+    )
     model = Model(
         name=how.task, version="1", digest=digest, examples=examples.digest, code=code_digest(), card=card,
         evidence=evidence, inputs={"window": WINDOW, "step_mm": STEP_MM, "percentiles": [1, 99]},
@@ -146,13 +164,90 @@ def train(
     return model
 
 
+class _Patient(NamedTuple):
+    """What is learnt from one cine.
+
+    Args:
+        person: whose it is. phases: that were drawn, of which `slices` are.
+    """
+
+    name: str
+    person: str
+    weight: float
+    phases: int
+    slices: Hearts
+
+    @classmethod
+    def of(cls, case: Heart | LabelledCine) -> _Patient:
+        heart = case.heart if isinstance(case, LabelledCine) else case
+        return cls(heart.name, heart.person or heart.name, heart.weight, len(heart.phases), stacked(heart))
+
+
+def _cases(data: Path) -> Iterable[Heart | LabelledCine]:
+    """One after another: a cine has some 70 MB."""
+    return read_labelled_cines(data) if holds_labelled_cines(data) else read_hearts(data)
+
+
+def _must_teach(patients: Sequence[_Patient], data: Path) -> None:
+    """
+    Raises:
+        Refused: signed reports are of one person only, or nothing counts.
+    """
+    if (data / "examples.json").is_file() and len({patient.person for patient in patients}) < 2:
+        raise Refused(
+            "signed outlines of one person only", "nobody would be left on whom to see what was learnt",
+            "wait for reports on two people at least",
+        )  # fmt: skip
+    if not any(patient.slices.weights.any() for patient in patients):
+        raise Refused(f"{len(patients)} cines that count nothing", "their weights are 0", "give some more weight")
+
+
+def _parts(patients: Sequence[_Patient], seed: int) -> list[list[_Patient]]:
+    """Patients by person, each in a part of their own, or in one of five; none where there is but one person."""
+    people = list(dict.fromkeys(patient.person for patient in patients))
+    if len(people) < 2:
+        return []
+    if len(people) > _MOST_PARTS:
+        people = [people[k] for k in np.random.default_rng([seed, 17]).permutation(len(people))]
+    parts = [set(people[k :: min(len(people), _MOST_PARTS)]) for k in range(min(len(people), _MOST_PARTS))]
+    return [[patient for patient in patients if patient.person in part] for part in parts]
+
+
+def _cut(patients: Sequence[_Patient], cuts: Mapping[str, float]) -> float:
+    """Where these patients were drawn, by their weights."""
+    weights = [patient.weight for patient in patients]
+    own = [cuts[patient.name] for patient in patients]
+    return fmean(own) if len(set(weights)) == 1 else fmean(own, weights)
+
+
+def _of_others(patients: Sequence[_Patient], data: Path) -> dict[str, Any]:
+    """What the card says otherwise where the patients are not those that what ships learnt from."""
+    whose = "what readers signed" if (data / "examples.json").is_file() else f"the folder '{data.name}'"
+    people = len({patient.person for patient in patients})
+    return {
+        "source": f"{len(patients)} cines of {people} people of {whose}, in the place of the Sunnybrook Cardiac Data; "
+        "and virtual hearts in closed form (isocenter.methods.virtual_heart)",
+        "licence": f"that of {whose}, which whoever trained it knows",
+        "groups": "nothing is known of groups of the people whose cines were learnt from",
+        "bias": "nothing was done for a group of people",
+        "limits": [
+            f"cines of {people} people, as whoever outlined them draws",
+            CARD["limits"][1],
+            "where no epicardium was outlined it was learnt from virtual hearts alone",
+        ],
+    }
+
+
 def code_digest() -> str:
     """Version of the package, and a digest of the files that decide the weights."""
     sha = hashlib.sha256()
     folder = Path(__file__).parent
     methods = [folder.parent / "methods" / f"{name}.py" for name in ("short_axis", "virtual_heart", "virtual_lining")]
     for file in (
-        *(folder / f"{n}.py" for n in ("fit", "heart_augment", "heart_border", "heart_fit", "heart_network", "hearts")),
+        *(
+            folder / f"{n}.py"
+            for n in ("fit", "heart_augment", "heart_border", "heart_fit", "heart_network", "hearts", "labelled_cines")
+        ),
         *methods,
     ):
         sha.update(file.read_bytes())
@@ -184,12 +279,17 @@ def _outside(cuts: Mapping[str, float]) -> str:
 
 def compared(patient: Heart | LabelledCine, places: Ask, border: Ask | None) -> dict[str, Any]:
     """What a network finds on the images of one patient, beside what the experts drew."""
-    truth = patient.truth if isinstance(patient, LabelledCine) else _drawn(patient)
+    truth = _truth(patient)
     try:
         found = outline(turned(patient.cine), places, border)
     except IsocenterError as why:
         return {"name": patient.name, "truth": truth, "found": None, "why": str(why)}
     return {"name": patient.name, "truth": truth, "found": _measured(found, patient.cine), "agreement": found.agreement}
+
+
+def _truth(patient: Heart | LabelledCine) -> dict[str, float]:
+    """What was drawn, in numbers; nothing where not both ends of the beat were."""
+    return patient.truth if isinstance(patient, LabelledCine) else _drawn(patient)
 
 
 def _drawn(patient: Heart) -> dict[str, float]:
@@ -249,8 +349,8 @@ def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Largest and mean difference of what was found, and how many were declined."""
     found = [r for r in rows if r["found"] is not None]
     summary: dict[str, Any] = {"n": len(rows), "declined": len(rows) - len(found)}
-    for key in ("edv_ml", "esv_ml", "ef_percent", "mass_g"):
-        off = [r["found"][key] - r["truth"][key] for r in found]
+    for key in _NUMBERS:
+        off = [r["found"][key] - r["truth"][key] for r in found if key in r["truth"]]
         summary[key] = {"mean": float(np.mean(off)), "largest": float(np.max(np.abs(off)))} if off else None
     return summary
 
@@ -269,22 +369,25 @@ def judged(
     if split is not None:
         raise Refused(f"no split '{split}'", "this layout has none", "give a folder that holds that part alone")
     asked_of = parts(session)
-    hearts = read_labelled_cines(data) if holds_labelled_cines(data) else read_hearts(data)
-    rows = [compared(heart, *asked_of) for heart in hearts]
+    hearts = _cases(data)
+    rows = [compared(heart, *asked_of) for heart in hearts if not isinstance(heart, LabelledCine) or heart.truth]
+    if not rows:
+        raise Refused(f"no cine of {data.name} is outlined at both ends of the beat", "no volume can be compared",
+                      "outline all slices at end-diastole and at end-systole")  # fmt: skip
     found = [row for row in rows if row["found"] is not None]
     if not found:
         raise Refused(f"all {len(rows)} patients were declined", rows[0]["why"], "mend that, or give other cases")
     metrics: dict[str, Any] = {"difference": {}, "absolute_difference": {}}
-    for key in ("edv_ml", "esv_ml", "ef_percent", "mass_g"):
-        off = np.array([row["found"][key] - row["truth"][key] for row in found])
+    for key in _NUMBERS:
+        off = np.array([row["found"][key] - row["truth"][key] for row in found if key in row["truth"]])
         off = off[np.isfinite(off)]
         if len(off):
             metrics["difference"][key] = {"value": float(off.mean()), "patients": len(off)}
             metrics["absolute_difference"][key] = {"value": float(np.abs(off).mean()), "patients": len(off)}
     told = [
         {"name": row["name"], "declined": row.get("why", "")}
-        | {f"{key} drawn": value for key, value in row["truth"].items()}
-        | {f"{key} found": (row["found"] or {}).get(key, "") for key in row["truth"]}
+        | {f"{key} drawn": row["truth"].get(key, "") for key in _NUMBERS}
+        | {f"{key} found": (row["found"] or {}).get(key, "") for key in _NUMBERS}
         for row in rows
     ]
     figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": []}
@@ -343,5 +446,6 @@ def _rows(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
         if row["found"] is None:
             yield f"| {row['name']} | declined: {row['why']} | | | | |"
             continue
-        cells = [f"{row['found'][k]:.1f} ({truth[k]:.1f})" for k in ("edv_ml", "esv_ml", "ef_percent", "mass_g")]
+        told = {k: f" ({truth[k]:.1f})" if k in truth else "" for k in _NUMBERS}
+        cells = [f"{row['found'][k]:.1f}{told[k]}" for k in _NUMBERS]
         yield f"| {row['name']}, found (truth) | {' | '.join(cells)} | {row['agreement']:.3f} |"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isocenter.learn.heart_network import HeartNet
-from isocenter.learn.hearts import MARGIN, Heart, stacked
+from isocenter.learn.hearts import MARGIN, Hearts
 from isocenter.methods.blood_and_muscle import bent, even_gamma
 from isocenter.methods.ventricle import STEP_MM, WINDOW
 
@@ -71,13 +71,16 @@ def depth_loss(said: Tensor, masks: Tensor) -> Tensor:
     return 0.5 * (off * weight).sum() / weight.sum()
 
 
-def cut_mm(net: HeartNet, patient: Heart) -> float:
+def cut_mm(net: HeartNet, drawn: Hearts, phases: int) -> float:
     """How far outside of where this network sees the border experts drew that of one patient (mm).
 
     It is the depth at which the volume in the slices that they outlined is theirs, the mean of the phases that they
     outlined: at end-diastole and at end-systole it is nearly the same.
+
+    Args:
+        drawn: the slices of the patient (`hearts.stacked`), phase after phase. phases: of how many they are.
     """
-    drawn, edge = stacked(patient), (MARGIN - WINDOW) // 2
+    edge = (MARGIN - WINDOW) // 2
     inner = slice(edge, -edge)
     masks = torch.from_numpy(drawn.masks[:, :1, inner, inner].astype(np.float32) / 255)
     pictures = drawn.pictures[:, inner, inner].astype(np.float32)
@@ -88,7 +91,6 @@ def cut_mm(net: HeartNet, patient: Heart) -> float:
     size = 2 * _BAND_PX + 1
     near = functional.max_pool2d((masks > 0.5).float(), size, 1, _BAND_PX)[:, 0] > 0
     core = functional.max_pool2d((masks <= 0.5).float(), size, 1, _BAND_PX)[:, 0] == 0
-    phases = len({o.phase for o in patient.outlines if o.kind == "i"})
     found = []
     for m, n, c, depth in zip(*(t.chunk(phases) for t in (masks, near, core, said * _SCALE_MM)), strict=True):
         deepest = depth[n & ~c].sort(descending=True).values

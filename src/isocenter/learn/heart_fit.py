@@ -134,7 +134,7 @@ def _loss(logits: Tensor, masks: Tensor, known: Tensor, border: Tensor) -> Tenso
 def _shares(hearts: Hearts, recipe: HeartRecipe) -> npt.NDArray[np.float64]:
     """How often each slice is shown: patients and virtual hearts by their share, slices without a ventricle less."""
     real = np.array([not name.startswith("virtual") for name in hearts.names])
-    weight = np.where(hearts.radius[:, 0] > 0, 1.0, recipe.empty)
+    weight = np.where(hearts.radius[:, 0] > 0, 1.0, recipe.empty) * hearts.weights
     for which, share in ((real, recipe.real_share), (~real, 1.0 - recipe.real_share)):
         if which.any():
             weight[which] *= share / weight[which].sum()

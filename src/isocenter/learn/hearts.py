@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,9 +29,12 @@ from isocenter.methods.ventricle import STEP_MM, WINDOW
 from isocenter.record import Series
 from isocenter.space import Volume
 
-__all__ = ["MARGIN", "Heart", "Hearts", "Outline", "examples_of", "read_hearts", "stacked"]
+__all__ = ["LEAST_PHASES", "MARGIN", "OPEN", "Heart", "Hearts", "Outline", "examples_of", "read_hearts", "stacked"]
 
 MARGIN = 144
+OPEN = 255
+"""Label of slices of which nothing is told."""
+LEAST_PHASES = 4  # of a cine
 # The contours count pixels from 1: moved so, the step of brightness across them is steepest in both directions.
 _FIRST_PIXEL = 1.0
 _NAME = re.compile(r"^IM-\d+-(\d+)-([io])contour", re.IGNORECASE)
@@ -49,11 +52,26 @@ class Outline:
 
 @dataclass(frozen=True, eq=False)
 class Heart:
-    """A cine with what experts drew on it."""
+    """A cine with what was drawn on it: outlines of experts, or labels.
+
+    Args:
+        labels: phase -> (slices, rows, columns), 1 in the cavity, 2 between it and the epicardium, `OPEN` in slices of
+            which nothing is told.
+        person: whose heart it is; empty for nobody else's than of this name.
+        weight: how much it counts in a training, 0 to 1.
+    """
 
     name: str
     cine: Volume
-    outlines: tuple[Outline, ...]
+    outlines: tuple[Outline, ...] = ()
+    labels: Mapping[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    person: str = ""
+    weight: float = 1.0
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """On which the endocardium was drawn."""
+        return tuple(sorted(self.labels)) or tuple(sorted({o.phase for o in self.outlines if o.kind == "i"}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +84,7 @@ class Hearts:
         masks: (n, 2, m, m) coverage by the endocardial and by the epicardial outline, 0 to 255.
         known: (n,) whether the epicardium was drawn (or the slice holds no ventricle).
         centre, radius: (n, 2) of the ventricle in pixels; radius 0 where there is none.
+        weights: (n,) how much each slice counts; 0 where nothing is told of it, which is there for its neighbours.
         names: of the heart that each slice is from.
     """
 
@@ -75,6 +94,7 @@ class Hearts:
     known: npt.NDArray[np.bool_]
     centre: npt.NDArray[np.float32]
     radius: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32]
     names: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -86,6 +106,8 @@ class Hearts:
         sha = hashlib.sha256("\n".join(self.names).encode())
         for array in (self.pictures, self.near, self.masks, self.known, self.centre, self.radius):
             sha.update(np.ascontiguousarray(array).tobytes())
+        if (self.weights != 1).any():
+            sha.update(self.weights.tobytes())
         return sha.hexdigest()
 
     @classmethod
@@ -96,15 +118,15 @@ class Hearts:
         near = np.concatenate([p.near + start for p, start in zip(parts, starts, strict=False)])
         return cls(near=near, names=tuple(n for p in parts for n in p.names), **joined)
 
-    def without(self, name: str) -> Hearts:
-        """All slices but those of one heart; neighbours are always of the same heart."""
-        kept = np.array([n != name for n in self.names])
+    def without(self, *hearts: str) -> Hearts:
+        """All slices but those of some hearts; neighbours are always of the same heart."""
+        kept = np.array([n not in hearts for n in self.names])
         place = np.cumsum(kept) - 1
         held = {f: getattr(self, f)[kept] for f in _ARRAYS if f != "near"}
-        return Hearts(near=place[self.near[kept]], names=tuple(n for n in self.names if n != name), **held)
+        return Hearts(near=place[self.near[kept]], names=tuple(n for n in self.names if n not in hearts), **held)
 
 
-_ARRAYS = ("pictures", "near", "masks", "known", "centre", "radius")
+_ARRAYS = ("pictures", "near", "masks", "known", "centre", "radius", "weights")
 
 
 def read_hearts(folder: Path) -> Iterator[Heart]:
@@ -263,18 +285,15 @@ def stacked(heart: Heart) -> Hearts:
 
     Slices of such a phase without a contour hold no ventricle by the experts' rule, and are examples as well.
     """
-    shape = heart.cine.geometry.shape
     turn = turned(heart.cine)
-    inner = sorted({o.phase for o in heart.outlines if o.kind == "i"})
-    outer = {o.phase for o in heart.outlines if o.kind == "o"}
-    held = np.zeros((len(inner), 2, *shape), np.float32)
-    for o in heart.outlines:
-        if o.phase in inner:
-            held[inner.index(o.phase), "io".index(o.kind), o.slice] = coverage(o.points, (shape[1], shape[2]))
+    inner = list(heart.phases)
+    held, known, told = _of_labels(heart) if heart.labels else _of_outlines(heart)
     held = held.transpose((0, 1, *(2 + a for a in turn.order)))
     for axis, flip in enumerate(turn.flips):
         if flip:
             held = np.flip(held, 2 + axis)
+    if turn.flips[0]:
+        known, told = known[:, ::-1] if known.ndim == 2 else known, told[:, ::-1]
     _, dy, dx = turn.geometry.spacing_mm
     y, x = np.arange(held.shape[3])[:, None], np.arange(held.shape[4])[None, :]
     cavity = held[:, 0].sum((0, 1))
@@ -287,12 +306,46 @@ def stacked(heart: Heart) -> Hearts:
     low, high = np.quantile(inside, (0.01, 0.99), axis=(0, 2, 3))
     pictures = np.clip((pictures - low[None, :, None, None]) / (high - low)[None, :, None, None], -0.2, 2.0)
     masks = sampled(held, rows, columns)
-    known = [phase in outer for phase in inner]
-    return examples_of(heart.name, pictures, masks, known)
+    return replace(examples_of(heart.name, pictures, masks, known), weights=_flat(told) * np.float32(heart.weight))
 
 
-def examples_of(name: str, pictures: npt.NDArray[Any], masks: npt.NDArray[Any], known: Sequence[bool]) -> Hearts:
-    """(phases, slices, m, m) pictures and (phases, 2, slices, m, m) masks as one example a slice."""
+def _flat(told: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    return told.reshape(-1).astype(np.float32)
+
+
+_Held = tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
+"""(phases, 2, slices, rows, columns) within both borders; (phases,) or (phases, slices) where the epicardium is known;
+(phases, slices) where anything is told."""
+
+
+def _of_outlines(heart: Heart) -> _Held:
+    shape, inner = heart.cine.geometry.shape, heart.phases
+    held = np.zeros((len(inner), 2, *shape), np.float32)
+    for o in heart.outlines:
+        if o.phase in inner:
+            held[inner.index(o.phase), "io".index(o.kind), o.slice] = coverage(o.points, (shape[1], shape[2]))
+    outer = {o.phase for o in heart.outlines if o.kind == "o"}
+    return held, np.array([phase in outer for phase in inner]), np.ones((len(inner), shape[0]), np.bool_)
+
+
+def _of_labels(heart: Heart) -> _Held:
+    """Where a phase has no muscle at all, its slices without a cavity do not say that there is none."""
+    labels = np.stack([heart.labels[phase] for phase in heart.phases])
+    held = np.stack([labels == 1, (labels == 1) | (labels == 2)], axis=1).astype(np.float32)
+    cavity, muscle = (labels == 1).any((2, 3)), (labels == 2).any((2, 3))
+    known = muscle | (~cavity & muscle.any(1)[:, None])
+    return held, known, (labels != OPEN).all((2, 3))
+
+
+def examples_of(
+    name: str, pictures: npt.NDArray[Any], masks: npt.NDArray[Any], known: Sequence[bool] | npt.NDArray[np.bool_]
+) -> Hearts:  # fmt: skip
+    """(phases, slices, m, m) pictures and (phases, 2, slices, m, m) masks as one example a slice.
+
+    Args:
+        known: whether the epicardium was drawn, of each phase, or of each slice of each phase. Of a phase, slices
+            without a ventricle have none.
+    """
     phases, slices = pictures.shape[:2]
     one = np.clip(np.arange(slices)[:, None] + np.array([-1, 0, 1]), 0, slices - 1)
     near = (np.arange(phases)[:, None, None] * slices + one[None]).reshape(-1, 3)
@@ -310,8 +363,9 @@ def examples_of(name: str, pictures: npt.NDArray[Any], masks: npt.NDArray[Any], 
         pictures.reshape(phases * slices, MARGIN, MARGIN).astype(np.float16),
         near.astype(np.int64),
         np.round(np.clip(flat, 0, 1) * 255).astype(np.uint8),
-        np.repeat(np.asarray(known, bool), slices) | ~there,
+        np.asarray(known, bool).reshape(-1) if np.ndim(known) == 2 else np.repeat(np.asarray(known), slices) | ~there,
         centre.astype(np.float32),
         radius.astype(np.float32),
+        np.ones(phases * slices, np.float32),
         (name,) * (phases * slices),
     )

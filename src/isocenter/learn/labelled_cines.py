@@ -11,6 +11,7 @@ ventricle is what muscle encloses in the slices. The phase with more of it is en
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,9 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.forms import nifti
+from isocenter.learn.examples import weights_in
+from isocenter.learn.hearts import OPEN, Heart
+from isocenter.learn.whose import whose
 from isocenter.methods.cine import MUSCLE_G_PER_ML
 from isocenter.methods.short_axis import APEX
 from isocenter.space import Geometry, Volume
@@ -38,11 +42,16 @@ Labels = npt.NDArray[Any]
 
 
 class LabelledCine(NamedTuple):
-    """A cine, and what its labels say: volumes of the left ventricle, ejection fraction, mass of its muscle."""
+    """A cine, and what its labels say: volumes of the left ventricle, ejection fraction, mass of its muscle.
+
+    Args:
+        truth: lacks what the labels do not tell. heart: the cine with its labels, to learn from.
+    """
 
     name: str
     cine: Volume
     truth: dict[str, float]
+    heart: Heart
 
 
 def _cines_in(folder: Path) -> list[tuple[str, Path, bool]]:
@@ -67,7 +76,11 @@ def read_labelled_cines(folder: Path) -> Iterator[LabelledCine]:
         Refused: nobody has, labels do not tell the left ventricle, lie on another grid, or contradict ``Info.cfg``.
     """
     count = 0
-    for name, file, of_acdc in _cines_in(folder):
+    cines = _cines_in(folder)
+    ways = [file.relative_to(folder).as_posix() for _, file, _ in cines]
+    signed, counts = (folder / "examples.json").is_file(), weights_in(folder, ways)
+    people, often = whose(ways), Counter(name for name, _, _ in cines)
+    for n, (name, file, of_acdc) in enumerate(cines):
         drawn = _frames(name, file) if of_acdc else _phases(name, file)
         if not drawn:  # the published tests come without
             continue
@@ -78,8 +91,21 @@ def read_labelled_cines(folder: Path) -> Iterator[LabelledCine]:
         if any(labels.shape != cine.geometry.shape for labels in drawn.values()):
             raise Refused(f"labels of {file.name}", "they lie on another grid than the cine", "resample them onto it")
         count += 1
-        truth, heart = _told(name, drawn, cine.geometry.voxel_volume_mm3 / 1000.0, file.parent)
-        yield LabelledCine(name, _laid(cine, heart, file.name), truth)
+        called = name if often[name] == 1 else ways[n]
+        weight = 1.0 if counts is None else float(counts[n])
+        ml = cine.geometry.voxel_volume_mm3 / 1000.0
+        if signed:  # labels of signed reports are what they say
+            labels = {phase: one.astype(np.uint8) for phase, one in drawn.items()}  # those of M&Ms count from 0
+            yield LabelledCine(called, cine, _signed(labels, ml), Heart(called, cine, (), labels, people[n], weight))
+            continue
+        truth, seen = _told(name, drawn, ml, file.parent)
+        laid = _laid(cine, seen, file.name)
+        both = np.stack([np.where(one == seen.kinds[0], 1, np.where(one == seen.kinds[1], 2, 0))
+                         for one in drawn.values()]).astype(np.float32)  # fmt: skip
+        axis = replace(cine.axes[0], values=tuple(range(len(both))))
+        turned = _laid(replace(cine, array=both, axes=(axis,)), seen, file.name).array.astype(np.uint8)
+        labels = dict(zip((phase - of_acdc for phase in drawn), turned, strict=True))
+        yield LabelledCine(called, laid, truth, Heart(called, laid, (), labels, people[n], weight))
     if not count:
         raise Refused(
             f"no cine with labels in {folder.name}", "there are cines, and none has labels beside it",
@@ -113,10 +139,13 @@ def _phases(name: str, cine: Path) -> dict[int, Labels]:
 
 
 class _Heart(NamedTuple):
-    """What labels show at end-diastole: masks of the left ventricle, and of all that is neither it nor its muscle."""
+    """What labels show at end-diastole: masks of the left ventricle, and of all that is neither it nor its muscle; and
+    the numbers of both.
+    """
 
     left: npt.NDArray[np.bool_]
     other: npt.NDArray[np.bool_]
+    kinds: tuple[int, int]
 
 
 def _told(name: str, drawn: dict[int, Labels], voxel_ml: float, folder: Path) -> tuple[dict[str, float], _Heart]:
@@ -133,8 +162,19 @@ def _told(name: str, drawn: dict[int, Labels], voxel_ml: float, folder: Path) ->
                       "repair the numbers or the labels")  # fmt: skip
     edv, esv = sizes[ed] * voxel_ml, sizes[es] * voxel_ml
     mass = MUSCLE_G_PER_ML * int(np.count_nonzero(drawn[ed] == muscle)) * voxel_ml
-    heart = _Heart(drawn[ed] == cavity, ~np.isin(drawn[ed], (0, cavity, muscle)))
+    heart = _Heart(drawn[ed] == cavity, ~np.isin(drawn[ed], (0, cavity, muscle)), (cavity, muscle))
     return {"edv_ml": edv, "esv_ml": esv, "ef_percent": 100.0 * (1.0 - esv / edv), "mass_g": mass}, heart
+
+
+def _signed(drawn: dict[int, npt.NDArray[np.uint8]], voxel_ml: float) -> dict[str, float]:
+    """What the labels of signed reports tell; nothing where not both ends of the beat are outlined in every slice."""
+    if len(drawn) != 2 or any((labels == OPEN).any() for labels in drawn.values()):
+        return {}
+    ed, es = sorted(drawn.values(), key=lambda labels: -np.count_nonzero(labels == 1))
+    edv, esv = (float(np.count_nonzero(labels == 1)) * voxel_ml for labels in (ed, es))
+    told = {"edv_ml": edv, "esv_ml": esv, "ef_percent": 100.0 * (1.0 - esv / edv)}
+    muscle = float(np.count_nonzero(ed == 2))
+    return told | ({"mass_g": MUSCLE_G_PER_ML * muscle * voxel_ml} if muscle else {})
 
 
 def _laid(cine: Volume, heart: _Heart, file: str) -> Volume:

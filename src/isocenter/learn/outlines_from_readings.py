@@ -21,7 +21,7 @@ from isocenter.space import Geometry, Reference, Region, Shape, Volume
 if TYPE_CHECKING:
     from isocenter.learn.signed_reports import Images
 
-__all__ = ["DRAWN", "Outlines", "on_grid"]
+__all__ = ["DRAWN", "Outlines", "nifti_file", "on_grid", "stored_values"]
 
 DRAWN = {Shape.POLYGON: measuring.polygon_inside, Shape.ELLIPSE: measuring.ellipse_inside}
 """Marks that enclose something, on the one slice on which they were drawn."""
@@ -49,7 +49,7 @@ class Outlines(Regions):
             volume, labels, digests, overlaps = self._drawn(example, images)
             facts["overlapping"] += overlaps
             file = f"imagesTr/{name}.nii.gz"
-            for folder, array in (("imagesTr", _stored(volume.array)), ("labelsTr", labels)):
+            for folder, array in (("imagesTr", stored_values(volume.array)), ("labelsTr", labels)):
                 (out / folder).mkdir(exist_ok=True)
                 wholly.write(out / folder / f"{name}.nii.gz", self._file(array, volume.geometry))
             return file, [self._how.classes[k - 1] for k in np.unique(labels).tolist() if k], digests
@@ -81,20 +81,28 @@ class Outlines(Regions):
 
     def _file(self, array: npt.NDArray[Any], grid: Geometry) -> bytes:
         """NIfTI of a volume; of a picture with columns first and both axes against those of NIfTI, as ITK has it."""
-        import gzip
-
-        import nibabel
-
         if not self._flat:
-            image = nibabel.Nifti1Image(np.ascontiguousarray(array.transpose(2, 1, 0)), grid.ras_affine())
-        else:
-            down, across = self._how.spacing_mm if grid.reference is Reference.PIXEL else grid.spacing_mm[1:]
-            image = nibabel.Nifti1Image(np.ascontiguousarray(array.transpose(2, 1, 0)), np.diag([-across, -down, 1, 1]))
-        image.header.set_xyzt_units("mm")
-        return gzip.compress(image.to_bytes(), 1, mtime=0)  # packed harder a CT takes five times as long for 2 %
+            return nifti_file(array, grid)
+        down, across = self._how.spacing_mm if grid.reference is Reference.PIXEL else grid.spacing_mm[1:]
+        return _packed(array, np.diag([-across, -down, 1, 1]))
 
 
-def _stored(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def nifti_file(array: npt.NDArray[Any], grid: Geometry) -> bytes:
+    """A volume on its grid, or one at several times, as NIfTI."""
+    return _packed(array, grid.ras_affine())
+
+
+def _packed(array: npt.NDArray[Any], affine: npt.NDArray[Any]) -> bytes:
+    import gzip
+
+    import nibabel
+
+    image = nibabel.Nifti1Image(np.ascontiguousarray(array.T), affine)
+    image.header.set_xyzt_units("mm", "sec" if array.ndim == 4 else None)
+    return gzip.compress(image.to_bytes(), 1, mtime=0)  # packed harder a CT takes five times as long for 2 %
+
+
+def stored_values(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Whole numbers in 16 bits where they fit, which halves a CT; else float32."""
     whole = values.dtype.kind in "iu" and int(values.min()) >= -(2**15) and int(values.max()) < 2**15
     return np.asarray(values, np.int16 if whole else np.float32)

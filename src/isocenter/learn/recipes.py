@@ -449,6 +449,7 @@ OWN_TRAINING: Mapping[str, str] = {
 
 
 _OWN_STRUCTURES: Mapping[str, Structures] = {
+    "cardiac_cine": Structures("cardiac_cine", ("endocardium", "epicardium")),
     "chest_xray_heart": Structures(
         "chest_xray_heart",
         ("right lung", "left lung", "heart"),

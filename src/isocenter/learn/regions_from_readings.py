@@ -20,7 +20,7 @@ from isocenter.space import Reference, Region, Shape, Volume
 if TYPE_CHECKING:
     from isocenter.learn.signed_reports import Images, Signed
 
-__all__ = ["Regions", "Shown", "grey"]
+__all__ = ["Drawn", "Regions", "Shown", "Stands", "Told", "alike", "grey"]
 
 _OWN = (Verdict.ADDED, Verdict.CHANGED)
 _SEEN, _UNSEEN = "concurrent", "shadow"  # modes of reading (see `from_readings.weight_of`)
@@ -97,7 +97,7 @@ class Regions:
         return found, left
 
     def _told(
-        self, stands: Iterable[_Stands], call: Mapping[str, Any] | None,
+        self, stands: Iterable[Stands], call: Mapping[str, Any] | None,
         others: set[str],
     ) -> Told | None:  # fmt: skip
         """None where the report tells nothing of what the recipe outlines.
@@ -120,7 +120,7 @@ class Regions:
                 if any(_meets(where, there) for there, _ in regions.get(label, ())) and not is_asked:
                     continue  # several analyses speak of one thing
                 regions.setdefault(label, []).append((where, frame))
-                own |= machines is None or label_of(machines, self._names) != label or not _alike(machines.where, where)
+                own |= machines is None or label_of(machines, self._names) != label or not alike(machines.where, where)
         if not regions and not bare and call is None:
             return None
         lacks = self._lacks(regions, bare, call, nameless=nameless)
@@ -184,10 +184,10 @@ class Regions:
         return [replace(e, answer=part) for e in made for part in _by_image(e.answer) or [Shown({})]], torn
 
 
-_Stands = tuple[Finding, Finding | None, int | None, bool]
+Stands = tuple[Finding, Finding | None, int | None, bool]
 
 
-def _standing(signed: Signed, analysis: str) -> list[_Stands]:
+def _standing(signed: Signed, analysis: str) -> list[Stands]:
     """Findings that were not struck; each with what a machine had said of it (None for what a person added), its frame,
     and whether it is of the analysis or of a person, which come first."""
     said = {finding.tracking: finding for machines in signed.machines() for finding in machines.findings}
@@ -228,7 +228,7 @@ def _ends_of(region: Region) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.fl
     return corners.min(axis=0), corners.max(axis=0)
 
 
-def _alike(one: Region | None, other: Region) -> bool:
+def alike(one: Region | None, other: Region) -> bool:
     """Whether two regions are the same one."""
     if one is None or one.shape is not other.shape or not one.geometry.same_grid(other.geometry):
         return False

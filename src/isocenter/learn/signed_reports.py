@@ -117,6 +117,7 @@ _TEACHERS: Mapping[type, tuple[str, str]] = {
 }
 """Kind of recipe -> the module and the class that teach it."""
 _OF_STRUCTURES: Mapping[str, tuple[str, str]] = {
+    "cardiac_cine": ("ventricles_from_readings", "Ventricles"),
     "chest_xray_heart": ("chest_from_readings", "OutlinedChests"),
 }
 """Training of its own -> the module and the class that teach it."""
