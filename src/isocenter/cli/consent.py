@@ -94,7 +94,8 @@ def show(
     patient: Patient = "", issuer: Issuer = "", study: OfStudy = "", folder: Where = None, as_json: Json = False
 ) -> None:
     """What stands, the newest first."""
-    from isocenter.cli.screen import Screen
+    from isocenter.cli.screen import Screen, minute
+    from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
@@ -102,8 +103,8 @@ def show(
         rows = held.site.consents.listed(patient=patient, issuer=issuer, study=study, who=HOUSE)
     screen.answer({"consents": rows})
     screen.table(
-        "", ("id", "patient", "study", "terms", "until", "by"),
-        [(r["id"], r["patient"], r["study"] or "all", _words(r), r["until"] or "", r["by"]) for r in rows],
+        many(len(rows), "statement"), ("id", "patient", "study", "terms", "until", "by"),
+        [(r["id"], r["patient"], r["study"] or "all", _words(r), minute(r["until"] or ""), r["by"]) for r in rows],
     )  # fmt: skip
 
 

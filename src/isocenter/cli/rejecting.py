@@ -69,7 +69,7 @@ def rejections(
     as_json: Json = False,
 ) -> None:
     """What was rejected of a study, by whom, why, and what became of it."""
-    from isocenter.cli.screen import Screen
+    from isocenter.cli.screen import Screen, minute
     from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
@@ -81,7 +81,10 @@ def rejections(
     screen.table(
         f"{len(rows)} of {many(len(found), 'rejection')}",
         ("number", "state", "objects", "why", "reason", "by", "time"),
-        [(r["number"], r["state"], len(r["instances"]), r["meaning"], r["reason"], r["by"], r["time"]) for r in rows],
+        [
+            (r["number"], r["state"], len(r["instances"]), r["meaning"], r["reason"], r["by"], minute(r["time"]))
+            for r in rows
+        ],
     )  # fmt: skip
 
 
@@ -169,7 +172,7 @@ def undo(
 @app.command()
 def identities(limit: Limit = 50, offset: Offset = 0, folder: Where = None, as_json: Json = False) -> None:
     """Patients that were merged and studies that were moved."""
-    from isocenter.cli.screen import Screen
+    from isocenter.cli.screen import Screen, minute
     from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
@@ -181,7 +184,7 @@ def identities(limit: Limit = 50, offset: Offset = 0, folder: Where = None, as_j
     screen.table(
         f"{len(rows)} of {many(len(found), 'merge or move', 'merges and moves')}",
         ("number", "what", "studies", "into", "reason", "by", "time", "undone"),
-        [(r["number"], r["what"], len(r["studies"]), r["into"]["id"], r["reason"], r["by"], r["time"],
+        [(r["number"], r["what"], len(r["studies"]), r["into"]["id"], r["reason"], r["by"], minute(r["time"]),
           r["undone"] or "") for r in rows],
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Screen", "harmless", "json_text"]
+__all__ = ["Screen", "harmless", "json_text", "minute", "person"]
 
 # All that steers a terminal but tab and end of line; ends of line and directions that Unicode knows beside.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -112,3 +112,18 @@ def person(row: Any) -> str:
 
     name = read_out(str(getattr(row, "name", "")))
     return " ".join(filter(None, (name, f"({row.id})" if name and row.id else row.id))) or "no name"
+
+
+def minute(time: str) -> str:
+    """A time of the journal as people read it, to the minute, with its zone; what is no time stays as it is.
+
+    >>> minute("2026-12-03T22:25:57.445815+01:00"), minute("2026-12-03"), minute("")
+    ('2026-12-03 21:25 UTC', '2026-12-03', '')
+    """
+    from datetime import UTC, datetime
+
+    try:
+        read = datetime.fromisoformat(time)
+    except ValueError:
+        return time
+    return f"{read.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if read.tzinfo else time

@@ -47,7 +47,7 @@ def share(
     as_json: Json = False,
 ) -> None:
     """Give a link to studies; it ends by itself, can be ended, and leaves a trace of each look."""
-    from isocenter.cli.screen import Screen
+    from isocenter.cli.screen import Screen, minute
     from isocenter.govern.consent import Purpose
     from isocenter.govern.policy import HOUSE
     from isocenter.govern.sharing import OLDER, May
@@ -58,8 +58,9 @@ def share(
         purpose = Purpose.SHARING if research else Purpose.CARE
         try:
             allowed = {May(one) for one in may} if may else OLDER
-        except ValueError as wrong:
-            raise Refused(f"--may: {wrong}", f"known are {', '.join(May)}", "name one of them") from None
+        except ValueError:
+            unknown = next(one for one in may or () if one not in tuple(May))
+            raise Refused(f"--may {unknown}", f"known are {', '.join(May)}", "name one of them") from None
         secret, told = held.site.sharing.share(
             studies, who=HOUSE, hours=hours, to=to, word=word, purpose=purpose, may=allowed, pseudonym=pseudonym,
             check=check, reason=reason, institution=institution, country=country, transfer_reason=transfer_reason,
@@ -69,7 +70,7 @@ def share(
     screen.answer({"link": link, **told})
     opened = f"study {studies[0]}" if len(studies) == 1 else f"{len(studies)} studies"
     screen.say(
-        f"{link}\nopens {opened} until {told['until']}, to {', '.join(told['may'])}; end it with"
+        f"{link}\nopens {opened} until {minute(told['until'])}, to {', '.join(told['may'])}; end it with"
         f" `isocenter unshare {told['id']}`"
     )
     if check:
@@ -132,7 +133,7 @@ def links(
     as_json: Json = False,
 ) -> None:
     """Links that were given: to what, for whom, until when, how often used."""
-    from isocenter.cli.screen import Screen
+    from isocenter.cli.screen import Screen, minute
     from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
@@ -145,7 +146,7 @@ def links(
         f"{len(rows)} of {many(len(found), 'link')}", ("link", "study", "by", "to", "may", "until", "used", "opens"),
         [
             (r["id"], r["study"] if len(r["studies"]) == 1 else f"{len(r['studies'])} studies", r["by"], r["to"],
-             ", ".join(r["may"]), r["until"], r["used"], _opens(r))
+             ", ".join(r["may"]), minute(r["until"]), r["used"], _opens(r))
             for r in rows
         ],
     )  # fmt: skip
@@ -153,7 +154,7 @@ def links(
 
 def _opens(row: dict[str, Any]) -> str:
     if row["closed"] or not row["lives"]:
-        return f"no: {row['closed']}" if row["closed"] else "no"
+        return f"no: {row['closed'] or 'its time is over, or it was ended'}"
     waits = {"wanted": "nobody has said who they are", "refused": "who they said they are was refused"}
     if row["identity"] == "pending":
         return f"no: {row['claim']['name']} waits to be confirmed"

@@ -23,6 +23,7 @@ from isocenter.govern.consent_fhir import Said
 from isocenter.govern.policy import Person, must
 from isocenter.record import Event, Kind, Study
 from isocenter.record.project import Reach
+from isocenter.record.study import no_study
 from isocenter.store.follower import Follower
 
 if TYPE_CHECKING:
@@ -92,9 +93,7 @@ class Consenting:
         use = purpose if isinstance(purpose, Use) else self.use(purpose, who=who, **said)
         found = self.index.studies({"StudyInstanceUID": study_uid}, limit=1)
         if not found:
-            raise NotFound(
-                "no such study", "the archive has none of that Study Instance UID", "look for it: `isocenter studies`"
-            )
+            raise no_study(study_uid)
         made = self.decided(found[0], use)
         if not made.allowed:
             raise Refused(
