@@ -27,6 +27,7 @@ from isocenter.cli import app
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
 from isocenter.learn.hearts import read_hearts
+from isocenter.methods.beside_ventricle import Beside
 from isocenter.methods.cine import polygon_area_mm2
 from isocenter.record import Model, Outcome, codes
 from isocenter.site.loading import Loading
@@ -79,15 +80,37 @@ def test_contrast_that_arrives_is_no_beat(painted: Volume) -> None:
         CardiacCine().run(filled, None, weights=Blind())
 
 
-@pytest.mark.parametrize(
-    ("side", "pull", "told"), [(205, 0.3, False), (120, 0.3, False), (20, 0.3, True), (20, 0.04, False)]
-)
-def test_pictures_that_were_turned_against_their_header_are_told_of(
-    painted: Volume, monkeypatch: pytest.MonkeyPatch, side: float, pull: float, told: bool
+@pytest.mark.parametrize("accepted", [False, True])
+def test_pictures_that_were_turned_against_their_header_are_refused_or_told_of(
+    painted: Volume, monkeypatch: pytest.MonkeyPatch, accepted: bool
 ) -> None:
-    monkeypatch.setattr("isocenter.catalogue.cardiac_cine.brighter_side", lambda *given: (side, pull))
-    reasons = CardiacCine().run(painted, None, weights=Reader()).reasons
-    assert any("may be turned or mirrored" in reason for reason in reasons) is told
+    elsewhere = Beside(blood=(0.0, 0.5), tissue=(40.0, 0.5), moving_mm2=np.full(10, 300.0))
+    monkeypatch.setattr("isocenter.catalogue.cardiac_orientation.beside_ventricle", lambda *given: elsewhere)
+    if accepted:
+        reasons = CardiacCine().run(painted, None, accept_turned=True, weights=Reader()).reasons
+        assert any("turned or mirrored against their header" in reason for reason in reasons)
+    else:
+        with pytest.raises(Refused, match="turned or mirrored against their header"):
+            CardiacCine().run(painted, None, weights=Reader())
+
+
+def test_a_thick_heart_that_empties_is_not_taken_for_contrast(painted: Volume) -> None:
+    """At end-systole most of what a network calls cavity are trabeculae, less than half as bright as blood."""
+
+    class Generous(Reader):
+        """Calls trabeculae cavity."""
+
+        def run(self, names: list[str], given: dict[str, np.ndarray]) -> list[np.ndarray]:
+            if names == ["depth_mm"]:  # here greys are bent until muscle is 0.37
+                return [((given["border"][:, 1:2] - 0.47) * 20.0).astype(np.float32)]
+            seen = given["places"][:, 1]
+            return [np.stack([(seen - 0.3) * 40.0, (seen - 0.1) * 40.0], axis=1).astype(np.float32)]
+
+    spongy = np.where(painted.array > 0.75, 0.4, np.where(painted.array > 0.25, 0.2, 0.0))
+    spongy[cine(0.9 * RADII * RADII / RADII.max(0).clip(1e-9)).array > 0.75] = 1.0
+    spongy[0][painted.array[0] > 0.75] = 1.0
+    said = CardiacCine().run(replace(painted, array=spongy.astype(np.float32)), None, weights=Generous())
+    assert said.outcome is Outcome.FOUND
 
 
 def test_numbers_of_a_painted_heart(answer: Answer) -> None:

@@ -13,10 +13,10 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
 from isocenter.catalogue.cardiac_drawn import drawn_ventricle
+from isocenter.catalogue.cardiac_orientation import must_lie_as_told
 from isocenter.catalogue.cardiac_walls import Ring, unseen, walls
 from isocenter.errors import Refused
 from isocenter.methods import cine as arithmetic
-from isocenter.methods.beside_ventricle import brighter_side
 from isocenter.methods.blood_and_muscle import blood_and_muscle
 from isocenter.methods.cine_noise import noise_over_phases
 from isocenter.methods.cine_order import neighbours_apart
@@ -36,14 +36,12 @@ _GRAINY, _NOISY = 0.055, 0.07
 """Noise, of the difference between blood and muscle, above which the reader is told and above which nothing is
 measured. Two patients have 1.4 and 4.5 % as they were sent; with noise added that is 5.5 to 7 % they were outlined 6 to
 13 mL smaller at end-diastole, at 7 to 9 % 5 to 32 mL, beyond 26 to 67 mL (cardiac_cine.md)."""
-_STILL_PERCENT, _FILLS = 5.0, 2.0
+_STILL_PERCENT, _FILLS, _BRIGHTEST = 5.0, 2.0, 0.95
 """Ejection fraction below which nothing beats, 0 to 1.2 % where one phase was repeated; and by how many times blood may
 become brighter over a beat, 1.0 to 1.2 in two patients and ten virtual hearts, 4 to 7 where contrast arrives."""
 _WITHOUT_ORDER = 0.55
 """Difference of neighbouring phases, as a part of that of any two, from which on they are not in order: 0.09 to 0.18 in
 two patients and 16 virtual hearts, 0.28 with every second phase alone, 0.62 to 1.1 where phases were shuffled."""
-_BRIGHT_DEG, _ASTRAY_DEG, _LEAST_PULL = 205.0, 90.0, 0.05
-"""Where it is brighter beside the ventricle: 169 to 249 degrees in the same hearts, the strength 0.07 to 0.41."""
 _LEAST_SHOWN, _AROUND_MM = 3, 30.0  # slices that show blood and muscle; of the chest about the ventricle
 _LEAST_ML, _SMALL_ML, _MOST_ML = 50.0, 150.0, 700.0
 """End-diastolic volumes below which nothing is measured and the reader is told, and that no left ventricle has. 14
@@ -75,7 +73,7 @@ def _looks_like_a_cine(facts: Mapping[str, Any]) -> bool:
 class CardiacCine:
     """How large is the left ventricle on a short-axis cine, how much does it eject, how thick is its wall?"""
 
-    name, version = "cardiac_cine", "12"
+    name, version = "cardiac_cine", "13"
     weights = "cardiac_cine"
     weights_threads = 1  # two phases are asked at once
     needs: ClassVar[Mapping[str, Need]] = {
@@ -126,6 +124,7 @@ class CardiacCine:
         bsa_formula: Literal["mosteller", "dubois"] = "mosteller",
         anterior_deg: float = 90.0,
         accept_incomplete: bool = False,
+        accept_turned: bool = False,
         weights: Any = None,
     ) -> Answer:
         """Measure the left ventricle.
@@ -140,12 +139,14 @@ class CardiacCine:
             anterior_deg: direction of the middle of segment 1 in the picture of the textbook, counter-clockwise from
                 the right; 90 is up, towards the head.
             accept_incomplete: measure a stack that does not reach beyond base and apex; the answer says so.
+            accept_turned: measure pictures that seem to lie otherwise than their header says; the answer says so, and
+                segments of the wall may be misnamed.
             weights: an open ONNX session of the model ``cardiac_cine``.
 
         Raises:
             Refused: when this is no short-axis cine of at least 6 slices and 8 phases, slices do not beat together,
-                phases are not in order, base or apex is missing, noise is too strong beside the difference between
-                blood and muscle, or the network is not sure of what it sees.
+                phases are not in order, base or apex is missing, pictures were turned or mirrored, noise is too strong
+                beside the difference between blood and muscle, or the network is not sure of what it sees.
         """
         _must_be_cine(cine)
         reasons: list[str] = []
@@ -172,7 +173,7 @@ class CardiacCine:
         found = outline(turn, *parts(weights))
         reasons += _must_be_clear(turn, found)
         reasons += _must_be_sure(found, accept_incomplete)
-        reasons += _astray(turn, found)
+        reasons += must_lie_as_told(turn, found, accept_turned)
         said = arithmetic.ejection(found.volumes_ml, heart_rate_bpm=person.heart_rate)
         muscle_ml = float(found.muscle["ed"].sum()) * cine.geometry.voxel_volume_mm3 / 1000.0
         mass = arithmetic.MUSCLE_G_PER_ML * muscle_ml
@@ -342,7 +343,8 @@ def _must_be_clear(turn: Turned, found: Outlined) -> list[str]:
         more = round(_AROUND_MM / mm)
         box.append(slice(max(0, int(at[0]) - more), int(at[-1]) + more + 1))
     near = turn.array[:, chosen, box[0], box[1]]
-    blood = [float(np.median(phase[found.cavity["es"]])) for phase in turn.array]
+    # The brightest of it: what the network calls cavity at end-systole is muscle for the most part in a thick heart.
+    blood = [float(np.quantile(phase[found.cavity["ed"]], _BRIGHTEST)) for phase in turn.array]
     if max(blood) > _FILLS * max(min(blood), 0.0):
         raise Refused(
             "blood that becomes more than twice as bright and dark again",
@@ -388,21 +390,6 @@ def _must_be_clear(turn: Turned, found: Outlined) -> list[str]:
             "measured: look at the outlines"
         ]
     return []
-
-
-def _astray(turn: Turned, found: Outlined) -> list[str]:
-    """A word where it is bright beside the ventricle on another side than where the right one lies."""
-    _, down, across = turn.geometry.spacing_mm
-    side, pull = brighter_side(
-        turn.array[found.ed], found.cavity["ed"], found.muscle["ed"], found.slices["ed"], (down, across)
-    )
-    off = abs((side - _BRIGHT_DEG + 180.0) % 360.0 - 180.0)
-    if pull < _LEAST_PULL or off <= _ASTRAY_DEG:
-        return []
-    return [
-        "WARNING: beside the ventricle it is brightest on another side than where the right ventricle lies: the "
-        "pictures may be turned or mirrored against their header, and the segments of the wall misnamed"
-    ]
 
 
 def _never_seen(record: Model | None) -> tuple[str, tuple[float, float] | None]:

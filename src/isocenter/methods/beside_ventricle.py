@@ -1,50 +1,120 @@
-"""On which side of a left ventricle it is brighter: on the textbook's short axis the right ventricle lies there.
+"""What lies beside a left ventricle on the short axis: the blood of the right one, and chest wall and liver or lung.
 
-The liver lies below it; to the patient's left lies lung, which is dark. In a picture that was
-turned or mirrored it lies elsewhere.
+The right ventricle lies to the right and front, lung to the left, back and head of it, so that a picture that was
+turned or mirrored shows them elsewhere. The right ventricle ends before the left one does, so that beside the apex
+little blood moves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["brighter_side"]
+from isocenter.methods.short_axis import beat
 
-_NEAR_MM, _FAR_MM = 2.0, 25.0  # from the epicardium
+__all__ = ["Beside", "beside_ventricle"]
+
+_BLOOD_MM, _TISSUE_MM = (3.0, 30.0), (4.0, 45.0)  # from the epicardium, where each is looked for
+_PARTS = 24  # of the full turn, each of which counts the same however many pixels it has
+_LUNG = 0.5  # of the grey of muscle, below which there is lung or nothing
 
 Mask = npt.NDArray[np.bool_]
+Array = npt.NDArray[np.float64]
 
 
-def brighter_side(
-    pictures: npt.NDArray[np.float32], cavity: Mask, muscle: Mask, slices: Sequence[int],
-    spacing_mm: tuple[float, float],
-) -> tuple[float, float]:  # fmt: skip
-    """(direction in degrees, counter-clockwise from the right of the picture; strength from 0 to about 0.5).
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """Directions in degrees, counter-clockwise from the right of the picture, each with its strength from 0 to 1.
 
     Args:
-        pictures: (slices, rows, columns) at one phase.
-        cavity, muscle: masks of the ventricle on them. slices: that count, from base to apex; the middle half is asked.
+        blood: where blood lies that is bright and moves.
+        tissue: where it is brighter than lung.
+        moving_mm2: of each slice asked, how much blood beside it is bright and moves.
+    """
+
+    blood: tuple[float, float]
+    tissue: tuple[float, float]
+    moving_mm2: Array
+
+
+def beside_ventricle(
+    pictures: npt.NDArray[np.float32], phase: int, cavity: Mask, muscle: Mask, slices: Sequence[int],
+    spacing_mm: tuple[float, float],
+) -> Beside:  # fmt: skip
+    """Where blood and tissue lie about the ventricle, of its middle slices, and how much blood moves beside each.
+
+    Args:
+        pictures: (phases, slices, rows, columns) over one beat.
+        phase: that the masks are of.
+        cavity, muscle: masks (slices, rows, columns) of the ventricle. slices: that count, from base to apex.
         spacing_mm: between rows and between columns.
     """
-    from scipy.ndimage import distance_transform_edt
-
-    ends, pulls = len(slices) // 4, []
-    for k in slices[ends : len(slices) - ends]:
-        blood, flesh = float(np.median(pictures[k][cavity[k]])), float(np.median(pictures[k][muscle[k]]))
+    ends = (len(slices) // 5, len(slices) // 4)
+    bright, swinging, tissue = np.zeros(_PARTS), np.zeros(_PARTS), np.zeros(_PARTS)
+    moving = np.zeros(len(slices))
+    for n, k in enumerate(slices):
+        box = _near(cavity[k] | muscle[k], spacing_mm)
+        inner, ring, seen = cavity[k][box], muscle[k][box], pictures[:, k, box[0], box[1]]
+        if not inner.any() or not ring.any():
+            continue
+        blood, flesh = float(np.median(seen[phase][inner])), float(np.median(seen[phase][ring]))
         if blood <= flesh:
             continue
-        away = distance_transform_edt(~(cavity[k] | muscle[k]), sampling=spacing_mm)
-        rows, columns = np.nonzero((away > _NEAR_MM) & (away < _FAR_MM))
-        at = np.stack([
-            (columns - np.nonzero(cavity[k])[1].mean()) * spacing_mm[1],
-            (np.nonzero(cavity[k])[0].mean() - rows) * spacing_mm[0],
-        ])  # fmt: skip
-        bright = np.clip((pictures[k][rows, columns] - flesh) / (blood - flesh), -1.0, 1.5)
-        pulls.append((bright * at / np.maximum(np.hypot(*at), 1e-6)).mean(axis=1))
-    if not pulls:
-        return 0.0, 0.0
-    across, up = np.mean(pulls, axis=0)
-    return float(np.degrees(np.arctan2(up, across)) % 360.0), float(np.hypot(across, up))
+        around = _Around(inner, inner | ring, spacing_mm)
+        mean = seen.mean(axis=0)
+        shine = np.clip((mean - flesh) / (blood - flesh), 0.0, 1.0)
+        swing = shine * np.clip(beat(seen) / (blood - flesh), 0.0, 1.0)
+        moving[n] = float(swing[around.within(_BLOOD_MM)].sum()) * spacing_mm[0] * spacing_mm[1]
+        if ends[0] <= n < len(slices) - ends[1]:
+            bright += around.turn(shine, _BLOOD_MM)
+            swinging += around.turn(swing, _BLOOD_MM)
+            tissue += around.turn((mean > _LUNG * flesh).astype(np.float64), _TISSUE_MM)
+    return Beside(_side(_share(bright) + _share(swinging)), _side(tissue), moving)
+
+
+def _near(whole: Mask, spacing_mm: tuple[float, float]) -> tuple[slice, slice]:
+    """The box about a ventricle that holds what is looked at."""
+    box = []
+    for axis, mm in enumerate(spacing_mm):
+        at, more = np.flatnonzero(whole.any(axis=1 - axis)), int(_TISSUE_MM[1] / mm) + 1
+        box.append(slice(max(0, int(at[0]) - more), int(at[-1]) + more + 1) if len(at) else slice(0, 0))
+    return box[0], box[1]
+
+
+class _Around:
+    """Distance and direction of the pixels about one outline."""
+
+    def __init__(self, inner: Mask, whole: Mask, spacing_mm: tuple[float, float]) -> None:
+        from scipy.ndimage import distance_transform_edt
+
+        self.away = distance_transform_edt(~whole, sampling=spacing_mm)
+        middle = [float(at.mean()) for at in np.nonzero(inner)]
+        rows, columns = np.ogrid[: inner.shape[0], : inner.shape[1]]
+        up, across = (middle[0] - rows) * spacing_mm[0], (columns - middle[1]) * spacing_mm[1]
+        self.part = (np.arctan2(up, across) % (2 * np.pi) * (_PARTS / (2 * np.pi))).astype(np.intp) % _PARTS
+
+    def within(self, span_mm: tuple[float, float]) -> Mask:
+        found: Mask = (self.away > span_mm[0]) & (self.away < span_mm[1])
+        return found
+
+    def turn(self, weights: npt.NDArray[Any], span_mm: tuple[float, float]) -> Array:
+        """Mean weight in each part of the turn; where a part lies outside of the picture, that of all."""
+        there = self.within(span_mm)
+        count = np.bincount(self.part[there], minlength=_PARTS)
+        mean = np.bincount(self.part[there], weights[there], _PARTS) / np.maximum(count, 1)
+        return np.where(count > 0, mean, mean[count > 0].mean() if count.any() else 0.0)
+
+
+def _share(turn: Array) -> Array:
+    return turn / max(float(turn.sum()), 1e-9)
+
+
+def _side(turn: Array) -> tuple[float, float]:
+    """Direction and strength of what is spread over the parts of a turn."""
+    angle = (np.arange(_PARTS) + 0.5) * (2 * np.pi / _PARTS)
+    pull = complex((_share(turn) * np.exp(1j * angle)).sum())
+    return float(np.degrees(np.angle(pull)) % 360.0), abs(pull)

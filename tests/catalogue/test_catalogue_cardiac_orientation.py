@@ -1,0 +1,152 @@
+"""Whether a painted heart in a painted chest lies as its header says: right ones pass, turned ones are refused."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isocenter.catalogue.cardiac_orientation import must_lie_as_told
+from isocenter.errors import Refused
+from isocenter.methods.short_axis import turned
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "methods"))
+from painted_ventricle import cine, placed
+
+SIDE, MM, PHASES, SLICES = 128, 1.5, 8, 9
+LINE = (np.arange(SIDE) - (SIDE - 1) / 2) * MM
+Y, X = -LINE[:, None], LINE[None, :]  # up and to the patient's left
+WIDE_MM = np.array([25.0, 27, 27, 26, 24, 21, 17, 12, 7])
+BEAT = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(PHASES) / PHASES)
+
+
+def chest(
+    *, septum: float = 185.0, right: float = 0.95, ends: float = 0.75, size: float = 26.0, fluid: float = 0.0,
+    floor: float = 45.0, wide: np.ndarray = WIDE_MM, turn: float = 0.0,
+) -> np.ndarray:  # fmt: skip
+    """(phases, slices, rows, columns): left ventricle, a right one that ends before it, liver, chest wall and lung.
+
+    Args:
+        septum: direction of the right ventricle, degrees; right: its grey beside blood of 1 and muscle of 0.4.
+        ends: part of the stack that it reaches; size: its radius at the base (mm).
+        fluid: grey of what fills the left lung below the heart's middle.
+        floor: mm below the middle, where the liver begins. turn: of the whole chest, degrees counter-clockwise.
+    """
+    t = np.deg2rad(turn)
+    x, y = X * np.cos(t) + Y * np.sin(t), -X * np.sin(t) + Y * np.cos(t)
+    still = np.full((SIDE, SIDE), 0.03)
+    still[(y < 0) & (x > 0)] = max(0.03, fluid)
+    still[y < -floor + 0.1 * x] = 0.45
+    still[-0.7 * x + 0.7 * y > 65] = 0.6
+    made = np.empty((PHASES, SLICES, SIDE, SIDE), np.float32)
+    away = np.deg2rad(septum)
+    for k, radius in enumerate(wide):
+        level = k / (SLICES - 1) / ends
+        big = size * np.sqrt(max(0.0, 1 - level**2))
+        for p, squeeze in enumerate(BEAT):
+            picture = still.copy()
+            centre = (radius + 10 + 0.35 * size) * np.array([np.cos(away), np.sin(away)])
+            off = np.hypot(x - centre[0], y - centre[1])
+            picture[off < big + 3] = 0.4
+            picture[off < big * (1 - 0.2 * squeeze)] = right
+            inner, outer = radius * (1 - 0.3 * squeeze), np.sqrt((radius + 9) ** 2 - (0.51 * squeeze) * radius**2)
+            picture[np.hypot(x, y) < outer] = 0.4
+            picture[np.hypot(x, y) < inner] = 1.0
+            made[p, k] = picture
+    return made
+
+
+def said(array: np.ndarray, wide: np.ndarray = WIDE_MM, accept: bool = False, geometry: Any = None) -> list[str]:
+    """What is said of pictures whose ventricle is a disc in the middle, as it is painted at end-diastole."""
+    volume = cine(np.ones((PHASES, SLICES)), size=SIDE)
+    volume = replace(volume, array=np.ascontiguousarray(array), geometry=geometry or volume.geometry)
+    radius = np.hypot(X, Y)
+    cavity = np.stack([radius < r for r in wide])
+    muscle = np.stack([(radius >= r) & (radius < r + 9) for r in wide])
+    found: Any = SimpleNamespace(ed=0, cavity={"ed": cavity}, muscle={"ed": muscle}, slices={"ed": range(SLICES)})
+    return must_lie_as_told(turned(volume), found, accept)
+
+
+RIGHT: dict[str, dict[str, Any]] = {
+    "usual": {}, "septum to the front": {"septum": 155.0}, "septum to the feet": {"septum": 210.0},
+    "right ventricle hardly brighter than muscle": {"right": 0.5}, "small right ventricle": {"size": 14.0},
+    "large right ventricle": {"size": 42.0}, "right ventricle at the base alone": {"ends": 0.4},
+    "right ventricle down to the apex": {"ends": 1.1}, "fluid beside the lung": {"fluid": 0.8},
+    "high liver": {"floor": 30.0}, "turned by 20 degrees": {"turn": 20.0},
+    "turned by 20 degrees clockwise": {"turn": -20.0}, "no right ventricle seen": {"size": 0.1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", RIGHT)
+def test_right_ones_pass(kind: str) -> None:
+    assert said(chest(**RIGHT[kind])) == []
+
+
+def test_a_round_ventricle_that_is_widest_in_the_middle_passes() -> None:
+    wide = np.array([18.0, 23, 27, 29, 30, 29, 26, 21, 14])
+    assert said(chest(wide=wide), wide) == []
+
+
+@pytest.mark.parametrize("degrees", [60, 90, 135, 180, 225, 270, 290])
+def test_turned_pictures_are_refused(degrees: float) -> None:
+    with pytest.raises(Refused, match="turned or mirrored against their header"):
+        said(chest(turn=degrees))
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+@pytest.mark.parametrize("kind", ["usual", "large right ventricle"])
+def test_mirrored_pictures_are_refused_or_measured_where_that_is_wanted(axis: int, kind: str) -> None:
+    pictures = np.flip(chest(**RIGHT[kind]), axis)
+    with pytest.raises(Refused, match="accept_turned=True"):
+        said(pictures)
+    (word,) = said(pictures, accept=True)
+    assert word.startswith("WARNING: pictures with the right ventricle ")
+
+
+def test_base_and_apex_exchanged_is_refused_or_told() -> None:
+    backwards = chest()[:, ::-1]
+    with pytest.raises(Refused, match="base and apex are exchanged"):
+        said(backwards, WIDE_MM[::-1])
+    (word,) = said(backwards, WIDE_MM[::-1], accept=True)
+    assert "base and apex are exchanged" in word
+
+
+def test_the_header_decides_where_right_is() -> None:
+    """The same pictures under headers whose rows and columns run otherwise, with the pictures turned alike, pass."""
+    geometry = placed((SLICES, SIDE, SIDE), (10.0, MM, MM))
+    pictures = chest()
+    for turns in (1, 2, 3):
+        affine = geometry.affine.copy()
+        down, across = affine[:3, 1].copy(), affine[:3, 2].copy()
+        for _ in range(turns):
+            down, across = across, -down
+        affine[:3, 1], affine[:3, 2] = down, across
+        assert said(np.rot90(pictures, -turns, (2, 3)), geometry=replace(geometry, affine=affine)) == []
+
+
+def test_slanted_rows_of_a_header_are_taken_into_account() -> None:
+    """Rows that run 40 degrees off, as planned to save time, with pictures that are turned by as much."""
+    geometry = placed((SLICES, SIDE, SIDE), (10.0, MM, MM))
+    for degrees in (-40.0, 40.0):
+        t = np.deg2rad(degrees)
+        affine = geometry.affine.copy()
+        down, across = affine[:3, 1].copy(), affine[:3, 2].copy()
+        affine[:3, 2] = np.cos(t) * across + np.sin(t) * down
+        affine[:3, 1] = np.cos(t) * down - np.sin(t) * across
+        slanted = replace(geometry, affine=affine)
+        assert said(chest(turn=degrees), geometry=slanted) == []
+        with pytest.raises(Refused, match="turned or mirrored"):
+            said(chest(turn=-degrees), geometry=slanted)
+
+
+def test_what_may_be_mirrored_and_may_be_no_liver_in_the_picture_is_told() -> None:
+    (word,) = said(chest(floor=200.0))
+    assert "may be turned or mirrored" in word
+
+
+def test_lung_alone_is_told_where_no_right_ventricle_is_seen() -> None:
+    (word,) = said(chest(size=0.1, turn=180.0))
+    assert word.startswith("WARNING") and "may be turned or mirrored" in word
