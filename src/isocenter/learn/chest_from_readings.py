@@ -79,12 +79,20 @@ def _frontal(volume: Volume) -> tuple[str, npt.NDArray[np.float32]]:
         Refused: it is no film, or none from the front.
     """
     if volume.geometry.shape[0] != 1:
-        raise Refused("outlines on a volume where films are learnt from", "a chest radiograph is one picture")
+        raise Refused(
+            "outlines on a volume where films are learnt from",
+            "a chest radiograph is one picture",
+            "take a recipe of volumes, or examples of films",
+        )
     view = str(volume.facts.get("ViewPosition") or "").strip().upper()
     if view not in _FRONTAL:
-        raise Refused(f"a film of the view '{view}'", "lungs and heart are learnt on frontal ones")
+        raise Refused(
+            f"a film of the view '{view}'", "lungs and heart are learnt on frontal ones", "outline a PA or AP film"
+        )
     if words := said_lateral(volume):
-        raise Refused(f"a film described as '{words}'", "lungs and heart are learnt on frontal ones")
+        raise Refused(
+            f"a film described as '{words}'", "lungs and heart are learnt on frontal ones", "outline a PA or AP film"
+        )
     towards = towards_of(volume)
     plane = np.asarray(grey(volume).array)[0]
     return towards, hung_of(dense_bright(plane, volume.facts), towards)

@@ -134,12 +134,18 @@ def _cine(example: Example, images: Images) -> tuple[Volume, Sequence[str]]:
     on = max(every, key=lambda region: region.shape is Shape.MASK)
     cine, digests = images(example.study, replace(on, instance_uid=""))
     if len(cine.axes) != 1 or len(cine.array) < LEAST_PHASES:
-        raise Refused("outlines on images that are no cine", "the beat is shown in several phases")
+        raise Refused(
+            "outlines on images that are no cine", "the beat is shown in several phases", "outline on the cine"
+        )
     _, down, across = cine.geometry.directions.T
     along = abs(float(np.cross(down, across) @ APEX)) / float(np.linalg.norm(APEX))
     if along < _SHORT_AXIS:
         off = float(np.degrees(np.arccos(along)))
-        raise Refused(f"outlines on slices {off:.0f}° off the usual short axis", "long axes are not learnt")
+        raise Refused(
+            f"outlines on slices {off:.0f}° off the usual short axis",
+            "long axes are not learnt",
+            "outline on the short axis",
+        )
     return cine, digests
 
 
@@ -162,7 +168,11 @@ def labels_of(regions: Mapping[int, Sequence[Drawn]], cine: Volume) -> Labels:
                 continue
             assert phase is not None
             if not 0 <= phase < len(cine.array):
-                raise Refused(f"an outline at phase {phase + 1}", f"the cine has {len(cine.array)}")
+                raise Refused(
+                    f"an outline at phase {phase + 1}",
+                    f"the cine has {len(cine.array)}",
+                    "outline on a phase of this cine and sign again",
+                )
             mask = on_grid(region, cine.geometry)
             if region.shape is Shape.MASK:
                 there = whole.setdefault(phase, {})
@@ -176,7 +186,11 @@ def labels_of(regions: Mapping[int, Sequence[Drawn]], cine: Volume) -> Labels:
         if not (labels[phase] == 1).any():
             labels[phase] = 0
     if not (labels == 1).any():
-        raise Refused("outlines without a cavity in any slice", "its volume is what is learnt first")
+        raise Refused(
+            "outlines without a cavity in any slice",
+            "its volume is what is learnt first",
+            "outline the cavity and sign again",
+        )
     return labels
 
 
@@ -205,11 +219,23 @@ def _on_image(region: Region, cine: Volume) -> tuple[tuple[int, int], Mask]:
     slices, *plane = cine.geometry.shape
     uids = cine.instance_uids
     if len(set(uids)) < len(cine.array) * slices:
-        raise Refused("a mark on a film of several phases", "its image does not tell the phase")
+        raise Refused(
+            "a mark on a film of several phases",
+            "its image does not tell the phase",
+            "outline on frames of one phase each, and sign again",
+        )
     if region.instance_uid not in uids:
-        raise Refused("a mark on an image that is not of the cine", "it lies on another series")
+        raise Refused(
+            "a mark on an image that is not of the cine",
+            "it lies on another series",
+            "outline on the cine and sign again",
+        )
     grid = region.geometry
     if list(grid.shape) != [1, *plane]:
-        raise Refused("a mark on another grid than its cine", "its pixels are not those of the cine")
+        raise Refused(
+            "a mark on another grid than its cine",
+            "its pixels are not those of the cine",
+            "outline on the cine itself and sign again",
+        )
     phase, k = divmod(uids.index(region.instance_uid), slices)
     return (phase, k), on_grid(region, grid)[0]
