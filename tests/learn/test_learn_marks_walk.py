@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ from PIL import Image
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
+from typer.testing import CliRunner
 
 from department_for_oversight import MONDAY
 from isocenter.app import open_house
+from isocenter.cli import app
 from isocenter.dicom.wrap import wrap_image
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import HOUSE, Person, Role
@@ -23,6 +27,7 @@ from isocenter.learn.boxed import read_boxed
 from isocenter.learn.kinds import Boxes, Masks
 from isocenter.learn.outlined import pairs_in, read_case
 from isocenter.learn.recipe_files import recipe_text
+from isocenter.record import Kind
 from isocenter.settings import Settings
 from isocenter.site.marking import Drawn
 from isocenter.site.outlining import Edit
@@ -35,30 +40,35 @@ SPOTS = Boxes("spots", ("nodule",), card=CARD)
 FLAT = Masks("flat_spots", ("nodule",), spacing_mm=(1.0, 1.0), window=(64, 64), card=CARD)
 
 
+def marked(site: Site, n: int, patient: str, x: int, y: int) -> None:
+    """A film with a mark of its reader, signed."""
+    held = io.BytesIO()
+    Image.fromarray(np.random.default_rng(n).integers(0, 200, (40, 60), dtype=np.uint8)).save(held, "PNG")
+    film = wrap_image(held.getvalue(), f"{n}.png", MONDAY, modality="DX", body_part="CHEST", patient_id=patient)
+    site.receive([film], sender="DX1", who=HOUSE)
+    (found,) = site.index.studies({"PatientID": patient})
+    series = site.index.study(found.uid).series[0]
+    on = series.uid, series.instances[0].sop_uid
+    version = site.open(found.uid, who=ITO).version
+    version = site.lock(found.uid, version=version, line="seen", who=ITO).version
+    if patient == "P3":
+        edit = Edit("brush", *on, points=np.array([[x, y]], float), radius=4.2, words="Nodule")
+        version = site.segment(found.uid, edit, version=version, who=ITO).version
+    else:
+        places = [[x - 4, y], [x + 4, y], [x, y - 3], [x, y + 3]]
+        kind = "length" if patient == "P4" else "ellipse"
+        mark = Drawn(kind, np.array(places[: 2 if kind == "length" else 4], float), *on, words="Nodule")
+        version = site.measure(found.uid, mark, version=version, who=ITO).version
+    site.sign(found.uid, version=version, who=ITO)
+    site.consents.give({"GRU": ()}, patient=patient, who=HOUSE)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An ellipse of 8 by 6 pixels on P1 and P2, a brush on P3, and of P4 a length alone."""
     house = open_house(Settings(folder=tmp_path_factory.mktemp("marks") / "archive"), apart=False)
-    for n, (patient, (x, y)) in enumerate(MIDDLE.items()):
-        held = io.BytesIO()
-        Image.fromarray(np.random.default_rng(n).integers(0, 200, (40, 60), dtype=np.uint8)).save(held, "PNG")
-        film = wrap_image(held.getvalue(), f"{n}.png", MONDAY, modality="DX", body_part="CHEST", patient_id=patient)
-        house.site.receive([film], sender="DX1", who=HOUSE)
-        (found,) = house.site.index.studies({"PatientID": patient})
-        series = house.site.index.study(found.uid).series[0]
-        on = series.uid, series.instances[0].sop_uid
-        version = house.site.open(found.uid, who=ITO).version
-        version = house.site.lock(found.uid, version=version, line="seen", who=ITO).version
-        if patient == "P3":
-            edit = Edit("brush", *on, points=np.array([[x, y]], float), radius=4.2, words="Nodule")
-            version = house.site.segment(found.uid, edit, version=version, who=ITO).version
-        else:
-            places = [[x - 4, y], [x + 4, y], [x, y - 3], [x, y + 3]]
-            kind = "length" if patient == "P4" else "ellipse"
-            mark = Drawn(kind, np.array(places[: 2 if kind == "length" else 4], float), *on, words="Nodule")
-            version = house.site.measure(found.uid, mark, version=version, who=ITO).version
-        house.site.sign(found.uid, version=version, who=ITO)
-        house.site.consents.give({"GRU": ()}, patient=patient, who=HOUSE)
+    for n, patient in enumerate(MIDDLE):
+        marked(house.site, n, patient, *MIDDLE[patient])
     yield house.site
     house.close()
 
@@ -131,3 +141,20 @@ def test_marks_become_outlines(site: Site, tmp_path: Path) -> None:
         taken(site, Masks("mass", ("mass",), spacing_mm=(1.0, 1.0), window=(64, 64), card=CARD), tmp_path / "mass")
     with pytest.raises(NotFound, match="analysis 'nothing'"):
         site.teaching.examples("nothing", tmp_path / "no", who=HOUSE, task=str(tmp_path / "flat" / "how.toml"))
+
+
+def test_a_frozen_cohort_teaches_boxes_as_they_were_signed(site: Site, tmp_path: Path) -> None:
+    few = replace(SPOTS, shape=(48, 64), widths=(8, 12, 16, 16), neck=12, members=2, epochs=1, batch=2,
+                  precision="float32")  # fmt: skip
+    (tmp_path / "spots.toml").write_text(recipe_text(few))
+    marked(site, 5, "P5", 26, 22)
+    site.cohorts.freeze("films", "modality:DX", who=HOUSE)
+    archive = str(site.database.url).removeprefix("sqlite:///").rsplit("/", 1)[0]
+    command = ["train", str(tmp_path / "spots.toml"), "--data", "films", "--out", str(tmp_path / "model"),
+               "--folder", archive]  # fmt: skip
+    found = CliRunner().invoke(app, command)
+    assert found.exit_code == 0, found.exception
+    told = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert len(told["card"]["learned_from"]) == 4 and told["card"]["readings"]["by_mode"] == {"unaided": 4}
+    learnt = site.journal.since(kinds=(Kind.MODEL_TRAINED,), limit=1, newest_first=True)[0].event
+    assert learnt.subject == "spots"

@@ -238,16 +238,32 @@ def test_what_reports_do_not_say_is_refused_with_what_they_do(
         site.teaching.examples(OF, tmp_path / "set", who=HOUSE, task=recipe_at(tmp_path, text))
 
 
-def test_earlier_examples_of_several_findings_are_not_mixed_in(
-    archive: tuple[Site, list[str], Path], tmp_path: Path
+@pytest.mark.parametrize(("text", "table"), [(SEVERAL, "labels.csv"), (ROWS, "rows.csv")])
+def test_earlier_rows_and_several_findings_are_mixed_in(
+    archive: tuple[Site, list[str], Path], tmp_path: Path, text: str, table: str
 ) -> None:
-    site, _, _ = archive
-    for text in (SEVERAL, ROWS):
-        with pytest.raises(Refused, match="rows, and examples of several classes, are not mixed"):
-            site.teaching.examples(
-                OF, tmp_path / "set", who=HOUSE, task=recipe_at(tmp_path, text), rehearse=tmp_path / "old"
-            )
-    assert not (tmp_path / "set").exists()
+    site, _, folder = archive
+    said: dict[str, Any] = {"who": HOUSE, "task": recipe_at(tmp_path, text)}
+    site.teaching.examples(OF, tmp_path / "old", **said)
+    report = site.teaching.examples(OF, tmp_path / "new", rehearse=tmp_path / "old", share=0.25, **said)
+    before, rows = rows_in(tmp_path / "old" / table), rows_in(tmp_path / "new" / table)
+    counted = rows_in(tmp_path / "new" / "examples.csv")
+    added, n = report["rehearsed"]["n"], report["n"]
+    assert added == round(n / 3) and len(rows) == len(counted) == n + added
+    whose = ("file", "person")
+    plain = [{k: v for k, v in row.items() if k not in whose} for row in before]
+    assert all({k: v for k, v in row.items() if k not in whose} in plain for row in rows[n:])
+    assert not {r["person"] for r in rows[:n]} & {r["person"] for r in rows[n:]}
+    assert [r["mode"] for r in counted[n:]] == ["earlier"] * added and {r["weight"] for r in counted[n:]} <= {
+        "0.25",
+        "1",
+    }
+    assert all(r["file"] == (rows[k]["file"] if text == SEVERAL else f"row {k + 1}") for k, r in enumerate(counted))
+    told("train", said["task"], "--data", str(tmp_path / "new"), "--out", str(tmp_path / "m"), "--folder", str(folder))
+    assert told("judge", str(tmp_path / "m"), "--data", str(tmp_path / "new"))["n"] == n + added
+    (tmp_path / "old" / table).unlink()
+    with pytest.raises(Refused, match=f"has no {table} of the same columns"):
+        site.teaching.examples(OF, tmp_path / "none", rehearse=tmp_path / "old", **said)
 
 
 def test_a_training_by_a_cohort_asks_for_the_analysis_where_the_recipe_does_not_tell_it(

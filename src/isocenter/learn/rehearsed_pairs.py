@@ -6,8 +6,9 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from isocenter.errors import NotFound, Refused
 from isocenter.learn.examples import numbered
 from isocenter.learn.whose import whose
 
-__all__ = ["rehearsed_pairs"]
+__all__ = ["asked", "noted", "rehearsed_pairs"]
 
 _BESIDE: Mapping[str, tuple[str, str]] = {
     "imagesTr": ("labelsTr", ".nii.gz"), "JPEGImages": ("Annotations", ".xml")
@@ -37,17 +38,7 @@ def rehearsed_pairs(out: Path, old: Path, share: float, seed: int = 0) -> int:
     Raises:
         NotFound: no examples lie in `old`. Refused: a share out of range, or examples of other classes or layout.
     """
-    if not 0 < share < 1:
-        raise Refused(f"a share of {share:g}", "it lies between 0 and 1", "give 0.5 or the like")
-    if not (old / "examples.json").is_file():
-        raise NotFound(f"examples in '{old}'", "there is no examples.json",
-                       "name a folder that `isocenter examples take` wrote")  # fmt: skip
-    report, earlier = (json.loads((folder / "examples.json").read_text("utf-8")) for folder in (out, old))
-    if report["classes"] != earlier["classes"]:
-        raise Refused(
-            f"'{old}' has {', '.join(earlier['classes'])}", f"the new examples have {', '.join(report['classes'])}",
-            "name earlier examples of the same recipe",
-        )  # fmt: skip
+    report, earlier = asked(out, old, share)
     folder = next((name for name in _BESIDE if (out / name).is_dir()), "")
     beside, ending = _BESIDE[folder]
     with (old / "examples.csv").open(newline="", encoding="utf-8") as text:
@@ -64,11 +55,43 @@ def rehearsed_pairs(out: Path, old: Path, share: float, seed: int = 0) -> int:
         shutil.copyfile(old / folder / name, out / folder / f"{new}{tail}")
         shutil.copyfile(old / beside / f"{stem}{ending}", out / beside / f"{new}{ending}")
         rows[k] |= {"file": f"{folder}/{new}{tail}", "mode": "earlier", "readers": "", "time": ""}
+    noted(out, old, [rows[k] for k in sorted(chosen.tolist())], report, earlier, (share, seed))
+    return len(chosen)
+
+
+def asked(out: Path, old: Path, share: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What stands in ``examples.json`` of the new and of the earlier examples.
+
+    Raises:
+        NotFound: no examples lie in `old`. Refused: a share out of range, or examples of other classes.
+    """
+    if not 0 < share < 1:
+        raise Refused(f"a share of {share:g}", "it lies between 0 and 1", "give 0.5 or the like")
+    if not (old / "examples.json").is_file():
+        raise NotFound(f"examples in '{old}'", "there is no examples.json",
+                       "name a folder that `isocenter examples take` wrote")  # fmt: skip
+    report, earlier = (json.loads((folder / "examples.json").read_text("utf-8")) for folder in (out, old))
+    if report["classes"] != earlier["classes"]:
+        raise Refused(
+            f"'{old}' has {', '.join(earlier['classes'])}", f"the new examples have {', '.join(report['classes'])}",
+            "name earlier examples of the same recipe",
+        )  # fmt: skip
+    return report, earlier
+
+
+def noted(
+    out: Path, old: Path, rows: Sequence[Mapping[str, str]], report: dict[str, Any], earlier: Mapping[str, Any],
+    drawn: tuple[float, int],
+) -> None:  # fmt: skip
+    """Add rows of earlier examples to ``examples.csv``, and say so in ``examples.json``.
+
+    Args:
+        drawn: the share that was asked for, and the seed.
+    """
     added = io.StringIO()
-    csv.DictWriter(added, list(rows[0])).writerows([rows[k] for k in sorted(chosen.tolist())])
+    csv.DictWriter(added, list(rows[0]) if rows else []).writerows(rows)
     wholly.write(out / "examples.csv", (out / "examples.csv").read_bytes() + added.getvalue().encode("utf-8"))
     # a withdrawal must find what was learnt from the earlier ones, too
     report["learned_from"] = sorted({*report["learned_from"], *earlier.get("learned_from", ())})
-    report["rehearsed"] = {"n": len(chosen), "from": old.name, "share": share, "seed": seed}
+    report["rehearsed"] = {"n": len(rows), "from": old.name, "share": drawn[0], "seed": drawn[1]}
     wholly.write(out / "examples.json", json.dumps(report, indent=1) + "\n")
-    return len(chosen)

@@ -21,10 +21,11 @@ from isocenter.errors import NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
 from isocenter.learn.from_readings import AGREEMENT, MOST, capped, influence, rehearsed
-from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Recipe, Structures
+from isocenter.learn.kinds import Boxes, Classes, Masks, Recipe, Structures, Table
 from isocenter.learn.recipe_files import recipe_text
 from isocenter.learn.recipes import OWN_TRAINING, RECIPES, recipe_behind, taught_by
 from isocenter.learn.rehearsed_pairs import rehearsed_pairs
+from isocenter.learn.rehearsed_rows import rehearsed_rows
 from isocenter.learn.signed_reports import Signed, teacher_of
 from isocenter.record import Code, Cohort, Event, Kind
 from isocenter.site.consenting import RECORD_TERMS, Consenting
@@ -93,11 +94,8 @@ class Teaching:
         own = None if task or how.task in RECIPES or isinstance(how, Structures) else how
         task = str(out / "recipe.toml") if own is not None else task or how.task
         of_places = isinstance(how, Masks | Boxes)
-        if rehearse is not None and not (
-            of_places or isinstance(how, Classifier2D) or (isinstance(how, Classes) and not how.several)
-        ):
-            raise Refused(f"earlier examples for '{how.task}'",
-                          "rows, hearts, chests and examples of several classes are not mixed",
+        if rehearse is not None and isinstance(how, Structures):
+            raise Refused(f"earlier examples for '{how.task}'", "cines, and films with lungs and heart, are not mixed",
                           "take all of them anew, without --rehearse")  # fmt: skip
         teacher = teacher_of(how, analysis, self._looks_for(analysis))
         may_be_asked = self._askable(signed, who, without, not_by, cohort)
@@ -130,7 +128,9 @@ class Teaching:
         if own is not None:
             wholly.write(out / "recipe.toml", recipe_text(own))
         if rehearse is not None:
-            mixed = (rehearsed_pairs if of_places else rehearsed)(out, rehearse, share)
+            of_rows = isinstance(how, Table) or (isinstance(how, Classes) and how.several)
+            mix = rehearsed_pairs if of_places else rehearsed_rows if of_rows else rehearsed
+            mixed = mix(out, rehearse, share)
             report["rehearsed"] = {"n": mixed, "share": share}
         details = {k: report[k] for k in ("n", "people", "by_class", "by_mode", "closed", "digest", "agreement")}
         details |= {"studies": sorted({e.study for e in made} | before), "use": _plain(purpose)}
