@@ -89,6 +89,13 @@ def test_it_is_judged_on_others_and_predictions_are_written(made: tuple[Model, P
     rows = list(csv.DictReader((tmp_path / "said.csv").open()))
     assert len(rows) == 45 == len(json.loads((tmp_path / "said.json").read_text()))
     assert rows[7]["name"] == "test/00007" and sum(float(rows[7][f"certainty {c}"]) for c in BARS.classes) > 0.999
+    labels = np.array([int(row["label"]) for row in rows])
+    areas = []
+    for k, name in enumerate(BARS.classes):
+        rank = np.array([float(row[f"rank {name}"]) for row in rows])
+        pairs = rank[labels == k][:, None] - rank[labels != k]
+        areas.append(np.mean((pairs > 0) + (pairs == 0) / 2))
+    assert said["metrics"]["auc"]["value"] == pytest.approx(float(np.mean(areas)), abs=1e-9)
 
 
 def test_what_is_no_bar_is_strange(made: tuple[Model, Path, Path], tmp_path: Path) -> None:

@@ -504,3 +504,34 @@ def test_pictures_that_claim_too_much_or_nothing_are_refused(tmp_path: Path) -> 
     np.savez(tmp_path / "flat.npz", test_images=np.zeros((4, 0, 32), np.uint8), test_labels=np.arange(4) % 2)
     with pytest.raises(Refused, match="there is no pixel in it"):
         read_labelled(tmp_path / "flat.npz", GREY)
+
+
+def test_two_arrays_that_no_name_tells_are_told_by_their_shapes(tmp_path: Path) -> None:
+    x, y = grey(6), np.arange(6) % 2
+    for names, arrays in ((("arr_0", "arr_1"), (x, y[:, None])), (("lbls", "imgs"), (y, x)), (("a", "b"), (y, x))):
+        np.savez(tmp_path / "a.npz", **dict(zip(names, arrays, strict=True)))
+        found = read_labelled(tmp_path / "a.npz", GREY)
+        assert np.array_equal(found.pictures, x) and found.labels.tolist() == y.tolist()
+        assert "was taken for the images" in found.remarks[0]
+    (tmp_path / "one").mkdir()
+    np.savez(tmp_path / "one" / "a.npz", test_images=x, test_labels=y)
+    assert len(read_labelled(tmp_path / "one", GREY)) == 6
+    np.savez(tmp_path / "a.npz", arr_0=x, arr_1=y[:5])
+    with pytest.raises(Refused, match="arrays named '<split>_images' are wanted"):
+        read_labelled(tmp_path / "a.npz", GREY)
+
+
+@pytest.mark.parametrize("names", [
+    ("class_0", "class 1"), ("label0", "label1"), ("healthy", "spot"),
+])  # fmt: skip
+def test_folders_may_be_called_after_the_number_or_health(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name in names:
+        (tmp_path / name).mkdir()
+        Image.fromarray(grey(1)[0]).save(tmp_path / name / "a.png")
+    found = read_labelled(tmp_path, GREY)
+    assert dict(zip(found.names, found.labels.tolist(), strict=True)) == {
+        f"{names[0]}/a.png": 0, f"{names[1]}/a.png": 1,
+    }  # fmt: skip
+    (tmp_path / names[0]).rename(tmp_path / "class_7")
+    with pytest.raises(Refused, match="label 'class_7'"):
+        read_labelled(tmp_path, GREY)

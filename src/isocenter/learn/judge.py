@@ -24,7 +24,7 @@ from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
 from isocenter.learn.examples import Examples
 from isocenter.learn.films import films_on, read_films
 from isocenter.learn.fitting import must_fit
-from isocenter.learn.judge_classes import area_of, class_figures, line_of, share_of, too_few
+from isocenter.learn.judge_classes import area_of, class_figures, line_of, ranks, share_of, too_few
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import FILE, must_be_kept, seen
@@ -342,12 +342,14 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
         shown["n"], shown["declined"] = len(examples), int(np.count_nonzero(declined))
     if (known := seen(place, examples.pictures)) is not None:
         shown["learnt_from"] = int(np.count_nonzero(known))
+    rank = ranks(logits[:, :kinds], inputs) if kinds > 2 else np.zeros((len(examples), 0))
     rows = [
         {"name": name, "person": int(whose), "label": int(label), "said": int(c.argmax())}
         | {f"certainty {n}": float(v) for n, v in zip(how.classes, c, strict=True)}
+        | {f"rank {n}": float(v) for n, v in zip(how.classes, r, strict=False)}
         | {"declined": bool(line), "because": line or (doubt if rest or not _positive(int(c.argmax()), inputs) else "")}
-        for name, whose, label, c, line, doubt in zip(
-            examples.names, examples.groups, examples.labels, certainty, why, unsure, strict=True
+        for name, whose, label, c, r, line, doubt in zip(
+            examples.names, examples.groups, examples.labels, certainty, rank, why, unsure, strict=True
         )
     ]  # fmt: skip
     return *without(shown, rows, unread), said.get("embedding")

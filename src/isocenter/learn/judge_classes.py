@@ -11,7 +11,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.methods import agreement, calibration, clusters, roc, subgroups
 
-__all__ = ["FEW", "area_of", "class_figures", "line_of", "mean_of", "share_of", "too_few"]
+__all__ = ["FEW", "area_of", "class_figures", "line_of", "mean_of", "ranks", "share_of", "too_few"]
 
 FEW = 10
 """Fewer events than this say nothing about a group."""
@@ -98,7 +98,7 @@ def class_figures(
             f"every label is {int(labels[0])} ({classes[int(labels[0])]})", "one class only has no curve",
             "give cases of two classes at least",
         )  # fmt: skip
-    rank = _ranks(scores, inputs)
+    rank = ranks(scores, inputs)
     if len(classes) == 2:
         metrics = _of_two(labels, rank, certainty, inputs, people)
     else:
@@ -134,7 +134,7 @@ def class_figures(
     }
 
 
-def _ranks(scores: npt.NDArray[np.float64], inputs: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+def ranks(scores: npt.NDArray[np.float64], inputs: Mapping[str, Any]) -> npt.NDArray[np.float64]:
     """What orders the cases: the difference of two logits, or the chance of each class before calibration."""
     if len(inputs["classes"]) == 2:
         positive = int(inputs["positive"])

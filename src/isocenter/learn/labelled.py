@@ -33,7 +33,7 @@ from isocenter.learn.gridded import (
     unenlarged,
 )  # fmt: skip
 from isocenter.learn.kinds import Classes
-from isocenter.learn.naming import class_above, class_of, label_said, named, number
+from isocenter.learn.naming import class_above, class_number, class_of, label_said, named
 from isocenter.learn.picture_tables import listed, listed_in, pictures_in
 from isocenter.learn.sheet import plain
 from isocenter.learn.splits import of_part, part_among
@@ -278,6 +278,21 @@ def pairs_of(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, tuple[str, str
     return {part: (images[part], labels.get(part)) for part in sorted(images, key=lambda p: (order.get(p, 3), p))}
 
 
+def _by_shape(arrays: Mapping[str, npt.NDArray[Any]], axes: int) -> tuple[str, str] | None:
+    """The images and labels of a file that holds two arrays and no name that tells, such as ``arr_0`` and ``arr_1``.
+
+    >>> _by_shape({"arr_0": np.zeros((9, 28, 28)), "arr_1": np.zeros((9, 1))}, 2)
+    ('arr_0', 'arr_1')
+    >>> _by_shape({"arr_0": np.zeros((9, 28, 28)), "arr_1": np.zeros((9, 28, 28))}, 2) is None
+    True
+    """
+    if len(arrays) != 2:
+        return None
+    image, label = sorted(arrays, key=lambda name: -arrays[name].ndim)
+    fits = arrays[image].ndim > axes and arrays[label].ndim in (1, 2) and len(arrays[image]) == len(arrays[label])
+    return (image, label) if fits else None
+
+
 def _words(name: str) -> list[str]:
     """The words of a name that are parted by capitals or by other marks than underscores, or not at all: `xtest`."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
@@ -289,6 +304,10 @@ def _of_npz(path: Path, asked: _Asked) -> Iterator[Found]:
     how = asked.how
     arrays = opened_npz(path)
     parts = pairs_of(arrays)
+    if not any(label for _, label in parts.values()) and (told := _by_shape(arrays, len(how.shape))) is not None:
+        parts = {"": told}
+        asked.unread = (f"no name in {path.name} says what is what: '{told[0]:.64}' was taken for the images, "
+                        f"'{told[1]:.64}' for their labels, by their shapes",)  # fmt: skip
     if not parts:
         raise Refused(f"{path.name} holds {sorted(arrays)}", "arrays named '<split>_images' are wanted",
                       "name the arrays test_images and test_labels")  # fmt: skip
@@ -410,6 +429,9 @@ def _of_folder(path: Path, asked: _Asked) -> Iterator[Found]:
     how, split = asked.how, asked.split
     files = pictures_in(path)
     tables = sorted(p for p in path.glob("*.csv") if p.name != "examples.csv")
+    if not files and not tables and len(held := sorted(path.glob("*.npz"))) == 1:
+        yield from _of_npz(held[0], asked)
+        return
     if not files or (tables and not any(_is_classed(p, path, how) for p in files)):
         if tables:
             yield from _of_tables(tables, asked)
@@ -437,7 +459,7 @@ def _of_folder(path: Path, asked: _Asked) -> Iterator[Found]:
 def _is_classed(file: Path, path: Path, how: Classes) -> bool:
     """Whether a folder above a file is named after a class."""
     parts = file.relative_to(path).parts[:-1]
-    return any(named(p, how) is not None or number(p) in range(len(how.classes)) for p in parts)
+    return any(named(p, how) is not None or class_number(p, how) is not None for p in parts)
 
 
 def _people(files: Sequence[Path], path: Path, how: Classes) -> bool:

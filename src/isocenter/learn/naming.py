@@ -9,7 +9,18 @@ from isocenter.errors import Refused
 from isocenter.learn.kinds import Classes
 from isocenter.learn.sheet import THERE, YES_NO, plain
 
-__all__ = ["REST", "class_above", "class_of", "classes_of", "columns_of", "label_said", "named", "number", "shown"]
+__all__ = [
+    "REST",
+    "class_above",
+    "class_number",
+    "class_of",
+    "classes_of",
+    "columns_of",
+    "label_said",
+    "named",
+    "number",
+    "shown",
+]
 
 REST = -1
 """The label of what is none of the classes, for models that can say so."""
@@ -32,6 +43,12 @@ def number(word: str) -> float:
         return float(word)
     except ValueError:
         return float("nan")
+
+
+def class_number(word: str, how: Classes) -> int | None:
+    """The class of a number, alone or behind a word that says it is one: ``1``, ``class_1``, ``grade2``."""
+    said = re.fullmatch(r"(?i)(?:class|label|grade|category|cls)?[-_ ]*(\d{1,2})", word.strip())
+    return int(said[1]) if said and int(said[1]) < len(how.classes) else None
 
 
 def label_said(kind: int, how: Classes) -> str:
@@ -89,7 +106,7 @@ def class_above(parts: Sequence[str], how: Classes, name: str, root: str) -> tup
     """
     told = {k: kind for k, part in enumerate(parts) if (kind := named(part, how)) is not None}
     if not told:
-        told = {k: int(number(part)) for k, part in enumerate(parts) if number(part) in range(len(how.classes))}
+        told = {k: kind for k, part in enumerate(parts) if (kind := class_number(part, how)) is not None}
     if len(set(told.values())) > 1:
         raise Refused(f"the folders {', '.join(parts[k] for k in told)} above {name}", "they are different classes",
                       "name the folders of people or series otherwise")  # fmt: skip

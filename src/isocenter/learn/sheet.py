@@ -16,6 +16,7 @@ YES_NO = {"true": 1, "yes": 1, "false": 0, "no": 0}
 """What the words that programs and people write for 1 and 0 mean, in lower case."""
 THERE = {
     "positive": 1, "pos": 1, "present": 1, "presence": 1, "negative": 0, "neg": 0, "absent": 0, "absence": 0,
+    "healthy": 0,
 }  # fmt: skip
 """The same of words for a disease that is there or not."""
 
