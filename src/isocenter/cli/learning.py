@@ -294,7 +294,7 @@ def judge(
     if not 0 < alpha < 1:
         raise Refused(f"--alpha {alpha:g}", "it is the part of cases that may miss the promise", "give 0.1 or the like")
     must_not_be_sealed(folder, data, "look at it with `isocenter release --data`, which counts the looks")
-    found = judged(model, data, split, Path(chosen.models) if chosen.models else None)
+    found = judged(model, data, split, Path(chosen.models) if chosen.models else None, tell=screen.warn)
     if out is not None:
         found.write(out)
     said = dict(found.report)

@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -21,6 +21,7 @@ from isocenter.analysis.weights import models as shelf
 from isocenter.analysis.weights import open_session, session_in
 from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
+from isocenter.learn.at_work import AtWork
 from isocenter.learn.examples import Examples
 from isocenter.learn.films import films_on, read_films
 from isocenter.learn.fitting import must_fit
@@ -136,7 +137,10 @@ def judge(model: str | Path, data: Path, split: str | None = None) -> dict[str, 
 
 
 @bounded_memory()
-def judged(model: str | Path, data: Path, split: str | None = None, extra: Path | None = None) -> Judged:
+def judged(
+    model: str | Path, data: Path, split: str | None = None, extra: Path | None = None, *,
+    tell: Callable[[str], None] | None = None,
+) -> Judged:  # fmt: skip
     """Measure a model.
 
     Metrics are taken over all cases, also over those that the model would decline in the clinic, so that declining
@@ -148,6 +152,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
             as the model needs.
         split: only this part of the data, such as ``test``; by default all that are there.
         extra: a site's own folder of models.
+        tell: takes a line now and then on how far it is.
 
     Raises:
         NotFound: when the model or the data are not there.
@@ -161,6 +166,8 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         raise NotFound(
             f"no data at {data}", "there is nothing to judge on", "give the path of a file or folder that is there"
         )
+    if tell is not None:
+        session = AtWork(session, tell)
     kind = kind_of(held)
     masks: dict[str, Any] = {}
     features: npt.NDArray[np.float64] | None = None
