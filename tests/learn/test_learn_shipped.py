@@ -153,7 +153,7 @@ def test_a_set_with_what_it_is_to_learn_from_says_which_part_tests(tmp_path: Pat
     both = whole | {name.replace("test", "train"): held[:6] for name, held in whole.items()}
     np.savez(tmp_path / "both.npz", **both)
     told = judged("breastmnist", tmp_path / "both.npz").report
-    assert told["n"] == 30 and any("24 of these 30 cases are of the part test and 6" in r for r in told["remarks"])
+    assert told["n"] == 30 and any("6 of train, 24 of test; --split test" in r for r in told["remarks"])
     alone = judged("breastmnist", tmp_path / "both.npz", "test").report
     assert alone["n"] == 24 and not any("part" in r for r in alone.get("remarks", ()))
 
