@@ -124,8 +124,18 @@ def test_what_cannot_teach_is_refused_with_the_reason(site: Site, tmp_path: Path
     open_ = [s.uid for p in PATIENTS if p != "LUNG" for s in site.index.studies({"PatientID": p})]
     with pytest.raises(Refused, match="neither both lungs nor the heart are outlined"):
         site.teaching.examples(AI, tmp_path / "open", who=HOUSE, without=open_)
-    with pytest.raises(Refused, match="films with lungs and heart, are not mixed"):
-        site.teaching.examples(AI, tmp_path / "old", who=HOUSE, rehearse=tmp_path / "one")
+
+
+def test_earlier_films_are_mixed_in_and_one_that_comes_again_is_of_one_person(site: Site, tmp_path: Path) -> None:
+    apart = {p: [s.uid for q in PATIENTS if q != p for s in site.index.studies({"PatientID": q})] for p in PATIENTS}
+    site.teaching.examples(AI, tmp_path / "old", who=HOUSE, without=apart["KEPT"])
+    said = {"who": HOUSE, "rehearse": tmp_path / "old", "share": 0.5}
+    mixed = site.teaching.examples(AI, tmp_path / "both", without=apart["DRAWN"], **said)
+    taught = films_of_people(tmp_path / "both", 48, 0)
+    assert mixed["rehearsed"]["n"] == 1 and (taught.people, taught.people_held) == (1, 1)
+    site.teaching.examples(AI, tmp_path / "again", without=apart["KEPT"], **said)
+    with pytest.raises(Refused, match="one person only in again"):
+        films_of_people(tmp_path / "again", 48, 0)
 
 
 def outlined(folder: Path, *parts: str, seeds: tuple[int, ...] = (1, 2, 3)) -> Path:

@@ -142,6 +142,10 @@ def test_one_person_alone_does_not_teach(made: tuple[Site, dict[str, dict[str, o
     site.teaching.examples(AI, tmp_path / "one", who=HOUSE, without=others)
     with pytest.raises(Refused, match="signed outlines of one person only: nobody would be left"):
         heart.train(tmp_path / "one", tmp_path / "model", 0, lambda line: None)
+    site.teaching.examples(AI, tmp_path / "again", who=HOUSE, without=others, rehearse=tmp_path / "one", share=0.5)
+    assert len(list(read_labelled_cines(tmp_path / "again"))) == 2, "the same cine twice"
+    with pytest.raises(Refused, match="signed outlines of one person only"):
+        heart.train(tmp_path / "again", tmp_path / "model", 0, lambda line: None)
     open_ = [s.uid for p in PATIENTS if p != "OPEN" for s in site.index.studies({"PatientID": p})]
     with pytest.raises(Refused, match="1: no outline of the cavity of the left ventricle"):
         site.teaching.examples(AI, tmp_path / "open", who=HOUSE, without=open_)

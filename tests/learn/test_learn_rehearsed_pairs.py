@@ -63,5 +63,32 @@ def test_others_are_refused(tmp_path: Path) -> None:
         rehearsed_pairs(new, tmp_path, 0.5)
     with pytest.raises(Refused, match="has b: the new examples have a"):
         rehearsed_pairs(new, examples(tmp_path / "b", "outlines", [0], "b", ("b",)), 0.5)
-    with pytest.raises(Refused, match="lies in imagesTr"):
+    with pytest.raises(Refused, match=r"lies in imagesTr/\.nii\.gz"):
         rehearsed_pairs(new, examples(tmp_path / "c", "boxes", [0], "c"), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("folders", "ending", "n"), [(("images", "right", "heart"), ".png", 3), ((".", "."), "_sa.nii", 2)]
+)
+def test_whatever_is_drawn_on_a_film_or_a_cine_comes_with_it(
+    tmp_path: Path, folders: tuple[str, ...], ending: str, n: int
+) -> None:
+    for word in ("old", "new"):
+        place = tmp_path / word
+        rows = ["file,label,weight,readers,mode,time,machine,image"]
+        for k in range(2):
+            stem = f"person{k:06d}_{k:06d}"
+            for folder in dict.fromkeys(folders):
+                (place / folder).mkdir(parents=True, exist_ok=True)
+                (place / folder / f"{stem}{ending}").write_text(f"{word} {k} {folder}")
+            if folders[0] == ".":
+                (place / f"{stem}_sa_gt.nii").write_text(f"{word} {k} drawn")
+            first = "" if folders[0] == "." else f"{folders[0]}/"
+            rows.append(f"{first}{stem}{ending},a,0.25,ito,followed,2026,1,{k:064x}")
+        (place / "examples.csv").write_text("\n".join(rows) + "\n")
+        told = {"n": 2, "people": 2, "classes": ["a"], "learned_from": [word]}
+        (place / "examples.json").write_text(json.dumps(told))
+    assert rehearsed_pairs(tmp_path / "new", tmp_path / "old", 0.5) == 2
+    added = list((tmp_path / "new").rglob("*earlier*"))
+    assert len(added) == 2 * n and all(file.read_text().startswith("old") for file in added)
+    assert {file.name[:12] for file in added} == {"person000002", "person000003"}

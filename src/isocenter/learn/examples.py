@@ -21,6 +21,7 @@ __all__ = [
     "digest_of",
     "folds",
     "linked",
+    "made_one",
     "must_be_of_two_classes",
     "near_duplicates",
     "numbered",
@@ -227,6 +228,19 @@ def linked(pictures: npt.NDArray[np.uint8], people: npt.NDArray[np.int64]) -> tu
         if groups[a] != groups[b]:
             groups[groups == groups[b]] = groups[a]
     return groups, len(pairs)
+
+
+def made_one(people: Sequence[str], shown: Sequence[bytes]) -> list[str]:
+    """The people, those who share a picture to the last bit made one: earlier examples name nobody.
+
+    >>> made_one(["ann", "bob", "cy", "bob"], [b"1", b"1", b"2", b"3"])
+    ['ann', 'ann', 'cy', 'ann']
+    """
+    found, first = list(people), dict[bytes, int]()
+    for n, key in enumerate(shown):
+        one, other = found[first.setdefault(key, n)], found[n]
+        found = [one if whom == other else whom for whom in found]
+    return found
 
 
 def twins(examples: Examples) -> list[tuple[int, int]]:

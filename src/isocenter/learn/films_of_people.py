@@ -13,13 +13,14 @@ from torch import Tensor
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.chest_fit import Films
-from isocenter.learn.examples import numbered, weights_in
+from isocenter.learn.examples import linked, made_one, numbered, weights_in
 from isocenter.learn.outlined_films import OUTLINES, WANTED, outlined_films
 from isocenter.methods.lung_network import film_seen, squared
 
 __all__ = ["FilmsOfPeople", "films_of_people"]
 
 _HELD = 0.2  # of the people, at least one
+_FEW = 50  # films, of which no mean can be taken: only the same film tells that two people are one
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class FilmsOfPeople:
 
 
 def films_of_people(data: Path, side: int, seed: int) -> FilmsOfPeople:
-    """The outlined films of a folder (see `outlined_films`), parted by person.
+    """The outlined films of a folder (see `outlined_films`), parted by person; who share nearly the same film are one.
 
     A film may lack an outline: the heart, or the lungs, of which both have to be drawn.
 
@@ -63,7 +64,9 @@ def films_of_people(data: Path, side: int, seed: int) -> FilmsOfPeople:
     if not ways:
         raise Refused(f"no outlined lungs or hearts in {data.name}", WANTED,
                       "arrange them so, or give `--data .` to learn from virtual films alone")  # fmt: skip
-    people = numbered(whom)
+    people = numbered(made_one(whom, [picture.tobytes() for picture in pictures]))
+    if len(pictures) > _FEW:
+        people = numbered(linked(np.stack(pictures), people)[0].tolist())
     count = int(people.max()) + 1
     if count < 2:
         raise Refused(

@@ -28,6 +28,7 @@ from scipy.special import expit
 import isocenter
 from isocenter.errors import IsocenterError, Refused, Unavailable
 from isocenter.learn.card import for_what, of_groups
+from isocenter.learn.examples import made_one
 from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.heart_border import Outliner, cut_mm
 from isocenter.learn.heart_fit import HeartRecipe, drawn_outward, fit_heart, virtual_hearts
@@ -97,7 +98,7 @@ def train(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
-    patients = [_Patient.of(one) for one in _cases(data)]
+    patients = _one_person([_Patient.of(one) for one in _cases(data)])
     _must_teach(patients, data)
     virtual = virtual_hearts(how.virtual, seed)
     examples = Hearts.together([*(patient.slices for patient in patients), drawn_outward(virtual, how.outward)])
@@ -186,6 +187,13 @@ class _Patient(NamedTuple):
 def _cases(data: Path) -> Iterable[Heart | LabelledCine]:
     """One after another: a cine has some 70 MB."""
     return read_labelled_cines(data) if holds_labelled_cines(data) else read_hearts(data)
+
+
+def _one_person(patients: Sequence[_Patient]) -> list[_Patient]:
+    """The patients, those who share the same cine made one."""
+    seen = [hashlib.sha256(patient.slices.pictures.tobytes()).digest() for patient in patients]
+    people = made_one([patient.person for patient in patients], seen)
+    return [one._replace(person=whom) for one, whom in zip(patients, people, strict=True)]
 
 
 def _must_teach(patients: Sequence[_Patient], data: Path) -> None:

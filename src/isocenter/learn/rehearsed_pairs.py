@@ -1,13 +1,14 @@
-"""Earlier examples of outlines or boxes mixed in among new ones, so that what was learnt is not forgotten."""
+"""Earlier examples of what was outlined or boxed mixed in among new ones, so that what was learnt is not forgotten."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,15 @@ from isocenter.learn.whose import whose
 
 __all__ = ["asked", "noted", "rehearsed_pairs"]
 
-_BESIDE: Mapping[str, tuple[str, str]] = {
-    "imagesTr": ("labelsTr", ".nii.gz"), "JPEGImages": ("Annotations", ".xml")
-}  # fmt: skip
-"""Folder of images -> the folder of what is drawn on them, and how its files end."""
+_CASE = re.compile(r"person\d+(_earlier)?_\d+")  # as examples are called, and what is drawn on them
 
 
 def rehearsed_pairs(out: Path, old: Path, share: float, seed: int = 0) -> int:
     """Add older images with what was drawn on them to a folder of new ones; the same draw for the same seed.
 
     Args:
-        out, old: folders of `outlines_from_readings` or of `boxes_from_readings`, both of the same classes.
+        out, old: folders of `outlines_from_readings`, `boxes_from_readings`, `chest_from_readings` or
+            `ventricles_from_readings`, both of the same kind and classes.
         share: part of the whole that the old ones shall be, below 1.
 
     Returns:
@@ -39,24 +38,46 @@ def rehearsed_pairs(out: Path, old: Path, share: float, seed: int = 0) -> int:
         NotFound: no examples lie in `old`. Refused: a share out of range, or examples of other classes or layout.
     """
     report, earlier = asked(out, old, share)
-    folder = next((name for name in _BESIDE if (out / name).is_dir()), "")
-    beside, ending = _BESIDE[folder]
-    with (old / "examples.csv").open(newline="", encoding="utf-8") as text:
-        rows = [row for row in csv.DictReader(text) if row["file"].startswith(f"{folder}/")]
+    layout = _layout(_rows(out)[0]["file"])
+    rows = [row for row in _rows(old) if _layout(row["file"]) == layout]
     if not rows:
-        raise Refused(f"no example of '{old}' lies in {folder}", "there is nothing to be mixed in",
+        raise Refused(f"no example of '{old}' lies in {''.join(layout)}", "there is nothing to be mixed in",
                       "name earlier examples of the same recipe")  # fmt: skip
     people = numbered(whose([row["file"] for row in rows]))
     chosen = np.random.default_rng(seed).permutation(len(rows))[: round(report["n"] * share / (1 - share))]
     for k in sorted(chosen.tolist()):
-        name = rows[k]["file"].removeprefix(f"{folder}/")
-        stem, tail = (name[: name.index(".")], name[name.index(".") :])
-        new = f"person{people[k] + report['people']:06d}_earlier_{k:06d}"
-        shutil.copyfile(old / folder / name, out / folder / f"{new}{tail}")
-        shutil.copyfile(old / beside / f"{stem}{ending}", out / beside / f"{new}{ending}")
-        rows[k] |= {"file": f"{folder}/{new}{tail}", "mode": "earlier", "readers": "", "time": ""}
+        stem, new = _stem(rows[k]["file"]), f"person{people[k] + report['people']:06d}_earlier_{k:06d}"
+        for pattern in (f"{stem}[._]*", f"*/{stem}[._]*"):  # with what is drawn on it, which lies beside or near by
+            for file in sorted(old.glob(pattern)):
+                place = file.relative_to(old).with_name(new + file.name.removeprefix(stem))
+                (out / place).parent.mkdir(exist_ok=True)
+                shutil.copyfile(file, out / place)
+        renamed = PurePosixPath(rows[k]["file"])
+        rows[k] |= {"file": str(renamed.with_name(new + renamed.name.removeprefix(stem))), "mode": "earlier",
+                    "readers": "", "time": ""}  # fmt: skip
     noted(out, old, [rows[k] for k in sorted(chosen.tolist())], report, earlier, (share, seed))
     return len(chosen)
+
+
+def _rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "examples.csv").open(newline="", encoding="utf-8") as text:
+        return list(csv.DictReader(text))
+
+
+def _stem(file: str) -> str:
+    name = PurePosixPath(file).name
+    told = _CASE.match(name)
+    return told[0] if told else name.split(".")[0]
+
+
+def _layout(file: str) -> tuple[str, str]:
+    """Folder of an example, and how its name ends.
+
+    >>> _layout("imagesTr/person000000_000001.nii.gz"), _layout("person000000_earlier_000001_sa.nii.gz")
+    (('imagesTr/', '.nii.gz'), ('', '_sa.nii.gz'))
+    """
+    folder, name = file.rpartition("/")[0], PurePosixPath(file).name
+    return f"{folder}/" if folder else "", name.removeprefix(_stem(file))
 
 
 def asked(out: Path, old: Path, share: float) -> tuple[dict[str, Any], dict[str, Any]]:

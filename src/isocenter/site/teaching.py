@@ -93,10 +93,7 @@ class Teaching:
         # one of the house's own lies on the card of its weights
         own = None if task or how.task in RECIPES or isinstance(how, Structures) else how
         task = str(out / "recipe.toml") if own is not None else task or how.task
-        of_places = isinstance(how, Masks | Boxes)
-        if rehearse is not None and isinstance(how, Structures):
-            raise Refused(f"earlier examples for '{how.task}'", "cines, and films with lungs and heart, are not mixed",
-                          "take all of them anew, without --rehearse")  # fmt: skip
+        of_places = isinstance(how, Masks | Boxes | Structures)
         teacher = teacher_of(how, analysis, self._looks_for(analysis))
         may_be_asked = self._askable(signed, who, without, not_by, cohort)
         told, lacking = teacher.said(may_be_asked)
