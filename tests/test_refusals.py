@@ -51,9 +51,9 @@ def test_the_trap_is_seen_in_these_words(row: dict[str, str]) -> None:
         assert any(guard in source for guard in ("raises(refused", "raises(notavolume", "must refuse("))
 
 
-@pytest.mark.parametrize("part", ("cli", "doors", "site", "reading", "govern", "catalogue", "learn"))
+@pytest.mark.parametrize("part", ("cli", "doors", "site", "reading", "govern", "catalogue", "learn", "methods"))
 def test_whoever_meets_a_refusal_reads_what_to_do(part: str) -> None:
-    """What a person may meet at a door ends with what to do; of the numbers below, the reason says what was wanted."""
+    """What a person may meet, at a door or below it, ends with what to do."""
     lacking = []
     for file in sorted((HERE.parent / "src" / "isocenter" / part).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):

@@ -144,6 +144,16 @@ def shelf(tmp_path: Path) -> Path:
     return tmp_path / "shelf"
 
 
+def test_a_folder_that_is_called_otherwise_than_its_model_leads_to_its_name(tmp_path: Path, shelf: Path) -> None:
+    (shelf / AI).rename(shelf / "lung")
+    with department(tmp_path, read=1) as (whole, _):
+        gating: Gating = replace(whole, shelf=str(shelf)).gating
+        with pytest.raises(NotFound, match=f"the folder 'lung' is called '{AI}'"):
+            gating.model("lung")
+        with pytest.raises(NotFound, match="`isocenter models`"):
+            gating.model("nothing")
+
+
 def _changed(shelf: Path, **parts: object) -> None:
     card = shelf / AI / "model.json"
     told = json.loads(card.read_text())

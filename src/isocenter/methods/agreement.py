@@ -54,14 +54,18 @@ def kappa(one: npt.ArrayLike, other: npt.ArrayLike, *, weights: Weights = "none"
     """
     a, b = np.asarray(one).ravel(), np.asarray(other).ravel()
     if len(a) != len(b) or len(a) < 2:
-        raise Refused(f"{len(a)} and {len(b)} grades", "two raters grade the same subjects, at least two")
+        raise Refused(
+            f"{len(a)} and {len(b)} grades",
+            "two raters grade the same subjects, at least two",
+            "give both raters' grades of each subject",
+        )
     if missing := sum(int(np.isnan(g).sum()) for g in (a, b) if g.dtype.kind == "f"):
         raise Refused(f"{missing} grades that are missing", "nobody agrees with nothing",
                       "leave those subjects out, and say how many")  # fmt: skip
     grades, codes = np.unique(np.concatenate([a, b]), return_inverse=True)
     k, n = len(grades), len(a)
     if k < 2:
-        raise Refused(f"every grade is {grades[0]}", "chance alone would agree")
+        raise Refused(f"every grade is {grades[0]}", "chance alone would agree", "grade subjects that differ")
     table = np.zeros((k, k))
     np.add.at(table, (codes[:n], codes[n:]), 1.0 / n)
     w = _weights(grades, weights)
@@ -79,11 +83,15 @@ def _weights(grades: npt.NDArray[np.generic], weights: Weights) -> npt.NDArray[n
     if weights == "none":
         return np.eye(len(grades))
     if weights not in ("linear", "quadratic"):
-        raise Refused(f"weights='{weights}'", "they are 'none', 'linear' or 'quadratic'")
+        raise Refused(f"weights='{weights}'", "they are 'none', 'linear' or 'quadratic'", "name one of these")
     try:
         at = grades.astype(np.float64)
     except ValueError:
-        raise Refused(f"grades {grades[:3].tolist()}", "weighted kappa needs grades that are numbers") from None
+        raise Refused(
+            f"grades {grades[:3].tolist()}",
+            "weighted kappa needs grades that are numbers",
+            "give numbers, or weights 'none'",
+        ) from None
     apart = np.abs(at[:, None] - at) / (at.max() - at.min())
     return np.asarray(1 - (apart if weights == "linear" else apart**2), np.float64)
 
@@ -108,7 +116,11 @@ def intraclass(ratings: npt.ArrayLike, design: Design = "2,1", *, level: float =
 
     x = np.asarray(ratings, np.float64)
     if x.ndim != 2 or min(x.shape) < 2 or not np.isfinite(x).all():
-        raise Refused(f"ratings of shape {x.shape}", "two subjects and two raters at least, none missing")
+        raise Refused(
+            f"ratings of shape {x.shape}",
+            "two subjects and two raters at least, none missing",
+            "leave out subjects with a missing rating",
+        )
     n, k = x.shape
     bms, jms, ems, wms = _mean_squares(x)
     half = (1 - level) / 2
@@ -117,7 +129,7 @@ def intraclass(ratings: npt.ArrayLike, design: Design = "2,1", *, level: float =
         return (float("nan"), float("nan")) if not np.isfinite([low, high]).all() else (low, high)
 
     if design not in ("1,1", "2,1", "3,1", "1,k", "2,k", "3,k"):
-        raise Refused(f"the design '{design}'", "known are 1,1 2,1 3,1 1,k 2,k 3,k")
+        raise Refused(f"the design '{design}'", "known are 1,1 2,1 3,1 1,k 2,k 3,k", "name one of these")
     error, d2 = (wms, n * (k - 1)) if design.startswith("1") else (ems, (n - 1) * (k - 1))
     if bms == 0 and (error == 0 or design in ("1,k", "3,k")):
         raise Refused("subjects that are all rated alike", "there are no differences between them to agree on",
@@ -165,12 +177,18 @@ def intraclass_by_person(values: npt.ArrayLike, people: npt.ArrayLike) -> float:
     x = np.asarray(values, np.float64).ravel()
     own = np.unique(np.asarray(people).ravel(), return_inverse=True)[1].ravel()
     if len(own) != len(x):
-        raise Refused(f"{len(own)} people for {len(x)} values", "each value is of one person")
+        raise Refused(
+            f"{len(own)} people for {len(x)} values",
+            "each value is of one person",
+            "give one name of a person for each value",
+        )
     sizes = np.bincount(own)
     k, n = len(sizes), len(x)
     if k < 2 or n == k:
         raise Refused(
-            f"{n} images of {k} people", "how alike a person's images are is told by several of several people"
+            f"{n} images of {k} people",
+            "how alike a person's images are is told by several of several people",
+            "give several images of several people, or leave the people out",
         )
     if np.ptp(x) == 0:
         raise Refused(f"{n} values that are all {x[0]:g}", "how alike a person's are is not known",
@@ -222,7 +240,11 @@ def limits_of_agreement(one: npt.ArrayLike, other: npt.ArrayLike, *, level: floa
 
     a, b = np.asarray(one, np.float64).ravel(), np.asarray(other, np.float64).ravel()
     if len(a) != len(b) or len(a) < 3 or not np.isfinite([a, b]).all():
-        raise Refused(f"{len(a)} and {len(b)} measurements", "three pairs at least, none missing")
+        raise Refused(
+            f"{len(a)} and {len(b)} measurements",
+            "three pairs at least, none missing",
+            "give both measurements of each subject",
+        )
     d, n = a - b, len(a)
     bias, sd = float(d.mean()), float(d.std(ddof=1))
     t = float(stats.t.ppf(0.5 + level / 2, n - 1))
@@ -251,7 +273,11 @@ def smallest_detectable_change(first: npt.ArrayLike, second: npt.ArrayLike, *, l
     """
     a, b = np.asarray(first, np.float64).ravel(), np.asarray(second, np.float64).ravel()
     if len(a) != len(b) or len(a) < 3 or not np.isfinite([a, b]).all():
-        raise Refused(f"{len(a)} and {len(b)} measurements", "three pairs at least, none missing")
+        raise Refused(
+            f"{len(a)} and {len(b)} measurements",
+            "three pairs at least, none missing",
+            "give both measurements of each subject",
+        )
     within = float(np.sqrt(np.mean((a - b) ** 2) / 2))
     return _z(level) * float(np.sqrt(2)) * within
 
@@ -264,10 +290,14 @@ def concordance(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     """
     a, b = np.asarray(one, np.float64).ravel(), np.asarray(other, np.float64).ravel()
     if len(a) != len(b) or len(a) < 2 or not np.isfinite([a, b]).all():
-        raise Refused(f"{len(a)} and {len(b)} measurements", "two pairs at least, none missing")
+        raise Refused(
+            f"{len(a)} and {len(b)} measurements",
+            "two pairs at least, none missing",
+            "give both measurements of each subject",
+        )
     spread = float(a.var() + b.var() + (a.mean() - b.mean()) ** 2)
     if spread == 0:
-        raise Refused("measurements that do not vary", "there is no line to lie near")
+        raise Refused("measurements that do not vary", "there is no line to lie near", "measure subjects that differ")
     return 2 * float(((a - a.mean()) * (b - b.mean())).mean()) / spread
 
 
@@ -275,5 +305,5 @@ def _z(level: float) -> float:
     from scipy.special import ndtri
 
     if not 0 < level < 1:
-        raise Refused(f"an interval of {level}", "its level lies between 0 and 1")
+        raise Refused(f"an interval of {level}", "its level lies between 0 and 1", "give it so, as 0.95")
     return float(ndtri(0.5 + level / 2))

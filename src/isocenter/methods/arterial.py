@@ -139,7 +139,11 @@ def _candidates(
     flat = curves.reshape(len(curves), -1)
     inside = np.flatnonzero(among)
     if len(inside) < _LEAST_CANDIDATES:
-        raise Refused(f"{len(inside)} voxels to look in", "a vessel cannot be found among so few")
+        raise Refused(
+            f"{len(inside)} voxels to look in",
+            "a vessel cannot be found among so few",
+            "look in a larger region, or name the artery",
+        )
     every = (flat.sum(axis=0) if by_area else flat.max(axis=0))[inside]
     count = min(len(inside), max(_LEAST_CANDIDATES, int(_CANDIDATES * len(inside))))
     # Large sinuses alone may fill that share; what is a fair part of them may be an artery.

@@ -69,7 +69,11 @@ def net_benefit(
     y, r, t = _checked(labels, risk, thresholds)
     share = float(y.mean()) if prevalence is None else float(prevalence)
     if not 0 < share < 1 or y.all() or not y.any():
-        raise Refused(f"a prevalence of {share:g}", "there must be people with and without the outcome")
+        raise Refused(
+            f"a prevalence of {share:g}",
+            "there must be people with and without the outcome",
+            "give cases of both kinds",
+        )
     sick, well = np.sort(r[y]), np.sort(r[~y])
     tp = share * (1 - np.searchsorted(sick, t, "right") / len(sick))
     fp = (1 - share) * (1 - np.searchsorted(well, t, "right") / len(well))
@@ -129,13 +133,13 @@ def _checked(
     y, r = np.asarray(labels).ravel(), np.asarray(risk, np.float64).ravel()
     t = np.atleast_1d(np.asarray(thresholds, np.float64))
     if len(y) != len(r) or not len(y):
-        raise Refused(f"{len(y)} labels and {len(r)} risks", "every person needs both")
+        raise Refused(f"{len(y)} labels and {len(r)} risks", "every person needs both", "give one risk for each label")
     if set(np.unique(y).tolist()) - {0, 1}:
-        raise Refused(f"labels {np.unique(y).tolist()[:5]}", "labels are 0 and 1")
+        raise Refused(f"labels {np.unique(y).tolist()[:5]}", "labels are 0 and 1", "give 0 and 1")
     if not np.isfinite(r).all() or r.min() < 0 or r.max() > 1:
         raise Refused(
             "a risk outside 0 … 1", "a threshold probability cannot be compared with it", "calibrate it first"
         )
     if not np.isfinite(t).all() or t.min() < 0 or t.max() >= 1:
-        raise Refused("a threshold outside 0 … below 1", "its odds do not exist")
+        raise Refused("a threshold outside 0 … below 1", "its odds do not exist", "give thresholds from 0 to below 1")
     return y.astype(bool), r, t

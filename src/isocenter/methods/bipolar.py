@@ -181,7 +181,9 @@ def _refined(
     usable = found.signal & np.isfinite(found.field_hz) & np.isfinite(found.r2_star)
     every = np.argwhere(usable)
     if len(every) < _LEAST_VOXELS:
-        raise Refused(f"{len(every)} voxels with signal", "a phase over the image needs more")
+        raise Refused(
+            f"{len(every)} voxels with signal", "a phase over the image needs more", "send images with signal"
+        )
     z, y, x = every[:: -(-len(every) // _VOXELS)].T
     rows, columns = echoes.shape[2:]
     basis = np.stack([np.ones(len(z)), y / max(rows - 1, 1) - 0.5, x / max(columns - 1, 1) - 0.5], axis=1)

@@ -42,14 +42,26 @@ def areas(
     """
     truth, score = np.asarray(labels).ravel(), np.asarray(scores, np.float64).ravel()
     if len(truth) != len(score) or not np.isfinite(score).all() or not np.isin(truth, (0, 1)).all():
-        raise Refused(f"{len(truth)} labels and {len(score)} scores", "each case has a label 0 or 1 and a finite score")
+        raise Refused(
+            f"{len(truth)} labels and {len(score)} scores",
+            "each case has a label 0 or 1 and a finite score",
+            "give a label and a finite score for each case",
+        )
     owner = np.arange(len(truth)) if patients is None else np.unique(np.asarray(patients), return_inverse=True)[1]
     if len(owner) != len(truth):
-        raise Refused(f"{len(owner)} patients for {len(truth)} cases", "each case belongs to one")
+        raise Refused(
+            f"{len(owner)} patients for {len(truth)} cases",
+            "each case belongs to one",
+            "give one name of a patient for each case",
+        )
     owner = owner.ravel()
     for kind in (0, 1):
         if len(np.unique(owner[truth == kind])) < 2:
-            raise Refused("fewer than two patients of a class", "drawing them again tells nothing of others")
+            raise Refused(
+                "fewer than two patients of a class",
+                "drawing them again tells nothing of others",
+                "give two patients of each class or more",
+            )
     order = np.argsort(score, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1) + 1  # where a tie of scores ends
     people, sick = int(owner.max()) + 1, truth[order].astype(np.int64)
@@ -127,7 +139,9 @@ def by_patient(
     owner = np.unique(np.asarray(patients).ravel(), return_inverse=True)[1]
     people = int(owner.max()) + 1 if len(owner) else 0
     if people < 2:
-        raise Refused(f"{people} patients", "drawing them again tells nothing of others")
+        raise Refused(
+            f"{people} patients", "drawing them again tells nothing of others", "give cases of two patients or more"
+        )
     order = np.argsort(owner, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(owner))[:-1])
     drawn = np.array(
@@ -135,6 +149,10 @@ def by_patient(
     )  # fmt: skip
     finite = drawn[np.isfinite(drawn)]
     if len(finite) < times / 2:
-        raise Refused(f"a figure that {times - len(finite)} of {times} draws do not have", "its interval means nothing")
+        raise Refused(
+            f"a figure that {times - len(finite)} of {times} draws do not have",
+            "its interval means nothing",
+            "give more patients",
+        )
     low, high = np.quantile(finite, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(float(figure(np.arange(len(owner)))), float(low), float(high), people)

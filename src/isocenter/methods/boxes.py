@@ -41,7 +41,11 @@ def suppressed(boxes: npt.ArrayLike, scores: npt.ArrayLike, most: float = 0.5) -
     """
     held, said = _checked(boxes), np.asarray(scores, np.float64)
     if said.shape != (len(held),):
-        raise Refused(f"{len(held)} boxes and scores of shape {said.shape}", "every box needs one score")
+        raise Refused(
+            f"{len(held)} boxes and scores of shape {said.shape}",
+            "every box needs one score",
+            "give a score for each box",
+        )
     order = np.argsort(-said, kind="stable")
     return np.asarray(order[_kept(held[order], most)], np.int64)
 
@@ -110,7 +114,11 @@ def precision_of(scores: npt.ArrayLike, right: npt.ArrayLike, truths: int) -> Pr
     """
     said, good = np.asarray(scores, np.float64), np.asarray(right, bool)
     if said.shape != good.shape or said.ndim != 1 or truths < int(good.sum()):
-        raise Refused(f"{said.shape} scores, {good.shape} hits of {truths}", "one of each is wanted, and no more hits")
+        raise Refused(
+            f"{said.shape} scores, {good.shape} hits of {truths}",
+            "one of each is wanted, and no more hits",
+            "give a hit or miss for each score, and the number of true objects",
+        )
     order = np.argsort(-said, kind="stable")
     true = np.cumsum(good[order])
     precision = true / np.arange(1, len(true) + 1)
@@ -123,5 +131,9 @@ def precision_of(scores: npt.ArrayLike, right: npt.ArrayLike, truths: int) -> Pr
 def _checked(boxes: npt.ArrayLike) -> Boxes:
     held = np.asarray(boxes, np.float64).reshape(-1, 4) if np.size(boxes) == 0 else np.asarray(boxes, np.float64)
     if held.ndim != 2 or held.shape[1] != 4 or not np.isfinite(held).all():
-        raise Refused(f"boxes of shape {held.shape}", "left, top, right and bottom of each are wanted, all finite")
+        raise Refused(
+            f"boxes of shape {held.shape}",
+            "left, top, right and bottom of each are wanted, all finite",
+            "give four finite numbers for each box",
+        )
     return held

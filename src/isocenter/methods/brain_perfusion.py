@@ -133,7 +133,9 @@ def examine(
     spacing = (spacing_mm[0], spacing_mm[1] * by, spacing_mm[2] * by)
     work = binned(frames[: plan.frames], by)
     if not np.isfinite(work).all():
-        raise Refused("images with values that are not numbers", "curves over them would be none")
+        raise Refused(
+            "images with values that are not numbers", "curves over them would be none", "send the series again"
+        )
     remarks = [*steady_state.told(left), *plan.remarks]
     moved, seen = _hold_still(work, spacing, kind, how, remarks)
     if slice_times_s is not None:
@@ -346,7 +348,11 @@ def _tissue(kind: str, before: Floats, brain: Mask, spacing: tuple[float, float,
     else:
         tissue = intracranial.tissue_mr(before, brain)
     if np.count_nonzero(tissue) < 1000:
-        raise Refused(f"{np.count_nonzero(tissue)} voxels of brain tissue", "there is nothing to map")
+        raise Refused(
+            f"{np.count_nonzero(tissue)} voxels of brain tissue",
+            "there is nothing to map",
+            "choose a series that shows the brain",
+        )
     return tissue
 
 

@@ -55,7 +55,7 @@ def stroke(grid: Geometry, points: Points, radius: float, normal: Points | None 
     [[[0, 1, 0], [1, 1, 1], [0, 1, 0]]]
     """
     if not len(points) or not np.isfinite(points).all():
-        raise Refused("a stroke without points", "it touches nothing")
+        raise Refused("a stroke without points", "it touches nothing", "draw where it shall go")
     if not 0 < radius < np.inf:
         raise Refused(f"a brush of radius {radius:g}", "it touches nothing", "take a radius above zero")
     line = _thinned(points, radius / 4)
@@ -119,7 +119,11 @@ def applied(mask: Bools, part: Part, *, add: bool) -> Bools:
     before = mask[part.cut]
     after = before | part.mask if add else before & ~part.mask
     if np.array_equal(before, after):
-        raise Refused("a stroke that changes nothing", "it is all inside already" if add else "there is nothing there")
+        raise Refused(
+            "a stroke that changes nothing",
+            "it is all inside already" if add else "there is nothing there",
+            "draw where it changes something",
+        )
     made = mask.copy()
     made[part.cut] = after
     return made
@@ -146,7 +150,7 @@ def _squared(place: npt.NDArray[np.float32], a: npt.NDArray[np.float32], b: npt.
 def _on_slice(grid: Geometry, place: npt.NDArray[np.float32], on: Points, normal: Points) -> Bools:
     across = np.asarray(normal, dtype=np.float64)
     if not np.linalg.norm(across):
-        raise Refused("a slice without a normal", "it has no direction")
+        raise Refused("a slice without a normal", "it has no direction", "give the normal of the slice")
     across = across / np.linalg.norm(across)
     half = float(np.abs(across @ grid.affine[:3, :3]).max()) / 2
     depth = (place - on.astype(np.float32)) @ across.astype(np.float32)

@@ -144,7 +144,11 @@ def calcium(
         together = as_mask(together)
         _must_fit(hu, together, convention, neighbours, mg_per_mm3_hu)
         if where is None or (where & ~together).any():
-            raise Refused("an artery that is none of them together", "its spots would be cut at the others' border")
+            raise Refused(
+                "an artery that is none of them together",
+                "its spots would be cut at the others' border",
+                "outline the arteries apart",
+            )
     from scipy.ndimage import find_objects, label
 
     bright = hu >= THRESHOLD_HU
@@ -235,7 +239,11 @@ def cac_drs(score: float, vessels: int | None = None) -> str:
     ('CAC-DRS A0', 'CAC-DRS A1', 'CAC-DRS A2/N2', 'CAC-DRS A3/N4')
     """
     if vessels is not None and not 0 <= vessels <= 4:
-        raise Refused(f"{vessels} vessels", "left main, anterior descending, circumflex and right are four")
+        raise Refused(
+            f"{vessels} vessels",
+            "left main, anterior descending, circumflex and right are four",
+            "give the spots of all four, empty where there are none",
+        )
     whole = np.floor(score + 0.5) if score >= 1 else np.ceil(score)
     level = 0 if whole <= 0 else 1 if whole < 100 else 2 if whole < 300 else 3
     return f"CAC-DRS A{level}" + ("" if vessels is None or not level else f"/N{vessels}")
@@ -258,16 +266,24 @@ def _must_fit(
     calibration: float | None,
 ) -> None:
     if hu.ndim != 3:
-        raise Refused(f"an array of shape {hu.shape}", "calcium is counted in slices of rows and columns")
+        raise Refused(
+            f"an array of shape {hu.shape}",
+            "calcium is counted in slices of rows and columns",
+            "give (slices, rows, columns)",
+        )
     if where is not None and where.shape != hu.shape:
-        raise Refused(f"a region of shape {where.shape}", f"the images have {hu.shape}")
+        raise Refused(
+            f"a region of shape {where.shape}", f"the images have {hu.shape}", "give a region on the grid of the images"
+        )
     if convention not in ("area", "spacing"):
-        raise Refused(f"convention '{convention}'", "the score is by 'area' or by 'spacing'")
+        raise Refused(f"convention '{convention}'", "the score is by 'area' or by 'spacing'", "name one of these")
     if neighbours not in (4, 8):
-        raise Refused(f"{neighbours} neighbours", "pixels of a slice touch in 4 or 8 directions")
+        raise Refused(f"{neighbours} neighbours", "pixels of a slice touch in 4 or 8 directions", "give 4 or 8")
     if calibration is not None and not 0 < calibration < 0.01:
         raise Refused(
             f"calibration {calibration:g} mg/mm³/HU", "it is near 0.0008 at 120 kV", "measure the insert again"
         )
     if not np.isfinite(hu).all():
-        raise Refused("images with values that are not numbers", "a threshold says nothing on them")
+        raise Refused(
+            "images with values that are not numbers", "a threshold says nothing on them", "send the series again"
+        )

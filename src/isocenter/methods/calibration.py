@@ -69,7 +69,11 @@ def sigmoid(x: npt.ArrayLike) -> npt.NDArray[np.float64]:
 def _checked(labels: npt.ArrayLike, certainty: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
     truth, stated = np.asarray(labels).ravel().astype(np.float64), np.asarray(certainty, np.float64).ravel()
     if len(truth) != len(stated) or not len(truth):
-        raise Refused(f"{len(truth)} labels and {len(stated)} certainties", "every case needs both")
+        raise Refused(
+            f"{len(truth)} labels and {len(stated)} certainties",
+            "every case needs both",
+            "give a certainty for each label",
+        )
     if not np.isin(truth, (0, 1)).all():
         raise Refused(f"a label {truth[~np.isin(truth, (0, 1))][0]:g}", "of a certainty something is true or not",
                       "give 0 and 1")  # fmt: skip
@@ -127,7 +131,7 @@ def fit_scale(
 
     truth, score = np.asarray(labels, np.float64).ravel(), np.asarray(logits, np.float64).ravel()
     if len(np.unique(truth)) < 2:
-        raise Refused("one class only", "a certainty cannot be learnt from it")
+        raise Refused("one class only", "a certainty cannot be learnt from it", "give cases of both classes")
     weight = np.ones_like(truth) if weights is None else np.asarray(weights, np.float64).ravel()
     weight = weight / weight.sum()
 
@@ -164,7 +168,11 @@ def fit_classes(
     truth, score = np.asarray(labels, np.int64).ravel(), np.asarray(logits, np.float64)
     n, kinds = score.shape
     if len(np.unique(truth)) < kinds:
-        raise Refused(f"{len(np.unique(truth))} of {kinds} classes", "a certainty cannot be learnt of a class unseen")
+        raise Refused(
+            f"{len(np.unique(truth))} of {kinds} classes",
+            "a certainty cannot be learnt of a class unseen",
+            "give cases of every class",
+        )
     weight = np.ones(n) if weights is None else np.asarray(weights, np.float64).ravel()
     weight = weight / weight.sum()
     target = np.eye(kinds)[truth]
@@ -199,16 +207,26 @@ def line(labels: npt.ArrayLike, certainty: npt.ArrayLike, *, people: npt.ArrayLi
 
     truth, stated = _checked(labels, certainty)
     if len(np.unique(truth)) < 2 or len(np.unique(stated)) < 2:
-        raise Refused("one class only, or one certainty for all", "no line can be laid through it")
+        raise Refused(
+            "one class only, or one certainty for all",
+            "no line can be laid through it",
+            "give cases of both classes with certainties that differ",
+        )
     clipped = np.clip(stated, 1e-7, 1 - 1e-7)
     with_it, without = clipped[truth == 1], clipped[truth == 0]
     # Ties where they meet change nothing: the likelihood still rises without end.
     if with_it.min() >= without.max() or with_it.max() <= without.min():
-        raise Refused("certainties that tell the classes apart without a fault", "the slope has no finite value")
+        raise Refused(
+            "certainties that tell the classes apart without a fault",
+            "the slope has no finite value",
+            "give more cases, among them some that are hard",
+        )
     x = np.log(clipped) - np.log1p(-clipped)
     whose = owners(people, len(x))
     if whose is not None and whose.max() < 1:
-        raise Refused(f"{len(x)} cases of one patient", "how far patients differ is not known")
+        raise Refused(
+            f"{len(x)} cases of one patient", "how far patients differ is not known", "give cases of several patients"
+        )
     ones = np.ones((len(x), 1))
     both, spread = _newton(np.column_stack([ones, x]), truth, np.zeros_like(x), np.array([0.0, 1.0]), whose)
     large, own = _newton(ones, truth, x, np.zeros(1), whose)
@@ -277,7 +295,11 @@ def fit_isotonic(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Steps:
 
     truth, score = np.asarray(labels, np.float64).ravel(), np.asarray(scores, np.float64).ravel()
     if len(truth) != len(score) or len(np.unique(truth)) < 2 or not np.isfinite(score).all():
-        raise Refused(f"{len(truth)} labels and {len(score)} scores", "both classes and finite scores are wanted")
+        raise Refused(
+            f"{len(truth)} labels and {len(score)} scores",
+            "both classes and finite scores are wanted",
+            "give a finite score for each label, of both classes",
+        )
     places, of = np.unique(score, return_inverse=True)
     counts = np.bincount(of).astype(np.float64)
     risen = isotonic_regression(np.bincount(of, weights=truth) / counts, weights=counts).x

@@ -93,7 +93,9 @@ def polygon_area_mm2(points_mm: npt.ArrayLike) -> float:
     """
     points = np.asarray(points_mm, dtype=np.float64)
     if points.ndim != 2 or len(points) < 3 or points.shape[1] not in (2, 3) or not np.isfinite(points).all():
-        raise Refused(f"an outline of shape {points.shape}", "an area needs three finite corners or more")
+        raise Refused(
+            f"an outline of shape {points.shape}", "an area needs three finite corners or more", "outline it again"
+        )
     points = points - points.mean(axis=0)
     turned = np.roll(points, -1, axis=0)
     if points.shape[1] == 2:
@@ -118,7 +120,11 @@ def slice_spacing_mm(positions_mm: npt.ArrayLike, orientation: npt.ArrayLike) ->
     cosines = np.asarray(orientation, dtype=np.float64).reshape(2, 3)
     normal = np.cross(cosines[0], cosines[1])
     if len(positions) < 2 or not np.isfinite(positions).all() or abs(float(np.linalg.norm(normal)) - 1.0) > 0.01:
-        raise Refused(f"{len(positions)} slice positions", "a distance needs two finite positions and a unit normal")
+        raise Refused(
+            f"{len(positions)} slice positions",
+            "a distance needs two finite positions and a unit normal",
+            "give the positions of the slices",
+        )
     depth = np.sort(positions @ normal)
     steps = np.diff(depth)
     usual = float(np.median(steps))
@@ -148,9 +154,13 @@ def disk_volume_ml(areas_mm2: npt.ArrayLike, spacing_mm: float) -> float:
     """
     areas = np.asarray(areas_mm2, dtype=np.float64)
     if not np.isfinite(areas).all() or (areas < 0).any():
-        raise Refused("an area that is negative or no number", "it has no volume")
+        raise Refused("an area that is negative or no number", "it has no volume", "outline it again")
     if not spacing_mm > 0:
-        raise Refused(f"slice spacing {spacing_mm:g} mm", "disks need a height")
+        raise Refused(
+            f"slice spacing {spacing_mm:g} mm",
+            "disks need a height",
+            "send the series with the positions of its slices",
+        )
     return float(areas.sum() * spacing_mm / 1000.0)
 
 
@@ -170,14 +180,20 @@ def ejection(volumes_ml: npt.ArrayLike, *, heart_rate_bpm: float | None = None) 
     """
     volumes = np.asarray(volumes_ml, dtype=np.float64).ravel()
     if len(volumes) < 2 or not np.isfinite(volumes).all() or volumes.min() < 0:
-        raise Refused(f"{len(volumes)} volumes", "ejection needs two phases or more, each with a volume")
+        raise Refused(
+            f"{len(volumes)} volumes",
+            "ejection needs two phases or more, each with a volume",
+            "outline two phases at least",
+        )
     ed, es = int(volumes.argmax()), int(volumes.argmin())
     edv, esv = float(volumes[ed]), float(volumes[es])
     if edv <= 0:
-        raise Refused("an end-diastolic volume of 0 ml", "there is no cavity to empty")
+        raise Refused(
+            "an end-diastolic volume of 0 ml", "there is no cavity to empty", "outline the cavity at end-diastole"
+        )
     if heart_rate_bpm is not None and not SLOWEST_BPM <= heart_rate_bpm <= FASTEST_BPM:
         said = f"it must lie between {SLOWEST_BPM:g} and {FASTEST_BPM:g} beats a minute"
-        raise Refused(f"heart rate {heart_rate_bpm:g}/min", said)
+        raise Refused(f"heart rate {heart_rate_bpm:g}/min", said, "correct it")
     stroke = edv - esv
     output = None if heart_rate_bpm is None else stroke * heart_rate_bpm / 1000.0
     return Ejection(edv, esv, stroke, 100.0 * stroke / edv, ed, es, output)
@@ -214,9 +230,17 @@ def mass_g(epi_areas_mm2: npt.ArrayLike, endo_areas_mm2: npt.ArrayLike, spacing_
     """
     epi, endo = np.asarray(epi_areas_mm2, dtype=np.float64), np.asarray(endo_areas_mm2, dtype=np.float64)
     if epi.shape != endo.shape:
-        raise Refused(f"{epi.size} epicardial and {endo.size} endocardial areas", "mass is taken where both are drawn")
+        raise Refused(
+            f"{epi.size} epicardial and {endo.size} endocardial areas",
+            "mass is taken where both are drawn",
+            "outline both in the same slices",
+        )
     if (epi < endo).any():
-        raise Refused("an epicardial area smaller than the endocardial", "the outlines are exchanged or cross")
+        raise Refused(
+            "an epicardial area smaller than the endocardial",
+            "the outlines are exchanged or cross",
+            "exchange them or outline them again",
+        )
     return MUSCLE_G_PER_ML * (disk_volume_ml(epi, spacing_mm) - disk_volume_ml(endo, spacing_mm))
 
 
@@ -325,7 +349,7 @@ def outline_mm(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float]) -> 
     from skimage.measure import find_contours
 
     if not mask.any():
-        raise Refused("an empty mask", "it has no outline")
+        raise Refused("an empty mask", "it has no outline", "outline the structure")
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     hard = np.pad(box.astype(np.float32), _AROUND_PX)

@@ -32,7 +32,11 @@ def owners(people: npt.ArrayLike | None, n: int) -> Owners | None:
         return None
     given = np.asarray(people).ravel()
     if len(given) != n:
-        raise Refused(f"{len(given)} patients for {n} cases", "each case belongs to one")
+        raise Refused(
+            f"{len(given)} patients for {n} cases",
+            "each case belongs to one",
+            "give one name of a patient for each case",
+        )
     known, own = np.unique(given, return_inverse=True)
     return None if len(known) == n else own.ravel().astype(np.int64)
 

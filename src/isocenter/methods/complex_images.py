@@ -87,6 +87,10 @@ def from_parts(real: npt.NDArray[Any], imaginary: npt.NDArray[Any]) -> Complex:
 
 def _must_fit(one: npt.NDArray[Any], two: npt.NDArray[Any]) -> None:
     if one.shape != two.shape:
-        raise Refused(f"images of {one.shape} and {two.shape}", "the two parts of complex images must fit")
+        raise Refused(
+            f"images of {one.shape} and {two.shape}",
+            "the two parts of complex images must fit",
+            "choose two series of one scan",
+        )
     if not (np.isfinite(one).all() and np.isfinite(two).all()):
-        raise Refused("images with values that are not numbers", "no phase follows from them")
+        raise Refused("images with values that are not numbers", "no phase follows from them", "send the series again")

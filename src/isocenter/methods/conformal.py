@@ -31,7 +31,7 @@ def fewest(alpha: float, *, spread: float = 0.05) -> int:
     35
     """
     if not 0 < alpha < 1 or not 0 < spread < 1:
-        raise Refused(f"α = {alpha:g}, spread {spread:g}", "both lie between 0 and 1")
+        raise Refused(f"α = {alpha:g}, spread {spread:g}", "both lie between 0 and 1", "give numbers between these")
     return max(int(np.ceil(1 / alpha)) - 1, int(np.ceil(alpha * (1 - alpha) / spread**2)) - 1)
 
 
@@ -58,12 +58,14 @@ class Conformal:
         p = _probabilities(probabilities)
         of = [None] * len(p) if groups is None else list(groups)
         if len(of) != len(p):
-            raise Refused(f"{len(of)} groups for {len(p)} cases", "every case belongs to one")
+            raise Refused(
+                f"{len(of)} groups for {len(p)} cases", "every case belongs to one", "give a group for each case"
+            )
         if unknown := set(of) - set(self.thresholds):
             raise Refused(f"the group {sorted(map(str, unknown))[0]}", "nothing was promised for it", "calibrate it")
         limits = np.stack([self.thresholds[g] for g in of]) if len(of) else np.zeros((0, p.shape[1]))
         if limits.shape != p.shape:
-            raise Refused(f"{p.shape[1]} classes", f"{limits.shape[1]} were calibrated")
+            raise Refused(f"{p.shape[1]} classes", f"{limits.shape[1]} were calibrated", "calibrate for these classes")
         return np.asarray(1 - p <= limits)
 
 
@@ -94,12 +96,14 @@ def calibrate(
     y = np.asarray(labels).ravel()
     if len(y) != len(p) or set(np.unique(y).tolist()) - set(range(p.shape[1])):
         raise Refused(
-            f"{len(y)} labels for {len(p)} cases of {p.shape[1]} classes", "every case has one of the classes"
+            f"{len(y)} labels for {len(p)} cases of {p.shape[1]} classes",
+            "every case has one of the classes",
+            "give a label for each case",
         )
     wanted = max(fewest(alpha) if least is None else least, int(np.ceil(1 / alpha)) - 1)
     of: list[Any] = [None] * len(p) if groups is None else list(groups)
     if len(of) != len(p):
-        raise Refused(f"{len(of)} groups for {len(p)} cases", "every case belongs to one")
+        raise Refused(f"{len(of)} groups for {len(p)} cases", "every case belongs to one", "give a group for each case")
     own = owners(people, len(p))
     whose = np.arange(len(p)) if own is None else own
     thresholds: dict[Hashable, npt.NDArray[np.float64]] = {}
@@ -141,5 +145,9 @@ def coverage(sets: npt.ArrayLike, labels: npt.ArrayLike) -> dict[int, tuple[int,
 def _probabilities(given: npt.ArrayLike) -> npt.NDArray[np.float64]:
     p = np.asarray(given, np.float64)
     if p.ndim != 2 or p.shape[1] < 2 or not np.isfinite(p).all() or (p < 0).any() or (p > 1).any():
-        raise Refused(f"probabilities of shape {p.shape}", "(cases, classes), each from 0 to 1")
+        raise Refused(
+            f"probabilities of shape {p.shape}",
+            "(cases, classes), each from 0 to 1",
+            "give probabilities of that shape",
+        )
     return p

@@ -72,7 +72,9 @@ def chart(usual: float, worse: float, run: float) -> Chart:
     """
     if not 0 < usual < worse < 1 or not np.isfinite(run) or run < 1:
         raise Refused(
-            f"a chart from {usual:g} to {worse:g}, {run:g} cases apart", "0 < usual < worse < 1, and one case or more"
+            f"a chart from {usual:g} to {worse:g}, {run:g} cases apart",
+            "0 < usual < worse < 1, and one case or more",
+            "give numbers within these",
         )
     rise, fall = _steps(np.log(worse / usual) / -np.log((1 - worse) / (1 - usual)))
     low, high = rise, 2 * rise
@@ -115,7 +117,9 @@ def average_run(rise: int, fall: int, limit: int, share: float) -> float:
     """
     if min(rise, fall, limit) < 1 or not 0 < share < 1:
         raise Refused(
-            f"steps of {rise} and {fall} up to {limit}, share {share:g}", "they are one or more, it is between"
+            f"steps of {rise} and {fall} up to {limit}, share {share:g}",
+            "they are one or more, it is between",
+            "give numbers within these",
         )
     fall, rise = min(fall, limit), min(rise, limit)  # further than all of it nothing falls or rises
     bands = np.zeros((rise + fall + 1, limit))  # band[rise + row - column, column]
@@ -163,7 +167,7 @@ def delays(
         Refused: a share outside 0 … 1.
     """
     if not 0 < share <= 1:
-        raise Refused(f"a share of {share:g}", "it lies above 0 and not above 1")
+        raise Refused(f"a share of {share:g}", "it lies above 0 and not above 1", "give a share within these")
     found = _until(by.rise, by.fall, by.limit, by.usual, share, times, before, within, int(rng.integers(2**31)))
     seen = np.sort(found[found > 0])
     missed = 1 - len(seen) / times

@@ -105,7 +105,9 @@ def fit(
     low, high = (np.array([chosen[n][k] for n in names]) for k in (0, 1))
     if not (low < high).all():
         raise Refused(
-            f"bounds {dict(zip(names, zip(low, high, strict=True), strict=True))}", "each needs low below high"
+            f"bounds {dict(zip(names, zip(low, high, strict=True), strict=True))}",
+            "each needs low below high",
+            "exchange or widen them",
         )
     found = np.empty((len(data), len(names) + 2))
     delays = np.clip(_DELAYS, *chosen["delay_s"]) if fit_delay else np.zeros(1)
@@ -128,13 +130,19 @@ def fit(
 
 def _must_fit(model: str, t: Floats, c: Floats, data: Floats) -> None:
     if model not in MODELS:
-        raise Refused(f"model '{model}'", f"there are {', '.join(MODELS)}")
+        raise Refused(f"model '{model}'", f"there are {', '.join(MODELS)}", "name one of these")
     if t.ndim != 1 or c.shape != t.shape or data.shape[1] != len(t):
-        raise Refused(f"curves of {data.shape}, {len(t)} times, an artery of {c.shape}", "they must have one length")
+        raise Refused(
+            f"curves of {data.shape}, {len(t)} times, an artery of {c.shape}",
+            "they must have one length",
+            "give a time and a value of the artery for each frame",
+        )
     if not (np.isfinite(t).all() and np.isfinite(c).all() and np.isfinite(data).all()):
         raise Refused("values that are not numbers", "no model fits them", "leave those voxels out")
     if (np.diff(t) <= 0).any():
-        raise Refused("times that do not rise", "curves have no course without them")
+        raise Refused(
+            "times that do not rise", "curves have no course without them", "give the times of the frames in order"
+        )
     if (step := float(np.diff(t).min())) < _THOUSANDTHS:
         raise Refused(
             f"times {step:.3g} s apart",
@@ -148,7 +156,11 @@ def _must_fit(model: str, t: Floats, c: Floats, data: Floats) -> None:
             "give seconds",
         )
     if len(t) < len(MODELS[model]) + 3:
-        raise Refused(f"{len(t)} times for {len(MODELS[model])} parameters", "the fit would mean nothing")
+        raise Refused(
+            f"{len(t)} times for {len(MODELS[model])} parameters",
+            "the fit would mean nothing",
+            "give more frames, or a model of fewer parameters",
+        )
     if not c.max() > 0:
         raise Refused("an artery without tracer", "nothing can come from it", "choose another")
 

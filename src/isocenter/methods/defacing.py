@@ -190,7 +190,11 @@ def _brain(image: Volume, seen: Mask, average: AverageHead, fit: Fit) -> tuple[M
     there = expected & seen
     core = _deeper(expected, grid, _CORE_MM) & seen
     if np.count_nonzero(core) * grid.voxel_volume_mm3 < 50_000.0:
-        raise Refused("a head with less than 50 mL of brain in the images", "the fit has too little to hold on to")
+        raise Refused(
+            "a head with less than 50 mL of brain in the images",
+            "the fit has too little to hold on to",
+            "leave it here, or look at it and name it with --reviewed",
+        )
     smooth = smoothed(array, 0.7)
     low, high = np.percentile(smooth[core], (4, 96))
     room = 0.35 * (high - low)

@@ -71,11 +71,13 @@ def deferral(
     part = np.atleast_1d(np.asarray(shares, np.float64))
     if len(truth) != len(sure) or set(np.unique(truth).tolist()) != {0, 1}:
         raise Refused(
-            f"{len(truth)} labels and {len(sure)} certainties", "there are diseased and healthy cases, 1 and 0"
+            f"{len(truth)} labels and {len(sure)} certainties",
+            "there are diseased and healthy cases, 1 and 0",
+            "give a certainty for each label, of both kinds",
         )
     for name, values in (("certainty", sure), ("share", part), ("threshold", np.array([threshold]))):
         if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
-            raise Refused(f"a {name} outside 0 … 1", "it is none")
+            raise Refused(f"a {name} outside 0 … 1", "it is none", "give a number between these")
     right = np.broadcast_to(np.asarray(person, np.float64), truth.shape)
     order = np.argsort(np.abs(sure - threshold), kind="stable")  # the least sure first
     ill, called, human = truth[order] == 1, sure[order] >= threshold, right[order]
@@ -118,5 +120,5 @@ def upper_bound(events: float, n: float, *, level: float = 0.95) -> float:
     from scipy.special import betaincinv
 
     if n < 1 or not 0 <= events <= n:
-        raise Refused(f"{events:g} of {n:g}", "that is no share")
+        raise Refused(f"{events:g} of {n:g}", "that is no share", "give no more events than cases")
     return 1.0 if events == n else float(betaincinv(events + 1, n - events, level))

@@ -53,9 +53,9 @@ def srad(amplitude: Floats, *, steps: int = 40, step: float = 0.15) -> Picture:
     """
     held = _picture(amplitude, 1)
     if not 0 < step <= 0.25:
-        raise Refused(f"a time step of {step:g}", "diffusion is stable up to 0.25")
+        raise Refused(f"a time step of {step:g}", "diffusion is stable up to 0.25", "give 0.25 or less")
     if steps < 1:
-        raise Refused(f"{steps} steps", "at least one is needed")
+        raise Refused(f"{steps} steps", "at least one is needed", "give 1 or more")
     now = np.maximum(held, np.float32(1e-6) * held.max())
     other = np.empty_like(now)
     coefficient = np.empty_like(now)
@@ -79,7 +79,7 @@ def non_local_means(amplitude: Floats, *, patch: int = 2, search: int = 6, stren
     """
     held = _picture(amplitude, min(patch, search))
     if not strength > 0:
-        raise Refused(f"a strength of {strength:g}", "it lies above zero")
+        raise Refused(f"a strength of {strength:g}", "it lies above zero", "give a number above it")
     reach = patch + search
     padded = np.pad(np.maximum(held, np.float32(1e-6) * held.max()), reach, mode="reflect")
     return np.asarray(_alike(padded, held.shape[0], held.shape[1], patch, search, np.float32(strength)), np.float32)
@@ -88,9 +88,13 @@ def non_local_means(amplitude: Floats, *, patch: int = 2, search: int = 6, stren
 def _picture(amplitude: Floats, radius: int) -> Picture:
     held = np.ascontiguousarray(amplitude, np.float32)
     if radius < 1:
-        raise Refused(f"a radius of {radius}", "it is at least one pixel")
+        raise Refused(f"a radius of {radius}", "it is at least one pixel", "give 1 or more")
     if held.ndim != 2 or min(held.shape) < 16:
-        raise Refused(f"a picture of shape {held.shape}", "at least 16 by 16 pixels of one plane are filtered")
+        raise Refused(
+            f"a picture of shape {held.shape}",
+            "at least 16 by 16 pixels of one plane are filtered",
+            "give a larger picture of one plane",
+        )
     if not np.isfinite(held).all() or held.min() < 0 or held.max() <= 0:
         raise Refused(
             "amplitudes below zero, none or not finite", "the envelope is zero and up", "undo the compression"

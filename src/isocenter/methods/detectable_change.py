@@ -69,11 +69,23 @@ def repeatability(first: npt.ArrayLike, second: npt.ArrayLike) -> Repeatability:
     """
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if a.ndim != 1 or a.shape != b.shape:
-        raise Refused(f"{a.size} first and {b.size} second measurements", "each person is measured twice")
+        raise Refused(
+            f"{a.size} first and {b.size} second measurements",
+            "each person is measured twice",
+            "give both measurements of each person",
+        )
     if len(a) < _FEWEST_PAIRS:
-        raise Refused(f"{len(a)} pairs", f"at least {_FEWEST_PAIRS} are asked before their spread means anything")
+        raise Refused(
+            f"{len(a)} pairs",
+            f"at least {_FEWEST_PAIRS} are asked before their spread means anything",
+            "measure more people twice",
+        )
     if not (np.isfinite(a).all() and np.isfinite(b).all() and (a > 0).all() and (b > 0).all()):
-        raise Refused("a measurement that is no positive number", "the coefficient of variation needs its logarithm")
+        raise Refused(
+            "a measurement that is no positive number",
+            "the coefficient of variation needs its logarithm",
+            "leave it out, or measure it again",
+        )
     within = float(np.sqrt(np.mean((a - b) ** 2) / 2.0))
     log = float(np.sqrt(np.mean((np.log(a) - np.log(b)) ** 2) / 2.0))
     return Repeatability(within, float(np.sqrt(np.expm1(log**2))), float(_Z * np.sqrt(2.0) * within), len(a))

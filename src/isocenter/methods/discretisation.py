@@ -60,7 +60,9 @@ def fixed_bin_size(values: npt.NDArray[np.floating], width: float, low: float) -
             "re-segment to a range with this bound first",
         )
     if (float(x.max()) - low) / width > _MOST:
-        raise Refused(f"bins of width {width:g} between {low:g} and {float(x.max()):g}", "too many grey levels")
+        raise Refused(
+            f"bins of width {width:g} between {low:g} and {float(x.max()):g}", "too many grey levels", "give wider bins"
+        )
     return np.asarray(np.floor((x - low) / width) + 1.0, dtype=np.int32)
 
 
@@ -81,5 +83,5 @@ def _numbers(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     if not x.size:
         raise Refused("a region without voxels", "it has no grey levels", "look at the mask and the range")
     if not np.isfinite(x).all():
-        raise Refused("intensities that are not numbers", "they have no grey level")
+        raise Refused("intensities that are not numbers", "they have no grey level", "send the image again")
     return x

@@ -58,10 +58,18 @@ def curve(
     """
     if model not in MODELS or set(parameters) != set(MODELS[model]):
         known = {name: ", ".join(p) for name, p in MODELS.items()}
-        raise Refused(f"model '{model}' with {', '.join(parameters) or 'no parameters'}", f"there are {known}")
+        raise Refused(
+            f"model '{model}' with {', '.join(parameters) or 'no parameters'}",
+            f"there are {known}",
+            "name one of these with its parameters",
+        )
     t, c = np.asarray(times_s, np.float64), np.asarray(plasma, np.float64)
     if t.shape != c.shape or len(t) < 2 or (np.diff(t) <= 0).any():
-        raise Refused(f"{len(t)} times for {len(c)} concentrations", "times must rise, one for each")
+        raise Refused(
+            f"{len(t)} times for {len(c)} concentrations",
+            "times must rise, one for each",
+            "give rising times, one for each concentration",
+        )
     values = np.array([parameters[name] for name in MODELS[model]], np.float64)
     out, work = np.empty(len(t)), np.empty((8, len(t)))
     modelled(NUMBER[model], values, delay_s, t, c, work, out)

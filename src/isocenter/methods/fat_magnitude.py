@@ -90,12 +90,20 @@ def fit_magnitudes(
     """
     times = must_be_echo_times(times_s, field_t, least=4)
     if np.iscomplexobj(echoes) or echoes.ndim != 4 or len(echoes) != len(times):
-        raise Refused(f"images of {echoes.shape} ({echoes.dtype})", f"{len(times)} magnitude images are needed")
+        raise Refused(
+            f"images of {echoes.shape} ({echoes.dtype})",
+            f"{len(times)} magnitude images are needed",
+            "give a magnitude image for each echo time",
+        )
     if not np.isfinite(echoes).all() or echoes.min() < 0:
-        raise Refused("magnitudes below zero, or values that are no numbers", "they are no magnitudes")
+        raise Refused(
+            "magnitudes below zero, or values that are no numbers",
+            "they are no magnitudes",
+            "choose the series of magnitudes",
+        )
     where = foreground(echoes) if signal is None else signal
     if not where.any():
-        raise Refused("images without signal", "there is neither fat nor water in them")
+        raise Refused("images without signal", "there is neither fat nor water in them", "choose a series with signal")
     stored, fat = np.ascontiguousarray(echoes, np.float64), fat_signal(times, field_t)
     lines = where.shape[0] * where.shape[1]
     both = np.full((2, 4, *echoes.shape[1:]), np.nan, np.float32)

@@ -57,7 +57,9 @@ def must_be_echo_times(times_s: npt.ArrayLike, field_t: float, *, least: int = 3
     if times.ndim != 1 or len(times) < least:
         raise Refused(f"{times.size} echoes", f"fat, water, field and decay need {least} or more", "send every echo")
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-        raise Refused(f"echo times {np.round(times, 5).tolist()} s", "they must rise, each once")
+        raise Refused(
+            f"echo times {np.round(times, 5).tolist()} s", "they must rise, each once", "sort the echoes by their time"
+        )
     if times[-1] > 0.2 or times[0] < 1e-4:
         raise Refused(
             f"echo times from {1000 * times[0]:g} to {1000 * times[-1]:g} ms",

@@ -149,17 +149,19 @@ def separate(
     times = must_be_echo_times(times_s, field_t)
     if echoes.ndim != 4 or len(echoes) != len(times) or not np.iscomplexobj(echoes):
         raise Refused(
-            f"images of shape {echoes.shape} ({echoes.dtype})", f"{len(times)} complex images of slices are needed"
+            f"images of shape {echoes.shape} ({echoes.dtype})",
+            f"{len(times)} complex images of slices are needed",
+            "give a complex image for each echo time",
         )
     if turning not in ("find", "as is", "mirrored"):
-        raise Refused(f"turning '{turning}'", "it is 'find', 'as is' or 'mirrored'")
+        raise Refused(f"turning '{turning}'", "it is 'find', 'as is' or 'mirrored'", "name one of these")
     stored = echoes if echoes.dtype in (np.complex64, np.complex128) else np.asarray(echoes, np.complex128)
     blocks = field_map.blocks_of(stored, spacing_mm)
     if not np.isfinite(np.einsum("...kk", blocks.covariance)).all():
-        raise Refused("images with values that are not numbers", "no model fits them")
+        raise Refused("images with values that are not numbers", "no model fits them", "send the series again")
     where = foreground(echoes) if signal is None else signal
     if not where.any():
-        raise Refused("images without signal", "there is neither fat nor water in them")
+        raise Refused("images without signal", "there is neither fat nor water in them", "choose a series with signal")
     fat = fat_signal(times, field_t)
     widest = _WIDEST_PPM * GAMMA_MHZ_PER_T * field_t
     ways = [mirrored for mirrored, words in ((False, "as is"), (True, "mirrored")) if turning in ("find", words)]

@@ -83,7 +83,7 @@ def checked(what: str, mm: float) -> float:
     260.0
     """
     if what not in RANGE_MM:
-        raise Refused(f"a measurement '{what}'", f"known are {', '.join(RANGE_MM)}")
+        raise Refused(f"a measurement '{what}'", f"known are {', '.join(RANGE_MM)}", "name one of these")
     low, high = RANGE_MM[what]
     if low <= mm <= high:
         return float(mm)
@@ -133,7 +133,7 @@ def median(what: str, weeks: float) -> tuple[float, float]:
         mean = -39.9616 + 4.32298 * g - 0.0380156 * g**2
         sd = math.exp(0.605843 - 42.0014 * g**-2 + 0.00000917972 * g**3)
     else:
-        raise Refused(f"a centile of '{what}'", "INTERGROWTH-21st has HC, BPD, OFD, AC and FL")
+        raise Refused(f"a centile of '{what}'", "INTERGROWTH-21st has HC, BPD, OFD, AC and FL", "name one of these")
     return mean, sd
 
 
@@ -173,7 +173,11 @@ def age_days(**mm: float) -> float:
         return 7.0 * _dated(days / 7.0, f"HC {held['HC']:g} mm")
     if "CRL" in held:
         return 40.9041 + 3.21585 * math.sqrt(held["CRL"]) + 0.348956 * held["CRL"]
-    raise Refused(f"an age from {', '.join(held) or 'nothing'}", "INTERGROWTH-21st dates by HC, HC and FL, or CRL")
+    raise Refused(
+        f"an age from {', '.join(held) or 'nothing'}",
+        "INTERGROWTH-21st dates by HC, HC and FL, or CRL",
+        "measure these, or name the age",
+    )
 
 
 def intergrowth_weight(hc_mm: float, ac_mm: float) -> Weight:
@@ -230,7 +234,7 @@ def hadlock_age_weeks(what: str, mm: float) -> float:
     elif what == "FL":
         weeks = 10.35 + 2.460 * cm + 0.170 * cm**2
     else:
-        raise Refused(f"an age from '{what}' by Hadlock 1984", "it dates by BPD, HC, AC or FL")
+        raise Refused(f"an age from '{what}' by Hadlock 1984", "it dates by BPD, HC, AC or FL", "name one of these")
     return _dated(weeks, f"{what} {mm:g} mm", at_least=0.0)
 
 

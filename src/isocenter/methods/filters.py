@@ -93,7 +93,9 @@ def laplacian_of_gaussian(
     sigmas = [sigma_mm / spacing_mm[a] for a in axes]
     if min(sigmas) < 0.25:
         raise Refused(
-            f"sigma {sigma_mm:g} mm on voxels of {max(spacing_mm):g} mm", "the filter is finer than the voxels"
+            f"sigma {sigma_mm:g} mm on voxels of {max(spacing_mm):g} mm",
+            "the filter is finer than the voxels",
+            "give a sigma as large as the voxels, or resample to smaller ones",
         )
     smooth, curved = zip(*(_gaussian(s, truncate) for s in sigmas), strict=True)
     held = as_image(image)
@@ -128,7 +130,9 @@ def laws(
     names = [kernels[i : i + 2].upper() for i in range(0, len(kernels), 2)]
     unknown = [n for n in names if n not in _LAWS]
     if unknown or len(names) not in (2, 3):
-        raise Refused(f"Laws kernels '{kernels}'", f"two or three of {', '.join(_LAWS)} are wanted")
+        raise Refused(
+            f"Laws kernels '{kernels}'", f"two or three of {', '.join(_LAWS)} are wanted", "name them, such as L5E5"
+        )
     made = [np.asarray(_LAWS[n]) / np.linalg.norm(_LAWS[n]) for n in names]
     response = separable(
         as_image(image), made, rotation_invariant=rotation_invariant, pooling=pooling, boundary=boundary
@@ -187,7 +191,7 @@ def _convolved(image: Floats, kernels: Kernels, boundary: Boundary) -> Floats:
     from scipy.ndimage import convolve1d
 
     if boundary not in BOUNDARIES:
-        raise Refused(f"boundary condition '{boundary}'", f"there are {', '.join(BOUNDARIES)}")
+        raise Refused(f"boundary condition '{boundary}'", f"there are {', '.join(BOUNDARIES)}", "name one of these")
     for axis, kernel in enumerate(kernels):
         if len(kernel) > 1:
             image = convolve1d(image, kernel, axis=axis, mode=BOUNDARIES[boundary][0])

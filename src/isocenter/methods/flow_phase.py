@@ -146,7 +146,7 @@ def background(still: Steadiness, order: int = 2) -> Background:
         Refused: for another order.
     """
     if order not in (1, 2, 3):
-        raise Refused(f"a background of order {order}", "1, 2 and 3 are offered")
+        raise Refused(f"a background of order {order}", "1, 2 and 3 are offered", "give one of these")
     shape = still.stationary.shape
     ends = [np.linspace(-1.0, 1.0, n) if n > 1 else np.zeros(1) for n in shape]
     powers = [p for p in product(range(order + 1), repeat=3) if sum(p) <= order]
@@ -224,7 +224,7 @@ def unwrap(
     True
     """
     if not (np.isfinite(venc) and venc > 0):
-        raise Refused(f"a VENC of {venc}", "velocity cannot be unwrapped without one")
+        raise Refused(f"a VENC of {venc}", "velocity cannot be unwrapped without one", "give the VENC in cm/s")
     where = np.ones(velocity.shape[1:], np.bool_) if inside is None else inside
     place, following, edge = _neighbours(where)
     out = np.array(velocity, np.float32, order="C") if copy else np.ascontiguousarray(velocity, np.float32)

@@ -121,7 +121,11 @@ def wall_shear(
     within = np.all((points >= low) & (points <= high), axis=1)
     points, inward = points[within], inward[within]
     if len(points) == 0:
-        raise Refused("a vessel without a wall in the field of view", "there is no shear to measure")
+        raise Refused(
+            "a vessel without a wall in the field of view",
+            "there is no shear to measure",
+            "choose a field of view with the whole vessel",
+        )
     steps = np.array(spacing_mm, np.float64)
     normal = inward / steps  # normals of an index grid scale with the inverse of its steps
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
@@ -143,7 +147,11 @@ def _surface(inside: Mask) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.floa
 
     soft = gaussian_filter(np.pad(inside, 2).astype(np.float32), 0.8)
     if not float(soft.max()) > 0.5:
-        raise Refused("a lumen too thin to have a wall", "there is no shear to measure")
+        raise Refused(
+            "a lumen too thin to have a wall",
+            "there is no shear to measure",
+            "outline a wider vessel, or acquire smaller voxels",
+        )
     points, *_ = marching_cubes(soft, 0.5, step_size=1)
     smooth = gaussian_filter(np.pad(inside, 2).astype(np.float32), 1.5)
     slope = np.stack([map_coordinates(part, points.T, order=1) for part in np.gradient(smooth)], axis=1)

@@ -52,22 +52,41 @@ class Marks:
 
     def __post_init__(self) -> None:
         if self.non_lesions.ndim != 2 or self.lesions.ndim != 2 or len(self.counts) != len(self.lesions):
-            raise Refused("marks of unequal shape", "each image has a row of ratings, each diseased one a count")
+            raise Refused(
+                "marks of unequal shape",
+                "each image has a row of ratings, each diseased one a count",
+                "give the marks of every image",
+            )
         if not len(self.lesions) or len(self.non_lesions) <= len(self.lesions):
             raise Refused(
                 f"{len(self.non_lesions) - len(self.lesions)} healthy and {len(self.lesions)} diseased images",
                 "a figure of merit needs both",
+                "give images of both kinds",
             )
         if np.isnan(self.non_lesions).any() or np.isnan(self.lesions).any() or np.isposinf(self.lesions).any():
-            raise Refused("a rating that is not a number", "marks cannot be put in order")
+            raise Refused(
+                "a rating that is not a number",
+                "marks cannot be put in order",
+                "leave the mark out, or give its rating",
+            )
         if (self.counts < 1).any() or (self.counts > self.lesions.shape[1]).any():
-            raise Refused("a diseased image without lesions", "count the lesions of each, marked or not")
+            raise Refused(
+                "a diseased image without lesions", "count the lesions of each, marked or not", "give their number"
+            )
         if np.isfinite(self.lesions[~self.present]).any():
-            raise Refused("a rating for a lesion that is not there", "no image has more marks on lesions than lesions")
+            raise Refused(
+                "a rating for a lesion that is not there",
+                "no image has more marks on lesions than lesions",
+                "count the lesions of that image again",
+            )
         if self.weights is not None:
             total = np.where(self.present, self.weights, 0.0).sum(1)
             if self.weights.shape != self.lesions.shape or np.abs(total - 1).max() > 1e-6:
-                raise Refused("weights of lesions that do not sum to 1", "each diseased image counts once")
+                raise Refused(
+                    "weights of lesions that do not sum to 1",
+                    "each diseased image counts once",
+                    "divide each by their sum",
+                )
 
     @property
     def healthy(self) -> int:
@@ -112,7 +131,11 @@ def without_one(marks: Marks, which: Figure = "wAFROC") -> npt.NDArray[np.float6
     """
     k1, k2 = marks.healthy, len(marks.counts)
     if min(k1, k2) < 2:
-        raise Refused(f"{k1} healthy and {k2} diseased images", "leaving one out leaves none of a kind")
+        raise Refused(
+            f"{k1} healthy and {k2} diseased images",
+            "leaving one out leaves none of a kind",
+            "give two images of each kind or more",
+        )
     if which == "HrAuc":
         return auc_without_one(*_highest_of_all(marks))
     shares, ratings, rivals = marks.shares(which), marks.lesions, marks.highest
@@ -140,7 +163,7 @@ def without_one(marks: Marks, which: Figure = "wAFROC") -> npt.NDArray[np.float6
 def _won(marks: Marks, which: Figure) -> tuple[npt.NDArray[np.float64], int]:
     """Sum over rivals that each diseased image's lesions beat, and how many rivals there are."""
     if which not in FIGURES:
-        raise Refused(f"the figure of merit '{which}'", f"known are {', '.join(FIGURES)}")
+        raise Refused(f"the figure of merit '{which}'", f"known are {', '.join(FIGURES)}", "name one of these")
     if which == "HrAuc":
         diseased, healthy = _highest_of_all(marks)
         return _beaten(diseased, healthy), len(healthy)

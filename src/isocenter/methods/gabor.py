@@ -45,7 +45,11 @@ def gabor(
         Refused: when pixels of a plane are not square, or a width is not positive.
     """
     if not (sigma_mm > 0 and wavelength_mm > 0 and gamma > 0):
-        raise Refused(f"sigma {sigma_mm:g}, wavelength {wavelength_mm:g}, gamma {gamma:g}", "all are positive")
+        raise Refused(
+            f"sigma {sigma_mm:g}, wavelength {wavelength_mm:g}, gamma {gamma:g}",
+            "all are positive",
+            "give numbers above zero",
+        )
     angles = [theta_deg] if step_deg is None else sorted({round(a % 180.0, 9) for a in np.arange(0.0, 360.0, step_deg)})
     held, spacing_mm = as_image(image), as_spacing(spacing_mm)
     planes = (0, 1, 2) if orthogonal else (0,)
@@ -54,7 +58,11 @@ def gabor(
         for stack in planes:
             across = [s for a, s in enumerate(spacing_mm) if a != stack]
             if abs(across[0] - across[1]) > 0.01 * across[0]:
-                raise Refused(f"pixels of {across[0]:g} x {across[1]:g} mm", "a turned wave needs square ones")
+                raise Refused(
+                    f"pixels of {across[0]:g} x {across[1]:g} mm",
+                    "a turned wave needs square ones",
+                    "resample to square pixels",
+                )
             kernels = [_kernel(sigma_mm / across[0], wavelength_mm / across[0], gamma, a) for a in angles]
             yield np.moveaxis(_modulus(np.moveaxis(held, stack, 0), kernels, boundary), 0, stack)
 

@@ -95,14 +95,20 @@ def group_patterns(
                       f"{', '.join(people) or 'none'}", "name the columns like the numbers")  # fmt: skip
     mine = np.array([float(values[name]) for name in names])
     if not np.isfinite(mine).all():
-        raise Refused(f"{names[int(np.argmin(np.isfinite(mine)))]} of the person", "it is no number")
+        raise Refused(
+            f"{names[int(np.argmin(np.isfinite(mine)))]} of the person",
+            "it is no number",
+            "give the number, or leave its column out",
+        )
     table = np.column_stack([np.asarray(people[name], float) for name in names])
     which = np.asarray(groups, dtype=str)
     years = None if ages is None or age is None else np.asarray(ages, float)
     if len(which) != len(table) or (years is not None and len(years) != len(table)):
-        raise Refused("rows of unlike length", f"{len(table)} of numbers, {len(which)} of groups")
+        raise Refused(
+            "rows of unlike length", f"{len(table)} of numbers, {len(which)} of groups", "give a group for each row"
+        )
     if age is not None and not 0 <= age <= 120:
-        raise Refused(f"an age of {age:g}", "it is in years, 0 to 120")
+        raise Refused(f"an age of {age:g}", "it is in years, 0 to 120", "give years")
     least = max(_LEAST, _FOR_EACH * len(names))
     known = np.isfinite(table).all(1)
     found, few = [], []
@@ -149,7 +155,11 @@ def _pattern(
     sd = np.sqrt(np.diag(spread))
     flat = sd <= 1e-12 * np.maximum(1.0, np.abs(expected))
     if flat.any():
-        raise Refused(f"{names[int(np.argmax(flat))]} of {group}", "all people of the group have the same value")
+        raise Refused(
+            f"{names[int(np.argmax(flat))]} of {group}",
+            "all people of the group have the same value",
+            "leave its column out",
+        )
     wider = 1 + float(point @ np.linalg.solve(design.T @ design, point))
     z = (mine - expected) / (sd * np.sqrt(wider))
     # In units of their spread, so that numbers of unlike size do not spoil the solution.

@@ -64,7 +64,11 @@ def follow_growing(hits: int, first: int, wrong: Sequence[bool], shift: float, r
     (100, True)
     """
     if not 0 <= hits <= first or first < 1:
-        raise Refused(f"{hits} of {first} cases", "what is usual is taken from one case or more")
+        raise Refused(
+            f"{hits} of {first} cases",
+            "what is usual is taken from one case or more",
+            "give no more of them than cases",
+        )
     cases = first
     counts = np.concatenate([[hits], hits + np.cumsum(np.asarray(wrong, np.int64))])  # [n - first]
     by, total = _chart(_index(hits, first), shift, _rounded(run)), 0
@@ -93,7 +97,7 @@ def delays_from_now(
         Refused: a share outside 0 … 1.
     """
     if not 0 < share <= 1:
-        raise Refused(f"a share of {share:g}", "it lies above 0 and not above 1")
+        raise Refused(f"a share of {share:g}", "it lies above 0 and not above 1", "give a share within these")
     low, high = 1, _index(1, 1)
     reach = (max(told.chart.usual, share) + 0.05) / _GRID  # farther no chart goes in any simulated stream that matters
     low, high = max(low, int((min(told.share, share) - 0.05) / _GRID)), min(high, math.ceil(reach))

@@ -46,7 +46,7 @@ def summary(x: Floats) -> dict[str, float]:
     if not len(x):
         raise Refused("a region without voxels", "it has no intensities", "look at the mask and the range")
     if not np.isfinite(x).all():
-        raise Refused("intensities that are not numbers", "a mean over them would not be one")
+        raise Refused("intensities that are not numbers", "a mean over them would not be one", "send the image again")
     mean = float(x.mean())
     from_mean = x - mean
     squares = from_mean**2
@@ -88,7 +88,7 @@ def local_peaks(
     """
     mask, spacing_mm = must_fit(image, mask), as_spacing(spacing_mm)
     if not mask.any():
-        raise Refused("a region without voxels", "it has no peak")
+        raise Refused("a region without voxels", "it has no peak", "outline it on this image")
     reach = [int(PEAK_RADIUS_MM // s) for s in spacing_mm]
     steps = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij"), axis=-1).reshape(-1, 3)
     ball = steps[np.linalg.norm(steps * spacing_mm, axis=1) <= PEAK_RADIUS_MM]

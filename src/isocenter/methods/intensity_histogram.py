@@ -63,7 +63,11 @@ def volume_histogram(
         raise Refused("a region without voxels", "it has no histogram", "look at the mask and the range")
     g = np.arange(x[0], x[-1] + 1.0) if grid is None else np.asarray(grid, dtype=np.float64)
     if len(g) < 2:
-        raise Refused(f"one intensity everywhere ({x[0]:g})", "there is no range of which to take a fraction")
+        raise Refused(
+            f"one intensity everywhere ({x[0]:g})",
+            "there is no range of which to take a fraction",
+            "outline a larger region",
+        )
     step = (g[-1] - g[0]) / (len(g) - 1)
     volume = 1.0 - np.searchsorted(x, g - 0.25 * step) / len(x)  # values are on the grid, give or take rounding
     fraction = (g - g[0]) / (g[-1] - g[0])

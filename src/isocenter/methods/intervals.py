@@ -39,7 +39,7 @@ def wilson(events: float, n: float, confidence: float = 0.95) -> Estimate:
     (0.49, 0.943)
     """
     if n < 1 or not 0 <= events <= n:
-        raise Refused(f"{events} of {n}", "that is no share")
+        raise Refused(f"{events} of {n}", "that is no share", "give no more events than cases")
     z = _z(confidence)
     share, middle = events / n, 1 + z**2 / n
     centre = (share + z**2 / (2 * n)) / middle
@@ -61,7 +61,9 @@ def quantile(values: npt.ArrayLike, q: float, confidence: float = 0.95) -> Estim
     ordered = np.sort(np.asarray(values, np.float64))
     n = len(ordered)
     if n == 0 or not 0 < q < 1:
-        raise Refused(f"the {q:g} quantile of {n} values", "there is none")
+        raise Refused(
+            f"the {q:g} quantile of {n} values", "there is none", "give a share between 0 and 1, and one value at least"
+        )
     tail = (1 - confidence) / 2
     low = int(binom.ppf(tail, n, q)) - 1
     high = int(binom.ppf(1 - tail, n, q))
@@ -88,7 +90,7 @@ def mean(
     """
     given = np.asarray(values, np.float64)
     if not len(given):
-        raise Refused("the mean of nothing", "there is none")
+        raise Refused("the mean of nothing", "there is none", "give a value at least")
     drawn = _drawn(given, clusters, rng, times)
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(float(given.mean()), float(low), float(high), len(given))
@@ -111,7 +113,9 @@ def difference(
     """
     a, b = np.asarray(after, np.float64), np.asarray(before, np.float64)
     if not len(a) or not len(b):
-        raise Refused("a difference with an empty group", "there is nothing to compare with")
+        raise Refused(
+            "a difference with an empty group", "there is nothing to compare with", "give values of both groups"
+        )
     drawn = _drawn(a, clusters_after, rng, times) - _drawn(b, clusters_before, rng, times)
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(float(a.mean() - b.mean()), float(low), float(high), len(a) + len(b))
@@ -129,7 +133,11 @@ def sample_size(expected: float, half_width: float, population: int, confidence:
     437
     """
     if not 0 < expected < 1 or not 0 < half_width < 1:
-        raise Refused(f"an expected share of {expected} to within {half_width}", "both lie between 0 and 1")
+        raise Refused(
+            f"an expected share of {expected} to within {half_width}",
+            "both lie between 0 and 1",
+            "give numbers between these",
+        )
     infinite = _z(confidence) ** 2 * expected * (1 - expected) / half_width**2
     return min(population, int(np.ceil(infinite / (1 + (infinite - 1) / max(population, 1)))))
 
@@ -154,5 +162,5 @@ def _z(confidence: float) -> float:
     from scipy.stats import norm
 
     if not 0 < confidence < 1:
-        raise Refused(f"a confidence of {confidence}", "it lies between 0 and 1")
+        raise Refused(f"a confidence of {confidence}", "it lies between 0 and 1", "give it so, as 0.95")
     return float(norm.ppf((1 + confidence) / 2))

@@ -60,7 +60,7 @@ def brain_mr(signal: Floats, spacing_mm: tuple[float, float, float]) -> Mask:
     """
     calm = in_plane.blurred(signal[None].astype(np.float32), (1.5 / spacing_mm[1], 1.5 / spacing_mm[2]))[0]
     if not calm.max() > calm.min():
-        raise Refused(_NO_MR, f"every voxel has the value {float(calm.flat[0]):g}")
+        raise Refused(_NO_MR, f"every voxel has the value {float(calm.flat[0]):g}", "send the series again")
     bright = np.asarray(calm > _otsu(calm))
     filled = np.stack([one | _compact_holes(one, (spacing_mm[1], spacing_mm[2])) for one in bright])
     brain = _largest_worn(filled, spacing_mm, _NO_MR, "signal and background cannot be told apart")

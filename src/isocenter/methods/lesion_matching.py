@@ -66,7 +66,7 @@ def spot(
     """
     voxels = np.argwhere(mask)
     if not len(voxels):
-        raise Refused("a lesion without voxels", "it has no place to be matched by")
+        raise Refused("a lesion without voxels", "it has no place to be matched by", "outline it on this image")
     places = voxels @ to_patient[:3, :3].T + to_patient[:3, 3]
     volume = len(voxels) * float(abs(np.linalg.det(to_patient[:3, :3]))) / 1000.0
     cells = voxels if lattice_mm is None else np.unique(np.floor(places / lattice_mm).astype(np.int64), axis=0)
@@ -104,7 +104,9 @@ def match(before: Sequence[Spot], now: Sequence[Spot], *, reach_mm: float = 10.0
         Refused: for a reach that is not positive.
     """
     if not reach_mm > 0:
-        raise Refused(f"a reach of {reach_mm:g} mm", "it is the error of registration, above zero")
+        raise Refused(
+            f"a reach of {reach_mm:g} mm", "it is the error of registration, above zero", "give millimetres above zero"
+        )
     if not before or not now:
         return (
             *(Link("gone", (i,), ()) for i in range(len(before))),
@@ -292,7 +294,11 @@ def tracks(times: Sequence[Sequence[Spot]], *, reach_mm: Sequence[float]) -> tup
         Refused: for fewer than two time points, or as many reaches as do not fit.
     """
     if len(times) < 2 or len(reach_mm) != len(times) - 1:
-        raise Refused(f"{len(times)} time points with {len(reach_mm)} reaches", "each step needs one, and two times")
+        raise Refused(
+            f"{len(times)} time points with {len(reach_mm)} reaches",
+            "each step needs one, and two times",
+            "give one reach for each step from time to time",
+        )
     at: list[list[tuple[int, ...]]] = [[(i,)] for i in range(len(times[0]))]
     last = list(times[0])
     merged: dict[int, tuple[int, int]] = {}
@@ -337,7 +343,11 @@ def doubling_time_days(before_ml: float, now_ml: float, days: float) -> float:
     50.0
     """
     if not (before_ml > 0 and now_ml > 0 and days > 0):
-        raise Refused(f"{before_ml:g} mL, then {now_ml:g} mL after {days:g} days", "growth needs two sizes and a time")
+        raise Refused(
+            f"{before_ml:g} mL, then {now_ml:g} mL after {days:g} days",
+            "growth needs two sizes and a time",
+            "give both sizes and the days between",
+        )
     if before_ml == now_ml:
-        raise Refused(f"{before_ml:g} mL both times", "what does not grow never doubles")
+        raise Refused(f"{before_ml:g} mL both times", "what does not grow never doubles", "take a later study")
     return float(days * np.log(2) / np.log(now_ml / before_ml))

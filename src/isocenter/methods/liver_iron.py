@@ -82,7 +82,7 @@ def iron_mg_g(r2_star_per_s: float, field_t: float, calibration: str) -> float:
     2.443
     """
     if calibration not in CALIBRATIONS:
-        raise Refused(f"calibration '{calibration}'", f"there are {', '.join(CALIBRATIONS)}")
+        raise Refused(f"calibration '{calibration}'", f"there are {', '.join(CALIBRATIONS)}", "name one of these")
     chosen = CALIBRATIONS[calibration]
     if abs(chosen.field_t - field_t) > 0.06:
         raise Refused(

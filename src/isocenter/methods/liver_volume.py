@@ -32,11 +32,12 @@ def standard_volume_ml(height_m: float, weight_kg: float, formula: str) -> float
     1740.15
     """
     if formula not in FORMULAE:
-        raise Refused(f"formula '{formula}'", f"there are {', '.join(FORMULAE)}")
+        raise Refused(f"formula '{formula}'", f"there are {', '.join(FORMULAE)}", "name one of these")
     if not 1.2 <= height_m <= 2.3 or not 30.0 <= weight_kg <= 250.0:
         raise Refused(
             f"a height of {height_m:g} m and a weight of {weight_kg:g} kg",
             "standard volumes are of adults; centimetres or pounds may have been given",
+            "give metres and kilograms",
         )
     surface, _, volume = FORMULAE[formula]
     return volume(body_surface_m2(height_m, weight_kg, surface))

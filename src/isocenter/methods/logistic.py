@@ -56,7 +56,11 @@ def fit_head(
     """
     rows, truth = np.asarray(x, np.float64), np.asarray(labels, np.float64).ravel()
     if rows.ndim != 2 or len(rows) != len(truth) or not np.isfinite(rows).all() or not set(truth) <= {0.0, 1.0}:
-        raise Refused(f"embeddings {rows.shape} with {truth.size} labels", "they do not fit, or are no numbers")
+        raise Refused(
+            f"embeddings {rows.shape} with {truth.size} labels",
+            "they do not fit, or are no numbers",
+            "give a label for each finite embedding",
+        )
     if len(set(truth)) < 2:
         raise Refused("examples of one class", "nothing tells it from anything", "give examples of both")
     importance = np.ones(len(truth)) if weights is None else np.asarray(weights, np.float64).ravel()

@@ -38,7 +38,9 @@ def deauville(
     '4'
     """
     if not (mediastinum > 0 and liver > 0):
-        raise Refused(f"mediastinum {mediastinum:g} and liver {liver:g}", "the score compares with both")
+        raise Refused(
+            f"mediastinum {mediastinum:g} and liver {liver:g}", "the score compares with both", "outline both"
+        )
     if mediastinum > liver:
         raise Refused(
             f"mediastinum {mediastinum:.2f} above liver {liver:.2f}",
@@ -46,7 +48,11 @@ def deauville(
             "outline normal liver and the aorta",
         )
     if not 2.0 <= markedly <= 3.0:
-        raise Refused(f"markedly = {markedly:g} times the liver", "Barrington 2014 proposes 2 to 3 times")
+        raise Refused(
+            f"markedly = {markedly:g} times the liver",
+            "Barrington 2014 proposes 2 to 3 times",
+            "give a number within these",
+        )
     rule = "Deauville score (Barrington 2014)"
     if new:
         return Judged("5", rule, "a new site")
@@ -77,13 +83,17 @@ def lugano(
         Refused: for a score that is none of 1 to 5, or 4 and 5 without a baseline to compare with.
     """
     if score not in ("1", "2", "3", "4", "5"):
-        raise Refused(f"a Deauville score '{score}'", "it is 1, 2, 3, 4 or 5")
+        raise Refused(f"a Deauville score '{score}'", "it is 1, 2, 3, 4 or 5", "give one of these")
     if new:
         return Judged("PMD", "Lugano 2014, progressive metabolic disease", "a new FDG-avid site")
     if score in ("1", "2", "3"):
         return Judged("CMR", "Lugano 2014, complete metabolic response", f"Deauville {score}")
     if before is None or now is None or before <= 0:
-        raise Refused(f"Deauville {score} without uptake at baseline", "its change decides between PMR, NMR and PMD")
+        raise Refused(
+            f"Deauville {score} without uptake at baseline",
+            "its change decides between PMR, NMR and PMD",
+            "give the SUV at baseline",
+        )
     share = now / before - 1.0
     why = f"Deauville {score}, SUVmax {before:.1f} to {now:.1f} ({share:+.0%}; {significant:.0%} counts, EORTC 1999)"
     if share >= significant - _EPSILON:
@@ -100,7 +110,7 @@ def qpet(peak: float, liver_mean: float) -> float:
         Refused: for a liver without uptake.
     """
     if liver_mean <= 0:
-        raise Refused(f"liver mean {liver_mean:g}", "a ratio to it is no number")
+        raise Refused(f"liver mean {liver_mean:g}", "a ratio to it is no number", "outline the liver on this image")
     return peak / liver_mean
 
 

@@ -119,7 +119,7 @@ def _line(hu: npt.NDArray[np.float32], mm: tuple[float, float, float]) -> Floats
     """(slices, 2) row and column of the vertebral body."""
     body = ndimage.binary_opening(hu > _BODY_HU, np.ones((1, 5, 5)))
     if not body.any():
-        raise Refused("no body in these images", "a level is counted along its spine")
+        raise Refused("no body in these images", "a level is counted along its spine", "choose images of the trunk")
     middle = float(np.median([np.nonzero(one)[1].mean() for one in body if one.any()]))
     wide = [max(3, round(2 * _AROUND_MM / m)) for m in mm[1:]]
     smooth = ndimage.gaussian_filter1d(np.clip(hu, 0.0, 400.0), 12.0 / mm[0], axis=0)

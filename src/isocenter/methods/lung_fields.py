@@ -115,11 +115,21 @@ def levelled_copy(picture: Floats) -> tuple[Floats, float]:
 
     held = np.asarray(picture, np.float32)
     if held.ndim != 2 or min(held.shape) < 48:
-        raise Refused(f"a picture of shape {held.shape}", "at least 48 by 48 pixels of one plane are looked at")
+        raise Refused(
+            f"a picture of shape {held.shape}",
+            "at least 48 by 48 pixels of one plane are looked at",
+            "choose the picture itself, not its thumbnail",
+        )
     if max(held.shape) > 2 * min(held.shape):
-        raise Refused(f"a picture of {held.shape[0]} by {held.shape[1]} pixels", "no film of one chest has that shape")
+        raise Refused(
+            f"a picture of {held.shape[0]} by {held.shape[1]} pixels",
+            "no film of one chest has that shape",
+            "send the film of one chest as it was acquired",
+        )
     if not np.isfinite(held).all():
-        raise Refused("a picture with values that are not numbers", "nothing can be outlined on it")
+        raise Refused(
+            "a picture with values that are not numbers", "nothing can be outlined on it", "send the picture again"
+        )
     scale = _SIDE / max(held.shape)
     step = max(1, int(0.5 / scale))  # half way by plain averages, which is quick; the rest by interpolation
     if step > 1:
@@ -129,7 +139,7 @@ def levelled_copy(picture: Floats) -> tuple[Floats, float]:
     small = zoom(held, (shape[0] / held.shape[0], shape[1] / held.shape[1]), order=1)
     low, high = np.percentile(small, (1, 99))
     if not high > low:
-        raise Refused("a picture of one value", "there is no chest in it")
+        raise Refused("a picture of one value", "there is no chest in it", "send the picture again")
     return np.asarray(np.clip((small - low) / (high - low), 0, 1), np.float32), scale
 
 

@@ -167,7 +167,11 @@ def network_outline(picture: Floats, ask: Ask, copy: tuple[Floats, float] | None
                 "outline them by hand",
             )
     if np.median(small[parts[0] | parts[1]]) > np.median(small[parts[2]]):
-        raise Refused("lungs brighter than the heart", "the picture is inverted, or both lungs are white")
+        raise Refused(
+            "lungs brighter than the heart",
+            "the picture is inverted, or both lungs are white",
+            "correct Photometric Interpretation where it is inverted; else outline the lungs by hand",
+        )
     parts[0] = _snapped(_straight(parts[0][:, ::-1]), small[:, ::-1])[:, ::-1]
     parts[1] = _snapped(_straight(parts[1]), small)
     chest = measured(parts[0], parts[1], parts[2], dark_parts(small)[0], scale, (picture.shape[0], picture.shape[1]))

@@ -125,9 +125,15 @@ def outline(picture: Floats, *, oblique: bool) -> Breast:
 
 def _must_be_usable(picture: Floats) -> None:
     if picture.ndim != 2 or min(picture.shape) < 64:
-        raise Refused(f"a picture of shape {picture.shape}", "at least 64 by 64 pixels of one plane are looked at")
+        raise Refused(
+            f"a picture of shape {picture.shape}",
+            "at least 64 by 64 pixels of one plane are looked at",
+            "choose the picture itself, not its thumbnail",
+        )
     if not np.isfinite(picture).all():
-        raise Refused("a picture with values that are not numbers", "nothing can be outlined on it")
+        raise Refused(
+            "a picture with values that are not numbers", "nothing can be outlined on it", "send the picture again"
+        )
 
 
 def _margins(picture: Floats) -> tuple[int, int, int, int]:
@@ -164,7 +170,7 @@ def _small(picture: Floats) -> Floats:
     held = zoom(held, factor, order=1) if factor < 1.0 else held
     low, high = np.percentile(held, (0.5, 99.8))
     if not high > low:
-        raise Refused("a picture of one value", "there is no breast in it")
+        raise Refused("a picture of one value", "there is no breast in it", "send the picture again")
     return np.asarray(gaussian_filter(np.clip((held - low) / (high - low), 0, 1), 1.0), np.float32)
 
 
@@ -178,13 +184,21 @@ def _breast(small: Floats) -> tuple[Mask, str]:
     bright = binary_opening(small > threshold, iterations=2)
     labels, count = label(bright)
     if not count:
-        raise Refused("no breast", "nothing on the picture is brighter than air")
+        raise Refused(
+            "no breast",
+            "nothing on the picture is brighter than air",
+            "send the mammogram again, or correct Photometric Interpretation",
+        )
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     whole = filled(labels == int(sizes.argmax()))
     share = np.count_nonzero(whole) / whole.size
     if not _LEAST <= share <= _MOST:
-        raise Refused(f"a breast that fills {share:.0%} of the picture", "it is a spot, a specimen, or no mammogram")
+        raise Refused(
+            f"a breast that fills {share:.0%} of the picture",
+            "it is a spot, a specimen, or no mammogram",
+            "choose the whole mammogram",
+        )
     widths = np.count_nonzero(whole, axis=1)
     tenth = max(1, len(widths) // 10)
     ends = min(float(widths[:tenth].mean()), float(widths[-tenth:].mean()))
@@ -196,7 +210,11 @@ def _breast(small: Floats) -> tuple[Mask, str]:
         )
     left, right = np.count_nonzero(whole[:, :2]), np.count_nonzero(whole[:, -2:])
     if max(left, right) < 0.25 * 2 * whole.shape[0] or min(left, right) > 0.7 * max(left, right):
-        raise Refused("no chest wall at one side", "a breast lies along the left or the right edge of a mammogram")
+        raise Refused(
+            "no chest wall at one side",
+            "a breast lies along the left or the right edge of a mammogram",
+            "choose a mammogram that shows the chest wall",
+        )
     return whole, "L" if left > right else "R"
 
 

@@ -50,7 +50,11 @@ def as_spacing(spacing_mm: Any) -> Spacing:
     except (TypeError, ValueError):
         found = ()
     if len(found) != 3 or not all(np.isfinite(step) and step > 0 for step in found):
-        raise Refused(f"spacing {spacing_mm} mm", "it is three positive numbers: of slices, of rows, of columns")
+        raise Refused(
+            f"spacing {spacing_mm} mm",
+            "it is three positive numbers: of slices, of rows, of columns",
+            "give millimetres of all three",
+        )
     return found[0], found[1], found[2]
 
 
@@ -62,9 +66,13 @@ def as_image(image: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """
     held = np.asarray(image, dtype=np.float64)
     if held.ndim != 3 or not held.size:
-        raise Refused(f"an image of shape {held.shape}", "filters take (slices, rows, columns)")
+        raise Refused(
+            f"an image of shape {held.shape}", "filters take (slices, rows, columns)", "give an image of three axes"
+        )
     if not np.isfinite(held).all():
-        raise Refused("intensities that are not numbers", "a filter would spread them over the image")
+        raise Refused(
+            "intensities that are not numbers", "a filter would spread them over the image", "send the image again"
+        )
     return held
 
 

@@ -188,7 +188,7 @@ def plane_through(points: Points, grid: Geometry, normal: Points) -> Geometry:
     """
     across = np.asarray(normal, dtype=np.float64)
     if not np.linalg.norm(across):
-        raise Refused("a plane without a normal", "it has no direction")
+        raise Refused("a plane without a normal", "it has no direction", "give the normal of the plane")
     across = across / np.linalg.norm(across)
     depth = (points - points[0]) @ across
     step = min(grid.spacing_mm)
@@ -202,7 +202,9 @@ def plane_through(points: Points, grid: Geometry, normal: Points) -> Geometry:
     low = np.floor(at.min(axis=0) / step) - 2
     size = (np.ceil(at.max(axis=0) / step) - low + 3).astype(int)
     if size.max() > 4096:
-        raise Refused("a line larger than 4096 pixels", "that is no measurement on this image")
+        raise Refused(
+            "a line larger than 4096 pixels", "that is no measurement on this image", "draw it within the image"
+        )
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1], affine[:3, 2] = across * step, row * step, column * step
     affine[:3, 3] = points[0] + (row * low[0] + column * low[1]) * step
@@ -211,7 +213,9 @@ def plane_through(points: Points, grid: Geometry, normal: Points) -> Geometry:
 
 def _four(points: Points, what: str) -> None:
     if len(points) != 4:
-        raise Refused(f"{what} of {len(points)} points", "it has four: the ends of one axis, then of the other")
+        raise Refused(
+            f"{what} of {len(points)} points", "it has four: the ends of one axis, then of the other", "draw both axes"
+        )
 
 
 def _pixels(plane: Geometry, at: Points, reach: Points) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:

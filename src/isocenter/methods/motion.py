@@ -93,7 +93,11 @@ def estimate(
         _align(_shrunk(moving, level), np.array(spacing), origin, centre, points + origin, gradients, values, poses)
         edges = points + origin - centre
     if edges is None:
-        raise Refused(f"images of {frames.shape[2]} x {frames.shape[3]} pixels", "no motion can be seen on them")
+        raise Refused(
+            f"images of {frames.shape[2]} x {frames.shape[3]} pixels",
+            "no motion can be seen on them",
+            "choose larger images",
+        )
     moved = np.einsum("fij,pj->fpi", poses[:, :, :3] - np.eye(3), edges) + poses[:, None, :, 3]
     return Motion(_vectors(poses[:, :, :3]), poses[:, :, 3].copy(), np.linalg.norm(moved, axis=2).max(axis=1), through)
 

@@ -88,7 +88,11 @@ def area_study(truth: npt.ArrayLike, ratings: npt.ArrayLike) -> tuple[npt.NDArra
     """
     labels, scores = np.asarray(truth).ravel(), np.asarray(ratings, np.float64)
     if scores.ndim != 3 or scores.shape[2] != len(labels):
-        raise Refused(f"ratings of shape {scores.shape} for {len(labels)} cases", "(modalities, readers, cases)")
+        raise Refused(
+            f"ratings of shape {scores.shape} for {len(labels)} cases",
+            "(modalities, readers, cases)",
+            "give a rating of each case by each reader in each modality",
+        )
     figures = np.array([[roc.auc(labels, one).value for one in of] for of in scores])
     order = np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)])
     left = np.array([[roc.without_one(one[labels == 1], one[labels == 0]) for one in of] for of in scores])
@@ -109,7 +113,11 @@ def covariances(left_out: npt.ArrayLike) -> Covariances:
     left = np.asarray(left_out, np.float64)
     t, r, k = left.shape
     if r < 2 or k < 2 or not np.isfinite(left).all():
-        raise Refused(f"{r} readers and {k} cases", "covariances between readers need two of each, all with a figure")
+        raise Refused(
+            f"{r} readers and {k} cases",
+            "covariances between readers need two of each, all with a figure",
+            "give two readers and two cases or more",
+        )
     flat = left.reshape(t * r, k)
     away = flat - flat.mean(1, keepdims=True)
     matrix = (away @ away.T * ((k - 1) / k)).reshape(t, r, t, r)
@@ -145,9 +153,10 @@ def compare(
         raise Refused(
             f"figures of shape {theta.shape} with {left.shape}",
             "two modalities and two readers at least, each figure also without each case",
+            "give figures of every reader in every modality",
         )
     if about not in ("readers and cases", "cases", "readers"):
-        raise Refused(f"about='{about}'", "it is 'readers and cases', 'cases' or 'readers'")
+        raise Refused(f"about='{about}'", "it is 'readers and cases', 'cases' or 'readers'", "name one of these")
     t, r = theta.shape
     means = theta.mean(1)
     grand, by_reader = theta.mean(), theta.mean(0)
@@ -192,7 +201,11 @@ def _tested(about: Generalise, t: int, r: int, ms_t: float, ms_tr: float, cov: C
 
 def _must_vary(spread: float) -> None:
     if not spread > 0:
-        raise Refused("figures that do not vary", "there is no error to compare the difference with")
+        raise Refused(
+            "figures that do not vary",
+            "there is no error to compare the difference with",
+            "give readers or cases that differ",
+        )
 
 
 def _alone(theta: npt.NDArray[Any], left: npt.NDArray[Any], mean: float, about: Generalise, level: float) -> Effect:

@@ -136,7 +136,11 @@ def _nearest_mm(points: Floats, line: Floats) -> Floats:
 def _dense(outline: npt.ArrayLike, step_mm: float = 0.25) -> Floats:
     points = np.asarray(outline, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3 or not np.isfinite(points).all():
-        raise Refused(f"an outline of shape {points.shape}", "it needs three finite corners (row, column) or more")
+        raise Refused(
+            f"an outline of shape {points.shape}",
+            "it needs three finite corners (row, column) or more",
+            "outline it again",
+        )
     closed = np.vstack([points, points[:1]])
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
     at = np.linspace(0.0, length[-1], max(16, int(length[-1] / step_mm)), endpoint=False)

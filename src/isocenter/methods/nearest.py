@@ -52,7 +52,11 @@ def nearest(
         Refused: rows of different length, or k below 1.
     """
     if index.ndim != 2 or query.ndim != 2 or index.shape[1] != query.shape[1] or k < 1:
-        raise Refused(f"{k} nearest of {index.shape} to {query.shape}", "these do not fit")
+        raise Refused(
+            f"{k} nearest of {index.shape} to {query.shape}",
+            "these do not fit",
+            "ask for fewer, of embeddings of the same length",
+        )
     n, m = len(index), len(query)
     best = np.full((m, k), np.inf, np.float32)
     which = np.full((m, k), -1, np.int64)

@@ -35,7 +35,7 @@ class Gap:
         (True, False)
         """
         if margin < 0:
-            raise Refused(f"a margin of {margin:g}", "how much worse may be accepted is not negative")
+            raise Refused(f"a margin of {margin:g}", "how much worse may be accepted is not negative", "give 0 or more")
         return self.low > -margin or (self.low == self.high == 0.0)
 
 
@@ -54,7 +54,11 @@ def areas(
     """
     (a10, a01), (b10, b01) = components(labels, new), components(labels, old)
     if min(len(a10), len(a01)) < 2:
-        raise Refused(f"{len(a10)} diseased and {len(a01)} healthy cases", "one of a class has no spread")
+        raise Refused(
+            f"{len(a10)} diseased and {len(a01)} healthy cases",
+            "one of a class has no spread",
+            "give two cases of each class or more",
+        )
     difference = float(a10.mean() - b10.mean())
     own, ill = owners(people, len(a10) + len(a01)), np.asarray(labels).ravel() == 1
     if own is not None:
@@ -88,7 +92,9 @@ def shares(new: npt.ArrayLike, old: npt.ArrayLike, *, people: npt.ArrayLike | No
     """
     a, b = _pair(new, old)
     if not np.isin(np.r_[a, b], (0, 1)).all():
-        raise Refused("a share of values other than 0 and 1", "each case is right or it is not")
+        raise Refused(
+            "a share of values other than 0 and 1", "each case is right or it is not", "give 0 or 1 for each case"
+        )
     n = len(a)
     both, mine = int((a * b).sum()), int((a * (1 - b)).sum())
     yours, none = int(((1 - a) * b).sum()), int(((1 - a) * (1 - b)).sum())
@@ -124,11 +130,11 @@ def means(new: npt.ArrayLike, old: npt.ArrayLike, *, people: npt.ArrayLike | Non
 
     a, b = _pair(new, old)
     if len(a) < 2:
-        raise Refused(f"{len(a)} cases", "a mean of one has no interval")
+        raise Refused(f"{len(a)} cases", "a mean of one has no interval", "give two cases or more")
     away = a - b
     whose = np.arange(len(away)) if (own := owners(people, len(away))) is None else own
     if (count := len(np.unique(whose))) < 2:
-        raise Refused("cases of one person", "a mean of one has no interval")
+        raise Refused("cases of one person", "a mean of one has no interval", "give cases of two people or more")
     half = float(t.ppf(0.5 + level / 2, count - 1)) * mean_error(away, whose)
     value = float(away.mean())
     return Gap(value, value - half, value + half, len(away))
@@ -149,9 +155,13 @@ def apart(new: Estimate, old: Estimate) -> Gap:
 def _pair(new: npt.ArrayLike, old: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     a, b = np.asarray(new, np.float64).ravel(), np.asarray(old, np.float64).ravel()
     if len(a) != len(b) or not len(a):
-        raise Refused(f"{len(a)} new and {len(b)} old answers", "each case needs both")
+        raise Refused(
+            f"{len(a)} new and {len(b)} old answers", "each case needs both", "give both answers to each case"
+        )
     if not np.isfinite(a).all() or not np.isfinite(b).all():
-        raise Refused("an answer that is not finite", "it cannot be compared")
+        raise Refused(
+            "an answer that is not finite", "it cannot be compared", "leave the case out of both, or answer it again"
+        )
     return a, b
 
 

@@ -83,7 +83,9 @@ class Surfaces:
             Refused: when the percentage is not above 0 and at most 100.
         """
         if not 0 < percent <= 100:
-            raise Refused(f"the {percent:g}th percentile", "it lies above 0 and at most at 100")
+            raise Refused(
+                f"the {percent:g}th percentile", "it lies above 0 and at most at 100", "give such a number, as 95"
+            )
         if not len(self.there) or not len(self.back):
             return float("inf")
         return max(_percentile(self.there, self.there_area, percent), _percentile(self.back, self.back_area, percent))
@@ -124,9 +126,17 @@ def surfaces(one: npt.ArrayLike, other: npt.ArrayLike, spacing_mm: Sequence[floa
     a, b = _pair(one, other)
     spacing = np.asarray(spacing_mm, np.float64)
     if a.ndim not in (2, 3):
-        raise Refused(f"masks of {a.ndim} dimensions", "surfaces are measured in two or three")
+        raise Refused(
+            f"masks of {a.ndim} dimensions",
+            "surfaces are measured in two or three",
+            "give masks of slices, or of one slice",
+        )
     if spacing.shape != (a.ndim,) or not (np.isfinite(spacing).all() and (spacing > 0).all()):
-        raise Refused(f"spacing {list(spacing)} for {a.ndim} dimensions", "each axis needs a positive number of mm")
+        raise Refused(
+            f"spacing {list(spacing)} for {a.ndim} dimensions",
+            "each axis needs a positive number of mm",
+            "give one number for each axis",
+        )
     whole = tuple(map(float, spacing)) if a.ndim == 3 else (1.0, *map(float, spacing))
     areas = _areas(tuple(map(float, spacing)))
     codes = [_codes(np.ascontiguousarray(m).view(np.uint8)) for m in _cropped(a, b)]

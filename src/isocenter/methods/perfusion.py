@@ -130,15 +130,24 @@ class Deconvolution:
     def __post_init__(self) -> None:
         artery = np.asarray(self.artery, np.float64)
         if artery.ndim != 1 or len(artery) < 4 or not np.isfinite(artery).all():
-            raise Refused(f"an artery of shape {artery.shape}", "it needs a curve of at least four finite samples")
+            raise Refused(
+                f"an artery of shape {artery.shape}",
+                "it needs a curve of at least four finite samples",
+                "choose another artery",
+            )
         if not self.step_s > 0:
-            raise Refused(f"a step of {self.step_s} s", "samples need a distance in time")
+            raise Refused(
+                f"a step of {self.step_s} s",
+                "samples need a distance in time",
+                "send the series with the times of its frames",
+            )
         if not artery.sum() > 0:
             raise Refused("an artery without area under its curve", "nothing can be divided by it", "choose another")
         if not 0 < self.threshold < 1 or min(self.oscillation, self.shape, self.noise) < 0:
             raise Refused(
                 f"threshold {self.threshold}, oscillation {self.oscillation}, shape {self.shape}, noise {self.noise}",
                 "a threshold lies between 0 and 1, the others are not negative",
+                "give numbers within these",
             )
         object.__setattr__(self, "artery", artery)
 
@@ -217,7 +226,9 @@ class Deconvolution:
         to = np.eye(len(self.artery)) if operator is None else np.asarray(operator, np.float64)
         if to.shape[0] != len(self.artery) or curves.shape[0] != to.shape[1]:
             raise Refused(
-                f"curves of {curves.shape[0]} frames", f"an artery of {len(self.artery)}, operator {to.shape}"
+                f"curves of {curves.shape[0]} frames",
+                f"an artery of {len(self.artery)}, operator {to.shape}",
+                "give curves and an artery of the same frames",
             )
         times = self.step_s * np.arange(len(self.artery)) if times_s is None else np.asarray(times_s, np.float64)
         since = (times - self.arrival_s).astype(np.float32)

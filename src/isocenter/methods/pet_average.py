@@ -211,7 +211,7 @@ def _window(minutes: str) -> tuple[float, float]:
     except ValueError:
         low, high = 1.0, 0.0
     if not 0.0 <= low < high < math.inf:
-        raise Refused(f"minutes = '{minutes}'", "it is two times after the injection, such as 50-60")
+        raise Refused(f"minutes = '{minutes}'", "it is two times after the injection, such as 50-60", "give them so")
     return low, high
 
 

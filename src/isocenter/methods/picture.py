@@ -51,12 +51,12 @@ def prepared(picture: npt.NDArray[Any], size: int, *, between: int = 224) -> npt
         Refused: when the picture is not two-dimensional, holds values that are not finite, or is of one grey.
     """
     if picture.ndim != 2:
-        raise Refused(f"a picture of shape {picture.shape}", "one grey picture is wanted")
+        raise Refused(f"a picture of shape {picture.shape}", "one grey picture is wanted", "give rows and columns")
     if not np.isfinite(picture).all():
-        raise Refused("pixels that are not finite", "they have no grey value")
+        raise Refused("pixels that are not finite", "they have no grey value", "send the picture again")
     square = resampled(picture, between, between)
     if of_one_grey(square):
-        raise Refused("a picture of one grey", "nothing is to be seen on it")
+        raise Refused("a picture of one grey", "nothing is to be seen on it", "send the picture again")
     low, high = np.percentile(square, (1, 99))
     grey = np.floor(np.clip((square - low) * (255.0 / (high - low)) + 0.5, 0, 255))
     return resampled(grey / 255.0, size, size)

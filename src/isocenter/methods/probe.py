@@ -65,17 +65,27 @@ def probe(
     """
     x, given = np.asarray(features, np.float64), np.asarray(values).astype(np.str_).ravel()
     if x.ndim != 2 or len(x) != len(given) or not np.isfinite(x).all():
-        raise Refused(f"features of shape {x.shape} for {len(given)} values", "each case needs finite features")
+        raise Refused(
+            f"features of shape {x.shape} for {len(given)} values",
+            "each case needs finite features",
+            "give finite features for each value",
+        )
     names, counts = np.unique(given, return_counts=True)
     kept = tuple(str(n) for n, c in zip(names, counts, strict=True) if c >= least and n not in ("", "unknown"))
     if not 2 <= len(kept) <= _MOST:
-        raise Refused(f"{len(kept)} values with {least} cases or more", f"2 to {_MOST} can be told apart")
+        raise Refused(
+            f"{len(kept)} values with {least} cases or more",
+            f"2 to {_MOST} can be told apart",
+            "give more cases of each, or join values",
+        )
     mine = np.isin(given, kept)
     x, given = x[mine], given[mine]
     strata = np.zeros(len(x), int) if labels is None else np.unique(np.asarray(labels)[mine], return_inverse=True)[1]
     owner = np.arange(len(x)) if people is None else np.unique(np.asarray(people)[mine], return_inverse=True)[1]
     if owner.max() + 1 < folds:
-        raise Refused(f"{owner.max() + 1} people", f"{folds} folds need more")
+        raise Refused(
+            f"{owner.max() + 1} people", f"{folds} folds need more", "give more people, or ask for fewer folds"
+        )
     read = _reading(x, rng.permutation(owner.max() + 1)[owner] % folds, folds)
     hot = (given[:, None] == np.array(kept)).astype(np.float64)
     hot = hot[:, :1] if len(kept) == 2 else hot

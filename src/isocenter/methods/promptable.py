@@ -114,7 +114,11 @@ def outline(volume: Volume, clicks: Sequence[Click], box_mm: tuple[Point, Point]
             both, or a thing whose border cannot be found (the region leaks).
     """
     if volume.axes:
-        raise Refused(f"a volume with axes {[a.name for a in volume.axes]}", "it has several values at each place")
+        raise Refused(
+            f"a volume with axes {[a.name for a in volume.axes]}",
+            "it has several values at each place",
+            "choose one phase or frame",
+        )
     inner, outer = _indices(volume, clicks, True), _indices(volume, clicks, False)
     box = _box(volume, box_mm) if box_mm is not None else None
     if box is not None and any((p < box[0]).any() or (p >= box[1]).any() for p in inner):

@@ -100,13 +100,17 @@ def simulate(
     arrival, reading = _times(arrival_min, "arrival"), _times(reading_min, "reading time")
     levels = np.zeros(len(arrival), np.int64) if level is None else np.ascontiguousarray(level, np.int64)
     if not len(arrival) == len(reading) == len(levels):
-        raise Refused(f"{len(arrival)} arrivals, {len(reading)} reading times, {len(levels)} levels", "they must agree")
+        raise Refused(
+            f"{len(arrival)} arrivals, {len(reading)} reading times, {len(levels)} levels",
+            "they must agree",
+            "give one of each for every study",
+        )
     if (np.diff(arrival) < 0).any():
         raise Refused("arrivals out of order", "the queue is walked through in time", "sort the studies by arrival")
     if readers < 1:
         raise Refused(f"{readers} readers", "nothing would ever be read", "give at least one")
     if len(levels) and levels.min() < 0:
-        raise Refused(f"the level {levels.min()}", "the most urgent level is 0")
+        raise Refused(f"the level {levels.min()}", "the most urgent level is 0", "count levels from 0")
     begun, finished = _serve(arrival, reading, levels, _keys(levels, due_min), readers, interrupts)
     return Schedule(begun, finished, np.maximum(finished - arrival - reading, 0.0))
 
@@ -139,7 +143,11 @@ def replay(
     """
     arrival, opened = np.asarray(arrival_min, np.float64), np.asarray(opened_min, np.float64)
     if len(arrival) != len(opened):
-        raise Refused(f"{len(arrival)} arrivals and {len(opened)} openings", "each study has one of both")
+        raise Refused(
+            f"{len(arrival)} arrivals and {len(opened)} openings",
+            "each study has one of both",
+            "give one of both for every study",
+        )
     if (opened < arrival).any():
         raise Refused(
             "a study opened before it arrived", "its wait would be negative", "leave it out, or mend the clock"
@@ -157,9 +165,11 @@ def replay(
 def _times(given: npt.ArrayLike, what: str) -> Floats:
     times = np.ascontiguousarray(given, np.float64)
     if times.ndim != 1 or not np.isfinite(times).all():
-        raise Refused(f"a {what} that is not a finite number", "the queue could not be walked through")
+        raise Refused(
+            f"a {what} that is not a finite number", "the queue could not be walked through", "give a finite number"
+        )
     if what == "reading time" and (times < 0).any():
-        raise Refused("a negative reading time", "nobody reads backwards")
+        raise Refused("a negative reading time", "nobody reads backwards", "give minutes above zero")
     return times
 
 
@@ -295,7 +305,7 @@ class AI:
     def __post_init__(self) -> None:
         for name, value in (("sensitivity", self.sensitivity), ("specificity", self.specificity)):
             if not 0 <= value <= 1:
-                raise Refused(f"a {name} of {value}", "it is a share between 0 and 1")
+                raise Refused(f"a {name} of {value}", "it is a share between 0 and 1", "give a number between these")
 
 
 @dataclass(frozen=True)
@@ -322,10 +332,12 @@ class Stream:
             raise Refused(f"{self.per_min} arrivals a minute of '{self.name}'", "it would never come", "leave it out")
         if min(self.prevalence.values(), default=0) < 0 or sum(self.prevalence.values()) > 1 + 1e-12:
             raise Refused(
-                f"prevalences of '{self.name}' that sum to {sum(self.prevalence.values()):g}", "shares of one"
+                f"prevalences of '{self.name}' that sum to {sum(self.prevalence.values()):g}",
+                "shares of one",
+                "give shares that sum to 1 at most",
             )
         if self.level not in (0, 1):
-            raise Refused(f"the level {self.level} of '{self.name}'", "0 interrupts, 1 is the list")
+            raise Refused(f"the level {self.level} of '{self.name}'", "0 interrupts, 1 is the list", "give 0 or 1")
 
 
 @dataclass(frozen=True)
@@ -359,10 +371,14 @@ def draw(streams: Sequence[Stream], ais: Sequence[AI], n: int, rng: np.random.Ge
     """
     names = tuple(s.name for s in streams)
     if not streams:
-        raise Refused("a department without studies", "there is nothing to read")
+        raise Refused("a department without studies", "there is nothing to read", "name a stream of studies")
     for ai in ais:
         if unknown := set(ai.streams) - set(names):
-            raise Refused(f"'{ai.name}' looks at {', '.join(sorted(unknown))}", f"streams are {', '.join(names)}")
+            raise Refused(
+                f"'{ai.name}' looks at {', '.join(sorted(unknown))}",
+                f"streams are {', '.join(names)}",
+                "name one of these",
+            )
     rates = np.array([s.per_min for s in streams])
     arrival = np.cumsum(rng.exponential(1 / rates.sum(), n))
     stream = rng.choice(len(streams), n, p=rates / rates.sum()).astype(np.int64)
@@ -438,7 +454,11 @@ def mean_waits(
     rate, mean = np.atleast_1d(np.asarray(per_min, np.float64)), np.atleast_1d(np.asarray(reading_min, np.float64))
     squared = 2 * mean**2 if squared_min2 is None else np.atleast_1d(np.asarray(squared_min2, np.float64))
     if (rate < 0).any() or (mean <= 0).any():
-        raise Refused("a negative rate or a reading time that is not positive", "no list is like that")
+        raise Refused(
+            "a negative rate or a reading time that is not positive",
+            "no list is like that",
+            "give rates of 0 or more and reading times above 0",
+        )
     upto = np.cumsum(rate * mean) / readers
     if upto[-1] >= 1:
         raise Refused(
@@ -514,7 +534,7 @@ def triage_waits(
     """
     for name, share in (("prevalence", prevalence), ("sensitivity", sensitivity), ("specificity", specificity)):
         if not 0 <= share <= 1:
-            raise Refused(f"a {name} of {share}", "it is a share between 0 and 1")
+            raise Refused(f"a {name} of {share}", "it is a share between 0 and 1", "give a number between these")
     without = float(mean_waits([per_min], [reading_min], readers=readers)[0])
     if discipline is Discipline.FIFO:
         return TriageWaits(without, without, without, without, without)

@@ -165,7 +165,7 @@ def changed(
         said.append(f"voxels of {spacing_mm:g} mm" if spacing_mm else "voxels as they are")
     if interpolation:
         if interpolation not in ("linear", "cubic"):
-            raise Refused(f"interpolation '{interpolation}'", "it is linear or cubic")
+            raise Refused(f"interpolation '{interpolation}'", "it is linear or cubic", "name one of these")
         c = replace(c, interpolation="cubic" if interpolation == "cubic" else "linear")
         said.append(f"{interpolation} interpolation")
     if by_slice is not None:
@@ -173,7 +173,11 @@ def changed(
         said.append("by slice" if by_slice else "in space")
     if within is not None:
         if not within[0] < within[1]:
-            raise Refused(f"intensities from {within[0]:g} to {within[1]:g}", "the lower end lies below the upper one")
+            raise Refused(
+                f"intensities from {within[0]:g} to {within[1]:g}",
+                "the lower end lies below the upper one",
+                "exchange them",
+            )
         c = replace(c, within=within)
         said.append(f"from {within[0]:g} to {within[1]:g}")
     if outliers_sd is not None:
@@ -189,7 +193,7 @@ def changed(
     if merges:
         unknown = [m for m in merges if m not in texture.DIMENSIONS]
         if unknown:
-            raise Refused(f"merge '{unknown[0]}'", f"there are {', '.join(texture.DIMENSIONS)}")
+            raise Refused(f"merge '{unknown[0]}'", f"there are {', '.join(texture.DIMENSIONS)}", "name one of these")
         c = replace(c, merges=merges)
         said.append(f"merges {' and '.join(merges)}")
     if filter:
@@ -211,7 +215,7 @@ def _bins(width: float | None, count: int | None) -> str:
 
 def _positive(what: str, value: float, unit: str, *, zero: bool = False) -> None:
     if not (0 < value < np.inf or (zero and value == 0)):
-        raise Refused(f"{what} {value:g} {unit}".rstrip(), "it is a number above zero")
+        raise Refused(f"{what} {value:g} {unit}".rstrip(), "it is a number above zero", "give such a number")
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,7 +257,11 @@ def prepare(
     """
     mask, spacing_mm = as_mask(mask), as_spacing(spacing_mm)
     if image.ndim != 3 or image.shape != mask.shape:
-        raise Refused(f"image {image.shape} and mask {mask.shape}", "they must be of the same voxels")
+        raise Refused(
+            f"image {image.shape} and mask {mask.shape}",
+            "they must be of the same voxels",
+            "outline the region on this image, or resample one of them",
+        )
     wanted = configuration.spacing_mm
     new = spacing_mm if wanted is None else (spacing_mm[0] if configuration.by_slice else wanted, wanted, wanted)
     chosen = response(configuration.filter) if configuration.filter else None
@@ -348,7 +356,9 @@ def _named(configuration: Configuration | str) -> Configuration:
     if isinstance(configuration, Configuration):
         return configuration
     if configuration not in CONFIGURATIONS:
-        raise Refused(f"no configuration '{configuration}'", f"there are {', '.join(CONFIGURATIONS)}")
+        raise Refused(
+            f"no configuration '{configuration}'", f"there are {', '.join(CONFIGURATIONS)}", "name one of these"
+        )
     return CONFIGURATIONS[configuration]
 
 

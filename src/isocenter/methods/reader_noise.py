@@ -59,7 +59,11 @@ def doubts(labels: npt.ArrayLike, certainty: npt.ArrayLike) -> npt.NDArray[np.bo
     """
     truth, p = np.asarray(labels).ravel().astype(int), np.asarray(certainty, np.float64).ravel()
     if len(truth) != len(p) or not np.isfinite(p).all() or (p < 0).any() or (p > 1).any():
-        raise Refused(f"{len(p)} certainties for {len(truth)} labels", "each label needs one, between 0 and 1")
+        raise Refused(
+            f"{len(p)} certainties for {len(truth)} labels",
+            "each label needs one, between 0 and 1",
+            "give one for each label",
+        )
     if set(np.unique(truth)) != {0, 1}:
         raise Refused("labels of one class", "nothing can contradict them", "give cases of both classes")
     usual = np.array([np.mean(1 - p[truth == 0]), np.mean(p[truth == 1])])
@@ -159,7 +163,7 @@ def dawid_skene(
     at = np.array([place[c] for c in cases])
     by, said = np.array([who[str(r)] for r in readers]), np.asarray(labels).ravel().astype(int)
     if len(said) != len(at) or not set(np.unique(said)) <= {0, 1}:
-        raise Refused(f"{len(said)} labels for {len(at)} votes", "each is 0 or 1")
+        raise Refused(f"{len(said)} labels for {len(at)} votes", "each is 0 or 1", "give 0 or 1 for each vote")
     if np.bincount(at).max(initial=0) < 2:
         raise Refused("cases of one reader each", "nothing can be compared", "let some cases be read twice")
     chance = np.bincount(at, said, len(keys)) / np.bincount(at, minlength=len(keys))

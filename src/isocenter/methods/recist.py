@@ -250,7 +250,7 @@ def overall(target: str, non_target: NonTarget, *, new: bool) -> Judged:
     'PR'
     """
     if target not in ("CR", "PR", "SD", "PD", "NE", "none"):
-        raise Refused(f"a target response '{target}'", "it is CR, PR, SD, PD, NE or none")
+        raise Refused(f"a target response '{target}'", "it is CR, PR, SD, PD, NE or none", "give one of these")
     for met, what in (
         (new, "a new lesion"),
         (target == "PD", "targets progress"),
@@ -260,7 +260,11 @@ def overall(target: str, non_target: NonTarget, *, new: bool) -> Judged:
             return Judged("PD", "RECIST 1.1 table 1", what)
     found = OVERALL.get((target, non_target))
     if found is None:
-        raise Refused(f"targets '{target}' with non-targets '{non_target}'", "no row of RECIST 1.1 has them")
+        raise Refused(
+            f"targets '{target}' with non-targets '{non_target}'",
+            "no row of RECIST 1.1 has them",
+            "correct one of them",
+        )
     table = "RECIST 1.1 table 2" if target == "none" else "RECIST 1.1 table 1"
     return Judged(found, table, f"targets {target}, non-targets {non_target}")
 
@@ -352,9 +356,13 @@ def in_order(visits: Sequence[Visit]) -> Sequence[Visit]:
     if not visits or not visits[0].complete:
         raise Refused("no complete baseline", "every response is taken from it", "measure every target at baseline")
     if any(b.day <= a.day for a, b in pairwise(visits)):
-        raise Refused(f"visits on days {[v.day for v in visits]}", "they must follow one another")
+        raise Refused(
+            f"visits on days {[v.day for v in visits]}",
+            "they must follow one another",
+            "give the visits in the order of their days",
+        )
     if any(v.sum_mm is not None and v.sum_mm < 0 for v in visits):
-        raise Refused("a negative sum of diameters", "a length is not negative")
+        raise Refused("a negative sum of diameters", "a length is not negative", "measure again")
     return visits
 
 
@@ -436,7 +444,11 @@ def choi(
         Refused: for a baseline without size, or a baseline attenuation that is not above zero.
     """
     if baseline_mm <= 0 or baseline_hu <= 0:
-        raise Refused(f"{baseline_mm:g} mm and {baseline_hu:g} HU at baseline", "no part can be taken from them")
+        raise Refused(
+            f"{baseline_mm:g} mm and {baseline_hu:g} HU at baseline",
+            "no part can be taken from them",
+            "measure a lesion at baseline",
+        )
     size, density = (now_mm - baseline_mm) / baseline_mm, (now_hu - baseline_hu) / baseline_hu
     why = f"size {size:+.0%}, density {density:+.0%}"
     if new:

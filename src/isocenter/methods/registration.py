@@ -69,7 +69,9 @@ def rigid(fixed: Volume, moving: Volume, *, told: Callable[[float], None] | None
         if volume.axes and any(len(a) > 1 for a in volume.axes):
             raise Refused(f"a {name} scan with {volume.axes[0].name}", "one image of each is registered", "choose one")
         if not np.isfinite(volume.array).all() or volume.array.min() == volume.array.max():
-            raise Refused(f"a {name} scan without contrast", "there is nothing to align")
+            raise Refused(
+                f"a {name} scan without contrast", "there is nothing to align", "choose a series that shows the body"
+            )
     one, other = _image(fixed), _image(moving)
     tell = told or _nobody
     there, similarity = _fit(one, other, told=lambda part: tell(part / 2))  # fixed mm -> moving mm, as ITK has it
@@ -94,7 +96,7 @@ def carried(region: Region, transform: Rigid, onto: Geometry) -> Region:
     from scipy import ndimage
 
     if region.mask is None:
-        raise Refused(f"a {region.shape.value}", "only masks are carried to another grid")
+        raise Refused(f"a {region.shape.value}", "only masks are carried to another grid", "give a region with a mask")
     step = np.linalg.inv(region.geometry.affine) @ np.linalg.inv(transform.matrix) @ onto.affine
     mask = ndimage.affine_transform(
         region.mask.astype(np.float32), step[:3, :3], offset=step[:3, 3], output_shape=onto.shape, order=1

@@ -69,7 +69,11 @@ def t1_from_angles(
     if s.ndim == 1:
         s = s[:, None]
     if len(angles) < 2 or len(np.unique(angles)) < 2 or s.shape[0] != len(angles):
-        raise Refused(f"{len(angles)} flip angles for signals of {s.shape}", "T1 needs two or more of them")
+        raise Refused(
+            f"{len(angles)} flip angles for signals of {s.shape}",
+            "T1 needs two or more of them",
+            "give an image for each flip angle, two at least",
+        )
     _must_have(tr_ms, float(angles.min()))
     true = np.deg2rad(angles[:, None] * np.broadcast_to(np.asarray(b1, np.float64), (s.shape[1],))[None, :])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -134,7 +138,11 @@ def t1_from_inversion(signals: Floats, inversions_ms: npt.ArrayLike) -> T1Map:
     if s.ndim == 1:
         s = s[:, None]
     if len(times) < 3 or s.shape[0] != len(times):
-        raise Refused(f"{len(times)} inversion times for signals of {s.shape}", "T1 needs three or more of them")
+        raise Refused(
+            f"{len(times)} inversion times for signals of {s.shape}",
+            "T1 needs three or more of them",
+            "give an image for each inversion time, three at least",
+        )
     grid = np.geomspace(T1_MS[0], T1_MS[1], 400)
     for _ in range(3):
         shapes = np.abs(1 - 2 * np.exp(-times[:, None] / grid[None, :])) if grid.ndim == 1 else None
@@ -182,7 +190,9 @@ def concentration(
     _must_have(tr_ms, flip_deg)
     if baseline < _LEAST_BASELINE:
         raise Refused(
-            f"a baseline of {baseline} frames", f"{_LEAST_BASELINE} are the least: its noise is in every concentration"
+            f"a baseline of {baseline} frames",
+            f"{_LEAST_BASELINE} are the least: its noise is in every concentration",
+            "choose a series with more frames before the agent comes",
         )
     before = np.asarray(t1_ms, np.float64)
     if not ((before >= T1_MS[0]) & (before <= T1_MS[1]) | np.isnan(before)).all():

@@ -41,7 +41,11 @@ def resegmented(
     if not x.size:
         raise Refused("a region without voxels", "there is nothing to measure", "look at the mask")
     if not np.isfinite(x).all():
-        raise Refused("intensities that are not numbers in the region", "a mean over them would not be one")
+        raise Refused(
+            "intensities that are not numbers in the region",
+            "a mean over them would not be one",
+            "send the image again",
+        )
     low, high = within or (-np.inf, np.inf)
     if outliers_sd is not None:
         mean, spread = float(x.mean()), float(x.std())

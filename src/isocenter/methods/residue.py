@@ -40,7 +40,11 @@ def gamma_residue(times_s: npt.ArrayLike, mtt_s: npt.ArrayLike, shape: float) ->
     """
     t, mtt = np.asarray(times_s, np.float64)[None, :], np.atleast_1d(np.asarray(mtt_s, np.float64))[:, None]
     if not shape > 0 or not (mtt > 0).all():
-        raise Refused(f"shape {shape:g} and mean transit times from {mtt.min():g} s", "both must lie above zero")
+        raise Refused(
+            f"shape {shape:g} and mean transit times from {mtt.min():g} s",
+            "both must lie above zero",
+            "give numbers above it",
+        )
     if np.isinf(shape):
         return np.asarray((t >= 0) & (t < mtt), np.float64)
     return np.where(t >= 0, gammaincc(shape, shape * np.maximum(t, 0.0) / mtt), 0.0)

@@ -141,18 +141,20 @@ def _called(text: str) -> Response:
         raise Refused(f"filter '{text}'", "it is no filter with its settings", "write mean(size=5, boundary=mirror)")
     made = FILTERS.get(tree.func.id)
     if made is None:
-        raise Refused(f"filter '{tree.func.id}'", f"known are {', '.join(FILTERS)}")
+        raise Refused(f"filter '{tree.func.id}'", f"known are {', '.join(FILTERS)}", "name one of these")
     takes = {n: p for n, p in inspect.signature(made).parameters.items() if n not in ("image", "spacing_mm")}
     settings = {k.arg or "**": _setting(k.value, text) for k in tree.keywords}
     for name in settings:
         if name not in takes:
-            raise Refused(f"filter '{text}'", f"{made.__name__} has no '{name}', it has {', '.join(takes)}")
+            raise Refused(
+                f"filter '{text}'", f"{made.__name__} has no '{name}', it has {', '.join(takes)}", "name one of these"
+            )
     missing = [n for n, p in takes.items() if p.default is p.empty and n not in settings]
     if missing:
-        raise Refused(f"filter '{text}'", f"{made.__name__} needs {', '.join(missing)}")
+        raise Refused(f"filter '{text}'", f"{made.__name__} needs {', '.join(missing)}", "give them")
     boundary = settings.get("boundary")
     if boundary is not None and boundary not in BOUNDARIES:
-        raise Refused(f"boundary condition '{boundary}'", f"there are {', '.join(BOUNDARIES)}")
+        raise Refused(f"boundary condition '{boundary}'", f"there are {', '.join(BOUNDARIES)}", "name one of these")
     mm, voxels = _reach(made, settings)
     spaced = "spacing_mm" in inspect.signature(made).parameters
     found = Response(text, made, settings, spaced=spaced, reach_mm=mm, reach_voxels=voxels)
@@ -162,7 +164,7 @@ def _called(text: str) -> Response:
     except Refused:
         raise
     except (TypeError, ValueError, AttributeError) as why:
-        raise Refused(f"filter '{text}'", f"a setting is of the wrong kind ({why})") from why
+        raise Refused(f"filter '{text}'", f"a setting is of the wrong kind ({why})", "correct it") from why
     return found
 
 
@@ -173,14 +175,18 @@ def _setting(node: ast.expr, text: str) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError):
-        raise Refused(f"filter '{text}'", "a setting is a number, a word, or numbers in brackets") from None
+        raise Refused(
+            f"filter '{text}'",
+            "a setting is a number, a word, or numbers in brackets",
+            "write it so, such as log(sigma_mm=1.5)",
+        ) from None
 
 
 def _reach(made: Callable[..., Floats], settings: Mapping[str, Any]) -> tuple[float, int]:
     """How far a filter looks: (mm, voxels)."""
     for name in ("sigma_mm", "wavelength_mm", "gamma"):
         if name in settings and not (isinstance(settings[name], (int, float)) and settings[name] > 0):
-            raise Refused(f"{name} {settings[name]}", "it is a number above zero")
+            raise Refused(f"{name} {settings[name]}", "it is a number above zero", "give such a number")
     try:
         if made is mean:
             return 0.0, int(settings["size"]) // 2
@@ -195,7 +201,7 @@ def _reach(made: Callable[..., Floats], settings: Mapping[str, Any]) -> tuple[fl
     except Refused:
         raise
     except (TypeError, ValueError) as why:
-        raise Refused(f"settings {dict(settings)}", f"one is of the wrong kind ({why})") from why
+        raise Refused(f"settings {dict(settings)}", f"one is of the wrong kind ({why})", "correct it") from why
     return np.inf, 0
 
 

@@ -61,7 +61,9 @@ def riesz_simoncelli(
 
 def _checked(order: Order) -> Order:
     if min(order) < 0 or sum(order) < 1:
-        raise Refused(f"Riesz transform of order {order}", "one of the three is at least 1")
+        raise Refused(
+            f"Riesz transform of order {order}", "one of the three is at least 1", "give an order such as (1, 0, 0)"
+        )
     return order
 
 

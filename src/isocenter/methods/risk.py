@@ -93,7 +93,11 @@ def mesa_2015(
     _within("systolic pressure", systolic_mmhg, 90, 200, "mmHg", "MESA")
     _lipids_mg("MESA", cholesterol_mg_dl, (100, 400), hdl_mg_dl, (15, 120))
     if ethnicity not in ("white", "african_american", "chinese", "hispanic"):
-        raise Refused(f"ethnicity '{ethnicity}'", "MESA has white, african_american, chinese and hispanic")
+        raise Refused(
+            f"ethnicity '{ethnicity}'",
+            "MESA has white, african_american, chinese and hispanic",
+            "give one of these, or take a model that asks for none",
+        )
     if calcium is not None:
         _within("Agatston score", calcium, 0, 20000, "", "MESA")
     table = MESA_2015["without calcium" if calcium is None else "with calcium"]
@@ -166,7 +170,11 @@ def pce_2013(
     _within("systolic pressure", systolic_mmhg, 90, 200, "mmHg", "the pooled cohort equations")
     _lipids_mg("the pooled cohort equations", cholesterol_mg_dl, (130, 320), hdl_mg_dl, (20, 100))
     if (sex, ethnicity) not in PCE_2013:
-        raise Refused(f"ethnicity '{ethnicity}'", "the equations are for white and african_american persons")
+        raise Refused(
+            f"ethnicity '{ethnicity}'",
+            "the equations are for white and african_american persons",
+            "give one of these, or take a model that asks for none",
+        )
     table = PCE_2013[sex, ethnicity]
     t, ln_age = table.get, math.log(age)
     ln_cholesterol, ln_hdl, ln_pressure = (math.log(v) for v in (cholesterol_mg_dl, hdl_mg_dl, systolic_mmhg))
@@ -211,7 +219,11 @@ def prevent_2023(
     """
     _sex(sex)
     if (outcome, years, sex) not in PREVENT_2023:
-        raise Refused(f"{outcome} within {years} years", "PREVENT gives CVD, ASCVD and HF within 10 or 30 years")
+        raise Refused(
+            f"{outcome} within {years} years",
+            "PREVENT gives CVD, ASCVD and HF within 10 or 30 years",
+            "ask for one of these",
+        )
     _told(diabetes=diabetes, smoker=smoker, pressure_drug=pressure_drug, statin=statin)
     _aged(age, 30, 79 if years == 10 else 59, f"PREVENT, {years} years ahead,")
     _within("systolic pressure", systolic_mmhg, 90, 180, "mmHg", "PREVENT")
@@ -221,11 +233,11 @@ def prevent_2023(
         _within("body mass index", bmi_kg_m2, 18.5, 39.9, "kg/m²", "PREVENT")
     if outcome == "HF":
         if bmi_kg_m2 is None:
-            raise Refused("no body mass index", "PREVENT needs it for heart failure")
+            raise Refused("no body mass index", "PREVENT needs it for heart failure", "give it")
         bmi = bmi_kg_m2
     else:
         if cholesterol_mg_dl is None or hdl_mg_dl is None:
-            raise Refused("no total or HDL cholesterol", f"PREVENT needs both for {outcome}")
+            raise Refused("no total or HDL cholesterol", f"PREVENT needs both for {outcome}", "give both")
         _lipids_mg("PREVENT", cholesterol_mg_dl, (130, 320), hdl_mg_dl, (20, 100))
         other = MMOL_PER_MG_DL * (cholesterol_mg_dl - hdl_mg_dl) - 3.5
         hdl = (MMOL_PER_MG_DL * hdl_mg_dl - 1.3) / 0.3
@@ -339,7 +351,7 @@ def _europe(model: str, sex: str, region: str, systolic: float, cholesterol: flo
     _sex(sex)
     area = region.replace("_", " ").replace("-", " ")
     if area not in ("low", "moderate", "high", "very high"):
-        raise Refused(f"region '{region}'", "it is low, moderate, high or very high")
+        raise Refused(f"region '{region}'", "it is low, moderate, high or very high", "name one of these")
     _within("systolic pressure", systolic, 90, 200, "mmHg", model)
     for name, value, low, high in (("total cholesterol", cholesterol, 2.5, 10.0), ("HDL cholesterol", hdl, 0.4, 3.0)):
         hint = f"divide mg/dL by {1 / MMOL_PER_MG_DL:.2f}" if value > 12 * low else ""
@@ -360,7 +372,9 @@ def _lipids_mg(
 def _part_of_whole(hdl: float, cholesterol: float, unit: str) -> None:
     if hdl >= cholesterol:
         raise Refused(
-            f"HDL cholesterol {hdl:g} {unit} of {cholesterol:g} {unit} in all", "a part is less than the whole"
+            f"HDL cholesterol {hdl:g} {unit} of {cholesterol:g} {unit} in all",
+            "a part is less than the whole",
+            "correct one of them, or exchange them",
         )
 
 
@@ -374,7 +388,7 @@ def _within(what: str, value: float, low: float, high: float, unit: str, model: 
 
 def _must_be_known(what: str, value: float | None, model: str) -> None:
     if value is None:
-        raise Refused(f"no {what}", f"{model} needs it")
+        raise Refused(f"no {what}", f"{model} needs it", "give it")
 
 
 def _aged(age: float, low: int, high: int, model: str, do: str = "") -> None:
@@ -394,4 +408,4 @@ def _told(**said: bool) -> None:
 
 def _sex(sex: str) -> None:
     if sex not in ("M", "F"):
-        raise Refused(f"sex '{sex}'", "the model has one equation for men (M) and one for women (F)")
+        raise Refused(f"sex '{sex}'", "the model has one equation for men (M) and one for women (F)", "give M or F")

@@ -84,7 +84,11 @@ def wilson(hits: int, of: int, *, level: float = 0.95) -> tuple[float, float]:
     (0.2553, 0.3662)
     """
     if of < 1 or not 0 <= hits <= of:
-        raise Refused(f"{hits} of {of}", "a proportion needs cases, and no more hits than cases")
+        raise Refused(
+            f"{hits} of {of}",
+            "a proportion needs cases, and no more hits than cases",
+            "give no more hits than cases, one at least",
+        )
     z = _normal_quantile(0.5 + level / 2)
     p, n = hits / of, float(of)
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -101,15 +105,21 @@ def _normal_quantile(p: float) -> float:
 def _split(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     truth, score = np.asarray(labels).ravel(), np.asarray(scores, np.float64).ravel()
     if len(truth) != len(score):
-        raise Refused(f"{len(truth)} labels and {len(score)} scores", "every case needs both")
+        raise Refused(
+            f"{len(truth)} labels and {len(score)} scores", "every case needs both", "give a score for each label"
+        )
     if not np.isfinite(score).all():
-        raise Refused("a score that is not finite", "cases cannot be put in order")
+        raise Refused(
+            "a score that is not finite", "cases cannot be put in order", "leave the case out, or give its score"
+        )
     ill = truth == 1
     if not (ill | (truth == 0)).all():
-        raise Refused(f"labels {np.unique(truth).tolist()[:5]}", "labels are 0 (healthy) and 1 (diseased)")
+        raise Refused(
+            f"labels {np.unique(truth).tolist()[:5]}", "labels are 0 (healthy) and 1 (diseased)", "give 0 and 1"
+        )
     diseased, healthy = score[ill], score[~ill]
     if not len(diseased) or not len(healthy):
-        raise Refused("one class only", "a curve needs diseased and healthy cases")
+        raise Refused("one class only", "a curve needs diseased and healthy cases", "give cases of both")
     return diseased, healthy
 
 
@@ -220,13 +230,21 @@ def one_against_rest(
     truth, said = np.asarray(labels).ravel(), np.asarray(chances, np.float64)
     if said.ndim != 2 or len(said) != len(truth):
         raise Refused(
-            f"{len(truth)} labels and chances of shape {said.shape}", "every case needs a chance of each class"
+            f"{len(truth)} labels and chances of shape {said.shape}",
+            "every case needs a chance of each class",
+            "give a chance of each class for each case",
         )
     present = np.unique(truth)
     if len(present) < 2:
-        raise Refused("one class only", "a curve needs cases of two classes at least")
+        raise Refused(
+            "one class only", "a curve needs cases of two classes at least", "give cases of two classes or more"
+        )
     if present.min() < 0 or present.max() >= said.shape[1]:
-        raise Refused(f"labels {present.tolist()}", f"there are chances of the classes 0 to {said.shape[1] - 1}")
+        raise Refused(
+            f"labels {present.tolist()}",
+            f"there are chances of the classes 0 to {said.shape[1] - 1}",
+            "give labels of these classes",
+        )
     return _mean_area([(truth == kind, said[:, int(kind)]) for kind in present], level, owners(people, len(truth)))
 
 
@@ -250,10 +268,18 @@ def of_findings(
     """
     shown, said = np.asarray(truth).astype(bool), np.asarray(chances, np.float64)
     if shown.ndim != 2 or shown.shape != said.shape:
-        raise Refused(f"truth of shape {shown.shape}, chances of shape {said.shape}", "each case has one per finding")
+        raise Refused(
+            f"truth of shape {shown.shape}, chances of shape {said.shape}",
+            "each case has one per finding",
+            "give a truth and a chance for each finding of each case",
+        )
     told = [(shown[:, k], said[:, k]) for k in range(shown.shape[1]) if 0 < shown[:, k].sum() < len(shown)]
     if not told:
-        raise Refused("no finding that some cases show and others do not", "a curve needs both")
+        raise Refused(
+            "no finding that some cases show and others do not",
+            "a curve needs both",
+            "give cases with and without one of them",
+        )
     return _mean_area(told, level, owners(people, len(shown)))
 
 
@@ -291,14 +317,18 @@ def compare(labels: npt.ArrayLike, one: npt.ArrayLike, other: npt.ArrayLike) -> 
     a10, a01 = _placements(*_split(labels, one))
     b10, b01 = _placements(*_split(labels, other))
     if min(len(a10), len(a01)) < 2:
-        raise Refused(f"{len(a10)} diseased and {len(a01)} healthy cases", "one of a class has no spread")
+        raise Refused(
+            f"{len(a10)} diseased and {len(a01)} healthy cases",
+            "one of a class has no spread",
+            "give two cases of each class or more",
+        )
     difference = float(a10.mean() - b10.mean())
     variance = float((a10 - b10).var(ddof=1)) / len(a10) + float((a01 - b01).var(ddof=1)) / len(a01)
     if variance <= 0 and difference:
         raise Refused(f"areas {abs(difference):g} apart in every case alike", "there is no spread to hold that against",
                       "compare them on more cases")  # fmt: skip
     if variance <= 0:
-        raise Refused("two scores that order the cases alike", "their areas cannot differ")
+        raise Refused("two scores that order the cases alike", "their areas cannot differ", "compare other scores")
     z = difference / float(np.sqrt(variance))
     return difference, z, float(2 * ndtr(-abs(z)))
 
@@ -316,7 +346,11 @@ def without_one(diseased: npt.ArrayLike, healthy: npt.ArrayLike) -> npt.NDArray[
     one, other = np.asarray(diseased, np.float64), np.asarray(healthy, np.float64)
     m, n = len(one), len(other)
     if min(m, n) < 2:
-        raise Refused(f"{m} diseased and {n} healthy cases", "leaving one out leaves none of a class")
+        raise Refused(
+            f"{m} diseased and {n} healthy cases",
+            "leaving one out leaves none of a class",
+            "give two cases of each class or more",
+        )
     v10, v01 = _placements(one, other)
     area = float(v10.mean())
     return np.concatenate([(n * area - v01) / (n - 1), (m * area - v10) / (m - 1)])
@@ -344,5 +378,5 @@ def threshold_for(labels: npt.ArrayLike, scores: npt.ArrayLike, *, sensitivity: 
     diseased, _ = _split(labels, scores)
     wanted = int(np.ceil(sensitivity * len(diseased) - 1e-9))
     if not 1 <= wanted <= len(diseased):
-        raise Refused(f"sensitivity {sensitivity}", "it must lie above 0 and not above 1")
+        raise Refused(f"sensitivity {sensitivity}", "it must lie above 0 and not above 1", "give such a number, as 0.9")
     return float(np.sort(diseased)[::-1][wanted - 1])

@@ -62,7 +62,9 @@ def standing_out(places: npt.NDArray[np.floating], part: float = 0.25) -> npt.ND
     (8.0, [1.0, 1.0, 1.0])
     """
     if not 0 < part <= 1:
-        raise Refused(f"the highest {part:g} of the places", "it is a part of all, above 0 and at most 1")
+        raise Refused(
+            f"the highest {part:g} of the places", "it is a part of all, above 0 and at most 1", "give such a part"
+        )
     flat = np.sort(places.reshape(*places.shape[:-2], -1), -1)
     return np.asarray(flat[..., -max(1, round(part * flat.shape[-1])) :].mean(-1), np.float64)
 
@@ -90,10 +92,16 @@ def occlusion(answer: Answer, image: Array, *, patch: int, step: int, fill: floa
         Refused: an image that is not finite or has another shape, or a patch larger than it.
     """
     if image.ndim not in (3, 4) or not np.isfinite(image).all():
-        raise Refused(f"an image of shape {image.shape}", "(channels, rows, columns), or with slices, and finite")
+        raise Refused(
+            f"an image of shape {image.shape}",
+            "(channels, rows, columns), or with slices, and finite",
+            "give an image of that shape",
+        )
     grid = image.shape[1:]
     if not 1 <= step <= patch <= min(grid):
-        raise Refused(f"a patch of {patch} every {step}", f"1 ≤ step ≤ patch ≤ {min(grid)}")
+        raise Refused(
+            f"a patch of {patch} every {step}", f"1 ≤ step ≤ patch ≤ {min(grid)}", "give numbers within these"
+        )
     cover = float(image.mean()) if fill is None else fill
     places = list(product(*[sorted({*range(0, n - patch + 1, step), n - patch}) for n in grid]))
     whole = float(answer(image[None])[0])
@@ -126,7 +134,11 @@ def insertion(answer: Answer, image: Array, order: Array, *, base: Array, steps:
 
 def _walked(answer: Answer, start: Array, end: Array, order: Array, steps: int) -> float:
     if start.shape != end.shape or order.shape != start.shape[1:]:
-        raise Refused(f"a map of shape {order.shape} for an image of {start.shape}", "they share a grid")
+        raise Refused(
+            f"a map of shape {order.shape} for an image of {start.shape}",
+            "they share a grid",
+            "give the map of this image",
+        )
     rank = np.argsort(np.argsort(-order, axis=None, kind="stable")).reshape(order.shape)
     batch = np.stack([np.where(rank < order.size * k / steps, end, start) for k in range(steps + 1)])
     return float(np.mean(np.asarray(answer(batch), np.float64)))
@@ -151,7 +163,11 @@ def alike(one: Array, other: Array, *, window: int = 7) -> float:
     from scipy.ndimage import uniform_filter
 
     if one.shape != other.shape or not np.isfinite(one).all() or not np.isfinite(other).all():
-        raise Refused(f"maps of shape {one.shape} and {other.shape}", "two finite maps of one grid are compared")
+        raise Refused(
+            f"maps of shape {one.shape} and {other.shape}",
+            "two finite maps of one grid are compared",
+            "give two maps of one image",
+        )
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return 0.0
     a, b = ((np.asarray(m, np.float64) - m.min()) / np.ptp(m) for m in (one, other))
@@ -171,7 +187,9 @@ def precision_recall(order: Array, mask: npt.NDArray[np.bool_]) -> float:
     """
     if order.shape != mask.shape or mask.all() or not mask.any():
         raise Refused(
-            f"a map of shape {order.shape} against a mask of {mask.shape}", "one grid, and both kinds of pixel"
+            f"a map of shape {order.shape} against a mask of {mask.shape}",
+            "one grid, and both kinds of pixel",
+            "give the mask of this map, neither empty nor full",
         )
     hit = mask.ravel()[np.argsort(-order, axis=None, kind="stable")]
     return float((np.cumsum(hit) / np.arange(1, hit.size + 1))[hit].mean())

@@ -58,7 +58,9 @@ def area_error(area: float, diseased: float, healthy: float) -> float:
     """
     _shares(area=area)
     if min(diseased, healthy) < 1:
-        raise Refused(f"{diseased:g} diseased and {healthy:g} healthy cases", "one of each at least")
+        raise Refused(
+            f"{diseased:g} diseased and {healthy:g} healthy cases", "one of each at least", "give one of each or more"
+        )
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
     spread = area * (1 - area) + (diseased - 1) * (q1 - area**2) + (healthy - 1) * (q2 - area**2)
     return float(np.sqrt(spread / (diseased * healthy)))
@@ -104,7 +106,9 @@ def power(area: float, diseased: float, healthy: float, *, alpha: float = 0.05) 
         Refused: an area not above 0.5, or fewer than one case of a class.
     """
     if min(diseased, healthy) < 1:
-        raise Refused(f"{diseased:g} diseased and {healthy:g} healthy cases", "one of each at least")
+        raise Refused(
+            f"{diseased:g} diseased and {healthy:g} healthy cases", "one of each at least", "give one of each or more"
+        )
     _shares(alpha=alpha)
     null, own = _spreads(area, healthy / diseased)
     za = float(ndtri(1 - alpha / 2))
@@ -149,9 +153,13 @@ def cases_for_kappa_test(
     """
     _shares(power=power_, alpha=alpha)
     if sides not in (1, 2):
-        raise Refused(f"{sides} sides", "a test has one or two")
+        raise Refused(f"{sides} sides", "a test has one or two", "give 1 or 2")
     if kappa == null:
-        raise Refused(f"a kappa of {kappa:g}, told from {null:g}", "no number of cases tells a value from itself")
+        raise Refused(
+            f"a kappa of {kappa:g}, told from {null:g}",
+            "no number of cases tells a value from itself",
+            "give two values that differ",
+        )
     za, zb = float(ndtri(1 - alpha / sides)), float(ndtri(power_))
     spread = za * np.sqrt(_kappa_spread(null, one, other)) + zb * np.sqrt(_kappa_spread(kappa, one, other))
     return int(np.ceil((float(spread) / (kappa - null)) ** 2))
@@ -172,11 +180,11 @@ def design_effect(images: float, icc: float, *, variation: float = 0.0) -> float
     (2.95, 2.668)
     """
     if not images >= 1:
-        raise Refused(f"{images:g} images of a person", "on average there is one at least")
+        raise Refused(f"{images:g} images of a person", "on average there is one at least", "give 1 or more")
     if not 0 <= icc <= 1:
-        raise Refused(f"a correlation of {icc:g}", "it lies between 0 and 1")
+        raise Refused(f"a correlation of {icc:g}", "it lies between 0 and 1", "give a number between these")
     if not 0 <= variation < np.inf:
-        raise Refused(f"a variation of {variation:g}", "it is not below 0")
+        raise Refused(f"a variation of {variation:g}", "it is not below 0", "give 0 or more")
     return float(1 + ((1 + variation**2) * images - 1) * icc)
 
 
@@ -199,7 +207,11 @@ def _kappa_spread(kappa: float, one: npt.ArrayLike, other: npt.ArrayLike | None)
     rows = _given(one)
     columns = rows if other is None else _given(other)
     if len(rows) != len(columns):
-        raise Refused(f"shares of {len(rows)} and of {len(columns)} grades", "both raters use the same grades")
+        raise Refused(
+            f"shares of {len(rows)} and of {len(columns)} grades",
+            "both raters use the same grades",
+            "give as many shares of both",
+        )
     k, chance = len(rows), float(rows @ columns)
     agreed = kappa * (1 - chance) + chance
     weight = (np.eye(k) - (columns[:, None] + rows[None, :]) * (1 - kappa)) ** 2
@@ -212,7 +224,8 @@ def _kappa_spread(kappa: float, one: npt.ArrayLike, other: npt.ArrayLike | None)
     if found.status != 0:
         most = (float(np.minimum(rows, columns).sum()) - chance) / (1 - chance)
         raise Refused(f"a kappa of {kappa:g} of raters with such shares",
-                      f"no table has it; the largest that they allow is {most:.3f}")  # fmt: skip
+                      f"no table has it; the largest that they allow is {most:.3f}",
+                      "give a smaller kappa or other shares")  # fmt: skip
     spread = -float(found.fun) - (kappa - chance * (1 - kappa)) ** 2
     return max(0.0, spread) / (1 - chance) ** 2
 
@@ -220,7 +233,11 @@ def _kappa_spread(kappa: float, one: npt.ArrayLike, other: npt.ArrayLike | None)
 def _given(shares: npt.ArrayLike) -> Shares:
     given = np.asarray(shares, np.float64).ravel()
     if len(given) < 2 or not np.isfinite(given).all() or (given <= 0).any() or abs(given.sum() - 1) > 1e-6:
-        raise Refused(f"shares {given.tolist()}", "of each grade above 0, of two grades or more, 1 in all")
+        raise Refused(
+            f"shares {given.tolist()}",
+            "of each grade above 0, of two grades or more, 1 in all",
+            "give shares that sum to 1",
+        )
     return np.asarray(given / given.sum(), np.float64)
 
 
@@ -228,7 +245,7 @@ def _spreads(area: float, ratio: float) -> tuple[float, float]:
     """Variance of the area times the diseased cases, without information and at this area (Obuchowski 1997)."""
     _positive(ratio)
     if not 0.5 < area < 1:
-        raise Refused(f"an area of {area:g}", "it lies above 0.5 and below 1")
+        raise Refused(f"an area of {area:g}", "it lies above 0.5 and below 1", "give an area within these")
     a = float(ndtri(area)) * 1.414
     own = 0.0099 * np.exp(-(a**2) / 2) * ((5 * a**2 + 8) + (a**2 + 8) / ratio)
     return 0.0792 * (1 + 1 / ratio), float(own)
@@ -237,9 +254,11 @@ def _spreads(area: float, ratio: float) -> tuple[float, float]:
 def _shares(**given: float) -> None:
     for name, value in given.items():
         if not 0 < value < 1:
-            raise Refused(f"{name.replace('_', ' ')} {value:g}", "it lies between 0 and 1")
+            raise Refused(
+                f"{name.replace('_', ' ')} {value:g}", "it lies between 0 and 1", "give a number between these"
+            )
 
 
 def _positive(ratio: float) -> None:
     if not ratio > 0:
-        raise Refused(f"a ratio of {ratio:g}", "healthy for each diseased is positive")
+        raise Refused(f"a ratio of {ratio:g}", "healthy for each diseased is positive", "give a number above 0")

@@ -81,9 +81,9 @@ def chosen(
     """
     rows, p = np.asarray(x, np.float64), np.asarray(certainty, np.float64).ravel()
     if rule not in RULES:
-        raise Refused(f"a rule '{rule:.30}'", f"there are {', '.join(RULES)}")
+        raise Refused(f"a rule '{rule:.30}'", f"there are {', '.join(RULES)}", "name one of these")
     if not 0 < n <= len(rows) or len(p) != len(rows):
-        raise Refused(f"{n} of {len(rows)} cases with {len(p)} certainties", "so many are not there")
+        raise Refused(f"{n} of {len(rows)} cases with {len(p)} certainties", "so many are not there", "ask for fewer")
     before = np.empty((0, rows.shape[1])) if known is None else np.asarray(known, np.float64)
     return RULES[rule](rows, p, before, n, np.random.default_rng(seed))
 
@@ -102,7 +102,7 @@ def gain(
     rows, truth = np.asarray(x, np.float64), np.asarray(labels).ravel().astype(int)
     tests, answers = np.asarray(test_x, np.float64), np.asarray(test_labels).ravel().astype(int)
     if first + batch * rounds > len(rows):
-        raise Refused(f"{first + batch * rounds} labels of {len(rows)} cases", "so many are not there")
+        raise Refused(f"{first + batch * rounds} labels of {len(rows)} cases", "so many are not there", "ask for fewer")
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(rows))
     taken = [int(i) for i in order[:first]]

@@ -93,7 +93,9 @@ def summary(readings: Sequence[float], *, unit: str) -> Stiffness:
         raise Refused(f"readings in '{unit}'", "stiffness is kPa or m/s", "give the unit of the machine")
     values = np.asarray(readings, np.float64)
     if len(values) < _FEWEST_EVER:
-        raise Refused(f"{len(values)} readings", f"at least {_FEWEST_EVER} are asked, ten by most machines")
+        raise Refused(
+            f"{len(values)} readings", f"at least {_FEWEST_EVER} are asked, ten by most machines", "take more readings"
+        )
     low, high = _PLAUSIBLE[unit]
     odd = values[~(np.isfinite(values) & (values >= low) & (values <= high))]
     if len(odd):

@@ -61,7 +61,11 @@ def turned(cine: Volume, through: int = 0) -> Turned:
         Refused: when there is not exactly one leading axis.
     """
     if len(cine.axes) != 1:
-        raise Refused(f"axes {[a.name for a in cine.axes]}", "a cine has one leading axis, the phase of the beat")
+        raise Refused(
+            f"axes {[a.name for a in cine.axes]}",
+            "a cine has one leading axis, the phase of the beat",
+            "choose the cine of the short axis",
+        )
     directions = cine.geometry.directions
     rest = [a for a in range(3) if a != through]
     down = max(rest, key=lambda a: (abs(directions[2, a]), -a))

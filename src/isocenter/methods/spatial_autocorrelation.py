@@ -38,7 +38,7 @@ def autocorrelation(
     held = mask[box]
     count = int(np.count_nonzero(held))
     if count < 2:
-        raise Refused(f"a region of {count} voxel", "there are no pairs to compare")
+        raise Refused(f"a region of {count} voxel", "there are no pairs to compare", "outline a larger region")
     x = np.where(held, np.asarray(image[box], dtype=np.float64), 0.0)
     x = np.where(held, x - x.sum() / count, 0.0)
     squares = float((x**2).sum())
@@ -52,7 +52,7 @@ def autocorrelation(
 
 def _shadows(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.bool_]]:
     if not mask.any():
-        raise Refused("a region without voxels", "there are no pairs to compare")
+        raise Refused("a region without voxels", "there are no pairs to compare", "outline it on this image")
     return [np.atleast_1d(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
 
 

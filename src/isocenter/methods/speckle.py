@@ -136,9 +136,15 @@ def nakagami_map(amplitude: Floats, window: tuple[int, int]) -> npt.NDArray[np.f
     from scipy.ndimage import uniform_filter
 
     if amplitude.ndim != 2 or any(w % 2 == 0 or w > n for w, n in zip(window, amplitude.shape, strict=True)):
-        raise Refused(f"a window of {window} on {amplitude.shape}", "it is odd and fits the picture")
+        raise Refused(
+            f"a window of {window} on {amplitude.shape}",
+            "it is odd and fits the picture",
+            "give an odd number that fits",
+        )
     if window[0] * window[1] < 25:
-        raise Refused(f"a window of {window}", "fewer than 25 pixels say nothing about a distribution")
+        raise Refused(
+            f"a window of {window}", "fewer than 25 pixels say nothing about a distribution", "give 5 or more"
+        )
     power = np.asarray(amplitude, np.float64) ** 2
     scale = float(power.max()) or 1.0
     power /= scale
@@ -184,7 +190,11 @@ def _usable(amplitude: Floats) -> npt.NDArray[np.float64]:
     if values.size < _FEWEST:
         raise Refused(f"{values.size} samples", f"statistics of speckle need {_FEWEST}", "take a larger region")
     if not np.isfinite(values).all() or values.min() < 0:
-        raise Refused("an envelope with values below zero or none", "amplitude is zero and up")
+        raise Refused(
+            "an envelope with values below zero or none",
+            "amplitude is zero and up",
+            "give the envelope, before compression",
+        )
     if values.min() == values.max():
-        raise Refused(f"one value everywhere ({values[0]:g})", "speckle varies")
+        raise Refused(f"one value everywhere ({values[0]:g})", "speckle varies", "choose a region with signal")
     return values

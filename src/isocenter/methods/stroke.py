@@ -183,7 +183,7 @@ def trial(
     if name == "DAWN":
         return _dawn(core_ml, hours, age, nihss)
     if name not in TRIALS:
-        raise Refused(f"trial '{name}'", f"there are {', '.join(TRIALS)}")
+        raise Refused(f"trial '{name}'", f"there are {', '.join(TRIALS)}", "name one of these")
     infinite = ratio is None
     quotient = float("inf") if ratio is None else ratio
     if name == "DEFUSE 3":

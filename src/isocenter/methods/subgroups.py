@@ -185,10 +185,16 @@ class _Table:
 
         values, groups = np.asarray(question.values, np.float64), np.asarray(question.groups, bool)
         if not np.isfinite(values).all() or groups.ndim != 2 or groups.shape[1] != len(values):
-            raise Refused(f"values of {len(values)} cases and groups of shape {groups.shape}", "each case has a value")
+            raise Refused(
+                f"values of {len(values)} cases and groups of shape {groups.shape}",
+                "each case has a value",
+                "give a group for each value",
+            )
         inside = groups.sum(1)
         if len(groups) and (inside.min() < 1 or inside.max() >= len(values)):
-            raise Refused("a comparison with an empty group", "there is nothing to compare")
+            raise Refused(
+                "a comparison with an empty group", "there is nothing to compare", "give cases of both groups"
+            )
         self.groups = groups.astype(np.float32)
         self._shares = not question.sums and bool(np.isin(values, (0, 1)).all())
         if self._shares:
@@ -241,7 +247,7 @@ def share_gap(
     """
     a, b = np.asarray(mine, bool).ravel(), np.asarray(others, bool).ravel()
     if not len(a) or not len(b):
-        raise Refused("a comparison with an empty group", "there is nothing to compare")
+        raise Refused("a comparison with an empty group", "there is nothing to compare", "give cases of both groups")
     one, other = share(a, people), share(b, others_people)
     value = one.value - other.value
     low = value - float(np.hypot(one.value - one.low, other.high - other.value))
@@ -282,12 +288,14 @@ def mean_gap(
 
     a, b = np.asarray(mine, np.float64).ravel(), np.asarray(others, np.float64).ravel()
     if min(len(a), len(b)) < 2:
-        raise Refused(f"{len(a)} cases against {len(b)}", "one case has no spread")
+        raise Refused(f"{len(a)} cases against {len(b)}", "one case has no spread", "give two cases of each or more")
     sides = [(x, np.arange(len(x)) if (own := owners(p, len(x))) is None else own)
              for x, p in ((a, people), (b, others_people))]  # fmt: skip
     counts = [len(np.unique(own)) for _, own in sides]
     if min(counts) < 2:
-        raise Refused(f"{counts[0]} people against {counts[1]}", "one has no spread")
+        raise Refused(
+            f"{counts[0]} people against {counts[1]}", "one has no spread", "give cases of two people of each or more"
+        )
     value, parts = float(a.mean() - b.mean()), [mean_error(x, own) ** 2 for x, own in sides]
     error = float(np.sqrt(sum(parts)))
     if error == 0.0:

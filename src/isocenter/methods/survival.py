@@ -106,10 +106,14 @@ def log_rank(times: Sequence[npt.ArrayLike], events: Sequence[npt.ArrayLike]) ->
 
     checked = [_checked(t, e) for t, e in zip(times, events, strict=True)]
     if len(checked) < 2:
-        raise Refused(f"{len(checked)} group", "a comparison needs two")
+        raise Refused(f"{len(checked)} group", "a comparison needs two", "give the people of two groups or more")
     at = np.unique(np.concatenate([t[e] for t, e in checked]))
     if not len(at):
-        raise Refused("groups in which nobody had the event", "there is nothing to compare")
+        raise Refused(
+            "groups in which nobody had the event",
+            "there is nothing to compare",
+            "follow them longer, or take another event",
+        )
     risk = np.array([len(t) - np.searchsorted(np.sort(t), at, "left") for t, _ in checked], np.float64)
     died = np.array([np.bincount(np.searchsorted(at, t[e]), minlength=len(at)) for t, e in checked], np.float64)
     n, d = risk.sum(0), died.sum(0)
@@ -157,7 +161,11 @@ def concordance(time: npt.ArrayLike, event: npt.ArrayLike, risk: npt.ArrayLike) 
     concordant, discordant, tied, tied_time = _pairs(t, e, r, np.ones(len(t)))
     comparable = concordant + discordant + tied
     if not comparable:
-        raise Refused("no two people can be compared", "an event must come before somebody else's end of follow-up")
+        raise Refused(
+            "no two people can be compared",
+            "an event must come before somebody else's end of follow-up",
+            "follow more people, or longer",
+        )
     return Concordance(
         float((concordant + 0.5 * tied) / comparable), int(concordant), int(discordant), int(tied), int(tied_time)
     )
@@ -191,7 +199,11 @@ def uno(
     concordant, discordant, tied, _ = _pairs(t, e, r, weight)
     comparable = concordant + discordant + tied
     if comparable <= 0:
-        raise Refused("no two people can be compared", "an event must come before somebody else's end of follow-up")
+        raise Refused(
+            "no two people can be compared",
+            "an event must come before somebody else's end of follow-up",
+            "follow more people, or longer",
+        )
     return float((concordant + 0.5 * tied) / comparable)
 
 
@@ -205,11 +217,15 @@ def _uncensored(time: npt.NDArray[Any], event: npt.NDArray[Any], at: npt.NDArray
 def _checked(time: npt.ArrayLike, event: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     t, e = np.asarray(time, np.float64).ravel(), np.asarray(event).ravel()
     if len(t) != len(e) or not len(t):
-        raise Refused(f"{len(t)} times and {len(e)} events", "every person needs both")
+        raise Refused(f"{len(t)} times and {len(e)} events", "every person needs both", "give both for each person")
     if not np.isfinite(t).all() or (t < 0).any():
-        raise Refused("a time that is negative or no number", "follow-up begins at zero")
+        raise Refused(
+            "a time that is negative or no number",
+            "follow-up begins at zero",
+            "leave the person out, or give the time from the beginning of follow-up",
+        )
     if set(np.unique(e).tolist()) - {0, 1}:
-        raise Refused(f"events {np.unique(e).tolist()[:5]}", "an event happened (1) or did not (0)")
+        raise Refused(f"events {np.unique(e).tolist()[:5]}", "an event happened (1) or did not (0)", "give 0 and 1")
     return t, e.astype(bool)
 
 
@@ -219,7 +235,11 @@ def _with_risk(
     t, e = _checked(time, event)
     r = np.asarray(risk, np.float64).ravel()
     if len(r) != len(t) or not np.isfinite(r).all():
-        raise Refused(f"{len(r)} risks for {len(t)} people", "every person needs one that is a number")
+        raise Refused(
+            f"{len(r)} risks for {len(t)} people",
+            "every person needs one that is a number",
+            "give a finite risk for each person",
+        )
     return t, e, r
 
 

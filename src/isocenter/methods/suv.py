@@ -148,7 +148,7 @@ def lean_body_mass_kg(weight_kg: float, height_m: float, sex: str, formula: str 
     53.814
     """
     if formula not in LEAN_FORMULAE:
-        raise Refused(f"lean body mass by '{formula}'", f"known are {', '.join(LEAN_FORMULAE)}")
+        raise Refused(f"lean body mass by '{formula}'", f"known are {', '.join(LEAN_FORMULAE)}", "name one of these")
     _check_body(weight_kg, height_m)
     man = _is_man(sex)
     cm = height_m * 100.0
@@ -167,7 +167,11 @@ def lean_body_mass_kg(weight_kg: float, height_m: float, sex: str, formula: str 
                 "use Janmahasatian's",
             )
     if not 0.0 < lean <= weight_kg:
-        raise Refused(f"lean body mass {lean:.1f} kg of {weight_kg:g} kg", f"{formula} does not hold for this body")
+        raise Refused(
+            f"lean body mass {lean:.1f} kg of {weight_kg:g} kg",
+            f"{formula} does not hold for this body",
+            "correct weight and height, or take SUV by body weight",
+        )
     return lean
 
 
@@ -181,7 +185,11 @@ def ideal_body_weight_kg(height_m: float, sex: str) -> float:
     cm = height_m * 100.0
     ideal = 48.0 + 1.06 * (cm - 152.0) if _is_man(sex) else 45.5 + 0.91 * (cm - 152.0)
     if ideal <= 0.0:
-        raise Refused(f"height {height_m:g} m", "ideal body weight is defined for adults")
+        raise Refused(
+            f"height {height_m:g} m",
+            "ideal body weight is defined for adults",
+            "correct Patient's Size, in metres, or take SUV by body weight",
+        )
     return ideal
 
 
@@ -221,7 +229,11 @@ def conversion(scan: Scan) -> Conversion:
     elif scan.units == "BQML":
         to_bqml = 1.0
     else:
-        raise Refused(f"PET in units '{scan.units or 'none'}'", "only BQML, CNTS, GML and CM2ML lead to SUV")
+        raise Refused(
+            f"PET in units '{scan.units or 'none'}'",
+            "only BQML, CNTS, GML and CM2ML lead to SUV",
+            "send the PET in one of these",
+        )
     weight = _weight(scan)
     activity = check_activity(scan.activity_bq, weight)
     remarks = scan.remarks
@@ -320,9 +332,17 @@ def _check_corrections(scan: Scan) -> None:
 def _undo_variant(scan: Scan) -> float:
     kind = _SUV_TYPES.get(scan.suv_type)
     if kind is None:
-        raise Refused(f"SUV Type '{scan.suv_type}'", f"known are {', '.join(k for k in _SUV_TYPES if k)}")
+        raise Refused(
+            f"SUV Type '{scan.suv_type}'",
+            f"known are {', '.join(k for k in _SUV_TYPES if k)}",
+            "correct SUV Type, or send the PET in BQML",
+        )
     if (kind == "bsa") != (scan.units == "CM2ML"):
-        raise Refused(f"SUV Type '{scan.suv_type or 'BW'}' in {scan.units}", "type and unit contradict each other")
+        raise Refused(
+            f"SUV Type '{scan.suv_type or 'BW'}' in {scan.units}",
+            "type and unit contradict each other",
+            "correct one of them, or send the PET in BQML",
+        )
     return 1.0 if kind == "bw" else 1.0 / from_suvbw(scan, kind)
 
 

@@ -190,7 +190,9 @@ class _Asked:
                 "choose fewer bins or wider ones",
             )
         if unknown := set(dimensions) - set(DIMENSIONS):
-            raise Refused(f"dimensions {', '.join(sorted(unknown))}", f"there are {', '.join(DIMENSIONS)}")
+            raise Refused(
+                f"dimensions {', '.join(sorted(unknown))}", f"there are {', '.join(DIMENSIONS)}", "name one of these"
+            )
         self.flat = bool({"2D", "2_5D"} & set(dimensions))
         self.by_slice = np.count_nonzero(levels, axis=(1, 2)).astype(np.float64)
         self.voxels = float(self.by_slice.sum())

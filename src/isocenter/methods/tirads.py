@@ -73,7 +73,7 @@ def rate(composition: str, echogenicity: str, shape: str, margin: str, foci: Seq
     4
     """
     if len(set(foci)) != len(foci):
-        raise Refused(f"echogenic foci {', '.join(foci)}", "each kind counts once")
+        raise Refused(f"echogenic foci {', '.join(foci)}", "each kind counts once", "name each kind once")
     parts = [
         _points(COMPOSITION, "composition", composition),
         _points(ECHOGENICITY, "echogenicity", echogenicity),
@@ -84,7 +84,11 @@ def rate(composition: str, echogenicity: str, shape: str, margin: str, foci: Seq
     if composition == "spongiform":
         return Rated(0, 1, _MEANING[1], "spongiform: no further points are added")
     if composition in ("mixed", "solid") and echogenicity == "anechoic":
-        raise Refused(f"a {composition} nodule that is anechoic", "echogenicity is that of its solid part")
+        raise Refused(
+            f"a {composition} nodule that is anechoic",
+            "echogenicity is that of its solid part",
+            "state the echogenicity of the solid part",
+        )
     points = sum(n for n, _ in parts)
     level = 1 if points == 0 else 2 if points <= 2 else 3 if points == 3 else 4 if points <= 6 else 5
     why = ", ".join(f"{word} {n}" for n, word in parts if n)
@@ -95,7 +99,7 @@ def rate(composition: str, echogenicity: str, shape: str, margin: str, foci: Seq
 
 def _points(table: Mapping[str, int], name: str, word: str) -> tuple[int, str]:
     if word not in table:
-        raise Refused(f"{name} '{word}'", f"known are {', '.join(table)}")
+        raise Refused(f"{name} '{word}'", f"known are {', '.join(table)}", "name one of these")
     return table[word], word
 
 
@@ -109,7 +113,7 @@ def advice(level: int, longest_mm: float) -> tuple[str, str]:
     'fine-needle aspiration'
     """
     if level not in _MEANING:
-        raise Refused(f"level TR{level}", "it is TR1 to TR5")
+        raise Refused(f"level TR{level}", "it is TR1 to TR5", "give 1 to 5")
     if not SMALLEST_MM <= longest_mm < 200:
         cm = " (was it given in centimetres?)" if 0 < longest_mm < SMALLEST_MM else ""
         raise Refused(

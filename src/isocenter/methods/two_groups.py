@@ -57,14 +57,16 @@ def contrast(one: npt.ArrayLike, other: npt.ArrayLike, *, level: float = 0.95) -
 
     a, b = np.asarray(one, np.float64).ravel(), np.asarray(other, np.float64).ravel()
     if min(len(a), len(b)) < 2:
-        raise Refused(f"{len(a)} and {len(b)} people", "a spread needs two in each group")
+        raise Refused(
+            f"{len(a)} and {len(b)} people", "a spread needs two in each group", "give two people of each group or more"
+        )
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise Refused("a value that is no number", "it has no place in a mean")
+        raise Refused("a value that is no number", "it has no place in a mean", "leave the person out")
     spread_a, spread_b = float(a.var(ddof=1)), float(b.var(ddof=1))
     error_a, error_b = spread_a / len(a), spread_b / len(b)
     error = error_a + error_b
     if error == 0:
-        raise Refused("two groups in which nobody differs", "an interval needs a spread")
+        raise Refused("two groups in which nobody differs", "an interval needs a spread", "give people who differ")
     freedom = error**2 / (error_a**2 / (len(a) - 1) + error_b**2 / (len(b) - 1))
     difference = float(a.mean() - b.mean())
     half = float(stats.t.ppf(0.5 + level / 2, freedom)) * sqrt(error)

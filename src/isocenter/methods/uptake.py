@@ -87,9 +87,13 @@ def best_mean(array: Floats, geometry: Geometry, mask: Mask, radius_mm: float = 
         Refused: when the mask is empty or does not fit.
     """
     if mask.shape != array.shape:
-        raise Refused(f"mask of shape {mask.shape}", f"the image has {array.shape}")
+        raise Refused(
+            f"mask of shape {mask.shape}",
+            f"the image has {array.shape}",
+            "outline the lesion on this image, or resample its mask",
+        )
     if not mask.any():
-        raise Refused("an empty mask", "there is no lesion to look in")
+        raise Refused("an empty mask", "there is no lesion to look in", "outline the lesion")
     weights = sphere_weights(geometry, radius_mm)
     reach = np.array(weights.shape) // 2
     centres = np.argwhere(mask)

@@ -80,7 +80,9 @@ def calibre(
     away = ndimage.distance_transform_edt(~vessels, sampling=spacing_mm)
     near, ground = inside & (away <= _REACH_MM), inside & (away > _APART_MM)
     if not ground.any():
-        raise Refused("vessels that leave nothing between them", "their contrast cannot be told")
+        raise Refused(
+            "vessels that leave nothing between them", "their contrast cannot be told", "take a higher threshold"
+        )
     excess = np.where(near, image - _surroundings(image, ground, spacing_mm), 0.0)
     owner = ndimage.distance_transform_edt(~tree.line, sampling=spacing_mm, return_distances=False, return_indices=True)
     number = np.full(image.shape, -1)  # of the way, for voxels of the line that lie between its ends
@@ -88,7 +90,11 @@ def calibre(
         number[tuple(way[1:-1].T)] = n
     whole = float(excess[tree.line].mean())
     if not whole > 0:
-        raise Refused("vessels that are no brighter than the liver around them", "they are no vessels with contrast")
+        raise Refused(
+            "vessels that are no brighter than the liver around them",
+            "they are no vessels with contrast",
+            "choose a phase with contrast in the vessels",
+        )
     heights = np.array([float(excess[tuple(w.T)].mean()) if len(w) >= _SHORT else whole for w in tree.ways])
     heights = np.where(heights > 0, heights, whole)
     places = tuple(axis[near] for axis in owner)

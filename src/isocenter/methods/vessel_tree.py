@@ -58,7 +58,7 @@ def tree_of(mask: Mask, spacing_mm: tuple[float, float, float]) -> Tree:
         Refused: for an empty mask.
     """
     if not mask.any():
-        raise Refused("a mask without voxels", "there is no tree in it")
+        raise Refused("a mask without voxels", "there is no tree in it", "take a lower threshold, or another phase")
     radius = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
     line = _thinned(mask, radius, spacing_mm)
     places = np.argwhere(line)
@@ -204,7 +204,11 @@ def box_dimension(mask: Mask) -> float:
     places = np.argwhere(mask)
     extent = int(np.ptp(places, axis=0).max()) + 1 if len(places) else 0
     if extent < 16:
-        raise Refused(f"a mask {extent} voxels long", "too small to count boxes of several sizes")
+        raise Refused(
+            f"a mask {extent} voxels long",
+            "too small to count boxes of several sizes",
+            "choose larger vessels or smaller voxels",
+        )
     # Boxes beyond a quarter of the whole are so few that they say more of their place than of the shape.
     sizes = 2 ** np.arange(int(np.log2(extent / 4)) + 1)
     places = places - places.min(axis=0)

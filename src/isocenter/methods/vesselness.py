@@ -90,7 +90,11 @@ def vesselness(
         Refused: for no scales, an empty mask, or see `tubularity`.
     """
     if not len(scales_mm) or not where.any():
-        raise Refused(f"{len(scales_mm)} scales in {int(where.sum())} voxels", "there is nothing to look at")
+        raise Refused(
+            f"{len(scales_mm)} scales in {int(where.sum())} voxels",
+            "there is nothing to look at",
+            "give scales and a region",
+        )
     levels = [tubularity(image, spacing_mm, scale, where) for scale in scales_mm]
     strength = [np.sqrt((own**2).sum(axis=1)) for own in levels]
     half = 0.5 * max(float(s.max()) for s in strength)

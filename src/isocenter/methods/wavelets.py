@@ -47,7 +47,7 @@ def separable_wavelet(
     if len(bands) not in (2, 3) or set(bands.upper()) - {"L", "H"}:
         raise Refused(f"bands '{bands}'", "two or three letters L and H are wanted", "write LHL for instance")
     if level < 1:
-        raise Refused(f"level {level}", "levels are counted from 1")
+        raise Refused(f"level {level}", "levels are counted from 1", "give 1 or more")
     low = _odd(low_pass(family)[::-1])
     high = _odd(low_pass(family) * (-1.0) ** np.arange(1, len(low_pass(family)) + 1))
     before = [[_holes(low, n)] * len(bands) for n in range(level - 1)]
@@ -69,7 +69,7 @@ def simoncelli(
         Refused: for a level below 1.
     """
     if level < 1:
-        raise Refused(f"level {level}", "levels are counted from 1")
+        raise Refused(f"level {level}", "levels are counted from 1", "give 1 or more")
     held = as_image(image)
     return filtered(held, lambda shape: band(shape, level), boundary=boundary, by_slice=by_slice)
 
@@ -138,7 +138,7 @@ def low_pass(family: str) -> Floats:
         return np.asarray(np.array([1 - r, 5 + r, 14 + 2 * r, 14 - 2 * r, 1 - r, r - 3]) / (16.0 * np.sqrt(2.0)))
     moments = {"haar": "1"}.get(name, name[2:] if name.startswith("db") else "")
     if not (moments.isascii() and moments.isdigit() and 1 <= int(moments) <= _MOST_MOMENTS):
-        raise Refused(f"wavelet '{family}'", f"known are haar, db1 to db{_MOST_MOMENTS} and coif1")
+        raise Refused(f"wavelet '{family}'", f"known are haar, db1 to db{_MOST_MOMENTS} and coif1", "name one of these")
     return _daubechies(int(moments))
 
 

@@ -70,8 +70,15 @@ class Gating:
         """
         held = weights.models(self._shelf()).get(name)
         if held is None:
-            raise NotFound(f"a model '{name:.64}'", "none of that name is installed", _LISTED)
+            raise NotFound(f"a model '{name:.64}'", "none of that name is installed", self._meant(name) or _LISTED)
         return held[0]
+
+    def _meant(self, name: str) -> str:
+        """What to say where the name of a folder was given in place of that of the model in it; "" where none was."""
+        for held, file in weights.models(self._shelf()).values():
+            if file.parent.name == name:
+                return f"the model in the folder '{name:.64}' is called '{held.name}', by its model.json: say that"
+        return ""
 
     def replaced(self, model: Model) -> Model | None:
         """What a model replaces: the weights of its name that are or were last released, if they are others."""
