@@ -113,3 +113,28 @@ def test_codes_in_words_are_read_without_the_columns_that_the_table_lacks(
     assert sum("is empty in 303 of 303 rows" in remark for remark in report["remarks"]) == 2
     with pytest.raises(Refused, match="has no column 'maxhr'"):
         told(written(tmp_path / "h.csv", [*names.replace("MaxHR", "Rate").split(","), "HeartDisease"], rows))
+
+
+LONG = [
+    "Age", "Sex", "Chest pain type", "BP", "Cholesterol", "FBS over 120", "EKG results", "Max HR", "Exercise angina",
+    "ST depression", "Slope of ST", "Number of vessels fluro", "Thallium", "Heart Disease",
+]  # fmt: skip
+ATTACK = [
+    "age", "sex", "cp", "trtbps", "chol", "fbs", "restecg", "thalachh", "exng", "oldpeak", "slp", "caa", "thall",
+    "output",
+]  # fmt: skip
+
+
+def test_columns_with_other_names_are_read_by_their_meaning(hearts: list[list[str]], tmp_path: Path) -> None:
+    values, labels, _ = told(written(tmp_path / "uci.csv", [*NAMES, "num"], hearts))
+    words = [[*row[:13], "Presence" if float(row[13]) > 0 else "Absence"] for row in hearts]
+    found, ill, said = told(written(tmp_path / "long.csv", LONG, words))
+    np.testing.assert_array_equal(found, values)
+    np.testing.assert_array_equal(ill, labels)
+    assert "'BP' as trestbps" in said[0] and "'Heart Disease' as num" in said[0]
+    found, ill, said = told(written(tmp_path / "attack.csv", ATTACK, [kaggle(row) for row in hearts]))
+    np.testing.assert_array_equal(found, values)
+    np.testing.assert_array_equal(ill, labels)
+    assert "'slp' as slope" in said[0] and "numbers the kinds from 0 on" in said[1]
+    with pytest.raises(Refused, match="no column 'trestbps'"):
+        told(written(tmp_path / "twice.csv", [*LONG, "trtbps"], [[*row, row[3]] for row in words]))

@@ -41,6 +41,20 @@ _WORDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }  # fmt: skip
 """Column of the form that tells codes by words -> ours, and its words; a pressure or cholesterol of 0 is not known."""
 
+_LONG: Mapping[str, str] = {
+    "gender": "sex", "chestpaintype": "cp", "chestpain": "cp", "bp": "trestbps", "restingbp": "trestbps",
+    "trtbps": "trestbps", "restingbloodpressure": "trestbps", "cholesterol": "chol", "cholestoral": "chol",
+    "serumcholesterol": "chol", "serumcholestoral": "chol", "fbsover120": "fbs", "fastingbloodsugar": "fbs",
+    "restingecg": "restecg", "ekgresults": "restecg", "restingecgresults": "restecg",
+    "restingelectrocardiographicresults": "restecg", "maxhr": "thalach", "thalachh": "thalach",
+    "maxheartrate": "thalach", "maxheartrateachieved": "thalach", "exng": "exang", "exerciseangina": "exang",
+    "exerciseinducedangina": "exang", "stdepression": "oldpeak", "slp": "slope", "stslope": "slope",
+    "slopeofst": "slope", "caa": "ca", "numberofvesselsfluro": "ca", "nummajorvessels": "ca",
+    "numberofmajorvessels": "ca", "majorvessels": "ca", "thall": "thal", "thallium": "thal", "thalassemia": "thal",
+    "heartdisease": "num", "output": "num",
+}  # fmt: skip
+"""Other names of the columns that go about, with the codes of UCI or of one of the forms, and ours."""
+
 Array = npt.NDArray[Any]
 Sheet = tuple[list[str], list[list[str]], tuple[str, ...]]
 
@@ -76,6 +90,7 @@ def brought_back(header: Sequence[str], body: Sequence[Sequence[str]], how: Tabl
     names, rows = list(header), [list(row) for row in body]
     if not {c.name for c in how.columns}.issuperset(_ASKED):
         return names, rows, ()
+    names, renamed = _in_short(names, rows)
     at = {plain(name): k for k, name in enumerate(names)}
     if {"chestpaintype", "stslope"} <= at.keys():
         return _of_words(at, rows, how, where)
@@ -84,10 +99,10 @@ def brought_back(header: Sequence[str], body: Sequence[Sequence[str]], how: Tabl
     }
     label = next((n for n in _OUTCOMES if n in at), None)
     if label is None or not at.keys() >= set(_ASKED):
-        return names, rows, ()
+        return names, rows, renamed
     cells = {n: np.array([number(row[at[n]]) for row in rows]) for n in (*_ASKED, label)}
     if not (0 in cells["cp"] or 0 in cells["slope"] or np.isin(cells["thal"], (0, 1, 2)).any()):
-        return names, rows, ()
+        return names, rows, renamed
     form, ill = _proven(cells, label, where)
     for row in rows:
         for name in ("cp", "restecg", "slope", "thal"):
@@ -102,9 +117,28 @@ def brought_back(header: Sequence[str], body: Sequence[Sequence[str]], how: Tabl
         for name, codes in ((n, getattr(form, n)) for n in ("cp", "restecg", "slope", "thal"))
     )
     return names, rows, (
+        *renamed,
         f"{where} numbers the kinds from 0 on, as tables of Kaggle do: it was read with {told}, and '{label}' with "
         f"{direction}, which its own ST depression, heart rates and angina on exercise prove",
     )  # fmt: skip
+
+
+def _in_short(names: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], tuple[str, ...]]:
+    """The names of columns as UCI has them, and a sentence on those that were called otherwise.
+
+    The form that tells codes by words keeps its names. A column stays as it is where another has its short name.
+    """
+    here = [plain(name) for name in names]
+    pain = here.index("chestpaintype") if "chestpaintype" in here else -1
+    if pain >= 0 and any(row[pain] and number(row[pain]) != number(row[pain]) for row in rows):
+        return list(names), ()
+    short = [_LONG.get(word, word) for word in here]
+    free = [own != word and short.count(own) == 1 for word, own in zip(here, short, strict=True)]
+    if any(word in _OUTCOMES[:4] for word in here):
+        free = [yes and own != "num" for yes, own in zip(free, short, strict=True)]
+    made = [own if yes else name for name, own, yes in zip(names, short, free, strict=True)]
+    told = ", ".join(f"'{name}' as {own}" for name, own, yes in zip(names, short, free, strict=True) if yes)
+    return made, (f"columns that are called otherwise were read by their meaning: {told}",) if told else ()
 
 
 def _of_words(at: Mapping[str, int], rows: list[list[str]], how: Table, where: str) -> Sheet:
