@@ -13,6 +13,7 @@ from PIL import Image
 
 from isocenter.errors import Refused
 from isocenter.learn.judge import judged
+from isocenter.learn.outlined_films import outlined_films
 from isocenter.testing.phantoms import thorax
 
 
@@ -61,9 +62,16 @@ def test_lungs_alone_and_what_is_not_there(tmp_path: Path) -> None:
     small = tmp_path / "a" / "leftMask" / "1.png"
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(small)
     with pytest.raises(Refused, match="another shape"):
-        judged("chest_xray_heart", tmp_path / "a")
+        list(outlined_films(tmp_path / "a"))
+    found = judged("chest_xray_heart", tmp_path / "a")
+    assert found.report["n"] == 2 and found.report["declined"] == 2 and len(found.cases) == 2
+    assert "1 of 3 images were not measured" in found.report["remarks"][0]
     small.write_bytes(b"no picture")
     with pytest.raises(Refused, match="cannot be read"):
+        list(outlined_films(tmp_path / "a"))
+    for name in ("2", "3"):
+        (tmp_path / "a" / "leftMask" / f"{name}.png").write_bytes(b"no picture")
+    with pytest.raises(Refused, match=r"none of 3 pictures in a can be used: of the first: 1\.png cannot be read"):
         judged("chest_xray_heart", tmp_path / "a")
 
 
@@ -99,7 +107,8 @@ def test_parts_both_lungs_in_one_file_and_compressed_outlines_give_the_same_figu
     whole = np.asarray(Image.open(mask))
     Image.fromarray(np.where(whole > 0, 1 + (np.indices(whole.shape)[1] > 256), 0).astype(np.uint8)).save(mask)
     with pytest.raises(Refused, match=r"1_mask.png holds 1, 2.*(?i:give) each structure a file of its own"):
-        judged("chest_xray_heart", tmp_path / "both")
+        list(outlined_films(tmp_path / "both"))
+    assert "holds 1, 2" in judged("chest_xray_heart", tmp_path / "both").report["remarks"][0]
     Image.fromarray(np.full_like(whole, 255)).save(mask)
     found = judged("chest_xray_heart", tmp_path / "both")
     found.write(tmp_path / "said.csv")

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.learn.judge_classes import mean_of
 from isocenter.learn.outlined_films import OUTLINES, WANTED, outlined_films
+from isocenter.learn.unread import without
 from isocenter.methods.lung_network import alike, network_outline
 from isocenter.record import Model
 
@@ -36,7 +37,8 @@ def judged(
         Refused: where no folder is called like the split, or no picture has both lungs outlined.
     """
     rows: list[dict[str, Any]] = []
-    for name, _, whom, picture, truth in outlined_films(data, split):
+    unread: list[tuple[str, str]] = []
+    for name, _, whom, picture, truth in outlined_films(data, split, aside=unread):
         row: dict[str, Any] = {"name": name, "person": whom, "declined": ""}
         if not truth:
             rows.append(row | {"declined": f"the lungs of {name} are one piece: give each a file of its own"})
@@ -51,6 +53,9 @@ def judged(
             if "heart" in truth:
                 row |= {"ratio drawn": _ratio(truth), "ratio found": chest.ratio}
         rows.append(row)
+    if not rows and unread:
+        raise Refused(f"none of {len(unread)} pictures in {data.name} can be used", f"of the first: {unread[0][1]}",
+                      "repair them")  # fmt: skip
     if not rows:
         raise Refused(f"no outlined lungs in {data.name}", WANTED, "arrange them so")
     metrics: dict[str, Any] = {"dice": {}}
@@ -64,7 +69,8 @@ def judged(
     figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": []}
     columns = dict.fromkeys(key for row in rows for key in row)
     lines = [{key: row.get(key, "") for key in columns} for row in rows]
-    return figures | {"declined": sum(bool(r["declined"]) for r in rows)}, lines, {}
+    counted = figures | {"declined": sum(bool(r["declined"]) for r in rows)}
+    return *without(counted, lines, unread), {}
 
 
 def _mean(rows: Sequence[dict[str, Any]], values: npt.ArrayLike, least: float = 0.0) -> dict[str, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,11 +52,14 @@ class OutlinedFilm(NamedTuple):
     outlines: dict[str, Mask]
 
 
-def outlined_films(data: Path, split: str | None = None, *, partly: bool = False) -> Iterator[OutlinedFilm]:
+def outlined_films(
+    data: Path, split: str | None = None, *, partly: bool = False, aside: list[tuple[str, str]] | None = None
+) -> Iterator[OutlinedFilm]:  # fmt: skip
     """Every picture with both lungs outlined.
 
     Args:
         split: only pictures below a folder of that name. partly: those with one outline or two as well.
+        aside: where it is given, a picture that cannot be used is put here with the reason, and the others are read.
 
     Raises:
         Refused: no folder is called like the split, or an outline does not fit its picture.
@@ -82,19 +85,34 @@ def outlined_films(data: Path, split: str | None = None, *, partly: bool = False
         own = {part: f for part in (*OUTLINES, "lungs") if (f := _nearest(drawn.get((part, case), []), path, data))}
         if not ({"right", "left"} <= own.keys() or "lungs" in own or (partly and own)):
             continue
-        truth = {part: _mask(own[part]) for part in OUTLINES if part in own}
-        if "lungs" in own and not {"right", "left"} <= own.keys():
-            both = _apart(_mask(own["lungs"]))
-            truth = truth | both if both else truth if partly else {}
-        picture = _read(path, drawn=False)
-        if any(mask.shape != picture.shape for mask in truth.values()):
-            raise Refused(
-                f"outlines of {path.name}",
-                "they have another shape than the picture",
-                "outline it on the picture in its own size",
-            )
         place = path.relative_to(data).as_posix()
-        yield OutlinedFilm(path.stem if often[path.stem] == 1 else place, place, whom, picture, truth)
+        name = path.stem if often[path.stem] == 1 else place
+        try:
+            film = OutlinedFilm(name, place, whom, *_drawn_on(path, own, partly=partly))
+        except Refused as bad:
+            if aside is None:
+                raise
+            aside.append((name, str(bad)))
+        else:
+            yield film
+
+
+def _drawn_on(
+    path: Path, own: Mapping[str, Path], *, partly: bool
+) -> tuple[npt.NDArray[np.float32], dict[str, Mask]]:  # fmt: skip
+    """A picture and its outlines, by part."""
+    truth = {part: _mask(own[part]) for part in OUTLINES if part in own}
+    if "lungs" in own and not {"right", "left"} <= own.keys():
+        both = _apart(_mask(own["lungs"]))
+        truth = truth | both if both else truth if partly else {}
+    picture = _read(path, drawn=False)
+    if any(mask.shape != picture.shape for mask in truth.values()):
+        raise Refused(
+            f"outlines of {path.name}",
+            "they have another shape than the picture",
+            "outline it on the picture in its own size",
+        )
+    return picture, truth
 
 
 def _told(way: Path) -> tuple[str, str]:
