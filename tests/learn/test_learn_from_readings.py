@@ -25,7 +25,8 @@ from isocenter.learn.from_readings import (
     written,
 )
 from isocenter.learn.kinds import Classifier2D
-from isocenter.learn.recipes import RECIPES
+from isocenter.learn.recipes import OWN_TRAINING, RECIPES, taught_by
+from isocenter.learn.signed_reports import teacher_of
 from isocenter.record import Model
 
 SAID = Said("1", "p1", "ito", "2026-01-01", "concurrent", machine=True, final=True)
@@ -180,3 +181,9 @@ def test_a_reader_who_exchanges_every_label_spoils_less_when_their_part_is_cappe
         head = fit_head(x[:600], said, weights=weights)
         areas.append(auc(truth[600:], head.certainty(x[600:])).value)
     assert areas[0] < 0.4 < 0.8 < areas[1], areas
+
+
+@pytest.mark.parametrize("task", sorted([*RECIPES, *OWN_TRAINING]))
+def test_signed_reports_teach_every_recipe_that_ships(task: str) -> None:
+    teacher = teacher_of(taught_by(task), task, ())
+    assert all(callable(getattr(teacher, part)) for part in ("said", "examples", "written"))

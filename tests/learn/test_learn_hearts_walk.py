@@ -23,7 +23,7 @@ from isocenter.govern.policy import HOUSE, Person, Role  # noqa: E402
 from isocenter.learn import heart  # noqa: E402
 from isocenter.learn.from_readings import Example  # noqa: E402
 from isocenter.learn.heart_fit import HeartRecipe  # noqa: E402
-from isocenter.learn.hearts import OPEN, stacked  # noqa: E402
+from isocenter.learn.hearts import OPEN, Heart, stacked  # noqa: E402
 from isocenter.learn.labelled_cines import read_labelled_cines  # noqa: E402
 from isocenter.learn.recipes import taught_by  # noqa: E402
 from isocenter.learn.signed_reports import Signed  # noqa: E402
@@ -215,6 +215,10 @@ def test_what_cannot_be_placed_is_left_out_with_the_reason(tmp_path: Path) -> No
     still = replace(cine(), array=cine().array[0], axes=(), instance_uids=())
     with pytest.raises(Refused, match="1: outlines on images that are no cine"):
         teacher().written(tmp_path / "b", [example], lambda study, on=None, image="": (still, ["d"]), {})
+    alone = replace(cine(), array=cine().array[:, :1], geometry=Geometry(cine().geometry.affine, (1, *SHAPE[1:])),
+                    instance_uids=())  # fmt: skip
+    with pytest.raises(Refused, match="1: outlines on a cine of 1 slices"):
+        teacher().written(tmp_path / "c", [example], lambda study, on=None, image="": (alone, ["d"]), {})
     with pytest.raises(Refused, match="an outline at phase 9: the cine has 6"):
         labels_of({1: [(one.where, 8)]}, cine())
 
@@ -223,3 +227,13 @@ def test_slices_between_two_that_show_it_are_left_open() -> None:
     region = outlined("LV endo phase 1", "", slice(0, 5, 2)).where
     labels = labels_of({1: [(region, 0)]}, cine())
     assert (labels[0, [1, 3]] == OPEN).all() and (labels[0, 0] == 1).any() and not labels[1:].any()
+
+
+def test_a_cavity_that_covers_hardly_a_pixel_teaches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[2, 12, 12] = 1
+    said: list[str] = []
+    monkeypatch.setattr(heart, "_cases", lambda data: [Heart("speck", cine(), labels={0: labels})])
+    with pytest.raises(Refused, match=r"no cine in .* shows a cavity"):
+        heart.train(tmp_path, tmp_path / "model", 0, said.append)
+    assert said == ["speck teaches nothing: its cavity covers hardly a pixel of 1.5 mm"]

@@ -99,6 +99,10 @@ def train(
     except OSError as e:
         raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
     patients = _one_person([_Patient.of(one) for one in _cases(data)])
+    for one in patients:
+        if not one.slices.radius.any():
+            tell(f"{one.name} teaches nothing: its cavity covers hardly a pixel of {STEP_MM:g} mm")
+    patients = [one for one in patients if one.slices.radius.any()]
     _must_teach(patients, data)
     virtual = virtual_hearts(how.virtual, seed)
     examples = Hearts.together([*(patient.slices for patient in patients), drawn_outward(virtual, how.outward)])
@@ -199,8 +203,11 @@ def _one_person(patients: Sequence[_Patient]) -> list[_Patient]:
 def _must_teach(patients: Sequence[_Patient], data: Path) -> None:
     """
     Raises:
-        Refused: signed reports are of one person only, or nothing counts.
+        Refused: nobody has a cavity that is seen, signed reports are of one person only, or nothing counts.
     """
+    if not patients:
+        raise Refused(f"no cine in {data.name} shows a cavity", "what is smaller than the pixels teaches nothing",
+                      "see whether outlines and images have the same spacing")  # fmt: skip
     if (data / "examples.json").is_file() and len({patient.person for patient in patients}) < 2:
         raise Refused(
             "signed outlines of one person only", "nobody would be left on whom to see what was learnt",

@@ -94,6 +94,8 @@ def cut_mm(net: HeartNet, drawn: Hearts, phases: int) -> float:
     found = []
     for m, n, c, depth in zip(*(t.chunk(phases) for t in (masks, near, core, said * _SCALE_MM)), strict=True):
         deepest = depth[n & ~c].sort(descending=True).values
+        if not len(deepest):
+            continue  # too small to be seen on this grid
         wanted = min(max(round(float(m.sum())) - int(c.sum()), 0), len(deepest) - 1)
         found.append(-float(deepest[wanted]))
     return sum(found) / len(found)

@@ -37,6 +37,7 @@ __all__ = ["Ventricles"]
 _KINDS = {"endo": 1, "epi": 2, "myo": 3}
 _CAVITY, _AROUND, _MUSCLE = 1, 2, 3
 _NUMBERED = re.compile(r"\(phase (\d+)\)")
+_LEAST_SLICES = 3  # each is looked at with its neighbours
 _SHORT_AXIS = 0.75  # cosine between the normal of the slices and the usual long axis, as the analysis has it
 
 Mask = npt.NDArray[np.bool_]
@@ -136,6 +137,11 @@ def _cine(example: Example, images: Images) -> tuple[Volume, Sequence[str]]:
     if len(cine.axes) != 1 or len(cine.array) < LEAST_PHASES:
         raise Refused(
             "outlines on images that are no cine", "the beat is shown in several phases", "outline on the cine"
+        )
+    if cine.geometry.shape[0] < _LEAST_SLICES:
+        raise Refused(
+            f"outlines on a cine of {cine.geometry.shape[0]} slices",
+            "short axes in one series are learnt from",
         )
     _, down, across = cine.geometry.directions.T
     along = abs(float(np.cross(down, across) @ APEX)) / float(np.linalg.norm(APEX))
