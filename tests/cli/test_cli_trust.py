@@ -50,6 +50,13 @@ def test_a_folder_is_deidentified_with_a_report_beside_it(scans: Path, tmp_path:
         assert held.PatientIdentityRemoved == "YES" and file.stem == held.SOPInstanceUID
 
 
+@pytest.mark.parametrize(("keep", "words"), [("PatientName", "still name the person"), ("PatientAgee", "no keyword")])
+def test_what_may_not_be_kept_is_told_before_a_file_is_read(scans: Path, tmp_path: Path, keep: str, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        asked("deidentify", str(scans), "--out", str(tmp_path / "out"), "--keep", keep, *ONE)
+    assert not (tmp_path / "out").exists()
+
+
 def test_faces_leave_a_folder_by_default_and_stay_where_that_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "heads"
     folder.mkdir()

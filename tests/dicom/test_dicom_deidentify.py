@@ -422,6 +422,9 @@ def test_what_may_be_kept_and_what_never() -> None:
     for identity in ("PatientName", "PatientID", "SOPInstanceUID"):
         with pytest.raises(Refused, match="still name the person"):
             deidentify(data, keep=[identity])
+    for wrong in ("StudyDescriptoin", "Study Description", "0008,1030"):
+        with pytest.raises(Refused, match=f"keep='{wrong}': it is no keyword"):
+            deidentify(data, keep=[wrong])
 
 
 def test_documents_unknown_classes_and_burned_in_text_are_refused() -> None:

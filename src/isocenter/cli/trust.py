@@ -71,6 +71,7 @@ def deidentify(
     from isocenter.cli.screen import Screen
     from isocenter.dicom.alike import must_be_alike, must_say_why
     from isocenter.dicom.confidentiality import Option, options_named
+    from isocenter.dicom.deidentify import must_be_keepable
     from isocenter.dicom.release import Terms, growing, held_names, release
     from isocenter.dicom.scan import places
     from isocenter.forms.words import many
@@ -83,6 +84,7 @@ def deidentify(
         options = options | {Option.FACES} if deface else options - {Option.FACES}
     asked = _recipe(recipe, partly, screen) if recipe is not None else None
     terms = Terms(options, frozenset(keep or ()), frozenset(reviewed or ()), blank, asked)
+    must_be_keepable(terms.keep)
     must_say_why(smallest_group, reason)
     key = _secret(secret, out)
     with growing(out) as partial:

@@ -37,7 +37,7 @@ from isocenter.dicom.whole import whole
 from isocenter.dicom.wording import vocabulary
 from isocenter.errors import IsocenterError, Refused
 
-__all__ = ["REVIEWED", "Deidentified", "HeldBack", "deidentify"]
+__all__ = ["REVIEWED", "Deidentified", "HeldBack", "deidentify", "must_be_keepable"]
 
 _IDENTITIES = frozenset({"PatientName", "PatientID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"})
 _CLASS, _INSTANCE, _STUDY, _SERIES, _DOCUMENT = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00420011
@@ -99,6 +99,23 @@ class Deidentified:
     face: str = ""
 
 
+def must_be_keepable(keep: Collection[str]) -> None:
+    """Keywords of attributes that may be kept.
+
+    Raises:
+        Refused: one names an identity, or is no keyword of the standard: nothing would be kept by it.
+    """
+    if forbidden := _IDENTITIES & set(keep):
+        raise Refused(f"keep={sorted(forbidden)}", "the object would still name the person", "leave these out")
+    from pydicom.datadict import tag_for_keyword
+
+    if unknown := sorted(one for one in keep if tag_for_keyword(one) is None):
+        raise Refused(
+            f"keep='{unknown[0]:.64}'", "it is no keyword of PS3.6, so nothing would be kept by it",
+            "write it as StudyDescription is written",
+        )  # fmt: skip
+
+
 def deidentify(
     data: bytes,
     *,
@@ -127,12 +144,10 @@ def deidentify(
     Raises:
         HeldBack: when a person must look first: a document, raw data or an unknown class, writing in the pixels, a
             head whose face was not surely found, or an identity that was still found in the copy.
-        Refused: when `keep` names an identity, or the object cannot be written.
+        Refused: when `keep` names an identity or nothing of the standard, or the object cannot be written.
         NotWhole: when the file is not whole.
     """
-    forbidden = _IDENTITIES & set(keep)
-    if forbidden:
-        raise Refused(f"keep={sorted(forbidden)}", "the object would still name the person", "leave these out")
+    must_be_keepable(keep)
     file = whole(data)
     _must_be_known(file)
     verdict = judge(file, data)
