@@ -40,6 +40,7 @@ def test_differences_are_those_of_the_patients_who_were_not_declined(monkeypatch
     asked[:] = ["a", "b", "c"]
     figures, told, _ = heart.judged(held, None, Path(), None)
     assert (figures["n"], figures["declined"]) == (3, 1)
+    assert figures["remarks"][0].startswith("1 of 3 patients were not measured: they count as declined")
     assert figures["metrics"]["difference"]["edv_ml"] == {"value": -1.0, "patients": 2}
     assert figures["metrics"]["absolute_difference"]["mass_g"] == {"value": 4.0, "patients": 2}
     assert told[2]["declined"] == "no ventricle" and told[0]["esv_ml found"] == 103.0

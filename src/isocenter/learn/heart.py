@@ -36,6 +36,7 @@ from isocenter.learn.hearts import Heart, Hearts, read_hearts, stacked
 from isocenter.learn.labelled_cines import LabelledCine, holds_labelled_cines, read_labelled_cines
 from isocenter.learn.model_folder import write_record
 from isocenter.learn.recipes import DEVELOPER
+from isocenter.learn.unread import not_measured
 from isocenter.methods import cine
 from isocenter.methods.short_axis import turned
 from isocenter.methods.ventricle import STEP_MM, WINDOW, Outlined, outline, parts
@@ -406,7 +407,9 @@ def judged(
         for row in rows
     ]
     figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": []}
-    return figures | {"declined": len(rows) - len(found)}, told, {}
+    lost = [f"{row['name']}: {row['why']}" for row in rows if row["found"] is None]
+    figures["remarks"] = [not_measured(len(lost), len(rows), lost[0], "patients")] if lost else []
+    return figures | {"declined": len(lost)}, told, {}
 
 
 def _checked(rows: Sequence[dict[str, Any]]) -> list[float] | None:
