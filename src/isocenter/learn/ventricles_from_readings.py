@@ -142,6 +142,7 @@ def _cine(example: Example, images: Images) -> tuple[Volume, Sequence[str]]:
         raise Refused(
             f"outlines on a cine of {cine.geometry.shape[0]} slices",
             "short axes in one series are learnt from",
+            "outline on a stack of short axes",
         )
     _, down, across = cine.geometry.directions.T
     along = abs(float(np.cross(down, across) @ APEX)) / float(np.linalg.norm(APEX))
