@@ -113,6 +113,12 @@ def test_a_thick_heart_that_empties_is_not_taken_for_contrast(painted: Volume) -
     assert said.outcome is Outcome.FOUND
 
 
+def test_what_is_too_short_for_a_left_ventricle_is_refused() -> None:
+    with pytest.raises(Refused, match="40 mm long"):
+        CardiacCine().run(cine(beating(first=3, last=6)), None, weights=Reader())
+    assert CardiacCine().run(cine(beating(first=3, last=7)), None, weights=Reader()).outcome is Outcome.FOUND
+
+
 def test_numbers_of_a_painted_heart(answer: Answer) -> None:
     assert answer.outcome is Outcome.FOUND
     assert value(answer, codes.LV_EDV) == pytest.approx(EDV, rel=0.02)

@@ -74,7 +74,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "usual": {}, "septum to the front": {"septum": 155.0}, "septum to the feet": {"septum": 210.0},
     "right ventricle hardly brighter than muscle": {"right": 0.5}, "small right ventricle": {"size": 14.0},
     "large right ventricle": {"size": 42.0}, "right ventricle at the base alone": {"ends": 0.4},
-    "right ventricle down to the apex": {"ends": 1.1}, "fluid beside the lung": {"fluid": 0.8},
+    "right ventricle down to the apex": {"ends": 1.1},
     "high liver": {"floor": 30.0}, "turned by 20 degrees": {"turn": 20.0},
     "turned by 20 degrees clockwise": {"turn": -20.0}, "no right ventricle seen": {"size": 0.1},
 }  # fmt: skip
@@ -90,7 +90,12 @@ def test_a_round_ventricle_that_is_widest_in_the_middle_passes() -> None:
     assert said(chest(wide=wide), wide) == []
 
 
-@pytest.mark.parametrize("degrees", [60, 90, 135, 180, 225, 270, 290])
+def test_a_base_that_is_half_seen_beside_a_right_ventricle_as_long_passes() -> None:
+    wide = np.array([18.0, 27, 27, 26, 24, 21, 17, 12, 7])
+    assert said(chest(wide=wide, ends=1.3), wide) == []
+
+
+@pytest.mark.parametrize("degrees", [75, 90, 135, 180, 225, 270, 280])
 def test_turned_pictures_are_refused(degrees: float) -> None:
     with pytest.raises(Refused, match="turned or mirrored against their header"):
         said(chest(turn=degrees))
@@ -142,8 +147,9 @@ def test_slanted_rows_of_a_header_are_taken_into_account() -> None:
             said(chest(turn=-degrees), geometry=slanted)
 
 
-def test_what_may_be_mirrored_and_may_be_no_liver_in_the_picture_is_told() -> None:
-    (word,) = said(chest(floor=200.0))
+@pytest.mark.parametrize("doubtful", [{"floor": 200.0}, {"fluid": 0.8}])
+def test_what_may_be_mirrored_and_may_be_no_liver_or_fluid_beside_the_lung_is_told(doubtful: dict[str, Any]) -> None:
+    (word,) = said(chest(**doubtful))
     assert "may be turned or mirrored" in word
 
 
