@@ -329,7 +329,7 @@ def _must_be_sure(found: Outlined, slice_mm: float, accept_incomplete: bool) -> 
     if long_mm < _SHORTEST_MM:
         raise Refused(
             f"a ventricle of {edv:.0f} mL that is {long_mm:.0f} mm long",
-            f"of {_LEAST_ML:.0f} mL and more none is shorter than {_SHORTEST_MM:.0f} mm: some was missed, or it is none",
+            f"of {_LEAST_ML:.0f} mL and more none is shorter than {_SHORTEST_MM:.0f} mm: a part was not seen",
             "check that this is the short axis from base to apex, or outline by hand",
         )
     if edv > _MOST_ML:
