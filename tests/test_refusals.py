@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+PACKAGE = HERE.parent / "src" / "isocenter"
 PAGE = HERE.parent / "docs" / "know" / "refusals.md"
 ROW = re.compile(r"^\| (?P<trap>[^|]+) \| (?P<does>[^|]+) \| `(?P<words>[^`]+)` \| (?P<test>\S+) \|$", re.MULTILINE)
 REFUSALS = ("Refused", "Conflict", "NotFound", "WrongState")
@@ -51,11 +52,11 @@ def test_the_trap_is_seen_in_these_words(row: dict[str, str]) -> None:
         assert any(guard in source for guard in ("raises(refused", "raises(notavolume", "must refuse("))
 
 
-@pytest.mark.parametrize("part", ("cli", "doors", "site", "reading", "govern", "catalogue", "learn", "methods"))
+@pytest.mark.parametrize("part", sorted(one.name for one in PACKAGE.iterdir() if any(one.glob("*.py"))))
 def test_whoever_meets_a_refusal_reads_what_to_do(part: str) -> None:
     """What a person may meet, at a door or below it, ends with what to do."""
     lacking = []
-    for file in sorted((HERE.parent / "src" / "isocenter" / part).rglob("*.py")):
+    for file in sorted((PACKAGE / part).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in REFUSALS:
                 continue

@@ -223,11 +223,15 @@ def _dataset(model: Mapping[str, Any], depth: int = 0) -> Any:
     from pydicom.sequence import Sequence as Items
 
     if depth > _DEEPEST:
-        raise Refused(f"A data set nested deeper than {_DEEPEST}", "no worklist needs that")
+        raise Refused(f"A data set nested deeper than {_DEEPEST}", "no worklist needs that", "send the order flatter")
     made = Dataset()
     for name, element in model.items():
         if not isinstance(element, Mapping) or len(name) != 8:
-            raise Refused(f"'{name:.20}'", "it is no element of the DICOM JSON model")
+            raise Refused(
+                f"'{name:.20}'",
+                "it is no element of the DICOM JSON model",
+                "name elements by eight hexadecimal digits, such as 00100020",
+            )
         tag, vr, values = int(name, 16), str(element.get("vr", "UN")), element.get("Value") or []
         if vr == "SQ":
             value: Any = Items([_dataset(item, depth + 1) for item in values])

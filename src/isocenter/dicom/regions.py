@@ -184,7 +184,11 @@ def _by_phase(
 
 def _same_frame(frame: str, geometry: Geometry, label: str) -> None:
     if geometry.reference is not Reference.PATIENT:
-        raise Refused(f"'{label}' on an image without patient coordinates", "contours have no place there")
+        raise Refused(
+            f"'{label}' on an image without patient coordinates",
+            "contours have no place there",
+            "outline it on a series with Image Position and Image Orientation (Patient)",
+        )
     if frame and geometry.frame_of_reference and frame != geometry.frame_of_reference:
         raise Refused(
             f"'{label}' was drawn in frame of reference {frame}, the image is in {geometry.frame_of_reference}",

@@ -41,7 +41,7 @@ class Scale:
 
     def __post_init__(self) -> None:
         if self.name not in SCALES:
-            raise Refused(f"colours '{self.name}'", f"known are {', '.join(SCALES)}")
+            raise Refused(f"colours '{self.name}'", f"known are {', '.join(SCALES)}", "name one of these")
 
     @property
     def diverging(self) -> bool:

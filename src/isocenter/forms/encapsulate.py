@@ -30,7 +30,9 @@ def write(pdf: bytes, study: Study, sources: Sources, *, when: datetime, title: 
     from pydicom import Dataset
 
     if not pdf.startswith(b"%PDF-"):
-        raise Refused(f"{len(pdf)} bytes that do not begin with %PDF-", "it is not a PDF document")
+        raise Refused(
+            f"{len(pdf)} bytes that do not begin with %PDF-", "it is not a PDF document", "give the PDF itself"
+        )
     made = maker.filed(study, sources, _PDF_STORAGE, "pdf", identity)
     made.SeriesInstanceUID = maker.uid(study.uid, "pdf", "series")
     made.SeriesNumber, made.Modality = 9004, "DOC"
@@ -58,7 +60,11 @@ def read(data: bytes) -> bytes:
     with maker.reading("an encapsulated document"):
         found = maker.load(data)
         if found.get("MIMETypeOfEncapsulatedDocument") != "application/pdf" or "EncapsulatedDocument" not in found:
-            raise Refused(f"an object of SOP Class {found.get('SOPClassUID')}", "it holds no PDF document")
+            raise Refused(
+                f"an object of SOP Class {found.get('SOPClassUID')}",
+                "it holds no PDF document",
+                "choose an encapsulated PDF",
+            )
         held = bytes(found.EncapsulatedDocument)
         length = found.get("EncapsulatedDocumentLength")
         return held[: int(length)] if length is not None else held.rstrip(b"\x00")

@@ -40,7 +40,11 @@ def read(data: bytes) -> MachineReport:
     with maker.reading("a structured report"):
         found = maker.load(data)
         if found.get("Modality") != "SR":
-            raise Refused(f"an object of modality {found.get('Modality', 'none')}", "it is not a structured report")
+            raise Refused(
+                f"an object of modality {found.get('Modality', 'none')}",
+                "it is not a structured report",
+                "choose a structured report (SR)",
+            )
         held = _Held()
         held.take(found, _Around(), root=True)
         return MachineReport(

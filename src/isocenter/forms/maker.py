@@ -269,7 +269,11 @@ def filed(study: Study, sources: Sources, storage: str, kind: str, identity: str
 
     first = next((i for s in study.series for i in s.instances), None)
     if first is None:
-        raise Refused(f"study {study.uid} has no instance", f"there is no patient to file the {kind} with")
+        raise Refused(
+            f"study {study.uid} has no instance",
+            f"there is no patient to file the {kind} with",
+            "receive its images first",
+        )
     image = header(sources, first.sop_uid)
     made = Dataset()
     made.file_meta = FileMetaDataset()

@@ -50,7 +50,11 @@ def unpack(data: bytes, of: Map) -> Volume:
     except ValueError as bad:
         raise NotWhole(f"{len(data)} bytes for map '{of.name}'", f"not a NumPy file ({bad})") from bad
     if kind != np.dtype(np.float32) or tuple(shape) != of.geometry.shape:
-        raise Refused(f"map '{of.name}' holds {kind} of shape {shape}", f"expected float32 of {of.geometry.shape}")
+        raise Refused(
+            f"map '{of.name}' holds {kind} of shape {shape}",
+            f"expected float32 of {of.geometry.shape}",
+            "give such an array",
+        )
     wanted = 4 * int(np.prod(shape, dtype=np.int64))
     if len(data) - stream.tell() != wanted:
         raise NotWhole(f"map '{of.name}' has {len(data) - stream.tell()} bytes of voxels", f"expected {wanted}")

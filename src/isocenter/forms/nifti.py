@@ -169,12 +169,16 @@ def _parts(what: Volume | Region) -> tuple[np.ndarray, Geometry, float, str]:
         )
     array = what.array
     if array.dtype.kind not in "buif":
-        raise Refused(f"voxels of type {array.dtype}", "NIfTI readers expect plain numbers")
+        raise Refused(
+            f"voxels of type {array.dtype}",
+            "NIfTI readers expect plain numbers",
+            "give integers or floating-point numbers",
+        )
     if array.dtype == bool:
         array = array.astype(np.uint8)
     elif array.dtype in (np.int64, np.uint64):
         if array.size and (array.max() > 2**31 - 1 or array.min() < -(2**31)):
-            raise Refused("integers beyond 32 bits", "few NIfTI readers take them")
+            raise Refused("integers beyond 32 bits", "few NIfTI readers take them", "give numbers of 32 bits")
         array = array.astype(np.int32)
     elif array.dtype == np.float16:
         array = array.astype(np.float32)

@@ -42,7 +42,11 @@ def write(of: Map, values: Volume, result: Result, study: Study, sources: Source
     maker.must_belong(result, study)
     grid = of.geometry
     if not values.geometry.same_grid(grid) or values.axes:
-        raise Refused(f"voxels of another grid than map '{of.name}'", "numbers would stand at other places")
+        raise Refused(
+            f"voxels of another grid than map '{of.name}'",
+            "numbers would stand at other places",
+            "resample them to the grid of the map",
+        )
     if grid.reference != Reference.PATIENT:
         raise Refused(
             f"map '{of.name}' on an image without patient space",
@@ -107,7 +111,9 @@ def read(data: bytes, geometry: Geometry | None = None) -> Volume:
     with maker.reading("a Parametric Map"):
         found = maker.load(data)
         if found.SOPClassUID != "1.2.840.10008.5.1.4.1.1.30":
-            raise Refused(f"an object of SOP Class {found.SOPClassUID}", "it is not a Parametric Map")
+            raise Refused(
+                f"an object of SOP Class {found.SOPClassUID}", "it is not a Parametric Map", "choose a Parametric Map"
+            )
         shared = found.SharedFunctionalGroupsSequence[0]
         mapping = (
             shared if "RealWorldValueMappingSequence" in shared else found.PerFrameFunctionalGroupsSequence[0]
@@ -121,7 +127,9 @@ def read(data: bytes, geometry: Geometry | None = None) -> Volume:
             opened = Image.from_dataset(found, copy=False)
             where = opened.get_volume_geometry()
             if where is None:
-                raise Refused("frames that make no regular grid", "their positions are not evenly spaced")
+                raise Refused(
+                    "frames that make no regular grid", "their positions are not evenly spaced", "send all its frames"
+                )
             if int(np.prod(where.spatial_shape, dtype=np.int64)) > _LARGEST:
                 raise LimitReached(f"a grid of {tuple(where.spatial_shape)} voxels", "no image is that large")
             volume = opened.get_volume(
@@ -133,7 +141,7 @@ def read(data: bytes, geometry: Geometry | None = None) -> Volume:
         except (ValueError, RuntimeError) as bad:
             if isinstance(bad, Refused):
                 raise
-            raise Refused("frames that make no regular grid", str(bad)[:200]) from bad
+            raise Refused("frames that make no regular grid", str(bad)[:200], "send all its frames") from bad
         array = np.asarray(volume.array)
         grid = Geometry(volume.affine, array.shape, str(found.FrameOfReferenceUID))
         if geometry is not None:

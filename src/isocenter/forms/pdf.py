@@ -90,6 +90,7 @@ def report(
         raise Refused(
             f"{len(sentences)} sentences and {len(pictures)} pictures",
             f"a report holds at most {_LIMITS['sentences']} and {_LIMITS['pictures']}",
+            "shorten the report",
         )
     if form not in ("pdf", "png"):
         raise Refused(f"a report as '{form}'", "known are pdf and png", "name one of these")

@@ -46,7 +46,7 @@ def planes(study: Study, region: Region, sources: Sources) -> dict[int, Plane]:
     """
     series = maker.series_of(study, region.series_uid)
     if not series.instances:
-        raise Refused(f"series {series.uid} has no images", "nothing can be cited")
+        raise Refused(f"series {series.uid} has no images", "nothing can be cited", "receive its images first")
     if region.geometry.reference != Reference.PATIENT:
         return {0: Plane(_projection(series, region, sources))}
     multi = [i for i in series.instances if i.frames > 1]
@@ -139,6 +139,7 @@ def _projection(series: Series, region: Region, sources: Sources) -> Dataset:
         raise Refused(
             f"a region on a grid of {region.geometry.shape[1:]} for an image of {size}",
             "without patient space it must lie pixel for pixel on the image",
+            "outline it on this image",
         )
     if "ImageOrientationPatient" not in image and "FrameOfReferenceUID" in image:
         del image.FrameOfReferenceUID  # it names a space in which the image does not say where it lies

@@ -73,9 +73,15 @@ def curve(of: Curve, *, width: int = 480, height: int = 280) -> str:
         Refused: when the curve is empty or its lengths differ.
     """
     if not of.x or not of.y or any(len(v) != len(of.x) for v in of.y.values()):
-        raise Refused(f"curve '{of.name}'", "it has no points, or y values that do not fit its x values")
+        raise Refused(
+            f"curve '{of.name}'",
+            "it has no points, or y values that do not fit its x values",
+            "give a y value for each x value",
+        )
     if not all(math.isfinite(v) for line in (of.x, *of.y.values()) for v in line):
-        raise Refused(f"curve '{of.name}'", "it has a value that is not a number and cannot be drawn")
+        raise Refused(
+            f"curve '{of.name}'", "it has a value that is not a number and cannot be drawn", "leave the point out"
+        )
     xs, everything = ticks(min(of.x), max(of.x)), [v for line in of.y.values() for v in line]
     lowest = min(everything)
     # What only trembles below zero does not earn half a figure of negative numbers.
@@ -121,7 +127,9 @@ def bars(values: Mapping[str, float], *, title: str, unit: str, width: int = 480
         Refused: without values, or with one that is not finite.
     """
     if not values or not all(math.isfinite(v) for v in values.values()):
-        raise Refused(f"bars of '{title}'", "there is nothing to draw, or a value is not a number")
+        raise Refused(
+            f"bars of '{title}'", "there is nothing to draw, or a value is not a number", "give finite values"
+        )
     ys = ticks(min(0.0, *values.values()), max(0.0, *values.values()))
     frame = _Frame(width, height, (0.0, float(len(values))), (ys[0], ys[-1]))
     parts = [_axes(frame, [], ys, "", _with_unit("", unit))]
@@ -149,7 +157,11 @@ def bullseye(values: Sequence[float | None], *, title: str, unit: str, low: floa
         Refused: when there are not 17 values, or the scale has no extent.
     """
     if len(values) != 17 or not low < high:
-        raise Refused(f"{len(values)} values from {low} to {high}", "a bull's-eye has 17 segments and a scale")
+        raise Refused(
+            f"{len(values)} values from {low} to {high}",
+            "a bull's-eye has 17 segments and a scale",
+            "give 17 values and a scale from low to high",
+        )
     middle, radius = size / 2, size / 2 - 26
     parts, number = [], 0
     for count, outer, inner in _RINGS:
@@ -200,10 +212,10 @@ def key_image(
         Refused: when the bytes are no PNG or the proportions make no picture.
     """
     if png[:8] != b"\x89PNG\r\n\x1a\n":
-        raise Refused(f"{len(png)} bytes", "a key image is made from a PNG")
+        raise Refused(f"{len(png)} bytes", "a key image is made from a PNG", "give a PNG")
     rows, columns = shape
     if min(rows, columns) < 1 or not all(math.isfinite(s) and s > 0 for s in spacing_mm):
-        raise Refused(f"an image of {shape} pixels of {spacing_mm} mm", "it has no size")
+        raise Refused(f"an image of {shape} pixels of {spacing_mm} mm", "it has no size", "give an image with pixels")
     tall = round(width * rows * spacing_mm[0] / (columns * spacing_mm[1]))
     sx, sy = width / columns, tall / rows
     parts = [
@@ -285,9 +297,11 @@ def _must_show(volume: Volume, index: int, low: float, high: float) -> None:
     if volume.axes:
         raise Refused(f"a volume with axes {[a.name for a in volume.axes]}", "a picture shows one of them", "use at()")
     if not 0 <= index < volume.geometry.shape[0]:
-        raise Refused(f"slice {index}", f"the volume has {volume.geometry.shape[0]}")
+        raise Refused(
+            f"slice {index}", f"the volume has {volume.geometry.shape[0]}", "choose one of these, counted from 0"
+        )
     if not low < high:
-        raise Refused(f"a window from {low} to {high}", "it has no width")
+        raise Refused(f"a window from {low} to {high}", "it has no width", "give a wider one")
 
 
 def png(pixels: npt.NDArray[np.uint8], *, palette: npt.NDArray[np.uint8] | None = None) -> bytes:

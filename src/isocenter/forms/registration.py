@@ -67,7 +67,11 @@ def write(
         Refused: when a frame has no UID or both are one, the matrix is not rigid, or the study has no instance.
     """
     if not joined.moving or not joined.fixed or joined.moving == joined.fixed:
-        raise Refused("a registration without two frames of reference", "it joins two that differ")
+        raise Refused(
+            "a registration without two frames of reference",
+            "it joins two that differ",
+            "name the two frames of reference",
+        )
     _must_be_rigid(joined.matrix)
     # Of the same result at another time it is another object: an archive holds one content under one UID.
     identity = repr((joined.moving, joined.fixed, np.round(joined.matrix, 6).tolist(), joined.by, when.isoformat()))
@@ -96,7 +100,11 @@ def read(data: bytes) -> list[Joined]:
     with maker.reading("a spatial registration"):
         found = maker.load(data)
         if found.get("SOPClassUID") != _STORAGE or not found.get("FrameOfReferenceUID"):
-            raise Refused(f"an object of SOP Class {found.get('SOPClassUID')}", "it registers nothing")
+            raise Refused(
+                f"an object of SOP Class {found.get('SOPClassUID')}",
+                "it registers nothing",
+                "choose a Spatial Registration",
+            )
         fixed, told = str(found.FrameOfReferenceUID), []
         for item in found.RegistrationSequence:
             moving = str(item.get("FrameOfReferenceUID", ""))
@@ -156,6 +164,12 @@ def _item(frame: str, matrix: npt.NDArray[np.float64], words: str) -> Dataset:
 def _must_be_rigid(matrix: npt.NDArray[np.float64]) -> None:
     turn = matrix[:3, :3]
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or np.abs(matrix[3] - (0, 0, 0, 1)).max() > 1e-6:
-        raise Refused("a matrix that moves nothing", "a registration has 4 x 4 numbers, the last row 0 0 0 1")
+        raise Refused(
+            "a matrix that moves nothing",
+            "a registration has 4 x 4 numbers, the last row 0 0 0 1",
+            "give such a matrix",
+        )
     if np.abs(turn @ turn.T - np.eye(3)).max() > 1e-4 or np.linalg.det(turn) < 0:
-        raise Refused("a matrix that stretches or mirrors", "only turns and shifts lay one scan over another")
+        raise Refused(
+            "a matrix that stretches or mirrors", "only turns and shifts lay one scan over another", "give a rigid one"
+        )

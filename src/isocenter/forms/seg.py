@@ -147,9 +147,11 @@ def write_fractions(
         raise Refused(f"fractions as {kind}", "it has no fractions", "choose PROBABILITY or OCCUPANCY")
     values = np.asarray(fractions.array, dtype=np.float32)
     if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-        raise Refused("fractions outside 0 to 1", "they are neither a probability nor an occupancy")
+        raise Refused(
+            "fractions outside 0 to 1", "they are neither a probability nor an occupancy", "give numbers between these"
+        )
     if not values.any():
-        raise Refused("fractions that are zero everywhere", "there is no segment to write")
+        raise Refused("fractions that are zero everywhere", "there is no segment to write", "outline something")
     region = Region(fractions.geometry, mask=values > 0, series_uid=fractions.series_uid, label=str(finding.what))
     words = (result.id, "fractions", kind.value, fractions.quantity, finding.tracking)
     both = maker.uid(*words, "series"), maker.uid(*words, "instance")
@@ -397,12 +399,18 @@ def _open(data: bytes, seek: Seek = lambda _: None) -> tuple[Any, Drawn | None]:
 
     found = maker.load(data)
     if found.get("Modality") != "SEG" or "SegmentSequence" not in found:
-        raise Refused(f"an object of modality {found.get('Modality', 'none')}", "it is not a DICOM Segmentation")
+        raise Refused(
+            f"an object of modality {found.get('Modality', 'none')}",
+            "it is not a DICOM Segmentation",
+            "choose a Segmentation (SEG)",
+        )
     images = completed(found, seek)
     try:
         return Segmentation.from_dataset(found, copy=False), images
     except (ValueError, AttributeError, TypeError, KeyError) as bad:
-        raise Refused("a Segmentation that cannot be read", str(bad)[:200]) from bad
+        raise Refused(
+            "a Segmentation that cannot be read", str(bad)[:200], "ask whoever made it to send it again"
+        ) from bad
 
 
 def _of(opened: Any) -> tuple[str, str]:
@@ -505,7 +513,11 @@ def _flat(opened: Any, number: int, wanted: Geometry | None) -> tuple[npt.NDArra
     if wanted is None:
         return array, Geometry.regular(shape=(1, *array.shape[1:]), reference=Reference.PIXEL)
     if wanted.shape != (1, *array.shape[1:]):
-        raise Refused(f"a Segmentation of {array.shape[1:]} for an image of {wanted.shape}", "they are two images")
+        raise Refused(
+            f"a Segmentation of {array.shape[1:]} for an image of {wanted.shape}",
+            "they are two images",
+            "choose the Segmentation of this image",
+        )
     return array, wanted
 
 
@@ -523,7 +535,7 @@ def _placed(opened: Any, number: int | None, wanted: Geometry | None) -> tuple[n
     except (ValueError, RuntimeError, TypeError, AttributeError) as bad:
         if isinstance(bad, Refused):
             raise
-        raise Refused("frames that make no regular grid", str(bad)[:200]) from bad
+        raise Refused("frames that make no regular grid", str(bad)[:200], "send all its frames") from bad
     array = np.asarray(volume.array)
     array = array if number is None else array[..., 0]
     slide = str(volume.coordinate_system.value) != "PATIENT"

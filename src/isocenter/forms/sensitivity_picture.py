@@ -33,7 +33,11 @@ def over_picture(picture: npt.NDArray[np.uint8], values: npt.NDArray[np.floating
     from PIL import Image, ImageDraw
 
     if values.shape != picture.shape[:2] or not np.isfinite(values).all() or values.min() < 0:
-        raise Refused(f"a map of shape {values.shape} over a picture of {picture.shape}", "one grid, from 0 on, finite")
+        raise Refused(
+            f"a map of shape {values.shape} over a picture of {picture.shape}",
+            "one grid, from 0 on, finite",
+            "draw the map of this picture",
+        )
     colour = np.repeat(picture[..., None], 3, -1) if picture.ndim == 2 else picture
     part = values / max(float(values.max()), 1e-12)
     dense = (_DENSEST * part)[..., None]

@@ -53,7 +53,11 @@ def slanted(opened: Any, number: int) -> tuple[npt.NDArray[Any], Geometry]:
     ways = {tuple(map(float, told(f, "PlaneOrientationSequence").ImageOrientationPatient)) for f in each}
     sizes = {tuple(map(float, told(f, "PixelMeasuresSequence").PixelSpacing)) for f in each}
     if len(ways) > 1 or len(sizes) > 1:
-        raise Refused("frames that make no regular grid", "they lie in several orientations or sizes")
+        raise Refused(
+            "frames that make no regular grid",
+            "they lie in several orientations or sizes",
+            "send the frames of one orientation and size",
+        )
     (way,), (size,) = ways, sizes
     normal = np.cross(way[:3], way[3:])
     places = np.array([told(f, "PlanePositionSequence").ImagePositionPatient for f in each], np.float64)
@@ -62,14 +66,22 @@ def slanted(opened: Any, number: int) -> tuple[npt.NDArray[Any], Geometry]:
     levels = np.sort(depth)
     apart = np.diff(levels)[np.diff(levels) > 0.02]
     if not len(apart):
-        raise Refused("frames that make no regular grid", "several lie at one depth and not at one place")
+        raise Refused(
+            "frames that make no regular grid",
+            "several lie at one depth and not at one place",
+            "send the frames of one place each",
+        )
     count = round(float((levels[-1] - levels[0]) / apart.min()))
     if count + 1 > _MOST_SLICES:
         raise LimitReached(f"a grid of {count + 1} slices", "no image is that large")
     step = (last - first) / count
     at = np.round((depth - levels[0]) / float(step @ normal)).astype(int)
     if np.linalg.norm(places - (first + at[:, None] * step), axis=1).max() > _BESIDE * float(step @ normal):
-        raise Refused("frames that make no regular grid", "their positions are not evenly spaced along one line")
+        raise Refused(
+            "frames that make no regular grid",
+            "their positions are not evenly spaced along one line",
+            "send all its frames",
+        )
     mine, values = frames_of(opened, number)
     array = np.zeros((count + 1, *values.shape[1:]), values.dtype)
     array[at[mine]] = values

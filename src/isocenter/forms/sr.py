@@ -446,10 +446,18 @@ def read(data: bytes) -> Report:
     with maker.reading("a structured report"):
         found = maker.load(data)
         if found.get("Modality") != "SR" or "ContentSequence" not in found:
-            raise Refused(f"an object of modality {found.get('Modality', 'none')}", "it is not a structured report")
+            raise Refused(
+                f"an object of modality {found.get('Modality', 'none')}",
+                "it is not a structured report",
+                "choose a structured report (SR)",
+            )
         groups = [g for g in _walk(found) if _name(g) == "125007"]
         if not groups and not any(_name(i) == "126010" for i in _walk(found)):
-            raise Refused("a structured report without imaging measurements", "it is not of template TID 1500")
+            raise Refused(
+                "a structured report without imaging measurements",
+                "it is not of template TID 1500",
+                "choose a report of measurements",
+            )
         observers = found.get("VerifyingObserverSequence", [])
         verified = found.get("VerificationFlag") == "VERIFIED" and observers
         return Report(

@@ -44,7 +44,11 @@ def to_plain(value: Any) -> Any:
         return [v if type(v) in _PLAIN else to_plain(v) for v in value]
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise Refused(f"the number {value}", "JSON has no word for it and a record must be readable everywhere")
+            raise Refused(
+                f"the number {value}",
+                "JSON has no word for it and a record must be readable everywhere",
+                "leave it out, or say none",
+            )
         return value
     if isinstance(value, Enum):
         return value.value
@@ -60,7 +64,9 @@ def to_plain(value: Any) -> Any:
         return [to_plain(v) for v in value]
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a numpy scalar
         return to_plain(value.item())
-    raise Refused(f"a value of type {type(value).__name__}", "no record holds it")
+    raise Refused(
+        f"a value of type {type(value).__name__}", "no record holds it", "give text, numbers, times, lists or tables"
+    )
 
 
 def from_plain(kind: Any, data: Any) -> Any:

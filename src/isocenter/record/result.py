@@ -136,7 +136,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if self.certainty is not None and not 0.0 <= self.certainty <= 1.0:
-            raise Refused(f"certainty {self.certainty}", "it must lie between 0 and 1")
+            raise Refused(f"certainty {self.certainty}", "it must lie between 0 and 1", "give a number between these")
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary; what is no research is what it was before there was such a word, and so are digests."""
@@ -159,7 +159,9 @@ class Threshold:
     def __post_init__(self) -> None:
         ends = [end for end in (self.low, self.high) if end is not None]
         if not self.name or not ends or ends != sorted(ends):
-            raise Refused(f"a threshold '{self.name}' from {self.low} to {self.high}", "it has a name and an end")
+            raise Refused(
+                f"a threshold '{self.name}' from {self.low} to {self.high}", "it has a name and an end", "give both"
+            )
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ class Origin:
 
     def __post_init__(self) -> None:
         if self.kind not in ("machine", "person"):
-            raise Refused(f"origin '{self.kind}'", "it is 'machine' or 'person'")
+            raise Refused(f"origin '{self.kind}'", "it is 'machine' or 'person'", "give one of these")
 
 
 @dataclass(frozen=True)
@@ -260,9 +262,17 @@ class Result:
         if self.outcome is Outcome.DECLINED and not self.reasons:
             raise Refused("an answer 'declined' without a reason", "the reader must learn why", "name the reason")
         if self.outcome is Outcome.DECLINED and (self.findings or self.measurements or self.maps):
-            raise Refused("a declined answer with numbers", "a number is never returned where a precondition failed")
+            raise Refused(
+                "a declined answer with numbers",
+                "a number is never returned where a precondition failed",
+                "leave the numbers out, or answer 'found'",
+            )
         if self.outcome is Outcome.NONE and self.findings:
-            raise Refused("an answer 'none' with findings", "it looked and found none")
+            raise Refused(
+                "an answer 'none' with findings",
+                "it looked and found none",
+                "answer 'found', or leave the findings out",
+            )
 
     @property
     def id(self) -> str:

@@ -67,7 +67,9 @@ class Geometry:
                 "check Image Position and Image Orientation (Patient)",
             )
         if not np.array_equal(affine[3], (0.0, 0.0, 0.0, 1.0)):
-            raise Refused(f"last row of the affine is {affine[3].tolist()}", "it must be 0 0 0 1")
+            raise Refused(
+                f"last row of the affine is {affine[3].tolist()}", "it must be 0 0 0 1", "give a matrix with that row"
+            )
         spacing = np.linalg.norm(affine[:3, :3], axis=0)
         if (spacing <= 0).any():
             raise Refused(
@@ -76,10 +78,16 @@ class Geometry:
                 "check Pixel Spacing and the slice positions",
             )
         if abs(float(np.linalg.det(affine[:3, :3] / spacing))) < 1e-6:
-            raise Refused("two axes of the affine are parallel", "the voxels would have no volume")
+            raise Refused(
+                "two axes of the affine are parallel",
+                "the voxels would have no volume",
+                "check Image Orientation (Patient) and the slice positions",
+            )
         shape = tuple(int(n) for n in self.shape)
         if len(shape) != 3 or min(shape) < 1:
-            raise Refused(f"shape is {self.shape}", "a geometry has three sizes of at least one")
+            raise Refused(
+                f"shape is {self.shape}", "a geometry has three sizes of at least one", "give (slices, rows, columns)"
+            )
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)
         object.__setattr__(self, "shape", shape)
@@ -269,7 +277,9 @@ class Geometry:
         """The part from `start` up to but without `stop`; voxels keep their patient coordinates."""
         for a, b, n in zip(start, stop, self.shape, strict=True):
             if not 0 <= a < b <= n:
-                raise Refused(f"crop from {start} to {stop}", f"outside the shape {self.shape} or empty")
+                raise Refused(
+                    f"crop from {start} to {stop}", f"outside the shape {self.shape} or empty", "cut within the shape"
+                )
         return self._moved(start, (stop[0] - start[0], stop[1] - start[1], stop[2] - start[2]))
 
     def padded(self, before: tuple[int, int, int], after: tuple[int, int, int]) -> Geometry:
@@ -286,7 +296,9 @@ class Geometry:
     def permuted(self, order: tuple[int, int, int]) -> Geometry:
         """Array axes in another order, as ``numpy.transpose``."""
         if sorted(order) != [0, 1, 2]:
-            raise Refused(f"axis order {order}", "it must hold 0, 1 and 2 once each")
+            raise Refused(
+                f"axis order {order}", "it must hold 0, 1 and 2 once each", "give such an order, as (0, 2, 1)"
+            )
         affine = self.affine.copy()
         affine[:3, :3] = self.affine[:3, list(order)]
         return Geometry(affine, tuple(self.shape[i] for i in order), self.frame_of_reference, self.reference)  # type: ignore[arg-type]
@@ -303,7 +315,9 @@ class Geometry:
         now = np.array(self.spacing_mm)
         want = np.array(spacing_mm, dtype=np.float64)
         if not (np.isfinite(want).all() and (want > 0).all()):
-            raise Refused(f"spacing {spacing_mm} mm", "spacing must be finite and above zero")
+            raise Refused(
+                f"spacing {spacing_mm} mm", "spacing must be finite and above zero", "give millimetres above zero"
+            )
         shape = np.maximum(1, np.round(np.array(self.shape) * now / want)).astype(int)
         scale = np.array(self.shape) / shape  # the field of view is kept exactly; spacing gives way
         affine = self.affine.copy()

@@ -168,6 +168,7 @@ class Region:
                 raise Refused(
                     f"mask of shape {None if held is None else tuple(held.shape)}",
                     f"the grid has {self.geometry.shape}",
+                    "outline it on this image, or resample it",
                 )
             large = math.prod(self.geometry.shape) >= LARGE
             if isinstance(held, Packed):
@@ -180,7 +181,9 @@ class Region:
         points = np.array(self.points_mm if self.points_mm is not None else [], dtype=np.float64).reshape(-1, 3)
         least = {Shape.POINT: 1, Shape.POLYLINE: 2, Shape.POLYGON: 3, Shape.BOX: 2, Shape.ELLIPSE: 4}[self.shape]
         if len(points) < least or not np.isfinite(points).all():
-            raise Refused(f"{self.shape} with {len(points)} points", f"it needs at least {least} finite points")
+            raise Refused(
+                f"{self.shape} with {len(points)} points", f"it needs at least {least} finite points", "draw more of it"
+            )
         object.__setattr__(self, "points_mm", points)
 
     @cached_property
@@ -222,7 +225,7 @@ class Region:
         held = self.__dict__["_mask"]
         if held is not None:
             if not self.voxels:
-                raise Refused("an empty mask", "it has no place")
+                raise Refused("an empty mask", "it has no place", "outline the structure")
             return (held.start, held.stop) if isinstance(held, Packed) else box_of(held)
         assert self.points_mm is not None
         index = np.round(self.geometry.to_index(self.points_mm)).astype(int)
@@ -316,11 +319,13 @@ class Region:
         count = int(np.prod(size))
         if count:
             if min(start) < 0 or min(size) < 1 or any(b > n for b, n in zip(stop, geometry.shape, strict=True)):
-                raise Refused(f"mask box {start} to {stop}", f"outside the grid {geometry.shape}")
+                raise Refused(
+                    f"mask box {start} to {stop}", f"outside the grid {geometry.shape}", "cut within the grid"
+                )
             inflate = zlib.decompressobj()
             raw = inflate.decompress(base64.b64decode(data["mask"]["bits"]), (count + 7) // 8)
             if len(raw) != (count + 7) // 8:
-                raise Refused("mask bits", f"{len(raw)} bytes for {count} voxels")
+                raise Refused("mask bits", f"{len(raw)} bytes for {count} voxels", "store the region again")
             bits = np.frombuffer(raw, np.uint8)
             marked = int(np.count_nonzero(np.unpackbits(bits, count=count)))
             held = Packed(geometry.shape, (start[0], start[1], start[2]), (stop[0], stop[1], stop[2]), bits, marked)

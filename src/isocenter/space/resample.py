@@ -60,7 +60,7 @@ def resample(volume: Volume, onto: Geometry, *, method: str = "linear", outside:
         Refused: when frames of reference differ or the method is unknown.
     """
     if method not in _METHODS:
-        raise Refused(f"interpolation '{method}'", f"known are {', '.join(_METHODS)}")
+        raise Refused(f"interpolation '{method}'", f"known are {', '.join(_METHODS)}", "name one of these")
     volume.geometry.must_share_frame(onto)
     flat = volume.array.reshape(-1, *volume.geometry.shape)
     out = np.stack([_one(part, volume.geometry, onto, method, outside) for part in flat])

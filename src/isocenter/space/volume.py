@@ -72,6 +72,7 @@ class Volume:
             raise Refused(
                 f"array of shape {tuple(self.array.shape)}",
                 f"axes {[a.name for a in self.axes]} and geometry ask for {wanted}",
+                "give an array of that shape",
             )
         object.__setattr__(self, "facts", MappingProxyType(dict(self.facts)))
 
@@ -97,7 +98,11 @@ class Volume:
         for axis in self.axes:
             if axis.name == name:
                 return axis
-        raise Refused(f"no axis '{name}'", f"this volume has {[a.name for a in self.axes] or 'no leading axes'}")
+        raise Refused(
+            f"no axis '{name}'",
+            f"this volume has {[a.name for a in self.axes] or 'no leading axes'}",
+            "name one of these",
+        )
 
     def at(self, name: str, index: int) -> Volume:
         """The part at one position of a leading axis, that axis removed."""
