@@ -415,6 +415,10 @@ def test_slabs_of_one_dynamic_scan_in_series_of_their_own_are_measured_together(
     assert bound(lower, slab("1.6", 16.0, 24.0, EchoTime=9.0)) != ["1.1", "1.6"]
     assert bound(lower, upper, slab("1.7", *[8.0 * n for n in range(6)])) == ["1.7"]
     assert bound(*(slab(f"2.{n}", 8.0 * n) for n in range(4))) == ["2.0", "2.1", "2.2", "2.3"]
+    passes = [slab(f"4.{n}", *((0.0, 8.0), (16.0, 24.0))[n % 2], begins=n, times=1) for n in range(24)]
+    assert bound(*passes) == sorted(one.uid for one in passes)  # a table that goes to and fro, a series a pass
+    later = [slab(f"5.{n}", 16.0, 24.0, begins=200 + 2 * n, times=1) for n in range(12)]
+    assert len(bound(*passes[::2], *later)) == 12  # two boluses
     for odd in (["x", 0.0], [1.0, 0.0, 0.0, 0.0, 1.0, "n"], 7.0, None):
         assert len(bound(lower, slab("3.1", 16.0, 24.0, ImageOrientationPatient=odd))) == 1
 

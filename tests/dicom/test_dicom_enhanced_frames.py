@@ -55,6 +55,20 @@ def test_groups_of_a_frame_and_of_all_say_where_each_lies_and_what_tells_it_apar
     assert {(f.slope, f.intercept, f.scaled, f.scaled_to, f.stack) for f in found} == {(2.0, -1.0, True, "US", "1")}
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"NominalCardiacTriggerDelayTime": 40.0, "ActualCardiacTriggerDelayTime": 41.0}, 40.0),
+        ({"ActualCardiacTriggerDelayTime": 41.0}, 41.0),
+        ({"NominalPercentageOfCardiacPhase": 5.0, "RRIntervalTimeNominal": 800.0}, 40.0),
+        ({"NominalPercentageOfCardiacPhase": 5.0}, None),
+    ],
+)
+def test_where_in_the_beat_a_frame_lies(said: dict[str, float], told: float | None) -> None:
+    (found,) = read([frame(0)], 1, CardiacSynchronizationSequence=[group(**said)])
+    assert found.keys["trigger"] == told
+
+
 def test_frames_without_a_group_or_a_place_refuse() -> None:
     with pytest.raises(NotAVolume, match="2 functional groups for 3 frames"):
         read([frame(n) for n in range(2)])

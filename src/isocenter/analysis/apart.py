@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -15,6 +15,7 @@ from isocenter.dicom.quantity import pet_units
 from isocenter.record import Instance, Series
 
 __all__ = [
+    "as_one",
     "at_each_place",
     "beds_apart",
     "goes_on",
@@ -97,6 +98,12 @@ def without_places(series: Series) -> tuple[str, ...]:
     if series.modality != "PT" or _IN_PATIENT in series.facts:
         return ()
     return tuple(i.sop_uid for i in series.instances if i.frames > 1 and _IN_PATIENT not in i.facts)
+
+
+def as_one(several: Sequence[Series]) -> Series:
+    """Some series as one with all their images, each with all its facts, under the identity of the first."""
+    every = [replace(i, facts={**one.facts, **i.facts}) for one in several for i in one.instances]
+    return replace(several[0], instances=tuple(every), facts={})
 
 
 # ---- slices --------------------------------------------------------------------------------------------------------

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from isocenter.analysis.apart import (
+    as_one,
     at_each_place,
     beds_apart,
     goes_on,
@@ -265,7 +266,7 @@ class Need:
                 described = re.sub(r"\d+", "", one.description) if told_apart else ""
                 kind = (frozenset(told(one, "FlipAngle")), frozenset(told(one, "ImageType")), described)
                 scans.setdefault((_acquired(one, "EchoTime"), *kind), []).append(one)
-            whole = max((tuple(s) for s in scans.values()), key=len, default=())
+            whole = max((*(tuple(s) for s in scans.values()), *_to_and_fro(scans.values())), key=len, default=())
             if len(whole) >= _LEAST_TIMES and images(whole) >= self.at_least:
                 return whole
         return ()
@@ -433,6 +434,13 @@ def _encodes_velocity(facts: Mapping[str, Any]) -> bool:
     words = {str(w).strip().upper() for w in facts.get("ImageType") or []}
     beats = facts.get("CardiacNumberOfImages") or facts.get("TriggerTime") is not None
     return any(facts.get(name) for name in _VELOCITY_FACTS) or bool(words & _PHASE_WORDS and beats)
+
+
+def _to_and_fro(scans: Iterable[Sequence[Series]]) -> list[tuple[Series, ...]]:
+    """Scans of a table that goes to and fro, of which each pass over one half is a series."""
+    halves = {scan[0].uid: scan for scan in scans if len(scan) >= _LEAST_TIMES}
+    both = slabs_apart([as_one(scan) for scan in halves.values()])
+    return [tuple(one for half in scan for one in halves[half.uid]) for scan in both]
 
 
 def _acquired(series: Series, stays: str) -> Any:

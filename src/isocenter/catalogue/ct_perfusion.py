@@ -17,7 +17,7 @@ __all__ = ["CTPerfusion"]
 class CTPerfusion:
     """Which brain is lost and which can be saved: core, penumbra and mismatch on a CT perfusion series?"""
 
-    name, version = "ct_perfusion", "10"
+    name, version = "ct_perfusion", "11"
     needs: ClassVar[Mapping[str, Need]] = {
         "bolus": Need(modality="CT", body_part=("head", "brain", "skull"), axis="time", at_least=60),
         "vessels": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),

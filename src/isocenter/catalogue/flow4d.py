@@ -35,7 +35,7 @@ Mask = npt.NDArray[np.bool_]
 class Flow4D:
     """How much blood flows through the vessel in a beat, how much comes back, how fast, and with what stress?"""
 
-    name, version = "flow4d", "13"
+    name, version = "flow4d", "14"
     needs: ClassVar[Mapping[str, Need]] = {
         "velocity": Need(modality="MR", gives="volumes", velocity=True, at_least=8),
         "magnitude": Need(modality="MR", gives="volumes", at_least=8, optional=True),

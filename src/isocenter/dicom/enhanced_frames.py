@@ -157,6 +157,15 @@ def _kept_velocity(file: File, own: Dataset, shared: Dataset) -> Any:
     return encoded(facts, _frame_type(file, own, shared), "").get(ENCODING)
 
 
+def _in_the_beat(file: File, sync: Dataset) -> float | None:
+    """Milliseconds from the R wave: nominal, else as it was, else by the share of the nominal beat."""
+    for tag in (0x00209153, 0x00209252):
+        if (delay := finite(file.numbers(tag, sync, "d"))) is not None:
+            return delay
+    share, beat = finite(file.numbers(0x00209241, sync, "f")), finite(file.numbers(0x00209251, sync, "d"))
+    return None if share is None or beat is None else share / 100.0 * beat
+
+
 def _keys(
     instance: Instance, file: File, own: Dataset, shared: Dataset, content: Dataset, number: int
 ) -> dict[str, Any]:
@@ -189,7 +198,7 @@ def _keys(
         "direction": direction(list(file.numbers(0x00189089, gradient, "d"))),
         ENCODING: stated(list(file.numbers(0x00189090, velocity, "d")), finite(file.numbers(0x00189217, velocity, "d")))
         or _kept_velocity(file, own, shared),
-        "trigger": first(0x00189118, 0x00209153) if trigger is None else trigger,
+        "trigger": _in_the_beat(file, _group(file, 0x00189118, own, shared)) if trigger is None else trigger,
         "temporal": (finite(index) if instance.frames > 1 else None) if temporal is None else temporal,
         "offset": offset,
         "moment": moment,
