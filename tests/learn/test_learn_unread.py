@@ -94,7 +94,7 @@ def test_torn_pictures_and_notes_of_boxes_are_declined_and_pictures_without_note
     Image.fromarray(rng.integers(0, 255, (96, 128, 3), dtype=np.uint8)).save(tmp_path / "alone.png")
     found = judged("bccd", tmp_path)
     assert found.report["n"] == 2 == len(found.cases)
-    first, last = found.report["remarks"][0], found.report["remarks"][-1]
+    first, last, *_ = found.report["remarks"]
     assert first.startswith("3 of 5 images were not measured") and "cannot read half.xml" in first
     assert last.startswith("1 pictures lie there of which nothing tells boxes, such as alone")
     told = {row["name"]: str(row["because"]) for row in found.predictions[-3:]}
@@ -104,3 +104,13 @@ def test_torn_pictures_and_notes_of_boxes_are_declined_and_pictures_without_note
         (tmp_path / f"{name}.png").write_bytes(b"no picture")
     with pytest.raises(Refused, match=r"none of 5 pictures in .* can be used"):
         judged("bccd", tmp_path)
+
+
+def test_that_most_are_declined_is_said(tmp_path: Path) -> None:
+    from isocenter.learn.judge import judged
+
+    noise = np.random.default_rng(8).integers(0, 255, (6, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", test_images=noise, test_labels=[0, 1] * 3)
+    report = judged("pneumoniamnist", tmp_path / "a.npz").report
+    assert report["declined"] == 6
+    assert any(line.startswith("6 of 6 cases are declined, such as test/00000: ") for line in report["remarks"])

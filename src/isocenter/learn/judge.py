@@ -131,6 +131,26 @@ def _against(metrics: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _mostly(rows: Sequence[Mapping[str, Any]], n: int) -> list[str]:
+    """A sentence where more than half of the cases are declined: what the figures say is of what no model answers.
+
+    >>> _mostly([{"name": "a", "declined": True, "because": "too dark"}, {"name": "b", "declined": False}], 2)
+    []
+    >>> _mostly([{"name": "a", "declined": True, "because": "too dark"}], 1)[0][:55]
+    '1 of 1 cases are declined, such as a: too dark. The fig'
+    """
+    away = {str(row["name"]): row for row in rows if row.get("declined")}
+    every = max(n, len({str(row["name"]) for row in rows}))
+    if 2 * len(away) <= every:
+        return []
+    name, first = next(iter(away.items()))
+    why = first.get("because") or first["declined"]
+    return [
+        f"{len(away)} of {every} cases are declined, such as {name}: {why}. The figures hold those that could be "
+        "measured all the same, and say little of cases that the model was made for: look whether these are such"
+    ]
+
+
 def judge(model: str | Path, data: Path, split: str | None = None) -> dict[str, Any]:
     """The report alone; see `judged`."""
     return dict(judged(model, data, split).report)
@@ -199,7 +219,13 @@ def judged(
     parts = figures_.get("parts") or [part_of(str(row["name"])) for row in figures_.get("cases", rows)]
     parted = [] if split else together(parts)
     unmarked = [] if marked else [_UNMARKED]
-    if remarks := [*figures_.get("remarks", ()), *parted, *unmarked, *_against(report["metrics"])]:
+    if remarks := [
+        *figures_.get("remarks", ()),
+        *parted,
+        *unmarked,
+        *_mostly(rows, report["n"]),
+        *_against(report["metrics"]),
+    ]:
         report["remarks"] = remarks
     return Judged(report, held, rows, features, masks, figures_.get("cases", rows))
 
