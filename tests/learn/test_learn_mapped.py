@@ -18,7 +18,7 @@ import torch
 
 from isocenter.cli import app
 from isocenter.errors import Refused
-from isocenter.govern.showing import CHECKS, against
+from isocenter.govern.showing import CHECKS, VERSION, against
 from isocenter.learn import recipes
 from isocenter.learn.export import exported
 from isocenter.learn.kinds import Classes
@@ -59,8 +59,8 @@ def told(place: Path, failed: str = "", digest: str = "") -> None:
     record = json.loads((place / "model.json").read_text())
     checks = {name: {"passed": name != failed} for name in CHECKS}
     record["evidence"] = {"explanation": [
-        {"map": "occlusion_sensitivity", "method": "occlusion", "passed": not failed, "checks": checks,
-         "digest": digest or record["digest"]}
+        {"map": "occlusion_sensitivity", "method": "occlusion", "version": VERSION,
+         "passed": not failed, "checks": checks, "digest": digest or record["digest"]}
     ]}  # fmt: skip
     (place / "model.json").write_text(json.dumps(record))
 

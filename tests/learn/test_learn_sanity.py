@@ -17,7 +17,7 @@ from isocenter.errors import Refused
 from isocenter.learn.cascade import cascade
 from isocenter.learn.gradients import grad_cam, integrated_gradients
 from isocenter.learn.sanity import CHECKS, Subjects, sanity
-from isocenter.methods.saliency import alike, occlusion
+from isocenter.methods.saliency import alike, moved, occlusion
 
 LESION = np.array([[1, 1, 1], [0, 0, 0], [1, 1, 1]], np.float32)
 
@@ -187,6 +187,44 @@ def test_an_edge_detector_fails_whatever_the_weights_are() -> None:
         sanity(edges, asked, subjects, images[:3], None, name="edges", rng=rng)
     with pytest.raises(Refused):
         cascade(b"nothing", rng=rng)
+
+
+def test_how_rough_an_order_is_does_not_make_it_faithful() -> None:
+    """Holes all over a picture lower this answer by themselves, so that any rough order seems better than a smooth."""
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(5)
+    images = np.clip(gaussian_filter(rng.normal(1, 6, (24, 1, 16, 16)), (0, 0, 2, 2)), 0, 3).astype(np.float32)
+    wanted = images[:, 0] > np.quantile(images, 0.85)
+
+    def number(image: Any) -> int:
+        return int(np.flatnonzero((images == image).all((1, 2, 3)))[0])
+
+    def answered(_: Any, image: Any) -> Any:
+        k = number(image)
+        return lambda shown: (shown[:, 0] * wanted[k]).mean((1, 2)) - 0.2 * np.abs(np.diff(shown)).mean((1, 2, 3))
+
+    def faithful(method: Any) -> dict[str, Any]:
+        return dict(sanity(method, answered, Subjects(None), images, None, name="x", rng=rng)["checks"]["faithfulness"])
+
+    for sigma in (0.0, 0.7, 1.5, 3.0):
+        told = faithful(lambda _, image, by=sigma: gaussian_filter(rng.normal(size=(16, 16)), by))
+        assert not told["passed"] and min(told["p"].values()) > 0.01, (sigma, told)
+    told = faithful(lambda _, image: image[0] * wanted[number(image)])
+    assert told["passed"] and told["better_in"] == {"deletion": 24, "insertion": 24}
+
+
+def test_a_moved_map_is_as_rough_and_knows_nothing() -> None:
+    rng = np.random.default_rng(0)
+    for grid in ((12, 9), (6, 5, 4)):
+        one = rng.normal(size=grid).astype(np.float32)
+        spectrum = np.abs(np.fft.fftn(one))
+        copies = [moved(one, rng) for _ in range(40)]
+        assert all(np.sort(c, None) == pytest.approx(np.sort(one, None)) for c in copies)
+        assert all(
+            np.allclose(np.sort(np.abs(np.fft.fftn(c)), None), np.sort(spectrum, None), atol=1e-4) for c in copies
+        )
+        assert len({tuple(np.argwhere(c == one.max())[0]) for c in copies}) > 20, "it may lie anywhere"
 
 
 # ---- another world, on which nothing of the suite was tuned: other texture, other lesion, other network

@@ -132,6 +132,8 @@ def test_a_stopped_model_stops_what_runs_on_it_and_raises_nothing(tmp_path: Path
         assert [len(r.findings) for _, r in site.results(uid(3), who=HOUSE)] == held, "what was said stays, marked"
         (model,) = (m for m in site.cataloguing.models(who=ITO) if m["name"] == AI)
         assert [one["reason"] for one in model["stopped"]] == ["drift"]
+        shown = {name: not why for name, why in model["withheld"].items()}
+        assert shown == {v["map"]: v["passed"] for v in model["evidence"].get("explanation", ())}
         with pytest.raises(NotFound):
             site.halting.stop_model("nonsense", reason="x", who=CHIEF)
         site.halting.resume_model(AI, reason="trained anew", who=LEE)

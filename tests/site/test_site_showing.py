@@ -20,7 +20,12 @@ from isocenter.site.showing import Showing
 from isocenter.space import Geometry, Volume
 
 GRID = Geometry(np.diag([1.0, 1.0, 1.0, 1.0]), (1, 8, 8), "1.2.3")
-PASSED = {"method": "occlusion", "passed": True, "checks": {c: {"passed": True} for c in showing.CHECKS}}
+PASSED = {
+    "method": "occlusion",
+    "version": showing.VERSION,
+    "passed": True,
+    "checks": {c: {"passed": True} for c in showing.CHECKS},
+}
 
 
 @pytest.fixture
@@ -58,6 +63,8 @@ def test_it_is_withheld_until_every_check_was_passed_for_these_weights(shelf: Pa
     for verdict, why in (
         ({**PASSED, "passed": False}, "did not pass for"), (missing, "did not pass cascade"),
         ({**PASSED, "checks": {**PASSED["checks"], "labels": {"passed": False}}}, "did not pass labels"),
+        ({**PASSED, "version": 1}, "version 1 of the checks, and here they are at version 2"),
+        ({k: v for k, v in PASSED.items() if k != "version"}, "version 1 of the checks"),
     ):  # fmt: skip
         sanity.kept(shelf / "lung", verdict, map="heat")
         assert why in here.withheld(told)["heat"]
@@ -78,4 +85,4 @@ def test_a_verdict_is_of_the_weights_that_it_stands_beside(shelf: Path) -> None:
         sanity.kept(shelf / "lung", PASSED, map="heat")
     with pytest.raises(NotFound):
         sanity.kept(shelf, PASSED, map="heat")
-    assert showing.CHECKS == sanity.CHECKS
+    assert (showing.CHECKS, showing.VERSION) == (sanity.CHECKS, sanity.VERSION)

@@ -98,7 +98,10 @@ def _tell(screen: Screen, verdict: dict[str, Any]) -> None:
             return f"alike {', '.join(f'{a:.3f}' for a in alike)}; two cases {one['two_cases']:.3f}; p {one['p']:.2g}"
         if "auprc" in one:
             return f"on its lesion {one['auprc']:.3f}, on another's {one['on_another_lesion']:.3f}; p {one['p']:.2g}"
-        return "; ".join(f"{k} by {v:.3f}, p {one['p'][k]:.2g}" for k, v in one["better_than_noise_by"].items())
+        return "; ".join(
+            f"{k} better than the map moved by {v:.3f}, in {one['better_in'][k]} of {verdict['n']}, p {one['p'][k]:.2g}"
+            for k, v in one["better_than_moved_by"].items()
+        )
 
     rows = [(name, "passed" if one["passed"] else "not passed", line(one)) for name, one in verdict["checks"].items()]
     if shorter := verdict.get("shorter"):

@@ -12,10 +12,12 @@ from typing import Any
 
 from isocenter.record import Map, Model
 
-__all__ = ["CHECKS", "against", "verdict_on", "withheld"]
+__all__ = ["CHECKS", "VERSION", "against", "verdict_on", "verdicts_on", "withheld"]
 
 CHECKS = ("cascade", "labels", "repeatability", "reproducibility", "faithfulness", "localisation")
 """Names of the checks, as `isocenter.learn.sanity` makes them."""
+VERSION = 2
+"""Of these checks: a verdict by others says nothing of them."""
 
 
 def withheld(maps: Iterable[Map], model: Model | None) -> dict[str, str]:
@@ -27,11 +29,15 @@ def withheld(maps: Iterable[Map], model: Model | None) -> dict[str, str]:
     return {m.name: why for m in maps if m.kind == "sensitivity" and (why := against(m.name, model))}
 
 
+def verdicts_on(model: Model) -> list[Mapping[str, Any]]:
+    """Those that the evidence of a model holds on maps, one for each map."""
+    told = model.evidence.get("explanation") or ()
+    return [v for v in ([told] if isinstance(told, Mapping) else told) if "map" in v]
+
+
 def verdict_on(name: str, model: Model) -> Mapping[str, Any] | None:
     """The verdict on a method, or on the map of that name, in the evidence of a model."""
-    told = model.evidence.get("explanation") or ()
-    verdicts = [told] if isinstance(told, Mapping) else list(told)
-    return next((v for v in verdicts if name in (v.get("map"), v.get("method"))), None)
+    return next((v for v in verdicts_on(model) if name in (v["map"], v.get("method"))), None)
 
 
 def against(name: str, model: Model | None) -> str:
@@ -43,6 +49,11 @@ def against(name: str, model: Model | None) -> str:
         return f"its method was not tested for the weights of {model.name}"
     if verdict.get("digest") != model.digest:
         return f"its method was tested for other weights than those of {model.name} here"
+    if (by := verdict.get("version", 1)) != VERSION:
+        return (
+            f"its method was tested for {model.name} by version {by} of the checks, and here they are at "
+            f"version {VERSION}: isocenter sanity makes them again"
+        )
     checks = verdict.get("checks", {})
     failed = [check for check in CHECKS if checks.get(check, {}).get("passed") is not True]
     if failed:

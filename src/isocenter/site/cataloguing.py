@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from isocenter.analysis import weights
 from isocenter.analysis.describing import describe
 from isocenter.errors import NotFound
-from isocenter.govern import stopping
+from isocenter.govern import showing, stopping
 from isocenter.govern.gate import Way
 from isocenter.govern.policy import Person, may, must
 from isocenter.methods import subgroups
@@ -124,6 +124,7 @@ class Cataloguing:
             plain = to_plain(held)
             told.append(
                 {**plain, "evidence": _told(plain["evidence"]), "state": way.state,
+                 "withheld": {v["map"]: showing.against(v["map"], held) for v in showing.verdicts_on(held)},
                  "since": {k: way.steps[-1][k] for k in ("step", "by", "when", "reason")} if way.steps else None,
                  "analyses": users, "stopped": stopped, "alarms": self._alarms(held.name, held.digest, way)}
             )  # fmt: skip

@@ -145,7 +145,7 @@ function Whole({ model, part, asked, at, cases, again }: Told & { model: ModelPa
           : <p class="muted">No analysis here runs on it, so that there is nothing to stop.</p>}
       </section>
       {part === "card" && <><Card model={model} /><GeneratedCard name={model.name} /></>}
-      {part === "evidence" && <><Figures evidence={model.evidence} /><Claimed model={model} at={at} cases={cases} /><Tested name={model.name} at={at} cases={cases} /><Where verdicts={model.evidence.explanation} digest={model.digest} /></>}
+      {part === "evidence" && <><Figures evidence={model.evidence} /><Claimed model={model} at={at} cases={cases} /><Tested name={model.name} at={at} cases={cases} /><Where verdicts={model.evidence.explanation} withheld={model.withheld} /></>}
       {part === "subgroups" && <Subgroups model={model} />}
       {part === "calibration" && <Calibration model={model} here={model.confirmed.bands} />}
       {part === "drift" && <><WatchPart name={model.name} inUse={model.analyses.length > 0} /><Drift of={model} /></>}

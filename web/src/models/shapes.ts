@@ -40,7 +40,8 @@ export interface Check {
   two_cases?: number;
   auprc?: number;
   on_another_lesion?: number;
-  better_than_noise_by?: Record<string, number>;
+  better_than_moved_by?: Record<string, number>;
+  better_in?: Record<string, number>;
 }
 
 /** Whether a map may be shown for the weights of this digest. */
@@ -51,7 +52,7 @@ export interface Verdict {
   passed: boolean;
   n: number;
   checks: Record<string, Check>;
-  cases?: Record<string, number | string>;
+  cases?: Record<string, unknown>;
 }
 
 export interface Model {
@@ -77,4 +78,6 @@ export interface Model {
     out_of_scope?: Record<string, { n: number; declined: number }>;
     explanation?: Verdict | Verdict[];
   };
+  /** Each map that a verdict is on -> why it is not shown; empty where it is. */
+  withheld: Record<string, string>;
 }
