@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from placed_frames import frame
 
+from isocenter.dicom.frame_times import Pace
+from isocenter.dicom.placed import Placed
 from isocenter.dicom.stack import stacks
 from isocenter.errors import NotAVolume
 
@@ -22,6 +24,23 @@ def test_a_phase_that_lacks_a_slice_refuses() -> None:
     frames = [frame(float(n), uid=f"{n}.{t}", keys={"temporal": float(t)}) for n in range(4) for t in range(3)]
     with pytest.raises(NotAVolume, match="slice 4 of 4 has 2 images where others have 3"):
         stacks(frames[:-1])
+
+
+@pytest.mark.parametrize("key", ["moment", "acquisition"])
+def test_a_slice_of_a_cine_that_was_measured_again_counts_once(key: str) -> None:
+    """A breath that was not held is the usual reason, and the later images are the good ones."""
+
+    def beat(n: int, when: float, many: int = 10) -> list[Placed]:
+        return [frame(float(n), uid=f"{n}.{when}.{t}", keys={"trigger": 40.0 * t, key: when}) for t in range(many)]
+
+    frames = [one for n in range(5) for one in beat(n, 100.0)]
+    (found,), _ = stacks([*frames, *beat(2, 200.0)], pace=Pace(cardiac=True))
+    assert found.notes["MeasuredAgain"] == [3] and len(found.order) == 50
+    assert [one.sop_uid.split(".")[1] for one in found.order[2::5]] == ["200"] * 10
+    if key == "moment":  # acquisitions of other places become stacks of their own
+        for more, cardiac in ((beat(2, 200.0, 9), True), (beat(2, 200.0), False)):
+            with pytest.raises(NotAVolume, match="slice 3 of 5 has"):
+                stacks([*frames, *more], pace=Pace(cardiac=cardiac))
 
 
 def test_acquisitions_that_cover_other_places_become_their_own_stacks() -> None:

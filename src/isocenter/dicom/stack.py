@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from isocenter.dicom.copies import Same, crowded_once, renumbered_once, rewritten_once, usual_many, whole_series_once
-from isocenter.dicom.frame_times import Pace
+from isocenter.dicom.frame_times import Pace, tells_apart
 from isocenter.dicom.leading_axes import leading_axes
 from isocenter.dicom.placed import Placed
 from isocenter.dicom.places import Cells, nearly_at_one_place, normal, places
@@ -31,6 +31,7 @@ __all__ = ["SAME_ECHO_MS", "Stack", "bridged", "stacks"]
 _SAME_DIRECTION = 1e-3  # greatest difference of a direction cosine within one stack
 SAME_ECHO_MS = 0.002  # echo times that lie closer are one; the shortest steps between echoes are tenths of a ms
 _LEAST_SLICES = 3  # with an ID each, that are taken for one stack
+_LEAST_PHASES = 8  # of a slice of a cine that may have been measured again
 _LEAST_TIMES = 10  # that acquisitions must have to be those of one scan
 
 
@@ -156,6 +157,8 @@ def _split(group: list[Placed], rules: _Rules) -> list[Stack]:
     if not _even(cells):
         for once in (rewritten_once, renumbered_once):
             cells = _noted(once(cells, rules.same_pixels), notes)
+        if rules.pace.cardiac:
+            cells = _measured_again(cells, notes)
         group = [one for cell in cells for one in cell]
     if (not _even(cells) or len(cells[0]) == 1) and (nearly := nearly_at_one_place(group)) is not None:
         cells = nearly
@@ -174,6 +177,28 @@ def _split(group: list[Placed], rules: _Rules) -> list[Stack]:
             except NotAVolume:
                 continue
     return [_stack(cells, rules, notes)]
+
+
+def _measured_again(cells: Cells, notes: dict[str, Any]) -> Cells:
+    """Of slices of a cine that were measured once more, as where a breath was not held, the later images."""
+    usual = usual_many(cells)
+    kept = [_latest(cell, usual) if len(cell) in (2 * usual, 3 * usual) else cell for cell in cells]
+    again = [n for n, (before, after) in enumerate(zip(cells, kept, strict=True), 1) if len(after) < len(before)]
+    if again:
+        notes["MeasuredAgain"] = again
+    return kept
+
+
+def _latest(cell: list[Placed], usual: int) -> list[Placed]:
+    """The last whole beat of a slice, where a clock or a number parts its beats; else all."""
+    for key in ("moment", "clock", "acquisition"):
+        beats: dict[Any, list[Placed]] = {}
+        for one in cell:
+            beats.setdefault(one.keys.get(key), []).append(one)
+        whole = all(len(beat) == usual and tells_apart(beat, (), "trigger") for beat in beats.values())
+        if None not in beats and whole and usual >= _LEAST_PHASES:
+            return beats[max(beats)]
+    return cell
 
 
 def _is_course(cells: Cells) -> bool:

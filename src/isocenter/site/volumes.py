@@ -38,7 +38,10 @@ def volumes_of(series: Series, get: Get) -> list[Volume]:
     if holds_nifti(series):
         return [volume_in(series, get)]
     volumes = assemble(series, Files(get, {i.sop_uid: i.digest for i in series.instances}))
-    told = ((v, (*_not_assembled(v, series), *_doubled(v, series), *_lacking(v, series))) for v in volumes)
+    told = (
+        (v, (*_not_assembled(v, series), *_doubled(v, series), *_lacking(v, series), *_again(v, series)))
+        for v in volumes
+    )
     return [with_words(v, *words) if words else v for v, words in told]
 
 
@@ -104,6 +107,17 @@ def _doubled(volume: Volume, series: Series) -> list[str]:
     """In words, how many images of a series were copies of others, and read once."""
     many = len(volume.facts.get("DoubledInstances", ()))
     return [f"{series.named} holds {many} image{'s'[: many != 1]} twice, which counted once"] if many else []
+
+
+def _again(volume: Volume, series: Series) -> list[str]:
+    """In words, which slices of a cine were measured once more."""
+    slices = volume.facts.get("MeasuredAgain", ())
+    which = f"slice{'s'[: len(slices) != 1]} {', '.join(str(n) for n in slices)} of {series.named}"
+    return (
+        [f"{which} {'was' if len(slices) == 1 else 'were'} measured again: the later images were taken"]
+        if slices
+        else []
+    )
 
 
 def _lacking(volume: Volume, series: Series) -> list[str]:
