@@ -222,8 +222,8 @@ def judged(
     if remarks := [
         *figures_.get("remarks", ()),
         *parted,
-        *unmarked,
         *_mostly(rows, report["n"]),
+        *unmarked,
         *_against(report["metrics"]),
     ]:
         report["remarks"] = remarks
