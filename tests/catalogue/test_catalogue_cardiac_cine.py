@@ -27,8 +27,10 @@ from isocenter.cli import app
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
 from isocenter.learn.hearts import read_hearts
+from isocenter.methods import ventricle
 from isocenter.methods.beside_ventricle import Beside
 from isocenter.methods.cine import polygon_area_mm2
+from isocenter.methods.ventricle import Outlined
 from isocenter.record import Model, Outcome, codes
 from isocenter.site.loading import Loading
 from isocenter.space import Axis, Geometry, Region, Volume
@@ -421,6 +423,37 @@ def test_slices_of_another_timing_are_refused(painted: Volume) -> None:
     mixed[:, 5] = np.roll(mixed[:, 5], 8, axis=0)
     with pytest.raises(Refused, match="of a beat apart"):
         CardiacCine().run(replace(painted, array=mixed), None, weights=Reader())
+
+
+@pytest.mark.parametrize(("drawn_mm2", "asked"), [(130, True), (250, True), (270, False), (980, False)])
+def test_a_slice_that_the_quick_look_misses_at_end_diastole_is_not_said_to_beat_apart(
+    painted: Volume, monkeypatch: pytest.MonkeyPatch, drawn_mm2: int, asked: bool
+) -> None:
+    from isocenter.catalogue import cardiac_cine
+
+    beat = 1.0 + 0.3 * np.cos(2 * np.pi * np.arange(16) / 16)
+
+    def outline(*args: Any) -> Outlined:
+        found = ventricle.outline(*args)
+        areas, cavity = np.zeros_like(found.areas_mm2), found.cavity["ed"].copy()
+        chosen = list(found.slices["ed"])
+        areas[:, chosen] = 1500.0 * np.roll(beat, found.ed)[:, None]
+        last, (_, dy, dx) = chosen[-1], found_spacing
+        areas[:, last] = 130.0 + 1000.0 * (1.3 - np.roll(beat, found.ed))
+        cavity[chosen] = False
+        cavity.reshape(len(cavity), -1)[chosen[:-1], : round(1950 / (dy * dx))] = True
+        cavity.reshape(len(cavity), -1)[last, : round(drawn_mm2 / (dy * dx))] = True
+        return replace(found, areas_mm2=areas, cavity=found.cavity | {"ed": cavity})
+
+    found_spacing = painted.geometry.spacing_mm
+    monkeypatch.setattr(cardiac_cine, "outline", outline)
+    monkeypatch.setattr(cardiac_cine, "_must_be_clear", lambda *_: [])
+    monkeypatch.setattr(cardiac_cine, "must_lie_as_told", lambda *_: [])
+    if asked:
+        with pytest.raises(Refused, match="of a beat apart"):
+            CardiacCine().run(painted, None, weights=Reader())
+    else:
+        assert CardiacCine().run(painted, None, weights=Reader()).outcome is Outcome.FOUND
 
 
 def test_an_incomplete_stack_is_labelled_when_it_is_wanted(painted: Volume) -> None:
