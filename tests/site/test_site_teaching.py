@@ -245,7 +245,8 @@ def test_a_frozen_cohort_is_trained_on_by_its_name(site: Site, tmp_path: Path, m
     found = CliRunner().invoke(app, [*command, "nobody", "--replace"])
     assert isinstance(found.exception, NotFound) and "there are 'films'" in str(found.exception)
     found = CliRunner().invoke(app, ["train", "cardiac_cine", *command[2:], "films"])
-    assert isinstance(found.exception, NotFound) and "folders of its own collections" in str(found.exception)
+    said = "no signed report on cardiac_cine in the cohort 'films'"
+    assert isinstance(found.exception, Refused) and said in str(found.exception)
     only = replace(site.cohorts.made("films", who=HOUSE), members=tuple(few))
     assert site.teaching.examples(AI, tmp_path / "few", who=HOUSE, cohort=only)["n"] == 3
     with pytest.raises(Refused, match="in the cohort 'films'"):
