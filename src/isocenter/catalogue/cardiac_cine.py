@@ -20,7 +20,7 @@ from isocenter.methods import cine as arithmetic
 from isocenter.methods.blood_and_muscle import blood_and_muscle
 from isocenter.methods.cine_noise import noise_over_phases
 from isocenter.methods.cine_order import neighbours_apart
-from isocenter.methods.short_axis import APEX, Turned, turned
+from isocenter.methods.short_axis import SHORT_AXIS, Turned, along_heart, turned
 from isocenter.methods.ventricle import Outlined, outline, parts
 from isocenter.record import Curve, Finding, Measurement, Model, codes
 from isocenter.space import Reference, Region, Volume
@@ -29,7 +29,6 @@ __all__ = ["CardiacCine"]
 
 _AXES = ("trigger", "time", "temporal", "phase")
 _LEAST_PHASES, _LEAST_SLICES = 8, 6
-_SHORT_AXIS = 0.75  # cosine between the normal of the slices and the usual long axis
 _SURE = 0.85  # Dice of the windows below which the network does not know what it sees
 _APART = 0.35  # of a beat, by which a slice may beat before or after the others: infarcts move late, but not so late
 _SEEN = 0.5  # of what is outlined in a slice at end-diastole that the look at every phase must have seen, too
@@ -71,7 +70,7 @@ def _looks_like_a_cine(facts: Mapping[str, Any]) -> bool:
         cosines = np.array([float(v) for v in facts["ImageOrientationPatient"]]).reshape(2, 3)
     except (KeyError, TypeError, ValueError):
         return True
-    return abs(float(np.cross(*cosines) @ APEX)) >= _SHORT_AXIS * float(np.linalg.norm(APEX))
+    return along_heart(*cosines) >= SHORT_AXIS
 
 
 class CardiacCine:
@@ -286,10 +285,9 @@ def _must_be_cine(cine: Volume) -> None:
         raise Refused("images with values that are not numbers", "they cannot be outlined", "send the series again")
     if float(cine.array.min()) == float(cine.array.max()):
         raise Refused("images of one value everywhere", "there is no heart in them", "send the images again")
-    apex = APEX / np.linalg.norm(APEX)
     _, down, across = cine.geometry.directions.T  # the plane decides, wherever the slices step
-    along = abs(float(np.cross(down, across) @ apex))
-    if along < _SHORT_AXIS:
+    along = along_heart(down, across)
+    if along < SHORT_AXIS:
         raise Refused(
             f"slices {np.degrees(np.arccos(along)):.0f}° off the usual short axis",
             "this looks like a long-axis, axial, sagittal or coronal series",

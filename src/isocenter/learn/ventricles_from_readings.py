@@ -24,7 +24,7 @@ from isocenter.learn.kinds import Structures
 from isocenter.learn.labels_of_findings import called
 from isocenter.learn.outlines_from_readings import DRAWN, nifti_file, on_grid, stored_values
 from isocenter.learn.regions_from_readings import Drawn, Regions, Stands, Told, alike
-from isocenter.methods.short_axis import APEX
+from isocenter.methods.short_axis import SHORT_AXIS, along_heart
 from isocenter.methods.ventricle_names import named
 from isocenter.record import Code, Finding
 from isocenter.space import Region, Shape, Volume
@@ -38,7 +38,6 @@ _KINDS = {"endo": 1, "epi": 2, "myo": 3}
 _CAVITY, _AROUND, _MUSCLE = 1, 2, 3
 _NUMBERED = re.compile(r"\(phase (\d+)\)")
 _LEAST_SLICES = 3  # each is looked at with its neighbours
-_SHORT_AXIS = 0.75  # cosine between the normal of the slices and the usual long axis, as the analysis has it
 
 Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.uint8]
@@ -145,8 +144,8 @@ def _cine(example: Example, images: Images) -> tuple[Volume, Sequence[str]]:
             "outline on a stack of short axes",
         )
     _, down, across = cine.geometry.directions.T
-    along = abs(float(np.cross(down, across) @ APEX)) / float(np.linalg.norm(APEX))
-    if along < _SHORT_AXIS:
+    along = along_heart(down, across)
+    if along < SHORT_AXIS:
         off = float(np.degrees(np.arccos(along)))
         raise Refused(
             f"outlines on slices {off:.0f}° off the usual short axis",

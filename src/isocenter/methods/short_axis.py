@@ -20,11 +20,30 @@ from numba import njit
 from isocenter.errors import Refused
 from isocenter.space import Geometry, Volume
 
-__all__ = ["APEX", "Taps", "Turned", "beat", "centre_of_beat", "sampled", "sampling", "turned", "unsampling"]
+__all__ = [
+    "APEX", "SHORT_AXIS", "Taps", "Turned", "along_heart", "beat", "centre_of_beat", "sampled", "sampling", "turned",
+    "unsampling",
+]  # fmt: skip
 
 Array = npt.NDArray[np.float32]
 APEX = np.array([0.60, -0.50, -0.62])
 """From base to apex in a usual chest: left, front, feet."""
+SHORT_AXIS = 0.75
+"""Least `along_heart` of slices that are taken for short axes, which is 41 degrees off."""
+
+
+def along_heart(down: npt.ArrayLike, across: npt.ArrayLike) -> float:
+    """Cosine, 0 to 1, between the normal of slices and the usual long axis of the heart.
+
+    Args:
+        down, across: directions of columns and rows in the patient (left, back, head), each of length 1.
+
+    >>> round(along_heart([0, 1, 0], [1, 0, 0]), 2)
+    0.62
+    """
+    return abs(float(np.cross(np.asarray(down, np.float64), np.asarray(across, np.float64)) @ APEX)) / float(
+        np.linalg.norm(APEX)
+    )
 
 
 @dataclass(frozen=True, eq=False)
