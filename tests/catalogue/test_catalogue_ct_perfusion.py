@@ -1,12 +1,15 @@
 """CT perfusion on a head whose flow is planted, from DICOM and as Volumes, and where it must decline."""
 
+import io
 import re
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from other_grids import finer, must_refuse
+from phantom_studies import Asked, prepared
 from real_series import loaded
 
 from isocenter.analysis.plan import plan
@@ -252,3 +255,26 @@ def test_dicom_at_two_voltages() -> None:
     (volume,), _ = loaded(patient.files)
     with pytest.raises(Refused, match="tube voltage"):
         CTPerfusion().run(volume, None)
+
+
+def test_the_soft_kernel_of_two_is_measured_and_the_other_is_told(tmp_path: Any) -> None:
+    """Of two in one series the study was declined; of two series the sharp one could be measured, without a word."""
+    soft = stroke_ct.patient(size=48, slices=4, step_mm=14.0, times_s=tuple(np.arange(30) * 1.6)).files
+
+    def made(data: bytes, kernel: str, apart: bool) -> bytes:
+        ds = pydicom.dcmread(io.BytesIO(data))
+        ds.ConvolutionKernel = kernel
+        if kernel == "H60s":
+            ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{ds.SOPInstanceUID}.9"
+            ds.SeriesInstanceUID += ".9" if apart else ""
+            ds.SeriesNumber = 900 if apart else ds.SeriesNumber
+        out = io.BytesIO()
+        ds.save_as(out)
+        return out.getvalue()
+
+    for apart, words in ((False, "kernel H60s"), (True, "series 900")):
+        files = [made(data, kernel, apart) for kernel in ("H60s", "H20f") for data in soft]
+        (run,) = prepared(files, Asked("ct_perfusion", lambda: []), tmp_path / str(apart))
+        given = run.inputs["bolus"]
+        assert given.facts["ConvolutionKernel"] == "H20f" and len(given.axis("time")) == 30
+        assert any(words in word and "not" in word for word in given.facts["Told"])

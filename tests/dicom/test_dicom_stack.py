@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from placed_frames import frame
@@ -48,3 +50,14 @@ def test_acquisitions_that_cover_other_places_become_their_own_stacks() -> None:
     upper = [frame(float(n), uid=f"b{n}", keys={"acquisition": 2.0}) for n in range(4, 10)]
     found, _ = stacks([*lower, *upper])
     assert [s.geometry.shape[0] for s in found] == [6, 6]
+
+
+@pytest.mark.parametrize("key", ["moment", "offset", "temporal"])
+def test_a_stack_id_for_each_time_is_a_course(key: str) -> None:
+    frames = [frame(float(z), uid=f"{z}.{t}", stack=str(t), keys={key: float(t)}) for t in range(12) for z in range(4)]
+    (found,), _ = stacks(frames)
+    assert [len(a) for a in found.axes] == [12] and found.geometry.shape[0] == 4
+    (fewer,), _ = stacks(frames[:-1])
+    assert len(fewer.axes[0]) == 11
+    alike = [replace(one, keys={key: 1.0}) for one in frames]  # other images of the same slices, of one moment
+    assert len(stacks(alike)[0]) == 12

@@ -34,6 +34,9 @@ __all__ = [
 
 _LEAST_IN_MOSAIC = 4  # two by two
 _DELAY = "TriggerTime"
+_OF_ONE_SCAN = (
+    "PixelSpacing", "EchoTime", "FlipAngle", "KVP", "ImageType", "ConvolutionKernel", "SliceThickness",
+)  # fmt: skip
 _SAME_TIME = 0.1  # of a dynamic scan, by which slabs of it may begin and end apart
 _GOES_ON = 2.5  # steps from one time to the next, within which a series goes on with another's scan: one may be lost
 _SAME_PLACE = 0.5  # of the shorter of two series: beyond it they show one part of the body and are no neighbours
@@ -140,7 +143,7 @@ def slabs_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
             continue
         if any(i.frames > 1 for i in one.instances) or len(one.instances) < 2 * len(places):
             continue
-        same = [frozenset(told(one, k)) for k in ("PixelSpacing", "EchoTime", "FlipAngle", "KVP", "ImageType")]
+        same = [frozenset(told(one, k)) for k in _OF_ONE_SCAN]
         size = frozenset((i.rows, i.columns) for i in one.instances)
         key = (one.modality, one.frame_of_reference, size, _rounded(turns, 3), *same)
         scans.setdefault(key, []).append(one)
@@ -163,7 +166,7 @@ def goes_on(study: Sequence[Series]) -> list[tuple[Series, ...]]:
         if any(i.frames > 1 for i in one.instances) or times < 2 or len(when) < len(one.instances):
             continue
         begun, done = min(w for w, _ in when), max(w for w, _ in when)
-        same = [frozenset(told(one, k)) for k in ("PixelSpacing", "EchoTime", "FlipAngle", "KVP", "ImageType")]
+        same = [frozenset(told(one, k)) for k in _OF_ONE_SCAN]
         size = frozenset((i.rows, i.columns) for i in one.instances)
         key = (one.modality, one.frame_of_reference, size, _rounded(places, 2), _rounded(turns, 3), *same)
         scans.setdefault(key, []).append((begun, done, (done - begun) / (times - 1), one))

@@ -236,6 +236,19 @@ class Need:
                 said.append(f"{other.named} holds one more of the {words} ({new.pop():g}) and was not measured")
         return tuple(said)
 
+    def also_over_time(self, chosen: Sequence[Series], study: Sequence[Series]) -> tuple[str, ...]:
+        """In words, each other series of the study that shows a course in time as well and would have done."""
+        if self.axis != "time" or self.gives != "volume":
+            return ()
+        mine = {one.uid for one in chosen}
+        others = [one for one in study if one.uid not in mine]
+        able = [one for one in others if not self.unmet(one)]
+        parts = () if able else self.joined(others)
+        if parts:
+            many = f"{len(parts)} series from {parts[0].named}{_described(parts[0])} on hold another course"
+            return (f"{many} in time and were not measured",)
+        return tuple(f"{one.named}{_described(one)} holds another course in time and was not measured" for one in able)
+
     def _side_by_side(self, study: Sequence[Series]) -> tuple[Series, ...]:
         able = [one for one in study if {u.predicate for u in self.unmet(one)} <= {"images"}]
         whole = max((*slices_apart(able), *phases_apart(able)), key=images, default=())
@@ -264,21 +277,23 @@ class Need:
             scans: dict[Any, list[Series]] = {}
             for one in able:
                 described = re.sub(r"\d+", "", one.description) if told_apart else ""
-                kind = (frozenset(told(one, "FlipAngle")), frozenset(told(one, "ImageType")), described)
+                made = (frozenset(told(one, k)) for k in _MADE)
+                kind = (*made, described)
                 scans.setdefault((_acquired(one, "EchoTime"), *kind), []).append(one)
-            whole = max((*(tuple(s) for s in scans.values()), *_to_and_fro(scans.values())), key=len, default=())
+            every = (*(tuple(s) for s in scans.values()), *_to_and_fro(scans.values()))
+            whole = max(every, key=lambda s: (len(s), self.suits(s[0])), default=())
             if len(whole) >= _LEAST_TIMES and images(whole) >= self.at_least:
                 return whole
         return ()
 
     def _part_by_part(self, study: Sequence[Series]) -> tuple[Series, ...]:
         able = [one for one in study if {u.predicate for u in self.unmet(one)} <= {"images"}]
-        whole = max(goes_on(able), key=images, default=())
+        whole = max(goes_on(able), key=lambda s: (images(s), self.suits(s[0])), default=())
         return whole if images(whole) >= self.at_least else ()
 
     def _slab_by_slab(self, study: Sequence[Series]) -> tuple[Series, ...]:
         able = [one for one in study if {u.predicate for u in self.unmet(one)} <= {"images"}]
-        whole = max(slabs_apart(able), key=images, default=())
+        whole = max(slabs_apart(able), key=lambda s: (images(s), self.suits(s[0])), default=())
         return whole if images(whole) >= self.at_least else ()
 
     def _modality(self, series: Series) -> Check | None:
@@ -420,6 +435,7 @@ def _printed(keyword: str) -> str:
 
 # Axis -> the fact that runs along it, in words, and the fact that stays between series of one scan.
 _APART = {"echo": ("EchoTime", "echo times", "FlipAngle"), "flip": ("FlipAngle", "flip angles", "EchoTime")}
+_MADE = ("FlipAngle", "ImageType", "ConvolutionKernel", "SliceThickness")  # what times of one scan have in common
 _FURTHER_MM = 1.0  # that beds reach beyond one series, to be more than rounding
 _LEAST_TIMES = 5  # series of one volume each that are taken for a dynamic scan
 _PHASE_WORDS = frozenset({"P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP"})
@@ -448,6 +464,14 @@ def _acquired(series: Series, stays: str) -> Any:
     sizes = {(i.rows, i.columns, i.frames) for i in series.instances}
     same = (frozenset(told(series, k)) for k in ("ImagePositionPatient", "RepetitionTime", stays))
     return series.frame_of_reference, frozenset(sizes), len(series.instances), *same
+
+
+def _described(series: Series) -> str:
+    """Description, kernel and thickness in brackets, as far as they are stated."""
+    kernels = sorted(str(k) for k in told(series, "ConvolutionKernel") - {None})
+    thick = sorted(mm for mm in told(series, "SliceThickness") if isinstance(mm, int | float))
+    said = [series.description, *(f"kernel {k}" for k in kernels), *(f"{mm:g} mm" for mm in thick[:1])]
+    return f" ({', '.join(filter(None, said))})" if any(said) else ""
 
 
 def _unsaid(series: Series) -> str:

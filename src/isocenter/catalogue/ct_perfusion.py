@@ -9,17 +9,37 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits
 from isocenter.catalogue import perfusion_answer
 from isocenter.catalogue.mask_grid import OtherGrid
+from isocenter.methods.calcium import is_sharp
 from isocenter.space import Region, Volume
 
 __all__ = ["CTPerfusion"]
+
+_THICK_MM = 5.0  # Wintermark 2008: slices of 5 to 10 mm
+
+
+def _is_for_flow(facts: Mapping[str, Any]) -> bool:
+    """Whether a header is that of images whose noise lets flow be told: of a soft kernel, not thin, as measured.
+
+    >>> [_is_for_flow({"ConvolutionKernel": kernel, "SliceThickness": mm}) for kernel, mm in
+    ...  (("H20f", 5.0), ("H60s", 5.0), ("H20f", 1.5))]
+    [True, False, False]
+    """
+    thick = facts.get("SliceThickness")
+    return (
+        not is_sharp(str(facts.get("ConvolutionKernel") or ""))
+        and not (isinstance(thick, int | float) and thick < _THICK_MM - 0.01)
+        and "DERIVED" not in (facts.get("ImageType") or ())
+    )
 
 
 class CTPerfusion:
     """Which brain is lost and which can be saved: core, penumbra and mismatch on a CT perfusion series?"""
 
-    name, version = "ct_perfusion", "11"
+    name, version = "ct_perfusion", "12"
     needs: ClassVar[Mapping[str, Need]] = {
-        "bolus": Need(modality="CT", body_part=("head", "brain", "skull"), axis="time", at_least=60),
+        "bolus": Need(
+            modality="CT", body_part=("head", "brain", "skull"), axis="time", at_least=60, better=_is_for_flow
+        ),
         "vessels": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
     yields = perfusion_answer.YIELDS

@@ -48,6 +48,7 @@ def classic(series: Series, instance: Instance) -> Placed | None:
         scaled=is_scaled(facts),
         kind=(*(str(w) for w in words), *_component(facts)),
         keys={**_keys(facts, instance), **encoded(facts, words, series.description)},
+        kernel=str(facts.get("ConvolutionKernel") or "") if series.modality == "CT" else "",
     )
 
 

@@ -52,6 +52,7 @@ def _frame(instance: Instance, file: File, shared: Dataset, own: Dataset, number
     facts = _rescale(file, own, shared, modality)
     slope, intercept = scale(facts, where)
     content = _group(file, 0x00209111, own, shared)
+    of_ct = _of_ct(file, own, shared) if modality == "CT" else {}
     return Placed(
         sop_uid=instance.sop_uid,
         digest=instance.digest,
@@ -71,7 +72,8 @@ def _frame(instance: Instance, file: File, shared: Dataset, own: Dataset, number
         kind=_frame_type(file, own, shared),
         stack=file.ascii(0x00209056, content),
         keys=_keys(instance, file, own, shared, content, number),
-        stated=_of_ct(file, own, shared) if modality == "CT" else {},
+        kernel=str(of_ct.get("ConvolutionKernel", "")),
+        stated=of_ct,
     )
 
 

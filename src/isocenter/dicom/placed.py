@@ -41,6 +41,7 @@ class Placed:
         kind: words of Image Type or Frame Type, without those that number or name a single image.
         keys: what may differ between frames at one place: echo, b_value, direction, energy, trigger, time, ...
         tile: (row, column) of the first pixel in the stored frame, for mosaics.
+        kernel: with which a CT was reconstructed; empty where that is not told, and for others than CT.
         stated: facts that a frame of an enhanced object states for itself, None for one of the object's that is not
             its own; empty for classic images, whose headers have them.
     """
@@ -64,6 +65,7 @@ class Placed:
     stack: str = ""
     keys: Mapping[str, Any] = field(default_factory=dict)
     tile: tuple[int, int] | None = None
+    kernel: str = ""
     stated: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -7,7 +7,7 @@ slice, or a place with more frames than another refuses the series, with the num
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -19,6 +19,7 @@ from isocenter.dicom.frame_times import Pace, tells_apart
 from isocenter.dicom.leading_axes import leading_axes
 from isocenter.dicom.placed import Placed
 from isocenter.dicom.places import Cells, nearly_at_one_place, normal, places
+from isocenter.dicom.reconstructions import at_one_place, over_each_other
 from isocenter.dicom.regular_grid import regular_grid
 from isocenter.dicom.to_and_fro import frames_of_all
 from isocenter.dicom.whole_echoes import whole_echoes
@@ -31,6 +32,8 @@ __all__ = ["SAME_ECHO_MS", "Stack", "bridged", "stacks"]
 _SAME_DIRECTION = 1e-3  # greatest difference of a direction cosine within one stack
 SAME_ECHO_MS = 0.002  # echo times that lie closer are one; the shortest steps between echoes are tenths of a ms
 _LEAST_SLICES = 3  # with an ID each, that are taken for one stack
+_MOSTLY = 0.8  # of the stacks, that are whole
+_TIMES = ("temporal", "offset", "moment", "reference", "trigger", "dynamic", "since", "begun")
 _LEAST_PHASES = 8  # of a slice of a cine that may have been measured again
 _LEAST_TIMES = 10  # that acquisitions must have to be those of one scan
 
@@ -72,7 +75,7 @@ def stacks(
     faults: list[IsocenterError] = []
     for n, group in enumerate(groups):
         try:
-            found += _split(group, rules)
+            found += _reconstructed(group, rules)
         except Refused as fault:
             if n == 0:
                 raise
@@ -137,17 +140,47 @@ def _planes(frames: list[Placed]) -> list[list[Placed]]:
 
 
 def _stacks_stated(group: list[Placed]) -> list[list[Placed]]:
-    """The frames of each Stack ID; all together where some scanner gave every slice an ID of its own."""
+    """The frames of each Stack ID; all together where a scanner gave each slice, or each time, an ID of its own."""
     parts: dict[str, list[Placed]] = {}
     for one in group:
         parts.setdefault(one.stack, []).append(one)
-    if len(parts) < _LEAST_SLICES or any(len(places(part)) > 1 for part in parts.values()):
+    if len(parts) < _LEAST_SLICES or _are_times(parts.values(), group):
+        return [group] if len(parts) >= _LEAST_SLICES else list(parts.values())
+    if any(len(places(part)) > 1 for part in parts.values()):
         return list(parts.values())
     try:
         regular_grid(places(group), "")
     except NotAVolume:
         return list(parts.values())
     return [group]
+
+
+def _are_times(parts: Collection[list[Placed]], group: list[Placed]) -> bool:
+    """Whether stacks are one each of the times of a scan: with an image at each of the same places, told apart by time.
+
+    Images of several kinds, or a time that lacks some, are sorted out as elsewhere.
+    """
+    cells = places(group)
+    usual = usual_many(cells)
+    whole = sum(len(part) == len(places(part)) == len(cells) for part in parts)
+    if whole < max(_LEAST_SLICES, _MOSTLY * len(parts)) or usual < _LEAST_SLICES:
+        return False
+    return any(all(tells_apart(cell, (), key) for cell in cells) for key in _TIMES)
+
+
+def _reconstructed(group: list[Placed], rules: _Rules) -> list[Stack]:
+    """The stacks of a group, or of each reconstruction where several of one scan lie in it."""
+    parts = at_one_place(group)
+    try:
+        return [stack for part in parts for stack in _split(part, rules)]
+    except NotAVolume:
+        if len(parts) > 1 or len(parts := over_each_other(group)) < 2:
+            raise
+        try:
+            return [stack for part in parts for stack in _split(part, rules)]
+        except NotAVolume:
+            pass  # the fault of the whole tells more
+        raise
 
 
 def _split(group: list[Placed], rules: _Rules) -> list[Stack]:

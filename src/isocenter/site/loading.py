@@ -103,7 +103,8 @@ class Loading:
             return _with_beds(chosen, study, need, self.get)
         whole = in_one(chosen)
         try:
-            return _fit(volumes_of(whole, self.get), need, whole)
+            fit = _fit(volumes_of(whole, self.get), need, whole)
+            return with_words(fit, *words) if (words := need.also_over_time(chosen, study.series)) else fit
         except NotAVolume as gap:
             if not self._measures_what_is_drawn:
                 raise
@@ -212,11 +213,13 @@ def _size(volume: Volume) -> str:
     slices, rows, columns = volume.geometry.shape
     times = "".join(f" x {len(a)} values of {a.name}" for a in volume.axes)
     kind = " ".join(str(w) for w in (volume.facts.get("FrameType") or volume.facts.get("ImageType") or ())[2:] if w)
-    return f"{slices} slices{times} of {rows} x {columns}{f', {kind}' if kind else ''}"
+    kernel, thick = (volume.facts.get(k) for k in ("ConvolutionKernel", "SliceThickness"))
+    made = [kind, f"kernel {kernel}" if kernel else "", f"{thick:g} mm" if kernel and thick else ""]
+    return ", ".join((f"{slices} slices{times} of {rows} x {columns}", *filter(None, made)))
 
 
 def _suits(volume: Volume, need: Need, series: Series) -> bool:
-    if need.better is None or (series.modality == "CT" and volume.axes):
+    if need.better is None or (series.modality == "CT" and volume.axes and not need.axis):
         return False
     turn = [float(v) for v in np.ravel(volume.geometry.directions[:, [2, 1]].T)]
     return need.better({"ImageOrientationPatient": turn, **volume.facts})
