@@ -231,3 +231,31 @@ def test_a_raw_film_is_looked_at_the_other_way_round(weights: Any, filled: Volum
     turned = replace(filled, array=filled.array.max() - filled.array, facts={**filled.facts, **raw})
     plain, grown = (look.run(v, weights=weights).measurements[0].value for v in (filled, turned))
     assert grown == pytest.approx(plain, abs=1e-4)
+
+
+@pytest.mark.parametrize("how", ["logarithm", "turned", "of another picture"])
+def test_a_film_is_looked_at_as_its_header_has_it_shown(weights: Any, filled: Volume, how: str) -> None:
+    """Its values were spread as they stood: one stored as a logarithm scored 0.2 higher, one turned was declined."""
+    top = float(filled.array.max())
+    parts, places = filled.array / top, np.linspace(0.0, 1.0, 4096)
+    stored, greys = parts, [0.0, 1.0]
+    if how == "logarithm":
+        stored, greys = np.log1p(255 * parts) / np.log(256), ((256**places - 1) / 255).tolist()
+    elif how == "turned":
+        stored, greys = 1 - parts, [1.0, 0.0]
+    first = -9e4 if how == "of another picture" else 0.0
+    curve = {"first": first, "step": 4095.0 / (len(greys) - 1), "greys": greys}
+    shown = replace(filled, array=4095 * stored, facts={**filled.facts, "GreyCurve": curve, "BitsStored": 12})
+    plain, seen = (look.run(v, weights=weights).measurements[0].value for v in (filled, shown))
+    assert seen == pytest.approx(plain, abs=2e-3)
+
+
+def test_white_padding_around_a_film_that_its_table_turns_is_black(weights: Any, filled: Volume) -> None:
+    turned = 1.0 + filled.array[0].max() - filled.array[0]
+    top = float(turned.max())
+    facts = {**filled.facts, "GreyCurve": {"first": 1.0, "step": top - 1.0, "greys": [1.0, 0.0]}, "BitsStored": 16}
+    plain = film(turned, **facts)
+    frame = np.pad(turned, ((40, 40), (60, 20)))  # 0 is white by that table
+    seen = [look.run(v, weights=weights).measurements[0].value
+            for v in (plain, film(frame, **facts, PixelPaddingValue=0))]  # fmt: skip
+    assert seen[1] == pytest.approx(seen[0], abs=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,14 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
 
 from isocenter.errors import Refused
 from isocenter.learn.gridded import fitted, is_picture, opened, span_of
 from isocenter.learn.kinds import Classes
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "dicom"))
+import made
 
 GREY = Classes(task="spots", classes=("clear", "spot"), shape=(28, 28))
 RNG = np.random.default_rng(0)
@@ -96,3 +101,35 @@ def test_an_outline_on_a_finer_grid_stays_one() -> None:
         assert set(np.unique(small)) == {0, 255} and abs((small > 0).mean() / ball.mean() - 1) < 0.02
     scan = fitted(np.where(ball, 200, 20 + x).astype(np.uint8), how, "a scan")
     assert len(np.unique(scan)) > 20, "grey values stay what they are"
+
+
+@pytest.mark.parametrize("form", ["words", "window", "table", "turned", "raw", "wide"])
+def test_a_radiograph_of_twelve_bits_is_read_as_it_is_shown(tmp_path: Path, form: str) -> None:
+    """Between its own percentiles one stored as a logarithm lost a half of the clear films, and one whose table turns
+    it was taken for inverted."""
+    picture = RNG.integers(0, 256, (28, 28))
+    picture[0, :2] = 0, 255
+    words, facts = np.round(picture * 4095 / 255), {"BitsStored": 12, "HighBit": 11}
+    if form == "window":
+        words, facts = 500 + picture * 8, facts | {"WindowCenter": 1520.5, "WindowWidth": 2041}
+    elif form == "wide":  # a window that shows more than there is does not leave a handful of greys
+        facts |= {"WindowCenter": 32768, "WindowWidth": 65536}
+    elif form == "table":
+        table = Dataset()
+        table.add_new(0x00283002, "US", [4096, 0, 12])
+        table.add_new(0x00283006, "OW", (4095 - np.arange(4096)).astype("<u2").tobytes())
+        words, facts = 4095 - words, facts | {"VOILUTSequence": [table]}
+    elif form == "turned":
+        words, facts = 4095 - words, facts | {"PhotometricInterpretation": "MONOCHROME1"}
+    elif form == "raw":
+        words = 4095 - words
+        facts |= {"PresentationIntentType": "FOR PROCESSING", "PixelIntensityRelationshipSign": 1}
+    file = tmp_path / "a.dcm"
+    file.write_bytes(made.made(1, sop_class=made.DX, modality="DX", pixels=words.astype(np.uint16), **facts))
+    seen = fitted(opened(file, GREY), GREY, "a").astype(int)
+    if form == "wide":
+        assert (
+            len(np.unique(seen)) > 0.9 * len(np.unique(picture)) and np.corrcoef(seen.flat, picture.flat)[0, 1] > 0.99
+        )
+    else:
+        assert np.array_equal(seen, picture)

@@ -21,7 +21,6 @@ from isocenter.methods.film_view import (
     FILMS,
     SIDEWAYS,
     as_stored,
-    dense_bright,
     hung_of,
     is_capture,
     said_lateral,
@@ -66,7 +65,7 @@ _OF_PICTURE = ("SeriesDescription", "ProtocolName")  # a study and an order may 
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "12"
+    name, version = "chest_xray_heart", "13"
     weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
@@ -143,10 +142,9 @@ class ChestXrayHeart:
                 "the form of the lungs that is looked for and the limit of the ratio are those of adults",
                 "measure a child's heart by hand, beside the limits of its age",
             )
-        picture, coloured = grey(image)
+        picture, coloured = grey(image, shown=True)
         if coloured is not None and coloured.any():
             raise Refused("a picture in colour", "a radiograph is grey", "send the radiograph as the detector made it")
-        picture = dense_bright(picture, image.facts)
         spacing = _sides(image)
         if abs(spacing[0] / spacing[1] - 1.0) > 0.01:
             unit = " mm" * (image.geometry.reference is Reference.PLANE)

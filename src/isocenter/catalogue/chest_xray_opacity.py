@@ -10,17 +10,17 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.analysis.film import film_greys, within_padding
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
-from isocenter.catalogue.plane_image import age_said, age_years, grey, within_padding, without_padding
+from isocenter.catalogue.plane_image import age_said, age_years, grey
 from isocenter.errors import Refused
 from isocenter.methods.film_view import (
     CALLED_A_FILM,
     CHEST,
     FILMS,
     as_stored,
-    dense_bright,
     hung_of,
     said_lateral,
     towards_of,
@@ -43,7 +43,7 @@ _PREVALENCE = "calibrated where half of the children have an opacity"
 class ChestXrayOpacity:
     """Does this frontal chest radiograph of a small child show an opacity, as in pneumonia?"""
 
-    name, version = "chest_xray_opacity", "6"
+    name, version = "chest_xray_opacity", "7"
     weights = "chest_xray_opacity"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
@@ -98,7 +98,7 @@ class ChestXrayOpacity:
         size = int(weights.get_inputs()[0].shape[-1])
         towards = towards_of(image)
         field = within_padding(image.array[0], image.facts)
-        film = hung_of(dense_bright(without_padding(image.array[0], image.facts)[field], image.facts), towards)
+        film = hung_of(film_greys(image.array[0], image.facts)[field], towards)
         if reasons := _of_no_film(*film.shape):
             return Answer.declined(*reasons)
         seen = prepared(film, size)[None, None]

@@ -15,7 +15,7 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.one_scan import is_made
 from isocenter.errors import Refused
 from isocenter.methods import greys, pet_header, suv
-from isocenter.methods.film_view import grows_with_exposure
+from isocenter.methods.film_view import as_shown, grows_with_exposure
 from isocenter.methods.ghosting import ghosting
 from isocenter.methods.noise import signal_to_noise
 from isocenter.methods.sharpness import edge_width
@@ -64,7 +64,7 @@ _LEAST_LUNG, _LONG_CHEST_MM = 0.03, 150.0  # a whole chest holds lung: one third
 class ImageQuality:
     """What is wrong with this image, and is it what its header says?"""
 
-    name, version = "image_quality", "7"
+    name, version = "image_quality", "8"
     needs: ClassVar[Mapping[str, Need]] = {"image": Need(every=True)}
     yields = (
         Yield(what=codes.QUALITY_ISSUE, units=_UNITS),
@@ -475,7 +475,7 @@ def _inverted(look: _Look) -> Iterator[Finding]:
     if grows_with_exposure(facts):
         return  # a picture for processing, of which the header says that its lungs are bright
     whole = np.asarray(look.frames[0], dtype=np.float32)
-    whole = whole.mean(axis=-1) if whole.ndim == 3 else whole
+    whole = as_shown(whole.mean(axis=-1) if whole.ndim == 3 else whole, facts)
     # A volume from the archive was turned already, so that its largest value is white.
     dark_is_large = facts.get(_PHOTOMETRIC) == "MONOCHROME1" and not facts.get("InvertedFromMonochrome1")
     contrast = greys.mediastinum_contrast(-whole if dark_is_large else whole)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.dicom.padding import shown_between, surrounding
+from isocenter.analysis.film import film_greys, without_padding
 from isocenter.dicom.plane import BEYOND, OVER_TIME, scales_at
 from isocenter.errors import Refused
 from isocenter.methods.volumetry import axes_of
@@ -27,22 +27,21 @@ __all__ = [
     "grey",
     "longest_mm",
     "on_image",
-    "within_padding",
-    "without_padding",
 ]
 
 _ROUNDED = 0.02  # of a decade, 5 %, by which one scale may be rounded; whole decades are mm taken for cm
 _RADIOGRAPHS = ("CR", "DX", "MG", "RG")
 _FEWEST_PIXELS = 32  # along a side
-_CORNER, _BESIDE = 0.02, 0.02  # of the sides; of the values of a picture, by which padding varies besides
-_WIDEST_RANGE = 0.5  # of the values of a picture, that a range of padding may take: beyond it tissue is meant as well
 
 
-def grey(image: Volume, *, film: bool = False) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None]:
+def grey(
+    image: Volume, *, film: bool = False, shown: bool = False
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None]:
     """(rows, columns) brightness of one picture, and which pixels are coloured (Doppler, text, overlays).
 
     Args:
         film: whether a film will do, of which the first frame is given: what is measured is not on its pixels.
+        shown: whether a radiograph is given with dense tissue bright, as its header has it shown.
 
     Raises:
         Refused: for a film or a stack of slices, a picture of one value or of less than 32 pixels a side, or values
@@ -78,7 +77,7 @@ def grey(image: Volume, *, film: bool = False) -> tuple[npt.NDArray[np.float32],
             "a picture with values that are not numbers", "nothing can be measured on it", "send the image again"
         )
     if coloured is None:
-        picture = without_padding(picture, image.facts)
+        picture = (film_greys if shown else without_padding)(picture, image.facts)
     if picture.min() == picture.max():
         raise Refused(
             f"a picture of one value ({float(picture.flat[0]):g})", "there is no image in it", "send the image again"
@@ -92,54 +91,6 @@ def _of_many_frames(count: int, facts: Mapping[str, Any]) -> tuple[str, str, str
         return f"an image of {count} frames", why, "send the plain picture"
     do = "send the frame that was measured as a still picture of the machine, with its calibration"
     return f"a film of {count} frames", "one picture is looked at, and nothing says which", do
-
-
-def without_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> npt.NDArray[np.float32]:
-    """What was put around a picture as dark as the darkest of the rest, as a viewer shows it.
-
-    As bright pixels it would be tissue.
-
-    Args:
-        picture: (rows, columns). facts: of the image.
-    """
-    held = _padding(picture, facts)
-    if held is None or (least := picture[~held[0]].min()) >= held[1]:
-        return picture
-    return np.asarray(np.where(surrounding(held[0]), least, picture), np.float32)
-
-
-def within_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> tuple[slice, slice]:
-    """The rows and columns of a picture that are not padding from end to end."""
-    held = _padding(picture, facts)
-    if held is None:
-        return slice(0, picture.shape[0]), slice(0, picture.shape[1])
-    around = surrounding(held[0])
-    down, across = (np.flatnonzero(~around.all(axis=1 - axis)) for axis in (0, 1))
-    return slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
-
-
-def _padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> tuple[npt.NDArray[np.bool_], float] | None:
-    """Pixels of a value that the header calls padding, and the highest such value; None where there are none."""
-    ends = shown_between(facts)
-    if ends is not None and ends[1] - ends[0] > _WIDEST_RANGE * float(np.ptp(picture)):
-        ends = shown_between({**facts, "PixelPaddingRangeLimit": None, "PaddingLookedUp": None})
-    if ends is None:
-        return None
-    ends = _met_in_corners(picture, ends)
-    padded = (picture >= np.float32(ends[0])) & (picture <= np.float32(ends[1]))
-    return (padded, ends[1]) if padded.any() and not padded.all() else None
-
-
-def _met_in_corners(picture: npt.NDArray[np.float32], ends: tuple[float, float]) -> tuple[float, float]:
-    """The part of a range of padding that is in use: it lies in corners, and tissue may hold other values of it."""
-    high, wide = (max(1, round(_CORNER * side)) for side in picture.shape)
-    corners = np.concatenate([picture[r, c].ravel() for r in (slice(high), slice(-high, None))
-                              for c in (slice(wide), slice(-wide, None))])  # fmt: skip
-    met = corners[(corners >= np.float32(ends[0])) & (corners <= np.float32(ends[1]))]
-    if not met.size or ends[0] == ends[1]:
-        return ends
-    beside = _BESIDE * float(np.ptp(picture))
-    return max(ends[0], float(met.min()) - beside), min(ends[1], float(met.max()) + beside)
 
 
 def age_years(age: str) -> float | None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from isocenter.dicom.compressed import is_irreversible
 from isocenter.dicom.elements import File, parse
+from isocenter.dicom.grey_curve import grey_curve
 from isocenter.dicom.padding import words_between
 from isocenter.dicom.pixels import frames, palette_bits, raw_frame
 from isocenter.dicom.placed import scale
@@ -57,8 +58,8 @@ def plane(series: Series, instance: Instance, data: bytes) -> Volume:
     """One radiograph, capture or cine as a Volume of one slice.
 
     MONOCHROME1, or what is to be shown inverse, is turned so that the smallest value is black, and the fact
-    `InvertedFromMonochrome1` notes it. Colour has the leading axis ``channel``, a cine the leading axis ``time`` in
-    seconds.
+    `InvertedFromMonochrome1` notes it. How bright the header has its values shown goes along as the fact `GreyCurve`.
+    Colour has the leading axis ``channel``, a cine the leading axis ``time`` in seconds.
 
     Raises:
         Refused: when the pixels cannot be decoded, or a look-up table is shorter than it says.
@@ -85,6 +86,8 @@ def plane(series: Series, instance: Instance, data: bytes) -> Volume:
     else:
         inverse = file.ascii(_SHOWN).upper() == "INVERSE"  # some write it beside MONOCHROME2
         array = _real(_looked_up(stored, file, facts), facts, instance, inverse)[:, None]
+        if (curve := grey_curve(file, facts, _turned_about(facts, instance))) is not None:
+            facts["GreyCurve"] = curve
         what, unit = quantity(series.modality, facts)
     if stored.shape[0] == 1:
         array = array[0]
@@ -108,15 +111,25 @@ def _real(
     slope, intercept = scale(facts, f"image {instance.number}")
     values = stored.astype(np.float32)
     if inverse or facts.get("PhotometricInterpretation") == "MONOCHROME1":
-        # The darkest value of MONOCHROME1 is the largest that fits; turned about it no value becomes negative.
-        signed = bool(facts.get("PixelRepresentation"))
-        bits = int(facts.get("BitsStored") or 16)
-        values = np.float32(-1 if signed else 2**bits - 1) - values
+        values = np.float32(_darkest(facts)) - values
         facts["InvertedFromMonochrome1"] = True
     if (slope, intercept) != (1.0, 0.0):
         values *= np.float32(slope)
         values += np.float32(intercept)
     return values
+
+
+def _darkest(facts: Mapping[str, Any]) -> int:
+    """The darkest value of MONOCHROME1, the largest that fits; turned about it no value becomes negative."""
+    return -1 if facts.get("PixelRepresentation") else 2 ** int(facts.get("BitsStored") or 16) - 1
+
+
+def _turned_about(facts: Mapping[str, Any], instance: Instance) -> float | None:
+    """What a rescaled value and the one before it was turned add up to; None where none was turned."""
+    if not facts.get("InvertedFromMonochrome1"):
+        return None
+    slope, intercept = scale(facts, f"image {instance.number}")
+    return slope * _darkest(facts) + 2 * intercept
 
 
 def _looked_up(stored: npt.NDArray[Any], file: File, facts: dict[str, Any]) -> npt.NDArray[Any]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.analysis.film import film_greys
 from isocenter.errors import Refused
 from isocenter.learn.from_readings import Example, in_eight_bits, laid
 from isocenter.learn.kinds import Structures
 from isocenter.learn.outlines_from_readings import DRAWN, on_grid
 from isocenter.learn.regions_from_readings import Drawn, Regions, grey
-from isocenter.methods.film_view import dense_bright, hung_of, said_lateral, towards_of
+from isocenter.methods.film_view import hung_of, said_lateral, towards_of
 from isocenter.record import Code
 from isocenter.space import Shape, Volume
 
@@ -95,7 +96,7 @@ def _frontal(volume: Volume) -> tuple[str, npt.NDArray[np.float32]]:
         )
     towards = towards_of(volume)
     plane = np.asarray(grey(volume).array)[0]
-    return towards, hung_of(dense_bright(plane, volume.facts), towards)
+    return towards, hung_of(film_greys(plane, volume.facts), towards)
 
 
 def _save(folder: Path, name: str, plane: npt.NDArray[np.uint8]) -> None:

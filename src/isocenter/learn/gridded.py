@@ -6,7 +6,7 @@ way is the same to the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
@@ -32,6 +32,9 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".
 
 _SCALED = 32.0
 """Fractions that stay within this of 0, and are no parts of 1, are no grey values of 8 bits or of a scanner."""
+
+_FILLED = 0.5
+"""Part of what its words hold, or its window shows, that a DICOM picture must take to be read by it."""
 
 Span = tuple[float, float] | None
 """The grey values that are black and white in all images of a file; None where each image has its own."""
@@ -367,12 +370,40 @@ def _rows_first(picture: npt.NDArray[Any], affine: npt.NDArray[Any]) -> npt.NDAr
 
 
 def _of_dicom(file: Path) -> npt.NDArray[Any]:
-    """The picture in a DICOM file, its values as an analysis would get them: bone white, colour last."""
+    """The picture in a DICOM file, colour last; grey values as they are shown, of a radiograph as analyses see them."""
+    from isocenter.analysis.film import film_greys
     from isocenter.dicom.header import read_header
     from isocenter.dicom.plane import plane
+    from isocenter.methods.film_view import FILMS, as_shown
 
     data = file.read_bytes()
     series = read_header(data).series[0]
     volume = plane(series, series.instances[0], data)
     array = np.squeeze(volume.array)
-    return np.moveaxis(array, 0, -1) if any(axis.name == "channel" for axis in volume.axes) else array
+    if any(axis.name == "channel" for axis in volume.axes):
+        return np.moveaxis(array, 0, -1)
+    if array.ndim != 2:
+        return array
+    radiograph = series.modality in (*FILMS, "MG")
+    greys = (film_greys if radiograph else as_shown)(array, volume.facts)
+    curved = "GreyCurve" in volume.facts and greys.min() >= 0 and greys.max() <= 1
+    ends = (0.0, 1.0) if curved else _ends(volume.facts)
+    if ends is None:
+        return greys
+    low, high = (float(v) for v in np.percentile(greys, (1, 99)))
+    if high - low < _FILLED * (ends[1] - ends[0]):  # black and white are far off: 8 bits would keep few greys
+        ends = (low, max(high, low + 1e-6))
+    parts = np.clip((greys - ends[0]) / (ends[1] - ends[0]), 0, 1)
+    return np.asarray(np.floor(255 * parts + 0.5), np.uint8)
+
+
+def _ends(facts: Mapping[str, Any]) -> Span:
+    """The least and the greatest rescaled value that the words of a DICOM picture of more than 8 bits hold."""
+    bits, signed = facts.get("BitsStored"), bool(facts.get("PixelRepresentation"))
+    if not isinstance(bits, int) or not 8 < bits <= 16 or facts.get("ModalityLUT"):
+        return None
+    slope, shift = (facts.get(k) for k in ("RescaleSlope", "RescaleIntercept"))
+    if not isinstance(slope, (int, float)) or not isinstance(shift, (int, float)) or slope == 0:
+        slope, shift = 1.0, 0.0
+    ends = sorted(end * slope + shift for end in ((-(2 ** (bits - 1)) if signed else 0), 2 ** (bits - signed) - 1))
+    return float(ends[0]), float(ends[1])

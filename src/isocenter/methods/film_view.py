@@ -18,6 +18,7 @@ __all__ = [
     "CHEST",
     "FILMS",
     "SIDEWAYS",
+    "as_shown",
     "as_stored",
     "dense_bright",
     "grows_with_exposure",
@@ -115,10 +116,53 @@ def grows_with_exposure(facts: Mapping[str, Any]) -> bool:
     return raw and facts.get("PixelIntensityRelationshipSign") == 1 and not facts.get("InvertedFromMonochrome1")
 
 
-def dense_bright(picture: npt.NDArray[Any], facts: Mapping[str, Any]) -> npt.NDArray[np.float32]:
-    """The picture with dense tissue bright; values in proportion to the exposure are looked at as their logarithm."""
+_LEAST_SHOWN = 0.4  # of a picture that its window must leave between black and white; a collimator may take a third
+
+
+def as_shown(
+    picture: npt.NDArray[Any], facts: Mapping[str, Any], within: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.float32]:
+    """The picture as bright as its header has it shown, 0 to 1 (VOI look-up table or first window, PS3.3 C.11.2).
+
+    As it is where the header states neither, or one that leaves less than two fifths of the picture between black and
+    white: some windows are of stored values where the standard has them of rescaled ones, or of another picture.
+
+    Args:
+        within: the part that is no padding.
+
+    >>> ramp = np.arange(5.0)
+    >>> as_shown(ramp, {"GreyCurve": {"first": 0.0, "step": 4.0, "greys": [1.0, 0.0]}}).tolist()
+    [1.0, 0.75, 0.5, 0.25, 0.0]
+    >>> as_shown(ramp, {"GreyCurve": {"first": 90.0, "step": 4.0, "greys": [0.0, 1.0]}}).tolist()
+    [0.0, 1.0, 2.0, 3.0, 4.0]
+    """
+    values, curve = np.asarray(picture, np.float32), facts.get("GreyCurve")
+    if not curve:
+        return values
+    greys = np.asarray(curve["greys"], np.float32)
+    places = (values - np.float32(curve["first"])) / np.float32(curve["step"])
+    if len(greys) == 2:
+        seen = greys[0] + (greys[1] - greys[0]) * np.clip(places, 0, 1)
+    else:
+        seen = np.interp(places, np.arange(len(greys)), greys).astype(np.float32)
+    inside = seen if within is None else seen[within]
+    between = np.count_nonzero((inside > greys.min()) & (inside < greys.max()))
+    return seen if between >= _LEAST_SHOWN * inside.size else values
+
+
+def dense_bright(
+    picture: npt.NDArray[Any], facts: Mapping[str, Any], within: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.float32]:
+    """The picture with dense tissue bright, as it is shown.
+
+    Values of a detector that grow with the exposure are turned, those in proportion to it are looked at as their
+    logarithm; their window is one for looking at raw values and is left out.
+
+    Args:
+        within: the part that is no padding.
+    """
     if not grows_with_exposure(facts):
-        return np.asarray(picture, np.float32)
+        return as_shown(picture, facts, within)
     if str(facts.get("PixelIntensityRelationship") or "").strip().upper() == "LIN":
         return attenuation(np.maximum(picture, 0))
     return np.asarray(picture.max() - picture, np.float32)
