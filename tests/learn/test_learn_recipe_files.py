@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from isocenter.errors import NotFound, Refused
-from isocenter.learn.kinds import Classes, Classifier2D, Masks, ReadFrom
+from isocenter.learn.kinds import Classes, Classifier2D, Masks, ReadFrom, as_said
 from isocenter.learn.recipe_files import BESIDE, KINDS, recipe_in, recipe_text
 from isocenter.learn.recipes import RECIPES, recipe, recipe_behind
 from isocenter.record import Model
@@ -38,6 +38,11 @@ def test_a_recipe_that_ships_is_the_same_when_written_and_read_back(name: str) -
     back = recipe_in(recipe_text(RECIPES[name]), name)
     assert back == RECIPES[name]
     assert dict(back.card) == dict(RECIPES[name].card) and dict(back.goal) == dict(RECIPES[name].goal)
+
+
+def test_an_order_stands_in_a_recipe_only_where_it_is_used() -> None:
+    assert "ordered" not in as_said(recipe("breastmnist"))["backbone"]
+    assert as_said(recipe("retinamnist"))["backbone"]["ordered"] is True
 
 
 def test_every_kind_is_read_with_its_defaults() -> None:

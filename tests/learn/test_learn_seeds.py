@@ -69,6 +69,7 @@ def _other(told: dict[str, Any], **fields: Any) -> None:
         (1, lambda told: told.update(name="breastmnist"), "card is that of pneumoniamnist"),
         (1, lambda told: told.update(examples="0" * 64), "did not learn from the examples"),
         (1, lambda told: _other(told, erase=0.9), r"augmentation\.erase in its recipe"),
+        (1, lambda told: _other(told, ordered=True), r"augmentation\.ordered in its recipe"),  # stands where it is used
         (1, lambda told: told["card"]["training"].pop("recipe"), "names no seed, recipe, AUC"),
     ],
 )

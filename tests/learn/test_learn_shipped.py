@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,13 @@ def test_so_does_it_of_models_that_have_no_area(name: str, figure: str, least: i
     held = [one[figure] for one in (shown["metrics"], *shown["seeds"])]
     told = ", ".join(f"{a['value']:.3f} ({a['low']:.3f} to {a['high']:.3f})" for a in held)
     assert len(held) >= least and f"| {told} |" in (ROOT / "docs/know/models.md").read_text("utf-8")
+
+
+def test_fundus_photographs_are_decided_between_grades_and_reach_their_goal() -> None:
+    held = SHIPPED["retinamnist"]
+    assert json.loads(held.card["training"]["recipe"])["backbone"]["ordered"] is True
+    assert held.evidence["metrics"]["auc"]["value"] >= held.card["goal"]["auc"] == 0.77
+    assert "quadratic_kappa" in held.evidence["metrics"]
 
 
 def test_the_weights_are_small() -> None:

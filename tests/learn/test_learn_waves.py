@@ -83,6 +83,43 @@ def test_it_decides_as_scikit_learn_does(tmp_path: Path) -> None:
     assert np.abs(said.sum(1)).max() < 1e-5
 
 
+def test_many_examples_are_decided_as_few_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learnt = read_labelled(stripes(tmp_path / "a.npz", 45, 0), STRIPES)
+    x, how = torch.from_numpy(learnt.pictures)[:, None], Scattering(ordered=True)
+    on = directions(scattered(how, x))
+    few = fit_machine(how, on, learnt.labels, 3)
+    monkeypatch.setattr("isocenter.learn.waves._HELD", 89)  # of 45 pictures and their mirror images
+    monkeypatch.setattr("isocenter.learn.waves._AT_ONCE", 20)
+    many = fit_machine(how, on, learnt.labels, 3)
+    with torch.inference_mode():
+        assert torch.allclose(few(x.float() / 255), many(x.float() / 255), atol=1e-4)
+
+
+def test_grades_are_also_decided_between_as_scikit_learn_does(tmp_path: Path) -> None:
+    from sklearn.svm import SVC
+
+    learnt = read_labelled(stripes(tmp_path / "a.npz", 45, 0), STRIPES)
+    x, how = torch.from_numpy(learnt.pictures)[:, None], Scattering(ordered=True)
+    machine = fit_machine(how, directions(scattered(how, x)), learnt.labels, 3)
+    points = ((scattered(how, x).flatten(0, 1) - machine.mean) @ machine.turn).numpy()
+
+    def theirs(yes: np.ndarray) -> np.ndarray:
+        return SVC(C=3.0, gamma=machine.narrow).fit(points, np.tile(yes, 2)).decision_function(points)
+
+    rest = np.stack([theirs(learnt.labels == kind) for kind in range(3)], 1)
+    above0, above1 = theirs(learnt.labels > 0), theirs(learnt.labels > 1)
+    between = np.stack([-above0 - above1, above0 - above1, above0 + above1], 1)
+    apart = [one - one.mean(1, keepdims=True) for one in (rest, between)]
+    meant = rest + between * np.linalg.norm(apart[0]) / np.linalg.norm(apart[1])
+    with torch.inference_mode():
+        said = machine(x.float() / 255).numpy()
+    assert np.abs(said - meant.reshape(2, 45, 3).mean(0)).max() < 1e-3
+    two = [fit_machine(one, directions(scattered(how, x)), learnt.labels % 2, 2) for one in (how, Scattering())]
+    with torch.inference_mode():
+        both = [(said[:, 1] - said[:, 0]).numpy() for said in (one(x.float() / 255) for one in two)]
+    assert np.abs(both[0] - 2 * both[1]).max() < 1e-4, "of two classes the same decision, counted twice"
+
+
 @pytest.mark.parametrize("turned", [pytest.param(False, marks=pytest.mark.nightly), True])
 def test_the_whole_way(tmp_path: Path, turned: bool) -> None:
     recipes.RECIPES["stripes"] = replace(STRIPES, waves=Scattering(turned=turned))

@@ -172,12 +172,14 @@ class Scattering:
         penalty: of an example on the wrong side. reach: of the bells, in inverse mean squared distances of the
             examples. kept: directions of largest spread that are looked at.
         turned: whether directions are averaged, for pictures that may lie at any angle.
+        ordered: whether it is also decided between each class and the next, for grades.
     """
 
     penalty: float = 3.0
     reach: float = 1.0
     kept: int = 100
     turned: bool = False
+    ordered: bool = False
 
 
 @dataclass(frozen=True)
@@ -488,6 +490,8 @@ LATER: Mapping[type, Mapping[str, Any]] = {
     Table: {"booster": "scikit-learn", "read_from": None},
     Masks: {"network": None, "loss": None, "known_as": {}, "may_lack": False, "patience": 0},
     Boxes: {"patience": 0},
+    Scattering: {"ordered": False},
+    Backbone: {"ordered": False},
 }
 """Fields that recipes have only since some had been written, and their defaults."""
 
@@ -498,5 +502,10 @@ def as_said(how: Recipe) -> dict[str, Any]:
     Those that were added later are left out at their default, so that the text and the digest of a recipe stay what
     they were.
     """
+    return _said(how)
+
+
+def _said(how: Any) -> dict[str, Any]:
     later = LATER.get(type(how), {})
-    return {name: value for name, value in asdict(how).items() if name not in later or value != later[name]}
+    told = {name: value for name, value in asdict(how).items() if name not in later or value != later[name]}
+    return {name: _said(own) if type(own := getattr(how, name)) in LATER else value for name, value in told.items()}

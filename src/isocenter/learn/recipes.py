@@ -236,7 +236,7 @@ _CLASSES = (
     Classes(
         task="retinamnist", classes=("no retinopathy", "mild", "moderate", "severe", "proliferative"), shape=(28, 28),
         channels=3, ordered=2.0, fitted=(1, 2, 3), views=((), (1,), (2,), (1, 2)), epochs=30, batch=48, average=0.985,
-        backbone=Backbone(side=224), choose=_CHOOSE,
+        backbone=Backbone(side=224, ordered=True), choose=_CHOOSE,
         augmentation=Augmentation(
             scale=(0.9, 1.15), rotate_deg=180.0, curve=0.4, field=0.15, sharpness=0.6, noise=0.02, erase=0.0,
             turnover=0.5, tint=0.15, cubic=True, outside="zeros",

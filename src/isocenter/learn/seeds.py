@@ -63,9 +63,7 @@ def _figures(model: Model, run: Model) -> dict[str, Any]:
     if _training(run)["seed"] == _training(model)["seed"]:
         raise Refused(what, "that is the seed of the model itself", "give trainings from other seeds")
     said, again = json.loads(_training(model)["recipe"]), json.loads(_training(run)["recipe"])
-    # What came later stands in a recipe only where it is used, so that leaving it out says something, too.
-    later = [name for fields in LATER.values() for name in fields]
-    if other := next((name for name in later if said.get(name) != again.get(name)), "") or _differs(said, again):
+    if other := _differs(said, again):
         raise Refused(what, f"{other} in its recipe is not as on the card of {model.name}", "train it by that recipe")
     begun = {"began_with": run.parent} if run.parent and run.parent == model.parent else {}
     return {
@@ -85,11 +83,13 @@ def _training(model: Model) -> Mapping[str, Any]:
 def _differs(said: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """The first field of a recipe that another has otherwise.
 
-    Fields that were added to recipes since are not asked, and nothing is nothing: what a recipe does without may have
-    been written as 0 before it could be a list.
+    Fields that were added to recipes since are not asked, but for those that stand in a recipe only where they are
+    used, so that leaving one out says something, too. And nothing is nothing: what a recipe does without may have been
+    written as 0 before it could be a list.
     """
-    for name, value in said.items():
-        found = other.get(name)
+    used = {name for fields in LATER.values() for name in fields if name in other}
+    for name in [*said, *sorted(used - set(said))]:
+        value, found = said.get(name), other.get(name)
         if isinstance(value, dict) and isinstance(found, dict):
             if inner := _differs(value, found):
                 return f"{name}.{inner}"

@@ -8,6 +8,7 @@ picture is moved or bent a little.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,8 +22,12 @@ from isocenter.learn.pretrained import Photographs, eyes
 
 __all__ = ["Directions", "Machine", "Waves", "directions", "fit_machine", "scattered"]
 
+Numbers = npt.NDArray[np.float64]
+
 _SCALES, _DIRECTIONS, _STEP = 3, 8, 7
 _FLOOR = 1e-3
+_AT_ONCE, _HELD = 1000, 6000
+"""Examples of which it is held at a time how near they lie to all others, and of which all may be held (288 MB)."""
 
 
 def _envelope(scale: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
@@ -122,8 +127,9 @@ def _looking(how: Scattering) -> Eyes:
 class Machine(nn.Module):  # type: ignore[misc]
     """Picture → (n, classes) to be added to the logits of a network: support vectors with bells about them.
 
-    Each class is decided against all others; of two classes one decision is halved between them. The picture and,
-    unless the scattering is turned, its mirror image are asked. `share` is what its decisions are multiplied by.
+    Each class is decided against all others; of two classes one decision is halved between them, and with grades goes
+    whether a picture lies above each (`fit_machine`). The picture and, unless the scattering is turned, its mirror
+    image are asked. `share` is what its decisions are multiplied by.
     """
 
     def __init__(self, waves: Eyes, mean: Tensor, turn: Tensor, vectors: Tensor, weight: Tensor, bias: Tensor,
@@ -191,22 +197,60 @@ def directions(seen: Tensor) -> Directions:
 def fit_machine(how: Scattering, on: Directions, labels: npt.NDArray[np.int64], classes: int) -> Machine:
     """Support vectors on the directions of some pictures.
 
-    The bells reach as far as examples lie apart on the mean.
+    The bells reach as far as examples lie apart on the mean. Of grades (`ordered`) it is also decided whether a picture
+    lies above each but the last: those below a grade speak for it, the others against, and together they count as much
+    as the decisions of each grade against all others, by the spread of both over the pictures that were learnt from.
     """
-    from sklearn.svm import SVC
-
     points, labels = on.points[:, -how.kept :], np.tile(labels, on.sides)
     narrow = how.reach / float(points.var(0).sum())
     kinds = [1] if classes == 2 else list(range(classes))
-    weight, bias = np.zeros((len(points), len(kinds))), np.zeros(len(kinds))
-    for column, kind in enumerate(kinds):
-        machine = SVC(C=how.penalty, gamma=narrow).fit(points, labels == kind)
-        weight[machine.support_, column], bias[column] = machine.dual_coef_[0], machine.intercept_[0]
+    weight, bias = _decisions(how, points, narrow, [labels == kind for kind in kinds])
     if classes == 2:
         weight, bias = np.concatenate([-weight, weight], 1) / 2, np.concatenate([-bias, bias]) / 2
+    if how.ordered:
+        weight, bias = _with_grades(how, points, narrow, labels, weight, bias)
     used = weight.any(1)
     numbers = (on.mean, on.turn[:, -how.kept :], points[used], weight[used], bias)
     held = [torch.tensor(n, dtype=torch.float32) for n in numbers]
     fitted = Machine(_looking(how), held[0], held[1], held[2], held[3], held[4], narrow)
     fitted.eval()
     return fitted
+
+
+def _decisions(
+    how: Scattering, points: Numbers, narrow: float, told: Sequence[npt.NDArray[np.bool_]]
+) -> tuple[Numbers, Numbers]:
+    """(n, decisions) weights of the points, and (decisions,) what is added; they are summed where decisions are."""
+    from sklearn.metrics.pairwise import rbf_kernel
+    from sklearn.svm import SVC
+
+    few = len(points) <= _HELD  # then how near they lie to each other is reckoned once for all decisions
+    seen, kernel = (rbf_kernel(points, gamma=narrow), "precomputed") if few else (points, "rbf")
+    weight, bias = np.zeros((len(points), len(told))), np.zeros(len(told))
+    for column, yes in enumerate(told):
+        machine = SVC(C=how.penalty, kernel=kernel, gamma=narrow).fit(seen, yes)
+        weight[machine.support_, column], bias[column] = machine.dual_coef_[0], machine.intercept_[0]
+    return weight, bias
+
+
+def _with_grades(
+    how: Scattering, points: Numbers, narrow: float, labels: npt.NDArray[np.int64], weight: Numbers, bias: Numbers
+) -> tuple[Numbers, Numbers]:
+    """Decisions of each grade against the rest, and, counting as much, those of what lies above each."""
+    from sklearn.metrics.pairwise import rbf_kernel
+
+    last = len(bias) - 1
+    above, offset = _decisions(how, points, narrow, [labels > grade for grade in range(last)])
+    speaks = np.where(np.arange(last)[:, None] < np.arange(last + 1), 1.0, -1.0)
+    above, offset = above @ speaks, offset @ speaks
+    both, apart = np.concatenate([weight, above], 1), np.concatenate([bias, offset])
+    said = np.concatenate([
+        rbf_kernel(some, points, gamma=narrow) @ both + apart
+        for some in np.array_split(points, len(points) // _AT_ONCE + 1)
+    ])  # fmt: skip
+    alike = _spread(said[:, : last + 1]) / _spread(said[:, last + 1 :])
+    return weight + alike * above, bias + alike * offset
+
+
+def _spread(said: Numbers) -> float:
+    return float(np.sqrt(np.mean((said - said.mean(1, keepdims=True)) ** 2)))
