@@ -184,7 +184,7 @@ def _of_many(
         "accuracy": share_of(said == labels, people),
     }
     if ordered:
-        # The grade in the middle of the chances: half lies at or below it; it is nearer in squares than the likeliest.
+        # The mean of the grades by their chances, rounded: it is nearer in squares than the likeliest.
         grade = np.rint(certainty @ np.arange(certainty.shape[1])).astype(int)
         for name, weights in (("quadratic_kappa", "quadratic"), ("linear_kappa", "linear")):
             found = agreement.kappa(labels, grade, weights=weights)  # type: ignore[arg-type]
