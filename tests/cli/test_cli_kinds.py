@@ -11,11 +11,21 @@ from typer import Context
 
 from isocenter.cli import everything, plainly
 from isocenter.cli.kinds import kind_of
+from isocenter.forms.rejection import CODES
+from isocenter.govern.consent import Purpose
+from isocenter.govern.policy import Role
+from isocenter.learn.federation import METHODS as FEDERATED
+from isocenter.learn.pretrain import METHODS as PRETRAINED
+from isocenter.learn.recalibrate import HOW
+from isocenter.learn.sanity_films import METHODS as FILMS
+from isocenter.learn.sensitivity import METHODS as PICTURES
+from isocenter.methods.selection import RULES
+from isocenter.record.states import ORDER
 
 KINDS = {
     "FOLDER", "FILE", "PATH", "NAME", "NAME,…", "A,B,…", "UID", "ID", "AET", "AET@HOST:PORT,…", "HOST", "PORT", "URL",
     "NUMBER", "SECONDS", "YEARS", "TIME", "WORD", "WORDS", "NAME=VALUE", "TERM=VALUE", "FAMILY^GIVEN", "MODALITY",
-    "OPTION", "QUESTION", "CODE", "KEY", "KEYWORD", "UNIT", "XX",
+    "OPTION", "adam", "QUESTION", "CODE", "KEY", "KEYWORD", "UNIT", "XX",
 }  # fmt: skip
 
 
@@ -54,3 +64,23 @@ def test_the_kind_follows_from_type_name_and_words() -> None:
     assert of["export", "out"] == of["analyse", "--out"] == "FOLDER" and of["card", "--out"] == "FILE"
     assert of["scope", "--ask"] == "PATH" and of["cohort", "--ask"] == "QUESTION"
     assert of["reject", "--series"] == "UID" and of["sign", "--told"] == "WORDS" and of["studies", "--json"] == ""
+
+
+def test_a_value_that_is_one_of_some_words_is_called_by_them() -> None:
+    of = {(called, max(one.opts, key=len)): kind_of(one) for called, command in COMMANDS for one in command.params}
+    for called, option, words in (
+        ("export", "--purpose", set(Purpose) - {Purpose.CARE}), ("consent asked", "purpose", Purpose),
+        ("consent give", "--refuse", Purpose), ("consent unasked", "purpose", Purpose), ("reject", "--code", CODES),
+        ("recalibrate", "--how", HOW), ("pretrain", "--method", PRETRAINED), ("examples choose", "--rule", RULES),
+        ("federate coordinate", "--method", FEDERATED), ("saliency", "--method", PICTURES),
+        ("sanity", "--method", [*PICTURES, *(one for one in FILMS if one not in PICTURES)]),
+        ("orders", "--state", {state for _, state in ORDER.values()}),
+        ("project join", "role", set(Role) - {Role.PATIENT}),
+    ):  # fmt: skip
+        assert set(of[called, option].split("|")) == {str(one) for one in words}, (called, option)
+    assert of["release", "--step"] == "test|compare|shadow|release|suspend|reject|retire"
+    for called, command in COMMANDS:
+        for one in command.params:
+            assert not re.match(r"(Of (it|the|Adam)|How many\.|Years\.)", one.help or ""), (
+                f"{called} {one.name}: of what?"
+            )

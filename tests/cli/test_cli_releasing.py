@@ -303,7 +303,6 @@ def test_a_slip_in_a_command_uses_up_no_look(folder: Path) -> None:
     (folder / "few.csv").write_text("sex\n" + "F\n" * 39)
     for said, why in (
         ((*mine, *look, "--step", "suspend"), "looked at in the step 'test' alone"),
-        ((*mine, *look, "--step", "tset"), "there is no such step. Name one of test, compare"),
         ((*mine, "--groups", str(folder / "groups.csv")), "--groups without --data"),
         ((*mine, "--against", str(folder)), "--against without --data"),
         (("--by", "ito", *look), "look without a reason"),

@@ -68,8 +68,8 @@ def test_a_coordinator_makes_nothing_where_its_archive_is_not_and_ends_in_words_
     words += ["--identity", str(tmp_path / "c"), "--out", str(tmp_path / "run")]
     found = RUN.invoke(app, [*words, "--archive", str(tmp_path / "none")])
     assert isinstance(found.exception, IsocenterError) and "isocenter receive PATH" in str(found.exception)
-    found = RUN.invoke(app, [*words, "--server", "lion"])
-    assert isinstance(found.exception, IsocenterError) and "it is adam or nothing" in str(found.exception)
+    found = RUN.invoke(app, [*words, "--carried", "2"])
+    assert isinstance(found.exception, IsocenterError) and "a part below 1" in str(found.exception)
     assert not (tmp_path / "run").exists()
     with subprocess.Popen(
         [sys.executable, "-c", _AT_A_TERMINAL, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -47,7 +47,7 @@ Reviewed = Annotated[
 Blank = Annotated[
     bool, typer.Option("--blank", help="Blank the lines of writing that are found and let the image go unseen.")
 ]
-For = Annotated[str, typer.Option(help="What for: research, training, federation or sharing.")]
+For = Annotated[Literal["research", "training", "federation", "sharing"], typer.Option(help="What the data are for.")]
 Said = Annotated[
     list[str] | None, typer.Option(help="What the terms of use want to know: ethics=EC-12, country=DE, non_profit.")
 ]

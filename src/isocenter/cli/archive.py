@@ -178,7 +178,7 @@ def studies(
 def send(
     study: Annotated[str, typer.Argument(help="Study Instance UID.")],
     destination: Annotated[str, typer.Argument(help="AE title of a known peer.")],
-    what: Annotated[str, typer.Option(help="all, images or results.")] = "all",
+    what: Annotated[Literal["all", "images", "results"], typer.Option(help="What of it is sent.")] = "all",
     folder: Where = None,
     as_json: Json = False,
 ) -> None:

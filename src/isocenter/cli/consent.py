@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
@@ -16,6 +16,7 @@ __all__: list[str] = []
 consent = typer.Typer(help="What the data of a patient or a study may be used for.", no_args_is_help=True)
 app.add_typer(consent, name="consent")
 
+_Purpose = Literal["care", "research", "training", "federation", "sharing"]
 Patient = Annotated[str, typer.Option(help="Patient's number (Patient ID).")]
 Issuer = Annotated[str, typer.Option(help="Who gave the number out, where several did.")]
 OfStudy = Annotated[str, typer.Option("--study", help="Study Instance UID; without it, all of the patient's.")]
@@ -33,7 +34,8 @@ def give(
     issuer: Issuer = "",
     study: OfStudy = "",
     refuse: Annotated[
-        list[str] | None, typer.Option(help="Refuse a purpose: research, training, federation, sharing, care.")
+        list[str] | None,
+        typer.Option(metavar="|".join(get_args(_Purpose)), help="Refuse a purpose. Again for several."),
     ] = None,
     until: Annotated[str, typer.Option(help="When it ends by itself, as 2027-11-30.")] = "",
     source: Annotated[str, typer.Option(help="Where it is written: form, number, date.")] = "",
@@ -111,7 +113,7 @@ def show(
 @consent.command()
 def asked(
     study: Annotated[str, typer.Argument(help="Study Instance UID.")],
-    purpose: Annotated[str, typer.Argument(help="care, research, training, federation or sharing.")],
+    purpose: Annotated[_Purpose, typer.Argument(help="What the data are wanted for.")],
     said: Annotated[
         list[str] | None,
         typer.Option("--say", help="What the terms want to know: ethics=EC-12, country=DE, non_profit."),
@@ -161,23 +163,18 @@ def take(
 
 @consent.command()
 def unasked(
-    purpose: Annotated[
-        str, typer.Argument(help="research (with all its kinds), training, federation, sharing or care.")
-    ],
-    answer: Annotated[str, typer.Argument(help="allow or deny.")],
+    purpose: Annotated[_Purpose, typer.Argument(help="What the data are wanted for; research with all its kinds.")],
+    answer: Annotated[Literal["allow", "deny"], typer.Argument(help="What holds where nothing is known.")],
     reason: Annotated[str, typer.Option(help="Why; the journal keeps it.")],
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
     """What holds where nothing is known of a study. As shipped: care is allowed, everything else is not."""
     from isocenter.cli.screen import Screen
-    from isocenter.errors import Refused
     from isocenter.govern.policy import HOUSE
 
     screen = Screen(as_json)
     wanted = purpose_of(purpose)
-    if answer not in ("allow", "deny"):
-        raise Refused(f"the answer '{answer}'", "it is allow or deny", "say one of these")
     with house(folder) as held:
         kept = held.site.preferences.site(who=HOUSE)
         said = {**(kept.settings.get("unasked") or {}), wanted.value: answer}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -59,7 +59,10 @@ def _orders(file: Path) -> list[Any]:
 
 @app.command()
 def orders(
-    state: Annotated[str, typer.Option(help="Only those that are so, such as 'scheduled' or 'in progress'.")] = "",
+    state: Annotated[
+        Literal["scheduled", "in progress", "completed", "discontinued", "cancelled"] | None,
+        typer.Option(help="Only those that stand so."),
+    ] = None,
     limit: Limit = 50,
     offset: Offset = 0,
     folder: Where = None,
@@ -73,7 +76,7 @@ def orders(
 
     screen = Screen(as_json)
     with house(folder) as held:
-        found = held.site.ordering.all(who=HOUSE, state=state)
+        found = held.site.ordering.all(who=HOUSE, state=state or "")
     page = found[offset : offset + limit]
     screen.answer({"orders": [plain(one) for one in page], "total": len(found), "offset": offset})
     screen.table(

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -46,7 +46,7 @@ def identity(
         list[str] | None,
         typer.Option(help="For the coordinator: name or address under which sites call. Again for several."),
     ] = None,
-    days: Annotated[int, typer.Option(help="How long it is valid.")] = 90,
+    days: Annotated[int, typer.Option(help="Days for which it is valid.")] = 90,
     as_json: Json = False,
 ) -> None:
     """Make the certificate of a site or, with --host, of the coordinator."""
@@ -70,32 +70,37 @@ def coordinate(
     out: Annotated[Path, typer.Option(help="Folder for the weights and the record of the rounds.")],
     sites: Annotated[int, typer.Option(help="How many sites are waited for before it begins.")] = 3,
     at_least: Annotated[int, typer.Option(help="Fewest sites whose sum may be seen.")] = 3,
-    method: Annotated[str, typer.Option(help="fedavg, fedprox or fedbn.")] = "fedavg",
-    rounds: Annotated[int, typer.Option(help="Sums of updates.")] = 20,
+    method: Annotated[
+        Literal["fedavg", "fedprox", "fedbn"], typer.Option(help="How the sites' updates become one model.")
+    ] = "fedavg",
+    rounds: Annotated[int, typer.Option(help="How many sums of the sites' updates are made.")] = 20,
     epochs: Annotated[int, typer.Option(help="Looks of a site at its pictures between two sums.")] = 1,
-    batch: Annotated[int, typer.Option(help="Pictures in a step; 0 for all at once.")] = 32,
-    rate: Annotated[float, typer.Option(help="Of the descent at the sites.")] = 0.05,
-    proximal: Annotated[float, typer.Option(help="How strongly FedProx holds sites together.")] = 0.01,
+    batch: Annotated[int, typer.Option(help="Pictures of a site in one step of the descent; 0 for all at once.")] = 32,
+    rate: Annotated[float, typer.Option(help="Learning rate of the descent at the sites.")] = 0.05,
+    proximal: Annotated[float, typer.Option(help="With fedprox: how strongly it holds sites together.")] = 0.01,
     parts: Annotated[
         int, typer.Option(help="A round is one step on so small a part of each site's pictures; 0 for looks.")
     ] = 0,
-    carried: Annotated[float, typer.Option(help="Part of the last move that is added to the next.")] = 0.0,
+    carried: Annotated[float, typer.Option(help="Part of the last move that is added to the next, below 1.")] = 0.0,
     server: Annotated[
-        str, typer.Option(help="adam: the coordinator takes Adam's steps along the mean of the updates.")
-    ] = "",
-    server_rate: Annotated[float, typer.Option(help="Of Adam's steps.")] = 0.004,
-    momentum: Annotated[float, typer.Option(help="Of the descent at the sites.")] = 0.9,
+        Literal["adam"] | None,
+        typer.Option(help="The coordinator takes Adam's steps along the mean of the updates; without it, that mean."),
+    ] = None,
+    server_rate: Annotated[float, typer.Option(help="With --server adam: length of its steps.")] = 0.004,
+    momentum: Annotated[float, typer.Option(help="Momentum of the descent at the sites, below 1.")] = 0.9,
     by_groups: Annotated[
         bool, typer.Option("--by-groups", help="Normalise each picture by itself, not over a batch.")
     ] = False,
     by_moments: Annotated[
         float, typer.Option(help="Normalise by the moments of all sites' pictures, of which a sum renews so much; 0.2.")
     ] = 0.0,
-    clip: Annotated[float, typer.Option(help="Largest length of an update; 0 for any.")] = 0.0,
-    privacy: Annotated[str, typer.Option(help="person, site, or nothing: who is hidden by noise.")] = "",
-    noise: Annotated[float, typer.Option(help="Standard deviation of it, in clipping lengths.")] = 1.0,
-    person_clip: Annotated[float, typer.Option(help="Largest length of one person's gradient.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Of the first weights and of the order of pictures.")] = 0,
+    clip: Annotated[float, typer.Option(help="Largest length (norm) of a site's update; 0 for any.")] = 0.0,
+    privacy: Annotated[
+        Literal["person", "site"] | None, typer.Option(help="Who is hidden by noise; nobody without it.")
+    ] = None,
+    noise: Annotated[float, typer.Option(help="Standard deviation of the noise, in clipping lengths.")] = 1.0,
+    person_clip: Annotated[float, typer.Option(help="Largest length (norm) of one person's gradient.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of the first weights and of the order of pictures.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8443,
     patience: Annotated[float, typer.Option(help="Seconds that a step waits for a site that is silent.")] = 30.0,
@@ -127,8 +132,8 @@ def coordinate(
     how = Federation(
         wanted.task, method=method, rounds=rounds, epochs=epochs, batch=batch, rate=rate, proximal=proximal, clip=clip,
         at_least=at_least, parts=parts, carried=carried, momentum=momentum, by_groups=by_groups,
-        server=server, server_rate=server_rate, by_moments=by_moments,
-        privacy=privacy, noise=noise, person_clip=person_clip, seed=seed,
+        server=server or "", server_rate=server_rate, by_moments=by_moments,
+        privacy=privacy or "", noise=noise, person_clip=person_clip, seed=seed,
         own=recipe_text(wanted) if recipe.endswith(".toml") else "",
     )  # fmt: skip
     with _opened(archive) as held, alone(out):  # the archive before anything is made in --out
@@ -172,7 +177,7 @@ def join(
     identity: Identity,
     out: Annotated[Path, typer.Option(help="Folder for the weights, and for what a restart needs.")],
     at_least: Annotated[int, typer.Option(help="Fewest sites of whose sum this one will be a part.")] = 3,
-    most_epsilon: Annotated[float, typer.Option(help="Largest loss of privacy; 0 for any.")] = 0.0,
+    most_epsilon: Annotated[float, typer.Option(help="Largest epsilon that this site bears; 0 for any.")] = 0.0,
     archive: Annotated[
         Path | None, typer.Option(help="Folder of this site's archive, whose journal keeps what was taken part in.")
     ] = None,

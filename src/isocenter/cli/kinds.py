@@ -19,7 +19,7 @@ _BY_OPTION = {
 _BY_WORDS = (
     (r"Port\b|Its DICOM port", "PORT"),
     (r"Seconds\b", "SECONDS"),
-    (r"Years?\b|Of the person, years", "YEARS"),
+    (r"Years?\b", "YEARS"),
     (r"(\w+ ){0,3}(Instance )?UID\b", "UID"),
     (r"AE title|Application entity", "AET"),
     (r"Patient", "ID"),
@@ -48,6 +48,8 @@ def kind_of(parameter: Any) -> str:
     """
     if getattr(parameter, "is_flag", False):
         return ""
+    if "|" in (parameter.metavar or ""):  # where a value is one of some words and the type cannot say so
+        return str(parameter.metavar).replace(" | ", "|")
     type_ = parameter.type_descriptor.annotation
     inner = get_args(type_)[0] if get_origin(type_) is list else type_
     if choices := [one for one in get_args(inner) if isinstance(one, str)]:
@@ -61,6 +63,10 @@ def kind_of(parameter: Any) -> str:
     return _first(_BY_WORDS, said) or number or ("WORD" if option.startswith("-") else "")
 
 
+def _broken_at_words(kind: str) -> str:
+    return kind.replace("|", " | ")
+
+
 def _first(table: tuple[tuple[str, str], ...], said: str) -> str:
     return next((word for begins, word in table if re.match(begins, said)), "")
 
@@ -68,9 +74,9 @@ def _first(table: tuple[tuple[str, str], ...], said: str) -> str:
 def with_kinds(parameter: Any) -> None:
     """Let the help of a command call the value of a parameter by its kind, and an argument by its name in capitals."""
     if parameter.param_type_name != "argument":
-        parameter.metavar = kind_of(parameter)
+        parameter.metavar = _broken_at_words(kind_of(parameter))
         return
-    kind, name = kind_of(parameter), parameter.name.upper().replace("_", "-")
+    kind, name = _broken_at_words(kind_of(parameter)), parameter.name.upper().replace("_", "-")
     more = "..." if parameter.nargs == -1 else ""
     usage = (name if parameter.required else f"[{name}]") + more
     parameter.metavar = name + more

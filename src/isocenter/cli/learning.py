@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from isocenter.record import Model
 
 __all__ = ["LEARN_FROM_OTHERS", "must_not_be_sealed", "numbered", "records_now"]
+
+Device = Annotated[
+    Literal["cpu", "gpu"], typer.Option(help="Where it computes; on a GPU weights do not repeat to the last bit.")
+]
 
 LEARN_FROM_OTHERS = "learn from others: what it learnt from cannot test it"
 
@@ -30,7 +34,7 @@ def train(
     begin: Annotated[
         Path | None, typer.Option(help="A model to go on from, by name or folder; or folder of a pretraining.")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu or gpu; on a GPU weights do not repeat to the last bit.")] = "cpu",
+    device: Device = "cpu",
     analysis: Annotated[
         str, typer.Option(help="With a cohort: the analysis whose question was answered; else that of the recipe.")
     ] = "",
@@ -240,10 +244,12 @@ def pretrain(
     task: Annotated[str, typer.Argument(help="Recipe whose network is trained, such as breastmnist, or a .toml file.")],
     data: Annotated[Path, typer.Option(help="Images; labels are not looked at: folder or .npz.")],
     out: Annotated[Path, typer.Option(help="Folder for body.safetensors, which `train --begin` takes.")],
-    method: Annotated[str, typer.Option(help="contrast (SimCLR) or masking (masked autoencoding).")] = "contrast",
+    method: Annotated[
+        Literal["contrast", "masking"], typer.Option(help="SimCLR, or masked autoencoding.")
+    ] = "contrast",
     steps: Annotated[int, typer.Option(help="Steps of the descent.")] = 2000,
     batch: Annotated[int, typer.Option(help="Pictures in a step.")] = 128,
-    device: Annotated[str, typer.Option(help="cpu or gpu; on a GPU weights do not repeat to the last bit.")] = "cpu",
+    device: Device = "cpu",
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights on the same machine.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -432,7 +438,9 @@ def recalibrate(
     model: Annotated[str, typer.Argument(help="Name of a model, or folder that holds one.")],
     data: Annotated[Path, typer.Option(help="Labelled cases of the place where it shall work; none of the test set.")],
     out: Annotated[Path, typer.Option(help="Folder for the new version; empty or new.")],
-    how: Annotated[str, typer.Option(help="temperature, platt or isotonic.")] = "platt",
+    how: Annotated[
+        Literal["temperature", "platt", "isotonic"], typer.Option(help="By which form the certainties are made true.")
+    ] = "platt",
     split: Annotated[str | None, typer.Option(help="Only this part of the data, such as val.")] = None,
     folder: Where = None,
     as_json: Json = False,

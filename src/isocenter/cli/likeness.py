@@ -61,7 +61,7 @@ def find(
     index: Annotated[Path, typer.Argument(help="Folder that `similar build` wrote.")],
     images: Annotated[Path, typer.Argument(help="Images: folder or .npz.")],
     model: Named,
-    k: Annotated[int, typer.Option(help="How many.")] = 10,
+    k: Annotated[int, typer.Option(help="How many of the nearest cases are shown.")] = 10,
     project: Annotated[list[str] | None, typer.Option(help="Project whose cases may be found; all without it.")] = None,
     as_json: Json = False,
 ) -> None:

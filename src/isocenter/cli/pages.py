@@ -160,9 +160,11 @@ def _command(called: str, command: Any) -> str:
 def _typed(parameter: Any) -> str:
     from isocenter.cli.kinds import kind_of
 
+    kind = kind_of(parameter)
     if parameter.param_type_name == "argument":
-        return str(parameter.name).upper().replace("_", "-")
-    return " ".join([*parameter.opts, *parameter.secondary_opts, kind_of(parameter)]).rstrip()
+        name = str(parameter.name).upper().replace("_", "-")
+        return f"{name} {kind}" if "|" in kind else name
+    return " ".join([*parameter.opts, *parameter.secondary_opts, kind]).rstrip()
 
 
 def _placed(argument: Any) -> str:

@@ -19,7 +19,7 @@ def pattern(
     results: Annotated[Path, typer.Argument(help="What `analyse … --json` said of one person.")],
     groups: Annotated[Path, typer.Argument(help="CSV: a person a row, a column of groups, and columns of numbers.")],
     only: Annotated[str, typer.Option(help="Only numbers whose name begins so, such as liver-vessels.")] = "",
-    age: Annotated[float | None, typer.Option(help="Of the person, years; the groups have a column age.")] = None,
+    age: Annotated[float | None, typer.Option(help="Years of age of the person; the groups have a column age.")] = None,
     by: Annotated[str, typer.Option(help="Name of the column of groups.")] = "group",
     as_json: Json = False,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,7 +14,7 @@ project = typer.Typer(help="Which studies belong together, and who may see them.
 app.add_typer(project, name="project")
 
 _Name = Annotated[str, typer.Argument(help="Name of the project.")]
-_Of = Annotated[str, typer.Option(help="account or aet: whose name it is.")]
+_Of = Annotated[Literal["account", "aet"], typer.Option(help="Whose name it is.")]
 
 
 @project.command()
@@ -65,7 +65,8 @@ def join(
     name: _Name,
     who: Annotated[str, typer.Argument(help="Account or AE title.")],
     role: Annotated[
-        str, typer.Argument(help="What they are there: admin, reader, researcher, planner, service; none: out.")
+        Literal["admin", "reader", "researcher", "planner", "service", "none"],
+        typer.Argument(help="What they are there; none puts them out."),
     ],
     of: _Of = "account",
     folder: Where = None,

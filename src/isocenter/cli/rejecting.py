@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,7 +19,7 @@ def reject(
     study: Annotated[str, typer.Argument(help="Study Instance UID.")],
     reason: _Reason,
     code: Annotated[
-        str,
+        Literal["113001", "113037", "113038", "113039"],
         typer.Option(help="113001 quality, 113037 safety, 113038 wrong worklist entry, 113039 time is over."),
     ] = "113001",
     series: Annotated[str, typer.Option(help="Series Instance UID; the whole study without it.")] = "",

@@ -27,22 +27,25 @@ _SAID: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 @app.command()
 def risk(
-    model: Annotated[str, typer.Option(help="mesa, framingham, pce, prevent, score2 or score2-op.")],
-    sex: Annotated[str, typer.Option(help="M or F (male, female).")],
-    age: Annotated[float, typer.Option(help="Years.")],
+    model: Annotated[str, typer.Option(metavar="mesa|framingham|pce|prevent|score2|score2-op", help="By which model.")],
+    sex: Annotated[str, typer.Option(metavar="M|F", help="Male or female, as the models know it.")],
+    age: Annotated[float, typer.Option(help="Years of age.")],
     systolic: Annotated[float, typer.Option(help="Systolic pressure, mmHg.")],
     cholesterol: Annotated[float | None, typer.Option(help="Total cholesterol, in --unit.")] = None,
     hdl: Annotated[float | None, typer.Option(help="HDL cholesterol, in --unit.")] = None,
     unit: Annotated[str, typer.Option(help="mg/dL or mmol/L; by default what the model was published in.")] = "",
-    outcome: Annotated[str, typer.Option(help="PREVENT: CVD, ASCVD or HF.")] = "CVD",
+    outcome: Annotated[str, typer.Option(metavar="CVD|ASCVD|HF", help="PREVENT: which outcome.")] = "CVD",
     years: Annotated[int, typer.Option(help="PREVENT: 10 or 30.")] = 10,
     egfr: Annotated[float | None, typer.Option(help="PREVENT: glomerular filtration, mL/min/1.73 m2.")] = None,
     bmi: Annotated[float | None, typer.Option(help="PREVENT, heart failure: kg/m2.")] = None,
     calcium: Annotated[float | None, typer.Option(help="MESA: Agatston score.")] = None,
     ethnicity: Annotated[
-        str, typer.Option(help="MESA, PCE: white, african_american; MESA also chinese, hispanic.")
+        str,
+        typer.Option(metavar="white|african_american|chinese|hispanic", help="MESA, and the first two of PCE."),
     ] = "white",
-    region: Annotated[str, typer.Option(help="SCORE2: low, moderate, high or 'very high'.")] = "low",
+    region: Annotated[
+        str, typer.Option(metavar="low|moderate|high|very high", help="SCORE2: risk region of the country.")
+    ] = "low",
     diabetes: Annotated[bool, typer.Option("--diabetes/--no-diabetes", help="Has diabetes.")] = False,
     smoker: Annotated[bool, typer.Option("--smoker/--no-smoker", help="Smokes now.")] = False,
     pressure_drug: Annotated[

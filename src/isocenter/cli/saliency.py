@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,9 +17,12 @@ def saliency(
     model: Annotated[str, typer.Argument(help="Name of a classifier of pictures, or its folder.")],
     data: Annotated[Path, typer.Option(help="A picture, a folder of them, or .npz; no labels are needed.")],
     out: Annotated[Path, typer.Option(help="Folder for the maps, outside the data.")],
-    method: Annotated[str, typer.Option(help="By which method that passed `sanity` for these weights.")] = "occlusion",
+    method: Annotated[
+        Literal["occlusion", "integrated gradients", "Grad-CAM"],
+        typer.Option(help="By which method that passed `sanity` for these weights."),
+    ] = "occlusion",
     index: Annotated[Path | None, typer.Option(help="Of `similar build`: with each picture its nearest cases.")] = None,
-    k: Annotated[int, typer.Option(min=1, help="How many of these.")] = 5,
+    k: Annotated[int, typer.Option(min=1, help="With --index: how many of the nearest cases.")] = 5,
     as_json: Json = False,
 ) -> None:
     """Draw where a classifier was sensitive, only by a method that passed `isocenter sanity` for these very weights.

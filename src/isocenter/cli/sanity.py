@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
+_METHODS = "occlusion|integrated gradients|Grad-CAM|class activation|smoothed class activation"
+
 
 @app.command()
 def sanity(
@@ -25,10 +27,12 @@ def sanity(
         "partners"
     ),
     method: Annotated[
-        list[str] | None, typer.Option(help="occlusion, integrated gradients or Grad-CAM; of films also others.")
+        list[str] | None,
+        typer.Option(metavar=_METHODS, help="Occlusion by default; the last two are of films. Again for several.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Of partners of pictures, if fewer; the verdict says so.")]
-    = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Looks of partners at pictures, if fewer than its own; it is told.")
+    ] = None,
     cases: Annotated[int, typer.Option(min=12, help="Pictures that are looked at, at most; of films always 48.")] = 48,
     folder: Where = None,
     as_json: Json = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -149,7 +149,7 @@ def change_master(
 
 @app.command()
 def erase(
-    what: Annotated[str, typer.Argument(help="study or project.")],
+    what: Annotated[Literal["study", "project"], typer.Argument(help="Of which the key is destroyed.")],
     subject: Annotated[str, typer.Argument(help="Study Instance UID, or name of the project.")],
     name: Account,
     reason: Asking = "",

@@ -22,7 +22,7 @@ def share(
     to: Annotated[str, typer.Option(help="For whom, for the record.")] = "",
     may: Annotated[
         list[str] | None,
-        typer.Option(help="What they may: view, download (so that `fetch` works), measure. Again for several."),
+        typer.Option(metavar="view|download|measure", help="What they may; `fetch` needs download. Again for several."),
     ] = None,
     pseudonym: Annotated[
         bool, typer.Option("--pseudonym", help="Show no name, number or birth date; what is not surely clean stays.")

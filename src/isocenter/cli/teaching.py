@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -28,9 +28,9 @@ def take(
     agreement: Annotated[
         float, typer.Option(help="Weight of a label that agrees with an AI that had been seen.")
     ] = 0.25,
-    purpose: Annotated[str, typer.Option(help="What for: training, or federation to train with other sites.")] = (
-        "training"
-    ),
+    purpose: Annotated[
+        Literal["training", "federation"], typer.Option(help="To train here, or with other sites.")
+    ] = "training",
     say: Annotated[
         list[str] | None, typer.Option(help="What terms of use want to know: ethics=EC-12, country=DE, non_profit.")
     ] = None,
@@ -123,7 +123,10 @@ def choose(
     known: Annotated[Path, typer.Option(help="Labelled images: folder a class, .npz, or what `examples take` wrote.")],
     model: Named,
     n: Annotated[int, typer.Option(help="How many to choose.")] = 20,
-    rule: Annotated[str, typer.Option(help="uncertainty, diversity, change, mixed or chance.")] = "mixed",
+    rule: Annotated[
+        Literal["uncertainty", "diversity", "change", "mixed", "chance"],
+        typer.Option(help="By which rule the cases are chosen."),
+    ] = "mixed",
     as_json: Json = False,
 ) -> None:
     """Which images to have labelled next."""

@@ -6,7 +6,7 @@ import json
 import secrets
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -192,7 +192,9 @@ def in_small_groups(told: dict[str, int]) -> list[str]:
 @app.command()
 def audit(
     out: Annotated[Path | None, typer.Option(help="File that takes the entries, one a line.")] = None,
-    form: Annotated[str, typer.Option(help="fhir (AuditEvent R4) or dicom (audit message of PS3.15 A.5).")] = "fhir",
+    form: Annotated[
+        Literal["fhir", "dicom"], typer.Option(help="Form of an entry: AuditEvent R4, or audit message of PS3.15 A.5.")
+    ] = "fhir",
     since: Annotated[int, typer.Option(help="Entries after this number only.")] = 0,
     sign: Annotated[
         Path | None, typer.Option(help="Append the signed end of the journal to this file; keep it elsewhere.")
