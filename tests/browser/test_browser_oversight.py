@@ -213,6 +213,7 @@ def test_a_third_reader_looks_alone_then_sees_both_opinions_and_settles(desk: An
     pair.get_by_role("radio", name="no").check()
     pair.get_by_role("button", name="Lock what I see").click()
     pair.get_by_role("button", name="Settle it").wait_for()
+    assert not pair.get_by_role("radio", checked=True).count(), "what the third saw alone is no default of what settles"
     assert all(words in pair.inner_text() for words in ("in the left base", "a rib"))
     assert not any(name in pair.inner_text() for name in ("ito", "lee")), "what was said counts, and not who said it"
     pair.get_by_role("radio", name="yes").check()

@@ -6,7 +6,7 @@ export function waited(seconds: number): string {
   const minutes = Math.max(0, Math.floor(seconds / 60));
   if (minutes < 60) return `${minutes}${THIN}min`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours}${THIN}h ${String(minutes % 60).padStart(2, "0")}`;
+  if (hours < 48) return `${hours}${THIN}h\u00a0${String(minutes % 60).padStart(2, "0")}`;
   return `${Math.floor(hours / 24)}${THIN}d`;
 }
 

@@ -29,7 +29,7 @@ export function StopForm({ path, what, stopped, gate, keys, asked, done }: { pat
       return true;
     } catch (error) {
       const trouble = asTrouble(error);
-      setRefused(`${trouble.message}. ${trouble.remedy}`);
+      setRefused(trouble.told);
       return false;
     }
   };

@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { sentence } from "../words";
 
 /** A refusal in the server's own words: what failed, why, and what to do. */
 export class Trouble extends Error {
@@ -12,6 +13,11 @@ export class Trouble extends Error {
     readonly event = "",
   ) {
     super(why ? `${what}: ${why}` : what);
+  }
+
+  /** All of it in sentences, as a page says it. */
+  get told(): string {
+    return [this.message, this.remedy].filter(Boolean).map((one) => `${sentence(one)}.`).join(" ");
   }
 
   /** Whether another person's act came first. */

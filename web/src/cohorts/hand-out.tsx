@@ -46,7 +46,7 @@ function Way({ id }: { id: string }) {
         <div class="hand-out">
           <div>
             <For value={value} wanted={wanted} change={setWanted} closed={!!told} />
-            {!told && (looked || !value.running) && <Begin value={value} reviewed={reviewed.size} start={(how) => void here.begin(id, { ...wanted, ...how, reviewed: [...reviewed] })} refused={here.trouble.value ? `${here.trouble.value.what}${here.trouble.value.why && `: ${here.trouble.value.why}`}. ${here.trouble.value.remedy}` : ""} />}
+            {!told && (looked || !value.running) && <Begin value={value} reviewed={reviewed.size} start={(how) => void here.begin(id, { ...wanted, ...how, reviewed: [...reviewed] })} refused={here.trouble.value?.told ?? ""} />}
             {told && <Progress told={told} here={here} again={() => void plan.current!.load()} />}
           </div>
           <div>

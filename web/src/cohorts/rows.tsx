@@ -80,7 +80,7 @@ export class Choosing {
       this.again();
     } catch (error) {
       const trouble = asTrouble(error);
-      this.said.value = `${trouble.message}. ${trouble.remedy}`;
+      this.said.value = trouble.told;
     }
   }
 }

@@ -48,7 +48,7 @@ function OfPlane({ plane, name, flow }: { plane: Plane; name: string; flow: Cros
     <div data-plane={name}>
       <h3>{name} <button type="button" class="quiet" onClick={() => flow.drop(plane)} aria-label={`Take away: ${name}`}>Take away</button></h3>
       {through && <Numbers of={through} />}
-      {trouble && <p role="alert"><span class="soon" aria-hidden="true">▲</span> {sentence(trouble.message)}.{trouble.remedy && ` ${sentence(trouble.remedy)}.`} {trouble.unreached && <button type="button" onClick={() => flow.again()}>Try again</button>}</p>}
+      {trouble && <p role="alert"><span class="soon" aria-hidden="true">▲</span> {trouble.told} {trouble.unreached && <button type="button" onClick={() => flow.again()}>Try again</button>}</p>}
       {!through && !trouble && <p class="muted">Not measured yet</p>}
     </div>
   );

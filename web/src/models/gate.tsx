@@ -103,7 +103,7 @@ function Steps({ way, again }: { way: Way; again: () => void }) {
       again();
     } catch (error) {
       const trouble = asTrouble(error);
-      setRefused(`${trouble.message}. ${trouble.remedy}`);
+      setRefused(trouble.told);
     }
   };
   const last = way.steps.at(-1); // what whoever went before wrote, beside the button of whoever goes on

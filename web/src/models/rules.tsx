@@ -45,7 +45,7 @@ export function StopRules({ name, asked }: { name: string; asked: number }) {
       void rules.load();
     } catch (error) {
       const trouble = asTrouble(error);
-      setRefused(`${trouble.message}. ${trouble.remedy}`);
+      setRefused(trouble.told);
     }
   };
   const before = useRef(asked);

@@ -116,7 +116,7 @@ function One({ pair, nth, again }: { pair: Pair; nth: number; again: () => void 
       {pair.opinions.map((one) => <p key={one.who}><strong>{one.who}</strong>: {one.positive ? "yes" : "no"}{one.words && `, ${one.words}`}</p>)}
       {pair.looks && <p class="muted">The two differ. What each said is shown once you have locked what you see yourself.</p>}
       {pair.turn && (
-        <form class="controls" onSubmit={(event) => void send(event)}>
+        <form key={mine} class="controls" onSubmit={(event) => void send(event)}>{/* nothing of the own look stands in what settles */}
           <label class="radio"><input type="radio" name="answer" value="yes" required /> yes</label>
           <label class="radio"><input type="radio" name="answer" value="no" /> no</label>
           <label class="wide">Why<input name="words" maxLength={4000} required={pair.state === "discordant" && !pair.looks} /></label>

@@ -4,5 +4,5 @@ import type { Act } from "./act";
 export function Refusal({ of }: { of: Act }) {
   const trouble = of.trouble.value;
   if (!trouble) return null;
-  return <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {trouble.what}{trouble.why && `: ${trouble.why}`}{trouble.remedy && `. ${trouble.remedy}`}</p>;
+  return <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {trouble.told}</p>;
 }

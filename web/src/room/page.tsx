@@ -14,7 +14,7 @@ import { FlowPanel } from "../marks/flow-panel";
 import { MarkTools, Sets } from "../marks/panel";
 import { expandHere } from "../report/blocks";
 import { go, to } from "../router";
-import { moment, sentence } from "../words";
+import { moment } from "../words";
 import { rowToTake } from "../worklist/rows";
 import { TILT } from "../viewer/cross";
 import { Desk } from "./desk";
@@ -154,7 +154,7 @@ function Frozen() {
 
 /** An act that was refused, where it moves no image. */
 function Refused({ trouble, close }: { trouble: Trouble; close: () => void }) {
-  return <p class="callout over" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> <span>{sentence(trouble.what)}{trouble.why && `: ${trouble.why}`}. {trouble.remedy && `${sentence(trouble.remedy)}.`}</span><span class="gap" /><button type="button" onClick={close}>Close</button></p>;
+  return <p class="callout over" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> <span>{trouble.told}</span><span class="gap" /><button type="button" onClick={close}>Close</button></p>;
 }
 
 /** What the address asked for and cannot be had here. */

@@ -27,7 +27,7 @@ export function Untold({ session }: { session: Session }) {
       setRefused("");
     } catch (error) {
       const trouble = asTrouble(error);
-      setRefused(`${trouble.message}. ${trouble.remedy}`);
+      setRefused(trouble.told);
     }
   };
   return (

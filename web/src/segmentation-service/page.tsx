@@ -5,7 +5,7 @@ import type { AnalysisCard } from "../api/shapes";
 import { bind } from "../keys/keyboard";
 import { MachineMark } from "../kit/marks";
 import { Failed, Refused } from "../kit/states";
-import { clock, count, number, person, quantity, sentence, spoken } from "../words";
+import { clock, count, number, person, quantity, spoken } from "../words";
 import { type Measurement, type OfStudy, Run, type Result } from "./run";
 import "./segmentation.css";
 
@@ -63,7 +63,7 @@ export function SegmentPage() {
             </p>
           </section>
         )}
-        {here.trouble.value && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {sentence(here.trouble.value.what)}{here.trouble.value.why && `: ${here.trouble.value.why}`}. {here.trouble.value.remedy && `${sentence(here.trouble.value.remedy)}.`}</p>}
+        {here.trouble.value && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {here.trouble.value.told}</p>}
         {!here.listed.value && <p class="callout slim" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> <span>What you have here from before could not be asked for. It goes on, and is deleted half an hour after you last looked.</span> <button type="button" onClick={() => void here.find()}>Try again</button></p>}
         {others.length > 0 && (
           <section aria-label="Yours from before">

@@ -15,8 +15,7 @@ export function Password() {
       form.reset();
       setTold({ done: true, words: "Changed. You are signed out everywhere but here." });
     } catch (error) {
-      const { what, why, remedy } = asTrouble(error);
-      setTold({ done: false, words: `${what}: ${why}. ${remedy}.` });
+      setTold({ done: false, words: asTrouble(error).told });
     }
   };
   return (

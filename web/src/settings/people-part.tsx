@@ -78,8 +78,7 @@ function Add({ done }: { done: (all: Account[]) => void }) {
       form.reset();
       setRefused("");
     } catch (error) {
-      const { what, why, remedy } = asTrouble(error);
-      setRefused(`${what}: ${why}. ${remedy}.`);
+      setRefused(asTrouble(error).told);
     }
   };
   return (

@@ -26,8 +26,7 @@ export function Sessions() {
       if (word.current) word.current.value = "";
       setTold({ done: true, words: `${ended} ${ended === 1 ? "session has" : "sessions have"} ended.` });
     } catch (error) {
-      const { what, why, remedy } = asTrouble(error);
-      setTold({ done: false, words: `${what}: ${why}. ${remedy}.` });
+      setTold({ done: false, words: asTrouble(error).told });
     }
     await sessions.load();
   };

@@ -1,7 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { asTrouble } from "../api/load";
-import { sentence } from "../words";
 
 /** So often a page that waits asks whether it was confirmed. */
 const ASK_MS = 3000;
@@ -30,7 +29,7 @@ export function Identity({ state, headers, stated, again }: Given) {
     const told = new FormData(event.currentTarget as HTMLFormElement);
     const code = String(told.get("code") ?? "").trim();
     if (state === "accepted") return stated(code);
-    ask("/api/shared/identity", { method: "POST", body: { name: String(told.get("name") ?? "") }, headers: headers(code) }).then(() => stated(code), (error: unknown) => setRefused(`${sentence(asTrouble(error).message)}. ${sentence(asTrouble(error).remedy)}.`));
+    ask("/api/shared/identity", { method: "POST", body: { name: String(told.get("name") ?? "") }, headers: headers(code) }).then(() => stated(code), (error: unknown) => setRefused(asTrouble(error).told));
   };
   return (
     <main>

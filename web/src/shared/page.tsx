@@ -92,7 +92,7 @@ function Closed({ trouble, again }: { trouble: Trouble; again: (word: string) =>
       <section class="state" role="alert" aria-label="Closed">
         <h2>This link opens nothing</h2>
         <p>It was never given, it has ended, or a word has to be said with it. Nothing else can be told here.</p>
-        <p class="muted">{trouble.status === 403 ? "Ask whoever gave it to you." : `${trouble.message}. ${trouble.remedy}`}</p>
+        <p class="muted">{trouble.status === 403 ? "Ask whoever gave it to you." : trouble.told}</p>
         <form class="acts" onSubmit={said}>
           <label>The word, if you were told one <input name="word" type="password" autocomplete="off" required /></label>
           <button class="primary">Open</button>

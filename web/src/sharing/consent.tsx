@@ -6,7 +6,7 @@ import type { Study } from "../api/shapes";
 import { Empty, Shown } from "../kit/states";
 import { DayField } from "../oversight/period";
 import { address, to } from "../router";
-import { count, day, moment, person, sentence } from "../words";
+import { count, day, moment, person } from "../words";
 import { Requests } from "./requests";
 
 interface Term {
@@ -199,7 +199,7 @@ function Give({ about, again }: { about: About; again: () => void }) {
       again();
     } catch (error) {
       const trouble = asTrouble(error);
-      setRefused(`${sentence(trouble.message)}. ${sentence(trouble.remedy)}.`);
+      setRefused(trouble.told);
     }
   };
   return (

@@ -74,7 +74,7 @@ export function Give({ studies, region, again, add }: { studies: string[]; regio
       again();
     } catch (error) {
       const trouble = asTrouble(error);
-      setRefused(`${sentence(trouble.message)}. ${sentence(trouble.remedy)}.`);
+      setRefused(trouble.told);
     }
     setSending(false);
   };
@@ -260,7 +260,7 @@ function AskConsent({ of, studies, purpose, close, done }: { of: "patient" | "st
   const send = (event: SubmitEvent) => {
     event.preventDefault();
     const body = { studies, of, purpose, to: told.to, words: told.words, until: told.until ? `${told.until}T23:59:59Z` : null };
-    ask("/api/consents/requests", { method: "POST", body }).then(() => done(`asked ${whom}: it waits under Consent`), (error: unknown) => setRefused(`${sentence(asTrouble(error).message)}. ${sentence(asTrouble(error).remedy)}.`));
+    ask("/api/consents/requests", { method: "POST", body }).then(() => done(`asked ${whom}: it waits under Consent`), (error: unknown) => setRefused(asTrouble(error).told));
   };
   return (
     <Dialog title={`Ask ${whom} for consent`} close={close}>

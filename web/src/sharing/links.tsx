@@ -8,7 +8,7 @@ import { Key } from "../kit/marks";
 import { Empty, Shown } from "../kit/states";
 import { may } from "../me";
 import { address, go, to } from "../router";
-import { count, moment, sentence } from "../words";
+import { count, moment } from "../words";
 import { Choose, Give } from "./give";
 
 interface Link {
@@ -89,7 +89,7 @@ export function Links({ tabs }: { tabs: Acts }) {
     setLonger(null);
     setEnding(null);
     setJudging(null);
-    setRefused(`${sentence(trouble.message)}. ${sentence(trouble.remedy)}.`);
+    setRefused(trouble.told);
   });
   return (
     <>

@@ -5,7 +5,7 @@ import { asTrouble, Source } from "../api/load";
 import { Dialog } from "../kit/dialog";
 import { Shown } from "../kit/states";
 import { to } from "../router";
-import { moment, sentence } from "../words";
+import { moment } from "../words";
 
 interface Request {
   id: string;
@@ -76,7 +76,7 @@ function Answer({ of, granted, purposes, close }: { of: Request; granted: boolea
   const patient = of.of === "patient";
   const send = (event: SubmitEvent) => {
     event.preventDefault();
-    ask(`/api/consents/requests/${of.id}/answer`, { method: "POST", body: { granted, ...told } }).then(close, (error: unknown) => setRefused(`${sentence(asTrouble(error).message)}. ${sentence(asTrouble(error).remedy)}.`));
+    ask(`/api/consents/requests/${of.id}/answer`, { method: "POST", body: { granted, ...told } }).then(close, (error: unknown) => setRefused(asTrouble(error).told));
   };
   return (
     <Dialog title={`${granted ? "Granted" : "Refused"}: ${purposes[of.purpose] ?? of.purpose}, for ${of.to}`} close={close}>

@@ -34,7 +34,7 @@ export function SignInPage() {
         </h1>
         {trouble && (
           <p class="callout" role="alert">
-            <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> <span>Not signed in. {trouble.what}{trouble.why && `: ${trouble.why}`}. <span class="muted">{trouble.remedy}</span></span>
+            <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> <span>Not signed in. {trouble.told}</span>
           </p>
         )}
         <label>Name<input name="name" autocomplete="username" required autofocus /></label>

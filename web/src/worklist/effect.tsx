@@ -4,7 +4,7 @@ import { live } from "../api/live";
 import { type Loaded, Source } from "../api/load";
 import { may } from "../me";
 import { to } from "../router";
-import { clock, sentence, spoken } from "../words";
+import { clock, spoken } from "../words";
 
 /** A change of the mean wait in minutes; without bounds where there are too few studies for them. */
 interface Change {
@@ -57,8 +57,7 @@ function unreached(state: Loaded<Effect>): boolean {
 function wordsOf(state: Loaded<Effect>): string {
   if (state.at === "loading") return "is being counted";
   if (state.at === "there") return `${said(state.value)}${state.stale ? ` (as of ${clock(state.time)}; the server cannot be reached)` : ""}`;
-  const { what, why, remedy } = state.trouble;
-  return `not known, because the figures could not be asked for. ${[what + (why && `: ${why}`), remedy].filter(Boolean).map((one) => `${sentence(one)}.`).join(" ")}`;
+  return `not known, because the figures could not be asked for. ${state.trouble.told}`;
 }
 
 function said({ analysis, n, needed, groups, predicted }: Effect): string {

@@ -44,7 +44,7 @@ export function Preview({ row, close }: { row: Row; close: () => void }) {
         <a class="button" href={to.study(row.study)}>Read <Key of={keyOf("worklist", "open")} /></a>
         <button type="button" onClick={close}>Close <Key of={keyOf("worklist", "preview")} /></button>
       </header>
-      {trouble && <p class="callout" role="alert"><span class="hidden">Important:</span> {trouble.what}. {trouble.remedy}</p>}
+      {trouble && <p class="callout" role="alert"><span class="hidden">Important:</span> {trouble.told}</p>}
       <div class="columns" aria-busy={!known && !trouble}>
         <dl class="facts">
           <div><dt>Reason</dt><dd>{known ? known.reason || <span class="faint">not stated in the images</span> : ""}</dd></div>
