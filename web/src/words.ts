@@ -16,8 +16,12 @@ export function until(at: string, now: number): string {
   return seconds <= 0 ? `${waited(-seconds)} over` : waited(seconds);
 }
 
-export function clock(time: Date): string {
-  return time.toTimeString().slice(0, 8);
+/** A time of today on the clock of whoever looks, with how far that is from UTC: elsewhere times stand in UTC. */
+export function clock(time: Date, to: "second" | "minute" = "second"): string {
+  const ahead = -time.getTimezoneOffset();
+  const [hours, minutes] = [Math.floor(Math.abs(ahead) / 60), Math.abs(ahead) % 60];
+  const offset = ahead === 0 ? "" : `${ahead > 0 ? "+" : "−"}${hours}${minutes ? `:${String(minutes).padStart(2, "0")}` : ""}`;
+  return `${time.toTimeString().slice(0, to === "second" ? 8 : 5)}\u00a0UTC${offset}`;
 }
 
 /** A DICOM or ISO date as ISO; anything else as it came. */

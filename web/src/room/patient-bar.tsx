@@ -35,13 +35,13 @@ export function PatientBar({ session, study, frozen, leave, sign, alone = false 
 
 /** Until when it should be read, as its row of the worklist says. */
 function Due({ of: { level, at } }: { of: NonNullable<Study["due"]> }) {
-  return <span class="due" title={`To be read by ${clock(new Date(at)).slice(0, 5)}`}><LevelMark level={level} due={until(at, now.value)} /></span>;
+  return <span class="due" title={`To be read by ${clock(new Date(at), "minute")}`}><LevelMark level={level} due={until(at, now.value)} /></span>;
 }
 
 /** When one's own opinion was locked, and with it what machines say came on screen. */
 function Locked({ session }: { session: Session }) {
   const at = session.reading.value?.opinion?.locked;
-  return at ? <span class="muted locked">locked {clock(new Date(at)).slice(0, 5)}, AI shown</span> : null;
+  return at ? <span class="muted locked">locked {clock(new Date(at), "minute")}, AI shown</span> : null;
 }
 
 function State({ session }: { session: Session }) {
