@@ -565,3 +565,17 @@ def test_four_mammograms_in_one_series_have_four_answers(tmp_path: Path) -> None
         assert [row["answer"] for row in rows] == ["found"] * 4
     finally:
         house.close()
+
+
+@pytest.mark.parametrize("view", ["CC", "MLO"])
+def test_a_mammogram_that_its_table_turns_is_measured_as_shown(view: str) -> None:
+    """On an oblique view the muscle was taken for air, and 41 to 43 % was read whatever the breast was."""
+    image, _ = mammogram(seed=1, side="L", view=view)
+    top = float(image.array.max())
+    table = {"first": 0.0, "step": top, "greys": [1.0, 0.0]}
+    turned = replace(image, array=top - image.array, facts={**image.facts, "GreyCurve": table})
+    plain, seen = (BreastDensity().run(v) for v in (facts(image, GreyCurve=None), turned))
+    shares = [[m.value for m in a.measurements if m.what == PERCENT_DENSITY] for a in (plain, seen)]
+    assert shares[1] == pytest.approx(shares[0], abs=0.2) and shares[0]
+    bent = facts(image, GreyCurve={"first": 0.3 * top, "step": 0.2 * top, "greys": [0.0, 1.0]})
+    assert [m.value for m in BreastDensity().run(bent).measurements] == shares[0]

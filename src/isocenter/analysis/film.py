@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.padding import shown_between, surrounding
-from isocenter.methods.film_view import dense_bright
+from isocenter.methods.film_view import FILMS, as_shown, dense_bright
 
-__all__ = ["film_greys", "within_padding", "without_padding"]
+__all__ = ["film_greys", "picture_greys", "within_padding", "without_padding"]
 
 _CORNER, _BESIDE = 0.02, 0.02  # of the sides; of the values of a picture, by which padding varies besides
 _WIDEST_RANGE = 0.5  # of the values of a picture, that a range of padding may take: beyond it tissue is meant as well
@@ -33,6 +33,16 @@ def film_greys(picture: npt.NDArray[Any], facts: Mapping[str, Any]) -> npt.NDArr
     seen = dense_bright(values, facts, ~held[0])
     around, least = surrounding(held[0]), seen[~held[0]].min()
     return np.asarray(np.where(around & (seen > least), least, seen), np.float32)
+
+
+def picture_greys(picture: npt.NDArray[Any], facts: Mapping[str, Any]) -> npt.NDArray[np.float32]:
+    """The greys of a picture of any kind as its header has it shown; of a radiograph as `film_greys`.
+
+    Args:
+        picture: (rows, columns) of values as `isocenter.dicom.plane` gives them. facts: of the image.
+    """
+    radiograph = str(facts.get("Modality") or "").strip().upper() in (*FILMS, "MG")
+    return (film_greys if radiograph else as_shown)(picture, facts)
 
 
 def without_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> npt.NDArray[np.float32]:

@@ -15,6 +15,7 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.plane_image import grey
 from isocenter.errors import Refused
 from isocenter.methods import mammogram
+from isocenter.methods.film_view import is_turned_by_table
 from isocenter.record import Code, Finding, Measurement, codes
 from isocenter.space import Geometry, Reference, Region, Volume
 
@@ -52,7 +53,7 @@ _TELLING = ("ViewCode", "ViewModifier", "ViewPosition", "SeriesDescription", "Pa
 class BreastDensity:
     """How much of the breast is dense on this mammogram, and is it the side that the header says?"""
 
-    name, version = "breast_density", "9"
+    name, version = "breast_density", "10"
     needs: ClassVar[Mapping[str, Need]] = {"image": Need(modality="MG", every=True)}
     yields = (
         Yield(what=BREAST, units=("mm2", "%")),
@@ -102,7 +103,8 @@ class BreastDensity:
         shown = view if view != "by header" else _view(said)
         if shown not in _VIEWS:
             raise Refused("a mammogram whose view is not stated", "muscle is looked for in MLO alone", "say CC or MLO")
-        picture, coloured = grey(image)
+        # A table that only bends the greys, and a window, bend density too, and are left out.
+        picture, coloured = grey(image, shown=is_turned_by_table(image.facts))
         if coloured is not None and coloured.any():
             raise Refused("a picture in colour", "a mammogram is grey", "send the mammogram as the detector made it")
         held = mammogram.outline(_dense_bright(picture, image.facts), oblique=shown == "MLO")

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter import wholly
+from isocenter.analysis.film import picture_greys
 from isocenter.errors import Conflict, IsocenterError, Refused
 from isocenter.learn.examples import numbered, person
 from isocenter.learn.kinds import Classes, Classifier2D, Recipe, Table
@@ -391,8 +392,13 @@ def laid(
 
 
 def picture_of(volume: Volume) -> npt.NDArray[Any]:
-    """(rows, columns) or (slices, rows, columns) of one value each; of a picture in colour (rows, columns, 3)."""
+    """(rows, columns) or (slices, rows, columns) of one value each; of a picture in colour (rows, columns, 3).
+
+    A picture in grey is as its header has it shown.
+    """
     x = np.asarray(volume.array)
+    if not volume.axes and x.shape[0] == 1:
+        return picture_greys(x[0], volume.facts)
     coloured = [axis.name for axis in volume.axes] == ["channel"] and x.shape[:2] == (3, 1)
     return np.moveaxis(x[:, 0], 0, -1) if coloured else x
 

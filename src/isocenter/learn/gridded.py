@@ -371,10 +371,9 @@ def _rows_first(picture: npt.NDArray[Any], affine: npt.NDArray[Any]) -> npt.NDAr
 
 def _of_dicom(file: Path) -> npt.NDArray[Any]:
     """The picture in a DICOM file, colour last; grey values as they are shown, of a radiograph as analyses see them."""
-    from isocenter.analysis.film import film_greys
+    from isocenter.analysis.film import picture_greys
     from isocenter.dicom.header import read_header
     from isocenter.dicom.plane import plane
-    from isocenter.methods.film_view import FILMS, as_shown
 
     data = file.read_bytes()
     series = read_header(data).series[0]
@@ -384,8 +383,7 @@ def _of_dicom(file: Path) -> npt.NDArray[Any]:
         return np.moveaxis(array, 0, -1)
     if array.ndim != 2:
         return array
-    radiograph = series.modality in (*FILMS, "MG")
-    greys = (film_greys if radiograph else as_shown)(array, volume.facts)
+    greys = picture_greys(array, volume.facts)
     curved = "GreyCurve" in volume.facts and greys.min() >= 0 and greys.max() <= 1
     ends = (0.0, 1.0) if curved else _ends(volume.facts)
     if ends is None:

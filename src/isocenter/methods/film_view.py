@@ -23,6 +23,7 @@ __all__ = [
     "dense_bright",
     "grows_with_exposure",
     "hung_of",
+    "is_turned_by_table",
     "is_capture",
     "said_lateral",
     "towards_of",
@@ -110,10 +111,23 @@ def hung_of(picture: npt.NDArray[Any], towards: str) -> npt.NDArray[Any]:
     return np.ascontiguousarray(picture[:: -1 if towards[1] == "H" else 1, :: -1 if towards[0] == "R" else 1])
 
 
+def _is_raw(facts: Mapping[str, Any]) -> bool:
+    return str(facts.get("PresentationIntentType") or "").upper() == "FOR PROCESSING"
+
+
 def grows_with_exposure(facts: Mapping[str, Any]) -> bool:
     """Whether dense tissue is dark: a picture for processing, not turned yet, whose values grow with the exposure."""
-    raw = str(facts.get("PresentationIntentType") or "").upper() == "FOR PROCESSING"
-    return raw and facts.get("PixelIntensityRelationshipSign") == 1 and not facts.get("InvertedFromMonochrome1")
+    return (
+        _is_raw(facts) and facts.get("PixelIntensityRelationshipSign") == 1 and not facts.get("InvertedFromMonochrome1")
+    )
+
+
+def is_turned_by_table(facts: Mapping[str, Any]) -> bool:
+    """Whether the header has larger values shown darker: a look-up table that falls, in a picture for presentation."""
+    curve = facts.get("GreyCurve")
+    if not curve or _is_raw(facts):
+        return False
+    return bool(curve["greys"][0] > curve["greys"][-1])
 
 
 _LEAST_SHOWN = 0.4  # of a picture that its window must leave between black and white; a collimator may take a third
