@@ -142,3 +142,15 @@ def test_the_rim_of_an_artery_that_loses_its_signal_serves_and_flow_is_relative_
     assert any(m.what == codes.RELATIVE_CBF for m in answer.measurements)
     late = next(m.value for m in answer.measurements if "core included" in m.definition)
     assert late == pytest.approx(truth["hypoperfused_ml"], rel=0.10)
+
+
+def test_a_bolus_that_comes_early_is_measured_and_no_fall_to_a_steady_state() -> None:
+    """Five frames of the fall were left out, and what was left was declined as begun too late."""
+    what = {"size": 64, "slices": 4, "step_mm": 10.0, "times_s": tuple(np.arange(36) * 1.5)}
+    usual, early, sooner = (
+        MRPerfusion().run(stroke_mr.volume(start_s=s, **what)[0], None, correct_motion=False) for s in (14.0, 2.0, 1.0)
+    )
+    flow = [next(m.value for m in a.measurements if m.unit == "mL/(100.g)/min") for a in (usual, early, sooner)]
+    assert flow[1] == pytest.approx(flow[0], rel=0.03) and flow[2] == pytest.approx(flow[0], rel=0.125)
+    told = [any("one frame lies before the bolus" in r for r in a.reasons) for a in (usual, early, sooner)]
+    assert told == [False, False, True]

@@ -31,8 +31,10 @@ __all__ = [
     "must_see_the_passage",
     "must_stand_out",
     "noise_of",
+    "of_one_frame",
     "sampling",
     "told_holes",
+    "without_tracer",
 ]
 
 Floats = npt.NDArray[np.floating]
@@ -42,6 +44,8 @@ COARSEST_S = 3.0
 TRUNCATED = 0.30
 _IRREGULAR = 0.02
 _BASELINE = 2
+_TRACE, _TRACE_OF_NOISE = 0.01, 3.0  # of the peak of the artery, and of its noise, from which a frame has tracer in it
+_BEGINS = 0.06  # of the peak, up to which the frame before one has none for sure
 _SPARE = 4
 GONE = 0.08
 _FILLED = 0.4  # of what the mean signal of the brain spans, that its first frames may hold
@@ -259,6 +263,54 @@ def arrival(curve: npt.ArrayLike) -> int:
             "start the scan earlier",
         )
     return baseline - 1 if baseline >= _SPARE else baseline
+
+
+def without_tracer(artery: npt.ArrayLike, baseline: int) -> int:
+    """How many frames of a short baseline lie before the tracer is in the artery.
+
+    The area of an artery hangs on its baseline: 2 % of its peak in one of two frames take 10 % of normal flow, 11 %
+    half of it. Of four frames and more the last was left out already.
+
+    Args:
+        artery: (frames,) concentration.
+        baseline: frames, as `arrival` gives them.
+
+    Raises:
+        Refused: when one frame is left, and tracer may have been in that one, too.
+
+    >>> without_tracer([0, 0, 5, 60, 100, 40, *[9] * 9], 3), without_tracer([0, 3, 40, 100, 60, 20, *[9] * 9], 2)
+    (2, 1)
+    """
+    values = np.asarray(artery, np.float64)
+    if baseline >= _SPARE:
+        return baseline
+    rise = values - values[0]
+    least = max(_TRACE * float(rise.max()), _TRACE_OF_NOISE * float(noise_of(values)))
+    clean = baseline
+    while clean > 1 and rise[clean - 1] > least:
+        clean -= 1
+    if clean == 1 < baseline and rise[1] > _BEGINS * float(rise.max()):
+        raise Refused(
+            "1 frame before the bolus arrives: the second holds "
+            f"{100 * rise[1] / rise.max():.0f} % of the artery's peak",
+            "whether the first has none nobody knows, and flow may be half of what it is",
+            "start the scan earlier",
+        )
+    return clean
+
+
+def of_one_frame(clean: int) -> tuple[str, ...]:
+    """What is to be said of a baseline of one frame, whose noise is in every curve.
+
+    >>> of_one_frame(2), of_one_frame(1)[0][:41]
+    ((), 'WARNING: one frame lies before the bolus:')
+    """
+    if clean > 1:
+        return ()
+    return (
+        "WARNING: one frame lies before the bolus: its noise is in every curve, and normal flow and volume may be an "
+        "eighth too low. Start scans 5 s or more before the bolus comes",
+    )
 
 
 def noise_of(curves: npt.ArrayLike) -> npt.NDArray[np.float64]:

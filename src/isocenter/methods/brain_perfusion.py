@@ -37,6 +37,7 @@ _SAMPLE = 2000  # voxels that tell the usual flow
 _RIM, _LATER_S = 0.5, 2.0  # of signal that is left at the rim of an artery that loses all, and s behind its peak
 _TISSUE_LEFT = 0.6  # of its peak, that tissue may hold when the scan ends
 _OR_WEIGHTED = ", or it is T1-weighted and brightens, which permeability measures"
+_COMES_BACK = 0.5  # of what the first frame lies above a later one: the signal after a bolus
 _FIRST = 12  # frames among which the steady state begins
 
 
@@ -154,7 +155,19 @@ def examine(
     tissue = seen & _tissue(kind, before, brain, spacing)
     _to_concentration(work, before, kind, echo_time_s)
     lit = brain & ~_gone_dark(work, kind, echo_time_s)
-    feeding, draining, diluted = _vessels(work, plan, brain, lit, baseline, artery, vein, by, echo_time_s, remarks)
+
+    def vessels(frames: int) -> tuple[tuple[Vessel, Vessel | None, bool], list[str]]:
+        told: list[str] = []
+        return _vessels(work, plan, brain, lit, frames, artery, vein, by, echo_time_s, told), told
+
+    (feeding, draining, diluted), told = vessels(baseline)
+    if (clean := bolus.without_tracer(feeding.curve, baseline)) < baseline:
+        tracer = work[:clean].mean(axis=0)
+        work -= tracer
+        before = before + tracer if kind == "CT" else before
+        baseline = arrival = clean
+        (feeding, draining, diluted), told = vessels(baseline)
+    remarks += [*told, *bolus.of_one_frame(baseline)]
     _must_be_fit(work, feeding, before, kind, echo_time_s)
     remarks += bolus.must_see_the_passage(plan, feeding.curve, float(plan.times_s[arrival]))
     tissue &= ~_large_vessels(work, brain)
@@ -188,7 +201,12 @@ def examine(
 
 
 def _before_steady(frames: npt.NDArray[np.generic]) -> int:
-    return steady_state.unsteady(frames[:_FIRST].mean(axis=(1, 2, 3), dtype=np.float64))
+    """How many frames lie before the steady state; none where the signal comes back, as after an early bolus."""
+    course = frames.mean(axis=(1, 2, 3), dtype=np.float64)
+    left = steady_state.unsteady(course[:_FIRST])
+    fell = course[0] - course[left]
+    back = float(np.median(course[-len(course) // 4 :])) - course[left]
+    return 0 if back > _COMES_BACK * fell else left
 
 
 def _of_shape(inverse: Deconvolution, calm: npt.NDArray[np.float32], plan: bolus.Sampling, found: Maps) -> list[str]:
@@ -217,6 +235,8 @@ def _of_shape(inverse: Deconvolution, calm: npt.NDArray[np.float32], plan: bolus
 
 def _noise(curves: npt.NDArray[np.float32], baseline: int) -> float:
     """Standard deviation of the curves, from the frames before the bolus."""
+    if baseline < 2:
+        return float(np.sqrt(np.square(bolus.noise_of(curves)).mean()))
     return float(np.sqrt(curves[:baseline].var(axis=0, ddof=1, dtype=np.float64).mean()))
 
 
