@@ -308,8 +308,8 @@ def of_one_frame(clean: int) -> tuple[str, ...]:
     if clean > 1:
         return ()
     return (
-        "WARNING: one frame lies before the bolus: its noise is in every curve, and normal flow and volume may be an "
-        "eighth too low. Start scans 5 s or more before the bolus comes",
+        "WARNING: one frame lies before the bolus: its noise is in every curve, and normal flow and volume may be "
+        "a fifth too low. Start scans 5 s or more before the bolus comes",
     )
 
 
