@@ -18,6 +18,10 @@ from isocenter.record import Instance, Series
 
 __all__ = ["mosaic"]
 
+_WANTED = frozenset({"NumberOfImagesInMosaic", "SliceNormalVector", "MosaicRefAcqTimes"})
+_CLOCKS = ("moment", "clock")  # of the start of the volume
+_LONGEST_MS = 60_000.0  # that a volume takes
+
 
 def mosaic(series: Series, instance: Instance, read: Callable[[str], bytes]) -> list[Placed]:
     """The tiles of a Siemens mosaic as slices of their own.
@@ -52,9 +56,11 @@ def mosaic(series: Series, instance: Instance, read: Callable[[str], bytes]) -> 
         + along[3:] * placed.spacing[0] * (instance.rows - rows) / 2
     )
     up = np.array(normal, dtype=np.float64)
+    later = _later_s(private, count)
     return [
         replace(
             placed,
+            keys={**placed.keys, **{k: placed.keys[k] + later[n] for k in _CLOCKS if placed.keys.get(k) is not None}},
             rows=rows,
             columns=columns,
             position=start + up * step * n,
@@ -62,6 +68,14 @@ def mosaic(series: Series, instance: Instance, read: Callable[[str], bytes]) -> 
         )
         for n in range(count)
     ]
+
+
+def _later_s(private: dict[str, list[Any]], count: int) -> list[float]:
+    """How long after the first each slice was measured, s: a mosaic bears one time for all that it holds."""
+    told = private.get("MosaicRefAcqTimes", [])
+    if len(told) < count or any(ms is None or not 0.0 <= ms < _LONGEST_MS for ms in told[:count]):
+        return [0.0] * count
+    return [ms / 1000.0 for ms in told[:count]]
 
 
 def _siemens(file: File) -> dict[str, list[Any]]:
@@ -72,20 +86,25 @@ def _siemens(file: File) -> dict[str, list[Any]]:
     raw = file.raw(slot)
     found: dict[str, list[Any]] = {}
     try:
-        at = 8 if raw[:4] == b"SV10" else 0
+        second = raw[:4] == b"SV10"
+        at = 8 if second else 0
+        less = 0
         count = struct.unpack_from("<I", raw, at)[0]
         at += 8
-        for _ in range(min(count, 256)):
+        for number in range(min(count, 256)):
             name = raw[at : at + 64].split(b"\0")[0].decode("latin-1")
             items = struct.unpack_from("<I", raw, at + 76)[0]
             at += 84
+            less = items if not (second or number) else less  # the first kind of header counts it into each length
             values: list[Any] = []
             for _ in range(min(items, 1024)):
-                length = struct.unpack_from("<I", raw, at + (4 if raw[:4] == b"SV10" else 0))[0]
+                length = struct.unpack_from("<i", raw, at + 4 * second)[0] - less
                 at += 16
+                if length < 0 or at + length > len(raw):
+                    break
                 text = raw[at : at + length].split(b"\0")[0].decode("latin-1").strip()
                 at += (length + 3) // 4 * 4
-                if text and name in ("NumberOfImagesInMosaic", "SliceNormalVector"):
+                if text and name in _WANTED:
                     values.append(finite(text))
             if values:
                 found[name] = values
