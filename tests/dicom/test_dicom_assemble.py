@@ -289,7 +289,8 @@ def test_time_from_repetition_where_nothing_else_is_said() -> None:
     ("common", "second"),
     [({"ScanningSequence": "EP", "MRAcquisitionType": "2D", "RepetitionTime": 1500.0}, 1.5),
      ({"ScanningSequence": "EP", "MRAcquisitionType": "3D", "RepetitionTime": 20.0}, None),
-     ({"ScanningSequence": "EP", "RepetitionTime": 20.0, "TemporalResolution": 1400.0}, 1.4)],
+     ({"ScanningSequence": "EP", "RepetitionTime": 20.0, "TemporalResolution": 1400.0}, 1.4),
+     ({"TemporalResolution": 1.5}, 1.5)],
 )  # fmt: skip
 def test_seconds_between_volumes_are_not_the_repetitions_of_a_3d_scan(
     common: dict[str, Any], second: float | None

@@ -89,3 +89,16 @@ def test_a_stated_step_serves_where_no_frame_has_a_time_and_is_told_where_it_is_
     assert axis.unit == "s" and not told
     axis, told = time_axis(missing, 3, "temporal", Pace())
     assert axis.unit == "" and axis.values == (0, 1, 2) and not told
+
+
+@pytest.mark.parametrize("key", ["content", "acquisition"])
+def test_a_time_that_is_missing_leaves_its_time_free_though_only_the_repetition_time_is_known(key: str) -> None:
+    """All later frames came one step too early, without a word."""
+    each = 1.5 if key == "content" else 1.0
+    frames = [frame(z, uid=f"{z}.{n}", keys={key: each * n}) for n in range(24) if n != 9 for z in (0.0, 1.0, 2.0)]
+    found = one(frames, pace=Pace(repetition_s=1.5, repetition_said="Repetition Time"))
+    assert found.axes[0].values == tuple(1.5 * n for n in range(24) if n != 9)
+    assert found.notes["TimedBy"] == ("Content Time" if key == "content" else "Repetition Time")
+    late = [frame(z, uid=f"{z}.{n}", keys={key: 2 * each * n}) for n in range(24) for z in (0.0, 1.0, 2.0)]
+    axis = one(late, pace=Pace(repetition_s=1.5)).axes[0]  # images that were made, or counted, otherwise
+    assert axis.values == tuple(1.5 * n for n in range(24))

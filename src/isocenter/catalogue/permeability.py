@@ -70,7 +70,7 @@ def _is_early(facts: Mapping[str, Any]) -> bool:
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "17"
+    name, version = "permeability", "18"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(
             modality="MR",

@@ -42,6 +42,7 @@ Read = Callable[[str], bytes]
 
 _LARGEST = 1 << 34  # bytes of one volume
 _NOT_IMAGES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "DOC", "REG", "ECG", "ANN", "FID"})
+_LEAST_RESOLUTION_MS, _IN_SECONDS = 10.0, "Temporal Resolution, which can only be seconds"
 _LONGEST_BEAT_MS, _HALF_DAY_S, _A_YEAR_S = 5000.0, 43200.0, 3.2e7
 _MODALITY, _PADDING, _PADDING_LIMIT = 0x00080060, 0x00280120, 0x00280121
 _SLIDES = "1.2.840.10008.5.1.4.1.1.77.1.6"
@@ -166,7 +167,7 @@ def _volumes(series: Series, placed: list[Placed], read: Read) -> list[Volume]:
     found, faults = stacks(
         placed,
         frame_of_reference=series.frame_of_reference,
-        pace=Pace(cardiac, _repetition_s(facts), "" if facts.get("TemporalResolution") else "Repetition Time"),
+        pace=Pace(cardiac, *_repetition_s(facts)),
         same_pixels=lambda a, b: _same(a, b, read),
     )
     volumes = []
@@ -177,15 +178,19 @@ def _volumes(series: Series, placed: list[Placed], read: Read) -> list[Volume]:
     return volumes
 
 
-def _repetition_s(facts: Mapping[str, Any]) -> float | None:
-    """Seconds from volume to volume, where no image states its time.
+def _repetition_s(facts: Mapping[str, Any]) -> tuple[float | None, str]:
+    """Seconds from volume to volume, where no image states its time, and what they are taken from, to be told.
 
-    The repetition time is that only where each shot of an echo planar sequence takes a slice whole, not in 3D.
+    The repetition time is that only where each shot of an echo planar sequence takes a slice whole, not in 3D. No
+    scanner takes volumes every few milliseconds: such a Temporal Resolution was written in seconds.
     """
+    stated = facts.get("TemporalResolution")
+    if isinstance(stated, (int, float)) and stated > 0:
+        return (stated / 1000.0, "") if stated >= _LEAST_RESOLUTION_MS else (float(stated), _IN_SECONDS)
     planar = "EP" in (facts.get("ScanningSequence") or []) or facts.get("EchoPlanarPulseSequence") == "YES"
     each = facts.get("RepetitionTime") if planar and facts.get("MRAcquisitionType") != "3D" else None
-    stated = facts.get("TemporalResolution") or each
-    return float(stated) / 1000.0 if isinstance(stated, (int, float)) and stated > 0 else None
+    said = isinstance(each, (int, float)) and each > 0
+    return (each / 1000.0, "Repetition Time") if said else (None, "")
 
 
 def _over_midnight(placed: list[Placed]) -> list[Placed]:

@@ -33,6 +33,7 @@ _TIMED_BY = (
 )  # fmt: skip
 """(key, seconds of its unit)"""
 _ACQUIRED = ("moment", "clock", "begun")  # Acquisition Time, with its date or without
+_COUNTED = ("temporal", "acquisition")
 _TICK = 0.05  # of a step
 _LEAST_EVENED = 10  # frames, and seconds, by which a clock of whole seconds tells how long a frame is
 _MOST_LOST = 0.2  # of the frames, that may be missing where even steps are sought
@@ -111,7 +112,10 @@ def time_axis(cells: Repeated, repeats: int, clock: str, pace: Pace) -> tuple[Ax
             axis = Axis("time", tuple(round((v - found[0]) * second, 6) for v in found), "s")
             return axis, _slice_times(cells, repeats, key, second, found)
     if pace.repetition_s:
-        counted = means("temporal") if clock == "temporal" else None
+        made = means("content")
+        if made is not None and _shows_holes(made, pace.repetition_s):
+            return Axis("time", tuple(round(v - made[0], 6) for v in made), "s"), {"TimedBy": "Content Time"}
+        counted = means(clock) if clock in _COUNTED else None
         whole = counted is not None and min(b - a for a, b in pairwise(counted)) == 1.0  # 1, 2, 4: the third is missing
         steps = [n - counted[0] for n in counted] if counted and whole else range(repeats)
         said = {"TimedBy": pace.repetition_said} if pace.repetition_said else {}
@@ -162,6 +166,12 @@ def _slice_times(cells: Repeated, repeats: int, key: str, second: float, frames:
     if float(np.ptp(times, axis=1).max()) > _TICK * step:
         return {"SliceTimes": np.round(times, 6).tolist()}
     return {}
+
+
+def _shows_holes(times: list[float], step_s: float) -> bool:
+    """Whether frames were made in steps of the time between volumes, of which some are missing."""
+    alike = abs(float(np.median(np.diff(times))) - step_s) <= _TICK * step_s
+    return alike and _ticks_evenly(times) and round((times[-1] - times[0]) / step_s) >= len(times)
 
 
 def _ticks_evenly(times: list[float]) -> bool:
