@@ -189,8 +189,9 @@ def _repetition_s(facts: Mapping[str, Any]) -> tuple[float | None, str]:
         return (stated / 1000.0, "") if stated >= _LEAST_RESOLUTION_MS else (float(stated), _IN_SECONDS)
     planar = "EP" in (facts.get("ScanningSequence") or []) or facts.get("EchoPlanarPulseSequence") == "YES"
     each = facts.get("RepetitionTime") if planar and facts.get("MRAcquisitionType") != "3D" else None
-    said = isinstance(each, (int, float)) and each > 0
-    return (each / 1000.0, "Repetition Time") if said else (None, "")
+    if isinstance(each, (int, float)) and each > 0:
+        return each / 1000.0, "Repetition Time"
+    return None, ""
 
 
 def _over_midnight(placed: list[Placed]) -> list[Placed]:
