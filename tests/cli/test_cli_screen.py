@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from isocenter.cli import _refuse as refuse
 from isocenter.cli import app, everything, plainly
-from isocenter.cli.screen import Screen, harmless, json_text
+from isocenter.cli.screen import Screen, harmless, json_text, paged
 from isocenter.errors import NotFound
 
 STEERING = "A\x1b[2J\x1b]0;own\x07\x9b31m\u202egpj\r\b\x7f^B"
@@ -76,3 +76,18 @@ def test_a_file_whose_every_word_steers_is_listed_and_refused_without(
         refuse(NotFound(f"study {STEERING}", "the archive has none of that UID", "look at the list"))
         said = capsys.readouterr()
         assert "[2J" in said.err and not set(said.out + said.err) & set("\x1b\x07\x9b")
+
+
+def test_a_page_of_a_list_says_how_it_goes_on_and_an_empty_list_what_would_be_in_it(tmp_path: Path) -> None:
+    assert paged(50, 51, 0, "51 links", none="none yet") == "50 of 51 links; --offset 50 goes on"
+    assert paged(1, 51, 50, "51 links", none="none yet") == "1 of 51 links"
+    assert paged(0, 51, 60, "51 links", none="none yet") == "0 of 51 links: the list ends before --offset 60"
+    run = lambda *words: CliRunner().invoke(app, [*words, "--folder", str(tmp_path)]).output  # noqa: E731
+    run("project", "found", "one")  # makes an archive
+    for words, does in (
+        (["links"], "isocenter share STUDY"), (["links", "--study", "1.2"], "to this study"),
+        (["studies"], "isocenter receive"),
+        (["orders"], "isocenter order"), (["orders", "--state", "completed"], "no order is completed"),
+        (["identities"], "isocenter merge"), (["worklist"], "isocenter studies"), (["consent", "show"], "consent give"),
+    ):  # fmt: skip
+        assert does in run(*words), words

@@ -158,7 +158,7 @@ def studies(
     as_json: Json = False,
 ) -> None:
     """What the archive holds, the newest first."""
-    from isocenter.cli.screen import Screen, person
+    from isocenter.cli.screen import Screen, paged, person
     from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
@@ -169,7 +169,11 @@ def studies(
         whole = [held.site.study(r["StudyInstanceUID"], who=HOUSE) for r in rows]
     screen.answer({"studies": rows, "total": total, "offset": offset})
     screen.table(
-        f"{len(rows)} of {many(total, 'study', 'studies')}", ("date", "patient", "study", "kind", "images", "uid"),
+        paged(
+            len(rows), total, offset, many(total, "study", "studies"),
+            none="no study is here yet: `isocenter receive PATH` takes images in",
+        ),
+        ("date", "patient", "study", "kind", "images", "uid"),
         [(s.date, person(s.patient), s.description, "/".join(s.modalities), s.instance_count, s.uid) for s in whole],
     )  # fmt: skip
 

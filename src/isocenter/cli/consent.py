@@ -105,7 +105,8 @@ def show(
         rows = held.site.consents.listed(patient=patient, issuer=issuer, study=study, who=HOUSE)
     screen.answer({"consents": rows})
     screen.table(
-        many(len(rows), "statement"), ("id", "patient", "study", "terms", "until", "by"),
+        many(len(rows), "statement") if rows else "nothing is stated: `isocenter consent give` records terms of use",
+        ("id", "patient", "study", "terms", "until", "by"),
         [(r["id"], r["patient"], r["study"] or "all", _words(r), minute(r["until"] or ""), r["by"]) for r in rows],
     )  # fmt: skip
 

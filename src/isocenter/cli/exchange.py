@@ -69,7 +69,7 @@ def orders(
     as_json: Json = False,
 ) -> None:
     """What is ordered, and what of it was performed."""
-    from isocenter.cli.screen import Screen
+    from isocenter.cli.screen import Screen, paged
     from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
     from isocenter.site.ordering import plain
@@ -80,7 +80,11 @@ def orders(
     page = found[offset : offset + limit]
     screen.answer({"orders": [plain(one) for one in page], "total": len(found), "offset": offset})
     screen.table(
-        f"{len(page)} of {many(len(found), 'order')}", ("order", "due", "modality", "station", "procedure", "state"),
+        paged(
+            len(page), len(found), offset, many(len(found), "order"),
+            none=f"no order is {state}" if state else "nothing is ordered yet: `isocenter order FILE` places an order",
+        ),
+        ("order", "due", "modality", "station", "procedure", "state"),
         [
             (o.order.id, o.order.date, o.order.modality, o.order.station_aet, o.order.procedure, o.state)
             for o in page

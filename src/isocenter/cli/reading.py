@@ -38,7 +38,7 @@ def worklist(
     as_json: Json = False,
 ) -> None:
     """What to read next, and why."""
-    from isocenter.cli.screen import Screen
+    from isocenter.cli.screen import Screen, paged
     from isocenter.forms.words import many
 
     screen = Screen(as_json)
@@ -48,7 +48,13 @@ def worklist(
     page = entries[offset : offset + limit]
     screen.answer({"rows": [_plain(e) for e in page], "total": len(entries), "offset": offset})
     screen.table(
-        f"{len(page)} of {many(len(entries), 'study', 'studies')} waiting",
+        paged(
+            len(page),
+            len(entries),
+            offset,
+            f"{many(len(entries), 'study', 'studies')} waiting",
+            none="no study waits to be read; `isocenter studies` lists all that are here",
+        ),
         ("level", "why here", "patient", "study", "kind", "state", "uid"),
         [_row(e) for e in page],
     )

@@ -69,7 +69,7 @@ def rejections(
     as_json: Json = False,
 ) -> None:
     """What was rejected of a study, by whom, why, and what became of it."""
-    from isocenter.cli.screen import Screen, minute
+    from isocenter.cli.screen import Screen, minute, paged
     from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
@@ -79,7 +79,9 @@ def rejections(
     rows = found[offset : offset + limit]
     screen.answer({"rejections": rows, "total": len(found), "offset": offset})
     screen.table(
-        f"{len(rows)} of {many(len(found), 'rejection')}",
+        paged(
+            len(rows), len(found), offset, many(len(found), "rejection"), none="nothing of this study was rejected"
+        ),
         ("number", "state", "objects", "why", "reason", "by", "time"),
         [
             (r["number"], r["state"], len(r["instances"]), r["meaning"], r["reason"], r["by"], minute(r["time"]))
@@ -172,7 +174,7 @@ def undo(
 @app.command()
 def identities(limit: Limit = 50, offset: Offset = 0, folder: Where = None, as_json: Json = False) -> None:
     """Patients that were merged and studies that were moved."""
-    from isocenter.cli.screen import Screen, minute
+    from isocenter.cli.screen import Screen, minute, paged
     from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
@@ -182,7 +184,10 @@ def identities(limit: Limit = 50, offset: Offset = 0, folder: Where = None, as_j
     rows = found[offset : offset + limit]
     screen.answer({"changes": rows, "total": len(found), "offset": offset})
     screen.table(
-        f"{len(rows)} of {many(len(found), 'merge or move', 'merges and moves')}",
+        paged(
+            len(rows), len(found), offset, many(len(found), "merge or move", "merges and moves"),
+            none="no patients were merged and no studies moved; `isocenter merge` and `isocenter move` do it",
+        ),
         ("number", "what", "studies", "into", "reason", "by", "time", "undone"),
         [(r["number"], r["what"], len(r["studies"]), r["into"]["id"], r["reason"], r["by"], minute(r["time"]),
           r["undone"] or "") for r in rows],

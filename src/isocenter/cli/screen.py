@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Screen", "harmless", "json_text", "minute", "person"]
+__all__ = ["Screen", "harmless", "json_text", "minute", "paged", "person"]
 
 # All that steers a terminal but tab and end of line; ends of line and directions that Unicode knows beside.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -112,6 +112,21 @@ def person(row: Any) -> str:
 
     name = read_out(str(getattr(row, "name", "")))
     return " ".join(filter(None, (name, f"({row.id})" if name and row.id else row.id))) or "no name"
+
+
+def paged(shown: int, total: int, offset: int, words: str, *, none: str) -> str:
+    """What stands above a page of a list: how much of it this is, and how the rest is shown.
+
+    >>> paged(2, 7, 2, "7 links", none="none yet"), paged(0, 0, 0, "0 links", none="none yet")
+    ('2 of 7 links; --offset 4 goes on', 'none yet')
+    >>> paged(0, 7, 50, "7 links", none="none yet")
+    '0 of 7 links: the list ends before --offset 50'
+    """
+    if not total:
+        return none
+    if not shown:
+        return f"0 of {words}: the list ends before --offset {offset}"
+    return f"{shown} of {words}" + (f"; --offset {offset + shown} goes on" if offset + shown < total else "")
 
 
 def minute(time: str) -> str:

@@ -133,7 +133,7 @@ def links(
     as_json: Json = False,
 ) -> None:
     """Links that were given: to what, for whom, until when, how often used."""
-    from isocenter.cli.screen import Screen, minute
+    from isocenter.cli.screen import Screen, minute, paged
     from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
 
@@ -143,7 +143,11 @@ def links(
     rows = found[offset : offset + limit]
     screen.answer({"links": rows, "total": len(found), "offset": offset})
     screen.table(
-        f"{len(rows)} of {many(len(found), 'link')}", ("link", "study", "by", "to", "may", "until", "used", "opens"),
+        paged(
+            len(rows), len(found), offset, many(len(found), "link"),
+            none=f"no link {'to this study ' if study else ''}was given yet: `isocenter share STUDY` gives one",
+        ),
+        ("link", "study", "by", "to", "may", "until", "used", "opens"),
         [
             (r["id"], r["study"] if len(r["studies"]) == 1 else f"{len(r['studies'])} studies", r["by"], r["to"],
              ", ".join(r["may"]), minute(r["until"]), r["used"], _opens(r))
