@@ -469,6 +469,9 @@ def test_slices_in_series_of_their_own_are_taken_where_they_are_more_than_one_se
     others = [*slices(5.0, turn=-1.0), *slices(7.0, phases=9), *slices(8.0, phases=1), placed("1.3", *range(25))]
     (bound,) = plan([Beat()], study(*short_axis, *others)).bindings  # type: ignore[list-item]
     assert sorted(bound.series["cine"]) == [s.uid for s in short_axis]
+    mixed = [*slices(0.0, 20.0, 40.0), *slices(10.0, 30.0, phases=10)]
+    (bound,) = plan([Beat()], study(*mixed)).bindings  # type: ignore[list-item]
+    assert sorted(bound.series["cine"]) == sorted(s.uid for s in mixed)  # one row of slices
     larger = placed("1.4", *range(40))
     (bound,) = plan([Beat()], study(*short_axis, *others, larger)).bindings  # type: ignore[list-item]
     assert bound.series["cine"] == ("1.4",)

@@ -34,6 +34,7 @@ __all__ = [
 
 _LEAST_IN_MOSAIC = 4  # two by two
 _DELAY = "TriggerTime"
+_LEAST_PHASES = 8  # of slices that may have others than their neighbours
 _OF_ONE_SCAN = (
     "PixelSpacing", "EchoTime", "FlipAngle", "KVP", "ImageType", "ConvolutionKernel", "SliceThickness",
 )  # fmt: skip
@@ -115,7 +116,7 @@ def as_one(several: Sequence[Series]) -> Series:
 def slices_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
     """Stacks of which each slice is a series of its own, with several images at its one place.
 
-    They have one orientation, one size, one echo time, one kind of image and equally many phases.
+    They have one orientation, one size, one echo time, one kind of image and equally many phases, or lie in one row.
     """
     stacks: dict[Any, list[Series]] = {}
     for one in study:
@@ -127,7 +128,12 @@ def slices_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:
             turn = tuple(round(float(v), 3) + 0.0 for v in next(iter(turns)))
             key = (one.modality, one.frame_of_reference, frozenset(size), images([one]), turn, *same)
             stacks.setdefault(key, []).append(one)
-    return [tuple(several) for several in stacks.values() if len(several) > 1]
+    whole = [tuple(several) for several in stacks.values() if len(several) > 1]
+    mixed: dict[Any, list[Series]] = {}
+    for (modality, frame, size, phases, *same), several in stacks.items():
+        if phases >= _LEAST_PHASES:
+            mixed.setdefault((modality, frame, size, *same), []).extend(several)
+    return [*whole, *(tuple(s) for s in mixed.values() if tuple(s) not in whole and len(s) > 1 and _in_one_row(s))]
 
 
 def slabs_apart(study: Sequence[Series]) -> list[tuple[Series, ...]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from isocenter.dicom.beat_shares import at_common_shares
 from isocenter.dicom.copies import Same, crowded_once, renumbered_once, rewritten_once, usual_many, whole_series_once
 from isocenter.dicom.frame_times import Pace, tells_apart
 from isocenter.dicom.leading_axes import leading_axes
@@ -267,6 +268,9 @@ def _noted(once: tuple[Cells, list[str]], notes: dict[str, Any]) -> Cells:
 def _equally_many(cells: Cells, rules: _Rules, notes: dict[str, Any]) -> Cells:
     """Every place with equally many frames; copies of one frame are dropped and noted, anything else refuses."""
     usual = usual_many(cells)
+    if rules.pace.cardiac and not _even(cells) and (shares := at_common_shares(cells)) is not None:
+        notes["PhasesAtShares"] = sorted({len(cell) for cell in cells})
+        return shares
     if (together := frames_of_all(cells)) is not None:
         notes["FramesLeft"] = sum(len(cell) for cell in cells) - sum(len(cell) for cell in together)
         return together
@@ -283,7 +287,8 @@ def _equally_many(cells: Cells, rules: _Rules, notes: dict[str, Any]) -> Cells:
         if len(cell) != usual:
             raise NotAVolume(
                 f"slice {number} of {len(cells)} has {len(cell)} images where others have {usual}",
-                "images are missing, or there are too many, at one place",
+                "images are missing, or there are too many, at one place"
+                + (", or its Trigger Times do not share out a beat like theirs" if rules.pace.cardiac else ""),
                 "send the series again, complete",
             )
     return kept

@@ -39,7 +39,16 @@ def volumes_of(series: Series, get: Get) -> list[Volume]:
         return [volume_in(series, get)]
     volumes = assemble(series, Files(get, {i.sop_uid: i.digest for i in series.instances}))
     told = (
-        (v, (*_not_assembled(v, series), *_doubled(v, series), *_lacking(v, series), *_again(v, series)))
+        (
+            v,
+            (
+                *_not_assembled(v, series),
+                *_doubled(v, series),
+                *_lacking(v, series),
+                *_again(v, series),
+                *_shared_out(v, series),
+            ),
+        )
         for v in volumes
     )
     return [with_words(v, *words) if words else v for v, words in told]
@@ -118,6 +127,17 @@ def _again(volume: Volume, series: Series) -> list[str]:
         if slices
         else []
     )
+
+
+def _shared_out(volume: Volume, series: Series) -> list[str]:
+    """In words, that slices of a cine had different numbers of phases."""
+    if not (said := volume.facts.get("PhasesAtShares")):
+        return []
+    many = " and ".join(filter(None, (", ".join(str(n) for n in said[:-1]), str(said[-1]))))
+    return [
+        f"slices of {series.named} have {many} phases: of each those nearest to {said[0]} even shares of its own beat "
+        "were taken"
+    ]
 
 
 def _lacking(volume: Volume, series: Series) -> list[str]:
