@@ -17,6 +17,7 @@ from isocenter.cli import _refuse as refuse
 from isocenter.cli import app, everything, plainly
 from isocenter.cli.screen import Screen, harmless, json_text, paged
 from isocenter.errors import NotFound
+from isocenter.site.watching import Watching
 
 STEERING = "A\x1b[2J\x1b]0;own\x07\x9b31m\u202egpj\r\b\x7f^B"
 
@@ -91,3 +92,9 @@ def test_a_page_of_a_list_says_how_it_goes_on_and_an_empty_list_what_would_be_in
         (["identities"], "isocenter merge"), (["worklist"], "isocenter studies"), (["consent", "show"], "consent give"),
     ):  # fmt: skip
         assert does in run(*words), words
+
+
+def test_a_watch_over_nothing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    CliRunner().invoke(app, ["project", "found", "one", "--folder", str(tmp_path)])
+    monkeypatch.setattr(Watching, "models", lambda self, who: [])
+    assert "there is nothing to watch" in CliRunner().invoke(app, ["watch", "--folder", str(tmp_path)]).output

@@ -35,6 +35,8 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_signature_stands_for_one_name_one_time_and_one_purpose(papers: Path) -> None:
+    with pytest.raises(NotFound, match=r"it has no key\.pem and no certificate\.pem and no authority\.pem\. Make one"):
+        identity(papers / "nobody")
     _, paper = identity(papers / "a")
     said = b"keys"
     signature = signer(papers / "a")(said)

@@ -105,7 +105,7 @@ def test_what_is_no_bar_is_strange(made: tuple[Model, Path, Path], tmp_path: Pat
     assert judge(out, tmp_path / "upside.npz")["declined"] > 20
 
 
-def test_judging_refuses(made: tuple[Model, Path, Path], tmp_path: Path) -> None:
+def test_judging_refuses(made: tuple[Model, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, out, _ = made
     x, _ = bars(6, 3)
     np.savez(tmp_path / "one.npz", images=x, labels=np.ones(6))
@@ -115,6 +115,9 @@ def test_judging_refuses(made: tuple[Model, Path, Path], tmp_path: Path) -> None
     with pytest.raises(Refused, match="is no model"):
         judge(tmp_path / "weights.pt", tmp_path / "one.npz")
     with pytest.raises(NotFound, match="no model 'fortune'"):
+        judge("fortune", tmp_path / "one.npz")
+    monkeypatch.setattr("isocenter.learn.judge.shelf", lambda extra: {})
+    with pytest.raises(NotFound, match=r"none is installed here. Name a folder"):
         judge("fortune", tmp_path / "one.npz")
 
 

@@ -41,6 +41,9 @@ def test_counts_are_those_of_the_database(site: tuple[Site, Path]) -> None:
     drawn = here.cohorts.plots(q="modality:CT", only=["year", "nobody_has_it"], who=ITO)
     assert ([one["name"] for one in drawn["charts"]], drawn["n"], drawn["more"]) == (["year"], 20, 0)
     assert len(here.cohorts.plots(q="modality:CT", who=ITO)["charts"]) > 1
+    for question, held in (("", True), ("modality:CT", False)):  # whose only kind is CT has nothing beside it
+        offered = [one["name"] for one in here.cohorts.contrast(q=question, who=ITO)["choices"]]
+        assert ("modality" in offered) is held, question
     with pytest.raises(Forbidden):
         here.cohorts.ask("", who=Person("s", Role.SERVICE))
 

@@ -28,6 +28,8 @@ def watch(
         heard = watching.heed(who=HOUSE)
         told = [watching.model(model, who=HOUSE)] if model else watching.models(who=HOUSE)
     screen.answer({"models": told, "new_alarms": heard})
+    if not told:
+        screen.say("no analysis here runs on a model: there is nothing to watch; `isocenter models` lists what is here")
     for one in told:
         if one["studies"] > one["cases"]:
             screen.say(

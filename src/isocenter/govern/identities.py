@@ -94,7 +94,7 @@ def identity(folder: Path) -> tuple[str, str]:
         NotFound: the folder holds no identity.
     """
     if missing := [f for f in (KEY, CERTIFICATE, AUTHORITY) if not (folder / f).exists()]:
-        raise NotFound(f"an identity in '{folder}'", f"{', '.join(missing)} is not there",
+        raise NotFound(f"an identity in '{folder}'", f"it has no {' and no '.join(missing)}",
                        "make one with `federate identity`, or ask whoever keeps the authority")  # fmt: skip
     text = (folder / CERTIFICATE).read_text("ascii")
     return _name(x509.load_pem_x509_certificate(text.encode())), text

@@ -297,8 +297,8 @@ def opened(model: str | Path, extra: Path | None) -> tuple[Model, Any]:
     if name is None:
         raise NotFound(
             f"no model '{model}'",
-            f"there are {', '.join(sorted(here.values()))}",
-            "name one of these, or a folder with model.onnx",
+            f"there are {', '.join(sorted(here.values()))}" if here else "none is installed here",
+            f"name {'one of these, or ' if here else ''}a folder with model.onnx",
         )
     return shelf(extra)[name][0], open_session(name, extra)
 

@@ -113,7 +113,8 @@ class Cohorting:
         """
         must(who, "cohort_rows")
         kept, _, closed = self._asked_of(who, **of)
-        told = {"choices": groups.choices(kept), "closed": _closed(closed), "n": len(kept)}
+        choices = [one for one in groups.choices(kept) if len(one["values"]) > 1]  # one group has none beside it
+        told = {"choices": choices, "closed": _closed(closed), "n": len(kept)}
         return {**told, **groups.contrasted(kept, by, one, other)} if by else told
 
     def survival(self, event: str = "", by: str = "", *, who: Person, **of: str) -> dict[str, Any]:
