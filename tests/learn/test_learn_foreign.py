@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ from scipy import ndimage
 torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.learn import recipes  # noqa: E402
-from isocenter.learn.classify import Answer  # noqa: E402
+from isocenter.learn.classify import Answer, beside_nets  # noqa: E402
 from isocenter.learn.export import COMPARED, exported  # noqa: E402
 from isocenter.learn.foreign import read_foreign, wrong  # noqa: E402
 from isocenter.learn.judge import judged  # noqa: E402
-from isocenter.learn.kinds import Augmentation, Classes  # noqa: E402
+from isocenter.learn.kinds import Augmentation, Classes, Scattering  # noqa: E402
+from isocenter.learn.learnt import seen  # noqa: E402
 from isocenter.learn.outside import why_declined  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
@@ -79,6 +81,24 @@ def test_a_gate_declines_what_it_does_not_know(tmp_path: Path) -> None:
     (folder / "down" / "1.png").unlink(missing_ok=True)
     said = judged(tmp_path / "stripes", folder).report
     assert said["metrics"]["rejection"]["value"] > 0.5 and said["n"] == 6 and said["declined"] >= 2
+
+
+def test_support_vectors_say_nothing_of_none_of_the_classes_and_a_lone_network_and_they_learn_alike(
+    tmp_path: Path,
+) -> None:
+    logits, said = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[0.5, -0.5]])
+    assert beside_nets(logits, said, 2).tolist() == [[1.5, 1.5, 3.0]]
+    assert beside_nets(logits[:, :2], said, 2).tolist() == [[1.5, 1.5]]
+    how = replace(GATE, fitted=(0,), epochs=4, waves=Scattering(kept=20), others=(), strangers=())
+    recipes.RECIPES["stripes"] = how
+    (tmp_path / "kinds").mkdir()
+    x, y = stripes(96, 0)
+    np.savez(tmp_path / "kinds" / "s.npz", images=x, labels=y, classes=["across", "down"])
+    model = train("stripes", tmp_path / "kinds" / "s.npz", tmp_path / "out")
+    assert model.evidence["metrics"]["accuracy"]["value"] > 0.9 and model.evidence["parity"] <= 1e-4
+    known = seen(tmp_path / "out", x)
+    assert known is not None and known.sum() == 48 == model.evidence["n"], "the half that measures was kept from both"
+    assert model.card["shown_on"].endswith("had not seen it; it ships; so the support vectors")
 
 
 class _Bright(torch.nn.Module):  # type: ignore[misc]

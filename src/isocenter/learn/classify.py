@@ -43,7 +43,7 @@ from isocenter.learn.waves import Machine, scattered
 from isocenter.methods.calibration import fit_classes
 from isocenter.record import Model
 
-__all__ = ["Answer", "ellipsoid", "fit_classes_net", "said_of", "tensor", "train_classes", "veil"]
+__all__ = ["Answer", "beside_nets", "ellipsoid", "fit_classes_net", "said_of", "tensor", "train_classes", "veil"]
 
 _NOT_OF_A_NETWORK = {
     "backbone", "card", "choose", "fitted", "goal", "known_as", "members", "others", "strangers", "veiled", "views",
@@ -85,32 +85,43 @@ class Answer(nn.Module):  # type: ignore[misc]
         self.register_buffer("whiten", whiten)
         self.register_buffer("veil", veil)
 
-    def _logits(self, image: Tensor) -> Tensor:
+    def _of_nets(self, image: Tensor) -> Tensor:
         said = [net(torch.flip(image, view) if view else image) for net in self.nets for view in self.views]
-        logits = torch.stack(said).mean(0)
-        return logits if self.machine is None else logits + self.machine(image)
+        return torch.stack(said).mean(0)
 
-    def _turned(self, image: Tensor, scaled: Tensor) -> Tensor:
-        """`scaled` with none of the classes (last) above the others where a turned picture looks more like one."""
+    def _turned(self, image: Tensor, upright: Tensor, scaled: Tensor) -> Tensor:
+        """`scaled` with none of the classes (last) above the others where a turned picture looks more like one.
+
+        That is for the networks to say: support vectors would have to look at each picture five times more.
+        """
         across = image.transpose(2, 3)
         askew = [_slanted(image, angle_deg) for angle_deg in (45.0, -45.0)]
-        apart = [_apart(self._logits(turned) * self.slope + self.offsets) for turned in (
+        apart = [_apart(self._of_nets(turned) * self.slope + self.offsets) for turned in (
             across.flip(2), image.flip((2, 3)), across.flip(3), *askew
         )]  # fmt: skip
-        top, more = scaled[:, :-1].amax(1), torch.stack(apart).amax(0) - _apart(scaled)
-        return torch.cat([scaled[:, :-1], torch.maximum(scaled[:, -1], top + more)[:, None]], 1)
+        more = torch.stack(apart).amax(0) - _apart(upright * self.slope + self.offsets)
+        return torch.cat([scaled[:, :-1], torch.maximum(scaled[:, -1], scaled[:, :-1].amax(1) + more)[:, None]], 1)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         image = image * self.veil
-        logits = self._logits(image)
+        upright = self._of_nets(image)
+        logits = upright if self.machine is None else beside_nets(upright, self.machine(image), self.machine.kinds)
         embedding = self.nets[0].embedding(image)
         point = self.nets[0].traits(image) if self.traits else embedding
         away = (point[:, None] - self.centre) @ self.whiten
         scaled = logits * self.slope + self.offsets
         if self.upright:
-            scaled = self._turned(image, scaled)
+            scaled = self._turned(image, upright, scaled)
         certainty = torch.sigmoid(scaled) if self.several else torch.softmax(scaled, 1)
         return logits, certainty, embedding, (away * away).sum(2).amin(1).sqrt()
+
+
+def beside_nets(logits: Tensor, said: Tensor, kinds: int) -> Tensor:
+    """Logits with what support vectors say of the classes; of none of them (last, where there is it) they say nothing.
+
+    Far from all examples they say no to every class, so that none of them is likelier there.
+    """
+    return torch.cat([logits[:, :kinds] + said, logits[:, kinds:]], 1)
 
 
 def _slanted(image: Tensor, angle_deg: float) -> Tensor:
@@ -362,7 +373,7 @@ def train_classes(
             aside[held] *= spread(logits[held]) / spread(aside[held])
         if not number:
             inside = said_of(nets[0], pictures, ((),), veiled, traits=how.foreign > 0)[1]
-    alone = len(chosen) == 1 and how.beside is None
+    alone = len(chosen) == 1
     taught = part != chosen[0] if alone else np.ones(len(examples), bool)
     counts = np.bincount(examples.labels, minlength=kinds)
     held_first, answered = part == chosen[0], np.flatnonzero(np.isin(part, chosen))
@@ -379,7 +390,7 @@ def train_classes(
     machine = None
     if beside is not None:
         settings.append(beside.best())
-        machine = beside.fitted(settings[-1])
+        machine = beside.fitted(settings[-1], tuple(chosen) if alone else ())
         plain = sum(beside.decided(settings[-1], (k,)) for k in chosen)
         machine.share = spread(logits[answered]) / spread(plain[answered])
     upright = how.foreign > 0 and len(how.shape) == 2 and how.shape[0] == how.shape[1]
@@ -425,11 +436,17 @@ def train_classes(
         "examples": {name: int(n) for name, n in zip(how.classes, counts, strict=True)},
         "near_duplicates": pairs, "networks": len(chosen), "seed": seed, "seconds": round(clock() - started),
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),
-        "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; their average ships"
-        + ("; so the support vectors, but those that ship were fitted on all examples" if how.beside else "")
+        "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; "
+        + ("it ships" if alone else "their average ships") + _told_of_vectors(how, alone)
         + ("; their settings were chosen for each part by others" if how.choose else ""),
         **named_on(how), **_told(how, settings),
     })  # fmt: skip
+
+
+def _told_of_vectors(how: Classes, alone: bool) -> str:
+    if how.beside is None:
+        return ""
+    return "; so the support vectors" + ("" if alone else ", but those that ship were fitted on all examples")
 
 
 def _told(how: Classes, settings: Sequence[Scattering]) -> dict[str, str]:

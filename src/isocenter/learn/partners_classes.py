@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from isocenter.errors import Refused, Unavailable
-from isocenter.learn.classify import fit_classes_net, said_of, tensor, veil
+from isocenter.learn.classify import beside_nets, fit_classes_net, said_of, tensor, veil
 from isocenter.learn.examples import Examples
 from isocenter.learn.export import exported
 from isocenter.learn.foreign import Foreign
@@ -52,7 +52,7 @@ class _Said(nn.Module):  # type: ignore[misc]
     def forward(self, image: Tensor) -> Tensor:
         image = image * self.veil
         said = torch.stack([self.net(torch.flip(image, v) if v else image) for v in self.views]).mean(0)
-        return said if self.machine is None else said + self.machine(image)
+        return said if self.machine is None else beside_nets(said, self.machine(image), self.machine.kinds)
 
 
 class _Learnt:
@@ -74,6 +74,7 @@ class _Learnt:
         seen = self.seen[:, [at[name] for name in some.names]]
         made = fit_machine(self.how.beside, directions(seen), some.labels, len(self.how.classes))
         logits = said_of(net, tensor(some.pictures, self.how), self.how.views, veil(self.how))[0]
+        logits = logits[:, : len(self.how.classes)]
         with torch.inference_mode():
             made.share = spread(logits) / max(spread(torch.stack([made.decided(s) for s in seen]).mean(0)), 1e-6)
         return made

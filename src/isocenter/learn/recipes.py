@@ -170,8 +170,8 @@ _KIND = {
     "not_for": ["finding disease", "a part of the body or a modality that is not among the six: it should be declined"],
     "source": "MedNIST (Dr B. J. Erickson, Mayo Clinic; from TCIA, RSNA bone age and NIH chest X-ray), 1,200 pictures; "
     "as none of them also BreastMNIST and RetinaMNIST (Yang et al., Sci Data 2023;10:41) and slices of the Medical "
-    "Segmentation Decathlon, Task04 Hippocampus (Antonelli et al., Nat Commun 2022;13:4128)",
-    "licence": "data CC BY-SA 4.0 (MedNIST, Decathlon) and CC BY 4.0; weights CC BY-SA 4.0",
+    "Segmentation Decathlon, Task04 Hippocampus (Antonelli et al., Nat Commun 2022;13:4128)" + _PHOTOGRAPHS,
+    "licence": "data CC BY-SA 4.0 (MedNIST, Decathlon) and CC BY 4.0; weights CC BY-SA 4.0" + _OF_PHOTOGRAPHS,
     "groups": _NOBODY.format("MedNIST holds"),
     "limits": [
         "pictures of 48 pixels from few sources: each kind comes from one collection, whose look may have been learnt",
@@ -247,7 +247,7 @@ _CLASSES = (
         task="image_kind", classes=("AbdomenCT", "BreastMRI", "CXR", "ChestCT", "Hand", "HeadCT"), shape=(48, 48),
         members=4, fitted=(0,), widths=(16, 32, 64, 96), epochs=50, average=0.995, foreign=0.5, given_up=0.02,
         others=("medmnist/breastmnist.npz", "medmnist/retinamnist.npz", "msd_hippocampus/images"),
-        strangers=("bccd/BCCD/JPEGImages", "medmnist/adrenalmnist3d.npz"),
+        strangers=("bccd/BCCD/JPEGImages", "medmnist/adrenalmnist3d.npz"), backbone=Backbone(reach=0.3),
         augmentation=Augmentation(rotate_deg=10.0, curve=0.5, erase=0.1, cubic=True), goal={"accuracy": 0.995},
         card=_KIND,
     ),

@@ -104,7 +104,7 @@ def classes_sanity(
     seed = int(model.card.get("training", {}).get("seed", 0))
     read = read_labelled(source, how)
     aside = (how.fitted or tuple(range(how.members)))[0]
-    alone = len(how.fitted or range(how.members)) == 1 and how.beside is None
+    alone = len(how.fitted or range(how.members)) == 1
     part, _ = folds(read, how.members, seed)
     if read.digest != model.examples and not _by_marks(place, read, part != aside if alone else part >= 0):
         raise Refused(

@@ -136,6 +136,7 @@ class Machine(nn.Module):  # type: ignore[misc]
                  narrow: float) -> None:  # fmt: skip
         super().__init__()
         self.waves, self.narrow, self.share = waves, narrow, 1.0
+        self.kinds = len(bias)
         for name, value in (("mean", mean), ("turn", turn), ("vectors", vectors), ("weight", weight), ("bias", bias)):
             self.register_buffer(name, value)
         self.register_buffer("squares", (vectors**2).sum(1))  # of a sum in the file the vectors would be stored twice
