@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.cli import app  # noqa: E402
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
-from isocenter.learn.boxed import Boxed, digest_of_boxed, read_boxed, remarks_on, unbarred  # noqa: E402
+from isocenter.learn.boxed import Boxed, digest_of_boxed, read_boxed, remarks_on, stretched, unbarred  # noqa: E402
 from isocenter.learn.detect import Finder, _loss, _parts, bells, decoded, fit_boxes, moved_boxes  # noqa: E402
 from isocenter.learn.judge import Judged, judged  # noqa: E402
 from isocenter.learn.judge_boxes import Found, box_figures  # noqa: E402
@@ -571,3 +571,20 @@ def test_a_training_that_gets_no_better_ends_by_pictures_it_is_not_shown() -> No
     net = fit_boxes(how, pictures, 0, progress=told.append)
     assert told[-1] == "ended: no better for 1 epochs" and len(told) < 40 and not net.training
     assert all(re.search(r"loss \S+, \S+ on those it is not shown", line) for line in told[:-1])
+
+
+@pytest.mark.parametrize(
+    ("tall", "count", "word"), [(1.0, 12, ""), (4 / 3, 12, "taller"), (0.7, 12, "wider"), (2, 9, "")]
+)
+def test_pictures_stretched_to_squares_are_told_by_the_boxes_of_round_things(
+    tall: float, count: int, word: str
+) -> None:
+    rng = np.random.default_rng(3)
+    some = []
+    for _ in range(count):
+        corner = rng.uniform(20, 250, (8, 2))
+        sides = np.exp(rng.normal(0, 0.2, (8, 2))) * [30, 30 * tall]
+        boxes = np.concatenate([corner, corner + sides], 1)
+        some.append(Boxed("a", np.zeros((416, 416, 3), np.uint8), boxes, np.zeros(8, np.int64), np.zeros(8, bool)))
+    said = stretched(some, 0)
+    assert word in said and bool(said) == bool(word)

@@ -26,7 +26,16 @@ from isocenter.learn.whose import column_of_people, whose
 from isocenter.learn.yolo import notes_in, rows_of_notes
 from isocenter.methods.picture import resampled
 
-__all__ = ["Boxed", "digest_of_boxed", "on_canvas", "read_boxed", "remarks_on", "unbarred", "without_boxes"]
+__all__ = [
+    "Boxed",
+    "digest_of_boxed",
+    "on_canvas",
+    "read_boxed",
+    "remarks_on",
+    "stretched",
+    "unbarred",
+    "without_boxes",
+]
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 _FILE = ("filename", "file", "image", "image_path", "path", "image_id")
@@ -478,6 +487,32 @@ def remarks_on(pictures: Sequence[Boxed]) -> list[str]:
             f"{some[0].name}; they are left out, since nothing can be found there"
         )
     return said
+
+
+_FEWEST_TO_TELL, _DRAWN_APART, _AT_EDGE = 10, 0.15, 0.01  # pictures; logarithm of height over width; of the sides
+
+
+def stretched(pictures: Sequence[Boxed], kind: int) -> str:
+    """A remark where pictures were stretched, by the boxes of things that are round on the mean; else empty.
+
+    Args:
+        kind: of these things, which lie in any direction.
+    """
+    told = list[float]()
+    for one in pictures:
+        rows, columns = one.picture.shape[:2]
+        parts = one.boxes / [columns, rows, columns, rows]
+        whole = (parts[:, :2] > _AT_EDGE).all(1) & (parts[:, 2:] < 1 - _AT_EDGE).all(1) & (one.kinds == kind)
+        sides = (one.boxes[:, 2:] - one.boxes[:, :2])[whole]
+        if len(sides) and (sides > 0).all():
+            told.append(float(np.median(np.log(sides[:, 1] / sides[:, 0]))))
+    if len(told) < _FEWEST_TO_TELL or abs(apart := float(np.median(told))) <= _DRAWN_APART:
+        return ""
+    tall = "taller than wide" if apart > 0 else "wider than tall"
+    return (
+        f"the boxes are {tall}, by a factor of {np.exp(abs(apart)):.2f} on the median: the pictures may have been "
+        "stretched, as to squares; give them as they were taken"
+    )
 
 
 def on_canvas(picture: npt.NDArray[np.uint8], shape: tuple[int, int]) -> tuple[npt.NDArray[np.float32], float]:

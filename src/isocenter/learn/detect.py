@@ -21,7 +21,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isocenter.errors import Refused
-from isocenter.learn.boxed import Boxed, digest_of_boxed, on_canvas, read_boxed, remarks_on, unbarred, without_boxes
+from isocenter.learn.boxed import (
+    Boxed,
+    digest_of_boxed,
+    on_canvas,
+    read_boxed,
+    remarks_on,
+    stretched,
+    unbarred,
+    without_boxes,
+)
 from isocenter.learn.card import written
 from isocenter.learn.device import halved
 from isocenter.learn.examples import Examples, folds, numbered
@@ -40,6 +49,8 @@ from isocenter.methods.boxes import suppressed
 from isocenter.record import Model
 
 __all__ = ["Finder", "decoded", "fit_boxes", "judged", "moved_boxes", "train_boxes"]
+
+_ROUND = "RBC"  # the class of which boxes are as often taller than wide as wider than tall
 
 Progress = Callable[[str], None]
 _STRIDE, _BELL = 4, 0.54
@@ -433,5 +444,7 @@ def judged(
     if barred := [one.name for one, whole in zip(pictures, given, strict=True) if one is not whole]:
         remarks.append(f"{len(barred)} of {len(pictures)} pictures have bars of one colour at their edges, such as "
                        f"{barred[0]}: they were looked at without them")  # fmt: skip
+    if _ROUND in how.classes and (word := stretched(pictures, how.classes.index(_ROUND))):
+        remarks.append(word)
     told = {"declined": missing, "cases": cases, "remarks": remarks, "parts": [one.part for one in pictures]}
     return *without(figures | told, rows, unread), {}
