@@ -98,3 +98,11 @@ def test_a_watch_over_nothing_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     CliRunner().invoke(app, ["project", "found", "one", "--folder", str(tmp_path)])
     monkeypatch.setattr(Watching, "models", lambda self, who: [])
     assert "there is nothing to watch" in CliRunner().invoke(app, ["watch", "--folder", str(tmp_path)]).output
+    chart = {"chart": "agreement", "cases": 300, "usual": 0.18, "sum": 259, "limit": 243, "delays": []}
+    charts = [{**chart, "alarm": {"case": 270}}]
+    told = {"model": "m", "studies": 400, "cases": 400, "nobody": 0, "baseline": 100, "needed": 0, "charts": charts}
+    told |= {"false_alarms": {"declared": "few"}, "alarms": ["agreement"], "on_alarm": "stop it"}
+    monkeypatch.setattr(Watching, "models", lambda self, who: [told])
+    said = CliRunner().invoke(app, ["watch", "--folder", str(tmp_path)], env={"COLUMNS": "200"})
+    assert said.exit_code == 1 and "cases after 100" in said.output, "which cases are counted in the column"
+    assert "alarm at case 270 of 400" in said.output, "and in the alarm, from the first on"

@@ -48,10 +48,11 @@ def watch(
         rows = [
             (c["chart"], c["cases"], f"{c['usual']:.3f}", f"{c['sum']} of {c['limit']}",
              ", ".join(map(_late, c["delays"])),
-             f"alarm at case {c['alarm']['case']}" if c["alarm"] else "")
+             f"alarm at case {c['alarm']['case']} of {one['cases']}" if c["alarm"] else "")
             for c in one["charts"]
         ]  # fmt: skip
-        screen.table(one["model"], ("chart", "cases", "usual", "sum", "cases until 5, 10 points show", ""), rows)
+        cases = f"cases after {one['baseline']}"
+        screen.table(one["model"], ("chart", cases, "usual", "sum", "cases until 5, 10 points show", ""), rows)
         screen.say(f"false alarms: {one['false_alarms']['declared']}")
         if one["alarms"]:
             screen.say(f"alarm: {one['on_alarm']}")

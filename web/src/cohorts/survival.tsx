@@ -68,7 +68,7 @@ export function Survival({ id, q }: { id: string; q: string }) {
   );
 }
 
-const [WIDE, HIGH, LEFT, FOOT, TOP] = [620, 320, 44, 34, 8];
+const [WIDE, HIGH, LEFT, FOOT, TOP] = [620, 320, 52, 48, 8];
 const DASHES = ["", "7 4", "2 3", "10 3 2 3", "4 2", "1 3"];
 
 function Curves({ told }: { told: Told }) {
@@ -80,8 +80,8 @@ function Curves({ told }: { told: Told }) {
     <>
       <p>Time until <strong>{told.event!.join(" and ")}</strong> of {count(told.people, "person", "people")}.{told.left_out.map((one) => <span key={one.why} class="muted"> {one.people ?? `Fewer than ${told.few}`} left out: {one.why}.</span>)} {told.test && <>Log-rank p {chance(told.test.p)} <span class="muted">(χ² {told.test.statistic.toFixed(2)}, {told.test.freedom} df)</span></>}</p>
       <svg class="curves" viewBox={`0 0 ${WIDE} ${HIGH}`} width={WIDE} height={HIGH} role="img" aria-label="Part of the people without it, by months from the first study; the table below says the same">
-        {[0, 0.25, 0.5, 0.75, 1].map((part) => <g key={part}><path class="grid" d={`M${LEFT} ${y(part)}H${WIDE - 10}`} /><text x={LEFT - 6} y={y(part) + 4} text-anchor="end">{Math.round(100 * part)}</text></g>)}
-        {[0, 0.25, 0.5, 0.75, 1].map((part) => <text key={part} x={x(part * most)} y={HIGH - FOOT + 16} text-anchor={part === 1 ? "end" : "middle"}>{Math.round(part * most)}</text>)}
+        {[0, 0.25, 0.5, 0.75, 1].map((part) => <g key={part}><path class="grid" d={`M${LEFT} ${y(part)}H${WIDE - 10}`} /><text x={LEFT - 6} y={y(part) + 4} text-anchor="end">{Math.round(100 * part)}&nbsp;%</text></g>)}
+        {[0, 0.25, 0.5, 0.75, 1].map((part) => <text key={part} x={x(part * most)} y={HIGH - FOOT + 20} text-anchor={part === 1 ? "end" : "middle"}>{Math.round(part * most)}</text>)}
         <text x={(LEFT + WIDE) / 2} y={HIGH - 3} text-anchor="middle">months from the first study</text>
         {curves.map((one, i) => <g key={one.group} class={`of-${i}`}><path class="band" d={band(one, x, y)} /><path class="curve" stroke-dasharray={DASHES[i]} d={line(one, x, y)} /></g>)}
       </svg>
