@@ -100,3 +100,12 @@ def test_a_table_shorter_than_it_says_is_none() -> None:
     short = table(FALLING[:100])
     short[0].LUTDescriptor = [4096, 0, 12]
     assert np.array_equal(shown(VOILUTSequence=short), WORDS)
+
+
+def test_letters_of_lead_on_a_film_without_a_window_are_no_brighter_than_the_film() -> None:
+    lead = WORDS // 4
+    lead[0, :5] = 4095
+    seen = as_shown(lead, {})
+    assert seen.max() == WORDS[1:].max() // 4 and np.array_equal(seen[1:], lead[1:])
+    lead[0, :], lead[1, :20] = 4095, 4095  # a white lung is none
+    assert np.array_equal(as_shown(lead, {}), lead)

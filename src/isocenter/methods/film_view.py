@@ -152,7 +152,7 @@ def as_shown(
     """
     values, curve = np.asarray(picture, np.float32), facts.get("GreyCurve")
     if not curve:
-        return values
+        return _without_lone_white(values)
     greys = np.asarray(curve["greys"], np.float32)
     places = (values - np.float32(curve["first"])) / np.float32(curve["step"])
     if len(greys) == 2:
@@ -161,7 +161,25 @@ def as_shown(
         seen = np.interp(places, np.arange(len(greys)), greys).astype(np.float32)
     inside = seen if within is None else seen[within]
     between = np.count_nonzero((inside > greys.min()) & (inside < greys.max()))
-    return seen if between >= _LEAST_SHOWN * inside.size else values
+    return seen if between >= _LEAST_SHOWN * inside.size else _without_lone_white(values)
+
+
+_LONE, _GAP = 0.05, 0.4  # of the pixels, at most; of the range of values, that is empty below them
+
+
+def _without_lone_white(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """A picture without a window whose few brightest pixels are far brighter than all others, such as letters, with
+    these as bright as the brightest of the others; any other as it is.
+
+    >>> _without_lone_white(np.r_[np.arange(99.0), 4095.0])[-2:].tolist()
+    [98.0, 98.0]
+    """
+    low, high = float(values.min()), float(values.max())
+    lone = values > low + (1 - _GAP) * (high - low)
+    if not lone.any() or np.count_nonzero(lone) > _LONE * values.size:
+        return values
+    top, least = float(values[~lone].max()), float(values[lone].min())
+    return np.minimum(values, np.float32(top)) if least - top >= _GAP * (high - low) else values
 
 
 def dense_bright(
