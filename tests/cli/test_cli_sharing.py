@@ -43,7 +43,7 @@ def test_times_are_told_to_the_minute_with_their_zone_and_what_nobody_may_is_nam
     at = ["--folder", str(tmp_path)]
     run = lambda *words: CliRunner().invoke(app, [*words, *at], catch_exceptions=False).output  # noqa: E731
     assert re.search(r"until \d{4}-\d\d-\d\d \d\d:\d\d UTC, to", run("share", study.uid))
-    assert re.search(r"\d\d:\d\d UTC +0 +yes", run("links")) and "+00:00" not in run("links")
+    assert re.search(r"\d\d:\d\d UTC +0 +0 +yes", run("links")) and "+00:00" not in run("links")
     with pytest.raises(Refused, match=r"--may look: known are view, download, measure"):
         run("share", study.uid, "--may", "look")
     with pytest.raises(NotFound, match=r"study 1\.2\.3: the archive has none"):

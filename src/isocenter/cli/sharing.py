@@ -147,10 +147,10 @@ def links(
             len(rows), len(found), offset, many(len(found), "link"),
             none=f"no link {'to this study ' if study else ''}was given yet: `isocenter share STUDY` gives one",
         ),
-        ("link", "study", "by", "to", "may", "until", "used", "opens"),
+        ("link", "study", "by", "to", "may", "until", "opened", "looks", "opens"),
         [
             (r["id"], r["study"] if len(r["studies"]) == 1 else f"{len(r['studies'])} studies", r["by"], r["to"],
-             ", ".join(r["may"]), minute(r["until"]), r["used"], _opens(r))
+             ", ".join(r["may"]), minute(r["until"]), r["opened"], r["used"], _opens(r))
             for r in rows
         ],
     )  # fmt: skip
