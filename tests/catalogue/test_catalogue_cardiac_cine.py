@@ -86,7 +86,7 @@ def test_contrast_that_arrives_is_no_beat(painted: Volume) -> None:
 def test_pictures_that_were_turned_against_their_header_are_refused_or_told_of(
     painted: Volume, monkeypatch: pytest.MonkeyPatch, accepted: bool
 ) -> None:
-    elsewhere = Beside(blood=(0.0, 0.5), tissue=(40.0, 0.5), moving_mm2=np.full(10, 300.0))
+    elsewhere = Beside((0.0, 0.5), (40.0, 0.5), moving_mm2=np.full(10, 300.0), pattern=np.zeros((5, 24)))
     monkeypatch.setattr("isocenter.catalogue.cardiac_orientation.beside_ventricle", lambda *given: elsewhere)
     if accepted:
         reasons = CardiacCine().run(painted, None, accept_turned=True, weights=Reader()).reasons
@@ -449,6 +449,7 @@ def test_a_slice_that_the_quick_look_misses_at_end_diastole_is_not_said_to_beat_
     monkeypatch.setattr(cardiac_cine, "outline", outline)
     monkeypatch.setattr(cardiac_cine, "_must_be_clear", lambda *_: [])
     monkeypatch.setattr(cardiac_cine, "must_lie_as_told", lambda *_: [])
+    monkeypatch.setattr(cardiac_cine, "must_be_a_ventricle", lambda *_: [])
     if asked:
         with pytest.raises(Refused, match="of a beat apart"):
             CardiacCine().run(painted, None, weights=Reader())

@@ -11,6 +11,7 @@ import pytest
 
 from isocenter.catalogue.cardiac_orientation import must_lie_as_told
 from isocenter.errors import Refused
+from isocenter.methods.beside_ventricle import Beside, beside_ventricle
 from isocenter.methods.short_axis import turned
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "methods"))
@@ -99,6 +100,23 @@ def test_a_base_that_is_half_seen_beside_a_right_ventricle_as_long_passes() -> N
 def test_turned_pictures_are_refused(degrees: float) -> None:
     with pytest.raises(Refused, match="turned or mirrored against their header"):
         said(chest(turn=degrees))
+
+
+def test_where_both_sides_lie_less_far_off_all_that_is_seen_tells() -> None:
+    said(chest(septum=195.0, turn=-50.0))
+    with pytest.raises(Refused, match="all that lies about the ventricle is turned by"):
+        said(chest(septum=195.0, turn=-78.0))
+
+
+def test_a_side_that_is_hardly_stronger_counts_where_all_that_is_seen_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    def weak(*args: Any) -> Beside:
+        beside = beside_ventricle(*args)
+        return replace(beside, blood=(beside.blood[0], 0.12))
+
+    monkeypatch.setattr("isocenter.catalogue.cardiac_orientation.beside_ventricle", weak)
+    assert said(chest()) == []
+    with pytest.raises(Refused, match="and lung"):
+        said(np.flip(chest(), 3))
 
 
 @pytest.mark.parametrize("axis", [2, 3])

@@ -14,6 +14,7 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
 from isocenter.catalogue.cardiac_drawn import drawn_ventricle
 from isocenter.catalogue.cardiac_orientation import must_lie_as_told
+from isocenter.catalogue.cardiac_outline import must_be_a_ventricle
 from isocenter.catalogue.cardiac_walls import Ring, unseen, walls
 from isocenter.errors import Refused
 from isocenter.methods import cine as arithmetic
@@ -76,7 +77,7 @@ def _looks_like_a_cine(facts: Mapping[str, Any]) -> bool:
 class CardiacCine:
     """How large is the left ventricle on a short-axis cine, how much does it eject, how thick is its wall?"""
 
-    name, version = "cardiac_cine", "15"
+    name, version = "cardiac_cine", "16"
     weights = "cardiac_cine"
     weights_threads = 1  # two phases are asked at once
     needs: ClassVar[Mapping[str, Need]] = {
@@ -176,6 +177,7 @@ class CardiacCine:
         found = outline(turn, *parts(weights))
         reasons += _must_be_clear(turn, found)
         reasons += _must_be_sure(found, turn.geometry.spacing_mm, accept_incomplete)
+        reasons += must_be_a_ventricle(turn, found, accept_turned)
         reasons += must_lie_as_told(turn, found, accept_turned)
         said = arithmetic.ejection(found.volumes_ml, heart_rate_bpm=person.heart_rate)
         muscle_ml = float(found.muscle["ed"].sum()) * cine.geometry.voxel_volume_mm3 / 1000.0

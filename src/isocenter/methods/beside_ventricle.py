@@ -19,6 +19,7 @@ from isocenter.methods.short_axis import beat
 __all__ = ["Beside", "beside_ventricle"]
 
 _BLOOD_MM, _TISSUE_MM = (3.0, 30.0), (4.0, 45.0)  # from the epicardium, where each is looked for
+_NEAR_MM, _FAR_MM = (4.0, 18.0), (18.0, 45.0)  # bands of the pattern
 _PARTS = 24  # of the full turn, each of which counts the same however many pixels it has
 _LUNG = 0.5  # of the grey of muscle, below which there is lung or nothing
 
@@ -34,11 +35,15 @@ class Beside:
         blood: where blood lies that is bright and moves.
         tissue: where it is brighter than lung.
         moving_mm2: of each slice asked, how much blood beside it is bright and moves.
+        pattern: (5, parts of the turn, counter-clockwise from the right): grey near the ventricle and farther off,
+            blood that moves, and what is brighter than lung, near and farther off; each with mean 0 and spread 1, or 0
+            all around.
     """
 
     blood: tuple[float, float]
     tissue: tuple[float, float]
     moving_mm2: Array
+    pattern: Array
 
 
 def beside_ventricle(
@@ -55,7 +60,7 @@ def beside_ventricle(
     """
     ends = (len(slices) // 5, len(slices) // 4)
     bright, swinging, tissue = np.zeros(_PARTS), np.zeros(_PARTS), np.zeros(_PARTS)
-    moving = np.zeros(len(slices))
+    moving, pattern = np.zeros(len(slices)), np.zeros((5, _PARTS))
     for n, k in enumerate(slices):
         box = _near(cavity[k] | muscle[k], spacing_mm)
         inner, ring, seen = cavity[k][box], muscle[k][box], pictures[:, k, box[0], box[1]]
@@ -72,8 +77,13 @@ def beside_ventricle(
         if ends[0] <= n < len(slices) - ends[1]:
             bright += around.turn(shine, _BLOOD_MM)
             swinging += around.turn(swing, _BLOOD_MM)
-            tissue += around.turn((mean > _LUNG * flesh).astype(np.float64), _TISSUE_MM)
-    return Beside(_side(_share(bright) + _share(swinging)), _side(tissue), moving)
+            solid, grey = (mean > _LUNG * flesh).astype(np.float64), np.clip(mean / blood, 0.0, 1.2)
+            tissue += around.turn(solid, _TISSUE_MM)
+            shown = ((grey, _NEAR_MM), (grey, _FAR_MM), (swing, _BLOOD_MM), (solid, _NEAR_MM), (solid, _FAR_MM))
+            pattern += np.stack([around.turn(one, span) for one, span in shown])
+    pattern -= pattern.mean(axis=1, keepdims=True)
+    pattern /= np.maximum(pattern.std(axis=1, keepdims=True), 1e-9)
+    return Beside(_side(_share(bright) + _share(swinging)), _side(tissue), moving, pattern)
 
 
 def _near(whole: Mask, spacing_mm: tuple[float, float]) -> tuple[slice, slice]:
