@@ -128,7 +128,11 @@ def test_a_line_makes_its_own_command_ready_and_a_line_without_one_makes_all() -
         ("judge m --data x.npz --alpha abc", "--alpha abc: it is no number. Give a number, as 0.1; "),
         ("federate coordinate --port 1.5", "--port 1.5: it is no whole number. Give a whole number, as 8443; "),
         ("worklist --limit 0", "--limit 0: it must be at least 1. Give a number at least 1; "),
-        ("release m --step tset", "--step tset: it is none of the words that are taken. Give one of test, compare, "),
+        (
+            "release m --step tset",
+            "--step tset: it is none of the words that are taken. Give one of test, compare, shadow, release, suspend, "
+            "reject, retire; ",
+        ),
         (
             "correct 1.2 1.3 perhaps",
             "verdict perhaps: it is none of the words that are taken. Give one of kept, changed, struck; ",

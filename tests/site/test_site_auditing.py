@@ -57,6 +57,13 @@ def test_pages_follow_one_another_and_miss_nothing(site: Site) -> None:
     assert (len(few["rows"]), len(rest["rows"]), rest["next"]) == (10, 5, None)
 
 
+def test_entries_are_written_in_no_other_form(site: Site) -> None:
+    before = site.head()
+    with pytest.raises(Refused, match="there are fhir and dicom"):
+        site.audits.exported(who=CHIEF, form="csv")
+    assert site.head() == before, "what is refused is not in the journal as taken out"
+
+
 @pytest.mark.parametrize("q", ["colour:red", "since:soon", "what:nothing-like-that"])
 def test_filters_that_do_not_exist_are_refused(site: Site, q: str) -> None:
     with pytest.raises(Refused):

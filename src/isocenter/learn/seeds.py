@@ -88,7 +88,7 @@ def _differs(said: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     written as 0 before it could be a list.
     """
     used = {name for fields in LATER.values() for name in fields if name in other}
-    for name in [*said, *sorted(used - set(said))]:
+    for name in [*sorted(used - set(said)), *said]:
         value, found = said.get(name), other.get(name)
         if isinstance(value, dict) and isinstance(found, dict):
             if inner := _differs(value, found):
