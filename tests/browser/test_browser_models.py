@@ -126,7 +126,8 @@ def test_every_figure_of_every_model_is_that_of_its_file(page: Any) -> None:
             caption = page.locator("caption").first.inner_text()
             words = f"Expected calibration error {three(claimed['ece'])}, Brier score {three(claimed['brier'])}"
             line = [f"{name} {figure(claimed[name])}" for name in ("slope", "intercept") if claimed.get(name)]
-            assert caption == ", ".join([words, *line]), file
+            without = f"; no slope: {claimed['line_not_made']}" if claimed.get("line_not_made") else ""
+            assert caption == ", ".join([words, *line]) + without, file
             compared += 3 * len(rows) + 2 + len(line)
         else:
             page.get_by_text("its evidence holds no calibration").wait_for()

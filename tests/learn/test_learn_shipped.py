@@ -143,6 +143,12 @@ def test_fundus_photographs_are_decided_between_grades_and_reach_their_goal() ->
     assert "quadratic_kappa" in held.evidence["metrics"]
 
 
+def test_no_evidence_names_cases_that_are_not_shipped() -> None:
+    for name, model in SHIPPED.items():
+        named = "digest" in model.evidence.get("cases", {})
+        assert named == (ROOT / "models" / name / "cases.json").exists(), name
+
+
 def test_the_weights_are_small() -> None:
     sizes = [p.stat().st_size for p in (ROOT / "models").glob("*/model.onnx")]
     assert max(sizes) < 10e6 and sum(sizes) < 45e6
