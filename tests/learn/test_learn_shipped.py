@@ -136,6 +136,23 @@ def test_so_does_it_of_models_that_have_no_area(name: str, figure: str, least: i
     assert len(held) >= least and f"| {told} |" in (ROOT / "docs/know/models.md").read_text("utf-8")
 
 
+@pytest.mark.parametrize(
+    ("sentence", "name", "figures"),
+    [("PneumoniaMNIST", "pneumoniamnist", ("auc",)), ("BreastMNIST", "breastmnist", ("auc",)),
+     ("RetinaMNIST", "retinamnist", ("auc",)), ("AdrenalMNIST3D", "adrenalmnist3d", ("auc",)),
+     ("hippocampus", "hippocampus", ("dice_anterior", "dice_posterior")), ("image kind", "image_kind", ("accuracy",)),
+     ("blood cells", "bccd", ("map50",)), ("mammographic masses", "mammographic_mass", ("auc",)),
+     ("Cleveland heart", "cleveland_heart", ("auc",))],
+)  # fmt: skip
+def test_the_list_of_sentences_says_what_the_card_does(sentence: str, name: str, figures: tuple[str, ...]) -> None:
+    lines = (ROOT / "docs/know/learn-sentences.tsv").read_text("utf-8").splitlines()
+    [(_, answer, _, words)] = [line.split("\t") for line in lines if line.startswith(sentence)]
+    held = [SHIPPED[name].evidence["metrics"][figure]["value"] for figure in figures]
+    assert all(f"{value:.3f}" in words for value in held)
+    goals = [SHIPPED[name].card["goal"][figure] for figure in figures]
+    assert answer != "shown" or all(value >= goal for value, goal in zip(held, goals, strict=True))
+
+
 def test_fundus_photographs_are_decided_between_grades_and_reach_their_goal() -> None:
     held = SHIPPED["retinamnist"]
     assert json.loads(held.card["training"]["recipe"])["backbone"]["ordered"] is True
