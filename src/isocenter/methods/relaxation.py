@@ -190,7 +190,7 @@ def concentration(
     _must_have(tr_ms, flip_deg)
     if baseline < _LEAST_BASELINE:
         raise Refused(
-            f"a baseline of {baseline} frames",
+            f"a baseline of {baseline} frame" + "s" * (baseline != 1),
             f"{_LEAST_BASELINE} are the least: its noise is in every concentration",
             "choose a series with more frames before the agent comes",
         )
