@@ -12,6 +12,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
+from sklearn.metrics import cohen_kappa_score  # noqa: E402
+
 from isocenter.errors import NotFound, Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.augment import moved, turned_grid  # noqa: E402
@@ -90,6 +92,8 @@ def test_it_is_judged_on_others_and_predictions_are_written(made: tuple[Model, P
     assert len(rows) == 45 == len(json.loads((tmp_path / "said.json").read_text()))
     assert rows[7]["name"] == "test/00007" and sum(float(rows[7][f"certainty {c}"]) for c in BARS.classes) > 0.999
     labels = np.array([int(row["label"]) for row in rows])
+    kappa = cohen_kappa_score(labels, [int(row["grade"]) for row in rows], weights="quadratic")
+    assert said["metrics"]["quadratic_kappa"]["value"] == pytest.approx(kappa), "of what stands in the table"
     areas = []
     for k, name in enumerate(BARS.classes):
         rank = np.array([float(row[f"rank {name}"]) for row in rows])

@@ -108,6 +108,8 @@ def test_where_a_report_says_the_class_is_read_and_written_and_left_out_where_no
         (KIDNEYS + "spacing_mm = [1]\n" + CARD, "two axes of a picture or three of a volume"),
         (KIDNEYS + "spacing_mm = [1, 1]\n" + CARD, "as many sides as spacing_mm has axes, 2"),
         (KIDNEYS + "spacing_mm = [1, 1]\nwindow = [96, 96]\nviews = [[3]]\n" + CARD, "1 to 2"),
+        (KIDNEYS + "fine = 0\n" + CARD, "fine 0"),
+        (CELLS + "neck = 0\n" + CARD, "neck 0"),
         (CELLS + "shape = [100, 100]\n" + CARD, "multiples of 16"),
         (ROWS.replace('"number"', '"text"') + CARD, "number, grade or code"),
         (ROWS.replace("high = 99", "high = 1") + CARD, "low lies below high"),

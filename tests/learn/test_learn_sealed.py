@@ -42,7 +42,7 @@ def test_groups_are_found_by_name_and_holes_are_named(tmp_path: Path) -> None:
     path = tmp_path / "groups.csv"
     path.write_text("name,sex,age\ndir/a.png,F,40\nb,,51\n")
     told = read_groups(path, ["a.png", "b.nii"])
-    assert told["sex"].tolist() == ["F", "unknown"] and told["age"].tolist() == ["40", "51"]
+    assert told["sex"].tolist() == ["F", "unknown"] and told["age"].tolist() == ["40 to 64"] * 2
     path.write_text("sex\nF\nM\n")
     assert read_groups(path, ["a", "b"])["sex"].tolist() == ["F", "M"]
     for text, names in (
@@ -57,6 +57,21 @@ def test_groups_are_found_by_name_and_holes_are_named(tmp_path: Path) -> None:
         read_groups(path, ["a"])
     with pytest.raises(NotFound):
         read_groups(tmp_path / "none.csv", [])
+
+
+def test_the_table_of_the_pictures_themselves_tells_the_groups(tmp_path: Path) -> None:
+    path = tmp_path / "all.csv"
+    path.write_text(
+        ";id;filename;label;patient_id;Sex;age;site\n0;7;a.png;1;P1;F;43,5;A\n1;8;b.png;0;P2;f;NA;?\n"
+        "2;9;c.png;0;P3;female;90+;A\n"
+    )
+    told = read_groups(path, ["a", "b", "c"])
+    assert set(told) == {"Sex", "age", "site"}, "no groups of patients, labels or rows"
+    assert len(set(told["Sex"].tolist())) == 1
+    assert told["age"].tolist() == ["40 to 64", "unknown", "80 and above"] and told["site"][1] == "unknown"
+    path.write_text("filename,label,patient\na,1,P1\n")
+    with pytest.raises(Refused, match="names no group"):
+        read_groups(path, ["a"])
 
 
 def test_a_planted_loss_shows_overall_and_in_its_group() -> None:
@@ -98,11 +113,14 @@ def test_judge_tells_groups_gaps_and_probes(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 255, (60, 28, 28), dtype=np.uint8)
     np.savez(tmp_path / "t.npz", test_images=images, test_labels=np.arange(60) % 2)
-    (tmp_path / "g.csv").write_text("site\n" + "\n".join("AB"[n // 30] for n in range(60)))
+    (tmp_path / "g.csv").write_text("site,age\n" + "\n".join(f"{'AB'[n // 30]},{n + 0.5}" for n in range(60)))
     asked = ["--data", str(tmp_path / "t.npz"), "--groups", str(tmp_path / "g.csv"), "--json"]
     done = CliRunner().invoke(app, ["judge", "pneumoniamnist", *asked])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
-    assert {(r["by"], r["name"], r["events"]) for r in told["subgroups"]} == {("site", "A", 15), ("site", "B", 15)}
-    assert told["fairness"]["comparisons"] == 4 and told["fairness"]["probes"][0]["by"] == "site"
+    rows = {(r["by"], r["name"], r["events"]) for r in told["subgroups"]}
+    assert {row for row in rows if row[0] == "site"} == {("site", "A", 15), ("site", "B", 15)}
+    assert told["fairness"]["probes"][0]["by"] == "site" and "age" in {p["by"] for p in told["fairness"]["probes"]}
+    of_ages = {p["group"] for p in told["conformal"]["promises"] if p["by"] == "age"}
+    assert of_ages == {"0 to 17", "18 to 39", "40 to 64"}, "a promise for a band, and none for each age"
     assert 0 < told["fairness"]["probes"][0]["p"] <= 1

@@ -7,8 +7,6 @@ correction for all comparisons is a gap. People of whom nothing is known are a g
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -19,6 +17,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.methods import clusters, roc, subgroups
+from isocenter.methods.divisions import division
 
 __all__ = ["DRAWN", "LEVEL", "MOST", "Cases", "fairness"]
 
@@ -31,8 +30,6 @@ DRAWN = 999
 MOST = 40
 """Values that a division may have; more name people and not groups."""
 
-_A_YEAR = {"Y": 1.0, "A": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}  # of each unit
-_SEXES = {"f": "female", "female": "female", "m": "male", "male": "male", "o": "other", "other": "other"}
 _WIDE = 0.10  # half-width of an interval beyond which it says that it is wide
 Strings = npt.NDArray[np.str_]
 Mask = npt.NDArray[np.bool_]
@@ -180,8 +177,7 @@ def _divisions(cases: Cases) -> dict[str, Strings]:
                 "each case has one",
                 "give one for each case",
             )
-        given = np.array([v.strip() or "unknown" for v in values.tolist()], np.str_)
-        known[by] = _aged(given) if _tells(by, "age") else _of_sex(given) if _tells(by, "sex", "gender") else given
+        known[by] = division(by, values)
         if len(set(known[by].tolist())) > MOST:
             raise Refused(
                 f"{len(set(known[by].tolist()))} values of {by}", "that names people, not groups",
@@ -192,54 +188,6 @@ def _divisions(cases: Cases) -> dict[str, Strings]:
         if len(set(both.tolist())) <= MOST:
             known[f"{one} and {other}"] = both
     return known
-
-
-def _tells(by: str, *words: str) -> bool:
-    """Whether a column is named by one of these words: of ``age`` are ``Age (years)``, ``PatientAge``, not ``stage``.
-
-    >>> [_tells(by, "age") for by in ("Age (years)", "patient_age", "PatientAge", "stage", "agency")]
-    [True, True, True, False, False]
-    """
-    said = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", by).lower())
-    return not set(words).isdisjoint(said)
-
-
-def _of_sex(values: Strings) -> Strings:
-    """One spelling of each: F, f and Female are one group, by the spelling that most have; other words stay.
-
-    >>> _of_sex(np.array(["F", "female", "f", "F", "O", "male"])).tolist()
-    ['F', 'F', 'F', 'F', 'O', 'male']
-    """
-    meant = [_SEXES.get(v.lower(), v) for v in values.tolist()]
-    spelt: dict[str, Counter[str]] = {}
-    for value, meaning in zip(values.tolist(), meant, strict=True):
-        spelt.setdefault(meaning, Counter())[value] += 1
-    return np.array([spelt[meaning].most_common(1)[0][0] for meaning in meant], np.str_)
-
-
-def _aged(values: Strings) -> Strings:
-    """Ages as bands: numbers are years, and DICOM's are read with their unit (043Y, 006M, 003W, 010D). Where none is an
-    age they are bands already, or words, and left as they are.
-
-    Raises:
-        Refused: some are ages, and others are none.
-    """
-    years = [_years(v) for v in values.tolist()]
-    if all(y is None or v == "unknown" for v, y in zip(values.tolist(), years, strict=True)):
-        return values
-    if None in years:
-        raise Refused(f"'{values[years.index(None)]:.40}' in a column of ages", "it is no age",
-                      "write years, DICOM's 006M, 003W or 010D, or leave it empty")  # fmt: skip
-    return subgroups.bands(np.array(years, np.float64))
-
-
-def _years(told: str) -> float | None:
-    """An age in years; not a number where it is unknown, None where it is no age."""
-    number, unit = (told[:-1], told[-1].upper()) if told[-1:].upper() in _A_YEAR else (told, "Y")
-    try:
-        return float("nan") if told == "unknown" else float(number) / _A_YEAR[unit]
-    except ValueError:
-        return None
 
 
 def _events(cases: Cases, mine: Mask) -> int:

@@ -25,7 +25,7 @@ from isocenter.learn.at_work import AtWork
 from isocenter.learn.examples import Examples
 from isocenter.learn.films import films_on, read_films
 from isocenter.learn.fitting import must_fit
-from isocenter.learn.judge_classes import area_of, class_figures, line_of, ranks, share_of, too_few
+from isocenter.learn.judge_classes import area_of, class_figures, grade_of, line_of, ranks, share_of, too_few
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import FILE, must_be_kept, seen
@@ -378,6 +378,7 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
     rank = ranks(logits[:, :kinds], inputs) if kinds > 2 else np.zeros((len(examples), 0))
     rows = [
         {"name": name, "person": int(whose), "label": int(label), "said": int(c.argmax())}
+        | ({"grade": int(grade_of(c[None])[0])} if inputs["ordered"] else {})
         | {f"certainty {n}": float(v) for n, v in zip(how.classes, c, strict=True)}
         | {f"rank {n}": float(v) for n, v in zip(how.classes, r, strict=False)}
         | {"declined": bool(line), "because": line or (doubt if rest or not _positive(int(c.argmax()), inputs) else "")}

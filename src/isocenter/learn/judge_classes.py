@@ -11,7 +11,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.methods import agreement, calibration, clusters, roc, subgroups
 
-__all__ = ["FEW", "area_of", "class_figures", "line_of", "mean_of", "ranks", "share_of", "too_few"]
+__all__ = ["FEW", "area_of", "class_figures", "grade_of", "line_of", "mean_of", "ranks", "share_of", "too_few"]
 
 FEW = 10
 """Fewer events than this say nothing about a group."""
@@ -184,12 +184,20 @@ def _of_many(
         "accuracy": share_of(said == labels, people),
     }
     if ordered:
-        # The mean of the grades by their chances, rounded: it is nearer in squares than the likeliest.
-        grade = np.rint(certainty @ np.arange(certainty.shape[1])).astype(int)
+        grade = grade_of(certainty)
         for name, weights in (("quadratic_kappa", "quadratic"), ("linear_kappa", "linear")):
             found = agreement.kappa(labels, grade, weights=weights)  # type: ignore[arg-type]
             metrics[name] = {"value": found.value, "low": found.low, "high": found.high}
     return metrics
+
+
+def grade_of(certainty: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """The mean of the grades by their chances, rounded: it is nearer in squares than the likeliest.
+
+    >>> grade_of(np.array([[0.5, 0.1, 0.4], [0.6, 0.3, 0.1]])).tolist()
+    [1, 0]
+    """
+    return np.rint(certainty @ np.arange(certainty.shape[1])).astype(np.int64)
 
 
 def too_few(own: npt.NDArray[np.bool_], people: npt.NDArray[Any] | None, what: str = "event") -> str:

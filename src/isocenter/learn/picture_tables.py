@@ -16,11 +16,11 @@ from isocenter.learn.sheet import plain, read_sheet
 from isocenter.learn.splits import must_be_among, of_part
 from isocenter.learn.whose import PERSON_COLUMNS
 
-__all__ = ["Listed", "by_name", "listed", "listed_in", "pictures_in"]
+__all__ = ["LABEL_COLUMNS", "Listed", "by_name", "listed", "listed_in", "pictures_in"]
 
 _FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "imageid", "imageindex", "img", "name")
 _FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid", "imgpath", "imgname")
-_LABEL_COLUMNS = (
+LABEL_COLUMNS = (
     "label", "labels", "class", "classname", "target", "diagnosis", "grade", "findinglabels", "y", "finding", "outcome",
 )  # fmt: skip
 
@@ -152,7 +152,7 @@ def _columns(columns: Mapping[str, str], how: Classes, where: str) -> tuple[str,
     ends = (c for c in columns if c.endswith(_FILE_ENDS))
     file = next((columns[c] for c in (*_FILE_COLUMNS, *ends) if c in columns), None)
     ill = plain(how.classes[-1]) if len(how.classes) == 2 and not how.several else ""  # a column of 1 and 0
-    label = next((columns[c] for c in (*_LABEL_COLUMNS, ill) if c and c in columns), None)
+    label = next((columns[c] for c in (*LABEL_COLUMNS, ill) if c and c in columns), None)
     whose = next((columns[c] for c in PERSON_COLUMNS if c in columns), None)
     labels = [label] if label is not None else list(columns_of(columns, how))
     file = file or whose  # of one picture a person, which has that name

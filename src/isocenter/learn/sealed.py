@@ -12,14 +12,19 @@ import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.answers import Answers
-from isocenter.learn.sheet import cells_of, sheet_text
+from isocenter.learn.picture_tables import LABEL_COLUMNS
+from isocenter.learn.sheet import cells_of, plain, sheet_text
+from isocenter.learn.whose import PERSON_COLUMNS
 from isocenter.methods import noninferiority, roc, subgroups
+from isocenter.methods.divisions import division
 from isocenter.methods.noninferiority import Gap
 
 __all__ = ["digest_of_data", "measured", "of_groups", "read_groups"]
 
 _LEAST = 2  # cases or events: of none there is no share, and of one no interval, whatever a change record says
-_CASE = ("name", "case", "id", "image", "file")
+_CASE = ("name", "case", "id", "image", "file", "filename", "imageid", "imageindex", "imagename", "imagepath", "path")
+_NO_DIVISION = (*_CASE, *PERSON_COLUMNS, *LABEL_COLUMNS, "split", "index", "unnamed0", "")
+"""Columns of a table of cases that part no people: what a case is called, whose it is, what it shows, row numbers."""
 
 
 def digest_of_data(path: Path) -> str:
@@ -45,7 +50,8 @@ def read_groups(path: Path, names: Sequence[str] | None) -> dict[str, npt.NDArra
     """Groups of cases from a CSV: a column with the case's name, and one column a group (sex, age, site, scanner).
 
     A file name fits its case with or without folder and ending. Without a column of names the rows stand in the order
-    of the cases. An empty cell is *unknown*, and is told as such. Without `names` the file is looked at alone.
+    of the cases. Ages are bands, and an empty cell, or NA, is *unknown*, and is told as such. Whose a case is and what
+    it shows are no groups. Without `names` the file is looked at alone.
 
     Raises:
         NotFound: when nothing is there.
@@ -67,17 +73,18 @@ def read_groups(path: Path, names: Sequence[str] | None) -> dict[str, npt.NDArra
             f"it has another number of cells than the first, {len(head)}",
             "correct the row",
         )
-    case = next((c for c in head if c.lower() in _CASE), "")
-    if not set(head) - {case}:
+    case = _column_of_cases(head, body, names or ())
+    kept = [n for n, c in enumerate(head) if plain(c) not in _NO_DIVISION]
+    if not kept:
         raise Refused(f"{path.name} names no group", "it holds nothing but the cases", "add a column, as sex or site")
     if names is None:
         return {}
-    if case:
-        at, held = head.index(case), dict[str, list[str]]()
+    if case is not None:
+        held = dict[str, list[str]]()
         for row in body:
-            if held.setdefault(row[at].strip(), row) is not row:
+            if held.setdefault(row[case].strip(), row) is not row:
                 raise Refused(
-                    f"the case '{row[at].strip():.80}' twice in {path.name}",
+                    f"the case '{row[case].strip():.80}' twice in {path.name}",
                     "which of them is meant?",
                     "leave one of them out",
                 )
@@ -94,10 +101,16 @@ def read_groups(path: Path, names: Sequence[str] | None) -> dict[str, npt.NDArra
             f"{len(body)} rows for {len(names)} cases", f"{path.name} has no column of names ({', '.join(_CASE)})",
             "add one",
         )  # fmt: skip
-    return {
-        column: np.array([row[n].strip() or "unknown" for row in body], np.str_)
-        for n, column in enumerate(head) if column != case
-    }  # fmt: skip
+    return {head[n]: division(head[n], [row[n] for row in body]) for n in kept}
+
+
+def _column_of_cases(head: Sequence[str], body: Sequence[Sequence[str]], names: Sequence[str]) -> int | None:
+    """The column of the names of cases: of several, the one that names most of these."""
+    known = {word for name in names for word in (name, Path(name).name, Path(name).stem)}
+    told = {plain(c): n for n, c in reversed(list(enumerate(head)))}
+    there = [told[c] for c in _CASE if c in told]
+    return max(there, key=lambda n: sum(row[n].strip() in known or Path(row[n]).stem in known for row in body),
+               default=None)  # fmt: skip
 
 
 def measured(
