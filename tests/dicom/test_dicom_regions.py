@@ -123,6 +123,17 @@ def test_points_enclose_nothing_and_damaged_contours_refuse() -> None:
         drawn(data, volume())
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of a kind that is misspelt, or longer than 16 characters
+@pytest.mark.parametrize("kind", ["CLOSED_PLANAR_XOR", "Closed_Planar", "CLOSEDPLANAR", ""])
+def test_a_closed_contour_is_read_however_its_kind_is_spelt(kind: str) -> None:
+    """Of another spelling than the standard's there was no contour, and the structure was not there."""
+    ring = [square(2.0, 2.5, 12.5), square(2.0, 5.5, 8.5)]
+    assert drawn(structure_set({"ring": ring}, kind=kind), volume())[0].voxels == 100 - 9
+    crossing = [square(2.0, 2.5, 10.5), [(x + 4.0, y, z) for x, y, z in square(2.0, 2.5, 10.5)]]
+    (parts,) = drawn(structure_set({"GTV": crossing}, kind=kind), volume())
+    assert parts.voxels == (2 * 8 * 4 if kind.endswith("XOR") else 8 * 12)
+
+
 def test_without_a_volume_the_outline_stands_in_the_patient() -> None:
     (region,) = drawn(structure_set({"GTV": [square(4.0, 4.5, 9.5)]}), None)
     assert region.shape is Shape.POLYGON and region.centre_mm == (7.0, 7.0, 4.0)
@@ -233,11 +244,19 @@ def test_contours_of_other_slices_are_refused_and_not_mixed() -> None:
     assert drawn(structure_set({"GTV": apart}), volume())[0].voxels == 50
 
 
-def test_contours_midway_between_slices_are_said_to_be_there_and_not_on_two_phases() -> None:
-    midway = [square(z, 4.5, 9.5) for z in (1.0, 3.0, 5.0)]
+def test_contours_midway_between_slices_are_measured() -> None:
+    """Of slices midway between these they were refused, though nothing but their thickness is needed."""
     onto = volume()
-    with pytest.raises(Refused, match="3 of 3 contours of 'GTV' do not lie in a slice"):
-        drawn(structure_set({"GTV": midway}, images=onto.instance_uids[:3]), onto)
+    midway = structure_set(
+        {"GTV": [square(z, 4.5, 9.5) for z in (1.0, 2.9, 5.1)]}, images=["1.2.3", "1.2.4", "1.2.5"]
+    )  # to a tenth of a millimetre, which puts them nearer to one slice or to the other
+    (region,) = drawn(midway, onto)
+    assert region.voxels == 3 * 25 and region.bounds == ((0, 5, 5), (3, 10, 10))
+    series, read = made.record([midway])
+    with pytest.raises(Refused, match=r"lie 2\.05 mm apart and between slices, the slices of these images 2 mm"):
+        regions(series, read, onto, across=False)
+    turned = regions(series, read, onto.flipped(0))[0]
+    assert turned.voxels == 3 * 25 and turned.centre_mm == pytest.approx(region.centre_mm)
 
 
 def test_an_outline_smaller_than_a_pixel_is_not_none() -> None:

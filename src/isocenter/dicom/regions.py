@@ -24,17 +24,15 @@ __all__ = ["images_named", "regions"]
 
 _ROIS, _CONTOURS_OF, _CONTOURS = 0x30060020, 0x30060039, 0x30060040
 _NUMBER, _REFERENCED, _NAME, _KIND, _POINTS = 0x30060022, 0x30060084, 0x30060026, 0x30060042, 0x30060050
-_CLOSED = (
-    "CLOSED_PLANAR",
-    "CLOSEDPLANAR_XOR",
-    "CLOSED_NONPLANAR",
-)  # one that is not flat is refused where it is placed
+_ENCLOSE_NOTHING = ("POINT", "OPEN_PLANAR", "OPEN_NONPLANAR")  # all else is closed, misspelt or without a word, too
+_EXCLUSIVE = ("CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR")  # the standard's, and as the other terms are spelt
 _FRAME, _THICKNESS = 0x30060024, 0x30060044
 _DRAWN_ON, _IMAGE, _IMAGE_FRAME = 0x30060016, 0x00081155, 0x00081160
 _OFF_PLANE = 0.5  # of the slice distance: a contour further from every slice belongs to none
 _ONE_PLANE, _ROUNDED_MM = 0.05, 0.2  # of the slice distance; or as far as rounded coordinates part one plane
 _UNEVEN = 0.15  # of the distance of planes
 _SAME_LEVEL, _OTHER_STEP, _OFF_STEP = 0.05, 0.02, 0.1  # of the slice distance: one plane; those of another series
+_MIDWAY = 0.4  # of the slice distance: so far from every slice a digit more or less moves a plane to another one
 _Drawn = tuple[npt.NDArray[np.float64], str]  # an outline, and the image that it names
 _Planes = dict[int, list[npt.NDArray[np.float64]]]
 _SAME_MM = 1e-3  # corners that are one corner
@@ -135,8 +133,8 @@ def _structures(file: File, onto: Volume | None, *, across: bool) -> list[Region
 def _outlines(file: File, drawn: Dataset, label: str) -> list[_Drawn]:
     found = []
     for contour in file.items(_CONTOURS, drawn):
-        if file.ascii(_KIND, contour) not in _CLOSED:
-            continue  # points and open lines enclose nothing
+        if file.ascii(_KIND, contour).upper() in _ENCLOSE_NOTHING:
+            continue
         points = np.array(file.decimals(_POINTS, contour), dtype=np.float64)
         if len(points) % 3 or not np.isfinite(points).all():
             raise Refused(
@@ -159,8 +157,9 @@ def _by_phase(
     Taken together such outlines would lie in each other, and an outline within another is a hole.
     """
     images: dict[int, set[str]] = {}
+    beside = _midway([points for points, _ in outlines], onto.geometry)
     for points, image in outlines:
-        level = float(np.median(onto.geometry.to_index(points)[:, 0]))
+        level = float(np.median(onto.geometry.to_index(points)[:, 0])) - beside
         if abs(level - np.rint(level)) <= _OFF_PLANE - 1e-6:  # midway between two slices it lies in neither
             images.setdefault(int(np.rint(level)), set()).add(image)
     if max((len(held) for held in images.values()), default=1) == 1:
@@ -208,7 +207,7 @@ def _polygon(outlines: list[npt.NDArray[np.float64]], label: str, frame: str) ->
 
 def _is_exclusive(file: File, drawn: Dataset) -> bool:
     """Whether contours are said to take from one another what they share (PS3.3, C.8.8.6.3)."""
-    return any(file.ascii(_KIND, contour) == "CLOSEDPLANAR_XOR" for contour in file.items(_CONTOURS, drawn))
+    return any(file.ascii(_KIND, contour).upper() in _EXCLUSIVE for contour in file.items(_CONTOURS, drawn))
 
 
 def _filled(planes: _Planes, onto: Volume, label: str, *, exclusive: bool, images: frozenset[str]) -> Region:
@@ -238,7 +237,7 @@ def _own_planes(
 
     Raises:
         Refused: in the second case, where such planes are not to be taken: laid into the nearest slices they would
-            leave others out, by which 29.7 mL came of 44.6.
+            leave others out, by which 29.7 mL came of 44.6. And where planes midway between slices are not.
     """
     if crosses(outlines, geometry):
         return across
@@ -249,18 +248,35 @@ def _own_planes(
     usual = float(steps[steps < 1.5 * np.median(steps)].mean())
     since = levels - levels[0]
     rounded = min(0.25, max(_OFF_STEP, 0.11 / geometry.disk_mm[0]))  # coordinates in tenths of a millimetre
-    if abs(usual - 1.0) <= _OTHER_STEP or np.abs(since - np.rint(since)).max() <= rounded:
+    midway = bool(_midway(outlines, geometry))
+    as_slices = abs(usual - 1.0) <= _OTHER_STEP or bool(np.abs(since - np.rint(since)).max() <= rounded)
+    if as_slices and (across or not midway):
         return False  # those of the slices, or of each second or third
     if usual < 1.0 and np.abs(steps / usual - np.rint(steps / usual)).max() > _UNEVEN:
         return False  # of two series, it may be, each of which has its part: in one slice they cannot be told apart
     if not across:
         raise Refused(
-            f"contours of '{label}' lie {usual * geometry.disk_mm[0]:.3g} mm apart, the slices of these images "
-            f"{geometry.disk_mm[0]:.3g} mm",
+            f"contours of '{label}' lie {usual * geometry.disk_mm[0]:.3g} mm apart{midway * ' and between slices'}, "
+            f"the slices of these images {geometry.disk_mm[0]:.3g} mm",
             "they were drawn on another series",
             "choose the series that the structure set refers to",
         )
     return True
+
+
+def _midway(outlines: list[npt.NDArray[np.float64]], geometry: Geometry) -> float:
+    """How far beside the slices to which they go outlines lie, in slices, where all lie about midway; else 0.
+
+    They go to the slice on the same side of the patient, however the image is stored: laid into the nearest ones, which
+    the last digit decides, some slices would hold two of them and others none.
+    """
+    levels = np.array([float(np.median(geometry.to_index(o)[:, 0])) for o in outlines])
+    part = levels - np.floor(levels)
+    if float(np.median(np.abs(part - 0.5))) >= 0.5 - _MIDWAY:
+        return 0.0
+    step = geometry.affine[:3, 0]
+    onwards = step[int(np.abs(step).argmax())] > 0
+    return float(np.median(part)) - (0.0 if onwards else 1.0)
 
 
 def _across(outlines: list[_Drawn], onto: Volume, label: str, file: File, drawn: Dataset) -> Region:
@@ -318,12 +334,13 @@ def _planes(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: 
     levels: dict[int, list[float]] = {}
     outside = between = 0
     drawn: set[bytes] = set()
+    beside = _midway(outlines, geometry) if len(outlines) > 1 else 0.0
     for points in outlines:
         if (corners := _corners(points)) in drawn:
             continue  # written twice, it would be a hole in itself
         drawn.add(corners)
         index = geometry.to_index(points)
-        depth = index[:, 0]
+        depth = index[:, 0] - beside
         level = float(np.median(depth))
         number = int(np.rint(level))
         if np.abs(depth - level).max() > _OFF_PLANE or abs(level - number) > _OFF_PLANE - 1e-6:
