@@ -591,9 +591,37 @@ def test_what_bears_the_number_of_a_patient_and_is_not_compared_is_told() -> Non
     assert "2026-03-01" in told[0] and "another date of birth or sex" in told[0]
     assert "has no date" in told[1] and "same day and time" in told[2]
     assert "this study has no date" in not_compared(none, others)[0]
-    assert not_compared(replace(none, patient=Patient("")), others) == ()
+    nameless = replace(none, patient=Patient(""))
+    assert "this study has no Patient ID" in not_compared(nameless, others)[0]
+    assert not_compared(nameless, (nameless,)) == ()
     (declined,) = plan([_Growth()], replace(today, series=(series(uid="3.1"),)), (), told[:1]).declined
     assert declined.sentences()[1:] == told[:1]
+
+
+def test_one_name_and_date_of_birth_under_another_number_is_told() -> None:
+    """'P1' and 'p1' were two people without a word."""
+    born = date(1960, 1, 1)
+    today = on("2026-04-01", uid="3", patient=Patient("P1", "Test^Case", born))
+    then = on("2026-01-01", uid="4", patient=Patient("p1", "TEST^CASE ", born))
+    (said,) = not_compared(today, (today, then))
+    assert "the study of 2026-01-01 with another Patient ID" in said and "give all studies one Patient ID" in said
+    older = replace(then, uid="5", date=date(2025, 1, 1))
+    assert not_compared(today, (older, then))[0].startswith("2 studies, the newest of 2026-01-01,")
+    strangers = (
+        replace(then, patient=replace(then.patient, birth_date=date(1961, 1, 1))),
+        replace(then, patient=replace(then.patient, name="Other^One")),
+        replace(then, date=date(2026, 5, 1)),
+    )
+    assert not_compared(today, strangers) == () == not_compared(replace(today, patient=Patient("P1")), (then,))
+
+
+def test_two_visits_under_one_study_instance_uid_are_told() -> None:
+    first, second = (series(uid=f"1.{n}", facts={"SeriesDate": day}) for n, day in enumerate(("20260101", "20260401")))
+    (said,) = not_compared(on("2026-01-01", first, second, uid="3"), ())
+    assert "series of 2026-01-01 and of 2026-04-01 in one study" in said
+    night = replace(second, facts={"SeriesDate": "20260102"})
+    outlined = replace(second, modality="SEG")  # later, as outlines are
+    assert not_compared(on("2026-01-01", first, night, outlined, uid="3"), ()) == ()
 
 
 def test_a_need_that_looks_back_is_bound_in_the_newest_study_that_has_it_and_in_all_where_all_are_wanted() -> None:

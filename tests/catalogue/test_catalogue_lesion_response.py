@@ -510,14 +510,16 @@ def test_a_sum_that_lies_within_the_error_of_a_limit_says_so() -> None:
 
     def told(*radii: float) -> list[str]:
         answer = ask(*(on(60 * n, (LIVER, r, "liver")) for n, r in enumerate(radii)))
-        return [r.split(", ")[0] for r in answer.reasons if "from the limit of" in r]
+        return [r.rpartition(", ")[0] for r in answer.reasons if "from the limit of" in r]
 
     (near,) = told(20.0, 14.2)
     assert "partial response" in near
     assert told(20.0, 18.0) == [] and told(20.0, 8.0) == []
     (grown,) = told(20.0, 24.0)
-    assert "progression" in grown
+    assert "progression (+20 % of the smallest sum)" in grown
     assert told(20.0, 30.0) == []
+    (small,) = told(8.0, 10.0)  # 5 mm decide where they are more than a fifth
+    assert "progression (+5 mm, which is more than 20 %, of the smallest sum)" in small
 
 
 def test_what_is_seen_again_after_a_complete_response_is_progression() -> None:

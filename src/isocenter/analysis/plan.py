@@ -137,12 +137,17 @@ def earlier_of(study: Study, others: Iterable[Study]) -> tuple[Study, ...]:
 
 
 def not_compared(study: Study, others: Iterable[Study]) -> tuple[str, ...]:
-    """Studies of the same patient number that are not taken for earlier ones, and why, in words."""
-    now = dated(study)
+    """Studies of the same patient number, or of one name and date of birth, that are not taken for earlier ones, and
+    why, in words.
+    """
+    now, others = dated(study), tuple(others)
+    if not study.patient.id:
+        beside = any(s.uid != study.uid for s in others)
+        none = "this study has no Patient ID, by which earlier ones of the patient are known: complete it"
+        return (none,) if beside else ()
     if now.date is None:
-        none = "this study has no date, and its series and images have none: none is before it. Complete Study Date"
-        return (none,) if study.patient.id else ()
-    said: list[str] = []
+        return ("this study has no date, and its series and images have none: none is before it. Complete Study Date",)
+    said = [*_of_another_number(now, others), *_of_several_days(study)]
     for s in _of_one_number(now, others):
         if s.date is None:
             said.append(f"study {s.uid} of this patient has no date and is not compared: complete Study Date")
@@ -165,6 +170,44 @@ def _of_one_number(study: Study, others: Iterable[Study]) -> Iterator[Study]:
     mine = (study.patient.id, study.patient.issuer)
     if study.patient.id:
         yield from (dated(s) for s in others if s.uid != study.uid and (s.patient.id, s.patient.issuer) == mine)
+
+
+def _of_another_number(study: Study, others: Iterable[Study]) -> list[str]:
+    """Earlier studies whose Patient ID is another, if only by a blank or a capital, though it may be one person."""
+    mine = study.patient
+    name = _letters(mine.name)
+    if not (name and mine.birth_date):
+        return []
+    days = [
+        s.date
+        for s in map(dated, others)
+        if (s.patient.id, s.patient.issuer) != (mine.id, mine.issuer)
+        and (s.patient.birth_date, _letters(s.patient.name)) == (mine.birth_date, name)
+        and s.date is not None and study.date is not None and s.date <= study.date and s.uid != study.uid
+    ]  # fmt: skip
+    if not days:
+        return []
+    which = f"the study of {days[0]}" if len(days) == 1 else f"{len(days)} studies, the newest of {max(days)},"
+    return [
+        f"{which} with another Patient ID (or issuer of it) and the same name and date of birth: not compared. Where "
+        "it is one person, give all studies one Patient ID, letter by letter"
+    ]
+
+
+def _letters(name: str) -> str:
+    return "".join(c for c in name.casefold() if c.isalpha())
+
+
+def _of_several_days(study: Study) -> list[str]:
+    """That two visits may stand under one Study Instance UID: neither is earlier than the other then."""
+    images = [s.facts for s in study.series if s.modality not in _MADE_LATER]
+    days = sorted({day for f in images if (day := _day_of(str(f.get("SeriesDate") or ""))) is not None})
+    if not days or (days[-1] - days[0]).days <= 1:  # a night passes
+        return []
+    return [
+        f"series of {' and of '.join(map(str, days))} in one study: where these are several visits, give each a Study "
+        "Instance UID of its own, and they are compared"
+    ]
 
 
 def dated(study: Study) -> Study:

@@ -259,7 +259,7 @@ def _must_be_of_other_days(times: Sequence[Drawn]) -> None:
         if before.day == now.day:
             raise Refused(
                 f"two studies with outlines of {now.day}",
-                "nothing says which of them comes first, or whether one has the lesions that the other lacks",
+                "a response is from day to day, and nothing says whether one has the lesions that the other lacks",
                 "leave one of them out, or bring their outlines into one study",
             )
 
@@ -397,9 +397,10 @@ def _near_a_limit(
     # Each end of the comparison moves by 1/√2 of what their difference may.
     error = float(np.sqrt(sum(0.5 * border_length_mm(sorted(r.geometry.spacing_mm)[1]) ** 2 for r in seen)))
     nadir = min(v.sum_mm for v in visits[:-1] if v.sum_mm is not None and v.complete)
+    by = "+20 %" if 0.2 * nadir >= absolute_mm else f"+{absolute_mm:g} mm, which is more than 20 %,"
     limits = {
         "a partial response (-30 % of baseline)": 0.7 * first.sum_mm,
-        "progression (+20 % of the smallest sum)": max(1.2 * nadir, nadir + absolute_mm),
+        f"progression ({by} of the smallest sum)": nadir + max(0.2 * nadir, absolute_mm),
     }
     return [
         f"the sum of {now.sum_mm:.1f} mm lies {abs(now.sum_mm - limit):.1f} mm from the limit of {what}, "
