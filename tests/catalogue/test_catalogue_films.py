@@ -94,6 +94,13 @@ def test_an_adult_on_a_pa_film_has_a_ratio() -> None:
         ({}, {"SeriesDescription": "Thorax Bett"}, "'Bett'"),
         ({}, {"SeriesDescription": "Chest A.P."}, "the header says PA and its description 'A.P'"),
         ({}, {"RequestedProcedureDescription": "XR CHEST 1 VIEW AP"}, "its description 'AP'"),
+        ({}, {"AcquisitionDeviceProcessingDescription": "CHEST AP", "ProcedureCode": "Chest PA, lateral"}, "'AP'"),
+        ({}, {"ProcedureCode": "XR Chest Single view portable"}, "'portable'"),
+        ({}, {"PerformedProtocolCode": "Chest bedside"}, "'bedside'"),
+        ({}, {"PatientOrientationCode": "", "PatientOrientationModifier": "supine"}, "taken lying"),
+        ({}, {"ViewModifier": "lordotic"}, "leant back"),
+        ({}, {"ViewPosition": "", "ViewCode": "Anteroposterior projection"}, "the view is AP"),
+        ({}, {"PatientAge": "52"}, "age '52' without a unit"),
     ],
 )
 def test_where_the_ratio_means_nothing_there_is_none(how: dict[str, Any], said: dict[str, Any], words: str) -> None:
@@ -102,6 +109,24 @@ def test_where_the_ratio_means_nothing_there_is_none(how: dict[str, Any], said: 
     assert not [m for m in answer.measurements if m.what == RATIO]
     assert words in answer.findings[0].words and len(answer.findings) == 3
     assert not answer.findings[0].measurements
+
+
+@pytest.mark.parametrize(
+    "said", [{"ViewCode": "Posteroanterior projection"}, {"AcquisitionDeviceProcessingDescription": "CHEST PA"}]
+)
+def test_pa_is_found_where_makers_write_it(said: dict[str, str]) -> None:
+    image, _ = chest(seed=1)
+    answer = ChestXrayHeart().run(facts(image, **{"ViewPosition": "", "ViewCode": "", **said}))
+    assert [m for m in answer.measurements if m.what == RATIO]
+
+
+def test_a_lateral_view_by_its_code_alone_is_no_frontal_one() -> None:
+    image, _ = chest(seed=1)
+    lateral = facts(image, ViewPosition="", ViewCode="left lateral (links anliegend)", PatientAge="004Y")
+    answer = ChestXrayOpacity().run(lateral, weights=open_session("chest_xray_opacity"))
+    assert answer.reasons == (
+        "it is described as 'left lateral (links anliegend)', a frontal picture (PA or AP) is wanted",
+    )
 
 
 def test_a_description_of_both_views_contradicts_no_header() -> None:
@@ -294,6 +319,25 @@ def test_the_side_is_checked() -> None:
         assert len(found) == 1 and words in found[0].words
 
 
+def test_the_view_and_the_side_are_found_where_makers_write_them() -> None:
+    image, made = mammogram(seed=1, side="L", view="CC")
+    nowhere = {"ViewCode": "", "ViewPosition": "", "SeriesDescription": "", "ImageLaterality": "", "ProtocolName": ""}
+    ways: tuple[dict[str, Any], ...] = (
+        {"ViewCode": "Craniocaudal projection", "AnatomicRegionSide": "L"},
+        {"SeriesDescription": "LCC"},
+        {"ProtocolName": "L_CC", "Laterality": "L"},
+        {"AcquisitionDeviceProcessingDescription": "kraniokaudal", "SeriesDescription": "links"},
+    )
+    for way in ways:
+        answer = BreastDensity().run(facts(image, **{**nowhere, **way}))
+        (density,) = answer.measurements
+        assert density.value == pytest.approx(made.truth["percent_density"], abs=3.0) and "CC" in density.definition
+        assert not any("does not say the side" in reason for reason in answer.reasons)
+    both = BreastDensity().run(facts(image, ImageLaterality="B", SeriesDescription="L CC Intelligent 2D"))
+    assert any("both breasts" in reason for reason in both.reasons)
+    assert any("computed from tomosynthesis" in reason for reason in both.reasons)
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [
@@ -309,7 +353,8 @@ def test_the_side_is_checked() -> None:
         ({"PaddleDescription": "SPOT 8 x 10"}, "not the whole breast"),
         ({"SeriesDescription": "LCC ID"}, "implant hides"),
         ({"SeriesDescription": "SPECIMEN"}, "no breast"),
-        ({"ViewCode": "", "ViewPosition": "ML", "SeriesDescription": ""}, "view is not stated"),
+        ({"ViewCode": "", "ViewPosition": "ML", "SeriesDescription": ""}, "of the view 'ML': CC and MLO are known"),
+        ({"ViewCode": "", "ViewPosition": "", "SeriesDescription": ""}, "view is not stated"),
     ],
 )
 def test_views_that_have_no_density(said: dict[str, Any], words: str) -> None:

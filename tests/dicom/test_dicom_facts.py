@@ -178,3 +178,50 @@ def test_an_age_that_is_not_stated_follows_from_the_day_of_birth(born: str, age:
     del ds.PatientAge
     damaged = made.written(ds).replace(b"20250315", "2025²315".encode("latin-1"))  # a digit, and no number
     assert "PatientAge" not in series_facts(parse(damaged), ())
+
+
+@pytest.mark.parametrize(("written", "read"), [("52Y", "052Y"), ("052y", "052Y"), ("6M", "006M"), ("52", "055Y")])
+def test_an_age_is_read_as_it_is_meant(written: str, read: str) -> None:
+    """Without a unit it is none: then the day of birth counts, on the first day that is stated."""
+    ds = made.dataset(PatientBirthDate="19700315", StudyDate="", AcquisitionDate="20250315", PatientAge="052Y")
+    said = made.written(ds).replace(b"052Y", written.encode().ljust(4))
+    assert series_facts(parse(said), ())["PatientAge"] == read
+
+
+def test_views_and_positions_are_read_by_their_codes_whatever_language_their_meanings_have() -> None:
+    ds = made.dataset()
+    view, modifier, lying, supine = (pydicom.Dataset() for _ in range(4))
+    for item, (value, scheme, meaning) in zip(
+        (view, modifier, lying, supine),
+        (("399162004", "SCT", "kraniokaudal"), ("R-102D7", "SRT", "Zielaufnahme"),
+         ("102538003", "SCT", "recumbent"), ("F-10340", "SRT", "Rückenlage")),
+        strict=True,
+    ):  # fmt: skip
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    view.ViewModifierCodeSequence, lying.PatientOrientationModifierCodeSequence = [modifier], [supine]
+    ds.ViewCodeSequence, ds.PatientOrientationCodeSequence = [view], [lying]
+    ds.SpecificCharacterSet = "ISO_IR 100"
+    found = series_facts(parse(made.written(ds)), ("ISO_IR 100",))
+    assert found["ViewCode"] == "cranio-caudal (kraniokaudal)"
+    assert found["ViewModifier"] == "spot compression (Zielaufnahme)"
+    assert (found["PatientOrientationCode"], found["PatientOrientationModifier"]) == (
+        "recumbent", "supine (Rückenlage)",
+    )  # fmt: skip
+
+
+def test_a_side_is_read_in_functional_groups_and_beside_the_region() -> None:
+    ds = made.dataset()
+    shared, frame, region, left = (pydicom.Dataset() for _ in range(4))
+    frame.FrameLaterality, shared.FrameAnatomySequence = "R", [frame]
+    left.CodeValue, left.CodingSchemeDesignator, left.CodeMeaning = "7771000", "SCT", "Left"
+    region.CodeValue, region.CodingSchemeDesignator, region.CodeMeaning = "76752008", "SCT", "Breast"
+    region.AnatomicRegionModifierSequence = [left]
+    ds.SharedFunctionalGroupsSequence, ds.AnatomicRegionSequence = [shared], [region]
+    assert instance_facts(parse(made.written(ds)), ())["ImageLaterality"] == "R"
+    assert series_facts(parse(made.written(ds)), ())["AnatomicRegionSide"] == "L"
+
+
+@pytest.mark.parametrize(("kind", "intent"), [("1.2", "FOR PRESENTATION"), ("1.2.1", "FOR PROCESSING")])
+def test_the_class_of_a_radiograph_says_what_it_is_for(kind: str, intent: str) -> None:
+    ds = made.dataset(SOPClassUID=f"1.2.840.10008.5.1.4.1.1.{kind}")
+    assert series_facts(parse(made.written(ds)), ())["PresentationIntentType"] == intent

@@ -26,7 +26,6 @@ PECTORAL = Code("pectoral-muscle", "99ISO", "Pectoral muscle")
 DENSE = Code("dense-tissue", "99ISO", "Dense breast tissue")
 PERCENT_DENSITY = Code("percent-density", "99ISO", "Percent mammographic density by area")
 SIDE = Code("image-side", "99ISO", "Side of the breast in the picture")
-_VIEWS = ("CC", "MLO")
 _MAGNIFIED = 1.3  # contact views have 1.0 to 1.1, magnification stands 1.5 to 2
 _SPOILED = {
     r"magnification|magnified|mag": "a magnified part is not the whole breast",
@@ -48,12 +47,18 @@ _NAMES = {"L": "left", "R": "right"}
 
 
 _TELLING = ("ViewCode", "ViewModifier", "ViewPosition", "SeriesDescription", "PaddleDescription")
+_BESIDE = ("ProtocolName", "AcquisitionDeviceProcessingDescription")  # where consoles name the view as well
+_VIEW = {
+    "MLO": re.compile(r"medio ?lateral(?:e[rs]?)? (?:obli|schr)|(?<![a-z])[lr]?mlo(?![a-z])"),
+    "CC": re.compile(r"[ck]ran[ei]?o ?[ck]audal|(?<![a-z])[lr]?cc(?![a-z])"),
+}
+_SYNTHETIC = re.compile(r"c-?view|intelligent ?2d|insight ?2d|v-?preview|synth|s2d(?![a-z])", re.IGNORECASE)
 
 
 class BreastDensity:
     """How much of the breast is dense on this mammogram, and is it the side that the header says?"""
 
-    name, version = "breast_density", "10"
+    name, version = "breast_density", "11"
     needs: ClassVar[Mapping[str, Need]] = {"image": Need(modality="MG", every=True)}
     yields = (
         Yield(what=BREAST, units=("mm2", "%")),
@@ -100,9 +105,7 @@ class BreastDensity:
             raise Refused("a breast with an implant", "it is neither fat nor gland", "measure it by hand")
         if str(image.facts.get("PartialView") or "").upper() == "YES":
             raise Refused("a partial view", "a part is not the whole breast", "send the CC or MLO view")
-        shown = view if view != "by header" else _view(said)
-        if shown not in _VIEWS:
-            raise Refused("a mammogram whose view is not stated", "muscle is looked for in MLO alone", "say CC or MLO")
+        shown = view if view != "by header" else _view(said, image.facts)
         # A table that only bends the greys, and a window, bend density too, and are left out.
         picture, coloured = grey(image, shown=is_turned_by_table(image.facts))
         if coloured is not None and coloured.any():
@@ -132,13 +135,23 @@ class BreastDensity:
         yield {"image": spot}, {"answer": "declined", "words": "not the whole breast"}
 
 
-def _view(said: str) -> str:
-    words = said.casefold().replace("-", " ").replace("_", " ")
-    if "medio lateral oblique" in words or "mlo" in words.split():
-        return "MLO"
-    if "cranio caudal" in words or "cc" in words.split():
-        return "CC"
-    return ""
+def _view(said: str, facts: Mapping[str, Any]) -> str:
+    """CC or MLO, as the header says.
+
+    Raises:
+        Refused: where it says neither.
+    """
+    for words in (said, *(str(facts.get(k) or "") for k in _BESIDE)):
+        plain = re.sub(r"[\W_]+", " ", words.casefold())
+        for name, pattern in _VIEW.items():
+            if pattern.search(plain):
+                return name
+    other = str(facts.get("ViewCode") or facts.get("ViewPosition") or "").strip()
+    raise Refused(
+        f"a mammogram of the view '{other}'" if other else "a mammogram whose view is not stated",
+        "CC and MLO are known; the muscle is looked for in MLO alone",
+        "send the CC or MLO view; if it is one, say so: --set view=CC or view=MLO",
+    )
 
 
 def _dense_bright(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> npt.NDArray[np.float32]:
@@ -164,18 +177,25 @@ def _dense_bright(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) ->
     return np.asarray(top - stored, np.float32)
 
 
-def _stated(image: Volume) -> str:
-    return str(image.facts.get("ImageLaterality") or image.facts.get("Laterality") or "").strip().upper()
-
-
-def _told_elsewhere(image: Volume) -> Iterator[tuple[str, str]]:
-    """(where, side) that the header tells in other places."""
-    if (other := str(image.facts.get("Laterality") or "").strip().upper()) in _NAMES:
-        yield "Laterality", other
+def _sides(image: Volume) -> list[tuple[str, str]]:
+    """(where, side) that the header tells, its own attributes before words."""
+    told = [
+        (where, str(image.facts.get(keyword) or "").strip().upper())
+        for where, keyword in (
+            ("Image Laterality", "ImageLaterality"),
+            ("Laterality", "Laterality"),
+            ("Anatomic Region Sequence", "AnatomicRegionSide"),
+        )
+    ]
     words = str(image.facts.get("SeriesDescription") or "")
     found = [side for side, pattern in _SAID_SIDE.items() if pattern.search(words)]
-    if len(found) == 1:
-        yield f"Series Description '{words}'", found[0]
+    return [(where, side) for where, side in told if side in _NAMES] + [
+        (f"Series Description '{words}'", side) for side in found if len(found) == 1
+    ]
+
+
+def _stated(image: Volume) -> str:
+    return next((side for _, side in _sides(image)), "")
 
 
 def _mismatch(image: Volume, side: str) -> str:
@@ -199,8 +219,8 @@ def _mismatch(image: Volume, side: str) -> str:
         )
     if wanted is None and said in names and said != side:
         return f"The breast lies as a {names[side]} one does, the header says {names[said]}: mirrored, or mixed up."
-    for where, other in _told_elsewhere(image):
-        if said in names and other != said:
+    for where, other in _sides(image):
+        if other != said:
             return f"The header says {names[said]}, its {where} says {names[other]}: confirm the side."
     return ""
 
@@ -214,9 +234,12 @@ def _answer(image: Volume, held: mammogram.Breast, view: str) -> Answer:
             "the picture is for presentation: its grey was changed by the maker, and density is by area alone; "
             "volumetric density needs the picture for processing"
         )
-    if _stated(image) not in _NAMES:
+    if str(image.facts.get("ImageLaterality") or "").strip().upper() == "B":
+        remarks.append("the header says both breasts (Image Laterality B): one was looked for, see whether it is whole")
+    elif not _stated(image):
         remarks.append(f"the header does not say the side; the breast lies as a {_NAMES[held.side]} one is hung")
-    if any("TOMO" in str(w).upper() or "2D" in str(w).upper() for w in image.facts.get("ImageType") or ()):
+    made = any("TOMO" in str(w).upper() or "2D" in str(w).upper() for w in image.facts.get("ImageType") or ())
+    if made or _SYNTHETIC.search(str(image.facts.get("SeriesDescription") or "")):
         remarks.append("the picture was computed from tomosynthesis: its density is not that of a mammogram")
     enlarged = image.facts.get("EstimatedRadiographicMagnificationFactor")
     if calibrated and image.facts.get("SpacingFrom") == "ImagerPixelSpacing" and not isinstance(enlarged, (int, float)):

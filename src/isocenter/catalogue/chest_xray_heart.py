@@ -53,19 +53,24 @@ _LYING = re.compile(
     r"brancard)(?![a-z])",
     re.IGNORECASE,
 )
+_LORDOTIC = re.compile(r"lordotic|lordose|lordotique", re.IGNORECASE)
 _AP = re.compile(r"(?<![a-z.])(?:a\.?p|antero-?posterior)(?![a-z])", re.IGNORECASE)
 _PA = re.compile(r"(?<![a-z.])(?:p\.?a|postero-?anterior)(?![a-z])", re.IGNORECASE)
 _DESCRIBED = (
     "SeriesDescription", "ProtocolName", "StudyDescription", "PerformedProcedureStepDescription",
-    "RequestedProcedureDescription", "PatientOrientationCode", "ViewCode",
+    "RequestedProcedureDescription", "AcquisitionDeviceProcessingDescription", "ProjectionEponymousName",
+    "ProcedureCode", "RequestedProcedureCode", "PerformedProtocolCode", "PatientOrientationCode",
+    "PatientOrientationModifier", "ViewCode", "ViewModifier",
 )  # fmt: skip
-_OF_PICTURE = ("SeriesDescription", "ProtocolName")  # a study and an order may hold a lateral picture as well
+_CODED = ("PatientOrientationCode", "PatientOrientationModifier", "ViewCode", "ViewModifier")
+# A study and an order may hold a lateral picture as well.
+_OF_PICTURE = ("SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription", "ProjectionEponymousName")
 
 
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "13"
+    name, version = "chest_xray_heart", "14"
     weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
@@ -289,21 +294,28 @@ def _unfit(image: Volume, view: str) -> tuple[str, ...]:
     """Why the ratio means nothing on this picture, by its header."""
     reasons = []
     said = f"{view} {image.facts.get('ViewCode') or ''}".casefold()
-    if "ap" in said.split() or "antero-posterior" in said:
+    plain = re.sub(r"[\W_]", "", said)
+    if "ap" in said.split() or "anteroposterior" in plain:
         reasons.append("the view is AP: the heart lies far from the detector and is magnified")
-    elif "pa" not in said.split() and "postero-anterior" not in said and not _is_described_as_pa(image):
+    elif "pa" not in said.split() and "posteroanterior" not in plain and not _is_described_as_pa(image):
         reasons.append("the header does not say that the view is PA")
     described = " ".join(str(image.facts.get(k) or "") for k in _DESCRIBED)
-    words = " ".join(str(image.facts.get(k) or "") for k in _DESCRIBED if not k.endswith("Code"))
-    if not reasons and (other := _AP.search(words)) and not _PA.search(words):
-        reasons.append(f"the header says PA and its description '{other.group()}': in AP the heart is magnified")
+    words = " ".join(str(image.facts.get(k) or "") for k in _DESCRIBED if k not in _CODED)
+    of_picture = " ".join(str(image.facts.get(k) or "") for k in _OF_PICTURE)
+    for some in (of_picture, words):
+        if not reasons and (other := _AP.search(some)) and not _PA.search(some):
+            reasons.append(f"the header says PA and its description '{other.group()}': in AP the heart is magnified")
+    if leaning := _LORDOTIC.search(described):
+        reasons.append(f"the patient leant back ('{leaning.group()}'): the heart is projected upwards and wider")
     position = str(image.facts.get("PatientPosition") or "").strip().upper()
     if position in ("HFS", "FFS", "HFP", "FFP", "HFDR", "HFDL", "FFDR", "FFDL"):
         reasons.append(f"the patient lay (Patient Position {position}): the heart is magnified")
     elif lying := _LYING.search(described):
         reasons.append(f"the picture was taken lying or at the bed ('{lying.group()}'): the heart is magnified")
-    if age_years(str(image.facts.get("PatientAge") or "")) is None:
-        reasons.append("the header does not say the patient's age")
+    age = str(image.facts.get("PatientAge") or "").strip()
+    if age_years(age) is None:
+        reasons.append(f"the header says the age '{age}' without a unit" if age else
+                       "the header does not say the patient's age")  # fmt: skip
     return tuple(reasons)
 
 

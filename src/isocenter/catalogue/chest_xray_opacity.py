@@ -43,7 +43,7 @@ _PREVALENCE = "calibrated where half of the children have an opacity"
 class ChestXrayOpacity:
     """Does this frontal chest radiograph of a small child show an opacity, as in pneumonia?"""
 
-    name, version = "chest_xray_opacity", "7"
+    name, version = "chest_xray_opacity", "8"
     weights = "chest_xray_opacity"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(

@@ -12,11 +12,13 @@ is kept as its text, so that whoever computes with it refuses it by name.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
 from isocenter.dicom.elements import Dataset, File
+from isocenter.dicom.projection_codes import projection_words
 
 __all__ = ["Row", "all_facts", "instance_facts", "rows", "series_facts", "text"]
 
@@ -96,6 +98,7 @@ _TABLE = """
 00181152 Exposure n I
 00181164 ImagerPixelSpacing D I
 001811A4 PaddleDescription t I
+00181400 AcquisitionDeviceProcessingDescription t I
 00181210 ConvolutionKernel t S
 00181242 ActualFrameDuration n I
 00181312 InPlanePhaseEncodingDirection w S
@@ -213,6 +216,7 @@ _PLACE = (0x00209113, 0x00209116)
 _MULTI_ENERGY, _ENERGY = 0x00189364, Row(0x0018937C, "MonoenergeticEnergyEquivalent", "f", True)
 # What enhanced objects keep in functional groups (PS3.3 C.7.6.16): the group, where in it, and as what it is known.
 _GROUPED = (
+    (0x00209071, Row(0x00209072, "ImageLaterality", "w", False)),
     (0x00289110, Row(0x00180050, "SliceThickness", "d", True)),
     (0x00289110, Row(0x00180088, "SpacingBetweenSlices", "d", True)),
     (0x00289110, Row(0x00280030, "PixelSpacing", "D", False)),
@@ -242,12 +246,23 @@ _OF_VELOCITY = (
     Row(0x00189217, "VelocityEncodingMaximumValue", "f", False),
 )
 # Sequence -> keyword under which its first item's code meaning stands.
-_VIEW, _MODIFIERS = 0x00540220, 0x00540222
+# Where a projection is told: by the view, by a name of its own, and by how the patient stood; with their modifiers.
+_PROJECTED = (
+    (0x00540220, "ViewCode", 0x00540222, "ViewModifier"),
+    (0x00185104, "ProjectionEponymousName", 0, ""),
+    (0x00540410, "PatientOrientationCode", 0x00540412, "PatientOrientationModifier"),
+)
+_REGION, _REGION_MODIFIERS = 0x00082218, 0x00082220
+_SIDES = {"7771000": "L", "G-A101": "L", "24028007": "R", "G-A100": "R", "51440002": "B", "G-A102": "B"}
+_INTENTS = {f"1.2.840.10008.5.1.4.1.1.1.{n}": "FOR PRESENTATION" for n in ("1", "2", "3")} | {
+    f"1.2.840.10008.5.1.4.1.1.1.{n}.1": "FOR PROCESSING" for n in ("1", "2", "3")
+}
 _CODES = (
     (0x00082218, "AnatomicRegion"),
-    (_VIEW, "ViewCode"),
     (0x00181200, "Calibration"),
-    (0x00540410, "PatientOrientationCode"),
+    (0x00081032, "ProcedureCode"),
+    (0x00321064, "RequestedProcedureCode"),
+    (0x00400260, "PerformedProtocolCode"),
 )
 _VALUE, _SCHEME, _MEANING = 0x00080100, 0x00080102, 0x00080104
 
@@ -378,9 +393,17 @@ def _of_series(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> 
     for tag, keyword in _CODES:
         for item in file.items(tag)[:1]:
             found[keyword] = text(file, _MEANING, charsets, item)
-    for view in file.items(_VIEW)[:1]:
-        if said := [text(file, _MEANING, charsets, item) for item in file.items(_MODIFIERS, view)]:
-            found["ViewModifier"] = ", ".join(said)
+    for tag, keyword, modifiers, modified in _PROJECTED:
+        for item in file.items(tag)[:1]:
+            found[keyword] = _projected(file, charsets, item)
+            if modifiers and (said := [_projected(file, charsets, one) for one in file.items(modifiers, item)]):
+                found[modified] = ", ".join(said)
+    for region in file.items(_REGION)[:1]:
+        for item in file.items(_REGION_MODIFIERS, region):
+            if side := _SIDES.get(file.ascii(_VALUE, item)):
+                found["AnatomicRegionSide"] = side
+    if intent := _INTENTS.get(file.ascii(0x00080016)):
+        found.setdefault("PresentationIntentType", intent)  # some leave out what the class says
     if agents := [text(file, _MEANING, charsets, item) for item in file.items(_AGENTS)]:
         found.setdefault("ContrastBolusAgent", ", ".join(a for a in agents if a) or "stated by a code without a name")
     for one in file.items(_MULTI_ENERGY)[:1]:
@@ -399,6 +422,10 @@ def _of_series(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> 
             found["ReportTitleCode"] = [file.ascii(_VALUE, title), file.ascii(_SCHEME, title), words]
         for template in file.items(_TEMPLATE)[:1]:
             found["ReportTemplate"] = file.ascii(_TEMPLATE_NUMBER, template)
+
+
+def _projected(file: File, charsets: tuple[str, ...], item: Dataset) -> str:
+    return projection_words(file.ascii(_VALUE, item), file.ascii(_SCHEME, item), text(file, _MEANING, charsets, item))
 
 
 def _of_enhanced_pet(file: File, found: dict[str, Any]) -> None:
@@ -452,12 +479,17 @@ def _of_groups(file: File, charsets: tuple[str, ...], shared: dict[str, Any], ow
                 into[row.keyword] = values[0]
 
 
+_AGE = re.compile(r"\s*(\d{1,3})\s*([DWMY])\s*", re.IGNORECASE)
+_BORN, _DAYS = 0x00100030, (0x00080020, 0x00080021, 0x00080022, 0x00080023)  # of study, series, acquisition, content
+
+
 def _of_patient(file: File, found: dict[str, Any]) -> None:
-    """The age on the day of the study where only the day of birth is stated."""
-    born, day = file.ascii(0x00100030), file.ascii(0x00080020)
-    if found.get("PatientAge") or not (
-        born.isdecimal() and day.isdecimal() and len(born) == len(day) == 8 and born <= day
-    ):
+    """The age as the standard writes it, and where none can be read, on the day of the study from the day of birth."""
+    if written := _AGE.fullmatch(str(found.get("PatientAge") or "")):
+        found["PatientAge"] = f"{int(written[1]):03d}{written[2].upper()}"
+        return
+    born, day = file.ascii(_BORN), next(filter(None, map(file.ascii, _DAYS)), "")
+    if not (born.isdecimal() and day.isdecimal() and len(born) == len(day) == 8 and born <= day):
         return
     months = 12 * (int(day[:4]) - int(born[:4])) + int(day[4:6]) - int(born[4:6]) - (day[6:] < born[6:])
     found["PatientAge"] = f"{months // 12:03d}Y" if months >= 24 else f"{max(months, 0):03d}M"

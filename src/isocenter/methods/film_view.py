@@ -46,6 +46,9 @@ _FRONTAL = re.compile(
 )
 
 
+_OF_PICTURE = ("SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription")
+
+
 def is_capture(facts: Mapping[str, Any]) -> bool:
     """Whether a picture was captured from another program or scanner, as its Modality says (OT, SC)."""
     return str(facts.get("Modality") or "").strip().upper() in _CAPTURES
@@ -79,7 +82,10 @@ CALLED_A_FILM = (
 
 def said_lateral(image: Volume) -> str:
     """The words that call this picture lateral and nothing frontal; empty where none do."""
-    for words in (str(image.facts.get(k) or "") for k in ("SeriesDescription", "ProtocolName")):
+    code = str(image.facts.get("ViewCode") or "")
+    if any(word in code.casefold() for word in ("lateral", "oblique")):
+        return code
+    for words in (str(image.facts.get(k) or "") for k in _OF_PICTURE):
         if SIDEWAYS.search(words) and not _FRONTAL.search(words):
             return words
     return ""
