@@ -141,6 +141,31 @@ def test_a_segmentation_on_images_with_gaps_says_so_and_has_no_voxels(trunk: Pha
         region.must_be_placed()
 
 
+def test_a_segmentation_on_uneven_images_is_not_measured_as_parts(trunk: Phantom) -> None:
+    """On slices 3 mm apart below and 6 mm above a ball of 7.2 mL was 3.9 mL in four parts."""
+    sets = [dcmread(io.BytesIO(d)) for d in trunk.files]
+    every = sorted((d for d in sets if d.Modality == "PT"), key=lambda d: float(d.ImagePositionPatient[2]))
+    images = [d for n, d in enumerate(every) if n < 3 or n % 2 == 0]
+    assert len(images) >= 6
+    code = codes.SCT.Organ
+    said = hd.seg.SegmentDescription(1, "liver", code, code, hd.seg.SegmentAlgorithmTypeValues.MANUAL)
+    mask = np.zeros((len(images), images[0].Rows, images[0].Columns), np.uint8)
+    mask[:, 2:6, 2:6] = 1
+    drawn = hd.seg.Segmentation(images, mask, "BINARY", [said], "2.25.8", 9, "2.25.100", 1, "maker", "model", "1", "2")
+    out = io.BytesIO()
+    drawn.save_as(out)
+    kept = {d.SOPInstanceUID for d in images}
+    files = {
+        hashlib.sha256(d).hexdigest(): d
+        for d in (*trunk.files, out.getvalue())
+        if (one := dcmread(io.BytesIO(d))).SOPInstanceUID in kept or one.Modality == "SEG"
+    }
+    (study,) = merge(read_header(d) for d in files.values())
+    (region,) = regions_of(study, next(s for s in study.series if s.modality == "SEG"), files.__getitem__)
+    with pytest.raises(Refused, match=r"of which no image is there: images are missing, or their distances differ"):
+        region.must_be_placed()
+
+
 def test_structures_across_the_slices_go_onto_the_series_in_whose_slices_they_lie(trunk: Phantom) -> None:
     """One structure is drawn sagittally: it is measured on the CT, and on a sagittal series where there is one."""
     sets = [dcmread(io.BytesIO(d)) for d in trunk.files]
