@@ -13,6 +13,7 @@ from isocenter.catalogue.cardiac_orientation import must_lie_as_told
 from isocenter.errors import Refused
 from isocenter.methods.beside_ventricle import Beside, beside_ventricle
 from isocenter.methods.short_axis import turned
+from isocenter.methods.usual_surroundings import Lie
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "methods"))
 from painted_ventricle import cine, placed
@@ -60,14 +61,17 @@ def chest(
     return made
 
 
-def said(array: np.ndarray, wide: np.ndarray = WIDE_MM, accept: bool = False, geometry: Any = None) -> list[str]:
-    """What is said of pictures whose ventricle is a disc in the middle, as it is painted at end-diastole."""
+def said(
+    array: np.ndarray, wide: np.ndarray = WIDE_MM, accept: bool = False, geometry: Any = None,
+    slices: range = range(SLICES),
+) -> list[str]:  # fmt: skip
+    """What is said of pictures whose ventricle is a disc in the middle, in some slices, as painted at end-diastole."""
     volume = cine(np.ones((PHASES, SLICES)), size=SIDE)
     volume = replace(volume, array=np.ascontiguousarray(array), geometry=geometry or volume.geometry)
     radius = np.hypot(X, Y)
     cavity = np.stack([radius < r for r in wide])
     muscle = np.stack([(radius >= r) & (radius < r + 9) for r in wide])
-    found: Any = SimpleNamespace(ed=0, cavity={"ed": cavity}, muscle={"ed": muscle}, slices={"ed": range(SLICES)})
+    found: Any = SimpleNamespace(ed=0, cavity={"ed": cavity}, muscle={"ed": muscle}, slices={"ed": slices})
     return must_lie_as_told(turned(volume), found, accept)
 
 
@@ -137,6 +141,66 @@ def test_base_and_apex_exchanged_is_refused_or_told() -> None:
     assert "base and apex are exchanged" in word
 
 
+BARREL_MM = np.array([22.0, 24, 25, 25, 25, 24, 22, 16, 0])
+WITHIN = range(2, 8)  # of the same reversed
+
+
+def test_blood_beyond_the_wrong_end_tells_base_from_apex_where_the_widths_do_not() -> None:
+    assert said(chest(wide=BARREL_MM), BARREL_MM, slices=range(1, 7)) == []
+    backwards = chest(wide=BARREL_MM)[:, ::-1]
+    with pytest.raises(Refused, match="beyond whose last there is more blood"):
+        said(backwards, BARREL_MM[::-1], slices=WITHIN)
+    (word,) = said(backwards, BARREL_MM[::-1], accept=True, slices=WITHIN)
+    assert "beyond whose last there is more blood" in word
+
+
+def test_a_stack_that_ends_with_its_last_slice_is_told_by_less() -> None:
+    """Widest between a third and a half, from apex to base."""
+    wide = [12.0, 15, 17, 18, 17, 16, 15, 14]
+    goes_on, ends = np.array([*wide, 14.0]), np.array([0.0, *wide])
+    assert not any("exchanged" in word for word in said(chest(wide=goes_on[::-1])[:, ::-1], goes_on, slices=range(8)))
+    with pytest.raises(Refused, match="base and apex are exchanged"):
+        said(chest(wide=ends[::-1])[:, ::-1], ends, slices=range(1, 9))
+
+
+def test_fat_beyond_the_apex_is_told_where_the_right_ventricle_ends_as_it_should() -> None:
+    wide = np.array([12.0, 27, 27, 26, 24, 21, 17, 12, 0])
+    pictures = chest(wide=wide)
+    assert said(pictures, wide, slices=range(1, 8)) == []
+    pictures[:, -1, np.hypot(X, Y) < 14] = 0.95
+    (word,) = said(pictures, wide, slices=range(1, 8))
+    assert word.startswith("WARNING: more blood, or fat as bright, lies beyond the apex")
+
+
+def surrounded(monkeypatch: pytest.MonkeyPatch, sides: tuple[float, float], **lie: float) -> list[str]:
+    """What is said where both sides lie so far off (degrees), and all that is seen so."""
+    seen: dict[str, float] = {"turn_deg": 0.0, "turned": -0.3, "mirrored": -0.3, "fit": 0.8, "fit_mirrored": 0.9}
+    seen |= {"flipped": -0.3} | lie
+    alone = seen | ({"turned": -0.1} if "turned" in lie else {})
+    where = "isocenter.catalogue.cardiac_orientation."
+    monkeypatch.setattr(where + "_off", lambda *_: sides)
+    monkeypatch.setattr(where + "_lie", lambda *at: Lie(**(seen if at[2] < 60 else alone)))
+    return said(chest())
+
+
+def test_a_turn_tells_where_both_sides_lie_off_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert surrounded(monkeypatch, (40.0, 35.0), turn_deg=52.0, turned=0.02) == []
+    (word,) = surrounded(monkeypatch, (-61.0, 5.0), turn_deg=52.0, turned=0.02)
+    assert word.startswith("WARNING: right ventricle or lung")
+    with pytest.raises(Refused, match="turned by 52°"):
+        surrounded(monkeypatch, (50.0, 40.0), turn_deg=52.0, turned=0.02)
+
+
+def test_what_fits_upside_down_is_refused_where_both_sides_agree_and_it_fits_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert surrounded(monkeypatch, (5.0, -40.0), flipped=0.08) == []
+    assert surrounded(monkeypatch, (5.0, -40.0), flipped=0.15, fit_mirrored=0.65) == []
+    assert surrounded(monkeypatch, (5.0, -30.0), flipped=0.15) == []
+    with pytest.raises(Refused, match="and lung 40° from"):
+        surrounded(monkeypatch, (5.0, -40.0), flipped=0.15)
+
+
 def test_the_header_decides_where_right_is() -> None:
     """The same pictures under headers whose rows and columns run otherwise, with the pictures turned alike, pass."""
     geometry = placed((SLICES, SIDE, SIDE), (10.0, MM, MM))
@@ -165,7 +229,7 @@ def test_slanted_rows_of_a_header_are_taken_into_account() -> None:
             said(chest(turn=-degrees), geometry=slanted)
 
 
-@pytest.mark.parametrize("doubtful", [{"floor": 200.0}, {"fluid": 0.8}])
+@pytest.mark.parametrize("doubtful", [{"floor": 200.0}, {"floor": 200.0, "septum": 195.0}, {"fluid": 0.8}])
 def test_what_may_be_mirrored_and_may_be_no_liver_or_fluid_beside_the_lung_is_told(doubtful: dict[str, Any]) -> None:
     (word,) = said(chest(**doubtful))
     assert "may be turned or mirrored" in word

@@ -24,6 +24,23 @@ def test_mirrored_ones_fit_better_mirrored_unless_the_header_has_the_other_hand(
     assert abs(lie.turn_deg) <= 3.0
 
 
+@pytest.mark.parametrize("header", [0.0, 20.0, -35.0])
+def test_what_is_flipped_about_rows_or_columns_fits_better_so_whatever_the_header(header: float) -> None:
+    lies = round(header / 15.0)
+    here = np.roll(USUAL, lies, axis=1)
+    across = here[:, ::-1]
+    for flipped in (across, np.roll(across, 12, axis=1)):
+        lie = lie_of(flipped, 15.0 * lies, 55.0)
+        assert lie.flipped > 0.3 and lie.fit_mirrored == pytest.approx(1.0, abs=1e-4)
+    assert lie_of(here, 15.0 * lies, 55.0).flipped < -0.3
+
+
+def test_a_turn_costs_what_is_flipped() -> None:
+    flipped = USUAL[:, ::-1]
+    by = [lie_of(np.roll(flipped, parts, axis=1), 0.0, 55.0).flipped for parts in (0, 1, 2)]
+    assert by[0] > by[1] > by[2]
+
+
 def test_where_nothing_is_seen_nothing_is_said() -> None:
     lie = lie_of(np.zeros_like(USUAL), 0.0, 55.0)
     assert lie.turned == lie.mirrored == lie.fit == 0.0

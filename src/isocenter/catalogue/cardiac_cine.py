@@ -77,7 +77,7 @@ def _looks_like_a_cine(facts: Mapping[str, Any]) -> bool:
 class CardiacCine:
     """How large is the left ventricle on a short-axis cine, how much does it eject, how thick is its wall?"""
 
-    name, version = "cardiac_cine", "16"
+    name, version = "cardiac_cine", "17"
     weights = "cardiac_cine"
     weights_threads = 1  # two phases are asked at once
     needs: ClassVar[Mapping[str, Need]] = {
