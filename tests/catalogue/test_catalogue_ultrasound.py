@@ -417,6 +417,50 @@ def test_speckle_takes_no_colour_and_no_white() -> None:
         UltrasoundSpeckle().run(film, (disc(5.0),), dynamic_range_db=60.0)
 
 
+def test_letters_in_white_are_no_speckle() -> None:
+    """Text on 1.7 % of an outline read 0.81 for an m of 1.00, without a word."""
+    power = np.random.default_rng(9).exponential(1.0, PICTURE.shape)
+    grey = np.clip((70.0 + 10.0 * np.log10(power) - 12.0) / 70.0 * 255.0, 0, 255).astype(np.float32)
+    region = disc(9.0)
+    answer = UltrasoundSpeckle().run(replace(IMAGE, array=grey), (region,), dynamic_range_db=70.0)
+    assert value(answer.findings[0], SHAPE) == pytest.approx(1.0, abs=0.05)
+    grey[0, 58:62, 70:95] = 255.0
+    with pytest.raises(Refused, match=r"nodule with 1\.\d% of white pixels that are no speckle: text, calipers"):
+        UltrasoundSpeckle().run(replace(IMAGE, array=grey), (region,), dynamic_range_db=70.0)
+
+
+def test_an_outline_without_a_telling_name_is_of_what_it_is_coded_as() -> None:
+    said = {}
+    for label, coded in (("Kopf", ""), ("Segment_1", "SCT:69536005"), ("Segment_1", "SRT:T-D1100,SCT:24028007")):
+        named = replace(disc(11.6, label=label), coded=coded)
+        said[label, coded] = FetalBiometry().run(IMAGE, (named,), weeks=14.0).findings[1].words
+    assert len(set(said.values())) == 1 and next(iter(said.values())).startswith("Head: HC 73 mm")
+    with pytest.raises(Refused, match="what is outlined on it is called 'Segment_1'"):
+        FetalBiometry().run(IMAGE, (disc(11.6, label="Segment_1"),), weeks=14.0)
+
+
+def test_an_outline_of_another_size_than_the_picture_says_so() -> None:
+    """It was refused for a calibration that the picture has."""
+    small = Geometry.regular(shape=(1, 60, 80), spacing_mm=(1.0, 1.0, 1.0), reference=Reference.PIXEL)
+    region = Region(small, mask=np.ones(small.shape, bool), label="nodule", instance_uid="2.25.7")
+    with pytest.raises(Refused, match="nodule of 60 by 80 pixels on a picture of 120 by 160"):
+        ThyroidNodule().run(replace(IMAGE, instance_uids=("2.25.7",)), (region,), **SOLID)
+
+
+@pytest.mark.parametrize("said", [{"RegionSpatialFormat": 0}, {"PhysicalUnitsXDirection": 0}])
+def test_regions_without_a_length_are_named_as_the_reason(said: dict[str, int]) -> None:
+    (data,) = fetus.patient().files
+    ds = pydicom.dcmread(io.BytesIO(data))
+    for keyword, number in said.items():
+        setattr(ds.SequenceOfUltrasoundRegions[0], keyword, number)
+    written = io.BytesIO()
+    ds.save_as(written)
+    (image,), _ = loaded([written.getvalue()])
+    mask = np.ones(image.geometry.shape, bool)
+    with pytest.raises(Refused, match="states no 2-D tissue in centimetres"):
+        ThyroidNodule().run(image, (Region(image.geometry, mask=mask, label="nodule"),), **SOLID)
+
+
 def test_a_film_carries_what_a_person_gives_and_no_outline() -> None:
     """Its pixels are not measured then; an outline on it would lie on a frame that nothing names."""
     array = np.stack([np.zeros_like(PICTURE) + 1.0, PICTURE])[::-1]

@@ -34,10 +34,15 @@ _WHAT: Mapping[str, Code] = {
     "CRL": Code("11957-8", "LN", "Crown Rump Length"),
 }
 _PARTS: Mapping[str, re.Pattern[str]] = {
-    "head": re.compile(r"(?<![a-z])(head|skull|hc)(?![a-z])", re.IGNORECASE),
-    "abdomen": re.compile(r"(?<![a-z])(abdomen|ac)(?![a-z])", re.IGNORECASE),
-    "femur": re.compile(r"(?<![a-z])(femur|fl)(?![a-z])", re.IGNORECASE),
+    "head": re.compile(r"(?<![a-z])(head|skull|hc|kopf|kopfumfang|sch[aä]del|t[eê]te|cabeza)(?![a-z])", re.IGNORECASE),
+    "abdomen": re.compile(r"(?<![a-z])(abdomen|abdominal|ac|bauch|bauchumfang)(?![a-z])", re.IGNORECASE),
+    "femur": re.compile(r"(?<![a-z])(femur|fl|f[eé]mur)(?![a-z])", re.IGNORECASE),
 }
+# Head, abdomen and femur in SNOMED CT and SNOMED-RT, for outlines whose name says nothing ("Segment_1").
+_CODED: Mapping[str, str] = {
+    "69536005": "head", "T-D1100": "head", "818983003": "abdomen", "113345001": "abdomen", "T-D4000": "abdomen",
+    "71341001": "femur", "T-12710": "femur",
+}  # fmt: skip
 _SAME_MM = 0.1
 _ONE_FETUS = 0.1  # by which two outlines of one part may differ
 _NARROWEST, _WIDEST = 0.6, 1.0  # of a head: BPD over OFD
@@ -47,7 +52,7 @@ _ROUND = 0.9  # least overlap of an outline with its ellipse
 class FetalBiometry:
     """How large and how heavy is the fetus for its age, by INTERGROWTH-21st or by Hadlock?"""
 
-    name, version = "fetal_biometry", "10"
+    name, version = "fetal_biometry", "11"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality="US",
@@ -141,9 +146,9 @@ class FetalBiometry:
                 raise Refused(
                     "no measurement of the fetus",
                     "; ".join([*doubts, *told])
-                    or "neither a length is given, nor has the machine sent a report with one, nor is an outline named "
-                    "head, abdomen or femur on this picture",
-                    "give hc_mm, ac_mm and fl_mm, or outline them",
+                    or "neither a length is given, nor has the machine sent a report with one, nor is an outline "
+                    f"(DICOM SEG) named head, abdomen or femur on this picture{_others(drawn)}",
+                    "give hc_mm, ac_mm and fl_mm, or outline them as a segmentation with these names",
                 )
             whole, curve = _placed(one, held, weeks, standard, told)
             findings.insert(0 if len(several) == 1 else len(findings), whole)
@@ -190,6 +195,11 @@ def _of(wanted: str, reported: list[Fetus]) -> list[Fetus]:
         names = ", ".join(one.name or "one without a name" for one in reported)
         raise Refused(f"fetus '{wanted}'", f"the report tells of {names}", "name one of them")
     return found
+
+
+def _others(drawn: tuple[Region, ...]) -> str:
+    names = ", ".join(f"'{one.label}'" for one in drawn)
+    return f"; what is outlined on it is called {names}" if names else ""
 
 
 def _overruled(one: Fetus, typed: Held) -> list[str]:
@@ -263,12 +273,18 @@ def _weeks_of(dating: Dating | None, standard: str, remarks: list[str]) -> float
     return 0.0
 
 
+def _part(region: Region) -> str:
+    """What an outline is of: by its name, else by its code; empty where neither says it."""
+    named = next((part for part, name in _PARTS.items() if name.search(region.label)), "")
+    return named or next((part for code, part in _CODED.items() if f":{code}" in region.coded), "")
+
+
 def _outlined(regions: tuple[Region, ...], image: Volume, held: Held, remarks: list[str]) -> list[Finding]:
     """Measure the outlines; what a person has measured is not measured again."""
     findings = []
     for region in regions:
-        part = next((p for p, name in _PARTS.items() if name.search(region.label)), None)
-        if part is None:
+        part = _part(region)
+        if not part:
             continue
         placed = calibrated(region, image)
         remarks += [doubt for doubt in scale_doubts(image) if doubt not in remarks]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.analysis.film import film_greys, without_padding
-from isocenter.dicom.plane import BEYOND, OVER_TIME, scales_at
+from isocenter.dicom.plane import BEYOND, NO_LENGTH, OVER_TIME, scales_at
 from isocenter.errors import Refused
 from isocenter.methods.volumetry import axes_of
 from isocenter.space import Geometry, Reference, Region, Volume
@@ -116,7 +116,8 @@ def on_image(regions: Sequence[Region] | None, image: Volume) -> tuple[Region, .
     """Outlines that lie on this picture, with its calibration.
 
     Raises:
-        Refused: for outlines on a film, of which nothing says on which one frame they lie.
+        Refused: for outlines on a film, of which nothing says on which one frame they lie, and for those drawn on
+            another matrix than the picture's.
     """
     kept: list[Region] = []
     frames = max((len(axis) for axis in image.axes if axis.name != "channel"), default=1)
@@ -124,6 +125,13 @@ def on_image(regions: Sequence[Region] | None, image: Volume) -> tuple[Region, .
         mine = not region.instance_uid or region.instance_uid in image.instance_uids
         same = region.geometry.shape == image.geometry.shape
         flat = region.geometry.reference is Reference.PIXEL and same
+        if region.instance_uid in image.instance_uids and not same:
+            of, on = (" by ".join(map(str, shape[-2:])) for shape in (region.geometry.shape, image.geometry.shape))
+            raise Refused(
+                f"{region.label or 'an outline'} of {of} pixels on a picture of {on}",
+                "it was drawn on a copy of another size, so that nobody knows where it lies",
+                "outline the picture as the scanner made it",
+            )
         if mine and same and frames > 1 and len(region.frames & set(range(1, frames + 1))) != 1:
             raise Refused(
                 f"{region.label or 'an outline'} on a film of {frames} frames",
@@ -168,6 +176,13 @@ def calibrated(region: Region, image: Volume) -> Region:
             f"{region.label or 'an outline'} on a picture of an M-mode or Doppler curve",
             "it runs over time, and no part of it is stated to be tissue in centimetres",
             "measure on a 2-D picture with its calibration",
+        )
+    if image.facts.get("SpacingFrom") == NO_LENGTH:
+        raise Refused(
+            f"{region.label or 'an outline'} on a picture whose calibrated regions have no length",
+            "its Sequence of Ultrasound Regions states no 2-D tissue in centimetres (Region Spatial Format 1, Physical "
+            "Units 3), and no Pixel Spacing stands beside it",
+            "send the picture as the scanner made it",
         )
     if region.geometry.reference is not Reference.PLANE:
         raise Refused(

@@ -24,7 +24,7 @@ from isocenter.errors import LimitReached, Refused
 from isocenter.record import Instance, Series
 from isocenter.space import Axis, Geometry, Reference, Volume
 
-__all__ = ["BEYOND", "OVER_TIME", "coloured", "plane", "scales_at"]
+__all__ = ["BEYOND", "NO_LENGTH", "OVER_TIME", "coloured", "plane", "scales_at"]
 
 _LARGEST = 1 << 32  # bytes of one decoded image or cine
 _REGIONS, _UNITS_X, _UNITS_Y, _DELTA_X, _DELTA_Y, _SPATIAL = (
@@ -41,6 +41,8 @@ BEYOND = "regions beyond the picture"
 """The fact `SpacingFrom` of a picture that was cut or made smaller without its calibration."""
 OVER_TIME = "regions over time"
 """The fact `SpacingFrom` of a picture with M-mode or Doppler curves and without tissue in centimetres."""
+NO_LENGTH = "regions without a length"
+"""The fact `SpacingFrom` of an ultrasound picture of whose calibrated regions none is tissue in centimetres."""
 _OVER_TIME = (2, 3)  # Region Spatial Format: M-mode, spectral
 _FLAGS, _LOW_PRIORITY = 0x00186016, 1  # of a region: whether another one is drawn over it where they overlap
 _EDGES = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)  # of a region: left, top, right, bottom
@@ -220,7 +222,7 @@ def _spacing(file: File, facts: Mapping[str, Any], modality: str) -> tuple[tuple
         down, across = pair if isinstance(pair := facts.get("PixelSpacing"), list) and len(pair) == 2 else (0, 0)
         if _is_calibrated(file, down, across):
             return (float(down), float(across)), Reference.PLANE, "PixelSpacing"
-        return (1.0, 1.0), Reference.PIXEL, "none"
+        return (1.0, 1.0), Reference.PIXEL, NO_LENGTH if file.items(_REGIONS) else "none"
     known = ["PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"]
     if not file.ascii(_CALIBRATED_BY) and _equal(*(facts.get(keyword) for keyword in known[:2])):
         known.remove("PixelSpacing")  # it repeats the detector's: nobody calibrated it (PS3.3 10.7.1.3)

@@ -30,6 +30,7 @@ __all__ = [
     "nakagami",
     "nakagami_map",
     "signal_ratio",
+    "unexplained_at",
 ]
 
 RAYLEIGH_RATIO = float(np.sqrt(np.pi / (4.0 - np.pi)))
@@ -39,6 +40,7 @@ _RANGE_DB = (20.0, 120.0)
 _FEWEST = 200
 
 Floats = npt.NDArray[np.floating]
+_FAR_MORE = 5.0  # times what a fit of the rest has beyond the upper end
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,35 @@ def nakagami(amplitude: Floats, *, black: float = 0.0) -> Nakagami:
         if abs(step) < 1e-12 * m:
             break
     return Nakagami(float(m), omega, int(values.size if black > 0 else seen.size))
+
+
+def unexplained_at(top: float, amplitude: Floats, *, black: float = 0.0) -> float:
+    """Part of an envelope that lies at its upper end and is no speckle, such as text or calipers in white.
+
+    The others are fitted; where far more lies at the upper end than their distribution has there, it is none of them.
+    Speckle that is cut off there has at least a third of that part in the fit.
+
+    Args:
+        top: amplitude of white. amplitude: the envelope. black: as for `nakagami`.
+
+    Raises:
+        Refused: as `nakagami`.
+
+    >>> rng = np.random.default_rng(0)
+    >>> plain = np.minimum(np.hypot(*rng.standard_normal((2, 10000))), 2.9)
+    >>> unexplained_at(2.9, plain), round(unexplained_at(9.0, np.r_[plain, np.full(150, 9.0)]), 3)
+    (0.0, 0.015)
+    """
+    from scipy.special import gammaincc
+
+    values = np.asarray(amplitude, np.float64).ravel()
+    at = values >= top
+    share = float(np.mean(at))
+    if not share:
+        return 0.0
+    fit = nakagami(values[~at], black=black)
+    expected = float(gammaincc(fit.m, fit.m * top**2 / fit.omega))
+    return share - expected if share > _FAR_MORE * expected else 0.0
 
 
 def nakagami_map(amplitude: Floats, window: tuple[int, int]) -> npt.NDArray[np.float32]:
