@@ -9,7 +9,7 @@ import pytest
 
 from isocenter.learn.kinds import Boxes
 from isocenter.learn.outlined import pairs_in, people_of
-from isocenter.learn.whose import column_of_people, whose
+from isocenter.learn.whose import column_of_people, whose, whose_pictures
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,41 @@ def test_people_are_told_by_names_and_folders(way: str) -> None:
 )  # fmt: skip
 def test_files_of_which_nothing_is_told_are_of_somebody_each(way: str) -> None:
     assert len(set(whose([way.format(n=n, k="ab"[n % 2]) for n in range(12)]))) == 12
+
+
+def of_classes(ways: list[str]) -> list[str]:
+    """The people of ways of which one folder is a class, ill or well."""
+    at = [next(n for n, part in enumerate(way.split("/")) if part in ("ill", "well")) for way in ways]
+    return whose_pictures(ways, at, 2)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "patient{p:05}/{k}/{v}.png", "{k}/patient_{p:02}/study{v}/1.png", "1{p:04}/{k}/1{p:04}_{v}_class0.png",
+        "{k}/TCGA-AA-{p}/{v}.png", "train/P{p}/{k}/{v}.png", "fold{v}/P{p}/{k}/1.png", "{k}/2019/P-{p}/{v}.png",
+        "{k}/SOB/kind_{k}/S-14-{p}/{v}0X/1.png", "XR_WRIST/patient{p:05}/study1/{k}/image{v}.png",
+    ],
+)  # fmt: skip
+def test_a_person_of_two_classes_is_one_wherever_the_folders_of_people_lie(way: str) -> None:
+    told = of_classes([way.format(p=p, v=v, k=k) for p in range(6) for k in ("ill", "well") for v in (1, 2, 3)])
+    assert len(set(told)) == 6 and all(len(set(told[n : n + 6])) == 1 for n in range(0, 36, 6))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "{k}/{n}.png", "site{n}/{k}/{n}.png", "201{n}/{k}/{n}.png", "{k}/fold{n}/{n}.png", "images_{n:03}/{k}/1.png",
+        "{k}/kind {k}/{n}.png", "{k}/{n}/1.png",
+    ],
+)  # fmt: skip
+def test_sites_years_folds_and_mere_numbers_below_a_class_are_no_person_of_two_classes(way: str) -> None:
+    assert len(set(of_classes([way.format(n=n, k=k) for n in range(10) for k in ("ill", "well")]))) == 20
+
+
+def test_folders_of_people_are_told_in_a_table_too() -> None:
+    ways = [f"CheXpert/train/patient{n:05}/study{v}/view1_frontal.jpg" for n in range(3) for v in (1, 2)]
+    assert len(set(whose_pictures(ways, [-1] * 6, 2))) == 3
 
 
 def test_a_column_of_a_table_says_whose_each_row_is(tmp_path: Path) -> None:

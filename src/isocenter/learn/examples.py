@@ -102,9 +102,13 @@ def person(name: str) -> str:
     ('suba1', 'patient12', 'well/3', 'ill/3')
     """
     own = PurePosixPath(name).name
-    if match := re.match(r"(?:NORMAL2-)?IM-(\d+)-", own):
-        return f"normal{match[1]}"
-    return coded(own) or (str(PurePosixPath(name).with_name(PurePosixPath(name).stem)) if own else name)
+    return named_person(own) or (str(PurePosixPath(name).with_name(PurePosixPath(name).stem)) if own else name)
+
+
+def named_person(own: str) -> str:
+    """The person that the name of a file tells; nobody where it tells none."""
+    match = re.match(r"(?:NORMAL2-)?IM-(\d+)-", own)
+    return f"normal{match[1]}" if match else coded(own)
 
 
 def coded(own: str) -> str:

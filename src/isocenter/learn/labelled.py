@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
-from isocenter.learn.examples import Examples, digest_of, numbered, person, weights_in
+from isocenter.learn.examples import Examples, digest_of, numbered, weights_in
 from isocenter.learn.gridded import (
     ENDINGS,
     Span,
@@ -37,6 +37,7 @@ from isocenter.learn.naming import class_above, class_number, class_of, label_sa
 from isocenter.learn.picture_tables import listed, listed_in, pictures_in
 from isocenter.learn.sheet import plain
 from isocenter.learn.splits import of_part, part_among
+from isocenter.learn.whose import whose_pictures
 
 __all__ = ["Aside", "chosen", "opened_npz", "pairs_of", "read_labelled", "unlabelled"]
 
@@ -441,17 +442,17 @@ def _of_folder(path: Path, asked: _Asked) -> Iterator[Found]:
     if how.several:
         raise Refused(f"the folders under {path.name}", f"a picture may show several findings for '{how.task}'",
                       "give an .npz with a column for each, or a .csv with names such as Mass|Effusion")  # fmt: skip
-    own, told = _people(files, path, how), list[tuple[Path, str, int, str]]()
+    told = list[tuple[Path, str, int, int]]()
     for file in files:
         parts = file.relative_to(path).parts[:-1]
         if split is not None and not of_part(split, parts):
             continue
         name = file.relative_to(path).as_posix()
         label, at = class_above(parts, how, name, path.name)
-        whose = "/".join(parts[at : at + 2]) if own and parts[at + 1 :] else person(name)
-        told.append((file, name, label, whose))
+        told.append((file, name, label, at))
     asked.span = span_of_set(deep_in([file for file, *_ in told], how), path.name)
-    for file, name, label, whose in told:
+    people = whose_pictures([name for _, name, *_ in told], [at for *_, at in told], len(how.classes))
+    for (file, name, label, _), whose in zip(told, people, strict=True):
         if (read := asked.read(file, name)) is not None:
             yield name, label, read, whose
 
@@ -460,16 +461,6 @@ def _is_classed(file: Path, path: Path, how: Classes) -> bool:
     """Whether a folder above a file is named after a class."""
     parts = file.relative_to(path).parts[:-1]
     return any(named(p, how) is not None or class_number(p, how) is not None for p in parts)
-
-
-def _people(files: Sequence[Path], path: Path, how: Classes) -> bool:
-    """Whether the folders below those of the classes are people: there are many of them."""
-    below: set[str] = set()
-    for file in files:
-        parts = file.relative_to(path).parts[:-1]
-        at = max((k for k, part in enumerate(parts) if named(part, how) is not None), default=len(parts))
-        below.update(parts[at + 1 : at + 2])
-    return len(below) > 2 * len(how.classes)
 
 
 def _of_tables(tables: Sequence[Path], asked: _Asked) -> Iterator[Found]:

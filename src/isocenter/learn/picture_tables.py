@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from isocenter.errors import Refused
-from isocenter.learn.examples import person
 from isocenter.learn.gridded import is_picture
 from isocenter.learn.kinds import Classes
 from isocenter.learn.naming import class_of, classes_of, columns_of, label_said, shown
 from isocenter.learn.sheet import plain, read_sheet
 from isocenter.learn.splits import must_be_among, of_part
-from isocenter.learn.whose import PERSON_COLUMNS
+from isocenter.learn.whose import PERSON_COLUMNS, whose_pictures
 
 __all__ = ["LABEL_COLUMNS", "Listed", "by_name", "listed", "listed_in", "pictures_in"]
 
@@ -63,12 +62,13 @@ def listed(
     parts = [row[columns["split"]].strip() for row in rows] if "split" in columns else [""] * len(rows)
     part = must_be_among(split, parts, path.name)
     asked = [(n, row) for n, (row, own) in enumerate(zip(rows, parts, strict=True), 1) if part in (None, own)]
+    ways = [row[file].strip().replace("\\", "/") for _, row in asked]  # as Windows writes it
+    people = whose_pictures(ways, [-1] * len(ways), len(how.classes))
     elsewhere: dict[str, Path] = {}
     found: dict[Path, Listed] = {}  # tables of boxes name a picture once for each of them
     lost, again = dict[str, str](), 0
-    for number, row in asked:
+    for (number, row), name, whom in zip(asked, ways, people, strict=True):
         where = f"row {number} of {path.name}"
-        name = row[file].strip().replace("\\", "/")  # as Windows writes it
         picture = path.parent / name
         if not picture.is_file():
             elsewhere = elsewhere or by_name(path.parent)
@@ -83,7 +83,7 @@ def listed(
             picture = elsewhere.get(key) or elsewhere[key.lower()]
         kind = _label([row[c].strip() for c in labels], how, where)
         again += picture in found
-        known = found.setdefault(picture, Listed(picture, name, kind, _whose(row, whose) or person(name)))
+        known = found.setdefault(picture, Listed(picture, name, kind, _whose(row, whose) or whom))
         if known.kind != kind:
             raise Refused(
                 f"{name} has two labels in {path.name}, {label_said(known.kind, how)} and {label_said(kind, how)}",
@@ -180,10 +180,10 @@ def _whose(row: Mapping[str, str], column: str | None) -> str:
 
 
 def pictures_in(path: Path) -> list[Path]:
-    """The image files of a folder, at any depth, without hidden ones and what an archive of a Mac brings along."""
+    """The image files of a folder, at any depth, without what is hidden or a Mac or a network drive adds."""
     found = []
     for p in sorted(path.rglob("*")):
-        hidden = any(part.startswith((".", "__MACOSX")) for part in p.relative_to(path).parts)
+        hidden = any(part.startswith((".", "__MACOSX", "@eaDir")) for part in p.relative_to(path).parts)
         if not hidden and p.is_file() and is_picture(p):
             found.append(p)
     return found
