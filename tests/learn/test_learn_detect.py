@@ -152,6 +152,24 @@ def test_boxes_in_a_table_with_tabs_are_those_with_commas(tmp_path: Path) -> Non
         assert [one.boxes.tolist() for one in read_boxed(place, SHAPES)[0]] == [one.boxes.tolist() for one in first]
 
 
+def test_a_table_may_give_one_corner_or_two_and_a_row_for_a_picture_without_boxes(tmp_path: Path) -> None:
+    data = voc(tmp_path / "v", {"a": 0, "b": 1})
+    for note in (data / "Annotations").iterdir():
+        note.unlink()
+    kind, table = SHAPES.classes[0], data / "t.csv"
+    for head, row, empty in (
+        ("image_id,class_name,x_min,y_min,x_max,y_max", f"a,{kind},4,6,14,26", "b,No finding,,,,"),
+        ("path,x1,y1,x2,y2,class", f"JPEGImages/a.jpg,4,6,14,26,{kind}", "JPEGImages/b.jpg,,,,,"),
+        ("image,x,y,width,height,label", f"a.jpg,4,6,10,20,{kind}", "b.jpg,,,,,"),
+    ):
+        table.write_text(f"{head}\n{row}\n{empty}\n")
+        one, other = read_boxed(table, SHAPES)[0]
+        assert one.boxes.tolist() == [[4, 6, 14, 26]] and not len(other.boxes), head
+    table.write_text(f"path,x1,y1,x2,y2,class\nJPEGImages/a.jpg,,,,,{kind}\n")
+    with pytest.raises(Refused, match=r"row 1 of t\.csv is no box"):
+        read_boxed(table, SHAPES)
+
+
 def resized(data: Path, size: tuple[int, int]) -> None:
     """The pictures of a folder on another size, and in their notes the size on which the boxes were drawn."""
     for file in (data / "JPEGImages").iterdir():

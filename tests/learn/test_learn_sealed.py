@@ -74,6 +74,18 @@ def test_the_table_of_the_pictures_themselves_tells_the_groups(tmp_path: Path) -
         read_groups(path, ["a"])
 
 
+def test_a_row_is_of_one_case_and_numbers_are_those_of_an_array(tmp_path: Path) -> None:
+    path = tmp_path / "g.csv"
+    path.write_text("id,site\n1,B\n0,A\n")
+    assert read_groups(path, ["test/00000", "test/00001"])["site"].tolist() == ["A", "B"]
+    with pytest.raises(Refused, match=r"one row of g\.csv for several cases, such as 'test/00000' and 'val/00000'"):
+        read_groups(path, ["test/00000", "test/00001", "val/00000"])
+    path.write_text("file,site\nwell/1.png,A\nill/1.png,B\n")
+    assert read_groups(path, ["ill/1.png", "well/1.png"])["site"].tolist() == ["B", "A"]
+    with pytest.raises(Refused, match="does not say to which group"):
+        read_groups(path, ["other/1.png"])
+
+
 def test_a_planted_loss_shows_overall_and_in_its_group() -> None:
     rng = np.random.default_rng(0)
     label, sex = rng.integers(0, 2, 800), rng.choice(["F", "M"], 800)

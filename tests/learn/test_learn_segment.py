@@ -373,6 +373,41 @@ def test_a_picture_with_an_outline_that_does_not_fit_is_refused(tmp_path: Path) 
         read_case(tmp_path / "images/grid.png", tmp_path / "masks/grid.png", DISCS)
 
 
+def test_white_of_sixteen_bits_and_of_jpeg_is_the_one_structure(tmp_path: Path) -> None:
+    image, labels = disc(0)
+    for name, mask in (("deep.png", labels.astype(np.uint16) * 65535), ("small.jpg", labels * 255)):
+        draw(tmp_path, name, image, mask)
+        found = read_case(tmp_path / "images" / name, tmp_path / "masks" / name, DISCS)
+        assert np.mean(found.labels != labels) < 0.005, name
+    draw(tmp_path, "grey.jpg", image, image)
+    with pytest.raises(Refused, match=r"grey\.jpg"):
+        read_case(tmp_path / "images/grey.jpg", tmp_path / "masks/grey.jpg", DISCS)
+
+
+@pytest.mark.parametrize(
+    ("image", "outline"),
+    [
+        ("volume-{}", "segmentation-{}"),
+        ("img{:04}", "label{:04}"),
+        ("{}_training", "{}_manual1"),
+        ("img_{}", "gt_{:03}"),
+    ],
+)
+def test_what_is_called_otherwise_belongs_together_by_its_number(tmp_path: Path, image: str, outline: str) -> None:
+    picture, labels = disc(0)
+    for number in (7, 12):
+        draw(tmp_path, image.format(number) + ".png", picture, labels)
+        file = tmp_path / "masks" / (image.format(number) + ".png")
+        file.rename(file.with_name(outline.format(number) + ".png"))
+    pairs, alone = pairs_in(tmp_path, flat=True)
+    assert not alone and [(a.stem, b.stem) for a, b in pairs] == [  # type: ignore[union-attr]
+        (image.format(n), outline.format(n)) for n in (12, 7)
+    ]
+    (tmp_path / "masks" / (outline.format(7) + ".png")).rename(tmp_path / "masks" / "part2_of_7.png")
+    with pytest.raises(Refused, match="no image with an outline"):
+        pairs_in(tmp_path, flat=True)
+
+
 def test_images_of_one_name_in_several_folders_are_several_cases(tmp_path: Path) -> None:
     for seed, folder in enumerate(("one", "two")):
         image, labels = ball(seed)

@@ -20,7 +20,7 @@ from isocenter.learn.examples import weights_in
 from isocenter.learn.gridded import in_eight_bits
 from isocenter.learn.kinds import Boxes
 from isocenter.learn.nearest_file import nearest_files
-from isocenter.learn.sheet import read_sheet
+from isocenter.learn.sheet import plain, read_sheet
 from isocenter.learn.splits import PARTS, must_be_among, of_part, part_of
 from isocenter.learn.whose import column_of_people, whose
 from isocenter.learn.yolo import notes_in, rows_of_notes
@@ -38,13 +38,17 @@ __all__ = [
 ]
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
-_FILE = ("filename", "file", "image", "image_path", "path", "image_id")
-_CLASS = ("class", "class_name", "label", "cell_type", "name", "category")
-_WIDTH, _HEIGHT = ("width", "image_width", "img_width"), ("height", "image_height", "img_height")
+_FILE = ("filename", "file", "image", "imagepath", "path", "imageid", "imagename")
+_CLASS = ("class", "classname", "label", "celltype", "name", "category")
+_WIDTH, _HEIGHT = ("width", "imagewidth", "imgwidth"), ("height", "imageheight", "imgheight")
 _TABLES = (".csv", ".tsv", ".txt")
 _BAR, _LEAST_BAR = 6, 1 / 32
 """Grey levels that compression leaves in a bar of one colour, and the least part of a side that is taken for one."""
 _SIDES = (("xmin", "x1", "left"), ("ymin", "y1", "top"), ("xmax", "x2", "right"), ("ymax", "y2", "bottom"))
+_NOTHING = ("", "nofinding", "nofindings", "none", "nothing", "background", "negative", "normal")
+"""Words of a row without a box: its picture was looked at, and nothing is there."""
+_CORNER = (("x",), ("y",), ("width", "w"), ("height", "h"))
+"""Columns of a table, by their letters and digits alone: of two corners, or of one corner and how far a box goes."""
 
 Row = tuple[str, Sequence[float], bool]
 """Class as it was given, left, top, right, bottom, and whether it is marked as too difficult to count."""
@@ -321,15 +325,18 @@ def _of_coco(path: Path) -> Iterator[Named]:
 
 def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
     columns, lines = read_sheet(path)
-    known = {c.strip().lower(): c for c in columns if c.strip()}
-    chosen = [next((known[c] for c in names if c in known), None) for names in (_FILE, _CLASS, *_SIDES)]
+    known = {plain(c): c for c in columns if plain(c)}
+    far = all(any(c in known for c in names) for names in _CORNER) and "xmin" not in known and "x1" not in known
+    chosen = [next((known[c] for c in names if c in known), None)
+              for names in (_FILE, _CLASS, *(_CORNER if far else _SIDES))]  # fmt: skip
     if None in chosen:
         raise Refused(f"{path.name} has the columns {list(known)}", "file, class and the four sides are wanted",
                       "call them filename, class, xmin, ymin, xmax, ymax")  # fmt: skip
     file, kind, *sides = (str(c) for c in chosen)
     person = column_of_people(columns)
     people: dict[tuple[str, str], str] = {}
-    extent = [next((known[c] for c in names if c in known), "") for names in (_WIDTH, _HEIGHT)]
+    extent = [next((known[c] for c in names if c in known and not (far and known[c] in sides)), "")
+              for names in (_WIDTH, _HEIGHT)]  # fmt: skip
     rows: dict[tuple[str, str], list[Row]] = {}
     sizes: dict[tuple[str, str], set[Size]] = {}
     asked = must_be_among(split, [str(line[known["split"]]).strip() for line in lines] if "split" in known else (),
@@ -339,7 +346,10 @@ def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
         if asked is not None and "split" in known and part != asked:
             continue
         try:
-            rows.setdefault((part, line[file]), []).append((line[kind], [float(line[s]) for s in sides], False))
+            held = rows.setdefault((part, line[file]), [])
+            if any(line[s].strip() for s in sides) or plain(line[kind]) not in _NOTHING:
+                x, y, *end = (float(line[s]) for s in sides)
+                held.append((line[kind], [x, y, *(end if not far else (x + end[0], y + end[1]))], False))
             size = _size(*(line[c] for c in extent)) if all(extent) else None
         except (TypeError, ValueError) as e:
             raise Refused(f"row {number + 1} of {path.name} is no box", str(e)[:160], "correct the row") from e
@@ -360,10 +370,10 @@ def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
 
 def _are_of_boxes(rows: Mapping[Any, list[Row]], sizes: Mapping[Any, set[Size]]) -> bool:
     """Whether a width and a height are those of each box, not of its picture."""
-    return all(
+    return any(rows.values()) and all(
         {_size(right - left, bottom - top) for _, (left, top, right, bottom), _ in of} == sizes[key]
-        for key, of in rows.items()
-    )
+        for key, of in rows.items() if of
+    )  # fmt: skip
 
 
 def _kinds_of(file: Path, rows: Sequence[Row], how: Boxes) -> npt.NDArray[np.int64]:

@@ -42,6 +42,7 @@ _MASK_WORDS = ("label", "mask", "seg", "truth", "annotation")
 _ENDED = r"labels?|masks?|seg(mentation)?s?|truth|gt|annotations?|outlines?|images?|img"
 _NIFTI = (".nii.gz", ".nii")
 _LEAST_MM, _MOST_MM = 0.01, 30.0  # of voxels that are believed
+_LOSSY = (".jpg", ".jpeg")
 _PICTURES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".jpg", ".jpeg", ".webp")
 
 
@@ -93,7 +94,7 @@ def pairs_in(
     else:
         parts, alone = parted_in(path, structures, lambda p: _images_in(p, endings), _case, _speaks_of_masks)
         found += [pair for pair in parts if split is None or _is_of(split.lower(), _above(pair[0], path))]
-        for one, other in _groups(path, split, endings) if not parts else ():
+        for one, other in map(_by_number, _groups(path, split, endings)) if not parts else ():
             found += [(one[k], other[k]) for k in sorted(one.keys() & other.keys())]
             alone += [f"{k}: no outline" for k in sorted(one.keys() - other.keys())]
             alone += [f"{k}: no image" for k in sorted(other.keys() - one.keys())]
@@ -191,6 +192,27 @@ def _is_of(split: str, folder: str) -> bool:
 
 def _by_case(files: Sequence[Path]) -> dict[str, Path]:
     return {_case(p): p for p in files}
+
+
+def _by_number(both: tuple[dict[str, Path], dict[str, Path]]) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Images and outlines by case; where no two are called alike, by the one number in each name, where none has two.
+
+    >>> one, other = _by_number(({"volume-7": Path("volume-7.nii")}, {"segmentation-7": Path("segmentation-7.nii")}))
+    >>> one.keys() == other.keys() == {"7"}
+    True
+    """
+    if not both[0].keys().isdisjoint(both[1]):
+        return both
+    short = [{str(int(number[0])): file for case, file in side.items() if len(number := re.findall(r"\d+", case)) == 1}
+             for side in (_without_ordinals(one) for one in both)]  # fmt: skip
+    whole = all(len(by) == len(side) for by, side in zip(short, both, strict=True))
+    return (short[0], short[1]) if whole and not short[0].keys().isdisjoint(short[1]) else both
+
+
+def _without_ordinals(side: dict[str, Path]) -> dict[str, Path]:
+    """Cases by names without a last number that all of them have, as in ``21_manual1`` and ``22_manual1``."""
+    ends = {found[0] if (found := re.search(r"(?<=\d)[-_ .]?[a-z]+\d*$", case, re.IGNORECASE)) else "" for case in side}
+    return {case.removesuffix(next(iter(ends)) if len(ends) == 1 else ""): file for case, file in side.items()}
 
 
 def _by_contrast(images: Sequence[Path], own: Sequence[Path]) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -382,10 +404,12 @@ def _told_in(file: Path) -> dict[str, int]:
 
 
 def _kinds(labels: npt.NDArray[Any], mask: Path, how: Masks) -> npt.NDArray[np.uint8]:
-    """Labels of the recipe; of one structure alone 255, as pictures have white, is taken for 1."""
+    """Labels of the recipe; of one structure alone white, as pictures have it, is taken for 1."""
     values = set(np.unique(labels).tolist())
-    if len(how.classes) == 1 and values <= {0, 255}:
-        return np.asarray(labels == 255, np.uint8)
+    if len(how.classes) == 1 and (values <= {0, 255} or values <= {0, 65535}):
+        return np.asarray(labels > 1, np.uint8)
+    if len(how.classes) == 1 and mask.suffix.lower() in _LOSSY and np.mean(np.abs(labels - 127.5) < 64) < 0.1:
+        return np.asarray(labels > 127, np.uint8)  # black and white, and what compression left between
     if values - set(range(len(how.classes) + 1)):
         known = ", ".join(f"{k} {n}" for k, n in enumerate(("background", *how.classes)))
         raise Refused(

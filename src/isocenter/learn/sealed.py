@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,13 +89,16 @@ def read_groups(path: Path, names: Sequence[str] | None) -> dict[str, npt.NDArra
                     "which of them is meant?",
                     "leave one of them out",
                 )
-        short = {Path(k).stem: v for k, v in held.items()}
-        rows = [held.get(n) or held.get(Path(n).name) or short.get(Path(n).stem) for n in names]
+        rows = _of_cases(held, names)
         if None in rows:
             raise Refused(
                 f"{rows.count(None)} of {len(names)} cases, such as '{names[rows.index(None)]:.80}'",
                 f"{path.name} does not say to which group they belong", "add them, with empty cells where unknown",
             )  # fmt: skip
+        often = Counter(id(row) for row in rows)
+        if twice := [n for n, row in zip(names, rows, strict=True) if often[id(row)] > 1]:
+            raise Refused(f"one row of {path.name} for several cases, such as '{twice[0]:.80}' and '{twice[1]:.80}'",
+                          "which of them is meant?", "write each with its folder or part")  # fmt: skip
         body = [row for row in rows if row is not None]
     elif len(body) != len(names):
         raise Refused(
@@ -102,6 +106,19 @@ def read_groups(path: Path, names: Sequence[str] | None) -> dict[str, npt.NDArra
             "add one",
         )  # fmt: skip
     return {head[n]: division(head[n], [row[n] for row in body]) for n in kept}
+
+
+def _of_cases(held: Mapping[str, list[str]], names: Sequence[str]) -> list[list[str] | None]:
+    """The row of each case, by its name, its file, that without ending, or its number among those of an array."""
+    known: dict[str, list[str] | None] = {}
+    numbers = all(k.isdigit() for k in held) and all(Path(n).name.isdigit() for n in names)
+    for name, row in held.items():
+        for key in {str(int(name))} if numbers else {Path(name).name, Path(name).stem}:
+            known[key] = None if key in known else row
+    return [
+        held.get(n) or (known.get(str(int(Path(n).name))) if numbers else known.get(Path(n).name) or
+                        known.get(Path(n).stem)) for n in names
+    ]  # fmt: skip
 
 
 def _column_of_cases(head: Sequence[str], body: Sequence[Sequence[str]], names: Sequence[str]) -> int | None:
