@@ -80,6 +80,29 @@ def test_a_drawn_compartment_is_exact(phantom: Phantom, ct: Volume) -> None:
     must_refuse(lambda region: BodyComposition().run(ct, (region,)), level, mean=True)
 
 
+def test_muscle_and_level_are_known_in_other_words_and_what_is_not_is_told(phantom: Phantom, ct: Volume) -> None:
+    """A drawn Muskulatur was passed over for a wall that the program found; LWK3 was no level."""
+    masks = abdomen_ct.slices()[1]
+    wall = np.array(np.broadcast_to(masks["muscle"] | masks["intermuscular"], ct.geometry.shape))
+    vertebra = np.zeros(ct.geometry.shape, bool)
+    vertebra[1:4, 180:200, 150:170] = True
+    for muscle, level in (("Muskulatur", "LWK3"), ("músculo esquelético", "vertebrae_L3"), ("1", "2")):
+        coded = {"1": "SCT:127954009", "2": "SCT:36470004"}
+        drawn = (
+            Region(ct.geometry, mask=wall, label=muscle, coded=coded.get(muscle, "")),
+            Region(ct.geometry, mask=vertebra, label=level, coded=coded.get(level, "")),
+            Region(ct.geometry, mask=~wall, label="intermuscular_fat"),
+            Region(ct.geometry, mask=~wall, label="Fett zwischen Muskeln"),
+        )
+        answer = BodyComposition().run(ct, drawn)
+        assert said(answer, codes.SKELETAL_MUSCLE) == pytest.approx(phantom.truth["muscle_cm2"], rel=1e-9)
+        assert not any("none is used" in told or "by the program" in told for told in answer.reasons)
+    for disc in ("L3/4", "L2-L3", "L3-L4", "GTV L 3", "L13", "L35"):
+        answer = BodyComposition().run(ct, (Region(ct.geometry, mask=vertebra, label=disc),))
+        assert answer.outcome is Outcome.NONE
+        assert any(f"none of the outlines ({disc}) is named muscle or L3" in told for told in answer.reasons)
+
+
 def test_a_compartment_outlined_in_parts_in_one_slice_or_not_closed(phantom: Phantom, ct: Volume) -> None:
     """Of two outlines the first was the muscle; beyond an outline of one slice, and about a psoas, all fat was fat
     under the skin.

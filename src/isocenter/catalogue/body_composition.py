@@ -48,12 +48,25 @@ _ARMS, _ARMS_UP = "WARNING: arms lie beside", "scan with the arms up, or outline
 _NONE_GIVEN = -9999.0
 _ADULT_YEARS = 18
 _SURE, _MARK_MM = 0.75, 12.0
-_MUSCLE = re.compile(r"muscle|muskel", re.IGNORECASE)
+_MOST_NAMED = 5  # outlines, in words
+# Words for muscle, not of the fat between or in muscles.
+_MUSCLE = re.compile(
+    r"^(?!.*(?:(?<![a-z])(?:fat|gras|grasa|grasso|gordura|vet)(?![a-z])|fett|adip|脂)).*"
+    r"(?:muscle|muskel|muskul|m[uú]scul|muscol|mięś|spier(?:en|weefsel|massa)|мышц|м['’]яз|筋|肌|근육)",
+    re.IGNORECASE,
+)
 _ONE_MUSCLE = re.compile(
     r"psoas|erector|paraspinal|multifid|quadratus|rectus|obliqu|transvers|glute|latissimus|iliac|autochthon",
     re.IGNORECASE,
 )
-_LEVEL = re.compile(r"(?<![a-z0-9])L3(?![a-z0-9])|third lumbar", re.IGNORECASE)
+# The third lumbar vertebra, and not the disc below or above it.
+_LEVEL = re.compile(
+    r"(?<![a-z0-9])(?<!L2[/-])(?:L|LWK[ _-]?|LW)0?3(?![a-z0-9]|\s*[/-]\s*L?[2-5])|^\s*L[ _-]3\s*$"
+    r"|(?:third|3rd) lumbar|dritter lendenwirbel"
+    r"|(?:lumbar|lumbale|lombaire|lendenwirbel)\w*[ _-]+(?:vertebra[ _-]*)?L?3(?!\d)",
+    re.IGNORECASE,
+)
+_CODED = {_MUSCLE: "SCT:127954009", _LEVEL: "SCT:36470004"}
 _PARTS: tuple[tuple[str, str, Code], ...] = (
     ("muscle", "skeletal muscle", codes.SKELETAL_MUSCLE),
     ("visceral", "visceral fat", codes.VISCERAL_FAT),
@@ -77,7 +90,7 @@ def _is_soft(facts: Mapping[str, Any]) -> bool:
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "15"
+    name, version = "body_composition", "16"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -160,6 +173,7 @@ class BodyComposition:
             )
         if compartment is None:
             remarks.append("the muscle wall was found by the program: a person looks at the outlines")
+        remarks += _not_taken(drawn)
         level, sight = _level(held, drawn, level_mm, other_grid, remarks), None
         if level is None and find_level:
             sight = _found_level(hu, spacing, remarks)
@@ -346,9 +360,10 @@ def _drawn(
     """All regions of a name together, on the CT's voxels: left and right, or muscle by muscle, are one compartment."""
     whole, labels = None, []
     for region in drawn or ():
-        if named.search(region.label):
-            region.must_be_placed()
-        if region.mask is not None and named.search(region.label) and region.voxels:
+        if not _is_called(region, named):
+            continue
+        region.must_be_placed()
+        if region.mask is not None and region.voxels:
             moved, told = laid(region, ct.geometry, other_grid, mean=mean)
             if moved.voxels:
                 remarks += told
@@ -359,9 +374,22 @@ def _drawn(
     return whole
 
 
+def _is_called(region: Region, named: re.Pattern[str]) -> bool:
+    return bool(named.search(region.label)) or region.coded.split(" ")[0] == _CODED[named]
+
+
+def _not_taken(drawn: tuple[Region, ...] | None) -> list[str]:
+    """That outlines are there and none is known as muscle or level: whoever drew them thinks that they were used."""
+    labels = [r.label or "(no name)" for r in drawn or ()]
+    if not labels or any(_is_called(r, named) for r in drawn or () for named in _CODED):
+        return []
+    named = ", ".join(labels[:_MOST_NAMED]) + (f" and {n} more" if (n := len(labels) - _MOST_NAMED) > 0 else "")
+    return [f"none of the outlines ({named}) is named muscle or L3, and none is used: name them so where they are"]
+
+
 def _muscle_by_name(drawn: tuple[Region, ...] | None) -> str:
     """The outlined muscles, where each is called by the name of a muscle of its own; empty where one is not."""
-    names = [r.label for r in drawn or () if r.voxels and _MUSCLE.search(r.label)]
+    names = [r.label for r in drawn or () if r.voxels and _is_called(r, _MUSCLE)]
     return ", ".join(names) if names and all(_ONE_MUSCLE.search(n) for n in names) else ""
 
 

@@ -270,7 +270,9 @@ def _must_show_vessels(image: Volume) -> list[str]:
         )
     if image.unit == "[hnsf'U]" and not _has_contrast(facts):
         raise Refused(
-            "a CT of which no contrast agent is stated", "no contrast, no vessels to be seen", "send that phase"
+            "a CT of which no contrast agent is stated",
+            "no contrast, no vessels to be seen",
+            "send a phase after contrast",
         )
     if facts.get("Modality") == "CT":
         must_be_made_alike(image, "vessels differ from liver by another amount in each")
