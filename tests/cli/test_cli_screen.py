@@ -15,9 +15,11 @@ from typer.testing import CliRunner
 
 from isocenter.cli import _refuse as refuse
 from isocenter.cli import app, everything, plainly
+from isocenter.cli.columns import in_columns
 from isocenter.cli.screen import Screen, harmless, json_text, paged
 from isocenter.errors import NotFound
 from isocenter.site.watching import Watching
+from isocenter.store.index import Index
 
 STEERING = "A\x1b[2J\x1b]0;own\x07\x9b31m\u202egpj\r\b\x7f^B"
 
@@ -46,6 +48,22 @@ def test_no_line_of_a_table_ends_in_blanks(capsys: pytest.CaptureFixture[str]) -
         ["two"], ["patient", "words"], ["a", "long", "words"], ["patient", "b"], ["c", "short"],
     ]  # fmt: skip
     assert not any(line.endswith(" ") for line in lines) and lines[2].index("long") == lines[4].index("short")
+
+
+def test_an_identifier_leaves_a_pipe_in_one_piece_and_words_are_broken_beside_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    uid = "1.2.826.0.1.3680043.8.498." + "7" * 38
+    rows = [("soon", "word " * 60, "山田 花子", uid), ("routine", "short", "two\nlines", uid)]
+    Screen(False).table("", ("level", "words", "name", "uid"), rows)
+    told = capsys.readouterr().out
+    lines = told.splitlines()
+    assert told.count(uid) == 2 and max(map(len, lines)) <= 240
+    at = lines[0].index("uid")
+    assert lines[1].index(uid) == at - 4 and lines[3].index(uid) == at, "four letters that are two cells wide each"
+    assert lines[4].split() == ["lines"]
+    assert max(len(line) for line in in_columns([("name", "uid"), ("a b " * 9, uid)], 60)) <= 60, "nor is a terminal"
+    assert list(in_columns([("a", "b"), ("", "x")], 9)) == ["a  b", "   x"]
 
 
 def test_a_help_names_no_kind_of_value_behind_a_flag_and_ends_its_lines_at_the_end(
@@ -77,6 +95,17 @@ def test_a_file_whose_every_word_steers_is_listed_and_refused_without(
         refuse(NotFound(f"study {STEERING}", "the archive has none of that UID", "look at the list"))
         said = capsys.readouterr()
         assert "[2J" in said.err and not set(said.out + said.err) & set("\x1b\x07\x9b")
+
+
+def test_a_list_of_studies_asks_for_its_rows_and_for_no_study_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ["--folder", str(tmp_path / "archive")]
+    CliRunner().invoke(app, ["receive", str(get_testdata_file("CT_small.dcm", download=False)), *folder])
+    monkeypatch.setattr(Index, "study", lambda self, uid: pytest.fail("a whole study"))
+    told = CliRunner().invoke(app, ["studies", *folder]).output.splitlines()
+    assert told[0] == "1 of 1 study" and told[1].split() == ["date", "patient", "study", "kind", "images", "uid"]
+    assert told[2].startswith("2004-01-19  CompressedSamples, CT1 (1CT1)  e+1    CT    1       1.3.6.1.4.1.5962.1.2.1.")
 
 
 def test_a_page_of_a_list_says_how_it_goes_on_and_an_empty_list_what_would_be_in_it(tmp_path: Path) -> None:

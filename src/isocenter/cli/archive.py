@@ -161,12 +161,12 @@ def studies(
     from isocenter.cli.screen import Screen, paged, person
     from isocenter.forms.words import many
     from isocenter.govern.policy import HOUSE
+    from isocenter.record import Patient
 
     screen = Screen(as_json)
     with house(folder) as held:
         rows = held.site.find("STUDY", {}, who=HOUSE, limit=limit, offset=offset)
         total = held.site.counts(who=HOUSE)["studies"]
-        whole = [held.site.study(r["StudyInstanceUID"], who=HOUSE) for r in rows]
     screen.answer({"studies": rows, "total": total, "offset": offset})
     screen.table(
         paged(
@@ -174,8 +174,19 @@ def studies(
             none="no study is here yet: `isocenter receive PATH` takes images in",
         ),
         ("date", "patient", "study", "kind", "images", "uid"),
-        [(s.date, person(s.patient), s.description, "/".join(s.modalities), s.instance_count, s.uid) for s in whole],
+        [
+            (
+                _day(r["StudyDate"]), person(Patient(r["PatientID"], r["PatientName"])), r["StudyDescription"],
+                "/".join(r["ModalitiesInStudy"]), r["NumberOfStudyRelatedInstances"], r["StudyInstanceUID"],
+            )
+            for r in rows
+        ],
     )  # fmt: skip
+
+
+def _day(dicom: str) -> str:
+    """A date of a header as people write it."""
+    return f"{dicom[:4]}-{dicom[4:6]}-{dicom[6:]}" if dicom else ""
 
 
 @app.command()

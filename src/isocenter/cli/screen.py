@@ -66,20 +66,15 @@ class Screen:
         """A table for a person; every cell is text, never markup. Of one without rows the title is told."""
         if self.as_json or not rows:
             return self.say(title.strip()) if title else None
-        from rich.table import Table
-        from rich.text import Text
+        from isocenter.cli.columns import in_columns
 
-        name = harmless(title) or None
-        made = Table(title=name, title_justify="left", box=None, pad_edge=False, header_style="bold")
-        for column in columns:
-            made.add_column(column, overflow="fold")
-        for row in rows:
-            made.add_row(*(Text("" if cell is None else harmless(str(cell))) for cell in row))
+        cells = [columns, *([harmless("" if cell is None else str(cell)) for cell in row] for row in rows)]
         console = self._console()
-        with console.capture() as drawn:
-            console.print(made)
-        # A column is as wide as its widest cell: what stands behind the last word of a line is nothing to read.
-        print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
+        if title:
+            console.print(harmless(title), style="italic", highlight=False, markup=False, soft_wrap=True)
+        lines = in_columns(cells, console.width, whole=not sys.stdout.isatty())
+        console.print(next(lines), style="bold", highlight=False, markup=False, soft_wrap=True)
+        print("\n".join(lines))
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Any]:
