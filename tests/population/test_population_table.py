@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from isocenter.errors import Refused
-from isocenter.population.table import FEW, chart, fields, filters, measured, member, narrow
+from isocenter.population.table import FEW, Field, Member, chart, fields, filters, measured, member, narrow
 from isocenter.record import Finding, Measurement, Origin, Outcome, Patient, Result, Study, Verdict, codes
 
 NOON = datetime(2026, 11, 20, tzinfo=UTC)
@@ -78,3 +78,22 @@ def test_no_cell_below_ten_is_told() -> None:
     assert (words["words"], words["withheld"]) == ([{"word": "M", "n": 11}, {"word": "F", "n": 10}], 0)
     with pytest.raises(Refused):
         chart(studies(3), "shoe")
+
+
+def test_a_thousand_fields_of_a_few_studies_each_are_gone_through_once() -> None:
+    looks = 0
+
+    class Counted(dict[str, float]):
+        def __contains__(self, name: object) -> bool:
+            nonlocal looks
+            looks += 1
+            return super().__contains__(name)
+
+        def __getitem__(self, name: str) -> float:
+            nonlocal looks
+            looks += 1
+            return super().__getitem__(name)
+
+    known = {f"f{k}": Field(f"f{k}", f"F {k}") for k in range(300)}
+    many = [Member(f"1.{k}", f"P{k}", Counted({f"f{k}": 1.0}), known) for k in range(300)]
+    assert len(fields(many)) == 300 and looks < 3000, looks

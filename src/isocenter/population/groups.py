@@ -15,7 +15,7 @@ import numpy as np
 
 from isocenter.errors import Refused
 from isocenter.methods.two_groups import contrast, holm
-from isocenter.population.table import FEW, Member, fields
+from isocenter.population.table import FEW, Member, fields, having
 
 __all__ = ["choices", "contrasted", "first_of_each"]
 
@@ -24,12 +24,11 @@ _MOST = 60  # kinds of a field of words that can be chosen
 
 def choices(members: Sequence[Member]) -> list[dict[str, Any]]:
     """Fields of words with the values by which at least ten people can be told from others."""
-    told = []
+    told, of = [], having(members)
     for one in (f for f in fields(members) if f["kind"] == "words"):
         people: dict[str, set[str]] = {}
-        for m in members:
-            if one["name"] in m.values:
-                people.setdefault(str(m.values[one["name"]]), set()).add(m.patient)
+        for m in of[one["name"]]:
+            people.setdefault(str(m.values[one["name"]]), set()).add(m.patient)
         words = sorted(w for w, who in people.items() if len(who) >= FEW)[:_MOST]
         if words:
             told.append({"name": one["name"], "title": one["title"], "values": words})
@@ -67,7 +66,12 @@ def contrasted(members: Sequence[Member], by: str, one: str, other: str) -> dict
                 f"the group '{value:.40}'", f"it has fewer than {FEW} people{left}: a mean of so few says nothing, and "
                 "might point to one of them", "widen the question, or choose another group",
             )  # fmt: skip
-    told = [_line(f, sides, people) for f in fields([*sides[0], *sides[1]]) if f["kind"] == "number"]
+    of = [having(some) for some in sides]
+    told = [
+        _line(f, [each.get(f["name"], []) for each in of], people)
+        for f in fields([*sides[0], *sides[1]])
+        if f["kind"] == "number"
+    ]
     tested = [line for line in told if line["p"] is not None]
     for line, p in zip(tested, holm([line["p"] for line in tested]), strict=True):
         line["holm"] = p
@@ -79,11 +83,9 @@ def contrasted(members: Sequence[Member], by: str, one: str, other: str) -> dict
 
 
 def _line(field: dict[str, Any], sides: Sequence[Sequence[Member]], people: Sequence[int]) -> dict[str, Any]:
+    """One number of the two groups. `sides`: studies of each that have it; `people`: of each group, with it or not."""
     name = field["name"]
-    values = [
-        np.array([float(m.values[name]) for m in first_of_each([m for m in some if name in m.values])])
-        for some in sides
-    ]
+    values = [np.array([float(m.values[name]) for m in first_of_each(some)]) for some in sides]
     line: dict[str, Any] = {
         "name": name, "title": field["title"], "unit": field["unit"], "difference": None, "low": None, "high": None,
         "g": None, "superiority": None, "p": None, "holm": None, "because": "",
