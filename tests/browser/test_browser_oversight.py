@@ -227,6 +227,30 @@ def test_a_third_reader_looks_alone_then_sees_both_opinions_and_settles(desk: An
 
 
 @pytest.mark.slow
+def test_a_study_that_no_accession_number_finds_is_said_and_a_phone_shows_whole_names(desk: Any) -> None:
+    page = desk("chief")
+    page.goto("/oversight/double")
+    page.get_by_label("Study Instance UID").fill("ZZ-99")
+    page.get_by_text("No accession number here begins so.").wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
+    figure = {"value": 200.0, "low": 160.0, "high": 240.0, "n": 40}
+
+    def told(route: Any) -> None:
+        row = route.fetch().json()["all"] | {"group": "Radiology of the Northern Hospital", "n": 40, "median": figure}
+        row |= {"p90": figure, "p95": figure, "within": figure}
+        route.fulfill(json=route.fetch().json() | {"all": row, "rows": [row]})
+
+    page.route("**/turnaround*", lambda route: told(route) if "/api/" in route.request.url else route.continue_())
+    page.goto("/oversight/turnaround")
+    page.locator("figure.plot").wait_for()
+    words = page.locator("figure.plot svg text")
+    boxes = [words.nth(n).bounding_box() for n in range(words.count())]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["height"] > 10 for box in boxes), boxes
+    said = [text.replace("\u2009", " ") for text in words.all_inner_texts()]
+    assert "Radiology of the Northern Hospital" in said and "3 h" in said, "hours that are round as hours"
+
+
+@pytest.mark.slow
 def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
     _, site, _, _ = served
     study = site.find("STUDY", {"PatientID": "1CT1"}, who=HOUSE)[0]["StudyInstanceUID"]

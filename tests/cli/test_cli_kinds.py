@@ -19,13 +19,14 @@ from isocenter.learn.pretrain import METHODS as PRETRAINED
 from isocenter.learn.recalibrate import HOW
 from isocenter.learn.sanity_films import METHODS as FILMS
 from isocenter.learn.sensitivity import METHODS as PICTURES
+from isocenter.learn.tested import PICKS
 from isocenter.methods.selection import RULES
 from isocenter.record.states import ORDER
 
 KINDS = {
     "FOLDER", "FILE", "PATH", "NAME", "NAME,…", "A,B,…", "UID", "ID", "AET", "AET@HOST:PORT,…", "HOST", "PORT", "URL",
     "NUMBER", "SECONDS", "YEARS", "TIME", "WORD", "WORDS", "NAME=VALUE", "TERM=VALUE", "FAMILY^GIVEN", "MODALITY",
-    "OPTION", "adam", "QUESTION", "CODE", "KEY", "KEYWORD", "UNIT", "XX",
+    "OPTION", "adam", "QUESTION", "CODE", "KEY", "KEYWORD", "XX",
 }  # fmt: skip
 
 
@@ -75,9 +76,10 @@ def test_a_value_that_is_one_of_some_words_is_called_by_them() -> None:
         ("federate coordinate", "--method", FEDERATED), ("saliency", "--method", PICTURES),
         ("sanity", "--method", [*PICTURES, *(one for one in FILMS if one not in PICTURES)]),
         ("orders", "--state", {state for _, state in ORDER.values()}),
-        ("project join", "role", set(Role) - {Role.PATIENT}),
+        ("project join", "role", set(Role) - {Role.PATIENT}), ("cases", "--of", PICKS),
     ):  # fmt: skip
         assert set(of[called, option].split("|")) == {str(one) for one in words}, (called, option)
+    assert of["risk", "--unit"] == "mg/dL|mmol/L" and of["cases", "--on"] == "claimed|sealed|DIGEST"
     assert of["release", "--step"] == "test|compare|shadow|release|suspend|reject|retire"
     for called, command in COMMANDS:
         for one in command.params:

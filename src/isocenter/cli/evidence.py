@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,16 +19,19 @@ def cases(
     model: Annotated[str, typer.Argument(help="Name of a model of the archive, or the folder of a model: no archive.")],
     metric: Annotated[str, typer.Option(help="The figure whose cases are wanted, such as sensitivity or auc.")] = "",
     of: Annotated[
-        str,
-        typer.Option(help="Or which: all, ill, well, called, 'not called', missed, 'false alarms', wrong, declined."),
-    ] = "",
+        Literal["all", "ill", "well", "called", "not called", "missed", "false alarms", "wrong", "declined"] | None,
+        typer.Option(help="Or which cases."),
+    ] = None,
     division: Annotated[
         str, typer.Option(help="With --group: class, finding, sex, site, …, as subgroups name it.")
     ] = "",
     group: Annotated[str, typer.Option(help="Only cases of this group.")] = "",
     bin: Annotated[int, typer.Option(min=-1, help="Only cases of this filled bin of the calibration, from 0.")] = -1,
     on: Annotated[
-        str, typer.Option(help="claimed: validation of its training; sealed: its test; or the data's digest, of judge.")
+        str,
+        typer.Option(
+            metavar="claimed|sealed|DIGEST", help="Validation of its training, its sealed test, or data of `judge`."
+        ),
     ] = "claimed",
     by: Annotated[str, typer.Option(help="Your account: who opens cases of a sealed test is a person.")] = "",
     limit: Limit = 50,

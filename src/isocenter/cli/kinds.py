@@ -12,7 +12,7 @@ _BY_OPTION = {
     "--ask": "QUESTION", "--begin": "PATH", "--classes": "A,B,…", "--code": "CODE", "--country": "XX", "--data": "PATH",
     "--key": "KEY", "--issuer": "NAME", "--only": "NAME,…", "--peers": "AET@HOST:PORT,…", "--say": "TERM=VALUE",
     "--set": "NAME=VALUE", "--patient-name": "FAMILY^GIVEN", "--host": "HOST", "--address": "URL", "--wrap": "MODALITY",
-    "--modality": "MODALITY", "--option": "OPTION", "--urgent": "UID", "--unit": "UNIT",
+    "--modality": "MODALITY", "--option": "OPTION", "--urgent": "UID",
 }  # fmt: skip
 """Where the name of an option says it; of a file or folder, its help does."""
 

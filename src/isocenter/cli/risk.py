@@ -33,7 +33,9 @@ def risk(
     systolic: Annotated[float, typer.Option(help="Systolic pressure, mmHg.")],
     cholesterol: Annotated[float | None, typer.Option(help="Total cholesterol, in --unit.")] = None,
     hdl: Annotated[float | None, typer.Option(help="HDL cholesterol, in --unit.")] = None,
-    unit: Annotated[str, typer.Option(help="mg/dL or mmol/L; by default what the model was published in.")] = "",
+    unit: Annotated[
+        str, typer.Option(metavar="mg/dL|mmol/L", help="Of cholesterol; by default what the model was published in.")
+    ] = "",
     outcome: Annotated[str, typer.Option(metavar="CVD|ASCVD|HF", help="PREVENT: which outcome.")] = "CVD",
     years: Annotated[int, typer.Option(help="PREVENT: 10 or 30.")] = 10,
     egfr: Annotated[float | None, typer.Option(help="PREVENT: glomerular filtration, mL/min/1.73 m2.")] = None,
