@@ -49,6 +49,21 @@ def test_remnant_and_standard_volume() -> None:
     assert any("centimetres or pounds" in r for r in bare.reasons) and len(bare.measurements) == 1
 
 
+def test_a_liver_that_a_label_map_has_around_its_tumours_holds_them() -> None:
+    """Where no voxel is of two segments the liver was smaller by its tumours."""
+    inside, at_edge = box("tumor", slice(10, 14), slice(10, 14), slice(10, 14)), slice(30, 33)
+    beside = box("metastasis", slice(10, 14), at_edge, slice(10, 14))  # it touches the liver with one face
+    assert LIVER.mask is not None and inside.mask is not None and beside.mask is not None
+    around = replace(LIVER, mask=LIVER.mask & ~inside.mask)
+    answer = LiverVolumetry().run((around, REMNANT, inside, beside), None)
+    said = {m.definition: m.value for m in answer.measurements}
+    assert said["total liver"] == pytest.approx(1400.0)
+    assert said["tumour within the liver"] == pytest.approx(64 * 0.08)
+    assert any("outlined around 'tumor', of which 5.12 mL are counted" in r for r in answer.reasons)
+    assert any("100 % of 'metastasis' lie outside" in r for r in answer.reasons)
+    assert answer.findings[0].where is not None and answer.findings[0].where.voxels == LIVER.voxels
+
+
 @pytest.mark.parametrize(
     "label",
     ["Leber", "Foie", "hígado", "Fegato", "WholeLiver", "Gesamtleber", "Hi\u0301gado", "Lever", "肝臓", "Печень"],

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import binary_dilation, find_objects
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
@@ -16,6 +17,7 @@ from isocenter.catalogue.liver_outline import LESION, livers_among, names_no_liv
 from isocenter.catalogue.mask_grid import OtherGrid, laid
 from isocenter.catalogue.plane_image import age_said, age_years
 from isocenter.errors import Refused
+from isocenter.methods.components import labelled
 from isocenter.methods.field_of_view import cut_slices
 from isocenter.methods.liver_volume import FORMULAE, standard_volume_ml
 from isocenter.record import Finding, Measurement, codes
@@ -32,6 +34,7 @@ _CUT_SHARE, _OUTSIDE_SHARE = 0.25, 0.05
 _CUT_SLICES = 2  # that a field of view may graze
 _LEFT_OUT = 0.02  # of the liver, in slices without an outline
 _ADULT_YEARS = 18.0
+_AROUND = 0.5  # of a tumour's border that is liver, from which it lies in it
 _ROUNDED = 0.05  # of a voxel: positions in headers are rounded
 
 Mask = npt.NDArray[np.bool_]
@@ -40,7 +43,7 @@ Mask = npt.NDArray[np.bool_]
 class LiverVolumetry:
     """How large is the outlined liver for this body, and what share would a resection leave?"""
 
-    name, version = "liver_volumetry", "8"
+    name, version = "liver_volumetry", "9"
     needs: ClassVar[Mapping[str, Need]] = {
         "drawn": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
         "image": Need(modality=("CT", "MR"), optional=True),
@@ -159,9 +162,17 @@ def _named(drawn: tuple[Region, ...], other_grid: OtherGrid) -> tuple[Region, Ma
         return masks
 
     whole = whole_liver([largest, *parts], [np.asarray(roomy.mask), *on_one_grid(parts)], said)
+    held, outlined = on_one_grid(lesions), whole
+    for region, mask in zip(lesions, held, strict=True):
+        if (around := _surrounded(mask, outlined)).any():
+            whole = whole | around
+            ml = float(around.sum()) * roomy.geometry.voxel_volume_mm3 / 1000.0
+            said.append(
+                f"the liver was outlined around '{region.label}', of which {ml:.3g} mL are counted as liver, too"
+            )
     liver = largest if whole is roomy.mask else replace(largest, geometry=roomy.geometry, mask=whole)
     kept, tumour = _once(remnants, on_one_grid(remnants), said), np.zeros(roomy.geometry.shape, bool)
-    for region, mask in zip(lesions, on_one_grid(lesions), strict=True):
+    for region, mask in zip(lesions, held, strict=True):
         if outside := round(100.0 * float((mask & ~whole).sum()) / region.voxels):
             said.append(
                 f"{outside} % of '{region.label}' lie outside the outlined liver and are not counted in it: where the "
@@ -170,6 +181,21 @@ def _named(drawn: tuple[Region, ...], other_grid: OtherGrid) -> tuple[Region, Ma
         tumour |= mask
     remnant = replace(remnants[0], geometry=roomy.geometry, mask=kept) if kept is not None else None
     return liver, whole, remnant, tumour, said
+
+
+def _surrounded(mask: Mask, liver: Mask) -> Mask:
+    """The parts of a tumour around which a liver was outlined, as a label map has it, where no voxel is of two."""
+    found = np.zeros_like(mask)
+    if (mask & liver).any():
+        return found  # the liver was outlined with its tumours
+    labels, _ = labelled(mask)
+    for number, box in enumerate(find_objects(labels), start=1):
+        room = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
+        part = labels[room] == number
+        rim = binary_dilation(part) & ~part
+        if np.count_nonzero(rim & liver[room]) >= _AROUND * np.count_nonzero(rim):
+            found[room] |= part
+    return found
 
 
 def _once(regions: list[Region], masks: list[Mask], said: list[str]) -> Mask | None:
