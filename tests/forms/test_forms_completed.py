@@ -126,6 +126,28 @@ def test_the_images_say_how_far_slices_lie_apart(archive: Archive, axial: Geomet
     assert finer.volume_ml == pytest.approx(ball(axial).volume_ml)
 
 
+def test_places_that_a_maker_rounded_are_those_of_the_images(archive: Archive, axial: Geometry) -> None:
+    """Of a mask whose positions were rounded to 0.1 mm the voxels were others than the image's: it was refused."""
+    ds = _written(ball(axial), archive)
+    (whole,) = seg.read(file_bytes(ds), seek=lambda _: _images(axial))
+    grid = Geometry.regular(
+        shape=axial.shape, spacing_mm=(2.4968, 0.7004, 0.8003), origin_mm=axial.origin_mm, frame_of_reference=FRAME_UID
+    )
+    for frame in ds.PerFrameFunctionalGroupsSequence:
+        (place,) = frame.PlanePositionSequence
+        k = round(float(axial.to_index(place.ImagePositionPatient)[0]))
+        place.ImagePositionPatient = [f"{mm:.1f}" for mm in grid.to_patient((k, 0, 0))]
+    (again,) = seg.read(file_bytes(ds), seek=lambda _: _images(grid))
+    assert np.array_equal(again.mask, whole.mask)
+    assert again.geometry.spacing_mm == pytest.approx(grid.spacing_mm, abs=1e-4)  # positions count to 1 µm
+    assert np.abs(grid.to_index(again.geometry.origin_mm) % 1.0).max() == pytest.approx(0.0, abs=1e-9)
+    for frame in ds.PerFrameFunctionalGroupsSequence:  # half a pixel aside is another grid, and stays one
+        place = frame.PlanePositionSequence[0]
+        place.ImagePositionPatient = [float(place.ImagePositionPatient[0]) + 0.4, *place.ImagePositionPatient[1:]]
+    (aside,) = seg.read(file_bytes(ds), seek=lambda _: _images(grid))
+    assert aside.geometry.spacing_mm[1:] == pytest.approx((0.7, 0.8), abs=1e-9)
+
+
 def test_scouts_and_uneven_images_say_nothing_of_the_distance(archive: Archive, axial: Geometry) -> None:
     images = _images(axial)
     scouts = np.array([axial.to_patient((k + 0.3, 0, 0)) for k in range(3)])

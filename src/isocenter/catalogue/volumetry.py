@@ -26,7 +26,7 @@ _SMALL = 27  # voxels: below three in each direction, half a voxel of border is 
 class Volumetry:
     """How large is each segmented structure: volume, diameters, surface, and in how many parts?"""
 
-    name, version = "volumetry", "9"
+    name, version = "volumetry", "10"
     needs: ClassVar[Mapping[str, Need]] = {
         "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", every=True),
     }
