@@ -1,6 +1,6 @@
 """Each recipe that ships trains by its own name and is judged, shortened, on pictures, volumes or rows drawn here.
 
-The two with a training of their own are trained in test_learn_hearts_walk.py and test_learn_films_walk.py.
+The two with a training of their own are trained in test_learn_hearts_walk.py and test_learn_chests_walk.py.
 """
 
 from __future__ import annotations
