@@ -13,6 +13,7 @@ from isocenter.errors import Refused
 __all__ = ["grad_cam", "integrated_gradients"]
 
 Array = npt.NDArray[np.float32]
+_AT_ONCE = 4  # of 16 pictures a network that sees 224 pixels keeps 4 to 7 GB on the way to a gradient, and is slower
 
 
 def integrated_gradients(
@@ -45,7 +46,7 @@ def integrated_gradients(
     a, b = torch.from_numpy(np.ascontiguousarray(start)), torch.from_numpy(np.ascontiguousarray(image))
     net.eval()
     total = torch.zeros_like(a)
-    for part in torch.split((torch.arange(steps) + 0.5) / steps, 16):
+    for part in torch.split((torch.arange(steps) + 0.5) / steps, _AT_ONCE):
         way = a + part.view(-1, *[1] * a.ndim) * (b - a)
         way.requires_grad_(True)
         total += torch.autograd.grad(net(way)[:, output].sum(), way)[0].sum(0)
