@@ -14,9 +14,14 @@ import numpy.typing as npt
 from isocenter.dicom.padding import shown_between, surrounding
 from isocenter.methods.film_view import FILMS, as_shown, dense_bright
 
-__all__ = ["film_greys", "picture_greys", "within_padding", "without_padding"]
+__all__ = ["film_greys", "picture_greys", "within_collimator", "within_padding", "without_padding"]
 
 _CORNER, _BESIDE = 0.02, 0.02  # of the sides; of the values of a picture, by which padding varies besides
+_LOOKED_AT = 256  # lines of a film in which its border is sought
+# Of the lines, that a collimator may shut out at one edge; of the range of greys, by which these vary, and above which
+# they lie.
+_WIDEST_SHUT, _EVEN, _WHITE = 0.3, 0.06, 0.85
+_NOISE = 7  # neighbours along a line whose mean is taken
 _WIDEST_RANGE = 0.5  # of the values of a picture, that a range of padding may take: beyond it tissue is meant as well
 
 
@@ -67,6 +72,35 @@ def within_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -
     around = surrounding(held[0])
     down, across = (np.flatnonzero(~around.all(axis=1 - axis)) for axis in (0, 1))
     return slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
+
+
+def within_collimator(seen: npt.NDArray[np.float32]) -> tuple[slice, slice]:
+    """The rows and columns of a film between what the collimator shut out, which is white but for noise.
+
+    Args:
+        seen: (rows, columns), dense tissue bright (`film_greys`). A line that was shut out is even from end to end and
+            as bright as the brightest of the picture; lines across a patient have air or lungs on them.
+
+    >>> film = np.full((64, 64), 9.0, np.float32)
+    >>> film[8:, 4:60] = np.arange(56)[:, None] % 7
+    >>> within_collimator(film)
+    (slice(8, 64, None), slice(4, 60, None))
+    """
+    from scipy.ndimage import uniform_filter1d  # takes longer to load than most films need
+
+    step = max(1, min(seen.shape) // _LOOKED_AT)
+    rows, columns = (side // step for side in seen.shape)
+    coarse = seen[: rows * step, : columns * step].reshape(rows, step, columns, step).mean(axis=(1, 3))
+    low, high = (float(v) for v in np.percentile(coarse, (0.5, 99.5)))
+    ends = []
+    for lines in (coarse, coarse[::-1], coarse.T, coarse.T[::-1]):
+        few = uniform_filter1d(lines[: int(_WIDEST_SHUT * len(lines))], _NOISE, axis=1)
+        spread = np.ptp(np.percentile(few, (2.0, 98.0), axis=1), axis=0)
+        shut = (spread < _EVEN * (high - low)) & (np.median(few, axis=1) > low + _WHITE * (high - low))
+        many = int(np.argmin(np.append(shut, False)))
+        ends.append(many * step + (step - 1 if many else 0))  # the next block may be partly shut out
+    top, bottom, left, right = ends
+    return slice(top, seen.shape[0] - bottom), slice(left, seen.shape[1] - right)
 
 
 def _padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> tuple[npt.NDArray[np.bool_], float] | None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.analysis.film import within_collimator
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.plane_image import age_said, age_years, grey
@@ -247,12 +248,15 @@ def _outlined(
     return both.chest, (both.doubt,) if both.doubt else (), said, any(chance > 0.5 for chance in other)
 
 
-def _exposed(picture: npt.NDArray[Any]) -> tuple[slice, slice]:
+def _exposed(picture: npt.NDArray[np.float32]) -> tuple[slice, slice]:
     """The part of a picture within its border of one value: what was shut out by the collimator, or added around."""
     down, across = (np.flatnonzero(np.ptp(picture, axis=1 - axis) > 0) for axis in (0, 1))
     if not down.size or not across.size:  # every row, or every column, is of one value: no border can be told
         return slice(0, picture.shape[0]), slice(0, picture.shape[1])
-    return slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
+    field = slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
+    inner = within_collimator(picture[field])
+    rows, columns = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(field, inner, strict=True))
+    return rows, columns
 
 
 def _on_whole(mask: npt.NDArray[np.bool_], shape: tuple[int, ...], field: tuple[slice, slice]) -> npt.NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.analysis.film import film_greys, within_padding
+from isocenter.analysis.film import film_greys, within_collimator, within_padding
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
@@ -97,8 +97,9 @@ class ChestXrayOpacity:
             return Answer.declined(*reasons)
         size = int(weights.get_inputs()[0].shape[-1])
         towards = towards_of(image)
-        field = within_padding(image.array[0], image.facts)
-        film = hung_of(film_greys(image.array[0], image.facts)[field], towards)
+        seen = film_greys(image.array[0], image.facts)
+        field = _field(seen, image)
+        film = hung_of(seen[field], towards)
         if reasons := _of_no_film(*film.shape):
             return Answer.declined(*reasons)
         seen = prepared(film, size)[None, None]
@@ -122,6 +123,14 @@ class ChestXrayOpacity:
         where[field] = as_stored(activation(places[0, 0], *film.shape), towards)
         heat = image.like(where[None], quantity="sensitivity", unit="1")
         return Answer.found(finding, measurements=(stated,), maps={_MAP: heat}, sensitivity=(_MAP,))
+
+
+def _field(seen: npt.NDArray[np.float32], image: Volume) -> tuple[slice, slice]:
+    """The rows and columns within padding, and within what a collimator shut out."""
+    field = within_padding(image.array[0], image.facts)
+    inner = within_collimator(seen[field])
+    down, across = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(field, inner, strict=True))
+    return down, across
 
 
 def _of_one_grey(image: Volume) -> Volume:
