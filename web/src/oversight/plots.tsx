@@ -1,4 +1,5 @@
 import { ticksOf } from "../kit/ticks";
+import { number } from "../words";
 import { minutes } from "./figures";
 
 /** Plots stand after the table that holds the same figures. Each has a title and says its summary in words. */
@@ -23,7 +24,7 @@ export function Ranges({ title, rows, line, lineName }: { title: string; rows: R
   const all = rows.flatMap((row) => [row.value, row.low ?? row.value, row.high ?? row.value, ...(row.ends ?? [])]).concat(line ?? []);
   // Round in the unit in which they are told.
   const most = Math.max(...all.map(Math.abs));
-  const unit = most >= 48 * 60 ? 1440 : most >= 180 ? 60 : 1;
+  const [unit, called] = most >= 48 * 60 ? ([1440, "d"] as const) : most >= 180 ? ([60, "h"] as const) : ([1, "min"] as const);
   const ticks = ticksOf(Math.min(0, ...all) / unit, Math.max(...all, all.some((value) => value !== 0) ? 0 : 1) / unit).map((tick) => tick * unit);
   const [from, until] = [ticks[0]!, ticks[ticks.length - 1]!];
   const width = wide(), phone = onPhone();
@@ -38,7 +39,7 @@ export function Ranges({ title, rows, line, lineName }: { title: string; rows: R
     <figure class="plot">
       <figcaption>{title}</figcaption>
       <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`${title}: ${summary}`}>
-        {ticks.map((tick) => <g key={tick}><path class="grid" d={`M${x(tick)} ${TOP}V${height - FOOT}`} />{told.includes(tick) && <text x={x(tick)} y={height - 8} text-anchor="middle">{minutes(tick)}</text>}</g>)}
+        {ticks.map((tick) => <g key={tick}><path class="grid" d={`M${x(tick)} ${TOP}V${height - FOOT}`} />{told.includes(tick) && <text x={x(tick)} y={height - 8} text-anchor="middle">{tick < 0 ? "−" : ""}{number(Math.abs(tick) / unit)}{"\u2009"}{called}</text>}</g>)}
         {line !== undefined && <g><path class="target" d={`M${x(line)} ${TOP}V${height - FOOT}`} />{lineName && <text class="target-name" x={x(line) + (x(line) > width - 90 ? -4 : 4)} y={TOP + 9} text-anchor={x(line) > width - 90 ? "end" : "start"}>{lineName}</text>}</g>}
         {rows.map((row, i) => {
           const y = TOP + (i + (above ? 0.75 : 0.5)) * deep;
