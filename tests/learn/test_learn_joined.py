@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,9 @@ from typer.testing import CliRunner
 pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 pytest.importorskip("sklearn", reason="the extra 'ml' is not installed")
 
+from isocenter.analysis.weights import models
 from isocenter.cli import app
-from isocenter.errors import NotFound, Refused
+from isocenter.errors import MissingPart, NotFound, Refused
 from isocenter.learn import recipes
 from isocenter.learn.joined import read_joined
 from isocenter.learn.judge import judge
@@ -75,6 +77,21 @@ def test_both_together_know_more_than_either_alone(tmp_path: Path) -> None:
     assert said["learnt_from"] == 240 and said["n"] == 240, "the table that it learnt from is known again"
 
 
+def test_the_eyes_may_be_a_model_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = written(tmp_path / "learn", 12, 0)
+    own = replace(BOTH, through="own_eyes")
+    with pytest.raises(MissingPart, match="ISOCENTER_MODELS"):
+        read_joined(data, own)
+    record, file = models()["pneumoniamnist"]
+    shutil.copytree(file.parent, tmp_path / "shelf" / "own_eyes")
+    told = json.loads((file.parent / "model.json").read_text()) | {"name": "own_eyes"}
+    (tmp_path / "shelf" / "own_eyes" / "model.json").write_text(json.dumps(told))
+    monkeypatch.setenv("ISOCENTER_MODELS", str(tmp_path / "shelf"))
+    seen = read_joined(data, own)
+    assert seen.eyes["model"] == "own_eyes" and seen.eyes["digest"] == record.digest
+    assert np.array_equal(seen.rows.values, read_joined(data, BOTH).rows.values, equal_nan=True)
+
+
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     data = written(tmp_path / "learn", 12, 0)
     with pytest.raises(Refused, match=r"looked through 000.*here is"):
@@ -91,3 +108,24 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "learn/3.png").unlink()
     with pytest.raises(NotFound, match=r"no picture at .*3\.png.*row 4 names it"):
         read_joined(data, BOTH)
+    unread: list[tuple[str, str]] = []
+    some = read_joined(data, BOTH, aside=unread)
+    assert len(some.rows.labels) == len(some.strange) == 11 and "row 4" not in some.rows.names
+    assert [name for name, _ in unread] == ["row 4"] and "no picture" in unread[0][1]
+    for file in data.parent.glob("*.png"):
+        file.unlink()
+    with pytest.raises(Refused, match="none of 12 rows"):
+        read_joined(data, BOTH, aside=[])
+
+
+def test_a_picture_is_found_as_other_tables_name_it(tmp_path: Path) -> None:
+    data = written(tmp_path / "learn", 12, 0)
+    wanted = read_joined(data, BOTH).rows
+    (tmp_path / "learn" / "img").mkdir()
+    for file in data.parent.glob("*.png"):
+        file.rename(data.parent / "img" / file.name)
+    plain, text = tmp_path / "learn" / "rows.csv", data.read_text()
+    for name, way in (("image", "img\\"), ("filename", ""), ("Image ID", "")):
+        lines = [way + line for line in text.replace(".png", ".png" if way else "").splitlines()[1:]]
+        plain.write_text("\n".join([text.splitlines()[0].replace("image", name), *lines]))
+        assert np.array_equal(read_joined(plain, BOTH).rows.values, wanted.values, equal_nan=True), name

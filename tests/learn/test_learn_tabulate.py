@@ -25,7 +25,7 @@ RISK = Table(
     task="risk", classes=("well", "ill"), label=("outcome", "num"), labels=(0, 1, 2), strengths=(0.1, 1.0),
     trees=(0, 8),
     columns=(
-        Column("age", "number", ("years",), low=20, high=90, knots=(50,)),
+        Column("age", "number", ("years",), low=20, high=90, knots=(50,), unit="a"),
         Column("sex", "code", values=(0, 1), unit="female | male"),
         Column("grade", "grade", values=(1, 2, 3)),
     ),
@@ -133,6 +133,8 @@ def test_trees_as_products_answer_as_the_trees_do() -> None:
         ("50,2,2,1\n", "sex is 2 in row 1.*its codes are 0, 1"),
         ("", "is empty"),
         ("age,sex,grade,Age,num\n50,1,2,7,1\n", "the column 'age' stands 2 times"),
+        ("Age (months),sex,grade,num\n50,1,2,1\n", r"'Age \(months\)' in t.csv: 'age' is in a here"),
+        ("age (log),sex,grade,num\n50,1,2,1\n", r"'age \(log\)' in t.csv"),
         ("age,sex,grade,num,Outcome\n50,1,2,1,1\n51,1,2,1,0\n", "'Outcome' and 'num'.*1 of 2 rows differ"),
     ],
 )
@@ -140,6 +142,12 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, said: str, why: str)
     (tmp_path / "t.csv").write_text(said)
     with pytest.raises(Refused, match=why):
         read_rows(tmp_path / "t.csv", RISK)
+
+
+def test_a_column_may_say_its_unit_in_brackets(tmp_path: Path) -> None:
+    for head in ("Age (years)", "AGE [a]", "years (a)"):
+        (tmp_path / "t.csv").write_text(f"{head},sex,grade,num\n50,1,2,1\n51,0,2,0\n")
+        assert read_rows(tmp_path / "t.csv", RISK).values[:, 0].tolist() == [50, 51], head
 
 
 def test_words_for_labels_gaps_and_one_class(tmp_path: Path) -> None:

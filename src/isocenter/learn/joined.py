@@ -23,6 +23,7 @@ from isocenter.learn.learnt import seen
 from isocenter.learn.recipes import recipe_behind
 from isocenter.learn.rows import Rows, read_rows
 from isocenter.record import Model
+from isocenter.settings import Settings
 
 __all__ = ["Joined", "read_joined"]
 
@@ -45,11 +46,14 @@ class Joined:
     known: int = 0
 
 
-def read_joined(data: Path, how: Table, split: str | None = None, *, digest: str = "") -> Joined:
+def read_joined(
+    data: Path, how: Table, split: str | None = None, *, digest: str = "", aside: list[tuple[str, str]] | None = None
+) -> Joined:  # fmt: skip
     """The rows of a table (see `rows.read_rows`), and what is seen in the picture that each of them names.
 
     Args:
         digest: of the weights that looked when the model was trained; any where it is empty.
+        aside: where it is given, a row whose picture is not there or cannot be read is put here with the reason.
 
     Raises:
         NotFound: no table, no picture where a row names one, or no model that looks.
@@ -58,16 +62,18 @@ def read_joined(data: Path, how: Table, split: str | None = None, *, digest: str
     rows = read_rows(data, how, split)
     if not how.through:
         return Joined(rows, how, np.zeros(len(rows.labels), bool), {})
-    if how.through not in models():
-        raise MissingPart(f"'{how.task}' looks through the model '{how.through}'", "it is not here", "install it")
-    held, file = models()[how.through]
+    shelf = Path(own) if (own := Settings().models) else None
+    if (there := models(shelf).get(how.through)) is None:
+        raise MissingPart(f"'{how.task}' looks through the model '{how.through}'", "it is not here",
+                          "lay its folder into that of ISOCENTER_MODELS")  # fmt: skip
+    held, file = there
     if digest and held.digest != digest:
         raise Refused(
             f"the model '{how.through}'", f"'{how.task}' looked through {digest[:16]}…, here is {held.digest[:16]}…",
             "train it again through the model that is here",
         )  # fmt: skip
-    pictures = _pictures(rows, how, held)
-    looked = embedded(held, open_session(how.through), file.parent, pictures)
+    rows, pictures = _pictures(rows, how, held, aside)
+    looked = embedded(held, open_session(how.through, shelf), file.parent, pictures)
     columns = tuple(Column(f"{how.through} {k + 1}", "number") for k in range(looked.rows.shape[1]))
     sha = hashlib.sha256(rows.digest.encode() + pictures.tobytes())
     whole = replace(rows, values=np.hstack([rows.values, looked.rows.astype(np.float64)]), digest=sha.hexdigest())
@@ -79,8 +85,10 @@ def read_joined(data: Path, how: Table, split: str | None = None, *, digest: str
     )  # fmt: skip
 
 
-def _pictures(rows: Rows, how: Table, held: Model) -> npt.NDArray[np.uint8]:
-    """(n, …grid) of the rows, on the grid of the model that looks."""
+def _pictures(
+    rows: Rows, how: Table, held: Model, aside: list[tuple[str, str]] | None
+) -> tuple[Rows, npt.NDArray[np.uint8]]:  # fmt: skip
+    """The rows whose pictures can be read, and these, (n, …grid) on the grid of the model that looks."""
     wanted = recipe_behind(held)
     if not isinstance(wanted, Classes):
         raise Refused(
@@ -88,9 +96,17 @@ def _pictures(rows: Rows, how: Table, held: Model) -> npt.NDArray[np.uint8]:
             "only classifiers of pictures can be looked through",
             "name a classifier of pictures: `isocenter models`",
         )
-    found = []
-    for file, name in zip(rows.files, rows.names, strict=True):
-        if not file.is_file():
-            raise NotFound(f"no picture at {file}", f"{name} names it", "put it there, or take the row out")
-        found.append(fitted(opened(file, wanted), wanted, file.name))
-    return np.stack(found)
+    found = dict[int, npt.NDArray[np.uint8]]()
+    for number, (file, name) in enumerate(zip(rows.files, rows.names, strict=True)):
+        try:
+            if not file.is_file():
+                raise NotFound(f"no picture at {file}", f"{name} names it", "put it there, or take the row out")
+            found[number] = fitted(opened(file, wanted), wanted, file.name)
+        except (NotFound, Refused) as why:
+            if aside is None:
+                raise
+            aside.append((name, str(why)))
+    if not found:
+        raise Refused(f"none of {len(rows.names)} rows has a picture that can be read", "there is nothing to look at",
+                      "put the pictures beside the table")  # fmt: skip
+    return rows if len(found) == len(rows.names) else rows.only(list(found)), np.stack(list(found.values()))

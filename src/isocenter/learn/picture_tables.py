@@ -15,10 +15,20 @@ from isocenter.learn.sheet import plain, read_sheet
 from isocenter.learn.splits import must_be_among, of_part
 from isocenter.learn.whose import PERSON_COLUMNS, whose_pictures
 
-__all__ = ["LABEL_COLUMNS", "Listed", "by_name", "listed", "listed_in", "pictures_in"]
+__all__ = [
+    "FILE_COLUMNS",
+    "FILE_ENDS",
+    "LABEL_COLUMNS",
+    "Listed",
+    "by_name",
+    "listed",
+    "listed_in",
+    "named_in",
+    "pictures_in",
+]
 
-_FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "imageid", "imageindex", "img", "name")
-_FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid", "imgpath", "imgname")
+FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "imageid", "imageindex", "img", "name")
+FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid", "imgpath", "imgname")
 LABEL_COLUMNS = (
     "label", "labels", "class", "classname", "target", "diagnosis", "grade", "findinglabels", "y", "finding", "outcome",
 )  # fmt: skip
@@ -72,15 +82,14 @@ def listed(
         picture = path.parent / name
         if not picture.is_file():
             elsewhere = elsewhere or by_name(path.parent)
-            key = Path(name).name
-            if not name or (key not in elsewhere and key.lower() not in elsewhere):
+            if (near := named_in(name, elsewhere)) is None:
                 gone = Refused(f"{name} in {where}", "there is no such file beside the table, or two of that name",
                                "write its way from the folder of the table")  # fmt: skip
                 if aside is None or not name:
                     raise gone
                 lost[name] = str(gone)
                 continue
-            picture = elsewhere.get(key) or elsewhere[key.lower()]
+            picture = near
         kind = _label([row[c].strip() for c in labels], how, where)
         again += picture in found
         known = found.setdefault(picture, Listed(picture, name, kind, _whose(row, whose) or whom))
@@ -149,8 +158,8 @@ def _tells_more(table: Path, how: Classes, known: Collection[Path]) -> bool:
 
 def _columns(columns: Mapping[str, str], how: Classes, where: str) -> tuple[str, str | None, Sequence[str]]:
     """The columns of the file, of the person, and of the label, or of the findings."""
-    ends = (c for c in columns if c.endswith(_FILE_ENDS))
-    file = next((columns[c] for c in (*_FILE_COLUMNS, *ends) if c in columns), None)
+    ends = (c for c in columns if c.endswith(FILE_ENDS))
+    file = next((columns[c] for c in (*FILE_COLUMNS, *ends) if c in columns), None)
     ill = plain(how.classes[-1]) if len(how.classes) == 2 and not how.several else ""  # a column of 1 and 0
     label = next((columns[c] for c in (*LABEL_COLUMNS, ill) if c and c in columns), None)
     whose = next((columns[c] for c in PERSON_COLUMNS if c in columns), None)
@@ -187,6 +196,12 @@ def pictures_in(path: Path) -> list[Path]:
         if not hidden and p.is_file() and is_picture(p):
             found.append(p)
     return found
+
+
+def named_in(name: str, elsewhere: Mapping[str, Path]) -> Path | None:
+    """The picture that a name means among those of `by_name`; None where it means none or several."""
+    key = Path(name).name
+    return elsewhere.get(key) or elsewhere.get(key.lower())
 
 
 def by_name(folder: Path) -> dict[str, Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from isocenter.errors import NotFound, Refused
 from isocenter.learn.codings import brought_back
 from isocenter.learn.examples import numbered, person, weights_in
 from isocenter.learn.kinds import Column, Table
+from isocenter.learn.picture_tables import FILE_COLUMNS, FILE_ENDS, by_name, named_in
 from isocenter.learn.sheet import THERE, YES_NO, cells_of, plain, sheet_text
 from isocenter.learn.splits import must_be_among, together
 from isocenter.learn.whose import PERSON_COLUMNS
@@ -29,7 +30,7 @@ _NONE = (-9.0, -99.0, -999.0)
 _WORDS = YES_NO | THERE | {"y": 1, "n": 0, "healthy": 0}
 _OUTCOMES = ("outcome", "diagnosis", "target", "label", "class", "truth", "groundtruth", "y")
 """Where none of the names that a recipe has for the outcome is there."""
-_FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "picture", "img")
+_YEARS = ("years", "year", "yrs", "yr", "y")
 _TABLES = (".csv", ".tsv", ".data", ".txt")
 _BESIDE = ("SOURCE.txt", "examples.csv")
 
@@ -60,6 +61,15 @@ class Rows:
     unknown: Mapping[str, int] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     weights: npt.NDArray[np.float32] | None = None
+
+    def only(self, kept: Sequence[int]) -> Rows:
+        """Some of the rows; the digest stays that of all."""
+        at = np.asarray(kept, np.int64)
+        return replace(
+            self, values=self.values[at], labels=self.labels[at], grades=self.grades[at], people=self.people[at],
+            names=tuple(self.names[k] for k in at), files=tuple(self.files[k] for k in at) if self.files else (),
+            weights=None if self.weights is None else self.weights[at],
+        )  # fmt: skip
 
 
 def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
@@ -184,11 +194,21 @@ def _people(
 
 
 def _files(header: Sequence[str], body: Sequence[Sequence[str]], how: Table, path: Path) -> tuple[Path, ...]:
-    at = next((i for i, name in enumerate(header) if plain(name) in _FILE_COLUMNS), None)
+    told = {plain(name): i for i, name in reversed(list(enumerate(header)))}
+    called = ("picture", *FILE_COLUMNS, *(c for c in told if c.endswith(FILE_ENDS)))
+    at = next((told[c] for c in called if c in told), None)
     if at is None:
         raise Refused(f"{path.name} has no column 'file'", f"'{how.task}' looks at a picture for each row",
                       "add one with the path of the picture beside the table")  # fmt: skip
-    return tuple(path.parent / row[at] for row in body)
+    found, elsewhere = list[Path](), dict[str, Path]()
+    for row in body:
+        name = row[at].strip().replace("\\", "/")  # as Windows writes it
+        picture = path.parent / name
+        if not picture.is_file():
+            elsewhere = elsewhere or by_name(path.parent)
+            picture = named_in(name, elsewhere) or picture
+        found.append(picture)
+    return tuple(found)
 
 
 _DECIMAL = re.compile(r"[-+]?\d+,(\d{1,2}|\d{4,})")  # with three digits behind it, it may part thousands
@@ -224,6 +244,8 @@ def _places(header: Sequence[str], how: Table, where: str) -> tuple[list[int], i
     for column in how.columns:
         found = next((at[plain(n)] for n in (column.name, *column.known_as) if plain(n) in at), None)
         if found is None:
+            found = _with_unit(header, column, where)
+        if found is None:
             raise Refused(f"{where} has no column '{column.name}'", f"'{how.task}' needs it",
                           f"the columns are {', '.join(c.name for c in how.columns)}")  # fmt: skip
         places.append(found)
@@ -233,6 +255,25 @@ def _places(header: Sequence[str], how: Table, where: str) -> tuple[list[int], i
         raise Refused(f"{where} has no outcome", "without labels nothing can be learnt or judged",
                       f"add a column '{how.label[0]}'")  # fmt: skip
     return places, outcome
+
+
+def _with_unit(header: Sequence[str], column: Column, where: str) -> int | None:
+    """A column whose name is followed by its unit in brackets, as ``CRP [mg/L]`` or ``Age (years)``.
+
+    Raises:
+        Refused: what stands there is another unit, or no unit.
+    """
+    words = {plain(n) for n in (column.name, *column.known_as)}
+    for at, name in enumerate(header):
+        told = re.fullmatch(r"(.+?)\s*[\[(]([^\])]+)[\])]", name.strip())
+        if told is None or plain(told[1]) not in words:
+            continue
+        unit = told[2].strip().lower()
+        if unit not in (column.unit.lower(), *(_YEARS if column.unit == "a" else ())):
+            raise Refused(f"'{name:.80}' in {where}", f"'{column.name}' is in {column.unit or 'no unit'} here",
+                          f"bring it to that unit, and call it '{column.name}'")  # fmt: skip
+        return at
+    return None
 
 
 def _in_order(first: Sequence[str], how: Table, where: str) -> tuple[list[int], int]:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from isocenter import wholly
 from isocenter.analysis.weights import read_file
-from isocenter.errors import Refused
+from isocenter.errors import NotFound, Refused
 from isocenter.learn.boosted import Grown, grow, made_by, raw, within
 from isocenter.learn.card import plain_page, written
 from isocenter.learn.export import COMPARED, exported
@@ -35,6 +35,7 @@ from isocenter.learn.outside import no_border
 from isocenter.learn.plausible import doubtful, implausible, naming, usual_of
 from isocenter.learn.rows import Rows, groups_of
 from isocenter.learn.tested import laid
+from isocenter.learn.unread import without
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
 
@@ -383,7 +384,8 @@ def judged(
     negative answer to a row of which that is only doubtful says so.
     """
     inputs = held.inputs
-    read = _read(held, data, split)
+    unread: list[tuple[str, str]] = []
+    read = _read(held, data, split, unread)
     rows, how = read.rows, read.how
     given = rows.values.astype(np.float32)
     said = [
@@ -407,7 +409,8 @@ def judged(
             rows.names, rows.people, rows.labels, certainty[:, 1], why, words, strict=True
         )
     ]  # fmt: skip
-    return shown | {"remarks": [*rows.remarks, *_unknown_in(rows.unknown), *_empty_in(own, how.columns)]}, told, {}
+    shown |= {"remarks": [*rows.remarks, *_unknown_in(rows.unknown), *_empty_in(own, how.columns)]}
+    return *without(shown, told, unread), {}
 
 
 def _unknown_in(unknown: Mapping[str, int]) -> list[str]:
@@ -469,7 +472,7 @@ def learnt(held: Model, data: Path, split: str | None) -> npt.NDArray[np.bool_] 
     """
     try:
         rows = _read(held, data, split).rows
-    except Refused:
+    except (NotFound, Refused):
         return None
     return np.ones(len(rows.labels), bool) if rows.digest == held.examples else None
 
@@ -480,9 +483,9 @@ def named(held: Model, data: Path) -> tuple[Sequence[str], npt.NDArray[np.int64]
     return rows.names, rows.labels
 
 
-def _read(held: Model, data: Path, split: str | None) -> Joined:
+def _read(held: Model, data: Path, split: str | None, aside: list[tuple[str, str]] | None = None) -> Joined:
     """A table as a model asks for it, with what is seen in its pictures."""
-    return read_joined(data, _asked(held), split, digest=held.inputs.get("through", {}).get("digest", ""))
+    return read_joined(data, _asked(held), split, digest=held.inputs.get("through", {}).get("digest", ""), aside=aside)
 
 
 def _asked(held: Model) -> Table:
