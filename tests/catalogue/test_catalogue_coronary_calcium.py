@@ -342,6 +342,24 @@ def test_regions_that_do_not_say_where_to_count(scan: Volume, arteries: tuple[Re
         CoronaryCalcium().run(scan, (arteries[0], replace(arteries[0], label="RCA")))
 
 
+def test_arteries_in_one_outline_and_in_other_words_are_arteries(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    """`coronary_arteries` and `artère coronaire` were said to be none, and a cœur to be no heart."""
+    by_artery = CoronaryCalcium().run(scan, arteries)
+    every = np.logical_or.reduce([np.asarray(r.mask) for r in arteries])
+    for label, coded in (("coronary_arteries", ""), ("artères coronaires", ""), ("1", "SCT:41801008")):
+        whole = CoronaryCalcium().run(scan, (Region(scan.geometry, mask=every, label=label, coded=coded),))
+        assert whole.measurements[0].value == pytest.approx(by_artery.measurements[0].value)
+        assert any(f"within '{label}' as drawn" in r for r in whole.reasons)
+        assert "/N" not in whole.reasons[0] and whole.findings[0].site == codes.CORONARY_ARTERY
+    numbered = tuple(replace(r, label=str(n), coded=f"SCT:{c.code}") for n, (r, c) in enumerate(zip(
+        arteries, (codes.LEFT_MAIN, codes.LAD, codes.CIRCUMFLEX, codes.RCA), strict=True)))  # fmt: skip
+    assert len(CoronaryCalcium().run(scan, numbered).findings) == len(by_artery.findings)
+    with pytest.raises(Refused, match="none of them is an artery or a heart"):
+        CoronaryCalcium().run(scan, (Region(scan.geometry, mask=every, label="coronary sinus"),))
+    heart = CoronaryCalcium().run(scan, (Region(scan.geometry, mask=every, label="cœur"),))
+    assert any("within the drawn heart" in r for r in heart.reasons)
+
+
 def test_branches_and_segments_count_for_their_artery(scan: Volume, arteries: tuple[Region, ...]) -> None:
     """A diagonal branch was left out without a word, and two regions of one artery were two vessels of CAC-DRS."""
     lad = next(r for r in arteries if r.label == "LAD")

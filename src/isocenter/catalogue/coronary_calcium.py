@@ -50,7 +50,13 @@ _VESSELS: tuple[tuple[str, re.Pattern[str], Code], ...] = tuple(
 _LARGE_ML = 0.8  # that is one piece
 _LINE_HU, _LINE_MM, _HARDLY_HU = 600.0, 50.0, 1000.0
 _NO_ARTERY = re.compile(r"bronch|cusp|sinus|leaflet|ventric|vein", re.IGNORECASE)
-_HEART = re.compile(r"heart|cor\b|herz|cardiac", re.IGNORECASE)
+_CORONARIES = re.compile(r"coronar|coronair|koronar|herzkranz|wieńcow|коронарн|冠状?动脉|冠動脈", re.IGNORECASE)
+"""All arteries in one outline, where no artery's own name is in it."""
+_HEART = re.compile(
+    r"heart|cor\b|herz|cardiac|c(?:œ|oe)ur|coraz[oó]n|cuore|coraç[aã]o|(?<![a-z])hart(?![a-z])|hjärta|serce|сердце"
+    r"|心脏|心臓",
+    re.IGNORECASE,
+)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -58,7 +64,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "13"
+    name, version = "coronary_calcium", "14"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",
@@ -270,15 +276,16 @@ def _axial(ct: Volume) -> Volume:
 def _places(ct: Volume, drawn: tuple[Region, ...], heart: str, other_grid: OtherGrid) -> tuple[list[_Place], list[str]]:
     """Drawn arteries, else a drawn heart, else the heart that is found."""
     placed: dict[str, _Place] = {}
-    hearts: list[Mask] = []
+    hearts: list[tuple[Mask, str]] = []
+    coronaries: list[tuple[Mask, str]] = []
     said: list[str] = []
     others: list[str] = []
     for region in drawn:
         region.must_be_placed()
-        artery = _artery(region.label)
+        artery, all_arteries = _artery(region), _is_all_arteries(region)
         if not region.voxels:
             continue
-        if artery is None and not _HEART.search(region.label):
+        if artery is None and not all_arteries and not _is_heart(region):
             others.append(region.label or "nothing")
             continue
         moved, told = laid(region, ct.geometry, other_grid)
@@ -287,7 +294,7 @@ def _places(ct: Volume, drawn: tuple[Region, ...], heart: str, other_grid: Other
         assert moved.mask is not None
         said += told
         if artery is None:
-            hearts.append(moved.mask)
+            (coronaries if all_arteries else hearts).append((moved.mask, region.label))
             continue
         if _VESSELS[-1][1].search(region.label):
             said.append(f"'{region.label}' was counted with the right coronary artery, from which it mostly springs")
@@ -296,7 +303,7 @@ def _places(ct: Volume, drawn: tuple[Region, ...], heart: str, other_grid: Other
         )  # branches and segments of an artery are one place, and a spot in two of them one
         mask = moved.mask if before is None else before.mask | moved.mask
         placed[artery[0]] = _Place(mask, artery[0], artery[1], True)
-    if others and (placed or hearts):
+    if others and (placed or coronaries or hearts):
         more = f" and {len(others) - 4} more" if len(others) > 4 else ""
         said.append(
             f"WARNING: calcium within {', '.join(others[:4])}{more} was not counted: none is named as a coronary artery"
@@ -308,8 +315,14 @@ def _places(ct: Volume, drawn: tuple[Region, ...], heart: str, other_grid: Other
         if (together > 1).any():
             raise Refused("arteries that overlap", "their calcium would count twice", "draw them apart")
         return list(placed.values()), said
+    if coronaries:
+        mask, label = np.logical_or.reduce([m for m, _ in coronaries]), ", ".join(name for _, name in coronaries)
+        return [_Place(mask, label, codes.CORONARY_ARTERY, False)], [
+            *said,
+            f"within '{label}' as drawn: which artery is not told",
+        ]
     if hearts:
-        mask = np.logical_or.reduce(hearts)
+        mask = np.logical_or.reduce([m for m, _ in hearts])
         return [_Place(mask, "drawn heart", codes.HEART, False)], [
             *said,
             "within the drawn heart: valves, aortic root and arteries are not told apart",
@@ -317,7 +330,7 @@ def _places(ct: Volume, drawn: tuple[Region, ...], heart: str, other_grid: Other
     if drawn:
         raise Refused(
             f"regions named {', '.join(r.label or 'nothing' for r in drawn)}", "none of them is an artery or a heart",
-            "name them LM, LAD, LCX, RCA or heart",
+            "name them LM, LAD, LCX, RCA, coronary arteries or heart",
         )  # fmt: skip
     if heart == "drawn":
         raise Refused("no heart is drawn", "without one, ribs and spine would count", "draw it, or let it be found")
@@ -336,11 +349,28 @@ def _places(ct: Volume, drawn: tuple[Region, ...], heart: str, other_grid: Other
     ]
 
 
-def _artery(label: str) -> tuple[str, Code] | None:
-    """Which artery a name is of: ``Left main bronchus`` and ``Right coronary cusp`` are of none."""
-    if _NO_ARTERY.search(label):
+def _artery(region: Region) -> tuple[str, Code] | None:
+    """Which artery an outline is of, by its name or its code: ``Left main bronchus`` and ``Right coronary cusp`` are
+    of none.
+    """
+    if _NO_ARTERY.search(region.label):
         return None
-    return next(((name, code) for name, words, code in _VESSELS if words.search(label)), None)
+    by_code = ((name, code) for name, _, code in _VESSELS if _is_coded(region, code))
+    return next(((name, code) for name, words, code in _VESSELS if words.search(region.label)), next(by_code, None))
+
+
+def _is_all_arteries(region: Region) -> bool:
+    if _NO_ARTERY.search(region.label):
+        return False
+    return bool(_CORONARIES.search(region.label)) or _is_coded(region, codes.CORONARY_ARTERY)
+
+
+def _is_heart(region: Region) -> bool:
+    return bool(_HEART.search(region.label)) or _is_coded(region, codes.HEART)
+
+
+def _is_coded(region: Region, code: Code) -> bool:
+    return region.coded.split(" ")[0] == f"{code.scheme}:{code.code}"
 
 
 def _categories(
