@@ -134,6 +134,21 @@ def test_a_closed_contour_is_read_however_its_kind_is_spelt(kind: str) -> None:
     assert parts.voxels == (2 * 8 * 4 if kind.endswith("XOR") else 8 * 12)
 
 
+def test_a_damaged_structure_costs_no_other() -> None:
+    both = {"GTV": [square(4.0, 4.5, 9.5)], "liver": [square(2.0, 2.5, 5.5)]}
+    lost, liver = drawn(structure_set(both).replace(b"4.5\\4.5\\4.0", b"4.5\\abc\\4.0"), volume())
+    assert liver.label == "liver" and liver.voxels == 9
+    with pytest.raises(Refused, match=r"a contour of 'GTV' has 12 coordinates or one that is no number"):
+        lost.must_be_placed()
+
+
+def test_two_structures_with_one_number_keep_their_names() -> None:
+    """Both bore the name of the second."""
+    ds = pydicom.dcmread(io.BytesIO(structure_set({"GTV": [square(4.0, 4.5, 9.5)], "liver": [square(2.0, 2.5, 5.5)]})))
+    ds.StructureSetROISequence[1].ROINumber = ds.ROIContourSequence[1].ReferencedROINumber = 1
+    assert [r.label for r in drawn(made.written(ds), volume())] == ["GTV", "liver"]
+
+
 def test_without_a_volume_the_outline_stands_in_the_patient() -> None:
     (region,) = drawn(structure_set({"GTV": [square(4.0, 4.5, 9.5)]}), None)
     assert region.shape is Shape.POLYGON and region.centre_mm == (7.0, 7.0, 4.0)

@@ -87,24 +87,33 @@ def images_named(data: bytes) -> frozenset[str]:
 
 def _structures(file: File, onto: Volume | None, *, across: bool) -> list[Region]:
     charsets = tuple(file.ascii(0x00080005).split("\\")) if 0x00080005 in file.dataset else ()
-    names, frames = {}, {}
+    named: dict[str, list[tuple[str, str]]] = {}
     for roi in file.items(_ROIS):
         number = file.ascii(_NUMBER, roi)
-        names[number] = text(file, _NAME, charsets, roi) or f"structure {number}"
-        frames[number] = file.ascii(_FRAME, roi)
+        told = text(file, _NAME, charsets, roi) or f"structure {number}", file.ascii(_FRAME, roi)
+        named.setdefault(number, []).append(told)
     found: list[Region] = []
     refused: list[Refused] = []
     for drawn in file.items(_CONTOURS_OF):
         number = file.ascii(_REFERENCED, drawn)
-        label = names.get(number, f"structure {number}")
-        outlines = _outlines(file, drawn, label)
+        same = named.setdefault(number, [(f"structure {number}", "")])
+        label, frame = same.pop(0) if len(same) > 1 else same[0]  # of two with one number, in their order
+        try:
+            outlines = _outlines(file, drawn, label)
+        except Refused as why:  # nor must a damaged one
+            if onto is None:
+                raise
+            refused.append(why)
+            middle = np.tile(onto.geometry.to_patient(np.array(onto.geometry.shape) / 2), (3, 1))
+            found.append(Region.of_unplaced(middle, why, frame=onto.geometry.frame_of_reference, label=label))
+            continue
         if not outlines:
             continue
         if onto is None:
-            found.append(_polygon([o for o, _ in outlines], label, frames.get(number, "")))
+            found.append(_polygon([o for o, _ in outlines], label, frame))
         else:
             try:
-                _same_frame(frames.get(number, ""), onto.geometry, label)
+                _same_frame(frame, onto.geometry, label)
                 if _own_planes([o for o, _ in outlines], onto.geometry, label, across=across):
                     found.append(_with_voxels(_across(outlines, onto, label, file, drawn)))
                     continue

@@ -191,7 +191,7 @@ def _drawn_on(study: Study, series: Series, get: Get) -> list[Callable[[], Volum
         raise Refused(
             "the images on which the structures were drawn are not in the study",
             "contours have no grid without them",
-            "send the referenced series as well",
+            "send the referenced series as well, under the same Study Instance UID",
         )
     drawn_on = named_images or framed
     # A scan of which each slice or bed is a series of its own holds outlines only as a whole.
