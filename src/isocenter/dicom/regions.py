@@ -17,7 +17,7 @@ from isocenter.dicom.facts import text
 from isocenter.errors import NotFound, Refused
 from isocenter.record import Series
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
-from isocenter.space.outline import enclosed, filled, traced, united
+from isocenter.space.outline import doubtful, enclosed, filled, traced, united
 from isocenter.space.slabs import crosses, slabs
 
 __all__ = ["images_named", "regions"]
@@ -225,8 +225,10 @@ def _filled(planes: _Planes, onto: Volume, label: str, *, exclusive: bool, image
     _, down, across = (geometry.affine[:3, axis] for axis in range(3))
     pixel_mm2 = float(np.linalg.norm(np.cross(down, across)))
     areas: dict[int, float] | None = {}
+    shared = 0
     for number, lines in planes.items():
         shape = (geometry.shape[1], geometry.shape[2])
+        shared += 0 if exclusive or len(lines) < 2 else doubtful(lines, shape)
         mask[number], crossed = (filled(lines, shape), False) if exclusive else united(lines, shape)
         area = None if areas is None or crossed else enclosed(lines, int(np.count_nonzero(mask[number])))
         if areas is None or area is None:
@@ -235,7 +237,8 @@ def _filled(planes: _Planes, onto: Volume, label: str, *, exclusive: bool, image
             areas[number] = area * pixel_mm2
     by_hand = {number: lines for number, lines in planes.items() if not traced(lines)}
     return Region.of_contours(
-        geometry, mask, areas, series_uid=onto.series_uid, label=label, images=images, outlines=by_hand
+        geometry, mask, areas, series_uid=onto.series_uid, label=label, images=images, outlines=by_hand,
+        shared_ml=shared * geometry.voxel_volume_mm3 / 1000.0,
     )  # fmt: skip
 
 

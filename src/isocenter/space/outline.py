@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["enclosed", "filled", "traced", "united"]
+__all__ = ["doubtful", "enclosed", "filled", "traced", "united"]
 
 _ON = 1e-3  # of a pixel: DICOM writes coordinates in decimal, and a centre is hit to about that
 _SAME = 1e-4  # of a pixel: corners that are one corner, whatever the last digits say
@@ -63,15 +63,7 @@ def united(outlines: Sequence[npt.ArrayLike], shape: tuple[int, int]) -> tuple[n
     >>> int(mask.sum()), crossed
     (35, True)
     """
-    rings = [r for o in outlines if len(r := np.asarray(o, dtype=np.float64).reshape(-1, 2))]
-    boxes = [(*r.min(axis=0), *r.max(axis=0)) for r in rings]
-    near = {
-        k
-        for (n, a), (m, b) in combinations(enumerate(boxes), 2)
-        if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-        for k in (n, m)
-    }
-    masks = {n: filled([rings[n]], shape) for n in sorted(near)}
+    rings, masks, _ = _near(outlines, shape)
     groups: list[list[int]] = []
     for n, mask in masks.items():
         met = [g for g in groups if any(_cross(masks[k], mask) for k in g)]
@@ -84,16 +76,52 @@ def united(outlines: Sequence[npt.ArrayLike], shape: tuple[int, int]) -> tuple[n
     return whole, bool(joined)
 
 
+def doubtful(outlines: Sequence[npt.ArrayLike], shape: tuple[int, int]) -> int:
+    """How many pixels `united` leaves out as a hole that reaches out by more than one that was drawn a little wide.
+
+    >>> ends = (0.5, 15.5), (2.5, 6.5), (8.5, 18.5)
+    >>> square, hole, wide = ([[0.5, a], [0.5, b], [8.5, b], [8.5, a]] for a, b in ends)
+    >>> doubtful([square, hole], (10, 20)), doubtful([square, wide], (10, 20))
+    (0, 56)
+    """
+    _, masks, pairs = _near(outlines, shape)
+    shared = np.zeros(shape, dtype=bool)
+    for one, other in ((masks[n], masks[m]) for n, m in pairs):
+        beyond = all(_are_thick(part) for part in (one & ~other, other & ~one, one & other))
+        if beyond and not _cross(one, other):
+            shared |= one & other
+    return int(np.count_nonzero(shared))
+
+
+def _near(
+    outlines: Sequence[npt.ArrayLike], shape: tuple[int, int]
+) -> tuple[list[Floats], dict[int, npt.NDArray[np.bool_]], list[tuple[int, int]]]:
+    """Outlines; the pixels of those that may touch another; and which may touch which."""
+    rings = [r for o in outlines if len(r := np.asarray(o, dtype=np.float64).reshape(-1, 2))]
+    boxes = [(*r.min(axis=0), *r.max(axis=0)) for r in rings]
+    pairs = [
+        (n, m)
+        for (n, a), (m, b) in combinations(enumerate(boxes), 2)
+        if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+    ]
+    return rings, {n: filled([rings[n]], shape) for n in sorted({k for pair in pairs for k in pair})}, pairs
+
+
 def _cross(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> bool:
     rows = np.flatnonzero(one.any(axis=1) & other.any(axis=1))
     if not len(rows):
         return False
     shared = one[rows[0] : rows[-1] + 1] & other[rows[0] : rows[-1] + 1]
-    thick = shared[1:-1, 1:-1] & shared[:-2, 1:-1] & shared[2:, 1:-1] & shared[1:-1, :-2] & shared[1:-1, 2:]
-    if not thick.any():
+    if not _are_thick(shared):
         return False
     common = int(np.count_nonzero(shared))
     return all(common <= (1.0 - _BESIDE) * int(np.count_nonzero(mask)) for mask in (one, other))
+
+
+def _are_thick(shared: npt.NDArray[np.bool_]) -> bool:
+    """Whether pixels are more than a line of one or two of them."""
+    thick = shared[1:-1, 1:-1] & shared[:-2, 1:-1] & shared[2:, 1:-1] & shared[1:-1, :-2] & shared[1:-1, 2:]
+    return bool(thick.any())
 
 
 def enclosed(outlines: Sequence[npt.ArrayLike], pixels: int) -> float | None:

@@ -63,7 +63,8 @@ class Region:
     (`dataclasses.replace`) or written and read again has none, and is counted by its voxels. `unplaced` says of a
     polygon why its structure has no voxels (`must_be_placed`). `imageless` marks a mask whose images are not at hand
     (`without_images`): its grid may end where the structure does, and tells not where the images end. `occupied_ml` is
-    what the fractions of voxels add up to, of a mask that was cut from such (`of_occupancy`).
+    what the fractions of voxels add up to, of a mask that was cut from such (`of_occupancy`). `shared_ml` is what two
+    contours share that was left out as a hole and may be a part (`of_contours`).
 
     Raises:
         Refused: when the mask does not fit the grid, is empty of meaning, or points are missing.
@@ -85,6 +86,7 @@ class Region:
     unplaced: tuple[str, str, str] | None = field(default=None, init=False, repr=False)
     imageless: bool = field(default=False, init=False, repr=False)
     occupied_ml: float | None = field(default=None, init=False, repr=False)
+    shared_ml: float = field(default=0.0, init=False, repr=False)
 
     @classmethod
     def of_contours(
@@ -97,15 +99,18 @@ class Region:
         label: str = "",
         images: frozenset[str] = frozenset(),
         outlines: Mapping[int, Sequence[npt.NDArray[np.float64]]] | None = None,
+        shared_ml: float = 0.0,
     ) -> Region:
         """A mask that was filled from contours, with the area that they enclose in each slice, in mm2, and with them.
 
         Args:
             outlines: slice -> contours as (row, column), of those slices on which they were drawn and not traced.
+            shared_ml: left out as a hole, though it may be a part that two contours share.
         """
         made = cls(geometry, mask=mask, series_uid=series_uid, label=label, images=images)
         object.__setattr__(made, "drawn_mm2", None if drawn_mm2 is None else dict(drawn_mm2))
         object.__setattr__(made, "outlines", dict(outlines) if outlines else None)
+        object.__setattr__(made, "shared_ml", shared_ml)
         return made
 
     @classmethod
@@ -148,8 +153,9 @@ class Region:
             at(k): [last[1:] + way * line for line in own] for k, own in self.outlines.items()
         }  # fmt: skip
         return self.of_contours(
-            turned, mask, areas, series_uid=self.series_uid, label=self.label, images=self.images, outlines=lines
-        )
+            turned, mask, areas, series_uid=self.series_uid, label=self.label, images=self.images, outlines=lines,
+            shared_ml=self.shared_ml,
+        )  # fmt: skip
 
     def must_be_placed(self) -> None:
         """Go on only with a structure that could be brought onto an image.
