@@ -17,6 +17,7 @@ from isocenter.govern.identities import (
     make_authority,
     make_identity,
     must_coordinate,
+    must_join,
     signer,
 )
 
@@ -65,11 +66,21 @@ def test_a_signature_stands_for_one_name_one_time_and_one_purpose(papers: Path) 
 
 
 def test_the_identity_of_a_site_does_not_coordinate(papers: Path) -> None:
-    must_coordinate(papers / "boss")
+    must_coordinate(papers / "boss", NOW)
     with pytest.raises(Refused, match=r"'a' in .*identity of a site.*--host"):
-        must_coordinate(papers / "a")
+        must_coordinate(papers / "a", NOW)
     with pytest.raises(NotFound):
-        must_coordinate(papers / "nowhere")
+        must_coordinate(papers / "nowhere", NOW)
+
+
+def test_a_site_does_not_call_with_a_coordinators_identity_nor_with_one_whose_time_is_over(papers: Path) -> None:
+    must_join(papers / "a", NOW)
+    with pytest.raises(Refused, match=r"'boss' in .*identity of a coordinator.*without --host"):
+        must_join(papers / "boss", NOW)
+    for must, of in ((must_join, "a"), (must_coordinate, "boss")):
+        for when in (NOW + timedelta(days=4000), NOW - timedelta(days=2)):
+            with pytest.raises(Refused, match=r"holds from \d{4}-\d\d-\d\d to .*for a new one"):
+                must(papers / of, when)
 
 
 def test_where_a_certificate_cannot_be_written_no_key_is_left_that_stands_in_the_way(tmp_path: Path) -> None:

@@ -267,7 +267,7 @@ def test_two_months_one_better_and_one_that_a_reader_spoils(tmp_path: Path) -> N
         here.read(RUIZ, wrong=True)
     examples, report = here.taken("april", examples)
     assert report["influence"] == {"ruiz": 1.0}, "no other labels stand against theirs, the sealed test alone"
-    with pytest.raises(Refused, match=r"the auc may be 0\.\d+ worse|worse than a coin"):
+    with pytest.raises(Refused, match=r"the auc may be 0\.\d+ worse|than a coin"):
         here.on(here.learnt(2, examples)[1])
         here.judged("April", shelf / NAME)
         here.steps("compare")
@@ -310,7 +310,7 @@ def test_months_of_real_films_whose_figures_stand_on_the_page(tmp_path: Path, da
         here.read(RUIZ, wrong=True)
     examples, report = here.taken("april", examples)
     print("April", report["influence"], report["scaled"], report["by_mode"])
-    with pytest.raises(Refused, match=r"the auc may be 0\.\d+ worse|worse than a coin") as refusal:
+    with pytest.raises(Refused, match=r"the auc may be 0\.\d+ worse|than a coin") as refusal:
         here.on(here.learnt(2, examples)[1])
         told = here.judged("April", shelf / NAME)
         print("April", told["judged"]["primary"], told["judged"]["gaps"])

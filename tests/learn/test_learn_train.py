@@ -16,6 +16,7 @@ import onnxruntime  # noqa: E402
 
 from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
+from isocenter.learn.card import must_beat_a_coin  # noqa: E402
 from isocenter.learn.export import OUTPUTS, Whole, export, exported  # noqa: E402
 from isocenter.learn.judge import judge, must_be_new  # noqa: E402
 from isocenter.learn.kinds import Augmentation, Classifier2D  # noqa: E402
@@ -311,3 +312,12 @@ def test_an_export_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch
     whole = Whole([ResidualNet((8, 8), 2).eval()], [Scale(1.0), Scale(1.0)], _scope())
     with pytest.raises(Refused, match="differs from torch"):
         export(whole, 32, tmp_path / "m.onnx")
+
+
+def test_an_area_below_one_half_of_a_few_cases_is_not_called_exchanged_labels() -> None:
+    must_beat_a_coin({"value": 0.5, "low": 0.2, "high": 0.8})
+    with pytest.raises(Refused, match=r"AUC 0\.333 \(0\.010 to 0\.700\).*no better than a coin on so few.*for longer"):
+        must_beat_a_coin({"value": 1 / 3, "low": 0.01, "high": 0.7})
+    for sure in ({"value": 0.2, "low": 0.1, "high": 0.3}, {"value": 0.2}):
+        with pytest.raises(Refused, match=r"worse than a coin.*labels"):
+            must_beat_a_coin(sure)

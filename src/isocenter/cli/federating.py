@@ -114,6 +114,7 @@ def coordinate(
     """Coordinate a federation: only sums of sites are seen here."""
     import time
 
+    from isocenter.app import now
     from isocenter.cli.screen import Screen
     from isocenter.doors.federation_server import Door
     from isocenter.errors import Unavailable
@@ -127,7 +128,7 @@ def coordinate(
 
     screen = Screen(as_json)
     tell = screen.warn if as_json else screen.say
-    must_coordinate(identity)
+    must_coordinate(identity, now())
     wanted = known_recipe(recipe)
     how = Federation(
         wanted.task, method=method, rounds=rounds, epochs=epochs, batch=batch, rate=rate, proximal=proximal, clip=clip,
@@ -198,13 +199,14 @@ def join(
     from isocenter.cli.learning import numbered, records_now
     from isocenter.cli.screen import Screen
     from isocenter.doors.federation_client import Line, caller, take_part
-    from isocenter.govern.identities import AUTHORITY, checker, signer
+    from isocenter.govern.identities import AUTHORITY, checker, must_join, signer
     from isocenter.govern.identities import identity as known
     from isocenter.learn.alone import alone
     from isocenter.learn.federation_site import Participant
 
     screen = Screen(as_json)
     tell = screen.warn if as_json else screen.say
+    must_join(identity, now())
     name, certificate = known(identity)
     verify = checker((identity / AUTHORITY).read_bytes(), now)
     site = Participant(

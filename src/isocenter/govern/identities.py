@@ -32,6 +32,7 @@ __all__ = [
     "make_authority",
     "make_identity",
     "must_coordinate",
+    "must_join",
     "signer",
 ]
 
@@ -100,20 +101,47 @@ def identity(folder: Path) -> tuple[str, str]:
     return _name(x509.load_pem_x509_certificate(text.encode())), text
 
 
-def must_coordinate(folder: Path) -> None:
+def must_coordinate(folder: Path, now: datetime) -> None:
     """An identity under which sites may call.
 
     Raises:
         NotFound: the folder holds no identity.
-        Refused: it is that of a site, which no site would believe to be the coordinator.
+        Refused: it is that of a site, which no site would believe to be the coordinator, or its time is over.
     """
-    name, text = identity(folder)
-    use = x509.load_pem_x509_certificate(text.encode()).extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    if ExtendedKeyUsageOID.SERVER_AUTH not in use.value:
+    name, uses = _in_time(folder, now)
+    if ExtendedKeyUsageOID.SERVER_AUTH not in uses:
         raise Refused(
             f"'{name}' in '{folder}' as the coordinator", "it is the identity of a site: no site would believe it",
             "make one with `federate identity … --host HOST`, the name or address under which sites call",
         )  # fmt: skip
+
+
+def must_join(folder: Path, now: datetime) -> None:
+    """An identity with which a site may call.
+
+    Raises:
+        NotFound: the folder holds no identity.
+        Refused: it is that of a coordinator, which hangs up on it, or its time is over.
+    """
+    name, uses = _in_time(folder, now)
+    if ExtendedKeyUsageOID.CLIENT_AUTH not in uses:
+        raise Refused(
+            f"'{name}' in '{folder}' as a site", "it is the identity of a coordinator, made with --host",
+            "name the folder of this site's own; `federate identity NAME` without --host makes one",
+        )  # fmt: skip
+
+
+def _in_time(folder: Path, now: datetime) -> tuple[str, x509.ExtendedKeyUsage]:
+    """The name in an identity and what it is for, while it holds: a line that is hung up says of neither."""
+    name, text = identity(folder)
+    certificate = x509.load_pem_x509_certificate(text.encode())
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not begins <= now <= ends:
+        raise Refused(
+            f"'{name}' in '{folder}'", f"its certificate holds from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}",
+            "ask whoever keeps the authority for a new one (`federate identity`), or set the clock of this machine",
+        )  # fmt: skip
+    return name, certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
 
 
 def signer(folder: Path) -> Callable[[bytes], bytes]:

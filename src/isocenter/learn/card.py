@@ -22,8 +22,8 @@ from isocenter.methods import subgroups
 from isocenter.record import Model, to_plain
 
 __all__ = [
-    "amended", "code_digest", "explained", "for_what", "headings", "marks_in", "of_groups", "page", "plain_page",
-    "versioned", "written",
+    "amended", "code_digest", "explained", "for_what", "headings", "marks_in", "must_beat_a_coin", "of_groups", "page",
+    "plain_page", "versioned", "written",
 ]  # fmt: skip
 
 _FILES = {
@@ -192,9 +192,7 @@ def written(
     """
     from isocenter.learn.device import told  # with torch, which reading a card does without
 
-    area = shown["metrics"].get("auc", {"value": 1.0})["value"]
-    if area < 0.5:
-        raise Refused(f"AUC {area:.3f}", "the model is worse than a coin; labels swapped?", "look at the labels")
+    must_beat_a_coin(shown["metrics"].get("auc", {"value": 1.0}))
     recipe = {k: v for k, v in to_plain(as_said(how)).items() if k not in ("card", "goal", "task")}
     own = how.task not in RECIPES
     if own:  # the model's folder holds what repeats it
@@ -216,6 +214,23 @@ def written(
     for file in out.glob("*.checkpoint"):
         file.unlink()
     return model
+
+
+def must_beat_a_coin(area: Mapping[str, Any]) -> None:
+    """Nothing, where the area under the curve of a validation is one half at least.
+
+    Raises:
+        Refused: it is less; by its interval labels are exchanged, or so few cases cannot tell.
+    """
+    value, high = float(area["value"]), float(area.get("high") or 0.0)
+    if value >= 0.5:
+        return
+    if high >= 0.5:
+        raise Refused(
+            f"AUC {value:.3f} ({area['low']:.3f} to {high:.3f})", "the model is no better than a coin on so few cases",
+            "train for longer or on more people; where it stays so, look at the labels",
+        )  # fmt: skip
+    raise Refused(f"AUC {value:.3f}", "the model is worse than a coin; labels swapped?", "look at the labels")
 
 
 def amended(folder: Path, evidence: Callable[[Model], Mapping[str, Any]]) -> Model:

@@ -19,7 +19,7 @@ import torch
 import isocenter
 from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable
 from isocenter.learn.augment import levelled, resized
-from isocenter.learn.card import marks_in, page
+from isocenter.learn.card import marks_in, must_beat_a_coin, page
 from isocenter.learn.device import chosen, told
 from isocenter.learn.examples import Examples, split
 from isocenter.learn.export import Whole, export
@@ -345,11 +345,6 @@ def _written(
         name=how.task, version="1", digest=digest, parent=_digest_in(facts["begun"]), examples=facts["examples"],
         code=code_digest(), card=card, evidence=shown, inputs=inputs,
     )  # fmt: skip
-    if shown["metrics"]["auc"]["value"] < 0.5:
-        raise Refused(
-            f"AUC {shown['metrics']['auc']['value']:.3f}",
-            "the model is worse than a coin; labels swapped?",
-            "look at the labels",
-        )
+    must_beat_a_coin(shown["metrics"]["auc"])
     write_record(out, model, page(model))
     return model
