@@ -148,7 +148,8 @@ class Department:
     def taken(self, out: str, rehearse: Path) -> tuple[Path, dict[str, Any]]:
         """Examples of what was signed since the first of the month, with as many earlier ones beside them."""
         begun = self.now.replace(day=1, hour=0).isoformat()
-        earlier = [s.study for s in self.site.teaching.said(NAME) if s.time < begun]
+        signed = self.site.teaching.reports.signed()
+        earlier = [s.study for s in signed if s.call(NAME) and s.time < begun]
         return self.folder / out, self.site.teaching.examples(
             NAME, self.folder / out, who=HOUSE, task=str(self.recipe), without=earlier, rehearse=rehearse, share=0.5
         )
