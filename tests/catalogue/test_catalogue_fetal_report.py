@@ -171,10 +171,24 @@ def test_lengths_by_other_codes() -> None:
             number(long_, 51, MM, word(("G-C0E3", "SRT", "Finding Site"), ("T-12710", "SRT", "Femur"))),
             number(own, 60, MM, word(("121050", "DCM", "Equivalent Meaning of Concept Name"), CRL)),
             number(("m2", "99MAKER", "BPD"), 73),
+            number(("m4", "99MAKER", "Occipital-Frontal Diameter (Hadlock)"), 92),
             number(("m3", "LN", "HC"), 300),  # a code of another quantity is not taken by its words
         )
     )
-    assert told == {"AC": 233.0, "HC": 260.0, "FL": 51.0, "CRL": 60.0, "BPD": 73.0}
+    assert told == {"AC": 233.0, "HC": 260.0, "FL": 51.0, "CRL": 60.0, "BPD": 73.0, "OFD": 92.0}
+    assert lengths(biometry(number(("m5", "99MAKER", "Abd. Circ."), 233)))[0] == {"AC": 233.0}
+
+
+def test_a_report_of_measurements_is_read_where_the_examination_is_obstetric() -> None:
+    """TID 1500 may be of anything; with lengths of a fetus it was passed over, and nothing said so."""
+    report = written(box("126010", box("125007", number(HC, 260.4), number(BPD, 73.5))), title="126000")
+    (told,), _ = fetuses((read(report),))
+    assert {what: mm for what, (mm, _) in told.lengths.items()} == {"HC": 260.4, "BPD": 73.5}
+    facts = read_header(report).series[0].facts
+    for words, taken in (("US OB 2. trimester", True), ("Schwangerschaft", True), ("US kidney", False), ("", False)):
+        assert of_a_fetus({**facts, "StudyDescription": words}) is taken
+    for ours in ({"MadeBy": "machine"}, {"Manufacturer": "Isocenter"}):
+        assert not of_a_fetus({**facts, "StudyDescription": "US OB", **ours})
 
 
 def test_the_age_is_never_that_of_the_lengths_themselves() -> None:

@@ -336,6 +336,8 @@ def test_the_view_and_the_side_are_found_where_makers_write_them() -> None:
         assert not any("does not say the side" in reason for reason in answer.reasons)
     both = BreastDensity().run(facts(image, ImageLaterality="B", SeriesDescription="L CC Intelligent 2D"))
     assert any("both breasts" in reason for reason in both.reasons)
+    stored = BreastDensity().run(facts(image, Captured=True, FromTomosynthesis=True))
+    assert {"captures", "tomosynthesis"} <= set(" ".join(stored.reasons).replace(":", "").split())
     assert any("computed from tomosynthesis" in reason for reason in both.reasons)
 
 
@@ -608,6 +610,13 @@ def test_an_opacity_is_looked_for_within_the_collimator() -> None:
         assert answer.measurements[0].value == pytest.approx(bare.measurements[0].value, abs=0.03)
 
 
+def test_each_of_sixteen_films_in_one_series_is_looked_at() -> None:
+    (film,) = thorax.patient(person=WHO).files
+    for many, taken in ((5, True), (16, True), (17, False)):
+        (study,) = merge([read_header(f) for f in one_series(*[(film, {})] * many)])
+        assert len(plan([ChestXrayHeart()], study).bindings) == many * taken
+
+
 def test_a_capture_has_a_ratio_and_no_length() -> None:
     """The ratio needs no calibration; whoever captured a picture may have scaled it."""
     image, _ = chest(seed=1)
@@ -617,6 +626,8 @@ def test_a_capture_has_a_ratio_and_no_length() -> None:
     units = [{m.unit for f in answer.findings for m in f.measurements} for answer in (film, captured)]
     assert {"mm", "mm2"} <= units[0] and not {"mm", "mm2"} & units[1]
     assert any("is a capture" in reason for reason in captured.reasons) and not film.reasons
+    converted = ChestXrayHeart().run(facts(image, Captured=True))
+    assert any("of a class of captures" in reason for reason in converted.reasons)
     flat = replace(image, geometry=Geometry.regular(shape=image.geometry.shape, spacing_mm=(1.0, 1.0, 1.0),
                                                     reference=Reference.PIXEL))  # fmt: skip
     with pytest.raises(Refused, match="pixels of 2 by 1: "):

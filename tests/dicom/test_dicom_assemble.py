@@ -523,6 +523,14 @@ def test_a_radiograph_lies_in_a_plane() -> None:
     assert bare.geometry.reference is Reference.PIXEL and bare.facts["SpacingFrom"] == "none"
 
 
+@pytest.mark.parametrize(
+    ("kind", "word"), [("7", "Captured"), ("7.2", "Captured"), ("13.1.3", "FromTomosynthesis"), ("1.1", "")]
+)
+def test_what_the_class_of_a_picture_says_of_it_is_noted(kind: str, word: str) -> None:
+    facts = only(radiograph(sop_class=f"1.2.840.10008.5.1.4.1.1.{kind}")).facts
+    assert {"Captured", "FromTomosynthesis"} & set(facts) == ({word} if word else set())
+
+
 def test_monochrome1_is_turned_and_noted() -> None:
     pixels = np.arange(24, dtype=np.uint16).reshape(4, 6)
     facts = {"pixels": pixels, "PhotometricInterpretation": "MONOCHROME1", "BitsStored": 12, "HighBit": 11}

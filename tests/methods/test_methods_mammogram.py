@@ -98,6 +98,16 @@ def test_a_margin_is_none_of_the_picture(how: str, side: str) -> None:
     assert held.breast.sum() == held.breast[own].sum()
 
 
+def test_a_white_margin_may_have_noise() -> None:
+    """A film that was scanned with its white rim was declined as a breast that fills the picture."""
+    picture, built = lobes(0.3)
+    white = np.random.default_rng(3).normal(5200.0, 60.0, (picture.shape[0] + 120, picture.shape[1] + 80))
+    white[60:-60, 40:-40] = picture
+    held = mammogram.outline(white.astype(np.float32), oblique=False)
+    assert held.percent == pytest.approx(built, abs=3.0)
+    assert held.breast[60:-60, 40:-40].sum() == held.breast.sum()
+
+
 @pytest.mark.parametrize("bulge", [-0.05, 0.0, 0.05])
 def test_the_edge_of_a_muscle_may_bend(bulge: float) -> None:
     """Of a muscle whose edge bulges by a twentieth of its length no straight line was found."""

@@ -239,8 +239,14 @@ def _answer(image: Volume, held: mammogram.Breast, view: str) -> Answer:
     elif not _stated(image):
         remarks.append(f"the header does not say the side; the breast lies as a {_NAMES[held.side]} one is hung")
     made = any("TOMO" in str(w).upper() or "2D" in str(w).upper() for w in image.facts.get("ImageType") or ())
-    if made or _SYNTHETIC.search(str(image.facts.get("SeriesDescription") or "")):
+    if (
+        made
+        or image.facts.get("FromTomosynthesis")
+        or _SYNTHETIC.search(str(image.facts.get("SeriesDescription") or ""))
+    ):
         remarks.append("the picture was computed from tomosynthesis: its density is not that of a mammogram")
+    if calibrated and image.facts.get("Captured"):
+        remarks.append("the picture is of a class of captures or scanned film: areas hold where nobody scaled it")
     enlarged = image.facts.get("EstimatedRadiographicMagnificationFactor")
     if calibrated and image.facts.get("SpacingFrom") == "ImagerPixelSpacing" and not isinstance(enlarged, (int, float)):
         remarks.append("areas are those on the detector, where the breast is shown larger than it is")

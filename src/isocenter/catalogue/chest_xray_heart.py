@@ -77,7 +77,7 @@ class ChestXrayHeart:
         "image": Need(
             modality=FILMS,
             body_part=CHEST,
-            at_most=4,
+            at_most=16,
             facts={"ViewPosition": ("PA", "AP")},
             every=True,
             only=CALLED_A_FILM,
@@ -213,6 +213,8 @@ class ChestXrayHeart:
             told.append(
                 "the picture is a capture: whoever made it may have scaled it, so no length or area in mm is given"
             )
+        elif calibrated and image.facts.get("Captured"):
+            told.append("the picture is of a class of captures or scanned film: lengths hold where nobody scaled it")
         return Answer.found(found, *lungs, measurements=tuple(said), reasons=(*against, *told, *remarks[1]))
 
 

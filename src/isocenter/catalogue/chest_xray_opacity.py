@@ -47,7 +47,12 @@ class ChestXrayOpacity:
     weights = "chest_xray_opacity"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
-            modality=FILMS, body_part=CHEST, at_most=4, facts={"ViewPosition": _FRONTAL}, every=True, only=CALLED_A_FILM
+            modality=FILMS,
+            body_part=CHEST,
+            at_most=16,
+            facts={"ViewPosition": _FRONTAL},
+            every=True,
+            only=CALLED_A_FILM,
         )
     }
     yields = (

@@ -21,7 +21,12 @@ __all__ = ["COMPOSITE", "Dating", "Fetus", "fetuses", "of_a_fetus"]
 COMPOSITE = Code("11888-5", "LN", "Composite Ultrasound Age")
 # CID 12024 and 7000; what a maker named by a code of its own is told by its words.
 _TITLES = {("DCM", "125000"), ("LN", "24869-0"), ("LN", "11525-3"), ("SCT", "268445003"), ("SRT", "P5-B005A")}
-_OBSTETRIC = re.compile(r"obstet|geburt|f[eo]tal|f[eo]tus|(?<![a-z])ob(?![a-z])", re.IGNORECASE)
+_MEASUREMENTS = ("DCM", "126000")  # Imaging Measurement Report
+_EXAMINED = (
+    "StudyDescription", "SeriesDescription", "BodyPartExamined", "RequestedProcedureDescription", "ProcedureCode",
+)  # fmt: skip
+_OURS = "Isocenter"  # Manufacturer of the reports that this house writes
+_OBSTETRIC = re.compile(r"obstet|geburt|schwanger|pregnan|f[eo]tal|f[eo]tus|(?<![a-z])ob(?![a-z])", re.IGNORECASE)
 
 # CID 12005, 12006 and 12009, with the codes of UMLS that the standard gives beside those of LOINC.
 _LENGTHS: Final[Mapping[tuple[str, str], str]] = {
@@ -66,9 +71,18 @@ _BEGUN = {"8665-2": ("last menstrual period", 0), "11955-2": ("last menstrual pe
 
 
 def of_a_fetus(facts: Mapping[str, Any]) -> bool:
-    """Whether a structured report is one of obstetric ultrasound by its title or template, as its header tells."""
+    """Whether a structured report is one of obstetric ultrasound by its title or template, as its header tells.
+
+    >>> of_a_fetus({"ReportTitleCode": ["126000", "DCM", "Imaging Measurement Report"], "StudyDescription": "US OB"})
+    True
+    """
     code, scheme, words = (*(facts.get("ReportTitleCode") or ()), "", "", "")[:3]
     named = str(scheme).startswith("99") and _OBSTETRIC.search(str(words))
+    if (str(scheme), str(code)) == _MEASUREMENTS:
+        if facts.get("MadeBy") == "machine" or facts.get("Manufacturer") == _OURS:
+            return False  # what an analysis made of lengths is none of its sources
+        # TID 1500 may be of anything: what was examined tells
+        named = _OBSTETRIC.search(" ".join(str(facts.get(k) or "") for k in _EXAMINED))
     return (str(scheme), str(code)) in _TITLES or facts.get("ReportTemplate") == "5000" or bool(named)
 
 
@@ -160,7 +174,18 @@ def _length(number: Reported) -> str:
         if number.what.code in _LONG and number.site.code in _FEMUR:
             return "FL"
     own = (c for c in codes if not c.scheme or c.scheme.startswith("99"))  # codes of a maker, told by their words
-    return next((_WORDS[c.meaning.lower()] for c in own if c.meaning.lower() in _WORDS), "")
+    return next((_WORDS[words] for c in own if (words := _plain(c.meaning)) in _WORDS), "")
+
+
+def _plain(words: str) -> str:
+    """Words of a maker as they are known: without what stands in brackets, and with shortened ones whole.
+
+    >>> _plain("Abd. Circumference"), _plain("Head Circ. (Hadlock)")
+    ('abdominal circumference', 'head circumference')
+    """
+    bare = " ".join(re.sub(r"\(.*?\)|\.", " ", words.lower()).split())
+    bare = re.sub(r"\bcirc\b", "circumference", re.sub(r"\babd(omen)?\b", "abdominal", bare))
+    return re.sub(r"\bfem(oral)?\b", "femur", bare)
 
 
 def _take_lengths(fetus: Fetus, numbers: Sequence[Reported], report: MachineReport) -> None:

@@ -51,6 +51,7 @@ _CENTIMETRES, _TISSUE = 3, 1
 _SAME_SCALE = 1e-3
 _SHARED = 2  # pixels that regions side by side may share at their edges
 _CAPTURES = "1.2.840.10008.5.1.4.1.1.7"  # Secondary Capture, and those of several frames
+_KINDS = {_CAPTURES: "Captured", "1.2.840.10008.5.1.4.1.1.13.1.3": "FromTomosynthesis"}
 _LOSSY = {f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81)}  # JPEG baseline and extended, JPEG-LS near-lossless
 
 _EITHER = {f"1.2.840.10008.1.2.4.{n}" for n in (91, 203)}  # JPEG 2000 and its high-throughput form: the stream says it
@@ -95,6 +96,7 @@ def plane(series: Series, instance: Instance, data: bytes) -> Volume:
         array = array[0]
     spacing, reference, source = _spacing(file, facts, series.modality)
     facts["SpacingFrom"] = source
+    facts |= {word: True for kind, word in _KINDS.items() if instance.sop_class.startswith(kind)}
     if instance.transfer_syntax in _LOSSY or (
         instance.transfer_syntax in _EITHER and is_irreversible(raw_frame(data, 0)[0])
     ):

@@ -39,6 +39,7 @@ _SKIN = 0.05  # of it: the skin line alone
 # How wide a margin may be, of the lines of a picture; how far its values may spread, of the range of all; how much of
 # the lines next to a dark one is bright, where breast or muscle begins at once.
 _WIDEST_MARGIN, _EVEN, _NEXT_ROWS, _NEXT_COLUMNS = 0.25, 0.02, 0.08, 0.25
+_NOISE = 15  # neighbours along a line whose mean is taken
 _CORNER = (0.2, 0.12)  # of rows and columns: a muscle is larger
 _STEEP_DEG = (20.0, 75.0)  # of the muscle's edge against the chest wall's normal
 # Drop of brightness across the edge over how it varies along both sides; how much of it a straight line shows of a bent
@@ -153,10 +154,22 @@ def _margins(picture: Floats) -> tuple[int, int, int, int]:
         few = lines[: max(1, int(_WIDEST_MARGIN * len(lines)))]
         spread = np.ptp(np.percentile(few, (5.0, 95.0), axis=1), axis=0)
         even = int(np.argmax(np.append(spread > _EVEN * (high - low), True)))
-        bright = even and float(np.median(few[:even])) > low + 0.5 * (high - low)
+        if white := _white_lines(few, low, high):
+            found.append(white)
+            continue
         following = lines[even : even + 3] > low + 0.1 * (high - low)
-        found.append(even if bright or (even and even < len(few) and float(following.mean()) >= least) else 0)
+        found.append(even if even and even < len(few) and float(following.mean()) >= least else 0)
     return found[0], found[1], found[2], found[3]
+
+
+def _white_lines(few: Floats, low: float, high: float) -> int:
+    """How many of the first lines are bright, and even but for noise: no line across a breast is."""
+    from scipy.ndimage import uniform_filter1d
+
+    smooth = uniform_filter1d(few, _NOISE, axis=1)
+    spread = np.ptp(np.percentile(smooth, (5.0, 95.0), axis=1), axis=0)
+    even = int(np.argmax(np.append(spread > _EVEN * (high - low), True)))
+    return even if even and float(np.median(smooth[:even])) > low + 0.5 * (high - low) else 0
 
 
 def _small(picture: Floats) -> Floats:
