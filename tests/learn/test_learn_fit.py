@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
-from isocenter.errors import NotFound  # noqa: E402
+from isocenter.errors import NotFound, Refused  # noqa: E402
 from isocenter.learn.augment import augmented, blurred, levelled, resized  # noqa: E402
 from isocenter.learn.examples import Examples  # noqa: E402
 from isocenter.learn.fit import Schedule, Watch, answers, descend, fit  # noqa: E402
@@ -152,6 +152,16 @@ def watched(folder: Path, turn: int, told: list[str], killed_after: int = 99) ->
     watch = Watch(lambda net: abs(float(net.weight.detach()) - turn / 10), 3)
     how = Schedule(steps=60, every=2, rate=0.05, warm=1, decay=0.0, average=0.0)
     return descend(make, down, how, 0, "walk", watch=watch, checkpoint=folder / "walk", progress=told.append), watch
+
+
+def test_a_loss_that_is_no_number_ends_the_training_in_words(tmp_path: Path) -> None:
+    how = Schedule(steps=6, every=2, rate=0.05, warm=1, decay=0.0, average=0.0)
+
+    def down(net: torch.nn.Module, step: int, random: torch.Generator) -> torch.Tensor:
+        return net.weight.sum() * (float("nan") if step == 3 else 1.0)
+
+    with pytest.raises(Refused, match=r"the loss of epoch 2: it is no number.*smaller rate"):
+        descend(lambda: torch.nn.Linear(1, 1, bias=False), down, how, 0, "nan", checkpoint=tmp_path / "walk")
 
 
 def test_a_run_that_gets_no_better_ends_and_gives_its_best(tmp_path: Path) -> None:

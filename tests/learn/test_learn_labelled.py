@@ -274,6 +274,14 @@ def test_folders_and_tables_are_read(tmp_path: Path) -> None:
     several = replace(GREY, several=True)
     table.write_text("file,clear,spot\nset/test/clear/0.png,TRUE,False\nset/test/SPOT/0.png,1,yes\n")
     assert read_labelled(table, several).labels.tolist() == [1, 3]
+    for both, none in (("spot|clear", "No Finding"), ("spot;clear", "none"), ('"spot, Clear"', "normal"),
+                       ("\"['clear', 'spot']\"", "[]")):  # fmt: skip
+        table.write_text(f"file,label\nset/test/clear/0.png,{both}\nset/test/SPOT/0.png,{none}\n")
+        assert read_labelled(table, several).labels.tolist() == [3, 0], both
+    for odd in (";", "spot;line"):
+        table.write_text(f"file,label\nset/test/clear/0.png,{odd}\n")
+        with pytest.raises(Refused, match=r"in row 1 of list\.csv: "):
+            read_labelled(table, several)
     table.write_text("file,clear,spot\nset/test/clear/0.png,1,perhaps\n")
     with pytest.raises(Refused, match="spot is 'perhaps' in row 1"):
         read_labelled(table, several)

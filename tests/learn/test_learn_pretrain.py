@@ -80,6 +80,12 @@ def test_a_body_is_where_a_training_begins_and_fits_its_network_only(tmp_path: P
     how = replace(own, batch=24, epochs=1, rate=1e-9)
     at = fit_classes_net(how, cases, 0, begin=body).body.state_dict()
     assert all(np.allclose(at[n].numpy(), v, atol=1e-5) for n, v in body.items() if "running" not in n)
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "body.safetensors").write_bytes(
+        (tmp_path / "body" / "body.safetensors").read_bytes()[:-4] + np.float32("nan").tobytes()
+    )
+    with pytest.raises(Refused, match="numbers that are not finite"):
+        beginning(tmp_path / "torn")
     with pytest.raises(NotFound):
         beginning(tmp_path)
     (tmp_path / "model.json").write_text("{}")

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isocenter import wholly
+from isocenter.errors import Refused
 from isocenter.learn.augment import augmented, levelled, placed, reshown, resized, shifted
 from isocenter.learn.consolidations import drawn, emptied, lungs, pointing
 from isocenter.learn.device import current, halved, meeting
@@ -165,6 +166,9 @@ def descend(
         _follow(averaged, net, min(how.average, (step + how.settled[0]) / (step + how.settled[1])))
         if (step + 1) % how.every == 0:
             of = _place(how.steps, how).split()[-1]
+            if not math.isfinite(seen):
+                raise Refused(f"the loss of {_place(step + 1, how)}", "it is no number: the weights grew out of bounds",
+                              "train with a smaller rate, and look at the numbers of the examples")  # fmt: skip
             with elsewhere:
                 told = "" if watch is None else f", {watch.look(averaged):.4f} on those it is not shown"
             progress(f"{_place(step + 1, how)}/{of}: loss {seen / how.every:.4f}{told}, {clock() - started:.0f} s")

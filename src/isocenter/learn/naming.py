@@ -117,8 +117,16 @@ def class_above(parts: Sequence[str], how: Classes, name: str, root: str) -> tup
 
 
 def classes_of(words: str, how: Classes, where: str) -> int:
-    """The sum of 2 ** k over the findings between bars, as in ``Effusion|Mass``; "no finding" and the like is 0."""
-    each = [w for w in words.split("|") if plain(w) not in _NOTHING]
+    """The sum of 2 ** k over the findings between bars, as in ``Effusion|Mass``; "no finding" and the like is 0.
+
+    Semicolons and commas part them, too, where no finding has one in its name, and so does a list as Python writes it.
+    """
+    listed = re.fullmatch(r"\[(.*)\]", words.strip())
+    marks = "".join(m for m in ";," if not any(m in name for name in (*how.classes, *how.known_as)))
+    parts = [w.strip(" '\"") for w in re.split(f"[|{marks}]", listed[1] if listed else words)]
+    each = [w for w in parts if w and plain(w) not in _NOTHING]
+    if not listed and not any(parts):
+        each = [words]
     return sum(1 << k for k in {class_of(w, how, where) for w in each})
 
 

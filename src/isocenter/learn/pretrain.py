@@ -183,7 +183,11 @@ def beginning(folder: Path) -> dict[str, npt.NDArray[Any]]:
                 "leave --begin out, and mix earlier examples in: isocenter examples take … --rehearse OLD",
             )
         raise NotFound(f"a pretraining in '{folder}'", "there is none", "make one with `isocenter pretrain`")
-    return unpacked(read_file(folder / "body.safetensors"))[0]
+    body = unpacked(read_file(folder / "body.safetensors"))[0]
+    if odd := next((name for name, held in body.items() if held.dtype.kind == "f" and not np.isfinite(held).all()), ""):
+        raise Refused(f"'{odd:.80}' in {folder / 'body.safetensors'}", "it holds numbers that are not finite",
+                      "make the pretraining again, with a smaller rate if its loss was no number")  # fmt: skip
+    return body
 
 
 def pretrain(
