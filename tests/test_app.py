@@ -53,6 +53,20 @@ def test_a_sign_in_link_works_once(house: House) -> None:
         house.site.sign_in_by_link(secret, address="x")
 
 
+def test_the_sign_in_link_is_for_an_administrator_who_is_there(house: House) -> None:
+    house.site.add_person("gray", "reader", "a long enough secret", who=HOUSE)  # type: ignore[arg-type]
+    assert house.first_person(), "an archive whose first account is a reader's has an administrator all the same"
+    house.site.add_person("chief", "admin", "a long enough secret", who=HOUSE)  # type: ignore[arg-type]
+
+    def whom() -> str:
+        token = house.sign_in_link().partition("token=")[2]
+        return str(house.site.person_of(house.site.sign_in_by_link(token, address="x")).name)
+
+    assert whom() == "admin"
+    house.site.change_person("admin", closed=True, who=HOUSE)
+    assert whom() == "chief" and house.first_person() == "", "nor is one made anew that was closed"
+
+
 def test_a_person_is_added_once(house: House) -> None:
     house.site.add_person("ito", "reader", "a long enough secret", who=HOUSE)  # type: ignore[arg-type]
     with pytest.raises(Refused, match="exists already"):

@@ -59,13 +59,14 @@ class House:
     # ---- first start -----------------------------------------------------------------------------------------
 
     def first_person(self) -> str:
-        """Make the administrator where there is nobody yet; the secret's file, or empty when people exist.
+        """Make the administrator where there was never one; the secret's file, or empty where there is or was.
 
         The secret is drawn, written for its owner's eyes only, and printed nowhere.
         """
         from isocenter.govern.policy import HOUSE, Role
 
-        if self.site.index.people():
+        people = self.site.index.people()
+        if any(one["role"] == Role.ADMIN or one["name"] == "admin" for one in people):
             return ""
         secret, place = self.secret("admin")
         self.site.add_person("admin", Role.ADMIN, secret, who=HOUSE)
@@ -101,9 +102,16 @@ class House:
         self.site.journal.append(Event(Kind.PSEUDONYMS_CHANGED, now(), HOUSE.name, "pseudonyms", told))
         return {"was": was, "now": now_}
 
-    def sign_in_link(self, name: str = "admin", life: timedelta | None = None) -> str:
-        """An address that signs its bearer in once, within ten minutes unless another life is given."""
-        return f"{self.address}/sign-in?token={self.site.link(name, life)}"
+    def sign_in_link(self, life: timedelta | None = None) -> str:
+        """An address that signs an administrator in once, within ten minutes unless another life is given.
+
+        It is for `admin`, or for the first whose account is open where that one is not.
+        """
+        from isocenter.govern.policy import Role
+
+        people = [one for one in self.site.index.people() if one["role"] == Role.ADMIN and not one["disabled"]]
+        first = min(people, key=lambda one: (one["name"] != "admin", one["added"]), default={"name": "admin"})
+        return f"{self.address}/sign-in?token={self.site.link(first['name'], life)}"
 
     # ---- what it does by itself ------------------------------------------------------------------------------
 
