@@ -610,6 +610,17 @@ def test_an_opacity_is_looked_for_within_the_collimator() -> None:
         assert answer.measurements[0].value == pytest.approx(bare.measurements[0].value, abs=0.03)
 
 
+def test_view_position_may_be_written_whole() -> None:
+    """Such films, as of a large public set, were declined for their View Position."""
+    (film,) = thorax.patient(person=WHO).files
+    for said, ratio in (("POSTEROANTERIOR", True), ("ANTEROPOSTERIOR", False)):
+        (study,) = merge([read_header(f) for f in one_series((film, {"ViewPosition": said, "ViewCodeSequence": []}))])
+        assert len(plan([ChestXrayHeart(), ChestXrayOpacity()], study).bindings) == 2
+        answer = ChestXrayHeart().run(facts(chest(seed=1)[0], ViewPosition=said, ViewCode=""))
+        assert any(m.what == RATIO for m in answer.measurements) is ratio
+        assert ratio or "the view is AP" in answer.findings[0].words
+
+
 def test_each_of_sixteen_films_in_one_series_is_looked_at() -> None:
     (film,) = thorax.patient(person=WHO).files
     for many, taken in ((5, True), (16, True), (17, False)):

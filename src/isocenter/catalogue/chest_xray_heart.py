@@ -20,12 +20,14 @@ from isocenter.methods.film_view import (
     CALLED_A_FILM,
     CHEST,
     FILMS,
+    FRONTAL,
     SIDEWAYS,
     as_stored,
     hung_of,
     is_capture,
     said_lateral,
     towards_of,
+    view_of,
 )
 from isocenter.methods.lung_network import two_opinions
 from isocenter.record import Code, Finding, Measurement, codes
@@ -78,7 +80,7 @@ class ChestXrayHeart:
             modality=FILMS,
             body_part=CHEST,
             at_most=16,
-            facts={"ViewPosition": ("PA", "AP")},
+            facts={"ViewPosition": FRONTAL},
             every=True,
             only=CALLED_A_FILM,
         )
@@ -128,7 +130,7 @@ class ChestXrayHeart:
                 "the limit is 0.5 in adults, 0.3 to 0.8 may be asked",
                 "give a number between these",
             )
-        view = str(image.facts.get("ViewPosition") or "").strip().upper()
+        view = view_of(image.facts)
         code = str(image.facts.get("ViewCode") or "").strip()
         if (view and view not in ("PA", "AP")) or any(word in code.casefold() for word in ("lateral", "oblique")):
             raise Refused(

@@ -20,10 +20,12 @@ from isocenter.methods.film_view import (
     CALLED_A_FILM,
     CHEST,
     FILMS,
+    FRONTAL,
     as_stored,
     hung_of,
     said_lateral,
     towards_of,
+    view_of,
 )
 from isocenter.methods.picture import prepared
 from isocenter.methods.saliency import activation, standing_out
@@ -32,7 +34,6 @@ from isocenter.space import Volume
 
 __all__ = ["ChestXrayOpacity"]
 
-_FRONTAL = ("PA", "AP")
 _SMALLEST = 112  # pixels; half of what the network was trained on
 _LONGEST = 1.9  # long side over short side; a film of a whole body, or a strip
 _YOUNGEST, _OLDEST = 0.5, 8.0  # years; trained on children of 1 to 5
@@ -50,7 +51,7 @@ class ChestXrayOpacity:
             modality=FILMS,
             body_part=CHEST,
             at_most=16,
-            facts={"ViewPosition": _FRONTAL},
+            facts={"ViewPosition": FRONTAL},
             every=True,
             only=CALLED_A_FILM,
         )
@@ -159,8 +160,8 @@ def _unfit(image: Volume) -> tuple[str, ...]:
     if min(image.geometry.shape[1:]) < _SMALLEST:
         return _of_no_film(*image.geometry.shape[1:])
     reasons = []
-    view = str(image.facts.get("ViewPosition") or "").strip().upper()
-    if view and view not in _FRONTAL:
+    view = view_of(image.facts)
+    if view and view not in FRONTAL:
         reasons.append(f"the view is {view}, a frontal one (PA or AP) is wanted")
     if words := said_lateral(image):
         reasons.append(f"it is described as '{words}', a frontal picture (PA or AP) is wanted")

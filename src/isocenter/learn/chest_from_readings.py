@@ -15,7 +15,7 @@ from isocenter.learn.from_readings import Example, in_eight_bits, laid
 from isocenter.learn.kinds import Structures
 from isocenter.learn.outlines_from_readings import DRAWN, on_grid
 from isocenter.learn.regions_from_readings import Drawn, Regions, grey
-from isocenter.methods.film_view import hung_of, said_lateral, towards_of
+from isocenter.methods.film_view import hung_of, said_lateral, towards_of, view_of
 from isocenter.record import Code
 from isocenter.space import Shape, Volume
 
@@ -85,7 +85,7 @@ def _frontal(volume: Volume) -> tuple[str, npt.NDArray[np.float32]]:
             "a chest radiograph is one picture",
             "take a recipe of volumes, or examples of films",
         )
-    view = str(volume.facts.get("ViewPosition") or "").strip().upper()
+    view = view_of(volume.facts)
     if view not in _FRONTAL:
         raise Refused(
             f"a film of the view '{view}'", "lungs and heart are learnt on frontal ones", "outline a PA or AP film"

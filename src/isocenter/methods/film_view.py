@@ -17,6 +17,7 @@ __all__ = [
     "CALLED_A_FILM",
     "CHEST",
     "FILMS",
+    "FRONTAL",
     "SIDEWAYS",
     "as_shown",
     "as_stored",
@@ -27,10 +28,13 @@ __all__ = [
     "is_capture",
     "said_lateral",
     "towards_of",
+    "view_of",
 ]
 
 FILMS = ("CR", "DX", "RG", "OT", "SC")
 """Modality of what may be a radiograph: of a detector, scanned from film, or captured from another program."""
+FRONTAL = ("PA", "AP", "POSTEROANTERIOR", "ANTEROPOSTERIOR")
+"""View Position of a frontal chest; some makers write the words whole."""
 CHEST = ("chest", "thorax", "lung")
 _CAPTURES = frozenset({"OT", "SC"})
 _SAYS_CHEST = re.compile(r"chest|thorax|lung|poumon|t[oó]rax|torace|(?<![a-z])cxr(?![a-z])", re.IGNORECASE)
@@ -47,6 +51,16 @@ _FRONTAL = re.compile(
 
 
 _OF_PICTURE = ("SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription")
+
+
+def view_of(facts: Mapping[str, Any]) -> str:
+    """View Position as PA or AP, also where its words are written whole; another one as it is, empty where none is.
+
+    >>> view_of({"ViewPosition": "POSTERO_ANTERIOR"}), view_of({"ViewPosition": "ap"}), view_of({"ViewPosition": "LL"})
+    ('PA', 'AP', 'LL')
+    """
+    said = str(facts.get("ViewPosition") or "").strip().upper()
+    return {"POSTEROANTERIOR": "PA", "ANTEROPOSTERIOR": "AP"}.get(re.sub(r"[\W_]", "", said), said)
 
 
 def is_capture(facts: Mapping[str, Any]) -> bool:
@@ -67,7 +81,7 @@ def _called_a_film(facts: Mapping[str, Any]) -> bool:
         for k in ("SeriesDescription", "ProtocolName", "StudyDescription", "RequestedProcedureDescription")
     )
     kind = " ".join(str(word) for word in facts.get("ImageType") or ())
-    part, view = str(facts.get("BodyPartExamined") or ""), str(facts.get("ViewPosition") or "").strip().upper()
+    part, view = str(facts.get("BodyPartExamined") or ""), view_of(facts)
     chest = _SAYS_CHEST.search(part or words)
     frontal = view in ("PA", "AP") or (not view and _FRONTAL.search(f"{words} {facts.get('ViewCode') or ''}"))
     return bool(chest and frontal) and not _OF_A_VOLUME.search(f"{words} {kind}".replace("_", " "))
