@@ -52,3 +52,22 @@ def test_an_outline_in_the_padding_is_refused() -> None:
         must_be_measured(picture(26.0, -1024.0), mask, "region")
     with pytest.raises(Refused, match="outside the field of view"):
         must_be_measured(picture(31.5, -1024.0), mask, "liver", most=0.0)
+
+
+@pytest.mark.parametrize("padding", [-1024.0, -2000.0, -3024.0])
+def test_an_outline_in_padding_of_any_form_is_refused(padding: float) -> None:
+    """Of a turned volume a fifth of a region was a wedge of -1024 HU: its mean was 6 HU for 60, without a word."""
+    mask = np.zeros((1, N, N), bool)
+    mask[0, 30:60, 30:60] = True
+    turned = np.where((Y + X < 75)[None], padding, np.maximum(picture(200.0, 0.0), -1000.0))
+    with pytest.raises(Refused, match=r"a region of which 1\d % lie outside the field of view"):
+        must_be_measured(turned, mask, "region")
+    must_be_measured(turned, np.roll(mask, 25, axis=1), "region")
+
+
+def test_air_that_is_cut_off_at_the_lowest_value_was_measured() -> None:
+    air = np.maximum(np.random.default_rng(4).normal(-1000.0, 25.0, (3, N, N)).round(), -1024.0)
+    air[:, 20:70, 20:70] += 60.0
+    mask = np.zeros(air.shape, bool)
+    mask[:, 10:80, 10:80] = True
+    must_be_measured(air, mask, "region")

@@ -49,7 +49,7 @@ def _has_contrast(facts: Mapping[str, Any]) -> bool:
 class LiverVessels:
     """Which share of an outlined liver is vessels, and how long, branched and winding is their tree?"""
 
-    name, version = "liver_vessels", "10"
+    name, version = "liver_vessels", "11"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality=("CT", "MR"),

@@ -61,7 +61,7 @@ Kept = Literal["as configured", "yes", "no"]
 class Radiomics:
     """What are the shape, intensities and texture of each outlined region, as IBSI defines them?"""
 
-    name, version = "radiomics", "6"
+    name, version = "radiomics", "7"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality=("CT", "MR", "PT"), every=True),
         "regions": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),

@@ -52,6 +52,22 @@ def _radius(padded: Mask, away: npt.NDArray[np.floating], largest: float) -> flo
     return min(radius, largest) if np.count_nonzero(seen) >= _ROUND * np.pi * radius**2 else largest
 
 
+def _beside(hu: npt.NDArray[np.floating]) -> Mask:
+    """Padding of another form than a circle, as where a volume was turned: one value, the lowest of all, that no air
+    has, or the lowest of a CT in one piece with the edge of the picture. Air that was cut off there is in specks.
+    """
+    value = float(hu.min())
+    if value > _LOWEST_HU:
+        return np.zeros(hu.shape, bool)
+    padded = np.asarray(hu == value)
+    if value < _PADDING_HU:
+        return padded
+    in_slice = np.pad(ndimage.generate_binary_structure(2, 1)[None], ((1, 1), (0, 0), (0, 0)))
+    labels, _ = ndimage.label(padded, in_slice)
+    at_edge = [labels[:, [0, -1]].ravel(), labels[:, :, [0, -1]].ravel()]
+    return np.isin(labels, np.setdiff1d(np.concatenate(at_edge), [0]))
+
+
 def border(seen: Mask, *, wide: int = 1) -> Mask:
     """The outermost pixels of the field of view, slice by slice.
 
@@ -85,7 +101,8 @@ def must_be_measured(hu: npt.NDArray[np.floating], mask: Mask, what: str, *, mos
     if not len(held):
         return
     slices = slice(held[0], held[-1] + 1)
-    unseen = float(np.count_nonzero(mask[slices] & ~imaged(hu[slices]))) / float(np.count_nonzero(mask))
+    padded = ~imaged(hu[slices]) | _beside(hu[slices])
+    unseen = float(np.count_nonzero(mask[slices] & padded)) / float(np.count_nonzero(mask))
     if unseen > most:
         raise Refused(
             f"a {what} of which {100.0 * unseen:.2g} % lie outside the field of view",
