@@ -210,6 +210,11 @@ def test_the_gate_says_which_stop_rule_a_person_declared(page: Any) -> None:
     way = page.request.get(f"/api/models/{name}/gate").json()
     page.goto(f"/models/{name}/gate")
     page.get_by_text("None was declared: an alarm is told, and stops nothing by itself.").wait_for()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/step") else None)
+    page.get_by_role("form", name="Take a step").get_by_role("button", name="Reject").click()
+    page.wait_for_function("document.activeElement.validity && !document.activeElement.validity.valid")
+    assert not sent, "a step without a reason is asked for one and not sent"
     way["change"] = {"may_change": ["weights"], "protocol": {"stop_on_alarm": True}, "impact": "safer", "by": "ada",
                      "when": "2026-11-02T08:30:00+00:00"}  # fmt: skip
     page.route(f"**/api/models/{name}/gate", lambda route: route.fulfill(json=way))

@@ -219,6 +219,11 @@ def test_a_model_that_no_analysis_asks_is_told_at_once_how_to_go_on() -> None:
     lenient = change_of({**SAID, "protocol": {"shadow_cases": 0}})
     assert unused("lung", ["lung_nodules"], lenient) == "" and "50 signed studies" in unused("lung", [], None)
     assert "released, it answers on no study" in unused("lung", [], lenient)
+    half = change_of({**SAID, "protocol": {"shadow_cases": 0, "shadow_agreement": 0.8}})
+    assert "the agreement of 0.8 with signed studies in shadow" in unused("lung", [], half), "it would never be reached"
+    assert 'declare "shadow_agreement": 0 in' in unused("lung", [], half)
+    both = change_of({**SAID, "protocol": {"shadow_cases": 5, "shadow_agreement": 0.8}})
+    assert '"shadow_cases": 0 and "shadow_agreement": 0 in' in unused("lung", [], both)
 
 
 def test_what_must_not_change_takes_no_look() -> None:

@@ -438,19 +438,23 @@ def unused(name: str, analyses: Sequence[str], change: Change | None) -> str:
     if analyses:
         return ""
     asked = change.shadow_cases if change is not None else int(_PROTOCOL["shadow_cases"])
+    agreed = change.shadow_agreement if change is not None else float(_PROTOCOL["shadow_agreement"])
     write = f'write an analysis that does (weights = "{name}", docs/do/write-an-analysis.md)'
-    if not asked:
+    if not asked and not agreed:
         return f"no analysis here uses the weights of {name}: released, it answers on no study; {write}"
+    what = f"{asked} signed studies in shadow" if asked else f"agreement of {agreed:g} with signed studies in shadow"
+    none = " and ".join(f'"{key}": 0' for key, held in (("shadow_cases", asked), ("shadow_agreement", agreed)) if held)
     return (
-        f"no analysis here uses the weights of {name}, so the {asked} signed studies in shadow that a release asks for "
-        f'will never come: {write}, or declare "shadow_cases": 0 in the change record before the sealed test is '
-        "looked at"
+        f"no analysis here uses the weights of {name}, so the {what} that a release asks for will never come: {write}, "
+        f"or declare {none} in the change record before the sealed test is looked at"
     )
 
 
 def _shadowed(name: str, shadow: Mapping[str, Any], change: Change) -> list[str]:
     lacking = []
-    if change.shadow_cases and (why := unused(name, shadow.get("analyses", (name,)), change)):
+    if (change.shadow_cases or change.shadow_agreement) and (
+        why := unused(name, shadow.get("analyses", (name,)), change)
+    ):
         lacking.append(why)
     elif int(shadow["cases"]) < change.shadow_cases:
         lacking.append(

@@ -114,8 +114,8 @@ function Steps({ way, again }: { way: Way; again: () => void }) {
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       {last && <p>Last, {last.by}: {last.step}. <q>{last.reason}</q></p>}
       <div class="reason">
-        <label>Why, in your name ({me.value?.name})<input required maxLength={1000} value={reason} autocomplete="off" onInput={(event) => setReason(event.currentTarget.value)} /></label>
-        {offered.map((one) => <button key={one} type="button" onClick={() => void take(one)}>{spoken(one)}</button>)}
+        <label>Why, in your name ({me.value?.name})<input required pattern=".*\S.*" title="Why, in words: it stands in the journal" maxLength={1000} value={reason} autocomplete="off" onInput={(event) => setReason(event.currentTarget.value)} /></label>
+        {offered.map((one) => <button key={one} type="button" onClick={(event) => event.currentTarget.form!.reportValidity() && void take(one)}>{spoken(one)}</button>)}
       </div>
       {way.possible.includes(BY_COMMAND) && <p class="muted">The sealed test is looked at by the command <code>isocenter release {way.model} --data FILE</code>.</p>}
     </form>
