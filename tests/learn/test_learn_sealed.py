@@ -80,6 +80,8 @@ def test_a_row_is_of_one_case_and_numbers_are_those_of_an_array(tmp_path: Path) 
     assert read_groups(path, ["test/00000", "test/00001"])["site"].tolist() == ["A", "B"]
     with pytest.raises(Refused, match=r"one row of g\.csv for several cases, such as 'test/00000' and 'val/00000'"):
         read_groups(path, ["test/00000", "test/00001", "val/00000"])
+    path.write_text("image,site\ncase_1,A\ncase_2.nii.gz,B\n")
+    assert read_groups(path, ["case_1.nii.gz", "case_2.nii.gz"])["site"].tolist() == ["A", "B"]
     path.write_text("file,site\nwell/1.png,A\nill/1.png,B\n")
     assert read_groups(path, ["ill/1.png", "well/1.png"])["site"].tolist() == ["B", "A"]
     with pytest.raises(Refused, match="does not say to which group"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +79,21 @@ def test_that_several_parts_were_judged_together_is_said(tmp_path: Path) -> None
     told = judged("bccd", tmp_path / "b").report
     assert "2 cases are of several parts, taken together: 1 of train, 1 of val" in " ".join(told["remarks"])
     assert judged("bccd", tmp_path / "b", "validation").report["n"] == 1
+
+
+def test_that_a_part_for_the_test_is_learnt_from_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+    from isocenter.learn import recipes
+    from isocenter.learn.train import train
+
+    how = Classes(
+        task="dots", classes=("no", "yes"), shape=(16, 16), widths=(4,), members=2, epochs=1, batch=4, card={}
+    )
+    monkeypatch.setitem(recipes.RECIPES, "dots", how)
+    grey = np.random.default_rng(2).integers(0, 255, (24, 16, 16), dtype=np.uint8)
+    held = {"train_images": grey[:16], "train_labels": [0, 1] * 8, "test_images": grey[16:], "test_labels": [0, 1] * 4}
+    np.savez(tmp_path / "a.npz", **held)
+    told: list[str] = []
+    with suppress(Refused, KeyError):  # no better than a coin
+        train("dots", tmp_path / "a.npz", tmp_path / "out", progress=told.append)
+    assert any(line.startswith("8 of 24 examples are of the part 'test' and are learnt from") for line in told)

@@ -37,6 +37,7 @@ from isocenter.learn.networks import GridNet
 from isocenter.learn.outside import NEAR
 from isocenter.learn.pretrained import DIGEST
 from isocenter.learn.shape import Measured, fit_measured
+from isocenter.learn.splits import taught_on_test
 from isocenter.learn.tensors import packed
 from isocenter.learn.tested import laid
 from isocenter.learn.waves import Machine, scattered
@@ -333,7 +334,7 @@ def train_classes(
     started, examples = clock(), read_labelled(data, how)
     must_be_of_two_classes(examples.labels)
     part, pairs = folds(examples, how.members, seed)
-    for remark in examples.remarks:
+    for remark in (*examples.remarks, *taught_on_test(examples.names)):
         tell(remark)
     tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
     kinds = len(how.classes)

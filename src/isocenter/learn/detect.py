@@ -43,6 +43,7 @@ from isocenter.learn.kinds import Boxes, as_said
 from isocenter.learn.learnt import keep
 from isocenter.learn.networks import BoxNet
 from isocenter.learn.outside import doubts, far
+from isocenter.learn.splits import taught_on_test
 from isocenter.learn.tested import laid
 from isocenter.learn.unread import without
 from isocenter.methods.boxes import suppressed
@@ -297,7 +298,7 @@ def train_boxes(how: Boxes, data: Path, out: Path, seed: int, tell: Progress, cl
         raise Refused(f"{len(pictures)} pictures", f"{how.members} parts need two each", "give more")
     part, pairs = _parts(pictures, how.members, seed)
     tell(f"{len(pictures)} pictures in {how.members} parts, {how.fitted} networks; {missing} named but not there")
-    for remark in remarks_on(pictures):
+    for remark in (*remarks_on(pictures), *taught_on_test([f"{one.part}/" for one in pictures])):
         tell(remark)
     nets, truths, founds, networks = [], [], [], []
     for k in range(how.fitted):

@@ -113,20 +113,24 @@ def _of_cases(held: Mapping[str, list[str]], names: Sequence[str]) -> list[list[
     known: dict[str, list[str] | None] = {}
     numbers = all(k.isdigit() for k in held) and all(Path(n).name.isdigit() for n in names)
     for name, row in held.items():
-        for key in {str(int(name))} if numbers else {Path(name).name, Path(name).stem}:
+        for key in {str(int(name))} if numbers else {Path(name).name, _stem(name)}:
             known[key] = None if key in known else row
     return [
         held.get(n) or (known.get(str(int(Path(n).name))) if numbers else known.get(Path(n).name) or
-                        known.get(Path(n).stem)) for n in names
+                        known.get(_stem(n))) for n in names
     ]  # fmt: skip
+
+
+def _stem(name: str) -> str:
+    return Path(name.removesuffix(".gz")).stem
 
 
 def _column_of_cases(head: Sequence[str], body: Sequence[Sequence[str]], names: Sequence[str]) -> int | None:
     """The column of the names of cases: of several, the one that names most of these."""
-    known = {word for name in names for word in (name, Path(name).name, Path(name).stem)}
+    known = {word for name in names for word in (name, Path(name).name, _stem(name))}
     told = {plain(c): n for n, c in reversed(list(enumerate(head)))}
     there = [told[c] for c in _CASE if c in told]
-    return max(there, key=lambda n: sum(row[n].strip() in known or Path(row[n]).stem in known for row in body),
+    return max(there, key=lambda n: sum(row[n].strip() in known or _stem(row[n].strip()) in known for row in body),
                default=None)  # fmt: skip
 
 

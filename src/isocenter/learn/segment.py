@@ -30,7 +30,7 @@ from isocenter.learn.monai_networks import loss_of_masks, named_on, outliner, ro
 from isocenter.learn.offered import step_of
 from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, people_of, read_case, weights_of
 from isocenter.learn.outside import canvas, doubts
-from isocenter.learn.splits import part_of
+from isocenter.learn.splits import part_of, taught_on_test
 from isocenter.learn.tested import laid
 from isocenter.learn.unread import not_measured
 from isocenter.learn.windows import Ask, Grey, labels_in_windows
@@ -206,6 +206,8 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
     files, alone = pairs_in(data, flat=len(how.spacing_mm) == 2, structures=how.classes)
     for line in alone:
         tell(f"left out, {line}")
+    for remark in taught_on_test([image.as_posix() for image, _ in files]):
+        tell(remark)
     cases = [
         replace(read_case(*pair, how, name), weight=weight)
         for pair, name, weight in zip(files, names_of(files), weights_of(files, data), strict=True)

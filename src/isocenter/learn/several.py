@@ -27,6 +27,7 @@ from isocenter.learn.learnt import keep
 from isocenter.learn.monai_networks import named_on, room_for
 from isocenter.learn.networks import GridNet
 from isocenter.learn.outside import far, no_border
+from isocenter.learn.splits import taught_on_test
 from isocenter.learn.tested import laid
 from isocenter.learn.unread import without
 from isocenter.methods import calibration, roc
@@ -73,7 +74,7 @@ def train_several(
     if not (shown.any(0) & ~shown.all(0)).any():
         raise Refused("pictures that all show the same", "nothing can be learnt from them", "give others, too")
     part, pairs = _dealt(examples, kinds, how.members, seed)
-    for remark in examples.remarks:
+    for remark in (*examples.remarks, *taught_on_test(examples.names)):
         tell(remark)
     tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
     pictures, veiled = tensor(examples.pictures, how), veil(how)

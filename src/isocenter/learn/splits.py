@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from isocenter.errors import Refused
 
-__all__ = ["PARTS", "must_be_among", "named_part", "of_part", "part_among", "part_of", "together"]
+__all__ = ["PARTS", "must_be_among", "named_part", "of_part", "part_among", "part_of", "taught_on_test", "together"]
 
 _ALIKE = {
     "train": ("train", "training", "tr", "imagestr", "trainset", "trainingset"),
@@ -88,3 +88,18 @@ def together(parts: Sequence[str]) -> list[str]:
     last = next(part for part in ("test", "val", "train") if part in told)
     return [f"these {len(parts)} cases are of several parts, taken together: {each}; --split {last} takes that part "
             "alone"]  # fmt: skip
+
+
+def taught_on_test(ways: Sequence[str]) -> list[str]:
+    """A sentence where examples of a training lie in a part that is called after the test, beside those of others.
+
+    >>> taught_on_test(["train/a.png", "train/b.png", "test/c.png"])[0][:45]
+    "1 of 3 examples are of the part 'test' and ar"
+    >>> taught_on_test(["test/c.png", "test/d.png"]), taught_on_test(["train/a.png", "val/b.png"])
+    ([], [])
+    """
+    told = Counter(part_of(way) for way in ways)
+    if not 0 < told["test"] < len(ways):
+        return []
+    return [f"{told['test']} of {len(ways)} examples are of the part 'test' and are learnt from like all others: "
+            "to judge on them, train on a copy of the data without them"]  # fmt: skip
