@@ -258,3 +258,19 @@ def test_fractions_of_nothing_are_refused(archive: Archive, axial: Geometry) -> 
     del ds.MaximumFractionalValue
     with pytest.raises(Refused, match="nothing says which value is all of a voxel"):
         seg.read(file_bytes(ds))
+
+
+def test_fractions_above_their_maximum_and_a_frame_that_is_there_twice_are_refused_in_words(
+    archive: Archive, axial: Geometry
+) -> None:
+    """Both were told to send all their frames, which they had."""
+    ds = _written(ball(axial), archive, "OCCUPANCY")
+    ds.MaximumFractionalValue = 100
+    with pytest.raises(Refused, match=r"fractions above its Maximum .* Correct Maximum Fractional Value"):
+        seg.read(file_bytes(ds))
+    ds = _written(ball(axial), archive)
+    first, second, *_ = ds.PerFrameFunctionalGroupsSequence
+    second.PlanePositionSequence = first.PlanePositionSequence
+    second.FrameContentSequence[0].DimensionIndexValues = first.FrameContentSequence[0].DimensionIndexValues
+    with pytest.raises(Refused, match=r"several frames of one segment at one place.* one frame for each segment"):
+        seg.read(file_bytes(ds))

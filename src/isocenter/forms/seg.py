@@ -535,7 +535,7 @@ def _placed(opened: Any, number: int | None, wanted: Geometry | None) -> tuple[n
     except (ValueError, RuntimeError, TypeError, AttributeError) as bad:
         if isinstance(bad, Refused):
             raise
-        raise Refused("frames that make no regular grid", str(bad)[:200], "send all its frames") from bad
+        raise _unfit(str(bad)) from bad
     array = np.asarray(volume.array)
     array = array if number is None else array[..., 0]
     slide = str(volume.coordinate_system.value) != "PATIENT"
@@ -546,6 +546,23 @@ def _placed(opened: Any, number: int | None, wanted: Geometry | None) -> tuple[n
         Reference.PLANE if slide else Reference.PATIENT,
     )
     return (array, own) if wanted is None else (onto(array, own, wanted), wanted)
+
+
+def _unfit(said: str) -> Refused:
+    """Why frames make no grid, where the library that reads them says so, in words of what to do."""
+    if "MaximumFractionalValue" in said:
+        return Refused(
+            "a Segmentation with fractions above its Maximum Fractional Value",
+            "that value is all of a voxel, and none holds more",
+            "correct Maximum Fractional Value (0062,000E), or export it again",
+        )
+    if "uniquely identify" in said:
+        return Refused(
+            "a Segmentation with several frames of one segment at one place",
+            "which of them holds is not known",
+            "export it again with one frame for each segment and place",
+        )
+    return Refused("frames that make no regular grid", said[:200], "send all its frames")
 
 
 def check_labelmap(data: bytes) -> tuple[str, ...]:
