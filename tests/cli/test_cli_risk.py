@@ -75,6 +75,7 @@ def test_for_people() -> None:
         ([*SCORE2, "--cholesterol", "200", "--hdl", "50"], "Divide mg/dL"),
         ([*SCORE2, "--cholesterol", "6.3"], "no total or HDL"),
         ([*SCORE2, "--cholesterol", "6.3", "--hdl", "1.4", "--unit", "g/l"], "unit 'g/l'"),
+        ([*SCORE2, "--cholesterol", "6.3", "--hdl", "1.4", "--systolic", "260"], "Check the value and its unit"),
         ([*PREVENT[:-6], "--sex", "F"], "glomerular filtration"),
         (["--model", "grace", "--sex", "F", "--age", "50", "--systolic", "120"], "model 'grace'"),
     ],

@@ -382,8 +382,9 @@ def _within(what: str, value: float, low: float, high: float, unit: str, model: 
     _must_be_known(what, value, model)
     if not low <= value <= high:  # also when it is not a number
         raise Refused(
-            f"{what} {value:g} {unit}".rstrip(), f"the range of {model} is {low:g} to {high:g} {unit}".rstrip(), do
-        )
+            f"{what} {value:g} {unit}".rstrip(), f"the range of {model} is {low:g} to {high:g} {unit}".rstrip(),
+            do or "check the value and its unit; where both are right, take a model that was made for such people",
+        )  # fmt: skip
 
 
 def _must_be_known(what: str, value: float | None, model: str) -> None:
