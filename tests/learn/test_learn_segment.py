@@ -408,6 +408,21 @@ def test_what_is_called_otherwise_belongs_together_by_its_number(tmp_path: Path,
         pairs_in(tmp_path, flat=True)
 
 
+def test_outlines_drawn_by_hand_go_before_masks_of_the_field_of_view(tmp_path: Path) -> None:
+    picture, labels = disc(0)
+    for number in (21, 22):
+        draw(tmp_path / "training", f"{number}_training.png", picture, np.ones_like(labels))
+        for reader in ("1st", "2nd"):
+            (tmp_path / "training" / f"{reader}_manual").mkdir(exist_ok=True)
+            drawn = tmp_path / "training" / f"{reader}_manual" / f"{number}_manual{reader[0]}.gif"
+            Image.fromarray(labels * 255).save(drawn)
+        file = tmp_path / "training" / "masks" / f"{number}_training.png"
+        file.rename(file.with_name(f"{number}_training_mask.png"))
+    (tmp_path / "training" / "masks").rename(tmp_path / "training" / "mask")
+    pairs, alone = pairs_in(tmp_path, flat=True)
+    assert not alone and [b.name for _, b in pairs] == ["21_manual1.gif", "22_manual1.gif"]  # type: ignore[union-attr]
+
+
 def test_images_of_one_name_in_several_folders_are_several_cases(tmp_path: Path) -> None:
     for seed, folder in enumerate(("one", "two")):
         image, labels = ball(seed)

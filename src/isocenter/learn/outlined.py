@@ -151,7 +151,7 @@ def _groups(
     """(images, outlines) by case: of each two folders, and of each folder that holds both."""
     told = (p for p in (path, *sorted(path.rglob("*"))) if p.is_dir() and _images_in(p, endings))
     inside = [p for p in told if not any(part.startswith(".") for part in p.relative_to(path).parts)]
-    masks = [p for p in inside if p != path and _speaks_of_masks(p.name)]
+    masks = [p for p in inside if p != path and (_speaks_of_masks(p.name) or _by_hand(p))]
     rest = [p for p in inside if p not in masks]
     derived = {way: p for p in rest if (way := _derived_of(p.relative_to(path))) is not None}
     for folder in rest:
@@ -232,7 +232,12 @@ def _beside(folder: Path, masks: Sequence[Path]) -> Path | None:
     if not own and folder.name.lower().startswith("image"):  # imagesTs beside labelsTr: outlines of others
         own = [m for m in near if not (folder.parent / re.sub("(?i)^labels?", "images", m.name)).is_dir()]
         return min(own, key=lambda m: len(m.name), default=None)
-    return min(own or near, key=lambda m: len(m.name), default=None)
+    return min(own or near, key=lambda m: (not _by_hand(m), len(m.name), m.name), default=None)
+
+
+def _by_hand(folder: Path) -> bool:
+    """Whether a folder is called after what a person drew: a mask beside it, as in DRIVE, is of the field of view."""
+    return "manual" in folder.name.lower()
 
 
 def people_of(pairs: Sequence[Pair], path: Path, split: str | None = None) -> list[str]:
