@@ -40,6 +40,10 @@ def test_other_voxels_are_refused_where_the_answer_hangs_on_the_outline() -> Non
     beyond = GRID.cropped((0, 0, 0), (6, 20, 18))
     with pytest.raises(Refused, match="it marks voxels beyond the image"):
         laid(REGION, beyond)
+    leans = GRID.affine.copy()
+    leans[1, 2] = 0.004  # over a row of 24 voxels a tenth of one: nothing is marked beyond the image
+    with pytest.raises(Refused, match="its axes or sizes differ by little"):
+        laid(Region(replace(GRID, affine=leans), mask=BALL), GRID)
 
 
 @pytest.mark.parametrize(("other_grid", "mean"), [("nearest", False), ("nearest", True), ("refuse", True)])

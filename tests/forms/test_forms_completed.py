@@ -274,3 +274,14 @@ def test_fractions_above_their_maximum_and_a_frame_that_is_there_twice_are_refus
     second.FrameContentSequence[0].DimensionIndexValues = first.FrameContentSequence[0].DimensionIndexValues
     with pytest.raises(Refused, match=r"several frames of one segment at one place.* one frame for each segment"):
         seg.read(file_bytes(ds))
+
+
+def test_images_without_a_frame_of_reference_are_in_that_of_what_was_drawn_on_them(
+    archive: Archive, axial: Geometry
+) -> None:
+    """The two frames were said to differ, and nothing could be measured."""
+    ds = _written(ball(axial), archive)
+    (region,) = seg.read(file_bytes(ds), seek=lambda _: _images(axial, frame=""))
+    assert region.geometry.frame_of_reference == ""
+    (region,) = seg.read(file_bytes(ds), seek=lambda _: _images(axial))
+    assert region.geometry.frame_of_reference == FRAME_UID

@@ -111,8 +111,13 @@ def _differing(mask: Geometry, image: Geometry) -> str:
         return "its axes are turned"
     if not np.allclose(np.array(mask.spacing_mm)[turned.argmax(axis=0)], image.spacing_mm, rtol=1e-3):
         return "its voxels have another size"
-    beyond = np.abs(image.to_index(mask.to_patient((0, 0, 0))) % 1.0 - 0.5).min() > 0.48
-    return "it marks voxels beyond the image" if beyond else "its voxels lie between those of the image"
+    first, last = (
+        np.abs(image.to_index(mask.to_patient(end)) % 1.0 - 0.5).min() > 0.48
+        for end in ((0, 0, 0), tuple(n - 1 for n in mask.shape))
+    )
+    if first and last:
+        return "it marks voxels beyond the image"
+    return "its axes or sizes differ by little" if first or last else "its voxels lie between those of the image"
 
 
 def _told(grid: Geometry) -> str:

@@ -329,7 +329,9 @@ def read(
         series_uid = images.series_uid if images else series_uid
         occupied = opened.SegmentationType == "FRACTIONAL" and opened.get("SegmentationFractionalType") == "OCCUPANCY"
         found = []
-        for (label, coded, tracking, drawn_on, frames), array, grid in _each(opened, geometry):
+        for (label, coded, tracking, drawn_on, frames), array, placed in _each(opened, geometry):
+            # Images that name no frame of reference are in that of what was drawn on them.
+            grid = replace(placed, frame_of_reference="") if images and not images.frame else placed
             region = Region(
                 grid,
                 mask=array >= (0.5 if array.dtype.kind == "f" else 1),
