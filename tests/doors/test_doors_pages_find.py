@@ -8,6 +8,7 @@ from typing import Any
 from browser_for_pages import Browser
 from house_for_pages import CT, DX, House
 
+from isocenter.doors import pages_find
 from isocenter.doors.pages import application
 
 
@@ -54,6 +55,23 @@ def test_each_patient_once_with_their_newest_study() -> None:
     assert told[0]["patient"]["birth_date"] == "1960-01-01"
     assert (told[0]["latest_date"], told[1]["patient"]["birth_date"]) == ("2026-11-20", None)
     assert browser("researcher").post("/api/patients", {"words": "anna"}).status_code == 403
+
+
+def test_studies_beyond_those_that_were_looked_at_count_and_more_patients_are_told() -> None:
+    whole = browser("reader").post("/api/patients", {"words": ""}).json()
+    assert whole["more"] is False
+    asked: list[dict[str, str]] = []
+    row = {"PatientID": "P", "PatientName": "A", "PatientSex": "", "PatientBirthDate": "", "StudyDate": "20260101"}
+
+    class Many:
+        def find(self, level: str, keys: dict[str, str], **how: Any) -> list[dict[str, Any]]:
+            asked.append(keys)
+            rows = [row | {"StudyInstanceUID": f"1.{n}", "StudyDate": f"202601{n:02d}"} for n in range(1, 10)]
+            return rows[: how.get("limit")]
+
+    found, more = pages_find._people(Many(), "", 1, None)  # type: ignore[arg-type]
+    assert more and asked == [{}, {"PatientID": "P"}]
+    assert (found[0]["studies"], found[0]["latest"]) == (9, "1.9"), "the newest lay beyond the first four"
 
 
 def test_a_wildcard_that_was_typed_is_a_letter() -> None:

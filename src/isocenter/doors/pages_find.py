@@ -48,15 +48,16 @@ def palette(typed: Typed, site: SiteHere, who: Annotated[Person, needs("find")])
             for row in rows
         ],
         "cohorts": _cohorts(here, typed.words, who) if may(who, "cohort_rows") else [],
-        "patients": _people(here, words, _FEW, who) if may(who, "patients") else [],
+        "patients": _people(here, words, _FEW, who)[0] if may(who, "patients") else [],
     }
 
 
 @router.post("/api/patients")
 def patients(typed: Typed, site: SiteHere, who: Annotated[Person, needs("patients")]) -> Any:
-    """Patients whose name or ID begins so, each with the number of studies and the newest of them."""
+    """Patients whose name or ID begins so, each with the number of studies and the newest of them; are there more?"""
     here: PagesSite = site
-    return {"patients": _people(here, typed.words.strip().translate(_WILD), _MANY, who)}
+    found, more = _people(here, typed.words.strip().translate(_WILD), _MANY, who)
+    return {"patients": found, "more": more}
 
 
 def _cohorts(here: PagesSite, words: str, who: Person) -> list[dict[str, Any]]:
@@ -66,17 +67,28 @@ def _cohorts(here: PagesSite, words: str, who: Person) -> list[dict[str, Any]]:
     return [{"id": one["id"], "name": one["name"], "when": one["when"]} for one in fitting[:_FEW]]
 
 
-def _people(here: PagesSite, words: str, most: int, who: Person) -> list[dict[str, Any]]:
-    """By ID and by the beginnings of the words of a name, each person once."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+def _people(here: PagesSite, words: str, most: int, who: Person) -> tuple[list[dict[str, Any]], bool]:
+    """By ID and by the beginnings of the words of a name, each person once; and whether there are more."""
     keys = [({"PatientName": words}, True), ({"PatientID": f"{words}*"}, False)] if words else [({}, False)]
+    rows, cut = list[dict[str, Any]](), False
     for asked, fuzzy in keys:
-        for row in here.find("STUDY", asked, limit=most * 4, fuzzy=fuzzy, who=who):
-            whom = (row["PatientID"], row.get("IssuerOfPatientID") or "")
-            rows = found.setdefault(whom, [])
-            if all(one["StudyInstanceUID"] != row["StudyInstanceUID"] for one in rows):
-                rows.append(row)
-    return [_patient(rows) for rows in list(found.values())[:most]]
+        some = here.find("STUDY", asked, limit=most * 4, fuzzy=fuzzy, who=who)
+        rows, cut = rows + some, cut or len(some) == most * 4
+    whole = _of_each(rows)
+    chosen = dict(list(whole.items())[:most])
+    if cut and (ids := "\\".join(sorted({id for id, _ in chosen if id}))):  # theirs may lie beyond what was looked at
+        every = _of_each(here.find("STUDY", {"PatientID": ids}, who=who))
+        chosen = {whom: every.get(whom, rows) for whom, rows in chosen.items()}
+    return [_patient(rows) for rows in chosen.values()], cut or len(whole) > most
+
+
+def _of_each(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Studies by patient and issuer, each once."""
+    found: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        whom = (row["PatientID"], row.get("IssuerOfPatientID") or "")
+        found.setdefault(whom, {})[row["StudyInstanceUID"]] = row
+    return {whom: list(studies.values()) for whom, studies in found.items()}
 
 
 def _patient(rows: list[dict[str, Any]]) -> dict[str, Any]:

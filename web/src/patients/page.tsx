@@ -28,8 +28,13 @@ export function PatientsPage({ study }: { study: string }) {
 function Search() {
   const words = useRef("");
   const field = useRef<HTMLInputElement>(null);
+  const more = useRef(false);
   const source = useRef<Source<Found[]>>(null);
-  source.current ??= new Source(async (abort) => (await ask<{ patients: Found[] }>("/api/patients", { method: "POST", body: { words: words.current }, abort })).patients);
+  source.current ??= new Source(async (abort) => {
+    const told = await ask<{ patients: Found[]; more: boolean }>("/api/patients", { method: "POST", body: { words: words.current }, abort });
+    more.current = told.more;
+    return told.patients;
+  });
   const found = source.current;
   useEffect(() => void found.load(), []);
   useEffect(() => {
@@ -54,7 +59,7 @@ function Search() {
       <header class="bar" data-region tabIndex={-1}>
         <h1>Patients</h1>
         <label class="filter"><span class="hidden">Find a patient</span><Key of={keyOf("patients", "filter")} /><input ref={field} type="search" placeholder="name or patient ID" autocomplete="off" onInput={(event) => type(event.currentTarget.value)} /></label>
-        <span class="muted" role="status">{found.value && count(found.value.length, "patient")}</span>
+        <span class="muted" role="status">{found.value && (more.current ? `${found.value.length} patients of more: type a name or an ID` : count(found.value.length, "patient"))}</span>
       </header>
       <main class="desk-list" data-region tabIndex={-1}>
         <Shown of={found} what="the patients">
