@@ -68,6 +68,9 @@ def test_what_is_wrong_with_either_file_is_told(files: tuple[Path, Path], tmp_pa
         _told(results, groups, "--by", "disease")
     with pytest.raises(Refused, match="no number in common"):
         _told(results, groups, "--only", "liver-fat")
+    (other := tmp_path / "other.csv").write_text("group,noise\na,1\nb,2\n")
+    with pytest.raises(Refused, match=r"in common with other.csv: .*the columns are group, noise\. Name the columns"):
+        _told(results, other)
     bad = tmp_path / "bad"
     bad.write_text("{")
     with pytest.raises(Refused, match="holds no answers"):

@@ -49,6 +49,12 @@ def pattern(
     if age is not None and "age" not in columns:
         raise Refused(f"an age and no column 'age' in {groups.name}", "it cannot be taken into account",
                       "leave --age out, or add the column")  # fmt: skip
+    if values and not set(values) & set(columns):
+        raise Refused(
+            f"no number in common with {groups.name}",
+            f"the person has {', '.join(values)}; the columns are {', '.join(map(str, columns))}",
+            "name the columns of the table like the numbers of the person",
+        )
     people = {name: [_number(row, name, k) for k, row in enumerate(rows, 2)] for name in values if name in columns}
     told = group_patterns(
         values, people, [str(row[by]).strip() for row in rows], age=age,
