@@ -304,8 +304,14 @@ def test_a_search_obeys_what_it_is_asked_or_says_that_it_does_not(web: _Web) -> 
         counted = web.ask("GET", f"{base}/ServiceRequest?_count=1")
         assert (counted["total"], len(counted["entry"])) == (2, 1)
         assert "entry" not in web.ask("GET", f"{base}/ServiceRequest?_count=0")
+        links = {one["relation"]: one["url"] for one in counted["link"]}
+        assert links["next"].endswith(f"{base}/ServiceRequest?_count=1&_offset=1")
+        second = web.ask("GET", links["next"][links["next"].index("/fhir") :])
+        assert [one["relation"] for one in second["link"]] == ["self"] and second["total"] == 2
+        assert {counted["entry"][0]["resource"]["id"], second["entry"][0]["resource"]["id"]} > {first["id"]}
         for wrong in ("ServiceRequest?subject=Patient/x", "Task?patient=P1", "ImagingStudy?study=1.2.3",
-                      "ServiceRequest?patient:missing=true", "Task?_count=many", "Task?_count=-1"):  # fmt: skip
+                      "ServiceRequest?patient:missing=true", "Task?_count=many", "Task?_count=-1",
+                      "Task?_offset=x"):  # fmt: skip
             told = web.ask("GET", f"{base}/{wrong}", status=400)
             assert told["resourceType"] == "OperationOutcome" and told["issue"][0]["diagnostics"], wrong
         lenient = Browser(web.app).ask(
@@ -341,3 +347,20 @@ def test_an_address_that_is_not_served_says_so_in_fhir(web: _Web) -> None:
         assert told["resourceType"] == "OperationOutcome" and "not served" in told["issue"][0]["diagnostics"]
     web.who = NOBODY
     assert web.ask("GET", "/fhir/Practitioner", status=401)["resourceType"] == "OperationOutcome"
+
+
+def test_pages_of_studies_and_of_the_journal_go_on_where_the_last_ended(web: _Web) -> None:
+    files = [get_testdata_file(name, download=False) for name in ("CT_small.dcm", "MR_small.dcm", "rtplan.dcm")]
+    for file in files:
+        web.house.site.receive([Path(str(file)).read_bytes()], sender="test", who=HOUSE)
+    for kind in ("ImagingStudy", "AuditEvent"):
+        web.who = KIS if kind == "ImagingStudy" else CHIEF
+        seen, asked = [], f"/fhir/{kind}?_count=1"
+        for _ in range(3):
+            told = web.ask("GET", asked)
+            seen += [one["resource"]["id"] for one in told["entry"]]
+            onwards = [one["url"] for one in told["link"] if one["relation"] == "next"]
+            if kind == "ImagingStudy":
+                assert told["total"] == 3 and bool(onwards) == (len(seen) < 3)
+            asked = onwards[0][onwards[0].index("/fhir") :] if onwards else ""
+        assert len(seen) == 3 and (kind == "AuditEvent" or len(set(seen)) == 3)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlencode
 
 from isocenter.dicom.model import first
 from isocenter.doors.denying import Denied, NobodyKnown, tell_denied
@@ -33,8 +34,9 @@ _LARGEST: Final = 2**20
 _PAGE: Final = 200
 _MOST: Final = 100_000
 _JSON: Final = "application/fhir+json"
-_ANYWHERE: Final = frozenset({"_format", "_pretty", "_count"})
-"""Search parameters that narrow nothing, and the number of answers."""
+_ANYWHERE: Final = frozenset({"_format", "_pretty", "_count", "_offset"})
+"""Search parameters that narrow nothing, the number of answers, and how many before them are passed over."""
+_T = TypeVar("_T")
 _VERSIONS: Final = {"/r5": "5.0.0", "": "4.0.1"}
 
 
@@ -93,6 +95,39 @@ class _Asked:
         path = request.url.path
         self.base = f"{request.url.scheme}://{request.url.netloc}{path[: path.find('/fhir') + 5]}{version}"
         self.dicomweb = f"{request.url.scheme}://{request.url.netloc}/dicom-web"
+        self.here = request.url.path.rpartition("/")[2]
+
+    @property
+    def most(self) -> int:
+        """How many answers are given at once."""
+        return min(self._number("_count", _PAGE), _PAGE)
+
+    @property
+    def offset(self) -> int:
+        """How many answers are passed over."""
+        return self._number("_offset", 0)
+
+    def _number(self, name: str, default: int) -> int:
+        said = self.query.get(name, "")
+        if said and not (said.isdecimal() and said.isascii() and len(said) < 7):
+            raise Refused(f"{name}={said[:20]!a}", "it is a number", f"write it as {name}=50")
+        return int(said) if said else default
+
+    def page(self, found: Sequence[_T], told: Callable[[_T], Mapping[str, Any]]) -> dict[str, Any]:
+        """A searchset with the part of what was found that is asked for, and where it goes on."""
+        part = found[self.offset : self.offset + self.most]
+        return self.linked(made.bundle([told(one) for one in part], self.base, len(found)), len(found))
+
+    def linked(self, bundle: dict[str, Any], upto: int) -> dict[str, Any]:
+        """A searchset that says where it goes on, where answers up to this number are left."""
+        rest = [(k, v) for k, v in self.query.multi_items() if k != "_offset"]
+        after = self.offset + self.most
+        bundle["link"] = [
+            {"relation": name, "url": f"{self.base}/{self.here}?{urlencode([*rest, ('_offset', first)])}"}
+            for name, first in (("self", self.offset), ("next", after))
+            if name == "self" or (self.most and after < upto)
+        ]
+        return bundle
 
     def token(self, name: str) -> str:
         """A search parameter of type token or reference without its system, kind or urn."""
@@ -114,16 +149,7 @@ def _searched(kind: str) -> Callable[[_Asked, Any, bytes, Person], Any]:
                 f"the search parameter {(strange or changed)[0][:40]!a} of {kind}",
                 f"known are {', '.join(sorted(known))}, without modifiers", "leave it out, or ask leniently",
             )  # fmt: skip
-        most = asked.query.get("_count", "")
-        if most and not (most.isdecimal() and most.isascii() and len(most) < 7):
-            raise Refused(f"_count={most[:20]!a}", "it is a number", "write it as _count=50")
-        told = _SEARCH[kind](asked, request, body, who)
-        if most and "entry" in told:
-            matches = [e for e in told["entry"] if e["search"]["mode"] == "match"][: int(most)]
-            told["entry"] = [*matches, *(e for e in told["entry"] if matches and e["search"]["mode"] != "match")]
-            if not told["entry"]:
-                del told["entry"]
-        return told
+        return _SEARCH[kind](asked, request, body, who)
 
     return search
 
@@ -163,12 +189,12 @@ def _day(said: Any) -> date | None:
 def _patients(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
     if id := asked.token("_id"):
         mine = [p for p in _people(asked, {}, who) if made.patient_id(p) == id]
-        return made.bundle([made.patient(p) for p in mine], asked.base, len(mine))
+        return asked.page(mine, made.patient)
     wanted = asked.token("identifier")
     if not wanted:
         raise Refused("a search for patients without an identifier", "lists of patients are not given", "name one")
     found = _people(asked, {"PatientID": _plain(wanted)}, who)
-    return made.bundle([made.patient(p) for p in found], asked.base, len(found))
+    return asked.page(found, made.patient)
 
 
 def _patient(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
@@ -186,11 +212,10 @@ def _studies(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
     if wanted := asked.token("patient"):
         mine = next((p for p in _people(asked, {}, who) if made.patient_id(p) == wanted), None)
         if mine is None:
-            return made.bundle([], asked.base, 0)
+            return asked.page((), dict)
         keys["PatientID"] = mine.id
-    rows = asked.site.find("STUDY", keys, who=who, limit=_PAGE)
-    whole = [asked.site.study(str(r["StudyInstanceUID"]), who=who) for r in rows]
-    return made.bundle([made.imaging_study(s, asked.dicomweb) for s in whole], asked.base, len(whole))
+    uids = [str(row["StudyInstanceUID"]) for row in asked.site.find("STUDY", keys, who=who, limit=_MOST)]
+    return asked.page(uids, lambda uid: made.imaging_study(asked.site.study(uid, who=who), asked.dicomweb))
 
 
 def _study(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
@@ -205,7 +230,7 @@ def _orders(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
         many = [r for r in many if r["status"] == status]
     if patient := asked.token("patient"):
         many = [r for r in many if r["subject"]["reference"] == f"Patient/{patient}"]
-    return made.bundle(many[:_PAGE], asked.base, len(many))
+    return asked.page(many, dict)
 
 
 def _order(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
@@ -234,7 +259,7 @@ def _tasks(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
         raise Refused(f"status={status[:20]!a}", f"there are {', '.join(states)}", "ask for one of these")
     keys = {"00741000": {"vr": "CS", "Value": [states[status]]}} if status else {}
     found = asked.site.working.search(keys, who=who)
-    return made.bundle([_as_task(asked, first(m, "00080018"), who) for m in found[:_PAGE]], asked.base, len(found))
+    return asked.page(found, lambda model: _as_task(asked, first(model, "00080018"), who))
 
 
 def _task(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
@@ -264,14 +289,15 @@ def _of_report(kind: str) -> Callable[[_Asked, Any, bytes, Person], Any]:
         try:
             whole = json.loads(asked.site.signed_fhir(study, who=who, selections=bool(asked.version)))
         except NotFound:  # a search that finds nothing is an answer (R4 3.1.1), not a wrong address
-            return made.bundle([], asked.base, 0)
+            return asked.page((), dict)
         found = [e["resource"] for e in whole["entry"]]
         mine = [r for r in found if r["resourceType"] == kind]
-        told = made.bundle(mine, asked.base, len(mine))
+        told = asked.page(mine, dict)
         rest = [r for r in found if r["resourceType"] != kind]
-        told.setdefault("entry", []).extend(
-            {"fullUrl": f"urn:uuid:{r['id']}", "resource": r, "search": {"mode": "include"}} for r in rest
-        )
+        if rest and asked.most and not asked.offset:
+            told.setdefault("entry", []).extend(
+                {"fullUrl": f"urn:uuid:{r['id']}", "resource": r, "search": {"mode": "include"}} for r in rest
+            )
         return told
 
     return search
@@ -286,11 +312,9 @@ def _communications(asked: _Asked, request: Request, body: bytes, who: Person) -
     if status not in states:
         raise Refused(f"status={status[:20]!a}", "there are in-progress and completed", "ask for one of these")
     found = [a for a in asked.site.alerts.all(who=who, state=states[status]) if not study or a["study"] == study]
-    made_of = [
-        communication(one, _patient_of(asked, one["study"]) if one["source"] != "glass" else None)
-        for one in found[:_PAGE]
-    ]
-    return made.bundle(made_of, asked.base, len(found))
+    return asked.page(
+        found, lambda one: communication(one, _patient_of(asked, one["study"]) if one["source"] != "glass" else None)
+    )
 
 
 def _consents(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
@@ -302,14 +326,14 @@ def _consents(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
         raise Refused("a search for Consents of everybody", "they are asked for by patient or study", "name one")
     mine = next((p for p in _people(asked, {}, who) if made.patient_id(p) == wanted), None) if wanted else None
     if wanted and mine is None:
-        return made.bundle([], asked.base, 0)
+        return asked.page((), dict)
     whose = {"patient": mine.id, "issuer": mine.issuer} if mine else {}
     try:
         found = asked.site.consents.listed(study=study, who=who, **whose)
     except NotFound:
-        return made.bundle([], asked.base, 0)
+        return asked.page((), dict)
     many = [told(t, f"Patient/{made.patient_id(Patient(t['patient'], issuer=t['issuer']))}") for t in found]
-    return made.bundle(many[:_PAGE], asked.base, len(many))
+    return asked.page(many, dict)
 
 
 def _patient_of(asked: _Asked, study: str) -> Patient | None:
@@ -322,8 +346,10 @@ def _patient_of(asked: _Asked, study: str) -> Patient | None:
 
 def _audit(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
     subject = asked.token("entity")
-    many = asked.site.audits.events_fhir(subject, who=who, limit=_PAGE)
-    return made.bundle(many, asked.base, len(many))
+    many = asked.site.audits.events_fhir(subject, who=who, limit=asked.most, offset=asked.offset)
+    whole = len(many) < asked.most  # a journal is not counted for every look at it
+    told = made.bundle(many, asked.base, asked.offset + len(many) if whole else None)
+    return asked.linked(told, 0 if whole else asked.offset + asked.most + 1)
 
 
 def _plain(value: str) -> str:

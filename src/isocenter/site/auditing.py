@@ -413,8 +413,10 @@ class Auditing:
         said = {**told, "by": who.name, "at": now.isoformat(), "sha256": digest}
         return canonical({"figures": figures, "receipt": said})
 
-    def events_fhir(self, subject: str, *, who: Person, limit: int) -> list[dict[str, Any]]:
-        """The newest entries about a subject (all where it is empty) as FHIR AuditEvents; itself an entry.
+    def events_fhir(self, subject: str, *, who: Person, limit: int, offset: int = 0) -> list[dict[str, Any]]:
+        """The newest entries about a subject (all where it is empty) as FHIR AuditEvents, without the first `offset`.
+
+        It is itself an entry, so that the next page begins with the last of this one.
 
         As on a page, none is told that the person may not hear of yet, and neither number nor hash of any.
         """
@@ -422,7 +424,7 @@ class Auditing:
 
         must(who, "audit")
         heard = (s for s in self.journal.each(subject=subject, newest_first=True) if self.hears(s, who))
-        page = list(islice(heard, limit))
+        page = list(islice(heard, offset, offset + limit))
         told = {"form": "fhir", "entries": len(page), "first": page[-1].number if page else 0}
         self.journal.append(Event(Kind.AUDIT_EXPORTED, self.clock(), who.name, subject, told))
         return [audit.fhir(s, sentence(s.event), ticket=self.tickets.of(s.number)) for s in page]

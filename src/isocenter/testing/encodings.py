@@ -214,7 +214,10 @@ def _as_film(ds: Any, grey: npt.NDArray[Any]) -> None:
 
 def _from_white(ds: Any, grey: npt.NDArray[Any]) -> None:
     ds.PhotometricInterpretation = "MONOCHROME1"
-    _put(ds, (2 ** int(ds.BitsStored) - 1 - grey.astype(np.int64)).astype(grey.dtype))
+    largest = 2 ** int(ds.BitsStored) - 1
+    if "WindowCenter" in ds:  # a window runs from half a value below (PS3.3 C.11.2.1.2), turned from half above
+        ds.WindowCenter = largest + 1 - float(ds.WindowCenter)
+    _put(ds, (largest - grey.astype(np.int64)).astype(grey.dtype))
 
 
 def _put(ds: Any, pixels: npt.NDArray[Any]) -> None:
