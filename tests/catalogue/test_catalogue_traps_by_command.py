@@ -349,7 +349,7 @@ RESPONSE = (
 )
 RADIOMICS = (Trap("radiomics", "no region named 'liver'", given={"structures": "liver"}),)
 FILMS = (
-    Trap("chest_xray_heart", "needs View Position PA or AP", lambda: thorax.patient(view="LL").files),
+    Trap("chest_xray_heart", "needs View Position PA, AP", lambda: thorax.patient(view="LL").files),
     Trap("chest_xray_heart", "the view is AP", lambda: thorax.patient(view="AP").files, answer="found"),
     Trap("chest_xray_heart", "a patient of 12 years", header={"PatientAge": "012Y"}),
     Trap(

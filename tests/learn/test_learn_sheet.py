@@ -38,12 +38,12 @@ def test_a_quote_may_follow_a_space(tmp_path: Path) -> None:
 
 def test_a_cell_may_hold_a_line_break_and_stays_one_row(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
-    file.write_bytes('file,note,label\r\na.png,"two\nlines\n\nof it",dark\r\n \r\nb.png,a\u2028b,bright\r\n'.encode())
+    file.write_bytes('file,note,site\r\na.png,"two\nlines\n\nof it",dark\r\n \r\nb.png,a\u2028b,bright\r\n'.encode())
     assert read_sheet(file)[1] == [
-        {"file": "a.png", "note": "two\nlines\n\nof it", "label": "dark"},
-        {"file": "b.png", "note": "a\u2028b", "label": "bright"},
+        {"file": "a.png", "note": "two\nlines\n\nof it", "site": "dark"},
+        {"file": "b.png", "note": "a\u2028b", "site": "bright"},
     ]
-    assert read_groups(file, ["b", "a"])["label"].tolist() == ["bright", "dark"]
+    assert read_groups(file, ["b", "a"])["site"].tolist() == ["bright", "dark"]
     file.write_bytes(b"a,b\r1,2\r3,4\r")  # as an old Mac writes it
     assert read_sheet(file)[1] == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
 

@@ -119,7 +119,10 @@ class _Asked:
         return self.linked(made.bundle([told(one) for one in part], self.base, len(found)), len(found))
 
     def linked(self, bundle: dict[str, Any], upto: int) -> dict[str, Any]:
-        """A searchset that says where it goes on, where answers up to this number are left."""
+        """A searchset that says where it goes on, where answers up to this number are left; one of nothing says nothing
+        at all, not what was asked for either."""
+        if "entry" not in bundle:
+            return bundle
         rest = [(k, v) for k, v in self.query.multi_items() if k != "_offset"]
         after = self.offset + self.most
         bundle["link"] = [
