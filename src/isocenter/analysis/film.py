@@ -74,22 +74,24 @@ def within_padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -
     return slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
 
 
-def within_collimator(seen: npt.NDArray[np.float32]) -> tuple[slice, slice]:
+def within_collimator(film: npt.NDArray[np.float32], field: tuple[slice, slice]) -> tuple[slice, slice]:
     """The rows and columns of a film between what the collimator shut out, which is white but for noise.
 
     Args:
-        seen: (rows, columns), dense tissue bright (`film_greys`). A line that was shut out is even from end to end and
+        film: (rows, columns), dense tissue bright (`film_greys`). A line that was shut out is even from end to end and
             as bright as the brightest of the picture; lines across a patient have air or lungs on them.
+        field: the rows and columns that are left of it already, such as those within padding.
 
     >>> film = np.full((64, 64), 9.0, np.float32)
     >>> film[8:, 4:60] = np.arange(56)[:, None] % 7
-    >>> within_collimator(film)
+    >>> within_collimator(film, (slice(0, 64), slice(0, 64)))
     (slice(8, 64, None), slice(4, 60, None))
     """
     from scipy.ndimage import uniform_filter1d  # takes longer to load than most films need
 
+    seen = film[field]
     if not np.isfinite(seen).all():  # refused by whoever measures, by name
-        return slice(0, seen.shape[0]), slice(0, seen.shape[1])
+        return field
     step = max(1, min(seen.shape) // _LOOKED_AT)
     rows, columns = (side // step for side in seen.shape)
     coarse = seen[: rows * step, : columns * step].reshape(rows, step, columns, step).mean(axis=(1, 3))
@@ -102,7 +104,8 @@ def within_collimator(seen: npt.NDArray[np.float32]) -> tuple[slice, slice]:
         many = int(np.argmin(np.append(shut, False)))
         ends.append(many * step + (step - 1 if many else 0))  # the next block may be partly shut out
     top, bottom, left, right = ends
-    return slice(top, seen.shape[0] - bottom), slice(left, seen.shape[1] - right)
+    down, across = field
+    return slice(down.start + top, down.stop - bottom), slice(across.start + left, across.stop - right)
 
 
 def _padding(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> tuple[npt.NDArray[np.bool_], float] | None:

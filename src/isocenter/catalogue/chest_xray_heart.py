@@ -258,9 +258,7 @@ def _exposed(picture: npt.NDArray[np.float32]) -> tuple[slice, slice]:
     if not down.size or not across.size:  # every row, or every column, is of one value: no border can be told
         return slice(0, picture.shape[0]), slice(0, picture.shape[1])
     field = slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
-    inner = within_collimator(picture[field])
-    rows, columns = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(field, inner, strict=True))
-    return rows, columns
+    return within_collimator(picture, field)
 
 
 def _on_whole(mask: npt.NDArray[np.bool_], shape: tuple[int, ...], field: tuple[slice, slice]) -> npt.NDArray[np.bool_]:

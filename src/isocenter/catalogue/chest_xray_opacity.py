@@ -104,7 +104,7 @@ class ChestXrayOpacity:
         size = int(weights.get_inputs()[0].shape[-1])
         towards = towards_of(image)
         seen = film_greys(image.array[0], image.facts)
-        field = _field(seen, image)
+        field = within_collimator(seen, within_padding(image.array[0], image.facts))
         film = hung_of(seen[field], towards)
         if reasons := _of_no_film(*film.shape):
             return Answer.declined(*reasons)
@@ -129,14 +129,6 @@ class ChestXrayOpacity:
         where[field] = as_stored(activation(places[0, 0], *film.shape), towards)
         heat = image.like(where[None], quantity="sensitivity", unit="1")
         return Answer.found(finding, measurements=(stated,), maps={_MAP: heat}, sensitivity=(_MAP,))
-
-
-def _field(seen: npt.NDArray[np.float32], image: Volume) -> tuple[slice, slice]:
-    """The rows and columns within padding, and within what a collimator shut out."""
-    field = within_padding(image.array[0], image.facts)
-    inner = within_collimator(seen[field])
-    down, across = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(field, inner, strict=True))
-    return down, across
 
 
 def _of_one_grey(image: Volume) -> Volume:
