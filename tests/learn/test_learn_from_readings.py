@@ -26,7 +26,7 @@ from isocenter.learn.from_readings import (
 )
 from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.recipes import OWN_TRAINING, RECIPES, taught_by
-from isocenter.learn.signed_reports import teacher_of
+from isocenter.learn.teachers import teacher_of
 from isocenter.record import Model
 
 SAID = Said("1", "p1", "ito", "2026-01-01", "concurrent", machine=True, final=True)

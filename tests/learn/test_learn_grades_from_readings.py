@@ -23,7 +23,8 @@ from isocenter.learn.kinds import Classes, Column, ReadFrom, Table
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.rows import read_rows
 from isocenter.learn.rows_from_readings import TableRows
-from isocenter.learn.signed_reports import Number, Row, Signed, teacher_of
+from isocenter.learn.signed_reports import Number, Row, Signed
+from isocenter.learn.teachers import teacher_of
 from isocenter.record import Finding, Measurement, Origin, Outcome, Receipt, Result, Verdict, codes
 from isocenter.space import Axis, Geometry, Region, Volume
 

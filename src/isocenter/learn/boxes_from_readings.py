@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,11 +15,9 @@ from isocenter.errors import Refused
 from isocenter.learn.from_readings import Example, in_eight_bits, laid
 from isocenter.learn.kinds import Boxes
 from isocenter.learn.regions_from_readings import Regions
+from isocenter.learn.signed_reports import Images
 from isocenter.record import Code
 from isocenter.space import Geometry, Region, Shape, Volume
-
-if TYPE_CHECKING:
-    from isocenter.learn.signed_reports import Images
 
 __all__ = ["BoxedFindings", "box_of"]
 
@@ -28,7 +26,7 @@ _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
 class BoxedFindings(Regions):
-    """Reports teach where the things of a detector are; see `signed_reports.Teacher`.
+    """Reports teach where the things of a detector are; see `teachers.Teacher`.
 
     What was looked for and is not in the report is not there: a picture without boxes teaches, too.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,10 @@ from isocenter.learn.from_readings import Example, in_eight_bits, laid
 from isocenter.learn.kinds import Structures
 from isocenter.learn.outlines_from_readings import DRAWN, on_grid
 from isocenter.learn.regions_from_readings import Drawn, Regions, grey
+from isocenter.learn.signed_reports import Images
 from isocenter.methods.film_view import hung_of, said_lateral, towards_of, view_of
 from isocenter.record import Code
 from isocenter.space import Shape, Volume
-
-if TYPE_CHECKING:
-    from isocenter.learn.signed_reports import Images
 
 __all__ = ["OutlinedChests"]
 
@@ -30,7 +28,7 @@ _FRONTAL = ("", "PA", "AP")
 
 
 class OutlinedChests(Regions):
-    """Reports teach where lungs and heart lie on a film; see `signed_reports.Teacher`.
+    """Reports teach where lungs and heart lie on a film; see `teachers.Teacher`.
 
     What a report leaves open, the heart or a lung, is not taught: neither where it is nor that it is not there.
     """

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,12 +27,10 @@ from isocenter.learn.examples import numbered, person
 from isocenter.learn.kinds import Classes, Classifier2D, Recipe, Table
 from isocenter.learn.model_folder import write_record
 from isocenter.learn.picture_tables import pictures_in
+from isocenter.learn.signed_reports import Images, Signed
 from isocenter.learn.whose import whose
 from isocenter.record import Code, Model
 from isocenter.space import Volume
-
-if TYPE_CHECKING:
-    from isocenter.learn.signed_reports import Images, Signed
 
 __all__ = [
     "AGREEMENT",
@@ -194,7 +192,7 @@ def examples_of(
 
 
 class YesOrNo:
-    """Reports teach whether a finding is there; see `signed_reports.Teacher`.
+    """Reports teach whether a finding is there; see `teachers.Teacher`.
 
     Raises:
         Refused: the recipe has no two classes.

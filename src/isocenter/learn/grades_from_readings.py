@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy.typing as npt
 
@@ -31,10 +31,8 @@ from isocenter.learn.from_readings import (
 )
 from isocenter.learn.images_of_reports import lies_on, parted
 from isocenter.learn.kinds import Classes, Table
+from isocenter.learn.signed_reports import Images, Signed
 from isocenter.record import Code, Outcome, Result, Verdict
-
-if TYPE_CHECKING:
-    from isocenter.learn.signed_reports import Images, Signed
 
 __all__ = ["Grades", "each_apart", "middle", "stands", "table_text"]
 
@@ -89,7 +87,7 @@ def together(*heard: Heard, whole: bool = True) -> Heard:
 
 
 class Grades:
-    """How signed reports teach recipes of classes by their categories; see `signed_reports.Teacher`."""
+    """How signed reports teach recipes of classes by their categories; see `teachers.Teacher`."""
 
     def __init__(
         self, how: Classes | Table, analysis: str, looks_for: Collection[Code], *, apart: bool = True

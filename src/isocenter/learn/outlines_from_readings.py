@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,10 @@ from isocenter.errors import Refused
 from isocenter.learn.from_readings import Example, laid
 from isocenter.learn.kinds import Masks
 from isocenter.learn.regions_from_readings import Regions, grey
+from isocenter.learn.signed_reports import Images
 from isocenter.methods import measuring
 from isocenter.record import Code
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
-
-if TYPE_CHECKING:
-    from isocenter.learn.signed_reports import Images
 
 __all__ = ["DRAWN", "Outlines", "nifti_file", "on_grid", "stored_values"]
 
@@ -28,7 +26,7 @@ DRAWN = {Shape.POLYGON: measuring.polygon_inside, Shape.ELLIPSE: measuring.ellip
 
 
 class Outlines(Regions):
-    """Reports teach the outlines of a recipe's structures; see `signed_reports.Teacher`."""
+    """Reports teach the outlines of a recipe's structures; see `teachers.Teacher`."""
 
     def __init__(self, how: Masks, analysis: str, looks_for: Collection[Code]) -> None:
         self._how, self._flat = how, len(how.spacing_mm) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,9 @@ from isocenter.errors import Refused
 from isocenter.learn.from_readings import Example, Said, examples_of
 from isocenter.learn.kinds import Boxes, Masks, Structures
 from isocenter.learn.labels_of_findings import GENERAL, called, label_of, label_of_code, names_of_labels
+from isocenter.learn.signed_reports import Images, Signed
 from isocenter.record import Code, Finding, Verdict
 from isocenter.space import Reference, Region, Shape, Volume
-
-if TYPE_CHECKING:
-    from isocenter.learn.signed_reports import Images, Signed
 
 __all__ = ["Drawn", "Regions", "Shown", "Stands", "Told", "alike", "grey"]
 
@@ -48,7 +46,7 @@ class Told:
 
 
 class Regions:
-    """Where the things of a recipe lie, as reports tell it; see `signed_reports.Teacher`.
+    """Where the things of a recipe lie, as reports tell it; see `teachers.Teacher`.
 
     Of a report count the findings that have the code or the name of a label, as they stood when it was signed; of those
     of other analyses, where nobody changed them, what does not lie where another does. An analysis that looks for a

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isocenter import wholly
 from isocenter.errors import Refused
@@ -21,11 +21,9 @@ from isocenter.learn.grades_from_readings import Grades, table_text
 from isocenter.learn.images_of_reports import parted
 from isocenter.learn.kinds import Column, Table
 from isocenter.learn.sheet import plain
+from isocenter.learn.signed_reports import Images, Row, Signed
 from isocenter.record import Code
 from isocenter.record.ucum import converted
-
-if TYPE_CHECKING:
-    from isocenter.learn.signed_reports import Images, Row, Signed
 
 __all__ = ["TableRows"]
 
@@ -38,7 +36,7 @@ _SEXES = {"F": ("female", "woman", "f", "w"), "M": ("male", "man", "m")}
 
 
 class TableRows:
-    """How signed reports teach recipes of tables; see `signed_reports.Teacher`."""
+    """How signed reports teach recipes of tables; see `teachers.Teacher`."""
 
     def __init__(self, how: Table, analysis: str, looks_for: Collection[Code]) -> None:
         self._how, self._analysis = how, analysis

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +24,11 @@ from isocenter.learn.kinds import Structures
 from isocenter.learn.labels_of_findings import called
 from isocenter.learn.outlines_from_readings import DRAWN, nifti_file, on_grid, stored_values
 from isocenter.learn.regions_from_readings import Drawn, Regions, Stands, Told, alike
+from isocenter.learn.signed_reports import Images
 from isocenter.methods.short_axis import SHORT_AXIS, along_heart
 from isocenter.methods.ventricle_names import named
 from isocenter.record import Code, Finding
 from isocenter.space import Region, Shape, Volume
-
-if TYPE_CHECKING:
-    from isocenter.learn.signed_reports import Images
 
 __all__ = ["Ventricles"]
 
@@ -44,7 +42,7 @@ Labels = npt.NDArray[np.uint8]
 
 
 class Ventricles(Regions):
-    """Reports teach where the borders of the left ventricle lie; see `signed_reports.Teacher`."""
+    """Reports teach where the borders of the left ventricle lie; see `teachers.Teacher`."""
 
     _name_them = "call what is outlined by structure and phase, such as LV endo ED and LV epi ED"
 

@@ -26,7 +26,8 @@ from isocenter.learn.recipe_files import recipe_text
 from isocenter.learn.recipes import OWN_TRAINING, RECIPES, recipe_behind, taught_by
 from isocenter.learn.rehearsed_pairs import rehearsed_pairs
 from isocenter.learn.rehearsed_rows import rehearsed_rows
-from isocenter.learn.signed_reports import Signed, teacher_of
+from isocenter.learn.signed_reports import Signed
+from isocenter.learn.teachers import teacher_of
 from isocenter.record import Code, Cohort, Event, Kind
 from isocenter.site.consenting import RECORD_TERMS, Consenting
 from isocenter.site.disclosing import Disclosing
