@@ -53,7 +53,12 @@ def cine(array: Array, spacing_mm: tuple[float, float, float] = (GAP_MM, STEP_MM
     greys = np.round((np.asarray(array, np.float32) - low) * 1000 / (high - low + 1e-9)).clip(0, 4095)
     axis = Axis("trigger", tuple(BEAT_MS / len(array) * k for k in range(len(array))), "ms")
     spaced = placed((array.shape[1], array.shape[2], array.shape[3]), spacing_mm)
-    return Volume(greys.astype(np.float32), spaced, axes=(axis,), facts={"HeartRate": 68})
+    return Volume(
+        greys.astype(np.float32),
+        spaced,
+        axes=(axis,),
+        facts={"HeartRate": 68, "ImageType": ["ORIGINAL", "PRIMARY", "M"]},
+    )
 
 
 def drawn(seed: int) -> Volume:
@@ -280,11 +285,17 @@ def perfusion(v: Volume, k: int, rng: np.random.Generator) -> Array:
 
 
 def dark_blood(v: Volume, k: int, rng: np.random.Generator) -> Array:
-    """Blood darker than muscle, the rest as it is."""
+    """Blood darker than muscle, and what else is as bright as the blood nearby.
+
+    Half-way between the two is half-way between what pixels are at both ends of the beat over which the border moves.
+    """
     x = greys_of(v)
-    limit = np.percentile(x, 80)
-    blood = 1 / (1 + np.exp(-(x - limit) / (0.06 * limit)))
-    return x * (1 - blood) + rng.uniform(0.02, 0.15) * x * blood
+    low, high = x.min(axis=0), x.max(axis=0)
+    moving = (high - low > np.percentile(high - low, 97)).astype(np.float32)
+    near = [ndimage.gaussian_filter(y, (1, 12, 12)) for y in (moving * (low + high) / 2, moving)]
+    limit = near[0] / np.maximum(near[1], 1e-6)
+    blood = 1 / (1 + np.exp(-np.clip((x - limit) / (0.06 * limit + 1e-6), -50, 50)))
+    return np.asarray(x * (1 - blood) + rng.uniform(0.02, 0.15) * x * blood)
 
 
 def contrast_reversed(v: Volume, k: int, rng: np.random.Generator) -> Array:

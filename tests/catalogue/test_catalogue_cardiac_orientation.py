@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from isocenter.catalogue.cardiac_orientation import must_lie_as_told
+from isocenter.catalogue.cardiac_orientation import must_be_as_made, must_lie_as_told
 from isocenter.errors import Refused
 from isocenter.methods.beside_ventricle import Beside, beside_ventricle
 from isocenter.methods.short_axis import turned
@@ -238,3 +239,19 @@ def test_what_may_be_mirrored_and_may_be_no_liver_or_fluid_beside_the_lung_is_to
 def test_lung_alone_is_told_where_no_right_ventricle_is_seen() -> None:
     (word,) = said(chest(size=0.1, turn=180.0))
     assert word.startswith("WARNING") and "may be turned or mirrored" in word
+
+
+def test_frames_that_were_turned_are_refused_where_the_header_calls_them_original() -> None:
+    whole = cine(np.ones((PHASES, SLICES)), size=SIDE)
+    grey = chest() + np.float32(0.01)
+    round_field = np.where(np.hypot(X, Y) < 0.48 * SIDE * MM, grey, 0)
+    turned_about = ndimage.rotate(grey, 25, (2, 3), reshape=False, order=1)
+    assert must_be_as_made(replace(whole, array=grey), False) == []
+    assert must_be_as_made(replace(whole, array=round_field), False) == []
+    wrong = replace(whole, array=turned_about, facts={**whole.facts, "ImageType": ["ORIGINAL", "PRIMARY", "M"]})
+    with pytest.raises(Refused, match=r"2[456]° aslant"):
+        must_be_as_made(wrong, False)
+    (word,) = must_be_as_made(wrong, True)
+    assert word.startswith("WARNING: pictures with empty corners")
+    reformatted = replace(wrong, facts={**whole.facts, "ImageType": ["DERIVED", "SECONDARY", "REFORMATTED"]})
+    assert must_be_as_made(reformatted, False) == []

@@ -13,7 +13,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
 from isocenter.catalogue.cardiac_drawn import drawn_ventricle
-from isocenter.catalogue.cardiac_orientation import must_lie_as_told
+from isocenter.catalogue.cardiac_orientation import must_be_as_made, must_lie_as_told
 from isocenter.catalogue.cardiac_outline import must_be_a_ventricle
 from isocenter.catalogue.cardiac_walls import Ring, unseen, walls
 from isocenter.errors import Refused
@@ -77,7 +77,7 @@ def _looks_like_a_cine(facts: Mapping[str, Any]) -> bool:
 class CardiacCine:
     """How large is the left ventricle on a short-axis cine, how much does it eject, how thick is its wall?"""
 
-    name, version = "cardiac_cine", "17"
+    name, version = "cardiac_cine", "18"
     weights = "cardiac_cine"
     weights_threads = 1  # two phases are asked at once
     needs: ClassVar[Mapping[str, Need]] = {
@@ -173,6 +173,7 @@ class CardiacCine:
             )
         if weights is None:
             raise Refused("no weights", "without outlines this analysis is a network", "open the model cardiac_cine")
+        reasons += must_be_as_made(cine, accept_turned)
         turn = turned(cine)
         found = outline(turn, *parts(weights))
         reasons += _must_be_clear(turn, found)

@@ -2,7 +2,8 @@
 
 The right ventricle lies to the patient's right and front, lung to the left, back and head. One of the two may lie
 elsewhere in a person; both together do where pictures were turned or mirrored after they were made, and so does all
-that lies about the ventricle.
+that lies about the ventricle. Empty corners with slanted borders tell of it, too, where the header calls the pictures
+original.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.catalogue.one_scan import kind_words
 from isocenter.errors import Refused
 from isocenter.methods.beside_ventricle import Beside, beside_ventricle
 from isocenter.methods.beyond_ventricle import beyond_ventricle
 from isocenter.methods.short_axis import Turned
+from isocenter.methods.slanted_edges import slanted_deg
 from isocenter.methods.usual_surroundings import Lie, lie_of
 from isocenter.methods.ventricle import Outlined
-from isocenter.space import Geometry
+from isocenter.space import Geometry, Volume
 
-__all__ = ["must_lie_as_told"]
+__all__ = ["must_be_as_made", "must_lie_as_told"]
 
 _BLOOD, _TISSUE = np.array([-0.72, -0.69, 0.0]), np.array([-0.72, -0.36, -0.60])
 """Where blood and tissue lie beside the ventricle: right, front, feet."""
@@ -59,6 +62,24 @@ _BLOOD_BEYOND, _RIGHT_REACHES = 0.15, 0.5
 together, and told where the first is so alone: -0.44 and -0.16 in the patients, -1.0 to -0.3 in the virtual hearts; 0.3
 to 0.7 where slices were reversed. Where the stack ends with the last slice, moving blood as much beside the apical half
 tells with a cavity that is widest beyond the first third: 4 of 113 virtual hearts have the one, none has both."""
+
+
+def must_be_as_made(cine: Volume, accept_turned: bool) -> list[str]:
+    """Refuse pictures that were turned or cut anew while their header calls them original; or only say so.
+
+    Raises:
+        Refused: when what is filled in them ends at straight edges that run aslant.
+    """
+    if "DERIVED" in kind_words(cine) or (aslant := slanted_deg(cine.array)) is None:
+        return []
+    what = f"pictures with empty corners whose straight edges run {aslant:.0f}° aslant"
+    why = (
+        "a scanner leaves rows and columns empty, or what lies round about: they were turned or cut anew after they "
+        "were made, and their header does not say so (Image Type DERIVED)"
+    )
+    if not accept_turned:
+        raise Refused(what, why, "send the series as the scanner made it, or accept_turned=True for volumes")
+    return [f"WARNING: {what}: {why}"]
 
 
 def must_lie_as_told(turn: Turned, found: Outlined, accept_turned: bool) -> list[str]:
