@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -15,13 +16,14 @@ pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.cli import app
 from isocenter.errors import Refused
-from isocenter.learn import recipes
+from isocenter.learn import classify, recipes
 from isocenter.learn.answers import answers_of
+from isocenter.learn.findings import known_in, label_of, shown_in
 from isocenter.learn.judge import judged
 from isocenter.learn.kinds import Augmentation
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.recalibrate import recalibrated
-from isocenter.learn.several import figures_of_findings, shown_in
+from isocenter.learn.several import figures_of_findings
 from isocenter.learn.tested import picked, read
 from isocenter.learn.train import train
 from isocenter.methods import roc
@@ -114,13 +116,72 @@ def test_what_cannot_be_several_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="label 'moon'"):
         read_labelled(tmp_path / "folder/bar/t.csv", MARKS)
     for text, why in (
-        ("file,bar,spot,rim\n1.png,1,-1,0\n", "spot is '-1' in row 1 of t.csv: a finding is there or not"),
-        ("file,bar,spot,rim\n1.png,1,,0\n", "row 1 of t.csv has no label"),
+        ("file,bar,spot,rim\n1.png,1,2,0\n", "spot is '2' in row 1 of t.csv: a finding is there, is not"),
+        ("file,bar,spot,rim\n1.png,,-1,\n", "1 pictures in t.csv: of none is any finding known"),
         ("file,bar,spot\n1.png,1,0\n", "give a column for each finding"),
     ):
         (tmp_path / "folder/bar/t.csv").write_text(text)
         with pytest.raises(Refused, match=why):
             read_labelled(tmp_path / "folder/bar/t.csv", MARKS)
+
+
+def test_what_nobody_knows_of_a_picture_teaches_nothing_and_counts_for_nothing(tmp_path: Path) -> None:
+    pictures, truth = made(400, 0)
+    rng = np.random.default_rng(5)
+    told = np.where(rng.random(truth.shape) < 0.3, -1, truth.astype(int))
+    told[0] = -1
+    np.savez(tmp_path / "learn.npz", train_images=pictures, train_labels=told)
+    lines: list[str] = []
+    model = train("marks", tmp_path / "learn.npz", tmp_path / "marks", progress=lines.append)
+    some = (told >= 0).any(1)
+    assert any(f"{(~some).sum()} pictures of which no finding is known were left out" in line for line in lines)
+    assert model.evidence["metrics"]["auc"]["value"] > 0.9
+    counts = model.card["training"]["examples"]
+    assert counts["bar"] == (told[some, 0] == 1).sum() and counts["bar, not known"] == (told[some, 0] == -1).sum()
+    held, shown = made(150, 1)
+    asked = np.where(rng.random(shown.shape) < 0.3, np.nan, shown.astype(float))
+    asked[:, 2] = np.where(np.isnan(asked).all(1), 0, asked[:, 2])
+    np.savez(tmp_path / "held.npz", test_images=held, test_labels=asked)
+    found = judged(tmp_path / "marks", tmp_path / "held.npz")
+    by = {row["name"]: row for row in found.predictions}
+    for k, row in enumerate(found.report["subgroups"]):
+        own = np.isfinite(asked[:, k])
+        assert (row["n"], row["not_known"]) == (int(np.nansum(asked[:, k])), int((~own).sum()))
+        said = np.array([by[f"test/{n:05d}"][f"certainty {row['name']}"] for n in np.flatnonzero(own)])
+        assert row["metrics"]["auc"]["value"] == pytest.approx(roc.auc(asked[own, k].astype(int), said).value)
+    assert any("not known, and left out of learning and figures: bar of" in one for one in found.report["remarks"])
+    with pytest.raises(Refused, match="the loss focal of the recipe asks for all of them"):
+        recipes.RECIPES["marks"] = replace(MARKS, loss="focal")
+        train("marks", tmp_path / "learn.npz", tmp_path / "focal")
+
+
+def test_a_table_says_by_an_empty_cell_or_minus_one_what_is_not_known(tmp_path: Path) -> None:
+    pictures, truth = made(4, 2)
+    told = truth.astype(float)
+    told[0, 1], told[2, 0] = np.nan, np.nan
+    np.savez(tmp_path / "a.npz", images=pictures, labels=told)
+    lines = ["Path,Bar,Spot,Rim"]
+    for k, row in enumerate(told):
+        Image.fromarray(pictures[k]).save(tmp_path / f"{k}.png")
+        cells = (("-1.0", "")[k > 0] if np.isnan(v) else str(v) for v in row)
+        lines.append(",".join([f"{k}.png", *cells]))
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    one, other = read_labelled(tmp_path / "a.npz", MARKS), read_labelled(tmp_path / "a.csv", MARKS)
+    assert np.array_equal(one.labels, other.labels)
+    assert np.array_equal(known_in(one.labels, 3), np.isfinite(told))
+    assert np.array_equal(shown_in(one.labels, 3), told == 1)
+    assert one.remarks[-1].startswith("not known, and left out of learning and figures: bar of 1, spot of 1 of 4")
+    with pytest.raises(Refused, match="31 is the most"):
+        label_of([None, *[1] * 31], "row 1")
+
+
+def test_a_finding_that_is_not_known_pulls_at_no_weight() -> None:
+    logits = torch.zeros(2, 3, requires_grad=True)
+    labels = torch.tensor([label_of([1, None, 0]), label_of([None, None, 1])])
+    classify._loss_of_several(logits, labels, torch.ones(2), 0.0).backward()
+    assert logits.grad is not None and (logits.grad != 0).tolist() == [[True, False, True], [False, False, True]]
+    whole = classify._loss_of_several(logits, torch.tensor([1, 4]), torch.ones(2), 0.0)
+    assert float(whole.detach()) == pytest.approx(np.log(2))
 
 
 def test_the_mean_area_is_that_of_each_and_its_error_knows_that_cases_are_shared() -> None:

@@ -28,8 +28,8 @@ __all__ = [
 
 _FILES = {
     Classes: (
-        "augment", "classify", "examples", "fit", "foreign", "gridded", "kinds", "labelled", "monai_networks",
-        "nested", "networks", "offered", "pretrained", "recipes", "several", "shape", "waves",
+        "augment", "classify", "examples", "findings", "fit", "foreign", "gridded", "kinds", "labelled",
+        "monai_networks", "nested", "networks", "offered", "pretrained", "recipes", "several", "shape", "waves",
     ),
     Masks: (
         "augment", "fit", "kinds", "monai_networks", "networks", "offered", "outlined", "recipes", "segment", "windows",

@@ -25,6 +25,7 @@ from isocenter.learn.augment import augmented, moved
 from isocenter.learn.card import written
 from isocenter.learn.examples import Examples, folds, must_be_of_two_classes
 from isocenter.learn.export import exported
+from isocenter.learn.findings import MOST, shown_in
 from isocenter.learn.fit import WATCHED, Schedule, Watch, descend
 from isocenter.learn.foreign import Foreign, read_foreign, wrong
 from isocenter.learn.judge_classes import class_figures
@@ -209,7 +210,9 @@ def fit_classes_net(
 
 def _parted(examples: Examples, how: Classes, seed: int) -> tuple[Examples, Examples]:
     """Nine tenths of the people to be shown and one to watch by, both with all that a label can be where it can be."""
-    alike = examples if not how.several else replace(examples, labels=np.minimum(examples.labels, 1))
+    alike = examples
+    if how.several:
+        alike = replace(examples, labels=np.any(shown_in(examples.labels, len(how.classes)), axis=1).astype(np.int64))
     part = folds(alike, WATCHED, seed)[0]
     return examples.take(np.flatnonzero(part > 0)), examples.take(np.flatnonzero(part == 0))
 
@@ -236,14 +239,16 @@ def _loss(logits: Tensor, labels: Tensor, heavy: Tensor, how: Classes, scored: S
 def _loss_of_several(
     logits: Tensor, labels: Tensor, heavy: Tensor, smoothing: float, scored: Scored | None = None
 ) -> Tensor:
-    """Each class by itself; labels are sums of 2 ** k over the classes that are there."""
-    target = ((labels[:, None] >> torch.arange(logits.shape[1])) & 1).float()
+    """Each finding by itself; one that is not known teaches nothing, and the others of a batch count as much more."""
+    kinds = logits.shape[1]
+    target = ((labels[:, None] >> torch.arange(kinds)) & 1).float()
     soft = target * (1 - smoothing) + smoothing / 2
-    each = (
-        functional.binary_cross_entropy_with_logits(logits, soft, reduction="none").mean(1)
-        if scored is None else scored(logits, soft)
-    )  # fmt: skip
-    return (each * heavy).mean()
+    if scored is not None:
+        return (scored(logits, soft) * heavy).mean()
+    open_ = labels[:, None] >> (MOST + torch.arange(kinds)) & 1 if kinds <= MOST else torch.zeros_like(target)
+    known = 1 - open_.float()
+    each = functional.binary_cross_entropy_with_logits(logits, soft, reduction="none") * known
+    return (each.mean(1) * heavy).mean() / known.mean()
 
 
 def veil(how: Classes) -> Tensor:

@@ -39,7 +39,7 @@ class Examples:
     Args:
         pictures: (n, rows, columns) of 8-bit grey values; (n, rows, columns, 3) in colour, (n, slices, rows, columns)
             of volumes.
-        labels: (n,) class of each picture.
+        labels: (n,) class of each picture; where it may show several, which and of which it is known (see `findings`).
         subtypes: (n,) kind within the positive class; -1 where it does not apply or is not known.
         names: file or row that each came from.
         groups: (n,) number of the person; pictures of one person share it.

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.examples import Examples, digest_of, numbered, weights_in
+from isocenter.learn.findings import known_in, label_of, word_of_unknown
 from isocenter.learn.gridded import (
     ENDINGS,
     Span,
@@ -103,7 +104,7 @@ def read_labelled(
 ) -> Examples:  # fmt: skip
     """Examples on the grid of a recipe, with labels 0, 1, 2 … in the order of its classes.
 
-    Where a picture may show several of them, a label is the sum of 2 ** k over those that it shows.
+    Where a picture may show several of them, a label says which it shows, and of which nobody knows (see `findings`).
 
     Args:
         path: ``.npz``, ``.csv`` or folder.
@@ -142,6 +143,14 @@ def read_labelled(
             "there is nothing to read",
             "give images with their labels: a folder a class, .npz or .csv",
         )
+    unsaid = 0
+    if how.several:
+        known = known_in(np.array([label for _, label, _, _ in found], np.int64), len(how.classes))
+        some = [one for one, own in zip(found, known, strict=True) if own.any()]
+        unsaid, found = len(found) - len(some), some
+        if not found:
+            raise Refused(f"{unsaid} pictures in {path.name}", "of none is any finding known",
+                          "write 1 or 0 for those that are")  # fmt: skip
     images = np.stack([read.image for _, _, read, _ in found])
     labels = np.array([label for _, label, _, _ in found], np.int64)
     names = tuple(name for name, _, _, _ in found)
@@ -149,8 +158,12 @@ def read_labelled(
     weights = weights_in(path, names)
     digest = digest_of(names, labels, images, weights)
     coloured = frozenset(name for name, _, read, _ in found if read.coloured)
+    remarks = list(_remarks(found, asked))
+    if how.several:
+        remarks += [f"{unsaid} pictures of which no finding is known were left out"] if unsaid else []
+        remarks += [word] if (word := word_of_unknown(labels, how.classes)) else []
     return Examples(images, labels, np.full(len(found), -1, np.int64), names, numbered(whose), digest, weights,
-                    coloured, tuple(_remarks(found, asked)), whose)  # fmt: skip
+                    coloured, tuple(remarks), whose)  # fmt: skip
 
 
 def _twice(found: Sequence[Found], how: Classes) -> Iterator[str]:
@@ -419,11 +432,13 @@ def _numbers(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
 
 
 def _together(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
-    """The sum of 2 ** k over the classes that a picture shows, from one column of 0 or 1 for each of them."""
-    if truth.ndim != 2 or truth.shape[1] != kinds or not np.isin(truth, (0, 1)).all():
+    """Labels from a column for each finding: 1, 0, or -1 or NaN where it is not known (see `findings`)."""
+    open_ = np.isnan(truth) | (truth == -1) if truth.dtype.kind == "f" else truth == -1
+    if truth.ndim != 2 or truth.shape[1] != kinds or not (np.isin(truth, (0, 1)) | open_).all():
         raise Refused(f"labels of shape {truth.shape} in {where}", f"each picture may show any of {kinds} findings",
-                      "give a column for each finding, 1 where it is there and 0 where not")  # fmt: skip
-    return list((truth.astype(np.int64) << np.arange(kinds)).sum(1).tolist())
+                      "give a column for each: 1 where it is there, 0 where not, -1 where nobody knows")  # fmt: skip
+    rows = zip((truth == 1).tolist(), open_.tolist(), strict=True)
+    return [label_of([None if o else t for t, o in zip(*row, strict=True)], where) for row in rows]
 
 
 def _of_folder(path: Path, asked: _Asked) -> Iterator[Found]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from isocenter.errors import Refused
+from isocenter.learn.findings import NOT_KNOWN, label_of
 from isocenter.learn.kinds import Classes
 from isocenter.learn.sheet import THERE, YES_NO, plain
 
@@ -139,9 +140,10 @@ def columns_of(columns: Mapping[str, str], how: Classes) -> tuple[str, ...]:
 
 
 def shown(cells: Sequence[str], how: Classes, where: str) -> int:
-    """The sum of 2 ** k over the findings whose cell is 1, of a row with a cell for each."""
-    told = [YES_NO.get(word.lower(), number(word)) for word in cells]
-    odd = [f"{name} is '{word}'" for name, word, v in zip(how.classes, cells, told, strict=True) if v not in (0, 1)]
+    """The label of a row with a cell for each finding: 1, 0, or empty or -1 where it is not known (see `findings`)."""
+    told = [None if w.lower() in NOT_KNOWN else YES_NO.get(w.lower(), number(w)) for w in cells]
+    odd = [f"{n} is '{w}'" for n, w, v in zip(how.classes, cells, told, strict=True) if v not in (0, 1, None)]
     if odd:
-        raise Refused(f"{odd[0]} in {where}", "a finding is there or not", "write 1 or 0; leave out who is not sure")
-    return sum(1 << k for k, v in enumerate(told) if v == 1)
+        raise Refused(f"{odd[0]} in {where}", "a finding is there, is not, or is not known",
+                      "write 1 or 0, and leave the cell empty where nobody knows")  # fmt: skip
+    return label_of(told, where)

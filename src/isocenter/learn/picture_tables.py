@@ -175,12 +175,12 @@ def _columns(columns: Mapping[str, str], how: Classes, where: str) -> tuple[str,
 
 
 def _label(cells: Sequence[str], how: Classes, where: str) -> int:
+    if len(cells) > 1:
+        return shown(cells, how, where)
     if not all(cells):
         raise Refused(
             f"{where} has no label", "a case without a label cannot be judged", "add it, or leave the row out"
         )
-    if len(cells) > 1:
-        return shown(cells, how, where)
     return (classes_of if how.several else class_of)(cells[0], how, where)
 
 

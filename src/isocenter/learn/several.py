@@ -20,6 +20,7 @@ from isocenter.learn.card import written
 from isocenter.learn.classify import Answer, Beginning, Progress, ellipsoid, fit_classes_net, said_of, tensor, veil
 from isocenter.learn.examples import Examples, folds
 from isocenter.learn.export import exported
+from isocenter.learn.findings import known_in, shown_in
 from isocenter.learn.judge_classes import area_of, line_of, share_of, too_few
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import read_labelled
@@ -35,19 +36,10 @@ from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.methods.clusters import mean_error
 from isocenter.record import Model
 
-__all__ = ["cases_in", "figures_of_findings", "judged", "shown_in", "train_several"]
+__all__ = ["cases_in", "figures_of_findings", "judged", "train_several"]
 
 Truth = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
-
-
-def shown_in(labels: npt.NDArray[np.int64], kinds: int) -> Truth:
-    """(n, kinds) whether a picture shows each finding, from sums of 2 ** k.
-
-    >>> shown_in(np.array([0, 5]), 3).tolist()
-    [[False, False, False], [True, False, True]]
-    """
-    return np.asarray((labels[:, None] >> np.arange(kinds)) & 1 == 1, np.bool_)
 
 
 def _dealt(examples: Examples, kinds: int, parts: int, seed: int) -> tuple[npt.NDArray[np.int64], int]:
@@ -70,9 +62,14 @@ def train_several(
     limit = room_for(how, len(chosen))
     started, examples = clock(), read_labelled(data, how)
     kinds = len(how.classes)
-    shown = shown_in(examples.labels, kinds)
-    if not (shown.any(0) & ~shown.all(0)).any():
+    shown, known = shown_in(examples.labels, kinds), known_in(examples.labels, kinds)
+    if not _differ(shown, known).any():
         raise Refused("pictures that all show the same", "nothing can be learnt from them", "give others, too")
+    if how.loss and not known.all():
+        raise Refused(
+            "labels of which some are not known", f"the loss {how.loss} of the recipe asks for all of them",
+            "leave the loss of the recipe out, or the pictures",
+        )  # fmt: skip
     part, pairs = _dealt(examples, kinds, how.members, seed)
     for remark in (*examples.remarks, *taught_on_test(examples.names)):
         tell(remark)
@@ -89,8 +86,8 @@ def train_several(
         held = np.flatnonzero(part == k)
         logits[held] = said_of(nets[-1], pictures[held], how.views, veiled)[0]
     answered = np.isin(part, chosen)
-    scores, truth = logits.numpy().astype(np.float64)[answered], shown[answered]
-    scales = [_scale(truth[:, k], scores[:, k]) for k in range(kinds)]
+    scores, truth, sure = logits.numpy().astype(np.float64)[answered], shown[answered], known[answered]
+    scales = [_scale(truth[own, k], scores[own, k]) for k, own in enumerate(sure.T)]
     inside = said_of(nets[0], pictures, ((),), veiled)[1]
     centre, whiten = ellipsoid(inside, part == chosen[0])
     slopes, offsets = (torch.tensor([getattr(s, name) for s in scales]).float() for name in ("slope", "offset"))
@@ -109,16 +106,17 @@ def train_several(
 
     def figures(own: Truth) -> dict[str, Any]:
         none = np.zeros(int(own.sum()), bool)
-        return figures_of_findings(truth[own], scores[own], certainty[own], none, how.classes, whose[own])
+        return figures_of_findings(truth[own], scores[own], certainty[own], none, how.classes, whose[own], sure[own])
 
     evidence = figures(np.ones(len(truth), bool)) | {"parity": parity}
     evidence["networks"] = [figures(held_part == k)["metrics"] | {"seed": seed * 100 + k} for k in chosen]
     names = [examples.names[i] for i in np.flatnonzero(answered)]
-    rows = _rows(names, truth, certainty, how.classes)
+    rows = _rows(names, truth, sure, certainty, how.classes)
     evidence |= laid(out, inputs, rows, data, {"finding": [str(row["findings"]) for row in rows]})
     return written(how, out, digest, examples.digest, inputs, evidence, {
         "examples": {name: int(n) for name, n in zip(how.classes, shown.sum(0), strict=True)}
-        | {"none of them": int((~shown.any(1)).sum())},
+        | {"none of them": int((known.all(1) & ~shown.any(1)).sum())}
+        | {f"{name}, not known": int(n) for name, n in zip(how.classes, (~known).sum(0), strict=True) if n},
         "near_duplicates": pairs, "networks": len(chosen), "seed": seed, "seconds": round(clock() - started),
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),
         "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; their average ships",
@@ -126,12 +124,21 @@ def train_several(
     })  # fmt: skip
 
 
-def _rows(names: Sequence[str], truth: Truth, certainty: Array, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Of each picture what it shows, how much of it was told rightly, and the certainty of each finding."""
+def _differ(truth: Truth, known: Truth) -> Truth:
+    """(findings,) which some pictures show and others do not, of those of which it is known."""
+    return np.asarray((truth & known).any(0) & (~truth & known).any(0))
+
+
+def _rows(
+    names: Sequence[str], truth: Truth, known: Truth, certainty: Array, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Of each picture what it shows, how much of what is known was told rightly, and the certainty of each finding."""
     return [
-        {"name": name, "findings": "|".join(np.array(classes)[own]), "right": float(((stated >= 0.5) == own).mean())}
+        {"name": name, "findings": "|".join(np.array(classes)[own])}
+        | ({} if sure.all() else {"not known": "|".join(np.array(classes)[~sure])})
+        | {"right": float(((stated >= 0.5) == own)[sure].mean())}
         | {f"certainty {n}": float(v) for n, v in zip(classes, stated, strict=True)}
-        for name, own, stated in zip(names, truth, certainty, strict=True)
+        for name, own, sure, stated in zip(names, truth, known, certainty, strict=True)
     ]
 
 
@@ -146,12 +153,15 @@ def figures_of_findings(
     declined: Truth,
     classes: Sequence[str],
     people: npt.NDArray[Any] | None = None,
+    known: Truth | None = None,
 ) -> dict[str, Any]:
     """Counts, metrics, calibration over all findings, and a row for each finding.
 
     Args:
         truth, scores, certainty: (n, findings). declined: (n,) whether the model would decline the picture.
         people: (n,) whose picture it is; intervals are those between people where they have several.
+        known: (n, findings) whether it is known, of each picture of one at least; None: of all. The others count for
+            nothing.
 
     Returns:
         ``metrics``: ``auc``, the mean over the findings; ``accuracy``, the share of findings told rightly at a
@@ -160,7 +170,9 @@ def figures_of_findings(
     Raises:
         Refused: no finding that some pictures show and others do not.
     """
-    area, right = roc.of_findings(truth, scores, people=people), ((certainty >= 0.5) == truth).mean(1)
+    sure = np.ones(truth.shape, bool) if known is None else known
+    area = roc.of_findings(truth, scores, people=people, known=sure)
+    right = np.asarray((((certainty >= 0.5) == truth) & sure).sum(1) / sure.sum(1))
     whose = np.arange(len(right)) if people is None else people
     mean, error = float(right.mean()), mean_error(right, whose) if len(np.unique(whose)) > 1 else 0.0
     metrics: dict[str, Any] = {
@@ -169,22 +181,23 @@ def figures_of_findings(
         "exact": share_of(right == 1, whose),
     }
     kept = ~declined
-    if declined.any() and (truth[kept].any(0) & ~truth[kept].all(0)).any():
-        answered = roc.of_findings(truth[kept], scores[kept], people=whose[kept])
+    if declined.any() and _differ(truth[kept], sure[kept]).any():
+        answered = roc.of_findings(truth[kept], scores[kept], people=whose[kept], known=sure[kept])
         metrics["auc_answered"] = {"value": answered.value, "low": answered.low, "high": answered.high}
-    said, stated = truth.astype(int).ravel(), np.clip(certainty, 0, 1).ravel()
+    said, stated = truth.astype(int)[sure], np.clip(certainty, 0, 1)[sure]
     return {
         "n": len(truth),
         "metrics": metrics,
         "calibration": {
             "ece": calibration.expected_error(said, stated), "brier": calibration.brier(said, stated),
-            **line_of(said, stated, np.repeat(whose, truth.shape[1])),
+            **line_of(said, stated, np.repeat(whose, sure.sum(1))),
             "bins": [{"n": n, "stated": told, "true": true} for n, told, true in calibration.reliability(said, stated)],
         },
         "subgroups": [
-            {"by": "finding", "name": name, "n": int(truth[:, k].sum()),
-             **_of_one(truth[:, k], scores[:, k], certainty[:, k], whose)}
-            for k, name in enumerate(classes)
+            {"by": "finding", "name": name, "n": int(truth[own, k].sum()),
+             **({} if own.all() else {"not_known": int((~own).sum())}),
+             **_of_one(truth[own, k], scores[own, k], certainty[own, k], whose[own])}
+            for k, (name, own) in enumerate(zip(classes, sure.T, strict=True))
         ],
         "declined": int(np.count_nonzero(declined)),
     }  # fmt: skip
@@ -225,8 +238,8 @@ def named(held: Model, data: Path) -> tuple[Sequence[str], None]:
     """
     how = _asked(held)
     examples = read_labelled(data, how, None)
-    shown = shown_in(examples.labels, len(how.classes))
-    if not (shown.any(0) & ~shown.all(0)).any():
+    kinds = len(how.classes)
+    if not _differ(shown_in(examples.labels, kinds), known_in(examples.labels, kinds)).any():
         raise Refused(
             f"{len(examples)} pictures in {data.name}", "there is no finding that some show and others do not",
             "give pictures with and without one",
@@ -251,13 +264,13 @@ def judged(
         for kept, value in zip(parts.values(), session.run(list(parts), {"image": some}), strict=True):
             kept.append(value.astype(np.float64))
     logits, certainty, strange = (np.concatenate(each) for each in parts.values())
-    truth, declined, unsaid = shown_in(examples.labels, len(how.classes)), strange > 1, no_border(held.inputs)
+    truth, known = (of(examples.labels, len(how.classes)) for of in (shown_in, known_in))
+    declined, unsaid = strange > 1, no_border(held.inputs)
+    told = _rows(examples.names, truth, known, certainty, how.classes)
     rows = [
         {"name": row["name"], "person": int(whose)} | row
         | {"declined": bool(s > 1), "because": far(s) if s > 1 else "" if stated.max() >= 0.5 else unsaid}
-        for row, whose, stated, s in zip(
-            _rows(examples.names, truth, certainty, how.classes), examples.groups, certainty, strange, strict=True
-        )
+        for row, whose, stated, s in zip(told, examples.groups, certainty, strange, strict=True)
     ]  # fmt: skip
-    figures = figures_of_findings(truth, logits, certainty, declined, how.classes, examples.groups)
+    figures = figures_of_findings(truth, logits, certainty, declined, how.classes, examples.groups, known)
     return *without(figures | {"remarks": list(examples.remarks)}, rows, unread), {}

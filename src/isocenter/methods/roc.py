@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -174,7 +174,8 @@ def auc(
     """
     diseased, healthy = _split(labels, scores)
     if (own := owners(people, len(diseased) + len(healthy))) is not None:
-        return _mean_area([(np.asarray(labels).ravel() == 1, np.asarray(scores, np.float64).ravel())], level, own)
+        ill, score = np.asarray(labels).ravel() == 1, np.asarray(scores, np.float64).ravel()
+        return _mean_area([_Question(np.arange(len(ill)), ill, score)], len(ill), level, own)
     v10, v01 = _placed(np.sort(diseased), np.sort(healthy))
     value = float(v10.mean())
     spread10 = float(v10.var(ddof=1)) if len(v10) > 1 else 0.0
@@ -245,18 +246,21 @@ def one_against_rest(
             f"there are chances of the classes 0 to {said.shape[1] - 1}",
             "give labels of these classes",
         )
-    return _mean_area([(truth == kind, said[:, int(kind)]) for kind in present], level, owners(people, len(truth)))
+    each = [_Question(np.arange(len(truth)), truth == kind, said[:, int(kind)]) for kind in present]
+    return _mean_area(each, len(truth), level, owners(people, len(truth)))
 
 
 def of_findings(
-    truth: npt.ArrayLike, chances: npt.ArrayLike, *, people: npt.ArrayLike | None = None, level: float = 0.95
-) -> Area:
+    truth: npt.ArrayLike, chances: npt.ArrayLike, *, people: npt.ArrayLike | None = None, level: float = 0.95,
+    known: npt.ArrayLike | None = None,
+) -> Area:  # fmt: skip
     """Mean over findings, of which a case may show any number, of the area of each.
 
     Args:
         truth: (n, findings) whether a case shows it. chances: (n, findings) higher means more likely.
         people: (n,) whose case it is; see `auc`.
         level: of the interval; as in `one_against_rest`, the areas may hang together.
+        known: (n, findings) whether it is known; a case counts for the findings of which it is. None: for all.
 
     A finding that all cases show, or none, has no area, and is left out of the mean.
 
@@ -273,35 +277,48 @@ def of_findings(
             "each case has one per finding",
             "give a truth and a chance for each finding of each case",
         )
-    told = [(shown[:, k], said[:, k]) for k in range(shown.shape[1]) if 0 < shown[:, k].sum() < len(shown)]
+    sure = np.ones(shown.shape, bool) if known is None else np.asarray(known).astype(bool)
+    told = [
+        _Question(np.flatnonzero(own), there[own], chance[own])
+        for own, there, chance in zip(sure.T, shown.T, said.T, strict=True)
+        if 0 < there[own].sum() < own.sum()
+    ]
     if not told:
         raise Refused(
             "no finding that some cases show and others do not",
             "a curve needs both",
             "give cases with and without one of them",
         )
-    return _mean_area(told, level, owners(people, len(shown)))
+    return _mean_area(told, len(shown), level, owners(people, len(shown)))
+
+
+class _Question(NamedTuple):
+    """Which cases are asked, which of them have it, and the score of each."""
+
+    cases: npt.NDArray[np.int64]
+    ill: npt.NDArray[np.bool_]
+    score: npt.NDArray[np.float64]
 
 
 def _mean_area(
-    each: Sequence[tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]], level: float,
-    own: npt.NDArray[np.int64] | None = None,
+    each: Sequence[_Question], n: int, level: float, own: npt.NDArray[np.int64] | None = None
 ) -> Area:  # fmt: skip
-    """Mean of the areas of several questions to the same cases: (who has it, scores) of each; `own` is whose they are,
-    where people have several."""
-    areas, share = [], np.zeros(len(each[0][0]))
-    for ill, score in each:
-        v10, v01 = _placements(*_split(ill.astype(int), score))
+    """Mean of the areas of several questions to `n` cases; `own` is whose they are, where people have several."""
+    areas, share = [], np.zeros(n)
+    for one in each:
+        v10, v01 = _placements(*_split(one.ill.astype(int), one.score))
         areas.append(float(v10.mean()))
-        share[ill] += (v10 - areas[-1]) / len(v10)
-        share[~ill] += (v01 - areas[-1]) / len(v01)
+        share[one.cases[one.ill]] += (v10 - areas[-1]) / len(v10)
+        share[one.cases[~one.ill]] += (v01 - areas[-1]) / len(v01)
     value = float(np.mean(areas))
     if own is None:
-        fewest = min(int(np.count_nonzero(ill)) for ill, _ in each)
-        return _area(value, float(np.sqrt(np.sum(share**2))) / len(each), level, fewest, len(share) - fewest)
+        rarest = min(each, key=lambda one: int(np.count_nonzero(one.ill)))
+        fewest = int(np.count_nonzero(rarest.ill))
+        error = float(np.sqrt(np.sum(share**2))) / len(each)
+        return _area(value, error, level, fewest, len(rarest.ill) - fewest)
     sums = np.bincount(own, weights=share)
     error = float(np.sqrt(len(sums) / max(len(sums) - 1, 1) * np.sum(sums**2))) / len(each)
-    sick, well = ([len(np.unique(own[ill == kind])) for ill, _ in each] for kind in (True, False))
+    sick, well = ([len(np.unique(own[one.cases[one.ill == kind]])) for one in each] for kind in (True, False))
     return _area(value, error, level, min(sick), min(well))
 
 
