@@ -90,5 +90,5 @@ def test_tables_that_differ_or_say_nothing_are_refused(tmp_path: Path) -> None:
 
 def test_a_row_that_names_a_picture_again_is_counted_once(tmp_path: Path) -> None:
     place = spots(tmp_path / "a", {"one.csv": "0.png,spot 1.png,clear 0.png,spot 0.png,1"})
-    found, again = listed(place / "one.csv", GREY)
+    found, again, _ = listed(place / "one.csv", GREY)
     assert [(one.name, one.kind) for one in found] == [("0.png", 1), ("1.png", 0)] and again == 2

@@ -69,7 +69,7 @@ def test_an_image_without_values_and_a_row_without_file_are_declined(tmp_path: P
     Image.fromarray(np.zeros((28, 28), np.uint8)).save(tmp_path / "a.png")
     (tmp_path / "t.csv").write_text("file,label\na.png,0\ngone.png,1\na.png,0\n")
     how, aside = Classes(task="t", classes=("no", "yes"), shape=(28, 28)), list[tuple[str, str]]()
-    some, again = listed(tmp_path / "t.csv", how, aside=aside)
+    some, again, _ = listed(tmp_path / "t.csv", how, aside=aside)
     assert [one.name for one in some] == ["a.png"] and again == 1 and [name for name, _ in aside] == ["gone.png"]
     with pytest.raises(Refused, match=r"gone\.png in row 2"):
         listed(tmp_path / "t.csv", how)

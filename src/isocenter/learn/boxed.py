@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
+from isocenter.learn.consensus import OVERLAP, Drawn, fused, reader_column
 from isocenter.learn.examples import weights_in
 from isocenter.learn.gridded import in_eight_bits
 from isocenter.learn.kinds import Boxes
@@ -60,12 +61,16 @@ _SHARES: Size = (1, 1)
 
 
 class Named(NamedTuple):
-    """A picture by its name, with its boxes, the size of that on which they were drawn, and whose it is, where told."""
+    """A picture by its name, with its boxes, the size of that on which they were drawn, and whose it is, where told.
+
+    `merged` is how many boxes of several readers were taken together with others.
+    """
 
     name: str
     rows: list[Row]
     size: Size = None
     whose: str = ""
+    merged: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +85,7 @@ class Boxed:
         astray: boxes that were left out, since they lie outside this picture though its size is the one they name.
         whose: the person, by a column of the table or by names (see `whose`).
         weight: how much it counts in a training, 0 to 1. part: train, val or test, where a folder says so.
+        merged: boxes of several readers that were taken together with others (see `consensus.fused`).
     """
 
     name: str
@@ -92,6 +98,7 @@ class Boxed:
     whose: str = ""
     weight: float = 1.0
     part: str = ""
+    merged: int = 0
 
 
 def read_boxed(
@@ -147,7 +154,7 @@ def read_boxed(
             aside.append((name, str(bad)))
             continue
         weight = 1.0 if weights is None else float(weights[k])
-        boxed.append(replace(boxes, name=name, whose=whom, weight=weight, part=part_of(way)))
+        boxed.append(replace(boxes, name=name, whose=whom, weight=weight, part=part_of(way), merged=of.merged))
     if not boxed and aside:
         raise Refused(f"none of {len(aside)} pictures in {path.name} can be used", f"of the first: {aside[0][1]}",
                       "repair them")  # fmt: skip
@@ -337,7 +344,9 @@ def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
     people: dict[tuple[str, str], str] = {}
     extent = [next((known[c] for c in names if c in known and not (far and known[c] in sides)), "")
               for names in (_WIDTH, _HEIGHT)]  # fmt: skip
+    reader = reader_column(columns)
     rows: dict[tuple[str, str], list[Row]] = {}
+    drawn: dict[tuple[str, str], list[str]] = {}
     sizes: dict[tuple[str, str], set[Size]] = {}
     asked = must_be_among(split, [str(line[known["split"]]).strip() for line in lines] if "split" in known else (),
                           path.name)  # fmt: skip
@@ -350,6 +359,7 @@ def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
             if any(line[s].strip() for s in sides) or plain(line[kind]) not in _NOTHING:
                 x, y, *end = (float(line[s]) for s in sides)
                 held.append((line[kind], [x, y, *(end if not far else (x + end[0], y + end[1]))], False))
+                drawn.setdefault((part, line[file]), []).append(line[reader].strip() if reader else "")
             size = _size(*(line[c] for c in extent)) if all(extent) else None
         except (TypeError, ValueError) as e:
             raise Refused(f"row {number + 1} of {path.name} is no box", str(e)[:160], "correct the row") from e
@@ -362,10 +372,13 @@ def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
         raise Refused(f"'{odd[1]}' has {told} in {path.name}", "one picture has one size",
                       "give each of its rows the width and height of the picture, or leave them out")  # fmt: skip
     often = Counter(name for _, name in rows)  # files that are numbered anew in every part have its folder's name
-    return [
-        Named(name if often[name] == 1 else f"{part}/{name}", of, next(iter(sizes[part, name])), people[part, name])
-        for (part, name), of in rows.items()
-    ], "split" in known
+    found = list[Named]()
+    for (part, name), of in rows.items():
+        key = (part, name)
+        one = fused([Drawn(*row, who) for row, who in zip(of, drawn.get(key, ()), strict=True)]) if reader else of
+        shown = name if often[name] == 1 else f"{part}/{name}"
+        found.append(Named(shown, one, next(iter(sizes[key])), people[key], len(of) - len(one)))
+    return found, "split" in known
 
 
 def _are_of_boxes(rows: Mapping[Any, list[Row]], sizes: Mapping[Any, set[Size]]) -> bool:
@@ -490,6 +503,11 @@ def remarks_on(pictures: Sequence[Boxed]) -> list[str]:
             f"the boxes of {len(some)} of {len(pictures)} pictures were drawn on other sizes of them and brought to "
             f"the pictures that are here, such as those of {first.name} from {wide} × {tall} to {columns} × {rows} "
             "pixels"
+        )
+    if some := [one for one in pictures if one.merged]:
+        said.append(
+            f"{sum(one.merged for one in some)} boxes of {len(some)} pictures were drawn by several readers about one "
+            f"thing (an overlap of {OVERLAP:g} or more) and taken as the mean of their sides, such as in {some[0].name}"
         )
     if some := [one for one in pictures if one.astray]:
         said.append(

@@ -71,7 +71,8 @@ class _Read(NamedTuple):
 class _Asked:
     """How a set is read; `span` is what is black and white in all its images, of files in those not of 8 bits.
 
-    `again` is how many rows of a table name a picture that an earlier one names; `unread` tells of tables beside it.
+    `again` is how many rows of a table name a picture that an earlier one names; `told` says what was made of rows
+    that belong together, and of tables beside it.
     """
 
     how: Classes
@@ -80,7 +81,7 @@ class _Asked:
     enlarge: bool = False
     span: Span = None
     again: int = 0
-    unread: Sequence[str] = ()
+    told: Sequence[str] = ()
 
     def fit(self, image: npt.NDArray[Any], name: str, span: Span) -> _Read:
         grey = self.how.channels == 1 and len(self.how.shape) == 2
@@ -190,7 +191,7 @@ def _remarks(found: Sequence[Found], asked: _Asked) -> Iterator[str]:
     span = asked.span
     if asked.again:
         yield f"{asked.again} rows name a picture again, with the same label: each picture was counted once"
-    yield from asked.unread
+    yield from asked.told
     yield from _twice(found, asked.how)
     if span not in (None, (0.0, 1.0), (0.0, 255.0)):
         assert span is not None
@@ -320,7 +321,7 @@ def _of_npz(path: Path, asked: _Asked) -> Iterator[Found]:
     parts = pairs_of(arrays)
     if not any(label for _, label in parts.values()) and (told := _by_shape(arrays, len(how.shape))) is not None:
         parts = {"": told}
-        asked.unread = (f"no name in {path.name} says what is what: '{told[0]:.64}' was taken for the images, "
+        asked.told = (f"no name in {path.name} says what is what: '{told[0]:.64}' was taken for the images, "
                         f"'{told[1]:.64}' for their labels, by their shapes",)  # fmt: skip
     if not parts:
         raise Refused(f"{path.name} holds {sorted(arrays)}", "arrays named '<split>_images' are wanted",
@@ -480,9 +481,9 @@ def _is_classed(file: Path, path: Path, how: Classes) -> bool:
 
 def _of_tables(tables: Sequence[Path], asked: _Asked) -> Iterator[Found]:
     if len(tables) == 1:
-        told, asked.again = listed(tables[0], asked.how, asked.split, aside=asked.aside)
+        told, asked.again, asked.told = listed(tables[0], asked.how, asked.split, aside=asked.aside)
     else:
-        told, asked.again, asked.unread = listed_in(tables, asked.how, asked.split)
+        told, asked.again, asked.told = listed_in(tables, asked.how, asked.split)
     asked.span = span_of_set(deep_in([one.file for one in told], asked.how), tables[0].name)
     for one in told:
         if (read := asked.read(one.file, one.name)) is not None:

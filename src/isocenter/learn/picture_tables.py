@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import NamedTuple
 
 from isocenter.errors import Refused
+from isocenter.learn.consensus import majority, reader_column
 from isocenter.learn.gridded import is_picture
 from isocenter.learn.kinds import Classes
 from isocenter.learn.naming import class_of, classes_of, columns_of, label_said, shown
@@ -45,10 +48,12 @@ class Listed(NamedTuple):
 
 def listed(
     path: Path, how: Classes, split: str | None = None, *, aside: list[tuple[str, str]] | None = None
-) -> tuple[list[Listed], int]:  # fmt: skip
-    """The pictures of a table, and how many of its rows name one that an earlier row names, with the same label.
+) -> tuple[list[Listed], int, list[str]]:  # fmt: skip
+    """The pictures of a table, how many of its rows name one that an earlier row names, with the same label, and what
+    was made of rows that tell of one picture together.
 
-    Columns are told by their names. A picture is looked for beside the table, then by its name anywhere below.
+    Columns are told by their names. A picture is looked for beside the table, then by its name anywhere below. Where it
+    may show several findings, each row may tell one of them, and each reader may have rows of his own.
 
     Args:
         aside: where it is given, a picture that is not there is put here with the reason.
@@ -76,7 +81,8 @@ def listed(
     people = whose_pictures(ways, [-1] * len(ways), len(how.classes))
     elsewhere: dict[str, Path] = {}
     found: dict[Path, Listed] = {}  # tables of boxes name a picture once for each of them
-    lost, again = dict[str, str](), 0
+    lost, again, reader = dict[str, str](), 0, reader_column(names) if how.several else None
+    said: dict[Path, dict[str, list[int]]] = {}  # of several findings, by the readers
     for (number, row), name, whom in zip(asked, ways, people, strict=True):
         where = f"row {number} of {path.name}"
         picture = path.parent / name
@@ -91,22 +97,35 @@ def listed(
                 continue
             picture = near
         kind = _label([row[c].strip() for c in labels], how, where)
-        again += picture in found
+        own = said.setdefault(picture, {}).setdefault(_whose(row, reader), [])
+        again += kind in own if how.several else picture in found
+        own.append(kind)
         known = found.setdefault(picture, Listed(picture, name, kind, _whose(row, whose) or whom))
-        if known.kind != kind:
+        if known.kind != kind if not how.several else len(labels) > 1 and own[0] != kind:
             raise Refused(
                 f"{name} has two labels in {path.name}, {label_said(known.kind, how)} and {label_said(kind, how)}",
                 "one picture is one case", "leave one of its rows",
             )  # fmt: skip
     if aside is not None:
         aside.extend(lost.items())
-    return list(found.values()), again
+    if not how.several:
+        return list(found.values()), again, []
+    kinds, many = len(how.classes), sum(len(by) > 1 for by in said.values())
+    each = [one._replace(kind=majority([reduce(or_, own) for own in said[file].values()], kinds))
+            for file, one in found.items()]  # fmt: skip
+    return each, again, [_OF_READERS.format(many)] if many else []
+
+
+_OF_READERS = (
+    "{} pictures have several readers: a finding is there where more than half of them say so, and is not known where "
+    "they are equal"
+)
 
 
 def listed_in(
     tables: Sequence[Path], how: Classes, split: str | None = None
 ) -> tuple[list[Listed], int, list[str]]:  # fmt: skip
-    """The pictures of several tables of one collection, how many rows name one again, and what was not read and why.
+    """The pictures of several tables of one collection, how many rows name one again, and what was made of others.
 
     They may be tables of its parts (``train.csv``, ``test.csv``), or tell of the same pictures. One of other labels is
     passed over where another tells of all its pictures; so is one that has no labels, such as a form for answers.
@@ -119,14 +138,15 @@ def listed_in(
         tables, split = parts, None
     found: dict[Path, Listed] = {}
     told_by: dict[Path, Path] = {}
-    again, odd = 0, dict[Path, Refused]()
+    again, odd, told = 0, dict[Path, Refused](), list[str]()
     for table in tables:
         try:
-            some, twice = listed(table, how, split)
+            some, twice, remarks = listed(table, how, split)
         except Refused as why:
             odd[table] = why
             continue
         again += twice
+        told += remarks
         for one in some:
             known = found.setdefault(one.file, one)
             other = told_by.setdefault(one.file, table)
@@ -142,7 +162,8 @@ def listed_in(
     for table, reason in odd.items():
         if _tells_more(table, how, found.keys()):
             raise reason
-    return list(found.values()), again, [f"{t.name} was not read: {r.what}, {r.why}" for t, r in odd.items()]
+    told += [f"{t.name} was not read: {r.what}, {r.why}" for t, r in odd.items()]
+    return list(found.values()), again, told
 
 
 def _tells_more(table: Path, how: Classes, known: Collection[Path]) -> bool:
