@@ -30,6 +30,7 @@ __all__ = [
     "IsocenterError",
     "LimitReached",
     "MissingPart",
+    "NoAnswer",
     "NotAVolume",
     "NotFound",
     "NotWhole",
@@ -112,7 +113,11 @@ class Damaged(IsocenterError):
 
 
 class Unavailable(IsocenterError, OSError):
-    """The world below said no: a full disk, a port in use, a folder locked by another server."""
+    """The world without said no: a full disk, a port in use, a folder locked by another server."""
+
+
+class NoAnswer(Unavailable):
+    """Another machine is not there, hung up, or did not answer as it should; nothing is wrong with this one."""
 
 
 class LimitReached(IsocenterError):

@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unavailable, WrongState
+from isocenter.errors import Forbidden, IsocenterError, NoAnswer, NotFound, Refused, WrongState
 from isocenter.forms.words import many
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.settings import Settings
@@ -252,9 +252,7 @@ class Work:
         answers = self._site.send(study, destination, who=HOUSE, what=what)
         lost = [reason for _, reason in answers if reason]
         if lost:
-            raise Unavailable(
-                f"{len(lost)} of {many(len(answers), 'object')} not acknowledged", lost[0], "it is retried"
-            )
+            raise NoAnswer(f"{len(lost)} of {many(len(answers), 'object')} not acknowledged", lost[0], "it is retried")
         return len(answers)
 
     def _fetch(self, study: str, wanted: str, peer: str, name: str) -> int:

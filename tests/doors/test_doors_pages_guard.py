@@ -20,6 +20,7 @@ from isocenter.errors import (
     IsocenterError,
     LimitReached,
     MissingPart,
+    NoAnswer,
     NotAVolume,
     NotFound,
     NotWhole,
@@ -39,7 +40,8 @@ def app_of(house: House, **rest: Any) -> Any:
     ("error", "status"),
     [
         (Refused, 400), (NotWhole, 400), (NotAVolume, 400), (Forbidden, 403), (NotFound, 404), (Conflict, 409),
-        (WrongState, 409), (LimitReached, 413), (MissingPart, 503), (Unavailable, 507), (IsocenterError, 500),
+        (WrongState, 409), (LimitReached, 413), (MissingPart, 503), (Unavailable, 507), (NoAnswer, 502),
+        (IsocenterError, 500),
     ],
 )  # fmt: skip
 def test_every_refusal_has_its_status_and_says_what_why_and_what_to_do(

@@ -151,7 +151,7 @@ def test_keys_are_changed_without_a_stop_and_strangers_do_not_make_us_ask(world:
 def test_services_that_are_not_to_be_trusted_are_not_asked(world: tuple[Site, Issuer, Any]) -> None:
     _, issuer, app = world
     issuer.named = "https://another.example"
-    assert Browser(app).get("/sign-in/oidc").status_code == 507
+    assert Browser(app).get("/sign-in/oidc").status_code == 502
     with pytest.raises(Refused, match="not under https"):
         Provider("http://id.example.org", CLIENT, "", TABLE)
     gone = Provider(

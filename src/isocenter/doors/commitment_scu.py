@@ -13,7 +13,7 @@ from isocenter.doors.commitment_scp import report as report_words
 from isocenter.doors.dimse_scu import Peer
 from isocenter.doors.negotiation import EXPLICIT, IMPLICIT, propose
 from isocenter.doors.upper_layer import Ended, Link, connect
-from isocenter.errors import IsocenterError, Unavailable
+from isocenter.errors import IsocenterError, NoAnswer
 
 __all__ = ["report", "request"]
 
@@ -24,7 +24,7 @@ def report(peer: Peer, answer: Model, *, calling: str, timeout_s: float = 30.0) 
     """Call an asker and tell it the answer (N-EVENT-REPORT), as the provider of the service.
 
     Raises:
-        Unavailable: nobody there, or it did not acknowledge.
+        NoAnswer: nobody there, or it did not acknowledge.
     """
     link = _open(peer, calling, timeout_s, provider=True)
     try:
@@ -33,18 +33,18 @@ def report(peer: Peer, answer: Model, *, calling: str, timeout_s: float = 30.0) 
         link.send(context, words, data)
         said = link.answer()
     except Ended as end:
-        raise Unavailable(f"{peer.aet} hung up", str(end), "look at its log") from None
+        raise NoAnswer(f"{peer.aet} hung up", str(end), "look at its log") from None
     finally:
         link.release()
     if said.words.get("Status") != 0x0000:
-        raise Unavailable(f"{peer.aet} answered 0x{int(said.words.get('Status', 0)):04X}", "it did not take it")
+        raise NoAnswer(f"{peer.aet} answered 0x{int(said.words.get('Status', 0)):04X}", "it did not take it")
 
 
 def request(peer: Peer, wanted: Model, *, calling: str, timeout_s: float = 30.0) -> Model | None:
     """Ask a peer to promise (N-ACTION); its answer where it comes on the same association in time, else None.
 
     Raises:
-        Unavailable: nobody there, or it refused the request.
+        NoAnswer: nobody there, or it refused the request.
     """
     link = _open(peer, calling, timeout_s, provider=False)
     try:
@@ -60,7 +60,7 @@ def request(peer: Peer, wanted: Model, *, calling: str, timeout_s: float = 30.0)
         link.send(context, words, models.encode(wanted, syntax))
         said = link.answer()
         if said.words.get("Status") != 0x0000:
-            raise Unavailable(f"{peer.aet} answered 0x{int(said.words.get('Status', 0)):04X}", "it will not promise")
+            raise NoAnswer(f"{peer.aet} answered 0x{int(said.words.get('Status', 0)):04X}", "it will not promise")
         try:
             came = link.answer()
         except (Ended, IsocenterError):
@@ -77,7 +77,7 @@ def request(peer: Peer, wanted: Model, *, calling: str, timeout_s: float = 30.0)
         link.send(context, answer)
         return made
     except Ended as end:
-        raise Unavailable(f"{peer.aet} hung up", str(end), "look at its log") from None
+        raise NoAnswer(f"{peer.aet} hung up", str(end), "look at its log") from None
     finally:
         link.release()
 
@@ -92,7 +92,7 @@ def _open(peer: Peer, calling: str, timeout_s: float, *, provider: bool) -> Link
         )  # fmt: skip
     except Ended as end:
         link.close()
-        raise Unavailable(f"{peer.aet} hung up", str(end), "look at its log") from None
+        raise NoAnswer(f"{peer.aet} hung up", str(end), "look at its log") from None
     except IsocenterError:
         link.close()
         raise
@@ -102,4 +102,4 @@ def _open(peer: Peer, calling: str, timeout_s: float, *, provider: bool) -> Link
 def _context(link: Link, peer: Peer) -> int:
     for number in link.contexts:
         return number
-    raise Unavailable(f"{peer.aet} does not speak storage commitment", "it accepted no context of it")
+    raise NoAnswer(f"{peer.aet} does not speak storage commitment", "it accepted no context of it")

@@ -26,7 +26,7 @@ from isocenter.doors.negotiation import (
 )
 from isocenter.doors.transcode import transcode
 from isocenter.doors.upper_layer import Context, Ended, Link, connect
-from isocenter.errors import IsocenterError, NotWhole, Refused, Unavailable
+from isocenter.errors import IsocenterError, NoAnswer, NotWhole, Refused
 
 __all__ = ["Moved", "Peer", "Sender", "Sent", "echo", "find", "move", "send"]
 
@@ -76,9 +76,7 @@ def _open(peer: Peer, calling: str, offers: Iterable[tuple[str, Sequence[str]]],
         propose(link, calling=ae_title(calling), called=ae_title(peer.aet), offers=offers)
     except Ended as end:
         link.close()
-        raise Unavailable(
-            f"{peer.aet} at {peer.host}:{peer.port} hung up", str(end), "look at the peer's log"
-        ) from None
+        raise NoAnswer(f"{peer.aet} at {peer.host}:{peer.port} hung up", str(end), "look at the peer's log") from None
     except IsocenterError:
         link.close()
         raise
@@ -121,7 +119,7 @@ class Sender:
         """The association, opened if there is none.
 
         Raises:
-            Unavailable, Refused: nobody there, or rejected.
+            NoAnswer, Refused: nobody there, or rejected.
         """
         if self._link is None:
             classes = list(dict.fromkeys(c for c, _ in self._pairs))
@@ -198,7 +196,7 @@ def send(peer: Peer, files: Iterable[bytes], *, calling: str, timeout_s: float =
     """Store files with a peer; one outcome a file, in order. A file that is refused does not stop the rest.
 
     Raises:
-        Unavailable, Refused: the peer is not there, or does not know us.
+        NoAnswer, Refused: the peer is not there, or does not know us.
     """
     outcomes: list[Sent] = []
     with Sender(peer, calling=calling, timeout_s=timeout_s) as sender:
@@ -218,7 +216,7 @@ def echo(peer: Peer, *, calling: str, timeout_s: float = 10.0) -> None:
     """Ask a peer whether it is there and knows us.
 
     Raises:
-        Unavailable, Refused: with the reason in words.
+        NoAnswer, Refused: with the reason in words.
     """
     link = _open(peer, calling, [(VERIFICATION, (IMPLICIT, EXPLICIT))], timeout_s)
     try:
@@ -231,7 +229,7 @@ def echo(peer: Peer, *, calling: str, timeout_s: float = 10.0) -> None:
         link.send(context.id, words)
         status = link.answer().words.get("Status")
     except Ended as end:
-        raise Unavailable(f"{peer.aet} hung up", str(end), "look at the peer's log") from None
+        raise NoAnswer(f"{peer.aet} hung up", str(end), "look at the peer's log") from None
     finally:
         link.release()
     if status != 0:
@@ -244,7 +242,7 @@ def find(
     """Ask a peer (Study Root) for what matches; rows by DICOM keyword, values as text, lists where there are several.
 
     Raises:
-        Unavailable, Refused: the peer is not there, or answered with a failure.
+        NoAnswer, Refused: the peer is not there, or answered with a failure.
     """
     from isocenter.doors import identifiers
 
@@ -266,7 +264,7 @@ def find(
                 break
             rows.append(identifiers.row_of(identifiers.read(message.data, context.syntax)))
     except Ended as end:
-        raise Unavailable(f"{peer.aet} hung up", str(end), "look at the peer's log") from None
+        raise NoAnswer(f"{peer.aet} hung up", str(end), "look at the peer's log") from None
     finally:
         link.release()
     if status != 0:
@@ -292,7 +290,7 @@ def move(
             transfer: the peer is asked to send no more.
 
     Raises:
-        Unavailable, Refused: the peer is not there or does not know us, or goes on for longer than it may. A failed
+        NoAnswer, Refused: the peer is not there or does not know us, or goes on for longer than it may. A failed
             transfer is in the answer, not raised.
     """
     from isocenter.doors import identifiers
@@ -314,7 +312,7 @@ def move(
             try:
                 told(sum(counts[1:]), sum(counts))
                 if timer() > end:
-                    raise Unavailable(
+                    raise NoAnswer(
                         f"{peer.aet} is still sending after {longest_s / 3600:.0f} h", "others wait for their turn",
                         "what has come stays; ask again",
                     )  # fmt: skip
@@ -323,7 +321,7 @@ def move(
                 link.abort()  # some go on sending in spite of a cancel
                 raise
     except Ended as end:
-        raise Unavailable(f"{peer.aet} hung up", str(end), "look at the peer's log") from None
+        raise NoAnswer(f"{peer.aet} hung up", str(end), "look at the peer's log") from None
     finally:
         link.release()
     said = message.words

@@ -21,10 +21,10 @@ from isocenter.errors import (
     Forbidden,
     IsocenterError,
     LimitReached,
+    NoAnswer,
     NotFound,
     NotWhole,
     Refused,
-    Unavailable,
     WrongState,
 )
 from isocenter.govern.identities import AUTHORITY, CERTIFICATE, KEY
@@ -78,7 +78,7 @@ class Line:
         """One call.
 
         Raises:
-            Unavailable: nobody answers, or somebody else does.
+            NoAnswer: nobody answers, or somebody else does.
             Forbidden: one side does not believe the other's certificate.
             IsocenterError: what the coordinator refused, in its own words.
         """
@@ -107,7 +107,7 @@ class Line:
                         "ask whoever keeps the authority for a new one: `isocenter federate identity`",
                     ) from broken  # fmt: skip
             if waited >= self._patience_s:
-                raise Unavailable(
+                raise NoAnswer(
                     f"the coordinator at {self._client.base_url} does not answer", why[:300],
                     "check the address, or start again later: nothing is lost",
                 )  # fmt: skip
@@ -124,7 +124,7 @@ class Line:
         given = {} if told is None else {"content": json.dumps(told).encode()}
         found = self.call(method, path, **given).json()
         if not isinstance(found, dict):
-            raise Unavailable("an answer that is no table", "the other side may be no Isocenter")
+            raise NoAnswer("an answer that is no table", "the other side may be no Isocenter")
         return found
 
     def weights(self, digest: str) -> bytes:
@@ -165,7 +165,7 @@ def _judged(answer: httpx.Response) -> httpx.Response:
         told = answer.json()["error"]
         words = [str(told[k])[:300] for k in ("what", "why", "do")]
     except (ValueError, KeyError, TypeError):
-        raise Unavailable(f"the other side answered {answer.status_code}", "it may be no Isocenter") from None
+        raise NoAnswer(f"the other side answered {answer.status_code}", "it may be no Isocenter") from None
     raise (_Taken if told.get("kind") == "Conflict" else _KINDS.get(str(told.get("kind")), Refused))(*words)
 
 
@@ -209,7 +209,7 @@ def take_part(
             raise Conflict("another run at this address", "the coordinator began anew", "join again")
         if asked["step"] == "stopped":
             happened("done", {"run": run, "rounds": asked["done"], "why": str(asked.get("why", ""))[:300]})
-            raise Unavailable(
+            raise NoAnswer(
                 f"the federation was stopped after {int(asked['done'])} of {int(asked['rounds'])} rounds",
                 str(asked.get("why", ""))[:300], "ask the coordinator" + _so_far(line, site, asked),
             )  # fmt: skip

@@ -17,7 +17,7 @@ from typing import Final
 
 from isocenter.doors.faults import note
 from isocenter.doors.port import Port
-from isocenter.errors import IsocenterError, LimitReached, NotWhole, Unavailable
+from isocenter.errors import IsocenterError, LimitReached, NoAnswer, NotWhole
 from isocenter.forms.hl7 import LARGEST
 
 __all__ = ["Frames", "MllpListener", "send"]
@@ -81,13 +81,13 @@ class Frames:
         """Send one frame.
 
         Raises:
-            Unavailable: the line is dead.
+            NoAnswer: the line is dead.
         """
         try:
             self._sock.settimeout(self._whole_s)
             self._sock.sendall(_BEGIN + message + _END)
         except OSError as error:
-            raise Unavailable("The line died", error.strerror or str(error)) from None
+            raise NoAnswer("The line died", error.strerror or str(error)) from None
 
 
 class MllpListener:
@@ -168,7 +168,7 @@ def send(host: str, port: int, message: bytes, *, tls: ssl.SSLContext | None = N
     """Send one message and wait for its acknowledgement.
 
     Raises:
-        Unavailable: nobody there, or no answer in time.
+        NoAnswer: nobody there, or no answer in time.
     """
     try:
         connection = socket.create_connection((host, port), timeout_s)
@@ -177,7 +177,7 @@ def send(host: str, port: int, message: bytes, *, tls: ssl.SSLContext | None = N
             frames.send(message)
             answer = frames.receive()
     except (OSError, NotWhole, LimitReached) as error:
-        raise Unavailable(f"{host}:{port} did not take an HL7 message", str(error), "it is sent again later") from None
+        raise NoAnswer(f"{host}:{port} did not take an HL7 message", str(error), "it is sent again later") from None
     if answer is None:
-        raise Unavailable(f"{host}:{port} did not answer an HL7 message", "it hung up", "it is sent again later")
+        raise NoAnswer(f"{host}:{port} did not answer an HL7 message", "it hung up", "it is sent again later")
     return answer

@@ -15,7 +15,7 @@ from isocenter.dicom import conformance
 from isocenter.doors.association import APPLICATION, Answer, Proposal, acceptance, proposal
 from isocenter.doors.part10 import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from isocenter.doors.upper_layer import LARGEST_PDU, Context, Ended, Link
-from isocenter.errors import NotWhole, Refused, Unavailable
+from isocenter.errors import NoAnswer, NotWhole, Refused
 
 __all__ = [
     "APPLICATION",
@@ -190,7 +190,7 @@ def propose(
         roles: SOP Class UID to (we as user, we as provider), where neither the usual nor that of `as_provider` fits.
 
     Raises:
-        Refused: the peer rejected, with its reason in words; Unavailable when that is for now only.
+        Refused: the peer rejected, with its reason in words; NoAnswer when that is for now only.
         Ended: the line died.
     """
     from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
@@ -214,7 +214,7 @@ def propose(
         why, do = _REJECTIONS.get(
             (source, reason), (f"source {source}, reason {reason}", "ask the peer's administrator")
         )
-        kind_of = Unavailable if result == 2 or source == 3 else Refused
+        kind_of = NoAnswer if result == 2 or source == 3 else Refused
         raise kind_of(f"{called} rejected the association of {calling}", why, do)
     if kind != 2:
         link.close()

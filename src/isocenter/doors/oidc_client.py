@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from isocenter.doors.tls import is_loopback
-from isocenter.errors import Refused, Unavailable
+from isocenter.errors import NoAnswer, Refused
 from isocenter.govern.oidc import Asked, NotProven, Strength, Table
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Provider:
         if not self._found:
             told = self._ask("GET", f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
             if told.get("issuer") != self.issuer:
-                raise Unavailable("the sign-in service", "it says that it is another issuer", "correct the setting")
+                raise NoAnswer("the sign-in service", "it says that it is another issuer", "correct the setting")
             found = {name: str(told.get(name, "")) for name in _DOORS}
             for address in found.values():
                 _must_be_safe(address)
@@ -111,7 +111,7 @@ class Provider:
             with contextlib.nullcontext(self.http) if self.http else httpx.Client(timeout=10.0) as http:
                 answer = http.request(method, address, headers={"Accept": "application/json"}, **more)
         except httpx.HTTPError as wrong:
-            raise Unavailable(
+            raise NoAnswer(
                 "the sign-in service does not answer", type(wrong).__name__, "try again, or use a password"
             ) from None
         if refusable and answer.status_code in (400, 401, 403):
@@ -121,7 +121,7 @@ class Provider:
         except ValueError:
             told = None
         if not isinstance(told, dict):
-            raise Unavailable("the sign-in service answers nothing of use", f"status {answer.status_code}", "try again")
+            raise NoAnswer("the sign-in service answers nothing of use", f"status {answer.status_code}", "try again")
         return told
 
 

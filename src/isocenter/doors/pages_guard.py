@@ -25,6 +25,7 @@ from isocenter.errors import (
     IsocenterError,
     LimitReached,
     MissingPart,
+    NoAnswer,
     NotFound,
     Refused,
     Unavailable,
@@ -75,6 +76,7 @@ _STATUS: tuple[tuple[type[IsocenterError], int], ...] = (
     (Forbidden, 403),
     (LimitReached, 413),
     (MissingPart, 503),
+    (NoAnswer, 502),
     (Unavailable, 507),
     (Refused, 400),
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unavailable
+from isocenter.errors import Forbidden, IsocenterError, NoAnswer, NotFound, Refused
 
 if TYPE_CHECKING:
     import httpx
@@ -50,7 +50,7 @@ class Link:
 
         Raises:
             Forbidden: the link opens nothing, or does not let its files be taken.
-            Unavailable: the other side does not answer.
+            NoAnswer: the other side does not answer.
         """
         told = self._ask("GET", "/api/shared").json()
         studies = told.get("studies") or [told]  # an older house has one study a link
@@ -158,19 +158,19 @@ def _asked(
     except httpx.HTTPError as fault:
         host = urlsplit(url).netloc
         if "CERTIFICATE_VERIFY_FAILED" in str(fault):
-            raise Unavailable(
+            raise NoAnswer(
                 f"{host} is not who it says, as far as this machine can tell",
                 str(fault),
                 "ask the other house for its root certificate, and name it with --root",
             ) from fault
-        raise Unavailable(
+        raise NoAnswer(
             f"{host} does not answer", str(fault), "see whether the address is right, or try later"
         ) from fault
     if answer.status_code == 200:
         return answer
     try:
         told = answer.json()["error"]
-        kind = NotFound if answer.status_code == 404 else Forbidden if answer.status_code in (401, 403) else Unavailable
+        kind = NotFound if answer.status_code == 404 else Forbidden if answer.status_code in (401, 403) else NoAnswer
         raise kind(str(told["what"])[:300], str(told["why"])[:300], str(told["do"])[:300])
     except (ValueError, KeyError, TypeError):
-        raise Unavailable(f"the other side answered {answer.status_code}", "it may be no Isocenter") from None
+        raise NoAnswer(f"the other side answered {answer.status_code}", "it may be no Isocenter") from None

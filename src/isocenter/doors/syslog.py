@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from isocenter.errors import Unavailable
+from isocenter.errors import NoAnswer
 
 __all__ = ["send"]
 
@@ -31,7 +31,7 @@ def send(
         messages: each as RFC 5424 writes it, without a line end.
 
     Raises:
-        Unavailable: nobody there, no trust between us, or a connection that did not end in order.
+        NoAnswer: nobody there, no trust between us, or a connection that did not end in order.
     """
     try:
         connection = socket.create_connection((host, port), timeout_s)
@@ -47,7 +47,7 @@ def send(
             while line.recv(4096):
                 pass
     except OSError as error:
-        raise Unavailable(
+        raise NoAnswer(
             f"the audit collector {host}:{port} did not take the journal", error.strerror or str(error),
             "entries stay owed and are sent again",
         ) from None  # fmt: skip

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from isocenter.doors import commands
-from isocenter.errors import IsocenterError, LimitReached, NotWhole, Unavailable
+from isocenter.errors import IsocenterError, LimitReached, NoAnswer, NotWhole
 
 __all__ = ["LARGEST_PDU", "Context", "Ended", "Link", "Message", "Sink", "connect"]
 
@@ -359,19 +359,19 @@ def connect(host: str, port: int, *, timeout_s: float, tls: ssl.SSLContext | Non
     """Open a connection to a peer, under TLS where it is given.
 
     Raises:
-        Unavailable: nobody listens there, the name is unknown, or its certificate is not to be trusted.
+        NoAnswer: nobody listens there, the name is unknown, or its certificate is not to be trusted.
     """
     try:
         sock = socket.create_connection((host, port), timeout_s)
         return Link(tls.wrap_socket(sock, server_hostname=host) if tls is not None else sock, timeout_s)
     except ssl.SSLError as error:
-        raise Unavailable(
+        raise NoAnswer(
             f"{host}:{port} cannot be trusted ({getattr(error, 'verify_message', '') or error.reason})",
             "nothing is sent to a peer that cannot prove who it is",
             "check the certificate of the peer, and the authorities in the settings",
         ) from None
     except OSError as error:
-        raise Unavailable(
+        raise NoAnswer(
             f"{host}:{port} does not answer ({error.strerror or error})",
             "nothing can be sent there",
             "check address and port, and that the peer is running",

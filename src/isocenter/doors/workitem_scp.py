@@ -19,7 +19,7 @@ from isocenter.doors.dimse_scu import Peer
 from isocenter.doors.negotiation import EXPLICIT, IMPLICIT, propose
 from isocenter.doors.service import Asked
 from isocenter.doors.upper_layer import Ended, connect
-from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable
+from isocenter.errors import IsocenterError, NoAnswer, NotFound, Refused
 from isocenter.record.order import study_uid_of
 from isocenter.site.working import Report, Working
 from isocenter.site.workitem import STATE, NotNow
@@ -118,7 +118,7 @@ def tell(peer: Peer, reports: list[Report], *, calling: str, timeout_s: float = 
     """Call a watcher and tell it what happened (N-EVENT-REPORT), in order, on one association.
 
     Raises:
-        Unavailable: nobody there, or it does not hear events.
+        NoAnswer: nobody there, or it does not hear events.
     """
     link = connect(peer.host, peer.port, timeout_s=timeout_s, tls=peer.tls)
     try:
@@ -128,7 +128,7 @@ def tell(peer: Peer, reports: list[Report], *, calling: str, timeout_s: float = 
         )  # fmt: skip
         context = next(iter(link.contexts.values()), None)
         if context is None:
-            raise Unavailable(f"{peer.aet} does not hear events of work items", "it accepted no context of them")
+            raise NoAnswer(f"{peer.aet} does not hear events of work items", "it accepted no context of them")
         for number, report in enumerate(reports, 1):
             words: dict[str, Any] = {
                 "AffectedSOPClassUID": PUSH, "CommandField": commands.N_EVENT_REPORT_RQ,
@@ -139,6 +139,6 @@ def tell(peer: Peer, reports: list[Report], *, calling: str, timeout_s: float = 
             if link.receive() is None:
                 raise Ended("released by the peer before it answered")
     except Ended as end:
-        raise Unavailable(f"{peer.aet} hung up", str(end), "look at its log") from None
+        raise NoAnswer(f"{peer.aet} hung up", str(end), "look at its log") from None
     finally:
         link.release()

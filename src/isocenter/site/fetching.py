@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
-from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable, WrongState
+from isocenter.errors import IsocenterError, NoAnswer, NotFound, Refused, WrongState
 from isocenter.govern.policy import Person, must
 from isocenter.record import Event, Kind, Patient, Sealed, Study
 
@@ -331,7 +331,7 @@ class Fetching:
                 del self._going[key]
         self._tell(Kind.FETCHED, who, study_uid, peer=key[0], study=wanted, came=came, failed=failed, why=why[:300])
         if not came:
-            raise Unavailable(f"{key[0]} sent nothing of study {wanted}", why or "it did not say why",
+            raise NoAnswer(f"{key[0]} sent nothing of study {wanted}", why or "it did not say why",
                               "let it know this archive's AE title, address and port")  # fmt: skip
         return {"came": came, "failed": failed, "why": why}
 
