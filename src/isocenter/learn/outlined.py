@@ -6,7 +6,8 @@ Folders are found by their names: ``imagesTr`` and ``labelsTr``, ``imagesTs`` an
 ``masks``, or any two of which one speaks of labels, masks or segmentations. Files belong together by name; the ending
 ``_0000`` of an image, as nnU-Net wants it, is passed over, and so is a word such as ``_seg`` or ``_label`` at the end
 of an outline. Where images and outlines lie in one folder, that word tells them apart; a folder of one image and one
-outline is one case. Each structure may have a file of its own, whose name or folder says which (see `parted`).
+outline is one case. Each structure may have a file of its own, whose name or folder says which (see `parted`). Outlines
+of pictures may be polygons of a COCO file (see `coco_outlines`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
+from isocenter.learn.coco_outlines import CocoOutline, coco_pairs, is_coco
 from isocenter.learn.examples import weights_in
 from isocenter.learn.gridded import opened
 from isocenter.learn.kinds import Classes, Masks
@@ -84,6 +86,8 @@ def pairs_in(
         raise NotFound(
             f"no data at {path}", "there is nothing to read", "give the path of a file or folder that is there"
         )
+    if flat and (tables := _coco_files(path, split)):
+        return _of_coco(tables, structures, path)
     if path.is_file() and path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         raise Refused(f"{path.name} is not a folder or .csv", "images with outlines are wanted in one of these",
                       "give a folder that holds images and labels, or a .csv with image and label")  # fmt: skip
@@ -103,6 +107,38 @@ def pairs_in(
             f"no image with an outline in {path.name}", "each image needs labels of the same name",
             "give a folder that holds imagesTr and labelsTr, or images and labels",
         )  # fmt: skip
+    return found, alone
+
+
+def _coco_files(path: Path, split: str | None) -> list[Path]:
+    """The COCO files that a path names; of a folder those of the part that is asked for, where nothing else is there.
+
+    Raises:
+        Refused: several of which no name says a part, or none of the part that is asked for.
+    """
+    if path.is_file():
+        return [path] if is_coco(path) else []
+    if any(_speaks_of_masks(p.name.lower()) for p in path.iterdir() if p.is_dir() and p.name.lower() != "annotations"):
+        return []
+    tables = [p for p in sorted(path.rglob("*.json")) if is_coco(p)]
+    words = {p: [*p.relative_to(path).parts[:-1], *re.split(r"[^A-Za-z0-9]+", p.stem)] for p in tables}
+    wanted = [p for p in tables if split is None or of_part(split, words[p])]
+    if tables and not wanted:
+        raise Refused(f"no split '{split}' in {path.name}", f"there are {', '.join(p.name for p in tables)}",
+                      "name one of them")  # fmt: skip
+    return wanted
+
+
+def _of_coco(tables: Sequence[Path], structures: Sequence[str], path: Path) -> tuple[list[Pair], list[str]]:
+    found, alone = list[Pair](), list[str]()
+    beside = path.parent.parent if path.parent.name.lower() == "annotations" else path.parent
+    for table in tables:
+        pairs, lost = coco_pairs(table, path if path.is_dir() else beside, structures, _PICTURES)
+        found += pairs
+        alone += lost
+    if not found:
+        raise Refused(f"no picture of {path.name} is there", alone[0] if alone else "it names none",
+                      "lay the pictures beside the file")  # fmt: skip
     return found, alone
 
 
@@ -244,7 +280,7 @@ def people_of(pairs: Sequence[Pair], path: Path, split: str | None = None) -> li
     """Whose image each is of what `pairs_in` found there, by a column of the table, or by names (see `whose`)."""
     root = path if path.is_dir() else path.parent
     ways = [os.path.relpath(image, root).replace(os.sep, "/") for image, _ in pairs]
-    if path.is_dir():
+    if path.is_dir() or is_coco(path):
         return whose(ways)
     columns, rows = read_sheet(path)
     column = column_of_people(columns)
@@ -301,9 +337,10 @@ def read_case(image: Path, outline: Outline, how: Masks, name: str = "") -> Case
         Refused: when a file cannot be read, is no single volume, the two have other grids, a label is not of the
             recipe, or a voxel is not finite.
     """
-    mask = outline if isinstance(outline, Path) else outline[0]
     if len(how.spacing_mm) == 2:
         return _read_picture(image, outline, how, name or image.name)
+    assert not isinstance(outline, CocoOutline)  # which pictures alone have
+    mask = outline if isinstance(outline, Path) else outline[0]
     import nibabel
 
     read: list[Any] = []
@@ -429,8 +466,11 @@ def _read_picture(image: Path, outline: Outline, how: Masks, name: str) -> Case:
     """A picture and its outline; its spacing is that of the recipe where it is no NIfTI, which tells its own."""
     pictures = Classes(how.task, how.classes, how.window)
     grey = _one_layer(np.asarray(opened(image, pictures), np.float32), image, colours=True)
-    drawn = [outline] if isinstance(outline, Path) else list(outline)
-    layers = [_one_layer(_labels_in(mask, pictures), mask, colours=False) for mask in drawn]
+    if isinstance(outline, CocoOutline):
+        layers = [outline.painted()]
+    else:
+        drawn = [outline] if isinstance(outline, Path) else list(outline)
+        layers = [_one_layer(_labels_in(mask, pictures), mask, colours=False) for mask in drawn]
     for labels in layers:
         if grey.shape != labels.shape:
             raise Refused(
@@ -439,7 +479,9 @@ def _read_picture(image: Path, outline: Outline, how: Masks, name: str) -> Case:
                 "resample the outline onto the image",
             )
     _must_be_finite(grey, image)
-    if isinstance(outline, Path):
+    if isinstance(outline, CocoOutline):
+        kinds = layers[0]
+    elif isinstance(outline, Path):
         kinds = _kinds(_whole(layers[0]), outline, how)
     else:
         kinds = joined(layers, [file.name for file in outline])

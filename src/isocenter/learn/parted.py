@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.learn.coco_outlines import CocoOutline
 
 __all__ = ["Outline", "joined", "parted_in", "unstacked"]
 
-Outline = Path | tuple[Path, ...]
+Outline = Path | tuple[Path, ...] | CocoOutline
 """The file of an outline, or one for each structure in the order of the recipe."""
 
 
