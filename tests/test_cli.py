@@ -16,8 +16,9 @@ from typer.models import CommandInfo
 
 import commands
 from isocenter.app import open_house
-from isocenter.cli import app, asked
+from isocenter.cli import app, asked, everything
 from isocenter.cli.demonstration import show
+from isocenter.cli.other_words import CALLED
 from isocenter.cli.parts import PARTS, in_parts, name_of
 from isocenter.cli.screen import Screen, person
 from isocenter.govern.policy import HOUSE, Owner, Role
@@ -145,6 +146,20 @@ def test_what_is_no_number_is_told_in_our_words_and_which_is_taken(line: str, to
     assert "--help` tells what it takes" in plain.stderr and "Input should" not in plain.stderr
     error = json.loads(commands.run(*line.split(), "--json").stdout)["error"]
     assert error["what"] == told.partition(":")[0] and error["kind"] == "Refused"
+
+
+def test_a_word_of_other_programs_leads_to_the_command_of_this_one() -> None:
+    assert CALLED.keys() <= everything().keys(), "what is named is there"
+    words = [word for group in CALLED.values() for word in group]
+    assert len(words) == len(set(words)) and not set(words) & everything().keys()
+    done = commands.run("import", "folder")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "isocenter: no command 'import': it is called 'receive' here. `isocenter receive --help` tells more.\n"
+    )
+    told = json.loads(commands.run("import", "folder", "--json").stdout)["error"]
+    assert told["why"] == "it is called 'receive' here"
+    assert "No such command" in commands.run("dance").stderr
 
 
 def test_an_argument_that_is_missing_is_told_as_before() -> None:

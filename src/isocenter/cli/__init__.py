@@ -92,6 +92,12 @@ def _run() -> None:
         raise SystemExit(1) from None
     except TyperException as wrong:
         command = f"`{getattr(getattr(wrong, 'ctx', None), 'command_path', 'isocenter')} --help` tells what it takes"
+        if there := _meant(sys.argv[1:]):
+            raise Refused(
+                f"no command '{there[0]}'",
+                f"it is called '{there[1]}' here",
+                f"`isocenter {there[1]} --help` tells more",
+            ) from None
         if unfit := _unfit(wrong):
             raise Refused(*unfit[:2], f"{unfit[2]}; {command}") from None
         if "--json" not in sys.argv:
@@ -115,6 +121,14 @@ def plainly(command: Any) -> Any:
     for inner in getattr(command, "commands", {}).values():
         plainly(inner)
     return command
+
+
+def _meant(words: list[str]) -> tuple[str, str] | None:
+    """The first word of a line that names no command, and the command that it means; None where that is not known."""
+    from isocenter.cli.other_words import command_for
+
+    known = not words or words[0] in everything()
+    return None if known or not (command := command_for(words[0])) else (words[0], command)
 
 
 def _unfit(wrong: Exception) -> tuple[str, str, str] | None:
