@@ -160,6 +160,7 @@ def _some_studies(path: Path, held: Any, screen: Any) -> Sequence[Any]:
 def _of_path(
     path: Path, held: Any, names: list[str], parameters: dict[str, Any], out: Path | None, told: Any, screen: Any
 ) -> list[Any]:
+    from isocenter.analysis.drawn_elsewhere import told_of_outlines, with_outlines
     from isocenter.analysis.plan import earlier_of, looks_back, not_compared, plan
     from isocenter.analysis.protocol import own
     from isocenter.analysis.registry import address, discover
@@ -174,7 +175,8 @@ def _of_path(
     chosen = list(asked_for.values())
     given = own(parameters, chosen)
     results: list[Result] = []
-    for study in _some_studies(path, held, screen):
+    for alone in _some_studies(path, held, screen):
+        study = with_outlines(alone, held.studies)
         earlier = earlier_of(study, held.studies)
         left = not_compared(study, held.studies)
         planned = plan(chosen, study, earlier, left)
@@ -185,7 +187,7 @@ def _of_path(
             series = tuple(uid for uids in binding.series.values() for uid in uids)
             asked = Request(
                 address(analysis), study.uid, load, now(), given[analysis.name], load.digests, series, shelf,
-                told=left if looks_back([analysis]) else (),
+                told=(*(left if looks_back([analysis]) else ()), *told_of_outlines(study, series)),
             )  # fmt: skip
             done = run_apart(asked)
             results.append(done.result)
@@ -307,13 +309,14 @@ def _why_study(uid: str, folder: Path | None) -> tuple[Sequence[Any], list[dict[
 
 
 def _why_path(path: Path, screen: Any) -> tuple[Sequence[Any], list[dict[str, Any]]]:
+    from isocenter.analysis.drawn_elsewhere import with_outlines
     from isocenter.analysis.plan import earlier_of, not_compared, plan
     from isocenter.analysis.registry import discover
     from isocenter.site.folder import read_folder
 
     rows: list[dict[str, Any]] = []
     with screen.progress("reading"), read_folder(path) as held:
-        studies = _some_studies(path, held, screen)
+        studies = [with_outlines(study, held.studies) for study in _some_studies(path, held, screen)]
     for study in studies:
         left = not_compared(study, studies)
         planned = plan(discover().analyses.values(), study, earlier_of(study, studies), left)

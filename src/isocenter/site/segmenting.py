@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from isocenter.analysis.drawn_elsewhere import told_of_outlines, with_outlines
 from isocenter.analysis.plan import plan
 from isocenter.analysis.registry import Registry, address
 from isocenter.analysis.run import Request, Run, run, run_apart
@@ -326,20 +327,22 @@ class Segmenting:
             except IsocenterError as refusal:
                 guest.rejected.append((name, str(refusal)))
 
-    def _study(self, guest: _Guest, study: Study, held: Folder) -> None:
+    def _study(self, guest: _Guest, alone: Study, held: Folder) -> None:
+        study = with_outlines(alone, held.studies)
         planned = plan(self._chosen(guest), study)
         where = {i.sop_uid: i.digest for s in study.series for i in s.instances}
         number_of_study = len(guest.studies)
-        guest.studies.append(_told(study))
+        guest.studies.append(_told(alone))
         for number, binding in enumerate(planned.bindings, start=1):
             guest.words = f"{binding.analysis}, {number} of {len(planned.bindings)}"
             analysis = self._registry.get(binding.analysis)
             load = Loading(study, analysis.needs, binding.series, held, image=binding.image)
             series = tuple(uid for uids in binding.series.values() for uid in uids)
-            done = self._run(
-                guest,
-                Request(address(analysis), study.uid, load, self._clock(), None, load.digests, series, self._shelf),
-            )
+            request = Request(
+                address(analysis), study.uid, load, self._clock(), None, load.digests, series, self._shelf,
+                told=told_of_outlines(study, series),
+            )  # fmt: skip
+            done = self._run(guest, request)
             source = _no_source if _is_nifti(study) else lambda uid: held(where[uid])
             self._keep(guest, done, study, number_of_study, source, _images(load, study, held))
             guest.results[-1]["on"] = _named(study, series)
