@@ -17,6 +17,7 @@ from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.picture_tables import listed
 from isocenter.learn.recipes import recipe
+from isocenter.learn.splits import part_of, taught_on_test, together
 
 GREY = Classes(task="spots", classes=("clear", "spot"), shape=(28, 28))
 RNG = np.random.default_rng(0)
@@ -92,3 +93,18 @@ def test_a_row_that_names_a_picture_again_is_counted_once(tmp_path: Path) -> Non
     place = spots(tmp_path / "a", {"one.csv": "0.png,spot 1.png,clear 0.png,spot 0.png,1"})
     found, again, _ = listed(place / "one.csv", GREY)
     assert [(one.name, one.kind) for one in found] == [("0.png", 1), ("1.png", 0)] and again == 2
+
+
+def test_the_part_that_a_column_tells_is_told_to_who_trains_and_who_judges(tmp_path: Path) -> None:
+    for k in range(6):
+        Image.fromarray(np.random.default_rng(k).integers(0, 255, (28, 28), dtype=np.uint8)).save(tmp_path / f"{k}.png")
+    rows = [f"{k}.png,{k % 2},{part}" for k, part in enumerate(["train", "train", "Valid", "train", "test", "test"])]
+    (tmp_path / "t.csv").write_text("file,label,split\n" + "\n".join(rows) + "\n")
+    read = read_labelled(tmp_path / "t.csv", GREY)
+    assert read.parts == ("train", "train", "Valid", "train", "test", "test")
+    assert taught_on_test(read.ways)[0].startswith("2 of 6 examples are of the part 'test' and are learnt from")
+    assert together([part_of(way) for way in read.ways])[0].endswith("--split test takes that part alone")
+    assert read.take(np.array([4, 0])).ways == ("test/4.png", "train/0.png")
+    (tmp_path / "t.csv").write_text("file,label\n0.png,0\n1.png,1\n")
+    plain = read_labelled(tmp_path / "t.csv", GREY)
+    assert plain.parts == () and plain.ways == plain.names

@@ -339,7 +339,7 @@ def train_classes(
     started, examples = clock(), read_labelled(data, how)
     must_be_of_two_classes(examples.labels)
     part, pairs = folds(examples, how.members, seed)
-    for remark in (*examples.remarks, *taught_on_test(examples.names)):
+    for remark in (*examples.remarks, *taught_on_test(examples.ways)):
         tell(remark)
     tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
     kinds = len(how.classes)

@@ -48,6 +48,7 @@ class Examples:
         in_colour: names of pictures that were in colour where grey values are wanted, and of which the mean was taken.
         remarks: sentences on what was made of pictures that were not given as they were taken.
         whose: (n,) who the person is, as a name, a folder or a column tells; empty where nobody asked.
+        parts: (n,) the part of the collection, as a column of a table calls it; empty where no column does.
     """
 
     pictures: npt.NDArray[np.uint8]
@@ -60,6 +61,12 @@ class Examples:
     in_colour: frozenset[str] = frozenset()
     remarks: tuple[str, ...] = ()
     whose: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The names, each in a folder that is called as its part where a column tells that (see `splits.part_of`)."""
+        return tuple(map("/".join, zip(self.parts, self.names, strict=True))) if self.parts else self.names
 
     def __len__(self) -> int:
         return len(self.names)
@@ -81,6 +88,7 @@ class Examples:
             coloured,
             self.remarks,
             tuple(self.whose[i] for i in which) if self.whose else (),
+            tuple(self.parts[i] for i in which) if self.parts else (),
         )
 
 

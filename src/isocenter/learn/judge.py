@@ -323,7 +323,8 @@ def _films(held: Model, session: Any, data: Path, split: str | None, place: Path
             examples.names, examples.groups, examples.labels, said["certainty"][:, 0], why, strict=True
         )
     ]  # fmt: skip
-    shown = figures(examples, said, held.inputs, how.subtypes) | {"remarks": list(examples.remarks)}
+    shown = figures(examples, said, held.inputs, how.subtypes)
+    shown |= {"remarks": list(examples.remarks), "parts": list(examples.parts)}
     if (known := seen(place, examples.pictures)) is not None:
         shown["learnt_from"] = int(np.count_nonzero(known))
     return *without(shown, rows, unread), said["embedding"].astype(np.float64)
@@ -369,7 +370,7 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
         examples.labels[inside], logits[inside, :kinds], certainty[inside], declined[inside], inputs,
         people=examples.groups[inside],
     )  # fmt: skip
-    shown["remarks"] = list(examples.remarks)
+    shown |= {"remarks": list(examples.remarks), "parts": list(examples.parts)}
     if not inside.all():
         shown["metrics"]["rejection"] = share_of(declined[~inside], examples.groups[~inside])
         shown["n"], shown["declined"] = len(examples), int(np.count_nonzero(declined))

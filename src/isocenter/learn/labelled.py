@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
@@ -72,7 +72,7 @@ class _Asked:
     """How a set is read; `span` is what is black and white in all its images, of files in those not of 8 bits.
 
     `again` is how many rows of a table name a picture that an earlier one names; `told` says what was made of rows
-    that belong together, and of tables beside it.
+    that belong together, and of tables beside it. `parts` are those of a column, by name.
     """
 
     how: Classes
@@ -82,6 +82,7 @@ class _Asked:
     span: Span = None
     again: int = 0
     told: Sequence[str] = ()
+    parts: dict[str, str] = field(default_factory=dict)
 
     def fit(self, image: npt.NDArray[Any], name: str, span: Span) -> _Read:
         grey = self.how.channels == 1 and len(self.how.shape) == 2
@@ -159,12 +160,12 @@ def read_labelled(
     weights = weights_in(path, names)
     digest = digest_of(names, labels, images, weights)
     coloured = frozenset(name for name, _, read, _ in found if read.coloured)
-    remarks = list(_remarks(found, asked))
+    remarks, parts = list(_remarks(found, asked)), tuple(asked.parts[name] for name in names) if asked.parts else ()
     if how.several:
         remarks += [f"{unsaid} pictures of which no finding is known were left out"] if unsaid else []
         remarks += [word] if (word := word_of_unknown(labels, how.classes)) else []
     return Examples(images, labels, np.full(len(found), -1, np.int64), names, numbered(whose), digest, weights,
-                    coloured, tuple(remarks), whose)  # fmt: skip
+                    coloured, tuple(remarks), whose, parts)  # fmt: skip
 
 
 def _twice(found: Sequence[Found], how: Classes) -> Iterator[str]:
@@ -485,6 +486,7 @@ def _of_tables(tables: Sequence[Path], asked: _Asked) -> Iterator[Found]:
     else:
         told, asked.again, asked.told = listed_in(tables, asked.how, asked.split)
     asked.span = span_of_set(deep_in([one.file for one in told], asked.how), tables[0].name)
+    asked.parts = {one.name: one.part for one in told} if any(one.part for one in told) else {}
     for one in told:
         if (read := asked.read(one.file, one.name)) is not None:
             yield one.name, one.kind, read, one.whose

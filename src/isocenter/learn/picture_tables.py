@@ -38,12 +38,13 @@ LABEL_COLUMNS = (
 
 
 class Listed(NamedTuple):
-    """A picture of a table: its file, its name there, its label, and whose it is."""
+    """A picture of a table: its file, its name there, its label, whose it is, and of which part by a column."""
 
     file: Path
     name: str
     kind: int
     whose: str
+    part: str = ""
 
 
 def listed(
@@ -76,14 +77,14 @@ def listed(
         )
     parts = [row[columns["split"]].strip() for row in rows] if "split" in columns else [""] * len(rows)
     part = must_be_among(split, parts, path.name)
-    asked = [(n, row) for n, (row, own) in enumerate(zip(rows, parts, strict=True), 1) if part in (None, own)]
-    ways = [row[file].strip().replace("\\", "/") for _, row in asked]  # as Windows writes it
+    asked = [(n, row, own) for n, (row, own) in enumerate(zip(rows, parts, strict=True), 1) if part in (None, own)]
+    ways = [row[file].strip().replace("\\", "/") for _, row, _ in asked]  # as Windows writes it
     people = whose_pictures(ways, [-1] * len(ways), len(how.classes))
     elsewhere: dict[str, Path] = {}
     found: dict[Path, Listed] = {}  # tables of boxes name a picture once for each of them
     lost, again, reader = dict[str, str](), 0, reader_column(names) if how.several else None
     said: dict[Path, dict[str, list[int]]] = {}  # of several findings, by the readers
-    for (number, row), name, whom in zip(asked, ways, people, strict=True):
+    for (number, row, of), name, whom in zip(asked, ways, people, strict=True):
         where = f"row {number} of {path.name}"
         picture = path.parent / name
         if not picture.is_file():
@@ -100,7 +101,7 @@ def listed(
         own = said.setdefault(picture, {}).setdefault(_whose(row, reader), [])
         again += kind in own if how.several else picture in found
         own.append(kind)
-        known = found.setdefault(picture, Listed(picture, name, kind, _whose(row, whose) or whom))
+        known = found.setdefault(picture, Listed(picture, name, kind, _whose(row, whose) or whom, of))
         if known.kind != kind if not how.several else len(labels) > 1 and own[0] != kind:
             raise Refused(
                 f"{name} has two labels in {path.name}, {label_said(known.kind, how)} and {label_said(kind, how)}",

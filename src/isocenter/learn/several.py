@@ -71,7 +71,7 @@ def train_several(
             "leave the loss of the recipe out, or the pictures",
         )  # fmt: skip
     part, pairs = _dealt(examples, kinds, how.members, seed)
-    for remark in (*examples.remarks, *taught_on_test(examples.names)):
+    for remark in (*examples.remarks, *taught_on_test(examples.ways)):
         tell(remark)
     tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
     pictures, veiled = tensor(examples.pictures, how), veil(how)
@@ -273,4 +273,4 @@ def judged(
         for row, whose, stated, s in zip(told, examples.groups, certainty, strange, strict=True)
     ]  # fmt: skip
     figures = figures_of_findings(truth, logits, certainty, declined, how.classes, examples.groups, known)
-    return *without(figures | {"remarks": list(examples.remarks)}, rows, unread), {}
+    return *without(figures | {"remarks": list(examples.remarks), "parts": list(examples.parts)}, rows, unread), {}
