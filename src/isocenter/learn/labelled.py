@@ -145,14 +145,7 @@ def read_labelled(
             "there is nothing to read",
             "give images with their labels: a folder a class, .npz or .csv",
         )
-    unsaid = 0
-    if how.several:
-        known = known_in(np.array([label for _, label, _, _ in found], np.int64), len(how.classes))
-        some = [one for one, own in zip(found, known, strict=True) if own.any()]
-        unsaid, found = len(found) - len(some), some
-        if not found:
-            raise Refused(f"{unsaid} pictures in {path.name}", "of none is any finding known",
-                          "write 1 or 0 for those that are")  # fmt: skip
+    found, unsaid = _with_something_known(found, path, how)
     images = np.stack([read.image for _, _, read, _ in found])
     labels = np.array([label for _, label, _, _ in found], np.int64)
     names = tuple(name for name, _, _, _ in found)
@@ -160,12 +153,27 @@ def read_labelled(
     weights = weights_in(path, names)
     digest = digest_of(names, labels, images, weights)
     coloured = frozenset(name for name, _, read, _ in found if read.coloured)
-    remarks, parts = list(_remarks(found, asked)), tuple(asked.parts[name] for name in names) if asked.parts else ()
-    if how.several:
-        remarks += [f"{unsaid} pictures of which no finding is known were left out"] if unsaid else []
-        remarks += [word] if (word := word_of_unknown(labels, how.classes)) else []
+    parts = tuple(asked.parts[name] for name in names) if asked.parts else ()
     return Examples(images, labels, np.full(len(found), -1, np.int64), names, numbered(whose), digest, weights,
-                    coloured, tuple(remarks), whose, parts)  # fmt: skip
+                    coloured, (*_remarks(found, asked), *unsaid), whose, parts)  # fmt: skip
+
+
+def _with_something_known(found: list[Found], path: Path, how: Classes) -> tuple[list[Found], list[str]]:
+    """Of several findings the pictures of which one at least is known, and what is to be told of the others.
+
+    Raises:
+        Refused: of none is anything known.
+    """
+    if not how.several:
+        return found, []
+    labels = np.array([label for _, label, _, _ in found], np.int64)
+    known = known_in(labels, len(how.classes)).any(axis=1)
+    some = [one for one, own in zip(found, np.atleast_1d(known), strict=True) if own]
+    if not some:
+        raise Refused(f"{len(found)} pictures in {path.name}", "of none is any finding known",
+                      "write 1 or 0 for those that are")  # fmt: skip
+    told = [f"{n} pictures of which no finding is known were left out"] if (n := len(found) - len(some)) else []
+    return some, told + ([word] if (word := word_of_unknown(labels[known], how.classes)) else [])
 
 
 def _twice(found: Sequence[Found], how: Classes) -> Iterator[str]:

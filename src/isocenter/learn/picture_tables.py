@@ -111,16 +111,22 @@ def listed(
         aside.extend(lost.items())
     if not how.several:
         return list(found.values()), again, []
-    kinds, many = len(how.classes), sum(len(by) > 1 for by in said.values())
+    joined, told = _joined(found, said, len(how.classes))
+    return joined, again, told
+
+
+def _joined(
+    found: Mapping[Path, Listed], said: Mapping[Path, Mapping[str, list[int]]], kinds: int
+) -> tuple[list[Listed], list[str]]:
+    """Each picture with the label that its readers give it together, and a sentence where some have several."""
     each = [one._replace(kind=majority([reduce(or_, own) for own in said[file].values()], kinds))
             for file, one in found.items()]  # fmt: skip
-    return each, again, [_OF_READERS.format(many)] if many else []
-
-
-_OF_READERS = (
-    "{} pictures have several readers: a finding is there where more than half of them say so, and is not known where "
-    "they are equal"
-)
+    many = sum(len(by) > 1 for by in said.values())
+    told = (
+        f"{many} pictures have several readers: a finding is there where more than half of them say so, and is not "
+        "known where they are equal"
+    )
+    return each, [told] if many else []
 
 
 def listed_in(
