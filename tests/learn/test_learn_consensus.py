@@ -84,3 +84,13 @@ def test_boxes_of_one_reader_or_of_other_classes_are_never_joined() -> None:
     assert len(fused(apart)) == 2 and fused([]) == []
     ((_, sides, hard),) = fused([Drawn("mass", same, True, "a"), Drawn("mass", same, False, "b")])
     assert (list(sides), hard) == (same, False)
+
+
+def test_a_table_of_one_class_names_the_patient_and_no_class(tmp_path: Path) -> None:
+    pictures(tmp_path, "abc")
+    (tmp_path / "t.csv").write_text("patientId,x,y,width,height,Target\na,1,2,10,12,1\na,30,2,9,9,1\nb,,,,,0\n")
+    one = replace(MASSES, task="opacities", classes=("opacity",))
+    read = {b.name: b.boxes.tolist() for b in read_boxed(tmp_path / "t.csv", one)[0]}
+    assert read == {"a": [[1, 2, 11, 14], [30, 2, 39, 11]], "b": []}
+    with pytest.raises(Refused, match=r"class '' in a\.png"):
+        read_boxed(tmp_path / "t.csv", MASSES)

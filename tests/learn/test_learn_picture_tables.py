@@ -108,3 +108,21 @@ def test_the_part_that_a_column_tells_is_told_to_who_trains_and_who_judges(tmp_p
     (tmp_path / "t.csv").write_text("file,label\n0.png,0\n1.png,1\n")
     plain = read_labelled(tmp_path / "t.csv", GREY)
     assert plain.parts == () and plain.ways == plain.names
+
+
+def test_columns_as_collections_call_them_and_one_for_each_class(tmp_path: Path) -> None:
+    for name in "ab":
+        Image.fromarray(np.random.default_rng(ord(name)).integers(0, 255, (28, 28), dtype=np.uint8)).save(
+            tmp_path / f"{name}.png"
+        )
+    for head, rows in (
+        ("id_code,diagnosis", "a,1\nb,0"), ("image,level", "a,1\nb,0"),
+        ("lesion_id,image_id,dx", "7,a,spot\n8,b,clear"),
+        ("Image name,Retinopathy grade", "a,1\nb,0"), ("image,Clear,Spot", "a,0.0,1.0\nb,1.0,0.0"),
+    ):  # fmt: skip
+        (tmp_path / "t.csv").write_text(f"{head}\n{rows}\n")
+        assert read_labelled(tmp_path / "t.csv", GREY).labels.tolist() == [1, 0], head
+    for row, said in (("a,1,1", "clear '1', spot '1'"), ("a,0,0", "clear '0', spot '0'"), ("a,,1", "clear ''")):
+        (tmp_path / "t.csv").write_text(f"image,clear,spot\n{row}\n")
+        with pytest.raises(Refused, match=f"row 1 of t.csv says .*{said}.*a case is of one class"):
+            read_labelled(tmp_path / "t.csv", GREY)

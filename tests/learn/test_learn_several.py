@@ -175,6 +175,23 @@ def test_a_table_says_by_an_empty_cell_or_minus_one_what_is_not_known(tmp_path: 
         label_of([None, *[1] * 31], "row 1")
 
 
+def test_ways_may_begin_with_the_folder_of_the_table_and_files_of_people_share_their_names(tmp_path: Path) -> None:
+    """As CheXpert lays its pictures."""
+    pictures, truth = made(6, 4)
+    root, lines = tmp_path / "CheXpert-v1.0-small", ["Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Bar,Spot,Rim"]
+    for k, (grey, row) in enumerate(zip(pictures, truth, strict=True)):
+        way = Path(f"train/patient0000{k // 2}/study{k % 2}/view1_frontal.jpg")
+        (root / way).parent.mkdir(parents=True)
+        Image.fromarray(grey).save(root / way)
+        cells = ["1.0" if one else "" for one in row]
+        lines.append(f"CheXpert-v1.0-small/{way.as_posix()},Female,68,Frontal,AP,,{','.join(cells[:2])},0.0")
+    (root / "train.csv").write_text("\n".join(lines) + "\n")
+    read = read_labelled(root, MARKS)
+    assert len(read) == 6 and len(set(read.groups)) == 3
+    assert np.array_equal(shown_in(read.labels, 3)[:, :2], truth[:, :2])
+    assert known_in(read.labels, 3)[:, 2].all() and np.array_equal(known_in(read.labels, 3)[:, :2], truth[:, :2])
+
+
 def test_a_finding_that_is_not_known_pulls_at_no_weight() -> None:
     logits = torch.zeros(2, 3, requires_grad=True)
     labels = torch.tensor([label_of([1, None, 0]), label_of([None, None, 1])])

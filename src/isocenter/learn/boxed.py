@@ -334,13 +334,14 @@ def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
     columns, lines = read_sheet(path)
     known = {plain(c): c for c in columns if plain(c)}
     far = all(any(c in known for c in names) for names in _CORNER) and "xmin" not in known and "x1" not in known
+    person = column_of_people(columns)
     chosen = [next((known[c] for c in names if c in known), None)
               for names in (_FILE, _CLASS, *(_CORNER if far else _SIDES))]  # fmt: skip
-    if None in chosen:
+    chosen[0] = chosen[0] or person  # of one picture a person, which has that name
+    if chosen[0] is None or None in chosen[2:]:
         raise Refused(f"{path.name} has the columns {list(known)}", "file, class and the four sides are wanted",
                       "call them filename, class, xmin, ymin, xmax, ymax")  # fmt: skip
-    file, kind, *sides = (str(c) for c in chosen)
-    person = column_of_people(columns)
+    file, kind, *sides = (str(c or "") for c in chosen)
     people: dict[tuple[str, str], str] = {}
     extent = [next((known[c] for c in names if c in known and not (far and known[c] in sides)), "")
               for names in (_WIDTH, _HEIGHT)]  # fmt: skip
@@ -356,9 +357,10 @@ def _of_table(path: Path, split: str | None) -> tuple[list[Named], bool]:
             continue
         try:
             held = rows.setdefault((part, line[file]), [])
-            if any(line[s].strip() for s in sides) or plain(line[kind]) not in _NOTHING:
+            word = line[kind] if kind else ""  # of a recipe of one class no column need say which
+            if any(line[s].strip() for s in sides) or plain(word) not in _NOTHING:
                 x, y, *end = (float(line[s]) for s in sides)
-                held.append((line[kind], [x, y, *(end if not far else (x + end[0], y + end[1]))], False))
+                held.append((word, [x, y, *(end if not far else (x + end[0], y + end[1]))], False))
                 drawn.setdefault((part, line[file]), []).append(line[reader].strip() if reader else "")
             size = _size(*(line[c] for c in extent)) if all(extent) else None
         except (TypeError, ValueError) as e:
@@ -392,6 +394,7 @@ def _are_of_boxes(rows: Mapping[Any, list[Row]], sizes: Mapping[Any, set[Size]])
 def _kinds_of(file: Path, rows: Sequence[Row], how: Boxes) -> npt.NDArray[np.int64]:
     known = {name.lower(): k for k, name in enumerate(how.classes)}
     known |= {name.lower(): k for name, k in how.known_as.items()}
+    known |= {"": 0} if len(how.classes) == 1 else {}
     for name, _, _ in rows:
         if name.strip().lower() not in known:
             raise Refused(

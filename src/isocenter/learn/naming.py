@@ -20,6 +20,7 @@ __all__ = [
     "label_said",
     "named",
     "number",
+    "only",
     "shown",
 ]
 
@@ -132,11 +133,19 @@ def classes_of(words: str, how: Classes, where: str) -> int:
 
 
 def columns_of(columns: Mapping[str, str], how: Classes) -> tuple[str, ...]:
-    """The columns of a table that are named after the findings of a recipe, in its order; none where one lacks."""
-    if not how.several:
-        return ()
+    """The columns of a table that are named after the classes of a recipe, in its order; none where one lacks."""
     at = {kind: c for c in columns.values() if (kind := named(c, how)) is not None}
     return tuple(at[k] for k in range(len(how.classes))) if set(at) == set(range(len(how.classes))) else ()
+
+
+def only(cells: Sequence[str], how: Classes, where: str) -> int:
+    """The class whose cell is 1, of a row with a cell for each, of which one is."""
+    told = [YES_NO.get(word.lower(), number(word)) for word in cells]
+    there = [k for k, value in enumerate(told) if value == 1]
+    if len(there) != 1 or any(value not in (0, 1) for value in told):
+        said = ", ".join(f"{name} '{word}'" for name, word in zip(how.classes, cells, strict=True))
+        raise Refused(f"{where} says {said}", "a case is of one class", "write 1 for that and 0 for the others")
+    return there[0]
 
 
 def shown(cells: Sequence[str], how: Classes, where: str) -> int:

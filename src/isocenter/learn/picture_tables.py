@@ -6,14 +6,14 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from operator import or_
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from isocenter.errors import Refused
 from isocenter.learn.consensus import majority, reader_column
 from isocenter.learn.gridded import is_picture
 from isocenter.learn.kinds import Classes
-from isocenter.learn.naming import class_of, classes_of, columns_of, label_said, shown
+from isocenter.learn.naming import class_of, classes_of, columns_of, label_said, only, shown
 from isocenter.learn.sheet import plain, read_sheet
 from isocenter.learn.splits import must_be_among, of_part
 from isocenter.learn.whose import PERSON_COLUMNS, whose_pictures
@@ -30,10 +30,13 @@ __all__ = [
     "pictures_in",
 ]
 
-FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "imageid", "imageindex", "img", "name")
+FILE_COLUMNS = (
+    "file", "filename", "path", "image", "imagepath", "imageid", "imageindex", "img", "name", "idcode", "isicid",
+)  # fmt: skip
 FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid", "imgpath", "imgname")
 LABEL_COLUMNS = (
     "label", "labels", "class", "classname", "target", "diagnosis", "grade", "findinglabels", "y", "finding", "outcome",
+    "level", "dx", "category", "severity", "retinopathygrade", "drgrade", "groundtruth", "disease",
 )  # fmt: skip
 
 
@@ -89,7 +92,7 @@ def listed(
         picture = path.parent / name
         if not picture.is_file():
             elsewhere = elsewhere or by_name(path.parent)
-            if (near := named_in(name, elsewhere)) is None:
+            if (near := _copied_here(name, path.parent) or named_in(name, elsewhere)) is None:
                 gone = Refused(f"{name} in {where}", "there is no such file beside the table, or two of that name",
                                "write its way from the folder of the table")  # fmt: skip
                 if aside is None or not name:
@@ -113,6 +116,13 @@ def listed(
         return list(found.values()), again, []
     joined, told = _joined(found, said, len(how.classes))
     return joined, again, told
+
+
+def _copied_here(name: str, root: Path) -> Path | None:
+    """The picture of a way that begins above the folder of its table, as CheXpert's ``CheXpert-v1.0/train/…``."""
+    parts = PurePosixPath(name).parts
+    ways = (root.joinpath(*parts[k:]) for k in range(1, len(parts) - 1) if ".." not in parts)
+    return next((way for way in ways if way.is_file()), None)
 
 
 def _joined(
@@ -189,22 +199,23 @@ def _columns(columns: Mapping[str, str], how: Classes, where: str) -> tuple[str,
     ends = (c for c in columns if c.endswith(FILE_ENDS))
     file = next((columns[c] for c in (*FILE_COLUMNS, *ends) if c in columns), None)
     ill = plain(how.classes[-1]) if len(how.classes) == 2 and not how.several else ""  # a column of 1 and 0
-    label = next((columns[c] for c in (*LABEL_COLUMNS, ill) if c and c in columns), None)
+    label = next((columns[c] for c in LABEL_COLUMNS if c in columns), None)
     whose = next((columns[c] for c in PERSON_COLUMNS if c in columns), None)
     labels = [label] if label is not None else list(columns_of(columns, how))
+    labels = labels or ([columns[ill]] if ill in columns else [])
     file = file or whose  # of one picture a person, which has that name
     if file is None or not labels:
         raise Refused(
             f"{where} has the columns {', '.join(columns.values())}",
             "one for the file and one for the label are wanted",
-            "call them 'file' and 'label'" + (", or give a column for each finding" if how.several else ""),
+            "call them 'file' and 'label', or give a column for each " + ("finding" if how.several else "class"),
         )  # fmt: skip
     return file, whose, labels
 
 
 def _label(cells: Sequence[str], how: Classes, where: str) -> int:
     if len(cells) > 1:
-        return shown(cells, how, where)
+        return shown(cells, how, where) if how.several else only(cells, how, where)
     if not all(cells):
         raise Refused(
             f"{where} has no label", "a case without a label cannot be judged", "add it, or leave the row out"
