@@ -18,7 +18,8 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.judge import judged  # noqa: E402
-from isocenter.learn.kinds import Masks, Movement  # noqa: E402
+from isocenter.learn.kinds import Classes, Masks, Movement  # noqa: E402
+from isocenter.learn.labelled import read_labelled, unlabelled  # noqa: E402
 from isocenter.learn.outlined import Case, digest_of_cases, names_of, pairs_in, read_case, weights_of  # noqa: E402
 from isocenter.learn.segment import (  # noqa: E402
     Chances,
@@ -550,3 +551,38 @@ def test_distances_that_are_all_the_same_tell_no_interval() -> None:
     people = [f"p{k}" for k in range(40)]
     assert mean_of(np.ones(3), people[:3], most=np.inf) == {"value": 1.0} == mean_of(np.ones(40), people)
     assert set(mean_of(np.array([1.0, 1.0, 1.4]), people[:3], most=np.inf)) == {"value", "low", "high"}
+
+
+def test_several_files_of_one_outline_are_one_and_are_no_pictures_of_a_class(tmp_path: Path) -> None:
+    """As BUSI lays its lesions."""
+    flat = Masks("lesions", ("lesion",), spacing_mm=(1.0, 1.0), window=(64, 64), widths=(8, 16))
+    for kind in ("benign", "normal"):
+        (tmp_path / kind).mkdir()
+        for k in (1, 2):
+            grey = np.random.default_rng(k).integers(0, 255, (40, 50), dtype=np.uint8)
+            Image.fromarray(grey).save(tmp_path / kind / f"{kind} ({k}).png")
+            drawn = np.zeros((40, 50), np.uint8)
+            drawn[5:15, 5:15] = 255 * (kind == "benign")
+            Image.fromarray(drawn).save(tmp_path / kind / f"{kind} ({k})_mask.png")
+    second = np.zeros((40, 50), np.uint8)
+    second[20:25, 20:30] = 255
+    Image.fromarray(second).save(tmp_path / "benign" / "benign (2)_mask_1.png")
+    pairs, alone = pairs_in(tmp_path, flat=True, structures=flat.classes)
+    assert alone == [] and [int(read_case(*pair, flat).labels.sum()) for pair in pairs] == [100, 150, 0, 0]
+    classes = Classes("busi", ("normal", "benign"), (32, 32))
+    read = read_labelled(tmp_path, classes)
+    assert read.names == tuple(f"{kind}/{kind} ({k}).png" for kind in ("benign", "normal") for k in (1, 2))
+    assert read.remarks[0] == "5 files are outlines of others by their names, such as benign (1)_mask.png: left out"
+    assert len(unlabelled(tmp_path, classes)[0]) == 4
+
+
+def test_each_lesion_of_a_volume_may_have_a_file_of_its_own(tmp_path: Path) -> None:
+    for k, voxels in enumerate((6, 4)):
+        grid = np.zeros((12, 12, 12), np.int16)
+        grid[2 + 4 * k, 2, 2 : 2 + voxels] = 1
+        nibabel.save(nibabel.Nifti1Image(grid, np.eye(4)), tmp_path / f"c_seg{f'_{k}' if k else ''}.nii.gz")
+    grey = np.random.default_rng(0).random((12, 12, 12), np.float32)
+    nibabel.save(nibabel.Nifti1Image(grey, np.eye(4)), tmp_path / "c.nii.gz")
+    solid = Masks("nodes", ("node",))
+    (pair,), _ = pairs_in(tmp_path, structures=solid.classes)
+    assert int(read_case(*pair, solid).labels.sum()) == 10

@@ -35,7 +35,7 @@ from isocenter.learn.gridded import (
 )  # fmt: skip
 from isocenter.learn.kinds import Classes
 from isocenter.learn.naming import class_above, class_number, class_of, label_said, named
-from isocenter.learn.picture_tables import listed, listed_in, pictures_in
+from isocenter.learn.picture_tables import listed, listed_in, masks_beside, pictures_in
 from isocenter.learn.sheet import plain
 from isocenter.learn.splits import of_part, part_among
 from isocenter.learn.whose import whose_pictures
@@ -250,6 +250,8 @@ def unlabelled(path: Path, how: Classes, aside: Aside = None) -> tuple[list[str]
 
     if path.is_dir() or path.name.lower().endswith(ENDINGS):
         files, path = (pictures_in(path), path) if path.is_dir() else ([path], path.parent)
+        drawn = masks_beside(files)
+        files = [file for file in files if file not in drawn]
         deep = span_of_set(deep_in(files, how), path.name)
         for file in files:
             name = file.relative_to(path).as_posix()
@@ -468,9 +470,11 @@ def _of_folder(path: Path, asked: _Asked) -> Iterator[Found]:
         raise Refused(f"the folders under {path.name}", f"a picture may show several findings for '{how.task}'",
                       "give an .npz with a column for each, or a .csv with names such as Mass|Effusion")  # fmt: skip
     told = list[tuple[Path, str, int, int]]()
+    if drawn := masks_beside(files):
+        asked.told = [f"{len(drawn)} files are outlines of others by their names, such as {min(drawn).name}: left out"]
     for file in files:
         parts = file.relative_to(path).parts[:-1]
-        if split is not None and not of_part(split, parts):
+        if file in drawn or (split is not None and not of_part(split, parts)):
             continue
         name = file.relative_to(path).as_posix()
         label, at = class_above(parts, how, name, path.name)

@@ -18,7 +18,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -33,7 +33,7 @@ from isocenter.learn.gridded import opened
 from isocenter.learn.kinds import Classes, Masks
 from isocenter.learn.nearest_file import nearest_files
 from isocenter.learn.nifti_file import loaded
-from isocenter.learn.parted import Outline, joined, parted_in, unstacked
+from isocenter.learn.parted import Outline, Pieces, joined, parted_in, unstacked
 from isocenter.learn.sheet import read_sheet
 from isocenter.learn.splits import must_be_among, of_part
 from isocenter.learn.whose import column_of_people, whose
@@ -99,9 +99,10 @@ def pairs_in(
         parts, alone = parted_in(path, structures, lambda p: _images_in(p, endings), _case, _speaks_of_masks)
         found += [pair for pair in parts if split is None or _is_of(split.lower(), _above(pair[0], path))]
         for one, other in map(_by_number, _groups(path, split, endings)) if not parts else ():
-            found += [(one[k], other[k]) for k in sorted(one.keys() & other.keys())]
-            alone += [f"{k}: no outline" for k in sorted(one.keys() - other.keys())]
-            alone += [f"{k}: no image" for k in sorted(other.keys() - one.keys())]
+            drawn = _with_pieces(one, other)
+            found += [(one[k], drawn[k]) for k in sorted(one.keys() & drawn.keys())]
+            alone += [f"{k}: no outline" for k in sorted(one.keys() - drawn.keys())]
+            alone += [f"{k}: no image" for k in sorted(drawn.keys() - one.keys())]
     if not found:
         raise Refused(
             f"no image with an outline in {path.name}", "each image needs labels of the same name",
@@ -208,6 +209,19 @@ def _groups(
             yield {folder.name: images[0]}, {folder.name: own[0]}
         elif own:
             yield _by_contrast(images, own)
+
+
+def _with_pieces(images: Mapping[str, Path], outlines: Mapping[str, Path]) -> dict[str, Outline]:
+    """Outlines by case, those with a number behind (``a_mask``, ``a_mask_1``) together with the first of the case."""
+    found: dict[str, Outline] = dict(outlines)
+    for case in images:
+        numbered = re.compile(rf"{re.escape(case)}[-_. ]({_ENDED})[-_. ]?\d+", re.IGNORECASE)
+        if more := [name for name in sorted(outlines) if numbered.fullmatch(name)]:
+            first = [outlines[case]] if case in outlines else []
+            found[case] = Pieces((*first, *(outlines[name] for name in more)))
+            for name in more:
+                del found[name]
+    return found
 
 
 def _derived_of(folder: Path) -> str | None:
@@ -340,11 +354,12 @@ def read_case(image: Path, outline: Outline, how: Masks, name: str = "") -> Case
     if len(how.spacing_mm) == 2:
         return _read_picture(image, outline, how, name or image.name)
     assert not isinstance(outline, CocoOutline)  # which pictures alone have
-    mask = outline if isinstance(outline, Path) else outline[0]
+    files = _files_of(outline)
+    mask = files[0]
     import nibabel
 
     read: list[Any] = []
-    for file in (image, *((mask,) if isinstance(outline, Path) else outline)):
+    for file in (image, *files):
         try:
             found = loaded(file)
             array = np.asarray(found.dataobj)
@@ -381,10 +396,12 @@ def read_case(image: Path, outline: Outline, how: Masks, name: str = "") -> Case
     if not _LEAST_MM <= min(x, y, z) <= max(x, y, z) <= _MOST_MM:
         raise Refused(f"{image.name} has voxels of {x:.3g} × {y:.3g} × {z:.3g} mm", "no scanner makes such ones",
                       "save it with its spacing in millimetres, or with the unit that it has")  # fmt: skip
-    if isinstance(outline, Path):
-        kinds = _kinds(_in_our_order(_whole(arrays[0]), mask, how), mask, how)
-    else:
+    if isinstance(outline, tuple):
         kinds = joined(arrays, [file.name for file in outline])
+    else:
+        kinds = _together(
+            [_kinds(_in_our_order(_whole(a), f, how), f, how) for a, f in zip(arrays, files, strict=True)]
+        )
     return Case(name or image.name, grey, kinds, (x, y, z), np.asarray(picture.affine, np.float64))
 
 
@@ -469,8 +486,7 @@ def _read_picture(image: Path, outline: Outline, how: Masks, name: str) -> Case:
     if isinstance(outline, CocoOutline):
         layers = [outline.painted()]
     else:
-        drawn = [outline] if isinstance(outline, Path) else list(outline)
-        layers = [_one_layer(_labels_in(mask, pictures), mask, colours=False) for mask in drawn]
+        layers = [_one_layer(_labels_in(mask, pictures), mask, colours=False) for mask in _files_of(outline)]
     for labels in layers:
         if grey.shape != labels.shape:
             raise Refused(
@@ -481,11 +497,24 @@ def _read_picture(image: Path, outline: Outline, how: Masks, name: str) -> Case:
     _must_be_finite(grey, image)
     if isinstance(outline, CocoOutline):
         kinds = layers[0]
-    elif isinstance(outline, Path):
-        kinds = _kinds(_whole(layers[0]), outline, how)
-    else:
+    elif isinstance(outline, tuple):
         kinds = joined(layers, [file.name for file in outline])
+    else:
+        drawn = zip(layers, _files_of(outline), strict=True)
+        kinds = _together([_kinds(_whole(layer), file, how) for layer, file in drawn])
     return Case(name, grey, kinds, _spacing(image, how), np.eye(4))
+
+
+def _files_of(outline: Path | tuple[Path, ...] | Pieces) -> tuple[Path, ...]:
+    return (outline,) if isinstance(outline, Path) else outline.files if isinstance(outline, Pieces) else outline
+
+
+def _together(pieces: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    """Labels of pieces that are one outline; where two lie on each other the later is seen."""
+    found = pieces[0]
+    for piece in pieces[1:]:
+        found = np.where(piece > 0, piece, found)
+    return found
 
 
 def _one_layer(x: npt.NDArray[Any], file: Path, *, colours: bool) -> npt.NDArray[Any]:

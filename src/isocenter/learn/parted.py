@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,18 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.learn.coco_outlines import CocoOutline
 
-__all__ = ["Outline", "joined", "parted_in", "unstacked"]
+__all__ = ["Outline", "Pieces", "joined", "parted_in", "unstacked"]
 
-Outline = Path | tuple[Path, ...] | CocoOutline
-"""The file of an outline, or one for each structure in the order of the recipe."""
+
+@dataclass(frozen=True)
+class Pieces:
+    """An outline in several files of the same numbers, such as one for each lesion; together they are the outline."""
+
+    files: tuple[Path, ...]
+
+
+Outline = Path | tuple[Path, ...] | Pieces | CocoOutline
+"""The file of an outline, one for each structure in the order of the recipe, or several that are one together."""
 
 
 def parted_in(

@@ -26,6 +26,7 @@ __all__ = [
     "by_name",
     "listed",
     "listed_in",
+    "masks_beside",
     "named_in",
     "pictures_in",
 ]
@@ -235,6 +236,18 @@ def pictures_in(path: Path) -> list[Path]:
         if not hidden and p.is_file() and is_picture(p):
             found.append(p)
     return found
+
+
+def masks_beside(files: Sequence[Path]) -> set[Path]:
+    """The files that are outlines of others in their folder by their names, as ``a_mask.png`` beside ``a.png``."""
+    there = {(file.parent, file.name.split(".")[0].lower()) for file in files}
+    return {
+        file for file in files
+        if (told := _OUTLINE.fullmatch(file.name.split(".")[0].lower())) and (file.parent, told[1]) in there
+    }  # fmt: skip
+
+
+_OUTLINE = re.compile(r"(.+?)[-_ ](?:mask|seg|segmentation|outline|annotation|groundtruth|gt)s?(?:[-_ ]?\d+)?")
 
 
 def named_in(name: str, elsewhere: Mapping[str, Path]) -> Path | None:
