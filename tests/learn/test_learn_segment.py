@@ -586,3 +586,40 @@ def test_each_lesion_of_a_volume_may_have_a_file_of_its_own(tmp_path: Path) -> N
     solid = Masks("nodes", ("node",))
     (pair,), _ = pairs_in(tmp_path, structures=solid.classes)
     assert int(read_case(*pair, solid).labels.sum()) == 10
+
+
+def _volume(file: Path, at: int | None = None) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    grid = np.random.default_rng(1).random((12, 12, 12)).astype(np.float32)
+    if at is not None:
+        grid = np.zeros((12, 12, 12), np.float32)
+        grid[at : at + 2, 2:5, 2:5] = 1
+    nibabel.save(nibabel.Nifti1Image(grid, np.eye(4)), file)
+
+
+def test_a_folder_of_structures_beside_each_image_is_read_for_one_or_some_of_them(tmp_path: Path) -> None:
+    """As TotalSegmentator lays its hundred structures."""
+    for k in range(3):
+        _volume(tmp_path / f"s{k:04d}" / "ct.nii.gz")
+        for at, name in enumerate(("liver", "spleen", "aorta") if k else ("spleen", "aorta")):
+            _volume(tmp_path / f"s{k:04d}" / "segmentations" / f"{name}.nii.gz", 3 * at)
+    for structures, voxels in ((("spleen",), {1: 18}), (("aorta", "liver"), {1: 18, 2: 18})):
+        pairs, alone = pairs_in(tmp_path, structures=structures)
+        assert alone == (["s0000: no outline of liver in segmentations"] if "liver" in structures else [])
+        labels = read_case(*pairs[-1], Masks("organs", structures)).labels
+        assert {int(k): int((labels == k).sum()) for k in np.unique(labels) if k} == voxels
+    with pytest.raises(Refused, match="each image needs labels of the same name"):
+        pairs_in(tmp_path, structures=("heart",))
+
+
+def test_a_folder_may_say_mask_behind_its_structure(tmp_path: Path) -> None:
+    """As the Montgomery films have it."""
+    for folder, fill in (("CXR_png", 90), ("ManualMask/leftMask", 0), ("ManualMask/rightMask", 0)):
+        (tmp_path / folder).mkdir(parents=True)
+        picture = np.full((40, 50), fill, np.uint8)
+        picture[5:10, 5:10] = 255 * ("left" in folder)
+        picture[5:10, 20:30] = 255 * ("right" in folder)
+        Image.fromarray(picture).save(tmp_path / folder / "MCUCXR_0001_0.png")
+    flat = Masks("lungs", ("left", "right"), spacing_mm=(1.0, 1.0), window=(64, 64), widths=(8, 16))
+    (pair,), _ = pairs_in(tmp_path, flat=True, structures=flat.classes)
+    assert np.bincount(read_case(*pair, flat).labels.ravel()).tolist()[1:] == [25, 50]

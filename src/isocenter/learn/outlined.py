@@ -33,7 +33,7 @@ from isocenter.learn.gridded import opened
 from isocenter.learn.kinds import Classes, Masks
 from isocenter.learn.nearest_file import nearest_files
 from isocenter.learn.nifti_file import loaded
-from isocenter.learn.parted import Outline, Pieces, joined, parted_in, unstacked
+from isocenter.learn.parted import Outline, Pieces, in_case_folders, joined, parted_in, unstacked
 from isocenter.learn.sheet import read_sheet
 from isocenter.learn.splits import must_be_among, of_part
 from isocenter.learn.whose import column_of_people, whose
@@ -96,7 +96,10 @@ def pairs_in(
     if path.is_file():
         found += _of_table(path, split)
     else:
-        parts, alone = parted_in(path, structures, lambda p: _images_in(p, endings), _case, _speaks_of_masks)
+        ways = (path, structures, lambda p: _images_in(p, endings), _case, _speaks_of_masks)
+        parts, alone = in_case_folders(*ways)
+        if not parts:
+            parts, alone = parted_in(*ways)
         found += [pair for pair in parts if split is None or _is_of(split.lower(), _above(pair[0], path))]
         for one, other in map(_by_number, _groups(path, split, endings)) if not parts else ():
             drawn = _with_pieces(one, other)
@@ -105,7 +108,8 @@ def pairs_in(
             alone += [f"{k}: no image" for k in sorted(drawn.keys() - one.keys())]
     if not found:
         raise Refused(
-            f"no image with an outline in {path.name}", "each image needs labels of the same name",
+            f"no image with an outline in {path.name}",
+            "each image needs labels of the same name" + (f"; there are {'; '.join(alone[:3])}" if alone else ""),
             "give a folder that holds imagesTr and labelsTr, or images and labels",
         )  # fmt: skip
     return found, alone

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.learn.coco_outlines import CocoOutline
 
-__all__ = ["Outline", "Pieces", "joined", "parted_in", "unstacked"]
+__all__ = ["Outline", "Pieces", "in_case_folders", "joined", "parted_in", "unstacked"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ Outline = Path | tuple[Path, ...] | Pieces | CocoOutline
 def parted_in(
     root: Path, structures: Sequence[str], images_in: Callable[[Path], list[Path]], case: Callable[[Path], str],
     outlined: Callable[[str], bool],
-) -> tuple[list[tuple[Path, tuple[Path, ...]]], list[str]]:  # fmt: skip
+) -> tuple[list[tuple[Path, Outline]], list[str]]:  # fmt: skip
     """Images with a file for each of several structures, which the file's name tells, or else its folder's.
 
     Such as ``a.nii.gz`` with ``a_anterior.nii.gz`` and ``a_posterior.nii.gz`` anywhere below, or an image in the folder
@@ -50,12 +50,12 @@ def parted_in(
     for file in files:
         if (kind := _meant(case(file), structures)) is not None:
             told[file] = kind, _without(case(file), structures[kind])
-        elif (kind := _meant(file.parent.name, structures)) is not None:
+        elif (kind := _meant(_MASKS.sub("", file.parent.name), structures)) is not None:
             told[file] = kind, case(file)
     images = [f for f in files if f not in told]
     if not told or any(outlined(f.name) or (f.parent != root and outlined(f.parent.name)) for f in images):
         return [], []
-    found, alone = [], []
+    found, alone = list[tuple[Path, Outline]](), list[str]()
     for image in images:
         name = case(image).lower()
         drawn = [f for f, (_, of) in told.items() if of.lower() == name]
@@ -66,6 +66,34 @@ def parted_in(
             found.append((image, tuple(kinds[k] for k in range(len(structures)))))
         else:
             alone.append(f"{case(image)}: no outline of {' and '.join(structures)} in a file each")
+    return (found, alone) if found else ([], [])
+
+
+_MASKS = re.compile(r"(?i)[-_ ]?(masks?|labels?|seg(mentation)?s?)$")
+"""What stands behind a structure in the name of a folder, as in ``leftMask``."""
+
+
+def in_case_folders(
+    root: Path, structures: Sequence[str], images_in: Callable[[Path], list[Path]], case: Callable[[Path], str],
+    outlined: Callable[[str], bool],
+) -> tuple[list[tuple[Path, Outline]], list[str]]:  # fmt: skip
+    """Images that lie one in a folder each, with a folder of a file for each of many structures beside, and those that
+    lack a structure; as ``s0001/ct.nii.gz`` and ``s0001/segmentations/liver.nii.gz`` of TotalSegmentator.
+
+    Args:
+        images_in, case, outlined: as in `parted_in`.
+    """
+    found, alone = list[tuple[Path, Outline]](), list[str]()
+    for folder in sorted(p for p in root.rglob("*") if p.is_dir() and outlined(p.name)):
+        images = [f for f in images_in(folder.parent) if not outlined(f.name)]
+        files = {case(f).lower(): f for f in images_in(folder)}
+        if len(images) != 1 or case(images[0]).lower() in files:
+            continue
+        if lack := [name for name in structures if name.lower() not in files]:
+            alone.append(f"{folder.parent.name}: no outline of {' and '.join(lack)} in {folder.name}")
+            continue
+        own = tuple(files[name.lower()] for name in structures)
+        found.append((images[0], own if len(own) > 1 else own[0]))
     return (found, alone) if found else ([], [])
 
 
