@@ -16,7 +16,9 @@ from isocenter.learn import recipes
 from isocenter.learn.boxed import read_boxed, remarks_on
 from isocenter.learn.consensus import Drawn, fused, majority
 from isocenter.learn.findings import known_in, label_of, shown_in
+from isocenter.learn.gridded import opened
 from isocenter.learn.labelled import read_labelled
+from isocenter.testing.phantoms import chest
 
 FILMS = replace(recipes.RECIPES["chestmnist"], task="films", classes=("mass", "effusion"), known_as={})
 MASSES = replace(recipes.RECIPES["bccd"], task="masses", classes=("mass", "effusion"), known_as={})
@@ -94,3 +96,18 @@ def test_a_table_of_one_class_names_the_patient_and_no_class(tmp_path: Path) -> 
     assert read == {"a": [[1, 2, 11, 14], [30, 2, 39, 11]], "b": []}
     with pytest.raises(Refused, match=r"class '' in a\.png"):
         read_boxed(tmp_path / "t.csv", MASSES)
+
+
+def test_boxes_may_lie_on_films_as_dicom(tmp_path: Path) -> None:
+    """As VinDr-CXR and RSNA have them."""
+    (tmp_path / "train").mkdir()
+    for name, data in zip("ab", (chest.patient().files[0], chest.patient(seed=1).files[0]), strict=True):
+        (tmp_path / "train" / f"{name}.dicom").write_bytes(data)
+    (tmp_path / "train.csv").write_text(
+        "image_id,class_name,x_min,y_min,x_max,y_max\na,mass,10,20,60,90\nb,No finding,,,,\n"
+    )
+    a, b = read_boxed(tmp_path, MASSES)[0]
+    assert a.boxes.tolist() == [[10, 20, 60, 90]] and len(b.boxes) == 0
+    assert a.picture.dtype == np.uint8 and a.picture.shape[2] == 3 and np.ptp(a.picture) > 100
+    plain = opened(tmp_path / "train" / "a.dicom", FILMS)
+    assert np.array_equal(a.picture[..., 0], plain)

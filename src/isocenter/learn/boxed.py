@@ -18,8 +18,8 @@ import numpy.typing as npt
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.consensus import OVERLAP, Drawn, fused, reader_column
 from isocenter.learn.examples import weights_in
-from isocenter.learn.gridded import in_eight_bits
-from isocenter.learn.kinds import Boxes
+from isocenter.learn.gridded import in_eight_bits, opened
+from isocenter.learn.kinds import Boxes, Classes
 from isocenter.learn.nearest_file import nearest_files
 from isocenter.learn.sheet import plain, read_sheet
 from isocenter.learn.splits import PARTS, must_be_among, of_part, part_of
@@ -38,7 +38,8 @@ __all__ = [
     "without_boxes",
 ]
 
-_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+_DICOM = (".dcm", ".dicom")
+_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", *_DICOM)
 _FILE = ("filename", "file", "image", "imagepath", "path", "imageid", "imagename")
 _CLASS = ("class", "classname", "label", "celltype", "name", "category")
 _WIDTH, _HEIGHT = ("width", "imagewidth", "imgwidth"), ("height", "imageheight", "imgheight")
@@ -453,6 +454,13 @@ def _picture_in(file: Path, size: Size) -> npt.NDArray[np.uint8]:
     """(rows, columns, 3) of a file, turned as viewers show it, or as it lies where the boxes' size tells that."""
     from PIL import Image, ImageOps
 
+    if file.suffix.lower() in _DICOM:
+        array = opened(file, Classes("picture", ("nothing", "something"), (8, 8)))
+        if array.ndim == 2:
+            return np.repeat((array if array.dtype == np.uint8 else in_eight_bits(array))[..., None], 3, -1)
+        if array.ndim != 3 or array.shape[-1] != 3 or array.dtype != np.uint8:
+            raise Refused(f"{file.name} has the shape {array.shape}", "one picture is wanted", "take one frame of it")
+        return array
     try:
         with Image.open(file) as image:
             shown = ImageOps.exif_transpose(image)
