@@ -117,7 +117,7 @@ def test_columns_as_collections_call_them_and_one_for_each_class(tmp_path: Path)
         )
     for head, rows in (
         ("id_code,diagnosis", "a,1\nb,0"), ("image,level", "a,1\nb,0"),
-        ("lesion_id,image_id,dx", "7,a,spot\n8,b,clear"),
+        ("lesion_id,image_id,dx", "7,a,spot\n8,b,clear"), ("id,label", "a,1\nb,0"),
         ("Image name,Retinopathy grade", "a,1\nb,0"), ("image,Clear,Spot", "a,0.0,1.0\nb,1.0,0.0"),
     ):  # fmt: skip
         (tmp_path / "t.csv").write_text(f"{head}\n{rows}\n")

@@ -33,6 +33,7 @@ __all__ = [
 
 FILE_COLUMNS = (
     "file", "filename", "path", "image", "imagepath", "imageid", "imageindex", "img", "name", "idcode", "isicid",
+    "fname", "dicomid", "sopinstanceuid",
 )  # fmt: skip
 FILE_ENDS = ("imagename", "filename", "imagepath", "filepath", "imageid", "imgpath", "imgname")
 LABEL_COLUMNS = (
@@ -198,7 +199,7 @@ def _tells_more(table: Path, how: Classes, known: Collection[Path]) -> bool:
 def _columns(columns: Mapping[str, str], how: Classes, where: str) -> tuple[str, str | None, Sequence[str]]:
     """The columns of the file, of the person, and of the label, or of the findings."""
     ends = (c for c in columns if c.endswith(FILE_ENDS))
-    file = next((columns[c] for c in (*FILE_COLUMNS, *ends) if c in columns), None)
+    file = next((columns[c] for c in (*FILE_COLUMNS, *ends, "id") if c in columns), None)
     ill = plain(how.classes[-1]) if len(how.classes) == 2 and not how.several else ""  # a column of 1 and 0
     label = next((columns[c] for c in LABEL_COLUMNS if c in columns), None)
     whose = next((columns[c] for c in PERSON_COLUMNS if c in columns), None)
