@@ -74,6 +74,7 @@ def test_a_correction_outlives_the_server_once(browser: Any, serve: Callable[[in
     add("Kept before the server died")
     page.get_by_text("1 being sent").wait_for()
     shot(page, "killed")
+    until(lambda: page.evaluate("0") == 0 and server.poll() is not None)  # the page tells of the act before it is kept
     server, _, _ = serve(port)
     until(lambda: page.get_by_text("being sent").count() == 0, 60)
     assert found() == ["Kept before the server died"]
