@@ -249,6 +249,18 @@ def test_echo_times_of_another_unit(parts: tuple[Volume, ...]) -> None:
             LiverFatIron().run(wrong, None)
 
 
+def test_echo_times_in_seconds_are_told_of_files_too() -> None:
+    """So near to each other they are read as one: "no magnitude images", where all were there."""
+    made = abdomen_mr.patient(**SMALL)
+    files = []
+    for file in made.files:
+        image = pydicom.dcmread(io.BytesIO(file))
+        image.EchoTime = float(image.EchoTime) / 1000.0
+        files.append(written(image, int(image.InstanceNumber)))
+    with pytest.raises(Refused, match="the unit is wrong"):
+        LiverFatIron().run(tuple(loaded(files)[0]), None)
+
+
 def test_readouts_in_alternate_directions_are_put_right_where_the_echoes_tell_their_phase() -> None:
     answer = LiverFatIron().run(parts_of(alternate_rad=0.3), None)
     assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=0.5)

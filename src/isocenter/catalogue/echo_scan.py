@@ -18,6 +18,7 @@ from isocenter.catalogue import one_scan
 from isocenter.catalogue.one_scan import component
 from isocenter.errors import Refused
 from isocenter.methods import complex_images
+from isocenter.methods.fat_spectrum import must_be_of_gradient_echoes
 from isocenter.space import Axis, Reference, Volume
 
 __all__ = ["EchoScan", "gathered", "joined"]
@@ -168,6 +169,7 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
             raise Refused(
                 " and ".join(held), "signal needs its real and its imaginary part at every echo", "send what is missing"
             )
+        _must_not_be_seconds(volumes)
         raise Refused("no magnitude images at several echo times", "phase alone says nothing of fat", "send them")
     best = max(
         usable, key=lambda g: (len(next(iter(g.values())).axes[0]) > 2, has_phase(g), next(iter(g.values())).array.size)
@@ -194,6 +196,14 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
             remarks.append(f"phase images at {max(lost)} of {len(times)} echo times: without the others none was used")
         return EchoScan(main, times, None, np.asarray(main.array), tuple(remarks))
     return EchoScan(main, times, images, np.abs(images), tuple(remarks))
+
+
+def _must_not_be_seconds(volumes: tuple[Volume, ...]) -> None:
+    """Echo times in seconds lie so near to each other that images of several echoes are read as those of one."""
+    for volume in volumes:
+        written = volume.facts.get("PerPhase", {}).get("EchoTime", ())
+        if times := sorted({float(t) for t in written if isinstance(t, (int, float)) and t > 0}):
+            must_be_of_gradient_echoes(np.array(times) / 1000.0)
 
 
 def _with_their_phase(groups: list[_Parts]) -> list[_Parts]:

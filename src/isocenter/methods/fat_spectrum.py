@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["PEAKS", "T1_MS", "fat_signal", "must_be_echo_times", "t1_bias_points"]
+__all__ = ["PEAKS", "T1_MS", "fat_signal", "must_be_echo_times", "must_be_of_gradient_echoes", "t1_bias_points"]
 
 PEAKS: tuple[tuple[float, float], ...] = (
     (-3.80, 0.087), (-3.40, 0.693), (-2.60, 0.128), (-1.94, 0.004), (-0.39, 0.039), (0.60, 0.048),
@@ -46,6 +46,20 @@ def fat_signal(times_s: npt.ArrayLike, field_t: float) -> npt.NDArray[np.complex
     return np.asarray(np.exp(2j * np.pi * times[:, None] * hertz) @ (share / share.sum()))
 
 
+def must_be_of_gradient_echoes(times_s: npt.NDArray[np.float64]) -> None:
+    """Refuse rising echo times that only another unit than the header's explains.
+
+    Raises:
+        Refused: for an echo before 0.1 ms or after 200 ms.
+    """
+    if times_s[-1] > 0.2 or times_s[0] < 1e-4:
+        raise Refused(
+            f"echo times from {1000 * times_s[0]:g} to {1000 * times_s[-1]:g} ms",
+            "gradient echoes of fat and water lie between 0.1 and 200 ms: the unit is wrong",
+            "see whether Echo Time stands in milliseconds in the header, as DICOM has it",
+        )
+
+
 def must_be_echo_times(times_s: npt.ArrayLike, field_t: float, *, least: int = 3) -> npt.NDArray[np.float64]:
     """The echo times as an array, when fat and water can be told apart at them.
 
@@ -60,12 +74,7 @@ def must_be_echo_times(times_s: npt.ArrayLike, field_t: float, *, least: int = 3
         raise Refused(
             f"echo times {np.round(times, 5).tolist()} s", "they must rise, each once", "sort the echoes by their time"
         )
-    if times[-1] > 0.2 or times[0] < 1e-4:
-        raise Refused(
-            f"echo times from {1000 * times[0]:g} to {1000 * times[-1]:g} ms",
-            "gradient echoes of fat and water lie between 0.1 and 200 ms: the unit is wrong",
-            "see whether Echo Time stands in milliseconds in the header, as DICOM has it",
-        )
+    must_be_of_gradient_echoes(times)
     if not 0.2 <= field_t <= 11.0:
         raise Refused(
             f"a field of {field_t:g} T", "fat's frequency follows from it", "complete Magnetic Field Strength"
