@@ -419,6 +419,18 @@ def test_slabs_of_one_dynamic_scan_in_series_of_their_own_are_measured_together(
     assert bound(*passes) == sorted(one.uid for one in passes)  # a table that goes to and fro, a series a pass
     later = [slab(f"5.{n}", 16.0, 24.0, begins=200 + 2 * n, times=1) for n in range(12)]
     assert len(bound(*passes[::2], *later)) == 12  # two boluses
+    whole = [
+        replace(
+            one,
+            instances=tuple(
+                replace(i, facts={**i.facts, "AcquisitionTime": None,
+                                  "AcquisitionDateTime": f"20260101{i.facts['AcquisitionTime']}.25+0100"})
+                for i in one.instances
+            ),
+        )
+        for one in (lower, upper)
+    ]  # fmt: skip
+    assert bound(*whole) == ["1.1", "1.2"]  # half of the ischaemic tissue was told: 66 of 130 mL
     for odd in (["x", 0.0], [1.0, 0.0, 0.0, 0.0, 1.0, "n"], 7.0, None):
         assert len(bound(lower, slab("3.1", 16.0, 24.0, ImageOrientationPatient=odd))) == 1
 

@@ -7,10 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from isocenter.dicom.moment import moment_s
 from isocenter.dicom.quantity import pet_units
 from isocenter.record import Instance, Series
 
@@ -320,7 +320,8 @@ def _reaches(bed: _Bed, taken: Sequence[_Bed]) -> bool:
 def _clock(series: Series) -> str:
     """When a series was begun, as words to go on with; empty where it does not say."""
     begun = [w for i in series.instances if (w := _acquired_s({**series.facts, **i.facts})) is not None]
-    return f", begun at {datetime.fromtimestamp(min(begun)[0]):%H:%M}," if begun else ""
+    minutes = int(min(begun)[0] // 60) if begun else 0
+    return f", begun at {minutes // 60 % 24:02d}:{minutes % 60:02d}," if begun else ""
 
 
 @dataclass(frozen=True)
@@ -466,18 +467,19 @@ def _rounded(values: set[Any], digits: int) -> frozenset[Any]:
 def _acquired_s(facts: Any) -> tuple[float, float] | None:
     """From when to when an image was acquired, in seconds; None where the header does not say."""
     if isinstance(frames := facts.get(_IN_PATIENT), Mapping):
-        begun, done = (_moment_s(str(frames.get(end, ""))) for end in ("begun", "done"))
+        begun, done = (_moment_s(str(frames.get(end, "")), "") for end in ("begun", "done"))
         return None if begun is None or done is None else (begun, done)
     day = str(facts.get("AcquisitionDate") or facts.get("SeriesDate") or "19000101").strip()
-    clock = str(facts.get("AcquisitionTime") or "").strip().partition(".")[0]
-    if not clock or (begun := _moment_s(day + clock.ljust(6, "0"))) is None:
+    clock = str(facts.get("AcquisitionTime") or "").strip()
+    # Acquisition Time may be left out where Acquisition DateTime is there.
+    begun = _moment_s(day, clock) if clock else _moment_s(str(facts.get("AcquisitionDateTime") or "").strip(), "")
+    if begun is None:
         return None
     lasted = facts.get("ActualFrameDuration")
     return begun, begun + (float(lasted) / 1000.0 if isinstance(lasted, int) else 0.0)
 
 
-def _moment_s(said: str) -> float | None:
-    try:
-        return datetime.strptime(said.partition(".")[0], "%Y%m%d%H%M%S").timestamp()
-    except ValueError:
-        return None
+def _moment_s(day: str, clock: str) -> float | None:
+    """Whole seconds: makers cut the times of some images and not of others."""
+    moment = moment_s(day, clock)
+    return None if moment is None else math.floor(moment)
