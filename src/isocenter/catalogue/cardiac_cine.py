@@ -284,9 +284,10 @@ def _must_be_cine(cine: Volume) -> None:
             "a heart needs 100 mm, and its wall pixels of at most 3 mm",
             "send the cine as it was acquired, neither cropped nor reduced",
         )
-    if not np.isfinite(cine.array).all():
+    low, high = float(cine.array.min()), float(cine.array.max())
+    if not np.isfinite((low, high)).all():
         raise Refused("images with values that are not numbers", "they cannot be outlined", "send the series again")
-    if float(cine.array.min()) == float(cine.array.max()):
+    if low == high:
         raise Refused("images of one value everywhere", "there is no heart in them", "send the images again")
     _, down, across = cine.geometry.directions.T  # the plane decides, wherever the slices step
     along = along_heart(down, across)
@@ -357,7 +358,8 @@ def _must_be_clear(turn: Turned, found: Outlined) -> list[str]:
         box.append(slice(max(0, int(at[0]) - more), int(at[-1]) + more + 1))
     near = turn.array[:, chosen, box[0], box[1]]
     # The brightest of it: what the network calls cavity at end-systole is muscle for the most part in a thick heart.
-    blood = [float(np.quantile(phase[found.cavity["ed"]], _BRIGHTEST)) for phase in turn.array]
+    inside = np.flatnonzero(found.cavity["ed"])
+    blood = [float(np.quantile(phase.reshape(-1)[inside], _BRIGHTEST)) for phase in turn.array]
     if max(blood) > _FILLS * max(min(blood), 0.0):
         raise Refused(
             "blood that becomes more than twice as bright and dark again",

@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.methods.blocks import block_means
 from isocenter.methods.noise import noise_of
 
 __all__ = ["noise_over_phases"]
@@ -48,9 +49,7 @@ def noise_over_phases(phases: Array, spacing_mm: tuple[float, float], least: flo
     from scipy.ndimage import uniform_filter
 
     down, across = (max(1, round(_BLOCK_MM / mm)) for mm in spacing_mm)
-    rows, columns = phases.shape[2] // down * down, phases.shape[3] // across * across
-    cut = phases[:, :, :rows, :columns]
-    blocks = cut.reshape(*cut.shape[:2], rows // down, down, columns // across, across).mean(axis=(3, 5))
+    blocks = block_means(phases, down, across)
     bright = blocks.mean(axis=0) >= least
     if not bright.any():
         return 0.0

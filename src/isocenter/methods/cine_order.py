@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.methods.blocks import block_means
+
 __all__ = ["neighbours_apart"]
 
 _SQUARE_MM, _MOVING = 4.0, 0.05  # of the pixels, those that change most
@@ -29,10 +31,8 @@ def neighbours_apart(near: npt.NDArray[np.float32], spacing_mm: tuple[float, flo
     0.071
     """
     down, across = (max(1, round(_SQUARE_MM / mm)) for mm in spacing_mm)
-    phases, slices, rows, columns = near.shape
-    rows, columns = rows // down * down, columns // across * across
-    squares = near[:, :, :rows, :columns].reshape(phases, slices, rows // down, down, columns // across, across)
-    seen = squares.mean((3, 5), dtype=np.float64).reshape(phases, slices, -1)
+    phases, slices = near.shape[:2]
+    seen = block_means(near, down, across).astype(np.float64).reshape(phases, slices, -1)
     spread = seen.var(axis=0)
     found = np.ones(slices)
     for k, each in enumerate(spread):

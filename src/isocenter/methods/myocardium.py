@@ -120,7 +120,7 @@ def thickening_percent(
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan"})  # the least of several at once
 def _nearest_mm(points: Floats, line: Floats) -> Floats:
     """How far each point lies from the nearest corner of a line: of so few, looking at all is faster than a tree."""
     found = np.empty(len(points))

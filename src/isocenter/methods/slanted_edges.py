@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.measure import approximate_polygon, find_contours
+from skimage.measure import find_contours
 
 __all__ = ["slanted_deg"]
 
@@ -39,10 +39,17 @@ def slanted_deg(frames: npt.NDArray[Any]) -> float | None:
     >>> round(slanted_deg(turned), -1)
     30.0
     """
-    some = frames[:: max(1, len(frames) // _PHASES)]
-    seen = [edges for one in some.swapaxes(0, 1) if (edges := _edges_deg(one)) is not None]
-    aslant = [edges for edges in seen if len(edges) >= _EDGES]
-    if not aslant or len(aslant) < _SLICES * len(seen):
+    some = frames[:: max(1, len(frames) // _PHASES)].swapaxes(0, 1)
+    aslant, plain = [], 0
+    for one in some:
+        edges = _edges_deg(one)
+        if edges is not None and len(edges) >= _EDGES:
+            aslant.append(edges)
+        elif edges is not None:
+            plain += 1
+        if len(some) - plain < _SLICES * len(some):  # whatever the others show
+            return None
+    if not aslant or len(aslant) < _SLICES * (len(aslant) + plain):
         return None
     return float(np.median(np.concatenate(aslant)))
 
@@ -62,8 +69,29 @@ def _edges_deg(frames: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
         return None
     outline = max(outlines, key=len)[:-1]
     first = int(np.square(outline - outline.mean(0)).sum(1).argmax())  # a corner, so that no edge is seen in two pieces
-    corner = approximate_polygon(np.concatenate([outline[first:], outline[: first + 1]]), _STRAIGHT_PX)
-    down, across = np.abs(np.diff(corner, axis=0)).T
+    around = np.concatenate([outline[first:], outline[: first + 1]])
+    down, across = np.abs(_straight(around, _LENGTH * min(frames.shape[1:]))).T
     aslant = np.degrees(np.arctan2(np.minimum(down, across), np.maximum(down, across)))
-    long = np.hypot(down, across) >= _LENGTH * min(frames.shape[1:])
-    return np.asarray(aslant[long & (aslant > _ASLANT_DEG)])
+    return np.asarray(aslant[aslant > _ASLANT_DEG])
+
+
+def _straight(line: npt.NDArray[np.float64], long_px: float) -> npt.NDArray[np.float64]:
+    """The edges of `long_px` and more, (n, 2), of the line as Douglas and Peucker (1973) simplify it.
+
+    Most of a round outline is no edge: what is not as long along the line is not looked at any further.
+    """
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    edges, open_ = [], [(0, len(line) - 1)]
+    while open_:
+        start, end = open_.pop()
+        if along[end] - along[start] < long_px:
+            continue
+        edge, beside = line[end] - line[start], line[start + 1 : end] - line[start]
+        length = float(np.hypot(*edge))
+        part = np.clip(beside @ edge / length**2, 0.0, 1.0) if length else np.zeros(len(beside))
+        off = np.hypot(*(beside - part[:, None] * edge).T)
+        if len(off) and off.max() > _STRAIGHT_PX:
+            open_ += [(start, start + 1 + int(off.argmax())), (start + 1 + int(off.argmax()), end)]
+        elif length >= long_px:
+            edges.append(edge)
+    return np.array(edges).reshape(-1, 2)
