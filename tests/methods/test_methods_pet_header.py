@@ -157,6 +157,13 @@ def test_without_times_there_is_no_uptake() -> None:
     assert pet_header.read({**STS_001, "RadiopharmaceuticalStartTime": ""}).uptake_s is None
 
 
+def test_a_series_time_that_no_acquisition_confirms_is_told_with_what_it_may_cost() -> None:
+    bare = {k: v for k, v in STS_001.items() if not k.startswith("Acquisition")}
+    (told,) = pet_header.read({**bare, "SeriesTime": "125000"}).remarks
+    assert told.startswith("WARNING: no image states when it was acquired") and "1.46 times too large" in told
+    assert pet_header.read({**bare, "GEScanDateTime": "20000907112011"}).remarks == ()
+
+
 def test_only_a_series_time() -> None:
     facts = {k: v for k, v in STS_001.items() if not k.startswith("Acquisition")}
     assert pet_header.read(facts).uptake_s == 2711.0

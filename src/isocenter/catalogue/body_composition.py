@@ -31,6 +31,7 @@ from isocenter.methods.body_composition import (
 from isocenter.methods.body_limits import below
 from isocenter.methods.calcium import is_sharp
 from isocenter.methods.field_of_view import imaged
+from isocenter.methods.sex import sex_stated
 from isocenter.record import Code, Curve, Finding, Measurement, codes
 from isocenter.space import Reference, Region, Volume, resample_region
 
@@ -548,7 +549,7 @@ def _judged(
     if years is not None and years < _ADULT_YEARS:
         remarks.append(f"a patient of {age_said(years)}: the limits of {study} are of adults, none is applied")
         return []
-    sex = str(ct.facts.get("PatientSex") or "")
+    sex = sex_stated(ct.facts.get("PatientSex"))
     bmi = weight_kg / height_m**2 if height_m and weight_kg else None
     contrast = any(r.startswith(("contrast", _ARMS)) for r in remarks)
     findings, looked = [], 0

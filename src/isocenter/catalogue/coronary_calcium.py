@@ -31,6 +31,7 @@ from isocenter.methods.calcium import (
 )
 from isocenter.methods.even_tube import even_tubes
 from isocenter.methods.heart_region import has_bone, heart_region
+from isocenter.methods.sex import sex_stated
 from isocenter.record import Code, Finding, Measurement, codes
 from isocenter.space import Region, Volume
 
@@ -456,7 +457,7 @@ def _risk(
     if not any(given):
         return ()
     age = re.fullmatch(r"(\d{2,3})Y", str(ct.facts.get("PatientAge") or ""))
-    sex = str(ct.facts.get("PatientSex") or "")
+    sex = sex_stated(ct.facts.get("PatientSex"))
     if not all(given) or age is None or sex not in ("M", "F"):
         remarks.append("no risk is given: it needs pressure, total and HDL cholesterol, and age and sex in the header")
         return ()

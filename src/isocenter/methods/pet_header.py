@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from isocenter.errors import Refused
+from isocenter.methods.sex import sex_stated
 from isocenter.methods.suv import Scan
 
 __all__ = ["KEYWORDS", "acquired_at", "injected_at", "nuclide", "read", "scan_started_at", "uptake_time_s"]
@@ -99,7 +100,7 @@ def read(facts: Mapping[str, Any]) -> Scan:
         measured_s=_number(facts, "MeasuredAfter"),
         weight_kg=_number(facts, "PatientWeight"),
         height_m=_number(facts, "PatientSize"),
-        sex=_text(facts, "PatientSex").upper(),
+        sex=sex_stated(facts.get("PatientSex")),
         philips_suv=_number(facts, "PhilipsSUVScaleFactor"),
         philips_bqml=_number(facts, "PhilipsActivityConcentrationScaleFactor"),
         nuclide=nuclide(_text(facts, "Radionuclide")),
@@ -136,8 +137,10 @@ def scan_started_at(facts: Mapping[str, Any], half_life_s: float | None) -> tupl
         return stated, ()
     series = _moment(facts, "SeriesDate", "SeriesTime")
     acquired = acquired_at(facts)
+    if series is not None and acquired is None:
+        return series, (_unconfirmed(half_life_s),)
     if series is None or acquired is None:
-        return series or acquired, ()
+        return acquired, ()
     reference, duration = _number(facts, "FrameReferenceTime"), _number(facts, "ActualFrameDuration")
     if series - acquired < timedelta(seconds=1):  # one of them is often cut to whole seconds
         if acquired - series > _NIGHT:  # no scan waits so long for its first image: one of the dates was shifted
@@ -152,6 +155,15 @@ def scan_started_at(facts: Mapping[str, Any], half_life_s: float | None) -> tupl
         started = acquired - timedelta(seconds=reference / 1000.0 - mean_at)
         return started, (f"{late}; the start of the scan was computed from Frame Reference Time",)
     return acquired, (f"{late}; the first acquisition was taken as start of the scan",)
+
+
+def _unconfirmed(half_life_s: float | None) -> str:
+    """What a start by Series Time alone may cost: it is that of the reconstruction, which may have been made later."""
+    times = 2.0 ** (3600.0 / half_life_s) if half_life_s else 1.0
+    return (
+        "WARNING: no image states when it was acquired, and Series Time was taken as start of the scan: where the series "
+        f"was made again an hour later, every SUV is {times:.3g} times too large"
+    )
 
 
 def _early(
