@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from isocenter.analysis import registry, weights
+from isocenter.analysis.need import Dated
 from isocenter.analysis.run import Request, _as, run, run_apart
 from isocenter.errors import MissingPart, NotFound, Refused
 from isocenter.record import Model, Outcome, Result, Urgency, from_plain, to_plain
-from isocenter.space import Geometry, Volume
+from isocenter.space import Geometry, Region, Volume
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 sys.path.insert(0, str(Path(__file__).parent))
@@ -65,6 +66,20 @@ def test_a_map_of_sensitivity_is_one_also_where_nothing_says_so() -> None:
 def test_the_same_input_gives_the_same_findings_and_tracking() -> None:
     first, second = run(request("Bright")).result, run(request("Bright")).result
     assert first.findings == second.findings
+
+
+def test_crossing_contours_are_told_by_whatever_measures_what_they_enclose() -> None:
+    grid = Geometry.regular(shape=(3, 8, 8), spacing_mm=(5, 2, 2))
+    mask = np.zeros(grid.shape, bool)
+    mask[1, 2:5, 2:5] = True
+    unsure = Region.of_contours(grid, mask, None, label="wall", shared_ml=0.216)
+    for given in ((unsure, unsure), [Dated("1.2", NOW.date(), (unsure,))]):
+        done = run(Request("isocenter.catalogue.volumetry:Volumetry", "1.2", lambda g=given: {"structures": g}, NOW))
+        told = [r for r in done.result.reasons if "contours of wall cross" in r]
+        assert told == [
+            "WARNING: contours of wall cross, and what they share was left out as a hole: if they are parts of it, its "
+            "volume is 0.22 mL larger"
+        ]
 
 
 def test_looked_and_found_none_is_its_own_answer() -> None:

@@ -7,7 +7,9 @@ from isocenter.methods.sex import sex_stated
 from isocenter.methods.suv import lean_body_mass_kg
 
 
-@pytest.mark.parametrize(("said", "meant"), [("M", "M"), ("male", "M"), ("FEMALE", "F"), (" f", "F"), ("O", "O"), ("W", "W")])
+@pytest.mark.parametrize(
+    ("said", "meant"), [("M", "M"), ("male", "M"), ("FEMALE", "F"), (" f", "F"), ("O", "O"), ("W", "W")]
+)
 def test_words_are_read_and_nothing_is_guessed(said: str, meant: str) -> None:
     assert sex_stated(said) == meant
 

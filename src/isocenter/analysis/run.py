@@ -143,18 +143,26 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
 
 def _told(inputs: Mapping[str, Any]) -> tuple[str, ...]:
     """What reading the inputs had to tell, as of stacks of a series that were not taken; each once."""
-    words = (str(said) for one in _images(inputs.values()) for said in one.facts.get("Told", ()))
+    words: list[str] = []
+    for one in _read(inputs.values()):
+        if isinstance(one, Volume):
+            words += map(str, one.facts.get("Told", ()))
+        elif one.shared_ml:
+            words.append(
+                f"WARNING: contours of {one.label or 'a structure'} cross, and what they share was left out as a hole: "
+                f"if they are parts of it, its volume is {one.shared_ml:.2g} mL larger"
+            )
     return tuple(dict.fromkeys(words))
 
 
-def _images(values: Iterable[Any]) -> Iterator[Volume]:
+def _read(values: Iterable[Any]) -> Iterator[Volume | Region]:
     for one in values:
-        if isinstance(one, Volume):
+        if isinstance(one, Volume | Region):
             yield one
         elif isinstance(one, Dated):
-            yield from _images((one.given,))
+            yield from _read((one.given,))
         elif isinstance(one, list | tuple):
-            yield from _images(one)
+            yield from _read(one)
 
 
 def _look(inputs: Mapping[str, Any]) -> tuple[float, ...]:

@@ -170,11 +170,6 @@ def _doubts(region: Region, called: str, size: Extent) -> list[str]:
         )
     elif size.cut:
         doubts.append(f"{called} reaches the edge of the image and may go on outside")
-    if region.shared_ml:
-        doubts.append(
-            f"WARNING: contours of {called} cross, and what they share was left out as a hole: if they are parts of "
-            f"it, its volume is {region.shared_ml:.2g} mL larger"
-        )
     if region.voxels < _SMALL:
         doubts.append(f"{called} has {region.voxels} voxels: its sizes are rough")
     if size.components > 1:

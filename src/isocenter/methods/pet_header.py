@@ -161,8 +161,8 @@ def _unconfirmed(half_life_s: float | None) -> str:
     """What a start by Series Time alone may cost: it is that of the reconstruction, which may have been made later."""
     times = 2.0 ** (3600.0 / half_life_s) if half_life_s else 1.0
     return (
-        "WARNING: no image states when it was acquired, and Series Time was taken as start of the scan: where the series "
-        f"was made again an hour later, every SUV is {times:.3g} times too large"
+        "WARNING: no image states when it was acquired, and Series Time was taken as start of the scan: where the "
+        f"series was made again an hour later, every SUV is {times:.3g} times too large"
     )
 
 
