@@ -189,7 +189,7 @@ def test_move_to_a_destination_that_is_down(
         to="DOWN",
         calling="TESTER",
     )
-    assert ended.status == 0xA801 and "127.0.0.1:1" in ended.comment
+    assert ended.status == 0xA702 and "127.0.0.1:1" in ended.comment and ended.failed == 1
 
 
 def test_move_counts_what_the_destination_refused(

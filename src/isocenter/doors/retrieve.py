@@ -102,8 +102,9 @@ def move(retrieval: Retrieval, to: Peer, *, calling: str, origin: tuple[str, int
         if retrieval.instances:
             try:
                 sender.open()
-            except IsocenterError as error:
-                return retrieval.say(0xA801, str(error))
+            except IsocenterError as error:  # it is known, but not there: 0xA801 would say that nobody knows it
+                retrieval.fail_rest(retrieval.instances)
+                return retrieval.say(0xA702, str(error))
         silent = 0
         for number, instance in enumerate(retrieval.instances):
             if retrieval.cancelled():
