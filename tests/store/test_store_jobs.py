@@ -173,6 +173,18 @@ def test_what_has_to_follow_every_change_is_promised_again(jobs: Jobs, work: Wor
     assert jobs.state("plan")["state"] == "cancelled" and jobs.waiting() == 0
 
 
+def test_the_latest_of_many_promises_of_a_key_is_found(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isocenter.store.jobs._AT_ONCE", 2)
+    jobs.submit("add", 0, 0, key="keys")  # another that begins alike
+    for n in range(1, 6):
+        jobs.submit("add", n, 0, key="key", again=True)
+        assert jobs.state("key")["args"] == [n, 0]
+        jobs.submit("add", 9, 9, key="key", again=True)  # it waits, and stays the one
+        assert jobs.state("key")["args"] == [n, 0]
+        jobs.cancel("key")
+    assert jobs.state("key")["state"] == "cancelled" and jobs.waiting() == 1
+
+
 def test_a_failure_keeps_its_three_sentences_and_may_be_tried_again(jobs: Jobs, work: Work) -> None:
     jobs.submit("fail", key="k")
     jobs.start(concurrency=1)

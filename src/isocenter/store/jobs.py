@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 _QUEUE, _WAITING = "isocenter", "isocenter-waiting"
 _QUEUES = [_QUEUE, _WAITING]
+_AT_ONCE = 32  # promises of one key that are asked for together
 _AT_ONCE, _OF_ONE = 8, 2  # jobs that wait at a time in one process; of these, for one system
 _WORKFLOW = "isocenter_job"
 _VERSION = "isocenter-jobs-1"  # DBOS goes on only with jobs of its own version: bump it when old jobs must not go on
@@ -142,7 +143,7 @@ class Jobs:
         options: dict[str, Any] = {
             "workflow_name": _WORKFLOW,
             "queue_name": self._queue_of(kind),
-            "workflow_id": f"{key}#{turn + 1}" if turn else key,
+            "workflow_id": _id(key, turn + 1),
             "app_version": _VERSION,
             "priority": priority,
         }
@@ -343,13 +344,20 @@ class Jobs:
         return _WAITING if kind in self._waits else _QUEUE
 
     def _latest(self, key: str) -> tuple[int, WorkflowStatus | None]:
-        """How often a key was promised, and the latest of these jobs."""
-        turns = self._client.list_workflows(workflow_id_prefix=f"{key}#")
-        if turns:
-            last = max(turns, key=lambda one: int(one.workflow_id.rpartition("#")[2]))
-            return int(last.workflow_id.rpartition("#")[2]), last
-        first = self._client.list_workflows(workflow_ids=[key])
-        return (1, first[0]) if first else (0, None)
+        """How often a key was promised, and the latest of these jobs.
+
+        Asked by their numbers: what begins with a key would be looked for in every job that there ever was.
+        """
+        turn, latest = 0, None
+        while turn % _AT_ONCE == 0:
+            numbers = range(turn + 1, turn + 1 + _AT_ONCE)
+            there = self._client.list_workflows(workflow_ids=[_id(key, number) for number in numbers])
+            if not there:
+                break
+            turns = {one.workflow_id: one for one in there}
+            turn = max(number for number in numbers if _id(key, number) in turns)
+            latest = turns[_id(key, turn)]
+        return turn, latest
 
     def _one(self, key: str) -> WorkflowStatus:
         _, latest = self._latest(key)
@@ -370,6 +378,11 @@ class Jobs:
             return answer
         finally:
             _current.reset(token)
+
+
+def _id(key: str, turn: int) -> str:
+    """Of the job that a key promises for the n-th time, from 1."""
+    return key if turn == 1 else f"{key}#{turn}"
 
 
 def step(name: str, work: Callable[..., T], *args: Any) -> T:
