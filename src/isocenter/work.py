@@ -67,7 +67,8 @@ class Work:
         from isocenter.site import outlining
 
         analyses = {type(a).__module__ for a in self._site.registry.analyses.values()}
-        preload("isocenter.site.loading", "isocenter.dicom.assemble", "isocenter.store.blobs", *sorted(analyses))
+        reading = ("isocenter.site.loading", "isocenter.dicom.assemble", "isocenter.store.blobs", "obstore.store")
+        preload(*reading, *sorted(analyses))
         threading.Thread(target=warm_up, args=(outlining.compiles,), name="warm-up", daemon=True).start()
         self._jobs = self._promised(executor)
         self._jobs.start(concurrency=self._settings.workers)

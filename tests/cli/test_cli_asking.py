@@ -32,6 +32,20 @@ def test_two_names_give_two_answers_each_of_its_study(tmp_path: Path) -> None:
     assert [r["analysis"] for r in json.loads(told.stdout)] == ["volumetry", "pet_uptake"]
 
 
+def test_a_process_of_an_analysis_does_not_read_the_program_again(tmp_path: Path) -> None:
+    """Each read the script that was started, and imported every command: 0.1 s of the processor for each analysis."""
+    script, folder = tmp_path / "isocenter", tmp_path / "images"
+    script.write_text(
+        "print('read', flush=True)\nfrom isocenter.cli import main\nif __name__ == '__main__':\n    main()\n"
+    )
+    folder.mkdir()
+    for number, data in enumerate(balls.patient().files):
+        (folder / f"{number}").write_bytes(data)
+    command = [sys.executable, str(script), "analyse", str(folder), "--only", "volumetry,image_quality", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.count("read") == 1 and "image_quality" in done.stdout
+
+
 def test_an_analysis_of_an_outline_on_a_series_names_both(tmp_path: Path) -> None:
     for number, data in enumerate(pet_ct.patient().files):
         (tmp_path / f"{number}").write_bytes(data)
