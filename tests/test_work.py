@@ -96,11 +96,36 @@ def test_a_run_for_research_that_does_not_come_about_is_told_to_whoever_asked(fa
 
 def test_a_signed_report_is_not_computed_under_again(tmp_path: Any) -> None:
     state = {"state": "signed"}
-    site = SimpleNamespace(index=SimpleNamespace(reading=lambda study: state), analyse=lambda study, **_: [1, 2])
+    index = SimpleNamespace(reading=lambda study: state)
+    site = SimpleNamespace(index=index, analyse=lambda study, **_: [1, 2], drawn_on=lambda study: {})
     work, _ = work_of(site, tmp_path)
     assert work._ask_again("1.2") == 0
     state["state"] = "open"
     assert work._ask_again("1.2") == 2
+
+
+def test_the_images_on_which_a_study_was_drawn_are_analysed_again_once(tmp_path: Any) -> None:
+    looked: list[str] = []
+
+    def analyse(study: str, *, who: Any, told: Any) -> list[Any]:
+        looked.append(study)
+        return []
+
+    drawn_on = {"2.1": {"1.1": "d" * 64}}
+    work, _ = work_of(SimpleNamespace(analyse=analyse, drawn_on=lambda study: drawn_on.get(study, {})), tmp_path)
+    work._jobs = jobs = work._promised("A")
+    try:
+        jobs.start(concurrency=1)
+        for _ in range(2):  # the same outlines, asked for twice
+            work.again("2.1")
+            jobs.drain(30)
+        assert looked == ["2.1", "1.1", "2.1"]
+        drawn_on["2.1"]["1.1"] = "e" * 64  # more was drawn
+        work.again("2.1")
+        jobs.drain(30)
+        assert looked[3:] == ["2.1", "1.1"]
+    finally:
+        jobs.close()
 
 
 def test_how_far_the_analysis_of_a_study_has_come_is_known_while_it_runs(tmp_path: Any) -> None:
@@ -113,7 +138,7 @@ def test_how_far_the_analysis_of_a_study_has_come_is_known_while_it_runs(tmp_pat
         assert go.wait(20)
         return []
 
-    work, _ = work_of(SimpleNamespace(analyse=analyse), tmp_path)
+    work, _ = work_of(SimpleNamespace(analyse=analyse, drawn_on=lambda study: {}), tmp_path)
     work._jobs = jobs = work._promised("A")
     try:
         jobs.start(concurrency=1)

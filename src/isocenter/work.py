@@ -234,10 +234,14 @@ class Work:
 
     def _analyse(self, study: str) -> int:
         try:
-            return len(self._site.analyse(study, who=HOUSE, told=_answered))
+            made = self._site.analyse(study, who=HOUSE, told=_answered)
         except Exception as fault:
             self._site.failed(study, f"{type(fault).__name__}: {fault}")
             raise
+        for images, digest in self._site.drawn_on(study).items():
+            assert self._jobs is not None
+            self._jobs.submit("analyse", images, key=f"analyse:{images}:drawn:{digest[:16]}")
+        return len(made)
 
     def _ask_again(self, study: str) -> int:
         """What was computed from older headers, where it can still matter to whoever reads: what is signed is told of

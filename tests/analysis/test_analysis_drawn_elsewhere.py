@@ -25,9 +25,9 @@ def test_outlines_come_only_from_the_same_person_and_only_to_their_images() -> N
     other = Study("2.1", JANE, series=(DRAWN,))
     joined = with_outlines(CT, [CT, other])
     assert [s.uid for s in joined.series] == ["1.1.1", "2.1.1"]
-    (word,) = told_of_outlines(joined, ["1.1.1", "2.1.1"])
+    (word,) = told_of_outlines([joined], ["1.1.1", "2.1.1"])
     assert word.startswith("the outlines of series 9 stand in another study (2.1) of this patient")
-    assert told_of_outlines(joined, ["1.1.1"]) == () and told_of_outlines(CT, ["1.1.1"]) == ()
+    assert told_of_outlines([joined], ["1.1.1"]) == () and told_of_outlines([CT], ["1.1.1"]) == ()
     for patient in (
         replace(JANE, id="8"), replace(JANE, sex="M"), replace(JANE, birth_date=date(1971, 1, 1)),
         replace(JANE, issuer="elsewhere"),

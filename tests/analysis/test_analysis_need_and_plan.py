@@ -606,6 +606,7 @@ def test_what_bears_the_number_of_a_patient_and_is_not_compared_is_told() -> Non
     nameless = replace(none, patient=Patient(""))
     assert "this study has no Patient ID" in not_compared(nameless, others)[0]
     assert not_compared(nameless, (nameless,)) == ()
+    assert not_compared(today, (replace(twin, series=(drawn("7.9", "3.1"),)),)) == (), "outlines alone are no visit"
     (declined,) = plan([_Growth()], replace(today, series=(series(uid="3.1"),)), (), told[:1]).declined
     assert declined.sentences()[1:] == told[:1]
 

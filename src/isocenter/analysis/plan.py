@@ -149,6 +149,8 @@ def not_compared(study: Study, others: Iterable[Study]) -> tuple[str, ...]:
         return ("this study has no date, and its series and images have none: none is before it. Complete Study Date",)
     said = [*_of_another_number(now, others), *_of_several_days(study)]
     for s in _of_one_number(now, others):
+        if s.series and all(one.modality in _MADE_LATER for one in s.series):
+            continue  # a workstation may file what is drawn as a study of its own: there is nothing to compare
         if s.date is None:
             said.append(f"study {s.uid} of this patient has no date and is not compared: complete Study Date")
         elif (s.date, s.time) > (now.date, now.time):

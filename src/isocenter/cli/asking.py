@@ -177,7 +177,7 @@ def _of_path(
     results: list[Result] = []
     for alone in _some_studies(path, held, screen):
         study = with_outlines(alone, held.studies)
-        earlier = earlier_of(study, held.studies)
+        earlier = tuple(with_outlines(one, held.studies) for one in earlier_of(study, held.studies))
         left = not_compared(study, held.studies)
         planned = plan(chosen, study, earlier, left)
         for number, binding in enumerate(planned.bindings):
@@ -187,7 +187,7 @@ def _of_path(
             series = tuple(uid for uids in binding.series.values() for uid in uids)
             asked = Request(
                 address(analysis), study.uid, load, now(), given[analysis.name], load.digests, series, shelf,
-                told=(*(left if looks_back([analysis]) else ()), *told_of_outlines(study, series)),
+                told=(*(left if looks_back([analysis]) else ()), *told_of_outlines((study, *earlier), series)),
             )  # fmt: skip
             done = run_apart(asked)
             results.append(done.result)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from isocenter.analysis import plan as planning
 from isocenter.analysis.apart import without_places
 from isocenter.analysis.describing import of_other_picture, same_asking, same_question
+from isocenter.analysis.drawn_elsewhere import draws_on, has_outlines, told_of_outlines
 from isocenter.analysis.protocol import own
 from isocenter.analysis.registry import address
 from isocenter.analysis.run import Request, run, run_apart
@@ -54,7 +55,8 @@ class Analysing(Answers):
             told: progress: name, runs done, runs in all.
         """
         must(who, "analyse", study_uid)
-        study = self._with_places(self.index.study(study_uid))
+        alone = self._with_places(self.index.study(study_uid))
+        study = self._with_outlines(alone)
         chosen = [self.registry.get(only)] if only else list(self.registry.analyses.values())
         stops = self.gating.stops()
         if only and only in stops:
@@ -67,7 +69,7 @@ class Analysing(Answers):
         earlier = tuple(self._with_places(was) for was in self._earlier(study, chosen))
         plan = planning.plan(chosen, study, earlier, self._not_compared(study, chosen))
         self._tell(
-            Kind.PLANNED, who.name, study_uid, fingerprint=fingerprint(study),
+            Kind.PLANNED, who.name, study_uid, fingerprint=fingerprint(alone),
             bindings=[{"analysis": b.analysis, "series": to_plain(b.series)} for b in plan.bindings],
             declined=[{"analysis": d.analysis, "reasons": list(d.sentences())} for d in plan.declined],
         )  # fmt: skip
@@ -117,7 +119,7 @@ class Analysing(Answers):
                 return [(digest, result)]
         request = Request(
             address(analysis), study.uid, load, self.clock(), given, load.digests, series, self.shelf,
-            told=self._not_compared(study, [analysis]),
+            told=(*self._not_compared(study, [analysis]), *told_of_outlines((study, *earlier), series)),
         )  # fmt: skip
         done = run_apart(request) if self.apart else run(request, analysis)
         if analysis.name in self.gating.stops():
@@ -126,6 +128,15 @@ class Analysing(Answers):
         if done.blobs:
             self.blobs.put_many(list(done.blobs.values()), of=study.uid)
         return [(self._keep(result, who.name), result)]
+
+    def drawn_on(self, study_uid: str) -> dict[str, str]:
+        """Studies on whose images outlines of this one were drawn, each with the digest of all that this one holds.
+
+        They are analysed again once these have arrived.
+        """
+        study = self.index.study(study_uid)
+        others = self._of_its_number(study) if has_outlines(study) else ()
+        return {one.uid: fingerprint(study) for one in others if draws_on(study, one)}
 
     def outdated(self, *, who: Person) -> dict[str, list[str]]:
         """Answers that were computed before more was learnt from the headers of their series: study -> analyses.

@@ -11,7 +11,7 @@ from isocenter.analysis.need import Check
 from isocenter.govern.policy import Person, must
 from isocenter.reading.disclosure import AFTER
 from isocenter.reading.worklist import STRUCK
-from isocenter.record import Kind, Result, Verdict
+from isocenter.record import Kind, Result, Study, Verdict
 from isocenter.site.gating import Gating
 from isocenter.site.sitting import Sitting
 
@@ -26,7 +26,7 @@ class Answers(Sitting):
     def planned(self, study_uid: str, *, who: Person) -> planning.Plan:
         """Which analysis runs on which series, and why the others do not. Asks only; nothing is recorded."""
         must(who, "plan", study_uid)
-        study = self._disclosing.study(self.index.study(study_uid), who)
+        study = self._seen_whole(study_uid, who)
         chosen = list(self.registry.analyses.values())
         return planning.plan(chosen, study, self._earlier(study, chosen), self._not_compared(study, chosen))
 
@@ -34,7 +34,7 @@ class Answers(Sitting):
         """Each analysis with its answer on this study: found, struck (by whom), none, declined (with reasons), waiting;
         or that it is told after one's own opinion, which is the same whatever it said."""
         must(who, "plan", study_uid)
-        study = self._disclosing.study(self.index.study(study_uid), who)
+        study = self._seen_whole(study_uid, who)
         said = self._disclosing.results(study_uid, who)
         rows = []
         chosen = [a for a in self.registry.analyses.values() if not self._disclosing.is_silent(a.name, who)]
@@ -57,6 +57,14 @@ class Answers(Sitting):
             checks = [_check_row(need, check) for need in held for check in need.checks]
             rows.append({**row, "near": planning.closest(analysis, study, earlier) is not None, "checks": checks})
         return rows
+
+    def _seen_whole(self, study_uid: str, who: Person) -> Study:
+        """What somebody may know of a study, with what was drawn on its images elsewhere."""
+
+        def seen(study: Study) -> Study:
+            return self._disclosing.study(study, who)
+
+        return self._with_outlines(seen(self.index.study(study_uid)), seen)
 
     def _answer(
         self, study_uid: str, analysis: str, series: tuple[str, ...], said: Sequence[tuple[str, Result]], who: Person

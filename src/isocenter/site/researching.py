@@ -49,7 +49,7 @@ class Researching(Answers):
             WrongState: the person still owes their own opinion.
         """
         must(who, "analyse", study_uid)
-        study = self._disclosing.imaged(self.index.study(study_uid))
+        study = self._with_outlines(self._disclosing.imaged(self.index.study(study_uid)), self._disclosing.imaged)
         if self._disclosing.owes(study_uid, who):
             raise WrongState(
                 "an analysis run for research", "your own opinion comes first here", "lock it, and ask again"
@@ -83,7 +83,7 @@ class Researching(Answers):
         """
         binding, unmet = self.researchable(study_uid, analysis, who=who)
         held = self.registry.get(analysis)
-        study = self._disclosing.imaged(self.index.study(study_uid))
+        study = self._with_outlines(self._disclosing.imaged(self.index.study(study_uid)), self._disclosing.imaged)
         earlier = self._earlier(study, [held])
         load = Loading(study, held.needs, binding.series, self.blobs.kept, earlier, binding.image)
         series = tuple(uid for uids in binding.series.values() for uid in uids)

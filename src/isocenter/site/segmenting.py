@@ -340,7 +340,7 @@ class Segmenting:
             series = tuple(uid for uids in binding.series.values() for uid in uids)
             request = Request(
                 address(analysis), study.uid, load, self._clock(), None, load.digests, series, self._shelf,
-                told=told_of_outlines(study, series),
+                told=told_of_outlines([study], series),
             )  # fmt: skip
             done = self._run(guest, request)
             source = _no_source if _is_nifti(study) else lambda uid: held(where[uid])

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
+from isocenter.analysis.drawn_elsewhere import draws_on, with_outlines
 from isocenter.analysis.registry import Registry
 from isocenter.errors import Conflict
 from isocenter.govern.policy import Person
@@ -55,7 +56,9 @@ class Sitting:
         """Earlier studies of the patient, whole, the newest first; none where no analysis looks back."""
         if not planning.looks_back(chosen):
             return ()
-        return tuple(self.index.study(s.uid) for s in self._before(study))
+        others = [study, *self._of_its_number(study)]
+        before = planning.earlier_of(study, others)
+        return tuple(self._with_outlines(self.index.study(s.uid), among=others) for s in before)
 
     def _before(self, study: Study) -> tuple[Study, ...]:
         """Earlier studies of the patient without their series, the newest first."""
@@ -64,6 +67,18 @@ class Sitting:
     def _not_compared(self, study: Study, chosen: Sequence[Analysis]) -> tuple[str, ...]:
         """What is no earlier study of the patient though it bears their number, in words."""
         return planning.not_compared(study, self._of_its_number(study)) if planning.looks_back(chosen) else ()
+
+    def _with_outlines(
+        self, study: Study, seen: Callable[[Study], Study] = lambda held: held, among: Sequence[Study] | None = None
+    ) -> Study:
+        """A study with what was drawn on its images and filed under another Study Instance UID.
+
+        Args:
+            seen: what somebody may know of that other study.
+            among: the studies of the patient, where they are known.
+        """
+        others = self._of_its_number(study) if among is None else among
+        return with_outlines(study, [seen(self.index.study(one.uid)) for one in others if draws_on(one, study)])
 
     def _of_its_number(self, study: Study) -> list[Study]:
         """Other studies of the same patient number, whole only where the day is asked of their series."""
@@ -91,7 +106,8 @@ class Sitting:
         if study_uid in self._fits or self.registry.loaded:
             yield from (b.analysis for b in self._fitting(study_uid).bindings)
             return
-        study = self._disclosing.imaged(self.index.study(study_uid))
+        alone = self._disclosing.imaged(self.index.study(study_uid))
+        study = self._with_outlines(alone, self._disclosing.imaged)
         for analysis in self.registry.each():
             yield from (b.analysis for b in planning.plan([analysis], study, self._earlier(study, [analysis])).bindings)
 
@@ -100,7 +116,8 @@ class Sitting:
         brief = self.index.studies({"StudyInstanceUID": study_uid}, limit=1)
         held = self._fits.get(study_uid)
         if held is None or not brief or held[0] != brief[0].arrived:
-            study = self._disclosing.imaged(self.index.study(study_uid))  # NotFound where there is none
+            alone = self._disclosing.imaged(self.index.study(study_uid))  # NotFound where there is none
+            study = self._with_outlines(alone, self._disclosing.imaged)
             chosen = list(self.registry.analyses.values())
             held = study.arrived, planning.plan(chosen, study, self._earlier(study, chosen))
             self._fits[study_uid] = held
