@@ -140,6 +140,8 @@ def test_a_lesion_that_rises_beside_one_that_falls_is_no_partial_response() -> N
     risen = ask(at(12.0, 3.0, 0), at(5.0, 6.0, 60))
     assert "PERCIST 1.0: SMD" in the(risen, CURRENT).words and "node rose by 30 %" in the(risen, CURRENT).words
     assert any(r.startswith("WARNING: SULpeak of node has risen") for r in risen.reasons)
+    worse = ask(at(5.0, 3.0, 0), at(12.0, 6.0, 60))  # there is nothing left to say
+    assert "PERCIST 1.0: PMD" in the(worse, CURRENT).words and not any("a person to say" in r for r in worse.reasons)
 
 
 def test_the_formula_of_lean_mass_is_named_and_changes_the_number_not_the_share() -> None:

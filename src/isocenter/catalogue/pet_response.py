@@ -144,12 +144,12 @@ class PETResponse:
             remarks.append("no lesion is outlined now: they count as gone, confirm it")
         if criteria == "PERCIST 1.0":
             rose = _rose(times, followed, lean) if followed else ()
-            if rose:
+            found = [_percist(times, lean, bool(new), rose, remarks)]
+            if rose and ": PMD " not in found[0].words:
                 remarks.append(
                     f"WARNING: SULpeak of {', '.join(rose)} has risen by 30 % and 0.8 or more since baseline: whether "
                     "that is progression is for a person to say"
                 )
-            found = [_percist(times, lean, bool(new), rose, remarks)]
         else:
             found = _lugano(times, markedly, bool(new), remarks)
         _must_show_all(found, unseen, now.day)

@@ -228,7 +228,7 @@ def must_see_the_passage(plan: Sampling, artery: npt.ArrayLike, arrival_s: float
         )
     return (
         f"WARNING: times were lost while the bolus passed ({told_holes(during)} after the first): flow may be a fifth "
-        "too low, and the core a quarter too large",
+        "off and the core a quarter, mostly flow too low and the core too large",
     )
 
 
