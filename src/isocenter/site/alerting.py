@@ -38,15 +38,15 @@ class Alerting:
     """The alerts of one archive, kept level with its journal.
 
     Args:
-        waiting: the reading list as it is before any opinion: a machine that must not speak has raised nothing there,
-            and one that may only raise has no words.
+        raised: of the reading list what machines raised, as it is before any opinion: one that must not speak has raised
+            nothing there, and one that may only raise has no words.
         holds: whether somebody may ask for a study by a verb.
     """
 
     index: Index
     journal: Journal
     clock: ForwardClock
-    waiting: Callable[[], Sequence[Waiting]] = tuple
+    raised: Callable[[], Sequence[Waiting]] = tuple
     holds: Callable[[str, Person, str], bool] = lambda study_uid, who, verb: True
 
     def __post_init__(self) -> None:
@@ -158,7 +158,7 @@ class Alerting:
         or were left unsigned for as long; how many."""
         known = self._known.state()
         raised = 0
-        for row in self.waiting():
+        for row in self.raised():
             flags = [r.finding for r in row.raises if r.level is Urgency.NOW]
             if not flags or row.state != "waiting" or now - row.arrived < alerts.LIMITS[1]:
                 continue

@@ -61,7 +61,7 @@ class Exchanging:
             hears=self.projects.hears, home_of_sender=self.projects.home_of_sender,
         )  # fmt: skip
         self.collecting = Collecting(self.journal, now)
-        self.alerts = Alerting(self.index, self.journal, self.forward, self._waiting, self.projects.holds)
+        self.alerts = Alerting(self.index, self.journal, self.forward, self._raised, self.projects.holds)
 
     def _newest_aged(self) -> datetime | None:
         """When the newest entry was made by whose age somebody is called, or a claim of work ends."""
@@ -74,5 +74,7 @@ class Exchanging:
         reach = self.projects.arriving(Person(by, Role.SERVICE, "aet"))[1]
         return reach is None or reach.holds(study_uid, self.projects.home(study_uid))
 
-    def _waiting(self) -> list[Waiting]:
-        return self._disclosing.rows_before(self._listing.waiting())
+    def _raised(self) -> list[Waiting]:
+        """What a machine raised, as whoever has given no opinion may see it: few of all that wait."""
+        raised = (row for row in self._listing.waiting() if any(said.raises for said in row.said))
+        return self._disclosing.rows_before(list(raised))
