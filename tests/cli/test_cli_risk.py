@@ -61,6 +61,21 @@ def test_what_a_model_does_not_ask_is_told() -> None:
             asked(*man, *words)
 
 
+def test_what_was_taken_for_granted_is_told() -> None:
+    """The region of a country changes the risk threefold; the lowest was taken without a word."""
+    person = [*SCORE2, "--cholesterol", "6.3", "--hdl", "1.4"]
+    (told,) = asked(*person)["risk"]["remarks"]
+    others = [asked(*person, "--region", one)["risk"] for one in ("moderate", "high", "very high")]
+    assert [one["remarks"] for one in others] == [[]] * 3
+    assert all(f" {one['percent']:.1f} %" in told for one in others) and "low was taken" in told
+    man = ["--sex", "M", "--age", "55", "--systolic", "120", "--cholesterol", "213", "--hdl", "50"]
+    for model in ("pce", "mesa"):
+        (told,) = asked("--model", model, *man)["risk"]["remarks"]
+        assert "white was taken" in told
+        assert asked("--model", model, *man, "--ethnicity", "white")["risk"]["remarks"] == []
+    assert asked("--model", "framingham", *man)["risk"]["remarks"] == []
+
+
 def test_for_people() -> None:
     done = CliRunner().invoke(app, ["risk", *SCORE2, "--cholesterol", "6.3", "--hdl", "1.4"])
     assert (

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from isocenter.cli import Json, app
+
+if TYPE_CHECKING:
+    from isocenter.methods.risk import Risk
 
 __all__: list[str] = []
 
@@ -17,6 +20,7 @@ _ASKED_BY = {
     "egfr": ("prevent",), "bmi": ("prevent",), "calcium": ("mesa",), "ethnicity": ("mesa", "pce"), "region": _EUROPE,
     "pressure-drug": _US, "statin": ("mesa", "prevent"), "family-history": ("mesa",),
 }  # fmt: skip
+_REGIONS, _ETHNICITY = ("low", "moderate", "high", "very high"), "white"  # the first is taken where none is given
 # As people, headers and tables write it; the first word is the model's.
 _SAID: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "sex": {"M": ("male", "man"), "F": ("female", "woman")},
@@ -43,11 +47,18 @@ def risk(
     calcium: Annotated[float | None, typer.Option(help="MESA: Agatston score.")] = None,
     ethnicity: Annotated[
         str,
-        typer.Option(metavar="white|african_american|chinese|hispanic", help="MESA, and the first two of PCE."),
-    ] = "white",
+        typer.Option(
+            metavar="white|african_american|chinese|hispanic",
+            help="MESA, and the first two of PCE; without it white, and the answer says so.",
+        ),
+    ] = "",
     region: Annotated[
-        str, typer.Option(metavar="low|moderate|high|very high", help="SCORE2: risk region of the country.")
-    ] = "low",
+        str,
+        typer.Option(
+            metavar="low|moderate|high|very high",
+            help="SCORE2: risk region of the country; without it low, and the answer says what the others give.",
+        ),
+    ] = "",
     diabetes: Annotated[bool, typer.Option("--diabetes/--no-diabetes", help="Has diabetes.")] = False,
     smoker: Annotated[bool, typer.Option("--smoker/--no-smoker", help="Smokes now.")] = False,
     pressure_drug: Annotated[
@@ -81,31 +92,34 @@ def risk(
         raise Refused("no total or HDL cholesterol", f"{model} needs both", "give --cholesterol and --hdl")
     if model in _EUROPE:
         ask = models.score2 if model == "score2" else models.score2_op
-        given |= {"cholesterol_mmol_l": total, "hdl_mmol_l": good, "region": region}
-        found = ask(**given)
+        given |= {"cholesterol_mmol_l": total, "hdl_mmol_l": good}
+        found = ask(**given, region=region or _REGIONS[0])
+        if not region:
+            others = ", ".join(f"{one} {ask(**given, region=one).percent:.1f} %" for one in _REGIONS[1:])
+            found = _beside(found, f"no --region was given: {_REGIONS[0]} was taken; by the others it is {others}")
     else:
         given |= {"cholesterol_mg_dl": total, "hdl_mg_dl": good, "pressure_drug": pressure_drug}
         if model == "mesa":
-            given |= {"ethnicity": ethnicity, "calcium": calcium, "lipid_drug": statin}
+            given |= {"ethnicity": ethnicity or _ETHNICITY, "calcium": calcium, "lipid_drug": statin}
             found = models.mesa_2015(**given, family_history=family_history)
         elif model == "framingham":
             found = models.framingham_2008(**given)
         elif model == "pce":
-            found = models.pce_2013(**given | {"ethnicity": ethnicity})
+            found = models.pce_2013(**given | {"ethnicity": ethnicity or _ETHNICITY})
         elif egfr is None:
             raise Refused("no glomerular filtration", "PREVENT needs it", "give --egfr")
         else:
             given |= {"egfr_ml_min": egfr, "bmi_kg_m2": bmi, "outcome": outcome, "years": years, "statin": statin}
             found = models.prevent_2023(**given)
+    if not ethnicity and model in _ASKED_BY["ethnicity"]:
+        found = _beside(found, f"no --ethnicity was given: {_ETHNICITY} was taken, and {found.model} depends on it")
     said = {
         "egfr": egfr is not None, "bmi": bmi is not None, "calcium": calcium is not None,
-        "ethnicity": ethnicity != "white", "region": region != "low", "pressure-drug": pressure_drug,
+        "ethnicity": bool(ethnicity), "region": bool(region), "pressure-drug": pressure_drug,
         "statin": statin, "family-history": family_history,
     }  # fmt: skip
     if unused := [f"--{name}" for name, given_ in said.items() if given_ and model not in _ASKED_BY[name]]:
-        found = replace(
-            found, remarks=(*found.remarks, f"{', '.join(unused)}: not used, {found.model} does not ask it")
-        )
+        found = _beside(found, f"{', '.join(unused)}: not used, {found.model} does not ask it")
     screen = Screen(as_json)
     held = models.esc_class(found.percent, age) if model in _EUROPE else ""
     screen.answer({"risk": found, "class": held})
@@ -113,6 +127,10 @@ def risk(
     for line in (f"class by ESC 2021: {held}" if held else "", *found.remarks, f"after {found.source}"):
         if line:
             screen.say(f"   {line}")
+
+
+def _beside(found: Risk, remark: str) -> Risk:
+    return replace(found, remarks=(*found.remarks, remark))
 
 
 def _word(option: str, said: str) -> str:
