@@ -93,9 +93,9 @@ def risk(
     if model in _EUROPE:
         ask = models.score2 if model == "score2" else models.score2_op
         given |= {"cholesterol_mmol_l": total, "hdl_mmol_l": good}
-        found = ask(**given, region=region or _REGIONS[0])
+        found = ask(**given | {"region": region or _REGIONS[0]})
         if not region:
-            others = ", ".join(f"{one} {ask(**given, region=one).percent:.1f} %" for one in _REGIONS[1:])
+            others = ", ".join(f"{one} {ask(**given | {'region': one}).percent:.1f} %" for one in _REGIONS[1:])
             found = _beside(found, f"no --region was given: {_REGIONS[0]} was taken; by the others it is {others}")
     else:
         given |= {"cholesterol_mg_dl": total, "hdl_mg_dl": good, "pressure_drug": pressure_drug}

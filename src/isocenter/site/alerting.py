@@ -38,8 +38,8 @@ class Alerting:
     """The alerts of one archive, kept level with its journal.
 
     Args:
-        raised: of the reading list what machines raised, as it is before any opinion: one that must not speak has raised
-            nothing there, and one that may only raise has no words.
+        raised: of the reading list what machines raised, as it is before any opinion: one that must not speak has
+            raised nothing there, and one that may only raise has no words.
         holds: whether somebody may ask for a study by a verb.
     """
 
