@@ -188,6 +188,17 @@ def test_analyses_are_listed_with_their_needs_as_sentences() -> None:
     rows = {r["name"]: r for r in json.loads(done.stdout)["analyses"]}
     assert rows["pet_uptake"]["needs"]["pet"].startswith("PET")
     assert all(r["about"] for r in rows.values())
+    assert all(p["about"] for r in rows.values() for p in r["parameters"]), "each parameter says what it means"
+    short = commands.run("analyses").stdout
+    assert "--set" not in short and "`isocenter analyses NAME` tells" in short
+
+
+def test_all_of_one_analysis_is_told() -> None:
+    told = commands.run("analyses", "coronary_calcium").stdout
+    assert "--set convention=spacing|" in told and "--set smoker=True|False  (False) " in told
+    assert "not for: Scans with contrast" in told and "pet_uptake" not in told
+    refused = commands.run("analyses", "calcium")
+    assert refused.returncode == 2 and "'calcium'" in refused.stderr
 
 
 @pytest.mark.parametrize(("options", "shown"), [([], False), (["-W", "default"], True)])

@@ -32,7 +32,13 @@ def describe(analysis: Any) -> dict[str, Any]:
             for y in analysis.yields
         ],
         "parameters": [
-            {"name": p.name, "type": p.kind.__name__, "default": p.default, "choices": list(p.choices)}
+            {
+                "name": p.name,
+                "type": p.kind.__name__,
+                "default": p.default,
+                "choices": list(p.choices),
+                "about": p.about,
+            }
             for p in parameters(analysis)
         ],
         "weights": getattr(analysis, "weights", ""),

@@ -20,6 +20,7 @@ the flags of the command line, the fields of the web form and the table of the m
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -144,15 +145,17 @@ class Parameter:
     kind: type
     default: Any
     choices: tuple[Any, ...] = ()
+    about: str = ""
 
 
 def parameters(analysis: Analysis | type[Any]) -> tuple[Parameter, ...]:
-    """Keyword-only parameters of `run`, without `weights`.
+    """Keyword-only parameters of `run`, without `weights`; what each means is read from its docstring.
 
     Raises:
         Refused: for a parameter without a type or a default.
     """
     hints = typing.get_type_hints(analysis.run)
+    meant = _meanings(inspect.getdoc(analysis.run) or "")
     found = []
     for name, p in inspect.signature(analysis.run).parameters.items():
         if p.kind is not inspect.Parameter.KEYWORD_ONLY or name == "weights":
@@ -165,8 +168,29 @@ def parameters(analysis: Analysis | type[Any]) -> tuple[Parameter, ...]:
             )
         kind = hints[name]
         choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
-        found.append(Parameter(name, type(choices[0]) if choices else kind, p.default, choices))
+        kind = type(choices[0]) if choices else kind
+        found.append(Parameter(name, kind, p.default, choices, meant.get(name, "")))
     return tuple(found)
+
+
+def _meanings(docstring: str) -> dict[str, str]:
+    """What the *Args* of a docstring say of each name.
+
+    >>> _meanings("Args:\\n    a, b: in m;\\n        ``0`` for none.\\n    c: more: or less.\\nRaises:\\n    d: no.")
+    {'a': 'in m; `0` for none.', 'b': 'in m; `0` for none.', 'c': 'more: or less.'}
+    """
+    _, _, after = f"\n{docstring}".replace("``", "`").partition("\nArgs:\n")
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in after.splitlines():
+        if line and not line.startswith("    "):
+            break
+        begins = re.match(r"    (\w+(?:, \w+)*): (.*)", line)
+        if begins:
+            names = begins[1].split(", ")
+        for name in names if line.strip() else ():
+            found[name] = begins[2] if begins else f"{found[name]} {line.strip()}"
+    return found
 
 
 def own(given: Mapping[str, Any], analyses: Sequence[Analysis]) -> dict[str, dict[str, Any]]:

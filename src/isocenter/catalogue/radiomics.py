@@ -119,11 +119,13 @@ class Radiomics:
                 of IBSI 2) are for images of grey levels. What follows changes single settings of it.
             structures: take only those regions whose name has this word.
             voxel_mm: size of the new voxels; 0 takes the image's, below 0 keeps what is configured.
-            interpolation: of the image. by_slice: slices for themselves, or the region in space.
+            interpolation: of the image.
+            by_slice: slices for themselves, or the region in space.
             within: lowest and highest intensity that are kept, such as "-500 to 400".
             outliers_sd: voxels farther from the mean are left out; 0 keeps all, below 0 keeps what is configured.
             bin_width, bins: of the grey levels, a width from the lower end of the range or a number; 0 keeps what is
-                configured. ivh_bin_width, ivh_bins: the same of the intensity-volume histogram.
+                configured.
+            ivh_bin_width, ivh_bins: the same of the intensity-volume histogram.
             merges: of the textures, separated by commas: 2D, 2_5D, 3D.
             filter: measured is its response: a name of IBSI 2 (3.B), or a filter with its settings, such as
                 "laplacian_of_gaussian(sigma_mm=2.5, boundary=nearest)".

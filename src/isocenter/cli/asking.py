@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,24 +17,44 @@ __all__: list[str] = []
 
 
 @app.command()
-def analyses(as_json: Json = False) -> None:
-    """The catalogue: what each analysis asks, and what it needs, in sentences."""
+def analyses(
+    names: Annotated[list[str] | None, typer.Argument(help="Those of which all is told; every one, in short.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The catalogue: what each analysis asks, and what it needs, in sentences; of those that are named also what may
+    be set, what they are for and how well they are known.
+    """
     from isocenter.analysis.describing import describe
     from isocenter.analysis.registry import discover
     from isocenter.cli.screen import Screen
 
     screen = Screen(as_json)
     registry = discover()
-    rows = [describe(a) for a in registry.analyses.values()]
+    rows = [describe(registry.get(name)) for name in names or registry.analyses]
     screen.answer({"analyses": rows, "broken": registry.broken})
     for row in rows:
         screen.say(f"{row['name']} {row['version']}: {row['about'].splitlines()[0]}")
         for name, sentence in row["needs"].items():
             screen.say(f"   {name}: {sentence}")
-        for p in row["parameters"]:
-            screen.say(f"   --set {p['name']}={p['default']}  ({p['type']})")
+        for line in _told_whole(row) if names else ():
+            screen.say(f"   {line}")
     for name, reason in registry.broken.items():
         screen.say(f"{name} could not be loaded: {reason}")
+    if not names:
+        screen.say("`isocenter analyses NAME` tells what may be set, what it is for, and how well it is known.")
+
+
+def _told_whole(row: Mapping[str, Any]) -> Iterator[str]:
+    """Lines on the parameters and the card of an analysis."""
+    for p in row["parameters"]:
+        takes = "|".join(map(str, p["choices"])) or {"float": "NUMBER", "int": "NUMBER", "bool": "True|False"}.get(
+            p["type"], "WORD"
+        )
+        yield f"--set {p['name']}={takes}  ({p['default']}) {p['about']}".rstrip()
+    for title, said in row["card"].items():
+        words = [said] if isinstance(said, str) else said
+        yield f"{title.replace('_', ' ')}: {words[0]}"
+        yield from (f"   {more}" for more in words[1:])
 
 
 @app.command()

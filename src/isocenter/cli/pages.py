@@ -68,8 +68,12 @@ def _analyses() -> str:
         ]  # fmt: skip
         parts.append(_table(("may say", "units", "urgency"), yields))
         if said["parameters"]:
-            rows = [(f"`{p['name']}`", p["type"], f"`{p['default']}`") for p in said["parameters"]]
-            parts.append(_table(("parameter", "type", "default"), rows))
+            rows = [
+                (f"`{p['name']}`", ", ".join(f"`{one}`" for one in p["choices"]) or p["type"], f"`{p['default']}`",
+                 p["about"])
+                for p in said["parameters"]
+            ]  # fmt: skip
+            parts.append(_table(("parameter", "takes", "default", "what it is"), rows))
         limits = said["limits"]
         parts.append(
             _table(
