@@ -157,6 +157,78 @@ def test_enhanced_echoes_that_are_not_spoiled(drawn: tuple[Region, ...], header:
         Permeability().run(volumes[0], None, drawn, t1_ms=1200.0)
 
 
+@pytest.mark.parametrize("keyword", ["InversionRecovery", "SaturationRecovery"])
+def test_enhanced_echoes_of_prepared_magnetisation(drawn: tuple[Region, ...], keyword: str) -> None:
+    ds = pydicom.dcmread(io.BytesIO(enhanced(dce_mr.patient(angles=False).files)[0]))
+    modifier = pydicom.Dataset()
+    modifier.InversionRecovery = modifier.SaturationRecovery = "NO"
+    for said in ("NO", "YES"):
+        setattr(modifier, keyword, said)
+        ds.SharedFunctionalGroupsSequence[0].MRModifierSequence = [modifier]
+        out = io.BytesIO()
+        ds.save_as(out)
+        (volume,) = loaded([out.getvalue()])[0]
+        if said == "NO":
+            assert Permeability().run(volume, None, drawn, model="patlak", t1_ms=1200.0).findings
+    with pytest.raises(Refused, match=r"Recovery YES: .*to which magnetisation is on its way"):
+        Permeability().run(volume, None, drawn, t1_ms=1200.0)
+
+
+def test_flip_angles_that_were_measured_several_times(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    """As of GE's multi-phase scans: several times at each flip angle, in one series or in one for each angle."""
+    dynamic, angles = scan
+    wanted = [m.value for m in Permeability().run(dynamic, (angles,), drawn).measurements]
+    noise = np.array([-1.0, 0.0, 1.0], np.float32)[:, None, None, None, None]
+    time, many = replace(dynamic.axes[0], values=(0.0, 4.0, 8.0)), angles.array[None] + noise
+    one = replace(angles, array=many, axes=(time, *angles.axes), instance_uids=())
+    each = tuple(
+        replace(angles.at("flip", n), array=many[:, n], axes=(time,), instance_uids=(),
+                facts={**angles.facts, "FlipAngle": flip, "Manufacturer": "Philips", "RescaleSlope": 1.0,
+                       "PhilipsScaleSlope": [1.0], "PerPhase": {"ContentTime": ["1", "2", "3"]}})
+        for n, flip in enumerate(angles.axes[0].values)
+    )  # fmt: skip
+    for given in ((one,), each, (dynamic, *each)):
+        answer = Permeability().run(dynamic, given, drawn)
+        assert any("T1 from 3 flip angles" in r for r in answer.reasons)
+        assert [m.value for m in answer.measurements] == pytest.approx(wanted)
+    begun = {"AcquisitionDate": "20260304", "AcquisitionTime": "120000"}
+    dynamic = replace(dynamic, facts={**dynamic.facts, **begun})
+    begun["AcquisitionTime"] = "115955"  # the last of its times is measured after the first frame
+    late = tuple(replace(v, facts={**v.facts, **begun}) for v in each)
+    with pytest.raises(Refused, match="3 of the series at flip angles began after the first frame"):
+        Permeability().run(dynamic, late, drawn)
+
+
+def test_flip_angles_that_do_not_tell_t1(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    dynamic, angles = scan
+    balanced = replace(angles, facts={**angles.facts, "SequenceVariant": "SS"}, array=angles.array * 2)
+    with pytest.raises(Refused, match="1 of the series at flip angles are no spoiled gradient echoes"):
+        Permeability().run(dynamic, (balanced,), drawn)
+    wanted = Permeability().run(dynamic, (angles,), drawn)
+    assert Permeability().run(dynamic, (balanced, angles), drawn).measurements == wanted.measurements
+    apart = replace(angles, facts={k: v for k, v in angles.facts.items() if k != "RepetitionTime"})
+    with pytest.raises(Refused, match="no RepetitionTime of the images at flip angles: none states it, or it differs"):
+        Permeability().run(dynamic, (apart,), drawn)
+
+
+def test_an_enhanced_bolus_of_susceptibility_beside_the_scan_and_its_flip_angles(tmp_path: Path) -> None:
+    """Whether an enhanced object holds flip angles its frames tell: it takes no place of classic series that do."""
+    files = dce_mr.patient(slices=1).files
+    wanted = analysed(files, tmp_path / "alone")["measurements"]
+    dynamic = [data for data in files if pydicom.dcmread(io.BytesIO(data)).SeriesNumber == 6]
+    ds = pydicom.dcmread(io.BytesIO(enhanced(dynamic, EchoPlanarPulseSequence="YES")[0]))
+    ds.SharedFunctionalGroupsSequence[0].MREchoSequence[0].EffectiveEchoTime = 30.0
+    ds.SeriesInstanceUID, ds.SOPInstanceUID = "2.25.9931", "2.25.9932"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    out = io.BytesIO()
+    ds.save_as(out)
+    apart = ENCODINGS["a series for each contrast"](files, random.Random(1))
+    assert apart is not None
+    beside = analysed([*apart, out.getvalue()], tmp_path / "beside")
+    assert any("T1 from 3 flip angles" in r for r in beside["reasons"]), beside["reasons"]
+    assert [m["value"] for m in beside["measurements"]] == pytest.approx([m["value"] for m in wanted])
+
+
 @pytest.mark.parametrize("other", ["P", "F"])
 def test_of_several_kinds_in_one_series_the_signal_of_tissue_is_taken(
     scan: tuple[Volume, Volume], drawn: tuple[Region, ...], other: str
@@ -317,7 +389,10 @@ def test_tissue_that_does_not_leak_is_told_as_such(scan: tuple[Volume, Volume], 
     ("facts", "words"),
     [({"RepetitionTime": None}, "no RepetitionTime"), ({"FlipAngle": None}, "no FlipAngle"),
      ({"RepetitionTime": 0.005}, "seconds may have been given"),
-     ({"SequenceVariant": ["SK", "SS"]}, "Sequence Variant SK, SS"), ({"SequenceVariant": "TRSS"}, "Variant TRSS")],
+     ({"SequenceVariant": ["SK", "SS"]}, "Sequence Variant SK, SS"), ({"SequenceVariant": "TRSS"}, "Variant TRSS"),
+     ({"ScanningSequence": "RM", "SequenceVariant": "NONE"}, "Scanning Sequence RM"),
+     ({"SequenceName": "*tfl2d1_16"}, r"Sequence Name \*tfl2d1_16, a turbo FLASH"),
+     ({"PulseSequenceName": "tfl3d1"}, "Sequence Name tfl3d1, a turbo FLASH")],
 )  # fmt: skip
 def test_headers_without_concentration(
     scan: tuple[Volume, Volume], drawn: tuple[Region, ...], facts: dict[str, Any], words: str
@@ -331,7 +406,16 @@ def test_headers_without_concentration(
 def test_variants_of_spoiled_echoes_are_taken(
     scan: tuple[Volume, Volume], drawn: tuple[Region, ...], variant: Any
 ) -> None:
-    said = replace(scan[0], facts={**scan[0].facts, "SequenceVariant": variant})
+    said = replace(scan[0], facts={**scan[0].facts, "SequenceVariant": variant, "SequenceName": "*fl3d1"})
+    answer = Permeability().run(said, (scan[1],), drawn, model="patlak")
+    assert answer.findings
+    assert any("Variant MP: magnetisation was prepared" in r for r in answer.reasons) == ("MP" in variant)
+
+
+def test_research_mode_of_ge_is_taken_where_it_says_that_it_is_spoiled(
+    scan: tuple[Volume, Volume], drawn: tuple[Region, ...]
+) -> None:
+    said = replace(scan[0], facts={**scan[0].facts, "ScanningSequence": "RM", "SequenceVariant": ["SS", "SP"]})
     assert Permeability().run(said, (scan[1],), drawn, model="patlak").findings
 
 

@@ -81,6 +81,13 @@ def test_a_clock_of_whole_seconds_is_evened_out_and_told() -> None:
     assert told == {"TimedBy": "Acquisition Time in whole seconds, evened out"}
 
 
+def test_whole_seconds_that_lie_on_even_steps_stay_as_they_are_and_nothing_is_told() -> None:
+    """Frames of 4 s, of which one is missing."""
+    shown = [4.0 * n for n in range(40) if n != 10]
+    axis, told = time_axis(repeated("moment", shown), 39, "moment", Pace())
+    assert axis.values == pytest.approx(shown) and not told
+
+
 def test_a_stated_step_serves_where_no_frame_has_a_time_and_is_told_where_it_is_none() -> None:
     missing = repeated("temporal", [1.0, 2.0, 4.0])
     axis, told = time_axis(missing, 3, "temporal", Pace(False, 1.4, "Repetition Time"))

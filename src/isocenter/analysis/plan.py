@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
 
-from isocenter.analysis.apart import images
+from isocenter.analysis.apart import images, is_object
 from isocenter.analysis.need import Check, Need, Unmet
 from isocenter.analysis.protocol import Analysis
 from isocenter.record import Instance, Patient, Series, Study, Urgency
@@ -360,7 +360,7 @@ def _bind(
             else:
                 taken = bound[first_name] if together else (main.uid,)
                 beside = [s for s in study.series if s.uid not in taken]
-                fitting = [s for s in beside if not need.unmet(s)] or list(need.joined(beside))
+                fitting = _fitting(need, beside)
                 bound[name] = _beside(main, fitting, need)
             if not bound[name] and not need.optional:
                 unmet = _nearest_before(need, earlier) if need.earlier else _nearest(need, study)
@@ -370,6 +370,16 @@ def _bind(
             unmet = unmet if pictures else first.unmet(_alone(main, main.instances[0]))
             bindings.extend(Binding(analysis, bound, image) for image in pictures)
     return bindings, unmet
+
+
+def _fitting(need: Need, beside: list[Series]) -> list[Series]:
+    """Series that meet a need, or meet it together. Whether multi-frame objects do, their frames tell when they are
+    read: where nothing else meets the need, what meets it together goes with them.
+    """
+    alone = [s for s in beside if not need.unmet(s)]
+    if alone and not (need.gives == "volumes" and all(is_object(s) for s in alone)):
+        return alone
+    return [*alone, *(s for s in need.joined(beside) if s not in alone)]
 
 
 def _pictures(series: Series, need: Need) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -37,8 +39,13 @@ _NOT_SPOILED = (
     "concentration follows from the steady state of a spoiled gradient echo, which this is not",
     "send the T1-weighted gradient echo",
 )
+_ON_ITS_WAY = (
+    "concentration follows from the steady state of a spoiled gradient echo, to which magnetisation is on its way here",
+    "send a T1-weighted gradient echo without preparation",
+)
 _KEPT = {"FREE_PRECESSION", "TRANSVERSE", "TIME_REVERSED"}  # transverse magnetisation lives on to the next pulse
 _BY_PHASE = {"RF", "RF_AND_GRADIENT"}
+_TURBO_FLASH = re.compile(r"\*?tfl", re.IGNORECASE)  # as Siemens names it
 _SAID: dict[str, tuple[Code, str, str]] = {
     "ktrans": (codes.KTRANS, "/min", "Ktrans"),
     "ps": (codes.PERMEABILITY_SURFACE, "/min", "PS"),
@@ -47,6 +54,7 @@ _SAID: dict[str, tuple[Code, str, str]] = {
     "vp": (codes.VP, "1", "vp"),
     "delay_s": (codes.ARRIVAL_DELAY, "s", "delay"),
 }
+_OF_ANGLES = " of the images at flip angles: none states it, or it differs between them"
 _NEEDS_LENGTH = ("ve",)
 _MOSTLY = 50.0  # per cent of a region
 _NO_SIGNAL = 0.05  # of what is bright
@@ -62,15 +70,14 @@ def _is_early(facts: Mapping[str, Any]) -> bool:
     (False, True)
     """
     echo = facts.get("EchoTime")
-    return not (
-        "EP" in (facts.get("ScanningSequence") or []) and isinstance(echo, int | float) and echo > _LATE_ECHO_MS
-    )
+    planar = "EP" in (facts.get("ScanningSequence") or []) or facts.get("EchoPlanarPulseSequence") == "YES"
+    return not (planar and isinstance(echo, int | float) and echo > _LATE_ECHO_MS)
 
 
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "18"
+    name, version = "permeability", "19"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(
             modality="MR",
@@ -155,13 +162,15 @@ class Permeability:
                 "give L/mmol/s",
             )
         one_scan.must_be_magnitude(dynamic)
-        _must_be_spoiled(dynamic)
+        if fault := _unlike(dynamic):
+            raise Refused(*fault)
         tr, flip = _stated(dynamic, "RepetitionTime"), _stated(dynamic, "FlipAngle")
         remarks: list[str] = [
             f"haematocrit {haematocrit:g}, relaxivity {relaxivity:g} L/mmol/s",
             *steady_state.told(left),
             *one_scan.timing(dynamic),
             *_slices_apart(dynamic),
+            *_prepared(dynamic),
         ]
         source, places = _regions(dynamic, drawn, other_grid, remarks)
         first = max(1, baseline_frames - left) if baseline_frames else arrival(frames)
@@ -300,19 +309,39 @@ def _lost(times: Array, first: int, *, own: bool) -> list[str]:
     return [f"no whole image {told_holes(holes)}, where others follow each other closer"] if holes else []
 
 
-def _must_be_spoiled(dynamic: Volume) -> None:
-    echoes = _words(dynamic, "ScanningSequence")
-    if echoes and ("GR" not in echoes or echoes & {"SE", "IR"}):
-        raise Refused(f"Scanning Sequence {', '.join(sorted(echoes))}", *_NOT_SPOILED)
-    variant = _words(dynamic, "SequenceVariant")
+def _unlike(images: Volume) -> tuple[str, str, str] | None:
+    """What keeps images from being the steady state of a spoiled gradient echo, by their header; None where nothing."""
+    echoes, variant = _words(images, "ScanningSequence"), _words(images, "SequenceVariant")
+    spoiling = _words(images, "Spoiling")
+    # GE calls some of its gradient echoes RM (research mode), which says nothing; that they are spoiled, it says.
+    gradient = "GR" in echoes or ("RM" in echoes and "SP" in variant)
+    if echoes and (not gradient or echoes & {"SE", "IR"}):
+        return (f"Scanning Sequence {', '.join(sorted(echoes))}", *_NOT_SPOILED)
     # GE writes SS beside SP for its spoiled echoes, so SS alone tells of one that is not.
     if variant & {"SS", "TRSS"} and "SP" not in variant:
-        raise Refused(f"Sequence Variant {', '.join(sorted(variant))}", *_NOT_SPOILED)
-    kept = _words(dynamic, "SteadyStatePulseSequence") & _KEPT
-    if kept and not _words(dynamic, "Spoiling") & _BY_PHASE:
-        raise Refused(f"Steady State Pulse Sequence {', '.join(kept)}", *_NOT_SPOILED)
-    if "NONE" in _words(dynamic, "Spoiling"):
-        raise Refused("Spoiling NONE", *_NOT_SPOILED)
+        return (f"Sequence Variant {', '.join(sorted(variant))}", *_NOT_SPOILED)
+    kept = _words(images, "SteadyStatePulseSequence") & _KEPT
+    if kept and not spoiling & _BY_PHASE:
+        return (f"Steady State Pulse Sequence {', '.join(kept)}", *_NOT_SPOILED)
+    if "NONE" in spoiling:
+        return ("Spoiling NONE", *_NOT_SPOILED)
+    for keyword, words in (("InversionRecovery", "Inversion Recovery"), ("SaturationRecovery", "Saturation Recovery")):
+        if "YES" in _words(images, keyword):
+            return (f"{words} YES", *_ON_ITS_WAY)
+    named = str(images.facts.get("SequenceName") or images.facts.get("PulseSequenceName") or "").strip()
+    if _TURBO_FLASH.match(named):
+        return (f"Sequence Name {named}, a turbo FLASH", *_ON_ITS_WAY)
+    return None
+
+
+def _prepared(dynamic: Volume) -> tuple[str, ...]:
+    if "MP" not in _words(dynamic, "SequenceVariant"):
+        return ()
+    return (
+        "WARNING: Sequence Variant MP: magnetisation was prepared before the echoes. Where that was inversion or "
+        "saturation, and not that of fat alone, no concentration follows as it was taken here, and all numbers are "
+        "wrong",
+    )
 
 
 def _words(dynamic: Volume, keyword: str) -> set[str]:
@@ -320,10 +349,12 @@ def _words(dynamic: Volume, keyword: str) -> set[str]:
     return {str(w).strip().upper() for w in ([said] if isinstance(said, str) else said)}
 
 
-def _stated(dynamic: Volume, keyword: str) -> float:
+def _stated(dynamic: Volume, keyword: str, whose: str = "") -> float:
     value = dynamic.facts.get(keyword)
     if not isinstance(value, (int, float)):
-        raise Refused(f"no {keyword}", "concentration does not follow from signal without it", "complete the header")
+        raise Refused(
+            f"no {keyword}{whose}", "concentration does not follow from signal without it", "complete the header"
+        )
     return float(value)
 
 
@@ -379,14 +410,15 @@ def _t1(
     remarks: list[str],
 ) -> Array:  # fmt: skip
     """T1 of each voxel in `where`."""
-    before = tuple(v for v in angles or () if _is_before(v, dynamic))
+    early = [v for v in angles or () if _is_before(v, dynamic)]
+    before = tuple(_once(v) for v in early if _unlike(v) is None)
     fitting = [v for v in one_scan.joined(before, "flip") if v.geometry.same_grid(dynamic.geometry)]
     # Of fat and water, or magnitude and phase, those of the kind that the scan is.
     fitting = [v for v in fitting if _kind(v) == _kind(dynamic)] or fitting
     if fitting and not given_ms:
         chosen = max(fitting, key=lambda v: len(v.axes[0]))
         found = t1_from_angles(
-            np.asarray(chosen.array, np.float64)[:, where], _stated(chosen, "RepetitionTime"),
+            np.asarray(chosen.array, np.float64)[:, where], _stated(chosen, "RepetitionTime", _OF_ANGLES),
             [float(v) for v in chosen.axes[0].values],
         )  # fmt: skip
         remarks.append(f"T1 from {len(chosen.axes[0])} flip angles, without a map of B1")
@@ -394,9 +426,10 @@ def _t1(
     if made is not None and not given_ms and (found_ms := _of_map(dynamic, made, where, remarks)) is not None:
         return found_ms
     if not given_ms:
-        late = len(angles or ()) - len(before)
+        late, other = len(angles or ()) - len(early), len(early) - len(before)
         aside = sum(not v.geometry.same_grid(dynamic.geometry) for v in before)
         told = f" ({late} of the series at flip angles began after the first frame)" if late else ""
+        told += f" ({other} of the series at flip angles are no spoiled gradient echoes)" if other else ""
         told += f" ({aside} of the series at flip angles lie on other voxels than the frames)" if aside else ""
         raise Refused(
             f"no T1 before contrast{told}",
@@ -409,6 +442,23 @@ def _t1(
         )
     remarks.append(f"T1 of {given_ms:g} ms was supposed everywhere")
     return np.full(int(where.sum()), given_ms)
+
+
+def _once(images: Volume) -> Volume:
+    """Images that were measured several times at a flip angle, or at each: the median of the times."""
+    names = [a.name for a in images.axes]
+    if "time" not in names or len(images.axis("time")) >= _LEAST_FRAMES:
+        return images
+    scaled = one_scan.on_one_scale(images)
+    facts = {k: v for k, v in scaled.facts.items() if k not in ("PerPhase", "PerImage", "SliceTimes")}
+    if scaled is not images:
+        facts |= {"RescaleSlope": 1.0, "PhilipsScaleSlope": 1.0}
+    return replace(
+        scaled,
+        array=np.median(scaled.array, axis=names.index("time")).astype(np.float32),
+        axes=tuple(a for a in scaled.axes if a.name != "time"),
+        facts=facts,
+    )
 
 
 def _of_map(dynamic: Volume, made: Volume, where: Mask, remarks: list[str]) -> Array | None:
@@ -443,7 +493,9 @@ def _is_before(images: Volume, dynamic: Volume) -> bool:
         apart = begun_s - made_s
         if _HALF_DAY_S < abs(apart) < 2 * _HALF_DAY_S:
             apart -= 2 * _HALF_DAY_S * np.sign(apart)
-        return bool(apart >= 0)
+        times = next((a for a in images.axes if a.name == "time" and len(a) < _LEAST_FRAMES), None)
+        lasts = float(times.values[-1]) if times is not None and times.unit == "s" else 0.0
+        return bool(apart >= lasts)
     return True
 
 

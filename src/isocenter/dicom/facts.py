@@ -109,6 +109,7 @@ _TABLE = """
 00189037 CardiacSynchronizationTechnique w S
 00189073 AcquisitionDuration f S
 00089208 ComplexImageComponent w I
+00189005 PulseSequenceName t S
 00189016 Spoiling w S
 00189017 SteadyStatePulseSequence w S
 00189018 EchoPlanarPulseSequence w S
@@ -226,6 +227,8 @@ _GROUPED = (
     (0x00189112, Row(0x00181314, "FlipAngle", "d", False)),
     (0x00189112, Row(0x00180091, "EchoTrainLength", "n", True)),
     (0x00189114, Row(0x00189082, "EchoTime", "f", False)),
+    (0x00189115, Row(0x00189009, "InversionRecovery", "w", True)),
+    (0x00189115, Row(0x00189024, "SaturationRecovery", "w", True)),
     (0x00189006, Row(0x00189098, "ImagingFrequency", "f", True)),
     (0x00189118, Row(0x00209251, "NominalInterval", "f", False)),
     (0x00189325, Row(0x00180060, "KVP", "d", False)),

@@ -37,6 +37,7 @@ _COUNTED = ("temporal", "acquisition")
 _TICK = 0.05  # of a step
 _LEAST_EVENED = 10  # frames, and seconds, by which a clock of whole seconds tells how long a frame is
 _MOST_LOST = 0.2  # of the frames, that may be missing where even steps are sought
+_NOTHING = 1e-6  # s
 _WHOLE_SECOND = 1.1  # s, that times cut to whole seconds spread about even ones
 
 
@@ -150,6 +151,8 @@ def _evened(cells: Repeated, repeats: int, key: str) -> tuple[float, ...] | None
         at = np.rint((shown - shown[0]) * many / (shown[-1] - shown[0])) if lost else np.arange(repeats)
         step, start = np.polyfit(at, shown, 1)
         off = told - (start + step * at)[:, None]
+        if float(np.ptp(off)) < _NOTHING:
+            return None  # they lie on even steps as they stand, with some missing between
         if (np.diff(at) > 0).all() and float(np.ptp(off)) <= _WHOLE_SECOND:
             return tuple(round(float(n * step), 6) for n in at)
     return None
