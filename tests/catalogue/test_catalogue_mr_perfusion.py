@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from real_series import loaded
 
+from isocenter.catalogue import perfusion_answer
 from isocenter.catalogue.mr_perfusion import MRPerfusion
 from isocenter.catalogue.permeability import Permeability
 from isocenter.errors import Refused
 from isocenter.record import Outcome, codes
-from isocenter.space import Axis
+from isocenter.space import Axis, Region
 from isocenter.testing.phantoms import stroke_mr
 from isocenter.testing.phantoms.perfused_head import scene
 
@@ -47,7 +48,7 @@ def test_what_is_declined() -> None:
     labels = scene(np.array([0.0, 1.0]), stroke_mr.frames(**SMALL)[1]).labels
     with pytest.raises(Refused, match="no Echo Time"):
         MRPerfusion().run(replace(volume, facts={}), None)
-    with pytest.raises(Refused, match="echo time of 30000 ms"):
+    with pytest.raises(Refused, match=r"echo time of 30000 ms: .*the unit may be wrong"):
         MRPerfusion().run(replace(volume, facts={"EchoTime": 30000.0}), None)
     gone = volume.array.copy()
     dark = gone[:, labels == 8] < 350
@@ -65,13 +66,26 @@ def test_an_artery_behind_the_tissue_changes_no_flow() -> None:
     array[later:, vessels] = array[:-later, vessels]
     array[:later, vessels] = array[0, vessels]
     both = (volume, replace(volume, array=array))
-    told = [MRPerfusion().run(v, None, correct_motion=False, smooth_mm=0.0) for v in both]
-    flows, delays = ([a.maps[n].array for a in told] for n in ("CBF", "Tmax"))
+    how = {"correct_motion": False, "smooth_mm": 0.0}
+    with pytest.raises(Refused, match=r"an artery that fills 2\.\d s after half of the tissue: it is a vein, or lies"):
+        MRPerfusion().run(both[1], None, **how)
+    options = (0.0, 0.0, 2.0, 0.0, True, 2.0, 0.3, 6.0, 1.0)
+    told = [perfusion_answer.examined(v, None, {}, "MR", *options)[0].maps for v in both]
+    flows, delays = [m.cbf for m in told], [m.tmax_s for m in told]
     for part in (4, 5):
         seen = (labels == part) & np.isfinite(flows[0]) & np.isfinite(flows[1])
         first, second = (float(np.median(f[seen])) for f in flows)
         assert second == pytest.approx(first, rel=0.01)
         assert np.median((delays[1] - delays[0])[seen]) == pytest.approx(-4.2, abs=0.05)
+
+
+def test_a_vein_that_is_drawn_as_the_artery_is_declined() -> None:
+    """Tissue fills before it, so that late tissue is told as in time: of 160 mL 33 were late, and 7 mismatch."""
+    volume, _ = stroke_mr.volume(**SMALL)
+    labels = scene(np.array([0.0, 1.0]), stroke_mr.frames(**SMALL)[1]).labels
+    drawn = tuple(Region(volume.geometry, mask=labels == n, label=w) for n, w in ((9, "AIF"), (8, "VOF")))
+    with pytest.raises(Refused, match=r"fills [\d.]+ s after half of the tissue: .*artery and vein are not mistaken"):
+        MRPerfusion().run(volume, drawn)
 
 
 def test_frames_before_the_steady_state_are_left_and_that_is_told() -> None:

@@ -35,7 +35,7 @@ def _is_for_flow(facts: Mapping[str, Any]) -> bool:
 class CTPerfusion:
     """Which brain is lost and which can be saved: core, penumbra and mismatch on a CT perfusion series?"""
 
-    name, version = "ct_perfusion", "15"
+    name, version = "ct_perfusion", "16"
     needs: ClassVar[Mapping[str, Need]] = {
         "bolus": Need(
             modality="CT", body_part=("head", "brain", "skull"), axis="time", at_least=60, better=_is_for_flow

@@ -64,7 +64,7 @@ def _of_spin_echo(bolus: Volume) -> tuple[str, ...]:
 class MRPerfusion:
     """Which brain is hypoperfused on a T2*-weighted MR series while a bolus passes?"""
 
-    name, version = "mr_perfusion", "18"
+    name, version = "mr_perfusion", "19"
     needs: ClassVar[Mapping[str, Need]] = {
         "bolus": Need(
             modality="MR",

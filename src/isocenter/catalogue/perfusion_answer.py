@@ -27,6 +27,7 @@ __all__ = ["FLOW", "HOURS_UNKNOWN", "YIELDS", "age_years", "bolus_frames", "exam
 FLOW, CONTENT = "mL/(100.g)/min", "mL/(100.g)"
 HOURS_UNKNOWN = -1.0
 _POINT_MM = 3.0
+_BEHIND_S = 1.0  # that an artery may fill after half of the tissue
 _NAMES = {"artery": (ARTERY, "an artery"), "vein": (VEIN, "a vein")}
 
 YIELDS = (
@@ -207,9 +208,19 @@ def told(
         hours: since last known well; below zero where it is not known.
         nihss: below zero where it is not known.
         extra: remarks before those of the examination.
+
+    Raises:
+        Refused: for an artery that fills after half of the tissue.
     """
     from isocenter.methods import stroke
 
+    behind_s = -float(np.nanmedian(found.maps.tmax_s[found.tissue]))
+    if behind_s > _BEHIND_S:
+        raise Refused(
+            f"an artery that fills {behind_s:.1f} s after half of the tissue",
+            "it is a vein, or lies behind a narrowing: tissue that is late would be told as in time, or as less late",
+            "draw an artery of the other side, and see that artery and vein are not mistaken for each other",
+        )
     absolute = found.venous_scale is not None
     measured = _of_tissue(found, absolute)
     rules = () if rule == "none" else stroke.TRIALS if rule == "all" else (rule,)

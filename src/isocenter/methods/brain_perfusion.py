@@ -125,7 +125,9 @@ def examine(
     how = options or Options()
     if kind == "MR" and not 0.001 < echo_time_s < 0.2:
         raise Refused(
-            f"an echo time of {1000 * echo_time_s:g} ms", "relaxation is signal over echo time", "complete it"
+            f"an echo time of {1000 * echo_time_s:g} ms",
+            "relaxation is signal over echo time, and the unit may be wrong: a bolus is read at 10 to 100 ms",
+            "state milliseconds",
         )
     left = _before_steady(frames) if kind == "MR" else 0
     frames, times_s = frames[left:], np.asarray(times_s, np.float64)[left:]
