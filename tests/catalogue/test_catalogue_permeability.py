@@ -319,6 +319,31 @@ def test_flip_angles_on_other_voxels_are_told(scan: tuple[Volume, Volume], drawn
         Permeability().run(scan[0], (other,), drawn)
 
 
+@pytest.mark.parametrize("later", [1, 2])
+def test_tissue_that_fills_later_than_the_artery(
+    scan: tuple[Volume, Volume], drawn: tuple[Region, ...], later: int
+) -> None:
+    """Agent stood in the artery's baseline: of 10 s (two frames) Ktrans was far too high, with a fitted delay, too."""
+    dynamic, array = scan[0], np.array(scan[0].array)
+    tissue = ~np.asarray(drawn[0].mask)
+    array[later:, tissue], array[:later, tissue] = array[:-later, tissue], array[:later, tissue]
+    answer = Permeability().run(replace(dynamic, array=array), (scan[1],), drawn, fit_delay=True)
+    for label, (ktrans, ve, vp, _) in dce_mr.TISSUES.items():
+        assert of(answer, label, codes.KTRANS) == pytest.approx(ktrans, rel=0.06)
+        assert of(answer, label, codes.VE) == pytest.approx(ve, rel=0.06)
+        assert of(answer, label, codes.VP) == pytest.approx(vp, abs=0.012)
+        assert of(answer, label, codes.ARRIVAL_DELAY) == pytest.approx(5.0 * later, abs=1.0)
+
+
+def test_a_body_that_moves_is_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    array = np.array(scan[0].array)
+    array[40:] = np.roll(array[40:], 1, axis=2)
+    answer = Permeability().run(replace(scan[0], array=array), (scan[1],), drawn)
+    assert any(
+        "darkens 200 s after the first frame and stays dark: it seems to have moved" in r for r in answer.reasons
+    )
+
+
 def test_a_population_artery_is_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
     answer = Permeability().run(scan[0], (scan[1],), drawn[1:], artery="parker")
     assert any("nobody's own" in r for r in answer.reasons)

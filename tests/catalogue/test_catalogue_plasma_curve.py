@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from isocenter.catalogue.plasma_curve import arrival, drawn_blood, populations, second_arrival_s
+from isocenter.catalogue.plasma_curve import (
+    arrival,
+    clean_frames,
+    drawn_blood,
+    moved_at,
+    populations,
+    second_arrival_s,
+)
 from isocenter.errors import Refused
 from isocenter.methods.exchange import curve
 from isocenter.methods.population_input import georgiou, parker
@@ -24,6 +31,33 @@ def test_the_frame_before_the_first_that_shows_agent() -> None:
     assert [arrival(frames(at)) for at in (7.0, 12.0, 31.0, 61.0)] == [1, 2, 6, 12]
     assert arrival(np.full((60, 1, 10, 10), 100.0)) == 0
     for late in (frames(2.0), frames(31.0, gain=-0.5)):
+        with pytest.raises(Refused, match="begins with the agent in it"):
+            arrival(late)
+
+
+def test_a_baseline_ends_before_the_artery_fills_or_any_region_does() -> None:
+    shown, where, early = frames(31.0), np.zeros((1, 10, 10), bool), np.zeros((1, 10, 10), bool)
+    where[0, :, 8:], early[0, :2, :2] = True, True
+    assert clean_frames(shown, 6, None, []) == clean_frames(shown, 6, where, [early]) == 6  # nothing rises before
+    for at, clean in ((21.0, 4), (17.0, 3), (12.0, 3), (7.0, 2)):
+        shown[:, where] = frames(at)[:, 0, :, :2].reshape(60, -1)
+        assert clean_frames(shown, 6, where, []) == clean
+        assert clean_frames(shown, 6, None, [where]) == (clean if at > 10.0 else 6)
+    shown[:, where] = frames(2.0)[:, 0, :, :2].reshape(60, -1)
+    with pytest.raises(Refused, match="begins with the agent in it"):
+        clean_frames(shown, 6, where, [])
+
+
+def test_a_rim_that_darkens_as_the_body_moves_is_no_agent_that_leaves() -> None:
+    moved = frames(31.0)
+    assert moved_at(moved) == (0.0, 0)
+    moved[25:, 0, :, 9] = 0.0
+    assert arrival(moved) == 6 and moved_at(moved) == (10.0, 25)
+    leaves = frames(31.0)
+    leaves[:, 0, :, 9] *= np.exp(-TIMES / 60.0)[:, None]
+    only = np.full((60, 1, 10, 10), 100.0)
+    only[25:, 0, :, 9] = 0.0
+    for late in (leaves, only):  # more falls than rises
         with pytest.raises(Refused, match="begins with the agent in it"):
             arrival(late)
 

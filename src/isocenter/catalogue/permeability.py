@@ -14,7 +14,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import drawn_vessel, one_scan
 from isocenter.catalogue.mask_grid import OtherGrid, laid
-from isocenter.catalogue.plasma_curve import ENHANCED, arrival, drawn_blood, populations
+from isocenter.catalogue.plasma_curve import ENHANCED, arrival, clean_frames, drawn_blood, moved_at, populations
 from isocenter.catalogue.t1_map import in_ms, is_t1_map
 from isocenter.dicom.moment import moment_s
 from isocenter.errors import Refused
@@ -171,11 +171,15 @@ class Permeability:
             *one_scan.timing(dynamic),
             *_slices_apart(dynamic),
             *_prepared(dynamic),
+            *_moved(frames, times),
         ]
         source, places = _regions(dynamic, drawn, other_grid, remarks)
         first = max(1, baseline_frames - left) if baseline_frames else arrival(frames)
         own = source is not None and artery.startswith("drawn")
-        remarks += _lost(times, first, own=own)
+        clean = first
+        if first and not baseline_frames:
+            clean = clean_frames(frames, first, source if own else None, [mask for _, mask in places])
+        remarks += _lost(times, clean, own=own)
         if first == 0:
             return Answer.none(reasons=("nothing enhances: no contrast agent arrives in this series", *remarks))
         if not places:
@@ -191,7 +195,7 @@ class Permeability:
         if len(at) < _LEAST_VOXELS:
             raise Refused("no voxel with a plausible T1", "concentration does not follow", "look at the flip angles")
         made = concentration(
-            frames.reshape(len(times), -1)[:, at], tr_ms=tr, flip_deg=flip, t1_ms=t1[usable], baseline=first,
+            frames.reshape(len(times), -1)[:, at], tr_ms=tr, flip_deg=flip, t1_ms=t1[usable], baseline=clean,
             relaxivity_per_mm_s=relaxivity,
         )  # fmt: skip
         possible = np.isfinite(made).all(axis=0)
@@ -203,7 +207,7 @@ class Permeability:
             )
         if own:
             assert source is not None
-            blood, whose = drawn_blood(frames, source, first, tr, flip, blood_t1_ms, relaxivity)
+            blood, whose = drawn_blood(frames, source, clean, tr, flip, blood_t1_ms, relaxivity)
             plasma = blood / (1.0 - haematocrit)
         else:
             tissue = None if fit_delay else made[:, possible].mean(axis=1)
@@ -280,6 +284,16 @@ def _slices_apart(dynamic: Volume) -> tuple[str, ...]:
     apart = float(np.ptp(np.asarray(own, np.float64), axis=1).max())
     return (
         f"slices of a frame were measured up to {apart:.1f} s apart, which is not corrected: fit_delay allows for it",
+    )
+
+
+def _moved(frames: Array, times: Array) -> tuple[str, ...]:
+    share, frame = moved_at(frames)
+    if not share:
+        return ()
+    return (
+        f"WARNING: {share:.0f} % of what has signal darkens {times[frame] - times[0]:.0f} s after the first frame and "
+        "stays dark: it seems to have moved, which is not corrected",
     )
 
 
@@ -561,7 +575,7 @@ def _misfit(found: Fit, made: Array, voxels: Any, mask: Mask, label: str, model:
         return []
     return [
         f"WARNING: {label}: {model} leaves {100 * left / top:.0f} % of the peak of the curves, more than twice their "
-        "noise: another model may hold"
+        "noise: another model may hold, or agent that comes later than in the artery (fit_delay)"
     ]
 
 

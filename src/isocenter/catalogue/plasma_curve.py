@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +13,16 @@ from isocenter.methods import population_input
 from isocenter.methods.population_arrival import best_arrival_s
 from isocenter.methods.relaxation import concentration
 
-__all__ = ["ENHANCED", "arrival", "drawn_blood", "populations", "second_arrival_s"]
+__all__ = ["ENHANCED", "arrival", "clean_frames", "drawn_blood", "moved_at", "populations", "second_arrival_s"]
 
 Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
 ENHANCED = 0.25
 """Rise of the signal over that before contrast, over the last third of the scan, of what enhances."""
 _LEAST_VOXELS = 4
+_LEAST_BASELINE = 3  # frames that a concentration needs
+_AT_ONCE = 0.5  # share of a fall, in one frame, that is of a body that moved and of no agent that leaves
+_MOVED = 0.01  # of what has signal, from which a fall at once is told
 _ONE_BOLUS_S, _AGAIN, _JUMP_NOISE = 30.0, 0.3, 6.0  # after a jump; share of it that is another; deviations of noise
 _SPREAD = 1.4826 / 6**0.5  # of noise, for the middle size of second differences
 _SOUGHT = 1.5  # frames about the one with which the agent seems to come, in which a population's curve may begin
@@ -42,22 +46,85 @@ def arrival(frames: Array) -> int:
     bright = start > 0.2 * np.percentile(start, 98)
     rise = flat[:, bright] / start[bright] - 1.0
     late = rise[len(rise) // 3 :].mean(axis=0)
-    if late.size and np.count_nonzero(late < -ENHANCED) >= _LEAST_VOXELS:
+    if late.size and np.count_nonzero(late < -ENHANCED) >= _LEAST_VOXELS and not _falls_at_once(rise, late):
         raise Refused(*_TOO_LATE)
     if late.size == 0 or np.count_nonzero(late > ENHANCED) < _LEAST_VOXELS:
         return 0
-    course = np.percentile(rise[:, late > ENHANCED], 75, axis=1)
-    noise = float(np.median(np.abs(np.diff(course, n=2)))) * _SPREAD
-    over = np.flatnonzero(course - course[0] > 5.0 * noise + 0.05 * float(np.ptp(course)))
+    over = _risen(np.percentile(rise[:, late > ENHANCED], 75, axis=1))
     if not len(over) or over[0] < 2:
         raise Refused(*_TOO_LATE)
     return int(over[0] - 1)
+
+
+def _risen(course: Array) -> npt.NDArray[np.intp]:
+    noise = float(np.median(np.abs(np.diff(course, n=2)))) * _SPREAD
+    return np.flatnonzero(course - course[0] > 5.0 * noise + 0.05 * float(np.ptp(course)))
+
+
+def clean_frames(frames: Array, first: int, artery: Mask | None, places: Sequence[Mask]) -> int:
+    """Frames before the agent is in any of what is measured: a drawn artery fills before most tissue does.
+
+    With agent in its baseline all of its concentrations would be too low.
+
+    Args:
+        first: frames before it is in most of what enhances; no more than these are taken.
+
+    Raises:
+        Refused: when it is in the artery from the first frame.
+    """
+    if artery is not None:
+        over = _risen(frames[:, artery].mean(axis=1))
+        if len(over) and over[0] < 2:
+            raise Refused(*_TOO_LATE)
+        first = min([first, *(_before(n) for n in over[:1].tolist())])
+    for where in places:
+        over = _risen(frames[:, where].mean(axis=1))
+        first = min([first, *(_before(n) for n in over[:1].tolist() if n >= _LEAST_BASELINE)])
+    return first
+
+
+def _before(risen: int) -> int:
+    """Frames before the first that has risen, less one, where as many stay as a concentration needs."""
+    return max(risen - 1, min(risen, _LEAST_BASELINE))
+
+
+def _falls_at_once(rise: Array, late: Array) -> bool:
+    """Whether what loses signal loses it between two frames, as the rim of a body that moved does.
+
+    Agent that was there at the start leaves in the course of minutes. Where more falls than rises it is that all the
+    same.
+    """
+    falls = late < -ENHANCED
+    course = np.median(rise[:, falls], axis=1)
+    return bool(
+        np.count_nonzero(falls) <= np.count_nonzero(late > ENHANCED)
+        and float(-np.diff(course).min()) > _AT_ONCE * -float(np.median(late[falls]))
+    )
+
+
+def moved_at(frames: Array) -> tuple[float, int]:
+    """Share of what has signal that darkens at once and for good, per cent, and the frame with which it does; else 0.
+
+    Such is the rim of a body that moved.
+    """
+    flat = frames.reshape(len(frames), -1)
+    start = flat[:3].mean(axis=0)
+    bright = start > 0.2 * np.percentile(start, 98)
+    rise = flat[:, bright] / start[bright] - 1.0
+    late = rise[len(rise) // 3 :].mean(axis=0)
+    falls = late < -ENHANCED
+    if np.count_nonzero(falls) < max(_LEAST_VOXELS, _MOVED * late.size):
+        return 0.0, 0
+    return 100.0 * float(np.mean(falls)), 1 + int(np.diff(np.median(rise[:, falls], axis=1)).argmin())
 
 
 def drawn_blood(
     frames: Array, source: Mask, first: int, tr: float, flip: float, blood_t1_ms: float, relaxivity: float
 ) -> tuple[Array, str]:
     """Whole blood of a drawn artery, mmol/L, and whose it is.
+
+    Args:
+        first: frames before the agent.
 
     Raises:
         Refused: saturated blood, or none.
