@@ -188,6 +188,21 @@ def age_years(facts: Mapping[str, Any]) -> float | None:
     return float(found[1]) if found else None
 
 
+def _behind(found: Examined) -> tuple[str, ...]:
+    behind_s = -float(np.nanmedian(found.maps.tmax_s[found.tissue]))
+    if behind_s <= _BEHIND_S:
+        return ()
+    what = f"an artery that fills {behind_s:.1f} s after half of the tissue"
+    if found.vein is not None and found.vein.peak_s < found.artery.peak_s:
+        raise Refused(
+            what, "what is called the vein fills before it: they are mistaken for each other", "name each as what it is"
+        )
+    return (
+        f"WARNING: {what}: it is a vein, or lies behind a narrowing, and tissue that is late is told as in time or as "
+        "less late: draw an artery of the other side",
+    )
+
+
 def told(
     found: Examined,
     options: Options,
@@ -210,17 +225,11 @@ def told(
         extra: remarks before those of the examination.
 
     Raises:
-        Refused: for an artery that fills after half of the tissue.
+        Refused: for an artery that fills after half of the tissue and after the vein.
     """
     from isocenter.methods import stroke
 
-    behind_s = -float(np.nanmedian(found.maps.tmax_s[found.tissue]))
-    if behind_s > _BEHIND_S:
-        raise Refused(
-            f"an artery that fills {behind_s:.1f} s after half of the tissue",
-            "it is a vein, or lies behind a narrowing: tissue that is late would be told as in time, or as less late",
-            "draw an artery of the other side, and see that artery and vein are not mistaken for each other",
-        )
+    extra = (*extra, *_behind(found))
     absolute = found.venous_scale is not None
     measured = _of_tissue(found, absolute)
     rules = () if rule == "none" else stroke.TRIALS if rule == "all" else (rule,)
