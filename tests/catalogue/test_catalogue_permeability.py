@@ -335,6 +335,13 @@ def test_tissue_that_fills_later_than_the_artery(
         assert of(answer, label, codes.ARRIVAL_DELAY) == pytest.approx(5.0 * later, abs=1.0)
 
 
+def test_a_stated_baseline_with_agent_in_it_is_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    arrives = int(arrival(np.asarray(scan[0].array, np.float64)))
+    for stated, told in ((arrives - 1, False), (arrives + 4, True)):
+        answer = Permeability().run(scan[0], (scan[1],), drawn, baseline_frames=stated, model="patlak")
+        assert any("as the baseline agent is there after" in r for r in answer.reasons) == told
+
+
 def test_a_body_that_moves_is_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
     array = np.array(scan[0].array)
     array[40:] = np.roll(array[40:], 1, axis=2)

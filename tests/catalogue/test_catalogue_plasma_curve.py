@@ -7,7 +7,7 @@ from isocenter.catalogue.plasma_curve import (
     arrival,
     clean_frames,
     drawn_blood,
-    moved_at,
+    motion_of,
     populations,
     second_arrival_s,
 )
@@ -50,9 +50,14 @@ def test_a_baseline_ends_before_the_artery_fills_or_any_region_does() -> None:
 
 def test_a_rim_that_darkens_as_the_body_moves_is_no_agent_that_leaves() -> None:
     moved = frames(31.0)
-    assert moved_at(moved) == (0.0, 0)
+    assert motion_of(moved, TIMES) == ()
     moved[25:, 0, :, 9] = 0.0
-    assert arrival(moved) == 6 and moved_at(moved) == (10.0, 25)
+    (told,) = motion_of(moved, TIMES)
+    assert arrival(moved) == 6 and "10 % of what has signal darkens 125 s after" in told
+    restless = frames(31.0)
+    restless[3::3, 0, :, 8], restless[4::3, 0, :, 8] = 30.0, 60.0
+    (told,) = motion_of(restless, TIMES)
+    assert arrival(restless) == 6 and "10 % of what has signal goes to and fro between frames" in told
     leaves = frames(31.0)
     leaves[:, 0, :, 9] *= np.exp(-TIMES / 60.0)[:, None]
     only = np.full((60, 1, 10, 10), 100.0)

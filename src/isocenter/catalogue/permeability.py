@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +15,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import drawn_vessel, one_scan
 from isocenter.catalogue.mask_grid import OtherGrid, laid
-from isocenter.catalogue.plasma_curve import ENHANCED, arrival, clean_frames, drawn_blood, moved_at, populations
+from isocenter.catalogue.plasma_curve import ENHANCED, arrival, clean_frames, drawn_blood, motion_of, populations
 from isocenter.catalogue.t1_map import in_ms, is_t1_map
 from isocenter.dicom.moment import moment_s
 from isocenter.errors import Refused
@@ -77,7 +78,7 @@ def _is_early(facts: Mapping[str, Any]) -> bool:
 class Permeability:
     """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
 
-    name, version = "permeability", "19"
+    name, version = "permeability", "20"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(
             modality="MR",
@@ -171,14 +172,15 @@ class Permeability:
             *one_scan.timing(dynamic),
             *_slices_apart(dynamic),
             *_prepared(dynamic),
-            *_moved(frames, times),
+            *motion_of(frames, times),
         ]
         source, places = _regions(dynamic, drawn, other_grid, remarks)
         first = max(1, baseline_frames - left) if baseline_frames else arrival(frames)
         own = source is not None and artery.startswith("drawn")
-        clean = first
-        if first and not baseline_frames:
-            clean = clean_frames(frames, first, source if own else None, [mask for _, mask in places])
+        measured = source if own else None, [mask for _, mask in places]
+        clean = first if baseline_frames or not first else clean_frames(frames, first, *measured)
+        if baseline_frames:
+            remarks += _with_agent(frames, first, *measured)
         remarks += _lost(times, clean, own=own)
         if first == 0:
             return Answer.none(reasons=("nothing enhances: no contrast agent arrives in this series", *remarks))
@@ -287,13 +289,15 @@ def _slices_apart(dynamic: Volume) -> tuple[str, ...]:
     )
 
 
-def _moved(frames: Array, times: Array) -> tuple[str, ...]:
-    share, frame = moved_at(frames)
-    if not share:
+def _with_agent(frames: Array, stated: int, artery: Mask | None, places: list[Mask]) -> tuple[str, ...]:
+    clean = 0
+    with contextlib.suppress(Refused):  # it is there from the first frame
+        clean = clean_frames(frames, stated, artery, places)
+    if stated <= clean + 1:
         return ()
     return (
-        f"WARNING: {share:.0f} % of what has signal darkens {times[frame] - times[0]:.0f} s after the first frame and "
-        "stays dark: it seems to have moved, which is not corrected",
+        f"WARNING: of the {stated} frames that were stated as the baseline agent is there after {clean + 1}: all "
+        "concentrations are too low, and Ktrans can be several times off",
     )
 
 

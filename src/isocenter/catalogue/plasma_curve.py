@@ -13,7 +13,7 @@ from isocenter.methods import population_input
 from isocenter.methods.population_arrival import best_arrival_s
 from isocenter.methods.relaxation import concentration
 
-__all__ = ["ENHANCED", "arrival", "clean_frames", "drawn_blood", "moved_at", "populations", "second_arrival_s"]
+__all__ = ["ENHANCED", "arrival", "clean_frames", "drawn_blood", "motion_of", "populations", "second_arrival_s"]
 
 Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
@@ -22,7 +22,10 @@ ENHANCED = 0.25
 _LEAST_VOXELS = 4
 _LEAST_BASELINE = 3  # frames that a concentration needs
 _AT_ONCE = 0.5  # share of a fall, in one frame, that is of a body that moved and of no agent that leaves
-_MOVED = 0.01  # of what has signal, from which a fall at once is told
+_MOVED = 0.01  # of what has signal, from which motion is told
+_SAMPLE = 50_000  # voxels that tell of it
+_TO_AND_FRO = 0.4  # of a fall, that a voxel may go to and fro from frame to frame
+_RESTLESS, _RESTLESS_NOISE = 0.1, 5.0  # of the signal, and of usual noise, that goes to and fro as a rim in motion does
 _ONE_BOLUS_S, _AGAIN, _JUMP_NOISE = 30.0, 0.3, 6.0  # after a jump; share of it that is another; deviations of noise
 _SPREAD = 1.4826 / 6**0.5  # of noise, for the middle size of second differences
 _SOUGHT = 1.5  # frames about the one with which the agent seems to come, in which a population's curve may begin
@@ -46,7 +49,7 @@ def arrival(frames: Array) -> int:
     bright = start > 0.2 * np.percentile(start, 98)
     rise = flat[:, bright] / start[bright] - 1.0
     late = rise[len(rise) // 3 :].mean(axis=0)
-    if late.size and np.count_nonzero(late < -ENHANCED) >= _LEAST_VOXELS and not _falls_at_once(rise, late):
+    if late.size and _falls_as_agent_leaves(rise, late):
         raise Refused(*_TOO_LATE)
     if late.size == 0 or np.count_nonzero(late > ENHANCED) < _LEAST_VOXELS:
         return 0
@@ -57,8 +60,7 @@ def arrival(frames: Array) -> int:
 
 
 def _risen(course: Array) -> npt.NDArray[np.intp]:
-    noise = float(np.median(np.abs(np.diff(course, n=2)))) * _SPREAD
-    return np.flatnonzero(course - course[0] > 5.0 * noise + 0.05 * float(np.ptp(course)))
+    return np.flatnonzero(course - course[0] > 5.0 * float(_noise_of(course)) + 0.05 * float(np.ptp(course)))
 
 
 def clean_frames(frames: Array, first: int, artery: Mask | None, places: Sequence[Mask]) -> int:
@@ -88,34 +90,53 @@ def _before(risen: int) -> int:
     return max(risen - 1, min(risen, _LEAST_BASELINE))
 
 
-def _falls_at_once(rise: Array, late: Array) -> bool:
-    """Whether what loses signal loses it between two frames, as the rim of a body that moved does.
+def _falls(rise: Array, late: Array) -> Mask:
+    """Voxels that lose a quarter of their signal for good, and do not go to and fro between frames."""
+    falls = np.asarray(late < -ENHANCED)
+    falls[falls] = _noise_of(rise[:, falls]) < _TO_AND_FRO * np.abs(late[falls])
+    return falls
 
-    Agent that was there at the start leaves in the course of minutes. Where more falls than rises it is that all the
-    same.
+
+def _noise_of(courses: Array) -> Array:
+    """How far single frames lie off the line of their neighbours, of each course or of one."""
+    return np.asarray(np.median(np.abs(np.diff(courses, n=2, axis=0)), axis=0) * _SPREAD)
+
+
+def _falls_as_agent_leaves(rise: Array, late: Array) -> bool:
+    """Whether voxels lose agent that was there at the start, in the course of minutes.
+
+    The rim of a body that moved loses its signal between two frames; where more falls so than rises, it is agent all
+    the same.
     """
-    falls = late < -ENHANCED
+    falls = _falls(rise, late)
+    if np.count_nonzero(falls) < _LEAST_VOXELS:
+        return False
     course = np.median(rise[:, falls], axis=1)
-    return bool(
-        np.count_nonzero(falls) <= np.count_nonzero(late > ENHANCED)
-        and float(-np.diff(course).min()) > _AT_ONCE * -float(np.median(late[falls]))
-    )
+    at_once = float(-np.diff(course).min()) > _AT_ONCE * -float(np.median(late[falls]))
+    return not at_once or np.count_nonzero(falls) > np.count_nonzero(late > ENHANCED)
 
 
-def moved_at(frames: Array) -> tuple[float, int]:
-    """Share of what has signal that darkens at once and for good, per cent, and the frame with which it does; else 0.
-
-    Such is the rim of a body that moved.
-    """
+def motion_of(frames: Array, times: Array) -> tuple[str, ...]:
+    """What is to be said of a body that moved: its rim darkens at once and for good, or goes to and fro."""
     flat = frames.reshape(len(frames), -1)
     start = flat[:3].mean(axis=0)
     bright = start > 0.2 * np.percentile(start, 98)
-    rise = flat[:, bright] / start[bright] - 1.0
-    late = rise[len(rise) // 3 :].mean(axis=0)
-    falls = late < -ENHANCED
-    if np.count_nonzero(falls) < max(_LEAST_VOXELS, _MOVED * late.size):
-        return 0.0, 0
-    return 100.0 * float(np.mean(falls)), 1 + int(np.diff(np.median(rise[:, falls], axis=1)).argmin())
+    some = np.flatnonzero(bright)[:: -(-int(bright.sum()) // _SAMPLE)]
+    rise = flat[:, some] / start[some] - 1.0
+    noise = _noise_of(rise)
+    falls = _falls(rise, rise[len(rise) // 3 :].mean(axis=0))
+    restless = noise > np.maximum(_RESTLESS, _RESTLESS_NOISE * float(np.median(noise)))
+    said, least = [], max(_LEAST_VOXELS, _MOVED * len(some))
+    if np.count_nonzero(falls) >= least:
+        at_s = times[1 + int(np.diff(np.median(rise[:, falls], axis=1)).argmin())] - times[0]
+        said.append(f"darkens {at_s:.0f} s after the first frame and stays dark")
+    if np.count_nonzero(restless) >= least:
+        said.append("goes to and fro between frames, as with breath")
+    shares = [100.0 * float(np.mean(where)) for where in (falls, restless) if np.count_nonzero(where) >= least]
+    return tuple(
+        f"WARNING: {share:.0f} % of what has signal {what}: it seems to have moved, which is not corrected"
+        for share, what in zip(shares, said, strict=True)
+    )
 
 
 def drawn_blood(
