@@ -177,10 +177,10 @@ class Permeability:
         source, places = _regions(dynamic, drawn, other_grid, remarks)
         first = max(1, baseline_frames - left) if baseline_frames else arrival(frames)
         own = source is not None and artery.startswith("drawn")
-        measured = source if own else None, [mask for _, mask in places]
-        clean = first if baseline_frames or not first else clean_frames(frames, first, *measured)
+        drawn_on = source if own else None, [mask for _, mask in places]
+        clean = first if baseline_frames or not first else clean_frames(frames, first, *drawn_on)
         if baseline_frames:
-            remarks += _with_agent(frames, first, *measured)
+            remarks += _with_agent(frames, first, *drawn_on)
         remarks += _lost(times, clean, own=own)
         if first == 0:
             return Answer.none(reasons=("nothing enhances: no contrast agent arrives in this series", *remarks))

@@ -113,7 +113,7 @@ def _falls_as_agent_leaves(rise: Array, late: Array) -> bool:
         return False
     course = np.median(rise[:, falls], axis=1)
     at_once = float(-np.diff(course).min()) > _AT_ONCE * -float(np.median(late[falls]))
-    return not at_once or np.count_nonzero(falls) > np.count_nonzero(late > ENHANCED)
+    return bool(not at_once or np.count_nonzero(falls) > np.count_nonzero(late > ENHANCED))
 
 
 def motion_of(frames: Array, times: Array) -> tuple[str, ...]:
