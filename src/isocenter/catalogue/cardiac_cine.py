@@ -79,7 +79,7 @@ class CardiacCine:
 
     name, version = "cardiac_cine", "18"
     weights = "cardiac_cine"
-    weights_threads = 1  # two phases are asked at once
+    weights_threads = 1  # several phases are asked at once
     needs: ClassVar[Mapping[str, Need]] = {
         "cine": Need(
             modality="MR",

@@ -47,7 +47,7 @@ _AROUND = (((3.0, -3.0, 0.93), (-3.0, 3.0, 1.07)), ((0.0, 0.0, 1.0), (0.0, 0.0, 
 the first does not agree to `_AGREED` (Dice)."""
 _AGREED = 0.95
 _BESIDE_MM = 18.0  # beyond the ventricle of the first look, which the looks at the other phases show as well
-_AT_ONCE = 2  # phases
+_AT_ONCE = 3  # phases: two cores stay busy while the answer to a third is read
 _LEVEL = 0.02  # of the stroke volume, within which phases are as small as the smallest, or as large as the largest
 _MANY = 20  # phases, from which on not every one is looked at: fewer would not tell the curve between those that are
 _UNEVEN = 0.025  # restlessness of a curve of some phases, from which on all are looked at: half of what is told
