@@ -172,10 +172,9 @@ def test_the_worklist_and_the_events_tell_of_ones_own(site: Site) -> None:
 
 
 BOSS = Person("boss", Role.ADMIN)
-
-
+MANY, WHO = 86_753_094, "nobody-4711"  # such as stand in no time and no digest by chance
 TOLD: list[tuple[Kind, str, dict[str, object], bool]] = [
-    (Kind.PROJECT_SEALED, "trial", {"version": 1, "studies": 12, "files": 300}, False),
+    (Kind.PROJECT_SEALED, "trial", {"version": 1, "studies": 12, "files": MANY}, False),
     (Kind.PROJECT_ERASED, "trial", {"asked": 3, "studies": 12}, False),
     (Kind.PROJECT_SEALED, "own", {"version": 1, "studies": 1, "files": 3}, True),
     (Kind.KEY_ROTATED, "trial", {"version": 2, "keys": 12}, False),
@@ -183,17 +182,17 @@ TOLD: list[tuple[Kind, str, dict[str, object], bool]] = [
     (Kind.ERASURE_ASKED, "trial", {"what": "project", "reason": "withdrawn"}, False),
     (Kind.ERASURE_ASKED, MR, {"what": "study", "reason": "withdrawn"}, False),
     (Kind.PROJECT_SET, "trial", {"about": "a trial", "keeper": ""}, True),  # who runs projects runs them all
-    (Kind.SCRUBBED, "", {"files": 300, "bytes": 9, "damaged": ["d"], "mended": 0, "left": ["d"]}, False),
-    (Kind.BACKED_UP, "", {"entries": 300, "blobs": 300}, False),
-    (Kind.BACKUP_REHEARSED, "", {"entries": 300, "files": 300, "missing": 0, "passed": True}, False),
+    (Kind.SCRUBBED, "", {"files": MANY, "bytes": 9, "damaged": ["d"], "mended": 0, "left": ["d"]}, False),
+    (Kind.BACKED_UP, "", {"entries": MANY, "blobs": MANY}, False),
+    (Kind.BACKUP_REHEARSED, "", {"entries": MANY, "files": MANY, "missing": 0, "passed": True}, False),
     (Kind.BATCH_TAKEN, "", {"offered": 12, "stored": 11, "there": 1}, False),  # by MR1, which sends to the trial
     (Kind.INSTANCES_REJECTED, "", {"count": 2, "reasons": ["x"], "project": "trial"}, False),
     (Kind.INSTANCES_REJECTED, "", {"count": 2, "reasons": ["x"], "project": "own"}, True),
-    (Kind.AUDIT_EXPORTED, "", {"form": "fhir", "entries": 300}, False),
-    (Kind.FIGURES_TAKEN, "", {"of": "readers", "rows": 300}, False),
-    (Kind.EXPORTED, "", {"objects": 300}, False),
-    (Kind.CONSENT_GIVEN, "", {"patient": {"id": "4711", "issuer": ""}, "source": "form"}, False),
-    (Kind.CONSENT_WITHDRAWN, MR, {"patient": {"id": "4711", "issuer": ""}}, False),
+    (Kind.AUDIT_EXPORTED, "", {"form": "fhir", "entries": MANY}, False),
+    (Kind.FIGURES_TAKEN, "", {"of": "readers", "rows": MANY}, False),
+    (Kind.EXPORTED, "", {"objects": MANY}, False),
+    (Kind.CONSENT_GIVEN, "", {"patient": {"id": WHO, "issuer": ""}, "source": "form"}, False),
+    (Kind.CONSENT_WITHDRAWN, MR, {"patient": {"id": WHO, "issuer": ""}}, False),
     (Kind.ASKED_ELSEWHERE, MR, {"peers": ["PACS"]}, False),
     (Kind.FETCH_ASKED, MR, {"peer": "PACS", "study": "1.2.3"}, False),
     (Kind.FETCHED, MR, {"peer": "PACS", "study": "1.2.3", "came": 1, "failed": 0, "why": ""}, False),
@@ -211,7 +210,7 @@ def test_nobody_hears_of_other_projects_nor_how_much_they_hold(site: Site) -> No
         assert site.projects.hears(told, BOSS) is heard, (kind, details)
         assert site.projects.hears(told, HOUSE)
     page = str(site.audits.page(who=BOSS, limit=1000))  # and no entry keeps the page from them
-    assert "ProjectSealed" in page and not any(word in page for word in ("300", "withdrawn", "4711"))
+    assert "ProjectSealed" in page and not any(word in page for word in (str(MANY), "withdrawn", WHO))
 
 
 def test_whoever_is_asked_about_broken_glass_hears_of_it_at_once_and_of_nothing_else_there(site: Site) -> None:
