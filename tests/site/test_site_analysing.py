@@ -53,6 +53,17 @@ def test_outlines_that_are_a_study_of_their_own_are_measured_on_the_images_that_
     assert site.analyse(study, who=HOUSE, only="body_composition")[0][1] == made[0], "it is not run again"
 
 
+def test_what_fits_is_known_anew_once_outlines_of_another_study_have_come(house: House) -> None:
+    study = received(house, elsewhere=True)
+    site = house.site
+    site.projects.found("trial", "A trial of its own.", who=HOUSE)
+    site.projects.move(DRAWN, "trial", reason="for now", who=HOUSE)
+    fits = {binding.analysis for binding in site._fitting(study).bindings}
+    site.projects.move(DRAWN, "house", reason="it belongs to these images", who=HOUSE)
+    site.analyse(study, who=HOUSE, only="volumetry")
+    assert {binding.analysis for binding in site._fitting(study).bindings} - fits >= {"volumetry"}
+
+
 def test_outlines_in_another_project_are_not_taken(house: House) -> None:
     study = received(house, elsewhere=True)
     site = house.site

@@ -57,6 +57,7 @@ class Analysing(Answers):
         must(who, "analyse", study_uid)
         alone = self._with_places(self.index.study(study_uid))
         study = self._with_outlines(alone)
+        self._fits.pop(study_uid, None)  # what was drawn and filed elsewhere has come since, it may be
         chosen = [self.registry.get(only)] if only else list(self.registry.analyses.values())
         stops = self.gating.stops()
         if only and only in stops:
