@@ -62,7 +62,7 @@ def test_what_a_model_does_not_ask_is_told() -> None:
 
 
 def test_what_was_taken_for_granted_is_told() -> None:
-    """The region of a country changes the risk threefold; the lowest was taken without a word."""
+    """The region of a country more than doubles the risk; the lowest was taken without a word."""
     person = [*SCORE2, "--cholesterol", "6.3", "--hdl", "1.4"]
     (told,) = asked(*person)["risk"]["remarks"]
     others = [asked(*person, "--region", one)["risk"] for one in ("moderate", "high", "very high")]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from skimage.measure import approximate_polygon, find_contours
 
-from isocenter.methods.slanted_edges import slanted_deg
+from isocenter.methods.slanted_edges import _STRAIGHT_PX, _straight, slanted_deg
 
 SIDE, PHASES, SLICES = 96, 4, 3
 
@@ -71,3 +72,16 @@ def test_planes_cut_out_of_a_box_of_other_planes_are_told() -> None:
     middle = (np.array(box.shape[1:]) - 1) / 2
     cut = np.stack([ndimage.affine_transform(one, turn, middle - turn @ middle, order=1) for one in box])
     assert slanted_deg(cut) is not None
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), side=st.integers(40, 150), long=st.floats(0.1, 0.6))
+def test_long_edges_are_those_of_the_line_as_scikit_image_simplifies_it(seed: int, side: int, long: float) -> None:
+    rng = np.random.default_rng(seed)
+    blot = ndimage.gaussian_filter(rng.normal(size=(side, side)), side / 10) > 0
+    line = max(find_contours(np.pad(blot, 1).astype(float), 0.5), key=len)
+    line = line + rng.normal(0, 1e-3, line.shape)  # of two corners that lie as far off, either may be the first
+    edges = np.diff(approximate_polygon(line, _STRAIGHT_PX), axis=0)
+    wanted = edges[np.hypot(*edges.T) >= long * side]
+    found = _straight(line, long * side)
+    assert sorted(map(tuple, found)) == sorted(map(tuple, wanted))

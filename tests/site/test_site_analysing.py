@@ -25,12 +25,12 @@ def house(tmp_path: Path) -> Iterator[House]:
     held.close()
 
 
-def received(house: House, *, elsewhere: bool) -> str:
-    """A PET with CT and a structure set, which may stand in a study of its own; the study of the images."""
+def received(house: House) -> str:
+    """A PET with CT, and a structure set in a study of its own; the study of the images."""
     study, files = "", []
     for data in pet_ct.patient().files:
         held = pydicom.dcmread(io.BytesIO(data))
-        if held.Modality == "RTSTRUCT" and elsewhere:
+        if held.Modality == "RTSTRUCT":
             held.StudyInstanceUID = DRAWN
         elif held.Modality == "CT":
             study = str(held.StudyInstanceUID)
@@ -42,7 +42,7 @@ def received(house: House, *, elsewhere: bool) -> str:
 
 
 def test_outlines_that_are_a_study_of_their_own_are_measured_on_the_images_that_they_name(house: House) -> None:
-    study = received(house, elsewhere=True)
+    study = received(house)
     site = house.site
     assert list(site.drawn_on(DRAWN)) == [study] and site.drawn_on(study) == {}
     made = [result for _, result in site.analyse(study, who=HOUSE, only="body_composition")]
@@ -54,7 +54,7 @@ def test_outlines_that_are_a_study_of_their_own_are_measured_on_the_images_that_
 
 
 def test_what_fits_is_known_anew_once_outlines_of_another_study_have_come(house: House) -> None:
-    study = received(house, elsewhere=True)
+    study = received(house)
     site = house.site
     site.projects.found("trial", "A trial of its own.", who=HOUSE)
     site.projects.move(DRAWN, "trial", reason="for now", who=HOUSE)
@@ -65,7 +65,7 @@ def test_what_fits_is_known_anew_once_outlines_of_another_study_have_come(house:
 
 
 def test_outlines_in_another_project_are_not_taken(house: House) -> None:
-    study = received(house, elsewhere=True)
+    study = received(house)
     site = house.site
     site.projects.found("trial", "A trial of its own.", who=HOUSE)
     site.projects.move(DRAWN, "trial", reason="a trial of its own", who=HOUSE)

@@ -91,7 +91,7 @@ def _is_soft(facts: Mapping[str, Any]) -> bool:
 class BodyComposition:
     """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
 
-    name, version = "body_composition", "16"
+    name, version = "body_composition", "17"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",

@@ -65,7 +65,7 @@ Mask = npt.NDArray[np.bool_]
 class CoronaryCalcium:
     """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
 
-    name, version = "coronary_calcium", "14"
+    name, version = "coronary_calcium", "15"
     needs: ClassVar[Mapping[str, Need]] = {
         "ct": Need(
             modality="CT",

@@ -56,7 +56,7 @@ _HEADER: Mapping[str, Any] = {
 class PETResponse:
     """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
 
-    name, version = "pet_response", "23"
+    name, version = "pet_response", "24"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", dated=True, beds=True, better=gives_suv),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),

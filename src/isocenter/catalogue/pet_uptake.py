@@ -35,7 +35,7 @@ _HEADER: Mapping[str, Any] = {
 class PETUptake:
     """How much tracer did the lesions take up: SUVmax, SUVpeak, SUVmean, metabolic volume and total glycolysis?"""
 
-    name, version = "pet_uptake", "17"
+    name, version = "pet_uptake", "18"
     needs: ClassVar[Mapping[str, Need]] = {
         "pet": Need(modality="PT", beds=True, better=gives_suv),
         "lesions": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
